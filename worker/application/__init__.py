@@ -1,0 +1,1 @@
+"""What the worker does, with asyncio and no vendor."""

@@ -1,0 +1,53 @@
+"""Work that others can stop, for a reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from worker.domain.errors import WorkerError
+
+T = TypeVar("T")
+
+
+class Execution:
+    """One body of work. Whoever wants it to end calls `stop` with the reason, and the reason is raised in its place.
+
+    Lease loss, cancel, stall, timeout and shutdown all come this way, so the body needs to know one thing only:
+    cancellation. The first reason counts.
+    """
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[Any] | None = None
+        self._reason: WorkerError | None = None
+
+    @property
+    def stop_reason(self) -> WorkerError | None:
+        return self._reason
+
+    def stop(self, reason: WorkerError) -> None:
+        """End the body at its next await. Returns at once; `run` raises `reason` once the body has cleaned up."""
+        if self._reason is None:
+            self._reason = reason
+            if self._task is not None:
+                self._task.cancel()
+
+    async def run(self, body: Coroutine[Any, Any, T], *, name: str) -> T:
+        """Run the body and return its result. Raises what it raises, or the reason of `stop`."""
+        if self._reason is not None:
+            body.close()
+            raise self._reason
+        self._task = task = asyncio.create_task(body, name=name)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.done():  # we ourselves were cancelled: take the body along
+                task.cancel()
+                await asyncio.wait([task])
+                raise
+            if self._reason is None:
+                raise
+            raise self._reason from None
+        finally:
+            self._task = None

@@ -1,0 +1,1 @@
+"""What is true without I/O: values, rules and state machines, standard library only."""

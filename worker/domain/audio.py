@@ -1,0 +1,61 @@
+"""The formats that we write, and which wishes each can fulfil."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_AAC_RATES = (7350, *_MP3_RATES, 64000, 88200, 96000)
+_OPUS_RATES = (8000, 12000, 16000, 24000, 48000)  # RFC 6716, section 2
+
+
+class AudioFormat(StrEnum):
+    """The formats of the contract (section 1)."""
+
+    MP3 = "mp3"
+    M4A = "m4a"
+    AAC = "aac"
+    ALAC = "alac"
+    FLAC = "flac"
+    WAV = "wav"
+    OGG = "ogg"
+    OPUS = "opus"
+    WEBM = "webm"
+
+
+@dataclass(frozen=True, slots=True)
+class FormatRules:
+    """What a format can hold. `bitrates_kbps` is None for the lossless; `rates_hz` None means any in the range."""
+
+    content_type: str
+    max_channels: int
+    bitrates_kbps: tuple[int, int] | None = None
+    rates_hz: tuple[int, ...] | None = None
+    rate_range_hz: tuple[int, int] = (4000, 192_000)
+
+    @property
+    def is_lossless(self) -> bool:
+        return self.bitrates_kbps is None
+
+    def problem_with_rate(self, rate_hz: int) -> str | None:
+        """Why the format cannot have this sample rate, or None."""
+        if self.rates_hz is not None:
+            if rate_hz in self.rates_hz:
+                return None
+            return "must be one of " + ", ".join(map(str, self.rates_hz))
+        low, high = self.rate_range_hz
+        return None if low <= rate_hz <= high else f"must be from {low} to {high}"
+
+
+RULES: dict[AudioFormat, FormatRules] = {
+    AudioFormat.MP3: FormatRules("audio/mpeg", 2, (8, 320), _MP3_RATES),
+    AudioFormat.M4A: FormatRules("audio/mp4", 8, (8, 512), _AAC_RATES),
+    AudioFormat.AAC: FormatRules("audio/aac", 8, (8, 512), _AAC_RATES),
+    AudioFormat.ALAC: FormatRules("audio/mp4", 8),
+    AudioFormat.FLAC: FormatRules("audio/flac", 8),
+    AudioFormat.WAV: FormatRules("audio/wav", 8),
+    AudioFormat.OGG: FormatRules("audio/ogg", 8, (16, 500), rate_range_hz=(8000, 192_000)),
+    AudioFormat.OPUS: FormatRules("audio/ogg; codecs=opus", 8, (6, 510), _OPUS_RATES),
+    AudioFormat.WEBM: FormatRules("audio/webm", 8, (6, 510), _OPUS_RATES),
+}

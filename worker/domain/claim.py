@@ -1,0 +1,68 @@
+"""Whose job it is: the rule by which a delivery may start it, must wait, or has nothing left to do.
+
+A claim is a `running` record in DynamoDB. Its holder renews it with every checkpoint (`updated_at`); one that was
+not renewed for the length of a lease is stale and may be taken over with a higher fence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.domain.progress import Record, Status, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Claim it: this is the `attempt`-th real start, at `version`."""
+
+    attempt: int
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The job is final already."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Another delivery holds the job, or came after this one: look again in `delay_seconds`."""
+
+    delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exhausted:
+    """Started `attempts` times and never came to an end; `version` is that of the record that says so."""
+
+    attempts: int
+    version: Version
+
+
+ClaimDecision = Start | Skip | Wait | Exhausted
+
+
+def decide(
+    current: Record | None, *, fence: int, now: datetime, lease_seconds: float, max_attempts: int
+) -> ClaimDecision:
+    """What a delivery with `fence` may do with a job whose durable record is `current`."""
+    if current is None:
+        return Start(1, Version(fence, 1))
+    if current.is_final:
+        return Skip(current)
+    if current.version.fence > fence:
+        # A newer message asks for the same job: it settles the job, and then this one is skipped.
+        return Wait(lease_seconds)
+    if current.status is Status.RUNNING:
+        remaining = lease_seconds - (now - current.updated_at).total_seconds()
+        if remaining > 0:
+            return Wait(min(remaining, lease_seconds))
+    # The receive count is approximate (AWS): on a tie of fences the next seq decides.
+    seq = current.version.seq + 1 if current.version.fence == fence else 1
+    version = Version(fence, seq)
+    if current.attempt >= max_attempts:
+        return Exhausted(current.attempt, version)
+    return Start(current.attempt + 1, version)

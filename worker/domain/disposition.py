@@ -1,0 +1,87 @@
+"""How a delivery ends, and the one rule from an error to that end.
+
+The handler returns a disposition; only the consumer settles it, at most once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from worker.domain.backoff import Backoff
+from worker.domain.errors import (
+    InternalError,
+    JobCancelledError,
+    JobError,
+    LeaseLostError,
+    PermanentError,
+    ShutdownError,
+    TransientError,
+)
+
+# Attempts are hours apart at most, seconds at first: an outage of some minutes is outlived by five attempts.
+RETRY_BACKOFF = Backoff(first_seconds=5, factor=4, cap_seconds=900)
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Done: delete the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Visible again after `delay_seconds`: a failed attempt, or a job that runs elsewhere."""
+
+    delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """To the dead-letter queue, with the reason; never retried. `attempt` is None for a body that is no job."""
+
+    error: JobError
+    job_id: str | None = None
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Visible again at once, because we stop; it does not count as an attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forfeit:
+    """Touch nothing: the delivery is no longer ours."""
+
+
+Disposition = Ack | Retry | Reject | Release | Forfeit
+
+
+def disposition_of(
+    error: BaseException, *, job_id: str | None, attempt: int, max_attempts: int, random: float
+) -> Disposition:
+    """What becomes of a delivery whose handling ended with `error`.
+
+    `attempt` counts real starts from 1; `random` is in [0, 1). An exception that is not ours is a bug and is
+    treated as `InternalError`.
+    """
+    match error:
+        case LeaseLostError():
+            return Forfeit()
+        case ShutdownError():
+            return Release()
+        case JobCancelledError():
+            return Ack()
+        case PermanentError():
+            return Reject(error, job_id, attempt)
+        case TransientError() if attempt >= max_attempts:
+            return Reject(error, job_id, attempt)
+        case TransientError():
+            return Retry(RETRY_BACKOFF.delay(attempt, random))
+        case _:
+            return disposition_of(
+                InternalError(),
+                job_id=job_id,
+                attempt=attempt,
+                max_attempts=max_attempts,
+                random=random,
+            )

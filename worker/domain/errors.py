@@ -1,0 +1,254 @@
+"""Every way in which a job can go wrong.
+
+    WorkerError
+    ├── JobError                        has a `code` that producers and operators see
+    │   ├── PermanentError              same message, same failure: never retried
+    │   │   ├── InvalidMessageError     invalid_message
+    │   │   ├── SourceNotFoundError     source_not_found
+    │   │   ├── SourceTooLargeError     source_too_large
+    │   │   ├── AccessDeniedError       access_denied
+    │   │   ├── UnsupportedAudioError   unsupported_audio
+    │   │   ├── NoAudioError            no_audio
+    │   │   ├── DurationTooLongError    duration_too_long
+    │   │   ├── TargetRefusedError      target_refused
+    │   │   ├── ConversionTimeoutError  conversion_timeout
+    │   │   ├── TooManyAttemptsError    too_many_attempts
+    │   │   └── JobCancelledError       cancelled
+    │   └── TransientError              may pass: retried with backoff, WORKER_MAX_ATTEMPTS times
+    │       ├── SourceChangedError      source_changed
+    │       ├── ConverterCrashedError   converter_crashed
+    │       ├── StalledError            stalled
+    │       ├── WorkspaceFullError      workspace_full
+    │       ├── DependencyUnavailableError  dependency_unavailable
+    │       └── InternalError           internal
+    ├── LeaseLostError                  the delivery or the claim is no longer ours: touch nothing
+    └── ShutdownError                   we stop: give the message back
+
+Messages are for people: a fixed sentence with the names and numbers in it, never a vendor's text, a secret,
+a presigned URL or a traceback. The vendor's exception is the `__cause__`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorCode(StrEnum):
+    """The codes of the contract (section 8). Adding one is a changelog entry, changing one a breaking change."""
+
+    INVALID_MESSAGE = "invalid_message"
+    SOURCE_NOT_FOUND = "source_not_found"
+    SOURCE_TOO_LARGE = "source_too_large"
+    SOURCE_CHANGED = "source_changed"
+    ACCESS_DENIED = "access_denied"
+    UNSUPPORTED_AUDIO = "unsupported_audio"
+    NO_AUDIO = "no_audio"
+    DURATION_TOO_LONG = "duration_too_long"
+    TARGET_REFUSED = "target_refused"
+    CONVERSION_TIMEOUT = "conversion_timeout"
+    CONVERTER_CRASHED = "converter_crashed"
+    STALLED = "stalled"
+    WORKSPACE_FULL = "workspace_full"
+    DEPENDENCY_UNAVAILABLE = "dependency_unavailable"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    CANCELLED = "cancelled"
+    INTERNAL = "internal"
+
+
+class WorkerError(Exception):
+    """The root: whatever this code base raises on purpose."""
+
+
+class JobError(WorkerError):
+    """A job failed, for a reason with a code."""
+
+    code: ClassVar[ErrorCode]
+    retryable: ClassVar[bool]
+
+
+class PermanentError(JobError):
+    """The same message would fail the same way again."""
+
+    retryable = False
+
+
+class TransientError(JobError):
+    """The same message may succeed later."""
+
+    retryable = True
+
+
+class InvalidMessageError(PermanentError):
+    """The body is no job. `field` is the path of what is wrong, such as `outputs[1].format`."""
+
+    code = ErrorCode.INVALID_MESSAGE
+
+    def __init__(self, field: str, problem: str, *, job_id: str | None = None) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+        self.job_id = job_id  # where one can be read in spite of the fault
+
+
+class SourceNotFoundError(PermanentError):
+    """The source's bucket or key does not exist."""
+
+    code = ErrorCode.SOURCE_NOT_FOUND
+
+    def __init__(self, location: object) -> None:
+        super().__init__(f"{location} does not exist")
+
+
+class SourceTooLargeError(PermanentError):
+    """The source has more bytes than WORKER_MAX_SOURCE_BYTES."""
+
+    code = ErrorCode.SOURCE_TOO_LARGE
+
+    def __init__(self, location: object, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(f"{location} has {size_bytes} bytes; the limit is {limit_bytes}")
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+
+class SourceChangedError(TransientError):
+    """The source was replaced while it was read (its ETag changed)."""
+
+    code = ErrorCode.SOURCE_CHANGED
+
+    def __init__(self, location: object) -> None:
+        super().__init__(f"{location} was replaced while it was read")
+
+
+class AccessDeniedError(PermanentError):
+    """S3 answered 403. It does so for a missing key, too, where the role may not list the bucket."""
+
+    code = ErrorCode.ACCESS_DENIED
+
+    def __init__(self, location: object) -> None:
+        super().__init__(f"access to {location} is denied")
+
+
+class UnsupportedAudioError(PermanentError):
+    """Not audio that we decode, damaged, or cut off."""
+
+    code = ErrorCode.UNSUPPORTED_AUDIO
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+
+
+class NoAudioError(PermanentError):
+    """A media file without an audio stream."""
+
+    code = ErrorCode.NO_AUDIO
+
+    def __init__(self) -> None:
+        super().__init__("the source has no audio stream")
+
+
+class DurationTooLongError(PermanentError):
+    """The source plays for longer than WORKER_MAX_DURATION_SECONDS."""
+
+    code = ErrorCode.DURATION_TOO_LONG
+
+    def __init__(self, duration_seconds: float | None, limit_seconds: float) -> None:
+        length = "more than that" if duration_seconds is None else f"{duration_seconds:.0f} s"
+        super().__init__(f"the source plays for {length}; the limit is {limit_seconds:.0f} s")
+        self.duration_seconds = duration_seconds
+        self.limit_seconds = limit_seconds
+
+
+class TargetRefusedError(PermanentError):
+    """The target's bucket does not exist, or will not take the object for a reason that will not change."""
+
+    code = ErrorCode.TARGET_REFUSED
+
+    def __init__(self, location: object, problem: str) -> None:
+        super().__init__(f"{location}: {problem}")
+
+
+class ConversionTimeoutError(PermanentError):
+    """The job took longer than WORKER_JOB_TIMEOUT_SECONDS. Another try would burn the same hours."""
+
+    code = ErrorCode.CONVERSION_TIMEOUT
+
+    def __init__(self, limit_seconds: float) -> None:
+        super().__init__(f"the job took longer than {limit_seconds:.0f} s")
+
+
+class ConverterCrashedError(TransientError):
+    """The converter ended by a signal or in a way that says nothing of the source."""
+
+    code = ErrorCode.CONVERTER_CRASHED
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+
+
+class StalledError(TransientError):
+    """The job made no progress for WORKER_STALL_SECONDS."""
+
+    code = ErrorCode.STALLED
+
+    def __init__(self, limit_seconds: float) -> None:
+        super().__init__(f"no progress for {limit_seconds:.0f} s")
+
+
+class WorkspaceFullError(TransientError):
+    """The workspace's disk has no room for the source or the outputs."""
+
+    code = ErrorCode.WORKSPACE_FULL
+
+    def __init__(self) -> None:
+        super().__init__("the workspace has no room left")
+
+
+class DependencyUnavailableError(TransientError):
+    """S3, SQS or DynamoDB did not answer, throttled, or failed on their side."""
+
+    code = ErrorCode.DEPENDENCY_UNAVAILABLE
+
+    def __init__(self, dependency: str, problem: str = "did not answer") -> None:
+        super().__init__(f"{dependency} {problem}")
+        self.dependency = dependency
+
+
+class TooManyAttemptsError(PermanentError):
+    """The job was started WORKER_MAX_ATTEMPTS times and never came to an end."""
+
+    code = ErrorCode.TOO_MANY_ATTEMPTS
+
+    def __init__(self, attempts: int) -> None:
+        super().__init__(f"started {attempts} times without coming to an end")
+        self.attempts = attempts
+
+
+class JobCancelledError(PermanentError):
+    """Somebody asked for it (`worker cancel`)."""
+
+    code = ErrorCode.CANCELLED
+
+    def __init__(self) -> None:
+        super().__init__("cancelled on request")
+
+
+class InternalError(TransientError):
+    """A bug of ours. The traceback is in the log, not here."""
+
+    code = ErrorCode.INTERNAL
+
+    def __init__(self) -> None:
+        super().__init__("an unexpected error; the worker's log has the details")
+
+
+class LeaseLostError(WorkerError):
+    """The delivery, or the claim on the job, is no longer ours: another worker may have it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ShutdownError(WorkerError):
+    """The worker stops and this job cannot be finished in time."""

@@ -1,0 +1,57 @@
+"""What a message asks for: one source, one or more outputs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from worker.domain.audio import AudioFormat
+
+MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectLocation:
+    """An object's bucket and key. The key is taken as it stands: nothing is unquoted."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, url: str) -> ObjectLocation:
+        """Read `s3://bucket/key`. Raises ValueError with a sentence that says what is wrong."""
+        match = _LOCATION.fullmatch(url)
+        if match is None:
+            raise ValueError("must be s3://bucket/key")
+        try:
+            key_bytes = match["key"].encode()
+        except UnicodeEncodeError:
+            raise ValueError("the key is not valid Unicode") from None
+        if len(key_bytes) > MAX_KEY_BYTES:
+            raise ValueError(f"the key is longer than {MAX_KEY_BYTES} bytes")
+        return cls(match["bucket"], match["key"])
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """One output that is asked for. What is None is kept from the source, or the format's default."""
+
+    target: ObjectLocation
+    format: AudioFormat
+    bitrate_kbps: int | None = None
+    sample_rate_hz: int | None = None
+    channels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A valid message. `job_id` is the idempotency key, chosen by the producer."""
+
+    job_id: str
+    source: ObjectLocation
+    outputs: tuple[OutputSpec, ...]

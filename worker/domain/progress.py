@@ -1,0 +1,220 @@
+"""The progress record: one shape in Redis, DynamoDB, HTTP and the command line (contract, section 2)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from worker.domain.errors import JobError
+
+QUEUED_FENCE = 0  # of a record that `worker submit` wrote: any delivery is newer
+
+
+class Status(StrEnum):
+    """Where a job stands. The last three are final: nothing changes a final record."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL
+
+
+FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+class Stage(StrEnum):
+    """What a running job does. Stages may overlap; a record names the furthest."""
+
+    DOWNLOADING = "downloading"
+    CONVERTING = "converting"
+    UPLOADING = "uploading"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Version:
+    """Orders the records of one job: `fence` grows with each delivery, `seq` counts from 1 within it."""
+
+    fence: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRecord:
+    """One output as the record shows it; the numbers are None until it can be read from S3."""
+
+    target: str
+    bytes: int | None = None
+    duration_seconds: float | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """Why a job failed, or why its last attempt did."""
+
+    code: str
+    message: str
+    retryable: bool
+
+    @classmethod
+    def of(cls, error: JobError) -> ErrorInfo:
+        return cls(error.code.value, str(error), error.retryable)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The state of a job at one version.
+
+    Raises ValueError where the contract's rules do not hold: 100 % if and only if completed, a stage only while
+    running. So no code path can show one.
+    """
+
+    job_id: str
+    status: Status
+    stage: Stage | None
+    percent: float
+    attempt: int
+    version: Version
+    created_at: datetime
+    updated_at: datetime
+    eta_seconds: float | None = None
+    worker: str | None = None
+    source: str | None = None
+    outputs: tuple[OutputRecord, ...] = ()
+    error: ErrorInfo | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.percent <= 100:
+            raise ValueError(f"percent is {self.percent}")
+        if (self.percent == 100) != (self.status is Status.COMPLETED):
+            raise ValueError(f"{self.percent} % while {self.status}")
+        if (self.stage is not None) != (self.status is Status.RUNNING):
+            raise ValueError(f"stage {self.stage} while {self.status}")
+
+    @property
+    def is_final(self) -> bool:
+        return self.status.is_final
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape, in the contract's order."""
+        return {
+            "job_id": self.job_id,
+            "status": self.status.value,
+            "stage": None if self.stage is None else self.stage.value,
+            "percent": self.percent,
+            "attempt": self.attempt,
+            "fence": self.version.fence,
+            "seq": self.version.seq,
+            "created_at": _timestamp(self.created_at),
+            "updated_at": _timestamp(self.updated_at),
+            "eta_seconds": self.eta_seconds,
+            "worker": self.worker,
+            "source": self.source,
+            "outputs": [
+                {
+                    "target": output.target,
+                    "bytes": output.bytes,
+                    "duration_seconds": output.duration_seconds,
+                    "sha256": output.sha256,
+                }
+                for output in self.outputs
+            ],
+            "error": None
+            if self.error is None
+            else {
+                "code": self.error.code,
+                "message": self.error.message,
+                "retryable": self.error.retryable,
+            },
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Record:
+        """Read what `to_json` wrote; fields that a newer worker added are passed over.
+
+        Raises ValueError for anything else.
+        """
+        try:
+            data = json.loads(text)
+            return cls(
+                job_id=data["job_id"],
+                status=Status(data["status"]),
+                stage=None if data["stage"] is None else Stage(data["stage"]),
+                percent=data["percent"],
+                attempt=data["attempt"],
+                version=Version(data["fence"], data["seq"]),
+                created_at=datetime.fromisoformat(data["created_at"]),
+                updated_at=datetime.fromisoformat(data["updated_at"]),
+                eta_seconds=data["eta_seconds"],
+                worker=data["worker"],
+                source=data["source"],
+                outputs=tuple(
+                    OutputRecord(
+                        output["target"],
+                        output["bytes"],
+                        output["duration_seconds"],
+                        output["sha256"],
+                    )
+                    for output in data["outputs"]
+                ),
+                error=None
+                if data["error"] is None
+                else ErrorInfo(data["error"]["code"], data["error"]["message"], data["error"]["retryable"]),
+            )
+        except (KeyError, TypeError, AttributeError) as exc:
+            raise ValueError("not a progress record") from exc
+
+
+def newest(first: Record | None, second: Record | None) -> Record | None:
+    """The one to believe of two records of a job: a final one absorbs, else the higher version wins."""
+    if first is None or second is None:
+        return first or second
+    if first.is_final != second.is_final:
+        return first if first.is_final else second
+    return second if second.version > first.version else first
+
+
+def first_record(job_id: str, source: str | None, targets: tuple[str, ...], now: datetime) -> Record:
+    """The `queued` record that `worker submit` writes before it sends the message."""
+    return Record(
+        job_id=job_id,
+        status=Status.QUEUED,
+        stage=None,
+        percent=0.0,
+        attempt=0,
+        version=Version(QUEUED_FENCE, 0),
+        created_at=now,
+        updated_at=now,
+        source=source,
+        outputs=tuple(OutputRecord(target) for target in targets),
+    )
+
+
+def failed(record: Record, error: JobError, version: Version, now: datetime) -> Record:
+    """The final record of a job that failed with `error`; a cancelled one is `cancelled`."""
+    is_cancelled = error.code.value == Status.CANCELLED.value
+    return replace(
+        record,
+        status=Status.CANCELLED if is_cancelled else Status.FAILED,
+        stage=None,
+        percent=min(record.percent, 99.9),
+        version=version,
+        updated_at=now,
+        eta_seconds=None,
+        error=ErrorInfo.of(error),
+    )
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

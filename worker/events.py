@@ -1,0 +1,147 @@
+"""The one catalogue of log events, and the one way to write one.
+
+The names are the monitoring surface (contract, section 7): alarms and queries in deploy/ may use only these.
+docs/events.md is generated from this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import structlog
+
+Level = Literal["debug", "info", "warning", "error"]
+
+# Set on every line by worker.logs, and within a job by the handler.
+COMMON_FIELDS = ("timestamp", "level", "event", "service", "version")
+JOB_FIELDS = ("job_id", "message_id", "attempt")
+
+
+class Event(StrEnum):
+    """Names are `noun.past_participle`; nothing variable is part of a name."""
+
+    WORKER_STARTED = "worker.started"
+    WORKER_READY = "worker.ready"
+    WORKER_DRAINING = "worker.draining"
+    WORKER_STOPPED = "worker.stopped"
+    WORKER_HEARTBEAT = "worker.heartbeat"
+    WORKER_CRASHED = "worker.crashed"
+    REDIS_DISABLED = "redis.disabled"
+    REDIS_CONNECTED = "redis.connected"
+    REDIS_UNAVAILABLE = "redis.unavailable"
+    PROGRESS_FAILED_OVER = "progress.failed_over"
+    PROGRESS_FAILED_BACK = "progress.failed_back"
+    PROGRESS_WRITE_FAILED = "progress.write_failed"
+    JOB_STARTED = "job.started"
+    JOB_COMPLETED = "job.completed"
+    JOB_FAILED = "job.failed"
+    JOB_RETRIED = "job.retried"
+    JOB_RELEASED = "job.released"
+    JOB_CANCELLED = "job.cancelled"
+    JOB_DEFERRED = "job.deferred"
+    JOB_DUPLICATE_SKIPPED = "job.duplicate_skipped"
+    MESSAGE_REJECTED = "message.rejected"
+    MESSAGE_DISCARDED = "message.discarded"
+    MESSAGE_SETTLE_FAILED = "message.settle_failed"
+    LEASE_LOST = "lease.lost"
+    LEASE_RENEWAL_FAILED = "lease.renewal_failed"
+    POLL_FAILED = "poll.failed"
+    POLL_RECOVERED = "poll.recovered"
+    LIBRARY_LOGGED = "library.logged"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """When an event is written, at which level, with which fields beside the common ones."""
+
+    level: Level
+    when: str
+    fields: tuple[str, ...] = ()
+
+
+_OUTCOME = ("duration_seconds", "stage_seconds", "source_bytes", "output_bytes", "audio_seconds")
+_FAILURE = ("error_code", "error", "stage", "retryable", "exception", *_OUTCOME)
+
+CATALOGUE: dict[Event, Meaning] = {
+    Event.WORKER_STARTED: Meaning(
+        "info",
+        "The process is up, before the first poll; with the effective settings, secrets masked.",
+        ("worker", "settings", "http_address", "python"),
+    ),
+    Event.WORKER_READY: Meaning("info", "The first poll has begun.", ("startup_seconds",)),
+    Event.WORKER_DRAINING: Meaning(
+        "info", "A stop signal came: nothing is received from now on.", ("signal", "jobs", "drain_seconds")
+    ),
+    Event.WORKER_STOPPED: Meaning("info", "The drain has ended.", ("exit_code", "drain_seconds", "released")),
+    Event.WORKER_HEARTBEAT: Meaning(
+        "info",
+        "Once a minute, whatever happens; a missing one means a dead worker or lost logs.",
+        ("jobs", "jobs_completed", "jobs_failed", "poll_age_seconds", "loop_lag_seconds", "progress_store"),
+    ),
+    Event.WORKER_CRASHED: Meaning("error", "The process ends by a bug.", ("exception",)),
+    Event.REDIS_DISABLED: Meaning("info", "No REDIS_ENDPOINT: progress goes to DynamoDB only."),
+    Event.REDIS_CONNECTED: Meaning(
+        "info", "First contact with Redis, or the first after an outage.", ("endpoint", "duration_seconds")
+    ),
+    Event.REDIS_UNAVAILABLE: Meaning(
+        "warning",
+        "The first failure of an outage of Redis, with the reason and the time that it took.",
+        ("endpoint", "reason", "duration_seconds"),
+    ),
+    Event.PROGRESS_FAILED_OVER: Meaning(
+        "warning", "Progress goes to DynamoDB from now on; once an outage.", ("reason", "live_jobs")
+    ),
+    Event.PROGRESS_FAILED_BACK: Meaning(
+        "info",
+        "Progress goes to Redis again, and Redis holds the newest record of each job that the outage touched.",
+        ("outage_seconds", "jobs_carried_over"),
+    ),
+    Event.PROGRESS_WRITE_FAILED: Meaning(
+        "warning", "Both stores refused a record; the job goes on.", ("reason", "status", "seq")
+    ),
+    Event.JOB_STARTED: Meaning("info", "A claim was won.", ("source", "outputs", "queued_seconds")),
+    Event.JOB_COMPLETED: Meaning("info", "Every output can be read from S3 and the final record is kept.", _OUTCOME),
+    Event.JOB_FAILED: Meaning("warning", "The job failed for good.", _FAILURE),
+    Event.JOB_RETRIED: Meaning("warning", "The attempt failed; another follows.", ("delay_seconds", *_FAILURE)),
+    Event.JOB_RELEASED: Meaning("info", "The job was given back because the worker stops.", ("stage", "percent")),
+    Event.JOB_CANCELLED: Meaning("info", "The job was cancelled on request.", ("stage", "percent")),
+    Event.JOB_DEFERRED: Meaning(
+        "info", "Another delivery holds the job; this one looks again later.", ("delay_seconds",)
+    ),
+    Event.JOB_DUPLICATE_SKIPPED: Meaning("info", "The job is final already; the message is deleted.", ("status",)),
+    Event.MESSAGE_REJECTED: Meaning(
+        "warning", "The message went to the dead-letter queue.", ("error_code", "error", "receive_count")
+    ),
+    Event.MESSAGE_DISCARDED: Meaning(
+        "error",
+        "A rejected message was deleted, because the queue has no dead-letter queue.",
+        ("error_code", "error", "receive_count"),
+    ),
+    Event.MESSAGE_SETTLE_FAILED: Meaning(
+        "warning",
+        "The queue did not take the settlement; the message comes back when its lease ends.",
+        ("disposition", "error"),
+    ),
+    Event.LEASE_LOST: Meaning(
+        "warning", "The delivery or the claim is no longer ours; the job was stopped.", ("reason",)
+    ),
+    Event.LEASE_RENEWAL_FAILED: Meaning(
+        "warning",
+        "A renewal failed; it is tried again until a margin before the lease ends.",
+        ("error", "remaining_seconds"),
+    ),
+    Event.POLL_FAILED: Meaning("warning", "A receive failed; once a streak.", ("error",)),
+    Event.POLL_RECOVERED: Meaning("info", "Receives work again.", ("outage_seconds", "failures")),
+    Event.LIBRARY_LOGGED: Meaning(
+        "warning", "A library wrote a warning or worse.", ("logger", "message", "exception")
+    ),
+}
+
+_log = structlog.get_logger()
+
+
+def emit(event: Event, **fields: object) -> None:
+    """Write one line. Context that is bound (`job_id`, …) comes along by itself."""
+    getattr(_log, CATALOGUE[event].level)(event.value, **fields)

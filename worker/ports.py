@@ -1,0 +1,249 @@
+"""What the application asks of the world: narrow Protocols, and the values that pass through them.
+
+Every method may raise a `WorkerError`, and no vendor's exception. A fake of a port is an adapter like the real
+one and passes the same contract suite (tests/contract).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from worker.domain.disposition import Reject
+from worker.domain.errors import WorkerError
+from worker.domain.job import ObjectLocation, OutputSpec
+from worker.domain.progress import Record, Version
+
+# --- the queue ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One hand-over of a message; a redelivery is another delivery.
+
+    `received_at` is loop time in seconds, taken before the call that brought it: lease and 12 hours count from it.
+    `receipt_handle` is opaque outside the adapter.
+    """
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    sent_at_ms: int
+    receive_count: int
+    received_at: float
+    group_id: str | None = None  # of a FIFO queue
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fence(self) -> int:
+        """Grows with each delivery of a message and from message to message (contract, section 2)."""
+        return self.sent_at_ms * 1000 + self.receive_count
+
+
+class ReceiptExpiredError(WorkerError):
+    """The receipt handle is dead: the message was deleted, or its lease ran out."""
+
+
+class JobQueue(Protocol):
+    """The queue that jobs come from."""
+
+    async def receive(self, slots: int) -> Sequence[Delivery]:
+        """Wait for messages, at most `slots` and at most ten, for the length of a long poll.
+
+        Raises DependencyUnavailableError.
+        """
+
+    async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
+        """Keep up to ten deliveries for another `seconds` from now.
+
+        One result for each, in their order: None, ReceiptExpiredError (definitive) or DependencyUnavailableError
+        (may pass). Never raises for a single entry; raises DependencyUnavailableError if the whole call failed.
+        """
+
+    async def ack(self, delivery: Delivery) -> None:
+        """Delete the message. Raises ReceiptExpiredError or DependencyUnavailableError."""
+
+    async def hide(self, delivery: Delivery, seconds: float) -> None:
+        """Make the message visible again after `seconds` (0: now).
+
+        Raises ReceiptExpiredError or DependencyUnavailableError.
+        """
+
+    async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
+        """Copy the message to the queue's own dead-letter queue with the reason as attributes, then delete it.
+
+        False where the queue has no dead-letter queue: the message is then only deleted.
+        Raises ReceiptExpiredError or DependencyUnavailableError.
+        """
+
+
+# --- objects -----------------------------------------------------------------------------------------------------
+
+BytesDone = Callable[[int], None]  # called with the bytes done so far; returns at once
+
+
+@dataclass(frozen=True, slots=True)
+class SourceObject:
+    """What was downloaded."""
+
+    size_bytes: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A converted output on disk: `prefix`, then the bytes of `path` from `start` to `stop`.
+
+    The prefix carries a part that must stand in front and was known only at the end (the index of an MP4).
+    """
+
+    path: Path
+    duration_seconds: float
+    start: int
+    stop: int
+    prefix: bytes = b""
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.prefix) + self.stop - self.start
+
+
+class ObjectStore(Protocol):
+    """Where sources and targets are."""
+
+    async def download(
+        self, source: ObjectLocation, path: Path, *, limit_bytes: int, on_start: BytesDone, on_bytes: BytesDone
+    ) -> SourceObject:
+        """Stream the object into a new file at `path`; `on_start` is told its size, `on_bytes` what is done.
+
+        Raises SourceNotFoundError, SourceTooLargeError, SourceChangedError, AccessDeniedError, WorkspaceFullError,
+        DependencyUnavailableError.
+        """
+
+    async def check_target(self, target: ObjectLocation) -> None:
+        """See, before hours of work, whether the target's bucket exists.
+
+        Raises TargetRefusedError, DependencyUnavailableError. Says nothing where the role may not ask.
+        """
+
+    async def upload(
+        self, artifact: Artifact, target: ObjectLocation, *, content_type: str, sha256: str, on_bytes: BytesDone
+    ) -> None:
+        """Stream the artifact to the target; the object can be read when this returns.
+
+        Nothing is left behind when it raises or is cancelled (a multipart upload is aborted).
+        Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
+        """
+
+
+# --- audio -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAudio:
+    """What the source is, as far as its headers say.
+
+    `duration_seconds` is None where only decoding can tell; it is trusted where it is given.
+    """
+
+    container: str  # the demuxer's name
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    bits_per_sample: int  # 16 for lossy codecs
+    duration_seconds: float | None
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionProgress:
+    """How far the converter is: seconds of audio written, and bytes of the source read (None: not known)."""
+
+    seconds_done: float
+    bytes_read: int | None = None
+
+
+class AudioConverter(Protocol):
+    """Turns the source into all outputs, decoding it once."""
+
+    async def probe(self, source: Path) -> SourceAudio:
+        """Read the headers. Raises UnsupportedAudioError, NoAudioError, ConverterCrashedError."""
+
+    async def convert(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[OutputSpec, Path]],
+        *,
+        max_duration_seconds: float,
+        on_progress: Callable[[ConversionProgress], None],
+    ) -> Sequence[Artifact]:
+        """Convert; one artifact for each output, in their order, complete and checked.
+
+        When it is cancelled, the converter's whole process group has been killed by the time it returns.
+        Raises UnsupportedAudioError, NoAudioError, DurationTooLongError, WorkspaceFullError, ConverterCrashedError.
+        """
+
+
+# --- progress ----------------------------------------------------------------------------------------------------
+
+
+class Outcome(Enum):
+    """What a store did with a record."""
+
+    APPLIED = "applied"
+    SAME = "same"  # it holds this very version: our own earlier try got through
+    STALE = "stale"  # it holds a newer or a final record: the job is no longer ours
+
+
+class Severity(Enum):
+    """What a store's failure says about the next call."""
+
+    SOFT = "soft"  # may pass: timeout, connection lost
+    HARD = "hard"  # will not pass by itself: READONLY, OOM, authentication
+    LOCAL = "local"  # says nothing of the store: our own pool is exhausted
+
+
+class StoreUnavailableError(WorkerError):
+    """A store failed. What became of the write is unknown, never "not applied"."""
+
+    def __init__(self, reason: str, severity: Severity = Severity.SOFT) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.severity = severity
+
+
+class ProgressStore(Protocol):
+    """A store of progress records that refuses to go back.
+
+    Both methods raise StoreUnavailableError, within the adapter's own timeouts.
+    """
+
+    async def write(self, record: Record) -> Outcome:
+        """Keep the record if it is newer than what is held, and what is held is not final."""
+
+    async def read(self, job_id: str) -> Record | None:
+        """The record that is held, read consistently."""
+
+
+class Ledger(ProgressStore, Protocol):
+    """The store that is the truth for claims, final states and checkpoints: DynamoDB."""
+
+    async def claim(self, record: Record, seen: Version | None) -> bool:
+        """Keep the record only if what is held is still at `seen` (None: nothing is held). True if kept.
+
+        Raises StoreUnavailableError.
+        """
+
+
+class AcceleratorStore(ProgressStore, Protocol):
+    """The store that may be lost: Redis."""
+
+    async def probe(self) -> None:
+        """Do the real write on a canary key, over a connection of its own. Raises StoreUnavailableError."""
+
+    async def reset(self) -> None:
+        """Drop all pooled connections: the next one resolves the name again."""
