@@ -1,0 +1,1 @@
+"""Everything on this machine: AWS emulated, a real Redis, a real worker process."""
