@@ -6,7 +6,6 @@ CPU. Each has one owner of retries, the SDK's standard mode with the attempts gi
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -72,9 +71,10 @@ def translated(dependency: str, table: ErrorTable | None = None) -> Iterator[Non
     except ClientError as exc:
         code = error_code(exc)
         if table is not None and code in table:
-            raise table[code]() from exc
+            ours = table[code]()
+            raise ours from exc
         raise DependencyUnavailableError(dependency, f"answered {code}") from exc
-    except (BotoCoreError, aiohttp.ClientError, asyncio.TimeoutError, OSError) as exc:
+    except (TimeoutError, BotoCoreError, aiohttp.ClientError, OSError) as exc:
         raise DependencyUnavailableError(dependency, f"did not answer ({type(exc).__name__})") from exc
 
 

@@ -1,4 +1,4 @@
-"""Servers on 127.0.0.1 that live no longer than the `with` that starts them: AWS emulated by moto, and a real Redis."""
+"""Servers on 127.0.0.1 that end with the `with` that starts them: AWS emulated by moto, and a real Redis."""
 
 from __future__ import annotations
 
