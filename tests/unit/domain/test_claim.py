@@ -1,0 +1,80 @@
+"""Which delivery may start a job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from worker.domain.claim import ClaimDecision, Exhausted, Skip, Start, Wait, decide
+from worker.domain.errors import InternalError, JobCancelledError
+from worker.domain.progress import Record, Stage, Status, Version, failed, first_record
+
+NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+LEASE = 60.0
+
+
+def decided(current: Record | None, fence: int = 2000, *, after: float = 0.0) -> ClaimDecision:
+    return decide(current, fence=fence, now=NOW + timedelta(seconds=after), lease_seconds=LEASE, max_attempts=3)
+
+
+def queued(attempt: int = 0, fence: int = 0, seq: int = 0) -> Record:
+    record = first_record("ep-1", "s3://in/a.wav", ("s3://out/a.mp3",), NOW)
+    return replace(record, attempt=attempt, version=Version(fence, seq))
+
+
+def running(attempt: int = 1, fence: int = 1000, seq: int = 5) -> Record:
+    return replace(queued(attempt, fence, seq), status=Status.RUNNING, stage=Stage.CONVERTING, percent=40.0)
+
+
+def test_a_job_that_nobody_knows_is_started() -> None:
+    assert decided(None) == Start(1, Version(2000, 1))
+
+
+def test_a_submitted_job_is_started_for_the_first_time() -> None:
+    assert decided(queued()) == Start(1, Version(2000, 1))
+
+
+def test_a_retried_job_is_started_with_the_next_attempt() -> None:
+    assert decided(queued(attempt=1, fence=1000, seq=9)) == Start(2, Version(2000, 1))
+
+
+def test_a_released_job_starts_at_once_and_with_the_same_attempt() -> None:
+    released = queued(attempt=0, fence=1999, seq=3)
+
+    assert decided(released) == Start(1, Version(2000, 1))
+
+
+@pytest.mark.parametrize("error", [InternalError(), JobCancelledError()])
+def test_a_final_job_is_skipped_whatever_the_fence(error: InternalError | JobCancelledError) -> None:
+    final = failed(running(), error, Version(1000, 6), NOW)
+
+    assert decided(final) == Skip(final)
+    assert decided(final, fence=1) == Skip(final)
+
+
+def test_a_live_claim_is_waited_for_until_it_would_be_stale() -> None:
+    assert decided(running(), after=20) == Wait(40)
+
+
+def test_a_stale_claim_is_taken_over_with_the_higher_fence() -> None:
+    assert decided(running(), after=LEASE) == Start(2, Version(2000, 1))
+
+
+def test_a_clock_that_is_behind_waits_no_longer_than_a_lease() -> None:
+    assert decided(running(), after=-3600) == Wait(LEASE)
+
+
+def test_an_older_message_waits_for_the_newer_one() -> None:
+    assert decided(running(fence=3000), after=2 * LEASE) == Wait(LEASE)
+    assert decided(queued(attempt=1, fence=3000, seq=4)) == Wait(LEASE)
+
+
+def test_a_tie_of_fences_goes_on_counting_seq() -> None:
+    assert decided(running(fence=2000, seq=7), after=LEASE) == Start(2, Version(2000, 8))
+
+
+def test_a_job_that_was_started_often_enough_is_given_up() -> None:
+    assert decided(queued(attempt=3, fence=1000)) == Exhausted(3, Version(2000, 1))
+    assert decided(running(attempt=3), after=LEASE) == Exhausted(3, Version(2000, 1))

@@ -1,0 +1,182 @@
+"""One real start of a job, from its claim to the record of its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from worker import metrics
+from worker.application.conversion import Conversion, Journey
+from worker.application.lease import Lease
+from worker.application.reporter import Reporter
+from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Forfeit, Reject, Release, Retry, disposition_of
+from worker.domain.errors import (
+    ConversionTimeoutError,
+    DependencyUnavailableError,
+    InternalError,
+    JobError,
+    LeaseLostError,
+    StalledError,
+)
+from worker.domain.job import Job
+from worker.domain.meter import Speeds
+from worker.domain.progress import OutputRecord, Record
+from worker.events import Event, emit
+from worker.ports import StoreUnavailableError
+
+# How long a failed or released job may try to have its end recorded, before the message is given back as it is.
+_LAST_WORD_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How long and how often a job may run. Times in seconds."""
+
+    lease_seconds: float
+    job_timeout_seconds: float
+    stall_seconds: float
+    max_attempts: int
+
+
+class Attempt:
+    """Does the job of a claimed record, and turns whatever ends it into a disposition."""
+
+    def __init__(
+        self,
+        job: Job,
+        record: Record,
+        lease: Lease,
+        reporter: Reporter,
+        conversion: Conversion,
+        rules: Rules,
+        speeds: Speeds,
+        random: Callable[[], float],
+    ) -> None:
+        self._job = job
+        self._record = record
+        self._lease = lease
+        self._reporter = reporter
+        self._conversion = conversion
+        self._rules = rules
+        self._random = random
+        self._loop = asyncio.get_running_loop()
+        self._started_at = self._loop.time()
+        self._journey = Journey(speeds, self._report)
+        self._outputs: tuple[OutputRecord, ...] = ()
+
+    async def run(self) -> Disposition:
+        """Raises nothing but CancelledError."""
+        try:
+            await self._lease.execution.run(self._work(), name=f"job {self._job.job_id}")
+        except Exception as error:  # noqa: BLE001 - the one place where everything that can go wrong ends
+            return await self._end(error)
+        emit(Event.JOB_COMPLETED, **self._measured())
+        metrics.JOBS.labels(status="completed", code="").inc()
+        return Ack()
+
+    async def _work(self) -> None:
+        execution = self._lease.execution
+        limit = self._rules.job_timeout_seconds
+        timeout = self._loop.call_later(limit, execution.stop, ConversionTimeoutError(limit))
+        try:
+            async with (
+                execution.accompanied_by(self._reporter.run(), name=f"progress of {self._job.job_id}"),
+                execution.accompanied_by(self._watch(), name=f"stall watch of {self._job.job_id}"),
+            ):
+                self._outputs = await self._conversion.run(self._job, self._journey, before_upload=self._hold_claim)
+                await self._reporter.complete(self._outputs)
+        finally:
+            timeout.cancel()
+
+    def _report(self, journey: Journey) -> None:
+        self._lease.remaining_seconds = journey.meter.eta_seconds
+        self._reporter.update(journey.stage, journey.meter.percent, journey.meter.eta_seconds)
+
+    async def _hold_claim(self) -> None:
+        """Targets are published by the holder of the claim only: a durable write that is refused to all others."""
+        await self._reporter.checkpoint()
+
+    async def _watch(self) -> None:
+        """Raises StalledError when nothing has moved for too long: no lease keeps a hung job alive."""
+        limit = self._rules.stall_seconds
+        while (idle := self._loop.time() - self._journey.moved_at) < limit:  # noqa: ASYNC110 - sleeps till it may be so
+            await asyncio.sleep(limit - idle)
+        raise StalledError(limit)
+
+    async def _end(self, error: Exception) -> Disposition:
+        disposition = disposition_of(
+            error,
+            job_id=self._job.job_id,
+            attempt=self._record.attempt,
+            max_attempts=self._rules.max_attempts,
+            random=self._random(),
+        )
+        try:
+            async with asyncio.timeout(_LAST_WORD_SECONDS):
+                await self._record_end(error, disposition)
+        except LeaseLostError as lost:
+            error, disposition = lost, Forfeit()
+        except (TimeoutError, StoreUnavailableError, DependencyUnavailableError):
+            if isinstance(disposition, Reject | Ack):
+                # The end is not known to anybody yet: the message must come back, whatever it says of itself.
+                disposition = Retry(RETRY_BACKOFF.delay(1, self._random()))
+        self._announce(error, disposition)
+        return disposition
+
+    async def _record_end(self, error: Exception, disposition: Disposition) -> None:
+        code = error if isinstance(error, JobError) else InternalError()
+        match disposition:
+            case Ack() | Reject():
+                await self._reporter.fail(code)
+            case Retry():
+                await self._reporter.requeue(code)
+            case Release():
+                await self._reporter.requeue(None, counted=False)
+            case Forfeit():
+                pass
+
+    def _announce(self, error: Exception, disposition: Disposition) -> None:
+        where: dict[str, Any] = {"stage": self._journey.stage.value, "percent": self._journey.meter.percent}
+        match disposition:
+            case Ack():
+                emit(Event.JOB_CANCELLED, **where)
+                status = "cancelled"
+            case Reject():
+                emit(Event.JOB_FAILED, **self._failure(error))
+                status = "failed"
+            case Retry(delay_seconds):
+                emit(Event.JOB_RETRIED, delay_seconds=round(delay_seconds, 1), **self._failure(error))
+                status = "retried"
+            case Release():
+                emit(Event.JOB_RELEASED, **where)
+                status = "released"
+            case Forfeit():
+                emit(Event.LEASE_LOST, reason=str(error))
+                status = "forfeited"
+        code = error.code.value if isinstance(error, JobError) else ""
+        metrics.JOBS.labels(status=status, code=code).inc()
+
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        known = error if isinstance(error, JobError) else InternalError()
+        fields = {
+            "error_code": known.code.value,
+            "error": str(known),
+            "stage": self._journey.stage.value,
+            "retryable": known.retryable,
+            **self._measured(),
+        }
+        if known is not error:
+            fields["exc_info"] = error  # a bug: the log gets the traceback, the record does not
+        return fields
+
+    def _measured(self) -> dict[str, Any]:
+        journey = self._journey
+        return {
+            "duration_seconds": round(self._loop.time() - self._started_at, 3),
+            "stage_seconds": journey.meter.stage_seconds,
+            "source_bytes": journey.source_bytes,
+            "output_bytes": sum(output.bytes or 0 for output in self._outputs),
+            "audio_seconds": journey.audio_seconds,
+        }

@@ -1,0 +1,148 @@
+"""One delivery in, one disposition out.
+
+The only place that classifies errors and writes the one line that each delivery ends with. It touches no queue: the
+consumer settles what comes back.
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import Callable
+from datetime import datetime
+
+from structlog.contextvars import bound_contextvars
+
+from worker import metrics
+from worker.application.attempt import Attempt, Rules
+from worker.application.conversion import Conversion
+from worker.application.failover import FailoverStore
+from worker.application.lease import Lease
+from worker.application.message import parse_job
+from worker.application.reporter import Reporter
+from worker.domain.claim import Exhausted, Skip, Start, Wait, decide
+from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Reject, Retry
+from worker.domain.errors import InvalidMessageError, TooManyAttemptsError
+from worker.domain.job import Job
+from worker.domain.meter import Speeds
+from worker.domain.progress import OutputRecord, Record, Stage, Status, Version, failed, first_record
+from worker.events import Event, emit
+from worker.ports import StoreUnavailableError
+
+
+class Handler:
+    """Handles deliveries; one object for all of them. `worker` is this process's name in records."""
+
+    def __init__(
+        self,
+        store: FailoverStore,
+        conversion: Conversion,
+        rules: Rules,
+        *,
+        worker: str,
+        now: Callable[[], datetime],
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
+        self._store = store
+        self._conversion = conversion
+        self._rules = rules
+        self._worker = worker
+        self._now = now
+        self._random = random
+        self._speeds = Speeds()
+
+    async def handle(self, lease: Lease) -> Disposition:
+        """Do what the delivery asks for. Raises nothing but CancelledError."""
+        delivery = lease.delivery
+        with bound_contextvars(message_id=delivery.message_id):
+            try:
+                job = parse_job(delivery.body)
+            except InvalidMessageError as error:
+                return await self._refuse(error, delivery.fence)
+            with bound_contextvars(job_id=job.job_id):
+                try:
+                    return await self._take(job, lease)
+                except StoreUnavailableError as error:
+                    return self._defer(RETRY_BACKOFF.delay(1, self._random()), error.reason)
+
+    async def _refuse(self, error: InvalidMessageError, fence: int) -> Disposition:
+        """A message that is no job is never retried. Its record says so, unless there is a job of that name."""
+        if error.job_id is not None:
+            record = first_record(error.job_id, None, (), self._now())
+            try:
+                await self._store.claim(failed(record, error, Version(fence, 1), self._now()), None)
+            except StoreUnavailableError as unavailable:
+                emit(Event.PROGRESS_WRITE_FAILED, reason=unavailable.reason, status=Status.FAILED.value, seq=1)
+        return Reject(error, error.job_id)
+
+    async def _take(self, job: Job, lease: Lease) -> Disposition:
+        """Claim the job, or find out why not. Raises StoreUnavailableError: nothing starts without a claim."""
+        current = await self._store.read_durable(job.job_id)
+        decision = decide(
+            current,
+            fence=lease.delivery.fence,
+            now=self._now(),
+            lease_seconds=self._rules.lease_seconds,
+            max_attempts=self._rules.max_attempts,
+        )
+        match decision:
+            case Skip(record):
+                emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value)
+                return Ack()
+            case Wait(delay_seconds):
+                return self._defer(delay_seconds, "held by another delivery")
+            case Exhausted(attempts, version):
+                with bound_contextvars(attempt=attempts):
+                    return await self._give_up(job, current, attempts, version)
+            case Start(attempt, version):
+                record = self._claim_record(job, current, attempt, version)
+                if not await self._store.claim(record, None if current is None else current.version):
+                    return self._defer(1.0, "claimed by another delivery just now")
+                with bound_contextvars(attempt=attempt):
+                    return await self._attempt(job, record, lease)
+
+    def _claim_record(self, job: Job, current: Record | None, attempt: int, version: Version) -> Record:
+        now = self._now()
+        return Record(
+            job_id=job.job_id,
+            status=Status.RUNNING,
+            stage=Stage.DOWNLOADING,
+            percent=0.0,
+            attempt=attempt,
+            version=version,
+            created_at=now if current is None else current.created_at,
+            updated_at=now,
+            worker=self._worker,
+            source=str(job.source),
+            outputs=tuple(OutputRecord(str(output.target)) for output in job.outputs),
+        )
+
+    @staticmethod
+    def _defer(delay_seconds: float, reason: str) -> Retry:
+        emit(Event.JOB_DEFERRED, delay_seconds=round(delay_seconds, 1), reason=reason)
+        return Retry(delay_seconds)
+
+    async def _give_up(self, job: Job, current: Record | None, attempts: int, version: Version) -> Disposition:
+        error = TooManyAttemptsError(attempts)
+        record = self._claim_record(job, current, attempts, version)
+        if not await self._store.claim(
+            failed(record, error, version, self._now()), None if current is None else current.version
+        ):
+            return self._defer(1.0, "claimed by another delivery just now")
+        emit(Event.JOB_FAILED, error_code=error.code.value, error=str(error), retryable=error.retryable)
+        metrics.JOBS.labels(status=Status.FAILED.value, code=error.code.value).inc()
+        return Reject(error, job.job_id, attempts)
+
+    async def _attempt(self, job: Job, record: Record, lease: Lease) -> Disposition:
+        """Run the claimed job and have its end recorded."""
+        queued_seconds = self._now().timestamp() - lease.delivery.sent_at_ms / 1000
+        emit(
+            Event.JOB_STARTED,
+            source=record.source,
+            outputs=[str(output.target) for output in job.outputs],
+            queued_seconds=round(max(queued_seconds, 0.0), 3),
+        )
+        reporter = Reporter(
+            self._store, record, now=self._now, random=self._random, lease_seconds=self._rules.lease_seconds
+        )
+        attempt = Attempt(job, record, lease, reporter, self._conversion, self._rules, self._speeds, self._random)
+        return await attempt.run()

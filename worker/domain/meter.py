@@ -1,0 +1,130 @@
+"""How far a job is, in percent and seconds left, from what its three stages have done.
+
+Each stage weighs what it is expected to take: bytes over the speeds that this worker has seen, audio over the cost of
+its encoders. So the bar moves at an even pace, whether the job is a huge download or a long encoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from worker.domain.audio import AudioFormat
+from worker.domain.progress import Stage
+
+# Core-seconds for a minute of stereo, measured with ffmpeg 9 on one core of a 2.3 GHz Xeon: only their ratios matter,
+# since the worker's own speed is learned.
+_ENCODING_COST = {
+    AudioFormat.MP3: 0.69,
+    AudioFormat.M4A: 1.30,
+    AudioFormat.AAC: 1.30,
+    AudioFormat.ALAC: 0.31,
+    AudioFormat.FLAC: 0.10,
+    AudioFormat.WAV: 0.03,
+    AudioFormat.OGG: 1.97,
+    AudioFormat.OPUS: 0.61,
+    AudioFormat.WEBM: 0.61,
+}
+_DECODING_COST = 0.06
+_START_SECONDS = 0.04  # two short processes
+_CALL_SECONDS = 0.01  # one request to S3
+_LEARNING_RATE = 0.3
+_HIGHEST_BEFORE_THE_END = 99.9  # 100 is for completed jobs
+
+
+@dataclass(slots=True)
+class Speeds:
+    """What this worker has seen so far, an average in which the newest weighs most."""
+
+    download_bytes_per_second: float = 60e6
+    upload_bytes_per_second: float = 40e6
+    conversion_slowness: float = 1.0  # real seconds over expected ones
+
+    def expected_download(self, size_bytes: int) -> float:
+        return _CALL_SECONDS + size_bytes / self.download_bytes_per_second
+
+    def expected_upload(self, size_bytes: int, objects: int) -> float:
+        return _CALL_SECONDS * objects + size_bytes / self.upload_bytes_per_second
+
+    def expected_conversion(self, audio_seconds: float, formats: Iterable[AudioFormat]) -> float:
+        """Encoders of one process run side by side: the dearest sets the pace, the sum fills two cores."""
+        costs = [_ENCODING_COST[each] for each in formats]
+        cost = _DECODING_COST + max(*costs, sum(costs) / 2)
+        return (_START_SECONDS + audio_seconds / 60 * cost) * self.conversion_slowness
+
+    def learn_download(self, size_bytes: int, seconds: float) -> None:
+        self.download_bytes_per_second = _learned(self.download_bytes_per_second, size_bytes, seconds)
+
+    def learn_upload(self, size_bytes: int, seconds: float) -> None:
+        self.upload_bytes_per_second = _learned(self.upload_bytes_per_second, size_bytes, seconds)
+
+    def learn_conversion(self, expected_seconds: float, seconds: float) -> None:
+        slowness = self.conversion_slowness * seconds / expected_seconds
+        self.conversion_slowness += _LEARNING_RATE * (slowness - self.conversion_slowness)
+
+
+def _learned(speed: float, size_bytes: int, seconds: float) -> float:
+    # Small objects measure the latency of a call, not a speed.
+    if size_bytes < 1 << 20 or seconds <= 0:
+        return speed
+    return speed + _LEARNING_RATE * (size_bytes / seconds - speed)
+
+
+@dataclass(slots=True)
+class _Part:
+    expected_seconds: float = 0.0
+    done: float = 0.0  # 0 to 1
+    started_at: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Meter:
+    """One job's progress. Times are seconds of any steady clock, given by the caller."""
+
+    _parts: dict[Stage, _Part] = field(default_factory=lambda: {stage: _Part() for stage in Stage})
+    _percent: float = 0.0
+
+    def expect(self, stage: Stage, seconds: float) -> None:
+        """Say how long a stage should take, as soon as that is known, and again when it is known better."""
+        self._parts[stage].expected_seconds = max(seconds, 1e-3)
+
+    def expected_seconds(self, stage: Stage) -> float:
+        return self._parts[stage].expected_seconds
+
+    def advance(self, stage: Stage, fraction: float, now: float) -> None:
+        """A stage has done `fraction` (0 to 1) of its work. A lower one than before is passed over."""
+        part = self._parts[stage]
+        if part.started_at is None:
+            part.started_at = now
+        part.done = max(part.done, min(fraction, 1.0))
+        part.seconds = now - part.started_at
+
+    @property
+    def percent(self) -> float:
+        """0 to 99.9, to one decimal; never lower than it was."""
+        total = sum(part.expected_seconds for part in self._parts.values())
+        if total > 0:
+            done = sum(part.expected_seconds * part.done for part in self._parts.values())
+            self._percent = max(self._percent, min(round(100 * done / total, 1), _HIGHEST_BEFORE_THE_END))
+        return self._percent
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds left: a stage under way by its own pace, the others as expected. None before anything is known."""
+        if not any(part.expected_seconds for part in self._parts.values()):
+            return None
+        return round(sum(_remaining(part) for part in self._parts.values()), 1)
+
+    @property
+    def stage_seconds(self) -> dict[str, float]:
+        """How long each stage has taken, to the millisecond."""
+        return {stage.value: round(part.seconds, 3) for stage, part in self._parts.items()}
+
+
+def _remaining(part: _Part) -> float:
+    if part.done >= 1:
+        return 0.0
+    pace_is_known = part.done > 0.02 and part.seconds > 1
+    whole = part.seconds / part.done if pace_is_known else part.expected_seconds
+    return whole * (1 - part.done)
