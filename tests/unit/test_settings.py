@@ -1,0 +1,177 @@
+"""The environment becomes one tree, or every fault at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from worker.settings import READ, RUN, SUBMIT, VARIABLES, ConfigurationError, load
+
+ENOUGH = {
+    "WORKER_QUEUE_URL": "http://127.0.0.1:5000/123456789012/jobs",
+    "WORKER_TABLE": "jobs",
+    "AWS_REGION": "eu-west-1",
+    "AWS_CONFIG_FILE": "/nonexistent",
+}
+
+
+def faults(**changes: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(ENOUGH | changes)
+    return str(caught.value).splitlines()
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    settings = load(ENOUGH)
+    assert settings.concurrency >= 1
+    assert settings.visibility_timeout_seconds == 60
+    assert settings.job_timeout_seconds == 10_800
+    assert settings.max_attempts == 5
+    assert settings.max_source_bytes == 5 * 1024**3
+    assert settings.max_duration_seconds == 43_200
+    assert settings.drain_seconds == 100
+    assert (settings.http_host, settings.http_port) == ("127.0.0.1", 8080)
+    assert (settings.redis_prefix, settings.progress_mode, settings.stall_seconds) == ("audio:", "failover", 300)
+    assert (settings.log_level, settings.log_format) == ("info", None)
+    redis = settings.redis
+    assert (redis.port, redis.tls, redis.connect_timeout_seconds, redis.command_timeout_seconds) == (
+        6379,
+        True,
+        0.25,
+        0.25,
+    )
+
+
+def test_without_an_endpoint_there_is_no_redis() -> None:
+    assert load(ENOUGH).redis_or_none is None
+    assert load(ENOUGH | {"REDIS_ENDPOINT": ""}).redis_or_none is None
+    assert load(ENOUGH | {"REDIS_ENDPOINT": "cache.local"}).redis_or_none is not None
+
+
+def test_an_empty_value_counts_as_unset() -> None:
+    assert load(ENOUGH | {"WORKER_CONCURRENCY": "", "WORKER_NO_SUCH_THING": " "}) == load(ENOUGH)
+
+
+def test_values_are_read_as_people_write_them() -> None:
+    settings = load(
+        ENOUGH
+        | {"WORKER_HTTP_PORT": "off", "WORKER_MAX_SOURCE_BYTES": "2GiB", "WORKER_LOG_LEVEL": "DEBUG"}
+        | {"REDIS_TLS": "false", "WORKER_LOG_FORMAT": "console"}
+    )
+    assert settings.http_port is None
+    assert settings.max_source_bytes == 2 * 1024**3
+    assert settings.log_level == "debug"
+    assert settings.redis.tls is False
+    assert load(ENOUGH | {"WORKER_HTTP_PORT": "0"}).http_port == 0
+    assert load(ENOUGH | {"WORKER_MAX_SOURCE_BYTES": "1048576"}).max_source_bytes == 1_048_576
+
+
+def test_all_faults_come_at_once_and_each_names_its_variable() -> None:
+    lines = faults(
+        WORKER_CONCURRENCY="many",
+        WORKER_VISIBILTY_TIMEOUT_SECONDS="30",
+        REDIS_PORT="99999",
+        REDIS_USERNAME="worker",
+        WORKER_TABLE="",
+    )
+    assert sorted(line.partition(":")[0] for line in lines) == [
+        "REDIS_PORT",
+        "REDIS_USERNAME",
+        "WORKER_CONCURRENCY",
+        "WORKER_TABLE",
+        "WORKER_VISIBILTY_TIMEOUT_SECONDS",
+    ]
+
+
+def test_an_unknown_name_brings_the_name_that_was_meant() -> None:
+    assert faults(WORKER_CONCURENCY="3") == [
+        "WORKER_CONCURENCY: there is no such setting; did you mean WORKER_CONCURRENCY?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKER_CONCURRENCY", "0"),
+        ("WORKER_CONCURRENCY", "1.5"),
+        ("WORKER_VISIBILITY_TIMEOUT_SECONDS", "43201"),
+        ("WORKER_JOB_TIMEOUT_SECONDS", "nan"),
+        ("WORKER_JOB_TIMEOUT_SECONDS", "-1"),
+        ("WORKER_MAX_DURATION_SECONDS", "inf"),
+        ("WORKER_MAX_SOURCE_BYTES", "5 apples"),
+        ("WORKER_HTTP_PORT", "65536"),
+        ("WORKER_HTTP_HOST", "http://localhost"),
+        ("WORKER_LOG_LEVEL", "loud"),
+        ("WORKER_PROGRESS_MODE", "redis"),
+        ("WORKER_QUEUE_URL", "my-queue"),
+        ("WORKER_QUEUE_URL", "https://user:pass@sqs.example/1/q"),
+        ("WORKER_TABLE", "a b"),
+        ("WORKER_REDIS_PREFIX", "a b"),
+        ("REDIS_ENDPOINT", "redis://cache:6379"),
+        ("REDIS_TLS", "maybe"),
+        ("REDIS_CONNECT_TIMEOUT_SECONDS", "0"),
+    ],
+)
+def test_a_bad_value_is_one_fault(name: str, value: str) -> None:
+    (line,) = faults(**{name: value})
+    assert line.startswith(f"{name}: must be ")
+
+
+def test_a_password_is_never_shown() -> None:
+    secret = {"REDIS_ENDPOINT": "cache", "REDIS_USERNAME": "hunter1", "REDIS_PASSWORD": "hunter2"}
+    settings = load(ENOUGH | secret)
+    assert "hunter" not in f"{settings!r} {settings} {settings.effective()}"
+    assert "hunter" not in " ".join(faults(**secret, WORKER_TABLE="?"))
+    assert "hunter2" not in " ".join(faults(REDIS_ENDPOINT="redis://:hunter2@cache"))
+    assert "hunter2" not in " ".join(faults(WORKER_QUEUE_URL="https://u:hunter2@q/1/q"))
+
+
+def test_credentials_need_each_other_and_an_endpoint() -> None:
+    assert faults(REDIS_ENDPOINT="cache", REDIS_USERNAME="u") == ["REDIS_USERNAME: is set without REDIS_PASSWORD"]
+    assert faults(REDIS_PASSWORD="p") == ["REDIS_PASSWORD: is set without REDIS_ENDPOINT"]
+
+
+def test_a_job_and_its_lease_must_fit_the_12_hours_of_sqs() -> None:
+    (line,) = faults(WORKER_JOB_TIMEOUT_SECONDS="43200")
+    assert line.startswith("WORKER_JOB_TIMEOUT_SECONDS: together with WORKER_VISIBILITY_TIMEOUT_SECONDS")
+
+
+def test_a_kubernetes_service_link_is_told_from_a_setting() -> None:
+    lines = faults(
+        REDIS_PORT="tcp://10.0.0.1:6379", REDIS_PORT_6379_TCP_ADDR="10.0.0.1", REDIS_SERVICE_HOST="10.0.0.1"
+    )
+    assert len(lines) == 3
+    assert all("enableServiceLinks: false" in line for line in lines)
+
+
+def test_the_region_comes_from_either_variable_or_from_the_queue() -> None:
+    bare = {name: value for name, value in ENOUGH.items() if name != "AWS_REGION"}
+    aws = {"WORKER_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jobs"}
+    assert load(bare | {"AWS_DEFAULT_REGION": "eu-north-1"}).region == "eu-north-1"
+    assert load(bare | aws).region == "us-west-2"
+    with pytest.raises(ConfigurationError, match="AWS_REGION: is required"):
+        load(bare)
+    with pytest.raises(ConfigurationError, match="AWS_REGION: is eu-west-1, but WORKER_QUEUE_URL is in us-west-2"):
+        load(ENOUGH | aws)
+
+
+def test_each_command_needs_only_what_it_uses() -> None:
+    reader = {"WORKER_TABLE": "jobs", "AWS_REGION": "eu-west-1"}
+    assert load(reader, needs=READ).queue_url == ""
+    for needs in (SUBMIT, RUN):
+        with pytest.raises(ConfigurationError, match="WORKER_QUEUE_URL: is required"):
+            load(reader, needs=needs)
+
+
+def test_a_converter_that_cannot_be_run_stops_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert faults(WORKER_FFMPEG=str(file)) == [f"WORKER_FFMPEG: {file} is not a program that can be run"]
+    assert faults(WORKER_WORKSPACE=str(file)) == [f"WORKER_WORKSPACE: {file} is not a directory"]
+    load(ENOUGH | {"WORKER_FFMPEG": str(file)}, needs=READ)
+
+
+def test_every_variable_can_be_documented() -> None:
+    assert len({variable.name for variable in VARIABLES}) == len(VARIABLES)
+    assert all(variable.expects for variable in VARIABLES)

@@ -1,0 +1,186 @@
+"""How the house speaks: one JSON object a line on standard output, and whatever the libraries say in the same shape.
+
+Levels: `error` needs a person, `warning` was handled, `info` is a change of state, `debug` is for us. A line never
+holds a secret, is never longer than what CloudWatch and the awslogs driver keep in one piece, and can never stop the
+work: where standard output is gone, it is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import sys
+import threading
+import traceback
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import structlog
+from structlog.typing import Processor
+
+from worker import __version__
+from worker.domain.redaction import REDACTED, names_a_secret, redact
+from worker.events import COMMON_FIELDS, JOB_FIELDS, Event, emit
+
+SERVICE = "audio-conversion-worker"
+
+# CloudWatch takes events of 256 KB to 1 MB, by region and year, and drivers split what is longer.
+MAX_LINE_BYTES = 64 * 1024
+_MAX_TEXT = 8 * 1024
+_MAX_ITEMS = 64
+_MAX_DEPTH = 6
+
+_FIRST = (*COMMON_FIELDS, *JOB_FIELDS)
+_EventDict = MutableMapping[str, Any]
+
+
+def configure(*, level: str = "info", log_format: str | None = None, stream: BinaryIO | None = None) -> None:
+    """Speak on `stream` (standard output) from now on; without a format, console on a terminal and json elsewhere."""
+    output = sys.stdout.buffer if stream is None else stream
+    is_console = log_format == "console" or (log_format is None and output.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            _complete,
+            _clean,
+            _render_for_people(colors=output.isatty()) if is_console else _render_json,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=lambda *_: _Lines(output),
+        cache_logger_on_first_use=False,
+    )
+    _listen_to_libraries()
+    sys.excepthook = _on_crash
+    threading.excepthook = _on_thread_crash
+
+
+def silence() -> None:
+    """Say nothing at all: for commands whose standard output belongs to their answer."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    _listen_to_libraries()
+
+
+class _Lines:
+    """Where a rendered line goes: whole, at once, or nowhere."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+
+    def write(self, line: bytes) -> None:
+        try:
+            with _LOCK:
+                self._output.write(line + b"\n")
+                self._output.flush()
+        except (OSError, ValueError):  # a broken pipe, a full disk, a closed file: the job matters more than its line
+            return
+
+    debug = info = warning = error = write
+
+
+_LOCK = threading.Lock()
+
+
+# --- from an event to a line -------------------------------------------------------------------------------------
+
+
+def _complete(_logger: object, _method: str, event: _EventDict) -> Mapping[str, Any]:
+    """Add what every line has, in front."""
+    event["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    event["service"] = SERVICE
+    event["version"] = __version__
+    first = {name: event.pop(name) for name in _FIRST if name in event}
+    return {**first, **event}
+
+
+def _clean(_logger: object, _method: str, event: _EventDict) -> Mapping[str, Any]:
+    """Mask secrets, cut what is too long, and turn everything into what JSON knows."""
+    return {name: _clean_value(name, value, _MAX_DEPTH) for name, value in event.items()}
+
+
+def _clean_value(name: str, value: object, depth: int) -> object:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if names_a_secret(name):
+        return REDACTED
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, BaseException):
+        value = _traceback_of(value) if name == "exception" else str(value)
+    if depth > 0 and isinstance(value, Mapping):
+        items = list(value.items())[:_MAX_ITEMS]
+        return {str(key): _clean_value(str(key), item, depth - 1) for key, item in items}
+    if depth > 0 and isinstance(value, list | tuple | set | frozenset):
+        return [_clean_value(name, item, depth - 1) for item in list(value)[:_MAX_ITEMS]]
+    text = redact(str(value))
+    if len(text) <= _MAX_TEXT:
+        return text
+    # The end of a traceback says what happened.
+    return "…" + text[-_MAX_TEXT:] if name == "exception" else text[:_MAX_TEXT] + "…"
+
+
+def _traceback_of(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _render_json(_logger: object, _method: str, event: _EventDict) -> tuple[tuple[bytes], dict[str, Any]]:
+    line = _to_json(event)
+    if len(line) > MAX_LINE_BYTES:
+        short = {
+            name: value[:512] if isinstance(value, str) else value
+            for name, value in event.items()
+            if not isinstance(value, list | dict)
+        }
+        line = _to_json(short | {"truncated": True})
+    return (line,), {}
+
+
+def _to_json(event: Mapping[str, Any]) -> bytes:
+    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="backslashreplace")  # a lone surrogate becomes \udc80, which is JSON's own escape
+
+
+def _render_for_people(*, colors: bool) -> Processor:
+    console = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=28)
+
+    def render(logger: Any, method: str, event: _EventDict) -> tuple[tuple[bytes], dict[str, Any]]:
+        for name in ("service", "version"):
+            event.pop(name, None)
+        return (str(console(logger, method, event)).encode(errors="backslashreplace"),), {}
+
+    return render
+
+
+# --- what libraries and crashes say ------------------------------------------------------------------------------
+
+
+class _LibraryHandler(logging.Handler):
+    """Brings a library's warnings into our shape."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - a library's wrong format string must not stop the work
+            message = str(record.msg)
+        error = {"exception": record.exc_info[1]} if record.exc_info else {}
+        emit(Event.LIBRARY_LOGGED, logger=record.name, message=message, **error)
+
+
+def _listen_to_libraries() -> None:
+    logging.captureWarnings(True)
+    root = logging.getLogger()
+    root.handlers = [_LibraryHandler()]
+    root.setLevel(logging.WARNING)  # at debug, HTTP clients log headers and presigned URLs
+
+
+def _on_crash(kind: type[BaseException], error: BaseException, _traceback: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        emit(Event.WORKER_CRASHED, exception=error)
+
+
+def _on_thread_crash(arguments: threading.ExceptHookArgs) -> None:
+    name = arguments.thread.name if arguments.thread else "unknown"
+    emit(Event.LIBRARY_LOGGED, logger=f"thread {name}", message="a thread ended", exception=arguments.exc_value)

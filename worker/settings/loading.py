@@ -1,0 +1,157 @@
+"""From the environment to the tree, or to every fault that stands in the way."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from worker.domain.redaction import redact
+from worker.settings.tree import VARIABLES, RedisSettings, Settings
+from worker.settings.values import SQS_MAX_IN_FLIGHT_SECONDS
+
+_BY_NAME = {variable.name: variable for variable in VARIABLES}
+_QUEUE_HOST = re.compile(r"https?://sqs\.([a-z0-9-]+)\.amazonaws\.com")
+# What Kubernetes puts into each container of a namespace that has a Service named `redis` or `worker`.
+_SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)|_PORT$")
+
+
+class Need(StrEnum):
+    """What a command cannot do without."""
+
+    QUEUE = "WORKER_QUEUE_URL"
+    TABLE = "WORKER_TABLE"
+    FILES = "files"  # the converter and the workspace
+
+
+READ = frozenset({Need.TABLE})
+SUBMIT = frozenset({Need.TABLE, Need.QUEUE})
+RUN = frozenset({Need.TABLE, Need.QUEUE, Need.FILES})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with the environment; `names` are the variables that it is about."""
+
+    names: tuple[str, ...]
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.names[0]}: {self.problem}"
+
+
+class ConfigurationError(Exception):
+    """The environment is not usable; the process ends with 78 (EX_CONFIG of sysexits.h)."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+def load(environ: Mapping[str, str], *, needs: Collection[Need] = RUN) -> Settings:
+    """Read the environment. Raises ConfigurationError with every fault that it has."""
+    given = {
+        name: value for name, value in environ.items() if name.startswith(("WORKER_", "REDIS_")) and value.strip()
+    }
+    faults = [_unknown(name, value) for name, value in given.items() if name not in _BY_NAME]
+    known = {name: value for name, value in given.items() if name in _BY_NAME}
+    try:
+        settings = _tree(known)
+    except ValidationError as exc:
+        bad = dict.fromkeys(str(part) for error in exc.errors() for part in error["loc"] if part in _BY_NAME)
+        faults += [_bad_value(name, known[name]) for name in bad]
+        # The rest is looked at as well, so that one start shows every fault.
+        settings = _tree({name: value for name, value in known.items() if name not in bad})
+    settings = settings.model_copy(update={"region": _region(environ, settings)})
+    named = {name for fault in faults for name in fault.names}
+    faults += [fault for fault in _faults_of(settings, environ, needs) if named.isdisjoint(fault.names)]
+    if faults:
+        raise ConfigurationError(*faults)
+    return settings
+
+
+def _tree(values: Mapping[str, str]) -> Settings:
+    redis = {name: value for name, value in values.items() if _BY_NAME[name].group is RedisSettings}
+    rest: dict[str, object] = {name: value for name, value in values.items() if name not in redis}
+    return Settings.model_validate(rest | {"redis": redis})
+
+
+def _unknown(name: str, value: str) -> Fault:
+    if _is_service_link(name, value):
+        return Fault((name,), _SERVICE_LINK_HINT)
+    close = get_close_matches(name, _BY_NAME, n=1, cutoff=0.75)
+    return Fault((name,), "there is no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+
+
+def _bad_value(name: str, value: str) -> Fault:
+    variable = _BY_NAME[name]
+    if _is_service_link(name, value):
+        return Fault((name,), _SERVICE_LINK_HINT)
+    if variable.is_secret:
+        return Fault((name,), "is not usable")
+    shown = redact(value) if len(value) <= 100 else redact(value)[:100] + "…"
+    return Fault((name,), f"must be {variable.expects}, not {shown!r}")
+
+
+_SERVICE_LINK_HINT = "Kubernetes set this for a Service of that name; set enableServiceLinks: false in the pod"
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    return _SERVICE_LINK.search(name) is not None and (name not in _BY_NAME or value.startswith(("tcp://", "udp://")))
+
+
+def _region(environ: Mapping[str, str], settings: Settings) -> str | None:
+    # botocore reads only the second of the two.
+    given = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    match = _QUEUE_HOST.match(settings.queue_url)
+    return given or (match[1] if match else None)
+
+
+def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection[Need]) -> Iterator[Fault]:
+    """What is missing, and what contradicts something else."""
+    if Need.QUEUE in needs and not settings.queue_url:
+        yield Fault((Need.QUEUE.value,), "is required: the URL of the SQS queue")
+    if Need.TABLE in needs and not settings.table:
+        yield Fault((Need.TABLE.value,), "is required: the name of the DynamoDB table")
+    yield from _faults_of_redis(settings.redis)
+    yield from _faults_of_region(settings, environ)
+    if settings.job_timeout_seconds + settings.visibility_timeout_seconds > SQS_MAX_IN_FLIGHT_SECONDS:
+        yield Fault(
+            ("WORKER_JOB_TIMEOUT_SECONDS", "WORKER_VISIBILITY_TIMEOUT_SECONDS"),
+            "together with WORKER_VISIBILITY_TIMEOUT_SECONDS it is longer than the 12 hours that SQS keeps a "
+            f"message in flight ({SQS_MAX_IN_FLIGHT_SECONDS} s)",
+        )
+    if Need.FILES in needs:
+        yield from _faults_of_files(settings)
+
+
+def _faults_of_redis(redis: RedisSettings) -> Iterator[Fault]:
+    if redis.username and not redis.password:
+        yield Fault(("REDIS_USERNAME", "REDIS_PASSWORD"), "is set without REDIS_PASSWORD")
+    if redis.password and not redis.endpoint:
+        yield Fault(("REDIS_PASSWORD", "REDIS_ENDPOINT"), "is set without REDIS_ENDPOINT")
+
+
+def _faults_of_region(settings: Settings, environ: Mapping[str, str]) -> Iterator[Fault]:
+    if settings.region is None:
+        config = Path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
+        if not config.exists():
+            yield Fault(("AWS_REGION",), "is required, because WORKER_QUEUE_URL does not say the region")
+        return
+    match = _QUEUE_HOST.match(settings.queue_url)
+    if match and match[1] != settings.region:
+        name = "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
+        yield Fault((name, "WORKER_QUEUE_URL"), f"is {settings.region}, but WORKER_QUEUE_URL is in {match[1]}")
+
+
+def _faults_of_files(settings: Settings) -> Iterator[Fault]:
+    if settings.ffmpeg is not None and not (settings.ffmpeg.is_file() and os.access(settings.ffmpeg, os.X_OK)):
+        yield Fault(("WORKER_FFMPEG",), f"{settings.ffmpeg} is not a program that can be run")
+    if settings.workspace is not None and settings.workspace.exists() and not settings.workspace.is_dir():
+        yield Fault(("WORKER_WORKSPACE",), f"{settings.workspace} is not a directory")

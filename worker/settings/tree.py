@@ -1,0 +1,175 @@
+"""The settings and their defaults, and the list of variables that documents and faults speak of."""
+
+from __future__ import annotations
+
+import math
+import os
+import types
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, SecretStr
+from pydantic.fields import FieldInfo
+
+from worker.settings.values import (
+    SQS_MAX_IN_FLIGHT_SECONDS,
+    Expects,
+    HostName,
+    HttpPort,
+    KeyPrefix,
+    LogFormat,
+    LogLevel,
+    Port,
+    ProgressMode,
+    QueueUrl,
+    Seconds,
+    Size,
+    TableName,
+    TimeoutSeconds,
+)
+
+
+def _usable_cpus() -> int:
+    """CPUs of this process: by its affinity, or fewer by the container's CPU quota (cgroup v2, cpu.max)."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        return min(affinity, max(1, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):
+        return affinity
+
+
+class RedisSettings(BaseModel):
+    """Where Redis is, and how long we wait for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=lambda name: f"REDIS_{name.upper()}")
+
+    endpoint: HostName | None = Field(
+        None, description="Host name. Unset means no Redis: progress goes to DynamoDB only."
+    )
+    port: Port = 6379
+    tls: bool = Field(True, description="Connect with TLS and check the certificate.")
+    username: SecretStr | None = Field(None, description="A secret: never printed.")
+    password: SecretStr | None = Field(None, description="A secret: never printed.")
+    connect_timeout_seconds: TimeoutSeconds = Field(0.25, description="Bounds the connection, TLS and login included.")
+    command_timeout_seconds: TimeoutSeconds = Field(0.25, description="Bounds each command.")
+
+
+class Settings(BaseModel):
+    """Everything that the environment decides. Pieces of it are passed down by `bootstrap`; nothing else reads it."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, alias_generator=lambda name: f"WORKER_{name.upper()}"
+    )
+
+    queue_url: QueueUrl = Field("", description="The SQS queue, standard or FIFO.")
+    table: TableName = Field("", description="The DynamoDB table of progress records.")
+    concurrency: Annotated[int, Ge(1), Le(1000)] = Field(
+        default_factory=_usable_cpus, description="Jobs at once. The default is the number of usable CPUs."
+    )
+    visibility_timeout_seconds: Annotated[int, Ge(1), Le(SQS_MAX_IN_FLIGHT_SECONDS)] = Field(
+        60, description="The lease on a message; renewed while its job runs."
+    )
+    job_timeout_seconds: Seconds = Field(10_800.0, description="A job that takes longer fails.")
+    stall_seconds: Seconds = Field(
+        300.0, description="A job without any progress for this long is stopped and retried."
+    )
+    max_attempts: Annotated[int, Ge(1), Le(1000)] = Field(5, description="Real starts before a job fails for good.")
+    max_source_bytes: Size = Field(5 * 1024**3, description="A larger source is refused.")
+    max_duration_seconds: Annotated[FiniteFloat, Gt(0)] = Field(
+        43_200.0, description="A source that plays longer is refused."
+    )
+    drain_seconds: Annotated[float, Ge(0), Le(SQS_MAX_IN_FLIGHT_SECONDS)] = Field(
+        100.0, description="From the stop signal to the last release. Keep it below the platform's kill (ECS: 120 s)."
+    )
+    progress_mode: ProgressMode = Field(
+        "failover", description="`durable`: a tick counts only after DynamoDB has it; Redis then speeds up reads."
+    )
+    redis_prefix: KeyPrefix = Field("audio:", description="Put before each key and channel in Redis.")
+    http_host: HostName = Field("127.0.0.1", description="Where /livez, /readyz, /health and /metrics listen.")
+    http_port: HttpPort = Field(8080, description="0 takes a free one, which `worker.started` names; `off` none.")
+    workspace: Path | None = Field(
+        None,
+        description="Where sources and outputs lie while a job runs. "
+        "The default is a new directory under the system's temporary one.",
+    )
+    ffmpeg: Path | None = Field(None, description="The converter. The default is the one in the imageio-ffmpeg wheel.")
+    log_level: LogLevel = "info"
+    log_format: LogFormat | None = Field(None, description="The default is console on a terminal, else json.")
+    redis: RedisSettings = RedisSettings()
+    region: str | None = Field(None, description="Of AWS; None leaves it to the SDK's configuration file.")
+
+    @property
+    def redis_or_none(self) -> RedisSettings | None:
+        """The Redis to use, or None where there is none."""
+        return self.redis if self.redis.endpoint else None
+
+    def effective(self) -> dict[str, object]:
+        """What is in force, by variable, for the log; secrets masked."""
+        values = {
+            variable.name: getattr(self.redis if variable.group is RedisSettings else self, variable.field)
+            for variable in VARIABLES
+        }
+        if self.http_port is None:
+            values["WORKER_HTTP_PORT"] = "off"
+        return {
+            name: value if value is None or isinstance(value, bool | int | float) else str(value)
+            for name, value in values.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable, as documents and faults speak of it."""
+
+    name: str
+    field: str
+    group: type[BaseModel]
+    info: FieldInfo
+
+    @property
+    def is_secret(self) -> bool:
+        return SecretStr in get_args(self.info.annotation)
+
+    @property
+    def expects(self) -> str:
+        """What a value must be, in words that follow "must be"."""
+        return _expectation(self.info)
+
+
+def _expectation(info: FieldInfo) -> str:
+    for item in info.metadata:
+        if isinstance(item, Expects):
+            return item.text
+    kind = info.annotation
+    metadata: list[Any] = list(info.metadata)
+    if get_origin(kind) in {Union, types.UnionType}:
+        kind = next(argument for argument in get_args(kind) if argument is not type(None))
+        if get_origin(kind) is Annotated:
+            kind, *more = get_args(kind)
+            metadata += more
+    expects = next((item.text for item in metadata if isinstance(item, Expects)), None)
+    if expects is not None:
+        return expects
+    if get_origin(kind) is Literal:
+        return " or ".join(get_args(kind))
+    words = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
+    return words.get(kind, "text") + _range(metadata)  # type: ignore[arg-type]
+
+
+def _range(metadata: Collection[Any]) -> str:
+    low = next((f" from {item.ge}" for item in metadata if isinstance(item, Ge)), "")
+    above = next((f" above {item.gt}" for item in metadata if isinstance(item, Gt)), "")
+    high = next((f" to {item.le}" for item in metadata if isinstance(item, Le)), "")
+    return low + above + high.replace(" to", " and up to") if above else low + high
+
+
+VARIABLES: tuple[Variable, ...] = tuple(
+    Variable(info.alias or name, name, group, info)
+    for group in (Settings, RedisSettings)
+    for name, info in group.model_fields.items()
+    if name not in {"redis", "region"}
+)

@@ -1,0 +1,71 @@
+"""What a value of the environment may be, and how its text is read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
+from pydantic import BeforeValidator, StringConstraints
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+SQS_MAX_IN_FLIGHT_SECONDS = 43_200
+
+_SIZE = re.compile(r"(\d+)\s*(?:([KMGT])(iB|B)?|B)?", re.IGNORECASE)
+
+
+def _size_in_bytes(value: object) -> object:
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return value
+    base = 1000 if (match[3] or "").upper() == "B" else 1024
+    return int(match[1]) * base ** (" KMGT".index((match[2] or " ").upper()))
+
+
+def _off_is_none(value: object) -> object:
+    return None if isinstance(value, str) and value.lower() == "off" else value
+
+
+def _lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Expects:
+    """What a value must be, in words, where the type does not say it."""
+
+    text: str
+
+
+Seconds = Annotated[float, Gt(0), Le(SQS_MAX_IN_FLIGHT_SECONDS)]
+TimeoutSeconds = Annotated[float, Gt(0), Le(10)]
+Size = Annotated[int, Ge(1), BeforeValidator(_size_in_bytes), Expects("a size in bytes, such as 1048576 or 5GiB")]
+Port = Annotated[int, Ge(1), Le(65535)]
+HttpPort = Annotated[
+    Annotated[int, Ge(0), Le(65535)] | None,
+    BeforeValidator(_off_is_none),
+    Expects("a port from 1 to 65535, 0 for a free one, or off"),
+]
+QueueUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[^\s/@]+/\S*[^\s/]$"),
+    Expects("a queue's URL, such as https://sqs.eu-west-1.amazonaws.com/111122223333/audio"),
+]
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+TableName = Annotated[
+    str,
+    StringConstraints(pattern=r"^([A-Za-z0-9_.-]{3,255}|arn:aws[a-z-]*:dynamodb:\S+:table/\S+)$"),
+    Expects("a DynamoDB table's name or ARN"),
+]
+HostName = Annotated[
+    str,
+    StringConstraints(pattern=r"^([A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+)$"),
+    Expects("a host name alone, without scheme, port, user or password"),
+]
+KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$"), Expects("1 to 64 printable characters")]
+
+
+ProgressMode = Annotated[Literal["failover", "durable"], BeforeValidator(_lower_case)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower_case)]
+LogFormat = Annotated[Literal["json", "console"], BeforeValidator(_lower_case)]
