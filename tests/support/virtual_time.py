@@ -1,0 +1,82 @@
+"""An event loop whose clock jumps: hours of leases and back-off pass in milliseconds, the same way each time.
+
+The code under test uses asyncio as it does in production. When every task waits, the loop's clock is set to the next
+timer instead of sleeping. Signals work; threads do not (nothing here waits for them).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_START_SECONDS = 1_000.0  # not 0, so that a time taken for a truth value shows
+_TURNS_WITHOUT_TIME = 200_000
+
+
+class DeadlockError(AssertionError):
+    """Every task waits and no timer is set: nothing would ever happen again."""
+
+
+class LivelockError(AssertionError):
+    """The loop turns and turns and time does not pass: something polls without waiting."""
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Never waits: where the loop would sleep for `timeout`, the clock jumps by it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = _START_SECONDS
+        self._turns = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None and timeout <= 0:
+            self._turns += 1
+            if self._turns > _TURNS_WITHOUT_TIME:
+                raise LivelockError(f"{_TURNS_WITHOUT_TIME} turns of the loop at the time {self.now}")
+            return []
+        events = super().select(0)  # a signal wakes the loop through a socket
+        if events:
+            return events
+        if timeout is None:
+            raise DeadlockError(f"all tasks wait for ever: {_waiting()}")
+        self._turns = 0
+        self.now += timeout
+        return []
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """The standard loop on a clock of its own; `time()` starts at 1000 s."""
+
+    def __init__(self) -> None:
+        self._clock = _JumpingSelector()
+        super().__init__(self._clock)
+
+    def time(self) -> float:
+        return self._clock.now
+
+
+def _waiting() -> str:
+    return ", ".join(sorted(task.get_name() for task in asyncio.all_tasks(asyncio.get_running_loop())))
+
+
+def run(body: Coroutine[Any, Any, T]) -> T:
+    """Run the coroutine to its end in virtual time. Raises DeadlockError, LivelockError, and what the body raises."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(body)
+
+
+def virtual_time(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Make an async test a plain one that runs in virtual time."""
+
+    @functools.wraps(test)
+    def in_virtual_time(*args: P.args, **kwargs: P.kwargs) -> T:
+        return run(test(*args, **kwargs))
+
+    return in_virtual_time
