@@ -7,12 +7,13 @@ one and passes the same contract suite (tests/contract).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from worker.domain.circuit import Severity
 from worker.domain.disposition import Reject
 from worker.domain.errors import WorkerError
 from worker.domain.job import ObjectLocation, OutputSpec
@@ -229,14 +230,6 @@ class Outcome(Enum):
     STALE = "stale"  # it holds a newer or a final record: the job is no longer ours
 
 
-class Severity(Enum):
-    """What a store's failure says about the next call."""
-
-    SOFT = "soft"  # may pass: timeout, connection lost
-    HARD = "hard"  # will not pass by itself: READONLY, OOM, authentication
-    LOCAL = "local"  # says nothing of the store: our own pool is exhausted
-
-
 class StoreUnavailableError(WorkerError):
     """A store failed. What became of the write is unknown, never "not applied"."""
 
@@ -249,7 +242,7 @@ class StoreUnavailableError(WorkerError):
 class ProgressStore(Protocol):
     """A store of progress records that refuses to go back.
 
-    Both methods raise StoreUnavailableError, within the adapter's own timeouts.
+    Both methods raise StoreUnavailableError, within the adapter's own timeouts, and may be cancelled at any point.
     """
 
     async def write(self, record: Record) -> Outcome:
@@ -260,12 +253,16 @@ class ProgressStore(Protocol):
 
 
 class Ledger(ProgressStore, Protocol):
-    """The store that is the truth for claims, final states and checkpoints: DynamoDB."""
+    """The store that is the truth for claims, final states and checkpoints: DynamoDB.
+
+    Within one fence it takes records from one worker only: receive counts are approximate (AWS), so two deliveries
+    may have the same fence, and then the claim decides whose it is.
+    """
 
     async def claim(self, record: Record, seen: Version | None) -> bool:
         """Keep the record only if what is held is still at `seen` (None: nothing is held). True if kept.
 
-        Raises StoreUnavailableError.
+        True as well if it holds this very record: our own earlier try got through. Raises StoreUnavailableError.
         """
 
 
@@ -277,3 +274,9 @@ class AcceleratorStore(ProgressStore, Protocol):
 
     async def reset(self) -> None:
         """Drop all pooled connections: the next one resolves the name again."""
+
+    def subscribe(self, job_id: str) -> AsyncIterator[Record]:
+        """The job's records as they are written, over a connection of its own.
+
+        Records may be missed, and it ends without an exception when the connection does: a hint, no source of truth.
+        """
