@@ -1,0 +1,161 @@
+"""Which bodies are jobs, and what is said of those that are not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from worker.application.message import parse_job, to_body
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import InvalidMessageError
+from worker.domain.job import Job, ObjectLocation, OutputSpec
+
+MP3 = {"target": "s3://out/a.mp3", "format": "mp3"}
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    return {"job_id": "ep-1", "source": "s3://podcasts-in/a.wav", "outputs": [MP3]} | changes
+
+
+def with_output(**changes: Any) -> dict[str, Any]:
+    return body(outputs=[MP3 | changes])
+
+
+def without(name: str) -> dict[str, Any]:
+    document = body()
+    del document[name]
+    return document
+
+
+def refusal(text: str) -> InvalidMessageError:
+    with pytest.raises(InvalidMessageError) as caught:
+        parse_job(text)
+    return caught.value
+
+
+def test_the_contracts_example_is_a_job() -> None:
+    text = """{
+      "job_id": "ep-0142",
+      "source": "s3://podcasts-in/ep-0142.wav",
+      "outputs": [
+        {"target": "s3://podcasts-out/ep-0142.mp3", "format": "mp3", "bitrate_kbps": 192},
+        {"target": "s3://podcasts-out/ep-0142.opus", "format": "opus", "bitrate_kbps": 64, "channels": 1}
+      ]
+    }"""
+    job = Job(
+        "ep-0142",
+        ObjectLocation("podcasts-in", "ep-0142.wav"),
+        (
+            OutputSpec(ObjectLocation("podcasts-out", "ep-0142.mp3"), AudioFormat.MP3, bitrate_kbps=192),
+            OutputSpec(ObjectLocation("podcasts-out", "ep-0142.opus"), AudioFormat.OPUS, bitrate_kbps=64, channels=1),
+        ),
+    )
+    assert parse_job(text) == job
+    assert parse_job(to_body(job)) == job
+
+
+@pytest.mark.parametrize("audio_format", list(AudioFormat))
+def test_every_format_of_the_contract_is_known(audio_format: AudioFormat) -> None:
+    assert parse_job(json.dumps(with_output(format=audio_format.value))).outputs[0].format is audio_format
+
+
+@pytest.mark.parametrize("key", ["a b/ü 東京.wav", "a?b#c%20d+e", "//a", "a\\b", "../x", "a@b:c"])
+def test_a_key_may_hold_any_character(key: str) -> None:
+    assert parse_job(json.dumps(body(source=f"s3://in-bucket/{key}"))).source == ObjectLocation("in-bucket", key)
+
+
+def test_an_option_that_is_null_is_not_given() -> None:
+    assert parse_job(json.dumps(with_output(channels=None))) == parse_job(json.dumps(body()))
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        (without("job_id"), "job_id"),
+        (without("source"), "source"),
+        (without("outputs"), "outputs"),
+        (body(priority=3), "priority"),
+        (body(job_id=7), "job_id"),
+        (body(job_id=""), "job_id"),
+        (body(job_id="a" * 129), "job_id"),
+        (body(job_id="a/b"), "job_id"),
+        (body(job_id="a\n"), "job_id"),
+        (body(job_id="ä"), "job_id"),
+        (body(source=None), "source"),
+        (body(source="https://in/a.wav"), "source"),
+        (body(source="s3://in-bucket/"), "source"),
+        (body(source="s3://in-bucket/" + "ü" * 513), "source"),
+        (body(source="s3://in-bucket/\ud800"), "source"),
+        (body(outputs={}), "outputs"),
+        (body(outputs=[]), "outputs"),
+        (body(outputs=[MP3 | {"target": f"s3://out/{index}.mp3"} for index in range(17)]), "outputs"),
+        (body(outputs=[MP3, "mp3"]), "outputs[1]"),
+        (body(outputs=[MP3, {"target": "s3://out/b", "format": "mp4"}]), "outputs[1].format"),
+        (body(outputs=[MP3, {"target": "s3://out/b"}]), "outputs[1].format"),
+        (body(outputs=[MP3, MP3]), "outputs[1].target"),
+        (with_output(target="s3://podcasts-in/a.wav"), "outputs[0].target"),
+        (with_output(target="out/a.mp3"), "outputs[0].target"),
+        (with_output(format="MP3"), "outputs[0].format"),
+        (with_output(bit_rate=128), "outputs[0].bit_rate"),
+        (with_output(bitrate_kbps="128"), "outputs[0].bitrate_kbps"),
+        (with_output(bitrate_kbps=128.0), "outputs[0].bitrate_kbps"),
+        (with_output(bitrate_kbps=True), "outputs[0].bitrate_kbps"),
+        (with_output(bitrate_kbps=0), "outputs[0].bitrate_kbps"),
+        (with_output(bitrate_kbps=100_000), "outputs[0].bitrate_kbps"),
+        (with_output(bitrate_kbps=10**400), "outputs[0].bitrate_kbps"),
+        (with_output(format="flac", bitrate_kbps=128), "outputs[0].bitrate_kbps"),
+        (with_output(format="wav", bitrate_kbps=128), "outputs[0].bitrate_kbps"),
+        (with_output(sample_rate_hz=44_099), "outputs[0].sample_rate_hz"),
+        (with_output(format="opus", sample_rate_hz=44_100), "outputs[0].sample_rate_hz"),
+        (with_output(format="flac", sample_rate_hz=-1), "outputs[0].sample_rate_hz"),
+        (with_output(channels=0), "outputs[0].channels"),
+        (with_output(channels=3), "outputs[0].channels"),
+        ([body()], "body"),
+        ("ep-1", "body"),
+        (None, "body"),
+    ],
+)
+def test_a_refusal_names_the_field(document: Any, field: str) -> None:
+    error = refusal(json.dumps(document))
+    assert error.field == field
+    assert str(error).startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "not json",
+        "{",
+        '{"job_id": NaN}',
+        "[" * 200_000,
+        '{"a":' * 200_000,
+        "1" * 10_000,
+        "\ufeff{}",
+        "\x00",
+        "\ud800",
+    ],
+)
+def test_what_is_not_json_is_refused_as_a_body(text: str) -> None:
+    assert refusal(text).field == "body"
+
+
+def test_a_field_that_stands_there_twice_is_refused() -> None:
+    error = refusal('{"job_id": "a", "job_id": "b"}')
+    assert (error.field, error.problem) == ("job_id", "stands there twice")
+
+
+def test_a_refusal_tells_the_job_id_where_one_can_be_read() -> None:
+    assert refusal(json.dumps(with_output(format="mp4"))).job_id == "ep-1"
+    assert refusal(json.dumps(without("source"))).job_id == "ep-1"
+    assert refusal(json.dumps(body(job_id="a/b"))).job_id is None
+    assert refusal("{").job_id is None
+
+
+def test_a_refusal_never_repeats_what_the_producer_wrote_at_length() -> None:
+    name = "\ud800\n" + "x" * 10_000
+    assert len(str(refusal(json.dumps(body(**{name: 1}))))) < 120
+    str(refusal(json.dumps(body(**{name: 1})))).encode()
+    assert "Signature" not in str(refusal(json.dumps(body(source="https://b/k?X-Amz-Signature=abc"))))
