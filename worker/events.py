@@ -47,6 +47,7 @@ class Event(StrEnum):
     MESSAGE_SETTLE_FAILED = "message.settle_failed"
     LEASE_LOST = "lease.lost"
     LEASE_RENEWAL_FAILED = "lease.renewal_failed"
+    UPLOAD_ABORT_FAILED = "upload.abort_failed"
     POLL_FAILED = "poll.failed"
     POLL_RECOVERED = "poll.recovered"
     LIBRARY_LOGGED = "library.logged"
@@ -131,6 +132,11 @@ CATALOGUE: dict[Event, Meaning] = {
         "warning",
         "A renewal failed; it is tried again until a margin before the lease ends.",
         ("error", "remaining_seconds"),
+    ),
+    Event.UPLOAD_ABORT_FAILED: Meaning(
+        "warning",
+        "The parts of an unfinished upload could not be dropped; the bucket's lifecycle rule has to.",
+        ("target", "error"),
     ),
     Event.POLL_FAILED: Meaning("warning", "A receive failed; once a streak.", ("error",)),
     Event.POLL_RECOVERED: Meaning("info", "Receives work again.", ("outage_seconds", "failures")),

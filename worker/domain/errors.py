@@ -125,8 +125,8 @@ class AccessDeniedError(PermanentError):
 
     code = ErrorCode.ACCESS_DENIED
 
-    def __init__(self, location: object) -> None:
-        super().__init__(f"access to {location} is denied")
+    def __init__(self, location: object, reason: str | None = None) -> None:
+        super().__init__(f"access to {location} is denied" + (f": {reason}" if reason else ""))
 
 
 class UnsupportedAudioError(PermanentError):

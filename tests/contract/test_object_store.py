@@ -1,0 +1,222 @@
+"""What every object store promises: the fake of the tests above it, and S3 itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tests.fakes.objects import MemoryObjects, StoredObject
+from worker.adapters.aws import ClientLimits, open_client
+from worker.adapters.s3 import S3Store
+from worker.domain.errors import SourceNotFoundError, SourceTooLargeError, TargetRefusedError
+from worker.domain.job import ObjectLocation
+from worker.ports import Artifact, ObjectStore
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+MIB = 1 << 20
+LIMITS = ClientLimits(connect_seconds=2, read_seconds=20, attempts=2, connections=10)
+
+KEYS = [
+    "plain.wav",
+    "with spaces/and more .wav",
+    "Grüße/日本語/🎧.wav",
+    "a+b&c=d.wav",
+    "100%/%20/%2F.wav",
+    "double//slash.wav",
+    "/leading.wav",
+    "trailing/",
+    "a/../b/./c.wav",
+    "quote\"'<>?#;:@!$,.wav",
+    "back\\slash.wav",
+    " leading and trailing space ",
+    "tilde~star*(paren)[bracket]{brace}|^`.wav",
+]
+
+
+class OtherSide(Protocol):
+    """The store as producers and listeners have it."""
+
+    async def put(self, location: ObjectLocation, data: bytes) -> None: ...
+
+    async def get(self, location: ObjectLocation) -> StoredObject: ...
+
+
+@dataclass
+class House:
+    """A store, its other side, and a bucket of the test's own."""
+
+    store: ObjectStore
+    other_side: OtherSide
+    bucket: str
+    absent_bucket: str
+
+    def at(self, key: str) -> ObjectLocation:
+        return ObjectLocation(self.bucket, key)
+
+
+@dataclass
+class MemorySide:
+    objects: MemoryObjects
+
+    async def put(self, location: ObjectLocation, data: bytes) -> None:
+        self.objects.put(location, data)
+
+    async def get(self, location: ObjectLocation) -> StoredObject:
+        found = self.objects.get(location)
+        assert found is not None
+        return found
+
+
+@dataclass
+class S3Side:
+    client: S3Client
+
+    async def put(self, location: ObjectLocation, data: bytes) -> None:
+        await self.client.put_object(Bucket=location.bucket, Key=location.key, Body=data)
+
+    async def get(self, location: ObjectLocation) -> StoredObject:
+        answer = await self.client.get_object(Bucket=location.bucket, Key=location.key)
+        async with answer["Body"] as body:
+            return StoredObject(await body.read(), answer["ContentType"], answer["Metadata"])
+
+
+@pytest.fixture(params=["memory", "s3"])
+async def house(request: pytest.FixtureRequest, unique: Callable[[str], str]) -> AsyncIterator[House]:
+    bucket, absent = unique("bucket"), unique("absent")
+    if request.param == "memory":
+        objects = MemoryObjects(bucket)
+        yield House(objects, MemorySide(objects), bucket, absent)
+        return
+    async with open_client(request.getfixturevalue("aws_session"), "s3", LIMITS) as client:
+        await client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        store = S3Store(client, part_bytes=5 * MIB, multipart_threshold=6 * MIB)
+        yield House(store, S3Side(client), bucket, absent)
+
+
+@dataclass
+class Account:
+    """What a transfer told of itself."""
+
+    sizes: list[int] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)
+
+
+async def upload(house: House, artifact: Artifact, target: ObjectLocation, account: Account | None = None) -> str:
+    digest = artifact.sha256()
+    await house.store.upload(
+        artifact,
+        target,
+        content_type="audio/mpeg",
+        sha256=digest,
+        job_id="job-1",
+        on_bytes=(account or Account()).done.append,
+    )
+    return digest
+
+
+def artifact_of(path: Path, data: bytes, prefix: bytes = b"") -> Artifact:
+    path.write_bytes(data)
+    return Artifact(path, 1.0, 0, len(data), prefix)
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_any_key_comes_back_as_it_was_written(house: House, key: str, tmp_path: Path) -> None:
+    await upload(house, artifact_of(tmp_path / "up", key.encode()), house.at(key))
+    await house.store.download(
+        house.at(key), tmp_path / "down", limit_bytes=MIB, on_start=lambda _: None, on_bytes=lambda _: None
+    )
+
+    assert (tmp_path / "down").read_bytes() == key.encode()
+
+
+@pytest.mark.parametrize("size", [0, 1, 3 * MIB + 7, 20 * MIB], ids=["empty", "one byte", "medium", "large"])
+async def test_a_source_arrives_whole_and_tells_how_far_it_is(house: House, size: int, tmp_path: Path) -> None:
+    data = (hashlib.sha512(b"x").digest() * (size // 64 + 1))[:size]
+    await house.other_side.put(house.at("source"), data)
+    account = Account()
+
+    found = await house.store.download(
+        house.at("source"),
+        tmp_path / "source",
+        limit_bytes=size,
+        on_start=account.sizes.append,
+        on_bytes=account.done.append,
+    )
+
+    assert (tmp_path / "source").read_bytes() == data
+    assert found.size_bytes == size
+    assert found.etag
+    assert account.sizes == [size]
+    assert account.done == sorted(account.done)
+    assert max(account.done, default=0) == size
+
+
+async def test_a_source_over_the_limit_is_refused_before_it_is_read(house: House, tmp_path: Path) -> None:
+    await house.other_side.put(house.at("source"), b"12345")
+    account = Account()
+
+    with pytest.raises(SourceTooLargeError, match="5 bytes; the limit is 4"):
+        await house.store.download(
+            house.at("source"),
+            tmp_path / "source",
+            limit_bytes=4,
+            on_start=account.sizes.append,
+            on_bytes=account.done.append,
+        )
+
+    assert account == Account()
+    assert not (tmp_path / "source").exists()
+
+
+async def test_a_source_that_is_not_there_is_not_found(house: House, tmp_path: Path) -> None:
+    for location in (house.at("nothing"), ObjectLocation(house.absent_bucket, "nothing")):
+        with pytest.raises(SourceNotFoundError, match="does not exist"):
+            await house.store.download(
+                location, tmp_path / "source", limit_bytes=1, on_start=lambda _: None, on_bytes=lambda _: None
+            )
+
+
+@pytest.mark.parametrize("size", [0, 5, 17 * MIB], ids=["empty", "small", "in parts"])
+async def test_a_target_holds_the_prefix_and_then_the_range(house: House, size: int, tmp_path: Path) -> None:
+    data = (hashlib.sha512(b"y").digest() * (size // 64 + 1))[:size]
+    (tmp_path / "file").write_bytes(b"head" + data + b"tail")
+    artifact = Artifact(tmp_path / "file", 1.0, 4, 4 + size, prefix=b"prefix")
+    account = Account()
+
+    digest = await upload(house, artifact, house.at("target"), account)
+
+    stored = await house.other_side.get(house.at("target"))
+    assert stored.data == b"prefix" + data
+    assert stored.content_type == "audio/mpeg"
+    assert stored.metadata == {"sha256": digest, "job-id": "job-1"}
+    assert digest == hashlib.sha256(stored.data).hexdigest()
+    assert account.done == sorted(account.done)
+    assert account.done[-1] == len(stored.data)
+
+
+async def test_a_target_is_overwritten(house: House, tmp_path: Path) -> None:
+    await upload(house, artifact_of(tmp_path / "one", b"one"), house.at("target"))
+    await upload(house, artifact_of(tmp_path / "two", b"two"), house.at("target"))
+
+    assert (await house.other_side.get(house.at("target"))).data == b"two"
+
+
+@pytest.mark.parametrize("size", [5, 7 * MIB], ids=["small", "in parts"])
+async def test_a_target_bucket_that_does_not_exist_is_refused(house: House, size: int, tmp_path: Path) -> None:
+    target = ObjectLocation(house.absent_bucket, "target")
+
+    with pytest.raises(TargetRefusedError, match="the bucket does not exist"):
+        await upload(house, artifact_of(tmp_path / "file", bytes(size)), target)
+    with pytest.raises(TargetRefusedError, match="the bucket does not exist"):
+        await house.store.check_target(target)
+
+
+async def test_a_target_bucket_that_exists_passes_the_check(house: House) -> None:
+    await house.store.check_target(house.at("target"))

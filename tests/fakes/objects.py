@@ -1,0 +1,118 @@
+"""An object store in memory, for tests of what stands above it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from worker.domain.errors import (
+    AccessDeniedError,
+    SourceChangedError,
+    SourceNotFoundError,
+    SourceTooLargeError,
+    TargetRefusedError,
+    WorkerError,
+)
+from worker.domain.job import ObjectLocation
+from worker.ports import Artifact, BytesDone, SourceObject
+
+_CHUNK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as it lies in its bucket."""
+
+    data: bytes
+    content_type: str = "application/octet-stream"
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.md5(self.data, usedforsecurity=False).hexdigest()}"'
+
+
+class MemoryObjects:
+    """The `ObjectStore` port over a dictionary.
+
+    `denied` buckets answer nothing; each of `errors[location]` is raised once, in order, in place of a transfer;
+    a transfer of a location in `gates` waits, half done, until its event is set.
+    """
+
+    def __init__(self, *buckets: str) -> None:
+        self.buckets: dict[str, dict[str, StoredObject]] = {bucket: {} for bucket in buckets}
+        self.denied: set[str] = set()
+        self.errors: defaultdict[ObjectLocation, list[WorkerError]] = defaultdict(list)
+        self.gates: dict[ObjectLocation, asyncio.Event] = {}
+        self.half_done: dict[ObjectLocation, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def put(self, location: ObjectLocation, data: bytes) -> None:
+        self.buckets[location.bucket][location.key] = StoredObject(data)
+
+    def get(self, location: ObjectLocation) -> StoredObject | None:
+        return self.buckets[location.bucket].get(location.key)
+
+    async def download(
+        self, source: ObjectLocation, path: Path, *, limit_bytes: int, on_start: BytesDone, on_bytes: BytesDone
+    ) -> SourceObject:
+        await asyncio.sleep(0)
+        self._fail_if_told(source)
+        found = self.buckets.get(source.bucket, {}).get(source.key)
+        if found is None:
+            raise SourceNotFoundError(source)
+        if len(found.data) > limit_bytes:
+            raise SourceTooLargeError(source, len(found.data), limit_bytes)
+        on_start(len(found.data))
+        await self._pause(source)
+        if self.get(source) != found:
+            raise SourceChangedError(source)
+        await _pass_by(len(found.data), on_bytes)
+        with path.open("xb") as file:
+            file.write(found.data)
+        return SourceObject(len(found.data), found.etag)
+
+    async def check_target(self, target: ObjectLocation) -> None:
+        await asyncio.sleep(0)
+        if target.bucket not in self.buckets and target.bucket not in self.denied:
+            raise TargetRefusedError(target, "the bucket does not exist")
+
+    async def upload(
+        self,
+        artifact: Artifact,
+        target: ObjectLocation,
+        *,
+        content_type: str,
+        sha256: str,
+        on_bytes: BytesDone,
+        job_id: str | None = None,
+    ) -> None:
+        await asyncio.sleep(0)
+        self._fail_if_told(target)
+        if target.bucket not in self.buckets:
+            raise TargetRefusedError(target, "the bucket does not exist")
+        await self._pause(target)
+        data = artifact.read(0, artifact.size_bytes)
+        await _pass_by(len(data), on_bytes)
+        metadata = {"sha256": sha256} | ({"job-id": job_id} if job_id is not None else {})
+        self.buckets[target.bucket][target.key] = StoredObject(data, content_type, metadata)
+
+    def _fail_if_told(self, location: ObjectLocation) -> None:
+        if self.errors[location]:
+            raise self.errors[location].pop(0)
+        if location.bucket in self.denied:
+            raise AccessDeniedError(location)
+
+    async def _pause(self, location: ObjectLocation) -> None:
+        self.half_done[location].set()
+        if location in self.gates:
+            await self.gates[location].wait()
+
+
+async def _pass_by(size_bytes: int, on_bytes: BytesDone) -> None:
+    for done in range(_CHUNK_BYTES, size_bytes, _CHUNK_BYTES):
+        await asyncio.sleep(0)
+        on_bytes(done)
+    on_bytes(size_bytes)
