@@ -1,0 +1,188 @@
+"""Probes are answered at once, whatever the worker and the clients do."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import structlog
+
+from worker import metrics
+from worker.adapters.http import CannotListenError, HttpServer
+from worker.application.health import Health, HealthMonitor, JobsHealth, QueueHealth, RedisHealth
+
+
+def health(**changes: Any) -> Health:
+    values: dict[str, Any] = {
+        "redis": RedisHealth("connected", 12.5),
+        "progress_store": "redis",
+        "queue": QueueHealth(poll_age_seconds=1.0),
+        "jobs": JobsHealth(running=1, slots=2),
+        "is_live": True,
+        "is_ready": True,
+        "is_draining": False,
+        "loop_lag_seconds": 0.0,
+    }
+    return Health(**values | changes)
+
+
+class Worker:
+    """What the server is told, to be changed by a test."""
+
+    def __init__(self) -> None:
+        self.health = health()
+        self.is_broken = False
+
+    def look(self) -> Health:
+        if self.is_broken:
+            raise RuntimeError("boom")
+        return self.health
+
+
+@pytest.fixture(name="worker")
+def worker_fixture() -> Worker:
+    return Worker()
+
+
+@pytest.fixture(name="server")
+def server_fixture(worker: Worker) -> Iterator[HttpServer]:
+    server = HttpServer("127.0.0.1", 0, look=worker.look, render_metrics=metrics.render)
+    server.start()
+    yield server
+    server.close()
+
+
+def port_of(server: HttpServer) -> int:
+    return int(server.address.rpartition(":")[2])
+
+
+def ask(server: HttpServer, path: str, method: str = "GET") -> tuple[int, bytes, dict[str, str]]:
+    with closing(http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=5)) as connection:
+        connection.request(method, path)
+        response = connection.getresponse()
+        return response.status, response.read(), {name.lower(): value for name, value in response.getheaders()}
+
+
+def test_health_is_the_contracts_document(server: HttpServer) -> None:
+    status, body, headers = ask(server, "/health")
+    document = json.loads(body)
+    assert (status, headers["content-type"]) == (200, "application/json")
+    assert document["status"] == "ok"
+    assert document["redis"]["state"] == "connected"
+    assert document["progress_store"] == "redis"
+    assert document["queue"]["poll_age_seconds"] == 1.0
+    assert document["jobs"] == {"running": 1, "slots": 2, "completed": 0, "failed": 0}
+    assert "version" in document
+
+
+def test_an_outage_of_redis_degrades_health_and_nothing_else(worker: Worker, server: HttpServer) -> None:
+    worker.health = health(redis=RedisHealth("unavailable", 3.0, "timeout"), progress_store="dynamodb")
+    status, body, _ = ask(server, "/health")
+    assert (status, json.loads(body)["status"]) == (200, "degraded")
+    assert ask(server, "/livez")[0] == 200
+    assert ask(server, "/readyz")[0] == 200
+
+
+def test_a_drain_ends_readiness_but_not_liveness(worker: Worker, server: HttpServer) -> None:
+    worker.health = health(is_draining=True, is_ready=False)
+    assert json.loads(ask(server, "/health")[1])["status"] == "draining"
+    assert ask(server, "/readyz")[0] == 503
+    assert ask(server, "/livez")[0] == 200
+
+
+def test_a_stuck_worker_is_not_live_but_still_answers(worker: Worker, server: HttpServer) -> None:
+    worker.health = health(is_live=False)
+    assert ask(server, "/livez")[0] == 503
+    assert ask(server, "/health")[0] == 200
+
+
+def test_metrics_are_prometheus_text(server: HttpServer) -> None:
+    status, body, headers = ask(server, "/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=")
+    assert b"# TYPE worker_jobs_total counter" in body
+    assert b"worker_info{version=" in body
+
+
+def test_other_paths_and_methods_are_refused(server: HttpServer) -> None:
+    assert ask(server, "/")[0] == 404
+    assert ask(server, "/health/x")[0] == 404
+    assert ask(server, "/health?verbose=1")[0] == 200
+    assert ask(server, "/nothing", "POST")[0] == 404
+    status, _, headers = ask(server, "/health", "POST")
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
+    status, body, headers = ask(server, "/health", "HEAD")
+    assert (status, body) == (200, b"")
+    assert int(headers["content-length"]) > 0
+
+
+def test_a_bug_in_a_report_is_a_500_and_the_next_answer_is_well(worker: Worker, server: HttpServer) -> None:
+    worker.is_broken = True
+    with structlog.testing.capture_logs() as lines:
+        assert ask(server, "/health")[0] == 500
+    assert [line["event"] for line in lines] == ["library.logged"]
+    worker.is_broken = False
+    assert ask(server, "/health")[0] == 200
+
+
+def test_one_connection_carries_many_questions(server: HttpServer) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=5)) as connection:
+        for _ in range(3):
+            connection.request("GET", "/livez")
+            assert connection.getresponse().read() == b"live\n"
+
+
+def test_silent_clients_hold_up_neither_others_nor_the_end(worker: Worker) -> None:
+    server = HttpServer("127.0.0.1", 0, look=worker.look, render_metrics=metrics.render)
+    server.start()
+    clients = [socket.create_connection(("127.0.0.1", port_of(server))) for _ in range(40)]
+    try:
+        clients[0].sendall(b"GET /health HT")
+        assert ask(server, "/health")[0] == 200
+        started = time.monotonic()
+        server.close()
+        assert time.monotonic() - started < 2
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_a_port_in_use_is_told_plainly(server: HttpServer, worker: Worker) -> None:
+    with pytest.raises(CannotListenError, match=f"cannot listen on 127.0.0.1, port {port_of(server)}"):
+        HttpServer("127.0.0.1", port_of(server), look=worker.look, render_metrics=metrics.render)
+
+
+async def test_a_blocked_event_loop_does_not_delay_an_answer(server: HttpServer) -> None:
+    statuses: list[int] = []
+    thread = threading.Thread(target=lambda: statuses.append(ask(server, "/health")[0]))
+    await asyncio.sleep(0)
+    thread.start()
+    thread.join(5)  # blocks the loop for as long as the answer takes
+    assert statuses == [200]
+
+
+async def test_the_monitor_follows_the_worker_through_its_life() -> None:
+    poller_is_alive = True
+    monitor = HealthMonitor(
+        redis=lambda: RedisHealth("disabled"),
+        progress_store=lambda: "dynamodb",
+        queue=QueueHealth,
+        jobs=lambda: JobsHealth(slots=2),
+        poller_is_alive=lambda: poller_is_alive,
+    )
+    assert (monitor.look().is_live, monitor.look().is_ready) == (True, False)
+    monitor.ready()
+    assert monitor.look().is_ready
+    assert monitor.look().status == "ok"
+    monitor.draining()
+    assert (monitor.look().status, monitor.look().is_ready, monitor.look().is_live) == ("draining", False, True)
+    poller_is_alive = False
+    assert not monitor.look().is_live

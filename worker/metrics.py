@@ -1,0 +1,107 @@
+"""Every instrument that `/metrics` shows, in one place; docs/metrics.md is generated from here.
+
+Names and units follow https://prometheus.io/docs/practices/naming/. No label ever holds a job's id, a bucket or
+anything else without a bound.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from worker import __version__
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter and histogram that nobody draws
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+
+_JOB_SECONDS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400)
+_CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+
+INFO = Gauge("worker_info", "Always 1; carries the version.", ["version"], registry=REGISTRY)
+INFO.labels(version=__version__).set(1)
+
+# --- jobs --------------------------------------------------------------------------------------------------------
+
+JOBS = Counter(
+    "worker_jobs",
+    "Attempts that ended. `status`: completed, failed, cancelled, retried, released, deferred, skipped, lost; "
+    "`code`: the error's, or empty.",
+    ["status", "code"],
+    registry=REGISTRY,
+)
+JOB_DURATION = Histogram(
+    "worker_job_duration_seconds",
+    "Time of a completed job. `stage`: downloading, converting, uploading, total.",
+    ["stage"],
+    buckets=_JOB_SECONDS,
+    registry=REGISTRY,
+)
+SOURCE_BYTES = Counter("worker_source_bytes", "Bytes of the sources of completed jobs.", registry=REGISTRY)
+OUTPUT_BYTES = Counter("worker_output_bytes", "Bytes of the outputs of completed jobs.", registry=REGISTRY)
+AUDIO_SECONDS = Counter("worker_audio_seconds", "Playing time of the sources of completed jobs.", registry=REGISTRY)
+SLOTS = Gauge("worker_slots", "Jobs that may run at once (WORKER_CONCURRENCY).", registry=REGISTRY)
+JOBS_RUNNING = Gauge("worker_jobs_running", "Jobs that run now.", registry=REGISTRY)
+
+# --- queue -------------------------------------------------------------------------------------------------------
+
+MESSAGES_RECEIVED = Counter("worker_messages_received", "Deliveries from the queue.", registry=REGISTRY)
+MESSAGES_REJECTED = Counter(
+    "worker_messages_rejected", "Messages sent to the dead-letter queue.", ["code"], registry=REGISTRY
+)
+POLL_FAILURES = Counter("worker_poll_failures", "Receives that failed.", registry=REGISTRY)
+POLL_AGE = Gauge("worker_poll_age_seconds", "Since the last attempt to receive, good or bad.", registry=REGISTRY)
+LEASE_RENEWALS = Counter(
+    "worker_lease_renewals",
+    "Renewals of the lease on a message. `outcome`: renewed, failed, lost.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+LEASE_MARGIN = Histogram(
+    "worker_lease_margin_seconds",
+    "What was left of a lease when it was renewed.",
+    buckets=(0, 1, 2, 5, 10, 20, 30, 40, 60, 120),
+    registry=REGISTRY,
+)
+
+# --- progress ----------------------------------------------------------------------------------------------------
+
+PROGRESS_WRITES = Counter(
+    "worker_progress_writes",
+    "Writes of a record. `store`: redis, dynamodb; `outcome`: applied, same, stale, unavailable.",
+    ["store", "outcome"],
+    registry=REGISTRY,
+)
+PROGRESS_WRITE_DURATION = Histogram(
+    "worker_progress_write_duration_seconds",
+    "Time of a write of a record, failed ones included.",
+    ["store"],
+    buckets=_CALL_SECONDS,
+    registry=REGISTRY,
+)
+PROGRESS_DROPPED = Counter(
+    "worker_progress_dropped", "Ticks that gave way to a newer one before they were written.", registry=REGISTRY
+)
+REDIS_UP = Gauge(
+    "worker_redis_up", "1 while progress goes to Redis, 0 while it is out or disabled.", registry=REGISTRY
+)
+FAILOVERS = Counter("worker_progress_failovers", "Outages of Redis.", registry=REGISTRY)
+OUTAGE_SECONDS = Counter("worker_redis_outage_seconds", "Length of the outages that have ended.", registry=REGISTRY)
+
+# --- process -----------------------------------------------------------------------------------------------------
+
+LOOP_LAG = Gauge("worker_loop_lag_seconds", "How late the event loop ran its last beat.", registry=REGISTRY)
+
+
+def render() -> tuple[bytes, str]:
+    """All instruments as Prometheus text, and its content type."""
+    return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
