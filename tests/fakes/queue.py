@@ -1,0 +1,273 @@
+"""A queue in memory that keeps SQS's promises, no more than those, on the clock of the loop that it runs in."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tests.support.deliveries import SENT_AT_MS
+from worker.domain.disposition import Reject
+from worker.domain.errors import WorkerError
+from worker.ports import Delivery, ReceiptExpiredError
+
+IN_FLIGHT_LIMIT_SECONDS = 43_200
+
+
+class Faults:
+    """What may go wrong with a call, by its name (`receive`, `extend`, `ack`, `hide`, `reject`). Here: nothing."""
+
+    async def before(self, call: str) -> None:
+        """The request: what is raised here happens instead of the call."""
+
+    async def after(self, call: str) -> None:
+        """The response: what is raised here is all that the caller sees of a call that was done."""
+
+    def entry(self, call: str, delivery: Delivery) -> WorkerError | None:
+        """The failure of one entry of a batch, which is then not done."""
+
+    def is_duplicated(self, delivery: Delivery) -> bool:
+        """Whether the message is delivered once more although this delivery holds it."""
+        return False
+
+
+class Hang(Enum):
+    """A fault that lasts for ever."""
+
+    FOREVER = "forever"
+
+
+Fault = Exception | Hang | None
+
+
+class ScriptedFaults(Faults):
+    """Faults in the order in which they were written down for a call, and then none."""
+
+    def __init__(self) -> None:
+        self._requests: dict[str, deque[Fault]] = defaultdict(deque)
+        self._responses: dict[str, deque[Fault]] = defaultdict(deque)
+        self._entries: dict[str, deque[WorkerError | None]] = defaultdict(deque)
+
+    def requests(self, call: str, *faults: Fault) -> None:
+        self._requests[call].extend(faults)
+
+    def responses(self, call: str, *faults: Fault) -> None:
+        self._responses[call].extend(faults)
+
+    def entries(self, call: str, *faults: WorkerError | None) -> None:
+        self._entries[call].extend(faults)
+
+    async def before(self, call: str) -> None:
+        await _happen(self._requests[call])
+
+    async def after(self, call: str) -> None:
+        await _happen(self._responses[call])
+
+    def entry(self, call: str, delivery: Delivery) -> WorkerError | None:
+        return self._entries[call].popleft() if self._entries[call] else None
+
+
+async def _happen(faults: deque[Fault]) -> None:
+    match faults.popleft() if faults else None:
+        case Exception() as error:
+            raise error
+        case Hang():
+            await asyncio.Event().wait()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message in the dead-letter queue; `rejection` is None where the redrive policy moved it."""
+
+    message_id: str
+    body: str
+    rejection: Reject | None
+
+
+@dataclass(slots=True)
+class _Message:
+    message_id: str
+    body: str
+    sent_at_ms: int
+    group_id: str | None
+    attributes: Mapping[str, str]
+    visible_at: float
+    receive_count: int = 0
+    received_at: float = 0.0
+    receipt_handle: str = ""
+
+
+@dataclass(slots=True)
+class FakeQueue:
+    """A standard queue, or, for messages with a group id, a FIFO queue.
+
+    Stricter than SQS may be: a receipt handle is dead as soon as its lease has lapsed or a newer delivery was made.
+    """
+
+    visibility_seconds: float = 60
+    wait_seconds: float = 5
+    has_dead_letter_queue: bool = True
+    max_receive_count: int | None = None
+    in_flight_limit: int | None = None  # when it is reached, SQS answers with nothing, at once
+    faults: Faults = field(default_factory=Faults)
+    calls: Counter[str] = field(default_factory=Counter)
+    settled: list[tuple[str, str]] = field(default_factory=list)  # what was done, and to which message
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    _messages: dict[str, _Message] = field(default_factory=dict)
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    # --- the producer's side -------------------------------------------------------------------------------------
+
+    def send(self, body: str, *, group_id: str | None = None, attributes: Mapping[str, str] | None = None) -> str:
+        """Put a message on the queue; its id comes back."""
+        now = asyncio.get_running_loop().time()
+        message_id = f"message-{next(self._ids)}"
+        sent_at_ms = SENT_AT_MS + int(now * 1000)
+        self._messages[message_id] = _Message(message_id, body, sent_at_ms, group_id, attributes or {}, now)
+        self._changed.set()
+        return message_id
+
+    def deliver_again(self, message_id: str) -> None:
+        """Let the message be seen although a delivery holds it, as a standard queue may."""
+        self._messages[message_id].visible_at = asyncio.get_running_loop().time()
+        self._changed.set()
+
+    def visible_in(self, message_id: str) -> float | None:
+        """Seconds until the message can be received; None where it is gone."""
+        message = self._messages.get(message_id)
+        return None if message is None else max(0.0, message.visible_at - asyncio.get_running_loop().time())
+
+    def __len__(self) -> int:
+        """Messages on the queue, in flight or not."""
+        return len(self._messages)
+
+    # --- JobQueue ------------------------------------------------------------------------------------------------
+
+    async def receive(self, slots: int) -> Sequence[Delivery]:
+        await self._enter("receive")
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.wait_seconds
+        while not (deliveries := self._take(min(slots, 10))) and loop.time() < until and not self._is_full():
+            await self._wait_for_change(until)
+        await self.faults.after("receive")
+        return deliveries
+
+    async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
+        await self._enter("extend")
+        results = [
+            self.faults.entry("extend", delivery) or self._put_off(delivery, seconds) for delivery in deliveries
+        ]
+        await self.faults.after("extend")
+        return results
+
+    async def ack(self, delivery: Delivery) -> None:
+        await self._enter("ack")
+        if delivery.message_id in self._messages:  # deleting twice succeeds, as with SQS
+            self._held(delivery)
+            self._remove(delivery, "ack")
+        await self.faults.after("ack")
+
+    async def hide(self, delivery: Delivery, seconds: float) -> None:
+        await self._enter("hide")
+        failure = self._put_off(delivery, seconds)
+        if failure is not None:
+            raise failure
+        self.settled.append(("hide", delivery.message_id))
+        self._changed.set()
+        await self.faults.after("hide")
+
+    async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
+        await self._enter("reject")
+        self._held(delivery)
+        if self.has_dead_letter_queue:
+            self.dead_letters.append(DeadLetter(delivery.message_id, delivery.body, rejection))
+        self._remove(delivery, "reject")
+        await self.faults.after("reject")
+        return self.has_dead_letter_queue
+
+    # --- what SQS does -------------------------------------------------------------------------------------------
+
+    async def _enter(self, call: str) -> None:
+        await asyncio.sleep(0)
+        self.calls[call] += 1
+        await self.faults.before(call)
+
+    def _is_full(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        in_flight = sum(message.visible_at > now for message in self._messages.values())
+        return self.in_flight_limit is not None and in_flight >= self.in_flight_limit
+
+    def _take(self, slots: int) -> list[Delivery]:
+        now = asyncio.get_running_loop().time()
+        taken: list[Delivery] = []
+        held_groups = set()
+        for message in list(self._messages.values()):
+            if len(taken) == slots or self._is_full():
+                break
+            if message.visible_at > now:
+                held_groups.add(message.group_id)
+            elif message.group_id is None or message.group_id not in held_groups:
+                if self.max_receive_count is not None and message.receive_count >= self.max_receive_count:
+                    self.dead_letters.append(DeadLetter(message.message_id, message.body, None))
+                    del self._messages[message.message_id]
+                else:
+                    taken.append(self._deliver(message, now))
+        return taken
+
+    def _deliver(self, message: _Message, now: float) -> Delivery:
+        message.receive_count += 1
+        message.receipt_handle = f"{message.message_id}#{message.receive_count}"
+        message.received_at = now
+        message.visible_at = now + self.visibility_seconds
+        delivery = Delivery(
+            message_id=message.message_id,
+            receipt_handle=message.receipt_handle,
+            body=message.body,
+            sent_at_ms=message.sent_at_ms,
+            receive_count=message.receive_count,
+            received_at=now,
+            group_id=message.group_id,
+            attributes=message.attributes,
+        )
+        if self.faults.is_duplicated(delivery):
+            message.visible_at = now
+        return delivery
+
+    async def _wait_for_change(self, until: float) -> None:
+        """Wait until a message may have become visible: one was sent or given back, or a lease has run out."""
+        self._changed.clear()
+        now = asyncio.get_running_loop().time()
+        lapses = (message.visible_at for message in self._messages.values() if message.visible_at > now)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(min(until, *lapses, until)):
+                await self._changed.wait()
+
+    def _held(self, delivery: Delivery) -> _Message:
+        """The message, if the delivery still holds it. Raises ReceiptExpiredError."""
+        message = self._messages.get(delivery.message_id)
+        if message is None or message.receipt_handle != delivery.receipt_handle:
+            raise ReceiptExpiredError("the receipt handle is not valid")
+        if message.visible_at <= asyncio.get_running_loop().time():
+            raise ReceiptExpiredError("the receipt handle has expired")
+        return message
+
+    def _put_off(self, delivery: Delivery, seconds: float) -> WorkerError | None:
+        now = asyncio.get_running_loop().time()
+        try:
+            message = self._held(delivery)
+        except ReceiptExpiredError as error:
+            return error
+        if now + seconds > message.received_at + IN_FLIGHT_LIMIT_SECONDS:
+            return ReceiptExpiredError("the total visibility timeout is beyond the limit")
+        message.visible_at = now + seconds
+        return None
+
+    def _remove(self, delivery: Delivery, how: str) -> None:
+        del self._messages[delivery.message_id]
+        self.settled.append((how, delivery.message_id))
+        self._changed.set()  # a group may go on

@@ -1,0 +1,267 @@
+"""SQS as the queue that jobs come from, and as the one that `worker submit` puts them on."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from worker import __version__
+from worker.adapters.aws import ClientLimits, translated
+from worker.adapters.batching import BATCH_ENTRIES, Batcher
+from worker.domain.disposition import Reject
+from worker.domain.errors import DependencyUnavailableError, WorkerError
+from worker.ports import Delivery, ReceiptExpiredError
+
+_SQS = "SQS"
+_MAX_VISIBILITY_SECONDS = 43_200
+_SYSTEM_ATTRIBUTES = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId", "AWSTraceHeader"]
+_TRACE = "AWSTraceHeader"
+# "InvalidParameterValue" is how SQS says that a handle has expired, or that twelve hours are over.
+_DEAD_HANDLE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
+
+_MAX_ATTRIBUTES = 10
+_MAX_REASON_CHARACTERS = 1024
+_DEAD_LETTER_QUEUE_SECONDS = 300.0
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+_REFUSED_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+CONTROL_LIMITS = ClientLimits(connect_seconds=2, read_seconds=5, attempts=2, connections=16)
+
+
+def receive_limits(wait_seconds: float) -> ClientLimits:
+    """For the client of the long polls alone: one attempt, and more patience than a long poll takes."""
+    return ClientLimits(connect_seconds=2, read_seconds=wait_seconds + 6, attempts=1, connections=4)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """About how many messages there are: waiting, in flight, and not yet due."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+class SqsQueue:
+    """A standard or FIFO queue.
+
+    Two clients, so that a renewal never waits for a connection behind a long poll. Deletes and delays are gathered
+    for up to `linger_seconds` into calls of ten; each caller gets the result of its own entry.
+    """
+
+    def __init__(
+        self,
+        receive_client: Any,
+        control_client: Any,
+        queue_url: str,
+        *,
+        visibility_seconds: float,
+        wait_seconds: float = 5,
+        linger_seconds: float = 0.025,
+    ) -> None:
+        self._receive_client = receive_client
+        self._client = control_client
+        self._url = queue_url
+        self._visibility_seconds = _visibility(visibility_seconds)
+        self._wait_seconds = min(20, math.ceil(wait_seconds))
+        self._deletes = Batcher(self._delete, linger_seconds=linger_seconds)
+        self._delays = Batcher(self._delay, linger_seconds=linger_seconds)
+        self._dead_letters = _DeadLetterQueue(control_client, queue_url)
+
+    async def receive(self, slots: int) -> Sequence[Delivery]:
+        received_at = asyncio.get_running_loop().time()
+        with translated(_SQS):
+            response = await self._receive_client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=min(slots, BATCH_ENTRIES),
+                VisibilityTimeout=self._visibility_seconds,
+                WaitTimeSeconds=self._wait_seconds,
+                MessageSystemAttributeNames=_SYSTEM_ATTRIBUTES,
+                MessageAttributeNames=["All"],
+            )
+        return [_delivery(message, received_at) for message in response.get("Messages", ())]
+
+    async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
+        return await self._delay([(delivery, seconds) for delivery in deliveries])
+
+    async def ack(self, delivery: Delivery) -> None:
+        await self._deletes.do(delivery)
+
+    async def hide(self, delivery: Delivery, seconds: float) -> None:
+        await self._delays.do((delivery, seconds))
+
+    async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
+        is_kept = await self._dead_letters.send(delivery, rejection)
+        await self.ack(delivery)
+        return is_kept
+
+    async def depth(self) -> QueueDepth:
+        """About how many messages the queue holds. Raises DependencyUnavailableError."""
+        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
+        with translated(_SQS):
+            response = await self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        return QueueDepth(*(int(response["Attributes"][name]) for name in names))
+
+    async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[WorkerError | None]:
+        entries = [{"Id": str(n), "ReceiptHandle": delivery.receipt_handle} for n, delivery in enumerate(deliveries)]
+        with translated(_SQS):
+            response = await self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        return _results(response, len(entries))
+
+    async def _delay(self, delays: Sequence[tuple[Delivery, float]]) -> Sequence[WorkerError | None]:
+        entries = [
+            {"Id": str(n), "ReceiptHandle": delivery.receipt_handle, "VisibilityTimeout": _visibility(seconds)}
+            for n, (delivery, seconds) in enumerate(delays)
+        ]
+        with translated(_SQS):
+            response = await self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+        return _results(response, len(entries))
+
+
+class SqsSender:
+    """The producer's side: puts bodies on a queue."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client = client
+        self._url = queue_url
+
+    async def send(self, body: str, *, group_id: str | None = None, dedup_id: str | None = None) -> str:
+        """Put `body` on the queue and return its message id. Raises DependencyUnavailableError.
+
+        A FIFO queue needs a group id; without a `dedup_id` equal bodies count as one message for five minutes. A
+        standard queue knows neither: they are left out.
+        """
+        extra = {}
+        if _is_fifo(self._url):
+            digest = hashlib.sha256(body.encode()).hexdigest()
+            extra = {"MessageGroupId": group_id or digest, "MessageDeduplicationId": dedup_id or digest}
+        with translated(_SQS):
+            response = await self._client.send_message(QueueUrl=self._url, MessageBody=body, **extra)
+        message_id: str = response["MessageId"]
+        return message_id
+
+
+class _DeadLetterQueue:
+    """Where the queue's own redrive policy sends what fails; asked for when needed, and again after some minutes."""
+
+    def __init__(self, client: Any, source_url: str) -> None:
+        self._client = client
+        self._source_url = source_url
+        self._url: str | None = None
+        self._known_until = -math.inf
+
+    async def send(self, delivery: Delivery, rejection: Reject) -> bool:
+        """Copy the message there. False where there is no such queue. Raises DependencyUnavailableError."""
+        with translated(_SQS):
+            url = await self._find()
+            if url is None:
+                return False
+            self._known_until = -math.inf  # should the call fail, it is looked up afresh
+            await self._client.send_message(
+                QueueUrl=url, MessageBody=delivery.body, **_quarantine(delivery, rejection, url)
+            )
+            self._known_until = asyncio.get_running_loop().time() + _DEAD_LETTER_QUEUE_SECONDS
+        return True
+
+    async def _find(self) -> str | None:
+        now = asyncio.get_running_loop().time()
+        if now < self._known_until:
+            return self._url
+        response = await self._client.get_queue_attributes(QueueUrl=self._source_url, AttributeNames=["RedrivePolicy"])
+        policy = response.get("Attributes", {}).get("RedrivePolicy")
+        self._url = None if not policy else await self._url_of(json.loads(policy)["deadLetterTargetArn"])
+        self._known_until = now + _DEAD_LETTER_QUEUE_SECONDS
+        return self._url
+
+    async def _url_of(self, arn: str) -> str:
+        account, name = arn.split(":")[-2:]
+        response = await self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+        url: str = response["QueueUrl"]
+        return url
+
+
+def _delivery(message: Mapping[str, Any], received_at: float) -> Delivery:
+    system = message["Attributes"]
+    attributes = {
+        name: value["StringValue"]
+        for name, value in message.get("MessageAttributes", {}).items()
+        if "StringValue" in value  # binary ones mean nothing to us
+    }
+    if _TRACE in system:
+        attributes[_TRACE] = system[_TRACE]
+    return Delivery(
+        message_id=message["MessageId"],
+        receipt_handle=message["ReceiptHandle"],
+        body=message["Body"],
+        sent_at_ms=int(system["SentTimestamp"]),
+        receive_count=int(system["ApproximateReceiveCount"]),
+        received_at=received_at,
+        group_id=system.get("MessageGroupId"),
+        attributes=attributes,
+    )
+
+
+def _results(response: Mapping[str, Any], count: int) -> list[WorkerError | None]:
+    """One result for each entry, by position. What SQS does not speak of has failed."""
+    results: list[WorkerError | None] = [DependencyUnavailableError(_SQS, "left the entry out of its answer")] * count
+    for entry in response.get("Successful", ()):
+        results[int(entry["Id"])] = None
+    for entry in response.get("Failed", ()):
+        results[int(entry["Id"])] = _failure(entry)
+    return results
+
+
+def _failure(entry: Mapping[str, Any]) -> WorkerError:
+    code = str(entry.get("Code", "Unknown")).rpartition(".")[2]
+    if code in _DEAD_HANDLE:
+        return ReceiptExpiredError(f"SQS answered {code}")
+    return DependencyUnavailableError(_SQS, f"answered {code}")
+
+
+def _quarantine(delivery: Delivery, rejection: Reject, queue_url: str) -> dict[str, Any]:
+    """The arguments that say why: our attributes first, then as many of the message's own as SQS allows."""
+    error = rejection.error
+    reasons = {
+        "error_code": error.code.value,
+        "error": _text(str(error)),
+        "job_id": rejection.job_id,
+        "attempt": None if rejection.attempt is None else str(rejection.attempt),
+        "worker_version": __version__,
+        "rejected_at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "original_message_id": delivery.message_id,
+    }
+    attributes = {name: value for name, value in reasons.items() if value}
+    originals = {name: value for name, value in delivery.attributes.items() if value and name not in reasons}
+    trace = originals.pop(_TRACE, None)
+    for name in list(originals)[: _MAX_ATTRIBUTES - len(attributes)]:
+        attributes[name] = originals[name]
+    arguments: dict[str, Any] = {"MessageAttributes": {name: _string(value) for name, value in attributes.items()}}
+    if trace is not None:
+        arguments["MessageSystemAttributes"] = {_TRACE: _string(trace)}
+    if _is_fifo(queue_url):
+        arguments["MessageGroupId"] = delivery.group_id or delivery.message_id
+        arguments["MessageDeduplicationId"] = f"{delivery.message_id}-{delivery.receive_count}"
+    return arguments
+
+
+def _string(value: str) -> dict[str, str]:
+    return {"DataType": "String", "StringValue": value}
+
+
+def _text(text: str) -> str:
+    return _REFUSED_CHARACTERS.sub("�", text)[:_MAX_REASON_CHARACTERS]
+
+
+def _visibility(seconds: float) -> int:
+    return max(0, min(_MAX_VISIBILITY_SECONDS, math.ceil(seconds)))
+
+
+def _is_fifo(queue_url: str) -> bool:
+    return queue_url.endswith(".fifo")
