@@ -1,0 +1,158 @@
+"""Progress stores in memory, which can fail, hang, lose acknowledgements and forget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from worker.domain.progress import Record, Version
+from worker.ports import Outcome, StoreUnavailableError
+
+
+class FakeStore:
+    """Keeps records as the real stores do.
+
+    `failure` is raised by each call while it is set. While `hangs`, a call waits until it is cancelled or the store
+    answers again. `acks_lost` is the number of writes to apply and then fail.
+    """
+
+    def __init__(self) -> None:
+        self.held: dict[str, Record] = {}
+        self.writes: list[Record] = []  # that were applied, in their order
+        self.calls = 0
+        self.failure: StoreUnavailableError | None = None
+        self.acks_lost = 0
+        self._answers = asyncio.Event()
+        self._answers.set()
+
+    @property
+    def hangs(self) -> bool:
+        return not self._answers.is_set()
+
+    @hangs.setter
+    def hangs(self, hangs: bool) -> None:
+        if hangs:
+            self._answers.clear()
+        else:
+            self._answers.set()
+
+    def breaks(self, reason: str = "connection refused") -> None:
+        self.failure = StoreUnavailableError(reason)
+
+    def works(self) -> None:
+        self.failure = None
+        self.hangs = False
+
+    async def write(self, record: Record) -> Outcome:
+        await self._meet_fault()
+        held = self.held.get(record.job_id)
+        if held is not None and held.version == record.version and self._is_by_same_writer(held, record):
+            return Outcome.SAME
+        if held is not None and not self._is_newer(held, record):
+            return Outcome.STALE
+        self._keep(record)
+        return Outcome.APPLIED
+
+    async def read(self, job_id: str) -> Record | None:
+        await self._meet_fault()
+        return self.held.get(job_id)
+
+    def _keep(self, record: Record) -> None:
+        self.held[record.job_id] = record
+        self.writes.append(record)
+        if self.acks_lost > 0:
+            self.acks_lost -= 1
+            raise StoreUnavailableError("acknowledgement lost")
+
+    @staticmethod
+    def _is_by_same_writer(_held: Record, _record: Record) -> bool:
+        return True
+
+    def _is_newer(self, held: Record, record: Record) -> bool:
+        return not held.is_final and held.version < record.version
+
+    async def _meet_fault(self) -> None:
+        self.calls += 1
+        await asyncio.sleep(0)
+        await self._answers.wait()
+        if self.failure is not None:
+            raise StoreUnavailableError(self.failure.reason, self.failure.severity)
+
+
+class FakeLedger(FakeStore):
+    """A `Ledger` with DynamoDB's rules. Its calls end within `budget_seconds`, like the real one's."""
+
+    def __init__(self, *, budget_seconds: float = 0.6) -> None:
+        super().__init__()
+        self._budget_seconds = budget_seconds
+
+    async def claim(self, record: Record, seen: Version | None) -> bool:
+        await self._meet_fault()
+        held = self.held.get(record.job_id)
+        if held is not None and held.version == record.version and held.worker == record.worker:
+            return True
+        if (None if held is None else held.version) != seen:
+            return False
+        self._keep(record)
+        return True
+
+    @staticmethod
+    def _is_by_same_writer(held: Record, record: Record) -> bool:
+        return held.worker == record.worker
+
+    def _is_newer(self, held: Record, record: Record) -> bool:
+        same_fence = held.version.fence == record.version.fence
+        return super()._is_newer(held, record) and (not same_fence or held.worker == record.worker)
+
+    async def _meet_fault(self) -> None:
+        try:
+            async with asyncio.timeout(self._budget_seconds):
+                await super()._meet_fault()
+        except TimeoutError as exc:
+            raise StoreUnavailableError("DynamoDB did not answer in time") from exc
+
+
+class FakeAccelerator(FakeStore):
+    """An `AcceleratorStore`. It hangs for as long as its caller lets it: the budget is the caller's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.probes = 0
+        self.resets = 0
+        self._watchers: dict[str, set[asyncio.Queue[Record | None]]] = {}
+
+    async def probe(self) -> None:
+        self.probes += 1
+        try:
+            async with asyncio.timeout(0.5):
+                await self._meet_fault()
+        except TimeoutError as exc:
+            raise StoreUnavailableError("command timeout") from exc
+
+    async def reset(self) -> None:
+        self.resets += 1
+        await asyncio.sleep(0)
+
+    async def subscribe(self, job_id: str) -> AsyncIterator[Record]:
+        with suppress(StoreUnavailableError):
+            await self._meet_fault()
+            records: asyncio.Queue[Record | None] = asyncio.Queue()
+            watchers = self._watchers.setdefault(job_id, set())
+            watchers.add(records)
+            try:
+                while (record := await records.get()) is not None:
+                    yield record
+            finally:
+                watchers.discard(records)
+
+    def cut_watchers(self) -> None:
+        """Close the connections of all who watch."""
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.put_nowait(None)
+
+    def _keep(self, record: Record) -> None:
+        for watcher in self._watchers.get(record.job_id, ()):
+            watcher.put_nowait(record)
+        super()._keep(record)

@@ -1,0 +1,146 @@
+"""Progress records in DynamoDB: the truth for claims, final states and checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from worker.adapters.aws import translated
+from worker.domain.errors import DependencyUnavailableError
+from worker.domain.progress import FINAL, Record, Version
+from worker.ports import Outcome, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+# Longer than a message can come back: 14 days in a queue and 14 in its dead-letter queue. A record that expired
+# earlier would let an old message start a finished job again.
+RETENTION_DAYS = 35
+BUDGET_SECONDS = 0.6  # with the 0.3 s of Redis before it, a write stays below one second
+
+_NAMES = {
+    "#fence": "fence",
+    "#seq": "seq",
+    "#status": "status",
+    "#worker": "worker",
+    "#record": "record",
+    "#expires": "expires_at",
+}
+_SET = "SET #fence = :fence, #seq = :seq, #status = :status, #worker = :worker, #record = :record, #expires = :expires"
+_FINAL = {f":{status}": {"S": status.value} for status in sorted(FINAL)}
+_ABSENT = "attribute_not_exists(job_id) OR #expires <= :now"
+_NOT_FINAL = f"NOT #status IN ({', '.join(_FINAL)})"
+_NEWER = "#fence < :fence OR (#fence = :fence AND #seq < :seq AND #worker = :worker)"
+_WRITABLE = f"{_ABSENT} OR ({_NOT_FINAL} AND ({_NEWER}))"
+_SEEN = "#fence = :seen_fence AND #seq = :seen_seq"
+
+
+class DynamoLedger:
+    """A `Ledger`. The client's connections and attempts are bounded where it is made, each call here as a whole.
+
+    One item a job, under the partition key `job_id`. An item that has expired counts as absent, because DynamoDB
+    takes days to delete it.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        *,
+        now: Callable[[], datetime],
+        retention_days: float = RETENTION_DAYS,
+        budget_seconds: float = BUDGET_SECONDS,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._now = now
+        self._retention_seconds = round(retention_days * 86400)
+        self._budget_seconds = budget_seconds
+
+    async def write(self, record: Record) -> Outcome:
+        held = await self._update(record, _WRITABLE, {**_FINAL, ":now": self._epoch_seconds()})
+        if held is None:
+            return Outcome.APPLIED
+        return Outcome.SAME if _is_own(held, record) else Outcome.STALE
+
+    async def claim(self, record: Record, seen: Version | None) -> bool:
+        if seen is None:
+            held = await self._update(record, _ABSENT, {":now": self._epoch_seconds()})
+        else:
+            values = {":seen_fence": _number(seen.fence), ":seen_seq": _number(seen.seq)}
+            held = await self._update(record, _SEEN, values)
+        return held is None or _is_own(held, record)
+
+    async def read(self, job_id: str) -> Record | None:
+        async with self._bounded():
+            item = await self._get(job_id)
+        if item is None or float(item["expires_at"]["N"]) <= self._now().timestamp():
+            return None
+        return _record_of(item)
+
+    async def _update(self, record: Record, condition: str, values: Mapping[str, Any]) -> Record | None:
+        """None if the item was set; else the record that is held and did not meet the condition."""
+        version = record.version
+        async with self._bounded():
+            try:
+                await self._client.update_item(
+                    TableName=self._table,
+                    Key={"job_id": {"S": record.job_id}},
+                    UpdateExpression=_SET,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=_NAMES,
+                    ExpressionAttributeValues={
+                        **values,
+                        ":fence": _number(version.fence),
+                        ":seq": _number(version.seq),
+                        ":status": {"S": record.status.value},
+                        ":worker": {"S": record.worker or ""},
+                        ":record": {"S": record.to_json()},
+                        ":expires": self._epoch_seconds(self._retention_seconds),
+                    },
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except self._client.exceptions.ConditionalCheckFailedException as exc:
+                held: Any = exc.response.get("Item") or await self._get(record.job_id)
+            else:
+                return None
+        if held is None:
+            raise StoreUnavailableError("record vanished")
+        return _record_of(held)
+
+    def _epoch_seconds(self, later: int = 0) -> Any:
+        return _number(int(self._now().timestamp()) + later)
+
+    async def _get(self, job_id: str) -> Mapping[str, Any] | None:
+        answer = await self._client.get_item(TableName=self._table, Key={"job_id": {"S": job_id}}, ConsistentRead=True)
+        return answer.get("Item")
+
+    @asynccontextmanager
+    async def _bounded(self) -> AsyncIterator[None]:
+        """The wall and the budget of one call. Raises StoreUnavailableError."""
+        try:
+            async with asyncio.timeout(self._budget_seconds):
+                with translated("DynamoDB"):
+                    yield
+        except TimeoutError as exc:
+            raise StoreUnavailableError("DynamoDB did not answer in time") from exc
+        except DependencyUnavailableError as exc:
+            raise StoreUnavailableError(str(exc)) from exc
+
+
+def _number(value: int) -> Any:
+    return {"N": str(value)}
+
+
+def _is_own(held: Record, record: Record) -> bool:
+    return held.version == record.version and held.worker == record.worker
+
+
+def _record_of(item: Mapping[str, Any]) -> Record:
+    try:
+        return Record.from_json(item["record"]["S"])
+    except (KeyError, ValueError) as exc:
+        raise StoreUnavailableError("unreadable record in DynamoDB") from exc

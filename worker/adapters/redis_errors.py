@@ -1,0 +1,75 @@
+"""The wall where what redis-py raises becomes ours: a short reason, and what it says of the next call."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+
+from redis import exceptions as redis_exceptions
+from redis.exceptions import RedisError
+
+from worker.domain.circuit import Severity
+from worker.ports import StoreUnavailableError
+
+# Code of the server's error reply -> reason. None of these passes by itself within the next calls.
+_HARD_REPLIES = {
+    "READONLY": "read only: not a primary",
+    "OOM": "out of memory",
+    "MISCONF": "cannot persist: refuses writes",
+    "NOREPLICAS": "not enough replicas",
+    "CLUSTERDOWN": "cluster down",
+    "MASTERDOWN": "primary down",
+    "LOADING": "loading its data",
+    "BUSY": "busy with a script",
+    "UNBLOCKED": "role changed",
+    "NOAUTH": "authentication required",
+    "WRONGPASS": "authentication failed",
+    "NOPERM": "permission denied",
+    "MOVED": "cluster mode: key is elsewhere",
+}
+
+# The first that fits; redis-py gives these no code, or raises them before there is a reply.
+_TABLE: tuple[tuple[type[Exception], str, Severity], ...] = (
+    (redis_exceptions.AuthenticationWrongNumberOfArgsError, "authentication failed", Severity.HARD),
+    (redis_exceptions.AuthenticationError, "authentication failed", Severity.HARD),
+    (redis_exceptions.AuthorizationError, "permission denied", Severity.HARD),
+    (redis_exceptions.ResponseError, "error reply", Severity.SOFT),
+    (redis_exceptions.TimeoutError, "timeout", Severity.SOFT),
+    (redis_exceptions.ConnectionError, "connection lost", Severity.SOFT),
+    (socket.gaierror, "name not resolved", Severity.SOFT),
+    (ssl.SSLCertVerificationError, "TLS certificate refused", Severity.HARD),
+    (ssl.SSLError, "TLS handshake failed", Severity.SOFT),
+    (ConnectionRefusedError, "connection refused", Severity.SOFT),
+    (TimeoutError, "timeout", Severity.SOFT),
+    (OSError, "connection lost", Severity.SOFT),
+)
+
+_REPLY_CODE = re.compile(r"[A-Z]{2,}")
+# Before Redis 7 an error within a script comes as "ERR Error running script (…): … -READONLY You can't …".
+_CODE_WITHIN_SCRIPT = re.compile(r"-([A-Z]{2,}) ")
+
+
+def store_failure(exc: Exception) -> StoreUnavailableError:
+    """Ours for one of theirs. The vendor's text, which may hold a key or a host, stays in the cause."""
+    code = _reply_code(exc)
+    if code in _HARD_REPLIES:
+        return StoreUnavailableError(_HARD_REPLIES[code], Severity.HARD)
+    for kind, reason, severity in _TABLE:
+        if isinstance(exc, kind):
+            return StoreUnavailableError(reason, severity)
+    return StoreUnavailableError("failed")
+
+
+def _reply_code(exc: Exception) -> str:
+    if not isinstance(exc, RedisError):
+        return ""
+    # redis-py cuts off the codes that it knows and keeps them apart.
+    code = exc.status_code
+    if code is None:
+        first = _REPLY_CODE.match(str(exc))
+        code = first.group() if first else ""
+    if code == "ERR":
+        within = _CODE_WITHIN_SCRIPT.search(str(exc))
+        code = within.group(1) if within else ""
+    return code
