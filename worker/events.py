@@ -42,6 +42,7 @@ class Event(StrEnum):
     JOB_CANCELLED = "job.cancelled"
     JOB_DEFERRED = "job.deferred"
     JOB_DUPLICATE_SKIPPED = "job.duplicate_skipped"
+    HANDLER_CRASHED = "handler.crashed"
     MESSAGE_REJECTED = "message.rejected"
     MESSAGE_DISCARDED = "message.discarded"
     MESSAGE_SETTLE_FAILED = "message.settle_failed"
@@ -112,6 +113,9 @@ CATALOGUE: dict[Event, Meaning] = {
         "info", "Another delivery holds the job; this one looks again later.", ("delay_seconds",)
     ),
     Event.JOB_DUPLICATE_SKIPPED: Meaning("info", "The job is final already; the message is deleted.", ("status",)),
+    Event.HANDLER_CRASHED: Meaning(
+        "error", "A bug ended the handling of a delivery; it is retried, and the worker goes on.", ("exception",)
+    ),
     Event.MESSAGE_REJECTED: Meaning(
         "warning", "The message went to the dead-letter queue.", ("error_code", "error", "receive_count")
     ),

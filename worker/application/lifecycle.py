@@ -1,0 +1,174 @@
+"""A worker's life: from the first log line through the stop signal to the last release."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from worker.application.consumer import Consumer
+from worker.events import Event, emit
+
+SideTask = Callable[[], Coroutine[Any, Any, None]]
+
+_HEARTBEAT_SECONDS = 60.0
+_LAG_SAMPLE_SECONDS = 1.0
+_LAG_SAMPLES = 60
+# Of the drain: for converters to be killed, uploads aborted, records written and messages given back.
+_RELEASE_SECONDS = 10.0
+_RELEASE_SHARE = 0.25
+
+
+class SideTaskEndedError(Exception):
+    """A task that should last as long as the worker has returned."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} ended")
+
+
+class LoopLag:
+    """How late the event loop does what is due: blocking code shows here before it costs a lease."""
+
+    def __init__(self) -> None:
+        self._samples: deque[float] = deque([0.0], maxlen=_LAG_SAMPLES)
+
+    @property
+    def seconds(self) -> float:
+        """The worst of the last minute."""
+        return max(self._samples)
+
+    async def run(self) -> None:
+        """Measure for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LAG_SAMPLE_SECONDS
+            await asyncio.sleep(_LAG_SAMPLE_SECONDS)
+            self._samples.append(max(0.0, loop.time() - due))
+
+
+class Lifecycle:
+    """Runs the consumer beside tasks that last as long as it does; the end of one of those ends the process.
+
+    SIGTERM and SIGINT begin the drain, a second one means now. `drain_seconds` is all the time from the signal to the
+    last release. `side_tasks` end after the drain, by name: the lease keeper must be among them. `announced` are the
+    fields of `worker.started`, `pulse` gives more fields for the heartbeat. `began_at` is the loop time at which the
+    process began.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        side_tasks: Mapping[str, SideTask],
+        *,
+        drain_seconds: float,
+        announced: Mapping[str, Any],
+        pulse: Callable[[], Mapping[str, Any]],
+        began_at: float,
+    ) -> None:
+        self._consumer = consumer
+        self._lag = LoopLag()
+        self._side_tasks = {**side_tasks, "loop lag": self._lag.run, "heartbeat": self._beat}
+        self._drain_seconds = drain_seconds
+        self._release_seconds = min(_RELEASE_SECONDS, drain_seconds * _RELEASE_SHARE)
+        self._announced = announced
+        self._pulse = pulse
+        self._began_at = began_at
+        self._drain_began: float | None = None
+        self._limit = asyncio.timeout(None)  # of the drain, once it has begun
+
+    @property
+    def is_draining(self) -> bool:
+        return self._drain_began is not None
+
+    @property
+    def loop_lag_seconds(self) -> float:
+        """The worst of the last minute."""
+        return self._lag.seconds
+
+    async def run(self) -> int:
+        """Work until a signal and drain. Returns the exit code: 0, or 1 after a bug or an unfinished drain."""
+        emit(Event.WORKER_STARTED, **self._announced)
+        exit_code = 0
+        try:
+            with self._on_signals():
+                await self._work()
+        except* TimeoutError:
+            exit_code = 1  # at the end of the drain; what could not be given back comes back by itself
+        except* Exception as crash:  # noqa: BLE001 - the last line before the end says why
+            exit_code = 1
+            emit(Event.WORKER_CRASHED, exc_info=crash)
+        emit(
+            Event.WORKER_STOPPED,
+            exit_code=exit_code,
+            drain_seconds=round(self._draining_for(), 3),
+            released=self._consumer.status().settled.get("release", 0),
+        )
+        return exit_code
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_lasting(name, body), name=name) for name, body in self._side_tasks.items()]
+            tasks.append(group.create_task(self._announce_ready(), name="ready"))
+            async with self._limit:
+                await self._consumer.run()
+            for task in tasks:  # renewals too: nothing is held any more
+                task.cancel()
+
+    async def _announce_ready(self) -> None:
+        await self._consumer.first_poll()
+        startup_seconds = asyncio.get_running_loop().time() - self._began_at
+        emit(Event.WORKER_READY, startup_seconds=round(startup_seconds, 3))
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+            status = self._consumer.status()
+            emit(
+                Event.WORKER_HEARTBEAT,
+                jobs=status.jobs,
+                poll_age_seconds=round(status.poll_age_seconds, 3),
+                loop_lag_seconds=round(self._lag.seconds, 3),
+                **self._pulse(),
+            )
+
+    @contextmanager
+    def _on_signals(self) -> Iterator[None]:
+        """Signals are ours inside; on the way out they are whose they were."""
+        loop = asyncio.get_running_loop()
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number in before:
+            loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                loop.remove_signal_handler(number)
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._drain_began is not None:
+            end = min(self._drain_began + self._drain_seconds, now + self._release_seconds)
+            self._consumer.stop(jobs_until=now, settle_until=end)
+            return
+        self._drain_began = now
+        end = now + self._drain_seconds
+        emit(
+            Event.WORKER_DRAINING,
+            signal=number.name,
+            jobs=self._consumer.status().jobs,
+            drain_seconds=self._drain_seconds,
+        )
+        self._consumer.stop(jobs_until=end - self._release_seconds, settle_until=end)
+        self._limit.reschedule(end)
+
+    def _draining_for(self) -> float:
+        return 0.0 if self._drain_began is None else asyncio.get_running_loop().time() - self._drain_began
+
+
+async def _lasting(name: str, body: SideTask) -> None:
+    await body()
+    raise SideTaskEndedError(name)

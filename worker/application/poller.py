@@ -1,0 +1,97 @@
+"""Receives that never raise, never hang and never spin: the poll loop lives as long as the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from worker.domain.backoff import Backoff
+from worker.events import Event, emit
+from worker.ports import Delivery, JobQueue
+
+# Past this a dead connection is not waited for: sockets without an end have hung consumers for good (peers' issues).
+_OVERTIME_SECONDS = 10.0
+_BACKOFF = Backoff(first_seconds=0.4, factor=2, cap_seconds=15, floor=0.5)
+# SQS answers at once and with nothing when too many messages are in flight:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+_EMPTY_BACKOFF = Backoff(first_seconds=0.05, factor=2, cap_seconds=2, floor=0.5)
+
+
+class Poller:
+    """One long poll after the other, each within a hard deadline; failures are logged once a streak and backed off.
+
+    `poll_seconds` is the length of the queue's long poll. Setting `stopping` ends a back-off, not a long poll.
+    """
+
+    def __init__(
+        self, queue: JobQueue, *, poll_seconds: float, random: Callable[[], float], stopping: asyncio.Event
+    ) -> None:
+        self._queue = queue
+        self._poll_seconds = poll_seconds
+        self._random = random
+        self._stopping = stopping
+        self._failures = 0
+        self._failing_since: float | None = None
+        self._empty_at_once = 0
+        self._is_polling = False
+        self._last_turn = 0.0
+        self.begun = asyncio.Event()  # set by the first receive
+
+    @property
+    def failures(self) -> int:
+        """Receives that failed since the last one that did not."""
+        return self._failures
+
+    @property
+    def age_seconds(self) -> float:
+        """Time since a receive last began or ended; 0 while none is due because every slot is taken."""
+        return asyncio.get_running_loop().time() - self._last_turn if self._is_polling else 0.0
+
+    async def receive(self, slots: int) -> Sequence[Delivery]:
+        """What one long poll brings; nothing, after a back-off, when it fails."""
+        loop = asyncio.get_running_loop()
+        began = self._last_turn = loop.time()
+        self._is_polling = True
+        self.begun.set()
+        try:
+            async with asyncio.timeout(self._poll_seconds + _OVERTIME_SECONDS):
+                deliveries = await self._queue.receive(slots)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the loop outlives it
+            self._last_turn = loop.time()
+            await self._failed(exc, began)
+            return ()
+        else:
+            self._last_turn = loop.time()
+            self._succeeded()
+            await self._pace(is_empty=not deliveries, took_seconds=self._last_turn - began)
+            return deliveries
+        finally:
+            self._is_polling = False
+
+    async def _failed(self, error: Exception, began: float) -> None:
+        self._failures += 1
+        if self._failing_since is None:
+            self._failing_since = began
+            text = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+            emit(Event.POLL_FAILED, error=text)
+        await self._pause(_BACKOFF.delay(self._failures, self._random()))
+
+    def _succeeded(self) -> None:
+        if self._failing_since is not None:
+            outage = asyncio.get_running_loop().time() - self._failing_since
+            emit(Event.POLL_RECOVERED, outage_seconds=round(outage, 3), failures=self._failures)
+        self._failing_since = None
+        self._failures = 0
+
+    async def _pace(self, *, is_empty: bool, took_seconds: float) -> None:
+        if not is_empty or took_seconds >= self._poll_seconds / 2:
+            self._empty_at_once = 0
+            return
+        self._empty_at_once += 1
+        await self._pause(_EMPTY_BACKOFF.delay(self._empty_at_once, self._random()))
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
