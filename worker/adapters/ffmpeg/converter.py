@@ -1,0 +1,158 @@
+"""`AudioConverter` with the ffmpeg command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from worker.adapters.ffmpeg.command import convert_command, probe_command
+from worker.adapters.ffmpeg.files import descriptors, inspect, to_artifact
+from worker.adapters.ffmpeg.process import Limits, run
+from worker.adapters.ffmpeg.report import ProgressReader, failure_of, read_counts, read_headers
+from worker.adapters.ffmpeg.verdict import check_counts, check_headers
+from worker.domain.encoding import Encoding, encoding_for
+from worker.domain.errors import ConverterCrashedError, DurationTooLongError, StalledError
+from worker.domain.job import OutputSpec
+from worker.ports import Artifact, ConversionProgress, SourceAudio
+
+_PROBE_SECONDS = 60.0
+_PROBE_CPU_SECONDS = 30
+_MAX_PRINTED_BYTES = 65_536
+_OVER_THE_LIMIT_SECONDS = 1.0  # sound that is decoded beyond the limit, so that "too long" can be told from "just"
+_HEADROOM_BYTES = 64 * 1024 * 1024  # of an output, for tags and for what a container adds
+_CPU_HEADROOM_SECONDS = 60
+
+
+class FfmpegConverter:
+    """Converts with the ffmpeg at `binary`.
+
+    `memory_bytes` bounds the address space of each process; `stall_seconds` is how long a conversion may bring
+    no progress at all before it is killed. `convert` raises StalledError beside the errors of the port.
+    """
+
+    def __init__(self, binary: str, *, memory_bytes: int = 2 * 1024**3, stall_seconds: float = 300.0) -> None:
+        self._binary = binary
+        self._memory_bytes = memory_bytes
+        self._stall_seconds = stall_seconds
+
+    async def probe(self, source: Path) -> SourceAudio:
+        """Read the headers, and see from its structure whether the source is all there."""
+        sniffed, size_bytes = await asyncio.to_thread(inspect, source)
+        printed = bytearray()
+        with descriptors(source) as (source_fd, _):
+            try:
+                async with asyncio.timeout(_PROBE_SECONDS):
+                    ended = await run(
+                        probe_command(self._binary, sniffed.container, source_fd),
+                        fds=[source_fd],
+                        cwd=source.parent,
+                        limits=Limits(self._memory_bytes, _PROBE_CPU_SECONDS, file_bytes=0),
+                        on_output=lambda chunk: printed.extend(chunk[: _MAX_PRINTED_BYTES - len(printed)]),
+                    )
+            except TimeoutError:
+                raise ConverterCrashedError(f"the source's headers took over {_PROBE_SECONDS:.0f} s") from None
+        if error := failure_of(ended):
+            raise error
+        headers = read_headers(printed.decode("utf-8", "replace"), ended.stderr)
+        check_headers(headers)
+        return SourceAudio(
+            container=sniffed.container.value,
+            codec=headers.codec,
+            sample_rate_hz=headers.sample_rate_hz,
+            channels=headers.channels,
+            bits_per_sample=headers.bits_per_sample,
+            duration_seconds=headers.duration_seconds,
+            size_bytes=size_bytes,
+        )
+
+    async def convert(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[OutputSpec, Path]],
+        *,
+        max_duration_seconds: float,
+        on_progress: Callable[[ConversionProgress], None],
+    ) -> Sequence[Artifact]:
+        """Run one process for all outputs, and believe it only when its own counts add up."""
+        if audio.duration_seconds is not None and audio.duration_seconds > max_duration_seconds:
+            raise DurationTooLongError(audio.duration_seconds, max_duration_seconds)
+        encodings = [
+            encoding_for(
+                spec,
+                sample_rate_hz=audio.sample_rate_hz,
+                channels=audio.channels,
+                bits_per_sample=audio.bits_per_sample,
+            )
+            for spec, _ in outputs
+        ]
+        paths = [path for _, path in outputs]
+        stderr = await self._run(
+            source, audio, list(zip(encodings, paths, strict=True)), max_duration_seconds, on_progress
+        )
+        lengths = check_counts(
+            read_counts(stderr, len(outputs)), audio, encodings, max_duration_seconds=max_duration_seconds
+        )
+        return [
+            await asyncio.to_thread(to_artifact, path, encoding.format, length)
+            for path, encoding, length in zip(paths, encodings, lengths, strict=True)
+        ]
+
+    async def _run(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[Encoding, Path]],
+        max_duration_seconds: float,
+        on_progress: Callable[[ConversionProgress], None],
+    ) -> str:
+        """Run ffmpeg to a good end and return what it said."""
+        loop = asyncio.get_running_loop()
+        progress = ProgressReader()
+        limit_seconds = max_duration_seconds + _OVER_THE_LIMIT_SECONDS
+        with descriptors(source, [path for _, path in outputs]) as (source_fd, target_fds):
+            command = convert_command(
+                self._binary,
+                audio.container,
+                audio.codec,
+                source_fd,
+                [(encoding, fd) for (encoding, _), fd in zip(outputs, target_fds, strict=True)],
+                limit_seconds=limit_seconds,
+            )
+            try:
+                async with asyncio.timeout(self._stall_seconds) as guard:
+
+                    def on_output(chunk: bytes) -> None:
+                        if not progress.feed(chunk):
+                            return
+                        guard.reschedule(loop.time() + self._stall_seconds)
+                        # The offset is shared with the process: how far it has read, without a look into /proc.
+                        bytes_read = None if audio.duration_seconds else os.lseek(source_fd, 0, os.SEEK_CUR)
+                        on_progress(ConversionProgress(progress.seconds_done, bytes_read))
+
+                    ended = await run(
+                        command,
+                        fds=[source_fd, *target_fds],
+                        cwd=outputs[0][1].parent,
+                        limits=self._limits(audio, [encoding for encoding, _ in outputs], limit_seconds),
+                        on_output=on_output,
+                    )
+            except TimeoutError:
+                raise StalledError(self._stall_seconds) from None
+        if error := failure_of(ended):
+            raise error
+        if not progress.has_ended:
+            raise ConverterCrashedError("the converter ended before the end")
+        return ended.stderr
+
+    def _limits(self, audio: SourceAudio, encodings: Sequence[Encoding], limit_seconds: float) -> Limits:
+        """Nothing decodes or encodes slower than it plays, and nothing encodes to more than plain samples."""
+        length = audio.duration_seconds or limit_seconds
+        widest = max(encoding.sample_rate_hz * encoding.channels for encoding in encodings)
+        return Limits(
+            memory_bytes=self._memory_bytes,
+            cpu_seconds=_CPU_HEADROOM_SECONDS + int(length * (1 + len(encodings))),
+            file_bytes=_HEADROOM_BYTES + int(limit_seconds * widest * 4),
+        )

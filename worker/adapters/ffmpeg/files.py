@@ -1,0 +1,77 @@
+"""The source before ffmpeg sees it, and the outputs after it has gone. All of it waits for the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from worker.domain.audio import AudioFormat
+from worker.domain.completeness import is_cut_off
+from worker.domain.containers import Container, Sniffed, sniff
+from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
+from worker.domain.frames import ReadAt
+from worker.domain.mp4 import index_in_front
+from worker.ports import Artifact
+
+_CONTAINERS = {
+    AudioFormat.MP3: Container.MP3,
+    AudioFormat.M4A: Container.MP4,
+    AudioFormat.AAC: Container.ADTS,
+    AudioFormat.ALAC: Container.MP4,
+    AudioFormat.FLAC: Container.FLAC,
+    AudioFormat.WAV: Container.WAV,
+    AudioFormat.OGG: Container.OGG,
+    AudioFormat.OPUS: Container.OGG,
+    AudioFormat.WEBM: Container.MATROSKA,
+}
+
+
+@contextmanager
+def descriptors(source: Path, targets: Sequence[Path] = ()) -> Iterator[tuple[int, list[int]]]:
+    """The source opened for reading and the targets, new and empty, for writing."""
+    with ExitStack() as stack:
+
+        def opened(path: Path, flags: int) -> int:
+            fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            stack.callback(os.close, fd)
+            return fd
+
+        source_fd = opened(source, os.O_RDONLY)
+        yield source_fd, [opened(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for target in targets]
+
+
+def inspect(source: Path) -> tuple[Sniffed, int]:
+    """What the source is, and its size in bytes. Raises UnsupportedAudioError, also where it is not all there."""
+    with _reader(source) as (read_at, size):
+        sniffed = sniff(read_at, size)
+        if is_cut_off(sniffed, read_at, size):
+            raise UnsupportedAudioError("the source is cut off: the file ends before its audio does")
+        return sniffed, size
+
+
+def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float) -> Artifact:
+    """The finished output, its index in front if it is an MP4. Raises ConverterCrashedError where it is not whole."""
+    with _reader(path) as (read_at, size):
+        if size == 0 or is_cut_off(Sniffed(_CONTAINERS[audio_format], 0), read_at, size):
+            raise ConverterCrashedError(f"the {audio_format} output is not complete")
+        if _CONTAINERS[audio_format] is not Container.MP4:
+            return Artifact(path, duration_seconds, 0, size)
+        try:
+            index = index_in_front(read_at, size)
+        except ValueError as exc:
+            raise ConverterCrashedError(f"the {audio_format} output has no proper index") from exc
+        return Artifact(path, duration_seconds, index.start, index.stop, index.prefix)
+
+
+@contextmanager
+def _reader(path: Path) -> Iterator[tuple[ReadAt, int]]:
+    with descriptors(path) as (fd, _):
+        yield partial(_read_at, fd), os.fstat(fd).st_size
+
+
+def _read_at(fd: int, offset: int, size: int) -> bytes:
+    # An offset from a hostile header may be beyond what the system call takes.
+    return os.pread(fd, size, offset) if offset < 1 << 62 else b""

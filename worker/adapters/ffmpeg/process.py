@@ -1,0 +1,137 @@
+"""A process that is bounded while it runs and gone when we leave."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import shutil
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_READ_BYTES = 65_536
+_KEPT_HEAD_BYTES = 131_072  # tags are printed there, and lyrics are long
+_KEPT_TAIL_BYTES = 32_768
+_OPEN_FILES = 64
+# The kernel kills the converter when we die, however we die; and a set-uid binary cannot raise its rights.
+_GUARD = ("--pdeathsig", "KILL", "--no-new-privs", "--")
+# glibc reserves 64 MB of addresses for each thread's arena, and ffmpeg has three threads an output.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the kernel holds the process to."""
+
+    memory_bytes: int
+    cpu_seconds: int
+    file_bytes: int
+
+    def apply(self, pid: int) -> None:
+        """From outside: code between fork and exec is not safe in a process with threads. Linux only."""
+        if not hasattr(resource, "prlimit"):
+            return
+        limits = {
+            resource.RLIMIT_AS: self.memory_bytes,
+            resource.RLIMIT_CPU: self.cpu_seconds,
+            resource.RLIMIT_FSIZE: self.file_bytes,
+            resource.RLIMIT_NOFILE: _OPEN_FILES,
+            resource.RLIMIT_CORE: 0,
+        }
+        with suppress(ProcessLookupError):  # it has ended already
+            for name, limit in limits.items():
+                _, hard = resource.prlimit(pid, name)
+                bound = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+                resource.prlimit(pid, name, (bound, bound))
+
+
+@dataclass(slots=True)
+class HeadAndTail:
+    """The beginning and the end of what may be a flood: a broken file makes thousands of lines a second."""
+
+    head: bytearray = field(default_factory=bytearray)
+    tail: bytearray = field(default_factory=bytearray)
+
+    def add(self, chunk: bytes) -> None:
+        room = _KEPT_HEAD_BYTES - len(self.head)
+        self.head += chunk[:room]
+        self.tail += chunk[room:]
+        del self.tail[: len(self.tail) - _KEPT_TAIL_BYTES]
+
+    def text(self) -> str:
+        return (self.head + self.tail).decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended. `returncode` is negative for a signal; `stderr` is its beginning and its end."""
+
+    returncode: int
+    stderr: str
+
+
+async def run(
+    command: Sequence[str], *, fds: Sequence[int], cwd: Path, limits: Limits, on_output: Callable[[bytes], None]
+) -> Ended:
+    """Run the command to its end; `on_output` gets what it prints, and may raise to stop it.
+
+    It is given `fds`, no standard input and no environment. Whatever way this ends, by return, exception or
+    cancellation, the process group has been killed and reaped. Raises OSError where it cannot be started.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *_guarded(command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        pass_fds=fds,
+        cwd=cwd,
+        env=_ENVIRONMENT,
+        start_new_session=True,
+    )
+    complaints = HeadAndTail()
+    errors = asyncio.create_task(_drain(process.stderr, complaints.add), name="ffmpeg stderr")
+    try:
+        limits.apply(process.pid)
+        await _drain(process.stdout, on_output)
+        await errors
+        return Ended(await process.wait(), complaints.text())
+    finally:
+        if process.returncode is None:
+            await _to_the_end(_reap(process, errors))
+
+
+def _guarded(command: Sequence[str]) -> Sequence[str]:
+    setpriv = shutil.which("setpriv")  # of util-linux
+    return command if setpriv is None else [setpriv, *_GUARD, *command]
+
+
+async def _drain(stream: asyncio.StreamReader | None, on_chunk: Callable[[bytes], None]) -> None:
+    while stream is not None and (chunk := await stream.read(_READ_BYTES)):
+        on_chunk(chunk)
+
+
+async def _reap(process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> None:
+    # SIGKILL: on SIGTERM ffmpeg finishes a short file that looks like a whole one.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await _drain(process.stdout, lambda _: None)
+    await asyncio.wait([errors])
+    await process.wait()
+
+
+async def _to_the_end(body: Coroutine[Any, Any, None]) -> None:
+    """Await the body, however often we are cancelled meanwhile; the cancellation is raised afterwards."""
+    task = asyncio.create_task(body)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+    task.result()
+    if cancelled is not None:
+        raise cancelled
