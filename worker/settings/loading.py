@@ -141,7 +141,7 @@ def _faults_of_redis(redis: RedisSettings) -> Iterator[Fault]:
 def _faults_of_region(settings: Settings, environ: Mapping[str, str]) -> Iterator[Fault]:
     if settings.region is None:
         config = Path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
-        if not config.exists():
+        if not config.is_file():
             yield Fault(("AWS_REGION",), "is required, because WORKER_QUEUE_URL does not say the region")
         return
     match = _QUEUE_HOST.match(settings.queue_url)

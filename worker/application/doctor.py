@@ -1,0 +1,65 @@
+"""Trying each dependency as the worker would, within a bound, and saying what to do about what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from worker.domain.diagnosis import NotAllowedError, State, Verdict
+from worker.domain.errors import WorkerError
+
+CHECK_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One dependency to try.
+
+    `advice` is what to do when it does not answer. The worker can run without one that is not `is_essential`.
+    """
+
+    name: str
+    run: Callable[[], Awaitable[Verdict]]
+    advice: str
+    is_essential: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check came to, and how long it took."""
+
+    name: str
+    verdict: Verdict
+    duration_seconds: float
+
+
+async def diagnose(checks: Sequence[Check], *, timeout_seconds: float = CHECK_SECONDS) -> Sequence[Finding]:
+    """Run all checks at once, each bounded by the timeout; one finding for each, in their order."""
+    return await asyncio.gather(*(_find(check, timeout_seconds) for check in checks))
+
+
+def can_run(findings: Sequence[Finding]) -> bool:
+    """Whether the worker could run."""
+    return all(finding.verdict.state is not State.FAILED for finding in findings)
+
+
+async def _find(check: Check, timeout_seconds: float) -> Finding:
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            verdict = await check.run()
+    except TimeoutError:
+        verdict = _failed(check, f"no answer within {timeout_seconds:.0f} s")
+    except NotAllowedError as exc:
+        verdict = Verdict(State.DEGRADED, str(exc), f"allow {exc.action}, or check by hand")
+    except WorkerError as exc:
+        verdict = _failed(check, str(exc))
+    except Exception as exc:  # noqa: BLE001 - one broken check must not hide the others
+        verdict = _failed(check, f"the check itself failed ({type(exc).__name__})")
+    return Finding(check.name, verdict, time.monotonic() - started)
+
+
+def _failed(check: Check, problem: str) -> Verdict:
+    return Verdict(State.FAILED if check.is_essential else State.DEGRADED, problem, check.advice)

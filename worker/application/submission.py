@@ -1,0 +1,68 @@
+"""Putting a job on the queue, with a record that can be watched from the first moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from worker.application.message import to_body
+from worker.domain.errors import WorkerError
+from worker.domain.job import Job
+from worker.domain.progress import QUEUED_FENCE, Record, Status, first_record
+from worker.ports import Ledger
+
+
+class Sender(Protocol):
+    """The producer's side of the queue."""
+
+    async def send(self, body: str, *, group_id: str | None = None, dedup_id: str | None = None) -> str:
+        """Put a message on the queue and return its id. Raises DependencyUnavailableError."""
+
+
+class JobExistsError(WorkerError):
+    """The id is taken, by a job that was started or that asks for something else."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(f"job {record.job_id} exists already ({record.status.value})")
+        self.record = record
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Submission:
+    """Writes the `queued` record, then sends the message.
+
+    Submitting a job again is safe: one that was never started is sent again (the first send may have failed), and
+    whichever message comes second finds the job taken.
+    """
+
+    def __init__(self, ledger: Ledger, sender: Sender, *, now: Callable[[], datetime] = _utc_now) -> None:
+        self._ledger = ledger
+        self._sender = sender
+        self._now = now
+
+    async def submit(self, job: Job) -> Record:
+        """Submit the job and return its first record.
+
+        Raises JobExistsError, StoreUnavailableError (nothing was sent) or DependencyUnavailableError (the record is
+        there; submit again with the same id).
+        """
+        targets = tuple(str(output.target) for output in job.outputs)
+        record = first_record(job.job_id, str(job.source), targets, self._now())
+        if not await self._ledger.claim(record, None):
+            record = await self._held(record)
+        await self._sender.send(to_body(job), group_id=job.job_id, dedup_id=job.job_id)
+        return record
+
+    async def _held(self, record: Record) -> Record:
+        """The record that is there already, if it is that of the same job, unstarted."""
+        held = await self._ledger.read(record.job_id)
+        if held is None:  # it expired in this moment
+            return record
+        is_unstarted = held.status is Status.QUEUED and held.version.fence == QUEUED_FENCE
+        if not is_unstarted or (held.source, held.outputs) != (record.source, record.outputs):
+            raise JobExistsError(held)
+        return held

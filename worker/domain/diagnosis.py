@@ -1,0 +1,164 @@
+"""What the doctor looks for: facts about a dependency, and the verdict on them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import WorkerError
+
+MIN_CONVERTER_VERSION = (6, 0)
+ENCODERS = {
+    AudioFormat.MP3: "libmp3lame",
+    AudioFormat.M4A: "aac",
+    AudioFormat.AAC: "aac",
+    AudioFormat.ALAC: "alac",
+    AudioFormat.FLAC: "flac",
+    AudioFormat.WAV: "pcm_s16le",
+    AudioFormat.OGG: "libvorbis",
+    AudioFormat.OPUS: "libopus",
+    AudioFormat.WEBM: "libopus",
+}
+
+
+class State(StrEnum):
+    """`degraded`: the worker runs, and something will be missed. `failed`: it does not work."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was seen, and what to do about it."""
+
+    state: State
+    detail: str
+    advice: str | None = None
+
+
+class NotAllowedError(WorkerError):
+    """The dependency answers, but this role may not ask what the doctor asked."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(f"this role may not call {action}")
+        self.action = action
+
+
+class DependencyMissingError(WorkerError):
+    """The dependency answers that there is no such thing."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} does not exist")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """A queue's attributes. `dead_letter_queue` is the ARN of its redrive policy."""
+
+    visible: int
+    in_flight: int
+    is_fifo: bool
+    retention_seconds: int
+    dead_letter_queue: str | None
+    max_receive_count: int | None
+
+
+def judge_queue(facts: QueueFacts, *, max_attempts: int, job_timeout_seconds: float) -> Verdict:
+    kind = "FIFO" if facts.is_fifo else "standard"
+    detail = f"{kind}, {facts.visible} waiting, {facts.in_flight} in flight"
+    if facts.dead_letter_queue is None:
+        return Verdict(
+            State.DEGRADED,
+            f"{detail}; it has no dead-letter queue, so refused messages are deleted",
+            "give the queue a redrive policy with a dead-letter queue",
+        )
+    if facts.max_receive_count is not None and facts.max_receive_count <= max_attempts:
+        return Verdict(
+            State.DEGRADED,
+            f"{detail}; its maxReceiveCount of {facts.max_receive_count} takes messages away before "
+            f"{max_attempts} attempts, without a reason",
+            "set maxReceiveCount well above WORKER_MAX_ATTEMPTS: deploys and duplicates count as receives, too",
+        )
+    if facts.retention_seconds < 2 * job_timeout_seconds:
+        return Verdict(
+            State.DEGRADED,
+            f"{detail}; it keeps messages for {facts.retention_seconds} s only",
+            "set MessageRetentionPeriod to some days: a retried job must outlive its attempts",
+        )
+    name = facts.dead_letter_queue.rpartition(":")[2]
+    return Verdict(State.OK, f"{detail}, dead-letter queue {name}")
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A table's schema: `(name, type)` of its keys, and the attribute by which items expire."""
+
+    status: str
+    partition_key: tuple[str, str]
+    sort_key: tuple[str, str] | None
+    expiry_attribute: str | None  # None: expiry is off, or may not be asked
+    is_expiry_known: bool = True
+
+
+def judge_table(facts: TableFacts) -> Verdict:
+    if facts.partition_key != ("job_id", "S") or facts.sort_key is not None:
+        return Verdict(
+            State.FAILED,
+            f"its key is {facts.partition_key[0]} ({facts.partition_key[1]})"
+            + (f" with {facts.sort_key[0]}" if facts.sort_key else ""),
+            "make a table with the partition key job_id (S) and no sort key",
+        )
+    if facts.status not in {"ACTIVE", "UPDATING"}:
+        return Verdict(State.FAILED, f"it is {facts.status}", "wait until the table is ACTIVE")
+    if not facts.is_expiry_known:
+        return Verdict(State.OK, "key job_id (S); whether items expire may not be asked")
+    if facts.expiry_attribute != "expires_at":
+        return Verdict(
+            State.DEGRADED,
+            "key job_id (S); old records are never removed",
+            "enable time to live on the attribute expires_at",
+        )
+    return Verdict(State.OK, "key job_id (S), items expire by expires_at")
+
+
+@dataclass(frozen=True, slots=True)
+class ConverterFacts:
+    """What the converter says of itself; a version of () could not be read (a build from source)."""
+
+    version: tuple[int, ...]
+    version_text: str
+    encoders: Collection[str]
+
+
+def judge_converter(facts: ConverterFacts) -> Verdict:
+    if facts.version and facts.version < MIN_CONVERTER_VERSION:
+        return Verdict(
+            State.FAILED,
+            f"ffmpeg {facts.version_text}; 6.0 or later is needed",
+            "unset WORKER_FFMPEG to use the one that is installed with the worker",
+        )
+    missing = [audio_format.value for audio_format, encoder in ENCODERS.items() if encoder not in facts.encoders]
+    if missing:
+        return Verdict(
+            State.DEGRADED,
+            f"ffmpeg {facts.version_text} cannot write {', '.join(missing)}",
+            "unset WORKER_FFMPEG, or name a build with libmp3lame, libvorbis and libopus",
+        )
+    return Verdict(State.OK, f"ffmpeg {facts.version_text}, all {len(ENCODERS)} formats")
+
+
+def judge_workspace(directory: str, free_bytes: int, *, max_source_bytes: int, concurrency: int) -> Verdict:
+    detail = f"{directory}, {free_bytes / 1024**3:.1f} GiB free"
+    # A source and its outputs; a wav of a compressed source can be ten times as large, but seldom is.
+    wanted = 2 * max_source_bytes * concurrency
+    if free_bytes < wanted:
+        return Verdict(
+            State.DEGRADED,
+            f"{detail}; {concurrency} jobs with the largest source may need {wanted / 1024**3:.1f} GiB",
+            "set WORKER_WORKSPACE to a larger disk, or lower WORKER_MAX_SOURCE_BYTES or WORKER_CONCURRENCY",
+        )
+    return Verdict(State.OK, detail)
