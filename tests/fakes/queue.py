@@ -198,26 +198,32 @@ class FakeQueue:
         await self.faults.before(call)
 
     def _is_full(self) -> bool:
+        if self.in_flight_limit is None:
+            return False
         now = asyncio.get_running_loop().time()
-        in_flight = sum(message.visible_at > now for message in self._messages.values())
-        return self.in_flight_limit is not None and in_flight >= self.in_flight_limit
+        return sum(message.visible_at > now for message in self._messages.values()) >= self.in_flight_limit
 
     def _take(self, slots: int) -> list[Delivery]:
         now = asyncio.get_running_loop().time()
+        self._redrive(now)
         taken: list[Delivery] = []
         held_groups = set()
-        for message in list(self._messages.values()):
+        for message in self._messages.values():
             if len(taken) == slots or self._is_full():
                 break
             if message.visible_at > now:
                 held_groups.add(message.group_id)
             elif message.group_id is None or message.group_id not in held_groups:
-                if self.max_receive_count is not None and message.receive_count >= self.max_receive_count:
-                    self.dead_letters.append(DeadLetter(message.message_id, message.body, None))
-                    del self._messages[message.message_id]
-                else:
-                    taken.append(self._deliver(message, now))
+                taken.append(self._deliver(message, now))
         return taken
+
+    def _redrive(self, now: float) -> None:
+        limit = self.max_receive_count
+        if limit is None:
+            return
+        for message in [m for m in self._messages.values() if m.visible_at <= now and m.receive_count >= limit]:
+            self.dead_letters.append(DeadLetter(message.message_id, message.body, None))
+            del self._messages[message.message_id]
 
     def _deliver(self, message: _Message, now: float) -> Delivery:
         message.receive_count += 1

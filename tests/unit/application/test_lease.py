@@ -1,0 +1,354 @@
+"""Leases are renewed while they are held, and a job whose lease cannot be kept is stopped before it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fakes.queue import FakeQueue, Fault, Faults, Hang, ScriptedFaults
+from tests.support.deliveries import a_delivery
+from tests.support.events import logged_events
+from tests.support.virtual_time import run, virtual_time
+from worker.application.lease import IN_FLIGHT_LIMIT_SECONDS, Lease, LeaseKeeper
+from worker.domain.errors import ConversionTimeoutError, DependencyUnavailableError, LeaseLostError, WorkerError
+from worker.events import Event
+from worker.ports import ReceiptExpiredError
+
+LEASE = 60.0
+OUTAGE = DependencyUnavailableError("SQS")
+
+
+class SlowExtend(Faults):
+    """Renewals are done at once and answered late."""
+
+    def __init__(self, *, after_seconds: float) -> None:
+        self._seconds = after_seconds
+
+    async def after(self, call: str) -> None:
+        if call == "extend":
+            await asyncio.sleep(self._seconds)
+
+
+@asynccontextmanager
+async def a_keeper(queue: FakeQueue, *, random: float = 0.0) -> AsyncIterator[LeaseKeeper]:
+    """A keeper that runs inside."""
+    keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: random)
+    task = asyncio.create_task(keeper.run(), name="keeper")
+    try:
+        yield keeper
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def a_received(queue: FakeQueue, count: int = 1) -> list[Lease]:
+    for _ in range(count):
+        queue.send("{}")
+    leases: list[Lease] = []
+    while len(leases) < count:
+        leases += [Lease(delivery, lease_seconds=LEASE) for delivery in await queue.receive(10)]
+    return leases
+
+
+async def ended(lease: Lease) -> WorkerError:
+    """Wait for what stops a job that would run for ever."""
+    with pytest.raises(WorkerError) as stopped:
+        await lease.execution.run(asyncio.Event().wait(), name="job")
+    return stopped.value
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@virtual_time
+async def test_a_held_lease_is_renewed_at_a_third_of_its_length() -> None:
+    queue = FakeQueue()
+    (lease,) = await a_received(queue)
+
+    async with a_keeper(queue) as keeper, keeper.hold(lease):
+        await asyncio.sleep(3600)
+        assert queue.visible_in(lease.delivery.message_id) >= LEASE * 2 / 3  # type: ignore[operator]
+        assert lease.deadline - now() >= LEASE * 2 / 3
+
+    assert queue.calls["extend"] == pytest.approx(3600 / 20, abs=1)
+    assert not lease.is_lost
+
+
+@virtual_time
+async def test_renewals_come_up_to_a_quarter_earlier_so_that_workers_do_not_march_in_step() -> None:
+    queue = FakeQueue()
+    (lease,) = await a_received(queue)
+
+    async with a_keeper(queue, random=0.999) as keeper, keeper.hold(lease):
+        await asyncio.sleep(3600)
+
+    assert queue.calls["extend"] == pytest.approx(3600 / 15, abs=1)
+
+
+@virtual_time
+async def test_twenty_five_leases_are_renewed_by_three_calls() -> None:
+    queue = FakeQueue()
+    leases = await a_received(queue, 25)
+
+    async with a_keeper(queue) as keeper, AsyncExitStack() as stack:
+        for lease in leases:
+            await stack.enter_async_context(keeper.hold(lease))
+        await asyncio.sleep(30)
+        assert queue.calls["extend"] == 3
+        assert keeper.lease_margin_seconds == pytest.approx(50)
+        assert keeper.renewal_lag_seconds == 0
+
+
+@virtual_time
+async def test_a_dead_receipt_handle_stops_its_job_at_once_and_no_other() -> None:
+    queue = FakeQueue()
+    doomed, other = await a_received(queue, 2)
+
+    async with a_keeper(queue) as keeper, keeper.hold(doomed), keeper.hold(other):
+        began = now()
+        await queue.ack(doomed.delivery)  # deleted by another worker, say
+        reason = await ended(doomed)
+
+        assert isinstance(reason, LeaseLostError)
+        assert now() - began <= LEASE / 3 + 1
+        await asyncio.sleep(3600)
+    assert doomed.is_lost
+    assert not other.is_lost
+
+
+@virtual_time
+async def test_failed_renewals_are_tried_again_and_logged_once() -> None:
+    faults = ScriptedFaults()
+    faults.requests("extend", *[OUTAGE] * 8)
+    queue = FakeQueue(faults=faults)
+    leases = await a_received(queue, 12)
+
+    with logged_events() as logged:
+        async with a_keeper(queue) as keeper, AsyncExitStack() as stack:
+            for lease in leases:
+                await stack.enter_async_context(keeper.hold(lease))
+            await asyncio.sleep(3600)
+
+    assert not any(lease.is_lost for lease in leases)
+    line = logged.one(Event.LEASE_RENEWAL_FAILED)
+    assert line["error"] == "SQS did not answer"
+    assert line["remaining_seconds"] == pytest.approx(40)
+
+
+@virtual_time
+async def test_a_renewal_that_fails_for_one_entry_is_tried_again_for_that_one() -> None:
+    faults = ScriptedFaults()
+    faults.entries("extend", OUTAGE, None, OUTAGE)
+    queue = FakeQueue(faults=faults)
+    leases = await a_received(queue, 2)
+
+    async with a_keeper(queue) as keeper, keeper.hold(leases[0]), keeper.hold(leases[1]):
+        await asyncio.sleep(30)
+        assert queue.calls["extend"] == 3
+        await asyncio.sleep(3600)
+
+    assert not any(lease.is_lost for lease in leases)
+
+
+@virtual_time
+async def test_a_lease_that_cannot_be_renewed_is_lost_a_margin_before_it_ends() -> None:
+    faults = ScriptedFaults()
+    faults.requests("extend", *[OUTAGE] * 1000)
+    queue = FakeQueue(faults=faults)
+    (lease,) = await a_received(queue)
+
+    async with a_keeper(queue) as keeper, keeper.hold(lease):
+        reason = await ended(lease)
+
+        assert isinstance(reason, LeaseLostError)
+        assert lease.deadline - now() == pytest.approx(5)
+        assert queue.visible_in(lease.delivery.message_id) == pytest.approx(5)
+        assert queue.calls["extend"] < 20
+
+
+@virtual_time
+async def test_a_renewal_that_hangs_is_given_up_and_tried_again() -> None:
+    faults = ScriptedFaults()
+    faults.requests("extend", Hang.FOREVER, Hang.FOREVER)
+    queue = FakeQueue(faults=faults)
+    (lease,) = await a_received(queue)
+
+    async with a_keeper(queue) as keeper, keeper.hold(lease):
+        await asyncio.sleep(3600)
+
+    assert not lease.is_lost
+
+
+@virtual_time
+async def test_a_renewal_whose_answer_was_lost_is_done_again() -> None:
+    faults = ScriptedFaults()
+    faults.responses("extend", OUTAGE, Hang.FOREVER)
+    queue = FakeQueue(faults=faults)
+    (lease,) = await a_received(queue)
+
+    async with a_keeper(queue) as keeper, keeper.hold(lease):
+        await asyncio.sleep(3600)
+
+    assert not lease.is_lost
+
+
+@virtual_time
+async def test_leaving_waits_for_the_renewal_in_flight_and_none_follows() -> None:
+    faults = ScriptedFaults()
+    faults.responses("extend", Hang.FOREVER)
+    queue = FakeQueue(faults=faults)
+    (lease,) = await a_received(queue)
+
+    async with a_keeper(queue) as keeper:
+        async with keeper.hold(lease):
+            await asyncio.sleep(21)  # the renewal is under way
+            assert queue.calls["extend"] == 1
+            left = now()
+        assert now() - left == pytest.approx(9)  # it was given up after ten seconds
+        await queue.hide(lease.delivery, 0)
+        await asyncio.sleep(3600)
+
+    assert queue.calls["extend"] == 1
+    assert queue.visible_in(lease.delivery.message_id) == 0
+
+
+@virtual_time
+async def test_a_handle_that_dies_while_the_job_ends_loses_the_lease_before_it_is_settled() -> None:
+    queue = FakeQueue(faults=SlowExtend(after_seconds=2))
+    (lease,) = await a_received(queue)
+
+    async with a_keeper(queue) as keeper, keeper.hold(lease):
+        await asyncio.sleep(19)
+        await queue.ack(lease.delivery)
+        await asyncio.sleep(2)  # the renewal is under way
+
+    assert lease.is_lost
+
+
+@virtual_time
+async def test_a_job_is_stopped_while_the_twelve_hours_leave_time_to_settle_it() -> None:
+    queue = FakeQueue()
+    (lease,) = await a_received(queue)
+
+    async with a_keeper(queue) as keeper:
+        async with keeper.hold(lease):
+            reason = await ended(lease)
+        assert isinstance(reason, ConversionTimeoutError)
+        assert not lease.is_lost
+        assert IN_FLIGHT_LIMIT_SECONDS - 2 * LEASE < now() - lease.delivery.received_at < IN_FLIGHT_LIMIT_SECONDS
+        assert lease.deadline - now() > LEASE / 2
+        await queue.hide(lease.delivery, 0)
+
+
+@virtual_time
+async def test_a_newer_delivery_of_the_message_is_adopted_and_renewed_instead() -> None:
+    queue = FakeQueue()
+    (lease,) = await a_received(queue)
+
+    async with a_keeper(queue) as keeper, keeper.hold(lease):
+        await asyncio.sleep(10)
+        queue.deliver_again(lease.delivery.message_id)
+        (newer,) = await queue.receive(1)
+        assert lease.adopt(newer)
+        await asyncio.sleep(3600)
+
+        assert lease.delivery is newer
+        assert not lease.is_lost
+    await queue.ack(lease.delivery)
+    assert len(queue) == 0
+
+
+@virtual_time
+async def test_a_dead_handle_says_nothing_once_a_newer_delivery_is_adopted() -> None:
+    queue = FakeQueue(faults=SlowExtend(after_seconds=2))
+    (lease,) = await a_received(queue)
+
+    async with a_keeper(queue) as keeper, keeper.hold(lease):
+        await asyncio.sleep(19)
+        queue.deliver_again(lease.delivery.message_id)
+        (newer,) = await queue.receive(1)
+        await asyncio.sleep(2)  # meanwhile the old handle was refused, and the answer is on its way
+        assert queue.calls["extend"] == 1
+        assert lease.adopt(newer)
+        await asyncio.sleep(3600)
+
+    assert not lease.is_lost
+
+
+async def test_an_older_delivery_is_adopted_without_effect() -> None:
+    held = a_delivery(receive_count=3, received_at=50)
+    lease = Lease(held, lease_seconds=LEASE)
+
+    assert lease.adopt(a_delivery(receive_count=2, received_at=60))
+
+    assert lease.delivery is held
+    assert lease.deadline == 110
+
+
+async def test_nothing_is_adopted_once_the_lease_has_ended_or_is_lost() -> None:
+    over, lost = Lease(a_delivery(), lease_seconds=LEASE), Lease(a_delivery(), lease_seconds=LEASE)
+    over.end()
+    lost.stop(LeaseLostError("taken over"))
+
+    assert not over.adopt(a_delivery(receive_count=2))
+    assert not lost.adopt(a_delivery(receive_count=2))
+
+
+async def test_a_lease_that_is_lost_while_its_job_stops_for_another_reason_is_lost_all_the_same() -> None:
+    lease = Lease(a_delivery(), lease_seconds=LEASE)
+    first = ConversionTimeoutError(1)
+
+    lease.stop(first)
+    lease.stop(LeaseLostError("dead"))
+
+    assert lease.is_lost
+    assert lease.execution.stop_reason is first
+
+
+@virtual_time
+async def test_leases_that_came_and_went_leave_nothing_behind_in_the_keeper() -> None:
+    queue = FakeQueue()
+    keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: 0.0)
+
+    for number in range(1000):
+        async with keeper.hold(Lease(a_delivery(f"message-{number}"), lease_seconds=LEASE)):
+            pass
+
+    assert len(keeper._heap) < 100
+    assert keeper.lease_margin_seconds is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    entries=st.lists(st.sampled_from(["ok", "fails", "dead"]), max_size=30),
+    calls=st.lists(st.sampled_from(["ok", "fails", "hangs", "answer lost"]), max_size=30),
+    random=st.floats(0, 0.999),
+)
+def test_a_job_is_never_left_running_when_its_lease_has_ended(
+    entries: list[str], calls: list[str], random: float
+) -> None:
+    async def check() -> None:
+        faults = ScriptedFaults()
+        dead = ReceiptExpiredError("gone")
+        faults.entries("extend", *({"ok": None, "fails": OUTAGE, "dead": dead}[kind] for kind in entries))
+        requests: dict[str, Fault] = {"fails": OUTAGE, "hangs": Hang.FOREVER}
+        faults.requests("extend", *(requests.get(kind) for kind in calls))
+        faults.responses("extend", *(OUTAGE if kind == "answer lost" else None for kind in calls))
+        queue = FakeQueue(faults=faults)
+        leases = await a_received(queue, 3)
+
+        async with a_keeper(queue, random=random) as keeper, AsyncExitStack() as stack:
+            for lease in leases:
+                await stack.enter_async_context(keeper.hold(lease))
+            for _ in range(600):
+                await asyncio.sleep(0.5)
+                for lease in leases:
+                    assert lease.is_lost or (queue.visible_in(lease.delivery.message_id) or 0) > 4
+
+    run(check())
