@@ -1,0 +1,116 @@
+"""What every AudioConverter does, the fake like the real one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.converter import FakeConverter
+from tests.support.sounds import FFMPEG, SECONDS, half_of, sound
+from worker.adapters.ffmpeg import FfmpegConverter
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import DurationTooLongError, UnsupportedAudioError
+from worker.domain.job import ObjectLocation, OutputSpec
+from worker.ports import AudioConverter, ConversionProgress
+
+MakeConverter = Callable[[], AudioConverter]
+
+
+@pytest.fixture(params=[FakeConverter, lambda: FfmpegConverter(FFMPEG)], ids=["fake", "ffmpeg"])
+def converter(request: pytest.FixtureRequest) -> AudioConverter:
+    make: MakeConverter = request.param
+    return make()
+
+
+def an_output(audio_format: AudioFormat, directory: Path) -> tuple[OutputSpec, Path]:
+    target = ObjectLocation("bucket", f"out.{audio_format}")
+    return OutputSpec(target, audio_format), directory / f"out.{audio_format}"
+
+
+async def test_a_probe_tells_what_the_headers_say(converter: AudioConverter) -> None:
+    audio = await converter.probe(sound("plain.wav"))
+
+    assert (audio.container, audio.codec) == ("wav", "pcm_s16le")
+    assert (audio.sample_rate_hz, audio.channels, audio.bits_per_sample) == (44100, 2, 16)
+    assert audio.duration_seconds == pytest.approx(SECONDS, abs=0.01)
+    assert audio.size_bytes == sound("plain.wav").stat().st_size
+
+
+async def test_each_output_has_its_artifact_in_the_order_asked(converter: AudioConverter, tmp_path: Path) -> None:
+    source = sound("plain.wav")
+    audio = await converter.probe(source)
+    outputs = [an_output(audio_format, tmp_path) for audio_format in (AudioFormat.FLAC, AudioFormat.MP3)]
+
+    artifacts = await converter.convert(
+        source, audio, outputs, max_duration_seconds=60, on_progress=lambda progress: None
+    )
+
+    assert [artifact.path for artifact in artifacts] == [path for _, path in outputs]
+    for artifact in artifacts:
+        assert artifact.duration_seconds == pytest.approx(SECONDS, abs=0.01)
+        assert artifact.size_bytes == len(artifact.read(0, artifact.size_bytes)) > 1000
+
+
+async def test_progress_grows_to_the_whole_length(converter: AudioConverter, tmp_path: Path) -> None:
+    source = sound("plain.wav")
+    audio = await converter.probe(source)
+    seen: list[ConversionProgress] = []
+
+    await converter.convert(
+        source, audio, [an_output(AudioFormat.MP3, tmp_path)], max_duration_seconds=60, on_progress=seen.append
+    )
+
+    done = [progress.seconds_done for progress in seen]
+    assert done == sorted(done)
+    assert done[-1] == pytest.approx(SECONDS, abs=0.1)
+
+
+async def test_a_source_over_the_limit_is_too_long(converter: AudioConverter, tmp_path: Path) -> None:
+    source = sound("plain.wav")
+    audio = await converter.probe(source)
+
+    with pytest.raises(DurationTooLongError):
+        await converter.convert(
+            source,
+            audio,
+            [an_output(AudioFormat.MP3, tmp_path)],
+            max_duration_seconds=1,
+            on_progress=lambda progress: None,
+        )
+
+
+@pytest.mark.parametrize("content", [b"", b"these words are no sound\n" * 100], ids=["empty", "text"])
+async def test_what_is_no_audio_is_unsupported(converter: AudioConverter, content: bytes, tmp_path: Path) -> None:
+    source = tmp_path / "source.mp3"
+    source.write_bytes(content)
+
+    with pytest.raises(UnsupportedAudioError):
+        await converter.probe(source)
+
+
+async def test_half_a_source_is_unsupported(converter: AudioConverter, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedAudioError):
+        await converter.probe(half_of("plain.wav", tmp_path))
+
+
+async def test_a_cancelled_conversion_ends_at_once(converter: AudioConverter, tmp_path: Path) -> None:
+    source = sound("plain.wav")
+    audio = await converter.probe(source)
+    task = asyncio.create_task(
+        converter.convert(
+            source,
+            audio,
+            [an_output(AudioFormat.MP3, tmp_path)],
+            max_duration_seconds=60,
+            on_progress=lambda progress: None,
+        )
+    )
+    await asyncio.sleep(0)
+    task.cancel()
+
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await task

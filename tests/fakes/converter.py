@@ -1,0 +1,75 @@
+"""A converter that reads WAV and writes copies of it: the rules of the port without ffmpeg's cost."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import wave
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from worker.domain.completeness import is_cut_off
+from worker.domain.containers import Container, sniff
+from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
+from worker.domain.job import OutputSpec
+from worker.ports import Artifact, ConversionProgress, SourceAudio
+
+
+class FakeConverter:
+    """`probe` and `convert` can each be told to fail; a conversion waits, half-way, until `gate` is set."""
+
+    def __init__(self) -> None:
+        self.probe_error: WorkerError | None = None
+        self.convert_error: WorkerError | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.running = 0  # conversions that have begun and not ended
+
+    async def probe(self, source: Path) -> SourceAudio:
+        await asyncio.sleep(0)
+        if self.probe_error is not None:
+            raise self.probe_error
+        return await asyncio.to_thread(_probe, source)
+
+    async def convert(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[OutputSpec, Path]],
+        *,
+        max_duration_seconds: float,
+        on_progress: Callable[[ConversionProgress], None],
+    ) -> Sequence[Artifact]:
+        length = audio.duration_seconds or 0.0
+        if length > max_duration_seconds:
+            raise DurationTooLongError(length, max_duration_seconds)
+        self.running += 1
+        try:
+            on_progress(ConversionProgress(length / 2))
+            await asyncio.sleep(0)
+            await self.gate.wait()
+            if self.convert_error is not None:
+                raise self.convert_error
+            for _, path in outputs:
+                await asyncio.to_thread(shutil.copyfile, source, path)
+            on_progress(ConversionProgress(length))
+            return [Artifact(path, length, 0, audio.size_bytes) for _, path in outputs]
+        finally:
+            self.running -= 1
+
+
+def _probe(source: Path) -> SourceAudio:
+    data = source.read_bytes()
+    read_at = partial(_read_at, data)
+    sniffed = sniff(read_at, len(data))
+    if sniffed.container is not Container.WAV or is_cut_off(sniffed, read_at, len(data)):
+        raise UnsupportedAudioError("the source is no WAV, or cut off")
+    with wave.open(str(source)) as sound:
+        rate, channels, bits = sound.getframerate(), sound.getnchannels(), sound.getsampwidth() * 8
+        length = sound.getnframes() / rate
+    return SourceAudio("wav", f"pcm_s{bits}le", rate, channels, bits, length, len(data))
+
+
+def _read_at(data: bytes, offset: int, size: int) -> bytes:
+    return data[offset : offset + size]

@@ -1,0 +1,76 @@
+"""Every source container to every output format, heard with ears of our own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.sounds import CONTAINERS, FFMPEG, Heard, half_of, listen, sound
+from worker.adapters.ffmpeg import FfmpegConverter
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import UnsupportedAudioError
+from worker.domain.job import ObjectLocation, OutputSpec
+from worker.ports import Artifact
+
+_CODECS = {
+    AudioFormat.MP3: "mp3",
+    AudioFormat.M4A: "aac",
+    AudioFormat.AAC: "aac",
+    AudioFormat.ALAC: "alac",
+    AudioFormat.FLAC: "flac",
+    AudioFormat.WAV: "pcm_s16le",
+    AudioFormat.OGG: "vorbis",
+    AudioFormat.OPUS: "opus",
+    AudioFormat.WEBM: "opus",
+}
+_TONE_SECONDS_LOST = 0.005  # FFmpeg's Vorbis ends up to 128 samples early
+
+
+async def convert_to_all(source: Path, directory: Path) -> dict[AudioFormat, Artifact]:
+    converter = FfmpegConverter(FFMPEG)
+    outputs = [
+        (OutputSpec(ObjectLocation("bucket", f"{name}"), name), directory / f"out.{name}") for name in AudioFormat
+    ]
+    audio = await converter.probe(source)
+    artifacts = await converter.convert(
+        source, audio, outputs, max_duration_seconds=60, on_progress=lambda progress: None
+    )
+    return dict(zip(AudioFormat, artifacts, strict=True))
+
+
+def delivered(artifact: Artifact) -> Path:
+    """The artifact as a reader of the bucket gets it."""
+    path = artifact.path.with_suffix(f".delivered{artifact.path.suffix}")
+    path.write_bytes(artifact.read(0, artifact.size_bytes))
+    return path
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+async def test_a_source_comes_out_whole_in_every_format(name: str, tmp_path: Path) -> None:
+    source = listen(sound(name))
+
+    artifacts = await convert_to_all(sound(name), tmp_path)
+
+    for audio_format, artifact in artifacts.items():
+        output = listen(delivered(artifact))
+        assert output.codec == _CODECS[audio_format], audio_format
+        assert output.level_db == pytest.approx(source.level_db, abs=0.5), audio_format
+        assert artifact.duration_seconds == pytest.approx(source.seconds, abs=_decoder_slack(name)), audio_format
+        assert_as_long_as(artifact.duration_seconds, audio_format, output)
+
+
+def _decoder_slack(name: str) -> float:
+    return 0.05 if name == "alac.caf" else 0.001  # a plain ffmpeg loses up to 2048 samples there, we do not
+
+
+def assert_as_long_as(seconds: float, audio_format: AudioFormat, output: Heard) -> None:
+    # ADTS cannot say that its first frame is the encoder's delay and its last one padded.
+    extra = 3 * 1024 / output.rate_hz if audio_format is AudioFormat.AAC else 0.001
+    assert seconds - _TONE_SECONDS_LOST <= output.seconds <= seconds + extra, audio_format
+
+
+@pytest.mark.parametrize("name", [name for name in CONTAINERS if name != "bare.mp3"])
+async def test_half_a_source_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedAudioError):
+        await convert_to_all(half_of(name, tmp_path), tmp_path)
