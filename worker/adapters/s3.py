@@ -23,7 +23,7 @@ from aiobotocore.response import StreamingBody
 from botocore.exceptions import BotoCoreError
 
 from worker.adapters.aws import ErrorTable, translated
-from worker.adapters.s3_multipart import MultipartUpload, ObjectHeaders, PartSizes, to_the_end
+from worker.adapters.s3_multipart import MultipartUpload, ObjectHeaders, UploadLimits, to_the_end
 from worker.domain.backoff import Backoff
 from worker.domain.errors import (
     AccessDeniedError,
@@ -48,7 +48,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # A body may break off so many times without 8 MiB more in between.
 _RESUMES = 5
 _RESUME_PROGRESS_BYTES = 8 * _MIB
-_RESUME_BACKOFF = Backoff(first_seconds=0.2, factor=2, cap_seconds=5, floor=0.5)
+RESUME_BACKOFF = Backoff(first_seconds=0.2, factor=2, cap_seconds=5, floor=0.5)
 _BREAKS = (TimeoutError, BotoCoreError, aiohttp.ClientError, OSError)
 
 _MISSING = ("NoSuchKey", "NoSuchBucket", "NoSuchVersion", "InvalidBucketName", "404", "NotFound")
@@ -61,8 +61,9 @@ class S3Store:
     """The `ObjectStore` port over one long-lived client.
 
     An object of up to `multipart_threshold` bytes goes in one call, a longer one in parts of `part_bytes` (S3 takes
-    5 MiB and more), `part_concurrency` of them in flight. `max_buffers` bounds the bodies in memory over all uploads.
-    `random` gives numbers in [0, 1), `clock` seconds.
+    5 MiB and more), `part_concurrency` of them in flight. `max_buffers` bounds the bodies in memory over all uploads,
+    `body_seconds` each call that sends one.
+    `resume_backoff` paces the resumption of a body that broke off. `random` gives numbers in [0, 1), `clock` seconds.
     """
 
     def __init__(
@@ -73,12 +74,15 @@ class S3Store:
         part_concurrency: int = 2,
         multipart_threshold: int = 16 * _MIB,
         max_buffers: int = 8,
+        body_seconds: float = 120.0,
+        resume_backoff: Backoff = RESUME_BACKOFF,
         random: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
-        self._sizes = PartSizes(part_bytes, part_concurrency, asyncio.Semaphore(max_buffers))
+        self._limits = UploadLimits(part_bytes, part_concurrency, asyncio.Semaphore(max_buffers), body_seconds)
         self._multipart_threshold = multipart_threshold
+        self._resume_backoff = resume_backoff
         self._random = random
         self._clock = clock
         self._targets_seen: dict[str, float] = {}  # bucket: when it was last known to be there
@@ -117,7 +121,7 @@ class S3Store:
             last_break_at = sink.received
             if failures > _RESUMES:
                 raise DependencyUnavailableError("S3", "broke off again and again") from broken_by
-            await asyncio.sleep(_RESUME_BACKOFF.delay(failures, self._random()))
+            await asyncio.sleep(self._resume_backoff.delay(failures, self._random()))
             start = sink.received
             with translated("S3", _source_errors(source)):
                 response = await self._client.get_object(
@@ -161,7 +165,7 @@ class S3Store:
             await self._put(artifact, target, headers)
             on_bytes(artifact.size_bytes)
         else:
-            upload = MultipartUpload(self._client, artifact, target, self._sizes, _target_errors(target))
+            upload = MultipartUpload(self._client, artifact, target, self._limits, _target_errors(target))
             await upload.run(headers, on_bytes)
 
     async def upload_file(self, path: Path, target: ObjectLocation, *, on_bytes: BytesDone = lambda _: None) -> None:
@@ -172,10 +176,11 @@ class S3Store:
         await self.upload(artifact, target, content_type=content_type, sha256=digest, on_bytes=on_bytes)
 
     async def _put(self, artifact: Artifact, target: ObjectLocation, headers: ObjectHeaders) -> None:
-        async with self._sizes.buffers:
+        async with self._limits.buffers:
             body = await asyncio.to_thread(artifact.read, 0, artifact.size_bytes)
             with translated("S3", _target_errors(target)):
-                await self._client.put_object(Bucket=target.bucket, Key=target.key, Body=body, **headers)
+                async with asyncio.timeout(self._limits.body_seconds):
+                    await self._client.put_object(Bucket=target.bucket, Key=target.key, Body=body, **headers)
 
 
 class _Sink:

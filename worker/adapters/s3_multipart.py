@@ -31,12 +31,18 @@ class ObjectHeaders(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class PartSizes:
-    """How an upload is cut. `buffers` are shared by all uploads: a part holds one while it is in memory."""
+class UploadLimits:
+    """How an upload is cut and bounded.
+
+    `buffers` are shared by all uploads: a body holds one while it is in memory. `body_seconds` bounds a call that
+    sends one, because nothing else does: the SDK's read timeout begins only when the whole body is sent, so an
+    endpoint that never says "100 Continue", or stops reading, holds a call for ever (aiohttp has no write timeout).
+    """
 
     part_bytes: int
     concurrency: int
     buffers: asyncio.Semaphore
+    body_seconds: float
 
     def step(self, size_bytes: int) -> int:
         """The length of a part: longer where S3's 10,000 parts would not do."""
@@ -47,12 +53,12 @@ class MultipartUpload:
     """Sends `artifact` to `target`; S3's refusals become ours by the table `errors`."""
 
     def __init__(
-        self, client: S3Client, artifact: Artifact, target: ObjectLocation, sizes: PartSizes, errors: ErrorTable
+        self, client: S3Client, artifact: Artifact, target: ObjectLocation, limits: UploadLimits, errors: ErrorTable
     ) -> None:
         self._client = client
         self._artifact = artifact
         self._target = target
-        self._sizes = sizes
+        self._limits = limits
         self._errors = errors
 
     async def run(self, headers: ObjectHeaders, on_bytes: BytesDone) -> None:
@@ -76,7 +82,7 @@ class MultipartUpload:
 
     async def _send(self, upload_id: str, on_bytes: BytesDone) -> list[CompletedPartTypeDef]:
         size = self._artifact.size_bytes
-        step = self._sizes.step(size)
+        step = self._limits.step(size)
         waiting = enumerate(range(0, size, step), start=1)
         parts: list[CompletedPartTypeDef] = []
         sent = 0
@@ -88,20 +94,21 @@ class MultipartUpload:
                 sent += min(step, size - offset)
                 on_bytes(sent)
 
-        await _all_or_first_error(sender() for _ in range(self._sizes.concurrency))
+        await _all_or_first_error(sender() for _ in range(self._limits.concurrency))
         return sorted(parts, key=lambda part: part.get("PartNumber", 0))
 
     async def _send_part(self, upload_id: str, number: int, offset: int, length: int) -> str:
-        async with self._sizes.buffers:
+        async with self._limits.buffers:
             body = await asyncio.to_thread(self._artifact.read, offset, length)
             with translated("S3", self._errors):
-                answer = await self._client.upload_part(
-                    Bucket=self._target.bucket,
-                    Key=self._target.key,
-                    UploadId=upload_id,
-                    PartNumber=number,
-                    Body=body,
-                )
+                async with asyncio.timeout(self._limits.body_seconds):
+                    answer = await self._client.upload_part(
+                        Bucket=self._target.bucket,
+                        Key=self._target.key,
+                        UploadId=upload_id,
+                        PartNumber=number,
+                        Body=body,
+                    )
         return answer["ETag"]
 
     async def _complete(self, upload_id: str, parts: list[CompletedPartTypeDef], headers: ObjectHeaders) -> None:
