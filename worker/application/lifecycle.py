@@ -77,7 +77,7 @@ class Lifecycle:
         self._pulse = pulse
         self._began_at = began_at
         self._drain_began: float | None = None
-        self._limit = asyncio.timeout(None)  # of the drain, once it has begun
+        self._limit: asyncio.Timeout | None = None  # of the drain, once it has begun
 
     @property
     def is_draining(self) -> bool:
@@ -112,8 +112,11 @@ class Lifecycle:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_lasting(name, body), name=name) for name, body in self._side_tasks.items()]
             tasks.append(group.create_task(self._announce_ready(), name="ready"))
-            async with self._limit:
-                await self._consumer.run()
+            try:
+                async with asyncio.timeout(None) as self._limit:
+                    await self._consumer.run()
+            finally:
+                self._limit = None
             for task in tasks:  # renewals too: nothing is held any more
                 task.cancel()
 
@@ -163,7 +166,8 @@ class Lifecycle:
             drain_seconds=self._drain_seconds,
         )
         self._consumer.stop(jobs_until=end - self._release_seconds, settle_until=end)
-        self._limit.reschedule(end)
+        if self._limit is not None:
+            self._limit.reschedule(end)
 
     def _draining_for(self) -> float:
         return 0.0 if self._drain_began is None else asyncio.get_running_loop().time() - self._drain_began

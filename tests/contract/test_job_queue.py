@@ -1,0 +1,201 @@
+"""What every JobQueue promises: the one in memory and SQS, as moto plays it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aioboto3
+import pytest
+
+from tests.fakes.queue import FakeQueue
+from worker.adapters.aws import ClientLimits, open_client
+from worker.adapters.sqs import SqsQueue
+from worker.domain.disposition import Reject
+from worker.domain.errors import UnsupportedAudioError
+from worker.ports import Delivery, JobQueue, ReceiptExpiredError
+
+LIMITS = ClientLimits(connect_seconds=2, read_seconds=20, attempts=1, connections=4)
+REJECTION = Reject(UnsupportedAudioError("the source is cut off"), "ep-1", 2)
+
+Send = Callable[[str], Awaitable[object]]
+
+
+@dataclass
+class Subject:
+    """A queue under test, and the producer's hand on it."""
+
+    queue: JobQueue
+    send: Send
+    without_dead_letters: JobQueue
+    send_without: Send
+
+
+@pytest.fixture(params=["fake", "sqs"])
+async def subject(request: pytest.FixtureRequest, unique: Callable[[str], str]) -> AsyncIterator[Subject]:
+    if request.param == "fake":
+        queue, other = FakeQueue(wait_seconds=1), FakeQueue(wait_seconds=1, has_dead_letter_queue=False)
+        yield Subject(queue, sends_to(queue), other, sends_to(other))
+        return
+    session: aioboto3.Session = request.getfixturevalue("aws_session")
+    async with open_client(session, "sqs", LIMITS) as polls, open_client(session, "sqs", LIMITS) as control:
+        dead = await made(control, unique("dead"), {})
+        arn = (await control.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"]))["Attributes"][
+            "QueueArn"
+        ]
+        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 100})
+        url = await made(control, unique("queue"), {"RedrivePolicy": policy})
+        bare = await made(control, unique("bare"), {})
+
+        def queue_at(url: str) -> SqsQueue:
+            return SqsQueue(polls, control, url, visibility_seconds=60, wait_seconds=1)
+
+        def send_to(url: str) -> Send:
+            return lambda body: control.send_message(QueueUrl=url, MessageBody=body)
+
+        yield Subject(queue_at(url), send_to(url), queue_at(bare), send_to(bare))
+
+
+def sends_to(queue: FakeQueue) -> Send:
+    async def send(body: str) -> str:
+        return queue.send(body)
+
+    return send
+
+
+async def made(client: Any, name: str, attributes: Mapping[str, str]) -> str:
+    url: str = (await client.create_queue(QueueName=name, Attributes=attributes))["QueueUrl"]
+    return url
+
+
+async def received(queue: JobQueue) -> Delivery:
+    (delivery,) = await queue.receive(1)
+    return delivery
+
+
+async def test_a_delivery_carries_the_body_and_counts_its_receives(subject: Subject) -> None:
+    before = asyncio.get_running_loop().time()
+    await subject.send('{"job_id": "Пример"}')
+
+    delivery = await received(subject.queue)
+
+    assert delivery.body == '{"job_id": "Пример"}'
+    assert delivery.receive_count == 1
+    assert delivery.sent_at_ms > 1_700_000_000_000
+    assert before <= delivery.received_at <= asyncio.get_running_loop().time()
+    assert delivery.group_id is None
+
+
+async def test_a_receive_brings_no_more_than_was_asked_for_and_never_more_than_ten(subject: Subject) -> None:
+    for number in range(14):
+        await subject.send(str(number))
+
+    few = await subject.queue.receive(3)
+    rest = await subject.queue.receive(100)
+
+    assert len(few) == 3
+    assert len(rest) == 10
+    assert len({delivery.message_id for delivery in [*few, *rest]}) == 13
+
+
+async def test_a_receive_of_an_empty_queue_waits_and_brings_nothing(subject: Subject) -> None:
+    began = asyncio.get_running_loop().time()
+
+    assert list(await subject.queue.receive(10)) == []
+
+    assert asyncio.get_running_loop().time() - began >= 0.9
+
+
+async def test_a_message_that_is_given_back_comes_again_with_a_higher_fence(subject: Subject) -> None:
+    await subject.send("{}")
+    first = await received(subject.queue)
+
+    await subject.queue.hide(first, 0)
+    second = await received(subject.queue)
+
+    assert second.message_id == first.message_id
+    assert second.receive_count == 2
+    assert second.fence > first.fence
+
+
+async def test_a_message_that_is_hidden_comes_back_after_its_delay(subject: Subject) -> None:
+    await subject.send("{}")
+    first = await received(subject.queue)
+
+    await subject.queue.hide(first, 2)
+
+    assert list(await subject.queue.receive(1)) == []
+    deliveries: list[Delivery] = []
+    while not deliveries:
+        deliveries += await subject.queue.receive(1)
+
+
+async def test_an_acknowledged_message_is_gone(subject: Subject) -> None:
+    await subject.send("{}")
+    delivery = await received(subject.queue)
+
+    await subject.queue.ack(delivery)
+
+    assert list(await subject.queue.receive(1)) == []
+
+
+async def test_acknowledging_twice_is_no_error(subject: Subject) -> None:
+    await subject.send("{}")
+    delivery = await received(subject.queue)
+
+    await subject.queue.ack(delivery)
+    await subject.queue.ack(delivery)
+
+
+async def test_many_acknowledged_at_once_are_all_gone(subject: Subject) -> None:
+    for number in range(12):
+        await subject.send(str(number))
+    deliveries = [*await subject.queue.receive(10), *await subject.queue.receive(10)]
+
+    await asyncio.gather(*(subject.queue.ack(delivery) for delivery in deliveries))
+
+    assert len(deliveries) == 12
+    assert list(await subject.queue.receive(1)) == []
+
+
+async def test_extending_answers_for_each_delivery_in_its_place(subject: Subject) -> None:
+    for number in range(3):
+        await subject.send(str(number))
+    deliveries = list(await subject.queue.receive(3))
+    await subject.queue.ack(deliveries[1])
+
+    results = await subject.queue.extend(deliveries, 30)
+
+    assert results[0] is None
+    assert isinstance(results[1], ReceiptExpiredError)
+    assert results[2] is None
+
+
+async def test_a_deleted_message_cannot_be_hidden(subject: Subject) -> None:
+    await subject.send("{}")
+    delivery = await received(subject.queue)
+    await subject.queue.ack(delivery)
+
+    with pytest.raises(ReceiptExpiredError):
+        await subject.queue.hide(delivery, 5)
+
+
+async def test_a_rejected_message_leaves_the_queue_for_the_dead_letter_queue(subject: Subject) -> None:
+    await subject.send("{}")
+    delivery = await received(subject.queue)
+
+    assert await subject.queue.reject(delivery, REJECTION) is True
+
+    assert list(await subject.queue.receive(1)) == []
+
+
+async def test_without_a_dead_letter_queue_a_rejected_message_is_deleted_and_that_is_said(subject: Subject) -> None:
+    await subject.send_without("{}")
+    delivery = await received(subject.without_dead_letters)
+
+    assert await subject.without_dead_letters.reject(delivery, REJECTION) is False
+
+    assert list(await subject.without_dead_letters.receive(1)) == []
