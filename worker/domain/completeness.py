@@ -23,7 +23,7 @@ from worker.domain.mp4 import top_boxes
 
 _MAX_CHUNKS = 100_000  # a hostile file of empty chunks must not hold us up
 _SLACK_BYTES = 64  # some writers count their own header into the size: less than a millisecond
-_XING_SLACK_BYTES = 4096  # encoders differ on whether the frame with the tag counts
+_MPEG_FRAME_BYTES = 1441  # the longest; encoders differ on whether the frame with the Xing tag counts
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
@@ -94,8 +94,9 @@ def _mp3(read_at: ReadAt, start: int, size: int) -> bool:
     tag = max(frame.find(b"Xing"), frame.find(b"Info"))
     if tag >= 0 and len(frame) >= tag + 16 and frame[tag + 7] & 2:  # the byte count is there
         offset = tag + 8 + (4 if frame[tag + 7] & 1 else 0)
-        if length := int.from_bytes(frame[offset : offset + 4], "big"):
-            return start + first + length > size + _XING_SLACK_BYTES
+        length = int.from_bytes(frame[offset : offset + 4], "big")
+        if start + first + length > size + _MPEG_FRAME_BYTES:
+            return True
     return last_frame_is_cut(read_at, start, size, mpeg_frame_bytes)
 
 

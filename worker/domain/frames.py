@@ -72,7 +72,7 @@ def find_chain(window: bytes, frame_bytes: FrameBytes) -> int | None:
 
 def last_frame_is_cut(read_at: ReadAt, start: int, size: int, frame_bytes: FrameBytes) -> bool:
     """Whether the file ends within a frame. Tags behind the sound are no part of it, nor is padding."""
-    end = _end_of_sound(read_at, start, size)
+    end = end_of_sound(read_at, start, size)
     begin = max(start, end - TAIL_BYTES)
     window = read_at(begin, end - begin)
     offset = find_chain(window, frame_bytes)
@@ -84,7 +84,7 @@ def last_frame_is_cut(read_at: ReadAt, start: int, size: int, frame_bytes: Frame
     return offset > len(window) or (0 < len(window) - offset < HEADER_BYTES and window[offset] == 0xFF)
 
 
-def _end_of_sound(read_at: ReadAt, start: int, size: int) -> int:
+def end_of_sound(read_at: ReadAt, start: int, size: int) -> int:
     """Where ID3v1, APE and Lyrics3 tags begin, or the end of the file."""
     end = size
     for _ in range(8):

@@ -60,14 +60,14 @@ def convert_command(
     limit_seconds: float,
 ) -> list[str]:
     """Decode once and write each output to its descriptor, stopping after `limit_seconds` of sound."""
-    options = ["-t", f"{limit_seconds:.3f}"]
+    options = []
     if (container, codec) == (Container.CAF, "alac"):
         # The demuxer trims the last packet by frames that the decoder has left out already (up to 2048 lost).
         options += ["-flags2", "+skip_manual"]
     command = _source(binary, container, source_fd, verbosity="verbose", options=options)
     command += ["-progress", "pipe:1", "-stats_period", str(STATS_PERIOD_SECONDS)]
     for encoding, target_fd in outputs:
-        command += _output(encoding, container, target_fd)
+        command += _output(encoding, container, target_fd, limit_seconds)
     return command
 
 
@@ -82,7 +82,7 @@ def _source(binary: str, container: str, source_fd: int, *, verbosity: str, opti
     ]
 
 
-def _output(encoding: Encoding, container: str, target_fd: int) -> list[str]:
+def _output(encoding: Encoding, container: str, target_fd: int, limit_seconds: float) -> list[str]:
     encoder, muxer = _FORMATS[encoding.format]
     if encoding.format is AudioFormat.WAV and encoding.bits_per_sample == 24:
         encoder = "pcm_s24le"
@@ -98,7 +98,8 @@ def _output(encoding: Encoding, container: str, target_fd: int) -> list[str]:
     return [
         *options,
         # Time counts samples from 0: a source whose clock starts late or jumps would give outputs with holes.
-        *("-af", "asetpts=N/SR/TB", "-ar", str(encoding.sample_rate_hz)),
+        # The limit counts those samples: on the source's clock, a jump would end the reading and look like success.
+        *("-af", "asetpts=N/SR/TB", "-t", f"{limit_seconds:.3f}", "-ar", str(encoding.sample_rate_hz)),
         *("-ac", str(encoding.channels), "-ch_layout", _layout(encoding), "-threads", "1"),
         # The same source gives the same bytes: no versions, dates or random serial numbers.
         *("-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", muxer, "-fd", str(target_fd), "fd:"),

@@ -12,7 +12,7 @@ from worker.domain.audio import AudioFormat
 from worker.domain.completeness import is_cut_off
 from worker.domain.containers import Container, Sniffed, sniff
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
-from worker.domain.frames import ReadAt
+from worker.domain.frames import ReadAt, end_of_sound
 from worker.domain.mp4 import index_in_front
 from worker.ports import Artifact
 
@@ -50,6 +50,14 @@ def inspect(source: Path) -> tuple[Sniffed, int]:
         if is_cut_off(sniffed, read_at, size):
             raise UnsupportedAudioError("the source is cut off: the file ends before its audio does")
         return sniffed, size
+
+
+def frame_bytes_of(source: Path) -> int | None:
+    """How many bytes of the source are frames, where it is nothing but tags and frames; None otherwise."""
+    with _reader(source) as (read_at, size):
+        sniffed = sniff(read_at, size)
+        is_raw = sniffed.container in {Container.MP3, Container.ADTS, Container.AMR}
+        return end_of_sound(read_at, sniffed.start, size) - sniffed.start if is_raw else None
 
 
 def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float) -> Artifact:

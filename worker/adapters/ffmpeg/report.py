@@ -25,7 +25,7 @@ _ATTACHED = "(attached pic)"
 _FACT = re.compile(r"^#(codec_id|sample_rate|channel_layout_name) 0: (.+)$", re.MULTILINE)
 _SAMPLE_FORMAT = re.compile(r", (u8|s16|s32|s64|flt|dbl)p?\b")
 _LOSSLESS = re.compile(r"pcm_(?!alaw|mulaw).*|flac|alac|wmalossless|mlp|truehd")
-_DECODED = re.compile(r"(\d+) frames decoded; (\d+) decode errors \((\d+) samples\)")
+_DECODED = re.compile(r"packets read \((\d+) bytes\); \d+ frames decoded; (\d+) decode errors \((\d+) samples\)")
 _ENCODED = re.compile(r"Output stream #(\d+):0 \(audio\): \d+ frames encoded \((\d+) samples\)")
 _DECODED_RATE = re.compile(r"^\[graph_\S* @ \w+\] tb:\S+ samplefmt:\S+ samplerate:(\d+)", re.MULTILINE)
 
@@ -74,6 +74,7 @@ class Headers:
 class Counts:
     """What went through the converter, by ffmpeg's own counts."""
 
+    read_bytes: int  # in packets of the audio stream
     decoded_samples: int
     decoded_rate_hz: int | None
     decode_errors: int
@@ -149,9 +150,13 @@ def read_counts(stderr: str, outputs: int) -> Counts | None:
         return None
     encoded = {int(index): int(samples) for index, samples in _ENCODED.findall(stderr)}
     rate = _DECODED_RATE.search(stderr)
-    _, errors, samples = decoded[-1]
+    read_bytes, errors, samples = map(int, decoded[-1])
     return Counts(
-        int(samples), int(rate[1]) if rate else None, int(errors), tuple(encoded.get(i) for i in range(outputs))
+        read_bytes=read_bytes,
+        decoded_samples=samples,
+        decoded_rate_hz=int(rate[1]) if rate else None,
+        decode_errors=errors,
+        encoded_samples=tuple(encoded.get(index) for index in range(outputs)),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from worker.adapters.ffmpeg.report import Counts, Headers, is_lossless
 from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ
+from worker.domain.containers import Container
 from worker.domain.encoding import Encoding
 from worker.domain.errors import ConverterCrashedError, DurationTooLongError, UnsupportedAudioError
 from worker.ports import SourceAudio
@@ -13,8 +14,10 @@ from worker.ports import SourceAudio
 _MAX_CHANNELS = 16
 # Headers are printed in hundredths. Lossy codecs differ from theirs by what an encoder puts in front and behind:
 # measured up to 0.05 s (WMA), by their specifications up to two frames and a delay of 2112 samples (AAC at 22 kHz).
-_LOSSLESS_TOLERANCE_SECONDS = 0.05
+_LOSSLESS_TOLERANCE_SECONDS = 0.011
 _LOSSY_TOLERANCE_SECONDS = 0.25
+_MIN_FRAME_BYTES_READ = 0.9  # of a raw stream; the demuxer skips what is no frame, and no count tells
+_MPEG_FRAME_BYTES = 1441  # the first may be a tag that is not played
 _OUTPUT_TOLERANCE_SECONDS = 0.01  # what resampling may add or leave at the end; otherwise the counts are equal
 
 
@@ -27,10 +30,16 @@ def check_headers(headers: Headers) -> None:
 
 
 def check_counts(
-    counts: Counts | None, audio: SourceAudio, encodings: Sequence[Encoding], *, max_duration_seconds: float
+    counts: Counts | None,
+    audio: SourceAudio,
+    encodings: Sequence[Encoding],
+    *,
+    frame_bytes: int | None,
+    max_duration_seconds: float,
 ) -> list[float]:
     """The length of each output in seconds, once it is certain that nothing of the source is missing in it.
 
+    `frame_bytes` is how much of the source is frames, where it is a raw stream.
     Raises UnsupportedAudioError, DurationTooLongError, ConverterCrashedError.
     """
     if counts is None:
@@ -38,23 +47,26 @@ def check_counts(
     if counts.decoded_samples == 0:
         raise UnsupportedAudioError("the source holds no sound")
     decoded_seconds = counts.decoded_samples / (counts.decoded_rate_hz or audio.sample_rate_hz)
-    if decoded_seconds > max_duration_seconds + _LOSSLESS_TOLERANCE_SECONDS:
+    if decoded_seconds > max_duration_seconds + _LOSSY_TOLERANCE_SECONDS:
         raise DurationTooLongError(None, max_duration_seconds)
-    _check_source(counts, audio, decoded_seconds)
+    _check_source(counts, audio, decoded_seconds, frame_bytes)
     return [
         _length(encoding, samples, decoded_seconds)
         for encoding, samples in zip(encodings, counts.encoded_samples, strict=True)
     ]
 
 
-def _check_source(counts: Counts, audio: SourceAudio, decoded_seconds: float) -> None:
+def _check_source(counts: Counts, audio: SourceAudio, decoded_seconds: float, frame_bytes: int | None) -> None:
     lossless = is_lossless(audio.codec)
     tolerance = _LOSSLESS_TOLERANCE_SECONDS if lossless else _LOSSY_TOLERANCE_SECONDS
-    if audio.duration_seconds is not None and decoded_seconds < audio.duration_seconds - tolerance:
+    # Matroska's length counts pauses, in which calls and browsers record nothing; its structure has been checked.
+    stated_seconds = None if audio.container == Container.MATROSKA else audio.duration_seconds
+    if stated_seconds is not None and decoded_seconds < stated_seconds - tolerance:
         raise UnsupportedAudioError(
-            f"the source is cut off or damaged: of {audio.duration_seconds:.2f} s, "
-            f"{decoded_seconds:.2f} s can be decoded"
+            f"the source is cut off or damaged: of {stated_seconds:.2f} s, {decoded_seconds:.2f} s can be decoded"
         )
+    if frame_bytes and counts.read_bytes < _MIN_FRAME_BYTES_READ * (frame_bytes - _MPEG_FRAME_BYTES):
+        raise UnsupportedAudioError("the source is damaged: much of it is no audio")
     if lossless and counts.decode_errors:
         raise UnsupportedAudioError("the source is damaged: not all of its lossless audio can be decoded")
 
