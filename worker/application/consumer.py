@@ -79,7 +79,7 @@ class Consumer:
         self._tasks = asyncio.TaskGroup()
 
     def status(self) -> ConsumerStatus:
-        """A snapshot; to be taken on the loop."""
+        """A snapshot; safe from any thread."""
         return ConsumerStatus(
             jobs=len(self._handling),
             slots=self._concurrency,

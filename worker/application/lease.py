@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
+from worker import metrics
 from worker.application.execution import Execution
 from worker.domain.backoff import Backoff
 from worker.domain.errors import ConversionTimeoutError, LeaseLostError, WorkerError
@@ -121,18 +122,19 @@ class LeaseKeeper:
         self._heap: list[tuple[float, int, _Renewal]] = []
         self._order = itertools.count()
         self._wake = asyncio.Event()
+        self._clock: Callable[[], float] = lambda: 0.0  # the loop's, once there is one
 
     @property
     def renewal_lag_seconds(self) -> float:
-        """How long the most overdue renewal has been waiting for its turn; 0 when all is well."""
-        due = min((renewal.due for renewal in self._renewals.values()), default=math.inf)
-        return max(0.0, asyncio.get_running_loop().time() - due)
+        """How long the most overdue renewal has been waiting for its turn; 0 when all is well. For any thread."""
+        due = min((renewal.due for renewal in tuple(self._renewals.values())), default=math.inf)
+        return max(0.0, self._clock() - due)
 
     @property
     def lease_margin_seconds(self) -> float | None:
-        """What is left of the lease that ends first; None without leases."""
-        deadline = min((lease.deadline for lease in self._renewals), default=None)
-        return None if deadline is None else deadline - asyncio.get_running_loop().time()
+        """What is left of the lease that ends first; None without leases. For any thread."""
+        deadline = min((lease.deadline for lease in tuple(self._renewals)), default=None)
+        return None if deadline is None else deadline - self._clock()
 
     @asynccontextmanager
     async def hold(self, lease: Lease) -> AsyncIterator[Lease]:
@@ -149,6 +151,7 @@ class LeaseKeeper:
 
     async def run(self) -> None:
         """Renew for ever."""
+        self._clock = asyncio.get_running_loop().time
         async with asyncio.TaskGroup() as calls:
             while True:
                 await self._sleep_until_due()
@@ -182,7 +185,7 @@ class LeaseKeeper:
         renewal.due = math.inf
         lease = renewal.lease
         if now >= lease.deadline - self._margin_seconds:
-            lease.stop(LeaseLostError("the lease could not be renewed in time"))
+            self._lose(lease, "the lease could not be renewed in time")
             return False
         if now + self._lease_seconds > lease.in_flight_until:
             # Now, while two thirds of a lease are left to settle in.
@@ -208,12 +211,14 @@ class LeaseKeeper:
         lease = renewal.lease
         match result:
             case None:
+                metrics.LEASE_RENEWALS.labels(outcome="renewed").inc()
+                metrics.LEASE_MARGIN.observe(lease.deadline - began)
                 lease.extended(began + self._lease_seconds)
                 renewal.failures = 0
                 self._failing.discard(renewal)
                 self._schedule(renewal, self._next_turn(began))
             case ReceiptExpiredError() if lease.delivery is delivery:
-                lease.stop(LeaseLostError("the receipt handle is dead"))
+                self._lose(lease, "the receipt handle is dead")
             case ReceiptExpiredError():  # that of a delivery which a newer one has replaced meanwhile
                 self._schedule(renewal, self._next_turn(lease.delivery.received_at))
             case _:
@@ -221,6 +226,7 @@ class LeaseKeeper:
 
     def _schedule_retry(self, renewal: _Renewal, error: Exception) -> None:
         now = asyncio.get_running_loop().time()
+        metrics.LEASE_RENEWALS.labels(outcome="failed").inc()
         renewal.failures += 1
         if not self._failing and renewal.lease in self._renewals:
             emit(
@@ -233,6 +239,11 @@ class LeaseKeeper:
         self._schedule(renewal, min(give_up, now + _RETRY.delay(renewal.failures, self._random())))
         if renewal.lease in self._renewals:
             self._failing.add(renewal)
+
+    @staticmethod
+    def _lose(lease: Lease, reason: str) -> None:
+        metrics.LEASE_RENEWALS.labels(outcome="lost").inc()
+        lease.stop(LeaseLostError(reason))
 
     def _next_turn(self, granted_at: float) -> float:
         """At a third of the lease, and up to a quarter of that earlier, so that workers do not march in step."""

@@ -129,13 +129,12 @@ class Lifecycle:
         while True:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
             status = self._consumer.status()
-            emit(
-                Event.WORKER_HEARTBEAT,
-                jobs=status.jobs,
-                poll_age_seconds=round(status.poll_age_seconds, 3),
-                loop_lag_seconds=round(self._lag.seconds, 3),
-                **self._pulse(),
-            )
+            known = {
+                "jobs": status.jobs,
+                "poll_age_seconds": round(status.poll_age_seconds, 3),
+                "loop_lag_seconds": round(self._lag.seconds, 3),
+            }
+            emit(Event.WORKER_HEARTBEAT, **{**known, **self._pulse()})
 
     @contextmanager
     def _on_signals(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from worker import metrics
 from worker.domain.backoff import Backoff
 from worker.events import Event, emit
 from worker.ports import Delivery, JobQueue
@@ -36,6 +37,7 @@ class Poller:
         self._empty_at_once = 0
         self._is_polling = False
         self._last_turn = 0.0
+        self._clock: Callable[[], float] = lambda: 0.0  # the loop's, once there is one
         self.begun = asyncio.Event()  # set by the first receive
 
     @property
@@ -46,23 +48,24 @@ class Poller:
     @property
     def age_seconds(self) -> float:
         """Time since a receive last began or ended; 0 while none is due because every slot is taken."""
-        return asyncio.get_running_loop().time() - self._last_turn if self._is_polling else 0.0
+        return self._clock() - self._last_turn if self._is_polling else 0.0
 
     async def receive(self, slots: int) -> Sequence[Delivery]:
         """What one long poll brings; nothing, after a back-off, when it fails."""
-        loop = asyncio.get_running_loop()
-        began = self._last_turn = loop.time()
+        self._clock = asyncio.get_running_loop().time
+        began = self._last_turn = self._clock()
         self._is_polling = True
         self.begun.set()
         try:
             async with asyncio.timeout(self._poll_seconds + _OVERTIME_SECONDS):
                 deliveries = await self._queue.receive(slots)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the loop outlives it
-            self._last_turn = loop.time()
+            self._last_turn = self._clock()
             await self._failed(exc, began)
             return ()
         else:
-            self._last_turn = loop.time()
+            self._last_turn = self._clock()
+            metrics.MESSAGES_RECEIVED.inc(len(deliveries))
             self._succeeded()
             await self._pace(is_empty=not deliveries, took_seconds=self._last_turn - began)
             return deliveries
@@ -70,6 +73,7 @@ class Poller:
             self._is_polling = False
 
     async def _failed(self, error: Exception, began: float) -> None:
+        metrics.POLL_FAILURES.inc()
         self._failures += 1
         if self._failing_since is None:
             self._failing_since = began
@@ -79,7 +83,7 @@ class Poller:
 
     def _succeeded(self) -> None:
         if self._failing_since is not None:
-            outage = asyncio.get_running_loop().time() - self._failing_since
+            outage = self._clock() - self._failing_since
             emit(Event.POLL_RECOVERED, outage_seconds=round(outage, 3), failures=self._failures)
         self._failing_since = None
         self._failures = 0

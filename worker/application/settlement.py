@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from worker import metrics
 from worker.application.lease import Lease
 from worker.domain.backoff import Backoff
 from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry
@@ -102,6 +103,7 @@ class Settlement:
 
     async def _reject(self, delivery: Delivery, rejection: Reject) -> None:
         is_kept = await self._queue.reject(delivery, rejection)
+        metrics.MESSAGES_REJECTED.labels(code=rejection.error.code.value).inc()
         fields: dict[str, Any] = {
             "message_id": delivery.message_id,
             "error_code": rejection.error.code.value,
