@@ -1,0 +1,83 @@
+# The verbs of this project, the same for people and for CI. They need Python 3.11 or later and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+CODE := worker tests benchmarks docs
+BASE_IMAGE ?= python:3.13-slim
+IMAGE ?= audio-conversion-worker
+BUILDER ?= docker
+
+export AUDIO
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format docs lock bench image clean
+
+help: ## list these verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/.demo ## everything that running needs, in .venv; the command is then .venv/bin/worker
+
+demo: $(VENV)/.demo ## all of it on this machine, with a Redis that is killed half-way (AUDIO=path converts your own)
+	@if [ -f "$$AUDIO" ]; then exec $(BIN)/worker demo "$$AUDIO"; else exec $(BIN)/worker demo $(AUDIO); fi
+
+test: $(VENV)/.dev ## run all tests
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/.dev ## format, lint, types, the plan of the house, documents in step
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m docs.generate --check
+
+format: $(VENV)/.dev ## bring the code into the one format
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+docs: $(VENV)/.dev ## write the documents that are made from the code
+	$(BIN)/python -m docs.generate
+
+bench: $(VENV)/.dev ## measure the worker beside bare ffmpeg; the table is kept in benchmarks/results
+	$(BIN)/python -m benchmarks.run
+
+image: ## build the container image (BUILDER=docker or buildah, BASE_IMAGE=...)
+	$(BUILDER) build --build-arg BASE_IMAGE=$(BASE_IMAGE) --tag $(IMAGE) .
+
+# The dev lock is made first; the others hold the same versions. No line of a lock names a registry.
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-package audio-conversion-worker --custom-compile-command "make lock"
+lock: $(VENV)/.dev ## resolve the dependencies anew
+	$(COMPILE) --upgrade --extra dev -o locks/dev.txt
+	$(COMPILE) --extra demo -c locks/dev.txt -o locks/demo.txt
+	$(COMPILE) -c locks/dev.txt -o locks/runtime.txt
+
+clean: ## remove what the other verbs made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist demo-output
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the virtual environment: made once, brought up to date when a lock changes --------------------------------------
+
+$(BIN)/pip:
+	@command -v $(PYTHON) > /dev/null || { \
+		echo "There is no $(PYTHON) here. Python 3.11 or later is needed: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or later is needed, and $(PYTHON) is $$($(PYTHON) --version). Name another: make PYTHON=python3.12"; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
+		echo "$(PYTHON) has no venv module: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: locks/demo.txt pyproject.toml | $(BIN)/pip
+	@echo "Installing what running needs into $(VENV) (a minute or so) ..."
+	@$(PIP) install --require-hashes -r locks/demo.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The dev lock holds all of the demo lock: one installation serves both.
+$(VENV)/.dev: locks/dev.txt pyproject.toml | $(BIN)/pip
+	@echo "Installing what tests and checks need into $(VENV) (a minute or so) ..."
+	@$(PIP) install --require-hashes -r locks/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $(VENV)/.demo $@
