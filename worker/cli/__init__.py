@@ -1,0 +1,51 @@
+"""The command line (contract, section 5). A command's own file is imported only when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from worker.cli.arguments import parse
+from worker.cli.console import complain
+from worker.cli.exits import ExitCode, UsageError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code. Whatever goes wrong is told in plain lines on standard error."""
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        return int(arguments.command(arguments))
+    except UsageError as exc:
+        complain(f"{exc} (see worker {arguments.name} --help)")
+        return ExitCode.USAGE
+    except KeyboardInterrupt:
+        return ExitCode.FAILED
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter must not trip over the rest of it when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    except Exception as exc:  # noqa: BLE001 - the last wall before a person
+        return _explain(exc)
+
+
+def _explain(error: Exception) -> int:
+    from worker.domain.errors import WorkerError  # noqa: PLC0415 - `worker --help` is to be quick
+    from worker.domain.redaction import redact  # noqa: PLC0415
+    from worker.ports import StoreUnavailableError  # noqa: PLC0415
+    from worker.settings import ConfigurationError  # noqa: PLC0415
+
+    match error:
+        case ConfigurationError():
+            for fault in error.faults:
+                complain(str(fault))
+            return ExitCode.CONFIGURATION
+        case StoreUnavailableError():
+            complain(f"the table of progress records did not answer ({error.reason})")
+        case WorkerError():
+            complain(str(error))
+        case OSError():
+            complain(redact(f"{error.filename or 'the system'}: {error.strerror or type(error).__name__}"))
+        case _:
+            complain(redact(f"an unexpected error, a bug of ours: {type(error).__name__}: {error}"))
+    return ExitCode.FAILED

@@ -1,0 +1,104 @@
+"""What can be typed."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+from worker import __version__
+from worker.cli.exits import ExitCode
+
+_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitCode.USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class _NewOutput(argparse.Action):
+    """`--output TARGET` begins an output; the options after it are its own."""
+
+    def __call__(self, _parser: Any, namespace: Any, values: Any, _option: Any = None) -> None:
+        namespace.outputs = [*namespace.outputs, {"target": values}]
+
+
+class _OfOutput(argparse.Action):
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
+        if not namespace.outputs:
+            parser.error(f"{option} must come after the --output that it is for")
+        if self.dest in namespace.outputs[-1]:
+            parser.error(f"{option} is given twice for {namespace.outputs[-1]['target']}")
+        namespace.outputs[-1][self.dest] = values
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; `command` is what to call with the result. Wrong usage exits with 64."""
+    return _parser().parse_args(argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="worker",
+        allow_abbrev=False,
+        description="Converts audio from S3 to S3, job by job from SQS, with progress in Redis and DynamoDB.",
+        epilog="Settings come from the environment (docs/configuration.md). Exit codes: 0 done, 1 failed, "
+        "4 no such record, 64 wrong usage, 78 bad configuration.",
+    )
+    parser.add_argument("--version", action="version", version=f"worker {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = commands.add_parser(
+            name, help=summary, description=summary, allow_abbrev=False
+        )
+        added.set_defaults(command=_imported(name), name=name)
+        return added
+
+    command("run", "Consume the queue until SIGTERM or SIGINT; then drain.")
+    _add_submit(command("submit", "Put a job on the queue and print its id."))
+    status = command("status", "Show the newest record of a job; exit 4 if there is none.")
+    status.add_argument("job_id", metavar="JOB_ID", type=_job_id)
+    status.add_argument("--json", action="store_true", help="print the record as JSON")
+    watch = command("watch", "Show a progress bar until the job is final; exit 0 if it completed, else 1.")
+    watch.add_argument("job_id", metavar="JOB_ID", type=_job_id)
+    doctor = command("doctor", "Try each dependency as this environment is set; exit 1 if the worker could not run.")
+    doctor.add_argument("buckets", metavar="BUCKET", nargs="*", type=_bucket, help="buckets to try as well")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    demo = command("demo", "Everything on this machine, embedded: no AWS, no Docker.")
+    demo.add_argument("audio", metavar="AUDIO", nargs="*", help="audio files of your own to convert")
+    return parser
+
+
+def _add_submit(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(outputs=[])
+    parser.add_argument("source", metavar="SOURCE", help="s3://bucket/key, or a local file with --upload-to")
+    outputs = parser.add_argument_group("outputs", "One --output each, followed by the options that are for it.")
+    outputs.add_argument("--output", metavar="TARGET", action=_NewOutput, help="s3://bucket/key to write")
+    outputs.add_argument("--format", metavar="F", action=_OfOutput, help="by default what the target's extension says")
+    for option in ("--bitrate-kbps", "--sample-rate-hz", "--channels"):
+        outputs.add_argument(option, metavar="N", type=int, action=_OfOutput)
+    parser.add_argument("--job-id", metavar="ID", type=_job_id, help="the idempotency key; made up if not given")
+    parser.add_argument("--upload-to", metavar="s3://BUCKET/PREFIX", help="where to upload a local SOURCE first")
+    parser.add_argument("--wait", action="store_true", help="show a progress bar until the job is final")
+
+
+def _imported(name: str) -> Callable[[argparse.Namespace], int]:
+    def call(arguments: argparse.Namespace) -> int:
+        code: int = import_module(f"worker.cli.{name}").command(arguments)
+        return code
+
+    return call
+
+
+def _job_id(text: str) -> str:
+    if not _JOB_ID.fullmatch(text):
+        raise argparse.ArgumentTypeError("a job id is 1 to 128 of A-Z a-z 0-9 . _ -")
+    return text
+
+
+def _bucket(text: str) -> str:
+    return text.removeprefix("s3://").partition("/")[0]

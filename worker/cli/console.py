@@ -1,0 +1,43 @@
+"""Plain lines for a person."""
+
+from __future__ import annotations
+
+import sys
+
+
+def say(text: str = "") -> None:
+    """Write a line of the answer to standard output."""
+    _write(sys.stdout, text)
+
+
+def complain(text: str) -> None:
+    """Write one line about what went wrong to standard error."""
+    _write(sys.stderr, "worker: " + " ".join(text.split()))
+
+
+def _write(stream: object, text: str) -> None:
+    print(printable(text), file=stream, flush=True)  # type: ignore[call-overload]
+
+
+def printable(text: str) -> str:
+    """The text with what could steer a terminal made visible: keys come from whoever may write to a bucket."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else ascii(character)[1:-1] for character in text
+    )
+
+
+def size_text(size_bytes: int) -> str:
+    """A size for a person, such as `4.8 MB`."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def duration_text(seconds: float) -> str:
+    """A length of time for a person, such as `3:20` or `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

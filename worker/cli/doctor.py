@@ -1,0 +1,64 @@
+"""`worker doctor`: try each dependency as this environment is set."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from argparse import Namespace
+from collections.abc import Sequence
+
+from worker import logs
+from worker.application.doctor import Finding, can_run, diagnose
+from worker.bootstrap import open_checks
+from worker.cli.console import say
+from worker.cli.exits import ExitCode
+from worker.domain.diagnosis import State
+from worker.settings import SUBMIT, Settings, load
+
+
+def command(arguments: Namespace) -> int:
+    settings = load(os.environ, needs=SUBMIT)
+    logs.silence()
+    findings = asyncio.run(_diagnose(settings, arguments.buckets))
+    say(json.dumps(to_document(findings)) if arguments.json else describe(findings))
+    return ExitCode.OK if can_run(findings) else ExitCode.FAILED
+
+
+async def _diagnose(settings: Settings, buckets: Sequence[str]) -> Sequence[Finding]:
+    async with open_checks(settings, buckets) as checks:
+        return await diagnose(checks)
+
+
+def overall(findings: Sequence[Finding]) -> State:
+    """The worst state of all."""
+    order = list(State)
+    return max((finding.verdict.state for finding in findings), key=order.index, default=State.OK)
+
+
+def to_document(findings: Sequence[Finding]) -> dict[str, object]:
+    return {
+        "status": overall(findings).value,
+        "checks": [
+            {
+                "name": finding.name,
+                "status": finding.verdict.state.value,
+                "detail": finding.verdict.detail,
+                "advice": finding.verdict.advice,
+                "duration_seconds": round(finding.duration_seconds, 3),
+            }
+            for finding in findings
+        ],
+    }
+
+
+def describe(findings: Sequence[Finding]) -> str:
+    """One line each, with the time taken, what was seen and what to do."""
+    width = max((len(finding.name) for finding in findings), default=0)
+    lines = []
+    for finding in findings:
+        verdict = finding.verdict
+        advice = f"; {verdict.advice}" if verdict.advice and verdict.state is not State.OK else ""
+        seconds = f"{finding.duration_seconds:6.2f} s"
+        lines.append(f"{verdict.state.value:<8}  {finding.name:<{width}}  {seconds}  {verdict.detail}{advice}")
+    return "\n".join(lines)

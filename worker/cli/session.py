@@ -1,0 +1,23 @@
+"""A command's way to the stores and the queue: settings read, logs silent, clients open for as long as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Collection
+
+from worker import logs
+from worker.bootstrap import Client, open_client
+from worker.settings import Need, load
+
+
+def run_with_client(needs: Collection[Need], command: Callable[[Client], Awaitable[int]]) -> int:
+    """Run the command against what the environment names. Raises ConfigurationError, and what the command raises."""
+    settings = load(os.environ, needs=needs)
+    logs.silence()
+
+    async def session() -> int:
+        async with open_client(settings) as client:
+            return await command(client)
+
+    return asyncio.run(session())

@@ -1,0 +1,63 @@
+"""`worker status`: the newest record of a job."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+
+from worker.application.reader import Reader
+from worker.cli.console import complain, duration_text, say, size_text
+from worker.cli.exits import ExitCode
+from worker.cli.session import run_with_client
+from worker.domain.progress import Record
+from worker.settings import READ
+
+
+def command(arguments: Namespace) -> int:
+    return run_with_client(READ, lambda client: show(client.reader, arguments.job_id, as_json=arguments.json))
+
+
+async def show(reader: Reader, job_id: str, *, as_json: bool) -> int:
+    """Print the record; 4 if there is none. Raises StoreUnavailableError."""
+    reading = await reader.read(job_id)
+    record = reading.record
+    if as_json:
+        document = None if record is None else record.to_dict() | ({} if reading.fresh else {"fresh": False})
+        say(json.dumps(document))
+    elif record is not None:
+        say(describe(record))
+        if not reading.fresh:
+            say("Redis could not be asked: the job may be further than this.")
+    if record is None:
+        complain(f"there is no job {job_id}")
+        return ExitCode.NO_RECORD
+    return ExitCode.OK
+
+
+def describe(record: Record) -> str:
+    """The record as a small table."""
+    stage = f" ({record.stage.value})" if record.stage else ""
+    rows = [
+        ("job", record.job_id),
+        ("status", f"{record.status.value}{stage}, {record.percent:g} %"),
+        ("eta", None if record.eta_seconds is None else duration_text(record.eta_seconds)),
+        ("attempt", str(record.attempt) if record.attempt else None),
+        ("worker", record.worker),
+        ("created", f"{record.created_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("updated", f"{record.updated_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("source", record.source),
+        *(("output", output_text(record, index)) for index in range(len(record.outputs))),
+        ("error", f"{record.error.code}: {record.error.message}" if record.error else None),
+    ]
+    return "\n".join(f"{name:<8} {value}" for name, value in rows if value is not None)
+
+
+def output_text(record: Record, index: int) -> str:
+    """An output's target, with its size and length once it is there."""
+    output = record.outputs[index]
+    parts = [output.target]
+    if output.bytes is not None:
+        parts.append(size_text(output.bytes))
+    if output.duration_seconds is not None:
+        parts.append(duration_text(output.duration_seconds))
+    return "  ".join(parts)
