@@ -1,0 +1,112 @@
+"""`python -m worker run` as a process whose log is a list."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+
+class WorkerProcess:
+    """A worker that runs with `environment` and nothing else of ours.
+
+    `limit_file_kib` makes a file that grows beyond it fail, as on a full disk.
+    """
+
+    def __init__(self, environment: Mapping[str, str], *, limit_file_kib: int | None = None) -> None:
+        command = [sys.executable, "-m", "worker", "run"]
+        if limit_file_kib is not None:
+            command = ["bash", "-c", f'ulimit -f {limit_file_kib}; exec "$@"', "bash", *command]
+        self.lines: list[dict[str, Any]] = []
+        self._grown = threading.Condition()
+        self._process = subprocess.Popen(
+            command,
+            env={**_inherited(), **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.errors = ""
+        self._threads = [threading.Thread(target=self._read_log), threading.Thread(target=self._read_errors)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _read_log(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with self._grown:
+                self.lines.append(json.loads(line))
+                self._grown.notify_all()
+        with self._grown:
+            self._grown.notify_all()
+
+    def _read_errors(self) -> None:
+        assert self._process.stderr is not None
+        self.errors = self._process.stderr.read()
+
+    def find(self, event: str, **fields: object) -> dict[str, Any] | None:
+        """The first line of that event with those fields."""
+        return next(
+            (
+                line
+                for line in self.lines
+                if line["event"] == event and all(line.get(name) == value for name, value in fields.items())
+            ),
+            None,
+        )
+
+    def wait_for(self, event: str, *, timeout: float = 30, **fields: object) -> dict[str, Any]:
+        """The first line of that event with those fields, when it is there. Raises AssertionError with the log."""
+        deadline = time.monotonic() + timeout
+        with self._grown:
+            while (found := self.find(event, **fields)) is None:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or self._process.poll() is not None:
+                    raise AssertionError(f"no {event} with {fields}\n{self.transcript()}")
+                self._grown.wait(min(remaining, 0.2))
+        return found
+
+    def transcript(self) -> str:
+        code = self._process.poll()
+        state = "running" if code is None else f"ended with {code}"
+        return "\n".join([f"worker {self.pid} {state}", *map(json.dumps, self.lines), self.errors])
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, timeout: float = 30) -> int:
+        """The exit code, when the process has ended and all that it wrote has been read."""
+        code = self._process.wait(timeout)
+        for thread in self._threads:
+            thread.join()
+        return code
+
+    def close(self) -> None:
+        """End it: politely, then at once."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(15)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self.wait()
+        for stream in (self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+def _inherited() -> dict[str, str]:
+    """What any process needs, without settings of whoever runs the tests."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}

@@ -1,0 +1,62 @@
+"""The worker as its users have it: a process, a queue, a table, two buckets and a Redis. Nothing here imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import boto3  # type: ignore[import-untyped]
+import pytest
+
+from tests.support.house import House, Stack, make_stack
+from tests.support.worker_process import WorkerProcess
+
+
+@pytest.fixture(scope="session")
+def aws(aws_endpoint: str) -> Iterator[dict[str, Any]]:
+    """Plain clients, by service."""
+    with ExitStack() as stack:
+        clients = {}
+        for service in ("sqs", "s3", "dynamodb"):
+            clients[service] = client = boto3.client(service, endpoint_url=aws_endpoint)
+            stack.callback(client.close)
+        yield clients
+
+
+@pytest.fixture(scope="session")
+def new_stack(aws: dict[str, Any], aws_endpoint: str, redis_server: Any) -> Callable[[str], Stack]:
+    """Makes a queue with its dead-letter queue, a table and two buckets, under a name of the caller's."""
+    return lambda name: make_stack(aws, name, endpoint=aws_endpoint, redis_port=redis_server.port)
+
+
+@pytest.fixture
+def stack(new_stack: Callable[[str], Stack], unique: Callable[[str], str]) -> Stack:
+    return new_stack(unique("system"))
+
+
+@pytest.fixture
+def start_worker() -> Iterator[Callable[..., WorkerProcess]]:
+    """Starts `worker run` on a stack; every process that a test leaves is killed."""
+    with ExitStack() as processes:
+
+        def start(stack: Stack, *, limit_file_kib: int | None = None, **settings: str) -> WorkerProcess:
+            process = WorkerProcess(stack.environment() | settings, limit_file_kib=limit_file_kib)
+            processes.callback(process.close)
+            return process
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def house(new_stack: Callable[[str], Stack], request: pytest.FixtureRequest) -> Iterator[House]:
+    """One stack and one running worker for a whole module."""
+    stack = new_stack(f"shared-{request.module.__name__.rpartition('.')[2].replace('_', '-')}")
+    process = WorkerProcess(
+        stack.environment() | {"WORKER_MAX_SOURCE_BYTES": "2000000", "WORKER_MAX_DURATION_SECONDS": "600"}
+    )
+    try:
+        process.wait_for("worker.ready")
+        yield House(stack, process)
+    finally:
+        process.close()
