@@ -71,7 +71,7 @@ _RECIPES: dict[str, Sequence[str]] = {
     "cover.mp3": _WITH_COVER,
     "cover.m4a": _WITH_COVER,
     "cover.flac": _WITH_COVER,
-    "long-silence.flac": ("-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono:d=36000", "-compression_level", "0"),
+    "long-silence.flac": ("-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono:d=10800", "-compression_level", "0"),
 }
 CONTAINERS = (
     *("plain.wav", "rf64.wav", "plain.w64", "plain.aiff", "plain.flac", "plain.mp3", "vbr.mp3", "bare.mp3"),

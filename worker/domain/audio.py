@@ -67,7 +67,7 @@ RULES: dict[AudioFormat, FormatRules] = {
     # An ADTS header names up to six channels (ISO 13818-7, table 42); the encoder refuses its eighth layout there.
     AudioFormat.AAC: FormatRules("audio/aac", 6, (8, 512), _AAC_RATES, default_kbps_per_channel=64),
     AudioFormat.ALAC: FormatRules("audio/mp4", 8),
-    AudioFormat.FLAC: FormatRules("audio/flac", 8),
+    AudioFormat.FLAC: FormatRules("audio/flac", 8, rate_range_hz=(MIN_RATE_HZ, 655_350)),  # RFC 9639, section 9.1.2
     AudioFormat.WAV: FormatRules("audio/wav", 8),
     AudioFormat.OGG: FormatRules(
         "audio/ogg", 8, (16, 500), rate_range_hz=(8000, 192_000), default_kbps_per_channel=64

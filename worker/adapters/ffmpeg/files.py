@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 from worker.domain.audio import AudioFormat
 from worker.domain.completeness import is_cut_off
 from worker.domain.containers import Container, Sniffed, sniff
-from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
+from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError, WorkspaceFullError
 from worker.domain.frames import ReadAt, end_of_sound
 from worker.domain.mp4 import index_in_front
 from worker.ports import Artifact
@@ -31,11 +32,16 @@ _CONTAINERS = {
 
 @contextmanager
 def descriptors(source: Path, targets: Sequence[Path] = ()) -> Iterator[tuple[int, list[int]]]:
-    """The source opened for reading and the targets, new and empty, for writing."""
+    """The source opened for reading and the targets, new and empty, for writing. Raises WorkspaceFullError."""
     with ExitStack() as stack:
 
         def opened(path: Path, flags: int) -> int:
-            fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            except OSError as exc:
+                if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+                    raise WorkspaceFullError from exc
+                raise
             stack.callback(os.close, fd)
             return fd
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from worker.domain.errors import ConverterCrashedError
+
 _READ_BYTES = 65_536
 _KEPT_HEAD_BYTES = 131_072  # tags are printed there, and lyrics are long
 _KEPT_TAIL_BYTES = 32_768
@@ -79,19 +81,23 @@ async def run(
 ) -> Ended:
     """Run the command to its end; `on_output` gets what it prints, and may raise to stop it.
 
-    It is given `fds`, no standard input and no environment. Whatever way this ends, by return, exception or
-    cancellation, the process group has been killed and reaped. Raises OSError where it cannot be started.
+    It is given `fds`, no standard input, and nothing of our environment. Whatever way this ends, by return,
+    exception or cancellation, the process group has been killed and reaped. Raises ConverterCrashedError where it
+    cannot be started.
     """
-    process = await asyncio.create_subprocess_exec(
-        *_guarded(command),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        pass_fds=fds,
-        cwd=cwd,
-        env=_ENVIRONMENT,
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *_guarded(command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=fds,
+            cwd=cwd,
+            env=_ENVIRONMENT,
+            start_new_session=True,
+        )
+    except OSError as exc:
+        raise ConverterCrashedError("the converter could not be started") from exc
     complaints = HeadAndTail()
     errors = asyncio.create_task(_drain(process.stderr, complaints.add), name="ffmpeg stderr")
     try:

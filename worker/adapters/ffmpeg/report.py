@@ -55,8 +55,8 @@ _PERMANENT = {
     187: _UNREADABLE,  # end of file while it was opened
     234: _NOT_DECODED,  # invalid argument: no decoder, or one that is not allowed
 }
-_NO_SPACE = 228  # ENOSPC
-_NO_SPACE_TEXT = "No space left on device"  # the MP4 muxer loses the code on the way
+_NO_SPACE = {134, 228}  # EDQUOT, ENOSPC
+_NO_SPACE_TEXT = "No space left on device"  # where another output failed first, and lent its code
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def failure_of(ended: Ended) -> JobError | None:
     code = ended.returncode
     if code == 0:
         return None
-    if code == _NO_SPACE or _NO_SPACE_TEXT in ended.stderr:
+    if code in _NO_SPACE or _NO_SPACE_TEXT in ended.stderr:
         return WorkspaceFullError()
     if "matches no streams" in ended.stderr:
         return NoAudioError()

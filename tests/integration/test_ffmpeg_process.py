@@ -1,0 +1,272 @@
+"""The process itself: it dies when it must, holds to its limits, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.sounds import FFMPEG, sound
+from tests.support.waiting import wait_until
+from worker.adapters.ffmpeg import FfmpegConverter
+from worker.adapters.ffmpeg.process import Limits, run
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import ConverterCrashedError, DurationTooLongError, UnsupportedAudioError, WorkspaceFullError
+from worker.domain.job import ObjectLocation, OutputSpec
+from worker.ports import ConversionProgress
+
+_LIMITS = Limits(memory_bytes=2 * 1024**3, cpu_seconds=60, file_bytes=1024**3)
+_SPEC = OutputSpec(ObjectLocation("bucket", "out"), AudioFormat.OGG)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def children_named(name: str, session_leader: int | None = None) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")[0].decode()
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if name in command and parent == (session_leader or os.getpid()):
+                found.append(int(entry.name))
+    return found
+
+
+def open_descriptors() -> set[str]:
+    return {entry.name for entry in Path("/proc/self/fd").iterdir()}
+
+
+async def start_long_conversion(
+    directory: Path, on_progress: Callable[[ConversionProgress], None] = lambda progress: None
+) -> asyncio.Task[object]:
+    """Three hours of silence to Vorbis: far more work than any test waits for. Returns once the converter runs."""
+    converter = FfmpegConverter(FFMPEG)
+    source = sound("long-silence.flac")
+    audio = await converter.probe(source)
+    began = asyncio.Event()
+
+    def progressed(progress: ConversionProgress) -> None:
+        began.set()
+        on_progress(progress)
+
+    task: asyncio.Task[object] = asyncio.create_task(
+        converter.convert(
+            source, audio, [(_SPEC, directory / "out.ogg")], max_duration_seconds=50_000, on_progress=progressed
+        )
+    )
+    async with asyncio.timeout(30):
+        await began.wait()
+    return task
+
+
+async def test_cancelling_kills_the_group_and_leaves_nothing(tmp_path: Path) -> None:
+    task = await start_long_conversion(tmp_path)
+    pids = children_named("ffmpeg")
+    assert len(pids) == 1
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert not is_alive(pids[0])
+    assert not Path(f"/proc/{pids[0]}").exists(), "reaped, no zombie"
+
+
+async def test_cancelling_twice_still_waits_for_the_end(tmp_path: Path) -> None:
+    task = await start_long_conversion(tmp_path)
+    (pid,) = children_named("ffmpeg")
+
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert not Path(f"/proc/{pid}").exists()
+
+
+async def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
+    await (await _cancelled(tmp_path))
+    before = open_descriptors()
+
+    for _ in range(3):
+        await (await _cancelled(tmp_path))
+        with pytest.raises(UnsupportedAudioError):
+            await FfmpegConverter(FFMPEG).probe(_text(tmp_path))
+
+    await wait_until(lambda: open_descriptors() <= before)
+
+
+async def _cancelled(directory: Path) -> asyncio.Task[object]:
+    task = await start_long_conversion(directory)
+    task.cancel()
+    await asyncio.wait([task])
+    return asyncio.create_task(asyncio.sleep(0))
+
+
+def _text(directory: Path) -> Path:
+    path = directory / "text.mp3"
+    path.write_text("no sound")
+    return path
+
+
+async def test_a_converter_killed_from_outside_is_a_crash(tmp_path: Path) -> None:
+    task = await start_long_conversion(tmp_path)
+    (pid,) = children_named("ffmpeg")
+
+    os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(ConverterCrashedError, match="SIGKILL"):
+        await task
+
+
+async def test_a_converter_that_was_asked_to_end_leaves_no_success(tmp_path: Path) -> None:
+    task = await start_long_conversion(tmp_path)
+    (pid,) = children_named("ffmpeg")
+
+    os.kill(pid, signal.SIGTERM)  # ffmpeg then finishes a short file that looks whole
+
+    with pytest.raises(ConverterCrashedError):
+        await task
+
+
+async def test_an_error_of_the_listener_ends_the_converter_too(tmp_path: Path) -> None:
+    def complain(progress: ConversionProgress) -> None:
+        raise DurationTooLongError(None, 1)
+
+    with pytest.raises(DurationTooLongError):
+        await (await start_long_conversion(tmp_path, complain))
+
+    assert children_named("ffmpeg") == []
+
+
+# MP4 asks for a file that can be seeked, and /dev/full is none.
+@pytest.mark.parametrize("audio_format", sorted(set(AudioFormat) - {AudioFormat.M4A, AudioFormat.ALAC}))
+async def test_a_full_disk_is_a_full_workspace(audio_format: AudioFormat) -> None:
+    converter = FfmpegConverter(FFMPEG)
+    audio = await converter.probe(sound("plain.wav"))
+    spec = OutputSpec(ObjectLocation("bucket", "out"), audio_format)
+
+    with pytest.raises(WorkspaceFullError):
+        await converter.convert(
+            sound("plain.wav"),
+            audio,
+            [(spec, Path("/dev/full"))],
+            max_duration_seconds=60,
+            on_progress=lambda progress: None,
+        )
+
+
+async def test_bytes_read_are_told_where_the_length_is_not_known(tmp_path: Path) -> None:
+    converter = FfmpegConverter(FFMPEG)
+    audio = await converter.probe(sound("plain.aac"))
+    seen: list[ConversionProgress] = []
+
+    await converter.convert(
+        sound("plain.aac"),
+        audio,
+        [(_SPEC, tmp_path / "out.ogg")],
+        max_duration_seconds=60,
+        on_progress=seen.append,
+    )
+
+    assert audio.duration_seconds is None
+    assert seen[-1].bytes_read == audio.size_bytes
+
+
+async def test_the_kernel_holds_the_process_to_its_limits(tmp_path: Path) -> None:
+    printed = bytearray()
+    # The limits come from outside, a moment after the start.
+    code = """
+import os, resource, time
+time.sleep(0.3)
+print(*(resource.getrlimit(name)[0] for name in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)))
+print(dict(os.environ))
+print(os.getsid(0) == os.getpid())
+"""
+
+    ended = await run(
+        [sys.executable, "-I", "-S", "-c", code], fds=[], cwd=tmp_path, limits=_LIMITS, on_output=printed.extend
+    )
+
+    limits, environment, is_own_session = printed.decode().splitlines()
+    assert ended.returncode == 0
+    assert limits == f"{_LIMITS.memory_bytes} {_LIMITS.cpu_seconds} {_LIMITS.file_bytes}"
+    assert "AWS" not in environment
+    assert "PATH" not in environment
+    assert is_own_session == "True"
+
+
+async def test_a_flood_of_complaints_is_drained_and_forgotten(tmp_path: Path) -> None:
+    code = "import sys; [sys.stderr.write(f'{n} ' + 'x' * 1000 + chr(10)) for n in range(20_000)]"
+
+    ended = await run(
+        [sys.executable, "-I", "-S", "-c", code], fds=[], cwd=tmp_path, limits=_LIMITS, on_output=lambda _: None
+    )
+
+    assert ended.returncode == 0
+    assert ended.stderr.startswith("0 x")
+    assert "\n19999 x" in ended.stderr
+    assert len(ended.stderr) < 200_000
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="util-linux is not installed")
+def test_a_worker_that_is_killed_takes_its_converter_along(tmp_path: Path) -> None:
+    script = f"""
+import asyncio, pathlib
+from tests.integration.test_ffmpeg_process import start_long_conversion
+async def main():
+    task = await start_long_conversion(pathlib.Path({str(tmp_path)!r}))
+    print("running", flush=True)
+    await task
+asyncio.run(main())
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"running\n"
+        (pid,) = children_named("ffmpeg", worker.pid)
+        worker.kill()
+
+    asyncio.run(wait_until(lambda: not is_alive(pid)))
+
+
+async def test_without_setpriv_it_works_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert (await FfmpegConverter(FFMPEG).probe(sound("plain.wav"))).channels == 2
+
+
+async def test_a_binary_that_is_no_program_is_an_error_of_ours(tmp_path: Path) -> None:
+    broken = tmp_path / "ffmpeg"
+    broken.write_text("#!/bin/sh\nexit 7\n")
+    broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
+
+    with pytest.raises(ConverterCrashedError, match="code 7"):
+        await FfmpegConverter(str(broken)).probe(sound("plain.wav"))
+
+
+@pytest.mark.parametrize("path", ["", os.environ.get("PATH", "")], ids=["without setpriv", "with setpriv"])
+async def test_a_binary_that_is_not_there_is_an_error_of_ours(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", path or str(tmp_path))
+
+    with pytest.raises(ConverterCrashedError):
+        await FfmpegConverter(str(tmp_path / "absent")).probe(sound("plain.wav"))

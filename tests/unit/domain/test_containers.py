@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import struct
+from functools import partial
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from worker.domain.completeness import is_cut_off
+from worker.domain.containers import Container, Sniffed, sniff
+from worker.domain.errors import UnsupportedAudioError
+from worker.domain.frames import ReadAt
+
+
+def reader(data: bytes) -> ReadAt:
+    return partial(_read_at, data)
+
+
+def _read_at(data: bytes, offset: int, size: int) -> bytes:
+    return data[offset : offset + size]
+
+
+def sniffed(data: bytes) -> Sniffed:
+    return sniff(reader(data), len(data))
+
+
+MPEG_FRAME = b"\xff\xfb\x90\x64" + bytes(413)  # 128 kbit/s at 44.1 kHz: 417 bytes
+ADTS_FRAME = b"\xff\xf1\x50\x80\x02\x1f\xfc" + bytes(9)  # 16 bytes
+ID3_TAG = b"ID3\x04\0\0\0\0\x02\x01" + bytes(257)
+
+
+@pytest.mark.parametrize(
+    ("data", "container"),
+    [
+        (b"RIFF\0\0\0\0WAVEfmt ", Container.WAV),
+        (b"RF64\xff\xff\xff\xffWAVEds64", Container.WAV),
+        (b"BW64\xff\xff\xff\xffWAVEds64", Container.WAV),
+        (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0", Container.W64),
+        (b"FORM\0\0\0\0AIFF", Container.AIFF),
+        (b"FORM\0\0\0\0AIFC", Container.AIFF),
+        (b".snd\0\0\0\x18", Container.AU),
+        (b"caff\0\x01\0\0", Container.CAF),
+        (b"fLaC\0\0\0\x22", Container.FLAC),
+        (ID3_TAG + b"fLaC\0\0\0\x22", Container.FLAC),
+        (b"#!AMR\n\x3c", Container.AMR),
+        (b"#!AMR-WB\n\x3c", Container.AMR),
+        (b"OggS\0\x02", Container.OGG),
+        (b"\0\0\0\x1cftypM4A ", Container.MP4),
+        (b"\0\0\x10\0moov", Container.MP4),
+        (b"\0\0\0\x01mdat", Container.MP4),
+        (b"\x1a\x45\xdf\xa3\x9f", Container.MATROSKA),
+        (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), Container.ASF),
+        ((b"\x47" + bytes(187)) * 6, Container.MPEGTS),
+        ((b"\0\0\0\0\x47" + bytes(187)) * 6, Container.MPEGTS),
+        (MPEG_FRAME * 5, Container.MP3),
+        (ID3_TAG + ID3_TAG + bytes(1500) + MPEG_FRAME * 5, Container.MP3),
+        (ADTS_FRAME * 5, Container.ADTS),
+        (ID3_TAG + ADTS_FRAME * 5, Container.ADTS),
+    ],
+)
+def test_the_leading_bytes_decide(data: bytes, container: Container) -> None:
+    assert sniffed(data).container is container
+
+
+def test_the_sound_begins_behind_all_tags() -> None:
+    assert sniffed(ID3_TAG * 3 + MPEG_FRAME * 5).start == 3 * len(ID3_TAG)
+
+
+def test_a_tag_of_megabytes_is_skipped_and_not_read() -> None:
+    read = []
+
+    def read_at(offset: int, size: int) -> bytes:
+        read.append(size)
+        return (b"ID3\x04\0\0\x7f\x7f\x7f\x7f" if offset == 0 else MPEG_FRAME * 5 if offset > 2**28 else b"")[:size]
+
+    assert sniff(read_at, 2**28 + 10_000).container is Container.MP3
+    assert sum(read) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "the source is empty"),
+        (b"#EXTM3U\n", "the source is a playlist, not audio"),
+        (b"\xef\xbb\xbf#EXTM3U\n", "the source is a playlist, not audio"),
+        (b"\r\n ffconcat version 1.0", "the source is a playlist, not audio"),
+        (b"v=0\r\no=- 0 0", "the source is a playlist, not audio"),
+        (b"<?xml version='1.0'?><MPD>", "the source is a playlist, not audio"),
+        (b"hello", "the source is not audio of a format that can be read"),
+        (b"RIFF\0\0\0\0AVI LIST", "the source is not audio of a format that can be read"),
+        (MPEG_FRAME + bytes(2000), "the source is not audio of a format that can be read"),
+        (ID3_TAG, "the source holds nothing but tags, or is cut off within them"),
+        (ID3_TAG[:100], "the source holds nothing but tags, or is cut off within them"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_a_sentence(data: bytes, sentence: str) -> None:
+    with pytest.raises(UnsupportedAudioError, match=f"^{sentence}$"):
+        sniffed(data)
+
+
+_STARTS = st.sampled_from(
+    [
+        *(b"", b"RIFF\0\0\0\0WAVE", b"RF64\xff\xff\xff\xffWAVE", b"FORM\0\0\0\0AIFF", b".snd", b"caff", b"OggS\0"),
+        *(b"#!AMR\n", b"#!AMR-WB\n", b"\0\0\0\x08ftyp", b"\x1a\x45\xdf\xa3", b"\xff\xfb\x90\x64", b"\xff\xf1\x50\x80"),
+        *(
+            b"ID3\x04\0\0\0\0\0\x01",
+            bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),
+            b"riff\x2e\x91\xcf\x11\xa5\xd6",
+        ),
+    ]
+)
+
+
+@given(_STARTS, st.binary(max_size=300))
+def test_sniffing_is_total(start: bytes, rest: bytes) -> None:
+    data = start + rest
+    try:
+        found = sniffed(data)
+    except UnsupportedAudioError:
+        return
+    assert 0 <= found.start < len(data)
+
+
+@given(st.sampled_from(Container), _STARTS, st.binary(max_size=300))
+@example(Container.WAV, b"RIFF\0\0\0\0WAVE", b"ds64\0\0\0\0")
+@example(Container.MP4, b"", struct.pack(">I4sQ", 1, b"mdat", 2**63))
+def test_looking_for_the_end_is_total(container: Container, start: bytes, rest: bytes) -> None:
+    data = start + rest
+    assert is_cut_off(Sniffed(container, 0), reader(data), len(data)) in {True, False}

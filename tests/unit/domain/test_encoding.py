@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ, RULES, AudioFormat
+from worker.domain.encoding import Encoding, encoding_for
+from worker.domain.job import ObjectLocation, OutputSpec
+
+
+def encoding(
+    audio_format: AudioFormat, *, rate: int = 44100, channels: int = 2, bits: int = 16, **wishes: int
+) -> Encoding:
+    spec = OutputSpec(ObjectLocation("bucket", "key"), audio_format, **wishes)
+    return encoding_for(spec, sample_rate_hz=rate, channels=channels, bits_per_sample=bits)
+
+
+@given(
+    st.sampled_from(AudioFormat),
+    st.integers(MIN_RATE_HZ, MAX_RATE_HZ),
+    st.integers(1, 16),
+    st.sampled_from([8, 16, 24, 32]),
+)
+def test_any_source_has_an_encoding_in_any_format(
+    audio_format: AudioFormat, rate: int, channels: int, bits: int
+) -> None:
+    rules = RULES[audio_format]
+    result = encoding(audio_format, rate=rate, channels=channels, bits=bits)
+
+    assert rules.problem_with_rate(result.sample_rate_hz) is None
+    assert result.channels == min(channels, rules.max_channels)
+    assert result.bits_per_sample == (24 if bits > 16 else 16)
+    assert (result.bitrate_kbps is None) == (
+        rules.is_lossless or (audio_format == "ogg" and result.sample_rate_hz >= 50_000)
+    )
+
+
+def test_rate_and_channels_are_the_sources_where_the_format_has_them() -> None:
+    assert encoding(AudioFormat.MP3) == Encoding(AudioFormat.MP3, 44100, 2, 16, 128)
+    assert encoding(AudioFormat.FLAC, rate=96000, channels=6, bits=24) == Encoding(
+        AudioFormat.FLAC, 96000, 6, 24, None
+    )
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "rate", "nearest"),
+    [("opus", 44100, 48000), ("mp3", 96000, 48000), ("mp3", 4000, 8000), ("m4a", 37800, 44100), ("ogg", 4000, 8000)],
+)
+def test_a_rate_that_the_format_lacks_becomes_the_next_above(audio_format: str, rate: int, nearest: int) -> None:
+    assert encoding(AudioFormat(audio_format), rate=rate).sample_rate_hz == nearest
+
+
+def test_a_wish_goes_before_the_source() -> None:
+    result = encoding(AudioFormat.MP3, rate=48000, sample_rate_hz=22050, bitrate_kbps=32)
+    assert (result.sample_rate_hz, result.bitrate_kbps) == (22050, 32)
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "channels", "rate", "asked", "taken"),
+    [
+        ("ogg", 1, 44100, 500, 240),
+        ("ogg", 2, 44100, 16, 45),
+        ("ogg", 6, 48000, 16, 192),
+        ("ogg", 1, 8000, 128, 42),
+        ("ogg", 2, 96000, 192, 192),  # at 48 kHz: above, Vorbis knows no bitrate
+        ("opus", 1, 48000, 510, 256),
+        ("webm", 2, 48000, 510, 510),
+        ("mp3", 1, 8000, 320, 320),
+    ],
+)
+def test_a_bitrate_that_the_encoder_refuses_becomes_the_nearest(
+    audio_format: str, channels: int, rate: int, asked: int, taken: int
+) -> None:
+    result = encoding(AudioFormat(audio_format), rate=rate, channels=channels, bitrate_kbps=asked)
+    assert result.bitrate_kbps == taken

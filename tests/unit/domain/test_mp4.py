@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.domain.test_containers import reader
+from worker.domain.mp4 import index_in_front, top_boxes
+
+
+def box(kind: bytes, body: bytes = b"") -> bytes:
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def table(kind: bytes, offsets: list[int]) -> bytes:
+    code = "I" if kind == b"stco" else "Q"
+    return box(kind, struct.pack(f">II{len(offsets)}{code}", 0, len(offsets), *offsets))
+
+
+def moov(*tables: bytes) -> bytes:
+    tracks = [box(b"trak", box(b"tkhd", b"x") + box(b"mdia", box(b"minf", box(b"stbl", each)))) for each in tables]
+    return box(b"moov", box(b"mvhd", bytes(20)) + b"".join(tracks) + box(b"udta", b"a title"))
+
+
+FTYP = box(b"ftyp", b"M4A ")
+MEDIA = b"sound one, sound two"
+
+
+def a_file(index: bytes) -> bytes:
+    return FTYP + box(b"free") + box(b"mdat", MEDIA) + index
+
+
+def in_front(data: bytes) -> bytes:
+    index = index_in_front(reader(data), len(data))
+    return index.prefix + data[index.start : index.stop]
+
+
+def offsets_in(data: bytes, kind: bytes) -> list[int]:
+    at = data.index(kind) + 8
+    (count,) = struct.unpack_from(">I", data, at)
+    return list(struct.unpack_from(f">{count}{'I' if kind == b'stco' else 'Q'}", data, at + 4))
+
+
+@pytest.mark.parametrize("kind", [b"stco", b"co64"])
+def test_chunks_are_found_where_they_went(kind: bytes) -> None:
+    data = a_file(b"")
+    first, second = data.index(b"sound one"), data.index(b"sound two")
+
+    moved = in_front(a_file(moov(table(kind, [first, second]))))
+
+    assert [each.kind for each in top_boxes(reader(moved), len(moved))] == [b"ftyp", b"moov", b"free", b"mdat"]
+    one, two = offsets_in(moved, kind)
+    assert moved[one:].startswith(b"sound one")
+    assert moved[two:].startswith(b"sound two")
+
+
+def test_each_track_has_its_own_table() -> None:
+    data = a_file(moov(table(b"stco", [100]), table(b"co64", [200])))
+    moved = in_front(data)
+
+    shift = len(moov(table(b"stco", [100]), table(b"co64", [200])))
+    assert offsets_in(moved, b"stco") == [100 + shift]
+    assert offsets_in(moved, b"co64") == [200 + shift]
+
+
+def test_offsets_that_would_pass_4_gib_become_wide_ones() -> None:
+    last = 0xFFFF_FFFF - 10
+    data = a_file(moov(table(b"stco", [1000, last]), table(b"stco", [2000])))
+
+    index = index_in_front(reader(data), len(data))
+
+    shift = len(index.prefix) - len(FTYP)
+    assert b"stco" not in index.prefix
+    assert offsets_in(index.prefix, b"co64") == [1000 + shift, last + shift]
+    assert [each.kind for each in top_boxes(reader(index.prefix), len(index.prefix))] == [b"ftyp", b"moov"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        a_file(b""),
+        FTYP + moov() + box(b"mdat"),
+        a_file(moov())[:-1],
+        a_file(box(b"moov", b"\0\0\0\x04trak")),
+        a_file(box(b"moov", b"\0\1\0\0trak")),
+    ],
+)
+def test_what_is_no_finished_mp4_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="box"):
+        index_in_front(reader(data), len(data))
+
+
+def test_a_box_may_reach_to_the_end_or_have_a_wide_size() -> None:
+    data = struct.pack(">I4sQ", 1, b"mdat", 20) + b"four" + struct.pack(">I4s", 0, b"moov") + bytes(5)
+
+    assert [(each.kind, each.start, each.stop) for each in top_boxes(reader(data), len(data))] == [
+        (b"mdat", 0, 20),
+        (b"moov", 20, 33),
+    ]
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_boxes_or_none(data: bytes) -> None:
+    assert all(each.stop >= each.start + 8 for each in top_boxes(reader(data), len(data)))
