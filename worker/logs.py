@@ -98,6 +98,9 @@ def _complete(_logger: object, _method: str, event: _EventDict) -> Mapping[str, 
 
 def _clean(_logger: object, _method: str, event: _EventDict) -> Mapping[str, Any]:
     """Mask secrets, cut what is too long, and turn everything into what JSON knows."""
+    error = event.pop("exc_info", None)
+    if error:
+        event["exception"] = error if isinstance(error, BaseException) else sys.exc_info()[1]
     return {name: _clean_value(name, value, _MAX_DEPTH) for name, value in event.items()}
 
 

@@ -95,11 +95,17 @@ REDIS_UP = Gauge(
     "worker_redis_up", "1 while progress goes to Redis, 0 while it is out or disabled.", registry=REGISTRY
 )
 FAILOVERS = Counter("worker_progress_failovers", "Outages of Redis.", registry=REGISTRY)
-OUTAGE_SECONDS = Counter("worker_redis_outage_seconds", "Length of the outages that have ended.", registry=REGISTRY)
+OUTAGE_SECONDS = Counter("worker_redis_outage_seconds", "Time in which Redis could not be used.", registry=REGISTRY)
 
 # --- process -----------------------------------------------------------------------------------------------------
 
 LOOP_LAG = Gauge("worker_loop_lag_seconds", "How late the event loop ran its last beat.", registry=REGISTRY)
+
+
+def attempts_ended(status: str) -> int:
+    """How many attempts have ended with `status` since the start, whatever the code."""
+    samples = (sample for family in JOBS.collect() for sample in family.samples)
+    return int(sum(sample.value for sample in samples if sample.labels["status"] == status))
 
 
 def render() -> tuple[bytes, str]:

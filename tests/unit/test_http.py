@@ -10,26 +10,43 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import pytest
 import structlog
 
+from tests.support.waiting import wait_until
 from worker import metrics
 from worker.adapters.http import CannotListenError, HttpServer
-from worker.application.health import Health, HealthMonitor, JobsHealth, QueueHealth, RedisHealth
+from worker.application.consumer import ConsumerStatus
+from worker.application.health import Health, HealthMonitor
+from worker.application.prober import Outage
+
+RUNNING = ConsumerStatus(
+    jobs=1,
+    slots=2,
+    is_polling=True,
+    is_draining=False,
+    is_alive=True,
+    poll_age_seconds=1.0,
+    poll_failures=0,
+    settled={},
+    handler_crashes=0,
+)
+OUTAGE = Outage(datetime(2026, 11, 22, 20, 1, 2, tzinfo=UTC), 0.0, "timeout", 0.25)
 
 
 def health(**changes: Any) -> Health:
     values: dict[str, Any] = {
-        "redis": RedisHealth("connected", 12.5),
+        "redis_state": "connected",
         "progress_store": "redis",
-        "queue": QueueHealth(poll_age_seconds=1.0),
-        "jobs": JobsHealth(running=1, slots=2),
-        "is_live": True,
-        "is_ready": True,
-        "is_draining": False,
-        "loop_lag_seconds": 0.0,
+        "outage": None,
+        "outages": 0,
+        "consumer": RUNNING,
+        "ended": {"completed": 3, "failed": 1, "cancelled": 0},
+        "beat_age_seconds": 0.5,
     }
     return Health(**values | changes)
 
@@ -79,29 +96,44 @@ def test_health_is_the_contracts_document(server: HttpServer) -> None:
     assert document["redis"]["state"] == "connected"
     assert document["progress_store"] == "redis"
     assert document["queue"]["poll_age_seconds"] == 1.0
-    assert document["jobs"] == {"running": 1, "slots": 2, "completed": 0, "failed": 0}
+    assert document["jobs"] == {"running": 1, "slots": 2, "completed": 3, "failed": 1, "cancelled": 0}
     assert "version" in document
 
 
 def test_an_outage_of_redis_degrades_health_and_nothing_else(worker: Worker, server: HttpServer) -> None:
-    worker.health = health(redis=RedisHealth("unavailable", 3.0, "timeout"), progress_store="dynamodb")
+    worker.health = health(redis_state="unavailable", outage=OUTAGE, outages=1, progress_store="dynamodb")
     status, body, _ = ask(server, "/health")
-    assert (status, json.loads(body)["status"]) == (200, "degraded")
+    document = json.loads(body)
+    assert (status, document["status"], document["progress_store"]) == (200, "degraded", "dynamodb")
+    assert document["redis"]["state"] == "unavailable"
+    assert document["redis"]["reason"] == "timeout"
     assert ask(server, "/livez")[0] == 200
     assert ask(server, "/readyz")[0] == 200
 
 
 def test_a_drain_ends_readiness_but_not_liveness(worker: Worker, server: HttpServer) -> None:
-    worker.health = health(is_draining=True, is_ready=False)
+    worker.health = health(consumer=replace(RUNNING, is_polling=False, is_draining=True))
     assert json.loads(ask(server, "/health")[1])["status"] == "draining"
     assert ask(server, "/readyz")[0] == 503
     assert ask(server, "/livez")[0] == 200
 
 
 def test_a_stuck_worker_is_not_live_but_still_answers(worker: Worker, server: HttpServer) -> None:
-    worker.health = health(is_live=False)
-    assert ask(server, "/livez")[0] == 503
-    assert ask(server, "/health")[0] == 200
+    for stuck in (health(beat_age_seconds=31.0), health(consumer=replace(RUNNING, is_alive=False))):
+        worker.health = stuck
+        assert ask(server, "/livez")[0] == 503
+        assert ask(server, "/health")[0] == 200
+
+
+def test_a_queue_that_does_not_answer_degrades_health_and_nothing_else(worker: Worker, server: HttpServer) -> None:
+    worker.health = health(consumer=replace(RUNNING, poll_failures=3))
+    assert json.loads(ask(server, "/health")[1])["status"] == "degraded"
+    assert ask(server, "/livez")[0] == 200
+
+
+def test_a_worker_is_not_ready_before_its_first_poll(worker: Worker, server: HttpServer) -> None:
+    worker.health = health(consumer=replace(RUNNING, is_polling=False))
+    assert ask(server, "/readyz")[0] == 503
 
 
 def test_metrics_are_prometheus_text(server: HttpServer) -> None:
@@ -169,20 +201,34 @@ async def test_a_blocked_event_loop_does_not_delay_an_answer(server: HttpServer)
     assert statuses == [200]
 
 
-async def test_the_monitor_follows_the_worker_through_its_life() -> None:
-    poller_is_alive = True
-    monitor = HealthMonitor(
-        redis=lambda: RedisHealth("disabled"),
-        progress_store=lambda: "dynamodb",
-        queue=QueueHealth,
-        jobs=lambda: JobsHealth(slots=2),
-        poller_is_alive=lambda: poller_is_alive,
-    )
-    assert (monitor.look().is_live, monitor.look().is_ready) == (True, False)
-    monitor.ready()
-    assert monitor.look().is_ready
-    assert monitor.look().status == "ok"
-    monitor.draining()
-    assert (monitor.look().status, monitor.look().is_ready, monitor.look().is_live) == ("draining", False, True)
-    poller_is_alive = False
-    assert not monitor.look().is_live
+class Parts:
+    """A progress store and a consumer, as far as health goes."""
+
+    redis_state: Literal["disabled", "connected", "unavailable"] = "unavailable"
+    progress_store: Literal["redis", "dynamodb"] = "dynamodb"
+    outage: Outage | None = OUTAGE
+    outages = 1
+
+    def status(self) -> ConsumerStatus:
+        return RUNNING
+
+
+async def test_the_monitor_beats_and_keeps_the_gauges() -> None:
+    parts = Parts()
+    monitor = HealthMonitor(parts, parts)
+    outages = metrics.REGISTRY.get_sample_value("worker_progress_failovers_total") or 0.0
+    task = asyncio.create_task(monitor.run())
+    await wait_until(lambda: metrics.REGISTRY.get_sample_value("worker_slots") == 2)
+    task.cancel()
+    assert monitor.look().is_live
+    assert metrics.REGISTRY.get_sample_value("worker_jobs_running") == 1
+    assert metrics.REGISTRY.get_sample_value("worker_redis_up") == 0
+    assert metrics.REGISTRY.get_sample_value("worker_progress_failovers_total") == outages + 1
+    assert monitor.pulse()["progress_store"] == "dynamodb"
+
+
+def test_jobs_are_counted_by_how_they_ended() -> None:
+    before = metrics.attempts_ended("failed")
+    metrics.JOBS.labels(status="failed", code="no_audio").inc()
+    metrics.JOBS.labels(status="failed", code="stalled").inc()
+    assert metrics.attempts_ended("failed") == before + 2

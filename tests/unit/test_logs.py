@@ -57,7 +57,9 @@ def test_an_exception_is_one_field(output: Output) -> None:
         int("https://s3/x?X-Amz-Signature=abcdef&x=1")
     except ValueError as exc:
         emit(Event.JOB_FAILED, exception=exc, error=exc)
-    (line,) = output.lines()
+        emit(Event.JOB_FAILED, exc_info=True)
+    line, other = output.lines()
+    assert other["exception"] == line["exception"]
     assert line["exception"].startswith("Traceback")
     assert line["error"].endswith("https://s3/x?X-Amz-Signature=[redacted]&x=1'")
     assert "abcdef" not in output.getvalue().decode()

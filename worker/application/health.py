@@ -8,143 +8,138 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from worker import __version__, metrics
+from worker.application.consumer import ConsumerStatus
+from worker.application.prober import Outage
 
-LIVE_SECONDS = 30.0  # without a beat for this long, the event loop is stuck
+LIVE_SECONDS = 30.0  # without a beat of the event loop, or a turn of the poll loop, for this long, it is stuck
 _BEAT_SECONDS = 1.0
-
-RedisState = Literal["disabled", "connected", "unavailable"]
-Store = Literal["redis", "dynamodb"]
+_LAGS = 60  # so that a heartbeat shows the worst of its minute
 
 
-@dataclass(frozen=True, slots=True)
-class RedisHealth:
-    """How Redis is; `since_seconds` is for how long, `reason` why it is unavailable."""
+class Progress(Protocol):
+    """The progress store, as far as health goes."""
 
-    state: RedisState
-    since_seconds: float | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class QueueHealth:
-    """How receiving goes. The age is that of the last attempt, good or bad; None before the first."""
-
-    poll_age_seconds: float | None = None
-    consecutive_failures: int = 0
+    @property
+    def redis_state(self) -> Literal["disabled", "connected", "unavailable"]: ...
+    @property
+    def progress_store(self) -> Literal["redis", "dynamodb"]: ...
+    @property
+    def outage(self) -> Outage | None: ...
+    @property
+    def outages(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class JobsHealth:
-    """How many jobs run, may run, and have ended here."""
+class Receiving(Protocol):
+    """The consumer, as far as health goes."""
 
-    running: int = 0
-    slots: int = 0
-    completed: int = 0
-    failed: int = 0
+    def status(self) -> ConsumerStatus: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """One look at the worker (contract, section 6)."""
 
-    redis: RedisHealth
-    progress_store: Store
-    queue: QueueHealth
-    jobs: JobsHealth
-    is_live: bool
-    is_ready: bool
-    is_draining: bool
-    loop_lag_seconds: float
+    redis_state: Literal["disabled", "connected", "unavailable"]
+    progress_store: Literal["redis", "dynamodb"]
+    outage: Outage | None
+    outages: int
+    consumer: ConsumerStatus
+    ended: Mapping[str, int]
+    beat_age_seconds: float
+
+    @property
+    def is_live(self) -> bool:
+        return self.consumer.is_alive and max(self.beat_age_seconds, self.consumer.poll_age_seconds) < LIVE_SECONDS
+
+    @property
+    def is_ready(self) -> bool:
+        return self.consumer.is_polling
 
     @property
     def status(self) -> Literal["ok", "degraded", "draining"]:
-        if self.is_draining:
+        if self.consumer.is_draining:
             return "draining"
-        is_well = self.redis.state != "unavailable" and self.queue.consecutive_failures == 0 and self.is_live
+        is_well = self.redis_state != "unavailable" and self.consumer.poll_failures == 0 and self.is_live
         return "ok" if is_well else "degraded"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Mapping[str, Any]:
         """The document of `/health`."""
+        outage = self.outage
         return {
             "status": self.status,
-            "redis": asdict(self.redis),
+            "redis": {
+                "state": self.redis_state,
+                "unavailable_since": outage.since.isoformat(timespec="milliseconds") if outage else None,
+                "reason": outage.reason if outage else None,
+                "outages": self.outages,
+            },
             "progress_store": self.progress_store,
-            "queue": asdict(self.queue),
-            "jobs": asdict(self.jobs),
-            "loop_lag_seconds": round(self.loop_lag_seconds, 3),
+            "queue": {
+                "poll_age_seconds": round(self.consumer.poll_age_seconds, 3),
+                "poll_failures": self.consumer.poll_failures,
+            },
+            "jobs": {"running": self.consumer.jobs, "slots": self.consumer.slots, **self.ended},
             "version": __version__,
         }
 
 
 class HealthMonitor:
-    """Keeps the event loop's heartbeat and puts the parts' own words together.
+    """Beats in the event loop, and looks at the parts from whichever thread asks."""
 
-    The callables are asked from the HTTP server's thread: each returns at once, from values that it has.
-    `poller_is_alive` is whether the task that receives still runs (True before it starts).
-    """
-
-    def __init__(
-        self,
-        *,
-        redis: Callable[[], RedisHealth],
-        progress_store: Callable[[], Store],
-        queue: Callable[[], QueueHealth],
-        jobs: Callable[[], JobsHealth],
-        poller_is_alive: Callable[[], bool],
-    ) -> None:
-        self._redis = redis
-        self._progress_store = progress_store
-        self._queue = queue
-        self._jobs = jobs
-        self._poller_is_alive = poller_is_alive
+    def __init__(self, progress: Progress, consumer: Receiving) -> None:
+        self._progress = progress
+        self._consumer = consumer
         self._beat_at = time.monotonic()
-        self._loop_lag_seconds = 0.0
-        self._is_ready = False
-        self._is_draining = False
-
-    def ready(self) -> None:
-        """The first poll has begun."""
-        self._is_ready = True
-
-    def draining(self) -> None:
-        """Nothing is received from now on."""
-        self._is_draining = True
-
-    @property
-    def loop_lag_seconds(self) -> float:
-        return self._loop_lag_seconds
-
-    async def beat(self) -> None:
-        """Beat until cancelled, and measure how late each beat is."""
-        while True:
-            due = time.monotonic() + _BEAT_SECONDS
-            await asyncio.sleep(_BEAT_SECONDS)
-            self._beat_at = time.monotonic()
-            self._loop_lag_seconds = max(0.0, self._beat_at - due)
-            self._show_gauges()
-
-    def _show_gauges(self) -> None:
-        jobs = self._jobs()
-        metrics.LOOP_LAG.set(self._loop_lag_seconds)
-        metrics.POLL_AGE.set(self._queue().poll_age_seconds or 0.0)
-        metrics.JOBS_RUNNING.set(jobs.running)
-        metrics.SLOTS.set(jobs.slots)
-        metrics.REDIS_UP.set(self._redis().state == "connected")
+        self._lags: deque[float] = deque([0.0], maxlen=_LAGS)
+        self._outages_counted = 0
 
     def look(self) -> Health:
         """The worker as it is now. Safe from any thread; never waits."""
         return Health(
-            redis=self._redis(),
-            progress_store=self._progress_store(),
-            queue=self._queue(),
-            jobs=self._jobs(),
-            is_live=time.monotonic() - self._beat_at < LIVE_SECONDS and self._poller_is_alive(),
-            is_ready=self._is_ready and not self._is_draining,
-            is_draining=self._is_draining,
-            loop_lag_seconds=self._loop_lag_seconds,
+            redis_state=self._progress.redis_state,
+            progress_store=self._progress.progress_store,
+            outage=self._progress.outage,
+            outages=self._progress.outages,
+            consumer=self._consumer.status(),
+            ended={name: metrics.attempts_ended(name) for name in ("completed", "failed", "cancelled")},
+            beat_age_seconds=time.monotonic() - self._beat_at,
         )
+
+    def pulse(self) -> Mapping[str, Any]:
+        """The fields of `worker.heartbeat`."""
+        health = self.look()
+        return {
+            "jobs": health.consumer.jobs,
+            "poll_age_seconds": round(health.consumer.poll_age_seconds, 3),
+            "loop_lag_seconds": round(max(self._lags), 3),
+            "jobs_completed": health.ended["completed"],
+            "jobs_failed": health.ended["failed"],
+            "progress_store": health.progress_store,
+        }
+
+    async def run(self) -> None:
+        """Beat for ever, and bring the gauges up to date with each beat."""
+        while True:
+            began_at = time.monotonic()
+            await asyncio.sleep(_BEAT_SECONDS)
+            self._beat_at = time.monotonic()
+            self._measure(self._beat_at - began_at)
+
+    def _measure(self, since_last_seconds: float) -> None:
+        health = self.look()
+        self._lags.append(max(0.0, since_last_seconds - _BEAT_SECONDS))
+        metrics.LOOP_LAG.set(self._lags[-1])
+        metrics.POLL_AGE.set(health.consumer.poll_age_seconds)
+        metrics.JOBS_RUNNING.set(health.consumer.jobs)
+        metrics.SLOTS.set(health.consumer.slots)
+        metrics.REDIS_UP.set(health.redis_state == "connected")
+        metrics.FAILOVERS.inc(health.outages - self._outages_counted)
+        self._outages_counted = health.outages
+        if health.redis_state == "unavailable":
+            metrics.OUTAGE_SECONDS.inc(since_last_seconds)
