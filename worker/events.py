@@ -110,7 +110,7 @@ CATALOGUE: dict[Event, Meaning] = {
     Event.JOB_RELEASED: Meaning("info", "The job was given back because the worker stops.", ("stage", "percent")),
     Event.JOB_CANCELLED: Meaning("info", "The job was cancelled on request.", ("stage", "percent")),
     Event.JOB_DEFERRED: Meaning(
-        "info", "Another delivery holds the job; this one looks again later.", ("delay_seconds",)
+        "info", "Another delivery holds the job; this one looks again later.", ("reason", "delay_seconds")
     ),
     Event.JOB_DUPLICATE_SKIPPED: Meaning("info", "The job is final already; the message is deleted.", ("status",)),
     Event.HANDLER_CRASHED: Meaning(

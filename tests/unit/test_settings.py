@@ -174,4 +174,4 @@ def test_a_converter_that_cannot_be_run_stops_the_start(tmp_path: Path) -> None:
 
 def test_every_variable_can_be_documented() -> None:
     assert len({variable.name for variable in VARIABLES}) == len(VARIABLES)
-    assert all(variable.expects for variable in VARIABLES)
+    assert all(variable.expects and variable.info.description for variable in VARIABLES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import types
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -50,7 +50,7 @@ class RedisSettings(BaseModel):
     endpoint: HostName | None = Field(
         None, description="Host name. Unset means no Redis: progress goes to DynamoDB only."
     )
-    port: Port = 6379
+    port: Port = Field(6379, description="Of Redis.")
     tls: bool = Field(True, description="Connect with TLS and check the certificate.")
     username: SecretStr | None = Field(None, description="A secret: never printed.")
     password: SecretStr | None = Field(None, description="A secret: never printed.")
@@ -97,7 +97,7 @@ class Settings(BaseModel):
         "The default is a new directory under the system's temporary one.",
     )
     ffmpeg: Path | None = Field(None, description="The converter. The default is the one in the imageio-ffmpeg wheel.")
-    log_level: LogLevel = "info"
+    log_level: LogLevel = Field("info", description="What is less than this is not logged.")
     log_format: LogFormat | None = Field(None, description="The default is console on a terminal, else json.")
     redis: RedisSettings = RedisSettings()
     region: str | None = Field(None, description="Of AWS; None leaves it to the SDK's configuration file.")
@@ -155,9 +155,13 @@ def _expectation(info: FieldInfo) -> str:
     if expects is not None:
         return expects
     if get_origin(kind) is Literal:
-        return " or ".join(get_args(kind))
+        return _alternatives(get_args(kind))
     words = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
     return words.get(kind, "text") + _range(metadata)  # type: ignore[arg-type]
+
+
+def _alternatives(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _range(metadata: Collection[Any]) -> str:

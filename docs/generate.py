@@ -1,0 +1,178 @@
+"""Writes the pages of this directory that say what the code says: `make docs`. A test keeps them in step."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from worker import metrics
+from worker.domain.errors import ErrorCode, JobError
+from worker.events import CATALOGUE, COMMON_FIELDS, JOB_FIELDS
+from worker.settings import VARIABLES, Variable
+
+HERE = Path(__file__).parent
+
+CONFIGURATION = """\
+# Configuration
+
+<!-- Written by docs/generate.py from worker/settings. -->
+
+The environment is the only source of settings.
+An empty value counts as unset.
+An unknown `WORKER_*` or `REDIS_*` name, a bad value, or two values that contradict each other stop the start:
+exit code 78, one line on standard error for each fault.
+
+{table}
+
+Sizes may carry a unit: `KiB` to `TiB`, or just the letter, count in 1024s, `KB` to `TB` in 1000s.
+
+## AWS
+
+Region, credentials and endpoints come from the SDK's own variables and chain.
+The region is `AWS_REGION`, else `AWS_DEFAULT_REGION`, else the one in `WORKER_QUEUE_URL`,
+else the one in the SDK's configuration file.
+`AWS_ENDPOINT_URL`, or one for each service such as `AWS_ENDPOINT_URL_SQS`, points at an emulator.
+
+## What contradicts what
+
+- `REDIS_USERNAME` without `REDIS_PASSWORD`, and `REDIS_PASSWORD` without `REDIS_ENDPOINT`.
+- `WORKER_JOB_TIMEOUT_SECONDS` and `WORKER_VISIBILITY_TIMEOUT_SECONDS` together above the 12 hours
+  that [SQS keeps a message in flight][quotas].
+- A region that is not the one in `WORKER_QUEUE_URL`.
+- For `worker run`: a `WORKER_FFMPEG` that cannot be run, a `WORKER_WORKSPACE` that is no directory.
+
+## On Kubernetes
+
+A Service named `redis` makes Kubernetes put `REDIS_PORT=tcp://…` and more into every container of its namespace.
+Set `enableServiceLinks: false` in the pod; the worker says so if it finds them.
+
+[quotas]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+"""
+
+EVENTS = """\
+# Log events
+
+<!-- Written by docs/generate.py from worker/events.py. -->
+
+One JSON object a line on standard output.
+Every line has {common}; within a job also {job}.
+Alarms and queries may use only these names.
+Adding one is a changelog entry, changing one a breaking change.
+
+{table}
+"""
+
+ERRORS = """\
+# Error codes
+
+<!-- Written by docs/generate.py from worker/domain/errors.py. -->
+
+What a record's `error.code` may be.
+A code that is retryable is tried again, up to `WORKER_MAX_ATTEMPTS` times.
+Adding one is a changelog entry, changing one a breaking change.
+
+{table}
+"""
+
+METRICS = """\
+# Metrics
+
+<!-- Written by docs/generate.py from worker/metrics.py. -->
+
+`GET /metrics` answers with these, and with the process's own (`process_*`), as Prometheus text.
+
+{table}
+"""
+
+
+def configuration() -> str:
+    rows = ((f"`{item.name}`", _default(item), item.expects, item.info.description or "") for item in VARIABLES)
+    return CONFIGURATION.format(table=_table(("variable", "default", "must be", ""), rows))
+
+
+def events() -> str:
+    rows = (
+        (f"`{event.value}`", meaning.level, meaning.when, _code(meaning.fields))
+        for event, meaning in CATALOGUE.items()
+    )
+    table = _table(("event", "level", "when", "fields"), rows)
+    return EVENTS.format(common=_code(COMMON_FIELDS), job=_code(JOB_FIELDS), table=table)
+
+
+def error_codes() -> str:
+    kinds = {kind.code: kind for kind in _job_errors(JobError)}
+    rows = ((f"`{code.value}`", "yes" if kinds[code].retryable else "no", _summary(kinds[code])) for code in ErrorCode)
+    return ERRORS.format(table=_table(("code", "retryable", "meaning"), rows))
+
+
+def instruments() -> str:
+    rows = (
+        (f"`{family.name}{'_total' if family.type == 'counter' else ''}`", family.type, family.documentation)
+        for family in metrics.REGISTRY.collect()
+        if family.name.startswith("worker_")
+    )
+    return METRICS.format(table=_table(("name", "type", "meaning"), rows))
+
+
+def _default(variable: Variable) -> str:
+    if variable.info.default_factory is not None:
+        return "usable CPUs"
+    match variable.info.default:
+        case None:
+            return "unset"
+        case "":
+            return "required"
+        case bool() as default:
+            return f"`{str(default).lower()}`"
+        case float() as default:
+            return f"`{default:g}`"
+        case default:
+            return f"`{default}`"
+
+
+def _job_errors(root: type[JobError]) -> Iterator[type[JobError]]:
+    """The classes of the tree that have a code of their own."""
+    for kind in root.__subclasses__():
+        if "code" in vars(kind):
+            yield kind
+        yield from _job_errors(kind)
+
+
+def _summary(kind: type) -> str:
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+def _code(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "configuration.md": configuration,
+    "events.md": events,
+    "errors.md": error_codes,
+    "metrics.md": instruments,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the pages; with `--check`, say which are out of step instead, and return 1 if any is."""
+    stale = [name for name, page in PAGES.items() if _read(HERE / name) != page()]
+    for name in stale:
+        if "--check" in arguments:
+            print(f"docs/{name} is out of step with the code: run `make docs`", file=sys.stderr)
+        else:
+            (HERE / name).write_text(PAGES[name](), encoding="utf-8")
+    return int(bool(stale)) if "--check" in arguments else 0
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
