@@ -7,7 +7,7 @@ one and passes the same contract suite (tests/contract).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -275,7 +275,7 @@ class AcceleratorStore(ProgressStore, Protocol):
     async def reset(self) -> None:
         """Drop all pooled connections: the next one resolves the name again."""
 
-    def subscribe(self, job_id: str) -> AsyncIterator[Record]:
+    def subscribe(self, job_id: str) -> AsyncGenerator[Record, None]:
         """The job's records as they are written, over a connection of its own.
 
         Records may be missed, and it ends without an exception when the connection does: a hint, no source of truth.

@@ -190,7 +190,7 @@ async def test_a_watcher_hears_of_each_record_that_is_kept(accelerator: Accelera
     heard: list[int] = []
 
     async def watch() -> None:
-        async with aclosing(accelerator.subscribe("ep-0142")) as records:  # type: ignore[type-var]
+        async with aclosing(accelerator.subscribe("ep-0142")) as records:
             async for record in records:
                 heard.append(record.version.seq)
                 if record.is_final:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 from worker.domain.progress import Record, Version
@@ -134,7 +134,7 @@ class FakeAccelerator(FakeStore):
         self.resets += 1
         await asyncio.sleep(0)
 
-    async def subscribe(self, job_id: str) -> AsyncIterator[Record]:
+    async def subscribe(self, job_id: str) -> AsyncGenerator[Record, None]:
         with suppress(StoreUnavailableError):
             await self._meet_fault()
             records: asyncio.Queue[Record | None] = asyncio.Queue()

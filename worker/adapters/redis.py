@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import math
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -98,7 +98,7 @@ class RedisStore:
     async def reset(self) -> None:
         await self._connections.drop()
 
-    async def subscribe(self, job_id: str) -> AsyncIterator[Record]:
+    async def subscribe(self, job_id: str) -> AsyncGenerator[Record, None]:
         try:
             connection = await self._connections.acquire()
         except StoreUnavailableError:

@@ -72,8 +72,7 @@ class Attempt:
             await self._lease.execution.run(self._work(), name=f"job {self._job.job_id}")
         except Exception as error:  # noqa: BLE001 - the one place where everything that can go wrong ends
             return await self._end(error)
-        emit(Event.JOB_COMPLETED, **self._measured())
-        metrics.JOBS.labels(status="completed", code="").inc()
+        self._completed()
         return Ack()
 
     async def _work(self) -> None:
@@ -104,6 +103,16 @@ class Attempt:
         while (idle := self._loop.time() - self._journey.moved_at) < limit:  # noqa: ASYNC110 - sleeps till it may be so
             await asyncio.sleep(limit - idle)
         raise StalledError(limit)
+
+    def _completed(self) -> None:
+        measured = self._measured()
+        emit(Event.JOB_COMPLETED, **measured)
+        metrics.JOBS.labels(status="completed", code="").inc()
+        for stage, seconds in {**measured["stage_seconds"], "total": measured["duration_seconds"]}.items():
+            metrics.JOB_DURATION.labels(stage=stage).observe(seconds)
+        metrics.SOURCE_BYTES.inc(measured["source_bytes"])
+        metrics.OUTPUT_BYTES.inc(measured["output_bytes"])
+        metrics.AUDIO_SECONDS.inc(measured["audio_seconds"] or 0)
 
     async def _end(self, error: Exception) -> Disposition:
         disposition = disposition_of(
@@ -152,9 +161,9 @@ class Attempt:
             case Release():
                 emit(Event.JOB_RELEASED, **where)
                 status = "released"
-            case Forfeit():
+            case _:
                 emit(Event.LEASE_LOST, reason=str(error))
-                status = "forfeited"
+                status = "lost"
         code = error.code.value if isinstance(error, JobError) else ""
         metrics.JOBS.labels(status=status, code=code).inc()
 
@@ -168,7 +177,7 @@ class Attempt:
             **self._measured(),
         }
         if known is not error:
-            fields["exc_info"] = error  # a bug: the log gets the traceback, the record does not
+            fields["exception"] = error  # a bug: the log gets the traceback, the record does not
         return fields
 
     def _measured(self) -> dict[str, Any]:
@@ -178,5 +187,5 @@ class Attempt:
             "stage_seconds": journey.meter.stage_seconds,
             "source_bytes": journey.source_bytes,
             "output_bytes": sum(output.bytes or 0 for output in self._outputs),
-            "audio_seconds": journey.audio_seconds,
+            "audio_seconds": None if journey.audio_seconds is None else round(journey.audio_seconds, 3),
         }

@@ -38,6 +38,8 @@ class ConsumerStatus:
     jobs: int
     slots: int
     is_polling: bool  # from the first poll until the drain begins
+    is_draining: bool
+    is_alive: bool  # the poll loop has not ended by itself
     poll_age_seconds: float
     poll_failures: int
     settled: Mapping[str, int]  # by disposition
@@ -77,6 +79,7 @@ class Consumer:
         self._unsettled = 0
         self._handler_crashes = 0
         self._tasks = asyncio.TaskGroup()
+        self._poll_loop: asyncio.Task[None] | None = None
 
     def status(self) -> ConsumerStatus:
         """A snapshot; safe from any thread."""
@@ -84,6 +87,8 @@ class Consumer:
             jobs=len(self._handling),
             slots=self._concurrency,
             is_polling=self._poller.begun.is_set() and not self._stopping.is_set(),
+            is_draining=self._stopping.is_set(),
+            is_alive=self._poll_loop is None or not self._poll_loop.done() or self._stopping.is_set(),
             poll_age_seconds=self._poller.age_seconds,
             poll_failures=self._poller.failures,
             settled=dict(self._settlement.counts),
@@ -107,9 +112,9 @@ class Consumer:
     async def run(self) -> None:
         """Consume until `stop`, then drain. Cancelled, it gives everything back first."""
         async with self._tasks:
-            poll = self._tasks.create_task(self._poll(), name="poll loop")
+            self._poll_loop = self._tasks.create_task(self._poll(), name="poll loop")
             await self._stopping.wait()
-            await self._drain(poll)
+            await self._drain(self._poll_loop)
 
     # --- receiving -----------------------------------------------------------------------------------------------
 
@@ -190,7 +195,7 @@ class Consumer:
         except Exception as exc:  # noqa: BLE001 - a bug that one message meets must not end the other jobs
             self._handler_crashes += 1
             delivery = lease.delivery
-            emit(Event.HANDLER_CRASHED, message_id=delivery.message_id, exc_info=exc)
+            emit(Event.HANDLER_CRASHED, message_id=delivery.message_id, exception=exc)
             return Retry(RETRY_BACKOFF.delay(delivery.receive_count, self._random()))
 
     # --- the end -------------------------------------------------------------------------------------------------

@@ -148,6 +148,10 @@ class Conversion:
         journey.enter(Stage.UPLOADING)
         records = []
         uploaded = 0
+
+        def on_bytes(done: int) -> None:
+            journey.advance((uploaded + done) / total)
+
         for output, artifact in zip(job.outputs, artifacts, strict=True):
             sha256 = await asyncio.to_thread(artifact.sha256)
             await self._objects.upload(
@@ -155,7 +159,7 @@ class Conversion:
                 output.target,
                 content_type=RULES[output.format].content_type,
                 sha256=sha256,
-                on_bytes=lambda done, before=uploaded: journey.advance((before + done) / total),
+                on_bytes=on_bytes,
             )
             uploaded += artifact.size_bytes
             duration = round(artifact.duration_seconds, 3)

@@ -87,6 +87,7 @@ class Handler:
         match decision:
             case Skip(record):
                 emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value)
+                metrics.JOBS.labels(status="skipped", code="").inc()
                 return Ack()
             case Wait(delay_seconds):
                 return self._defer(delay_seconds, "held by another delivery")
@@ -119,6 +120,7 @@ class Handler:
     @staticmethod
     def _defer(delay_seconds: float, reason: str) -> Retry:
         emit(Event.JOB_DEFERRED, delay_seconds=round(delay_seconds, 1), reason=reason)
+        metrics.JOBS.labels(status="deferred", code="").inc()
         return Retry(delay_seconds)
 
     async def _give_up(self, job: Job, current: Record | None, attempts: int, version: Version) -> Disposition:
@@ -144,5 +146,7 @@ class Handler:
         reporter = Reporter(
             self._store, record, now=self._now, random=self._random, lease_seconds=self._rules.lease_seconds
         )
-        attempt = Attempt(job, record, lease, reporter, self._conversion, self._rules, self._speeds, self._random)
+        attempt = Attempt(
+            job, record, lease, reporter, self._conversion, self._rules, self._speeds, self._random
+        )
         return await attempt.run()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,8 +14,6 @@ from worker.events import Event, emit
 SideTask = Callable[[], Coroutine[Any, Any, None]]
 
 _HEARTBEAT_SECONDS = 60.0
-_LAG_SAMPLE_SECONDS = 1.0
-_LAG_SAMPLES = 60
 # Of the drain: for converters to be killed, uploads aborted, records written and messages given back.
 _RELEASE_SECONDS = 10.0
 _RELEASE_SHARE = 0.25
@@ -29,32 +26,12 @@ class SideTaskEndedError(Exception):
         super().__init__(f"{name} ended")
 
 
-class LoopLag:
-    """How late the event loop does what is due: blocking code shows here before it costs a lease."""
-
-    def __init__(self) -> None:
-        self._samples: deque[float] = deque([0.0], maxlen=_LAG_SAMPLES)
-
-    @property
-    def seconds(self) -> float:
-        """The worst of the last minute."""
-        return max(self._samples)
-
-    async def run(self) -> None:
-        """Measure for ever."""
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + _LAG_SAMPLE_SECONDS
-            await asyncio.sleep(_LAG_SAMPLE_SECONDS)
-            self._samples.append(max(0.0, loop.time() - due))
-
-
 class Lifecycle:
     """Runs the consumer beside tasks that last as long as it does; the end of one of those ends the process.
 
     SIGTERM and SIGINT begin the drain, a second one means now. `drain_seconds` is all the time from the signal to the
     last release. `side_tasks` end after the drain, by name: the lease keeper must be among them. `announced` are the
-    fields of `worker.started`, `pulse` gives more fields for the heartbeat. `began_at` is the loop time at which the
+    fields of `worker.started`, `pulse` gives those of the heartbeat. `began_at` is the loop time at which the
     process began.
     """
 
@@ -69,8 +46,7 @@ class Lifecycle:
         began_at: float,
     ) -> None:
         self._consumer = consumer
-        self._lag = LoopLag()
-        self._side_tasks = {**side_tasks, "loop lag": self._lag.run, "heartbeat": self._beat}
+        self._side_tasks = {**side_tasks, "heartbeat": self._beat}
         self._drain_seconds = drain_seconds
         self._release_seconds = min(_RELEASE_SECONDS, drain_seconds * _RELEASE_SHARE)
         self._announced = announced
@@ -83,11 +59,6 @@ class Lifecycle:
     def is_draining(self) -> bool:
         return self._drain_began is not None
 
-    @property
-    def loop_lag_seconds(self) -> float:
-        """The worst of the last minute."""
-        return self._lag.seconds
-
     async def run(self) -> int:
         """Work until a signal and drain. Returns the exit code: 0, or 1 after a bug or an unfinished drain."""
         emit(Event.WORKER_STARTED, **self._announced)
@@ -99,7 +70,7 @@ class Lifecycle:
             exit_code = 1  # at the end of the drain; what could not be given back comes back by itself
         except* Exception as crash:  # noqa: BLE001 - the last line before the end says why
             exit_code = 1
-            emit(Event.WORKER_CRASHED, exc_info=crash)
+            emit(Event.WORKER_CRASHED, exception=crash)
         emit(
             Event.WORKER_STOPPED,
             exit_code=exit_code,
@@ -128,13 +99,7 @@ class Lifecycle:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
-            status = self._consumer.status()
-            known = {
-                "jobs": status.jobs,
-                "poll_age_seconds": round(status.poll_age_seconds, 3),
-                "loop_lag_seconds": round(self._lag.seconds, 3),
-            }
-            emit(Event.WORKER_HEARTBEAT, **{**known, **self._pulse()})
+            emit(Event.WORKER_HEARTBEAT, **self._pulse())
 
     @contextmanager
     def _on_signals(self) -> Iterator[None]:

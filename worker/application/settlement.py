@@ -63,7 +63,7 @@ class Settlement:
                 message_id=message_id,
                 disposition=name_of(disposition),
                 error=str(failure) or "no answer in time",
-                **({} if known else {"exc_info": failure}),
+                **({} if known else {"exception": failure}),
             )
 
     async def _try_until_done(self, lease: Lease, disposition: Disposition) -> Exception | None:

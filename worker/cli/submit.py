@@ -65,7 +65,7 @@ def _outputs(outputs: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]
 def _format_of(target: str) -> str:
     """What the extension says, where it is the name of a format."""
     extension = target.rpartition("/")[2].rpartition(".")[2].lower()
-    return extension if extension in AudioFormat else ""
+    return extension if extension in set(AudioFormat) else ""
 
 
 def new_job_id(source: str) -> str:

@@ -1,0 +1,186 @@
+"""The store that writes to Redis and drops to DynamoDB: bounded, and never back to an older record.
+
+DynamoDB is the ledger: claims, checkpoints and final states are kept there first, in every mode. Redis is the
+accelerator: ticks go there while the circuit is closed, else to DynamoDB with the same version. Each write is a
+compare-and-set in its store, so one that was given up may still arrive and harms nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random as random_module
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+from worker.application.backlog import Backlog
+from worker.application.prober import Outage, Prober
+from worker.domain.circuit import Circuit
+from worker.domain.progress import Record, Version
+from worker.events import Event, emit
+from worker.ports import AcceleratorStore, Ledger, Outcome, StoreUnavailableError
+
+Mode = Literal["failover", "durable"]
+RedisState = Literal["disabled", "connected", "unavailable"]
+Destination = Literal["redis", "dynamodb"]
+
+REDIS_SECONDS = 0.3  # Redis' part of a write; with DynamoDB's budget after it, a write stays below one second
+_REPLAY_PAUSE_SECONDS = 0.1
+
+
+class FailoverStore:
+    """Where a worker's progress goes. `run` has to run beside it: until it has probed Redis once, DynamoDB serves.
+
+    In mode `durable` a tick is acknowledged only when DynamoDB has it, and Redis makes reads fast.
+    All writes return within one second, whatever the stores do, or raise StoreUnavailableError.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        accelerator: AcceleratorStore | None,
+        *,
+        now: Callable[[], datetime],
+        mode: Mode = "failover",
+        endpoint: str = "",
+        redis_seconds: float = REDIS_SECONDS,
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
+        self._ledger = ledger
+        self._accelerator = accelerator
+        self._mode = mode
+        self._redis_seconds = redis_seconds
+        self._circuit = Circuit()
+        self._backlog = Backlog()
+        self._in_flight: set[asyncio.Timeout] = set()
+        self._first_failure: tuple[str, float] | None = None  # of a streak: the reason, and the seconds it took
+        self._prober: Prober | None = None
+        if accelerator is not None:
+            self._prober = Prober(
+                accelerator,
+                self._circuit,
+                self._replay,
+                endpoint=endpoint,
+                fails_over=mode == "failover",
+                live_jobs=lambda: self._backlog.live_jobs,
+                now=now,
+                random=random,
+            )
+
+    async def run(self) -> None:
+        """Keep contact with Redis, for ever."""
+        if self._prober is None:
+            emit(Event.REDIS_DISABLED)
+            await asyncio.get_running_loop().create_future()
+        else:
+            await self._prober.run()
+
+    # --- what /health shows -----------------------------------------------------------------------------------------
+
+    @property
+    def redis_state(self) -> RedisState:
+        if self._prober is None:
+            return "disabled"
+        return "connected" if self._circuit.is_closed else "unavailable"
+
+    @property
+    def progress_store(self) -> Destination:
+        """Where the next tick goes."""
+        return "redis" if self._mode == "failover" and self._circuit.is_closed else "dynamodb"
+
+    @property
+    def outage(self) -> Outage | None:
+        """The outage of Redis that is going on."""
+        return None if self._prober is None else self._prober.outage
+
+    @property
+    def outages(self) -> int:
+        """How many there have been."""
+        return 0 if self._prober is None else self._prober.outages
+
+    # --- reading and writing ----------------------------------------------------------------------------------------
+
+    async def read_durable(self, job_id: str) -> Record | None:
+        """What DynamoDB holds, read consistently."""
+        return await self._ledger.read(job_id)
+
+    async def claim(self, record: Record, seen: Version | None) -> bool:
+        """Claim the job, if its durable record is still at `seen`. No tick may go before a claim that was won."""
+        if not await self._ledger.claim(record, seen):
+            return False
+        self._backlog.written(record, Outcome.APPLIED, to_redis=False)
+        await self._accelerate(record)
+        return True
+
+    async def tick(self, record: Record) -> Outcome:
+        """Keep the record where it is fastest. STALE: the job is no longer ours."""
+        if self._mode == "durable":
+            return await self._keep(record)
+        outcome = await self._accelerate(record)
+        if outcome is None:
+            outcome = await self._ledger.write(record)
+            self._backlog.written(record, outcome, to_redis=False)
+        return outcome
+
+    async def checkpoint(self, record: Record) -> Outcome:
+        """Keep the record in DynamoDB, whose verdict counts, then in Redis if that is there."""
+        return await self._keep(record)
+
+    async def commit(self, record: Record) -> Outcome:
+        """Keep a record that ends the attempt. SAME, as an answer to a second try: the first one got through."""
+        return await self._keep(record)
+
+    async def _keep(self, record: Record) -> Outcome:
+        outcome = await self._ledger.write(record)
+        self._backlog.written(record, outcome, to_redis=False)
+        if outcome is not Outcome.STALE:
+            await self._accelerate(record)
+        return outcome
+
+    async def _accelerate(self, record: Record) -> Outcome | None:
+        """Write to Redis while the circuit is closed. None: not written, or not known to be."""
+        if self._accelerator is None or not self._circuit.is_closed:
+            return None
+        time = asyncio.get_running_loop().time
+        generation, began_at = self._circuit.generation, time()
+        try:
+            async with asyncio.timeout(self._redis_seconds) as scope:
+                self._in_flight.add(scope)
+                try:
+                    outcome = await self._accelerator.write(record)
+                finally:
+                    self._in_flight.discard(scope)
+        except TimeoutError:
+            failure = StoreUnavailableError("timeout")
+        except StoreUnavailableError as exc:
+            failure = exc
+        else:
+            self._first_failure = None
+            self._circuit.call_succeeded(generation, time())
+            self._backlog.written(record, outcome, to_redis=True)
+            return outcome
+        self._failed(failure, generation, began_at, time())
+        return None
+
+    def _failed(self, failure: StoreUnavailableError, generation: int, began_at: float, at: float) -> None:
+        if generation == self._circuit.generation and self._first_failure is None:
+            self._first_failure = (failure.reason, at - began_at)
+        if not self._circuit.call_failed(generation, failure.severity, at):
+            return
+        reason, seconds = self._first_failure or (failure.reason, at - began_at)
+        self._first_failure = None
+        for scope in self._in_flight:  # what is under way to Redis goes to DynamoDB now, not when its time is up
+            if not scope.expired():
+                scope.reschedule(at)
+        if self._prober is not None:
+            self._prober.circuit_opened(reason, seconds)
+
+    async def _replay(self) -> int:
+        """Bring Redis up to date, while the circuit is closed. Returns how many jobs' records it now has."""
+        records = self._backlog.records()
+        for record in records:
+            while await self._accelerate(record) is None:
+                if not self._circuit.is_closed:
+                    return 0
+                await asyncio.sleep(_REPLAY_PAUSE_SECONDS)
+        return len(records)
