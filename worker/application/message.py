@@ -72,7 +72,9 @@ def to_body(job: Job) -> str:
         }
         given = {name: value for name, value in wishes.items() if value is not None}
         outputs.append({"target": str(output.target), "format": output.format.value, **given})
-    return json.dumps({"job_id": job.job_id, "source": str(job.source), "outputs": outputs}, ensure_ascii=False)
+    return json.dumps(
+        {"job_id": job.job_id, "source": str(job.source), "outputs": outputs}
+    )  # ASCII: SQS takes not all of Unicode
 
 
 # --- JSON --------------------------------------------------------------------------------------------------------

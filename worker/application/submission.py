@@ -52,17 +52,15 @@ class Submission:
         """
         targets = tuple(str(output.target) for output in job.outputs)
         record = first_record(job.job_id, str(job.source), targets, self._now())
-        if not await self._ledger.claim(record, None):
-            record = await self._held(record)
-        await self._sender.send(to_body(job), group_id=job.job_id, dedup_id=job.job_id)
-        return record
-
-    async def _held(self, record: Record) -> Record:
-        """The record that is there already, if it is that of the same job, unstarted."""
-        held = await self._ledger.read(record.job_id)
-        if held is None:  # it expired in this moment
-            return record
-        is_unstarted = held.status is Status.QUEUED and held.version.fence == QUEUED_FENCE
-        if not is_unstarted or (held.source, held.outputs) != (record.source, record.outputs):
+        await self._ledger.claim(record, None)
+        # Whoever wrote it, what is there now decides: two producers may have had the same id in mind.
+        held = await self._ledger.read(job.job_id) or record
+        if not _is_same_and_unstarted(held, record):
             raise JobExistsError(held)
+        await self._sender.send(to_body(job), group_id=job.job_id, dedup_id=job.job_id)
         return held
+
+
+def _is_same_and_unstarted(held: Record, record: Record) -> bool:
+    is_unstarted = held.status is Status.QUEUED and held.version.fence == QUEUED_FENCE
+    return is_unstarted and (held.source, held.outputs) == (record.source, record.outputs)

@@ -1,0 +1,73 @@
+"""What the doctor hears from real and emulated dependencies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import pytest
+
+from worker.adapters.inspection import inspect_bucket, inspect_converter, inspect_queue, inspect_table
+from worker.domain.diagnosis import ENCODERS, DependencyMissingError, QueueFacts, TableFacts
+
+Unique = Callable[[str], str]
+
+
+async def test_a_queue_tells_of_its_dead_letter_queue(sqs_client: Any, unique: Unique) -> None:
+    dead = (await sqs_client.create_queue(QueueName=unique("dead")))["QueueUrl"]
+    answer = await sqs_client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+    arn = answer["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 7})
+    url = (await sqs_client.create_queue(QueueName=unique("queue"), Attributes={"RedrivePolicy": redrive}))["QueueUrl"]
+    assert await inspect_queue(sqs_client, url) == QueueFacts(0, 0, False, 345_600, arn, 7)
+
+
+async def test_a_queue_without_one_says_so(sqs_client: Any, unique: Unique) -> None:
+    name = unique("queue") + ".fifo"
+    url = (await sqs_client.create_queue(QueueName=name, Attributes={"FifoQueue": "true"}))["QueueUrl"]
+    assert await inspect_queue(sqs_client, url) == QueueFacts(0, 0, True, 345_600, None, None)
+
+
+async def test_a_queue_that_is_not_there_is_missing(sqs_client: Any, aws_endpoint: str, unique: Unique) -> None:
+    with pytest.raises(DependencyMissingError, match="the queue does not exist"):
+        await inspect_queue(sqs_client, f"{aws_endpoint}/123456789012/{unique('queue')}")
+
+
+async def test_a_table_tells_of_its_key_and_expiry(dynamodb_client: Any, unique: Unique) -> None:
+    name = unique("table")
+    await dynamodb_client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    assert await inspect_table(dynamodb_client, name) == TableFacts("ACTIVE", ("job_id", "S"), None, None)
+    expiry = {"Enabled": True, "AttributeName": "expires_at"}
+    await dynamodb_client.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)
+    assert await inspect_table(dynamodb_client, name) == TableFacts("ACTIVE", ("job_id", "S"), None, "expires_at")
+
+
+async def test_a_table_that_is_not_there_is_missing(dynamodb_client: Any, unique: Unique) -> None:
+    with pytest.raises(DependencyMissingError, match="the table does not exist"):
+        await inspect_table(dynamodb_client, unique("table"))
+
+
+async def test_a_bucket_is_there_or_missing(s3_client: Any, unique: Unique) -> None:
+    name = unique("bucket")
+    with pytest.raises(DependencyMissingError, match=f"bucket {name} does not exist"):
+        await inspect_bucket(s3_client, name)
+    await s3_client.create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": s3_client.meta.region_name}
+    )
+    await inspect_bucket(s3_client, name)
+
+
+async def test_the_converter_tells_its_version_and_encoders(tmp_path: Path) -> None:
+    facts = await inspect_converter(Path(imageio_ffmpeg.get_ffmpeg_exe()))
+    assert facts.version >= (6, 0)
+    assert set(ENCODERS.values()) <= set(facts.encoders)
+    with pytest.raises(DependencyMissingError):
+        await inspect_converter(tmp_path / "ffmpeg")

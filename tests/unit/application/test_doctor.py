@@ -1,0 +1,56 @@
+"""The doctor tries everything at once, each within a bound, and tells what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from worker.application.doctor import Check, can_run, diagnose
+from worker.domain.diagnosis import NotAllowedError, State, Verdict
+from worker.domain.errors import DependencyUnavailableError
+
+
+def check(run: Callable[[], Awaitable[Verdict]], *, is_essential: bool = True) -> Check:
+    return Check("queue", run, "check WORKER_QUEUE_URL", is_essential)
+
+
+async def well() -> Verdict:
+    await asyncio.sleep(0)
+    return Verdict(State.OK, "standard")
+
+
+async def hangs() -> Verdict:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def fails() -> Verdict:
+    await asyncio.sleep(0)
+    raise DependencyUnavailableError("SQS")
+
+
+async def denies() -> Verdict:
+    await asyncio.sleep(0)
+    raise NotAllowedError("sqs:GetQueueAttributes")
+
+
+async def breaks() -> Verdict:
+    await asyncio.sleep(0)
+    raise KeyError("secret")
+
+
+async def test_one_finding_for_each_check_in_their_order() -> None:
+    findings = await diagnose([check(well), check(hangs), check(fails), check(breaks)], timeout_seconds=0.05)
+    assert [finding.verdict.state for finding in findings] == [State.OK, State.FAILED, State.FAILED, State.FAILED]
+    assert findings[1].verdict.detail.startswith("no answer within")
+    assert findings[2].verdict == Verdict(State.FAILED, "SQS did not answer", "check WORKER_QUEUE_URL")
+    assert "secret" not in findings[3].verdict.detail
+    assert findings[1].duration_seconds >= 0.04
+    assert not can_run(findings)
+
+
+async def test_what_the_worker_can_do_without_only_degrades() -> None:
+    findings = await diagnose([check(fails, is_essential=False), check(denies)])
+    assert [finding.verdict.state for finding in findings] == [State.DEGRADED, State.DEGRADED]
+    assert findings[1].verdict.advice == "allow sqs:GetQueueAttributes, or check by hand"
+    assert can_run(findings)

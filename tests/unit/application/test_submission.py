@@ -1,0 +1,107 @@
+"""A job that is submitted has a record and a message, once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes.stores import FakeLedger
+from tests.support.records import NOW, a_record
+from worker.application.message import parse_job
+from worker.application.submission import JobExistsError, Submission
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import DependencyUnavailableError
+from worker.domain.job import Job, ObjectLocation, OutputSpec
+from worker.domain.progress import Status, Version
+from worker.ports import StoreUnavailableError
+
+JOB = Job(
+    "ep-0142",
+    ObjectLocation("podcasts-in", "ep 0142 – ü.wav"),
+    (OutputSpec(ObjectLocation("podcasts-out", "ep-0142.mp3"), AudioFormat.MP3),),
+)
+
+
+class FakeSender:
+    """The producer's side of a queue, in memory; `failure` is raised once."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str | None, str | None]] = []
+        self.failure: DependencyUnavailableError | None = None
+
+    async def send(self, body: str, *, group_id: str | None = None, dedup_id: str | None = None) -> str:
+        await asyncio.sleep(0)
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+        self.sent.append((body, group_id, dedup_id))
+        return f"message-{len(self.sent)}"
+
+
+@pytest.fixture(name="ledger")
+def ledger_fixture() -> FakeLedger:
+    return FakeLedger()
+
+
+@pytest.fixture(name="sender")
+def sender_fixture() -> FakeSender:
+    return FakeSender()
+
+
+@pytest.fixture(name="submission")
+def submission_fixture(ledger: FakeLedger, sender: FakeSender) -> Submission:
+    return Submission(ledger, sender, now=lambda: NOW)
+
+
+async def test_a_submitted_job_is_queued_and_sent(
+    submission: Submission, ledger: FakeLedger, sender: FakeSender
+) -> None:
+    record = await submission.submit(JOB)
+    assert ledger.held["ep-0142"] == record
+    assert (record.status, record.version, record.attempt) == (Status.QUEUED, Version(0, 0), 0)
+    assert record.source == "s3://podcasts-in/ep 0142 – ü.wav"
+    ((body, group_id, dedup_id),) = sender.sent
+    assert parse_job(body) == JOB
+    assert (group_id, dedup_id) == ("ep-0142", "ep-0142")
+
+
+async def test_a_send_that_failed_can_be_repeated(
+    submission: Submission, ledger: FakeLedger, sender: FakeSender
+) -> None:
+    sender.failure = DependencyUnavailableError("SQS")
+    with pytest.raises(DependencyUnavailableError):
+        await submission.submit(JOB)
+    await submission.submit(JOB)
+    assert len(sender.sent) == 1
+    assert len(ledger.writes) == 1
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.COMPLETED])
+async def test_a_started_job_is_not_sent_again(
+    status: Status, submission: Submission, ledger: FakeLedger, sender: FakeSender
+) -> None:
+    held = a_record()
+    if status is Status.COMPLETED:
+        held = replace(held, status=status, stage=None, percent=100.0)
+    ledger.held["ep-0142"] = held
+    with pytest.raises(JobExistsError, match=rf"job ep-0142 exists already \({status.value}\)"):
+        await submission.submit(JOB)
+    assert sender.sent == []
+
+
+async def test_an_id_that_is_taken_by_another_job_is_refused(submission: Submission, sender: FakeSender) -> None:
+    await submission.submit(JOB)
+    with pytest.raises(JobExistsError):
+        await submission.submit(replace(JOB, source=ObjectLocation("podcasts-in", "other.wav")))
+    assert len(sender.sent) == 1
+
+
+async def test_nothing_is_sent_without_a_record(
+    submission: Submission, ledger: FakeLedger, sender: FakeSender
+) -> None:
+    ledger.breaks()
+    with pytest.raises(StoreUnavailableError):
+        await submission.submit(JOB)
+    assert sender.sent == []

@@ -1,0 +1,85 @@
+"""The verdicts on what a dependency says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from worker.domain.audio import AudioFormat
+from worker.domain.diagnosis import (
+    ENCODERS,
+    ConverterFacts,
+    QueueFacts,
+    State,
+    TableFacts,
+    Verdict,
+    judge_converter,
+    judge_queue,
+    judge_table,
+    judge_workspace,
+)
+
+QUEUE = QueueFacts(
+    visible=3,
+    in_flight=1,
+    is_fifo=False,
+    retention_seconds=345_600,
+    dead_letter_queue="arn:aws:sqs:eu-west-1:123456789012:jobs-dead",
+    max_receive_count=1000,
+)
+TABLE = TableFacts("ACTIVE", ("job_id", "S"), None, "expires_at")
+CONVERTER = ConverterFacts((7, 0, 2), "7.0.2", set(ENCODERS.values()))
+
+
+def queue(**changes: Any) -> Verdict:
+    return judge_queue(replace(QUEUE, **changes), max_attempts=5, job_timeout_seconds=10_800)
+
+
+def test_a_queue_as_it_should_be_is_well() -> None:
+    assert queue() == Verdict(State.OK, "standard, 3 waiting, 1 in flight, dead-letter queue jobs-dead")
+    assert queue(is_fifo=True).detail.startswith("FIFO")
+
+
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        ({"dead_letter_queue": None}, "redrive policy"),
+        ({"max_receive_count": 3}, "maxReceiveCount"),
+        ({"retention_seconds": 3600}, "MessageRetentionPeriod"),
+    ],
+)
+def test_a_queue_that_loses_messages_is_told_of(changes: dict[str, Any], advice: str) -> None:
+    verdict = queue(**changes)
+    assert verdict.state is State.DEGRADED
+    assert advice in (verdict.advice or "")
+
+
+def test_a_table_must_have_the_contracts_key() -> None:
+    assert judge_table(TABLE).state is State.OK
+    assert judge_table(replace(TABLE, partition_key=("id", "S"))).state is State.FAILED
+    assert judge_table(replace(TABLE, partition_key=("job_id", "N"))).state is State.FAILED
+    assert judge_table(replace(TABLE, sort_key=("seq", "N"))).state is State.FAILED
+    assert judge_table(replace(TABLE, status="CREATING")).state is State.FAILED
+
+
+def test_a_table_that_keeps_records_for_ever_degrades() -> None:
+    assert judge_table(replace(TABLE, expiry_attribute=None)).state is State.DEGRADED
+    assert judge_table(replace(TABLE, expiry_attribute="ttl")).state is State.DEGRADED
+    assert judge_table(replace(TABLE, expiry_attribute=None, is_expiry_known=False)).state is State.OK
+
+
+def test_a_converter_must_be_new_and_complete() -> None:
+    assert judge_converter(CONVERTER).state is State.OK
+    assert judge_converter(replace(CONVERTER, version=())).state is State.OK
+    assert judge_converter(replace(CONVERTER, version=(5, 1), version_text="5.1")).state is State.FAILED
+    verdict = judge_converter(replace(CONVERTER, encoders=set(ENCODERS.values()) - {"libopus"}))
+    assert (verdict.state, "opus, webm" in verdict.detail) == (State.DEGRADED, True)
+    assert set(ENCODERS) == set(AudioFormat)
+
+
+def test_a_workspace_must_hold_the_largest_sources() -> None:
+    roomy = judge_workspace("/tmp", 100 * 1024**3, max_source_bytes=5 * 1024**3, concurrency=2)
+    tight = judge_workspace("/tmp", 10 * 1024**3, max_source_bytes=5 * 1024**3, concurrency=2)
+    assert (roomy.state, tight.state) == (State.OK, State.DEGRADED)
