@@ -102,6 +102,27 @@ async def test_cancelling_twice_still_waits_for_the_end(tmp_path: Path) -> None:
     assert not Path(f"/proc/{pid}").exists()
 
 
+async def test_cancelling_at_any_moment_leaves_no_process(tmp_path: Path) -> None:
+    converter = FfmpegConverter(FFMPEG)
+    source = sound("long-silence.flac")
+    audio = await converter.probe(source)
+    before = open_descriptors()
+
+    for moments in range(30):
+        outputs = [(_SPEC, tmp_path / "out.ogg")]
+        task = asyncio.create_task(
+            converter.convert(source, audio, outputs, max_duration_seconds=50_000, on_progress=lambda progress: None)
+        )
+        for _ in range(moments):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert children_named("ffmpeg") == []
+
+    await wait_until(lambda: open_descriptors() <= before)
+
+
 async def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     await (await _cancelled(tmp_path))
     before = open_descriptors()
