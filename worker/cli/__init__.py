@@ -41,7 +41,7 @@ def _explain(error: Exception) -> int:
                 complain(str(fault))
             return ExitCode.CONFIGURATION
         case StoreUnavailableError():
-            complain(f"the table of progress records did not answer ({error.reason})")
+            complain(f"the table of progress records could not be written ({error.reason})")
         case WorkerError():
             complain(str(error))
         case OSError():

@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     demo = command("demo", "Everything on this machine, embedded: no AWS, no Docker.")
     demo.add_argument("audio", metavar="AUDIO", nargs="*", help="audio files of your own to convert")
+    demo.add_argument("--short", action="store_true", help="a few seconds of it")
     return parser
 
 

@@ -18,7 +18,7 @@ def command(arguments: Namespace) -> int:
 
 
 async def show(reader: Reader, job_id: str, *, as_json: bool) -> int:
-    """Print the record; 4 if there is none. Raises StoreUnavailableError."""
+    """Print the record; 4 if there is none. Raises DependencyUnavailableError."""
     reading = await reader.read(job_id)
     record = reading.record
     if as_json:
@@ -27,7 +27,7 @@ async def show(reader: Reader, job_id: str, *, as_json: bool) -> int:
     elif record is not None:
         say(describe(record))
         if not reading.fresh:
-            say("Redis could not be asked: the job may be further than this.")
+            say("A store could not be asked: the job may be further than this.")
     if record is None:
         complain(f"there is no job {job_id}")
         return ExitCode.NO_RECORD

@@ -12,6 +12,7 @@ from worker.cli.console import complain, duration_text, say
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with_client
 from worker.cli.status import output_text
+from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, Status
 from worker.settings import READ
 
@@ -23,6 +24,10 @@ def command(arguments: Namespace) -> int:
 async def follow(reader: Reader, job_id: str) -> int:
     """Show the job until it is final; 0 if it completed, 1 if it failed or was cancelled."""
     final: Record | None = None
+    try:
+        await reader.read(job_id)
+    except DependencyUnavailableError as exc:  # it may pass; what will not pass should not look like patience
+        complain(f"{exc}; still trying")
     with _view(job_id) as view:
         async for reading in reader.watch(job_id):
             if reading.record is None:
@@ -90,7 +95,7 @@ class Lines:
         if new != self._said:
             self._said = new
             eta = "" if record.eta_seconds is None else f", {duration_text(record.eta_seconds)} left"
-            note = "" if is_fresh else " (Redis could not be asked)"
+            note = "" if is_fresh else " (may lag)"
             say(f"{record.job_id} {_stage(record)} {record.percent:g} %{eta}{note}")
 
 
@@ -126,5 +131,5 @@ class Bar:
         if record.eta_seconds is not None:
             notes.append(f"{duration_text(record.eta_seconds)} left")
         if not is_fresh:
-            notes.append("from DynamoDB")
+            notes.append("may lag")
         self._progress.update(self._task, completed=record.percent, note=", ".join(notes))

@@ -1,0 +1,194 @@
+"""The door: what is typed, how it ends, and what is said when it goes wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.records import NOW
+from worker import cli
+from worker.application.submission import JobExistsError
+from worker.cli.arguments import parse
+from worker.cli.console import duration_text, printable, size_text
+from worker.cli.exits import UsageError
+from worker.domain.errors import DependencyUnavailableError
+from worker.domain.progress import first_record
+from worker.ports import StoreUnavailableError
+from worker.settings import ConfigurationError, Fault
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WORKER_QUEUE_URL", "WORKER_TABLE", "REDIS_ENDPOINT", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["fly"],
+        ["run", "now"],
+        ["status"],
+        ["status", "a/b"],
+        ["status", "ep-1", "--yaml"],
+        ["watch", ""],
+        ["submit"],
+        ["submit", "s3://in-bucket/a.wav"],
+        ["submit", "a.wav", "--output", "s3://out/a.mp3"],
+        ["submit", "s3://in-bucket/a.wav", "--format", "mp3", "--output", "s3://out/a.mp3"],
+        ["submit", "s3://in-bucket/a.wav", "--output", "s3://out/a", "--format", "mp4"],
+        ["submit", "s3://in-bucket/a.wav", "--output", "s3://out/a", "--format", "mp3", "--format", "aac"],
+        ["submit", "s3://in-bucket/a.wav", "--output", "s3://out/a.mp3", "--channels", "two"],
+        ["submit", "s3://in-bucket/a.wav", "--output", "s3://out/a.flac", "--bitrate-kbps", "128"],
+        ["submit", "s3://in-bucket/a.wav", "--output", "s3://in-bucket/a.wav"],
+        ["submit", "/no/such/file.wav", "--upload-to", "s3://in-bucket", "--output", "s3://out/a.mp3"],
+        ["demo", "/no/such/file.wav"],
+    ],
+)
+def test_wrong_usage_ends_with_64_and_one_line(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code: object = cli.main(argv)
+    except SystemExit as exit_:
+        code = exit_.code
+    out, err = capsys.readouterr()
+    assert code == 64
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert err.startswith("worker")
+    assert "--help" in err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["run"],
+        ["status", "ep-1"],
+        ["status", "ep-1", "--json"],
+        ["watch", "ep-1"],
+        ["submit", "s3://in-bucket/a.wav", "--output", "s3://out/a.mp3"],
+        ["doctor", "--json"],
+    ],
+)
+def test_a_bad_environment_ends_with_78_and_a_line_for_each_fault(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(argv) == 78
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "worker: WORKER_TABLE: is required: the name of the DynamoDB table" in err.splitlines()
+    assert "worker: AWS_REGION: is required" in err
+
+
+def raising(error: BaseException) -> Callable[[Namespace], int]:
+    def command(_arguments: Namespace) -> int:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (ConfigurationError(Fault(("REDIS_PORT",), "is wrong")), 78, "worker: REDIS_PORT: is wrong"),
+        (UsageError("no"), 64, "worker: no (see worker status --help)"),
+        (DependencyUnavailableError("SQS"), 1, "worker: SQS did not answer"),
+        (
+            JobExistsError(first_record("ep-1", None, (), NOW)),
+            1,
+            "worker: job ep-1 exists already (queued)",
+        ),
+        (
+            StoreUnavailableError("timeout"),
+            1,
+            "worker: the table of progress records could not be written (timeout)",
+        ),
+        (FileNotFoundError(2, "No such file or directory", "a.wav"), 1, "worker: a.wav: No such file or directory"),
+        (
+            RuntimeError("redis://u:hunter2@h\nmore"),
+            1,
+            "worker: an unexpected error, a bug of ours: RuntimeError: redis://[redacted]@h more",
+        ),
+        (KeyboardInterrupt(), 1, None),
+    ],
+)
+def test_an_error_is_one_plain_line(
+    error: BaseException,
+    code: int,
+    line: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cli, "parse", lambda _argv: Namespace(command=raising(error), name="status"))
+    assert cli.main(["status", "ep-1"]) == code
+    assert capsys.readouterr().err.splitlines() == ([] if line is None else [line])
+
+
+def test_help_loads_nothing_that_is_heavy() -> None:
+    code = (
+        "import contextlib, sys\n"
+        "from worker.cli import main\n"
+        "with contextlib.suppress(SystemExit):\n"
+        "    main(['--help'])\n"
+        "heavy = {'pydantic', 'structlog', 'asyncio', 'aioboto3', 'redis', 'rich', 'prometheus_client'}\n"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(name in done.stdout for name in ("run", "submit", "status", "watch", "doctor", "demo"))
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "--version"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("worker ")
+
+
+def test_a_reader_that_goes_away_is_no_news() -> None:
+    code = "import sys; from worker import cli; from worker.cli.console import say\n"
+    code += "def many(_):\n    while True: say('x' * 1000)\n"
+    code += "from argparse import Namespace; cli.parse = lambda _: Namespace(command=many, name='x')\n"
+    code += "sys.exit(cli.main([]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(30) == 1
+
+
+def test_outputs_are_read_in_groups() -> None:
+    arguments = parse(
+        "submit s3://in-bucket/a.wav --output s3://out/a.mp3 --bitrate-kbps 192 "
+        "--output s3://out/a --format opus --channels 1 --sample-rate-hz 16000".split()
+    )
+    assert arguments.outputs == [
+        {"target": "s3://out/a.mp3", "bitrate_kbps": 192},
+        {"target": "s3://out/a", "format": "opus", "channels": 1, "sample_rate_hz": 16_000},
+    ]
+
+
+def test_a_hostile_key_cannot_steer_the_terminal() -> None:
+    assert printable("s3://b/\x1b[31mü\n") == "s3://b/\\x1b[31mü\n"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (4_801_234, "4.8 MB"), (5 * 10**13, "50.0 TB")]
+)
+def test_sizes_are_for_people(size: int, text: str) -> None:
+    assert size_text(size) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (12.0, "0:12"), (200, "3:20"), (3723.4, "1:02:03")])
+def test_durations_are_for_people(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
