@@ -51,7 +51,7 @@ async def subject(request: pytest.FixtureRequest, unique: Callable[[str], str]) 
         bare = await made(control, unique("bare"), {})
 
         def queue_at(url: str) -> SqsQueue:
-            return SqsQueue(polls, control, url, visibility_seconds=60, wait_seconds=1)
+            return SqsQueue(polls, control, url, visibility_seconds=60, wait_seconds=1, linger_seconds=0.02)
 
         def send_to(url: str) -> Send:
             return lambda body: control.send_message(QueueUrl=url, MessageBody=body)

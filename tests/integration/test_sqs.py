@@ -64,7 +64,7 @@ class Sqs:
         policy = json.dumps({"deadLetterTargetArn": found["Attributes"]["QueueArn"], "maxReceiveCount": 100})
         await self.client.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
 
-    def queue(self, url: str, *, linger_seconds: float = 0.025) -> SqsQueue:
+    def queue(self, url: str, *, linger_seconds: float = 0.02) -> SqsQueue:
         return SqsQueue(
             self.client, self.counted, url, visibility_seconds=60, wait_seconds=1, linger_seconds=linger_seconds
         )

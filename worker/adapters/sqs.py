@@ -64,7 +64,7 @@ class SqsQueue:
         *,
         visibility_seconds: float,
         wait_seconds: float = 5,
-        linger_seconds: float = 0.025,
+        linger_seconds: float = 0.1,
     ) -> None:
         self._receive_client = receive_client
         self._client = control_client

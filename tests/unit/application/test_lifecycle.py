@@ -180,7 +180,7 @@ def test_a_side_task_that_ends_ends_the_worker_with_an_error(error: Exception | 
             assert await worker.lifecycle.run() == 1
 
         assert worker.queue.settled == [("hide", "message-1")]
-        crash = logged.one(Event.WORKER_CRASHED)["exc_info"]
+        crash = logged.one(Event.WORKER_CRASHED)["exception"]
         assert str(crash.exceptions[0]) == ("failover ended" if error is None else "a bug")
         assert logged.one(Event.WORKER_STOPPED)["exit_code"] == 1
 
@@ -213,10 +213,7 @@ async def test_a_heartbeat_comes_once_a_minute_also_while_draining() -> None:
 
     beats = logged.of(Event.WORKER_HEARTBEAT)
     assert len(beats) == pytest.approx((600 + 290) / 60, abs=1)
-    assert beats[0]["jobs"] == 1
     assert beats[0]["jobs_completed"] == 3
-    assert beats[0]["loop_lag_seconds"] == 0
-    assert beats[0]["poll_age_seconds"] <= 5
 
 
 @virtual_time
