@@ -1,0 +1,136 @@
+"""The demo in its short form, so that it never rots; and what is left of it when it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.sounds import listen, sound
+
+_SECONDS = 100
+
+
+@contextmanager
+def demo(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The demo as a process, which works in `directory` and keeps its temporary files in `directory/tmp`."""
+    (directory / "tmp").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "demo", "--short", *arguments],
+        cwd=directory,
+        # Names what it starts: every child inherits it, whatever its session and its parent.
+        env={**os.environ, "TMPDIR": str(directory / "tmp"), "PYTHONPATH": str(Path.cwd())},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        for pid in processes_of(directory):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def processes_of(directory: Path) -> list[int]:
+    """The processes that know the directory from their environment or have a file of it open; the demo included."""
+    return [int(place.name) for place in Path("/proc").glob("[0-9]*") if _knows(place, str(directory))]
+
+
+def _knows(process: Path, directory: str) -> bool:
+    with suppress(OSError):  # it ended meanwhile, or is another user's
+        if directory.encode() in (process / "environ").read_bytes():
+            return True
+        return any(os.readlink(file).startswith(directory) for file in (process / "fd").iterdir())
+    return False
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """What it said up to the line with that text."""
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if text in line:
+            return said
+    raise AssertionError(f"the demo never said {text!r}:\n{said}")
+
+
+def leaves_nothing(directory: Path) -> None:
+    deadline = time.monotonic() + 10
+    while processes := processes_of(directory):
+        assert time.monotonic() < deadline, f"still running: {processes}"
+        time.sleep(0.05)
+    assert list((directory / "tmp").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_demo_converts_its_batch_through_an_outage_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with demo(tmp_path) as process:
+        said, _ = process.communicate(timeout=_SECONDS)
+
+        assert process.returncode == 0, said
+        leaves_nothing(tmp_path)
+    for sentence in (
+        "Redis is killed now",
+        "then went to DynamoDB",
+        "Redis is started again",
+        "Back on Redis",
+        "ended with exit code 0",
+    ):
+        assert sentence in said, said
+    converted = {file.name: listen(file).seconds for file in (tmp_path / "demo-output").iterdir()}
+    assert converted == pytest.approx(
+        {
+            "night-train.mp3": 60,
+            "night-train.ogg": 60,
+            "old-mill.ogg": 90,
+            "old-mill.m4a": 90,
+            "letter-home.mp3": 5,
+        },
+        abs=0.1,
+    )
+
+
+@pytest.mark.slow
+def test_the_demo_converts_a_file_of_the_users_own(tmp_path: Path) -> None:
+    mine = tmp_path / "Mein Stück (1).WAV"
+    mine.write_bytes(sound("plain.wav").read_bytes())
+
+    with demo(tmp_path, str(mine)) as process:
+        said, _ = process.communicate(timeout=_SECONDS)
+
+    assert process.returncode == 0, said
+    assert {file.suffix for file in (tmp_path / "demo-output").iterdir()} == {".mp3", ".opus", ".m4a", ".flac"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("moment", "stop"),
+    [
+        ("Starting", signal.SIGINT),
+        ("Redis is killed now", signal.SIGINT),
+        ("Redis is started again", signal.SIGTERM),
+    ],
+)
+def test_an_interrupted_demo_leaves_nothing_behind(moment: str, stop: signal.Signals, tmp_path: Path) -> None:
+    with demo(tmp_path) as process:
+        read_until(process, moment)
+
+        process.send_signal(stop)
+        process.send_signal(stop)
+
+        assert process.wait(timeout=_SECONDS) == 1
+        leaves_nothing(tmp_path)
+    assert not (tmp_path / "demo-output").exists()

@@ -1,0 +1,77 @@
+"""What the demo converts: sources, and for each the outputs that are asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from worker.application.message import parse_job
+from worker.demo.sounds import Sound
+from worker.demo.stack import SOURCES, TARGETS
+from worker.domain.job import Job
+
+_MP3 = {"format": "mp3", "bitrate_kbps": 192}
+_SPEECH = {"format": "opus", "bitrate_kbps": 48, "channels": 1}
+_M4A = {"format": "m4a", "bitrate_kbps": 192}
+_OGG = {"format": "ogg", "bitrate_kbps": 160}
+_FOR_USERS = (_MP3, {"format": "opus", "bitrate_kbps": 96}, _M4A, {"format": "flac"})
+
+# About half a minute of work for two cores.
+_PROGRAMME: dict[Sound, Sequence[dict[str, Any]]] = {
+    Sound("night-train.wav", 420): (_MP3, _SPEECH),
+    Sound("old-mill.flac", 240): (_OGG, _M4A),
+    Sound("harbour.aiff", 240): (_M4A, {"format": "flac"}),
+    Sound("first-snow.mp3", 60): ({"format": "wav", "sample_rate_hz": 48000}, {"format": "opus"}),
+    Sound("letter-home.m4a", 45): (_MP3, {"format": "webm"}),
+    Sound("interview.ogg", 30): ({"format": "alac"}, {"format": "aac", "bitrate_kbps": 96}),
+}
+_SHORT_PROGRAMME: dict[Sound, Sequence[dict[str, Any]]] = {
+    Sound("night-train.wav", 60): (_MP3, _OGG),
+    Sound("old-mill.flac", 90): (_OGG, _M4A),
+    Sound("letter-home.m4a", 5): (_MP3,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One job of the batch, and the file that its source is."""
+
+    job: Job
+    file: Path
+
+
+def programme(*, short: bool) -> Sequence[Sound]:
+    """The sounds to make where the user gave no files."""
+    return list(_SHORT_PROGRAMME if short else _PROGRAMME)
+
+
+def entries_for_sounds(files: Sequence[Path], *, short: bool) -> Sequence[Entry]:
+    """The jobs for the sounds of `programme`, in its order."""
+    wishes = (_SHORT_PROGRAMME if short else _PROGRAMME).values()
+    return [_entry(file.stem, file, outputs) for file, outputs in zip(files, wishes, strict=True)]
+
+
+def entries_for_files(files: Sequence[Path]) -> Sequence[Entry]:
+    """The jobs for files of the user's own: each in four formats."""
+    names: list[str] = []
+    for file in files:
+        stem = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in file.stem)[:60]
+        name = stem.strip("-") or "audio"
+        names.append(name if name not in names else f"{name}-{len(names) + 1}")
+    return [_entry(name, file, _FOR_USERS) for name, file in zip(names, files, strict=True)]
+
+
+def _entry(name: str, file: Path, outputs: Sequence[dict[str, Any]]) -> Entry:
+    message = {
+        "job_id": name,
+        "source": f"s3://{SOURCES}/{name}{file.suffix.lower()}",
+        "outputs": [{"target": f"s3://{TARGETS}/{_target(name, output)}", **output} for output in outputs],
+    }
+    return Entry(parse_job(json.dumps(message)), file)
+
+
+def _target(name: str, output: dict[str, Any]) -> str:
+    return f"{name}-alac.m4a" if output["format"] == "alac" else f"{name}.{output['format']}"

@@ -1,0 +1,111 @@
+"""The play: a batch of jobs, an outage of Redis in the middle, and a table at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from worker.bootstrap import Client, open_client
+from worker.demo import sounds
+from worker.demo.batch import Entry, entries_for_files, entries_for_sounds, programme
+from worker.demo.outage import Outage, Overall
+from worker.demo.process import WorkerEndedError, WorkerProcess, running_worker
+from worker.demo.screen import Screen, open_screen
+from worker.demo.servers import ServerNotStartedError
+from worker.demo.stack import Stack, open_stack
+from worker.demo.summary import fetch_outputs, say_what_next, say_where, table_of
+from worker.domain.errors import DependencyUnavailableError, WorkerError
+from worker.domain.progress import Record, Status
+from worker.settings import SUBMIT, load
+
+_KILL_AT_PERCENT = 35.0
+_RESTART_AT_PERCENT = 65.0
+_KILL_AT_PERCENT_SHORT = 15.0
+_RESTART_AT_PERCENT_SHORT = 30.0
+_LOOK_SECONDS = 0.25
+_CONCURRENCY = 2  # so that it takes about as long on every machine
+_DRAIN_SECONDS = 5
+
+
+async def play(audio: Sequence[Path], *, directory: Path, short: bool) -> int:
+    """Play it; 0 if every job completed. What goes wrong is told in one line."""
+    screen = open_screen()
+    exit_code = 1
+    try:
+        with TemporaryDirectory(prefix="worker-demo-") as scratch:
+            exit_code = await _play(screen, audio, Path(scratch), directory, short=short)
+    except* (ServerNotStartedError, sounds.SoundNotMadeError, WorkerEndedError, WorkerError, OSError) as failures:
+        screen.note(f"The demo cannot go on: {_first(failures)}")
+    return exit_code
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+async def _play(screen: Screen, audio: Sequence[Path], scratch: Path, directory: Path, *, short: bool) -> int:
+    async with AsyncExitStack() as house:
+        screen.note("Starting an emulated AWS and a real Redis on 127.0.0.1, and a worker beside them ...")
+        stack = await house.enter_async_context(open_stack())
+        entries = await _prepare(audio, scratch, short=short)
+        worker = await house.enter_async_context(running_worker(_environment(stack, scratch)))
+        client = await house.enter_async_context(open_client(load(stack.environment, needs=SUBMIT)))
+        records = await _convert(screen, stack, worker, client, entries, short=short)
+        files = await fetch_outputs(client.objects, records, directory)
+        screen.console.print(table_of(entries, records, worker))
+        say_where(screen, files, directory)
+        say_what_next(screen, await worker.stop())
+        return 0 if all(record.status is Status.COMPLETED for record in records) else 1
+
+
+def _environment(stack: Stack, scratch: Path) -> dict[str, str]:
+    return {
+        **stack.environment,
+        "WORKER_CONCURRENCY": str(_CONCURRENCY),
+        "WORKER_DRAIN_SECONDS": str(_DRAIN_SECONDS),
+        "WORKER_HTTP_PORT": "off",
+        "WORKER_LOG_FORMAT": "json",
+        "WORKER_WORKSPACE": str(scratch / "workspace"),
+    }
+
+
+async def _prepare(audio: Sequence[Path], scratch: Path, *, short: bool) -> Sequence[Entry]:
+    if audio:
+        return entries_for_files(audio)
+    return entries_for_sounds(await sounds.make(programme(short=short), scratch), short=short)
+
+
+async def _convert(
+    screen: Screen, stack: Stack, worker: WorkerProcess, client: Client, entries: Sequence[Entry], *, short: bool
+) -> list[Record]:
+    """Submit the batch, show its way through the outage, and return the final records."""
+    overall = Overall(len(entries))
+    outage = Outage(stack.redis, worker, screen, overall)
+    kill_at, restart_at = (
+        (_KILL_AT_PERCENT_SHORT, _RESTART_AT_PERCENT_SHORT) if short else (_KILL_AT_PERCENT, _RESTART_AT_PERCENT)
+    )
+    with screen.live([entry.job.job_id for entry in entries]):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(outage.run(kill_at_percent=kill_at, restart_at_percent=restart_at))
+            follows = [group.create_task(_follow(screen, client, entry, overall)) for entry in entries]
+    return [follow.result() for follow in follows]
+
+
+async def _follow(screen: Screen, client: Client, entry: Entry, overall: Overall) -> Record:
+    """Submit the job and show it until it is final."""
+    await client.objects.upload_file(entry.file, entry.job.source)
+    record = await client.submission.submit(entry.job)
+    screen.show(record, is_fresh=True)
+    while not record.is_final:
+        await asyncio.sleep(_LOOK_SECONDS)
+        with suppress(DependencyUnavailableError):  # a busy machine; the next look tells
+            reading = await client.reader.read(entry.job.job_id)
+            record = reading.record or record
+            screen.show(record, is_fresh=reading.fresh)
+            overall.moved(record)
+    overall.finished()
+    return record
