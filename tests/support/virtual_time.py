@@ -61,6 +61,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._clock.now
 
+    def run_in_executor(self, executor: object, func: Callable[..., T], *args: object) -> asyncio.Future[T]:
+        """Do it at once: a real thread would take real time."""
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as exc:  # noqa: BLE001 - the caller's to see
+            future.set_exception(exc)
+        return future
+
 
 def _waiting() -> str:
     return ", ".join(sorted(task.get_name() for task in asyncio.all_tasks(asyncio.get_running_loop())))

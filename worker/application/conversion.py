@@ -160,6 +160,7 @@ class Conversion:
                 content_type=RULES[output.format].content_type,
                 sha256=sha256,
                 on_bytes=on_bytes,
+                job_id=job.job_id,
             )
             uploaded += artifact.size_bytes
             duration = round(artifact.duration_seconds, 3)

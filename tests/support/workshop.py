@@ -1,0 +1,99 @@
+"""A handler with everything around it in memory, for tests of what becomes of a delivery."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.fakes.converter import FakeConverter
+from tests.fakes.objects import MemoryObjects
+from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.support.deliveries import SENT_AT_MS, a_delivery
+from worker.application.attempt import Rules
+from worker.application.conversion import Conversion, Limits
+from worker.application.failover import FailoverStore
+from worker.application.handler import Handler
+from worker.application.lease import Lease
+from worker.application.workspace import Workspace
+from worker.domain.disposition import Disposition
+from worker.domain.job import ObjectLocation
+from worker.domain.progress import Record
+
+SOURCE = ObjectLocation("in-bucket", "ep-1.wav")
+TARGET = ObjectLocation("out-bucket", "ep-1.flac")
+LEASE_SECONDS = 60.0
+RULES = Rules(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=3)
+
+
+def a_sound(seconds: float = 1.0) -> bytes:
+    """A small WAV of silence."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(b"\0\0" * int(8000 * seconds))
+    return buffer.getvalue()
+
+
+def a_body(job_id: str = "ep-1", *targets: ObjectLocation) -> str:
+    """A message's body that asks for FLAC."""
+    outputs = [{"target": str(target), "format": "flac"} for target in targets or (TARGET,)]
+    return json.dumps({"job_id": job_id, "source": str(SOURCE), "outputs": outputs})
+
+
+@dataclass
+class Workshop:
+    """The handler, and the fakes that a test can turn bad. Wall-clock time follows the loop's."""
+
+    root: Path
+    rules: Rules = RULES
+    objects: MemoryObjects = field(default_factory=lambda: MemoryObjects("in-bucket", "out-bucket"))
+    converter: FakeConverter = field(default_factory=FakeConverter)
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    redis: FakeAccelerator = field(default_factory=FakeAccelerator)
+
+    def __post_init__(self) -> None:
+        self.objects.put(SOURCE, a_sound())
+        self._began_at = asyncio.get_running_loop().time()
+        self.store = FailoverStore(self.ledger, self.redis, now=self.now, random=lambda: 0.5)
+        conversion = Conversion(self.objects, self.converter, Workspace(self.root), Limits(1 << 20, 3600))
+        self.handler = Handler(self.store, conversion, self.rules, worker="w:1", now=self.now, random=lambda: 0.5)
+
+    def now(self) -> datetime:
+        passed = timedelta(seconds=asyncio.get_running_loop().time() - self._began_at)
+        return datetime.fromtimestamp(SENT_AT_MS / 1000, UTC) + passed
+
+    def lease(self, body: str | None = None, *, receive_count: int = 1) -> Lease:
+        delivery = a_delivery(
+            body=a_body() if body is None else body,
+            receive_count=receive_count,
+            received_at=asyncio.get_running_loop().time(),
+        )
+        return Lease(delivery, lease_seconds=LEASE_SECONDS)
+
+    async def handle(self, body: str | None = None, *, receive_count: int = 1) -> Disposition:
+        return await self.handler.handle(self.lease(body, receive_count=receive_count))
+
+    def record(self, job_id: str = "ep-1") -> Record:
+        """What DynamoDB holds."""
+        return self.ledger.held[job_id]
+
+
+@asynccontextmanager
+async def a_workshop(root: Path, **parts: object) -> AsyncIterator[Workshop]:
+    """A workshop whose progress store keeps contact with its Redis."""
+    workshop = Workshop(root, **parts)  # type: ignore[arg-type]
+    contact = asyncio.create_task(workshop.store.run())
+    try:
+        yield workshop
+    finally:
+        contact.cancel()
+        await asyncio.wait([contact])
