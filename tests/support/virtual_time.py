@@ -57,6 +57,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._clock = _JumpingSelector()
         super().__init__(self._clock)
+        self._clock_resolution = (
+            1e-6  # the default of 1e-9 vanishes beside a year, and a timer that is due never fires
+        )
 
     def time(self) -> float:
         return self._clock.now

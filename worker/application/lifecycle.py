@@ -26,6 +26,10 @@ class SideTaskEndedError(Exception):
         super().__init__(f"{name} ended")
 
 
+class DrainUnfinishedError(Exception):
+    """The drain's time is over and a job has not let go; what it holds comes back when its lease ends."""
+
+
 class Lifecycle:
     """Runs the consumer beside tasks that last as long as it does; the end of one of those ends the process.
 
@@ -66,8 +70,8 @@ class Lifecycle:
         try:
             with self._on_signals():
                 await self._work()
-        except* TimeoutError:
-            exit_code = 1  # at the end of the drain; what could not be given back comes back by itself
+        except* DrainUnfinishedError:
+            exit_code = 1
         except* Exception as crash:  # noqa: BLE001 - the last line before the end says why
             exit_code = 1
             emit(Event.WORKER_CRASHED, exception=crash)
@@ -86,6 +90,8 @@ class Lifecycle:
             try:
                 async with asyncio.timeout(None) as self._limit:
                     await self._consumer.run()
+            except TimeoutError:
+                raise DrainUnfinishedError from None
             finally:
                 self._limit = None
             for task in tasks:  # renewals too: nothing is held any more

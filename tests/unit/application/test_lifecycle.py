@@ -164,7 +164,7 @@ async def test_renewals_end_after_the_last_release() -> None:
     assert ends[0][1] >= worker.handler.begun[0] + 30
 
 
-@pytest.mark.parametrize("error", [RuntimeError("a bug"), None])
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), TimeoutError("a bug"), None])
 def test_a_side_task_that_ends_ends_the_worker_with_an_error(error: Exception | None) -> None:
     @virtual_time
     async def check() -> None:
