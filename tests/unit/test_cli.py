@@ -168,24 +168,9 @@ def test_a_reader_that_goes_away_is_no_news() -> None:
 
 
 def test_outputs_are_read_in_groups() -> None:
-    arguments = parse(
-        [
-            "submit",
-            "s3://in-bucket/a.wav",
-            "--output",
-            "s3://out/a.mp3",
-            "--bitrate-kbps",
-            "192",
-            "--output",
-            "s3://out/a",
-            "--format",
-            "opus",
-            "--channels",
-            "1",
-            "--sample-rate-hz",
-            "16000",
-        ]
-    )
+    mp3 = ["--output", "s3://out/a.mp3", "--bitrate-kbps", "192"]
+    opus = ["--output", "s3://out/a", "--format", "opus", "--channels", "1", "--sample-rate-hz", "16000"]
+    arguments = parse(["submit", "s3://in-bucket/a.wav", *mp3, *opus])
     assert arguments.outputs == [
         {"target": "s3://out/a.mp3", "bitrate_kbps": 192},
         {"target": "s3://out/a", "format": "opus", "channels": 1, "sample_rate_hz": 16_000},

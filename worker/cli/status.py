@@ -40,7 +40,7 @@ def describe(record: Record) -> str:
     rows = [
         ("job", record.job_id),
         ("status", f"{record.status.value}{stage}, {record.percent:g} %"),
-        ("eta", None if record.eta_seconds is None else duration_text(record.eta_seconds)),
+        ("eta", None if record.is_final or record.eta_seconds is None else duration_text(record.eta_seconds)),
         ("attempt", str(record.attempt) if record.attempt else None),
         ("worker", record.worker),
         ("created", f"{record.created_at:%Y-%m-%d %H:%M:%S} UTC"),

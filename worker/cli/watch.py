@@ -94,7 +94,9 @@ class Lines:
         new = (_stage(record), int(record.percent // 10), is_fresh)
         if new != self._said:
             self._said = new
-            eta = "" if record.eta_seconds is None else f", {duration_text(record.eta_seconds)} left"
+            eta = (
+                "" if record.is_final or record.eta_seconds is None else f", {duration_text(record.eta_seconds)} left"
+            )
             note = "" if is_fresh else " (may lag)"
             say(f"{record.job_id} {_stage(record)} {record.percent:g} %{eta}{note}")
 
@@ -128,7 +130,7 @@ class Bar:
         notes = [_stage(record)]
         if record.attempt > 1:
             notes.append(f"attempt {record.attempt}")
-        if record.eta_seconds is not None:
+        if record.eta_seconds is not None and not record.is_final:
             notes.append(f"{duration_text(record.eta_seconds)} left")
         if not is_fresh:
             notes.append("may lag")

@@ -1,0 +1,103 @@
+"""The commands beside `worker run`, as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+from tests.support.house import Stack
+from tests.support.sounds import sound
+from tests.support.worker_process import WorkerProcess
+
+Done = subprocess.CompletedProcess[str]
+
+
+def worker(stack: Stack, *arguments: str, **settings: str) -> Done:
+    """Run a command on the stack, to its end."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "worker", *arguments],
+        env=inherited | stack.environment() | settings,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+
+
+def test_a_local_file_is_uploaded_converted_and_followed_to_its_end(
+    stack: Stack, unique: Callable[[str], str], start_worker: Callable[..., WorkerProcess]
+) -> None:
+    job_id = unique("job")
+    start_worker(stack).wait_for("worker.ready")
+    source = [str(sound("plain.wav")), "--upload-to", f"s3://{stack.sources}/raw"]
+    done = worker(stack, "submit", *source, "--output", stack.target("a.mp3"), "--job-id", job_id, "--wait")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == job_id
+    assert f"{job_id} completed 100 %" in lines
+    assert lines[-1].startswith(stack.target("a.mp3"))
+
+    done = worker(stack, "status", job_id, "--json")
+    record = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (record["status"], record["source"]) == ("completed", f"s3://{stack.sources}/raw/{job_id}/plain.wav")
+    assert "fresh" not in record
+    assert worker(stack, "watch", job_id).returncode == 0
+
+    again = worker(stack, "submit", record["source"], "--output", stack.target("a.mp3"), "--job-id", job_id)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr == f"worker: job {job_id} exists already (completed)\n"
+
+
+def test_a_submitted_job_is_queued_from_the_start(stack: Stack) -> None:
+    source = stack.put_source("a.wav", b"RIFF")
+    done = worker(stack, "submit", source, "--output", stack.target("a.flac"))
+    assert (done.returncode, done.stderr) == (0, "")
+    job_id = done.stdout.strip()
+    record = json.loads(worker(stack, "status", job_id, "--json").stdout)
+    assert (record["status"], record["fence"], record["attempt"]) == ("queued", 0, 0)
+    assert stack.waiting(stack.queue_url) == 1
+
+
+def test_the_status_of_a_job_that_is_not_there_is_4(stack: Stack) -> None:
+    done = worker(stack, "status", "nobody", "--json")
+    assert (done.returncode, done.stdout) == (4, "null\n")
+    assert done.stderr == "worker: there is no job nobody\n"
+
+
+def test_a_status_that_redis_could_not_be_asked_for_is_not_fresh(stack: Stack) -> None:
+    job_id = worker(stack, "submit", f"s3://{stack.sources}/a.wav", "--output", stack.target("a.mp3")).stdout.strip()
+    done = worker(stack, "status", job_id, "--json", REDIS_PORT="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    record = json.loads(done.stdout)
+    assert (record["status"], record["fresh"]) == ("queued", False)
+
+
+def test_a_table_that_is_not_there_is_told_plainly(stack: Stack) -> None:
+    done = worker(stack, "status", "nobody", WORKER_TABLE="no-such-table")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("worker: the progress stores did not answer")
+
+
+def test_the_doctor_finds_everything_well_or_says_what_to_do(stack: Stack) -> None:
+    done = worker(stack, "doctor", "--json", stack.sources)
+    document = json.loads(done.stdout)
+    states = {check["name"]: check["status"] for check in document["checks"]}
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {states["queue"], states[f"bucket {stack.sources}"], states["redis"], states["converter"]} == {"ok"}
+    assert states["table"] == "degraded"  # the stack's table has no time to live
+
+    done = worker(stack, "doctor", "no-such-bucket", WORKER_TABLE="no-such-table", REDIS_PORT="1")
+    lines = {line.split()[1]: line for line in done.stdout.splitlines()}
+    assert (done.returncode, done.stderr) == (1, "")
+    assert lines["table"].startswith("failed")
+    assert "the table does not exist; check WORKER_TABLE" in lines["table"]
+    assert lines["bucket"].startswith("failed")
+    assert lines["redis"].startswith("degraded")
+    assert "check REDIS_ENDPOINT" in lines["redis"]
