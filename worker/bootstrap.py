@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import aioboto3
@@ -46,7 +47,7 @@ from worker.application.lifecycle import Lifecycle
 from worker.application.reader import Reader
 from worker.application.submission import Submission
 from worker.application.workspace import open_workspace
-from worker.domain.diagnosis import State, Verdict, judge_converter, judge_queue, judge_table
+from worker.domain.diagnosis import State, Verdict, judge_converter, judge_queue, judge_table, judge_workspace
 from worker.ports import AcceleratorStore, AudioConverter, JobQueue, Ledger, ObjectStore
 from worker.settings import ConfigurationError, Fault, Settings
 
@@ -200,6 +201,7 @@ async def open_checks(settings: Settings, buckets: Sequence[str]) -> AsyncIterat
                 is_essential=False,
             ),
             Check("converter", partial(_check_converter, settings), "check WORKER_FFMPEG"),
+            Check("workspace", partial(_check_workspace, settings), "check WORKER_WORKSPACE"),
         ]
 
 
@@ -226,6 +228,12 @@ async def _check_redis(accelerator: AcceleratorStore | None, settings: Settings)
 
 async def _check_converter(settings: Settings) -> Verdict:
     return judge_converter(await inspection.inspect_converter(_ffmpeg(settings)))
+
+
+async def _check_workspace(settings: Settings) -> Verdict:
+    directory = settings.workspace or Path(gettempdir())
+    free_bytes = await asyncio.to_thread(inspection.free_bytes_of, directory)
+    return judge_workspace(str(directory), free_bytes, max_source_bytes=settings.max_source_bytes)
 
 
 # --- parts -------------------------------------------------------------------------------------------------------

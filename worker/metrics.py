@@ -6,6 +6,9 @@ anything else without a bound.
 
 from __future__ import annotations
 
+import time
+from typing import Self
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -88,9 +91,6 @@ PROGRESS_WRITE_DURATION = Histogram(
     buckets=_CALL_SECONDS,
     registry=REGISTRY,
 )
-PROGRESS_DROPPED = Counter(
-    "worker_progress_dropped", "Ticks that gave way to a newer one before they were written.", registry=REGISTRY
-)
 REDIS_UP = Gauge(
     "worker_redis_up", "1 while progress goes to Redis, 0 while it is out or disabled.", registry=REGISTRY
 )
@@ -100,6 +100,24 @@ OUTAGE_SECONDS = Counter("worker_redis_outage_seconds", "Time in which Redis cou
 # --- process -----------------------------------------------------------------------------------------------------
 
 LOOP_LAG = Gauge("worker_loop_lag_seconds", "How late the event loop ran its last beat.", registry=REGISTRY)
+
+
+class ProgressWrite:
+    """Times the write of a record within the `with`, and counts its `outcome`; one that raised was `unavailable`."""
+
+    def __init__(self, store: str) -> None:
+        self._store = store
+        self._began_at = 0.0
+        self.outcome = "unavailable"
+
+    def __enter__(self) -> Self:
+        self._began_at = time.perf_counter()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _error: object, _traceback: object) -> None:
+        if kind is None or issubclass(kind, Exception):  # one that was cancelled says nothing of the store
+            PROGRESS_WRITES.labels(store=self._store, outcome=self.outcome).inc()
+            PROGRESS_WRITE_DURATION.labels(store=self._store).observe(time.perf_counter() - self._began_at)
 
 
 def attempts_ended(status: str) -> int:

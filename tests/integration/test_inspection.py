@@ -10,7 +10,13 @@ from typing import Any
 import imageio_ffmpeg
 import pytest
 
-from worker.adapters.inspection import inspect_bucket, inspect_converter, inspect_queue, inspect_table
+from worker.adapters.inspection import (
+    free_bytes_of,
+    inspect_bucket,
+    inspect_converter,
+    inspect_queue,
+    inspect_table,
+)
 from worker.domain.diagnosis import ENCODERS, DependencyMissingError, QueueFacts, TableFacts
 
 Unique = Callable[[str], str]
@@ -71,3 +77,7 @@ async def test_the_converter_tells_its_version_and_encoders(tmp_path: Path) -> N
     assert set(ENCODERS.values()) <= set(facts.encoders)
     with pytest.raises(DependencyMissingError):
         await inspect_converter(tmp_path / "ffmpeg")
+
+
+def test_a_workspace_may_be_yet_to_be_made(tmp_path: Path) -> None:
+    assert free_bytes_of(tmp_path / "a" / "b") > 0

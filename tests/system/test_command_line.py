@@ -91,6 +91,7 @@ def test_the_doctor_finds_everything_well_or_says_what_to_do(stack: Stack) -> No
     states = {check["name"]: check["status"] for check in document["checks"]}
     assert (done.returncode, done.stderr) == (0, "")
     assert {states["queue"], states[f"bucket {stack.sources}"], states["redis"], states["converter"]} == {"ok"}
+    assert states["workspace"] in {"ok", "degraded"}  # by how full this machine is
     assert states["table"] == "degraded"  # the stack's table has no time to live
 
     done = worker(stack, "doctor", "no-such-bucket", WORKER_TABLE="no-such-table", REDIS_PORT="1")

@@ -225,10 +225,3 @@ async def test_the_monitor_beats_and_keeps_the_gauges() -> None:
     assert metrics.REGISTRY.get_sample_value("worker_redis_up") == 0
     assert metrics.REGISTRY.get_sample_value("worker_progress_failovers_total") == outages + 1
     assert monitor.pulse()["progress_store"] == "dynamodb"
-
-
-def test_jobs_are_counted_by_how_they_ended() -> None:
-    before = metrics.attempts_ended("failed")
-    metrics.JOBS.labels(status="failed", code="no_audio").inc()
-    metrics.JOBS.labels(status="failed", code="stalled").inc()
-    assert metrics.attempts_ended("failed") == before + 2

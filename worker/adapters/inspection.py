@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +108,11 @@ async def _output_of(program: Path, *arguments: str) -> str:
             process.kill()
             await process.wait()
     return output.decode(errors="replace")
+
+
+def free_bytes_of(directory: Path) -> int:
+    """What can be written under `directory`, which need not exist yet. Raises DependencyMissingError."""
+    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise DependencyMissingError(f"a directory that can be written to at {directory}")
+    return shutil.disk_usage(existing).free

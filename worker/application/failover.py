@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
+from worker import metrics
 from worker.application.backlog import Backlog
 from worker.application.prober import Outage, Prober
 from worker.domain.circuit import Circuit
@@ -118,8 +119,7 @@ class FailoverStore:
             return await self._keep(record)
         outcome = await self._accelerate(record)
         if outcome is None:
-            outcome = await self._ledger.write(record)
-            self._backlog.written(record, outcome, to_redis=False)
+            outcome = await self._write_durably(record)
         return outcome
 
     async def checkpoint(self, record: Record) -> Outcome:
@@ -131,10 +131,16 @@ class FailoverStore:
         return await self._keep(record)
 
     async def _keep(self, record: Record) -> Outcome:
-        outcome = await self._ledger.write(record)
-        self._backlog.written(record, outcome, to_redis=False)
+        outcome = await self._write_durably(record)
         if outcome is not Outcome.STALE:
             await self._accelerate(record)
+        return outcome
+
+    async def _write_durably(self, record: Record) -> Outcome:
+        with metrics.ProgressWrite("dynamodb") as write:
+            outcome = await self._ledger.write(record)
+            write.outcome = outcome.value
+        self._backlog.written(record, outcome, to_redis=False)
         return outcome
 
     async def _accelerate(self, record: Record) -> Outcome | None:
@@ -144,12 +150,9 @@ class FailoverStore:
         time = asyncio.get_running_loop().time
         generation, began_at = self._circuit.generation, time()
         try:
-            async with asyncio.timeout(self._redis_seconds) as scope:
-                self._in_flight.add(scope)
-                try:
-                    outcome = await self._accelerator.write(record)
-                finally:
-                    self._in_flight.discard(scope)
+            with metrics.ProgressWrite("redis") as write:
+                outcome = await self._write_in_time(self._accelerator, record)
+                write.outcome = outcome.value
         except TimeoutError:
             failure = StoreUnavailableError("timeout")
         except StoreUnavailableError as exc:
@@ -161,6 +164,15 @@ class FailoverStore:
             return outcome
         self._failed(failure, generation, began_at, time())
         return None
+
+    async def _write_in_time(self, accelerator: AcceleratorStore, record: Record) -> Outcome:
+        """Raises TimeoutError when the time is up, or when the circuit opens meanwhile."""
+        async with asyncio.timeout(self._redis_seconds) as scope:
+            self._in_flight.add(scope)
+            try:
+                return await accelerator.write(record)
+            finally:
+                self._in_flight.discard(scope)
 
     def _failed(self, failure: StoreUnavailableError, generation: int, began_at: float, at: float) -> None:
         if generation == self._circuit.generation and self._first_failure is None:

@@ -151,14 +151,13 @@ def judge_converter(facts: ConverterFacts) -> Verdict:
     return Verdict(State.OK, f"ffmpeg {facts.version_text}, all {len(ENCODERS)} formats")
 
 
-def judge_workspace(directory: str, free_bytes: int, *, max_source_bytes: int, concurrency: int) -> Verdict:
+def judge_workspace(directory: str, free_bytes: int, *, max_source_bytes: int) -> Verdict:
     detail = f"{directory}, {free_bytes / 1024**3:.1f} GiB free"
-    # A source and its outputs; a wav of a compressed source can be ten times as large, but seldom is.
-    wanted = 2 * max_source_bytes * concurrency
+    wanted = 2 * max_source_bytes  # one of the largest sources, and outputs of the same size
     if free_bytes < wanted:
         return Verdict(
             State.DEGRADED,
-            f"{detail}; {concurrency} jobs with the largest source may need {wanted / 1024**3:.1f} GiB",
-            "set WORKER_WORKSPACE to a larger disk, or lower WORKER_MAX_SOURCE_BYTES or WORKER_CONCURRENCY",
+            f"{detail}; a job with the largest source may need {wanted / 1024**3:.1f} GiB",
+            "set WORKER_WORKSPACE to a larger disk, or lower WORKER_MAX_SOURCE_BYTES",
         )
     return Verdict(State.OK, detail)

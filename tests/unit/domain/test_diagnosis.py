@@ -80,6 +80,6 @@ def test_a_converter_must_be_new_and_complete() -> None:
 
 
 def test_a_workspace_must_hold_the_largest_sources() -> None:
-    roomy = judge_workspace("/tmp", 100 * 1024**3, max_source_bytes=5 * 1024**3, concurrency=2)
-    tight = judge_workspace("/tmp", 10 * 1024**3, max_source_bytes=5 * 1024**3, concurrency=2)
+    roomy = judge_workspace("/tmp", 100 * 1024**3, max_source_bytes=5 * 1024**3)
+    tight = judge_workspace("/tmp", 9 * 1024**3, max_source_bytes=5 * 1024**3)
     assert (roomy.state, tight.state) == (State.OK, State.DEGRADED)
