@@ -52,7 +52,7 @@ def _knows(process: Path, directory: str) -> bool:
     with suppress(OSError):  # it ended meanwhile, or is another user's
         if directory.encode() in (process / "environ").read_bytes():
             return True
-        return any(os.readlink(file).startswith(directory) for file in (process / "fd").iterdir())
+        return any(str(file.readlink()).startswith(directory) for file in (process / "fd").iterdir())
     return False
 
 

@@ -29,6 +29,10 @@ class WorkerProcess:
         self._grown = asyncio.Condition()
         self._reader = asyncio.create_task(self._read(), name="worker log")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def _read(self) -> None:
         assert self._process.stdout is not None
         async for text in self._process.stdout:
