@@ -71,12 +71,14 @@ async def test_a_bucket_is_there_or_missing(s3_client: Any, unique: Unique) -> N
     await inspect_bucket(s3_client, name)
 
 
-async def test_the_converter_tells_its_version_and_encoders(tmp_path: Path) -> None:
+async def test_the_converter_tells_its_version_and_encoders_or_does_not_work(tmp_path: Path) -> None:
     facts = await inspect_converter(Path(imageio_ffmpeg.get_ffmpeg_exe()))
     assert facts.version >= (6, 0)
     assert set(ENCODERS.values()) <= set(facts.encoders)
-    with pytest.raises(DependencyMissingError):
+    with pytest.raises(DependencyMissingError, match="that can be run at"):
         await inspect_converter(tmp_path / "ffmpeg")
+    with pytest.raises(DependencyMissingError, match="that works at"):
+        await inspect_converter(Path("/bin/false"))
 
 
 def test_a_workspace_may_be_yet_to_be_made(tmp_path: Path) -> None:

@@ -107,6 +107,8 @@ async def _output_of(program: Path, *arguments: str) -> str:
         if process.returncode is None:
             process.kill()
             await process.wait()
+    if process.returncode != 0:
+        raise DependencyMissingError(f"a converter that works at {program}")
     return output.decode(errors="replace")
 
 

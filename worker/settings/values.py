@@ -55,7 +55,7 @@ QueueUrl = Annotated[
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 TableName = Annotated[
     str,
-    StringConstraints(pattern=r"^([A-Za-z0-9_.-]{3,255}|arn:aws[a-z-]*:dynamodb:\S+:table/\S+)$"),
+    StringConstraints(pattern=r"^([A-Za-z0-9_.-]{1,255}|arn:aws[a-z-]*:dynamodb:\S+:table/\S+)$"),
     Expects("a DynamoDB table's name or ARN"),
 ]
 HostName = Annotated[
