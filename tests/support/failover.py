@@ -1,0 +1,77 @@
+"""A failover store over stores in memory, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.support.events import LoggedEvents, logged_events
+from tests.support.records import NOW, a_record
+from worker.application.failover import FailoverStore
+from worker.domain.circuit import Severity
+from worker.events import Event
+from worker.ports import StoreUnavailableError
+
+ONCE_AN_OUTAGE = (Event.REDIS_UNAVAILABLE, Event.PROGRESS_FAILED_OVER, Event.PROGRESS_FAILED_BACK)
+
+
+@dataclass
+class Stores:
+    """A store in virtual time, and what it is made of."""
+
+    store: FailoverStore
+    ledger: FakeLedger
+    redis: FakeAccelerator
+    log: LoggedEvents
+
+    def told(self) -> list[int]:
+        """How often each event of an outage was written."""
+        return [len(self.log.of(event)) for event in ONCE_AN_OUTAGE]
+
+    async def until(self, state: str) -> float:
+        """Wait for Redis' state; returns the seconds it took."""
+        began_at = now()
+        while self.store.redis_state != state:
+            await asyncio.sleep(0.01)
+            assert now() - began_at < 60
+        return now() - began_at
+
+    async def until_back(self) -> float:
+        """Wait for the end of the outage, replay included; returns the seconds it took."""
+        began_at = now()
+        while self.store.outage is not None:
+            await asyncio.sleep(0.01)
+            assert now() - began_at < 60
+        return now() - began_at
+
+    async def trip(self) -> None:
+        self.redis.failure = StoreUnavailableError("read only: not a primary", Severity.HARD)
+        await self.store.tick(a_record(seq=1, job_id="that-trips"))
+        assert self.store.redis_state == "unavailable"
+
+
+@asynccontextmanager
+async def stores(*, is_up: bool = True, **arguments: Any) -> AsyncIterator[Stores]:
+    ledger, redis = FakeLedger(), FakeAccelerator()
+    if not is_up:
+        redis.breaks()
+    store = FailoverStore(ledger, redis, now=lambda: NOW, endpoint="redis:6379", random=lambda: 0.5, **arguments)
+    with logged_events() as log:
+        running = asyncio.create_task(store.run(), name="prober")
+        made = Stores(store, ledger, redis, log)
+        if is_up:
+            await made.until("connected")
+        try:
+            yield made
+            assert not running.done()
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()

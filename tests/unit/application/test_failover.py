@@ -1,0 +1,345 @@
+"""Where a record goes while Redis works, fails, hangs and comes back, and what is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from tests.fakes.stores import FakeLedger
+from tests.support.events import logged_events
+from tests.support.failover import now, stores
+from tests.support.records import NOW, a_record, completed, queued
+from tests.support.virtual_time import virtual_time
+from worker.application.failover import FailoverStore
+from worker.domain.progress import Record
+from worker.events import Event
+from worker.ports import Outcome, StoreUnavailableError
+
+
+def seqs(records: list[Record]) -> list[int]:
+    return [record.version.seq for record in records]
+
+
+# --- while all is well ---------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_a_tick_goes_to_redis_alone_and_claims_checkpoints_and_ends_to_both() -> None:
+    async with stores() as it:
+        assert await it.store.claim(a_record(seq=1), None)
+        assert await it.store.tick(a_record(seq=2)) is Outcome.APPLIED
+        assert await it.store.checkpoint(a_record(seq=3)) is Outcome.APPLIED
+        assert await it.store.commit(completed(a_record(), 4)) is Outcome.APPLIED
+
+        assert seqs(it.ledger.writes) == [1, 3, 4]
+        assert seqs(it.redis.writes) == [1, 2, 3, 4]
+        assert it.told() == [0, 0, 0]
+        assert it.log.one(Event.REDIS_CONNECTED)["endpoint"] == "redis:6379"
+
+
+@virtual_time
+async def test_in_durable_mode_a_tick_counts_when_dynamodb_has_it() -> None:
+    async with stores(mode="durable") as it:
+        await it.store.tick(a_record(seq=2))
+        assert (seqs(it.ledger.writes), seqs(it.redis.writes)) == ([2], [2])
+        assert it.store.progress_store == "dynamodb"
+        it.ledger.breaks()
+        with pytest.raises(StoreUnavailableError):
+            await it.store.tick(a_record(seq=3))
+        assert seqs(it.redis.writes) == [2]
+
+
+@virtual_time
+async def test_without_redis_everything_goes_to_dynamodb() -> None:
+    ledger = FakeLedger()
+    store = FailoverStore(ledger, None, now=lambda: NOW)
+    with logged_events() as log:
+        running = asyncio.create_task(store.run())
+        await store.claim(a_record(seq=1), None)
+        await store.tick(a_record(seq=2))
+        await store.commit(completed(a_record(), 3))
+        running.cancel()
+        await asyncio.wait([running])
+        log.one(Event.REDIS_DISABLED)
+    assert seqs(ledger.writes) == [1, 2, 3]
+    assert (store.redis_state, store.progress_store, store.outage) == ("disabled", "dynamodb", None)
+
+
+@virtual_time
+async def test_a_claim_that_was_lost_reaches_no_redis() -> None:
+    async with stores() as it:
+        await it.ledger.write(a_record(seq=1))
+        assert not await it.store.claim(a_record(2000, 1), None)
+        assert it.redis.writes == []
+
+
+@virtual_time
+@pytest.mark.parametrize("which", ["ledger", "redis"])
+async def test_a_newer_record_in_either_store_is_stale(which: str) -> None:
+    async with stores() as it:
+        await getattr(it, which).write(a_record(2000, 1))
+        write = it.store.checkpoint if which == "ledger" else it.store.tick
+        assert await write(a_record(1000, 5)) is Outcome.STALE
+
+
+@virtual_time
+async def test_what_dynamodb_refuses_is_not_shown_in_redis() -> None:
+    async with stores() as it:
+        await it.ledger.write(a_record(2000, 1))
+        assert await it.store.commit(completed(a_record(1000), 5)) is Outcome.STALE
+        assert it.redis.writes == []
+
+
+# --- an outage -----------------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_a_tick_that_redis_does_not_take_goes_to_dynamodb_with_the_same_version() -> None:
+    async with stores() as it:
+        await it.store.tick(a_record(seq=1))
+        it.redis.breaks()
+        for seq in (2, 3, 4, 5):
+            assert await it.store.tick(a_record(seq=seq)) is Outcome.APPLIED
+        assert seqs(it.ledger.writes) == [2, 3, 4, 5]
+        assert (it.store.redis_state, it.store.progress_store) == ("unavailable", "dynamodb")
+
+
+@virtual_time
+async def test_only_the_first_three_writes_of_an_outage_wait_for_a_redis_that_hangs() -> None:
+    async with stores() as it:
+        it.redis.hangs = True
+        took = []
+        for seq in range(1, 11):
+            began_at = now()
+            await it.store.tick(a_record(seq=seq))
+            took.append(now() - began_at)
+        assert took == pytest.approx([0.3] * 3 + [0.0] * 7, abs=0.001)
+        assert it.log.one(Event.REDIS_UNAVAILABLE)["duration_seconds"] == 0.3
+
+
+@virtual_time
+async def test_writes_under_way_go_to_dynamodb_when_the_circuit_opens() -> None:
+    async with stores() as it:
+        it.redis.hangs = True
+        early = [asyncio.create_task(it.store.tick(a_record(seq=1, job_id=f"early-{n}"))) for n in range(3)]
+        await asyncio.sleep(0.29)
+        late = [asyncio.create_task(it.store.tick(a_record(seq=1, job_id=f"late-{n}"))) for n in range(50)]
+        began_at = now()
+        assert set(await asyncio.gather(*early, *late)) == {Outcome.APPLIED}
+        assert now() - began_at < 0.02
+        assert len(it.ledger.writes) == 53
+        assert it.store.outages == 1
+
+
+@virtual_time
+async def test_no_user_write_reaches_redis_while_the_circuit_is_open() -> None:
+    async with stores() as it:
+        await it.trip()
+        calls = it.redis.calls - it.redis.probes
+        for seq in range(2, 100):
+            await it.store.tick(a_record(seq=seq))
+            await asyncio.sleep(0.05)
+        assert it.redis.calls - it.redis.probes == calls
+        assert it.redis.probes > 1
+
+
+@virtual_time
+async def test_a_cancelled_write_says_nothing_of_redis() -> None:
+    async with stores() as it:
+        it.redis.hangs = True
+        for seq in range(20):
+            tick = asyncio.create_task(it.store.tick(a_record(seq=seq)))
+            await asyncio.sleep(0.2)
+            tick.cancel()
+            with suppress(asyncio.CancelledError):
+                await tick
+        assert it.store.redis_state == "connected"
+        it.redis.works()
+        assert await it.store.tick(a_record(seq=50)) is Outcome.APPLIED
+        assert it.ledger.writes == []
+
+
+@virtual_time
+@pytest.mark.parametrize("mode", ["failover", "durable"])
+async def test_any_write_ends_within_a_second_when_both_stores_hang(mode: str) -> None:
+    async with stores(mode=mode) as it:
+        it.redis.hangs = it.ledger.hangs = True
+        for write in (it.store.tick, it.store.checkpoint, it.store.commit):
+            began_at = now()
+            with pytest.raises(StoreUnavailableError):
+                await write(a_record())
+            assert now() - began_at < 1
+        began_at = now()
+        with pytest.raises(StoreUnavailableError):
+            await it.store.claim(a_record(), None)
+        assert now() - began_at < 1
+
+
+@virtual_time
+async def test_a_final_state_is_kept_at_once_while_redis_hangs() -> None:
+    async with stores() as it:
+        it.redis.hangs = True
+        began_at = now()
+        assert await it.store.commit(completed(a_record(), 5)) is Outcome.APPLIED
+        assert now() - began_at <= 0.31
+        assert it.ledger.held["ep-0142"].is_final
+
+
+# --- the way back --------------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_redis_has_the_newest_of_every_job_before_it_is_said_to_be_back() -> None:
+    async with stores() as it:
+        await it.store.tick(a_record(seq=1, job_id="runs"))
+        await it.trip()
+        for seq in (2, 3, 4):
+            await it.store.tick(a_record(seq=seq, job_id="runs"))
+        await it.store.commit(completed(a_record(job_id="ends"), 9))
+        await it.store.commit(queued(a_record(job_id="waits"), 9))
+        await asyncio.sleep(20)
+        it.redis.works()
+        it.redis.held.clear()  # it came back empty
+
+        assert await it.until_back() <= 5
+        assert {job: record.version.seq for job, record in it.redis.held.items()} == {
+            "runs": 4,
+            "ends": 9,
+            "waits": 9,
+            "that-trips": 1,
+        }
+        assert it.told() == [1, 1, 1]
+        back = it.log.one(Event.PROGRESS_FAILED_BACK)
+        assert back["jobs_carried_over"] == 4
+        assert back["outage_seconds"] > 20
+
+
+@virtual_time
+async def test_jobs_that_ended_are_replayed_once_and_then_forgotten() -> None:
+    async with stores() as it:
+        await it.trip()
+        await it.store.commit(completed(a_record(job_id="ends"), 9))
+        it.redis.works()
+        await it.until_back()
+        await it.trip()
+        it.redis.works()
+        it.redis.writes.clear()
+        await it.until_back()
+        assert [record.job_id for record in it.redis.writes] == []
+
+
+@virtual_time
+@pytest.mark.parametrize("outage_seconds", [0.1, 1, 10, 100])
+@pytest.mark.parametrize("how", ["refused", "hangs"])
+async def test_it_is_back_within_five_seconds_after_redis_answers(outage_seconds: float, how: str) -> None:
+    async with stores() as it:
+        await it.trip()
+        if how == "hangs":
+            it.redis.works()
+            it.redis.hangs = True
+        await asyncio.sleep(outage_seconds)
+        it.redis.works()
+        assert await it.until_back() <= 5
+
+
+@virtual_time
+async def test_what_fails_during_the_replay_is_still_the_same_outage() -> None:
+    async with stores() as it:
+        await it.trip()
+        await it.store.tick(a_record(seq=2))
+        it.redis.works()
+        write, failures = it.redis.write, 4
+
+        async def failing_write(record: Record) -> Outcome:
+            nonlocal failures
+            failures -= 1
+            if failures >= 0:
+                raise StoreUnavailableError("connection lost")
+            return await write(record)
+
+        it.redis.write = failing_write  # type: ignore[method-assign]
+        await it.until_back()
+        assert it.redis.held["ep-0142"].version.seq == 2
+        assert it.told() == [1, 1, 1]
+
+
+@virtual_time
+async def test_a_newer_tick_during_the_replay_is_not_overwritten() -> None:
+    async with stores() as it:
+        await it.trip()
+        await it.store.tick(a_record(seq=2))
+        it.redis.works()
+        write = it.redis.write
+
+        async def overtaken_write(record: Record) -> Outcome:
+            it.redis.write = write  # type: ignore[method-assign]
+            assert await it.store.tick(a_record(seq=3)) is Outcome.APPLIED
+            return await write(record)
+
+        it.redis.write = overtaken_write  # type: ignore[method-assign]
+        await it.until_back()
+        assert it.redis.held["ep-0142"].version.seq == 3
+
+
+@virtual_time
+async def test_two_outages_are_told_twice() -> None:
+    async with stores() as it:
+        for outage in (1, 2):
+            await it.trip()
+            await asyncio.sleep(40)
+            it.redis.works()
+            await it.until_back()
+            assert it.told() == [outage] * 3
+            await asyncio.sleep(40)
+        assert it.store.outages == 2
+
+
+@virtual_time
+async def test_a_redis_that_is_out_at_the_start_delays_nothing_and_is_told_once() -> None:
+    async with stores(is_up=False) as it:
+        assert await it.store.claim(a_record(seq=1), None)
+        assert now() == pytest.approx(1000, abs=0.001)
+        await it.store.tick(a_record(seq=2))
+        await asyncio.sleep(30)
+        assert it.told() == [1, 1, 0]
+        it.redis.works()
+        assert await it.until_back() <= 5
+        assert it.told() == [1, 1, 1]
+        assert it.redis.held["ep-0142"].version.seq == 2
+
+
+@virtual_time
+async def test_in_durable_mode_nothing_fails_over() -> None:
+    async with stores(mode="durable") as it:
+        await it.trip()
+        it.redis.works()
+        await it.until_back()
+        assert it.told() == [1, 0, 0]
+        assert len(it.log.of(Event.REDIS_CONNECTED)) == 2
+
+
+@virtual_time
+async def test_one_probe_at_a_time_and_never_while_the_circuit_is_closed() -> None:
+    async with stores() as it:
+        assert it.redis.probes == 1
+        await asyncio.sleep(600)
+        assert it.redis.probes == 1
+        await it.trip()
+        it.redis.works()
+        it.redis.hangs = True
+        await asyncio.sleep(60)
+        assert it.redis.probes < 60
+
+
+@virtual_time
+async def test_a_long_outage_keeps_a_bounded_number_of_records() -> None:
+    async with stores() as it:
+        await it.trip()
+        for number in range(3000):
+            await it.store.commit(completed(a_record(job_id=f"job-{number}"), 9))
+        it.redis.works()
+        await it.until_back()
+        assert it.log.one(Event.PROGRESS_FAILED_BACK)["jobs_carried_over"] == 1000
+        assert "job-2999" in it.redis.held
