@@ -96,7 +96,7 @@ class Reporter:
                 status=Status.COMPLETED,
                 stage=None,
                 percent=100.0,
-                eta_seconds=0.0,
+                eta_seconds=None,
                 outputs=outputs,
                 error=None,
             )
