@@ -46,6 +46,10 @@ class FakeStore:
 
     async def write(self, record: Record) -> Outcome:
         await self._meet_fault()
+        return self.put(record)
+
+    def put(self, record: Record) -> Outcome:
+        """The compare-and-set itself, for those who bring faults of their own."""
         held = self.held.get(record.job_id)
         if held is not None and held.version == record.version and self._is_by_same_writer(held, record):
             return Outcome.SAME
@@ -89,6 +93,10 @@ class FakeLedger(FakeStore):
 
     async def claim(self, record: Record, seen: Version | None) -> bool:
         await self._meet_fault()
+        return self.put_claim(record, seen)
+
+    def put_claim(self, record: Record, seen: Version | None) -> bool:
+        """The conditional write itself."""
         held = self.held.get(record.job_id)
         if held is not None and held.version == record.version and held.worker == record.worker:
             return True
