@@ -60,9 +60,9 @@ _REFUSED = ("EntityTooLarge", "InvalidRequest", "KeyTooLongError", "MethodNotAll
 class S3Store:
     """The `ObjectStore` port over one long-lived client.
 
-    An object of up to `multipart_threshold` bytes goes in one call, a longer one in parts of `part_bytes` (S3 takes
-    5 MiB and more), `part_concurrency` of them in flight. `max_buffers` bounds the bodies in memory over all uploads,
-    `body_seconds` each call that sends one.
+    An object of up to `multipart_threshold` bytes goes in one call, a longer one in parts of `part_bytes`, of which
+    `part_concurrency` are in flight: two of 5 MiB, the least that S3 takes, cost 36 MB of memory, two of 8 MiB 57 MB.
+    `max_buffers` bounds the bodies in memory over all uploads, `body_seconds` each call that sends one.
     `resume_backoff` paces the resumption of a body that broke off. `random` gives numbers in [0, 1), `clock` seconds.
     """
 
@@ -70,7 +70,7 @@ class S3Store:
         self,
         client: S3Client,
         *,
-        part_bytes: int = 8 * _MIB,
+        part_bytes: int = 5 * _MIB,
         part_concurrency: int = 2,
         multipart_threshold: int = 16 * _MIB,
         max_buffers: int = 8,
