@@ -309,11 +309,11 @@ async def test_an_upload_that_fails_midway_is_aborted_and_tells_why(
     assert aborted.is_set()
 
 
-@pytest.mark.parametrize(("digest", "is_ours"), [("digest", True), ("another", False)])
+@pytest.mark.parametrize(("digest", "is_ours"), [("digest", True), ("another", False), (None, False)])
 async def test_a_completion_whose_answer_was_lost_is_believed_if_our_object_stands_there(
-    digest: str, is_ours: bool, aws_session: aioboto3.Session, tmp_path: Path
+    digest: str | None, is_ours: bool, aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:
-    handler = _multipart(on_abort=lambda: None, head={"x-amz-meta-sha256": digest})
+    handler = _multipart(on_abort=lambda: None, head={"x-amz-meta-sha256": digest} if digest else None)
 
     async with scripted_http(handler) as url, store_at(aws_session, url) as store:
         work = upload(store, artifact_of(tmp_path / "file", 17 * MIB), ANYWHERE)
@@ -330,7 +330,7 @@ def _multipart(
     part_2: Callable[[], web.Response] | None = None,
     head: dict[str, str] | None = None,
 ) -> Handler:
-    """S3 as far as one multipart upload needs it, whose completion is never found."""
+    """S3 as far as one multipart upload needs it, whose completion is never found; without `head` none may look."""
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
@@ -345,7 +345,7 @@ def _multipart(
             on_abort()
             return web.Response(status=204)
         if request.method == "HEAD":
-            return web.Response(headers=head)
+            return web.Response(headers=head) if head else web.Response(status=403)
         return s3_error(404, "NoSuchUpload")
 
     return answer

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from botocore.exceptions import ClientError
+
 from worker.adapters.aws import ErrorTable, translated
 from worker.domain.errors import WorkerError
 from worker.domain.job import ObjectLocation
@@ -119,10 +121,17 @@ class MultipartUpload:
                     Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
                 )
             except self._client.exceptions.NoSuchUpload:
-                # The SDK asked twice, because the first answer was lost: what stands there tells.
-                found = await self._client.head_object(Bucket=bucket, Key=key)
-                if found["Metadata"] != headers["Metadata"]:
+                # The SDK asked twice, because the first answer was lost.
+                if not await self._stands_there(headers):
                     raise
+
+    async def _stands_there(self, headers: ObjectHeaders) -> bool:
+        """Whether the target is our object. A role that may not read targets never knows."""
+        try:
+            found = await self._client.head_object(Bucket=self._target.bucket, Key=self._target.key)
+        except ClientError:
+            return False
+        return found["Metadata"] == headers["Metadata"]
 
     async def _abort(self, creation: asyncio.Task[str]) -> None:
         """Drop the parts. Where that fails, the bucket's lifecycle rule has to, and a log line says so."""
