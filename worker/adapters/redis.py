@@ -133,6 +133,8 @@ class RedisStore:
             if failure.severity is Severity.HARD:  # a demoted primary keeps its connections: leave it, ask DNS again
                 connections.drop_idle()
             raise failure from exc
+        if reply not in _OUTCOMES:
+            raise StoreUnavailableError("unexpected reply")
         return _OUTCOMES[reply]
 
     async def _call(self, connections: Connections, *command: int | str) -> Any:
