@@ -37,3 +37,9 @@ class Backlog:
         self._newest.move_to_end(record.job_id)
         if len(self._newest) > _LIMIT:
             self._newest.popitem(last=False)
+
+    def attempt_ended(self, job_id: str) -> None:
+        """Whoever runs the job now, it is not us: a record that still says `running` is not ours to replay."""
+        held = self._newest.get(job_id)
+        if held is not None and held.status is Status.RUNNING:
+            del self._newest[job_id]

@@ -16,7 +16,7 @@ from typing import Literal
 from worker import metrics
 from worker.application.backlog import Backlog
 from worker.application.prober import Outage, Prober
-from worker.domain.circuit import Circuit
+from worker.domain.circuit import Circuit, Severity
 from worker.domain.progress import Record, Version
 from worker.events import Event, emit
 from worker.ports import AcceleratorStore, Ledger, Outcome, StoreUnavailableError
@@ -109,7 +109,7 @@ class FailoverStore:
         """Claim the job, if its durable record is still at `seen`. No tick may go before a claim that was won."""
         if not await self._ledger.claim(record, seen):
             return False
-        self._backlog.written(record, Outcome.APPLIED, to_redis=False)
+        self._note(record, Outcome.APPLIED)
         await self._accelerate(record)
         return True
 
@@ -130,6 +130,10 @@ class FailoverStore:
         """Keep a record that ends the attempt. SAME, as an answer to a second try: the first one got through."""
         return await self._keep(record)
 
+    def attempt_ended(self, job_id: str) -> None:
+        """The attempt writes no more, whether its end could be recorded or not."""
+        self._backlog.attempt_ended(job_id)
+
     async def _keep(self, record: Record) -> Outcome:
         outcome = await self._write_durably(record)
         if outcome is not Outcome.STALE:
@@ -140,8 +144,13 @@ class FailoverStore:
         with metrics.ProgressWrite("dynamodb") as write:
             outcome = await self._ledger.write(record)
             write.outcome = outcome.value
-        self._backlog.written(record, outcome, to_redis=False)
+        self._note(record, outcome)
         return outcome
+
+    def _note(self, record: Record, outcome: Outcome) -> None:
+        """DynamoDB has it; Redis, if there is one, may lack it."""
+        if self._accelerator is not None:
+            self._backlog.written(record, outcome, to_redis=False)
 
     async def _accelerate(self, record: Record) -> Outcome | None:
         """Write to Redis while the circuit is closed. None: not written, or not known to be."""
@@ -175,11 +184,13 @@ class FailoverStore:
                 self._in_flight.discard(scope)
 
     def _failed(self, failure: StoreUnavailableError, generation: int, began_at: float, at: float) -> None:
-        if generation == self._circuit.generation and self._first_failure is None:
+        if failure.severity is Severity.LOCAL or generation != self._circuit.generation:
+            return
+        if self._first_failure is None or failure.severity is Severity.HARD:
             self._first_failure = (failure.reason, at - began_at)
+        reason, seconds = self._first_failure
         if not self._circuit.call_failed(generation, failure.severity, at):
             return
-        reason, seconds = self._first_failure or (failure.reason, at - began_at)
         self._first_failure = None
         for scope in self._in_flight:  # what is under way to Redis goes to DynamoDB now, not when its time is up
             if not scope.expired():

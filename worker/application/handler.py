@@ -14,19 +14,20 @@ from structlog.contextvars import bound_contextvars
 
 from worker import metrics
 from worker.application.attempt import Attempt, Rules
+from worker.application.cancellation import CancelWatch
 from worker.application.conversion import Conversion
 from worker.application.failover import FailoverStore
 from worker.application.lease import Lease
 from worker.application.message import parse_job
 from worker.application.reporter import Reporter
-from worker.domain.claim import Exhausted, Skip, Start, Wait, decide
-from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Reject, Retry
-from worker.domain.errors import InvalidMessageError, TooManyAttemptsError
+from worker.domain.claim import Cancel, Exhausted, Skip, Standing, Start, Wait, decide
+from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Reject, Release, Retry
+from worker.domain.errors import InvalidMessageError, JobCancelledError, JobError, TooManyAttemptsError
 from worker.domain.job import Job
 from worker.domain.meter import Speeds
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version, failed, first_record
 from worker.events import Event, emit
-from worker.ports import StoreUnavailableError
+from worker.ports import Register, StoreUnavailableError
 
 
 class Handler:
@@ -38,6 +39,8 @@ class Handler:
         conversion: Conversion,
         rules: Rules,
         *,
+        register: Register,
+        cancels: CancelWatch,
         worker: str,
         now: Callable[[], datetime],
         random: Callable[[], float] = random_module.random,
@@ -45,6 +48,8 @@ class Handler:
         self._store = store
         self._conversion = conversion
         self._rules = rules
+        self._register = register
+        self._cancels = cancels
         self._worker = worker
         self._now = now
         self._random = random
@@ -76,30 +81,29 @@ class Handler:
 
     async def _take(self, job: Job, lease: Lease) -> Disposition:
         """Claim the job, or find out why not. Raises StoreUnavailableError: nothing starts without a claim."""
-        current = await self._store.read_durable(job.job_id)
-        decision = decide(
-            current,
-            fence=lease.delivery.fence,
-            now=self._now(),
-            lease_seconds=self._rules.lease_seconds,
-            max_attempts=self._rules.max_attempts,
-        )
+        standing = await self._register.look(job.job_id)
+        current = None if standing is None else standing.record
+        decision = self._decide(standing, lease.delivery.fence)
         match decision:
             case Skip(record):
                 emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value)
                 metrics.JOBS.labels(status="skipped", code="").inc()
-                return Ack()
+                return await self._skipped(job, record)
             case Wait(delay_seconds):
                 return self._defer(delay_seconds, "held by another delivery")
-            case Exhausted(attempts, version):
+            case Cancel(version) if current is not None:
+                return await self._cancel(job, current, version)
+            case Exhausted(attempts, version, crashes):
                 with bound_contextvars(attempt=attempts):
-                    return await self._give_up(job, current, attempts, version)
+                    return await self._give_up(job, current, TooManyAttemptsError(attempts, crashes), version)
             case Start(attempt, version):
                 record = self._claim_record(job, current, attempt, version)
                 if not await self._store.claim(record, None if current is None else current.version):
                     return self._defer(1.0, "claimed by another delivery just now")
                 with bound_contextvars(attempt=attempt):
                     return await self._attempt(job, record, lease)
+
+    def _decide(self, standing)
 
     def _claim_record(self, job: Job, current: Record | None, attempt: int, version: Version) -> Record:
         now = self._now()
@@ -146,7 +150,8 @@ class Handler:
         reporter = Reporter(
             self._store, record, now=self._now, random=self._random, lease_seconds=self._rules.lease_seconds
         )
-        attempt = Attempt(
-            job, record, lease, reporter, self._conversion, self._rules, self._speeds, self._random
-        )
-        return await attempt.run()
+        attempt = Attempt(job, record, lease, reporter, self._conversion, self._rules, self._speeds, self._random)
+        try:
+            return await attempt.run()
+        finally:
+            self._store.attempt_ended(job.job_id)

@@ -7,6 +7,7 @@ import random as random_module
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, newest
@@ -53,7 +54,7 @@ class Reader:
                 return self._reading(job_id, quick, fresh=True)
             slow = await durable
         finally:
-            durable.cancel()
+            await _end(durable)
         if isinstance(slow, StoreUnavailableError) and not isinstance(quick, Record):
             raise DependencyUnavailableError("the progress stores", f"did not answer ({slow.reason})")
         records = [None if isinstance(each, StoreUnavailableError) else each for each in (quick, slow)]
@@ -79,7 +80,7 @@ class Reader:
                         return
                 await self._wait(news)
         finally:
-            listening.cancel()
+            await _end(listening)
 
     async def _next_reading(self, job_id: str, *, is_notified: bool) -> Reading | None:
         if is_notified and job_id in self._shown:  # the notification brought the record along
@@ -116,6 +117,12 @@ class Reader:
         if known is not None:
             self._shown[job_id] = known
         return Reading(known, fresh or (known is not None and known.is_final))
+
+
+async def _end(task: asyncio.Task[Any]) -> None:
+    """Nothing of it is left when this returns: its connection may be closed by whoever owns it."""
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _ask(store: ProgressStore, job_id: str, seconds: float) -> Record | StoreUnavailableError | None:

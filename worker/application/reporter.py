@@ -40,7 +40,8 @@ class Reporter:
         lease_seconds: float,
     ) -> None:
         self._store = store
-        self._record = claimed
+        self._record = claimed  # the newest that was `running`; an end that was cut off leaves no trace here
+        self._version = claimed.version
         self._now = now
         self._random = random
         self._checkpoint_seconds = min(_CHECKPOINT_SECONDS, lease_seconds / 3)
@@ -126,7 +127,7 @@ class Reporter:
     async def _end(self, record: Record) -> None:
         self._is_closed = True
         async with self._writing:  # a tick in flight ends first
-            self._record = last = self._numbered(record)
+            last = self._numbered(record)
             await self._keep(lambda: self._store.commit(last))
 
     async def _keep(self, write: Callable[[], Awaitable[Outcome]]) -> None:
@@ -160,11 +161,13 @@ class Reporter:
             self._is_failing = False
 
     async def _checkpointed(self, record: Record) -> bool:
-        """False where DynamoDB is out: Redis can still show the tick."""
+        """False where DynamoDB is out and Redis can still show the tick."""
         self._checkpoint_due = self._time() + self._checkpoint_seconds
         try:
             _require_ours(await self._store.checkpoint(record))
         except StoreUnavailableError:
+            if self._store.progress_store != "redis":
+                raise
             return False
         return True
 
@@ -175,8 +178,8 @@ class Reporter:
         return self._record
 
     def _numbered(self, record: Record) -> Record:
-        version = self._record.version
-        return replace(record, version=Version(version.fence, version.seq + 1), updated_at=self._now())
+        self._version = Version(self._version.fence, self._version.seq + 1)
+        return replace(record, version=self._version, updated_at=self._now())
 
 
 def _require_ours(outcome: Outcome) -> None:

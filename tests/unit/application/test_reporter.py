@@ -1,0 +1,338 @@
+"""How one attempt tells of its progress: how often, in which order, where to, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.failover import Stores, now, stores
+from tests.support.records import NOW, a_record
+from tests.support.virtual_time import virtual_time
+from worker.application.reporter import Reporter
+from worker.domain.errors import DependencyUnavailableError, InternalError, JobCancelledError, LeaseLostError
+from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
+from worker.events import Event
+from worker.ports import Outcome
+
+CLAIM = a_record(1000, 1, percent=0.0, stage=Stage.DOWNLOADING)
+OUTPUTS = (OutputRecord("s3://podcasts-out/ep-0142.mp3", 4801234, 200.0, "0f" * 32),)
+
+
+def clock() -> datetime:
+    return NOW + timedelta(seconds=now() - 1000)
+
+
+@asynccontextmanager
+async def a_reporter(it: Stores, *, lease_seconds: float = 60.0) -> AsyncIterator[Reporter]:
+    """The reporter of a claimed job, running; what it raises is raised."""
+    assert await it.store.claim(CLAIM, None)
+    reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=lease_seconds)
+    running = asyncio.create_task(reporter.run(), name="reporter")
+    try:
+        yield reporter
+        if running.done():
+            await running
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def work(reporter: Reporter, seconds: float, *, step: float = 0.01, until_percent: float = 99.0) -> None:
+    """A job that says so each time it gets on."""
+    began_at = now()
+    while (done := now() - began_at) < seconds:
+        reporter.update(Stage.CONVERTING, until_percent * done / seconds, seconds - done)
+        await asyncio.sleep(step)
+
+
+def order(records: list[Record]) -> list[Version]:
+    return [record.version for record in records]
+
+
+# --- ticks ---------------------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_updates_by_the_hundred_make_four_writes_a_second() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        await work(reporter, 10)
+        assert 36 <= len(it.redis.writes) <= 42
+        assert it.redis.writes[-1].percent == pytest.approx(99, abs=3)
+
+
+@virtual_time
+async def test_the_newest_update_is_what_is_written() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        for percent in (10.0, 20.0, 30.0):
+            reporter.update(Stage.CONVERTING, percent, 1.0)
+        await asyncio.sleep(1)
+        assert [record.percent for record in it.redis.writes] == [0.0, 30.0]
+
+
+@virtual_time
+async def test_a_job_without_news_writes_nothing_but_its_checkpoints() -> None:
+    async with stores() as it, a_reporter(it):
+        await asyncio.sleep(59)
+        assert len(it.ledger.writes) == 1 + 4
+        assert len(it.redis.writes) == 1 + 4
+
+
+@virtual_time
+async def test_ten_minutes_cost_at_most_sixty_writes_to_dynamodb() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        await work(reporter, 600)
+        await reporter.checkpoint()
+        await reporter.complete(OUTPUTS)
+        assert it.ledger.calls <= 60
+
+
+@virtual_time
+@pytest.mark.parametrize("mode", ["failover", "durable"])
+async def test_on_dynamodb_a_tick_is_due_every_two_and_a_half_seconds(mode: str) -> None:
+    async with stores(mode=mode) as it:
+        if mode == "failover":
+            await it.trip()
+        before = it.ledger.calls
+        async with a_reporter(it) as reporter:
+            await work(reporter, 60)
+            assert 20 <= it.ledger.calls - before <= 26
+
+
+@virtual_time
+async def test_a_short_lease_has_checkpoints_at_a_third_of_it() -> None:
+    async with stores() as it, a_reporter(it, lease_seconds=6):
+        await asyncio.sleep(59)
+        gaps = [
+            (later.updated_at - earlier.updated_at).total_seconds()
+            for earlier, later in zip(it.ledger.writes, it.ledger.writes[1:], strict=False)
+        ]
+        assert max(gaps) <= 2.3
+
+
+@virtual_time
+async def test_percent_never_falls_and_stays_below_a_hundred() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        for percent in (50.0, 20.0, 100.0, -3.0, 60.0):
+            reporter.update(Stage.CONVERTING, percent, None)
+            await asyncio.sleep(0.5)
+        percents = [record.percent for record in it.redis.writes]
+        assert percents == sorted(percents)
+        assert percents[-1] == 99.9
+
+
+@virtual_time
+async def test_writes_are_one_at_a_time_and_in_order() -> None:
+    async with stores() as it:
+        under_way = most = 0
+        write = it.redis.write
+
+        async def slow_write(record: Record) -> Outcome:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.2)
+            under_way -= 1
+            return await write(record)
+
+        it.redis.write = slow_write  # type: ignore[method-assign]
+        async with a_reporter(it) as reporter:
+            await work(reporter, 15)
+            await asyncio.gather(reporter.checkpoint(), work(reporter, 2))
+            await reporter.complete(OUTPUTS)
+        assert most == 1
+        assert order(it.redis.writes) == sorted(set(order(it.redis.writes)))
+
+
+@virtual_time
+async def test_work_waits_for_no_tick() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        it.redis.hangs = it.ledger.hangs = True
+        began_at = now()
+        await work(reporter, 5)
+        assert now() - began_at == pytest.approx(5, abs=0.02)
+        it.redis.works()
+        it.ledger.works()
+
+
+# --- faults --------------------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_when_both_stores_refuse_it_is_said_once_and_the_job_goes_on() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        it.redis.breaks()
+        it.ledger.breaks("DynamoDB is out")
+        await work(reporter, 30)
+        line = it.log.one(Event.PROGRESS_WRITE_FAILED)
+        assert (line["reason"], line["status"]) == ("DynamoDB is out", "running")
+        it.ledger.works()
+        await work(reporter, 5)
+        assert it.ledger.writes[-1].percent > 50
+        it.ledger.breaks()
+        await work(reporter, 5, until_percent=99.9)
+        await asyncio.sleep(13)
+        assert len(it.log.of(Event.PROGRESS_WRITE_FAILED)) == 2
+
+
+@virtual_time
+async def test_while_dynamodb_is_out_redis_shows_the_ticks() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        it.ledger.breaks()
+        await work(reporter, 30)
+        assert it.log.of(Event.PROGRESS_WRITE_FAILED) == []
+        assert it.redis.writes[-1].percent > 95
+        assert it.ledger.calls <= 1 + 3
+
+
+@virtual_time
+async def test_a_checkpoint_that_dynamodb_refused_is_not_tried_there_twice_in_a_row() -> None:
+    async with stores() as it:
+        await it.trip()
+        async with a_reporter(it):
+            it.ledger.breaks()
+            before = it.ledger.calls
+            await asyncio.sleep(59)
+            assert it.ledger.calls - before == 4
+
+
+@virtual_time
+async def test_a_tick_whose_acknowledgement_was_lost_is_no_rival() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        for _ in range(10):
+            it.redis.acks_lost = it.ledger.acks_lost = 1
+            await work(reporter, 3)
+        assert it.ledger.writes[-1].version.fence == 1000
+
+
+@virtual_time
+@pytest.mark.parametrize("which", ["redis", "ledger"])
+async def test_a_rival_in_either_store_stops_the_job(which: str) -> None:
+    async with stores() as it:
+        assert await it.store.claim(CLAIM, None)
+        reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=60)
+        await getattr(it, which).write(a_record(2000, 1))
+        reporter.update(Stage.CONVERTING, 10.0, 1.0)
+        with pytest.raises(LeaseLostError):
+            await reporter.run()
+
+
+# --- the fence and the end -----------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_a_checkpoint_before_the_upload_waits_for_dynamodb_and_no_longer_than_a_minute() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        it.ledger.breaks()
+        asyncio.get_running_loop().call_later(20, it.ledger.works)
+        await reporter.checkpoint()
+        assert 20 < now() - 1000 < 26
+        it.ledger.hangs = True
+        began_at = now()
+        with pytest.raises(DependencyUnavailableError):
+            await reporter.checkpoint()
+        assert now() - began_at == pytest.approx(60, abs=0.01)
+
+
+@virtual_time
+async def test_a_checkpoint_before_the_upload_stops_a_job_that_is_not_ours() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        it.ledger.held.clear()
+        await it.ledger.write(a_record(2000, 1))
+        with pytest.raises(LeaseLostError):
+            await reporter.checkpoint()
+
+
+@virtual_time
+async def test_the_end_is_the_last_record_and_has_the_outputs() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        await work(reporter, 3)
+        await reporter.complete(OUTPUTS)
+        reporter.update(Stage.UPLOADING, 99.0, 1.0)
+        await asyncio.sleep(60)
+        for held in (it.redis.held["ep-0142"], it.ledger.held["ep-0142"]):
+            assert (held.status, held.percent, held.stage, held.outputs) == (Status.COMPLETED, 100, None, OUTPUTS)
+        assert it.redis.writes[-1].status is Status.COMPLETED
+
+
+@virtual_time
+async def test_the_end_is_tried_until_it_is_kept_and_a_lost_acknowledgement_is_an_answer() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        it.ledger.breaks()
+        asyncio.get_running_loop().call_later(40, it.ledger.works)
+        it.ledger.acks_lost = 1
+        await reporter.complete(OUTPUTS)
+        assert [record.status for record in it.ledger.writes] == [Status.RUNNING, Status.COMPLETED]
+
+
+@virtual_time
+async def test_an_end_of_a_job_that_is_not_ours_is_not_recorded() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        await it.ledger.write(a_record(2000, 1))
+        with pytest.raises(LeaseLostError):
+            await reporter.complete(OUTPUTS)
+        assert not it.redis.held["ep-0142"].is_final
+
+
+@virtual_time
+@pytest.mark.parametrize("counted", [True, False])
+async def test_a_job_that_waits_for_another_attempt_is_queued(counted: bool) -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        await work(reporter, 3)
+        await reporter.requeue(InternalError() if counted else None, counted=counted)
+        held = it.ledger.held["ep-0142"]
+        assert (held.status, held.percent, held.stage, held.attempt) == (Status.QUEUED, 0, None, int(counted))
+        assert (held.error is not None) == counted
+
+
+@virtual_time
+async def test_a_failed_job_keeps_its_percent_and_says_why() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        await work(reporter, 3, until_percent=40)
+        await reporter.fail(JobCancelledError())
+        held = it.ledger.held["ep-0142"]
+        assert held.status is Status.CANCELLED
+        assert held.percent == pytest.approx(40, abs=3)
+
+
+# --- cancellation --------------------------------------------------------------------------------------------------
+
+
+@virtual_time
+@pytest.mark.parametrize("where", ["redis", "ledger"])
+@pytest.mark.parametrize("ending", ["fail", "requeue", "complete"])
+async def test_a_tick_that_is_cancelled_under_way_leaves_room_for_the_end(where: str, ending: str) -> None:
+    async with stores() as it:
+        assert await it.store.claim(CLAIM, None)
+        reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=60)
+        running = asyncio.create_task(reporter.run())
+        if where == "ledger":
+            await it.trip()
+        getattr(it, where).hangs = True
+        reporter.update(Stage.CONVERTING, 10.0, 1.0)
+        await asyncio.sleep(2.6 if where == "ledger" else 0.3)
+        running.cancel()
+        await asyncio.wait([running])
+        it.redis.works()
+        it.ledger.works()
+        arguments: dict[str, Any] = {"fail": InternalError(), "requeue": None, "complete": OUTPUTS}
+        await getattr(reporter, ending)(arguments[ending])
+        expected = {"fail": Status.FAILED, "requeue": Status.QUEUED, "complete": Status.COMPLETED}
+        assert it.ledger.held["ep-0142"].status is expected[ending]
+
+
+@virtual_time
+async def test_an_end_that_is_cancelled_may_still_be_another_one() -> None:
+    async with stores() as it, a_reporter(it) as reporter:
+        it.ledger.hangs = True
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await reporter.complete(OUTPUTS)
+        it.ledger.works()
+        await reporter.requeue(None, counted=False)
+        held = it.ledger.held["ep-0142"]
+        assert (held.status, held.percent, held.outputs) == (Status.QUEUED, 0, CLAIM.outputs)
