@@ -1,0 +1,163 @@
+"""Records: which of two is believed, what JSON keeps of them, and a percent that never falls within an attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from itertools import permutations, product
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.support.events import logged_events
+from tests.support.records import NOW, a_record, completed
+from tests.support.virtual_time import run
+from worker.application.failover import FailoverStore
+from worker.application.reporter import Reporter
+from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version, newest
+
+moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - bounds, made aware below
+    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000, tzinfo=UTC)
+)
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+optional_text = st.none() | text
+seconds = st.none() | st.floats(0, 1e9)
+outputs = st.builds(OutputRecord, text, st.none() | st.integers(0, 2**63), seconds, optional_text)
+versions = st.builds(Version, st.integers(0, 2**53), st.integers(0, 2**31))
+
+
+@st.composite
+def records(draw: st.DrawFn) -> Record:
+    """Any record that the rules allow."""
+    status = draw(st.sampled_from(Status))
+    return Record(
+        job_id=draw(st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True)),
+        status=status,
+        stage=draw(st.sampled_from(Stage)) if status is Status.RUNNING else None,
+        percent=100.0 if status is Status.COMPLETED else draw(st.floats(0, 99.9)),
+        attempt=draw(st.integers(0, 100)),
+        version=draw(versions),
+        created_at=draw(moments),
+        updated_at=draw(moments),
+        eta_seconds=draw(seconds),
+        worker=draw(optional_text),
+        source=draw(optional_text),
+        outputs=tuple(draw(st.lists(outputs, max_size=3))),
+        error=draw(st.none() | st.builds(ErrorInfo, text, text, st.booleans())),
+    )
+
+
+@given(records())
+def test_json_keeps_all_of_a_record(record: Record) -> None:
+    assert Record.from_json(record.to_json()) == record
+    assert Record.from_json(record.to_json().encode()) == record
+
+
+@given(records(), st.dictionaries(st.text(min_size=20, max_size=30), st.integers(), max_size=3))
+def test_fields_of_a_newer_worker_are_passed_over(record: Record, more: dict[str, int]) -> None:
+    assert Record.from_json(json.dumps({**record.to_dict(), **more})) == record
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(records(), st.data())
+def test_what_is_no_record_is_a_value_error(record: Record, data: st.DataObject) -> None:
+    fields = record.to_dict()
+    spoilt: Any = {**fields, data.draw(st.sampled_from(sorted(fields))): data.draw(json_values)}
+    whole = data.draw(st.sampled_from([json.dumps(spoilt), json.dumps(spoilt)[:-1], json.dumps([spoilt]), "", "null"]))
+    with suppress(ValueError):
+        assert isinstance(Record.from_json(whole), Record)
+
+
+# --- which is believed ---------------------------------------------------------------------------------------------
+
+
+def of_one_job() -> list[Record]:
+    """Running and final records of one job, each version once: two final ones have been made impossible elsewhere."""
+    running = [a_record(fence, seq) for fence, seq in product((1, 2), (1, 2, 3))]
+    return [*running, completed(a_record(1), 4)]
+
+
+@given(st.lists(st.sampled_from(of_one_job()), min_size=1, max_size=5, unique=True))
+def test_whatever_the_order_the_same_record_is_believed(held: list[Record]) -> None:
+    believed = {reduce(lambda first, second: newest(first, second) or first, order) for order in permutations(held)}
+    assert len(believed) == 1
+    (best,) = believed
+    finals = [record for record in held if record.is_final]
+    assert best == (finals[0] if finals else max(held, key=lambda record: record.version))
+
+
+@given(st.none() | records(), st.none() | records())
+def test_the_one_that_is_believed_is_one_of_the_two(first: Record | None, second: Record | None) -> None:
+    believed = newest(first, second)
+    assert believed in {first, second}
+    assert (believed is None) == (first is None and second is None)
+    assert newest(believed, believed) == believed
+    assert newest(believed, None) == newest(None, believed) == believed
+
+
+# --- percent -------------------------------------------------------------------------------------------------------
+
+steps = st.tuples(
+    st.sampled_from(Stage),
+    st.floats(-10, 110),
+    st.sampled_from([0.0, 0.1, 0.3, 2.6, 13.0]),
+    st.sampled_from(["", "", "redis", "ledger", "both", "hang", "well"]),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(steps, max_size=25))
+def test_percent_never_falls_within_an_attempt(told: list[tuple[Stage, float, float, str]]) -> None:
+    ledger, redis = run(_attempt(told))
+    for store in (ledger, redis):
+        percents = [record.percent for record in store.writes]
+        assert percents == sorted(percents)
+        assert [record.version for record in store.writes] == sorted({record.version for record in store.writes})
+        assert all((record.percent == 100) == (record.status is Status.COMPLETED) for record in store.writes)
+    assert ledger.held["ep-0142"].percent == 100
+
+
+async def _attempt(told: list[tuple[Stage, float, float, str]]) -> tuple[FakeLedger, FakeAccelerator]:
+    loop = asyncio.get_running_loop()
+    ledger, redis = FakeLedger(), FakeAccelerator()
+    now = lambda: NOW + timedelta(seconds=loop.time())  # noqa: E731 - a clock
+    store = FailoverStore(ledger, redis, now=now, random=lambda: 0.5)
+    claimed = replace(a_record(1000, 1), percent=0.0, stage=Stage.DOWNLOADING)
+    with logged_events():
+        await store.claim(claimed, None)
+        reporter = Reporter(store, claimed, now=now, random=lambda: 0.5, lease_seconds=60)
+        tasks = [asyncio.create_task(store.run()), asyncio.create_task(reporter.run())]
+        for stage, percent, pause, fault in told:
+            _apply(fault, ledger, redis)
+            reporter.update(stage, percent, None)
+            await asyncio.sleep(pause)
+        _apply("well", ledger, redis)
+        await reporter.complete(())
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    return ledger, redis
+
+
+def _apply(fault: str, ledger: FakeLedger, redis: FakeAccelerator) -> None:
+    if fault == "well":
+        ledger.works()
+        redis.works()
+    if fault in {"ledger", "both"}:
+        ledger.breaks()
+    if fault in {"redis", "both"}:
+        redis.breaks()
+    if fault == "hang":
+        redis.hangs = True
