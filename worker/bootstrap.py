@@ -36,6 +36,7 @@ from worker.adapters.redis_connections import Endpoint
 from worker.adapters.s3 import S3Store
 from worker.adapters.sqs import CONTROL_LIMITS, SqsQueue, SqsSender, receive_limits
 from worker.application.attempt import Rules
+from worker.application.cancellation import Cancellation, CancelWatch, Jobs
 from worker.application.consumer import Consumer
 from worker.application.conversion import Conversion, Limits
 from worker.application.doctor import Check
@@ -48,7 +49,7 @@ from worker.application.reader import Reader
 from worker.application.submission import Submission
 from worker.application.workspace import open_workspace
 from worker.domain.diagnosis import State, Verdict, judge_converter, judge_queue, judge_table, judge_workspace
-from worker.ports import AcceleratorStore, AudioConverter, JobQueue, Ledger, ObjectStore
+from worker.ports import AcceleratorStore, AudioConverter, JobQueue, ObjectStore
 from worker.settings import ConfigurationError, Fault, Settings
 
 _POLL_SECONDS = 5.0  # short, because a drain waits for the open poll to end
@@ -113,7 +114,8 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
         stall_seconds=settings.stall_seconds,
         max_attempts=settings.max_attempts,
     )
-    handler = Handler(store, conversion, rules, worker=name, now=utc_now)
+    cancels = CancelWatch(ledger)
+    handler = Handler(store, conversion, rules, register=ledger, cancels=cancels, worker=name, now=utc_now)
     consumer = Consumer(
         queue,
         handler,
@@ -127,7 +129,7 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
     address = _serve_http(settings, monitor, stack)
     return Lifecycle(
         consumer,
-        {"lease keeper": keeper.run, "progress store": store.run, "health": monitor.run},
+        {"lease keeper": keeper.run, "progress store": store.run, "cancel watch": cancels.run, "health": monitor.run},
         drain_seconds=settings.drain_seconds,
         announced={
             "worker": name,
@@ -161,6 +163,7 @@ class Client:
 
     reader: Reader
     submission: Submission
+    cancellation: Cancellation
     objects: S3Store
 
 
@@ -174,6 +177,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
         yield Client(
             reader=Reader(ledger, accelerator),
             submission=Submission(ledger, sender, now=utc_now),
+            cancellation=Cancellation(ledger, accelerator, now=utc_now),
             objects=S3Store(await clients.open("s3", _s3_limits(1))),
         )
 
@@ -267,8 +271,8 @@ def _has_own_endpoint() -> bool:
 
 async def _open_stores(
     settings: Settings, clients: _Clients, stack: AsyncExitStack
-) -> tuple[Ledger, AcceleratorStore | None]:
-    ledger: Ledger = DynamoLedger(await clients.open("dynamodb", _DYNAMODB_LIMITS), settings.table, now=utc_now)
+) -> tuple[Jobs, AcceleratorStore | None]:
+    ledger: Jobs = DynamoLedger(await clients.open("dynamodb", _DYNAMODB_LIMITS), settings.table, now=utc_now)
     return ledger, await _open_redis(settings, stack)
 
 

@@ -42,6 +42,7 @@ class Event(StrEnum):
     JOB_CANCELLED = "job.cancelled"
     JOB_DEFERRED = "job.deferred"
     JOB_DUPLICATE_SKIPPED = "job.duplicate_skipped"
+    CANCEL_LOOKUP_FAILED = "cancel.lookup_failed"
     HANDLER_CRASHED = "handler.crashed"
     MESSAGE_REJECTED = "message.rejected"
     MESSAGE_DISCARDED = "message.discarded"
@@ -49,8 +50,11 @@ class Event(StrEnum):
     LEASE_LOST = "lease.lost"
     LEASE_RENEWAL_FAILED = "lease.renewal_failed"
     UPLOAD_ABORT_FAILED = "upload.abort_failed"
+    OUTPUT_REMOVE_FAILED = "output.remove_failed"
     POLL_FAILED = "poll.failed"
     POLL_RECOVERED = "poll.recovered"
+    CONSUMPTION_PAUSED = "consumption.paused"
+    CONSUMPTION_RESUMED = "consumption.resumed"
     LIBRARY_LOGGED = "library.logged"
 
 
@@ -113,6 +117,11 @@ CATALOGUE: dict[Event, Meaning] = {
         "info", "Another delivery holds the job; this one looks again later.", ("reason", "delay_seconds")
     ),
     Event.JOB_DUPLICATE_SKIPPED: Meaning("info", "The job is final already; the message is deleted.", ("status",)),
+    Event.CANCEL_LOOKUP_FAILED: Meaning(
+        "warning",
+        "DynamoDB could not be asked for requests to cancel; once a streak. They are seen when it answers again.",
+        ("reason",),
+    ),
     Event.HANDLER_CRASHED: Meaning(
         "error", "A bug ended the handling of a delivery; it is retried, and the worker goes on.", ("exception",)
     ),
@@ -142,8 +151,17 @@ CATALOGUE: dict[Event, Meaning] = {
         "The parts of an unfinished upload could not be dropped; the bucket's lifecycle rule has to.",
         ("target", "error"),
     ),
+    Event.OUTPUT_REMOVE_FAILED: Meaning(
+        "warning", "An output of a cancelled job could not be deleted and is left behind.", ("target", "error")
+    ),
     Event.POLL_FAILED: Meaning("warning", "A receive failed; once a streak.", ("error",)),
     Event.POLL_RECOVERED: Meaning("info", "Receives work again.", ("outage_seconds", "failures")),
+    Event.CONSUMPTION_PAUSED: Meaning(
+        "error",
+        "More rejects a minute than WORKER_REJECT_LIMIT: nothing is received for a minute; running jobs go on.",
+        ("rejects", "limit", "pause_seconds"),
+    ),
+    Event.CONSUMPTION_RESUMED: Meaning("info", "The pause is over: messages are received again.", ("pause_seconds",)),
     Event.LIBRARY_LOGGED: Meaning(
         "warning", "A library wrote a warning or worse.", ("logger", "message", "exception")
     ),

@@ -7,13 +7,14 @@ one and passes the same contract suite (tests/contract).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
 from worker.domain.circuit import Severity
+from worker.domain.claim import Standing
 from worker.domain.disposition import Reject
 from worker.domain.errors import WorkerError
 from worker.domain.job import ObjectLocation, OutputSpec
@@ -169,6 +170,12 @@ class ObjectStore(Protocol):
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
         """
 
+    async def remove(self, target: ObjectLocation, job_id: str) -> None:
+        """Delete the object if that job has put it there; any other is left alone.
+
+        Raises AccessDeniedError, DependencyUnavailableError.
+        """
+
 
 # --- audio -------------------------------------------------------------------------------------------------------
 
@@ -264,6 +271,22 @@ class Ledger(ProgressStore, Protocol):
 
         True as well if it holds this very record: our own earlier try got through. Raises StoreUnavailableError.
         """
+
+
+class Register(Protocol):
+    """What DynamoDB keeps beside the records: who asked for a job's end, and how its last attempts went."""
+
+    async def look(self, job_id: str) -> Standing | None:
+        """The job's standing, read consistently. Raises StoreUnavailableError."""
+
+    async def request_cancel(self, job_id: str) -> bool:
+        """Leave a request with a running job, for as long as there is the job. False: it is not running.
+
+        Raises StoreUnavailableError: the request may have been left.
+        """
+
+    async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
+        """Those of the jobs that a request was left with, perhaps a moment ago. Raises StoreUnavailableError."""
 
 
 class AcceleratorStore(ProgressStore, Protocol):

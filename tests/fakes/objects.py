@@ -99,6 +99,13 @@ class MemoryObjects:
         metadata = {"sha256": sha256} | ({"job-id": job_id} if job_id is not None else {})
         self.buckets[target.bucket][target.key] = StoredObject(data, content_type, metadata)
 
+    async def remove(self, target: ObjectLocation, job_id: str) -> None:
+        await asyncio.sleep(0)
+        self._fail_if_told(target)
+        found = self.buckets.get(target.bucket, {}).get(target.key)
+        if found is not None and found.metadata.get("job-id") == job_id:
+            del self.buckets[target.bucket][target.key]
+
     def _fail_if_told(self, location: ObjectLocation) -> None:
         if self.errors[location]:
             raise self.errors[location].pop(0)

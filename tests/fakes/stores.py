@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import suppress
 
-from worker.domain.progress import Record, Version
+from worker.domain.claim import Standing
+from worker.domain.progress import Record, Status, Version
 from worker.ports import Outcome, StoreUnavailableError
 
 
@@ -85,11 +86,32 @@ class FakeStore:
 
 
 class FakeLedger(FakeStore):
-    """A `Ledger` with DynamoDB's rules. Its calls end within `budget_seconds`, like the real one's."""
+    """A `Ledger` and a `Register` with DynamoDB's rules. Calls end within `budget_seconds`, like the real one's."""
 
     def __init__(self, *, budget_seconds: float = 0.6) -> None:
         super().__init__()
+        self.cancel_requested: set[str] = set()
+        self._attempts_ended: dict[str, int] = {}
         self._budget_seconds = budget_seconds
+
+    async def look(self, job_id: str) -> Standing | None:
+        record = await self.read(job_id)
+        if record is None:
+            return None
+        crashes = record.attempt - self._attempts_ended.get(job_id, 0)
+        return Standing(record, crashes, job_id in self.cancel_requested)
+
+    async def request_cancel(self, job_id: str) -> bool:
+        await self._meet_fault()
+        held = self.held.get(job_id)
+        if held is None or held.status is not Status.RUNNING:
+            return False
+        self.cancel_requested.add(job_id)
+        return True
+
+    async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
+        await self._meet_fault()
+        return frozenset(self.cancel_requested.intersection(job_ids))
 
     async def claim(self, record: Record, seen: Version | None) -> bool:
         await self._meet_fault()
@@ -104,6 +126,11 @@ class FakeLedger(FakeStore):
             return False
         self._keep(record)
         return True
+
+    def _keep(self, record: Record) -> None:
+        if record.status is Status.QUEUED:
+            self._attempts_ended[record.job_id] = record.attempt
+        super()._keep(record)
 
     @staticmethod
     def _is_by_same_writer(held: Record, record: Record) -> bool:

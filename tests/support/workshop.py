@@ -17,6 +17,7 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.deliveries import SENT_AT_MS, a_delivery
 from worker.application.attempt import Rules
+from worker.application.cancellation import Cancellation, CancelWatch
 from worker.application.conversion import Conversion, Limits
 from worker.application.failover import FailoverStore
 from worker.application.handler import Handler
@@ -65,7 +66,18 @@ class Workshop:
         self._began_at = asyncio.get_running_loop().time()
         self.store = FailoverStore(self.ledger, self.redis, now=self.now, random=lambda: 0.5)
         conversion = Conversion(self.objects, self.converter, Workspace(self.root), Limits(1 << 20, 3600))
-        self.handler = Handler(self.store, conversion, self.rules, worker="w:1", now=self.now, random=lambda: 0.5)
+        self.cancels = CancelWatch(self.ledger)
+        self.cancellation = Cancellation(self.ledger, self.redis, now=self.now)
+        self.handler = Handler(
+            self.store,
+            conversion,
+            self.rules,
+            register=self.ledger,
+            cancels=self.cancels,
+            worker="w:1",
+            now=self.now,
+            random=lambda: 0.5,
+        )
 
     def now(self) -> datetime:
         passed = timedelta(seconds=asyncio.get_running_loop().time() - self._began_at)
@@ -89,11 +101,12 @@ class Workshop:
 
 @asynccontextmanager
 async def a_workshop(root: Path, **parts: object) -> AsyncIterator[Workshop]:
-    """A workshop whose progress store keeps contact with its Redis."""
+    """A workshop whose progress store keeps contact with its Redis, and which hears of requests to cancel."""
     workshop = Workshop(root, **parts)  # type: ignore[arg-type]
-    contact = asyncio.create_task(workshop.store.run())
+    beside = [asyncio.create_task(workshop.store.run()), asyncio.create_task(workshop.cancels.run())]
     try:
         yield workshop
     finally:
-        contact.cancel()
-        await asyncio.wait([contact])
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)

@@ -1,16 +1,17 @@
-"""Progress records in DynamoDB: the truth for claims, final states and checkpoints."""
+"""Jobs in DynamoDB: the truth for claims, final states and checkpoints, and what is kept beside the records."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from worker.adapters.aws import translated
+from worker.domain.claim import Standing
 from worker.domain.errors import DependencyUnavailableError
-from worker.domain.progress import FINAL, Record, Version
+from worker.domain.progress import FINAL, Record, Status, Version
 from worker.ports import Outcome, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -30,17 +31,22 @@ _NAMES = {
     "#expires": "expires_at",
 }
 _SET = "SET #fence = :fence, #seq = :seq, #status = :status, #worker = :worker, #record = :record, #expires = :expires"
+_CANCEL = {"#cancel": "cancel_requested_at"}  # epoch seconds; stays until the item goes
+_ENDED = {"#ended": "attempts_ended"}  # how many have said so; the record's `attempt` counts those that have not, too
 _FINAL = {f":{status}": {"S": status.value} for status in sorted(FINAL)}
 _ABSENT = "attribute_not_exists(job_id) OR #expires <= :now"
 _NOT_FINAL = f"NOT #status IN ({', '.join(_FINAL)})"
 _NEWER = "#fence < :fence OR (#fence = :fence AND #seq < :seq AND #worker = :worker)"
 _WRITABLE = f"{_ABSENT} OR ({_NOT_FINAL} AND ({_NEWER}))"
 _SEEN = "#fence = :seen_fence AND #seq = :seen_seq"
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+_MAX_KEYS = 100
 
 
 class DynamoLedger:
-    """A `Ledger`. The client's connections and attempts are bounded where it is made, each call here as a whole.
+    """A `Ledger` and a `Register`.
 
+    The client's connections and attempts are bounded where it is made, each call here as a whole.
     One item a job, under the partition key `job_id`. An item that has expired counts as absent, because DynamoDB
     takes days to delete it.
     """
@@ -67,31 +73,85 @@ class DynamoLedger:
         return Outcome.SAME if _is_own(held, record) else Outcome.STALE
 
     async def claim(self, record: Record, seen: Version | None) -> bool:
-        if seen is None:
-            held = await self._update(record, _ABSENT, {":now": self._epoch_seconds()})
+        if seen is None:  # what stands beside an expired record is not about this job
+            values = {":now": self._epoch_seconds()}
+            held = await self._update(record, _ABSENT, values, forgets=True)
         else:
             values = {":seen_fence": _number(seen.fence), ":seen_seq": _number(seen.seq)}
             held = await self._update(record, _SEEN, values)
         return held is None or _is_own(held, record)
 
     async def read(self, job_id: str) -> Record | None:
+        standing = await self.look(job_id)
+        return None if standing is None else standing.record
+
+    async def look(self, job_id: str) -> Standing | None:
         async with self._bounded():
             item = await self._get(job_id)
         if item is None or float(item["expires_at"]["N"]) <= self._now().timestamp():
             return None
-        return _record_of(item)
+        record = _record_of(item)
+        ended = int(item.get("attempts_ended", {"N": "0"})["N"])
+        return Standing(record, crashes=record.attempt - ended, is_cancel_requested="cancel_requested_at" in item)
 
-    async def _update(self, record: Record, condition: str, values: Mapping[str, Any]) -> Record | None:
-        """None if the item was set; else the record that is held and did not meet the condition."""
+    async def request_cancel(self, job_id: str) -> bool:
+        async with self._bounded():
+            try:
+                await self._client.update_item(
+                    TableName=self._table,
+                    Key={"job_id": {"S": job_id}},
+                    UpdateExpression="SET #cancel = :now",
+                    ConditionExpression="#status = :running AND #expires > :now",
+                    ExpressionAttributeNames=_CANCEL | {"#status": "status", "#expires": "expires_at"},
+                    ExpressionAttributeValues={
+                        ":now": self._epoch_seconds(),
+                        ":running": {"S": Status.RUNNING.value},
+                    },
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
+
+    async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
+        keys: list[Any] = [{"job_id": {"S": job_id}} for job_id in job_ids]
+        found: list[Mapping[str, Any]] = []
+        async with self._bounded():
+            for start in range(0, len(keys), _MAX_KEYS):
+                answer = await self._client.batch_get_item(
+                    RequestItems={
+                        self._table: {
+                            "Keys": keys[start : start + _MAX_KEYS],
+                            "ProjectionExpression": "job_id, #cancel",
+                            "ExpressionAttributeNames": _CANCEL,
+                        }
+                    }
+                )
+                found += answer["Responses"].get(self._table, ())  # what was left out is asked for the next time
+        return frozenset(item["job_id"]["S"] for item in found if "cancel_requested_at" in item)
+
+    async def _update(
+        self, record: Record, condition: str, values: Mapping[str, Any], *, forgets: bool = False
+    ) -> Record | None:
+        """None if the item was set; else the record that is held and did not meet the condition.
+
+        With `forgets`, what stands beside the record is dropped.
+        """
         version = record.version
+        names, change = dict(_NAMES), _SET
+        ended = record.attempt if record.status is Status.QUEUED else 0 if forgets else None
+        if ended is not None:
+            names, change = names | _ENDED, f"{change}, #ended = :ended"
+            values = {**values, ":ended": _number(ended)}
+        if forgets:
+            names, change = names | _CANCEL, f"{change} REMOVE #cancel"
         async with self._bounded():
             try:
                 await self._client.update_item(
                     TableName=self._table,
                     Key={"job_id": {"S": record.job_id}},
-                    UpdateExpression=_SET,
+                    UpdateExpression=change,
                     ConditionExpression=condition,
-                    ExpressionAttributeNames=_NAMES,
+                    ExpressionAttributeNames=names,
                     ExpressionAttributeValues={
                         **values,
                         ":fence": _number(version.fence),

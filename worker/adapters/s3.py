@@ -13,6 +13,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -167,6 +168,13 @@ class S3Store:
         else:
             upload = MultipartUpload(self._client, artifact, target, self._limits, _target_errors(target))
             await upload.run(headers, on_bytes)
+
+    async def remove(self, target: ObjectLocation, job_id: str) -> None:
+        """Look whose object it is, then delete it."""
+        with suppress(TargetRefusedError), translated("S3", _target_errors(target)):  # refused: it is not there
+            found = await self._client.head_object(Bucket=target.bucket, Key=target.key)
+            if found["Metadata"].get("job-id") == job_id:
+                await self._client.delete_object(Bucket=target.bucket, Key=target.key)
 
     async def upload_file(self, path: Path, target: ObjectLocation, *, on_bytes: BytesDone = lambda _: None) -> None:
         """Upload a file of the user's own, its content type guessed from its name."""

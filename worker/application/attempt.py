@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker import metrics
+from worker.application.cancellation import CancelWatch
 from worker.application.conversion import Conversion, Journey
 from worker.application.lease import Lease
 from worker.application.reporter import Reporter
@@ -22,7 +23,7 @@ from worker.domain.errors import (
 )
 from worker.domain.job import Job
 from worker.domain.meter import Speeds
-from worker.domain.progress import OutputRecord, Record
+from worker.domain.progress import OutputRecord, Record, Stage
 from worker.events import Event, emit
 from worker.ports import StoreUnavailableError
 
@@ -52,6 +53,7 @@ class Attempt:
         conversion: Conversion,
         rules: Rules,
         speeds: Speeds,
+        cancels: CancelWatch,
         random: Callable[[], float],
     ) -> None:
         self._job = job
@@ -60,6 +62,7 @@ class Attempt:
         self._reporter = reporter
         self._conversion = conversion
         self._rules = rules
+        self._cancels = cancels
         self._random = random
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
@@ -84,7 +87,10 @@ class Attempt:
                 execution.accompanied_by(self._reporter.run(), name=f"progress of {self._job.job_id}"),
                 execution.accompanied_by(self._watch(), name=f"stall watch of {self._job.job_id}"),
             ):
-                self._outputs = await self._conversion.run(self._job, self._journey, before_upload=self._hold_claim)
+                with self._cancels.over(self._job.job_id, execution):
+                    self._outputs = await self._conversion.run(
+                        self._job, self._journey, before_upload=self._hold_claim
+                    )
                 await self._reporter.complete(self._outputs)
         finally:
             timeout.cancel()
@@ -137,7 +143,10 @@ class Attempt:
     async def _record_end(self, error: Exception, disposition: Disposition) -> None:
         code = error if isinstance(error, JobError) else InternalError()
         match disposition:
-            case Ack() | Reject():
+            case Ack():
+                await self._retract()
+                await self._reporter.fail(code)
+            case Reject():
                 await self._reporter.fail(code)
             case Retry():
                 await self._reporter.requeue(code)
@@ -145,6 +154,12 @@ class Attempt:
                 await self._reporter.requeue(None, counted=False)
             case Forfeit():
                 pass
+
+    async def _retract(self) -> None:
+        """A cancelled job leaves no output behind; what is there is ours to delete only while the job is."""
+        if self._journey.stage is Stage.UPLOADING or self._record.attempt > 1:
+            await self._reporter.checkpoint()
+            await self._conversion.retract(self._job)
 
     def _announce(self, error: Exception, disposition: Disposition) -> None:
         where: dict[str, Any] = {"stage": self._journey.stage.value, "percent": self._journey.meter.percent}

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from worker.application.workspace import Workspace
 from worker.domain.audio import RULES, AudioFormat
-from worker.domain.errors import DurationTooLongError
+from worker.domain.errors import DurationTooLongError, JobError
 from worker.domain.job import Job, ObjectLocation
 from worker.domain.meter import Meter, Speeds
 from worker.domain.progress import OutputRecord, Stage
+from worker.events import Event, emit
 from worker.ports import Artifact, AudioConverter, ConversionProgress, ObjectStore, SourceAudio
 
 # Bytes for a second of audio, by the source's name, until its headers are read: only weights depend on it.
@@ -87,6 +88,14 @@ class Conversion:
             source.unlink()  # its room may be needed by others
             await before_upload()
             return await self._upload(job, artifacts, journey)
+
+    async def retract(self, job: Job) -> None:
+        """Delete the outputs that the job has published. What cannot be deleted is a line in the log."""
+        for output in job.outputs:
+            try:
+                await self._objects.remove(output.target, job.job_id)
+            except JobError as error:
+                emit(Event.OUTPUT_REMOVE_FAILED, target=str(output.target), error=str(error))
 
     async def _check_targets(self, job: Job) -> None:
         for target in {output.target.bucket: output.target for output in job.outputs}.values():

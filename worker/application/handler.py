@@ -20,7 +20,7 @@ from worker.application.failover import FailoverStore
 from worker.application.lease import Lease
 from worker.application.message import parse_job
 from worker.application.reporter import Reporter
-from worker.domain.claim import Cancel, Exhausted, Skip, Standing, Start, Wait, decide
+from worker.domain.claim import Cancel, ClaimDecision, Exhausted, Skip, Standing, Start, Wait, decide
 from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Reject, Release, Retry
 from worker.domain.errors import InvalidMessageError, JobCancelledError, JobError, TooManyAttemptsError
 from worker.domain.job import Job
@@ -86,24 +86,50 @@ class Handler:
         decision = self._decide(standing, lease.delivery.fence)
         match decision:
             case Skip(record):
-                emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value)
-                metrics.JOBS.labels(status="skipped", code="").inc()
-                return await self._skipped(job, record)
+                return await self._skip(job, record)
             case Wait(delay_seconds):
                 return self._defer(delay_seconds, "held by another delivery")
-            case Cancel(version) if current is not None:
-                return await self._cancel(job, current, version)
+            case Cancel(record, version):
+                return await self._conclude(job, record, JobCancelledError(), record.attempt, version)
             case Exhausted(attempts, version, crashes):
-                with bound_contextvars(attempt=attempts):
-                    return await self._give_up(job, current, TooManyAttemptsError(attempts, crashes), version)
+                return await self._conclude(job, current, TooManyAttemptsError(attempts, crashes), attempts, version)
             case Start(attempt, version):
                 record = self._claim_record(job, current, attempt, version)
                 if not await self._store.claim(record, None if current is None else current.version):
                     return self._defer(1.0, "claimed by another delivery just now")
                 with bound_contextvars(attempt=attempt):
-                    return await self._attempt(job, record, lease)
+                    return await self._unless_cancelled(job, lease, await self._attempt(job, record, lease))
 
-    def _decide(self, standing)
+    def _decide(self, standing: Standing | None, fence: int) -> ClaimDecision:
+        return decide(
+            None if standing is None else standing.record,
+            fence=fence,
+            now=self._now(),
+            lease_seconds=self._rules.lease_seconds,
+            max_attempts=self._rules.max_attempts,
+            crashes=0 if standing is None else standing.crashes,
+            is_cancel_requested=standing is not None and standing.is_cancel_requested,
+        )
+
+    async def _skip(self, job: Job, record: Record) -> Disposition:
+        emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value)
+        metrics.JOBS.labels(status="skipped", code="").inc()
+        if record.status is Status.CANCELLED:  # between two attempts, of which the first may have published something
+            await self._conversion.retract(job)
+        return Ack()
+
+    async def _unless_cancelled(self, job: Job, lease: Lease, disposition: Disposition) -> Disposition:
+        """A request that came while the attempt was ending: there may be no other delivery for a long time."""
+        if not isinstance(disposition, Retry | Release):
+            return disposition
+        try:
+            decision = self._decide(await self._register.look(job.job_id), lease.delivery.fence)
+        except StoreUnavailableError:
+            return disposition
+        if not isinstance(decision, Cancel):
+            return disposition
+        record = decision.record
+        return await self._conclude(job, record, JobCancelledError(), record.attempt, decision.version)
 
     def _claim_record(self, job: Job, current: Record | None, attempt: int, version: Version) -> Record:
         now = self._now()
@@ -127,16 +153,21 @@ class Handler:
         metrics.JOBS.labels(status="deferred", code="").inc()
         return Retry(delay_seconds)
 
-    async def _give_up(self, job: Job, current: Record | None, attempts: int, version: Version) -> Disposition:
-        error = TooManyAttemptsError(attempts)
-        record = self._claim_record(job, current, attempts, version)
-        if not await self._store.claim(
-            failed(record, error, version, self._now()), None if current is None else current.version
-        ):
+    async def _conclude(
+        self, job: Job, current: Record | None, error: JobError, attempts: int, version: Version
+    ) -> Disposition:
+        """Record the end of a job that is not started again."""
+        record = failed(self._claim_record(job, current, attempts, version), error, version, self._now())
+        if not await self._store.claim(record, None if current is None else current.version):
             return self._defer(1.0, "claimed by another delivery just now")
-        emit(Event.JOB_FAILED, error_code=error.code.value, error=str(error), retryable=error.retryable)
-        metrics.JOBS.labels(status=Status.FAILED.value, code=error.code.value).inc()
-        return Reject(error, job.job_id, attempts)
+        metrics.JOBS.labels(status=record.status.value, code=error.code.value).inc()
+        with bound_contextvars(attempt=attempts):
+            if record.status is Status.CANCELLED:
+                emit(Event.JOB_CANCELLED, stage=None, percent=record.percent)
+                await self._conversion.retract(job)
+                return Ack()
+            emit(Event.JOB_FAILED, error_code=error.code.value, error=str(error), retryable=error.retryable)
+            return Reject(error, job.job_id, attempts)
 
     async def _attempt(self, job: Job, record: Record, lease: Lease) -> Disposition:
         """Run the claimed job and have its end recorded."""
@@ -150,7 +181,9 @@ class Handler:
         reporter = Reporter(
             self._store, record, now=self._now, random=self._random, lease_seconds=self._rules.lease_seconds
         )
-        attempt = Attempt(job, record, lease, reporter, self._conversion, self._rules, self._speeds, self._random)
+        attempt = Attempt(
+            job, record, lease, reporter, self._conversion, self._rules, self._speeds, self._cancels, self._random
+        )
         try:
             return await attempt.run()
         finally:

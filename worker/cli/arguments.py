@@ -65,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="print the record as JSON")
     watch = command("watch", "Show a progress bar until the job is final; exit 0 if it completed, else 1.")
     watch.add_argument("job_id", metavar="JOB_ID", type=_job_id)
+    cancel = command(
+        "cancel", "End a job; a running one stops within seconds. Exit 4 if there is none, 1 if it has ended."
+    )
+    cancel.add_argument("job_id", metavar="JOB_ID", type=_job_id)
     doctor = command("doctor", "Try each dependency as this environment is set; exit 1 if the worker could not run.")
     doctor.add_argument("buckets", metavar="BUCKET", nargs="*", type=_bucket, help="buckets to try as well")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")

@@ -11,6 +11,22 @@ from datetime import datetime
 
 from worker.domain.progress import Record, Status, Version
 
+# Of one job, in a row. A file that a converter bug turns into a memory bomb would go through a whole fleet otherwise.
+MAX_CRASHES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A job's durable record, and what is kept beside it.
+
+    `crashes` counts the claims, the present one included, since an attempt last said how it ended: once a claim is
+    stale, that is how many workers in a row have died with the job, or lost it.
+    """
+
+    record: Record
+    crashes: int = 0
+    is_cancel_requested: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -36,19 +52,41 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Exhausted:
-    """Started `attempts` times and never came to an end; `version` is that of the record that says so."""
+    """Started `attempts` times and never came to an end; `version` is that of the record that says so.
+
+    `crashes`: how many of those, at the end, were cut off without a word; 0 where that is not the reason.
+    """
 
     attempts: int
     version: Version
+    crashes: int = 0
 
 
-ClaimDecision = Start | Skip | Wait | Exhausted
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Somebody asked for it, and it did not happen yet; `version` is that of the record that says so."""
+
+    record: Record
+    version: Version
+
+
+ClaimDecision = Start | Skip | Wait | Exhausted | Cancel
 
 
 def decide(
-    current: Record | None, *, fence: int, now: datetime, lease_seconds: float, max_attempts: int
+    current: Record | None,
+    *,
+    fence: int,
+    now: datetime,
+    lease_seconds: float,
+    max_attempts: int,
+    crashes: int = 0,
+    is_cancel_requested: bool = False,
 ) -> ClaimDecision:
-    """What a delivery with `fence` may do with a job whose durable record is `current`."""
+    """What a delivery with `fence` may do with a job whose durable record is `current`.
+
+    `crashes` and `is_cancel_requested` are those of its standing.
+    """
     if current is None:
         return Start(1, Version(fence, 1))
     if current.is_final:
@@ -63,6 +101,10 @@ def decide(
     # The receive count is approximate (AWS): on a tie of fences the next seq decides.
     seq = current.version.seq + 1 if current.version.fence == fence else 1
     version = Version(fence, seq)
+    if is_cancel_requested:
+        return Cancel(current, version)
+    if current.status is Status.RUNNING and crashes >= MAX_CRASHES:
+        return Exhausted(current.attempt, version, crashes)
     if current.attempt >= max_attempts:
         return Exhausted(current.attempt, version)
     return Start(current.attempt + 1, version)

@@ -215,13 +215,15 @@ class DependencyUnavailableError(TransientError):
 
 
 class TooManyAttemptsError(PermanentError):
-    """The job was started WORKER_MAX_ATTEMPTS times and never came to an end."""
+    """The job was started WORKER_MAX_ATTEMPTS times without an end, or killed its worker three times running."""
 
     code = ErrorCode.TOO_MANY_ATTEMPTS
 
-    def __init__(self, attempts: int) -> None:
-        super().__init__(f"started {attempts} times without coming to an end")
+    def __init__(self, attempts: int, crashes: int = 0) -> None:
+        how = f"its worker died with it {crashes} times running" if crashes else "it never came to an end"
+        super().__init__(f"started {attempts} times: {how}")
         self.attempts = attempts
+        self.crashes = crashes
 
 
 class JobCancelledError(PermanentError):
