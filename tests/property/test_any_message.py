@@ -82,7 +82,10 @@ def jobs(draw: st.DrawFn) -> Job:
         audio_format = draw(st.sampled_from(AudioFormat))
         rules = RULES[audio_format]
         bitrate = None if rules.bitrates_kbps is None else draw(st.none() | st.integers(*rules.bitrates_kbps))
-        rates = st.integers(*rules.rate_range_hz) if rules.rates_hz is None else st.sampled_from(rules.rates_hz)
+        low, high = rules.rate_range_hz
+        if bitrate is not None:
+            high = min(high, rules.bitrates_below_hz - 1)
+        rates = st.integers(low, high) if rules.rates_hz is None else st.sampled_from(rules.rates_hz)
         channels = draw(st.none() | st.integers(1, rules.max_channels))
         target = ObjectLocation("podcasts-out", key)
         outputs.append(OutputSpec(target, audio_format, bitrate, draw(st.none() | rates), channels))

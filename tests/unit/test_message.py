@@ -107,6 +107,7 @@ def test_an_option_that_is_null_is_not_given() -> None:
         (with_output(bitrate_kbps=10**400), "outputs[0].bitrate_kbps"),
         (with_output(format="flac", bitrate_kbps=128), "outputs[0].bitrate_kbps"),
         (with_output(format="wav", bitrate_kbps=128), "outputs[0].bitrate_kbps"),
+        (with_output(format="ogg", bitrate_kbps=128, sample_rate_hz=50_000), "outputs[0].bitrate_kbps"),
         (with_output(sample_rate_hz=44_099), "outputs[0].sample_rate_hz"),
         (with_output(format="opus", sample_rate_hz=44_100), "outputs[0].sample_rate_hz"),
         (with_output(format="flac", sample_rate_hz=-1), "outputs[0].sample_rate_hz"),
@@ -140,6 +141,12 @@ def test_a_refusal_names_the_field(document: Any, field: str) -> None:
 )
 def test_what_is_not_json_is_refused_as_a_body(text: str) -> None:
     assert refusal(text).field == "body"
+
+
+def test_vorbis_has_a_bitrate_below_50_khz_or_any_rate_without_one() -> None:
+    for wishes in ({"bitrate_kbps": 128, "sample_rate_hz": 48_000}, {"bitrate_kbps": 128}, {"sample_rate_hz": 96_000}):
+        output = parse_job(json.dumps(with_output(format="ogg", **wishes))).outputs[0]
+        assert output.bitrate_kbps == wishes.get("bitrate_kbps")
 
 
 def test_a_field_that_stands_there_twice_is_refused() -> None:

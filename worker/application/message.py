@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -17,6 +17,8 @@ from worker.domain.job import Job, ObjectLocation, OutputSpec
 MAX_OUTPUTS = 16
 _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _MAX_FIELD = 64  # characters of a name that the producer chose
+
+M = TypeVar("M", bound=BaseModel)
 
 _PROBLEMS = {
     "missing": "is required",
@@ -50,12 +52,13 @@ class _JobBody(BaseModel):
 
 def parse_job(body: str) -> Job:
     """Read a body (contract, section 1). Raises InvalidMessageError, and nothing else, for any text that is no job."""
-    document = _read_json(body)
+    return job_from(read_object(body))
+
+
+def job_from(document: dict[str, Any]) -> Job:
+    """The job that a body's JSON describes. Raises InvalidMessageError."""
     try:
-        return _to_job(_JobBody.model_validate(document))
-    except ValidationError as exc:
-        first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise InvalidMessageError(_path(first["loc"]), _problem(first), job_id=_readable_job_id(document)) from None
+        return _to_job(validated(_JobBody, document))
     except InvalidMessageError as exc:
         exc.job_id = _readable_job_id(document)
         raise
@@ -80,18 +83,26 @@ def to_body(job: Job) -> str:
 # --- JSON --------------------------------------------------------------------------------------------------------
 
 
-def _read_json(body: str) -> dict[str, Any]:
-    try:
-        document = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except json.JSONDecodeError as exc:
-        raise InvalidMessageError("body", f"is not JSON (line {exc.lineno}, column {exc.colno})") from None
-    except RecursionError:
-        raise InvalidMessageError("body", "is nested too deeply") from None
-    except ValueError:  # a whole number of thousands of digits
-        raise InvalidMessageError("body", "holds a number that is too long") from None
+def read_object(text: str, field: str = "body") -> dict[str, Any]:
+    """A JSON object. Raises InvalidMessageError, about `field`, for any text that is none."""
+    document = read_json(text, field)
     if not isinstance(document, dict):
-        raise InvalidMessageError("body", "must be a JSON object")
+        raise InvalidMessageError(field, "must be a JSON object")
     return document
+
+
+def read_json(text: str, field: str) -> Any:
+    """Any JSON. Raises InvalidMessageError, about `field`, for any text that is none."""
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except json.JSONDecodeError as exc:
+        raise InvalidMessageError(field, f"is not JSON (line {exc.lineno}, column {exc.colno})") from None
+    except RecursionError:
+        raise InvalidMessageError(field, "is nested too deeply") from None
+    except _NoConstantError as exc:
+        raise InvalidMessageError(field, f"is not JSON ({exc})") from None
+    except ValueError:  # a whole number of thousands of digits
+        raise InvalidMessageError(field, "holds a number that is too long") from None
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -104,11 +115,25 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return document
 
 
+class _NoConstantError(ValueError):
+    """NaN or Infinity, which Python reads and JSON does not know."""
+
+
 def _no_constant(name: str) -> NoReturn:
-    raise InvalidMessageError("body", f"is not JSON ({name})")
+    raise _NoConstantError(name)
 
 
 # --- from pydantic's words to ours -------------------------------------------------------------------------------
+
+
+def validated(model: type[M], document: object, within: str = "") -> M:
+    """The document as a `model`. Raises InvalidMessageError about the first field that is wrong; `within` leads it."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join(part for part in (within, _path(first["loc"])) if part)
+        raise InvalidMessageError(field or "body", _problem(first)) from None
 
 
 def _path(location: Sequence[int | str]) -> str:
@@ -116,7 +141,7 @@ def _path(location: Sequence[int | str]) -> str:
     path = ""
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" if path else _shown(part)
-    return path or "body"
+    return path
 
 
 def _shown(name: str) -> str:
@@ -178,6 +203,10 @@ def _check_wishes(path: str, spec: OutputSpec) -> None:
         problem = rules.problem_with_rate(spec.sample_rate_hz)
         if problem is not None:
             raise InvalidMessageError(f"{path}.sample_rate_hz", f"{problem} for {spec.format}")
+        limit = rules.bitrates_below_hz
+        if spec.bitrate_kbps is not None and spec.sample_rate_hz >= limit:
+            problem = f"can be chosen for {spec.format} only with a sample_rate_hz below {limit}"
+            raise InvalidMessageError(f"{path}.bitrate_kbps", problem)
     if spec.channels is not None and not 1 <= spec.channels <= rules.max_channels:
         raise InvalidMessageError(f"{path}.channels", f"must be from 1 to {rules.max_channels} for {spec.format}")
 

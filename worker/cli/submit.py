@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from worker.cli.session import run_with_client
 from worker.cli.watch import follow
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import InvalidMessageError
-from worker.domain.job import Job
+from worker.domain.job import Job, readable_id_part
 from worker.settings import SUBMIT
 
 
@@ -70,5 +69,4 @@ def _format_of(target: str) -> str:
 
 def new_job_id(source: str) -> str:
     """A readable id that no other job has, such as `ep-0142-20261122T200102-7f3a9c`."""
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", source.rstrip("/").rpartition("/")[2].rpartition(".")[0])[:80].strip("-.")
-    return f"{stem or 'job'}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    return f"{readable_id_part(source)}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"

@@ -38,6 +38,7 @@ class FormatRules:
     bitrates_kbps: tuple[int, int] | None = None
     rates_hz: tuple[int, ...] | None = None
     rate_range_hz: tuple[int, int] = (MIN_RATE_HZ, MAX_RATE_HZ)
+    bitrates_below_hz: int = MAX_RATE_HZ + 1  # from there on the encoder takes no bitrate
     default_kbps_per_channel: int = 0  # of the lossy: what is transparent enough for speech and good for music
 
     @property
@@ -70,7 +71,12 @@ RULES: dict[AudioFormat, FormatRules] = {
     AudioFormat.FLAC: FormatRules("audio/flac", 8, rate_range_hz=(MIN_RATE_HZ, 655_350)),  # RFC 9639, section 9.1.2
     AudioFormat.WAV: FormatRules("audio/wav", 8),
     AudioFormat.OGG: FormatRules(
-        "audio/ogg", 8, (16, 500), rate_range_hz=(8000, 192_000), default_kbps_per_channel=64
+        "audio/ogg",
+        8,
+        (16, 500),
+        rate_range_hz=(8000, 192_000),
+        bitrates_below_hz=50_000,
+        default_kbps_per_channel=64,
     ),
     AudioFormat.OPUS: FormatRules("audio/ogg; codecs=opus", 8, (6, 510), _OPUS_RATES, default_kbps_per_channel=48),
     AudioFormat.WEBM: FormatRules("audio/webm", 8, (6, 510), _OPUS_RATES, default_kbps_per_channel=48),

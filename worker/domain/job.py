@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from worker.domain.audio import AudioFormat
 
+_NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._-]+")
+_READABLE_CHARACTERS = 80
+
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.+)", re.DOTALL)
@@ -55,3 +58,15 @@ class Job:
     job_id: str
     source: ObjectLocation
     outputs: tuple[OutputSpec, ...]
+
+
+def readable_id_part(key: str) -> str:
+    """What a job's id may show of an object's key: its name without the extension, in the characters of an id."""
+    stem = stem_of(key.rstrip("/").rpartition("/")[2])
+    return _NOT_IN_AN_ID.sub("-", stem)[:_READABLE_CHARACTERS].strip("-.") or "job"
+
+
+def stem_of(name: str) -> str:
+    """A file's name without its last extension; all of it where there is none."""
+    stem, dot, _ = name.rpartition(".")
+    return stem if dot and stem else name
