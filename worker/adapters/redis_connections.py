@@ -28,7 +28,9 @@ from worker.ports import StoreUnavailableError
 T = TypeVar("T")
 
 Resolve = Callable[[str, int], Sequence[str]]
-_MAX_HUNG_THREADS = 4
+# A look-up that hangs does so for up to 30 s, and a probe starts one every 1.5 to 3 s: enough that there is always one
+# left to find out that the resolver answers again.
+_MAX_HUNG_THREADS = 20
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
