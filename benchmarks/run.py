@@ -139,7 +139,7 @@ def _table(results: Mapping[str, Any]) -> Table:
     aims = results["aims"]
     table.add_row("10-minute WAV to MP3", *_times(long), f"{aims['long_ratio']}")
     table.add_row(f"{clips['jobs']} clips of 1 s to MP3", *_times(clips), "")
-    own = "worker's own CPU a job, ms"
+    own = "own CPU a job, ms"
     table.add_row(f"{own} (clips)", "", f"{clips['worker_own_cpu_ms_per_job']}", "", f"{aims['own_cpu_ms_per_clip']}")
     table.add_row(f"{own} (10 minutes)", "", f"{long['worker_own_cpu_ms_per_job']}", "", "")
     for name, peak in results["peak_memory_mb"].items():
