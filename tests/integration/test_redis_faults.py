@@ -1,0 +1,174 @@
+"""A real Redis under real faults: writes stay short, each outage is told once, and Redis is up to date after it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from tests.support.events import LoggedEvents, logged_events
+from tests.support.records import a_record, completed
+from tests.support.redis_faults import FAULTS, PASSWORD, Fault, Site, a_site
+from tests.support.waiting import wait_until
+from worker.adapters.dynamodb import DynamoLedger
+from worker.adapters.redis import RedisStore
+from worker.application.failover import FailoverStore
+from worker.demo.servers import HOST
+from worker.domain.progress import Record
+from worker.events import Event
+from worker.ports import Outcome
+
+JOB = "ep-0142"
+
+
+@pytest.fixture
+async def ledger(dynamodb_client: Any, unique: Callable[[str], str]) -> DynamoLedger:
+    table = unique("table")
+    await dynamodb_client.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    made = DynamoLedger(dynamodb_client, table, now=lambda: datetime.now(UTC))
+    await made.read(JOB)  # the connection is warm, as the checkpoints keep it
+    return made
+
+
+@dataclass
+class Worker:
+    """The progress store of a worker, and what it says."""
+
+    store: FailoverStore
+    redis: RedisStore
+    log: LoggedEvents
+    seq: int = 0
+    seconds: list[float] = field(default_factory=list)  # of each tick
+
+    async def tick(self, count: int = 1) -> Record:
+        """Write `count` ticks, one after the other; returns the last record."""
+        for _ in range(count):
+            self.seq += 1
+            began_at = perf_counter()
+            assert await self.store.tick(a_record(1000, self.seq)) is Outcome.APPLIED
+            self.seconds.append(perf_counter() - began_at)
+        return a_record(1000, self.seq)
+
+    def told(self) -> list[int]:
+        events = (Event.REDIS_UNAVAILABLE, Event.PROGRESS_FAILED_OVER, Event.PROGRESS_FAILED_BACK)
+        return [len(self.log.of(event)) for event in events]
+
+
+@asynccontextmanager
+async def a_worker(ledger: DynamoLedger, redis_store: RedisStore) -> AsyncIterator[Worker]:
+    store = FailoverStore(ledger, redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
+    with logged_events() as log:
+        running = asyncio.create_task(store.run())
+        try:
+            yield Worker(store, redis_store, log)
+            assert not running.done()
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            await redis_store.aclose()
+
+
+async def connected(worker: Worker) -> None:
+    await wait_until(lambda: worker.store.redis_state == "connected")
+
+
+async def back(worker: Worker) -> float:
+    """Wait for the end of the outage; returns the seconds it took."""
+    began_at = perf_counter()
+    await wait_until(lambda: worker.store.outage is None)
+    return perf_counter() - began_at
+
+
+async def held(site: Site) -> Record | None:
+    """What Redis holds, asked over a connection that is not the worker's."""
+    store = site.store(connect_timeout=5, command_timeout=5)
+    try:
+        return await store.read(JOB)
+    finally:
+        await store.aclose()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_an_outage_costs_little_is_told_once_and_ends_by_itself(name: str, ledger: DynamoLedger) -> None:
+    fault = FAULTS[name]
+    async with a_site() as site, a_worker(ledger, await a_store(site, fault)) as worker:
+        await connected(worker)
+        assert await worker.tick(3) == await held(site)
+        worker.seconds.clear()
+
+        await fault.begin(site)
+        newest = await worker.tick(10)
+        assert max(worker.seconds) < 1
+        assert sorted(worker.seconds)[6] < 0.2  # at most three wait for Redis
+        assert await ledger.read(JOB) == newest
+        assert worker.store.progress_store == "dynamodb"
+        await wait_until(lambda: worker.told() == [1, 1, 0])
+
+        await fault.end(site)
+        assert await back(worker) < 6
+        assert await held(site) == newest
+        assert worker.told() == [1, 1, 1]
+        assert await worker.tick(3) == await held(site)
+        assert worker.told() == [1, 1, 1]
+
+
+async def a_store(site: Site, fault: Fault) -> RedisStore:
+    if fault.is_gated:
+        await site.gate.open(site.certificate.server() if fault.has_tls else None)
+    return site.store(gated=fault.is_gated, tls=fault.has_tls)
+
+
+@pytest.mark.parametrize("words", [("CLIENT", "KILL", "TYPE", "normal"), ("SCRIPT", "FLUSH")], ids=" ".join)
+async def test_closed_connections_and_forgotten_scripts_are_no_outage(
+    words: tuple[str, ...], ledger: DynamoLedger
+) -> None:
+    async with a_site() as site, a_worker(ledger, site.store()) as worker:
+        await connected(worker)
+        for _ in range(5):
+            await worker.tick()
+            await asyncio.to_thread(site.command, *words)
+        assert await worker.tick(5) == await held(site)
+        assert worker.told() == [0, 0, 0]
+        assert await ledger.read(JOB) is None
+
+
+async def test_a_write_that_was_given_up_arrives_late_and_changes_nothing(ledger: DynamoLedger) -> None:
+    async with a_site() as site, a_worker(ledger, site.store()) as worker:
+        await connected(worker)
+        await worker.tick(2)
+        watcher = redis.asyncio.Redis(host=HOST, port=site.server.port, password=PASSWORD)
+        async with contextlib.aclosing(watcher), watcher.pubsub() as announced:
+            await announced.subscribe(f"audio:job:{JOB}")
+            site.server.freeze()
+            ghost = await worker.tick()
+            final = completed(ghost, worker.seq + 1)
+            assert await worker.store.commit(final) is Outcome.APPLIED
+            await worker.store.tick(a_record(1000, 1, job_id="another"))
+            assert worker.store.redis_state == "unavailable"
+            site.server.thaw()
+            await back(worker)
+            assert await held(site) == final
+            heard = [Record.from_json(message["data"]).version.seq for message in await messages(announced, 2)]
+        assert heard == [ghost.version.seq, final.version.seq]
+
+
+async def messages(channel: Any, count: int) -> list[Any]:
+    found: list[Any] = []
+    async with asyncio.timeout(10):
+        while len(found) < count:
+            message = await channel.get_message(ignore_subscribe_messages=True, timeout=5)
+            found += [message] if message else []
+    return found

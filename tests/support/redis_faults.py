@@ -1,0 +1,168 @@
+"""A real Redis and everything that can go wrong with it, each fault with its end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import redis
+
+from tests.support.gate import BlackHole, Certificate, Gate
+from worker.adapters.redis import RedisStore
+from worker.adapters.redis_connections import Endpoint
+from worker.demo import servers
+from worker.demo.servers import HOST, Server, free_port
+
+PASSWORD = "a-password"
+_ANOTHER = "another-password"
+
+
+class Resolver:
+    """Knows where 127.0.0.1 is, unless it hangs or fails."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+        self.answers.set()
+        self.failure: OSError | None = None
+
+    def __call__(self, host: str, port: int) -> Sequence[str]:
+        self.answers.wait()
+        if self.failure is not None:
+            raise self.failure
+        return [HOST]
+
+
+class Site:
+    """A Redis with a password, a gate in front of it for those who need one, and the means to break either."""
+
+    def __init__(self, server: Server, directory: Path) -> None:
+        self.server = server
+        self.gate = Gate(server.port)
+        self.certificate = Certificate(directory)
+        self.resolver = Resolver()
+        self.black_hole: BlackHole | None = None
+
+    def command(self, *words: str, password: str = PASSWORD) -> Any:
+        """What an operator types."""
+        with redis.Redis(HOST, self.server.port, password=password, socket_timeout=5) as client:
+            return client.execute_command(*words)
+
+    def store(self, *, gated: bool = False, tls: bool = False, **arguments: Any) -> RedisStore:
+        endpoint = Endpoint(
+            HOST,
+            self.gate.port if gated else self.server.port,
+            tls=self.certificate.client if tls else None,
+            password=PASSWORD,
+        )
+        return RedisStore(endpoint, resolve=self.resolver, **arguments)
+
+
+@asynccontextmanager
+async def a_site() -> AsyncIterator[Site]:
+    with TemporaryDirectory() as directory, servers.redis("--requirepass", PASSWORD) as server:
+        site = Site(server, Path(directory))
+        try:
+            yield site
+        finally:
+            site.resolver.answers.set()
+            if site.black_hole is not None:
+                site.black_hole.close()
+            await site.gate.shut()
+            server.thaw()
+
+
+Step = Callable[[Site], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`begin` makes Redis refuse writes or swallow them, `end` makes it take them again.
+
+    `budget_seconds` is what the contract (section 9) gives to each of the first writes.
+    """
+
+    begin: Step
+    end: Step
+    budget_seconds: float = 0.05
+    is_gated: bool = False
+    has_tls: bool = False
+
+
+def _operated(*words: str) -> Step:
+    async def step(site: Site) -> None:
+        await asyncio.to_thread(site.command, *words)
+
+    return step
+
+
+def _on_server(method: Callable[[Server], None]) -> Step:
+    async def step(site: Site) -> None:
+        await asyncio.to_thread(method, site.server)
+
+    return step
+
+
+async def _swallow(site: Site) -> None:
+    await site.gate.shut()
+    site.black_hole = await asyncio.to_thread(BlackHole, site.gate.port)
+
+
+async def _swallow_no_more(site: Site) -> None:
+    if site.black_hole is not None:
+        site.black_hole.close()
+        site.black_hole = None
+    await site.gate.open()
+
+
+async def _change_password(site: Site) -> None:
+    await asyncio.to_thread(site.command, "CONFIG", "SET", "requirepass", _ANOTHER)
+    await asyncio.to_thread(site.command, "CLIENT", "KILL", "TYPE", "normal", password=_ANOTHER)
+
+
+async def _change_password_back(site: Site) -> None:
+    await asyncio.to_thread(site.command, "CONFIG", "SET", "requirepass", PASSWORD, password=_ANOTHER)
+
+
+async def _to_plaintext(site: Site) -> None:
+    await site.gate.shut()
+    await site.gate.open()
+
+
+async def _to_tls(site: Site) -> None:
+    await site.gate.shut()
+    await site.gate.open(site.certificate.server())
+
+
+async def _hang_names(site: Site) -> None:
+    site.resolver.answers.clear()
+    await asyncio.to_thread(site.command, "CLIENT", "KILL", "TYPE", "normal")
+
+
+async def _answer_names(site: Site) -> None:
+    site.resolver.answers.set()
+
+
+HUNG = 0.35
+
+FAULTS: dict[str, Fault] = {
+    "killed": Fault(_on_server(Server.kill), _on_server(Server.start)),
+    "frozen": Fault(_on_server(Server.freeze), _on_server(Server.thaw), HUNG),
+    "black hole": Fault(_swallow, _swallow_no_more, HUNG, is_gated=True),
+    "demoted": Fault(_operated("REPLICAOF", HOST, str(free_port())), _operated("REPLICAOF", "NO", "ONE")),
+    "out of memory": Fault(_operated("CONFIG", "SET", "maxmemory", "1"), _operated("CONFIG", "SET", "maxmemory", "0")),
+    "no replicas": Fault(
+        _operated("CONFIG", "SET", "min-replicas-to-write", "1"),
+        _operated("CONFIG", "SET", "min-replicas-to-write", "0"),
+    ),
+    "writes paused": Fault(_operated("CLIENT", "PAUSE", "600000", "WRITE"), _operated("CLIENT", "UNPAUSE"), HUNG),
+    "wrong password": Fault(_change_password, _change_password_back),
+    "TLS client, plaintext server": Fault(_to_plaintext, _to_tls, HUNG, is_gated=True, has_tls=True),
+    "plaintext client, TLS server": Fault(_to_tls, _to_plaintext, HUNG, is_gated=True),
+    "name look-up hangs": Fault(_hang_names, _answer_names, HUNG),
+}
