@@ -20,11 +20,12 @@ from tests.support.redis_faults import FAULTS, PASSWORD, Fault, Site, a_site
 from tests.support.waiting import wait_until
 from worker.adapters.dynamodb import DynamoLedger
 from worker.adapters.redis import RedisStore
+from worker.adapters.redis_connections import Endpoint
 from worker.application.failover import FailoverStore
 from worker.demo.servers import HOST
 from worker.domain.progress import Record
 from worker.events import Event
-from worker.ports import Outcome
+from worker.ports import Outcome, StoreUnavailableError
 
 JOB = "ep-0142"
 
@@ -172,3 +173,52 @@ async def messages(channel: Any, count: int) -> list[Any]:
             message = await channel.get_message(ignore_subscribe_messages=True, timeout=5)
             found += [message] if message else []
     return found
+
+
+# --- who else may listen at the port -------------------------------------------------------------------------------
+
+ODD_ANSWERS = {
+    "web server": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+    "simple string": b"+OK\r\n",
+    "number": b":1\r\n",
+    "nothing": b"$-1\r\n",
+    "list": b"*1\r\n$1\r\na\r\n",
+    "nested lists": b"*1\r\n" * 30 + b":1\r\n",
+    "error that is no text": b"-\xff\xfe\xc3\r\n",
+    "another code page": b"-ERR \xe9chec\r\n",
+    "zeros": bytes(100),
+    "half an answer": b"$500\r\nab",
+    "farewell": b"",
+}
+
+
+@pytest.mark.parametrize("name", ODD_ANSWERS)
+async def test_what_is_no_redis_is_unavailable_and_never_a_crash(name: str) -> None:
+    answered: set[asyncio.Task[None]] = set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            await reader.read(65536)
+            writer.write(ODD_ANSWERS[name])
+            await writer.drain()
+        writer.close()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(answer(reader, writer))
+        answered.add(task)
+        task.add_done_callback(answered.discard)
+
+    server = await asyncio.start_server(accept, HOST, 0)
+    store = RedisStore(Endpoint(HOST, server.sockets[0].getsockname()[1]), resolve=lambda _host, _port: [HOST])
+    try:
+        for call in (store.probe, lambda: store.read(JOB), lambda: store.write(a_record())):
+            for _ in range(2):
+                with contextlib.suppress(StoreUnavailableError):
+                    assert await call() is None
+        async with asyncio.timeout(5), contextlib.aclosing(store.subscribe(JOB)) as records:
+            assert [record async for record in records] == []
+    finally:
+        await store.aclose()
+        server.close()
+        if answered:
+            await asyncio.wait(answered)

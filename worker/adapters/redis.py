@@ -133,7 +133,7 @@ class RedisStore:
             if failure.severity is Severity.HARD:  # a demoted primary keeps its connections: leave it, ask DNS again
                 connections.drop_idle()
             raise failure from exc
-        if reply not in _OUTCOMES:
+        if not isinstance(reply, bytes) or reply not in _OUTCOMES:  # whoever this is, it is not Redis
             raise StoreUnavailableError("unexpected reply")
         return _OUTCOMES[reply]
 
