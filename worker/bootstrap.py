@@ -124,6 +124,7 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
         lease_seconds=settings.visibility_timeout_seconds,
         random=random.random,
         poll_seconds=_POLL_SECONDS,
+        reject_limit=settings.reject_limit,
     )
     monitor = HealthMonitor(store, consumer)
     address = _serve_http(settings, monitor, stack)

@@ -38,6 +38,7 @@ class Delivery:
     receive_count: int
     received_at: float
     group_id: str | None = None  # of a FIFO queue
+    expires_at_ms: int | None = None  # when the queue drops the message for good (epoch), where that is known
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -56,6 +57,8 @@ class JobQueue(Protocol):
     async def receive(self, slots: int) -> Sequence[Delivery]:
         """Wait for messages, at most `slots` and at most ten, for the length of a long poll.
 
+        Of a message group, one message at a time is handed out: the next one comes when that has been deleted, and a
+        message that waits for a retry is not overtaken.
         Raises DependencyUnavailableError.
         """
 

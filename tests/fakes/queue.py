@@ -112,6 +112,7 @@ class FakeQueue:
     wait_seconds: float = 5
     has_dead_letter_queue: bool = True
     max_receive_count: int | None = None
+    retention_seconds: float | None = None
     in_flight_limit: int | None = None  # when it is reached, SQS answers with nothing, at once
     faults: Faults = field(default_factory=Faults)
     calls: Counter[str] = field(default_factory=Counter)
@@ -215,6 +216,7 @@ class FakeQueue:
                 held_groups.add(message.group_id)
             elif message.group_id is None or message.group_id not in held_groups:
                 taken.append(self._deliver(message, now))
+                held_groups.add(message.group_id)
         return taken
 
     def _redrive(self, now: float) -> None:
@@ -238,11 +240,15 @@ class FakeQueue:
             receive_count=message.receive_count,
             received_at=now,
             group_id=message.group_id,
+            expires_at_ms=self._expires_at_ms(message),
             attributes=message.attributes,
         )
         if self.faults.is_duplicated(delivery):
             message.visible_at = now
         return delivery
+
+    def _expires_at_ms(self, message: _Message) -> int | None:
+        return None if self.retention_seconds is None else message.sent_at_ms + round(self.retention_seconds * 1000)
 
     async def _wait_for_change(self, until: float) -> None:
         """Wait until a message may have become visible: one was sent or given back, or a lease has run out."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from worker import __version__
 from worker.adapters.aws import ClientLimits, translated
 from worker.adapters.batching import BATCH_ENTRIES, Batcher
+from worker.adapters.sqs_attributes import QueueAttributes
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.ports import Delivery, ReceiptExpiredError
@@ -28,7 +28,6 @@ _DEAD_HANDLE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "Inval
 
 _MAX_ATTRIBUTES = 10
 _MAX_REASON_CHARACTERS = 1024
-_DEAD_LETTER_QUEUE_SECONDS = 300.0
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _REFUSED_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -73,20 +72,25 @@ class SqsQueue:
         self._wait_seconds = min(20, math.ceil(wait_seconds))
         self._deletes = Batcher(self._delete, linger_seconds=linger_seconds)
         self._delays = Batcher(self._delay, linger_seconds=linger_seconds)
-        self._dead_letters = _DeadLetterQueue(control_client, queue_url)
+        self._attributes = QueueAttributes(control_client, queue_url)
+        self._dead_letters = _DeadLetterQueue(control_client, self._attributes)
+        # SQS would fill a batch from one group, to be worked on one after the other in slots that others could use.
+        self._most = 1 if _is_fifo(queue_url) else BATCH_ENTRIES
 
     async def receive(self, slots: int) -> Sequence[Delivery]:
         received_at = asyncio.get_running_loop().time()
         with translated(_SQS):
             response = await self._receive_client.receive_message(
                 QueueUrl=self._url,
-                MaxNumberOfMessages=min(slots, BATCH_ENTRIES),
+                MaxNumberOfMessages=min(slots, self._most),
                 VisibilityTimeout=self._visibility_seconds,
                 WaitTimeSeconds=self._wait_seconds,
                 MessageSystemAttributeNames=_SYSTEM_ATTRIBUTES,
                 MessageAttributeNames=["All"],
             )
-        return [_delivery(message, received_at) for message in response.get("Messages", ())]
+        messages = response.get("Messages", ())
+        retention_seconds = await self._attributes.retention_seconds() if messages else None
+        return [_delivery(message, received_at, retention_seconds) for message in messages]
 
     async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
         return await self._delay([(delivery, seconds) for delivery in deliveries])
@@ -149,36 +153,29 @@ class SqsSender:
 
 
 class _DeadLetterQueue:
-    """Where the queue's own redrive policy sends what fails; asked for when needed, and again after some minutes."""
+    """Where the queue's own redrive policy sends what fails."""
 
-    def __init__(self, client: Any, source_url: str) -> None:
+    def __init__(self, client: Any, attributes: QueueAttributes) -> None:
         self._client = client
-        self._source_url = source_url
-        self._url: str | None = None
-        self._known_until = -math.inf
+        self._attributes = attributes
+        self._urls: dict[str, str] = {}  # by ARN
 
     async def send(self, delivery: Delivery, rejection: Reject) -> bool:
         """Copy the message there. False where there is no such queue. Raises DependencyUnavailableError."""
-        with translated(_SQS):
-            url = await self._find()
-            if url is None:
-                return False
-            self._known_until = -math.inf  # should the call fail, it is looked up afresh
-            await self._client.send_message(
-                QueueUrl=url, MessageBody=delivery.body, **_quarantine(delivery, rejection, url)
-            )
-            self._known_until = asyncio.get_running_loop().time() + _DEAD_LETTER_QUEUE_SECONDS
+        arn = (await self._attributes.read()).dead_letter_arn
+        if arn is None:
+            return False
+        try:
+            with translated(_SQS):
+                url = self._urls.get(arn) or await self._url_of(arn)
+                await self._client.send_message(
+                    QueueUrl=url, MessageBody=delivery.body, **_quarantine(delivery, rejection, url)
+                )
+        except DependencyUnavailableError:  # there may be another one by now
+            self._attributes.forget()
+            raise
+        self._urls[arn] = url
         return True
-
-    async def _find(self) -> str | None:
-        now = asyncio.get_running_loop().time()
-        if now < self._known_until:
-            return self._url
-        response = await self._client.get_queue_attributes(QueueUrl=self._source_url, AttributeNames=["RedrivePolicy"])
-        policy = response.get("Attributes", {}).get("RedrivePolicy")
-        self._url = None if not policy else await self._url_of(json.loads(policy)["deadLetterTargetArn"])
-        self._known_until = now + _DEAD_LETTER_QUEUE_SECONDS
-        return self._url
 
     async def _url_of(self, arn: str) -> str:
         account, name = arn.split(":")[-2:]
@@ -187,7 +184,7 @@ class _DeadLetterQueue:
         return url
 
 
-def _delivery(message: Mapping[str, Any], received_at: float) -> Delivery:
+def _delivery(message: Mapping[str, Any], received_at: float, retention_seconds: float | None) -> Delivery:
     system = message["Attributes"]
     attributes = {
         name: value["StringValue"]
@@ -196,14 +193,16 @@ def _delivery(message: Mapping[str, Any], received_at: float) -> Delivery:
     }
     if _TRACE in system:
         attributes[_TRACE] = system[_TRACE]
+    sent_at_ms = int(system["SentTimestamp"])
     return Delivery(
         message_id=message["MessageId"],
         receipt_handle=message["ReceiptHandle"],
         body=message["Body"],
-        sent_at_ms=int(system["SentTimestamp"]),
+        sent_at_ms=sent_at_ms,
         receive_count=int(system["ApproximateReceiveCount"]),
         received_at=received_at,
         group_id=system.get("MessageGroupId"),
+        expires_at_ms=None if retention_seconds is None else sent_at_ms + round(retention_seconds * 1000),
         attributes=attributes,
     )
 

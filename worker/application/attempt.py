@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from worker import metrics
@@ -54,6 +56,8 @@ class Attempt:
         rules: Rules,
         speeds: Speeds,
         cancels: CancelWatch,
+        *,
+        now: Callable[[], datetime],
         random: Callable[[], float],
     ) -> None:
         self._job = job
@@ -63,6 +67,7 @@ class Attempt:
         self._conversion = conversion
         self._rules = rules
         self._cancels = cancels
+        self._now = now
         self._random = random
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
@@ -127,6 +132,7 @@ class Attempt:
             attempt=self._record.attempt,
             max_attempts=self._rules.max_attempts,
             random=self._random(),
+            seconds_left=self._seconds_left(),
         )
         try:
             async with asyncio.timeout(_LAST_WORD_SECONDS):
@@ -139,6 +145,11 @@ class Attempt:
                 disposition = Retry(RETRY_BACKOFF.delay(1, self._random()))
         self._announce(error, disposition)
         return disposition
+
+    def _seconds_left(self) -> float:
+        """Until the queue drops the message."""
+        expires_at_ms = self._lease.delivery.expires_at_ms
+        return math.inf if expires_at_ms is None else expires_at_ms / 1000 - self._now().timestamp()
 
     async def _record_end(self, error: Exception, disposition: Disposition) -> None:
         code = error if isinstance(error, JobError) else InternalError()

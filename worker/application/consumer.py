@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 from worker.application.lease import Lease, LeaseKeeper
 from worker.application.poller import Poller
+from worker.application.reject_limit import RejectLimit
 from worker.application.settlement import Settlement
-from worker.domain.disposition import RETRY_BACKOFF, Disposition, Release, Retry
+from worker.domain.disposition import RETRY_BACKOFF, Disposition, Reject, Release, Retry
 from worker.domain.errors import ShutdownError
 from worker.events import Event, emit
 from worker.ports import Delivery, JobQueue
@@ -44,13 +45,15 @@ class ConsumerStatus:
     poll_failures: int
     settled: Mapping[str, int]  # by disposition
     handler_crashes: int
+    is_paused: bool = False  # too many rejects: nothing is received for the moment
 
 
 class Consumer:
     """The poll loop and its jobs, one task a delivery.
 
     A slot is given back when handling has ended: settling one delivery and receiving the next overlap. `lease_seconds`
-    is the visibility timeout that the queue's receives ask for, `poll_seconds` the length of its long poll.
+    is the visibility timeout that the queue's receives ask for, `poll_seconds` the length of its long poll. More than
+    `reject_limit` rejects a minute pause it.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Consumer:
         lease_seconds: float,
         random: Callable[[], float],
         poll_seconds: float = 5.0,
+        reject_limit: int = 60,
     ) -> None:
         self._handler = handler
         self._keeper = keeper
@@ -73,6 +77,7 @@ class Consumer:
         self._jobs_until = math.inf
         self._changed = asyncio.Event()  # a slot, a settlement, a signal: whoever waits looks again
         self._poller = Poller(queue, poll_seconds=poll_seconds, random=random, stopping=self._stopping)
+        self._reject_limit = RejectLimit(reject_limit)
         self._settlement = Settlement(queue, random=random)
         self._leases: dict[str, Lease] = {}  # by message id, from the receive until settled
         self._handling: set[Lease] = set()
@@ -93,6 +98,7 @@ class Consumer:
             poll_failures=self._poller.failures,
             settled=dict(self._settlement.counts),
             handler_crashes=self._handler_crashes,
+            is_paused=self._reject_limit.is_paused,
         )
 
     def stop(self, *, jobs_until: float, settle_until: float) -> None:
@@ -122,6 +128,7 @@ class Consumer:
         is_backlog = False
         while not self._stopping.is_set():
             slots = await self._free_slots(is_backlog=is_backlog)
+            await self._reject_limit.hold(self._stopping)
             if self._stopping.is_set():
                 return
             deliveries = await self._poller.receive(slots)
@@ -184,6 +191,8 @@ class Consumer:
         try:
             async with self._keeper.hold(lease):
                 disposition = await self._handle(lease)
+                if isinstance(disposition, Reject):
+                    self._reject_limit.rejected()
         finally:
             self._handling.discard(lease)
             self._changed.set()

@@ -182,7 +182,16 @@ class Handler:
             self._store, record, now=self._now, random=self._random, lease_seconds=self._rules.lease_seconds
         )
         attempt = Attempt(
-            job, record, lease, reporter, self._conversion, self._rules, self._speeds, self._cancels, self._random
+            job,
+            record,
+            lease,
+            reporter,
+            self._conversion,
+            self._rules,
+            self._speeds,
+            self._cancels,
+            now=self._now,
+            random=self._random,
         )
         try:
             return await attempt.run()

@@ -65,8 +65,8 @@ class Health:
     def status(self) -> Literal["ok", "degraded", "draining"]:
         if self.consumer.is_draining:
             return "draining"
-        is_well = self.redis_state != "unavailable" and self.consumer.poll_failures == 0 and self.is_live
-        return "ok" if is_well else "degraded"
+        is_receiving = self.consumer.poll_failures == 0 and not self.consumer.is_paused
+        return "ok" if is_receiving and self.redis_state != "unavailable" and self.is_live else "degraded"
 
     def to_dict(self) -> Mapping[str, Any]:
         """The document of `/health`."""
@@ -83,6 +83,7 @@ class Health:
             "queue": {
                 "poll_age_seconds": round(self.consumer.poll_age_seconds, 3),
                 "poll_failures": self.consumer.poll_failures,
+                "paused": self.consumer.is_paused,
             },
             "jobs": {"running": self.consumer.jobs, "slots": self.consumer.slots, **self.ended},
             "version": __version__,
@@ -138,6 +139,7 @@ class HealthMonitor:
         metrics.POLL_AGE.set(health.consumer.poll_age_seconds)
         metrics.JOBS_RUNNING.set(health.consumer.jobs)
         metrics.SLOTS.set(health.consumer.slots)
+        metrics.CONSUMPTION_PAUSED.set(health.consumer.is_paused)
         metrics.REDIS_UP.set(health.redis_state == "connected")
         metrics.FAILOVERS.inc(health.outages - self._outages_counted)
         self._outages_counted = health.outages

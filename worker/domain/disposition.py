@@ -5,6 +5,7 @@ The handler returns a disposition; only the consumer settles it, at most once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from worker.domain.backoff import Backoff
@@ -57,12 +58,19 @@ Disposition = Ack | Retry | Reject | Release | Forfeit
 
 
 def disposition_of(
-    error: BaseException, *, job_id: str | None, attempt: int, max_attempts: int, random: float
+    error: BaseException,
+    *,
+    job_id: str | None,
+    attempt: int,
+    max_attempts: int,
+    random: float,
+    seconds_left: float = math.inf,
 ) -> Disposition:
     """What becomes of a delivery whose handling ended with `error`.
 
-    `attempt` counts real starts from 1; `random` is in [0, 1). An exception that is not ours is a bug and is
-    treated as `InternalError`.
+    `attempt` counts real starts from 1; `random` is in [0, 1). The queue drops the message in `seconds_left`: a job
+    whose retry would come later fails for good, while there is somebody to say so. An exception that is not ours is a
+    bug and is treated as `InternalError`.
     """
     match error:
         case LeaseLostError():
@@ -76,7 +84,8 @@ def disposition_of(
         case TransientError() if attempt >= max_attempts:
             return Reject(error, job_id, attempt)
         case TransientError():
-            return Retry(RETRY_BACKOFF.delay(attempt, random))
+            delay_seconds = RETRY_BACKOFF.delay(attempt, random)
+            return Retry(delay_seconds) if delay_seconds < seconds_left else Reject(error, job_id, attempt)
         case _:
             return disposition_of(
                 InternalError(),
@@ -84,4 +93,5 @@ def disposition_of(
                 attempt=attempt,
                 max_attempts=max_attempts,
                 random=random,
+                seconds_left=seconds_left,
             )

@@ -78,6 +78,9 @@ class Settings(BaseModel):
         300.0, description="A job without any progress for this long is stopped and retried."
     )
     max_attempts: Annotated[int, Ge(1), Le(1000)] = Field(5, description="Real starts before a job fails for good.")
+    reject_limit: Annotated[int, Ge(1), Le(1_000_000)] = Field(
+        60, description="More rejects a minute pause consumption for a minute: a bad deploy must not empty the queue."
+    )
     max_source_bytes: Size = Field(5 * 1024**3, description="A larger source is refused.")
     max_duration_seconds: Annotated[FiniteFloat, Gt(0)] = Field(
         43_200.0, description="A source that plays longer is refused."
