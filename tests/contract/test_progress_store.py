@@ -17,7 +17,9 @@ from tests.support.records import a_record, completed, queued
 from worker.adapters.dynamodb import DynamoLedger
 from worker.adapters.redis import RedisStore
 from worker.adapters.redis_connections import Endpoint
+from worker.application.cancellation import Jobs
 from worker.demo.servers import HOST, Server
+from worker.domain.claim import Standing
 from worker.domain.errors import JobCancelledError, NoAudioError
 from worker.domain.progress import Version, failed, first_record
 from worker.ports import AcceleratorStore, Ledger, Outcome, ProgressStore
@@ -174,6 +176,71 @@ async def test_within_a_fence_only_the_claims_worker_may_write(ledger: Ledger) -
     assert await ledger.write(a_record(FENCE, 1, worker="b")) is Outcome.STALE
     assert await ledger.write(a_record(FENCE, 5, worker="b")) is Outcome.STALE
     assert await ledger.write(a_record(FENCE, 2, worker="a")) is Outcome.APPLIED
+
+
+# --- the register --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def jobs(ledger: Ledger) -> Jobs:
+    assert isinstance(ledger, FakeLedger | DynamoLedger)
+    return ledger
+
+
+async def test_a_job_that_was_never_written_has_no_standing(jobs: Jobs) -> None:
+    assert await jobs.look("nobody") is None
+    assert not await jobs.request_cancel("nobody")
+    assert await jobs.cancel_requests(["nobody"]) == frozenset()
+
+
+async def test_a_request_to_cancel_is_left_with_a_running_job_only(jobs: Jobs) -> None:
+    record = a_record(FENCE, 1)
+    await jobs.claim(first_record(record.job_id, record.source, (), record.created_at), None)
+    assert not await jobs.request_cancel(record.job_id)
+    await jobs.claim(record, Version(0, 0))
+    assert await jobs.request_cancel(record.job_id)
+    assert await jobs.cancel_requests([record.job_id, "nobody"]) == {record.job_id}
+    await jobs.write(completed(record, 2))
+    assert not await jobs.request_cancel(record.job_id)
+
+
+async def test_a_request_to_cancel_outlives_whatever_is_written(jobs: Jobs) -> None:
+    record = a_record(FENCE, 1)
+    await jobs.claim(record, None)
+    await jobs.request_cancel(record.job_id)
+    await jobs.write(a_record(FENCE, 2))
+    await jobs.write(queued(record, 3))
+    await jobs.claim(a_record(FENCE + 1, 1), Version(FENCE, 3))
+    assert await jobs.look(record.job_id) == Standing(a_record(FENCE + 1, 1), crashes=0, is_cancel_requested=True)
+    assert await jobs.cancel_requests([record.job_id]) == {record.job_id}
+
+
+async def test_of_many_running_jobs_those_that_were_asked_for_are_found(jobs: Jobs) -> None:
+    names = [f"job-{number}" for number in range(120)]  # more than one call's worth
+    for name in ("job-7", "job-119"):
+        await jobs.claim(a_record(FENCE, 1, job_id=name), None)
+        await jobs.request_cancel(name)
+    assert await jobs.cancel_requests(names) == {"job-7", "job-119"}
+    assert await jobs.cancel_requests([]) == frozenset()
+
+
+async def test_claims_that_nobody_ended_are_counted(jobs: Jobs) -> None:
+    async def crashes() -> int:
+        standing = await jobs.look("ep-0142")
+        assert standing is not None
+        return standing.crashes
+
+    await jobs.claim(a_record(FENCE, 1), None)
+    assert await crashes() == 1
+    await jobs.claim(a_record(FENCE + 1, 1, attempt=2), Version(FENCE, 1))
+    assert await crashes() == 2
+    await jobs.write(queued(a_record(FENCE + 1, 1, attempt=2), 2))
+    assert await crashes() == 0
+    await jobs.claim(a_record(FENCE + 2, 1, attempt=3), Version(FENCE + 1, 2))
+    assert await crashes() == 1
+    await jobs.write(queued(a_record(FENCE + 2, 1, attempt=2), 2))  # released: as if it had not been
+    await jobs.claim(a_record(FENCE + 3, 1, attempt=3), Version(FENCE + 2, 2))
+    assert await crashes() == 1
 
 
 # --- the accelerator -----------------------------------------------------------------------------------------------

@@ -14,14 +14,17 @@ from pathlib import Path
 
 from tests.fakes.converter import FakeConverter
 from tests.fakes.objects import MemoryObjects
+from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.deliveries import SENT_AT_MS, a_delivery
+from tests.support.waiting import wait_until
 from worker.application.attempt import Rules
 from worker.application.cancellation import Cancellation, CancelWatch
+from worker.application.consumer import Consumer
 from worker.application.conversion import Conversion, Limits
 from worker.application.failover import FailoverStore
 from worker.application.handler import Handler
-from worker.application.lease import Lease
+from worker.application.lease import Lease, LeaseKeeper
 from worker.application.workspace import Workspace
 from worker.domain.disposition import Disposition
 from worker.domain.job import ObjectLocation
@@ -60,10 +63,10 @@ class Workshop:
     converter: FakeConverter = field(default_factory=FakeConverter)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     redis: FakeAccelerator = field(default_factory=FakeAccelerator)
+    name: str = "w:1"
 
     def __post_init__(self) -> None:
         self.objects.put(SOURCE, a_sound())
-        self._began_at = asyncio.get_running_loop().time()
         self.store = FailoverStore(self.ledger, self.redis, now=self.now, random=lambda: 0.5)
         conversion = Conversion(self.objects, self.converter, Workspace(self.root), Limits(1 << 20, 3600))
         self.cancels = CancelWatch(self.ledger)
@@ -74,14 +77,13 @@ class Workshop:
             self.rules,
             register=self.ledger,
             cancels=self.cancels,
-            worker="w:1",
+            worker=self.name,
             now=self.now,
             random=lambda: 0.5,
         )
 
     def now(self) -> datetime:
-        passed = timedelta(seconds=asyncio.get_running_loop().time() - self._began_at)
-        return datetime.fromtimestamp(SENT_AT_MS / 1000, UTC) + passed
+        return datetime.fromtimestamp(SENT_AT_MS / 1000, UTC) + timedelta(seconds=asyncio.get_running_loop().time())
 
     def lease(self, body: str | None = None, *, receive_count: int = 1) -> Lease:
         delivery = a_delivery(
@@ -93,6 +95,15 @@ class Workshop:
 
     async def handle(self, body: str | None = None, *, receive_count: int = 1) -> Disposition:
         return await self.handler.handle(self.lease(body, receive_count=receive_count))
+
+    async def crashes(self, *, receive_count: int = 1) -> None:
+        """Claim the job and die half-way, as a killed worker does: nothing is said to anybody any more."""
+        self.converter.gate.clear()
+        handling = asyncio.create_task(self.handle(receive_count=receive_count))
+        await wait_until(lambda: self.converter.running)
+        handling.cancel()
+        await asyncio.wait([handling])
+        self.converter.gate.set()
 
     def record(self, job_id: str = "ep-1") -> Record:
         """What DynamoDB holds."""
@@ -110,3 +121,22 @@ async def a_workshop(root: Path, **parts: object) -> AsyncIterator[Workshop]:
         for task in beside:
             task.cancel()
         await asyncio.wait(beside)
+
+
+@asynccontextmanager
+async def a_worker(shop: Workshop, queue: FakeQueue, *, concurrency: int = 2) -> AsyncIterator[Consumer]:
+    """The whole worker over the workshop's handler; it drains at the end, in no time."""
+    time = asyncio.get_running_loop().time
+    keeper = LeaseKeeper(queue, lease_seconds=LEASE_SECONDS, random=lambda: 0.5)
+    consumer = Consumer(
+        queue, shop.handler, keeper, concurrency=concurrency, lease_seconds=LEASE_SECONDS, random=lambda: 0.5
+    )
+    renewing, consuming = asyncio.create_task(keeper.run()), asyncio.create_task(consumer.run())
+    try:
+        yield consumer
+        consumer.stop(jobs_until=time(), settle_until=time() + 10)
+        await consuming
+    finally:
+        consuming.cancel()
+        renewing.cancel()
+        await asyncio.wait([consuming, renewing])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.domain.claim import ClaimDecision, Exhausted, Skip, Start, Wait, decide
+from worker.domain.claim import Cancel, ClaimDecision, Exhausted, Skip, Start, Wait, decide
 from worker.domain.errors import InternalError, JobCancelledError
 from worker.domain.progress import Record, Stage, Status, Version, failed, first_record
 
@@ -15,8 +15,24 @@ NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 LEASE = 60.0
 
 
-def decided(current: Record | None, fence: int = 2000, *, after: float = 0.0) -> ClaimDecision:
-    return decide(current, fence=fence, now=NOW + timedelta(seconds=after), lease_seconds=LEASE, max_attempts=3)
+def decided(
+    current: Record | None,
+    fence: int = 2000,
+    *,
+    after: float = 0.0,
+    max_attempts: int = 3,
+    crashes: int = 0,
+    is_cancel_requested: bool = False,
+) -> ClaimDecision:
+    return decide(
+        current,
+        fence=fence,
+        now=NOW + timedelta(seconds=after),
+        lease_seconds=LEASE,
+        max_attempts=max_attempts,
+        crashes=crashes,
+        is_cancel_requested=is_cancel_requested,
+    )
 
 
 def queued(attempt: int = 0, fence: int = 0, seq: int = 0) -> Record:
@@ -78,3 +94,26 @@ def test_a_tie_of_fences_goes_on_counting_seq() -> None:
 def test_a_job_that_was_started_often_enough_is_given_up() -> None:
     assert decided(queued(attempt=3, fence=1000)) == Exhausted(3, Version(2000, 1))
     assert decided(running(attempt=3), after=LEASE) == Exhausted(3, Version(2000, 1))
+
+
+def test_a_job_that_killed_three_workers_running_is_given_up_however_many_attempts_it_may_have() -> None:
+    stale = running(attempt=6)
+
+    assert decided(stale, after=LEASE, max_attempts=10, crashes=2) == Start(7, Version(2000, 1))
+    assert decided(stale, after=LEASE, max_attempts=10, crashes=3) == Exhausted(6, Version(2000, 1), crashes=3)
+
+
+def test_a_third_claim_that_is_live_is_no_crash_yet() -> None:
+    assert decided(running(attempt=3), after=20, max_attempts=10, crashes=3) == Wait(40)
+
+
+def test_a_request_to_cancel_is_met_before_anything_starts() -> None:
+    retried = queued(attempt=1, fence=1000, seq=9)
+    stale = running(attempt=3)
+
+    assert decided(retried, is_cancel_requested=True) == Cancel(retried, Version(2000, 1))
+    assert decided(stale, after=LEASE, crashes=3, is_cancel_requested=True) == Cancel(stale, Version(2000, 1))
+
+
+def test_a_request_to_cancel_is_left_to_the_worker_that_runs_the_job() -> None:
+    assert decided(running(), after=20, is_cancel_requested=True) == Wait(40)

@@ -102,3 +102,15 @@ def test_retries_grow_and_are_bounded() -> None:
     assert seconds == sorted(seconds)
     assert seconds[0] <= 5
     assert seconds[-1] <= 900
+
+
+def test_a_retry_that_would_come_after_the_message_is_gone_fails_the_job_now_with_its_own_code() -> None:
+    error = errors.StalledError(300)
+
+    def decided_with(seconds_left: float) -> Disposition:
+        return disposition_of(error, job_id="ep-1", attempt=1, max_attempts=3, random=0.5, seconds_left=seconds_left)
+
+    retry = decided_with(3600)
+    assert isinstance(retry, Retry)
+    assert decided_with(retry.delay_seconds) == Reject(error, "ep-1", 1)
+    assert decided_with(-1) == Reject(error, "ep-1", 1)

@@ -1,0 +1,374 @@
+"""A job that somebody wants to end: wherever it is, it ends once, and nothing of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.objects import MemoryObjects
+from tests.fakes.queue import FakeQueue
+from tests.fakes.stores import FakeLedger
+from tests.support.events import logged_events
+from tests.support.virtual_time import virtual_time
+from tests.support.waiting import wait_until
+from tests.support.workshop import SOURCE, TARGET, Workshop, a_body, a_worker, a_workshop
+from worker.application.lease import Lease
+from worker.domain.disposition import Ack, Disposition, Release, Retry
+from worker.domain.errors import (
+    ConverterCrashedError,
+    DependencyUnavailableError,
+    ErrorCode,
+    JobCancelledError,
+    ShutdownError,
+)
+from worker.domain.job import ObjectLocation
+from worker.domain.progress import Record, Status, Version, first_record
+from worker.events import Event
+from worker.ports import StoreUnavailableError
+
+SECOND = ObjectLocation("out-bucket", "ep-1-b.flac")
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def begun(shop: Workshop, lease: Lease) -> asyncio.Task[Disposition]:
+    shop.converter.gate.clear()
+    task = asyncio.create_task(shop.handler.handle(lease))
+    await wait_until(lambda: shop.converter.running)
+    return task
+
+
+async def submitted(shop: Workshop) -> Record:
+    record = first_record("ep-1", str(SOURCE), (str(TARGET),), shop.now())
+    await shop.ledger.claim(record, None)
+    return record
+
+
+# --- who asks ----------------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_a_job_that_nobody_knows_cannot_be_cancelled(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        assert await shop.cancellation.cancel("nobody") is None
+
+
+@virtual_time
+async def test_a_queued_job_is_cancelled_at_once_in_both_stores_and_never_starts(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await submitted(shop)
+
+        record = await shop.cancellation.cancel("ep-1")
+
+        assert record == shop.record() == shop.redis.held["ep-1"]
+        assert (record.status, record.version, record.attempt) == (Status.CANCELLED, Version(0, 1), 0)
+        assert record.error is not None
+        assert record.error.code == ErrorCode.CANCELLED.value
+        assert await shop.handle() == Ack()
+        assert shop.converter.running == 0
+        assert shop.record() == record
+
+
+@virtual_time
+async def test_cancelling_again_changes_nothing_and_the_same_id_stays_refused(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await submitted(shop)
+        record = await shop.cancellation.cancel("ep-1")
+
+        assert await shop.cancellation.cancel("ep-1") == record
+        assert await shop.handle(receive_count=7) == Ack()
+        assert shop.objects.get(TARGET) is None
+
+
+@virtual_time
+async def test_a_completed_job_stays_completed(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await shop.handle()
+
+        record = await shop.cancellation.cancel("ep-1")
+
+        assert record is not None
+        assert record.status is Status.COMPLETED
+        assert shop.objects.get(TARGET) is not None
+
+
+@virtual_time
+async def test_an_outage_of_redis_does_not_keep_a_job_from_being_cancelled(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await submitted(shop)
+        shop.redis.breaks()
+
+        record = await shop.cancellation.cancel("ep-1")
+
+        assert record == shop.record()
+
+
+@virtual_time
+async def test_without_dynamodb_nothing_is_promised(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await submitted(shop)
+        shop.ledger.breaks()
+
+        with pytest.raises(StoreUnavailableError):
+            await shop.cancellation.cancel("ep-1")
+
+
+class Lively(FakeLedger):
+    """The job changes each time somebody has looked."""
+
+    def __init__(self, changes: int) -> None:
+        super().__init__()
+        self.changes = changes
+
+    async def read(self, job_id: str) -> Record | None:
+        found = await super().read(job_id)
+        if found is not None and self.changes > 0:
+            self.changes -= 1
+            version = Version(found.version.fence + 1, 1)
+            self.held[job_id] = replace(found, version=version)
+        return found
+
+
+@virtual_time
+async def test_a_job_that_changes_hands_meanwhile_is_looked_at_again(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path, ledger=Lively(3)) as shop:
+        await submitted(shop)
+
+        record = await shop.cancellation.cancel("ep-1")
+
+        assert record is not None
+        assert record.status is Status.CANCELLED
+
+    async with a_workshop(tmp_path, ledger=Lively(1000)) as shop:
+        await submitted(shop)
+
+        with pytest.raises(DependencyUnavailableError, match="try again"):
+            await shop.cancellation.cancel("ep-1")
+
+
+# --- a running job -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("redis_is_out", [False, True])
+def test_a_running_job_stops_within_three_seconds_and_leaves_nothing(tmp_path: Path, redis_is_out: bool) -> None:
+    @virtual_time
+    async def scene() -> None:
+        async with a_workshop(tmp_path) as shop:
+            if redis_is_out:
+                shop.redis.breaks()
+            task = await begun(shop, shop.lease())
+            asked_at = now()
+
+            with logged_events() as logged:
+                record = await shop.cancellation.cancel("ep-1")
+                assert record is not None
+                assert record.status is Status.RUNNING
+                assert await task == Ack()
+
+            assert now() - asked_at < 3
+            assert shop.record().status is Status.CANCELLED
+            assert shop.converter.running == 0
+            assert shop.objects.get(TARGET) is None
+            assert list(shop.root.iterdir()) == []
+            assert logged.one(Event.JOB_CANCELLED)["stage"] == "converting"
+
+    scene()
+
+
+@virtual_time
+async def test_outputs_that_are_published_already_are_taken_back_before_the_record_says_cancelled(
+    tmp_path: Path,
+) -> None:
+    statuses: list[Status] = []
+
+    class Observed(MemoryObjects):
+        async def remove(self, target: ObjectLocation, job_id: str) -> None:
+            await super().remove(target, job_id)
+            statuses.append(shop.record().status)
+
+    async with a_workshop(tmp_path, objects=Observed("in-bucket", "out-bucket")) as shop:
+        shop.objects.gates[SECOND] = asyncio.Event()
+        task = asyncio.create_task(shop.handle(a_body("ep-1", TARGET, SECOND)))
+        await shop.objects.half_done[SECOND].wait()
+        assert shop.objects.get(TARGET) is not None
+
+        await shop.cancellation.cancel("ep-1")
+
+        assert await task == Ack()
+        assert shop.record().status is Status.CANCELLED
+        assert shop.objects.get(TARGET) is None
+        assert shop.objects.get(SECOND) is None
+        assert statuses == [Status.RUNNING, Status.RUNNING]
+
+
+@virtual_time
+async def test_an_output_of_another_job_is_left_alone(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await shop.handle(a_body("ep-0", TARGET, SECOND))
+        first = shop.objects.get(SECOND)
+        shop.objects.gates[SECOND] = asyncio.Event()
+        task = asyncio.create_task(shop.handle(a_body("ep-1", TARGET, SECOND)))
+        await shop.objects.half_done[SECOND].wait()
+
+        await shop.cancellation.cancel("ep-1")
+        await task
+
+        assert shop.objects.get(SECOND) == first
+
+
+@virtual_time
+async def test_an_output_that_cannot_be_taken_back_is_named_in_the_log(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.objects.gates[SECOND] = asyncio.Event()
+        task = asyncio.create_task(shop.handle(a_body("ep-1", TARGET, SECOND)))
+        await shop.objects.half_done[SECOND].wait()
+        shop.objects.denied.add("out-bucket")
+
+        with logged_events() as logged:
+            await shop.cancellation.cancel("ep-1")
+            assert await task == Ack()
+
+        assert logged.of(Event.OUTPUT_REMOVE_FAILED)[0]["target"] == str(TARGET)
+        assert shop.record().status is Status.CANCELLED
+
+
+@virtual_time
+async def test_outputs_are_not_taken_back_once_the_job_is_somebody_elses(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.objects.gates[SECOND] = asyncio.Event()
+        lease = shop.lease(a_body("ep-1", TARGET, SECOND))
+        task = asyncio.create_task(shop.handler.handle(lease))
+        await shop.objects.half_done[SECOND].wait()
+        held = shop.record()
+        await shop.ledger.write(replace(held, version=Version(held.version.fence + 1, 1), worker="w:2"))
+
+        lease.stop(JobCancelledError())
+        await task
+
+        assert shop.objects.get(TARGET) is not None
+
+
+@virtual_time
+async def test_what_is_asked_for_once_everything_is_published_comes_too_late(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        gate = shop.objects.gates[TARGET] = asyncio.Event()
+        task = asyncio.create_task(shop.handle())
+        await shop.objects.half_done[TARGET].wait()
+        shop.ledger.breaks()
+        gate.set()
+        await asyncio.sleep(5)
+        shop.ledger.works()
+        shop.ledger.cancel_requested.add("ep-1")
+
+        assert await task == Ack()
+        assert shop.record().status is Status.COMPLETED
+        assert shop.objects.get(TARGET) is not None
+
+
+@virtual_time
+async def test_an_outage_of_dynamodb_delays_the_request_and_is_told_once(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        task = await begun(shop, shop.lease())
+        await shop.cancellation.cancel("ep-1")
+        shop.ledger.breaks()
+
+        with logged_events() as logged:
+            await asyncio.sleep(20)
+            assert not task.done()
+            shop.ledger.works()
+            assert await task == Ack()
+
+        assert logged.one(Event.CANCEL_LOOKUP_FAILED)["reason"] == "connection refused"
+        assert shop.record().status is Status.CANCELLED
+
+
+@virtual_time
+async def test_the_watch_costs_one_read_for_all_jobs_and_none_without_jobs(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await asyncio.sleep(60)
+        assert shop.ledger.calls == 0
+
+
+# --- between two deliveries --------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_a_job_that_waits_for_a_retry_is_cancelled_like_a_queued_one(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.objects.errors[SECOND].append(DependencyUnavailableError("S3"))
+        assert isinstance(await shop.handle(a_body("ep-1", TARGET, SECOND)), Retry)
+        assert shop.objects.get(TARGET) is not None
+
+        record = await shop.cancellation.cancel("ep-1")
+
+        assert record is not None
+        assert (record.status, record.attempt) == (Status.CANCELLED, 1)
+        assert await shop.handle(a_body("ep-1", TARGET, SECOND), receive_count=2) == Ack()
+        assert shop.objects.get(TARGET) is None  # what the first attempt had published
+        assert shop.record() == record
+
+
+@virtual_time
+async def test_a_request_that_its_worker_did_not_live_to_see_is_met_by_the_next_one(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await shop.crashes()
+        await shop.cancellation.cancel("ep-1")
+        await asyncio.sleep(100)
+
+        with logged_events() as logged:
+            assert await shop.handle(receive_count=2) == Ack()
+
+        assert shop.record().status is Status.CANCELLED
+        assert not logged.of(Event.JOB_STARTED)
+        assert logged.of(Event.JOB_CANCELLED)
+
+
+@pytest.mark.parametrize("end", ["retry", "release"])
+def test_a_request_that_comes_while_the_attempt_ends_is_met_at_once(tmp_path: Path, end: str) -> None:
+    @virtual_time
+    async def scene() -> None:
+        async with a_workshop(tmp_path) as shop:
+            shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
+            lease = shop.lease()
+            task = await begun(shop, lease)
+            await shop.cancellation.cancel("ep-1")
+            if end == "retry":
+                shop.converter.gate.set()
+            else:
+                lease.stop(ShutdownError())
+
+            assert await task == Ack()
+            assert shop.record().status is Status.CANCELLED
+
+    scene()
+
+
+@virtual_time
+async def test_without_a_request_a_release_stays_a_release(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        lease = shop.lease()
+        task = await begun(shop, lease)
+        lease.stop(ShutdownError())
+
+        assert await task == Release()
+
+
+@virtual_time
+async def test_a_cancelled_message_leaves_the_queue_and_not_for_the_dead_letter_queue(tmp_path: Path) -> None:
+    queue = FakeQueue()
+    async with a_workshop(tmp_path) as shop:
+        shop.converter.gate.clear()
+        queue.send(a_body())
+        async with a_worker(shop, queue):
+            await wait_until(lambda: shop.converter.running)
+            await shop.cancellation.cancel("ep-1")
+            await wait_until(lambda: len(queue) == 0)
+
+        assert queue.settled == [("ack", "message-1")]
+        assert queue.dead_letters == []
+        assert shop.record().status is Status.CANCELLED
