@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,7 @@ async def a_site() -> AsyncIterator[Site]:
             server.thaw()
 
 
-Step = Callable[[Site], Awaitable[None]]
+Step = Callable[[Site], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True)
