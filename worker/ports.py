@@ -306,3 +306,16 @@ class AcceleratorStore(ProgressStore, Protocol):
 
         Records may be missed, and it ends without an exception when the connection does: a hint, no source of truth.
         """
+
+
+# --- the platform ------------------------------------------------------------------------------------------------
+
+
+class ScaleInProtection(Protocol):
+    """The platform's promise not to end this worker for a smaller fleet or a new version."""
+
+    async def protect(self, minutes: int) -> None:
+        """Be kept for so long from now on. Raises DependencyUnavailableError where the platform refuses, too."""
+
+    async def release(self) -> None:
+        """Be as good as any other. Raises DependencyUnavailableError."""

@@ -1,0 +1,72 @@
+"""Keeps the platform from ending this worker while jobs run: a task beside them, which never delays one."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from worker.events import Event, emit
+from worker.ports import ScaleInProtection
+
+PROTECTED_MINUTES = 60
+_RENEW_SECONDS = 25 * 60.0  # before half of that is over
+_LOOK_SECONDS = 1.0
+_IDLE_SECONDS = 5.0  # so that short jobs with pauses between them do not switch it on and off
+_RETRY_SECONDS = 30.0
+
+
+class ProtectionKeeper:
+    """Has the worker protected while `jobs`, asked once a second, gives more than none.
+
+    A refusal is logged, once a streak, and asked again later; the jobs run on either way.
+    """
+
+    def __init__(self, protection: ScaleInProtection, *, jobs: Callable[[], int]) -> None:
+        self._protection = protection
+        self._jobs = jobs
+        self._busy_at = -math.inf  # when a job was last seen
+        self._is_protected: bool | None = False  # None: a call failed, and may have been heard
+        self._renew_at = -math.inf
+        self._ask_again_at = {True: -math.inf, False: -math.inf}  # by what is asked for
+        self._is_failing = False
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await self._look(asyncio.get_running_loop().time())
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _look(self, now: float) -> None:
+        if self._jobs() > 0:
+            self._busy_at = now
+        is_wanted = now - self._busy_at < _IDLE_SECONDS
+        is_so = self._is_protected is is_wanted and (not is_wanted or now < self._renew_at)
+        if is_so or now < self._ask_again_at[is_wanted]:
+            return
+        try:
+            await self._ask(is_wanted)
+        except Exception as error:  # noqa: BLE001 - a favour that is denied, whyever: no reason to stop working
+            self._refused(error, is_wanted, now)
+        else:
+            self._granted(is_wanted, now)
+
+    async def _ask(self, is_wanted: bool) -> None:
+        if is_wanted:
+            await self._protection.protect(PROTECTED_MINUTES)
+        else:
+            await self._protection.release()
+
+    def _granted(self, is_wanted: bool, now: float) -> None:
+        if self._is_protected is not is_wanted:
+            emit(Event.PROTECTION_ENABLED if is_wanted else Event.PROTECTION_RELEASED)
+        self._is_protected = is_wanted
+        self._renew_at = now + _RENEW_SECONDS
+        self._is_failing = False
+
+    def _refused(self, error: Exception, is_wanted: bool, now: float) -> None:
+        if not self._is_failing:
+            emit(Event.PROTECTION_REFUSED, wanted=is_wanted, reason=str(error) or type(error).__name__)
+        self._is_protected = None
+        self._ask_again_at[is_wanted] = now + _RETRY_SECONDS
+        self._is_failing = True
