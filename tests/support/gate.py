@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -22,10 +23,14 @@ _NO_ANSWER_SECONDS = 0.1
 
 
 class Gate:
-    """Passes bytes on to `target_port`, and ends TLS where it is told to. Shut, it refuses."""
+    """Passes bytes on to `target_port`, and ends TLS where it is told to. Shut, it refuses.
+
+    `delay_seconds` gives the time by which each piece of an answer is late.
+    """
 
     def __init__(self, target_port: int) -> None:
         self.port = free_port()
+        self.delay_seconds: Callable[[], float] | None = None
         self._target_port = target_port
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -52,7 +57,10 @@ class Gate:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_connection(HOST, self._target_port)
-        ways = [asyncio.create_task(_pass(reader, inner_writer)), asyncio.create_task(_pass(inner_reader, writer))]
+        ways = [
+            asyncio.create_task(_pass(reader, inner_writer)),
+            asyncio.create_task(_pass(inner_reader, writer, self.delay_seconds)),
+        ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -62,9 +70,13 @@ class Gate:
             inner_writer.transport.abort()
 
 
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_seconds: Callable[[], float] | None = None
+) -> None:
     with suppress(OSError):
         while chunk := await reader.read(_CHUNK_BYTES):
+            if delay_seconds is not None:
+                await asyncio.sleep(delay_seconds())
             writer.write(chunk)
             await writer.drain()
 
