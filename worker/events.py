@@ -17,6 +17,7 @@ Level = Literal["debug", "info", "warning", "error"]
 # Set on every line by worker.logs, and within a job by the handler.
 COMMON_FIELDS = ("timestamp", "level", "event", "service", "version")
 JOB_FIELDS = ("job_id", "message_id", "attempt")
+TRACE_FIELDS = ("trace_id", "span_id")  # where the message carries a trace context
 
 
 class Event(StrEnum):
@@ -44,6 +45,7 @@ class Event(StrEnum):
     JOB_DUPLICATE_SKIPPED = "job.duplicate_skipped"
     CANCEL_LOOKUP_FAILED = "cancel.lookup_failed"
     HANDLER_CRASHED = "handler.crashed"
+    MESSAGE_IGNORED = "message.ignored"
     MESSAGE_REJECTED = "message.rejected"
     MESSAGE_DISCARDED = "message.discarded"
     MESSAGE_SETTLE_FAILED = "message.settle_failed"
@@ -55,6 +57,9 @@ class Event(StrEnum):
     POLL_RECOVERED = "poll.recovered"
     CONSUMPTION_PAUSED = "consumption.paused"
     CONSUMPTION_RESUMED = "consumption.resumed"
+    PROTECTION_ENABLED = "protection.enabled"
+    PROTECTION_RELEASED = "protection.released"
+    PROTECTION_REFUSED = "protection.refused"
     LIBRARY_LOGGED = "library.logged"
 
 
@@ -125,6 +130,9 @@ CATALOGUE: dict[Event, Meaning] = {
     Event.HANDLER_CRASHED: Meaning(
         "error", "A bug ended the handling of a delivery; it is retried, and the worker goes on.", ("exception",)
     ),
+    Event.MESSAGE_IGNORED: Meaning(
+        "info", "A message of S3, or a record in one, asks for nothing; it is acknowledged.", ("reason",)
+    ),
     Event.MESSAGE_REJECTED: Meaning(
         "warning", "The message went to the dead-letter queue.", ("error_code", "error", "receive_count")
     ),
@@ -162,6 +170,13 @@ CATALOGUE: dict[Event, Meaning] = {
         ("rejects", "limit", "pause_seconds"),
     ),
     Event.CONSUMPTION_RESUMED: Meaning("info", "The pause is over: messages are received again.", ("pause_seconds",)),
+    Event.PROTECTION_ENABLED: Meaning("info", "ECS keeps this task while jobs run."),
+    Event.PROTECTION_RELEASED: Meaning("info", "No jobs run: ECS may end this task."),
+    Event.PROTECTION_REFUSED: Meaning(
+        "warning",
+        "ECS did not change the task's protection; once a streak, and asked again. The jobs run on.",
+        ("wanted", "reason"),
+    ),
     Event.LIBRARY_LOGGED: Meaning(
         "warning", "A library wrote a warning or worse.", ("logger", "message", "exception")
     ),

@@ -23,7 +23,7 @@ from structlog.typing import Processor
 
 from worker import __version__
 from worker.domain.redaction import REDACTED, names_a_secret, redact
-from worker.events import COMMON_FIELDS, JOB_FIELDS, Event, emit
+from worker.events import COMMON_FIELDS, JOB_FIELDS, TRACE_FIELDS, Event, emit
 
 SERVICE = "audio-conversion-worker"
 
@@ -33,7 +33,7 @@ _MAX_TEXT = 8 * 1024
 _MAX_ITEMS = 64
 _MAX_DEPTH = 6
 
-_FIRST = (*COMMON_FIELDS, *JOB_FIELDS)
+_FIRST = (*COMMON_FIELDS, *JOB_FIELDS, *TRACE_FIELDS)
 _EventDict = MutableMapping[str, Any]
 
 

@@ -46,6 +46,10 @@ class Delivery:
         """Grows with each delivery of a message and from message to message (contract, section 2)."""
         return self.sent_at_ms * 1000 + self.receive_count
 
+    def has_written(self, version: Version) -> bool:
+        """Whether a record of that version comes from a delivery of this very message."""
+        return version.fence // 1000 == self.sent_at_ms
+
 
 class ReceiptExpiredError(WorkerError):
     """The receipt handle is dead: the message was deleted, or its lease ran out."""

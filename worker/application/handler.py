@@ -6,8 +6,9 @@ consumer settles what comes back.
 
 from __future__ import annotations
 
+import asyncio
 import random as random_module
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from structlog.contextvars import bound_contextvars
@@ -16,22 +17,35 @@ from worker import metrics
 from worker.application.attempt import Attempt, Rules
 from worker.application.cancellation import CancelWatch
 from worker.application.conversion import Conversion
+from worker.application.envelope import open_envelope
 from worker.application.failover import FailoverStore
 from worker.application.lease import Lease
-from worker.application.message import parse_job
 from worker.application.reporter import Reporter
+from worker.application.s3_event import Ignored, Part
+from worker.application.s3_outputs import S3EventOutputs
 from worker.domain.claim import Cancel, ClaimDecision, Exhausted, Skip, Standing, Start, Wait, decide
-from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Reject, Release, Retry
-from worker.domain.errors import InvalidMessageError, JobCancelledError, JobError, TooManyAttemptsError
+from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Forfeit, Reject, Release, Retry, combined
+from worker.domain.errors import (
+    InternalError,
+    InvalidMessageError,
+    JobCancelledError,
+    JobError,
+    RecordedError,
+    TooManyAttemptsError,
+)
 from worker.domain.job import Job
 from worker.domain.meter import Speeds
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version, failed, first_record
+from worker.domain.trace import trace_fields
 from worker.events import Event, emit
-from worker.ports import Register, StoreUnavailableError
+from worker.ports import Delivery, Register, StoreUnavailableError
 
 
 class Handler:
-    """Handles deliveries; one object for all of them. `worker` is this process's name in records."""
+    """Handles deliveries; one object for all of them.
+
+    `worker` is this process's name in records, `s3_outputs` what becomes of new objects that S3 tells of.
+    """
 
     def __init__(
         self,
@@ -44,6 +58,7 @@ class Handler:
         worker: str,
         now: Callable[[], datetime],
         random: Callable[[], float] = random_module.random,
+        s3_outputs: S3EventOutputs | None = None,
     ) -> None:
         self._store = store
         self._conversion = conversion
@@ -53,21 +68,49 @@ class Handler:
         self._worker = worker
         self._now = now
         self._random = random
+        self._s3_outputs = s3_outputs
         self._speeds = Speeds()
 
     async def handle(self, lease: Lease) -> Disposition:
         """Do what the delivery asks for. Raises nothing but CancelledError."""
         delivery = lease.delivery
-        with bound_contextvars(message_id=delivery.message_id):
+        contents = open_envelope(delivery.body, self._s3_outputs)
+        trace = trace_fields({**delivery.attributes, **contents.attributes})
+        with bound_contextvars(message_id=delivery.message_id, **trace):
+            return await self._handle_parts(contents.parts, lease)
+
+    async def _handle_parts(self, parts: Sequence[Part], lease: Lease) -> Disposition:
+        """One after the other under the one lease, each with a claim and a record of its own."""
+        ends: list[Disposition] = []
+        for part in parts:
+            if ends and not self._may_begin_another(lease):
+                emit(Event.JOB_DEFERRED, delay_seconds=0.0, reason="its message has to go back first")
+                ends.append(Forfeit() if lease.is_lost else Release())
+                break
+            if ends:
+                lease.begin_next_job()
+            ends.append(await self._handle_part(part, lease))
+            if isinstance(ends[-1], Forfeit | Release):
+                break
+        return combined(ends)
+
+    def _may_begin_another(self, lease: Lease) -> bool:
+        """False after a stop signal or the loss of the lease, and where another job might not fit the twelve hours."""
+        until = asyncio.get_running_loop().time() + self._rules.job_timeout_seconds + self._rules.lease_seconds
+        has_time = until <= lease.in_flight_until or not lease.has_worked
+        return has_time and lease.stop_reason is None
+
+    async def _handle_part(self, part: Part, lease: Lease) -> Disposition:
+        if isinstance(part, Ignored):
+            emit(Event.MESSAGE_IGNORED, reason=part.reason)
+            return Ack()
+        with bound_contextvars(**({} if part.job_id is None else {"job_id": part.job_id})):
+            if isinstance(part, InvalidMessageError):
+                return await self._refuse(part, lease.delivery.fence)
             try:
-                job = parse_job(delivery.body)
-            except InvalidMessageError as error:
-                return await self._refuse(error, delivery.fence)
-            with bound_contextvars(job_id=job.job_id):
-                try:
-                    return await self._take(job, lease)
-                except StoreUnavailableError as error:
-                    return self._defer(RETRY_BACKOFF.delay(1, self._random()), error.reason)
+                return await self._take(part, lease)
+            except StoreUnavailableError as error:
+                return self._defer(RETRY_BACKOFF.delay(1, self._random()), error.reason)
 
     async def _refuse(self, error: InvalidMessageError, fence: int) -> Disposition:
         """A message that is no job is never retried. Its record says so, unless there is a job of that name."""
@@ -86,7 +129,7 @@ class Handler:
         decision = self._decide(standing, lease.delivery.fence)
         match decision:
             case Skip(record):
-                return await self._skip(job, record)
+                return await self._skip(job, record, lease.delivery)
             case Wait(delay_seconds):
                 return self._defer(delay_seconds, "held by another delivery")
             case Cancel(record, version):
@@ -111,9 +154,12 @@ class Handler:
             is_cancel_requested=standing is not None and standing.is_cancel_requested,
         )
 
-    async def _skip(self, job: Job, record: Record) -> Disposition:
+    async def _skip(self, job: Job, record: Record, delivery: Delivery) -> Disposition:
         emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value)
         metrics.JOBS.labels(status="skipped", code="").inc()
+        if record.status is Status.FAILED and delivery.has_written(record.version):
+            # A worker that died before it could reject the message, or a message with other jobs that went on.
+            return Reject(_recorded(record), record.job_id, record.attempt)
         if record.status is Status.CANCELLED:  # between two attempts, of which the first may have published something
             await self._conversion.retract(job)
         return Ack()
@@ -197,3 +243,8 @@ class Handler:
             return await attempt.run()
         finally:
             self._store.attempt_ended(job.job_id)
+
+
+def _recorded(record: Record) -> JobError:
+    info = record.error
+    return InternalError() if info is None else RecordedError(info.code, info.message)

@@ -38,8 +38,10 @@ class Lease:
         self._lease_seconds = lease_seconds
         self._delivery = delivery
         self._deadline = delivery.received_at + lease_seconds
+        self._stop_reason: WorkerError | None = None
         self._loss: LeaseLostError | None = None
         self._is_held = True
+        self._has_worked = False
 
     @property
     def delivery(self) -> Delivery:
@@ -65,11 +67,28 @@ class Lease:
         """Why the lease was lost; None while it is ours."""
         return self._loss
 
+    @property
+    def stop_reason(self) -> WorkerError | None:
+        """Why no other job of this delivery may begin; None while one may."""
+        return self._loss or self._stop_reason
+
+    @property
+    def has_worked(self) -> bool:
+        """Whether a job was begun under this lease."""
+        return self._has_worked or self.execution.has_run
+
     def stop(self, reason: WorkerError) -> None:
         """End the job for `reason`; a LeaseLostError also gives the delivery up for good. Returns at once."""
+        self._stop_reason = self._stop_reason or reason
         if isinstance(reason, LeaseLostError) and self._loss is None:
             self._loss = reason
         self.execution.stop(reason)
+
+    def begin_next_job(self) -> None:
+        """Be ready for another job of the delivery: what stopped the last one alone does not stop this one."""
+        self._has_worked = self.has_worked
+        self.execution = Execution()
+        self.remaining_seconds = None
 
     def adopt(self, newer: Delivery) -> bool:
         """Go on under another delivery of the same message, which came here while the job runs.

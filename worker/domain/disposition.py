@@ -6,6 +6,7 @@ The handler returns a disposition; only the consumer settles it, at most once.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from worker.domain.backoff import Backoff
@@ -95,3 +96,20 @@ def disposition_of(
                 random=random,
                 seconds_left=seconds_left,
             )
+
+
+def combined(ends: Sequence[Disposition]) -> Disposition:
+    """How a delivery of several jobs ends, such that none of them is lost.
+
+    A delivery that is not ours, or is given back, ends so whatever became of the rest. As long as one job has to be
+    tried again the message comes back for it, after the longest of the delays: a shorter one would cut another job's
+    back-off and burn its attempts. The jobs that are final by then are not done again, and one that failed is rejected
+    then. The dead letter tells of the first that failed.
+    """
+    for kind in (Forfeit, Release):
+        if any(isinstance(end, kind) for end in ends):
+            return kind()
+    delays = [end.delay_seconds for end in ends if isinstance(end, Retry)]
+    if delays:
+        return Retry(max(delays))
+    return next((end for end in ends if isinstance(end, Reject)), Ack())

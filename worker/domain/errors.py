@@ -244,6 +244,14 @@ class InternalError(TransientError):
         super().__init__("an unexpected error; the worker's log has the details")
 
 
+class RecordedError(PermanentError):
+    """What the record of a failed job says; an earlier delivery of its message came to that end."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = ErrorCode(code) if code in set(ErrorCode) else ErrorCode.INTERNAL  # type: ignore[misc]
+
+
 class LeaseLostError(WorkerError):
     """The delivery, or the claim on the job, is no longer ours: another worker may have it."""
 
