@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes.queue import FakeQueue
 from worker.adapters.aws import ClientLimits, open_client
-from worker.adapters.sqs import SqsQueue
+from worker.adapters.sqs import SqsQueue, SqsSender
 from worker.domain.disposition import Reject
 from worker.domain.errors import UnsupportedAudioError
 from worker.ports import Delivery, JobQueue, ReceiptExpiredError
@@ -32,13 +32,20 @@ class Subject:
     send: Send
     without_dead_letters: JobQueue
     send_without: Send
+    fifo: JobQueue
+    send_to_group: Callable[[str, str], Awaitable[object]]  # body, group id
 
 
 @pytest.fixture(params=["fake", "sqs"])
 async def subject(request: pytest.FixtureRequest, unique: Callable[[str], str]) -> AsyncIterator[Subject]:
     if request.param == "fake":
         queue, other = FakeQueue(wait_seconds=1), FakeQueue(wait_seconds=1, has_dead_letter_queue=False)
-        yield Subject(queue, sends_to(queue), other, sends_to(other))
+        fifo = FakeQueue(wait_seconds=1)
+
+        async def send_to_fake_group(body: str, group_id: str) -> None:
+            fifo.send(body, group_id=group_id)
+
+        yield Subject(queue, sends_to(queue), other, sends_to(other), fifo, send_to_fake_group)
         return
     session: aioboto3.Session = request.getfixturevalue("aws_session")
     async with open_client(session, "sqs", LIMITS) as polls, open_client(session, "sqs", LIMITS) as control:
@@ -56,7 +63,12 @@ async def subject(request: pytest.FixtureRequest, unique: Callable[[str], str]) 
         def send_to(url: str) -> Send:
             return lambda body: control.send_message(QueueUrl=url, MessageBody=body)
 
-        yield Subject(queue_at(url), send_to(url), queue_at(bare), send_to(bare))
+        fifo_url = await made(control, unique("groups") + ".fifo", {"FifoQueue": "true"})
+
+        async def send_to_group(body: str, group_id: str) -> None:
+            await SqsSender(control, fifo_url).send(body, group_id=group_id)
+
+        yield Subject(queue_at(url), send_to(url), queue_at(bare), send_to(bare), queue_at(fifo_url), send_to_group)
 
 
 def sends_to(queue: FakeQueue) -> Send:
@@ -199,3 +211,38 @@ async def test_without_a_dead_letter_queue_a_rejected_message_is_deleted_and_tha
     assert await subject.without_dead_letters.reject(delivery, REJECTION) is False
 
     assert list(await subject.without_dead_letters.receive(1)) == []
+
+
+# --- message groups ------------------------------------------------------------------------------------------------
+
+
+async def in_hand(queue: JobQueue, most: int) -> list[Delivery]:
+    """What a worker with `most` slots ends up with."""
+    deliveries: list[Delivery] = []
+    while len(deliveries) < most and (more := await queue.receive(most - len(deliveries))):
+        deliveries += more
+    return deliveries
+
+
+async def test_of_each_group_one_message_is_handed_out_in_order_and_groups_side_by_side(subject: Subject) -> None:
+    for body in ("a1", "a2", "a3", "b1", "b2"):
+        await subject.send_to_group(body, body[0])
+
+    first = await in_hand(subject.fifo, 5)
+    assert [delivery.body for delivery in first] == ["a1", "b1"]
+    assert [delivery.group_id for delivery in first] == ["a", "b"]
+
+    await subject.fifo.ack(first[0])
+    assert [delivery.body for delivery in await in_hand(subject.fifo, 5)] == ["a2"]
+
+
+async def test_a_message_that_waits_for_a_retry_is_not_overtaken_by_its_group(subject: Subject) -> None:
+    for body in ("a1", "a2"):
+        await subject.send_to_group(body, "a")
+    (first,) = await in_hand(subject.fifo, 1)
+
+    await subject.fifo.hide(first, 2)
+
+    assert list(await subject.fifo.receive(5)) == []
+    assert [delivery.body for delivery in await in_hand(subject.fifo, 1)] == ["a1"]
+    assert list(await subject.fifo.receive(5)) == []

@@ -220,3 +220,27 @@ async def test_a_target_bucket_that_does_not_exist_is_refused(house: House, size
 
 async def test_a_target_bucket_that_exists_passes_the_check(house: House) -> None:
     await house.store.check_target(house.at("target"))
+
+
+async def test_a_job_takes_back_what_it_has_put_there_and_nothing_else(house: House, tmp_path: Path) -> None:
+    ours, theirs, nothing = house.at("ours ü+%.mp3"), house.at("theirs.mp3"), house.at("nothing.mp3")
+    await upload(house, artifact_of(tmp_path / "up", b"ours"), ours)
+    await house.other_side.put(theirs, b"theirs")
+
+    for target in (ours, theirs, nothing, ObjectLocation(house.absent_bucket, "a.mp3")):
+        await house.store.remove(target, "job-1")
+    await house.store.remove(theirs, "job-2")
+
+    assert (await house.other_side.get(theirs)).data == b"theirs"
+    with pytest.raises(SourceNotFoundError):
+        await house.store.download(
+            ours, tmp_path / "down", limit_bytes=MIB, on_start=lambda _: None, on_bytes=lambda _: None
+        )
+
+
+async def test_a_job_does_not_take_back_what_another_has_put_in_its_place(house: House, tmp_path: Path) -> None:
+    await upload(house, artifact_of(tmp_path / "up", b"of job-1"), house.at("a.mp3"))
+
+    await house.store.remove(house.at("a.mp3"), "job-2")
+
+    assert (await house.other_side.get(house.at("a.mp3"))).data == b"of job-1"

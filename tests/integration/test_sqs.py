@@ -378,3 +378,39 @@ def test_a_long_poll_is_given_up_well_after_its_end_and_never_repeated() -> None
 
     assert limits.read_seconds > 5 + 5
     assert limits.attempts == 1
+
+
+async def test_a_delivery_knows_when_the_queue_will_drop_its_message(sqs: Sqs) -> None:
+    url = await sqs.made("queue", {"MessageRetentionPeriod": "3600"})
+    for body in ("first", "second"):
+        await SqsSender(sqs.client, url).send(body)
+    queue = sqs.queue(url)
+
+    for _ in range(2):
+        delivery = await a_delivery_from(queue)
+        assert delivery.expires_at_ms == delivery.sent_at_ms + 3_600_000
+
+    assert sqs.counted.calls["get_queue_attributes"] == 1
+
+
+async def test_a_queue_that_does_not_tell_its_retention_holds_up_no_message(sqs: Sqs) -> None:
+    url = await sqs.made()
+    for body in ("first", "second"):
+        await SqsSender(sqs.client, url).send(body)
+    queue = sqs.queue(url)
+    sqs.counted.answers["get_queue_attributes"] = [{}]
+
+    for _ in range(2):
+        assert (await a_delivery_from(queue)).expires_at_ms is None
+
+    assert sqs.counted.calls["get_queue_attributes"] == 1
+
+
+async def test_a_receive_from_a_fifo_queue_brings_one_message_so_that_groups_share_the_slots(sqs: Sqs) -> None:
+    url = await sqs.made("queue", FIFO)
+    for body in ("a1", "a2", "b1"):
+        await SqsSender(sqs.client, url).send(body, group_id=body[0])
+    queue = sqs.queue(url)
+
+    assert [delivery.body for delivery in await queue.receive(10)] == ["a1"]
+    assert [delivery.body for delivery in await queue.receive(9)] == ["b1"]

@@ -36,6 +36,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ["run", "now"],
         ["status"],
         ["status", "a/b"],
+        ["cancel"],
         ["status", "ep-1", "--yaml"],
         ["watch", ""],
         ["submit"],
@@ -70,6 +71,7 @@ def test_wrong_usage_ends_with_64_and_one_line(argv: list[str], capsys: pytest.C
         ["run"],
         ["status", "ep-1"],
         ["status", "ep-1", "--json"],
+        ["cancel", "ep-1"],
         ["watch", "ep-1"],
         ["submit", "s3://in-bucket/a.wav", "--output", "s3://out/a.mp3"],
         ["doctor", "--json"],
@@ -140,7 +142,7 @@ def test_help_loads_nothing_that_is_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-    assert all(name in done.stdout for name in ("run", "submit", "status", "watch", "doctor", "demo"))
+    assert all(name in done.stdout for name in ("run", "submit", "status", "watch", "cancel", "doctor", "demo"))
 
 
 def test_the_module_is_the_command() -> None:
