@@ -25,6 +25,7 @@ from worker.application.conversion import Conversion, Limits
 from worker.application.failover import FailoverStore
 from worker.application.handler import Handler
 from worker.application.lease import Lease, LeaseKeeper
+from worker.application.s3_outputs import S3EventOutputs
 from worker.application.workspace import Workspace
 from worker.domain.disposition import Disposition
 from worker.domain.job import ObjectLocation
@@ -64,6 +65,7 @@ class Workshop:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     redis: FakeAccelerator = field(default_factory=FakeAccelerator)
     name: str = "w:1"
+    s3_outputs: S3EventOutputs | None = None
 
     def __post_init__(self) -> None:
         self.objects.put(SOURCE, a_sound())
@@ -80,6 +82,7 @@ class Workshop:
             worker=self.name,
             now=self.now,
             random=lambda: 0.5,
+            s3_outputs=self.s3_outputs,
         )
 
     def now(self) -> datetime:
