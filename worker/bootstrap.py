@@ -26,9 +26,10 @@ import aioboto3
 import imageio_ffmpeg
 
 from worker import metrics
-from worker.adapters import aws, inspection
+from worker.adapters import aws, dynamodb, inspection
 from worker.adapters.aws import ClientLimits
 from worker.adapters.dynamodb import DynamoLedger
+from worker.adapters.ecs import open_protection
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.http import CannotListenError, HttpServer
 from worker.adapters.redis import RedisStore
@@ -44,18 +45,18 @@ from worker.application.failover import FailoverStore
 from worker.application.handler import Handler
 from worker.application.health import HealthMonitor
 from worker.application.lease import LeaseKeeper
-from worker.application.lifecycle import Lifecycle
+from worker.application.lifecycle import Lifecycle, SideTask
+from worker.application.protection import ProtectionKeeper
 from worker.application.reader import Reader
 from worker.application.submission import Submission
 from worker.application.workspace import open_workspace
 from worker.domain.diagnosis import State, Verdict, judge_converter, judge_queue, judge_table, judge_workspace
-from worker.ports import AcceleratorStore, AudioConverter, JobQueue, ObjectStore
+from worker.ports import AcceleratorStore, AudioConverter, JobQueue, ObjectStore, ScaleInProtection
 from worker.settings import ConfigurationError, Fault, Settings
 
 _POLL_SECONDS = 5.0  # short, because a drain waits for the open poll to end
 # Look-ups of names and files share these threads; the default of six would let one hung resolver hold up the rest.
 _THREADS = 32
-_DYNAMODB_LIMITS = ClientLimits(connect_seconds=0.5, read_seconds=0.5, attempts=2, connections=64)
 
 
 def utc_now() -> datetime:
@@ -74,10 +75,19 @@ async def run_worker(settings: Settings) -> int:
     """
     loop = asyncio.get_running_loop()
     began_at = loop.time()
+    _watch_children(loop)
     loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="worker"))
     async with AsyncExitStack() as stack:
         lifecycle = await _plug_together(settings, stack, began_at)
         return await lifecycle.run()
+
+
+def _watch_children(loop: asyncio.AbstractEventLoop) -> None:
+    """Learn of a converter's end from a file descriptor: before Python 3.12 the default starts a thread for each."""
+    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(loop)
+        asyncio.set_child_watcher(watcher)
 
 
 async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: float) -> Lifecycle:
@@ -115,7 +125,16 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
         max_attempts=settings.max_attempts,
     )
     cancels = CancelWatch(ledger)
-    handler = Handler(store, conversion, rules, register=ledger, cancels=cancels, worker=name, now=utc_now)
+    handler = Handler(
+        store,
+        conversion,
+        rules,
+        register=ledger,
+        cancels=cancels,
+        worker=name,
+        now=utc_now,
+        s3_outputs=settings.s3_event_outputs,
+    )
     consumer = Consumer(
         queue,
         handler,
@@ -128,9 +147,18 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
     )
     monitor = HealthMonitor(store, consumer)
     address = _serve_http(settings, monitor, stack)
+    side_tasks: dict[str, SideTask] = {
+        "lease keeper": keeper.run,
+        "progress store": store.run,
+        "cancel watch": cancels.run,
+        "health": monitor.run,
+    }
+    if settings.ecs_agent_uri is not None:
+        protection: ScaleInProtection = await stack.enter_async_context(open_protection(settings.ecs_agent_uri))
+        side_tasks["scale-in protection"] = ProtectionKeeper(protection, jobs=lambda: consumer.status().jobs).run
     return Lifecycle(
         consumer,
-        {"lease keeper": keeper.run, "progress store": store.run, "cancel watch": cancels.run, "health": monitor.run},
+        side_tasks,
         drain_seconds=settings.drain_seconds,
         announced={
             "worker": name,
@@ -273,7 +301,7 @@ def _has_own_endpoint() -> bool:
 async def _open_stores(
     settings: Settings, clients: _Clients, stack: AsyncExitStack
 ) -> tuple[Jobs, AcceleratorStore | None]:
-    ledger: Jobs = DynamoLedger(await clients.open("dynamodb", _DYNAMODB_LIMITS), settings.table, now=utc_now)
+    ledger: Jobs = DynamoLedger(await clients.open("dynamodb", dynamodb.LIMITS), settings.table, now=utc_now)
     return ledger, await _open_redis(settings, stack)
 
 

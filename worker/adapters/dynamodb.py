@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+import functools
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from worker.adapters.aws import translated
+from worker.adapters.aws import ClientLimits, translated
 from worker.domain.claim import Standing
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import FINAL, Record, Status, Version
@@ -17,10 +17,15 @@ from worker.ports import Outcome, StoreUnavailableError
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 # Longer than a message can come back: 14 days in a queue and 14 in its dead-letter queue. A record that expired
 # earlier would let an old message start a finished job again.
 RETENTION_DAYS = 35
 BUDGET_SECONDS = 0.6  # with the 0.3 s of Redis before it, a write stays below one second
+LIMITS = ClientLimits(connect_seconds=0.5, read_seconds=0.5, attempts=1, connections=64)
+_RETRY_SECONDS = 0.05
 
 _NAMES = {
     "#fence": "fence",
@@ -41,6 +46,34 @@ _WRITABLE = f"{_ABSENT} OR ({_NOT_FINAL} AND ({_NEWER}))"
 _SEEN = "#fence = :seen_fence AND #seq = :seen_seq"
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _MAX_KEYS = 100
+
+
+def _bounded(
+    call: Callable[Concatenate[DynamoLedger, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[DynamoLedger, P], Coroutine[Any, Any, T]]:
+    """The wall and the budget of one call, tried a second time if the first fails. Raises StoreUnavailableError.
+
+    The SDK's own retry is off: it sleeps for up to a second, longer than the budget. A second try is safe, because the
+    first may have got through and every write is conditional.
+    """
+
+    @functools.wraps(call)
+    async def bounded(self: DynamoLedger, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            async with asyncio.timeout(self.budget_seconds):
+                try:
+                    with translated("DynamoDB"):
+                        return await call(self, *args, **kwargs)
+                except DependencyUnavailableError:
+                    await asyncio.sleep(_RETRY_SECONDS)
+                with translated("DynamoDB"):
+                    return await call(self, *args, **kwargs)
+        except TimeoutError as exc:
+            raise StoreUnavailableError("DynamoDB did not answer in time") from exc
+        except DependencyUnavailableError as exc:
+            raise StoreUnavailableError(str(exc)) from exc
+
+    return bounded
 
 
 class DynamoLedger:
@@ -64,7 +97,7 @@ class DynamoLedger:
         self._table = table
         self._now = now
         self._retention_seconds = round(retention_days * 86400)
-        self._budget_seconds = budget_seconds
+        self.budget_seconds = budget_seconds
 
     async def write(self, record: Record) -> Outcome:
         held = await self._update(record, _WRITABLE, {**_FINAL, ":now": self._epoch_seconds()})
@@ -85,50 +118,51 @@ class DynamoLedger:
         standing = await self.look(job_id)
         return None if standing is None else standing.record
 
+    @_bounded
     async def look(self, job_id: str) -> Standing | None:
-        async with self._bounded():
-            item = await self._get(job_id)
+        item = await self._get(job_id)
         if item is None or float(item["expires_at"]["N"]) <= self._now().timestamp():
             return None
         record = _record_of(item)
         ended = int(item.get("attempts_ended", {"N": "0"})["N"])
         return Standing(record, crashes=record.attempt - ended, is_cancel_requested="cancel_requested_at" in item)
 
+    @_bounded
     async def request_cancel(self, job_id: str) -> bool:
-        async with self._bounded():
-            try:
-                await self._client.update_item(
-                    TableName=self._table,
-                    Key={"job_id": {"S": job_id}},
-                    UpdateExpression="SET #cancel = :now",
-                    ConditionExpression="#status = :running AND #expires > :now",
-                    ExpressionAttributeNames=_CANCEL | {"#status": "status", "#expires": "expires_at"},
-                    ExpressionAttributeValues={
-                        ":now": self._epoch_seconds(),
-                        ":running": {"S": Status.RUNNING.value},
-                    },
-                )
-            except self._client.exceptions.ConditionalCheckFailedException:
-                return False
+        try:
+            await self._client.update_item(
+                TableName=self._table,
+                Key={"job_id": {"S": job_id}},
+                UpdateExpression="SET #cancel = :now",
+                ConditionExpression="#status = :running AND #expires > :now",
+                ExpressionAttributeNames=_CANCEL | {"#status": "status", "#expires": "expires_at"},
+                ExpressionAttributeValues={
+                    ":now": self._epoch_seconds(),
+                    ":running": {"S": Status.RUNNING.value},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
         return True
 
+    @_bounded
     async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
         keys: list[Any] = [{"job_id": {"S": job_id}} for job_id in job_ids]
         found: list[Mapping[str, Any]] = []
-        async with self._bounded():
-            for start in range(0, len(keys), _MAX_KEYS):
-                answer = await self._client.batch_get_item(
-                    RequestItems={
-                        self._table: {
-                            "Keys": keys[start : start + _MAX_KEYS],
-                            "ProjectionExpression": "job_id, #cancel",
-                            "ExpressionAttributeNames": _CANCEL,
-                        }
+        for start in range(0, len(keys), _MAX_KEYS):
+            answer = await self._client.batch_get_item(
+                RequestItems={
+                    self._table: {
+                        "Keys": keys[start : start + _MAX_KEYS],
+                        "ProjectionExpression": "job_id, #cancel",
+                        "ExpressionAttributeNames": _CANCEL,
                     }
-                )
-                found += answer["Responses"].get(self._table, ())  # what was left out is asked for the next time
+                }
+            )
+            found += answer["Responses"].get(self._table, ())  # what was left out is asked for the next time
         return frozenset(item["job_id"]["S"] for item in found if "cancel_requested_at" in item)
 
+    @_bounded
     async def _update(
         self, record: Record, condition: str, values: Mapping[str, Any], *, forgets: bool = False
     ) -> Record | None:
@@ -144,29 +178,28 @@ class DynamoLedger:
             values = {**values, ":ended": _number(ended)}
         if forgets:
             names, change = names | _CANCEL, f"{change} REMOVE #cancel"
-        async with self._bounded():
-            try:
-                await self._client.update_item(
-                    TableName=self._table,
-                    Key={"job_id": {"S": record.job_id}},
-                    UpdateExpression=change,
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues={
-                        **values,
-                        ":fence": _number(version.fence),
-                        ":seq": _number(version.seq),
-                        ":status": {"S": record.status.value},
-                        ":worker": {"S": record.worker or ""},
-                        ":record": {"S": record.to_json()},
-                        ":expires": self._epoch_seconds(self._retention_seconds),
-                    },
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-            except self._client.exceptions.ConditionalCheckFailedException as exc:
-                held: Any = exc.response.get("Item") or await self._get(record.job_id)
-            else:
-                return None
+        try:
+            await self._client.update_item(
+                TableName=self._table,
+                Key={"job_id": {"S": record.job_id}},
+                UpdateExpression=change,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={
+                    **values,
+                    ":fence": _number(version.fence),
+                    ":seq": _number(version.seq),
+                    ":status": {"S": record.status.value},
+                    ":worker": {"S": record.worker or ""},
+                    ":record": {"S": record.to_json()},
+                    ":expires": self._epoch_seconds(self._retention_seconds),
+                },
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as exc:
+            held: Any = exc.response.get("Item") or await self._get(record.job_id)
+        else:
+            return None
         if held is None:
             raise StoreUnavailableError("record vanished")
         return _record_of(held)
@@ -177,18 +210,6 @@ class DynamoLedger:
     async def _get(self, job_id: str) -> Mapping[str, Any] | None:
         answer = await self._client.get_item(TableName=self._table, Key={"job_id": {"S": job_id}}, ConsistentRead=True)
         return answer.get("Item")
-
-    @asynccontextmanager
-    async def _bounded(self) -> AsyncIterator[None]:
-        """The wall and the budget of one call. Raises StoreUnavailableError."""
-        try:
-            async with asyncio.timeout(self._budget_seconds):
-                with translated("DynamoDB"):
-                    yield
-        except TimeoutError as exc:
-            raise StoreUnavailableError("DynamoDB did not answer in time") from exc
-        except DependencyUnavailableError as exc:
-            raise StoreUnavailableError(str(exc)) from exc
 
 
 def _number(value: int) -> Any:

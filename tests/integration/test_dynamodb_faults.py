@@ -1,0 +1,60 @@
+"""The ledger against answers that no emulator gives."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import aioboto3
+import pytest
+from aiohttp import web
+
+from tests.support.records import a_record
+from tests.support.scripted_http import scripted_http
+from worker.adapters.aws import open_client
+from worker.adapters.dynamodb import LIMITS, DynamoLedger
+from worker.ports import Outcome, StoreUnavailableError
+
+
+class Answers:
+    """What the endpoint answers, one after the other; the last one for ever."""
+
+    def __init__(self, *statuses: int) -> None:
+        self._statuses = list(statuses)
+        self.calls = 0
+
+    async def answer(self, _request: web.Request) -> web.StreamResponse:
+        self.calls += 1
+        status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
+        return web.Response(status=status, text="{}", content_type="application/x-amz-json-1.0")
+
+
+async def written(answers: Answers, session: aioboto3.Session, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    async with scripted_http(answers.answer) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        async with open_client(session, "dynamodb", LIMITS) as client:
+            ledger = DynamoLedger(client, "jobs", now=lambda: datetime.now(UTC))
+            return await ledger.write(a_record())
+
+
+async def test_one_failure_of_the_server_is_outlived_within_the_budget(
+    aws_session: aioboto3.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = Answers(500, 200)
+
+    assert await written(answers, aws_session, monkeypatch) is Outcome.APPLIED
+    assert answers.calls == 2
+
+
+async def test_a_server_that_keeps_failing_is_asked_twice_and_no_more(
+    aws_session: aioboto3.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = Answers(500)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    with pytest.raises(StoreUnavailableError, match="answered 500"):
+        await written(answers, aws_session, monkeypatch)
+
+    assert answers.calls == 2
+    assert loop.time() - began < 2
