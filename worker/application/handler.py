@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random as random_module
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from structlog.contextvars import bound_contextvars
@@ -70,6 +71,7 @@ class Handler:
         self._random = random
         self._s3_outputs = s3_outputs
         self._speeds = Speeds()
+        self._at_work: set[str] = set()  # job ids
 
     async def handle(self, lease: Lease) -> Disposition:
         """Do what the delivery asks for. Raises nothing but CancelledError."""
@@ -107,10 +109,15 @@ class Handler:
         with bound_contextvars(**({} if part.job_id is None else {"job_id": part.job_id})):
             if isinstance(part, InvalidMessageError):
                 return await self._refuse(part, lease.delivery.fence)
+            if part.job_id in self._at_work:  # by another message: of the same millisecond it has the same fence
+                return self._defer(self._rules.lease_seconds, "running here already")
+            self._at_work.add(part.job_id)
             try:
                 return await self._take(part, lease)
             except StoreUnavailableError as error:
                 return self._defer(RETRY_BACKOFF.delay(1, self._random()), error.reason)
+            finally:
+                self._at_work.discard(part.job_id)
 
     async def _refuse(self, error: InvalidMessageError, fence: int) -> Disposition:
         """A message that is no job is never retried. Its record says so, unless there is a job of that name."""
@@ -203,7 +210,10 @@ class Handler:
         self, job: Job, current: Record | None, error: JobError, attempts: int, version: Version
     ) -> Disposition:
         """Record the end of a job that is not started again."""
-        record = failed(self._claim_record(job, current, attempts, version), error, version, self._now())
+        record = self._claim_record(job, current, attempts, version)
+        if current is not None:
+            record = replace(record, percent=current.percent)
+        record = failed(record, error, version, self._now())
         if not await self._store.claim(record, None if current is None else current.version):
             return self._defer(1.0, "claimed by another delivery just now")
         metrics.JOBS.labels(status=record.status.value, code=error.code.value).inc()

@@ -1,0 +1,298 @@
+"""Whole workers over one queue and one table: no job lost, none run twice at once, none stuck."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.queue import FakeQueue
+from tests.support.events import logged_events
+from tests.support.virtual_time import virtual_time
+from tests.support.waiting import wait_until
+from tests.support.workshop import RULES, TARGET, Workshop, a_body, a_worker, a_workshop
+from worker.application.lease import Lease
+from worker.domain.disposition import Ack, Reject, Retry
+from worker.domain.errors import ConverterCrashedError, ErrorCode, ShutdownError
+from worker.domain.progress import Status
+from worker.events import Event
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@asynccontextmanager
+async def two_workshops(root: Path) -> AsyncIterator[tuple[Workshop, Workshop]]:
+    """Two workers' rooms, over the same stores and buckets; each has a converter of its own."""
+    (root / "1").mkdir()
+    (root / "2").mkdir()
+    async with (
+        a_workshop(root / "1") as first,
+        a_workshop(root / "2", ledger=first.ledger, redis=first.redis, objects=first.objects, name="w:2") as second,
+    ):
+        yield first, second
+
+
+async def until_empty(queue: FakeQueue) -> None:
+    while len(queue):  # noqa: ASYNC110 - time is virtual
+        await asyncio.sleep(0.5)
+
+
+# --- duplicates --------------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_a_job_sent_as_two_messages_runs_once_on_one_worker(tmp_path: Path) -> None:
+    queue = FakeQueue()
+    async with a_workshop(tmp_path) as shop:
+        shop.converter.gate.clear()
+        for _ in range(2):
+            queue.send(a_body())
+        with logged_events() as logged:
+            async with a_worker(shop, queue):
+                await asyncio.sleep(150)
+                assert shop.converter.running == 1
+                shop.converter.gate.set()
+                await until_empty(queue)
+
+        assert len(logged.of(Event.JOB_STARTED)) == 1
+        assert logged.one(Event.JOB_DUPLICATE_SKIPPED)["status"] == "completed"
+        assert (shop.record().status, shop.record().attempt) == (Status.COMPLETED, 1)
+        assert queue.dead_letters == []
+
+
+@virtual_time
+async def test_a_message_that_is_delivered_twice_runs_on_one_of_two_workers(tmp_path: Path) -> None:
+    queue = FakeQueue()
+    async with two_workshops(tmp_path) as (first, second):
+        first.converter.gate.clear()
+        queue.send(a_body())
+        async with a_worker(first, queue):
+            await wait_until(lambda: first.converter.running)
+            async with a_worker(second, queue):
+                queue.deliver_again("message-1")
+                await asyncio.sleep(200)
+                assert first.converter.running + second.converter.running == 1
+                first.converter.gate.set()
+                await until_empty(queue)
+
+        assert (first.record().status, first.record().attempt) == (Status.COMPLETED, 1)
+
+
+@virtual_time
+async def test_a_worker_that_was_cut_off_is_replaced_and_notices(tmp_path: Path) -> None:
+    queue = FakeQueue()
+    async with two_workshops(tmp_path) as (first, second):
+        first.converter.gate.clear()
+        second.converter.gate.clear()
+        queue.send(a_body())
+        lease = Lease((await queue.receive(1))[0], lease_seconds=60)  # whose renewals nobody hears
+        first.ledger.held.clear()
+        handling = asyncio.create_task(first.handler.handle(lease))
+        await wait_until(lambda: first.converter.running)
+        old_claim = first.record()
+        first.ledger.breaks()
+        await asyncio.sleep(70)
+        first.ledger.works()
+        first.ledger.held["ep-1"] = old_claim
+
+        async with a_worker(second, queue):
+            await wait_until(lambda: second.converter.running)
+            await handling
+            assert first.converter.running == 0
+            assert first.objects.get(TARGET) is None
+            second.converter.gate.set()
+            await until_empty(queue)
+
+        assert (first.record().status, first.record().worker, first.record().attempt) == (
+            Status.COMPLETED,
+            "w:2",
+            2,
+        )
+        assert first.record().version.fence > old_claim.version.fence
+
+
+# --- attempts ----------------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_a_job_that_kills_its_worker_three_times_running_is_rejected_with_a_sentence(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path, rules=replace(RULES, max_attempts=10)) as shop:
+        for count in (1, 2, 3):
+            await shop.crashes(receive_count=count)
+            assert shop.record().status is Status.RUNNING
+            await asyncio.sleep(100)
+
+        disposition = await shop.handle(receive_count=4)
+
+        assert isinstance(disposition, Reject)
+        assert disposition.error.code is ErrorCode.TOO_MANY_ATTEMPTS
+        assert disposition.attempt == 3
+        assert shop.record().status is Status.FAILED
+        assert shop.record().error is not None
+        assert shop.record().error.message == "started 3 times: its worker died with it 3 times running"  # type: ignore[union-attr]
+
+
+@virtual_time
+async def test_an_attempt_that_says_how_it_ended_breaks_the_row_of_crashes(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path, rules=replace(RULES, max_attempts=10)) as shop:
+        for count in (1, 2):
+            await shop.crashes(receive_count=count)
+            await asyncio.sleep(100)
+        shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
+        assert isinstance(await shop.handle(receive_count=3), Retry)
+        for count in (4, 5):
+            await shop.crashes(receive_count=count)
+            await asyncio.sleep(100)
+        shop.converter.convert_error = None
+
+        assert await shop.handle(receive_count=6) == Ack()
+        assert shop.record().attempt == 6
+
+
+@virtual_time
+async def test_deploys_in_a_row_count_neither_as_attempts_nor_as_crashes(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        for count in range(1, 11):
+            shop.converter.gate.clear()
+            lease = shop.lease(receive_count=count)
+            handling = asyncio.create_task(shop.handler.handle(lease))
+            await wait_until(lambda: shop.converter.running)
+            lease.stop(ShutdownError())
+            await handling
+        shop.converter.gate.set()
+
+        assert await shop.handle(receive_count=11) == Ack()
+        assert shop.record().attempt == 1
+
+
+# --- retries -----------------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_a_retry_that_the_message_would_not_live_to_see_fails_the_job_now_with_its_own_code(
+    tmp_path: Path,
+) -> None:
+    queue = FakeQueue(retention_seconds=60)
+    async with a_workshop(tmp_path, rules=replace(RULES, max_attempts=10)) as shop:
+        shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
+        queue.send(a_body())
+        async with a_worker(shop, queue):
+            await until_empty(queue)
+
+        assert now() < 1000 + 60
+        record = shop.record()
+        assert (record.status, record.attempt < 10) == (Status.FAILED, True)
+        assert record.error is not None
+        assert record.error.code == "converter_crashed"
+        (letter,) = queue.dead_letters
+        assert letter.rejection is not None
+        assert letter.rejection.error.code is ErrorCode.CONVERTER_CRASHED
+
+
+# --- the drain ---------------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_a_job_released_by_a_deploy_starts_elsewhere_within_seconds(tmp_path: Path) -> None:
+    queue = FakeQueue()
+    async with two_workshops(tmp_path) as (first, second):
+        first.converter.gate.clear()
+        queue.send(a_body())
+        async with a_worker(first, queue) as leaving:
+            await wait_until(lambda: first.converter.running)
+            async with a_worker(second, queue):
+                leaving.stop(jobs_until=now(), settle_until=now() + 10)
+                released_at = now()
+                await until_empty(queue)
+                assert now() - released_at < 3
+
+        (released,) = (record for record in first.ledger.writes if record.status is Status.QUEUED)
+        assert (released.attempt, released.error) == (0, None)
+
+        assert (first.record().status, first.record().worker, first.record().attempt) == (
+            Status.COMPLETED,
+            "w:2",
+            1,
+        )
+
+
+# --- message groups ----------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_jobs_of_a_group_run_one_after_the_other_and_groups_side_by_side(tmp_path: Path) -> None:
+    queue = FakeQueue()
+    async with two_workshops(tmp_path) as (first, second):
+        for number in range(6):
+            queue.send(a_body(f"a-{number}"), group_id="a")
+        queue.send(a_body("b-0"), group_id="b")
+        first.converter.gate.clear()
+        second.converter.gate.clear()
+        with logged_events() as logged:
+            async with a_worker(first, queue, concurrency=4), a_worker(second, queue, concurrency=4):
+                await asyncio.sleep(100)
+                assert first.converter.running + second.converter.running == 2
+                first.converter.gate.set()
+                second.converter.gate.set()
+                await until_empty(queue)
+
+        assert len(logged.of(Event.JOB_STARTED)) == 7
+        order = [name for how, name in queue.settled if how == "ack" and name != "message-7"]
+        assert order == [f"message-{number}" for number in range(1, 7)]
+
+
+@virtual_time
+async def test_a_failing_message_is_not_overtaken_by_its_group(tmp_path: Path) -> None:
+    queue = FakeQueue()
+    async with a_workshop(tmp_path) as shop:
+        for number in range(3):
+            queue.send(a_body(f"a-{number}"), group_id="a")
+        shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
+        with logged_events() as logged:
+            async with a_worker(shop, queue, concurrency=4):
+                while len(logged.of(Event.JOB_RETRIED)) < 2:  # noqa: ASYNC110 - time is virtual
+                    await asyncio.sleep(0.1)
+                shop.converter.convert_error = None
+                await until_empty(queue)
+
+        assert [name for how, name in queue.settled if how == "ack"] == ["message-1", "message-2", "message-3"]
+        assert shop.record("a-0").attempt == 3
+        assert shop.record("a-1").attempt == 1
+
+
+@virtual_time
+async def test_a_group_goes_on_in_order_on_another_worker_after_a_release(tmp_path: Path) -> None:
+    queue = FakeQueue()
+    async with two_workshops(tmp_path) as (first, second):
+        for number in range(3):
+            queue.send(a_body(f"a-{number}"), group_id="a")
+        first.converter.gate.clear()
+        async with a_worker(first, queue, concurrency=4) as leaving:
+            await wait_until(lambda: first.converter.running)
+            async with a_worker(second, queue, concurrency=4):
+                leaving.stop(jobs_until=now(), settle_until=now() + 10)
+                await until_empty(queue)
+
+        assert queue.settled == [("hide", "message-1"), *[("ack", f"message-{number}") for number in (1, 2, 3)]]
+
+
+@pytest.mark.parametrize("slots", [1, 4])
+def test_a_group_whose_first_job_is_rejected_goes_on(tmp_path: Path, slots: int) -> None:
+    @virtual_time
+    async def scene() -> None:
+        queue = FakeQueue()
+        async with a_workshop(tmp_path) as shop:
+            queue.send("not a job", group_id="a")
+            queue.send(a_body("a-1"), group_id="a")
+            async with a_worker(shop, queue, concurrency=slots):
+                await until_empty(queue)
+
+            assert queue.settled == [("reject", "message-1"), ("ack", "message-2")]
+
+    scene()
