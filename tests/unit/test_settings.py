@@ -118,6 +118,25 @@ def test_a_bad_value_is_one_fault(name: str, value: str) -> None:
     assert line.startswith(f"{name}: must be ")
 
 
+def test_the_outputs_of_new_objects_are_read_and_shown_as_they_were_given() -> None:
+    text = '[{"target": "s3://out-bucket/{stem}.mp3", "format": "mp3"}]'
+    settings = load(ENOUGH | {"WORKER_S3_EVENT_OUTPUTS": text})
+    assert settings.effective()["WORKER_S3_EVENT_OUTPUTS"] == text
+    assert load(ENOUGH).s3_event_outputs is None
+    assert load(ENOUGH).effective()["WORKER_S3_EVENT_OUTPUTS"] is None
+
+
+def test_outputs_that_cannot_be_are_refused_with_the_field() -> None:
+    (line,) = faults(WORKER_S3_EVENT_OUTPUTS='[{"target": "s3://out-bucket/{stem}.mp3", "format": "mp4"}]')
+    assert "WORKER_S3_EVENT_OUTPUTS: must be a JSON list" in line
+    assert "outputs[0].format: must be one of mp3" in line
+
+
+def test_ecs_says_where_its_agent_is() -> None:
+    assert load(ENOUGH | {"ECS_AGENT_URI": "http://169.254.170.2/api/x"}).ecs_agent_uri == "http://169.254.170.2/api/x"
+    assert load(ENOUGH | {"ECS_AGENT_URI": ""}).ecs_agent_uri is None
+
+
 def test_a_password_is_never_shown() -> None:
     secret = {"REDIS_ENDPOINT": "cache", "REDIS_USERNAME": "hunter1", "REDIS_PASSWORD": "hunter2"}
     settings = load(ENOUGH | secret)

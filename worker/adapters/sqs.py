@@ -136,16 +136,25 @@ class SqsSender:
         self._client = client
         self._url = queue_url
 
-    async def send(self, body: str, *, group_id: str | None = None, dedup_id: str | None = None) -> str:
+    async def send(
+        self,
+        body: str,
+        *,
+        group_id: str | None = None,
+        dedup_id: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> str:
         """Put `body` on the queue and return its message id. Raises DependencyUnavailableError.
 
         A FIFO queue needs a group id; without a `dedup_id` equal bodies count as one message for five minutes. A
         standard queue knows neither: they are left out.
         """
-        extra = {}
+        extra: dict[str, Any] = {}
+        if attributes:
+            extra["MessageAttributes"] = {name: _string(value) for name, value in attributes.items()}
         if _is_fifo(self._url):
             digest = hashlib.sha256(body.encode()).hexdigest()
-            extra = {"MessageGroupId": group_id or digest, "MessageDeduplicationId": dedup_id or digest}
+            extra |= {"MessageGroupId": group_id or digest, "MessageDeduplicationId": dedup_id or digest}
         with translated(_SQS):
             response = await self._client.send_message(QueueUrl=self._url, MessageBody=body, **extra)
         message_id: str = response["MessageId"]

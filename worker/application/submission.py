@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -10,13 +10,21 @@ from worker.application.message import to_body
 from worker.domain.errors import WorkerError
 from worker.domain.job import Job
 from worker.domain.progress import QUEUED_FENCE, Record, Status, first_record
+from worker.domain.trace import TRACEPARENT, trace_fields
 from worker.ports import Ledger
 
 
 class Sender(Protocol):
     """The producer's side of the queue."""
 
-    async def send(self, body: str, *, group_id: str | None = None, dedup_id: str | None = None) -> str:
+    async def send(
+        self,
+        body: str,
+        *,
+        group_id: str | None = None,
+        dedup_id: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> str:
         """Put a message on the queue and return its id. Raises DependencyUnavailableError."""
 
 
@@ -44,8 +52,8 @@ class Submission:
         self._sender = sender
         self._now = now
 
-    async def submit(self, job: Job) -> Record:
-        """Submit the job and return its first record.
+    async def submit(self, job: Job, *, traceparent: str | None = None) -> Record:
+        """Submit the job and return its first record. A `traceparent` that is valid goes along with the message.
 
         Raises JobExistsError, StoreUnavailableError (nothing was sent) or DependencyUnavailableError (the record is
         there; submit again with the same id).
@@ -57,7 +65,13 @@ class Submission:
         held = await self._ledger.read(job.job_id) or record
         if not _is_same_and_unstarted(held, record):
             raise JobExistsError(held)
-        await self._sender.send(to_body(job), group_id=job.job_id, dedup_id=job.job_id)
+        attributes = {TRACEPARENT: traceparent} if traceparent else {}
+        await self._sender.send(
+            to_body(job),
+            group_id=job.job_id,
+            dedup_id=job.job_id,
+            attributes=attributes if trace_fields(attributes) else None,
+        )
         return held
 
 

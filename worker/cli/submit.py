@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ async def submit(client: Client, job: Job, local_source: Path | None, *, wait: b
     """Upload the source if it is a local file, submit the job, print its id, and follow it if asked to."""
     if local_source is not None:
         await client.objects.upload_file(local_source, job.source)
-    await client.submission.submit(job)
+    await client.submission.submit(job, traceparent=os.environ.get("TRACEPARENT"))
     say(job.job_id)
     return await follow(client.reader, job.job_id) if wait else ExitCode.OK
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from worker.domain.redaction import redact
 from worker.settings.tree import VARIABLES, RedisSettings, Settings
@@ -64,11 +65,13 @@ def load(environ: Mapping[str, str], *, needs: Collection[Need] = RUN) -> Settin
     try:
         settings = _tree(known)
     except ValidationError as exc:
-        bad = dict.fromkeys(str(part) for error in exc.errors() for part in error["loc"] if part in _BY_NAME)
-        faults += [_bad_value(name, known[name]) for name in bad]
+        bad = {str(part): error for error in exc.errors() for part in error["loc"] if part in _BY_NAME}
+        faults += [_bad_value(name, known[name], _reason(error)) for name, error in bad.items()]
         # The rest is looked at as well, so that one start shows every fault.
         settings = _tree({name: value for name, value in known.items() if name not in bad})
-    settings = settings.model_copy(update={"region": _region(environ, settings)})
+    settings = settings.model_copy(
+        update={"region": _region(environ, settings), "ecs_agent_uri": environ.get("ECS_AGENT_URI") or None}
+    )
     named = {name for fault in faults for name in fault.names}
     faults += [fault for fault in _faults_of(settings, environ, needs) if named.isdisjoint(fault.names)]
     if faults:
@@ -89,12 +92,19 @@ def _unknown(name: str, value: str) -> Fault:
     return Fault((name,), "there is no such setting" + (f"; did you mean {close[0]}?" if close else ""))
 
 
-def _bad_value(name: str, value: str) -> Fault:
+def _reason(error: ErrorDetails) -> str | None:
+    """What a validator of ours has to say beyond what the value must be."""
+    return str(error["ctx"]["error"]) if error["type"] == "value_error" else None
+
+
+def _bad_value(name: str, value: str, reason: str | None) -> Fault:
     variable = _BY_NAME[name]
     if _is_service_link(name, value):
         return Fault((name,), _SERVICE_LINK_HINT)
     if variable.is_secret:
         return Fault((name,), "is not usable")
+    if reason is not None:
+        return Fault((name,), f"must be {variable.expects}; {reason}")
     shown = redact(value) if len(value) <= 100 else redact(value)[:100] + "…"
     return Fault((name,), f"must be {variable.expects}, not {shown!r}")
 

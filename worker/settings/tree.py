@@ -25,6 +25,7 @@ from worker.settings.values import (
     Port,
     ProgressMode,
     QueueUrl,
+    S3Outputs,
     Seconds,
     Size,
     TableName,
@@ -94,6 +95,11 @@ class Settings(BaseModel):
     redis_prefix: KeyPrefix = Field("audio:", description="Put before each key and channel in Redis.")
     http_host: HostName = Field("127.0.0.1", description="Where /livez, /readyz, /health and /metrics listen.")
     http_port: HttpPort = Field(8080, description="0 takes a free one, which `worker.started` names; `off` none.")
+    s3_event_outputs: S3Outputs = Field(
+        None,
+        description="What becomes of each new object that S3 tells of ([messages.md](messages.md)). "
+        "Unset means that events of S3 are refused.",
+    )
     workspace: Path | None = Field(
         None,
         description="Where sources and outputs lie while a job runs. "
@@ -104,6 +110,7 @@ class Settings(BaseModel):
     log_format: LogFormat | None = Field(None, description="The default is console on a terminal, else json.")
     redis: RedisSettings = RedisSettings()
     region: str | None = Field(None, description="Of AWS; None leaves it to the SDK's configuration file.")
+    ecs_agent_uri: str | None = Field(None, description="Where the agent of ECS listens; set by ECS itself.")
 
     @property
     def redis_or_none(self) -> RedisSettings | None:
@@ -178,5 +185,5 @@ VARIABLES: tuple[Variable, ...] = tuple(
     Variable(info.alias or name, name, group, info)
     for group in (Settings, RedisSettings)
     for name, info in group.model_fields.items()
-    if name not in {"redis", "region"}
+    if name not in {"redis", "region", "ecs_agent_uri"}
 )

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import BeforeValidator, PlainValidator, StringConstraints
+
+from worker.application.s3_outputs import S3EventOutputs
+from worker.domain.errors import InvalidMessageError
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 SQS_MAX_IN_FLIGHT_SECONDS = 43_200
@@ -25,6 +28,13 @@ def _size_in_bytes(value: object) -> object:
 
 def _off_is_none(value: object) -> object:
     return None if isinstance(value, str) and value.lower() == "off" else value
+
+
+def _s3_event_outputs(value: object) -> object:
+    try:
+        return S3EventOutputs(value) if isinstance(value, str) else value
+    except InvalidMessageError as exc:
+        raise ValueError(str(exc)) from None
 
 
 def _lower_case(value: object) -> object:
@@ -57,6 +67,11 @@ TableName = Annotated[
     str,
     StringConstraints(pattern=r"^([A-Za-z0-9_.-]{1,255}|arn:aws[a-z-]*:dynamodb:\S+:table/\S+)$"),
     Expects("a DynamoDB table's name or ARN"),
+]
+S3Outputs = Annotated[
+    S3EventOutputs | None,
+    PlainValidator(_s3_event_outputs),
+    Expects("a JSON list like a message's `outputs`"),
 ]
 HostName = Annotated[
     str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -29,14 +30,23 @@ class FakeSender:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str | None, str | None]] = []
+        self.attributes: Mapping[str, str] | None = None
         self.failure: DependencyUnavailableError | None = None
 
-    async def send(self, body: str, *, group_id: str | None = None, dedup_id: str | None = None) -> str:
+    async def send(
+        self,
+        body: str,
+        *,
+        group_id: str | None = None,
+        dedup_id: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> str:
         await asyncio.sleep(0)
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
         self.sent.append((body, group_id, dedup_id))
+        self.attributes = attributes
         return f"message-{len(self.sent)}"
 
 
@@ -105,3 +115,19 @@ async def test_nothing_is_sent_without_a_record(
     with pytest.raises(StoreUnavailableError):
         await submission.submit(JOB)
     assert sender.sent == []
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "attributes"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", True),
+        ("malformed", False),
+        ("", False),
+        (None, False),
+    ],
+)
+async def test_a_valid_trace_goes_along_with_the_message(
+    ledger: FakeLedger, sender: FakeSender, traceparent: str | None, attributes: bool
+) -> None:
+    await Submission(ledger, sender, now=lambda: NOW).submit(JOB, traceparent=traceparent)
+    assert sender.attributes == ({"traceparent": traceparent} if attributes else None)
