@@ -110,6 +110,7 @@ class Reporter:
     async def requeue(self, error: JobError | None, *, counted: bool = True) -> None:
         """Record that the job waits for another attempt; without `counted`, as if this one had not been.
 
+        One that counts keeps its percent, as a failed one does: it never falls within an attempt.
         Tries until it is kept; raises LeaseLostError.
         """
         await self._end(
@@ -117,7 +118,7 @@ class Reporter:
                 self._record,
                 status=Status.QUEUED,
                 stage=None,
-                percent=0.0,
+                percent=self._record.percent if counted else 0.0,
                 attempt=self._record.attempt if counted else self._record.attempt - 1,
                 eta_seconds=None,
                 error=None if error is None else ErrorInfo.of(error),

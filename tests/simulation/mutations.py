@@ -1,0 +1,112 @@
+"""The code with one rule left out: the simulation has to notice each within some hundred schedules.
+
+They live here and not behind flags in the product. Each overrides the one place where its rule is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.simulation.stores import LedgerServer, RedisServer
+from tests.simulation.workers import ObservedRedis, ObservedStore
+from tests.simulation.world import Parts
+from worker.application.reader import Reader, Reading
+from worker.domain.errors import DependencyUnavailableError
+from worker.domain.progress import Record, Version
+from worker.ports import Outcome, StoreUnavailableError
+
+
+class TicksBeforeTheClaim(ObservedStore):
+    """Starts when it has asked for the claim, not when it has won it."""
+
+    async def claim(self, record: Record, seen: Version | None) -> bool:
+        self.worker.start(self._claim_meanwhile(record, seen), "a claim that nobody waits for")
+        await asyncio.sleep(0)
+        return True
+
+    async def _claim_meanwhile(self, record: Record, seen: Version | None) -> None:
+        try:
+            await super().claim(record, seen)
+        except StoreUnavailableError:
+            return
+
+
+class RedisThatTakesAnything(RedisServer):
+    """A plain SET."""
+
+    def _is_newer(self, held: Record, record: Record) -> bool:
+        return True
+
+
+class LedgerThatTakesAnything(LedgerServer):
+    """A plain PutItem."""
+
+    def _is_newer(self, held: Record, record: Record) -> bool:
+        return True
+
+
+class ReadsOneStore(Reader):
+    """Asks Redis, and DynamoDB only when Redis fails or holds nothing."""
+
+    async def read(self, job_id: str) -> Reading:
+        quick = await self._ask_redis(job_id)
+        if isinstance(quick, Record):
+            return self._reading(job_id, quick, fresh=True)
+        try:
+            return self._reading(job_id, await self._ledger.read(job_id), fresh=True)
+        except StoreUnavailableError as error:
+            raise DependencyUnavailableError("the progress stores") from error
+
+
+class ForgetsWhatItHasShown(Reader):
+    """Without the high-water mark."""
+
+    def _reading(self, job_id: str, record: Record | None, *, fresh: bool) -> Reading:
+        self._shown.clear()
+        return super()._reading(job_id, record, fresh=fresh)
+
+
+class RedisFirstAtTheEnd(ObservedStore):
+    """Shows an end before it is durable."""
+
+    async def commit(self, record: Record) -> Outcome:
+        await self._accelerate(record)
+        return await super().commit(record)
+
+
+class ProbesWithUserTraffic(ObservedStore):
+    """Tries Redis with whatever comes, as breakers do that are half open."""
+
+    async def _accelerate(self, record: Record) -> Outcome | None:
+        if (
+            self._accelerator is not None
+            and not self._circuit.is_closed
+            and isinstance(self._accelerator, ObservedRedis)
+        ):
+            try:
+                async with asyncio.timeout(self._redis_seconds):
+                    return await self._accelerator.write(record)
+            except (TimeoutError, StoreUnavailableError):
+                return None
+        return await super()._accelerate(record)
+
+
+class NoReplay(ObservedStore):
+    """Says that it is back without telling Redis what it has missed."""
+
+    async def _replay(self) -> int:
+        self.worker.circuit.replay_begins()
+        await asyncio.sleep(0)
+        return 0
+
+
+MUTATIONS: dict[str, Parts] = {
+    "ticks before the claim": Parts(store=TicksBeforeTheClaim),
+    "no compare-and-set in Redis": Parts(redis=RedisThatTakesAnything),
+    "no compare-and-set in DynamoDB": Parts(ledger=LedgerThatTakesAnything),
+    "no merge": Parts(reader=ReadsOneStore),
+    "no high-water mark": Parts(reader=ForgetsWhatItHasShown),
+    "an end in Redis first": Parts(store=RedisFirstAtTheEnd),
+    "user traffic probes": Parts(store=ProbesWithUserTraffic),
+    "no replay": Parts(store=NoReplay),
+}

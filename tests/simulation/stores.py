@@ -1,0 +1,248 @@
+"""The two stores in memory, behind links that fail in all the ways that networks and servers do.
+
+What a store takes or refuses is the fakes' rule, which the contract suite holds against the real ones. A request that
+is under way is a timer of the loop and none of its caller's: it arrives even when the caller has given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import aclosing
+from typing import Any
+
+from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.simulation.invariants import Checker
+from tests.simulation.schedule import Fault, LinkFault
+from tests.support.lean_loop import LeanLoop
+from worker.domain.circuit import Severity
+from worker.domain.claim import Standing
+from worker.domain.progress import Record, Status, Version
+from worker.ports import Outcome, StoreUnavailableError
+
+_LATENCY_SECONDS = 0.01
+_SLOW_SECONDS = 0.5
+_LATE_SECONDS = 2.5
+_LEDGER_SECONDS = 0.6
+_PROBE_SECONDS = 0.5
+_ANY_OF = (
+    None,
+    None,
+    None,
+    Fault.REFUSED,
+    Fault.SILENT,
+    Fault.UNACKNOWLEDGED,
+    Fault.LATE,
+    Fault.SLOW,
+)
+
+
+class RedisServer(FakeAccelerator):
+    """The state of Redis, and a log by which it forgets its last writes."""
+
+    def __init__(self, loop: LeanLoop, checker: Checker) -> None:
+        super().__init__()
+        self._loop = loop
+        self._checker = checker
+        self._log: list[tuple[float, str, Record | None]] = []  # when, and what was held before
+
+    def put(self, record: Record) -> Outcome:
+        before = self.held.get(record.job_id)
+        outcome = super().put(record)
+        if outcome is Outcome.APPLIED:
+            self._log.append((self._loop.now, record.job_id, before))
+            self._checker.kept("redis", before, record)
+        return outcome
+
+    def fail_over(self, lost_seconds: float) -> None:
+        since = self._loop.now - lost_seconds
+        while self._log and self._log[-1][0] >= since:
+            _, job_id, before = self._log.pop()
+            if before is None:
+                self.held.pop(job_id, None)
+            else:
+                self.held[job_id] = before
+        self.cut_watchers()
+        self._checker.redis_lost_writes(self.held)
+
+
+class LedgerServer(FakeLedger):
+    """The state of DynamoDB, which forgets nothing."""
+
+    def __init__(self, checker: Checker) -> None:
+        super().__init__()
+        self._checker = checker
+
+    def put(self, record: Record) -> Outcome:
+        before = self.held.get(record.job_id)
+        outcome = super().put(record)
+        if outcome is Outcome.APPLIED:
+            self._checker.kept("ledger", before, record)
+        return outcome
+
+    def put_claim(self, record: Record, seen: Version | None) -> bool:
+        before = self.held.get(record.job_id)
+        is_won = super().put_claim(record, seen)
+        if is_won and before is not record:
+            self._checker.claim_kept(before, record)
+        return is_won
+
+    def standing(self, job_id: str) -> Standing | None:
+        record = self.held.get(job_id)
+        if record is None:
+            return None
+        crashes = record.attempt - self._attempts_ended.get(job_id, 0)
+        return Standing(record, crashes, job_id in self.cancel_requested)
+
+    def put_cancel_request(self, job_id: str) -> bool:
+        held = self.held.get(job_id)
+        if held is None or held.status is not Status.RUNNING:
+            return False
+        self.cancel_requested.add(job_id)
+        return True
+
+
+class Link:
+    """One party's way to one store."""
+
+    def __init__(self, loop: LeanLoop, rng: random.Random, began_at: float, faults: list[LinkFault]) -> None:
+        self._loop = loop
+        self._rng = rng
+        self._faults = [(began_at + each.start, began_at + each.end, each.fault) for each in faults]
+
+    def request(self, serve: Callable[..., Any], *arguments: Any, is_write: bool) -> asyncio.Future[Any]:
+        """Have the server do it. The answer may never come: the caller has to bound its wait."""
+        loop, random_ = self._loop, self._rng.random
+        answer: asyncio.Future[Any] = asyncio.Future(loop=loop)
+        latency = _LATENCY_SECONDS * random_()
+        fault, end = self._fault()
+        if fault is None:
+            loop.call_later(latency, _serve, answer, serve, arguments)
+        elif fault is Fault.REFUSED:
+            loop.call_later(latency, _fail, answer, StoreUnavailableError("connection refused"))
+        elif fault is Fault.READONLY and is_write:
+            loop.call_later(latency, _fail, answer, StoreUnavailableError("READONLY", Severity.HARD))
+        elif fault is Fault.UNACKNOWLEDGED:
+            loop.call_later(latency, serve, *arguments)
+            loop.call_later(2 * latency, _fail, answer, StoreUnavailableError("connection reset"))
+        elif fault is Fault.LATE:
+            loop.call_later(0.1 + _LATE_SECONDS * random_() ** 2, _serve, answer, serve, arguments)
+        elif fault is Fault.FROZEN:
+            loop.call_at(end, _serve, answer, serve, arguments)
+        elif fault is Fault.SLOW:
+            loop.call_later(latency, _serve_slowly, loop, answer, _SLOW_SECONDS * random_(), serve, arguments)
+        elif fault is not Fault.SILENT:  # READONLY, and a read
+            loop.call_later(latency, _serve, answer, serve, arguments)
+        return answer
+
+    async def bounded(self, seconds: float, answer: asyncio.Future[Any]) -> Any:
+        """Wait for the answer so long. Raises StoreUnavailableError."""
+        budget = self._loop.call_later(seconds, _fail, answer, StoreUnavailableError("no answer in time"))
+        try:
+            return await answer
+        finally:
+            budget.cancel()
+
+    def _fault(self) -> tuple[Fault | None, float]:
+        now = self._loop.now
+        for start, end, fault in self._faults:
+            if start <= now < end:
+                return (self._rng.choice(_ANY_OF) if fault is Fault.FLAKY else fault), end
+        return None, 0.0
+
+
+def _serve(answer: asyncio.Future[Any], serve: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    result = serve(*arguments)
+    if not answer.done():
+        answer.set_result(result)
+
+
+def _serve_slowly(
+    loop: LeanLoop, answer: asyncio.Future[Any], seconds: float, serve: Callable[..., Any], arguments: tuple[Any, ...]
+) -> None:
+    loop.call_later(seconds, _answer, answer, serve(*arguments))
+
+
+def _answer(answer: asyncio.Future[Any], result: object) -> None:
+    if not answer.done():
+        answer.set_result(result)
+
+
+def _fail(answer: asyncio.Future[Any], failure: StoreUnavailableError) -> None:
+    if not answer.done():
+        answer.set_exception(failure)
+
+
+class SimulatedRedis:
+    """An `AcceleratorStore` over a link. As with the real one, the caller's budget bounds a write or a read."""
+
+    def __init__(self, server: RedisServer, link: Link) -> None:
+        self._server = server
+        self._link = link
+
+    async def write(self, record: Record) -> Outcome:
+        outcome: Outcome = await self._link.request(self._server.put, record, is_write=True)
+        return outcome
+
+    async def read(self, job_id: str) -> Record | None:
+        record: Record | None = await self._link.request(self._server.held.get, job_id, is_write=False)
+        return record
+
+    async def probe(self) -> None:
+        await self._link.bounded(_PROBE_SECONDS, self._link.request(_nothing, is_write=True))
+
+    async def reset(self) -> None:
+        await asyncio.sleep(0)
+
+    async def subscribe(self, job_id: str) -> AsyncGenerator[Record, None]:
+        try:
+            await self._link.bounded(_PROBE_SECONDS, self._link.request(_nothing, is_write=False))
+        except StoreUnavailableError:
+            return
+        async with aclosing(self._server.subscribe(job_id)) as records:
+            async for record in records:
+                yield record
+
+
+class SimulatedLedger:
+    """A `Ledger` over a link, which bounds itself as the real one does."""
+
+    def __init__(self, server: LedgerServer, link: Link) -> None:
+        self._server = server
+        self._link = link
+        self.has_answered = False
+
+    async def write(self, record: Record) -> Outcome:
+        outcome: Outcome = await self._ask(self._server.put, record, is_write=True)
+        return outcome
+
+    async def claim(self, record: Record, seen: Version | None) -> bool:
+        is_won: bool = await self._ask(self._server.put_claim, record, seen, is_write=True)
+        return is_won
+
+    async def read(self, job_id: str) -> Record | None:
+        """`has_answered` tells afterwards whether it did, for a caller that swallows the failure."""
+        self.has_answered = False
+        record: Record | None = await self._ask(self._server.held.get, job_id, is_write=False)
+        self.has_answered = True
+        return record
+
+    async def look(self, job_id: str) -> Standing | None:
+        standing: Standing | None = await self._ask(self._server.standing, job_id, is_write=False)
+        return standing
+
+    async def request_cancel(self, job_id: str) -> bool:
+        is_left: bool = await self._ask(self._server.put_cancel_request, job_id, is_write=True)
+        return is_left
+
+    async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
+        found: frozenset[str] = await self._ask(self._server.cancel_requested.intersection, job_ids, is_write=False)
+        return frozenset(found)
+
+    async def _ask(self, serve: Callable[..., Any], *arguments: Any, is_write: bool) -> Any:
+        return await self._link.bounded(_LEDGER_SECONDS, self._link.request(serve, *arguments, is_write=is_write))
+
+
+def _nothing() -> None:
+    """What a probe or a subscription leaves behind."""

@@ -1,0 +1,65 @@
+"""Progress under schedules of faults: nothing falls back, nothing is lost, nothing hangs.
+
+`make simulate` plays 100,000 schedules, a minute's work for two cores (`SEEDS=...` for more). Here is the part of them
+that every run of the tests can afford, and the proof that the simulation would notice.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from tests.simulation.mutations import MUTATIONS
+from tests.simulation.regressions import REGRESSIONS
+from tests.simulation.report import explain
+from tests.simulation.run import first_failure, simulate
+from tests.simulation.schedule import generate
+from tests.simulation.world import play
+
+_SCHEDULES = 20_000
+_SECONDS = 90.0  # a slow machine plays fewer
+_FEWEST = 2_000
+_SEEDS_FOR_A_MUTATION = 3_000
+
+
+def test_no_schedule_breaks_an_invariant() -> None:
+    played, failure = simulate(0, _SCHEDULES, processes=os.cpu_count() or 1, deadline=time.monotonic() + _SECONDS)
+
+    assert failure is None, explain(generate(failure))
+    assert played >= _FEWEST
+
+
+@pytest.mark.parametrize("seed", REGRESSIONS)
+def test_what_once_failed_does_not_fail_again(seed: int) -> None:
+    assert play(generate(seed)) is None, explain(generate(seed))
+
+
+@pytest.mark.parametrize("rule", MUTATIONS)
+def test_leaving_out_a_rule_is_noticed(rule: str) -> None:
+    failure = first_failure(range(_SEEDS_FOR_A_MUTATION), MUTATIONS[rule])
+
+    assert failure is not None, f"{_SEEDS_FOR_A_MUTATION} schedules and nobody saw it"
+
+
+def test_a_schedule_runs_the_same_way_each_time() -> None:
+    parts = MUTATIONS["no compare-and-set in Redis"]
+    seed = first_failure(range(_SEEDS_FOR_A_MUTATION), parts)
+    assert seed is not None
+
+    accounts = {explain(generate(seed), parts) for _ in range(3)}
+
+    assert len(accounts) == 1
+
+
+def test_a_failure_is_explained_by_its_smallest_schedule_and_its_history() -> None:
+    parts = MUTATIONS["no merge"]
+    seed = first_failure(range(_SEEDS_FOR_A_MUTATION), parts)
+    assert seed is not None
+
+    account = explain(generate(seed), parts)
+
+    assert account.startswith(f"seed {seed}, mode ")
+    assert "what happened:" in account
+    assert "violated: I" in account.splitlines()[-1]

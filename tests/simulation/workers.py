@@ -1,0 +1,289 @@
+"""The worker processes of a simulation: the real store and reporter, and the few lines of the handler around them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.invariants import CircuitChecker
+from tests.simulation.schedule import Ending, Script
+from tests.simulation.stores import SimulatedLedger, SimulatedRedis
+from worker.application.cancellation import CancelWatch
+from worker.application.execution import Execution
+from worker.application.failover import FailoverStore
+from worker.application.reporter import Reporter
+from worker.domain.claim import Cancel, Exhausted, Skip, Start, Wait, decide
+from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry, disposition_of
+from worker.domain.errors import (
+    ConverterCrashedError,
+    DependencyUnavailableError,
+    JobCancelledError,
+    JobError,
+    LeaseLostError,
+    NoAudioError,
+    ShutdownError,
+    TooManyAttemptsError,
+    WorkerError,
+)
+from worker.domain.progress import OutputRecord, Record, Stage, Status, Version, failed
+from worker.ports import Outcome, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+LEASE_SECONDS = 3.0
+_MAX_ATTEMPTS = 5
+_LAST_WORD_SECONDS = 30.0
+_UPLOAD_SECONDS = 0.3
+_OUTPUT = OutputRecord("s3://podcasts-out/a.mp3")
+_UPLOADED = (replace(_OUTPUT, bytes=1, duration_seconds=1.0, sha256="00"),)
+_ERRORS: dict[Ending, Callable[[], WorkerError]] = {  # made anew each time: a traceback would keep the world alive
+    Ending.FAIL: NoAudioError,
+    Ending.RETRY: lambda: ConverterCrashedError("by the schedule"),
+    Ending.RELEASE: ShutdownError,
+    Ending.VANISH: lambda: LeaseLostError("by the schedule"),
+}
+
+
+class ObservedStore(FailoverStore):
+    """The real store, and what its callers are told."""
+
+    worker: Worker
+
+    @property
+    def is_closed(self) -> bool:
+        return self._circuit.is_closed
+
+    async def claim(self, record: Record, seen: Version | None) -> bool:
+        checker, began_at = self.worker.checker, self.worker.loop.now
+        try:
+            is_won = await super().claim(record, seen)
+        finally:
+            checker.took("a claim", self.worker.loop.now - began_at)
+        if is_won:
+            checker.claim_acknowledged(record)
+        return is_won
+
+    async def tick(self, record: Record) -> Outcome:
+        return await self._observed(super().tick(record), record, is_durable=self._mode == "durable")
+
+    async def checkpoint(self, record: Record) -> Outcome:
+        return await self._observed(super().checkpoint(record), record, is_durable=True)
+
+    async def commit(self, record: Record) -> Outcome:
+        return await self._observed(super().commit(record), record, is_durable=True)
+
+    async def _observed(self, write: Coroutine[Any, Any, Outcome], record: Record, *, is_durable: bool) -> Outcome:
+        checker, began_at = self.worker.checker, self.worker.loop.now
+        losses = checker.losses
+        try:
+            outcome = await write
+        finally:
+            checker.took("a write", self.worker.loop.now - began_at)
+        if outcome is not Outcome.STALE:
+            checker.acknowledged(record, is_durable=is_durable, losses_before=losses)
+        return outcome
+
+    async def _replay(self) -> int:
+        self.worker.circuit.replay_begins()
+        return await super()._replay()
+
+
+class ObservedRedis(SimulatedRedis):
+    """A worker's Redis: who calls it, and what it has been told."""
+
+    worker: Worker
+
+    async def write(self, record: Record) -> Outcome:
+        circuit = self.worker.circuit
+        circuit.user_calls(is_closed=self.worker.store.is_closed)
+        outcome = await super().write(record)
+        if outcome is not Outcome.STALE:
+            circuit.acknowledged(record)
+        circuit.redis_answered(record, outcome)
+        return outcome
+
+    async def probe(self) -> None:
+        self.worker.circuit.probe_begins()
+        try:
+            await super().probe()
+        finally:
+            self.worker.circuit.probe_ends()
+
+
+class ObservedLedger(SimulatedLedger):
+    """A worker's DynamoDB: what Redis will have to be told."""
+
+    worker: Worker
+
+    async def write(self, record: Record) -> Outcome:
+        outcome = await super().write(record)
+        if outcome is Outcome.STALE:
+            self.worker.circuit.refused(record.job_id)
+        else:
+            self.worker.circuit.acknowledged(record)
+        return outcome
+
+    async def claim(self, record: Record, seen: Version | None) -> bool:
+        is_won = await super().claim(record, seen)
+        if is_won:
+            self.worker.circuit.acknowledged(record)
+        return is_won
+
+
+class Worker:
+    """A process: one store, its prober, and the attempts that it runs. `skew_seconds` is what its clock is off by."""
+
+    def __init__(self, world: World, name: str, number: int, skew_seconds: float) -> None:
+        self.loop = world.loop
+        self.checker = world.checker
+        self.name = f"{name}:{number}"
+        self.circuit = CircuitChecker(self.name, world.checker)
+        self._world = world
+        self._skew = timedelta(seconds=skew_seconds)
+        self._random = world.rng.random
+        redis = ObservedRedis(world.redis, world.link(name, "redis"))
+        ledger = ObservedLedger(world.ledger, world.link(name, "ledger"))
+        self.store = world.parts.store(
+            ledger, redis, now=self.now, mode=world.schedule.mode, endpoint=self.name, random=self._random
+        )
+        redis.worker = ledger.worker = self.store.worker = self
+        self.cancels = CancelWatch(ledger)
+        self._ledger = ledger
+        self._running: set[Execution] = set()
+        self._tasks: list[asyncio.Task[Any]] = []
+        self.start(self.store.run(), f"prober of {self.name}")
+        if world.has_cancel:
+            self.start(self.cancels.run(), f"cancel watch of {self.name}")
+
+    def now(self) -> datetime:
+        return self._world.now() + self._skew
+
+    def start(self, body: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        task = self.loop.create_task(body, name=name)
+        self._tasks.append(task)
+        return task
+
+    def crash(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def drain(self) -> None:
+        """Give back what runs now, wherever it is."""
+        for execution in tuple(self._running):
+            execution.stop(ShutdownError())
+
+    async def handle(self, job_id: str, fence: int, script: Script) -> float | None:
+        """Do what the handler does with a delivery. None: delete it; else the seconds after which it comes again."""
+        try:
+            return await self._take(job_id, fence, script)
+        except StoreUnavailableError:
+            return 0.5
+
+    async def _take(self, job_id: str, fence: int, script: Script) -> float | None:
+        standing = await self._ledger.look(job_id)
+        current = None if standing is None else standing.record
+        seen = None if current is None else current.version
+        decision = decide(
+            current,
+            fence=fence,
+            now=self.now(),
+            lease_seconds=LEASE_SECONDS,
+            max_attempts=_MAX_ATTEMPTS,
+            crashes=0 if standing is None else standing.crashes,
+            is_cancel_requested=standing is not None and standing.is_cancel_requested,
+        )
+        match decision:
+            case Skip():
+                return None
+            case Wait(delay_seconds):
+                return delay_seconds
+            case Cancel(record, version):
+                end = failed(record, JobCancelledError(), version, self.now())
+                return None if await self.store.claim(end, seen) else 1.0
+            case Exhausted(attempts, version, crashes):
+                record = self._claim_record(job_id, attempts, version)
+                end = failed(record, TooManyAttemptsError(attempts, crashes), version, self.now())
+                return None if await self.store.claim(end, seen) else 1.0
+            case Start(attempt, version):
+                record = self._claim_record(job_id, attempt, version)
+                if not await self.store.claim(record, seen):
+                    return 1.0
+                return _seconds_until_the_next(await self._attempt(record, script))
+
+    def _claim_record(self, job_id: str, attempt: int, version: Version) -> Record:
+        now = self.now()
+        return Record(
+            job_id=job_id,
+            status=Status.RUNNING,
+            stage=Stage.DOWNLOADING,
+            percent=0.0,
+            attempt=attempt,
+            version=version,
+            created_at=now,
+            updated_at=now,
+            worker=self.name,
+            outputs=(_OUTPUT,),
+        )
+
+    async def _attempt(self, record: Record, script: Script) -> Disposition:
+        reporter = Reporter(self.store, record, now=self.now, random=self._random, lease_seconds=LEASE_SECONDS)
+        execution = Execution()
+        self._running.add(execution)
+        try:
+            await execution.run(self._work(record, script, execution, reporter), name=f"job of {self.name}")
+        except WorkerError as error:
+            return await self._end(error, record, reporter)
+        finally:
+            self._running.discard(execution)
+            self.store.attempt_ended(record.job_id)
+            self.circuit.attempt_ended(record.job_id)
+        return Ack()
+
+    async def _work(self, record: Record, script: Script, execution: Execution, reporter: Reporter) -> None:
+        async with execution.accompanied_by(reporter.run(), name=f"progress of {self.name}"):
+            with self.cancels.over(record.job_id, execution):
+                await self._convert_and_upload(record, script, reporter)
+            await reporter.complete(_UPLOADED)
+
+    async def _convert_and_upload(self, record: Record, script: Script, reporter: Reporter) -> None:
+        for seconds, percent in script.steps:
+            await asyncio.sleep(seconds)
+            reporter.update(Stage.CONVERTING, percent, None)
+        if script.ending is not Ending.COMPLETE:
+            error = _ERRORS[script.ending]
+            raise error()
+        await reporter.checkpoint()
+        await asyncio.sleep(_UPLOAD_SECONDS * self._random())
+        self.checker.published(record.job_id, record.version.fence)
+
+    async def _end(self, error: WorkerError, record: Record, reporter: Reporter) -> Disposition:
+        disposition = disposition_of(
+            error, job_id=record.job_id, attempt=record.attempt, max_attempts=_MAX_ATTEMPTS, random=self._random()
+        )
+        try:
+            async with asyncio.timeout(_LAST_WORD_SECONDS):
+                if isinstance(disposition, Ack | Reject) and isinstance(error, JobError):
+                    await reporter.fail(error)
+                elif isinstance(disposition, Retry) and isinstance(error, JobError):
+                    await reporter.requeue(error)
+                elif isinstance(disposition, Release):
+                    await reporter.requeue(None, counted=False)
+        except LeaseLostError:
+            return Forfeit()
+        except (TimeoutError, DependencyUnavailableError):
+            return Retry(1.0)
+        return disposition
+
+
+def _seconds_until_the_next(disposition: Disposition) -> float | None:
+    match disposition:
+        case Ack() | Reject():
+            return None
+        case Retry(delay_seconds):
+            return min(delay_seconds, 1.0)
+        case _:
+            return 0.2

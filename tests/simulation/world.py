@@ -1,0 +1,313 @@
+"""One schedule, played: two workers, two readers, two stores, and the invariants after every step.
+
+The store, the circuit, the prober, the reporter, the reader and the rule of claims are the real ones. Played are a
+queue that delivers again, processes that crash, links that fail and people who look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from tests.simulation.invariants import Checker, ViolationError
+from tests.simulation.schedule import (
+    READERS,
+    WELL,
+    WORKERS,
+    CancelRequest,
+    Crash,
+    Drain,
+    Duplicate,
+    LinkFault,
+    ReadAt,
+    RedisFailover,
+    Schedule,
+    StoreName,
+    Watch,
+)
+from tests.simulation.stores import LedgerServer, Link, RedisServer, SimulatedLedger, SimulatedRedis
+from tests.simulation.workers import ObservedStore, Worker
+from tests.support.lean_loop import LeanLoop
+from worker import events, metrics
+from worker.application.cancellation import Cancellation
+from worker.application.reader import Reader
+from worker.domain.errors import DependencyUnavailableError
+from worker.domain.progress import first_record
+from worker.events import Event
+from worker.ports import StoreUnavailableError
+
+_EPOCH = datetime(2026, 11, 22, 20, tzinfo=UTC)
+_FIRST_FENCE = 1_795_000_000_000_000
+_BACK_ON_REDIS_SECONDS = 5.0  # contract, section 9
+_LONGEST_RUN_SECONDS = 100.0
+_CANCEL_SECONDS = 20.0
+_SKEWS = (0.0, 0.0, 0.0, 1.5, -1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is under test; a mutation replaces one of them."""
+
+    store: type[ObservedStore] = ObservedStore
+    reader: type[Reader] = Reader
+    redis: type[RedisServer] = RedisServer
+    ledger: type[LedgerServer] = LedgerServer
+    checker: type[Checker] = Checker
+
+
+class Message:
+    """A job's message: delivered until it is deleted, sometimes to two workers at once."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.job_id = f"job-{number}"
+        self.is_deleted = world.loop.create_future()
+        self.under_way: set[asyncio.Task[Any]] = set()
+        self._world = world
+        self._scripts = world.schedule.scripts[number]
+        self._deliveries = 0
+
+    def deliver(self, to: str) -> None:
+        if self.is_deleted.done():
+            return
+        script = self._scripts[self._deliveries] if self._deliveries < len(self._scripts) else WELL
+        self._deliveries += 1
+        worker = self._world.workers[to]
+        fence = _FIRST_FENCE + self._deliveries
+        task = worker.start(worker.handle(self.job_id, fence, script), f"{self.job_id} on {worker.name}")
+        self.under_way.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[float | None]) -> None:
+        self.under_way.discard(task)
+        delay: float | None = 1.0  # of a crash
+        if not task.cancelled():
+            delay = task.result()
+        if delay is None:
+            if not self.is_deleted.done():
+                self.is_deleted.set_result(None)
+        elif not self.under_way:
+            self._world.loop.call_later(delay, self.deliver, self._world.rng.choice(WORKERS))
+
+
+class Session:
+    """A reader that remembers what it has shown."""
+
+    _opened = 0
+
+    def __init__(self, world: World, who: str, name: str) -> None:
+        self.name = name
+        self._world = world
+        self._ledger = SimulatedLedger(world.ledger, world.link(who, "ledger"))
+        redis = SimulatedRedis(world.redis, world.link(who, "redis"))
+        self._reader = world.parts.reader(self._ledger, redis, random=world.rng.random)
+
+    async def read(self, job_id: str) -> bool:
+        """True if the answer was final and fresh."""
+        world, checker = self._world, self._world.checker
+        floor, began_at = checker.floor(job_id), world.loop.now
+        try:
+            reading = await self._reader.read(job_id)
+        except DependencyUnavailableError:
+            return False
+        finally:
+            checker.took("a read", world.loop.now - began_at)
+        checker.read(self.name, job_id, floor, reading, reached_ledger=self._ledger.has_answered)
+        return reading.fresh and reading.record is not None and reading.record.is_final
+
+    async def watch(self, at: float, job_id: str) -> None:
+        await asyncio.sleep(at)
+        async with aclosing(self._reader.watch(job_id)) as readings:
+            async for reading in readings:
+                self._world.checker.shown(self.name, job_id, reading.record)
+
+
+class World:
+    """Everything of one run."""
+
+    def __init__(self, schedule: Schedule, parts: Parts) -> None:
+        self.schedule = schedule
+        self.parts = parts
+        self.loop = LeanLoop()  # type: ignore[abstract]  # asyncio needs no more of it
+        self.began_at = self.loop.now
+        self.rng = random.Random(schedule.seed + 1)
+        self.checker = parts.checker(self.loop)
+        self.redis = parts.redis(self.loop, self.checker)
+        self.ledger = parts.ledger(self.checker)
+        self.workers: dict[str, Worker] = {}
+        self._all_workers: list[Worker] = []
+        self._faults = [each for each in schedule.incidents if isinstance(each, LinkFault)]
+        self._messages = [Message(self, number) for number in range(schedule.jobs)]
+        self._asking: list[asyncio.Task[None]] = []  # who watches, and who cancels
+        self.has_cancel = any(isinstance(each, CancelRequest) for each in schedule.incidents)
+
+    def now(self) -> datetime:
+        return _EPOCH + timedelta(seconds=self.loop.now)
+
+    def link(self, who: str, store: StoreName) -> Link:
+        faults = [each for each in self._faults if each.store == store and who in each.who]
+        return Link(self.loop, self.rng, self.began_at, faults)
+
+    async def play(self) -> None:
+        for name in WORKERS:
+            self._start_worker(name)
+        for number, message in enumerate(self._messages):
+            if self.schedule.is_submitted:
+                self.ledger.put_claim(first_record(message.job_id, None, (), self.now()), None)
+            message.deliver(WORKERS[number])
+        for incident in self.schedule.incidents:
+            self._expect(incident)
+        readers = [self.loop.create_task(self._read_all(name), name=name) for name in READERS]
+        try:
+            async with asyncio.timeout(_LONGEST_RUN_SECONDS):
+                await self._wait_for_the_end(readers)
+        except TimeoutError:
+            self.checker.violated(f"not at an end after {_LONGEST_RUN_SECONDS:.0f} s")
+
+    def _start_worker(self, name: str) -> None:
+        worker = Worker(self, name, len(self._all_workers), self.rng.choice(_SKEWS))
+        self.workers[name] = worker
+        self._all_workers.append(worker)
+
+    def _expect(self, incident: object) -> None:
+        call_later = self.loop.call_later
+        match incident:
+            case RedisFailover(at, lost_seconds):
+                call_later(at, self.redis.fail_over, lost_seconds)
+            case Crash(at, worker):
+                call_later(at, self._crash, worker)
+            case Duplicate(at, job, worker):
+                call_later(at, self._messages[job].deliver, worker)
+            case Drain(at, worker):
+                call_later(at, self._drain, worker)
+            case CancelRequest(at, job):
+                self._asking.append(self.loop.create_task(self._cancel(at, self._messages[job].job_id)))
+            case Watch(at, reader, job):
+                session = Session(self, reader, f"{reader}, watching")
+                watch = session.watch(at, self._messages[job].job_id)
+                self._asking.append(self.loop.create_task(watch, name=session.name))
+
+    def _crash(self, name: str) -> None:
+        self.workers[name].crash()
+        self._start_worker(name)
+
+    def _drain(self, name: str) -> None:
+        self.workers[name].drain()
+
+    async def _cancel(self, at: float, job_id: str) -> None:
+        who = READERS[1]
+        ledger = SimulatedLedger(self.ledger, self.link(who, "ledger"))
+        redis = SimulatedRedis(self.redis, self.link(who, "redis"))
+        await asyncio.sleep(at)
+        with suppress(StoreUnavailableError, DependencyUnavailableError):
+            async with asyncio.timeout(_CANCEL_SECONDS):
+                await Cancellation(ledger, redis, now=self.now).cancel(job_id)
+
+    async def _read_all(self, who: str) -> Session:
+        reads = [each for each in self.schedule.incidents if isinstance(each, ReadAt) and each.reader == who]
+        reads.sort(key=lambda each: each.at)
+        session = Session(self, who, who)
+        for number, each in enumerate(reads):
+            await asyncio.sleep(self.began_at + each.at - self.loop.now)
+            if each.is_new_session:
+                session = Session(self, who, f"{who}, session {number}")
+            await session.read(self._messages[each.job].job_id)
+        return session
+
+    async def _wait_for_the_end(self, readers: list[asyncio.Task[Session]]) -> None:
+        sessions = [await reader for reader in readers]
+        for message in self._messages:
+            await message.is_deleted
+            while message.under_way:
+                await asyncio.wait(message.under_way)
+        calm_at = self.began_at + max((each.end for each in self._faults), default=0.0)
+        await asyncio.sleep(calm_at + _BACK_ON_REDIS_SECONDS - self.loop.now)
+        self._check_the_circuits()
+        await self._check_the_last_reads([*sessions, Session(self, READERS[0], "a new reader")])
+        for asking in self._asking:
+            await asking
+
+    def _check_the_circuits(self) -> None:
+        for worker in self.workers.values():
+            store, circuit = worker.store, worker.circuit
+            if store.redis_state != "connected" or store.outage is not None:
+                self.checker.violated(f"{worker.name} is not back on Redis after {_BACK_ON_REDIS_SECONDS} s")
+            expected = store.outages if self.schedule.mode == "failover" else 0
+            if not circuit.failovers == circuit.failbacks == expected:
+                self.checker.violated(
+                    f"I8: {worker.name} had {store.outages} outages, failed over {circuit.failovers} times"
+                    f" and back {circuit.failbacks} times"
+                )
+
+    async def _check_the_last_reads(self, sessions: list[Session]) -> None:
+        for session in sessions:
+            for message in self._messages:
+                if not await session.read(message.job_id):
+                    self.checker.violated(f"{session.name} does not see the end of {message.job_id}")
+
+    def heard(self, event: str) -> None:
+        """A log event of the code under test."""
+        if event not in {Event.PROGRESS_FAILED_OVER, Event.PROGRESS_FAILED_BACK}:
+            return
+        task = asyncio.current_task()
+        for worker in self._all_workers:
+            if task is not None and task.get_name() == f"prober of {worker.name}":
+                if event == Event.PROGRESS_FAILED_OVER:
+                    worker.circuit.failed_over()
+                else:
+                    worker.circuit.failed_back()
+
+
+def play(schedule: Schedule, parts: Parts | None = None) -> ViolationError | None:
+    """Run the schedule; the violation that ended it, if one did."""
+    return run(World(schedule, parts or Parts()))
+
+
+def run(world: World) -> ViolationError | None:
+    """Play what the world was made for, once."""
+    with _quiet(world):
+        try:
+            world.loop.run(world.play())
+        except ViolationError as violation:
+            return violation
+    return None
+
+
+class _Log:
+    """Stands where structlog would."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def info(self, event: str, **_fields: object) -> None:
+        self._world.heard(event)
+
+    debug = warning = error = info
+
+
+class _NoMetrics:
+    """Stands where writes are timed: they take no real time here."""
+
+    outcome = ""
+
+    def __init__(self, _store: str) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None: ...
+
+
+@contextmanager
+def _quiet(world: World) -> Iterator[None]:
+    """Events go to the world, measurements nowhere."""
+    log, timer = events._log, metrics.ProgressWrite
+    events._log, metrics.ProgressWrite = _Log(world), _NoMetrics  # type: ignore[misc,assignment]
+    try:
+        yield
+    finally:
+        events._log, metrics.ProgressWrite = log, timer  # type: ignore[misc]
