@@ -8,7 +8,7 @@ from pathlib import Path
 
 from worker import metrics
 from worker.domain.errors import ErrorCode, JobError
-from worker.events import CATALOGUE, COMMON_FIELDS, JOB_FIELDS
+from worker.events import CATALOGUE, COMMON_FIELDS, JOB_FIELDS, TRACE_FIELDS
 from worker.settings import VARIABLES, Variable
 
 HERE = Path(__file__).parent
@@ -34,6 +34,11 @@ The region is `AWS_REGION`, else `AWS_DEFAULT_REGION`, else the one in `WORKER_Q
 else the one in the SDK's configuration file.
 `AWS_ENDPOINT_URL`, or one for each service such as `AWS_ENDPOINT_URL_SQS`, points at an emulator.
 
+## ECS
+
+Where ECS sets `ECS_AGENT_URI`, the worker has its task protected from scale-in and deployments while jobs run.
+A refusal is a line in the log (`protection.refused`), and nothing else.
+
 ## What contradicts what
 
 - `REDIS_USERNAME` without `REDIS_PASSWORD`, and `REDIS_PASSWORD` without `REDIS_ENDPOINT`.
@@ -56,7 +61,8 @@ EVENTS = """\
 <!-- Written by docs/generate.py from worker/events.py. -->
 
 One JSON object a line on standard output.
-Every line has {common}; within a job also {job}.
+Every line has {common}; within a job also {job},
+and {trace} where its message carries a trace context ([messages.md](messages.md)).
 Alarms and queries may use only these names.
 Adding one is a changelog entry, changing one a breaking change.
 
@@ -97,7 +103,7 @@ def events() -> str:
         for event, meaning in CATALOGUE.items()
     )
     table = _table(("event", "level", "when", "fields"), rows)
-    return EVENTS.format(common=_code(COMMON_FIELDS), job=_code(JOB_FIELDS), table=table)
+    return EVENTS.format(common=_code(COMMON_FIELDS), job=_code(JOB_FIELDS), trace=_code(TRACE_FIELDS), table=table)
 
 
 def error_codes() -> str:
