@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 
+from tests.support.commands import worker
 from tests.support.house import Stack
 from tests.support.sounds import sound
 from tests.support.worker_process import WorkerProcess
-
-Done = subprocess.CompletedProcess[str]
-
-
-def worker(stack: Stack, *arguments: str, **settings: str) -> Done:
-    """Run a command on the stack, to its end."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-m", "worker", *arguments],
-        env=inherited | stack.environment() | settings,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
 
 
 def test_a_local_file_is_uploaded_converted_and_followed_to_its_end(

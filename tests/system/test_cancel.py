@@ -1,0 +1,107 @@
+"""`worker cancel` against a queued and a running job, with and without Redis on either side."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import worker
+from tests.support.house import Stack, wait_for
+from tests.support.sounds import run_ffmpeg, sound
+from tests.support.worker_process import WorkerProcess
+
+StartWorker = Callable[..., WorkerProcess]
+
+
+@pytest.fixture(scope="module")
+def long_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cancel") / "long.wav"
+    run_ffmpeg("-f", "lavfi", "-i", "anoisesrc=duration=900:sample_rate=8000", str(path))
+    return path
+
+
+def converters_of(pid: int) -> list[int]:
+    """The worker's child processes, by id."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for found in lists for child in found.read_text().split()]
+
+
+@pytest.mark.parametrize(
+    ("worker_has_redis", "command_has_redis"),
+    [(True, True), (False, False), (True, False)],
+    ids=["with Redis", "without Redis", "from where Redis is out of reach"],
+)
+def test_a_running_job_stops_within_three_seconds_and_leaves_nothing(
+    worker_has_redis: bool,
+    command_has_redis: bool,
+    stack: Stack,
+    start_worker: StartWorker,
+    unique: Callable[[str], str],
+    long_source: Path,
+    tmp_path: Path,
+) -> None:
+    job_id = unique("job")
+    bare = replace(stack, redis_port=None)
+    process = start_worker(stack if worker_has_redis else bare, WORKER_WORKSPACE=str(tmp_path))
+    source = stack.put_source(job_id, long_source)
+    outputs = [
+        {"target": stack.target(f"{job_id}.{name}"), "format": name, "sample_rate_hz": 48000}
+        for name in ("mp3", "m4a", "ogg")
+    ]
+    stack.send_job(job_id, source, *outputs)
+    process.wait_for("job.started", job_id=job_id)
+    wait_for(lambda: converters_of(process.pid) or None, "a converter")
+
+    done = worker(stack if command_has_redis else bare, "cancel", job_id)
+    asked_at = time.monotonic()
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "asked to stop" in done.stdout
+    process.wait_for("job.cancelled", timeout=3, job_id=job_id)
+    assert time.monotonic() - asked_at < 3
+    assert converters_of(process.pid) == []
+    assert stack.status(job_id) == "cancelled"
+    if worker_has_redis:
+        record = stack.final_record(job_id)
+        assert (record["status"], record["error"]["code"], record["stage"]) == ("cancelled", "cancelled", None)
+    assert "Contents" not in stack.aws["s3"].list_objects_v2(Bucket=stack.targets)
+    assert "Uploads" not in stack.aws["s3"].list_multipart_uploads(Bucket=stack.targets)
+    wait_for(lambda: stack.waiting(stack.queue_url) == 0 or None, "an empty queue")
+    assert stack.waiting(stack.dead_letter_url) == 0
+    assert [name for _, _, names in os.walk(tmp_path) for name in names] == ["lock"]  # of the workspace itself
+
+    again = worker(stack, "submit", source, "--output", stack.target("again.mp3"), "--job-id", job_id)
+    assert (again.returncode, again.stderr) == (1, f"worker: job {job_id} exists already (cancelled)\n")
+    stack.send_job(job_id, source, *outputs)
+    process.wait_for("job.duplicate_skipped", job_id=job_id, status="cancelled")
+    assert worker(stack, "cancel", job_id).returncode == 0
+
+
+def test_a_queued_job_that_is_cancelled_never_starts_and_a_completed_one_stays_completed(
+    stack: Stack, start_worker: StartWorker, unique: Callable[[str], str]
+) -> None:
+    queued, done = unique("queued"), unique("done")
+    source = stack.put_source("a.wav", sound("plain.wav"))
+    assert worker(stack, "cancel", queued).returncode == 4
+    worker(stack, "submit", source, "--output", stack.target("a.mp3"), "--job-id", queued)
+
+    answer = worker(stack, "cancel", queued)
+
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, f"{queued} is cancelled\n", "")
+    assert stack.final_record(queued)["status"] == "cancelled"
+    process = start_worker(stack)
+    process.wait_for("job.duplicate_skipped", job_id=queued, status="cancelled")
+    stack.send_job(done, source, {"target": stack.target("b.mp3"), "format": "mp3"})
+    stack.final_record(done)
+    answer = worker(stack, "cancel", done)
+
+    assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", f"worker: {done} is completed already\n")
+    assert process.find("job.started", job_id=queued) is None
+    found = stack.aws["s3"].list_objects_v2(Bucket=stack.targets)["Contents"]
+    assert [item["Key"] for item in found] == ["b.mp3"]
+    wait_for(lambda: stack.waiting(stack.queue_url) == 0 or None, "an empty queue")
