@@ -14,7 +14,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -54,7 +54,7 @@ from worker.domain.diagnosis import State, Verdict, judge_converter, judge_queue
 from worker.ports import AcceleratorStore, AudioConverter, JobQueue, ObjectStore, ScaleInProtection
 from worker.settings import ConfigurationError, Fault, Settings
 
-_POLL_SECONDS = 5.0  # short, because a drain waits for the open poll to end
+_POLL_SECONDS = 5.0
 # Look-ups of names and files share these threads; the default of six would let one hung resolver hold up the rest.
 _THREADS = 32
 
@@ -97,12 +97,13 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
     except OSError as exc:
         raise ConfigurationError(Fault(("WORKER_WORKSPACE",), f"cannot be used: {exc.strerror}")) from exc
     clients = _Clients(settings, stack)
+    poll_seconds = _poll_seconds(settings.drain_seconds)
     queue: JobQueue = SqsQueue(
-        await clients.open("sqs", receive_limits(_POLL_SECONDS)),
+        await clients.open("sqs", receive_limits(poll_seconds)),
         await clients.open("sqs", CONTROL_LIMITS),
         settings.queue_url,
         visibility_seconds=settings.visibility_timeout_seconds,
-        wait_seconds=_POLL_SECONDS,
+        wait_seconds=poll_seconds,
     )
     ledger, accelerator = await _open_stores(settings, clients, stack)
     objects: ObjectStore = S3Store(await clients.open("s3", _s3_limits(settings.concurrency)))
@@ -125,6 +126,7 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
         max_attempts=settings.max_attempts,
     )
     cancels = CancelWatch(ledger)
+    protection = await _open_protection(settings, stack)
     handler = Handler(
         store,
         conversion,
@@ -134,6 +136,7 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
         worker=name,
         now=utc_now,
         s3_outputs=settings.s3_event_outputs,
+        over_job=nullcontext if protection is None else protection.over_job,
     )
     consumer = Consumer(
         queue,
@@ -142,7 +145,7 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
         concurrency=settings.concurrency,
         lease_seconds=settings.visibility_timeout_seconds,
         random=random.random,
-        poll_seconds=_POLL_SECONDS,
+        poll_seconds=poll_seconds,
         reject_limit=settings.reject_limit,
     )
     monitor = HealthMonitor(store, consumer)
@@ -153,9 +156,8 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
         "cancel watch": cancels.run,
         "health": monitor.run,
     }
-    if settings.ecs_agent_uri is not None:
-        protection: ScaleInProtection = await stack.enter_async_context(open_protection(settings.ecs_agent_uri))
-        side_tasks["scale-in protection"] = ProtectionKeeper(protection, jobs=lambda: consumer.status().jobs).run
+    if protection is not None:
+        side_tasks["scale-in protection"] = protection.run
     return Lifecycle(
         consumer,
         side_tasks,
@@ -169,6 +171,11 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
         pulse=monitor.pulse,
         began_at=began_at,
     )
+
+
+def _poll_seconds(drain_seconds: float) -> float:
+    """Short, because a drain waits for the open poll to end, and in whole seconds, because SQS counts in those."""
+    return max(1.0, min(_POLL_SECONDS, drain_seconds // 3))
 
 
 def _serve_http(settings: Settings, monitor: HealthMonitor, stack: AsyncExitStack) -> str | None:
@@ -324,6 +331,13 @@ async def _open_redis(settings: Settings, stack: AsyncExitStack) -> AcceleratorS
     )
     stack.push_async_callback(store.aclose)
     return store
+
+
+async def _open_protection(settings: Settings, stack: AsyncExitStack) -> ProtectionKeeper | None:
+    if settings.ecs_agent_uri is None:
+        return None
+    agent: ScaleInProtection = await stack.enter_async_context(open_protection(settings.ecs_agent_uri))
+    return ProtectionKeeper(agent)
 
 
 def _redis_name(settings: Settings) -> str:
