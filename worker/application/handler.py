@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random as random_module
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 
@@ -45,7 +46,8 @@ from worker.ports import Delivery, Register, StoreUnavailableError
 class Handler:
     """Handles deliveries; one object for all of them.
 
-    `worker` is this process's name in records, `s3_outputs` what becomes of new objects that S3 tells of.
+    `worker` is this process's name in records, `s3_outputs` what becomes of new objects that S3 tells of. `over_job`
+    is entered for as long as a job runs.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Handler:
         now: Callable[[], datetime],
         random: Callable[[], float] = random_module.random,
         s3_outputs: S3EventOutputs | None = None,
+        over_job: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._store = store
         self._conversion = conversion
@@ -70,6 +73,7 @@ class Handler:
         self._now = now
         self._random = random
         self._s3_outputs = s3_outputs
+        self._over_job = over_job
         self._speeds = Speeds()
         self._at_work: set[str] = set()  # job ids
 
@@ -250,7 +254,8 @@ class Handler:
             random=self._random,
         )
         try:
-            return await attempt.run()
+            with self._over_job():
+                return await attempt.run()
         finally:
             self._store.attempt_ended(job.job_id)
 

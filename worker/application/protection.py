@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from worker.events import Event, emit
 from worker.ports import ScaleInProtection
@@ -17,28 +18,43 @@ _RETRY_SECONDS = 30.0
 
 
 class ProtectionKeeper:
-    """Has the worker protected while `jobs`, asked once a second, gives more than none.
+    """Has the worker protected while jobs run. `run` has to run beside them.
 
     A refusal is logged, once a streak, and asked again later; the jobs run on either way.
     """
 
-    def __init__(self, protection: ScaleInProtection, *, jobs: Callable[[], int]) -> None:
+    def __init__(self, protection: ScaleInProtection) -> None:
         self._protection = protection
-        self._jobs = jobs
-        self._busy_at = -math.inf  # when a job was last seen
+        self._jobs = 0
+        self._has_begun = asyncio.Event()
+        self._busy_at = -math.inf  # when a job was last running
         self._is_protected: bool | None = False  # None: a call failed, and may have been heard
         self._renew_at = -math.inf
         self._ask_again_at = {True: -math.inf, False: -math.inf}  # by what is asked for
         self._is_failing = False
 
+    @contextmanager
+    def over_job(self) -> Iterator[None]:
+        """A job runs for as long as the `with` lasts. Never waits."""
+        self._jobs += 1
+        self._has_begun.set()
+        try:
+            yield
+        finally:
+            self._jobs -= 1
+            self._busy_at = asyncio.get_running_loop().time()
+
     async def run(self) -> None:
-        """Look for ever."""
+        """Look for ever: when a job begins, and once a second."""
         while True:
+            self._has_begun.clear()
             await self._look(asyncio.get_running_loop().time())
-            await asyncio.sleep(_LOOK_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._has_begun.wait()
 
     async def _look(self, now: float) -> None:
-        if self._jobs() > 0:
+        if self._jobs > 0:
             self._busy_at = now
         is_wanted = now - self._busy_at < _IDLE_SECONDS
         is_so = self._is_protected is is_wanted and (not is_wanted or now < self._renew_at)

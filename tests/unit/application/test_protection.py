@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, asynccontextmanager
 
 from tests.fakes.protection import FakeProtection
 from tests.support.events import logged_events
@@ -16,12 +15,26 @@ from worker.domain.errors import DependencyUnavailableError
 from worker.events import Event
 
 
-@dataclass
 class Scene:
     """A keeper that runs, and the number of jobs as a test sets it."""
 
-    jobs: int = 0
-    protection: FakeProtection = field(default_factory=FakeProtection)
+    def __init__(self) -> None:
+        self.protection = FakeProtection()
+        self.keeper = ProtectionKeeper(self.protection)
+        self._running: list[ExitStack] = []
+
+    @property
+    def jobs(self) -> int:
+        return len(self._running)
+
+    @jobs.setter
+    def jobs(self, count: int) -> None:
+        while len(self._running) < count:
+            job = ExitStack()
+            job.enter_context(self.keeper.over_job())
+            self._running.append(job)
+        while len(self._running) > count:
+            self._running.pop().close()
 
     @property
     def calls(self) -> list[str]:
@@ -31,11 +44,12 @@ class Scene:
 @asynccontextmanager
 async def a_scene() -> AsyncIterator[Scene]:
     scene = Scene()
-    task = asyncio.create_task(ProtectionKeeper(scene.protection, jobs=lambda: scene.jobs).run())
+    task = asyncio.create_task(scene.keeper.run())
     try:
         yield scene
         assert not task.done()
     finally:
+        scene.jobs = 0
         task.cancel()
         await asyncio.wait([task])
 
@@ -51,8 +65,9 @@ async def test_an_idle_worker_asks_for_nothing() -> None:
 async def test_protection_is_on_while_jobs_run_and_off_soon_after() -> None:
     async with a_scene() as scene:
         with logged_events() as logged:
+            await asyncio.sleep(1.5)
             scene.jobs = 2
-            await asyncio.sleep(2)
+            await asyncio.sleep(0.001)
             assert scene.protection.is_protected
             scene.jobs = 1
             await asyncio.sleep(60)
