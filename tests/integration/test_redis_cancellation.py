@@ -90,12 +90,10 @@ async def test_no_reply_goes_astray_and_no_connection_is_lost(tls: bool, limit: 
             assert sum(ends.values()) == _CALLERS * _ROUNDS
             assert ends["CancelledError"] > 100
             assert ends["NoneType"] > 100
-            assert store._connections._in_use == set()
-            kept = len(store._connections._idle)
-            assert kept <= limit
-            await wait_until(lambda: connections(site) <= kept)
+            assert store._nodes.seed._in_use == set()
+            await wait_until(lambda: connections(site) <= len(store._nodes.seed._idle) <= limit)
             await asyncio.gather(*(store.read(f"job-{number}") for number in range(limit)))
-            assert len(store._connections._idle) <= limit
+            assert len(store._nodes.seed._idle) <= limit
         finally:
             await store.aclose()
         await wait_until(lambda: connections(site) == 0)
@@ -111,7 +109,7 @@ async def test_commands_that_time_out_leave_their_answers_to_nobody() -> None:
         try:
             await asyncio.gather(*(Caller(store, number, ends).run() for number in range(_CALLERS)))
             assert ends["StoreUnavailableError"] > 50
-            assert store._connections._in_use == set()
+            assert store._nodes.seed._in_use == set()
         finally:
             await store.aclose()
         await wait_until(lambda: connections(site) == 0)

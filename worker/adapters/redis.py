@@ -6,14 +6,16 @@ import asyncio
 import hashlib
 import math
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Any
 
+from redis.exceptions import AskError, MovedError, NoScriptError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError
 
 from worker.adapters.redis_connections import BoundedConnection, Connections, Endpoint, Resolve, resolve
 from worker.adapters.redis_errors import store_failure
+from worker.adapters.redis_nodes import Nodes
 from worker.domain.circuit import Severity
 from worker.domain.progress import FINAL, Record
 from worker.ports import Outcome, StoreUnavailableError
@@ -22,6 +24,9 @@ MAX_CONNECTIONS = 64
 LIVE_SECONDS = 60.0  # five checkpoints: a job that nobody works on disappears, and DynamoDB knows better
 FINAL_SECONDS = 24 * 3600.0
 _CANARY_SECONDS = 60.0
+_MAX_REDIRECTIONS = 2
+
+Commands = Sequence[tuple[int | str, ...]]
 
 # Fences stay below 2^53, so Lua's numbers hold them exactly.
 _SCRIPT = """
@@ -59,29 +64,34 @@ class RedisStore:
         live_seconds: float = LIVE_SECONDS,
         final_seconds: float = FINAL_SECONDS,
         connections: int = MAX_CONNECTIONS,
+        is_cluster: bool = False,
         resolve: Resolve = resolve,
     ) -> None:
         self._prefix = prefix
         self._command_seconds = command_timeout
         self._live_ms = round(live_seconds * 1000)
         self._final_ms = round(final_seconds * 1000)
-        self._connections = Connections(endpoint, connect_seconds=connect_timeout, limit=connections, resolve=resolve)
-        self._probes = Connections(endpoint, connect_seconds=connect_timeout, limit=1, resolve=resolve)
-        self._canary = f"{prefix}canary:{secrets.token_hex(8)}"
+        connect = partial(Connections, connect_seconds=connect_timeout, resolve=resolve)
+        self._nodes = Nodes(endpoint, partial(connect, limit=connections), is_cluster=is_cluster)
+        self._probes = Nodes(endpoint, partial(connect, limit=1), is_cluster=is_cluster)
+        self._name = secrets.token_hex(8)
         self._probes_made = 0
+        self._suspect = ""  # the key of the last write that failed
 
     async def write(self, record: Record) -> Outcome:
         version, status = record.version, record.status
         lifetime_ms = self._final_ms if status.is_final else self._live_ms
-        return await self._compare_and_set(
-            self._connections,
-            self._key(record.job_id),
-            (version.fence, version.seq, status.value, record.to_json(), lifetime_ms),
-        )
+        arguments = (version.fence, version.seq, status.value, record.to_json(), lifetime_ms)
+        key = self._key(record.job_id)
+        try:
+            return await self._compare_and_set(self._nodes, key, arguments)
+        except StoreUnavailableError:
+            self._suspect = key
+            raise
 
     async def read(self, job_id: str) -> Record | None:
         try:
-            text = await self._call(self._connections, "HGET", self._key(job_id), "record")
+            text = await self._call(self._nodes, self._key(job_id), "HGET", self._key(job_id), "record")
         except RedisError as exc:
             raise store_failure(exc) from exc
         try:
@@ -93,14 +103,17 @@ class RedisStore:
         await self._probes.drop()
         self._probes_made += 1
         arguments = (self._probes_made, 0, "canary", "", round(_CANARY_SECONDS * 1000))
-        await self._compare_and_set(self._probes, self._canary, arguments)
+        # In a cluster the braces lead to the node that failed: another one may be well.
+        canary = f"{self._prefix}canary:{{{self._suspect}}}:{self._name}"
+        await self._compare_and_set(self._probes, canary, arguments)
 
     async def reset(self) -> None:
-        await self._connections.drop()
+        await self._nodes.drop()
 
     async def subscribe(self, job_id: str) -> AsyncGenerator[Record, None]:
+        connections = self._nodes.seed  # a cluster carries messages to all of its nodes
         try:
-            connection = await self._connections.acquire()
+            connection = await connections.acquire()
         except StoreUnavailableError:
             return
         try:
@@ -113,49 +126,65 @@ class RedisStore:
         except (RedisError, OSError, ValueError):
             return
         finally:
-            self._connections.discard(connection)
+            connections.discard(connection)
 
     async def aclose(self) -> None:
-        await self._connections.drop()
+        await self._nodes.drop()
         await self._probes.drop()
 
     def _key(self, job_id: str) -> str:
         return f"{self._prefix}job:{job_id}"
 
-    async def _compare_and_set(self, connections: Connections, key: str, arguments: tuple[int | str, ...]) -> Outcome:
+    async def _compare_and_set(self, nodes: Nodes, key: str, arguments: tuple[int | str, ...]) -> Outcome:
         try:
             try:
-                reply = await self._call(connections, "EVALSHA", _DIGEST, 1, key, *arguments)
+                reply = await self._call(nodes, key, "EVALSHA", _DIGEST, 1, key, *arguments)
             except NoScriptError:  # after a restart, a failover or SCRIPT FLUSH; EVAL keeps it as well
-                reply = await self._call(connections, "EVAL", _SCRIPT, 1, key, *arguments)
+                reply = await self._call(nodes, key, "EVAL", _SCRIPT, 1, key, *arguments)
         except RedisError as exc:
             failure = store_failure(exc)
             if failure.severity is Severity.HARD:  # a demoted primary keeps its connections: leave it, ask DNS again
-                connections.drop_idle()
+                nodes.of(key).drop_idle()
             raise failure from exc
         if not isinstance(reply, bytes) or reply not in _OUTCOMES:  # whoever this is, it is not Redis
             raise StoreUnavailableError("unexpected reply")
         return _OUTCOMES[reply]
 
-    async def _call(self, connections: Connections, *command: int | str) -> Any:
-        """The server's reply. Raises StoreUnavailableError, or RedisError as it comes."""
+    async def _call(self, nodes: Nodes, key: str, *command: int | str) -> Any:
+        """The reply of the node that has the key. Raises StoreUnavailableError, or RedisError as it comes."""
+        node, commands = nodes.of(key), [command]
+        for _ in range(_MAX_REDIRECTIONS if nodes.is_cluster else 0):
+            try:
+                return await self._call_at(node, commands)
+            except MovedError as exc:
+                node, commands = nodes.named_in(exc), [command]
+                nodes.remember(key, node)
+            except AskError as exc:  # for this once: the slot is on its way there
+                node, commands = nodes.named_in(exc), [("ASKING",), command]
+            except (StoreUnavailableError, RedisConnectionError):
+                nodes.forget(key)
+                raise
+        return await self._call_at(node, commands)
+
+    async def _call_at(self, connections: Connections, commands: Commands) -> Any:
         connection = await connections.acquire()
         if connection.has_served:
             try:
-                return await self._exchange(connections, connection, command)
+                return await self._exchange(connections, connection, commands)
             except RedisConnectionError as exc:
                 if exc.status_code is not None:  # an error reply after all
                     raise
             connections.drop_idle()
             connection = await connections.acquire()
-        return await self._exchange(connections, connection, command)
+        return await self._exchange(connections, connection, commands)
 
-    async def _exchange(
-        self, connections: Connections, connection: BoundedConnection, command: tuple[int | str, ...]
-    ) -> Any:
+    async def _exchange(self, connections: Connections, connection: BoundedConnection, commands: Commands) -> Any:
+        """The reply to the last of the commands."""
         try:
             async with asyncio.timeout(self._command_seconds):
-                await connection.send_packed_command(connection.pack_command(*command), check_health=False)
+                await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+                for _ in commands[1:]:
+                    await connection.read_response()
                 return await connection.read_response()
         except TimeoutError as exc:
             raise StoreUnavailableError("command timeout") from exc

@@ -7,10 +7,11 @@ waiter is cancelled (before Python 3.13), and each TLS connection builds a conte
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -41,26 +42,41 @@ def resolve(host: str, port: int) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where Redis is and how to be let in. `tls` makes the one context that all connections share."""
+    """Where Redis is and how to be let in.
+
+    `tls` makes the one context that all connections share. `token` gives a password that is valid for a while, or
+    raises StoreUnavailableError; a connection is used for `max_age_seconds` at most.
+    """
 
     host: str
     port: int = 6379
     tls: Callable[[], ssl.SSLContext] | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    token: Callable[[], Awaitable[str]] | None = field(default=None, repr=False)
+    max_age_seconds: float = math.inf
 
 
 class BoundedConnection(Connection):
     """A connection to one address of the endpoint, that knows whether it has served before."""
 
-    def __init__(self, endpoint: Endpoint, address: str, context: ssl.SSLContext | None, seconds: float) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        address: str,
+        *,
+        password: str | None,
+        context: ssl.SSLContext | None,
+        connect_seconds: float,
+        best_before: float,
+    ) -> None:
         super().__init__(
             host=endpoint.host,
             port=endpoint.port,
-            username=endpoint.username if endpoint.password else None,
-            password=endpoint.password,
+            username=endpoint.username if password else None,
+            password=password,
             socket_timeout=None,  # each exchange is bounded as a whole; with one, each send costs a task before 3.12
-            socket_connect_timeout=seconds,
+            socket_connect_timeout=connect_seconds,
             retry=Retry(NoBackoff(), 0),
             health_check_interval=0,
             protocol=2,  # RESP3 would add a round trip to the handshake and brings nothing that we use
@@ -68,6 +84,7 @@ class BoundedConnection(Connection):
             maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
         self.has_served = False
+        self.best_before = best_before  # loop time
         self._address = address
         self._tls = context
 
@@ -95,7 +112,7 @@ class BoundedConnection(Connection):
 
 
 class Connections:
-    """Idle connections are reused, the newest first; new ones are made one at a time.
+    """To one server. Idle connections are reused, the newest first; new ones are made one at a time.
 
     A burst of writers that finds no idle connection waits for the one attempt: its failure is the failure of all of
     them, and after its success most find a connection that another has handed back.
@@ -125,8 +142,9 @@ class Connections:
         return connection
 
     def release(self, connection: BoundedConnection) -> None:
-        """Hand a connection back. One that failed, or was in use at a `drop`, is closed."""
-        if connection.is_connected and connection in self._in_use:
+        """Hand a connection back. One that failed, is too old, or was in use at a `drop`, is closed."""
+        is_young = asyncio.get_running_loop().time() < connection.best_before
+        if is_young and connection.is_connected and connection in self._in_use:
             connection.has_served = True
             self._idle.append(connection)
         else:
@@ -186,15 +204,23 @@ class Connections:
         """Try the addresses in their order. Raises what the last one raised."""
         if self._endpoint.tls is not None and self._context is None:
             self._context = await self._in_thread(self._endpoint.tls)
-        host, port = self._endpoint.host, self._endpoint.port
-        addresses = await self._in_thread(lambda: self._resolve(host, port))
+        endpoint = self._endpoint
+        password = endpoint.password if endpoint.token is None else await endpoint.token()
+        addresses = await self._in_thread(lambda: self._resolve(endpoint.host, endpoint.port))
         for address in addresses[:-1]:
             with suppress(OSError):
-                return await self._open_at(address)
-        return await self._open_at(addresses[-1])
+                return await self._open_at(address, password)
+        return await self._open_at(addresses[-1], password)
 
-    async def _open_at(self, address: str) -> BoundedConnection:
-        connection = BoundedConnection(self._endpoint, address, self._context, self._connect_seconds)
+    async def _open_at(self, address: str, password: str | None) -> BoundedConnection:
+        connection = BoundedConnection(
+            self._endpoint,
+            address,
+            password=password,
+            context=self._context,
+            connect_seconds=self._connect_seconds,
+            best_before=asyncio.get_running_loop().time() + self._endpoint.max_age_seconds,
+        )
         await connection.open()
         return connection
 
