@@ -93,6 +93,13 @@ def test_a_job_by_way_of_sns_is_done_and_its_trace_is_in_the_log(town: Town, aws
     assert all((line["trace_id"], line["span_id"]) == (TRACE, SPAN) for line in lines)
 
 
+def test_a_rejection_tells_the_trace_as_well(town: Town) -> None:
+    stack = town.stack
+    attributes = {"traceparent": {"DataType": "String", "StringValue": TRACEPARENT}}
+    stack.aws["sqs"].send_message(QueueUrl=stack.queue_url, MessageBody="{", MessageAttributes=attributes)
+    assert town.worker.wait_for("message.rejected")["trace_id"] == TRACE
+
+
 def test_a_job_that_is_submitted_within_a_trace_carries_it_on(town: Town) -> None:
     job = a_job(town.stack, "submitted")
     output = job["outputs"][0]

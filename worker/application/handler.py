@@ -81,8 +81,8 @@ class Handler:
         """Do what the delivery asks for. Raises nothing but CancelledError."""
         delivery = lease.delivery
         contents = open_envelope(delivery.body, self._s3_outputs)
-        trace = trace_fields({**delivery.attributes, **contents.attributes})
-        with bound_contextvars(message_id=delivery.message_id, **trace):
+        lease.trace = trace_fields({**delivery.attributes, **contents.attributes})
+        with bound_contextvars(message_id=delivery.message_id, **lease.trace):
             return await self._handle_parts(contents.parts, lease)
 
     async def _handle_parts(self, parts: Sequence[Part], lease: Lease) -> Disposition:

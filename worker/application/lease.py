@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
@@ -29,12 +29,14 @@ class Lease:
     """The one owner of a delivery while it is handled.
 
     `deadline` is the loop time at which the queue may hand the message to another, counted from before the call that
-    granted it. `remaining_seconds` is the job's own estimate, set by the handler and read by the drain; None: unknown.
+    granted it. The handler sets `remaining_seconds`, the job's own estimate, for the drain to read (None: unknown),
+    and `trace`, what log lines tell of the trace that the message belongs to.
     """
 
     def __init__(self, delivery: Delivery, *, lease_seconds: float) -> None:
         self.execution = Execution()
         self.remaining_seconds: float | None = None
+        self.trace: Mapping[str, str] = {}
         self._lease_seconds = lease_seconds
         self._delivery = delivery
         self._deadline = delivery.received_at + lease_seconds

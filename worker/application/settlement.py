@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from structlog.contextvars import bound_contextvars
+
 from worker import metrics
 from worker.application.lease import Lease
 from worker.domain.backoff import Backoff
@@ -35,7 +37,8 @@ class Settlement:
 
     async def settle(self, lease: Lease, disposition: Disposition) -> None:
         """Settle the delivery, or say in the log why not. Raises nothing; a cancellation waits until it is done."""
-        task = asyncio.create_task(self._settle(lease, disposition))
+        with bound_contextvars(**lease.trace):
+            task = asyncio.create_task(self._settle(lease, disposition))
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from worker.domain import errors
-from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry, disposition_of
+from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry, combined, disposition_of
 from worker.domain.errors import ErrorCode, JobError, PermanentError, TransientError, WorkerError
 
 
@@ -114,3 +114,32 @@ def test_a_retry_that_would_come_after_the_message_is_gone_fails_the_job_now_wit
     assert isinstance(retry, Retry)
     assert decided_with(retry.delay_seconds) == Reject(error, "ep-1", 1)
     assert decided_with(-1) == Reject(error, "ep-1", 1)
+
+
+REJECT = Reject(errors.NoAudioError(), "ep-1", 1)
+LATER_REJECT = Reject(errors.SourceNotFoundError("s3://in-bucket/a"), "ep-2", 1)
+
+
+@pytest.mark.parametrize(
+    ("ends", "end"),
+    [
+        ([], Ack()),
+        ([Ack(), Ack()], Ack()),
+        ([Ack(), REJECT, Ack(), LATER_REJECT], REJECT),
+        ([REJECT, Retry(5), Ack(), Retry(40), Retry(20)], Retry(40)),
+        ([REJECT, Retry(5), Release()], Release()),
+        ([REJECT, Retry(5), Release(), Forfeit()], Forfeit()),
+    ],
+)
+def test_a_delivery_of_several_jobs_ends_so_that_none_is_lost(ends: list[Disposition], end: Disposition) -> None:
+    assert combined(ends) == end
+
+
+@pytest.mark.parametrize("end", [Ack(), Retry(7), REJECT, Release(), Forfeit()])
+def test_a_delivery_of_one_job_ends_as_the_job_does(end: Disposition) -> None:
+    assert combined([end]) == end
+
+
+def test_an_earlier_failure_keeps_its_code_and_one_that_is_not_known_here_becomes_internal() -> None:
+    assert errors.RecordedError("no_audio", "x").code is ErrorCode.NO_AUDIO
+    assert errors.RecordedError("of_a_newer_worker", "x").code is ErrorCode.INTERNAL
