@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ import pytest
 from worker import __version__
 from worker.adapters.aws import open_client
 from worker.adapters.sqs import CONTROL_LIMITS, QueueDepth, SqsQueue, SqsSender, receive_limits
-from worker.domain.disposition import Reject
+from worker.application.consumer import Consumer
+from worker.application.lease import Lease, LeaseKeeper
+from worker.domain.disposition import Ack, Disposition, Reject
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, UnsupportedAudioError
 from worker.ports import Delivery, ReceiptExpiredError
 
@@ -414,3 +417,29 @@ async def test_a_receive_from_a_fifo_queue_brings_one_message_so_that_groups_sha
 
     assert [delivery.body for delivery in await queue.receive(10)] == ["a1"]
     assert [delivery.body for delivery in await queue.receive(9)] == ["b1"]
+
+
+class Instant:
+    """Acknowledges whatever it is given."""
+
+    async def handle(self, _: Lease) -> Disposition:
+        return Ack()
+
+
+async def test_a_drain_flushes_the_deletes_that_were_gathered(sqs: Sqs) -> None:
+    url = await sqs.made()
+    for number in range(7):
+        await SqsSender(sqs.client, url).send(str(number))
+    queue = sqs.queue(url, linger_seconds=2)
+    keeper = LeaseKeeper(queue, lease_seconds=60, random=random.random)
+    consumer = Consumer(queue, Instant(), keeper, concurrency=10, lease_seconds=60, random=random.random)
+    time = asyncio.get_running_loop().time
+    consuming = asyncio.create_task(consumer.run())
+    while (await queue.depth()).in_flight < 7:  # noqa: ASYNC110 - nobody says when the queue has handed them out
+        await asyncio.sleep(0.01)
+
+    consumer.stop(jobs_until=time() + 20, settle_until=time() + 30)
+    await consuming
+
+    assert consumer.status().settled == {"ack": 7}
+    assert await queue.depth() == QueueDepth(0, 0, 0)

@@ -131,6 +131,14 @@ def test_a_queue_that_does_not_answer_degrades_health_and_nothing_else(worker: W
     assert ask(server, "/livez")[0] == 200
 
 
+def test_too_many_rejects_degrade_health_and_nothing_else(worker: Worker, server: HttpServer) -> None:
+    worker.health = health(consumer=replace(RUNNING, is_paused=True))
+    document = json.loads(ask(server, "/health")[1])
+    assert (document["status"], document["queue"]["paused"]) == ("degraded", True)
+    assert ask(server, "/livez")[0] == 200
+    assert ask(server, "/readyz")[0] == 200
+
+
 def test_a_worker_is_not_ready_before_its_first_poll(worker: Worker, server: HttpServer) -> None:
     worker.health = health(consumer=replace(RUNNING, is_polling=False))
     assert ask(server, "/readyz")[0] == 503
