@@ -20,7 +20,16 @@ def explain(schedule: Schedule, parts: Parts | None = None) -> str:
     world = World(smallest, replace(parts, checker=Chronicle))
     violation = run(world)
     lines = world.checker.lines if isinstance(world.checker, Chronicle) else []
-    return "\n".join([str(smallest), "what happened:", *lines, f"violated: {violation}"])
+    return "\n".join(
+        [
+            str(smallest),
+            "what happened:",
+            *lines,
+            f"violated: {violation}",
+            "to keep it, in tests/simulation/regressions.py:",
+            repr(smallest),
+        ]
+    )
 
 
 def shrunk(schedule: Schedule, parts: Parts) -> Schedule:

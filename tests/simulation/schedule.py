@@ -18,7 +18,14 @@ _LONGEST_FAULT_SECONDS = 3.0
 _ALL = 1000.0
 
 
-class Fault(Enum):
+class Named(Enum):
+    """Shows itself as it is written in code, so that a schedule that is printed can be kept."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}.{self.name}"
+
+
+class Fault(Named):
     """What becomes of a call on a link that is at fault."""
 
     REFUSED = "refused"  # an error at once; not applied
@@ -31,7 +38,7 @@ class Fault(Enum):
     FLAKY = "flaky"  # any of the above, or none, for each call
 
 
-class Ending(Enum):
+class Ending(Named):
     """How an attempt ends, if nothing else ends it."""
 
     COMPLETE = "complete"
@@ -102,14 +109,19 @@ class CancelRequest:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The job's message is delivered although it may be in the works elsewhere."""
+    """The job's message is delivered although it may be in the works elsewhere.
+
+    With `is_tie` the fence is that of the delivery before: a second message of the same millisecond.
+    """
 
     at: float
     job: int
     worker: str
+    is_tie: bool
 
     def __str__(self) -> str:
-        return f"{self.at:6.3f}  job {self.job} is delivered to {self.worker} (again)"
+        tie = ", with the fence of the last delivery" if self.is_tie else ""
+        return f"{self.at:6.3f}  job {self.job} is delivered to {self.worker} as well{tie}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +202,8 @@ def generate(seed: int) -> Schedule:
     faults = [_link_fault(rng) for _ in range(rng.choice((1, 1, 2, 3)))]
     incidents: list[Incident] = [*faults]
     if rng.random() < 0.35:
-        incidents.append(RedisFailover(_moment(rng), _ALL if rng.random() < 0.3 else 2.0 * rng.random() ** 2))
+        lost_seconds = _ALL if rng.random() < 0.3 else round(2.0 * rng.random() ** 2, 3)
+        incidents.append(RedisFailover(_moment(rng), lost_seconds))
     if rng.random() < 0.25:
         incidents.append(Crash(_moment(rng), rng.choice(WORKERS)))
     if rng.random() < 0.15:
@@ -198,7 +211,8 @@ def generate(seed: int) -> Schedule:
     if rng.random() < 0.1:
         incidents.append(CancelRequest(_moment(rng), rng.randrange(jobs)))
     incidents += [
-        Duplicate(_moment(rng), rng.randrange(jobs), rng.choice(WORKERS)) for _ in range(rng.choice((0, 1, 1, 2)))
+        Duplicate(_moment(rng), rng.randrange(jobs), rng.choice(WORKERS), rng.random() < 0.15)
+        for _ in range(rng.choice((0, 1, 1, 2)))
     ]
     incidents += [_read(rng, rng.choice(faults), rng.randrange(jobs)) for _ in range(rng.randrange(3, 8))]
     if rng.random() < 0.1:
@@ -214,13 +228,13 @@ def generate(seed: int) -> Schedule:
 
 
 def _moment(rng: random.Random) -> float:
-    return _SECONDS_OF_TROUBLE * rng.random()
+    return round(_SECONDS_OF_TROUBLE * rng.random(), 3)
 
 
 def _read(rng: random.Random, fault: LinkFault, job: int) -> ReadAt:
     """Around a fault, where reads are worth their time."""
     at = max(fault.start - 0.5 + (fault.end - fault.start + 1) * rng.random(), 0.0)
-    return ReadAt(at, rng.choice(READERS), job, rng.random() < 0.25)
+    return ReadAt(round(at, 3), rng.choice(READERS), job, rng.random() < 0.25)
 
 
 def _link_fault(rng: random.Random) -> LinkFault:
@@ -234,7 +248,8 @@ def _link_fault(rng: random.Random) -> LinkFault:
         who = (rng.choice(WORKERS + READERS),)
     fault = rng.choice(_FAULTS if store == "redis" else _LEDGER_FAULTS)
     start = _moment(rng)
-    return LinkFault(start, start + 0.05 + _LONGEST_FAULT_SECONDS * rng.random() ** 2, who, store, fault)
+    end = start + 0.05 + _LONGEST_FAULT_SECONDS * rng.random() ** 2
+    return LinkFault(start, round(end, 3), who, store, fault)
 
 
 _FAULTS = (*Fault, Fault.FLAKY)
@@ -246,7 +261,7 @@ def _script(rng: random.Random) -> Script:
     percent = 0.0
     for _ in range(rng.randrange(1, 5)):
         percent += (99 - percent) * rng.random()
-        steps.append((0.1 + 0.9 * rng.random(), round(percent, 1)))
+        steps.append((round(0.1 + 0.9 * rng.random(), 3), round(percent, 1)))
     return Script(tuple(steps), rng.choice(_ENDINGS))
 
 

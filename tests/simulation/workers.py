@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.invariants import CircuitChecker
+from tests.simulation.invariants import CircuitChecker, brief
 from tests.simulation.schedule import Ending, Script
 from tests.simulation.stores import SimulatedLedger, SimulatedRedis
 from worker.application.cancellation import CancelWatch
@@ -83,7 +83,9 @@ class ObservedStore(FailoverStore):
             outcome = await write
         finally:
             checker.took("a write", self.worker.loop.now - began_at)
-        if outcome is not Outcome.STALE:
+        if outcome is Outcome.STALE:
+            self.worker.check_that_it_is_lost(record)
+        else:
             checker.acknowledged(record, is_durable=is_durable, losses_before=losses)
         return outcome
 
@@ -154,6 +156,7 @@ class Worker:
         self.cancels = CancelWatch(ledger)
         self._ledger = ledger
         self._running: set[Execution] = set()
+        self._at_work: set[str] = set()
         self._tasks: list[asyncio.Task[Any]] = []
         self.start(self.store.run(), f"prober of {self.name}")
         if world.has_cancel:
@@ -171,6 +174,13 @@ class Worker:
         for task in self._tasks:
             task.cancel()
 
+    def check_that_it_is_lost(self, record: Record) -> None:
+        """Whoever is told that a job is not theirs stops it, so that had better be true."""
+        held = self._world.ledger.held[record.job_id]
+        is_ours = held.worker == record.worker and held.version.fence == record.version.fence
+        if is_ours and held.status is Status.RUNNING:
+            self.checker.violated(f"{brief(record)} was refused, and the claim is held: {brief(held)}")
+
     def drain(self) -> None:
         """Give back what runs now, wherever it is."""
         for execution in tuple(self._running):
@@ -178,10 +188,15 @@ class Worker:
 
     async def handle(self, job_id: str, fence: int, script: Script) -> float | None:
         """Do what the handler does with a delivery. None: delete it; else the seconds after which it comes again."""
+        if job_id in self._at_work:
+            return LEASE_SECONDS
+        self._at_work.add(job_id)
         try:
             return await self._take(job_id, fence, script)
         except StoreUnavailableError:
             return 0.5
+        finally:
+            self._at_work.discard(job_id)
 
     async def _take(self, job_id: str, fence: int, script: Script) -> float | None:
         standing = await self._ledger.look(job_id)
@@ -202,25 +217,30 @@ class Worker:
             case Wait(delay_seconds):
                 return delay_seconds
             case Cancel(record, version):
-                end = failed(record, JobCancelledError(), version, self.now())
-                return None if await self.store.claim(end, seen) else 1.0
+                return await self._conclude(record, job_id, JobCancelledError(), record.attempt, version)
             case Exhausted(attempts, version, crashes):
-                record = self._claim_record(job_id, attempts, version)
-                end = failed(record, TooManyAttemptsError(attempts, crashes), version, self.now())
-                return None if await self.store.claim(end, seen) else 1.0
+                error = TooManyAttemptsError(attempts, crashes)
+                return await self._conclude(current, job_id, error, attempts, version)
             case Start(attempt, version):
                 record = self._claim_record(job_id, attempt, version)
                 if not await self.store.claim(record, seen):
                     return 1.0
                 return _seconds_until_the_next(await self._attempt(record, script))
 
-    def _claim_record(self, job_id: str, attempt: int, version: Version) -> Record:
+    async def _conclude(
+        self, current: Record | None, job_id: str, error: JobError, attempts: int, version: Version
+    ) -> float | None:
+        record = self._claim_record(job_id, attempts, version, 0.0 if current is None else current.percent)
+        end = failed(record, error, version, self.now())
+        return None if await self.store.claim(end, None if current is None else current.version) else 1.0
+
+    def _claim_record(self, job_id: str, attempt: int, version: Version, percent: float = 0.0) -> Record:
         now = self.now()
         return Record(
             job_id=job_id,
             status=Status.RUNNING,
             stage=Stage.DOWNLOADING,
-            percent=0.0,
+            percent=percent,
             attempt=attempt,
             version=version,
             created_at=now,

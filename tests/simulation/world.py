@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 from tests.simulation.invariants import Checker, ViolationError
 from tests.simulation.schedule import (
@@ -46,6 +46,7 @@ _FIRST_FENCE = 1_795_000_000_000_000
 _BACK_ON_REDIS_SECONDS = 5.0  # contract, section 9
 _LONGEST_RUN_SECONDS = 100.0
 _CANCEL_SECONDS = 20.0
+_SECONDS_AFTER_A_CRASH = 1.0
 _SKEWS = (0.0, 0.0, 0.0, 1.5, -1.5)
 
 
@@ -60,44 +61,41 @@ class Parts:
     checker: type[Checker] = Checker
 
 
-class Message:
-    """A job's message: delivered until it is deleted, sometimes to two workers at once."""
+class Messages:
+    """The messages of one job, each delivered until it is deleted."""
 
     def __init__(self, world: World, number: int) -> None:
         self.job_id = f"job-{number}"
-        self.is_deleted = world.loop.create_future()
-        self.under_way: set[asyncio.Task[Any]] = set()
+        self.are_deleted: asyncio.Future[None] = world.loop.create_future()
+        duplicates = [each for each in world.schedule.incidents if isinstance(each, Duplicate) and each.job == number]
+        self._left = 1 + len(duplicates)
         self._world = world
         self._scripts = world.schedule.scripts[number]
         self._deliveries = 0
+        self._receives = 0
 
-    def deliver(self, to: str) -> None:
-        if self.is_deleted.done():
-            return
+    def deliver(self, to: str, is_tie: bool = False) -> None:
+        """Hand one of them to a worker. With `is_tie` its fence is that of the last delivery."""
         script = self._scripts[self._deliveries] if self._deliveries < len(self._scripts) else WELL
         self._deliveries += 1
+        self._receives += not is_tie
+        fence = _FIRST_FENCE + self._receives
         worker = self._world.workers[to]
-        fence = _FIRST_FENCE + self._deliveries
         task = worker.start(worker.handle(self.job_id, fence, script), f"{self.job_id} on {worker.name}")
-        self.under_way.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(lambda task: self._ended(task, is_tie))
 
-    def _ended(self, task: asyncio.Task[float | None]) -> None:
-        self.under_way.discard(task)
-        delay: float | None = 1.0  # of a crash
-        if not task.cancelled():
-            delay = task.result()
-        if delay is None:
-            if not self.is_deleted.done():
-                self.is_deleted.set_result(None)
-        elif not self.under_way:
-            self._world.loop.call_later(delay, self.deliver, self._world.rng.choice(WORKERS))
+    def _ended(self, task: asyncio.Task[float | None], is_tie: bool) -> None:
+        delay = _SECONDS_AFTER_A_CRASH if task.cancelled() else task.result()
+        if delay is not None:
+            self._world.loop.call_later(delay, self.deliver, self._world.rng.choice(WORKERS), is_tie)
+            return
+        self._left -= 1
+        if self._left == 0:
+            self.are_deleted.set_result(None)
 
 
 class Session:
     """A reader that remembers what it has shown."""
-
-    _opened = 0
 
     def __init__(self, world: World, who: str, name: str) -> None:
         self.name = name
@@ -141,7 +139,7 @@ class World:
         self.workers: dict[str, Worker] = {}
         self._all_workers: list[Worker] = []
         self._faults = [each for each in schedule.incidents if isinstance(each, LinkFault)]
-        self._messages = [Message(self, number) for number in range(schedule.jobs)]
+        self._messages = [Messages(self, number) for number in range(schedule.jobs)]
         self._asking: list[asyncio.Task[None]] = []  # who watches, and who cancels
         self.has_cancel = any(isinstance(each, CancelRequest) for each in schedule.incidents)
 
@@ -180,8 +178,8 @@ class World:
                 call_later(at, self.redis.fail_over, lost_seconds)
             case Crash(at, worker):
                 call_later(at, self._crash, worker)
-            case Duplicate(at, job, worker):
-                call_later(at, self._messages[job].deliver, worker)
+            case Duplicate(at, job, worker, is_tie):
+                call_later(at, self._messages[job].deliver, worker, is_tie)
             case Drain(at, worker):
                 call_later(at, self._drain, worker)
             case CancelRequest(at, job):
@@ -220,10 +218,8 @@ class World:
 
     async def _wait_for_the_end(self, readers: list[asyncio.Task[Session]]) -> None:
         sessions = [await reader for reader in readers]
-        for message in self._messages:
-            await message.is_deleted
-            while message.under_way:
-                await asyncio.wait(message.under_way)
+        for messages in self._messages:
+            await messages.are_deleted
         calm_at = self.began_at + max((each.end for each in self._faults), default=0.0)
         await asyncio.sleep(calm_at + _BACK_ON_REDIS_SECONDS - self.loop.now)
         self._check_the_circuits()

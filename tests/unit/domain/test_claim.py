@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.domain.claim import Cancel, ClaimDecision, Exhausted, Skip, Start, Wait, decide
+from worker.domain.claim import MOST_SEQS, Cancel, ClaimDecision, Exhausted, Skip, Start, Wait, decide
 from worker.domain.errors import InternalError, JobCancelledError
 from worker.domain.progress import Record, Stage, Status, Version, failed, first_record
 
@@ -87,8 +87,8 @@ def test_an_older_message_waits_for_the_newer_one() -> None:
     assert decided(queued(attempt=1, fence=3000, seq=4)) == Wait(LEASE)
 
 
-def test_a_tie_of_fences_goes_on_counting_seq() -> None:
-    assert decided(running(fence=2000, seq=7), after=LEASE) == Start(2, Version(2000, 8))
+def test_on_a_tie_of_fences_seq_begins_beyond_all_that_the_other_attempt_can_have_written() -> None:
+    assert decided(running(fence=2000, seq=7), after=LEASE) == Start(2, Version(2000, 7 + MOST_SEQS))
 
 
 def test_a_job_that_was_started_often_enough_is_given_up() -> None:
