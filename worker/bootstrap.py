@@ -7,6 +7,7 @@ type: that is where it is proved that the adapter fits.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import socket
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -26,7 +27,7 @@ import aioboto3
 import imageio_ffmpeg
 
 from worker import metrics
-from worker.adapters import aws, dynamodb, inspection
+from worker.adapters import aws, dynamodb, elasticache, inspection
 from worker.adapters.aws import ClientLimits
 from worker.adapters.dynamodb import DynamoLedger
 from worker.adapters.ecs import open_protection
@@ -52,7 +53,7 @@ from worker.application.submission import Submission
 from worker.application.workspace import open_workspace
 from worker.domain.diagnosis import State, Verdict, judge_converter, judge_queue, judge_table, judge_workspace
 from worker.ports import AcceleratorStore, AudioConverter, JobQueue, ObjectStore, ScaleInProtection
-from worker.settings import ConfigurationError, Fault, Settings
+from worker.settings import ConfigurationError, Fault, RedisSettings, Settings
 
 _POLL_SECONDS = 5.0
 # Look-ups of names and files share these threads; the default of six would let one hung resolver hold up the rest.
@@ -319,18 +320,32 @@ async def _open_redis(settings: Settings, stack: AsyncExitStack) -> AcceleratorS
     endpoint = Endpoint(
         redis.endpoint,
         redis.port,
-        tls=ssl.create_default_context if redis.tls else None,
+        tls=cache(ssl.create_default_context) if redis.tls else None,
         username=redis.username.get_secret_value() if redis.username else None,
         password=redis.password.get_secret_value() if redis.password else None,
+        token=_iam_token(redis, settings.region),
+        max_age_seconds=elasticache.CONNECTION_SECONDS if redis.iam_auth else math.inf,
     )
     store = RedisStore(
         endpoint,
+        is_cluster=redis.cluster,
         prefix=settings.redis_prefix,
         connect_timeout=redis.connect_timeout_seconds,
         command_timeout=redis.command_timeout_seconds,
     )
     stack.push_async_callback(store.aclose)
     return store
+
+
+def _iam_token(redis: RedisSettings, region: str | None) -> elasticache.IamToken | None:
+    if not redis.iam_auth or redis.iam_cache is None or redis.username is None or region is None:
+        return None  # the settings refuse all but the first
+    return elasticache.IamToken(
+        redis.iam_cache.name,
+        redis.username.get_secret_value(),
+        region=region,
+        is_serverless=redis.iam_cache.is_serverless,
+    )
 
 
 async def _open_protection(settings: Settings, stack: AsyncExitStack) -> ProtectionKeeper | None:

@@ -194,3 +194,54 @@ def test_a_converter_that_cannot_be_run_stops_the_start(tmp_path: Path) -> None:
 def test_every_variable_can_be_documented() -> None:
     assert len({variable.name for variable in VARIABLES}) == len(VARIABLES)
     assert all(variable.expects and variable.info.description for variable in VARIABLES)
+
+
+# --- ElastiCache with IAM ------------------------------------------------------------------------------------------
+
+IAM = {
+    "REDIS_ENDPOINT": "master.audio-progress.abc123.euw1.cache.amazonaws.com",
+    "REDIS_IAM_AUTH": "true",
+    "REDIS_USERNAME": "worker",
+}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name", "is_serverless"),
+    [
+        ("master.audio-progress.abc123.euw1.cache.amazonaws.com", "audio-progress", False),
+        ("clustercfg.Audio-Progress.abc123.euw1.cache.amazonaws.com", "audio-progress", False),
+        ("audio-progress-x1y2z3.serverless.euw1.cache.amazonaws.com", "audio-progress", True),
+    ],
+)
+def test_the_cache_is_read_from_the_endpoint(endpoint: str, name: str, is_serverless: bool) -> None:
+    settings = load(ENOUGH | IAM | {"REDIS_ENDPOINT": endpoint, "REDIS_CLUSTER": "true"})
+    cache = settings.redis.iam_cache
+    assert cache is not None
+    assert (cache.name, cache.is_serverless) == (name, is_serverless)
+
+
+def test_a_cache_behind_another_name_has_to_be_named() -> None:
+    other = ENOUGH | IAM | {"REDIS_ENDPOINT": "redis.example.org"}
+    with pytest.raises(ConfigurationError, match="REDIS_IAM_CACHE_NAME: is required"):
+        load(other)
+    cache = load(other | {"REDIS_IAM_CACHE_NAME": "audio"}).redis.iam_cache
+    assert cache is not None
+    assert cache.name == "audio"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"REDIS_TLS": "false"}, "needs REDIS_TLS=true"),
+        ({"REDIS_USERNAME": ""}, "needs REDIS_USERNAME"),
+        ({"REDIS_PASSWORD": "secret"}, "takes the place of REDIS_PASSWORD"),
+        ({"REDIS_ENDPOINT": ""}, "is set without REDIS_ENDPOINT"),
+        ({"REDIS_IAM_CACHE_NAME": "Not A Name"}, "REDIS_IAM_CACHE_NAME: must be the name of an ElastiCache cache"),
+        ({"REDIS_IAM_AUTH": "", "REDIS_USERNAME": "", "REDIS_IAM_CACHE_NAME": "x"}, "is set without REDIS_IAM_AUTH"),
+        ({"REDIS_ENDPOINT": "clustercfg.a.b1.euw1.cache.amazonaws.com"}, "REDIS_CLUSTER: must be true"),
+    ],
+)
+def test_what_contradicts_a_login_with_iam_is_refused(changes: dict[str, str], told: str) -> None:
+    (line,) = faults(**IAM | changes)
+    assert told in line
+    assert "secret" not in line

@@ -130,6 +130,8 @@ def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection
     if Need.TABLE in needs and not settings.table:
         yield Fault((Need.TABLE.value,), "is required: the name of the DynamoDB table")
     yield from _faults_of_redis(settings.redis)
+    if settings.redis.iam_auth:
+        yield from _faults_of_iam_auth(settings.redis, settings.region)
     yield from _faults_of_region(settings, environ)
     if settings.job_timeout_seconds + settings.visibility_timeout_seconds > SQS_MAX_IN_FLIGHT_SECONDS:
         yield Fault(
@@ -142,10 +144,33 @@ def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection
 
 
 def _faults_of_redis(redis: RedisSettings) -> Iterator[Fault]:
-    if redis.username and not redis.password:
+    if redis.username and not redis.password and not redis.iam_auth:
         yield Fault(("REDIS_USERNAME", "REDIS_PASSWORD"), "is set without REDIS_PASSWORD")
     if redis.password and not redis.endpoint:
         yield Fault(("REDIS_PASSWORD", "REDIS_ENDPOINT"), "is set without REDIS_ENDPOINT")
+    if not redis.cluster and (redis.endpoint or "").startswith("clustercfg."):
+        yield Fault(("REDIS_CLUSTER", "REDIS_ENDPOINT"), "must be true: REDIS_ENDPOINT leads to a cluster")
+    if redis.iam_cache_name and not redis.iam_auth:
+        yield Fault(("REDIS_IAM_CACHE_NAME", "REDIS_IAM_AUTH"), "is set without REDIS_IAM_AUTH")
+
+
+def _faults_of_iam_auth(redis: RedisSettings, region: str | None) -> Iterator[Fault]:
+    """https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html"""
+    if not redis.endpoint:
+        yield Fault(("REDIS_IAM_AUTH", "REDIS_ENDPOINT"), "is set without REDIS_ENDPOINT")
+        return
+    if not redis.tls:
+        yield Fault(("REDIS_IAM_AUTH", "REDIS_TLS"), "needs REDIS_TLS=true")
+    if not redis.username:
+        yield Fault(("REDIS_IAM_AUTH", "REDIS_USERNAME"), "needs REDIS_USERNAME, the user's id in ElastiCache")
+    if redis.password:
+        yield Fault(("REDIS_IAM_AUTH", "REDIS_PASSWORD"), "takes the place of REDIS_PASSWORD, which is set as well")
+    if redis.iam_cache is None:
+        yield Fault(
+            ("REDIS_IAM_CACHE_NAME", "REDIS_ENDPOINT"), "is required, because REDIS_ENDPOINT does not say the cache"
+        )
+    if region is None:
+        yield Fault(("REDIS_IAM_AUTH", "AWS_REGION"), "needs AWS_REGION")
 
 
 def _faults_of_region(settings: Settings, environ: Mapping[str, str]) -> Iterator[Fault]:

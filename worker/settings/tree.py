@@ -14,8 +14,10 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, SecretStr
 from pydantic.fields import FieldInfo
 
+from worker.settings.elasticache import Cache, cache_of
 from worker.settings.values import (
     SQS_MAX_IN_FLIGHT_SECONDS,
+    CacheName,
     Expects,
     HostName,
     HttpPort,
@@ -55,8 +57,23 @@ class RedisSettings(BaseModel):
     tls: bool = Field(True, description="Connect with TLS and check the certificate.")
     username: SecretStr | None = Field(None, description="A secret: never printed.")
     password: SecretStr | None = Field(None, description="A secret: never printed.")
+    cluster: bool = Field(False, description="Cluster mode: follow redirections to the node that has a key.")
+    iam_auth: bool = Field(
+        False, description="Log in to ElastiCache as REDIS_USERNAME with the role's credentials; needs TLS."
+    )
+    iam_cache_name: CacheName | None = Field(
+        None, description="The cache that REDIS_IAM_AUTH logs in to. The default is read from REDIS_ENDPOINT."
+    )
     connect_timeout_seconds: TimeoutSeconds = Field(0.25, description="Bounds the connection, TLS and login included.")
     command_timeout_seconds: TimeoutSeconds = Field(0.25, description="Bounds each command.")
+
+    @property
+    def iam_cache(self) -> Cache | None:
+        """The cache to log in to with IAM; None where neither the endpoint nor a setting tells its name."""
+        found = cache_of(self.endpoint or "")
+        if self.iam_cache_name is None:
+            return found
+        return Cache(self.iam_cache_name, is_serverless=found is not None and found.is_serverless)
 
 
 class Settings(BaseModel):

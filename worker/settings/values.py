@@ -78,6 +78,12 @@ HostName = Annotated[
     StringConstraints(pattern=r"^([A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+)$"),
     Expects("a host name alone, without scheme, port, user or password"),
 ]
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html
+CacheName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$"),
+    Expects("the name of an ElastiCache cache, in lower case"),
+]
 KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$"), Expects("1 to 64 printable characters")]
 
 
