@@ -1,0 +1,31 @@
+"""What the application asks of the world: narrow Protocols, and the values that pass through them.
+
+Every method may raise a `WorkerError`, and no vendor's exception. A fake of a port is an adapter like the real
+one and passes the same contract suite (tests/contract).
+"""
+
+from worker.ports.audio import AudioConverter, ConversionProgress, SourceAudio
+from worker.ports.objects import Artifact, BytesDone, ObjectStore, SourceObject
+from worker.ports.platform import ScaleInProtection
+from worker.ports.progress import AcceleratorStore, Ledger, Outcome, ProgressStore, Register, StoreUnavailableError
+from worker.ports.queue import Delivery, JobQueue, ReceiptExpiredError
+
+__all__ = [
+    "AcceleratorStore",
+    "Artifact",
+    "AudioConverter",
+    "BytesDone",
+    "ConversionProgress",
+    "Delivery",
+    "JobQueue",
+    "Ledger",
+    "ObjectStore",
+    "Outcome",
+    "ProgressStore",
+    "ReceiptExpiredError",
+    "Register",
+    "ScaleInProtection",
+    "SourceAudio",
+    "SourceObject",
+    "StoreUnavailableError",
+]

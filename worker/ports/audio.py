@@ -1,0 +1,56 @@
+"""What turns a source into outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from worker.domain.job import OutputSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAudio:
+    """What the source is, as far as its headers say.
+
+    `duration_seconds` is None where only decoding can tell; it is trusted where it is given.
+    """
+
+    container: str  # the demuxer's name
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    bits_per_sample: int  # 16 for lossy codecs
+    duration_seconds: float | None
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionProgress:
+    """How far the converter is: seconds of audio written, and bytes of the source read (None: not known)."""
+
+    seconds_done: float
+    bytes_read: int | None = None
+
+
+class AudioConverter(Protocol):
+    """Turns the source into all outputs, decoding it once."""
+
+    async def probe(self, source: Path) -> SourceAudio:
+        """Read the headers. Raises UnsupportedAudioError, NoAudioError, ConverterCrashedError."""
+
+    async def convert(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[OutputSpec, Path]],
+        *,
+        max_duration_seconds: float,
+        on_progress: Callable[[ConversionProgress], None],
+    ) -> Sequence[Artifact]:
+        """Convert; one artifact for each output, in their order, complete and checked.
+
+        When it is cancelled, the converter's whole process group has been killed by the time it returns.
+        Raises UnsupportedAudioError, NoAudioError, DurationTooLongError, WorkspaceFullError, ConverterCrashedError.
+        """

@@ -1,0 +1,15 @@
+"""What the platform that runs the container is asked for."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class ScaleInProtection(Protocol):
+    """The platform's promise not to end this worker for a smaller fleet or a new version."""
+
+    async def protect(self, minutes: int) -> None:
+        """Be kept for so long from now on. Raises DependencyUnavailableError where the platform refuses, too."""
+
+    async def release(self) -> None:
+        """Be as good as any other. Raises DependencyUnavailableError."""

@@ -1,0 +1,78 @@
+"""The queue that jobs come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from worker.domain.disposition import Reject
+from worker.domain.errors import WorkerError
+from worker.domain.progress import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One hand-over of a message; a redelivery is another delivery.
+
+    `received_at` is loop time in seconds, taken before the call that brought it: lease and 12 hours count from it.
+    `receipt_handle` is opaque outside the adapter.
+    """
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    sent_at_ms: int
+    receive_count: int
+    received_at: float
+    group_id: str | None = None  # of a FIFO queue
+    expires_at_ms: int | None = None  # when the queue drops the message for good (epoch), where that is known
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fence(self) -> int:
+        """Grows with each delivery of a message and from message to message (contract, section 2)."""
+        return self.sent_at_ms * 1000 + self.receive_count
+
+    def has_written(self, version: Version) -> bool:
+        """Whether a record of that version comes from a delivery of this very message."""
+        return version.fence // 1000 == self.sent_at_ms
+
+
+class ReceiptExpiredError(WorkerError):
+    """The receipt handle is dead: the message was deleted, or its lease ran out."""
+
+
+class JobQueue(Protocol):
+    """The queue that jobs come from."""
+
+    async def receive(self, slots: int) -> Sequence[Delivery]:
+        """Wait for messages, at most `slots` and at most ten, for the length of a long poll.
+
+        Of a message group, one message at a time is handed out: the next one comes when that has been deleted, and a
+        message that waits for a retry is not overtaken.
+        Raises DependencyUnavailableError.
+        """
+
+    async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
+        """Keep up to ten deliveries for another `seconds` from now.
+
+        One result for each, in their order: None, ReceiptExpiredError (definitive) or DependencyUnavailableError
+        (may pass). Never raises for a single entry; raises DependencyUnavailableError if the whole call failed.
+        """
+
+    async def ack(self, delivery: Delivery) -> None:
+        """Delete the message. Raises ReceiptExpiredError or DependencyUnavailableError."""
+
+    async def hide(self, delivery: Delivery, seconds: float) -> None:
+        """Make the message visible again after `seconds` (0: now).
+
+        Raises ReceiptExpiredError or DependencyUnavailableError.
+        """
+
+    async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
+        """Copy the message to the queue's own dead-letter queue with the reason as attributes, then delete it.
+
+        False where the queue has no dead-letter queue: the message is then only deleted.
+        Raises ReceiptExpiredError or DependencyUnavailableError.
+        """
