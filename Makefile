@@ -12,10 +12,10 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format docs lock bench image clean
+.PHONY: help install demo test check format docs lock bench bench-progress image clean
 
 help: ## list these verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.demo ## everything that running needs, in .venv; the command is then .venv/bin/worker
 
@@ -41,6 +41,9 @@ docs: $(VENV)/.dev ## write the documents that are made from the code
 
 bench: $(VENV)/.dev ## measure the worker beside bare ffmpeg; the table is kept in benchmarks/results
 	$(BIN)/python -m benchmarks.run
+
+bench-progress: $(VENV)/.dev ## measure outages of Redis and the cost of progress, beside redis-py
+	$(BIN)/python -m benchmarks.progress
 
 image: ## build the container image (BUILDER=docker or buildah, BASE_IMAGE=...)
 	$(BUILDER) build --build-arg BASE_IMAGE=$(BASE_IMAGE) --tag $(IMAGE) .

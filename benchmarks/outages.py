@@ -1,0 +1,171 @@
+"""The same outages for the worker's store, for redis-py with its defaults, and for redis-py's MultiDBClient."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from time import perf_counter
+from typing import Any
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from tests.support.records import a_record
+from tests.support.redis_faults import PASSWORD, Fault, Site, a_site
+from tests.support.waiting import wait_until
+from worker.adapters.dynamodb import DynamoLedger
+from worker.application.failover import FailoverStore
+from worker.demo import servers
+from worker.demo.servers import HOST
+
+CUT_OFF_SECONDS = 10.0
+OUTAGE_SECONDS = 3.0
+WRITES = 10
+
+Write = Callable[[int], Awaitable[None]]
+
+
+@dataclass
+class Outage:
+    """What one fault cost one way of writing. Times in seconds; a write that reached the cut-off ends the series."""
+
+    writes: list[float] = field(default_factory=list)
+    failed: int = 0  # writes that no store took
+    back_seconds: float | None = None
+
+    @property
+    def is_cut_off(self) -> bool:
+        return bool(self.writes) and self.writes[-1] >= CUT_OFF_SECONDS
+
+    def summary(self) -> Mapping[str, Any]:
+        return {
+            "writes_ms": [round(seconds * 1000, 1) for seconds in self.writes],
+            "worst_ms": round(max(self.writes) * 1000, 1),
+            "is_cut_off": self.is_cut_off,
+            "failed": self.failed,
+            "back_seconds": None if self.back_seconds is None else round(self.back_seconds, 2),
+        }
+
+
+async def ours(fault: Fault, ledger: DynamoLedger) -> Outage:
+    """The failover store: Redis, else DynamoDB."""
+    outage = Outage()
+    async with a_site() as site, AsyncExitStack() as stack:
+        await _open_gate(site, fault)
+        redis_store = site.store(gated=fault.is_gated, tls=fault.has_tls)
+        stack.push_async_callback(redis_store.aclose)
+        store = FailoverStore(ledger, redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
+        running = asyncio.create_task(store.run())
+        stack.callback(running.cancel)
+        await wait_until(lambda: store.redis_state == "connected")
+
+        async def write(seq: int) -> None:
+            await store.tick(a_record(round(began_at * 1e6), seq))
+
+        began_at = perf_counter()
+        await write(1)
+        await fault.begin(site)
+        await _measure(outage, write, (Exception,))
+        await asyncio.sleep(OUTAGE_SECONDS)
+        await fault.end(site)
+        ended_at = perf_counter()
+        await wait_until(lambda: store.outage is None)
+        outage.back_seconds = perf_counter() - ended_at
+    return outage
+
+
+async def redis_py(fault: Fault, _ledger: DynamoLedger) -> Outage:
+    """`redis.asyncio.Redis` as its constructor leaves it."""
+    outage = Outage()
+    async with a_site() as site, _client(site, fault) as client:
+
+        async def write(seq: int) -> None:
+            await client.set("key", seq)
+
+        await write(1)
+        await fault.begin(site)
+        await _measure(outage, write, (RedisError, OSError))
+        await fault.end(site)
+    return outage
+
+
+async def multi_db(fault: Fault, _ledger: DynamoLedger) -> Outage | None:
+    """`MultiDBClient` with a second Redis that is well. None where it cannot be used: it needs pybreaker, say."""
+    if find_spec("pybreaker") is None:
+        return None
+    from redis.asyncio.multidb.client import MultiDBClient  # noqa: PLC0415
+    from redis.asyncio.multidb.config import DatabaseConfig, MultiDbConfig  # noqa: PLC0415
+
+    outage = Outage()
+    warnings.simplefilter("ignore", UserWarning)  # that it is experimental
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # it leaves failed tasks behind
+    with servers.redis("--requirepass", PASSWORD) as second:
+        async with a_site() as site:
+            await _open_gate(site, fault)
+            databases = [
+                DatabaseConfig(weight=1.0, client_kwargs=_arguments(site, fault)),
+                DatabaseConfig(weight=0.5, client_kwargs={"host": HOST, "port": second.port, "password": PASSWORD}),
+            ]
+            client: Any = MultiDBClient(MultiDbConfig(databases))
+
+            async def write(seq: int) -> None:
+                await client.execute_command("SET", "key", seq)
+
+            try:
+                await write(1)
+                await fault.begin(site)
+                await _measure(outage, write, (Exception,))
+                await fault.end(site)
+            except Exception:  # noqa: BLE001 - its own kinds; it did not get so far as to be measured
+                return None
+            finally:
+                with suppress(Exception):
+                    await client.aclose()
+    return outage
+
+
+async def _measure(outage: Outage, write: Write, failures: tuple[type[BaseException], ...]) -> None:
+    for seq in range(2, WRITES + 2):
+        began_at = perf_counter()
+        try:
+            async with asyncio.timeout(CUT_OFF_SECONDS):
+                await write(seq)
+        except TimeoutError:
+            outage.failed += 1
+        except failures:
+            outage.failed += 1
+        outage.writes.append(perf_counter() - began_at)
+        if outage.is_cut_off:
+            return
+
+
+async def _open_gate(site: Site, fault: Fault) -> None:
+    if fault.is_gated:
+        await site.gate.open(site.certificate.server() if fault.has_tls else None)
+
+
+def _arguments(site: Site, fault: Fault) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "host": HOST,
+        "port": site.gate.port if fault.is_gated else site.server.port,
+        "password": PASSWORD,
+    }
+    if fault.has_tls:
+        arguments |= {"ssl": True, "ssl_ca_certs": str(site.certificate.file)}
+    return arguments
+
+
+@asynccontextmanager
+async def _client(site: Site, fault: Fault) -> AsyncIterator[redis.asyncio.Redis]:
+    await _open_gate(site, fault)
+    client = redis.asyncio.Redis(**_arguments(site, fault))
+    try:
+        yield client
+    finally:
+        with suppress(Exception):
+            await client.aclose()

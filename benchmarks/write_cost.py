@@ -1,0 +1,138 @@
+"""What a write of progress costs: beside a bare write of the same kind, and over a job of ten minutes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from time import perf_counter, process_time
+from typing import Any
+
+import redis.asyncio
+
+from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.support.records import NOW, a_record
+from tests.support.redis_faults import PASSWORD, a_site
+from tests.support.virtual_time import run
+from tests.support.waiting import wait_until
+from worker.adapters import redis as redis_adapter
+from worker.adapters.dynamodb import DynamoLedger
+from worker.application.failover import FailoverStore, Mode
+from worker.application.reporter import Reporter
+from worker.domain.progress import OutputRecord, Stage
+from worker.ports import StoreUnavailableError
+
+_WRITES = 400
+_ROUNDS = 15
+
+
+async def open_writes(ledger: DynamoLedger, client: Any, table: str) -> Mapping[str, Any]:
+    """Writes of the store while Redis is out and bare ones of the SDK, in turns. Times in milliseconds."""
+    ours: list[float] = []
+    bare: list[float] = []
+    async with a_site() as site:
+        redis_store = site.store()
+        store = FailoverStore(ledger, redis_store, now=lambda: datetime.now(UTC))
+        site.server.kill()
+        running = asyncio.create_task(store.run())
+        for seq in range(1, _WRITES + 1):
+            record = a_record(1000, seq, job_id="ours")
+            bare_item = _item(a_record(1000, seq, job_id="bare"))
+            ours.append(await _timed(store.tick(record)))
+            bare.append(await _timed(client.put_item(TableName=table, Item=bare_item)))
+        running.cancel()
+        await redis_store.aclose()
+    ratio = median(ours) / median(bare)
+    return {"ours_ms": _ms(ours), "bare_ms": _ms(bare), "ratio": round(ratio, 3)}
+
+
+def _item(record: Any) -> dict[str, Any]:
+    return {
+        "job_id": {"S": record.job_id},
+        "fence": {"N": str(record.version.fence)},
+        "seq": {"N": str(record.version.seq)},
+        "status": {"S": record.status.value},
+        "worker": {"S": record.worker},
+        "record": {"S": record.to_json()},
+        "expires_at": {"N": "2000000000"},
+    }
+
+
+def _ms(seconds: list[float]) -> float:
+    return round(median(seconds) * 1000, 2)
+
+
+async def _timed(call: Awaitable[Any]) -> float:
+    began_at = perf_counter()
+    await call
+    return perf_counter() - began_at
+
+
+async def overhead() -> Mapping[str, float]:
+    """Microseconds of this process's CPU for one write of the same script, by three ways, in turns."""
+    async with a_site() as site:
+        redis_store = site.store()
+        store = FailoverStore(FakeLedger(), redis_store, now=lambda: datetime.now(UTC))
+        running = asyncio.create_task(store.run())
+        await wait_until(lambda: store.redis_state == "connected")
+        client = redis.asyncio.Redis(port=site.server.port, password=PASSWORD)
+        text = a_record(1000, 1).to_json()
+        digest = await client.script_load(redis_adapter._SCRIPT)  # noqa: SLF001 - the same script is the point
+
+        async def library(seq: int) -> None:
+            await client.evalsha(digest, 1, "audio:job:library", 1000, seq, "running", text, 60000)
+
+        async def adapter(seq: int) -> None:
+            await redis_store.write(a_record(1000, seq, job_id="adapter"))
+
+        async def whole(seq: int) -> None:
+            await store.tick(a_record(1000, seq, job_id="whole"))
+
+        seconds = await _in_turns({"redis_py": library, "adapter": adapter, "store": whole})
+        running.cancel()
+        await client.aclose()
+        await redis_store.aclose()
+    return {name: round(value * 1e6, 1) for name, value in seconds.items()}
+
+
+async def _in_turns(ways: Mapping[str, Callable[[int], Awaitable[None]]]) -> Mapping[str, float]:
+    """CPU seconds of one call, the median of the rounds."""
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(_ROUNDS):
+        for name, write in ways.items():
+            began_at = process_time()
+            for seq in range(_WRITES):
+                await write(number * _WRITES + seq)
+            spent[name].append((process_time() - began_at) / _WRITES)
+    return {name: median(values) for name, values in spent.items()}
+
+
+def ten_minutes(mode: Mode, *, redis_is_well: bool) -> Mapping[str, int]:
+    """The calls that a job of ten minutes makes to either store, counted in virtual time."""
+    return run(_ten_minutes(mode, redis_is_well=redis_is_well))
+
+
+async def _ten_minutes(mode: Mode, *, redis_is_well: bool) -> Mapping[str, int]:
+    loop = asyncio.get_running_loop()
+    now = lambda: NOW + timedelta(seconds=loop.time())  # noqa: E731 - a clock
+    ledger, accelerator = FakeLedger(), FakeAccelerator()
+    if not redis_is_well:
+        accelerator.failure = StoreUnavailableError("connection refused")
+    store = FailoverStore(ledger, accelerator, now=now, mode=mode)
+    claimed = a_record(1000, 1, percent=0.0, stage=Stage.DOWNLOADING)
+    tasks = [asyncio.create_task(store.run())]
+    await asyncio.sleep(0.1)
+    await store.read_durable(claimed.job_id)
+    await store.claim(claimed, None)
+    reporter = Reporter(store, claimed, now=now, random=lambda: 0.5, lease_seconds=60)
+    tasks.append(asyncio.create_task(reporter.run()))
+    for step in range(6000):
+        reporter.update(Stage.CONVERTING, step / 60, 600 - step / 10)
+        await asyncio.sleep(0.1)
+    await reporter.checkpoint()
+    await reporter.complete((OutputRecord("s3://out/a.mp3", 1, 1.0, "0f"),))
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    return {"dynamodb_writes": len(ledger.writes), "redis_writes": len(accelerator.writes)}
