@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from worker.domain.job import OutputSpec
+from worker.ports.objects import Artifact
 
 
 @dataclass(frozen=True, slots=True)

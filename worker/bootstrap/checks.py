@@ -1,0 +1,77 @@
+"""What the doctor tries: everything that the settings name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+from worker.adapters import inspection
+from worker.adapters.sqs import CONTROL_LIMITS
+from worker.application.doctor import Check
+from worker.bootstrap.parts import Clients, ffmpeg_of, open_redis, redis_name
+from worker.domain.diagnosis import State, Verdict, judge_converter, judge_queue, judge_table, judge_workspace
+from worker.ports import AcceleratorStore
+from worker.settings import Settings
+
+
+@asynccontextmanager
+async def open_checks(settings: Settings, buckets: Sequence[str]) -> AsyncIterator[Sequence[Check]]:
+    """The doctor's checks of everything that the settings name, and of `buckets`."""
+    async with AsyncExitStack() as stack:
+        clients = Clients(settings, stack)
+        sqs = await clients.open("sqs", CONTROL_LIMITS)
+        dynamodb = await clients.open("dynamodb", CONTROL_LIMITS)
+        s3 = await clients.open("s3", CONTROL_LIMITS)
+        accelerator = await open_redis(settings, stack)
+        yield [
+            Check("queue", partial(_check_queue, sqs, settings), "check WORKER_QUEUE_URL, the region and the role"),
+            Check("table", partial(_check_table, dynamodb, settings), "check WORKER_TABLE, the region and the role"),
+            *(
+                Check(f"bucket {bucket}", partial(_check_bucket, s3, bucket), "check its name and the role")
+                for bucket in buckets
+            ),
+            Check(
+                "redis",
+                partial(_check_redis, accelerator, settings),
+                "check REDIS_ENDPOINT, REDIS_PORT, REDIS_TLS, the password and the security group",
+                is_essential=False,
+            ),
+            Check("converter", partial(_check_converter, settings), "check WORKER_FFMPEG"),
+            Check("workspace", partial(_check_workspace, settings), "check WORKER_WORKSPACE"),
+        ]
+
+
+async def _check_queue(client: Any, settings: Settings) -> Verdict:
+    facts = await inspection.inspect_queue(client, settings.queue_url)
+    return judge_queue(facts, max_attempts=settings.max_attempts, job_timeout_seconds=settings.job_timeout_seconds)
+
+
+async def _check_table(client: Any, settings: Settings) -> Verdict:
+    return judge_table(await inspection.inspect_table(client, settings.table))
+
+
+async def _check_bucket(client: Any, bucket: str) -> Verdict:
+    await inspection.inspect_bucket(client, bucket)
+    return Verdict(State.OK, "exists")
+
+
+async def _check_redis(accelerator: AcceleratorStore | None, settings: Settings) -> Verdict:
+    if accelerator is None:
+        return Verdict(State.OK, "not set: progress goes to DynamoDB only")
+    await accelerator.probe()
+    return Verdict(State.OK, f"{redis_name(settings)} takes writes")
+
+
+async def _check_converter(settings: Settings) -> Verdict:
+    return judge_converter(await inspection.inspect_converter(ffmpeg_of(settings)))
+
+
+async def _check_workspace(settings: Settings) -> Verdict:
+    directory = settings.workspace or Path(gettempdir())
+    free_bytes = await asyncio.to_thread(inspection.free_bytes_of, directory)
+    return judge_workspace(str(directory), free_bytes, max_source_bytes=settings.max_source_bytes)

@@ -1,0 +1,40 @@
+"""What the commands beside `run` need."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from worker.adapters.s3 import S3Store
+from worker.adapters.sqs import CONTROL_LIMITS, SqsSender
+from worker.application.cancellation import Cancellation
+from worker.application.reader import Reader
+from worker.application.submission import Submission
+from worker.bootstrap.parts import Clients, open_stores, s3_limits, utc_now
+from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A producer's and a reader's way in."""
+
+    reader: Reader
+    submission: Submission
+    cancellation: Cancellation
+    objects: S3Store
+
+
+@asynccontextmanager
+async def open_client(settings: Settings) -> AsyncIterator[Client]:
+    """Everything that a producer or a reader needs, for as long as the block lasts."""
+    async with AsyncExitStack() as stack:
+        clients = Clients(settings, stack)
+        ledger, accelerator = await open_stores(settings, clients, stack)
+        sender = SqsSender(await clients.open("sqs", CONTROL_LIMITS), settings.queue_url)
+        yield Client(
+            reader=Reader(ledger, accelerator),
+            submission=Submission(ledger, sender, now=utc_now),
+            cancellation=Cancellation(ledger, accelerator, now=utc_now),
+            objects=S3Store(await clients.open("s3", s3_limits(1))),
+        )

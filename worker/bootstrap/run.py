@@ -1,0 +1,167 @@
+"""`worker run`: every object that the worker is made of."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, nullcontext
+
+from worker import metrics
+from worker.adapters.ecs import open_protection
+from worker.adapters.ffmpeg import FfmpegConverter
+from worker.adapters.http import CannotListenError, HttpServer
+from worker.adapters.s3 import S3Store
+from worker.adapters.sqs import CONTROL_LIMITS, SqsQueue, receive_limits
+from worker.application.attempt import Rules
+from worker.application.cancellation import CancelWatch
+from worker.application.consumer import Consumer
+from worker.application.conversion import Conversion, Limits
+from worker.application.failover import FailoverStore
+from worker.application.handler import Handler
+from worker.application.health import HealthMonitor
+from worker.application.lease import LeaseKeeper
+from worker.application.lifecycle import Lifecycle, SideTask
+from worker.application.protection import ProtectionKeeper
+from worker.application.workspace import Workspace, open_workspace
+from worker.bootstrap.parts import Clients, ffmpeg_of, open_stores, redis_name, s3_limits, utc_now
+from worker.ports import AudioConverter, JobQueue, ObjectStore, ScaleInProtection
+from worker.settings import ConfigurationError, Fault, Settings
+
+_POLL_SECONDS = 5.0
+# Look-ups of names and files share these threads; the default of six would let one hung resolver hold up the rest.
+_THREADS = 32
+
+
+async def run_worker(settings: Settings) -> int:
+    """Run until a stop signal; returns the exit code.
+
+    Raises ConfigurationError where the HTTP address cannot be had or the workspace cannot be made.
+    """
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    _watch_children(loop)
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="worker"))
+    async with AsyncExitStack() as stack:
+        lifecycle = await _plug_together(settings, stack, began_at)
+        return await lifecycle.run()
+
+
+def _watch_children(loop: asyncio.AbstractEventLoop) -> None:
+    """Learn of a converter's end from a file descriptor: before Python 3.12 the default starts a thread for each."""
+    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(loop)
+        asyncio.set_child_watcher(watcher)
+
+
+async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: float) -> Lifecycle:
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    workspace = _open_workspace(settings, stack)
+    clients = Clients(settings, stack)
+    queue = await _open_queue(settings, clients)
+    ledger, accelerator = await open_stores(settings, clients, stack)
+    objects: ObjectStore = S3Store(await clients.open("s3", s3_limits(settings.concurrency)))
+    converter: AudioConverter = FfmpegConverter(str(ffmpeg_of(settings)))
+    protection = await _open_protection_keeper(settings, stack)
+
+    store = FailoverStore(ledger, accelerator, now=utc_now, mode=settings.progress_mode, endpoint=redis_name(settings))
+    keeper = LeaseKeeper(queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
+    cancels = CancelWatch(ledger)
+    handler = Handler(
+        store,
+        Conversion(objects, converter, workspace, Limits(settings.max_source_bytes, settings.max_duration_seconds)),
+        _rules(settings),
+        register=ledger,
+        cancels=cancels,
+        worker=name,
+        now=utc_now,
+        s3_outputs=settings.s3_event_outputs,
+        over_job=nullcontext if protection is None else protection.over_job,
+    )
+    consumer = Consumer(
+        queue,
+        handler,
+        keeper,
+        concurrency=settings.concurrency,
+        lease_seconds=settings.visibility_timeout_seconds,
+        random=random.random,
+        poll_seconds=_poll_seconds(settings.drain_seconds),
+        reject_limit=settings.reject_limit,
+    )
+    monitor = HealthMonitor(store, consumer)
+    side_tasks: dict[str, SideTask] = {
+        "lease keeper": keeper.run,
+        "progress store": store.run,
+        "cancel watch": cancels.run,
+        "health": monitor.run,
+    }
+    if protection is not None:
+        side_tasks["scale-in protection"] = protection.run
+    return Lifecycle(
+        consumer,
+        side_tasks,
+        drain_seconds=settings.drain_seconds,
+        announced={
+            "worker": name,
+            "settings": settings.effective(),
+            "http_address": _serve_http(settings, monitor, stack),
+            "python": sys.version.split()[0],
+        },
+        pulse=monitor.pulse,
+        began_at=began_at,
+    )
+
+
+def _open_workspace(settings: Settings, stack: AsyncExitStack) -> Workspace:
+    try:
+        return stack.enter_context(open_workspace(settings.workspace))
+    except OSError as exc:
+        raise ConfigurationError(Fault(("WORKER_WORKSPACE",), f"cannot be used: {exc.strerror}")) from exc
+
+
+async def _open_queue(settings: Settings, clients: Clients) -> JobQueue:
+    poll_seconds = _poll_seconds(settings.drain_seconds)
+    return SqsQueue(
+        await clients.open("sqs", receive_limits(poll_seconds)),
+        await clients.open("sqs", CONTROL_LIMITS),
+        settings.queue_url,
+        visibility_seconds=settings.visibility_timeout_seconds,
+        wait_seconds=poll_seconds,
+    )
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        lease_seconds=settings.visibility_timeout_seconds,
+        job_timeout_seconds=settings.job_timeout_seconds,
+        stall_seconds=settings.stall_seconds,
+        max_attempts=settings.max_attempts,
+    )
+
+
+def _poll_seconds(drain_seconds: float) -> float:
+    """Short, because a drain waits for the open poll to end, and in whole seconds, because SQS counts in those."""
+    return max(1.0, min(_POLL_SECONDS, drain_seconds // 3))
+
+
+def _serve_http(settings: Settings, monitor: HealthMonitor, stack: AsyncExitStack) -> str | None:
+    if settings.http_port is None:
+        return None
+    try:
+        server = HttpServer(settings.http_host, settings.http_port, look=monitor.look, render_metrics=metrics.render)
+    except CannotListenError as exc:
+        raise ConfigurationError(Fault(("WORKER_HTTP_PORT",), str(exc))) from exc
+    stack.callback(server.close)
+    server.start()
+    return server.address
+
+
+async def _open_protection_keeper(settings: Settings, stack: AsyncExitStack) -> ProtectionKeeper | None:
+    if settings.ecs_agent_uri is None:
+        return None
+    agent: ScaleInProtection = await stack.enter_async_context(open_protection(settings.ecs_agent_uri))
+    return ProtectionKeeper(agent)
