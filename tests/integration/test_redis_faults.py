@@ -15,6 +15,7 @@ import pytest
 import redis.asyncio
 
 from tests.support.events import LoggedEvents, logged_events
+from tests.support.gate import BlackHole
 from tests.support.records import a_record, completed
 from tests.support.redis_faults import FAULTS, PASSWORD, Fault, Site, a_site
 from tests.support.waiting import wait_until
@@ -173,6 +174,18 @@ async def messages(channel: Any, count: int) -> list[Any]:
             message = await channel.get_message(ignore_subscribe_messages=True, timeout=5)
             found += [message] if message else []
     return found
+
+
+async def test_an_address_that_swallows_everything_leaves_time_for_the_next() -> None:
+    async with a_site() as site:
+        hole = await asyncio.to_thread(BlackHole, site.server.port, "127.0.0.2")
+        endpoint = Endpoint("redis.example.org", site.server.port, password=PASSWORD)
+        store = RedisStore(endpoint, resolve=lambda _host, _port: ["127.0.0.2", HOST], connect_timeout=1)
+        try:
+            assert await store.write(a_record()) is Outcome.APPLIED
+        finally:
+            await store.aclose()
+            hole.close()
 
 
 # --- who else may listen at the port -------------------------------------------------------------------------------

@@ -84,11 +84,12 @@ async def _pass(
 class BlackHole:
     """A port that swallows what is sent to it: its queue of connections is full, so that the kernel drops the rest."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = HOST) -> None:
+        self._host = host
         self._sockets = [socket.socket()]
         (listener,) = self._sockets
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
+        listener.bind((host, port))
         listener.listen(0)
         while self._has_room(port):
             pass
@@ -98,7 +99,7 @@ class BlackHole:
         self._sockets.append(filler)
         filler.settimeout(_NO_ANSWER_SECONDS)
         try:
-            filler.connect((HOST, port))
+            filler.connect((self._host, port))
         except TimeoutError:
             return False
         return True

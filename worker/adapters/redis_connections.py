@@ -207,18 +207,19 @@ class Connections:
         endpoint = self._endpoint
         password = endpoint.password if endpoint.token is None else await endpoint.token()
         addresses = await self._in_thread(lambda: self._resolve(endpoint.host, endpoint.port))
+        share = self._connect_seconds / len(addresses)  # one that swallows packets leaves time for the others
         for address in addresses[:-1]:
             with suppress(OSError):
-                return await self._open_at(address, password)
-        return await self._open_at(addresses[-1], password)
+                return await self._open_at(address, password, share)
+        return await self._open_at(addresses[-1], password, self._connect_seconds)
 
-    async def _open_at(self, address: str, password: str | None) -> BoundedConnection:
+    async def _open_at(self, address: str, password: str | None, seconds: float) -> BoundedConnection:
         connection = BoundedConnection(
             self._endpoint,
             address,
             password=password,
             context=self._context,
-            connect_seconds=self._connect_seconds,
+            connect_seconds=seconds,
             best_before=asyncio.get_running_loop().time() + self._endpoint.max_age_seconds,
         )
         await connection.open()
