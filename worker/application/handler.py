@@ -1,7 +1,6 @@
 """One delivery in, one disposition out.
 
-The only place that classifies errors and writes the one line that each delivery ends with. It touches no queue: the
-consumer settles what comes back.
+It opens the envelope and has each job in it taken. It touches no queue: the consumer settles what comes back.
 """
 
 from __future__ import annotations
@@ -10,37 +9,24 @@ import asyncio
 import random as random_module
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from datetime import datetime
 
 from structlog.contextvars import bound_contextvars
 
-from worker import metrics
-from worker.application.attempt import Attempt, Rules
+from worker.application.attempt import Rules
 from worker.application.cancellation import CancelWatch
+from worker.application.claimant import Claimant
 from worker.application.conversion import Conversion
 from worker.application.envelope import open_envelope
 from worker.application.failover import FailoverStore
 from worker.application.lease import Lease
-from worker.application.reporter import Reporter
 from worker.application.s3_event import Ignored, Part
 from worker.application.s3_outputs import S3EventOutputs
-from worker.domain.claim import Cancel, ClaimDecision, Exhausted, Skip, Standing, Start, Wait, decide
-from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Forfeit, Reject, Release, Retry, combined
-from worker.domain.errors import (
-    InternalError,
-    InvalidMessageError,
-    JobCancelledError,
-    JobError,
-    RecordedError,
-    TooManyAttemptsError,
-)
-from worker.domain.job import Job
-from worker.domain.meter import Speeds
-from worker.domain.progress import OutputRecord, Record, Stage, Status, Version, failed, first_record
+from worker.domain.disposition import Ack, Disposition, Forfeit, Release, combined
+from worker.domain.errors import InvalidMessageError
 from worker.domain.trace import trace_fields
 from worker.events import Event, emit
-from worker.ports import Delivery, Register, StoreUnavailableError
+from worker.ports import Register
 
 
 class Handler:
@@ -64,18 +50,19 @@ class Handler:
         s3_outputs: S3EventOutputs | None = None,
         over_job: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self._store = store
-        self._conversion = conversion
         self._rules = rules
-        self._register = register
-        self._cancels = cancels
-        self._worker = worker
-        self._now = now
-        self._random = random
         self._s3_outputs = s3_outputs
-        self._over_job = over_job
-        self._speeds = Speeds()
-        self._at_work: set[str] = set()  # job ids
+        self._claimant = Claimant(
+            store,
+            conversion,
+            rules,
+            register=register,
+            cancels=cancels,
+            worker=worker,
+            now=now,
+            random=random,
+            over_job=over_job,
+        )
 
     async def handle(self, lease: Lease) -> Disposition:
         """Do what the delivery asks for. Raises nothing but CancelledError."""
@@ -112,154 +99,5 @@ class Handler:
             return Ack()
         with bound_contextvars(**({} if part.job_id is None else {"job_id": part.job_id})):
             if isinstance(part, InvalidMessageError):
-                return await self._refuse(part, lease.delivery.fence)
-            if part.job_id in self._at_work:  # by another message: of the same millisecond it has the same fence
-                return self._defer(self._rules.lease_seconds, "running here already")
-            self._at_work.add(part.job_id)
-            try:
-                return await self._take(part, lease)
-            except StoreUnavailableError as error:
-                return self._defer(RETRY_BACKOFF.delay(1, self._random()), error.reason)
-            finally:
-                self._at_work.discard(part.job_id)
-
-    async def _refuse(self, error: InvalidMessageError, fence: int) -> Disposition:
-        """A message that is no job is never retried. Its record says so, unless there is a job of that name."""
-        if error.job_id is not None:
-            record = first_record(error.job_id, None, (), self._now())
-            try:
-                await self._store.claim(failed(record, error, Version(fence, 1), self._now()), None)
-            except StoreUnavailableError as unavailable:
-                emit(Event.PROGRESS_WRITE_FAILED, reason=unavailable.reason, status=Status.FAILED.value, seq=1)
-        return Reject(error, error.job_id)
-
-    async def _take(self, job: Job, lease: Lease) -> Disposition:
-        """Claim the job, or find out why not. Raises StoreUnavailableError: nothing starts without a claim."""
-        standing = await self._register.look(job.job_id)
-        current = None if standing is None else standing.record
-        decision = self._decide(standing, lease.delivery.fence)
-        match decision:
-            case Skip(record):
-                return await self._skip(job, record, lease.delivery)
-            case Wait(delay_seconds):
-                return self._defer(delay_seconds, "held by another delivery")
-            case Cancel(record, version):
-                return await self._conclude(job, record, JobCancelledError(), record.attempt, version)
-            case Exhausted(attempts, version, crashes):
-                return await self._conclude(job, current, TooManyAttemptsError(attempts, crashes), attempts, version)
-            case Start(attempt, version):
-                record = self._claim_record(job, current, attempt, version)
-                if not await self._store.claim(record, None if current is None else current.version):
-                    return self._defer(1.0, "claimed by another delivery just now")
-                with bound_contextvars(attempt=attempt):
-                    return await self._unless_cancelled(job, lease, await self._attempt(job, record, lease))
-
-    def _decide(self, standing: Standing | None, fence: int) -> ClaimDecision:
-        return decide(
-            None if standing is None else standing.record,
-            fence=fence,
-            now=self._now(),
-            lease_seconds=self._rules.lease_seconds,
-            max_attempts=self._rules.max_attempts,
-            crashes=0 if standing is None else standing.crashes,
-            is_cancel_requested=standing is not None and standing.is_cancel_requested,
-        )
-
-    async def _skip(self, job: Job, record: Record, delivery: Delivery) -> Disposition:
-        emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value)
-        metrics.JOBS.labels(status="skipped", code="").inc()
-        if record.status is Status.FAILED and delivery.has_written(record.version):
-            # A worker that died before it could reject the message, or a message with other jobs that went on.
-            return Reject(_recorded(record), record.job_id, record.attempt)
-        if record.status is Status.CANCELLED:  # between two attempts, of which the first may have published something
-            await self._conversion.retract(job)
-        return Ack()
-
-    async def _unless_cancelled(self, job: Job, lease: Lease, disposition: Disposition) -> Disposition:
-        """A request that came while the attempt was ending: there may be no other delivery for a long time."""
-        if not isinstance(disposition, Retry | Release):
-            return disposition
-        try:
-            decision = self._decide(await self._register.look(job.job_id), lease.delivery.fence)
-        except StoreUnavailableError:
-            return disposition
-        if not isinstance(decision, Cancel):
-            return disposition
-        record = decision.record
-        return await self._conclude(job, record, JobCancelledError(), record.attempt, decision.version)
-
-    def _claim_record(self, job: Job, current: Record | None, attempt: int, version: Version) -> Record:
-        now = self._now()
-        return Record(
-            job_id=job.job_id,
-            status=Status.RUNNING,
-            stage=Stage.DOWNLOADING,
-            percent=0.0,
-            attempt=attempt,
-            version=version,
-            created_at=now if current is None else current.created_at,
-            updated_at=now,
-            worker=self._worker,
-            source=str(job.source),
-            outputs=tuple(OutputRecord(str(output.target)) for output in job.outputs),
-        )
-
-    @staticmethod
-    def _defer(delay_seconds: float, reason: str) -> Retry:
-        emit(Event.JOB_DEFERRED, delay_seconds=round(delay_seconds, 1), reason=reason)
-        metrics.JOBS.labels(status="deferred", code="").inc()
-        return Retry(delay_seconds)
-
-    async def _conclude(
-        self, job: Job, current: Record | None, error: JobError, attempts: int, version: Version
-    ) -> Disposition:
-        """Record the end of a job that is not started again."""
-        record = self._claim_record(job, current, attempts, version)
-        if current is not None:
-            record = replace(record, percent=current.percent)
-        record = failed(record, error, version, self._now())
-        if not await self._store.claim(record, None if current is None else current.version):
-            return self._defer(1.0, "claimed by another delivery just now")
-        metrics.JOBS.labels(status=record.status.value, code=error.code.value).inc()
-        with bound_contextvars(attempt=attempts):
-            if record.status is Status.CANCELLED:
-                emit(Event.JOB_CANCELLED, stage=None, percent=record.percent)
-                await self._conversion.retract(job)
-                return Ack()
-            emit(Event.JOB_FAILED, error_code=error.code.value, error=str(error), retryable=error.retryable)
-            return Reject(error, job.job_id, attempts)
-
-    async def _attempt(self, job: Job, record: Record, lease: Lease) -> Disposition:
-        """Run the claimed job and have its end recorded."""
-        queued_seconds = self._now().timestamp() - lease.delivery.sent_at_ms / 1000
-        emit(
-            Event.JOB_STARTED,
-            source=record.source,
-            outputs=[str(output.target) for output in job.outputs],
-            queued_seconds=round(max(queued_seconds, 0.0), 3),
-        )
-        reporter = Reporter(
-            self._store, record, now=self._now, random=self._random, lease_seconds=self._rules.lease_seconds
-        )
-        attempt = Attempt(
-            job,
-            record,
-            lease,
-            reporter,
-            self._conversion,
-            self._rules,
-            self._speeds,
-            self._cancels,
-            now=self._now,
-            random=self._random,
-        )
-        try:
-            with self._over_job():
-                return await attempt.run()
-        finally:
-            self._store.attempt_ended(job.job_id)
-
-
-def _recorded(record: Record) -> JobError:
-    info = record.error
-    return InternalError() if info is None else RecordedError(info.code, info.message)
+                return await self._claimant.refuse(part, lease.delivery.fence)
+            return await self._claimant.take(part, lease)
