@@ -111,8 +111,9 @@ class Attempt:
     async def _watch(self) -> None:
         """Raises StalledError when nothing has moved for too long: no lease keeps a hung job alive."""
         limit = self._rules.stall_seconds
-        while (idle := self._loop.time() - self._journey.moved_at) < limit:  # noqa: ASYNC110 - sleeps till it may be so
-            await asyncio.sleep(limit - idle)
+        # In absolute times: a rest that is lost beside the clock's own digits would make this turn without sleeping.
+        while (now := self._loop.time()) < (due := self._journey.moved_at + limit):
+            await asyncio.sleep(due - now)
         raise StalledError(limit)
 
     def _completed(self) -> None:
