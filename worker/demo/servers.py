@@ -107,7 +107,8 @@ def running(server: Server) -> Iterator[Server]:
 def aws() -> Iterator[Server]:
     """SQS, S3 and DynamoDB, emulated by moto in a process of its own."""
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
+    emulator = Path(__file__).with_name("emulator.py")
+    command = [sys.executable, "-P", str(emulator), "-H", HOST, "-p", str(port)]
     with running(Server("moto server", command, port)) as server:
         yield server
 
