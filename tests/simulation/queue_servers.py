@@ -1,0 +1,257 @@
+"""The queue, DynamoDB and Redis of a simulated fleet, and each worker's faulty way to them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tests.fakes.queue import FakeQueue
+from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.simulation.queue_checker import Checker
+from tests.simulation.queue_schedule import LEASE_SECONDS, Weather
+from worker.domain.claim import Standing
+from worker.domain.disposition import Reject
+from worker.domain.errors import DependencyUnavailableError, WorkerError
+from worker.domain.progress import Record, Version
+from worker.ports import Delivery, Outcome, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from tests.support.lean_loop import LeanLoop
+
+POLL_SECONDS = 5.0
+_LATENCY_SECONDS = 0.02
+_SLOW_SECONDS = 4.0
+_LEDGER_SECONDS = 0.6
+
+
+class _Changed:
+    """Stands where an asyncio.Event would, for waiters on the loops of several processes."""
+
+    def __init__(self) -> None:
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def set(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def clear(self) -> None: ...
+
+    async def wait(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+
+class QueueServer(FakeQueue):
+    """SQS, watched by the checker."""
+
+    def __init__(self, checker: Checker, in_flight_limit: int | None) -> None:
+        super().__init__(visibility_seconds=LEASE_SECONDS, wait_seconds=POLL_SECONDS, in_flight_limit=in_flight_limit)
+        self._changed = _Changed()  # type: ignore[assignment]
+        self._checker = checker
+
+    def _remove(self, delivery: Delivery, how: str) -> None:
+        super()._remove(delivery, how)
+        self._checker.message_deleted(delivery.message_id, how)
+
+
+class LedgerServer(FakeLedger):
+    """DynamoDB, watched by the checker."""
+
+    def __init__(self, checker: Checker) -> None:
+        super().__init__()
+        self._checker = checker
+
+    def _keep(self, record: Record) -> None:
+        before = self.held.get(record.job_id)
+        super()._keep(record)
+        self._checker.record_kept(before, record)
+
+    def put(self, record: Record) -> Outcome:
+        outcome = super().put(record)
+        if outcome is not Outcome.STALE:
+            self._checker.confirmed(record)
+        return outcome
+
+    def standing(self, job_id: str) -> Standing | None:
+        record = self.held.get(job_id)
+        if record is None:
+            return None
+        crashes = record.attempt - self._attempts_ended.get(job_id, 0)
+        return Standing(record, crashes, job_id in self.cancel_requested)
+
+
+class Network:
+    """One worker's way out. Once it is cut, nothing that the worker does reaches anybody."""
+
+    def __init__(self, base: LeanLoop, rng: random.Random, weather: Sequence[Weather], began_at: float) -> None:
+        self.is_cut = False
+        self._base = base
+        self._rng = rng
+        self._weather = [(began_at + each.start, began_at + each.end, each) for each in weather]
+
+    def fault(self, what: str) -> str | None:
+        now = self._base.now
+        for start, end, each in self._weather:
+            if start <= now < end and each.what == what and self._rng.random() < each.probability:
+                return each.fault
+        return None
+
+    @property
+    def latency(self) -> float:
+        return _LATENCY_SECONDS * self._rng.random()
+
+
+def _lost() -> DependencyUnavailableError:
+    return DependencyUnavailableError("SQS", "by the schedule")
+
+
+class QueueClient:
+    """The `JobQueue` of one worker."""
+
+    def __init__(self, server: QueueServer, network: Network, on_receive: Callable[[int, Sequence[Delivery]], None]):
+        self._server = server
+        self._network = network
+        self._on_receive = on_receive
+
+    async def receive(self, slots: int) -> Sequence[Delivery]:
+        began_at = asyncio.get_running_loop().time()
+        fault = await self._request()
+        taken = await self._server.receive(slots)
+        await self._answer(fault)
+        self._on_receive(slots, taken)
+        return [replace(delivery, received_at=began_at) for delivery in taken]
+
+    async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
+        fault = await self._request()
+        if fault == "partial":
+            kept = deliveries[: len(deliveries) // 2]
+            failed = [_lost() for _ in deliveries[len(kept) :]]
+            return [*await self._server.extend(kept, seconds), *failed]
+        results = await self._server.extend(deliveries, seconds)
+        await self._answer(fault)
+        return results
+
+    async def ack(self, delivery: Delivery) -> None:
+        fault = await self._request()
+        await self._server.ack(delivery)
+        await self._answer(fault)
+
+    async def hide(self, delivery: Delivery, seconds: float) -> None:
+        fault = await self._request()
+        await self._server.hide(delivery, seconds)
+        await self._answer(fault)
+
+    async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
+        fault = await self._request()
+        is_kept = await self._server.reject(delivery, rejection)
+        await self._answer(fault)
+        return is_kept
+
+    async def _request(self) -> str | None:
+        """The way there. Raises DependencyUnavailableError where the request never arrives."""
+        network = self._network
+        fault = network.fault("queue")
+        await asyncio.sleep(_SLOW_SECONDS if fault == "slow" else network.latency)
+        if network.is_cut or fault == "refused":
+            raise _lost()
+        if fault == "hang":
+            await asyncio.get_running_loop().create_future()
+        return fault
+
+    async def _answer(self, fault: str | None) -> None:
+        if self._network.is_cut or fault == "lost":
+            raise _lost()
+
+
+class _Link:
+    """To a store: an answer within a budget, or StoreUnavailableError; what was sent may arrive all the same."""
+
+    def __init__(self, what: str, network: Network, base: LeanLoop) -> None:
+        self._what = what
+        self._network = network
+        self._base = base
+
+    async def ask(self, serve: Callable[..., Any], *arguments: Any) -> Any:
+        network = self._network
+        fault = network.fault(self._what)
+        if network.is_cut:
+            raise StoreUnavailableError("cut off")
+        await asyncio.sleep(network.latency)
+        if fault == "refused":
+            raise StoreUnavailableError("refused")
+        if fault == "slow":  # it arrives when the caller has given up
+            self._base.call_later(2 * _LEDGER_SECONDS, serve, *arguments)
+        if fault in {"hang", "slow"}:
+            await asyncio.sleep(_LEDGER_SECONDS)
+            raise StoreUnavailableError("no answer in time")
+        if network.is_cut:
+            raise StoreUnavailableError("cut off")
+        result = serve(*arguments)
+        if fault == "lost":
+            raise StoreUnavailableError("connection reset")
+        return result
+
+
+class LedgerClient:
+    """The `Ledger` and `Register` of one worker. `claims` are those it knows to have won."""
+
+    def __init__(self, server: LedgerServer, network: Network, base: LeanLoop) -> None:
+        self._server = server
+        self._link = _Link("ledger", network, base)
+        self.claims: dict[str, Record] = {}
+
+    async def write(self, record: Record) -> Outcome:
+        outcome: Outcome = await self._link.ask(self._server.put, record)
+        return outcome
+
+    async def claim(self, record: Record, seen: Version | None) -> bool:
+        is_won: bool = await self._link.ask(self._server.put_claim, record, seen)
+        if is_won:
+            self.claims[record.job_id] = record
+        return is_won
+
+    async def read(self, job_id: str) -> Record | None:
+        record: Record | None = await self._link.ask(self._server.held.get, job_id)
+        return record
+
+    async def look(self, job_id: str) -> Standing | None:
+        standing: Standing | None = await self._link.ask(self._server.standing, job_id)
+        return standing
+
+    async def request_cancel(self, job_id: str) -> bool:
+        raise NotImplementedError(job_id)  # nobody cancels here: tests/simulation/world.py does
+
+    async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
+        found: frozenset[str] = await self._link.ask(self._server.cancel_requested.intersection, job_ids)
+        return frozenset(found)
+
+
+class RedisClient:
+    """The `AcceleratorStore` of one worker."""
+
+    def __init__(self, server: FakeAccelerator, network: Network, base: LeanLoop) -> None:
+        self._server = server
+        self._link = _Link("redis", network, base)
+
+    async def write(self, record: Record) -> Outcome:
+        outcome: Outcome = await self._link.ask(self._server.put, record)
+        return outcome
+
+    async def read(self, job_id: str) -> Record | None:
+        record: Record | None = await self._link.ask(self._server.held.get, job_id)
+        return record
+
+    async def probe(self) -> None:
+        await self._link.ask(lambda: None)
+
+    async def reset(self) -> None:
+        await asyncio.sleep(0)
+
+    def subscribe(self, job_id: str) -> Any:
+        raise NotImplementedError(job_id)  # nobody watches here
