@@ -43,6 +43,11 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative for the signal that ended it."""
+        return self._process.poll()
+
     def _read_log(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:

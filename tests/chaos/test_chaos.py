@@ -1,0 +1,145 @@
+"""Three workers, and everything that befalls workers; at the end each job has ended once, and nothing is left.
+
+CHAOS_SECONDS, CHAOS_JOBS and CHAOS_SEED make it longer, or another: `make chaos` does.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3  # type: ignore[import-untyped]
+import pytest
+
+from tests.chaos.audit import faults_of, is_over
+from tests.chaos.fleet import Fleet
+from tests.chaos.plan import LEASE_SECONDS, LENGTHS, Job, Plan, make_plan, source_key
+from tests.support.house import Stack, make_stack
+from tests.support.rough_proxy import RoughProxy
+from worker.demo import servers
+
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "20"))
+JOBS = int(os.environ.get("CHAOS_JOBS", "40"))
+SEED = int(os.environ.get("CHAOS_SEED", "1"))
+
+_BACKLOG = 60  # the emulated queue slows with its length
+_TURN_SECONDS = 0.1
+_CALM_SECONDS = 150.0  # for retries to come due: the third is up to 80 s away
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A stack whose workers reach AWS through a proxy of ours, and a Redis that may be killed."""
+
+    stack: Stack
+    redis: servers.Server
+    proxy: RoughProxy
+
+
+@pytest.fixture
+def scene(aws_endpoint: str, unique: Callable[[str], str]) -> Iterator[Scene]:
+    with ExitStack() as parts:
+        clients = {}
+        for service in ("sqs", "s3", "dynamodb"):
+            clients[service] = client = boto3.client(service, endpoint_url=aws_endpoint)
+            parts.callback(client.close)
+        redis = parts.enter_context(servers.redis())
+        proxy = parts.enter_context(RoughProxy(urlsplit(aws_endpoint).port or 80).running())
+        stack = make_stack(clients, unique("chaos"), endpoint=aws_endpoint, redis_port=redis.port)
+        yield Scene(replace(stack, endpoint=f"http://127.0.0.1:{proxy.port}"), redis, proxy)
+
+
+@pytest.mark.timeout(SECONDS * 3 + _CALM_SECONDS + 120)
+def test_whatever_befalls_the_workers_each_job_ends_once_and_nothing_is_left(scene: Scene, tmp_path: Path) -> None:
+    stack = scene.stack
+    plan = make_plan(SEED, seconds=SECONDS, jobs=JOBS, sources=stack.sources, targets=stack.targets)
+    workspace = tmp_path / "workspace"
+    settings = {
+        "WORKER_WORKSPACE": str(workspace),
+        "WORKER_VISIBILITY_TIMEOUT_SECONDS": str(LEASE_SECONDS),
+        "WORKER_CONCURRENCY": "2",
+        "WORKER_DRAIN_SECONDS": "8",
+        "WORKER_MAX_ATTEMPTS": "20",
+    }
+    _put_sources(stack, tmp_path)
+    fleet = Fleet(stack, settings, scene.redis, scene.proxy)
+    _say(plan)
+    try:
+        _play(plan, stack, fleet)
+        faults = faults_of(stack, plan, fleet, workspace, tmp_path)
+        assert not faults, "\n".join(["", *faults])
+    except BaseException:
+        fleet.keep_logs(tmp_path)
+        _say(f"the workers' logs are in {tmp_path}")
+        raise
+    finally:
+        _say(fleet.story())
+        fleet.close()
+
+
+def _say(text: object) -> None:
+    print(text)  # noqa: T201 - pytest shows it where the test fails
+
+
+def _play(plan: Plan, stack: Stack, fleet: Fleet) -> None:
+    """Send everything, let the plan happen, wait for calm, stop the workers."""
+    bodies = _bodies(plan, stack)
+    began = time.monotonic()
+    fleet.start(plan.disturbances)
+    deadline = None
+    while True:
+        fleet.turn()
+        if bodies:
+            _send_some(bodies, stack, elapsed=time.monotonic() - began)
+        elif fleet.is_calm:
+            deadline = deadline or time.monotonic() + _CALM_SECONDS
+            if is_over(stack, plan):
+                break
+            assert time.monotonic() < deadline, "some jobs never ended"
+        time.sleep(_TURN_SECONDS)
+    fleet.stop()
+
+
+def _bodies(plan: Plan, stack: Stack) -> list[object]:
+    """All messages, the poisoned ones among the others; the last comes first."""
+    bodies: list[object] = [_body(job, stack) for job in reversed(plan.jobs)]
+    step = len(bodies) // len(plan.poison)
+    for number, each in enumerate(plan.poison):
+        bodies.insert(number * (step + 1), each.body)
+    return bodies
+
+
+def _body(job: Job, stack: Stack) -> dict[str, object]:
+    outputs = [
+        {"target": stack.target(output.key), "format": output.format}
+        | ({} if output.sample_rate_hz is None else {"sample_rate_hz": output.sample_rate_hz})
+        for output in job.outputs
+    ]
+    return {"job_id": job.job_id, "source": f"s3://{stack.sources}/{source_key(job.seconds)}", "outputs": outputs}
+
+
+def _send_some(bodies: list[object], stack: Stack, *, elapsed: float) -> None:
+    """Spread over the time of the disturbances, and never more than the emulated queue bears."""
+    total = JOBS + max(6, JOBS // 12)
+    due = min(total, int(total * elapsed / SECONDS) + 10)
+    wanted = min(due - (total - len(bodies)), _BACKLOG - stack.waiting(stack.queue_url))
+    for _ in range(min(wanted, len(bodies))):
+        stack.send(bodies.pop())
+
+
+def _put_sources(stack: Stack, directory: Path) -> None:
+    for seconds in LENGTHS:
+        path = directory / "source.wav"
+        with wave.open(str(path), "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(8000)
+            sound.writeframes(bytes(16_000 * seconds))
+        stack.put_source(source_key(seconds), path)
+    stack.put_source("text.mp3", b"This is no audio.\n" * 1000)
