@@ -7,12 +7,14 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CODE := worker tests benchmarks deploy docs
 BASE_IMAGE ?= python:3.13-slim
 IMAGE ?= audio-conversion-worker
+SEEDS ?= 100000
+MINUTES ?= 2
 BUILDER ?= docker
 
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format docs lock bench bench-progress image clean
+.PHONY: help install demo test simulate history check format docs lock bench bench-progress image clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +26,12 @@ demo: $(VENV)/.demo ## all of it on this machine, with a Redis that is killed ha
 
 test: $(VENV)/.dev ## run all tests
 	$(BIN)/python -m pytest $(TESTS)
+
+simulate: $(VENV)/.dev ## play schedules of faults against the progress code (SEEDS=100000)
+	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
+
+history: $(VENV)/.dev ## minutes of writers, readers and a Redis that is broken again and again (MINUTES=2)
+	$(BIN)/python -m tests.history.run --minutes $(MINUTES)
 
 check: $(VENV)/.dev ## format, lint, types, the plan of the house, documents in step
 	$(BIN)/ruff format --check $(CODE)

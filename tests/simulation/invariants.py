@@ -82,10 +82,14 @@ class Checker:
 
     def claim_kept(self, before: Record | None, record: Record) -> None:
         """The ledger has taken a claim."""
+        self.claim_asked(record)
+        self.kept("ledger", before, record)
+
+    def claim_asked(self, record: Record) -> None:
+        """A claim may be kept from now on."""
         job = self.job(record.job_id)
         job.claimed.add(record.version.fence)
         job.claims.append(record.version)
-        self.kept("ledger", before, record)
 
     def kept(self, store: str, before: Record | None, record: Record) -> None:
         """A store holds `record` where it held `before`."""

@@ -56,7 +56,14 @@ class Gate:
         task.add_done_callback(self._connections.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection(HOST, self._target_port)
+        try:
+            inner_reader, inner_writer = await asyncio.open_connection(HOST, self._target_port)
+        except OSError:
+            writer.transport.abort()
+            return
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         ways = [
             asyncio.create_task(_pass(reader, inner_writer)),
             asyncio.create_task(_pass(inner_reader, writer, self.delay_seconds)),

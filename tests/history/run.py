@@ -1,0 +1,186 @@
+"""Minutes of writers, readers and faults: `python -m tests.history.run --minutes 5` (`make history MINUTES=...`)."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import aioboto3
+
+from tests.conftest import LIMITS, aws_environment
+from tests.history.house import AskedLedger, Looker, RecordingStore, Vandal, Writer
+from tests.history.recorder import History
+from tests.simulation.invariants import ViolationError
+from tests.support.events import LoggedEvents, logged_events
+from tests.support.redis_faults import Site, a_site
+from tests.support.waiting import wait_until
+from worker.adapters.aws import open_client
+from worker.adapters.dynamodb import DynamoLedger
+from worker.application.failover import Mode
+from worker.bootstrap import utc_now
+from worker.demo import servers
+from worker.events import Event
+
+_BACK_SECONDS = 20.0  # a bound for a machine under load; the contract's five are tested elsewhere
+_BEAT_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run brought, after its history was checked."""
+
+    history: History
+    outages: int
+    failed_over: int
+    failed_back: int
+    worst_lag_seconds: float
+
+    def __str__(self) -> str:
+        counts = self.history.counts()
+        longest = ", ".join(f"{what} {seconds:.3f} s" for what, seconds in sorted(self.history.longest.items()))
+        return (
+            f"{counts['acknowledged']} writes and {counts['claim_acknowledged']} claims acknowledged,"
+            f" {counts['read_ends']} reads, {counts['shown']} sightings, {counts['fault']} faults and ends of faults,"
+            f" {self.outages} outages, {self.failed_over} times over and {self.failed_back} times back\n"
+            f"longest: {longest}; worst lag of the loop {self.worst_lag_seconds:.3f} s"
+        )
+
+
+async def make_history(client: Any, table: str, *, seconds: float, seed: int, mode: Mode) -> Outcome:
+    """Play for so long on a new table. Raises ViolationError."""
+    rng = random.Random(seed)
+    history = History(began_at=asyncio.get_running_loop().time())
+    with logged_events() as log:
+        async with AsyncExitStack() as stack:
+            site = await stack.enter_async_context(a_site())
+            await site.gate.open()
+            beat = Beat()
+            stack.push_async_callback(_ended, [asyncio.create_task(beat.run())])
+            outcome = await _play(site, client, table, history, rng, stack, log, beat, seconds, mode)
+    history.check()
+    return outcome
+
+
+async def _play(
+    site: Site,
+    client: Any,
+    table: str,
+    history: History,
+    rng: random.Random,
+    stack: AsyncExitStack,
+    log: LoggedEvents,
+    beat: Beat,
+    seconds: float,
+    mode: Mode,
+) -> Outcome:
+    def a_redis(number: int) -> Any:
+        store = site.store(gated=number % 2 == 1)
+        stack.push_async_callback(store.aclose)
+        return store
+
+    writers = [
+        Writer(
+            f"w{number}",
+            history,
+            RecordingStore(history, DynamoLedger(client, table, now=utc_now), a_redis(number), mode=mode),
+            rng,
+        )
+        for number in range(2)
+    ]
+    lookers = [
+        Looker(f"r{number}", history, AskedLedger(client, table, now=utc_now), a_redis(number), rng)
+        for number in range(3)
+    ]
+    probing = [asyncio.create_task(writer.store.run()) for writer in writers]
+    looking = [asyncio.create_task(looker.read_on(writers)) for looker in lookers[:2]]
+    looking.append(asyncio.create_task(lookers[2].watch_on(writers)))
+    writing = [asyncio.create_task(writer.run(writers)) for writer in writers]
+    try:
+        await Vandal(site, history, rng).run_until(history.began_at + seconds)
+        for writer in writers:
+            writer.is_stopping = True
+        await asyncio.gather(*writing)
+        await wait_until(lambda: all(_is_back(writer) for writer in writers), timeout=_BACK_SECONDS)
+        await _ended(looking)
+        for looker in lookers:
+            for job_id in [job_id for writer in writers for job_id in writer.jobs]:
+                await looker.read(job_id)
+    finally:
+        await _ended([*writing, *looking, *probing])
+    return Outcome(
+        history,
+        outages=sum(writer.store.outages for writer in writers),
+        failed_over=len(log.of(Event.PROGRESS_FAILED_OVER)),
+        failed_back=len(log.of(Event.PROGRESS_FAILED_BACK)),
+        worst_lag_seconds=beat.worst_lag_seconds,
+    )
+
+
+class Beat:
+    """How late the loop is on this machine: calls cannot be more punctual than that."""
+
+    worst_lag_seconds = 0.0
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _BEAT_SECONDS
+            await asyncio.sleep(_BEAT_SECONDS)
+            self.worst_lag_seconds = max(self.worst_lag_seconds, loop.time() - due)
+
+
+def _is_back(writer: Writer) -> bool:
+    return writer.store.redis_state == "connected" and writer.store.outage is None
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel them, and raise what one of them raised."""
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def create_table(client: Any, table: str) -> None:
+    await client.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+async def _main(seconds: float, seed: int, mode: Mode) -> Outcome:
+    async with open_client(aioboto3.Session(), "dynamodb", LIMITS) as client:
+        await create_table(client, "history")
+        return await make_history(client, "history", seconds=seconds, seed=seed, mode=mode)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Record minutes of faults, and check what readers saw.")
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
+    parser.add_argument("--mode", choices=["failover", "durable"], default="failover")
+    options = parser.parse_args()
+    with servers.aws() as server:
+        os.environ.update(aws_environment(f"http://{servers.HOST}:{server.port}"))
+        try:
+            outcome = asyncio.run(_main(60 * options.minutes, options.seed, options.mode))
+        except ViolationError as violation:
+            sys.stdout.write(f"seed {options.seed}: {violation}\n")
+            return 1
+    sys.stdout.write(f"seed {options.seed}, {outcome}\nno invariant broken\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

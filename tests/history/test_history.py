@@ -1,0 +1,51 @@
+"""Real stores, real faults, and everything that readers saw, checked afterwards by the simulation's invariants.
+
+`make history MINUTES=...` plays for as long as one likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.history.recorder import History
+from tests.history.run import create_table, make_history
+from tests.simulation.invariants import LONGEST_CALL_SECONDS, ViolationError
+from tests.support.records import a_record
+from worker.application.failover import Mode
+from worker.application.reader import Reading
+
+_SECONDS = 8.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["failover", "durable"])
+async def test_readers_see_no_job_fall_back_while_redis_is_broken_again_and_again(
+    dynamodb_client: Any, unique: Callable[[str], str], mode: Mode
+) -> None:
+    table = unique("table")
+    await create_table(dynamodb_client, table)
+
+    outcome = await make_history(dynamodb_client, table, seconds=_SECONDS, seed=1, mode=mode)
+
+    counts = outcome.history.counts()
+    assert min(counts["acknowledged"], counts["read_ends"], counts["shown"], outcome.outages) > 0, outcome
+    told = outcome.outages if mode == "failover" else 0
+    assert outcome.failed_over == outcome.failed_back == told, outcome
+    longest = max(outcome.history.longest.values())
+    assert longest <= LONGEST_CALL_SECONDS + outcome.worst_lag_seconds, outcome
+
+
+def test_a_history_in_which_a_reader_saw_less_than_was_acknowledged_is_found_out() -> None:
+    history = History()
+    claim, tick = a_record(1000, 1), a_record(1000, 2)
+    for what, record in (("claim_asked", claim), ("claim_acknowledged", claim)):
+        history.note(1.0, what, record)
+    history.note(2.0, "acknowledged", tick, False, 0)
+    number = history.read_begins(3.0, tick.job_id)
+    history.note(4.0, "read_ends", number, "r0", tick.job_id, Reading(claim, fresh=True), True)
+
+    with pytest.raises(ViolationError, match="I6: r0 was shown"):
+        history.check()
