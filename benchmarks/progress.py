@@ -107,8 +107,8 @@ async def _dynamodb() -> AsyncIterator[tuple[Any, DynamoLedger]]:
 
 def _outage_table(results: Mapping[str, Any]) -> Table:
     table = Table(box=SIMPLE, pad_edge=False, title=f"Outages of Redis: medians of {results['rounds']}; ms and s")
-    for heading in ("", "worst of first ten", "budget", "4th to 10th", "back, s", "redis-py", "MultiDBClient"):
-        table.add_column(heading, justify="right" if heading else "left")
+    for heading in ("", "worst of ten", "budget", "4th-10th", "back, s", "redis-py", "MultiDBClient"):
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name, fault in results["outages"].items():
         ours = fault["ours"]
         table.add_row(
@@ -128,7 +128,7 @@ def _worst(outage: Mapping[str, Any] | None) -> str:
         return "-"
     if outage["is_cut_off"]:
         return f"> {CUT_OFF_SECONDS:.0f} s"
-    failed = f", {outage['failed']} of {outages.WRITES} lost" if outage["failed"] else ""
+    failed = f" ({outage['failed']} lost)" if outage["failed"] else ""
     return f"{outage['worst_ms']:.0f}{failed}"
 
 
