@@ -295,6 +295,23 @@ async def test_a_cancelled_upload_leaves_nothing_behind(
     assert "Contents" not in await s3_client.list_objects_v2(Bucket=bucket)
 
 
+async def test_an_upload_drops_what_a_killed_worker_began_at_the_same_target(
+    bucket: str, s3_client: Any, tmp_path: Path
+) -> None:
+    await s3_client.create_multipart_upload(Bucket=bucket, Key="target")
+    await s3_client.create_multipart_upload(Bucket=bucket, Key="target of another")
+
+    await S3Store(s3_client).upload(
+        artifact_of(tmp_path / "file", 17 * MIB),
+        ObjectLocation(bucket, "target"),
+        content_type="audio/wav",
+        sha256="digest",
+        on_bytes=lambda _: None,
+    )
+
+    assert [upload["Key"] for upload in await unfinished(s3_client, bucket)] == ["target of another"]
+
+
 async def test_an_upload_that_fails_midway_is_aborted_and_tells_why(
     aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:

@@ -64,7 +64,11 @@ class MultipartUpload:
         self._errors = errors
 
     async def run(self, headers: ObjectHeaders, on_bytes: BytesDone) -> None:
-        """Upload all of it. When this raises or is cancelled, the parts have been dropped."""
+        """Upload all of it. When this raises or is cancelled, the parts have been dropped.
+
+        So are those of a worker that was killed at the same target: whoever uploads now holds the job.
+        """
+        await self._drop_abandoned()
         # A task of its own: if we are cancelled midway, S3 may have begun an upload whose id nobody would know.
         creation = asyncio.create_task(self._begin(headers), name=f"begin upload to {self._target}")
         try:
@@ -74,6 +78,18 @@ class MultipartUpload:
         except BaseException:
             await to_the_end(self._abort(creation))
             raise
+
+    async def _drop_abandoned(self) -> None:
+        """Where the role may not look, or S3 does not answer, the bucket's lifecycle rule has to."""
+        bucket, key = self._target.bucket, self._target.key
+        with suppress(WorkerError), translated("S3"):
+            answer = await self._client.list_multipart_uploads(Bucket=bucket, Prefix=key)
+            for upload in answer.get("Uploads", ()):
+                if upload.get("Key") == key:
+                    with suppress(self._client.exceptions.NoSuchUpload):
+                        await self._client.abort_multipart_upload(
+                            Bucket=bucket, Key=key, UploadId=upload.get("UploadId", "")
+                        )
 
     async def _begin(self, headers: ObjectHeaders) -> str:
         with translated("S3", self._errors):
