@@ -112,7 +112,7 @@ class Attempt:
         """Raises StalledError when nothing has moved for too long: no lease keeps a hung job alive."""
         limit = self._rules.stall_seconds
         # In absolute times: a rest that is lost beside the clock's own digits would make this turn without sleeping.
-        while (now := self._loop.time()) < (due := self._journey.moved_at + limit):
+        while (now := self._loop.time()) < (due := self._journey.moved_at + limit):  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(due - now)
         raise StalledError(limit)
 
