@@ -82,6 +82,7 @@ def test_the_policy_allows_what_the_adapters_call() -> None:
         "complete_multipart_upload": "PutObject",
         "delete_message_batch": "DeleteMessage",
         "change_message_visibility_batch": "ChangeMessageVisibility",
+        "list_multipart_uploads": "ListBucketMultipartUploads",
     }
     needed = {named.get(call) or "".join(word.capitalize() for word in call.split("_")) for call in calls}
 
