@@ -118,6 +118,7 @@ class Claimant:
     async def _skip(self, job: Job, record: Record, delivery: Delivery) -> Disposition:
         emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value)
         metrics.JOBS.labels(status="skipped", code="").inc()
+        await self._store.share(record)
         if record.status is Status.FAILED and delivery.has_written(record.version):
             # A worker that died before it could reject the message, or a message with other jobs that went on.
             return Reject(_recorded(record), record.job_id, record.attempt)

@@ -130,6 +130,10 @@ class FailoverStore:
         """Keep a record that ends the attempt. SAME, as an answer to a second try: the first one got through."""
         return await self._keep(record)
 
+    async def share(self, record: Record) -> None:
+        """Let Redis have a final record of DynamoDB's: who wrote it there may have died before it told Redis."""
+        await self._accelerate(record)
+
     def attempt_ended(self, job_id: str) -> None:
         """The attempt writes no more, whether its end could be recorded or not."""
         self._backlog.attempt_ended(job_id)

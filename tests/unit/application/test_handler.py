@@ -103,6 +103,19 @@ async def test_a_refused_message_leaves_a_job_of_that_name_alone(tmp_path: Path)
 
 
 @virtual_time
+async def test_redis_hears_of_an_end_whose_worker_died_before_it_could_tell(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await wait_until(lambda: shop.store.redis_state == "connected")
+        await shop.handle()
+        end = shop.record()
+        shop.redis.held["ep-1"] = replace(shop.redis.writes[0], version=Version(end.version.fence, 1))
+
+        await shop.handle(receive_count=2)
+
+        assert shop.redis.held["ep-1"] == end
+
+
+@virtual_time
 async def test_a_final_job_is_acknowledged_and_skipped(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         await shop.handle()
