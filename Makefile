@@ -14,7 +14,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test simulate history check format docs lock bench bench-progress image clean
+.PHONY: help install demo test simulate simulate-queue chaos history check format docs lock bench bench-progress image clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ test: $(VENV)/.dev ## run all tests
 
 simulate: $(VENV)/.dev ## play schedules of faults against the progress code (SEEDS=100000)
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
+
+simulate-queue: $(VENV)/.dev ## play schedules of faults against workers that share a queue (SEEDS=20000)
+	$(BIN)/python -m tests.simulation.queue_run --seeds $(if $(filter file,$(origin SEEDS)),20000,$(SEEDS))
+
+chaos: $(VENV)/.dev ## kill, freeze and stop real workers, Redis and the way to AWS, for three minutes (SEED=1)
+	CHAOS_SECONDS=120 CHAOS_JOBS=300 CHAOS_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/chaos
 
 history: $(VENV)/.dev ## minutes of writers, readers and a Redis that is broken again and again (MINUTES=2)
 	$(BIN)/python -m tests.history.run --minutes $(MINUTES)
