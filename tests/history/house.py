@@ -81,9 +81,8 @@ class Writer:
         self._history = history
         self._rng = rng
 
-    async def run(self, others: Sequence[Writer]) -> None:
+    async def run(self, other: Writer) -> None:
         while not self.is_stopping:
-            other = self._rng.choice(others)
             if other.jobs and self._rng.random() < 0.4:
                 await self._take_over(other.jobs[-1])
             else:
@@ -178,7 +177,7 @@ class Looker:
             await asyncio.sleep(0.15 * self._rng.random())
             jobs = self._rng.choice(writers).jobs
             if jobs:
-                await self.read(self._rng.choice(jobs[-3:]))
+                await self.read(self._rng.choice(jobs[-6:]))
 
     async def read(self, job_id: str) -> None:
         number = self._history.read_begins(_time(), job_id)
@@ -217,7 +216,7 @@ class Vandal:
 
     async def run_until(self, deadline: float) -> None:
         while _time() < deadline:
-            await asyncio.sleep(2.0 * self._rng.random())
+            await asyncio.sleep(self._rng.random())
             dice = self._rng.random()
             if dice < 0.15:
                 await self._command("CLIENT", "KILL", "TYPE", "normal")
