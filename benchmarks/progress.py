@@ -49,7 +49,7 @@ def main() -> None:
             "failover, Redis out": write_cost.ten_minutes("failover", redis_is_well=False),
             "durable": write_cost.ten_minutes("durable", redis_is_well=True),
         }
-    console.print(_outage_table(results), _cost_table(results))
+    console.print(_outage_table(results), _cost_table(results), width=120)
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"progress-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
