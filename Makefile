@@ -2,8 +2,10 @@
 
 PYTHON ?= python3
 VENV := .venv
+BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP_OF := bin/python -m pip --quiet --disable-pip-version-check
+PIP := $(VENV)/$(PIP_OF)
 CODE := worker tests benchmarks deploy docs
 BASE_IMAGE ?= python:3.13-slim
 IMAGE ?= audio-conversion-worker
@@ -14,7 +16,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test simulate simulate-queue chaos history check format docs lock bench bench-progress image clean
+.PHONY: help install demo test simulate simulate-queue chaos history check format docs lock bench bench-progress bench-queue image clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +24,7 @@ help: ## list these verbs
 install: $(VENV)/.demo ## everything that running needs, in .venv; the command is then .venv/bin/worker
 
 demo: $(VENV)/.demo ## all of it on this machine, with a Redis that is killed half-way (AUDIO=path converts your own)
-	@if [ -f "$$AUDIO" ]; then exec $(BIN)/worker demo "$$AUDIO"; else exec $(BIN)/worker demo $(AUDIO); fi
+	@if [ -e "$$AUDIO" ]; then exec $(BIN)/worker demo "$$AUDIO"; else exec $(BIN)/worker demo $$AUDIO; fi
 
 test: $(VENV)/.dev ## run all tests
 	$(BIN)/python -m pytest $(TESTS)
@@ -59,6 +61,9 @@ bench: $(VENV)/.dev ## measure the worker beside bare ffmpeg; the table is kept 
 bench-progress: $(VENV)/.dev ## measure outages of Redis and the cost of progress, beside redis-py
 	$(BIN)/python -m benchmarks.progress
 
+bench-queue: $(BENCH_VENV)/.bench ## measure the queue's side beside taskiq, celery and a plain loop, which .venv-bench is for
+	$(BENCH_VENV)/bin/python -m benchmarks.queue_run
+
 image: ## build the container image (BUILDER=docker or buildah, BASE_IMAGE=...)
 	$(BUILDER) build --build-arg BASE_IMAGE=$(BASE_IMAGE) --tag $(IMAGE) .
 
@@ -69,9 +74,11 @@ lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(COMPILE) --upgrade --extra dev -o locks/dev.txt
 	$(COMPILE) --extra demo -c locks/dev.txt -o locks/demo.txt
 	$(COMPILE) -c locks/dev.txt -o locks/runtime.txt
+	cp locks/dev.txt locks/bench.txt  # a preference, no constraint: taskiq-aio-sqs is behind in one package
+	$(COMPILE) --extra bench -o locks/bench.txt
 
 clean: ## remove what the other verbs made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist demo-output
+	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist demo-output
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the virtual environment: made once, brought up to date when a lock changes --------------------------------------
@@ -98,3 +105,11 @@ $(VENV)/.dev: locks/dev.txt pyproject.toml | $(BIN)/pip
 	@$(PIP) install --require-hashes -r locks/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $(VENV)/.demo $@
+
+# Of the peers that we are measured beside, nothing comes into the environment that tests and checks run in.
+$(BENCH_VENV)/.bench: locks/bench.txt pyproject.toml | $(BIN)/pip
+	@echo "Installing the worker and its peers into $(BENCH_VENV) (a minute or two) ..."
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/$(PIP_OF) install --require-hashes -r locks/bench.txt
+	@$(BENCH_VENV)/$(PIP_OF) install --no-deps --no-build-isolation -e .
+	@touch $@
