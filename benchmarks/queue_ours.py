@@ -1,0 +1,130 @@
+"""A contender of `make bench-queue`: our consumer, with its leases and settlements, on the queue of the command line.
+
+`nothing` handles a delivery by doing nothing, as the other contenders do; `second` waits for about one. `whole` is the
+worker's own handler with its claims and records in DynamoDB, over objects in memory and a converter that does nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import aioboto3
+
+from benchmarks.queue_jobs import CONCURRENCY, LEASE_SECONDS, SOURCE, TABLE, TARGETS
+from tests.fakes.objects import MemoryObjects
+from worker import logs
+from worker.adapters import dynamodb
+from worker.adapters.aws import open_client
+from worker.adapters.dynamodb import DynamoLedger
+from worker.adapters.sqs import CONTROL_LIMITS, SqsQueue, receive_limits
+from worker.application.attempt import Rules
+from worker.application.cancellation import CancelWatch
+from worker.application.consumer import Consumer
+from worker.application.consumer import Handler as AnyHandler
+from worker.application.conversion import Conversion, Limits
+from worker.application.failover import FailoverStore
+from worker.application.handler import Handler
+from worker.application.lease import Lease, LeaseKeeper
+from worker.application.workspace import Workspace
+from worker.bootstrap import utc_now
+from worker.domain.disposition import Ack, Disposition
+from worker.domain.job import OutputSpec
+from worker.ports import Artifact, ConversionProgress, SourceAudio
+
+_POLL_SECONDS = 5.0
+_SOUND = b"nothing"
+
+
+class Idle:
+    """Handles a delivery by waiting, for `seconds` on average and half as much more or less."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+
+    async def handle(self, lease: Lease) -> Disposition:
+        if self._seconds:
+            await asyncio.sleep(self._seconds * (0.5 + random.random()))  # noqa: S311 - no secret
+        return Ack()
+
+
+class IdleConverter:
+    """Converts anything to the same few bytes."""
+
+    async def probe(self, source: Path) -> SourceAudio:
+        return SourceAudio("wav", "pcm_s16le", 44100, 2, 16, 1.0, len(_SOUND))
+
+    async def convert(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[OutputSpec, Path]],
+        *,
+        max_duration_seconds: float,
+        on_progress: Callable[[ConversionProgress], None],
+    ) -> Sequence[Artifact]:
+        for _, path in outputs:
+            path.write_bytes(_SOUND)
+        on_progress(ConversionProgress(1.0))
+        return [Artifact(path, 1.0, 0, len(_SOUND)) for _, path in outputs]
+
+
+async def main(queue_url: str, kind: str) -> None:
+    session = aioboto3.Session()
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+        queue = SqsQueue(
+            await stack.enter_async_context(open_client(session, "sqs", receive_limits(_POLL_SECONDS))),
+            await stack.enter_async_context(open_client(session, "sqs", CONTROL_LIMITS)),
+            queue_url,
+            visibility_seconds=LEASE_SECONDS,
+            wait_seconds=_POLL_SECONDS,
+        )
+        handler: AnyHandler
+        if kind == "whole":
+            handler = await _whole_handler(session, stack, tasks)
+        else:
+            handler = Idle(1.0 if kind == "second" else 0.0)
+        keeper = LeaseKeeper(queue, lease_seconds=LEASE_SECONDS, random=random.random)
+        consumer = Consumer(
+            queue,
+            handler,
+            keeper,
+            concurrency=CONCURRENCY,
+            lease_seconds=LEASE_SECONDS,
+            random=random.random,
+            poll_seconds=_POLL_SECONDS,
+        )
+        tasks.create_task(keeper.run())
+        tasks.create_task(consumer.run())
+
+
+async def _whole_handler(session: aioboto3.Session, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> Handler:
+    client = await stack.enter_async_context(open_client(session, "dynamodb", dynamodb.LIMITS))
+    ledger = DynamoLedger(client, TABLE, now=utc_now)
+    store = FailoverStore(ledger, None, now=utc_now)
+    cancels = CancelWatch(ledger)
+    tasks.create_task(store.run())
+    tasks.create_task(cancels.run())
+    objects = MemoryObjects(SOURCE.bucket, TARGETS)
+    objects.put(SOURCE, _SOUND)
+    workspace = Workspace(Path(stack.enter_context(TemporaryDirectory(prefix="worker-bench-"))))
+    return Handler(
+        store,
+        Conversion(objects, IdleConverter(), workspace, Limits(1 << 20, 3600)),
+        Rules(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=5),
+        register=ledger,
+        cancels=cancels,
+        worker=f"bench:{os.getpid()}",
+        now=utc_now,
+    )
+
+
+if __name__ == "__main__":
+    logs.configure(log_format="json")
+    asyncio.run(main(*sys.argv[1:3]))

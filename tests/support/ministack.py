@@ -1,0 +1,39 @@
+"""ministack, a second emulated AWS: it is of the bench extra, which `make bench-queue` installs beside the tests'."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from worker.demo.servers import HOST, Server, free_port, running
+
+_BESIDE = Path(__file__).parents[2] / ".venv-bench"
+ABSENT = f"ministack is not installed, neither here nor in {_BESIDE.name} (make bench-queue puts it there)"
+
+
+def interpreter() -> str | None:
+    """The Python that can start it; None where there is none."""
+    if importlib.util.find_spec("ministack") is not None:
+        return sys.executable
+    if any(_BESIDE.glob("lib/python*/site-packages/ministack")):
+        return str(_BESIDE / "bin" / "python")
+    return None
+
+
+def environment(port: int) -> Sequence[str]:
+    """The head of a command line that starts it. Told nothing, it would listen on all interfaces."""
+    return ["env", f"BIND_HOST={HOST}", f"GATEWAY_PORT={port}", "LOG_LEVEL=ERROR", *_NO_OTHER_LISTENERS]
+
+
+_NO_OTHER_LISTENERS = ["SFTP_ENABLED=0", "IOT_MTLS_ENABLED=0"]
+
+
+@contextmanager
+def ministack(python: str) -> Iterator[Server]:
+    """The emulator, listening; ended on the way out."""
+    port = free_port()
+    with running(Server("ministack", [*environment(port), python, "-m", "ministack"], port)) as server:
+        yield server
