@@ -40,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="outages of each kind for the worker's own store")
     arguments = parser.parse_args()
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=max(100, Console().width))
     logging.disable(logging.WARNING)  # the libraries' own
     with capture_logs():
         results = asyncio.run(_measure(console, arguments.rounds))
@@ -49,7 +49,7 @@ def main() -> None:
             "failover, Redis out": write_cost.ten_minutes("failover", redis_is_well=False),
             "durable": write_cost.ten_minutes("durable", redis_is_well=True),
         }
-    console.print(_outage_table(results), _cost_table(results), width=120)
+    console.print(_outage_table(results), _cost_table(results))
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"progress-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
