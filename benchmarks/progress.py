@@ -40,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="outages of each kind for the worker's own store")
     arguments = parser.parse_args()
-    console = Console(highlight=False, width=max(100, Console().width))
+    console = Console(highlight=False, width=max(120, Console().width))
     logging.disable(logging.WARNING)  # the libraries' own
     with capture_logs():
         results = asyncio.run(_measure(console, arguments.rounds))
