@@ -43,7 +43,7 @@ from worker.domain.progress import OutputRecord, Stage
 from worker.ports import Delivery
 
 CONCURRENCY = 2
-RULES = Rules(LEASE_SECONDS, job_timeout_seconds=600, stall_seconds=20, max_attempts=6)
+RULES = Rules(LEASE_SECONDS, job_timeout_seconds=600, stall_seconds=20, max_attempts=4)
 _DRAIN_SECONDS = 20.0
 _RESTART_SECONDS = 2.0
 # Retries are up to 900 s apart, of which five may be due.
