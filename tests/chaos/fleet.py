@@ -136,7 +136,10 @@ class Fleet:
     def _bury(self, worker: WorkerProcess) -> None:
         self.ended.append(worker)
         code = worker.exit_code
-        if code not in {0, -signal.SIGKILL} or (code == 0 and worker.pid not in self._stopped):
+        allowed = {-signal.SIGKILL}
+        if worker.pid in self._stopped:  # before it has begun, it holds nothing that it could drain
+            allowed.add(-signal.SIGTERM if worker.find("worker.started") is None else 0)
+        if code not in allowed:
             self.faults.append(f"worker {worker.pid} ended with {code}")
         self.faults += [f"worker {worker.pid} wrote {line}" for line in worker.lines if line["level"] == "error"]
         if worker.errors:
