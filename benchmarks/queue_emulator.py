@@ -26,8 +26,7 @@ _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/[^/]+/([^/]+)/")
 def emulator() -> Iterator[Server]:
     """The emulator, listening."""
     port = free_port()
-    command = [*ministack.environment(port), sys.executable, "-m", "benchmarks.queue_emulator"]
-    with running(Server("ministack", command, port)) as server:
+    with running(Server("ministack", ministack.command(port, sys.executable, __name__), port)) as server:
         yield server
 
 

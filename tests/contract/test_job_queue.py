@@ -1,19 +1,23 @@
-"""What every JobQueue promises: the one in memory and SQS, as moto plays it."""
+"""What every JobQueue promises: the one in memory and SQS, as moto plays it, and ministack where it is installed."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import aioboto3
 import pytest
 
+from tests.conftest import aws_environment
 from tests.fakes.queue import FakeQueue
+from tests.support import ministack
 from worker.adapters.aws import ClientLimits, open_client
 from worker.adapters.sqs import SqsQueue, SqsSender
+from worker.demo.servers import HOST
 from worker.domain.disposition import Reject
 from worker.domain.errors import UnsupportedAudioError
 from worker.ports import Delivery, JobQueue, ReceiptExpiredError
@@ -36,18 +40,43 @@ class Subject:
     send_to_group: Callable[[str, str], Awaitable[object]]  # body, group id
 
 
-@pytest.fixture(params=["fake", "sqs"])
-async def subject(request: pytest.FixtureRequest, unique: Callable[[str], str]) -> AsyncIterator[Subject]:
+@pytest.fixture(scope="session")
+def ministack_endpoint() -> Iterator[str]:
+    """A second opinion on SQS: two emulators keep us from coding to the bug of one."""
+    python = ministack.interpreter()
+    if python is None:
+        pytest.skip(ministack.ABSENT)
+    with ministack.ministack(python) as server:
+        yield f"http://{HOST}:{server.port}"
+
+
+@pytest.fixture(params=["fake", "moto", "ministack"])
+async def subject(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, unique: Callable[[str], str]
+) -> AsyncIterator[Subject]:
     if request.param == "fake":
-        queue, other = FakeQueue(wait_seconds=1), FakeQueue(wait_seconds=1, has_dead_letter_queue=False)
-        fifo = FakeQueue(wait_seconds=1)
-
-        async def send_to_fake_group(body: str, group_id: str) -> None:
-            fifo.send(body, group_id=group_id)
-
-        yield Subject(queue, sends_to(queue), other, sends_to(other), fifo, send_to_fake_group)
+        yield a_fake_subject()
         return
-    session: aioboto3.Session = request.getfixturevalue("aws_session")
+    endpoint: str = request.getfixturevalue("aws_endpoint" if request.param == "moto" else "ministack_endpoint")
+    for name, value in aws_environment(endpoint).items():
+        monkeypatch.setenv(name, value)
+    async with an_sqs_subject(unique) as subject:
+        yield subject
+
+
+def a_fake_subject() -> Subject:
+    queue, other = FakeQueue(wait_seconds=1), FakeQueue(wait_seconds=1, has_dead_letter_queue=False)
+    fifo = FakeQueue(wait_seconds=1)
+
+    async def send_to_group(body: str, group_id: str) -> None:
+        fifo.send(body, group_id=group_id)
+
+    return Subject(queue, sends_to(queue), other, sends_to(other), fifo, send_to_group)
+
+
+@asynccontextmanager
+async def an_sqs_subject(unique: Callable[[str], str]) -> AsyncIterator[Subject]:
+    session = aioboto3.Session()
     async with open_client(session, "sqs", LIMITS) as polls, open_client(session, "sqs", LIMITS) as control:
         dead = await made(control, unique("dead"), {})
         arn = (await control.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"]))["Attributes"][
@@ -154,7 +183,9 @@ async def test_an_acknowledged_message_is_gone(subject: Subject) -> None:
     assert list(await subject.queue.receive(1)) == []
 
 
-async def test_acknowledging_twice_is_no_error(subject: Subject) -> None:
+async def test_acknowledging_twice_is_no_error(subject: Subject, request: pytest.FixtureRequest) -> None:
+    if "ministack" in request.node.name:  # it forgets the handle with the message; AWS does not (getmoto/moto#4655)
+        request.applymarker(pytest.mark.xfail(raises=ReceiptExpiredError, strict=True))
     await subject.send("{}")
     delivery = await received(subject.queue)
 

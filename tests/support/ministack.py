@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,17 +23,15 @@ def interpreter() -> str | None:
     return None
 
 
-def environment(port: int) -> Sequence[str]:
-    """The head of a command line that starts it. Told nothing, it would listen on all interfaces."""
-    return ["env", f"BIND_HOST={HOST}", f"GATEWAY_PORT={port}", "LOG_LEVEL=ERROR", *_NO_OTHER_LISTENERS]
-
-
-_NO_OTHER_LISTENERS = ["SFTP_ENABLED=0", "IOT_MTLS_ENABLED=0"]
+def command(port: int, python: str, module: str = "ministack") -> list[str]:
+    """What starts it, or a module around it. Told nothing, it would listen on all interfaces, and for SFTP and MQTT."""
+    settings = [f"BIND_HOST={HOST}", f"GATEWAY_PORT={port}", "LOG_LEVEL=ERROR", "SFTP_ENABLED=0", "IOT_MTLS_ENABLED=0"]
+    return ["env", *settings, python, "-m", module]
 
 
 @contextmanager
 def ministack(python: str) -> Iterator[Server]:
     """The emulator, listening; ended on the way out."""
     port = free_port()
-    with running(Server("ministack", [*environment(port), python, "-m", "ministack"], port)) as server:
+    with running(Server("ministack", command(port, python), port)) as server:
         yield server
