@@ -188,6 +188,14 @@ async def test_an_address_that_swallows_everything_leaves_time_for_the_next() ->
             hole.close()
 
 
+@pytest.mark.parametrize("host", ["redis..example.org", f"{'a' * 64}.example.org"])
+async def test_a_name_that_no_resolver_takes_is_an_outage_and_never_a_crash(host: str) -> None:
+    store = RedisStore(Endpoint(host))
+    with pytest.raises(StoreUnavailableError, match="name not resolved"):
+        await store.probe()
+    await store.aclose()
+
+
 # --- who else may listen at the port -------------------------------------------------------------------------------
 
 ODD_ANSWERS = {

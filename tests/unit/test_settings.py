@@ -109,6 +109,7 @@ def test_an_unknown_name_brings_the_name_that_was_meant() -> None:
         ("WORKER_TABLE", "a b"),
         ("WORKER_REDIS_PREFIX", "a b"),
         ("REDIS_ENDPOINT", "redis://cache:6379"),
+        ("REDIS_ENDPOINT", "redis..example.org"),
         ("REDIS_TLS", "maybe"),
         ("REDIS_CONNECT_TIMEOUT_SECONDS", "0"),
     ],

@@ -36,7 +36,10 @@ _MAX_HUNG_THREADS = 20
 
 def resolve(host: str, port: int) -> Sequence[str]:
     """The host's addresses, from the system's resolver. Blocks, possibly for half a minute. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as exc:  # an empty label, or one of more than 63 characters: not even asked for
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from exc
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 

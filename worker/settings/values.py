@@ -75,7 +75,7 @@ S3Outputs = Annotated[
 ]
 HostName = Annotated[
     str,
-    StringConstraints(pattern=r"^([A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+)$"),
+    StringConstraints(pattern=r"^(([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$"),
     Expects("a host name alone, without scheme, port, user or password"),
 ]
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html
