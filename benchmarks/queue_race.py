@@ -44,6 +44,7 @@ class Contender:
 
 
 OURS = Contender("worker", "benchmarks.queue_ours", audio_job, ("nothing",))
+OURS_AT_WORK = Contender("worker, jobs of 1 s", "benchmarks.queue_ours", audio_job, ("second",))
 PEERS = (
     Contender("plain loop", "benchmarks.queue_plain", audio_job, ("nothing",)),
     Contender("taskiq", "benchmarks.queue_taskiq", taskiq_job),
@@ -54,7 +55,7 @@ PEERS = (
 BESIDE = (
     Contender("worker with records", "benchmarks.queue_ours", audio_job, ("whole",), share=0.1),
     Contender("plain loop with records", "benchmarks.queue_plain", audio_job, ("records",), share=0.1),
-    Contender("worker, jobs of 1 s", "benchmarks.queue_ours", audio_job, ("second",)),
+    OURS_AT_WORK,
 )
 
 

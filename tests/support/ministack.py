@@ -24,7 +24,7 @@ def interpreter() -> str | None:
 
 
 def command(port: int, python: str, module: str = "ministack") -> list[str]:
-    """What starts it, or a module around it. Told nothing, it would listen on all interfaces, and for SFTP and MQTT."""
+    """What starts it, or a module around it. Told nothing, it listens on all interfaces, and for SFTP and MQTT."""
     settings = [f"BIND_HOST={HOST}", f"GATEWAY_PORT={port}", "LOG_LEVEL=ERROR", "SFTP_ENABLED=0", "IOT_MTLS_ENABLED=0"]
     return ["env", *settings, python, "-m", module]
 
