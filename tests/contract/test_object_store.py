@@ -222,6 +222,15 @@ async def test_a_target_bucket_that_exists_passes_the_check(house: House) -> Non
     await house.store.check_target(house.at("target"))
 
 
+async def test_where_nothing_was_left_half_done_there_is_nothing_to_drop(house: House, tmp_path: Path) -> None:
+    await upload(house, artifact_of(tmp_path / "up", b"whole"), house.at("whole"))
+
+    for target in (house.at("whole"), house.at("nothing"), ObjectLocation(house.absent_bucket, "a.mp3")):
+        await house.store.drop_unfinished(target)
+
+    assert (await house.other_side.get(house.at("whole"))).data == b"whole"
+
+
 async def test_a_job_takes_back_what_it_has_put_there_and_nothing_else(house: House, tmp_path: Path) -> None:
     ours, theirs, nothing = house.at("ours ü+%.mp3"), house.at("theirs.mp3"), house.at("nothing.mp3")
     await upload(house, artifact_of(tmp_path / "up", b"ours"), ours)

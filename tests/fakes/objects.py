@@ -39,13 +39,15 @@ class MemoryObjects:
     """The `ObjectStore` port over a dictionary.
 
     `denied` buckets answer nothing; each of `errors[location]` is raised once, in order, in place of a transfer;
-    a transfer of a location in `gates` waits, half done, until its event is set.
+    a transfer of a location in `gates` waits, half done, until its event is set. `unfinished` are the targets at which
+    a killed worker has left parts.
     """
 
     def __init__(self, *buckets: str) -> None:
         self.buckets: dict[str, dict[str, StoredObject]] = {bucket: {} for bucket in buckets}
         self.denied: set[str] = set()
         self.errors: defaultdict[ObjectLocation, list[WorkerError]] = defaultdict(list)
+        self.unfinished: set[ObjectLocation] = set()
         self.gates: dict[ObjectLocation, asyncio.Event] = {}
         self.half_done: dict[ObjectLocation, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -98,6 +100,10 @@ class MemoryObjects:
         await _pass_by(len(data), on_bytes)
         metadata = {"sha256": sha256} | ({"job-id": job_id} if job_id is not None else {})
         self.buckets[target.bucket][target.key] = StoredObject(data, content_type, metadata)
+
+    async def drop_unfinished(self, target: ObjectLocation) -> None:
+        await asyncio.sleep(0)
+        self.unfinished.discard(target)
 
     async def remove(self, target: ObjectLocation, job_id: str) -> None:
         await asyncio.sleep(0)

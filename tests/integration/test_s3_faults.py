@@ -295,21 +295,37 @@ async def test_a_cancelled_upload_leaves_nothing_behind(
     assert "Contents" not in await s3_client.list_objects_v2(Bucket=bucket)
 
 
-async def test_an_upload_drops_what_a_killed_worker_began_at_the_same_target(
-    bucket: str, s3_client: Any, tmp_path: Path
-) -> None:
+async def test_what_a_killed_worker_began_at_a_target_can_be_dropped(bucket: str, s3_client: Any) -> None:
     await s3_client.create_multipart_upload(Bucket=bucket, Key="target")
     await s3_client.create_multipart_upload(Bucket=bucket, Key="target of another")
 
-    await S3Store(s3_client).upload(
-        artifact_of(tmp_path / "file", 17 * MIB),
-        ObjectLocation(bucket, "target"),
-        content_type="audio/wav",
-        sha256="digest",
-        on_bytes=lambda _: None,
-    )
+    await S3Store(s3_client).drop_unfinished(ObjectLocation(bucket, "target"))
 
     assert [upload["Key"] for upload in await unfinished(s3_client, bucket)] == ["target of another"]
+
+
+async def test_two_jobs_with_one_target_do_not_end_each_others_uploads(
+    bucket: str, s3_client: Any, tmp_path: Path
+) -> None:
+    artifact = artifact_of(tmp_path / "file", 17 * MIB)
+    reached = asyncio.Event()
+
+    async def upload(job_id: str) -> None:
+        await S3Store(s3_client, part_concurrency=1).upload(
+            artifact,
+            ObjectLocation(bucket, "target"),
+            content_type="audio/wav",
+            sha256="digest",
+            job_id=job_id,
+            on_bytes=lambda _: reached.set(),
+        )
+
+    first = asyncio.create_task(upload("job-1"))
+    await reached.wait()
+    await upload("job-2")
+    await first
+
+    assert await unfinished(s3_client, bucket) == []
 
 
 async def test_an_upload_that_fails_midway_is_aborted_and_tells_why(

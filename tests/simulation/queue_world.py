@@ -98,6 +98,9 @@ class SimulatedConversion:
             case "hang":
                 await asyncio.get_running_loop().create_future()
 
+    async def drop_unfinished(self, job: Job) -> None:
+        """Nothing is left half done here."""
+
     async def retract(self, job: Job) -> None:
         """Nobody cancels here."""
 

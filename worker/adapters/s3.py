@@ -24,7 +24,7 @@ from aiobotocore.response import StreamingBody
 from botocore.exceptions import BotoCoreError
 
 from worker.adapters.aws import ErrorTable, translated
-from worker.adapters.s3_multipart import MultipartUpload, ObjectHeaders, UploadLimits, to_the_end
+from worker.adapters.s3_multipart import MultipartUpload, ObjectHeaders, UploadLimits, drop_unfinished, to_the_end
 from worker.domain.backoff import Backoff
 from worker.domain.errors import (
     AccessDeniedError,
@@ -168,6 +168,10 @@ class S3Store:
         else:
             upload = MultipartUpload(self._client, artifact, target, self._limits, _target_errors(target))
             await upload.run(headers, on_bytes)
+
+    async def drop_unfinished(self, target: ObjectLocation) -> None:
+        """Look for multipart uploads to the target, and abort them."""
+        await drop_unfinished(self._client, target)
 
     async def remove(self, target: ObjectLocation, job_id: str) -> None:
         """Look whose object it is, then delete it."""

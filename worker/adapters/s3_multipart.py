@@ -64,11 +64,7 @@ class MultipartUpload:
         self._errors = errors
 
     async def run(self, headers: ObjectHeaders, on_bytes: BytesDone) -> None:
-        """Upload all of it. When this raises or is cancelled, the parts have been dropped.
-
-        So are those of a worker that was killed at the same target: whoever uploads now holds the job.
-        """
-        await self._drop_abandoned()
+        """Upload all of it. When this raises or is cancelled, the parts have been dropped."""
         # A task of its own: if we are cancelled midway, S3 may have begun an upload whose id nobody would know.
         creation = asyncio.create_task(self._begin(headers), name=f"begin upload to {self._target}")
         try:
@@ -78,18 +74,6 @@ class MultipartUpload:
         except BaseException:
             await to_the_end(self._abort(creation))
             raise
-
-    async def _drop_abandoned(self) -> None:
-        """Where the role may not look, or S3 does not answer, the bucket's lifecycle rule has to."""
-        bucket, key = self._target.bucket, self._target.key
-        with suppress(WorkerError), translated("S3"):
-            answer = await self._client.list_multipart_uploads(Bucket=bucket, Prefix=key)
-            for upload in answer.get("Uploads", ()):
-                if upload.get("Key") == key:
-                    with suppress(self._client.exceptions.NoSuchUpload):
-                        await self._client.abort_multipart_upload(
-                            Bucket=bucket, Key=key, UploadId=upload.get("UploadId", "")
-                        )
 
     async def _begin(self, headers: ObjectHeaders) -> str:
         with translated("S3", self._errors):
@@ -161,6 +145,17 @@ class MultipartUpload:
                         )
         except (WorkerError, TimeoutError) as exc:
             emit(Event.UPLOAD_ABORT_FAILED, target=str(self._target), error=str(exc) or "no answer in time")
+
+
+async def drop_unfinished(client: S3Client, target: ObjectLocation) -> None:
+    """Abort the uploads to the target. Where the role may not look, the bucket's lifecycle rule has to."""
+    bucket, key = target.bucket, target.key
+    with suppress(WorkerError), translated("S3"):
+        answer = await client.list_multipart_uploads(Bucket=bucket, Prefix=key)
+        for upload in answer.get("Uploads", ()):
+            if upload.get("Key") == key:
+                with suppress(client.exceptions.NoSuchUpload):
+                    await client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload.get("UploadId", ""))
 
 
 async def _result_or_none(creation: asyncio.Task[str]) -> str | None:

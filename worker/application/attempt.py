@@ -94,7 +94,7 @@ class Attempt:
             ):
                 with self._cancels.over(self._job.job_id, execution):
                     self._outputs = await self._conversion.run(
-                        self._job, self._journey, before_upload=self._hold_claim
+                        self._job, self._journey, before_upload=self._before_upload
                     )
                 await self._reporter.complete(self._outputs)
         finally:
@@ -103,6 +103,11 @@ class Attempt:
     def _report(self, journey: Journey) -> None:
         self._lease.remaining_seconds = journey.meter.eta_seconds
         self._reporter.update(journey.stage, journey.meter.percent, journey.meter.eta_seconds)
+
+    async def _before_upload(self) -> None:
+        await self._hold_claim()
+        if self._record.attempt > 1:  # not at the first: another job's upload to the same target would be ended
+            await self._conversion.drop_unfinished(self._job)
 
     async def _hold_claim(self) -> None:
         """Targets are published by the holder of the claim only: a durable write that is refused to all others."""

@@ -89,6 +89,11 @@ class Conversion:
             await before_upload()
             return await self._upload(job, artifacts, journey)
 
+    async def drop_unfinished(self, job: Job) -> None:
+        """Drop the halves of uploads that an earlier attempt's worker, killed over them, has left at the targets."""
+        for output in job.outputs:
+            await self._objects.drop_unfinished(output.target)
+
     async def retract(self, job: Job) -> None:
         """Delete the outputs that the job has published. What cannot be deleted is a line in the log."""
         for output in job.outputs:

@@ -95,6 +95,12 @@ class ObjectStore(Protocol):
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
         """
 
+    async def drop_unfinished(self, target: ObjectLocation) -> None:
+        """Drop what a killed worker had uploaded of the object. Raises nothing: the bucket's owner has a rule, too.
+
+        An upload to the same target that is under way elsewhere is ended, too.
+        """
+
     async def remove(self, target: ObjectLocation, job_id: str) -> None:
         """Delete the object if that job has put it there; any other is left alone.
 

@@ -163,6 +163,26 @@ async def test_a_stale_claim_is_taken_over_and_counts_as_an_attempt(tmp_path: Pa
 
 
 @virtual_time
+async def test_the_attempt_after_a_crash_drops_what_was_left_half_uploaded(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await shop.crashes()
+        shop.objects.unfinished.add(TARGET)
+        await asyncio.sleep(100)
+
+        assert await shop.handle(receive_count=2) == Ack()
+        assert shop.objects.unfinished == set()
+
+
+@virtual_time
+async def test_a_first_attempt_ends_no_upload_of_others_at_its_targets(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.objects.unfinished.add(TARGET)
+
+        assert await shop.handle() == Ack()
+        assert shop.objects.unfinished == {TARGET}
+
+
+@virtual_time
 async def test_a_job_that_never_comes_to_an_end_is_given_up(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         queued = first_record("ep-1", str(SOURCE), (str(TARGET),), shop.now())
