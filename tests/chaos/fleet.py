@@ -137,8 +137,8 @@ class Fleet:
         self.ended.append(worker)
         code = worker.exit_code
         allowed = {-signal.SIGKILL}
-        if worker.pid in self._stopped:  # before it has begun, it holds nothing that it could drain
-            allowed.add(-signal.SIGTERM if worker.find("worker.started") is None else 0)
+        if worker.pid in self._stopped:
+            allowed.add(0)
         if code not in allowed:
             self.faults.append(f"worker {worker.pid} ended with {code}")
         self.faults += [f"worker {worker.pid} wrote {line}" for line in worker.lines if line["level"] == "error"]

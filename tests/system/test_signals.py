@@ -227,3 +227,22 @@ def test_the_job_of_a_killed_worker_is_done_by_another(scene: Scene) -> None:
     assert scene.worker.wait() == -signal.SIGKILL
     scene.proxy.drop()
     scene.check_the_end(lost_attempts=scene.stage.lost_attempts)
+
+
+def handles_sigterm(pid: int) -> bool:
+    """Whether the process has a handler for it (proc(5), SigCgt)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_stop_while_the_worker_is_still_starting_is_a_clean_end(
+    stack: Stack, start_worker: Callable[..., WorkerProcess]
+) -> None:
+    worker = start_worker(stack)
+    wait_for(lambda: handles_sigterm(worker.pid) or None, "a handler for SIGTERM")
+
+    worker.signal(signal.SIGTERM)
+
+    assert worker.wait() == 0
+    assert worker.find("worker.crashed") is None

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from argparse import Namespace
+from typing import NoReturn
 
-from worker import logs
-from worker.bootstrap import run_worker
 from worker.cli.exits import ExitCode
-from worker.domain.errors import WorkerError
-from worker.events import Event, emit
-from worker.settings import RUN, ConfigurationError, load
 
 
 def command(_arguments: Namespace) -> int:
     """Returns the worker's exit code. Raises ConfigurationError, for standard error; all else is a line of the log."""
+    # The lifecycle takes the signal over once it has begun. Until then nothing is held that could be drained, and as
+    # a container's first process one without a handler would not even see it.
+    signal.signal(signal.SIGTERM, _leave)
+    return _run()
+
+
+def _leave(_number: int, _frame: object) -> NoReturn:
+    raise SystemExit(ExitCode.OK)
+
+
+def _run() -> int:
+    from worker import logs  # noqa: PLC0415 - half a second of imports, in which a signal may come
+    from worker.bootstrap import run_worker  # noqa: PLC0415
+    from worker.domain.errors import WorkerError  # noqa: PLC0415
+    from worker.events import Event, emit  # noqa: PLC0415
+    from worker.settings import RUN, ConfigurationError, load  # noqa: PLC0415
+
     settings = load(os.environ, needs=RUN)
     logs.configure(level=settings.log_level, log_format=settings.log_format)
     try:
