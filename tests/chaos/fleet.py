@@ -139,6 +139,8 @@ class Fleet:
         allowed = {-signal.SIGKILL}
         if worker.pid in self._stopped:
             allowed.add(0)
+            if not worker.lines:  # the interpreter itself was still starting
+                allowed.add(-signal.SIGTERM)
         if code not in allowed:
             self.faults.append(f"worker {worker.pid} ended with {code}")
         self.faults += [f"worker {worker.pid} wrote {line}" for line in worker.lines if line["level"] == "error"]
