@@ -8,6 +8,7 @@ from tests.support.sounds import CONTAINERS, sound
 from tests.unit.domain.test_containers import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
 from worker.domain.completeness import is_cut_off
 from worker.domain.containers import sniff
+from worker.domain.frames import amr_is_cut
 
 
 def is_cut(data: bytes) -> bool:
@@ -71,3 +72,22 @@ def test_a_last_page_that_is_not_the_last_of_its_stream_is_a_cut() -> None:
     data[data.rindex(b"OggS") + 5] &= ~4
 
     assert is_cut(bytes(data))
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_the_frames_of_an_amr_file_are_walked_to_its_end(missing: int) -> None:
+    blocks = 3  # more than what is read at once
+    data = b"#!AMR\n" + (b"\x3c" + bytes(31)) * (blocks * (1 << 20) // 32)
+    assert is_cut(data[: len(data) - missing]) == bool(missing)
+
+
+def test_a_hostile_amr_file_of_one_byte_frames_holds_nobody_up() -> None:
+    size, asked = 1 << 40, 0
+
+    def read_at(offset: int, length: int) -> bytes:
+        nonlocal asked
+        asked += length
+        return b"#!AMR\n" if offset == 0 else b"\x7c" * length
+
+    assert not amr_is_cut(read_at, size)
+    assert asked < 20 << 20
