@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
@@ -57,6 +58,7 @@ class Lifecycle:
         self._pulse = pulse
         self._began_at = began_at
         self._drain_began: float | None = None
+        self._drain_end = math.inf
         self._limit: asyncio.Timeout | None = None  # of the drain, once it has begun
 
     @property
@@ -124,19 +126,22 @@ class Lifecycle:
     def _on_signal(self, number: signal.Signals) -> None:
         now = asyncio.get_running_loop().time()
         if self._drain_began is not None:
-            end = min(self._drain_began + self._drain_seconds, now + self._release_seconds)
-            self._consumer.stop(jobs_until=now, settle_until=end)
+            self._drain_until(min(self._drain_end, now + self._release_seconds), jobs_until=now)
             return
         self._drain_began = now
-        end = now + self._drain_seconds
         emit(
             Event.WORKER_DRAINING,
             signal=number.name,
             jobs=self._consumer.status().jobs,
             drain_seconds=self._drain_seconds,
         )
-        self._consumer.stop(jobs_until=end - self._release_seconds, settle_until=end)
-        if self._limit is not None:
+        end = now + self._drain_seconds
+        self._drain_until(end, jobs_until=end - self._release_seconds)
+
+    def _drain_until(self, end: float, *, jobs_until: float) -> None:
+        self._drain_end = end
+        self._consumer.stop(jobs_until=jobs_until, settle_until=end)
+        if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(end)
 
     def _draining_for(self) -> float:

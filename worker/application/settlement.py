@@ -72,10 +72,10 @@ class Settlement:
     async def _try_until_done(self, lease: Lease, disposition: Disposition) -> Exception | None:
         """None when it is done, else the last failure."""
         loop = asyncio.get_running_loop()
-        until = min(lease.deadline, self.until)
         failures = 0
         while True:
             failures += 1
+            until = min(lease.deadline, self.until)  # a stop may have come meanwhile
             try:
                 async with asyncio.timeout(max(1.0, min(_TRY_SECONDS, until - loop.time()))):
                     await self._apply(lease, disposition)

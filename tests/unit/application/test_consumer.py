@@ -663,6 +663,22 @@ async def test_a_release_that_fails_is_tried_again_within_the_drain() -> None:
 
 
 @virtual_time
+async def test_a_stop_bounds_the_settlements_that_were_tried_before_it_too() -> None:
+    faults = ScriptedFaults()
+    faults.requests("ack", *[OUTAGE] * 1000)
+    queue = FakeQueue(faults=faults)
+    queue.send("{}")
+
+    async with at_work(queue, taking(1)) as bench:
+        await bench.until(lambda: queue.calls["ack"] > 2)
+        began = now()
+        bench.consumer.stop(jobs_until=now(), settle_until=now() + 10)
+        await bench.task
+
+        assert now() - began < 12
+
+
+@virtual_time
 async def test_a_stop_during_an_outage_of_the_queue_does_not_wait_for_its_end() -> None:
     faults = ScriptedFaults()
     faults.requests("receive", *[OUTAGE] * 100)

@@ -144,6 +144,19 @@ async def test_a_drain_that_cannot_end_is_cut_off_at_its_deadline() -> None:
 
 
 @virtual_time
+async def test_after_a_second_signal_a_job_that_does_not_let_go_is_cut_off_within_seconds() -> None:
+    worker = a_worker(job_seconds=5000, unwinding_seconds=1000)
+    worker.queue.send("{}")
+    for seconds in (2, 3, 9, 13.5):  # a third one gives no more time, and none comes too late
+        later(seconds, lambda: signal.raise_signal(signal.SIGINT))
+
+    with logged_events() as logged:
+        assert await worker.lifecycle.run() == 1
+
+    assert logged.one(Event.WORKER_STOPPED)["drain_seconds"] == pytest.approx(11, abs=1)
+
+
+@virtual_time
 async def test_renewals_end_after_the_last_release() -> None:
     ends: list[tuple[str, float]] = []
 
