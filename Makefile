@@ -27,7 +27,7 @@ demo: $(VENV)/.demo ## all of it on this machine, with a Redis that is killed ha
 	@if [ -e "$$AUDIO" ]; then exec $(BIN)/worker demo "$$AUDIO"; else exec $(BIN)/worker demo $$AUDIO; fi
 
 test: $(VENV)/.dev ## run all tests
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(TESTS)
 
 simulate: $(VENV)/.dev ## play schedules of faults against the progress code (SEEDS=100000)
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)

@@ -89,7 +89,7 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
         concurrency=settings.concurrency,
         lease_seconds=settings.visibility_timeout_seconds,
         random=random.random,
-        poll_seconds=_poll_seconds(settings.drain_seconds),
+        poll_seconds=poll_seconds_for(settings),
         reject_limit=settings.reject_limit,
     )
     monitor = HealthMonitor(store, consumer)
@@ -124,7 +124,7 @@ def _open_workspace(settings: Settings, stack: AsyncExitStack) -> Workspace:
 
 
 async def _open_queue(settings: Settings, clients: Clients) -> JobQueue:
-    poll_seconds = _poll_seconds(settings.drain_seconds)
+    poll_seconds = poll_seconds_for(settings)
     return SqsQueue(
         await clients.open("sqs", receive_limits(poll_seconds)),
         await clients.open("sqs", CONTROL_LIMITS),
@@ -143,9 +143,13 @@ def _rules(settings: Settings) -> Rules:
     )
 
 
-def _poll_seconds(drain_seconds: float) -> float:
-    """Short, because a drain waits for the open poll to end, and in whole seconds, because SQS counts in those."""
-    return max(1.0, min(_POLL_SECONDS, drain_seconds // 3))
+def poll_seconds_for(settings: Settings) -> float:
+    """How long a poll waits, in whole seconds, because SQS counts in those.
+
+    Short, because a drain waits for the open poll to end; and shorter than a short lease, which counts from the
+    beginning of the poll that brought the message: one that came late would be lost on arrival.
+    """
+    return max(1.0, min(_POLL_SECONDS, settings.drain_seconds // 3, settings.visibility_timeout_seconds // 3))
 
 
 def _serve_http(settings: Settings, monitor: HealthMonitor, stack: AsyncExitStack) -> str | None:

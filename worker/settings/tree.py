@@ -88,7 +88,7 @@ class Settings(BaseModel):
     concurrency: Annotated[int, Ge(1), Le(1000)] = Field(
         default_factory=_usable_cpus, description="Jobs at once. The default is the number of usable CPUs."
     )
-    visibility_timeout_seconds: Annotated[int, Ge(1), Le(SQS_MAX_IN_FLIGHT_SECONDS)] = Field(
+    visibility_timeout_seconds: Annotated[int, Ge(2), Le(SQS_MAX_IN_FLIGHT_SECONDS)] = Field(
         60, description="The lease on a message; renewed while its job runs."
     )
     job_timeout_seconds: Seconds = Field(10_800.0, description="A job that takes longer fails.")

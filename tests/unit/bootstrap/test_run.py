@@ -1,0 +1,18 @@
+"""What the worker makes of its settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.bootstrap.run import poll_seconds_for
+from worker.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("lease", "drain", "poll"),
+    [(60, 100, 5), (3, 100, 1), (2, 100, 1), (9, 100, 3), (60, 6, 2), (60, 0, 1)],
+)
+def test_a_poll_is_short_beside_the_lease_and_the_drain(lease: int, drain: float, poll: float) -> None:
+    settings = Settings(visibility_timeout_seconds=lease, drain_seconds=drain)
+
+    assert poll_seconds_for(settings) == poll
