@@ -126,7 +126,9 @@ class Lifecycle:
     def _on_signal(self, number: signal.Signals) -> None:
         now = asyncio.get_running_loop().time()
         if self._drain_began is not None:
-            self._drain_until(min(self._drain_end, now + self._release_seconds), jobs_until=now)
+            self._consumer.stop(jobs_until=now, settle_until=min(self._drain_end, now + self._release_seconds))
+            # A call that is under way has its ten seconds, where the drain is long enough.
+            self._cut_off_at(min(self._drain_end, now + _RELEASE_SECONDS))
             return
         self._drain_began = now
         emit(
@@ -136,11 +138,11 @@ class Lifecycle:
             drain_seconds=self._drain_seconds,
         )
         end = now + self._drain_seconds
-        self._drain_until(end, jobs_until=end - self._release_seconds)
+        self._consumer.stop(jobs_until=end - self._release_seconds, settle_until=end)
+        self._cut_off_at(end)
 
-    def _drain_until(self, end: float, *, jobs_until: float) -> None:
+    def _cut_off_at(self, end: float) -> None:
         self._drain_end = end
-        self._consumer.stop(jobs_until=jobs_until, settle_until=end)
         if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(end)
 
