@@ -15,6 +15,7 @@ import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from worker import __version__
 from worker.domain.errors import DependencyUnavailableError, WorkerError
@@ -74,7 +75,7 @@ def translated(dependency: str, table: ErrorTable | None = None) -> Iterator[Non
             ours = table[code]()
             raise ours from exc
         raise DependencyUnavailableError(dependency, f"answered {code}") from exc
-    except (TimeoutError, BotoCoreError, aiohttp.ClientError, OSError) as exc:
+    except (TimeoutError, BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError) as exc:
         raise DependencyUnavailableError(dependency, f"did not answer ({type(exc).__name__})") from exc
 
 

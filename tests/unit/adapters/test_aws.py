@@ -1,0 +1,32 @@
+"""The wall where what the SDK raises becomes ours."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.parsers import ResponseParserError
+
+from worker.adapters.aws import translated
+from worker.domain.errors import DependencyUnavailableError
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "Throttling", "Message": "X-Amz-Signature=secret"}}, "ReceiveMessage"),
+        EndpointConnectionError(endpoint_url="https://secret"),
+        ResponseParserError(
+            "Unable to parse response, invalid XML received, secret"
+        ),  # a body cut off, or a proxy's page
+        aiohttp.ClientPayloadError("secret"),
+        ConnectionResetError("secret"),
+        TimeoutError(),
+    ],
+)
+def test_whatever_a_call_fails_with_the_dependency_failed_and_no_text_of_it_is_told(error: Exception) -> None:
+    with pytest.raises(DependencyUnavailableError, match=r"^S3 ") as raised, translated("S3"):
+        raise error
+
+    assert "secret" not in str(raised.value)
+    assert raised.value.__cause__ is error
