@@ -143,19 +143,6 @@ class LeaseKeeper:
         self._heap: list[tuple[float, int, _Renewal]] = []
         self._order = itertools.count()
         self._wake = asyncio.Event()
-        self._clock: Callable[[], float] = lambda: 0.0  # the loop's, once there is one
-
-    @property
-    def renewal_lag_seconds(self) -> float:
-        """How long the most overdue renewal has been waiting for its turn; 0 when all is well. For any thread."""
-        due = min((renewal.due for renewal in tuple(self._renewals.values())), default=math.inf)
-        return max(0.0, self._clock() - due)
-
-    @property
-    def lease_margin_seconds(self) -> float | None:
-        """What is left of the lease that ends first; None without leases. For any thread."""
-        deadline = min((lease.deadline for lease in tuple(self._renewals)), default=None)
-        return None if deadline is None else deadline - self._clock()
 
     @asynccontextmanager
     async def hold(self, lease: Lease) -> AsyncIterator[Lease]:
@@ -172,7 +159,6 @@ class LeaseKeeper:
 
     async def run(self) -> None:
         """Renew for ever."""
-        self._clock = asyncio.get_running_loop().time
         async with asyncio.TaskGroup() as calls:
             while True:
                 await self._sleep_until_due()
