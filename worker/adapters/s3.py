@@ -24,7 +24,8 @@ from aiobotocore.response import StreamingBody
 from botocore.exceptions import BotoCoreError
 
 from worker.adapters.aws import ErrorTable, translated
-from worker.adapters.s3_multipart import MultipartUpload, ObjectHeaders, UploadLimits, drop_unfinished, to_the_end
+from worker.adapters.s3_multipart import MultipartUpload, ObjectHeaders, UploadLimits, drop_unfinished
+from worker.adapters.shielding import to_the_end
 from worker.domain.backoff import Backoff
 from worker.domain.errors import (
     AccessDeniedError,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from botocore.exceptions import ClientError
 
 from worker.adapters.aws import ErrorTable, translated
+from worker.adapters.shielding import to_the_end
 from worker.domain.errors import WorkerError
 from worker.domain.job import ObjectLocation
 from worker.events import Event, emit
@@ -175,17 +176,3 @@ async def _all_or_first_error(works: Iterable[Coroutine[Any, Any, None]]) -> Non
     except ExceptionGroup as failures:
         first = failures.exceptions[0]
         raise first from first.__cause__
-
-
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work whatever happens to us; a cancellation meanwhile is raised after it."""
-    task = asyncio.create_task(work)
-    interruption: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as exc:
-            interruption = exc
-    task.result()
-    if interruption is not None:
-        raise interruption

@@ -7,12 +7,12 @@ import os
 import resource
 import shutil
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from worker.adapters.shielding import to_the_end
 from worker.domain.errors import ConverterCrashedError
 
 _READ_BYTES = 65_536
@@ -107,7 +107,7 @@ async def run(
         return Ended(await process.wait(), complaints.text())
     finally:
         if process.returncode is None:
-            await _to_the_end(_reap(process, errors))
+            await to_the_end(_reap(process, errors))
 
 
 def _guarded(command: Sequence[str]) -> Sequence[str]:
@@ -127,17 +127,3 @@ async def _reap(process: asyncio.subprocess.Process, errors: asyncio.Task[None])
     await _drain(process.stdout, lambda _: None)
     await asyncio.wait([errors])
     await process.wait()
-
-
-async def _to_the_end(body: Coroutine[Any, Any, None]) -> None:
-    """Await the body, however often we are cancelled meanwhile; the cancellation is raised afterwards."""
-    task = asyncio.create_task(body)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as exc:
-            cancelled = exc
-    task.result()
-    if cancelled is not None:
-        raise cancelled
