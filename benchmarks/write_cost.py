@@ -124,7 +124,7 @@ async def _ten_minutes(mode: Mode, *, redis_is_well: bool) -> Mapping[str, int]:
     claimed = a_record(1000, 1, percent=0.0, stage=Stage.DOWNLOADING)
     tasks = [asyncio.create_task(store.run())]
     await asyncio.sleep(0.1)
-    await store.read_durable(claimed.job_id)
+    await ledger.read(claimed.job_id)
     await store.claim(claimed, None)
     reporter = Reporter(store, claimed, now=now, random=lambda: 0.5, lease_seconds=60)
     tasks.append(asyncio.create_task(reporter.run()))

@@ -35,6 +35,7 @@ class RecordingStore(FailoverStore):
 
     def __init__(self, history: History, ledger: DynamoLedger, redis: AcceleratorStore, *, mode: Mode) -> None:
         super().__init__(ledger, redis, now=utc_now, mode=mode, endpoint="redis")
+        self.ledger = ledger
         self._history = history
 
     async def claim(self, record: Record, seen: Version | None) -> bool:
@@ -93,7 +94,7 @@ class Writer:
         """As if the other's lease had run out unnoticed: its attempt goes on meanwhile."""
         current: Record | None = None
         with suppress(StoreUnavailableError):
-            current = await self.store.read_durable(job_id)
+            current = await self.store.ledger.read(job_id)
         if current is not None and not current.is_final:
             await self._start(job_id, current)
         else:

@@ -99,11 +99,7 @@ class FailoverStore:
         """How many there have been."""
         return 0 if self._prober is None else self._prober.outages
 
-    # --- reading and writing ----------------------------------------------------------------------------------------
-
-    async def read_durable(self, job_id: str) -> Record | None:
-        """What DynamoDB holds, read consistently."""
-        return await self._ledger.read(job_id)
+    # --- writing --------------------------------------------------------------------------------------------------
 
     async def claim(self, record: Record, seen: Version | None) -> bool:
         """Claim the job, if its durable record is still at `seen`. No tick may go before a claim that was won."""
