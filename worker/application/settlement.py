@@ -115,6 +115,8 @@ class Settlement:
         }
         if rejection.job_id is not None:
             fields["job_id"] = rejection.job_id
+        if rejection.attempt is not None:
+            fields["attempt"] = rejection.attempt
         emit(Event.MESSAGE_REJECTED if is_kept else Event.MESSAGE_DISCARDED, **fields)
 
 

@@ -22,6 +22,7 @@ from worker.domain.errors import (
     InvalidMessageError,
     LeaseLostError,
     ShutdownError,
+    SourceNotFoundError,
     UnsupportedAudioError,
 )
 from worker.events import Event
@@ -290,6 +291,20 @@ async def test_a_rejected_message_is_logged_with_its_reason() -> None:
     assert line["error_code"] == "invalid_message"
     assert line["error"] == "body: is not JSON"
     assert line["log_level"] == "warning"
+
+
+@virtual_time
+async def test_the_rejection_of_a_job_names_the_job_and_its_attempt() -> None:
+    queue = FakeQueue()
+    queue.send("a job")
+    rejection = Reject(SourceNotFoundError("s3://in/ep-1.wav"), "ep-1", 2)
+
+    with logged_events() as logged:
+        async with at_work(queue, taking(0.1, rejection)) as bench:
+            await bench.until_empty()
+
+    line = logged.one(Event.MESSAGE_REJECTED)
+    assert (line["job_id"], line["message_id"], line["attempt"]) == ("ep-1", "message-1", 2)
 
 
 @virtual_time
