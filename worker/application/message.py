@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -93,8 +95,9 @@ def read_object(text: str, field: str = "body") -> dict[str, Any]:
 
 def read_json(text: str, field: str) -> Any:
     """Any JSON. Raises InvalidMessageError, about `field`, for any text that is none."""
+    twice: list[str] = []
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        document = json.loads(text, object_pairs_hook=partial(_read_pairs, twice), parse_constant=_no_constant)
     except json.JSONDecodeError as exc:
         raise InvalidMessageError(field, f"is not JSON (line {exc.lineno}, column {exc.colno})") from None
     except RecursionError:
@@ -103,15 +106,19 @@ def read_json(text: str, field: str) -> Any:
         raise InvalidMessageError(field, f"is not JSON ({exc})") from None
     except ValueError:  # a whole number of thousands of digits
         raise InvalidMessageError(field, "holds a number that is too long") from None
+    if twice:
+        # Which of two wins differs from parser to parser, so nobody can say what the producer meant.
+        job_id = None if "job_id" in twice else _readable_job_id(document)
+        raise InvalidMessageError(_shown(twice[0]), "stands there twice", job_id=job_id)
+    return document
 
 
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    # Which of two wins differs from parser to parser, so nobody can say what the producer meant.
+def _read_pairs(twice: list[str], pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs; names that it holds more than once are added to `twice`."""
     document = dict(pairs)
     if len(document) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise InvalidMessageError(_shown(twice), "stands there twice")
+        counts = Counter(name for name, _ in pairs)
+        twice.extend(name for name, count in counts.items() if count > 1)
     return document
 
 
@@ -153,8 +160,8 @@ def _problem(error: ErrorDetails) -> str:
     return _PROBLEMS.get(error["type"], "is not valid")
 
 
-def _readable_job_id(document: dict[str, Any]) -> str | None:
-    job_id = document.get("job_id")
+def _readable_job_id(document: object) -> str | None:
+    job_id = document.get("job_id") if isinstance(document, dict) else None
     return job_id if isinstance(job_id, str) and _JOB_ID.fullmatch(job_id) else None
 
 

@@ -12,7 +12,8 @@ _READABLE_CHARACTERS = 80
 
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-_LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.+)", re.DOTALL)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_LOCATION = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class ObjectLocation:
         match = _LOCATION.fullmatch(url)
         if match is None:
             raise ValueError("must be s3://bucket/key")
+        if not _BUCKET.fullmatch(match["bucket"]):
+            raise ValueError("the bucket's name must be 3 to 63 of a-z 0-9 . -")
         try:
             key_bytes = match["key"].encode()
         except UnicodeEncodeError:
