@@ -17,6 +17,7 @@ from worker.adapters.batching import BATCH_ENTRIES, Batcher
 from worker.adapters.sqs_attributes import QueueAttributes
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
+from worker.domain.progress import timestamp
 from worker.ports import Delivery, ReceiptExpiredError
 
 _SQS = "SQS"
@@ -242,7 +243,7 @@ def _quarantine(delivery: Delivery, rejection: Reject, queue_url: str) -> dict[s
         "job_id": rejection.job_id,
         "attempt": None if rejection.attempt is None else str(rejection.attempt),
         "worker_version": __version__,
-        "rejected_at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "rejected_at": timestamp(datetime.now(UTC)),
         "original_message_id": delivery.message_id,
     }
     attributes = {name: value for name, value in reasons.items() if value}

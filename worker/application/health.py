@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 from worker import __version__, metrics
 from worker.application.consumer import ConsumerStatus
 from worker.application.prober import Outage
+from worker.domain.progress import timestamp
 
 LIVE_SECONDS = 30.0  # without a beat of the event loop, or a turn of the poll loop, for this long, it is stuck
 _BEAT_SECONDS = 1.0
@@ -75,7 +76,7 @@ class Health:
             "status": self.status,
             "redis": {
                 "state": self.redis_state,
-                "unavailable_since": outage.since.isoformat(timespec="milliseconds") if outage else None,
+                "unavailable_since": timestamp(outage.since) if outage else None,
                 "reason": outage.reason if outage else None,
                 "outages": self.outages,
             },

@@ -113,8 +113,8 @@ class Record:
             "attempt": self.attempt,
             "fence": self.version.fence,
             "seq": self.version.seq,
-            "created_at": _timestamp(self.created_at),
-            "updated_at": _timestamp(self.updated_at),
+            "created_at": timestamp(self.created_at),
+            "updated_at": timestamp(self.updated_at),
             "eta_seconds": self.eta_seconds,
             "worker": self.worker,
             "source": self.source,
@@ -216,5 +216,6 @@ def failed(record: Record, error: JobError, version: Version, now: datetime) -> 
     )
 
 
-def _timestamp(moment: datetime) -> str:
+def timestamp(moment: datetime) -> str:
+    """How a moment is written wherever people and programs read it, such as `2026-11-22T20:01:02.123Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
