@@ -14,8 +14,16 @@ from worker.adapters import inspection
 from worker.adapters.sqs import CONTROL_LIMITS
 from worker.application.doctor import Check
 from worker.bootstrap.parts import Clients, ffmpeg_of, open_redis, redis_name
-from worker.domain.diagnosis import State, Verdict, judge_converter, judge_queue, judge_table, judge_workspace
-from worker.ports import AcceleratorStore
+from worker.domain.diagnosis import (
+    State,
+    Verdict,
+    judge_converter,
+    judge_queue,
+    judge_redis,
+    judge_table,
+    judge_workspace,
+)
+from worker.ports import AcceleratorStore, StoreUnavailableError
 from worker.settings import Settings
 
 
@@ -38,7 +46,7 @@ async def open_checks(settings: Settings, buckets: Sequence[str]) -> AsyncIterat
             Check(
                 "redis",
                 partial(_check_redis, accelerator, settings),
-                "check REDIS_ENDPOINT, REDIS_PORT, REDIS_TLS, the password and the security group",
+                "check REDIS_ENDPOINT",
                 is_essential=False,
             ),
             Check("converter", partial(_check_converter, settings), "check WORKER_FFMPEG"),
@@ -63,7 +71,10 @@ async def _check_bucket(client: Any, bucket: str) -> Verdict:
 async def _check_redis(accelerator: AcceleratorStore | None, settings: Settings) -> Verdict:
     if accelerator is None:
         return Verdict(State.OK, "not set: progress goes to DynamoDB only")
-    await accelerator.probe()
+    try:
+        await accelerator.probe()
+    except StoreUnavailableError as exc:
+        return judge_redis(exc.reason)
     return Verdict(State.OK, f"{redis_name(settings)} takes writes")
 
 

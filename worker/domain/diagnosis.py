@@ -125,6 +125,30 @@ def judge_table(facts: TableFacts) -> Verdict:
     return Verdict(State.OK, "key job_id (S), items expire by expires_at")
 
 
+# By the reason that the adapter gives.
+REDIS_ADVICE = {
+    "name not resolved": "check REDIS_ENDPOINT",
+    "name resolution hangs": "check REDIS_ENDPOINT, and this machine's name servers",
+    "connection refused": "check REDIS_ENDPOINT and REDIS_PORT: nothing listens there",
+    "connect timeout": "check the security group, and that REDIS_TLS is as the server has it",
+    "command timeout": "it takes connections and does not answer: look at its load",
+    "TLS certificate refused": "check that REDIS_ENDPOINT is a name that its certificate holds",
+    "TLS handshake failed": "check that REDIS_TLS is as the server has it",
+    "authentication required": "set REDIS_PASSWORD, or REDIS_IAM_AUTH",
+    "authentication failed": "check REDIS_USERNAME and REDIS_PASSWORD, or the role where REDIS_IAM_AUTH is set",
+    "no AWS credentials to log in with": "give the worker a role, or unset REDIS_IAM_AUTH",
+    "permission denied": "let the user read, write and publish what begins with WORKER_REDIS_PREFIX",
+    "cluster mode: key is elsewhere": "set REDIS_CLUSTER=true",
+    "read only: not a primary": "name the primary's endpoint in REDIS_ENDPOINT",
+    "out of memory": "give it more memory, or a maxmemory-policy that evicts",
+}
+
+
+def judge_redis(problem: str) -> Verdict:
+    """The worker runs without it, so whatever is wrong only degrades."""
+    return Verdict(State.DEGRADED, problem, REDIS_ADVICE.get(problem, "check the server and the REDIS_ settings"))
+
+
 @dataclass(frozen=True, slots=True)
 class ConverterFacts:
     """What the converter says of itself; a version of () could not be read (a build from source)."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from worker.adapters import redis_errors
 from worker.domain.audio import AudioFormat
 from worker.domain.diagnosis import (
     ENCODERS,
+    REDIS_ADVICE,
     ConverterFacts,
     QueueFacts,
     State,
@@ -17,6 +20,7 @@ from worker.domain.diagnosis import (
     Verdict,
     judge_converter,
     judge_queue,
+    judge_redis,
     judge_table,
     judge_workspace,
 )
@@ -83,3 +87,15 @@ def test_a_workspace_must_hold_the_largest_sources() -> None:
     roomy = judge_workspace("/tmp", 100 * 1024**3, max_source_bytes=5 * 1024**3)
     tight = judge_workspace("/tmp", 9 * 1024**3, max_source_bytes=5 * 1024**3)
     assert (roomy.state, tight.state) == (State.OK, State.DEGRADED)
+
+
+def test_a_redis_that_does_not_take_writes_degrades_with_advice_for_its_reason() -> None:
+    assert judge_redis("name not resolved") == Verdict(State.DEGRADED, "name not resolved", "check REDIS_ENDPOINT")
+    assert judge_redis("primary down").state is State.DEGRADED
+    assert "REDIS_" in (judge_redis("primary down").advice or "")
+
+
+def test_advice_is_for_reasons_that_the_adapter_gives() -> None:
+    adapters = Path(redis_errors.__file__).parent
+    said = "".join(file.read_text() for file in [*adapters.glob("redis*.py"), adapters / "elasticache.py"])
+    assert [reason for reason in REDIS_ADVICE if f'"{reason}"' not in said] == []
