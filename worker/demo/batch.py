@@ -11,7 +11,7 @@ from typing import Any
 from worker.application.message import parse_job
 from worker.demo.sounds import Sound
 from worker.demo.stack import SOURCES, TARGETS
-from worker.domain.job import Job
+from worker.domain.job import Job, readable_id_part
 
 _MP3 = {"format": "mp3", "bitrate_kbps": 192}
 _SPEECH = {"format": "opus", "bitrate_kbps": 48, "channels": 1}
@@ -51,22 +51,26 @@ def programme(*, short: bool) -> Sequence[Sound]:
 def entries_for_sounds(files: Sequence[Path], *, short: bool) -> Sequence[Entry]:
     """The jobs for the sounds of `programme`, in its order."""
     wishes = (_SHORT_PROGRAMME if short else _PROGRAMME).values()
-    return [_entry(file.stem, file, outputs) for file, outputs in zip(files, wishes, strict=True)]
+    return [_entry(file.stem, file.stem, file, outputs) for file, outputs in zip(files, wishes, strict=True)]
 
 
 def entries_for_files(files: Sequence[Path]) -> Sequence[Entry]:
-    """The jobs for files of the user's own: each in four formats."""
+    """The jobs for files of the user's own: each in four formats, whose files keep its name."""
+    job_ids: list[str] = []
     names: list[str] = []
     for file in files:
-        stem = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in file.stem)[:60]
-        name = stem.strip("-") or "audio"
-        names.append(name if name not in names else f"{name}-{len(names) + 1}")
-    return [_entry(name, file, _FOR_USERS) for name, file in zip(names, files, strict=True)]
+        job_ids.append(_unlike(job_ids, readable_id_part(file.name)))
+        names.append(_unlike(names, file.stem))
+    return [_entry(*entry, _FOR_USERS) for entry in zip(job_ids, names, files, strict=True)]
 
 
-def _entry(name: str, file: Path, outputs: Sequence[dict[str, Any]]) -> Entry:
+def _unlike(taken: Sequence[str], name: str) -> str:
+    return name if name not in taken else f"{name}-{len(taken) + 1}"
+
+
+def _entry(job_id: str, name: str, file: Path, outputs: Sequence[dict[str, Any]]) -> Entry:
     message = {
-        "job_id": name,
+        "job_id": job_id,
         "source": f"s3://{SOURCES}/{name}{file.suffix.lower()}",
         "outputs": [{"target": f"s3://{TARGETS}/{_target(name, output)}", **output} for output in outputs],
     }
