@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from worker.domain.errors import WorkerError
 from worker.domain.job import Job
 from worker.domain.progress import QUEUED_FENCE, Record, Status, first_record
 from worker.domain.trace import TRACEPARENT, trace_fields
-from worker.ports import Ledger
+from worker.ports import Ledger, ProgressStore, StoreUnavailableError
 
 
 class Sender(Protocol):
@@ -41,14 +42,22 @@ def _utc_now() -> datetime:
 
 
 class Submission:
-    """Writes the `queued` record, then sends the message.
+    """Writes the `queued` record, to Redis as well where it can be reached, then sends the message.
 
     Submitting a job again is safe: one that was never started is sent again (the first send may have failed), and
     whichever message comes second finds the job taken.
     """
 
-    def __init__(self, ledger: Ledger, sender: Sender, *, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        sender: Sender,
+        accelerator: ProgressStore | None = None,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
         self._ledger = ledger
+        self._accelerator = accelerator
         self._sender = sender
         self._now = now
 
@@ -65,6 +74,9 @@ class Submission:
         held = await self._ledger.read(job.job_id) or record
         if not _is_same_and_unstarted(held, record):
             raise JobExistsError(held)
+        if self._accelerator is not None:
+            with suppress(StoreUnavailableError):  # for those who watch Redis alone; the record is kept already
+                await self._accelerator.write(held)
         attributes = {TRACEPARENT: traceparent} if traceparent else {}
         await self._sender.send(
             to_body(job),

@@ -34,7 +34,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
         sender = SqsSender(await clients.open("sqs", CONTROL_LIMITS), settings.queue_url)
         yield Client(
             reader=Reader(ledger, accelerator),
-            submission=Submission(ledger, sender, now=utc_now),
+            submission=Submission(ledger, sender, accelerator, now=utc_now),
             cancellation=Cancellation(ledger, accelerator, now=utc_now),
             objects=S3Store(await clients.open("s3", s3_limits(1))),
         )

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.stores import FakeLedger
+from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.records import NOW, a_record
 from worker.application.message import parse_job
 from worker.application.submission import JobExistsError, Submission
@@ -75,6 +75,20 @@ async def test_a_submitted_job_is_queued_and_sent(
     ((body, group_id, dedup_id),) = sender.sent
     assert parse_job(body) == JOB
     assert (group_id, dedup_id) == ("ep-0142", "ep-0142")
+
+
+@pytest.mark.parametrize("is_out", [False, True])
+async def test_redis_hears_of_the_job_too_where_it_can_be_reached(
+    is_out: bool, ledger: FakeLedger, sender: FakeSender
+) -> None:
+    accelerator = FakeAccelerator()
+    if is_out:
+        accelerator.breaks()
+
+    record = await Submission(ledger, sender, accelerator, now=lambda: NOW).submit(JOB)
+
+    assert accelerator.held.get("ep-0142") == (None if is_out else record)
+    assert len(sender.sent) == 1
 
 
 async def test_a_send_that_failed_can_be_repeated(
