@@ -116,7 +116,7 @@ class Claimant:
         )
 
     async def _skip(self, job: Job, record: Record, delivery: Delivery) -> Disposition:
-        emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value)
+        emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value, attempt=record.attempt)
         metrics.JOBS.labels(status="skipped", code="").inc()
         await self._store.share(record)
         if record.status is Status.FAILED and delivery.has_written(record.version):
