@@ -14,7 +14,13 @@ from typing import Any
 import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 from botocore.parsers import ResponseParserError
 
 from worker import __version__
@@ -57,6 +63,7 @@ async def open_client(
         yield client
 
 
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 ErrorTable = Mapping[str, Callable[[], WorkerError]]
 
 
@@ -75,6 +82,8 @@ def translated(dependency: str, table: ErrorTable | None = None) -> Iterator[Non
             ours = table[code]()
             raise ours from exc
         raise DependencyUnavailableError(dependency, f"answered {code}") from exc
+    except _NO_CREDENTIALS as exc:
+        raise DependencyUnavailableError(dependency, "cannot be asked: there are no AWS credentials") from exc
     except (TimeoutError, BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError) as exc:
         raise DependencyUnavailableError(dependency, f"did not answer ({type(exc).__name__})") from exc
 

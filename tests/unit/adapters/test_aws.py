@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 
 from worker.adapters.aws import translated
@@ -30,3 +30,8 @@ def test_whatever_a_call_fails_with_the_dependency_failed_and_no_text_of_it_is_t
 
     assert "secret" not in str(raised.value)
     assert raised.value.__cause__ is error
+
+
+def test_where_there_are_no_credentials_that_is_said() -> None:
+    with pytest.raises(DependencyUnavailableError, match="no AWS credentials"), translated("S3"):
+        raise NoCredentialsError
