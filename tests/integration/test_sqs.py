@@ -13,6 +13,7 @@ from typing import Any
 import aioboto3
 import pytest
 
+from tests.support.waiting import wait_until
 from worker import __version__
 from worker.adapters.aws import open_client
 from worker.adapters.sqs import CONTROL_LIMITS, QueueDepth, SqsQueue, SqsSender, receive_limits
@@ -420,9 +421,12 @@ async def test_a_receive_from_a_fifo_queue_brings_one_message_so_that_groups_sha
 
 
 class Instant:
-    """Acknowledges whatever it is given."""
+    """Acknowledges whatever it is given, and counts."""
+
+    handled = 0
 
     async def handle(self, _: Lease) -> Disposition:
+        self.handled += 1
         return Ack()
 
 
@@ -432,11 +436,11 @@ async def test_a_drain_flushes_the_deletes_that_were_gathered(sqs: Sqs) -> None:
         await SqsSender(sqs.client, url).send(str(number))
     queue = sqs.queue(url, linger_seconds=2)
     keeper = LeaseKeeper(queue, lease_seconds=60, random=random.random)
-    consumer = Consumer(queue, Instant(), keeper, concurrency=10, lease_seconds=60, random=random.random)
+    handler = Instant()
+    consumer = Consumer(queue, handler, keeper, concurrency=10, lease_seconds=60, random=random.random)
     time = asyncio.get_running_loop().time
     consuming = asyncio.create_task(consumer.run())
-    while (await queue.depth()).in_flight < 7:  # noqa: ASYNC110 - nobody says when the queue has handed them out
-        await asyncio.sleep(0.01)
+    await wait_until(lambda: handler.handled == 7)
 
     consumer.stop(jobs_until=time() + 20, settle_until=time() + 30)
     await consuming

@@ -129,8 +129,8 @@ class RedisStore:
             connections.discard(connection)
 
     async def aclose(self) -> None:
-        await self._nodes.drop()
-        await self._probes.drop()
+        await self._nodes.aclose()
+        await self._probes.aclose()
 
     def _key(self, job_id: str) -> str:
         return f"{self._prefix}job:{job_id}"

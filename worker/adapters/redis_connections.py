@@ -164,6 +164,13 @@ class Connections:
         for connection in idle:
             connection.close()
 
+    async def aclose(self) -> None:
+        """Close all connections, those in use as well."""
+        in_use = list(self._in_use)
+        await self.drop()
+        for connection in in_use:
+            connection.close()
+
     async def drop(self) -> None:
         """Keep no connection that there is now: close what is idle, end the attempt, and forget what is in use."""
         self._in_use.clear()
@@ -189,7 +196,7 @@ class Connections:
     async def _connect(self) -> StoreUnavailableError | None:
         # A task of its own, because wait_for may swallow its caller's cancellation before 3.12 (cpython gh-86296).
         try:
-            self._idle.append(await asyncio.wait_for(self._open(), self._connect_seconds))
+            await asyncio.wait_for(self._open(), self._connect_seconds)
         except StoreUnavailableError as exc:
             return exc
         except TimeoutError:
@@ -203,8 +210,8 @@ class Connections:
     def _attempt_ended(self, _attempt: object) -> None:
         self._attempt = None
 
-    async def _open(self) -> BoundedConnection:
-        """Try the addresses in their order. Raises what the last one raised."""
+    async def _open(self) -> None:
+        """Have one more idle connection: try the addresses in their order. Raises what the last one raised."""
         if self._endpoint.tls is not None and self._context is None:
             self._context = await self._in_thread(self._endpoint.tls)
         endpoint = self._endpoint
@@ -213,10 +220,11 @@ class Connections:
         share = self._connect_seconds / len(addresses)  # one that swallows packets leaves time for the others
         for address in addresses[:-1]:
             with suppress(OSError):
-                return await self._open_at(address, password, share)
-        return await self._open_at(addresses[-1], password, self._connect_seconds)
+                await self._open_at(address, password, share)
+                return
+        await self._open_at(addresses[-1], password, self._connect_seconds)
 
-    async def _open_at(self, address: str, password: str | None, seconds: float) -> BoundedConnection:
+    async def _open_at(self, address: str, password: str | None, seconds: float) -> None:
         connection = BoundedConnection(
             self._endpoint,
             address,
@@ -226,7 +234,7 @@ class Connections:
             best_before=asyncio.get_running_loop().time() + self._endpoint.max_age_seconds,
         )
         await connection.open()
-        return connection
+        self._idle.append(connection)  # here, and not as a result that a cancelled wait_for would lose, open as it is
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         """Run what blocks where it starves nobody.

@@ -65,6 +65,11 @@ class Nodes:
         """Its node failed: the seed is asked for it next, and may know of another."""
         self._by_slot.pop(slot_of(key), None)
 
+    async def aclose(self) -> None:
+        """Close all connections, those in use as well."""
+        for connections in list(self):
+            await connections.aclose()
+
     async def drop(self) -> None:
         """Keep no connection that there is now, and believe no redirection any more."""
         self._by_slot.clear()
