@@ -85,7 +85,9 @@ def outpost(aws: dict[str, Any], aws_endpoint: str, tmp_path_factory: pytest.Tem
             worker.close()
 
 
-@pytest.mark.parametrize("name", ["killed", "frozen", "demoted", "writes paused", "wrong password"])
+@pytest.mark.parametrize(
+    "name", ["killed", "frozen", "demoted", "out of memory", "no replicas", "writes paused", "wrong password"]
+)
 def test_jobs_complete_through_an_outage_that_is_told_once(
     name: str, outpost: Outpost, unique: Callable[[str], str]
 ) -> None:
