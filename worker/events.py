@@ -61,6 +61,7 @@ class Event(StrEnum):
     PROTECTION_RELEASED = "protection.released"
     PROTECTION_REFUSED = "protection.refused"
     LIBRARY_LOGGED = "library.logged"
+    LOG_DROPPED = "log.dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,11 @@ CATALOGUE: dict[Event, Meaning] = {
     ),
     Event.LIBRARY_LOGGED: Meaning(
         "warning", "A library wrote a warning or worse.", ("logger", "message", "exception")
+    ),
+    Event.LOG_DROPPED: Meaning(
+        "warning",
+        "Standard output takes lines again; these were lost while nobody read it, or it could not be written.",
+        ("lines",),
     ),
 }
 

@@ -2,11 +2,12 @@
 
 Levels: `error` needs a person, `warning` was handled, `info` is a change of state, `debug` is for us. A line never
 holds a secret, is never longer than what CloudWatch and the awslogs driver keep in one piece, and can never stop the
-work: where standard output is gone, it is dropped.
+work: where nobody reads standard output, or it is gone, it is dropped.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import math
@@ -15,6 +16,7 @@ import threading
 import traceback
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
+from io import FileIO
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -22,6 +24,7 @@ import structlog
 from structlog.typing import Processor
 
 from worker import __version__
+from worker.adapters.stdout import LineWriter
 from worker.domain.redaction import REDACTED, names_a_secret, redact
 from worker.events import COMMON_FIELDS, JOB_FIELDS, TRACE_FIELDS, Event, emit
 
@@ -37,9 +40,15 @@ _FIRST = (*COMMON_FIELDS, *JOB_FIELDS, *TRACE_FIELDS)
 _EventDict = MutableMapping[str, Any]
 
 
-def configure(*, level: str = "info", log_format: str | None = None, stream: BinaryIO | None = None) -> None:
-    """Speak on `stream` (standard output) from now on; without a format, console on a terminal and json elsewhere."""
-    output = sys.stdout.buffer if stream is None else stream
+def configure(*, level: str = "info", log_format: str | None = None, stream: BinaryIO | None = None) -> LineWriter:
+    """Speak on `stream` (standard output) from now on; without a format, console on a terminal and json elsewhere.
+
+    The lines' writer closes itself when the process ends; whoever ends earlier closes it.
+    """
+    # Unbuffered: the interpreter's own buffer has a lock that a writer who hangs would keep, to the very end.
+    output = FileIO(sys.stdout.fileno(), "wb", closefd=False) if stream is None else stream
+    writer = LineWriter(output)
+    atexit.register(writer.close)
     is_console = log_format == "console" or (log_format is None and output.isatty())
     structlog.configure(
         processors=[
@@ -50,38 +59,19 @@ def configure(*, level: str = "info", log_format: str | None = None, stream: Bin
             _render_for_people(colors=output.isatty()) if is_console else _render_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=lambda *_: _Lines(output),
+        logger_factory=lambda *_: writer,
         cache_logger_on_first_use=False,
     )
     _listen_to_libraries()
     sys.excepthook = _on_crash
     threading.excepthook = _on_thread_crash
+    return writer
 
 
 def silence() -> None:
     """Say nothing at all: for commands whose standard output belongs to their answer."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     _listen_to_libraries()
-
-
-class _Lines:
-    """Where a rendered line goes: whole, at once, or nowhere."""
-
-    def __init__(self, output: BinaryIO) -> None:
-        self._output = output
-
-    def write(self, line: bytes) -> None:
-        try:
-            with _LOCK:
-                self._output.write(line + b"\n")
-                self._output.flush()
-        except (OSError, ValueError):  # a broken pipe, a full disk, a closed file: the job matters more than its line
-            return
-
-    debug = info = warning = error = write
-
-
-_LOCK = threading.Lock()
 
 
 # --- from an event to a line -------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class WorkerProcess:
         self._grown = threading.Condition()
         self._process = subprocess.Popen(
             command,
-            env={**_inherited(), **environment},
+            env={**inherited(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -112,6 +112,6 @@ class WorkerProcess:
             stream.close()
 
 
-def _inherited() -> dict[str, str]:
+def inherited() -> dict[str, str]:
     """What any process needs, without settings of whoever runs the tests."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}

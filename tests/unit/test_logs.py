@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
+import os
 import sys
 import threading
 import warnings
@@ -16,12 +18,25 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.waiting import wait_until
 from worker import logs
+from worker.adapters.stdout import MAX_WAITING, LineWriter
 from worker.domain.redaction import redact
 from worker.events import Event, emit
 
 
 class Output(io.BytesIO):
+    """What has been said; nothing more is, once somebody looks."""
+
+    writer: LineWriter
+
+    def speak(self, **how: Any) -> None:
+        self.writer = logs.configure(stream=self, **how)
+
+    def getvalue(self) -> bytes:
+        self.writer.close()
+        return super().getvalue()
+
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.getvalue().splitlines()]
 
@@ -31,8 +46,9 @@ def output_fixture() -> Iterator[Output]:
     root = logging.getLogger()
     kept = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
     output = Output()
-    logs.configure(log_format="json", stream=output)
+    output.speak(log_format="json")
     yield output
+    output.writer.close()
     structlog.contextvars.clear_contextvars()
     structlog.reset_defaults()
     logging.captureWarnings(False)
@@ -105,7 +121,7 @@ def test_any_value_makes_a_line_of_json(output: Output) -> None:
 
 
 def test_libraries_speak_in_the_same_shape(output: Output) -> None:
-    logs.configure(log_format="json", stream=output)  # anew: pytest adds handlers of its own to each test
+    output.speak(log_format="json")  # anew: pytest adds handlers of its own to each test
     logging.getLogger("botocore.auth").debug("signature %s", "s")
     logging.getLogger("botocore").error("answered %d", 500)
     logging.getLogger("asyncio").warning("%d %d", 1)  # noqa: PLE1206 - what a faulty library does
@@ -132,14 +148,14 @@ def test_a_crash_is_one_line(output: Output) -> None:
 
 
 def test_a_level_hides_what_is_below_it(output: Output) -> None:
-    logs.configure(level="error", log_format="json", stream=output)
+    output.speak(level="error", log_format="json")
     emit(Event.WORKER_READY)
     emit(Event.WORKER_CRASHED)
     assert [line["event"] for line in output.lines()] == ["worker.crashed"]
 
 
 def test_people_get_a_readable_line_without_secrets(output: Output) -> None:
-    logs.configure(log_format="console", stream=output)
+    output.speak(log_format="console")
     emit(Event.WORKER_READY, startup_seconds=0.5, password="hunter2")
     text = output.getvalue().decode()
     assert "worker.ready" in text
@@ -147,9 +163,60 @@ def test_people_get_a_readable_line_without_secrets(output: Output) -> None:
     assert "hunter2" not in text
 
 
-def test_a_gone_standard_output_stops_nothing(output: Output) -> None:
-    output.close()
+# --- where the lines go --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_blocking", [True, False])
+@pytest.mark.usefixtures("output")
+def test_what_a_reader_that_hangs_makes_us_lose_is_counted(is_blocking: bool) -> None:
+    reader, end = os.pipe()
+    os.set_blocking(end, is_blocking)
+    lines: list[dict[str, Any]] = []
+    with os.fdopen(reader, "rb") as log:
+        with os.fdopen(end, "wb", buffering=0) as pipe:
+            writer = logs.configure(log_format="json", stream=pipe)
+            for n in range(3 * MAX_WAITING):
+                emit(Event.JOB_STARTED, source=n)
+            reading = threading.Thread(target=lambda: lines.extend(map(json.loads, log)))
+            reading.start()
+            writer.close()
+        reading.join()
+
+    (loss,) = (line for line in lines if line["event"] == "log.dropped")
+    kept = [line["source"] for line in lines if line is not loss]
+    assert kept == list(range(len(kept)))
+    assert loss["lines"] == 3 * MAX_WAITING - len(kept)
+
+
+class FullDisk(Output):
+    """Takes nothing until there is room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals = 0
+        self.is_full = True
+
+    def write(self, data: Any) -> int:
+        if self.is_full:
+            self.refusals += 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+@pytest.mark.usefixtures("output")
+async def test_lines_that_found_the_disk_full_are_counted_when_there_is_room_again() -> None:
+    disk = FullDisk()
+    disk.speak(log_format="json")
+    emit(Event.WORKER_STARTED)
+    await wait_until(lambda: disk.refusals)
+    disk.is_full = False
     emit(Event.WORKER_READY)
+    await wait_until(disk.tell)
+    emit(Event.WORKER_STOPPED)
+
+    *_, loss = lines = disk.lines()
+    assert [line["event"] for line in lines] == ["worker.ready", "worker.stopped", "log.dropped"]
+    assert loss["lines"] == 1
 
 
 def test_commands_that_answer_a_person_can_be_silent(output: Output, capfd: pytest.CaptureFixture[str]) -> None:
