@@ -205,7 +205,7 @@ def test_it_answers_for_its_health(house: House) -> None:
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_worker_stops_when_it_is_told(stop: signal.Signals, stack: Stack, start_worker: StartWorker) -> None:
-    worker = start_worker(stack)
+    worker = start_worker(stack, WORKER_DRAIN_SECONDS="0")
     worker.wait_for("worker.ready")
 
     worker.signal(stop)

@@ -15,6 +15,7 @@ from worker.events import Event, emit
 SideTask = Callable[[], Coroutine[Any, Any, None]]
 
 _HEARTBEAT_SECONDS = 60.0
+_SHORTEST_DRAIN_SECONDS = 1.0  # nothing can be given back in no time at all
 # Of the drain: for converters to be killed, uploads aborted, records written and messages given back.
 _RELEASE_SECONDS = 10.0
 _RELEASE_SHARE = 0.25
@@ -35,9 +36,9 @@ class Lifecycle:
     """Runs the consumer beside tasks that last as long as it does; the end of one of those ends the process.
 
     SIGTERM and SIGINT begin the drain, a second one means now. `drain_seconds` is all the time from the signal to the
-    last release. `side_tasks` end after the drain, by name: the lease keeper must be among them. `announced` are the
-    fields of `worker.started`, `pulse` gives those of the heartbeat. `began_at` is the loop time at which the
-    process began.
+    last release; less than a second counts as one. `side_tasks` end after the drain, by name: the lease keeper must
+    be among them. `announced` are the fields of `worker.started`, `pulse` gives those of the heartbeat. `began_at` is
+    the loop time at which the process began.
     """
 
     def __init__(
@@ -52,8 +53,8 @@ class Lifecycle:
     ) -> None:
         self._consumer = consumer
         self._side_tasks = {**side_tasks, "heartbeat": self._beat}
-        self._drain_seconds = drain_seconds
-        self._release_seconds = min(_RELEASE_SECONDS, drain_seconds * _RELEASE_SHARE)
+        self._drain_seconds = max(drain_seconds, _SHORTEST_DRAIN_SECONDS)
+        self._release_seconds = min(_RELEASE_SECONDS, self._drain_seconds * _RELEASE_SHARE)
         self._announced = announced
         self._pulse = pulse
         self._began_at = began_at

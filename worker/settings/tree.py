@@ -104,7 +104,9 @@ class Settings(BaseModel):
         43_200.0, description="A source that plays longer is refused."
     )
     drain_seconds: Annotated[float, Ge(0), Le(SQS_MAX_IN_FLIGHT_SECONDS)] = Field(
-        100.0, description="From the stop signal to the last release. Keep it below the platform's kill (ECS: 120 s)."
+        100.0,
+        description="From the stop signal to the last release; at least a second. "
+        "Keep it below the platform's kill (ECS: 120 s).",
     )
     progress_mode: ProgressMode = Field(
         "failover", description="`durable`: a tick counts only after DynamoDB has it; Redis then speeds up reads."

@@ -116,6 +116,24 @@ async def test_a_job_that_does_not_fit_the_drain_is_given_back_within_it() -> No
     assert 85 < stopped["drain_seconds"] < 100
 
 
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_a_drain_of_no_length_gives_everything_back_and_is_a_clean_end(jobs: int) -> None:
+    @virtual_time
+    async def check() -> None:
+        worker = a_worker(job_seconds=5000, unwinding_seconds=0.1, drain_seconds=0)
+        for _ in range(jobs):
+            worker.queue.send("{}")
+        later(2, lambda: signal.raise_signal(signal.SIGTERM))
+
+        with logged_events() as logged:
+            assert await worker.lifecycle.run() == 0
+
+        assert logged.one(Event.WORKER_STOPPED)["released"] == jobs
+        assert logged.one(Event.WORKER_STOPPED)["drain_seconds"] <= 1
+
+    check()
+
+
 @virtual_time
 async def test_a_second_signal_means_now() -> None:
     worker = a_worker(job_seconds=5000)
