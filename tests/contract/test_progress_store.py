@@ -178,6 +178,16 @@ async def test_within_a_fence_only_the_claims_worker_may_write(ledger: Ledger) -
     assert await ledger.write(a_record(FENCE, 2, worker="a")) is Outcome.APPLIED
 
 
+async def test_a_record_of_the_same_version_that_says_something_else_is_not_ones_own(ledger: Ledger) -> None:
+    running = a_record(FENCE, 2)
+    cancelled = failed(running, JobCancelledError(), running.version, running.updated_at)
+    assert await ledger.claim(cancelled, None)
+    assert not await ledger.claim(running, None)
+    assert not await ledger.claim(running, Version(FENCE, 1))
+    assert await ledger.write(running) is Outcome.STALE
+    assert await ledger.read(running.job_id) == cancelled
+
+
 # --- the register --------------------------------------------------------------------------------------------------
 
 

@@ -120,7 +120,7 @@ class FakeLedger(FakeStore):
     def put_claim(self, record: Record, seen: Version | None) -> bool:
         """The conditional write itself."""
         held = self.held.get(record.job_id)
-        if held is not None and held.version == record.version and held.worker == record.worker:
+        if held is not None and held.version == record.version and self._is_by_same_writer(held, record):
             return True
         if (None if held is None else held.version) != seen:
             return False
@@ -134,7 +134,7 @@ class FakeLedger(FakeStore):
 
     @staticmethod
     def _is_by_same_writer(held: Record, record: Record) -> bool:
-        return held.worker == record.worker
+        return (held.worker, held.status) == (record.worker, record.status)
 
     def _is_newer(self, held: Record, record: Record) -> bool:
         same_fence = held.version.fence == record.version.fence

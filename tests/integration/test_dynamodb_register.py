@@ -1,4 +1,4 @@
-"""What is kept beside a record goes with it."""
+"""What is kept beside a record goes with it, and without it a record cannot be read."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.support.records import a_record
 from worker.adapters.dynamodb import RETENTION_DAYS, DynamoLedger
 from worker.domain.claim import Standing
+from worker.ports import StoreUnavailableError
 
 
-async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(
-    dynamodb_client: Any, unique: Callable[[str], str]
-) -> None:
+@pytest.fixture
+async def table(dynamodb_client: Any, unique: Callable[[str], str]) -> str:
     table = unique("table")
     await dynamodb_client.create_table(
         TableName=table,
@@ -21,6 +23,12 @@ async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(
         AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
+    return table
+
+
+async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(
+    dynamodb_client: Any, table: str
+) -> None:
     now = datetime.now(UTC)
     ledger = DynamoLedger(dynamodb_client, table, now=lambda: now, budget_seconds=20)
     old, new = a_record(1000, 1), a_record(2000, 1)
@@ -32,3 +40,31 @@ async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(
     assert not await ledger.request_cancel(old.job_id)
     assert await ledger.claim(new, None)
     assert await ledger.look(new.job_id) == Standing(new, crashes=1, is_cancel_requested=False)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "REMOVE expires_at",
+        "SET expires_at = :text",
+        "SET attempts_ended = :text",
+        "REMOVE #record",
+        "SET #record = :text",
+    ],
+)
+async def test_an_item_that_somebody_damaged_is_an_unreadable_record(
+    dynamodb_client: Any, table: str, damage: str
+) -> None:
+    ledger = DynamoLedger(dynamodb_client, table, now=lambda: datetime.now(UTC), budget_seconds=20)
+    record = a_record()
+    await ledger.claim(record, None)
+    arguments = {"ExpressionAttributeNames": {"#record": "record"}} if "#record" in damage else {}
+    if ":text" in damage:
+        arguments["ExpressionAttributeValues"] = {":text": {"S": "soon"}}
+    await dynamodb_client.update_item(
+        TableName=table, Key={"job_id": {"S": record.job_id}}, UpdateExpression=damage, **arguments
+    )
+
+    for call in (ledger.look, ledger.read):
+        with pytest.raises(StoreUnavailableError, match="unreadable record in DynamoDB"):
+            await call(record.job_id)

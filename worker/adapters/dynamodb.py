@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -121,10 +122,10 @@ class DynamoLedger:
     @_bounded
     async def look(self, job_id: str) -> Standing | None:
         item = await self._get(job_id)
-        if item is None or float(item["expires_at"]["N"]) <= self._now().timestamp():
+        if item is None or _number_in(item, "expires_at") <= self._now().timestamp():
             return None
         record = _record_of(item)
-        ended = int(item.get("attempts_ended", {"N": "0"})["N"])
+        ended = int(_number_in(item, "attempts_ended")) if "attempts_ended" in item else 0
         return Standing(record, crashes=record.attempt - ended, is_cancel_requested="cancel_requested_at" in item)
 
     @_bounded
@@ -217,11 +218,23 @@ def _number(value: int) -> Any:
 
 
 def _is_own(held: Record, record: Record) -> bool:
-    return held.version == record.version and held.worker == record.worker
+    return (held.version, held.worker, held.status) == (record.version, record.worker, record.status)
+
+
+def _number_in(item: Mapping[str, Any], name: str) -> float:
+    with _readable():
+        return float(item[name]["N"])
 
 
 def _record_of(item: Mapping[str, Any]) -> Record:
-    try:
+    with _readable():
         return Record.from_json(item["record"]["S"])
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """An item that somebody else wrote, or damaged, is told as what it is, and waited for."""
+    try:
+        yield
     except (KeyError, ValueError) as exc:
         raise StoreUnavailableError("unreadable record in DynamoDB") from exc
