@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random as random_module
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -27,7 +28,10 @@ class Reading:
 
 
 class Reader:
-    """One session of reading: what it has shown of a job, it never falls behind."""
+    """One session of reading: what it has shown of a job, it never falls behind.
+
+    That holds for the last `jobs_remembered` that it was asked for, so that a session may last for ever.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class Reader:
         *,
         redis_seconds: float = REDIS_SECONDS,
         ledger_seconds: float = LEDGER_SECONDS,
+        jobs_remembered: int = 10_000,
         random: Callable[[], float] = random_module.random,
     ) -> None:
         self._ledger = ledger
@@ -43,7 +48,8 @@ class Reader:
         self._redis_seconds = redis_seconds
         self._ledger_seconds = ledger_seconds
         self._random = random
-        self._shown: dict[str, Record] = {}
+        self._jobs_remembered = jobs_remembered
+        self._shown: OrderedDict[str, Record] = OrderedDict()
 
     async def read(self, job_id: str) -> Reading:
         """Ask both stores at once and take the newer record. Raises DependencyUnavailableError within a second."""
@@ -116,6 +122,9 @@ class Reader:
         known = newest(self._shown.get(job_id), record)
         if known is not None:
             self._shown[job_id] = known
+            self._shown.move_to_end(job_id)
+            if len(self._shown) > self._jobs_remembered:
+                self._shown.popitem(last=False)
         return Reading(known, fresh or (known is not None and known.is_final))
 
 

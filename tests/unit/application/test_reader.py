@@ -104,6 +104,24 @@ async def test_what_was_shown_once_is_never_undercut() -> None:
 
 
 @virtual_time
+async def test_of_many_jobs_a_session_remembers_those_that_it_was_asked_for_last() -> None:
+    ledger = FakeLedger()
+    reader = Reader(ledger, None, jobs_remembered=3)
+    for number in range(100):
+        for job_id in (JOB, f"job-{number}"):
+            await ledger.write(a_record(seq=number + 1, job_id=job_id))
+            await reader.read(job_id)
+    ledger.held.clear()
+
+    shown = [
+        job_id
+        for job_id in (JOB, *(f"job-{number}" for number in range(100)))
+        if (await reader.read(job_id)).record is not None
+    ]
+    assert shown == [JOB, "job-98", "job-99"]
+
+
+@virtual_time
 @pytest.mark.parametrize("how", ["breaks", "hangs"])
 async def test_without_redis_the_record_may_lag_and_says_so(how: str) -> None:
     session = a_session()
