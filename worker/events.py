@@ -34,6 +34,7 @@ class Event(StrEnum):
     REDIS_UNAVAILABLE = "redis.unavailable"
     PROGRESS_FAILED_OVER = "progress.failed_over"
     PROGRESS_FAILED_BACK = "progress.failed_back"
+    PROGRESS_REPLAY_FAILED = "progress.replay_failed"
     PROGRESS_WRITE_FAILED = "progress.write_failed"
     JOB_STARTED = "job.started"
     JOB_COMPLETED = "job.completed"
@@ -109,6 +110,11 @@ CATALOGUE: dict[Event, Meaning] = {
         "info",
         "Progress goes to Redis again, and Redis holds the newest record of each job that the outage touched.",
         ("outage_seconds", "jobs_carried_over"),
+    ),
+    Event.PROGRESS_REPLAY_FAILED: Meaning(
+        "warning",
+        "Redis is back, but cannot take the record of the job that `job_id` names; readers find it in DynamoDB.",
+        ("reason",),
     ),
     Event.PROGRESS_WRITE_FAILED: Meaning(
         "warning", "Both stores refused a record; the job goes on.", ("reason", "status", "seq")

@@ -26,9 +26,7 @@ async def table(dynamodb_client: Any, unique: Callable[[str], str]) -> str:
     return table
 
 
-async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(
-    dynamodb_client: Any, table: str
-) -> None:
+async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(dynamodb_client: Any, table: str) -> None:
     now = datetime.now(UTC)
     ledger = DynamoLedger(dynamodb_client, table, now=lambda: now, budget_seconds=20)
     old, new = a_record(1000, 1), a_record(2000, 1)
@@ -58,7 +56,7 @@ async def test_an_item_that_somebody_damaged_is_an_unreadable_record(
     ledger = DynamoLedger(dynamodb_client, table, now=lambda: datetime.now(UTC), budget_seconds=20)
     record = a_record()
     await ledger.claim(record, None)
-    arguments = {"ExpressionAttributeNames": {"#record": "record"}} if "#record" in damage else {}
+    arguments: dict[str, Any] = {"ExpressionAttributeNames": {"#record": "record"}} if "#record" in damage else {}
     if ":text" in damage:
         arguments["ExpressionAttributeValues"] = {":text": {"S": "soon"}}
     await dynamodb_client.update_item(

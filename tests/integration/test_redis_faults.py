@@ -147,6 +147,34 @@ async def test_closed_connections_and_forgotten_scripts_are_no_outage(
         assert await ledger.read(JOB) is None
 
 
+async def test_a_key_of_another_type_concerns_its_job_alone(ledger: DynamoLedger) -> None:
+    async with a_site() as site, a_worker(ledger, site.store()) as worker:
+        await connected(worker)
+        site.command("SET", f"audio:job:{JOB}", "of somebody else")
+        newest = await worker.tick(12)
+        assert await ledger.read(JOB) == newest
+        assert worker.told() == [0, 0, 0]
+        assert await worker.store.tick(a_record(job_id="another")) is Outcome.APPLIED
+
+        site.command("CONFIG", "SET", "min-replicas-to-write", "1")
+        await worker.store.tick(a_record(seq=2, job_id="another"))
+        site.command("CONFIG", "SET", "min-replicas-to-write", "0")
+        assert await back(worker) < 6
+        line = worker.log.one(Event.PROGRESS_REPLAY_FAILED)
+        assert (line["job_id"], line["reason"]) == (JOB, "key of another type")
+        assert site.command("GET", f"audio:job:{JOB}") == b"of somebody else"
+
+
+async def test_a_hash_that_somebody_damaged_is_written_anew(ledger: DynamoLedger) -> None:
+    async with a_site() as site, a_worker(ledger, site.store()) as worker:
+        await connected(worker)
+        for damage in (("HDEL", "seq"), ("HSET", "fence", "soon"), ("HDEL", "fence", "seq", "status", "record")):
+            await worker.tick()
+            site.command(damage[0], f"audio:job:{JOB}", *damage[1:])
+            assert await worker.tick() == await held(site)
+        assert worker.told() == [0, 0, 0]
+
+
 async def test_a_write_that_was_given_up_arrives_late_and_changes_nothing(ledger: DynamoLedger) -> None:
     async with a_site() as site, a_worker(ledger, site.store()) as worker:
         await connected(worker)

@@ -28,12 +28,12 @@ _MAX_REDIRECTIONS = 2
 
 Commands = Sequence[tuple[int | str, ...]]
 
-# Fences stay below 2^53, so Lua's numbers hold them exactly.
+# Fences stay below 2^53, so Lua's numbers hold them exactly. A version that is none is written over.
 _SCRIPT = """
 local final = {FINAL}
 local held = redis.call('HMGET', KEYS[1], 'fence', 'seq', 'status')
-if held[1] then
-    local fence, seq = tonumber(held[1]), tonumber(held[2])
+local fence, seq = tonumber(held[1]), tonumber(held[2])
+if fence and seq then
     local new_fence, new_seq = tonumber(ARGV[1]), tonumber(ARGV[2])
     if fence == new_fence and seq == new_seq then return 'same' end
     if final[held[3]] or new_fence < fence or (new_fence == fence and new_seq < seq) then return 'stale' end

@@ -28,6 +28,9 @@ _HARD_REPLIES = {
     "NOPERM": "permission denied",
     "MOVED": "cluster mode: key is elsewhere",
 }
+_REPLIES = {code: (reason, Severity.HARD) for code, reason in _HARD_REPLIES.items()} | {
+    "WRONGTYPE": ("key of another type", Severity.LOCAL),  # somebody else's: other keys are none the worse for it
+}
 
 # The first that fits; redis-py gives these no code, or raises them before there is a reply.
 _TABLE: tuple[tuple[type[Exception], str, Severity], ...] = (
@@ -46,15 +49,16 @@ _TABLE: tuple[tuple[type[Exception], str, Severity], ...] = (
 )
 
 _REPLY_CODE = re.compile(r"[A-Z]{2,}")
-# Before Redis 7 an error within a script comes as "ERR Error running script (…): … -READONLY You can't …".
-_CODE_WITHIN_SCRIPT = re.compile(r"-([A-Z]{2,}) ")
+# Before Redis 7 an error within a script comes as "ERR Error running script (…): … -READONLY You can't …", or, where
+# a command raised it, as "… WRONGTYPE Operation against …".
+_CODE_WITHIN_SCRIPT = re.compile(r"[- ]([A-Z]{2,}) ")
 
 
 def store_failure(exc: Exception) -> StoreUnavailableError:
     """Ours for one of theirs. The vendor's text, which may hold a key or a host, stays in the cause."""
     code = _reply_code(exc)
-    if code in _HARD_REPLIES:
-        return StoreUnavailableError(_HARD_REPLIES[code], Severity.HARD)
+    if code in _REPLIES:
+        return StoreUnavailableError(*_REPLIES[code])
     for kind, reason, severity in _TABLE:
         if isinstance(exc, kind):
             return StoreUnavailableError(reason, severity)

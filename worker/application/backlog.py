@@ -38,6 +38,11 @@ class Backlog:
         if len(self._newest) > _LIMIT:
             self._newest.popitem(last=False)
 
+    def forget(self, record: Record) -> None:
+        """Redis will not have it, and who reads finds it in DynamoDB."""
+        if self._newest.get(record.job_id) is record:
+            del self._newest[record.job_id]
+
     def attempt_ended(self, job_id: str) -> None:
         """Whoever runs the job now, it is not us: a record that still says `running` is not ours to replay."""
         held = self._newest.get(job_id)

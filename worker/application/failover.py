@@ -27,6 +27,7 @@ Destination = Literal["redis", "dynamodb"]
 
 REDIS_SECONDS = 0.3  # Redis' part of a write; with DynamoDB's budget after it, a write stays below one second
 _REPLAY_PAUSE_SECONDS = 0.1
+_REPLAY_REFUSALS = 5  # of one record; a failure that says something of Redis is the circuit's to count
 
 
 class FailoverStore:
@@ -156,32 +157,38 @@ class FailoverStore:
         """Write to Redis while the circuit is closed. None: not written, or not known to be."""
         if self._accelerator is None or not self._circuit.is_closed:
             return None
+        try:
+            return await self._write_to_redis(self._accelerator, record)
+        except StoreUnavailableError:
+            return None
+
+    async def _write_to_redis(self, accelerator: AcceleratorStore, record: Record) -> Outcome:
+        """Raises StoreUnavailableError, of which the circuit knows then."""
         time = asyncio.get_running_loop().time
         generation, began_at = self._circuit.generation, time()
         try:
             with metrics.ProgressWrite("redis") as write:
-                outcome = await self._write_in_time(self._accelerator, record)
+                outcome = await self._write_in_time(accelerator, record)
                 write.outcome = outcome.value
-        except TimeoutError:
-            failure = StoreUnavailableError("timeout")
-        except StoreUnavailableError as exc:
-            failure = exc
-        else:
-            self._first_failure = None
-            self._circuit.call_succeeded(generation, time())
-            self._backlog.written(record, outcome, to_redis=True)
-            return outcome
-        self._failed(failure, generation, began_at, time())
-        return None
+        except StoreUnavailableError as failure:
+            self._failed(failure, generation, began_at, time())
+            raise
+        self._first_failure = None
+        self._circuit.call_succeeded(generation, time())
+        self._backlog.written(record, outcome, to_redis=True)
+        return outcome
 
     async def _write_in_time(self, accelerator: AcceleratorStore, record: Record) -> Outcome:
-        """Raises TimeoutError when the time is up, or when the circuit opens meanwhile."""
-        async with asyncio.timeout(self._redis_seconds) as scope:
-            self._in_flight.add(scope)
-            try:
-                return await accelerator.write(record)
-            finally:
-                self._in_flight.discard(scope)
+        """Raises StoreUnavailableError, also when the time is up, or when the circuit opens meanwhile."""
+        try:
+            async with asyncio.timeout(self._redis_seconds) as scope:
+                self._in_flight.add(scope)
+                try:
+                    return await accelerator.write(record)
+                finally:
+                    self._in_flight.discard(scope)
+        except TimeoutError as exc:
+            raise StoreUnavailableError("timeout") from exc
 
     def _failed(self, failure: StoreUnavailableError, generation: int, began_at: float, at: float) -> None:
         if failure.severity is Severity.LOCAL or generation != self._circuit.generation:
@@ -200,10 +207,23 @@ class FailoverStore:
 
     async def _replay(self) -> int:
         """Bring Redis up to date, while the circuit is closed. Returns how many jobs' records it now has."""
-        records = self._backlog.records()
-        for record in records:
-            while await self._accelerate(record) is None:
-                if not self._circuit.is_closed:
-                    return 0
+        if self._accelerator is None:
+            return 0
+        return sum([await self._replayed(self._accelerator, record) for record in self._backlog.records()])
+
+    async def _replayed(self, accelerator: AcceleratorStore, record: Record) -> bool:
+        """Whether Redis has it. Not if the circuit opens, nor if it is this record that cannot be written."""
+        refusals = 0
+        while self._circuit.is_closed:
+            try:
+                await self._write_to_redis(accelerator, record)
+            except StoreUnavailableError as failure:
+                refusals += failure.severity is Severity.LOCAL
+                if refusals == _REPLAY_REFUSALS:
+                    emit(Event.PROGRESS_REPLAY_FAILED, job_id=record.job_id, reason=failure.reason)
+                    self._backlog.forget(record)
+                    return False
                 await asyncio.sleep(_REPLAY_PAUSE_SECONDS)
-        return len(records)
+            else:
+                return True
+        return False

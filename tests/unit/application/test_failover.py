@@ -7,12 +7,13 @@ from contextlib import suppress
 
 import pytest
 
-from tests.fakes.stores import FakeLedger
+from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.events import logged_events
 from tests.support.failover import now, stores
 from tests.support.records import NOW, a_record, completed, queued
 from tests.support.virtual_time import virtual_time
 from worker.application.failover import FailoverStore
+from worker.domain.circuit import Severity
 from worker.domain.progress import Record
 from worker.events import Event
 from worker.ports import Outcome, StoreUnavailableError
@@ -263,6 +264,54 @@ async def test_what_fails_during_the_replay_is_still_the_same_outage() -> None:
         await it.until_back()
         assert it.redis.held["ep-0142"].version.seq == 2
         assert it.told() == [1, 1, 1]
+
+
+class OneKeyIsTaken:
+    """Makes Redis refuse the records of one job."""
+
+    def __init__(self, redis: FakeAccelerator, job_id: str) -> None:
+        self.calls = 0
+        self._write = redis.write
+        self._job_id = job_id
+        redis.write = self  # type: ignore[method-assign]
+
+    async def __call__(self, record: Record) -> Outcome:
+        if record.job_id != self._job_id:
+            return await self._write(record)
+        self.calls += 1
+        raise StoreUnavailableError("the key is not ours", Severity.LOCAL)
+
+
+@virtual_time
+async def test_a_record_that_redis_will_not_have_goes_to_dynamodb_and_is_no_outage() -> None:
+    async with stores() as it:
+        OneKeyIsTaken(it.redis, "bad")
+        for seq in range(1, 20):
+            assert await it.store.tick(a_record(seq=seq, job_id="bad")) is Outcome.APPLIED
+        assert it.ledger.held["bad"].version.seq == 19
+        assert it.told() == [0, 0, 0]
+
+
+@virtual_time
+async def test_the_replay_gives_up_on_a_record_that_redis_will_not_have() -> None:
+    async with stores() as it:
+        await it.trip()
+        for job_id in ("good", "bad", "better"):
+            await it.store.commit(completed(a_record(job_id=job_id), 9))
+        it.redis.works()
+        taken = OneKeyIsTaken(it.redis, "bad")
+        assert await it.until_back() <= 5
+
+        assert set(it.redis.held) == {"that-trips", "good", "better"}
+        assert it.log.one(Event.PROGRESS_FAILED_BACK)["jobs_carried_over"] == 3
+        line = it.log.one(Event.PROGRESS_REPLAY_FAILED)
+        assert (line["job_id"], line["reason"]) == ("bad", "the key is not ours")
+        calls = taken.calls
+        assert calls < 10
+        await it.trip()
+        it.redis.works()
+        await it.until_back()
+        assert taken.calls == calls
 
 
 @virtual_time
