@@ -34,6 +34,8 @@ The region is `AWS_REGION`, else `AWS_DEFAULT_REGION`, else the one in `WORKER_Q
 else the one in the SDK's configuration file.
 `AWS_ENDPOINT_URL`, or one for each service such as `AWS_ENDPOINT_URL_SQS`, points at an emulator.
 
+With `REDIS_IAM_AUTH` the role needs `elasticache:Connect`; `deploy/` has the statement.
+
 ## ECS
 
 Where ECS sets `ECS_AGENT_URI`, the worker has its task protected from scale-in and deployments while jobs run.

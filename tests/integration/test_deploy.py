@@ -13,12 +13,10 @@ import boto3  # type: ignore[import-untyped]
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
-def _stack_outputs(endpoint: str, name: str) -> dict[str, str]:
+def _stack_outputs(endpoint: str, name: str, **more: str) -> dict[str, str]:
     client = boto3.client("cloudformation", endpoint_url=endpoint)
-    parameters = [
-        {"ParameterKey": "SourceBucket", "ParameterValue": "in"},
-        {"ParameterKey": "TargetBucket", "ParameterValue": "out"},
-    ]
+    values = {"SourceBucket": "in", "TargetBucket": "out"} | more
+    parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
     template = (DEPLOY / "cloudformation.yaml").read_text(encoding="utf-8")
     client.create_stack(StackName=name, TemplateBody=template, Parameters=parameters)
     (stack,) = client.describe_stacks(StackName=name)["Stacks"]
@@ -51,18 +49,19 @@ async def test_the_template_makes_a_queue_with_a_dead_letter_queue_and_a_table(
     redrive = json.loads(queue["Attributes"]["RedrivePolicy"])
     assert redrive["deadLetterTargetArn"] == dead["Attributes"]["QueueArn"]
     assert int(redrive["maxReceiveCount"]) == 100
+    assert "RedisLoginPolicyArn" not in outputs
     table = (await dynamodb_client.describe_table(TableName=outputs["TableName"]))["Table"]
     assert table["KeySchema"] == [{"AttributeName": "job_id", "KeyType": "HASH"}]
     assert table["AttributeDefinitions"] == [{"AttributeName": "job_id", "AttributeType": "S"}]
 
 
 def test_both_policies_allow_the_same(aws_endpoint: str, unique: Callable[[str], str]) -> None:
-    outputs = _stack_outputs(aws_endpoint, unique("stack"))
+    written = _actions(json.loads((DEPLOY / "iam-policy.json").read_text(encoding="utf-8")))
 
-    made = _policy(aws_endpoint, outputs["WorkerPolicyArn"])
-
-    written = json.loads((DEPLOY / "iam-policy.json").read_text(encoding="utf-8"))
-    assert _actions(made) == _actions(written)
+    outputs = _stack_outputs(aws_endpoint, unique("stack"), CacheName="progress", CacheUser="worker")
+    made = [_actions(_policy(aws_endpoint, outputs[name])) for name in ("WorkerPolicyArn", "RedisLoginPolicyArn")]
+    assert made[0] | made[1] == written
+    assert made[1] == {"LogInToRedis": "elasticache:Connect"}
 
 
 def test_the_policy_allows_what_the_adapters_call() -> None:
