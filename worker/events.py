@@ -29,6 +29,7 @@ class Event(StrEnum):
     WORKER_STOPPED = "worker.stopped"
     WORKER_HEARTBEAT = "worker.heartbeat"
     WORKER_CRASHED = "worker.crashed"
+    CHECK_FAILED = "check.failed"
     REDIS_DISABLED = "redis.disabled"
     REDIS_CONNECTED = "redis.connected"
     REDIS_UNAVAILABLE = "redis.unavailable"
@@ -94,6 +95,11 @@ CATALOGUE: dict[Event, Meaning] = {
         ("jobs", "jobs_completed", "jobs_failed", "poll_age_seconds", "loop_lag_seconds", "progress_store"),
     ),
     Event.WORKER_CRASHED: Meaning("error", "The process ends by a bug.", ("exception",)),
+    Event.CHECK_FAILED: Meaning(
+        "error",
+        "At the start: something is set up so that no job can be done; the worker polls all the same.",
+        ("check", "problem", "advice"),
+    ),
     Event.REDIS_DISABLED: Meaning("info", "No REDIS_ENDPOINT: progress goes to DynamoDB only."),
     Event.REDIS_CONNECTED: Meaning(
         "info", "First contact with Redis, or the first after an outage.", ("endpoint", "duration_seconds")

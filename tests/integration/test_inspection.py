@@ -57,8 +57,9 @@ async def test_a_table_tells_of_its_key_and_expiry(dynamodb_client: Any, unique:
 
 
 async def test_a_table_that_is_not_there_is_missing(dynamodb_client: Any, unique: Unique) -> None:
-    with pytest.raises(DependencyMissingError, match="the table does not exist"):
-        await inspect_table(dynamodb_client, unique("table"))
+    name = unique("table")
+    with pytest.raises(DependencyMissingError, match=f"table {name} does not exist"):
+        await inspect_table(dynamodb_client, name)
 
 
 async def test_a_bucket_is_there_or_missing(s3_client: Any, unique: Unique) -> None:
@@ -79,6 +80,8 @@ async def test_the_converter_tells_its_version_and_encoders_or_does_not_work(tmp
         await inspect_converter(tmp_path / "ffmpeg")
     with pytest.raises(DependencyMissingError, match="that works at"):
         await inspect_converter(Path("/bin/false"))
+    with pytest.raises(DependencyMissingError, match="an ffmpeg at"):
+        await inspect_converter(Path("/bin/echo"))
 
 
 def test_a_workspace_may_be_yet_to_be_made(tmp_path: Path) -> None:

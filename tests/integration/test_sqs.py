@@ -200,7 +200,7 @@ async def test_an_absent_queue_is_a_dependency_that_failed(sqs: Sqs) -> None:
     url = await sqs.made()
     queue = sqs.queue(url + "-absent")
 
-    with pytest.raises(DependencyUnavailableError, match="SQS answered NonExistentQueue"):
+    with pytest.raises(DependencyUnavailableError, match="SQS has no queue at"):
         await queue.receive(1)
     with pytest.raises(DependencyUnavailableError):
         await queue.depth()

@@ -63,8 +63,19 @@ def test_a_status_that_redis_could_not_be_asked_for_is_not_fresh(stack: Stack) -
 def test_a_table_that_is_not_there_is_told_plainly(stack: Stack) -> None:
     done = worker(stack, "status", "nobody", WORKER_TABLE="no-such-table")
     assert (done.returncode, done.stdout) == (1, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("worker: the progress stores did not answer")
+    no_table = "DynamoDB has no table no-such-table in this region"
+    assert done.stderr == f"worker: the progress stores did not answer ({no_table})\n"
+
+    done = worker(stack, "submit", "s3://bucket/a.wav", "--output", "s3://bucket/a.mp3", WORKER_TABLE="no-such-table")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"worker: the table of progress records could not be written ({no_table})\n"
+
+
+def test_a_queue_that_is_not_there_is_told_plainly(stack: Stack) -> None:
+    url = f"{stack.queue_url}-no-such-queue"
+    done = worker(stack, "submit", "s3://bucket/a.wav", "--output", "s3://bucket/a.mp3", WORKER_QUEUE_URL=url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"worker: SQS has no queue at {url}\n"
 
 
 def test_the_doctor_finds_everything_well_or_says_what_to_do(stack: Stack) -> None:
@@ -80,7 +91,7 @@ def test_the_doctor_finds_everything_well_or_says_what_to_do(stack: Stack) -> No
     lines = {line.split()[1]: line for line in done.stdout.splitlines()}
     assert (done.returncode, done.stderr) == (1, "")
     assert lines["table"].startswith("failed")
-    assert "the table does not exist; check WORKER_TABLE" in lines["table"]
+    assert "table no-such-table does not exist; check WORKER_TABLE" in lines["table"]
     assert lines["bucket"].startswith("failed")
     assert lines["redis"].startswith("degraded")
     assert "check REDIS_ENDPOINT" in lines["redis"]

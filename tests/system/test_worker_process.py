@@ -247,6 +247,28 @@ def test_a_bad_environment_is_told_in_a_line_for_each_fault(stack: Stack, start_
         assert any(name in line for line in lines), worker.errors
 
 
+@pytest.mark.parametrize("program", ["/bin/ls", "/bin/echo"])
+def test_a_converter_that_is_no_ffmpeg_stops_the_start(program: str, stack: Stack, start_worker: StartWorker) -> None:
+    worker = start_worker(stack, WORKER_FFMPEG=program)
+
+    assert worker.wait() == 78
+    (line,) = worker.errors.splitlines()
+    assert "WORKER_FFMPEG" in line
+    assert program in line
+    assert worker.lines == []
+
+
+def test_a_missing_table_is_an_error_in_the_log_from_the_start(stack: Stack, start_worker: StartWorker) -> None:
+    worker = start_worker(stack, WORKER_TABLE="no-such-table")
+
+    line = worker.wait_for("check.failed")
+
+    assert (line["level"], line["check"]) == ("error", "table")
+    assert line["problem"] == "table no-such-table does not exist"
+    assert "WORKER_TABLE" in line["advice"]
+    worker.wait_for("worker.ready")
+
+
 def test_a_wrong_command_line_exits_with_64() -> None:
     ended = subprocess.run([sys.executable, "-m", "worker", "fly"], capture_output=True, text=True, check=False)
 

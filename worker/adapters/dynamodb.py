@@ -63,11 +63,11 @@ def _bounded(
         try:
             async with asyncio.timeout(self.budget_seconds):
                 try:
-                    with translated("DynamoDB"):
+                    with translated("DynamoDB", self.errors):
                         return await call(self, *args, **kwargs)
                 except DependencyUnavailableError:
                     await asyncio.sleep(_RETRY_SECONDS)
-                with translated("DynamoDB"):
+                with translated("DynamoDB", self.errors):
                     return await call(self, *args, **kwargs)
         except TimeoutError as exc:
             raise StoreUnavailableError("DynamoDB did not answer in time") from exc
@@ -99,6 +99,8 @@ class DynamoLedger:
         self._now = now
         self._retention_seconds = round(retention_days * 86400)
         self.budget_seconds = budget_seconds
+        no_table = f"has no table {table} in this region"
+        self.errors = {"ResourceNotFoundException": lambda: DependencyUnavailableError("DynamoDB", no_table)}
 
     async def write(self, record: Record) -> Outcome:
         held = await self._update(record, _WRITABLE, {**_FINAL, ":now": self._epoch_seconds()})

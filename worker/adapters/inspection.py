@@ -1,4 +1,4 @@
-"""What each dependency says of itself when the doctor asks; nothing here is on the worker's own way."""
+"""What each dependency says of itself when the doctor asks, or a worker at its start; no job ever waits for it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def inspect_queue(client: Any, queue_url: str) -> QueueFacts:
 async def inspect_table(client: Any, table: str) -> TableFacts:
     """Raises DependencyMissingError, NotAllowedError or DependencyUnavailableError."""
     errors = dict.fromkeys(_DENIED, lambda: NotAllowedError("dynamodb:DescribeTable")) | {
-        "ResourceNotFoundException": lambda: DependencyMissingError("the table")
+        "ResourceNotFoundException": lambda: DependencyMissingError(f"table {table}")
     }
     with translated("DynamoDB", errors):
         description = (await client.describe_table(TableName=table))["Table"]
@@ -80,8 +80,10 @@ async def inspect_bucket(client: Any, bucket: str) -> None:
 async def inspect_converter(ffmpeg: Path) -> ConverterFacts:
     """Raises DependencyMissingError where it cannot be run."""
     version = _VERSION.search(await _output_of(ffmpeg, "-version"))
+    if version is None:
+        raise DependencyMissingError(f"an ffmpeg at {ffmpeg}")
     encoders = await _output_of(ffmpeg, "-hide_banner", "-encoders")
-    text = version[1] if version else "of an unknown version"
+    text = version[1]
     numbers = re.match(r"\d+(?:\.\d+)*", text)
     return ConverterFacts(
         version=tuple(map(int, numbers[0].split("."))) if numbers else (),

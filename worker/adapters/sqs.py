@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from worker import __version__
-from worker.adapters.aws import ClientLimits, translated
+from worker.adapters.aws import ClientLimits, ErrorTable, translated
 from worker.adapters.batching import BATCH_ENTRIES, Batcher
 from worker.adapters.sqs_attributes import QueueAttributes
 from worker.domain.disposition import Reject
@@ -24,6 +24,7 @@ _SQS = "SQS"
 _MAX_VISIBILITY_SECONDS = 43_200
 _SYSTEM_ATTRIBUTES = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId", "AWSTraceHeader"]
 _TRACE = "AWSTraceHeader"
+_NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
 # "InvalidParameterValue" is how SQS says that a handle has expired, or that twelve hours are over.
 _DEAD_HANDLE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
 
@@ -69,6 +70,7 @@ class SqsQueue:
         self._receive_client = receive_client
         self._client = control_client
         self._url = queue_url
+        self._errors = _errors_of(queue_url)
         self._visibility_seconds = _visibility(visibility_seconds)
         self._wait_seconds = min(20, math.ceil(wait_seconds))
         self._deletes = Batcher(self._delete, linger_seconds=linger_seconds)
@@ -80,7 +82,7 @@ class SqsQueue:
 
     async def receive(self, slots: int) -> Sequence[Delivery]:
         received_at = asyncio.get_running_loop().time()
-        with translated(_SQS):
+        with translated(_SQS, self._errors):
             response = await self._receive_client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=min(slots, self._most),
@@ -136,6 +138,7 @@ class SqsSender:
     def __init__(self, client: Any, queue_url: str) -> None:
         self._client = client
         self._url = queue_url
+        self._errors = _errors_of(queue_url)
 
     async def send(
         self,
@@ -156,7 +159,7 @@ class SqsSender:
         if _is_fifo(self._url):
             digest = hashlib.sha256(body.encode()).hexdigest()
             extra |= {"MessageGroupId": group_id or digest, "MessageDeduplicationId": dedup_id or digest}
-        with translated(_SQS):
+        with translated(_SQS, self._errors):
             response = await self._client.send_message(QueueUrl=self._url, MessageBody=body, **extra)
         message_id: str = response["MessageId"]
         return message_id
@@ -215,6 +218,10 @@ def _delivery(message: Mapping[str, Any], received_at: float, retention_seconds:
         expires_at_ms=None if retention_seconds is None else sent_at_ms + round(retention_seconds * 1000),
         attributes=attributes,
     )
+
+
+def _errors_of(queue_url: str) -> ErrorTable:
+    return dict.fromkeys(_NO_QUEUE, lambda: DependencyUnavailableError(_SQS, f"has no queue at {queue_url}"))
 
 
 def _results(response: Mapping[str, Any], count: int) -> list[WorkerError | None]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from worker.domain.diagnosis import NotAllowedError, State, Verdict
 from worker.domain.errors import WorkerError
+from worker.events import Event, emit
 
 CHECK_SECONDS = 10.0
 
@@ -38,6 +39,15 @@ class Finding:
 async def diagnose(checks: Sequence[Check], *, timeout_seconds: float = CHECK_SECONDS) -> Sequence[Finding]:
     """Run all checks at once, each bounded by the timeout; one finding for each, in their order."""
     return await asyncio.gather(*(_find(check, timeout_seconds) for check in checks))
+
+
+async def report_failures(checks: Sequence[Check]) -> None:
+    """Try them once, and say in the log what keeps the worker from its jobs. Then wait for ever, beside its work."""
+    for finding in await diagnose(checks):
+        verdict = finding.verdict
+        if verdict.state is State.FAILED:
+            emit(Event.CHECK_FAILED, check=finding.name, problem=verdict.detail, advice=verdict.advice)
+    await asyncio.get_running_loop().create_future()
 
 
 def can_run(findings: Sequence[Finding]) -> bool:

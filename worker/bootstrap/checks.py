@@ -1,4 +1,4 @@
-"""What the doctor tries: everything that the settings name."""
+"""What the doctor tries, which is everything that the settings name, and a worker at its start."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any
 
 from worker.adapters import inspection
 from worker.adapters.sqs import CONTROL_LIMITS
-from worker.application.doctor import Check
+from worker.application.doctor import CHECK_SECONDS, Check
 from worker.bootstrap.parts import Clients, ffmpeg_of, open_redis, redis_name
 from worker.domain.diagnosis import (
+    DependencyMissingError,
     State,
     Verdict,
     judge_converter,
@@ -24,7 +25,7 @@ from worker.domain.diagnosis import (
     judge_workspace,
 )
 from worker.ports import AcceleratorStore, StoreUnavailableError
-from worker.settings import Settings
+from worker.settings import ConfigurationError, Fault, Settings
 
 
 @asynccontextmanager
@@ -38,7 +39,7 @@ async def open_checks(settings: Settings, buckets: Sequence[str]) -> AsyncIterat
         accelerator = await open_redis(settings, stack)
         yield [
             Check("queue", partial(_check_queue, sqs, settings), "check WORKER_QUEUE_URL, the region and the role"),
-            Check("table", partial(_check_table, dynamodb, settings), "check WORKER_TABLE, the region and the role"),
+            table_check(dynamodb, settings),
             *(
                 Check(f"bucket {bucket}", partial(_check_bucket, s3, bucket), "check its name and the role")
                 for bucket in buckets
@@ -52,6 +53,23 @@ async def open_checks(settings: Settings, buckets: Sequence[str]) -> AsyncIterat
             Check("converter", partial(_check_converter, settings), "check WORKER_FFMPEG"),
             Check("workspace", partial(_check_workspace, settings), "check WORKER_WORKSPACE"),
         ]
+
+
+def table_check(client: Any, settings: Settings) -> Check:
+    return Check("table", partial(_check_table, client, settings), "check WORKER_TABLE, the region and the role")
+
+
+async def refuse_no_ffmpeg(program: Path) -> None:
+    """Raises ConfigurationError where WORKER_FFMPEG names a `program` that cannot convert."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            verdict = judge_converter(await inspection.inspect_converter(program))
+    except TimeoutError:
+        raise ConfigurationError(Fault(("WORKER_FFMPEG",), f"{program} does not say its version")) from None
+    except DependencyMissingError as exc:
+        raise ConfigurationError(Fault(("WORKER_FFMPEG",), str(exc))) from exc
+    if verdict.state is State.FAILED:
+        raise ConfigurationError(Fault(("WORKER_FFMPEG",), f"{program} is {verdict.detail}"))
 
 
 async def _check_queue(client: Any, settings: Settings) -> Verdict:

@@ -9,6 +9,7 @@ import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, nullcontext
+from functools import partial
 
 from worker import metrics
 from worker.adapters.ecs import open_protection
@@ -20,6 +21,7 @@ from worker.application.attempt import Rules
 from worker.application.cancellation import CancelWatch
 from worker.application.consumer import Consumer
 from worker.application.conversion import Conversion, Limits
+from worker.application.doctor import report_failures
 from worker.application.failover import FailoverStore
 from worker.application.handler import Handler
 from worker.application.health import HealthMonitor
@@ -27,6 +29,7 @@ from worker.application.lease import LeaseKeeper
 from worker.application.lifecycle import Lifecycle, SideTask
 from worker.application.protection import ProtectionKeeper
 from worker.application.workspace import Workspace, open_workspace
+from worker.bootstrap.checks import refuse_no_ffmpeg, table_check
 from worker.bootstrap.parts import Clients, ffmpeg_of, open_stores, redis_name, s3_limits, utc_now
 from worker.ports import AudioConverter, JobQueue, ObjectStore, ScaleInProtection
 from worker.settings import ConfigurationError, Fault, Settings
@@ -39,7 +42,8 @@ _THREADS = 32
 async def run_worker(settings: Settings) -> int:
     """Run until a stop signal; returns the exit code.
 
-    Raises ConfigurationError where the HTTP address cannot be had or the workspace cannot be made.
+    Raises ConfigurationError where the HTTP address cannot be had, the workspace cannot be made, or the converter is
+    none.
     """
     loop = asyncio.get_running_loop()
     began_at = loop.time()
@@ -60,6 +64,8 @@ def _watch_children(loop: asyncio.AbstractEventLoop) -> None:
 
 async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: float) -> Lifecycle:
     name = f"{socket.gethostname()}:{os.getpid()}"
+    if settings.ffmpeg is not None:
+        await refuse_no_ffmpeg(settings.ffmpeg)
     workspace = _open_workspace(settings, stack)
     clients = Clients(settings, stack)
     queue = await _open_queue(settings, clients)
@@ -98,6 +104,7 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
         "progress store": store.run,
         "cancel watch": cancels.run,
         "health": monitor.run,
+        "checks": partial(report_failures, [table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings)]),
     }
     if protection is not None:
         side_tasks["scale-in protection"] = protection.run
