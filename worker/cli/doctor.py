@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from argparse import Namespace
@@ -14,20 +13,21 @@ from worker.bootstrap import open_checks
 from worker.cli.console import say
 from worker.cli.exits import ExitCode
 from worker.domain.diagnosis import State
+from worker.interrupts import run_interruptibly
 from worker.settings import SUBMIT, Settings, load
 
 
 def command(arguments: Namespace) -> int:
     settings = load(os.environ, needs=SUBMIT)
     logs.silence()
-    findings = asyncio.run(_diagnose(settings, arguments.buckets))
-    say(json.dumps(to_document(findings)) if arguments.json else describe(findings))
-    return ExitCode.OK if can_run(findings) else ExitCode.FAILED
+    return run_interruptibly(lambda: _tell(settings, arguments.buckets, as_json=arguments.json))
 
 
-async def _diagnose(settings: Settings, buckets: Sequence[str]) -> Sequence[Finding]:
+async def _tell(settings: Settings, buckets: Sequence[str], *, as_json: bool) -> int:
     async with open_checks(settings, buckets) as checks:
-        return await diagnose(checks)
+        findings = await diagnose(checks)
+    say(json.dumps(to_document(findings)) if as_json else describe(findings))
+    return ExitCode.OK if can_run(findings) else ExitCode.FAILED
 
 
 def overall(findings: Sequence[Finding]) -> State:

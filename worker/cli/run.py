@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from argparse import Namespace
-from typing import NoReturn
 
 from worker.cli.exits import ExitCode
+from worker.interrupts import leave_at_once_on, run_interruptibly
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def command(_arguments: Namespace) -> int:
     """Returns the worker's exit code. Raises ConfigurationError, for standard error; all else is a line of the log."""
-    # The lifecycle takes the signal over once it has begun. Until then nothing is held that could be drained, and as
-    # a container's first process one without a handler would not even see it.
-    signal.signal(signal.SIGTERM, _leave)
+    # The lifecycle takes the signals over once it has begun. Until then nothing is held that could be drained, and as
+    # a container's first process one without a handler would not even see them.
+    for number in _SIGNALS:
+        leave_at_once_on(number, ExitCode.OK)
     return _run()
-
-
-def _leave(_number: int, _frame: object) -> NoReturn:
-    raise SystemExit(ExitCode.OK)
 
 
 def _run() -> int:
@@ -33,7 +31,9 @@ def _run() -> int:
     settings = load(os.environ, needs=RUN)
     logs.configure(level=settings.log_level, log_format=settings.log_format)
     try:
-        return asyncio.run(run_worker(settings))
+        return run_interruptibly(lambda: run_worker(settings), _SIGNALS)
+    except KeyboardInterrupt:
+        return ExitCode.OK
     except (ConfigurationError, WorkerError):
         raise
     except Exception as exc:  # noqa: BLE001 - what reads the log must learn of it as well

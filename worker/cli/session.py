@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection
 
 from worker import logs
 from worker.bootstrap import Client, open_client
+from worker.interrupts import run_interruptibly
 from worker.settings import Need, load
 
 
 def run_with_client(needs: Collection[Need], command: Callable[[Client], Awaitable[int]]) -> int:
-    """Run the command against what the environment names. Raises ConfigurationError, and what the command raises."""
+    """Run the command against what the environment names.
+
+    Raises ConfigurationError, KeyboardInterrupt, and what the command raises.
+    """
     settings = load(os.environ, needs=needs)
     logs.silence()
 
@@ -20,4 +23,4 @@ def run_with_client(needs: Collection[Need], command: Callable[[Client], Awaitab
         async with open_client(settings) as client:
             return await command(client)
 
-    return asyncio.run(session())
+    return run_interruptibly(session)
