@@ -59,19 +59,19 @@ class Claimant:
         self._random = random
         self._over_job = over_job
         self._speeds = Speeds()
-        self._at_work: set[str] = set()  # job ids
+        self._at_work: dict[str, int | None] = {}  # the attempt, by job id
 
     async def take(self, job: Job, lease: Lease) -> Disposition:
         """Claim the job and run it, or find out why not. Raises nothing but CancelledError."""
         if job.job_id in self._at_work:  # by another message: of the same millisecond it has the same fence
-            return self._defer(self._rules.lease_seconds, "running here already")
-        self._at_work.add(job.job_id)
+            return self._defer(self._rules.lease_seconds, "running here already", self._at_work[job.job_id])
+        self._at_work[job.job_id] = None
         try:
             return await self._take(job, lease)
         except StoreUnavailableError as error:
-            return self._defer(RETRY_BACKOFF.delay(1, self._random()), error.reason)
+            return self._defer(RETRY_BACKOFF.delay(1, self._random()), error.reason, None)
         finally:
-            self._at_work.discard(job.job_id)
+            del self._at_work[job.job_id]
 
     async def refuse(self, error: InvalidMessageError, fence: int) -> Disposition:
         """A message that is no job is never retried. Its record says so, unless there is a job of that name."""
@@ -92,7 +92,9 @@ class Claimant:
             case Skip(record):
                 return await self._skip(job, record, lease.delivery)
             case Wait(delay_seconds):
-                return self._defer(delay_seconds, "held by another delivery")
+                return self._defer(
+                    delay_seconds, "held by another delivery", None if current is None else current.attempt
+                )
             case Cancel(record, version):
                 return await self._conclude(job, record, JobCancelledError(), record.attempt, version)
             case Exhausted(attempts, version, crashes):
@@ -100,8 +102,9 @@ class Claimant:
             case Start(attempt, version):
                 record = self._claim_record(job, current, attempt, version)
                 if not await self._store.claim(record, None if current is None else current.version):
-                    return self._defer(1.0, "claimed by another delivery just now")
-                with bound_contextvars(attempt=attempt):
+                    return self._defer(1.0, "claimed by another delivery just now", attempt)
+                self._at_work[job.job_id] = attempt
+                with lease.told_as(attempt=attempt):
                     return await self._unless_cancelled(job, lease, await self._attempt(job, record, lease))
 
     def _decide(self, standing: Standing | None, fence: int) -> ClaimDecision:
@@ -156,8 +159,9 @@ class Claimant:
         )
 
     @staticmethod
-    def _defer(delay_seconds: float, reason: str) -> Retry:
-        emit(Event.JOB_DEFERRED, delay_seconds=round(delay_seconds, 1), reason=reason)
+    def _defer(delay_seconds: float, reason: str, attempt: int | None) -> Retry:
+        """Look again later; `attempt` is the one that goes on meanwhile, where that is known."""
+        emit(Event.JOB_DEFERRED, delay_seconds=round(delay_seconds, 1), reason=reason, attempt=attempt)
         metrics.JOBS.labels(status="deferred", code="").inc()
         return Retry(delay_seconds)
 
@@ -170,7 +174,7 @@ class Claimant:
             record = replace(record, percent=current.percent)
         record = failed(record, error, version, self._now())
         if not await self._store.claim(record, None if current is None else current.version):
-            return self._defer(1.0, "claimed by another delivery just now")
+            return self._defer(1.0, "claimed by another delivery just now", attempts)
         metrics.JOBS.labels(status=record.status.value, code=error.code.value).inc()
         with bound_contextvars(attempt=attempts):
             if record.status is Status.CANCELLED:

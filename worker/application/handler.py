@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
-from structlog.contextvars import bound_contextvars
-
 from worker.application.attempt import Rules
 from worker.application.cancellation import CancelWatch
 from worker.application.claimant import Claimant
@@ -69,7 +67,7 @@ class Handler:
         delivery = lease.delivery
         contents = open_envelope(delivery.body, self._s3_outputs)
         lease.trace = trace_fields({**delivery.attributes, **contents.attributes})
-        with bound_contextvars(message_id=delivery.message_id, **lease.trace):
+        with lease.told_as(message_id=delivery.message_id, **lease.trace):
             return await self._handle_parts(contents.parts, lease)
 
     async def _handle_parts(self, parts: Sequence[Part], lease: Lease) -> Disposition:
@@ -77,7 +75,7 @@ class Handler:
         ends: list[Disposition] = []
         for part in parts:
             if ends and not self._may_begin_another(lease):
-                emit(Event.JOB_DEFERRED, delay_seconds=0.0, reason="its message has to go back first")
+                emit(Event.JOB_DEFERRED, delay_seconds=0.0, reason="its message has to go back first", attempt=None)
                 ends.append(Forfeit() if lease.is_lost else Release())
                 break
             if ends:
@@ -97,7 +95,7 @@ class Handler:
         if isinstance(part, Ignored):
             emit(Event.MESSAGE_IGNORED, reason=part.reason)
             return Ack()
-        with bound_contextvars(**({} if part.job_id is None else {"job_id": part.job_id})):
+        with lease.told_as(**({} if part.job_id is None else {"job_id": part.job_id})):
             if isinstance(part, InvalidMessageError):
                 return await self._claimant.refuse(part, lease.delivery.fence)
             return await self._claimant.take(part, lease)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+
+from structlog.contextvars import bound_contextvars
 
 from worker import metrics
 from worker.application.execution import Execution
@@ -30,13 +32,14 @@ class Lease:
 
     `deadline` is the loop time at which the queue may hand the message to another, counted from before the call that
     granted it. The handler sets `remaining_seconds`, the job's own estimate, for the drain to read (None: unknown),
-    and `trace`, what log lines tell of the trace that the message belongs to.
+    and `trace`, what log lines tell of the trace that the message belongs to. `told` is what they tell of all, now.
     """
 
     def __init__(self, delivery: Delivery, *, lease_seconds: float) -> None:
         self.execution = Execution()
         self.remaining_seconds: float | None = None
         self.trace: Mapping[str, str] = {}
+        self.told: Mapping[str, object] = {}
         self._lease_seconds = lease_seconds
         self._delivery = delivery
         self._deadline = delivery.received_at + lease_seconds
@@ -85,6 +88,17 @@ class Lease:
         if isinstance(reason, LeaseLostError) and self._loss is None:
             self._loss = reason
         self.execution.stop(reason)
+
+    @contextmanager
+    def told_as(self, **fields: object) -> Iterator[None]:
+        """Inside, every line that concerns the delivery has these fields: the task's own, and the keeper's."""
+        before = self.told
+        self.told = {**before, **fields}
+        try:
+            with bound_contextvars(**fields):
+                yield
+        finally:
+            self.told = before
 
     def begin_next_job(self) -> None:
         """Be ready for another job of the delivery: what stopped the last one alone does not stop this one."""
@@ -236,12 +250,13 @@ class LeaseKeeper:
         metrics.LEASE_RENEWALS.labels(outcome="failed").inc()
         renewal.failures += 1
         if not self._failing and renewal.lease in self._renewals:
-            emit(
-                Event.LEASE_RENEWAL_FAILED,
-                message_id=renewal.lease.delivery.message_id,
-                error=str(error) or type(error).__name__,
-                remaining_seconds=round(renewal.lease.deadline - now, 3),
-            )
+            fields = {
+                "message_id": renewal.lease.delivery.message_id,
+                **renewal.lease.told,
+                "error": str(error) or type(error).__name__,
+                "remaining_seconds": round(renewal.lease.deadline - now, 3),
+            }
+            emit(Event.LEASE_RENEWAL_FAILED, **fields)
         give_up = renewal.lease.deadline - self._margin_seconds
         self._schedule(renewal, min(give_up, now + _RETRY.delay(renewal.failures, self._random())))
         if renewal.lease in self._renewals:

@@ -63,6 +63,17 @@ async def test_a_job_is_done_and_its_end_recorded_before_the_ack(tmp_path: Path)
 
 
 @virtual_time
+async def test_a_lease_knows_what_the_keepers_lines_tell_of_its_job(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        lease = shop.lease()
+        task = await begun(shop, lease)
+
+        assert lease.told == {"message_id": lease.delivery.message_id, "job_id": "ep-1", "attempt": 1}
+        shop.converter.gate.set()
+        await task
+
+
+@virtual_time
 async def test_records_only_ever_go_forward(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         task = await begun(shop, shop.lease())
@@ -139,7 +150,7 @@ async def test_a_job_that_runs_elsewhere_is_left_alone_until_its_claim_ends(tmp_
 
         assert isinstance(disposition, Retry)
         assert 0 < disposition.delay_seconds <= 60
-        assert logged.of(Event.JOB_DEFERRED)
+        assert logged.one(Event.JOB_DEFERRED)["attempt"] == 1
         assert shop.record().attempt == 1
         shop.converter.gate.set()
         assert await task == Ack()

@@ -130,12 +130,15 @@ async def test_failed_renewals_are_tried_again_and_logged_once() -> None:
 
     with logged_events() as logged:
         async with a_keeper(queue) as keeper, AsyncExitStack() as stack:
-            for lease in leases:
+            for n, lease in enumerate(leases):
                 await stack.enter_async_context(keeper.hold(lease))
+                stack.enter_context(lease.told_as(job_id=f"ep-{n}", attempt=1))
             await asyncio.sleep(3600)
 
     assert not any(lease.is_lost for lease in leases)
     line = logged.one(Event.LEASE_RENEWAL_FAILED)
+    assert (line["job_id"], line["attempt"]) == ("ep-0", 1)
+    assert line["message_id"] == leases[0].delivery.message_id
     assert line["error"] == "SQS did not answer"
     assert line["remaining_seconds"] == pytest.approx(40)
 
