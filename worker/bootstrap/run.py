@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import secrets
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -63,7 +64,7 @@ def _watch_children(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: float) -> Lifecycle:
-    name = f"{socket.gethostname()}:{os.getpid()}"
+    name = new_name()
     if settings.ffmpeg is not None:
         await refuse_no_ffmpeg(settings.ffmpeg)
     workspace = _open_workspace(settings, stack)
@@ -121,6 +122,11 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
         pulse=monitor.pulse,
         began_at=began_at,
     )
+
+
+def new_name() -> str:
+    """Host, process and four digits of chance: containers that share a host's network share its name, and pid 1."""
+    return f"{socket.gethostname()}:{os.getpid()}-{secrets.token_hex(2)}"
 
 
 def _open_workspace(settings: Settings, stack: AsyncExitStack) -> Workspace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.bootstrap.run import poll_seconds_for
+from worker.bootstrap.run import new_name, poll_seconds_for
 from worker.settings import Settings
 
 
@@ -16,3 +16,7 @@ def test_a_poll_is_short_beside_the_lease_and_the_drain(lease: int, drain: float
     settings = Settings(visibility_timeout_seconds=lease, drain_seconds=drain)
 
     assert poll_seconds_for(settings) == poll
+
+
+def test_two_workers_of_one_host_and_one_pid_have_two_names() -> None:
+    assert len({new_name() for _ in range(4)}) > 1
