@@ -11,7 +11,16 @@ from datetime import datetime
 from worker.application.failover import FailoverStore
 from worker.domain.backoff import Backoff
 from worker.domain.errors import DependencyUnavailableError, JobError, LeaseLostError
-from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version, failed
+from worker.domain.progress import (
+    HIGHEST_BEFORE_THE_END,
+    ErrorInfo,
+    OutputRecord,
+    Record,
+    Stage,
+    Status,
+    Version,
+    failed,
+)
 from worker.events import Event, emit
 from worker.ports import Outcome, StoreUnavailableError
 
@@ -20,7 +29,6 @@ _TICK_SECONDS = {"redis": 0.25, "dynamodb": 2.5}
 _CHECKPOINT_SECONDS = 12.0
 _FENCE_SECONDS = 60.0
 _RETRY = Backoff(first_seconds=0.2, factor=2, cap_seconds=5, floor=0.5)
-_HIGHEST_BEFORE_THE_END = 99.9
 
 
 class Reporter:
@@ -58,7 +66,7 @@ class Reporter:
 
     def update(self, stage: Stage, percent: float, eta_seconds: float | None) -> None:
         """Say how far the job is. Returns at once; what is not written in time gives way to what is newer."""
-        percent = min(max(percent, self._record.percent), _HIGHEST_BEFORE_THE_END)
+        percent = min(max(percent, self._record.percent), HIGHEST_BEFORE_THE_END)
         self._wanted = (stage, percent, eta_seconds)
         if (stage, percent) != (self._record.stage, self._record.percent):
             self._has_news.set()

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from worker.domain.audio import AudioFormat
-from worker.domain.progress import Stage
+from worker.domain.progress import HIGHEST_BEFORE_THE_END, Stage
 
 # Core-seconds for a minute of stereo, measured with ffmpeg 9 on one core of a 2.3 GHz Xeon: only their ratios matter,
 # since the worker's own speed is learned.
@@ -29,7 +29,6 @@ _DECODING_COST = 0.06
 _START_SECONDS = 0.04  # two short processes
 _CALL_SECONDS = 0.01  # one request to S3
 _LEARNING_RATE = 0.3
-_HIGHEST_BEFORE_THE_END = 99.9  # 100 is for completed jobs
 
 
 @dataclass(slots=True)
@@ -106,7 +105,7 @@ class Meter:
         total = sum(part.expected_seconds for part in self._parts.values())
         if total > 0:
             done = sum(part.expected_seconds * part.done for part in self._parts.values())
-            self._percent = max(self._percent, min(round(100 * done / total, 1), _HIGHEST_BEFORE_THE_END))
+            self._percent = max(self._percent, min(round(100 * done / total, 1), HIGHEST_BEFORE_THE_END))
         return self._percent
 
     @property

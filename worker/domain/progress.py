@@ -10,6 +10,7 @@ from typing import Any
 
 from worker.domain.errors import JobError
 
+HIGHEST_BEFORE_THE_END = 99.9  # percent; 100 is for completed jobs
 QUEUED_FENCE = 0  # of a record that `worker submit` wrote: any delivery is newer
 
 
@@ -208,7 +209,7 @@ def failed(record: Record, error: JobError, version: Version, now: datetime) -> 
         record,
         status=Status.CANCELLED if is_cancelled else Status.FAILED,
         stage=None,
-        percent=min(record.percent, 99.9),
+        percent=min(record.percent, HIGHEST_BEFORE_THE_END),
         version=version,
         updated_at=now,
         eta_seconds=None,
