@@ -25,7 +25,7 @@ from worker.domain.errors import (
 )
 from worker.domain.job import Job
 from worker.domain.meter import Speeds
-from worker.domain.progress import OutputRecord, Record, Stage
+from worker.domain.progress import OutputRecord, Record
 from worker.events import Event, emit
 from worker.ports import StoreUnavailableError
 
@@ -110,8 +110,15 @@ class Attempt:
             await self._conversion.drop_unfinished(self._job)
 
     async def _hold_claim(self) -> None:
-        """Targets are published by the holder of the claim only: a durable write that is refused to all others."""
-        await self._reporter.checkpoint()
+        """Targets are published by the holder of the claim only: a durable write that is refused to all others.
+
+        One that took as long as a claim lives says nothing of now: the process may have been stopped meanwhile.
+        """
+        is_ours = False
+        while not is_ours:
+            asked_at = self._loop.time()
+            await self._reporter.checkpoint()
+            is_ours = self._loop.time() - asked_at < self._rules.lease_seconds
 
     async def _watch(self) -> None:
         """Raises StalledError when nothing has moved for too long: no lease keeps a hung job alive."""
@@ -173,10 +180,12 @@ class Attempt:
                 pass
 
     async def _retract(self) -> None:
-        """A cancelled job leaves no output behind; what is there is ours to delete only while the job is."""
-        if self._journey.stage is Stage.UPLOADING or self._record.attempt > 1:
-            await self._reporter.checkpoint()
-            await self._conversion.retract(self._job)
+        """A cancelled job leaves no output behind, of an earlier start either: one that was released is not counted.
+
+        What is there is ours to delete only while the job is.
+        """
+        await self._reporter.checkpoint()
+        await self._conversion.retract(self._job)
 
     def _announce(self, error: Exception, disposition: Disposition) -> None:
         where: dict[str, Any] = {"stage": self._journey.stage.value, "percent": self._journey.meter.percent}

@@ -207,6 +207,25 @@ async def test_outputs_that_are_published_already_are_taken_back_before_the_reco
 
 
 @virtual_time
+async def test_outputs_of_a_start_that_was_given_back_and_does_not_count_are_taken_back_too(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.objects.gates[SECOND] = asyncio.Event()
+        lease = shop.lease(a_body("ep-1", TARGET, SECOND))
+        task = asyncio.create_task(shop.handler.handle(lease))
+        await shop.objects.half_done[SECOND].wait()
+        lease.stop(ShutdownError())
+        assert await task == Release()
+        assert shop.objects.get(TARGET) is not None
+        task = await begun(shop, shop.lease(a_body("ep-1", TARGET, SECOND), receive_count=2))
+
+        await shop.cancellation.cancel("ep-1")
+
+        assert await task == Ack()
+        assert shop.record().attempt == 1
+        assert shop.objects.get(TARGET) is None
+
+
+@virtual_time
 async def test_an_output_of_another_job_is_left_alone(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         await shop.handle(a_body("ep-0", TARGET, SECOND))

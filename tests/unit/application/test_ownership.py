@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.fakes.objects import MemoryObjects
 from tests.fakes.queue import FakeQueue
 from tests.support.events import logged_events
 from tests.support.virtual_time import virtual_time
@@ -115,6 +117,31 @@ async def test_a_worker_that_was_cut_off_is_replaced_and_notices(tmp_path: Path)
             2,
         )
         assert first.record().version.fence > old_claim.version.fence
+
+
+@virtual_time
+async def test_targets_are_published_under_a_claim_that_is_alive_however_long_its_confirmation_took(
+    tmp_path: Path,
+) -> None:
+    ages: list[float] = []
+
+    class Observed(MemoryObjects):
+        async def upload(self, *arguments: Any, **more: Any) -> None:
+            ages.append((shop.now() - shop.record().updated_at).total_seconds())
+            await super().upload(*arguments, **more)
+
+    rules = replace(RULES, lease_seconds=12.0)
+    async with a_workshop(tmp_path, objects=Observed("in-bucket", "out-bucket"), rules=rules) as shop:
+        shop.converter.gate.clear()
+        task = asyncio.create_task(shop.handle())
+        await wait_until(lambda: shop.converter.running)
+        shop.ledger.breaks()
+        shop.converter.gate.set()
+        await asyncio.sleep(40)
+        shop.ledger.works()
+
+        assert await task == Ack()
+        assert max(ages) < rules.lease_seconds
 
 
 # --- attempts ----------------------------------------------------------------------------------------------------
