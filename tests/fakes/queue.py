@@ -253,11 +253,15 @@ class FakeQueue:
     async def _wait_for_change(self, until: float) -> None:
         """Wait until a message may have become visible: one was sent or given back, or a lease has run out."""
         self._changed.clear()
-        now = asyncio.get_running_loop().time()
-        lapses = (message.visible_at for message in self._messages.values() if message.visible_at > now)
         with suppress(TimeoutError):
-            async with asyncio.timeout_at(min(until, *lapses, until)):
+            async with asyncio.timeout_at(self._next_lapse(until)):
                 await self._changed.wait()
+
+    def _next_lapse(self, until: float) -> float:
+        """When the next message becomes visible by itself, but not after `until`."""
+        now = asyncio.get_running_loop().time()
+        lapses = [message.visible_at for message in self._messages.values() if message.visible_at > now]
+        return min([until, *lapses])
 
     def _held(self, delivery: Delivery) -> _Message:
         """The message, if the delivery still holds it. Raises ReceiptExpiredError."""

@@ -95,7 +95,12 @@ class FakeLedger(FakeStore):
         self._budget_seconds = budget_seconds
 
     async def look(self, job_id: str) -> Standing | None:
-        record = await self.read(job_id)
+        await self._meet_fault()
+        return self.standing(job_id)
+
+    def standing(self, job_id: str) -> Standing | None:
+        """The read itself, for those who bring faults of their own."""
+        record = self.held.get(job_id)
         if record is None:
             return None
         crashes = record.attempt - self._attempts_ended.get(job_id, 0)
@@ -103,6 +108,10 @@ class FakeLedger(FakeStore):
 
     async def request_cancel(self, job_id: str) -> bool:
         await self._meet_fault()
+        return self.put_cancel_request(job_id)
+
+    def put_cancel_request(self, job_id: str) -> bool:
+        """The conditional write itself."""
         held = self.held.get(job_id)
         if held is None or held.status is not Status.RUNNING:
             return False

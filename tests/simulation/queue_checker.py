@@ -3,66 +3,122 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
+from tests.simulation.queue_schedule import Schedule
 from tests.support.lean_loop import LeanLoop
 from worker.domain.progress import Record, Status
+from worker.ports import Delivery
+
+# A running job stops within three seconds of a request (issue 4), where nothing keeps its worker from seeing it.
+_CANCEL_SECONDS = 3.0
+# Once all is calm: a lease, a stall, a hung poll and a back-off, and the job itself; not the retries of other jobs.
+_PROMPT_SECONDS = 100.0
 
 
 class ViolationError(AssertionError):
     """An invariant does not hold."""
 
 
+def number_of(job_id: str) -> int:
+    """The place of the job's script in the schedule."""
+    return int(job_id.removeprefix("job-"))
+
+
 class Checker:
     """Is told of everything that happens, and ends the run at the first thing that must not."""
 
-    def __init__(self, loop: LeanLoop) -> None:
-        self.lines: list[str] = []
+    def __init__(self, loop: LeanLoop, schedule: Schedule) -> None:
         self._loop = loop
+        self._schedule = schedule
+        self._began_at = loop.now
         self._held: dict[str, Record] = {}
         self._starts: defaultdict[str, int] = defaultdict(int)
         self._uncounted: defaultdict[str, int] = defaultdict(int)
+        self._ended_at: dict[str, float] = {}
         self._published: defaultdict[str, set[int]] = defaultdict(set)  # by job: the fences
+        self._readable: set[str] = set()  # jobs of which there are outputs
         self._confirmed: dict[tuple[str, int, str | None], float] = {}
         self._running: defaultdict[str, int] = defaultdict(int)
-        self.jobs: dict[str, str] = {}  # by message id; a message that is no job is not in it
+        self._begun_at: dict[tuple[str, str], float] = {}
+        self._jobs: dict[str, str] = {}  # by message id; a message that is no job is not in it
+        self._groups: defaultdict[str, list[str]] = defaultdict(list)  # the ids of their messages, oldest first
+        self._group_of: dict[str, str] = {}  # by message id
+        self._cancelled_at: dict[str, float] = {}
+        self._looked_at: dict[tuple[str, str], float] = {}
+        self._told: set[tuple[str, str]] = set()
         self.draining: set[str] = set()
 
+    @property
+    def _now(self) -> float:
+        return self._loop.now - self._began_at
+
     def violated(self, what: str) -> None:
-        self._loop.abort(ViolationError(f"at {self._loop.now:.2f} s: {what}"))
+        self._loop.abort(ViolationError(f"at {self._now:.2f} s: {what}"))
 
     def noted(self, text: str) -> None:
-        self.lines.append(f"{self._loop.now:9.2f}  {text}")
+        """Something that a reader of the history wants to know, and no invariant speaks of."""
 
     # --- the ledger ----------------------------------------------------------------------------------------------
 
     def record_kept(self, before: Record | None, record: Record) -> None:
-        self.noted(
-            f"ledger: {record.job_id} {record.status} attempt {record.attempt} {record.version} {record.worker}"
-        )
         job_id = record.job_id
         self._held[job_id] = record
-        if before is not None and before.is_final:
-            self.violated(f"{job_id} was {before.status} and is {record.status}")
+        if record.is_final:
+            self._ended(record)
         attempts = 0 if before is None else before.attempt
         is_claim = before is None or before.version.fence != record.version.fence or before.worker != record.worker
         if record.status is Status.RUNNING and is_claim:
-            self._starts[job_id] += 1
-            if record.attempt != attempts + 1:
-                self.violated(f"{job_id} starts as attempt {record.attempt} after attempt {attempts}")
+            self._claimed(record, attempts)
         elif record.status is Status.QUEUED and record.attempt == attempts - 1:
             self._uncounted[job_id] += 1
             if record.worker not in self.draining:
                 self.violated(f"{job_id}: a start of {record.worker} does not count, and nobody stopped it")
-        elif record.status is Status.QUEUED and record.error is None:
+        elif record.status is Status.QUEUED and record.error is None and before is not None:
             self.violated(f"{job_id} was given back, and its attempt {record.attempt} counts all the same")
         elif record.attempt != attempts and not (before is None and record.is_final):
             self.violated(f"{job_id} goes from attempt {attempts} to {record.attempt} as {record.status}")
+        if before is not None and before.is_final:
+            self.violated(f"{job_id} was {before.status} and is {record.status}")
+
+    def _claimed(self, record: Record, attempts: int) -> None:
+        job_id, worker = record.job_id, str(record.worker)
+        self._starts[job_id] += 1
+        if record.attempt != attempts + 1:
+            self.violated(f"{job_id} starts as attempt {record.attempt} after attempt {attempts}")
+        if self._cancelled_at.get(job_id, self._now) < self._looked_at.get((worker, job_id), 0.0):
+            self.violated(f"{job_id} starts although it was to be cancelled when {worker} looked")
+        self._check_the_order(job_id, "starts")
+
+    def _ended(self, record: Record) -> None:
+        job_id = record.job_id
+        self._ended_at.setdefault(job_id, self._now)
         if record.status is Status.COMPLETED and record.version.fence not in self._published[job_id]:
             self.violated(f"{job_id} is completed and nothing was published under {record.version}")
+        if record.status is Status.CANCELLED and not self._schedule.has("cancel", number_of(job_id)):
+            self.violated(f"{job_id} is cancelled and nobody has asked for it")
 
     def confirmed(self, record: Record) -> None:
         """The ledger took a record, or had it already: at this moment the job was that worker's."""
-        self._confirmed[record.job_id, record.version.fence, record.worker] = self._loop.now
+        self._confirmed[record.job_id, record.version.fence, record.worker] = self._now
+
+    def looked(self, worker: str, job_id: str) -> None:
+        """The ledger told the worker of the job's standing."""
+        self._looked_at[worker, job_id] = self._now
+
+    # --- cancelling ----------------------------------------------------------------------------------------------
+
+    def cancel_requested(self, job_id: str) -> None:
+        """The ledger keeps the request."""
+        self._cancelled_at.setdefault(job_id, self._now)
+
+    def told(self, worker: str, job_ids: Collection[str]) -> None:
+        """The worker knows that these jobs are to be cancelled."""
+        self._told.update((worker, job_id) for job_id in job_ids)
+
+    def retracted(self, worker: str, job_id: str) -> None:
+        self.noted(f"{worker} deletes the outputs of {job_id}")
+        self._readable.discard(job_id)
 
     # --- the workers ---------------------------------------------------------------------------------------------
 
@@ -74,25 +130,56 @@ class Checker:
     def begins(self, worker: str, job_id: str, concurrency: int) -> None:
         self.noted(f"{worker} starts {job_id}")
         self._running[worker] += 1
+        self._begun_at[worker, job_id] = self._now
         if self._running[worker] > concurrency:
             self.violated(f"{worker} runs {self._running[worker]} jobs in {concurrency} slots")
 
     def ends(self, worker: str) -> None:
         self._running[worker] -= 1
 
-    def publishes(self, claim: Record, asked_at: float) -> None:
+    def publishes(self, place: int, claim: Record, asked_at: float) -> None:
         """The worker of the claim writes its targets; it began to ask at `asked_at` whether it may."""
-        self.noted(f"{claim.worker} publishes {claim.job_id} under {claim.version.fence}")
-        confirmed_at = self._confirmed.get((claim.job_id, claim.version.fence, claim.worker))
-        if confirmed_at is None or confirmed_at < asked_at:
-            self.violated(f"{claim.worker} publishes {claim.job_id} and no longer held it when it asked")
-        self._published[claim.job_id].add(claim.version.fence)
+        job_id, fence, worker = claim.job_id, claim.version.fence, str(claim.worker)
+        self.noted(f"{worker} publishes {job_id} under {fence}")
+        self._published[job_id].add(fence)
+        self._readable.add(job_id)
+        confirmed_at = self._confirmed.get((job_id, fence, worker))
+        if confirmed_at is None or confirmed_at < asked_at - self._began_at:
+            self.violated(f"{worker} publishes {job_id} and no longer held it when it asked")
+        held = self._held[job_id]
+        if not self._schedule.has("jump"):  # whose clock is wrong may take over a claim that is alive
+            if held.version.fence != fence or held.worker != worker or held.is_final:
+                self.violated(f"{worker} publishes {job_id}, which is {held.status} by {held.worker}")
+            self._check_the_order(job_id, "is published")
+        if (worker, job_id) in self._told:
+            self.violated(f"{worker} publishes {job_id} and was told to cancel it")
+        if self._should_know(place, job_id, worker):
+            self.violated(f"{worker} publishes {job_id}, to be cancelled since {self._cancelled_at[job_id]:.2f} s")
+
+    def _should_know(self, place: int, job_id: str, worker: str) -> bool:
+        """Whether nothing has kept the worker from seeing a request to cancel the job for long enough."""
+        since = max(self._cancelled_at.get(job_id, self._now), self._begun_at[worker, job_id])
+        return since + _CANCEL_SECONDS < self._now and not self._schedule.is_hindered(place, since, self._now)
 
     # --- the queue -----------------------------------------------------------------------------------------------
 
-    def message_deleted(self, message_id: str, how: str) -> None:
-        self.noted(f"queue: {message_id} {how}")
-        job_id = self.jobs.get(message_id)
+    def message_sent(self, message_id: str, job_id: str | None, group: str | None) -> None:
+        if job_id is not None:
+            self._jobs[message_id] = job_id
+        if group is not None:
+            self._groups[group].append(message_id)
+            self._group_of[message_id] = group
+
+    def _check_the_order(self, job_id: str, what: str) -> None:
+        group = self._schedule.scripts[number_of(job_id)].group
+        if group is not None and (not self._groups[group] or self._jobs.get(self._groups[group][0]) != job_id):
+            self.violated(f"{job_id} {what} out of order: before it in group {group} are {self._groups[group]}")
+
+    def message_deleted(self, delivery: Delivery, how: str) -> None:
+        message_id = delivery.message_id
+        if message_id in self._group_of:
+            self._groups[self._group_of[message_id]].remove(message_id)
+        job_id = self._jobs.get(message_id)
         if job_id is None:
             if how != "reject":
                 self.violated(f"{message_id} is no job, and was not rejected")
@@ -100,12 +187,16 @@ class Checker:
         record = self._held.get(job_id)
         if record is None or not record.is_final:
             self.violated(f"the message of {job_id} is deleted ({how}) and its record is {record}")
-        elif (how == "reject") != (record.status is Status.FAILED):
+            return
+        has_failed = record.status is Status.FAILED and delivery.has_written(record.version)
+        if (how == "reject") != has_failed:
             self.violated(f"{job_id} is {record.status} and its message ends by {how}")
+        if record.status is Status.CANCELLED and job_id in self._readable:
+            self.violated(f"{job_id} is cancelled, its message is gone, and there are outputs of it")
 
     # --- the end -------------------------------------------------------------------------------------------------
 
-    def check_the_end(self, job_id: str, *, may_fail: bool) -> None:
+    def check_the_end(self, job_id: str) -> None:
         record = self._held.get(job_id)
         if record is None or not record.is_final:
             self.violated(f"{job_id} has no final record: {record}")
@@ -113,7 +204,15 @@ class Checker:
         counted = self._starts[job_id] - self._uncounted[job_id]
         if record.attempt != counted:
             self.violated(f"{job_id} ends with attempt {record.attempt} after {counted} starts that count")
-        if record.status is Status.FAILED and not may_fail:
+        script = self._schedule.scripts[number_of(job_id)]
+        if record.status is Status.FAILED and script.goes_well:
             code = None if record.error is None else record.error.code
             if code != "too_many_attempts":
                 self.violated(f"{job_id} failed with {code} and nothing was wrong with it")
+        if record.status is Status.CANCELLED and job_id in self._readable:
+            self.violated(f"{job_id} is cancelled, and there are outputs of it")
+        peers = [each for each in self._schedule.scripts if each.group is not None and each.group == script.group]
+        if all(each.goes_well for each in [script, *peers]):
+            late = self._ended_at[job_id] - self._schedule.calm_at - sum(each.seconds for each in [script, *peers])
+            if late > _PROMPT_SECONDS:
+                self.violated(f"{job_id} ended {late:.0f} s late, although nothing was wrong with it or its group")

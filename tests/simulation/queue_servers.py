@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,30 +22,10 @@ from worker.ports import Delivery, Outcome, StoreUnavailableError
 if TYPE_CHECKING:
     from tests.support.lean_loop import LeanLoop
 
-POLL_SECONDS = 5.0
+POLL_SECONDS = 8.0
 _LATENCY_SECONDS = 0.02
 _SLOW_SECONDS = 4.0
 _LEDGER_SECONDS = 0.6
-
-
-class _Changed:
-    """Stands where an asyncio.Event would, for waiters on the loops of several processes."""
-
-    def __init__(self) -> None:
-        self._waiters: list[asyncio.Future[None]] = []
-
-    def set(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def clear(self) -> None: ...
-
-    async def wait(self) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
 
 
 class QueueServer(FakeQueue):
@@ -52,12 +33,53 @@ class QueueServer(FakeQueue):
 
     def __init__(self, checker: Checker, in_flight_limit: int | None) -> None:
         super().__init__(visibility_seconds=LEASE_SECONDS, wait_seconds=POLL_SECONDS, in_flight_limit=in_flight_limit)
-        self._changed = _Changed()  # type: ignore[assignment]
+        self._changed = self._waiters = _Waiters()  # type: ignore[assignment]
         self._checker = checker
+
+    async def _enter(self, call: str) -> None:
+        self.calls[call] += 1  # the way here has been a suspension already
+
+    async def _wait_for_change(self, until: float) -> None:
+        await self._waiters.wait(self._next_lapse(until))
 
     def _remove(self, delivery: Delivery, how: str) -> None:
         super()._remove(delivery, how)
-        self._checker.message_deleted(delivery.message_id, how)
+        self._checker.message_deleted(delivery, how)
+
+
+class _Waiters:
+    """Stands where an asyncio.Event would, for waiters on the loops of several processes."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def set(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            _wake(waiter)
+
+    async def wait(self, until: float) -> None:
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(waiter)
+        timer = loop.call_at(until, _wake, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+
+
+async def _pass(seconds: float) -> None:
+    """What asyncio.sleep does, at half the price."""
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+    loop.call_later(seconds, _wake, waiter)
+    await waiter
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class LedgerServer(FakeLedger):
@@ -78,12 +100,11 @@ class LedgerServer(FakeLedger):
             self._checker.confirmed(record)
         return outcome
 
-    def standing(self, job_id: str) -> Standing | None:
-        record = self.held.get(job_id)
-        if record is None:
-            return None
-        crashes = record.attempt - self._attempts_ended.get(job_id, 0)
-        return Standing(record, crashes, job_id in self.cancel_requested)
+    def put_cancel_request(self, job_id: str) -> bool:
+        is_left = super().put_cancel_request(job_id)
+        if is_left:
+            self._checker.cancel_requested(job_id)
+        return is_left
 
 
 class Network:
@@ -157,7 +178,7 @@ class QueueClient:
         """The way there. Raises DependencyUnavailableError where the request never arrives."""
         network = self._network
         fault = network.fault("queue")
-        await asyncio.sleep(_SLOW_SECONDS if fault == "slow" else network.latency)
+        await _pass(_SLOW_SECONDS if fault == "slow" else network.latency)
         if network.is_cut or fault == "refused":
             raise _lost()
         if fault == "hang":
@@ -182,7 +203,7 @@ class _Link:
         fault = network.fault(self._what)
         if network.is_cut:
             raise StoreUnavailableError("cut off")
-        await asyncio.sleep(network.latency)
+        await _pass(network.latency)
         if fault == "refused":
             raise StoreUnavailableError("refused")
         if fault == "slow":  # it arrives when the caller has given up
@@ -201,9 +222,11 @@ class _Link:
 class LedgerClient:
     """The `Ledger` and `Register` of one worker. `claims` are those it knows to have won."""
 
-    def __init__(self, server: LedgerServer, network: Network, base: LeanLoop) -> None:
+    def __init__(self, server: LedgerServer, network: Network, base: LeanLoop, worker: str, checker: Checker) -> None:
         self._server = server
         self._link = _Link("ledger", network, base)
+        self._worker = worker
+        self._checker = checker
         self.claims: dict[str, Record] = {}
 
     async def write(self, record: Record) -> Outcome:
@@ -221,15 +244,21 @@ class LedgerClient:
         return record
 
     async def look(self, job_id: str) -> Standing | None:
-        standing: Standing | None = await self._link.ask(self._server.standing, job_id)
+        standing: Standing | None = await self._link.ask(self._look, job_id)
         return standing
 
+    def _look(self, job_id: str) -> Standing | None:
+        self._checker.looked(self._worker, job_id)
+        return self._server.standing(job_id)
+
     async def request_cancel(self, job_id: str) -> bool:
-        raise NotImplementedError(job_id)  # nobody cancels here: tests/simulation/world.py does
+        is_left: bool = await self._link.ask(self._server.put_cancel_request, job_id)
+        return is_left
 
     async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
-        found: frozenset[str] = await self._link.ask(self._server.cancel_requested.intersection, job_ids)
-        return frozenset(found)
+        found = frozenset(await self._link.ask(self._server.cancel_requested.intersection, job_ids))
+        self._checker.told(self._worker, found)
+        return found
 
 
 class RedisClient:
@@ -248,10 +277,16 @@ class RedisClient:
         return record
 
     async def probe(self) -> None:
-        await self._link.ask(lambda: None)
+        await self._link.ask(_nothing)
 
     async def reset(self) -> None:
         await asyncio.sleep(0)
 
-    def subscribe(self, job_id: str) -> Any:
-        raise NotImplementedError(job_id)  # nobody watches here
+    async def subscribe(self, job_id: str) -> AsyncGenerator[Record, None]:
+        await self._link.ask(_nothing)
+        async with aclosing(self._server.subscribe(job_id)) as records:
+            async for record in records:
+                yield record
+
+
+def _nothing() -> None: ...

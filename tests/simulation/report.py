@@ -1,81 +1,43 @@
-"""A schedule that breaks an invariant, made as small as it gets, and what happened in it, line by line."""
+"""A schedule that breaks an invariant, made as small as it gets, and told."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-
-from tests.simulation.invariants import Checker, Floor, brief
-from tests.simulation.schedule import Schedule
-from tests.simulation.world import Parts, World, play, run
-from tests.support.lean_loop import LeanLoop
-from worker.application.reader import Reading
-from worker.domain.progress import Record
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self, TypeVar
 
 
-def explain(schedule: Schedule, parts: Parts | None = None) -> str:
-    """Why the schedule fails: what is left of it when all that does not matter is left out, and its history."""
-    parts = parts or Parts()
-    smallest = shrunk(schedule, parts)
-    world = World(smallest, replace(parts, checker=Chronicle))
-    violation = run(world)
-    lines = world.checker.lines if isinstance(world.checker, Chronicle) else []
-    return "\n".join(
-        [
-            str(smallest),
-            "what happened:",
-            *lines,
-            f"violated: {violation}",
-            "to keep it, in tests/simulation/regressions.py:",
-            repr(smallest),
-        ]
-    )
+class Thinnable(Protocol):
+    """A schedule from which incidents can be left out."""
+
+    @property
+    def incidents(self) -> Sequence[object]: ...
+
+    def without(self, index: int) -> Self: ...
 
 
-def shrunk(schedule: Schedule, parts: Parts) -> Schedule:
+S = TypeVar("S", bound=Thinnable)
+
+
+def shrunk(schedule: S, fails: Callable[[S], bool]) -> S:
     """Without the incidents that it fails without. The schedule itself if it does not fail."""
     index = len(schedule.incidents) - 1
     while index >= 0:
         smaller = schedule.without(index)
-        if play(smaller, parts) is not None:
+        if fails(smaller):
             schedule = smaller
         index -= 1
     return schedule
 
 
-class Chronicle(Checker):
-    """Checks, and writes down what it is told."""
-
-    def __init__(self, loop: LeanLoop) -> None:
-        super().__init__(loop)
-        self.lines: list[str] = []
-        self._clock = loop
-        self._began_at = loop.now
-
-    def noted(self, text: str) -> None:
-        self.lines.append(f"  {self._clock.now - self._began_at:7.3f}  {text}")
-
-    def kept(self, store: str, before: Record | None, record: Record) -> None:
-        self.noted(f"{store} takes {brief(record)}")
-        super().kept(store, before, record)
-
-    def redis_lost_writes(self, held: Mapping[str, Record]) -> None:
-        self.noted(f"redis loses writes, and holds {', '.join(brief(each) for each in held.values()) or 'nothing'}")
-        super().redis_lost_writes(held)
-
-    def claim_acknowledged(self, record: Record) -> None:
-        self.noted(f"{record.worker} has claimed {record.job_id}")
-        super().claim_acknowledged(record)
-
-    def acknowledged(self, record: Record, *, is_durable: bool, losses_before: int) -> None:
-        self.noted(f"{record.worker} is told that {brief(record)} is kept")
-        super().acknowledged(record, is_durable=is_durable, losses_before=losses_before)
-
-    def published(self, job_id: str, fence: int) -> None:
-        self.noted(f"outputs of {job_id} are published by {fence % 1000}")
-        super().published(job_id, fence)
-
-    def read(self, session: object, job_id: str, floor: Floor, reading: Reading, *, reached_ledger: bool) -> None:
-        freshness = "fresh" if reading.fresh else "not fresh"
-        self.noted(f"{session} sees {brief(reading.record)}, {freshness}")
-        super().read(session, job_id, floor, reading, reached_ledger=reached_ledger)
+def account(schedule: Thinnable, history: Sequence[str], violation: object, *, keep_in: str) -> str:
+    """All that there is to say of a failure; `keep_in` is the file where such schedules are kept."""
+    return "\n".join(
+        [
+            str(schedule),
+            "what happened:",
+            *history,
+            f"violated: {violation}",
+            f"to keep it, in tests/simulation/{keep_in}:",
+            repr(schedule),
+        ]
+    )

@@ -18,7 +18,7 @@ from tests.simulation.schedule import Fault, LinkFault
 from tests.support.lean_loop import LeanLoop
 from worker.domain.circuit import Severity
 from worker.domain.claim import Standing
-from worker.domain.progress import Record, Status, Version
+from worker.domain.progress import Record, Version
 from worker.ports import Outcome, StoreUnavailableError
 
 _LATENCY_SECONDS = 0.01
@@ -87,20 +87,6 @@ class LedgerServer(FakeLedger):
         if before is not record and self.held.get(record.job_id) is record:
             self._checker.claim_kept(before, record)
         return is_won
-
-    def standing(self, job_id: str) -> Standing | None:
-        record = self.held.get(job_id)
-        if record is None:
-            return None
-        crashes = record.attempt - self._attempts_ended.get(job_id, 0)
-        return Standing(record, crashes, job_id in self.cancel_requested)
-
-    def put_cancel_request(self, job_id: str) -> bool:
-        held = self.held.get(job_id)
-        if held is None or held.status is not Status.RUNNING:
-            return False
-        self.cancel_requested.add(job_id)
-        return True
 
 
 class Link:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Self
 
 from tests.simulation.invariants import Checker, ViolationError
+from tests.simulation.listening import listening
 from tests.simulation.schedule import (
     READERS,
     WELL,
@@ -33,7 +33,6 @@ from tests.simulation.schedule import (
 from tests.simulation.stores import LedgerServer, Link, RedisServer, SimulatedLedger, SimulatedRedis
 from tests.simulation.workers import ObservedStore, Worker
 from tests.support.lean_loop import LeanLoop
-from worker import events, metrics
 from worker.application.cancellation import Cancellation
 from worker.application.reader import Reader
 from worker.domain.errors import DependencyUnavailableError
@@ -245,7 +244,7 @@ class World:
                 if not await session.read(message.job_id):
                     self.checker.violated(f"{session.name} does not see the end of {message.job_id}")
 
-    def heard(self, event: str) -> None:
+    def heard(self, event: str, _fields: Mapping[str, object]) -> None:
         """A log event of the code under test."""
         if event not in {Event.PROGRESS_FAILED_OVER, Event.PROGRESS_FAILED_BACK}:
             return
@@ -265,45 +264,9 @@ def play(schedule: Schedule, parts: Parts | None = None) -> ViolationError | Non
 
 def run(world: World) -> ViolationError | None:
     """Play what the world was made for, once."""
-    with _quiet(world):
+    with listening(world.heard):
         try:
             world.loop.run(world.play())
         except ViolationError as violation:
             return violation
     return None
-
-
-class _Log:
-    """Stands where structlog would."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def info(self, event: str, **_fields: object) -> None:
-        self._world.heard(event)
-
-    debug = warning = error = info
-
-
-class _NoMetrics:
-    """Stands where writes are timed: they take no real time here."""
-
-    outcome = ""
-
-    def __init__(self, _store: str) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None: ...
-
-
-@contextmanager
-def _quiet(world: World) -> Iterator[None]:
-    """Events go to the world, measurements nowhere."""
-    log, timer = events._log, metrics.ProgressWrite
-    events._log, metrics.ProgressWrite = _Log(world), _NoMetrics  # type: ignore[misc,assignment]
-    try:
-        yield
-    finally:
-        events._log, metrics.ProgressWrite = log, timer  # type: ignore[misc]

@@ -1,0 +1,184 @@
+"""A process of the simulated fleet: the real worker from its consumer to its store, around a played conversion."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from tests.simulation.queue_checker import number_of
+from tests.simulation.queue_schedule import LEASE_SECONDS, Script
+from tests.simulation.queue_servers import POLL_SECONDS, LedgerClient, QueueClient, RedisClient
+from tests.support.lean_loop import ProcessLoop
+from worker.application.attempt import Rules
+from worker.application.cancellation import CancelWatch
+from worker.application.consumer import Consumer
+from worker.application.conversion import Conversion, Journey
+from worker.application.failover import FailoverStore
+from worker.application.handler import Handler
+from worker.application.lease import LeaseKeeper
+from worker.domain.errors import ConverterCrashedError, NoAudioError
+from worker.domain.job import Job
+from worker.domain.progress import OutputRecord, Stage
+from worker.ports import Delivery
+
+if TYPE_CHECKING:
+    from tests.simulation.queue_world import World
+
+CONCURRENCY = 2
+RULES = Rules(LEASE_SECONDS, job_timeout_seconds=600, stall_seconds=20, max_attempts=4)
+_DRAIN_SECONDS = 20.0
+_DELETE_SECONDS = 0.02
+
+
+class Worker:
+    """A process."""
+
+    def __init__(self, world: World, place: int, number: int) -> None:
+        self.world = world
+        self.place = place
+        self.name = f"w{place}.{number}"
+        self.skew = timedelta()
+        self.is_over = False
+        base, schedule = world.base, world.schedule
+        # asyncio needs no more of a loop than these have
+        self.loop: Any = ProcessLoop(base) if schedule.has("freeze", place) else base  # type: ignore[abstract]
+        self.network = world.network(place)
+        self.ledger = LedgerClient(world.ledger, self.network, base, self.name, world.checker)
+        redis = RedisClient(world.redis, self.network, base)
+        store = FailoverStore(self.ledger, redis, now=self.now, random=world.rng.random)
+        queue = QueueClient(world.queue, self.network, self._received)
+        keeper = LeaseKeeper(queue, lease_seconds=LEASE_SECONDS, random=world.rng.random)
+        cancels = CancelWatch(self.ledger)
+        self.consumer = Consumer(
+            queue,
+            self._handler(store, cancels),
+            keeper,
+            concurrency=CONCURRENCY,
+            lease_seconds=LEASE_SECONDS,
+            random=world.rng.random,
+            poll_seconds=POLL_SECONDS,
+        )
+        beside = [keeper.run(), store.run()]
+        if schedule.has("cancel"):
+            beside.append(cancels.run())
+        self._side_tasks = [self.loop.create_task(each) for each in beside]
+        self._task = self.loop.create_task(self._run())
+        world.checker.noted(f"{self.name} begins")
+
+    def _handler(self, store: FailoverStore, cancels: CancelWatch) -> Handler:
+        return Handler(
+            store,
+            cast("Conversion", SimulatedConversion(self)),
+            RULES,
+            register=self.ledger,
+            cancels=cancels,
+            worker=self.name,
+            now=self.now,
+            random=self.world.rng.random,
+        )
+
+    def now(self) -> datetime:
+        return self.world.now() + self.skew
+
+    @property
+    def is_idle(self) -> bool:
+        is_frozen = isinstance(self.loop, ProcessLoop) and self.loop.is_frozen
+        return self.is_over or not (is_frozen or self.consumer.status().jobs)
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether its poll loop has ended by itself."""
+        return not (self.network.is_cut or self.consumer.status().is_alive)
+
+    def drain(self) -> None:
+        self.world.checker.draining.add(self.name)
+        now = self.world.base.now
+        self.consumer.stop(jobs_until=now + _DRAIN_SECONDS * 0.75, settle_until=now + _DRAIN_SECONDS)
+
+    def kill(self) -> None:
+        """From now on nothing that it does reaches anybody."""
+        if not self.network.is_cut:
+            self.world.checker.noted(f"{self.name} is killed")
+            self.network.is_cut = True
+            self.thaw()
+            self._task.cancel()
+
+    def freeze(self) -> None:
+        if not self.network.is_cut:
+            self.loop.freeze()
+
+    def thaw(self) -> None:
+        if isinstance(self.loop, ProcessLoop):
+            self.loop.thaw()
+
+    async def end(self) -> None:
+        """Wait until nothing of it is left."""
+        self.kill()
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            await self.consumer.run()
+            self.world.checker.noted(f"{self.name} has drained")
+        finally:
+            for task in self._side_tasks:
+                task.cancel()
+            self.is_over = True
+            self.world.ended(self)
+
+    def _received(self, slots: int, deliveries: Sequence[Delivery]) -> None:
+        if not self.network.is_cut:
+            self.world.checker.received(self.name, slots, len(deliveries), CONCURRENCY)
+
+
+class SimulatedConversion:
+    """What `Conversion` does, as the job's script has it, without a byte."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._world = worker.world
+
+    async def run(
+        self, job: Job, journey: Journey, *, before_upload: Callable[[], Awaitable[None]]
+    ) -> tuple[OutputRecord, ...]:
+        worker, checker = self._worker, self._world.checker
+        script = self._world.schedule.scripts[number_of(job.job_id)]
+        checker.begins(worker.name, job.job_id, CONCURRENCY)
+        try:
+            claim = worker.ledger.claims[job.job_id]
+            await self._convert(script, claim.attempt, journey)
+            asked_at = self._world.base.now
+            await before_upload()
+            journey.enter(Stage.UPLOADING)
+            if not worker.network.is_cut:
+                checker.publishes(worker.place, claim, asked_at)
+            await asyncio.sleep(script.seconds / 5)  # for the other outputs
+            return tuple(OutputRecord(str(output.target), 1, 1.0, "00") for output in job.outputs)
+        finally:
+            checker.ends(worker.name)
+
+    async def _convert(self, script: Script, attempt: int, journey: Journey) -> None:
+        journey.enter(Stage.CONVERTING)
+        await asyncio.sleep(script.seconds / 2)
+        match script.attempt(attempt):
+            case "fail":
+                raise NoAudioError
+            case "stumble":
+                raise ConverterCrashedError("by the schedule")
+            case "crash":
+                self._worker.kill()
+                await asyncio.sleep(0)
+            case "hang":
+                await asyncio.get_running_loop().create_future()
+        journey.advance(0.5)
+        await asyncio.sleep(script.seconds / 2)
+
+    async def drop_unfinished(self, job: Job) -> None:
+        """Nothing is left half done here."""
+
+    async def retract(self, job: Job) -> None:
+        await asyncio.sleep(_DELETE_SECONDS)
+        if not self._worker.network.is_cut:
+            self._world.checker.retracted(self._worker.name, job.job_id)
