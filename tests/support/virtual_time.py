@@ -39,6 +39,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         if timeout is not None and timeout <= 0:
             self._turns += 1
             if self._turns > _TURNS_WITHOUT_TIME:
+                self._turns = 0  # for the tasks that are cancelled now
                 raise LivelockError(f"{_TURNS_WITHOUT_TIME} turns of the loop at the time {self.now}")
             return []
         events = super().select(0)  # a signal wakes the loop through a socket
