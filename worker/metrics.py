@@ -28,7 +28,8 @@ REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
 _JOB_SECONDS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400)
-_CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+# 0.05, 0.35 and 1 are what a write may take in and out of an outage: an alarm can tell whether one took longer.
+_CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.35, 0.5, 1)
 
 INFO = Gauge("worker_info", "Always 1; carries the version.", ["version"], registry=REGISTRY)
 INFO.labels(version=__version__).set(1)
@@ -89,8 +90,14 @@ PROGRESS_WRITES = Counter(
 )
 PROGRESS_WRITE_DURATION = Histogram(
     "worker_progress_write_duration_seconds",
-    "Time of a write of a record, failed ones included.",
+    "Time of a write of a record to one store, failed ones included.",
     ["store"],
+    buckets=_CALL_SECONDS,
+    registry=REGISTRY,
+)
+PROGRESS_DURATION = Histogram(
+    "worker_progress_duration_seconds",
+    "Time until a record was kept or given up, whichever stores it went to.",
     buckets=_CALL_SECONDS,
     registry=REGISTRY,
 )

@@ -21,15 +21,32 @@ from worker.demo.servers import HOST, Server, free_port
 
 PASSWORD = "a-password"
 _ANOTHER = "another-password"
+NAMED = "redis.test"
 
 
 class Resolver:
-    """Knows where 127.0.0.1 is, unless it hangs or fails."""
+    """Knows where 127.0.0.1 is, unless it hangs or fails.
 
-    def __init__(self) -> None:
+    A process that is started with `NAMED` and `environment` has a resolver that hangs at the same time.
+    """
+
+    def __init__(self, directory: Path) -> None:
         self.answers = threading.Event()
         self.answers.set()
         self.failure: OSError | None = None
+        self._hangs = directory / "names-hang"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"PYTHONPATH": str(Path(__file__).with_name("hanging_names")), "NAMES_HANG": str(self._hangs)}
+
+    def hang(self) -> None:
+        self.answers.clear()
+        self._hangs.touch()
+
+    def answer(self) -> None:
+        self.answers.set()
+        self._hangs.unlink(missing_ok=True)
 
     def __call__(self, host: str, port: int) -> Sequence[str]:
         self.answers.wait()
@@ -45,7 +62,7 @@ class Site:
         self.server = server
         self.gate = Gate(server.port)
         self.certificate = Certificate(directory)
-        self.resolver = Resolver()
+        self.resolver = Resolver(directory)
         self.black_hole: BlackHole | None = None
 
     def command(self, *words: str, password: str = PASSWORD) -> Any:
@@ -70,12 +87,14 @@ async def a_site() -> AsyncIterator[Site]:
         try:
             yield site
         finally:
-            site.resolver.answers.set()
+            site.resolver.answer()
             if site.black_hole is not None:
                 site.black_hole.close()
             await site.gate.shut()
             server.thaw()
 
+
+REFUSED, HUNG = 0.05, 0.35  # seconds
 
 Step = Callable[[Site], Coroutine[Any, Any, None]]
 
@@ -89,7 +108,7 @@ class Fault:
 
     begin: Step
     end: Step
-    budget_seconds: float = 0.05
+    budget_seconds: float = REFUSED
     is_gated: bool = False
     has_tls: bool = False
 
@@ -140,17 +159,24 @@ async def _to_tls(site: Site) -> None:
 
 
 async def _hang_names(site: Site) -> None:
-    site.resolver.answers.clear()
+    site.resolver.hang()
     await asyncio.to_thread(site.command, "CLIENT", "KILL", "TYPE", "normal")
 
 
 async def _answer_names(site: Site) -> None:
-    site.resolver.answers.set()
+    site.resolver.answer()
 
 
-HUNG = 0.35
+async def _refuse(site: Site) -> None:
+    await site.gate.shut()
+
+
+async def _refuse_no_more(site: Site) -> None:
+    await site.gate.open()
+
 
 FAULTS: dict[str, Fault] = {
+    "refused": Fault(_refuse, _refuse_no_more, is_gated=True),
     "killed": Fault(_on_server(Server.kill), _on_server(Server.start)),
     "frozen": Fault(_on_server(Server.freeze), _on_server(Server.thaw), HUNG),
     "black hole": Fault(_swallow, _swallow_no_more, HUNG, is_gated=True),

@@ -104,20 +104,19 @@ class FailoverStore:
 
     async def claim(self, record: Record, seen: Version | None) -> bool:
         """Claim the job, if its durable record is still at `seen`. No tick may go before a claim that was won."""
-        if not await self._ledger.claim(record, seen):
-            return False
-        self._note(record, Outcome.APPLIED)
-        await self._accelerate(record)
-        return True
+        with metrics.PROGRESS_DURATION.time():
+            if not await self._ledger.claim(record, seen):
+                return False
+            self._note(record, Outcome.APPLIED)
+            await self._accelerate(record)
+            return True
 
     async def tick(self, record: Record) -> Outcome:
         """Keep the record where it is fastest. STALE: the job is no longer ours."""
         if self._mode == "durable":
             return await self._keep(record)
-        outcome = await self._accelerate(record)
-        if outcome is None:
-            outcome = await self._write_durably(record)
-        return outcome
+        with metrics.PROGRESS_DURATION.time():
+            return await self._accelerate(record) or await self._write_durably(record)
 
     async def checkpoint(self, record: Record) -> Outcome:
         """Keep the record in DynamoDB, whose verdict counts, then in Redis if that is there."""
@@ -136,10 +135,11 @@ class FailoverStore:
         self._backlog.attempt_ended(job_id)
 
     async def _keep(self, record: Record) -> Outcome:
-        outcome = await self._write_durably(record)
-        if outcome is not Outcome.STALE:
-            await self._accelerate(record)
-        return outcome
+        with metrics.PROGRESS_DURATION.time():
+            outcome = await self._write_durably(record)
+            if outcome is not Outcome.STALE:
+                await self._accelerate(record)
+            return outcome
 
     async def _write_durably(self, record: Record) -> Outcome:
         with metrics.ProgressWrite("dynamodb") as write:
