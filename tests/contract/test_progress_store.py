@@ -207,7 +207,7 @@ async def test_a_request_to_cancel_is_left_with_a_running_job_only(jobs: Jobs) -
     record = a_record(FENCE, 1)
     await jobs.claim(first_record(record.job_id, record.source, (), record.created_at), None)
     assert not await jobs.request_cancel(record.job_id)
-    await jobs.claim(record, Version(0, 0))
+    await jobs.claim(record, Version(0, 1))
     assert await jobs.request_cancel(record.job_id)
     assert await jobs.cancel_requests([record.job_id, "nobody"]) == {record.job_id}
     await jobs.write(completed(record, 2))

@@ -194,7 +194,7 @@ def first_record(job_id: str, source: str | None, targets: tuple[str, ...], now:
         stage=None,
         percent=0.0,
         attempt=0,
-        version=Version(QUEUED_FENCE, 0),
+        version=Version(QUEUED_FENCE, 1),
         created_at=now,
         updated_at=now,
         source=source,

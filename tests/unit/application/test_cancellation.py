@@ -66,7 +66,7 @@ async def test_a_queued_job_is_cancelled_at_once_in_both_stores_and_never_starts
         record = await shop.cancellation.cancel("ep-1")
 
         assert record == shop.record() == shop.redis.held["ep-1"]
-        assert (record.status, record.version, record.attempt) == (Status.CANCELLED, Version(0, 1), 0)
+        assert (record.status, record.version, record.attempt) == (Status.CANCELLED, Version(0, 2), 0)
         assert record.error is not None
         assert record.error.code == ErrorCode.CANCELLED.value
         assert await shop.handle() == Ack()

@@ -70,7 +70,7 @@ async def test_a_submitted_job_is_queued_and_sent(
 ) -> None:
     record = await submission.submit(JOB)
     assert ledger.held["ep-0142"] == record
-    assert (record.status, record.version, record.attempt) == (Status.QUEUED, Version(0, 0), 0)
+    assert (record.status, record.version, record.attempt) == (Status.QUEUED, Version(0, 1), 0)
     assert record.source == "s3://podcasts-in/ep 0142 – ü.wav"
     ((body, group_id, dedup_id),) = sender.sent
     assert parse_job(body) == JOB
