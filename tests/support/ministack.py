@@ -11,7 +11,6 @@ from pathlib import Path
 from worker.demo.servers import HOST, Server, free_port, running
 
 _BESIDE = Path(__file__).parents[2] / ".venv-bench"
-ABSENT = f"ministack is not installed, neither here nor in {_BESIDE.name} (make bench-queue puts it there)"
 
 
 def interpreter() -> str | None:
