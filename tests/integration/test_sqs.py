@@ -274,6 +274,28 @@ async def test_the_message_keeps_as_many_of_its_own_attributes_as_there_is_room_
     assert letter["Attributes"]["AWSTraceHeader"] == "Root=1-2"
 
 
+@pytest.mark.parametrize("body_bytes", [1024, 1400, 1800, 1900, 1980, 2010, 2020, 2047, 2048])
+async def test_a_message_that_fills_its_queue_is_rejected_with_what_there_is_room_for(
+    sqs: Sqs, body_bytes: int
+) -> None:
+    url, dead = await sqs.made_with_dead_letters({"MaximumMessageSize": "2048"})
+    body = "ü" * (body_bytes // 2) + "x" * (body_bytes % 2)
+    own = {"own": {"DataType": "String", "StringValue": "ö" * 200}}
+    await sqs.client.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=own)
+    queue = sqs.queue(url)
+
+    await queue.reject(await a_delivery_from(queue), Reject(UnsupportedAudioError("ä" * 500), "ep-1", 3))
+
+    letter = await sqs.message(dead)
+    reasons = strings(letter) if "MessageAttributes" in letter else {}
+    size = sum(len((name + "String" + value).encode()) for name, value in reasons.items())
+    assert letter["Body"] == body
+    assert body_bytes + size <= 2048
+    assert ("error_code" in reasons) == (body_bytes <= 2010)
+    is_cut = 0 < len(reasons.get("error", "")) < 500
+    assert not is_cut or body_bytes + size >= 2047
+
+
 async def test_a_fifo_queue_rejects_to_a_fifo_queue_in_the_same_group(sqs: Sqs) -> None:
     url, dead = await sqs.made_with_dead_letters(FIFO)
     await SqsSender(sqs.client, url).send("{}", group_id="ep-1")

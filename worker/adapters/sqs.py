@@ -5,33 +5,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from worker import __version__
 from worker.adapters.aws import ClientLimits, ErrorTable, translated
 from worker.adapters.batching import BATCH_ENTRIES, Batcher
 from worker.adapters.sqs_attributes import QueueAttributes
+from worker.adapters.sqs_quarantine import TRACE, quarantine_attributes
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
-from worker.domain.progress import timestamp
 from worker.ports import Delivery, ReceiptExpiredError
 
 _SQS = "SQS"
 _MAX_VISIBILITY_SECONDS = 43_200
-_SYSTEM_ATTRIBUTES = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId", "AWSTraceHeader"]
-_TRACE = "AWSTraceHeader"
+_SYSTEM_ATTRIBUTES = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId", TRACE]
 _NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
 # "InvalidParameterValue" is how SQS says that a handle has expired, or that twelve hours are over.
 _DEAD_HANDLE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
-
-_MAX_ATTRIBUTES = 10
-_MAX_REASON_CHARACTERS = 1024
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-_REFUSED_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 CONTROL_LIMITS = ClientLimits(connect_seconds=2, read_seconds=5, attempts=2, connections=16)
 
@@ -175,15 +166,15 @@ class _DeadLetterQueue:
 
     async def send(self, delivery: Delivery, rejection: Reject) -> bool:
         """Copy the message there. False where there is no such queue. Raises DependencyUnavailableError."""
-        arn = (await self._attributes.read()).dead_letter_arn
+        known = await self._attributes.read()
+        arn = known.dead_letter_arn
         if arn is None:
             return False
         try:
             with translated(_SQS):
                 url = self._urls.get(arn) or await self._url_of(arn)
-                await self._client.send_message(
-                    QueueUrl=url, MessageBody=delivery.body, **_quarantine(delivery, rejection, url)
-                )
+                why = _quarantine(delivery, rejection, url, known.max_message_bytes)
+                await self._client.send_message(QueueUrl=url, MessageBody=delivery.body, **why)
         except DependencyUnavailableError:  # there may be another one by now
             self._attributes.forget()
             raise
@@ -204,8 +195,8 @@ def _delivery(message: Mapping[str, Any], received_at: float, retention_seconds:
         for name, value in message.get("MessageAttributes", {}).items()
         if "StringValue" in value  # binary ones mean nothing to us
     }
-    if _TRACE in system:
-        attributes[_TRACE] = system[_TRACE]
+    if TRACE in system:
+        attributes[TRACE] = system[TRACE]
     sent_at_ms = int(system["SentTimestamp"])
     return Delivery(
         message_id=message["MessageId"],
@@ -241,26 +232,14 @@ def _failure(entry: Mapping[str, Any]) -> WorkerError:
     return DependencyUnavailableError(_SQS, f"answered {code}")
 
 
-def _quarantine(delivery: Delivery, rejection: Reject, queue_url: str) -> dict[str, Any]:
-    """The arguments that say why: our attributes first, then as many of the message's own as SQS allows."""
-    error = rejection.error
-    reasons = {
-        "error_code": error.code.value,
-        "error": _text(str(error)),
-        "job_id": rejection.job_id,
-        "attempt": None if rejection.attempt is None else str(rejection.attempt),
-        "worker_version": __version__,
-        "rejected_at": timestamp(datetime.now(UTC)),
-        "original_message_id": delivery.message_id,
-    }
-    attributes = {name: value for name, value in reasons.items() if value}
-    originals = {name: value for name, value in delivery.attributes.items() if value and name not in reasons}
-    trace = originals.pop(_TRACE, None)
-    for name in list(originals)[: _MAX_ATTRIBUTES - len(attributes)]:
-        attributes[name] = originals[name]
-    arguments: dict[str, Any] = {"MessageAttributes": {name: _string(value) for name, value in attributes.items()}}
-    if trace is not None:
-        arguments["MessageSystemAttributes"] = {_TRACE: _string(trace)}
+def _quarantine(delivery: Delivery, rejection: Reject, queue_url: str, max_bytes: int) -> dict[str, Any]:
+    """The arguments that say why."""
+    arguments: dict[str, Any] = {}
+    attributes = quarantine_attributes(delivery, rejection, max_bytes=max_bytes)
+    if attributes:
+        arguments["MessageAttributes"] = {name: _string(value) for name, value in attributes.items()}
+    if trace := delivery.attributes.get(TRACE):
+        arguments["MessageSystemAttributes"] = {TRACE: _string(trace)}
     if _is_fifo(queue_url):
         arguments["MessageGroupId"] = delivery.group_id or delivery.message_id
         arguments["MessageDeduplicationId"] = f"{delivery.message_id}-{delivery.receive_count}"
@@ -269,10 +248,6 @@ def _quarantine(delivery: Delivery, rejection: Reject, queue_url: str) -> dict[s
 
 def _string(value: str) -> dict[str, str]:
     return {"DataType": "String", "StringValue": value}
-
-
-def _text(text: str) -> str:
-    return _REFUSED_CHARACTERS.sub("�", text)[:_MAX_REASON_CHARACTERS]
 
 
 def _visibility(seconds: float) -> int:

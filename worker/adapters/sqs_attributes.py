@@ -14,6 +14,7 @@ from worker.domain.errors import DependencyUnavailableError
 
 _KNOWN_SECONDS = 300.0
 _RETENTION_LOOKUP_SECONDS = 1.0
+_MAX_MESSAGE_BYTES = 1_048_576  # since 2025; a queue that was made before has 262,144 of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Attributes:
 
     dead_letter_arn: str | None
     retention_seconds: float | None
+    max_message_bytes: int  # the dead-letter queue's own is taken to be no less: it need not tell us
 
 
 class QueueAttributes:
@@ -60,11 +62,12 @@ class QueueAttributes:
     async def _ask(self) -> Attributes:
         with translated("SQS"):
             response = await self._client.get_queue_attributes(
-                QueueUrl=self._url, AttributeNames=["RedrivePolicy", "MessageRetentionPeriod"]
+                QueueUrl=self._url, AttributeNames=["RedrivePolicy", "MessageRetentionPeriod", "MaximumMessageSize"]
             )
         attributes = response.get("Attributes", {})
         policy, retention = attributes.get("RedrivePolicy"), attributes.get("MessageRetentionPeriod")
         return Attributes(
             json.loads(policy)["deadLetterTargetArn"] if policy else None,
             float(retention) if retention else None,
+            int(attributes.get("MaximumMessageSize", _MAX_MESSAGE_BYTES)),
         )
