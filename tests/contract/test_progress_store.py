@@ -149,26 +149,26 @@ async def test_of_many_writers_at_once_the_newest_wins(store: ProgressStore) -> 
 
 async def test_only_one_of_many_claims_is_kept(ledger: Ledger) -> None:
     claims = [a_record(FENCE + number, 1, worker=f"worker-{number}") for number in range(8)]
-    kept = await asyncio.gather(*(ledger.claim(claim, None) for claim in claims))
-    assert sum(kept) == 1
+    refusals = await asyncio.gather(*(ledger.claim(claim, None) for claim in claims))
+    assert refusals.count(None) == 1
     held = await ledger.read("ep-0142")
-    assert held == claims[kept.index(True)]
+    assert held == claims[refusals.index(None)]
 
 
 async def test_a_claim_needs_the_version_that_was_seen(ledger: Ledger) -> None:
     first = a_record(FENCE, 1)
-    assert await ledger.claim(first, None)
+    assert await ledger.claim(first, None) is None
     await ledger.write(a_record(FENCE, 2))
-    assert not await ledger.claim(a_record(FENCE + 1, 1, worker="b"), first.version)
-    assert not await ledger.claim(a_record(FENCE + 1, 1, worker="b"), None)
-    assert await ledger.claim(a_record(FENCE + 1, 1, worker="b"), Version(FENCE, 2))
+    assert await ledger.claim(a_record(FENCE + 1, 1, worker="b"), first.version) is not None
+    assert await ledger.claim(a_record(FENCE + 1, 1, worker="b"), None) is not None
+    assert await ledger.claim(a_record(FENCE + 1, 1, worker="b"), Version(FENCE, 2)) is None
 
 
 async def test_a_claim_that_got_through_unnoticed_is_kept(ledger: Ledger) -> None:
     first = a_record(FENCE, 1)
-    assert await ledger.claim(first, None)
-    assert await ledger.claim(first, None)
-    assert not await ledger.claim(replace(first, worker="worker-b:1"), None)
+    assert await ledger.claim(first, None) is None
+    assert await ledger.claim(first, None) is None
+    assert await ledger.claim(replace(first, worker="worker-b:1"), None) is not None
 
 
 async def test_within_a_fence_only_the_claims_worker_may_write(ledger: Ledger) -> None:
@@ -181,9 +181,9 @@ async def test_within_a_fence_only_the_claims_worker_may_write(ledger: Ledger) -
 async def test_a_record_of_the_same_version_that_says_something_else_is_not_ones_own(ledger: Ledger) -> None:
     running = a_record(FENCE, 2)
     cancelled = failed(running, JobCancelledError(), running.version, running.updated_at)
-    assert await ledger.claim(cancelled, None)
-    assert not await ledger.claim(running, None)
-    assert not await ledger.claim(running, Version(FENCE, 1))
+    assert await ledger.claim(cancelled, None) is None
+    assert await ledger.claim(running, None) is not None
+    assert await ledger.claim(running, Version(FENCE, 1)) is not None
     assert await ledger.write(running) is Outcome.STALE
     assert await ledger.read(running.job_id) == cancelled
 
@@ -232,6 +232,14 @@ async def test_of_many_running_jobs_those_that_were_asked_for_are_found(jobs: Jo
         await jobs.request_cancel(name)
     assert await jobs.cancel_requests(names) == {"job-7", "job-119"}
     assert await jobs.cancel_requests([]) == frozenset()
+
+
+async def test_a_claim_that_is_refused_shows_what_stands_in_its_way(jobs: Jobs) -> None:
+    await jobs.claim(a_record(FENCE, 1), None)
+    await jobs.request_cancel("ep-0142")
+    refused = await jobs.claim(a_record(FENCE + 1, 1, worker="b"), None)
+    assert refused == Standing(a_record(FENCE, 1), crashes=1, is_cancel_requested=True)
+    assert refused == await jobs.look("ep-0142")
 
 
 async def test_claims_that_nobody_ended_are_counted(jobs: Jobs) -> None:

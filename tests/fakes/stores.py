@@ -122,19 +122,19 @@ class FakeLedger(FakeStore):
         await self._meet_fault()
         return frozenset(self.cancel_requested.intersection(job_ids))
 
-    async def claim(self, record: Record, seen: Version | None) -> bool:
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
         await self._meet_fault()
         return self.put_claim(record, seen)
 
-    def put_claim(self, record: Record, seen: Version | None) -> bool:
+    def put_claim(self, record: Record, seen: Version | None) -> Standing | None:
         """The conditional write itself."""
         held = self.held.get(record.job_id)
         if held is not None and held.version == record.version and self._is_by_same_writer(held, record):
-            return True
+            return None
         if (None if held is None else held.version) != seen:
-            return False
+            return self.standing(record.job_id)
         self._keep(record)
-        return True
+        return None
 
     def _keep(self, record: Record) -> None:
         if record.status is Status.QUEUED:

@@ -16,6 +16,7 @@ from worker.application.failover import FailoverStore, Mode
 from worker.application.reader import Reader
 from worker.application.reporter import Reporter
 from worker.bootstrap import utc_now
+from worker.domain.claim import Standing
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, LeaseLostError, NoAudioError
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
 from worker.ports import AcceleratorStore, Outcome, StoreUnavailableError
@@ -38,12 +39,12 @@ class RecordingStore(FailoverStore):
         self.ledger = ledger
         self._history = history
 
-    async def claim(self, record: Record, seen: Version | None) -> bool:
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
         self._history.note(_time(), "claim_asked", record)
-        is_won: bool = await self._timed("claim", super().claim(record, seen))
-        if is_won:
+        standing: Standing | None = await self._timed("claim", super().claim(record, seen))
+        if standing is None:
             self._history.note(_time(), "claim_acknowledged", record)
-        return is_won
+        return standing
 
     async def tick(self, record: Record) -> Outcome:
         return await self._noted("tick", super().tick(record), record, is_durable=self._mode == "durable")
@@ -115,7 +116,7 @@ class Writer:
             outputs=(_OUTPUT,),
         )
         try:
-            if await self.store.claim(record, None if current is None else current.version):
+            if await self.store.claim(record, None if current is None else current.version) is None:
                 await self._attempt(record)
         except (StoreUnavailableError, DependencyUnavailableError, LeaseLostError):
             await asyncio.sleep(0.1)

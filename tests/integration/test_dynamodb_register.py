@@ -36,7 +36,7 @@ async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(dynamodb_cl
 
     assert await ledger.look(old.job_id) is None
     assert not await ledger.request_cancel(old.job_id)
-    assert await ledger.claim(new, None)
+    assert await ledger.claim(new, None) is None
     assert await ledger.look(new.job_id) == Standing(new, crashes=1, is_cancel_requested=False)
 
 

@@ -11,6 +11,7 @@ from tests.simulation.stores import LedgerServer, RedisServer
 from tests.simulation.workers import ObservedRedis, ObservedStore
 from tests.simulation.world import Parts
 from worker.application.reader import Reader, Reading
+from worker.domain.claim import Standing
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, Version
 from worker.ports import Outcome, StoreUnavailableError
@@ -19,10 +20,10 @@ from worker.ports import Outcome, StoreUnavailableError
 class TicksBeforeTheClaim(ObservedStore):
     """Starts when it has asked for the claim, not when it has won it."""
 
-    async def claim(self, record: Record, seen: Version | None) -> bool:
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
         self.worker.start(self._claim_meanwhile(record, seen), "a claim that nobody waits for")
         await asyncio.sleep(0)
-        return True
+        return None
 
     async def _claim_meanwhile(self, record: Record, seen: Version | None) -> None:
         try:

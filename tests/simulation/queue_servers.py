@@ -233,11 +233,11 @@ class LedgerClient:
         outcome: Outcome = await self._link.ask(self._server.put, record)
         return outcome
 
-    async def claim(self, record: Record, seen: Version | None) -> bool:
-        is_won: bool = await self._link.ask(self._server.put_claim, record, seen)
-        if is_won:
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+        standing: Standing | None = await self._link.ask(self._server.put_claim, record, seen)
+        if standing is None:
             self.claims[record.job_id] = record
-        return is_won
+        return standing
 
     async def read(self, job_id: str) -> Record | None:
         record: Record | None = await self._link.ask(self._server.held.get, job_id)

@@ -81,12 +81,12 @@ class LedgerServer(FakeLedger):
             self._checker.kept("ledger", before, record)
         return outcome
 
-    def put_claim(self, record: Record, seen: Version | None) -> bool:
+    def put_claim(self, record: Record, seen: Version | None) -> Standing | None:
         before = self.held.get(record.job_id)
-        is_won = super().put_claim(record, seen)
+        standing = super().put_claim(record, seen)
         if before is not record and self.held.get(record.job_id) is record:
             self._checker.claim_kept(before, record)
-        return is_won
+        return standing
 
 
 class Link:
@@ -206,9 +206,9 @@ class SimulatedLedger:
         outcome: Outcome = await self._ask(self._server.put, record, is_write=True)
         return outcome
 
-    async def claim(self, record: Record, seen: Version | None) -> bool:
-        is_won: bool = await self._ask(self._server.put_claim, record, seen, is_write=True)
-        return is_won
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+        standing: Standing | None = await self._ask(self._server.put_claim, record, seen, is_write=True)
+        return standing
 
     async def read(self, job_id: str) -> Record | None:
         """`has_answered` tells afterwards whether it did, for a caller that swallows the failure."""

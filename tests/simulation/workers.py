@@ -15,7 +15,7 @@ from worker.application.cancellation import CancelWatch
 from worker.application.execution import Execution
 from worker.application.failover import FailoverStore
 from worker.application.reporter import Reporter
-from worker.domain.claim import Cancel, Exhausted, Skip, Start, Wait, decide
+from worker.domain.claim import Cancel, Exhausted, Skip, Standing, Start, Wait, decide
 from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry, disposition_of
 from worker.domain.errors import (
     ConverterCrashedError,
@@ -57,15 +57,15 @@ class ObservedStore(FailoverStore):
     def is_closed(self) -> bool:
         return self._circuit.is_closed
 
-    async def claim(self, record: Record, seen: Version | None) -> bool:
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
         checker, began_at = self.worker.checker, self.worker.loop.now
         try:
-            is_won = await super().claim(record, seen)
+            standing = await super().claim(record, seen)
         finally:
             checker.took("a claim", self.worker.loop.now - began_at)
-        if is_won:
+        if standing is None:
             checker.claim_acknowledged(record)
-        return is_won
+        return standing
 
     async def tick(self, record: Record) -> Outcome:
         return await self._observed(super().tick(record), record, is_durable=self._mode == "durable")
@@ -129,11 +129,11 @@ class ObservedLedger(SimulatedLedger):
             self.worker.circuit.acknowledged(record)
         return outcome
 
-    async def claim(self, record: Record, seen: Version | None) -> bool:
-        is_won = await super().claim(record, seen)
-        if is_won:
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+        standing = await super().claim(record, seen)
+        if standing is None:
             self.worker.circuit.acknowledged(record)
-        return is_won
+        return standing
 
 
 class Worker:
@@ -223,7 +223,7 @@ class Worker:
                 return await self._conclude(current, job_id, error, attempts, version)
             case Start(attempt, version):
                 record = self._claim_record(job_id, attempt, version)
-                if not await self.store.claim(record, seen):
+                if await self.store.claim(record, seen) is not None:
                     return 1.0
                 return _seconds_until_the_next(await self._attempt(record, script))
 
@@ -232,7 +232,8 @@ class Worker:
     ) -> float | None:
         record = self._claim_record(job_id, attempts, version, 0.0 if current is None else current.percent)
         end = failed(record, error, version, self.now())
-        return None if await self.store.claim(end, None if current is None else current.version) else 1.0
+        held = await self.store.claim(end, None if current is None else current.version)
+        return None if held is None else 1.0
 
     def _claim_record(self, job_id: str, attempt: int, version: Version, percent: float = 0.0) -> Record:
         now = self.now()

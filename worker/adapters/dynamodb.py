@@ -106,16 +106,16 @@ class DynamoLedger:
         held = await self._update(record, _WRITABLE, {**_FINAL, ":now": self._epoch_seconds()})
         if held is None:
             return Outcome.APPLIED
-        return Outcome.SAME if _is_own(held, record) else Outcome.STALE
+        return Outcome.SAME if _is_own(held.record, record) else Outcome.STALE
 
-    async def claim(self, record: Record, seen: Version | None) -> bool:
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
         if seen is None:  # what stands beside an expired record is not about this job
             values = {":now": self._epoch_seconds()}
             held = await self._update(record, _ABSENT, values, forgets=True)
         else:
             values = {":seen_fence": _number(seen.fence), ":seen_seq": _number(seen.seq)}
             held = await self._update(record, _SEEN, values)
-        return held is None or _is_own(held, record)
+        return None if held is None or _is_own(held.record, record) else held
 
     async def read(self, job_id: str) -> Record | None:
         standing = await self.look(job_id)
@@ -126,9 +126,7 @@ class DynamoLedger:
         item = await self._get(job_id)
         if item is None or _number_in(item, "expires_at") <= self._now().timestamp():
             return None
-        record = _record_of(item)
-        ended = int(_number_in(item, "attempts_ended")) if "attempts_ended" in item else 0
-        return Standing(record, crashes=record.attempt - ended, is_cancel_requested="cancel_requested_at" in item)
+        return _standing_of(item)
 
     @_bounded
     async def request_cancel(self, job_id: str) -> bool:
@@ -168,8 +166,8 @@ class DynamoLedger:
     @_bounded
     async def _update(
         self, record: Record, condition: str, values: Mapping[str, Any], *, forgets: bool = False
-    ) -> Record | None:
-        """None if the item was set; else the record that is held and did not meet the condition.
+    ) -> Standing | None:
+        """None if the item was set; else what is held and did not meet the condition.
 
         With `forgets`, what stands beside the record is dropped.
         """
@@ -205,7 +203,7 @@ class DynamoLedger:
             return None
         if held is None:
             raise StoreUnavailableError("record vanished")
-        return _record_of(held)
+        return _standing_of(held)
 
     def _epoch_seconds(self, later: int = 0) -> Any:
         return _number(int(self._now().timestamp()) + later)
@@ -226,6 +224,12 @@ def _is_own(held: Record, record: Record) -> bool:
 def _number_in(item: Mapping[str, Any], name: str) -> float:
     with _readable():
         return float(item[name]["N"])
+
+
+def _standing_of(item: Mapping[str, Any]) -> Standing:
+    record = _record_of(item)
+    ended = int(_number_in(item, "attempts_ended")) if "attempts_ended" in item else 0
+    return Standing(record, crashes=record.attempt - ended, is_cancel_requested="cancel_requested_at" in item)
 
 
 def _record_of(item: Mapping[str, Any]) -> Record:

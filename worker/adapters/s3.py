@@ -104,7 +104,7 @@ class S3Store:
         async with response["Body"]:
             if described.size_bytes > limit_bytes:
                 raise SourceTooLargeError(source, described.size_bytes, limit_bytes)
-            await _require_room(path.parent, described.size_bytes)
+            _require_room(path.parent, described.size_bytes)
             on_start(described.size_bytes)
             with path.open("xb", buffering=0) as file:
                 sink = _Sink(file, on_bytes)
@@ -245,9 +245,8 @@ async def _pour(body: StreamingBody, sink: _Sink) -> Exception | None:
         await sink.write(chunk)
 
 
-async def _require_room(directory: Path, size_bytes: int) -> None:
-    usage = await asyncio.to_thread(shutil.disk_usage, directory)
-    if usage.free < size_bytes:
+def _require_room(directory: Path, size_bytes: int) -> None:
+    if shutil.disk_usage(directory).free < size_bytes:
         raise WorkspaceFullError
 
 

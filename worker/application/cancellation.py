@@ -94,7 +94,7 @@ class Cancellation:
         """Cancel a job that nobody runs. None: somebody has started it, or ended it, just now."""
         version = Version(held.version.fence, held.version.seq + 1)
         record = failed(held, JobCancelledError(), version, self._now())
-        if not await self._jobs.claim(record, held.version):
+        if await self._jobs.claim(record, held.version) is not None:
             return None
         if self._accelerator is not None:
             with suppress(StoreUnavailableError):  # readers ask DynamoDB as well; this is for those who watch

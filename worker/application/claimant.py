@@ -32,6 +32,8 @@ from worker.domain.progress import OutputRecord, Record, Stage, Status, Version,
 from worker.events import Event, emit
 from worker.ports import Delivery, Register, StoreUnavailableError
 
+_CLAIMS = 2  # of one delivery: beyond that, somebody else is at the same job
+
 
 class Claimant:
     """Takes jobs; one object for all of them. What its arguments mean is said at `Handler`."""
@@ -85,12 +87,30 @@ class Claimant:
 
     async def _take(self, job: Job, lease: Lease) -> Disposition:
         """Raises StoreUnavailableError: nothing starts without a claim."""
-        standing = await self._register.look(job.job_id)
-        current = None if standing is None else standing.record
-        decision = self._decide(standing, lease.delivery.fence)
+        standing = None  # most jobs are new, so the claim itself is the look: one in the way is shown by its refusal
+        if lease.delivery.receive_count > 1:
+            standing = await self._register.look(job.job_id)
+        for _ in range(_CLAIMS):
+            current = None if standing is None else standing.record
+            decision = self._decide(standing, lease.delivery.fence)
+            if not isinstance(decision, Start):
+                return await self._without_start(job, current, decision, lease.delivery)
+            record = self._claim_record(job, current, decision.attempt, decision.version)
+            standing = await self._store.claim(record, None if current is None else current.version)
+            if standing is None:
+                self._at_work[job.job_id] = record.attempt
+                with lease.told_as(attempt=record.attempt):
+                    return await self._unless_cancelled(job, lease, await self._attempt(job, record, lease))
+        return self._defer(
+            1.0, "claimed by another delivery just now", None if standing is None else standing.record.attempt
+        )
+
+    async def _without_start(
+        self, job: Job, current: Record | None, decision: Skip | Wait | Cancel | Exhausted, delivery: Delivery
+    ) -> Disposition:
         match decision:
             case Skip(record):
-                return await self._skip(job, record, lease.delivery)
+                return await self._skip(job, record, delivery)
             case Wait(delay_seconds):
                 return self._defer(
                     delay_seconds, "held by another delivery", None if current is None else current.attempt
@@ -99,13 +119,6 @@ class Claimant:
                 return await self._conclude(job, record, JobCancelledError(), record.attempt, version)
             case Exhausted(attempts, version, crashes):
                 return await self._conclude(job, current, TooManyAttemptsError(attempts, crashes), attempts, version)
-            case Start(attempt, version):
-                record = self._claim_record(job, current, attempt, version)
-                if not await self._store.claim(record, None if current is None else current.version):
-                    return self._defer(1.0, "claimed by another delivery just now", attempt)
-                self._at_work[job.job_id] = attempt
-                with lease.told_as(attempt=attempt):
-                    return await self._unless_cancelled(job, lease, await self._attempt(job, record, lease))
 
     def _decide(self, standing: Standing | None, fence: int) -> ClaimDecision:
         return decide(
@@ -173,7 +186,7 @@ class Claimant:
         if current is not None:
             record = replace(record, percent=current.percent)
         record = failed(record, error, version, self._now())
-        if not await self._store.claim(record, None if current is None else current.version):
+        if await self._store.claim(record, None if current is None else current.version) is not None:
             return self._defer(1.0, "claimed by another delivery just now", attempts)
         metrics.JOBS.labels(status=record.status.value, code=error.code.value).inc()
         with bound_contextvars(attempt=attempts):

@@ -17,6 +17,7 @@ from worker import metrics
 from worker.application.backlog import Backlog
 from worker.application.prober import Outage, Prober
 from worker.domain.circuit import Circuit, Severity
+from worker.domain.claim import Standing
 from worker.domain.progress import Record, Version
 from worker.events import Event, emit
 from worker.ports import AcceleratorStore, Ledger, Outcome, StoreUnavailableError
@@ -102,14 +103,17 @@ class FailoverStore:
 
     # --- writing --------------------------------------------------------------------------------------------------
 
-    async def claim(self, record: Record, seen: Version | None) -> bool:
-        """Claim the job, if its durable record is still at `seen`. No tick may go before a claim that was won."""
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+        """Claim the job, if its durable record is still at `seen`. No tick may go before a claim that was won.
+
+        Returns None if it is won, else the standing that was in the way.
+        """
         with metrics.PROGRESS_DURATION.time():
-            if not await self._ledger.claim(record, seen):
-                return False
-            self._note(record, Outcome.APPLIED)
-            await self._accelerate(record)
-            return True
+            standing = await self._ledger.claim(record, seen)
+            if standing is None:
+                self._note(record, Outcome.APPLIED)
+                await self._accelerate(record)
+            return standing
 
     async def tick(self, record: Record) -> Outcome:
         """Keep the record where it is fastest. STALE: the job is no longer ours."""

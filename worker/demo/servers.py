@@ -108,7 +108,7 @@ def aws() -> Iterator[Server]:
     """SQS, S3 and DynamoDB, emulated by moto in a process of its own."""
     port = free_port()
     emulator = Path(__file__).with_name("emulator.py")
-    command = [sys.executable, "-P", str(emulator), "-H", HOST, "-p", str(port)]
+    command = [sys.executable, "-P", str(emulator), HOST, str(port)]
     with running(Server("moto server", command, port)) as server:
         yield server
 

@@ -49,10 +49,11 @@ class Ledger(ProgressStore, Protocol):
     may have the same fence, and then the claim decides whose it is.
     """
 
-    async def claim(self, record: Record, seen: Version | None) -> bool:
-        """Keep the record only if what is held is still at `seen` (None: nothing is held). True if kept.
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+        """Keep the record only if what is held is still at `seen` (None: nothing is held).
 
-        True as well if it holds this very record: our own earlier try got through. Raises StoreUnavailableError.
+        Returns None if it is kept, or if this very record is held already: our own earlier try got through. Else the
+        standing that was in the way. Raises StoreUnavailableError.
         """
 
 

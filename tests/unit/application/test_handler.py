@@ -74,6 +74,14 @@ async def test_a_lease_knows_what_the_keepers_lines_tell_of_its_job(tmp_path: Pa
 
 
 @virtual_time
+async def test_a_new_job_costs_dynamodb_no_read(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await shop.handle()
+
+        assert shop.ledger.calls == 3  # the claim, the fence before the upload, the end
+
+
+@virtual_time
 async def test_records_only_ever_go_forward(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         task = await begun(shop, shop.lease())

@@ -30,7 +30,7 @@ def clock() -> datetime:
 @asynccontextmanager
 async def a_reporter(it: Stores, *, lease_seconds: float = 60.0) -> AsyncIterator[Reporter]:
     """The reporter of a claimed job, running; what it raises is raised."""
-    assert await it.store.claim(CLAIM, None)
+    assert await it.store.claim(CLAIM, None) is None
     reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=lease_seconds)
     running = asyncio.create_task(reporter.run(), name="reporter")
     try:
@@ -213,7 +213,7 @@ async def test_a_tick_whose_acknowledgement_was_lost_is_no_rival() -> None:
 @pytest.mark.parametrize("which", ["redis", "ledger"])
 async def test_a_rival_in_either_store_stops_the_job(which: str) -> None:
     async with stores() as it:
-        assert await it.store.claim(CLAIM, None)
+        assert await it.store.claim(CLAIM, None) is None
         reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=60)
         await getattr(it, which).write(a_record(2000, 1))
         reporter.update(Stage.CONVERTING, 10.0, 1.0)
@@ -308,7 +308,7 @@ async def test_a_failed_job_keeps_its_percent_and_says_why() -> None:
 @pytest.mark.parametrize("ending", ["fail", "requeue", "complete"])
 async def test_a_tick_that_is_cancelled_under_way_leaves_room_for_the_end(where: str, ending: str) -> None:
     async with stores() as it:
-        assert await it.store.claim(CLAIM, None)
+        assert await it.store.claim(CLAIM, None) is None
         reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=60)
         running = asyncio.create_task(reporter.run())
         if where == "ledger":
