@@ -37,6 +37,9 @@ class _Mute:
 
     def observe(self, amount: float) -> None: ...
 
+    def time(self) -> Self:
+        return self
+
     def __enter__(self) -> Self:
         return self
 
