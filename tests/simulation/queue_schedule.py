@@ -130,7 +130,7 @@ def make_schedule(seed: int) -> Schedule:
     dice = random.Random(seed)
     workers = dice.choice((2, 2, 3))
     groups: tuple[str | None, ...] = ("a", "a", "b") if dice.random() < 0.3 else (None,)
-    scripts = tuple(_script(dice, dice.choice(groups)) for _ in range(dice.randint(2, 4)))
+    scripts = tuple(_script(dice, dice.choice(groups)) for _ in range(dice.choice((2, 2, 3, 4))))
     kinds = _KINDS if groups == (None,) else _KINDS_OF_FIFO
     return Schedule(
         seed,
@@ -148,7 +148,7 @@ def _script(dice: random.Random, group: str | None) -> Script:
     attempts = dice.choices(("well", "stumble", "hang", "fail", "crash"), (12, 2, 1, 1, 1), k=3)
     return Script(
         round(dice.uniform(0, 10), 2),
-        round(dice.choice((0.3, 2.0, 6.0, 15.0)) * dice.uniform(0.5, 1.5), 2),
+        round(dice.choice((0.3, 2.0, 5.0, 12.0)) * dice.uniform(0.5, 1.5), 2),
         tuple(attempts) if dice.random() < 0.5 else ("well",),
         is_readable=dice.random() < 0.95,
         is_submitted=dice.random() < 0.4,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 _SEEDS_AT_ONCE = 250
-_COLLECT_EVERY = 50
+_COLLECT_EVERY = 5  # often: what has just been used is still in the caches
 
 
 @dataclass(frozen=True, slots=True)
