@@ -102,9 +102,9 @@ class Checker:
         """The ledger took a record, or had it already: at this moment the job was that worker's."""
         self._confirmed[record.job_id, record.version.fence, record.worker] = self._now
 
-    def looked(self, worker: str, job_id: str) -> None:
-        """The ledger told the worker of the job's standing."""
-        self._looked_at[worker, job_id] = self._now
+    def looked(self, worker: str, job_id: str, at: float) -> None:
+        """The worker knows of the job's standing at that time of the loop."""
+        self._looked_at[worker, job_id] = at - self._began_at
 
     # --- cancelling ----------------------------------------------------------------------------------------------
 

@@ -224,6 +224,7 @@ class LedgerClient:
 
     def __init__(self, server: LedgerServer, network: Network, base: LeanLoop, worker: str, checker: Checker) -> None:
         self._server = server
+        self._base = base
         self._link = _Link("ledger", network, base)
         self._worker = worker
         self._checker = checker
@@ -234,7 +235,7 @@ class LedgerClient:
         return outcome
 
     async def claim(self, record: Record, seen: Version | None) -> Standing | None:
-        standing: Standing | None = await self._link.ask(self._server.put_claim, record, seen)
+        standing = await self._look(record.job_id, self._server.put_claim, record, seen)
         if standing is None:
             self.claims[record.job_id] = record
         return standing
@@ -244,12 +245,15 @@ class LedgerClient:
         return record
 
     async def look(self, job_id: str) -> Standing | None:
-        standing: Standing | None = await self._link.ask(self._look, job_id)
-        return standing
+        return await self._look(job_id, self._server.standing, job_id)
 
-    def _look(self, job_id: str) -> Standing | None:
-        self._checker.looked(self._worker, job_id)
-        return self._server.standing(job_id)
+    async def _look(self, job_id: str, serve: Callable[..., Standing | None], *arguments: Any) -> Standing | None:
+        """A read, or a claim that shows what is in its way; from here on the worker knows what was so then."""
+        standing: Standing | None
+        standing, at = await self._link.ask(lambda: (serve(*arguments), self._base.now))
+        if standing is not None:
+            self._checker.looked(self._worker, job_id, at)
+        return standing
 
     async def request_cancel(self, job_id: str) -> bool:
         is_left: bool = await self._link.ask(self._server.put_cancel_request, job_id)
