@@ -57,8 +57,8 @@ docs: $(VENV)/.dev ## write the documents that are made from the code
 bench: $(VENV)/.dev ## measure the worker beside bare ffmpeg; the table is kept in benchmarks/results
 	$(BIN)/python -m benchmarks.run
 
-bench-progress: $(VENV)/.dev ## measure outages of Redis and the cost of progress, beside redis-py
-	$(BIN)/python -m benchmarks.progress
+bench-progress: $(BENCH_VENV)/.bench ## measure outages of Redis and the cost of progress, beside redis-py and its MultiDBClient
+	$(BENCH_VENV)/bin/python -m benchmarks.progress
 
 bench-queue: $(BENCH_VENV)/.bench ## measure the queue's side beside taskiq, celery and a plain loop, which .venv-bench is for
 	$(BENCH_VENV)/bin/python -m benchmarks.queue_run

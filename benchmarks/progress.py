@@ -25,14 +25,12 @@ from benchmarks import outages, write_cost
 from benchmarks.outages import CUT_OFF_SECONDS
 from tests.conftest import aws_environment
 from tests.support.redis_faults import FAULTS
-from worker.adapters.aws import ClientLimits, open_client
-from worker.adapters.dynamodb import DynamoLedger
+from worker.adapters.aws import open_client
+from worker.adapters.dynamodb import LIMITS, DynamoLedger
 from worker.demo import servers
 
 RESULTS = Path(__file__).parent / "results"
 _TABLE = "progress"
-# As the worker has it.
-_LIMITS = ClientLimits(connect_seconds=0.5, read_seconds=0.5, attempts=2, connections=64)
 _AIMS = {"open_ratio": 1.1, "overhead_microseconds": 60, "dynamodb_writes": 60, "back_seconds": 5}
 
 
@@ -66,13 +64,11 @@ async def _measure(console: Console, rounds: int) -> dict[str, Any]:
         for name, fault in FAULTS.items():
             console.print(f"Outage: {name} ...")
             ours = [await outages.ours(fault, ledger) for _ in range(rounds)]
-            has_own_names = name == "name look-up hangs"  # it is our resolver that hangs
-            library = None if has_own_names else await outages.redis_py(fault, ledger)
-            multi = None if has_own_names else await outages.multi_db(fault, ledger)
+            library, multi = await outages.libraries(fault)
             faults[name] = {
                 "budget_ms": fault.budget_seconds * 1000,
                 "ours": [outage.summary() for outage in ours],
-                "redis_py": library and library.summary(),
+                "redis_py": library.summary(),
                 "multi_db": multi and multi.summary(),
             }
     return {
@@ -95,7 +91,7 @@ async def _measure(console: Console, rounds: int) -> dict[str, Any]:
 async def _dynamodb() -> AsyncIterator[tuple[Any, DynamoLedger]]:
     with servers.aws() as server:
         os.environ.update(aws_environment(f"http://{servers.HOST}:{server.port}"))
-        async with open_client(aioboto3.Session(), "dynamodb", _LIMITS) as client:
+        async with open_client(aioboto3.Session(), "dynamodb", LIMITS) as client:
             await client.create_table(
                 TableName=_TABLE,
                 KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
@@ -125,10 +121,10 @@ def _outage_table(results: Mapping[str, Any]) -> Table:
 
 def _worst(outage: Mapping[str, Any] | None) -> str:
     if outage is None:
-        return "-"
+        return "never connects"
     if outage["is_cut_off"]:
         return f"> {CUT_OFF_SECONDS:.0f} s"
-    failed = f" ({outage['failed']} lost)" if outage["failed"] else ""
+    failed = f" ({outage['failed']} of {len(outage['writes_ms'])} lost)" if outage["failed"] else ""
     return f"{outage['worst_ms']:.0f}{failed}"
 
 

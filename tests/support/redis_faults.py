@@ -111,6 +111,7 @@ class Fault:
     budget_seconds: float = REFUSED
     is_gated: bool = False
     has_tls: bool = False
+    is_named: bool = False  # concerns those who look the name up
 
 
 def _operated(*words: str) -> Step:
@@ -190,5 +191,5 @@ FAULTS: dict[str, Fault] = {
     "wrong password": Fault(_change_password, _change_password_back),
     "TLS client, plaintext server": Fault(_to_plaintext, _to_tls, HUNG, is_gated=True, has_tls=True),
     "plaintext client, TLS server": Fault(_to_tls, _to_plaintext, HUNG, is_gated=True),
-    "name look-up hangs": Fault(_hang_names, _answer_names, HUNG),
+    "name look-up hangs": Fault(_hang_names, _answer_names, HUNG, is_named=True),
 }
