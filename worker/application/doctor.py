@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from worker.domain.diagnosis import NotAllowedError, State, Verdict
-from worker.domain.errors import WorkerError
+from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.events import Event, emit
 
 CHECK_SECONDS = 10.0
@@ -29,11 +29,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check came to, and how long it took."""
+    """What a check came to, and how long it took; whether the dependency itself has answered."""
 
     name: str
     verdict: Verdict
     duration_seconds: float
+    has_answered: bool = True
 
 
 async def diagnose(checks: Sequence[Check], *, timeout_seconds: float = CHECK_SECONDS) -> Sequence[Finding]:
@@ -42,10 +43,13 @@ async def diagnose(checks: Sequence[Check], *, timeout_seconds: float = CHECK_SE
 
 
 async def report_failures(checks: Sequence[Check]) -> None:
-    """Try them once, and say in the log what keeps the worker from its jobs. Then wait for ever, beside its work."""
+    """Try them once, and say in the log what is set up so that no job can be done. Then wait for ever.
+
+    An outage is no such thing: whoever meets it tells of it.
+    """
     for finding in await diagnose(checks):
         verdict = finding.verdict
-        if verdict.state is State.FAILED:
+        if finding.has_answered and verdict.state is State.FAILED:
             emit(Event.CHECK_FAILED, check=finding.name, problem=verdict.detail, advice=verdict.advice)
     await asyncio.get_running_loop().create_future()
 
@@ -57,18 +61,21 @@ def can_run(findings: Sequence[Finding]) -> bool:
 
 async def _find(check: Check, timeout_seconds: float) -> Finding:
     started = time.monotonic()
+    has_answered = True
     try:
         async with asyncio.timeout(timeout_seconds):
             verdict = await check.run()
     except TimeoutError:
-        verdict = _failed(check, f"no answer within {timeout_seconds:.0f} s")
+        verdict, has_answered = _failed(check, f"no answer within {timeout_seconds:.0f} s"), False
     except NotAllowedError as exc:
         verdict = Verdict(State.DEGRADED, str(exc), f"allow {exc.action}, or check by hand")
+    except DependencyUnavailableError as exc:
+        verdict, has_answered = _failed(check, str(exc)), False
     except WorkerError as exc:
         verdict = _failed(check, str(exc))
     except Exception as exc:  # noqa: BLE001 - one broken check must not hide the others
-        verdict = _failed(check, f"the check itself failed ({type(exc).__name__})")
-    return Finding(check.name, verdict, time.monotonic() - started)
+        verdict, has_answered = _failed(check, f"the check itself failed ({type(exc).__name__})"), False
+    return Finding(check.name, verdict, time.monotonic() - started, has_answered)
 
 
 def _failed(check: Check, problem: str) -> Verdict:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from worker.application.doctor import Check, can_run, diagnose
-from worker.domain.diagnosis import NotAllowedError, State, Verdict
+from tests.support.events import logged_events
+from tests.support.virtual_time import virtual_time
+from worker.application.doctor import Check, can_run, diagnose, report_failures
+from worker.domain.diagnosis import DependencyMissingError, NotAllowedError, State, Verdict
 from worker.domain.errors import DependencyUnavailableError
+from worker.events import Event
 
 
 def check(run: Callable[[], Awaitable[Verdict]], *, is_essential: bool = True) -> Check:
@@ -47,6 +50,25 @@ async def test_one_finding_for_each_check_in_their_order() -> None:
     assert "secret" not in findings[3].verdict.detail
     assert findings[1].duration_seconds >= 0.04
     assert not can_run(findings)
+
+
+async def missing() -> Verdict:
+    await asyncio.sleep(0)
+    raise DependencyMissingError("table jobs")
+
+
+@virtual_time
+async def test_a_start_tells_of_what_is_set_up_wrong_and_leaves_outages_to_those_who_meet_them() -> None:
+    checks = [check(run) for run in (well, fails, hangs, breaks, denies, missing)]
+
+    with logged_events() as logged:
+        reporting = asyncio.create_task(report_failures(checks))
+        await asyncio.sleep(60)
+
+    line = logged.one(Event.CHECK_FAILED)
+    assert (line["problem"], line["advice"]) == ("table jobs does not exist", "check WORKER_QUEUE_URL")
+    assert not reporting.done()
+    reporting.cancel()
 
 
 async def test_what_the_worker_can_do_without_only_degrades() -> None:
