@@ -16,6 +16,7 @@ from __future__ import annotations
 import copy
 import gc
 import logging
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -27,8 +28,10 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
+from waitress.task import WSGITask
 
 _LOCK = threading.RLock()
+_METADATA = re.compile(rb"^x-amz-meta-[^:]*", re.IGNORECASE | re.MULTILINE)
 _THREADS = 64  # a long poll of a queue holds one
 _CONNECTIONS = 1000
 _MEMORY_BYTES = 16 << 20  # a body up to here is kept out of temporary files
@@ -43,8 +46,18 @@ def _in_one_step(call: Callable[..., Any]) -> Callable[..., Any]:
     return locked
 
 
+class _Task(WSGITask):  # type: ignore[misc]  # it has no types
+    """An object's metadata keeps its names: waitress would write them with capitals, and clients read them so."""
+
+    def build_response_header(self) -> bytes:
+        header: bytes = super().build_response_header()
+        return _METADATA.sub(lambda name: name[0].lower(), header)
+
+
 class _Channel(HTTPChannel):  # type: ignore[misc]  # it has no types
     """Botocore announces every body that it puts, one of no bytes too, for which waitress would wait for ever."""
+
+    task_class = _Task
 
     def send_continue(self) -> None:
         if self.request.completed:
