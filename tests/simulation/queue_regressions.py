@@ -23,4 +23,14 @@ REGRESSIONS = {
         scripts=(Script(arrives_at=2.0, seconds=20.0),),
         incidents=(Incident(at=8.0, kind="drain", whom=0), Incident(at=30.0, kind="cancel", whom=0)),
     ),
+    "two messages of a job whose worker was killed came to the next one together, and put each other off": Schedule(
+        seed=13,
+        workers=1,
+        scripts=(
+            Script(arrives_at=0.35, seconds=1.22, attempts=("stumble", "crash", "well")),
+            Script(arrives_at=4.89, seconds=1.42),
+        ),
+        incidents=(Incident(at=2.46, kind="again", whom=0),),
+        in_flight_limit=2,
+    ),
 }

@@ -38,7 +38,7 @@ class Weather:
     start: float
     end: float
     what: str  # queue, ledger, redis
-    fault: str  # refused, lost, hang, slow, partial
+    fault: str  # refused (throttled, too), lost (the answer alone), hang, slow, partial
     worker: int | None
     probability: float
 

@@ -32,6 +32,7 @@ from worker.domain.progress import OutputRecord, Record, Stage, Status, Version,
 from worker.events import Event, emit
 from worker.ports import Delivery, Register, StoreUnavailableError
 
+_SOON_SECONDS = 1.0
 _CLAIMS = 2  # of one delivery: beyond that, somebody else is at the same job
 
 
@@ -61,12 +62,15 @@ class Claimant:
         self._random = random
         self._over_job = over_job
         self._speeds = Speeds()
-        self._at_work: dict[str, int | None] = {}  # the attempt, by job id
+        self._at_work: dict[str, int | None] = {}  # the attempt, by job id; None before the claim is won
 
     async def take(self, job: Job, lease: Lease) -> Disposition:
         """Claim the job and run it, or find out why not. Raises nothing but CancelledError."""
         if job.job_id in self._at_work:  # by another message: of the same millisecond it has the same fence
-            return self._defer(self._rules.lease_seconds, "running here already", self._at_work[job.job_id])
+            attempt = self._at_work[job.job_id]
+            if attempt is None:  # for a lease, both might be hidden, and come back together again and again
+                return self._defer(_SOON_SECONDS, "another delivery is looking at it just now", None)
+            return self._defer(self._rules.lease_seconds, "running here already", attempt)
         self._at_work[job.job_id] = None
         try:
             return await self._take(job, lease)
@@ -102,7 +106,9 @@ class Claimant:
                 with lease.told_as(attempt=record.attempt):
                     return await self._unless_cancelled(job, lease, await self._attempt(job, record, lease))
         return self._defer(
-            1.0, "claimed by another delivery just now", None if standing is None else standing.record.attempt
+            _SOON_SECONDS,
+            "claimed by another delivery just now",
+            None if standing is None else standing.record.attempt,
         )
 
     async def _without_start(
@@ -187,7 +193,7 @@ class Claimant:
             record = replace(record, percent=current.percent)
         record = failed(record, error, version, self._now())
         if await self._store.claim(record, None if current is None else current.version) is not None:
-            return self._defer(1.0, "claimed by another delivery just now", attempts)
+            return self._defer(_SOON_SECONDS, "claimed by another delivery just now", attempts)
         metrics.JOBS.labels(status=record.status.value, code=error.code.value).inc()
         with bound_contextvars(attempt=attempts):
             if record.status is Status.CANCELLED:

@@ -69,6 +69,31 @@ async def test_a_job_sent_as_two_messages_runs_once_on_one_worker(tmp_path: Path
 
 
 @virtual_time
+async def test_two_messages_of_a_job_that_come_together_do_not_keep_each_other_from_starting_it(
+    tmp_path: Path,
+) -> None:
+    queue = FakeQueue()
+    async with a_workshop(tmp_path) as shop:
+        queue.send(a_body())
+        await asyncio.sleep(1)
+        queue.send(a_body())
+        _, newer = await queue.receive(2)
+        shop.converter.gate.clear()
+        killed = asyncio.create_task(shop.handler.handle(Lease(newer, lease_seconds=60)))
+        await wait_until(lambda: shop.converter.running)
+        killed.cancel()
+        await asyncio.wait([killed])
+        shop.converter.gate.set()
+        for message_id in ("message-1", "message-2"):
+            queue.deliver_again(message_id)
+
+        async with asyncio.timeout(150), a_worker(shop, queue):
+            await until_empty(queue)
+
+        assert (shop.record().status, shop.record().attempt) == (Status.COMPLETED, 2)
+
+
+@virtual_time
 async def test_a_message_that_is_delivered_twice_runs_on_one_of_two_workers(tmp_path: Path) -> None:
     queue = FakeQueue()
     async with two_workshops(tmp_path) as (first, second):
