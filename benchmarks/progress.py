@@ -27,6 +27,7 @@ from tests.conftest import aws_environment
 from tests.support.redis_faults import FAULTS
 from worker.adapters.aws import open_client
 from worker.adapters.dynamodb import LIMITS, DynamoLedger
+from worker.bootstrap.run import keep_for_good
 from worker.demo import servers
 
 RESULTS = Path(__file__).parent / "results"
@@ -57,6 +58,7 @@ def main() -> None:
 async def _measure(console: Console, rounds: int) -> dict[str, Any]:
     load_before = os.getloadavg()
     async with _dynamodb() as (client, ledger):
+        keep_for_good()  # as the worker does
         console.print("Writes beside bare ones ...")
         open_writes = await write_cost.open_writes(ledger, client, _TABLE)
         overhead = await write_cost.overhead()

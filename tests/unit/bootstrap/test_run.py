@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
-from worker.bootstrap.run import new_name, poll_seconds_for
+from worker.bootstrap.run import keep_for_good, new_name, poll_seconds_for
 from worker.settings import Settings
 
 
@@ -20,3 +22,13 @@ def test_a_poll_is_short_beside_the_lease_and_the_drain(lease: int, drain: float
 
 def test_two_workers_of_one_host_and_one_pid_have_two_names() -> None:
     assert len({new_name() for _ in range(4)}) > 1
+
+
+def test_what_is_there_for_good_is_no_work_for_the_garbage_collector() -> None:
+    try:
+        keep_for_good()
+        left = len(gc.get_objects())
+    finally:
+        gc.unfreeze()
+
+    assert left < len(gc.get_objects()) / 100
