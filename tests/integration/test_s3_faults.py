@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aioboto3
+import boto3  # type: ignore[import-untyped]
 import pytest
 from aiohttp import web
 
@@ -115,18 +116,16 @@ async def test_a_source_that_is_replaced_while_it_is_read_is_not_mixed(
     source = ObjectLocation(bucket, "source")
     proxy.cuts = [1000]
 
-    def replace(_: int) -> None:
-        replacements.append(
-            asyncio.ensure_future(s3_client.put_object(Bucket=bucket, Key="source", Body=PATTERN[::-1]))
-        )
+    blocking = boto3.client("s3")
 
-    replacements: list[asyncio.Future[Any]] = []
+    def replace(_: int) -> None:
+        blocking.put_object(Bucket=bucket, Key="source", Body=PATTERN[::-1])
+
     async with store_at(aws_session, f"http://127.0.0.1:{proxy.port}") as store:
-        with pytest.raises(SourceChangedError):
+        with closing(blocking), pytest.raises(SourceChangedError):
             await store.download(
                 source, tmp_path / "source", limit_bytes=2 * MIB, on_start=replace, on_bytes=lambda _: None
             )
-    await asyncio.gather(*replacements)
 
 
 # --- answers that no emulator gives --------------------------------------------------------------------------------

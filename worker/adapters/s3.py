@@ -24,6 +24,7 @@ from aiobotocore.response import StreamingBody
 from botocore.exceptions import BotoCoreError
 
 from worker.adapters.aws import ErrorTable, translated
+from worker.adapters.s3_body import body_of
 from worker.adapters.s3_multipart import MultipartUpload, ObjectHeaders, UploadLimits, drop_unfinished
 from worker.adapters.shielding import to_the_end
 from worker.domain.backoff import Backoff
@@ -63,8 +64,8 @@ class S3Store:
     """The `ObjectStore` port over one long-lived client.
 
     An object of up to `multipart_threshold` bytes goes in one call, a longer one in parts of `part_bytes`, of which
-    `part_concurrency` are in flight: two of 5 MiB, the least that S3 takes, cost 36 MB of memory, two of 8 MiB 57 MB.
-    `max_buffers` bounds the bodies in memory over all uploads, `body_seconds` each call that sends one.
+    `part_concurrency` are in flight; all of it is read from the disk as it is sent. `body_seconds` bounds each call
+    that sends a body.
     `resume_backoff` paces the resumption of a body that broke off. `random` gives numbers in [0, 1), `clock` seconds.
     """
 
@@ -75,14 +76,13 @@ class S3Store:
         part_bytes: int = 5 * _MIB,
         part_concurrency: int = 2,
         multipart_threshold: int = 16 * _MIB,
-        max_buffers: int = 8,
         body_seconds: float = 120.0,
         resume_backoff: Backoff = RESUME_BACKOFF,
         random: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
-        self._limits = UploadLimits(part_bytes, part_concurrency, asyncio.Semaphore(max_buffers), body_seconds)
+        self._limits = UploadLimits(part_bytes, part_concurrency, body_seconds)
         self._multipart_threshold = multipart_threshold
         self._resume_backoff = resume_backoff
         self._random = random
@@ -189,11 +189,10 @@ class S3Store:
         await self.upload(artifact, target, content_type=content_type, sha256=digest, on_bytes=on_bytes)
 
     async def _put(self, artifact: Artifact, target: ObjectLocation, headers: ObjectHeaders) -> None:
-        async with self._limits.buffers:
-            body = await asyncio.to_thread(artifact.read, 0, artifact.size_bytes)
-            with translated("S3", _target_errors(target)):
-                async with asyncio.timeout(self._limits.body_seconds):
-                    await self._client.put_object(Bucket=target.bucket, Key=target.key, Body=body, **headers)
+        body = body_of(artifact, 0, artifact.size_bytes)
+        with translated("S3", _target_errors(target)):
+            async with asyncio.timeout(self._limits.body_seconds):
+                await self._client.put_object(Bucket=target.bucket, Key=target.key, Body=body, **headers)
 
 
 class _Sink:

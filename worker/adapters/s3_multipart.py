@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from botocore.exceptions import ClientError
 
 from worker.adapters.aws import ErrorTable, translated
+from worker.adapters.s3_body import body_of
 from worker.adapters.shielding import to_the_end
 from worker.domain.errors import WorkerError
 from worker.domain.job import ObjectLocation
@@ -37,14 +38,13 @@ class ObjectHeaders(TypedDict):
 class UploadLimits:
     """How an upload is cut and bounded.
 
-    `buffers` are shared by all uploads: a body holds one while it is in memory. `body_seconds` bounds a call that
-    sends one, because nothing else does: the SDK's read timeout begins only when the whole body is sent, so an
-    endpoint that never says "100 Continue", or stops reading, holds a call for ever (aiohttp has no write timeout).
+    `body_seconds` bounds a call that sends a body, because nothing else does: the SDK's read timeout begins only when
+    the whole body is sent, so an endpoint that never says "100 Continue", or stops reading, holds a call for ever
+    (aiohttp has no write timeout).
     """
 
     part_bytes: int
     concurrency: int
-    buffers: asyncio.Semaphore
     body_seconds: float
 
     def step(self, size_bytes: int) -> int:
@@ -93,7 +93,12 @@ class MultipartUpload:
         async def sender() -> None:
             nonlocal sent
             for number, offset in waiting:  # shared by the senders: each takes the next
-                parts.append({"PartNumber": number, "ETag": await self._send_part(upload_id, number, offset, step)})
+                parts.append(
+                    {
+                        "PartNumber": number,
+                        "ETag": await self._send_part(upload_id, number, offset, min(step, size - offset)),
+                    }
+                )
                 sent += min(step, size - offset)
                 on_bytes(sent)
 
@@ -101,17 +106,15 @@ class MultipartUpload:
         return sorted(parts, key=lambda part: part.get("PartNumber", 0))
 
     async def _send_part(self, upload_id: str, number: int, offset: int, length: int) -> str:
-        async with self._limits.buffers:
-            body = await asyncio.to_thread(self._artifact.read, offset, length)
-            with translated("S3", self._errors):
-                async with asyncio.timeout(self._limits.body_seconds):
-                    answer = await self._client.upload_part(
-                        Bucket=self._target.bucket,
-                        Key=self._target.key,
-                        UploadId=upload_id,
-                        PartNumber=number,
-                        Body=body,
-                    )
+        with translated("S3", self._errors):
+            async with asyncio.timeout(self._limits.body_seconds):
+                answer = await self._client.upload_part(
+                    Bucket=self._target.bucket,
+                    Key=self._target.key,
+                    UploadId=upload_id,
+                    PartNumber=number,
+                    Body=body_of(self._artifact, offset, length),
+                )
         return answer["ETag"]
 
     async def _complete(self, upload_id: str, parts: list[CompletedPartTypeDef], headers: ObjectHeaders) -> None:

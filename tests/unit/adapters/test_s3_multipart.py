@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from worker.adapters.s3_multipart import UploadLimits
 from worker.ports import Artifact
 
 MIB = 1 << 20
-LIMITS = UploadLimits(part_bytes=5 * MIB, concurrency=2, buffers=asyncio.Semaphore(8), body_seconds=1)
+LIMITS = UploadLimits(part_bytes=5 * MIB, concurrency=2, body_seconds=1)
 
 
 @pytest.mark.parametrize("size", [17 * MIB, 10_000 * 5 * MIB, 10_000 * 5 * MIB + 1, 5 << 40])
