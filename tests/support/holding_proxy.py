@@ -1,4 +1,4 @@
-"""An HTTP proxy, on a thread of its own, that holds one call for as long as a test likes: so the stage is known."""
+"""An HTTP proxy, on a thread of its own, that holds calls for as long as a test likes: so the stage is known."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Call:
 
 
 class HoldingProxy:
-    """Passes calls on to `endpoint`; the first that `matches` waits, before it is passed on or before its answer."""
+    """Passes calls on to `endpoint`; those that match wait before they are passed on, or before their answers."""
 
     def __init__(self, endpoint: str) -> None:
         self.port = 0
@@ -57,7 +57,7 @@ class HoldingProxy:
             self._loop.close()
 
     def hold(self, matches: Callable[[Call], bool], *, after: bool = False) -> None:
-        """Hold the first call that matches; `after`: once it is done, so that only its answer is missing."""
+        """Hold the calls that match; `after`: once they are done, so that only their answers are missing."""
         self._after = after
         self._matches = matches
 
@@ -66,11 +66,11 @@ class HoldingProxy:
         assert self._held.wait(timeout), "no such call came"
 
     def release(self) -> None:
-        """Let the call go on."""
+        """Let the calls go on, and pass on what comes after them."""
         self._loop.call_soon_threadsafe(self._released.set)
 
     def drop(self) -> None:
-        """Let the call, or its answer, be lost."""
+        """Let the calls, or their answers, be lost, and pass on what comes after them."""
         self._is_dropped = True
         self.release()
 
@@ -93,7 +93,7 @@ class HoldingProxy:
     async def _handle(self, session: aiohttp.ClientSession, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         action = request.headers.get("X-Amz-Target", request.method).rpartition(".")[2]
-        is_held = not self._held.is_set() and self._matches(Call(action, request.raw_path, body))
+        is_held = not self._released.is_set() and self._matches(Call(action, request.raw_path, body))
         if is_held and not self._after:
             await self._hold(request)
         answer = await self._pass_on(session, request, body)
