@@ -60,10 +60,9 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # it has no types
     task_class = _Task
 
     def send_continue(self) -> None:
-        if self.request.completed:
-            self.request.expect_continue = False
-        else:
-            super().send_continue()
+        is_completed = self.request.completed
+        super().send_continue()
+        self.request.completed = is_completed
 
 
 def serve(host: str, port: int) -> None:
