@@ -87,7 +87,15 @@ async def an_sqs_subject(unique: Callable[[str], str]) -> AsyncIterator[Subject]
         bare = await made(control, unique("bare"), {})
 
         def queue_at(url: str) -> SqsQueue:
-            return SqsQueue(polls, control, url, visibility_seconds=60, wait_seconds=1, linger_seconds=0.02)
+            return SqsQueue(
+                polls,
+                control,
+                url,
+                visibility_seconds=60,
+                wait_seconds=1,
+                linger_seconds=0.02,
+                delete_linger_seconds=0.02,
+            )
 
         def send_to(url: str) -> Send:
             return lambda body: control.send_message(QueueUrl=url, MessageBody=body)

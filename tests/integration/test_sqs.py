@@ -70,7 +70,13 @@ class Sqs:
 
     def queue(self, url: str, *, linger_seconds: float = 0.02) -> SqsQueue:
         return SqsQueue(
-            self.client, self.counted, url, visibility_seconds=60, wait_seconds=1, linger_seconds=linger_seconds
+            self.client,
+            self.counted,
+            url,
+            visibility_seconds=60,
+            wait_seconds=1,
+            linger_seconds=linger_seconds,
+            delete_linger_seconds=linger_seconds,
         )
 
     async def message(self, url: str) -> Mapping[str, Any]:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _MIB = 1 << 20
 _WRITE_BYTES = _MIB  # gathered from the network before a thread writes it
+_SHORT_BYTES = 256 << 10  # was read for its digest just now, and so is in the page cache
 _TARGET_SEEN_SECONDS = 300.0
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -189,7 +190,9 @@ class S3Store:
         await self.upload(artifact, target, content_type=content_type, sha256=digest, on_bytes=on_bytes)
 
     async def _put(self, artifact: Artifact, target: ObjectLocation, headers: ObjectHeaders) -> None:
-        body = body_of(artifact, 0, artifact.size_bytes)
+        size = artifact.size_bytes
+        # The SDK asks S3 for leave before it sends a stream, which a short body is not worth.
+        body = artifact.read(0, size) if size <= _SHORT_BYTES else body_of(artifact, 0, size)
         with translated("S3", _target_errors(target)):
             async with asyncio.timeout(self._limits.body_seconds):
                 await self._client.put_object(Bucket=target.bucket, Key=target.key, Body=body, **headers)

@@ -44,8 +44,9 @@ class QueueDepth:
 class SqsQueue:
     """A standard or FIFO queue.
 
-    Two clients, so that a renewal never waits for a connection behind a long poll. Deletes and delays are gathered
-    for up to `linger_seconds` into calls of ten; each caller gets the result of its own entry.
+    Two clients, so that a renewal never waits for a connection behind a long poll. Delays are gathered for
+    up to `linger_seconds` into calls of ten, deletes from a standard queue for up to `delete_linger_seconds`; each
+    caller gets the result of its own entry.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class SqsQueue:
         visibility_seconds: float,
         wait_seconds: float = 5,
         linger_seconds: float = 0.1,
+        delete_linger_seconds: float = 0.5,
     ) -> None:
         self._receive_client = receive_client
         self._client = control_client
@@ -64,7 +66,9 @@ class SqsQueue:
         self._errors = _errors_of(queue_url)
         self._visibility_seconds = _visibility(visibility_seconds)
         self._wait_seconds = min(20, math.ceil(wait_seconds))
-        self._deletes = Batcher(self._delete, linger_seconds=linger_seconds)
+        # Nobody waits for a delete but the next of a group.
+        delete_linger = linger_seconds if _is_fifo(queue_url) else delete_linger_seconds
+        self._deletes = Batcher(self._delete, linger_seconds=delete_linger)
         self._delays = Batcher(self._delay, linger_seconds=linger_seconds)
         self._attributes = QueueAttributes(control_client, queue_url)
         self._dead_letters = _DeadLetterQueue(control_client, self._attributes)
