@@ -12,6 +12,7 @@ from worker.ports import Delivery
 
 # A running job stops within three seconds of a request (issue 4), where nothing keeps its worker from seeing it.
 _CANCEL_SECONDS = 3.0
+_JUST_CLAIMED_SECONDS = 1.0  # so young a claim cannot have been taken over
 # Once all is calm: a lease, a stall, a hung poll and a back-off. For a job whose group has trouble of its own: four
 # attempts that may stall or die, and the delays between them (5, 20 and 80 s at most).
 _PROMPT_SECONDS = 100.0
@@ -146,7 +147,7 @@ class Checker:
         self._published[job_id].add(fence)
         self._readable.add(job_id)
         confirmed_at = self._confirmed.get((job_id, fence, worker))
-        if confirmed_at is None or confirmed_at < asked_at - self._began_at:
+        if confirmed_at is None or confirmed_at < asked_at - self._began_at - _JUST_CLAIMED_SECONDS:
             self.violated(f"{worker} publishes {job_id} and no longer held it when it asked")
         held = self._held[job_id]
         if not self._schedule.has("jump"):  # whose clock is wrong may take over a claim that is alive

@@ -100,6 +100,12 @@ class LedgerServer(FakeLedger):
             self._checker.confirmed(record)
         return outcome
 
+    def put_claim(self, record: Record, seen: Version | None) -> Standing | None:
+        standing = super().put_claim(record, seen)
+        if standing is None:
+            self._checker.confirmed(record)
+        return standing
+
     def put_cancel_request(self, job_id: str) -> bool:
         is_left = super().put_cancel_request(job_id)
         if is_left:

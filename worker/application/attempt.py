@@ -31,6 +31,7 @@ from worker.ports import StoreUnavailableError
 
 # How long a failed or released job may try to have its end recorded, before the message is given back as it is.
 _LAST_WORD_SECONDS = 30.0
+_JUST_CLAIMED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ class Rules:
 
 
 class Attempt:
-    """Does the job of a claimed record, and turns whatever ends it into a disposition."""
+    """Does the job of a claimed record, and turns whatever ends it into a disposition.
+
+    `claimed_at` is the loop's time before the claim was asked for.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Attempt:
         speeds: Speeds,
         cancels: CancelWatch,
         *,
+        claimed_at: float,
         now: Callable[[], datetime],
         random: Callable[[], float],
     ) -> None:
@@ -67,6 +72,7 @@ class Attempt:
         self._conversion = conversion
         self._rules = rules
         self._cancels = cancels
+        self._claimed_at = claimed_at
         self._now = now
         self._random = random
         self._loop = asyncio.get_running_loop()
@@ -113,7 +119,10 @@ class Attempt:
         """Targets are published by the holder of the claim only: a durable write that is refused to all others.
 
         One that took as long as a claim lives says nothing of now: the process may have been stopped meanwhile.
+        A claim of the last second is that write: nobody takes one over that is younger than a lease.
         """
+        if self._loop.time() - self._claimed_at < _JUST_CLAIMED_SECONDS:
+            return
         is_ours = False
         while not is_ours:
             asked_at = self._loop.time()

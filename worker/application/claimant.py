@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -100,11 +101,14 @@ class Claimant:
             if not isinstance(decision, Start):
                 return await self._without_start(job, current, decision, lease.delivery)
             record = self._claim_record(job, current, decision.attempt, decision.version)
+            claimed_at = asyncio.get_running_loop().time()
             standing = await self._store.claim(record, None if current is None else current.version)
             if standing is None:
                 self._at_work[job.job_id] = record.attempt
                 with lease.told_as(attempt=record.attempt):
-                    return await self._unless_cancelled(job, lease, await self._attempt(job, record, lease))
+                    return await self._unless_cancelled(
+                        job, lease, await self._attempt(job, record, lease, claimed_at)
+                    )
         return self._defer(
             _SOON_SECONDS,
             "claimed by another delivery just now",
@@ -203,7 +207,7 @@ class Claimant:
             emit(Event.JOB_FAILED, error_code=error.code.value, error=str(error), retryable=error.retryable)
             return Reject(error, job.job_id, attempts)
 
-    async def _attempt(self, job: Job, record: Record, lease: Lease) -> Disposition:
+    async def _attempt(self, job: Job, record: Record, lease: Lease, claimed_at: float) -> Disposition:
         """Run the claimed job and have its end recorded."""
         queued_seconds = self._now().timestamp() - lease.delivery.sent_at_ms / 1000
         emit(
@@ -224,6 +228,7 @@ class Claimant:
             self._rules,
             self._speeds,
             self._cancels,
+            claimed_at=claimed_at,
             now=self._now,
             random=self._random,
         )

@@ -78,6 +78,17 @@ async def test_a_new_job_costs_dynamodb_no_read(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         await shop.handle()
 
+        assert shop.ledger.calls == 2  # the claim and the end
+
+
+@virtual_time
+async def test_a_job_that_takes_its_time_asks_for_its_claim_before_it_publishes(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        task = await begun(shop, shop.lease())
+        await asyncio.sleep(1)
+        shop.converter.gate.set()
+        await task
+
         assert shop.ledger.calls == 3  # the claim, the fence before the upload, the end
 
 
@@ -355,6 +366,7 @@ async def test_a_job_that_somebody_else_has_claimed_stops_at_its_next_write(tmp_
 async def test_targets_are_written_by_the_holder_of_the_claim_only(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         task = await begun(shop, shop.lease())
+        await asyncio.sleep(1)
         held = shop.record()
         await shop.ledger.write(replace(held, version=Version(held.version.fence + 1, 1), worker="w:2"))
         shop.converter.gate.set()
