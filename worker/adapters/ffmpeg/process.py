@@ -18,6 +18,7 @@ from worker.domain.errors import ConverterCrashedError
 _READ_BYTES = 65_536
 _KEPT_HEAD_BYTES = 131_072  # tags are printed there, and lyrics are long
 _KEPT_TAIL_BYTES = 32_768
+_GATHER_SECONDS = 0.05  # in which a pipe takes 64 KiB: a flood is slowed down to a megabyte a second
 _OPEN_FILES = 64
 # The kernel kills the converter when we die, however we die; and a set-uid binary cannot raise its rights.
 _GUARD = ("--pdeathsig", "KILL", "--no-new-privs", "--")
@@ -95,18 +96,21 @@ async def run(
             cwd=cwd,
             env=_ENVIRONMENT,
             start_new_session=True,
+            limit=1,  # a stream that nobody reads yet is left alone after its first bytes
         )
     except OSError as exc:
         raise ConverterCrashedError("the converter could not be started") from exc
-    complaints = HeadAndTail()
-    errors = asyncio.create_task(_drain(process.stderr, complaints.add), name="ffmpeg stderr")
+    complaints, has_said_all = HeadAndTail(), asyncio.Event()
+    errors = asyncio.create_task(_gather(process.stderr, complaints.add, has_said_all), name="ffmpeg stderr")
     try:
         limits.apply(process.pid)
         await _drain(process.stdout, on_output)
+        has_said_all.set()
         await errors
         return Ended(await process.wait(), complaints.text())
     finally:
         if process.returncode is None:
+            has_said_all.set()
             await to_the_end(_reap(process, errors))
 
 
@@ -118,6 +122,17 @@ def _guarded(command: Sequence[str]) -> Sequence[str]:
 async def _drain(stream: asyncio.StreamReader | None, on_chunk: Callable[[bytes], None]) -> None:
     while stream is not None and (chunk := await stream.read(_READ_BYTES)):
         on_chunk(chunk)
+
+
+async def _gather(
+    stream: asyncio.StreamReader | None, on_chunk: Callable[[bytes], None], has_said_all: asyncio.Event
+) -> None:
+    """Drain the stream in few steps: ffmpeg writes word by word, and a turn of the loop for each costs 2 ms a job."""
+    while stream is not None and (chunk := await stream.read(_READ_BYTES)):
+        on_chunk(chunk)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GATHER_SECONDS):
+                await has_said_all.wait()
 
 
 async def _reap(process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> None:
