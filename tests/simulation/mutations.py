@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.simulation.observed import ObservedRedis, ObservedStore
 from tests.simulation.stores import LedgerServer, RedisServer
-from tests.simulation.workers import ObservedRedis, ObservedStore
 from tests.simulation.world import Parts
 from worker.application.reader import Reader, Reading
 from worker.domain.claim import Standing

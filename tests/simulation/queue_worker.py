@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.simulation.queue_checker import number_of
+from tests.simulation.queue_clients import LedgerClient, QueueClient, RedisClient
 from tests.simulation.queue_schedule import LEASE_SECONDS, Script
-from tests.simulation.queue_servers import POLL_SECONDS, LedgerClient, QueueClient, RedisClient
+from tests.simulation.queue_servers import POLL_SECONDS
 from tests.support.lean_loop import ProcessLoop
 from worker.application.attempt import Rules
 from worker.application.cancellation import CancelWatch

@@ -17,8 +17,9 @@ from datetime import UTC, datetime, timedelta
 from tests.fakes.stores import FakeAccelerator
 from tests.simulation.listening import listening
 from tests.simulation.queue_checker import Checker, ViolationError
+from tests.simulation.queue_clients import LedgerClient, Network, RedisClient
 from tests.simulation.queue_schedule import Incident, Schedule, Script
-from tests.simulation.queue_servers import LedgerClient, LedgerServer, Network, QueueServer, RedisClient
+from tests.simulation.queue_servers import LedgerServer, QueueServer
 from tests.simulation.queue_worker import Worker
 from tests.support.deliveries import SENT_AT_MS
 from tests.support.lean_loop import LeanLoop

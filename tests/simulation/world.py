@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.simulation.invariants import Checker, ViolationError
 from tests.simulation.listening import listening
+from tests.simulation.observed import ObservedStore
 from tests.simulation.schedule import (
     READERS,
     WELL,
@@ -31,7 +32,7 @@ from tests.simulation.schedule import (
     Watch,
 )
 from tests.simulation.stores import LedgerServer, Link, RedisServer, SimulatedLedger, SimulatedRedis
-from tests.simulation.workers import ObservedStore, Worker
+from tests.simulation.workers import Worker
 from tests.support.lean_loop import LeanLoop
 from worker.application.cancellation import Cancellation
 from worker.application.reader import Reader

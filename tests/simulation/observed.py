@@ -1,0 +1,103 @@
+"""The real store, and a worker's way to Redis and DynamoDB, with what the invariants are told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.stores import SimulatedLedger, SimulatedRedis
+from worker.application.failover import FailoverStore
+from worker.domain.claim import Standing
+from worker.domain.progress import Record, Version
+from worker.ports import Outcome
+
+if TYPE_CHECKING:
+    from tests.simulation.workers import Worker
+
+
+class ObservedStore(FailoverStore):
+    """The real store, and what its callers are told."""
+
+    worker: Worker
+
+    @property
+    def is_closed(self) -> bool:
+        return self._circuit.is_closed
+
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+        checker, began_at = self.worker.checker, self.worker.loop.now
+        try:
+            standing = await super().claim(record, seen)
+        finally:
+            checker.took("a claim", self.worker.loop.now - began_at)
+        if standing is None:
+            checker.claim_acknowledged(record)
+        return standing
+
+    async def tick(self, record: Record) -> Outcome:
+        return await self._observed(super().tick(record), record, is_durable=self._mode == "durable")
+
+    async def checkpoint(self, record: Record) -> Outcome:
+        return await self._observed(super().checkpoint(record), record, is_durable=True)
+
+    async def commit(self, record: Record) -> Outcome:
+        return await self._observed(super().commit(record), record, is_durable=True)
+
+    async def _observed(self, write: Coroutine[Any, Any, Outcome], record: Record, *, is_durable: bool) -> Outcome:
+        checker, began_at = self.worker.checker, self.worker.loop.now
+        losses = checker.losses
+        try:
+            outcome = await write
+        finally:
+            checker.took("a write", self.worker.loop.now - began_at)
+        if outcome is Outcome.STALE:
+            self.worker.check_that_it_is_lost(record)
+        else:
+            checker.acknowledged(record, is_durable=is_durable, losses_before=losses)
+        return outcome
+
+    async def _replay(self) -> int:
+        self.worker.circuit.replay_begins()
+        return await super()._replay()
+
+
+class ObservedRedis(SimulatedRedis):
+    """A worker's Redis: who calls it, and what it has been told."""
+
+    worker: Worker
+
+    async def write(self, record: Record) -> Outcome:
+        circuit = self.worker.circuit
+        circuit.user_calls(is_closed=self.worker.store.is_closed)
+        outcome = await super().write(record)
+        if outcome is not Outcome.STALE:
+            circuit.acknowledged(record)
+        circuit.redis_answered(record, outcome)
+        return outcome
+
+    async def probe(self) -> None:
+        self.worker.circuit.probe_begins()
+        try:
+            await super().probe()
+        finally:
+            self.worker.circuit.probe_ends()
+
+
+class ObservedLedger(SimulatedLedger):
+    """A worker's DynamoDB: what Redis will have to be told."""
+
+    worker: Worker
+
+    async def write(self, record: Record) -> Outcome:
+        outcome = await super().write(record)
+        if outcome is Outcome.STALE:
+            self.worker.circuit.refused(record.job_id)
+        else:
+            self.worker.circuit.acknowledged(record)
+        return outcome
+
+    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+        standing = await super().claim(record, seen)
+        if standing is None:
+            self.worker.circuit.acknowledged(record)
+        return standing
