@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-import wave
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.plan import LEASE_SECONDS, LENGTHS, Job, Plan, make_plan, source_key
 from tests.support.house import Stack, make_stack
 from tests.support.rough_proxy import RoughProxy
+from tests.support.sounds import silence
 from worker.demo import servers
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "20"))
@@ -67,7 +67,7 @@ def test_whatever_befalls_the_workers_each_job_ends_once_and_nothing_is_left(sce
         "WORKER_DRAIN_SECONDS": "8",
         "WORKER_MAX_ATTEMPTS": "20",
     }
-    _put_sources(stack, tmp_path)
+    _put_sources(stack)
     fleet = Fleet(stack, settings, scene.redis, scene.proxy)
     _say(plan)
     try:
@@ -133,13 +133,7 @@ def _send_some(bodies: list[object], stack: Stack, *, elapsed: float) -> None:
         stack.send(bodies.pop())
 
 
-def _put_sources(stack: Stack, directory: Path) -> None:
+def _put_sources(stack: Stack) -> None:
     for seconds in LENGTHS:
-        path = directory / "source.wav"
-        with wave.open(str(path), "wb") as sound:
-            sound.setnchannels(1)
-            sound.setsampwidth(2)
-            sound.setframerate(8000)
-            sound.writeframes(bytes(16_000 * seconds))
-        stack.put_source(source_key(seconds), path)
+        stack.put_source(source_key(seconds), silence(seconds))
     stack.put_source("text.mp3", b"This is no audio.\n" * 1000)

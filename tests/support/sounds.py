@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import io
 import re
 import shutil
 import subprocess
 import tempfile
+import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -94,6 +96,18 @@ def sound(name: str) -> Path:
     path = _directory() / name
     run_ffmpeg(*_RECIPES[name], "-threads", "1", str(path))
     return path
+
+
+@cache
+def silence(seconds: float) -> bytes:
+    """A WAV of so many seconds, 16 kB each, for tests to which the sound does not matter."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(2 * int(8000 * seconds)))
+    return buffer.getvalue()
 
 
 def half_of(name: str, directory: Path) -> Path:

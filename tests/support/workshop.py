@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
-import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.deliveries import SENT_AT_MS, a_delivery
+from tests.support.sounds import silence
 from tests.support.waiting import wait_until
 from worker.application.attempt import Rules
 from worker.application.cancellation import Cancellation, CancelWatch
@@ -35,17 +34,6 @@ SOURCE = ObjectLocation("in-bucket", "ep-1.wav")
 TARGET = ObjectLocation("out-bucket", "ep-1.flac")
 LEASE_SECONDS = 60.0
 RULES = Rules(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=3)
-
-
-def a_sound(seconds: float = 1.0) -> bytes:
-    """A small WAV of silence."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes(b"\0\0" * int(8000 * seconds))
-    return buffer.getvalue()
 
 
 def a_body(job_id: str = "ep-1", *targets: ObjectLocation) -> str:
@@ -68,7 +56,7 @@ class Workshop:
     s3_outputs: S3EventOutputs | None = None
 
     def __post_init__(self) -> None:
-        self.objects.put(SOURCE, a_sound())
+        self.objects.put(SOURCE, silence(1))
         self.store = FailoverStore(self.ledger, self.redis, now=self.now, random=lambda: 0.5)
         conversion = Conversion(self.objects, self.converter, Workspace(self.root), Limits(1 << 20, 3600))
         self.cancels = CancelWatch(self.ledger)

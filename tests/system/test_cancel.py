@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.commands import worker
+from tests.support.holding_proxy import HoldingProxy
 from tests.support.house import Stack, wait_for
-from tests.support.sounds import run_ffmpeg, sound
+from tests.support.leftovers import leftovers
+from tests.support.processes import children_of
+from tests.support.sounds import run_ffmpeg, silence, sound
 from tests.support.worker_process import WorkerProcess
 
 StartWorker = Callable[..., WorkerProcess]
@@ -23,12 +28,6 @@ def long_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cancel") / "long.wav"
     run_ffmpeg("-f", "lavfi", "-i", "anoisesrc=duration=900:sample_rate=8000", str(path))
     return path
-
-
-def converters_of(pid: int) -> list[int]:
-    """The worker's child processes, by id."""
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for found in lists for child in found.read_text().split()]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +54,7 @@ def test_a_running_job_stops_within_three_seconds_and_leaves_nothing(
     ]
     stack.send_job(job_id, source, *outputs)
     process.wait_for("job.started", job_id=job_id)
-    wait_for(lambda: converters_of(process.pid) or None, "a converter")
+    wait_for(lambda: children_of(process.pid) or None, "a converter")
 
     done = worker(stack if command_has_redis else bare, "cancel", job_id)
     asked_at = time.monotonic()
@@ -64,12 +63,12 @@ def test_a_running_job_stops_within_three_seconds_and_leaves_nothing(
     assert "asked to stop" in done.stdout
     process.wait_for("job.cancelled", timeout=3, job_id=job_id)
     assert time.monotonic() - asked_at < 3
-    assert converters_of(process.pid) == []
+    assert children_of(process.pid) == []
     assert stack.status(job_id) == "cancelled"
     if worker_has_redis:
         record = stack.final_record(job_id)
         assert (record["status"], record["error"]["code"], record["stage"]) == ("cancelled", "cancelled", None)
-    assert "Contents" not in stack.aws["s3"].list_objects_v2(Bucket=stack.targets)
+    assert keys_in(stack) == []
     assert "Uploads" not in stack.aws["s3"].list_multipart_uploads(Bucket=stack.targets)
     wait_for(lambda: stack.waiting(stack.queue_url) == 0 or None, "an empty queue")
     assert stack.waiting(stack.dead_letter_url) == 0
@@ -80,6 +79,46 @@ def test_a_running_job_stops_within_three_seconds_and_leaves_nothing(
     stack.send_job(job_id, source, *outputs)
     process.wait_for("job.duplicate_skipped", job_id=job_id, status="cancelled")
     assert worker(stack, "cancel", job_id).returncode == 0
+
+
+def test_a_job_that_is_stopped_amid_an_upload_leaves_neither_its_parts_nor_what_it_has_published(
+    stack: Stack, start_worker: StartWorker, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    job_id = unique("job")
+    source = stack.put_source(job_id, silence(180))  # at 48 kHz more than is sent in one piece
+    outputs: list[dict[str, Any]] = [
+        {"target": stack.target("published.mp3"), "format": "mp3"},
+        {"target": stack.target("half.wav"), "format": "wav", "sample_rate_hz": 48_000},
+    ]
+    with HoldingProxy(stack.endpoint).running() as proxy:
+        proxy.hold(lambda call: call.action == "PUT" and "partNumber=2" in call.path)
+        through_proxy = replace(stack, endpoint=f"http://127.0.0.1:{proxy.port}")
+        process = start_worker(through_proxy, WORKER_WORKSPACE=str(tmp_path / "workspace"))
+        stack.send_job(job_id, source, *outputs)
+        proxy.wait_held()
+        assert keys_in(stack) == ["published.mp3"]
+        assert len(stack.aws["s3"].list_multipart_uploads(Bucket=stack.targets)["Uploads"]) == 1
+
+        done = worker(stack, "cancel", job_id)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        line = process.wait_for("job.cancelled", timeout=3, job_id=job_id)
+        assert line["stage"] == "uploading"
+        record = stack.final_record(job_id)
+        assert (record["status"], record["error"]["code"], record["stage"]) == ("cancelled", "cancelled", None)
+        assert record["percent"] < 100
+        assert keys_in(stack) == []
+        wait_for(lambda: stack.waiting(stack.queue_url) == 0 or None, "an empty queue")
+        assert stack.waiting(stack.dead_letter_url) == 0
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 0, process.transcript()
+        assert list(leftovers(stack, tmp_path / "workspace")) == []
+
+
+def keys_in(stack: Stack) -> list[str]:
+    """What lies in the bucket of targets."""
+    found = stack.aws["s3"].list_objects_v2(Bucket=stack.targets)
+    return [item["Key"] for item in found.get("Contents", ())]
 
 
 def test_a_queued_job_that_is_cancelled_never_starts_and_a_completed_one_stays_completed(
@@ -102,6 +141,5 @@ def test_a_queued_job_that_is_cancelled_never_starts_and_a_completed_one_stays_c
 
     assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", f"worker: {done} is completed already\n")
     assert process.find("job.started", job_id=queued) is None
-    found = stack.aws["s3"].list_objects_v2(Bucket=stack.targets)["Contents"]
-    assert [item["Key"] for item in found] == ["b.mp3"]
+    assert keys_in(stack) == ["b.mp3"]
     wait_for(lambda: stack.waiting(stack.queue_url) == 0 or None, "an empty queue")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
-import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,7 @@ import pytest
 from tests.support.holding_proxy import Call, HoldingProxy
 from tests.support.house import Stack, wait_for
 from tests.support.leftovers import leftovers
-from tests.support.sounds import FFMPEG, listen
+from tests.support.sounds import FFMPEG, listen, silence
 from tests.support.worker_process import WorkerProcess
 
 StartWorker = Callable[..., WorkerProcess]
@@ -83,17 +80,6 @@ class HeldConverter:
     def release(self) -> None:
         with self._gate.open("w") as gate:
             gate.write("go\n")
-
-
-@cache
-def _sound(seconds: int) -> bytes:
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes(bytes(16_000 * seconds))
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -169,7 +155,7 @@ def scene(
         "WORKER_DRAIN_SECONDS": "12",
     }
     through_proxy = replace(stack, endpoint=f"http://127.0.0.1:{proxy.port}")
-    source = stack.put_source("sound.wav", _sound(STAGES[name].source_seconds))
+    source = stack.put_source("sound.wav", silence(STAGES[name].source_seconds))
     output = {"target": stack.target(job_id), "format": "wav", "sample_rate_hz": 48_000}
     stack.send_job(job_id, source, output)
     proxy.hold(STAGES[name].matches, after=STAGES[name].after)

@@ -12,9 +12,10 @@ from structlog.testing import capture_logs
 
 from tests.support.deliveries import a_delivery
 from tests.support.events import logged_events
+from tests.support.sounds import silence
 from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import LEASE_SECONDS, RULES, Workshop, a_body, a_sound, a_workshop
+from tests.support.workshop import LEASE_SECONDS, RULES, Workshop, a_body, a_workshop
 from worker.application.attempt import Rules
 from worker.application.lease import Lease
 from worker.application.s3_outputs import S3EventOutputs, job_id_of
@@ -52,7 +53,7 @@ def statuses(shop: Workshop, *names: str) -> Sequence[Status | None]:
 def a_shop(root: Path, rules: Rules = RULES) -> Workshop:
     shop = Workshop(root, rules=rules, s3_outputs=OUTPUTS)
     for name in "abc":
-        shop.objects.put(source(name), a_sound())
+        shop.objects.put(source(name), silence(1))
     return shop
 
 
