@@ -7,13 +7,13 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.processes import a_process, children_of, is_alive
 from tests.support.sounds import FFMPEG, sound
 from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import FfmpegConverter
@@ -25,28 +25,6 @@ from worker.ports import ConversionProgress
 
 _LIMITS = Limits(memory_bytes=2 * 1024**3, cpu_seconds=60, file_bytes=1024**3)
 _SPEC = OutputSpec(ObjectLocation("bucket", "out"), AudioFormat.OGG)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def children_named(name: str, session_leader: int | None = None) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command = (entry / "cmdline").read_bytes().split(b"\0")[0].decode()
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if name in command and parent == (session_leader or os.getpid()):
-                found.append(int(entry.name))
-    return found
 
 
 def open_descriptors() -> set[str]:
@@ -78,7 +56,7 @@ async def start_long_conversion(
 
 async def test_cancelling_kills_the_group_and_leaves_nothing(tmp_path: Path) -> None:
     task = await start_long_conversion(tmp_path)
-    pids = children_named("ffmpeg")
+    pids = children_of(os.getpid(), named="ffmpeg")
     assert len(pids) == 1
 
     task.cancel()
@@ -91,7 +69,7 @@ async def test_cancelling_kills_the_group_and_leaves_nothing(tmp_path: Path) -> 
 
 async def test_cancelling_twice_still_waits_for_the_end(tmp_path: Path) -> None:
     task = await start_long_conversion(tmp_path)
-    (pid,) = children_named("ffmpeg")
+    (pid,) = children_of(os.getpid(), named="ffmpeg")
 
     task.cancel()
     await asyncio.sleep(0)
@@ -118,28 +96,27 @@ async def test_cancelling_at_any_moment_leaves_no_process(tmp_path: Path) -> Non
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert children_named("ffmpeg") == []
+        assert children_of(os.getpid(), named="ffmpeg") == []
 
     await wait_until(lambda: open_descriptors() <= before)
 
 
 async def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
-    await (await _cancelled(tmp_path))
+    await _cancelled(tmp_path)
     before = open_descriptors()
 
     for _ in range(3):
-        await (await _cancelled(tmp_path))
+        await _cancelled(tmp_path)
         with pytest.raises(UnsupportedAudioError):
             await FfmpegConverter(FFMPEG).probe(_text(tmp_path))
 
     await wait_until(lambda: open_descriptors() <= before)
 
 
-async def _cancelled(directory: Path) -> asyncio.Task[object]:
+async def _cancelled(directory: Path) -> None:
     task = await start_long_conversion(directory)
     task.cancel()
     await asyncio.wait([task])
-    return asyncio.create_task(asyncio.sleep(0))
 
 
 def _text(directory: Path) -> Path:
@@ -150,7 +127,7 @@ def _text(directory: Path) -> Path:
 
 async def test_a_converter_killed_from_outside_is_a_crash(tmp_path: Path) -> None:
     task = await start_long_conversion(tmp_path)
-    (pid,) = children_named("ffmpeg")
+    (pid,) = children_of(os.getpid(), named="ffmpeg")
 
     os.kill(pid, signal.SIGKILL)
 
@@ -160,7 +137,7 @@ async def test_a_converter_killed_from_outside_is_a_crash(tmp_path: Path) -> Non
 
 async def test_a_converter_that_was_asked_to_end_leaves_no_success(tmp_path: Path) -> None:
     task = await start_long_conversion(tmp_path)
-    (pid,) = children_named("ffmpeg")
+    (pid,) = children_of(os.getpid(), named="ffmpeg")
 
     os.kill(pid, signal.SIGTERM)  # ffmpeg then finishes a short file that looks whole
 
@@ -175,7 +152,7 @@ async def test_an_error_of_the_listener_ends_the_converter_too(tmp_path: Path) -
     with pytest.raises(DurationTooLongError):
         await (await start_long_conversion(tmp_path, complain))
 
-    assert children_named("ffmpeg") == []
+    assert children_of(os.getpid(), named="ffmpeg") == []
 
 
 # MP4 asks for a file that can be seeked, and /dev/full is none.
@@ -214,10 +191,12 @@ async def test_bytes_read_are_told_where_the_length_is_not_known(tmp_path: Path)
 
 async def test_the_kernel_holds_the_process_to_its_limits(tmp_path: Path) -> None:
     printed = bytearray()
-    # The limits come from outside, a moment after the start.
+    # The limits come from outside, a moment after the start; that of dumps is the last.
     code = """
 import os, resource, time
-time.sleep(0.3)
+end = time.monotonic() + 10
+while resource.getrlimit(resource.RLIMIT_CORE) != (0, 0) and time.monotonic() < end:
+    time.sleep(0.01)
 print(*(resource.getrlimit(name)[0] for name in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)))
 print(dict(os.environ))
 print(os.getsid(0) == os.getpid())
@@ -259,10 +238,10 @@ async def main():
     await task
 asyncio.run(main())
 """
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as worker:
+    with a_process([sys.executable, "-c", script]) as worker:
         assert worker.stdout is not None
-        assert worker.stdout.readline() == b"running\n"
-        (pid,) = children_named("ffmpeg", worker.pid)
+        assert worker.stdout.readline() == "running\n"
+        (pid,) = children_of(worker.pid, named="ffmpeg")
         worker.kill()
 
     asyncio.run(wait_until(lambda: not is_alive(pid)))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
 from tests.support.house import Stack
+from tests.support.worker_process import inherited
 
 Done = subprocess.CompletedProcess[str]
 
 
 def worker(stack: Stack, *arguments: str, **settings: str) -> Done:
     """Run a command on the stack, to its end."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-m", "worker", *arguments],
-        env=inherited | stack.environment() | settings,
+        env=inherited() | stack.environment() | settings,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

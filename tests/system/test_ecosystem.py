@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +10,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 import pytest
 
+from tests.support.commands import worker
 from tests.support.ecs_agent import EcsAgent, ecs_agent
 from tests.support.house import Stack, wait_for
 from tests.support.sounds import sound
@@ -37,12 +35,12 @@ def town(new_stack: Callable[[str], Stack]) -> Iterator[Town]:
     outputs = [{"target": f"s3://{stack.targets}/{{folder}}{{stem}}.flac", "format": "flac"}]
     with ecs_agent() as agent:
         environment = {"WORKER_S3_EVENT_OUTPUTS": json.dumps(outputs), "ECS_AGENT_URI": agent.uri}
-        worker = WorkerProcess(stack.environment() | environment)
+        process = WorkerProcess(stack.environment() | environment)
         try:
-            worker.wait_for("worker.ready")
-            yield Town(stack, worker, agent)
+            process.wait_for("worker.ready")
+            yield Town(stack, process, agent)
         finally:
-            worker.close()
+            process.close()
 
 
 def queue_arn(stack: Stack) -> str:
@@ -51,8 +49,8 @@ def queue_arn(stack: Stack) -> str:
     return arn
 
 
-def lines_of(worker: WorkerProcess, job_id: str) -> list[dict[str, Any]]:
-    return [line for line in worker.lines if line.get("job_id") == job_id]
+def lines_of(process: WorkerProcess, job_id: str) -> list[dict[str, Any]]:
+    return [line for line in process.lines if line.get("job_id") == job_id]
 
 
 def a_job(stack: Stack, job_id: str) -> dict[str, Any]:
@@ -103,10 +101,10 @@ def test_a_rejection_tells_the_trace_as_well(town: Town) -> None:
 def test_a_job_that_is_submitted_within_a_trace_carries_it_on(town: Town) -> None:
     job = a_job(town.stack, "submitted")
     output = job["outputs"][0]
-    arguments = [job["source"], "--output", output["target"], "--format", "mp3", "--job-id", "submitted"]
-    environment = {**os.environ, **town.stack.environment(), "TRACEPARENT": TRACEPARENT}
-    subprocess.run([sys.executable, "-m", "worker", "submit", *arguments], env=environment, check=True)
+    wishes = ["--output", output["target"], "--format", "mp3", "--job-id", "submitted"]
+    done = worker(town.stack, "submit", job["source"], *wishes, TRACEPARENT=TRACEPARENT)
 
+    assert (done.returncode, done.stderr) == (0, "")
     assert town.worker.wait_for("job.completed", job_id="submitted")["trace_id"] == TRACE
 
 

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests.support.house import Stack
+from tests.support.processes import a_process
 from tests.support.worker_process import inherited
 
 _TRIES = 8
@@ -39,13 +40,11 @@ def test_an_interrupt_ends_a_command_without_a_traceback(command: list[str], sta
     moments = random.Random(command[0])  # the same ones in each run
     for _ in range(_TRIES):
         seconds = moments.uniform(0, _FIRST_SECONDS)
-        with subprocess.Popen(
+        with a_process(
             [sys.executable, "-c", _MAIN, *command],
             env=inherited() | stack.environment(),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         ) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "False\n"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.processes import a_process
 from tests.support.records import NOW
 from worker import cli
 from worker.application.submission import JobExistsError
@@ -158,9 +159,7 @@ def test_a_reader_that_goes_away_is_no_news() -> None:
     code += "def many(_):\n    while True: say('x' * 1000)\n"
     code += "from argparse import Namespace; cli.parse = lambda _: Namespace(command=many, name='x')\n"
     code += "sys.exit(cli.main([]))"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with a_process([sys.executable, "-c", code], stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.processes import a_process
 from worker.application.workspace import open_workspace
 
 
@@ -39,7 +39,7 @@ def test_what_a_killed_worker_left_is_swept_and_a_living_ones_is_not(tmp_path: P
         "    (w.directory / 'leftover').touch(); print(w.directory, flush=True); time.sleep(600)\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+    with a_process(command) as worker:
         assert worker.stdout is not None
         directory = Path(worker.stdout.readline().strip())
 
