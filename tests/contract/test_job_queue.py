@@ -36,6 +36,7 @@ class Subject:
 
     queue: JobQueue
     send: Send
+    dead_letters: Callable[[], Awaitable[list[str]]]  # their bodies
     without_dead_letters: JobQueue
     send_without: Send
     fifo: JobQueue
@@ -71,7 +72,10 @@ def a_fake_subject() -> Subject:
     async def send_to_group(body: str, group_id: str) -> None:
         fifo.send(body, group_id=group_id)
 
-    return Subject(queue, sends_to(queue), other, sends_to(other), fifo, send_to_group)
+    async def dead_letters() -> list[str]:
+        return [letter.body for letter in queue.dead_letters]
+
+    return Subject(queue, sends_to(queue), dead_letters, other, sends_to(other), fifo, send_to_group)
 
 
 @asynccontextmanager
@@ -105,7 +109,12 @@ async def an_sqs_subject(unique: Callable[[str], str]) -> AsyncIterator[Subject]
         async def send_to_group(body: str, group_id: str) -> None:
             await SqsSender(control, fifo_url).send(body, group_id=group_id)
 
-        yield Subject(queue_at(url), send_to(url), queue_at(bare), send_to(bare), queue_at(fifo_url), send_to_group)
+        async def dead_letters() -> list[str]:
+            answer = await control.receive_message(QueueUrl=dead, MaxNumberOfMessages=10)
+            return [message.get("Body", "") for message in answer.get("Messages", ())]
+
+        bare_queue, fifo_queue = queue_at(bare), queue_at(fifo_url)
+        yield Subject(queue_at(url), send_to(url), dead_letters, bare_queue, send_to(bare), fifo_queue, send_to_group)
 
 
 def sends_to(queue: FakeQueue) -> Send:
@@ -235,12 +244,13 @@ async def test_a_deleted_message_cannot_be_hidden(subject: Subject) -> None:
 
 
 async def test_a_rejected_message_leaves_the_queue_for_the_dead_letter_queue(subject: Subject) -> None:
-    await subject.send("{}")
+    await subject.send("a body")
     delivery = await received(subject.queue)
 
     assert await subject.queue.reject(delivery, REJECTION) is True
 
     assert list(await subject.queue.receive(1)) == []
+    assert await subject.dead_letters() == ["a body"]
 
 
 async def test_without_a_dead_letter_queue_a_rejected_message_is_deleted_and_that_is_said(subject: Subject) -> None:

@@ -72,25 +72,26 @@ def test_a_finished_job_is_skipped_when_its_message_comes_again(house: House, un
 
 # --- bad input -----------------------------------------------------------------------------------------------------
 
-MESSAGES: dict[str, Any] = {
-    "not JSON": "{",
-    "wrong type": {"job_id": 7, "source": "s3://bucket/key", "outputs": []},
-    "unknown field": {"job_id": "x", "source": "s3://bucket/key", "outputs": [], "colour": "red"},
+JOB = {"job_id": "refused", "source": "s3://bucket/key", "outputs": [{"target": "s3://bucket/out", "format": "mp3"}]}
+MESSAGES: dict[str, tuple[str, str]] = {  # and the field that the refusal names
+    "not JSON": ("{", "body"),
+    "wrong type": (json.dumps(JOB | {"outputs": "all"}), "outputs"),
+    "unknown field": (json.dumps(JOB | {"colour": "red"}), "colour"),
 }
 
 
-@pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
-def test_a_message_that_is_no_job_goes_to_the_dead_letter_queue(
-    message: object, house: House, unique: Callable[[str], str]
+@pytest.mark.parametrize(("body", "field"), MESSAGES.values(), ids=MESSAGES)
+def test_a_message_that_is_no_job_goes_to_the_dead_letter_queue_with_the_name_of_the_field(
+    body: str, field: str, house: House, unique: Callable[[str], str]
 ) -> None:
     stack = house.stack
-    body = message if isinstance(message, str) else json.dumps(message)
 
     stack.send(body)
     letter = stack.take_dead_letter(body)
 
-    reasons = " ".join(attribute["StringValue"] for attribute in letter["MessageAttributes"].values())
-    assert "invalid_message" in reasons
+    reasons = {name: attribute["StringValue"] for name, attribute in letter["MessageAttributes"].items()}
+    assert reasons["error_code"] == "invalid_message"
+    assert reasons["error"].startswith(f"{field}: ")
     _the_next_job_succeeds(stack, unique("next"))
 
 

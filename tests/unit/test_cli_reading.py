@@ -153,12 +153,9 @@ async def test_watch_waits_for_a_first_record_and_survives_an_outage(
     assert err == "worker: the progress stores did not answer (no route); still trying\n"
 
 
-async def test_on_a_terminal_it_is_a_bar(
-    reader: Reader, ledger: FakeLedger, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
+async def test_on_a_terminal_it_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setattr(watch, "_view", Bar)
     monkeypatch.setattr("worker.application.reader._POLL_SECONDS", (0.001, 0.001))
-    ledger.held["ep-0142"] = completed(a_record(), 50)
     script = Script(
         lambda _: None, lambda _: None, holds(a_record(seq=41, attempt=2)), holds(completed(a_record(), 50))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -308,9 +309,24 @@ async def test_an_outage_of_dynamodb_delays_the_request_and_is_told_once(tmp_pat
 
 @virtual_time
 async def test_the_watch_costs_one_read_for_all_jobs_and_none_without_jobs(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
+    looks: list[set[str]] = []
+
+    class Counted(FakeLedger):
+        async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
+            looks.append(set(job_ids))
+            return await super().cancel_requests(job_ids)
+
+    async with a_workshop(tmp_path, ledger=Counted()) as shop:
         await asyncio.sleep(60)
         assert shop.ledger.calls == 0
+
+        shop.converter.gate.clear()
+        tasks = [asyncio.create_task(shop.handle(a_body(job_id))) for job_id in ("ep-1", "ep-2")]
+        await wait_until(lambda: shop.converter.running == 2)
+        await asyncio.sleep(60)
+        assert looks == [{"ep-1", "ep-2"}] * 40
+        shop.converter.gate.set()
+        await asyncio.gather(*tasks)
 
 
 # --- between two deliveries --------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -460,17 +460,26 @@ async def test_a_message_that_runs_here_already_is_not_started_again() -> None:
 
 @virtual_time
 async def test_the_same_message_twice_in_one_batch_is_started_once() -> None:
-    class Twice(Faults):
-        def is_duplicated(self, delivery: Delivery) -> bool:
-            return delivery.receive_count < 3
+    batches: list[Sequence[Delivery]] = []
 
-    queue = FakeQueue(faults=Twice())
+    class Twice(FakeQueue):
+        async def receive(self, slots: int) -> Sequence[Delivery]:
+            batch = list(await super().receive(slots))
+            if not batches:
+                self.deliver_again(batch[0].message_id)
+                batch += await super().receive(1)
+            batches.append(batch)
+            return batch
+
+    queue = Twice()
     queue.send("{}")
 
     async with at_work(queue, taking(100)) as bench:
         await bench.until_empty()
 
+    assert [delivery.message_id for delivery in batches[0]] == ["message-1"] * 2
     assert bench.handler.begun == ["message-1"]
+    assert queue.settled == [("ack", "message-1")]
 
 
 @virtual_time

@@ -372,6 +372,19 @@ async def test_in_durable_mode_nothing_fails_over() -> None:
 @virtual_time
 async def test_one_probe_at_a_time_and_never_while_the_circuit_is_closed() -> None:
     async with stores() as it:
+        under_way = most = 0
+        probe = it.redis.probe
+
+        async def watched_probe() -> None:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            try:
+                await probe()
+            finally:
+                under_way -= 1
+
+        it.redis.probe = watched_probe  # type: ignore[method-assign]
         assert it.redis.probes == 1
         await asyncio.sleep(600)
         assert it.redis.probes == 1
@@ -379,7 +392,8 @@ async def test_one_probe_at_a_time_and_never_while_the_circuit_is_closed() -> No
         it.redis.works()
         it.redis.hangs = True
         await asyncio.sleep(60)
-        assert it.redis.probes < 60
+        assert 10 < it.redis.probes < 60
+        assert most == 1
 
 
 @virtual_time
