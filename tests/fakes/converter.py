@@ -6,9 +6,9 @@ import asyncio
 import shutil
 import wave
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
+from tests.support.frames import reader
 from worker.domain.completeness import is_cut_off
 from worker.domain.containers import Container, sniff
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
@@ -61,7 +61,7 @@ class FakeConverter:
 
 def _probe(source: Path) -> SourceAudio:
     data = source.read_bytes()
-    read_at = partial(_read_at, data)
+    read_at = reader(data)
     sniffed = sniff(read_at, len(data))
     if sniffed.container is not Container.WAV or is_cut_off(sniffed, read_at, len(data)):
         raise UnsupportedAudioError("the source is no WAV, or cut off")
@@ -69,7 +69,3 @@ def _probe(source: Path) -> SourceAudio:
         rate, channels, bits = sound.getframerate(), sound.getnchannels(), sound.getsampwidth() * 8
         length = sound.getnframes() / rate
     return SourceAudio("wav", f"pcm_s{bits}le", rate, channels, bits, length, len(data))
-
-
-def _read_at(data: bytes, offset: int, size: int) -> bytes:
-    return data[offset : offset + size]

@@ -1,3 +1,5 @@
+"""What ffmpeg prints: headers, progress, counts, and why it failed."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,11 +1,13 @@
+"""Whether a file was cut off, by its own account."""
+
 from __future__ import annotations
 
 import struct
 
 import pytest
 
+from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
 from tests.support.sounds import CONTAINERS, sound
-from tests.unit.domain.test_containers import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
 from worker.domain.completeness import is_cut_off
 from worker.domain.containers import sniff
 from worker.domain.frames import amr_is_cut

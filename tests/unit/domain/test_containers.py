@@ -1,33 +1,21 @@
+"""What a file is, by its leading bytes."""
+
 from __future__ import annotations
 
 import struct
-from functools import partial
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
 from worker.domain.completeness import is_cut_off
 from worker.domain.containers import Container, Sniffed, sniff
 from worker.domain.errors import UnsupportedAudioError
-from worker.domain.frames import ReadAt
-
-
-def reader(data: bytes) -> ReadAt:
-    return partial(_read_at, data)
-
-
-def _read_at(data: bytes, offset: int, size: int) -> bytes:
-    return data[offset : offset + size]
 
 
 def sniffed(data: bytes) -> Sniffed:
     return sniff(reader(data), len(data))
-
-
-MPEG_FRAME = b"\xff\xfb\x90\x64" + bytes(413)  # 128 kbit/s at 44.1 kHz: 417 bytes
-ADTS_FRAME = b"\xff\xf1\x50\x80\x02\x1f\xfc" + bytes(9)  # 16 bytes
-ID3_TAG = b"ID3\x04\0\0\0\0\x02\x01" + bytes(257)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""What an output is encoded as, from the wishes, the source and the format."""
+
 from __future__ import annotations
 
 import pytest

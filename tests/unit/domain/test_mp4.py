@@ -1,3 +1,5 @@
+"""An MP4's index goes to the front, and its chunks are found all the same."""
+
 from __future__ import annotations
 
 import struct
@@ -6,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.domain.test_containers import reader
+from tests.support.frames import reader
 from worker.domain.mp4 import index_in_front, top_boxes
 
 

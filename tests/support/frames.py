@@ -1,0 +1,19 @@
+"""Frames and tags as bytes, and bytes read as a file is."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from worker.domain.frames import ReadAt
+
+MPEG_FRAME = b"\xff\xfb\x90\x64" + bytes(413)  # 128 kbit/s at 44.1 kHz: 417 bytes
+ADTS_FRAME = b"\xff\xf1\x50\x80\x02\x1f\xfc" + bytes(9)  # 16 bytes
+ID3_TAG = b"ID3\x04\0\0\0\0\x02\x01" + bytes(257)
+
+
+def reader(data: bytes) -> ReadAt:
+    return partial(_read_at, data)
+
+
+def _read_at(data: bytes, offset: int, size: int) -> bytes:
+    return data[offset : offset + size]
