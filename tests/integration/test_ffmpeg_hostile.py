@@ -8,9 +8,11 @@ import struct
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.conversions import an_output, converted
 from tests.support.sounds import FFMPEG, listen, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
@@ -20,24 +22,12 @@ from worker.domain.errors import (
     NoAudioError,
     UnsupportedAudioError,
 )
-from worker.domain.job import ObjectLocation, OutputSpec
 from worker.ports import Artifact
 
 
-async def convert(
-    source: Path, *formats: AudioFormat, max_seconds: float = 60.0, converter: FfmpegConverter | None = None
-) -> list[Artifact]:
-    converter = converter or FfmpegConverter(FFMPEG)
-    audio = await converter.probe(source)
-    outputs = [
-        (OutputSpec(ObjectLocation("bucket", "out"), name), source.parent / f"out.{name}")
-        for name in formats or (AudioFormat.WAV,)
-    ]
-    return list(
-        await converter.convert(
-            source, audio, outputs, max_duration_seconds=max_seconds, on_progress=lambda progress: None
-        )
-    )
+async def convert(source: Path, *formats: AudioFormat, **how: Any) -> list[Artifact]:
+    outputs = map(an_output, formats or (AudioFormat.WAV,))
+    return await converted(source, source.parent, *outputs, **how)
 
 
 def a_file(path: Path, content: bytes) -> Path:
@@ -98,7 +88,7 @@ async def test_hours_of_silence_without_a_header_are_too_long_once_the_limit_is_
         await convert(source, max_seconds=60)
 
     assert time.monotonic() - began < 10
-    assert (tmp_path / "out.wav").stat().st_size < 2_000_000
+    assert (tmp_path / "0.wav").stat().st_size < 2_000_000
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(1, 1), (3999, 1), (2_000_000_000, 1), (8000, 20), (8000, 9999)])

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sounds import CONTAINERS, FFMPEG, Heard, half_of, listen, sound
-from worker.adapters.ffmpeg import FfmpegConverter
+from tests.support.conversions import an_output, converted, delivered
+from tests.support.sounds import CONTAINERS, Heard, half_of, listen, sound
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import UnsupportedAudioError
-from worker.domain.job import ObjectLocation, OutputSpec
 from worker.ports import Artifact
 
 _CODECS = {
@@ -28,22 +27,7 @@ _TONE_SECONDS_LOST = 0.005  # FFmpeg's Vorbis ends up to 128 samples early
 
 
 async def convert_to_all(source: Path, directory: Path) -> dict[AudioFormat, Artifact]:
-    converter = FfmpegConverter(FFMPEG)
-    outputs = [
-        (OutputSpec(ObjectLocation("bucket", f"{name}"), name), directory / f"out.{name}") for name in AudioFormat
-    ]
-    audio = await converter.probe(source)
-    artifacts = await converter.convert(
-        source, audio, outputs, max_duration_seconds=60, on_progress=lambda progress: None
-    )
-    return dict(zip(AudioFormat, artifacts, strict=True))
-
-
-def delivered(artifact: Artifact) -> Path:
-    """The artifact as a reader of the bucket gets it."""
-    path = artifact.path.with_suffix(f".delivered{artifact.path.suffix}")
-    path.write_bytes(artifact.read(0, artifact.size_bytes))
-    return path
+    return dict(zip(AudioFormat, await converted(source, directory, *map(an_output, AudioFormat)), strict=True))
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

@@ -6,41 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.conversions import an_output, converted, delivered
 from tests.support.sounds import FFMPEG, listen, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import RULES, AudioFormat
-from worker.domain.job import ObjectLocation, OutputSpec
 from worker.domain.mp4 import top_boxes
-from worker.ports import Artifact
 
 _LOSSLESS = (AudioFormat.WAV, AudioFormat.FLAC, AudioFormat.ALAC)
 _WITH_TAGS = tuple(name for name in AudioFormat if name is not AudioFormat.AAC)  # ADTS has no place for them
 
 
-async def convert(name: str, directory: Path, *outputs: OutputSpec) -> list[Artifact]:
-    converter = FfmpegConverter(FFMPEG)
-    source = sound(name)
-    targets = [(spec, directory / f"{number}.{spec.format}") for number, spec in enumerate(outputs)]
-    audio = await converter.probe(source)
-    artifacts = await converter.convert(
-        source, audio, targets, max_duration_seconds=60, on_progress=lambda progress: None
-    )
-    return list(artifacts)
-
-
-def an_output(audio_format: AudioFormat, **wishes: int) -> OutputSpec:
-    return OutputSpec(ObjectLocation("bucket", "out"), audio_format, **wishes)
-
-
-def delivered(artifact: Artifact) -> Path:
-    path = artifact.path.with_suffix(f".delivered{artifact.path.suffix}")
-    path.write_bytes(artifact.read(0, artifact.size_bytes))
-    return path
-
-
 @pytest.mark.parametrize("name", ["plain.mp3", "plain.ogg", "plain.opus", "end.m4a", "plain.flac", "plain.webm"])
 async def test_title_and_artist_are_kept(name: str, tmp_path: Path) -> None:
-    artifacts = await convert(name, tmp_path, *map(an_output, _WITH_TAGS))
+    artifacts = await converted(sound(name), tmp_path, *map(an_output, _WITH_TAGS))
 
     for audio_format, artifact in zip(_WITH_TAGS, artifacts, strict=True):
         described = listen(delivered(artifact)).described
@@ -51,14 +29,14 @@ async def test_title_and_artist_are_kept(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "bits"), [("plain.wav", 16), ("deep.wav", 24), ("float.wav", 24), ("plain.mp3", 16)])
 async def test_lossless_outputs_have_the_depth_of_the_source(name: str, bits: int, tmp_path: Path) -> None:
-    artifacts = await convert(name, tmp_path, *map(an_output, _LOSSLESS))
+    artifacts = await converted(sound(name), tmp_path, *map(an_output, _LOSSLESS))
 
     for audio_format, artifact in zip(_LOSSLESS, artifacts, strict=True):
         assert ("(24 bit)" in listen(delivered(artifact)).described) == (bits == 24), audio_format
 
 
 async def test_lossless_outputs_hold_the_very_samples_of_the_source(tmp_path: Path) -> None:
-    artifacts = await convert("deep.wav", tmp_path, *map(an_output, _LOSSLESS))
+    artifacts = await converted(sound("deep.wav"), tmp_path, *map(an_output, _LOSSLESS))
 
     digests = {_samples_of(delivered(artifact)) for artifact in artifacts}
     assert digests == {_samples_of(sound("deep.wav"))}
@@ -75,7 +53,7 @@ def _samples_of(path: Path) -> str:
 )
 async def test_channels_are_kept_where_the_format_has_them(name: str, channels: int, tmp_path: Path) -> None:
     converter = FfmpegConverter(FFMPEG)
-    artifacts = await convert(name, tmp_path, *map(an_output, AudioFormat))
+    artifacts = await converted(sound(name), tmp_path, *map(an_output, AudioFormat))
 
     for audio_format, artifact in zip(AudioFormat, artifacts, strict=True):
         audio = await converter.probe(delivered(artifact))
@@ -91,7 +69,7 @@ async def test_a_rate_that_the_format_lacks_becomes_the_next_above(tmp_path: Pat
         AudioFormat.OGG: 96000,
         AudioFormat.WAV: 96000,
     }
-    artifacts = await convert("high.wav", tmp_path, *map(an_output, wanted))
+    artifacts = await converted(sound("high.wav"), tmp_path, *map(an_output, wanted))
 
     assert [listen(delivered(artifact)).rate_hz for artifact in artifacts] == list(wanted.values())
 
@@ -110,15 +88,15 @@ async def test_every_wish_that_is_allowed_can_be_fulfilled(audio_format: AudioFo
         ]
 
     for begin in range(0, len(outputs), 16):
-        for artifact in await convert("plain.wav", tmp_path, *outputs[begin : begin + 16]):
+        for artifact in await converted(sound("plain.wav"), tmp_path, *outputs[begin : begin + 16]):
             assert artifact.duration_seconds == pytest.approx(2.3, abs=0.01)
 
 
 async def test_a_bitrate_is_what_was_asked_for(tmp_path: Path) -> None:
     formats = (AudioFormat.MP3, AudioFormat.OPUS, AudioFormat.M4A)
-    low = await convert("plain.mp3", tmp_path, *(an_output(name, bitrate_kbps=64) for name in formats))
+    low = await converted(sound("plain.mp3"), tmp_path, *(an_output(name, bitrate_kbps=64) for name in formats))
     low_bytes = [artifact.size_bytes for artifact in low]
-    high = await convert("plain.mp3", tmp_path, *(an_output(name, bitrate_kbps=192) for name in formats))
+    high = await converted(sound("plain.mp3"), tmp_path, *(an_output(name, bitrate_kbps=192) for name in formats))
 
     assert low_bytes[0] == pytest.approx(2.3 * 64_000 / 8, rel=0.1)
     for few, artifact in zip(low_bytes, high, strict=True):
@@ -127,7 +105,7 @@ async def test_a_bitrate_is_what_was_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("audio_format", [AudioFormat.M4A, AudioFormat.ALAC])
 async def test_an_mp4_has_its_index_in_front(audio_format: AudioFormat, tmp_path: Path) -> None:
-    (artifact,) = await convert("plain.wav", tmp_path, an_output(audio_format))
+    (artifact,) = await converted(sound("plain.wav"), tmp_path, an_output(audio_format))
 
     data = delivered(artifact).read_bytes()
     boxes = [box.kind for box in top_boxes(lambda offset, size: data[offset : offset + size], len(data))]
@@ -137,15 +115,15 @@ async def test_an_mp4_has_its_index_in_front(audio_format: AudioFormat, tmp_path
 
 
 async def test_a_webm_has_a_length_and_can_be_seeked(tmp_path: Path) -> None:
-    (artifact,) = await convert("plain.wav", tmp_path, an_output(AudioFormat.WEBM))
+    (artifact,) = await converted(sound("plain.wav"), tmp_path, an_output(AudioFormat.WEBM))
 
     assert "Duration: 00:00:02.3" in listen(artifact.path).described
     assert bytes.fromhex("1c53bb6b") in artifact.path.read_bytes()  # Cues
 
 
 async def test_headers_have_the_lengths_that_only_a_seekable_output_gets(tmp_path: Path) -> None:
-    wav, flac, mp3 = await convert(
-        "plain.wav", tmp_path, *map(an_output, (AudioFormat.WAV, AudioFormat.FLAC, AudioFormat.MP3))
+    wav, flac, mp3 = await converted(
+        sound("plain.wav"), tmp_path, *map(an_output, (AudioFormat.WAV, AudioFormat.FLAC, AudioFormat.MP3))
     )
 
     assert int.from_bytes(wav.read(4, 4), "little") == wav.size_bytes - 8
@@ -154,8 +132,8 @@ async def test_headers_have_the_lengths_that_only_a_seekable_output_gets(tmp_pat
 
 
 async def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
-    first = await convert("plain.mp3", tmp_path, *map(an_output, AudioFormat))
+    first = await converted(sound("plain.mp3"), tmp_path, *map(an_output, AudioFormat))
     digests = [artifact.sha256() for artifact in first]
-    second = await convert("plain.mp3", tmp_path, *map(an_output, AudioFormat))
+    second = await converted(sound("plain.mp3"), tmp_path, *map(an_output, AudioFormat))
 
     assert [artifact.sha256() for artifact in second] == digests

@@ -1,0 +1,39 @@
+"""Conversions by the real converter, and their outputs as a reader of the bucket gets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.sounds import FFMPEG
+from worker.adapters.ffmpeg import FfmpegConverter
+from worker.domain.audio import AudioFormat
+from worker.domain.job import ObjectLocation, OutputSpec
+from worker.ports import Artifact
+
+
+def an_output(audio_format: AudioFormat, **wishes: int) -> OutputSpec:
+    return OutputSpec(ObjectLocation("bucket", "out"), audio_format, **wishes)
+
+
+async def converted(
+    source: Path,
+    directory: Path,
+    *outputs: OutputSpec,
+    max_seconds: float = 60.0,
+    converter: FfmpegConverter | None = None,
+) -> list[Artifact]:
+    """The artifacts of the outputs, in `directory`: `0.mp3`, `1.opus` and so on."""
+    converter = converter or FfmpegConverter(FFMPEG)
+    targets = [(spec, directory / f"{number}.{spec.format}") for number, spec in enumerate(outputs)]
+    audio = await converter.probe(source)
+    artifacts = await converter.convert(
+        source, audio, targets, max_duration_seconds=max_seconds, on_progress=lambda progress: None
+    )
+    return list(artifacts)
+
+
+def delivered(artifact: Artifact) -> Path:
+    """The file that the artifact is when somebody has downloaded it."""
+    path = artifact.path.with_suffix(f".delivered{artifact.path.suffix}")
+    path.write_bytes(artifact.read(0, artifact.size_bytes))
+    return path
