@@ -11,6 +11,7 @@ from typing import Any
 from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.events import LoggedEvents, logged_events
 from tests.support.records import NOW, a_record
+from tests.support.virtual_time import now
 from worker.application.failover import FailoverStore
 from worker.domain.circuit import Severity
 from worker.events import Event
@@ -71,7 +72,3 @@ async def stores(*, is_up: bool = True, **arguments: Any) -> AsyncIterator[Store
         finally:
             running.cancel()
             await asyncio.wait([running])
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()

@@ -79,6 +79,11 @@ def _waiting() -> str:
     return ", ".join(sorted(task.get_name() for task in asyncio.all_tasks(asyncio.get_running_loop())))
 
 
+def now() -> float:
+    """The running loop's time, in seconds."""
+    return asyncio.get_running_loop().time()
+
+
 def run(body: Coroutine[Any, Any, T]) -> T:
     """Run the coroutine to its end in virtual time. Raises DeadlockError, LivelockError, and what the body raises."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:

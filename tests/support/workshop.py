@@ -87,11 +87,16 @@ class Workshop:
     async def handle(self, body: str | None = None, *, receive_count: int = 1) -> Disposition:
         return await self.handler.handle(self.lease(body, receive_count=receive_count))
 
+    async def begins(self, lease: Lease | None = None) -> asyncio.Task[Disposition]:
+        """A job that hangs half-way through its conversion, until `converter.gate` is set."""
+        self.converter.gate.clear()
+        handling = asyncio.create_task(self.handler.handle(lease or self.lease()))
+        await wait_until(lambda: self.converter.running)
+        return handling
+
     async def crashes(self, *, receive_count: int = 1) -> None:
         """Claim the job and die half-way, as a killed worker does: nothing is said to anybody any more."""
-        self.converter.gate.clear()
-        handling = asyncio.create_task(self.handle(receive_count=receive_count))
-        await wait_until(lambda: self.converter.running)
+        handling = await self.begins(self.lease(receive_count=receive_count))
         handling.cancel()
         await asyncio.wait([handling])
         self.converter.gate.set()

@@ -13,11 +13,10 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeLedger
 from tests.support.events import logged_events
-from tests.support.virtual_time import virtual_time
+from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
 from tests.support.workshop import SOURCE, TARGET, Workshop, a_body, a_worker, a_workshop
-from worker.application.lease import Lease
-from worker.domain.disposition import Ack, Disposition, Release, Retry
+from worker.domain.disposition import Ack, Release, Retry
 from worker.domain.errors import (
     ConverterCrashedError,
     DependencyUnavailableError,
@@ -31,17 +30,6 @@ from worker.events import Event
 from worker.ports import StoreUnavailableError
 
 SECOND = ObjectLocation("out-bucket", "ep-1-b.flac")
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def begun(shop: Workshop, lease: Lease) -> asyncio.Task[Disposition]:
-    shop.converter.gate.clear()
-    task = asyncio.create_task(shop.handler.handle(lease))
-    await wait_until(lambda: shop.converter.running)
-    return task
 
 
 async def submitted(shop: Workshop) -> Record:
@@ -162,7 +150,7 @@ def test_a_running_job_stops_within_three_seconds_and_leaves_nothing(tmp_path: P
         async with a_workshop(tmp_path) as shop:
             if redis_is_out:
                 shop.redis.breaks()
-            task = await begun(shop, shop.lease())
+            task = await shop.begins()
             asked_at = now()
 
             with logged_events() as logged:
@@ -217,7 +205,7 @@ async def test_outputs_of_a_start_that_was_given_back_and_does_not_count_are_tak
         lease.stop(ShutdownError())
         assert await task == Release()
         assert shop.objects.get(TARGET) is not None
-        task = await begun(shop, shop.lease(a_body("ep-1", TARGET, SECOND), receive_count=2))
+        task = await shop.begins(shop.lease(a_body("ep-1", TARGET, SECOND), receive_count=2))
 
         await shop.cancellation.cancel("ep-1")
 
@@ -293,7 +281,7 @@ async def test_what_is_asked_for_once_everything_is_published_comes_too_late(tmp
 @virtual_time
 async def test_an_outage_of_dynamodb_delays_the_request_and_is_told_once(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        task = await begun(shop, shop.lease())
+        task = await shop.begins()
         await shop.cancellation.cancel("ep-1")
         shop.ledger.breaks()
 
@@ -370,7 +358,7 @@ def test_a_request_that_comes_while_the_attempt_ends_is_met_at_once(tmp_path: Pa
         async with a_workshop(tmp_path) as shop:
             shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
             lease = shop.lease()
-            task = await begun(shop, lease)
+            task = await shop.begins(lease)
             await shop.cancellation.cancel("ep-1")
             if end == "retry":
                 shop.converter.gate.set()
@@ -387,7 +375,7 @@ def test_a_request_that_comes_while_the_attempt_ends_is_met_at_once(tmp_path: Pa
 async def test_without_a_request_a_release_stays_a_release(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         lease = shop.lease()
-        task = await begun(shop, lease)
+        task = await shop.begins(lease)
         lease.stop(ShutdownError())
 
         assert await task == Release()

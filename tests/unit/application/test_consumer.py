@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.queue import FakeQueue, Fault, Faults, Hang, ScriptedFaults
 from tests.support.events import logged_events
-from tests.support.virtual_time import run, virtual_time
+from tests.support.virtual_time import now, run, virtual_time
 from worker.application.consumer import Consumer
 from worker.application.lease import Lease, LeaseKeeper
 from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry
@@ -32,10 +32,6 @@ LEASE = 60.0
 OUTAGE = DependencyUnavailableError("SQS")
 
 Job = Callable[[Lease], Awaitable[Disposition]]
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 @dataclass
@@ -729,7 +725,7 @@ async def test_a_stop_that_comes_before_the_start_is_not_lost() -> None:
 # --- everything at once ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     requests=st.dictionaries(
         st.sampled_from(["receive", "extend", "ack", "hide"]),

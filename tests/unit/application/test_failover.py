@@ -9,9 +9,9 @@ import pytest
 
 from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.events import logged_events
-from tests.support.failover import now, stores
+from tests.support.failover import stores
 from tests.support.records import NOW, a_record, completed, queued
-from tests.support.virtual_time import virtual_time
+from tests.support.virtual_time import now, virtual_time
 from worker.application.failover import FailoverStore
 from worker.domain.circuit import Severity
 from worker.domain.progress import Record

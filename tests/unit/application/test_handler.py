@@ -13,8 +13,7 @@ from tests.support.events import logged_events
 from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
 from tests.support.workshop import RULES, SOURCE, TARGET, Workshop, a_body, a_workshop
-from worker.application.lease import Lease
-from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry
+from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
 from worker.domain.errors import (
     ConverterCrashedError,
     DependencyUnavailableError,
@@ -27,14 +26,6 @@ from worker.domain.errors import (
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import Stage, Status, Version, first_record
 from worker.events import Event
-
-
-async def begun(shop: Workshop, lease: Lease) -> asyncio.Task[Disposition]:
-    """A job that hangs half-way through its conversion."""
-    shop.converter.gate.clear()
-    task = asyncio.create_task(shop.handler.handle(lease))
-    await wait_until(lambda: shop.converter.running)
-    return task
 
 
 def rooms(shop: Workshop) -> list[Path]:
@@ -66,7 +57,7 @@ async def test_a_job_is_done_and_its_end_recorded_before_the_ack(tmp_path: Path)
 async def test_a_lease_knows_what_the_keepers_lines_tell_of_its_job(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         lease = shop.lease()
-        task = await begun(shop, lease)
+        task = await shop.begins(lease)
 
         assert lease.told == {"message_id": lease.delivery.message_id, "job_id": "ep-1", "attempt": 1}
         shop.converter.gate.set()
@@ -84,7 +75,7 @@ async def test_a_new_job_costs_dynamodb_no_read(tmp_path: Path) -> None:
 @virtual_time
 async def test_a_job_that_takes_its_time_asks_for_its_claim_before_it_publishes(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        task = await begun(shop, shop.lease())
+        task = await shop.begins()
         await asyncio.sleep(1)
         shop.converter.gate.set()
         await task
@@ -95,7 +86,7 @@ async def test_a_job_that_takes_its_time_asks_for_its_claim_before_it_publishes(
 @virtual_time
 async def test_records_only_ever_go_forward(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        task = await begun(shop, shop.lease())
+        task = await shop.begins()
         await asyncio.sleep(60)
         shop.converter.gate.set()
         await task
@@ -161,7 +152,7 @@ async def test_a_final_job_is_acknowledged_and_skipped(tmp_path: Path) -> None:
 @virtual_time
 async def test_a_job_that_runs_elsewhere_is_left_alone_until_its_claim_ends(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        task = await begun(shop, shop.lease())
+        task = await shop.begins()
         await asyncio.sleep(5)
 
         with logged_events() as logged:
@@ -323,7 +314,7 @@ async def test_a_retried_job_completes_and_its_error_is_gone(tmp_path: Path) -> 
 async def test_a_shutdown_gives_the_job_back_as_if_it_had_not_begun(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         lease = shop.lease()
-        task = await begun(shop, lease)
+        task = await shop.begins(lease)
 
         with logged_events() as logged:
             lease.stop(ShutdownError())
@@ -340,7 +331,7 @@ async def test_a_shutdown_gives_the_job_back_as_if_it_had_not_begun(tmp_path: Pa
 async def test_a_lost_lease_leaves_everything_to_the_next_holder(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         lease = shop.lease()
-        task = await begun(shop, lease)
+        task = await shop.begins(lease)
         before = shop.record()
 
         lease.stop(LeaseLostError("the receipt handle is dead"))
@@ -353,7 +344,7 @@ async def test_a_lost_lease_leaves_everything_to_the_next_holder(tmp_path: Path)
 @virtual_time
 async def test_a_job_that_somebody_else_has_claimed_stops_at_its_next_write(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        task = await begun(shop, shop.lease())
+        task = await shop.begins()
         held = shop.record()
         newer = replace(held, version=Version(held.version.fence + 1, 1), worker="w:2")
         await shop.ledger.write(newer)
@@ -365,7 +356,7 @@ async def test_a_job_that_somebody_else_has_claimed_stops_at_its_next_write(tmp_
 @virtual_time
 async def test_targets_are_written_by_the_holder_of_the_claim_only(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        task = await begun(shop, shop.lease())
+        task = await shop.begins()
         await asyncio.sleep(1)
         held = shop.record()
         await shop.ledger.write(replace(held, version=Version(held.version.fence + 1, 1), worker="w:2"))
@@ -391,7 +382,7 @@ async def test_nothing_starts_while_the_claim_cannot_be_kept(tmp_path: Path) -> 
 async def test_an_end_that_cannot_be_recorded_brings_the_message_back(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         shop.converter.convert_error = UnsupportedAudioError("not audio")
-        task = await begun(shop, shop.lease())
+        task = await shop.begins()
         shop.ledger.breaks()
         shop.converter.gate.set()
 
@@ -419,7 +410,7 @@ async def test_a_completed_job_waits_for_dynamodb_before_it_is_acknowledged(tmp_
 @virtual_time
 async def test_a_job_that_hangs_is_stopped_as_stalled(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        task = await begun(shop, shop.lease())
+        task = await shop.begins()
 
         disposition = await task
 
@@ -430,7 +421,7 @@ async def test_a_job_that_hangs_is_stopped_as_stalled(tmp_path: Path) -> None:
 @virtual_time
 async def test_a_job_that_takes_too_long_fails_for_good(tmp_path: Path) -> None:
     async with a_workshop(tmp_path, rules=replace(RULES, job_timeout_seconds=100)) as shop:
-        task = await begun(shop, shop.lease())
+        task = await shop.begins()
 
         disposition = await task
 
@@ -442,7 +433,7 @@ async def test_a_job_that_takes_too_long_fails_for_good(tmp_path: Path) -> None:
 async def test_a_cancelled_job_is_acknowledged_with_a_record_that_says_so(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         lease = shop.lease()
-        task = await begun(shop, lease)
+        task = await shop.begins(lease)
 
         lease.stop(JobCancelledError())
 
@@ -483,7 +474,7 @@ async def test_an_output_that_fails_leaves_the_job_uncompleted(tmp_path: Path) -
 async def test_the_job_tells_the_drain_how_long_it_still_needs(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         lease = shop.lease()
-        task = await begun(shop, lease)
+        task = await shop.begins(lease)
 
         assert lease.remaining_seconds is not None
 
@@ -494,7 +485,7 @@ async def test_the_job_tells_the_drain_how_long_it_still_needs(tmp_path: Path) -
 @virtual_time
 async def test_cancelling_the_handler_leaves_nothing_behind(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        task = await begun(shop, shop.lease())
+        task = await shop.begins()
 
         task.cancel()
 

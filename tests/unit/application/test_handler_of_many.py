@@ -14,7 +14,6 @@ from tests.support.deliveries import a_delivery
 from tests.support.events import logged_events
 from tests.support.sounds import silence
 from tests.support.virtual_time import virtual_time
-from tests.support.waiting import wait_until
 from tests.support.workshop import LEASE_SECONDS, RULES, Workshop, a_body, a_workshop
 from worker.application.attempt import Rules
 from worker.application.lease import Lease
@@ -143,10 +142,8 @@ async def test_a_record_that_is_wrong_stops_no_other(tmp_path: Path) -> None:
 @virtual_time
 async def test_a_stop_gives_the_running_job_back_and_begins_no_other(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
-    shop.converter.gate.clear()
     lease = shop.lease(an_event("a", "b"))
-    task = asyncio.create_task(shop.handler.handle(lease))
-    await wait_until(lambda: shop.converter.running)
+    task = await shop.begins(lease)
 
     lease.stop(ShutdownError())
 
@@ -169,10 +166,8 @@ async def test_after_a_stop_no_other_job_is_begun(tmp_path: Path) -> None:
 @virtual_time
 async def test_what_stops_one_job_does_not_stop_the_next(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
-    shop.converter.gate.clear()
     lease = shop.lease(an_event("a", "b"))
-    task = asyncio.create_task(shop.handler.handle(lease))
-    await wait_until(lambda: shop.converter.running)
+    task = await shop.begins(lease)
 
     lease.execution.stop(StalledError(300))
     shop.converter.gate.set()
@@ -184,9 +179,7 @@ async def test_what_stops_one_job_does_not_stop_the_next(tmp_path: Path) -> None
 @virtual_time
 async def test_no_other_job_is_begun_where_the_twelve_hours_might_not_do_for_it(tmp_path: Path) -> None:
     shop = a_shop(tmp_path, Rules(LEASE_SECONDS, job_timeout_seconds=43_000, stall_seconds=43_000, max_attempts=3))
-    shop.converter.gate.clear()
-    task = asyncio.create_task(shop.handle(an_event("a", "b")))
-    await wait_until(lambda: shop.converter.running)
+    task = await shop.begins(shop.lease(an_event("a", "b")))
     await asyncio.sleep(600)
     shop.converter.gate.set()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.fakes.queue import FakeQueue, Fault, Faults, Hang, ScriptedFaults
 from tests.support.deliveries import a_delivery
 from tests.support.events import logged_events
-from tests.support.virtual_time import run, virtual_time
+from tests.support.virtual_time import now, run, virtual_time
 from worker.application.lease import IN_FLIGHT_LIMIT_SECONDS, Lease, LeaseKeeper
 from worker.domain.errors import ConversionTimeoutError, DependencyUnavailableError, LeaseLostError, WorkerError
 from worker.events import Event
@@ -60,10 +60,6 @@ async def ended(lease: Lease) -> WorkerError:
     with pytest.raises(WorkerError) as stopped:
         await lease.execution.run(asyncio.Event().wait(), name="job")
     return stopped.value
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 @virtual_time
@@ -326,7 +322,7 @@ async def test_leases_that_came_and_went_leave_nothing_behind_in_the_keeper() ->
     assert not keeper._renewals
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     entries=st.lists(st.sampled_from(["ok", "fails", "dead"]), max_size=30),
     calls=st.lists(st.sampled_from(["ok", "fails", "hangs", "answer lost"]), max_size=30),

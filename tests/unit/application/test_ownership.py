@@ -14,7 +14,7 @@ import pytest
 from tests.fakes.objects import MemoryObjects
 from tests.fakes.queue import FakeQueue
 from tests.support.events import logged_events
-from tests.support.virtual_time import virtual_time
+from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
 from tests.support.workshop import RULES, TARGET, Workshop, a_body, a_worker, a_workshop
 from worker.application.lease import Lease
@@ -22,10 +22,6 @@ from worker.domain.disposition import Ack, Reject, Retry
 from worker.domain.errors import ConverterCrashedError, ErrorCode, ShutdownError
 from worker.domain.progress import Status
 from worker.events import Event
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager
@@ -78,9 +74,7 @@ async def test_two_messages_of_a_job_that_come_together_do_not_keep_each_other_f
         await asyncio.sleep(1)
         queue.send(a_body())
         _, newer = await queue.receive(2)
-        shop.converter.gate.clear()
-        killed = asyncio.create_task(shop.handler.handle(Lease(newer, lease_seconds=60)))
-        await wait_until(lambda: shop.converter.running)
+        killed = await shop.begins(Lease(newer, lease_seconds=60))
         killed.cancel()
         await asyncio.wait([killed])
         shop.converter.gate.set()
@@ -157,9 +151,7 @@ async def test_targets_are_published_under_a_claim_that_is_alive_however_long_it
 
     rules = replace(RULES, lease_seconds=12.0)
     async with a_workshop(tmp_path, objects=Observed("in-bucket", "out-bucket"), rules=rules) as shop:
-        shop.converter.gate.clear()
-        task = asyncio.create_task(shop.handle())
-        await wait_until(lambda: shop.converter.running)
+        task = await shop.begins()
         shop.ledger.breaks()
         shop.converter.gate.set()
         await asyncio.sleep(40)
@@ -211,10 +203,8 @@ async def test_an_attempt_that_says_how_it_ended_breaks_the_row_of_crashes(tmp_p
 async def test_deploys_in_a_row_count_neither_as_attempts_nor_as_crashes(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         for count in range(1, 11):
-            shop.converter.gate.clear()
             lease = shop.lease(receive_count=count)
-            handling = asyncio.create_task(shop.handler.handle(lease))
-            await wait_until(lambda: shop.converter.running)
+            handling = await shop.begins(lease)
             lease.stop(ShutdownError())
             await handling
         shop.converter.gate.set()

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.fakes.stores import FakeAccelerator, FakeLedger
-from tests.support.failover import now
 from tests.support.records import a_record, completed
-from tests.support.virtual_time import virtual_time
+from tests.support.virtual_time import now, virtual_time
 from worker.application.reader import Reader, Reading
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.queue import FakeQueue
 from tests.support.events import logged_events
-from tests.support.virtual_time import virtual_time
+from tests.support.virtual_time import now, virtual_time
 from worker.application.consumer import Consumer
 from worker.application.lease import Lease, LeaseKeeper
 from worker.domain.disposition import Ack, Disposition, Reject
@@ -29,10 +29,6 @@ class Clerk:
         if lease.delivery.body == "good":
             return Ack()
         return Reject(InvalidMessageError("body", "is not JSON"))
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.failover import Stores, now, stores
+from tests.support.failover import Stores, stores
 from tests.support.records import NOW, a_record
-from tests.support.virtual_time import virtual_time
+from tests.support.virtual_time import now, virtual_time
 from worker.application.reporter import Reporter
 from worker.domain.errors import DependencyUnavailableError, InternalError, JobCancelledError, LeaseLostError
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
