@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 
 from benchmarks import outages, write_cost
 from benchmarks.outages import CUT_OFF_SECONDS
-from tests.conftest import aws_environment
+from tests.support.aws import aws_environment
 from tests.support.redis_faults import FAULTS
 from worker.adapters.aws import open_client
 from worker.adapters.dynamodb import LIMITS, DynamoLedger

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import aioboto3
+import hypothesis
 import pytest
 
+from tests.support.aws import a_bucket, a_table, aws_environment
 from worker.adapters.aws import ClientLimits, open_client
 from worker.demo import servers
 
-REGION = "eu-central-1"
 _counter = itertools.count(1)
+
+# How long an example takes says more of what else runs on the machine than of the code.
+hypothesis.settings.register_profile("patient", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
@@ -25,20 +30,6 @@ def aws_endpoint() -> Iterator[str]:
         for name, value in aws_environment(url).items():
             patch.setenv(name, value)
         yield url
-
-
-def aws_environment(endpoint: str) -> dict[str, str]:
-    """What the SDK reads, for a process that shall speak to `endpoint` and to nothing else."""
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }
 
 
 @pytest.fixture(scope="session")
@@ -64,18 +55,34 @@ LIMITS = ClientLimits(connect_seconds=2, read_seconds=20, attempts=2, connection
 
 
 @pytest.fixture
-async def s3_client(aws_session: aioboto3.Session) -> AsyncIterator[object]:
+async def s3_client(aws_session: aioboto3.Session) -> AsyncIterator[Any]:
     async with open_client(aws_session, "s3", LIMITS) as client:
         yield client
 
 
 @pytest.fixture
-async def sqs_client(aws_session: aioboto3.Session) -> AsyncIterator[object]:
+async def sqs_client(aws_session: aioboto3.Session) -> AsyncIterator[Any]:
     async with open_client(aws_session, "sqs", LIMITS) as client:
         yield client
 
 
 @pytest.fixture
-async def dynamodb_client(aws_session: aioboto3.Session) -> AsyncIterator[object]:
+async def dynamodb_client(aws_session: aioboto3.Session) -> AsyncIterator[Any]:
     async with open_client(aws_session, "dynamodb", LIMITS) as client:
         yield client
+
+
+@pytest.fixture
+async def table(dynamodb_client: Any, unique: Callable[[str], str]) -> str:
+    """The name of a table of progress records."""
+    name = unique("table")
+    await dynamodb_client.create_table(**a_table(name))
+    return name
+
+
+@pytest.fixture
+async def bucket(s3_client: Any, unique: Callable[[str], str]) -> str:
+    """The name of an empty bucket."""
+    name = unique("bucket")
+    await s3_client.create_bucket(**a_bucket(name))
+    return name

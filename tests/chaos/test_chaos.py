@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import boto3  # type: ignore[import-untyped]
 import pytest
 
 from tests.chaos.audit import faults_of, is_over
 from tests.chaos.fleet import Fleet
 from tests.chaos.plan import LEASE_SECONDS, LENGTHS, Job, Plan, make_plan, source_key
-from tests.support.house import Stack, make_stack
+from tests.support.house import Stack, aws_clients, make_stack
 from tests.support.rough_proxy import RoughProxy
 from tests.support.sounds import silence
 from worker.demo import servers
@@ -45,10 +44,7 @@ class Scene:
 @pytest.fixture
 def scene(aws_endpoint: str, unique: Callable[[str], str]) -> Iterator[Scene]:
     with ExitStack() as parts:
-        clients = {}
-        for service in ("sqs", "s3", "dynamodb"):
-            clients[service] = client = boto3.client(service, endpoint_url=aws_endpoint)
-            parts.callback(client.close)
+        clients = parts.enter_context(aws_clients(aws_endpoint))
         redis = parts.enter_context(servers.redis())
         proxy = parts.enter_context(RoughProxy(urlsplit(aws_endpoint).port or 80).running())
         stack = make_stack(clients, unique("chaos"), endpoint=aws_endpoint, redis_port=redis.port)

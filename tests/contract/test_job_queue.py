@@ -12,9 +12,9 @@ from typing import Any
 import aioboto3
 import pytest
 
-from tests.conftest import aws_environment
 from tests.fakes.queue import FakeQueue
 from tests.support import ministack
+from tests.support.aws import aws_environment
 from worker.adapters.aws import ClientLimits, open_client
 from worker.adapters.sqs import SqsQueue, SqsSender
 from worker.demo.servers import HOST

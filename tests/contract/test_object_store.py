@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from tests.fakes.objects import MemoryObjects, StoredObject
+from tests.support.aws import a_bucket
 from worker.adapters.aws import ClientLimits, open_client
 from worker.adapters.s3 import S3Store
 from worker.domain.errors import SourceNotFoundError, SourceTooLargeError, TargetRefusedError
@@ -95,7 +96,7 @@ async def house(request: pytest.FixtureRequest, unique: Callable[[str], str]) ->
         yield House(objects, MemorySide(objects), bucket, absent)
         return
     async with open_client(request.getfixturevalue("aws_session"), "s3", LIMITS) as client:
-        await client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        await client.create_bucket(**a_bucket(bucket))
         store = S3Store(client, part_bytes=5 * MIB, multipart_threshold=6 * MIB)
         yield House(store, S3Side(client), bucket, absent)
 

@@ -37,14 +37,7 @@ async def redis_store(redis_server: Server, unique: Callable[[str], str]) -> Asy
 
 
 @pytest.fixture
-async def dynamo_ledger(dynamodb_client: Any, unique: Callable[[str], str]) -> DynamoLedger:
-    table = unique("table")
-    await dynamodb_client.create_table(
-        TableName=table,
-        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+async def dynamo_ledger(dynamodb_client: Any, table: str) -> DynamoLedger:
     return DynamoLedger(dynamodb_client, table, now=lambda: datetime.now(UTC), budget_seconds=20)
 
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import aioboto3
 
-from tests.conftest import LIMITS, aws_environment
+from tests.conftest import LIMITS
 from tests.history.house import AskedLedger, Looker, RecordingStore, Vandal, Writer
 from tests.history.recorder import History
 from tests.simulation.invariants import ViolationError
+from tests.support.aws import a_table, aws_environment
 from tests.support.events import LoggedEvents, logged_events
 from tests.support.redis_faults import Site, a_site
 from tests.support.waiting import wait_until
@@ -152,18 +153,9 @@ async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
             await task
 
 
-async def create_table(client: Any, table: str) -> None:
-    await client.create_table(
-        TableName=table,
-        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-
-
 async def _main(seconds: float, seed: int, mode: Mode) -> Outcome:
     async with open_client(aioboto3.Session(), "dynamodb", LIMITS) as client:
-        await create_table(client, "history")
+        await client.create_table(**a_table("history"))
         return await make_history(client, "history", seconds=seconds, seed=seed, mode=mode)
 
 

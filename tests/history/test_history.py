@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.history.recorder import History
-from tests.history.run import create_table, make_history
+from tests.history.run import make_history
 from tests.simulation.invariants import LONGEST_CALL_SECONDS, ViolationError
 from tests.support.records import a_record
 from worker.application.failover import Mode
@@ -23,11 +22,8 @@ _SECONDS = 8.0
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["failover", "durable"])
 async def test_readers_see_no_job_fall_back_while_redis_is_broken_again_and_again(
-    dynamodb_client: Any, unique: Callable[[str], str], mode: Mode
+    dynamodb_client: Any, table: str, mode: Mode
 ) -> None:
-    table = unique("table")
-    await create_table(dynamodb_client, table)
-
     outcome = await make_history(dynamodb_client, table, seconds=_SECONDS, seed=1, mode=mode)
 
     counts = outcome.history.counts()

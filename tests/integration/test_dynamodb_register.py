@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,18 +11,6 @@ from tests.support.records import a_record
 from worker.adapters.dynamodb import RETENTION_DAYS, DynamoLedger
 from worker.domain.claim import Standing
 from worker.ports import StoreUnavailableError
-
-
-@pytest.fixture
-async def table(dynamodb_client: Any, unique: Callable[[str], str]) -> str:
-    table = unique("table")
-    await dynamodb_client.create_table(
-        TableName=table,
-        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    return table
 
 
 async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(dynamodb_client: Any, table: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import imageio_ffmpeg
 import pytest
 
+from tests.support.aws import a_bucket, a_table
 from worker.adapters.inspection import (
     free_bytes_of,
     inspect_bucket,
@@ -44,12 +45,7 @@ async def test_a_queue_that_is_not_there_is_missing(sqs_client: Any, aws_endpoin
 
 async def test_a_table_tells_of_its_key_and_expiry(dynamodb_client: Any, unique: Unique) -> None:
     name = unique("table")
-    await dynamodb_client.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    await dynamodb_client.create_table(**a_table(name))
     assert await inspect_table(dynamodb_client, name) == TableFacts("ACTIVE", ("job_id", "S"), None, None)
     expiry = {"Enabled": True, "AttributeName": "expires_at"}
     await dynamodb_client.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)
@@ -66,9 +62,7 @@ async def test_a_bucket_is_there_or_missing(s3_client: Any, unique: Unique) -> N
     name = unique("bucket")
     with pytest.raises(DependencyMissingError, match=f"bucket {name} does not exist"):
         await inspect_bucket(s3_client, name)
-    await s3_client.create_bucket(
-        Bucket=name, CreateBucketConfiguration={"LocationConstraint": s3_client.meta.region_name}
-    )
+    await s3_client.create_bucket(**a_bucket(name))
     await inspect_bucket(s3_client, name)
 
 

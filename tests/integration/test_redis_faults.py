@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,14 +32,7 @@ JOB = "ep-0142"
 
 
 @pytest.fixture
-async def ledger(dynamodb_client: Any, unique: Callable[[str], str]) -> DynamoLedger:
-    table = unique("table")
-    await dynamodb_client.create_table(
-        TableName=table,
-        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+async def ledger(dynamodb_client: Any, table: str) -> DynamoLedger:
     made = DynamoLedger(dynamodb_client, table, now=lambda: datetime.now(UTC))
     await made.read(JOB)  # the connection is warm, as the checkpoints keep it
     return made

@@ -53,13 +53,6 @@ async def upload(store: S3Store, artifact: Artifact, target: ObjectLocation) -> 
 
 
 @pytest.fixture
-async def bucket(s3_client: Any, unique: Callable[[str], str]) -> str:
-    name = unique("bucket")
-    await s3_client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    return name
-
-
-@pytest.fixture
 async def proxy(aws_endpoint: str) -> AsyncIterator[CuttingProxy]:
     port = urlsplit(aws_endpoint).port
     assert port is not None

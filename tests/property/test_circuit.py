@@ -105,5 +105,5 @@ class CircuitMachine(RuleBasedStateMachine):
             assert delay == (0 if self.model.exponent == 0 else min(3.0, 0.5 * 2 ** (self.model.exponent - 1)))
 
 
-CircuitMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+CircuitMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60)
 test_the_circuit_is_its_model = CircuitMachine.TestCase

@@ -117,7 +117,7 @@ steps = st.tuples(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(steps, max_size=25))
 def test_percent_never_falls_within_an_attempt(told: list[tuple[Stage, float, float, str]]) -> None:
     ledger, redis = run(_attempt(told))

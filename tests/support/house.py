@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import boto3  # type: ignore[import-untyped]
 import redis
 
+from tests.support.aws import a_bucket, a_table, aws_environment
 from tests.support.worker_process import WorkerProcess
 
-REGION = "eu-central-1"
 T = TypeVar("T")
 
 
@@ -38,14 +39,8 @@ class Stack:
             "WORKER_TABLE": self.table,
             "WORKER_HTTP_PORT": "0",
             "WORKER_LOG_FORMAT": "json",
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
+        environment |= aws_environment(self.endpoint)
         if self.redis_port is not None:
             environment |= {
                 "REDIS_ENDPOINT": "127.0.0.1",
@@ -141,21 +136,27 @@ class House:
     worker: WorkerProcess
 
 
+@contextmanager
+def aws_clients(endpoint: str) -> Iterator[dict[str, Any]]:
+    """Plain clients, by service."""
+    with ExitStack() as stack:
+        clients = {}
+        for service in ("sqs", "s3", "dynamodb"):
+            clients[service] = client = boto3.client(service, endpoint_url=endpoint)
+            stack.callback(client.close)
+        yield clients
+
+
 def make_stack(aws: dict[str, Any], name: str, *, endpoint: str, redis_port: int | None) -> Stack:
     sqs = aws["sqs"]
     dead_letter_url = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
     dead_letter_arn = sqs.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])["Attributes"]
     redrive = {"deadLetterTargetArn": dead_letter_arn["QueueArn"], "maxReceiveCount": 1000}
     queue_url = sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": json.dumps(redrive)})["QueueUrl"]
-    aws["dynamodb"].create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    aws["dynamodb"].create_table(**a_table(name))
     buckets = (f"{name}-in", f"{name}-out")
     for bucket in buckets:
-        aws["s3"].create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        aws["s3"].create_bucket(**a_bucket(bucket))
     return Stack(aws, endpoint, queue_url, dead_letter_url, name, *buckets, redis_port)
 
 

@@ -1,4 +1,4 @@
-"""The worker as its users have it: a process, a queue, a table, two buckets and a Redis. Nothing here imports it."""
+"""The worker as its users have it: a process, a queue, a table, two buckets and a Redis. Nothing calls its code."""
 
 from __future__ import annotations
 
@@ -6,21 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
 import pytest
 
-from tests.support.house import House, Stack, make_stack
+from tests.support.house import House, Stack, aws_clients, make_stack
 from tests.support.worker_process import WorkerProcess
 
 
 @pytest.fixture(scope="session")
 def aws(aws_endpoint: str) -> Iterator[dict[str, Any]]:
-    """Plain clients, by service."""
-    with ExitStack() as stack:
-        clients = {}
-        for service in ("sqs", "s3", "dynamodb"):
-            clients[service] = client = boto3.client(service, endpoint_url=aws_endpoint)
-            stack.callback(client.close)
+    with aws_clients(aws_endpoint) as clients:
         yield clients
 
 

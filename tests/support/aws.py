@@ -1,0 +1,37 @@
+"""What points the SDK at an emulated AWS, and how a table and a bucket are made there, by a client of either kind."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+REGION = "eu-central-1"
+
+
+def aws_environment(endpoint: str) -> dict[str, str]:
+    """What the SDK reads, for a process that shall speak to `endpoint` and to nothing else."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+def a_table(name: str) -> dict[str, Any]:
+    """The arguments of `create_table` for a table of progress records."""
+    return {
+        "TableName": name,
+        "KeySchema": [{"AttributeName": "job_id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "job_id", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+
+
+def a_bucket(name: str) -> dict[str, Any]:
+    """The arguments of `create_bucket`."""
+    return {"Bucket": name, "CreateBucketConfiguration": {"LocationConstraint": REGION}}
