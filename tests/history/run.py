@@ -20,7 +20,7 @@ from tests.history.house import AskedLedger, Looker, RecordingStore, Vandal, Wri
 from tests.history.recorder import History
 from tests.simulation.invariants import ViolationError
 from tests.support.aws import a_table, aws_environment
-from tests.support.events import LoggedEvents, logged_events
+from tests.support.events import logged_events
 from tests.support.redis_faults import Site, a_site
 from tests.support.waiting import wait_until
 from worker.adapters.aws import open_client
@@ -59,55 +59,54 @@ class Outcome:
 async def make_history(client: Any, table: str, *, seconds: float, seed: int, mode: Mode) -> Outcome:
     """Play for so long on a new table. Raises ViolationError."""
     rng = random.Random(seed)
-    history = History(began_at=asyncio.get_running_loop().time())
+    history, beat = History(began_at=asyncio.get_running_loop().time()), Beat()
     with logged_events() as log:
         async with AsyncExitStack() as stack:
             site = await stack.enter_async_context(a_site())
             await site.gate.open()
-            beat = Beat()
             stack.push_async_callback(_ended, [asyncio.create_task(beat.run())])
-            outcome = await _play(site, client, table, history, rng, stack, log, beat, seconds, mode)
+            writers, lookers = _cast(site, client, table, history, rng, stack, mode)
+            await _play(writers, lookers, Vandal(site, history, rng), until=history.began_at + seconds)
     history.check()
-    return outcome
+    return Outcome(
+        history,
+        outages=sum(writer.store.outages for writer in writers),
+        failed_over=len(log.of(Event.PROGRESS_FAILED_OVER)),
+        failed_back=len(log.of(Event.PROGRESS_FAILED_BACK)),
+        worst_lag_seconds=beat.worst_lag_seconds,
+    )
 
 
-async def _play(
-    site: Site,
-    client: Any,
-    table: str,
-    history: History,
-    rng: random.Random,
-    stack: AsyncExitStack,
-    log: LoggedEvents,
-    beat: Beat,
-    seconds: float,
-    mode: Mode,
-) -> Outcome:
+def _cast(
+    site: Site, client: Any, table: str, history: History, rng: random.Random, stack: AsyncExitStack, mode: Mode
+) -> tuple[list[Writer], list[Looker]]:
+    """Two who write and three who look; every other one reaches Redis through the gate."""
+
     def a_redis(number: int) -> Any:
         store = site.store(gated=number % 2 == 1)
         stack.push_async_callback(store.aclose)
         return store
 
-    writers = [
-        Writer(
-            f"w{number}",
-            history,
-            RecordingStore(history, DynamoLedger(client, table, now=utc_now), a_redis(number), mode=mode),
-            rng,
-        )
-        for number in range(2)
-    ]
+    def a_store(number: int) -> RecordingStore:
+        return RecordingStore(history, DynamoLedger(client, table, now=utc_now), a_redis(number), mode=mode)
+
+    writers = [Writer(f"w{number}", history, a_store(number), rng) for number in range(2)]
     lookers = [
         Looker(f"r{number}", history, AskedLedger(client, table, now=utc_now), a_redis(number), rng)
         for number in range(3)
     ]
+    return writers, lookers
+
+
+async def _play(writers: list[Writer], lookers: list[Looker], vandal: Vandal, *, until: float) -> None:
+    """Write, read and break until that time; then let all of it come to an end, and look at every job once more."""
     probing = [asyncio.create_task(writer.store.run()) for writer in writers]
     looking = [asyncio.create_task(looker.read_on(writers)) for looker in lookers[:2]]
     looking.append(asyncio.create_task(lookers[2].watch_on(writers)))
     pairs = [writers, writers[::-1]]
     writing = [asyncio.create_task(one.run(other)) for one, other in pairs for _ in range(_JOBS_AT_ONCE)]
     try:
-        await Vandal(site, history, rng).run_until(history.began_at + seconds)
+        await vandal.run_until(until)
         for writer in writers:
             writer.is_stopping = True
         await asyncio.gather(*writing)
@@ -118,13 +117,6 @@ async def _play(
                 await looker.read(job_id)
     finally:
         await _ended([*writing, *looking, *probing])
-    return Outcome(
-        history,
-        outages=sum(writer.store.outages for writer in writers),
-        failed_over=len(log.of(Event.PROGRESS_FAILED_OVER)),
-        failed_back=len(log.of(Event.PROGRESS_FAILED_BACK)),
-        worst_lag_seconds=beat.worst_lag_seconds,
-    )
 
 
 class Beat:

@@ -1,0 +1,226 @@
+"""How an attempt ends that does not complete: by its error, or by whoever stops it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.events import logged_events
+from tests.support.virtual_time import virtual_time
+from tests.support.workshop import RULES, SOURCE, TARGET, a_body, a_workshop
+from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
+from worker.domain.errors import (
+    ConverterCrashedError,
+    DependencyUnavailableError,
+    JobCancelledError,
+    LeaseLostError,
+    ShutdownError,
+    UnsupportedAudioError,
+)
+from worker.domain.job import ObjectLocation
+from worker.domain.progress import Status, Version
+from worker.events import Event
+
+
+@virtual_time
+async def test_a_transient_failure_is_retried_and_the_record_waits_with_its_reason(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
+
+        disposition = await shop.handle()
+
+        assert isinstance(disposition, Retry)
+        record = shop.record()
+        assert (record.status, record.stage, record.attempt) == (Status.QUEUED, None, 1)
+        assert record.percent == max(each.percent for each in shop.ledger.writes)
+        assert record.error is not None
+        assert (record.error.code, record.error.retryable) == ("converter_crashed", True)
+
+
+@virtual_time
+async def test_the_last_attempt_fails_for_good_with_its_own_code(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
+
+        ends = [await shop.handle(receive_count=count) for count in (1, 2, 3)]
+
+        assert [type(end) for end in ends] == [Retry, Retry, Reject]
+        assert shop.record().status is Status.FAILED
+        assert shop.record().error.code == "converter_crashed"  # type: ignore[union-attr]
+
+
+@virtual_time
+async def test_a_retried_job_completes_and_its_error_is_gone(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
+        await shop.handle()
+        shop.converter.convert_error = None
+
+        assert await shop.handle(receive_count=2) == Ack()
+
+        record = shop.record()
+        assert (record.attempt, record.error) == (2, None)
+
+
+@virtual_time
+async def test_a_shutdown_gives_the_job_back_as_if_it_had_not_begun(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        lease = shop.lease()
+        task = await shop.begins(lease)
+
+        with logged_events() as logged:
+            lease.stop(ShutdownError())
+            assert await task == Release()
+
+        record = shop.record()
+        assert (record.status, record.attempt, record.error) == (Status.QUEUED, 0, None)
+        assert logged.of(Event.JOB_RELEASED)
+        assert shop.converter.running == 0
+        assert list(shop.root.iterdir()) == []
+
+
+@virtual_time
+async def test_a_lost_lease_leaves_everything_to_the_next_holder(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        lease = shop.lease()
+        task = await shop.begins(lease)
+        before = shop.record()
+
+        lease.stop(LeaseLostError("the receipt handle is dead"))
+
+        assert await task == Forfeit()
+        assert shop.record() == before
+        assert shop.objects.get(TARGET) is None
+
+
+@virtual_time
+async def test_a_job_that_somebody_else_has_claimed_stops_at_its_next_write(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        task = await shop.begins()
+        held = shop.record()
+        newer = replace(held, version=Version(held.version.fence + 1, 1), worker="w:2")
+        await shop.ledger.write(newer)
+
+        assert await task == Forfeit()
+        assert shop.record() == newer
+
+
+@virtual_time
+async def test_targets_are_written_by_the_holder_of_the_claim_only(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        task = await shop.begins()
+        await asyncio.sleep(1)
+        held = shop.record()
+        await shop.ledger.write(replace(held, version=Version(held.version.fence + 1, 1), worker="w:2"))
+        shop.converter.gate.set()
+
+        assert await task == Forfeit()
+        assert shop.objects.get(TARGET) is None
+
+
+@virtual_time
+async def test_an_end_that_cannot_be_recorded_brings_the_message_back(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.converter.convert_error = UnsupportedAudioError("not audio")
+        task = await shop.begins()
+        shop.ledger.breaks()
+        shop.converter.gate.set()
+
+        assert isinstance(await task, Retry)
+        assert shop.record().status is Status.RUNNING
+
+
+@virtual_time
+async def test_a_completed_job_waits_for_dynamodb_before_it_is_acknowledged(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        gate = shop.objects.gates[TARGET] = asyncio.Event()
+        task = asyncio.create_task(shop.handle())
+        await shop.objects.half_done[TARGET].wait()
+        shop.ledger.breaks()
+        gate.set()
+        await asyncio.sleep(20)
+        assert not task.done()
+
+        shop.ledger.works()
+
+        assert await task == Ack()
+        assert shop.record().status is Status.COMPLETED
+
+
+@virtual_time
+async def test_a_job_that_hangs_is_stopped_as_stalled(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        task = await shop.begins()
+
+        disposition = await task
+
+        assert isinstance(disposition, Retry)
+        assert shop.record().error.code == "stalled"  # type: ignore[union-attr]
+
+
+@virtual_time
+async def test_a_job_that_takes_too_long_fails_for_good(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path, rules=replace(RULES, job_timeout_seconds=100)) as shop:
+        task = await shop.begins()
+
+        disposition = await task
+
+        assert isinstance(disposition, Reject)
+        assert shop.record().error.code == "conversion_timeout"  # type: ignore[union-attr]
+
+
+@virtual_time
+async def test_a_cancelled_job_is_acknowledged_with_a_record_that_says_so(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        lease = shop.lease()
+        task = await shop.begins(lease)
+
+        lease.stop(JobCancelledError())
+
+        assert await task == Ack()
+        assert shop.record().status is Status.CANCELLED
+
+
+@virtual_time
+async def test_a_bug_is_logged_with_its_traceback_and_retried_without_it(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.objects.errors[SOURCE].append(ZeroDivisionError("secret"))  # type: ignore[arg-type]
+
+        with logged_events() as logged:
+            disposition = await shop.handle()
+
+        assert isinstance(disposition, Retry)
+        assert isinstance(logged.one(Event.JOB_RETRIED)["exception"], ZeroDivisionError)
+        error = shop.record().error
+        assert error is not None
+        assert error.code == "internal"
+        assert "secret" not in error.message
+
+
+@virtual_time
+async def test_an_output_that_fails_leaves_the_job_uncompleted(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        second = ObjectLocation("out-bucket", "ep-1-b.flac")
+        shop.objects.errors[second].append(DependencyUnavailableError("S3"))
+
+        disposition = await shop.handle(a_body("ep-1", TARGET, second))
+
+        assert isinstance(disposition, Retry)
+        assert shop.record().status is Status.QUEUED
+        assert await shop.handle(a_body("ep-1", TARGET, second), receive_count=2) == Ack()
+
+
+@virtual_time
+async def test_cancelling_the_handler_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        task = await shop.begins()
+
+        task.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert shop.converter.running == 0
+        assert list(shop.root.iterdir()) == []

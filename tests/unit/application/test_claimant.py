@@ -1,0 +1,131 @@
+"""Which delivery may start a job, and what the others do instead."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from tests.support.events import logged_events
+from tests.support.virtual_time import virtual_time
+from tests.support.waiting import wait_until
+from tests.support.workshop import SOURCE, TARGET, a_workshop
+from worker.domain.disposition import Ack, Reject, Retry
+from worker.domain.progress import Status, Version, first_record
+from worker.events import Event
+
+
+@virtual_time
+async def test_a_new_job_costs_dynamodb_no_read(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await shop.handle()
+
+        assert shop.ledger.calls == 2  # the claim and the end
+
+
+@virtual_time
+async def test_redis_hears_of_an_end_whose_worker_died_before_it_could_tell(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await wait_until(lambda: shop.store.redis_state == "connected")
+        await shop.handle()
+        end = shop.record()
+        shop.redis.held["ep-1"] = replace(shop.redis.writes[0], version=Version(end.version.fence, 1))
+
+        await shop.handle(receive_count=2)
+
+        assert shop.redis.held["ep-1"] == end
+
+
+@virtual_time
+async def test_a_final_job_is_acknowledged_and_skipped(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await shop.handle()
+        first = shop.record()
+
+        with logged_events() as logged:
+            assert await shop.handle(receive_count=2) == Ack()
+
+        assert shop.record() == first
+        assert logged.one(Event.JOB_DUPLICATE_SKIPPED)["status"] == "completed"
+
+
+@virtual_time
+async def test_a_job_that_runs_elsewhere_is_left_alone_until_its_claim_ends(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        task = await shop.begins()
+        await asyncio.sleep(5)
+
+        with logged_events() as logged:
+            disposition = await shop.handle(receive_count=2)
+
+        assert isinstance(disposition, Retry)
+        assert 0 < disposition.delay_seconds <= 60
+        assert logged.one(Event.JOB_DEFERRED)["attempt"] == 1
+        assert shop.record().attempt == 1
+        shop.converter.gate.set()
+        assert await task == Ack()
+
+
+@virtual_time
+async def test_a_stale_claim_is_taken_over_and_counts_as_an_attempt(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        crashed = asyncio.create_task(shop.handler.handle(shop.lease()))
+        shop.converter.gate.clear()
+        await asyncio.sleep(1)
+        dead = shop.record()
+        crashed.cancel()
+        await asyncio.wait([crashed])
+        shop.ledger.held["ep-1"] = dead  # as a killed worker leaves it
+        await asyncio.sleep(100)
+        shop.converter.gate.set()
+
+        assert await shop.handle(receive_count=2) == Ack()
+        assert shop.record().attempt == 2
+
+
+@virtual_time
+async def test_the_attempt_after_a_crash_drops_what_was_left_half_uploaded(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await shop.crashes()
+        shop.objects.unfinished.add(TARGET)
+        await asyncio.sleep(100)
+
+        assert await shop.handle(receive_count=2) == Ack()
+        assert shop.objects.unfinished == set()
+
+
+@virtual_time
+async def test_a_first_attempt_ends_no_upload_of_others_at_its_targets(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.objects.unfinished.add(TARGET)
+
+        assert await shop.handle() == Ack()
+        assert shop.objects.unfinished == {TARGET}
+
+
+@virtual_time
+async def test_a_job_that_never_comes_to_an_end_is_given_up(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        queued = first_record("ep-1", str(SOURCE), (str(TARGET),), shop.now())
+        await shop.ledger.claim(replace(queued, attempt=3), None)
+
+        disposition = await shop.handle()
+
+        assert isinstance(disposition, Reject)
+        record = shop.record()
+        assert record.status is Status.FAILED
+        assert record.error is not None
+        assert record.error.code == "too_many_attempts"
+        assert shop.objects.get(TARGET) is None
+
+
+@virtual_time
+async def test_nothing_starts_while_the_claim_cannot_be_kept(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.ledger.breaks()
+
+        disposition = await shop.handle()
+
+        assert isinstance(disposition, Retry)
+        assert shop.converter.running == 0
+        assert shop.objects.get(TARGET) is None

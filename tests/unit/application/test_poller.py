@@ -1,0 +1,84 @@
+"""The poll loop lives: an outage, a hang or a bug of the queue is told once and outlived."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.fakes.queue import FakeQueue, Hang, ScriptedFaults
+from tests.support.consuming import LEASE, OUTAGE, at_work, taking
+from tests.support.events import logged_events
+from tests.support.virtual_time import now, virtual_time
+from worker.events import Event
+
+
+@virtual_time
+async def test_an_outage_of_the_queue_is_logged_once_and_outlived() -> None:
+    faults = ScriptedFaults()
+    faults.requests("receive", *[OUTAGE] * 200)
+    queue = FakeQueue(faults=faults)
+    queue.send("{}")
+
+    with logged_events() as logged:
+        async with at_work(queue, taking(1)) as bench:
+            await asyncio.sleep(600)
+            assert bench.consumer.status().poll_failures > 20
+            assert bench.consumer.status().poll_age_seconds < 16
+            await bench.until_empty()
+            assert bench.consumer.status().poll_failures == 0
+
+    assert logged.one(Event.POLL_FAILED)["error"] == "SQS did not answer"
+    recovered = logged.one(Event.POLL_RECOVERED)
+    assert recovered["failures"] == 200
+    assert recovered["outage_seconds"] > 600
+    assert queue.calls["receive"] < 210 + 600
+
+
+@virtual_time
+async def test_a_receive_that_hangs_is_given_up_and_the_next_one_works() -> None:
+    faults = ScriptedFaults()
+    faults.requests("receive", Hang.FOREVER)
+    queue = FakeQueue(faults=faults)
+    queue.send("{}")
+
+    with logged_events() as logged:
+        async with at_work(queue, taking(1)) as bench:
+            began = now()
+            await bench.until_empty()
+            assert now() - began < 20
+
+    assert logged.one(Event.POLL_FAILED)["error"] == "no answer in time"
+
+
+@virtual_time
+async def test_any_exception_of_a_receive_is_survived() -> None:
+    faults = ScriptedFaults()
+    faults.requests("receive", KeyError("Messages"), RuntimeError(), ValueError("x"))
+    queue = FakeQueue(faults=faults)
+    queue.send("{}")
+
+    async with at_work(queue, taking(1)) as bench:
+        await bench.until_empty()
+
+
+@virtual_time
+async def test_a_queue_that_answers_nothing_at_once_is_not_asked_without_pause() -> None:
+    queue = FakeQueue(in_flight_limit=0)
+
+    async with at_work(queue, taking(1)):
+        await asyncio.sleep(600)
+
+    assert queue.calls["receive"] < 600
+
+
+@virtual_time
+async def test_messages_of_a_lost_receive_come_back_and_are_handled() -> None:
+    faults = ScriptedFaults()
+    faults.responses("receive", OUTAGE)
+    queue = FakeQueue(faults=faults)
+    queue.send("{}")
+
+    async with at_work(queue, taking(1)) as bench:
+        began = now()
+        await bench.until_empty()
+
+    assert LEASE < now() - began < 2 * LEASE
