@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,10 +16,9 @@ import pytest
 from aiohttp import web
 
 from tests.support.cutting_proxy import CuttingProxy
-from tests.support.scripted_http import Handler, s3_error, scripted_http
-from worker.adapters.aws import ClientLimits, open_client
+from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
+from tests.support.scripted_http import s3_error, scripted_http
 from worker.adapters.s3 import S3Store
-from worker.domain.backoff import Backoff
 from worker.domain.errors import (
     AccessDeniedError,
     DependencyUnavailableError,
@@ -30,26 +29,13 @@ from worker.domain.errors import (
     WorkspaceFullError,
 )
 from worker.domain.job import ObjectLocation
-from worker.ports import Artifact, SourceObject
+from worker.ports import SourceObject
 
-MIB = 1 << 20
-LIMITS = ClientLimits(connect_seconds=2, read_seconds=20, attempts=1, connections=10)
 PATTERN = bytes(range(256)) * 4096  # 1 MiB
-ANYWHERE = ObjectLocation("bucket", "key")
 
 
 async def download(store: S3Store, source: ObjectLocation, path: Path) -> SourceObject:
     return await store.download(source, path, limit_bytes=1 << 60, on_start=lambda _: None, on_bytes=lambda _: None)
-
-
-def artifact_of(path: Path, size: int) -> Artifact:
-    with path.open("wb") as file:
-        file.truncate(size)
-    return Artifact(path, 1.0, 0, size)
-
-
-async def upload(store: S3Store, artifact: Artifact, target: ObjectLocation) -> None:
-    await store.upload(artifact, target, content_type="audio/wav", sha256="digest", on_bytes=lambda _: None)
 
 
 @pytest.fixture
@@ -58,17 +44,6 @@ async def proxy(aws_endpoint: str) -> AsyncIterator[CuttingProxy]:
     assert port is not None
     async with CuttingProxy(port).running() as proxy:
         yield proxy
-
-
-@asynccontextmanager
-async def store_at(session: aioboto3.Session, endpoint: str, body_seconds: float = 20) -> AsyncIterator[S3Store]:
-    """A store whose client speaks to `endpoint`, and which waits for next to nothing."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", endpoint)
-        async with open_client(session, "s3", LIMITS) as client:
-            yield S3Store(
-                client, part_bytes=5 * MIB, body_seconds=body_seconds, resume_backoff=Backoff(0.001, 1, 0.001)
-            )
 
 
 # --- bodies that break off -----------------------------------------------------------------------------------------
@@ -213,7 +188,7 @@ async def test_an_endpoint_that_never_takes_the_body_does_not_hold_the_job(
     async def never(_: web.Request) -> None:
         await asyncio.Event().wait()
 
-    handler = _multipart(on_abort=lambda: None)
+    handler = a_multipart_upload(on_abort=lambda: None)
     async with scripted_http(handler, on_expect=never) as url, store_at(aws_session, url, body_seconds=0.2) as store:
         with pytest.raises(DependencyUnavailableError, match="did not answer"):
             await upload(store, artifact_of(tmp_path / "file", size), ANYWHERE)
@@ -244,133 +219,3 @@ async def test_a_disk_that_fills_up_meanwhile_has_a_code(bucket: str, s3_client:
             await download(S3Store(s3_client), ObjectLocation(bucket, "source"), tmp_path / "source")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-# --- uploads that do not succeed -----------------------------------------------------------------------------------
-
-
-async def unfinished(client: Any, bucket: str) -> list[Any]:
-    answer = await client.list_multipart_uploads(Bucket=bucket)
-    return list(answer.get("Uploads", []))
-
-
-@pytest.mark.parametrize("parts_before", [0, 1])
-async def test_a_cancelled_upload_leaves_nothing_behind(
-    parts_before: int, bucket: str, s3_client: Any, tmp_path: Path
-) -> None:
-    store = S3Store(s3_client, part_bytes=5 * MIB)
-    reached = asyncio.Event()
-    done: list[int] = []
-
-    def count(sent: int) -> None:
-        done.append(sent)
-        reached.set()
-
-    task = asyncio.create_task(
-        store.upload(
-            artifact_of(tmp_path / "file", 40 * MIB),
-            ObjectLocation(bucket, "target"),
-            content_type="audio/wav",
-            sha256="digest",
-            on_bytes=count,
-        )
-    )
-    if parts_before:
-        await reached.wait()
-    else:
-        await asyncio.sleep(0)  # the first call is on its way
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-    assert await unfinished(s3_client, bucket) == []
-    assert "Contents" not in await s3_client.list_objects_v2(Bucket=bucket)
-
-
-async def test_what_a_killed_worker_began_at_a_target_can_be_dropped(bucket: str, s3_client: Any) -> None:
-    await s3_client.create_multipart_upload(Bucket=bucket, Key="target")
-    await s3_client.create_multipart_upload(Bucket=bucket, Key="target of another")
-
-    await S3Store(s3_client).drop_unfinished(ObjectLocation(bucket, "target"))
-
-    assert [upload["Key"] for upload in await unfinished(s3_client, bucket)] == ["target of another"]
-
-
-async def test_two_jobs_with_one_target_do_not_end_each_others_uploads(
-    bucket: str, s3_client: Any, tmp_path: Path
-) -> None:
-    artifact = artifact_of(tmp_path / "file", 17 * MIB)
-    reached = asyncio.Event()
-
-    async def upload(job_id: str) -> None:
-        await S3Store(s3_client, part_concurrency=1).upload(
-            artifact,
-            ObjectLocation(bucket, "target"),
-            content_type="audio/wav",
-            sha256="digest",
-            job_id=job_id,
-            on_bytes=lambda _: reached.set(),
-        )
-
-    first = asyncio.create_task(upload("job-1"))
-    await reached.wait()
-    await upload("job-2")
-    await first
-
-    assert await unfinished(s3_client, bucket) == []
-
-
-async def test_an_upload_that_fails_midway_is_aborted_and_tells_why(
-    aws_session: aioboto3.Session, tmp_path: Path
-) -> None:
-    aborted = asyncio.Event()
-
-    handler = _multipart(on_abort=aborted.set, part_2=lambda: s3_error(503, "SlowDown"))
-
-    async with scripted_http(handler) as url, store_at(aws_session, url) as store:
-        with pytest.raises(DependencyUnavailableError, match="answered SlowDown"):
-            await upload(store, artifact_of(tmp_path / "file", 17 * MIB), ANYWHERE)
-
-    assert aborted.is_set()
-
-
-@pytest.mark.parametrize(("digest", "is_ours"), [("digest", True), ("another", False), (None, False)])
-async def test_a_completion_whose_answer_was_lost_is_believed_if_our_object_stands_there(
-    digest: str | None, is_ours: bool, aws_session: aioboto3.Session, tmp_path: Path
-) -> None:
-    handler = _multipart(on_abort=lambda: None, head={"x-amz-meta-sha256": digest} if digest else None)
-
-    async with scripted_http(handler) as url, store_at(aws_session, url) as store:
-        work = upload(store, artifact_of(tmp_path / "file", 17 * MIB), ANYWHERE)
-        if is_ours:
-            await work
-        else:
-            with pytest.raises(DependencyUnavailableError, match="NoSuchUpload"):
-                await work
-
-
-def _multipart(
-    *,
-    on_abort: Callable[[], None],
-    part_2: Callable[[], web.Response] | None = None,
-    head: dict[str, str] | None = None,
-) -> Handler:
-    """S3 as far as one multipart upload needs it, whose completion is never found; without `head` none may look."""
-
-    async def answer(request: web.Request) -> web.Response:
-        await request.read()
-        if request.method == "POST" and "uploads" in request.query:
-            body = "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
-            return web.Response(text=body, content_type="application/xml")
-        if request.method == "PUT":
-            if request.query["partNumber"] == "2" and part_2 is not None:
-                return part_2()
-            return web.Response(headers={"ETag": '"part"'})
-        if request.method == "DELETE":
-            on_abort()
-            return web.Response(status=204)
-        if request.method == "HEAD":
-            return web.Response(headers=head) if head else web.Response(status=403)
-        return s3_error(404, "NoSuchUpload")
-
-    return answer

@@ -3,103 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 import aioboto3
 import pytest
 
+from tests.support.sqs import FIFO, Sqs, a_delivery_from
 from tests.support.waiting import wait_until
-from worker import __version__
-from worker.adapters.aws import open_client
-from worker.adapters.sqs import CONTROL_LIMITS, QueueDepth, SqsQueue, SqsSender, receive_limits
+from worker.adapters.sqs import QueueDepth, SqsQueue, SqsSender, receive_limits
 from worker.application.consumer import Consumer
 from worker.application.lease import Lease, LeaseKeeper
-from worker.domain.disposition import Ack, Disposition, Reject
-from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, UnsupportedAudioError
+from worker.domain.disposition import Ack, Disposition
+from worker.domain.errors import DependencyUnavailableError
 from worker.ports import Delivery, ReceiptExpiredError
-
-FIFO = {"FifoQueue": "true"}
-
-
-class CountingClient:
-    """A client that counts its calls, and whose next answers can be laid down beforehand."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.calls: Counter[str] = Counter()
-        self.answers: dict[str, list[Mapping[str, Any]]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        async def call(**arguments: Any) -> Any:
-            self.calls[name] += 1
-            if self.answers.get(name):
-                return self.answers[name].pop(0)
-            return await getattr(self._client, name)(**arguments)
-
-        return call
-
-
-@dataclass
-class Sqs:
-    """A client to look with, and queues of the test's own."""
-
-    client: Any
-    counted: CountingClient
-    unique: Callable[[str], str]
-
-    async def made(self, kind: str = "queue", attributes: Mapping[str, str] | None = None) -> str:
-        suffix = ".fifo" if attributes and "FifoQueue" in attributes else ""
-        response = await self.client.create_queue(QueueName=self.unique(kind) + suffix, Attributes=attributes or {})
-        return str(response["QueueUrl"])
-
-    async def made_with_dead_letters(self, attributes: Mapping[str, str] | None = None) -> tuple[str, str]:
-        dead = await self.made("dead", attributes)
-        url = await self.made("queue", attributes)
-        await self.redrive(url, dead)
-        return url, dead
-
-    async def redrive(self, url: str, dead: str) -> None:
-        found = await self.client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
-        policy = json.dumps({"deadLetterTargetArn": found["Attributes"]["QueueArn"], "maxReceiveCount": 100})
-        await self.client.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
-
-    def queue(self, url: str, *, linger_seconds: float = 0.02) -> SqsQueue:
-        return SqsQueue(
-            self.client,
-            self.counted,
-            url,
-            visibility_seconds=60,
-            wait_seconds=1,
-            linger_seconds=linger_seconds,
-            delete_linger_seconds=linger_seconds,
-        )
-
-    async def message(self, url: str) -> Mapping[str, Any]:
-        response = await self.client.receive_message(
-            QueueUrl=url, MessageAttributeNames=["All"], MessageSystemAttributeNames=["All"]
-        )
-        (message,) = response["Messages"]
-        return dict(message)
-
-
-@pytest.fixture
-async def sqs(aws_session: aioboto3.Session, unique: Callable[[str], str]) -> AsyncIterator[Sqs]:
-    async with open_client(aws_session, "sqs", CONTROL_LIMITS) as client:
-        yield Sqs(client, CountingClient(client), unique)
-
-
-async def a_delivery_from(queue: SqsQueue) -> Delivery:
-    (delivery,) = await queue.receive(1)
-    return delivery
-
-
-def strings(message: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
 
 
 async def test_attributes_and_the_trace_header_come_along(sqs: Sqs) -> None:
@@ -221,139 +138,6 @@ async def test_nobody_listening_is_a_dependency_that_failed(unique: Callable[[st
             await queue.receive(1)
         with pytest.raises(DependencyUnavailableError):
             await queue.ack(Delivery("m", "h", "{}", 0, 1, 0.0))
-
-
-async def test_a_rejected_message_says_why_in_its_attributes(sqs: Sqs) -> None:
-    url, dead = await sqs.made_with_dead_letters()
-    await SqsSender(sqs.client, url).send('{"job_id": "ep-1"}')
-    queue = sqs.queue(url)
-    delivery = await a_delivery_from(queue)
-
-    await queue.reject(delivery, Reject(UnsupportedAudioError("the source is cut off"), "ep-1", 3))
-
-    letter = await sqs.message(dead)
-    assert letter["Body"] == '{"job_id": "ep-1"}'
-    reasons = strings(letter)
-    assert reasons.pop("rejected_at").endswith("Z")
-    assert reasons == {
-        "error_code": "unsupported_audio",
-        "error": "the source is cut off",
-        "job_id": "ep-1",
-        "attempt": "3",
-        "worker_version": __version__,
-        "original_message_id": delivery.message_id,
-    }
-
-
-async def test_a_reason_that_sqs_would_refuse_is_made_acceptable(sqs: Sqs) -> None:
-    url, dead = await sqs.made_with_dead_letters()
-    await SqsSender(sqs.client, url).send("{}")
-    queue = sqs.queue(url)
-    delivery = await a_delivery_from(queue)
-
-    await queue.reject(delivery, Reject(ConverterCrashedError("\x00\x1b[31m\ud800" + "x" * 5000)))
-
-    reasons = strings(await sqs.message(dead))
-    assert reasons["error"].startswith("��[31m�xxx")
-    assert len(reasons["error"]) == 1024
-    assert "job_id" not in reasons
-    assert "attempt" not in reasons
-
-
-async def test_the_message_keeps_as_many_of_its_own_attributes_as_there_is_room_for(sqs: Sqs) -> None:
-    url, dead = await sqs.made_with_dead_letters()
-    await sqs.client.send_message(
-        QueueUrl=url,
-        MessageBody="{}",
-        MessageAttributes={f"own-{n}": {"DataType": "String", "StringValue": str(n)} for n in range(10)},
-        MessageSystemAttributes={"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-2"}},
-    )
-    queue = sqs.queue(url)
-    delivery = await a_delivery_from(queue)
-
-    await queue.reject(delivery, Reject(UnsupportedAudioError("no"), "ep-1", 1))
-
-    letter = await sqs.message(dead)
-    reasons = strings(letter)
-    assert len(reasons) == 10
-    assert sum(name.startswith("own-") for name in reasons) == 3
-    assert letter["Attributes"]["AWSTraceHeader"] == "Root=1-2"
-
-
-@pytest.mark.parametrize("body_bytes", [1024, 1400, 1800, 1900, 1980, 2010, 2020, 2047, 2048])
-async def test_a_message_that_fills_its_queue_is_rejected_with_what_there_is_room_for(
-    sqs: Sqs, body_bytes: int
-) -> None:
-    url, dead = await sqs.made_with_dead_letters({"MaximumMessageSize": "2048"})
-    body = "ü" * (body_bytes // 2) + "x" * (body_bytes % 2)
-    own = {"own": {"DataType": "String", "StringValue": "ö" * 200}}
-    await sqs.client.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=own)
-    queue = sqs.queue(url)
-
-    await queue.reject(await a_delivery_from(queue), Reject(UnsupportedAudioError("ä" * 500), "ep-1", 3))
-
-    letter = await sqs.message(dead)
-    reasons = strings(letter) if "MessageAttributes" in letter else {}
-    size = sum(len((name + "String" + value).encode()) for name, value in reasons.items())
-    assert letter["Body"] == body
-    assert body_bytes + size <= 2048
-    assert ("error_code" in reasons) == (body_bytes <= 2010)
-    is_cut = 0 < len(reasons.get("error", "")) < 500
-    assert not is_cut or body_bytes + size >= 2047
-
-
-async def test_a_fifo_queue_rejects_to_a_fifo_queue_in_the_same_group(sqs: Sqs) -> None:
-    url, dead = await sqs.made_with_dead_letters(FIFO)
-    await SqsSender(sqs.client, url).send("{}", group_id="ep-1")
-    queue = sqs.queue(url)
-    delivery = await a_delivery_from(queue)
-    assert delivery.group_id == "ep-1"
-
-    await queue.reject(delivery, Reject(UnsupportedAudioError("no"), "ep-1", 1))
-
-    assert (await sqs.message(dead))["Attributes"]["MessageGroupId"] == "ep-1"
-
-
-async def test_the_dead_letter_queue_is_looked_up_once(sqs: Sqs) -> None:
-    url, _ = await sqs.made_with_dead_letters()
-    queue = sqs.queue(url)
-    for number in range(3):
-        await SqsSender(sqs.client, url).send(str(number))
-        await queue.reject(await a_delivery_from(queue), Reject(UnsupportedAudioError("no")))
-
-    assert sqs.counted.calls["get_queue_attributes"] == 1
-    assert sqs.counted.calls["send_message"] == 3
-
-
-async def test_a_dead_letter_queue_that_was_replaced_is_found_after_the_first_failure(sqs: Sqs) -> None:
-    url, dead = await sqs.made_with_dead_letters()
-    queue = sqs.queue(url)
-    for body in ("first", "second"):
-        await SqsSender(sqs.client, url).send(body)
-    await queue.reject(await a_delivery_from(queue), Reject(UnsupportedAudioError("no")))
-    await sqs.client.delete_queue(QueueUrl=dead)
-    other = await sqs.made("other")
-    await sqs.redrive(url, other)
-    delivery = await a_delivery_from(queue)
-
-    with pytest.raises(DependencyUnavailableError):
-        await queue.reject(delivery, Reject(UnsupportedAudioError("no")))
-    await queue.reject(delivery, Reject(UnsupportedAudioError("no")))
-
-    assert (await sqs.message(other))["Body"] == "second"
-
-
-async def test_a_copy_that_fails_leaves_the_message_on_the_queue(sqs: Sqs) -> None:
-    url, dead = await sqs.made_with_dead_letters()
-    await sqs.client.delete_queue(QueueUrl=dead)
-    await SqsSender(sqs.client, url).send("{}")
-    queue = sqs.queue(url)
-    delivery = await a_delivery_from(queue)
-
-    with pytest.raises(DependencyUnavailableError):
-        await queue.reject(delivery, Reject(UnsupportedAudioError("no")))
-
-    assert (await queue.depth()).in_flight == 1
 
 
 async def test_the_sender_gives_a_standard_queue_no_group(sqs: Sqs) -> None:

@@ -1,0 +1,110 @@
+"""Uploads that do not succeed leave nothing behind, and one whose answer was lost is believed where it may be."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import aioboto3
+import pytest
+
+from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
+from tests.support.scripted_http import s3_error, scripted_http
+from worker.adapters.s3 import S3Store
+from worker.domain.errors import DependencyUnavailableError
+from worker.domain.job import ObjectLocation
+
+
+async def unfinished(client: Any, bucket: str) -> list[Any]:
+    answer = await client.list_multipart_uploads(Bucket=bucket)
+    return list(answer.get("Uploads", []))
+
+
+@pytest.mark.parametrize("parts_before", [0, 1])
+async def test_a_cancelled_upload_leaves_nothing_behind(
+    parts_before: int, bucket: str, s3_client: Any, tmp_path: Path
+) -> None:
+    store = S3Store(s3_client, part_bytes=5 * MIB)
+    reached = asyncio.Event()
+    task = asyncio.create_task(
+        store.upload(
+            artifact_of(tmp_path / "file", 40 * MIB),
+            ObjectLocation(bucket, "target"),
+            content_type="audio/wav",
+            sha256="digest",
+            on_bytes=lambda _: reached.set(),
+        )
+    )
+    if parts_before:
+        await reached.wait()
+    else:
+        await asyncio.sleep(0)  # the first call is on its way
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await unfinished(s3_client, bucket) == []
+    assert "Contents" not in await s3_client.list_objects_v2(Bucket=bucket)
+
+
+async def test_what_a_killed_worker_began_at_a_target_can_be_dropped(bucket: str, s3_client: Any) -> None:
+    await s3_client.create_multipart_upload(Bucket=bucket, Key="target")
+    await s3_client.create_multipart_upload(Bucket=bucket, Key="target of another")
+
+    await S3Store(s3_client).drop_unfinished(ObjectLocation(bucket, "target"))
+
+    assert [upload["Key"] for upload in await unfinished(s3_client, bucket)] == ["target of another"]
+
+
+async def test_two_jobs_with_one_target_do_not_end_each_others_uploads(
+    bucket: str, s3_client: Any, tmp_path: Path
+) -> None:
+    artifact = artifact_of(tmp_path / "file", 17 * MIB)
+    reached = asyncio.Event()
+
+    async def upload(job_id: str) -> None:
+        await S3Store(s3_client, part_concurrency=1).upload(
+            artifact,
+            ObjectLocation(bucket, "target"),
+            content_type="audio/wav",
+            sha256="digest",
+            job_id=job_id,
+            on_bytes=lambda _: reached.set(),
+        )
+
+    first = asyncio.create_task(upload("job-1"))
+    await reached.wait()
+    await upload("job-2")
+    await first
+
+    assert await unfinished(s3_client, bucket) == []
+
+
+async def test_an_upload_that_fails_midway_is_aborted_and_tells_why(
+    aws_session: aioboto3.Session, tmp_path: Path
+) -> None:
+    aborted = asyncio.Event()
+
+    handler = a_multipart_upload(on_abort=aborted.set, part_2=lambda: s3_error(503, "SlowDown"))
+
+    async with scripted_http(handler) as url, store_at(aws_session, url) as store:
+        with pytest.raises(DependencyUnavailableError, match="answered SlowDown"):
+            await upload(store, artifact_of(tmp_path / "file", 17 * MIB), ANYWHERE)
+
+    assert aborted.is_set()
+
+
+@pytest.mark.parametrize(("digest", "is_ours"), [("digest", True), ("another", False), (None, False)])
+async def test_a_completion_whose_answer_was_lost_is_believed_if_our_object_stands_there(
+    digest: str | None, is_ours: bool, aws_session: aioboto3.Session, tmp_path: Path
+) -> None:
+    handler = a_multipart_upload(on_abort=lambda: None, head={"x-amz-meta-sha256": digest} if digest else None)
+
+    async with scripted_http(handler) as url, store_at(aws_session, url) as store:
+        work = upload(store, artifact_of(tmp_path / "file", 17 * MIB), ANYWHERE)
+        if is_ours:
+            await work
+        else:
+            with pytest.raises(DependencyUnavailableError, match="NoSuchUpload"):
+                await work
