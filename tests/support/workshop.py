@@ -32,6 +32,7 @@ from worker.domain.progress import Record
 
 SOURCE = ObjectLocation("in-bucket", "ep-1.wav")
 TARGET = ObjectLocation("out-bucket", "ep-1.flac")
+SECOND = ObjectLocation("out-bucket", "ep-1-b.flac")
 LEASE_SECONDS = 60.0
 RULES = Rules(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=3)
 
@@ -136,3 +137,20 @@ async def a_worker(shop: Workshop, queue: FakeQueue, *, concurrency: int = 2) ->
         consuming.cancel()
         renewing.cancel()
         await asyncio.wait([consuming, renewing])
+
+
+@asynccontextmanager
+async def two_workshops(root: Path) -> AsyncIterator[tuple[Workshop, Workshop]]:
+    """Two workers' rooms, over the same stores and buckets; each has a converter of its own."""
+    (root / "1").mkdir()
+    (root / "2").mkdir()
+    async with (
+        a_workshop(root / "1") as first,
+        a_workshop(root / "2", ledger=first.ledger, redis=first.redis, objects=first.objects, name="w:2") as second,
+    ):
+        yield first, second
+
+
+async def until_empty(queue: FakeQueue) -> None:
+    while len(queue):  # noqa: ASYNC110 - time is virtual
+        await asyncio.sleep(0.5)

@@ -3,63 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.queue import FakeQueue, Fault, Faults, Hang, ScriptedFaults
+from tests.fakes.queue import FakeQueue, Fault, Hang, ScriptedFaults
 from tests.support.deliveries import a_delivery
 from tests.support.events import logged_events
+from tests.support.keeping import LEASE, OUTAGE, SlowExtend, a_keeper, a_received, ended
 from tests.support.virtual_time import now, run, virtual_time
 from worker.application.lease import IN_FLIGHT_LIMIT_SECONDS, Lease, LeaseKeeper
-from worker.domain.errors import ConversionTimeoutError, DependencyUnavailableError, LeaseLostError, WorkerError
+from worker.domain.errors import ConversionTimeoutError, LeaseLostError
 from worker.events import Event
 from worker.ports import ReceiptExpiredError
-
-LEASE = 60.0
-OUTAGE = DependencyUnavailableError("SQS")
-
-
-class SlowExtend(Faults):
-    """Renewals are done at once and answered late."""
-
-    def __init__(self, *, after_seconds: float) -> None:
-        self._seconds = after_seconds
-
-    async def after(self, call: str) -> None:
-        if call == "extend":
-            await asyncio.sleep(self._seconds)
-
-
-@asynccontextmanager
-async def a_keeper(queue: FakeQueue, *, random: float = 0.0) -> AsyncIterator[LeaseKeeper]:
-    """A keeper that runs inside."""
-    keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: random)
-    task = asyncio.create_task(keeper.run(), name="keeper")
-    try:
-        yield keeper
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-async def a_received(queue: FakeQueue, count: int = 1) -> list[Lease]:
-    for _ in range(count):
-        queue.send("{}")
-    leases: list[Lease] = []
-    while len(leases) < count:
-        leases += [Lease(delivery, lease_seconds=LEASE) for delivery in await queue.receive(10)]
-    return leases
-
-
-async def ended(lease: Lease) -> WorkerError:
-    """Wait for what stops a job that would run for ever."""
-    with pytest.raises(WorkerError) as stopped:
-        await lease.execution.run(asyncio.Event().wait(), name="job")
-    return stopped.value
 
 
 @virtual_time
@@ -242,60 +200,6 @@ async def test_a_job_is_stopped_while_the_twelve_hours_leave_time_to_settle_it()
         assert IN_FLIGHT_LIMIT_SECONDS - 2 * LEASE < now() - lease.delivery.received_at < IN_FLIGHT_LIMIT_SECONDS
         assert lease.deadline - now() > LEASE / 2
         await queue.hide(lease.delivery, 0)
-
-
-@virtual_time
-async def test_a_newer_delivery_of_the_message_is_adopted_and_renewed_instead() -> None:
-    queue = FakeQueue()
-    (lease,) = await a_received(queue)
-
-    async with a_keeper(queue) as keeper, keeper.hold(lease):
-        await asyncio.sleep(10)
-        queue.deliver_again(lease.delivery.message_id)
-        (newer,) = await queue.receive(1)
-        assert lease.adopt(newer)
-        await asyncio.sleep(3600)
-
-        assert lease.delivery is newer
-        assert not lease.is_lost
-    await queue.ack(lease.delivery)
-    assert len(queue) == 0
-
-
-@virtual_time
-async def test_a_dead_handle_says_nothing_once_a_newer_delivery_is_adopted() -> None:
-    queue = FakeQueue(faults=SlowExtend(after_seconds=2))
-    (lease,) = await a_received(queue)
-
-    async with a_keeper(queue) as keeper, keeper.hold(lease):
-        await asyncio.sleep(19)
-        queue.deliver_again(lease.delivery.message_id)
-        (newer,) = await queue.receive(1)
-        await asyncio.sleep(2)  # meanwhile the old handle was refused, and the answer is on its way
-        assert queue.calls["extend"] == 1
-        assert lease.adopt(newer)
-        await asyncio.sleep(3600)
-
-    assert not lease.is_lost
-
-
-async def test_an_older_delivery_is_adopted_without_effect() -> None:
-    held = a_delivery(receive_count=3, received_at=50)
-    lease = Lease(held, lease_seconds=LEASE)
-
-    assert lease.adopt(a_delivery(receive_count=2, received_at=60))
-
-    assert lease.delivery is held
-    assert lease.deadline == 110
-
-
-async def test_nothing_is_adopted_once_the_lease_has_ended_or_is_lost() -> None:
-    over, lost = Lease(a_delivery(), lease_seconds=LEASE), Lease(a_delivery(), lease_seconds=LEASE)
-    over.end()
-    lost.stop(LeaseLostError("taken over"))
-
-    assert not over.adopt(a_delivery(receive_count=2))
-    assert not lost.adopt(a_delivery(receive_count=2))
 
 
 async def test_a_lease_that_is_lost_while_its_job_stops_for_another_reason_is_lost_all_the_same() -> None:

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.fakes.objects import MemoryObjects
 from tests.fakes.queue import FakeQueue
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import RULES, TARGET, Workshop, a_body, a_worker, a_workshop
+from tests.support.workshop import RULES, TARGET, a_body, a_worker, a_workshop, two_workshops, until_empty
 from worker.application.lease import Lease
 from worker.domain.disposition import Ack, Reject, Retry
 from worker.domain.errors import ConverterCrashedError, ErrorCode, ShutdownError
 from worker.domain.progress import Status
 from worker.events import Event
-
-
-@asynccontextmanager
-async def two_workshops(root: Path) -> AsyncIterator[tuple[Workshop, Workshop]]:
-    """Two workers' rooms, over the same stores and buckets; each has a converter of its own."""
-    (root / "1").mkdir()
-    (root / "2").mkdir()
-    async with (
-        a_workshop(root / "1") as first,
-        a_workshop(root / "2", ledger=first.ledger, redis=first.redis, objects=first.objects, name="w:2") as second,
-    ):
-        yield first, second
-
-
-async def until_empty(queue: FakeQueue) -> None:
-    while len(queue):  # noqa: ASYNC110 - time is virtual
-        await asyncio.sleep(0.5)
-
 
 # --- duplicates --------------------------------------------------------------------------------------------------
 
@@ -262,79 +240,3 @@ async def test_a_job_released_by_a_deploy_starts_elsewhere_within_seconds(tmp_pa
             "w:2",
             1,
         )
-
-
-# --- message groups ----------------------------------------------------------------------------------------------
-
-
-@virtual_time
-async def test_jobs_of_a_group_run_one_after_the_other_and_groups_side_by_side(tmp_path: Path) -> None:
-    queue = FakeQueue()
-    async with two_workshops(tmp_path) as (first, second):
-        for number in range(6):
-            queue.send(a_body(f"a-{number}"), group_id="a")
-        queue.send(a_body("b-0"), group_id="b")
-        first.converter.gate.clear()
-        second.converter.gate.clear()
-        with logged_events() as logged:
-            async with a_worker(first, queue, concurrency=4), a_worker(second, queue, concurrency=4):
-                await asyncio.sleep(100)
-                assert first.converter.running + second.converter.running == 2
-                first.converter.gate.set()
-                second.converter.gate.set()
-                await until_empty(queue)
-
-        assert len(logged.of(Event.JOB_STARTED)) == 7
-        order = [name for how, name in queue.settled if how == "ack" and name != "message-7"]
-        assert order == [f"message-{number}" for number in range(1, 7)]
-
-
-@virtual_time
-async def test_a_failing_message_is_not_overtaken_by_its_group(tmp_path: Path) -> None:
-    queue = FakeQueue()
-    async with a_workshop(tmp_path) as shop:
-        for number in range(3):
-            queue.send(a_body(f"a-{number}"), group_id="a")
-        shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
-        with logged_events() as logged:
-            async with a_worker(shop, queue, concurrency=4):
-                while len(logged.of(Event.JOB_RETRIED)) < 2:  # noqa: ASYNC110 - time is virtual
-                    await asyncio.sleep(0.1)
-                shop.converter.convert_error = None
-                await until_empty(queue)
-
-        assert [name for how, name in queue.settled if how == "ack"] == ["message-1", "message-2", "message-3"]
-        assert shop.record("a-0").attempt == 3
-        assert shop.record("a-1").attempt == 1
-
-
-@virtual_time
-async def test_a_group_goes_on_in_order_on_another_worker_after_a_release(tmp_path: Path) -> None:
-    queue = FakeQueue()
-    async with two_workshops(tmp_path) as (first, second):
-        for number in range(3):
-            queue.send(a_body(f"a-{number}"), group_id="a")
-        first.converter.gate.clear()
-        async with a_worker(first, queue, concurrency=4) as leaving:
-            await wait_until(lambda: first.converter.running)
-            async with a_worker(second, queue, concurrency=4):
-                leaving.stop(jobs_until=now(), settle_until=now() + 10)
-                await until_empty(queue)
-
-        assert queue.settled == [("hide", "message-1"), *[("ack", f"message-{number}") for number in (1, 2, 3)]]
-
-
-@pytest.mark.parametrize("slots", [1, 4])
-def test_a_group_whose_first_job_is_rejected_goes_on(tmp_path: Path, slots: int) -> None:
-    @virtual_time
-    async def scene() -> None:
-        queue = FakeQueue()
-        async with a_workshop(tmp_path) as shop:
-            queue.send("not a job", group_id="a")
-            queue.send(a_body("a-1"), group_id="a")
-            async with a_worker(shop, queue, concurrency=slots):
-                await until_empty(queue)
-
-            assert queue.settled == [("reject", "message-1"), ("ack", "message-2")]
-
-    scene()

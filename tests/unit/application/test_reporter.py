@@ -3,51 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
-from tests.support.failover import Stores, stores
-from tests.support.records import NOW, a_record
+from tests.support.failover import stores
+from tests.support.records import a_record
+from tests.support.reporting import CLAIM, OUTPUTS, a_reporter, clock, work
 from tests.support.virtual_time import now, virtual_time
 from worker.application.reporter import Reporter
-from worker.domain.errors import DependencyUnavailableError, InternalError, JobCancelledError, LeaseLostError
-from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
+from worker.domain.errors import LeaseLostError
+from worker.domain.progress import Record, Stage, Version
 from worker.events import Event
 from worker.ports import Outcome
-
-CLAIM = a_record(1000, 1, percent=0.0, stage=Stage.DOWNLOADING)
-OUTPUTS = (OutputRecord("s3://podcasts-out/ep-0142.mp3", 4801234, 200.0, "0f" * 32),)
-
-
-def clock() -> datetime:
-    return NOW + timedelta(seconds=now() - 1000)
-
-
-@asynccontextmanager
-async def a_reporter(it: Stores, *, lease_seconds: float = 60.0) -> AsyncIterator[Reporter]:
-    """The reporter of a claimed job, running; what it raises is raised."""
-    assert await it.store.claim(CLAIM, None) is None
-    reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=lease_seconds)
-    running = asyncio.create_task(reporter.run(), name="reporter")
-    try:
-        yield reporter
-        if running.done():
-            await running
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
-
-
-async def work(reporter: Reporter, seconds: float, *, step: float = 0.01, until_percent: float = 99.0) -> None:
-    """A job that says so each time it gets on."""
-    began_at = now()
-    while (done := now() - began_at) < seconds:
-        reporter.update(Stage.CONVERTING, until_percent * done / seconds, seconds - done)
-        await asyncio.sleep(step)
 
 
 def order(records: list[Record]) -> list[Version]:
@@ -219,121 +186,3 @@ async def test_a_rival_in_either_store_stops_the_job(which: str) -> None:
         reporter.update(Stage.CONVERTING, 10.0, 1.0)
         with pytest.raises(LeaseLostError):
             await reporter.run()
-
-
-# --- the fence and the end -----------------------------------------------------------------------------------------
-
-
-@virtual_time
-async def test_a_checkpoint_before_the_upload_waits_for_dynamodb_and_no_longer_than_a_minute() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        it.ledger.breaks()
-        asyncio.get_running_loop().call_later(20, it.ledger.works)
-        await reporter.checkpoint()
-        assert 20 < now() - 1000 < 26
-        it.ledger.hangs = True
-        began_at = now()
-        with pytest.raises(DependencyUnavailableError):
-            await reporter.checkpoint()
-        assert now() - began_at == pytest.approx(60, abs=0.01)
-
-
-@virtual_time
-async def test_a_checkpoint_before_the_upload_stops_a_job_that_is_not_ours() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        it.ledger.held.clear()
-        await it.ledger.write(a_record(2000, 1))
-        with pytest.raises(LeaseLostError):
-            await reporter.checkpoint()
-
-
-@virtual_time
-async def test_the_end_is_the_last_record_and_has_the_outputs() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        await work(reporter, 3)
-        await reporter.complete(OUTPUTS)
-        reporter.update(Stage.UPLOADING, 99.0, 1.0)
-        await asyncio.sleep(60)
-        for held in (it.redis.held["ep-0142"], it.ledger.held["ep-0142"]):
-            assert (held.status, held.percent, held.stage, held.outputs) == (Status.COMPLETED, 100, None, OUTPUTS)
-        assert it.redis.writes[-1].status is Status.COMPLETED
-
-
-@virtual_time
-async def test_the_end_is_tried_until_it_is_kept_and_a_lost_acknowledgement_is_an_answer() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        it.ledger.breaks()
-        asyncio.get_running_loop().call_later(40, it.ledger.works)
-        it.ledger.acks_lost = 1
-        await reporter.complete(OUTPUTS)
-        assert [record.status for record in it.ledger.writes] == [Status.RUNNING, Status.COMPLETED]
-
-
-@virtual_time
-async def test_an_end_of_a_job_that_is_not_ours_is_not_recorded() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        await it.ledger.write(a_record(2000, 1))
-        with pytest.raises(LeaseLostError):
-            await reporter.complete(OUTPUTS)
-        assert not it.redis.held["ep-0142"].is_final
-
-
-@virtual_time
-@pytest.mark.parametrize("counted", [True, False])
-async def test_a_job_that_waits_for_another_attempt_is_queued(counted: bool) -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        await work(reporter, 3, until_percent=40)
-        await reporter.requeue(InternalError() if counted else None, counted=counted)
-        held = it.ledger.held["ep-0142"]
-        assert (held.status, held.stage, held.attempt) == (Status.QUEUED, None, int(counted))
-        assert held.percent == (pytest.approx(40, abs=3) if counted else 0)
-        assert (held.error is not None) == counted
-
-
-@virtual_time
-async def test_a_failed_job_keeps_its_percent_and_says_why() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        await work(reporter, 3, until_percent=40)
-        await reporter.fail(JobCancelledError())
-        held = it.ledger.held["ep-0142"]
-        assert held.status is Status.CANCELLED
-        assert held.percent == pytest.approx(40, abs=3)
-
-
-# --- cancellation --------------------------------------------------------------------------------------------------
-
-
-@virtual_time
-@pytest.mark.parametrize("where", ["redis", "ledger"])
-@pytest.mark.parametrize("ending", ["fail", "requeue", "complete"])
-async def test_a_tick_that_is_cancelled_under_way_leaves_room_for_the_end(where: str, ending: str) -> None:
-    async with stores() as it:
-        assert await it.store.claim(CLAIM, None) is None
-        reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=60)
-        running = asyncio.create_task(reporter.run())
-        if where == "ledger":
-            await it.trip()
-        getattr(it, where).hangs = True
-        reporter.update(Stage.CONVERTING, 10.0, 1.0)
-        await asyncio.sleep(2.6 if where == "ledger" else 0.3)
-        running.cancel()
-        await asyncio.wait([running])
-        it.redis.works()
-        it.ledger.works()
-        arguments: dict[str, Any] = {"fail": InternalError(), "requeue": None, "complete": OUTPUTS}
-        await getattr(reporter, ending)(arguments[ending])
-        expected = {"fail": Status.FAILED, "requeue": Status.QUEUED, "complete": Status.COMPLETED}
-        assert it.ledger.held["ep-0142"].status is expected[ending]
-
-
-@virtual_time
-async def test_an_end_that_is_cancelled_may_still_be_another_one() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        it.ledger.hangs = True
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
-                await reporter.complete(OUTPUTS)
-        it.ledger.works()
-        await reporter.requeue(None, counted=False)
-        held = it.ledger.held["ep-0142"]
-        assert (held.status, held.percent, held.outputs) == (Status.QUEUED, 0, CLAIM.outputs)
