@@ -8,6 +8,7 @@ import shutil
 import signal
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -225,6 +226,53 @@ async def test_a_flood_of_complaints_is_drained_and_forgotten(tmp_path: Path) ->
     assert ended.stderr.startswith("0 x")
     assert "\n19999 x" in ended.stderr
     assert len(ended.stderr) < 200_000
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_cancel_as_the_process_ends_leaves_no_descriptor_open(turns: int, tmp_path: Path) -> None:
+    before = open_descriptors()
+    code = "import time; print('first', flush=True); time.sleep(0.05); print('the rest')"
+    loop = asyncio.get_running_loop()
+
+    def hold_up(_chunk: bytes) -> None:
+        time.sleep(0.3)  # so that the loop learns of the rest and of the end at once
+        loop.call_later(0, cancel, turns)
+
+    def cancel(turns: int) -> None:
+        if turns:
+            loop.call_soon(cancel, turns - 1)
+        else:
+            task.cancel()
+
+    task = asyncio.create_task(
+        run([sys.executable, "-I", "-S", "-c", code], fds=[], cwd=tmp_path, limits=_LIMITS, on_output=hold_up)
+    )
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert open_descriptors() <= before
+
+
+async def test_a_process_that_only_complains_can_be_stopped(tmp_path: Path) -> None:
+    before = open_descriptors()
+    began = tmp_path / "began"
+    code = f"""
+import os, pathlib
+os.close(1)
+pathlib.Path({str(began)!r}).touch()
+while True:
+    os.write(2, b"x" * 60_000)
+"""
+    task = asyncio.create_task(
+        run([sys.executable, "-I", "-S", "-c", code], fds=[], cwd=tmp_path, limits=_LIMITS, on_output=lambda _: None)
+    )
+    await wait_until(began.exists)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 10)
+
+    assert open_descriptors() <= before
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="util-linux is not installed")

@@ -108,10 +108,10 @@ async def run(
         has_said_all.set()
         await errors
         return Ended(await process.wait(), complaints.text())
-    finally:
-        if process.returncode is None:
-            has_said_all.set()
-            await to_the_end(_reap(process, errors))
+    except BaseException:
+        has_said_all.set()
+        await to_the_end(_reap(process, errors))
+        raise
 
 
 def _guarded(command: Sequence[str]) -> Sequence[str]:
@@ -136,9 +136,11 @@ async def _gather(
 
 
 async def _reap(process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> None:
-    # SIGKILL: on SIGTERM ffmpeg finishes a short file that looks like a whole one.
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await _drain(process.stdout, lambda _: None)
-    await asyncio.wait([errors])
+    if process.returncode is None:
+        # SIGKILL: on SIGTERM ffmpeg finishes a short file that looks like a whole one.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    await asyncio.wait([errors])  # which may have been cancelled with us
+    for stream in (process.stdout, process.stderr):  # asyncio knows of the end only when both have been read
+        await _drain(stream, lambda _: None)
     await process.wait()
