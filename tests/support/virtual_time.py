@@ -65,6 +65,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._clock.now
 
+    def jump(self, seconds: float) -> None:
+        """Time passes without a turn of the loop, as while the process is frozen."""
+        self._clock.now += seconds
+
     def run_in_executor(self, executor: object, func: Callable[..., T], *args: object) -> asyncio.Future[T]:
         """Do it at once: a real thread would take real time."""
         future: asyncio.Future[T] = self.create_future()

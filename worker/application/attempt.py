@@ -47,7 +47,7 @@ class Rules:
 class Attempt:
     """Does the job of a claimed record, and turns whatever ends it into a disposition.
 
-    `claimed_at` is the loop's time before the claim was asked for.
+    `claimed_at` is the loop's time before the claim was dated and asked for.
     """
 
     def __init__(

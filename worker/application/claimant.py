@@ -100,8 +100,8 @@ class Claimant:
             decision = self._decide(standing, lease.delivery.fence)
             if not isinstance(decision, Start):
                 return await self._without_start(job, current, decision, lease.delivery)
+            claimed_at = asyncio.get_running_loop().time()  # not after the record is dated: others go by that
             record = self._claim_record(job, current, decision.attempt, decision.version)
-            claimed_at = asyncio.get_running_loop().time()
             standing = await self._store.claim(record, None if current is None else current.version)
             if standing is None:
                 self._at_work[job.job_id] = record.attempt

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from tests.support.events import logged_events
-from tests.support.virtual_time import virtual_time
+from tests.support.virtual_time import VirtualTimeLoop, virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import SOURCE, TARGET, a_workshop
+from tests.support.workshop import LEASE_SECONDS, SOURCE, TARGET, Workshop, a_workshop
 from worker.domain.disposition import Ack, Reject, Retry
 from worker.domain.progress import Status, Version, first_record
 from worker.events import Event
@@ -21,6 +22,30 @@ async def test_a_new_job_costs_dynamodb_no_read(tmp_path: Path) -> None:
         await shop.handle()
 
         assert shop.ledger.calls == 2  # the claim and the end
+
+
+class DatedThenFrozen(Workshop):
+    """The process is frozen for a lease after it has dated its claim, and before it asks for it."""
+
+    dates = 0
+
+    def now(self) -> datetime:
+        date = super().now()
+        self.dates += 1
+        if self.dates == 2:  # the first is that of the decision
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualTimeLoop)
+            loop.jump(LEASE_SECONDS)
+        return date
+
+
+@virtual_time
+async def test_a_claim_that_was_old_when_it_was_asked_for_counts_for_no_new_one(tmp_path: Path) -> None:
+    shop = DatedThenFrozen(tmp_path)
+
+    await shop.handle()
+
+    assert shop.ledger.calls == 3  # the claim, the fence before the upload, the end
 
 
 @virtual_time
