@@ -11,6 +11,7 @@ import atexit
 import json
 import logging
 import math
+import os
 import sys
 import threading
 import traceback
@@ -43,10 +44,9 @@ _EventDict = MutableMapping[str, Any]
 def configure(*, level: str = "info", log_format: str | None = None, stream: BinaryIO | None = None) -> LineWriter:
     """Speak on `stream` (standard output) from now on; without a format, console on a terminal and json elsewhere.
 
-    The lines' writer closes itself when the process ends; whoever ends earlier closes it.
+    Returns the lines' writer. It closes itself when the process ends; who wants all lines out earlier closes it.
     """
-    # Unbuffered: the interpreter's own buffer has a lock that a writer who hangs would keep, to the very end.
-    output = FileIO(sys.stdout.fileno(), "wb", closefd=False) if stream is None else stream
+    output = _standard_output() if stream is None else stream
     writer = LineWriter(output)
     atexit.register(writer.close)
     is_console = log_format == "console" or (log_format is None and output.isatty())
@@ -66,6 +66,13 @@ def configure(*, level: str = "info", log_format: str | None = None, stream: Bin
     sys.excepthook = _on_crash
     threading.excepthook = _on_thread_crash
     return writer
+
+
+def _standard_output() -> FileIO:
+    """Unbuffered: the interpreter's own buffer has a lock that a writer who hangs would keep, to the very end."""
+    # Where it was closed before we began, its number may be somebody else's by now.
+    number = os.open(os.devnull, os.O_WRONLY) if sys.stdout is None else sys.stdout.fileno()
+    return FileIO(number, "wb", closefd=False)
 
 
 def silence() -> None:

@@ -219,6 +219,15 @@ async def test_lines_that_found_the_disk_full_are_counted_when_there_is_room_aga
     assert loss["lines"] == 1
 
 
+@pytest.mark.usefixtures("output")
+def test_where_standard_output_was_closed_before_the_start_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+
+    writer = logs.configure()
+    emit(Event.WORKER_STARTED)
+    writer.close()
+
+
 def test_commands_that_answer_a_person_can_be_silent(output: Output, capfd: pytest.CaptureFixture[str]) -> None:
     logs.silence()
     emit(Event.WORKER_CRASHED)
