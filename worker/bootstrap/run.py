@@ -45,8 +45,8 @@ _GC_THRESHOLDS = (10_000, 20, 20)
 async def run_worker(settings: Settings) -> int:
     """Run until a stop signal; returns the exit code.
 
-    Raises ConfigurationError where the HTTP address cannot be had, the workspace cannot be made, or the converter is
-    none.
+    Raises ConfigurationError where the HTTP address cannot be had, the workspace cannot be made, or WORKER_FFMPEG
+    names no converter.
     """
     loop = asyncio.get_running_loop()
     began_at = loop.time()
@@ -140,7 +140,7 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
 
 
 def new_name() -> str:
-    """Host, process and four digits of chance: containers that share a host's network share its name, and pid 1."""
+    """Host, process and four random digits: containers that share a host's network share its name, and pid 1."""
     return f"{socket.gethostname()}:{os.getpid()}-{secrets.token_hex(2)}"
 
 
@@ -159,6 +159,7 @@ async def _open_queue(settings: Settings, clients: Clients) -> JobQueue:
         settings.queue_url,
         visibility_seconds=settings.visibility_timeout_seconds,
         wait_seconds=poll_seconds,
+        delete_linger_seconds=delete_linger_for(settings),
     )
 
 
@@ -178,6 +179,11 @@ def poll_seconds_for(settings: Settings) -> float:
     beginning of the poll that brought the message: one that came late would be lost on arrival.
     """
     return max(1.0, min(_POLL_SECONDS, settings.drain_seconds // 3, settings.visibility_timeout_seconds // 3))
+
+
+def delete_linger_for(settings: Settings) -> float:
+    """How long deletes gather, in seconds: a drain waits for them, and a short one has no half second to give."""
+    return max(0.1, min(0.5, settings.drain_seconds / 10))
 
 
 def _serve_http(settings: Settings, monitor: HealthMonitor, stack: AsyncExitStack) -> str | None:

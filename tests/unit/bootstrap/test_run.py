@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from worker.bootstrap.run import keep_for_good, new_name, poll_seconds_for
+from worker.bootstrap.run import delete_linger_for, keep_for_good, new_name, poll_seconds_for
 from worker.settings import Settings
 
 
@@ -18,6 +18,11 @@ def test_a_poll_is_short_beside_the_lease_and_the_drain(lease: int, drain: float
     settings = Settings(visibility_timeout_seconds=lease, drain_seconds=drain)
 
     assert poll_seconds_for(settings) == poll
+
+
+@pytest.mark.parametrize(("drain", "linger"), [(100, 0.5), (5, 0.5), (2, 0.2), (1, 0.1), (0, 0.1)])
+def test_deletes_gather_for_a_short_part_of_the_drain(drain: float, linger: float) -> None:
+    assert delete_linger_for(Settings(drain_seconds=drain)) == linger
 
 
 def test_two_workers_of_one_host_and_one_pid_have_two_names() -> None:
