@@ -32,7 +32,8 @@ class Lease:
 
     `deadline` is the loop time at which the queue may hand the message to another, counted from before the call that
     granted it. The handler sets `remaining_seconds`, the job's own estimate, for the drain to read (None: unknown),
-    and `trace`, what log lines tell of the trace that the message belongs to. `told` is what they tell of all, now.
+    and `trace`, what log lines tell of the trace that the message belongs to. `told` holds all the fields that
+    they have at the moment.
     """
 
     def __init__(self, delivery: Delivery, *, lease_seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What the doctor tries, which is everything that the settings name, and a worker at its start."""
+"""What the doctor tries, everything that the settings name; and what a worker tries at its start."""
 
 from __future__ import annotations
 
