@@ -96,10 +96,12 @@ async def run(
             cwd=cwd,
             env=_ENVIRONMENT,
             start_new_session=True,
-            limit=1,  # a stream that nobody reads yet is left alone after its first bytes
         )
     except OSError as exc:
         raise ConverterCrashedError("the converter could not be started") from exc
+    # From now on what nobody reads is left alone after its first bytes. Not from the start: of a creation that is
+    # cancelled, asyncio closes only what it has read to its end.
+    process.stderr._limit = 1  # type: ignore[union-attr]  # noqa: SLF001 - an argument of the creation only
     complaints, has_said_all = HeadAndTail(), asyncio.Event()
     errors = asyncio.create_task(_gather(process.stderr, complaints.add, has_said_all), name="ffmpeg stderr")
     try:
