@@ -25,8 +25,11 @@ def test_deletes_gather_for_a_short_part_of_the_drain(drain: float, linger: floa
     assert delete_linger_for(Settings(drain_seconds=drain)) == linger
 
 
-def test_two_workers_of_one_host_and_one_pid_have_two_names() -> None:
-    assert len({new_name() for _ in range(4)}) > 1
+def test_a_worker_is_named_by_host_and_process_and_two_first_processes_of_containers_apart() -> None:
+    assert new_name("ip-10-0-1-7", 4711) == "ip-10-0-1-7:4711"
+    firsts = {new_name("ip-10-0-1-7", 1) for _ in range(4)}
+    assert len(firsts) > 1
+    assert all(name.startswith("ip-10-0-1-7:1-") for name in firsts)
 
 
 def test_what_is_there_for_good_is_no_work_for_the_garbage_collector() -> None:
