@@ -145,3 +145,64 @@ def new_name(host: str, pid: int) -> str:
     Each container has a pid 1, and those that share their host's network share its name.
     """
     return f"{host}:{pid}-{secrets.token_hex(2)}" if pid == 1 else f"{host}:{pid}"
+
+
+def _open_workspace(settings: Settings, stack: AsyncExitStack) -> Workspace:
+    try:
+        return stack.enter_context(open_workspace(settings.workspace))
+    except OSError as exc:
+        raise ConfigurationError(Fault(("WORKER_WORKSPACE",), f"cannot be used: {exc.strerror}")) from exc
+
+
+async def _open_queue(settings: Settings, clients: Clients) -> JobQueue:
+    poll_seconds = poll_seconds_for(settings)
+    return SqsQueue(
+        await clients.open("sqs", receive_limits(poll_seconds)),
+        await clients.open("sqs", CONTROL_LIMITS),
+        settings.queue_url,
+        visibility_seconds=settings.visibility_timeout_seconds,
+        wait_seconds=poll_seconds,
+        delete_linger_seconds=delete_linger_for(settings),
+    )
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        lease_seconds=settings.visibility_timeout_seconds,
+        job_timeout_seconds=settings.job_timeout_seconds,
+        stall_seconds=settings.stall_seconds,
+        max_attempts=settings.max_attempts,
+    )
+
+
+def poll_seconds_for(settings: Settings) -> float:
+    """How long a poll waits, in whole seconds, because SQS counts in those.
+
+    Short, because a drain waits for the open poll to end; and shorter than a short lease, which counts from the
+    beginning of the poll that brought the message: one that came late would be lost on arrival.
+    """
+    return max(1.0, min(_POLL_SECONDS, settings.drain_seconds // 3, settings.visibility_timeout_seconds // 3))
+
+
+def delete_linger_for(settings: Settings) -> float:
+    """How long deletes gather, in seconds: a drain waits for them, and a short one has no half second to give."""
+    return max(0.1, min(0.5, settings.drain_seconds / 10))
+
+
+def _serve_http(settings: Settings, monitor: HealthMonitor, stack: AsyncExitStack) -> str | None:
+    if settings.http_port is None:
+        return None
+    try:
+        server = HttpServer(settings.http_host, settings.http_port, look=monitor.look, render_metrics=metrics.render)
+    except CannotListenError as exc:
+        raise ConfigurationError(Fault(("WORKER_HTTP_PORT",), str(exc))) from exc
+    stack.callback(server.close)
+    server.start()
+    return server.address
+
+
+async def _open_protection_keeper(settings: Settings, stack: AsyncExitStack) -> ProtectionKeeper | None:
+    if settings.ecs_agent_uri is None:
+        return None
+    agent: ScaleInProtection = await stack.enter_async_context(open_protection(settings.ecs_agent_uri))
+    return ProtectionKeeper(agent)
