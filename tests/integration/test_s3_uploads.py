@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from pathlib import Path
 from typing import Any
 
 import aioboto3
 import pytest
 
+from tests.support.gate import Certificate, Gate
 from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
 from tests.support.scripted_http import s3_error, scripted_http
 from worker.adapters.s3 import S3Store
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import ObjectLocation
+from worker.ports import Artifact
 
 
 async def unfinished(client: Any, bucket: str) -> list[Any]:
@@ -108,3 +111,27 @@ async def test_a_completion_whose_answer_was_lost_is_believed_if_our_object_stan
         else:
             with pytest.raises(DependencyUnavailableError, match="NoSuchUpload"):
                 await work
+
+
+@pytest.mark.parametrize("size", [1000, MIB, 17 * MIB + 3])
+async def test_an_upload_arrives_whole_through_tls(
+    size: int, aws_endpoint: str, bucket: str, s3_client: Any, aws_session: aioboto3.Session, tmp_path: Path
+) -> None:
+    """As at AWS: through TLS the SDK sends bodies in chunks of its own, with their checksum behind them."""
+    path = tmp_path / "output"
+    content = random.Random(size).randbytes(size)
+    path.write_bytes(content)
+    certificate = Certificate(tmp_path)
+    gate = Gate(int(aws_endpoint.rpartition(":")[2]))
+    await gate.open(certificate.server())
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_CA_BUNDLE", str(certificate.file))
+            async with store_at(aws_session, f"https://127.0.0.1:{gate.port}") as store:
+                await upload(store, Artifact(path, 1.0, 0, size), ObjectLocation(bucket, "target"))
+    finally:
+        await gate.shut()
+
+    answer = await s3_client.get_object(Bucket=bucket, Key="target")
+    async with answer["Body"] as body:
+        assert await body.read() == content

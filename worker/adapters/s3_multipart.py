@@ -93,13 +93,9 @@ class MultipartUpload:
         async def sender() -> None:
             nonlocal sent
             for number, offset in waiting:  # shared by the senders: each takes the next
-                parts.append(
-                    {
-                        "PartNumber": number,
-                        "ETag": await self._send_part(upload_id, number, offset, min(step, size - offset)),
-                    }
-                )
-                sent += min(step, size - offset)
+                length = min(step, size - offset)
+                parts.append({"PartNumber": number, "ETag": await self._send_part(upload_id, number, offset, length)})
+                sent += length
                 on_bytes(sent)
 
         await _all_or_first_error(sender() for _ in range(self._limits.concurrency))
