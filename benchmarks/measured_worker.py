@@ -15,8 +15,8 @@ from typing import Any
 import aioboto3
 
 from benchmarks.bare import BITRATE_KBPS, CORES, Run, Workload
-from worker.adapters.aws import ClientLimits, open_client
-from worker.adapters.s3 import S3Store
+from worker.adapters.aws.client import ClientLimits, open_client
+from worker.adapters.s3.store import S3Store
 from worker.demo.process import WorkerProcess, running_worker
 from worker.demo.stack import SOURCES, TARGETS
 from worker.domain.job import ObjectLocation

@@ -21,8 +21,8 @@ import tests.support.hanging_names.sitecustomize  # noqa: F401 - from now on one
 from tests.support.records import a_record
 from tests.support.redis_faults import NAMED, PASSWORD, Fault, Site, a_site
 from tests.support.waiting import wait_until
-from worker.adapters.dynamodb import DynamoLedger
-from worker.application.failover import FailoverStore
+from worker.adapters.dynamodb.job_table import DynamoJobTable
+from worker.application.progress.failover import FailoverStore
 from worker.demo import servers
 from worker.demo.servers import HOST
 
@@ -34,7 +34,7 @@ Write = Callable[[int], Awaitable[None]]
 
 
 @dataclass
-class Outage:
+class MeasuredOutage:
     """What one fault cost one way of writing. Times in seconds.
 
     The series ends when it has taken as long as the cut-off of one write: a client that retries for four seconds each
@@ -59,9 +59,9 @@ class Outage:
         }
 
 
-async def ours(fault: Fault, ledger: DynamoLedger) -> Outage:
+async def ours(fault: Fault, ledger: DynamoJobTable) -> MeasuredOutage:
     """The failover store: Redis, else DynamoDB."""
-    outage = Outage()
+    outage = MeasuredOutage()
     async with a_site() as site, AsyncExitStack() as stack:
         await _open_gate(site, fault)
         redis_store = site.store(gated=fault.is_gated, tls=fault.has_tls)
@@ -86,14 +86,14 @@ async def ours(fault: Fault, ledger: DynamoLedger) -> Outage:
     return outage
 
 
-async def libraries(fault: Fault) -> tuple[Outage, Outage | None]:
+async def libraries(fault: Fault) -> tuple[MeasuredOutage, MeasuredOutage | None]:
     """redis-py's two ways at once, because they mostly wait, for seconds."""
     if fault.is_named:  # there is one name, and one file that makes it hang
         return await redis_py(fault), await multi_db(fault)
     return await asyncio.gather(redis_py(fault), multi_db(fault))
 
 
-async def redis_py(fault: Fault) -> Outage:
+async def redis_py(fault: Fault) -> MeasuredOutage:
     """`redis.asyncio.Redis` as its constructor leaves it."""
     async with a_site() as site:
         await _open_gate(site, fault)
@@ -105,7 +105,7 @@ async def redis_py(fault: Fault) -> Outage:
         return await _broken(site, fault, write, client.aclose)
 
 
-async def multi_db(fault: Fault) -> Outage | None:
+async def multi_db(fault: Fault) -> MeasuredOutage | None:
     """`MultiDBClient` as its constructor leaves it, with a second Redis that is well.
 
     None where it never connects: its health checks drop TLS from a database's arguments (redis-py 8.1.0).
@@ -130,9 +130,9 @@ async def multi_db(fault: Fault) -> Outage | None:
                 return None
 
 
-async def _broken(site: Site, fault: Fault, write: Write, close: Callable[[], Awaitable[None]]) -> Outage:
+async def _broken(site: Site, fault: Fault, write: Write, close: Callable[[], Awaitable[None]]) -> MeasuredOutage:
     """One write while all is well, and those after the fault has begun."""
-    outage = Outage()
+    outage = MeasuredOutage()
     try:
         await write(1)
         await fault.begin(site)
@@ -144,7 +144,7 @@ async def _broken(site: Site, fault: Fault, write: Write, close: Callable[[], Aw
     return outage
 
 
-async def _measure(outage: Outage, write: Write) -> None:
+async def _measure(outage: MeasuredOutage, write: Write) -> None:
     for seq in range(2, WRITES + 2):
         began_at = perf_counter()
         try:

@@ -25,8 +25,8 @@ from benchmarks import outages, write_cost
 from benchmarks.outages import CUT_OFF_SECONDS
 from tests.support.aws import aws_environment
 from tests.support.redis_faults import FAULTS
-from worker.adapters.aws import open_client
-from worker.adapters.dynamodb import LIMITS, DynamoLedger
+from worker.adapters.aws.client import open_client
+from worker.adapters.dynamodb.job_table import LIMITS, DynamoJobTable
 from worker.bootstrap.run import keep_for_good
 from worker.demo import servers
 
@@ -90,7 +90,7 @@ async def _measure(console: Console, rounds: int) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _dynamodb() -> AsyncIterator[tuple[Any, DynamoLedger]]:
+async def _dynamodb() -> AsyncIterator[tuple[Any, DynamoJobTable]]:
     with servers.aws() as server:
         os.environ.update(aws_environment(f"http://{servers.HOST}:{server.port}"))
         async with open_client(aioboto3.Session(), "dynamodb", LIMITS) as client:
@@ -100,7 +100,7 @@ async def _dynamodb() -> AsyncIterator[tuple[Any, DynamoLedger]]:
                 AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
             )
-            yield client, DynamoLedger(client, _TABLE, now=lambda: datetime.now(UTC))
+            yield client, DynamoJobTable(client, _TABLE, now=lambda: datetime.now(UTC))
 
 
 def _outage_table(results: Mapping[str, Any]) -> Table:

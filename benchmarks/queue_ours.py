@@ -20,19 +20,18 @@ import aioboto3
 from benchmarks.queue_jobs import CONCURRENCY, LEASE_SECONDS, SOURCE, TABLE, TARGETS
 from tests.fakes.objects import MemoryObjects
 from worker import logs
-from worker.adapters import dynamodb
-from worker.adapters.aws import open_client
-from worker.adapters.dynamodb import DynamoLedger
-from worker.adapters.sqs import CONTROL_LIMITS, SqsQueue, receive_limits
-from worker.application.attempt import Rules
-from worker.application.cancellation import CancelWatch
-from worker.application.consumer import Consumer
-from worker.application.consumer import Handler as AnyHandler
-from worker.application.conversion import Conversion, Limits
-from worker.application.failover import FailoverStore
-from worker.application.handler import Handler
-from worker.application.lease import Lease, LeaseKeeper
-from worker.application.workspace import Workspace
+from worker.adapters.aws.client import open_client
+from worker.adapters.dynamodb import job_table as dynamodb
+from worker.adapters.dynamodb.job_table import DynamoJobTable
+from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
+from worker.application.consuming.consumer import Consumer, Handler
+from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.jobs.attempt import JobLimits
+from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.conversion import Conversion, SourceLimits
+from worker.application.jobs.delivery_handler import DeliveryHandler
+from worker.application.jobs.workspace import Workspace
+from worker.application.progress.failover import FailoverStore
 from worker.bootstrap import utc_now
 from worker.bootstrap.run import keep_for_good
 from worker.domain.disposition import Ack, Disposition
@@ -88,7 +87,7 @@ async def main(queue_url: str, kind: str) -> None:
             visibility_seconds=LEASE_SECONDS,
             wait_seconds=_POLL_SECONDS,
         )
-        handler: AnyHandler
+        handler: Handler
         if kind == "whole":
             handler = await _whole_handler(session, stack, tasks)
         else:
@@ -110,7 +109,7 @@ async def main(queue_url: str, kind: str) -> None:
 
 async def _whole_handler(session: aioboto3.Session, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> Handler:
     client = await stack.enter_async_context(open_client(session, "dynamodb", dynamodb.LIMITS))
-    ledger = DynamoLedger(client, TABLE, now=utc_now)
+    ledger = DynamoJobTable(client, TABLE, now=utc_now)
     store = FailoverStore(ledger, None, now=utc_now)
     cancels = CancelWatch(ledger)
     tasks.create_task(store.run())
@@ -118,10 +117,10 @@ async def _whole_handler(session: aioboto3.Session, stack: AsyncExitStack, tasks
     objects = MemoryObjects(SOURCE.bucket, TARGETS)
     objects.put(SOURCE, _SOUND)
     workspace = Workspace(Path(stack.enter_context(TemporaryDirectory(prefix="worker-bench-", dir=_MEMORY))))
-    return Handler(
+    return DeliveryHandler(
         store,
-        Conversion(objects, IdleConverter(), workspace, Limits(1 << 20, 3600)),
-        Rules(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=5),
+        Conversion(objects, IdleConverter(), workspace, SourceLimits(1 << 20, 3600)),
+        JobLimits(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=5),
         register=ledger,
         cancels=cancels,
         worker=f"bench:{os.getpid()}",

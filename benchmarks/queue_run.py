@@ -25,7 +25,7 @@ from benchmarks.queue_emulator import emulator
 from benchmarks.queue_jobs import CONCURRENCY, TABLE
 from benchmarks.queue_race import BESIDE, OURS, OURS_AT_WORK, PEERS, Contender, Race, race
 from tests.support.aws import aws_environment
-from worker.adapters.aws import ClientLimits, open_client
+from worker.adapters.aws.client import ClientLimits, open_client
 from worker.demo.servers import HOST
 
 RESULTS = Path(__file__).parent / "results"

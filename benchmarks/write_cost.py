@@ -16,10 +16,10 @@ from tests.support.records import NOW, a_record
 from tests.support.redis_faults import PASSWORD, a_site
 from tests.support.virtual_time import run
 from tests.support.waiting import wait_until
-from worker.adapters import redis as redis_adapter
-from worker.adapters.dynamodb import DynamoLedger
-from worker.application.failover import FailoverStore, Mode
-from worker.application.reporter import Reporter
+from worker.adapters.dynamodb.job_table import DynamoJobTable
+from worker.adapters.redis import progress_cache as redis_adapter
+from worker.application.progress.failover import FailoverStore, Mode
+from worker.application.progress.reporter import Reporter
 from worker.domain.progress import OutputRecord, Stage
 from worker.ports import StoreUnavailableError
 
@@ -27,7 +27,7 @@ _WRITES = 400
 _ROUNDS = 15
 
 
-async def open_writes(ledger: DynamoLedger, client: Any, table: str) -> Mapping[str, Any]:
+async def open_writes(ledger: DynamoJobTable, client: Any, table: str) -> Mapping[str, Any]:
     """Writes of the store while Redis is out and the same UpdateItem of the bare SDK, in turns; in milliseconds."""
     ours: list[float] = []
     bare: list[float] = []
@@ -39,7 +39,7 @@ async def open_writes(ledger: DynamoLedger, client: Any, table: str) -> Mapping[
         running = asyncio.create_task(store.run())
         for seq in range(1, _WRITES + 1):
             ours.append(await _timed(store.tick(a_record(1000, seq, job_id="ours"))))
-            await DynamoLedger(recorder, table, now=lambda: datetime.now(UTC)).write(
+            await DynamoJobTable(recorder, table, now=lambda: datetime.now(UTC)).write(
                 a_record(1000, seq, job_id="bare")
             )
             bare.append(await _timed(client.update_item(**recorder.sent)))

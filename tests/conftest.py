@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 from tests.support.aws import a_bucket, a_table, aws_environment
-from worker.adapters.aws import ClientLimits, open_client
+from worker.adapters.aws.client import ClientLimits, open_client
 from worker.demo import servers
 
 _counter = itertools.count(1)

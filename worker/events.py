@@ -67,7 +67,7 @@ class Event(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class EventSpec:
     """When an event is written, at which level, with which fields beside the common ones."""
 
     level: Level
@@ -78,122 +78,124 @@ class Meaning:
 _OUTCOME = ("duration_seconds", "stage_seconds", "source_bytes", "output_bytes", "audio_seconds")
 _FAILURE = ("error_code", "error", "stage", "retryable", "exception", *_OUTCOME)
 
-CATALOGUE: dict[Event, Meaning] = {
-    Event.WORKER_STARTED: Meaning(
+CATALOGUE: dict[Event, EventSpec] = {
+    Event.WORKER_STARTED: EventSpec(
         "info",
         "The process is up, before the first poll; with the effective settings, secrets masked.",
         ("worker", "settings", "http_address", "python"),
     ),
-    Event.WORKER_READY: Meaning("info", "The first poll has begun.", ("startup_seconds",)),
-    Event.WORKER_DRAINING: Meaning(
+    Event.WORKER_READY: EventSpec("info", "The first poll has begun.", ("startup_seconds",)),
+    Event.WORKER_DRAINING: EventSpec(
         "info", "A stop signal came: nothing is received from now on.", ("signal", "jobs", "drain_seconds")
     ),
-    Event.WORKER_STOPPED: Meaning("info", "The drain has ended.", ("exit_code", "drain_seconds", "released")),
-    Event.WORKER_HEARTBEAT: Meaning(
+    Event.WORKER_STOPPED: EventSpec("info", "The drain has ended.", ("exit_code", "drain_seconds", "released")),
+    Event.WORKER_HEARTBEAT: EventSpec(
         "info",
         "Once a minute, whatever happens; a missing one means a dead worker or lost logs.",
         ("jobs", "jobs_completed", "jobs_failed", "poll_age_seconds", "loop_lag_seconds", "progress_store"),
     ),
-    Event.WORKER_CRASHED: Meaning("error", "The process ends by a bug.", ("exception",)),
-    Event.CHECK_FAILED: Meaning(
+    Event.WORKER_CRASHED: EventSpec("error", "The process ends by a bug.", ("exception",)),
+    Event.CHECK_FAILED: EventSpec(
         "error",
         "At the start: something is set up so that no job can be done; the worker polls all the same.",
         ("check", "problem", "advice"),
     ),
-    Event.REDIS_DISABLED: Meaning("info", "No REDIS_ENDPOINT: progress goes to DynamoDB only."),
-    Event.REDIS_CONNECTED: Meaning(
+    Event.REDIS_DISABLED: EventSpec("info", "No REDIS_ENDPOINT: progress goes to DynamoDB only."),
+    Event.REDIS_CONNECTED: EventSpec(
         "info", "First contact with Redis, or the first after an outage.", ("endpoint", "duration_seconds")
     ),
-    Event.REDIS_UNAVAILABLE: Meaning(
+    Event.REDIS_UNAVAILABLE: EventSpec(
         "warning",
         "The first failure of an outage of Redis, with the reason and the time that it took.",
         ("endpoint", "reason", "duration_seconds"),
     ),
-    Event.PROGRESS_FAILED_OVER: Meaning(
+    Event.PROGRESS_FAILED_OVER: EventSpec(
         "warning", "Progress goes to DynamoDB from now on; once an outage.", ("reason", "live_jobs")
     ),
-    Event.PROGRESS_FAILED_BACK: Meaning(
+    Event.PROGRESS_FAILED_BACK: EventSpec(
         "info",
         "Progress goes to Redis again, and Redis holds the newest record of each job that the outage touched.",
         ("outage_seconds", "jobs_carried_over"),
     ),
-    Event.PROGRESS_REPLAY_FAILED: Meaning(
+    Event.PROGRESS_REPLAY_FAILED: EventSpec(
         "warning",
         "Redis is back, but cannot take the record of the job that `job_id` names; readers find it in DynamoDB.",
         ("reason",),
     ),
-    Event.PROGRESS_WRITE_FAILED: Meaning(
+    Event.PROGRESS_WRITE_FAILED: EventSpec(
         "warning", "Both stores refused a record; the job goes on.", ("reason", "status", "seq")
     ),
-    Event.JOB_STARTED: Meaning("info", "A claim was won.", ("source", "outputs", "queued_seconds")),
-    Event.JOB_COMPLETED: Meaning("info", "Every output can be read from S3 and the final record is kept.", _OUTCOME),
-    Event.JOB_FAILED: Meaning("warning", "The job failed for good.", _FAILURE),
-    Event.JOB_RETRIED: Meaning("warning", "The attempt failed; another follows.", ("delay_seconds", *_FAILURE)),
-    Event.JOB_RELEASED: Meaning("info", "The job was given back because the worker stops.", ("stage", "percent")),
-    Event.JOB_CANCELLED: Meaning("info", "The job was cancelled on request.", ("stage", "percent")),
-    Event.JOB_DEFERRED: Meaning(
+    Event.JOB_STARTED: EventSpec("info", "A claim was won.", ("source", "outputs", "queued_seconds")),
+    Event.JOB_COMPLETED: EventSpec("info", "Every output can be read from S3 and the final record is kept.", _OUTCOME),
+    Event.JOB_FAILED: EventSpec("warning", "The job failed for good.", _FAILURE),
+    Event.JOB_RETRIED: EventSpec("warning", "The attempt failed; another follows.", ("delay_seconds", *_FAILURE)),
+    Event.JOB_RELEASED: EventSpec("info", "The job was given back because the worker stops.", ("stage", "percent")),
+    Event.JOB_CANCELLED: EventSpec("info", "The job was cancelled on request.", ("stage", "percent")),
+    Event.JOB_DEFERRED: EventSpec(
         "info", "Another delivery holds the job; this one looks again later.", ("reason", "delay_seconds")
     ),
-    Event.JOB_DUPLICATE_SKIPPED: Meaning("info", "The job is final already; the message is deleted.", ("status",)),
-    Event.CANCEL_LOOKUP_FAILED: Meaning(
+    Event.JOB_DUPLICATE_SKIPPED: EventSpec("info", "The job is final already; the message is deleted.", ("status",)),
+    Event.CANCEL_LOOKUP_FAILED: EventSpec(
         "warning",
         "DynamoDB could not be asked for requests to cancel; once a streak. They are seen when it answers again.",
         ("reason",),
     ),
-    Event.HANDLER_CRASHED: Meaning(
+    Event.HANDLER_CRASHED: EventSpec(
         "error", "A bug ended the handling of a delivery; it is retried, and the worker goes on.", ("exception",)
     ),
-    Event.MESSAGE_IGNORED: Meaning(
+    Event.MESSAGE_IGNORED: EventSpec(
         "info", "A message of S3, or a record in one, asks for nothing; it is acknowledged.", ("reason",)
     ),
-    Event.MESSAGE_REJECTED: Meaning(
+    Event.MESSAGE_REJECTED: EventSpec(
         "warning", "The message went to the dead-letter queue.", ("error_code", "error", "receive_count")
     ),
-    Event.MESSAGE_DISCARDED: Meaning(
+    Event.MESSAGE_DISCARDED: EventSpec(
         "error",
         "A rejected message was deleted, because the queue has no dead-letter queue.",
         ("error_code", "error", "receive_count"),
     ),
-    Event.MESSAGE_SETTLE_FAILED: Meaning(
+    Event.MESSAGE_SETTLE_FAILED: EventSpec(
         "warning",
         "The queue did not take the settlement; the message comes back when its lease ends.",
         ("disposition", "error"),
     ),
-    Event.LEASE_LOST: Meaning(
+    Event.LEASE_LOST: EventSpec(
         "warning", "The delivery or the claim is no longer ours; the job was stopped.", ("reason",)
     ),
-    Event.LEASE_RENEWAL_FAILED: Meaning(
+    Event.LEASE_RENEWAL_FAILED: EventSpec(
         "warning",
         "A renewal failed; it is tried again until a margin before the lease ends.",
         ("error", "remaining_seconds"),
     ),
-    Event.UPLOAD_ABORT_FAILED: Meaning(
+    Event.UPLOAD_ABORT_FAILED: EventSpec(
         "warning",
         "The parts of an unfinished upload could not be dropped; the bucket's lifecycle rule has to.",
         ("target", "error"),
     ),
-    Event.OUTPUT_REMOVE_FAILED: Meaning(
+    Event.OUTPUT_REMOVE_FAILED: EventSpec(
         "warning", "An output of a cancelled job could not be deleted and is left behind.", ("target", "error")
     ),
-    Event.POLL_FAILED: Meaning("warning", "A receive failed; once a streak.", ("error",)),
-    Event.POLL_RECOVERED: Meaning("info", "Receives work again.", ("outage_seconds", "failures")),
-    Event.CONSUMPTION_PAUSED: Meaning(
+    Event.POLL_FAILED: EventSpec("warning", "A receive failed; once a streak.", ("error",)),
+    Event.POLL_RECOVERED: EventSpec("info", "Receives work again.", ("outage_seconds", "failures")),
+    Event.CONSUMPTION_PAUSED: EventSpec(
         "error",
         "More rejects a minute than WORKER_REJECT_LIMIT: nothing is received for a minute; running jobs go on.",
         ("rejects", "limit", "pause_seconds"),
     ),
-    Event.CONSUMPTION_RESUMED: Meaning("info", "The pause is over: messages are received again.", ("pause_seconds",)),
-    Event.PROTECTION_ENABLED: Meaning("info", "ECS keeps this task while jobs run."),
-    Event.PROTECTION_RELEASED: Meaning("info", "No jobs run: ECS may end this task."),
-    Event.PROTECTION_REFUSED: Meaning(
+    Event.CONSUMPTION_RESUMED: EventSpec(
+        "info", "The pause is over: messages are received again.", ("pause_seconds",)
+    ),
+    Event.PROTECTION_ENABLED: EventSpec("info", "ECS keeps this task while jobs run."),
+    Event.PROTECTION_RELEASED: EventSpec("info", "No jobs run: ECS may end this task."),
+    Event.PROTECTION_REFUSED: EventSpec(
         "warning",
         "ECS did not change the task's protection; once a streak, and asked again. The jobs run on.",
         ("wanted", "reason"),
     ),
-    Event.LIBRARY_LOGGED: Meaning(
+    Event.LIBRARY_LOGGED: EventSpec(
         "warning", "A library wrote a warning or worse.", ("logger", "message", "exception")
     ),
-    Event.LOG_DROPPED: Meaning(
+    Event.LOG_DROPPED: EventSpec(
         "warning",
         "Standard output takes lines again; these were lost while nobody read it, or it could not be written.",
         ("lines",),

@@ -15,8 +15,8 @@ import pytest
 from tests.fakes.queue import FakeQueue
 from tests.support import ministack
 from tests.support.aws import aws_environment
-from worker.adapters.aws import ClientLimits, open_client
-from worker.adapters.sqs import SqsQueue, SqsSender
+from worker.adapters.aws.client import ClientLimits, open_client
+from worker.adapters.sqs.queue import SqsQueue, SqsSender
 from worker.demo.servers import HOST
 from worker.domain.disposition import Reject
 from worker.domain.errors import UnsupportedAudioError

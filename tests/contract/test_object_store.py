@@ -12,8 +12,8 @@ import pytest
 
 from tests.fakes.objects import MemoryObjects, StoredObject
 from tests.support.aws import a_bucket
-from worker.adapters.aws import ClientLimits, open_client
-from worker.adapters.s3 import S3Store
+from worker.adapters.aws.client import ClientLimits, open_client
+from worker.adapters.s3.store import S3Store
 from worker.domain.errors import SourceNotFoundError, SourceTooLargeError, TargetRefusedError
 from worker.domain.job import ObjectLocation
 from worker.ports import Artifact, ObjectStore

@@ -14,22 +14,22 @@ import pytest
 
 from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.records import a_record, completed, queued
-from worker.adapters.dynamodb import DynamoLedger
-from worker.adapters.redis import RedisStore
-from worker.adapters.redis_connections import Endpoint
-from worker.application.cancellation import Jobs
+from worker.adapters.dynamodb.job_table import DynamoJobTable
+from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.progress_cache import RedisProgressCache
+from worker.application.jobs.cancellation import Jobs
 from worker.demo.servers import HOST, Server
-from worker.domain.claim import Standing
+from worker.domain.claim import JobState
 from worker.domain.errors import JobCancelledError, NoAudioError
 from worker.domain.progress import Version, failed, first_record
-from worker.ports import AcceleratorStore, Ledger, Outcome, ProgressStore
+from worker.ports import Ledger, ProgressCache, ProgressStore, WriteResult
 
 FENCE = 1_795_000_000_000_001  # 51 bits, as real ones have
 
 
 @pytest.fixture
-async def redis_store(redis_server: Server, unique: Callable[[str], str]) -> AsyncIterator[RedisStore]:
-    store = RedisStore(
+async def redis_store(redis_server: Server, unique: Callable[[str], str]) -> AsyncIterator[RedisProgressCache]:
+    store = RedisProgressCache(
         Endpoint(HOST, redis_server.port), prefix=unique("p") + ":", connect_timeout=5, command_timeout=5
     )
     yield store
@@ -37,13 +37,13 @@ async def redis_store(redis_server: Server, unique: Callable[[str], str]) -> Asy
 
 
 @pytest.fixture
-async def dynamo_ledger(dynamodb_client: Any, table: str) -> DynamoLedger:
-    return DynamoLedger(dynamodb_client, table, now=lambda: datetime.now(UTC), budget_seconds=20)
+async def dynamo_ledger(dynamodb_client: Any, table: str) -> DynamoJobTable:
+    return DynamoJobTable(dynamodb_client, table, now=lambda: datetime.now(UTC), budget_seconds=20)
 
 
 @pytest.fixture(params=["fake", "redis"])
-def accelerator(request: pytest.FixtureRequest) -> AcceleratorStore:
-    found: AcceleratorStore = FakeAccelerator() if request.param == "fake" else request.getfixturevalue("redis_store")
+def accelerator(request: pytest.FixtureRequest) -> ProgressCache:
+    found: ProgressCache = FakeAccelerator() if request.param == "fake" else request.getfixturevalue("redis_store")
     return found
 
 
@@ -69,30 +69,30 @@ async def test_a_job_that_was_never_written_is_none(store: ProgressStore) -> Non
 
 async def test_a_record_comes_back_as_it_was_written(store: ProgressStore) -> None:
     record = a_record(FENCE, 7, percent=41.5)
-    assert await store.write(record) is Outcome.APPLIED
+    assert await store.write(record) is WriteResult.APPLIED
     assert await store.read(record.job_id) == record
     done = failed(record, NoAudioError(), Version(FENCE, 8), record.updated_at)
-    assert await store.write(done) is Outcome.APPLIED
+    assert await store.write(done) is WriteResult.APPLIED
     assert await store.read(record.job_id) == done
 
 
 async def test_the_same_version_twice_is_the_same(store: ProgressStore) -> None:
     record = a_record(FENCE, 7)
     await store.write(record)
-    assert await store.write(record) is Outcome.SAME
+    assert await store.write(record) is WriteResult.SAME
 
 
 async def test_an_older_seq_is_stale(store: ProgressStore) -> None:
     newer = a_record(FENCE, 10)
     await store.write(newer)
-    assert await store.write(a_record(FENCE, 9)) is Outcome.STALE
+    assert await store.write(a_record(FENCE, 9)) is WriteResult.STALE
     assert await store.read(newer.job_id) == newer
 
 
 async def test_an_older_fence_is_stale_whatever_its_seq(store: ProgressStore) -> None:
     newer = a_record(FENCE + 1, 1)
     await store.write(newer)
-    assert await store.write(a_record(FENCE, 999)) is Outcome.STALE
+    assert await store.write(a_record(FENCE, 999)) is WriteResult.STALE
     assert await store.read(newer.job_id) == newer
 
 
@@ -105,19 +105,19 @@ async def test_nothing_changes_a_final_record(store: ProgressStore, end: str) ->
         error = JobCancelledError() if end == "cancelled" else NoAudioError()
         final = failed(record, error, Version(FENCE, 8), record.updated_at)
     await store.write(record)
-    assert await store.write(final) is Outcome.APPLIED
+    assert await store.write(final) is WriteResult.APPLIED
     for later in (a_record(FENCE, 9), a_record(FENCE + 1, 1), completed(record, 10), queued(record, 11)):
-        assert await store.write(later) is Outcome.STALE
-    assert await store.write(final) is Outcome.SAME
+        assert await store.write(later) is WriteResult.STALE
+    assert await store.write(final) is WriteResult.SAME
     assert await store.read(record.job_id) == final
 
 
 async def test_a_queued_record_gives_way_to_any_delivery(store: ProgressStore) -> None:
     record = a_record(FENCE, 1)
     await store.write(first_record(record.job_id, record.source, ("s3://out/a.mp3",), record.created_at))
-    assert await store.write(record) is Outcome.APPLIED
-    assert await store.write(queued(record, 2)) is Outcome.APPLIED
-    assert await store.write(a_record(FENCE + 1, 1)) is Outcome.APPLIED
+    assert await store.write(record) is WriteResult.APPLIED
+    assert await store.write(queued(record, 2)) is WriteResult.APPLIED
+    assert await store.write(a_record(FENCE + 1, 1)) is WriteResult.APPLIED
 
 
 async def test_writes_in_any_order_leave_the_newest(store: ProgressStore) -> None:
@@ -166,9 +166,9 @@ async def test_a_claim_that_got_through_unnoticed_is_kept(ledger: Ledger) -> Non
 
 async def test_within_a_fence_only_the_claims_worker_may_write(ledger: Ledger) -> None:
     await ledger.claim(a_record(FENCE, 1, worker="a"), None)
-    assert await ledger.write(a_record(FENCE, 1, worker="b")) is Outcome.STALE
-    assert await ledger.write(a_record(FENCE, 5, worker="b")) is Outcome.STALE
-    assert await ledger.write(a_record(FENCE, 2, worker="a")) is Outcome.APPLIED
+    assert await ledger.write(a_record(FENCE, 1, worker="b")) is WriteResult.STALE
+    assert await ledger.write(a_record(FENCE, 5, worker="b")) is WriteResult.STALE
+    assert await ledger.write(a_record(FENCE, 2, worker="a")) is WriteResult.APPLIED
 
 
 async def test_a_record_of_the_same_version_that_says_something_else_is_not_ones_own(ledger: Ledger) -> None:
@@ -177,7 +177,7 @@ async def test_a_record_of_the_same_version_that_says_something_else_is_not_ones
     assert await ledger.claim(cancelled, None) is None
     assert await ledger.claim(running, None) is not None
     assert await ledger.claim(running, Version(FENCE, 1)) is not None
-    assert await ledger.write(running) is Outcome.STALE
+    assert await ledger.write(running) is WriteResult.STALE
     assert await ledger.read(running.job_id) == cancelled
 
 
@@ -186,7 +186,7 @@ async def test_a_record_of_the_same_version_that_says_something_else_is_not_ones
 
 @pytest.fixture
 def jobs(ledger: Ledger) -> Jobs:
-    assert isinstance(ledger, FakeLedger | DynamoLedger)
+    assert isinstance(ledger, FakeLedger | DynamoJobTable)
     return ledger
 
 
@@ -214,7 +214,7 @@ async def test_a_request_to_cancel_outlives_whatever_is_written(jobs: Jobs) -> N
     await jobs.write(a_record(FENCE, 2))
     await jobs.write(queued(record, 3))
     await jobs.claim(a_record(FENCE + 1, 1), Version(FENCE, 3))
-    assert await jobs.look(record.job_id) == Standing(a_record(FENCE + 1, 1), crashes=0, is_cancel_requested=True)
+    assert await jobs.look(record.job_id) == JobState(a_record(FENCE + 1, 1), crashes=0, is_cancel_requested=True)
     assert await jobs.cancel_requests([record.job_id]) == {record.job_id}
 
 
@@ -231,7 +231,7 @@ async def test_a_claim_that_is_refused_shows_what_stands_in_its_way(jobs: Jobs) 
     await jobs.claim(a_record(FENCE, 1), None)
     await jobs.request_cancel("ep-0142")
     refused = await jobs.claim(a_record(FENCE + 1, 1, worker="b"), None)
-    assert refused == Standing(a_record(FENCE, 1), crashes=1, is_cancel_requested=True)
+    assert refused == JobState(a_record(FENCE, 1), crashes=1, is_cancel_requested=True)
     assert refused == await jobs.look("ep-0142")
 
 
@@ -257,14 +257,14 @@ async def test_claims_that_nobody_ended_are_counted(jobs: Jobs) -> None:
 # --- the accelerator -----------------------------------------------------------------------------------------------
 
 
-async def test_a_probe_leaves_no_job_behind(accelerator: AcceleratorStore) -> None:
+async def test_a_probe_leaves_no_job_behind(accelerator: ProgressCache) -> None:
     for _ in range(3):
         await accelerator.probe()
         await accelerator.reset()
-    assert await accelerator.write(a_record(FENCE, 1)) is Outcome.APPLIED
+    assert await accelerator.write(a_record(FENCE, 1)) is WriteResult.APPLIED
 
 
-async def test_a_watcher_hears_of_each_record_that_is_kept(accelerator: AcceleratorStore) -> None:
+async def test_a_watcher_hears_of_each_record_that_is_kept(accelerator: ProgressCache) -> None:
     heard: list[int] = []
 
     async def watch() -> None:

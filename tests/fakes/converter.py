@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.support.frames import reader
-from worker.domain.completeness import is_cut_off
-from worker.domain.containers import Container, sniff
+from worker.domain.containers.completeness import is_cut_off
+from worker.domain.containers.sniffing import Container, sniff
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
 from worker.domain.job import OutputSpec
 from worker.ports import Artifact, ConversionProgress, SourceAudio

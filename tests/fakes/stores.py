@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import suppress
 
-from worker.domain.claim import Standing
+from worker.domain.claim import JobState
 from worker.domain.progress import Record, Status, Version
-from worker.ports import Outcome, StoreUnavailableError
+from worker.ports import StoreUnavailableError, WriteResult
 
 
 class FakeStore:
@@ -45,19 +45,19 @@ class FakeStore:
         self.failure = None
         self.hangs = False
 
-    async def write(self, record: Record) -> Outcome:
+    async def write(self, record: Record) -> WriteResult:
         await self._meet_fault()
         return self.put(record)
 
-    def put(self, record: Record) -> Outcome:
+    def put(self, record: Record) -> WriteResult:
         """The compare-and-set itself, for those who bring faults of their own."""
         held = self.held.get(record.job_id)
         if held is not None and held.version == record.version and self._is_by_same_writer(held, record):
-            return Outcome.SAME
+            return WriteResult.SAME
         if held is not None and not self._is_newer(held, record):
-            return Outcome.STALE
+            return WriteResult.STALE
         self._keep(record)
-        return Outcome.APPLIED
+        return WriteResult.APPLIED
 
     async def read(self, job_id: str) -> Record | None:
         await self._meet_fault()
@@ -94,17 +94,17 @@ class FakeLedger(FakeStore):
         self._attempts_ended: dict[str, int] = {}
         self._budget_seconds = budget_seconds
 
-    async def look(self, job_id: str) -> Standing | None:
+    async def look(self, job_id: str) -> JobState | None:
         await self._meet_fault()
         return self.standing(job_id)
 
-    def standing(self, job_id: str) -> Standing | None:
+    def standing(self, job_id: str) -> JobState | None:
         """The read itself, for those who bring faults of their own."""
         record = self.held.get(job_id)
         if record is None:
             return None
         crashes = record.attempt - self._attempts_ended.get(job_id, 0)
-        return Standing(record, crashes, job_id in self.cancel_requested)
+        return JobState(record, crashes, job_id in self.cancel_requested)
 
     async def request_cancel(self, job_id: str) -> bool:
         await self._meet_fault()
@@ -122,11 +122,11 @@ class FakeLedger(FakeStore):
         await self._meet_fault()
         return frozenset(self.cancel_requested.intersection(job_ids))
 
-    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
         await self._meet_fault()
         return self.put_claim(record, seen)
 
-    def put_claim(self, record: Record, seen: Version | None) -> Standing | None:
+    def put_claim(self, record: Record, seen: Version | None) -> JobState | None:
         """The conditional write itself."""
         held = self.held.get(record.job_id)
         if held is not None and held.version == record.version and self._is_by_same_writer(held, record):
@@ -158,7 +158,7 @@ class FakeLedger(FakeStore):
 
 
 class FakeAccelerator(FakeStore):
-    """An `AcceleratorStore`. It hangs for as long as its caller lets it: the budget is the caller's."""
+    """An `ProgressCache`. It hangs for as long as its caller lets it: the budget is the caller's."""
 
     def __init__(self) -> None:
         super().__init__()

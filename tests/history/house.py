@@ -11,15 +11,15 @@ from typing import Any
 
 from tests.history.recorder import History
 from tests.support.redis_faults import FAULTS, Fault, Site
-from worker.adapters.dynamodb import DynamoLedger
-from worker.application.failover import FailoverStore, Mode
-from worker.application.reader import Reader
-from worker.application.reporter import Reporter
+from worker.adapters.dynamodb.job_table import DynamoJobTable
+from worker.application.progress.failover import FailoverStore, Mode
+from worker.application.progress.reader import Reader
+from worker.application.progress.reporter import Reporter
 from worker.bootstrap import utc_now
-from worker.domain.claim import Standing
+from worker.domain.claim import JobState
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, LeaseLostError, NoAudioError
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
-from worker.ports import AcceleratorStore, Outcome, StoreUnavailableError
+from worker.ports import ProgressCache, StoreUnavailableError, WriteResult
 
 LEASE_SECONDS = 6.0
 _OUTPUT = OutputRecord("s3://podcasts-out/a.mp3")
@@ -34,33 +34,33 @@ def _time() -> float:
 class RecordingStore(FailoverStore):
     """The real store, which notes what its callers are told and how long they waited."""
 
-    def __init__(self, history: History, ledger: DynamoLedger, redis: AcceleratorStore, *, mode: Mode) -> None:
+    def __init__(self, history: History, ledger: DynamoJobTable, redis: ProgressCache, *, mode: Mode) -> None:
         super().__init__(ledger, redis, now=utc_now, mode=mode, endpoint="redis")
         self.ledger = ledger
         self._history = history
 
-    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
         self._history.note(_time(), "claim_asked", record)
-        standing: Standing | None = await self._timed("claim", super().claim(record, seen))
+        standing: JobState | None = await self._timed("claim", super().claim(record, seen))
         if standing is None:
             self._history.note(_time(), "claim_acknowledged", record)
         return standing
 
-    async def tick(self, record: Record) -> Outcome:
+    async def tick(self, record: Record) -> WriteResult:
         return await self._noted("tick", super().tick(record), record, is_durable=self._mode == "durable")
 
-    async def checkpoint(self, record: Record) -> Outcome:
+    async def checkpoint(self, record: Record) -> WriteResult:
         return await self._noted("checkpoint", super().checkpoint(record), record, is_durable=True)
 
-    async def commit(self, record: Record) -> Outcome:
+    async def commit(self, record: Record) -> WriteResult:
         return await self._noted("commit", super().commit(record), record, is_durable=True)
 
     async def _noted(
-        self, what: str, write: Coroutine[Any, Any, Outcome], record: Record, *, is_durable: bool
-    ) -> Outcome:
+        self, what: str, write: Coroutine[Any, Any, WriteResult], record: Record, *, is_durable: bool
+    ) -> WriteResult:
         losses_before = self._history.losses
-        outcome: Outcome = await self._timed(what, write)
-        if outcome is not Outcome.STALE:
+        outcome: WriteResult = await self._timed(what, write)
+        if outcome is not WriteResult.STALE:
             self._history.note(_time(), "acknowledged", record, is_durable, losses_before)
         return outcome
 
@@ -150,7 +150,7 @@ class Writer:
             await reporter.complete(_UPLOADED)
 
 
-class AskedLedger(DynamoLedger):
+class AskedLedger(DynamoJobTable):
     """Tells whether it answered the last read."""
 
     has_answered = False
@@ -166,7 +166,7 @@ class Looker:
     """A person who looks at jobs, again and again, and never reloads the page."""
 
     def __init__(
-        self, name: str, history: History, ledger: AskedLedger, redis: AcceleratorStore, rng: random.Random
+        self, name: str, history: History, ledger: AskedLedger, redis: ProgressCache, rng: random.Random
     ) -> None:
         self._name = name
         self._history = history

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation.invariants import Checker, Floor, ViolationError, brief
-from worker.application.reader import Reading
+from worker.application.progress.reader import Reading
 from worker.domain.progress import Record
 
 _LINES = 60

@@ -23,9 +23,9 @@ from tests.support.aws import a_table, aws_environment
 from tests.support.events import logged_events
 from tests.support.redis_faults import Site, a_site
 from tests.support.waiting import wait_until
-from worker.adapters.aws import open_client
-from worker.adapters.dynamodb import DynamoLedger
-from worker.application.failover import Mode
+from worker.adapters.aws.client import open_client
+from worker.adapters.dynamodb.job_table import DynamoJobTable
+from worker.application.progress.failover import Mode
 from worker.bootstrap import utc_now
 from worker.demo import servers
 from worker.events import Event
@@ -36,7 +36,7 @@ _BEAT_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WriteResult:
     """What a run brought, after its history was checked."""
 
     history: History
@@ -56,7 +56,7 @@ class Outcome:
         )
 
 
-async def make_history(client: Any, table: str, *, seconds: float, seed: int, mode: Mode) -> Outcome:
+async def make_history(client: Any, table: str, *, seconds: float, seed: int, mode: Mode) -> WriteResult:
     """Play for so long on a new table. Raises ViolationError."""
     rng = random.Random(seed)
     history, beat = History(began_at=asyncio.get_running_loop().time()), Beat()
@@ -68,7 +68,7 @@ async def make_history(client: Any, table: str, *, seconds: float, seed: int, mo
             writers, lookers = _cast(site, client, table, history, rng, stack, mode)
             await _play(writers, lookers, Vandal(site, history, rng), until=history.began_at + seconds)
     history.check()
-    return Outcome(
+    return WriteResult(
         history,
         outages=sum(writer.store.outages for writer in writers),
         failed_over=len(log.of(Event.PROGRESS_FAILED_OVER)),
@@ -88,7 +88,7 @@ def _cast(
         return store
 
     def a_store(number: int) -> RecordingStore:
-        return RecordingStore(history, DynamoLedger(client, table, now=utc_now), a_redis(number), mode=mode)
+        return RecordingStore(history, DynamoJobTable(client, table, now=utc_now), a_redis(number), mode=mode)
 
     writers = [Writer(f"w{number}", history, a_store(number), rng) for number in range(2)]
     lookers = [
@@ -145,7 +145,7 @@ async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
             await task
 
 
-async def _main(seconds: float, seed: int, mode: Mode) -> Outcome:
+async def _main(seconds: float, seed: int, mode: Mode) -> WriteResult:
     async with open_client(aioboto3.Session(), "dynamodb", LIMITS) as client:
         await client.create_table(**a_table("history"))
         return await make_history(client, "history", seconds=seconds, seed=seed, mode=mode)

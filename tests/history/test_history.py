@@ -13,8 +13,8 @@ from tests.history.recorder import History
 from tests.history.run import make_history
 from tests.simulation.invariants import LONGEST_CALL_SECONDS, ViolationError
 from tests.support.records import a_record
-from worker.application.failover import Mode
-from worker.application.reader import Reading
+from worker.application.progress.failover import Mode
+from worker.application.progress.reader import Reading
 
 _SECONDS = 8.0
 

@@ -8,8 +8,8 @@ import aioboto3
 import pytest
 
 from tests.support.sqs import CountingClient, Sqs
-from worker.adapters.aws import open_client
-from worker.adapters.sqs import CONTROL_LIMITS
+from worker.adapters.aws.client import open_client
+from worker.adapters.sqs.queue import CONTROL_LIMITS
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from tests.support.records import a_record
 from tests.support.scripted_http import scripted_http
-from worker.adapters.aws import open_client
-from worker.adapters.dynamodb import LIMITS, DynamoLedger
-from worker.ports import Outcome, StoreUnavailableError
+from worker.adapters.aws.client import open_client
+from worker.adapters.dynamodb.job_table import LIMITS, DynamoJobTable
+from worker.ports import StoreUnavailableError, WriteResult
 
 
 class Answers:
@@ -29,11 +29,11 @@ class Answers:
         return web.Response(status=status, text="{}", content_type="application/x-amz-json-1.0")
 
 
-async def written(answers: Answers, session: aioboto3.Session, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+async def written(answers: Answers, session: aioboto3.Session, monkeypatch: pytest.MonkeyPatch) -> WriteResult:
     async with scripted_http(answers.answer) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         async with open_client(session, "dynamodb", LIMITS) as client:
-            ledger = DynamoLedger(client, "jobs", now=lambda: datetime.now(UTC))
+            ledger = DynamoJobTable(client, "jobs", now=lambda: datetime.now(UTC))
             return await ledger.write(a_record())
 
 
@@ -42,7 +42,7 @@ async def test_one_failure_of_the_server_is_outlived_within_the_budget(
 ) -> None:
     answers = Answers(500, 200)
 
-    assert await written(answers, aws_session, monkeypatch) is Outcome.APPLIED
+    assert await written(answers, aws_session, monkeypatch) is WriteResult.APPLIED
     assert answers.calls == 2
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from tests.support.records import a_record
-from worker.adapters.dynamodb import RETENTION_DAYS, DynamoLedger
-from worker.domain.claim import Standing
+from worker.adapters.dynamodb.job_table import RETENTION_DAYS, DynamoJobTable
+from worker.domain.claim import JobState
 from worker.ports import StoreUnavailableError
 
 
 async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(dynamodb_client: Any, table: str) -> None:
     now = datetime.now(UTC)
-    ledger = DynamoLedger(dynamodb_client, table, now=lambda: now, budget_seconds=20)
+    ledger = DynamoJobTable(dynamodb_client, table, now=lambda: now, budget_seconds=20)
     old, new = a_record(1000, 1), a_record(2000, 1)
     await ledger.claim(old, None)
     await ledger.request_cancel(old.job_id)
@@ -24,7 +24,7 @@ async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(dynamodb_cl
     assert await ledger.look(old.job_id) is None
     assert not await ledger.request_cancel(old.job_id)
     assert await ledger.claim(new, None) is None
-    assert await ledger.look(new.job_id) == Standing(new, crashes=1, is_cancel_requested=False)
+    assert await ledger.look(new.job_id) == JobState(new, crashes=1, is_cancel_requested=False)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(dynamodb_cl
 async def test_an_item_that_somebody_damaged_is_an_unreadable_record(
     dynamodb_client: Any, table: str, damage: str
 ) -> None:
-    ledger = DynamoLedger(dynamodb_client, table, now=lambda: datetime.now(UTC), budget_seconds=20)
+    ledger = DynamoJobTable(dynamodb_client, table, now=lambda: datetime.now(UTC), budget_seconds=20)
     record = a_record()
     await ledger.claim(record, None)
     arguments: dict[str, Any] = {"ExpressionAttributeNames": {"#record": "record"}} if "#record" in damage else {}

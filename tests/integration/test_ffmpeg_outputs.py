@@ -9,8 +9,8 @@ import pytest
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.sounds import FFMPEG, listen, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.domain.audio import RULES, AudioFormat
-from worker.domain.mp4 import top_boxes
+from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.containers.mp4 import top_boxes
 
 _LOSSLESS = (AudioFormat.WAV, AudioFormat.FLAC, AudioFormat.ALAC)
 _WITH_TAGS = tuple(name for name in AudioFormat if name is not AudioFormat.AAC)  # ADTS has no place for them
@@ -57,7 +57,7 @@ async def test_channels_are_kept_where_the_format_has_them(name: str, channels: 
 
     for audio_format, artifact in zip(AudioFormat, artifacts, strict=True):
         audio = await converter.probe(delivered(artifact))
-        assert audio.channels == min(channels, RULES[audio_format].max_channels), audio_format
+        assert audio.channels == min(channels, FORMATS[audio_format].max_channels), audio_format
 
 
 async def test_a_rate_that_the_format_lacks_becomes_the_next_above(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_a_rate_that_the_format_lacks_becomes_the_next_above(tmp_path: Pat
 
 @pytest.mark.parametrize("audio_format", AudioFormat)
 async def test_every_wish_that_is_allowed_can_be_fulfilled(audio_format: AudioFormat, tmp_path: Path) -> None:
-    rules = RULES[audio_format]
+    rules = FORMATS[audio_format]
     rates = {rules.nearest_rate(1), rules.nearest_rate(22050), rules.nearest_rate(768_000)}
     outputs = [an_output(audio_format, sample_rate_hz=rate, channels=1) for rate in rates]
     outputs += [an_output(audio_format, channels=channels) for channels in range(1, rules.max_channels + 1)]

@@ -18,13 +18,13 @@ from tests.support.processes import a_process, children_of, is_alive
 from tests.support.sounds import FFMPEG, sound
 from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.adapters.ffmpeg.process import Limits, run
+from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import ConverterCrashedError, DurationTooLongError, UnsupportedAudioError, WorkspaceFullError
 from worker.domain.job import ObjectLocation, OutputSpec
 from worker.ports import ConversionProgress
 
-_LIMITS = Limits(memory_bytes=2 * 1024**3, cpu_seconds=60, file_bytes=1024**3)
+_LIMITS = ProcessLimits(memory_bytes=2 * 1024**3, cpu_seconds=60, file_bytes=1024**3)
 _SPEC = OutputSpec(ObjectLocation("bucket", "out"), AudioFormat.OGG)
 
 

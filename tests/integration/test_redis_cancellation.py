@@ -12,8 +12,8 @@ import pytest
 from tests.support.records import a_record
 from tests.support.redis_faults import Site, a_site
 from tests.support.waiting import wait_until
-from worker.adapters.redis import RedisStore
-from worker.ports import Outcome, StoreUnavailableError
+from worker.adapters.redis.progress_cache import RedisProgressCache
+from worker.ports import StoreUnavailableError, WriteResult
 
 _CALLERS = 16
 _ROUNDS = 100
@@ -23,7 +23,7 @@ _FENCE = 1000
 class Caller:
     """Writes and reads a job of its own, gives up often, and knows the one right answer to each call."""
 
-    def __init__(self, store: RedisStore, number: int, ends: Counter[str]) -> None:
+    def __init__(self, store: RedisProgressCache, number: int, ends: Counter[str]) -> None:
         self._store = store
         self._job_id = f"job-{number}"
         self._random = Random(number)
@@ -47,16 +47,16 @@ class Caller:
     async def _write_newer(self) -> None:
         self._tried += 1
         seq = self._tried
-        assert await self._store.write(a_record(_FENCE, seq, job_id=self._job_id)) is Outcome.APPLIED
+        assert await self._store.write(a_record(_FENCE, seq, job_id=self._job_id)) is WriteResult.APPLIED
         self._known = seq
 
     async def _write_older(self) -> None:
         if self._known:
-            assert await self._store.write(a_record(_FENCE - 1, 999, job_id=self._job_id)) is Outcome.STALE
+            assert await self._store.write(a_record(_FENCE - 1, 999, job_id=self._job_id)) is WriteResult.STALE
 
     async def _write_same(self) -> None:
         if self._known and self._known == self._tried:
-            assert await self._store.write(a_record(_FENCE, self._known, job_id=self._job_id)) is Outcome.SAME
+            assert await self._store.write(a_record(_FENCE, self._known, job_id=self._job_id)) is WriteResult.SAME
 
     async def _read(self) -> None:
         known, tried = self._known, self._tried

@@ -16,15 +16,15 @@ from tests.fakes.stores import FakeLedger
 from tests.support.events import logged_events
 from tests.support.records import a_record
 from tests.support.waiting import wait_until
-from worker.adapters.redis import RedisStore
-from worker.adapters.redis_connections import Endpoint
-from worker.adapters.redis_nodes import SLOTS, slot_of
-from worker.application.failover import FailoverStore
+from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.nodes import SLOTS, slot_of
+from worker.adapters.redis.progress_cache import RedisProgressCache
+from worker.application.progress.failover import FailoverStore
 from worker.demo import servers
 from worker.demo.servers import HOST, Server, free_port
 from worker.domain.circuit import Severity
 from worker.events import Event
-from worker.ports import Outcome, StoreUnavailableError
+from worker.ports import StoreUnavailableError, WriteResult
 
 HALF = SLOTS // 2
 
@@ -60,8 +60,8 @@ def job_on(node: int) -> str:
     return next(f"job-{n}" for n in range(1000) if slot_of(f"audio:job:job-{n}") // HALF == node)
 
 
-def a_store(seed: Server, **arguments: Any) -> RedisStore:
-    return RedisStore(Endpoint(HOST, seed.port), connect_timeout=2, command_timeout=2, **arguments)
+def a_store(seed: Server, **arguments: Any) -> RedisProgressCache:
+    return RedisProgressCache(Endpoint(HOST, seed.port), connect_timeout=2, command_timeout=2, **arguments)
 
 
 def test_slots_are_those_of_the_server(cluster: tuple[Server, Server]) -> None:
@@ -74,8 +74,8 @@ async def test_each_key_is_written_and_read_at_its_node(cluster: tuple[Server, S
     try:
         for job_id in (job_on(0), job_on(1), *(f"many-{n}" for n in range(50))):
             for seq in (1, 2):
-                assert await store.write(a_record(seq=seq, job_id=job_id)) is Outcome.APPLIED
-            assert await store.write(a_record(seq=1, job_id=job_id)) is Outcome.STALE
+                assert await store.write(a_record(seq=seq, job_id=job_id)) is WriteResult.APPLIED
+            assert await store.write(a_record(seq=1, job_id=job_id)) is WriteResult.STALE
             assert await store.read(job_id) == a_record(seq=2, job_id=job_id)
         await store.probe()
         assert all(command(node, "DBSIZE") > 10 for node in cluster)
@@ -116,11 +116,11 @@ async def test_a_slot_on_its_way_is_found_at_both_ends(cluster: tuple[Server, Se
     try:
         command(second, "CLUSTER", "SETSLOT", slot, "IMPORTING", names[0])
         command(first, "CLUSTER", "SETSLOT", slot, "MIGRATING", names[1])
-        assert await store.write(a_record(seq=1, job_id=job_id)) is Outcome.APPLIED
-        assert await store.write(a_record(seq=2, job_id=job_id)) is Outcome.APPLIED
+        assert await store.write(a_record(seq=1, job_id=job_id)) is WriteResult.APPLIED
+        assert await store.write(a_record(seq=2, job_id=job_id)) is WriteResult.APPLIED
         for node in (second, first):
             command(node, "CLUSTER", "SETSLOT", slot, "NODE", names[1])
-        assert await store.write(a_record(seq=3, job_id=job_id)) is Outcome.APPLIED
+        assert await store.write(a_record(seq=3, job_id=job_id)) is WriteResult.APPLIED
         assert await store.read(job_id) == a_record(seq=3, job_id=job_id)
     finally:
         await store.aclose()
@@ -138,13 +138,13 @@ async def test_without_the_setting_a_cluster_is_told_by_its_name(cluster: tuple[
 
 async def test_a_node_that_dies_is_an_outage_until_it_is_back(cluster: tuple[Server, Server]) -> None:
     first, second = cluster
-    redis_store = RedisStore(Endpoint(HOST, first.port), is_cluster=True)
+    redis_store = RedisProgressCache(Endpoint(HOST, first.port), is_cluster=True)
     store = FailoverStore(FakeLedger(), redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
     with logged_events() as log:
         running = asyncio.create_task(store.run())
         try:
             await wait_until(lambda: store.redis_state == "connected")
-            assert await store.tick(a_record(9000, 1, job_id=job_on(1))) is Outcome.APPLIED
+            assert await store.tick(a_record(9000, 1, job_id=job_on(1))) is WriteResult.APPLIED
             second.kill()
             for seq in (2, 3, 4):
                 await store.tick(a_record(9000, seq, job_id=job_on(1)))

@@ -19,21 +19,21 @@ from tests.support.gate import BlackHole
 from tests.support.records import a_record, completed
 from tests.support.redis_faults import FAULTS, PASSWORD, Fault, Site, a_site
 from tests.support.waiting import wait_until
-from worker.adapters.dynamodb import DynamoLedger
-from worker.adapters.redis import RedisStore
-from worker.adapters.redis_connections import Endpoint
-from worker.application.failover import FailoverStore
+from worker.adapters.dynamodb.job_table import DynamoJobTable
+from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.progress_cache import RedisProgressCache
+from worker.application.progress.failover import FailoverStore
 from worker.demo.servers import HOST
 from worker.domain.progress import Record
 from worker.events import Event
-from worker.ports import Outcome, StoreUnavailableError
+from worker.ports import StoreUnavailableError, WriteResult
 
 JOB = "ep-0142"
 
 
 @pytest.fixture
-async def ledger(dynamodb_client: Any, table: str) -> DynamoLedger:
-    made = DynamoLedger(dynamodb_client, table, now=lambda: datetime.now(UTC))
+async def ledger(dynamodb_client: Any, table: str) -> DynamoJobTable:
+    made = DynamoJobTable(dynamodb_client, table, now=lambda: datetime.now(UTC))
     await made.read(JOB)  # the connection is warm, as the checkpoints keep it
     return made
 
@@ -43,7 +43,7 @@ class Worker:
     """The progress store of a worker, and what it says."""
 
     store: FailoverStore
-    redis: RedisStore
+    redis: RedisProgressCache
     log: LoggedEvents
     seq: int = 0
     seconds: list[float] = field(default_factory=list)  # of each tick
@@ -53,7 +53,7 @@ class Worker:
         for _ in range(count):
             self.seq += 1
             began_at = perf_counter()
-            assert await self.store.tick(a_record(1000, self.seq)) is Outcome.APPLIED
+            assert await self.store.tick(a_record(1000, self.seq)) is WriteResult.APPLIED
             self.seconds.append(perf_counter() - began_at)
         return a_record(1000, self.seq)
 
@@ -63,7 +63,7 @@ class Worker:
 
 
 @asynccontextmanager
-async def a_worker(ledger: DynamoLedger, redis_store: RedisStore) -> AsyncIterator[Worker]:
+async def a_worker(ledger: DynamoJobTable, redis_store: RedisProgressCache) -> AsyncIterator[Worker]:
     store = FailoverStore(ledger, redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
     with logged_events() as log:
         running = asyncio.create_task(store.run())
@@ -97,7 +97,7 @@ async def held(site: Site) -> Record | None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_an_outage_costs_little_is_told_once_and_ends_by_itself(name: str, ledger: DynamoLedger) -> None:
+async def test_an_outage_costs_little_is_told_once_and_ends_by_itself(name: str, ledger: DynamoJobTable) -> None:
     fault = FAULTS[name]
     async with a_site() as site, a_worker(ledger, await a_store(site, fault)) as worker:
         await connected(worker)
@@ -120,7 +120,7 @@ async def test_an_outage_costs_little_is_told_once_and_ends_by_itself(name: str,
         assert worker.told() == [1, 1, 1]
 
 
-async def a_store(site: Site, fault: Fault) -> RedisStore:
+async def a_store(site: Site, fault: Fault) -> RedisProgressCache:
     if fault.is_gated:
         await site.gate.open(site.certificate.server() if fault.has_tls else None)
     return site.store(gated=fault.is_gated, tls=fault.has_tls)
@@ -128,7 +128,7 @@ async def a_store(site: Site, fault: Fault) -> RedisStore:
 
 @pytest.mark.parametrize("words", [("CLIENT", "KILL", "TYPE", "normal"), ("SCRIPT", "FLUSH")], ids=" ".join)
 async def test_closed_connections_and_forgotten_scripts_are_no_outage(
-    words: tuple[str, ...], ledger: DynamoLedger
+    words: tuple[str, ...], ledger: DynamoJobTable
 ) -> None:
     async with a_site() as site, a_worker(ledger, site.store()) as worker:
         await connected(worker)
@@ -140,14 +140,14 @@ async def test_closed_connections_and_forgotten_scripts_are_no_outage(
         assert await ledger.read(JOB) is None
 
 
-async def test_a_key_of_another_type_concerns_its_job_alone(ledger: DynamoLedger) -> None:
+async def test_a_key_of_another_type_concerns_its_job_alone(ledger: DynamoJobTable) -> None:
     async with a_site() as site, a_worker(ledger, site.store()) as worker:
         await connected(worker)
         site.command("SET", f"audio:job:{JOB}", "of somebody else")
         newest = await worker.tick(12)
         assert await ledger.read(JOB) == newest
         assert worker.told() == [0, 0, 0]
-        assert await worker.store.tick(a_record(job_id="another")) is Outcome.APPLIED
+        assert await worker.store.tick(a_record(job_id="another")) is WriteResult.APPLIED
 
         site.command("CONFIG", "SET", "min-replicas-to-write", "1")
         await worker.store.tick(a_record(seq=2, job_id="another"))
@@ -158,7 +158,7 @@ async def test_a_key_of_another_type_concerns_its_job_alone(ledger: DynamoLedger
         assert site.command("GET", f"audio:job:{JOB}") == b"of somebody else"
 
 
-async def test_a_hash_that_somebody_damaged_is_written_anew(ledger: DynamoLedger) -> None:
+async def test_a_hash_that_somebody_damaged_is_written_anew(ledger: DynamoJobTable) -> None:
     async with a_site() as site, a_worker(ledger, site.store()) as worker:
         await connected(worker)
         for damage in (("HDEL", "seq"), ("HSET", "fence", "soon"), ("HDEL", "fence", "seq", "status", "record")):
@@ -168,7 +168,7 @@ async def test_a_hash_that_somebody_damaged_is_written_anew(ledger: DynamoLedger
         assert worker.told() == [0, 0, 0]
 
 
-async def test_a_write_that_was_given_up_arrives_late_and_changes_nothing(ledger: DynamoLedger) -> None:
+async def test_a_write_that_was_given_up_arrives_late_and_changes_nothing(ledger: DynamoJobTable) -> None:
     async with a_site() as site, a_worker(ledger, site.store()) as worker:
         await connected(worker)
         await worker.tick(2)
@@ -178,7 +178,7 @@ async def test_a_write_that_was_given_up_arrives_late_and_changes_nothing(ledger
             site.server.freeze()
             ghost = await worker.tick()
             final = completed(ghost, worker.seq + 1)
-            assert await worker.store.commit(final) is Outcome.APPLIED
+            assert await worker.store.commit(final) is WriteResult.APPLIED
             await worker.store.tick(a_record(1000, 1, job_id="another"))
             assert worker.store.redis_state == "unavailable"
             site.server.thaw()
@@ -201,9 +201,9 @@ async def test_an_address_that_swallows_everything_leaves_time_for_the_next() ->
     async with a_site() as site:
         hole = await asyncio.to_thread(BlackHole, site.server.port, "127.0.0.2")
         endpoint = Endpoint("redis.example.org", site.server.port, password=PASSWORD)
-        store = RedisStore(endpoint, resolve=lambda _host, _port: ["127.0.0.2", HOST], connect_timeout=1)
+        store = RedisProgressCache(endpoint, resolve=lambda _host, _port: ["127.0.0.2", HOST], connect_timeout=1)
         try:
-            assert await store.write(a_record()) is Outcome.APPLIED
+            assert await store.write(a_record()) is WriteResult.APPLIED
         finally:
             await store.aclose()
             hole.close()
@@ -211,7 +211,7 @@ async def test_an_address_that_swallows_everything_leaves_time_for_the_next() ->
 
 @pytest.mark.parametrize("host", ["redis..example.org", f"{'a' * 64}.example.org"])
 async def test_a_name_that_no_resolver_takes_is_an_outage_and_never_a_crash(host: str) -> None:
-    store = RedisStore(Endpoint(host))
+    store = RedisProgressCache(Endpoint(host))
     with pytest.raises(StoreUnavailableError, match="name not resolved"):
         await store.probe()
     await store.aclose()
@@ -251,7 +251,7 @@ async def test_what_is_no_redis_is_unavailable_and_never_a_crash(name: str) -> N
         task.add_done_callback(answered.discard)
 
     server = await asyncio.start_server(accept, HOST, 0)
-    store = RedisStore(Endpoint(HOST, server.sockets[0].getsockname()[1]), resolve=lambda _host, _port: [HOST])
+    store = RedisProgressCache(Endpoint(HOST, server.sockets[0].getsockname()[1]), resolve=lambda _host, _port: [HOST])
     try:
         for _ in range(2):
             with pytest.raises(StoreUnavailableError):

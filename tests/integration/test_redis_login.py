@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.records import a_record
 from tests.support.redis_faults import PASSWORD, a_site
-from worker.adapters.redis import RedisStore
-from worker.adapters.redis_connections import Endpoint
+from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.demo.servers import HOST
-from worker.ports import Outcome, StoreUnavailableError
+from worker.ports import StoreUnavailableError, WriteResult
 
 
 async def test_each_connection_logs_in_with_the_token_of_its_time_and_is_not_used_for_ever() -> None:
@@ -23,12 +23,12 @@ async def test_each_connection_logs_in_with_the_token_of_its_time_and_is_not_use
             return PASSWORD
 
         endpoint = Endpoint(HOST, site.server.port, token=token, max_age_seconds=0.2)
-        store = RedisStore(endpoint, resolve=site.resolver, connect_timeout=2, command_timeout=2)
+        store = RedisProgressCache(endpoint, resolve=site.resolver, connect_timeout=2, command_timeout=2)
         try:
             seq = 0
             while len(given) < 3:
                 seq += 1
-                assert await store.write(a_record(seq=seq)) is Outcome.APPLIED
+                assert await store.write(a_record(seq=seq)) is WriteResult.APPLIED
                 await asyncio.sleep(0.01)
             assert seq > 3  # a connection serves more than once
         finally:
@@ -39,7 +39,7 @@ async def test_without_a_token_redis_is_unavailable() -> None:
     async def token() -> str:
         raise StoreUnavailableError("no AWS credentials to log in with")
 
-    store = RedisStore(Endpoint(HOST, 1, token=token), resolve=lambda _host, _port: [HOST])
+    store = RedisProgressCache(Endpoint(HOST, 1, token=token), resolve=lambda _host, _port: [HOST])
     with pytest.raises(StoreUnavailableError, match="no AWS credentials"):
         await store.write(a_record())
     await store.aclose()

@@ -18,7 +18,7 @@ from aiohttp import web
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
 from tests.support.scripted_http import s3_error, scripted_http
-from worker.adapters.s3 import S3Store
+from worker.adapters.s3.store import S3Store
 from worker.domain.errors import (
     AccessDeniedError,
     DependencyUnavailableError,

@@ -13,7 +13,7 @@ import pytest
 from tests.support.gate import Certificate, Gate
 from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
 from tests.support.scripted_http import s3_error, scripted_http
-from worker.adapters.s3 import S3Store
+from worker.adapters.s3.store import S3Store
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import ObjectLocation
 from worker.ports import Artifact

@@ -11,9 +11,9 @@ import pytest
 
 from tests.support.sqs import FIFO, Sqs, a_delivery_from
 from tests.support.waiting import wait_until
-from worker.adapters.sqs import QueueDepth, SqsQueue, SqsSender, receive_limits
-from worker.application.consumer import Consumer
-from worker.application.lease import Lease, LeaseKeeper
+from worker.adapters.sqs.queue import QueueDepth, SqsQueue, SqsSender, receive_limits
+from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.lease import Lease, LeaseKeeper
 from worker.domain.disposition import Ack, Disposition
 from worker.domain.errors import DependencyUnavailableError
 from worker.ports import Delivery, ReceiptExpiredError

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.application.envelope import open_envelope
-from worker.application.s3_event import Ignored
-from worker.application.s3_outputs import S3EventOutputs, job_id_of
+from worker.application.messages.envelope import open_envelope
+from worker.application.messages.s3_event import Ignored
+from worker.application.messages.s3_outputs import S3EventOutputs, job_id_of
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation
 

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.application.message import parse_job, to_body
-from worker.domain.audio import RULES, AudioFormat
+from worker.application.messages.message import parse_job, to_body
+from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 
@@ -80,7 +80,7 @@ def jobs(draw: st.DrawFn) -> Job:
     outputs = []
     for key in draw(st.lists(keys, min_size=1, max_size=16, unique=True)):
         audio_format = draw(st.sampled_from(AudioFormat))
-        rules = RULES[audio_format]
+        rules = FORMATS[audio_format]
         bitrate = None if rules.bitrates_kbps is None else draw(st.none() | st.integers(*rules.bitrates_kbps))
         low, high = rules.rate_range_hz
         if bitrate is not None:

@@ -18,8 +18,8 @@ from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.events import logged_events
 from tests.support.records import NOW, a_record, completed
 from tests.support.virtual_time import run
-from worker.application.failover import FailoverStore
-from worker.application.reporter import Reporter
+from worker.application.progress.failover import FailoverStore
+from worker.application.progress.reporter import Reporter
 from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version, newest
 
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - bounds, made aware below

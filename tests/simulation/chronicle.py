@@ -10,7 +10,7 @@ from tests.simulation.report import account, shrunk
 from tests.simulation.schedule import Schedule
 from tests.simulation.world import Parts, World, play, run
 from tests.support.lean_loop import LeanLoop
-from worker.application.reader import Reading
+from worker.application.progress.reader import Reading
 from worker.domain.progress import Record
 
 

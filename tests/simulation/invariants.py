@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.support.lean_loop import LeanLoop
-from worker.application.reader import Reading
+from worker.application.progress.reader import Reading
 from worker.domain.progress import Record, Status, Version
-from worker.ports import Outcome
+from worker.ports import WriteResult
 
 LONGEST_CALL_SECONDS = 1.0
 
@@ -247,13 +247,17 @@ class CircuitChecker:
         self._due.pop(job_id, None)
         self._missing.pop(job_id, None)
 
-    def redis_answered(self, record: Record, outcome: Outcome) -> None:
+    def redis_answered(self, record: Record, outcome: WriteResult) -> None:
         job_id, version = record.job_id, record.version
         missing = self._missing.get(job_id)
         if missing is not None and version >= missing:
             del self._missing[job_id]
         due = self._due.get(job_id)
-        if due is not None and version >= due and (outcome is Outcome.STALE or record.status is not Status.RUNNING):
+        if (
+            due is not None
+            and version >= due
+            and (outcome is WriteResult.STALE or record.status is not Status.RUNNING)
+        ):
             del self._due[job_id]
 
     def attempt_ended(self, job_id: str) -> None:

@@ -10,17 +10,17 @@ import asyncio
 from tests.simulation.observed import ObservedRedis, ObservedStore
 from tests.simulation.stores import LedgerServer, RedisServer
 from tests.simulation.world import Parts
-from worker.application.reader import Reader, Reading
-from worker.domain.claim import Standing
+from worker.application.progress.reader import Reader, Reading
+from worker.domain.claim import JobState
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, Version
-from worker.ports import Outcome, StoreUnavailableError
+from worker.ports import StoreUnavailableError, WriteResult
 
 
 class TicksBeforeTheClaim(ObservedStore):
     """Starts when it has asked for the claim, not when it has won it."""
 
-    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
         self.worker.start(self._claim_meanwhile(record, seen), "a claim that nobody waits for")
         await asyncio.sleep(0)
         return None
@@ -70,7 +70,7 @@ class ForgetsWhatItHasShown(Reader):
 class RedisFirstAtTheEnd(ObservedStore):
     """Shows an end before it is durable."""
 
-    async def commit(self, record: Record) -> Outcome:
+    async def commit(self, record: Record) -> WriteResult:
         await self._accelerate(record)
         return await super().commit(record)
 
@@ -78,7 +78,7 @@ class RedisFirstAtTheEnd(ObservedStore):
 class ProbesWithUserTraffic(ObservedStore):
     """Tries Redis with whatever comes, as breakers do that are half open."""
 
-    async def _accelerate(self, record: Record) -> Outcome | None:
+    async def _accelerate(self, record: Record) -> WriteResult | None:
         if (
             self._accelerator is not None
             and not self._circuit.is_closed

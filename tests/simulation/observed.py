@@ -6,10 +6,10 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.stores import SimulatedLedger, SimulatedRedis
-from worker.application.failover import FailoverStore
-from worker.domain.claim import Standing
+from worker.application.progress.failover import FailoverStore
+from worker.domain.claim import JobState
 from worker.domain.progress import Record, Version
-from worker.ports import Outcome
+from worker.ports import WriteResult
 
 if TYPE_CHECKING:
     from tests.simulation.workers import Worker
@@ -24,7 +24,7 @@ class ObservedStore(FailoverStore):
     def is_closed(self) -> bool:
         return self._circuit.is_closed
 
-    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
         checker, began_at = self.worker.checker, self.worker.loop.now
         try:
             standing = await super().claim(record, seen)
@@ -34,23 +34,25 @@ class ObservedStore(FailoverStore):
             checker.claim_acknowledged(record)
         return standing
 
-    async def tick(self, record: Record) -> Outcome:
+    async def tick(self, record: Record) -> WriteResult:
         return await self._observed(super().tick(record), record, is_durable=self._mode == "durable")
 
-    async def checkpoint(self, record: Record) -> Outcome:
+    async def checkpoint(self, record: Record) -> WriteResult:
         return await self._observed(super().checkpoint(record), record, is_durable=True)
 
-    async def commit(self, record: Record) -> Outcome:
+    async def commit(self, record: Record) -> WriteResult:
         return await self._observed(super().commit(record), record, is_durable=True)
 
-    async def _observed(self, write: Coroutine[Any, Any, Outcome], record: Record, *, is_durable: bool) -> Outcome:
+    async def _observed(
+        self, write: Coroutine[Any, Any, WriteResult], record: Record, *, is_durable: bool
+    ) -> WriteResult:
         checker, began_at = self.worker.checker, self.worker.loop.now
         losses = checker.losses
         try:
             outcome = await write
         finally:
             checker.took("a write", self.worker.loop.now - began_at)
-        if outcome is Outcome.STALE:
+        if outcome is WriteResult.STALE:
             self.worker.check_that_it_is_lost(record)
         else:
             checker.acknowledged(record, is_durable=is_durable, losses_before=losses)
@@ -66,11 +68,11 @@ class ObservedRedis(SimulatedRedis):
 
     worker: Worker
 
-    async def write(self, record: Record) -> Outcome:
+    async def write(self, record: Record) -> WriteResult:
         circuit = self.worker.circuit
         circuit.user_calls(is_closed=self.worker.store.is_closed)
         outcome = await super().write(record)
-        if outcome is not Outcome.STALE:
+        if outcome is not WriteResult.STALE:
             circuit.acknowledged(record)
         circuit.redis_answered(record, outcome)
         return outcome
@@ -88,15 +90,15 @@ class ObservedLedger(SimulatedLedger):
 
     worker: Worker
 
-    async def write(self, record: Record) -> Outcome:
+    async def write(self, record: Record) -> WriteResult:
         outcome = await super().write(record)
-        if outcome is Outcome.STALE:
+        if outcome is WriteResult.STALE:
             self.worker.circuit.refused(record.job_id)
         else:
             self.worker.circuit.acknowledged(record)
         return outcome
 
-    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
         standing = await super().claim(record, seen)
         if standing is None:
             self.worker.circuit.acknowledged(record)

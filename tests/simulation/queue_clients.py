@@ -13,11 +13,11 @@ from tests.fakes.stores import FakeAccelerator
 from tests.simulation.queue_checker import Checker
 from tests.simulation.queue_schedule import Weather
 from tests.simulation.queue_servers import LedgerServer, QueueServer, wake
-from worker.domain.claim import Standing
+from worker.domain.claim import JobState
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.domain.progress import Record, Version
-from worker.ports import Delivery, Outcome, StoreUnavailableError
+from worker.ports import Delivery, StoreUnavailableError, WriteResult
 
 if TYPE_CHECKING:
     from tests.support.lean_loop import LeanLoop
@@ -158,11 +158,11 @@ class LedgerClient:
         self._checker = checker
         self.claims: dict[str, Record] = {}
 
-    async def write(self, record: Record) -> Outcome:
-        outcome: Outcome = await self._link.ask(self._server.put, record)
+    async def write(self, record: Record) -> WriteResult:
+        outcome: WriteResult = await self._link.ask(self._server.put, record)
         return outcome
 
-    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
         standing = await self._look(record.job_id, self._server.put_claim, record, seen)
         if standing is None:
             self.claims[record.job_id] = record
@@ -172,12 +172,12 @@ class LedgerClient:
         record: Record | None = await self._link.ask(self._server.held.get, job_id)
         return record
 
-    async def look(self, job_id: str) -> Standing | None:
+    async def look(self, job_id: str) -> JobState | None:
         return await self._look(job_id, self._server.standing, job_id)
 
-    async def _look(self, job_id: str, serve: Callable[..., Standing | None], *arguments: Any) -> Standing | None:
+    async def _look(self, job_id: str, serve: Callable[..., JobState | None], *arguments: Any) -> JobState | None:
         """A read, or a claim that shows what is in its way; from here on the worker knows what was so then."""
-        standing: Standing | None
+        standing: JobState | None
         standing, at = await self._link.ask(lambda: (serve(*arguments), self._base.now))
         if standing is not None:
             self._checker.looked(self._worker, job_id, at)
@@ -194,14 +194,14 @@ class LedgerClient:
 
 
 class RedisClient:
-    """The `AcceleratorStore` of one worker."""
+    """The `ProgressCache` of one worker."""
 
     def __init__(self, server: FakeAccelerator, network: Network, base: LeanLoop) -> None:
         self._server = server
         self._link = _Link("redis", network, base)
 
-    async def write(self, record: Record) -> Outcome:
-        outcome: Outcome = await self._link.ask(self._server.put, record)
+    async def write(self, record: Record) -> WriteResult:
+        outcome: WriteResult = await self._link.ask(self._server.put, record)
         return outcome
 
     async def read(self, job_id: str) -> Record | None:

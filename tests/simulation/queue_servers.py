@@ -8,9 +8,9 @@ from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeLedger
 from tests.simulation.queue_checker import Checker
 from tests.simulation.queue_schedule import LEASE_SECONDS
-from worker.domain.claim import Standing
+from worker.domain.claim import JobState
 from worker.domain.progress import Record, Version
-from worker.ports import Delivery, Outcome
+from worker.ports import Delivery, WriteResult
 
 POLL_SECONDS = 8.0
 
@@ -74,13 +74,13 @@ class LedgerServer(FakeLedger):
         super()._keep(record)
         self._checker.record_kept(before, record)
 
-    def put(self, record: Record) -> Outcome:
+    def put(self, record: Record) -> WriteResult:
         outcome = super().put(record)
-        if outcome is not Outcome.STALE:
+        if outcome is not WriteResult.STALE:
             self._checker.confirmed(record)
         return outcome
 
-    def put_claim(self, record: Record, seen: Version | None) -> Standing | None:
+    def put_claim(self, record: Record, seen: Version | None) -> JobState | None:
         standing = super().put_claim(record, seen)
         if standing is None:
             self._checker.confirmed(record)

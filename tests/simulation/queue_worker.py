@@ -12,13 +12,13 @@ from tests.simulation.queue_clients import LedgerClient, QueueClient, RedisClien
 from tests.simulation.queue_schedule import LEASE_SECONDS, Script
 from tests.simulation.queue_servers import POLL_SECONDS
 from tests.support.lean_loop import ProcessLoop
-from worker.application.attempt import Rules
-from worker.application.cancellation import CancelWatch
-from worker.application.consumer import Consumer
-from worker.application.conversion import Conversion, Journey
-from worker.application.failover import FailoverStore
-from worker.application.handler import Handler
-from worker.application.lease import LeaseKeeper
+from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.lease import LeaseKeeper
+from worker.application.jobs.attempt import JobLimits
+from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.conversion import Conversion, JobProgress
+from worker.application.jobs.delivery_handler import DeliveryHandler
+from worker.application.progress.failover import FailoverStore
 from worker.domain.errors import ConverterCrashedError, NoAudioError
 from worker.domain.job import Job
 from worker.domain.progress import OutputRecord, Stage
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.simulation.queue_world import World
 
 CONCURRENCY = 2
-RULES = Rules(LEASE_SECONDS, job_timeout_seconds=600, stall_seconds=20, max_attempts=4)
+LIMITS = JobLimits(LEASE_SECONDS, job_timeout_seconds=600, stall_seconds=20, max_attempts=4)
 _DRAIN_SECONDS = 20.0
 _DELETE_SECONDS = 0.02
 
@@ -68,11 +68,11 @@ class Worker:
         self._task = self.loop.create_task(self._run())
         world.checker.noted(f"{self.name} begins")
 
-    def _handler(self, store: FailoverStore, cancels: CancelWatch) -> Handler:
-        return Handler(
+    def _handler(self, store: FailoverStore, cancels: CancelWatch) -> DeliveryHandler:
+        return DeliveryHandler(
             store,
             cast("Conversion", SimulatedConversion(self)),
-            RULES,
+            LIMITS,
             register=self.ledger,
             cancels=cancels,
             worker=self.name,
@@ -142,7 +142,7 @@ class SimulatedConversion:
         self._world = worker.world
 
     async def run(
-        self, job: Job, journey: Journey, *, before_upload: Callable[[], Awaitable[None]]
+        self, job: Job, journey: JobProgress, *, before_upload: Callable[[], Awaitable[None]]
     ) -> tuple[OutputRecord, ...]:
         worker, checker = self._worker, self._world.checker
         script = self._world.schedule.scripts[number_of(job.job_id)]
@@ -160,7 +160,7 @@ class SimulatedConversion:
         finally:
             checker.ends(worker.name)
 
-    async def _convert(self, script: Script, attempt: int, journey: Journey) -> None:
+    async def _convert(self, script: Script, attempt: int, journey: JobProgress) -> None:
         journey.enter(Stage.CONVERTING)
         await asyncio.sleep(script.seconds / 2)
         match script.attempt(attempt):

@@ -23,7 +23,7 @@ from tests.simulation.queue_servers import LedgerServer, QueueServer
 from tests.simulation.queue_worker import Worker
 from tests.support.deliveries import SENT_AT_MS
 from tests.support.lean_loop import LeanLoop
-from worker.application.cancellation import Cancellation
+from worker.application.jobs.cancellation import Cancellation
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import first_record
 from worker.ports import StoreUnavailableError

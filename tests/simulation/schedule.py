@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
-from worker.application.failover import Mode
+from worker.application.progress.failover import Mode
 
 StoreName = Literal["redis", "ledger"]
 

@@ -17,9 +17,9 @@ from tests.simulation.invariants import Checker
 from tests.simulation.schedule import Fault, LinkFault
 from tests.support.lean_loop import LeanLoop
 from worker.domain.circuit import Severity
-from worker.domain.claim import Standing
+from worker.domain.claim import JobState
 from worker.domain.progress import Record, Version
-from worker.ports import Outcome, StoreUnavailableError
+from worker.ports import StoreUnavailableError, WriteResult
 
 _LATENCY_SECONDS = 0.01
 _SLOW_SECONDS = 0.5
@@ -47,10 +47,10 @@ class RedisServer(FakeAccelerator):
         self._checker = checker
         self._log: list[tuple[float, str, Record | None]] = []  # when, and what was held before
 
-    def put(self, record: Record) -> Outcome:
+    def put(self, record: Record) -> WriteResult:
         before = self.held.get(record.job_id)
         outcome = super().put(record)
-        if outcome is Outcome.APPLIED:
+        if outcome is WriteResult.APPLIED:
             self._log.append((self._loop.now, record.job_id, before))
             self._checker.kept("redis", before, record)
         return outcome
@@ -74,14 +74,14 @@ class LedgerServer(FakeLedger):
         super().__init__()
         self._checker = checker
 
-    def put(self, record: Record) -> Outcome:
+    def put(self, record: Record) -> WriteResult:
         before = self.held.get(record.job_id)
         outcome = super().put(record)
-        if outcome is Outcome.APPLIED:
+        if outcome is WriteResult.APPLIED:
             self._checker.kept("ledger", before, record)
         return outcome
 
-    def put_claim(self, record: Record, seen: Version | None) -> Standing | None:
+    def put_claim(self, record: Record, seen: Version | None) -> JobState | None:
         before = self.held.get(record.job_id)
         standing = super().put_claim(record, seen)
         if before is not record and self.held.get(record.job_id) is record:
@@ -161,14 +161,14 @@ def _fail(answer: asyncio.Future[Any], failure: StoreUnavailableError) -> None:
 
 
 class SimulatedRedis:
-    """An `AcceleratorStore` over a link. Its own time is longer than its callers have, as with the real one."""
+    """An `ProgressCache` over a link. Its own time is longer than its callers have, as with the real one."""
 
     def __init__(self, server: RedisServer, link: Link) -> None:
         self._server = server
         self._link = link
 
-    async def write(self, record: Record) -> Outcome:
-        outcome: Outcome = await self._ask(self._server.put, record, is_write=True)
+    async def write(self, record: Record) -> WriteResult:
+        outcome: WriteResult = await self._ask(self._server.put, record, is_write=True)
         return outcome
 
     async def read(self, job_id: str) -> Record | None:
@@ -202,12 +202,12 @@ class SimulatedLedger:
         self._link = link
         self.has_answered = False
 
-    async def write(self, record: Record) -> Outcome:
-        outcome: Outcome = await self._ask(self._server.put, record, is_write=True)
+    async def write(self, record: Record) -> WriteResult:
+        outcome: WriteResult = await self._ask(self._server.put, record, is_write=True)
         return outcome
 
-    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
-        standing: Standing | None = await self._ask(self._server.put_claim, record, seen, is_write=True)
+    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
+        standing: JobState | None = await self._ask(self._server.put_claim, record, seen, is_write=True)
         return standing
 
     async def read(self, job_id: str) -> Record | None:
@@ -217,8 +217,8 @@ class SimulatedLedger:
         self.has_answered = True
         return record
 
-    async def look(self, job_id: str) -> Standing | None:
-        standing: Standing | None = await self._ask(self._server.standing, job_id, is_write=False)
+    async def look(self, job_id: str) -> JobState | None:
+        standing: JobState | None = await self._ask(self._server.standing, job_id, is_write=False)
         return standing
 
     async def request_cancel(self, job_id: str) -> bool:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tests.simulation.invariants import CircuitChecker, brief
 from tests.simulation.observed import ObservedLedger, ObservedRedis
 from tests.simulation.schedule import Ending, Script
-from worker.application.cancellation import CancelWatch
-from worker.application.execution import Execution
-from worker.application.reporter import Reporter
+from worker.application.consuming.execution import Execution
+from worker.application.jobs.cancellation import CancelWatch
+from worker.application.progress.reporter import Reporter
 from worker.domain.claim import Cancel, Exhausted, Skip, Start, Wait, decide
 from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry, disposition_of
 from worker.domain.errors import (

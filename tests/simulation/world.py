@@ -34,8 +34,8 @@ from tests.simulation.schedule import (
 from tests.simulation.stores import LedgerServer, Link, RedisServer, SimulatedLedger, SimulatedRedis
 from tests.simulation.workers import Worker
 from tests.support.lean_loop import LeanLoop
-from worker.application.cancellation import Cancellation
-from worker.application.reader import Reader
+from worker.application.jobs.cancellation import Cancellation
+from worker.application.progress.reader import Reader
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import first_record
 from worker.events import Event

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from tests.fakes.queue import FakeQueue
 from tests.support.virtual_time import now
-from worker.application.consumer import Consumer
-from worker.application.lease import Lease, LeaseKeeper
+from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.lease import Lease, LeaseKeeper
 from worker.domain.disposition import Ack, Disposition, Forfeit, Release
 from worker.domain.errors import DependencyUnavailableError, LeaseLostError, ShutdownError
 

@@ -12,7 +12,7 @@ from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.events import LoggedEvents, logged_events
 from tests.support.records import NOW, a_record
 from tests.support.virtual_time import now
-from worker.application.failover import FailoverStore
+from worker.application.progress.failover import FailoverStore
 from worker.domain.circuit import Severity
 from worker.events import Event
 from worker.ports import StoreUnavailableError

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.fakes.queue import FakeQueue, Faults
-from worker.application.lease import Lease, LeaseKeeper
+from worker.application.consuming.lease import Lease, LeaseKeeper
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 
 LEASE = 60.0

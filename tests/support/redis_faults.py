@@ -14,8 +14,8 @@ from typing import Any
 import redis
 
 from tests.support.gate import BlackHole, Certificate, Gate
-from worker.adapters.redis import RedisStore
-from worker.adapters.redis_connections import Endpoint
+from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.demo import servers
 from worker.demo.servers import HOST, Server, free_port
 
@@ -70,14 +70,14 @@ class Site:
         with redis.Redis(HOST, self.server.port, password=password, socket_timeout=5) as client:
             return client.execute_command(*words)
 
-    def store(self, *, gated: bool = False, tls: bool = False, **arguments: Any) -> RedisStore:
+    def store(self, *, gated: bool = False, tls: bool = False, **arguments: Any) -> RedisProgressCache:
         endpoint = Endpoint(
             HOST,
             self.gate.port if gated else self.server.port,
             tls=self.certificate.client if tls else None,
             password=PASSWORD,
         )
-        return RedisStore(endpoint, resolve=self.resolver, **arguments)
+        return RedisProgressCache(endpoint, resolve=self.resolver, **arguments)
 
 
 @asynccontextmanager

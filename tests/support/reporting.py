@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from tests.support.failover import Stores
 from tests.support.records import NOW, a_record
 from tests.support.virtual_time import now
-from worker.application.reporter import Reporter
+from worker.application.progress.reporter import Reporter
 from worker.domain.progress import OutputRecord, Stage
 
 CLAIM = a_record(1000, 1, percent=0.0, stage=Stage.DOWNLOADING)

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from tests.support.scripted_http import Handler, s3_error
-from worker.adapters.aws import ClientLimits, open_client
-from worker.adapters.s3 import S3Store
+from worker.adapters.aws.client import ClientLimits, open_client
+from worker.adapters.s3.store import S3Store
 from worker.domain.backoff import Backoff
 from worker.domain.job import ObjectLocation
 from worker.ports import Artifact

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from worker.adapters.sqs import SqsQueue
+from worker.adapters.sqs.queue import SqsQueue
 from worker.ports import Delivery
 
 FIFO = {"FifoQueue": "true"}

@@ -17,15 +17,15 @@ from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.deliveries import SENT_AT_MS, a_delivery
 from tests.support.sounds import silence
 from tests.support.waiting import wait_until
-from worker.application.attempt import Rules
-from worker.application.cancellation import Cancellation, CancelWatch
-from worker.application.consumer import Consumer
-from worker.application.conversion import Conversion, Limits
-from worker.application.failover import FailoverStore
-from worker.application.handler import Handler
-from worker.application.lease import Lease, LeaseKeeper
-from worker.application.s3_outputs import S3EventOutputs
-from worker.application.workspace import Workspace
+from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.jobs.attempt import JobLimits
+from worker.application.jobs.cancellation import Cancellation, CancelWatch
+from worker.application.jobs.conversion import Conversion, SourceLimits
+from worker.application.jobs.delivery_handler import DeliveryHandler
+from worker.application.jobs.workspace import Workspace
+from worker.application.messages.s3_outputs import S3EventOutputs
+from worker.application.progress.failover import FailoverStore
 from worker.domain.disposition import Disposition
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import Record
@@ -34,7 +34,7 @@ SOURCE = ObjectLocation("in-bucket", "ep-1.wav")
 TARGET = ObjectLocation("out-bucket", "ep-1.flac")
 SECOND = ObjectLocation("out-bucket", "ep-1-b.flac")
 LEASE_SECONDS = 60.0
-RULES = Rules(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=3)
+LIMITS = JobLimits(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=3)
 
 
 def a_body(job_id: str = "ep-1", *targets: ObjectLocation) -> str:
@@ -48,7 +48,7 @@ class Workshop:
     """The handler, and the fakes that a test can turn bad. Wall-clock time follows the loop's."""
 
     root: Path
-    rules: Rules = RULES
+    limits: JobLimits = LIMITS
     objects: MemoryObjects = field(default_factory=lambda: MemoryObjects("in-bucket", "out-bucket"))
     converter: FakeConverter = field(default_factory=FakeConverter)
     ledger: FakeLedger = field(default_factory=FakeLedger)
@@ -59,13 +59,13 @@ class Workshop:
     def __post_init__(self) -> None:
         self.objects.put(SOURCE, silence(1))
         self.store = FailoverStore(self.ledger, self.redis, now=self.now, random=lambda: 0.5)
-        conversion = Conversion(self.objects, self.converter, Workspace(self.root), Limits(1 << 20, 3600))
+        conversion = Conversion(self.objects, self.converter, Workspace(self.root), SourceLimits(1 << 20, 3600))
         self.cancels = CancelWatch(self.ledger)
         self.cancellation = Cancellation(self.ledger, self.redis, now=self.now)
-        self.handler = Handler(
+        self.handler = DeliveryHandler(
             self.store,
             conversion,
-            self.rules,
+            self.limits,
             register=self.ledger,
             cancels=self.cancels,
             worker=self.name,

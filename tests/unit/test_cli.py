@@ -12,7 +12,7 @@ import pytest
 from tests.support.processes import a_process
 from tests.support.records import NOW
 from worker import cli
-from worker.application.submission import JobExistsError
+from worker.application.jobs.submission import JobExistsError
 from worker.cli.arguments import parse
 from worker.cli.console import duration_text, printable, size_text
 from worker.cli.exits import UsageError

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.records import NOW, a_record, completed
-from worker.application.cancellation import Cancellation
+from worker.application.jobs.cancellation import Cancellation
 from worker.cli.cancel import cancel
 from worker.domain.progress import first_record
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.application.doctor import Finding
+from worker.application.operations.doctor import Finding
 from worker.cli.doctor import describe, overall, to_document
 from worker.domain.diagnosis import State, Verdict
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.records import a_record, completed
-from worker.application.reader import Reader
+from worker.application.progress.reader import Reader
 from worker.cli import watch
 from worker.cli.status import show
 from worker.cli.watch import Bar, follow
@@ -130,7 +130,7 @@ def holds(record: Record) -> Callable[[FakeLedger], None]:
 async def test_watch_waits_for_a_first_record_and_survives_an_outage(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    monkeypatch.setattr("worker.application.reader._POLL_SECONDS", (0.001, 0.001))
+    monkeypatch.setattr("worker.application.progress.reader._POLL_SECONDS", (0.001, 0.001))
     ledger = Script(
         lambda ledger: ledger.breaks("no route"),
         FakeLedger.works,
@@ -155,7 +155,7 @@ async def test_watch_waits_for_a_first_record_and_survives_an_outage(
 
 async def test_on_a_terminal_it_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setattr(watch, "_view", Bar)
-    monkeypatch.setattr("worker.application.reader._POLL_SECONDS", (0.001, 0.001))
+    monkeypatch.setattr("worker.application.progress.reader._POLL_SECONDS", (0.001, 0.001))
     script = Script(
         lambda _: None, lambda _: None, holds(a_record(seq=41, attempt=2)), holds(completed(a_record(), 50))
     )

@@ -20,9 +20,9 @@ import structlog
 from tests.support.waiting import wait_until
 from worker import metrics
 from worker.adapters.http import CannotListenError, HttpServer
-from worker.application.consumer import ConsumerStatus
-from worker.application.health import Health, HealthMonitor
-from worker.application.prober import Outage
+from worker.application.consuming.consumer import ConsumerStatus
+from worker.application.operations.health import Health, HealthMonitor
+from worker.application.progress.prober import Outage
 
 RUNNING = ConsumerStatus(
     jobs=1,

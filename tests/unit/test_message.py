@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from worker.application.message import parse_job, to_body
+from worker.application.messages.message import parse_job, to_body
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation, OutputSpec

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from docs.generate import HERE
-from worker.application.envelope import open_envelope
-from worker.application.s3_event import Ignored, Part
-from worker.application.s3_outputs import S3EventOutputs
+from worker.application.messages.envelope import open_envelope
+from worker.application.messages.s3_event import Ignored, Part
+from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.job import Job
 
 PAGE = (HERE / "messages.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from worker.adapters.aws import translated
+from worker.adapters.aws.client import translated
 from worker.domain.diagnosis import (
     ConverterFacts,
     DependencyMissingError,

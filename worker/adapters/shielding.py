@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+async def run_shielded(work: Coroutine[Any, Any, None]) -> None:
     """Do the work, however often we are cancelled meanwhile; the cancellation is raised after it."""
     task = asyncio.create_task(work)
     interruption: asyncio.CancelledError | None = None

@@ -11,8 +11,8 @@ from tempfile import gettempdir
 from typing import Any
 
 from worker.adapters import inspection
-from worker.adapters.sqs import CONTROL_LIMITS
-from worker.application.doctor import CHECK_SECONDS, Check
+from worker.adapters.sqs.queue import CONTROL_LIMITS
+from worker.application.operations.doctor import CHECK_SECONDS, Check
 from worker.bootstrap.parts import Clients, ffmpeg_of, open_redis, redis_name
 from worker.domain.diagnosis import (
     DependencyMissingError,
@@ -24,7 +24,7 @@ from worker.domain.diagnosis import (
     judge_table,
     judge_workspace,
 )
-from worker.ports import AcceleratorStore, StoreUnavailableError
+from worker.ports import ProgressCache, StoreUnavailableError
 from worker.settings import ConfigurationError, Fault, Settings
 
 
@@ -86,7 +86,7 @@ async def _check_bucket(client: Any, bucket: str) -> Verdict:
     return Verdict(State.OK, "exists")
 
 
-async def _check_redis(accelerator: AcceleratorStore | None, settings: Settings) -> Verdict:
+async def _check_redis(accelerator: ProgressCache | None, settings: Settings) -> Verdict:
     if accelerator is None:
         return Verdict(State.OK, "not set: progress goes to DynamoDB only")
     try:

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from worker.adapters.s3 import S3Store
-from worker.adapters.sqs import CONTROL_LIMITS, SqsSender
-from worker.application.cancellation import Cancellation
-from worker.application.reader import Reader
-from worker.application.submission import Submission
+from worker.adapters.s3.store import S3Store
+from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsSender
+from worker.application.jobs.cancellation import Cancellation
+from worker.application.jobs.submission import Submission
+from worker.application.progress.reader import Reader
 from worker.bootstrap.parts import Clients, open_stores, s3_limits, utc_now
 from worker.settings import Settings
 

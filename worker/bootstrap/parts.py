@@ -14,13 +14,15 @@ from typing import Any
 import aioboto3
 import imageio_ffmpeg
 
-from worker.adapters import aws, dynamodb, elasticache
-from worker.adapters.aws import ClientLimits
-from worker.adapters.dynamodb import DynamoLedger
-from worker.adapters.redis import RedisStore
-from worker.adapters.redis_connections import Endpoint
-from worker.application.cancellation import Jobs
-from worker.ports import AcceleratorStore
+from worker.adapters import elasticache
+from worker.adapters.aws import client as aws
+from worker.adapters.aws.client import ClientLimits
+from worker.adapters.dynamodb import job_table as dynamodb
+from worker.adapters.dynamodb.job_table import DynamoJobTable
+from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.progress_cache import RedisProgressCache
+from worker.application.jobs.cancellation import Jobs
+from worker.ports import ProgressCache
 from worker.settings import RedisSettings, Settings
 
 
@@ -58,12 +60,12 @@ def _has_own_endpoint() -> bool:
 
 async def open_stores(
     settings: Settings, clients: Clients, stack: AsyncExitStack
-) -> tuple[Jobs, AcceleratorStore | None]:
-    ledger: Jobs = DynamoLedger(await clients.open("dynamodb", dynamodb.LIMITS), settings.table, now=utc_now)
+) -> tuple[Jobs, ProgressCache | None]:
+    ledger: Jobs = DynamoJobTable(await clients.open("dynamodb", dynamodb.LIMITS), settings.table, now=utc_now)
     return ledger, await open_redis(settings, stack)
 
 
-async def open_redis(settings: Settings, stack: AsyncExitStack) -> AcceleratorStore | None:
+async def open_redis(settings: Settings, stack: AsyncExitStack) -> ProgressCache | None:
     redis = settings.redis_or_none
     if redis is None or redis.endpoint is None:
         return None
@@ -76,7 +78,7 @@ async def open_redis(settings: Settings, stack: AsyncExitStack) -> AcceleratorSt
         token=_iam_token(redis, settings.region),
         max_age_seconds=elasticache.CONNECTION_SECONDS if redis.iam_auth else math.inf,
     )
-    store = RedisStore(
+    store = RedisProgressCache(
         endpoint,
         is_cluster=redis.cluster,
         prefix=settings.redis_prefix,

@@ -17,20 +17,20 @@ from worker import metrics
 from worker.adapters.ecs import open_protection
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.http import CannotListenError, HttpServer
-from worker.adapters.s3 import S3Store
-from worker.adapters.sqs import CONTROL_LIMITS, SqsQueue, receive_limits
-from worker.application.attempt import Rules
-from worker.application.cancellation import CancelWatch
-from worker.application.consumer import Consumer
-from worker.application.conversion import Conversion, Limits
-from worker.application.doctor import report_failures
-from worker.application.failover import FailoverStore
-from worker.application.handler import Handler
-from worker.application.health import HealthMonitor
-from worker.application.lease import LeaseKeeper
-from worker.application.lifecycle import Lifecycle, SideTask
-from worker.application.protection import ProtectionKeeper
-from worker.application.workspace import Workspace, open_workspace
+from worker.adapters.s3.store import S3Store
+from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
+from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.lease import LeaseKeeper
+from worker.application.consuming.protection import ProtectionKeeper
+from worker.application.jobs.attempt import JobLimits
+from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.conversion import Conversion, SourceLimits
+from worker.application.jobs.delivery_handler import DeliveryHandler
+from worker.application.jobs.workspace import Workspace, open_workspace
+from worker.application.operations.doctor import report_failures
+from worker.application.operations.health import HealthMonitor
+from worker.application.operations.lifecycle import Lifecycle, SideTask
+from worker.application.progress.failover import FailoverStore
 from worker.bootstrap.checks import refuse_no_ffmpeg, table_check
 from worker.bootstrap.parts import Clients, ffmpeg_of, open_stores, redis_name, s3_limits, utc_now
 from worker.ports import AudioConverter, JobQueue, ObjectStore, ScaleInProtection
@@ -93,10 +93,12 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
     store = FailoverStore(ledger, accelerator, now=utc_now, mode=settings.progress_mode, endpoint=redis_name(settings))
     keeper = LeaseKeeper(queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
     cancels = CancelWatch(ledger)
-    handler = Handler(
+    handler = DeliveryHandler(
         store,
-        Conversion(objects, converter, workspace, Limits(settings.max_source_bytes, settings.max_duration_seconds)),
-        _rules(settings),
+        Conversion(
+            objects, converter, workspace, SourceLimits(settings.max_source_bytes, settings.max_duration_seconds)
+        ),
+        _job_limits(settings),
         register=ledger,
         cancels=cancels,
         worker=name,
@@ -166,8 +168,8 @@ async def _open_queue(settings: Settings, clients: Clients) -> JobQueue:
     )
 
 
-def _rules(settings: Settings) -> Rules:
-    return Rules(
+def _job_limits(settings: Settings) -> JobLimits:
+    return JobLimits(
         lease_seconds=settings.visibility_timeout_seconds,
         job_timeout_seconds=settings.job_timeout_seconds,
         stall_seconds=settings.stall_seconds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from worker.application.cancellation import Cancellation
+from worker.application.jobs.cancellation import Cancellation
 from worker.cli.console import complain, say
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with_client

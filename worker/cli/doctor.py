@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from worker import logs
-from worker.application.doctor import Finding, can_run, diagnose
+from worker.application.operations.doctor import Finding, can_run, diagnose
 from worker.bootstrap import open_checks
 from worker.cli.console import say
 from worker.cli.exits import ExitCode

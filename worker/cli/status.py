@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 
-from worker.application.reader import Reader
+from worker.application.progress.reader import Reader
 from worker.cli.console import complain, duration_text, say, size_text
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with_client

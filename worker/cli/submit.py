@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from worker.application.message import parse_job
+from worker.application.messages.message import parse_job
 from worker.bootstrap import Client
 from worker.cli.console import say
 from worker.cli.exits import ExitCode, UsageError

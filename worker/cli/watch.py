@@ -7,7 +7,7 @@ from argparse import Namespace
 from types import TracebackType
 from typing import Protocol, Self
 
-from worker.application.reader import Reader
+from worker.application.progress.reader import Reader
 from worker.cli.console import complain, duration_text, say
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with_client

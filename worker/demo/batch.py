@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from worker.application.message import parse_job
+from worker.application.messages.message import parse_job
 from worker.demo.sounds import Sound
 from worker.demo.stack import SOURCES, TARGETS
 from worker.domain.job import Job, readable_id_part

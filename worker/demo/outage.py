@@ -50,7 +50,7 @@ class Overall:
             await self._changed.wait()
 
 
-class Outage:
+class StagedOutage:
     """The play's villain."""
 
     def __init__(self, redis: Server, worker: WorkerProcess, screen: Screen, overall: Overall) -> None:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from worker.bootstrap import Client, open_client
 from worker.demo import sounds
 from worker.demo.batch import Entry, entries_for_files, entries_for_sounds, programme
-from worker.demo.outage import Outage, Overall
+from worker.demo.outage import Overall, StagedOutage
 from worker.demo.process import WorkerEndedError, WorkerProcess, running_worker
 from worker.demo.screen import Screen, open_screen
 from worker.demo.servers import ServerNotStartedError
@@ -84,7 +84,7 @@ async def _convert(
 ) -> list[Record]:
     """Submit the batch, show its way through the outage, and return the final records."""
     overall = Overall(len(entries))
-    outage = Outage(stack.redis, worker, screen, overall)
+    outage = StagedOutage(stack.redis, worker, screen, overall)
     kill_at, restart_at = (
         (_KILL_AT_PERCENT_SHORT, _RESTART_AT_PERCENT_SHORT) if short else (_KILL_AT_PERCENT, _RESTART_AT_PERCENT)
     )

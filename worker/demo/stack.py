@@ -11,7 +11,7 @@ from typing import Any
 
 import aioboto3
 
-from worker.adapters.aws import ClientLimits, open_client
+from worker.adapters.aws.client import ClientLimits, open_client
 from worker.demo import servers
 from worker.demo.servers import Server
 

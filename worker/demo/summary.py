@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from worker.adapters.s3 import S3Store
+from worker.adapters.s3.store import S3Store
 from worker.demo.batch import Entry
 from worker.demo.process import WorkerProcess
 from worker.demo.screen import Screen

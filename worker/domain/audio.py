@@ -30,7 +30,7 @@ class AudioFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FormatRules:
+class FormatSpec:
     """What a format can hold. `bitrates_kbps` is None for the lossless; `rates_hz` None means any in the range."""
 
     content_type: str
@@ -62,15 +62,15 @@ class FormatRules:
         return min(max(rate_hz, low), high)
 
 
-RULES: dict[AudioFormat, FormatRules] = {
-    AudioFormat.MP3: FormatRules("audio/mpeg", 2, (8, 320), _MP3_RATES, default_kbps_per_channel=64),
-    AudioFormat.M4A: FormatRules("audio/mp4", 8, (8, 512), _AAC_RATES, default_kbps_per_channel=64),
+FORMATS: dict[AudioFormat, FormatSpec] = {
+    AudioFormat.MP3: FormatSpec("audio/mpeg", 2, (8, 320), _MP3_RATES, default_kbps_per_channel=64),
+    AudioFormat.M4A: FormatSpec("audio/mp4", 8, (8, 512), _AAC_RATES, default_kbps_per_channel=64),
     # An ADTS header names up to six channels (ISO 13818-7, table 42); the encoder refuses its eighth layout there.
-    AudioFormat.AAC: FormatRules("audio/aac", 6, (8, 512), _AAC_RATES, default_kbps_per_channel=64),
-    AudioFormat.ALAC: FormatRules("audio/mp4", 8),
-    AudioFormat.FLAC: FormatRules("audio/flac", 8, rate_range_hz=(MIN_RATE_HZ, 655_350)),  # RFC 9639, section 9.1.2
-    AudioFormat.WAV: FormatRules("audio/wav", 8),
-    AudioFormat.OGG: FormatRules(
+    AudioFormat.AAC: FormatSpec("audio/aac", 6, (8, 512), _AAC_RATES, default_kbps_per_channel=64),
+    AudioFormat.ALAC: FormatSpec("audio/mp4", 8),
+    AudioFormat.FLAC: FormatSpec("audio/flac", 8, rate_range_hz=(MIN_RATE_HZ, 655_350)),  # RFC 9639, section 9.1.2
+    AudioFormat.WAV: FormatSpec("audio/wav", 8),
+    AudioFormat.OGG: FormatSpec(
         "audio/ogg",
         8,
         (16, 500),
@@ -78,6 +78,6 @@ RULES: dict[AudioFormat, FormatRules] = {
         bitrates_below_hz=50_000,
         default_kbps_per_channel=64,
     ),
-    AudioFormat.OPUS: FormatRules("audio/ogg; codecs=opus", 8, (6, 510), _OPUS_RATES, default_kbps_per_channel=48),
-    AudioFormat.WEBM: FormatRules("audio/webm", 8, (6, 510), _OPUS_RATES, default_kbps_per_channel=48),
+    AudioFormat.OPUS: FormatSpec("audio/ogg; codecs=opus", 8, (6, 510), _OPUS_RATES, default_kbps_per_channel=48),
+    AudioFormat.WEBM: FormatSpec("audio/webm", 8, (6, 510), _OPUS_RATES, default_kbps_per_channel=48),
 }

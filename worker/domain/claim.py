@@ -17,7 +17,7 @@ MOST_SEQS = 1_000_000  # of one attempt: five ticks a second for the 12 hours of
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JobState:
     """A job's durable record, and what is kept beside it.
 
     `crashes` counts the claims, the present one included, since an attempt last said how it ended: once a claim is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from worker.domain.audio import RULES, AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.job import OutputSpec
 
 # libvorbis takes a bitrate only within bounds that depend on the rate; below each rate, in kbit/s a channel:
@@ -37,7 +37,7 @@ def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_p
 
     A bitrate that the encoder does not have at this rate and channel count becomes the nearest that it has.
     """
-    rules = RULES[spec.format]
+    rules = FORMATS[spec.format]
     rate = spec.sample_rate_hz or rules.nearest_rate(sample_rate_hz)
     if spec.format is AudioFormat.OGG and spec.bitrate_kbps and not spec.sample_rate_hz:
         rate = min(rate, _HIGHEST_VORBIS_RATE_WITH_BITRATE_HZ)

@@ -7,11 +7,10 @@ one and passes the same contract suite (tests/contract).
 from worker.ports.audio import AudioConverter, ConversionProgress, SourceAudio
 from worker.ports.objects import Artifact, BytesDone, ObjectStore, SourceObject
 from worker.ports.platform import ScaleInProtection
-from worker.ports.progress import AcceleratorStore, Ledger, Outcome, ProgressStore, Register, StoreUnavailableError
+from worker.ports.progress import Ledger, ProgressCache, ProgressStore, Register, StoreUnavailableError, WriteResult
 from worker.ports.queue import Delivery, JobQueue, ReceiptExpiredError
 
 __all__ = [
-    "AcceleratorStore",
     "Artifact",
     "AudioConverter",
     "BytesDone",
@@ -20,7 +19,7 @@ __all__ = [
     "JobQueue",
     "Ledger",
     "ObjectStore",
-    "Outcome",
+    "ProgressCache",
     "ProgressStore",
     "ReceiptExpiredError",
     "Register",
@@ -28,4 +27,5 @@ __all__ = [
     "SourceAudio",
     "SourceObject",
     "StoreUnavailableError",
+    "WriteResult",
 ]

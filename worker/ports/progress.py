@@ -7,12 +7,12 @@ from enum import Enum
 from typing import Protocol
 
 from worker.domain.circuit import Severity
-from worker.domain.claim import Standing
+from worker.domain.claim import JobState
 from worker.domain.errors import WorkerError
 from worker.domain.progress import Record, Version
 
 
-class Outcome(Enum):
+class WriteResult(Enum):
     """What a store did with a record."""
 
     APPLIED = "applied"
@@ -35,7 +35,7 @@ class ProgressStore(Protocol):
     Both methods raise StoreUnavailableError, within the adapter's own timeouts, and may be cancelled at any point.
     """
 
-    async def write(self, record: Record) -> Outcome:
+    async def write(self, record: Record) -> WriteResult:
         """Keep the record if it is newer than what is held, and what is held is not final."""
 
     async def read(self, job_id: str) -> Record | None:
@@ -49,7 +49,7 @@ class Ledger(ProgressStore, Protocol):
     may have the same fence, and then the claim decides whose it is.
     """
 
-    async def claim(self, record: Record, seen: Version | None) -> Standing | None:
+    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
         """Keep the record only if what is held is still at `seen` (None: nothing is held).
 
         Returns None if it is kept, or if this very record is held already: our own earlier try got through. Else the
@@ -60,7 +60,7 @@ class Ledger(ProgressStore, Protocol):
 class Register(Protocol):
     """What DynamoDB keeps beside the records: who asked for a job's end, and how its last attempts went."""
 
-    async def look(self, job_id: str) -> Standing | None:
+    async def look(self, job_id: str) -> JobState | None:
         """The job's standing, read consistently. Raises StoreUnavailableError."""
 
     async def request_cancel(self, job_id: str) -> bool:
@@ -73,7 +73,7 @@ class Register(Protocol):
         """Those of the jobs that a request was left with, perhaps a moment ago. Raises StoreUnavailableError."""
 
 
-class AcceleratorStore(ProgressStore, Protocol):
+class ProgressCache(ProgressStore, Protocol):
     """The store that may be lost: Redis."""
 
     async def probe(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 
-from worker.adapters.aws import translated
+from worker.adapters.aws.client import translated
 from worker.domain.errors import DependencyUnavailableError
 
 

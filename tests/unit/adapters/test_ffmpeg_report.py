@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.adapters.ffmpeg.process import Ended
+from worker.adapters.ffmpeg.process import ProcessResult
 from worker.adapters.ffmpeg.report import Counts, ProgressReader, count_channels, failure_of, read_counts, read_headers
 from worker.domain.errors import ErrorCode, UnsupportedAudioError
 
@@ -158,10 +158,10 @@ def test_counts_are_exact() -> None:
     ],
 )
 def test_every_way_to_fail_has_its_code(returncode: int, stderr: str, code: ErrorCode) -> None:
-    error = failure_of(Ended(returncode, stderr))
+    error = failure_of(ProcessResult(returncode, stderr))
     assert error is not None
     assert error.code is code
 
 
 def test_zero_is_no_failure() -> None:
-    assert failure_of(Ended(0, "No space left on device")) is None
+    assert failure_of(ProcessResult(0, "No space left on device")) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.exceptions import ResponseError
 
-from worker.adapters.redis_errors import store_failure
+from worker.adapters.redis.errors import store_failure
 from worker.domain.circuit import Severity
 
 IN_OLD_SCRIPT = "ERR Error running script (call to f_0f): @user_script:3: "

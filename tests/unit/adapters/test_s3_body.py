@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.adapters.s3_body import body_of
+from worker.adapters.s3.body import body_of
 from worker.ports import Artifact
 
 DATA = bytes(range(256)) * 4

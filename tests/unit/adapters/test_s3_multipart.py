@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.adapters.s3_multipart import UploadLimits
+from worker.adapters.s3.multipart import UploadLimits
 from worker.ports import Artifact
 
 MIB = 1 << 20

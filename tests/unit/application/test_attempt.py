@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.events import logged_events
 from tests.support.virtual_time import virtual_time
-from tests.support.workshop import RULES, SOURCE, TARGET, a_body, a_workshop
+from tests.support.workshop import LIMITS, SOURCE, TARGET, a_body, a_workshop
 from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
 from worker.domain.errors import (
     ConverterCrashedError,
@@ -163,7 +163,7 @@ async def test_a_job_that_hangs_is_stopped_as_stalled(tmp_path: Path) -> None:
 
 @virtual_time
 async def test_a_job_that_takes_too_long_fails_for_good(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path, rules=replace(RULES, job_timeout_seconds=100)) as shop:
+    async with a_workshop(tmp_path, limits=replace(LIMITS, job_timeout_seconds=100)) as shop:
         task = await shop.begins()
 
         disposition = await task

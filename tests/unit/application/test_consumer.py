@@ -12,7 +12,7 @@ from tests.fakes.queue import FakeQueue, Fault, Faults, Hang, ScriptedFaults
 from tests.support.consuming import OUTAGE, at_work, taking
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, run, virtual_time
-from worker.application.lease import Lease
+from worker.application.consuming.lease import Lease
 from worker.domain.disposition import Ack, Disposition
 from worker.ports import Delivery
 

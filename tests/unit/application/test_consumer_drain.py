@@ -9,8 +9,8 @@ import pytest
 from tests.fakes.queue import FakeQueue, ScriptedFaults
 from tests.support.consuming import LEASE, OUTAGE, JobHandler, at_work, taking
 from tests.support.virtual_time import now, virtual_time
-from worker.application.consumer import Consumer
-from worker.application.lease import Lease, LeaseKeeper
+from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.lease import Lease, LeaseKeeper
 from worker.domain.disposition import Ack, Disposition, Release
 
 

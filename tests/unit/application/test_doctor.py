@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.support.events import logged_events
 from tests.support.virtual_time import virtual_time
-from worker.application.doctor import Check, can_run, diagnose, report_failures
+from worker.application.operations.doctor import Check, can_run, diagnose, report_failures
 from worker.domain.diagnosis import DependencyMissingError, NotAllowedError, State, Verdict
 from worker.domain.errors import DependencyUnavailableError
 from worker.events import Event

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from worker.application.envelope import open_envelope
-from worker.application.message import parse_job
-from worker.application.s3_event import Ignored, Part
-from worker.application.s3_outputs import S3EventOutputs
+from worker.application.messages.envelope import open_envelope
+from worker.application.messages.message import parse_job
+from worker.application.messages.s3_event import Ignored, Part
+from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation
 

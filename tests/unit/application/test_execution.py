@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from worker.application.execution import Execution
+from worker.application.consuming.execution import Execution
 from worker.domain.errors import LeaseLostError, ShutdownError
 
 

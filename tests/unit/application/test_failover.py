@@ -12,10 +12,10 @@ from tests.support.events import logged_events
 from tests.support.failover import stores
 from tests.support.records import NOW, a_record, completed
 from tests.support.virtual_time import now, virtual_time
-from worker.application.failover import FailoverStore
+from worker.application.progress.failover import FailoverStore
 from worker.domain.progress import Record
 from worker.events import Event
-from worker.ports import Outcome, StoreUnavailableError
+from worker.ports import StoreUnavailableError, WriteResult
 
 
 def seqs(records: list[Record]) -> list[int]:
@@ -29,9 +29,9 @@ def seqs(records: list[Record]) -> list[int]:
 async def test_a_tick_goes_to_redis_alone_and_claims_checkpoints_and_ends_to_both() -> None:
     async with stores() as it:
         assert await it.store.claim(a_record(seq=1), None) is None
-        assert await it.store.tick(a_record(seq=2)) is Outcome.APPLIED
-        assert await it.store.checkpoint(a_record(seq=3)) is Outcome.APPLIED
-        assert await it.store.commit(completed(a_record(), 4)) is Outcome.APPLIED
+        assert await it.store.tick(a_record(seq=2)) is WriteResult.APPLIED
+        assert await it.store.checkpoint(a_record(seq=3)) is WriteResult.APPLIED
+        assert await it.store.commit(completed(a_record(), 4)) is WriteResult.APPLIED
 
         assert seqs(it.ledger.writes) == [1, 3, 4]
         assert seqs(it.redis.writes) == [1, 2, 3, 4]
@@ -81,14 +81,14 @@ async def test_a_newer_record_in_either_store_is_stale(which: str) -> None:
     async with stores() as it:
         await getattr(it, which).write(a_record(2000, 1))
         write = it.store.checkpoint if which == "ledger" else it.store.tick
-        assert await write(a_record(1000, 5)) is Outcome.STALE
+        assert await write(a_record(1000, 5)) is WriteResult.STALE
 
 
 @virtual_time
 async def test_what_dynamodb_refuses_is_not_shown_in_redis() -> None:
     async with stores() as it:
         await it.ledger.write(a_record(2000, 1))
-        assert await it.store.commit(completed(a_record(1000), 5)) is Outcome.STALE
+        assert await it.store.commit(completed(a_record(1000), 5)) is WriteResult.STALE
         assert it.redis.writes == []
 
 
@@ -101,7 +101,7 @@ async def test_a_tick_that_redis_does_not_take_goes_to_dynamodb_with_the_same_ve
         await it.store.tick(a_record(seq=1))
         it.redis.breaks()
         for seq in (2, 3, 4, 5):
-            assert await it.store.tick(a_record(seq=seq)) is Outcome.APPLIED
+            assert await it.store.tick(a_record(seq=seq)) is WriteResult.APPLIED
         assert seqs(it.ledger.writes) == [2, 3, 4, 5]
         assert (it.store.redis_state, it.store.progress_store) == ("unavailable", "dynamodb")
 
@@ -127,7 +127,7 @@ async def test_writes_under_way_go_to_dynamodb_when_the_circuit_opens() -> None:
         await asyncio.sleep(0.29)
         late = [asyncio.create_task(it.store.tick(a_record(seq=1, job_id=f"late-{n}"))) for n in range(50)]
         began_at = now()
-        assert set(await asyncio.gather(*early, *late)) == {Outcome.APPLIED}
+        assert set(await asyncio.gather(*early, *late)) == {WriteResult.APPLIED}
         assert now() - began_at < 0.02
         assert len(it.ledger.writes) == 53
         assert it.store.outages == 1
@@ -157,7 +157,7 @@ async def test_a_cancelled_write_says_nothing_of_redis() -> None:
                 await tick
         assert it.store.redis_state == "connected"
         it.redis.works()
-        assert await it.store.tick(a_record(seq=50)) is Outcome.APPLIED
+        assert await it.store.tick(a_record(seq=50)) is WriteResult.APPLIED
         assert it.ledger.writes == []
 
 
@@ -182,6 +182,6 @@ async def test_a_final_state_is_kept_at_once_while_redis_hangs() -> None:
     async with stores() as it:
         it.redis.hangs = True
         began_at = now()
-        assert await it.store.commit(completed(a_record(), 5)) is Outcome.APPLIED
+        assert await it.store.commit(completed(a_record(), 5)) is WriteResult.APPLIED
         assert now() - began_at <= 0.31
         assert it.ledger.held["ep-0142"].is_final

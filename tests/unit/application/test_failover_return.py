@@ -13,7 +13,7 @@ from tests.support.virtual_time import now, virtual_time
 from worker.domain.circuit import Severity
 from worker.domain.progress import Record
 from worker.events import Event
-from worker.ports import Outcome, StoreUnavailableError
+from worker.ports import StoreUnavailableError, WriteResult
 
 
 @virtual_time
@@ -78,7 +78,7 @@ async def test_what_fails_during_the_replay_is_still_the_same_outage() -> None:
         it.redis.works()
         write, failures = it.redis.write, 4
 
-        async def failing_write(record: Record) -> Outcome:
+        async def failing_write(record: Record) -> WriteResult:
             nonlocal failures
             failures -= 1
             if failures >= 0:
@@ -100,7 +100,7 @@ class OneKeyIsTaken:
         self._job_id = job_id
         redis.write = self  # type: ignore[method-assign]
 
-    async def __call__(self, record: Record) -> Outcome:
+    async def __call__(self, record: Record) -> WriteResult:
         if record.job_id != self._job_id:
             return await self._write(record)
         self.calls += 1
@@ -112,7 +112,7 @@ async def test_a_record_that_redis_will_not_have_goes_to_dynamodb_and_is_no_outa
     async with stores() as it:
         OneKeyIsTaken(it.redis, "bad")
         for seq in range(1, 20):
-            assert await it.store.tick(a_record(seq=seq, job_id="bad")) is Outcome.APPLIED
+            assert await it.store.tick(a_record(seq=seq, job_id="bad")) is WriteResult.APPLIED
         assert it.ledger.held["bad"].version.seq == 19
         assert it.told() == [0, 0, 0]
 
@@ -147,9 +147,9 @@ async def test_a_newer_tick_during_the_replay_is_not_overwritten() -> None:
         it.redis.works()
         write = it.redis.write
 
-        async def overtaken_write(record: Record) -> Outcome:
+        async def overtaken_write(record: Record) -> WriteResult:
             it.redis.write = write  # type: ignore[method-assign]
-            assert await it.store.tick(a_record(seq=3)) is Outcome.APPLIED
+            assert await it.store.tick(a_record(seq=3)) is WriteResult.APPLIED
             return await write(record)
 
         it.redis.write = overtaken_write  # type: ignore[method-assign]

@@ -14,10 +14,10 @@ from tests.support.deliveries import a_delivery
 from tests.support.events import logged_events
 from tests.support.sounds import silence
 from tests.support.virtual_time import virtual_time
-from tests.support.workshop import LEASE_SECONDS, RULES, Workshop, a_body, a_workshop
-from worker.application.attempt import Rules
-from worker.application.lease import Lease
-from worker.application.s3_outputs import S3EventOutputs, job_id_of
+from tests.support.workshop import LEASE_SECONDS, LIMITS, Workshop, a_body, a_workshop
+from worker.application.consuming.lease import Lease
+from worker.application.jobs.attempt import JobLimits
+from worker.application.messages.s3_outputs import S3EventOutputs, job_id_of
 from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
 from worker.domain.errors import ConverterCrashedError, LeaseLostError, ShutdownError, StalledError
 from worker.domain.job import ObjectLocation
@@ -49,8 +49,8 @@ def statuses(shop: Workshop, *names: str) -> Sequence[Status | None]:
     return [None if each is None else each.status for each in records]
 
 
-def a_shop(root: Path, rules: Rules = RULES) -> Workshop:
-    shop = Workshop(root, rules=rules, s3_outputs=OUTPUTS)
+def a_shop(root: Path, limits: JobLimits = LIMITS) -> Workshop:
+    shop = Workshop(root, limits=limits, s3_outputs=OUTPUTS)
     for name in "abc":
         shop.objects.put(source(name), silence(1))
     return shop
@@ -178,7 +178,7 @@ async def test_what_stops_one_job_does_not_stop_the_next(tmp_path: Path) -> None
 
 @virtual_time
 async def test_no_other_job_is_begun_where_the_twelve_hours_might_not_do_for_it(tmp_path: Path) -> None:
-    shop = a_shop(tmp_path, Rules(LEASE_SECONDS, job_timeout_seconds=43_000, stall_seconds=43_000, max_attempts=3))
+    shop = a_shop(tmp_path, JobLimits(LEASE_SECONDS, job_timeout_seconds=43_000, stall_seconds=43_000, max_attempts=3))
     task = await shop.begins(shop.lease(an_event("a", "b")))
     await asyncio.sleep(600)
     shop.converter.gate.set()

@@ -14,7 +14,7 @@ from tests.support.deliveries import a_delivery
 from tests.support.events import logged_events
 from tests.support.keeping import LEASE, OUTAGE, SlowExtend, a_keeper, a_received, ended
 from tests.support.virtual_time import now, run, virtual_time
-from worker.application.lease import IN_FLIGHT_LIMIT_SECONDS, Lease, LeaseKeeper
+from worker.application.consuming.lease import IN_FLIGHT_LIMIT_SECONDS, Lease, LeaseKeeper
 from worker.domain.errors import ConversionTimeoutError, LeaseLostError
 from worker.events import Event
 from worker.ports import ReceiptExpiredError
@@ -86,7 +86,7 @@ async def test_failed_renewals_are_tried_again_and_logged_once() -> None:
         async with a_keeper(queue) as keeper, AsyncExitStack() as stack:
             for n, lease in enumerate(leases):
                 await stack.enter_async_context(keeper.hold(lease))
-                stack.enter_context(lease.told_as(job_id=f"ep-{n}", attempt=1))
+                stack.enter_context(lease.log_context(job_id=f"ep-{n}", attempt=1))
             await asyncio.sleep(3600)
 
     assert not any(lease.is_lost for lease in leases)

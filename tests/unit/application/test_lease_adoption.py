@@ -8,7 +8,7 @@ from tests.fakes.queue import FakeQueue
 from tests.support.deliveries import a_delivery
 from tests.support.keeping import LEASE, SlowExtend, a_keeper, a_received
 from tests.support.virtual_time import virtual_time
-from worker.application.lease import Lease
+from worker.application.consuming.lease import Lease
 from worker.domain.errors import LeaseLostError
 
 

@@ -12,9 +12,9 @@ import pytest
 from tests.fakes.queue import FakeQueue
 from tests.support.events import logged_events
 from tests.support.virtual_time import virtual_time
-from worker.application.consumer import Consumer
-from worker.application.lease import Lease, LeaseKeeper
-from worker.application.lifecycle import Lifecycle, SideTask
+from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.operations.lifecycle import Lifecycle, SideTask
 from worker.domain.disposition import Ack, Disposition, Release
 from worker.domain.errors import ShutdownError
 from worker.events import Event

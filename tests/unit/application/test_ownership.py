@@ -12,8 +12,8 @@ from tests.fakes.queue import FakeQueue
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import RULES, TARGET, a_body, a_worker, a_workshop, two_workshops, until_empty
-from worker.application.lease import Lease
+from tests.support.workshop import LIMITS, TARGET, a_body, a_worker, a_workshop, two_workshops, until_empty
+from worker.application.consuming.lease import Lease
 from worker.domain.disposition import Ack, Reject, Retry
 from worker.domain.errors import ConverterCrashedError, ErrorCode, ShutdownError
 from worker.domain.progress import Status
@@ -127,8 +127,8 @@ async def test_targets_are_published_under_a_claim_that_is_alive_however_long_it
             ages.append((shop.now() - shop.record().updated_at).total_seconds())
             await super().upload(*arguments, **more)
 
-    rules = replace(RULES, lease_seconds=12.0)
-    async with a_workshop(tmp_path, objects=Observed("in-bucket", "out-bucket"), rules=rules) as shop:
+    rules = replace(LIMITS, lease_seconds=12.0)
+    async with a_workshop(tmp_path, objects=Observed("in-bucket", "out-bucket"), limits=rules) as shop:
         task = await shop.begins()
         shop.ledger.breaks()
         shop.converter.gate.set()
@@ -144,7 +144,7 @@ async def test_targets_are_published_under_a_claim_that_is_alive_however_long_it
 
 @virtual_time
 async def test_a_job_that_kills_its_worker_three_times_running_is_rejected_with_a_sentence(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path, rules=replace(RULES, max_attempts=10)) as shop:
+    async with a_workshop(tmp_path, limits=replace(LIMITS, max_attempts=10)) as shop:
         for count in (1, 2, 3):
             await shop.crashes(receive_count=count)
             assert shop.record().status is Status.RUNNING
@@ -162,7 +162,7 @@ async def test_a_job_that_kills_its_worker_three_times_running_is_rejected_with_
 
 @virtual_time
 async def test_an_attempt_that_says_how_it_ended_breaks_the_row_of_crashes(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path, rules=replace(RULES, max_attempts=10)) as shop:
+    async with a_workshop(tmp_path, limits=replace(LIMITS, max_attempts=10)) as shop:
         for count in (1, 2):
             await shop.crashes(receive_count=count)
             await asyncio.sleep(100)
@@ -199,7 +199,7 @@ async def test_a_retry_that_the_message_would_not_live_to_see_fails_the_job_now_
     tmp_path: Path,
 ) -> None:
     queue = FakeQueue(retention_seconds=60)
-    async with a_workshop(tmp_path, rules=replace(RULES, max_attempts=10)) as shop:
+    async with a_workshop(tmp_path, limits=replace(LIMITS, max_attempts=10)) as shop:
         shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
         queue.send(a_body())
         async with a_worker(shop, queue):

@@ -10,7 +10,7 @@ from contextlib import ExitStack, asynccontextmanager
 from tests.fakes.protection import FakeProtection
 from tests.support.events import logged_events
 from tests.support.virtual_time import virtual_time
-from worker.application.protection import PROTECTED_MINUTES, ProtectionKeeper
+from worker.application.consuming.protection import PROTECTED_MINUTES, ProtectionKeeper
 from worker.domain.errors import DependencyUnavailableError
 from worker.events import Event
 

@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.records import a_record, completed
 from tests.support.virtual_time import now, virtual_time
-from worker.application.reader import Reader, Reading
+from worker.application.progress.reader import Reader, Reading
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record
 

@@ -11,8 +11,8 @@ import pytest
 from tests.fakes.queue import FakeQueue
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, virtual_time
-from worker.application.consumer import Consumer
-from worker.application.lease import Lease, LeaseKeeper
+from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.lease import Lease, LeaseKeeper
 from worker.domain.disposition import Ack, Disposition, Reject
 from worker.domain.errors import InvalidMessageError
 from worker.events import Event

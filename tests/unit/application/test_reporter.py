@@ -10,11 +10,11 @@ from tests.support.failover import stores
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, a_reporter, clock, work
 from tests.support.virtual_time import now, virtual_time
-from worker.application.reporter import Reporter
+from worker.application.progress.reporter import Reporter
 from worker.domain.errors import LeaseLostError
 from worker.domain.progress import Record, Stage, Version
 from worker.events import Event
-from worker.ports import Outcome
+from worker.ports import WriteResult
 
 
 def order(records: list[Record]) -> list[Version]:
@@ -98,7 +98,7 @@ async def test_writes_are_one_at_a_time_and_in_order() -> None:
         under_way = most = 0
         write = it.redis.write
 
-        async def slow_write(record: Record) -> Outcome:
+        async def slow_write(record: Record) -> WriteResult:
             nonlocal under_way, most
             under_way += 1
             most = max(most, under_way)

@@ -11,7 +11,7 @@ from tests.support.failover import stores
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, a_reporter, clock, work
 from tests.support.virtual_time import now, virtual_time
-from worker.application.reporter import Reporter
+from worker.application.progress.reporter import Reporter
 from worker.domain.errors import DependencyUnavailableError, InternalError, JobCancelledError, LeaseLostError
 from worker.domain.progress import Stage, Status
 

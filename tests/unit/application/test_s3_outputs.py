@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from worker.application.s3_outputs import S3EventOutputs
+from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import ObjectLocation
 

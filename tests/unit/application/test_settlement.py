@@ -10,8 +10,8 @@ from tests.fakes.queue import FakeQueue, Faults, Hang, ScriptedFaults
 from tests.support.consuming import LEASE, OUTAGE, JobHandler, at_work, taking
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, run, virtual_time
-from worker.application.consumer import Consumer
-from worker.application.lease import Lease, LeaseKeeper
+from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.lease import Lease, LeaseKeeper
 from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Retry
 from worker.domain.errors import InvalidMessageError, SourceNotFoundError, UnsupportedAudioError
 from worker.events import Event

@@ -10,8 +10,8 @@ import pytest
 
 from tests.fakes.stores import FakeAccelerator, FakeLedger
 from tests.support.records import NOW, a_record
-from worker.application.message import parse_job
-from worker.application.submission import JobExistsError, Submission
+from worker.application.jobs.submission import JobExistsError, Submission
+from worker.application.messages.message import parse_job
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import Job, ObjectLocation, OutputSpec

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.support.processes import a_process
-from worker.application.workspace import open_workspace
+from worker.application.jobs.workspace import open_workspace
 
 
 async def test_a_room_is_private_and_gone_at_the_end(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_root_that_is_missing_is_made(tmp_path: Path) -> None:
 
 def test_what_a_killed_worker_left_is_swept_and_a_living_ones_is_not(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from worker.application.workspace import open_workspace\n"
+        "import sys, time; from pathlib import Path; from worker.application.jobs.workspace import open_workspace\n"
         "with open_workspace(Path(sys.argv[1])) as w:\n"
         "    (w.directory / 'leftover').touch(); print(w.directory, flush=True); time.sleep(600)\n"
     )

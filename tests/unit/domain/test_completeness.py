@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
 from tests.support.sounds import CONTAINERS, sound
-from worker.domain.completeness import is_cut_off
-from worker.domain.containers import sniff
-from worker.domain.frames import amr_is_cut
+from worker.domain.containers.completeness import is_cut_off
+from worker.domain.containers.frames import amr_is_cut
+from worker.domain.containers.sniffing import sniff
 
 
 def is_cut(data: bytes) -> bool:

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
-from worker.domain.completeness import is_cut_off
-from worker.domain.containers import Container, Sniffed, sniff
+from worker.domain.containers.completeness import is_cut_off
+from worker.domain.containers.sniffing import Container, Sniffed, sniff
 from worker.domain.errors import UnsupportedAudioError
 
 

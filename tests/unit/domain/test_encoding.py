@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ, RULES, AudioFormat
+from worker.domain.audio import FORMATS, MAX_RATE_HZ, MIN_RATE_HZ, AudioFormat
 from worker.domain.encoding import Encoding, encoding_for
 from worker.domain.job import ObjectLocation, OutputSpec
 
@@ -27,7 +27,7 @@ def encoding(
 def test_any_source_has_an_encoding_in_any_format(
     audio_format: AudioFormat, rate: int, channels: int, bits: int
 ) -> None:
-    rules = RULES[audio_format]
+    rules = FORMATS[audio_format]
     result = encoding(audio_format, rate=rate, channels=channels, bits=bits)
 
     assert rules.problem_with_rate(result.sample_rate_hz) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from worker.domain.audio import AudioFormat
-from worker.domain.containers import Container
+from worker.domain.containers.sniffing import Container
 from worker.domain.encoding import Encoding
 
 STATS_PERIOD_SECONDS = 0.5

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from worker.adapters.ffmpeg.command import convert_command, probe_command
 from worker.adapters.ffmpeg.files import descriptors, frame_bytes_of, inspect, to_artifact
-from worker.adapters.ffmpeg.process import Limits, run
+from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import ProgressReader, failure_of, read_counts, read_headers
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
 from worker.domain.encoding import Encoding, encoding_for
@@ -47,7 +47,7 @@ class FfmpegConverter:
                         probe_command(self._binary, sniffed.container, source_fd),
                         fds=[source_fd],
                         cwd=source.parent,
-                        limits=Limits(self._memory_bytes, _PROBE_CPU_SECONDS, file_bytes=0),
+                        limits=ProcessLimits(self._memory_bytes, _PROBE_CPU_SECONDS, file_bytes=0),
                         on_output=lambda chunk: printed.extend(chunk[: _MAX_PRINTED_BYTES - len(printed)]),
                     )
             except TimeoutError:
@@ -140,11 +140,11 @@ class FfmpegConverter:
             raise ConverterCrashedError("the converter ended before the end")
         return ended.stderr
 
-    def _limits(self, audio: SourceAudio, encodings: Sequence[Encoding], limit_seconds: float) -> Limits:
+    def _limits(self, audio: SourceAudio, encodings: Sequence[Encoding], limit_seconds: float) -> ProcessLimits:
         """Nothing decodes or encodes slower than it plays, and nothing encodes to more than plain samples."""
         length = audio.duration_seconds or limit_seconds
         widest = max(encoding.sample_rate_hz * encoding.channels for encoding in encodings)
-        return Limits(
+        return ProcessLimits(
             memory_bytes=self._memory_bytes,
             cpu_seconds=_CPU_HEADROOM_SECONDS + int(length * (1 + len(encodings))),
             file_bytes=_HEADROOM_BYTES + int(limit_seconds * widest * 4),

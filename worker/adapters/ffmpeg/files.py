@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from worker.domain.audio import AudioFormat
-from worker.domain.completeness import is_cut_off
-from worker.domain.containers import Container, Sniffed, sniff
+from worker.domain.containers.completeness import is_cut_off
+from worker.domain.containers.frames import ReadAt, end_of_sound
+from worker.domain.containers.mp4 import index_in_front
+from worker.domain.containers.sniffing import Container, Sniffed, sniff
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError, WorkspaceFullError
-from worker.domain.frames import ReadAt, end_of_sound
-from worker.domain.mp4 import index_in_front
 from worker.ports import Artifact
 
 _CONTAINERS = {

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.adapters.shielding import to_the_end
+from worker.adapters.shielding import run_shielded
 from worker.domain.errors import ConverterCrashedError
 
 _READ_BYTES = 65_536
@@ -27,7 +27,7 @@ _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ProcessLimits:
     """What the kernel holds the process to."""
 
     memory_bytes: int
@@ -70,7 +70,7 @@ class HeadAndTail:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProcessResult:
     """How a process ended. `returncode` is negative for a signal; `stderr` is its beginning and its end."""
 
     returncode: int
@@ -78,8 +78,8 @@ class Ended:
 
 
 async def run(
-    command: Sequence[str], *, fds: Sequence[int], cwd: Path, limits: Limits, on_output: Callable[[bytes], None]
-) -> Ended:
+    command: Sequence[str], *, fds: Sequence[int], cwd: Path, limits: ProcessLimits, on_output: Callable[[bytes], None]
+) -> ProcessResult:
     """Run the command to its end; `on_output` gets what it prints, and may raise to stop it.
 
     It is given `fds`, no standard input, and nothing of our environment. Whatever way this ends, by return,
@@ -109,10 +109,10 @@ async def run(
         await _drain(process.stdout, on_output)
         has_said_all.set()
         await errors
-        return Ended(await process.wait(), complaints.text())
+        return ProcessResult(await process.wait(), complaints.text())
     except BaseException:
         has_said_all.set()
-        await to_the_end(_reap(process, errors))
+        await run_shielded(_reap(process, errors))
         raise
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from signal import Signals
 
-from worker.adapters.ffmpeg.process import Ended
+from worker.adapters.ffmpeg.process import ProcessResult
 from worker.domain.errors import (
     ConverterCrashedError,
     JobError,
@@ -160,7 +160,7 @@ def read_counts(stderr: str, outputs: int) -> Counts | None:
     )
 
 
-def failure_of(ended: Ended) -> JobError | None:
+def failure_of(ended: ProcessResult) -> JobError | None:
     """Why the process failed, or None where it did not."""
     code = ended.returncode
     if code == 0:

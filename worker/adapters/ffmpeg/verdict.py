@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from worker.adapters.ffmpeg.report import Counts, Headers, is_lossless
 from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ
-from worker.domain.containers import Container
+from worker.domain.containers.sniffing import Container
 from worker.domain.encoding import Encoding
 from worker.domain.errors import ConverterCrashedError, DurationTooLongError, UnsupportedAudioError
 from worker.ports import SourceAudio

@@ -1,0 +1,1 @@
+"""How every AWS client is opened, and how the SDK's errors become ours."""

@@ -1,0 +1,246 @@
+"""Jobs in DynamoDB: the truth for claims, final states and checkpoints, and what is kept beside the records."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from worker.adapters.aws.client import ClientLimits, translated
+from worker.domain.claim import JobState
+from worker.domain.errors import DependencyUnavailableError
+from worker.domain.progress import FINAL, Record, Status, Version
+from worker.ports import StoreUnavailableError, WriteResult
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Longer than a message can come back: 14 days in a queue and 14 in its dead-letter queue. A record that expired
+# earlier would let an old message start a finished job again.
+RETENTION_DAYS = 35
+BUDGET_SECONDS = 0.6  # with the 0.3 s of Redis before it, a write stays below one second
+LIMITS = ClientLimits(connect_seconds=0.5, read_seconds=0.5, attempts=1, connections=64)
+_RETRY_SECONDS = 0.05
+
+_NAMES = {
+    "#fence": "fence",
+    "#seq": "seq",
+    "#status": "status",
+    "#worker": "worker",
+    "#record": "record",
+    "#expires": "expires_at",
+}
+_SET = "SET #fence = :fence, #seq = :seq, #status = :status, #worker = :worker, #record = :record, #expires = :expires"
+_CANCEL = {"#cancel": "cancel_requested_at"}  # epoch seconds; stays until the item goes
+_ENDED = {"#ended": "attempts_ended"}  # how many have said so; the record's `attempt` counts those that have not, too
+_FINAL = {f":{status}": {"S": status.value} for status in sorted(FINAL)}
+_ABSENT = "attribute_not_exists(job_id) OR #expires <= :now"
+_NOT_FINAL = f"NOT #status IN ({', '.join(_FINAL)})"
+_NEWER = "#fence < :fence OR (#fence = :fence AND #seq < :seq AND #worker = :worker)"
+_WRITABLE = f"{_ABSENT} OR ({_NOT_FINAL} AND ({_NEWER}))"
+_SEEN = "#fence = :seen_fence AND #seq = :seen_seq"
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+_MAX_KEYS = 100
+
+
+def _bounded(
+    call: Callable[Concatenate[DynamoJobTable, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[DynamoJobTable, P], Coroutine[Any, Any, T]]:
+    """The wall and the budget of one call, tried a second time if the first fails. Raises StoreUnavailableError.
+
+    The SDK's own retry is off: it sleeps for up to a second, longer than the budget. A second try is safe, because the
+    first may have got through and every write is conditional.
+    """
+
+    @functools.wraps(call)
+    async def bounded(self: DynamoJobTable, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            async with asyncio.timeout(self.budget_seconds):
+                try:
+                    with translated("DynamoDB", self.errors):
+                        return await call(self, *args, **kwargs)
+                except DependencyUnavailableError:
+                    await asyncio.sleep(_RETRY_SECONDS)
+                with translated("DynamoDB", self.errors):
+                    return await call(self, *args, **kwargs)
+        except TimeoutError as exc:
+            raise StoreUnavailableError("DynamoDB did not answer in time") from exc
+        except DependencyUnavailableError as exc:
+            raise StoreUnavailableError(str(exc)) from exc
+
+    return bounded
+
+
+class DynamoJobTable:
+    """A `Ledger` and a `Register`.
+
+    The client's connections and attempts are bounded where it is made, each call here as a whole.
+    One item a job, under the partition key `job_id`. An item that has expired counts as absent, because DynamoDB
+    takes days to delete it.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        *,
+        now: Callable[[], datetime],
+        retention_days: float = RETENTION_DAYS,
+        budget_seconds: float = BUDGET_SECONDS,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._now = now
+        self._retention_seconds = round(retention_days * 86400)
+        self.budget_seconds = budget_seconds
+        no_table = f"has no table {table} in this region"
+        self.errors = {"ResourceNotFoundException": lambda: DependencyUnavailableError("DynamoDB", no_table)}
+
+    async def write(self, record: Record) -> WriteResult:
+        held = await self._update(record, _WRITABLE, {**_FINAL, ":now": self._epoch_seconds()})
+        if held is None:
+            return WriteResult.APPLIED
+        return WriteResult.SAME if _is_own(held.record, record) else WriteResult.STALE
+
+    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
+        if seen is None:  # what stands beside an expired record is not about this job
+            values = {":now": self._epoch_seconds()}
+            held = await self._update(record, _ABSENT, values, forgets=True)
+        else:
+            values = {":seen_fence": _number(seen.fence), ":seen_seq": _number(seen.seq)}
+            held = await self._update(record, _SEEN, values)
+        return None if held is None or _is_own(held.record, record) else held
+
+    async def read(self, job_id: str) -> Record | None:
+        standing = await self.look(job_id)
+        return None if standing is None else standing.record
+
+    @_bounded
+    async def look(self, job_id: str) -> JobState | None:
+        item = await self._get(job_id)
+        if item is None or _number_in(item, "expires_at") <= self._now().timestamp():
+            return None
+        return _standing_of(item)
+
+    @_bounded
+    async def request_cancel(self, job_id: str) -> bool:
+        try:
+            await self._client.update_item(
+                TableName=self._table,
+                Key={"job_id": {"S": job_id}},
+                UpdateExpression="SET #cancel = :now",
+                ConditionExpression="#status = :running AND #expires > :now",
+                ExpressionAttributeNames=_CANCEL | {"#status": "status", "#expires": "expires_at"},
+                ExpressionAttributeValues={
+                    ":now": self._epoch_seconds(),
+                    ":running": {"S": Status.RUNNING.value},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    @_bounded
+    async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
+        keys: list[Any] = [{"job_id": {"S": job_id}} for job_id in job_ids]
+        found: list[Mapping[str, Any]] = []
+        for start in range(0, len(keys), _MAX_KEYS):
+            answer = await self._client.batch_get_item(
+                RequestItems={
+                    self._table: {
+                        "Keys": keys[start : start + _MAX_KEYS],
+                        "ProjectionExpression": "job_id, #cancel",
+                        "ExpressionAttributeNames": _CANCEL,
+                    }
+                }
+            )
+            found += answer["Responses"].get(self._table, ())  # what was left out is asked for the next time
+        return frozenset(item["job_id"]["S"] for item in found if "cancel_requested_at" in item)
+
+    @_bounded
+    async def _update(
+        self, record: Record, condition: str, values: Mapping[str, Any], *, forgets: bool = False
+    ) -> JobState | None:
+        """None if the item was set; else what is held and did not meet the condition.
+
+        With `forgets`, what stands beside the record is dropped.
+        """
+        version = record.version
+        names, change = dict(_NAMES), _SET
+        ended = record.attempt if record.status is Status.QUEUED else 0 if forgets else None
+        if ended is not None:
+            names, change = names | _ENDED, f"{change}, #ended = :ended"
+            values = {**values, ":ended": _number(ended)}
+        if forgets:
+            names, change = names | _CANCEL, f"{change} REMOVE #cancel"
+        try:
+            await self._client.update_item(
+                TableName=self._table,
+                Key={"job_id": {"S": record.job_id}},
+                UpdateExpression=change,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={
+                    **values,
+                    ":fence": _number(version.fence),
+                    ":seq": _number(version.seq),
+                    ":status": {"S": record.status.value},
+                    ":worker": {"S": record.worker or ""},
+                    ":record": {"S": record.to_json()},
+                    ":expires": self._epoch_seconds(self._retention_seconds),
+                },
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as exc:
+            held: Any = exc.response.get("Item") or await self._get(record.job_id)
+        else:
+            return None
+        if held is None:
+            raise StoreUnavailableError("record vanished")
+        return _standing_of(held)
+
+    def _epoch_seconds(self, later: int = 0) -> Any:
+        return _number(int(self._now().timestamp()) + later)
+
+    async def _get(self, job_id: str) -> Mapping[str, Any] | None:
+        answer = await self._client.get_item(TableName=self._table, Key={"job_id": {"S": job_id}}, ConsistentRead=True)
+        return answer.get("Item")
+
+
+def _number(value: int) -> Any:
+    return {"N": str(value)}
+
+
+def _is_own(held: Record, record: Record) -> bool:
+    return (held.version, held.worker, held.status) == (record.version, record.worker, record.status)
+
+
+def _number_in(item: Mapping[str, Any], name: str) -> float:
+    with _readable():
+        return float(item[name]["N"])
+
+
+def _standing_of(item: Mapping[str, Any]) -> JobState:
+    record = _record_of(item)
+    ended = int(_number_in(item, "attempts_ended")) if "attempts_ended" in item else 0
+    return JobState(record, crashes=record.attempt - ended, is_cancel_requested="cancel_requested_at" in item)
+
+
+def _record_of(item: Mapping[str, Any]) -> Record:
+    with _readable():
+        return Record.from_json(item["record"]["S"])
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """An item that somebody else wrote, or damaged, is told as what it is, and waited for."""
+    try:
+        yield
+    except (KeyError, ValueError) as exc:
+        raise StoreUnavailableError("unreadable record in DynamoDB") from exc

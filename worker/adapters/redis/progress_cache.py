@@ -1,0 +1,192 @@
+"""Progress records in Redis: one hash a job, written by compare-and-set and announced to watchers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import secrets
+from collections.abc import AsyncGenerator, Sequence
+from functools import partial
+from typing import Any
+
+from redis.exceptions import AskError, MovedError, NoScriptError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from worker.adapters.redis.connections import BoundedConnection, Connections, Endpoint, Resolve, resolve
+from worker.adapters.redis.errors import store_failure
+from worker.adapters.redis.nodes import Nodes
+from worker.domain.circuit import Severity
+from worker.domain.progress import FINAL, Record
+from worker.ports import StoreUnavailableError, WriteResult
+
+MAX_CONNECTIONS = 64
+LIVE_SECONDS = 60.0  # five checkpoints: a job that nobody works on disappears, and DynamoDB knows better
+FINAL_SECONDS = 24 * 3600.0
+_CANARY_SECONDS = 60.0
+_MAX_REDIRECTIONS = 2
+
+Commands = Sequence[tuple[int | str, ...]]
+
+# Fences stay below 2^53, so Lua's numbers hold them exactly. A version that is none is written over.
+_SCRIPT = """
+local final = {FINAL}
+local held = redis.call('HMGET', KEYS[1], 'fence', 'seq', 'status')
+local fence, seq = tonumber(held[1]), tonumber(held[2])
+if fence and seq then
+    local new_fence, new_seq = tonumber(ARGV[1]), tonumber(ARGV[2])
+    if fence == new_fence and seq == new_seq then return 'same' end
+    if final[held[3]] or new_fence < fence or (new_fence == fence and new_seq < seq) then return 'stale' end
+end
+redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'seq', ARGV[2], 'status', ARGV[3], 'record', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('PUBLISH', KEYS[1], ARGV[4])
+return 'applied'
+""".replace("FINAL", ", ".join(f"{status} = true" for status in sorted(FINAL)))
+_DIGEST = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+_OUTCOMES = {outcome.value.encode(): outcome for outcome in WriteResult}
+
+
+class RedisProgressCache:
+    """An `ProgressCache`. Each call makes one exchange, within the time for a connect and that for a command.
+
+    It retries in one case, which costs nothing and risks nothing: a connection that had served before turns out to be
+    closed, as servers close idle ones. The writes are compare-and-set, so a second one changes nothing.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        prefix: str = "audio:",
+        connect_timeout: float = 0.25,
+        command_timeout: float = 0.25,
+        live_seconds: float = LIVE_SECONDS,
+        final_seconds: float = FINAL_SECONDS,
+        connections: int = MAX_CONNECTIONS,
+        is_cluster: bool = False,
+        resolve: Resolve = resolve,
+    ) -> None:
+        self._prefix = prefix
+        self._command_seconds = command_timeout
+        self._live_ms = round(live_seconds * 1000)
+        self._final_ms = round(final_seconds * 1000)
+        connect = partial(Connections, connect_seconds=connect_timeout, resolve=resolve)
+        self._nodes = Nodes(endpoint, partial(connect, limit=connections), is_cluster=is_cluster)
+        self._probes = Nodes(endpoint, partial(connect, limit=1), is_cluster=is_cluster)
+        self._name = secrets.token_hex(8)
+        self._probes_made = 0
+        self._suspect = ""  # the key of the last write that failed
+
+    async def write(self, record: Record) -> WriteResult:
+        version, status = record.version, record.status
+        lifetime_ms = self._final_ms if status.is_final else self._live_ms
+        arguments = (version.fence, version.seq, status.value, record.to_json(), lifetime_ms)
+        key = self._key(record.job_id)
+        try:
+            return await self._compare_and_set(self._nodes, key, arguments)
+        except StoreUnavailableError:
+            self._suspect = key
+            raise
+
+    async def read(self, job_id: str) -> Record | None:
+        try:
+            text = await self._call(self._nodes, self._key(job_id), "HGET", self._key(job_id), "record")
+        except RedisError as exc:
+            raise store_failure(exc) from exc
+        try:
+            return None if text is None else Record.from_json(text)
+        except ValueError as exc:
+            raise StoreUnavailableError("unreadable record") from exc
+
+    async def probe(self) -> None:
+        await self._probes.drop()
+        self._probes_made += 1
+        arguments = (self._probes_made, 0, "canary", "", round(_CANARY_SECONDS * 1000))
+        # In a cluster the braces lead to the node that failed: another one may be well.
+        canary = f"{self._prefix}canary:{{{self._suspect}}}:{self._name}"
+        await self._compare_and_set(self._probes, canary, arguments)
+
+    async def reset(self) -> None:
+        await self._nodes.drop()
+
+    async def subscribe(self, job_id: str) -> AsyncGenerator[Record, None]:
+        connections = self._nodes.seed  # a cluster carries messages to all of its nodes
+        try:
+            connection = await connections.acquire()
+        except StoreUnavailableError:
+            return
+        try:
+            await connection.send_command("SUBSCRIBE", self._key(job_id))
+            while True:
+                # An answer to the subscription, or a message: kind, channel, payload.
+                kind, _, payload = await connection.read_response(timeout=math.inf)
+                if kind == b"message":
+                    yield Record.from_json(payload)
+        except (RedisError, OSError, ValueError):
+            return
+        finally:
+            connections.discard(connection)
+
+    async def aclose(self) -> None:
+        await self._nodes.aclose()
+        await self._probes.aclose()
+
+    def _key(self, job_id: str) -> str:
+        return f"{self._prefix}job:{job_id}"
+
+    async def _compare_and_set(self, nodes: Nodes, key: str, arguments: tuple[int | str, ...]) -> WriteResult:
+        try:
+            try:
+                reply = await self._call(nodes, key, "EVALSHA", _DIGEST, 1, key, *arguments)
+            except NoScriptError:  # after a restart, a failover or SCRIPT FLUSH; EVAL keeps it as well
+                reply = await self._call(nodes, key, "EVAL", _SCRIPT, 1, key, *arguments)
+        except RedisError as exc:
+            failure = store_failure(exc)
+            if failure.severity is Severity.HARD:  # a demoted primary keeps its connections: leave it, ask DNS again
+                nodes.of(key).drop_idle()
+            raise failure from exc
+        if not isinstance(reply, bytes) or reply not in _OUTCOMES:  # whoever this is, it is not Redis
+            raise StoreUnavailableError("unexpected reply")
+        return _OUTCOMES[reply]
+
+    async def _call(self, nodes: Nodes, key: str, *command: int | str) -> Any:
+        """The reply of the node that has the key. Raises StoreUnavailableError, or RedisError as it comes."""
+        node, commands = nodes.of(key), [command]
+        for _ in range(_MAX_REDIRECTIONS if nodes.is_cluster else 0):
+            try:
+                return await self._call_at(node, commands)
+            except MovedError as exc:
+                node, commands = nodes.named_in(exc), [command]
+                nodes.remember(key, node)
+            except AskError as exc:  # for this once: the slot is on its way there
+                node, commands = nodes.named_in(exc), [("ASKING",), command]
+            except (StoreUnavailableError, RedisConnectionError):
+                nodes.forget(key)
+                raise
+        return await self._call_at(node, commands)
+
+    async def _call_at(self, connections: Connections, commands: Commands) -> Any:
+        connection = await connections.acquire()
+        if connection.has_served:
+            try:
+                return await self._exchange(connections, connection, commands)
+            except RedisConnectionError as exc:
+                if exc.status_code is not None:  # an error reply after all
+                    raise
+            connections.drop_idle()
+            connection = await connections.acquire()
+        return await self._exchange(connections, connection, commands)
+
+    async def _exchange(self, connections: Connections, connection: BoundedConnection, commands: Commands) -> Any:
+        """The reply to the last of the commands."""
+        try:
+            async with asyncio.timeout(self._command_seconds):
+                await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+                for _ in commands[1:]:
+                    await connection.read_response()
+                return await connection.read_response()
+        except TimeoutError as exc:
+            raise StoreUnavailableError("command timeout") from exc
+        finally:
+            connections.release(connection)

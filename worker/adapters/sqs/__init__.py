@@ -1,0 +1,1 @@
+"""SQS: the queue that jobs come from, and its dead-letter queue."""

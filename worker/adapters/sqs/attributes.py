@@ -1,0 +1,73 @@
+"""What a queue says of itself: where rejected messages go, and how long it keeps one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from worker.adapters.aws.client import translated
+from worker.domain.errors import DependencyUnavailableError
+
+_KNOWN_SECONDS = 300.0
+_RETENTION_LOOKUP_SECONDS = 1.0
+_MAX_MESSAGE_BYTES = 1_048_576  # since 2025; a queue that was made before has 262,144 of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """`dead_letter_arn` is None without a redrive policy."""
+
+    dead_letter_arn: str | None
+    retention_seconds: float | None
+    max_message_bytes: int  # the dead-letter queue's own is taken to be no less: it need not tell us
+
+
+class QueueAttributes:
+    """The attributes of one queue, asked for when needed, and again after some minutes."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client = client
+        self._url = queue_url
+        self._known: Attributes | None = None
+        self._known_until = -math.inf
+        self._retention_seconds: float | None = None
+        self._retention_due = -math.inf
+
+    async def read(self) -> Attributes:
+        """Raises DependencyUnavailableError."""
+        now = asyncio.get_running_loop().time()
+        if self._known is None or now >= self._known_until:
+            self._known = await self._ask()
+            self._known_until = now + _KNOWN_SECONDS
+        return self._known
+
+    def forget(self) -> None:
+        """Something that was built on them has failed: ask afresh."""
+        self._known = None
+
+    async def retention_seconds(self) -> float | None:
+        """How long the queue keeps a message, from its sending; None where it does not say, or not at once."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._retention_due:
+            self._retention_due = now + _KNOWN_SECONDS
+            with suppress(DependencyUnavailableError, TimeoutError):
+                async with asyncio.timeout(_RETENTION_LOOKUP_SECONDS):
+                    self._retention_seconds = (await self.read()).retention_seconds
+        return self._retention_seconds
+
+    async def _ask(self) -> Attributes:
+        with translated("SQS"):
+            response = await self._client.get_queue_attributes(
+                QueueUrl=self._url, AttributeNames=["RedrivePolicy", "MessageRetentionPeriod", "MaximumMessageSize"]
+            )
+        attributes = response.get("Attributes", {})
+        policy, retention = attributes.get("RedrivePolicy"), attributes.get("MessageRetentionPeriod")
+        return Attributes(
+            json.loads(policy)["deadLetterTargetArn"] if policy else None,
+            float(retention) if retention else None,
+            int(attributes.get("MaximumMessageSize", _MAX_MESSAGE_BYTES)),
+        )

@@ -1,0 +1,54 @@
+"""What goes along with a rejected message into the dead-letter queue: why, as far as there is room for it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from worker import __version__
+from worker.domain.disposition import Reject
+from worker.domain.progress import timestamp
+from worker.ports import Delivery
+
+_MAX_ATTRIBUTES = 10
+_MAX_REASON_CHARACTERS = 1024
+_TYPE = "String"
+TRACE = "AWSTraceHeader"  # a system attribute, which has no size by SQS's count
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+_REFUSED_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def dead_letter_attributes(delivery: Delivery, rejection: Reject, *, max_bytes: int) -> dict[str, str]:
+    """Our attributes first, then as many of the message's own as SQS allows.
+
+    Names, types and values count together with the body, and may have `max_bytes` with it
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_MessageAttributeValue.html).
+    What does not fit is left out: the message itself is more than what is said of it.
+    """
+    reasons = {
+        "error_code": rejection.error.code.value,
+        "job_id": rejection.job_id,
+        "attempt": None if rejection.attempt is None else str(rejection.attempt),
+        "original_message_id": delivery.message_id,
+        "rejected_at": timestamp(datetime.now(UTC)),
+        "worker_version": __version__,
+        "error": _REFUSED_CHARACTERS.sub("�", str(rejection.error))[:_MAX_REASON_CHARACTERS],  # takes what is left
+    }
+    own = {name: value for name, value in delivery.attributes.items() if name not in {*reasons, TRACE}}
+    room = max_bytes - _bytes(delivery.body)
+    attributes: dict[str, str] = {}
+    for name, text in [*reasons.items(), *own.items()]:
+        space = room - _bytes(name) - _bytes(_TYPE)
+        value = _cut(text, space) if text and name == "error" else text
+        if value and _bytes(value) <= space and len(attributes) < _MAX_ATTRIBUTES:
+            attributes[name] = value
+            room = space - _bytes(value)
+    return attributes
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    return text.encode()[: max(0, max_bytes)].decode(errors="ignore")
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())

@@ -1,0 +1,262 @@
+"""SQS as the queue that jobs come from, and as the one that `worker submit` puts them on."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from worker.adapters.aws.client import ClientLimits, ErrorTable, translated
+from worker.adapters.sqs.attributes import QueueAttributes
+from worker.adapters.sqs.batching import BATCH_ENTRIES, Batcher
+from worker.adapters.sqs.dead_letters import TRACE, dead_letter_attributes
+from worker.domain.disposition import Reject
+from worker.domain.errors import DependencyUnavailableError, WorkerError
+from worker.ports import Delivery, ReceiptExpiredError
+
+_SQS = "SQS"
+_MAX_VISIBILITY_SECONDS = 43_200
+_SYSTEM_ATTRIBUTES = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId", TRACE]
+_NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
+# "InvalidParameterValue" is how SQS says that a handle has expired, or that twelve hours are over.
+_DEAD_HANDLE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
+
+CONTROL_LIMITS = ClientLimits(connect_seconds=2, read_seconds=5, attempts=2, connections=16)
+
+
+def receive_limits(wait_seconds: float) -> ClientLimits:
+    """For the client of the long polls alone: one attempt, and more patience than a long poll takes."""
+    return ClientLimits(connect_seconds=2, read_seconds=wait_seconds + 6, attempts=1, connections=4)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """About how many messages there are: waiting, in flight, and not yet due."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+class SqsQueue:
+    """A standard or FIFO queue.
+
+    Two clients, so that a renewal never waits for a connection behind a long poll. Delays are gathered for
+    up to `linger_seconds` into calls of ten, deletes from a standard queue for up to `delete_linger_seconds`; each
+    caller gets the result of its own entry.
+    """
+
+    def __init__(
+        self,
+        receive_client: Any,
+        control_client: Any,
+        queue_url: str,
+        *,
+        visibility_seconds: float,
+        wait_seconds: float = 5,
+        linger_seconds: float = 0.1,
+        delete_linger_seconds: float = 0.5,
+    ) -> None:
+        self._receive_client = receive_client
+        self._client = control_client
+        self._url = queue_url
+        self._errors = _errors_of(queue_url)
+        self._visibility_seconds = _visibility(visibility_seconds)
+        self._wait_seconds = min(20, math.ceil(wait_seconds))
+        # Nobody waits for a delete but the next of a group.
+        delete_linger = linger_seconds if _is_fifo(queue_url) else delete_linger_seconds
+        self._deletes = Batcher(self._delete, linger_seconds=delete_linger)
+        self._delays = Batcher(self._delay, linger_seconds=linger_seconds)
+        self._attributes = QueueAttributes(control_client, queue_url)
+        self._dead_letters = _DeadLetterQueue(control_client, self._attributes)
+        # SQS would fill a batch from one group, to be worked on one after the other in slots that others could use.
+        self._most = 1 if _is_fifo(queue_url) else BATCH_ENTRIES
+
+    async def receive(self, slots: int) -> Sequence[Delivery]:
+        received_at = asyncio.get_running_loop().time()
+        with translated(_SQS, self._errors):
+            response = await self._receive_client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=min(slots, self._most),
+                VisibilityTimeout=self._visibility_seconds,
+                WaitTimeSeconds=self._wait_seconds,
+                MessageSystemAttributeNames=_SYSTEM_ATTRIBUTES,
+                MessageAttributeNames=["All"],
+            )
+        messages = response.get("Messages", ())
+        retention_seconds = await self._attributes.retention_seconds() if messages else None
+        return [_delivery(message, received_at, retention_seconds) for message in messages]
+
+    async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
+        return await self._delay([(delivery, seconds) for delivery in deliveries])
+
+    async def ack(self, delivery: Delivery) -> None:
+        await self._deletes.do(delivery)
+
+    async def hide(self, delivery: Delivery, seconds: float) -> None:
+        await self._delays.do((delivery, seconds))
+
+    async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
+        is_kept = await self._dead_letters.send(delivery, rejection)
+        await self.ack(delivery)
+        return is_kept
+
+    async def depth(self) -> QueueDepth:
+        """About how many messages the queue holds. Raises DependencyUnavailableError."""
+        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
+        with translated(_SQS):
+            response = await self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        return QueueDepth(*(int(response["Attributes"][name]) for name in names))
+
+    async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[WorkerError | None]:
+        entries = [{"Id": str(n), "ReceiptHandle": delivery.receipt_handle} for n, delivery in enumerate(deliveries)]
+        with translated(_SQS):
+            response = await self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        return _results(response, len(entries))
+
+    async def _delay(self, delays: Sequence[tuple[Delivery, float]]) -> Sequence[WorkerError | None]:
+        entries = [
+            {"Id": str(n), "ReceiptHandle": delivery.receipt_handle, "VisibilityTimeout": _visibility(seconds)}
+            for n, (delivery, seconds) in enumerate(delays)
+        ]
+        with translated(_SQS):
+            response = await self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+        return _results(response, len(entries))
+
+
+class SqsSender:
+    """The producer's side: puts bodies on a queue."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client = client
+        self._url = queue_url
+        self._errors = _errors_of(queue_url)
+
+    async def send(
+        self,
+        body: str,
+        *,
+        group_id: str | None = None,
+        dedup_id: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> str:
+        """Put `body` on the queue and return its message id. Raises DependencyUnavailableError.
+
+        A FIFO queue needs a group id; without a `dedup_id` equal bodies count as one message for five minutes. A
+        standard queue knows neither: they are left out.
+        """
+        extra: dict[str, Any] = {}
+        if attributes:
+            extra["MessageAttributes"] = {name: _string(value) for name, value in attributes.items()}
+        if _is_fifo(self._url):
+            digest = hashlib.sha256(body.encode()).hexdigest()
+            extra |= {"MessageGroupId": group_id or digest, "MessageDeduplicationId": dedup_id or digest}
+        with translated(_SQS, self._errors):
+            response = await self._client.send_message(QueueUrl=self._url, MessageBody=body, **extra)
+        message_id: str = response["MessageId"]
+        return message_id
+
+
+class _DeadLetterQueue:
+    """Where the queue's own redrive policy sends what fails."""
+
+    def __init__(self, client: Any, attributes: QueueAttributes) -> None:
+        self._client = client
+        self._attributes = attributes
+        self._urls: dict[str, str] = {}  # by ARN
+
+    async def send(self, delivery: Delivery, rejection: Reject) -> bool:
+        """Copy the message there. False where there is no such queue. Raises DependencyUnavailableError."""
+        known = await self._attributes.read()
+        arn = known.dead_letter_arn
+        if arn is None:
+            return False
+        try:
+            with translated(_SQS):
+                url = self._urls.get(arn) or await self._url_of(arn)
+                why = _quarantine(delivery, rejection, url, known.max_message_bytes)
+                await self._client.send_message(QueueUrl=url, MessageBody=delivery.body, **why)
+        except DependencyUnavailableError:  # there may be another one by now
+            self._attributes.forget()
+            raise
+        self._urls[arn] = url
+        return True
+
+    async def _url_of(self, arn: str) -> str:
+        account, name = arn.split(":")[-2:]
+        response = await self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+        url: str = response["QueueUrl"]
+        return url
+
+
+def _delivery(message: Mapping[str, Any], received_at: float, retention_seconds: float | None) -> Delivery:
+    system = message["Attributes"]
+    attributes = {
+        name: value["StringValue"]
+        for name, value in message.get("MessageAttributes", {}).items()
+        if "StringValue" in value  # binary ones mean nothing to us
+    }
+    if TRACE in system:
+        attributes[TRACE] = system[TRACE]
+    sent_at_ms = int(system["SentTimestamp"])
+    return Delivery(
+        message_id=message["MessageId"],
+        receipt_handle=message["ReceiptHandle"],
+        body=message["Body"],
+        sent_at_ms=sent_at_ms,
+        receive_count=int(system["ApproximateReceiveCount"]),
+        received_at=received_at,
+        group_id=system.get("MessageGroupId"),
+        expires_at_ms=None if retention_seconds is None else sent_at_ms + round(retention_seconds * 1000),
+        attributes=attributes,
+    )
+
+
+def _errors_of(queue_url: str) -> ErrorTable:
+    return dict.fromkeys(_NO_QUEUE, lambda: DependencyUnavailableError(_SQS, f"has no queue at {queue_url}"))
+
+
+def _results(response: Mapping[str, Any], count: int) -> list[WorkerError | None]:
+    """One result for each entry, by position. What SQS does not speak of has failed."""
+    results: list[WorkerError | None] = [DependencyUnavailableError(_SQS, "left the entry out of its answer")] * count
+    for entry in response.get("Successful", ()):
+        results[int(entry["Id"])] = None
+    for entry in response.get("Failed", ()):
+        results[int(entry["Id"])] = _failure(entry)
+    return results
+
+
+def _failure(entry: Mapping[str, Any]) -> WorkerError:
+    code = str(entry.get("Code", "Unknown")).rpartition(".")[2]
+    if code in _DEAD_HANDLE:
+        return ReceiptExpiredError(f"SQS answered {code}")
+    return DependencyUnavailableError(_SQS, f"answered {code}")
+
+
+def _quarantine(delivery: Delivery, rejection: Reject, queue_url: str, max_bytes: int) -> dict[str, Any]:
+    """The arguments that say why."""
+    arguments: dict[str, Any] = {}
+    attributes = dead_letter_attributes(delivery, rejection, max_bytes=max_bytes)
+    if attributes:
+        arguments["MessageAttributes"] = {name: _string(value) for name, value in attributes.items()}
+    if trace := delivery.attributes.get(TRACE):
+        arguments["MessageSystemAttributes"] = {TRACE: _string(trace)}
+    if _is_fifo(queue_url):
+        arguments["MessageGroupId"] = delivery.group_id or delivery.message_id
+        arguments["MessageDeduplicationId"] = f"{delivery.message_id}-{delivery.receive_count}"
+    return arguments
+
+
+def _string(value: str) -> dict[str, str]:
+    return {"DataType": "String", "StringValue": value}
+
+
+def _visibility(seconds: float) -> int:
+    return max(0, min(_MAX_VISIBILITY_SECONDS, math.ceil(seconds)))
+
+
+def _is_fifo(queue_url: str) -> bool:
+    return queue_url.endswith(".fifo")

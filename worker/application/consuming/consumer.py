@@ -1,0 +1,238 @@
+"""Takes free slots, receives for them, has each delivery handled and settled, and drains when told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.consuming.poller import Poller
+from worker.application.consuming.reject_limit import RejectLimit
+from worker.application.consuming.settlement import Settlement
+from worker.domain.disposition import RETRY_BACKOFF, Disposition, Reject, Release, Retry
+from worker.domain.errors import ShutdownError
+from worker.events import Event, emit
+from worker.ports import Delivery, JobQueue
+
+_BATCH = 10
+_GATHER_SECONDS = 0.05
+_BUSY_SECONDS = 5.0  # until a message is looked at again that came while its last delivery was being settled
+_DRAIN_TURN_SECONDS = 1.0
+
+
+class Handler(Protocol):
+    """Does what a delivery asks for."""
+
+    async def handle(self, lease: Lease) -> Disposition:
+        """Say how the delivery ends. Raises nothing but CancelledError; anything else is a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerStatus:
+    """What `/health`, `/metrics` and the heartbeat show of a consumer."""
+
+    jobs: int
+    slots: int
+    is_polling: bool  # from the first poll until the drain begins
+    is_draining: bool
+    is_alive: bool  # the poll loop has not ended by itself
+    poll_age_seconds: float
+    poll_failures: int
+    settled: Mapping[str, int]  # by disposition
+    handler_crashes: int
+    is_paused: bool = False  # too many rejects: nothing is received for the moment
+
+
+class Consumer:
+    """The poll loop and its jobs, one task a delivery.
+
+    A slot is given back when handling has ended: settling one delivery and receiving the next overlap. `lease_seconds`
+    is the visibility timeout that the queue's receives ask for, `poll_seconds` the length of its long poll. More than
+    `reject_limit` rejects a minute pause it.
+    """
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        handler: Handler,
+        keeper: LeaseKeeper,
+        *,
+        concurrency: int,
+        lease_seconds: float,
+        random: Callable[[], float],
+        poll_seconds: float = 5.0,
+        reject_limit: int = 60,
+    ) -> None:
+        self._handler = handler
+        self._keeper = keeper
+        self._concurrency = concurrency
+        self._lease_seconds = lease_seconds
+        self._random = random
+        self._stopping = asyncio.Event()
+        self._jobs_until = math.inf
+        self._changed = asyncio.Event()  # a slot, a settlement, a signal: whoever waits looks again
+        self._poller = Poller(queue, poll_seconds=poll_seconds, random=random, stopping=self._stopping)
+        self._reject_limit = RejectLimit(reject_limit)
+        self._settlement = Settlement(queue, random=random)
+        self._leases: dict[str, Lease] = {}  # by message id, from the receive until settled
+        self._handling: set[Lease] = set()
+        self._unsettled = 0
+        self._handler_crashes = 0
+        self._tasks = asyncio.TaskGroup()
+        self._poll_loop: asyncio.Task[None] | None = None
+
+    def status(self) -> ConsumerStatus:
+        """A snapshot; safe from any thread."""
+        return ConsumerStatus(
+            jobs=len(self._handling),
+            slots=self._concurrency,
+            is_polling=self._poller.begun.is_set() and not self._stopping.is_set(),
+            is_draining=self._stopping.is_set(),
+            is_alive=self._poll_loop is None or not self._poll_loop.done() or self._stopping.is_set(),
+            poll_age_seconds=self._poller.age_seconds,
+            poll_failures=self._poller.failures,
+            settled=dict(self._settlement.counts),
+            handler_crashes=self._handler_crashes,
+            is_paused=self._reject_limit.is_paused,
+        )
+
+    def stop(self, *, jobs_until: float, settle_until: float) -> None:
+        """Receive nothing more; running jobs may go on until the one loop time, and be given back until the other.
+
+        Called again, it moves both. Returns at once; `run` returns when everything is settled.
+        """
+        self._jobs_until = jobs_until
+        self._settlement.until = settle_until
+        self._stopping.set()
+        self._changed.set()
+
+    async def first_poll(self) -> None:
+        """Wait for it to begin."""
+        await self._poller.begun.wait()
+
+    async def run(self) -> None:
+        """Consume until `stop`, then drain. Cancelled, it gives everything back first."""
+        async with self._tasks:
+            self._poll_loop = self._tasks.create_task(self._poll(), name="poll loop")
+            await self._stopping.wait()
+            await self._drain(self._poll_loop)
+
+    # --- receiving -----------------------------------------------------------------------------------------------
+
+    async def _poll(self) -> None:
+        is_backlog = False
+        while not self._stopping.is_set():
+            slots = await self._free_slots(is_backlog=is_backlog)
+            await self._reject_limit.hold(self._stopping)
+            if self._stopping.is_set():
+                return
+            deliveries = await self._poller.receive(slots)
+            is_backlog = len(deliveries) >= slots
+            for delivery in deliveries:
+                self._take(delivery)
+
+    async def _free_slots(self, *, is_backlog: bool) -> int:
+        """Wait for a slot. With more to fetch, wait a moment for others, where there are many: a call costs money."""
+        await self._until(lambda: self._free >= 1)
+        if is_backlog:
+            enough = max(1, min(_BATCH, self._concurrency // 4))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GATHER_SECONDS):
+                    await self._until(lambda: self._free >= enough)
+        return min(self._free, _BATCH)
+
+    @property
+    def _free(self) -> int:
+        """Slots that nobody handles in, fewer when settlements pile up because the queue does not take them."""
+        return min(self._concurrency - len(self._handling), self._concurrency + _BATCH - self._unsettled)
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        while not is_so() and not self._stopping.is_set():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _take(self, delivery: Delivery) -> None:
+        """Start what was received, unless it is running here already or we stop."""
+        running = self._leases.get(delivery.message_id)
+        if running is not None and running.adopt(delivery):
+            return
+        lease = Lease(delivery, lease_seconds=self._lease_seconds)
+        if running is not None:
+            self._spawn(lease, self._settlement.settle(lease, Retry(_BUSY_SECONDS)))
+        elif self._stopping.is_set():
+            self._spawn(lease, self._settlement.settle(lease, Release()))
+        else:
+            self._leases[delivery.message_id] = lease
+            self._handling.add(lease)
+            self._spawn(lease, self._process(lease))
+
+    def _spawn(self, lease: Lease, body: Coroutine[Any, Any, None]) -> None:
+        self._unsettled += 1
+        task = self._tasks.create_task(body, name=lease.delivery.message_id)
+        task.add_done_callback(partial(self._ended, lease))
+
+    def _ended(self, lease: Lease, _: asyncio.Task[None]) -> None:
+        message_id = lease.delivery.message_id
+        if self._leases.get(message_id) is lease:
+            del self._leases[message_id]
+        self._handling.discard(lease)
+        self._unsettled -= 1
+        self._changed.set()
+
+    # --- one delivery --------------------------------------------------------------------------------------------
+
+    async def _process(self, lease: Lease) -> None:
+        disposition: Disposition = Release()  # for a handling that is cut off by a cancellation
+        try:
+            async with self._keeper.hold(lease):
+                disposition = await self._handle(lease)
+                if isinstance(disposition, Reject):
+                    self._reject_limit.rejected()
+        finally:
+            self._handling.discard(lease)
+            self._changed.set()
+            await self._settlement.settle(lease, disposition)
+
+    async def _handle(self, lease: Lease) -> Disposition:
+        try:
+            return await self._handler.handle(lease)
+        except Exception as exc:  # noqa: BLE001 - a bug that one message meets must not end the other jobs
+            self._handler_crashes += 1
+            delivery = lease.delivery
+            emit(Event.HANDLER_CRASHED, message_id=delivery.message_id, exception=exc)
+            return Retry(RETRY_BACKOFF.delay(delivery.receive_count, self._random()))
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    async def _drain(self, poll: asyncio.Task[None]) -> None:
+        """Let the open poll end, then stop what cannot be finished in time, and at the end of the time all.
+
+        In this order: a message that is given back while our own poll is open comes straight back to us.
+        """
+        poll.add_done_callback(lambda _: self._changed.set())
+        loop = asyncio.get_running_loop()
+        while not poll.done() or self._unsettled:
+            is_over = loop.time() >= self._jobs_until
+            if is_over:
+                poll.cancel()  # what it was about to bring comes back when its lease ends
+            if is_over or poll.done():
+                self._stop_jobs(loop.time())
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DRAIN_TURN_SECONDS if is_over else self._drain_turn(loop.time())):
+                    await self._changed.wait()
+
+    def _drain_turn(self, now: float) -> float:
+        return min(_DRAIN_TURN_SECONDS, self._jobs_until - now)
+
+    def _stop_jobs(self, now: float) -> None:
+        """End the jobs whose own estimate does not fit, and, when the time is over, those without one too."""
+        for lease in self._handling:
+            remaining = lease.remaining_seconds
+            if now >= self._jobs_until or (remaining is not None and now + remaining > self._jobs_until):
+                lease.stop(ShutdownError())

@@ -1,0 +1,92 @@
+"""Putting a job on the queue, with a record that can be watched from the first moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Protocol
+
+from worker.application.messages.message import to_body
+from worker.domain.errors import WorkerError
+from worker.domain.job import Job
+from worker.domain.progress import QUEUED_FENCE, Record, Status, first_record
+from worker.domain.trace import TRACEPARENT, trace_fields
+from worker.ports import Ledger, ProgressStore, StoreUnavailableError
+
+
+class Sender(Protocol):
+    """The producer's side of the queue."""
+
+    async def send(
+        self,
+        body: str,
+        *,
+        group_id: str | None = None,
+        dedup_id: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> str:
+        """Put a message on the queue and return its id. Raises DependencyUnavailableError."""
+
+
+class JobExistsError(WorkerError):
+    """The id is taken, by a job that was started or that asks for something else."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(f"job {record.job_id} exists already ({record.status.value})")
+        self.record = record
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Submission:
+    """Writes the `queued` record, to Redis as well where it can be reached, then sends the message.
+
+    Submitting a job again is safe: one that was never started is sent again (the first send may have failed), and
+    whichever message comes second finds the job taken.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        sender: Sender,
+        accelerator: ProgressStore | None = None,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._ledger = ledger
+        self._accelerator = accelerator
+        self._sender = sender
+        self._now = now
+
+    async def submit(self, job: Job, *, traceparent: str | None = None) -> Record:
+        """Submit the job and return its first record. A `traceparent` that is valid goes along with the message.
+
+        Raises JobExistsError, StoreUnavailableError (nothing was sent) or DependencyUnavailableError (the record is
+        there; submit again with the same id).
+        """
+        targets = tuple(str(output.target) for output in job.outputs)
+        record = first_record(job.job_id, str(job.source), targets, self._now())
+        await self._ledger.claim(record, None)
+        # Whoever wrote it, what is there now decides: two producers may have had the same id in mind.
+        held = await self._ledger.read(job.job_id) or record
+        if not _is_same_and_unstarted(held, record):
+            raise JobExistsError(held)
+        if self._accelerator is not None:
+            with suppress(StoreUnavailableError):  # for those who watch Redis alone; the record is kept already
+                await self._accelerator.write(held)
+        attributes = {TRACEPARENT: traceparent} if traceparent else {}
+        await self._sender.send(
+            to_body(job),
+            group_id=job.job_id,
+            dedup_id=job.job_id,
+            attributes=attributes if trace_fields(attributes) else None,
+        )
+        return held
+
+
+def _is_same_and_unstarted(held: Record, record: Record) -> bool:
+    is_unstarted = held.status is Status.QUEUED and held.version.fence == QUEUED_FENCE
+    return is_unstarted and (held.source, held.outputs) == (record.source, record.outputs)

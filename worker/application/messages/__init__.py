@@ -1,0 +1,1 @@
+"""From the body of a message to the jobs that it asks for."""

@@ -1,0 +1,142 @@
+"""From what S3 says of new objects to jobs.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from worker.application.messages.message import validated
+from worker.application.messages.s3_outputs import S3EventOutputs
+from worker.domain.errors import InvalidMessageError
+from worker.domain.job import Job, ObjectLocation
+
+_MAX_SHOWN = 64  # characters of what the producer chose
+_CREATED = "ObjectCreated:"
+_CREATED_IN_EVENT_BRIDGE = "Object Created"
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A message, or a part of it, that asks for nothing, and why."""
+
+    reason: str
+
+
+Part = Job | Ignored | InvalidMessageError
+
+
+class _Bucket(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    name: str
+
+
+class _Object(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    key: str
+    version_id: str | None = Field(None, validation_alias=AliasChoices("versionId", "version-id"))
+    sequencer: str | None = None
+    etag: str | None = Field(None, validation_alias=AliasChoices("eTag", "etag"))
+
+    @property
+    def version(self) -> str:
+        """What tells this write of the object from others, and is the same in each delivery of its event."""
+        version_id = None if self.version_id == "null" else self.version_id  # where versioning is suspended
+        return version_id or self.sequencer or self.etag or ""
+
+
+class _Entity(BaseModel):
+    """The `s3` of a record, or the `detail` of an EventBridge event."""
+
+    model_config = ConfigDict(strict=True)
+
+    bucket: _Bucket
+    object: _Object
+
+
+def is_notification(document: Mapping[str, Any]) -> bool:
+    """Whether a message is what S3 sends to a queue or a topic."""
+    return "Records" in document or document.get("Event") == "s3:TestEvent"
+
+
+def parts_of_notification(document: Mapping[str, Any], outputs: S3EventOutputs | None) -> Sequence[Part]:
+    """A part for each record. Raises InvalidMessageError where there are no records to look at."""
+    if "Records" not in document:
+        return [Ignored("s3:TestEvent: S3 has tried whether it may send")]
+    records = document["Records"]
+    if not isinstance(records, list):
+        raise InvalidMessageError("Records", "must be a list")
+    return [_part_of_record(f"Records[{index}]", record, outputs) for index, record in enumerate(records)]
+
+
+def is_event_bridge(document: Mapping[str, Any]) -> bool:
+    """Whether a message is what EventBridge makes of something in S3."""
+    return document.get("source") == "aws.s3" and "detail-type" in document
+
+
+def part_of_event_bridge(document: Mapping[str, Any], outputs: S3EventOutputs | None) -> Part:
+    """The job of an "Object Created" event. Raises InvalidMessageError."""
+    kind = _text("detail-type", document["detail-type"])
+    if kind != _CREATED_IN_EVENT_BRIDGE:
+        return _not_new(kind)
+    entity = validated(_Entity, document.get("detail"), "detail")
+    return _part_of_object("detail", entity, entity.object.key, outputs)  # this key is not URL-encoded
+
+
+def _part_of_record(field: str, record: object, outputs: S3EventOutputs | None) -> Part:
+    try:
+        return _read_record(field, record, outputs)
+    except InvalidMessageError as refusal:  # of this record; the others are jobs of their own
+        return refusal
+
+
+def _read_record(field: str, record: object, outputs: S3EventOutputs | None) -> Part:
+    if not isinstance(record, dict):
+        raise InvalidMessageError(field, "must be an object")
+    if not _text(f"{field}.eventSource", record.get("eventSource")).endswith(":s3"):
+        raise InvalidMessageError(f"{field}.eventSource", "is not S3")
+    name = _text(f"{field}.eventName", record.get("eventName")).removeprefix("s3:")  # MinIO has it in front
+    if not name.startswith(_CREATED):
+        return _not_new(name)
+    entity = validated(_Entity, record.get("s3"), f"{field}.s3")
+    return _part_of_object(f"{field}.s3", entity, _decoded(f"{field}.s3.object.key", entity.object.key), outputs)
+
+
+def _part_of_object(field: str, entity: _Entity, key: str, outputs: S3EventOutputs | None) -> Part:
+    if key.endswith("/"):
+        return Ignored("a folder's marker holds no audio")
+    if outputs is None:
+        raise InvalidMessageError(field, "tells of a new object, and WORKER_S3_EVENT_OUTPUTS does not say what to do")
+    try:
+        source = ObjectLocation.parse(f"s3://{entity.bucket.name}/{key}")
+    except ValueError as exc:
+        raise InvalidMessageError(field, str(exc)) from None
+    if outputs.may_have_made(source):
+        return Ignored(f"{source} may be an output itself: its target is among WORKER_S3_EVENT_OUTPUTS")
+    return outputs.job(source, entity.object.version)
+
+
+def _not_new(event: str) -> Ignored:
+    return Ignored(f"{event[:_MAX_SHOWN]}: only new objects are converted")
+
+
+def _decoded(field: str, key: str) -> str:
+    try:
+        return unquote_plus(key, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidMessageError(field, "is not UTF-8 when it is URL-decoded") from None
+
+
+def _text(field: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidMessageError(field, "must be a string")
+    return value

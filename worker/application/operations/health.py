@@ -1,0 +1,148 @@
+"""What the worker says of itself over HTTP, made from values that are at hand: nothing here waits or asks anybody.
+
+Liveness is about this process alone. A worker that is restarted because Redis or SQS is out loses its jobs and
+helps nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from worker import __version__, metrics
+from worker.application.consuming.consumer import ConsumerStatus
+from worker.application.progress.prober import Outage
+from worker.domain.progress import timestamp
+
+LIVE_SECONDS = 30.0  # without a beat of the event loop, or a turn of the poll loop, for this long, it is stuck
+_BEAT_SECONDS = 1.0
+_LAGS = 60  # so that a heartbeat shows the worst of its minute
+
+
+class Progress(Protocol):
+    """The progress store, as far as health goes."""
+
+    @property
+    def redis_state(self) -> Literal["disabled", "connected", "unavailable"]: ...
+    @property
+    def progress_store(self) -> Literal["redis", "dynamodb"]: ...
+    @property
+    def outage(self) -> Outage | None: ...
+    @property
+    def outages(self) -> int: ...
+
+
+class Receiving(Protocol):
+    """The consumer, as far as health goes."""
+
+    def status(self) -> ConsumerStatus: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One look at the worker (contract, section 6)."""
+
+    redis_state: Literal["disabled", "connected", "unavailable"]
+    progress_store: Literal["redis", "dynamodb"]
+    outage: Outage | None
+    outages: int
+    consumer: ConsumerStatus
+    ended: Mapping[str, int]
+    beat_age_seconds: float
+
+    @property
+    def is_live(self) -> bool:
+        return self.consumer.is_alive and max(self.beat_age_seconds, self.consumer.poll_age_seconds) < LIVE_SECONDS
+
+    @property
+    def is_ready(self) -> bool:
+        return self.consumer.is_polling
+
+    @property
+    def status(self) -> Literal["ok", "degraded", "draining"]:
+        if self.consumer.is_draining:
+            return "draining"
+        is_receiving = self.consumer.poll_failures == 0 and not self.consumer.is_paused
+        return "ok" if is_receiving and self.redis_state != "unavailable" and self.is_live else "degraded"
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """The document of `/health`."""
+        outage = self.outage
+        return {
+            "status": self.status,
+            "redis": {
+                "state": self.redis_state,
+                "unavailable_since": timestamp(outage.since) if outage else None,
+                "reason": outage.reason if outage else None,
+                "outages": self.outages,
+            },
+            "progress_store": self.progress_store,
+            "queue": {
+                "poll_age_seconds": round(self.consumer.poll_age_seconds, 3),
+                "poll_failures": self.consumer.poll_failures,
+                "paused": self.consumer.is_paused,
+            },
+            "jobs": {"running": self.consumer.jobs, "slots": self.consumer.slots, **self.ended},
+            "version": __version__,
+        }
+
+
+class HealthMonitor:
+    """Beats in the event loop, and looks at the parts from whichever thread asks."""
+
+    def __init__(self, progress: Progress, consumer: Receiving) -> None:
+        self._progress = progress
+        self._consumer = consumer
+        self._beat_at = time.monotonic()
+        self._lags: deque[float] = deque([0.0], maxlen=_LAGS)
+        self._outages_counted = 0
+
+    def look(self) -> Health:
+        """The worker as it is now. Safe from any thread; never waits."""
+        return Health(
+            redis_state=self._progress.redis_state,
+            progress_store=self._progress.progress_store,
+            outage=self._progress.outage,
+            outages=self._progress.outages,
+            consumer=self._consumer.status(),
+            ended={name: metrics.attempts_ended(name) for name in ("completed", "failed", "cancelled")},
+            beat_age_seconds=time.monotonic() - self._beat_at,
+        )
+
+    def pulse(self) -> Mapping[str, Any]:
+        """The fields of `worker.heartbeat`."""
+        health = self.look()
+        return {
+            "jobs": health.consumer.jobs,
+            "poll_age_seconds": round(health.consumer.poll_age_seconds, 3),
+            "loop_lag_seconds": round(max(self._lags), 3),
+            "jobs_completed": health.ended["completed"],
+            "jobs_failed": health.ended["failed"],
+            "progress_store": health.progress_store,
+        }
+
+    async def run(self) -> None:
+        """Beat for ever, and bring the gauges up to date with each beat."""
+        while True:
+            began_at = time.monotonic()
+            await asyncio.sleep(_BEAT_SECONDS)
+            self._beat_at = time.monotonic()
+            self._measure(self._beat_at - began_at)
+
+    def _measure(self, since_last_seconds: float) -> None:
+        health = self.look()
+        self._lags.append(max(0.0, since_last_seconds - _BEAT_SECONDS))
+        metrics.LOOP_LAG.set(self._lags[-1])
+        metrics.POLL_AGE.set(health.consumer.poll_age_seconds)
+        metrics.JOBS_RUNNING.set(health.consumer.jobs)
+        metrics.SLOTS.set(health.consumer.slots)
+        metrics.CONSUMPTION_PAUSED.set(health.consumer.is_paused)
+        metrics.REDIS_UP.set(health.redis_state == "connected")
+        metrics.FAILOVERS.inc(health.outages - self._outages_counted)
+        self._outages_counted = health.outages
+        if health.redis_state == "unavailable":
+            metrics.OUTAGE_SECONDS.inc(since_last_seconds)

@@ -1,0 +1,196 @@
+"""One job's progress, from its claim to the record of its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+
+from worker.application.progress.failover import FailoverStore
+from worker.domain.backoff import Backoff
+from worker.domain.errors import DependencyUnavailableError, JobError, LeaseLostError
+from worker.domain.progress import (
+    HIGHEST_BEFORE_THE_END,
+    ErrorInfo,
+    OutputRecord,
+    Record,
+    Stage,
+    Status,
+    Version,
+    failed,
+)
+from worker.events import Event, emit
+from worker.ports import StoreUnavailableError, WriteResult
+
+# Between two ticks of a job: a screen's pace where writes are nearly free, a reader's patience where each costs.
+_TICK_SECONDS = {"redis": 0.25, "dynamodb": 2.5}
+_CHECKPOINT_SECONDS = 12.0
+_FENCE_SECONDS = 60.0
+_RETRY = Backoff(first_seconds=0.2, factor=2, cap_seconds=5, floor=0.5)
+
+
+class Reporter:
+    """Writes the records of one attempt, in order: one write in flight, and the newest wins.
+
+    `claimed` is the record that won the claim. A checkpoint goes to DynamoDB at a third of the lease, or every twelve
+    seconds: it renews the claim, and keeps the fallback warm.
+    """
+
+    def __init__(
+        self,
+        store: FailoverStore,
+        claimed: Record,
+        *,
+        now: Callable[[], datetime],
+        random: Callable[[], float],
+        lease_seconds: float,
+    ) -> None:
+        self._store = store
+        self._record = claimed  # the newest that was `running`; an end that was cut off leaves no trace here
+        self._version = claimed.version
+        self._now = now
+        self._random = random
+        self._checkpoint_seconds = min(_CHECKPOINT_SECONDS, lease_seconds / 3)
+        self._checkpoint_due = self._time() + self._checkpoint_seconds
+        self._wanted = (claimed.stage, claimed.percent, claimed.eta_seconds)
+        self._has_news = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._is_closed = False
+        self._is_failing = False
+
+    @staticmethod
+    def _time() -> float:
+        return asyncio.get_running_loop().time()
+
+    def update(self, stage: Stage, percent: float, eta_seconds: float | None) -> None:
+        """Say how far the job is. Returns at once; what is not written in time gives way to what is newer."""
+        percent = min(max(percent, self._record.percent), HIGHEST_BEFORE_THE_END)
+        self._wanted = (stage, percent, eta_seconds)
+        if (stage, percent) != (self._record.stage, self._record.percent):
+            self._has_news.set()
+
+    async def run(self) -> None:
+        """Write ticks and checkpoints until the end is recorded. Raises LeaseLostError when the job is not ours."""
+        while not self._is_closed:
+            await asyncio.sleep(_TICK_SECONDS[self._store.progress_store])
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._checkpoint_due):
+                    await self._has_news.wait()
+            async with self._writing:
+                if not self._is_closed:
+                    await self._tick()
+
+    async def checkpoint(self) -> None:
+        """Have DynamoDB confirm that the job is ours.
+
+        Raises LeaseLostError where it is not, and DependencyUnavailableError when DynamoDB cannot be asked for a
+        minute.
+        """
+        async with self._writing:
+            record = self._next_tick()
+            try:
+                async with asyncio.timeout(_FENCE_SECONDS):
+                    await self._keep(lambda: self._store.checkpoint(record))
+            except TimeoutError as exc:
+                raise DependencyUnavailableError("DynamoDB") from exc
+            self._checkpoint_due = self._time() + self._checkpoint_seconds
+
+    async def complete(self, outputs: tuple[OutputRecord, ...]) -> None:
+        """Record that every output can be read. Tries until it is kept; raises LeaseLostError."""
+        await self._end(
+            replace(
+                self._record,
+                status=Status.COMPLETED,
+                stage=None,
+                percent=100.0,
+                eta_seconds=None,
+                outputs=outputs,
+                error=None,
+            )
+        )
+
+    async def fail(self, error: JobError) -> None:
+        """Record that the job failed for good, or was cancelled. Tries until it is kept; raises LeaseLostError."""
+        await self._end(failed(self._record, error, self._record.version, self._now()))
+
+    async def requeue(self, error: JobError | None, *, counted: bool = True) -> None:
+        """Record that the job waits for another attempt; without `counted`, as if this one had not been.
+
+        One that counts keeps its percent, as a failed one does: it never falls within an attempt.
+        Tries until it is kept; raises LeaseLostError.
+        """
+        await self._end(
+            replace(
+                self._record,
+                status=Status.QUEUED,
+                stage=None,
+                percent=self._record.percent if counted else 0.0,
+                attempt=self._record.attempt if counted else self._record.attempt - 1,
+                eta_seconds=None,
+                error=None if error is None else ErrorInfo.of(error),
+            )
+        )
+
+    async def _end(self, record: Record) -> None:
+        self._is_closed = True
+        async with self._writing:  # a tick in flight ends first
+            last = self._numbered(record)
+            await self._keep(lambda: self._store.commit(last))
+
+    async def _keep(self, write: Callable[[], Awaitable[WriteResult]]) -> None:
+        """Write the same version until it is kept: what failed may have arrived, and then answers SAME."""
+        failures = 0
+        while True:
+            try:
+                _require_ours(await write())
+            except StoreUnavailableError:
+                failures += 1
+                await asyncio.sleep(_RETRY.delay(failures, self._random()))
+            else:
+                return
+
+    async def _tick(self) -> None:
+        record = self._next_tick()
+        is_checkpoint = self._time() >= self._checkpoint_due
+        try:
+            if not (is_checkpoint and await self._checkpointed(record)):
+                _require_ours(await self._store.tick(record))
+        except StoreUnavailableError as error:
+            if not self._is_failing:
+                emit(
+                    Event.PROGRESS_WRITE_FAILED,
+                    reason=error.reason,
+                    status=record.status.value,
+                    seq=record.version.seq,
+                )
+            self._is_failing = True
+        else:
+            self._is_failing = False
+
+    async def _checkpointed(self, record: Record) -> bool:
+        """False where DynamoDB is out and Redis can still show the tick."""
+        self._checkpoint_due = self._time() + self._checkpoint_seconds
+        try:
+            _require_ours(await self._store.checkpoint(record))
+        except StoreUnavailableError:
+            if self._store.progress_store != "redis":
+                raise
+            return False
+        return True
+
+    def _next_tick(self) -> Record:
+        self._has_news.clear()
+        stage, percent, eta_seconds = self._wanted
+        self._record = self._numbered(replace(self._record, stage=stage, percent=percent, eta_seconds=eta_seconds))
+        return self._record
+
+    def _numbered(self, record: Record) -> Record:
+        self._version = Version(self._version.fence, self._version.seq + 1)
+        return replace(record, version=self._version, updated_at=self._now())
+
+
+def _require_ours(outcome: WriteResult) -> None:
+    if outcome is WriteResult.STALE:
+        raise LeaseLostError("another delivery holds the job, or has ended it")
