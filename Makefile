@@ -40,11 +40,12 @@ chaos: $(VENV)/.dev ## kill, freeze and stop real workers, Redis and the way to 
 history: $(VENV)/.dev ## minutes of writers, readers and a Redis that is broken again and again (MINUTES=2)
 	$(BIN)/python -m tests.history.run --minutes $(MINUTES)
 
-check: $(VENV)/.dev ## format, lint, types, the plan of the house, documents in step
+check: $(VENV)/.dev ## format, lint, types, layers, sizes, generated documents
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.sizes
 	$(BIN)/python -m docs.generate --check
 
 format: $(VENV)/.dev ## bring the code into the one format
