@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.support.frames import reader
-from worker.domain.containers.completeness import is_cut_off
-from worker.domain.containers.sniffing import Container, sniff
+from worker.domain.containers.sniffing import Container, examine, sniff
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
 from worker.domain.job import OutputSpec
 from worker.ports import Artifact, ConversionProgress, SourceAudio
@@ -63,7 +62,7 @@ def _probe(source: Path) -> SourceAudio:
     data = source.read_bytes()
     read_at = reader(data)
     sniffed = sniff(read_at, len(data))
-    if sniffed.container is not Container.WAV or is_cut_off(sniffed, read_at, len(data)):
+    if sniffed.container is not Container.WAV or examine(sniffed, read_at, len(data)).problem:
         raise UnsupportedAudioError("the source is no WAV, or cut off")
     with wave.open(str(source)) as sound:
         rate, channels, bits = sound.getframerate(), sound.getnchannels(), sound.getsampwidth() * 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from worker.domain.containers.frames import ReadAt
+from worker.domain.containers.structure import ReadAt
 
 MPEG_FRAME = b"\xff\xfb\x90\x64" + bytes(413)  # 128 kbit/s at 44.1 kHz: 417 bytes
 ADTS_FRAME = b"\xff\xf1\x50\x80\x02\x1f\xfc" + bytes(9)  # 16 bytes

@@ -8,13 +8,13 @@ import pytest
 
 from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
 from tests.support.sounds import CONTAINERS, sound
-from worker.domain.containers.completeness import is_cut_off
-from worker.domain.containers.frames import amr_is_cut
-from worker.domain.containers.sniffing import sniff
+from worker.domain.containers import amr
+from worker.domain.containers.sniffing import examine, sniff
+from worker.domain.containers.structure import CUT_OFF
 
 
 def is_cut(data: bytes) -> bool:
-    return is_cut_off(sniff(reader(data), len(data)), reader(data), len(data))
+    return examine(sniff(reader(data), len(data)), reader(data), len(data)).problem == CUT_OFF
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -91,5 +91,5 @@ def test_a_hostile_amr_file_of_one_byte_frames_holds_nobody_up() -> None:
         asked += length
         return b"#!AMR\n" if offset == 0 else b"\x7c" * length
 
-    assert not amr_is_cut(read_at, size)
+    assert amr.examine(read_at, 0, size).problem is None
     assert asked < 20 << 20

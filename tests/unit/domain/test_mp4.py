@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.frames import reader
-from worker.domain.containers.mp4 import index_in_front, top_boxes
+from worker.domain.containers.mp4 import top_boxes
+from worker.domain.containers.mp4_index import index_in_front
 
 
 def box(kind: bytes, body: bytes = b"") -> bytes:

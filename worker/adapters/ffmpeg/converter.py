@@ -38,7 +38,7 @@ class FfmpegConverter:
 
     async def probe(self, source: Path) -> SourceAudio:
         """Read the headers, and see from its structure whether the source is all there."""
-        sniffed, size_bytes = await asyncio.to_thread(inspect, source)
+        sniffed, _, size_bytes = await asyncio.to_thread(inspect, source)
         printed = bytearray()
         with descriptors(source) as (source_fd, _):
             try:

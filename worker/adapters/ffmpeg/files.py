@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from worker.domain.audio import AudioFormat
-from worker.domain.containers.completeness import is_cut_off
-from worker.domain.containers.frames import ReadAt, end_of_sound
-from worker.domain.containers.mp4 import index_in_front
-from worker.domain.containers.sniffing import Container, Sniffed, sniff
+from worker.domain.containers.mp4_index import index_in_front
+from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
+from worker.domain.containers.structure import ReadAt, Structure
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError, WorkspaceFullError
 from worker.ports import Artifact
 
@@ -49,27 +48,26 @@ def descriptors(source: Path, targets: Sequence[Path] = ()) -> Iterator[tuple[in
         yield source_fd, [opened(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for target in targets]
 
 
-def inspect(source: Path) -> tuple[Sniffed, int]:
-    """What the source is, and its size in bytes. Raises UnsupportedAudioError, also where it is not all there."""
+def inspect(source: Path) -> tuple[Sniffed, Structure, int]:
+    """What the source is, its structure, and its size in bytes. Raises UnsupportedAudioError for its problem."""
     with _reader(source) as (read_at, size):
         sniffed = sniff(read_at, size)
-        if is_cut_off(sniffed, read_at, size):
-            raise UnsupportedAudioError("the source is cut off: the file ends before its audio does")
-        return sniffed, size
+        structure = examine(sniffed, read_at, size)
+        if structure.problem:
+            raise UnsupportedAudioError(structure.problem)
+        return sniffed, structure, size
 
 
 def frame_bytes_of(source: Path) -> int | None:
     """How many bytes of the source are frames, where it is nothing but tags and frames; None otherwise."""
-    with _reader(source) as (read_at, size):
-        sniffed = sniff(read_at, size)
-        is_raw = sniffed.container in {Container.MP3, Container.ADTS, Container.AMR}
-        return end_of_sound(read_at, sniffed.start, size) - sniffed.start if is_raw else None
+    _, structure, _ = inspect(source)
+    return structure.end - structure.begin if structure.frames_only else None
 
 
 def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float) -> Artifact:
     """The finished output, its index in front if it is an MP4. Raises ConverterCrashedError where it is not whole."""
     with _reader(path) as (read_at, size):
-        if size == 0 or is_cut_off(Sniffed(_CONTAINERS[audio_format], 0), read_at, size):
+        if size == 0 or examine(Sniffed(_CONTAINERS[audio_format], 0), read_at, size).problem:
             raise ConverterCrashedError(f"the {audio_format} output is not complete")
         if _CONTAINERS[audio_format] is not Container.MP4:
             return Artifact(path, duration_seconds, 0, size)

@@ -1,10 +1,11 @@
-"""Frames of MPEG audio, ADTS and AMR: how long each is, and whether a chain of them ends where the file ends."""
+"""Frames of MPEG audio and ADTS: how long each is, and whether a chain of them ends where the file ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-ReadAt = Callable[[int, int], bytes]  # up to `size` bytes from `offset`; fewer at the end of the file
+from worker.domain.containers.structure import ReadAt
+
 FrameBytes = Callable[[bytes], int | None]  # the length of the frame that begins with these bytes, or None
 
 HEADER_BYTES = 7  # enough of a frame to know its length, in each of the formats
@@ -22,9 +23,6 @@ _MPEG2_KBPS = {
     1: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _MPEG_RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-_AMR_NARROW = (13, 14, 16, 18, 20, 21, 27, 32, 6, 1, 1, 1, 1, 1, 1, 1)  # RFC 4867, section 5.3
-_MAX_AMR_FRAMES = 10_000_000  # two days and more; a hostile file of one-byte frames must not hold us up
-_AMR_WIDE = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 1, 1, 1, 1, 1, 1)
 
 
 def mpeg_frame_bytes(header: bytes) -> int | None:
@@ -102,20 +100,3 @@ def end_of_sound(read_at: ReadAt, start: int, size: int) -> int:
         if end <= start:
             return size
     return end
-
-
-def amr_is_cut(read_at: ReadAt, size: int) -> bool:
-    """Whether an AMR file ends within a frame. There are no sync words: the frames are walked from the first."""
-    wide = read_at(0, 9) == b"#!AMR-WB\n"
-    lengths = [(_AMR_WIDE if wide else _AMR_NARROW)[first >> 3 & 15] for first in range(256)]
-    offset, block, position = 0, b"", 9 if wide else 6
-    for _ in range(_MAX_AMR_FRAMES):
-        if position >= len(block):
-            offset, position = offset + position, 0
-            if offset >= size:
-                return offset > size
-            block = read_at(offset, 16 * TAIL_BYTES)
-            if not block:
-                return True
-        position += lengths[block[position]]
-    return False

@@ -1,19 +1,23 @@
-"""Whether a Matroska or WebM file is complete (RFC 8794, RFC 9559)."""
+"""Matroska and WebM (RFC 8794, RFC 9559)."""
 
 from __future__ import annotations
 
-from worker.domain.containers.frames import ReadAt
+from worker.domain.containers.structure import ReadAt, Structure, whole_or_cut
 
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 _MAX_ELEMENTS = 1_000_000
 
 
-def matroska_is_cut(read_at: ReadAt, size: int) -> bool:
+def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether an element of the segment reaches behind the end of the file.
 
-    A live recording has a segment and clusters of unknown size; then their children are walked.
+    A live recording has a segment and clusters of unknown size; then their children are read.
     """
-    offset = 0
+    return whole_or_cut(start, size, cut=_is_cut(read_at, start, size))
+
+
+def _is_cut(read_at: ReadAt, start: int, size: int) -> bool:
+    offset = start
     for _ in range(_MAX_ELEMENTS):
         if offset >= size:
             break

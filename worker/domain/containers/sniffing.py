@@ -5,10 +5,28 @@ FFmpeg's own probing would take an upload for a playlist (HLS, ffconcat, SDP, DA
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from worker.domain.containers.frames import ReadAt, adts_frame_bytes, find_chain, mpeg_frame_bytes
+from worker.domain.containers import (
+    adts,
+    aiff,
+    amr,
+    asf,
+    au,
+    caf,
+    flac,
+    matroska,
+    mp3,
+    mp4,
+    mpegts,
+    ogg,
+    w64,
+    wav,
+)
+from worker.domain.containers.frames import adts_frame_bytes, find_chain, mpeg_frame_bytes
+from worker.domain.containers.structure import Examine, ReadAt, Structure
 from worker.domain.errors import UnsupportedAudioError
 
 
@@ -39,20 +57,48 @@ class Sniffed:
     start: int
 
 
+@dataclass(frozen=True, slots=True)
+class SourceFormat:
+    """A container: how people call it, the bytes that it begins with, and the module that examines it.
+
+    `magic` is None for raw streams, which are found by their frames.
+    """
+
+    title: str
+    magic: re.Pattern[bytes] | None
+    examine: Examine
+
+
+def _magic(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern, re.DOTALL)
+
+
 _WINDOW_BYTES = 65_536  # MP3s in the wild have padding and junk of some kB before the first frame
 _MAX_TAGS = 8
-_MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"}
-_MAGIC = (
-    (b"fLaC", Container.FLAC),
-    (b"OggS", Container.OGG),
-    (b"\x1a\x45\xdf\xa3", Container.MATROSKA),
-    (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), Container.ASF),
-    (b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000"), Container.W64),
-    (b".snd", Container.AU),
-    (b"caff", Container.CAF),
-    (b"#!AMR\n", Container.AMR),
-    (b"#!AMR-WB\n", Container.AMR),
-)
+SOURCES: dict[Container, SourceFormat] = {
+    Container.WAV: SourceFormat("WAV, RF64, BW64", _magic(rb"(RIFF|RF64|BW64)....WAVE"), wav.examine),
+    Container.W64: SourceFormat("Wave64", _magic(rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"), w64.examine),
+    Container.AIFF: SourceFormat("AIFF, AIFF-C", _magic(rb"FORM....AIF[FC]"), aiff.examine),
+    Container.AU: SourceFormat("AU", _magic(rb"\.snd"), au.examine),
+    Container.CAF: SourceFormat("CAF", _magic(rb"caff"), caf.examine),
+    Container.FLAC: SourceFormat("FLAC", _magic(rb"fLaC"), flac.examine),
+    Container.OGG: SourceFormat("Ogg (Vorbis, Opus, FLAC, Speex)", _magic(rb"OggS"), ogg.examine),
+    Container.AMR: SourceFormat("AMR, AMR-WB", _magic(rb"#!AMR(-WB)?\n"), amr.examine),
+    Container.MP4: SourceFormat(
+        "MP4, M4A, MOV", _magic(rb"....(ftyp|moov|mdat|free|skip|wide|pnot|styp)"), mp4.examine
+    ),
+    Container.MATROSKA: SourceFormat("Matroska, WebM", _magic(rb"\x1a\x45\xdf\xa3"), matroska.examine),
+    Container.ASF: SourceFormat(
+        "ASF (WMA)", _magic(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c"), asf.examine
+    ),
+    Container.MPEGTS: SourceFormat(
+        "MPEG transport stream",
+        _magic(rb"(G.{187}){4}G|.{4}(G.{191}){4}G|(G.{203}){4}G"),
+        mpegts.examine,
+    ),
+    Container.MP3: SourceFormat("MP3, MP2, MP1", None, mp3.examine),
+    Container.ADTS: SourceFormat("AAC in ADTS", None, adts.examine),
+}
 _PLAYLISTS = (
     b"#EXTM3U",
     b"#EXT-X-",
@@ -81,6 +127,11 @@ def sniff(read_at: ReadAt, size: int) -> Sniffed:
     raise UnsupportedAudioError("the source is not audio of a format that can be read")
 
 
+def examine(sniffed: Sniffed, read_at: ReadAt, size: int) -> Structure:
+    """The structure of a source. Total: any bytes have an answer."""
+    return SOURCES[sniffed.container].examine(read_at, sniffed.start, size)
+
+
 def _behind_id3(read_at: ReadAt, size: int) -> int:
     """The offset behind the ID3v2 tags, of which there may be several (https://id3.org/id3v2.4.0-structure)."""
     start = 0
@@ -96,26 +147,13 @@ def _behind_id3(read_at: ReadAt, size: int) -> int:
 
 
 def _by_magic(window: bytes) -> Container | None:
-    for magic, container in _MAGIC:
-        if window.startswith(magic):
-            return container
-    form, kind = window[:4], window[8:12]
-    if form in {b"RIFF", b"RF64", b"BW64"} and kind == b"WAVE":
-        return Container.WAV
-    if form == b"FORM" and kind in {b"AIFF", b"AIFC"}:
-        return Container.AIFF
-    if window[4:8] in _MP4_BOXES:
-        return Container.MP4
-    return None
+    return next((name for name, source in SOURCES.items() if source.magic and source.magic.match(window)), None)
 
 
 def _by_frames(window: bytes) -> Container | None:
-    for packet_bytes, sync in ((188, 0), (192, 4), (204, 0)):
-        if len(window) >= 5 * packet_bytes and all(window[sync + i * packet_bytes] == 0x47 for i in range(5)):
-            return Container.MPEGTS
-    mpeg, adts = find_chain(window, mpeg_frame_bytes), find_chain(window, adts_frame_bytes)
-    if mpeg is None and adts is None:
+    mpeg, adts_at = find_chain(window, mpeg_frame_bytes), find_chain(window, adts_frame_bytes)
+    if mpeg is None and adts_at is None:
         return None
-    if adts is None or (mpeg is not None and mpeg < adts):
+    if adts_at is None or (mpeg is not None and mpeg < adts_at):
         return Container.MP3
     return Container.ADTS

@@ -1,0 +1,36 @@
+"""What every container's module says about a file: `examine(read_at, start, size) -> Structure`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+ReadAt = Callable[[int, int], bytes]  # up to `size` bytes from `offset`; fewer at the end of the file
+
+CUT_OFF = "the source is cut off: the file ends before its audio does"
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """The structure of a file, from its headers alone: nothing is decoded.
+
+    `begin` and `end` are byte offsets; tags, padding and junk before and behind the sound lie outside of them.
+    `problem` is a sentence for the producer where the file must be refused.
+    """
+
+    begin: int
+    end: int
+    problem: str | None = None
+    track_seconds: tuple[float | None, ...] = ()  # of each audio track in the file's order, where it is stated
+    links: tuple[tuple[int, int], ...] = ()  # begin and end of each stream, where several are joined to one file
+    repairs: tuple[str, ...] = ()  # sentences: what is wrong with the file and does not lose sound
+    frames_only: bool = False  # nothing but frames lies between `begin` and `end`, so every byte is to be decoded
+
+
+Examine = Callable[[ReadAt, int, int], Structure]
+"""From `start`, where sniffing found the container, in a file of `size` bytes. Total: any bytes have an answer."""
+
+
+def whole_or_cut(start: int, size: int, *, cut: bool, frames_only: bool = False) -> Structure:
+    """A file of which no more is known than whether its end is missing."""
+    return Structure(start, size, problem=CUT_OFF if cut else None, frames_only=frames_only)
