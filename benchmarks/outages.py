@@ -59,14 +59,14 @@ class MeasuredOutage:
         }
 
 
-async def ours(fault: Fault, ledger: DynamoJobTable) -> MeasuredOutage:
+async def ours(fault: Fault, table: DynamoJobTable) -> MeasuredOutage:
     """The failover store: Redis, else DynamoDB."""
     outage = MeasuredOutage()
     async with a_site() as site, AsyncExitStack() as stack:
         await _open_gate(site, fault)
         redis_store = site.store(gated=fault.is_gated, tls=fault.has_tls)
         stack.push_async_callback(redis_store.aclose)
-        store = FailoverStore(ledger, redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
+        store = FailoverStore(table, redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
         running = asyncio.create_task(store.run())
         stack.callback(running.cancel)
         await wait_until(lambda: store.redis_state == "connected")

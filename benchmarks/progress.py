@@ -57,15 +57,15 @@ def main() -> None:
 
 async def _measure(console: Console, rounds: int) -> dict[str, Any]:
     load_before = os.getloadavg()
-    async with _dynamodb() as (client, ledger):
+    async with _dynamodb() as (client, job_table):
         keep_for_good()  # as the worker does
         console.print("Writes beside bare ones ...")
-        open_writes = await write_cost.open_writes(ledger, client, _TABLE)
+        open_writes = await write_cost.open_writes(job_table, client, _TABLE)
         overhead = await write_cost.overhead()
         faults = {}
         for name, fault in FAULTS.items():
             console.print(f"Outage: {name} ...")
-            ours = [await outages.ours(fault, ledger) for _ in range(rounds)]
+            ours = [await outages.ours(fault, job_table) for _ in range(rounds)]
             library, multi = await outages.libraries(fault)
             faults[name] = {
                 "budget_ms": fault.budget_seconds * 1000,

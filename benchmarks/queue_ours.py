@@ -109,9 +109,9 @@ async def main(queue_url: str, kind: str) -> None:
 
 async def _whole_handler(session: aioboto3.Session, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> Handler:
     client = await stack.enter_async_context(open_client(session, "dynamodb", dynamodb.LIMITS))
-    ledger = DynamoJobTable(client, TABLE, now=utc_now)
-    store = FailoverStore(ledger, None, now=utc_now)
-    cancels = CancelWatch(ledger)
+    table = DynamoJobTable(client, TABLE, now=utc_now)
+    store = FailoverStore(table, None, now=utc_now)
+    cancels = CancelWatch(table)
     tasks.create_task(store.run())
     tasks.create_task(cancels.run())
     objects = MemoryObjects(SOURCE.bucket, TARGETS)
@@ -121,7 +121,7 @@ async def _whole_handler(session: aioboto3.Session, stack: AsyncExitStack, tasks
         store,
         Conversion(objects, IdleConverter(), workspace, SourceLimits(1 << 20, 3600)),
         JobLimits(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=5),
-        register=ledger,
+        table=table,
         cancels=cancels,
         worker=f"bench:{os.getpid()}",
         now=utc_now,

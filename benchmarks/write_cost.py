@@ -11,7 +11,7 @@ from typing import Any
 
 import redis.asyncio
 
-from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import NOW, a_record
 from tests.support.redis_faults import PASSWORD, a_site
 from tests.support.virtual_time import run
@@ -27,14 +27,14 @@ _WRITES = 400
 _ROUNDS = 15
 
 
-async def open_writes(ledger: DynamoJobTable, client: Any, table: str) -> Mapping[str, Any]:
+async def open_writes(job_table: DynamoJobTable, client: Any, table: str) -> Mapping[str, Any]:
     """Writes of the store while Redis is out and the same UpdateItem of the bare SDK, in turns; in milliseconds."""
     ours: list[float] = []
     bare: list[float] = []
     recorder: Any = _Recorder(client)
     async with a_site() as site:
         redis_store = site.store()
-        store = FailoverStore(ledger, redis_store, now=lambda: datetime.now(UTC))
+        store = FailoverStore(job_table, redis_store, now=lambda: datetime.now(UTC))
         site.server.kill()
         running = asyncio.create_task(store.run())
         for seq in range(1, _WRITES + 1):
@@ -74,7 +74,7 @@ async def overhead() -> Mapping[str, float]:
     """Microseconds of this process's CPU for one write of the same script, by three ways, in turns."""
     async with a_site() as site:
         redis_store = site.store()
-        store = FailoverStore(FakeLedger(), redis_store, now=lambda: datetime.now(UTC))
+        store = FailoverStore(FakeJobTable(), redis_store, now=lambda: datetime.now(UTC))
         running = asyncio.create_task(store.run())
         await wait_until(lambda: store.redis_state == "connected")
         client = redis.asyncio.Redis(port=site.server.port, password=PASSWORD)
@@ -117,15 +117,15 @@ def ten_minutes(mode: Mode, *, redis_is_well: bool) -> Mapping[str, int]:
 async def _ten_minutes(mode: Mode, *, redis_is_well: bool) -> Mapping[str, int]:
     loop = asyncio.get_running_loop()
     now = lambda: NOW + timedelta(seconds=loop.time())  # noqa: E731 - a clock
-    ledger, accelerator = FakeLedger(), FakeAccelerator()
+    job_table, cache = FakeJobTable(), FakeProgressCache()
     if not redis_is_well:
-        accelerator.failure = StoreUnavailableError("connection refused")
-    store = FailoverStore(ledger, accelerator, now=now, mode=mode)
+        cache.failure = StoreUnavailableError("connection refused")
+    store = FailoverStore(job_table, cache, now=now, mode=mode)
     claimed = a_record(1000, 1, percent=0.0, stage=Stage.DOWNLOADING)
     tasks = [asyncio.create_task(store.run())]
     await asyncio.sleep(0.1)
-    await ledger.read(claimed.job_id)
-    await store.claim(claimed, None)
+    await job_table.read(claimed.job_id)
+    await store.write_if_unchanged(claimed, None)
     reporter = Reporter(store, claimed, now=now, random=lambda: 0.5, lease_seconds=60)
     tasks.append(asyncio.create_task(reporter.run()))
     for step in range(6000):
@@ -136,4 +136,4 @@ async def _ten_minutes(mode: Mode, *, redis_is_well: bool) -> Mapping[str, int]:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-    return {"dynamodb_writes": len(ledger.writes), "redis_writes": len(accelerator.writes)}
+    return {"dynamodb_writes": len(job_table.writes), "redis_writes": len(cache.writes)}

@@ -12,17 +12,16 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import a_record, completed, queued
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.redis.connections import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
-from worker.application.jobs.cancellation import Jobs
 from worker.demo.servers import HOST, Server
 from worker.domain.claim import JobState
 from worker.domain.errors import JobCancelledError, NoAudioError
 from worker.domain.progress import Version, failed, first_record
-from worker.ports import Ledger, ProgressCache, ProgressStore, WriteResult
+from worker.ports import Conflict, JobTable, ProgressCache, ProgressStore, WriteResult, Written
 
 FENCE = 1_795_000_000_000_001  # 51 bits, as real ones have
 
@@ -37,28 +36,28 @@ async def redis_store(redis_server: Server, unique: Callable[[str], str]) -> Asy
 
 
 @pytest.fixture
-async def dynamo_ledger(dynamodb_client: Any, table: str) -> DynamoJobTable:
+async def dynamo_job_table(dynamodb_client: Any, table: str) -> DynamoJobTable:
     return DynamoJobTable(dynamodb_client, table, now=lambda: datetime.now(UTC), budget_seconds=20)
 
 
 @pytest.fixture(params=["fake", "redis"])
-def accelerator(request: pytest.FixtureRequest) -> ProgressCache:
-    found: ProgressCache = FakeAccelerator() if request.param == "fake" else request.getfixturevalue("redis_store")
+def cache(request: pytest.FixtureRequest) -> ProgressCache:
+    found: ProgressCache = FakeProgressCache() if request.param == "fake" else request.getfixturevalue("redis_store")
     return found
 
 
 @pytest.fixture(params=["fake", "dynamodb"])
-def ledger(request: pytest.FixtureRequest) -> Ledger:
-    found: Ledger = FakeLedger() if request.param == "fake" else request.getfixturevalue("dynamo_ledger")
+def job_table(request: pytest.FixtureRequest) -> JobTable:
+    found: JobTable = FakeJobTable() if request.param == "fake" else request.getfixturevalue("dynamo_job_table")
     return found
 
 
-@pytest.fixture(params=["fake_accelerator", "fake_ledger", "redis_store", "dynamo_ledger"])
+@pytest.fixture(params=["fake_cache", "fake_job_table", "redis_store", "dynamo_job_table"])
 def store(request: pytest.FixtureRequest) -> ProgressStore:
-    if request.param == "fake_accelerator":
-        return FakeAccelerator()
-    if request.param == "fake_ledger":
-        return FakeLedger()
+    if request.param == "fake_cache":
+        return FakeProgressCache()
+    if request.param == "fake_job_table":
+        return FakeJobTable()
     found: ProgressStore = request.getfixturevalue(request.param)
     return found
 
@@ -137,138 +136,135 @@ async def test_of_many_writers_at_once_the_newest_wins(store: ProgressStore) -> 
     assert held.version.seq == 12
 
 
-# --- the ledger ----------------------------------------------------------------------------------------------------
+# --- the job table -------------------------------------------------------------------------------------------------
 
 
-async def test_only_one_of_many_claims_is_kept(ledger: Ledger) -> None:
+async def test_only_one_of_many_claims_is_kept(job_table: JobTable) -> None:
     claims = [a_record(FENCE + number, 1, worker=f"worker-{number}") for number in range(8)]
-    refusals = await asyncio.gather(*(ledger.claim(claim, None) for claim in claims))
-    assert refusals.count(None) == 1
-    held = await ledger.read("ep-0142")
-    assert held == claims[refusals.index(None)]
+    results = await asyncio.gather(*(job_table.write_if_unchanged(claim, None) for claim in claims))
+    assert results.count(Written()) == 1
+    held = await job_table.read("ep-0142")
+    assert held == claims[results.index(Written())]
 
 
-async def test_a_claim_needs_the_version_that_was_seen(ledger: Ledger) -> None:
+async def test_a_claim_needs_the_version_that_was_seen(job_table: JobTable) -> None:
     first = a_record(FENCE, 1)
-    assert await ledger.claim(first, None) is None
-    await ledger.write(a_record(FENCE, 2))
-    assert await ledger.claim(a_record(FENCE + 1, 1, worker="b"), first.version) is not None
-    assert await ledger.claim(a_record(FENCE + 1, 1, worker="b"), None) is not None
-    assert await ledger.claim(a_record(FENCE + 1, 1, worker="b"), Version(FENCE, 2)) is None
+    assert await job_table.write_if_unchanged(first, None) == Written()
+    await job_table.write(a_record(FENCE, 2))
+    assert isinstance(await job_table.write_if_unchanged(a_record(FENCE + 1, 1, worker="b"), first.version), Conflict)
+    assert isinstance(await job_table.write_if_unchanged(a_record(FENCE + 1, 1, worker="b"), None), Conflict)
+    assert await job_table.write_if_unchanged(a_record(FENCE + 1, 1, worker="b"), Version(FENCE, 2)) == Written()
 
 
-async def test_a_claim_that_got_through_unnoticed_is_kept(ledger: Ledger) -> None:
+async def test_a_claim_that_got_through_unnoticed_is_kept(job_table: JobTable) -> None:
     first = a_record(FENCE, 1)
-    assert await ledger.claim(first, None) is None
-    assert await ledger.claim(first, None) is None
-    assert await ledger.claim(replace(first, worker="worker-b:1"), None) is not None
+    assert await job_table.write_if_unchanged(first, None) == Written()
+    assert await job_table.write_if_unchanged(first, None) == Written()
+    assert isinstance(await job_table.write_if_unchanged(replace(first, worker="worker-b:1"), None), Conflict)
 
 
-async def test_within_a_fence_only_the_claims_worker_may_write(ledger: Ledger) -> None:
-    await ledger.claim(a_record(FENCE, 1, worker="a"), None)
-    assert await ledger.write(a_record(FENCE, 1, worker="b")) is WriteResult.STALE
-    assert await ledger.write(a_record(FENCE, 5, worker="b")) is WriteResult.STALE
-    assert await ledger.write(a_record(FENCE, 2, worker="a")) is WriteResult.APPLIED
+async def test_within_a_fence_only_the_claims_worker_may_write(job_table: JobTable) -> None:
+    await job_table.write_if_unchanged(a_record(FENCE, 1, worker="a"), None)
+    assert await job_table.write(a_record(FENCE, 1, worker="b")) is WriteResult.STALE
+    assert await job_table.write(a_record(FENCE, 5, worker="b")) is WriteResult.STALE
+    assert await job_table.write(a_record(FENCE, 2, worker="a")) is WriteResult.APPLIED
 
 
-async def test_a_record_of_the_same_version_that_says_something_else_is_not_ones_own(ledger: Ledger) -> None:
+async def test_a_record_of_the_same_version_that_says_something_else_is_not_ones_own(job_table: JobTable) -> None:
     running = a_record(FENCE, 2)
     cancelled = failed(running, JobCancelledError(), running.version, running.updated_at)
-    assert await ledger.claim(cancelled, None) is None
-    assert await ledger.claim(running, None) is not None
-    assert await ledger.claim(running, Version(FENCE, 1)) is not None
-    assert await ledger.write(running) is WriteResult.STALE
-    assert await ledger.read(running.job_id) == cancelled
+    assert await job_table.write_if_unchanged(cancelled, None) == Written()
+    assert isinstance(await job_table.write_if_unchanged(running, None), Conflict)
+    assert isinstance(await job_table.write_if_unchanged(running, Version(FENCE, 1)), Conflict)
+    assert await job_table.write(running) is WriteResult.STALE
+    assert await job_table.read(running.job_id) == cancelled
 
 
-# --- the register --------------------------------------------------------------------------------------------------
+# --- what is kept beside a record ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def jobs(ledger: Ledger) -> Jobs:
-    assert isinstance(ledger, FakeLedger | DynamoJobTable)
-    return ledger
+async def test_a_job_that_was_never_written_has_no_state(job_table: JobTable) -> None:
+    assert await job_table.state("nobody") is None
+    assert not await job_table.request_cancel("nobody")
+    assert await job_table.cancel_requests(["nobody"]) == frozenset()
 
 
-async def test_a_job_that_was_never_written_has_no_standing(jobs: Jobs) -> None:
-    assert await jobs.look("nobody") is None
-    assert not await jobs.request_cancel("nobody")
-    assert await jobs.cancel_requests(["nobody"]) == frozenset()
-
-
-async def test_a_request_to_cancel_is_left_with_a_running_job_only(jobs: Jobs) -> None:
+async def test_a_request_to_cancel_is_left_with_a_running_job_only(job_table: JobTable) -> None:
     record = a_record(FENCE, 1)
-    await jobs.claim(first_record(record.job_id, record.source, (), record.created_at), None)
-    assert not await jobs.request_cancel(record.job_id)
-    await jobs.claim(record, Version(0, 1))
-    assert await jobs.request_cancel(record.job_id)
-    assert await jobs.cancel_requests([record.job_id, "nobody"]) == {record.job_id}
-    await jobs.write(completed(record, 2))
-    assert not await jobs.request_cancel(record.job_id)
+    await job_table.write_if_unchanged(first_record(record.job_id, record.source, (), record.created_at), None)
+    assert not await job_table.request_cancel(record.job_id)
+    await job_table.write_if_unchanged(record, Version(0, 1))
+    assert await job_table.request_cancel(record.job_id)
+    assert await job_table.cancel_requests([record.job_id, "nobody"]) == {record.job_id}
+    await job_table.write(completed(record, 2))
+    assert not await job_table.request_cancel(record.job_id)
 
 
-async def test_a_request_to_cancel_outlives_whatever_is_written(jobs: Jobs) -> None:
+async def test_a_request_to_cancel_outlives_whatever_is_written(job_table: JobTable) -> None:
     record = a_record(FENCE, 1)
-    await jobs.claim(record, None)
-    await jobs.request_cancel(record.job_id)
-    await jobs.write(a_record(FENCE, 2))
-    await jobs.write(queued(record, 3))
-    await jobs.claim(a_record(FENCE + 1, 1), Version(FENCE, 3))
-    assert await jobs.look(record.job_id) == JobState(a_record(FENCE + 1, 1), crashes=0, is_cancel_requested=True)
-    assert await jobs.cancel_requests([record.job_id]) == {record.job_id}
+    await job_table.write_if_unchanged(record, None)
+    await job_table.request_cancel(record.job_id)
+    await job_table.write(a_record(FENCE, 2))
+    await job_table.write(queued(record, 3))
+    await job_table.write_if_unchanged(a_record(FENCE + 1, 1), Version(FENCE, 3))
+    assert await job_table.state(record.job_id) == JobState(
+        a_record(FENCE + 1, 1), crashes=0, is_cancel_requested=True
+    )
+    assert await job_table.cancel_requests([record.job_id]) == {record.job_id}
 
 
-async def test_of_many_running_jobs_those_that_were_asked_for_are_found(jobs: Jobs) -> None:
+async def test_of_many_running_jobs_those_that_were_asked_for_are_found(job_table: JobTable) -> None:
     names = [f"job-{number}" for number in range(120)]  # more than one call's worth
     for name in ("job-7", "job-119"):
-        await jobs.claim(a_record(FENCE, 1, job_id=name), None)
-        await jobs.request_cancel(name)
-    assert await jobs.cancel_requests(names) == {"job-7", "job-119"}
-    assert await jobs.cancel_requests([]) == frozenset()
+        await job_table.write_if_unchanged(a_record(FENCE, 1, job_id=name), None)
+        await job_table.request_cancel(name)
+    assert await job_table.cancel_requests(names) == {"job-7", "job-119"}
+    assert await job_table.cancel_requests([]) == frozenset()
 
 
-async def test_a_claim_that_is_refused_shows_what_stands_in_its_way(jobs: Jobs) -> None:
-    await jobs.claim(a_record(FENCE, 1), None)
-    await jobs.request_cancel("ep-0142")
-    refused = await jobs.claim(a_record(FENCE + 1, 1, worker="b"), None)
-    assert refused == JobState(a_record(FENCE, 1), crashes=1, is_cancel_requested=True)
-    assert refused == await jobs.look("ep-0142")
+async def test_a_claim_that_is_refused_shows_what_stands_in_its_way(job_table: JobTable) -> None:
+    await job_table.write_if_unchanged(a_record(FENCE, 1), None)
+    await job_table.request_cancel("ep-0142")
+    refused = await job_table.write_if_unchanged(a_record(FENCE + 1, 1, worker="b"), None)
+    state = await job_table.state("ep-0142")
+    assert state == JobState(a_record(FENCE, 1), crashes=1, is_cancel_requested=True)
+    assert refused == Conflict(state)
 
 
-async def test_claims_that_nobody_ended_are_counted(jobs: Jobs) -> None:
+async def test_claims_that_nobody_ended_are_counted(job_table: JobTable) -> None:
     async def crashes() -> int:
-        standing = await jobs.look("ep-0142")
-        assert standing is not None
-        return standing.crashes
+        state = await job_table.state("ep-0142")
+        assert state is not None
+        return state.crashes
 
-    await jobs.claim(a_record(FENCE, 1), None)
+    await job_table.write_if_unchanged(a_record(FENCE, 1), None)
     assert await crashes() == 1
-    await jobs.claim(a_record(FENCE + 1, 1, attempt=2), Version(FENCE, 1))
+    await job_table.write_if_unchanged(a_record(FENCE + 1, 1, attempt=2), Version(FENCE, 1))
     assert await crashes() == 2
-    await jobs.write(queued(a_record(FENCE + 1, 1, attempt=2), 2))
+    await job_table.write(queued(a_record(FENCE + 1, 1, attempt=2), 2))
     assert await crashes() == 0
-    await jobs.claim(a_record(FENCE + 2, 1, attempt=3), Version(FENCE + 1, 2))
+    await job_table.write_if_unchanged(a_record(FENCE + 2, 1, attempt=3), Version(FENCE + 1, 2))
     assert await crashes() == 1
-    await jobs.write(queued(a_record(FENCE + 2, 1, attempt=2), 2))  # released: as if it had not been
-    await jobs.claim(a_record(FENCE + 3, 1, attempt=3), Version(FENCE + 2, 2))
+    await job_table.write(queued(a_record(FENCE + 2, 1, attempt=2), 2))  # released: as if it had not been
+    await job_table.write_if_unchanged(a_record(FENCE + 3, 1, attempt=3), Version(FENCE + 2, 2))
     assert await crashes() == 1
 
 
-# --- the accelerator -----------------------------------------------------------------------------------------------
+# --- the cache -----------------------------------------------------------------------------------------------
 
 
-async def test_a_probe_leaves_no_job_behind(accelerator: ProgressCache) -> None:
+async def test_a_probe_leaves_no_job_behind(cache: ProgressCache) -> None:
     for _ in range(3):
-        await accelerator.probe()
-        await accelerator.reset()
-    assert await accelerator.write(a_record(FENCE, 1)) is WriteResult.APPLIED
+        await cache.probe()
+        await cache.reset()
+    assert await cache.write(a_record(FENCE, 1)) is WriteResult.APPLIED
 
 
-async def test_a_watcher_hears_of_each_record_that_is_kept(accelerator: ProgressCache) -> None:
+async def test_a_watcher_hears_of_each_record_that_is_kept(cache: ProgressCache) -> None:
     heard: list[int] = []
 
     async def watch() -> None:
-        async with aclosing(accelerator.subscribe("ep-0142")) as records:
+        async with aclosing(cache.subscribe("ep-0142")) as records:
             async for record in records:
                 heard.append(record.version.seq)
                 if record.is_final:
@@ -278,9 +274,9 @@ async def test_a_watcher_hears_of_each_record_that_is_kept(accelerator: Progress
     seq = 0
     while not heard:  # nobody says when the subscription has begun
         seq += 1
-        await accelerator.write(a_record(FENCE, seq))
+        await cache.write(a_record(FENCE, seq))
         await asyncio.sleep(0.001)
-    await accelerator.write(a_record(FENCE, seq))
-    await accelerator.write(completed(a_record(FENCE, 1), seq + 1))
+    await cache.write(a_record(FENCE, seq))
+    await cache.write(completed(a_record(FENCE, 1), seq + 1))
     await watching
     assert heard == list(range(heard[0], seq + 2))

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from worker.domain.claim import JobState
 from worker.domain.progress import Record, Status, Version
-from worker.ports import StoreUnavailableError, WriteResult
+from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
 
 class FakeStore:
@@ -85,8 +85,8 @@ class FakeStore:
             raise StoreUnavailableError(self.failure.reason, self.failure.severity)
 
 
-class FakeLedger(FakeStore):
-    """A `Ledger` and a `Register` with DynamoDB's rules. Calls end within `budget_seconds`, like the real one's."""
+class FakeJobTable(FakeStore):
+    """A `JobTable` with DynamoDB's rules. Calls end within `budget_seconds`, like the real one's."""
 
     def __init__(self, *, budget_seconds: float = 0.6) -> None:
         super().__init__()
@@ -94,11 +94,11 @@ class FakeLedger(FakeStore):
         self._attempts_ended: dict[str, int] = {}
         self._budget_seconds = budget_seconds
 
-    async def look(self, job_id: str) -> JobState | None:
+    async def state(self, job_id: str) -> JobState | None:
         await self._meet_fault()
-        return self.standing(job_id)
+        return self.held_state(job_id)
 
-    def standing(self, job_id: str) -> JobState | None:
+    def held_state(self, job_id: str) -> JobState | None:
         """The read itself, for those who bring faults of their own."""
         record = self.held.get(job_id)
         if record is None:
@@ -122,19 +122,21 @@ class FakeLedger(FakeStore):
         await self._meet_fault()
         return frozenset(self.cancel_requested.intersection(job_ids))
 
-    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         await self._meet_fault()
-        return self.put_claim(record, seen)
+        return self.put_if_unchanged(record, seen)
 
-    def put_claim(self, record: Record, seen: Version | None) -> JobState | None:
+    def put_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         """The conditional write itself."""
         held = self.held.get(record.job_id)
         if held is not None and held.version == record.version and self._is_by_same_writer(held, record):
-            return None
+            return Written()
         if (None if held is None else held.version) != seen:
-            return self.standing(record.job_id)
+            if (state := self.held_state(record.job_id)) is None:
+                raise StoreUnavailableError("record vanished")
+            return Conflict(state)
         self._keep(record)
-        return None
+        return Written()
 
     def _keep(self, record: Record) -> None:
         if record.status is Status.QUEUED:
@@ -157,7 +159,7 @@ class FakeLedger(FakeStore):
             raise StoreUnavailableError("DynamoDB did not answer in time") from exc
 
 
-class FakeAccelerator(FakeStore):
+class FakeProgressCache(FakeStore):
     """An `ProgressCache`. It hangs for as long as its caller lets it: the budget is the caller's."""
 
     def __init__(self) -> None:

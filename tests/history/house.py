@@ -16,10 +16,9 @@ from worker.application.progress.failover import FailoverStore, Mode
 from worker.application.progress.reader import Reader
 from worker.application.progress.reporter import Reporter
 from worker.bootstrap import utc_now
-from worker.domain.claim import JobState
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, LeaseLostError, NoAudioError
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
-from worker.ports import ProgressCache, StoreUnavailableError, WriteResult
+from worker.ports import Conflict, ProgressCache, StoreUnavailableError, WriteResult, Written
 
 LEASE_SECONDS = 6.0
 _OUTPUT = OutputRecord("s3://podcasts-out/a.mp3")
@@ -34,17 +33,17 @@ def _time() -> float:
 class RecordingStore(FailoverStore):
     """The real store, which notes what its callers are told and how long they waited."""
 
-    def __init__(self, history: History, ledger: DynamoJobTable, redis: ProgressCache, *, mode: Mode) -> None:
-        super().__init__(ledger, redis, now=utc_now, mode=mode, endpoint="redis")
-        self.ledger = ledger
+    def __init__(self, history: History, job_table: DynamoJobTable, redis: ProgressCache, *, mode: Mode) -> None:
+        super().__init__(job_table, redis, now=utc_now, mode=mode, endpoint="redis")
+        self.job_table = job_table
         self._history = history
 
-    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         self._history.note(_time(), "claim_asked", record)
-        standing: JobState | None = await self._timed("claim", super().claim(record, seen))
-        if standing is None:
+        result: Written | Conflict = await self._timed("claim", super().write_if_unchanged(record, seen))
+        if isinstance(result, Written):
             self._history.note(_time(), "claim_acknowledged", record)
-        return standing
+        return result
 
     async def tick(self, record: Record) -> WriteResult:
         return await self._noted("tick", super().tick(record), record, is_durable=self._mode == "durable")
@@ -95,7 +94,7 @@ class Writer:
         """As if the other's lease had run out unnoticed: its attempt goes on meanwhile."""
         current: Record | None = None
         with suppress(StoreUnavailableError):
-            current = await self.store.ledger.read(job_id)
+            current = await self.store.job_table.read(job_id)
         if current is not None and not current.is_final:
             await self._start(job_id, current)
         else:
@@ -116,7 +115,8 @@ class Writer:
             outputs=(_OUTPUT,),
         )
         try:
-            if await self.store.claim(record, None if current is None else current.version) is None:
+            seen = None if current is None else current.version
+            if isinstance(await self.store.write_if_unchanged(record, seen), Written):
                 await self._attempt(record)
         except (StoreUnavailableError, DependencyUnavailableError, LeaseLostError):
             await asyncio.sleep(0.1)
@@ -150,7 +150,7 @@ class Writer:
             await reporter.complete(_UPLOADED)
 
 
-class AskedLedger(DynamoJobTable):
+class AskedJobTable(DynamoJobTable):
     """Tells whether it answered the last read."""
 
     has_answered = False
@@ -166,12 +166,12 @@ class Looker:
     """A person who looks at jobs, again and again, and never reloads the page."""
 
     def __init__(
-        self, name: str, history: History, ledger: AskedLedger, redis: ProgressCache, rng: random.Random
+        self, name: str, history: History, job_table: AskedJobTable, redis: ProgressCache, rng: random.Random
     ) -> None:
         self._name = name
         self._history = history
-        self._ledger = ledger
-        self._reader = Reader(ledger, redis)
+        self._table = job_table
+        self._reader = Reader(job_table, redis)
         self._rng = rng
 
     async def read_on(self, writers: Sequence[Writer]) -> None:
@@ -190,7 +190,7 @@ class Looker:
             return
         finally:
             self._history.took("read", _time() - began_at)
-        answered = self._ledger.has_answered
+        answered = self._table.has_answered
         self._history.note(_time(), "read_ends", number, self._name, job_id, reading, answered)
 
     async def watch_on(self, writers: Sequence[Writer]) -> None:

@@ -81,8 +81,8 @@ class History:
                 checker.acknowledged(record, is_durable=is_durable, losses_before=losses_before)
             case "read_begins", (number, job_id):
                 floors[number] = checker.floor(job_id)
-            case "read_ends", (number, session, job_id, reading, reached_ledger):
-                checker.read(session, job_id, floors.pop(number), reading, reached_ledger=reached_ledger)
+            case "read_ends", (number, session, job_id, reading, reached_table):
+                checker.read(session, job_id, floors.pop(number), reading, reached_table=reached_table)
             case what, arguments:
                 getattr(checker, what)(*arguments)
 

@@ -16,7 +16,7 @@ from typing import Any
 import aioboto3
 
 from tests.conftest import LIMITS
-from tests.history.house import AskedLedger, Looker, RecordingStore, Vandal, Writer
+from tests.history.house import AskedJobTable, Looker, RecordingStore, Vandal, Writer
 from tests.history.recorder import History
 from tests.simulation.invariants import ViolationError
 from tests.support.aws import a_table, aws_environment
@@ -92,7 +92,7 @@ def _cast(
 
     writers = [Writer(f"w{number}", history, a_store(number), rng) for number in range(2)]
     lookers = [
-        Looker(f"r{number}", history, AskedLedger(client, table, now=utc_now), a_redis(number), rng)
+        Looker(f"r{number}", history, AskedJobTable(client, table, now=utc_now), a_redis(number), rng)
         for number in range(3)
     ]
     return writers, lookers

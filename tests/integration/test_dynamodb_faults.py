@@ -1,4 +1,4 @@
-"""The ledger against answers that no emulator gives."""
+"""The job table against answers that no emulator gives."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ async def written(answers: Answers, session: aioboto3.Session, monkeypatch: pyte
     async with scripted_http(answers.answer) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         async with open_client(session, "dynamodb", LIMITS) as client:
-            ledger = DynamoJobTable(client, "jobs", now=lambda: datetime.now(UTC))
-            return await ledger.write(a_record())
+            table = DynamoJobTable(client, "jobs", now=lambda: datetime.now(UTC))
+            return await table.write(a_record())
 
 
 async def test_one_failure_of_the_server_is_outlived_within_the_budget(

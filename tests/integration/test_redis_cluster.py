@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.fakes.stores import FakeLedger
+from tests.fakes.stores import FakeJobTable
 from tests.support.events import logged_events
 from tests.support.records import a_record
 from tests.support.waiting import wait_until
@@ -139,7 +139,7 @@ async def test_without_the_setting_a_cluster_is_told_by_its_name(cluster: tuple[
 async def test_a_node_that_dies_is_an_outage_until_it_is_back(cluster: tuple[Server, Server]) -> None:
     first, second = cluster
     redis_store = RedisProgressCache(Endpoint(HOST, first.port), is_cluster=True)
-    store = FailoverStore(FakeLedger(), redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
+    store = FailoverStore(FakeJobTable(), redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
     with logged_events() as log:
         running = asyncio.create_task(store.run())
         try:

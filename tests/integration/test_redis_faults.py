@@ -32,7 +32,7 @@ JOB = "ep-0142"
 
 
 @pytest.fixture
-async def ledger(dynamodb_client: Any, table: str) -> DynamoJobTable:
+async def job_table(dynamodb_client: Any, table: str) -> DynamoJobTable:
     made = DynamoJobTable(dynamodb_client, table, now=lambda: datetime.now(UTC))
     await made.read(JOB)  # the connection is warm, as the checkpoints keep it
     return made
@@ -63,8 +63,8 @@ class Worker:
 
 
 @asynccontextmanager
-async def a_worker(ledger: DynamoJobTable, redis_store: RedisProgressCache) -> AsyncIterator[Worker]:
-    store = FailoverStore(ledger, redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
+async def a_worker(job_table: DynamoJobTable, redis_store: RedisProgressCache) -> AsyncIterator[Worker]:
+    store = FailoverStore(job_table, redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
     with logged_events() as log:
         running = asyncio.create_task(store.run())
         try:
@@ -97,9 +97,9 @@ async def held(site: Site) -> Record | None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_an_outage_costs_little_is_told_once_and_ends_by_itself(name: str, ledger: DynamoJobTable) -> None:
+async def test_an_outage_costs_little_is_told_once_and_ends_by_itself(name: str, job_table: DynamoJobTable) -> None:
     fault = FAULTS[name]
-    async with a_site() as site, a_worker(ledger, await a_store(site, fault)) as worker:
+    async with a_site() as site, a_worker(job_table, await a_store(site, fault)) as worker:
         await connected(worker)
         assert await worker.tick(3) == await held(site)
         worker.seconds.clear()
@@ -108,7 +108,7 @@ async def test_an_outage_costs_little_is_told_once_and_ends_by_itself(name: str,
         newest = await worker.tick(10)
         assert max(worker.seconds) < 1
         assert sorted(worker.seconds)[6] < 0.2  # at most three wait for Redis
-        assert await ledger.read(JOB) == newest
+        assert await job_table.read(JOB) == newest
         assert worker.store.progress_store == "dynamodb"
         await wait_until(lambda: worker.told() == [1, 1, 0])
 
@@ -128,24 +128,24 @@ async def a_store(site: Site, fault: Fault) -> RedisProgressCache:
 
 @pytest.mark.parametrize("words", [("CLIENT", "KILL", "TYPE", "normal"), ("SCRIPT", "FLUSH")], ids=" ".join)
 async def test_closed_connections_and_forgotten_scripts_are_no_outage(
-    words: tuple[str, ...], ledger: DynamoJobTable
+    words: tuple[str, ...], job_table: DynamoJobTable
 ) -> None:
-    async with a_site() as site, a_worker(ledger, site.store()) as worker:
+    async with a_site() as site, a_worker(job_table, site.store()) as worker:
         await connected(worker)
         for _ in range(5):
             await worker.tick()
             await asyncio.to_thread(site.command, *words)
         assert await worker.tick(5) == await held(site)
         assert worker.told() == [0, 0, 0]
-        assert await ledger.read(JOB) is None
+        assert await job_table.read(JOB) is None
 
 
-async def test_a_key_of_another_type_concerns_its_job_alone(ledger: DynamoJobTable) -> None:
-    async with a_site() as site, a_worker(ledger, site.store()) as worker:
+async def test_a_key_of_another_type_concerns_its_job_alone(job_table: DynamoJobTable) -> None:
+    async with a_site() as site, a_worker(job_table, site.store()) as worker:
         await connected(worker)
         site.command("SET", f"audio:job:{JOB}", "of somebody else")
         newest = await worker.tick(12)
-        assert await ledger.read(JOB) == newest
+        assert await job_table.read(JOB) == newest
         assert worker.told() == [0, 0, 0]
         assert await worker.store.tick(a_record(job_id="another")) is WriteResult.APPLIED
 
@@ -158,8 +158,8 @@ async def test_a_key_of_another_type_concerns_its_job_alone(ledger: DynamoJobTab
         assert site.command("GET", f"audio:job:{JOB}") == b"of somebody else"
 
 
-async def test_a_hash_that_somebody_damaged_is_written_anew(ledger: DynamoJobTable) -> None:
-    async with a_site() as site, a_worker(ledger, site.store()) as worker:
+async def test_a_hash_that_somebody_damaged_is_written_anew(job_table: DynamoJobTable) -> None:
+    async with a_site() as site, a_worker(job_table, site.store()) as worker:
         await connected(worker)
         for damage in (("HDEL", "seq"), ("HSET", "fence", "soon"), ("HDEL", "fence", "seq", "status", "record")):
             await worker.tick()
@@ -168,8 +168,8 @@ async def test_a_hash_that_somebody_damaged_is_written_anew(ledger: DynamoJobTab
         assert worker.told() == [0, 0, 0]
 
 
-async def test_a_write_that_was_given_up_arrives_late_and_changes_nothing(ledger: DynamoJobTable) -> None:
-    async with a_site() as site, a_worker(ledger, site.store()) as worker:
+async def test_a_write_that_was_given_up_arrives_late_and_changes_nothing(job_table: DynamoJobTable) -> None:
+    async with a_site() as site, a_worker(job_table, site.store()) as worker:
         await connected(worker)
         await worker.tick(2)
         watcher = redis.asyncio.Redis(host=HOST, port=site.server.port, password=PASSWORD)

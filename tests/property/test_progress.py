@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.events import logged_events
 from tests.support.records import NOW, a_record, completed
 from tests.support.virtual_time import run
@@ -113,50 +113,50 @@ steps = st.tuples(
     st.sampled_from(Stage),
     st.floats(-10, 110),
     st.sampled_from([0.0, 0.1, 0.3, 2.6, 13.0]),
-    st.sampled_from(["", "", "redis", "ledger", "both", "hang", "well"]),
+    st.sampled_from(["", "", "redis", "table", "both", "hang", "well"]),
 )
 
 
 @settings(max_examples=100)
 @given(st.lists(steps, max_size=25))
 def test_percent_never_falls_within_an_attempt(told: list[tuple[Stage, float, float, str]]) -> None:
-    ledger, redis = run(_attempt(told))
-    for store in (ledger, redis):
+    table, redis = run(_attempt(told))
+    for store in (table, redis):
         percents = [record.percent for record in store.writes]
         assert percents == sorted(percents)
         assert [record.version for record in store.writes] == sorted({record.version for record in store.writes})
         assert all((record.percent == 100) == (record.status is Status.COMPLETED) for record in store.writes)
-    assert ledger.held["ep-0142"].percent == 100
+    assert table.held["ep-0142"].percent == 100
 
 
-async def _attempt(told: list[tuple[Stage, float, float, str]]) -> tuple[FakeLedger, FakeAccelerator]:
+async def _attempt(told: list[tuple[Stage, float, float, str]]) -> tuple[FakeJobTable, FakeProgressCache]:
     loop = asyncio.get_running_loop()
-    ledger, redis = FakeLedger(), FakeAccelerator()
+    table, redis = FakeJobTable(), FakeProgressCache()
     now = lambda: NOW + timedelta(seconds=loop.time())  # noqa: E731 - a clock
-    store = FailoverStore(ledger, redis, now=now, random=lambda: 0.5)
+    store = FailoverStore(table, redis, now=now, random=lambda: 0.5)
     claimed = replace(a_record(1000, 1), percent=0.0, stage=Stage.DOWNLOADING)
     with logged_events():
-        await store.claim(claimed, None)
+        await store.write_if_unchanged(claimed, None)
         reporter = Reporter(store, claimed, now=now, random=lambda: 0.5, lease_seconds=60)
         tasks = [asyncio.create_task(store.run()), asyncio.create_task(reporter.run())]
         for stage, percent, pause, fault in told:
-            _apply(fault, ledger, redis)
+            _apply(fault, table, redis)
             reporter.update(stage, percent, None)
             await asyncio.sleep(pause)
-        _apply("well", ledger, redis)
+        _apply("well", table, redis)
         await reporter.complete(())
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    return ledger, redis
+    return table, redis
 
 
-def _apply(fault: str, ledger: FakeLedger, redis: FakeAccelerator) -> None:
+def _apply(fault: str, table: FakeJobTable, redis: FakeProgressCache) -> None:
     if fault == "well":
-        ledger.works()
+        table.works()
         redis.works()
-    if fault in {"ledger", "both"}:
-        ledger.breaks()
+    if fault in {"table", "both"}:
+        table.breaks()
     if fault in {"redis", "both"}:
         redis.breaks()
     if fault == "hang":

@@ -56,7 +56,7 @@ class Chronicle(Checker):
         self.noted(f"outputs of {job_id} are published by {fence % 1000}")
         super().published(job_id, fence)
 
-    def read(self, session: object, job_id: str, floor: Floor, reading: Reading, *, reached_ledger: bool) -> None:
+    def read(self, session: object, job_id: str, floor: Floor, reading: Reading, *, reached_table: bool) -> None:
         freshness = "fresh" if reading.fresh else "not fresh"
         self.noted(f"{session} sees {brief(reading.record)}, {freshness}")
-        super().read(session, job_id, floor, reading, reached_ledger=reached_ledger)
+        super().read(session, job_id, floor, reading, reached_table=reached_table)

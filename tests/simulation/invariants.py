@@ -28,7 +28,7 @@ class Job:
     claimed: set[int] = field(default_factory=set)  # their fences
     highest_claim: int = 0  # of those whose claim was acknowledged
     published: set[int] = field(default_factory=set)  # fences of attempts whose outputs can be read
-    durable: Version | None = None  # the newest version that was acknowledged as kept in the ledger
+    durable: Version | None = None  # the newest version that was acknowledged as kept in the table
     newest: Version | None = None  # the newest version that was acknowledged at all, and that Redis did not lose
     final: Record | None = None  # the first final record that was kept
     is_final_known: bool = False  # and its writer was told so
@@ -48,10 +48,10 @@ class Checker:
     """The invariants.
 
     I1: a store never goes back, but for a Redis that loses writes; a final record never changes.
-    I2: there is one end, and once it is acknowledged, each read shows it that reached the ledger or is fresh.
-    I4: after a claim was acknowledged, the ledger takes nothing of a lower fence.
+    I2: there is one end, and once it is acknowledged, each read shows it that reached the table or is fresh.
+    I4: after a claim was acknowledged, the table takes nothing of a lower fence.
     I5: no session sees a version lower than it saw (an end absorbs), or a percentage that falls within an attempt.
-    I6: a read is not older than what was acknowledged before it began: with the ledger reached, what is kept there;
+    I6: a read is not older than what was acknowledged before it began: with the table reached, what is kept there;
     fresh, whatever was acknowledged, but for what Redis has lost.
     I7: calls end within a second.
     Besides: nothing is kept of an attempt that was never claimed, and `completed` comes after its outputs.
@@ -81,9 +81,9 @@ class Checker:
     # --- what a store keeps -----------------------------------------------------------------------------------------
 
     def claim_kept(self, before: Record | None, record: Record) -> None:
-        """The ledger has taken a claim."""
+        """The table has taken a claim."""
         self.claim_asked(record)
-        self.kept("ledger", before, record)
+        self.kept("table", before, record)
 
     def claim_asked(self, record: Record) -> None:
         """A claim may be kept from now on."""
@@ -97,9 +97,9 @@ class Checker:
         fence = record.version.fence
         if before is not None and (before.is_final or before.version >= record.version):
             self.violated(f"I1: {store} went from {brief(before)} to {brief(record)}")
-        if store == "ledger" and fence < job.highest_claim:
+        if store == "table" and fence < job.highest_claim:
             self.violated(
-                f"I4: the ledger took {brief(record)} after the claim of {job.highest_claim} was acknowledged"
+                f"I4: the table took {brief(record)} after the claim of {job.highest_claim} was acknowledged"
             )
         if fence not in job.claimed:
             self.violated(f"{store} took {brief(record)}, of an attempt that was never claimed")
@@ -154,17 +154,17 @@ class Checker:
         job = self.job(job_id)
         return Floor(job.durable, job.newest, job.final if job.is_final_known else None, self._losses)
 
-    def read(self, session: object, job_id: str, floor: Floor, reading: Reading, *, reached_ledger: bool) -> None:
-        """A read has ended; `reached_ledger` tells whether the ledger answered it."""
+    def read(self, session: object, job_id: str, floor: Floor, reading: Reading, *, reached_table: bool) -> None:
+        """A read has ended; `reached_table` tells whether the table answered it."""
         record = reading.record
         least: Version | None = None
         if reading.fresh and floor.losses == self._losses:
             least = floor.newest
-        elif reached_ledger or reading.fresh:
+        elif reached_table or reading.fresh:
             least = floor.durable
         if least is not None and (record is None or not (record.is_final or record.version >= least)):
             self.violated(f"I6: {session} was shown {brief(record)} after {_numbers(least)} was acknowledged")
-        if floor.final is not None and (reached_ledger or reading.fresh) and record != floor.final:
+        if floor.final is not None and (reached_table or reading.fresh) and record != floor.final:
             self.violated(f"I2: {session} was shown {brief(record)} after {brief(floor.final)} was acknowledged")
         self.shown(session, job_id, record)
 

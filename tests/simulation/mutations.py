@@ -8,26 +8,25 @@ from __future__ import annotations
 import asyncio
 
 from tests.simulation.observed import ObservedRedis, ObservedStore
-from tests.simulation.stores import LedgerServer, RedisServer
+from tests.simulation.stores import JobTableServer, RedisServer
 from tests.simulation.world import Parts
 from worker.application.progress.reader import Reader, Reading
-from worker.domain.claim import JobState
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, Version
-from worker.ports import StoreUnavailableError, WriteResult
+from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
 
 class TicksBeforeTheClaim(ObservedStore):
     """Starts when it has asked for the claim, not when it has won it."""
 
-    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         self.worker.start(self._claim_meanwhile(record, seen), "a claim that nobody waits for")
         await asyncio.sleep(0)
-        return None
+        return Written()
 
     async def _claim_meanwhile(self, record: Record, seen: Version | None) -> None:
         try:
-            await super().claim(record, seen)
+            await super().write_if_unchanged(record, seen)
         except StoreUnavailableError:
             return
 
@@ -39,7 +38,7 @@ class RedisThatTakesAnything(RedisServer):
         return True
 
 
-class LedgerThatTakesAnything(LedgerServer):
+class TableThatTakesAnything(JobTableServer):
     """A plain PutItem."""
 
     def _is_newer(self, held: Record, record: Record) -> bool:
@@ -54,7 +53,7 @@ class ReadsOneStore(Reader):
         if isinstance(quick, Record):
             return self._reading(job_id, quick, fresh=True)
         try:
-            return self._reading(job_id, await self._ledger.read(job_id), fresh=True)
+            return self._reading(job_id, await self._table.read(job_id), fresh=True)
         except StoreUnavailableError as error:
             raise DependencyUnavailableError("the progress stores") from error
 
@@ -79,14 +78,10 @@ class ProbesWithUserTraffic(ObservedStore):
     """Tries Redis with whatever comes, as breakers do that are half open."""
 
     async def _accelerate(self, record: Record) -> WriteResult | None:
-        if (
-            self._accelerator is not None
-            and not self._circuit.is_closed
-            and isinstance(self._accelerator, ObservedRedis)
-        ):
+        if self._cache is not None and not self._circuit.is_closed and isinstance(self._cache, ObservedRedis):
             try:
                 async with asyncio.timeout(self._redis_seconds):
-                    return await self._accelerator.write(record)
+                    return await self._cache.write(record)
             except (TimeoutError, StoreUnavailableError):
                 return None
         return await super()._accelerate(record)
@@ -104,7 +99,7 @@ class NoReplay(ObservedStore):
 MUTATIONS: dict[str, Parts] = {
     "ticks before the claim": Parts(store=TicksBeforeTheClaim),
     "no compare-and-set in Redis": Parts(redis=RedisThatTakesAnything),
-    "no compare-and-set in DynamoDB": Parts(ledger=LedgerThatTakesAnything),
+    "no compare-and-set in DynamoDB": Parts(table=TableThatTakesAnything),
     "no merge": Parts(reader=ReadsOneStore),
     "no high-water mark": Parts(reader=ForgetsWhatItHasShown),
     "an end in Redis first": Parts(store=RedisFirstAtTheEnd),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.stores import SimulatedLedger, SimulatedRedis
+from tests.simulation.stores import SimulatedJobTable, SimulatedRedis
 from worker.application.progress.failover import FailoverStore
-from worker.domain.claim import JobState
 from worker.domain.progress import Record, Version
-from worker.ports import WriteResult
+from worker.ports import Conflict, WriteResult, Written
 
 if TYPE_CHECKING:
     from tests.simulation.workers import Worker
@@ -24,15 +23,15 @@ class ObservedStore(FailoverStore):
     def is_closed(self) -> bool:
         return self._circuit.is_closed
 
-    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         checker, began_at = self.worker.checker, self.worker.loop.now
         try:
-            standing = await super().claim(record, seen)
+            result = await super().write_if_unchanged(record, seen)
         finally:
             checker.took("a claim", self.worker.loop.now - began_at)
-        if standing is None:
+        if isinstance(result, Written):
             checker.claim_acknowledged(record)
-        return standing
+        return result
 
     async def tick(self, record: Record) -> WriteResult:
         return await self._observed(super().tick(record), record, is_durable=self._mode == "durable")
@@ -85,7 +84,7 @@ class ObservedRedis(SimulatedRedis):
             self.worker.circuit.probe_ends()
 
 
-class ObservedLedger(SimulatedLedger):
+class ObservedJobTable(SimulatedJobTable):
     """A worker's DynamoDB: what Redis will have to be told."""
 
     worker: Worker
@@ -98,8 +97,8 @@ class ObservedLedger(SimulatedLedger):
             self.worker.circuit.acknowledged(record)
         return outcome
 
-    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
-        standing = await super().claim(record, seen)
-        if standing is None:
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
+        result = await super().write_if_unchanged(record, seen)
+        if isinstance(result, Written):
             self.worker.circuit.acknowledged(record)
-        return standing
+        return result

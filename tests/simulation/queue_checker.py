@@ -62,7 +62,7 @@ class Checker:
     def noted(self, text: str) -> None:
         """Something that a reader of the history wants to know, and no invariant speaks of."""
 
-    # --- the ledger ----------------------------------------------------------------------------------------------
+    # --- the table ----------------------------------------------------------------------------------------------
 
     def record_kept(self, before: Record | None, record: Record) -> None:
         job_id = record.job_id
@@ -102,7 +102,7 @@ class Checker:
             self.violated(f"{job_id} is cancelled and nobody has asked for it")
 
     def confirmed(self, record: Record) -> None:
-        """The ledger took a record, or had it already: at this moment the job was that worker's."""
+        """The table took a record, or had it already: at this moment the job was that worker's."""
         self._confirmed[record.job_id, record.version.fence, record.worker] = self._now
 
     def looked(self, worker: str, job_id: str, at: float) -> None:
@@ -112,7 +112,7 @@ class Checker:
     # --- cancelling ----------------------------------------------------------------------------------------------
 
     def cancel_requested(self, job_id: str) -> None:
-        """The ledger keeps the request."""
+        """The table keeps the request."""
         self._cancelled_at.setdefault(job_id, self._now)
 
     def told(self, worker: str, job_ids: Collection[str]) -> None:

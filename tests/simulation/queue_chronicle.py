@@ -38,11 +38,11 @@ class Chronicle(Checker):
 
     def record_kept(self, before: Record | None, record: Record) -> None:
         about = f"{record.job_id} {record.status} attempt {record.attempt} {record.version} {record.worker}"
-        self.noted(f"ledger: {about}")
+        self.noted(f"table: {about}")
         super().record_kept(before, record)
 
     def cancel_requested(self, job_id: str) -> None:
-        self.noted(f"ledger: {job_id} is to be cancelled")
+        self.noted(f"table: {job_id} is to be cancelled")
         super().cancel_requested(job_id)
 
     def message_sent(self, message_id: str, job_id: str | None, group: str | None) -> None:

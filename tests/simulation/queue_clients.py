@@ -9,22 +9,22 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.stores import FakeAccelerator
+from tests.fakes.stores import FakeProgressCache
 from tests.simulation.queue_checker import Checker
 from tests.simulation.queue_schedule import Weather
-from tests.simulation.queue_servers import LedgerServer, QueueServer, wake
+from tests.simulation.queue_servers import JobTableServer, QueueServer, wake
 from worker.domain.claim import JobState
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.domain.progress import Record, Version
-from worker.ports import Delivery, StoreUnavailableError, WriteResult
+from worker.ports import Conflict, Delivery, StoreUnavailableError, WriteResult, Written
 
 if TYPE_CHECKING:
     from tests.support.lean_loop import LeanLoop
 
 _LATENCY_SECONDS = 0.02
 _SLOW_SECONDS = 4.0
-_LEDGER_SECONDS = 0.6
+_TABLE_SECONDS = 0.6
 
 
 class Network:
@@ -135,9 +135,9 @@ class _Link:
         if fault == "refused":
             raise StoreUnavailableError("refused")
         if fault == "slow":  # it arrives when the caller has given up
-            self._base.call_later(2 * _LEDGER_SECONDS, serve, *arguments)
+            self._base.call_later(2 * _TABLE_SECONDS, serve, *arguments)
         if fault in {"hang", "slow"}:
-            await asyncio.sleep(_LEDGER_SECONDS)
+            await asyncio.sleep(_TABLE_SECONDS)
             raise StoreUnavailableError("no answer in time")
         if network.is_cut:
             raise StoreUnavailableError("cut off")
@@ -147,13 +147,15 @@ class _Link:
         return result
 
 
-class LedgerClient:
-    """The `Ledger` and `Register` of one worker. `claims` are those it knows to have won."""
+class JobTableClient:
+    """The `JobTable` of one worker. `claims` are those it knows to have won."""
 
-    def __init__(self, server: LedgerServer, network: Network, base: LeanLoop, worker: str, checker: Checker) -> None:
+    def __init__(
+        self, server: JobTableServer, network: Network, base: LeanLoop, worker: str, checker: Checker
+    ) -> None:
         self._server = server
         self._base = base
-        self._link = _Link("ledger", network, base)
+        self._link = _Link("table", network, base)
         self._worker = worker
         self._checker = checker
         self.claims: dict[str, Record] = {}
@@ -162,26 +164,25 @@ class LedgerClient:
         outcome: WriteResult = await self._link.ask(self._server.put, record)
         return outcome
 
-    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
-        standing = await self._look(record.job_id, self._server.put_claim, record, seen)
-        if standing is None:
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
+        result: Written | Conflict
+        result, at = await self._link.ask(lambda: (self._server.put_if_unchanged(record, seen), self._base.now))
+        if isinstance(result, Written):
             self.claims[record.job_id] = record
-        return standing
+        else:  # from here on the worker knows what was so then
+            self._checker.looked(self._worker, record.job_id, at)
+        return result
 
     async def read(self, job_id: str) -> Record | None:
         record: Record | None = await self._link.ask(self._server.held.get, job_id)
         return record
 
-    async def look(self, job_id: str) -> JobState | None:
-        return await self._look(job_id, self._server.standing, job_id)
-
-    async def _look(self, job_id: str, serve: Callable[..., JobState | None], *arguments: Any) -> JobState | None:
-        """A read, or a claim that shows what is in its way; from here on the worker knows what was so then."""
-        standing: JobState | None
-        standing, at = await self._link.ask(lambda: (serve(*arguments), self._base.now))
-        if standing is not None:
+    async def state(self, job_id: str) -> JobState | None:
+        state: JobState | None
+        state, at = await self._link.ask(lambda: (self._server.held_state(job_id), self._base.now))
+        if state is not None:
             self._checker.looked(self._worker, job_id, at)
-        return standing
+        return state
 
     async def request_cancel(self, job_id: str) -> bool:
         is_left: bool = await self._link.ask(self._server.put_cancel_request, job_id)
@@ -196,7 +197,7 @@ class LedgerClient:
 class RedisClient:
     """The `ProgressCache` of one worker."""
 
-    def __init__(self, server: FakeAccelerator, network: Network, base: LeanLoop) -> None:
+    def __init__(self, server: FakeProgressCache, network: Network, base: LeanLoop) -> None:
         self._server = server
         self._link = _Link("redis", network, base)
 

@@ -37,14 +37,14 @@ class Weather:
 
     start: float
     end: float
-    what: str  # queue, ledger, redis
+    what: str  # queue, table, redis
     fault: str  # refused (throttled, too), lost (the answer alone), hang, slow, partial
     worker: int | None
     probability: float
 
     def hinders(self, place: int) -> bool:
         """Whether that worker cannot ask DynamoDB."""
-        return self.what == "ledger" and self.worker in {None, place}
+        return self.what == "table" and self.worker in {None, place}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Schedule:
 
 _FAULTS = {
     "queue": ("refused", "lost", "hang", "slow", "partial"),
-    "ledger": ("refused", "lost", "hang", "slow"),
+    "table": ("refused", "lost", "hang", "slow"),
     "redis": ("refused", "lost", "hang"),
 }
 
@@ -157,7 +157,7 @@ def _script(dice: random.Random, group: str | None) -> Script:
 
 
 def _weather(dice: random.Random, workers: int) -> Weather:
-    what = dice.choice(("queue", "queue", "ledger", "redis"))
+    what = dice.choice(("queue", "queue", "table", "redis"))
     start = _moment(dice)
     return Weather(
         start,

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from tests.fakes.queue import FakeQueue
-from tests.fakes.stores import FakeLedger
+from tests.fakes.stores import FakeJobTable
 from tests.simulation.queue_checker import Checker
 from tests.simulation.queue_schedule import LEASE_SECONDS
-from worker.domain.claim import JobState
 from worker.domain.progress import Record, Version
-from worker.ports import Delivery, WriteResult
+from worker.ports import Conflict, Delivery, WriteResult, Written
 
 POLL_SECONDS = 8.0
 
@@ -62,7 +61,7 @@ def wake(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
-class LedgerServer(FakeLedger):
+class JobTableServer(FakeJobTable):
     """DynamoDB, watched by the checker."""
 
     def __init__(self, checker: Checker) -> None:
@@ -80,11 +79,11 @@ class LedgerServer(FakeLedger):
             self._checker.confirmed(record)
         return outcome
 
-    def put_claim(self, record: Record, seen: Version | None) -> JobState | None:
-        standing = super().put_claim(record, seen)
-        if standing is None:
+    def put_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
+        result = super().put_if_unchanged(record, seen)
+        if isinstance(result, Written):
             self._checker.confirmed(record)
-        return standing
+        return result
 
     def put_cancel_request(self, job_id: str) -> bool:
         is_left = super().put_cancel_request(job_id)

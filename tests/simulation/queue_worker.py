@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.simulation.queue_checker import number_of
-from tests.simulation.queue_clients import LedgerClient, QueueClient, RedisClient
+from tests.simulation.queue_clients import JobTableClient, QueueClient, RedisClient
 from tests.simulation.queue_schedule import LEASE_SECONDS, Script
 from tests.simulation.queue_servers import POLL_SECONDS
 from tests.support.lean_loop import ProcessLoop
@@ -46,12 +46,12 @@ class Worker:
         # asyncio needs no more of a loop than these have
         self.loop: Any = ProcessLoop(base) if schedule.has("freeze", place) else base  # type: ignore[abstract]
         self.network = world.network(place)
-        self.ledger = LedgerClient(world.ledger, self.network, base, self.name, world.checker)
+        self.table = JobTableClient(world.table, self.network, base, self.name, world.checker)
         redis = RedisClient(world.redis, self.network, base)
-        store = FailoverStore(self.ledger, redis, now=self.now, random=world.rng.random)
+        store = FailoverStore(self.table, redis, now=self.now, random=world.rng.random)
         queue = QueueClient(world.queue, self.network, self._received)
         keeper = LeaseKeeper(queue, lease_seconds=LEASE_SECONDS, random=world.rng.random)
-        cancels = CancelWatch(self.ledger)
+        cancels = CancelWatch(self.table)
         self.consumer = Consumer(
             queue,
             self._handler(store, cancels),
@@ -73,7 +73,7 @@ class Worker:
             store,
             cast("Conversion", SimulatedConversion(self)),
             LIMITS,
-            register=self.ledger,
+            table=self.table,
             cancels=cancels,
             worker=self.name,
             now=self.now,
@@ -148,7 +148,7 @@ class SimulatedConversion:
         script = self._world.schedule.scripts[number_of(job.job_id)]
         checker.begins(worker.name, job.job_id, CONCURRENCY)
         try:
-            claim = worker.ledger.claims[job.job_id]
+            claim = worker.table.claims[job.job_id]
             await self._convert(script, claim.attempt, journey)
             asked_at = self._world.base.now
             await before_upload()

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from tests.fakes.stores import FakeAccelerator
+from tests.fakes.stores import FakeProgressCache
 from tests.simulation.listening import listening
 from tests.simulation.queue_checker import Checker, ViolationError
-from tests.simulation.queue_clients import LedgerClient, Network, RedisClient
+from tests.simulation.queue_clients import JobTableClient, Network, RedisClient
 from tests.simulation.queue_schedule import Incident, Schedule, Script
-from tests.simulation.queue_servers import LedgerServer, QueueServer
+from tests.simulation.queue_servers import JobTableServer, QueueServer
 from tests.simulation.queue_worker import Worker
 from tests.support.deliveries import SENT_AT_MS
 from tests.support.lean_loop import LeanLoop
@@ -44,8 +44,8 @@ class World:
         self.began_at = self.base.now
         self.rng = random.Random(schedule.seed + 1)
         self.checker = checker(self.base, schedule)
-        self.ledger = LedgerServer(self.checker)
-        self.redis = FakeAccelerator()
+        self.table = JobTableServer(self.checker)
+        self.redis = FakeProgressCache()
         self.queue = QueueServer(self.checker, schedule.in_flight_limit)
         self._workers: dict[int, Worker] = {}
         self._all_workers: list[Worker] = []
@@ -121,7 +121,7 @@ class World:
         outputs = [{"target": target, "format": "mp3"}]
         body = json.dumps({"job_id": job_id, "source": "s3://sources/a.wav", "outputs": outputs})
         if script.is_submitted and script.is_readable:
-            self.ledger.put_claim(first_record(job_id, None, (target,), self.now()), None)
+            self.table.put_if_unchanged(first_record(job_id, None, (target,), self.now()), None)
         message_id = self.queue.send(body if script.is_readable else body[:-1], group_id=script.group)
         self.checker.message_sent(message_id, job_id if script.is_readable else None, script.group)
         self._message_ids.setdefault(number, message_id)
@@ -154,8 +154,8 @@ class World:
 
     async def _cancel(self, job_id: str) -> None:
         network = self.network(None)
-        ledger = LedgerClient(self.ledger, network, self.base, "somebody", self.checker)
-        cancellation = Cancellation(ledger, RedisClient(self.redis, network, self.base), now=self.now)
+        table = JobTableClient(self.table, network, self.base, "somebody", self.checker)
+        cancellation = Cancellation(table, RedisClient(self.redis, network, self.base), now=self.now)
         while True:
             with suppress(StoreUnavailableError, DependencyUnavailableError):
                 record = await cancellation.cancel(job_id)

@@ -23,7 +23,7 @@ REGRESSIONS = {
         is_submitted=True,
         scripts=((Script(steps=((0.65, 12.3), (0.63, 43.2), (0.92, 79.4), (0.76, 87.1)), ending=Ending.COMPLETE),),),
         incidents=(
-            LinkFault(start=0.53, end=3.254, who=("w0", "w1", "r0", "r1"), store="ledger", fault=Fault.REFUSED),
+            LinkFault(start=0.53, end=3.254, who=("w0", "w1", "r0", "r1"), store="table", fault=Fault.REFUSED),
             Duplicate(at=1.84, job=0, worker="w1", is_tie=True),
         ),
     ),

@@ -9,7 +9,7 @@ from typing import Literal
 
 from worker.application.progress.failover import Mode
 
-StoreName = Literal["redis", "ledger"]
+StoreName = Literal["redis", "table"]
 
 WORKERS = ("w0", "w1")
 READERS = ("r0", "r1")
@@ -238,7 +238,7 @@ def _read(rng: random.Random, fault: LinkFault, job: int) -> ReadAt:
 
 
 def _link_fault(rng: random.Random) -> LinkFault:
-    store: StoreName = "redis" if rng.random() < 0.65 else "ledger"
+    store: StoreName = "redis" if rng.random() < 0.65 else "table"
     dice = rng.random()
     if dice < 0.35:
         who: tuple[str, ...] = WORKERS + READERS
@@ -246,14 +246,14 @@ def _link_fault(rng: random.Random) -> LinkFault:
         who = WORKERS
     else:
         who = (rng.choice(WORKERS + READERS),)
-    fault = rng.choice(_FAULTS if store == "redis" else _LEDGER_FAULTS)
+    fault = rng.choice(_FAULTS if store == "redis" else _TABLE_FAULTS)
     start = _moment(rng)
     end = start + 0.05 + _LONGEST_FAULT_SECONDS * rng.random() ** 2
     return LinkFault(start, round(end, 3), who, store, fault)
 
 
 _FAULTS = (*Fault, Fault.FLAKY)
-_LEDGER_FAULTS = tuple(fault for fault in _FAULTS if fault is not Fault.READONLY)
+_TABLE_FAULTS = tuple(fault for fault in _FAULTS if fault is not Fault.READONLY)
 
 
 def _script(rng: random.Random) -> Script:

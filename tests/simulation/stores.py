@@ -12,19 +12,19 @@ from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from typing import Any
 
-from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.simulation.invariants import Checker
 from tests.simulation.schedule import Fault, LinkFault
 from tests.support.lean_loop import LeanLoop
 from worker.domain.circuit import Severity
 from worker.domain.claim import JobState
 from worker.domain.progress import Record, Version
-from worker.ports import StoreUnavailableError, WriteResult
+from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
 _LATENCY_SECONDS = 0.01
 _SLOW_SECONDS = 0.5
 _LATE_SECONDS = 2.5
-_LEDGER_SECONDS = 0.6
+_TABLE_SECONDS = 0.6
 _REDIS_SECONDS = 0.5  # a quarter to connect, a quarter to answer
 _ANY_OF = (
     None,
@@ -38,7 +38,7 @@ _ANY_OF = (
 )
 
 
-class RedisServer(FakeAccelerator):
+class RedisServer(FakeProgressCache):
     """The state of Redis, and a log by which it forgets its last writes."""
 
     def __init__(self, loop: LeanLoop, checker: Checker) -> None:
@@ -67,7 +67,7 @@ class RedisServer(FakeAccelerator):
         self._checker.redis_lost_writes(self.held)
 
 
-class LedgerServer(FakeLedger):
+class JobTableServer(FakeJobTable):
     """The state of DynamoDB, which forgets nothing."""
 
     def __init__(self, checker: Checker) -> None:
@@ -78,15 +78,15 @@ class LedgerServer(FakeLedger):
         before = self.held.get(record.job_id)
         outcome = super().put(record)
         if outcome is WriteResult.APPLIED:
-            self._checker.kept("ledger", before, record)
+            self._checker.kept("table", before, record)
         return outcome
 
-    def put_claim(self, record: Record, seen: Version | None) -> JobState | None:
+    def put_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         before = self.held.get(record.job_id)
-        standing = super().put_claim(record, seen)
+        result = super().put_if_unchanged(record, seen)
         if before is not record and self.held.get(record.job_id) is record:
             self._checker.claim_kept(before, record)
-        return standing
+        return result
 
 
 class Link:
@@ -194,10 +194,10 @@ class SimulatedRedis:
         return await self._link.bounded(_REDIS_SECONDS, self._link.request(serve, *arguments, is_write=is_write))
 
 
-class SimulatedLedger:
-    """A `Ledger` over a link, which bounds itself as the real one does."""
+class SimulatedJobTable:
+    """A `JobTable` over a link, which bounds itself as the real one does."""
 
-    def __init__(self, server: LedgerServer, link: Link) -> None:
+    def __init__(self, server: JobTableServer, link: Link) -> None:
         self._server = server
         self._link = link
         self.has_answered = False
@@ -206,9 +206,9 @@ class SimulatedLedger:
         outcome: WriteResult = await self._ask(self._server.put, record, is_write=True)
         return outcome
 
-    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
-        standing: JobState | None = await self._ask(self._server.put_claim, record, seen, is_write=True)
-        return standing
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
+        result: Written | Conflict = await self._ask(self._server.put_if_unchanged, record, seen, is_write=True)
+        return result
 
     async def read(self, job_id: str) -> Record | None:
         """`has_answered` tells afterwards whether it did, for a caller that swallows the failure."""
@@ -217,9 +217,9 @@ class SimulatedLedger:
         self.has_answered = True
         return record
 
-    async def look(self, job_id: str) -> JobState | None:
-        standing: JobState | None = await self._ask(self._server.standing, job_id, is_write=False)
-        return standing
+    async def state(self, job_id: str) -> JobState | None:
+        state: JobState | None = await self._ask(self._server.held_state, job_id, is_write=False)
+        return state
 
     async def request_cancel(self, job_id: str) -> bool:
         is_left: bool = await self._ask(self._server.put_cancel_request, job_id, is_write=True)
@@ -230,7 +230,7 @@ class SimulatedLedger:
         return frozenset(found)
 
     async def _ask(self, serve: Callable[..., Any], *arguments: Any, is_write: bool) -> Any:
-        return await self._link.bounded(_LEDGER_SECONDS, self._link.request(serve, *arguments, is_write=is_write))
+        return await self._link.bounded(_TABLE_SECONDS, self._link.request(serve, *arguments, is_write=is_write))
 
 
 def _nothing() -> None:

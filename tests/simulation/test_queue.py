@@ -43,7 +43,7 @@ def test_a_group_that_is_held_up_keeps_its_order_and_holds_up_no_other() -> None
 
     assert run(world) is None
 
-    ended_at = {job_id: record.updated_at for job_id, record in world.ledger.held.items()}
+    ended_at = {job_id: record.updated_at for job_id, record in world.table.held.items()}
     assert ended_at["job-2"] < ended_at["job-0"] < ended_at["job-1"]
 
 

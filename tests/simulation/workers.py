@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.invariants import CircuitChecker, brief
-from tests.simulation.observed import ObservedLedger, ObservedRedis
+from tests.simulation.observed import ObservedJobTable, ObservedRedis
 from tests.simulation.schedule import Ending, Script
 from worker.application.consuming.execution import Execution
 from worker.application.jobs.cancellation import CancelWatch
@@ -28,7 +28,7 @@ from worker.domain.errors import (
     WorkerError,
 )
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version, failed
-from worker.ports import StoreUnavailableError
+from worker.ports import Conflict, StoreUnavailableError, Written
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -59,13 +59,13 @@ class Worker:
         self._skew = timedelta(seconds=skew_seconds)
         self._random = world.rng.random
         redis = ObservedRedis(world.redis, world.link(name, "redis"))
-        ledger = ObservedLedger(world.ledger, world.link(name, "ledger"))
+        table = ObservedJobTable(world.table, world.link(name, "table"))
         self.store = world.parts.store(
-            ledger, redis, now=self.now, mode=world.schedule.mode, endpoint=self.name, random=self._random
+            table, redis, now=self.now, mode=world.schedule.mode, endpoint=self.name, random=self._random
         )
-        redis.worker = ledger.worker = self.store.worker = self
-        self.cancels = CancelWatch(ledger)
-        self._ledger = ledger
+        redis.worker = table.worker = self.store.worker = self
+        self.cancels = CancelWatch(table)
+        self._table = table
         self._running: set[Execution] = set()
         self._at_work: set[str] = set()
         self._tasks: list[asyncio.Task[Any]] = []
@@ -87,7 +87,7 @@ class Worker:
 
     def check_that_it_is_lost(self, record: Record) -> None:
         """Whoever is told that a job is not theirs stops it, so that had better be true."""
-        held = self._world.ledger.held[record.job_id]
+        held = self._world.table.held[record.job_id]
         is_ours = held.worker == record.worker and held.version.fence == record.version.fence
         if is_ours and held.status is Status.RUNNING:
             self.checker.violated(f"{brief(record)} was refused, and the claim is held: {brief(held)}")
@@ -110,8 +110,8 @@ class Worker:
             self._at_work.discard(job_id)
 
     async def _take(self, job_id: str, fence: int, script: Script) -> float | None:
-        standing = await self._ledger.look(job_id)
-        current = None if standing is None else standing.record
+        state = await self._table.state(job_id)
+        current = None if state is None else state.record
         seen = None if current is None else current.version
         decision = decide(
             current,
@@ -119,8 +119,8 @@ class Worker:
             now=self.now(),
             lease_seconds=LEASE_SECONDS,
             max_attempts=_MAX_ATTEMPTS,
-            crashes=0 if standing is None else standing.crashes,
-            is_cancel_requested=standing is not None and standing.is_cancel_requested,
+            crashes=0 if state is None else state.crashes,
+            is_cancel_requested=state is not None and state.is_cancel_requested,
         )
         match decision:
             case Skip():
@@ -134,7 +134,7 @@ class Worker:
                 return await self._conclude(current, job_id, error, attempts, version)
             case Start(attempt, version):
                 record = self._claim_record(job_id, attempt, version)
-                if await self.store.claim(record, seen) is not None:
+                if isinstance(await self.store.write_if_unchanged(record, seen), Conflict):
                     return 1.0
                 return _seconds_until_the_next(await self._attempt(record, script))
 
@@ -143,8 +143,8 @@ class Worker:
     ) -> float | None:
         record = self._claim_record(job_id, attempts, version, 0.0 if current is None else current.percent)
         end = failed(record, error, version, self.now())
-        held = await self.store.claim(end, None if current is None else current.version)
-        return None if held is None else 1.0
+        result = await self.store.write_if_unchanged(end, None if current is None else current.version)
+        return None if isinstance(result, Written) else 1.0
 
     def _claim_record(self, job_id: str, attempt: int, version: Version, percent: float = 0.0) -> Record:
         now = self.now()

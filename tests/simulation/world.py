@@ -31,7 +31,7 @@ from tests.simulation.schedule import (
     StoreName,
     Watch,
 )
-from tests.simulation.stores import LedgerServer, Link, RedisServer, SimulatedLedger, SimulatedRedis
+from tests.simulation.stores import JobTableServer, Link, RedisServer, SimulatedJobTable, SimulatedRedis
 from tests.simulation.workers import Worker
 from tests.support.lean_loop import LeanLoop
 from worker.application.jobs.cancellation import Cancellation
@@ -57,7 +57,7 @@ class Parts:
     store: type[ObservedStore] = ObservedStore
     reader: type[Reader] = Reader
     redis: type[RedisServer] = RedisServer
-    ledger: type[LedgerServer] = LedgerServer
+    table: type[JobTableServer] = JobTableServer
     checker: type[Checker] = Checker
 
 
@@ -100,9 +100,9 @@ class Session:
     def __init__(self, world: World, who: str, name: str) -> None:
         self.name = name
         self._world = world
-        self._ledger = SimulatedLedger(world.ledger, world.link(who, "ledger"))
+        self._table = SimulatedJobTable(world.table, world.link(who, "table"))
         redis = SimulatedRedis(world.redis, world.link(who, "redis"))
-        self._reader = world.parts.reader(self._ledger, redis, random=world.rng.random)
+        self._reader = world.parts.reader(self._table, redis, random=world.rng.random)
 
     async def read(self, job_id: str) -> bool:
         """True if the answer was final and fresh."""
@@ -114,7 +114,7 @@ class Session:
             return False
         finally:
             checker.took("a read", world.loop.now - began_at)
-        checker.read(self.name, job_id, floor, reading, reached_ledger=self._ledger.has_answered)
+        checker.read(self.name, job_id, floor, reading, reached_table=self._table.has_answered)
         return reading.fresh and reading.record is not None and reading.record.is_final
 
     async def watch(self, at: float, job_id: str) -> None:
@@ -135,7 +135,7 @@ class World:
         self.rng = random.Random(schedule.seed + 1)
         self.checker = parts.checker(self.loop)
         self.redis = parts.redis(self.loop, self.checker)
-        self.ledger = parts.ledger(self.checker)
+        self.table = parts.table(self.checker)
         self.workers: dict[str, Worker] = {}
         self._all_workers: list[Worker] = []
         self._faults = [each for each in schedule.incidents if isinstance(each, LinkFault)]
@@ -155,7 +155,7 @@ class World:
             self._start_worker(name)
         for number, message in enumerate(self._messages):
             if self.schedule.is_submitted:
-                self.ledger.put_claim(first_record(message.job_id, None, (), self.now()), None)
+                self.table.put_if_unchanged(first_record(message.job_id, None, (), self.now()), None)
             message.deliver(WORKERS[number])
         for incident in self.schedule.incidents:
             self._expect(incident)
@@ -198,12 +198,12 @@ class World:
 
     async def _cancel(self, at: float, job_id: str) -> None:
         who = READERS[1]
-        ledger = SimulatedLedger(self.ledger, self.link(who, "ledger"))
+        table = SimulatedJobTable(self.table, self.link(who, "table"))
         redis = SimulatedRedis(self.redis, self.link(who, "redis"))
         await asyncio.sleep(at)
         with suppress(StoreUnavailableError, DependencyUnavailableError):
             async with asyncio.timeout(_CANCEL_SECONDS):
-                await Cancellation(ledger, redis, now=self.now).cancel(job_id)
+                await Cancellation(table, redis, now=self.now).cancel(job_id)
 
     async def _read_all(self, who: str) -> Session:
         reads = [each for each in self.schedule.incidents if isinstance(each, ReadAt) and each.reader == who]

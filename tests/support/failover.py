@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.events import LoggedEvents, logged_events
 from tests.support.records import NOW, a_record
 from tests.support.virtual_time import now
@@ -25,8 +25,8 @@ class Stores:
     """A store in virtual time, and what it is made of."""
 
     store: FailoverStore
-    ledger: FakeLedger
-    redis: FakeAccelerator
+    table: FakeJobTable
+    redis: FakeProgressCache
     log: LoggedEvents
 
     def told(self) -> list[int]:
@@ -57,13 +57,13 @@ class Stores:
 
 @asynccontextmanager
 async def stores(*, is_up: bool = True, **arguments: Any) -> AsyncIterator[Stores]:
-    ledger, redis = FakeLedger(), FakeAccelerator()
+    table, redis = FakeJobTable(), FakeProgressCache()
     if not is_up:
         redis.breaks()
-    store = FailoverStore(ledger, redis, now=lambda: NOW, endpoint="redis:6379", random=lambda: 0.5, **arguments)
+    store = FailoverStore(table, redis, now=lambda: NOW, endpoint="redis:6379", random=lambda: 0.5, **arguments)
     with logged_events() as log:
         running = asyncio.create_task(store.run(), name="prober")
-        made = Stores(store, ledger, redis, log)
+        made = Stores(store, table, redis, log)
         if is_up:
             await made.until("connected")
         try:

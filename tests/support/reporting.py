@@ -12,6 +12,7 @@ from tests.support.records import NOW, a_record
 from tests.support.virtual_time import now
 from worker.application.progress.reporter import Reporter
 from worker.domain.progress import OutputRecord, Stage
+from worker.ports import Written
 
 CLAIM = a_record(1000, 1, percent=0.0, stage=Stage.DOWNLOADING)
 OUTPUTS = (OutputRecord("s3://podcasts-out/ep-0142.mp3", 4801234, 200.0, "0f" * 32),)
@@ -24,7 +25,7 @@ def clock() -> datetime:
 @asynccontextmanager
 async def a_reporter(it: Stores, *, lease_seconds: float = 60.0) -> AsyncIterator[Reporter]:
     """The reporter of a claimed job, running; what it raises is raised."""
-    assert await it.store.claim(CLAIM, None) is None
+    assert await it.store.write_if_unchanged(CLAIM, None) == Written()
     reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=lease_seconds)
     running = asyncio.create_task(reporter.run(), name="reporter")
     try:

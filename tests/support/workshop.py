@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.fakes.converter import FakeConverter
 from tests.fakes.objects import MemoryObjects
 from tests.fakes.queue import FakeQueue
-from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.deliveries import SENT_AT_MS, a_delivery
 from tests.support.sounds import silence
 from tests.support.waiting import wait_until
@@ -51,22 +51,22 @@ class Workshop:
     limits: JobLimits = LIMITS
     objects: MemoryObjects = field(default_factory=lambda: MemoryObjects("in-bucket", "out-bucket"))
     converter: FakeConverter = field(default_factory=FakeConverter)
-    ledger: FakeLedger = field(default_factory=FakeLedger)
-    redis: FakeAccelerator = field(default_factory=FakeAccelerator)
+    table: FakeJobTable = field(default_factory=FakeJobTable)
+    redis: FakeProgressCache = field(default_factory=FakeProgressCache)
     name: str = "w:1"
     s3_outputs: S3EventOutputs | None = None
 
     def __post_init__(self) -> None:
         self.objects.put(SOURCE, silence(1))
-        self.store = FailoverStore(self.ledger, self.redis, now=self.now, random=lambda: 0.5)
+        self.store = FailoverStore(self.table, self.redis, now=self.now, random=lambda: 0.5)
         conversion = Conversion(self.objects, self.converter, Workspace(self.root), SourceLimits(1 << 20, 3600))
-        self.cancels = CancelWatch(self.ledger)
-        self.cancellation = Cancellation(self.ledger, self.redis, now=self.now)
+        self.cancels = CancelWatch(self.table)
+        self.cancellation = Cancellation(self.table, self.redis, now=self.now)
         self.handler = DeliveryHandler(
             self.store,
             conversion,
             self.limits,
-            register=self.ledger,
+            table=self.table,
             cancels=self.cancels,
             worker=self.name,
             now=self.now,
@@ -104,7 +104,7 @@ class Workshop:
 
     def record(self, job_id: str = "ep-1") -> Record:
         """What DynamoDB holds."""
-        return self.ledger.held[job_id]
+        return self.table.held[job_id]
 
 
 @asynccontextmanager
@@ -146,7 +146,7 @@ async def two_workshops(root: Path) -> AsyncIterator[tuple[Workshop, Workshop]]:
     (root / "2").mkdir()
     async with (
         a_workshop(root / "1") as first,
-        a_workshop(root / "2", ledger=first.ledger, redis=first.redis, objects=first.objects, name="w:2") as second,
+        a_workshop(root / "2", table=first.table, redis=first.redis, objects=first.objects, name="w:2") as second,
     ):
         yield first, second
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import NOW, a_record, completed
 from worker.application.jobs.cancellation import Cancellation
 from worker.cli.cancel import cancel
@@ -16,36 +16,38 @@ Capture = pytest.CaptureFixture[str]
 JOB_ID = a_record().job_id
 
 
-@pytest.fixture(name="ledger")
-def ledger_fixture() -> FakeLedger:
-    return FakeLedger()
+@pytest.fixture(name="table")
+def table_fixture() -> FakeJobTable:
+    return FakeJobTable()
 
 
 @pytest.fixture(name="cancellation")
-def cancellation_fixture(ledger: FakeLedger) -> Cancellation:
-    return Cancellation(ledger, FakeAccelerator(), now=lambda: datetime.now(UTC))
+def cancellation_fixture(table: FakeJobTable) -> Cancellation:
+    return Cancellation(table, FakeProgressCache(), now=lambda: datetime.now(UTC))
 
 
 async def test_a_queued_job_is_cancelled_and_asking_again_is_no_failure(
-    cancellation: Cancellation, ledger: FakeLedger, capsys: Capture
+    cancellation: Cancellation, table: FakeJobTable, capsys: Capture
 ) -> None:
-    await ledger.claim(first_record(JOB_ID, "s3://in/a.wav", (), NOW), None)
+    await table.write_if_unchanged(first_record(JOB_ID, "s3://in/a.wav", (), NOW), None)
     for _ in range(2):
         assert await cancel(cancellation, JOB_ID) == 0
         assert capsys.readouterr() == (f"{JOB_ID} is cancelled\n", "")
 
 
-async def test_a_running_job_is_asked_to_stop(cancellation: Cancellation, ledger: FakeLedger, capsys: Capture) -> None:
-    await ledger.claim(a_record(), None)
+async def test_a_running_job_is_asked_to_stop(
+    cancellation: Cancellation, table: FakeJobTable, capsys: Capture
+) -> None:
+    await table.write_if_unchanged(a_record(), None)
     assert await cancel(cancellation, JOB_ID) == 0
     assert capsys.readouterr() == (f"{JOB_ID} is running; its worker was asked to stop it\n", "")
-    assert await ledger.cancel_requests([JOB_ID]) == {JOB_ID}
+    assert await table.cancel_requests([JOB_ID]) == {JOB_ID}
 
 
 async def test_a_job_that_has_ended_otherwise_is_1(
-    cancellation: Cancellation, ledger: FakeLedger, capsys: Capture
+    cancellation: Cancellation, table: FakeJobTable, capsys: Capture
 ) -> None:
-    await ledger.claim(completed(a_record(), 9), None)
+    await table.write_if_unchanged(completed(a_record(), 9), None)
     assert await cancel(cancellation, JOB_ID) == 1
     assert capsys.readouterr() == ("", f"worker: {JOB_ID} is completed already\n")
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import a_record, completed
 from worker.application.progress.reader import Reader
 from worker.cli import watch
@@ -26,26 +26,26 @@ def failed_record() -> Record:
     )
 
 
-@pytest.fixture(name="ledger")
-def ledger_fixture() -> FakeLedger:
-    return FakeLedger()
+@pytest.fixture(name="table")
+def table_fixture() -> FakeJobTable:
+    return FakeJobTable()
 
 
 @pytest.fixture(name="redis")
-def redis_fixture() -> FakeAccelerator:
-    return FakeAccelerator()
+def redis_fixture() -> FakeProgressCache:
+    return FakeProgressCache()
 
 
 @pytest.fixture(name="reader")
-def reader_fixture(ledger: FakeLedger, redis: FakeAccelerator) -> Reader:
-    return Reader(ledger, redis, random=lambda: 0.0)
+def reader_fixture(table: FakeJobTable, redis: FakeProgressCache) -> Reader:
+    return Reader(table, redis, random=lambda: 0.0)
 
 
 async def test_status_as_json_is_the_record_and_nothing_else(
-    reader: Reader, ledger: FakeLedger, capsys: Capture
+    reader: Reader, table: FakeJobTable, capsys: Capture
 ) -> None:
     record = a_record()
-    ledger.held[record.job_id] = record
+    table.held[record.job_id] = record
     assert await show(reader, record.job_id, as_json=True) == 0
     out, err = capsys.readouterr()
     assert json.loads(out) == record.to_dict()
@@ -53,10 +53,10 @@ async def test_status_as_json_is_the_record_and_nothing_else(
 
 
 async def test_status_says_when_redis_could_not_be_asked(
-    reader: Reader, ledger: FakeLedger, redis: FakeAccelerator, capsys: Capture
+    reader: Reader, table: FakeJobTable, redis: FakeProgressCache, capsys: Capture
 ) -> None:
     record = a_record()
-    ledger.held[record.job_id] = record
+    table.held[record.job_id] = record
     redis.breaks()
     assert await show(reader, record.job_id, as_json=True) == 0
     assert json.loads(capsys.readouterr().out) == record.to_dict() | {"fresh": False}
@@ -72,23 +72,23 @@ async def test_status_of_an_unknown_job_ends_with_4(
     assert capsys.readouterr() == (expected, "worker: there is no job ep-1\n")
 
 
-async def test_status_shows_a_small_table(reader: Reader, ledger: FakeLedger, capsys: Capture) -> None:
-    ledger.held["ep-0142"] = completed(a_record(), 9)
+async def test_status_shows_a_small_table(reader: Reader, table: FakeJobTable, capsys: Capture) -> None:
+    table.held["ep-0142"] = completed(a_record(), 9)
     await show(reader, "ep-0142", as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert "status   completed, 100 %" in lines
     assert "source   s3://podcasts-in/ep 0142 – ü.wav" in lines
     assert "output   s3://podcasts-out/ep-0142.mp3  4.8 MB  3:20" in lines
-    ledger.held["ep-0142"] = failed_record()
-    await show(Reader(ledger, None), "ep-0142", as_json=False)
+    table.held["ep-0142"] = failed_record()
+    await show(Reader(table, None), "ep-0142", as_json=False)
     assert "error    no_audio: the source has no audio stream" in capsys.readouterr().out.splitlines()
 
 
 async def test_watch_follows_a_job_to_its_completion(
-    reader: Reader, redis: FakeAccelerator, ledger: FakeLedger, capsys: Capture
+    reader: Reader, redis: FakeProgressCache, table: FakeJobTable, capsys: Capture
 ) -> None:
     await redis.write(a_record(seq=41))
-    await ledger.write(completed(a_record(), 50))
+    await table.write(completed(a_record(), 50))
     assert await follow(reader, "ep-0142") == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[-2:] == [
@@ -99,17 +99,17 @@ async def test_watch_follows_a_job_to_its_completion(
 
 
 async def test_watch_of_a_failed_job_ends_with_1_and_the_reason(
-    reader: Reader, ledger: FakeLedger, capsys: Capture
+    reader: Reader, table: FakeJobTable, capsys: Capture
 ) -> None:
-    ledger.held["ep-0142"] = failed_record()
+    table.held["ep-0142"] = failed_record()
     assert await follow(reader, "ep-0142") == 1
     assert capsys.readouterr().err == "worker: ep-0142 failed (no_audio): the source has no audio stream\n"
 
 
-class Script(FakeLedger):
-    """A ledger that shows the next step of a story with each read."""
+class Script(FakeJobTable):
+    """A table that shows the next step of a story with each read."""
 
-    def __init__(self, *steps: Callable[[FakeLedger], None]) -> None:
+    def __init__(self, *steps: Callable[[FakeJobTable], None]) -> None:
         super().__init__()
         self._steps = list(steps)
 
@@ -119,10 +119,10 @@ class Script(FakeLedger):
         return await super().read(job_id)
 
 
-def holds(record: Record) -> Callable[[FakeLedger], None]:
-    def step(ledger: FakeLedger) -> None:
-        ledger.works()
-        ledger.held[record.job_id] = record
+def holds(record: Record) -> Callable[[FakeJobTable], None]:
+    def step(table: FakeJobTable) -> None:
+        table.works()
+        table.held[record.job_id] = record
 
     return step
 
@@ -131,17 +131,17 @@ async def test_watch_waits_for_a_first_record_and_survives_an_outage(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setattr("worker.application.progress.reader._POLL_SECONDS", (0.001, 0.001))
-    ledger = Script(
-        lambda ledger: ledger.breaks("no route"),
-        FakeLedger.works,
+    table = Script(
+        lambda table: table.breaks("no route"),
+        FakeJobTable.works,
         holds(a_record(seq=12)),
-        FakeLedger.breaks,
-        FakeLedger.breaks,
+        FakeJobTable.breaks,
+        FakeJobTable.breaks,
         holds(a_record(seq=14)),
         holds(a_record(seq=25)),
         holds(completed(a_record(), 50)),
     )
-    assert await follow(Reader(ledger, None), "ep-0142") == 0
+    assert await follow(Reader(table, None), "ep-0142") == 0
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "ep-0142 has no record yet",

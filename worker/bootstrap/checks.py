@@ -36,7 +36,7 @@ async def open_checks(settings: Settings, buckets: Sequence[str]) -> AsyncIterat
         sqs = await clients.open("sqs", CONTROL_LIMITS)
         dynamodb = await clients.open("dynamodb", CONTROL_LIMITS)
         s3 = await clients.open("s3", CONTROL_LIMITS)
-        accelerator = await open_redis(settings, stack)
+        cache = await open_redis(settings, stack)
         yield [
             Check("queue", partial(_check_queue, sqs, settings), "check WORKER_QUEUE_URL, the region and the role"),
             table_check(dynamodb, settings),
@@ -46,7 +46,7 @@ async def open_checks(settings: Settings, buckets: Sequence[str]) -> AsyncIterat
             ),
             Check(
                 "redis",
-                partial(_check_redis, accelerator, settings),
+                partial(_check_redis, cache, settings),
                 "check REDIS_ENDPOINT",
                 is_essential=False,
             ),
@@ -86,11 +86,11 @@ async def _check_bucket(client: Any, bucket: str) -> Verdict:
     return Verdict(State.OK, "exists")
 
 
-async def _check_redis(accelerator: ProgressCache | None, settings: Settings) -> Verdict:
-    if accelerator is None:
+async def _check_redis(cache: ProgressCache | None, settings: Settings) -> Verdict:
+    if cache is None:
         return Verdict(State.OK, "not set: progress goes to DynamoDB only")
     try:
-        await accelerator.probe()
+        await cache.probe()
     except StoreUnavailableError as exc:
         return judge_redis(exc.reason)
     return Verdict(State.OK, f"{redis_name(settings)} takes writes")

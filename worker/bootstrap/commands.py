@@ -30,11 +30,11 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
     """Everything that a producer or a reader needs, for as long as the block lasts."""
     async with AsyncExitStack() as stack:
         clients = Clients(settings, stack)
-        ledger, accelerator = await open_stores(settings, clients, stack)
+        table, cache = await open_stores(settings, clients, stack)
         sender = SqsSender(await clients.open("sqs", CONTROL_LIMITS), settings.queue_url)
         yield Client(
-            reader=Reader(ledger, accelerator),
-            submission=Submission(ledger, sender, accelerator, now=utc_now),
-            cancellation=Cancellation(ledger, accelerator, now=utc_now),
+            reader=Reader(table, cache),
+            submission=Submission(table, sender, cache, now=utc_now),
+            cancellation=Cancellation(table, cache, now=utc_now),
             objects=S3Store(await clients.open("s3", s3_limits(1))),
         )

@@ -21,8 +21,7 @@ from worker.adapters.dynamodb import job_table as dynamodb
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.redis.connections import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
-from worker.application.jobs.cancellation import Jobs
-from worker.ports import ProgressCache
+from worker.ports import JobTable, ProgressCache
 from worker.settings import RedisSettings, Settings
 
 
@@ -60,9 +59,9 @@ def _has_own_endpoint() -> bool:
 
 async def open_stores(
     settings: Settings, clients: Clients, stack: AsyncExitStack
-) -> tuple[Jobs, ProgressCache | None]:
-    ledger: Jobs = DynamoJobTable(await clients.open("dynamodb", dynamodb.LIMITS), settings.table, now=utc_now)
-    return ledger, await open_redis(settings, stack)
+) -> tuple[JobTable, ProgressCache | None]:
+    table: JobTable = DynamoJobTable(await clients.open("dynamodb", dynamodb.LIMITS), settings.table, now=utc_now)
+    return table, await open_redis(settings, stack)
 
 
 async def open_redis(settings: Settings, stack: AsyncExitStack) -> ProgressCache | None:

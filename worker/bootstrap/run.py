@@ -85,21 +85,21 @@ async def _plug_together(settings: Settings, stack: AsyncExitStack, began_at: fl
     workspace = _open_workspace(settings, stack)
     clients = Clients(settings, stack)
     queue = await _open_queue(settings, clients)
-    ledger, accelerator = await open_stores(settings, clients, stack)
+    table, cache = await open_stores(settings, clients, stack)
     objects: ObjectStore = S3Store(await clients.open("s3", s3_limits(settings.concurrency)))
     converter: AudioConverter = FfmpegConverter(str(ffmpeg_of(settings)))
     protection = await _open_protection_keeper(settings, stack)
 
-    store = FailoverStore(ledger, accelerator, now=utc_now, mode=settings.progress_mode, endpoint=redis_name(settings))
+    store = FailoverStore(table, cache, now=utc_now, mode=settings.progress_mode, endpoint=redis_name(settings))
     keeper = LeaseKeeper(queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
-    cancels = CancelWatch(ledger)
+    cancels = CancelWatch(table)
     handler = DeliveryHandler(
         store,
         Conversion(
             objects, converter, workspace, SourceLimits(settings.max_source_bytes, settings.max_duration_seconds)
         ),
         _job_limits(settings),
-        register=ledger,
+        table=table,
         cancels=cancels,
         worker=name,
         now=utc_now,

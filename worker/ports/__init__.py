@@ -7,25 +7,34 @@ one and passes the same contract suite (tests/contract).
 from worker.ports.audio import AudioConverter, ConversionProgress, SourceAudio
 from worker.ports.objects import Artifact, BytesDone, ObjectStore, SourceObject
 from worker.ports.platform import ScaleInProtection
-from worker.ports.progress import Ledger, ProgressCache, ProgressStore, Register, StoreUnavailableError, WriteResult
+from worker.ports.progress import (
+    Conflict,
+    JobTable,
+    ProgressCache,
+    ProgressStore,
+    StoreUnavailableError,
+    WriteResult,
+    Written,
+)
 from worker.ports.queue import Delivery, JobQueue, ReceiptExpiredError
 
 __all__ = [
     "Artifact",
     "AudioConverter",
     "BytesDone",
+    "Conflict",
     "ConversionProgress",
     "Delivery",
     "JobQueue",
-    "Ledger",
+    "JobTable",
     "ObjectStore",
     "ProgressCache",
     "ProgressStore",
     "ReceiptExpiredError",
-    "Register",
     "ScaleInProtection",
     "SourceAudio",
     "SourceObject",
     "StoreUnavailableError",
     "WriteResult",
+    "Written",
 ]

@@ -1,8 +1,9 @@
-"""Where records are kept, and what may stand beside them."""
+"""The stores of progress records: the job table, which is the truth, and the cache in front of it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -18,6 +19,18 @@ class WriteResult(Enum):
     APPLIED = "applied"
     SAME = "same"  # it holds this very version: our own earlier try got through
     STALE = "stale"  # it holds a newer or a final record: the job is no longer ours
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The job table holds the record. It may have held it before: an earlier try of the same write got through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The job table holds another record than the one that was expected, and `state` is what it holds."""
+
+    state: JobState
 
 
 class StoreUnavailableError(WorkerError):
@@ -42,35 +55,33 @@ class ProgressStore(Protocol):
         """The record that is held, read consistently."""
 
 
-class Ledger(ProgressStore, Protocol):
-    """The store that is the truth for claims, final states and checkpoints: DynamoDB.
+class JobTable(ProgressStore, Protocol):
+    """The truth for claims, final states and checkpoints, and for what is kept beside a job's record.
 
     Within one fence it takes records from one worker only: receive counts are approximate (AWS), so two deliveries
-    may have the same fence, and then the claim decides whose it is.
+    may have the same fence, and then the conditional write decides which of them has the job.
     """
 
-    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
-        """Keep the record only if what is held is still at `seen` (None: nothing is held).
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
+        """Keep the record only if the one that is held is still at version `seen` (None: nothing is held).
 
-        Returns None if it is kept, or if this very record is held already: our own earlier try got through. Else the
-        standing that was in the way. Raises StoreUnavailableError.
+        Raises StoreUnavailableError: the record may have been kept.
         """
 
-
-class Register(Protocol):
-    """What DynamoDB keeps beside the records: who asked for a job's end, and how its last attempts went."""
-
-    async def look(self, job_id: str) -> JobState | None:
-        """The job's standing, read consistently. Raises StoreUnavailableError."""
+    async def state(self, job_id: str) -> JobState | None:
+        """The job's record and what is kept beside it, read consistently. Raises StoreUnavailableError."""
 
     async def request_cancel(self, job_id: str) -> bool:
-        """Leave a request with a running job, for as long as there is the job. False: it is not running.
+        """Keep a request to cancel with a running job, until the item expires. False: the job is not running.
 
-        Raises StoreUnavailableError: the request may have been left.
+        Raises StoreUnavailableError: the request may have been kept.
         """
 
     async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
-        """Those of the jobs that a request was left with, perhaps a moment ago. Raises StoreUnavailableError."""
+        """Those of the jobs that have a request to cancel; one of this very moment may be missing.
+
+        Raises StoreUnavailableError.
+        """
 
 
 class ProgressCache(ProgressStore, Protocol):

@@ -35,7 +35,7 @@ async def test_a_transient_failure_is_retried_and_the_record_waits_with_its_reas
         assert isinstance(disposition, Retry)
         record = shop.record()
         assert (record.status, record.stage, record.attempt) == (Status.QUEUED, None, 1)
-        assert record.percent == max(each.percent for each in shop.ledger.writes)
+        assert record.percent == max(each.percent for each in shop.table.writes)
         assert record.error is not None
         assert (record.error.code, record.error.retryable) == ("converter_crashed", True)
 
@@ -102,7 +102,7 @@ async def test_a_job_that_somebody_else_has_claimed_stops_at_its_next_write(tmp_
         task = await shop.begins()
         held = shop.record()
         newer = replace(held, version=Version(held.version.fence + 1, 1), worker="w:2")
-        await shop.ledger.write(newer)
+        await shop.table.write(newer)
 
         assert await task == Forfeit()
         assert shop.record() == newer
@@ -114,7 +114,7 @@ async def test_targets_are_written_by_the_holder_of_the_claim_only(tmp_path: Pat
         task = await shop.begins()
         await asyncio.sleep(1)
         held = shop.record()
-        await shop.ledger.write(replace(held, version=Version(held.version.fence + 1, 1), worker="w:2"))
+        await shop.table.write(replace(held, version=Version(held.version.fence + 1, 1), worker="w:2"))
         shop.converter.gate.set()
 
         assert await task == Forfeit()
@@ -126,7 +126,7 @@ async def test_an_end_that_cannot_be_recorded_brings_the_message_back(tmp_path: 
     async with a_workshop(tmp_path) as shop:
         shop.converter.convert_error = UnsupportedAudioError("not audio")
         task = await shop.begins()
-        shop.ledger.breaks()
+        shop.table.breaks()
         shop.converter.gate.set()
 
         assert isinstance(await task, Retry)
@@ -139,12 +139,12 @@ async def test_a_completed_job_waits_for_dynamodb_before_it_is_acknowledged(tmp_
         gate = shop.objects.gates[TARGET] = asyncio.Event()
         task = asyncio.create_task(shop.handle())
         await shop.objects.half_done[TARGET].wait()
-        shop.ledger.breaks()
+        shop.table.breaks()
         gate.set()
         await asyncio.sleep(20)
         assert not task.done()
 
-        shop.ledger.works()
+        shop.table.works()
 
         assert await task == Ack()
         assert shop.record().status is Status.COMPLETED

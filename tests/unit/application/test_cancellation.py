@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.queue import FakeQueue
-from tests.fakes.stores import FakeLedger
+from tests.fakes.stores import FakeJobTable
 from tests.support.events import logged_events
 from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
@@ -28,7 +28,7 @@ from worker.ports import StoreUnavailableError
 
 async def submitted(shop: Workshop) -> Record:
     record = first_record("ep-1", str(SOURCE), (str(TARGET),), shop.now())
-    await shop.ledger.claim(record, None)
+    await shop.table.write_if_unchanged(record, None)
     return record
 
 
@@ -95,13 +95,13 @@ async def test_an_outage_of_redis_does_not_keep_a_job_from_being_cancelled(tmp_p
 async def test_without_dynamodb_nothing_is_promised(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         await submitted(shop)
-        shop.ledger.breaks()
+        shop.table.breaks()
 
         with pytest.raises(StoreUnavailableError):
             await shop.cancellation.cancel("ep-1")
 
 
-class Lively(FakeLedger):
+class Lively(FakeJobTable):
     """The job changes each time somebody has looked."""
 
     def __init__(self, changes: int) -> None:
@@ -119,7 +119,7 @@ class Lively(FakeLedger):
 
 @virtual_time
 async def test_a_job_that_changes_hands_meanwhile_is_looked_at_again(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path, ledger=Lively(3)) as shop:
+    async with a_workshop(tmp_path, table=Lively(3)) as shop:
         await submitted(shop)
 
         record = await shop.cancellation.cancel("ep-1")
@@ -127,7 +127,7 @@ async def test_a_job_that_changes_hands_meanwhile_is_looked_at_again(tmp_path: P
         assert record is not None
         assert record.status is Status.CANCELLED
 
-    async with a_workshop(tmp_path, ledger=Lively(1000)) as shop:
+    async with a_workshop(tmp_path, table=Lively(1000)) as shop:
         await submitted(shop)
 
         with pytest.raises(DependencyUnavailableError, match="try again"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.objects import MemoryObjects
-from tests.fakes.stores import FakeLedger
+from tests.fakes.stores import FakeJobTable
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
@@ -132,7 +132,7 @@ async def test_outputs_are_not_taken_back_once_the_job_is_somebody_elses(tmp_pat
         task = asyncio.create_task(shop.handler.handle(lease))
         await shop.objects.half_done[SECOND].wait()
         held = shop.record()
-        await shop.ledger.write(replace(held, version=Version(held.version.fence + 1, 1), worker="w:2"))
+        await shop.table.write(replace(held, version=Version(held.version.fence + 1, 1), worker="w:2"))
 
         lease.stop(JobCancelledError())
         await task
@@ -146,11 +146,11 @@ async def test_what_is_asked_for_once_everything_is_published_comes_too_late(tmp
         gate = shop.objects.gates[TARGET] = asyncio.Event()
         task = asyncio.create_task(shop.handle())
         await shop.objects.half_done[TARGET].wait()
-        shop.ledger.breaks()
+        shop.table.breaks()
         gate.set()
         await asyncio.sleep(5)
-        shop.ledger.works()
-        shop.ledger.cancel_requested.add("ep-1")
+        shop.table.works()
+        shop.table.cancel_requested.add("ep-1")
 
         assert await task == Ack()
         assert shop.record().status is Status.COMPLETED
@@ -162,12 +162,12 @@ async def test_an_outage_of_dynamodb_delays_the_request_and_is_told_once(tmp_pat
     async with a_workshop(tmp_path) as shop:
         task = await shop.begins()
         await shop.cancellation.cancel("ep-1")
-        shop.ledger.breaks()
+        shop.table.breaks()
 
         with logged_events() as logged:
             await asyncio.sleep(20)
             assert not task.done()
-            shop.ledger.works()
+            shop.table.works()
             assert await task == Ack()
 
         assert logged.one(Event.CANCEL_LOOKUP_FAILED)["reason"] == "connection refused"
@@ -178,14 +178,14 @@ async def test_an_outage_of_dynamodb_delays_the_request_and_is_told_once(tmp_pat
 async def test_the_watch_costs_one_read_for_all_jobs_and_none_without_jobs(tmp_path: Path) -> None:
     looks: list[set[str]] = []
 
-    class Counted(FakeLedger):
+    class Counted(FakeJobTable):
         async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
             looks.append(set(job_ids))
             return await super().cancel_requests(job_ids)
 
-    async with a_workshop(tmp_path, ledger=Counted()) as shop:
+    async with a_workshop(tmp_path, table=Counted()) as shop:
         await asyncio.sleep(60)
-        assert shop.ledger.calls == 0
+        assert shop.table.calls == 0
 
         shop.converter.gate.clear()
         tasks = [asyncio.create_task(shop.handle(a_body(job_id))) for job_id in ("ep-1", "ep-2")]

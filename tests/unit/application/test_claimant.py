@@ -21,7 +21,7 @@ async def test_a_new_job_costs_dynamodb_no_read(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         await shop.handle()
 
-        assert shop.ledger.calls == 2  # the claim and the end
+        assert shop.table.calls == 2  # the claim and the end
 
 
 class DatedThenFrozen(Workshop):
@@ -45,7 +45,7 @@ async def test_a_claim_that_was_old_when_it_was_asked_for_counts_for_no_new_one(
 
     await shop.handle()
 
-    assert shop.ledger.calls == 3  # the claim, the fence before the upload, the end
+    assert shop.table.calls == 3  # the claim, the fence before the upload, the end
 
 
 @virtual_time
@@ -100,7 +100,7 @@ async def test_a_stale_claim_is_taken_over_and_counts_as_an_attempt(tmp_path: Pa
         dead = shop.record()
         crashed.cancel()
         await asyncio.wait([crashed])
-        shop.ledger.held["ep-1"] = dead  # as a killed worker leaves it
+        shop.table.held["ep-1"] = dead  # as a killed worker leaves it
         await asyncio.sleep(100)
         shop.converter.gate.set()
 
@@ -132,7 +132,7 @@ async def test_a_first_attempt_ends_no_upload_of_others_at_its_targets(tmp_path:
 async def test_a_job_that_never_comes_to_an_end_is_given_up(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         queued = first_record("ep-1", str(SOURCE), (str(TARGET),), shop.now())
-        await shop.ledger.claim(replace(queued, attempt=3), None)
+        await shop.table.write_if_unchanged(replace(queued, attempt=3), None)
 
         disposition = await shop.handle()
 
@@ -147,7 +147,7 @@ async def test_a_job_that_never_comes_to_an_end_is_given_up(tmp_path: Path) -> N
 @virtual_time
 async def test_nothing_starts_while_the_claim_cannot_be_kept(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        shop.ledger.breaks()
+        shop.table.breaks()
 
         disposition = await shop.handle()
 

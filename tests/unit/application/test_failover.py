@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.fakes.stores import FakeLedger
+from tests.fakes.stores import FakeJobTable
 from tests.support.events import logged_events
 from tests.support.failover import stores
 from tests.support.records import NOW, a_record, completed
@@ -15,7 +15,7 @@ from tests.support.virtual_time import now, virtual_time
 from worker.application.progress.failover import FailoverStore
 from worker.domain.progress import Record
 from worker.events import Event
-from worker.ports import StoreUnavailableError, WriteResult
+from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
 
 def seqs(records: list[Record]) -> list[int]:
@@ -28,12 +28,12 @@ def seqs(records: list[Record]) -> list[int]:
 @virtual_time
 async def test_a_tick_goes_to_redis_alone_and_claims_checkpoints_and_ends_to_both() -> None:
     async with stores() as it:
-        assert await it.store.claim(a_record(seq=1), None) is None
+        assert await it.store.write_if_unchanged(a_record(seq=1), None) == Written()
         assert await it.store.tick(a_record(seq=2)) is WriteResult.APPLIED
         assert await it.store.checkpoint(a_record(seq=3)) is WriteResult.APPLIED
         assert await it.store.commit(completed(a_record(), 4)) is WriteResult.APPLIED
 
-        assert seqs(it.ledger.writes) == [1, 3, 4]
+        assert seqs(it.table.writes) == [1, 3, 4]
         assert seqs(it.redis.writes) == [1, 2, 3, 4]
         assert it.told() == [0, 0, 0]
         assert it.log.one(Event.REDIS_CONNECTED)["endpoint"] == "redis:6379"
@@ -43,9 +43,9 @@ async def test_a_tick_goes_to_redis_alone_and_claims_checkpoints_and_ends_to_bot
 async def test_in_durable_mode_a_tick_counts_when_dynamodb_has_it() -> None:
     async with stores(mode="durable") as it:
         await it.store.tick(a_record(seq=2))
-        assert (seqs(it.ledger.writes), seqs(it.redis.writes)) == ([2], [2])
+        assert (seqs(it.table.writes), seqs(it.redis.writes)) == ([2], [2])
         assert it.store.progress_store == "dynamodb"
-        it.ledger.breaks()
+        it.table.breaks()
         with pytest.raises(StoreUnavailableError):
             await it.store.tick(a_record(seq=3))
         assert seqs(it.redis.writes) == [2]
@@ -53,41 +53,41 @@ async def test_in_durable_mode_a_tick_counts_when_dynamodb_has_it() -> None:
 
 @virtual_time
 async def test_without_redis_everything_goes_to_dynamodb() -> None:
-    ledger = FakeLedger()
-    store = FailoverStore(ledger, None, now=lambda: NOW)
+    table = FakeJobTable()
+    store = FailoverStore(table, None, now=lambda: NOW)
     with logged_events() as log:
         running = asyncio.create_task(store.run())
-        await store.claim(a_record(seq=1), None)
+        await store.write_if_unchanged(a_record(seq=1), None)
         await store.tick(a_record(seq=2))
         await store.commit(completed(a_record(), 3))
         running.cancel()
         await asyncio.wait([running])
         log.one(Event.REDIS_DISABLED)
-    assert seqs(ledger.writes) == [1, 2, 3]
+    assert seqs(table.writes) == [1, 2, 3]
     assert (store.redis_state, store.progress_store, store.outage) == ("disabled", "dynamodb", None)
 
 
 @virtual_time
 async def test_a_claim_that_was_lost_reaches_no_redis() -> None:
     async with stores() as it:
-        await it.ledger.write(a_record(seq=1))
-        assert await it.store.claim(a_record(2000, 1), None) is not None
+        await it.table.write(a_record(seq=1))
+        assert isinstance(await it.store.write_if_unchanged(a_record(2000, 1), None), Conflict)
         assert it.redis.writes == []
 
 
 @virtual_time
-@pytest.mark.parametrize("which", ["ledger", "redis"])
+@pytest.mark.parametrize("which", ["table", "redis"])
 async def test_a_newer_record_in_either_store_is_stale(which: str) -> None:
     async with stores() as it:
         await getattr(it, which).write(a_record(2000, 1))
-        write = it.store.checkpoint if which == "ledger" else it.store.tick
+        write = it.store.checkpoint if which == "table" else it.store.tick
         assert await write(a_record(1000, 5)) is WriteResult.STALE
 
 
 @virtual_time
 async def test_what_dynamodb_refuses_is_not_shown_in_redis() -> None:
     async with stores() as it:
-        await it.ledger.write(a_record(2000, 1))
+        await it.table.write(a_record(2000, 1))
         assert await it.store.commit(completed(a_record(1000), 5)) is WriteResult.STALE
         assert it.redis.writes == []
 
@@ -102,7 +102,7 @@ async def test_a_tick_that_redis_does_not_take_goes_to_dynamodb_with_the_same_ve
         it.redis.breaks()
         for seq in (2, 3, 4, 5):
             assert await it.store.tick(a_record(seq=seq)) is WriteResult.APPLIED
-        assert seqs(it.ledger.writes) == [2, 3, 4, 5]
+        assert seqs(it.table.writes) == [2, 3, 4, 5]
         assert (it.store.redis_state, it.store.progress_store) == ("unavailable", "dynamodb")
 
 
@@ -129,7 +129,7 @@ async def test_writes_under_way_go_to_dynamodb_when_the_circuit_opens() -> None:
         began_at = now()
         assert set(await asyncio.gather(*early, *late)) == {WriteResult.APPLIED}
         assert now() - began_at < 0.02
-        assert len(it.ledger.writes) == 53
+        assert len(it.table.writes) == 53
         assert it.store.outages == 1
 
 
@@ -158,14 +158,14 @@ async def test_a_cancelled_write_says_nothing_of_redis() -> None:
         assert it.store.redis_state == "connected"
         it.redis.works()
         assert await it.store.tick(a_record(seq=50)) is WriteResult.APPLIED
-        assert it.ledger.writes == []
+        assert it.table.writes == []
 
 
 @virtual_time
 @pytest.mark.parametrize("mode", ["failover", "durable"])
 async def test_any_write_ends_within_a_second_when_both_stores_hang(mode: str) -> None:
     async with stores(mode=mode) as it:
-        it.redis.hangs = it.ledger.hangs = True
+        it.redis.hangs = it.table.hangs = True
         for write in (it.store.tick, it.store.checkpoint, it.store.commit):
             began_at = now()
             with pytest.raises(StoreUnavailableError):
@@ -173,7 +173,7 @@ async def test_any_write_ends_within_a_second_when_both_stores_hang(mode: str) -
             assert now() - began_at < 1
         began_at = now()
         with pytest.raises(StoreUnavailableError):
-            await it.store.claim(a_record(), None)
+            await it.store.write_if_unchanged(a_record(), None)
         assert now() - began_at < 1
 
 
@@ -184,4 +184,4 @@ async def test_a_final_state_is_kept_at_once_while_redis_hangs() -> None:
         began_at = now()
         assert await it.store.commit(completed(a_record(), 5)) is WriteResult.APPLIED
         assert now() - began_at <= 0.31
-        assert it.ledger.held["ep-0142"].is_final
+        assert it.table.held["ep-0142"].is_final

@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from tests.fakes.stores import FakeAccelerator
+from tests.fakes.stores import FakeProgressCache
 from tests.support.failover import stores
 from tests.support.records import a_record, completed, queued
 from tests.support.virtual_time import now, virtual_time
 from worker.domain.circuit import Severity
 from worker.domain.progress import Record
 from worker.events import Event
-from worker.ports import StoreUnavailableError, WriteResult
+from worker.ports import StoreUnavailableError, WriteResult, Written
 
 
 @virtual_time
@@ -94,7 +94,7 @@ async def test_what_fails_during_the_replay_is_still_the_same_outage() -> None:
 class OneKeyIsTaken:
     """Makes Redis refuse the records of one job."""
 
-    def __init__(self, redis: FakeAccelerator, job_id: str) -> None:
+    def __init__(self, redis: FakeProgressCache, job_id: str) -> None:
         self.calls = 0
         self._write = redis.write
         self._job_id = job_id
@@ -113,7 +113,7 @@ async def test_a_record_that_redis_will_not_have_goes_to_dynamodb_and_is_no_outa
         OneKeyIsTaken(it.redis, "bad")
         for seq in range(1, 20):
             assert await it.store.tick(a_record(seq=seq, job_id="bad")) is WriteResult.APPLIED
-        assert it.ledger.held["bad"].version.seq == 19
+        assert it.table.held["bad"].version.seq == 19
         assert it.told() == [0, 0, 0]
 
 
@@ -173,7 +173,7 @@ async def test_two_outages_are_told_twice() -> None:
 @virtual_time
 async def test_a_redis_that_is_out_at_the_start_delays_nothing_and_is_told_once() -> None:
     async with stores(is_up=False) as it:
-        assert await it.store.claim(a_record(seq=1), None) is None
+        assert await it.store.write_if_unchanged(a_record(seq=1), None) == Written()
         assert now() == pytest.approx(1000, abs=0.001)
         await it.store.tick(a_record(seq=2))
         await asyncio.sleep(30)

@@ -57,7 +57,7 @@ async def test_a_job_that_takes_its_time_asks_for_its_claim_before_it_publishes(
         shop.converter.gate.set()
         await task
 
-        assert shop.ledger.calls == 3  # the claim, the fence before the upload, the end
+        assert shop.table.calls == 3  # the claim, the fence before the upload, the end
 
 
 @virtual_time
@@ -68,7 +68,7 @@ async def test_records_only_ever_go_forward(tmp_path: Path) -> None:
         shop.converter.gate.set()
         await task
 
-        writes = shop.ledger.writes
+        writes = shop.table.writes
         assert [record.version for record in writes] == sorted({record.version for record in writes})
         percents = [record.percent for record in writes]
         assert percents == sorted(percents)
@@ -92,7 +92,7 @@ async def test_a_body_that_is_no_job_is_rejected_and_its_record_says_so(tmp_path
 async def test_a_refused_message_leaves_a_job_of_that_name_alone(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         queued = first_record("ep-1", str(SOURCE), (str(TARGET),), shop.now())
-        await shop.ledger.claim(queued, None)
+        await shop.table.write_if_unchanged(queued, None)
 
         disposition = await shop.handle('{"job_id": "ep-1", "source": 7}')
 

@@ -41,7 +41,7 @@ def an_event(*names: str) -> str:
 
 
 def record(shop: Workshop, name: str) -> Record | None:
-    return shop.ledger.held.get(job_id_of(source(name), "00"))
+    return shop.table.held.get(job_id_of(source(name), "00"))
 
 
 def statuses(shop: Workshop, *names: str) -> Sequence[Status | None]:
@@ -198,7 +198,7 @@ async def test_a_message_that_asks_for_nothing_is_acknowledged_with_a_line(tmp_p
     with logged_events() as logged:
         assert await shop.handle('{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "in-bucket"}') == Ack()
     assert "s3:TestEvent" in logged.one(Event.MESSAGE_IGNORED)["reason"]
-    assert shop.ledger.held == {}
+    assert shop.table.held == {}
 
 
 @virtual_time

@@ -91,14 +91,14 @@ async def test_a_worker_that_was_cut_off_is_replaced_and_notices(tmp_path: Path)
         second.converter.gate.clear()
         queue.send(a_body())
         lease = Lease((await queue.receive(1))[0], lease_seconds=60)  # whose renewals nobody hears
-        first.ledger.held.clear()
+        first.table.held.clear()
         handling = asyncio.create_task(first.handler.handle(lease))
         await wait_until(lambda: first.converter.running)
         old_claim = first.record()
-        first.ledger.breaks()
+        first.table.breaks()
         await asyncio.sleep(70)
-        first.ledger.works()
-        first.ledger.held["ep-1"] = old_claim
+        first.table.works()
+        first.table.held["ep-1"] = old_claim
 
         async with a_worker(second, queue):
             await wait_until(lambda: second.converter.running)
@@ -130,10 +130,10 @@ async def test_targets_are_published_under_a_claim_that_is_alive_however_long_it
     rules = replace(LIMITS, lease_seconds=12.0)
     async with a_workshop(tmp_path, objects=Observed("in-bucket", "out-bucket"), limits=rules) as shop:
         task = await shop.begins()
-        shop.ledger.breaks()
+        shop.table.breaks()
         shop.converter.gate.set()
         await asyncio.sleep(40)
-        shop.ledger.works()
+        shop.table.works()
 
         assert await task == Ack()
         assert max(ages) < rules.lease_seconds
@@ -232,7 +232,7 @@ async def test_a_job_released_by_a_deploy_starts_elsewhere_within_seconds(tmp_pa
                 await until_empty(queue)
                 assert now() - released_at < 3
 
-        (released,) = (record for record in first.ledger.writes if record.status is Status.QUEUED)
+        (released,) = (record for record in first.table.writes if record.status is Status.QUEUED)
         assert (released.attempt, released.error) == (0, None)
 
         assert (first.record().status, first.record().worker, first.record().attempt) == (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import a_record, completed
 from tests.support.virtual_time import now, virtual_time
 from worker.application.progress.reader import Reader, Reading
@@ -24,8 +24,8 @@ class Session:
     """A reader and what it reads from."""
 
     reader: Reader
-    ledger: FakeLedger
-    redis: FakeAccelerator
+    table: FakeJobTable
+    redis: FakeProgressCache
 
     async def shown(self) -> tuple[int | None, bool]:
         """The `seq` that is shown, and whether it is said to be fresh."""
@@ -34,8 +34,8 @@ class Session:
 
 
 def a_session() -> Session:
-    ledger, redis = FakeLedger(), FakeAccelerator()
-    return Session(Reader(ledger, redis, random=lambda: 0.5), ledger, redis)
+    table, redis = FakeJobTable(), FakeProgressCache()
+    return Session(Reader(table, redis, random=lambda: 0.5), table, redis)
 
 
 @asynccontextmanager
@@ -63,18 +63,18 @@ async def watching(session: Session) -> AsyncIterator[list[tuple[float, Reading]
 async def test_the_newer_of_both_is_shown() -> None:
     session = a_session()
     assert await session.shown() == (None, True)
-    await session.ledger.write(a_record(seq=3))
+    await session.table.write(a_record(seq=3))
     assert await session.shown() == (3, True)
     await session.redis.write(a_record(seq=5))
     assert await session.shown() == (5, True)
-    await session.ledger.write(a_record(2000, 1))
+    await session.table.write(a_record(2000, 1))
     assert await session.shown() == (1, True)
 
 
 @virtual_time
 async def test_a_final_record_absorbs() -> None:
     session = a_session()
-    await session.ledger.write(completed(a_record(), 4))
+    await session.table.write(completed(a_record(), 4))
     await session.redis.write(a_record(2000, 1))
     assert await session.shown() == (4, True)
 
@@ -83,7 +83,7 @@ async def test_a_final_record_absorbs() -> None:
 async def test_a_final_record_in_redis_is_not_waited_for_elsewhere() -> None:
     session = a_session()
     await session.redis.write(completed(a_record(), 4))
-    session.ledger.hangs = True
+    session.table.hangs = True
     began_at = now()
     assert await session.shown() == (4, True)
     assert now() == began_at
@@ -93,7 +93,7 @@ async def test_a_final_record_in_redis_is_not_waited_for_elsewhere() -> None:
 @virtual_time
 async def test_what_was_shown_once_is_never_undercut() -> None:
     session = a_session()
-    await session.ledger.write(a_record(seq=3))
+    await session.table.write(a_record(seq=3))
     await session.redis.write(a_record(seq=5))
     await session.shown()
     session.redis.held.clear()
@@ -104,13 +104,13 @@ async def test_what_was_shown_once_is_never_undercut() -> None:
 
 @virtual_time
 async def test_of_many_jobs_a_session_remembers_those_that_it_was_asked_for_last() -> None:
-    ledger = FakeLedger()
-    reader = Reader(ledger, None, jobs_remembered=3)
+    table = FakeJobTable()
+    reader = Reader(table, None, jobs_remembered=3)
     for number in range(100):
         for job_id in (JOB, f"job-{number}"):
-            await ledger.write(a_record(seq=number + 1, job_id=job_id))
+            await table.write(a_record(seq=number + 1, job_id=job_id))
             await reader.read(job_id)
-    ledger.held.clear()
+    table.held.clear()
 
     shown = [
         job_id
@@ -124,7 +124,7 @@ async def test_of_many_jobs_a_session_remembers_those_that_it_was_asked_for_last
 @pytest.mark.parametrize("how", ["breaks", "hangs"])
 async def test_without_redis_the_record_may_lag_and_says_so(how: str) -> None:
     session = a_session()
-    await session.ledger.write(a_record(seq=3))
+    await session.table.write(a_record(seq=3))
     if how == "hangs":
         session.redis.hangs = True
     else:
@@ -137,23 +137,23 @@ async def test_without_redis_the_record_may_lag_and_says_so(how: str) -> None:
 @virtual_time
 async def test_a_final_record_is_fresh_whatever_is_out() -> None:
     session = a_session()
-    await session.ledger.write(completed(a_record(), 4))
+    await session.table.write(completed(a_record(), 4))
     session.redis.breaks()
     assert await session.shown() == (4, True)
 
 
 @virtual_time
 async def test_where_there_is_no_redis_dynamodb_is_fresh() -> None:
-    ledger = FakeLedger()
-    await ledger.write(a_record(seq=3))
-    reading = await Reader(ledger, None).read(JOB)
+    table = FakeJobTable()
+    await table.write(a_record(seq=3))
+    reading = await Reader(table, None).read(JOB)
     assert reading == Reading(a_record(seq=3), fresh=True)
 
 
 @virtual_time
 async def test_without_dynamodb_what_redis_has_is_shown_and_no_record_is_not_taken_for_none() -> None:
     session = a_session()
-    session.ledger.hangs = True
+    session.table.hangs = True
     with pytest.raises(DependencyUnavailableError):
         await session.shown()
     await session.redis.write(a_record(seq=5))
@@ -163,7 +163,7 @@ async def test_without_dynamodb_what_redis_has_is_shown_and_no_record_is_not_tak
 @virtual_time
 async def test_when_both_hang_there_is_an_error_within_a_second() -> None:
     session = a_session()
-    session.ledger.hangs = session.redis.hangs = True
+    session.table.hangs = session.redis.hangs = True
     began_at = now()
     with pytest.raises(DependencyUnavailableError):
         await session.shown()
@@ -173,7 +173,7 @@ async def test_when_both_hang_there_is_an_error_within_a_second() -> None:
 @virtual_time
 async def test_a_read_that_is_cancelled_leaves_nothing_behind() -> None:
     session = a_session()
-    session.ledger.hangs = session.redis.hangs = True
+    session.table.hangs = session.redis.hangs = True
     for seconds in (0.0, 0.1, 0.15, 0.3):
         reading = asyncio.create_task(session.reader.read(JOB))
         await asyncio.sleep(seconds)
@@ -205,9 +205,9 @@ async def test_a_watcher_without_notifications_polls_until_the_end() -> None:
     session.redis.breaks()
     async with watching(session) as seen:
         for seq in (1, 2, 3):
-            await session.ledger.write(a_record(seq=seq))
+            await session.table.write(a_record(seq=seq))
             await asyncio.sleep(3.1)
-        await session.ledger.write(completed(a_record(), 4))
+        await session.table.write(completed(a_record(), 4))
         await asyncio.sleep(3.1)
         assert [reading.record.version.seq for _, reading in seen if reading.record] == [1, 2, 3, 4]
 
@@ -215,12 +215,12 @@ async def test_a_watcher_without_notifications_polls_until_the_end() -> None:
 @virtual_time
 async def test_a_watch_survives_an_outage_of_everything() -> None:
     session = a_session()
-    await session.ledger.write(a_record(seq=1))
+    await session.table.write(a_record(seq=1))
     async with watching(session) as seen:
-        session.ledger.hangs = session.redis.hangs = True
+        session.table.hangs = session.redis.hangs = True
         session.redis.cut_watchers()
         await asyncio.sleep(100)
-        session.ledger.works()
+        session.table.works()
         session.redis.works()
         await asyncio.sleep(4)
         began_at = now()
@@ -236,7 +236,7 @@ async def test_a_watcher_never_sees_a_job_go_back() -> None:
     session = a_session()
     async with watching(session) as seen:
         for seq in range(1, 60):
-            store = session.redis if seq % 3 else session.ledger
+            store = session.redis if seq % 3 else session.table
             await store.write(a_record(seq=seq))
             if seq % 7 == 0:
                 session.redis.held.clear()

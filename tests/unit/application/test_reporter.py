@@ -14,7 +14,7 @@ from worker.application.progress.reporter import Reporter
 from worker.domain.errors import LeaseLostError
 from worker.domain.progress import Record, Stage, Version
 from worker.events import Event
-from worker.ports import WriteResult
+from worker.ports import WriteResult, Written
 
 
 def order(records: list[Record]) -> list[Version]:
@@ -45,7 +45,7 @@ async def test_the_newest_update_is_what_is_written() -> None:
 async def test_a_job_without_news_writes_nothing_but_its_checkpoints() -> None:
     async with stores() as it, a_reporter(it):
         await asyncio.sleep(59)
-        assert len(it.ledger.writes) == 1 + 4
+        assert len(it.table.writes) == 1 + 4
         assert len(it.redis.writes) == 1 + 4
 
 
@@ -55,7 +55,7 @@ async def test_ten_minutes_cost_at_most_sixty_writes_to_dynamodb() -> None:
         await work(reporter, 600)
         await reporter.checkpoint()
         await reporter.complete(OUTPUTS)
-        assert it.ledger.calls <= 60
+        assert it.table.calls <= 60
 
 
 @virtual_time
@@ -64,10 +64,10 @@ async def test_on_dynamodb_a_tick_is_due_every_two_and_a_half_seconds(mode: str)
     async with stores(mode=mode) as it:
         if mode == "failover":
             await it.trip()
-        before = it.ledger.calls
+        before = it.table.calls
         async with a_reporter(it) as reporter:
             await work(reporter, 60)
-            assert 20 <= it.ledger.calls - before <= 26
+            assert 20 <= it.table.calls - before <= 26
 
 
 @virtual_time
@@ -76,7 +76,7 @@ async def test_a_short_lease_has_checkpoints_at_a_third_of_it() -> None:
         await asyncio.sleep(59)
         gaps = [
             (later.updated_at - earlier.updated_at).total_seconds()
-            for earlier, later in zip(it.ledger.writes, it.ledger.writes[1:], strict=False)
+            for earlier, later in zip(it.table.writes, it.table.writes[1:], strict=False)
         ]
         assert max(gaps) <= 2.3
 
@@ -118,12 +118,12 @@ async def test_writes_are_one_at_a_time_and_in_order() -> None:
 @virtual_time
 async def test_work_waits_for_no_tick() -> None:
     async with stores() as it, a_reporter(it) as reporter:
-        it.redis.hangs = it.ledger.hangs = True
+        it.redis.hangs = it.table.hangs = True
         began_at = now()
         await work(reporter, 5)
         assert now() - began_at == pytest.approx(5, abs=0.02)
         it.redis.works()
-        it.ledger.works()
+        it.table.works()
 
 
 # --- faults --------------------------------------------------------------------------------------------------------
@@ -133,14 +133,14 @@ async def test_work_waits_for_no_tick() -> None:
 async def test_when_both_stores_refuse_it_is_said_once_and_the_job_goes_on() -> None:
     async with stores() as it, a_reporter(it) as reporter:
         it.redis.breaks()
-        it.ledger.breaks("DynamoDB is out")
+        it.table.breaks("DynamoDB is out")
         await work(reporter, 30)
         line = it.log.one(Event.PROGRESS_WRITE_FAILED)
         assert (line["reason"], line["status"]) == ("DynamoDB is out", "running")
-        it.ledger.works()
+        it.table.works()
         await work(reporter, 5)
-        assert it.ledger.writes[-1].percent > 50
-        it.ledger.breaks()
+        assert it.table.writes[-1].percent > 50
+        it.table.breaks()
         await work(reporter, 5, until_percent=99.9)
         await asyncio.sleep(13)
         assert len(it.log.of(Event.PROGRESS_WRITE_FAILED)) == 2
@@ -149,11 +149,11 @@ async def test_when_both_stores_refuse_it_is_said_once_and_the_job_goes_on() -> 
 @virtual_time
 async def test_while_dynamodb_is_out_redis_shows_the_ticks() -> None:
     async with stores() as it, a_reporter(it) as reporter:
-        it.ledger.breaks()
+        it.table.breaks()
         await work(reporter, 30)
         assert it.log.of(Event.PROGRESS_WRITE_FAILED) == []
         assert it.redis.writes[-1].percent > 95
-        assert it.ledger.calls <= 1 + 3
+        assert it.table.calls <= 1 + 3
 
 
 @virtual_time
@@ -161,26 +161,26 @@ async def test_a_checkpoint_that_dynamodb_refused_is_not_tried_there_twice_in_a_
     async with stores() as it:
         await it.trip()
         async with a_reporter(it):
-            it.ledger.breaks()
-            before = it.ledger.calls
+            it.table.breaks()
+            before = it.table.calls
             await asyncio.sleep(59)
-            assert it.ledger.calls - before == 4
+            assert it.table.calls - before == 4
 
 
 @virtual_time
 async def test_a_tick_whose_acknowledgement_was_lost_is_no_rival() -> None:
     async with stores() as it, a_reporter(it) as reporter:
         for _ in range(10):
-            it.redis.acks_lost = it.ledger.acks_lost = 1
+            it.redis.acks_lost = it.table.acks_lost = 1
             await work(reporter, 3)
-        assert it.ledger.writes[-1].version.fence == 1000
+        assert it.table.writes[-1].version.fence == 1000
 
 
 @virtual_time
-@pytest.mark.parametrize("which", ["redis", "ledger"])
+@pytest.mark.parametrize("which", ["redis", "table"])
 async def test_a_rival_in_either_store_stops_the_job(which: str) -> None:
     async with stores() as it:
-        assert await it.store.claim(CLAIM, None) is None
+        assert await it.store.write_if_unchanged(CLAIM, None) == Written()
         reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=60)
         await getattr(it, which).write(a_record(2000, 1))
         reporter.update(Stage.CONVERTING, 10.0, 1.0)

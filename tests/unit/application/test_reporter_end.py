@@ -14,16 +14,17 @@ from tests.support.virtual_time import now, virtual_time
 from worker.application.progress.reporter import Reporter
 from worker.domain.errors import DependencyUnavailableError, InternalError, JobCancelledError, LeaseLostError
 from worker.domain.progress import Stage, Status
+from worker.ports import Written
 
 
 @virtual_time
 async def test_a_checkpoint_before_the_upload_waits_for_dynamodb_and_no_longer_than_a_minute() -> None:
     async with stores() as it, a_reporter(it) as reporter:
-        it.ledger.breaks()
-        asyncio.get_running_loop().call_later(20, it.ledger.works)
+        it.table.breaks()
+        asyncio.get_running_loop().call_later(20, it.table.works)
         await reporter.checkpoint()
         assert 20 < now() - 1000 < 26
-        it.ledger.hangs = True
+        it.table.hangs = True
         began_at = now()
         with pytest.raises(DependencyUnavailableError):
             await reporter.checkpoint()
@@ -33,8 +34,8 @@ async def test_a_checkpoint_before_the_upload_waits_for_dynamodb_and_no_longer_t
 @virtual_time
 async def test_a_checkpoint_before_the_upload_stops_a_job_that_is_not_ours() -> None:
     async with stores() as it, a_reporter(it) as reporter:
-        it.ledger.held.clear()
-        await it.ledger.write(a_record(2000, 1))
+        it.table.held.clear()
+        await it.table.write(a_record(2000, 1))
         with pytest.raises(LeaseLostError):
             await reporter.checkpoint()
 
@@ -46,7 +47,7 @@ async def test_the_end_is_the_last_record_and_has_the_outputs() -> None:
         await reporter.complete(OUTPUTS)
         reporter.update(Stage.UPLOADING, 99.0, 1.0)
         await asyncio.sleep(60)
-        for held in (it.redis.held["ep-0142"], it.ledger.held["ep-0142"]):
+        for held in (it.redis.held["ep-0142"], it.table.held["ep-0142"]):
             assert (held.status, held.percent, held.stage, held.outputs) == (Status.COMPLETED, 100, None, OUTPUTS)
         assert it.redis.writes[-1].status is Status.COMPLETED
 
@@ -54,17 +55,17 @@ async def test_the_end_is_the_last_record_and_has_the_outputs() -> None:
 @virtual_time
 async def test_the_end_is_tried_until_it_is_kept_and_a_lost_acknowledgement_is_an_answer() -> None:
     async with stores() as it, a_reporter(it) as reporter:
-        it.ledger.breaks()
-        asyncio.get_running_loop().call_later(40, it.ledger.works)
-        it.ledger.acks_lost = 1
+        it.table.breaks()
+        asyncio.get_running_loop().call_later(40, it.table.works)
+        it.table.acks_lost = 1
         await reporter.complete(OUTPUTS)
-        assert [record.status for record in it.ledger.writes] == [Status.RUNNING, Status.COMPLETED]
+        assert [record.status for record in it.table.writes] == [Status.RUNNING, Status.COMPLETED]
 
 
 @virtual_time
 async def test_an_end_of_a_job_that_is_not_ours_is_not_recorded() -> None:
     async with stores() as it, a_reporter(it) as reporter:
-        await it.ledger.write(a_record(2000, 1))
+        await it.table.write(a_record(2000, 1))
         with pytest.raises(LeaseLostError):
             await reporter.complete(OUTPUTS)
         assert not it.redis.held["ep-0142"].is_final
@@ -76,7 +77,7 @@ async def test_a_job_that_waits_for_another_attempt_is_queued(counted: bool) -> 
     async with stores() as it, a_reporter(it) as reporter:
         await work(reporter, 3, until_percent=40)
         await reporter.requeue(InternalError() if counted else None, counted=counted)
-        held = it.ledger.held["ep-0142"]
+        held = it.table.held["ep-0142"]
         assert (held.status, held.stage, held.attempt) == (Status.QUEUED, None, int(counted))
         assert held.percent == (pytest.approx(40, abs=3) if counted else 0)
         assert (held.error is not None) == counted
@@ -87,42 +88,42 @@ async def test_a_failed_job_keeps_its_percent_and_says_why() -> None:
     async with stores() as it, a_reporter(it) as reporter:
         await work(reporter, 3, until_percent=40)
         await reporter.fail(JobCancelledError())
-        held = it.ledger.held["ep-0142"]
+        held = it.table.held["ep-0142"]
         assert held.status is Status.CANCELLED
         assert held.percent == pytest.approx(40, abs=3)
 
 
 @virtual_time
-@pytest.mark.parametrize("where", ["redis", "ledger"])
+@pytest.mark.parametrize("where", ["redis", "table"])
 @pytest.mark.parametrize("ending", ["fail", "requeue", "complete"])
 async def test_a_tick_that_is_cancelled_under_way_leaves_room_for_the_end(where: str, ending: str) -> None:
     async with stores() as it:
-        assert await it.store.claim(CLAIM, None) is None
+        assert await it.store.write_if_unchanged(CLAIM, None) == Written()
         reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=60)
         running = asyncio.create_task(reporter.run())
-        if where == "ledger":
+        if where == "table":
             await it.trip()
         getattr(it, where).hangs = True
         reporter.update(Stage.CONVERTING, 10.0, 1.0)
-        await asyncio.sleep(2.6 if where == "ledger" else 0.3)
+        await asyncio.sleep(2.6 if where == "table" else 0.3)
         running.cancel()
         await asyncio.wait([running])
         it.redis.works()
-        it.ledger.works()
+        it.table.works()
         arguments: dict[str, Any] = {"fail": InternalError(), "requeue": None, "complete": OUTPUTS}
         await getattr(reporter, ending)(arguments[ending])
         expected = {"fail": Status.FAILED, "requeue": Status.QUEUED, "complete": Status.COMPLETED}
-        assert it.ledger.held["ep-0142"].status is expected[ending]
+        assert it.table.held["ep-0142"].status is expected[ending]
 
 
 @virtual_time
 async def test_an_end_that_is_cancelled_may_still_be_another_one() -> None:
     async with stores() as it, a_reporter(it) as reporter:
-        it.ledger.hangs = True
+        it.table.hangs = True
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await reporter.complete(OUTPUTS)
-        it.ledger.works()
+        it.table.works()
         await reporter.requeue(None, counted=False)
-        held = it.ledger.held["ep-0142"]
+        held = it.table.held["ep-0142"]
         assert (held.status, held.percent, held.outputs) == (Status.QUEUED, 0, CLAIM.outputs)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.stores import FakeAccelerator, FakeLedger
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import NOW, a_record
 from worker.application.jobs.submission import JobExistsError, Submission
 from worker.application.messages.message import parse_job
@@ -50,9 +50,9 @@ class FakeSender:
         return f"message-{len(self.sent)}"
 
 
-@pytest.fixture(name="ledger")
-def ledger_fixture() -> FakeLedger:
-    return FakeLedger()
+@pytest.fixture(name="table")
+def table_fixture() -> FakeJobTable:
+    return FakeJobTable()
 
 
 @pytest.fixture(name="sender")
@@ -61,15 +61,15 @@ def sender_fixture() -> FakeSender:
 
 
 @pytest.fixture(name="submission")
-def submission_fixture(ledger: FakeLedger, sender: FakeSender) -> Submission:
-    return Submission(ledger, sender, now=lambda: NOW)
+def submission_fixture(table: FakeJobTable, sender: FakeSender) -> Submission:
+    return Submission(table, sender, now=lambda: NOW)
 
 
 async def test_a_submitted_job_is_queued_and_sent(
-    submission: Submission, ledger: FakeLedger, sender: FakeSender
+    submission: Submission, table: FakeJobTable, sender: FakeSender
 ) -> None:
     record = await submission.submit(JOB)
-    assert ledger.held["ep-0142"] == record
+    assert table.held["ep-0142"] == record
     assert (record.status, record.version, record.attempt) == (Status.QUEUED, Version(0, 1), 0)
     assert record.source == "s3://podcasts-in/ep 0142 – ü.wav"
     ((body, group_id, dedup_id),) = sender.sent
@@ -79,37 +79,37 @@ async def test_a_submitted_job_is_queued_and_sent(
 
 @pytest.mark.parametrize("is_out", [False, True])
 async def test_redis_hears_of_the_job_too_where_it_can_be_reached(
-    is_out: bool, ledger: FakeLedger, sender: FakeSender
+    is_out: bool, table: FakeJobTable, sender: FakeSender
 ) -> None:
-    accelerator = FakeAccelerator()
+    cache = FakeProgressCache()
     if is_out:
-        accelerator.breaks()
+        cache.breaks()
 
-    record = await Submission(ledger, sender, accelerator, now=lambda: NOW).submit(JOB)
+    record = await Submission(table, sender, cache, now=lambda: NOW).submit(JOB)
 
-    assert accelerator.held.get("ep-0142") == (None if is_out else record)
+    assert cache.held.get("ep-0142") == (None if is_out else record)
     assert len(sender.sent) == 1
 
 
 async def test_a_send_that_failed_can_be_repeated(
-    submission: Submission, ledger: FakeLedger, sender: FakeSender
+    submission: Submission, table: FakeJobTable, sender: FakeSender
 ) -> None:
     sender.failure = DependencyUnavailableError("SQS")
     with pytest.raises(DependencyUnavailableError):
         await submission.submit(JOB)
     await submission.submit(JOB)
     assert len(sender.sent) == 1
-    assert len(ledger.writes) == 1
+    assert len(table.writes) == 1
 
 
 @pytest.mark.parametrize("status", [Status.RUNNING, Status.COMPLETED])
 async def test_a_started_job_is_not_sent_again(
-    status: Status, submission: Submission, ledger: FakeLedger, sender: FakeSender
+    status: Status, submission: Submission, table: FakeJobTable, sender: FakeSender
 ) -> None:
     held = a_record()
     if status is Status.COMPLETED:
         held = replace(held, status=status, stage=None, percent=100.0)
-    ledger.held["ep-0142"] = held
+    table.held["ep-0142"] = held
     with pytest.raises(JobExistsError, match=rf"job ep-0142 exists already \({status.value}\)"):
         await submission.submit(JOB)
     assert sender.sent == []
@@ -123,9 +123,9 @@ async def test_an_id_that_is_taken_by_another_job_is_refused(submission: Submiss
 
 
 async def test_nothing_is_sent_without_a_record(
-    submission: Submission, ledger: FakeLedger, sender: FakeSender
+    submission: Submission, table: FakeJobTable, sender: FakeSender
 ) -> None:
-    ledger.breaks()
+    table.breaks()
     with pytest.raises(StoreUnavailableError):
         await submission.submit(JOB)
     assert sender.sent == []
@@ -141,7 +141,7 @@ async def test_nothing_is_sent_without_a_record(
     ],
 )
 async def test_a_valid_trace_goes_along_with_the_message(
-    ledger: FakeLedger, sender: FakeSender, traceparent: str | None, attributes: bool
+    table: FakeJobTable, sender: FakeSender, traceparent: str | None, attributes: bool
 ) -> None:
-    await Submission(ledger, sender, now=lambda: NOW).submit(JOB, traceparent=traceparent)
+    await Submission(table, sender, now=lambda: NOW).submit(JOB, traceparent=traceparent)
     assert sender.attributes == ({"traceparent": traceparent} if attributes else None)

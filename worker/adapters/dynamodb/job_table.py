@@ -13,7 +13,7 @@ from worker.adapters.aws.client import ClientLimits, translated
 from worker.domain.claim import JobState
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import FINAL, Record, Status, Version
-from worker.ports import StoreUnavailableError, WriteResult
+from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -78,7 +78,7 @@ def _bounded(
 
 
 class DynamoJobTable:
-    """A `Ledger` and a `Register`.
+    """A `JobTable`.
 
     The client's connections and attempts are bounded where it is made, each call here as a whole.
     One item a job, under the partition key `job_id`. An item that has expired counts as absent, because DynamoDB
@@ -108,25 +108,25 @@ class DynamoJobTable:
             return WriteResult.APPLIED
         return WriteResult.SAME if _is_own(held.record, record) else WriteResult.STALE
 
-    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         if seen is None:  # what stands beside an expired record is not about this job
             values = {":now": self._epoch_seconds()}
             held = await self._update(record, _ABSENT, values, forgets=True)
         else:
             values = {":seen_fence": _number(seen.fence), ":seen_seq": _number(seen.seq)}
             held = await self._update(record, _SEEN, values)
-        return None if held is None or _is_own(held.record, record) else held
+        return Written() if held is None or _is_own(held.record, record) else Conflict(held)
 
     async def read(self, job_id: str) -> Record | None:
-        standing = await self.look(job_id)
-        return None if standing is None else standing.record
+        state = await self.state(job_id)
+        return None if state is None else state.record
 
     @_bounded
-    async def look(self, job_id: str) -> JobState | None:
+    async def state(self, job_id: str) -> JobState | None:
         item = await self._get(job_id)
         if item is None or _number_in(item, "expires_at") <= self._now().timestamp():
             return None
-        return _standing_of(item)
+        return _state_of(item)
 
     @_bounded
     async def request_cancel(self, job_id: str) -> bool:
@@ -203,7 +203,7 @@ class DynamoJobTable:
             return None
         if held is None:
             raise StoreUnavailableError("record vanished")
-        return _standing_of(held)
+        return _state_of(held)
 
     def _epoch_seconds(self, later: int = 0) -> Any:
         return _number(int(self._now().timestamp()) + later)
@@ -226,7 +226,7 @@ def _number_in(item: Mapping[str, Any], name: str) -> float:
         return float(item[name]["N"])
 
 
-def _standing_of(item: Mapping[str, Any]) -> JobState:
+def _state_of(item: Mapping[str, Any]) -> JobState:
     record = _record_of(item)
     ended = int(_number_in(item, "attempts_ended")) if "attempts_ended" in item else 0
     return JobState(record, crashes=record.attempt - ended, is_cancel_requested="cancel_requested_at" in item)

@@ -11,13 +11,12 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Protocol
 
 from worker.application.consuming.execution import Execution
 from worker.domain.errors import DependencyUnavailableError, JobCancelledError
 from worker.domain.progress import Record, Status, Version, failed
 from worker.events import Event, emit
-from worker.ports import Ledger, ProgressCache, Register, StoreUnavailableError
+from worker.ports import Conflict, JobTable, ProgressCache, StoreUnavailableError
 
 # One read for all jobs of a worker each time: with a call's budget after it, a request is seen within three seconds.
 _LOOK_SECONDS = 1.5
@@ -27,8 +26,8 @@ _TURNS = 10
 class CancelWatch:
     """Stops the running jobs of this worker whose end was asked for. `run` has to run beside them."""
 
-    def __init__(self, register: Register) -> None:
-        self._register = register
+    def __init__(self, table: JobTable) -> None:
+        self._table = table
         self._running: dict[Execution, str] = {}
         self._is_failing = False
 
@@ -50,7 +49,7 @@ class CancelWatch:
 
     async def _look(self) -> None:
         try:
-            requested = await self._register.cancel_requests(set(self._running.values()))
+            requested = await self._table.cancel_requests(set(self._running.values()))
         except StoreUnavailableError as error:
             if not self._is_failing:
                 emit(Event.CANCEL_LOOKUP_FAILED, reason=error.reason)
@@ -62,16 +61,12 @@ class CancelWatch:
                 execution.stop(JobCancelledError())
 
 
-class Jobs(Ledger, Register, Protocol):
-    """What asking needs of DynamoDB."""
-
-
 class Cancellation:
     """The side that asks."""
 
-    def __init__(self, jobs: Jobs, accelerator: ProgressCache | None, *, now: Callable[[], datetime]) -> None:
-        self._jobs = jobs
-        self._accelerator = accelerator
+    def __init__(self, table: JobTable, cache: ProgressCache | None, *, now: Callable[[], datetime]) -> None:
+        self._table = table
+        self._cache = cache
         self._now = now
 
     async def cancel(self, job_id: str) -> Record | None:
@@ -80,11 +75,11 @@ class Cancellation:
         Raises StoreUnavailableError, and then may be called again.
         """
         for _ in range(_TURNS):
-            held = await self._jobs.read(job_id)
+            held = await self._table.read(job_id)
             if held is None or held.is_final:
                 return held
             if held.status is Status.RUNNING:
-                if await self._jobs.request_cancel(job_id):
+                if await self._table.request_cancel(job_id):
                     return held
             elif (record := await self._end(held)) is not None:
                 return record
@@ -94,9 +89,9 @@ class Cancellation:
         """Cancel a job that nobody runs. None: somebody has started it, or ended it, just now."""
         version = Version(held.version.fence, held.version.seq + 1)
         record = failed(held, JobCancelledError(), version, self._now())
-        if await self._jobs.claim(record, held.version) is not None:
+        if isinstance(await self._table.write_if_unchanged(record, held.version), Conflict):
             return None
-        if self._accelerator is not None:
+        if self._cache is not None:
             with suppress(StoreUnavailableError):  # readers ask DynamoDB as well; this is for those who watch
-                await self._accelerator.write(record)
+                await self._cache.write(record)
         return record

@@ -24,7 +24,7 @@ from worker.domain.disposition import Ack, Disposition, Forfeit, Release, combin
 from worker.domain.errors import InvalidMessageError
 from worker.domain.trace import trace_fields
 from worker.events import Event, emit
-from worker.ports import Register
+from worker.ports import JobTable
 
 
 class DeliveryHandler:
@@ -40,7 +40,7 @@ class DeliveryHandler:
         conversion: Conversion,
         limits: JobLimits,
         *,
-        register: Register,
+        table: JobTable,
         cancels: CancelWatch,
         worker: str,
         now: Callable[[], datetime],
@@ -54,7 +54,7 @@ class DeliveryHandler:
             store,
             conversion,
             limits,
-            register=register,
+            table=table,
             cancels=cancels,
             worker=worker,
             now=now,

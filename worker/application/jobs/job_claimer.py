@@ -31,7 +31,7 @@ from worker.domain.job import Job
 from worker.domain.meter import Speeds
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version, failed, first_record
 from worker.events import Event, emit
-from worker.ports import Delivery, Register, StoreUnavailableError
+from worker.ports import Conflict, Delivery, JobTable, StoreUnavailableError, Written
 
 _SOON_SECONDS = 1.0
 _CLAIMS = 2  # of one delivery: beyond that, somebody else is at the same job
@@ -46,7 +46,7 @@ class JobClaimer:
         conversion: Conversion,
         limits: JobLimits,
         *,
-        register: Register,
+        table: JobTable,
         cancels: CancelWatch,
         worker: str,
         now: Callable[[], datetime],
@@ -56,7 +56,7 @@ class JobClaimer:
         self._store = store
         self._conversion = conversion
         self._limits = limits
-        self._register = register
+        self._table = table
         self._cancels = cancels
         self._worker = worker
         self._now = now
@@ -85,7 +85,7 @@ class JobClaimer:
         if error.job_id is not None:
             record = first_record(error.job_id, None, (), self._now())
             try:
-                await self._store.claim(failed(record, error, Version(fence, 1), self._now()), None)
+                await self._store.write_if_unchanged(failed(record, error, Version(fence, 1), self._now()), None)
             except StoreUnavailableError as unavailable:
                 emit(Event.PROGRESS_WRITE_FAILED, reason=unavailable.reason, status=Status.FAILED.value, seq=1)
         return Reject(error, error.job_id)
@@ -94,7 +94,7 @@ class JobClaimer:
         """Raises StoreUnavailableError: nothing starts without a claim."""
         standing = None  # most jobs are new, so the claim itself is the look: one in the way is shown by its refusal
         if lease.delivery.receive_count > 1:
-            standing = await self._register.look(job.job_id)
+            standing = await self._table.state(job.job_id)
         for _ in range(_CLAIMS):
             current = None if standing is None else standing.record
             decision = self._decide(standing, lease.delivery.fence)
@@ -102,13 +102,14 @@ class JobClaimer:
                 return await self._without_start(job, current, decision, lease.delivery)
             claimed_at = asyncio.get_running_loop().time()  # not after the record is dated: others go by that
             record = self._claim_record(job, current, decision.attempt, decision.version)
-            standing = await self._store.claim(record, None if current is None else current.version)
-            if standing is None:
+            written = await self._store.write_if_unchanged(record, None if current is None else current.version)
+            if isinstance(written, Written):
                 self._at_work[job.job_id] = record.attempt
                 with lease.log_context(attempt=record.attempt):
                     return await self._unless_cancelled(
                         job, lease, await self._attempt(job, record, lease, claimed_at)
                     )
+            standing = written.state
         return self._defer(
             _SOON_SECONDS,
             "claimed by another delivery just now",
@@ -157,7 +158,7 @@ class JobClaimer:
         if not isinstance(disposition, Retry | Release):
             return disposition
         try:
-            decision = self._decide(await self._register.look(job.job_id), lease.delivery.fence)
+            decision = self._decide(await self._table.state(job.job_id), lease.delivery.fence)
         except StoreUnavailableError:
             return disposition
         if not isinstance(decision, Cancel):
@@ -196,7 +197,8 @@ class JobClaimer:
         if current is not None:
             record = replace(record, percent=current.percent)
         record = failed(record, error, version, self._now())
-        if await self._store.claim(record, None if current is None else current.version) is not None:
+        seen = None if current is None else current.version
+        if isinstance(await self._store.write_if_unchanged(record, seen), Conflict):
             return self._defer(_SOON_SECONDS, "claimed by another delivery just now", attempts)
         metrics.JOBS.labels(status=record.status.value, code=error.code.value).inc()
         with bound_contextvars(attempt=attempts):

@@ -12,7 +12,7 @@ from worker.domain.errors import WorkerError
 from worker.domain.job import Job
 from worker.domain.progress import QUEUED_FENCE, Record, Status, first_record
 from worker.domain.trace import TRACEPARENT, trace_fields
-from worker.ports import Ledger, ProgressStore, StoreUnavailableError
+from worker.ports import JobTable, ProgressStore, StoreUnavailableError
 
 
 class Sender(Protocol):
@@ -50,14 +50,14 @@ class Submission:
 
     def __init__(
         self,
-        ledger: Ledger,
+        table: JobTable,
         sender: Sender,
-        accelerator: ProgressStore | None = None,
+        cache: ProgressStore | None = None,
         *,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        self._ledger = ledger
-        self._accelerator = accelerator
+        self._table = table
+        self._cache = cache
         self._sender = sender
         self._now = now
 
@@ -69,14 +69,14 @@ class Submission:
         """
         targets = tuple(str(output.target) for output in job.outputs)
         record = first_record(job.job_id, str(job.source), targets, self._now())
-        await self._ledger.claim(record, None)
+        await self._table.write_if_unchanged(record, None)
         # Whoever wrote it, what is there now decides: two producers may have had the same id in mind.
-        held = await self._ledger.read(job.job_id) or record
+        held = await self._table.read(job.job_id) or record
         if not _is_same_and_unstarted(held, record):
             raise JobExistsError(held)
-        if self._accelerator is not None:
+        if self._cache is not None:
             with suppress(StoreUnavailableError):  # for those who watch Redis alone; the record is kept already
-                await self._accelerator.write(held)
+                await self._cache.write(held)
         attributes = {TRACEPARENT: traceparent} if traceparent else {}
         await self._sender.send(
             to_body(job),

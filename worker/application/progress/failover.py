@@ -1,7 +1,7 @@
 """The store that writes to Redis and drops to DynamoDB: bounded, and never back to an older record.
 
-DynamoDB is the ledger: claims, checkpoints and final states are kept there first, in every mode. Redis is the
-accelerator: ticks go there while the circuit is closed, else to DynamoDB with the same version. Each write is a
+DynamoDB is the table: claims, checkpoints and final states are kept there first, in every mode. Redis is the
+cache: ticks go there while the circuit is closed, else to DynamoDB with the same version. Each write is a
 compare-and-set in its store, so one that was given up may still arrive and harms nothing.
 """
 
@@ -17,10 +17,9 @@ from worker import metrics
 from worker.application.progress.backlog import Backlog
 from worker.application.progress.prober import Outage, Prober
 from worker.domain.circuit import Circuit, Severity
-from worker.domain.claim import JobState
 from worker.domain.progress import Record, Version
 from worker.events import Event, emit
-from worker.ports import Ledger, ProgressCache, StoreUnavailableError, WriteResult
+from worker.ports import Conflict, JobTable, ProgressCache, StoreUnavailableError, WriteResult, Written
 
 Mode = Literal["failover", "durable"]
 RedisState = Literal["disabled", "connected", "unavailable"]
@@ -40,8 +39,8 @@ class FailoverStore:
 
     def __init__(
         self,
-        ledger: Ledger,
-        accelerator: ProgressCache | None,
+        table: JobTable,
+        cache: ProgressCache | None,
         *,
         now: Callable[[], datetime],
         mode: Mode = "failover",
@@ -49,8 +48,8 @@ class FailoverStore:
         redis_seconds: float = REDIS_SECONDS,
         random: Callable[[], float] = random_module.random,
     ) -> None:
-        self._ledger = ledger
-        self._accelerator = accelerator
+        self._table = table
+        self._cache = cache
         self._mode = mode
         self._redis_seconds = redis_seconds
         self._circuit = Circuit()
@@ -58,9 +57,9 @@ class FailoverStore:
         self._in_flight: set[asyncio.Timeout] = set()
         self._first_failure: tuple[str, float] | None = None  # of a streak: the reason, and the seconds it took
         self._prober: Prober | None = None
-        if accelerator is not None:
+        if cache is not None:
             self._prober = Prober(
-                accelerator,
+                cache,
                 self._circuit,
                 self._replay,
                 endpoint=endpoint,
@@ -103,17 +102,17 @@ class FailoverStore:
 
     # --- writing --------------------------------------------------------------------------------------------------
 
-    async def claim(self, record: Record, seen: Version | None) -> JobState | None:
-        """Claim the job, if its durable record is still at `seen`. No tick may go before a claim that was won.
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
+        """Keep a claim, or an end without one, if the durable record is still at `seen`.
 
-        Returns None if it is won, else the standing that was in the way.
+        No tick may go before a claim that is not `Written`.
         """
         with metrics.PROGRESS_DURATION.time():
-            standing = await self._ledger.claim(record, seen)
-            if standing is None:
+            result = await self._table.write_if_unchanged(record, seen)
+            if isinstance(result, Written):
                 self._note(record, WriteResult.APPLIED)
                 await self._accelerate(record)
-            return standing
+            return result
 
     async def tick(self, record: Record) -> WriteResult:
         """Keep the record where it is fastest. STALE: the job is no longer ours."""
@@ -147,32 +146,32 @@ class FailoverStore:
 
     async def _write_durably(self, record: Record) -> WriteResult:
         with metrics.ProgressWrite("dynamodb") as write:
-            outcome = await self._ledger.write(record)
+            outcome = await self._table.write(record)
             write.outcome = outcome.value
         self._note(record, outcome)
         return outcome
 
     def _note(self, record: Record, outcome: WriteResult) -> None:
         """DynamoDB has it; Redis, if there is one, may lack it."""
-        if self._accelerator is not None:
+        if self._cache is not None:
             self._backlog.written(record, outcome, to_redis=False)
 
     async def _accelerate(self, record: Record) -> WriteResult | None:
         """Write to Redis while the circuit is closed. None: not written, or not known to be."""
-        if self._accelerator is None or not self._circuit.is_closed:
+        if self._cache is None or not self._circuit.is_closed:
             return None
         try:
-            return await self._write_to_redis(self._accelerator, record)
+            return await self._write_to_redis(self._cache, record)
         except StoreUnavailableError:
             return None
 
-    async def _write_to_redis(self, accelerator: ProgressCache, record: Record) -> WriteResult:
+    async def _write_to_redis(self, cache: ProgressCache, record: Record) -> WriteResult:
         """Raises StoreUnavailableError, of which the circuit knows then."""
         time = asyncio.get_running_loop().time
         generation, began_at = self._circuit.generation, time()
         try:
             with metrics.ProgressWrite("redis") as write:
-                outcome = await self._write_in_time(accelerator, record)
+                outcome = await self._write_in_time(cache, record)
                 write.outcome = outcome.value
         except StoreUnavailableError as failure:
             self._failed(failure, generation, began_at, time())
@@ -182,13 +181,13 @@ class FailoverStore:
         self._backlog.written(record, outcome, to_redis=True)
         return outcome
 
-    async def _write_in_time(self, accelerator: ProgressCache, record: Record) -> WriteResult:
+    async def _write_in_time(self, cache: ProgressCache, record: Record) -> WriteResult:
         """Raises StoreUnavailableError, also when the time is up, or when the circuit opens meanwhile."""
         try:
             async with asyncio.timeout(self._redis_seconds) as scope:
                 self._in_flight.add(scope)
                 try:
-                    return await accelerator.write(record)
+                    return await cache.write(record)
                 finally:
                     self._in_flight.discard(scope)
         except TimeoutError as exc:
@@ -211,16 +210,16 @@ class FailoverStore:
 
     async def _replay(self) -> int:
         """Bring Redis up to date, while the circuit is closed. Returns how many jobs' records it now has."""
-        if self._accelerator is None:
+        if self._cache is None:
             return 0
-        return sum([await self._replayed(self._accelerator, record) for record in self._backlog.records()])
+        return sum([await self._replayed(self._cache, record) for record in self._backlog.records()])
 
-    async def _replayed(self, accelerator: ProgressCache, record: Record) -> bool:
+    async def _replayed(self, cache: ProgressCache, record: Record) -> bool:
         """Whether Redis has it. Not if the circuit opens, nor if it is this record that cannot be written."""
         refusals = 0
         while self._circuit.is_closed:
             try:
-                await self._write_to_redis(accelerator, record)
+                await self._write_to_redis(cache, record)
             except StoreUnavailableError as failure:
                 refusals += failure.severity is Severity.LOCAL
                 if refusals == _REPLAY_REFUSALS:

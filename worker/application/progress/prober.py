@@ -32,7 +32,7 @@ class Prober:
 
     def __init__(
         self,
-        accelerator: ProgressCache,
+        cache: ProgressCache,
         circuit: Circuit,
         replay: Callable[[], Awaitable[int]],
         *,
@@ -42,7 +42,7 @@ class Prober:
         now: Callable[[], datetime],
         random: Callable[[], float],
     ) -> None:
-        self._accelerator = accelerator
+        self._cache = cache
         self._circuit = circuit
         self._replay = replay
         self._endpoint = endpoint
@@ -71,12 +71,12 @@ class Prober:
     async def _probe_until_closed(self) -> float:
         """Returns the time that the last probe took."""
         self._announce()
-        await self._accelerator.reset()
+        await self._cache.reset()
         while True:
             await asyncio.sleep(self._circuit.probe_delay_seconds(self._random()))
             began_at = self._time()
             try:
-                await self._accelerator.probe()
+                await self._cache.probe()
             except StoreUnavailableError as failure:
                 self._circuit.probe_failed()
                 self._begin(failure.reason, self._time() - began_at)

@@ -12,10 +12,10 @@ from typing import Any
 
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, newest
-from worker.ports import Ledger, ProgressCache, ProgressStore, StoreUnavailableError
+from worker.ports import JobTable, ProgressCache, ProgressStore, StoreUnavailableError
 
 REDIS_SECONDS = 0.15
-LEDGER_SECONDS = 0.8
+TABLE_SECONDS = 0.8
 _POLL_SECONDS = (1.0, 3.0)
 
 
@@ -35,25 +35,25 @@ class Reader:
 
     def __init__(
         self,
-        ledger: Ledger,
-        accelerator: ProgressCache | None,
+        table: JobTable,
+        cache: ProgressCache | None,
         *,
         redis_seconds: float = REDIS_SECONDS,
-        ledger_seconds: float = LEDGER_SECONDS,
+        table_seconds: float = TABLE_SECONDS,
         jobs_remembered: int = 10_000,
         random: Callable[[], float] = random_module.random,
     ) -> None:
-        self._ledger = ledger
-        self._accelerator = accelerator
+        self._table = table
+        self._cache = cache
         self._redis_seconds = redis_seconds
-        self._ledger_seconds = ledger_seconds
+        self._table_seconds = table_seconds
         self._random = random
         self._jobs_remembered = jobs_remembered
         self._shown: OrderedDict[str, Record] = OrderedDict()
 
     async def read(self, job_id: str) -> Reading:
         """Ask both stores at once and take the newer record. Raises DependencyUnavailableError within a second."""
-        durable = asyncio.create_task(_ask(self._ledger, job_id, self._ledger_seconds))
+        durable = asyncio.create_task(_ask(self._table, job_id, self._table_seconds))
         try:
             quick = await self._ask_redis(job_id)
             if isinstance(quick, Record) and quick.is_final:  # it is final in DynamoDB, too, and nothing changes it
@@ -102,8 +102,8 @@ class Reader:
                 await news.wait()
 
     async def _listen(self, job_id: str, news: asyncio.Event) -> None:
-        while self._accelerator is not None:
-            async with aclosing(self._accelerator.subscribe(job_id)) as records:
+        while self._cache is not None:
+            async with aclosing(self._cache.subscribe(job_id)) as records:
                 async for record in records:
                     self._reading(job_id, record, fresh=True)
                     news.set()
@@ -114,9 +114,9 @@ class Reader:
         return shortest + (longest - shortest) * self._random()
 
     async def _ask_redis(self, job_id: str) -> Record | StoreUnavailableError | None:
-        if self._accelerator is None:
+        if self._cache is None:
             return None
-        return await _ask(self._accelerator, job_id, self._redis_seconds)
+        return await _ask(self._cache, job_id, self._redis_seconds)
 
     def _reading(self, job_id: str, record: Record | None, *, fresh: bool) -> Reading:
         known = newest(self._shown.get(job_id), record)

@@ -10,21 +10,21 @@ import pytest
 from tests.support.records import a_record
 from worker.adapters.dynamodb.job_table import RETENTION_DAYS, DynamoJobTable
 from worker.domain.claim import JobState
-from worker.ports import StoreUnavailableError
+from worker.ports import StoreUnavailableError, Written
 
 
 async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(dynamodb_client: Any, table: str) -> None:
     now = datetime.now(UTC)
-    ledger = DynamoJobTable(dynamodb_client, table, now=lambda: now, budget_seconds=20)
+    job_table = DynamoJobTable(dynamodb_client, table, now=lambda: now, budget_seconds=20)
     old, new = a_record(1000, 1), a_record(2000, 1)
-    await ledger.claim(old, None)
-    await ledger.request_cancel(old.job_id)
+    await job_table.write_if_unchanged(old, None)
+    await job_table.request_cancel(old.job_id)
     now += timedelta(days=RETENTION_DAYS + 1)
 
-    assert await ledger.look(old.job_id) is None
-    assert not await ledger.request_cancel(old.job_id)
-    assert await ledger.claim(new, None) is None
-    assert await ledger.look(new.job_id) == JobState(new, crashes=1, is_cancel_requested=False)
+    assert await job_table.state(old.job_id) is None
+    assert not await job_table.request_cancel(old.job_id)
+    assert await job_table.write_if_unchanged(new, None) == Written()
+    assert await job_table.state(new.job_id) == JobState(new, crashes=1, is_cancel_requested=False)
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(dynamodb_cl
 async def test_an_item_that_somebody_damaged_is_an_unreadable_record(
     dynamodb_client: Any, table: str, damage: str
 ) -> None:
-    ledger = DynamoJobTable(dynamodb_client, table, now=lambda: datetime.now(UTC), budget_seconds=20)
+    job_table = DynamoJobTable(dynamodb_client, table, now=lambda: datetime.now(UTC), budget_seconds=20)
     record = a_record()
-    await ledger.claim(record, None)
+    await job_table.write_if_unchanged(record, None)
     arguments: dict[str, Any] = {"ExpressionAttributeNames": {"#record": "record"}} if "#record" in damage else {}
     if ":text" in damage:
         arguments["ExpressionAttributeValues"] = {":text": {"S": "soon"}}
@@ -50,6 +50,6 @@ async def test_an_item_that_somebody_damaged_is_an_unreadable_record(
         TableName=table, Key={"job_id": {"S": record.job_id}}, UpdateExpression=damage, **arguments
     )
 
-    for call in (ledger.look, ledger.read):
+    for call in (job_table.state, job_table.read):
         with pytest.raises(StoreUnavailableError, match="unreadable record in DynamoDB"):
             await call(record.job_id)
