@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Collection, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
+
+from worker.signals import handling_signals
 
 
 def leave_at_once_on(number: signal.Signals, exit_code: int) -> None:
@@ -44,25 +45,10 @@ async def _cancelled_by(
             task.cancel()
         came.append(number)
 
-    with _handling(signals, interrupt):
+    with handling_signals(signals, interrupt):
         try:
             return await body()
         except asyncio.CancelledError:
             if not came:
                 raise
             return None
-
-
-@contextmanager
-def _handling(signals: Collection[signal.Signals], handler: Callable[[signal.Signals], None]) -> Iterator[None]:
-    """Signals go to the handler inside; on the way out they are whose they were."""
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in signals}
-    for number in signals:
-        loop.add_signal_handler(number, handler, number)
-    try:
-        yield
-    finally:
-        for number, handler_before in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler_before)

@@ -6,16 +6,14 @@ import asyncio
 import itertools
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
 from tests.support.deliveries import SENT_AT_MS
 from worker.domain.disposition import Reject
 from worker.domain.errors import WorkerError
-from worker.ports import Delivery, ReceiptExpiredError
-
-IN_FLIGHT_LIMIT_SECONDS = 43_200
+from worker.ports import MAX_IN_FLIGHT_SECONDS, Delivery, ReceiptExpiredError
+from worker.waiting import wait_for_event_until
 
 
 class Faults:
@@ -253,9 +251,7 @@ class FakeQueue:
     async def _wait_for_change(self, until: float) -> None:
         """Wait until a message may have become visible: one was sent or given back, or a lease has run out."""
         self._changed.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(self._next_lapse(until)):
-                await self._changed.wait()
+        await wait_for_event_until(self._changed, self._next_lapse(until))
 
     def _next_lapse(self, until: float) -> float:
         """When the next message becomes visible by itself, but not after `until`."""
@@ -278,7 +274,7 @@ class FakeQueue:
             message = self._held(delivery)
         except ReceiptExpiredError as error:
             return error
-        if now + seconds > message.received_at + IN_FLIGHT_LIMIT_SECONDS:
+        if now + seconds > message.received_at + MAX_IN_FLIGHT_SECONDS:
             return ReceiptExpiredError("the total visibility timeout is beyond the limit")
         message.visible_at = now + seconds
         return None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
 from worker import __version__
 from worker.cli.exits import ExitCode
-
-_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+from worker.domain.job import JOB_ID_RULE, is_job_id
 
 
 class _Parser(argparse.ArgumentParser):
@@ -100,8 +98,8 @@ def _imported(name: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _job_id(text: str) -> str:
-    if not _JOB_ID.fullmatch(text):
-        raise argparse.ArgumentTypeError("a job id is 1 to 128 of A-Z a-z 0-9 . _ -")
+    if not is_job_id(text):
+        raise argparse.ArgumentTypeError(f"a job id is {JOB_ID_RULE}")
     return text
 
 

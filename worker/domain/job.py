@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from worker.domain.audio import AudioFormat
 
+# What a job's id may be, and the same in words that follow "must be".
+_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+JOB_ID_RULE = "1 to 128 of A-Z a-z 0-9 . _ -"
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _READABLE_CHARACTERS = 80
 
@@ -61,6 +64,10 @@ class Job:
     job_id: str
     source: ObjectLocation
     outputs: tuple[OutputSpec, ...]
+
+
+def is_job_id(text: str) -> bool:
+    return _JOB_ID.fullmatch(text) is not None
 
 
 def readable_id_part(key: str) -> str:

@@ -16,9 +16,11 @@ from worker.ports.progress import (
     WriteResult,
     Written,
 )
-from worker.ports.queue import Delivery, JobQueue, ReceiptExpiredError
+from worker.ports.queue import MAX_BATCH_ENTRIES, MAX_IN_FLIGHT_SECONDS, Delivery, JobQueue, ReceiptExpiredError
 
 __all__ = [
+    "MAX_BATCH_ENTRIES",
+    "MAX_IN_FLIGHT_SECONDS",
     "Artifact",
     "AudioConverter",
     "BytesDone",

@@ -10,6 +10,13 @@ from worker.domain.disposition import Reject
 from worker.domain.errors import WorkerError
 from worker.domain.progress import Version
 
+# A message may be in flight for twelve hours from its receive, however often its lease is renewed:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+MAX_IN_FLIGHT_SECONDS = 43_200
+# A receive and a batch operation take up to ten messages:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+MAX_BATCH_ENTRIES = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

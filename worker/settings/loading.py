@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from worker.domain.redaction import redact
+from worker.ports import MAX_IN_FLIGHT_SECONDS
 from worker.settings.tree import VARIABLES, RedisSettings, Settings
-from worker.settings.values import SQS_MAX_IN_FLIGHT_SECONDS
 
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
 _QUEUE_HOST = re.compile(r"https?://sqs\.([a-z0-9-]+)\.amazonaws\.com")
@@ -133,11 +133,11 @@ def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection
     if settings.redis.iam_auth:
         yield from _faults_of_iam_auth(settings.redis, settings.region)
     yield from _faults_of_region(settings, environ)
-    if settings.job_timeout_seconds + settings.visibility_timeout_seconds > SQS_MAX_IN_FLIGHT_SECONDS:
+    if settings.job_timeout_seconds + settings.visibility_timeout_seconds > MAX_IN_FLIGHT_SECONDS:
         yield Fault(
             ("WORKER_JOB_TIMEOUT_SECONDS", "WORKER_VISIBILITY_TIMEOUT_SECONDS"),
             "together with WORKER_VISIBILITY_TIMEOUT_SECONDS it is longer than the 12 hours that SQS keeps a "
-            f"message in flight ({SQS_MAX_IN_FLIGHT_SECONDS} s)",
+            f"message in flight ({MAX_IN_FLIGHT_SECONDS} s)",
         )
     if Need.FILES in needs:
         yield from _faults_of_files(settings)

@@ -14,9 +14,9 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, SecretStr
 from pydantic.fields import FieldInfo
 
+from worker.ports import MAX_IN_FLIGHT_SECONDS
 from worker.settings.elasticache import Cache, cache_of
 from worker.settings.values import (
-    SQS_MAX_IN_FLIGHT_SECONDS,
     CacheName,
     Expects,
     HostName,
@@ -88,7 +88,7 @@ class Settings(BaseModel):
     concurrency: Annotated[int, Ge(1), Le(1000)] = Field(
         default_factory=_usable_cpus, description="Jobs at once. The default is the number of usable CPUs."
     )
-    visibility_timeout_seconds: Annotated[int, Ge(2), Le(SQS_MAX_IN_FLIGHT_SECONDS)] = Field(
+    visibility_timeout_seconds: Annotated[int, Ge(2), Le(MAX_IN_FLIGHT_SECONDS)] = Field(
         60, description="The lease on a message; renewed while its job runs."
     )
     job_timeout_seconds: Seconds = Field(10_800.0, description="A job that takes longer fails.")
@@ -103,7 +103,7 @@ class Settings(BaseModel):
     max_duration_seconds: Annotated[FiniteFloat, Gt(0)] = Field(
         43_200.0, description="A source that plays longer is refused."
     )
-    drain_seconds: Annotated[float, Ge(0), Le(SQS_MAX_IN_FLIGHT_SECONDS)] = Field(
+    drain_seconds: Annotated[float, Ge(0), Le(MAX_IN_FLIGHT_SECONDS)] = Field(
         100.0,
         description="From the stop signal to the last release; at least a second. "
         "Keep it below the platform's kill (ECS: 120 s).",

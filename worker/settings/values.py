@@ -11,9 +11,7 @@ from pydantic import BeforeValidator, PlainValidator, StringConstraints
 
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.errors import InvalidMessageError
-
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-SQS_MAX_IN_FLIGHT_SECONDS = 43_200
+from worker.ports import MAX_IN_FLIGHT_SECONDS
 
 _SIZE = re.compile(r"(\d+)\s*(?:([KMGT])(iB|B)?|B)?", re.IGNORECASE)
 
@@ -48,7 +46,7 @@ class Expects:
     text: str
 
 
-Seconds = Annotated[float, Gt(0), Le(SQS_MAX_IN_FLIGHT_SECONDS)]
+Seconds = Annotated[float, Gt(0), Le(MAX_IN_FLIGHT_SECONDS)]
 TimeoutSeconds = Annotated[float, Gt(0), Le(10)]
 Size = Annotated[int, Ge(1), BeforeValidator(_size_in_bytes), Expects("a size in bytes, such as 1048576 or 5GiB")]
 Port = Annotated[int, Ge(1), Le(65535)]

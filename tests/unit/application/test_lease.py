@@ -14,10 +14,10 @@ from tests.support.deliveries import a_delivery
 from tests.support.events import logged_events
 from tests.support.keeping import LEASE, OUTAGE, SlowExtend, a_keeper, a_received, ended
 from tests.support.virtual_time import now, run, virtual_time
-from worker.application.consuming.lease import IN_FLIGHT_LIMIT_SECONDS, Lease, LeaseKeeper
+from worker.application.consuming.lease import Lease, LeaseKeeper
 from worker.domain.errors import ConversionTimeoutError, LeaseLostError
 from worker.events import Event
-from worker.ports import ReceiptExpiredError
+from worker.ports import MAX_IN_FLIGHT_SECONDS, ReceiptExpiredError
 
 
 @virtual_time
@@ -197,7 +197,7 @@ async def test_a_job_is_stopped_while_the_twelve_hours_leave_time_to_settle_it()
             reason = await ended(lease)
         assert isinstance(reason, ConversionTimeoutError)
         assert not lease.is_lost
-        assert IN_FLIGHT_LIMIT_SECONDS - 2 * LEASE < now() - lease.delivery.received_at < IN_FLIGHT_LIMIT_SECONDS
+        assert MAX_IN_FLIGHT_SECONDS - 2 * LEASE < now() - lease.delivery.received_at < MAX_IN_FLIGHT_SECONDS
         assert lease.deadline - now() > LEASE / 2
         await queue.hide(lease.delivery, 0)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from worker.adapters.shielding import run_shielded
 from worker.domain.errors import ConverterCrashedError
+from worker.waiting import wait_for_event
 
 _READ_BYTES = 65_536
 _KEPT_HEAD_BYTES = 131_072  # tags are printed there, and lyrics are long
@@ -132,9 +133,7 @@ async def _gather(
     """Drain the stream in few steps: ffmpeg writes word by word, and a turn of the loop for each costs 2 ms a job."""
     while stream is not None and (chunk := await stream.read(_READ_BYTES)):
         on_chunk(chunk)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_GATHER_SECONDS):
-                await has_said_all.wait()
+        await wait_for_event(has_said_all, _GATHER_SECONDS)
 
 
 async def _reap(process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from worker.domain.errors import WorkerError
-
-BATCH_ENTRIES = 10
+from worker.ports import MAX_BATCH_ENTRIES
 
 E = TypeVar("E")
 
@@ -33,7 +32,7 @@ class Batcher(Generic[E]):
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((entry, done))
-        if len(self._waiting) == BATCH_ENTRIES:
+        if len(self._waiting) == MAX_BATCH_ENTRIES:
             self._send()
         elif self._timer is None:
             self._timer = loop.call_later(self._linger_seconds, self._send)

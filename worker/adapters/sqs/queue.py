@@ -11,14 +11,13 @@ from typing import Any
 
 from worker.adapters.aws.client import ClientLimits, ErrorTable, translated
 from worker.adapters.sqs.attributes import QueueAttributes
-from worker.adapters.sqs.batching import BATCH_ENTRIES, Batcher
+from worker.adapters.sqs.batching import Batcher
 from worker.adapters.sqs.dead_letters import TRACE, dead_letter_attributes
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
-from worker.ports import Delivery, ReceiptExpiredError
+from worker.ports import MAX_BATCH_ENTRIES, MAX_IN_FLIGHT_SECONDS, Delivery, ReceiptExpiredError
 
 _SQS = "SQS"
-_MAX_VISIBILITY_SECONDS = 43_200
 _SYSTEM_ATTRIBUTES = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId", TRACE]
 _NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
 # "InvalidParameterValue" is how SQS says that a handle has expired, or that twelve hours are over.
@@ -73,7 +72,7 @@ class SqsQueue:
         self._attributes = QueueAttributes(control_client, queue_url)
         self._dead_letters = _DeadLetterQueue(control_client, self._attributes)
         # SQS would fill a batch from one group, to be worked on one after the other in slots that others could use.
-        self._most = 1 if _is_fifo(queue_url) else BATCH_ENTRIES
+        self._most = 1 if _is_fifo(queue_url) else MAX_BATCH_ENTRIES
 
     async def receive(self, slots: int) -> Sequence[Delivery]:
         received_at = asyncio.get_running_loop().time()
@@ -255,7 +254,7 @@ def _string(value: str) -> dict[str, str]:
 
 
 def _visibility(seconds: float) -> int:
-    return max(0, min(_MAX_VISIBILITY_SECONDS, math.ceil(seconds)))
+    return max(0, min(MAX_IN_FLIGHT_SECONDS, math.ceil(seconds)))
 
 
 def _is_fifo(queue_url: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -17,9 +16,9 @@ from worker.application.consuming.settlement import Settlement
 from worker.domain.disposition import RETRY_BACKOFF, Disposition, Reject, Release, Retry
 from worker.domain.errors import ShutdownError
 from worker.events import Event, emit
-from worker.ports import Delivery, JobQueue
+from worker.ports import MAX_BATCH_ENTRIES, Delivery, JobQueue
+from worker.waiting import wait_for_event, wait_for_event_until
 
-_BATCH = 10
 _GATHER_SECONDS = 0.05
 _BUSY_SECONDS = 5.0  # until a message is looked at again that came while its last delivery was being settled
 _DRAIN_TURN_SECONDS = 1.0
@@ -140,21 +139,21 @@ class Consumer:
         """Wait for a slot. With more to fetch, wait a moment for others, where there are many: a call costs money."""
         await self._until(lambda: self._free >= 1)
         if is_backlog:
-            enough = max(1, min(_BATCH, self._concurrency // 4))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_GATHER_SECONDS):
-                    await self._until(lambda: self._free >= enough)
-        return min(self._free, _BATCH)
+            enough = max(1, min(MAX_BATCH_ENTRIES, self._concurrency // 4))
+            deadline = asyncio.get_running_loop().time() + _GATHER_SECONDS
+            await self._until(lambda: self._free >= enough, deadline)
+        return min(self._free, MAX_BATCH_ENTRIES)
 
     @property
     def _free(self) -> int:
         """Slots that nobody handles in, fewer when settlements pile up because the queue does not take them."""
-        return min(self._concurrency - len(self._handling), self._concurrency + _BATCH - self._unsettled)
+        return min(self._concurrency - len(self._handling), self._concurrency + MAX_BATCH_ENTRIES - self._unsettled)
 
-    async def _until(self, is_so: Callable[[], bool]) -> None:
+    async def _until(self, is_so: Callable[[], bool], deadline: float | None = None) -> None:
         while not is_so() and not self._stopping.is_set():
             self._changed.clear()
-            await self._changed.wait()
+            if not await wait_for_event_until(self._changed, deadline):
+                return
 
     def _take(self, delivery: Delivery) -> None:
         """Start what was received, unless it is running here already or we stop."""
@@ -223,9 +222,7 @@ class Consumer:
             if is_over or poll.done():
                 self._stop_jobs(loop.time())
             self._changed.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_DRAIN_TURN_SECONDS if is_over else self._drain_turn(loop.time())):
-                    await self._changed.wait()
+            await wait_for_event(self._changed, _DRAIN_TURN_SECONDS if is_over else self._drain_turn(loop.time()))
 
     def _drain_turn(self, now: float) -> float:
         return min(_DRAIN_TURN_SECONDS, self._jobs_until - now)

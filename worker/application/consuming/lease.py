@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
@@ -17,13 +17,9 @@ from worker.application.consuming.execution import Execution
 from worker.domain.backoff import Backoff
 from worker.domain.errors import ConversionTimeoutError, LeaseLostError, WorkerError
 from worker.events import Event, emit
-from worker.ports import Delivery, JobQueue, ReceiptExpiredError
+from worker.ports import MAX_BATCH_ENTRIES, MAX_IN_FLIGHT_SECONDS, Delivery, JobQueue, ReceiptExpiredError
+from worker.waiting import wait_for_event_until
 
-# From the receive, whatever is extended meanwhile:
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
-IN_FLIGHT_LIMIT_SECONDS = 43_200.0
-
-_BATCH = 10
 _RETRY = Backoff(first_seconds=0.5, factor=2, cap_seconds=5, floor=0.5)
 
 
@@ -61,7 +57,7 @@ class Lease:
     @property
     def in_flight_until(self) -> float:
         """Loop time after which no renewal and no delay reaches: the queue's twelve hours are over."""
-        return self._delivery.received_at + IN_FLIGHT_LIMIT_SECONDS
+        return self._delivery.received_at + MAX_IN_FLIGHT_SECONDS
 
     @property
     def is_lost(self) -> bool:
@@ -185,15 +181,13 @@ class LeaseKeeper:
 
     async def _sleep_until_due(self) -> None:
         self._wake.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(self._heap[0][0] if self._heap else None):
-                await self._wake.wait()
+        await wait_for_event_until(self._wake, self._heap[0][0] if self._heap else None)
 
     def _due_batch(self) -> list[_Renewal]:
         """Take what is due now from the heap, and what will be soon, up to ten."""
         now = asyncio.get_running_loop().time()
         batch: list[_Renewal] = []
-        while self._heap and len(batch) < _BATCH:
+        while self._heap and len(batch) < MAX_BATCH_ENTRIES:
             due, _, renewal = self._heap[0]
             if due > now + (self._window_seconds if batch else 0.0):
                 break

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from worker import metrics
 from worker.domain.backoff import Backoff
+from worker.domain.streak import FailureStreak
 from worker.events import Event, emit
 from worker.ports import Delivery, JobQueue
+from worker.waiting import wait_for_event
 
 # Past this a dead connection is not waited for: sockets without an end have hung consumers for good (peers' issues).
 _OVERTIME_SECONDS = 10.0
@@ -32,8 +33,7 @@ class Poller:
         self._poll_seconds = poll_seconds
         self._random = random
         self._stopping = stopping
-        self._failures = 0
-        self._failing_since: float | None = None
+        self._streak = FailureStreak()
         self._empty_at_once = 0
         self._is_polling = False
         self._last_turn = 0.0
@@ -43,7 +43,7 @@ class Poller:
     @property
     def failures(self) -> int:
         """Receives that failed since the last one that did not."""
-        return self._failures
+        return self._streak.failures
 
     @property
     def age_seconds(self) -> float:
@@ -74,19 +74,16 @@ class Poller:
 
     async def _failed(self, error: Exception, began: float) -> None:
         metrics.POLL_FAILURES.inc()
-        self._failures += 1
-        if self._failing_since is None:
-            self._failing_since = began
+        if self._streak.add(began):
             text = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
             emit(Event.POLL_FAILED, error=text)
-        await self._pause(_BACKOFF.delay(self._failures, self._random()))
+        await self._pause(_BACKOFF.delay(self._streak.failures, self._random()))
 
     def _succeeded(self) -> None:
-        if self._failing_since is not None:
-            outage = self._clock() - self._failing_since
-            emit(Event.POLL_RECOVERED, outage_seconds=round(outage, 3), failures=self._failures)
-        self._failing_since = None
-        self._failures = 0
+        if self._streak.failures:
+            outage = self._clock() - self._streak.began_at
+            emit(Event.POLL_RECOVERED, outage_seconds=round(outage, 3), failures=self._streak.failures)
+        self._streak.end()
 
     async def _pace(self, *, is_empty: bool, took_seconds: float) -> None:
         if not is_empty or took_seconds >= self._poll_seconds / 2:
@@ -96,6 +93,4 @@ class Poller:
         await self._pause(_EMPTY_BACKOFF.delay(self._empty_at_once, self._random()))
 
     async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
+        await wait_for_event(self._stopping, seconds)

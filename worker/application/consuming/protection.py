@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
+from worker.domain.streak import FailureStreak
 from worker.events import Event, emit
 from worker.ports import ScaleInProtection
+from worker.waiting import wait_for_event
 
 PROTECTED_MINUTES = 60
 _RENEW_SECONDS = 25 * 60.0  # before half of that is over
@@ -31,7 +33,7 @@ class ProtectionKeeper:
         self._is_protected: bool | None = False  # None: a call failed, and may have been heard
         self._renew_at = -math.inf
         self._ask_again_at = {True: -math.inf, False: -math.inf}  # by what is asked for
-        self._is_failing = False
+        self._refusals = FailureStreak()
 
     @contextmanager
     def over_job(self) -> Iterator[None]:
@@ -49,9 +51,7 @@ class ProtectionKeeper:
         while True:
             self._has_begun.clear()
             await self._look(asyncio.get_running_loop().time())
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await self._has_begun.wait()
+            await wait_for_event(self._has_begun, _LOOK_SECONDS)
 
     async def _look(self, now: float) -> None:
         if self._jobs > 0:
@@ -78,11 +78,10 @@ class ProtectionKeeper:
             emit(Event.PROTECTION_ENABLED if is_wanted else Event.PROTECTION_RELEASED)
         self._is_protected = is_wanted
         self._renew_at = now + _RENEW_SECONDS
-        self._is_failing = False
+        self._refusals.end()
 
     def _refused(self, error: Exception, is_wanted: bool, now: float) -> None:
-        if not self._is_failing:
+        if self._refusals.add():
             emit(Event.PROTECTION_REFUSED, wanted=is_wanted, reason=str(error) or type(error).__name__)
         self._is_protected = None
         self._ask_again_at[is_wanted] = now + _RETRY_SECONDS
-        self._is_failing = True

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 
 from worker.events import Event, emit
+from worker.waiting import wait_for_event
 
 _WINDOW_SECONDS = 60.0
 
@@ -35,9 +35,7 @@ class RejectLimit:
             return
         self._is_paused = True
         emit(Event.CONSUMPTION_PAUSED, rejects=len(self._recent), limit=self._limit, pause_seconds=_WINDOW_SECONDS)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_WINDOW_SECONDS):
-                await stopping.wait()
+        await wait_for_event(stopping, _WINDOW_SECONDS)
         self._recent.clear()
         self._is_paused = False
         if not stopping.is_set():

@@ -15,6 +15,7 @@ from datetime import datetime
 from worker.application.consuming.execution import Execution
 from worker.domain.errors import DependencyUnavailableError, JobCancelledError
 from worker.domain.progress import Record, Status, Version, failed
+from worker.domain.streak import FailureStreak
 from worker.events import Event, emit
 from worker.ports import Conflict, JobTable, ProgressCache, StoreUnavailableError
 
@@ -29,7 +30,7 @@ class CancelWatch:
     def __init__(self, table: JobTable) -> None:
         self._table = table
         self._running: dict[Execution, str] = {}
-        self._is_failing = False
+        self._failures = FailureStreak()
 
     @contextmanager
     def over(self, job_id: str, execution: Execution) -> Iterator[None]:
@@ -51,11 +52,10 @@ class CancelWatch:
         try:
             requested = await self._table.cancel_requests(set(self._running.values()))
         except StoreUnavailableError as error:
-            if not self._is_failing:
+            if self._failures.add():
                 emit(Event.CANCEL_LOOKUP_FAILED, reason=error.reason)
-            self._is_failing = True
             return
-        self._is_failing = False
+        self._failures.end()
         for execution, job_id in tuple(self._running.items()):
             if job_id in requested:
                 execution.stop(JobCancelledError())

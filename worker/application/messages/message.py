@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -14,10 +13,9 @@ from pydantic_core import ErrorDetails
 
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.errors import InvalidMessageError
-from worker.domain.job import Job, ObjectLocation, OutputSpec
+from worker.domain.job import JOB_ID_RULE, Job, ObjectLocation, OutputSpec, is_job_id
 
 MAX_OUTPUTS = 16
-_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _MAX_FIELD = 64  # characters of a name that the producer chose
 
 M = TypeVar("M", bound=BaseModel)
@@ -162,15 +160,15 @@ def _problem(error: ErrorDetails) -> str:
 
 def _readable_job_id(document: object) -> str | None:
     job_id = document.get("job_id") if isinstance(document, dict) else None
-    return job_id if isinstance(job_id, str) and _JOB_ID.fullmatch(job_id) else None
+    return job_id if isinstance(job_id, str) and is_job_id(job_id) else None
 
 
 # --- the rules ---------------------------------------------------------------------------------------------------
 
 
 def _to_job(body: _JobBody) -> Job:
-    if not _JOB_ID.fullmatch(body.job_id):
-        raise InvalidMessageError("job_id", "must be 1 to 128 of A-Z a-z 0-9 . _ -")
+    if not is_job_id(body.job_id):
+        raise InvalidMessageError("job_id", f"must be {JOB_ID_RULE}")
     source = _location("source", body.source)
     if not 1 <= len(body.outputs) <= MAX_OUTPUTS:
         raise InvalidMessageError("outputs", f"must be 1 to {MAX_OUTPUTS}, not {len(body.outputs)}")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import math
 import signal
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from worker.application.consuming.consumer import Consumer
 from worker.events import Event, emit
+from worker.signals import handling_signals
 
 SideTask = Callable[[], Coroutine[Any, Any, None]]
 
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _HEARTBEAT_SECONDS = 60.0
 _SHORTEST_DRAIN_SECONDS = 1.0  # nothing can be given back in no time at all
 # Of the drain: for converters to be killed, uploads aborted, records written and messages given back.
@@ -71,7 +72,7 @@ class Lifecycle:
         emit(Event.WORKER_STARTED, **self._announced)
         exit_code = 0
         try:
-            with self._on_signals():
+            with handling_signals(_STOP_SIGNALS, self._on_signal):
                 await self._work()
         except* DrainUnfinishedError:
             exit_code = 1
@@ -109,20 +110,6 @@ class Lifecycle:
         while True:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
             emit(Event.WORKER_HEARTBEAT, **self._pulse())
-
-    @contextmanager
-    def _on_signals(self) -> Iterator[None]:
-        """Signals are ours inside; on the way out they are whose they were."""
-        loop = asyncio.get_running_loop()
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        for number in before:
-            loop.add_signal_handler(number, self._on_signal, number)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                loop.remove_signal_handler(number)
-                signal.signal(number, handler)
 
     def _on_signal(self, number: signal.Signals) -> None:
         now = asyncio.get_running_loop().time()

@@ -6,13 +6,14 @@ import asyncio
 import random as random_module
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, newest
 from worker.ports import JobTable, ProgressCache, ProgressStore, StoreUnavailableError
+from worker.waiting import wait_for_event
 
 REDIS_SECONDS = 0.15
 TABLE_SECONDS = 0.8
@@ -84,7 +85,7 @@ class Reader:
                     yield reading
                     if reading.record is not None and reading.record.is_final:
                         return
-                await self._wait(news)
+                await wait_for_event(news, self._poll_delay())
         finally:
             await _end(listening)
 
@@ -95,11 +96,6 @@ class Reader:
             return await self.read(job_id)
         except DependencyUnavailableError:
             return None
-
-    async def _wait(self, news: asyncio.Event) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._poll_delay()):
-                await news.wait()
 
     async def _listen(self, job_id: str, news: asyncio.Event) -> None:
         while self._cache is not None:

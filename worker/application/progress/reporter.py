@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,8 +20,10 @@ from worker.domain.progress import (
     Version,
     failed,
 )
+from worker.domain.streak import FailureStreak
 from worker.events import Event, emit
 from worker.ports import StoreUnavailableError, WriteResult
+from worker.waiting import wait_for_event_until
 
 # Between two ticks of a job: a screen's pace where writes are nearly free, a reader's patience where each costs.
 _TICK_SECONDS = {"redis": 0.25, "dynamodb": 2.5}
@@ -58,7 +59,7 @@ class Reporter:
         self._has_news = asyncio.Event()
         self._writing = asyncio.Lock()
         self._is_closed = False
-        self._is_failing = False
+        self._failures = FailureStreak()
 
     @staticmethod
     def _time() -> float:
@@ -75,9 +76,7 @@ class Reporter:
         """Write ticks and checkpoints until the end is recorded. Raises LeaseLostError when the job is not ours."""
         while not self._is_closed:
             await asyncio.sleep(_TICK_SECONDS[self._store.progress_store])
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._checkpoint_due):
-                    await self._has_news.wait()
+            await wait_for_event_until(self._has_news, self._checkpoint_due)
             async with self._writing:
                 if not self._is_closed:
                     await self._tick()
@@ -158,16 +157,15 @@ class Reporter:
             if not (is_checkpoint and await self._checkpointed(record)):
                 _require_ours(await self._store.tick(record))
         except StoreUnavailableError as error:
-            if not self._is_failing:
+            if self._failures.add():
                 emit(
                     Event.PROGRESS_WRITE_FAILED,
                     reason=error.reason,
                     status=record.status.value,
                     seq=record.version.seq,
                 )
-            self._is_failing = True
         else:
-            self._is_failing = False
+            self._failures.end()
 
     async def _checkpointed(self, record: Record) -> bool:
         """False where DynamoDB is out and Redis can still show the tick."""
