@@ -57,7 +57,7 @@ async def test_channels_are_kept_where_the_format_has_them(name: str, channels: 
 
     for audio_format, artifact in zip(AudioFormat, artifacts, strict=True):
         audio = await converter.probe(delivered(artifact))
-        assert audio.channels == min(channels, FORMATS[audio_format].max_channels), audio_format
+        assert audio.channels == min(channels, FORMATS[audio_format].channels.high), audio_format
 
 
 async def test_a_rate_that_the_format_lacks_becomes_the_next_above(tmp_path: Path) -> None:
@@ -75,16 +75,16 @@ async def test_a_rate_that_the_format_lacks_becomes_the_next_above(tmp_path: Pat
 
 
 @pytest.mark.parametrize("audio_format", AudioFormat)
-async def test_every_wish_that_is_allowed_can_be_fulfilled(audio_format: AudioFormat, tmp_path: Path) -> None:
+async def test_every_option_that_is_allowed_can_be_fulfilled(audio_format: AudioFormat, tmp_path: Path) -> None:
     rules = FORMATS[audio_format]
     rates = {rules.nearest_rate(1), rules.nearest_rate(22050), rules.nearest_rate(768_000)}
     outputs = [an_output(audio_format, sample_rate_hz=rate, channels=1) for rate in rates]
-    outputs += [an_output(audio_format, channels=channels) for channels in range(1, rules.max_channels + 1)]
+    outputs += [an_output(audio_format, channels=channels) for channels in range(1, rules.channels.high + 1)]
     if rules.bitrates_kbps is not None:
         outputs += [
             an_output(audio_format, bitrate_kbps=kbps, channels=channels)
-            for kbps in rules.bitrates_kbps
-            for channels in (1, min(6, rules.max_channels))
+            for kbps in (rules.bitrates_kbps.low, rules.bitrates_kbps.high)
+            for channels in (1, min(6, rules.channels.high))
         ]
 
     for begin in range(0, len(outputs), 16):

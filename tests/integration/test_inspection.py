@@ -11,14 +11,15 @@ import imageio_ffmpeg
 import pytest
 
 from tests.support.aws import a_bucket, a_table
+from worker.adapters.ffmpeg.inspection import inspect_converter
 from worker.adapters.inspection import (
     free_bytes_of,
     inspect_bucket,
-    inspect_converter,
     inspect_queue,
     inspect_table,
 )
-from worker.domain.diagnosis import ENCODERS, DependencyMissingError, QueueFacts, TableFacts
+from worker.domain.audio import AudioFormat
+from worker.domain.diagnosis import DependencyMissingError, QueueFacts, TableFacts
 
 Unique = Callable[[str], str]
 
@@ -66,10 +67,10 @@ async def test_a_bucket_is_there_or_missing(s3_client: Any, unique: Unique) -> N
     await inspect_bucket(s3_client, name)
 
 
-async def test_the_converter_tells_its_version_and_encoders_or_does_not_work(tmp_path: Path) -> None:
+async def test_the_converter_tells_its_version_and_formats_or_does_not_work(tmp_path: Path) -> None:
     facts = await inspect_converter(Path(imageio_ffmpeg.get_ffmpeg_exe()))
     assert facts.version >= (6, 0)
-    assert set(ENCODERS.values()) <= set(facts.encoders)
+    assert set(facts.formats) == set(AudioFormat)
     with pytest.raises(DependencyMissingError, match="that can be run at"):
         await inspect_converter(tmp_path / "ffmpeg")
     with pytest.raises(DependencyMissingError, match="that works at"):

@@ -13,6 +13,7 @@ from worker.application.messages.message import parse_job, to_body
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation, OutputSpec
+from worker.domain.limits import OneOf, Range
 
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -81,14 +82,17 @@ def jobs(draw: st.DrawFn) -> Job:
     for key in draw(st.lists(keys, min_size=1, max_size=16, unique=True)):
         audio_format = draw(st.sampled_from(AudioFormat))
         rules = FORMATS[audio_format]
-        bitrate = None if rules.bitrates_kbps is None else draw(st.none() | st.integers(*rules.bitrates_kbps))
-        low, high = rules.rate_range_hz
-        if bitrate is not None:
-            high = min(high, rules.bitrates_below_hz - 1)
-        rates = st.integers(low, high) if rules.rates_hz is None else st.sampled_from(rules.rates_hz)
-        channels = draw(st.none() | st.integers(1, rules.max_channels))
+        bitrate = None
+        rates = rules.rates_hz
+        if rules.bitrates_kbps is not None:
+            bitrate = draw(st.none() | st.integers(rules.bitrates_kbps.low, rules.bitrates_kbps.high))
+        if bitrate is not None and isinstance(rates, Range):
+            limit = rules.rates_with_bitrate_hz
+            rates = rates if limit is None else Range(rates.low, int(limit.bound) - 1)
+        rate = st.sampled_from(rates.values) if isinstance(rates, OneOf) else st.integers(rates.low, rates.high)
+        channels = draw(st.none() | st.integers(rules.channels.low, rules.channels.high))
         target = ObjectLocation("podcasts-out", key)
-        outputs.append(OutputSpec(target, audio_format, bitrate, draw(st.none() | rates), channels))
+        outputs.append(OutputSpec(target, audio_format, bitrate, draw(st.none() | rate), channels))
     job_id = draw(st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True))
     return Job(job_id, ObjectLocation("podcasts-in", draw(keys)), tuple(outputs))
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from worker.adapters.aws.client import translated
 from worker.domain.diagnosis import (
-    ConverterFacts,
     DependencyMissingError,
     NotAllowedError,
     QueueFacts,
@@ -20,7 +17,6 @@ from worker.domain.diagnosis import (
 )
 from worker.domain.errors import DependencyUnavailableError
 
-_VERSION = re.compile(r"ffmpeg version n?(\S+)")
 _DENIED = ("AccessDenied", "AccessDeniedException", "403")
 
 
@@ -75,43 +71,6 @@ async def inspect_bucket(client: Any, bucket: str) -> None:
     )
     with translated("S3", errors):
         await client.head_bucket(Bucket=bucket)
-
-
-async def inspect_converter(ffmpeg: Path) -> ConverterFacts:
-    """Raises DependencyMissingError where it cannot be run."""
-    version = _VERSION.search(await _output_of(ffmpeg, "-version"))
-    if version is None:
-        raise DependencyMissingError(f"an ffmpeg at {ffmpeg}")
-    encoders = await _output_of(ffmpeg, "-hide_banner", "-encoders")
-    text = version[1]
-    numbers = re.match(r"\d+(?:\.\d+)*", text)
-    return ConverterFacts(
-        version=tuple(map(int, numbers[0].split("."))) if numbers else (),
-        version_text=text,
-        encoders={words[1] for line in encoders.splitlines() if len(words := line.split()) > 1 and words[0][0] == "A"},
-    )
-
-
-async def _output_of(program: Path, *arguments: str) -> str:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-    except OSError as exc:
-        raise DependencyMissingError(f"a converter that can be run at {program}") from exc
-    try:
-        output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        raise DependencyMissingError(f"a converter that works at {program}")
-    return output.decode(errors="replace")
 
 
 def free_bytes_of(directory: Path) -> int:

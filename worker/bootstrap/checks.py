@@ -11,6 +11,7 @@ from tempfile import gettempdir
 from typing import Any
 
 from worker.adapters import inspection
+from worker.adapters.ffmpeg.inspection import inspect_converter
 from worker.adapters.sqs.queue import CONTROL_LIMITS
 from worker.application.operations.doctor import CHECK_SECONDS, Check
 from worker.bootstrap.parts import Clients, ffmpeg_of, open_redis, redis_name
@@ -63,7 +64,7 @@ async def refuse_no_ffmpeg(program: Path) -> None:
     """Raises ConfigurationError where WORKER_FFMPEG names a `program` that cannot convert."""
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            verdict = judge_converter(await inspection.inspect_converter(program))
+            verdict = judge_converter(await inspect_converter(program))
     except TimeoutError:
         raise ConfigurationError(Fault(("WORKER_FFMPEG",), f"{program} does not say its version")) from None
     except DependencyMissingError as exc:
@@ -97,7 +98,7 @@ async def _check_redis(cache: ProgressCache | None, settings: Settings) -> Verdi
 
 
 async def _check_converter(settings: Settings) -> Verdict:
-    return judge_converter(await inspection.inspect_converter(ffmpeg_of(settings)))
+    return judge_converter(await inspect_converter(ffmpeg_of(settings)))
 
 
 async def _check_workspace(settings: Settings) -> Verdict:

@@ -1,6 +1,8 @@
-"""The formats that we write, and which wishes each can fulfil.
+"""The formats that we write: each is declared once, with all that is known of it outside ffmpeg.
 
-What the encoders of FFmpeg 9.0.2 (in imageio-ffmpeg 0.8.1) accept was measured, each rate, channel count and bitrate.
+What ffmpeg calls its encoders, muxers and channel layouts is in `worker/adapters/ffmpeg/encoders.py`, one entry a
+format: those are words of one converter, and nothing but its adapter reads them. What the encoders of FFmpeg 9.0.2
+(in imageio-ffmpeg 0.8.1) accept was measured, each rate, channel count and bitrate.
 """
 
 from __future__ import annotations
@@ -8,11 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-_AAC_RATES = (7350, *_MP3_RATES, 64000, 88200, 96000)
-_OPUS_RATES = (8000, 12000, 16000, 24000, 48000)  # RFC 6716, section 2
+from worker.domain.containers.sniffing import Container
+from worker.domain.limits import Below, OneOf, Range
+
 MIN_RATE_HZ = 4000  # below it nothing is sound, and a header's 1 Hz makes hours of output from a few bytes
 MAX_RATE_HZ = 768_000
+_ALL_CHANNELS = Range(1, 8)
+_ALL_RATES = Range(MIN_RATE_HZ, MAX_RATE_HZ)
+_MP3_RATES = OneOf((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000))
+_AAC_RATES = OneOf((7350, *_MP3_RATES.values, 64000, 88200, 96000))
+_OPUS_RATES = OneOf((8000, 12000, 16000, 24000, 48000))  # RFC 6716, section 2
 
 
 class AudioFormat(StrEnum):
@@ -30,54 +37,166 @@ class AudioFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FormatSpec:
-    """What a format can hold. `bitrates_kbps` is None for the lossless; `rates_hz` None means any in the range."""
+class BitrateBounds:
+    """The lowest and highest kbit/s a channel that an encoder takes at sample rates below `below_hz`."""
 
+    below_hz: int
+    mono: tuple[float, float]
+    stereo: tuple[float, float]
+    more: tuple[float, float]
+
+    def nearest(self, kbps: int, channels: int) -> int:
+        low, high = (self.mono, self.stereo, self.more)[min(channels, 3) - 1]
+        return round(min(max(kbps, low * channels), high * channels))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormatSpec:
+    """What a format is and what it can hold.
+
+    `encoding_cost` is in core-seconds for a minute of stereo, measured with ffmpeg 9 on one core of a 2.3 GHz Xeon:
+    only the ratios matter, since a worker learns its own speed.
+    """
+
+    description: str
+    extensions: tuple[str, ...]  # of the files that hold it, without the dot; no two formats share one
     content_type: str
-    max_channels: int
-    bitrates_kbps: tuple[int, int] | None = None
-    rates_hz: tuple[int, ...] | None = None
-    rate_range_hz: tuple[int, int] = (MIN_RATE_HZ, MAX_RATE_HZ)
-    bitrates_below_hz: int = MAX_RATE_HZ + 1  # from there on the encoder takes no bitrate
+    container: Container
+    encoding_cost: float
+    channels: Range[int] = _ALL_CHANNELS
+    rates_hz: Range[int] | OneOf = _ALL_RATES
+    bitrates_kbps: Range[int] | None = None  # None: lossless
     default_kbps_per_channel: int = 0  # of the lossy: what is transparent enough for speech and good for music
+    bitrate_bounds: tuple[BitrateBounds, ...] = ()  # by rate, ascending; empty: the encoder takes the nearest itself
+    max_rate_for_bitrate_hz: int | None = None  # of an output with a bitrate and no rate of its own
 
     @property
     def is_lossless(self) -> bool:
         return self.bitrates_kbps is None
 
-    def problem_with_rate(self, rate_hz: int) -> str | None:
-        """Why the format cannot have this sample rate, or None."""
-        if self.rates_hz is not None:
-            if rate_hz in self.rates_hz:
-                return None
-            return "must be one of " + ", ".join(map(str, self.rates_hz))
-        low, high = self.rate_range_hz
-        return None if low <= rate_hz <= high else f"must be from {low} to {high}"
+    @property
+    def rates_with_bitrate_hz(self) -> Below | None:
+        """The rates at which the encoder takes a bitrate, where those are not all."""
+        if not self.bitrate_bounds or self.bitrate_bounds[-1].below_hz > MAX_RATE_HZ:
+            return None
+        return Below(self.bitrate_bounds[-1].below_hz)
 
     def nearest_rate(self, rate_hz: int) -> int:
         """The rate itself where the format has it, else the next above, so that nothing is lost, else the highest."""
-        if self.rates_hz is not None:
-            return min((rate for rate in self.rates_hz if rate >= rate_hz), default=max(self.rates_hz))
-        low, high = self.rate_range_hz
-        return min(max(rate_hz, low), high)
+        if isinstance(self.rates_hz, OneOf):
+            return min((rate for rate in self.rates_hz.values if rate >= rate_hz), default=max(self.rates_hz.values))
+        return min(max(rate_hz, self.rates_hz.low), self.rates_hz.high)
 
+    def nearest_bitrate(self, kbps: int, rate_hz: int, channels: int) -> int | None:
+        """The bitrate that the encoder takes; None where it takes none at this rate."""
+        if not self.bitrate_bounds:
+            return kbps
+        bounds = next((each for each in self.bitrate_bounds if rate_hz < each.below_hz), None)
+        return None if bounds is None else bounds.nearest(kbps, channels)
+
+
+# libopus refuses more than 256 kbit/s a channel.
+_OPUS_BOUNDS = (BitrateBounds(MAX_RATE_HZ + 1, mono=(0, 256), stereo=(0, 256), more=(0, 256)),)
+
+# libvorbis takes a bitrate only within bounds that depend on the rate, and none from 50 kHz on. Measured, as in
+# lib/modes/setup_*.h of libvorbis.
+_VORBIS_BOUNDS = (
+    BitrateBounds(9_000, mono=(8, 42), stereo=(6, 42), more=(8, 42)),
+    BitrateBounds(15_000, mono=(12, 50), stereo=(8, 50), more=(12, 50)),
+    BitrateBounds(19_000, mono=(16, 100), stereo=(12, 100), more=(16, 100)),
+    BitrateBounds(26_000, mono=(16, 90), stereo=(15, 90), more=(16, 90)),
+    BitrateBounds(40_000, mono=(30, 190), stereo=(18, 190), more=(30, 190)),
+    BitrateBounds(50_000, mono=(32, 240), stereo=(22.5, 250), more=(32, 240)),
+)
 
 FORMATS: dict[AudioFormat, FormatSpec] = {
-    AudioFormat.MP3: FormatSpec("audio/mpeg", 2, (8, 320), _MP3_RATES, default_kbps_per_channel=64),
-    AudioFormat.M4A: FormatSpec("audio/mp4", 8, (8, 512), _AAC_RATES, default_kbps_per_channel=64),
-    # An ADTS header names up to six channels (ISO 13818-7, table 42); the encoder refuses its eighth layout there.
-    AudioFormat.AAC: FormatSpec("audio/aac", 6, (8, 512), _AAC_RATES, default_kbps_per_channel=64),
-    AudioFormat.ALAC: FormatSpec("audio/mp4", 8),
-    AudioFormat.FLAC: FormatSpec("audio/flac", 8, rate_range_hz=(MIN_RATE_HZ, 655_350)),  # RFC 9639, section 9.1.2
-    AudioFormat.WAV: FormatSpec("audio/wav", 8),
-    AudioFormat.OGG: FormatSpec(
-        "audio/ogg",
-        8,
-        (16, 500),
-        rate_range_hz=(8000, 192_000),
-        bitrates_below_hz=50_000,
+    AudioFormat.MP3: FormatSpec(
+        description="MP3",
+        extensions=("mp3",),
+        content_type="audio/mpeg",
+        container=Container.MP3,
+        encoding_cost=0.69,
+        channels=Range(1, 2),
+        rates_hz=_MP3_RATES,
+        bitrates_kbps=Range(8, 320),
         default_kbps_per_channel=64,
     ),
-    AudioFormat.OPUS: FormatSpec("audio/ogg; codecs=opus", 8, (6, 510), _OPUS_RATES, default_kbps_per_channel=48),
-    AudioFormat.WEBM: FormatSpec("audio/webm", 8, (6, 510), _OPUS_RATES, default_kbps_per_channel=48),
+    AudioFormat.M4A: FormatSpec(
+        description="AAC in MP4",
+        extensions=("m4a",),
+        content_type="audio/mp4",
+        container=Container.MP4,
+        encoding_cost=1.30,
+        rates_hz=_AAC_RATES,
+        bitrates_kbps=Range(8, 512),
+        default_kbps_per_channel=64,
+    ),
+    AudioFormat.AAC: FormatSpec(
+        description="AAC in ADTS",
+        extensions=("aac",),
+        content_type="audio/aac",
+        container=Container.ADTS,
+        encoding_cost=1.30,
+        # An ADTS header names up to six channels (ISO 13818-7, table 42); the encoder refuses its eighth layout there.
+        channels=Range(1, 6),
+        rates_hz=_AAC_RATES,
+        bitrates_kbps=Range(8, 512),
+        default_kbps_per_channel=64,
+    ),
+    AudioFormat.ALAC: FormatSpec(
+        description="Apple Lossless in MP4",
+        extensions=("alac",),
+        content_type="audio/mp4",
+        container=Container.MP4,
+        encoding_cost=0.31,
+    ),
+    AudioFormat.FLAC: FormatSpec(
+        description="FLAC",
+        extensions=("flac",),
+        content_type="audio/flac",
+        container=Container.FLAC,
+        encoding_cost=0.10,
+        rates_hz=Range(MIN_RATE_HZ, 655_350),  # RFC 9639, section 9.1.2
+    ),
+    AudioFormat.WAV: FormatSpec(
+        description="PCM in WAV",
+        extensions=("wav",),
+        content_type="audio/wav",
+        container=Container.WAV,
+        encoding_cost=0.03,
+    ),
+    AudioFormat.OGG: FormatSpec(
+        description="Vorbis in Ogg",
+        extensions=("ogg",),
+        content_type="audio/ogg",
+        container=Container.OGG,
+        encoding_cost=1.97,
+        rates_hz=Range(8000, 192_000),
+        bitrates_kbps=Range(16, 500),
+        default_kbps_per_channel=64,
+        bitrate_bounds=_VORBIS_BOUNDS,
+        max_rate_for_bitrate_hz=48_000,
+    ),
+    AudioFormat.OPUS: FormatSpec(
+        description="Opus in Ogg",
+        extensions=("opus",),
+        content_type="audio/ogg; codecs=opus",
+        container=Container.OGG,
+        encoding_cost=0.61,
+        rates_hz=_OPUS_RATES,
+        bitrates_kbps=Range(6, 510),
+        default_kbps_per_channel=48,
+        bitrate_bounds=_OPUS_BOUNDS,
+    ),
+    AudioFormat.WEBM: FormatSpec(
+        description="Opus in WebM",
+        extensions=("webm",),
+        content_type="audio/webm",
+        container=Container.MATROSKA,
+        encoding_cost=0.61,
+        rates_hz=_OPUS_RATES,
+        bitrates_kbps=Range(6, 510),
+        default_kbps_per_channel=48,
+        bitrate_bounds=_OPUS_BOUNDS,
+    ),
 }

@@ -10,17 +10,6 @@ from worker.domain.audio import AudioFormat
 from worker.domain.errors import WorkerError
 
 MIN_CONVERTER_VERSION = (6, 0)
-ENCODERS = {
-    AudioFormat.MP3: "libmp3lame",
-    AudioFormat.M4A: "aac",
-    AudioFormat.AAC: "aac",
-    AudioFormat.ALAC: "alac",
-    AudioFormat.FLAC: "flac",
-    AudioFormat.WAV: "pcm_s16le",
-    AudioFormat.OGG: "libvorbis",
-    AudioFormat.OPUS: "libopus",
-    AudioFormat.WEBM: "libopus",
-}
 
 
 class State(StrEnum):
@@ -151,11 +140,14 @@ def judge_redis(problem: str) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class ConverterFacts:
-    """What the converter says of itself; a version of () could not be read (a build from source)."""
+    """What the converter says of itself; a version of () could not be read (a build from source).
+
+    `formats` are those that it has all encoders for.
+    """
 
     version: tuple[int, ...]
     version_text: str
-    encoders: Collection[str]
+    formats: Collection[AudioFormat]
 
 
 def judge_converter(facts: ConverterFacts) -> Verdict:
@@ -165,14 +157,14 @@ def judge_converter(facts: ConverterFacts) -> Verdict:
             f"ffmpeg {facts.version_text}; 6.0 or later is needed",
             "unset WORKER_FFMPEG to use the one that is installed with the worker",
         )
-    missing = [audio_format.value for audio_format, encoder in ENCODERS.items() if encoder not in facts.encoders]
+    missing = [audio_format.value for audio_format in AudioFormat if audio_format not in facts.formats]
     if missing:
         return Verdict(
             State.DEGRADED,
             f"ffmpeg {facts.version_text} cannot write {', '.join(missing)}",
             "unset WORKER_FFMPEG, or name a build with libmp3lame, libvorbis and libopus",
         )
-    return Verdict(State.OK, f"ffmpeg {facts.version_text}, all {len(ENCODERS)} formats")
+    return Verdict(State.OK, f"ffmpeg {facts.version_text}, all {len(AudioFormat)} formats")
 
 
 def judge_workspace(directory: str, free_bytes: int, *, max_source_bytes: int) -> Verdict:

@@ -9,23 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.progress import HIGHEST_BEFORE_THE_END, Stage
 
-# Core-seconds for a minute of stereo, measured with ffmpeg 9 on one core of a 2.3 GHz Xeon: only their ratios matter,
-# since the worker's own speed is learned.
-_ENCODING_COST = {
-    AudioFormat.MP3: 0.69,
-    AudioFormat.M4A: 1.30,
-    AudioFormat.AAC: 1.30,
-    AudioFormat.ALAC: 0.31,
-    AudioFormat.FLAC: 0.10,
-    AudioFormat.WAV: 0.03,
-    AudioFormat.OGG: 1.97,
-    AudioFormat.OPUS: 0.61,
-    AudioFormat.WEBM: 0.61,
-}
-_DECODING_COST = 0.06
+_DECODING_COST = 0.06  # in the unit of FormatSpec.encoding_cost
 _START_SECONDS = 0.04  # two short processes
 _CALL_SECONDS = 0.01  # one request to S3
 _LEARNING_RATE = 0.3
@@ -47,7 +34,7 @@ class Speeds:
 
     def expected_conversion(self, audio_seconds: float, formats: Iterable[AudioFormat]) -> float:
         """Encoders of one process run side by side: the dearest sets the pace, the sum fills two cores."""
-        costs = [_ENCODING_COST[each] for each in formats]
+        costs = [FORMATS[each].encoding_cost for each in formats]
         cost = _DECODING_COST + max(*costs, sum(costs) / 2)
         return (_START_SECONDS + audio_seconds / 60 * cost) * self.conversion_slowness
 

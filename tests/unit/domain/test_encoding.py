@@ -1,4 +1,4 @@
-"""What an output is encoded as, from the wishes, the source and the format."""
+"""What an output is encoded as, from its options, the source and the format."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from worker.domain.job import ObjectLocation, OutputSpec
 
 
 def encoding(
-    audio_format: AudioFormat, *, rate: int = 44100, channels: int = 2, bits: int = 16, **wishes: int
+    audio_format: AudioFormat, *, rate: int = 44100, channels: int = 2, bits: int = 16, **options: int
 ) -> Encoding:
-    spec = OutputSpec(ObjectLocation("bucket", "key"), audio_format, **wishes)
+    spec = OutputSpec(ObjectLocation("bucket", "key"), audio_format, **options)
     return encoding_for(spec, sample_rate_hz=rate, channels=channels, bits_per_sample=bits)
 
 
@@ -30,8 +30,8 @@ def test_any_source_has_an_encoding_in_any_format(
     rules = FORMATS[audio_format]
     result = encoding(audio_format, rate=rate, channels=channels, bits=bits)
 
-    assert rules.problem_with_rate(result.sample_rate_hz) is None
-    assert result.channels == min(channels, rules.max_channels)
+    assert rules.rates_hz.allows(result.sample_rate_hz)
+    assert result.channels == min(channels, rules.channels.high)
     assert result.bits_per_sample == (24 if bits > 16 else 16)
     assert (result.bitrate_kbps is None) == (
         rules.is_lossless or (audio_format == "ogg" and result.sample_rate_hz >= 50_000)
@@ -53,7 +53,7 @@ def test_a_rate_that_the_format_lacks_becomes_the_next_above(audio_format: str, 
     assert encoding(AudioFormat(audio_format), rate=rate).sample_rate_hz == nearest
 
 
-def test_a_wish_goes_before_the_source() -> None:
+def test_an_option_goes_before_the_source() -> None:
     result = encoding(AudioFormat.MP3, rate=48000, sample_rate_hz=22050, bitrate_kbps=32)
     assert (result.sample_rate_hz, result.bitrate_kbps) == (22050, 32)
 

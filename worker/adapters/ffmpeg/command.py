@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from worker.domain.audio import AudioFormat
+from worker.adapters.ffmpeg.encoders import ENCODERS
 from worker.domain.containers.sniffing import Container
 from worker.domain.encoding import Encoding
 
@@ -19,27 +19,6 @@ _DECODERS = (
     "pcm_bluray,pcm_dvd,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,"
     "pcm_s32be,pcm_s32le,pcm_s8,pcm_u8,speex,truehd,vorbis,wmalossless,wmapro,wmav1,wmav2,wmavoice"
 )
-
-# One sentence a format: encoder and muxer. `ipod` is MP4 with the brand that players of .m4a look for.
-_FORMATS: dict[AudioFormat, tuple[str, str]] = {
-    AudioFormat.MP3: ("libmp3lame", "mp3"),
-    AudioFormat.M4A: ("aac", "ipod"),
-    AudioFormat.AAC: ("aac", "adts"),
-    AudioFormat.ALAC: ("alac", "ipod"),
-    AudioFormat.FLAC: ("flac", "flac"),
-    AudioFormat.WAV: ("pcm_s16le", "wav"),
-    AudioFormat.OGG: ("libvorbis", "ogg"),
-    AudioFormat.OPUS: ("libopus", "ogg"),
-    AudioFormat.WEBM: ("libopus", "webm"),
-}
-_SAMPLE_FORMATS: dict[AudioFormat, dict[int, str]] = {
-    AudioFormat.FLAC: {16: "s16", 24: "s32"},  # the encoder takes 24 of the 32 bits
-    AudioFormat.ALAC: {16: "s16p", 24: "s32p"},
-}
-# By name, because what ffmpeg takes for three and four channels (2.1, 4.0) libopus refuses and FLAC mislabels.
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-_LAYOUTS_OF_AAC = {**_LAYOUTS, 4: "4.0", 7: "6.1(back)"}
-_LAYOUTS_OF_ALAC = {**_LAYOUTS_OF_AAC, 8: "7.1(wide)"}
 
 
 def probe_command(binary: str, container: str, source_fd: int) -> list[str]:
@@ -83,26 +62,21 @@ def _source(binary: str, container: str, source_fd: int, *, verbosity: str, opti
 
 
 def _output(encoding: Encoding, container: str, target_fd: int, limit_seconds: float) -> list[str]:
-    encoder, muxer = _FORMATS[encoding.format]
-    if encoding.format is AudioFormat.WAV and encoding.bits_per_sample == 24:
-        encoder = "pcm_s24le"
-    options = ["-map", "0:a:0", "-vn", "-sn", "-dn", *_tags(container), "-c:a", encoder]
-    if encoding.bitrate_kbps is not None:
-        options += ["-b:a", f"{encoding.bitrate_kbps}k"]
-    elif encoding.format is AudioFormat.OGG:
-        options += ["-q:a", "4"]
-    if sample_formats := _SAMPLE_FORMATS.get(encoding.format):
-        options += ["-sample_fmt", sample_formats[encoding.bits_per_sample]]
-    if encoding.format is AudioFormat.WAV:
-        options += ["-rf64", "auto"]
+    encoder = ENCODERS[encoding.format]
+    name = encoder.name_for(encoding.bits_per_sample)
+    options = ["-map", "0:a:0", "-vn", "-sn", "-dn", *_tags(container), "-c:a", name]
+    options += encoder.without_bitrate if encoding.bitrate_kbps is None else ["-b:a", f"{encoding.bitrate_kbps}k"]
+    if sample_format := encoder.sample_formats_by_depth.get(encoding.bits_per_sample):
+        options += ["-sample_fmt", sample_format]
+    options += encoder.always
     return [
         *options,
         # Time counts samples from 0: a source whose clock starts late or jumps would give outputs with holes.
         # The limit counts those samples: on the source's clock, a jump would end the reading and look like success.
         *("-af", "asetpts=N/SR/TB", "-t", f"{limit_seconds:.3f}", "-ar", str(encoding.sample_rate_hz)),
-        *("-ac", str(encoding.channels), "-ch_layout", _layout(encoding), "-threads", "1"),
+        *("-ac", str(encoding.channels), "-ch_layout", encoder.layout(encoding.channels), "-threads", "1"),
         # The same source gives the same bytes: no versions, dates or random serial numbers.
-        *("-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", muxer, "-fd", str(target_fd), "fd:"),
+        *("-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", encoder.muxer, "-fd", str(target_fd), "fd:"),
     ]
 
 
@@ -110,13 +84,3 @@ def _tags(container: str) -> list[str]:
     """Ogg keeps its tags on the stream, everything else on the file. The rest is what MP4 calls its tracks."""
     tags = "0:s:a:0" if container == Container.OGG else "0:g"
     return ["-map_metadata:g", tags, "-metadata:s:a:0", "handler_name=", "-metadata:s:a:0", "vendor_id="]
-
-
-def _layout(encoding: Encoding) -> str:
-    match encoding.format:
-        case AudioFormat.M4A | AudioFormat.AAC:
-            return _LAYOUTS_OF_AAC[encoding.channels]
-        case AudioFormat.ALAC:
-            return _LAYOUTS_OF_ALAC[encoding.channels]
-        case _:
-            return _LAYOUTS[encoding.channels]

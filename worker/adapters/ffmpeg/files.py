@@ -9,24 +9,12 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.containers.mp4_index import index_in_front
 from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
 from worker.domain.containers.structure import ReadAt, Structure
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError, WorkspaceFullError
 from worker.ports import Artifact
-
-_CONTAINERS = {
-    AudioFormat.MP3: Container.MP3,
-    AudioFormat.M4A: Container.MP4,
-    AudioFormat.AAC: Container.ADTS,
-    AudioFormat.ALAC: Container.MP4,
-    AudioFormat.FLAC: Container.FLAC,
-    AudioFormat.WAV: Container.WAV,
-    AudioFormat.OGG: Container.OGG,
-    AudioFormat.OPUS: Container.OGG,
-    AudioFormat.WEBM: Container.MATROSKA,
-}
 
 
 @contextmanager
@@ -66,10 +54,11 @@ def frame_bytes_of(source: Path) -> int | None:
 
 def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float) -> Artifact:
     """The finished output, its index in front if it is an MP4. Raises ConverterCrashedError where it is not whole."""
+    container = FORMATS[audio_format].container
     with _reader(path) as (read_at, size):
-        if size == 0 or examine(Sniffed(_CONTAINERS[audio_format], 0), read_at, size).problem:
+        if size == 0 or examine(Sniffed(container, 0), read_at, size).problem:
             raise ConverterCrashedError(f"the {audio_format} output is not complete")
-        if _CONTAINERS[audio_format] is not Container.MP4:
+        if container is not Container.MP4:
             return Artifact(path, duration_seconds, 0, size)
         try:
             index = index_in_front(read_at, size)

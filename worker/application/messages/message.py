@@ -201,19 +201,17 @@ def _check_wishes(path: str, spec: OutputSpec) -> None:
     if spec.bitrate_kbps is not None:
         if rules.bitrates_kbps is None:
             raise InvalidMessageError(f"{path}.bitrate_kbps", f"cannot be chosen for {spec.format}, which is lossless")
-        low, high = rules.bitrates_kbps
-        if not low <= spec.bitrate_kbps <= high:
-            raise InvalidMessageError(f"{path}.bitrate_kbps", f"must be from {low} to {high} for {spec.format}")
+        if not rules.bitrates_kbps.allows(spec.bitrate_kbps):
+            raise InvalidMessageError(f"{path}.bitrate_kbps", f"must be {rules.bitrates_kbps} for {spec.format}")
     if spec.sample_rate_hz is not None:
-        problem = rules.problem_with_rate(spec.sample_rate_hz)
-        if problem is not None:
-            raise InvalidMessageError(f"{path}.sample_rate_hz", f"{problem} for {spec.format}")
-        limit = rules.bitrates_below_hz
-        if spec.bitrate_kbps is not None and spec.sample_rate_hz >= limit:
-            problem = f"can be chosen for {spec.format} only with a sample_rate_hz below {limit}"
+        if not rules.rates_hz.allows(spec.sample_rate_hz):
+            raise InvalidMessageError(f"{path}.sample_rate_hz", f"must be {rules.rates_hz} for {spec.format}")
+        rates = rules.rates_with_bitrate_hz
+        if spec.bitrate_kbps is not None and rates is not None and not rates.allows(spec.sample_rate_hz):
+            problem = f"can be chosen for {spec.format} only with a sample_rate_hz {rates}"
             raise InvalidMessageError(f"{path}.bitrate_kbps", problem)
-    if spec.channels is not None and not 1 <= spec.channels <= rules.max_channels:
-        raise InvalidMessageError(f"{path}.channels", f"must be from 1 to {rules.max_channels} for {spec.format}")
+    if spec.channels is not None and not rules.channels.allows(spec.channels):
+        raise InvalidMessageError(f"{path}.channels", f"must be {rules.channels} for {spec.format}")
 
 
 def _check_targets(source: ObjectLocation, outputs: Sequence[OutputSpec]) -> None:
