@@ -33,7 +33,6 @@ RUNNING = ConsumerStatus(
     poll_age_seconds=1.0,
     poll_failures=0,
     settled={},
-    handler_crashes=0,
 )
 OUTAGE = Outage(datetime(2026, 11, 22, 20, 1, 2, tzinfo=UTC), 0.0, "timeout", 0.25)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
@@ -38,6 +39,28 @@ def test_every_instrument_is_used() -> None:
 
 def test_jobs_are_counted_by_how_they_ended() -> None:
     before = metrics.attempts_ended("failed")
-    metrics.JOBS.labels(status="failed", code="no_audio").inc()
-    metrics.JOBS.labels(status="failed", code="stalled").inc()
+
+    metrics.count_attempt("failed", "no_audio")
+    metrics.count_attempt("failed", "stalled")
+    metrics.count_attempt("retried", "stalled")
+
     assert metrics.attempts_ended("failed") == before + 2
+
+
+def test_the_counts_in_health_are_those_in_metrics_and_no_instrument_is_asked_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    metrics.count_attempt("cancelled")
+    shown = sum(
+        sample.value
+        for family in metrics.JOBS.collect()
+        for sample in family.samples
+        if sample.labels["status"] == "cancelled"
+    )
+
+    def refuse() -> NoReturn:
+        raise AssertionError("an instrument was asked")
+
+    monkeypatch.setattr(metrics.JOBS, "collect", refuse)
+
+    assert metrics.attempts_ended("cancelled") == shown

@@ -33,7 +33,7 @@ class Handler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConsumerStatus:
-    """What `/health`, `/metrics` and the heartbeat show of a consumer."""
+    """A consumer at one moment: what `/health`, `/metrics`, the heartbeat and `worker.stopped` are made from."""
 
     jobs: int
     slots: int
@@ -43,7 +43,6 @@ class ConsumerStatus:
     poll_age_seconds: float
     poll_failures: int
     settled: Mapping[str, int]  # by disposition
-    handler_crashes: int
     is_paused: bool = False  # too many rejects: nothing is received for the moment
 
 
@@ -81,7 +80,6 @@ class Consumer:
         self._leases: dict[str, Lease] = {}  # by message id, from the receive until settled
         self._handling: set[Lease] = set()
         self._unsettled = 0
-        self._handler_crashes = 0
         self._tasks = asyncio.TaskGroup()
         self._poll_loop: asyncio.Task[None] | None = None
 
@@ -96,7 +94,6 @@ class Consumer:
             poll_age_seconds=self._poller.age_seconds,
             poll_failures=self._poller.failures,
             settled=dict(self._settlement.counts),
-            handler_crashes=self._handler_crashes,
             is_paused=self._reject_limit.is_paused,
         )
 
@@ -201,7 +198,6 @@ class Consumer:
         try:
             return await self._handler.handle(lease)
         except Exception as exc:  # noqa: BLE001 - a bug that one message meets must not end the other jobs
-            self._handler_crashes += 1
             delivery = lease.delivery
             emit(Event.HANDLER_CRASHED, message_id=delivery.message_id, exception=exc)
             return Retry(RETRY_BACKOFF.delay(delivery.receive_count, self._random()))

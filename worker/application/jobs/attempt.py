@@ -140,7 +140,7 @@ class Attempt:
     def _completed(self) -> None:
         measured = self._measured()
         emit(Event.JOB_COMPLETED, **measured)
-        metrics.JOBS.labels(status="completed", code="").inc()
+        metrics.count_attempt("completed")
         for stage, seconds in {**measured["stage_seconds"], "total": measured["duration_seconds"]}.items():
             metrics.JOB_DURATION.labels(stage=stage).observe(seconds)
         metrics.SOURCE_BYTES.inc(measured["source_bytes"])
@@ -215,7 +215,7 @@ class Attempt:
                 emit(Event.LEASE_LOST, reason=str(error))
                 status = "lost"
         code = error.code.value if isinstance(error, JobError) else ""
-        metrics.JOBS.labels(status=status, code=code).inc()
+        metrics.count_attempt(status, code)
 
     def _failure(self, error: Exception) -> dict[str, Any]:
         known = error if isinstance(error, JobError) else InternalError()

@@ -144,7 +144,7 @@ class JobClaimer:
 
     async def _skip(self, job: Job, record: Record, delivery: Delivery) -> Disposition:
         emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value, attempt=record.attempt)
-        metrics.JOBS.labels(status="skipped", code="").inc()
+        metrics.count_attempt("skipped")
         await self._store.share(record)
         if record.status is Status.FAILED and delivery.has_written(record.version):
             # A worker that died before it could reject the message, or a message with other jobs that went on.
@@ -186,7 +186,7 @@ class JobClaimer:
     def _defer(delay_seconds: float, reason: str, attempt: int | None) -> Retry:
         """Look again later; `attempt` is the one that goes on meanwhile, where that is known."""
         emit(Event.JOB_DEFERRED, delay_seconds=round(delay_seconds, 1), reason=reason, attempt=attempt)
-        metrics.JOBS.labels(status="deferred", code="").inc()
+        metrics.count_attempt("deferred")
         return Retry(delay_seconds)
 
     async def _conclude(
@@ -200,7 +200,7 @@ class JobClaimer:
         seen = None if current is None else current.version
         if isinstance(await self._store.write_if_unchanged(record, seen), Conflict):
             return self._defer(_SOON_SECONDS, "claimed by another delivery just now", attempts)
-        metrics.JOBS.labels(status=record.status.value, code=error.code.value).inc()
+        metrics.count_attempt(record.status.value, error.code.value)
         with bound_contextvars(attempt=attempts):
             if record.status is Status.CANCELLED:
                 emit(Event.JOB_CANCELLED, stage=None, percent=record.percent)
