@@ -63,8 +63,8 @@ async def ours(fault: Fault, table: DynamoJobTable) -> MeasuredOutage:
     """The failover store: Redis, else DynamoDB."""
     outage = MeasuredOutage()
     async with a_site() as site, AsyncExitStack() as stack:
-        await _open_gate(site, fault)
-        redis_store = site.store(gated=fault.is_gated, tls=fault.has_tls)
+        await _start_proxy(site, fault)
+        redis_store = site.store(proxied=fault.is_proxied, tls=fault.has_tls)
         stack.push_async_callback(redis_store.aclose)
         store = FailoverStore(table, redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
         running = asyncio.create_task(store.run())
@@ -96,7 +96,7 @@ async def libraries(fault: Fault) -> tuple[MeasuredOutage, MeasuredOutage | None
 async def redis_py(fault: Fault) -> MeasuredOutage:
     """`redis.asyncio.Redis` as its constructor leaves it."""
     async with a_site() as site:
-        await _open_gate(site, fault)
+        await _start_proxy(site, fault)
         client = redis.asyncio.Redis(**_arguments(site, fault))
 
         async def write(seq: int) -> None:
@@ -114,7 +114,7 @@ async def multi_db(fault: Fault) -> MeasuredOutage | None:
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # it leaves failed tasks behind
     with servers.redis("--requirepass", PASSWORD) as second:
         async with a_site() as site:
-            await _open_gate(site, fault)
+            await _start_proxy(site, fault)
             databases = [
                 DatabaseConfig(weight=1.0, client_kwargs=_arguments(site, fault)),
                 DatabaseConfig(weight=0.5, client_kwargs={"host": HOST, "port": second.port, "password": PASSWORD}),
@@ -157,15 +157,15 @@ async def _measure(outage: MeasuredOutage, write: Write) -> None:
             return
 
 
-async def _open_gate(site: Site, fault: Fault) -> None:
-    if fault.is_gated:
-        await site.gate.open(site.certificate.server() if fault.has_tls else None)
+async def _start_proxy(site: Site, fault: Fault) -> None:
+    if fault.is_proxied:
+        await site.proxy.start(site.certificate.server() if fault.has_tls else None)
 
 
 def _arguments(site: Site, fault: Fault) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "host": NAMED if fault.is_named else HOST,
-        "port": site.gate.port if fault.is_gated else site.server.port,
+        "port": site.proxy.port if fault.is_proxied else site.server.port,
         "password": PASSWORD,
     }
     os.environ["NAMES_HANG"] = site.resolver.environment["NAMES_HANG"]

@@ -1,4 +1,4 @@
-"""Servers that the whole run shares, and names that no two tests share."""
+"""Servers that all tests of a run share, and names that no two tests share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from worker.demo import servers
 
 _counter = itertools.count(1)
 
-# How long an example takes says more of what else runs on the machine than of the code.
+# The duration of an example depends on the load of the machine, so none fails for it.
 hypothesis.settings.register_profile("patient", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("patient")
 
@@ -34,14 +34,14 @@ def aws_endpoint() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[servers.Server]:
-    """A real Redis for tests that leave it as they found it; who breaks one starts one (`servers.redis`)."""
+    """A real Redis that tests share. A test that breaks its Redis starts its own (`servers.redis`)."""
     with servers.redis() as server:
         yield server
 
 
 @pytest.fixture
 def unique(request: pytest.FixtureRequest) -> Callable[[str], str]:
-    """Names of this test's own: `unique("bucket")` is a legal name of a bucket, a queue, a table or a key."""
+    """Makes names that no other test uses. `unique("bucket")` is legal for a bucket, a queue, a table and a key."""
     test = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:24].strip("-")
     return lambda kind: f"{kind}-{next(_counter)}-{test}"
 

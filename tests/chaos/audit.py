@@ -1,4 +1,4 @@
-"""What must be true when all is over, asked of the stores, the buckets, the queues and the machine."""
+"""The final check of a chaos run: of the stores, the buckets, the queues and the machine."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import redis
 
 from tests.chaos.fleet import Fleet
 from tests.chaos.plan import Job, Plan, Poison
-from tests.support.house import Stack
 from tests.support.leftovers import leftovers
 from tests.support.sounds import listen
+from tests.support.stack import Stack
 
 FINAL = frozenset({"completed", "failed", "cancelled"})
 _TOLERANCE_SECONDS = 0.15  # of lossy formats, which pad
 
 
 def durable_records(stack: Stack) -> dict[str, dict[str, Any]]:
-    """What DynamoDB holds, by job."""
+    """The records in DynamoDB, by job id."""
     pages = stack.aws["dynamodb"].get_paginator("scan").paginate(TableName=stack.table, ConsistentRead=True)
     return {item["job_id"]["S"]: json.loads(item["record"]["S"]) for page in pages for item in page["Items"]}
 
 
 def is_over(stack: Stack, plan: Plan) -> bool:
-    """Every job has come to an end, and its message is gone."""
-    if stack.waiting(stack.queue_url):
+    """Whether every job has a final record and its message is deleted."""
+    if stack.messages_in(stack.queue_url):
         return False
     records = durable_records(stack)
     wanted = [job.job_id for job in plan.jobs] + [each.job_id for each in plan.poison if each.job_id is not None]
@@ -37,16 +37,16 @@ def is_over(stack: Stack, plan: Plan) -> bool:
 
 
 def faults_of(stack: Stack, plan: Plan, fleet: Fleet, workspace: Path, scratch: Path) -> list[str]:
-    """Everything that is not as it must be."""
+    """One sentence for everything that is wrong."""
     records = durable_records(stack)
     return [
         *fleet.faults,
         *(fault for job in plan.jobs for fault in _faults_of_job(stack, job, records.get(job.job_id), scratch)),
         *(fault for each in plan.poison for fault in _faults_of_poison(each, records)),
         *_contradictions(stack, records),
-        *_ends_told_twice(fleet),
+        *_duplicate_ends(fleet),
         *_faults_of_dead_letters(stack, plan),
-        *_strangers(stack, plan),
+        *_unexpected_objects(stack, plan),
         *leftovers(stack, workspace),
     ]
 
@@ -55,15 +55,15 @@ def _faults_of_job(stack: Stack, job: Job, record: Mapping[str, Any] | None, scr
     if record is None or record["status"] != "completed":
         yield f"{job.job_id} is not completed: {record}"
         return
-    for wish, told in zip(job.outputs, record["outputs"], strict=True):
-        data = stack.output(wish.key)
-        if (len(data), hashlib.sha256(data).hexdigest()) != (told["bytes"], told["sha256"]):
-            yield f"{wish.key} is not what its record says"
+    for wanted, recorded in zip(job.outputs, record["outputs"], strict=True):
+        data = stack.output(wanted.key)
+        if (len(data), hashlib.sha256(data).hexdigest()) != (recorded["bytes"], recorded["sha256"]):
+            yield f"{wanted.key} is not what its record says"
         path = scratch / "output"
         path.write_bytes(data)
         seconds = listen(path).seconds
-        if abs(seconds - job.seconds) > _TOLERANCE_SECONDS or abs(told["duration_seconds"] - seconds) > 0.1:
-            yield f"{wish.key} plays for {seconds} s, its source for {job.seconds} s, its record says {told}"
+        if abs(seconds - job.seconds) > _TOLERANCE_SECONDS or abs(recorded["duration_seconds"] - seconds) > 0.1:
+            yield f"{wanted.key} plays for {seconds} s, its source for {job.seconds} s, its record says {recorded}"
 
 
 def _faults_of_poison(each: Poison, records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -72,7 +72,7 @@ def _faults_of_poison(each: Poison, records: Mapping[str, Mapping[str, Any]]) ->
 
 
 def _contradictions(stack: Stack, records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Redis may have forgotten a record; what it holds as final is the record."""
+    """Redis may have lost a record, but a final record in Redis equals the one in DynamoDB."""
     with redis.Redis(port=stack.redis_port or 0) as client:
         for job_id, record in records.items():
             text = client.hget(f"audio:job:{job_id}", "record")
@@ -83,14 +83,14 @@ def _contradictions(stack: Stack, records: Mapping[str, Mapping[str, Any]]) -> I
                 yield f"{job_id} is newer in Redis than its end: {held}"
 
 
-def _ends_told_twice(fleet: Fleet) -> Iterator[str]:
+def _duplicate_ends(fleet: Fleet) -> Iterator[str]:
     ends = Counter(
         line["job_id"]
         for worker in fleet.ended
         for line in worker.lines
         if line["event"] in {"job.completed", "job.failed", "job.cancelled"}
     )
-    return (f"{job_id} came to an end {count} times" for job_id, count in ends.items() if count > 1)
+    return (f"{job_id} ended {count} times" for job_id, count in ends.items() if count > 1)
 
 
 def _faults_of_dead_letters(stack: Stack, plan: Plan) -> Iterator[str]:
@@ -108,9 +108,9 @@ def _bodies(stack: Stack) -> Iterator[str]:
         yield from (message["Body"] for message in answer["Messages"])
 
 
-def _strangers(stack: Stack, plan: Plan) -> Iterator[str]:
-    """Objects that nobody asked for."""
+def _unexpected_objects(stack: Stack, plan: Plan) -> Iterator[str]:
+    """Objects that no job asked for."""
     wanted = {output.key for job in plan.jobs for output in job.outputs}
     pages = stack.aws["s3"].get_paginator("list_objects_v2").paginate(Bucket=stack.targets)
     found = {each["Key"] for page in pages for each in page.get("Contents", ())}
-    return (f"{key} lies in the bucket of targets" for key in found - wanted)
+    return (f"{key} is in the bucket of targets" for key in found - wanted)

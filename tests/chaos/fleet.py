@@ -1,4 +1,4 @@
-"""Workers that are killed, frozen and stopped, and started again; Redis and the way to AWS beside them."""
+"""Workers that are killed, frozen, stopped and started again, with faults of Redis and of the connection to AWS."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from tests.chaos.plan import WORKERS, Disturbance
-from tests.support.house import Stack
 from tests.support.rough_proxy import RoughProxy
+from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess
 from worker.demo.servers import Server
 
@@ -24,7 +24,7 @@ _SLOW_SECONDS = 0.05
 
 @dataclass
 class Fleet:
-    """Three workers, each started again as soon as it has ended. `turn` does what is due."""
+    """Three workers, each started again as soon as it has ended. `step` does what is due."""
 
     stack: Stack
     settings: dict[str, str]
@@ -32,7 +32,7 @@ class Fleet:
     aws: RoughProxy
     workers: list[WorkerProcess] = field(default_factory=list)
     ended: list[WorkerProcess] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)  # what no worker should do
+    faults: list[str] = field(default_factory=list)  # what no worker may do
     _stopped: set[int] = field(default_factory=set)  # the ids of processes that were told to stop
     _frozen: set[int] = field(default_factory=set)
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
@@ -47,26 +47,26 @@ class Fleet:
 
     @property
     def is_calm(self) -> bool:
-        """Nothing more will happen by plan, and whoever it ended has been replaced."""
+        """Whether the plan is done and every worker that it ended has been replaced."""
         return not self._due and all(self._is_well(worker) for worker in self.workers)
 
-    def turn(self) -> None:
-        """Do what is due, and replace who has ended."""
+    def step(self) -> None:
+        """Do what is due, and replace workers that have ended."""
         while self._due and self._due[0][0] <= time.monotonic():
             heapq.heappop(self._due)[2]()
         for place, worker in enumerate(self.workers):
             if worker.exit_code is not None:
-                self._bury(worker)
+                self._record_end(worker)
                 self.workers[place] = self._start()
 
     def stop(self) -> None:
-        """Stop all workers as a deploy does, and wait for their ends."""
+        """Stop all workers as a deployment does, and wait until they have ended."""
         for worker in self.workers:
             self._stopped.add(worker.pid)
             worker.signal(signal.SIGTERM)
         for worker in self.workers:
             worker.wait()
-            self._bury(worker)
+            self._record_end(worker)
         self.workers.clear()
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class Fleet:
             worker.signal(signal.SIGKILL)
         self._processes.close()
 
-    def story(self) -> str:
+    def summary(self) -> str:
         """How often each event was logged."""
         events = Counter(line["event"] for worker in [*self.ended, *self.workers] for line in worker.lines)
         return f"{len(self.ended)} workers: " + ", ".join(f"{count} {name}" for name, count in sorted(events.items()))
@@ -84,7 +84,7 @@ class Fleet:
         for number, worker in enumerate([*self.ended, *self.workers]):
             (directory / f"worker-{number}.log").write_text(worker.transcript())
 
-    # --- what happens ------------------------------------------------------------------------------------------------
+    # --- disturbances -----------------------------------------------------------------------------------------------
 
     def _at(self, when: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._due, (when, next(self._order), action))
@@ -99,14 +99,14 @@ class Fleet:
                 self._later(each.seconds, self.redis.start)
             case "cut":
                 self.aws.cut()
-                self._later(each.seconds, self.aws.mend)
+                self._later(each.seconds, self.aws.restore)
             case "slow":
                 self.aws.slow(_SLOW_SECONDS)
-                self._later(each.seconds, self.aws.mend)
+                self._later(each.seconds, self.aws.restore)
             case _ if each.worker is not None:
-                self._befall(self.workers[each.worker], each)
+                self._disturb_worker(self.workers[each.worker], each)
 
-    def _befall(self, worker: WorkerProcess, each: Disturbance) -> None:
+    def _disturb_worker(self, worker: WorkerProcess, each: Disturbance) -> None:
         if worker.exit_code is not None:
             return
         if each.kind == "kill":
@@ -133,7 +133,7 @@ class Fleet:
         self._processes.callback(worker.close)
         return worker
 
-    def _bury(self, worker: WorkerProcess) -> None:
+    def _record_end(self, worker: WorkerProcess) -> None:
         self.ended.append(worker)
         code = worker.exit_code
         allowed = {-signal.SIGKILL}

@@ -1,4 +1,4 @@
-"""What shall happen, from a seed: jobs, poisoned messages, and what befalls workers, Redis and AWS, and when."""
+"""The plan of a chaos run, from a seed: jobs, poison messages, and disturbances of workers, Redis and AWS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 WORKERS = 3
 LEASE_SECONDS = 6
 
-# Mostly short, as in a queue of voice messages; the long ones are what a killed worker loses.
+# Mostly short, as in a queue of voice messages. The long ones make it likely that a killed worker loses one.
 _LENGTHS = (1,) * 12 + (2, 3, 5) * 4 + (15, 60) * 2 + (180, 600)
 _LONG_SECONDS = 180
 _FORMATS = ("mp3", "flac", "wav", "m4a", "ogg", "opus")
@@ -18,7 +18,7 @@ LENGTHS = sorted(set(_LENGTHS))
 
 @dataclass(frozen=True)
 class Output:
-    """One wish of a job. `sample_rate_hz` None: as the source has it."""
+    """An output of a job. `sample_rate_hz` None: the sample rate of the source."""
 
     key: str
     format: str
@@ -27,7 +27,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Job:
-    """A job that must succeed; its source lasts `seconds`."""
+    """A job that must complete; its source lasts `seconds`."""
 
     job_id: str
     seconds: int
@@ -36,7 +36,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Poison:
-    """A message that must end in the dead-letter queue; `job_id` is None where nobody can read one."""
+    """A message that must end in the dead-letter queue; `job_id` is None where it cannot be read."""
 
     body: str
     job_id: str | None
@@ -44,7 +44,7 @@ class Poison:
 
 @dataclass(frozen=True)
 class Disturbance:
-    """`kill`, `stop` and `freeze` befall a worker; `redis`, `cut` and `slow` all of them."""
+    """`kill`, `stop` and `freeze` are of one worker; `redis`, `cut` and `slow` concern all of them."""
 
     at: float
     kind: str
@@ -59,7 +59,7 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Plan:
-    """All of it. `str` of it is what a failing run prints."""
+    """A whole run. A failing run prints it."""
 
     seed: int
     jobs: tuple[Job, ...]
@@ -67,7 +67,7 @@ class Plan:
     disturbances: tuple[Disturbance, ...]
 
     def __str__(self) -> str:
-        head = f"seed {self.seed}: {len(self.jobs)} jobs, {len(self.poison)} poisoned messages"
+        head = f"seed {self.seed}: {len(self.jobs)} jobs, {len(self.poison)} poison messages"
         return "\n".join([head, *map(str, self.disturbances)])
 
 
@@ -88,7 +88,7 @@ def source_key(seconds: int) -> str:
 
 def _job(dice: random.Random, number: int) -> Job:
     job_id = f"job-{number}"
-    # The first is long enough for a multipart upload, whatever the dice say.
+    # The first is long enough for a multipart upload, whatever the seed.
     seconds = 180 if number == 0 else dice.choice(_LENGTHS)
     if seconds >= _LONG_SECONDS:
         return Job(job_id, seconds, (Output(f"{job_id}/0", "wav", 48_000),))
@@ -113,7 +113,7 @@ def _poison(dice: random.Random, number: int, sources: str, targets: str) -> Poi
 
 
 def _disturbances(dice: random.Random, seconds: float) -> list[Disturbance]:
-    """One of each kind first, in any order, then what comes; a disturbance every two to four seconds."""
+    """One of each kind first, in any order, then random kinds; one every two to four seconds."""
     kinds = ["kill", "stop", "freeze", "redis", "cut", "slow"]
     dice.shuffle(kinds)
     found = []

@@ -1,6 +1,6 @@
-"""Three workers, and everything that befalls workers; at the end each job has ended once, and nothing is left.
+"""Three workers under kills, freezes, stops and outages: each job ends once and nothing is left behind.
 
-CHAOS_SECONDS, CHAOS_JOBS and CHAOS_SEED make it longer, or another: `make chaos` does.
+`make chaos` plays a longer run, by CHAOS_SECONDS, CHAOS_JOBS and CHAOS_SEED.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import pytest
 from tests.chaos.audit import faults_of, is_over
 from tests.chaos.fleet import Fleet
 from tests.chaos.plan import LEASE_SECONDS, LENGTHS, Job, Plan, make_plan, source_key
-from tests.support.house import Stack, aws_clients, make_stack
 from tests.support.rough_proxy import RoughProxy
 from tests.support.sounds import silence
+from tests.support.stack import Stack, aws_clients, make_stack
 from worker.demo import servers
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "20"))
@@ -28,13 +28,13 @@ JOBS = int(os.environ.get("CHAOS_JOBS", "40"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 
 _BACKLOG = 60  # the emulated queue slows with its length
-_TURN_SECONDS = 0.1
+_STEP_SECONDS = 0.1
 _CALM_SECONDS = 150.0  # for retries to come due: the third is up to 80 s away
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A stack whose workers reach AWS through a proxy of ours, and a Redis that may be killed."""
+class Surroundings:
+    """A stack whose workers reach AWS through a proxy, and a Redis that may be killed."""
 
     stack: Stack
     redis: servers.Server
@@ -42,18 +42,20 @@ class Scene:
 
 
 @pytest.fixture
-def scene(aws_endpoint: str, unique: Callable[[str], str]) -> Iterator[Scene]:
+def surroundings(aws_endpoint: str, unique: Callable[[str], str]) -> Iterator[Surroundings]:
     with ExitStack() as parts:
         clients = parts.enter_context(aws_clients(aws_endpoint))
         redis = parts.enter_context(servers.redis())
         proxy = parts.enter_context(RoughProxy(urlsplit(aws_endpoint).port or 80).running())
         stack = make_stack(clients, unique("chaos"), endpoint=aws_endpoint, redis_port=redis.port)
-        yield Scene(replace(stack, endpoint=f"http://127.0.0.1:{proxy.port}"), redis, proxy)
+        yield Surroundings(replace(stack, endpoint=f"http://127.0.0.1:{proxy.port}"), redis, proxy)
 
 
 @pytest.mark.timeout(SECONDS * 3 + _CALM_SECONDS + 120)
-def test_whatever_befalls_the_workers_each_job_ends_once_and_nothing_is_left(scene: Scene, tmp_path: Path) -> None:
-    stack = scene.stack
+def test_each_job_ends_once_and_nothing_is_left_when_workers_are_killed_frozen_and_stopped(
+    surroundings: Surroundings, tmp_path: Path
+) -> None:
+    stack = surroundings.stack
     plan = make_plan(SEED, seconds=SECONDS, jobs=JOBS, sources=stack.sources, targets=stack.targets)
     workspace = tmp_path / "workspace"
     settings = {
@@ -64,33 +66,33 @@ def test_whatever_befalls_the_workers_each_job_ends_once_and_nothing_is_left(sce
         "WORKER_MAX_ATTEMPTS": "20",
     }
     _put_sources(stack)
-    fleet = Fleet(stack, settings, scene.redis, scene.proxy)
-    _say(plan)
+    fleet = Fleet(stack, settings, surroundings.redis, surroundings.proxy)
+    _print(plan)
     try:
         _play(plan, stack, fleet)
         faults = faults_of(stack, plan, fleet, workspace, tmp_path)
         assert not faults, "\n".join(["", *faults])
     except BaseException:
         fleet.keep_logs(tmp_path)
-        _say(f"the workers' logs are in {tmp_path}")
+        _print(f"the workers' logs are in {tmp_path}")
         raise
     finally:
-        _say(fleet.story())
+        _print(fleet.summary())
         fleet.close()
 
 
-def _say(text: object) -> None:
+def _print(text: object) -> None:
     print(text)  # noqa: T201 - pytest shows it where the test fails
 
 
 def _play(plan: Plan, stack: Stack, fleet: Fleet) -> None:
-    """Send everything, let the plan happen, wait for calm, stop the workers."""
+    """Send all messages, play the plan, wait until every job has ended, stop the workers."""
     bodies = _bodies(plan, stack)
     began = time.monotonic()
     fleet.start(plan.disturbances)
     deadline = None
     while True:
-        fleet.turn()
+        fleet.step()
         if bodies:
             _send_some(bodies, stack, elapsed=time.monotonic() - began)
         elif fleet.is_calm:
@@ -98,12 +100,12 @@ def _play(plan: Plan, stack: Stack, fleet: Fleet) -> None:
             if is_over(stack, plan):
                 break
             assert time.monotonic() < deadline, "some jobs never ended"
-        time.sleep(_TURN_SECONDS)
+        time.sleep(_STEP_SECONDS)
     fleet.stop()
 
 
 def _bodies(plan: Plan, stack: Stack) -> list[object]:
-    """All messages, the poisoned ones among the others; the last comes first."""
+    """All messages, in the reverse of the order in which they are sent; poison messages are spread over them."""
     bodies: list[object] = [_body(job, stack) for job in reversed(plan.jobs)]
     step = len(bodies) // len(plan.poison)
     for number, each in enumerate(plan.poison):
@@ -121,10 +123,10 @@ def _body(job: Job, stack: Stack) -> dict[str, object]:
 
 
 def _send_some(bodies: list[object], stack: Stack, *, elapsed: float) -> None:
-    """Spread over the time of the disturbances, and never more than the emulated queue bears."""
+    """Send what is due. The messages are spread over the run; the emulated queue is slow when it is long."""
     total = JOBS + max(6, JOBS // 12)
     due = min(total, int(total * elapsed / SECONDS) + 10)
-    wanted = min(due - (total - len(bodies)), _BACKLOG - stack.waiting(stack.queue_url))
+    wanted = min(due - (total - len(bodies)), _BACKLOG - stack.messages_in(stack.queue_url))
     for _ in range(min(wanted, len(bodies))):
         stack.send(bodies.pop())
 

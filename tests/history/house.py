@@ -213,7 +213,7 @@ class Vandal:
         self._site = site
         self._history = history
         self._rng = rng
-        self._faults = {name: fault for name, fault in FAULTS.items() if not (fault.is_gated or fault.has_tls)}
+        self._faults = {name: fault for name, fault in FAULTS.items() if not (fault.is_proxied or fault.has_tls)}
         self._faults["half of them cut off"] = Fault(_shut, _open)
 
     async def run_until(self, deadline: float) -> None:
@@ -246,8 +246,8 @@ class Vandal:
 
 
 async def _shut(site: Site) -> None:
-    await site.gate.shut()
+    await site.proxy.stop()
 
 
 async def _open(site: Site) -> None:
-    await site.gate.open()
+    await site.proxy.start()

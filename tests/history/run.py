@@ -63,7 +63,7 @@ async def make_history(client: Any, table: str, *, seconds: float, seed: int, mo
     with logged_events() as log:
         async with AsyncExitStack() as stack:
             site = await stack.enter_async_context(a_site())
-            await site.gate.open()
+            await site.proxy.start()
             stack.push_async_callback(_ended, [asyncio.create_task(beat.run())])
             writers, lookers = _cast(site, client, table, history, rng, stack, mode)
             await _play(writers, lookers, Vandal(site, history, rng), until=history.began_at + seconds)
@@ -80,10 +80,10 @@ async def make_history(client: Any, table: str, *, seconds: float, seed: int, mo
 def _cast(
     site: Site, client: Any, table: str, history: History, rng: random.Random, stack: AsyncExitStack, mode: Mode
 ) -> tuple[list[Writer], list[Looker]]:
-    """Two who write and three who look; every other one reaches Redis through the gate."""
+    """Two who write and three who look; every other one reaches Redis through the proxy."""
 
     def a_redis(number: int) -> Any:
-        store = site.store(gated=number % 2 == 1)
+        store = site.store(proxied=number % 2 == 1)
         stack.push_async_callback(store.aclose)
         return store
 

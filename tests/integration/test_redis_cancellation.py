@@ -80,9 +80,9 @@ async def test_no_reply_goes_astray_and_no_connection_is_lost(tls: bool, limit: 
     jitter = Random(1)
     ends: Counter[str] = Counter()
     async with a_site() as site:
-        site.gate.delay_seconds = lambda: jitter.uniform(0, 0.004)
-        await site.gate.open(site.certificate.server() if tls else None)
-        store = site.store(gated=True, tls=tls, connect_timeout=2, command_timeout=1, connections=limit)
+        site.proxy.delay_seconds = lambda: jitter.uniform(0, 0.004)
+        await site.proxy.start(site.certificate.server() if tls else None)
+        store = site.store(proxied=True, tls=tls, connect_timeout=2, command_timeout=1, connections=limit)
         began_at = perf_counter()
         try:
             await asyncio.gather(*(Caller(store, number, ends).run() for number in range(_CALLERS)))
@@ -102,9 +102,9 @@ async def test_no_reply_goes_astray_and_no_connection_is_lost(tls: bool, limit: 
 async def test_commands_that_time_out_leave_their_answers_to_nobody() -> None:
     late = Random(2)
     async with a_site() as site:
-        site.gate.delay_seconds = lambda: late.choice([0.0, 0.0, 0.03])
-        await site.gate.open()
-        store = site.store(gated=True, connect_timeout=2, command_timeout=0.015)
+        site.proxy.delay_seconds = lambda: late.choice([0.0, 0.0, 0.03])
+        await site.proxy.start()
+        store = site.store(proxied=True, connect_timeout=2, command_timeout=0.015)
         ends: Counter[str] = Counter()
         try:
             await asyncio.gather(*(Caller(store, number, ends).run() for number in range(_CALLERS)))

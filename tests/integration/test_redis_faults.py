@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import redis.asyncio
 
+from tests.support.black_hole import BlackHole
 from tests.support.events import LoggedEvents, logged_events
-from tests.support.gate import BlackHole
 from tests.support.records import a_record, completed
 from tests.support.redis_faults import FAULTS, PASSWORD, Fault, Site, a_site
 from tests.support.waiting import wait_until
@@ -121,9 +121,9 @@ async def test_an_outage_costs_little_is_told_once_and_ends_by_itself(name: str,
 
 
 async def a_store(site: Site, fault: Fault) -> RedisProgressCache:
-    if fault.is_gated:
-        await site.gate.open(site.certificate.server() if fault.has_tls else None)
-    return site.store(gated=fault.is_gated, tls=fault.has_tls)
+    if fault.is_proxied:
+        await site.proxy.start(site.certificate.server() if fault.has_tls else None)
+    return site.store(proxied=fault.is_proxied, tls=fault.has_tls)
 
 
 @pytest.mark.parametrize("words", [("CLIENT", "KILL", "TYPE", "normal"), ("SCRIPT", "FLUSH")], ids=" ".join)

@@ -10,9 +10,10 @@ from typing import Any
 import aioboto3
 import pytest
 
-from tests.support.gate import Certificate, Gate
+from tests.support.certificate import Certificate
 from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
 from tests.support.scripted_http import s3_error, scripted_http
+from tests.support.switchable_proxy import SwitchableProxy
 from worker.adapters.s3.store import S3Store
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import ObjectLocation
@@ -122,15 +123,15 @@ async def test_an_upload_arrives_whole_through_tls(
     content = random.Random(size).randbytes(size)
     path.write_bytes(content)
     certificate = Certificate(tmp_path)
-    gate = Gate(int(aws_endpoint.rpartition(":")[2]))
-    await gate.open(certificate.server())
+    proxy = SwitchableProxy(int(aws_endpoint.rpartition(":")[2]))
+    await proxy.start(certificate.server())
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AWS_CA_BUNDLE", str(certificate.file))
-            async with store_at(aws_session, f"https://127.0.0.1:{gate.port}") as store:
+            async with store_at(aws_session, f"https://127.0.0.1:{proxy.port}") as store:
                 await upload(store, Artifact(path, 1.0, 0, size), ObjectLocation(bucket, "target"))
     finally:
-        await gate.shut()
+        await proxy.stop()
 
     answer = await s3_client.get_object(Bucket=bucket, Key="target")
     async with answer["Body"] as body:

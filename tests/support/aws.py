@@ -1,4 +1,4 @@
-"""What points the SDK at an emulated AWS, and how a table and a bucket are made there, by a client of either kind."""
+"""The environment that points the SDK at an emulated AWS, and the arguments that make a table and a bucket there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REGION = "eu-central-1"
 
 
 def aws_environment(endpoint: str) -> dict[str, str]:
-    """What the SDK reads, for a process that shall speak to `endpoint` and to nothing else."""
+    """The SDK's variables for a process that may talk to `endpoint` only."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,

@@ -1,18 +1,18 @@
-"""The commands beside `worker run`, as processes."""
+"""The commands other than `worker run`, as processes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-from tests.support.house import Stack
+from tests.support.stack import Stack
 from tests.support.worker_process import inherited
 
 Done = subprocess.CompletedProcess[str]
 
 
 def worker(stack: Stack, *arguments: str, **settings: str) -> Done:
-    """Run a command on the stack, to its end."""
+    """Run a command on the stack and wait for its end."""
     return subprocess.run(
         [sys.executable, "-m", "worker", *arguments],
         env=inherited() | stack.environment() | settings,

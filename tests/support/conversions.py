@@ -1,4 +1,4 @@
-"""Conversions by the real converter, and their outputs as a reader of the bucket gets them."""
+"""Conversions by the real converter, and their outputs as they are uploaded."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from worker.domain.job import ObjectLocation, OutputSpec
 from worker.ports import Artifact
 
 
-def an_output(audio_format: AudioFormat, **wishes: int) -> OutputSpec:
-    return OutputSpec(ObjectLocation("bucket", "out"), audio_format, **wishes)
+def an_output(audio_format: AudioFormat, **options: int) -> OutputSpec:
+    return OutputSpec(ObjectLocation("bucket", "out"), audio_format, **options)
 
 
 async def converted(

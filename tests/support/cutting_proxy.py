@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks connections off in the middle of an answer."""
+"""A TCP proxy that closes connections in the middle of an answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class CuttingProxy:
-    """Passes everything through; each entry of `cuts` ends one connection after so many bytes of its answers."""
+    """Passes bytes through; each entry of `cuts` closes one connection after that many bytes of its answers."""
 
     def __init__(self, target_port: int) -> None:
         self.cuts: list[int] = []

@@ -1,4 +1,4 @@
-"""The agent that ECS puts beside a task, as far as task protection goes."""
+"""The part of the ECS agent's HTTP endpoint that serves task protection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class EcsAgent:
-    """Grants what it is asked for; `states` are the bodies that it was sent, oldest first."""
+    """Grants every request; `states` are the bodies of the requests, oldest first."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -20,7 +20,7 @@ class EcsAgent:
 
 @contextmanager
 def ecs_agent() -> Iterator[EcsAgent]:
-    """One on a free port of this machine."""
+    """An agent on a free port of 127.0.0.1."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:

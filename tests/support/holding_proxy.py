@@ -1,4 +1,4 @@
-"""An HTTP proxy, on a thread of its own, that holds calls for as long as a test likes: so the stage is known."""
+"""An HTTP proxy, on a thread of its own, that holds a call until the test lets it go on: so the stage is known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HOP_BY_HOP = frozenset(
 
 @dataclass(frozen=True)
 class Call:
-    """What a client asks. `action` is the last part of X-Amz-Target, or the method where there is none."""
+    """A request. `action` is the last part of X-Amz-Target, or the method where there is none."""
 
     action: str
     path: str  # with the query
@@ -66,11 +66,11 @@ class HoldingProxy:
         assert self._held.wait(timeout), "no such call came"
 
     def release(self) -> None:
-        """Let the calls go on, and pass on what comes after them."""
+        """Let the held calls go on, and hold no later ones."""
         self._loop.call_soon_threadsafe(self._released.set)
 
     def drop(self) -> None:
-        """Let the calls, or their answers, be lost, and pass on what comes after them."""
+        """Drop the held calls, or their answers, and hold no later ones."""
         self._is_dropped = True
         self.release()
 

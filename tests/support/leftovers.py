@@ -1,15 +1,15 @@
-"""What a worker may leave behind and must not: processes, files, halves of uploads."""
+"""What a worker must not leave behind: processes, files, unfinished uploads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.house import Stack
+from tests.support.stack import Stack
 
 
 def leftovers(stack: Stack, workspace: Path) -> Iterator[str]:
-    """A sentence for each, once the workers of that workspace have ended."""
+    """One sentence for each thing that is left after the workers of that workspace have ended."""
     for path in workspace.rglob("*"):
         yield f"{path} was left in the workspace"
     for pid in _processes_in(workspace):
@@ -19,7 +19,7 @@ def leftovers(stack: Stack, workspace: Path) -> Iterator[str]:
 
 
 def _processes_in(workspace: Path) -> Iterator[int]:
-    """A converter runs in the room of its job, whose name stays in /proc when it is removed."""
+    """A converter runs in its job's directory, and /proc keeps that name after the directory is removed."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:

@@ -1,4 +1,4 @@
-"""ministack, a second emulated AWS: it is of the bench extra, which `make bench-queue` installs beside the tests'."""
+"""ministack, a second emulator of AWS. It comes with the bench extra, which `make bench-queue` installs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def interpreter() -> str | None:
 
 
 def command(port: int, python: str, module: str = "ministack") -> list[str]:
-    """What starts it, or a module around it. Told nothing, it listens on all interfaces, and for SFTP and MQTT."""
+    """The command that starts it, or `module` around it. Its default is all interfaces, also for SFTP and MQTT."""
     settings = [f"BIND_HOST={HOST}", f"GATEWAY_PORT={port}", "LOG_LEVEL=ERROR", "SFTP_ENABLED=0", "IOT_MTLS_ENABLED=0"]
     return ["env", *settings, python, "-m", module]
 

@@ -1,4 +1,4 @@
-"""Processes that do not outlive their test, and a look at those that others have started."""
+"""Processes that do not outlive their test, and questions about the processes of others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def a_process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """One whose output is read as text. It is killed on the way out: a test that fails does not wait for its end."""
+    """A process whose output is read as text. It is killed at the end, so a failing test does not wait for it."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as process:
         try:
             yield process
@@ -20,7 +20,7 @@ def a_process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Pop
 
 
 def children_of(parent: int, *, named: str = "") -> list[int]:
-    """The ids of its child processes in whose program's path `named` stands."""
+    """The ids of the child processes whose program's path contains `named`."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
@@ -32,7 +32,7 @@ def children_of(parent: int, *, named: str = "") -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether it runs: one that waits to be reaped does not."""
+    """Whether the process runs. A zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

@@ -13,7 +13,9 @@ from typing import Any
 
 import redis
 
-from tests.support.gate import BlackHole, Certificate, Gate
+from tests.support.black_hole import BlackHole
+from tests.support.certificate import Certificate
+from tests.support.switchable_proxy import SwitchableProxy
 from worker.adapters.redis.connections import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.demo import servers
@@ -56,11 +58,11 @@ class Resolver:
 
 
 class Site:
-    """A Redis with a password, a gate in front of it for those who need one, and the means to break either."""
+    """A Redis with a password, a proxy in front of it, and the means to break either."""
 
     def __init__(self, server: Server, directory: Path) -> None:
         self.server = server
-        self.gate = Gate(server.port)
+        self.proxy = SwitchableProxy(server.port)
         self.certificate = Certificate(directory)
         self.resolver = Resolver(directory)
         self.black_hole: BlackHole | None = None
@@ -70,10 +72,10 @@ class Site:
         with redis.Redis(HOST, self.server.port, password=password, socket_timeout=5) as client:
             return client.execute_command(*words)
 
-    def store(self, *, gated: bool = False, tls: bool = False, **arguments: Any) -> RedisProgressCache:
+    def store(self, *, proxied: bool = False, tls: bool = False, **arguments: Any) -> RedisProgressCache:
         endpoint = Endpoint(
             HOST,
-            self.gate.port if gated else self.server.port,
+            self.proxy.port if proxied else self.server.port,
             tls=self.certificate.client if tls else None,
             password=PASSWORD,
         )
@@ -90,7 +92,7 @@ async def a_site() -> AsyncIterator[Site]:
             site.resolver.answer()
             if site.black_hole is not None:
                 site.black_hole.close()
-            await site.gate.shut()
+            await site.proxy.stop()
             server.thaw()
 
 
@@ -109,7 +111,7 @@ class Fault:
     begin: Step
     end: Step
     budget_seconds: float = REFUSED
-    is_gated: bool = False
+    is_proxied: bool = False
     has_tls: bool = False
     is_named: bool = False  # concerns those who look the name up
 
@@ -129,15 +131,15 @@ def _on_server(method: Callable[[Server], None]) -> Step:
 
 
 async def _swallow(site: Site) -> None:
-    await site.gate.shut()
-    site.black_hole = await asyncio.to_thread(BlackHole, site.gate.port)
+    await site.proxy.stop()
+    site.black_hole = await asyncio.to_thread(BlackHole, site.proxy.port)
 
 
 async def _swallow_no_more(site: Site) -> None:
     if site.black_hole is not None:
         site.black_hole.close()
         site.black_hole = None
-    await site.gate.open()
+    await site.proxy.start()
 
 
 async def _change_password(site: Site) -> None:
@@ -150,13 +152,13 @@ async def _change_password_back(site: Site) -> None:
 
 
 async def _to_plaintext(site: Site) -> None:
-    await site.gate.shut()
-    await site.gate.open()
+    await site.proxy.stop()
+    await site.proxy.start()
 
 
 async def _to_tls(site: Site) -> None:
-    await site.gate.shut()
-    await site.gate.open(site.certificate.server())
+    await site.proxy.stop()
+    await site.proxy.start(site.certificate.server())
 
 
 async def _hang_names(site: Site) -> None:
@@ -169,18 +171,18 @@ async def _answer_names(site: Site) -> None:
 
 
 async def _refuse(site: Site) -> None:
-    await site.gate.shut()
+    await site.proxy.stop()
 
 
 async def _refuse_no_more(site: Site) -> None:
-    await site.gate.open()
+    await site.proxy.start()
 
 
 FAULTS: dict[str, Fault] = {
-    "refused": Fault(_refuse, _refuse_no_more, is_gated=True),
+    "refused": Fault(_refuse, _refuse_no_more, is_proxied=True),
     "killed": Fault(_on_server(Server.kill), _on_server(Server.start)),
     "frozen": Fault(_on_server(Server.freeze), _on_server(Server.thaw), HUNG),
-    "black hole": Fault(_swallow, _swallow_no_more, HUNG, is_gated=True),
+    "black hole": Fault(_swallow, _swallow_no_more, HUNG, is_proxied=True),
     "demoted": Fault(_operated("REPLICAOF", HOST, str(free_port())), _operated("REPLICAOF", "NO", "ONE")),
     "out of memory": Fault(_operated("CONFIG", "SET", "maxmemory", "1"), _operated("CONFIG", "SET", "maxmemory", "0")),
     "no replicas": Fault(
@@ -189,7 +191,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "writes paused": Fault(_operated("CLIENT", "PAUSE", "600000", "WRITE"), _operated("CLIENT", "UNPAUSE"), HUNG),
     "wrong password": Fault(_change_password, _change_password_back),
-    "TLS client, plaintext server": Fault(_to_plaintext, _to_tls, HUNG, is_gated=True, has_tls=True),
-    "plaintext client, TLS server": Fault(_to_tls, _to_plaintext, HUNG, is_gated=True),
+    "TLS client, plaintext server": Fault(_to_plaintext, _to_tls, HUNG, is_proxied=True, has_tls=True),
+    "plaintext client, TLS server": Fault(_to_tls, _to_plaintext, HUNG, is_proxied=True),
     "name look-up hangs": Fault(_hang_names, _answer_names, HUNG, is_named=True),
 }

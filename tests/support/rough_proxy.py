@@ -1,4 +1,4 @@
-"""A TCP proxy on a thread of its own that can be cut, slowed and mended while connections pass through it."""
+"""A TCP proxy, on a thread of its own, that can be cut, slowed and restored while connections pass through it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HOST = "127.0.0.1"
 
 
 class RoughProxy:
-    """Passes connections on to `target_port`. Its methods are for the thread that started it."""
+    """Passes connections on to `target_port`. Its methods are called from the thread that started it."""
 
     def __init__(self, target_port: int) -> None:
         self.port = 0
@@ -38,14 +38,14 @@ class RoughProxy:
             self._loop.close()
 
     def cut(self) -> None:
-        """Break all connections off, and each new one as soon as it is made."""
+        """Abort all connections, and each new one as soon as it is made."""
         self._loop.call_soon_threadsafe(self._cut)
 
     def slow(self, delay_seconds: float) -> None:
-        """Hold each piece of 16 KiB back for that long, in both directions."""
+        """Delay each chunk of 16 KiB by that long, in both directions."""
         self._delay_seconds = delay_seconds
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Pass everything through again."""
         self._is_cut = False
         self._delay_seconds = 0.0

@@ -1,4 +1,4 @@
-"""The S3 adapter at an endpoint of the test's own."""
+"""The S3 adapter at an endpoint that the test provides."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def upload(store: S3Store, artifact: Artifact, target: ObjectLocation) -> 
 
 @asynccontextmanager
 async def store_at(session: aioboto3.Session, endpoint: str, body_seconds: float = 20) -> AsyncIterator[S3Store]:
-    """A store whose client speaks to `endpoint`, and which waits for next to nothing."""
+    """A store whose client talks to `endpoint`, with short waits."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", endpoint)
         async with open_client(session, "s3", LIMITS) as client:
@@ -49,7 +49,7 @@ def a_multipart_upload(
     part_2: Callable[[], web.Response] | None = None,
     head: dict[str, str] | None = None,
 ) -> Handler:
-    """S3 as far as one multipart upload needs it, whose completion is never found; without `head` none may look."""
+    """What one multipart upload needs of S3. Its completion fails; HEAD answers with `head`, or 403 without."""
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()

@@ -1,4 +1,4 @@
-"""Sounds to convert, made by ffmpeg once a run, and ears to hear what came out."""
+"""Sounds to convert, made by ffmpeg once a run, and the analysis of what came out."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def run_ffmpeg(*arguments: str, verbosity: str = "error") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a file sounds like when it is decoded in full, by a run of ffmpeg's own that knows nothing of ours."""
+    """What a file sounds like when it is decoded in full by a separate run of ffmpeg."""
 
     container: str
     codec: str

@@ -1,4 +1,4 @@
-"""SQS as a test of its adapter sees it: a client to look with, and one that counts and answers as it is told."""
+"""SQS for tests of its adapter: a plain client, and one that counts calls and gives scripted answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIFO = {"FifoQueue": "true"}
 
 
 class CountingClient:
-    """A client that counts its calls, and whose next answers can be laid down beforehand."""
+    """A client that counts its calls; `answers` are returned before the real client is asked."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -34,7 +34,7 @@ class CountingClient:
 
 @dataclass
 class Sqs:
-    """A client to look with, and queues of the test's own."""
+    """A plain client, a counting client, and queues that no other test uses."""
 
     client: Any
     counted: CountingClient

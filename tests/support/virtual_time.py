@@ -1,7 +1,7 @@
-"""An event loop whose clock jumps: hours of leases and back-off pass in milliseconds, the same way each time.
+"""An event loop on a virtual clock: hours of leases and back-off take milliseconds, and every run is the same.
 
-The code under test uses asyncio as it does in production. When every task waits, the loop's clock is set to the next
-timer instead of sleeping. Signals work; threads do not (nothing here waits for them).
+The code under test uses asyncio as in production. When every task waits, the loop sets its clock to the next timer
+instead of sleeping. Signals work. Threads do not: the loop never waits for them.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _TURNS_WITHOUT_TIME = 200_000
 
 
 class DeadlockError(AssertionError):
-    """Every task waits and no timer is set: nothing would ever happen again."""
+    """Every task waits and no timer is set."""
 
 
 class LivelockError(AssertionError):
-    """The loop turns and turns and time does not pass: something polls without waiting."""
+    """The loop keeps running callbacks and time does not pass: something polls without waiting."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits: where the loop would sleep for `timeout`, the clock jumps by it."""
+    """Never waits: where the loop would sleep for `timeout`, the clock advances by it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """The standard loop on a clock of its own; `time()` starts at 1000 s."""
+    """The standard loop on a virtual clock; `time()` starts at 1000 s."""
 
     def __init__(self) -> None:
         self._clock = _JumpingSelector()
@@ -66,15 +66,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._clock.now
 
     def jump(self, seconds: float) -> None:
-        """Time passes without a turn of the loop, as while the process is frozen."""
+        """Advance the clock without running a callback, as while the process is frozen."""
         self._clock.now += seconds
 
     def run_in_executor(self, executor: object, func: Callable[..., T], *args: object) -> asyncio.Future[T]:
-        """Do it at once: a real thread would take real time."""
+        """Call it at once: a real thread would take real time."""
         future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as exc:  # noqa: BLE001 - the caller's to see
+        except Exception as exc:  # noqa: BLE001 - the caller sees it
             future.set_exception(exc)
         return future
 

@@ -1,4 +1,4 @@
-"""Waiting for what will be, instead of sleeping."""
+"""Waiting for a condition instead of sleeping."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 async def wait_until(predicate: Callable[[], object], *, timeout: float = 10) -> None:
-    """Return once `predicate()` is true. Raises AssertionError with its source line's name after `timeout` seconds."""
+    """Return once `predicate()` is true. Raises AssertionError, which names the predicate, after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not predicate():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""`python -m worker run` as a process whose log is a list."""
+"""`python -m worker run` as a process, with its log as a list of lines."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 
 
 class WorkerProcess:
-    """A worker that runs with `environment` and nothing else of ours.
+    """A worker with the settings of `environment` and no others.
 
-    `limit_file_kib` makes a file that grows beyond it fail, as on a full disk.
+    With `limit_file_kib`, a write beyond that size of a file fails, as on a full disk.
     """
 
     def __init__(self, environment: Mapping[str, str], *, limit_file_kib: int | None = None) -> None:
@@ -73,7 +73,7 @@ class WorkerProcess:
         )
 
     def wait_for(self, event: str, *, timeout: float = 30, **fields: object) -> dict[str, Any]:
-        """The first line of that event with those fields, when it is there. Raises AssertionError with the log."""
+        """Wait for the first line of that event with those fields. Raises AssertionError, with the log."""
         deadline = time.monotonic() + timeout
         with self._grown:
             while (found := self.find(event, **fields)) is None:
@@ -99,7 +99,7 @@ class WorkerProcess:
         return code
 
     def close(self) -> None:
-        """End it: politely, then at once."""
+        """Stop it: by SIGTERM, after 15 s by SIGKILL."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -113,5 +113,5 @@ class WorkerProcess:
 
 
 def inherited() -> dict[str, str]:
-    """What any process needs, without settings of whoever runs the tests."""
+    """The variables that any process needs, without the settings of the environment in which the tests run."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}

@@ -1,4 +1,4 @@
-"""The worker as its users have it: a process, a queue, a table, two buckets and a Redis. Nothing calls its code."""
+"""The worker as a process, with a queue, a table, two buckets and a Redis. No test here calls its code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.house import House, Stack, aws_clients, make_stack
+from tests.support.stack import Deployment, Stack, aws_clients, make_stack
 from tests.support.worker_process import WorkerProcess
 
 
@@ -20,7 +20,7 @@ def aws(aws_endpoint: str) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def new_stack(aws: dict[str, Any], aws_endpoint: str, redis_server: Any) -> Callable[[str], Stack]:
-    """Makes a queue with its dead-letter queue, a table and two buckets, under a name of the caller's."""
+    """Makes a queue with its dead-letter queue, a table and two buckets, under the name that it is given."""
     return lambda name: make_stack(aws, name, endpoint=aws_endpoint, redis_port=redis_server.port)
 
 
@@ -31,7 +31,7 @@ def stack(new_stack: Callable[[str], Stack], unique: Callable[[str], str]) -> St
 
 @pytest.fixture
 def start_worker() -> Iterator[Callable[..., WorkerProcess]]:
-    """Starts `worker run` on a stack; every process that a test leaves is killed."""
+    """Starts `worker run` on a stack; every process that a test leaves running is ended."""
     with ExitStack() as processes:
 
         def start(stack: Stack, *, limit_file_kib: int | None = None, **settings: str) -> WorkerProcess:
@@ -43,7 +43,7 @@ def start_worker() -> Iterator[Callable[..., WorkerProcess]]:
 
 
 @pytest.fixture(scope="module")
-def house(new_stack: Callable[[str], Stack], request: pytest.FixtureRequest) -> Iterator[House]:
+def deployment(new_stack: Callable[[str], Stack], request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """One stack and one running worker for a whole module."""
     stack = new_stack(f"shared-{request.module.__name__.rpartition('.')[2].replace('_', '-')}")
     process = WorkerProcess(
@@ -51,6 +51,6 @@ def house(new_stack: Callable[[str], Stack], request: pytest.FixtureRequest) -> 
     )
     try:
         process.wait_for("worker.ready")
-        yield House(stack, process)
+        yield Deployment(stack, process)
     finally:
         process.close()

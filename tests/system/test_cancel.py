@@ -14,10 +14,10 @@ import pytest
 
 from tests.support.commands import worker
 from tests.support.holding_proxy import HoldingProxy
-from tests.support.house import Stack, wait_for
 from tests.support.leftovers import leftovers
 from tests.support.processes import children_of
 from tests.support.sounds import run_ffmpeg, silence, sound
+from tests.support.stack import Stack, wait_for
 from tests.support.worker_process import WorkerProcess
 
 StartWorker = Callable[..., WorkerProcess]
@@ -33,9 +33,9 @@ def long_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("worker_has_redis", "command_has_redis"),
     [(True, True), (False, False), (True, False)],
-    ids=["with Redis", "without Redis", "from where Redis is out of reach"],
+    ids=["with Redis", "without Redis", "command without Redis"],
 )
-def test_a_running_job_stops_within_three_seconds_and_leaves_nothing(
+def test_a_cancelled_running_job_stops_within_three_seconds_and_leaves_nothing(
     worker_has_redis: bool,
     command_has_redis: bool,
     stack: Stack,
@@ -68,10 +68,10 @@ def test_a_running_job_stops_within_three_seconds_and_leaves_nothing(
     if worker_has_redis:
         record = stack.final_record(job_id)
         assert (record["status"], record["error"]["code"], record["stage"]) == ("cancelled", "cancelled", None)
-    assert keys_in(stack) == []
+    assert target_keys(stack) == []
     assert "Uploads" not in stack.aws["s3"].list_multipart_uploads(Bucket=stack.targets)
-    wait_for(lambda: stack.waiting(stack.queue_url) == 0 or None, "an empty queue")
-    assert stack.waiting(stack.dead_letter_url) == 0
+    wait_for(lambda: stack.messages_in(stack.queue_url) == 0 or None, "an empty queue")
+    assert stack.messages_in(stack.dead_letter_url) == 0
     assert [name for _, _, names in os.walk(tmp_path) for name in names] == ["lock"]  # of the workspace itself
 
     again = worker(stack, "submit", source, "--output", stack.target("again.mp3"), "--job-id", job_id)
@@ -81,7 +81,7 @@ def test_a_running_job_stops_within_three_seconds_and_leaves_nothing(
     assert worker(stack, "cancel", job_id).returncode == 0
 
 
-def test_a_job_that_is_stopped_amid_an_upload_leaves_neither_its_parts_nor_what_it_has_published(
+def test_a_job_that_is_cancelled_during_an_upload_leaves_no_parts_and_no_outputs(
     stack: Stack, start_worker: StartWorker, unique: Callable[[str], str], tmp_path: Path
 ) -> None:
     job_id = unique("job")
@@ -96,7 +96,7 @@ def test_a_job_that_is_stopped_amid_an_upload_leaves_neither_its_parts_nor_what_
         process = start_worker(through_proxy, WORKER_WORKSPACE=str(tmp_path / "workspace"))
         stack.send_job(job_id, source, *outputs)
         proxy.wait_held()
-        assert keys_in(stack) == ["published.mp3"]
+        assert target_keys(stack) == ["published.mp3"]
         assert len(stack.aws["s3"].list_multipart_uploads(Bucket=stack.targets)["Uploads"]) == 1
 
         done = worker(stack, "cancel", job_id)
@@ -107,16 +107,16 @@ def test_a_job_that_is_stopped_amid_an_upload_leaves_neither_its_parts_nor_what_
         record = stack.final_record(job_id)
         assert (record["status"], record["error"]["code"], record["stage"]) == ("cancelled", "cancelled", None)
         assert record["percent"] < 100
-        assert keys_in(stack) == []
-        wait_for(lambda: stack.waiting(stack.queue_url) == 0 or None, "an empty queue")
-        assert stack.waiting(stack.dead_letter_url) == 0
+        assert target_keys(stack) == []
+        wait_for(lambda: stack.messages_in(stack.queue_url) == 0 or None, "an empty queue")
+        assert stack.messages_in(stack.dead_letter_url) == 0
         process.signal(signal.SIGTERM)
         assert process.wait() == 0, process.transcript()
         assert list(leftovers(stack, tmp_path / "workspace")) == []
 
 
-def keys_in(stack: Stack) -> list[str]:
-    """What lies in the bucket of targets."""
+def target_keys(stack: Stack) -> list[str]:
+    """The keys in the bucket of targets."""
     found = stack.aws["s3"].list_objects_v2(Bucket=stack.targets)
     return [item["Key"] for item in found.get("Contents", ())]
 
@@ -141,5 +141,5 @@ def test_a_queued_job_that_is_cancelled_never_starts_and_a_completed_one_stays_c
 
     assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", f"worker: {done} is completed already\n")
     assert process.find("job.started", job_id=queued) is None
-    assert keys_in(stack) == ["b.mp3"]
-    wait_for(lambda: stack.waiting(stack.queue_url) == 0 or None, "an empty queue")
+    assert target_keys(stack) == ["b.mp3"]
+    wait_for(lambda: stack.messages_in(stack.queue_url) == 0 or None, "an empty queue")

@@ -1,4 +1,4 @@
-"""The commands beside `worker run`, as processes."""
+"""The commands other than `worker run`, as processes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 
 from tests.support.commands import worker
-from tests.support.house import Stack
 from tests.support.sounds import sound
+from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess
 
 
@@ -43,16 +43,16 @@ def test_a_submitted_job_is_queued_from_the_start(stack: Stack) -> None:
     job_id = done.stdout.strip()
     record = json.loads(worker(stack, "status", job_id, "--json").stdout)
     assert (record["status"], record["fence"], record["attempt"]) == ("queued", 0, 0)
-    assert stack.waiting(stack.queue_url) == 1
+    assert stack.messages_in(stack.queue_url) == 1
 
 
-def test_the_status_of_a_job_that_is_not_there_is_4(stack: Stack) -> None:
+def test_the_status_of_an_unknown_job_exits_with_4(stack: Stack) -> None:
     done = worker(stack, "status", "nobody", "--json")
     assert (done.returncode, done.stdout) == (4, "null\n")
     assert done.stderr == "worker: there is no job nobody\n"
 
 
-def test_a_status_that_redis_could_not_be_asked_for_is_not_fresh(stack: Stack) -> None:
+def test_a_status_is_not_fresh_when_redis_could_not_be_asked(stack: Stack) -> None:
     job_id = worker(stack, "submit", f"s3://{stack.sources}/a.wav", "--output", stack.target("a.mp3")).stdout.strip()
     done = worker(stack, "status", job_id, "--json", REDIS_PORT="1")
     assert (done.returncode, done.stderr) == (0, "")
@@ -60,7 +60,7 @@ def test_a_status_that_redis_could_not_be_asked_for_is_not_fresh(stack: Stack) -
     assert (record["status"], record["fresh"]) == ("queued", False)
 
 
-def test_a_table_that_is_not_there_is_told_plainly(stack: Stack) -> None:
+def test_a_missing_table_is_reported_in_one_line(stack: Stack) -> None:
     done = worker(stack, "status", "nobody", WORKER_TABLE="no-such-table")
     assert (done.returncode, done.stdout) == (1, "")
     no_table = "DynamoDB has no table no-such-table in this region"
@@ -71,14 +71,14 @@ def test_a_table_that_is_not_there_is_told_plainly(stack: Stack) -> None:
     assert done.stderr == f"worker: the table of progress records could not be written ({no_table})\n"
 
 
-def test_a_queue_that_is_not_there_is_told_plainly(stack: Stack) -> None:
+def test_a_missing_queue_is_reported_in_one_line(stack: Stack) -> None:
     url = f"{stack.queue_url}-no-such-queue"
     done = worker(stack, "submit", "s3://bucket/a.wav", "--output", "s3://bucket/a.mp3", WORKER_QUEUE_URL=url)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"worker: SQS has no queue at {url}\n"
 
 
-def test_the_doctor_finds_everything_well_or_says_what_to_do(stack: Stack) -> None:
+def test_the_doctor_reports_ok_or_says_what_to_do(stack: Stack) -> None:
     done = worker(stack, "doctor", "--json", stack.sources)
     document = json.loads(done.stdout)
     states = {check["name"]: check["status"] for check in document["checks"]}

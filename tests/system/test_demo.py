@@ -1,4 +1,4 @@
-"""The demo in its short form, so that it never rots; and what is left of it when it is interrupted."""
+"""The demo in its short form, and that it leaves nothing behind when it is interrupted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def demo(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "worker", "demo", "--short", *arguments],
         cwd=directory,
-        # Names what it starts: every child inherits it, whatever its session and its parent.
+        # Every child inherits TMPDIR, whatever its session and parent, so that `processes_of` finds all of them.
         env={**os.environ, "TMPDIR": str(directory / "tmp"), "PYTHONPATH": str(Path.cwd())},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -44,11 +44,11 @@ def demo(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def processes_of(directory: Path) -> list[int]:
-    """The processes that know the directory from their environment or have a file of it open; the demo included."""
-    return [int(place.name) for place in Path("/proc").glob("[0-9]*") if _knows(place, str(directory))]
+    """The processes whose environment names the directory or that have a file of it open; the demo included."""
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _uses(entry, str(directory))]
 
 
-def _knows(process: Path, directory: str) -> bool:
+def _uses(process: Path, directory: str) -> bool:
     with suppress(OSError):  # it ended meanwhile, or is another user's
         if directory.encode() in (process / "environ").read_bytes():
             return True
@@ -57,17 +57,17 @@ def _knows(process: Path, directory: str) -> bool:
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
-    """What it said up to the line with that text."""
+    """Its output up to and including the line with that text. Raises AssertionError if there is none."""
     assert process.stdout is not None
-    said = ""
+    output = ""
     for line in process.stdout:
-        said += line
+        output += line
         if text in line:
-            return said
-    raise AssertionError(f"the demo never said {text!r}:\n{said}")
+            return output
+    raise AssertionError(f"the demo never wrote {text!r}:\n{output}")
 
 
-def leaves_nothing(directory: Path) -> None:
+def check_nothing_is_left(directory: Path) -> None:
     deadline = time.monotonic() + 10
     while processes := processes_of(directory):
         assert time.monotonic() < deadline, f"still running: {processes}"
@@ -78,10 +78,10 @@ def leaves_nothing(directory: Path) -> None:
 @pytest.mark.slow
 def test_the_demo_converts_its_batch_through_an_outage_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with demo(tmp_path) as process:
-        said, _ = process.communicate(timeout=_SECONDS)
+        output, _ = process.communicate(timeout=_SECONDS)
 
-        assert process.returncode == 0, said
-        leaves_nothing(tmp_path)
+        assert process.returncode == 0, output
+        check_nothing_is_left(tmp_path)
     for sentence in (
         "Redis is killed now",
         "then went to DynamoDB",
@@ -89,7 +89,7 @@ def test_the_demo_converts_its_batch_through_an_outage_and_leaves_nothing_behind
         "Back on Redis",
         "ended with exit code 0",
     ):
-        assert sentence in said, said
+        assert sentence in output, output
     converted = {file.name: listen(file).seconds for file in (tmp_path / "demo-output").iterdir()}
     assert converted == pytest.approx(
         {
@@ -104,14 +104,14 @@ def test_the_demo_converts_its_batch_through_an_outage_and_leaves_nothing_behind
 
 
 @pytest.mark.slow
-def test_the_demo_converts_a_file_of_the_users_own(tmp_path: Path) -> None:
+def test_the_demo_converts_a_file_that_the_user_names(tmp_path: Path) -> None:
     mine = tmp_path / "Mein Stück (1).WAV"
     mine.write_bytes(sound("plain.wav").read_bytes())
 
     with demo(tmp_path, str(mine)) as process:
-        said, _ = process.communicate(timeout=_SECONDS)
+        output, _ = process.communicate(timeout=_SECONDS)
 
-    assert process.returncode == 0, said
+    assert process.returncode == 0, output
     assert {file.suffix for file in (tmp_path / "demo-output").iterdir()} == {".mp3", ".opus", ".m4a", ".flac"}
 
 
@@ -132,5 +132,5 @@ def test_an_interrupted_demo_leaves_nothing_behind(moment: str, stop: signal.Sig
         process.send_signal(stop)
 
         assert process.wait(timeout=_SECONDS) == 1
-        leaves_nothing(tmp_path)
+        check_nothing_is_left(tmp_path)
     assert not (tmp_path / "demo-output").exists()

@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment of any command: it ends, and no traceback reaches the user."""
+"""Ctrl-C at any moment of any command ends it, and the user sees no traceback."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import time
 
 import pytest
 
-from tests.support.house import Stack
 from tests.support.processes import a_process
+from tests.support.stack import Stack
 from tests.support.worker_process import inherited
 
 _TRIES = 8
 _FIRST_SECONDS = 0.4
-# What is before is the interpreter's own start. All that takes time is still to come.
+# The first line is printed when the interpreter has started and nothing of the worker is imported yet.
 _MAIN = """
 import sys
 from worker.__main__ import main
@@ -37,7 +37,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_an_interrupt_ends_a_command_without_a_traceback(command: list[str], stack: Stack) -> None:
-    moments = random.Random(command[0])  # the same ones in each run
+    moments = random.Random(command[0])  # the same moments in each run
     for _ in range(_TRIES):
         seconds = moments.uniform(0, _FIRST_SECONDS)
         with a_process(
@@ -48,7 +48,7 @@ def test_an_interrupt_ends_a_command_without_a_traceback(command: list[str], sta
         ) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "False\n"
-            time.sleep(seconds)  # the moment is what is tested
+            time.sleep(seconds)  # the moment of the signal is what is tested
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=30)
             assert "Traceback" not in errors, f"after {seconds:.3f} s\n{errors}"

@@ -1,4 +1,4 @@
-"""A worker whose log nobody reads: it works, and its last lines are there for whoever reads again."""
+"""A worker whose log is not read: it works all the same, and a reader that resumes finds every line."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.house import Stack, wait_for
 from tests.support.sounds import sound
+from tests.support.stack import Stack, wait_for
 from tests.support.worker_process import inherited
 from worker.demo.servers import HOST, free_port
 
@@ -36,7 +36,7 @@ class UnreadWorker:
             return text
 
     def read_log(self) -> list[dict[str, Any]]:
-        """Every line, up to the process's end."""
+        """All lines up to the end of the process."""
         with os.fdopen(os.dup(self.reader), "rb") as log:
             return [json.loads(line) for line in log.read()[self.filling :].splitlines()]
 
@@ -71,7 +71,7 @@ def _fill(pipe: int) -> int:
     return filling
 
 
-def test_a_reader_that_hangs_stops_nothing_and_finds_every_line_later(
+def test_a_log_reader_that_hangs_stops_no_job_and_finds_every_line_later(
     stack: Stack, worker: UnreadWorker, unique: Callable[[str], str]
 ) -> None:
     job_id = unique("job")
@@ -90,7 +90,7 @@ def test_a_reader_that_hangs_stops_nothing_and_finds_every_line_later(
     assert "job.completed" in events
 
 
-def test_a_reader_that_never_comes_back_does_not_hold_up_the_end(worker: UnreadWorker) -> None:
+def test_a_log_reader_that_never_resumes_does_not_delay_the_exit(worker: UnreadWorker) -> None:
     wait_for(lambda: _is_ready(worker) or None, "a worker that polls")
 
     worker.process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Outages of Redis, seen from outside: jobs complete, writes and probes are short, and each outage is told once."""
+"""Outages of Redis, seen from outside: jobs complete, writes and probes are short, each outage is logged once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.gate import BlackHole
-from tests.support.house import make_stack, wait_for
-from tests.support.outpost import SLOTS, Outpost, Writes, an_outpost
+from tests.support.black_hole import BlackHole
 from tests.support.redis_faults import FAULTS, HUNG, REFUSED
 from tests.support.sounds import sound
+from tests.support.stack import make_stack, wait_for
+from tests.support.worker_and_redis import SLOTS, WorkerAndRedis, Writes, a_worker_and_redis
 from tests.support.worker_process import WorkerProcess
 from worker.demo import servers
 
-Find = Callable[..., Outpost]
+Find = Callable[..., WorkerAndRedis]
 
 # The contract's budgets (section 9), in seconds.
 ANY_WRITE = 1
@@ -25,24 +25,24 @@ HEALTH = 0.1
 START = 3
 BACK = 5
 
-# What a budget leaves to DynamoDB, which answers in less than 10 ms. Its emulator shares the cores with all tests and
-# an interpreter with S3's, and may need 100 ms for an answer. Only a write for which it did may be late: the request
-# leaves within 1 ms, and the worker waits for nothing else (measured).
+# The part of a budget that is left for DynamoDB, which answers in less than 10 ms. The emulator shares the cores with
+# all tests and may need 100 ms. A write may exceed the budget only where the emulator took that long: the worker sends
+# the request within 1 ms and waits for nothing else (measured).
 LEFT_TO_DYNAMODB = {REFUSED: 0.025, HUNG: 0.05}
 
 
 @pytest.fixture(scope="module")
-def outpost(aws: dict[str, Any], aws_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Find]:
-    """The outpost whose way to Redis is of that kind; each is made once."""
-    made: dict[tuple[bool, bool], Outpost] = {}
+def find_worker(aws: dict[str, Any], aws_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Find]:
+    """Returns the worker whose connection to Redis is of that kind; each is started once."""
+    made: dict[tuple[bool, bool], WorkerAndRedis] = {}
     with ExitStack() as stack:
 
-        def find(*, is_gated: bool = False, has_tls: bool = False) -> Outpost:
-            kind = (is_gated, has_tls)
+        def find(*, is_proxied: bool = False, has_tls: bool = False) -> WorkerAndRedis:
+            kind = (is_proxied, has_tls)
             if kind not in made:
                 name, directory = f"outage-{len(made)}", tmp_path_factory.mktemp("site")
                 made[kind] = stack.enter_context(
-                    an_outpost(aws, aws_endpoint, name, directory, is_gated=is_gated, has_tls=has_tls)
+                    a_worker_and_redis(aws, aws_endpoint, name, directory, is_proxied=is_proxied, has_tls=has_tls)
                 )
             return made[kind]
 
@@ -50,37 +50,37 @@ def outpost(aws: dict[str, Any], aws_endpoint: str, tmp_path_factory: pytest.Tem
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_jobs_complete_through_an_outage_that_is_told_once(
-    name: str, outpost: Find, unique: Callable[[str], str]
+def test_jobs_complete_through_an_outage_that_is_logged_once(
+    name: str, find_worker: Find, unique: Callable[[str], str]
 ) -> None:
     fault = FAULTS[name]
-    post = outpost(is_gated=fault.is_gated, has_tls=fault.has_tls)
-    jobs, told = [unique("job") for _ in range(SLOTS)], post.told()
-    post.send(jobs)
+    worker = find_worker(is_proxied=fault.is_proxied, has_tls=fault.has_tls)
+    jobs, logged = [unique("job") for _ in range(SLOTS)], worker.outage_lines()
+    worker.send(jobs)
 
-    before = post.writes()
-    with post.during(fault):
-        assert post.health_seconds()[-1] < HEALTH
-        post.finish(jobs)
-        wait_for(lambda: post.told()[1] > told[1] or None, "the failover")
-        after = post.writes()
-        health = post.health()
+    before = worker.writes()
+    with worker.during(fault):
+        assert worker.health_seconds()[-1] < HEALTH
+        worker.finish(jobs)
+        wait_for(lambda: worker.outage_lines()[1] > logged[1] or None, "the failover")
+        after = worker.writes()
+        health = worker.health()
         assert (health["status"], health["redis"]["state"]) == ("degraded", "unavailable")
         assert health["progress_store"] == "dynamodb"
         assert health["redis"]["reason"]
-        assert post.get("/livez")
-        assert post.get("/readyz")
+        assert worker.get("/livez")
+        assert worker.get("/readyz")
 
     began_at = time.monotonic()
-    wait_for(lambda: post.told()[2] > told[2] or None, "the way back")
+    wait_for(lambda: worker.outage_lines()[2] > logged[2] or None, "the failback")
     assert time.monotonic() - began_at < BACK
-    assert post.told() == [count + 1 for count in told]
-    assert [post.held(job) for job in jobs] == ["completed"] * SLOTS
-    assert post.health()["status"] == "ok"
-    hold_budgets(before, after, fault.budget_seconds)
+    assert worker.outage_lines() == [count + 1 for count in logged]
+    assert [worker.cached_status(job) for job in jobs] == ["completed"] * SLOTS
+    assert worker.health()["status"] == "ok"
+    check_budgets(before, after, fault.budget_seconds)
 
 
-def hold_budgets(before: Writes, after: Writes, seconds: float) -> None:
+def check_budgets(before: Writes, after: Writes, seconds: float) -> None:
     """No write of the outage took longer than `seconds`, unless DynamoDB did."""
 
     def longer_than(limit: float, store: str | None = None) -> int:
@@ -94,32 +94,34 @@ def hold_budgets(before: Writes, after: Writes, seconds: float) -> None:
 
 @pytest.mark.parametrize("words", [("CLIENT", "KILL", "TYPE", "normal"), ("SCRIPT", "FLUSH")], ids=" ".join)
 def test_closed_connections_and_forgotten_scripts_are_no_outage(
-    words: tuple[str, ...], outpost: Find, unique: Callable[[str], str]
+    words: tuple[str, ...], find_worker: Find, unique: Callable[[str], str]
 ) -> None:
-    """Neither line of an outage is written: the write is made anew at once.
+    """No line of an outage is written, because the write is repeated at once.
 
-    A connection that served before and turns out to be closed is replaced within the write, and a script that Redis
-    has forgotten is sent again in full; both are compare-and-set, so that a second one changes nothing.
+    A closed connection is replaced within the write, and a script that Redis has forgotten is sent in full. The write
+    is a compare-and-set, so repeating it changes nothing.
     """
-    post = outpost()
-    jobs, told = [unique("job") for _ in range(SLOTS)], post.told()
-    post.send(jobs)
+    worker = find_worker()
+    jobs, logged = [unique("job") for _ in range(SLOTS)], worker.outage_lines()
+    worker.send(jobs)
 
-    before = post.writes()
+    before = worker.writes()
     for _ in range(10):
-        post.site.command(*words)
-        await_write_to_redis(post)
-    post.finish(jobs)
+        worker.site.command(*words)
+        await_write_to_redis(worker)
+    worker.finish(jobs)
 
-    assert post.told() == told
-    wait_for(lambda: all(post.held(job) == "completed" for job in jobs) or None, "the final records in Redis")
-    assert (post.health()["status"], post.health()["progress_store"]) == ("ok", "redis")
-    hold_budgets(before, post.writes(), REFUSED)
+    assert worker.outage_lines() == logged
+    wait_for(
+        lambda: all(worker.cached_status(job) == "completed" for job in jobs) or None, "the final records in Redis"
+    )
+    assert (worker.health()["status"], worker.health()["progress_store"]) == ("ok", "redis")
+    check_budgets(before, worker.writes(), REFUSED)
 
 
-def await_write_to_redis(post: Outpost) -> None:
-    before = post.writes().to_redis
-    wait_for(lambda: post.writes().to_redis > before or None, "a write to Redis")
+def await_write_to_redis(worker: WorkerAndRedis) -> None:
+    before = worker.writes().to_redis
+    wait_for(lambda: worker.writes().to_redis > before or None, "a write to Redis")
 
 
 def test_a_worker_starts_and_works_while_redis_swallows_everything(

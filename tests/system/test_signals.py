@@ -1,4 +1,4 @@
-"""Every signal at every stage: the job is done once, by the next worker where this one cannot, and nothing is left."""
+"""Every signal at every stage: the job completes once, in another worker if need be, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.holding_proxy import Call, HoldingProxy
-from tests.support.house import Stack, wait_for
 from tests.support.leftovers import leftovers
 from tests.support.sounds import FFMPEG, listen, silence
+from tests.support.stack import Stack, wait_for
 from tests.support.worker_process import WorkerProcess
 
 StartWorker = Callable[..., WorkerProcess]
@@ -27,9 +27,9 @@ LEASE_SECONDS = 3
 
 @dataclass(frozen=True)
 class Stage:
-    """A call to hold, and how often the job has been started for good when the worker dies in it.
+    """A call to hold, and how many attempts are used up when the worker is killed during it.
 
-    `unknown_attempts` are starts that the worker cannot know of, and so cannot take back when it is stopped.
+    `unknown_attempts` is the number of starts that the worker cannot know of, and so cannot take back when it stops.
     """
 
     matches: Callable[[Call], bool]
@@ -60,16 +60,16 @@ STAGES = {
 
 
 class HeldConverter:
-    """An ffmpeg whose first conversion waits until somebody opens its gate."""
+    """An ffmpeg whose first conversion waits for `release`."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "ffmpeg"
         self._reached = directory / "reached"
-        self._gate = directory / "gate"
-        os.mkfifo(self._gate)
+        self._fifo = directory / "fifo"
+        os.mkfifo(self._fifo)
         self.path.write_text(
             "#!/bin/bash\n"
-            f'case "$*" in *-progress*) mkdir {self._reached} 2> /dev/null && read -r _ < {self._gate} ;; esac\n'
+            f'case "$*" in *-progress*) mkdir {self._reached} 2> /dev/null && read -r _ < {self._fifo} ;; esac\n'
             f'exec {FFMPEG} "$@"\n'
         )
         self.path.chmod(0o755)
@@ -78,8 +78,8 @@ class HeldConverter:
         wait_for(lambda: self._reached.exists() or None, "a conversion")
 
     def release(self) -> None:
-        with self._gate.open("w") as gate:
-            gate.write("go\n")
+        with self._fifo.open("w") as fifo:
+            fifo.write("go\n")
 
 
 @pytest.fixture
@@ -89,63 +89,63 @@ def proxy(stack: Stack) -> Iterator[HoldingProxy]:
 
 
 @dataclass
-class Scene:
-    """A worker that is in the middle of a stage, and what the test may do with it."""
+class WorkerAtStage:
+    """A worker that is in the middle of a stage. `replacement` starts another worker on the same stack."""
 
     stage: Stage
     job_id: str
     stack: Stack
     worker: WorkerProcess
-    heir: Callable[[], WorkerProcess]
+    replacement: Callable[[], WorkerProcess]
     workspace: Path
     proxy: HoldingProxy
     release: Callable[[], None]
 
-    def check_the_end(self, *, lost_attempts: int) -> None:
-        """Let another worker finish what is left, and see that all is well."""
+    def check_end(self, *, lost_attempts: int) -> None:
+        """Let another worker finish what is left; then check the record, the output, the queues and the workspace."""
         workers = [self.worker]
         if not self._is_over():
-            workers.append(heir := self.heir())
-            heir.wait_for("worker.ready")
+            workers.append(replacement := self.replacement())
+            replacement.wait_for("worker.ready")
             try:
                 wait_for(self._is_over, "the end of the job", timeout=60)
             except AssertionError as exc:
-                raise AssertionError(f"{exc}\n{self.worker.transcript()}\n{heir.transcript()}") from None
-            _stop_now(heir)
-            assert heir.wait() == 0, heir.transcript()
+                raise AssertionError(f"{exc}\n{self.worker.transcript()}\n{replacement.transcript()}") from None
+            _interrupt_twice(replacement)
+            assert replacement.wait() == 0, replacement.transcript()
 
-        story = "\n".join(each.transcript() for each in workers)
+        transcripts = "\n".join(each.transcript() for each in workers)
         ends = [line for each in workers for line in each.lines if line["event"] == "job.completed"]
-        assert len(ends) <= 1, story
+        assert len(ends) <= 1, transcripts
         record = self.stack.final_record(self.job_id)
-        assert record["attempt"] == 1 + lost_attempts, story
+        assert record["attempt"] == 1 + lost_attempts, transcripts
         assert record["outputs"][0]["bytes"] == len(self.stack.output(self.job_id))
         output = self.workspace.parent / "output"
         output.write_bytes(self.stack.output(self.job_id))
         assert listen(output).seconds == pytest.approx(self.stage.source_seconds, abs=0.01)
-        assert list(leftovers(self.stack, self.workspace)) == [], story
-        assert self.stack.waiting(self.stack.dead_letter_url) == 0
+        assert list(leftovers(self.stack, self.workspace)) == [], transcripts
+        assert self.stack.messages_in(self.stack.dead_letter_url) == 0
 
     def _is_over(self) -> bool | None:
-        is_over = self.stack.status(self.job_id) == "completed" and self.stack.waiting(self.stack.queue_url) == 0
+        is_over = self.stack.status(self.job_id) == "completed" and self.stack.messages_in(self.stack.queue_url) == 0
         return is_over or None
 
 
-def _stop_now(worker: WorkerProcess) -> None:
+def _interrupt_twice(worker: WorkerProcess) -> None:
     worker.signal(signal.SIGINT)
     worker.wait_for("worker.draining")
     worker.signal(signal.SIGINT)
 
 
 @pytest.fixture
-def scene(
+def at_stage(
     request: pytest.FixtureRequest,
     stack: Stack,
     proxy: HoldingProxy,
     start_worker: StartWorker,
     unique: Callable[[str], str],
     tmp_path: Path,
-) -> Scene:
+) -> WorkerAtStage:
     name: str = request.param
     job_id = unique("job")  # Redis is shared
     settings = {
@@ -169,7 +169,7 @@ def scene(
         held.wait_held()
     except AssertionError as exc:
         raise AssertionError(f"{exc}\n{worker.transcript()}") from None
-    return Scene(
+    return WorkerAtStage(
         STAGES[name],
         job_id,
         stack,
@@ -182,41 +182,41 @@ def scene(
 
 
 ONCE_EACH = ("receive", "claim", "download", "convert", "upload", "commit", "delete")
-at_each_stage = pytest.mark.parametrize("scene", ONCE_EACH, indirect=True)
-at_each_moment = pytest.mark.parametrize("scene", STAGES, indirect=True)
+at_each_stage = pytest.mark.parametrize("at_stage", ONCE_EACH, indirect=True)
+at_each_moment = pytest.mark.parametrize("at_stage", STAGES, indirect=True)
 
 
 # --- signals ---------------------------------------------------------------------------------------------------------
 
 
 @at_each_stage
-def test_sigterm_lets_the_job_come_to_its_end(scene: Scene) -> None:
-    scene.worker.signal(signal.SIGTERM)
-    scene.worker.wait_for("worker.draining")
-    scene.release()
+def test_sigterm_lets_the_running_job_complete(at_stage: WorkerAtStage) -> None:
+    at_stage.worker.signal(signal.SIGTERM)
+    at_stage.worker.wait_for("worker.draining")
+    at_stage.release()
 
-    assert scene.worker.wait() == 0, scene.worker.transcript()
-    scene.check_the_end(lost_attempts=0)
-
-
-@at_each_moment
-def test_a_second_sigint_gives_the_job_back_at_once(scene: Scene) -> None:
-    _stop_now(scene.worker)
-
-    assert scene.worker.wait() == 0, scene.worker.transcript()
-    if scene.worker.find("job.released"):
-        assert scene.stack.status(scene.job_id) == "queued"
-    scene.proxy.drop()
-    scene.check_the_end(lost_attempts=scene.stage.unknown_attempts)
+    assert at_stage.worker.wait() == 0, at_stage.worker.transcript()
+    at_stage.check_end(lost_attempts=0)
 
 
 @at_each_moment
-def test_the_job_of_a_killed_worker_is_done_by_another(scene: Scene) -> None:
-    scene.worker.signal(signal.SIGKILL)
+def test_a_second_sigint_releases_the_job_at_once(at_stage: WorkerAtStage) -> None:
+    _interrupt_twice(at_stage.worker)
 
-    assert scene.worker.wait() == -signal.SIGKILL
-    scene.proxy.drop()
-    scene.check_the_end(lost_attempts=scene.stage.lost_attempts)
+    assert at_stage.worker.wait() == 0, at_stage.worker.transcript()
+    if at_stage.worker.find("job.released"):
+        assert at_stage.stack.status(at_stage.job_id) == "queued"
+    at_stage.proxy.drop()
+    at_stage.check_end(lost_attempts=at_stage.stage.unknown_attempts)
+
+
+@at_each_moment
+def test_the_job_of_a_killed_worker_is_done_by_another(at_stage: WorkerAtStage) -> None:
+    at_stage.worker.signal(signal.SIGKILL)
+
+    assert at_stage.worker.wait() == -signal.SIGKILL
+    at_stage.proxy.drop()
+    at_stage.check_end(lost_attempts=at_stage.stage.lost_attempts)
 
 
 def handles_sigterm(pid: int) -> bool:
@@ -226,7 +226,7 @@ def handles_sigterm(pid: int) -> bool:
     return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
-def test_a_stop_while_the_worker_is_still_starting_is_a_clean_end(
+def test_a_worker_that_is_stopped_while_it_starts_exits_with_0(
     stack: Stack, start_worker: Callable[..., WorkerProcess]
 ) -> None:
     worker = start_worker(stack)

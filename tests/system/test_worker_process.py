@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.house import House, Stack, wait_for
 from tests.support.sounds import SECONDS, half_of, listen, run_ffmpeg, sound
+from tests.support.stack import Deployment, Stack, wait_for
 from tests.support.worker_process import WorkerProcess
 
 StartWorker = Callable[..., WorkerProcess]
@@ -27,8 +27,10 @@ def mp3(stack: Stack, key: str) -> dict[str, Any]:
 # --- a message in, converted audio out -----------------------------------------------------------------------------
 
 
-def test_a_message_becomes_objects_and_a_record(house: House, unique: Callable[[str], str], tmp_path: Path) -> None:
-    stack, job_id = house.stack, unique("job")
+def test_a_message_becomes_objects_and_a_record(
+    deployment: Deployment, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    stack, job_id = deployment.stack, unique("job")
     source = stack.put_source(f"{job_id}/Grüße + 100%.wav", sound("plain.wav"))
 
     stack.send_job(
@@ -58,14 +60,16 @@ def test_a_message_becomes_objects_and_a_record(house: House, unique: Callable[[
     assert "expires_at" in item
 
 
-def test_a_finished_job_is_skipped_when_its_message_comes_again(house: House, unique: Callable[[str], str]) -> None:
-    stack, job_id = house.stack, unique("job")
+def test_a_finished_job_is_skipped_when_its_message_comes_again(
+    deployment: Deployment, unique: Callable[[str], str]
+) -> None:
+    stack, job_id = deployment.stack, unique("job")
     source = stack.put_source(job_id, sound("plain.wav"))
     stack.send_job(job_id, source, mp3(stack, job_id))
     first = stack.final_record(job_id)
 
     stack.send_job(job_id, source, mp3(stack, job_id))
-    house.worker.wait_for("job.duplicate_skipped", job_id=job_id)
+    deployment.worker.wait_for("job.duplicate_skipped", job_id=job_id)
 
     assert stack.final_record(job_id) == first
 
@@ -81,10 +85,10 @@ MESSAGES: dict[str, tuple[str, str]] = {  # and the field that the refusal names
 
 
 @pytest.mark.parametrize(("body", "field"), MESSAGES.values(), ids=MESSAGES)
-def test_a_message_that_is_no_job_goes_to_the_dead_letter_queue_with_the_name_of_the_field(
-    body: str, field: str, house: House, unique: Callable[[str], str]
+def test_a_message_that_is_not_a_job_goes_to_the_dead_letter_queue_with_the_name_of_the_field(
+    body: str, field: str, deployment: Deployment, unique: Callable[[str], str]
 ) -> None:
-    stack = house.stack
+    stack = deployment.stack
 
     stack.send(body)
     letter = stack.take_dead_letter(body)
@@ -128,10 +132,10 @@ SOURCES: dict[str, tuple[Callable[[Stack, Path], bytes], str]] = {
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_bad_source_has_its_code_and_the_next_job_succeeds(
-    name: str, house: House, unique: Callable[[str], str], tmp_path: Path
+    name: str, deployment: Deployment, unique: Callable[[str], str], tmp_path: Path
 ) -> None:
     make, code = SOURCES[name]
-    stack, job_id = house.stack, unique("job")
+    stack, job_id = deployment.stack, unique("job")
 
     stack.send_job(job_id, stack.put_source(f"{job_id}.mp3", make(stack, tmp_path)), mp3(stack, f"{job_id}.mp3"))
     record = stack.final_record(job_id)
@@ -142,8 +146,8 @@ def test_a_bad_source_has_its_code_and_the_next_job_succeeds(
     _the_next_job_succeeds(stack, unique("next"))
 
 
-def test_what_is_not_there_or_not_allowed_has_its_code(house: House, unique: Callable[[str], str]) -> None:
-    stack, good = house.stack, unique("good")
+def test_a_missing_or_forbidden_object_has_its_code(deployment: Deployment, unique: Callable[[str], str]) -> None:
+    stack, good = deployment.stack, unique("good")
     present = stack.put_source(good, sound("plain.wav"))
     denied = stack.put_source(f"denied/{good}", sound("plain.wav"))
     statement = {
@@ -183,11 +187,11 @@ def test_a_full_disk_has_its_code_and_the_next_job_succeeds(
     _the_next_job_succeeds(stack, unique("next"))
 
 
-# --- its life ------------------------------------------------------------------------------------------------------
+# --- start and stop ------------------------------------------------------------------------------------------------
 
 
-def test_it_answers_for_its_health(house: House) -> None:
-    address = house.worker.wait_for("worker.started")["http_address"]
+def test_the_http_endpoints_answer(deployment: Deployment) -> None:
+    address = deployment.worker.wait_for("worker.started")["http_address"]
     base = address if address.startswith("http") else f"http://{address}"
 
     def get(path: str) -> str:
@@ -205,7 +209,9 @@ def test_it_answers_for_its_health(house: House) -> None:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_an_idle_worker_stops_when_it_is_told(stop: signal.Signals, stack: Stack, start_worker: StartWorker) -> None:
+def test_an_idle_worker_exits_with_0_on_a_signal(
+    stop: signal.Signals, stack: Stack, start_worker: StartWorker
+) -> None:
     worker = start_worker(stack, WORKER_DRAIN_SECONDS="0")
     worker.wait_for("worker.ready")
 
@@ -215,7 +221,7 @@ def test_an_idle_worker_stops_when_it_is_told(stop: signal.Signals, stack: Stack
     assert worker.lines[-1]["event"] == "worker.stopped"
 
 
-def test_a_drain_gives_back_what_cannot_be_finished(
+def test_a_drain_releases_a_job_that_cannot_finish_in_time(
     stack: Stack, start_worker: StartWorker, unique: Callable[[str], str], tmp_path: Path
 ) -> None:
     run_ffmpeg("-f", "lavfi", "-i", "anoisesrc=duration=1200:sample_rate=8000", str(tmp_path / "long.wav"))
@@ -234,11 +240,11 @@ def test_a_drain_gives_back_what_cannot_be_finished(
     assert worker.wait() == 0, worker.transcript()
     assert worker.find("job.released", job_id=job_id), worker.transcript()
     wait_for(lambda: stack.status(job_id) == "queued" or None, "the record of a released job")
-    assert stack.waiting(stack.queue_url) == 1
+    assert stack.messages_in(stack.queue_url) == 1
     assert "Contents" not in stack.aws["s3"].list_objects_v2(Bucket=stack.targets)
 
 
-def test_a_bad_environment_is_told_in_a_line_for_each_fault(stack: Stack, start_worker: StartWorker) -> None:
+def test_a_bad_environment_is_reported_in_one_line_for_each_fault(stack: Stack, start_worker: StartWorker) -> None:
     worker = start_worker(stack, WORKER_QUEUE_URL="", REDIS_PORT="abc", WORKER_CONCURENCY="3")
 
     assert worker.wait() == 78

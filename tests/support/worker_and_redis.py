@@ -1,4 +1,4 @@
-"""A worker whose Redis can be broken in every way, with what is seen of it from outside."""
+"""A worker whose Redis can be broken in every way, and what can be observed of it from outside."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.house import Stack, make_stack, wait_for
 from tests.support.redis_faults import NAMED, PASSWORD, Fault, Site
 from tests.support.rough_proxy import RoughProxy
 from tests.support.sounds import sound
+from tests.support.stack import Stack, make_stack, wait_for
 from tests.support.worker_process import WorkerProcess
 from worker.demo import servers
 
 T = TypeVar("T")
 
-ONCE_AN_OUTAGE = ("redis.unavailable", "progress.failed_over", "progress.failed_back")
+OUTAGE_EVENTS = ("redis.unavailable", "progress.failed_over", "progress.failed_back")
 SLOTS = 6
 _WHOLE = "worker_progress_duration_seconds"
 _OF_STORE = "worker_progress_write_duration_seconds"
@@ -31,7 +31,7 @@ _PIECE_SECONDS = 0.05  # for each 16 KiB to and from S3: a job takes two seconds
 
 
 class Writes:
-    """How long the worker's writes have taken so far, as its `/metrics` shows it."""
+    """How long the worker's writes of progress have taken so far, from `/metrics`."""
 
     def __init__(self, metrics: str) -> None:
         self._samples = {
@@ -46,11 +46,11 @@ class Writes:
 
     @property
     def to_redis(self) -> int:
-        """How many Redis has taken."""
+        """How many writes Redis has applied."""
         return self._value("worker_progress_writes_total", store="redis", outcome="applied")
 
     def longer_than(self, seconds: float, *, store: str | None = None) -> int:
-        """How many took longer than `seconds`, an edge of the histogram: to one store, or to be kept in either."""
+        """How many took longer than `seconds`, a bucket's bound: to one store, or, with None, until either had it."""
         name, labels = (_WHOLE, {}) if store is None else (_OF_STORE, {"store": store})
         within = self._value(f"{name}_bucket", le=str(float(seconds)), **labels)
         return self._value(f"{name}_count", **labels) - within
@@ -59,8 +59,8 @@ class Writes:
         return self._samples.get((name, frozenset(labels.items())), 0)
 
 
-class Outpost:
-    """A worker with a Redis of its own, reached by name, through a gate, or through a gate with TLS."""
+class WorkerAndRedis:
+    """A worker with a Redis of its own, reached by name, through a proxy, or through a proxy with TLS."""
 
     def __init__(self, stack: Stack, worker: WorkerProcess, site: Site, loop: asyncio.AbstractEventLoop) -> None:
         self.stack = stack
@@ -70,14 +70,14 @@ class Outpost:
         self._source = stack.put_source("a source", sound("plain.wav"))
 
     def send(self, job_ids: Collection[str]) -> None:
-        """Have the jobs begun."""
+        """Send the jobs and wait until all have started."""
         for job_id in job_ids:
             self.stack.send_job(job_id, self._source, {"target": self.stack.target(job_id), "format": "mp3"})
         for job_id in job_ids:
             self.worker.wait_for("job.started", job_id=job_id)
 
     def finish(self, job_ids: Collection[str]) -> None:
-        """Wait until they are done, whatever Redis does."""
+        """Wait until DynamoDB says that they are completed."""
         wait_for(lambda: all(self.stack.status(each) == "completed" for each in job_ids) or None, f"{job_ids} done")
 
     @contextmanager
@@ -88,13 +88,14 @@ class Outpost:
         finally:
             _run(self._loop, fault.end(self.site))
 
-    def held(self, job_id: str) -> str | None:
+    def cached_status(self, job_id: str) -> str | None:
         """The status of the job's record in Redis."""
         text = self.site.command("HGET", f"audio:job:{job_id}", "record")
         return None if text is None else json.loads(text)["status"]
 
-    def told(self) -> list[int]:
-        return [sum(line["event"] == event for line in self.worker.lines) for event in ONCE_AN_OUTAGE]
+    def outage_lines(self) -> list[int]:
+        """How many lines of each event of an outage the worker has logged."""
+        return [sum(line["event"] == event for line in self.worker.lines) for event in OUTAGE_EVENTS]
 
     def get(self, path: str) -> bytes:
         """The body of an answer that says 200."""
@@ -108,7 +109,7 @@ class Outpost:
         return document
 
     def health_seconds(self) -> list[float]:
-        """How long five looks at `/health` take, the shortest first."""
+        """How long five requests for `/health` take, the shortest first."""
         seconds = []
         for _ in range(5):
             began_at = time.perf_counter()
@@ -121,20 +122,20 @@ class Outpost:
 
 
 @contextmanager
-def an_outpost(
-    aws: dict[str, Any], aws_endpoint: str, name: str, directory: Path, *, is_gated: bool, has_tls: bool
-) -> Iterator[Outpost]:
+def a_worker_and_redis(
+    aws: dict[str, Any], aws_endpoint: str, name: str, directory: Path, *, is_proxied: bool, has_tls: bool
+) -> Iterator[WorkerAndRedis]:
     s3 = RoughProxy(int(aws_endpoint.rpartition(":")[2]))
     with servers.redis("--requirepass", PASSWORD) as server, s3.running(), _running_loop() as loop:
         site = Site(server, directory)
-        stack = make_stack(aws, name, endpoint=aws_endpoint, redis_port=site.gate.port if is_gated else server.port)
+        stack = make_stack(aws, name, endpoint=aws_endpoint, redis_port=site.proxy.port if is_proxied else server.port)
         settings = {
             "REDIS_PASSWORD": PASSWORD,
             "WORKER_CONCURRENCY": str(SLOTS),
             "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{s3.port}",
         }
-        if is_gated:
-            _run(loop, site.gate.open(site.certificate.server() if has_tls else None))
+        if is_proxied:
+            _run(loop, site.proxy.start(site.certificate.server() if has_tls else None))
         else:
             settings |= site.resolver.environment | {"REDIS_ENDPOINT": NAMED}
         if has_tls:
@@ -143,19 +144,19 @@ def an_outpost(
         worker = WorkerProcess(stack.environment() | settings)
         try:
             worker.wait_for("redis.connected")
-            yield Outpost(stack, worker, site, loop)
+            yield WorkerAndRedis(stack, worker, site, loop)
         finally:
             server.thaw()
             site.resolver.answer()
             worker.close()
-            _run(loop, site.gate.shut())
+            _run(loop, site.proxy.stop())
 
 
 @contextmanager
 def _running_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop on a thread of its own: gates are served while a test waits for something else."""
+    """An event loop on a thread of its own: proxies are served while a test waits for something else."""
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="gates")
+    thread = threading.Thread(target=loop.run_forever, name="proxies")
     thread.start()
     try:
         yield loop

@@ -1,4 +1,4 @@
-"""A queue with its dead-letter queue, a table, two buckets, and what producers and readers do with them."""
+"""A queue with its dead-letter queue, a table and two buckets, and what producers and readers do with them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Stack:
-    """Everything that one worker is pointed at."""
+    """The AWS resources and the Redis that one worker uses. `aws` holds a boto3 client for each service."""
 
     aws: dict[str, Any]
     endpoint: str
@@ -33,7 +33,7 @@ class Stack:
     redis_port: int | None
 
     def environment(self) -> dict[str, str]:
-        """The settings of the contract, for this stack."""
+        """The settings of a worker on this stack."""
         environment = {
             "WORKER_QUEUE_URL": self.queue_url,
             "WORKER_TABLE": self.table,
@@ -89,7 +89,7 @@ class Stack:
         return None if text is None else json.loads(text)
 
     def final_record(self, job_id: str) -> dict[str, Any]:
-        """The job's record when it is final, in both stores."""
+        """Wait for the job's final record, in both stores."""
         final = {"completed", "failed", "cancelled"}
 
         def look() -> dict[str, Any] | None:
@@ -104,14 +104,14 @@ class Stack:
         body: bytes = self.aws["s3"].get_object(Bucket=self.targets, Key=key)["Body"].read()
         return body
 
-    def waiting(self, queue_url: str) -> int:
+    def messages_in(self, queue_url: str) -> int:
         """How many messages a queue holds, in flight or not."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self.aws["sqs"].get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
         return sum(int(attributes[name]) for name in names)
 
     def take_dead_letter(self, body: str) -> dict[str, Any]:
-        """The dead letter with that body, removed from its queue."""
+        """Wait for the dead letter with that body and remove it from its queue."""
 
         def look() -> dict[str, Any] | None:
             found = self.aws["sqs"].receive_message(
@@ -129,8 +129,8 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class House:
-    """A stack, and the worker that runs on it."""
+class Deployment:
+    """A stack and a worker that runs on it."""
 
     stack: Stack
     worker: WorkerProcess
@@ -138,7 +138,7 @@ class House:
 
 @contextmanager
 def aws_clients(endpoint: str) -> Iterator[dict[str, Any]]:
-    """Plain clients, by service."""
+    """boto3 clients, by service."""
     with ExitStack() as stack:
         clients = {}
         for service in ("sqs", "s3", "dynamodb"):
@@ -161,7 +161,10 @@ def make_stack(aws: dict[str, Any], name: str, *, endpoint: str, redis_port: int
 
 
 def wait_for(look: Callable[[], T | None], what: str, *, timeout: float = 30) -> T:
-    """What `look` finds, when it finds something. Raises AssertionError after `timeout` seconds."""
+    """Call `look` until it returns something other than None, and return that.
+
+    Raises AssertionError after `timeout` seconds.
+    """
     deadline = time.monotonic() + timeout
     while (found := look()) is None:
         if time.monotonic() > deadline:
