@@ -69,13 +69,6 @@ def test_tags_behind_the_sound_are_stepped_over() -> None:
         assert is_cut(MPEG_FRAME * 50 + MPEG_FRAME[:200] + tags)
 
 
-def test_a_last_page_that_is_not_the_last_of_its_stream_is_a_cut() -> None:
-    data = bytearray(sound("plain.ogg").read_bytes())
-    data[data.rindex(b"OggS") + 5] &= ~4
-
-    assert is_cut(bytes(data))
-
-
 @pytest.mark.parametrize("missing", [0, 1])
 def test_the_frames_of_an_amr_file_are_walked_to_its_end(missing: int) -> None:
     blocks = 3  # more than what is read at once

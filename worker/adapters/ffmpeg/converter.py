@@ -38,7 +38,7 @@ class FfmpegConverter:
 
     async def probe(self, source: Path) -> SourceAudio:
         """Read the headers, and see from its structure whether the source is all there."""
-        sniffed, _, size_bytes = await asyncio.to_thread(inspect, source)
+        sniffed, structure, size_bytes = await asyncio.to_thread(inspect, source)
         printed = bytearray()
         with descriptors(source) as (source_fd, _):
             try:
@@ -62,7 +62,7 @@ class FfmpegConverter:
             sample_rate_hz=headers.sample_rate_hz,
             channels=headers.channels,
             bits_per_sample=headers.bits_per_sample,
-            duration_seconds=headers.duration_seconds,
+            duration_seconds=structure.track_seconds[0] if structure.track_seconds else headers.duration_seconds,
             size_bytes=size_bytes,
         )
 

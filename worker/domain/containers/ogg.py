@@ -1,24 +1,144 @@
-"""Ogg: Vorbis, Opus, FLAC and Speex in pages (RFC 3533)."""
+"""Ogg: Vorbis, Opus, FLAC and Speex in pages (RFC 3533).
+
+Each page has a checksum and a number, so damage cannot hide: a decoder passes over a damaged page and plays the rest.
+"""
 
 from __future__ import annotations
 
-from worker.domain.containers.structure import ReadAt, Structure, whole_or_cut
+from dataclasses import dataclass, field
 
-_LONGEST_PAGE_BYTES = 27 + 255 + 255 * 255
+from worker.domain.containers.ogg_codecs import HEAD_BYTES, Codec, begin_of, codec_of
+from worker.domain.containers.ogg_pages import CAPTURE, MAX_PAGES, Page, pages
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
+
+_NO_HEADER = damaged("a stream of the Ogg file begins without its header")
+_PAGES_MISSING = damaged("pages of the Ogg file are missing or fail their checksum")
+_NO_LAST_MARK = "The Ogg stream has no end-of-stream flag; its last page is whole."
+_LINKS_DIFFER = "the source is several Ogg streams in a row whose codec, channels or sample rate differ"
+_BYTES_BETWEEN = "Bytes between the pages of the Ogg file were passed over; no page is missing."
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One logical stream of a link, as far as it has been read."""
+
+    codec: Codec | None  # None where it is no sound
+    number: int
+    pages: int = 1
+    granule: int = 0
+    begin: int | None = None  # the granule at which the first page with sound begins
+    missing_before_sound: int = 0
+    has_gap: bool = False
+    is_ended: bool = False
+    is_unfinished: bool = False
+
+    @property
+    def has_lost_sound(self) -> bool:
+        """A recording of a live stream has the headers and then the pages from the moment on at which it joined.
+
+        It is told from damage by the number of the pages: far more are missing in front than there are.
+        """
+        return self.has_gap or 0 < self.missing_before_sound < 2 * self.pages
+
+    @property
+    def seconds(self) -> float | None:
+        """From its first sample to its last, pauses included (RFC 7845, section 4.1)."""
+        if self.codec is None or self.begin is None:
+            return None
+        return max(0, self.granule - self.begin - self.codec.pre_skip) / self.codec.rate_hz
+
+    def add(self, page: Page) -> None:
+        missing = (page.number - self.number - 1) & 0xFFFF_FFFF
+        if missing and self.begin is None and page.granule > 0:
+            self.missing_before_sound = missing
+        elif missing:
+            self.has_gap = True
+        self.number, self.pages = page.number, self.pages + 1
+        self.is_ended, self.is_unfinished = page.is_last, page.is_unfinished
+        if page.granule > 0:
+            self.granule = page.granule
+
+
+@dataclass(slots=True)
+class _Link:
+    """Streams that play at the same time: their first pages come before all others."""
+
+    begin: int
+    end: int
+    streams: dict[int, _Stream] = field(default_factory=dict)
+    has_data: bool = False
+
+    @property
+    def audio(self) -> list[_Stream]:
+        return [stream for stream in self.streams.values() if stream.codec]
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the last page is complete, and the last of its stream (RFC 3533, section 6)."""
-    return whole_or_cut(start, size, cut=_is_cut(read_at, start, size))
+    """Whether every page is there. A file may end without the flag that says so: Android's recorder never sets it."""
+    links: list[_Link] = []
+    count, end, between = 0, start, 0
+    for page in pages(read_at, start):
+        count += 1
+        between += page.begin - end if links else 0
+        end = page.end
+        if not _take(page, links, read_at):
+            return Structure(start, size, problem=_NO_HEADER)
+    if count == MAX_PAGES:
+        return Structure(start, size, problem=f"the source is refused: it has more than {MAX_PAGES} Ogg pages")
+    if not links:
+        return Structure(start, size, problem=CUT_OFF)
+    problem = _problem(links, read_at, end, size)
+    open_ended = any(not stream.is_ended for link in links for stream in link.audio)
+    return Structure(
+        links[0].begin,
+        end,
+        problem=problem,
+        track_seconds=_track_seconds(links),
+        links=tuple((link.begin, link.end) for link in links) if len(links) > 1 else (),
+        repairs=(*([_NO_LAST_MARK] if open_ended else []), *([_BYTES_BETWEEN] if between else [])),
+    )
 
 
-def _is_cut(read_at: ReadAt, start: int, size: int) -> bool:
-    begin = max(start, size - 2 * _LONGEST_PAGE_BYTES)
-    window = read_at(begin, size - begin)
-    at = window.rfind(b"OggS\x00")
-    if at < 0 or len(window) < at + 27:
-        return True
-    segments = window[at + 27 : at + 27 + window[at + 26]]
-    complete = len(segments) == window[at + 26] and len(window) >= at + 27 + len(segments) + sum(segments)
-    is_last_of_stream = bool(window[at + 5] & 4)
-    return not (complete and is_last_of_stream)
+def _take(page: Page, links: list[_Link], read_at: ReadAt) -> bool:
+    """Put the page into its link; False where its stream has no first page."""
+    if page.is_first:
+        if not links or links[-1].has_data:
+            links.append(_Link(page.begin, page.end))
+        head = read_at(page.body, min(page.end - page.body, HEAD_BYTES)).ljust(HEAD_BYTES, b"\0")
+        links[-1].streams[page.serial] = _Stream(codec_of(head), page.number, is_ended=page.is_last)
+    elif links and (stream := links[-1].streams.get(page.serial)):
+        links[-1].has_data = True
+        stream.add(page)
+        if stream.codec and stream.begin is None and page.granule > 0:
+            stream.begin = begin_of(page, stream.codec, read_at)
+    else:
+        return False
+    links[-1].end = page.end
+    return True
+
+
+def _problem(links: list[_Link], read_at: ReadAt, end: int, size: int) -> str | None:
+    if any(stream.has_lost_sound for link in links for stream in link.audio):
+        return _PAGES_MISSING
+    tail = read_at(end, len(CAPTURE))
+    last = links[-1].audio
+    if tail and (tail == CAPTURE[: len(tail)] or any(not stream.is_ended for stream in last)):
+        return CUT_OFF
+    if any(stream.is_unfinished and not stream.is_ended for stream in last):
+        return CUT_OFF
+    if len({_parameters(link) for link in links}) > 1:
+        return _LINKS_DIFFER
+    return None
+
+
+def _parameters(link: _Link) -> tuple[tuple[str, int, int], ...]:
+    """What must not change from link to link: ffmpeg would end after the first, with exit code 0."""
+    return tuple((s.codec.name, s.codec.channels, s.codec.rate_hz) for s in link.audio if s.codec)
+
+
+def _track_seconds(links: list[_Link]) -> tuple[float | None, ...]:
+    """Of each stream with sound; of joined links the sum, where each has one."""
+    if len(links) > 1:
+        each = [link.audio[0].seconds if len(link.audio) == 1 else None for link in links]
+        return (None if None in each else sum(seconds or 0 for seconds in each),)
+    return tuple(stream.seconds for stream in links[0].audio)

@@ -10,6 +10,11 @@ ReadAt = Callable[[int, int], bytes]  # up to `size` bytes from `offset`; fewer 
 CUT_OFF = "the source is cut off: the file ends before its audio does"
 
 
+def damaged(what: str) -> str:
+    """The sentence of a file that is refused because sound is missing in the middle."""
+    return f"the source is damaged: {what}"
+
+
 @dataclass(frozen=True, slots=True)
 class Structure:
     """The structure of a file, from its headers alone: nothing is decoded.

@@ -1,0 +1,47 @@
+"""Pages of Ogg, taken apart and put together."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+
+from worker.domain.containers.ogg_pages import page_checksum
+
+FIRST, LAST = 2, 4
+
+
+def page(body: bytes, *, number: int, granule: int = 0, serial: int = 7, flags: int = 0) -> bytes:
+    """A page of one packet, with the right checksum."""
+    lacing = bytes([255] * (len(body) // 255) + [len(body) % 255])
+    return sealed(
+        struct.pack("<4sBBqIIIB", b"OggS", 0, flags, granule, serial, number, 0, len(lacing)) + lacing + body
+    )
+
+
+def sealed(raw: bytes) -> bytes:
+    """The page with the checksum that its bytes have."""
+    return raw[:22] + struct.pack("<I", page_checksum(raw)) + raw[26:]
+
+
+def split(data: bytes) -> list[bytes]:
+    """The pages of a file, by the lengths that they state."""
+    return list(_split(data))
+
+
+def _split(data: bytes) -> Iterator[bytes]:
+    offset = 0
+    while offset < len(data):
+        lacing = data[offset + 27 : offset + 27 + data[offset + 26]]
+        end = offset + 27 + len(lacing) + sum(lacing)
+        yield data[offset:end]
+        offset = end
+
+
+def without_last_mark(data: bytes) -> bytes:
+    """The file as recorders write that never set the end-of-stream flag."""
+    return b"".join(_unmarked(split(data)))
+
+
+def _unmarked(pages: Iterable[bytes]) -> Iterator[bytes]:
+    for raw in pages:
+        yield sealed(raw[:5] + bytes([raw[5] & ~LAST]) + raw[6:])

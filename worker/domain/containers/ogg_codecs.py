@@ -1,0 +1,106 @@
+"""What the first packet of a stream in Ogg says of its codec, and where the sound of a page begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from worker.domain.containers.ogg_pages import Page
+from worker.domain.containers.structure import ReadAt
+
+HEAD_BYTES = 80  # of the first packet: the longest header is that of Speex
+_OPUS_RATE_HZ = 48_000  # whatever the rate of the source was (RFC 7845, section 4)
+_SILK_SAMPLES = (480, 960, 1920, 2880)  # at 48 kHz
+_HYBRID_SAMPLES = (480, 960)
+_CELT_SAMPLES = (120, 240, 480, 960)
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A codec of sound in Ogg.
+
+    `longest_packet` is a number of samples. `pre_skip` is how many the decoder leaves out at the beginning.
+    """
+
+    name: str
+    channels: int
+    rate_hz: int
+    longest_packet: int
+    pre_skip: int = 0
+
+
+def codec_of(head: bytes) -> Codec | None:
+    """From the first packet of a stream; None where it is no sound, or its header makes no sense."""
+    codec = next((read(head) for magic, read in _READERS if head.startswith(magic)), None)
+    return codec if codec is not None and codec.rate_hz else None
+
+
+def _vorbis(head: bytes) -> Codec:
+    """Vorbis I specification, section 4.2.2."""
+    return Codec("Vorbis", head[11], int.from_bytes(head[12:16], "little"), 1 << (head[28] >> 4))
+
+
+def _opus(head: bytes) -> Codec:
+    """RFC 7845, section 5.1."""
+    return Codec("Opus", head[9], _OPUS_RATE_HZ, 48 * 120, int.from_bytes(head[10:12], "little"))
+
+
+def _flac(head: bytes) -> Codec:
+    """RFC 9639, sections 8.2 and 10.1."""
+    packed = int.from_bytes(head[27:35], "big")
+    return Codec("FLAC", (packed >> 41 & 7) + 1, packed >> 44, int.from_bytes(head[19:21], "big"))
+
+
+def _speex(head: bytes) -> Codec:
+    """The Speex manual, section 7.1."""
+    rate, channels = int.from_bytes(head[36:40], "little"), int.from_bytes(head[48:52], "little")
+    frame, frames = int.from_bytes(head[56:60], "little"), int.from_bytes(head[64:68], "little")
+    return Codec("Speex", channels, rate, frame * max(1, frames))
+
+
+_READERS = (
+    (b"\x01vorbis", _vorbis),
+    (b"OpusHead", _opus),
+    (b"\x7fFLAC", _flac),
+    (b"Speex   ", _speex),
+)
+
+
+def begin_of(page: Page, codec: Codec, read_at: ReadAt) -> int:
+    """The granule at which the page's first sample stands.
+
+    Of Opus it is exact. The others do not say how long each packet is: 0 where the page can begin there, else, as in
+    a recording of a live stream, the granule at which it ends.
+    """
+    if codec.name == "Opus":
+        return max(0, page.granule - _opus_samples(page, read_at))
+    return 0 if page.granule <= len(_packet_ends(page)) * codec.longest_packet else page.granule
+
+
+def _packet_ends(page: Page) -> list[int]:
+    return [number + 1 for number, length in enumerate(page.lacing) if length < 255]
+
+
+def _opus_samples(page: Page, read_at: ReadAt) -> int:
+    """Samples of the packets that end on the page."""
+    samples, offset = 0, page.body
+    for first, behind in pairwise([0, *_packet_ends(page)]):
+        samples += packet_samples(read_at(offset, 2))
+        offset += sum(page.lacing[first:behind])
+    return samples
+
+
+def packet_samples(packet: bytes) -> int:
+    """Samples at 48 kHz of a packet of Opus that begins with these bytes (RFC 6716, section 3.1)."""
+    if not packet:
+        return 0
+    configuration, code = packet[0] >> 3, packet[0] & 3
+    if configuration < 12:
+        frame = _SILK_SAMPLES[configuration & 3]
+    elif configuration < 16:
+        frame = _HYBRID_SAMPLES[configuration & 1]
+    else:
+        frame = _CELT_SAMPLES[configuration & 3]
+    if code < 3:
+        return frame * (1 if code == 0 else 2)
+    return frame * (packet[1] & 63 if len(packet) > 1 else 0)
