@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from worker.adapters.disk import read_artifact
 from worker.domain.errors import (
     AccessDeniedError,
     SourceChangedError,
@@ -87,19 +88,20 @@ class MemoryObjects:
         target: ObjectLocation,
         *,
         content_type: str,
-        sha256: str,
         on_bytes: BytesDone,
         job_id: str | None = None,
-    ) -> None:
+    ) -> str:
         await asyncio.sleep(0)
         self._fail_if_told(target)
         if target.bucket not in self.buckets:
             raise TargetRefusedError(target, "the bucket does not exist")
         await self._pause(target)
-        data = artifact.read(0, artifact.size_bytes)
+        data = read_artifact(artifact, 0, artifact.size_bytes)
+        sha256 = hashlib.sha256(data).hexdigest()
         await _pass_by(len(data), on_bytes)
         metadata = {"sha256": sha256} | ({"job-id": job_id} if job_id is not None else {})
         self.buckets[target.bucket][target.key] = StoredObject(data, content_type, metadata)
+        return sha256
 
     async def drop_unfinished(self, target: ObjectLocation) -> None:
         await asyncio.sleep(0)

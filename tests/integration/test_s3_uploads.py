@@ -14,6 +14,7 @@ from tests.support.certificate import Certificate
 from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
 from tests.support.scripted_http import s3_error, scripted_http
 from tests.support.switchable_proxy import SwitchableProxy
+from worker.adapters.disk import sha256_of
 from worker.adapters.s3.store import S3Store
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import ObjectLocation
@@ -36,7 +37,6 @@ async def test_a_cancelled_upload_leaves_nothing_behind(
             artifact_of(tmp_path / "file", 40 * MIB),
             ObjectLocation(bucket, "target"),
             content_type="audio/wav",
-            sha256="digest",
             on_bytes=lambda _: reached.set(),
         )
     )
@@ -72,7 +72,6 @@ async def test_two_jobs_with_one_target_do_not_end_each_others_uploads(
             artifact,
             ObjectLocation(bucket, "target"),
             content_type="audio/wav",
-            sha256="digest",
             job_id=job_id,
             on_bytes=lambda _: reached.set(),
         )
@@ -99,15 +98,18 @@ async def test_an_upload_that_fails_midway_is_aborted_and_tells_why(
     assert aborted.is_set()
 
 
-@pytest.mark.parametrize(("digest", "is_ours"), [("digest", True), ("another", False), (None, False)])
+@pytest.mark.parametrize("stands_there", ["ours", "another", None])
 async def test_a_completion_whose_answer_was_lost_is_believed_if_our_object_stands_there(
-    digest: str | None, is_ours: bool, aws_session: aioboto3.Session, tmp_path: Path
+    stands_there: str | None, aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:
-    handler = a_multipart_upload(on_abort=lambda: None, head={"x-amz-meta-sha256": digest} if digest else None)
+    artifact = artifact_of(tmp_path / "file", 17 * MIB)
+    digests = {"ours": sha256_of(artifact), "another": "0" * 64}
+    head = None if stands_there is None else {"x-amz-meta-sha256": digests[stands_there]}
+    handler = a_multipart_upload(on_abort=lambda: None, head=head)
 
     async with scripted_http(handler) as url, store_at(aws_session, url) as store:
-        work = upload(store, artifact_of(tmp_path / "file", 17 * MIB), ANYWHERE)
-        if is_ours:
+        work = upload(store, artifact, ANYWHERE)
+        if stands_there == "ours":
             await work
         else:
             with pytest.raises(DependencyUnavailableError, match="NoSuchUpload"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.support.sounds import FFMPEG
+from worker.adapters.disk import read_artifact
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
 from worker.domain.job import ObjectLocation, OutputSpec
@@ -35,5 +36,5 @@ async def converted(
 def delivered(artifact: Artifact) -> Path:
     """The file that the artifact is when somebody has downloaded it."""
     path = artifact.path.with_suffix(f".delivered{artifact.path.suffix}")
-    path.write_bytes(artifact.read(0, artifact.size_bytes))
+    path.write_bytes(read_artifact(artifact, 0, artifact.size_bytes))
     return path

@@ -29,7 +29,7 @@ def artifact_of(path: Path, size: int) -> Artifact:
 
 
 async def upload(store: S3Store, artifact: Artifact, target: ObjectLocation) -> None:
-    await store.upload(artifact, target, content_type="audio/wav", sha256="digest", on_bytes=lambda _: None)
+    await store.upload(artifact, target, content_type="audio/wav", on_bytes=lambda _: None)
 
 
 @asynccontextmanager

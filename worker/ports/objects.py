@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from worker.domain.job import ObjectLocation
-
-_HASH_STEP_BYTES = 1 << 20
 
 BytesDone = Callable[[int], None]  # called with the bytes done so far; returns at once
 
@@ -40,25 +37,6 @@ class Artifact:
     def size_bytes(self) -> int:
         return len(self.prefix) + self.stop - self.start
 
-    def read(self, offset: int, length: int) -> bytes:
-        """Up to `length` bytes from `offset` on, the prefix counted. Waits for the disk: call it in a thread."""
-        head = self.prefix[offset : offset + length]
-        begin = self.start + max(0, offset - len(self.prefix))
-        wanted = min(length - len(head), self.stop - begin)
-        if wanted <= 0:
-            return head
-        with self.path.open("rb", buffering=0) as file:
-            file.seek(begin)
-            rest = file.read(wanted)
-        return head + rest if head else rest
-
-    def sha256(self) -> str:
-        """The digest of all of it, in hex. Waits for the disk: call it in a thread."""
-        digest = hashlib.sha256()
-        for offset in range(0, self.size_bytes, _HASH_STEP_BYTES):
-            digest.update(self.read(offset, _HASH_STEP_BYTES))
-        return digest.hexdigest()
-
 
 class ObjectStore(Protocol):
     """Where sources and targets are."""
@@ -84,13 +62,12 @@ class ObjectStore(Protocol):
         target: ObjectLocation,
         *,
         content_type: str,
-        sha256: str,
         on_bytes: BytesDone,
         job_id: str | None = None,
-    ) -> None:
+    ) -> str:
         """Stream the artifact to the target; the object can be read when this returns.
 
-        The object carries `sha256` (hex) and, where it is given, the job's id as metadata.
+        Returns the artifact's SHA-256 in hex. The object carries it, and the job's id where it is given, as metadata.
         Nothing is left behind when it raises or is cancelled (a multipart upload is aborted).
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
         """

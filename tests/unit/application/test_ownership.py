@@ -123,9 +123,9 @@ async def test_targets_are_published_under_a_claim_that_is_alive_however_long_it
     ages: list[float] = []
 
     class Observed(MemoryObjects):
-        async def upload(self, *arguments: Any, **more: Any) -> None:
+        async def upload(self, *arguments: Any, **more: Any) -> str:
             ages.append((shop.now() - shop.record().updated_at).total_seconds())
-            await super().upload(*arguments, **more)
+            return await super().upload(*arguments, **more)
 
     rules = replace(LIMITS, lease_seconds=12.0)
     async with a_workshop(tmp_path, objects=Observed("in-bucket", "out-bucket"), limits=rules) as shop:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO, cast
 
+from worker.adapters.disk import read_artifact
 from worker.ports import Artifact
 
 
@@ -40,6 +41,6 @@ class _Stretch(io.RawIOBase):
     def read(self, size: int | None = -1, /) -> bytes:
         rest = max(0, self._length - self._position)
         wanted = rest if size is None or size < 0 else min(size, rest)
-        data = self._artifact.read(self._offset + self._position, wanted) if wanted else b""
+        data = read_artifact(self._artifact, self._offset + self._position, wanted) if wanted else b""
         self._position += len(data)
         return data

@@ -24,6 +24,7 @@ from aiobotocore.response import StreamingBody
 from botocore.exceptions import BotoCoreError
 
 from worker.adapters.aws.client import ErrorTable, translated
+from worker.adapters.disk import read_artifact, sha256_of
 from worker.adapters.s3.body import body_of
 from worker.adapters.s3.multipart import MultipartUpload, ObjectHeaders, UploadLimits, drop_unfinished
 from worker.adapters.shielding import run_shielded
@@ -157,11 +158,11 @@ class S3Store:
         target: ObjectLocation,
         *,
         content_type: str,
-        sha256: str,
         on_bytes: BytesDone,
         job_id: str | None = None,
-    ) -> None:
+    ) -> str:
         """Stream the artifact to the target, with its digest and the job's id as metadata."""
+        sha256 = await asyncio.to_thread(sha256_of, artifact)
         metadata = {"sha256": sha256} | ({"job-id": job_id} if job_id is not None else {})
         headers: ObjectHeaders = {"ContentType": content_type, "Metadata": metadata}
         if artifact.size_bytes <= self._multipart_threshold:
@@ -170,6 +171,7 @@ class S3Store:
         else:
             upload = MultipartUpload(self._client, artifact, target, self._limits, _target_errors(target))
             await upload.run(headers, on_bytes)
+        return sha256
 
     async def drop_unfinished(self, target: ObjectLocation) -> None:
         """Look for multipart uploads to the target, and abort them."""
@@ -185,14 +187,13 @@ class S3Store:
     async def upload_file(self, path: Path, target: ObjectLocation, *, on_bytes: BytesDone = lambda _: None) -> None:
         """Upload a file of the user's own, its content type guessed from its name."""
         artifact = Artifact(path, 0.0, 0, (await asyncio.to_thread(path.stat)).st_size)
-        digest = await asyncio.to_thread(artifact.sha256)
         content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        await self.upload(artifact, target, content_type=content_type, sha256=digest, on_bytes=on_bytes)
+        await self.upload(artifact, target, content_type=content_type, on_bytes=on_bytes)
 
     async def _put(self, artifact: Artifact, target: ObjectLocation, headers: ObjectHeaders) -> None:
         size = artifact.size_bytes
         # The SDK asks S3 for leave before it sends a stream, which a short body is not worth.
-        body = artifact.read(0, size) if size <= _SHORT_BYTES else body_of(artifact, 0, size)
+        body = read_artifact(artifact, 0, size) if size <= _SHORT_BYTES else body_of(artifact, 0, size)
         with translated("S3", _target_errors(target)):
             async with asyncio.timeout(self._limits.body_seconds):
                 await self._client.put_object(Bucket=target.bucket, Key=target.key, Body=body, **headers)

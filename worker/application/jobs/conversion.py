@@ -169,12 +169,10 @@ class Conversion:
             journey.advance((uploaded + done) / total)
 
         for output, artifact in zip(job.outputs, artifacts, strict=True):
-            sha256 = await asyncio.to_thread(artifact.sha256)
-            await self._objects.upload(
+            sha256 = await self._objects.upload(
                 artifact,
                 output.target,
                 content_type=FORMATS[output.format].content_type,
-                sha256=sha256,
                 on_bytes=on_bytes,
                 job_id=job.job_id,
             )
