@@ -10,7 +10,7 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,11 +69,11 @@ class IdleConverter:
         outputs: Sequence[tuple[OutputSpec, Path]],
         *,
         max_duration_seconds: float,
-        on_progress: Callable[[ConversionProgress], None],
+        progress: ConversionProgress,
     ) -> Sequence[Artifact]:
         for _, path in outputs:
             path.write_bytes(_SOUND)
-        on_progress(ConversionProgress(1.0))
+        progress.seconds_done = 1.0
         return [Artifact(path, 1.0, 0, len(_SOUND)) for _, path in outputs]
 
 

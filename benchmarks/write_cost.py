@@ -14,6 +14,7 @@ import redis.asyncio
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import NOW, a_record
 from tests.support.redis_faults import PASSWORD, a_site
+from tests.support.reporting import PlayedProgress
 from tests.support.virtual_time import run
 from tests.support.waiting import wait_until
 from worker.adapters.dynamodb.job_table import DynamoJobTable
@@ -126,10 +127,11 @@ async def _ten_minutes(mode: Mode, *, redis_is_well: bool) -> Mapping[str, int]:
     await asyncio.sleep(0.1)
     await job_table.read(claimed.job_id)
     await store.write_if_unchanged(claimed, None)
-    reporter = Reporter(store, claimed, now=now, random=lambda: 0.5, lease_seconds=60)
+    progress = PlayedProgress()
+    reporter = Reporter(store, claimed, progress, now=now, random=lambda: 0.5, lease_seconds=60)
     tasks.append(asyncio.create_task(reporter.run()))
     for step in range(6000):
-        reporter.update(Stage.CONVERTING, step / 60, 600 - step / 10)
+        progress.set(Stage.CONVERTING, step / 60, 600 - step / 10)
         await asyncio.sleep(0.1)
     await reporter.checkpoint()
     await reporter.complete((OutputRecord("s3://out/a.mp3", 1, 1.0, "0f"),))

@@ -45,9 +45,7 @@ async def test_each_output_has_its_artifact_in_the_order_asked(converter: AudioC
     audio = await converter.probe(source)
     outputs = [an_output(audio_format, tmp_path) for audio_format in (AudioFormat.FLAC, AudioFormat.MP3)]
 
-    artifacts = await converter.convert(
-        source, audio, outputs, max_duration_seconds=60, on_progress=lambda progress: None
-    )
+    artifacts = await converter.convert(source, audio, outputs, max_duration_seconds=60, progress=ConversionProgress())
 
     assert [artifact.path for artifact in artifacts] == [path for _, path in outputs]
     for artifact in artifacts:
@@ -56,15 +54,20 @@ async def test_each_output_has_its_artifact_in_the_order_asked(converter: AudioC
 
 
 async def test_progress_grows_to_the_whole_length(converter: AudioConverter, tmp_path: Path) -> None:
+    class Watched(ConversionProgress):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "seconds_done":
+                done.append(self.seconds_done)
+
     source = sound("plain.wav")
     audio = await converter.probe(source)
-    seen: list[ConversionProgress] = []
+    done: list[float] = []
 
     await converter.convert(
-        source, audio, [an_output(AudioFormat.MP3, tmp_path)], max_duration_seconds=60, on_progress=seen.append
+        source, audio, [an_output(AudioFormat.MP3, tmp_path)], max_duration_seconds=60, progress=Watched()
     )
 
-    done = [progress.seconds_done for progress in seen]
     assert done == sorted(done)
     assert done[-1] == pytest.approx(SECONDS, abs=0.1)
 
@@ -79,7 +82,7 @@ async def test_a_source_over_the_limit_is_too_long(converter: AudioConverter, tm
             audio,
             [an_output(AudioFormat.MP3, tmp_path)],
             max_duration_seconds=1,
-            on_progress=lambda progress: None,
+            progress=ConversionProgress(),
         )
 
 
@@ -106,7 +109,7 @@ async def test_a_cancelled_conversion_ends_at_once(converter: AudioConverter, tm
             audio,
             [an_output(AudioFormat.MP3, tmp_path)],
             max_duration_seconds=60,
-            on_progress=lambda progress: None,
+            progress=ConversionProgress(),
         )
     )
     await asyncio.sleep(0)

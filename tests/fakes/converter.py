@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.frames import reader
@@ -38,21 +38,21 @@ class FakeConverter:
         outputs: Sequence[tuple[OutputSpec, Path]],
         *,
         max_duration_seconds: float,
-        on_progress: Callable[[ConversionProgress], None],
+        progress: ConversionProgress,
     ) -> Sequence[Artifact]:
         length = audio.duration_seconds or 0.0
         if length > max_duration_seconds:
             raise DurationTooLongError(length, max_duration_seconds)
         self.running += 1
         try:
-            on_progress(ConversionProgress(length / 2))
+            progress.seconds_done = length / 2
             await asyncio.sleep(0)
             await self.gate.wait()
             if self.convert_error is not None:
                 raise self.convert_error
             for _, path in outputs:
                 await asyncio.to_thread(shutil.copyfile, source, path)
-            on_progress(ConversionProgress(length))
+            progress.seconds_done = length
             return [Artifact(path, length, 0, audio.size_bytes) for _, path in outputs]
         finally:
             self.running -= 1

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.history.recorder import History
 from tests.support.redis_faults import FAULTS, Fault, Site
+from tests.support.reporting import PlayedProgress
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.application.progress.failover import FailoverStore, Mode
 from worker.application.progress.reader import Reader
@@ -124,12 +125,15 @@ class Writer:
             self.store.attempt_ended(job_id)
 
     async def _attempt(self, record: Record) -> None:
-        reporter = Reporter(self.store, record, now=utc_now, random=self._rng.random, lease_seconds=LEASE_SECONDS)
+        progress = PlayedProgress()
+        reporter = Reporter(
+            self.store, record, progress, now=utc_now, random=self._rng.random, lease_seconds=LEASE_SECONDS
+        )
         running = asyncio.create_task(reporter.run())
         try:
             for step in range(1, self._rng.randrange(4, 40)):
                 await asyncio.sleep(0.2 * self._rng.random())
-                reporter.update(Stage.CONVERTING, 2.5 * step, None)
+                progress.set(Stage.CONVERTING, 2.5 * step)
                 if running.done():
                     return
             await self._end(record, reporter)

@@ -9,7 +9,6 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,26 +31,18 @@ def open_descriptors() -> set[str]:
     return {entry.name for entry in Path("/proc/self/fd").iterdir()}
 
 
-async def start_long_conversion(
-    directory: Path, on_progress: Callable[[ConversionProgress], None] = lambda progress: None
-) -> asyncio.Task[object]:
+async def start_long_conversion(directory: Path) -> asyncio.Task[object]:
     """Three hours of silence to Vorbis: far more work than any test waits for. Returns once the converter runs."""
     converter = FfmpegConverter(FFMPEG)
     source = sound("long-silence.flac")
     audio = await converter.probe(source)
-    began = asyncio.Event()
-
-    def progressed(progress: ConversionProgress) -> None:
-        began.set()
-        on_progress(progress)
-
+    progress = ConversionProgress()
     task: asyncio.Task[object] = asyncio.create_task(
         converter.convert(
-            source, audio, [(_SPEC, directory / "out.ogg")], max_duration_seconds=50_000, on_progress=progressed
+            source, audio, [(_SPEC, directory / "out.ogg")], max_duration_seconds=50_000, progress=progress
         )
     )
-    async with asyncio.timeout(30):
-        await began.wait()
+    await wait_until(lambda: progress.seconds_done > 0, timeout=30)
     return task
 
 
@@ -90,7 +81,7 @@ async def test_cancelling_at_any_moment_leaves_no_process(tmp_path: Path) -> Non
     for moments in range(30):
         outputs = [(_SPEC, tmp_path / "out.ogg")]
         task = asyncio.create_task(
-            converter.convert(source, audio, outputs, max_duration_seconds=50_000, on_progress=lambda progress: None)
+            converter.convert(source, audio, outputs, max_duration_seconds=50_000, progress=ConversionProgress())
         )
         for _ in range(moments):
             await asyncio.sleep(0)
@@ -146,14 +137,15 @@ async def test_a_converter_that_was_asked_to_end_leaves_no_success(tmp_path: Pat
         await task
 
 
-async def test_an_error_of_the_listener_ends_the_converter_too(tmp_path: Path) -> None:
-    def complain(progress: ConversionProgress) -> None:
+async def test_an_error_of_the_reader_of_its_output_ends_the_process_too(tmp_path: Path) -> None:
+    def complain(chunk: bytes) -> None:
         raise DurationTooLongError(None, 1)
 
+    command = ["/bin/sh", "-c", "echo; exec sleep 60"]
     with pytest.raises(DurationTooLongError):
-        await (await start_long_conversion(tmp_path, complain))
+        await run(command, fds=[], cwd=tmp_path, limits=_LIMITS, on_output=complain)
 
-    assert children_of(os.getpid(), named="ffmpeg") == []
+    assert children_of(os.getpid(), named="sleep") == []
 
 
 # MP4 asks for a file that can be seeked, and /dev/full is none.
@@ -169,25 +161,25 @@ async def test_a_full_disk_is_a_full_workspace(audio_format: AudioFormat) -> Non
             audio,
             [(spec, Path("/dev/full"))],
             max_duration_seconds=60,
-            on_progress=lambda progress: None,
+            progress=ConversionProgress(),
         )
 
 
 async def test_bytes_read_are_told_where_the_length_is_not_known(tmp_path: Path) -> None:
     converter = FfmpegConverter(FFMPEG)
     audio = await converter.probe(sound("plain.aac"))
-    seen: list[ConversionProgress] = []
+    progress = ConversionProgress()
 
     await converter.convert(
         sound("plain.aac"),
         audio,
         [(_SPEC, tmp_path / "out.ogg")],
         max_duration_seconds=60,
-        on_progress=seen.append,
+        progress=progress,
     )
 
     assert audio.duration_seconds is None
-    assert seen[-1].bytes_read == audio.size_bytes
+    assert progress.bytes_read == audio.size_bytes
 
 
 async def test_the_kernel_holds_the_process_to_its_limits(tmp_path: Path) -> None:

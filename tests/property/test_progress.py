@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.events import logged_events
 from tests.support.records import NOW, a_record, completed
+from tests.support.reporting import PlayedProgress
 from tests.support.virtual_time import run
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporter
@@ -137,11 +138,12 @@ async def _attempt(told: list[tuple[Stage, float, float, str]]) -> tuple[FakeJob
     claimed = replace(a_record(1000, 1), percent=0.0, stage=Stage.DOWNLOADING)
     with logged_events():
         await store.write_if_unchanged(claimed, None)
-        reporter = Reporter(store, claimed, now=now, random=lambda: 0.5, lease_seconds=60)
+        progress = PlayedProgress()
+        reporter = Reporter(store, claimed, progress, now=now, random=lambda: 0.5, lease_seconds=60)
         tasks = [asyncio.create_task(store.run()), asyncio.create_task(reporter.run())]
         for stage, percent, pause, fault in told:
             _apply(fault, table, redis)
-            reporter.update(stage, percent, None)
+            progress.set(stage, percent)
             await asyncio.sleep(pause)
         _apply("well", table, redis)
         await reporter.complete(())

@@ -16,9 +16,10 @@ from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.lease import LeaseKeeper
 from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
-from worker.application.jobs.conversion import Conversion, JobProgress
+from worker.application.jobs.conversion import Conversion
 from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.job_progress import JobProgress
 from worker.domain.errors import ConverterCrashedError, NoAudioError
 from worker.domain.job import Job
 from worker.domain.progress import OutputRecord, Stage
@@ -142,17 +143,17 @@ class SimulatedConversion:
         self._world = worker.world
 
     async def run(
-        self, job: Job, journey: JobProgress, *, before_upload: Callable[[], Awaitable[None]]
+        self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]]
     ) -> tuple[OutputRecord, ...]:
         worker, checker = self._worker, self._world.checker
         script = self._world.schedule.scripts[number_of(job.job_id)]
         checker.begins(worker.name, job.job_id, CONCURRENCY)
         try:
             claim = worker.table.claims[job.job_id]
-            await self._convert(script, claim.attempt, journey)
+            await self._convert(script, claim.attempt, progress)
             asked_at = self._world.base.now
             await before_upload()
-            journey.enter(Stage.UPLOADING)
+            progress.enter(Stage.UPLOADING)
             if not worker.network.is_cut:
                 checker.publishes(worker.place, claim, asked_at)
             await asyncio.sleep(script.seconds / 5)  # for the other outputs
@@ -160,8 +161,8 @@ class SimulatedConversion:
         finally:
             checker.ends(worker.name)
 
-    async def _convert(self, script: Script, attempt: int, journey: JobProgress) -> None:
-        journey.enter(Stage.CONVERTING)
+    async def _convert(self, script: Script, attempt: int, progress: JobProgress) -> None:
+        progress.enter(Stage.CONVERTING)
         await asyncio.sleep(script.seconds / 2)
         match script.attempt(attempt):
             case "fail":
@@ -173,7 +174,7 @@ class SimulatedConversion:
                 await asyncio.sleep(0)
             case "hang":
                 await asyncio.get_running_loop().create_future()
-        journey.advance(0.5)
+        progress.advance(0.5)
         await asyncio.sleep(script.seconds / 2)
 
     async def drop_unfinished(self, job: Job) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulation.invariants import CircuitChecker, brief
 from tests.simulation.observed import ObservedJobTable, ObservedRedis
 from tests.simulation.schedule import Ending, Script
+from tests.support.reporting import PlayedProgress
 from worker.application.consuming.execution import Execution
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.progress.reporter import Reporter
@@ -162,11 +163,15 @@ class Worker:
         )
 
     async def _attempt(self, record: Record, script: Script) -> Disposition:
-        reporter = Reporter(self.store, record, now=self.now, random=self._random, lease_seconds=LEASE_SECONDS)
+        progress = PlayedProgress()
+        reporter = Reporter(
+            self.store, record, progress, now=self.now, random=self._random, lease_seconds=LEASE_SECONDS
+        )
         execution = Execution()
         self._running.add(execution)
         try:
-            await execution.run(self._work(record, script, execution, reporter), name=f"job of {self.name}")
+            work = self._work(record, script, execution, reporter, progress)
+            await execution.run(work, name=f"job of {self.name}")
         except WorkerError as error:
             return await self._end(error, record, reporter)
         finally:
@@ -175,16 +180,20 @@ class Worker:
             self.circuit.attempt_ended(record.job_id)
         return Ack()
 
-    async def _work(self, record: Record, script: Script, execution: Execution, reporter: Reporter) -> None:
+    async def _work(
+        self, record: Record, script: Script, execution: Execution, reporter: Reporter, progress: PlayedProgress
+    ) -> None:
         async with execution.accompanied_by(reporter.run(), name=f"progress of {self.name}"):
             with self.cancels.over(record.job_id, execution):
-                await self._convert_and_upload(record, script, reporter)
+                await self._convert_and_upload(record, script, reporter, progress)
             await reporter.complete(_UPLOADED)
 
-    async def _convert_and_upload(self, record: Record, script: Script, reporter: Reporter) -> None:
+    async def _convert_and_upload(
+        self, record: Record, script: Script, reporter: Reporter, progress: PlayedProgress
+    ) -> None:
         for seconds, percent in script.steps:
             await asyncio.sleep(seconds)
-            reporter.update(Stage.CONVERTING, percent, None)
+            progress.set(Stage.CONVERTING, percent)
         if script.ending is not Ending.COMPLETE:
             error = _ERRORS[script.ending]
             raise error()

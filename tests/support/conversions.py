@@ -9,7 +9,7 @@ from worker.adapters.disk import read_artifact
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
 from worker.domain.job import ObjectLocation, OutputSpec
-from worker.ports import Artifact
+from worker.ports import Artifact, ConversionProgress
 
 
 def an_output(audio_format: AudioFormat, **options: int) -> OutputSpec:
@@ -28,7 +28,7 @@ async def converted(
     targets = [(spec, directory / f"{number}.{spec.format}") for number, spec in enumerate(outputs)]
     audio = await converter.probe(source)
     artifacts = await converter.convert(
-        source, audio, targets, max_duration_seconds=max_seconds, on_progress=lambda progress: None
+        source, audio, targets, max_duration_seconds=max_seconds, progress=ConversionProgress()
     )
     return list(artifacts)
 

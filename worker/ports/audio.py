@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,11 +27,14 @@ class SourceAudio:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ConversionProgress:
-    """How far the converter is: seconds of audio written, and bytes of the source read (None: not known)."""
+    """How far a conversion is. The converter writes it; others read it, each at its own pace.
 
-    seconds_done: float
+    `seconds_done` is audio that has been written, `bytes_read` how much of the source has been read (None: not known).
+    """
+
+    seconds_done: float = 0.0
     bytes_read: int | None = None
 
 
@@ -48,9 +51,9 @@ class AudioConverter(Protocol):
         outputs: Sequence[tuple[OutputSpec, Path]],
         *,
         max_duration_seconds: float,
-        on_progress: Callable[[ConversionProgress], None],
+        progress: ConversionProgress,
     ) -> Sequence[Artifact]:
-        """Convert; one artifact for each output, in their order, complete and checked.
+        """Convert; one artifact for each output, in their order, complete and checked. Keeps `progress` up to date.
 
         When it is cancelled, the converter's whole process group has been killed by the time it returns.
         Raises UnsupportedAudioError, NoAudioError, DurationTooLongError, WorkspaceFullError, ConverterCrashedError.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 
@@ -39,6 +40,17 @@ async def test_what_the_open_long_poll_brings_is_released() -> None:
     assert queue.calls["receive"] == 1
 
 
+@dataclass
+class Until:
+    """The estimate of a job that ends at that loop time."""
+
+    end: float
+
+    @property
+    def eta_seconds(self) -> float:
+        return self.end - now()
+
+
 @virtual_time
 async def test_jobs_that_fit_are_finished_and_jobs_that_do_not_are_released_early() -> None:
     queue = FakeQueue()
@@ -46,10 +58,9 @@ async def test_jobs_that_fit_are_finished_and_jobs_that_do_not_are_released_earl
         queue.send(str(seconds))
 
     async def job(lease: Lease) -> Disposition:
-        end = now() + float(lease.delivery.body)
-        while now() < end:
-            lease.remaining_seconds = end - now()
-            await asyncio.sleep(1)
+        until = now() + float(lease.delivery.body)
+        lease.progress = Until(until)
+        await asyncio.sleep(until - now())
         return Ack()
 
     async with at_work(queue, job) as bench:

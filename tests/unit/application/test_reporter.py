@@ -8,9 +8,8 @@ import pytest
 
 from tests.support.failover import stores
 from tests.support.records import a_record
-from tests.support.reporting import CLAIM, OUTPUTS, a_reporter, clock, work
+from tests.support.reporting import CLAIM, OUTPUTS, Reporting, a_reporter, reporting
 from tests.support.virtual_time import now, virtual_time
-from worker.application.progress.reporter import Reporter
 from worker.domain.errors import LeaseLostError
 from worker.domain.progress import Record, Stage, Version
 from worker.events import Event
@@ -26,24 +25,24 @@ def order(records: list[Record]) -> list[Version]:
 
 @virtual_time
 async def test_updates_by_the_hundred_make_four_writes_a_second() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        await work(reporter, 10)
+    async with stores() as it, reporting(it) as job:
+        await job.work(10)
         assert 36 <= len(it.redis.writes) <= 42
         assert it.redis.writes[-1].percent == pytest.approx(99, abs=3)
 
 
 @virtual_time
 async def test_the_newest_update_is_what_is_written() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
+    async with stores() as it, reporting(it) as job:
         for percent in (10.0, 20.0, 30.0):
-            reporter.update(Stage.CONVERTING, percent, 1.0)
+            job.progress.set(Stage.CONVERTING, percent, 1.0)
         await asyncio.sleep(1)
         assert [record.percent for record in it.redis.writes] == [0.0, 30.0]
 
 
 @virtual_time
 async def test_a_job_without_news_writes_nothing_but_its_checkpoints() -> None:
-    async with stores() as it, a_reporter(it):
+    async with stores() as it, reporting(it):
         await asyncio.sleep(59)
         assert len(it.table.writes) == 1 + 4
         assert len(it.redis.writes) == 1 + 4
@@ -51,10 +50,10 @@ async def test_a_job_without_news_writes_nothing_but_its_checkpoints() -> None:
 
 @virtual_time
 async def test_ten_minutes_cost_at_most_sixty_writes_to_dynamodb() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        await work(reporter, 600)
-        await reporter.checkpoint()
-        await reporter.complete(OUTPUTS)
+    async with stores() as it, reporting(it) as job:
+        await job.work(600)
+        await job.reporter.checkpoint()
+        await job.reporter.complete(OUTPUTS)
         assert it.table.calls <= 60
 
 
@@ -65,14 +64,14 @@ async def test_on_dynamodb_a_tick_is_due_every_two_and_a_half_seconds(mode: str)
         if mode == "failover":
             await it.trip()
         before = it.table.calls
-        async with a_reporter(it) as reporter:
-            await work(reporter, 60)
+        async with reporting(it) as job:
+            await job.work(60)
             assert 20 <= it.table.calls - before <= 26
 
 
 @virtual_time
 async def test_a_short_lease_has_checkpoints_at_a_third_of_it() -> None:
-    async with stores() as it, a_reporter(it, lease_seconds=6):
+    async with stores() as it, reporting(it, lease_seconds=6):
         await asyncio.sleep(59)
         gaps = [
             (later.updated_at - earlier.updated_at).total_seconds()
@@ -83,9 +82,9 @@ async def test_a_short_lease_has_checkpoints_at_a_third_of_it() -> None:
 
 @virtual_time
 async def test_percent_never_falls_and_stays_below_a_hundred() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
+    async with stores() as it, reporting(it) as job:
         for percent in (50.0, 20.0, 100.0, -3.0, 60.0):
-            reporter.update(Stage.CONVERTING, percent, None)
+            job.progress.set(Stage.CONVERTING, percent, None)
             await asyncio.sleep(0.5)
         percents = [record.percent for record in it.redis.writes]
         assert percents == sorted(percents)
@@ -107,20 +106,20 @@ async def test_writes_are_one_at_a_time_and_in_order() -> None:
             return await write(record)
 
         it.redis.write = slow_write  # type: ignore[method-assign]
-        async with a_reporter(it) as reporter:
-            await work(reporter, 15)
-            await asyncio.gather(reporter.checkpoint(), work(reporter, 2))
-            await reporter.complete(OUTPUTS)
+        async with reporting(it) as job:
+            await job.work(15)
+            await asyncio.gather(job.reporter.checkpoint(), job.work(2))
+            await job.reporter.complete(OUTPUTS)
         assert most == 1
         assert order(it.redis.writes) == sorted(set(order(it.redis.writes)))
 
 
 @virtual_time
 async def test_work_waits_for_no_tick() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
+    async with stores() as it, reporting(it) as job:
         it.redis.hangs = it.table.hangs = True
         began_at = now()
-        await work(reporter, 5)
+        await job.work(5)
         assert now() - began_at == pytest.approx(5, abs=0.02)
         it.redis.works()
         it.table.works()
@@ -131,26 +130,26 @@ async def test_work_waits_for_no_tick() -> None:
 
 @virtual_time
 async def test_when_both_stores_refuse_it_is_said_once_and_the_job_goes_on() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
+    async with stores() as it, reporting(it) as job:
         it.redis.breaks()
         it.table.breaks("DynamoDB is out")
-        await work(reporter, 30)
+        await job.work(30, until_percent=40)
         line = it.log.one(Event.PROGRESS_WRITE_FAILED)
         assert (line["reason"], line["status"]) == ("DynamoDB is out", "running")
         it.table.works()
-        await work(reporter, 5)
+        await job.work(10, until_percent=80)
         assert it.table.writes[-1].percent > 50
         it.table.breaks()
-        await work(reporter, 5, until_percent=99.9)
+        await job.work(5, until_percent=99.9)
         await asyncio.sleep(13)
         assert len(it.log.of(Event.PROGRESS_WRITE_FAILED)) == 2
 
 
 @virtual_time
 async def test_while_dynamodb_is_out_redis_shows_the_ticks() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
+    async with stores() as it, reporting(it) as job:
         it.table.breaks()
-        await work(reporter, 30)
+        await job.work(30)
         assert it.log.of(Event.PROGRESS_WRITE_FAILED) == []
         assert it.redis.writes[-1].percent > 95
         assert it.table.calls <= 1 + 3
@@ -160,7 +159,7 @@ async def test_while_dynamodb_is_out_redis_shows_the_ticks() -> None:
 async def test_a_checkpoint_that_dynamodb_refused_is_not_tried_there_twice_in_a_row() -> None:
     async with stores() as it:
         await it.trip()
-        async with a_reporter(it):
+        async with reporting(it):
             it.table.breaks()
             before = it.table.calls
             await asyncio.sleep(59)
@@ -169,10 +168,10 @@ async def test_a_checkpoint_that_dynamodb_refused_is_not_tried_there_twice_in_a_
 
 @virtual_time
 async def test_a_tick_whose_acknowledgement_was_lost_is_no_rival() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
+    async with stores() as it, reporting(it) as job:
         for _ in range(10):
             it.redis.acks_lost = it.table.acks_lost = 1
-            await work(reporter, 3)
+            await job.work(3)
         assert it.table.writes[-1].version.fence == 1000
 
 
@@ -180,9 +179,9 @@ async def test_a_tick_whose_acknowledgement_was_lost_is_no_rival() -> None:
 @pytest.mark.parametrize("which", ["redis", "table"])
 async def test_a_rival_in_either_store_stops_the_job(which: str) -> None:
     async with stores() as it:
-        assert await it.store.write_if_unchanged(CLAIM, None) == Written()
-        reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=60)
+        assert isinstance(await it.store.write_if_unchanged(CLAIM, None), Written)
+        job = Reporting(*a_reporter(it))
         await getattr(it, which).write(a_record(2000, 1))
-        reporter.update(Stage.CONVERTING, 10.0, 1.0)
+        job.progress.set(Stage.CONVERTING, 10.0, 1.0)
         with pytest.raises(LeaseLostError):
-            await reporter.run()
+            await job.reporter.run()

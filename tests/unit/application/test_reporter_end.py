@@ -9,9 +9,8 @@ import pytest
 
 from tests.support.failover import stores
 from tests.support.records import a_record
-from tests.support.reporting import CLAIM, OUTPUTS, a_reporter, clock, work
+from tests.support.reporting import CLAIM, OUTPUTS, Reporting, a_reporter, reporting
 from tests.support.virtual_time import now, virtual_time
-from worker.application.progress.reporter import Reporter
 from worker.domain.errors import DependencyUnavailableError, InternalError, JobCancelledError, LeaseLostError
 from worker.domain.progress import Stage, Status
 from worker.ports import Written
@@ -19,33 +18,33 @@ from worker.ports import Written
 
 @virtual_time
 async def test_a_checkpoint_before_the_upload_waits_for_dynamodb_and_no_longer_than_a_minute() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
+    async with stores() as it, reporting(it) as job:
         it.table.breaks()
         asyncio.get_running_loop().call_later(20, it.table.works)
-        await reporter.checkpoint()
+        await job.reporter.checkpoint()
         assert 20 < now() - 1000 < 26
         it.table.hangs = True
         began_at = now()
         with pytest.raises(DependencyUnavailableError):
-            await reporter.checkpoint()
+            await job.reporter.checkpoint()
         assert now() - began_at == pytest.approx(60, abs=0.01)
 
 
 @virtual_time
 async def test_a_checkpoint_before_the_upload_stops_a_job_that_is_not_ours() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
+    async with stores() as it, reporting(it) as job:
         it.table.held.clear()
         await it.table.write(a_record(2000, 1))
         with pytest.raises(LeaseLostError):
-            await reporter.checkpoint()
+            await job.reporter.checkpoint()
 
 
 @virtual_time
 async def test_the_end_is_the_last_record_and_has_the_outputs() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        await work(reporter, 3)
-        await reporter.complete(OUTPUTS)
-        reporter.update(Stage.UPLOADING, 99.0, 1.0)
+    async with stores() as it, reporting(it) as job:
+        await job.work(3)
+        await job.reporter.complete(OUTPUTS)
+        job.progress.set(Stage.UPLOADING, 99.0, 1.0)
         await asyncio.sleep(60)
         for held in (it.redis.held["ep-0142"], it.table.held["ep-0142"]):
             assert (held.status, held.percent, held.stage, held.outputs) == (Status.COMPLETED, 100, None, OUTPUTS)
@@ -54,29 +53,29 @@ async def test_the_end_is_the_last_record_and_has_the_outputs() -> None:
 
 @virtual_time
 async def test_the_end_is_tried_until_it_is_kept_and_a_lost_acknowledgement_is_an_answer() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
+    async with stores() as it, reporting(it) as job:
         it.table.breaks()
         asyncio.get_running_loop().call_later(40, it.table.works)
         it.table.acks_lost = 1
-        await reporter.complete(OUTPUTS)
+        await job.reporter.complete(OUTPUTS)
         assert [record.status for record in it.table.writes] == [Status.RUNNING, Status.COMPLETED]
 
 
 @virtual_time
 async def test_an_end_of_a_job_that_is_not_ours_is_not_recorded() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
+    async with stores() as it, reporting(it) as job:
         await it.table.write(a_record(2000, 1))
         with pytest.raises(LeaseLostError):
-            await reporter.complete(OUTPUTS)
+            await job.reporter.complete(OUTPUTS)
         assert not it.redis.held["ep-0142"].is_final
 
 
 @virtual_time
 @pytest.mark.parametrize("counted", [True, False])
 async def test_a_job_that_waits_for_another_attempt_is_queued(counted: bool) -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        await work(reporter, 3, until_percent=40)
-        await reporter.requeue(InternalError() if counted else None, counted=counted)
+    async with stores() as it, reporting(it) as job:
+        await job.work(3, until_percent=40)
+        await job.reporter.requeue(InternalError() if counted else None, counted=counted)
         held = it.table.held["ep-0142"]
         assert (held.status, held.stage, held.attempt) == (Status.QUEUED, None, int(counted))
         assert held.percent == (pytest.approx(40, abs=3) if counted else 0)
@@ -85,9 +84,9 @@ async def test_a_job_that_waits_for_another_attempt_is_queued(counted: bool) -> 
 
 @virtual_time
 async def test_a_failed_job_keeps_its_percent_and_says_why() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
-        await work(reporter, 3, until_percent=40)
-        await reporter.fail(JobCancelledError())
+    async with stores() as it, reporting(it) as job:
+        await job.work(3, until_percent=40)
+        await job.reporter.fail(JobCancelledError())
         held = it.table.held["ep-0142"]
         assert held.status is Status.CANCELLED
         assert held.percent == pytest.approx(40, abs=3)
@@ -98,32 +97,32 @@ async def test_a_failed_job_keeps_its_percent_and_says_why() -> None:
 @pytest.mark.parametrize("ending", ["fail", "requeue", "complete"])
 async def test_a_tick_that_is_cancelled_under_way_leaves_room_for_the_end(where: str, ending: str) -> None:
     async with stores() as it:
-        assert await it.store.write_if_unchanged(CLAIM, None) == Written()
-        reporter = Reporter(it.store, CLAIM, now=clock, random=lambda: 0.5, lease_seconds=60)
-        running = asyncio.create_task(reporter.run())
+        assert isinstance(await it.store.write_if_unchanged(CLAIM, None), Written)
+        job = Reporting(*a_reporter(it))
+        running = asyncio.create_task(job.reporter.run())
         if where == "table":
             await it.trip()
         getattr(it, where).hangs = True
-        reporter.update(Stage.CONVERTING, 10.0, 1.0)
+        job.progress.set(Stage.CONVERTING, 10.0, 1.0)
         await asyncio.sleep(2.6 if where == "table" else 0.3)
         running.cancel()
         await asyncio.wait([running])
         it.redis.works()
         it.table.works()
         arguments: dict[str, Any] = {"fail": InternalError(), "requeue": None, "complete": OUTPUTS}
-        await getattr(reporter, ending)(arguments[ending])
+        await getattr(job.reporter, ending)(arguments[ending])
         expected = {"fail": Status.FAILED, "requeue": Status.QUEUED, "complete": Status.COMPLETED}
         assert it.table.held["ep-0142"].status is expected[ending]
 
 
 @virtual_time
 async def test_an_end_that_is_cancelled_may_still_be_another_one() -> None:
-    async with stores() as it, a_reporter(it) as reporter:
+    async with stores() as it, reporting(it) as job:
         it.table.hangs = True
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
-                await reporter.complete(OUTPUTS)
+                await job.reporter.complete(OUTPUTS)
         it.table.works()
-        await reporter.requeue(None, counted=False)
+        await job.reporter.requeue(None, counted=False)
         held = it.table.held["ep-0142"]
         assert (held.status, held.percent, held.outputs) == (Status.QUEUED, 0, CLAIM.outputs)

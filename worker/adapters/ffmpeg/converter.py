@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from worker.adapters.ffmpeg.command import convert_command, probe_command
@@ -73,7 +73,7 @@ class FfmpegConverter:
         outputs: Sequence[tuple[OutputSpec, Path]],
         *,
         max_duration_seconds: float,
-        on_progress: Callable[[ConversionProgress], None],
+        progress: ConversionProgress,
     ) -> Sequence[Artifact]:
         """Run one process for all outputs, and believe it only when its own counts add up."""
         if audio.duration_seconds is not None and audio.duration_seconds > max_duration_seconds:
@@ -89,7 +89,7 @@ class FfmpegConverter:
         ]
         paths = [path for _, path in outputs]
         stderr = await self._run(
-            source, audio, list(zip(encodings, paths, strict=True)), max_duration_seconds, on_progress
+            source, audio, list(zip(encodings, paths, strict=True)), max_duration_seconds, progress
         )
         lengths = check_counts(
             read_counts(stderr, len(outputs)),
@@ -107,18 +107,19 @@ class FfmpegConverter:
         audio: SourceAudio,
         outputs: Sequence[tuple[Encoding, Path]],
         max_duration_seconds: float,
-        on_progress: Callable[[ConversionProgress], None],
+        progress: ConversionProgress,
     ) -> str:
         """Run ffmpeg to a good end and return what it said."""
-        progress = ProgressReader()
+        reader = ProgressReader()
         limit_seconds = max_duration_seconds + _OVER_THE_LIMIT_SECONDS
         with descriptors(source, [path for _, path in outputs]) as (source_fd, target_fds):
 
             def on_output(chunk: bytes) -> None:
-                if progress.feed(chunk):
-                    # The offset is shared with the process: how far it has read, without a look into /proc.
-                    bytes_read = None if audio.duration_seconds else os.lseek(source_fd, 0, os.SEEK_CUR)
-                    on_progress(ConversionProgress(progress.seconds_done, bytes_read))
+                if reader.feed(chunk):
+                    progress.seconds_done = reader.seconds_done
+                    if not audio.duration_seconds:
+                        # The process shares the offset: it says how far it has read, and /proc is not needed.
+                        progress.bytes_read = os.lseek(source_fd, 0, os.SEEK_CUR)
 
             ended = await run(
                 convert_command(
@@ -136,7 +137,7 @@ class FfmpegConverter:
             )
         if error := failure_of(ended):
             raise error
-        if not progress.has_ended:
+        if not reader.has_ended:
             raise ConverterCrashedError("the converter ended before the end")
         return ended.stderr
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from typing import Protocol
 
 from structlog.contextvars import bound_contextvars
 
@@ -23,18 +24,26 @@ from worker.waiting import wait_for_event_until
 _RETRY = Backoff(first_seconds=0.5, factor=2, cap_seconds=5, floor=0.5)
 
 
+class Estimate(Protocol):
+    """How long a job will still take."""
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds, by the job's own estimate. None: unknown."""
+
+
 class Lease:
     """The one owner of a delivery while it is handled.
 
     `deadline` is the loop time at which the queue may hand the message to another, counted from before the call that
-    granted it. The handler sets `remaining_seconds`, the job's own estimate, for the drain to read (None: unknown),
+    granted it. The handler sets `progress`, of the job that runs, for the drain to read,
     and `trace`, what log lines tell of the trace that the message belongs to. `told` holds all the fields that
     they have at the moment.
     """
 
     def __init__(self, delivery: Delivery, *, lease_seconds: float) -> None:
         self.execution = Execution()
-        self.remaining_seconds: float | None = None
+        self.progress: Estimate | None = None
         self.trace: Mapping[str, str] = {}
         self.told: Mapping[str, object] = {}
         self._lease_seconds = lease_seconds
@@ -75,6 +84,11 @@ class Lease:
         return self._loss or self._stop_reason
 
     @property
+    def remaining_seconds(self) -> float | None:
+        """What the running job still needs, by its own estimate. None: unknown."""
+        return None if self.progress is None else self.progress.eta_seconds
+
+    @property
     def has_worked(self) -> bool:
         """Whether a job was begun under this lease."""
         return self._has_worked or self.execution.has_run
@@ -101,7 +115,7 @@ class Lease:
         """Be ready for another job of the delivery: what stopped the last one alone does not stop this one."""
         self._has_worked = self.has_worked
         self.execution = Execution()
-        self.remaining_seconds = None
+        self.progress = None
 
     def adopt(self, newer: Delivery) -> bool:
         """Go on under another delivery of the same message, which came here while the job runs.

@@ -12,7 +12,8 @@ from typing import Any
 from worker import metrics
 from worker.application.consuming.lease import Lease
 from worker.application.jobs.cancellation import CancelWatch
-from worker.application.jobs.conversion import Conversion, JobProgress
+from worker.application.jobs.conversion import Conversion
+from worker.application.progress.job_progress import JobProgress
 from worker.application.progress.reporter import Reporter
 from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Forfeit, Reject, Release, Retry, disposition_of
 from worker.domain.errors import (
@@ -24,7 +25,6 @@ from worker.domain.errors import (
     StalledError,
 )
 from worker.domain.job import Job
-from worker.domain.meter import Speeds
 from worker.domain.progress import OutputRecord, Record
 from worker.events import Event, emit
 from worker.ports import StoreUnavailableError
@@ -58,7 +58,7 @@ class Attempt:
         reporter: Reporter,
         conversion: Conversion,
         limits: JobLimits,
-        speeds: Speeds,
+        progress: JobProgress,
         cancels: CancelWatch,
         *,
         claimed_at: float,
@@ -76,8 +76,7 @@ class Attempt:
         self._now = now
         self._random = random
         self._loop = asyncio.get_running_loop()
-        self._started_at = self._loop.time()
-        self._journey = JobProgress(speeds, self._report)
+        self._progress = progress
         self._outputs: tuple[OutputRecord, ...] = ()
 
     async def run(self) -> Disposition:
@@ -100,15 +99,11 @@ class Attempt:
             ):
                 with self._cancels.over(self._job.job_id, execution):
                     self._outputs = await self._conversion.run(
-                        self._job, self._journey, before_upload=self._before_upload
+                        self._job, self._progress, before_upload=self._before_upload
                     )
                 await self._reporter.complete(self._outputs)
         finally:
             timeout.cancel()
-
-    def _report(self, journey: JobProgress) -> None:
-        self._lease.remaining_seconds = journey.meter.eta_seconds
-        self._reporter.update(journey.stage, journey.meter.percent, journey.meter.eta_seconds)
 
     async def _before_upload(self) -> None:
         await self._hold_claim()
@@ -133,7 +128,7 @@ class Attempt:
         """Raises StalledError when nothing has moved for too long: no lease keeps a hung job alive."""
         limit = self._limits.stall_seconds
         # In absolute times: a rest that is lost beside the clock's own digits would make this turn without sleeping.
-        while (now := self._loop.time()) < (due := self._journey.moved_at + limit):  # noqa: ASYNC110 - no event tells
+        while (now := self._loop.time()) < (due := self._progress.moved_at + limit):  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(due - now)
         raise StalledError(limit)
 
@@ -197,7 +192,8 @@ class Attempt:
         await self._conversion.retract(self._job)
 
     def _announce(self, error: Exception, disposition: Disposition) -> None:
-        where: dict[str, Any] = {"stage": self._journey.stage.value, "percent": self._journey.meter.percent}
+        reached = self._progress.snapshot()
+        where: dict[str, Any] = {"stage": reached.stage.value, "percent": reached.percent}
         match disposition:
             case Ack():
                 emit(Event.JOB_CANCELLED, **where)
@@ -222,7 +218,7 @@ class Attempt:
         fields = {
             "error_code": known.code.value,
             "error": str(known),
-            "stage": self._journey.stage.value,
+            "stage": self._progress.snapshot().stage.value,
             "retryable": known.retryable,
             **self._measured(),
         }
@@ -231,11 +227,4 @@ class Attempt:
         return fields
 
     def _measured(self) -> dict[str, Any]:
-        journey = self._journey
-        return {
-            "duration_seconds": round(self._loop.time() - self._started_at, 3),
-            "stage_seconds": journey.meter.stage_seconds,
-            "source_bytes": journey.source_bytes,
-            "output_bytes": sum(output.bytes or 0 for output in self._outputs),
-            "audio_seconds": None if journey.audio_seconds is None else round(journey.audio_seconds, 3),
-        }
+        return {**self._progress.measured(), "output_bytes": sum(output.bytes or 0 for output in self._outputs)}

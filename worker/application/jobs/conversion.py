@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from worker.application.jobs.workspace import Workspace
+from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.errors import DurationTooLongError, JobError
 from worker.domain.job import Job, ObjectLocation
-from worker.domain.meter import Meter, Speeds
 from worker.domain.progress import OutputRecord, Stage
 from worker.events import Event, emit
 from worker.ports import Artifact, AudioConverter, ConversionProgress, ObjectStore, SourceAudio
@@ -30,38 +29,6 @@ class SourceLimits:
     duration_seconds: float
 
 
-class JobProgress:
-    """What a running job tells of itself: its stage, how far it is, and when it last moved."""
-
-    def __init__(self, speeds: Speeds, on_change: Callable[[JobProgress], None]) -> None:
-        self.meter = Meter()
-        self.speeds = speeds
-        self.stage = Stage.DOWNLOADING
-        self.source_bytes = 0
-        self.audio_seconds: float | None = None
-        self.moved_at = self._now()
-        self._on_change = on_change
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
-
-    def enter(self, stage: Stage) -> None:
-        self.stage = stage
-        self.advance(0.0)
-
-    def advance(self, fraction: float) -> None:
-        """The stage has done `fraction` (0 to 1) of its work."""
-        self.moved_at = self._now()
-        self.meter.advance(self.stage, fraction, self.moved_at)
-        self._on_change(self)
-
-    def leave(self) -> float:
-        """The stage is done. Returns the seconds that it took."""
-        self.advance(1.0)
-        return self.meter.stage_seconds[self.stage.value]
-
-
 class Conversion:
     """Runs jobs; one object for all of them."""
 
@@ -74,7 +41,7 @@ class Conversion:
         self._limits = limits
 
     async def run(
-        self, job: Job, journey: JobProgress, *, before_upload: Callable[[], Awaitable[None]]
+        self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]]
     ) -> tuple[OutputRecord, ...]:
         """Do the job; every output can be read from S3 when this returns.
 
@@ -84,12 +51,12 @@ class Conversion:
         async with self._workspace.room() as room:
             await self._check_targets(job)
             source = room / "source"
-            await self._download(job, source, journey)
-            audio = await self._probe(job, source, journey)
-            artifacts = await self._convert(job, source, audio, journey)
+            await self._download(job, source, progress)
+            audio = await self._probe(job, source, progress)
+            artifacts = await self._convert(job, source, audio, progress)
             source.unlink()  # its room may be needed by others
             await before_upload()
-            return await self._upload(job, artifacts, journey)
+            return await self._upload(job, artifacts, progress)
 
     async def drop_unfinished(self, job: Job) -> None:
         """Drop the halves of uploads that an earlier attempt's worker, killed over them, has left at the targets."""
@@ -108,65 +75,59 @@ class Conversion:
         for target in {output.target.bucket: output.target for output in job.outputs}.values():
             await self._objects.check_target(target)
 
-    async def _download(self, job: Job, source: Path, journey: JobProgress) -> None:
+    async def _download(self, job: Job, source: Path, progress: JobProgress) -> None:
         formats = [output.format for output in job.outputs]
 
         def on_start(size_bytes: int) -> None:
-            journey.source_bytes = size_bytes
-            journey.meter.expect(Stage.DOWNLOADING, journey.speeds.expected_download(size_bytes))
-            _expect_the_rest(journey, size_bytes / _bytes_per_second(job.source), formats)
+            progress.source_bytes = size_bytes
+            progress.meter.expect(Stage.DOWNLOADING, progress.speeds.expected_download(size_bytes))
+            _expect_the_rest(progress, size_bytes / _bytes_per_second(job.source), formats)
 
-        journey.enter(Stage.DOWNLOADING)
+        progress.enter(Stage.DOWNLOADING)
         await self._objects.download(
             job.source,
             source,
             limit_bytes=self._limits.source_bytes,
             on_start=on_start,
-            on_bytes=lambda done: journey.advance(done / max(journey.source_bytes, 1)),
+            on_bytes=lambda done: progress.advance(done / max(progress.source_bytes, 1)),
         )
-        journey.speeds.learn_download(journey.source_bytes, journey.leave())
+        progress.speeds.learn_download(progress.source_bytes, progress.leave())
 
-    async def _probe(self, job: Job, source: Path, journey: JobProgress) -> SourceAudio:
-        journey.enter(Stage.CONVERTING)
+    async def _probe(self, job: Job, source: Path, progress: JobProgress) -> SourceAudio:
+        progress.enter(Stage.CONVERTING)
         audio = await self._converter.probe(source)
         limit = self._limits.duration_seconds
         if audio.duration_seconds is not None:
             if audio.duration_seconds > limit:
                 raise DurationTooLongError(audio.duration_seconds, limit)
-            _expect_the_rest(journey, audio.duration_seconds, [output.format for output in job.outputs])
+            _expect_the_rest(progress, audio.duration_seconds, [output.format for output in job.outputs])
         return audio
 
-    async def _convert(self, job: Job, source: Path, audio: SourceAudio, journey: JobProgress) -> Sequence[Artifact]:
-        def on_progress(progress: ConversionProgress) -> None:
-            if audio.duration_seconds:
-                journey.advance(progress.seconds_done / audio.duration_seconds)
-            elif progress.bytes_read is not None:
-                journey.advance(progress.bytes_read / audio.size_bytes)
-
+    async def _convert(self, job: Job, source: Path, audio: SourceAudio, progress: JobProgress) -> Sequence[Artifact]:
         outputs = [(output, source.with_name(f"output-{index}")) for index, output in enumerate(job.outputs)]
-        expected = journey.meter.expected_seconds(Stage.CONVERTING)
+        expected = progress.meter.expected_seconds(Stage.CONVERTING)
+        conversion = ConversionProgress()
+        progress.follow(conversion, audio)
         artifacts = await self._converter.convert(
-            source,
-            audio,
-            outputs,
-            max_duration_seconds=self._limits.duration_seconds,
-            on_progress=on_progress,
+            source, audio, outputs, max_duration_seconds=self._limits.duration_seconds, progress=conversion
         )
-        journey.audio_seconds = artifacts[0].duration_seconds
-        seconds = journey.leave()
+        progress.audio_seconds = artifacts[0].duration_seconds
+        seconds = progress.leave()
         if audio.duration_seconds is not None:
-            journey.speeds.learn_conversion(expected, seconds)
+            progress.speeds.learn_conversion(expected, seconds)
         return artifacts
 
-    async def _upload(self, job: Job, artifacts: Sequence[Artifact], journey: JobProgress) -> tuple[OutputRecord, ...]:
+    async def _upload(
+        self, job: Job, artifacts: Sequence[Artifact], progress: JobProgress
+    ) -> tuple[OutputRecord, ...]:
         total = sum(artifact.size_bytes for artifact in artifacts)
-        journey.meter.expect(Stage.UPLOADING, journey.speeds.expected_upload(total, len(artifacts)))
-        journey.enter(Stage.UPLOADING)
+        progress.meter.expect(Stage.UPLOADING, progress.speeds.expected_upload(total, len(artifacts)))
+        progress.enter(Stage.UPLOADING)
         records = []
         uploaded = 0
 
         def on_bytes(done: int) -> None:
-            journey.advance((uploaded + done) / total)
+            progress.advance((uploaded + done) / total)
 
         for output, artifact in zip(job.outputs, artifacts, strict=True):
             sha256 = await self._objects.upload(
@@ -179,14 +140,14 @@ class Conversion:
             uploaded += artifact.size_bytes
             duration = round(artifact.duration_seconds, 3)
             records.append(OutputRecord(str(output.target), artifact.size_bytes, duration, sha256))
-        journey.speeds.learn_upload(total, journey.leave())
+        progress.speeds.learn_upload(total, progress.leave())
         return tuple(records)
 
 
-def _expect_the_rest(journey: JobProgress, audio_seconds: float, formats: Sequence[AudioFormat]) -> None:
-    journey.meter.expect(Stage.CONVERTING, journey.speeds.expected_conversion(audio_seconds, formats))
+def _expect_the_rest(progress: JobProgress, audio_seconds: float, formats: Sequence[AudioFormat]) -> None:
+    progress.meter.expect(Stage.CONVERTING, progress.speeds.expected_conversion(audio_seconds, formats))
     size_bytes = sum(_expected_bytes(each, audio_seconds) for each in formats)
-    journey.meter.expect(Stage.UPLOADING, journey.speeds.expected_upload(size_bytes, len(formats)))
+    progress.meter.expect(Stage.UPLOADING, progress.speeds.expected_upload(size_bytes, len(formats)))
 
 
 def _expected_bytes(audio_format: AudioFormat, audio_seconds: float) -> int:

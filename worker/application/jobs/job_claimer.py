@@ -16,6 +16,7 @@ from worker.application.jobs.attempt import Attempt, JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.job_progress import JobProgress
 from worker.application.progress.reporter import Reporter
 from worker.domain.claim import Cancel, ClaimDecision, Exhausted, JobState, Skip, Start, Wait, decide
 from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Reject, Release, Retry
@@ -218,8 +219,10 @@ class JobClaimer:
             outputs=[str(output.target) for output in job.outputs],
             queued_seconds=round(max(queued_seconds, 0.0), 3),
         )
+        progress = JobProgress(self._speeds)
+        lease.progress = progress
         reporter = Reporter(
-            self._store, record, now=self._now, random=self._random, lease_seconds=self._limits.lease_seconds
+            self._store, record, progress, now=self._now, random=self._random, lease_seconds=self._limits.lease_seconds
         )
         attempt = Attempt(
             job,
@@ -228,7 +231,7 @@ class JobClaimer:
             reporter,
             self._conversion,
             self._limits,
-            self._speeds,
+            progress,
             self._cancels,
             claimed_at=claimed_at,
             now=self._now,

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.job_progress import Snapshot
 from worker.domain.backoff import Backoff
 from worker.domain.errors import DependencyUnavailableError, JobError, LeaseLostError
 from worker.domain.progress import (
@@ -15,7 +17,6 @@ from worker.domain.progress import (
     ErrorInfo,
     OutputRecord,
     Record,
-    Stage,
     Status,
     Version,
     failed,
@@ -23,7 +24,6 @@ from worker.domain.progress import (
 from worker.domain.streak import FailureStreak
 from worker.events import Event, emit
 from worker.ports import StoreUnavailableError, WriteResult
-from worker.waiting import wait_for_event_until
 
 # Between two ticks of a job: a screen's pace where writes are nearly free, a reader's patience where each costs.
 _TICK_SECONDS = {"redis": 0.25, "dynamodb": 2.5}
@@ -32,31 +32,39 @@ _FENCE_SECONDS = 60.0
 _RETRY = Backoff(first_seconds=0.2, factor=2, cap_seconds=5, floor=0.5)
 
 
-class Reporter:
-    """Writes the records of one attempt, in order: one write in flight, and the newest wins.
+class Progress(Protocol):
+    """What a job's progress is read from."""
 
-    `claimed` is the record that won the claim. A checkpoint goes to DynamoDB at a third of the lease, or every twelve
-    seconds: it renews the claim, and keeps the fallback warm.
+    def snapshot(self) -> Snapshot:
+        """The progress as it is now. Returns at once."""
+
+
+class Reporter:
+    """Writes the records of one run of a job, in order: one write in flight, and the newest wins.
+
+    `claimed` is the record that won the claim. The reporter's own timer reads `progress`; the job never waits for it.
+    A checkpoint goes to DynamoDB at a third of the lease, or every twelve seconds: it renews the claim, and keeps the
+    fallback warm.
     """
 
     def __init__(
         self,
         store: FailoverStore,
         claimed: Record,
+        progress: Progress,
         *,
         now: Callable[[], datetime],
         random: Callable[[], float],
         lease_seconds: float,
     ) -> None:
         self._store = store
+        self._progress = progress
         self._record = claimed  # the newest that was `running`; an end that was cut off leaves no trace here
         self._version = claimed.version
         self._now = now
         self._random = random
         self._checkpoint_seconds = min(_CHECKPOINT_SECONDS, lease_seconds / 3)
         self._checkpoint_due = self._time() + self._checkpoint_seconds
-        self._wanted = (claimed.stage, claimed.percent, claimed.eta_seconds)
-        self._has_news = asyncio.Event()
         self._writing = asyncio.Lock()
         self._is_closed = False
         self._failures = FailureStreak()
@@ -65,18 +73,10 @@ class Reporter:
     def _time() -> float:
         return asyncio.get_running_loop().time()
 
-    def update(self, stage: Stage, percent: float, eta_seconds: float | None) -> None:
-        """Say how far the job is. Returns at once; what is not written in time gives way to what is newer."""
-        percent = min(max(percent, self._record.percent), HIGHEST_BEFORE_THE_END)
-        self._wanted = (stage, percent, eta_seconds)
-        if (stage, percent) != (self._record.stage, self._record.percent):
-            self._has_news.set()
-
     async def run(self) -> None:
         """Write ticks and checkpoints until the end is recorded. Raises LeaseLostError when the job is not ours."""
         while not self._is_closed:
             await asyncio.sleep(_TICK_SECONDS[self._store.progress_store])
-            await wait_for_event_until(self._has_news, self._checkpoint_due)
             async with self._writing:
                 if not self._is_closed:
                     await self._tick()
@@ -88,7 +88,7 @@ class Reporter:
         minute.
         """
         async with self._writing:
-            record = self._next_tick()
+            record = self._numbered_tick(self._progressed())
             try:
                 async with asyncio.timeout(_FENCE_SECONDS):
                     await self._keep(lambda: self._store.checkpoint(record))
@@ -151,8 +151,13 @@ class Reporter:
                 return
 
     async def _tick(self) -> None:
-        record = self._next_tick()
+        """Write the progress, if it has changed or a checkpoint is due."""
+        progressed = self._progressed()
         is_checkpoint = self._time() >= self._checkpoint_due
+        has_changed = (progressed.stage, progressed.percent) != (self._record.stage, self._record.percent)
+        if not has_changed and not is_checkpoint:
+            return
+        record = self._numbered_tick(progressed)
         try:
             if not (is_checkpoint and await self._checkpointed(record)):
                 _require_ours(await self._store.tick(record))
@@ -178,10 +183,14 @@ class Reporter:
             return False
         return True
 
-    def _next_tick(self) -> Record:
-        self._has_news.clear()
-        stage, percent, eta_seconds = self._wanted
-        self._record = self._numbered(replace(self._record, stage=stage, percent=percent, eta_seconds=eta_seconds))
+    def _progressed(self) -> Record:
+        """The newest record with the job's present progress: percent never falls."""
+        now = self._progress.snapshot()
+        percent = min(max(now.percent, self._record.percent), HIGHEST_BEFORE_THE_END)
+        return replace(self._record, stage=now.stage, percent=percent, eta_seconds=now.eta_seconds)
+
+    def _numbered_tick(self, progressed: Record) -> Record:
+        self._record = self._numbered(progressed)
         return self._record
 
     def _numbered(self, record: Record) -> Record:

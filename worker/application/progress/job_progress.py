@@ -1,0 +1,113 @@
+"""How far a running job is: its stages write it; the reporter, the stall watch and the drain read it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from worker.domain.meter import Meter, Speeds
+from worker.domain.progress import Stage
+from worker.ports import ConversionProgress, SourceAudio
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A job's progress at one moment. `eta_seconds` is None as long as nothing is known."""
+
+    stage: Stage
+    percent: float
+    eta_seconds: float | None
+
+
+class JobProgress:
+    """The progress of one run of a job.
+
+    Nobody is called when it changes: each reader takes a snapshot at its own pace. The position of a running
+    converter is read at the same moments.
+    """
+
+    def __init__(self, speeds: Speeds) -> None:
+        self.meter = Meter()
+        self.speeds = speeds
+        self.source_bytes = 0
+        self.audio_seconds: float | None = None
+        self._stage = Stage.DOWNLOADING
+        self._conversion: _Position | None = None
+        self._began_at = self._moved_at = self._now()
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+    # --- written by the stages -----------------------------------------------------------------------------------
+
+    def enter(self, stage: Stage) -> None:
+        """The stage begins."""
+        self._stage = stage
+        self.advance(0.0)
+
+    def advance(self, fraction: float) -> None:
+        """The stage has done `fraction` (0 to 1) of its work."""
+        self._moved_at = self._now()
+        self.meter.advance(self._stage, fraction, self._moved_at)
+
+    def follow(self, conversion: ConversionProgress, audio: SourceAudio) -> None:
+        """Until the stage ends, `conversion` says how much of `audio` is done."""
+        self._conversion = _Position(conversion, audio)
+
+    def leave(self) -> float:
+        """The stage is done. Returns the seconds that it took."""
+        self._conversion = None
+        self.advance(1.0)
+        return self.meter.stage_seconds[self._stage.value]
+
+    # --- read at any time ----------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """The progress as it is now."""
+        self._pull()
+        return Snapshot(self._stage, self.meter.percent, self.meter.eta_seconds)
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds left, by the job's own estimate; None as long as nothing is known."""
+        return self.snapshot().eta_seconds
+
+    @property
+    def moved_at(self) -> float:
+        """Loop time at which the job was last seen to get on. A converter counts when somebody reads."""
+        self._pull()
+        return self._moved_at
+
+    def measured(self) -> dict[str, Any]:
+        """The fields of the log lines that say how long a run took and how much it worked on, outputs excepted."""
+        return {
+            "duration_seconds": round(self._now() - self._began_at, 3),
+            "stage_seconds": self.meter.stage_seconds,
+            "source_bytes": self.source_bytes,
+            "audio_seconds": None if self.audio_seconds is None else round(self.audio_seconds, 3),
+        }
+
+    def _pull(self) -> None:
+        if self._conversion is not None and (fraction := self._conversion.news()) is not None:
+            self.advance(fraction)
+
+
+class _Position:
+    """How much of a source a running converter has done, and whether that has changed."""
+
+    def __init__(self, conversion: ConversionProgress, audio: SourceAudio) -> None:
+        self._conversion = conversion
+        self._audio = audio
+        self._seen = (conversion.seconds_done, conversion.bytes_read)
+
+    def news(self) -> float | None:
+        """The fraction (0 to 1) that is done; None where nothing has changed since the last call."""
+        seen = (self._conversion.seconds_done, self._conversion.bytes_read)
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        if self._audio.duration_seconds:
+            return self._conversion.seconds_done / self._audio.duration_seconds
+        return None if self._conversion.bytes_read is None else self._conversion.bytes_read / self._audio.size_bytes
