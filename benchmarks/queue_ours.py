@@ -34,6 +34,7 @@ from worker.application.jobs.workspace import Workspace
 from worker.application.progress.failover import FailoverStore
 from worker.bootstrap import utc_now
 from worker.bootstrap.run import keep_for_good
+from worker.domain.containers.structure import Structure
 from worker.domain.disposition import Ack, Disposition
 from worker.domain.job import OutputSpec
 from worker.ports import Artifact, ConversionProgress, SourceAudio
@@ -60,7 +61,7 @@ class IdleConverter:
     """Converts anything to the same few bytes."""
 
     async def probe(self, source: Path) -> SourceAudio:
-        return SourceAudio("wav", "pcm_s16le", 44100, 2, 16, 1.0, len(_SOUND))
+        return SourceAudio("wav", "pcm_s16le", 44100, 2, 16, 1.0, len(_SOUND), Structure(0, len(_SOUND)))
 
     async def convert(
         self,

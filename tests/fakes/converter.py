@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.support.frames import reader
 from worker.domain.containers.sniffing import Container, examine, sniff
+from worker.domain.containers.structure import Structure
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
 from worker.domain.job import OutputSpec
 from worker.ports import Artifact, ConversionProgress, SourceAudio
@@ -67,4 +68,4 @@ def _probe(source: Path) -> SourceAudio:
     with wave.open(str(source)) as sound:
         rate, channels, bits = sound.getframerate(), sound.getnchannels(), sound.getsampwidth() * 8
         length = sound.getnframes() / rate
-    return SourceAudio("wav", f"pcm_s{bits}le", rate, channels, bits, length, len(data))
+    return SourceAudio("wav", f"pcm_s{bits}le", rate, channels, bits, length, len(data), Structure(0, len(data)))

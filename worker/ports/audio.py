@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from worker.domain.containers.structure import Structure
 from worker.domain.job import OutputSpec
 from worker.ports.objects import Artifact
 
@@ -25,6 +26,7 @@ class SourceAudio:
     bits_per_sample: int  # 16 for lossy codecs
     duration_seconds: float | None
     size_bytes: int
+    structure: Structure  # for the converter that found it
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from worker.adapters.ffmpeg.encoders import ENCODERS
 from worker.domain.containers.sniffing import Container
+from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
 
 STATS_PERIOD_SECONDS = 0.5
@@ -21,10 +22,10 @@ _DECODERS = (
 )
 
 
-def probe_command(binary: str, container: str, source_fd: int) -> list[str]:
+def probe_command(binary: str, container: str, source_fd: int, structure: Structure) -> list[str]:
     """Copy one packet to a text muxer, which prints what the headers say."""
     return [
-        *_source(binary, container, source_fd, verbosity="info"),
+        *_source(binary, container, source_fd, structure, verbosity="info"),
         *("-map", "0:a:0", "-c", "copy", "-t", "0.01", "-f", "framecrc", "pipe:1"),
     ]
 
@@ -34,6 +35,7 @@ def convert_command(
     container: str,
     codec: str,
     source_fd: int,
+    structure: Structure,
     outputs: Sequence[tuple[Encoding, int]],
     *,
     limit_seconds: float,
@@ -43,21 +45,29 @@ def convert_command(
     if (container, codec) == (Container.CAF, "alac"):
         # The demuxer trims the last packet by frames that the decoder has left out already (up to 2048 lost).
         options += ["-flags2", "+skip_manual"]
-    command = _source(binary, container, source_fd, verbosity="verbose", options=options)
+    command = _source(binary, container, source_fd, structure, verbosity="verbose", options=options)
     command += ["-progress", "pipe:1", "-stats_period", str(STATS_PERIOD_SECONDS)]
     for encoding, target_fd in outputs:
         command += _output(encoding, container, target_fd, limit_seconds)
     return command
 
 
-def _source(binary: str, container: str, source_fd: int, *, verbosity: str, options: Sequence[str] = ()) -> list[str]:
+def _source(
+    binary: str, container: str, source_fd: int, structure: Structure, *, verbosity: str, options: Sequence[str] = ()
+) -> list[str]:
+    url, protocols = "fd:", "fd"
+    if structure.read_range is not None:
+        begin, end = structure.read_range
+        url, protocols = f"subfile,,start,{begin},end,{end},,:fd:", "fd,subfile"
+    if structure.ignores_stated_size:
+        options = [*options, "-ignore_length", "1"]
     return [
         *(binary, "-nostdin", "-hide_banner", "-nostats", "-v", verbosity),
         *("-max_alloc", str(_MAX_ALLOCATION_BYTES), "-max_error_rate", str(_MAX_ERROR_RATE)),
         *("-filter_threads", "1", "-threads", "1"),
-        *("-protocol_whitelist", "fd", "-format_whitelist", container, "-codec_whitelist", _DECODERS),
+        *("-protocol_whitelist", protocols, "-format_whitelist", container, "-codec_whitelist", _DECODERS),
         *options,
-        *("-f", container, "-fd", str(source_fd), "-i", "fd:"),
+        *("-f", container, "-fd", str(source_fd), "-i", url),
     ]
 
 

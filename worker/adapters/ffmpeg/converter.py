@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worker.adapters.ffmpeg.command import convert_command, probe_command
-from worker.adapters.ffmpeg.files import descriptors, frame_bytes_of, inspect, to_artifact
+from worker.adapters.ffmpeg.files import descriptors, inspect, to_artifact
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import ProgressReader, failure_of, read_counts, read_headers
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
@@ -44,7 +44,7 @@ class FfmpegConverter:
             try:
                 async with asyncio.timeout(_PROBE_SECONDS):
                     ended = await run(
-                        probe_command(self._binary, sniffed.container, source_fd),
+                        probe_command(self._binary, sniffed.container, source_fd, structure),
                         fds=[source_fd],
                         cwd=source.parent,
                         limits=ProcessLimits(self._memory_bytes, _PROBE_CPU_SECONDS, file_bytes=0),
@@ -64,6 +64,7 @@ class FfmpegConverter:
             bits_per_sample=headers.bits_per_sample,
             duration_seconds=structure.track_seconds[0] if structure.track_seconds else headers.duration_seconds,
             size_bytes=size_bytes,
+            structure=structure,
         )
 
     async def convert(
@@ -95,7 +96,7 @@ class FfmpegConverter:
             read_counts(stderr, len(outputs)),
             audio,
             encodings,
-            frame_bytes=await asyncio.to_thread(frame_bytes_of, source) if audio.duration_seconds is None else None,
+            frame_bytes=audio.structure.frame_bytes if audio.duration_seconds is None else None,
             max_duration_seconds=max_duration_seconds,
         )
         formats = [encoding.format for encoding in encodings]
@@ -127,6 +128,7 @@ class FfmpegConverter:
                     audio.container,
                     audio.codec,
                     source_fd,
+                    audio.structure,
                     [(encoding, fd) for (encoding, _), fd in zip(outputs, target_fds, strict=True)],
                     limit_seconds=limit_seconds,
                 ),

@@ -46,12 +46,6 @@ def inspect(source: Path) -> tuple[Sniffed, Structure, int]:
         return sniffed, structure, size
 
 
-def frame_bytes_of(source: Path) -> int | None:
-    """How many bytes of the source are frames, where it is nothing but tags and frames; None otherwise."""
-    _, structure, _ = inspect(source)
-    return structure.end - structure.begin if structure.frames_only else None
-
-
 def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float) -> Artifact:
     """The finished output, its index in front if it is an MP4. Raises ConverterCrashedError where it is not whole."""
     container = FORMATS[audio_format].container

@@ -2,11 +2,67 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.sizes import SLACK_BYTES, is_open_end
-from worker.domain.containers.structure import ReadAt, Structure, whole_or_cut
+from functools import partial
+
+from worker.domain.containers.chunks import Chunk, behind_chunks, chunks_from, is_name
+from worker.domain.containers.data_end import MORE_SOUND, Samples, find_end
+from worker.domain.containers.samples import SampleLayout
+from worker.domain.containers.sizes import SLACK_BYTES
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+
+_KINDS = {b"NONE": "int", b"twos": "int", b"in24": "int", b"in32": "int", b"fl32": "float", b"FL32": "float"} | {
+    b"fl64": "float",
+    b"FL64": "float",
+    b"ulaw": "mulaw",
+    b"ULAW": "mulaw",
+    b"alaw": "alaw",
+    b"ALAW": "alaw",
+}
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the file is as long as its form says."""
-    length = int.from_bytes(read_at(start + 4, 4), "big")
-    return whole_or_cut(start, size, cut=not is_open_end(length) and start + 8 + length > size + SLACK_BYTES)
+    """Whether the samples are all there, and where the chunks end."""
+    layout: SampleLayout | None = None
+    data: Chunk | None = None
+    for chunk in chunks_from(read_at, start + 12, _chunk_at):
+        if chunk.name == b"COMM":
+            layout = _layout(read_at(chunk.begin, min(chunk.length, 32)))
+        if chunk.name == b"SSND":
+            data = chunk
+        if chunk.begin + chunk.length > size + SLACK_BYTES:
+            break
+    if data is None:
+        return Structure(start, size, problem=CUT_OFF)
+    begin = min(data.begin + 8, size)  # behind the offset and the block size, which nobody uses
+    samples = Samples(begin, max(0, data.length - 8), layout)
+    end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size))
+    return end.as_structure(samples, size, more_problem=MORE_SOUND)
+
+
+def _behind_chunks(read_at: ReadAt, size: int, offset: int) -> int:
+    return behind_chunks(read_at, offset, size, _chunk_at)
+
+
+def _chunk_at(read_at: ReadAt, offset: int) -> Chunk | None:
+    header = read_at(offset, 8)
+    if len(header) < 8 or not is_name(header[:4]) or header[:4] == b"FORM":
+        return None
+    length = int.from_bytes(header[4:], "big")
+    return Chunk(header[:4], offset + 8, length, offset + 8 + length + length % 2)
+
+
+def _layout(common: bytes) -> SampleLayout | None:
+    if len(common) < 18:
+        return None
+    channels, bits = int.from_bytes(common[:2], "big"), int.from_bytes(common[6:8], "big")
+    compression = common[18:22] or b"NONE"
+    order = "little" if compression == b"sowt" else "big"
+    kind = "int" if compression == b"sowt" else _KINDS.get(compression, "")
+    sample_bytes = 1 if kind in {"mulaw", "alaw"} else (bits + 7) // 8
+    return SampleLayout(kind, sample_bytes, channels, order, _rate_hz(common[8:18])).if_known()
+
+
+def _rate_hz(extended: bytes) -> int:
+    """Of a number of 80 bits (IEEE 754's extended precision)."""
+    exponent = (int.from_bytes(extended[:2], "big") & 0x7FFF) - 16383
+    return int.from_bytes(extended[2:], "big") >> 63 - exponent if 0 <= exponent < 32 else 0

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.sizes import SLACK_BYTES, is_open_end
-from worker.domain.containers.structure import ReadAt, Structure, whole_or_cut
+from worker.domain.containers.data_end import Samples, find_end
+from worker.domain.containers.samples import SampleLayout
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+
+_UNKNOWN = 0xFFFF_FFFF
+_ENCODINGS = {1: ("mulaw", 1), 2: ("int", 1), 3: ("int", 2), 4: ("int", 3), 5: ("int", 4)} | {
+    6: ("float", 4),
+    7: ("float", 8),
+    27: ("alaw", 1),
+}
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the data are all there."""
-    header = read_at(start + 4, 8)
-    offset, length = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")
-    cut = not is_open_end(length) and start + offset + length > size + SLACK_BYTES
-    return whole_or_cut(start, size, cut=cut)
+    """Where the sound ends: the decoder would play what lies behind it."""
+    header = read_at(start, 24)
+    if len(header) < 24:
+        return Structure(start, size, problem=CUT_OFF)
+    offset, length, encoding, rate_hz, channels = (
+        int.from_bytes(header[at : at + 4], "big") for at in range(4, 24, 4)
+    )
+    kind, sample_bytes = _ENCODINGS.get(encoding, ("", 0))
+    layout = SampleLayout(kind, sample_bytes, channels, "big", rate_hz).if_known()
+    samples = Samples(start + offset, None if length == _UNKNOWN else length, layout)
+    return find_end(read_at, samples, size, lambda at: at).as_structure(samples, size)

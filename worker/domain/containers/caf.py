@@ -2,27 +2,64 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.sizes import MAX_CHUNKS, SLACK_BYTES
-from worker.domain.containers.structure import ReadAt, Structure, whole_or_cut
+import struct
+from functools import partial
+
+from worker.domain.containers.chunks import Chunk, behind_chunks, chunks_from, is_name
+from worker.domain.containers.data_end import MORE_SOUND, Samples, find_end
+from worker.domain.containers.samples import SampleLayout
+from worker.domain.containers.sizes import SLACK_BYTES
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+
+_HEADER_BYTES = 12
+_TO_THE_END = -1  # which only the last chunk may have as its size
+_EDIT_COUNT_BYTES = 4
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether there is a data chunk, and the last chunk is all there."""
-    return whole_or_cut(start, size, cut=_is_cut(read_at, start, size))
+    """Whether the data and the chunks are all there, for the table of packets may follow on the data."""
+    layout: SampleLayout | None = None
+    data: Chunk | None = None
+    for chunk in chunks_from(read_at, start + 8, _chunk_at):
+        if chunk.begin + chunk.length > size + SLACK_BYTES:
+            return Structure(start, size, problem=CUT_OFF)
+        if chunk.name == b"desc":
+            layout = _layout(read_at(chunk.begin, 32))
+        if chunk.name == b"data":
+            data = chunk
+            if chunk.length == _TO_THE_END:
+                break
+    if data is None:
+        return Structure(start, size, problem=CUT_OFF)
+    stated = None if data.length == _TO_THE_END else data.length - _EDIT_COUNT_BYTES
+    samples = Samples(min(data.begin + _EDIT_COUNT_BYTES, size), stated, layout, is_wide=True)
+    end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size))
+    return end.as_structure(samples, size, more_problem=MORE_SOUND)
 
 
-def _is_cut(read_at: ReadAt, start: int, size: int) -> bool:
-    offset, has_data = start + 8, False
-    for _ in range(MAX_CHUNKS):
-        if offset >= size:
-            break
-        header = read_at(offset, 12)
-        length = int.from_bytes(header[4:], "big", signed=True)
-        if header[:4] == b"data":
-            has_data = True
-            if length == -1:  # to the end of the file, which only the last chunk may
-                return False
-        if len(header) < 12 or length < 0:
-            return not has_data
-        offset += 12 + length
-    return not has_data or offset > size + SLACK_BYTES
+def _behind_chunks(read_at: ReadAt, size: int, offset: int) -> int:
+    return behind_chunks(read_at, offset, size, _chunk_at)
+
+
+def _chunk_at(read_at: ReadAt, offset: int) -> Chunk | None:
+    header = read_at(offset, _HEADER_BYTES)
+    name, length = header[:4], int.from_bytes(header[4:], "big", signed=True)
+    if len(header) < _HEADER_BYTES or not is_name(name) or name == b"caff":
+        return None
+    if length < 0 and (name, length) != (b"data", _TO_THE_END):
+        return None
+    return Chunk(name, offset + _HEADER_BYTES, length, offset + _HEADER_BYTES + length)
+
+
+def _layout(description: bytes) -> SampleLayout | None:
+    if len(description) < 32 or description[8:12] not in {b"lpcm", b"ulaw", b"alaw"}:
+        return None
+    (rate_hz,) = struct.unpack_from(">d", description)
+    flags, packet_bytes, _, channels, bits = struct.unpack_from(">5I", description, 12)
+    kinds = {b"ulaw": "mulaw", b"alaw": "alaw"}
+    kind = kinds.get(description[8:12], "float" if flags & 1 else "int")
+    if not 0 < rate_hz < 1e9 or not channels or packet_bytes != (bits + 7) // 8 * channels:
+        return None
+    return SampleLayout(
+        kind, packet_bytes // channels, channels, "little" if flags & 2 else "big", int(rate_hz)
+    ).if_known()

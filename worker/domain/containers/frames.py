@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from worker.domain.containers.structure import ReadAt
+from worker.domain.containers.tags import before_tags
 
 FrameBytes = Callable[[bytes], int | None]  # the length of the frame that begins with these bytes, or None
 
@@ -71,7 +72,7 @@ def find_chain(window: bytes, frame_bytes: FrameBytes) -> int | None:
 
 def last_frame_is_cut(read_at: ReadAt, start: int, size: int, frame_bytes: FrameBytes) -> bool:
     """Whether the file ends within a frame. Tags behind the sound are no part of it, nor is padding."""
-    end = end_of_sound(read_at, start, size)
+    end = before_tags(read_at, start, size)
     begin = max(start, end - TAIL_BYTES)
     window = read_at(begin, end - begin)
     offset = find_chain(window, frame_bytes)
@@ -81,22 +82,3 @@ def last_frame_is_cut(read_at: ReadAt, start: int, size: int, frame_bytes: Frame
         offset += length
     # What is left is nothing, or padding, or the beginning of a header. A frame cut off overshoots.
     return offset > len(window) or (0 < len(window) - offset < HEADER_BYTES and window[offset] == 0xFF)
-
-
-def end_of_sound(read_at: ReadAt, start: int, size: int) -> int:
-    """Where ID3v1, APE and Lyrics3 tags begin, or the end of the file."""
-    end = size
-    for _ in range(8):
-        tail = read_at(max(start, end - 227), min(227, end - start))
-        if tail[-128:-125] == b"TAG":
-            end -= 227 if tail.startswith(b"TAG+") else 128
-        elif tail[-32:-24] == b"APETAGEX":
-            header = 32 if tail[-9] & 0x80 else 0
-            end -= int.from_bytes(tail[-20:-16], "little") + header
-        elif tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
-            end -= int(tail[-15:-9]) + 15
-        else:
-            break
-        if end <= start:
-            return size
-    return end

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from worker.domain.containers.frames import (
     TAIL_BYTES,
-    end_of_sound,
     find_chain,
     last_frame_is_cut,
     mpeg_frame_bytes,
 )
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+from worker.domain.containers.tags import before_tags
 
 _LONGEST_FRAME_BYTES = 1441  # encoders differ on whether the frame with the Xing tag counts
 
@@ -18,7 +18,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file has the bytes that its Xing tag states, and ends with a frame."""
     return Structure(
         start,
-        end_of_sound(read_at, start, size),
+        before_tags(read_at, start, size),
         problem=CUT_OFF if _is_cut(read_at, start, size) else None,
         frames_only=True,
     )

@@ -27,6 +27,7 @@ from worker.domain.containers import (
 )
 from worker.domain.containers.frames import adts_frame_bytes, find_chain, mpeg_frame_bytes
 from worker.domain.containers.structure import Examine, ReadAt, Structure
+from worker.domain.containers.tags import behind_tags
 from worker.domain.errors import UnsupportedAudioError
 
 
@@ -51,7 +52,7 @@ class Container(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
-    """What a source is, and where it begins behind its ID3v2 tags."""
+    """What a source is, and where it begins behind the tags in front."""
 
     container: Container
     start: int
@@ -74,7 +75,6 @@ def _magic(pattern: bytes) -> re.Pattern[bytes]:
 
 
 _WINDOW_BYTES = 65_536  # MP3s in the wild have padding and junk of some kB before the first frame
-_MAX_TAGS = 8
 SOURCES: dict[Container, SourceFormat] = {
     Container.WAV: SourceFormat("WAV, RF64, BW64", _magic(rb"(RIFF|RF64|BW64)....WAVE"), wav.examine),
     Container.W64: SourceFormat("Wave64", _magic(rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"), w64.examine),
@@ -117,7 +117,9 @@ def sniff(read_at: ReadAt, size: int) -> Sniffed:
     """Raises UnsupportedAudioError with a sentence for the producer, and nothing else, for any bytes."""
     if size == 0:
         raise UnsupportedAudioError("the source is empty")
-    start = _behind_id3(read_at, size)
+    start = behind_tags(read_at)
+    if start >= size:
+        raise UnsupportedAudioError("the source holds nothing but tags, or is cut off within them")
     window = read_at(start, _WINDOW_BYTES)
     container = _by_magic(window) or _by_frames(window)
     if container is not None:
@@ -130,20 +132,6 @@ def sniff(read_at: ReadAt, size: int) -> Sniffed:
 def examine(sniffed: Sniffed, read_at: ReadAt, size: int) -> Structure:
     """The structure of a source. Total: any bytes have an answer."""
     return SOURCES[sniffed.container].examine(read_at, sniffed.start, size)
-
-
-def _behind_id3(read_at: ReadAt, size: int) -> int:
-    """The offset behind the ID3v2 tags, of which there may be several (https://id3.org/id3v2.4.0-structure)."""
-    start = 0
-    for _ in range(_MAX_TAGS):
-        header = read_at(start, 10)
-        if len(header) < 10 or not header.startswith(b"ID3") or max(header[6:10]) > 127:
-            break
-        length = header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]
-        start += 10 + length + (10 if header[5] & 0x10 else 0)
-    if start >= size:
-        raise UnsupportedAudioError("the source holds nothing but tags, or is cut off within them")
-    return start
 
 
 def _by_magic(window: bytes) -> Container | None:

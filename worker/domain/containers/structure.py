@@ -30,6 +30,13 @@ class Structure:
     links: tuple[tuple[int, int], ...] = ()  # begin and end of each stream, where several are joined to one file
     repairs: tuple[str, ...] = ()  # sentences: what is wrong with the file and does not lose sound
     frames_only: bool = False  # nothing but frames lies between `begin` and `end`, so every byte is to be decoded
+    read_range: tuple[int, int] | None = None  # what the decoder may see, where it would go astray in the rest
+    ignores_stated_size: bool = False  # the header's size of the sound is wrong, and the sound ends with the range
+
+    @property
+    def frame_bytes(self) -> int | None:
+        """How many bytes are to be decoded, where that is certain."""
+        return self.end - self.begin if self.frames_only else None
 
 
 Examine = Callable[[ReadAt, int, int], Structure]

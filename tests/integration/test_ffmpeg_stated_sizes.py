@@ -1,0 +1,85 @@
+"""Sources whose headers state another size than they have, through ffmpeg."""
+
+from __future__ import annotations
+
+import math
+import random
+import struct
+from array import array
+from pathlib import Path
+
+import pytest
+
+from tests.support.conversions import an_output, converted
+from tests.support.sounds import listen, run_ffmpeg, sound
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import UnsupportedAudioError
+
+_RATE_HZ = 24_000
+
+
+def a_tone(seconds: float) -> bytes:
+    return array("h", [int(9000 * math.sin(n / 9)) for n in range(int(_RATE_HZ * seconds))]).tobytes()
+
+
+def a_wav(data: bytes, stated: int) -> bytes:
+    layout = struct.pack("<HHIIHH", 1, 1, _RATE_HZ, 2 * _RATE_HZ, 2, 16)
+    head = b"WAVEfmt " + struct.pack("<I", 16) + layout + b"data" + struct.pack("<I", stated)
+    return b"RIFF" + struct.pack("<I", min(len(head) + stated, 0xFFFF_FFFF)) + head + data
+
+
+async def samples_of(directory: Path, name: str, content: bytes) -> bytes:
+    """What an output in WAV holds."""
+    (directory / name).write_bytes(content)
+    (artifact,) = await converted(directory / name, directory, an_output(AudioFormat.WAV))
+    raw = directory / "raw"
+    run_ffmpeg("-i", str(artifact.path), "-f", "s16le", str(raw))
+    return raw.read_bytes()
+
+
+@pytest.mark.parametrize("stated", [0, 48_000, 2_000_000_000, 0xFFFF_FFFF, 777_777_777])
+async def test_every_sample_of_a_wav_with_a_wrong_size_comes_out(stated: int, tmp_path: Path) -> None:
+    data = a_tone(4)
+
+    assert await samples_of(tmp_path, "source.wav", a_wav(data, stated)) == data
+
+
+@pytest.mark.parametrize("behind", [bytes(5000), random.Random(3).randbytes(9000), b"TAG" + bytes(125)])
+async def test_nothing_behind_the_sound_comes_out(behind: bytes, tmp_path: Path) -> None:
+    data = a_tone(4)
+    big_endian = array("h", data)
+    big_endian.byteswap()
+    an_au = b".snd" + struct.pack(">IIIII", 24, len(data), 3, _RATE_HZ, 1) + big_endian.tobytes()
+
+    assert await samples_of(tmp_path, "source.wav", a_wav(data, len(data)) + behind) == data
+    assert await samples_of(tmp_path, "source.au", an_au + behind) == data
+
+
+async def test_tags_between_the_sound_and_padding_are_kept(tmp_path: Path) -> None:
+    source = tmp_path / "source.wav"
+    chunk = b"LIST" + struct.pack("<I", 20) + b"INFOINAM" + struct.pack("<I", 8) + b"A title\0"
+    source.write_bytes(a_wav(a_tone(1), 2 * _RATE_HZ) + chunk + bytes(5000))
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.FLAC))
+
+    assert "A title" in listen(artifact.path).described
+
+
+@pytest.mark.parametrize("name", ["plain.wav", "plain.aiff", "plain.w64", "plain.caf", "plain.au"])
+async def test_a_source_with_200_mb_of_zeros_behind_it_is_converted_at_once(name: str, tmp_path: Path) -> None:
+    source = tmp_path / name
+    source.write_bytes(sound(name).read_bytes())
+    with source.open("ab") as file:
+        file.truncate(source.stat().st_size + (200 << 20))
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+    assert artifact.duration_seconds == pytest.approx(2.3, abs=0.001)
+
+
+async def test_joined_wavs_are_refused_and_not_cut_short(tmp_path: Path) -> None:
+    source = tmp_path / "source.wav"
+    source.write_bytes(2 * sound("plain.wav").read_bytes())
+
+    with pytest.raises(UnsupportedAudioError, match="joined"):
+        await converted(source, tmp_path, an_output(AudioFormat.WAV))

@@ -1,0 +1,196 @@
+"""Where samples end, if the header of a WAV, AU, AIFF, CAF or Wave64 states another size."""
+
+from __future__ import annotations
+
+import math
+import random
+import struct
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.frames import reader
+from tests.support.sounds import sound
+from worker.domain.containers.data_end import JOINED, MORE_SOUND, UNCLEAR_REST
+from worker.domain.containers.sniffing import examine, sniff
+from worker.domain.containers.structure import CUT_OFF, Structure
+
+RATE_HZ = 8000
+NOISE = random.Random(9).randbytes(40_000)
+ID3V1 = b"TAG" + bytes(125)
+
+
+def tone(seconds: float = 1.0) -> bytes:
+    """16 bits, mono, little-endian."""
+    count = int(RATE_HZ * seconds)
+    return array("h", [int(9000 * math.sin(n / 3) + 3000 * math.sin(n / 7)) for n in range(count)]).tobytes()
+
+
+def a_wav(data: bytes, stated: int | None = None, behind: bytes = b"", *, tag: int = 1, bits: int = 16) -> bytes:
+    layout = struct.pack("<HHIIHH", tag, 1, RATE_HZ, RATE_HZ * bits // 8, bits // 8, bits)
+    length = len(data) if stated is None else stated
+    head = b"WAVEfmt " + struct.pack("<I", len(layout)) + layout + b"data" + struct.pack("<I", length)
+    return b"RIFF" + struct.pack("<I", (len(head) + length) & 0xFFFF_FFFF) + head + data + behind
+
+
+def an_au(data: bytes, stated: int) -> bytes:
+    return b".snd" + struct.pack(">IIIII", 24, stated, 3, RATE_HZ, 1) + data
+
+
+def an_aiff(data: bytes, stated: int) -> bytes:
+    rate = b"\x40\x0b\xfa" + bytes(7)  # 8000 as a number of 80 bits
+    common = b"COMM" + struct.pack(">IhIh", 18, 1, stated // 2, 16) + rate
+    body = b"AIFF" + common + b"SSND" + struct.pack(">III", 8 + stated, 0, 0)
+    return b"FORM" + struct.pack(">I", len(body) + stated) + body + data
+
+
+def examined(data: bytes) -> Structure:
+    return examine(sniff(reader(data), len(data)), reader(data), len(data))
+
+
+def swapped(data: bytes) -> bytes:
+    samples = array("h", data)
+    samples.byteswap()
+    return samples.tobytes()
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [0, 0xFFFF_FFFF, 0xFFFF_FFDB, 0x7FFF_F000, 0x8000_0000, 2_000_000_000, 1_000_000_000, 3_999_999_964, 777_777_777],
+)
+def test_a_size_that_was_written_before_the_length_was_known_is_no_cut(stated: int) -> None:
+    structure = examined(a_wav(tone(), stated))
+
+    assert structure.problem is None
+    assert structure.track_seconds == pytest.approx((1.0,))
+
+
+@pytest.mark.parametrize("part", [0.01, 0.1, 0.5, 0.9, 0.99])
+def test_a_wav_that_lacks_its_end_is_cut_off(part: float) -> None:
+    whole = a_wav(tone(10))
+
+    assert examined(whole[: int(len(whole) * part)]).problem == CUT_OFF
+
+
+def test_a_large_wav_of_which_more_than_a_sixteenth_is_there_is_cut_off() -> None:
+    header = a_wav(b"", 301_234_567)[:44]
+
+    def read_at(offset: int, size: int) -> bytes:
+        return (header + bytes(1000))[offset : offset + size]
+
+    assert examine(sniff(read_at, 30_000_000), read_at, 30_000_000).problem == CUT_OFF
+
+
+@pytest.mark.parametrize("stated", [2, 4000, 4001, 15_000])
+def test_sound_that_goes_on_behind_the_stated_size_is_taken_to_the_end(stated: int) -> None:
+    structure = examined(a_wav(tone(), stated))
+
+    assert structure.problem is None
+    assert structure.ignores_stated_size
+    assert structure.track_seconds == pytest.approx((1.0,))
+    assert structure.repairs == (f"the header states {stated} bytes of sound, and all 16000 were taken",)
+
+
+def test_sound_that_goes_on_ends_where_a_tag_begins() -> None:
+    data = a_wav(tone(), 4000, ID3V1)
+
+    assert examined(data).read_range == (0, len(data) - 128)
+
+
+def test_a_size_that_wrapped_at_4_gib_ends_where_the_chunks_behind_the_true_one_begin() -> None:
+    head, behind = a_wav(b"", 1000)[:44], b"LIST\x04\0\0\0INFO"
+    true_end = 44 + 1000 + (1 << 32)
+
+    def read_at(offset: int, size: int) -> bytes:
+        if offset >= true_end:
+            return behind[offset - true_end :][:size]
+        return (head[offset : offset + size] + NOISE)[: min(size, true_end - offset)]
+
+    structure = examine(sniff(read_at, true_end + 12), read_at, true_end + 12)
+
+    assert (structure.problem, structure.end, structure.ignores_stated_size) == (None, true_end, True)
+
+
+@pytest.mark.parametrize("padding", [bytes(5000), b"\xff" * 5000, bytes(10)])
+def test_padding_behind_the_stated_size_is_no_sound(padding: bytes) -> None:
+    for data in (a_wav(tone(), behind=padding), an_au(swapped(tone()) + padding, 16_000)):
+        structure = examined(data)
+        assert (structure.problem, structure.track_seconds) == (None, (1.0,))
+        assert structure.read_range == (0, len(data) - len(padding))
+
+
+@pytest.mark.parametrize("stated_size_is_stale", [False, True])
+def test_noise_behind_a_tone_is_junk_and_sound_is_not(stated_size_is_stale: bool) -> None:
+    rest = tone() if stated_size_is_stale else NOISE
+    structure = examined(a_wav(tone() + rest, 16_000))
+
+    assert structure.track_seconds == ((2.0,) if stated_size_is_stale else (1.0,))
+    assert len(structure.repairs) == 1
+
+
+def test_what_lies_behind_a_noise_is_sound_or_junk_and_nobody_can_tell() -> None:
+    assert examined(a_wav(NOISE, 20_000)).problem == UNCLEAR_REST
+
+
+@pytest.mark.parametrize("of_compressed", [0.05, 0.5])
+def test_of_compressed_samples_a_long_rest_cannot_be_judged(of_compressed: float) -> None:
+    rest = NOISE[: int(20_000 * of_compressed)]
+    structure = examined(a_wav(NOISE[:20_000] + rest, 20_000, tag=0x11, bits=4))
+
+    assert structure.problem == (UNCLEAR_REST if of_compressed > 0.1 else None)
+
+
+@pytest.mark.parametrize("make", [lambda: a_wav(tone()), lambda: an_au(swapped(tone()), 16_000)], ids=["wav", "au"])
+def test_joined_files_are_refused(make) -> None:  # type: ignore[no-untyped-def]
+    assert examined(make() + make()).problem == JOINED
+
+
+def test_a_decoder_that_believes_the_header_gets_no_aiff_with_more_sound() -> None:
+    assert examined(an_aiff(swapped(tone()), 16_000)).problem is None
+    assert examined(an_aiff(swapped(tone()), 16_000)).track_seconds == (1.0,)
+    assert examined(an_aiff(swapped(tone()), 8_000)).problem == MORE_SOUND
+    assert examined(an_aiff(swapped(tone()), 16_000) + bytes(5000)).problem is None
+
+
+@pytest.mark.parametrize("pad", [b"", b"\0"])
+def test_chunks_behind_the_samples_stay_in_sight_with_or_without_their_padding(pad: bytes) -> None:
+    chunk = b"LIST\x0c\0\0\0INFOINAM\0\0\0\0"
+    data = a_wav(tone()[:-1], behind=pad + chunk)
+
+    structure = examined(data + bytes(3000))
+
+    assert structure.read_range == (0, len(data))
+
+
+@pytest.mark.parametrize("name", ["plain.wav", "plain.w64", "plain.aiff", "plain.caf", "plain.au", "float.wav"])
+def test_megabytes_of_zeros_behind_a_file_are_out_of_sight_and_cost_a_few_reads(name: str) -> None:
+    data = sound(name).read_bytes()
+    reads = []
+
+    def read_at(offset: int, size: int) -> bytes:
+        reads.append(size)
+        return data[offset : offset + size].ljust(min(size, len(data) + (200 << 20) - offset), b"\0")
+
+    structure = examine(sniff(read_at, len(data) + (200 << 20)), read_at, len(data) + (200 << 20))
+
+    assert structure.problem is None
+    assert structure.read_range is not None
+    assert structure.read_range[1] == pytest.approx(len(data), abs=1)
+    assert len(reads) < 60
+    assert structure.track_seconds == pytest.approx((2.3,), abs=0.001)
+
+
+_HEADERS = [a_wav(b"", stated)[:44] for stated in (0, 5, 100, 0xFFFF_FFFF)] + [an_au(b"", 7), an_aiff(b"", 9)]
+
+
+@given(st.sampled_from(_HEADERS), st.binary(max_size=400), st.integers(0, 400), st.integers(0, 255))
+def test_any_bytes_have_an_end(header: bytes, rest: bytes, at: int, byte: int) -> None:
+    data = bytearray(header + rest)
+    data[12 + at % (len(data) - 12)] = byte
+
+    structure = examined(bytes(data))
+
+    assert 0 <= structure.begin <= structure.end <= len(data)
+    assert structure.read_range is None or 0 < structure.read_range[1] <= len(data)

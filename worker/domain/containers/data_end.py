@@ -1,0 +1,114 @@
+"""Where the sound of a file with one run of samples ends, which its header may state wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from worker.domain.containers.samples import SampleLayout, is_constant, is_rough, is_sound
+from worker.domain.containers.sizes import SLACK_BYTES, is_placeholder
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+from worker.domain.containers.tags import before_tags, behind_tags
+
+JOINED = "the source is several files joined to one: only the first of them would be heard"
+UNCLEAR_REST = "the source holds more bytes than its header states, and whether they are sound cannot be told"
+MORE_SOUND = "the source holds more sound than its header states"
+
+_WRAP_BYTES = 1 << 32
+_MAGIC = (b"RIFF", b"RF64", b"BW64", b"riff", b"FORM", b".snd", b"caff")
+_SMALL_PART = 10  # of compressed samples: junk up to a tenth of them is skipped, more might be lost sound
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Where they begin, how many bytes of them the header states (None: it does not), and what they are.
+
+    `layout` is None where they are compressed. A size of 32 bits may be a placeholder, or have wrapped; one of 64
+    bits is written when it is known.
+    """
+
+    begin: int
+    stated_bytes: int | None
+    layout: SampleLayout | None
+    is_wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DataEnd:
+    """`sound` is the offset behind the last sample, `chunks` that behind the chunks that follow.
+
+    `goes_on` says that the header states less sound than there is.
+    """
+
+    sound: int
+    chunks: int
+    problem: str | None = None
+    repair: str | None = None
+    goes_on: bool = False
+
+    def as_structure(self, samples: Samples, size: int, *, more_problem: str | None = None) -> Structure:
+        """Of the file. `more_problem` is for a decoder that believes the size in the header."""
+        begin = min(samples.begin, size)
+        sound = min(max(begin, self.sound), size)
+        layout, seconds = samples.layout, None
+        if layout and layout.rate_hz:
+            seconds = (sound - begin) // layout.frame_bytes / layout.rate_hz
+        return Structure(
+            begin,
+            sound,
+            problem=self.problem or (more_problem if self.goes_on else None),
+            track_seconds=() if seconds is None else (seconds,),
+            repairs=(self.repair,) if self.repair else (),
+            read_range=(0, self.chunks) if self.chunks < size else None,
+            ignores_stated_size=self.goes_on,
+        )
+
+
+def find_end(read_at: ReadAt, samples: Samples, size: int, skip_chunks: Callable[[int], int]) -> DataEnd:
+    """The end of the samples in a file of `size` bytes. Total: any bytes have an answer.
+
+    `skip_chunks` gives the offset behind the chunks that follow on an offset.
+    """
+    there = max(0, size - samples.begin)
+    stated = samples.stated_bytes
+    if stated == 0 and skip_chunks(samples.begin) < size - SLACK_BYTES:
+        stated = None  # 0 is meant where nothing or chunks alone follow
+    if stated is None or (not samples.is_wide and stated > there + SLACK_BYTES and is_placeholder(stated, there)):
+        return DataEnd(before_tags(read_at, min(samples.begin, size), size), size)
+    stated_end = samples.begin + stated
+    if stated_end > size + SLACK_BYTES:
+        return DataEnd(size, size, problem=CUT_OFF)
+    # A size of 32 bits that wrapped is short by a multiple of 4 GiB. Then chunks or nothing follow on the true one.
+    end = stated_end + max(0, size - stated_end) // _WRAP_BYTES * _WRAP_BYTES
+    if end > stated_end and _rest(read_at, skip_chunks(end), size)[1] == 0:
+        return _going_on(samples, end, size)
+    chunks_end = skip_chunks(stated_end)
+    rest, rest_bytes = _rest(read_at, chunks_end, size)
+    if rest_bytes <= SLACK_BYTES or is_constant(read_at, rest, rest + rest_bytes):
+        return DataEnd(min(stated_end, size), chunks_end)
+    return _judged(read_at, samples, stated_end, chunks_end, rest + rest_bytes)
+
+
+def _rest(read_at: ReadAt, chunks_end: int, size: int) -> tuple[int, int]:
+    """Where what is neither chunk nor tag begins, and how long it is."""
+    begin = min(size, behind_tags(read_at, chunks_end))
+    return begin, before_tags(read_at, begin, size) - begin
+
+
+def _judged(read_at: ReadAt, samples: Samples, stated_end: int, chunks_end: int, rest_end: int) -> DataEnd:
+    layout, rest_bytes = samples.layout, rest_end - chunks_end
+    if read_at(chunks_end, 4) in _MAGIC:
+        return DataEnd(stated_end, chunks_end, problem=JOINED)
+    junk = DataEnd(stated_end, chunks_end, repair=f"{rest_bytes} bytes of junk behind the sound were skipped")
+    unclear = DataEnd(stated_end, chunks_end, problem=UNCLEAR_REST)
+    if layout is None:
+        return junk if rest_bytes * _SMALL_PART <= (samples.stated_bytes or 0) else unclear
+    aligned = stated_end - (stated_end - samples.begin) % layout.frame_bytes
+    if chunks_end <= stated_end + 1 and is_sound(read_at, aligned, rest_end, layout):
+        return _going_on(samples, rest_end, rest_end)
+    return unclear if is_rough(read_at, samples.begin, stated_end, layout) else junk
+
+
+def _going_on(samples: Samples, end: int, chunks_end: int) -> DataEnd:
+    repair = f"the header states {samples.stated_bytes} bytes of sound, and all {end - samples.begin} were taken"
+    return DataEnd(end, chunks_end, repair=repair, goes_on=True)

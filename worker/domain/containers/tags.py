@@ -1,0 +1,56 @@
+"""Tags that lie around the sound, in a file of any kind: ID3v2 and APE in front, ID3v1, APE and Lyrics3 behind."""
+
+from __future__ import annotations
+
+from worker.domain.containers.structure import ReadAt
+
+_MAX_TAGS = 16
+_APE_FOOTER_BYTES = 32  # and so its header (https://wiki.hydrogenaud.io/index.php?title=APE_Tags_Header)
+
+
+def behind_tags(read_at: ReadAt, start: int = 0) -> int:
+    """The offset behind the tags that begin at `start`, of which there may be several.
+
+    It may lie behind the end of the file, where the file is cut off within a tag.
+    """
+    for _ in range(_MAX_TAGS):
+        header = read_at(start, _APE_FOOTER_BYTES)
+        length = _id3v2_bytes(header) or _ape_bytes(header)
+        if not length:
+            break
+        start += length
+    return start
+
+
+def before_tags(read_at: ReadAt, start: int, end: int) -> int:
+    """The offset where the tags begin that end at `end`; not before `start`."""
+    for _ in range(_MAX_TAGS):
+        tail = read_at(max(start, end - 227), min(227, end - start))
+        if tail[-128:-125] == b"TAG":
+            length = 227 if tail.startswith(b"TAG+") else 128
+        elif tail[-_APE_FOOTER_BYTES:-24] == b"APETAGEX":
+            header = _APE_FOOTER_BYTES if tail[-9] & 0x80 else 0
+            length = int.from_bytes(tail[-20:-16], "little") + header
+        elif tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
+            length = int(tail[-15:-9]) + 15
+        else:
+            break
+        if not 0 < length <= end - start:
+            break
+        end -= length
+    return end
+
+
+def _id3v2_bytes(header: bytes) -> int:
+    """https://id3.org/id3v2.4.0-structure"""
+    if len(header) < 10 or not header.startswith(b"ID3") or max(header[6:10]) > 127:
+        return 0
+    length = header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]
+    return 10 + length + (10 if header[5] & 0x10 else 0)
+
+
+def _ape_bytes(header: bytes) -> int:
+    """A tag in front begins with a header, whose size counts the items and the footer."""
+    if len(header) < _APE_FOOTER_BYTES or not header.startswith(b"APETAGEX") or not header[23] & 0x20:
+        return 0
+    return _APE_FOOTER_BYTES + int.from_bytes(header[12:16], "little")
