@@ -11,15 +11,13 @@ import imageio_ffmpeg
 import pytest
 
 from tests.support.aws import a_bucket, a_table
+from worker.adapters.disk import free_bytes_of
+from worker.adapters.dynamodb.inspection import inspect_table
 from worker.adapters.ffmpeg.inspection import inspect_converter
-from worker.adapters.inspection import (
-    free_bytes_of,
-    inspect_bucket,
-    inspect_queue,
-    inspect_table,
-)
+from worker.adapters.s3.inspection import inspect_bucket
+from worker.adapters.sqs.inspection import inspect_queue
 from worker.domain.audio import AudioFormat
-from worker.domain.diagnosis import DependencyMissingError, QueueFacts, TableFacts
+from worker.ports import DependencyMissingError, QueueFacts, TableFacts
 
 Unique = Callable[[str], str]
 

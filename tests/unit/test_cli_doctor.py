@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from worker.application.operations.diagnosis import State, Verdict
 from worker.application.operations.doctor import Finding
 from worker.cli.doctor import describe, overall, to_document
-from worker.domain.diagnosis import State, Verdict
 
 FINDINGS = [
     Finding("queue", Verdict(State.OK, "standard, 0 waiting"), 0.0123),

@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from worker.ports import Artifact
+from worker.ports import Artifact, DependencyMissingError
 
 _HASH_STEP_BYTES = 1 << 20
 
@@ -33,9 +33,9 @@ def sha256_of(artifact: Artifact) -> str:
     return digest.hexdigest()
 
 
-def free_bytes_of(directory: Path) -> int | None:
-    """How many bytes can be written under `directory`, which need not exist yet; None where we may not write there."""
+def free_bytes_of(directory: Path) -> int:
+    """How many bytes can be written under `directory`, which need not exist yet. Raises DependencyMissingError."""
     existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
     if not os.access(existing, os.W_OK | os.X_OK):
-        return None
+        raise DependencyMissingError(f"a directory that can be written to at {directory}")
     return shutil.disk_usage(existing).free

@@ -10,13 +10,13 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
-from worker.adapters import inspection
+from worker.adapters.disk import free_bytes_of
+from worker.adapters.dynamodb.inspection import inspect_table
 from worker.adapters.ffmpeg.inspection import inspect_converter
+from worker.adapters.s3.inspection import inspect_bucket
+from worker.adapters.sqs.inspection import inspect_queue
 from worker.adapters.sqs.queue import CONTROL_LIMITS
-from worker.application.operations.doctor import CHECK_SECONDS, Check
-from worker.bootstrap.parts import Clients, ffmpeg_of, open_redis, redis_name
-from worker.domain.diagnosis import (
-    DependencyMissingError,
+from worker.application.operations.diagnosis import (
     State,
     Verdict,
     judge_converter,
@@ -25,7 +25,9 @@ from worker.domain.diagnosis import (
     judge_table,
     judge_workspace,
 )
-from worker.ports import ProgressCache, StoreUnavailableError
+from worker.application.operations.doctor import CHECK_SECONDS, Check
+from worker.bootstrap.parts import Clients, ffmpeg_of, open_redis, redis_name
+from worker.ports import DependencyMissingError, ProgressCache, StoreUnavailableError
 from worker.settings import ConfigurationError, Fault, Settings
 
 
@@ -74,16 +76,16 @@ async def refuse_no_ffmpeg(program: Path) -> None:
 
 
 async def _check_queue(client: Any, settings: Settings) -> Verdict:
-    facts = await inspection.inspect_queue(client, settings.queue_url)
+    facts = await inspect_queue(client, settings.queue_url)
     return judge_queue(facts, max_attempts=settings.max_attempts, job_timeout_seconds=settings.job_timeout_seconds)
 
 
 async def _check_table(client: Any, settings: Settings) -> Verdict:
-    return judge_table(await inspection.inspect_table(client, settings.table))
+    return judge_table(await inspect_table(client, settings.table))
 
 
 async def _check_bucket(client: Any, bucket: str) -> Verdict:
-    await inspection.inspect_bucket(client, bucket)
+    await inspect_bucket(client, bucket)
     return Verdict(State.OK, "exists")
 
 
@@ -103,5 +105,5 @@ async def _check_converter(settings: Settings) -> Verdict:
 
 async def _check_workspace(settings: Settings) -> Verdict:
     directory = settings.workspace or Path(gettempdir())
-    free_bytes = await asyncio.to_thread(inspection.free_bytes_of, directory)
+    free_bytes = await asyncio.to_thread(free_bytes_of, directory)
     return judge_workspace(str(directory), free_bytes, max_source_bytes=settings.max_source_bytes)

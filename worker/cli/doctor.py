@@ -8,11 +8,11 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from worker import logs
+from worker.application.operations.diagnosis import State
 from worker.application.operations.doctor import Finding, can_run, diagnose
 from worker.bootstrap import open_checks
 from worker.cli.console import say
 from worker.cli.exits import ExitCode
-from worker.domain.diagnosis import State
 from worker.interrupts import run_interruptibly
 from worker.settings import SUBMIT, Settings, load
 

@@ -5,6 +5,7 @@ one and passes the same contract suite (tests/contract).
 """
 
 from worker.ports.audio import AudioConverter, ConversionProgress, SourceAudio
+from worker.ports.inspection import ConverterFacts, DependencyMissingError, NotAllowedError, QueueFacts, TableFacts
 from worker.ports.objects import Artifact, BytesDone, ObjectStore, SourceObject
 from worker.ports.platform import ScaleInProtection
 from worker.ports.progress import (
@@ -26,17 +27,22 @@ __all__ = [
     "BytesDone",
     "Conflict",
     "ConversionProgress",
+    "ConverterFacts",
     "Delivery",
+    "DependencyMissingError",
     "JobQueue",
     "JobTable",
+    "NotAllowedError",
     "ObjectStore",
     "ProgressCache",
     "ProgressStore",
+    "QueueFacts",
     "ReceiptExpiredError",
     "ScaleInProtection",
     "SourceAudio",
     "SourceObject",
     "StoreUnavailableError",
+    "TableFacts",
     "WriteResult",
     "Written",
 ]

@@ -26,6 +26,8 @@ from botocore.parsers import ResponseParserError
 from worker import __version__
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 
+DENIED = ("AccessDenied", "AccessDeniedException", "403")  # how services say that the role may not make a call
+
 USER_AGENT = f"audio-conversion-worker/{__version__}"  # fixed: building the default one is 17 % of a call's CPU
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from worker.adapters.ffmpeg.encoders import ENCODERS
-from worker.domain.diagnosis import ConverterFacts, DependencyMissingError
+from worker.ports import ConverterFacts, DependencyMissingError
 
 _VERSION = re.compile(r"ffmpeg version n?(\S+)")
 

@@ -7,9 +7,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from worker.domain.diagnosis import NotAllowedError, State, Verdict
+from worker.application.operations.diagnosis import State, Verdict
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.events import Event, emit
+from worker.ports import NotAllowedError
 
 CHECK_SECONDS = 10.0
 

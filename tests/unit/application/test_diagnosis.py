@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 
 from worker.adapters.redis import errors as redis_errors
-from worker.domain.audio import AudioFormat
-from worker.domain.diagnosis import (
+from worker.application.operations.diagnosis import (
     REDIS_ADVICE,
-    ConverterFacts,
-    QueueFacts,
     State,
-    TableFacts,
     Verdict,
     judge_converter,
     judge_queue,
@@ -23,6 +19,8 @@ from worker.domain.diagnosis import (
     judge_table,
     judge_workspace,
 )
+from worker.domain.audio import AudioFormat
+from worker.ports import ConverterFacts, QueueFacts, TableFacts
 
 QUEUE = QueueFacts(
     visible=3,

@@ -1,13 +1,12 @@
-"""What the doctor looks for: facts about a dependency, and the verdict on them."""
+"""Verdicts on what the dependencies say of themselves, each with what an operator should do."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from worker.domain.audio import AudioFormat
-from worker.domain.errors import WorkerError
+from worker.ports import ConverterFacts, QueueFacts, TableFacts
 
 MIN_CONVERTER_VERSION = (6, 0)
 
@@ -27,33 +26,6 @@ class Verdict:
     state: State
     detail: str
     advice: str | None = None
-
-
-class NotAllowedError(WorkerError):
-    """The dependency answers, but this role may not ask what the doctor asked."""
-
-    def __init__(self, action: str) -> None:
-        super().__init__(f"this role may not call {action}")
-        self.action = action
-
-
-class DependencyMissingError(WorkerError):
-    """The dependency answers that there is no such thing."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} does not exist")
-
-
-@dataclass(frozen=True, slots=True)
-class QueueFacts:
-    """A queue's attributes. `dead_letter_queue` is the ARN of its redrive policy."""
-
-    visible: int
-    in_flight: int
-    is_fifo: bool
-    retention_seconds: int
-    dead_letter_queue: str | None
-    max_receive_count: int | None
 
 
 def judge_queue(facts: QueueFacts, *, max_attempts: int, job_timeout_seconds: float) -> Verdict:
@@ -80,17 +52,6 @@ def judge_queue(facts: QueueFacts, *, max_attempts: int, job_timeout_seconds: fl
         )
     name = facts.dead_letter_queue.rpartition(":")[2]
     return Verdict(State.OK, f"{detail}, dead-letter queue {name}")
-
-
-@dataclass(frozen=True, slots=True)
-class TableFacts:
-    """A table's schema: `(name, type)` of its keys, and the attribute by which items expire."""
-
-    status: str
-    partition_key: tuple[str, str]
-    sort_key: tuple[str, str] | None
-    expiry_attribute: str | None  # None: expiry is off, or may not be asked
-    is_expiry_known: bool = True
 
 
 def judge_table(facts: TableFacts) -> Verdict:
@@ -136,18 +97,6 @@ REDIS_ADVICE = {
 def judge_redis(problem: str) -> Verdict:
     """The worker runs without it, so whatever is wrong only degrades."""
     return Verdict(State.DEGRADED, problem, REDIS_ADVICE.get(problem, "check the server and the REDIS_ settings"))
-
-
-@dataclass(frozen=True, slots=True)
-class ConverterFacts:
-    """What the converter says of itself; a version of () could not be read (a build from source).
-
-    `formats` are those that it has all encoders for.
-    """
-
-    version: tuple[int, ...]
-    version_text: str
-    formats: Collection[AudioFormat]
 
 
 def judge_converter(facts: ConverterFacts) -> Verdict:
