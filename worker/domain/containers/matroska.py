@@ -1,51 +1,91 @@
-"""Matroska and WebM (RFC 8794, RFC 9559)."""
+"""Matroska and WebM (RFC 8794, RFC 9559).
+
+A demuxer that meets damage searches for the next cluster, or ends, and reports no error. So the header of every
+element is read here: each must be known, and end where its parent allows.
+"""
 
 from __future__ import annotations
 
-from worker.domain.containers.structure import ReadAt, Structure, whole_or_cut
+from worker.domain.containers.ebml import CRC32, VOID, DamagedError, Element, children, element_at, unsigned
+from worker.domain.containers.matroska_clusters import CLUSTER, Clusters, Track, read_track
+from worker.domain.containers.reading import BlockReader
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
 
-_SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
-_MAX_ELEMENTS = 1_000_000
+_EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
+_INFO, _TIMESTAMP_SCALE = 0x1549A966, 0x2AD7B1
+_TRACKS, _TRACK_ENTRY = 0x1654AE6B, 0xAE
+_SEEK_HEAD, _CUES, _CHAPTERS, _TAGS, _ATTACHMENTS = 0x114D9B74, 0x1C53BB6B, 0x1043A770, 0x1254C367, 0x1941A469
+_IN_SEGMENT = {_INFO, _TRACKS, CLUSTER, _SEEK_HEAD, _CUES, _CHAPTERS, _TAGS, _ATTACHMENTS, VOID, CRC32}
+_BEHIND_A_CLUSTER = _IN_SEGMENT - {VOID, CRC32} | {_EBML}
+_MAX_IN_SEGMENT = 2_000_000  # a day of clusters of a twentieth of a second
+_READ_BYTES = 16_384  # small, so that of a large picture only the header is read
+
+_DAMAGED = damaged("the elements of the Matroska file do not fit together")
+_SEVERAL = "the source is several Matroska files in a row"
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether an element of the segment reaches behind the end of the file.
-
-    A live recording has a segment and clusters of unknown size; then their children are read.
-    """
-    return whole_or_cut(start, size, cut=_is_cut(read_at, start, size))
-
-
-def _is_cut(read_at: ReadAt, start: int, size: int) -> bool:
-    offset = start
-    for _ in range(_MAX_ELEMENTS):
-        if offset >= size:
-            break
-        header = _element(read_at(offset, 12))
-        if header is None:
-            return True
-        identifier, header_bytes, length = header
-        offset += header_bytes
-        if length is not None:
-            offset += length
-            if identifier == _SEGMENT:
-                break
-        elif identifier not in {_SEGMENT, _CLUSTER}:
-            return False  # only these may have an unknown size; the decoder may say what this is
-    return offset > size
+    """Whether all elements are whole, in clusters whose times go on, and how long each track of sound is."""
+    reader = BlockReader(read_at, block_bytes=_READ_BYTES)
+    header = element_at(reader, start)
+    segment = element_at(reader, header.end) if header and header.end is not None else None
+    while segment and segment.identifier == VOID and segment.end is not None and segment.end < size:
+        segment = element_at(reader, segment.end)
+    if segment is None or segment.identifier != _SEGMENT or (segment.end or 0) > size:
+        return Structure(start, size, problem=CUT_OFF)
+    try:
+        clusters, end = _read_segment(reader, segment, size)
+    except DamagedError:
+        return Structure(start, size, problem=_DAMAGED if segment.end else CUT_OFF)
+    return Structure(
+        start,
+        min(end, size),
+        problem=_problem(reader, segment, clusters, end, size),
+        track_seconds=clusters.track_seconds(),
+    )
 
 
-def _element(data: bytes) -> tuple[int, int, int | None] | None:
-    """Identifier, length of the header, and size (None: unknown); None where the header is incomplete or none."""
-    if not data or data[0] < 0x10:
-        return None
-    id_bytes = 9 - data[0].bit_length()
-    if len(data) <= id_bytes or not data[id_bytes]:
-        return None
-    size_bytes = 9 - data[id_bytes].bit_length()
-    header_bytes = id_bytes + size_bytes
-    if len(data) < header_bytes:
-        return None
-    all_ones = (1 << 7 * size_bytes) - 1
-    length = int.from_bytes(data[id_bytes:header_bytes], "big") & all_ones
-    return int.from_bytes(data[:id_bytes], "big"), header_bytes, None if length == all_ones else length
+def _problem(reader: BlockReader, segment: Element, clusters: Clusters, end: int, size: int) -> str | None:
+    follower = element_at(reader, end) if end < size else None
+    if follower and follower.identifier == _EBML:
+        return _SEVERAL
+    if follower and follower.identifier in _BEHIND_A_CLUSTER:
+        return _DAMAGED  # the segment's size is wrong
+    if segment.end is None and end != size:
+        return CUT_OFF
+    return _DAMAGED if clusters.has_lost_order else None
+
+
+def _read_segment(reader: BlockReader, segment: Element, size: int) -> tuple[Clusters, int]:
+    """What the clusters hold, and where the segment ends. Raises DamagedError."""
+    tracks: dict[int, Track] = {}
+    clusters = Clusters(reader, tracks)
+    offset, end = segment.body, segment.end or size
+    for _ in range(_MAX_IN_SEGMENT):
+        if offset >= end:
+            return clusters, offset
+        element = element_at(reader, offset)
+        if element and element.identifier == _EBML and segment.end is None:
+            return clusters, offset
+        if element is None or element.identifier not in _IN_SEGMENT or (element.end or 0) > end:
+            raise DamagedError
+        if element.identifier == CLUSTER:
+            offset = clusters.read(element, end, _BEHIND_A_CLUSTER)
+            continue
+        if element.end is None:
+            raise DamagedError
+        if element.identifier == _INFO:
+            clusters.scale_ns = _timestamp_scale(reader, element) or clusters.scale_ns
+        elif element.identifier == _TRACKS and not tracks:
+            entries = [child for child in _content(reader, element) if child.identifier == _TRACK_ENTRY]
+            tracks.update((track.number, track) for track in (read_track(reader, entry) for entry in entries))
+        offset = element.end
+    raise DamagedError
+
+
+def _timestamp_scale(reader: BlockReader, info: Element) -> int:
+    return next((unsigned(reader, c) for c in _content(reader, info) if c.identifier == _TIMESTAMP_SCALE), 0)
+
+
+def _content(reader: BlockReader, element: Element) -> list[Element]:
+    return list(children(reader, element.body, element.end or element.body))

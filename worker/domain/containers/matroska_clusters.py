@@ -1,0 +1,181 @@
+"""The clusters of a Matroska file: the times of its blocks, of each track (RFC 9559, sections 5.1.3 and 10)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from worker.domain.containers.ebml import (
+    CRC32,
+    VOID,
+    DamagedError,
+    Element,
+    children,
+    element_at,
+    unsigned,
+    variable_integer,
+)
+from worker.domain.containers.reading import BlockReader
+
+AUDIO, _VIDEO = 2, 1
+CLUSTER = 0x1F43B675
+_TIMESTAMP, _POSITION, _PREVIOUS_SIZE, _SILENT_TRACKS = 0xE7, 0xA7, 0xAB, 0x5854
+_SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK = 0xA3, 0xA0, 0xA1
+_BLOCK_DURATION = 0x9B
+_IN_CLUSTER = {_TIMESTAMP, _POSITION, _PREVIOUS_SIZE, _SILENT_TRACKS, _SIMPLE_BLOCK, _BLOCK_GROUP, VOID, CRC32}
+_TRACK_NUMBER, _TRACK_TYPE, _CODEC_DELAY = 0xD7, 0x83, 0x56AA
+
+_DEFAULT_SCALE_NS = 1_000_000
+_BACKWARDS_SECONDS = 0.1  # how far a track's times may go back: recorders round and jitter by some milliseconds
+_MAX_BLOCKS = 10_000_000  # a block costs 2 µs; of 20 ms each it is 55 hours
+_CHECKED_AT_ONCE = 1 << 18
+_MAX_CHECKED_BYTES = 1 << 30  # of clusters with a checksum, which is a second
+
+
+@dataclass(slots=True)
+class Track:
+    """A track, and the times of its blocks in units of the timestamp scale."""
+
+    number: int
+    kind: int
+    codec_delay_ns: int = 0
+    first: int | None = None
+    last: int = 0
+    last_duration: int = 0  # 0 where it is not stated
+
+
+def read_track(reader: BlockReader, entry: Element) -> Track:
+    """From the track's entry. Raises DamagedError."""
+    wanted = {_TRACK_NUMBER, _TRACK_TYPE, _CODEC_DELAY}
+    found = {
+        child.identifier: unsigned(reader, child)
+        for child in children(reader, entry.body, entry.end or entry.body)
+        if child.identifier in wanted
+    }
+    return Track(found.get(_TRACK_NUMBER, 0), found.get(_TRACK_TYPE, 0), found.get(_CODEC_DELAY, 0))
+
+
+class Clusters:
+    """Reads cluster after cluster. `tracks` is filled before the first of them, and has each by its number."""
+
+    def __init__(self, reader: BlockReader, tracks: dict[int, Track]) -> None:
+        self._reader = reader
+        self._tracks = tracks
+        self._blocks = 0
+        self._checked_bytes = 0
+        self._previous_bytes: int | None = None
+        self._timestamp = 0
+        self.scale_ns = _DEFAULT_SCALE_NS
+        self.has_lost_order = False  # the times of a track of sound went back
+
+    def read(self, cluster: Element, end: int, followers: AbstractSet[int]) -> int:
+        """The offset behind the cluster; of one of unknown size, where one of `followers` begins or at `end`.
+
+        Raises DamagedError.
+        """
+        self._timestamp, offset = 0, cluster.body
+        stop = end if cluster.end is None else cluster.end
+        while offset < stop:
+            self._blocks += 1
+            if self._blocks > _MAX_BLOCKS:
+                raise DamagedError
+            behind = self._read_simple_block(offset, stop)
+            if behind is None:
+                element = element_at(self._reader, offset)
+                if element and cluster.end is None and element.identifier in followers:
+                    break
+                behind = self._read_element(element, stop)
+            offset = behind
+        self._previous_bytes = offset - cluster.begin
+        return offset
+
+    def track_seconds(self) -> tuple[float | None, ...]:
+        """Of each track of sound: from its first sample to its last block, pauses included."""
+        return tuple(self._seconds(track) for track in self._tracks.values() if track.kind == AUDIO)
+
+    def _seconds(self, track: Track) -> float | None:
+        if track.first is None:
+            return None
+        length_ns = (track.last + track.last_duration - track.first) * self.scale_ns
+        return max(0, length_ns - track.codec_delay_ns) / 1e9
+
+    def _read_simple_block(self, offset: int, stop: int) -> int | None:
+        """The offset behind a simple block, of which nearly all clusters are made; None where it is something else."""
+        data = self._reader.at(offset, 8)
+        if len(data) < 8 or data[0] != _SIMPLE_BLOCK:
+            return None
+        if data[1] & 0x80:
+            header, length = 2, data[1] & 0x7F
+        elif data[1] & 0x40:
+            header, length = 3, (data[1] & 0x3F) << 8 | data[2]
+        else:
+            return None
+        behind = offset + header + length
+        if behind > stop or length < 4 or not data[header] & 0x80:
+            return None
+        self._add(data[header] & 0x7F, int.from_bytes(data[header + 1 : header + 3], "big", signed=True), 0)
+        return behind
+
+    def _read_element(self, element: Element | None, stop: int) -> int:
+        if element is None or element.identifier not in _IN_CLUSTER or element.end is None or element.end > stop:
+            raise DamagedError
+        if element.identifier == _TIMESTAMP:
+            self._timestamp = unsigned(self._reader, element)
+        elif element.identifier == _PREVIOUS_SIZE:
+            if self._previous_bytes not in {None, unsigned(self._reader, element)}:
+                raise DamagedError  # a cluster in between is missing
+        elif element.identifier == _POSITION:
+            unsigned(self._reader, element)
+        elif element.identifier == _SIMPLE_BLOCK:
+            self._read_block(element, 0)
+        elif element.identifier == _BLOCK_GROUP:
+            self._read_group(element, element.end)
+        elif element.identifier == CRC32:
+            self._check(element, stop)
+        return element.end
+
+    def _read_group(self, group: Element, end: int) -> None:
+        block, duration = None, 0
+        for child in children(self._reader, group.body, end):
+            if child.identifier == _BLOCK:
+                block = child
+            elif child.identifier == _BLOCK_DURATION:
+                duration = unsigned(self._reader, child)
+        if block is None:
+            raise DamagedError
+        self._read_block(block, duration)
+
+    def _read_block(self, block: Element, duration: int) -> None:
+        number = variable_integer(self._reader.at(block.body, 12))
+        if number is None:
+            raise DamagedError
+        value, size = number
+        relative = self._reader.at(block.body + size, 2)
+        self._add(value, int.from_bytes(relative, "big", signed=True), duration)
+
+    def _check(self, checksum: Element, stop: int) -> None:
+        """The checksum of the cluster, where all of it is sound: a damaged picture is no matter to us."""
+        if self._checked_bytes > _MAX_CHECKED_BYTES or any(track.kind == _VIDEO for track in self._tracks.values()):
+            return
+        state, offset = 0, checksum.end or stop
+        self._checked_bytes += stop - offset
+        while offset < stop:
+            block = self._reader.at(offset, min(_CHECKED_AT_ONCE, stop - offset))
+            if not block:
+                raise DamagedError
+            state = zlib.crc32(block, state)
+            offset += len(block)
+        if state != int.from_bytes(self._reader.at(checksum.body, 4), "little"):
+            raise DamagedError
+
+    def _add(self, number: int, relative: int, duration: int) -> None:
+        track = self._tracks.get(number)
+        if track is None:
+            raise DamagedError
+        time = self._timestamp + relative
+        if track.first is None:
+            track.first = time
+        elif (track.last - time) * self.scale_ns > _BACKWARDS_SECONDS * 1e9 and track.kind == AUDIO:
+            self.has_lost_order = True
+        track.last, track.last_duration = time, duration
