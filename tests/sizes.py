@@ -31,7 +31,6 @@ EXCEPTIONS = {
     "worker/application/jobs/job_claimer.py:JobClaimer.__init__": _BEING_SPLIT,
     "worker/application/progress/failover.py:FailoverStore.__init__": _BEING_SPLIT,
     "worker/application/progress/prober.py:Prober.__init__": _BEING_SPLIT,
-    "worker/bootstrap/run.py:_plug_together": _BEING_SPLIT,
 }
 
 

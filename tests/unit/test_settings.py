@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from worker import settings as settings_package
 from worker.settings import READ, RUN, SUBMIT, VARIABLES, ConfigurationError, load
 
 ENOUGH = {
@@ -136,6 +138,24 @@ def test_outputs_that_cannot_be_are_refused_with_the_field() -> None:
 def test_ecs_says_where_its_agent_is() -> None:
     assert load(ENOUGH | {"ECS_AGENT_URI": "http://169.254.170.2/api/x"}).ecs_agent_uri == "http://169.254.170.2/api/x"
     assert load(ENOUGH | {"ECS_AGENT_URI": ""}).ecs_agent_uri is None
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_an_endpoint_of_its_own_for_s3_is_known_from_the_variables_of_the_sdk(name: str) -> None:
+    assert load(ENOUGH | {name: "http://127.0.0.1:9000"}).has_own_s3_endpoint
+    assert not load(ENOUGH | {name: ""}).has_own_s3_endpoint
+    assert not load(ENOUGH).has_own_s3_endpoint
+
+
+def test_only_the_command_line_and_the_demo_read_the_environment() -> None:
+    package = Path(settings_package.__file__).parents[1]
+    readers = {
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py")
+        if re.search(r"\benviron\[|\bos\.environ\b|\bgetenv\b", path.read_text(encoding="utf-8"))
+    }
+
+    assert readers == {"cli", "demo"}
 
 
 def test_a_password_is_never_shown() -> None:

@@ -1,7 +1,7 @@
-"""The one place where objects are made and plugged together.
+"""Makes the objects of the worker, of the commands and of the doctor, and connects them.
 
-Opening order is reading order, and one stack closes everything in reverse. Each port's variable carries the port's
-type: that is where it is proved that the adapter fits.
+The application gets its adapters from here alone. Two are made elsewhere: `worker.logs` opens standard output, and the
+demo has clients of its own to make queues and buckets. One stack closes what was opened, in reverse order.
 """
 
 from worker.bootstrap.checks import open_checks

@@ -36,5 +36,5 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             reader=Reader(table, cache),
             submission=Submission(table, sender, cache, now=utc_now),
             cancellation=Cancellation(table, cache, now=utc_now),
-            objects=S3Store(await clients.open("s3", s3_limits(1))),
+            objects=S3Store(await clients.open("s3", s3_limits(settings, jobs=1))),
         )

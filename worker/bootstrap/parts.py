@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import ssl
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -45,16 +44,15 @@ class Clients:
         )
 
 
-def s3_limits(concurrency: int) -> ClientLimits:
-    # A job has one download, or one upload with two parts in flight.
+def s3_limits(settings: Settings, *, jobs: int) -> ClientLimits:
+    """For so many jobs at once: each has one download, or one upload with two parts in flight."""
     return ClientLimits(
-        connect_seconds=3, read_seconds=30, attempts=4, connections=2 * concurrency + 4, path_style=_has_own_endpoint()
+        connect_seconds=3,
+        read_seconds=30,
+        attempts=4,
+        connections=2 * jobs + 4,
+        path_style=settings.has_own_s3_endpoint,  # an endpoint that is not AWS has no wildcard name for buckets
     )
-
-
-def _has_own_endpoint() -> bool:
-    """Endpoints that are not AWS have no wildcard name for buckets."""
-    return any(os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
 
 
 async def open_stores(

@@ -1,4 +1,4 @@
-"""From the environment to the tree, or to every fault that stands in the way."""
+"""Reads the environment into the settings tree, or refuses it with every fault that it has."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from worker.domain.redaction import redact
 from worker.ports import MAX_IN_FLIGHT_SECONDS
 from worker.settings.tree import VARIABLES, RedisSettings, Settings
 
+_PREFIXES = ("WORKER_", "REDIS_")
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
 _QUEUE_HOST = re.compile(r"https?://sqs\.([a-z0-9-]+)\.amazonaws\.com")
 # What Kubernetes puts into each container of a namespace that has a Service named `redis` or `worker`.
@@ -57,32 +58,55 @@ class ConfigurationError(Exception):
 
 def load(environ: Mapping[str, str], *, needs: Collection[Need] = RUN) -> Settings:
     """Read the environment. Raises ConfigurationError with every fault that it has."""
-    given = {
-        name: value for name, value in environ.items() if name.startswith(("WORKER_", "REDIS_")) and value.strip()
-    }
-    faults = [_unknown(name, value) for name, value in given.items() if name not in _BY_NAME]
-    known = {name: value for name, value in given.items() if name in _BY_NAME}
-    try:
-        settings = _tree(known)
-    except ValidationError as exc:
-        bad = {str(part): error for error in exc.errors() for part in error["loc"] if part in _BY_NAME}
-        faults += [_bad_value(name, known[name], _reason(error)) for name, error in bad.items()]
-        # The rest is looked at as well, so that one start shows every fault.
-        settings = _tree({name: value for name, value in known.items() if name not in bad})
-    settings = settings.model_copy(
-        update={"region": _region(environ, settings), "ecs_agent_uri": environ.get("ECS_AGENT_URI") or None}
-    )
-    named = {name for fault in faults for name in fault.names}
-    faults += [fault for fault in _faults_of(settings, environ, needs) if named.isdisjoint(fault.names)]
+    settings, faults = _read(_ours(environ))
+    settings = settings.model_copy(update=_what_aws_variables_say(environ, settings.queue_url))
+    in_doubt = {name for fault in faults for name in fault.names}  # one fault for each variable is enough
+    faults += [fault for fault in _faults_of(settings, environ, needs) if in_doubt.isdisjoint(fault.names)]
     if faults:
         raise ConfigurationError(*faults)
     return settings
+
+
+def _ours(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables that are settings of ours by their prefix and are not empty."""
+    return {name: value for name, value in environ.items() if name.startswith(_PREFIXES) and value.strip()}
+
+
+def _read(given: Mapping[str, str]) -> tuple[Settings, list[Fault]]:
+    """The settings, and a fault for each name that is unknown and each value that is bad; a default stands for it."""
+    faults = [_unknown(name, value) for name, value in given.items() if name not in _BY_NAME]
+    known = {name: value for name, value in given.items() if name in _BY_NAME}
+    try:
+        return _tree(known), faults
+    except ValidationError as exc:
+        bad = {str(part): error for error in exc.errors() for part in error["loc"] if part in _BY_NAME}
+    faults += [_bad_value(name, known[name], _reason(error)) for name, error in bad.items()]
+    return _tree({name: value for name, value in known.items() if name not in bad}), faults
 
 
 def _tree(values: Mapping[str, str]) -> Settings:
     redis = {name: value for name, value in values.items() if _BY_NAME[name].group is RedisSettings}
     rest: dict[str, object] = {name: value for name, value in values.items() if name not in redis}
     return Settings.model_validate(rest | {"redis": redis})
+
+
+def _what_aws_variables_say(environ: Mapping[str, str], queue_url: str) -> Mapping[str, object]:
+    """The fields that come from variables of the SDK and of ECS."""
+    return {
+        "region": _region(environ, queue_url),
+        "ecs_agent_uri": environ.get("ECS_AGENT_URI") or None,
+        "has_own_s3_endpoint": any(environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")),
+    }
+
+
+def _region(environ: Mapping[str, str], queue_url: str) -> str | None:
+    # botocore reads only the second of the two.
+    given = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    match = _QUEUE_HOST.match(queue_url)
+    return given or (match[1] if match else None)
+
+
+# --- what is wrong with a name or a value ------------------------------------------------------------------------
 
 
 def _unknown(name: str, value: str) -> Fault:
@@ -116,11 +140,7 @@ def _is_service_link(name: str, value: str) -> bool:
     return _SERVICE_LINK.search(name) is not None and (name not in _BY_NAME or value.startswith(("tcp://", "udp://")))
 
 
-def _region(environ: Mapping[str, str], settings: Settings) -> str | None:
-    # botocore reads only the second of the two.
-    given = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    match = _QUEUE_HOST.match(settings.queue_url)
-    return given or (match[1] if match else None)
+# --- what is missing or contradicts something else ---------------------------------------------------------------
 
 
 def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection[Need]) -> Iterator[Fault]:

@@ -77,7 +77,11 @@ class RedisSettings(BaseModel):
 
 
 class Settings(BaseModel):
-    """Everything that the environment decides. Pieces of it are passed down by `bootstrap`; nothing else reads it."""
+    """Everything that the environment decides. `bootstrap` passes parts of it to the objects that need them.
+
+    Neither `bootstrap` nor a layer below this one reads an environment variable. The last three fields come from
+    variables that belong to the SDK and to ECS.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, alias_generator=lambda name: f"WORKER_{name.upper()}"
@@ -130,6 +134,7 @@ class Settings(BaseModel):
     redis: RedisSettings = RedisSettings()
     region: str | None = Field(None, description="Of AWS; None leaves it to the SDK's configuration file.")
     ecs_agent_uri: str | None = Field(None, description="Where the agent of ECS listens; set by ECS itself.")
+    has_own_s3_endpoint: bool = Field(False, description="Whether the SDK's variables name an endpoint for S3.")
 
     @property
     def redis_or_none(self) -> RedisSettings | None:
@@ -200,9 +205,11 @@ def _range(metadata: Collection[Any]) -> str:
     return low + above + high.replace(" to", " and up to") if above else low + high
 
 
+_OF_AWS = frozenset({"region", "ecs_agent_uri", "has_own_s3_endpoint"})
+
 VARIABLES: tuple[Variable, ...] = tuple(
     Variable(info.alias or name, name, group, info)
     for group in (Settings, RedisSettings)
     for name, info in group.model_fields.items()
-    if name not in {"redis", "region", "ecs_agent_uri"}
+    if name not in {"redis", *_OF_AWS}
 )

@@ -1,0 +1,217 @@
+"""Makes every object of a worker and connects them: the adapters first, then what uses them."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, nullcontext
+from dataclasses import dataclass
+from functools import partial
+
+from worker import metrics
+from worker.adapters.ecs import open_protection
+from worker.adapters.ffmpeg import FfmpegConverter
+from worker.adapters.http import CannotListenError, HttpServer
+from worker.adapters.s3.store import S3Store
+from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
+from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.lease import LeaseKeeper
+from worker.application.consuming.protection import ProtectionKeeper
+from worker.application.jobs.attempt import JobLimits
+from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.conversion import Conversion, SourceLimits
+from worker.application.jobs.delivery_handler import DeliveryHandler
+from worker.application.jobs.workspace import Workspace, open_workspace
+from worker.application.operations.doctor import Check, report_failures
+from worker.application.operations.health import HealthMonitor
+from worker.application.operations.lifecycle import Lifecycle, SideTask
+from worker.application.progress.failover import FailoverStore
+from worker.bootstrap.checks import refuse_no_ffmpeg, table_check
+from worker.bootstrap.parts import Clients, ffmpeg_of, open_stores, redis_name, s3_limits, utc_now
+from worker.ports import AudioConverter, JobQueue, JobTable, ObjectStore, ProgressCache, ScaleInProtection
+from worker.settings import ConfigurationError, Fault, Settings
+
+_POLL_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Adapters:
+    """The outside world as the application sees it. Each field has its port's type: there mypy checks the adapter."""
+
+    workspace: Workspace
+    queue: JobQueue
+    table: JobTable
+    cache: ProgressCache | None
+    objects: ObjectStore
+    converter: AudioConverter
+    protection: ProtectionKeeper | None
+    table_check: Check
+
+
+async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -> Lifecycle:
+    """A worker that is ready to run. `stack` closes what it has open; `began_at` is the process's first loop time.
+
+    Raises ConfigurationError.
+    """
+    name = new_name(socket.gethostname(), os.getpid())
+    adapters = await _open_adapters(settings, stack)
+    store = FailoverStore(
+        adapters.table,
+        adapters.cache,
+        now=utc_now,
+        mode=settings.progress_mode,
+        endpoint=redis_name(settings),
+    )
+    cancels = CancelWatch(adapters.table)
+    handler = _make_handler(settings, adapters, store, cancels, name)
+    keeper = LeaseKeeper(adapters.queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
+    consumer = _make_consumer(settings, adapters.queue, handler, keeper)
+    monitor = HealthMonitor(store, consumer)
+    side_tasks: dict[str, SideTask] = {
+        "lease keeper": keeper.run,
+        "progress store": store.run,
+        "cancel watch": cancels.run,
+        "health": monitor.run,
+        "checks": partial(report_failures, [adapters.table_check]),
+    }
+    if adapters.protection is not None:
+        side_tasks["scale-in protection"] = adapters.protection.run
+    return Lifecycle(
+        consumer,
+        side_tasks,
+        drain_seconds=settings.drain_seconds,
+        announced=_announced(settings, name, http_address=_serve_http(settings, monitor, stack)),
+        pulse=monitor.pulse,
+        began_at=began_at,
+    )
+
+
+async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters:
+    if settings.ffmpeg is not None:
+        await refuse_no_ffmpeg(settings.ffmpeg)
+    workspace = _open_workspace(settings, stack)
+    clients = Clients(settings, stack)
+    table, cache = await open_stores(settings, clients, stack)
+    return _Adapters(
+        workspace=workspace,
+        queue=await _open_queue(settings, clients),
+        table=table,
+        cache=cache,
+        objects=S3Store(await clients.open("s3", s3_limits(settings, jobs=settings.concurrency))),
+        converter=FfmpegConverter(str(ffmpeg_of(settings))),
+        protection=await _open_protection_keeper(settings, stack),
+        table_check=table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings),
+    )
+
+
+def _make_handler(
+    settings: Settings, adapters: _Adapters, store: FailoverStore, cancels: CancelWatch, name: str
+) -> DeliveryHandler:
+    source_limits = SourceLimits(settings.max_source_bytes, settings.max_duration_seconds)
+    return DeliveryHandler(
+        store,
+        Conversion(adapters.objects, adapters.converter, adapters.workspace, source_limits),
+        _job_limits(settings),
+        table=adapters.table,
+        cancels=cancels,
+        worker=name,
+        now=utc_now,
+        s3_outputs=settings.s3_event_outputs,
+        over_job=nullcontext if adapters.protection is None else adapters.protection.over_job,
+    )
+
+
+def _make_consumer(settings: Settings, queue: JobQueue, handler: DeliveryHandler, keeper: LeaseKeeper) -> Consumer:
+    return Consumer(
+        queue,
+        handler,
+        keeper,
+        concurrency=settings.concurrency,
+        lease_seconds=settings.visibility_timeout_seconds,
+        random=random.random,
+        poll_seconds=poll_seconds_for(settings),
+        reject_limit=settings.reject_limit,
+    )
+
+
+def _announced(settings: Settings, name: str, *, http_address: str | None) -> Mapping[str, object]:
+    """The fields of `worker.started`."""
+    return {
+        "worker": name,
+        "settings": settings.effective(),
+        "http_address": http_address,
+        "python": sys.version.split()[0],
+    }
+
+
+def new_name(host: str, pid: int) -> str:
+    """Host and process; for a container's first process four random digits more.
+
+    Each container has a pid 1, and those that share their host's network share its name.
+    """
+    return f"{host}:{pid}-{secrets.token_hex(2)}" if pid == 1 else f"{host}:{pid}"
+
+
+def _open_workspace(settings: Settings, stack: AsyncExitStack) -> Workspace:
+    try:
+        return stack.enter_context(open_workspace(settings.workspace))
+    except OSError as exc:
+        raise ConfigurationError(Fault(("WORKER_WORKSPACE",), f"cannot be used: {exc.strerror}")) from exc
+
+
+async def _open_queue(settings: Settings, clients: Clients) -> JobQueue:
+    poll_seconds = poll_seconds_for(settings)
+    return SqsQueue(
+        await clients.open("sqs", receive_limits(poll_seconds)),
+        await clients.open("sqs", CONTROL_LIMITS),
+        settings.queue_url,
+        visibility_seconds=settings.visibility_timeout_seconds,
+        wait_seconds=poll_seconds,
+        delete_linger_seconds=delete_linger_for(settings),
+    )
+
+
+def _job_limits(settings: Settings) -> JobLimits:
+    return JobLimits(
+        lease_seconds=settings.visibility_timeout_seconds,
+        job_timeout_seconds=settings.job_timeout_seconds,
+        stall_seconds=settings.stall_seconds,
+        max_attempts=settings.max_attempts,
+    )
+
+
+def poll_seconds_for(settings: Settings) -> float:
+    """How long a poll waits, in whole seconds, because SQS counts in those.
+
+    Short, because a drain waits for the open poll to end; and shorter than a short lease, which counts from the
+    beginning of the poll that brought the message: one that came late would be lost on arrival.
+    """
+    return max(1.0, min(_POLL_SECONDS, settings.drain_seconds // 3, settings.visibility_timeout_seconds // 3))
+
+
+def delete_linger_for(settings: Settings) -> float:
+    """How long deletes gather, in seconds: a drain waits for them, and a short one has no half second to give."""
+    return max(0.1, min(0.5, settings.drain_seconds / 10))
+
+
+def _serve_http(settings: Settings, monitor: HealthMonitor, stack: AsyncExitStack) -> str | None:
+    if settings.http_port is None:
+        return None
+    try:
+        server = HttpServer(settings.http_host, settings.http_port, look=monitor.look, render_metrics=metrics.render)
+    except CannotListenError as exc:
+        raise ConfigurationError(Fault(("WORKER_HTTP_PORT",), str(exc))) from exc
+    stack.callback(server.close)
+    server.start()
+    return server.address
+
+
+async def _open_protection_keeper(settings: Settings, stack: AsyncExitStack) -> ProtectionKeeper | None:
+    if settings.ecs_agent_uri is None:
+        return None
+    agent: ScaleInProtection = await stack.enter_async_context(open_protection(settings.ecs_agent_uri))
+    return ProtectionKeeper(agent)
