@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from tests.support.deliveries import SENT_AT_MS
+from tests.support.waiting import Waiters
 from worker.domain.disposition import Reject
 from worker.domain.errors import WorkerError
 from worker.ports import MAX_IN_FLIGHT_SECONDS, Delivery, ReceiptExpiredError
-from worker.waiting import wait_for_event_until
 
 
 class Faults:
@@ -118,7 +118,7 @@ class FakeQueue:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     _messages: dict[str, _Message] = field(default_factory=dict)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _waiters: Waiters = field(default_factory=Waiters)
 
     # --- the producer's side -------------------------------------------------------------------------------------
 
@@ -128,13 +128,13 @@ class FakeQueue:
         message_id = f"message-{next(self._ids)}"
         sent_at_ms = SENT_AT_MS + int(now * 1000)
         self._messages[message_id] = _Message(message_id, body, sent_at_ms, group_id, attributes or {}, now)
-        self._changed.set()
+        self._waiters.wake_all()
         return message_id
 
     def deliver_again(self, message_id: str) -> None:
         """Let the message be seen although a delivery holds it, as a standard queue may."""
         self._messages[message_id].visible_at = asyncio.get_running_loop().time()
-        self._changed.set()
+        self._waiters.wake_all()
 
     def visible_in(self, message_id: str) -> float | None:
         """Seconds until the message can be received; None where it is gone."""
@@ -177,7 +177,7 @@ class FakeQueue:
         if failure is not None:
             raise failure
         self.settled.append(("hide", delivery.message_id))
-        self._changed.set()
+        self._waiters.wake_all()
         await self.faults.after("hide")
 
     async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
@@ -250,8 +250,7 @@ class FakeQueue:
 
     async def _wait_for_change(self, until: float) -> None:
         """Wait until a message may have become visible: one was sent or given back, or a lease has run out."""
-        self._changed.clear()
-        await wait_for_event_until(self._changed, self._next_lapse(until))
+        await self._waiters.wait(self._next_lapse(until))
 
     def _next_lapse(self, until: float) -> float:
         """When the next message becomes visible by itself, but not after `until`."""
@@ -282,4 +281,4 @@ class FakeQueue:
     def _remove(self, delivery: Delivery, how: str) -> None:
         del self._messages[delivery.message_id]
         self.settled.append((how, delivery.message_id))
-        self._changed.set()  # a group may go on
+        self._waiters.wake_all()  # a group may go on

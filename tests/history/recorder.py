@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.simulation.invariants import Checker, Floor, ViolationError, brief
+from tests.simulation.core.checker import ViolationError, brief
+from tests.simulation.invariants import Checker, Floor
 from worker.application.progress.reader import Reading
 from worker.domain.progress import Record
 

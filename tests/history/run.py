@@ -18,7 +18,7 @@ import aioboto3
 from tests.conftest import LIMITS
 from tests.history.house import AskedJobTable, Looker, RecordingStore, Vandal, Writer
 from tests.history.recorder import History
-from tests.simulation.invariants import ViolationError
+from tests.simulation.core.checker import ViolationError
 from tests.support.aws import a_table, aws_environment
 from tests.support.events import logged_events
 from tests.support.redis_faults import Site, a_site

@@ -11,7 +11,8 @@ import pytest
 
 from tests.history.recorder import History
 from tests.history.run import make_history
-from tests.simulation.invariants import LONGEST_CALL_SECONDS, ViolationError
+from tests.simulation.core.checker import ViolationError
+from tests.simulation.invariants import LONGEST_CALL_SECONDS
 from tests.support.records import a_record
 from worker.application.progress.failover import Mode
 from worker.application.progress.reader import Reading

@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tests.simulation.core.checker import BaseChecker, brief, brief_version, traced
 from tests.support.lean_loop import LeanLoop
 from worker.application.progress.reader import Reading
 from worker.domain.progress import Record, Status, Version
 from worker.ports import WriteResult
 
 LONGEST_CALL_SECONDS = 1.0
-
-
-class ViolationError(AssertionError):
-    """An invariant does not hold."""
 
 
 @dataclass(slots=True)
@@ -44,7 +41,7 @@ class Floor:
     losses: int
 
 
-class Checker:
+class Checker(BaseChecker):
     """The invariants.
 
     I1: a store never goes back, but for a Redis that loses writes; a final record never changes.
@@ -58,19 +55,10 @@ class Checker:
     """
 
     def __init__(self, loop: LeanLoop | None = None) -> None:
-        self._loop = loop
+        super().__init__(loop)
         self._jobs: dict[str, Job] = {}
         self._losses = 0
         self._shown: dict[tuple[object, str], Record] = {}
-
-    def violated(self, text: str) -> None:
-        violation = ViolationError(text)
-        if self._loop is not None:
-            self._loop.abort(violation)  # a task would keep it to itself
-        raise violation
-
-    def noted(self, text: str) -> None:
-        """Something happened that matters for no invariant of this class."""
 
     def job(self, job_id: str) -> Job:
         job = self._jobs.get(job_id)
@@ -91,6 +79,7 @@ class Checker:
         job.claimed.add(record.version.fence)
         job.claims.append(record.version)
 
+    @traced("{store} takes {record}")
     def kept(self, store: str, before: Record | None, record: Record) -> None:
         """A store holds `record` where it held `before`."""
         job = self.job(record.job_id)
@@ -106,6 +95,7 @@ class Checker:
         if record.is_final:
             self._saw_final(job, record)
 
+    @traced("Redis loses writes and holds {held}")
     def redis_lost_writes(self, held: Mapping[str, Record]) -> None:
         """Redis now holds no more than `held`."""
         self._losses += 1
@@ -121,11 +111,13 @@ class Checker:
         """How often Redis has lost writes."""
         return self._losses
 
+    @traced("{record.worker} has claimed {record.job_id}")
     def claim_acknowledged(self, record: Record) -> None:
         job = self.job(record.job_id)
         job.highest_claim = max(job.highest_claim, record.version.fence)
         self.acknowledged(record, is_durable=True, losses_before=self._losses)
 
+    @traced("{record.worker} knows that {record} is kept")
     def acknowledged(self, record: Record, *, is_durable: bool, losses_before: int) -> None:
         """A writer was told that the record is kept. `losses_before`: those at the time it asked."""
         job = self.job(record.job_id)
@@ -139,6 +131,7 @@ class Checker:
         if (is_durable or losses_before == self._losses) and (job.newest is None or version > job.newest):
             job.newest = version
 
+    @traced("outputs of {job_id} are published under {fence}")
     def published(self, job_id: str, fence: int) -> None:
         """All outputs of the attempt can be read."""
         self.job(job_id).published.add(fence)
@@ -154,6 +147,7 @@ class Checker:
         job = self.job(job_id)
         return Floor(job.durable, job.newest, job.final if job.is_final_known else None, self._losses)
 
+    @traced("{session} sees {reading.record}, fresh: {reading.fresh}")
     def read(self, session: object, job_id: str, floor: Floor, reading: Reading, *, reached_table: bool) -> None:
         """A read has ended; `reached_table` tells whether the table answered it."""
         record = reading.record
@@ -163,7 +157,7 @@ class Checker:
         elif reached_table or reading.fresh:
             least = floor.durable
         if least is not None and (record is None or not (record.is_final or record.version >= least)):
-            self.violated(f"I6: {session} was shown {brief(record)} after {_numbers(least)} was acknowledged")
+            self.violated(f"I6: {session} was shown {brief(record)} after {brief_version(least)} was acknowledged")
         if floor.final is not None and (reached_table or reading.fresh) and record != floor.final:
             self.violated(f"I2: {session} was shown {brief(record)} after {brief(floor.final)} was acknowledged")
         self.shown(session, job_id, record)
@@ -283,14 +277,3 @@ class CircuitChecker:
             self._checker.violated(f"I8: {self._name} failed back before Redis was told of {sorted(self._missing)}")
         self._is_over = False
         self.failbacks += 1
-
-
-def brief(record: Record | None) -> str:
-    """The record in a few words."""
-    if record is None:
-        return "nothing"
-    return f"{_numbers(record.version)} {record.status.value} {record.percent:g} % by {record.worker}"
-
-
-def _numbers(version: Version) -> str:
-    return f"({version.fence % 1000}, {version.seq})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.stores import SimulatedJobTable, SimulatedRedis
+from tests.simulation.core.stores import SimulatedJobTable, SimulatedRedis
 from worker.application.progress.failover import FailoverStore
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, WriteResult, Written

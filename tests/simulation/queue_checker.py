@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 
-from tests.simulation.queue_schedule import Schedule, Script
+from tests.simulation.core.checker import BaseChecker, traced
+from tests.simulation.queue_schedule import CancelRequest, ClockJump, Schedule, Script
 from tests.support.lean_loop import LeanLoop
 from worker.domain.progress import Record, Status
 from worker.ports import Delivery
@@ -19,20 +20,17 @@ _PROMPT_SECONDS = 100.0
 _TROUBLED_SECONDS = 350.0
 
 
-class ViolationError(AssertionError):
-    """An invariant does not hold."""
-
-
 def number_of(job_id: str) -> int:
     """The place of the job's script in the schedule."""
     return int(job_id.removeprefix("job-"))
 
 
-class Checker:
-    """Is told of everything that happens, and ends the run at the first thing that must not."""
+class Checker(BaseChecker):
+    """What must hold for jobs, messages, workers and cancellations."""
 
     def __init__(self, loop: LeanLoop, schedule: Schedule) -> None:
-        self._loop = loop
+        super().__init__(loop)
+        self._clock = loop
         self._schedule = schedule
         self._began_at = loop.now
         self._held: dict[str, Record] = {}
@@ -54,16 +52,11 @@ class Checker:
 
     @property
     def _now(self) -> float:
-        return self._loop.now - self._began_at
-
-    def violated(self, what: str) -> None:
-        self._loop.abort(ViolationError(f"at {self._now:.2f} s: {what}"))
-
-    def noted(self, text: str) -> None:
-        """Something that a reader of the history wants to know, and no invariant speaks of."""
+        return self._clock.now - self._began_at
 
     # --- the table ----------------------------------------------------------------------------------------------
 
+    @traced("table takes {record}, attempt {record.attempt}")
     def record_kept(self, before: Record | None, record: Record) -> None:
         job_id = record.job_id
         self._held[job_id] = record
@@ -98,7 +91,7 @@ class Checker:
         self._ended_at.setdefault(job_id, self._now)
         if record.status is Status.COMPLETED and record.version.fence not in self._published[job_id]:
             self.violated(f"{job_id} is completed and nothing was published under {record.version}")
-        if record.status is Status.CANCELLED and not self._schedule.has("cancel", number_of(job_id)):
+        if record.status is Status.CANCELLED and not self._schedule.has(CancelRequest, number_of(job_id)):
             self.violated(f"{job_id} is cancelled and nobody has asked for it")
 
     def confirmed(self, record: Record) -> None:
@@ -111,6 +104,7 @@ class Checker:
 
     # --- cancelling ----------------------------------------------------------------------------------------------
 
+    @traced("{job_id} is to be cancelled")
     def cancel_requested(self, job_id: str) -> None:
         """The table keeps the request."""
         self._cancelled_at.setdefault(job_id, self._now)
@@ -119,19 +113,19 @@ class Checker:
         """The worker knows that these jobs are to be cancelled."""
         self._told.update((worker, job_id) for job_id in job_ids)
 
+    @traced("{worker} deletes the outputs of {job_id}")
     def retracted(self, worker: str, job_id: str) -> None:
-        self.noted(f"{worker} deletes the outputs of {job_id}")
         self._readable.discard(job_id)
 
     # --- the workers ---------------------------------------------------------------------------------------------
 
+    @traced("{worker} asked for {slots} and received {count}")
     def received(self, worker: str, slots: int, count: int, concurrency: int) -> None:
-        self.noted(f"{worker} asked for {slots} and received {count}")
         if count > slots or count + self._running[worker] > concurrency:
             self.violated(f"{worker} receives {count} beside {self._running[worker]} running jobs")
 
+    @traced("{worker} starts {job_id}")
     def begins(self, worker: str, job_id: str, concurrency: int) -> None:
-        self.noted(f"{worker} starts {job_id}")
         self._running[worker] += 1
         self._begun_at[worker, job_id] = self._now
         if self._running[worker] > concurrency:
@@ -140,17 +134,17 @@ class Checker:
     def ends(self, worker: str) -> None:
         self._running[worker] -= 1
 
+    @traced("{claim.worker} publishes {claim.job_id} under {claim.version}")
     def publishes(self, place: int, claim: Record, asked_at: float) -> None:
         """The worker of the claim writes its targets; it began to ask at `asked_at` whether it may."""
         job_id, fence, worker = claim.job_id, claim.version.fence, str(claim.worker)
-        self.noted(f"{worker} publishes {job_id} under {fence}")
         self._published[job_id].add(fence)
         self._readable.add(job_id)
         confirmed_at = self._confirmed.get((job_id, fence, worker))
         if confirmed_at is None or confirmed_at < asked_at - self._began_at - _JUST_CLAIMED_SECONDS:
             self.violated(f"{worker} publishes {job_id} and no longer held it when it asked")
         held = self._held[job_id]
-        if not self._schedule.has("jump"):  # whose clock is wrong may take over a claim that is alive
+        if not self._schedule.has(ClockJump):  # whose clock is wrong may take over a claim that is alive
             if held.version.fence != fence or held.worker != worker or held.is_final:
                 self.violated(f"{worker} publishes {job_id}, which is {held.status} by {held.worker}")
             self._check_the_order(job_id, "is published")
@@ -166,6 +160,7 @@ class Checker:
 
     # --- the queue -----------------------------------------------------------------------------------------------
 
+    @traced("{message_id} of {job_id} is sent to group {group}")
     def message_sent(self, message_id: str, job_id: str | None, group: str | None) -> None:
         if job_id is not None:
             self._jobs[message_id] = job_id
@@ -178,6 +173,7 @@ class Checker:
         if group is not None and (not self._groups[group] or self._jobs.get(self._groups[group][0]) != job_id):
             self.violated(f"{job_id} {what} out of order: before it in group {group} are {self._groups[group]}")
 
+    @traced("{delivery.message_id} is deleted: {how}")
     def message_deleted(self, delivery: Delivery, how: str) -> None:
         message_id = delivery.message_id
         if message_id in self._group_of:

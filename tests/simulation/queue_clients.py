@@ -1,62 +1,29 @@
-"""Each simulated worker's faulty way to the queue, DynamoDB and Redis."""
+"""A simulated worker's connections to the queue and to DynamoDB, on which faults happen."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
-from contextlib import aclosing
+import math
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TypeVar
 
-from tests.fakes.stores import FakeProgressCache
+from tests.simulation.core.faults import Fault
+from tests.simulation.core.network import Network, pause
+from tests.simulation.core.stores import SimulatedJobTable
 from tests.simulation.queue_checker import Checker
-from tests.simulation.queue_schedule import Weather
-from tests.simulation.queue_servers import JobTableServer, QueueServer, wake
+from tests.simulation.queue_schedule import PARTIAL, QUEUE
+from tests.simulation.queue_servers import JobTableServer, QueueServer
 from worker.domain.claim import JobState
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.domain.progress import Record, Version
-from worker.ports import Conflict, Delivery, StoreUnavailableError, WriteResult, Written
+from worker.ports import Conflict, Delivery, Written
 
-if TYPE_CHECKING:
-    from tests.support.lean_loop import LeanLoop
-
-_LATENCY_SECONDS = 0.02
-_SLOW_SECONDS = 4.0
-_TABLE_SECONDS = 0.6
+T = TypeVar("T")
 
 
-class Network:
-    """One worker's way out. Once it is cut, nothing that the worker does reaches anybody."""
-
-    def __init__(self, base: LeanLoop, rng: random.Random, weather: Sequence[Weather], began_at: float) -> None:
-        self.is_cut = False
-        self._base = base
-        self._rng = rng
-        self._weather = [(began_at + each.start, began_at + each.end, each) for each in weather]
-
-    def fault(self, what: str) -> str | None:
-        now = self._base.now
-        for start, end, each in self._weather:
-            if start <= now < end and each.what == what and self._rng.random() < each.probability:
-                return each.fault
-        return None
-
-    @property
-    def latency(self) -> float:
-        return _LATENCY_SECONDS * self._rng.random()
-
-
-async def _pass(seconds: float) -> None:
-    """What asyncio.sleep does, at half the price."""
-    loop = asyncio.get_running_loop()
-    waiter: asyncio.Future[None] = loop.create_future()
-    loop.call_later(seconds, wake, waiter)
-    await waiter
-
-
-def _lost() -> DependencyUnavailableError:
+def _unavailable() -> DependencyUnavailableError:
     return DependencyUnavailableError("SQS", "by the schedule")
 
 
@@ -70,156 +37,85 @@ class QueueClient:
 
     async def receive(self, slots: int) -> Sequence[Delivery]:
         began_at = asyncio.get_running_loop().time()
-        fault = await self._request()
-        taken = await self._server.receive(slots)
-        await self._answer(fault)
+        taken = await self._call(lambda _: self._server.receive(slots))
         self._on_receive(slots, taken)
         return [replace(delivery, received_at=began_at) for delivery in taken]
 
     async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
-        fault = await self._request()
-        if fault == "partial":
-            kept = deliveries[: len(deliveries) // 2]
-            failed = [_lost() for _ in deliveries[len(kept) :]]
-            return [*await self._server.extend(kept, seconds), *failed]
-        results = await self._server.extend(deliveries, seconds)
-        await self._answer(fault)
-        return results
+        return await self._call(lambda fault: self._extend(deliveries, seconds, is_partial=fault is PARTIAL))
 
     async def ack(self, delivery: Delivery) -> None:
-        fault = await self._request()
-        await self._server.ack(delivery)
-        await self._answer(fault)
+        await self._call(lambda _: self._server.ack(delivery))
 
     async def hide(self, delivery: Delivery, seconds: float) -> None:
-        fault = await self._request()
-        await self._server.hide(delivery, seconds)
-        await self._answer(fault)
+        await self._call(lambda _: self._server.hide(delivery, seconds))
 
     async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
-        fault = await self._request()
-        is_kept = await self._server.reject(delivery, rejection)
-        await self._answer(fault)
-        return is_kept
+        return await self._call(lambda _: self._server.reject(delivery, rejection))
 
-    async def _request(self) -> str | None:
-        """The way there. Raises DependencyUnavailableError where the request never arrives."""
-        network = self._network
-        fault = network.fault("queue")
-        await _pass(_SLOW_SECONDS if fault == "slow" else network.latency)
-        if network.is_cut or fault == "refused":
-            raise _lost()
-        if fault == "hang":
+    async def _extend(
+        self, deliveries: Sequence[Delivery], seconds: float, *, is_partial: bool
+    ) -> Sequence[WorkerError | None]:
+        if not is_partial:
+            return await self._server.extend(deliveries, seconds)
+        kept = deliveries[: len(deliveries) // 2]
+        failed = [_unavailable() for _ in deliveries[len(kept) :]]
+        return [*await self._server.extend(kept, seconds), *failed]
+
+    async def _call(self, serve: Callable[[Fault | None], Awaitable[T]]) -> T:
+        """What the server answers. Raises DependencyUnavailableError, and waits for ever where nothing ever comes."""
+        arrives, answered, fault = self._network.passage(QUEUE)
+        failure = None if fault is None else fault.failure
+        if math.isinf(arrives):
+            await self._nothing_for(answered)
+            raise _unavailable()
+        await pause(arrives)
+        self._check_the_connection()
+        answer = await serve(fault)
+        if answered > arrives:
+            await self._nothing_for(answered - arrives)
+        self._check_the_connection()
+        if failure is not None:
+            raise _unavailable()
+        return answer
+
+    async def _nothing_for(self, seconds: float) -> None:
+        if math.isinf(seconds):
             await asyncio.get_running_loop().create_future()
-        return fault
+        await pause(seconds)
 
-    async def _answer(self, fault: str | None) -> None:
-        if self._network.is_cut or fault == "lost":
-            raise _lost()
-
-
-class _Link:
-    """To a store: an answer within a budget, or StoreUnavailableError; what was sent may arrive all the same."""
-
-    def __init__(self, what: str, network: Network, base: LeanLoop) -> None:
-        self._what = what
-        self._network = network
-        self._base = base
-
-    async def ask(self, serve: Callable[..., Any], *arguments: Any) -> Any:
-        network = self._network
-        fault = network.fault(self._what)
-        if network.is_cut:
-            raise StoreUnavailableError("cut off")
-        await _pass(network.latency)
-        if fault == "refused":
-            raise StoreUnavailableError("refused")
-        if fault == "slow":  # it arrives when the caller has given up
-            self._base.call_later(2 * _TABLE_SECONDS, serve, *arguments)
-        if fault in {"hang", "slow"}:
-            await asyncio.sleep(_TABLE_SECONDS)
-            raise StoreUnavailableError("no answer in time")
-        if network.is_cut:
-            raise StoreUnavailableError("cut off")
-        result = serve(*arguments)
-        if fault == "lost":
-            raise StoreUnavailableError("connection reset")
-        return result
+    def _check_the_connection(self) -> None:
+        if self._network.is_cut:
+            raise _unavailable()
 
 
-class JobTableClient:
-    """The `JobTable` of one worker. `claims` are those it knows to have won."""
+class JobTableClient(SimulatedJobTable):
+    """The `JobTable` of one worker. `claims` are those that it knows to have won."""
 
-    def __init__(
-        self, server: JobTableServer, network: Network, base: LeanLoop, worker: str, checker: Checker
-    ) -> None:
-        self._server = server
-        self._base = base
-        self._link = _Link("table", network, base)
+    def __init__(self, server: JobTableServer, network: Network, worker: str, checker: Checker) -> None:
+        super().__init__(server, network)
+        self._loop = network.loop
         self._worker = worker
         self._checker = checker
         self.claims: dict[str, Record] = {}
 
-    async def write(self, record: Record) -> WriteResult:
-        outcome: WriteResult = await self._link.ask(self._server.put, record)
-        return outcome
-
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         result: Written | Conflict
-        result, at = await self._link.ask(lambda: (self._server.put_if_unchanged(record, seen), self._base.now))
+        result, at = await self._link.ask(lambda: (self._server.put_if_unchanged(record, seen), self._loop.now))
         if isinstance(result, Written):
             self.claims[record.job_id] = record
-        else:  # from here on the worker knows what was so then
+        else:  # the worker now knows the state of that time
             self._checker.looked(self._worker, record.job_id, at)
         return result
 
-    async def read(self, job_id: str) -> Record | None:
-        record: Record | None = await self._link.ask(self._server.held.get, job_id)
-        return record
-
     async def state(self, job_id: str) -> JobState | None:
         state: JobState | None
-        state, at = await self._link.ask(lambda: (self._server.held_state(job_id), self._base.now))
+        state, at = await self._link.ask(lambda: (self._server.held_state(job_id), self._loop.now), is_write=False)
         if state is not None:
             self._checker.looked(self._worker, job_id, at)
         return state
 
-    async def request_cancel(self, job_id: str) -> bool:
-        is_left: bool = await self._link.ask(self._server.put_cancel_request, job_id)
-        return is_left
-
     async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
-        found = frozenset(await self._link.ask(self._server.cancel_requested.intersection, job_ids))
+        found = await super().cancel_requests(job_ids)
         self._checker.told(self._worker, found)
         return found
-
-
-class RedisClient:
-    """The `ProgressCache` of one worker."""
-
-    def __init__(self, server: FakeProgressCache, network: Network, base: LeanLoop) -> None:
-        self._server = server
-        self._link = _Link("redis", network, base)
-
-    async def write(self, record: Record) -> WriteResult:
-        outcome: WriteResult = await self._link.ask(self._server.put, record)
-        return outcome
-
-    async def read(self, job_id: str) -> Record | None:
-        record: Record | None = await self._link.ask(self._server.held.get, job_id)
-        return record
-
-    async def probe(self) -> None:
-        await self._link.ask(_nothing)
-
-    async def reset(self) -> None:
-        await asyncio.sleep(0)
-
-    async def subscribe(self, job_id: str) -> AsyncGenerator[Record, None]:
-        await self._link.ask(_nothing)
-        async with aclosing(self._server.subscribe(job_id)) as records:
-            async for record in records:
-                yield record
-
-
-def _nothing() -> None: ...

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from tests.simulation.queue_chronicle import explain
+from tests.simulation.core.runner import main
+from tests.simulation.core.simulation import Simulation
+from tests.simulation.queue_checker import Checker
 from tests.simulation.queue_schedule import make_schedule
-from tests.simulation.queue_world import play
-from tests.simulation.runner import Simulation, main
+from tests.simulation.queue_world import World
 
-
-def fails(seed: int) -> bool:
-    return play(make_schedule(seed)) is not None
-
-
-def explain_seed(seed: int) -> str:
-    return explain(make_schedule(seed))
-
-
-QUEUE = Simulation("workers that share a queue", fails, explain_seed, seeds=50_000)
+QUEUE = Simulation(
+    "workers that share a queue", make_schedule, World, Checker, "tests/simulation/queue_regressions.py", seeds=50_000
+)
 
 if __name__ == "__main__":
     sys.exit(main(QUEUE))

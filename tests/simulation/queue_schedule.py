@@ -1,12 +1,40 @@
-"""What befalls workers that share a queue: a value from a seed, printed and thinned out where it shows a fault."""
+"""What happens in a run of the queue simulation, from a seed.
+
+An incident is declared once: its fields, how it is drawn, and what it does to the world.
+"""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self
+
+from tests.simulation.core.faults import LATE, REFUSED, SILENT, UNACKNOWLEDGED, Fault, Request
+from tests.simulation.core.schedule import BaseSchedule, LinkFault, Moment
+from tests.simulation.core.stores import REDIS, TABLE
+
+if TYPE_CHECKING:
+    from tests.simulation.queue_world import World
 
 LEASE_SECONDS = 12.0
+SOMEBODY = "somebody"  # who asks for cancellations
+QUEUE = "queue"  # the service
 _SPAN_SECONDS = 25.0  # in which faults and incidents begin
+_DELAY_SECONDS = 4.0
+
+
+def _delayed(_: Request) -> float:
+    return _DELAY_SECONDS
+
+
+DELAYED = Fault("DELAYED", arrives=_delayed)
+PARTIAL = Fault("PARTIAL")  # of a batch, the second half fails
+
+
+def worker_at(place: int) -> str:
+    """The name by which the faults of a schedule know the workers of this place, one after the other."""
+    return f"w{place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,60 +60,134 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
-    """From `start` to `end` each call of `worker` (None: of all) to `what` meets the fault with this probability."""
+class WorkerIncident(Moment):
+    """Happens to the worker that is at this place at that time."""
 
-    start: float
-    end: float
-    what: str  # queue, table, redis
-    fault: str  # refused (throttled, too), lost (the answer alone), hang, slow, partial
-    worker: int | None
-    probability: float
+    worker: int
 
-    def hinders(self, place: int) -> bool:
-        """Whether that worker cannot ask DynamoDB."""
-        return self.what == "table" and self.worker in {None, place}
+    @classmethod
+    def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
+        return cls(_moment(dice), dice.randrange(workers))
+
+    def concerns(self, whom: int) -> bool:
+        return self.worker == whom
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
-    """What happens `at` a moment, and to whom.
+class JobIncident(Moment):
+    """Happens to a job."""
 
-    To a worker: `kill`, `drain`, `freeze` for `amount` seconds, `jump` of the wall clock by it. To a job: `duplicate`
-    (its message is delivered although it is held), `again` (it is sent a second time), `cancel`.
-    """
+    job: int
 
-    at: float
-    kind: str
-    whom: int
-    amount: float = 0.0
+    @classmethod
+    def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
+        return cls(_moment(dice), dice.randrange(jobs))
 
-    @property
-    def start(self) -> float:
-        return self.at
+    def concerns(self, whom: int) -> bool:
+        return self.job == whom
+
+
+@dataclass(frozen=True, slots=True)
+class Kill(WorkerIncident):
+    """Its process is killed, and another one takes its place."""
+
+    def happen(self, world: World) -> None:
+        world.workers[self.worker].kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Drain(WorkerIncident):
+    """It is told to stop."""
+
+    def happen(self, world: World) -> None:
+        world.workers[self.worker].drain()
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze(WorkerIncident):
+    """It does nothing for so many seconds, as after SIGSTOP."""
+
+    seconds: float
+
+    @classmethod
+    def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
+        return cls(_moment(dice), dice.randrange(workers), dice.choice((2.0, 14.0, 20.0)))
 
     @property
     def end(self) -> float:
-        return self.at + max(self.amount, 0.0)
+        return self.at + self.seconds
 
-    def hinders(self, place: int) -> bool:
-        """Whether that worker cannot ask anybody."""
-        return self.kind == "freeze" and self.whom == place
+    def happen(self, world: World) -> None:
+        worker = world.workers[self.worker]
+        worker.freeze()
+        world.loop.call_later(self.seconds, worker.thaw)
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """One run."""
+class ClockJump(WorkerIncident):
+    """Its wall clock jumps by so many seconds."""
 
-    seed: int
-    workers: int
-    scripts: tuple[Script, ...]
-    incidents: tuple[Weather | Incident, ...]
-    in_flight_limit: int | None = None
+    seconds: float
+
+    @classmethod
+    def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
+        return cls(_moment(dice), dice.randrange(workers), dice.choice((-20.0, -3.0, 3.0, 20.0)))
 
     @property
-    def weather(self) -> list[Weather]:
-        return [each for each in self.incidents if isinstance(each, Weather)]
+    def end(self) -> float:
+        return self.at + max(self.seconds, 0.0)
+
+    def happen(self, world: World) -> None:
+        world.workers[self.worker].skew += timedelta(seconds=self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain(JobIncident):
+    """A second message of the job is sent."""
+
+    def happen(self, world: World) -> None:
+        world.send(self.job)
+
+
+@dataclass(frozen=True, slots=True)
+class Redelivery(JobIncident):
+    """The job's message is delivered although a worker holds it, as a standard queue may."""
+
+    def happen(self, world: World) -> None:
+        world.deliver_again(self.job)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest(JobIncident):
+    """Somebody asks for the job's cancellation."""
+
+    def happen(self, world: World) -> None:
+        world.cancel(self.job)
+
+
+Incident = Kill | Drain | Freeze | ClockJump | SendAgain | Redelivery | CancelRequest
+
+# What is drawn, each as often as it is listed. A FIFO queue never delivers a message that is held.
+_INCIDENTS_OF_FIFO: tuple[type[Incident], ...] = (
+    *(Kill, Drain, Freeze, ClockJump, SendAgain),
+    *(CancelRequest, CancelRequest),
+)
+_INCIDENTS: tuple[type[Incident], ...] = (*_INCIDENTS_OF_FIFO, Redelivery, Redelivery)
+_SERVICES = (QUEUE, QUEUE, TABLE, REDIS)
+_FAULTS: dict[str, tuple[Fault, ...]] = {
+    QUEUE: (REFUSED, UNACKNOWLEDGED, SILENT, DELAYED, PARTIAL),
+    TABLE: (REFUSED, UNACKNOWLEDGED, SILENT, LATE),
+    REDIS: (REFUSED, UNACKNOWLEDGED, SILENT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule(BaseSchedule):
+    """One run."""
+
+    workers: int
+    scripts: tuple[Script, ...]
+    in_flight_limit: int | None = None
 
     @property
     def events(self) -> list[Incident]:
@@ -93,36 +195,28 @@ class Schedule:
 
     @property
     def calm_at(self) -> float:
-        """When the last fault is over and the last job is there, in seconds from the beginning."""
-        ends = [each.end for each in self.incidents]
-        return max([*ends, *(script.arrives_at for script in self.scripts)])
+        """When the last fault is over and the last job is there, in seconds after the beginning of the run."""
+        return max(self.last_end, *(script.arrives_at for script in self.scripts))
 
-    def has(self, kind: str, whom: int | None = None) -> bool:
-        """Whether there is such an event; with `whom`, whether it happens to that one."""
-        return any(each.kind == kind and whom in {None, each.whom} for each in self.events)
+    def has(self, kind: type[Incident], whom: int | None = None) -> bool:
+        """Whether there is such an incident; with `whom`, whether it happens to that worker or job."""
+        return any(isinstance(each, kind) and (whom is None or each.concerns(whom)) for each in self.events)
 
     def is_hindered(self, place: int, since: float, until: float) -> bool:
         """Whether something may keep the worker from asking DynamoDB in that time."""
-        return any(each.start <= until and since <= each.end for each in self.incidents if each.hinders(place))
-
-    def without(self, index: int) -> Schedule:
-        """The same with one incident less."""
-        return replace(self, incidents=self.incidents[:index] + self.incidents[index + 1 :])
+        hindrances = [each for each in self.incidents if _hinders(each, place)]
+        return any(each.start <= until and since <= each.end for each in hindrances)
 
     def __str__(self) -> str:
-        parts = [*self.scripts, *sorted(self.incidents, key=lambda each: each.start)]
         about = f"seed {self.seed}, {self.workers} workers, in-flight limit {self.in_flight_limit}"
-        return "\n".join([about, *(f"  {part}" for part in parts)])
+        return "\n".join([about, *(f"  {script}" for script in self.scripts), *self.lines()])
 
 
-_FAULTS = {
-    "queue": ("refused", "lost", "hang", "slow", "partial"),
-    "table": ("refused", "lost", "hang", "slow"),
-    "redis": ("refused", "lost", "hang"),
-}
-
-_KINDS_OF_FIFO = ("kill", "drain", "freeze", "jump", "again", "cancel", "cancel")
-_KINDS = (*_KINDS_OF_FIFO, "duplicate", "duplicate")  # a FIFO queue hands out no message that is held
+def _hinders(incident: object, place: int) -> bool:
+    """Whether while it lasts the worker may be unable to ask DynamoDB."""
+    if isinstance(incident, LinkFault):
+        return incident.service == TABLE and worker_at(place) in incident.who
+    return isinstance(incident, Freeze) and incident.worker == place
 
 
 def make_schedule(seed: int) -> Schedule:
@@ -131,17 +225,10 @@ def make_schedule(seed: int) -> Schedule:
     workers = dice.choice((2, 2, 3))
     groups: tuple[str | None, ...] = ("a", "a", "b") if dice.random() < 0.3 else (None,)
     scripts = tuple(_script(dice, dice.choice(groups)) for _ in range(dice.choice((2, 2, 3, 4))))
-    kinds = _KINDS if groups == (None,) else _KINDS_OF_FIFO
-    return Schedule(
-        seed,
-        workers,
-        scripts,
-        (
-            *(_weather(dice, workers) for _ in range(dice.choice((0, 1, 1, 2, 3)))),
-            *(_incident(dice, dice.choice(kinds), workers, len(scripts)) for _ in range(dice.choice((0, 1, 2, 2, 3)))),
-        ),
-        dice.choice((None, None, None, 2)),
-    )
+    kinds = _INCIDENTS if groups == (None,) else _INCIDENTS_OF_FIFO
+    faults = [_link_fault(dice, workers) for _ in range(dice.choice((0, 1, 1, 2, 3)))]
+    incidents = [dice.choice(kinds).drawn(dice, workers, len(scripts)) for _ in range(dice.choice((0, 1, 2, 2, 3)))]
+    return Schedule(seed, (*faults, *incidents), workers, scripts, dice.choice((None, None, None, 2)))
 
 
 def _script(dice: random.Random, group: str | None) -> Script:
@@ -156,23 +243,14 @@ def _script(dice: random.Random, group: str | None) -> Script:
     )
 
 
-def _weather(dice: random.Random, workers: int) -> Weather:
-    what = dice.choice(("queue", "queue", "table", "redis"))
+def _link_fault(dice: random.Random, workers: int) -> LinkFault:
+    service = dice.choice(_SERVICES)
     start = _moment(dice)
-    return Weather(
-        start,
-        round(start + dice.choice((1.0, 8.0, 20.0)) * dice.uniform(0.2, 1.2), 2),
-        what,
-        dice.choice(_FAULTS[what]),
-        dice.choice((None, *range(workers))),
-        dice.choice((0.3, 1.0)),
-    )
-
-
-def _incident(dice: random.Random, kind: str, workers: int, jobs: int) -> Incident:
-    whom = dice.randrange(jobs if kind in {"duplicate", "again", "cancel"} else workers)
-    amount = {"freeze": dice.choice((2.0, 14.0, 20.0)), "jump": dice.choice((-20.0, -3.0, 3.0, 20.0))}.get(kind, 0.0)
-    return Incident(_moment(dice), kind, whom, amount)
+    end = start + dice.choice((1.0, 8.0, 20.0)) * dice.uniform(0.2, 1.2)
+    fault = dice.choice(_FAULTS[service])
+    everybody = (*map(worker_at, range(workers)), SOMEBODY)
+    who = dice.choice((everybody, *((worker_at(place),) for place in range(workers))))
+    return LinkFault(start, round(end, 2), who, service, fault, dice.choice((0.3, 1.0)))
 
 
 def _moment(dice: random.Random) -> float:

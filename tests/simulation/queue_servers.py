@@ -1,8 +1,6 @@
-"""The queue and DynamoDB of a simulated fleet, watched by the checker."""
+"""The queue and DynamoDB of simulated workers, which report every change to the checker."""
 
 from __future__ import annotations
-
-import asyncio
 
 from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeJobTable
@@ -15,54 +13,22 @@ POLL_SECONDS = 8.0
 
 
 class QueueServer(FakeQueue):
-    """SQS, watched by the checker."""
+    """SQS."""
 
     def __init__(self, checker: Checker, in_flight_limit: int | None) -> None:
         super().__init__(visibility_seconds=LEASE_SECONDS, wait_seconds=POLL_SECONDS, in_flight_limit=in_flight_limit)
-        self._changed = self._waiters = _Waiters()  # type: ignore[assignment]
         self._checker = checker
 
     async def _enter(self, call: str) -> None:
-        self.calls[call] += 1  # the way here has been a suspension already
-
-    async def _wait_for_change(self, until: float) -> None:
-        await self._waiters.wait(self._next_lapse(until))
+        self.calls[call] += 1  # the connection has suspended the caller already
 
     def _remove(self, delivery: Delivery, how: str) -> None:
         super()._remove(delivery, how)
         self._checker.message_deleted(delivery, how)
 
 
-class _Waiters:
-    """Stands where an asyncio.Event would, for waiters on the loops of several processes."""
-
-    def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[None]] = []
-
-    def set(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            wake(waiter)
-
-    async def wait(self, until: float) -> None:
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(waiter)
-        timer = loop.call_at(until, wake, waiter)
-        try:
-            await waiter
-        finally:
-            timer.cancel()
-
-
-def wake(waiter: asyncio.Future[None]) -> None:
-    """Let it go on, unless it has been cancelled."""
-    if not waiter.done():
-        waiter.set_result(None)
-
-
 class JobTableServer(FakeJobTable):
-    """DynamoDB, watched by the checker."""
+    """DynamoDB."""
 
     def __init__(self, checker: Checker) -> None:
         super().__init__()

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from tests.simulation.core.stores import SimulatedRedis
 from tests.simulation.queue_checker import number_of
-from tests.simulation.queue_clients import JobTableClient, QueueClient, RedisClient
-from tests.simulation.queue_schedule import LEASE_SECONDS, Script
+from tests.simulation.queue_clients import JobTableClient, QueueClient
+from tests.simulation.queue_schedule import LEASE_SECONDS, CancelRequest, Freeze, Script, worker_at
 from tests.simulation.queue_servers import POLL_SECONDS
 from tests.support.lean_loop import ProcessLoop
 from worker.application.consuming.consumer import Consumer
@@ -45,10 +46,10 @@ class Worker:
         self.is_over = False
         base, schedule = world.base, world.schedule
         # asyncio needs no more of a loop than these have
-        self.loop: Any = ProcessLoop(base) if schedule.has("freeze", place) else base  # type: ignore[abstract]
-        self.network = world.network(place)
-        self.table = JobTableClient(world.table, self.network, base, self.name, world.checker)
-        redis = RedisClient(world.redis, self.network, base)
+        self.loop: Any = ProcessLoop(base) if schedule.has(Freeze, place) else base  # type: ignore[abstract]
+        self.network = world.network(worker_at(place))
+        self.table = JobTableClient(world.table, self.network, self.name, world.checker)
+        redis = SimulatedRedis(world.redis, self.network)
         store = FailoverStore(self.table, redis, now=self.now, random=world.rng.random)
         queue = QueueClient(world.queue, self.network, self._received)
         keeper = LeaseKeeper(queue, lease_seconds=LEASE_SECONDS, random=world.rng.random)
@@ -63,7 +64,7 @@ class Worker:
             poll_seconds=POLL_SECONDS,
         )
         beside = [keeper.run(), store.run()]
-        if schedule.has("cancel"):
+        if schedule.has(CancelRequest):
             beside.append(cancels.run())
         self._side_tasks = [self.loop.create_task(each) for each in beside]
         self._task = self.loop.create_task(self._run())

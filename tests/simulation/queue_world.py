@@ -1,28 +1,27 @@
-"""One schedule, played: workers, a queue, two stores, somebody who cancels, and the invariants at every step.
+"""The world of one schedule: workers, a queue, two stores, somebody who cancels, and the invariants at every step.
 
 Consumer, lease keeper, settlement, handler, attempt, store, reporter and both sides of a cancellation are the real
-ones. Played are SQS and the stores behind links that fail, conversions that take their time, and processes that are
-killed, frozen and drained.
+ones. Simulated are SQS and the stores behind connections that fail, conversions that take their time, and processes
+that are killed, frozen and drained.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import random
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from tests.fakes.stores import FakeProgressCache
-from tests.simulation.listening import listening
-from tests.simulation.queue_checker import Checker, ViolationError
-from tests.simulation.queue_clients import JobTableClient, Network, RedisClient
-from tests.simulation.queue_schedule import Incident, Schedule, Script
+from tests.simulation.core.stores import SimulatedRedis
+from tests.simulation.core.world import BaseWorld
+from tests.simulation.queue_checker import Checker
+from tests.simulation.queue_clients import JobTableClient
+from tests.simulation.queue_schedule import SOMEBODY, Schedule, SendAgain
 from tests.simulation.queue_servers import JobTableServer, QueueServer
 from tests.simulation.queue_worker import Worker
 from tests.support.deliveries import SENT_AT_MS
-from tests.support.lean_loop import LeanLoop
 from worker.application.jobs.cancellation import Cancellation
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import first_record
@@ -35,38 +34,30 @@ _LOOK_SECONDS = 2.0  # longer than a write that was given up takes to arrive
 _ASK_AGAIN_SECONDS = 1.0
 
 
-class World:
+class World(BaseWorld[Schedule, Checker]):
     """Everything of one run."""
 
-    def __init__(self, schedule: Schedule, checker: type[Checker] = Checker) -> None:
-        self.schedule = schedule
-        self.base = LeanLoop()  # type: ignore[abstract]  # asyncio needs no more of it
-        self.began_at = self.base.now
-        self.rng = random.Random(schedule.seed + 1)
-        self.checker = checker(self.base, schedule)
+    def __init__(self, schedule: Schedule, checker: type[Checker]) -> None:
+        super().__init__(schedule)
+        self.base = self.loop
+        self.checker = checker(self.loop, schedule)
         self.table = JobTableServer(self.checker)
         self.redis = FakeProgressCache()
         self.queue = QueueServer(self.checker, schedule.in_flight_limit)
-        self._workers: dict[int, Worker] = {}
+        self.workers: dict[int, Worker] = {}
         self._all_workers: list[Worker] = []
         self._message_ids: dict[int, str] = {}  # by job: its first
-        self._to_come = len(schedule.scripts) + sum(each.kind == "again" for each in schedule.events)
+        self._to_come = len(schedule.scripts) + sum(isinstance(each, SendAgain) for each in schedule.events)
         self._is_closing = False
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(SENT_AT_MS / 1000 + self.base.now, UTC)
-
-    def network(self, place: int | None) -> Network:
-        """The way out of a worker, or of somebody who is none."""
-        weather = [each for each in self.schedule.weather if each.worker in {None, place}]
-        return Network(self.base, self.rng, weather, self.began_at)
+        return datetime.fromtimestamp(SENT_AT_MS / 1000 + self.loop.now, UTC)
 
     def ended(self, worker: Worker) -> None:
         if not self._is_closing:
-            self.base.call_later(_RESTART_SECONDS, self._start, worker.place)
+            self.loop.call_later(_RESTART_SECONDS, self._start, worker.place)
 
-    def heard(self, event: str, fields: Mapping[str, object]) -> None:
-        """A log event of the code under test."""
+    def log_event(self, event: str, fields: Mapping[str, object]) -> None:
         self.checker.noted(f"log: {event}")
         if "exception" in fields:
             self.checker.violated(f"a bug: {fields}")
@@ -83,26 +74,26 @@ class World:
         for place in range(self.schedule.workers):
             self._start(place)
         for number, script in enumerate(self.schedule.scripts):
-            self.base.call_later(script.arrives_at, self._send, number, script)
+            self.loop.call_later(script.arrives_at, self.send, number)
         for each in self.schedule.events:
-            self.base.call_later(each.at, self._happen, each)
+            self.loop.call_later(each.at, each.happen, self)
         last = self.began_at + self.schedule.calm_at + _LONGEST_SECONDS
         while not self._is_over():
-            if self.base.now > last:
+            if self.loop.now > last:
                 self.checker.violated(f"{len(self.queue)} messages are never settled")
             await asyncio.sleep(_LOOK_SECONDS)
         await asyncio.sleep(_LOOK_SECONDS)
         await self._end()
 
     def _is_over(self) -> bool:
-        """Whether nothing is left to be done. What would befall idle workers after that is of no interest."""
-        return not (self._to_come or len(self.queue)) and all(each.is_idle for each in self._workers.values())
+        """Whether nothing is left to be done. What would happen to idle workers after that does not matter."""
+        return not (self._to_come or len(self.queue)) and all(each.is_idle for each in self.workers.values())
 
     async def _end(self) -> None:
         self._is_closing = True
         for worker in self._all_workers:
             if worker.has_given_up:
-                self.checker.violated(f"{worker.name} has stopped to poll, and nobody told it to")
+                self.checker.violated(f"{worker.name} has stopped polling, and nobody told it to")
         for worker in self._all_workers:
             await worker.end()
         for number, script in enumerate(self.schedule.scripts):
@@ -111,10 +102,14 @@ class World:
 
     def _start(self, place: int) -> None:
         worker = Worker(self, place, len(self._all_workers))
-        self._workers[place] = worker
+        self.workers[place] = worker
         self._all_workers.append(worker)
 
-    def _send(self, number: int, script: Script) -> None:
+    # --- what happens by the schedule --------------------------------------------------------------------------------
+
+    def send(self, number: int) -> None:
+        """Send a message of the job."""
+        script = self.schedule.scripts[number]
         self._to_come -= 1
         job_id = f"job-{number}"
         target = f"s3://targets/{job_id}"
@@ -126,54 +121,23 @@ class World:
         self.checker.message_sent(message_id, job_id if script.is_readable else None, script.group)
         self._message_ids.setdefault(number, message_id)
 
-    def _happen(self, each: Incident) -> None:
-        self.checker.noted(f"{each.kind} {each.whom} {each.amount}")
-        match each.kind:
-            case "again":
-                self._send(each.whom, self.schedule.scripts[each.whom])
-            case "cancel":
-                self.base.create_task(self._cancel(f"job-{each.whom}"))
-            case "duplicate":
-                message_id = self._message_ids.get(each.whom, "")
-                if self.queue.visible_in(message_id) is not None:
-                    self.queue.deliver_again(message_id)
-            case _:
-                self._befall(self._workers[each.whom], each)
+    def deliver_again(self, number: int) -> None:
+        """Let the job's first message be received although a worker may hold it."""
+        message_id = self._message_ids.get(number, "")
+        if self.queue.visible_in(message_id) is not None:
+            self.queue.deliver_again(message_id)
 
-    def _befall(self, worker: Worker, each: Incident) -> None:
-        match each.kind:
-            case "kill":
-                worker.kill()
-            case "drain":
-                worker.drain()
-            case "freeze":
-                worker.freeze()
-                self.base.call_later(each.amount, worker.thaw)
-            case "jump":
-                worker.skew += timedelta(seconds=each.amount)
+    def cancel(self, number: int) -> None:
+        """Somebody asks for the job's cancellation, until there is an answer."""
+        self.loop.create_task(self._cancel(f"job-{number}"))
 
     async def _cancel(self, job_id: str) -> None:
-        network = self.network(None)
-        table = JobTableClient(self.table, network, self.base, "somebody", self.checker)
-        cancellation = Cancellation(table, RedisClient(self.redis, network, self.base), now=self.now)
+        network = self.network(SOMEBODY)
+        table = JobTableClient(self.table, network, SOMEBODY, self.checker)
+        cancellation = Cancellation(table, SimulatedRedis(self.redis, network), now=self.now)
         while True:
             with suppress(StoreUnavailableError, DependencyUnavailableError):
                 record = await cancellation.cancel(job_id)
                 self.checker.noted(f"somebody is told that {job_id} is {record and record.status}")
                 return
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
-
-
-def run(world: World) -> ViolationError | None:
-    """Play what the world was made for, once."""
-    with listening(world.heard):
-        try:
-            world.base.run(world.play())
-        except ViolationError as violation:
-            return violation
-    return None
-
-
-def play(schedule: Schedule) -> ViolationError | None:
-    """Run the schedule; the violation that ended it, if one did."""
-    return run(World(schedule))

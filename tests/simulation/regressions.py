@@ -1,11 +1,13 @@
-"""Schedules that once failed, with what they found: they are played for ever.
+"""Schedules that once failed, with what they found.
 
-Kept as values and not as seeds, which would stand for other schedules as soon as the generator changes.
+They are kept as values and not as seeds: a seed stands for another schedule as soon as the generator changes.
 """
 
 from __future__ import annotations
 
-from tests.simulation.schedule import Drain, Duplicate, Ending, Fault, LinkFault, ReadAt, Schedule, Script, Watch
+from tests.simulation.core.faults import REFUSED
+from tests.simulation.core.schedule import LinkFault
+from tests.simulation.schedule import Drain, Duplicate, Ending, ReadAt, Schedule, Script, Watch
 
 REGRESSIONS = {
     "percent fell from 62 to 0 within an attempt: the record that waits for the next one had set it to 0": Schedule(
@@ -23,7 +25,7 @@ REGRESSIONS = {
         is_submitted=True,
         scripts=((Script(steps=((0.65, 12.3), (0.63, 43.2), (0.92, 79.4), (0.76, 87.1)), ending=Ending.COMPLETE),),),
         incidents=(
-            LinkFault(start=0.53, end=3.254, who=("w0", "w1", "r0", "r1"), store="table", fault=Fault.REFUSED),
+            LinkFault(start=0.53, end=3.254, who=("w0", "w1", "r0", "r1"), service="table", fault=REFUSED),
             Duplicate(at=1.84, job=0, worker="w1", is_tie=True),
         ),
     ),

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from tests.simulation.chronicle import explain
-from tests.simulation.runner import Simulation, main
+from tests.simulation.core.runner import main
+from tests.simulation.core.simulation import Simulation
+from tests.simulation.invariants import Checker
 from tests.simulation.schedule import generate
-from tests.simulation.world import Parts, play
+from tests.simulation.world import World
 
-
-def fails(seed: int, parts: Parts | None = None) -> bool:
-    return play(generate(seed), parts) is not None
-
-
-def explain_seed(seed: int) -> str:
-    return explain(generate(seed))
-
-
-PROGRESS = Simulation("the progress code", fails, explain_seed)
+PROGRESS = Simulation("the progress code", generate, World, Checker, "tests/simulation/regressions.py", seeds=100_000)
 
 if __name__ == "__main__":
     sys.exit(main(PROGRESS))

@@ -1,15 +1,32 @@
-"""What happens when, from a seed: a plain value that can be printed, and thinned out to find what matters in it."""
+"""What happens in a run of the progress simulation, from a seed.
+
+An incident is declared once: its fields, what it does to the world, and how it is printed. `generate` draws it.
+"""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import TYPE_CHECKING
 
+from tests.simulation.core.faults import (
+    FLAKY,
+    FROZEN,
+    LATE,
+    READONLY,
+    REFUSED,
+    SILENT,
+    SLOW,
+    UNACKNOWLEDGED,
+    Fault,
+)
+from tests.simulation.core.schedule import BaseSchedule, LinkFault, Moment
+from tests.simulation.core.stores import REDIS, TABLE
 from worker.application.progress.failover import Mode
 
-StoreName = Literal["redis", "table"]
+if TYPE_CHECKING:
+    from tests.simulation.world import World
 
 WORKERS = ("w0", "w1")
 READERS = ("r0", "r1")
@@ -18,56 +35,28 @@ _LONGEST_FAULT_SECONDS = 3.0
 _ALL = 1000.0
 
 
-class Named(Enum):
-    """Shows itself as it is written in code, so that a schedule that is printed can be kept."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}.{self.name}"
-
-
-class Fault(Named):
-    """What becomes of a call on a link that is at fault."""
-
-    REFUSED = "refused"  # an error at once; not applied
-    SILENT = "silent"  # no answer; not applied
-    UNACKNOWLEDGED = "unacknowledged"  # applied, then an error
-    LATE = "late"  # applied after the caller has given up: a ghost
-    FROZEN = "frozen"  # applied and answered when the fault ends
-    SLOW = "slow"  # applied at once, answered after up to half a second
-    READONLY = "readonly"  # Redis: writes are a hard failure, reads are served
-    FLAKY = "flaky"  # any of the above, or none, for each call
-
-
-class Ending(Named):
+class Ending(Enum):
     """How an attempt ends, if nothing else ends it."""
 
     COMPLETE = "complete"
-    FAIL = "fail"  # for good
+    FAIL = "fail"  # permanently
     RETRY = "retry"
-    RELEASE = "release"  # without counting as an attempt
-    VANISH = "vanish"  # stopped without a last word, as when its lease is lost
+    RELEASE = "release"  # does not count as an attempt
+    VANISH = "vanish"  # stopped without a final write, as when its lease is lost
+
+    def __repr__(self) -> str:
+        """As code, so that a schedule that is printed can be kept."""
+        return f"{type(self).__name__}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class LinkFault:
-    """From `start` to `end`, each of `who` has this trouble with the store."""
-
-    start: float
-    end: float
-    who: tuple[str, ...]
-    store: StoreName
-    fault: Fault
-
-    def __str__(self) -> str:
-        return f"{self.start:6.3f} to {self.end:6.3f}  {' '.join(self.who)} -> {self.store}: {self.fault.value}"
-
-
-@dataclass(frozen=True, slots=True)
-class RedisFailover:
+class RedisFailover(Moment):
     """Redis loses the writes of its last `lost_seconds`."""
 
-    at: float
     lost_seconds: float
+
+    def happen(self, world: World) -> None:
+        world.redis.fail_over(self.lost_seconds)
 
     def __str__(self) -> str:
         lost = "everything" if self.lost_seconds == _ALL else f"the writes of the last {self.lost_seconds:.3f} s"
@@ -75,49 +64,57 @@ class RedisFailover:
 
 
 @dataclass(frozen=True, slots=True)
-class Crash:
+class Crash(Moment):
     """The worker's process dies and another one takes its place."""
 
-    at: float
     worker: str
+
+    def happen(self, world: World) -> None:
+        world.replace_worker(self.worker)
 
     def __str__(self) -> str:
         return f"{self.at:6.3f}  {self.worker} crashes"
 
 
 @dataclass(frozen=True, slots=True)
-class Drain:
-    """The worker gives back all that it runs, wherever that is."""
+class Drain(Moment):
+    """The worker releases all jobs that it runs, at whatever stage they are."""
 
-    at: float
     worker: str
 
+    def happen(self, world: World) -> None:
+        world.workers[self.worker].drain()
+
     def __str__(self) -> str:
-        return f"{self.at:6.3f}  {self.worker} gives back what it runs"
+        return f"{self.at:6.3f}  {self.worker} releases what it runs"
 
 
 @dataclass(frozen=True, slots=True)
-class CancelRequest:
-    """Somebody asks for the job's end, over a reader's links."""
+class CancelRequest(Moment):
+    """A reader asks for the job's cancellation."""
 
-    at: float
     job: int
 
+    def happen(self, world: World) -> None:
+        world.cancel(READERS[1], self.job)
+
     def __str__(self) -> str:
-        return f"{self.at:6.3f}  somebody cancels job {self.job}"
+        return f"{self.at:6.3f}  {READERS[1]} cancels job {self.job}"
 
 
 @dataclass(frozen=True, slots=True)
-class Duplicate:
-    """The job's message is delivered although it may be in the works elsewhere.
+class Duplicate(Moment):
+    """The job's message is delivered although another worker may be running the job.
 
     With `is_tie` the fence is that of the delivery before: a second message of the same millisecond.
     """
 
-    at: float
     job: int
     worker: str
     is_tie: bool
+
+    def happen(self, world: World) -> None:
+        world.messages[self.job].deliver(self.worker, self.is_tie)
 
     def __str__(self) -> str:
         tie = ", with the fence of the last delivery" if self.is_tie else ""
@@ -125,10 +122,26 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadAt:
-    """A reader looks. `is_new_session`: it has forgotten what it has seen."""
+class Watch(Moment):
+    """A reader watches the job until it is final."""
 
-    at: float
+    reader: str
+    job: int
+
+    def happen(self, world: World) -> None:
+        world.watch(self.reader, self.job)
+
+    def __str__(self) -> str:
+        return f"{self.at:6.3f}  {self.reader} watches job {self.job}"
+
+
+Event = RedisFailover | Crash | Drain | CancelRequest | Duplicate | Watch
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAt(Moment):
+    """A reader reads. `is_new_session`: it has forgotten what it has seen."""
+
     reader: str
     job: int
     is_new_session: bool
@@ -136,21 +149,6 @@ class ReadAt:
     def __str__(self) -> str:
         session = " in a new session" if self.is_new_session else ""
         return f"{self.at:6.3f}  {self.reader} reads job {self.job}{session}"
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """A reader watches the job until it is final."""
-
-    at: float
-    reader: str
-    job: int
-
-    def __str__(self) -> str:
-        return f"{self.at:6.3f}  {self.reader} watches job {self.job}"
-
-
-Incident = LinkFault | RedisFailover | Crash | Drain | CancelRequest | Duplicate | ReadAt | Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,30 +167,32 @@ WELL = Script(((0.3, 50.0),), Ending.COMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """One run. `scripts` are those of each job's deliveries, in their order; later ones go well."""
+class Schedule(BaseSchedule):
+    """One run. `scripts` are those of each job's deliveries, in their order; later deliveries go well."""
 
-    seed: int
     mode: Mode
     jobs: int
-    is_submitted: bool  # there is a `queued` record, as `worker submit` leaves it
+    is_submitted: bool  # there is a `queued` record, as `worker submit` writes it
     scripts: tuple[tuple[Script, ...], ...]
-    incidents: tuple[Incident, ...]
 
-    def without(self, index: int) -> Schedule:
-        """The same with one incident less."""
-        return replace(self, incidents=self.incidents[:index] + self.incidents[index + 1 :])
+    @property
+    def events(self) -> list[Event]:
+        return [each for each in self.incidents if isinstance(each, Event)]
+
+    @property
+    def has_cancel(self) -> bool:
+        return any(isinstance(each, CancelRequest) for each in self.incidents)
+
+    def reads(self, reader: str) -> list[ReadAt]:
+        """Those of the reader, in the order of time."""
+        reads = [each for each in self.incidents if isinstance(each, ReadAt) and each.reader == reader]
+        return sorted(reads, key=lambda each: each.at)
 
     def __str__(self) -> str:
         lines = [f"seed {self.seed}, mode {self.mode}"]
         for job, scripts in enumerate(self.scripts):
             lines += [f"  job {job}, delivery {number}: {script}" for number, script in enumerate(scripts, 1)]
-        lines += [f"  {incident}" for incident in sorted(self.incidents, key=_when)]
-        return "\n".join(lines)
-
-
-def _when(incident: Incident) -> float:
-    return incident.start if isinstance(incident, LinkFault) else incident.at
+        return "\n".join([*lines, *self.lines()])
 
 
 def generate(seed: int) -> Schedule:
@@ -200,7 +200,7 @@ def generate(seed: int) -> Schedule:
     rng = random.Random(seed)
     jobs = 1 if rng.random() < 0.75 else 2
     faults = [_link_fault(rng) for _ in range(rng.choice((1, 1, 2, 3)))]
-    incidents: list[Incident] = [*faults]
+    incidents: list[LinkFault | Event | ReadAt] = [*faults]
     if rng.random() < 0.35:
         lost_seconds = _ALL if rng.random() < 0.3 else round(2.0 * rng.random() ** 2, 3)
         incidents.append(RedisFailover(_moment(rng), lost_seconds))
@@ -219,11 +219,11 @@ def generate(seed: int) -> Schedule:
         incidents.append(Watch(_moment(rng), "r0", rng.randrange(jobs)))
     return Schedule(
         seed,
-        "failover" if rng.random() < 0.6 else "durable",
-        jobs,
-        rng.random() < 0.5,
-        tuple(tuple(_script(rng) for _ in range(rng.choice((1, 2, 2, 3)))) for _ in range(jobs)),
         tuple(incidents),
+        mode="failover" if rng.random() < 0.6 else "durable",
+        jobs=jobs,
+        is_submitted=rng.random() < 0.5,
+        scripts=tuple(tuple(_script(rng) for _ in range(rng.choice((1, 2, 2, 3)))) for _ in range(jobs)),
     )
 
 
@@ -232,13 +232,13 @@ def _moment(rng: random.Random) -> float:
 
 
 def _read(rng: random.Random, fault: LinkFault, job: int) -> ReadAt:
-    """Around a fault, where reads are worth their time."""
+    """A read around the time of a fault, where it may see something odd."""
     at = max(fault.start - 0.5 + (fault.end - fault.start + 1) * rng.random(), 0.0)
     return ReadAt(round(at, 3), rng.choice(READERS), job, rng.random() < 0.25)
 
 
 def _link_fault(rng: random.Random) -> LinkFault:
-    store: StoreName = "redis" if rng.random() < 0.65 else "table"
+    service = REDIS if rng.random() < 0.65 else TABLE
     dice = rng.random()
     if dice < 0.35:
         who: tuple[str, ...] = WORKERS + READERS
@@ -246,14 +246,17 @@ def _link_fault(rng: random.Random) -> LinkFault:
         who = WORKERS
     else:
         who = (rng.choice(WORKERS + READERS),)
-    fault = rng.choice(_FAULTS if store == "redis" else _TABLE_FAULTS)
+    fault = rng.choice(_FAULTS[service])
     start = _moment(rng)
     end = start + 0.05 + _LONGEST_FAULT_SECONDS * rng.random() ** 2
-    return LinkFault(start, round(end, 3), who, store, fault)
+    return LinkFault(start, round(end, 3), who, service, fault)
 
 
-_FAULTS = (*Fault, Fault.FLAKY)
-_TABLE_FAULTS = tuple(fault for fault in _FAULTS if fault is not Fault.READONLY)
+_STORE_FAULTS: tuple[Fault, ...] = (REFUSED, SILENT, UNACKNOWLEDGED, LATE, FROZEN, SLOW)
+_FAULTS = {
+    REDIS: (*_STORE_FAULTS, READONLY, FLAKY, FLAKY),
+    TABLE: (*_STORE_FAULTS, FLAKY, FLAKY),
+}
 
 
 def _script(rng: random.Random) -> Script:

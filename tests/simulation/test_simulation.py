@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from tests.simulation import schedule
-from tests.simulation.chronicle import explain
+from tests.simulation.core.runner import first_failure, simulate
+from tests.simulation.core.simulation import Simulation
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.regressions import REGRESSIONS
-from tests.simulation.report import shrunk
-from tests.simulation.run import PROGRESS, fails
-from tests.simulation.runner import first_failure, simulate
-from tests.simulation.schedule import generate
-from tests.simulation.world import play
+from tests.simulation.run import PROGRESS
+from tests.simulation.schedule import Schedule
+from tests.simulation.world import Parts, World
 
 _SCHEDULES = 20_000
 _SECONDS = 90.0  # a slow machine plays fewer
@@ -28,47 +28,50 @@ _FEWEST = 2_000
 _SEEDS_FOR_A_MUTATION = 3_000
 
 
+def with_parts(parts: Parts) -> Simulation[Schedule]:
+    """The simulation of a mutation."""
+    return replace(PROGRESS, world=partial(World, parts=parts))
+
+
 def test_no_schedule_breaks_an_invariant() -> None:
     played, failure = simulate(
         PROGRESS, 0, _SCHEDULES, processes=os.cpu_count() or 1, deadline=time.monotonic() + _SECONDS
     )
 
-    assert failure is None, explain(generate(failure))
+    assert failure is None, PROGRESS.explain(PROGRESS.generate(failure))
     assert played >= _FEWEST
 
 
 @pytest.mark.parametrize("finding", REGRESSIONS)
 def test_what_once_failed_does_not_fail_again(finding: str) -> None:
-    assert play(REGRESSIONS[finding]) is None, explain(REGRESSIONS[finding])
+    assert PROGRESS.play(REGRESSIONS[finding]) is None, PROGRESS.explain(REGRESSIONS[finding])
 
 
 @pytest.mark.parametrize("rule", MUTATIONS)
 def test_leaving_out_a_rule_is_noticed(rule: str) -> None:
-    failure = first_failure(partial(fails, parts=MUTATIONS[rule]), range(_SEEDS_FOR_A_MUTATION))
+    failure = first_failure(with_parts(MUTATIONS[rule]).fails, range(_SEEDS_FOR_A_MUTATION))
 
     assert failure is not None, f"{_SEEDS_FOR_A_MUTATION} schedules and nobody saw it"
 
 
 def test_a_schedule_runs_the_same_way_each_time() -> None:
-    parts = MUTATIONS["no compare-and-set in Redis"]
-    seed = first_failure(partial(fails, parts=parts), range(_SEEDS_FOR_A_MUTATION))
+    simulation = with_parts(MUTATIONS["no compare-and-set in Redis"])
+    seed = first_failure(simulation.fails, range(_SEEDS_FOR_A_MUTATION))
     assert seed is not None
 
-    accounts = {explain(generate(seed), parts) for _ in range(3)}
+    accounts = {simulation.explain(simulation.generate(seed)) for _ in range(3)}
 
     assert len(accounts) == 1
 
 
 def test_a_failure_is_explained_by_its_smallest_schedule_and_its_history() -> None:
-    parts = MUTATIONS["no merge"]
-    seed = first_failure(partial(fails, parts=parts), range(_SEEDS_FOR_A_MUTATION))
+    simulation = with_parts(MUTATIONS["no merge"])
+    seed = first_failure(simulation.fails, range(_SEEDS_FOR_A_MUTATION))
     assert seed is not None
 
-    account = explain(generate(seed), parts)
+    account = simulation.explain(simulation.generate(seed))
 
     assert account.startswith(f"seed {seed}, mode ")
     assert "what happened:" in account
     assert "\nviolated: I" in account
-    assert eval(account.splitlines()[-1], vars(schedule)) == shrunk(
-        generate(seed), lambda each: play(each, parts) is not None
-    )
+    assert eval(account.splitlines()[-1], vars(schedule)) == simulation.shrink(simulation.generate(seed))

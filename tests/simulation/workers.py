@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.invariants import CircuitChecker, brief
+from tests.simulation.core.checker import brief
+from tests.simulation.invariants import CircuitChecker
 from tests.simulation.observed import ObservedJobTable, ObservedRedis
 from tests.simulation.schedule import Ending, Script
 from tests.support.reporting import PlayedProgress
@@ -59,8 +60,9 @@ class Worker:
         self._world = world
         self._skew = timedelta(seconds=skew_seconds)
         self._random = world.rng.random
-        redis = ObservedRedis(world.redis, world.link(name, "redis"))
-        table = ObservedJobTable(world.table, world.link(name, "table"))
+        network = world.network(name)
+        redis = ObservedRedis(world.redis, network)
+        table = ObservedJobTable(world.table, network)
         self.store = world.parts.store(
             table, redis, now=self.now, mode=world.schedule.mode, endpoint=self.name, random=self._random
         )
@@ -71,7 +73,7 @@ class Worker:
         self._at_work: set[str] = set()
         self._tasks: list[asyncio.Task[Any]] = []
         self.start(self.store.run(), f"prober of {self.name}")
-        if world.has_cancel:
+        if world.schedule.has_cancel:
             self.start(self.cancels.run(), f"cancel watch of {self.name}")
 
     def now(self) -> datetime:
@@ -87,14 +89,14 @@ class Worker:
             task.cancel()
 
     def check_that_it_is_lost(self, record: Record) -> None:
-        """Whoever is told that a job is not theirs stops it, so that had better be true."""
+        """A worker stops a job for which a write is refused, so the refusal must be right."""
         held = self._world.table.held[record.job_id]
         is_ours = held.worker == record.worker and held.version.fence == record.version.fence
         if is_ours and held.status is Status.RUNNING:
             self.checker.violated(f"{brief(record)} was refused, and the claim is held: {brief(held)}")
 
     def drain(self) -> None:
-        """Give back what runs now, wherever it is."""
+        """Release every job that runs now, at whatever stage it is."""
         for execution in tuple(self._running):
             execution.stop(ShutdownError())
 

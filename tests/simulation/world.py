@@ -1,47 +1,31 @@
-"""One schedule, played: two workers, two readers, two stores, and the invariants after every step.
+"""The world of one schedule: two workers, two readers, two stores, and the invariants after every step.
 
-The store, the circuit, the prober, the reporter, the reader and the rule of claims are the real ones. Played are a
-queue that delivers again, processes that crash, links that fail and people who look.
+The store, the circuit, the prober, the reporter, the reader and the rule of claims are the real ones. Simulated are a
+queue that delivers again, processes that crash, connections that fail, and readers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from tests.simulation.invariants import Checker, ViolationError
-from tests.simulation.listening import listening
+from tests.simulation.core.stores import SimulatedJobTable, SimulatedRedis
+from tests.simulation.core.world import BaseWorld
+from tests.simulation.invariants import Checker
 from tests.simulation.observed import ObservedStore
-from tests.simulation.schedule import (
-    READERS,
-    WELL,
-    WORKERS,
-    CancelRequest,
-    Crash,
-    Drain,
-    Duplicate,
-    LinkFault,
-    ReadAt,
-    RedisFailover,
-    Schedule,
-    StoreName,
-    Watch,
-)
-from tests.simulation.stores import JobTableServer, Link, RedisServer, SimulatedJobTable, SimulatedRedis
+from tests.simulation.schedule import READERS, WELL, WORKERS, Duplicate, Schedule
+from tests.simulation.stores import JobTableServer, RedisServer
 from tests.simulation.workers import Worker
-from tests.support.lean_loop import LeanLoop
 from worker.application.jobs.cancellation import Cancellation
 from worker.application.progress.reader import Reader
 from worker.domain.errors import DependencyUnavailableError
-from worker.domain.progress import first_record
+from worker.domain.progress import Record, first_record
 from worker.events import Event
 from worker.ports import StoreUnavailableError
 
-_EPOCH = datetime(2026, 11, 22, 20, tzinfo=UTC)
 _FIRST_FENCE = 1_795_000_000_000_000
 _BACK_ON_REDIS_SECONDS = 5.0  # contract, section 9
 _LONGEST_RUN_SECONDS = 100.0
@@ -58,7 +42,6 @@ class Parts:
     reader: type[Reader] = Reader
     redis: type[RedisServer] = RedisServer
     table: type[JobTableServer] = JobTableServer
-    checker: type[Checker] = Checker
 
 
 class Messages:
@@ -67,7 +50,7 @@ class Messages:
     def __init__(self, world: World, number: int) -> None:
         self.job_id = f"job-{number}"
         self.are_deleted: asyncio.Future[None] = world.loop.create_future()
-        duplicates = [each for each in world.schedule.incidents if isinstance(each, Duplicate) and each.job == number]
+        duplicates = [each for each in world.schedule.events if isinstance(each, Duplicate) and each.job == number]
         self._left = 1 + len(duplicates)
         self._world = world
         self._scripts = world.schedule.scripts[number]
@@ -94,15 +77,27 @@ class Messages:
             self.are_deleted.set_result(None)
 
 
+class AskedJobTable(SimulatedJobTable):
+    """Knows whether it answered the last read, for a caller that handles the failure."""
+
+    has_answered = False
+
+    async def read(self, job_id: str) -> Record | None:
+        self.has_answered = False
+        record = await super().read(job_id)
+        self.has_answered = True
+        return record
+
+
 class Session:
     """A reader that remembers what it has shown."""
 
-    def __init__(self, world: World, who: str, name: str) -> None:
+    def __init__(self, world: World, party: str, name: str) -> None:
         self.name = name
         self._world = world
-        self._table = SimulatedJobTable(world.table, world.link(who, "table"))
-        redis = SimulatedRedis(world.redis, world.link(who, "redis"))
-        self._reader = world.parts.reader(self._table, redis, random=world.rng.random)
+        network = world.network(party)
+        self._table = AskedJobTable(world.table, network)
+        self._reader = world.parts.reader(self._table, SimulatedRedis(world.redis, network), random=world.rng.random)
 
     async def read(self, job_id: str) -> bool:
         """True if the answer was final and fresh."""
@@ -117,48 +112,35 @@ class Session:
         checker.read(self.name, job_id, floor, reading, reached_table=self._table.has_answered)
         return reading.fresh and reading.record is not None and reading.record.is_final
 
-    async def watch(self, at: float, job_id: str) -> None:
-        await asyncio.sleep(at)
+    async def watch(self, job_id: str) -> None:
         async with aclosing(self._reader.watch(job_id)) as readings:
             async for reading in readings:
                 self._world.checker.shown(self.name, job_id, reading.record)
 
 
-class World:
+class World(BaseWorld[Schedule, Checker]):
     """Everything of one run."""
 
-    def __init__(self, schedule: Schedule, parts: Parts) -> None:
-        self.schedule = schedule
-        self.parts = parts
-        self.loop = LeanLoop()  # type: ignore[abstract]  # asyncio needs no more of it
-        self.began_at = self.loop.now
-        self.rng = random.Random(schedule.seed + 1)
-        self.checker = parts.checker(self.loop)
-        self.redis = parts.redis(self.loop, self.checker)
-        self.table = parts.table(self.checker)
+    def __init__(self, schedule: Schedule, checker: type[Checker], parts: Parts | None = None) -> None:
+        super().__init__(schedule)
+        self.parts = parts or Parts()
+        self.checker = checker(self.loop)
+        self.redis = self.parts.redis(self.loop, self.checker)
+        self.table = self.parts.table(self.checker)
         self.workers: dict[str, Worker] = {}
+        self.messages = [Messages(self, number) for number in range(schedule.jobs)]
         self._all_workers: list[Worker] = []
-        self._faults = [each for each in schedule.incidents if isinstance(each, LinkFault)]
-        self._messages = [Messages(self, number) for number in range(schedule.jobs)]
-        self._asking: list[asyncio.Task[None]] = []  # who watches, and who cancels
-        self.has_cancel = any(isinstance(each, CancelRequest) for each in schedule.incidents)
-
-    def now(self) -> datetime:
-        return _EPOCH + timedelta(seconds=self.loop.now)
-
-    def link(self, who: str, store: StoreName) -> Link:
-        faults = [each for each in self._faults if each.store == store and who in each.who]
-        return Link(self.loop, self.rng, self.began_at, faults)
+        self._asking: list[asyncio.Task[None]] = []  # watches and cancel requests
 
     async def play(self) -> None:
         for name in WORKERS:
             self._start_worker(name)
-        for number, message in enumerate(self._messages):
+        for number, message in enumerate(self.messages):
             if self.schedule.is_submitted:
                 self.table.put_if_unchanged(first_record(message.job_id, None, (), self.now()), None)
             message.deliver(WORKERS[number])
-        for incident in self.schedule.incidents:
-            self._expect(incident)
+        for event in self.schedule.events:
+            self.loop.call_later(event.at, event.happen, self)
         readers = [self.loop.create_task(self._read_all(name), name=name) for name in READERS]
         try:
             async with asyncio.timeout(_LONGEST_RUN_SECONDS):
@@ -171,56 +153,48 @@ class World:
         self.workers[name] = worker
         self._all_workers.append(worker)
 
-    def _expect(self, incident: object) -> None:
-        call_later = self.loop.call_later
-        match incident:
-            case RedisFailover(at, lost_seconds):
-                call_later(at, self.redis.fail_over, lost_seconds)
-            case Crash(at, worker):
-                call_later(at, self._crash, worker)
-            case Duplicate(at, job, worker, is_tie):
-                call_later(at, self._messages[job].deliver, worker, is_tie)
-            case Drain(at, worker):
-                call_later(at, self._drain, worker)
-            case CancelRequest(at, job):
-                self._asking.append(self.loop.create_task(self._cancel(at, self._messages[job].job_id)))
-            case Watch(at, reader, job):
-                session = Session(self, reader, f"{reader}, watching")
-                watch = session.watch(at, self._messages[job].job_id)
-                self._asking.append(self.loop.create_task(watch, name=session.name))
+    # --- what events of the schedule do ------------------------------------------------------------------------------
 
-    def _crash(self, name: str) -> None:
+    def replace_worker(self, name: str) -> None:
+        """The worker's process dies, and another one takes its place."""
         self.workers[name].crash()
         self._start_worker(name)
 
-    def _drain(self, name: str) -> None:
-        self.workers[name].drain()
+    def cancel(self, party: str, job: int) -> None:
+        """The party asks for the job's cancellation."""
+        self._ask(self._cancel(party, self.messages[job].job_id), "a cancel request")
 
-    async def _cancel(self, at: float, job_id: str) -> None:
-        who = READERS[1]
-        table = SimulatedJobTable(self.table, self.link(who, "table"))
-        redis = SimulatedRedis(self.redis, self.link(who, "redis"))
-        await asyncio.sleep(at)
+    def watch(self, party: str, job: int) -> None:
+        """The party watches the job until it is final."""
+        session = Session(self, party, f"{party}, watching")
+        self._ask(session.watch(self.messages[job].job_id), session.name)
+
+    def _ask(self, question: Coroutine[Any, Any, None], name: str) -> None:
+        self._asking.append(self.loop.create_task(question, name=name))
+
+    async def _cancel(self, party: str, job_id: str) -> None:
+        network = self.network(party)
+        table, redis = SimulatedJobTable(self.table, network), SimulatedRedis(self.redis, network)
         with suppress(StoreUnavailableError, DependencyUnavailableError):
             async with asyncio.timeout(_CANCEL_SECONDS):
                 await Cancellation(table, redis, now=self.now).cancel(job_id)
 
+    # --- reads, and the end ------------------------------------------------------------------------------------------
+
     async def _read_all(self, who: str) -> Session:
-        reads = [each for each in self.schedule.incidents if isinstance(each, ReadAt) and each.reader == who]
-        reads.sort(key=lambda each: each.at)
         session = Session(self, who, who)
-        for number, each in enumerate(reads):
+        for number, each in enumerate(self.schedule.reads(who)):
             await asyncio.sleep(self.began_at + each.at - self.loop.now)
             if each.is_new_session:
                 session = Session(self, who, f"{who}, session {number}")
-            await session.read(self._messages[each.job].job_id)
+            await session.read(self.messages[each.job].job_id)
         return session
 
     async def _wait_for_the_end(self, readers: list[asyncio.Task[Session]]) -> None:
         sessions = [await reader for reader in readers]
-        for messages in self._messages:
+        for messages in self.messages:
             await messages.are_deleted
-        calm_at = self.began_at + max((each.end for each in self._faults), default=0.0)
+        calm_at = self.began_at + max((each.end for each in self.schedule.link_faults), default=0.0)
         await asyncio.sleep(calm_at + _BACK_ON_REDIS_SECONDS - self.loop.now)
         self._check_the_circuits()
         await self._check_the_last_reads([*sessions, Session(self, READERS[0], "a new reader")])
@@ -241,12 +215,11 @@ class World:
 
     async def _check_the_last_reads(self, sessions: list[Session]) -> None:
         for session in sessions:
-            for message in self._messages:
+            for message in self.messages:
                 if not await session.read(message.job_id):
                     self.checker.violated(f"{session.name} does not see the end of {message.job_id}")
 
-    def heard(self, event: str, _fields: Mapping[str, object]) -> None:
-        """A log event of the code under test."""
+    def log_event(self, event: str, fields: Mapping[str, object]) -> None:
         if event not in {Event.PROGRESS_FAILED_OVER, Event.PROGRESS_FAILED_BACK}:
             return
         task = asyncio.current_task()
@@ -256,18 +229,3 @@ class World:
                     worker.circuit.failed_over()
                 else:
                     worker.circuit.failed_back()
-
-
-def play(schedule: Schedule, parts: Parts | None = None) -> ViolationError | None:
-    """Run the schedule; the violation that ended it, if one did."""
-    return run(World(schedule, parts or Parts()))
-
-
-def run(world: World) -> ViolationError | None:
-    """Play what the world was made for, once."""
-    with listening(world.heard):
-        try:
-            world.loop.run(world.play())
-        except ViolationError as violation:
-            return violation
-    return None

@@ -1,4 +1,4 @@
-"""Where log events and measurements go during a run: the ones to whoever listens, the others nowhere."""
+"""Log events of a run go to the simulation, and measurements are discarded."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from worker import events, metrics
 
-Hear = Callable[[str, Mapping[str, object]], None]  # an event of the catalogue, and its fields
+OnEvent = Callable[[str, Mapping[str, object]], None]  # an event of the catalogue, and its fields
 
 
 class _Log:
-    """Stands where structlog would."""
+    """In the place of structlog's logger."""
 
-    def __init__(self, hear: Hear) -> None:
-        self._hear = hear
+    def __init__(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
 
     def info(self, event: str, **fields: object) -> None:
-        self._hear(event, fields)
+        self._on_event(event, fields)
 
     debug = warning = error = info
 
 
-class _Mute:
-    """Stands where an instrument would: what is measured here took no real time."""
+class _NoInstrument:
+    """In the place of an instrument: in virtual time there is nothing to measure."""
 
     outcome = ""
 
@@ -47,17 +47,20 @@ class _Mute:
 
 
 _INSTRUMENTS = {name: each for name, each in vars(metrics).items() if isinstance(each, MetricWrapperBase)}
-_LOUD: dict[str, object] = {**_INSTRUMENTS, "ProgressWrite": metrics.ProgressWrite}
-_SILENT: dict[str, object] = {**dict.fromkeys(_INSTRUMENTS, _Mute()), "ProgressWrite": lambda _store: _Mute()}
+_REAL: dict[str, object] = {**_INSTRUMENTS, "ProgressWrite": metrics.ProgressWrite}
+_DISCARDING: dict[str, object] = {
+    **dict.fromkeys(_INSTRUMENTS, _NoInstrument()),
+    "ProgressWrite": lambda _store: _NoInstrument(),
+}
 
 
 @contextmanager
-def listening(hear: Hear) -> Iterator[None]:
+def captured_events(on_event: OnEvent) -> Iterator[None]:
     log = events._log
-    events._log = _Log(hear)
-    vars(metrics).update(_SILENT)
+    events._log = _Log(on_event)
+    vars(metrics).update(_DISCARDING)
     try:
         yield
     finally:
         events._log = log
-        vars(metrics).update(_LOUD)
+        vars(metrics).update(_REAL)

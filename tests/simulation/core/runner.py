@@ -1,4 +1,4 @@
-"""Plays the schedules of many seeds on all cores, and tells of the first that breaks an invariant."""
+"""Plays the schedules of many seeds on all cores, and explains the first one that breaks an invariant."""
 
 from __future__ import annotations
 
@@ -9,27 +9,19 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
+from typing import Any
+
+from tests.simulation.core.simulation import Simulation
 
 _SEEDS_AT_ONCE = 250
-_COLLECT_EVERY = 5  # often: what has just been used is still in the caches
-
-
-@dataclass(frozen=True, slots=True)
-class Simulation:
-    """What can be played. Its functions are those of a module, so that processes of their own find them."""
-
-    of: str  # what is put to the test
-    fails: Callable[[int], bool]  # plays the schedule of a seed
-    explain: Callable[[int], str]  # tells why that of a seed fails
-    seeds: int = 100_000
+_COLLECT_EVERY = 5  # often, while what was just used is still in the caches
 
 
 def first_failure(fails: Callable[[int], bool], seeds: Iterable[int]) -> int | None:
-    """The first of the seeds whose schedule breaks an invariant."""
+    """The first of the seeds whose schedule breaks an invariant; None if there is none."""
     gc.collect()
-    gc.freeze()  # what is there now is no garbage of a run
+    gc.freeze()  # nothing that exists now is garbage of a run
     gc.disable()
     try:
         for number, seed in enumerate(seeds):
@@ -44,7 +36,7 @@ def first_failure(fails: Callable[[int], bool], seeds: Iterable[int]) -> int | N
 
 
 def simulate(
-    simulation: Simulation, first: int, seeds: int, *, processes: int, deadline: float = float("inf")
+    simulation: Simulation[Any], first: int, seeds: int, *, processes: int, deadline: float = float("inf")
 ) -> tuple[int, int | None]:
     """Play the schedules of `seeds` seeds from `first` on, in processes of their own.
 
@@ -67,9 +59,9 @@ def simulate(
     return played, None
 
 
-def main(simulation: Simulation, arguments: list[str] | None = None) -> int:
+def main(simulation: Simulation[Any], arguments: list[str] | None = None) -> int:
     """The command of a simulation. Returns its exit code."""
-    parser = argparse.ArgumentParser(description=f"Play schedules of faults against {simulation.of}.")
+    parser = argparse.ArgumentParser(description=f"Play schedules of faults against {simulation.subject}.")
     parser.add_argument("--seeds", type=int, default=simulation.seeds, help="how many (default %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -78,7 +70,7 @@ def main(simulation: Simulation, arguments: list[str] | None = None) -> int:
     played, failure = simulate(simulation, options.first, options.seeds, processes=options.processes)
     seconds = time.monotonic() - began_at
     if failure is not None:
-        sys.stdout.write(f"{simulation.explain(failure)}\n")
+        sys.stdout.write(f"{simulation.explain(simulation.generate(failure))}\n")
         return 1
     sys.stdout.write(f"{played} schedules in {seconds:.1f} s ({played / seconds:.0f} a second): no invariant broken\n")
     return 0
