@@ -19,13 +19,14 @@ import aioboto3
 
 from benchmarks.queue_jobs import CONCURRENCY, LEASE_SECONDS, SOURCE, TABLE, TARGETS
 from tests.fakes.objects import MemoryObjects
+from tests.support.consuming import a_consumer
 from worker import logs
 from worker.adapters.aws.client import open_client
 from worker.adapters.dynamodb import job_table as dynamodb
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
-from worker.application.consuming.consumer import Consumer, Handler
-from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.consuming.consumer import Handler
+from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion, SourceLimits
@@ -51,7 +52,7 @@ class Idle:
     def __init__(self, seconds: float = 0.0) -> None:
         self._seconds = seconds
 
-    async def handle(self, lease: Lease) -> Disposition:
+    async def handle(self, work: Work) -> Disposition:
         if self._seconds:
             await asyncio.sleep(self._seconds * (0.5 + random.random()))  # noqa: S311 - no secret
         return Ack()
@@ -93,15 +94,13 @@ async def main(queue_url: str, kind: str) -> None:
             handler = await _whole_handler(session, stack, tasks)
         else:
             handler = Idle(1.0 if kind == "second" else 0.0)
-        keeper = LeaseKeeper(queue, lease_seconds=LEASE_SECONDS, random=random.random)
-        consumer = Consumer(
+        keeper, consumer = a_consumer(
             queue,
             handler,
-            keeper,
             concurrency=CONCURRENCY,
             lease_seconds=LEASE_SECONDS,
-            random=random.random,
             poll_seconds=_POLL_SECONDS,
+            random=random.random,
         )
         keep_for_good()  # as the worker does
         tasks.create_task(keeper.run())

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 
 import aioboto3
 import pytest
 
+from tests.support.consuming import a_consumer
 from tests.support.sqs import FIFO, Sqs, a_delivery_from
 from tests.support.waiting import wait_until
 from worker.adapters.sqs.queue import QueueDepth, SqsQueue, SqsSender, receive_limits
-from worker.application.consuming.consumer import Consumer
-from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Disposition
 from worker.domain.errors import DependencyUnavailableError
 from worker.ports import Delivery, ReceiptExpiredError
@@ -237,7 +236,7 @@ class Instant:
 
     handled = 0
 
-    async def handle(self, _: Lease) -> Disposition:
+    async def handle(self, _: Work) -> Disposition:
         self.handled += 1
         return Ack()
 
@@ -247,9 +246,8 @@ async def test_a_drain_flushes_the_deletes_that_were_gathered(sqs: Sqs) -> None:
     for number in range(7):
         await SqsSender(sqs.client, url).send(str(number))
     queue = sqs.queue(url, linger_seconds=2)
-    keeper = LeaseKeeper(queue, lease_seconds=60, random=random.random)
     handler = Instant()
-    consumer = Consumer(queue, handler, keeper, concurrency=10, lease_seconds=60, random=random.random)
+    _, consumer = a_consumer(queue, handler, concurrency=10)
     time = asyncio.get_running_loop().time
     consuming = asyncio.create_task(consumer.run())
     await wait_until(lambda: handler.handled == 7)

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.simulation.queue_servers import QueueServer
 from worker.application.consuming.consumer import Consumer
-from worker.application.consuming.lease import Lease
+from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import Attempt
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.delivery_handler import DeliveryHandler
@@ -40,8 +40,8 @@ _hide, _send = QueueServer.hide, QueueServer.send
 async def _nothing(_: object) -> None: ...
 
 
-async def _delete_what_should_be_retried(self: DeliveryHandler, lease: Lease) -> Disposition:
-    disposition = await _handle(self, lease)
+async def _delete_what_should_be_retried(self: DeliveryHandler, work: Work) -> Disposition:
+    disposition = await _handle(self, work)
     return Ack() if isinstance(disposition, Retry) else disposition
 
 

@@ -12,9 +12,8 @@ from tests.simulation.queue_checker import number_of
 from tests.simulation.queue_clients import JobTableClient, QueueClient
 from tests.simulation.queue_schedule import LEASE_SECONDS, CancelRequest, Freeze, Script, worker_at
 from tests.simulation.queue_servers import POLL_SECONDS
+from tests.support.consuming import a_consumer
 from tests.support.lean_loop import ProcessLoop
-from worker.application.consuming.consumer import Consumer
-from worker.application.consuming.lease import LeaseKeeper
 from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
@@ -52,16 +51,14 @@ class Worker:
         redis = SimulatedRedis(world.redis, self.network)
         store = FailoverStore(self.table, redis, now=self.now, random=world.rng.random)
         queue = QueueClient(world.queue, self.network, self._received)
-        keeper = LeaseKeeper(queue, lease_seconds=LEASE_SECONDS, random=world.rng.random)
         cancels = CancelWatch(self.table)
-        self.consumer = Consumer(
+        keeper, self.consumer = a_consumer(
             queue,
             self._handler(store, cancels),
-            keeper,
             concurrency=CONCURRENCY,
             lease_seconds=LEASE_SECONDS,
-            random=world.rng.random,
             poll_seconds=POLL_SECONDS,
+            random=world.rng.random,
         )
         beside = [keeper.run(), store.run()]
         if schedule.has(CancelRequest):

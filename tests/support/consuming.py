@@ -9,44 +9,67 @@ from dataclasses import dataclass, field
 
 from tests.fakes.queue import FakeQueue
 from tests.support.virtual_time import now
-from worker.application.consuming.consumer import Consumer
-from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.consuming.consumer import Consumer, Handler
+from worker.application.consuming.execution import Execution
+from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.poller import Poller
+from worker.application.consuming.reject_limit import RejectLimit
+from worker.application.consuming.settlement import Settlement
+from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Disposition, Forfeit, Release
 from worker.domain.errors import DependencyUnavailableError, LeaseLostError, ShutdownError
+from worker.ports import JobQueue
 
 LEASE = 60.0
 OUTAGE = DependencyUnavailableError("SQS")
 
-Job = Callable[[Lease], Awaitable[Disposition]]
+Job = Callable[[Work], Awaitable[Disposition]]
+
+
+EndsAt = Callable[[Work], float]
+
+
+@dataclass
+class Until:
+    """The estimate of a job that ends at that loop time; None: of one that cannot tell."""
+
+    end: float | None = None
+
+    @property
+    def eta_seconds(self) -> float | None:
+        return None if self.end is None else self.end - now()
 
 
 @dataclass
 class JobHandler:
-    """Runs `job` as the real handler does: in the lease's execution, whose reasons become dispositions."""
+    """Runs `job` as the real handler does: in an execution of the work, whose reasons become dispositions."""
 
     job: Job
+    ends_at: EndsAt | None = None  # by the job's own estimate, in loop time
     running: int = 0
     most: int = 0
     begun: list[str] = field(default_factory=list)
     dispositions: list[tuple[str, Disposition]] = field(default_factory=list)
 
-    async def handle(self, lease: Lease) -> Disposition:
-        self.begun.append(lease.delivery.message_id)
+    async def handle(self, work: Work) -> Disposition:
+        self.begun.append(work.delivery.message_id)
         self.running += 1
         self.most = max(self.most, self.running)
         try:
-            disposition = await self._run(lease)
+            disposition = await self._run(work)
         finally:
             self.running -= 1
-        self.dispositions.append((lease.delivery.message_id, disposition))
+        self.dispositions.append((work.delivery.message_id, disposition))
         return disposition
 
-    async def _run(self, lease: Lease) -> Disposition:
+    async def _run(self, work: Work) -> Disposition:
         async def body() -> Disposition:
-            return await self.job(lease)
+            return await self.job(work)
 
         try:
-            return await lease.execution.run(body(), name="job")
+            execution = Execution()
+            with work.running(execution, Until(self.ends_at and self.ends_at(work))):
+                return await execution.run(body(), name="job")
         except ShutdownError:
             return Release()
         except LeaseLostError:
@@ -54,11 +77,35 @@ class JobHandler:
 
 
 def taking(seconds: float, disposition: Disposition | None = None) -> Job:
-    async def job(_: Lease) -> Disposition:
+    async def job(_: Work) -> Disposition:
         await asyncio.sleep(seconds)
         return disposition or Ack()
 
     return job
+
+
+def a_consumer(
+    queue: JobQueue,
+    handler: Handler,
+    *,
+    concurrency: int,
+    lease_seconds: float = LEASE,
+    poll_seconds: float = 5.0,
+    reject_limit: int = 60,
+    random: Callable[[], float] = lambda: 0.5,
+) -> tuple[LeaseKeeper, Consumer]:
+    """A consumer with all that it needs, and its keeper of leases: both have to be run."""
+    limit = RejectLimit(reject_limit)
+    keeper = LeaseKeeper(queue, lease_seconds=lease_seconds, random=random)
+    consumer = Consumer(
+        Poller(queue, limit, poll_seconds=poll_seconds, random=random),
+        handler,
+        keeper,
+        Settlement(queue, limit, random=random),
+        concurrency=concurrency,
+        random=random,
+    )
+    return keeper, consumer
 
 
 @dataclass
@@ -86,10 +133,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def at_work(queue: FakeQueue, job: Job, *, concurrency: int = 4) -> AsyncIterator[Bench]:
-    handler = JobHandler(job)
-    keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: 0.5)
-    consumer = Consumer(queue, handler, keeper, concurrency=concurrency, lease_seconds=LEASE, random=lambda: 0.5)
+async def at_work(
+    queue: FakeQueue, job: Job, *, concurrency: int = 4, ends_at: EndsAt | None = None
+) -> AsyncIterator[Bench]:
+    handler = JobHandler(job, ends_at)
+    keeper, consumer = a_consumer(queue, handler, concurrency=concurrency)
     renewing = asyncio.create_task(keeper.run(), name="keeper")
     consuming = asyncio.create_task(consumer.run(), name="consumer")
     try:

@@ -9,7 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.fakes.queue import FakeQueue, Faults
-from worker.application.consuming.lease import Lease, LeaseKeeper
+from tests.support.consuming import Until
+from worker.application.consuming.execution import Execution
+from worker.application.consuming.lease import Lease
+from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.work import Work
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 
 LEASE = 60.0
@@ -39,17 +43,19 @@ async def a_keeper(queue: FakeQueue, *, random: float = 0.0) -> AsyncIterator[Le
         await asyncio.wait([task])
 
 
-async def a_received(queue: FakeQueue, count: int = 1) -> list[Lease]:
+async def a_received(queue: FakeQueue, count: int = 1) -> list[Work]:
+    """Work on messages that have just been received."""
     for _ in range(count):
         queue.send("{}")
-    leases: list[Lease] = []
-    while len(leases) < count:
-        leases += [Lease(delivery, lease_seconds=LEASE) for delivery in await queue.receive(10)]
-    return leases
+    works: list[Work] = []
+    while len(works) < count:
+        works += [Work(Lease(delivery, lease_seconds=LEASE)) for delivery in await queue.receive(10)]
+    return works
 
 
-async def ended(lease: Lease) -> WorkerError:
+async def ended(work: Work) -> WorkerError:
     """Wait for what stops a job that would run for ever."""
-    with pytest.raises(WorkerError) as stopped:
-        await lease.execution.run(asyncio.Event().wait(), name="job")
+    execution = Execution()
+    with pytest.raises(WorkerError) as stopped, work.running(execution, Until()):
+        await execution.run(asyncio.Event().wait(), name="job")
     return stopped.value

@@ -14,11 +14,13 @@ from tests.fakes.converter import FakeConverter
 from tests.fakes.objects import MemoryObjects
 from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
+from tests.support.consuming import a_consumer
 from tests.support.deliveries import SENT_AT_MS, a_delivery
 from tests.support.sounds import silence
 from tests.support.waiting import wait_until
 from worker.application.consuming.consumer import Consumer
-from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.consuming.lease import Lease
+from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import Cancellation, CancelWatch
 from worker.application.jobs.conversion import Conversion, SourceLimits
@@ -77,27 +79,27 @@ class Workshop:
     def now(self) -> datetime:
         return datetime.fromtimestamp(SENT_AT_MS / 1000, UTC) + timedelta(seconds=asyncio.get_running_loop().time())
 
-    def lease(self, body: str | None = None, *, receive_count: int = 1) -> Lease:
+    def work(self, body: str | None = None, *, receive_count: int = 1) -> Work:
         delivery = a_delivery(
             body=a_body() if body is None else body,
             receive_count=receive_count,
             received_at=asyncio.get_running_loop().time(),
         )
-        return Lease(delivery, lease_seconds=LEASE_SECONDS)
+        return Work(Lease(delivery, lease_seconds=LEASE_SECONDS))
 
     async def handle(self, body: str | None = None, *, receive_count: int = 1) -> Disposition:
-        return await self.handler.handle(self.lease(body, receive_count=receive_count))
+        return await self.handler.handle(self.work(body, receive_count=receive_count))
 
-    async def begins(self, lease: Lease | None = None) -> asyncio.Task[Disposition]:
+    async def begins(self, work: Work | None = None) -> asyncio.Task[Disposition]:
         """A job that hangs half-way through its conversion, until `converter.gate` is set."""
         self.converter.gate.clear()
-        handling = asyncio.create_task(self.handler.handle(lease or self.lease()))
+        handling = asyncio.create_task(self.handler.handle(work or self.work()))
         await wait_until(lambda: self.converter.running)
         return handling
 
     async def crashes(self, *, receive_count: int = 1) -> None:
         """Claim the job and die half-way, as a killed worker does: nothing is said to anybody any more."""
-        handling = await self.begins(self.lease(receive_count=receive_count))
+        handling = await self.begins(self.work(receive_count=receive_count))
         handling.cancel()
         await asyncio.wait([handling])
         self.converter.gate.set()
@@ -124,10 +126,7 @@ async def a_workshop(root: Path, **parts: object) -> AsyncIterator[Workshop]:
 async def a_worker(shop: Workshop, queue: FakeQueue, *, concurrency: int = 2) -> AsyncIterator[Consumer]:
     """The whole worker over the workshop's handler; it drains at the end, in no time."""
     time = asyncio.get_running_loop().time
-    keeper = LeaseKeeper(queue, lease_seconds=LEASE_SECONDS, random=lambda: 0.5)
-    consumer = Consumer(
-        queue, shop.handler, keeper, concurrency=concurrency, lease_seconds=LEASE_SECONDS, random=lambda: 0.5
-    )
+    keeper, consumer = a_consumer(queue, shop.handler, concurrency=concurrency, lease_seconds=LEASE_SECONDS)
     renewing, consuming = asyncio.create_task(keeper.run()), asyncio.create_task(consumer.run())
     try:
         yield consumer

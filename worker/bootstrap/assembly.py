@@ -19,8 +19,11 @@ from worker.adapters.http import CannotListenError, HttpServer
 from worker.adapters.s3.store import S3Store
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.consumer import Consumer
-from worker.application.consuming.lease import LeaseKeeper
+from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.poller import Poller
 from worker.application.consuming.protection import ProtectionKeeper
+from worker.application.consuming.reject_limit import RejectLimit
+from worker.application.consuming.settlement import Settlement
 from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion, SourceLimits
@@ -126,15 +129,14 @@ def _make_handler(
 
 
 def _make_consumer(settings: Settings, queue: JobQueue, handler: DeliveryHandler, keeper: LeaseKeeper) -> Consumer:
+    reject_limit = RejectLimit(settings.reject_limit)
     return Consumer(
-        queue,
+        Poller(queue, reject_limit, poll_seconds=poll_seconds_for(settings), random=random.random),
         handler,
         keeper,
+        Settlement(queue, reject_limit, random=random.random),
         concurrency=settings.concurrency,
-        lease_seconds=settings.visibility_timeout_seconds,
         random=random.random,
-        poll_seconds=poll_seconds_for(settings),
-        reject_limit=settings.reject_limit,
     )
 
 

@@ -68,11 +68,11 @@ async def test_a_retried_job_completes_and_its_error_is_gone(tmp_path: Path) -> 
 @virtual_time
 async def test_a_shutdown_gives_the_job_back_as_if_it_had_not_begun(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        lease = shop.lease()
-        task = await shop.begins(lease)
+        work = shop.work()
+        task = await shop.begins(work)
 
         with logged_events() as logged:
-            lease.stop(ShutdownError())
+            work.stop(ShutdownError())
             assert await task == Release()
 
         record = shop.record()
@@ -85,11 +85,11 @@ async def test_a_shutdown_gives_the_job_back_as_if_it_had_not_begun(tmp_path: Pa
 @virtual_time
 async def test_a_lost_lease_leaves_everything_to_the_next_holder(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        lease = shop.lease()
-        task = await shop.begins(lease)
+        work = shop.work()
+        task = await shop.begins(work)
         before = shop.record()
 
-        lease.stop(LeaseLostError("the receipt handle is dead"))
+        work.stop(LeaseLostError("the receipt handle is dead"))
 
         assert await task == Forfeit()
         assert shop.record() == before
@@ -175,10 +175,10 @@ async def test_a_job_that_takes_too_long_fails_for_good(tmp_path: Path) -> None:
 @virtual_time
 async def test_a_cancelled_job_is_acknowledged_with_a_record_that_says_so(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        lease = shop.lease()
-        task = await shop.begins(lease)
+        work = shop.work()
+        task = await shop.begins(work)
 
-        lease.stop(JobCancelledError())
+        work.stop(JobCancelledError())
 
         assert await task == Ack()
         assert shop.record().status is Status.CANCELLED

@@ -174,13 +174,13 @@ def test_a_request_that_comes_while_the_attempt_ends_is_met_at_once(tmp_path: Pa
     async def scene() -> None:
         async with a_workshop(tmp_path) as shop:
             shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
-            lease = shop.lease()
-            task = await shop.begins(lease)
+            work = shop.work()
+            task = await shop.begins(work)
             await shop.cancellation.cancel("ep-1")
             if end == "retry":
                 shop.converter.gate.set()
             else:
-                lease.stop(ShutdownError())
+                work.stop(ShutdownError())
 
             assert await task == Ack()
             assert shop.record().status is Status.CANCELLED
@@ -191,9 +191,9 @@ def test_a_request_that_comes_while_the_attempt_ends_is_met_at_once(tmp_path: Pa
 @virtual_time
 async def test_without_a_request_a_release_stays_a_release(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        lease = shop.lease()
-        task = await shop.begins(lease)
-        lease.stop(ShutdownError())
+        work = shop.work()
+        task = await shop.begins(work)
+        work.stop(ShutdownError())
 
         assert await task == Release()
 

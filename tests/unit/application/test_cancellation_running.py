@@ -78,13 +78,13 @@ async def test_outputs_that_are_published_already_are_taken_back_before_the_reco
 async def test_outputs_of_a_start_that_was_given_back_and_does_not_count_are_taken_back_too(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         shop.objects.gates[SECOND] = asyncio.Event()
-        lease = shop.lease(a_body("ep-1", TARGET, SECOND))
-        task = asyncio.create_task(shop.handler.handle(lease))
+        work = shop.work(a_body("ep-1", TARGET, SECOND))
+        task = asyncio.create_task(shop.handler.handle(work))
         await shop.objects.half_done[SECOND].wait()
-        lease.stop(ShutdownError())
+        work.stop(ShutdownError())
         assert await task == Release()
         assert shop.objects.get(TARGET) is not None
-        task = await shop.begins(shop.lease(a_body("ep-1", TARGET, SECOND), receive_count=2))
+        task = await shop.begins(shop.work(a_body("ep-1", TARGET, SECOND), receive_count=2))
 
         await shop.cancellation.cancel("ep-1")
 
@@ -128,13 +128,13 @@ async def test_an_output_that_cannot_be_taken_back_is_named_in_the_log(tmp_path:
 async def test_outputs_are_not_taken_back_once_the_job_is_somebody_elses(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         shop.objects.gates[SECOND] = asyncio.Event()
-        lease = shop.lease(a_body("ep-1", TARGET, SECOND))
-        task = asyncio.create_task(shop.handler.handle(lease))
+        work = shop.work(a_body("ep-1", TARGET, SECOND))
+        task = asyncio.create_task(shop.handler.handle(work))
         await shop.objects.half_done[SECOND].wait()
         held = shop.record()
         await shop.table.write(replace(held, version=Version(held.version.fence + 1, 1), worker="w:2"))
 
-        lease.stop(JobCancelledError())
+        work.stop(JobCancelledError())
         await task
 
         assert shop.objects.get(TARGET) is not None

@@ -94,7 +94,7 @@ async def test_a_job_that_runs_elsewhere_is_left_alone_until_its_claim_ends(tmp_
 @virtual_time
 async def test_a_stale_claim_is_taken_over_and_counts_as_an_attempt(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        crashed = asyncio.create_task(shop.handler.handle(shop.lease()))
+        crashed = asyncio.create_task(shop.handler.handle(shop.work()))
         shop.converter.gate.clear()
         await asyncio.sleep(1)
         dead = shop.record()

@@ -12,7 +12,7 @@ from tests.fakes.queue import FakeQueue, Fault, Faults, Hang, ScriptedFaults
 from tests.support.consuming import OUTAGE, at_work, taking
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, run, virtual_time
-from worker.application.consuming.lease import Lease
+from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Disposition
 from worker.ports import Delivery
 
@@ -50,8 +50,8 @@ async def test_a_slow_job_does_not_hold_up_the_other_slots() -> None:
     for _ in range(30):
         queue.send("quick")
 
-    async def job(lease: Lease) -> Disposition:
-        await asyncio.sleep(1000 if lease.delivery.body == "slow" else 1)
+    async def job(work: Work) -> Disposition:
+        await asyncio.sleep(1000 if work.delivery.body == "slow" else 1)
         return Ack()
 
     async with at_work(queue, job) as bench:
@@ -82,8 +82,8 @@ async def test_a_full_queue_costs_less_than_half_a_call_a_job() -> None:
     for number in range(1000):
         queue.send(str(1 + number * 37 % 100 / 100))  # slots become free one by one
 
-    async def job(lease: Lease) -> Disposition:
-        await asyncio.sleep(float(lease.delivery.body))
+    async def job(work: Work) -> Disposition:
+        await asyncio.sleep(float(work.delivery.body))
         return Ack()
 
     async with at_work(queue, job, concurrency=64) as bench:
@@ -186,12 +186,12 @@ def test_whatever_fails_slots_are_kept_and_every_message_is_done_in_the_end(
         finished: list[str] = []
         running: set[str] = set()
 
-        async def job(lease: Lease) -> Disposition:
-            message_id = lease.delivery.message_id
+        async def job(work: Work) -> Disposition:
+            message_id = work.delivery.message_id
             assert message_id not in running
             running.add(message_id)
             try:
-                await asyncio.sleep(float(lease.delivery.body))
+                await asyncio.sleep(float(work.delivery.body))
                 finished.append(message_id)
             finally:
                 running.discard(message_id)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 import pytest
 
 from tests.fakes.queue import FakeQueue, ScriptedFaults
-from tests.support.consuming import LEASE, OUTAGE, JobHandler, at_work, taking
+from tests.support.consuming import OUTAGE, JobHandler, a_consumer, at_work, taking
 from tests.support.virtual_time import now, virtual_time
-from worker.application.consuming.consumer import Consumer
-from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Disposition, Release
 
 
@@ -40,30 +38,20 @@ async def test_what_the_open_long_poll_brings_is_released() -> None:
     assert queue.calls["receive"] == 1
 
 
-@dataclass
-class Until:
-    """The estimate of a job that ends at that loop time."""
-
-    end: float
-
-    @property
-    def eta_seconds(self) -> float:
-        return self.end - now()
-
-
 @virtual_time
 async def test_jobs_that_fit_are_finished_and_jobs_that_do_not_are_released_early() -> None:
     queue = FakeQueue()
     for seconds in (50, 500):
         queue.send(str(seconds))
 
-    async def job(lease: Lease) -> Disposition:
-        until = now() + float(lease.delivery.body)
-        lease.progress = Until(until)
-        await asyncio.sleep(until - now())
+    def ends_at(work: Work) -> float:
+        return 1000 + float(work.delivery.body)
+
+    async def job(work: Work) -> Disposition:
+        await asyncio.sleep(ends_at(work) - now())
         return Ack()
 
-    async with at_work(queue, job) as bench:
+    async with at_work(queue, job, ends_at=ends_at) as bench:
         await asyncio.sleep(2)
         draining = asyncio.create_task(bench.drain())
         await bench.until(lambda: bool(bench.handler.dispositions))
@@ -163,8 +151,7 @@ async def test_a_stop_during_an_outage_of_the_queue_does_not_wait_for_its_end() 
 async def test_a_stop_that_comes_before_the_start_is_not_lost() -> None:
     queue = FakeQueue()
     queue.send("{}")
-    keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: 0.5)
-    consumer = Consumer(queue, JobHandler(taking(1)), keeper, concurrency=1, lease_seconds=LEASE, random=lambda: 0.5)
+    _, consumer = a_consumer(queue, JobHandler(taking(1)), concurrency=1)
 
     consumer.stop(jobs_until=now() + 90, settle_until=now() + 100)
     await consumer.run()

@@ -41,10 +41,10 @@ async def test_a_job_is_done_and_its_end_recorded_before_the_ack(tmp_path: Path)
 @virtual_time
 async def test_a_lease_knows_what_the_keepers_lines_tell_of_its_job(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        lease = shop.lease()
-        task = await shop.begins(lease)
+        work = shop.work()
+        task = await shop.begins(work)
 
-        assert lease.told == {"message_id": lease.delivery.message_id, "job_id": "ep-1", "attempt": 1}
+        assert work.log_fields == {"message_id": work.delivery.message_id, "job_id": "ep-1", "attempt": 1}
         shop.converter.gate.set()
         await task
 
@@ -154,10 +154,10 @@ def test_a_permanent_failure_is_recorded_and_rejected(
 @virtual_time
 async def test_the_job_tells_the_drain_how_long_it_still_needs(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        lease = shop.lease()
-        task = await shop.begins(lease)
+        work = shop.work()
+        task = await shop.begins(work)
 
-        assert lease.remaining_seconds is not None
+        assert work.remaining_seconds is not None
 
         shop.converter.gate.set()
         await task

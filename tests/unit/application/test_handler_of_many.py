@@ -16,6 +16,7 @@ from tests.support.sounds import silence
 from tests.support.virtual_time import virtual_time
 from tests.support.workshop import LEASE_SECONDS, LIMITS, Workshop, a_body, a_workshop
 from worker.application.consuming.lease import Lease
+from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import JobLimits
 from worker.application.messages.s3_outputs import S3EventOutputs, job_id_of
 from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
@@ -123,9 +124,9 @@ async def test_a_failed_job_is_rejected_by_its_own_message_and_skipped_by_a_late
     assert isinstance(await shop.handle(an_event("a")), Reject)
 
     assert isinstance(await shop.handle(an_event("a"), receive_count=2), Reject)  # the first died before it could
-    later = a_delivery(body=an_event("a"), sent_at_ms=shop.lease().delivery.sent_at_ms + 5, received_at=1000.0)
+    later = a_delivery(body=an_event("a"), sent_at_ms=shop.work().delivery.sent_at_ms + 5, received_at=1000.0)
 
-    assert await shop.handler.handle(Lease(later, lease_seconds=LEASE_SECONDS)) == Ack()
+    assert await shop.handler.handle(Work(Lease(later, lease_seconds=LEASE_SECONDS))) == Ack()
 
 
 @virtual_time
@@ -142,10 +143,10 @@ async def test_a_record_that_is_wrong_stops_no_other(tmp_path: Path) -> None:
 @virtual_time
 async def test_a_stop_gives_the_running_job_back_and_begins_no_other(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
-    lease = shop.lease(an_event("a", "b"))
-    task = await shop.begins(lease)
+    work = shop.work(an_event("a", "b"))
+    task = await shop.begins(work)
 
-    lease.stop(ShutdownError())
+    work.stop(ShutdownError())
 
     assert await task == Release()
     assert statuses(shop, "a", "b") == [Status.QUEUED, None]
@@ -156,20 +157,21 @@ async def test_after_a_stop_no_other_job_is_begun(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
     await shop.handle(an_event("a"))
     for reason, end in ((ShutdownError(), Release()), (LeaseLostError("the receipt handle is dead"), Forfeit())):
-        lease = shop.lease(an_event("a", "b"))
-        lease.stop(reason)
+        work = shop.work(an_event("a", "b"))
+        work.stop(reason)
 
-        assert await shop.handler.handle(lease) == end
+        assert await shop.handler.handle(work) == end
         assert statuses(shop, "b") == [None]
 
 
 @virtual_time
 async def test_what_stops_one_job_does_not_stop_the_next(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
-    lease = shop.lease(an_event("a", "b"))
-    task = await shop.begins(lease)
+    work = shop.work(an_event("a", "b"))
+    task = await shop.begins(work)
 
-    lease.execution.stop(StalledError(300))
+    execution, _ = work._job  # type: ignore[misc]
+    execution.stop(StalledError(300))
     shop.converter.gate.set()
 
     assert isinstance(await task, Retry)
@@ -179,7 +181,7 @@ async def test_what_stops_one_job_does_not_stop_the_next(tmp_path: Path) -> None
 @virtual_time
 async def test_no_other_job_is_begun_where_the_twelve_hours_might_not_do_for_it(tmp_path: Path) -> None:
     shop = a_shop(tmp_path, JobLimits(LEASE_SECONDS, job_timeout_seconds=43_000, stall_seconds=43_000, max_attempts=3))
-    task = await shop.begins(shop.lease(an_event("a", "b")))
+    task = await shop.begins(shop.work(an_event("a", "b")))
     await asyncio.sleep(600)
     shop.converter.gate.set()
 
@@ -219,7 +221,7 @@ async def test_every_line_of_a_job_carries_its_trace(tmp_path: Path) -> None:
             now = asyncio.get_running_loop().time()
             delivery = a_delivery(body=body, attributes=attributes, received_at=now)
             with capture_logs(processors=[merge_contextvars]) as lines:
-                assert await shop.handler.handle(Lease(delivery, lease_seconds=LEASE_SECONDS)) == Ack()
+                assert await shop.handler.handle(Work(Lease(delivery, lease_seconds=LEASE_SECONDS))) == Ack()
             of_the_job = [line for line in lines if "job_id" in line]
             assert {"job.started", "job.completed"} <= {line["event"] for line in of_the_job}
             assert all(line.items() >= trace.items() for line in of_the_job)

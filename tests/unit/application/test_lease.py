@@ -10,11 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.queue import FakeQueue, Fault, Hang, ScriptedFaults
+from tests.support.consuming import Until
 from tests.support.deliveries import a_delivery
 from tests.support.events import logged_events
 from tests.support.keeping import LEASE, OUTAGE, SlowExtend, a_keeper, a_received, ended
 from tests.support.virtual_time import now, run, virtual_time
-from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.consuming.execution import Execution
+from worker.application.consuming.lease import Lease
+from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.work import Work
 from worker.domain.errors import ConversionTimeoutError, LeaseLostError
 from worker.events import Event
 from worker.ports import MAX_IN_FLIGHT_SECONDS, ReceiptExpiredError
@@ -23,23 +27,23 @@ from worker.ports import MAX_IN_FLIGHT_SECONDS, ReceiptExpiredError
 @virtual_time
 async def test_a_held_lease_is_renewed_at_a_third_of_its_length() -> None:
     queue = FakeQueue()
-    (lease,) = await a_received(queue)
+    (work,) = await a_received(queue)
 
-    async with a_keeper(queue) as keeper, keeper.hold(lease):
+    async with a_keeper(queue) as keeper, keeper.renewing(work):
         await asyncio.sleep(3600)
-        assert queue.visible_in(lease.delivery.message_id) >= LEASE * 2 / 3  # type: ignore[operator]
-        assert lease.deadline - now() >= LEASE * 2 / 3
+        assert queue.visible_in(work.lease.delivery.message_id) >= LEASE * 2 / 3  # type: ignore[operator]
+        assert work.lease.deadline - now() >= LEASE * 2 / 3
 
     assert queue.calls["extend"] == pytest.approx(3600 / 20, abs=1)
-    assert not lease.is_lost
+    assert not work.lease.is_lost
 
 
 @virtual_time
 async def test_renewals_come_up_to_a_quarter_earlier_so_that_workers_do_not_march_in_step() -> None:
     queue = FakeQueue()
-    (lease,) = await a_received(queue)
+    (work,) = await a_received(queue)
 
-    async with a_keeper(queue, random=0.999) as keeper, keeper.hold(lease):
+    async with a_keeper(queue, random=0.999) as keeper, keeper.renewing(work):
         await asyncio.sleep(3600)
 
     assert queue.calls["extend"] == pytest.approx(3600 / 15, abs=1)
@@ -48,14 +52,14 @@ async def test_renewals_come_up_to_a_quarter_earlier_so_that_workers_do_not_marc
 @virtual_time
 async def test_twenty_five_leases_are_renewed_by_three_calls() -> None:
     queue = FakeQueue()
-    leases = await a_received(queue, 25)
+    works = await a_received(queue, 25)
 
     async with a_keeper(queue) as keeper, AsyncExitStack() as stack:
-        for lease in leases:
-            await stack.enter_async_context(keeper.hold(lease))
+        for work in works:
+            await stack.enter_async_context(keeper.renewing(work))
         await asyncio.sleep(30)
         assert queue.calls["extend"] == 3
-        assert [lease.deadline - asyncio.get_running_loop().time() for lease in leases] == [pytest.approx(50)] * 25
+        assert [work.lease.deadline - asyncio.get_running_loop().time() for work in works] == [pytest.approx(50)] * 25
 
 
 @virtual_time
@@ -63,7 +67,7 @@ async def test_a_dead_receipt_handle_stops_its_job_at_once_and_no_other() -> Non
     queue = FakeQueue()
     doomed, other = await a_received(queue, 2)
 
-    async with a_keeper(queue) as keeper, keeper.hold(doomed), keeper.hold(other):
+    async with a_keeper(queue) as keeper, keeper.renewing(doomed), keeper.renewing(other):
         began = now()
         await queue.ack(doomed.delivery)  # deleted by another worker, say
         reason = await ended(doomed)
@@ -71,8 +75,8 @@ async def test_a_dead_receipt_handle_stops_its_job_at_once_and_no_other() -> Non
         assert isinstance(reason, LeaseLostError)
         assert now() - began <= LEASE / 3 + 1
         await asyncio.sleep(3600)
-    assert doomed.is_lost
-    assert not other.is_lost
+    assert doomed.lease.is_lost
+    assert not other.lease.is_lost
 
 
 @virtual_time
@@ -80,19 +84,19 @@ async def test_failed_renewals_are_tried_again_and_logged_once() -> None:
     faults = ScriptedFaults()
     faults.requests("extend", *[OUTAGE] * 8)
     queue = FakeQueue(faults=faults)
-    leases = await a_received(queue, 12)
+    works = await a_received(queue, 12)
 
     with logged_events() as logged:
         async with a_keeper(queue) as keeper, AsyncExitStack() as stack:
-            for n, lease in enumerate(leases):
-                await stack.enter_async_context(keeper.hold(lease))
-                stack.enter_context(lease.log_context(job_id=f"ep-{n}", attempt=1))
+            for n, work in enumerate(works):
+                await stack.enter_async_context(keeper.renewing(work))
+                stack.enter_context(work.log_context(job_id=f"ep-{n}", attempt=1))
             await asyncio.sleep(3600)
 
-    assert not any(lease.is_lost for lease in leases)
+    assert not any(work.lease.is_lost for work in works)
     line = logged.one(Event.LEASE_RENEWAL_FAILED)
     assert (line["job_id"], line["attempt"]) == ("ep-0", 1)
-    assert line["message_id"] == leases[0].delivery.message_id
+    assert line["message_id"] == works[0].delivery.message_id
     assert line["error"] == "SQS did not answer"
     assert line["remaining_seconds"] == pytest.approx(40)
 
@@ -102,14 +106,14 @@ async def test_a_renewal_that_fails_for_one_entry_is_tried_again_for_that_one() 
     faults = ScriptedFaults()
     faults.entries("extend", OUTAGE, None, OUTAGE)
     queue = FakeQueue(faults=faults)
-    leases = await a_received(queue, 2)
+    works = await a_received(queue, 2)
 
-    async with a_keeper(queue) as keeper, keeper.hold(leases[0]), keeper.hold(leases[1]):
+    async with a_keeper(queue) as keeper, keeper.renewing(works[0]), keeper.renewing(works[1]):
         await asyncio.sleep(30)
         assert queue.calls["extend"] == 3
         await asyncio.sleep(3600)
 
-    assert not any(lease.is_lost for lease in leases)
+    assert not any(work.lease.is_lost for work in works)
 
 
 @virtual_time
@@ -117,14 +121,14 @@ async def test_a_lease_that_cannot_be_renewed_is_lost_a_margin_before_it_ends() 
     faults = ScriptedFaults()
     faults.requests("extend", *[OUTAGE] * 1000)
     queue = FakeQueue(faults=faults)
-    (lease,) = await a_received(queue)
+    (work,) = await a_received(queue)
 
-    async with a_keeper(queue) as keeper, keeper.hold(lease):
-        reason = await ended(lease)
+    async with a_keeper(queue) as keeper, keeper.renewing(work):
+        reason = await ended(work)
 
         assert isinstance(reason, LeaseLostError)
-        assert lease.deadline - now() == pytest.approx(5)
-        assert queue.visible_in(lease.delivery.message_id) == pytest.approx(5)
+        assert work.lease.deadline - now() == pytest.approx(5)
+        assert queue.visible_in(work.lease.delivery.message_id) == pytest.approx(5)
         assert queue.calls["extend"] < 20
 
 
@@ -133,12 +137,12 @@ async def test_a_renewal_that_hangs_is_given_up_and_tried_again() -> None:
     faults = ScriptedFaults()
     faults.requests("extend", Hang.FOREVER, Hang.FOREVER)
     queue = FakeQueue(faults=faults)
-    (lease,) = await a_received(queue)
+    (work,) = await a_received(queue)
 
-    async with a_keeper(queue) as keeper, keeper.hold(lease):
+    async with a_keeper(queue) as keeper, keeper.renewing(work):
         await asyncio.sleep(3600)
 
-    assert not lease.is_lost
+    assert not work.lease.is_lost
 
 
 @virtual_time
@@ -146,12 +150,12 @@ async def test_a_renewal_whose_answer_was_lost_is_done_again() -> None:
     faults = ScriptedFaults()
     faults.responses("extend", OUTAGE, Hang.FOREVER)
     queue = FakeQueue(faults=faults)
-    (lease,) = await a_received(queue)
+    (work,) = await a_received(queue)
 
-    async with a_keeper(queue) as keeper, keeper.hold(lease):
+    async with a_keeper(queue) as keeper, keeper.renewing(work):
         await asyncio.sleep(3600)
 
-    assert not lease.is_lost
+    assert not work.lease.is_lost
 
 
 @virtual_time
@@ -159,58 +163,59 @@ async def test_leaving_waits_for_the_renewal_in_flight_and_none_follows() -> Non
     faults = ScriptedFaults()
     faults.responses("extend", Hang.FOREVER)
     queue = FakeQueue(faults=faults)
-    (lease,) = await a_received(queue)
+    (work,) = await a_received(queue)
 
     async with a_keeper(queue) as keeper:
-        async with keeper.hold(lease):
+        async with keeper.renewing(work):
             await asyncio.sleep(21)  # the renewal is under way
             assert queue.calls["extend"] == 1
             left = now()
         assert now() - left == pytest.approx(9)  # it was given up after ten seconds
-        await queue.hide(lease.delivery, 0)
+        await queue.hide(work.lease.delivery, 0)
         await asyncio.sleep(3600)
 
     assert queue.calls["extend"] == 1
-    assert queue.visible_in(lease.delivery.message_id) == 0
+    assert queue.visible_in(work.lease.delivery.message_id) == 0
 
 
 @virtual_time
 async def test_a_handle_that_dies_while_the_job_ends_loses_the_lease_before_it_is_settled() -> None:
     queue = FakeQueue(faults=SlowExtend(after_seconds=2))
-    (lease,) = await a_received(queue)
+    (work,) = await a_received(queue)
 
-    async with a_keeper(queue) as keeper, keeper.hold(lease):
+    async with a_keeper(queue) as keeper, keeper.renewing(work):
         await asyncio.sleep(19)
-        await queue.ack(lease.delivery)
+        await queue.ack(work.lease.delivery)
         await asyncio.sleep(2)  # the renewal is under way
 
-    assert lease.is_lost
+    assert work.lease.is_lost
 
 
 @virtual_time
 async def test_a_job_is_stopped_while_the_twelve_hours_leave_time_to_settle_it() -> None:
     queue = FakeQueue()
-    (lease,) = await a_received(queue)
+    (work,) = await a_received(queue)
 
     async with a_keeper(queue) as keeper:
-        async with keeper.hold(lease):
-            reason = await ended(lease)
+        async with keeper.renewing(work):
+            reason = await ended(work)
         assert isinstance(reason, ConversionTimeoutError)
-        assert not lease.is_lost
-        assert MAX_IN_FLIGHT_SECONDS - 2 * LEASE < now() - lease.delivery.received_at < MAX_IN_FLIGHT_SECONDS
-        assert lease.deadline - now() > LEASE / 2
-        await queue.hide(lease.delivery, 0)
+        assert not work.lease.is_lost
+        assert MAX_IN_FLIGHT_SECONDS - 2 * LEASE < now() - work.lease.delivery.received_at < MAX_IN_FLIGHT_SECONDS
+        assert work.lease.deadline - now() > LEASE / 2
+        await queue.hide(work.lease.delivery, 0)
 
 
 async def test_a_lease_that_is_lost_while_its_job_stops_for_another_reason_is_lost_all_the_same() -> None:
-    lease = Lease(a_delivery(), lease_seconds=LEASE)
-    first = ConversionTimeoutError(1)
+    work = Work(Lease(a_delivery(), lease_seconds=LEASE))
+    execution, first = Execution(), ConversionTimeoutError(1)
 
-    lease.stop(first)
-    lease.stop(LeaseLostError("dead"))
+    with work.running(execution, Until()):
+        work.stop(first)
+        work.stop(LeaseLostError("dead"))
 
-    assert lease.is_lost
-    assert lease.execution.stop_reason is first
+    assert work.lease.is_lost
+    assert execution.stop_reason is first
 
 
 @virtual_time
@@ -219,7 +224,7 @@ async def test_leases_that_came_and_went_leave_nothing_behind_in_the_keeper() ->
     keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: 0.0)
 
     for number in range(1000):
-        async with keeper.hold(Lease(a_delivery(f"message-{number}"), lease_seconds=LEASE)):
+        async with keeper.renewing(Work(Lease(a_delivery(f"message-{number}"), lease_seconds=LEASE))):
             pass
 
     assert len(keeper._heap) < 100
@@ -243,14 +248,14 @@ def test_a_job_is_never_left_running_when_its_lease_has_ended(
         faults.requests("extend", *(requests.get(kind) for kind in calls))
         faults.responses("extend", *(OUTAGE if kind == "answer lost" else None for kind in calls))
         queue = FakeQueue(faults=faults)
-        leases = await a_received(queue, 3)
+        works = await a_received(queue, 3)
 
         async with a_keeper(queue, random=random) as keeper, AsyncExitStack() as stack:
-            for lease in leases:
-                await stack.enter_async_context(keeper.hold(lease))
+            for work in works:
+                await stack.enter_async_context(keeper.renewing(work))
             for _ in range(600):
                 await asyncio.sleep(0.5)
-                for lease in leases:
-                    assert lease.is_lost or (queue.visible_in(lease.delivery.message_id) or 0) > 4
+                for work in works:
+                    assert work.lease.is_lost or (queue.visible_in(work.lease.delivery.message_id) or 0) > 4
 
     run(check())

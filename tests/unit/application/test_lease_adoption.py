@@ -15,36 +15,36 @@ from worker.domain.errors import LeaseLostError
 @virtual_time
 async def test_a_newer_delivery_of_the_message_is_adopted_and_renewed_instead() -> None:
     queue = FakeQueue()
-    (lease,) = await a_received(queue)
+    (work,) = await a_received(queue)
 
-    async with a_keeper(queue) as keeper, keeper.hold(lease):
+    async with a_keeper(queue) as keeper, keeper.renewing(work):
         await asyncio.sleep(10)
-        queue.deliver_again(lease.delivery.message_id)
+        queue.deliver_again(work.lease.delivery.message_id)
         (newer,) = await queue.receive(1)
-        assert lease.adopt(newer)
+        assert work.lease.adopt(newer)
         await asyncio.sleep(3600)
 
-        assert lease.delivery is newer
-        assert not lease.is_lost
-    await queue.ack(lease.delivery)
+        assert work.lease.delivery is newer
+        assert not work.lease.is_lost
+    await queue.ack(work.lease.delivery)
     assert len(queue) == 0
 
 
 @virtual_time
 async def test_a_dead_handle_says_nothing_once_a_newer_delivery_is_adopted() -> None:
     queue = FakeQueue(faults=SlowExtend(after_seconds=2))
-    (lease,) = await a_received(queue)
+    (work,) = await a_received(queue)
 
-    async with a_keeper(queue) as keeper, keeper.hold(lease):
+    async with a_keeper(queue) as keeper, keeper.renewing(work):
         await asyncio.sleep(19)
-        queue.deliver_again(lease.delivery.message_id)
+        queue.deliver_again(work.lease.delivery.message_id)
         (newer,) = await queue.receive(1)
         await asyncio.sleep(2)  # meanwhile the old handle was refused, and the answer is on its way
         assert queue.calls["extend"] == 1
-        assert lease.adopt(newer)
+        assert work.lease.adopt(newer)
         await asyncio.sleep(3600)
 
-    assert not lease.is_lost
+    assert not work.lease.is_lost
 
 
 async def test_an_older_delivery_is_adopted_without_effect() -> None:
@@ -60,7 +60,7 @@ async def test_an_older_delivery_is_adopted_without_effect() -> None:
 async def test_nothing_is_adopted_once_the_lease_has_ended_or_is_lost() -> None:
     over, lost = Lease(a_delivery(), lease_seconds=LEASE), Lease(a_delivery(), lease_seconds=LEASE)
     over.end()
-    lost.stop(LeaseLostError("taken over"))
+    lost.lose(LeaseLostError("taken over"))
 
     assert not over.adopt(a_delivery(receive_count=2))
     assert not lost.adopt(a_delivery(receive_count=2))

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.fakes.queue import FakeQueue
+from tests.support.consuming import Until, a_consumer
 from tests.support.events import logged_events
 from tests.support.virtual_time import virtual_time
 from worker.application.consuming.consumer import Consumer
-from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.consuming.execution import Execution
+from worker.application.consuming.work import Work
 from worker.application.operations.lifecycle import Lifecycle, SideTask
 from worker.domain.disposition import Ack, Disposition, Release
 from worker.domain.errors import ShutdownError
@@ -28,10 +30,12 @@ class JobHandler:
     unwinding_seconds: float = 0.0
     begun: list[float] = field(default_factory=list)
 
-    async def handle(self, lease: Lease) -> Disposition:
+    async def handle(self, work: Work) -> Disposition:
         self.begun.append(asyncio.get_running_loop().time())
         try:
-            await lease.execution.run(self._work(), name="job")
+            execution = Execution()
+            with work.running(execution, Until()):
+                await execution.run(self._work(), name="job")
         except ShutdownError:
             return Release()
         return Ack()
@@ -61,8 +65,7 @@ def a_worker(
 ) -> Worker:
     queue = FakeQueue()
     handler = JobHandler(job_seconds, unwinding_seconds)
-    keeper = LeaseKeeper(queue, lease_seconds=60, random=lambda: 0.5)
-    consumer = Consumer(queue, handler, keeper, concurrency=2, lease_seconds=60, random=lambda: 0.5)
+    keeper, consumer = a_consumer(queue, handler, concurrency=2)
     lifecycle = Lifecycle(
         consumer,
         {"lease keeper": keeper.run, **(side_tasks or {})},

@@ -14,6 +14,7 @@ from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
 from tests.support.workshop import LIMITS, TARGET, a_body, a_worker, a_workshop, two_workshops, until_empty
 from worker.application.consuming.lease import Lease
+from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Reject, Retry
 from worker.domain.errors import ConverterCrashedError, ErrorCode, ShutdownError
 from worker.domain.progress import Status
@@ -52,7 +53,7 @@ async def test_two_messages_of_a_job_that_come_together_do_not_keep_each_other_f
         await asyncio.sleep(1)
         queue.send(a_body())
         _, newer = await queue.receive(2)
-        killed = await shop.begins(Lease(newer, lease_seconds=60))
+        killed = await shop.begins(Work(Lease(newer, lease_seconds=60)))
         killed.cancel()
         await asyncio.wait([killed])
         shop.converter.gate.set()
@@ -90,9 +91,9 @@ async def test_a_worker_that_was_cut_off_is_replaced_and_notices(tmp_path: Path)
         first.converter.gate.clear()
         second.converter.gate.clear()
         queue.send(a_body())
-        lease = Lease((await queue.receive(1))[0], lease_seconds=60)  # whose renewals nobody hears
+        work = Work(Lease((await queue.receive(1))[0], lease_seconds=60))  # whose renewals nobody hears
         first.table.held.clear()
-        handling = asyncio.create_task(first.handler.handle(lease))
+        handling = asyncio.create_task(first.handler.handle(work))
         await wait_until(lambda: first.converter.running)
         old_claim = first.record()
         first.table.breaks()
@@ -181,9 +182,9 @@ async def test_an_attempt_that_says_how_it_ended_breaks_the_row_of_crashes(tmp_p
 async def test_deploys_in_a_row_count_neither_as_attempts_nor_as_crashes(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         for count in range(1, 11):
-            lease = shop.lease(receive_count=count)
-            handling = await shop.begins(lease)
-            lease.stop(ShutdownError())
+            work = shop.work(receive_count=count)
+            handling = await shop.begins(work)
+            work.stop(ShutdownError())
             await handling
         shop.converter.gate.set()
 

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.fakes.queue import FakeQueue
+from tests.support.consuming import a_consumer
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, virtual_time
 from worker.application.consuming.consumer import Consumer
-from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Disposition, Reject
 from worker.domain.errors import InvalidMessageError
 from worker.events import Event
@@ -24,19 +25,16 @@ SLOTS = 5
 class Clerk:
     """Refuses what says so, each after a tenth of a second."""
 
-    async def handle(self, lease: Lease) -> Disposition:
+    async def handle(self, work: Work) -> Disposition:
         await asyncio.sleep(0.1)
-        if lease.delivery.body == "good":
+        if work.delivery.body == "good":
             return Ack()
         return Reject(InvalidMessageError("body", "is not JSON"))
 
 
 @asynccontextmanager
 async def at_work(queue: FakeQueue) -> AsyncIterator[Consumer]:
-    keeper = LeaseKeeper(queue, lease_seconds=60, random=lambda: 0.5)
-    consumer = Consumer(
-        queue, Clerk(), keeper, concurrency=SLOTS, lease_seconds=60, random=lambda: 0.5, reject_limit=LIMIT
-    )
+    keeper, consumer = a_consumer(queue, Clerk(), concurrency=SLOTS, reject_limit=LIMIT)
     async with asyncio.TaskGroup() as group:
         renewing = group.create_task(keeper.run())
         consuming = group.create_task(consumer.run())

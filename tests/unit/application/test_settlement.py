@@ -7,11 +7,10 @@ import asyncio
 import pytest
 
 from tests.fakes.queue import FakeQueue, Faults, Hang, ScriptedFaults
-from tests.support.consuming import LEASE, OUTAGE, JobHandler, at_work, taking
+from tests.support.consuming import LEASE, OUTAGE, JobHandler, a_consumer, at_work, taking
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, run, virtual_time
-from worker.application.consuming.consumer import Consumer
-from worker.application.consuming.lease import Lease, LeaseKeeper
+from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Retry
 from worker.domain.errors import InvalidMessageError, SourceNotFoundError, UnsupportedAudioError
 from worker.events import Event
@@ -74,14 +73,13 @@ async def test_a_result_that_comes_after_the_lease_was_lost_is_not_settled_and_t
     queue.send("{}")
 
     class Deaf(JobHandler):
-        async def handle(self, lease: Lease) -> Disposition:
-            self.begun.append(lease.delivery.message_id)
+        async def handle(self, work: Work) -> Disposition:
+            self.begun.append(work.delivery.message_id)
             await asyncio.sleep(3600)
             return Ack()
 
     handler = Deaf(taking(0))
-    keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: 0.5)
-    consumer = Consumer(queue, handler, keeper, concurrency=1, lease_seconds=LEASE, random=lambda: 0.5)
+    keeper, consumer = a_consumer(queue, handler, concurrency=1)
     with logged_events() as logged:
         async with asyncio.TaskGroup() as group:
             renewing = group.create_task(keeper.run())
@@ -177,9 +175,9 @@ async def test_a_dead_receipt_handle_at_the_ack_is_a_line_in_the_log_and_no_more
     queue.send("{}")
     elsewhere: list[Delivery] = []
 
-    async def job(lease: Lease) -> Disposition:
+    async def job(work: Work) -> Disposition:
         await asyncio.sleep(1)
-        queue.deliver_again(lease.delivery.message_id)
+        queue.deliver_again(work.delivery.message_id)
         elsewhere.extend(await queue.receive(1))
         return Ack()
 
@@ -199,14 +197,13 @@ async def test_a_bug_in_the_handler_costs_one_delivery_a_delay_and_no_more() -> 
         queue.send(body)
 
     class Buggy(JobHandler):
-        async def handle(self, lease: Lease) -> Disposition:
-            if lease.delivery.body == "bug" and lease.delivery.receive_count == 1:
+        async def handle(self, work: Work) -> Disposition:
+            if work.delivery.body == "bug" and work.delivery.receive_count == 1:
                 raise KeyError("a bug")
-            return await super().handle(lease)
+            return await super().handle(work)
 
     handler = Buggy(taking(1))
-    keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: 0.5)
-    consumer = Consumer(queue, handler, keeper, concurrency=1, lease_seconds=LEASE, random=lambda: 0.5)
+    keeper, consumer = a_consumer(queue, handler, concurrency=1)
     with logged_events() as logged:
         async with asyncio.TaskGroup() as group:
             renewing = group.create_task(keeper.run())
@@ -227,8 +224,7 @@ async def test_a_cancelled_consumer_gives_everything_back() -> None:
         queue.send("{}")
 
     handler = JobHandler(taking(3600))
-    keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: 0.5)
-    consumer = Consumer(queue, handler, keeper, concurrency=3, lease_seconds=LEASE, random=lambda: 0.5)
+    _, consumer = a_consumer(queue, handler, concurrency=3)
     task = asyncio.create_task(consumer.run())
     await asyncio.sleep(1)
     task.cancel()
@@ -247,8 +243,7 @@ async def test_a_cancellation_waits_for_the_settlement_in_flight() -> None:
 
     queue = FakeQueue(faults=SlowAck())
     queue.send("{}")
-    keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: 0.5)
-    consumer = Consumer(queue, JobHandler(taking(1)), keeper, concurrency=1, lease_seconds=LEASE, random=lambda: 0.5)
+    _, consumer = a_consumer(queue, JobHandler(taking(1)), concurrency=1)
     task = asyncio.create_task(consumer.run())
     await asyncio.sleep(2)
     task.cancel()

@@ -1,4 +1,4 @@
-"""Takes free slots, receives for them, has each delivery handled and settled, and drains when told to stop."""
+"""Receives for free slots, has each delivery handled and settled, and drains when it is stopped."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from worker.application.consuming.lease import Lease, LeaseKeeper
+from structlog.contextvars import bound_contextvars
+
+from worker.application.consuming.lease_keeper import LeaseKeeper
 from worker.application.consuming.poller import Poller
-from worker.application.consuming.reject_limit import RejectLimit
 from worker.application.consuming.settlement import Settlement
-from worker.domain.disposition import RETRY_BACKOFF, Disposition, Reject, Release, Retry
+from worker.application.consuming.work import Work
+from worker.domain.disposition import RETRY_BACKOFF, Disposition, Release, Retry
 from worker.domain.errors import ShutdownError
 from worker.events import Event, emit
-from worker.ports import MAX_BATCH_ENTRIES, Delivery, JobQueue
+from worker.ports import MAX_BATCH_ENTRIES, Delivery
 from worker.waiting import wait_for_event, wait_for_event_until
 
 _GATHER_SECONDS = 0.05
-_BUSY_SECONDS = 5.0  # until a message is looked at again that came while its last delivery was being settled
+_BUSY_SECONDS = 5.0  # the delay of a message that comes while its last delivery is being settled
 _DRAIN_TURN_SECONDS = 1.0
 
 
 class Handler(Protocol):
     """Does what a delivery asks for."""
 
-    async def handle(self, lease: Lease) -> Disposition:
+    async def handle(self, work: Work) -> Disposition:
         """Say how the delivery ends. Raises nothing but CancelledError; anything else is a bug."""
 
 
@@ -49,36 +51,30 @@ class ConsumerStatus:
 class Consumer:
     """The poll loop and its jobs, one task a delivery.
 
-    A slot is given back when handling has ended: settling one delivery and receiving the next overlap. `lease_seconds`
-    is the visibility timeout that the queue's receives ask for, `poll_seconds` the length of its long poll. More than
-    `reject_limit` rejects a minute pause it.
+    A slot is free again when handling has ended: settling one delivery and receiving the next overlap.
     """
 
     def __init__(
         self,
-        queue: JobQueue,
+        poller: Poller,
         handler: Handler,
         keeper: LeaseKeeper,
+        settlement: Settlement,
         *,
         concurrency: int,
-        lease_seconds: float,
         random: Callable[[], float],
-        poll_seconds: float = 5.0,
-        reject_limit: int = 60,
     ) -> None:
+        self._poller = poller
         self._handler = handler
         self._keeper = keeper
+        self._settlement = settlement
         self._concurrency = concurrency
-        self._lease_seconds = lease_seconds
         self._random = random
         self._stopping = asyncio.Event()
         self._jobs_until = math.inf
-        self._changed = asyncio.Event()  # a slot, a settlement, a signal: whoever waits looks again
-        self._poller = Poller(queue, poll_seconds=poll_seconds, random=random, stopping=self._stopping)
-        self._reject_limit = RejectLimit(reject_limit)
-        self._settlement = Settlement(queue, random=random)
-        self._leases: dict[str, Lease] = {}  # by message id, from the receive until settled
-        self._handling: set[Lease] = set()
+        self._changed = asyncio.Event()  # a slot, a settlement or a signal: conditions are tested again
+        self._works: dict[str, Work] = {}  # by message id, from the receive until settled
+        self._handling: set[Work] = set()
         self._unsettled = 0
         self._tasks = asyncio.TaskGroup()
         self._poll_loop: asyncio.Task[None] | None = None
@@ -94,7 +90,7 @@ class Consumer:
             poll_age_seconds=self._poller.age_seconds,
             poll_failures=self._poller.failures,
             settled=dict(self._settlement.counts),
-            is_paused=self._reject_limit.is_paused,
+            is_paused=self._poller.is_paused,
         )
 
     def stop(self, *, jobs_until: float, settle_until: float) -> None:
@@ -105,6 +101,7 @@ class Consumer:
         self._jobs_until = jobs_until
         self._settlement.until = settle_until
         self._stopping.set()
+        self._poller.stop()
         self._changed.set()
 
     async def first_poll(self) -> None:
@@ -124,13 +121,10 @@ class Consumer:
         is_backlog = False
         while not self._stopping.is_set():
             slots = await self._free_slots(is_backlog=is_backlog)
-            await self._reject_limit.hold(self._stopping)
-            if self._stopping.is_set():
-                return
             deliveries = await self._poller.receive(slots)
             is_backlog = len(deliveries) >= slots
             for delivery in deliveries:
-                self._take(delivery)
+                self._accept(delivery)
 
     async def _free_slots(self, *, is_backlog: bool) -> int:
         """Wait for a slot. With more to fetch, wait a moment for others, where there are many: a call costs money."""
@@ -143,7 +137,7 @@ class Consumer:
 
     @property
     def _free(self) -> int:
-        """Slots that nobody handles in, fewer when settlements pile up because the queue does not take them."""
+        """Slots in which nothing is handled; fewer when settlements pile up because the queue fails."""
         return min(self._concurrency - len(self._handling), self._concurrency + MAX_BATCH_ENTRIES - self._unsettled)
 
     async def _until(self, is_so: Callable[[], bool], deadline: float | None = None) -> None:
@@ -152,53 +146,52 @@ class Consumer:
             if not await wait_for_event_until(self._changed, deadline):
                 return
 
-    def _take(self, delivery: Delivery) -> None:
+    def _accept(self, delivery: Delivery) -> None:
         """Start what was received, unless it is running here already or we stop."""
-        running = self._leases.get(delivery.message_id)
-        if running is not None and running.adopt(delivery):
+        running = self._works.get(delivery.message_id)
+        if running is not None and running.lease.adopt(delivery):
             return
-        lease = Lease(delivery, lease_seconds=self._lease_seconds)
+        work = Work(self._keeper.new_lease(delivery))
         if running is not None:
-            self._spawn(lease, self._settlement.settle(lease, Retry(_BUSY_SECONDS)))
+            self._spawn(work, self._settlement.settle(work.lease, Retry(_BUSY_SECONDS)))
         elif self._stopping.is_set():
-            self._spawn(lease, self._settlement.settle(lease, Release()))
+            self._spawn(work, self._settlement.settle(work.lease, Release()))
         else:
-            self._leases[delivery.message_id] = lease
-            self._handling.add(lease)
-            self._spawn(lease, self._process(lease))
+            self._works[delivery.message_id] = work
+            self._handling.add(work)
+            self._spawn(work, self._process(work))
 
-    def _spawn(self, lease: Lease, body: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Work, body: Coroutine[Any, Any, None]) -> None:
         self._unsettled += 1
-        task = self._tasks.create_task(body, name=lease.delivery.message_id)
-        task.add_done_callback(partial(self._ended, lease))
+        task = self._tasks.create_task(body, name=work.delivery.message_id)
+        task.add_done_callback(partial(self._ended, work))
 
-    def _ended(self, lease: Lease, _: asyncio.Task[None]) -> None:
-        message_id = lease.delivery.message_id
-        if self._leases.get(message_id) is lease:
-            del self._leases[message_id]
-        self._handling.discard(lease)
+    def _ended(self, work: Work, _: asyncio.Task[None]) -> None:
+        message_id = work.delivery.message_id
+        if self._works.get(message_id) is work:
+            del self._works[message_id]
+        self._handling.discard(work)
         self._unsettled -= 1
         self._changed.set()
 
     # --- one delivery --------------------------------------------------------------------------------------------
 
-    async def _process(self, lease: Lease) -> None:
+    async def _process(self, work: Work) -> None:
         disposition: Disposition = Release()  # for a handling that is cut off by a cancellation
         try:
-            async with self._keeper.hold(lease):
-                disposition = await self._handle(lease)
-                if isinstance(disposition, Reject):
-                    self._reject_limit.rejected()
+            async with self._keeper.renewing(work):
+                disposition = await self._handle(work)
         finally:
-            self._handling.discard(lease)
+            self._handling.discard(work)
             self._changed.set()
-            await self._settlement.settle(lease, disposition)
+            with bound_contextvars(**work.trace):
+                await self._settlement.settle(work.lease, disposition)
 
-    async def _handle(self, lease: Lease) -> Disposition:
+    async def _handle(self, work: Work) -> Disposition:
         try:
-            return await self._handler.handle(lease)
+            return await self._handler.handle(work)
         except Exception as exc:  # noqa: BLE001 - a bug that one message meets must not end the other jobs
-            delivery = lease.delivery
+            delivery = work.delivery
             emit(Event.HANDLER_CRASHED, message_id=delivery.message_id, exception=exc)
             return Retry(RETRY_BACKOFF.delay(delivery.receive_count, self._random()))
 
@@ -225,7 +218,7 @@ class Consumer:
 
     def _stop_jobs(self, now: float) -> None:
         """End the jobs whose own estimate does not fit, and, when the time is over, those without one too."""
-        for lease in self._handling:
-            remaining = lease.remaining_seconds
+        for work in self._handling:
+            remaining = work.remaining_seconds
             if now >= self._jobs_until or (remaining is not None and now + remaining > self._jobs_until):
-                lease.stop(ShutdownError())
+                work.stop(ShutdownError())

@@ -1,58 +1,24 @@
-"""Who owns a delivery, until when, and the one task that keeps it so."""
+"""The lease on a message: which delivery owns it, until when, and whether it has been lost."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
-from typing import Protocol
-
-from structlog.contextvars import bound_contextvars
-
-from worker import metrics
-from worker.application.consuming.execution import Execution
-from worker.domain.backoff import Backoff
-from worker.domain.errors import ConversionTimeoutError, LeaseLostError, WorkerError
-from worker.events import Event, emit
-from worker.ports import MAX_BATCH_ENTRIES, MAX_IN_FLIGHT_SECONDS, Delivery, JobQueue, ReceiptExpiredError
-from worker.waiting import wait_for_event_until
-
-_RETRY = Backoff(first_seconds=0.5, factor=2, cap_seconds=5, floor=0.5)
-
-
-class Estimate(Protocol):
-    """How long a job will still take."""
-
-    @property
-    def eta_seconds(self) -> float | None:
-        """Seconds, by the job's own estimate. None: unknown."""
+from worker.domain.errors import LeaseLostError
+from worker.ports import MAX_IN_FLIGHT_SECONDS, Delivery
 
 
 class Lease:
-    """The one owner of a delivery while it is handled.
+    """The ownership of a delivery while it is handled.
 
-    `deadline` is the loop time at which the queue may hand the message to another, counted from before the call that
-    granted it. The handler sets `progress`, of the job that runs, for the drain to read,
-    and `trace`, what log lines tell of the trace that the message belongs to. `told` holds all the fields that
-    they have at the moment.
+    `deadline` is the loop time at which the queue may hand the message to another worker, counted from before the
+    call that granted it.
     """
 
     def __init__(self, delivery: Delivery, *, lease_seconds: float) -> None:
-        self.execution = Execution()
-        self.progress: Estimate | None = None
-        self.trace: Mapping[str, str] = {}
-        self.told: Mapping[str, object] = {}
         self._lease_seconds = lease_seconds
         self._delivery = delivery
         self._deadline = delivery.received_at + lease_seconds
-        self._stop_reason: WorkerError | None = None
         self._loss: LeaseLostError | None = None
-        self._is_held = True
-        self._has_worked = False
+        self._is_active = True
 
     @property
     def delivery(self) -> Delivery:
@@ -70,7 +36,7 @@ class Lease:
 
     @property
     def is_lost(self) -> bool:
-        """True once another may have the message: nothing may be settled, written or published."""
+        """True once another worker may have the message: nothing may be settled, written or published."""
         return self._loss is not None
 
     @property
@@ -78,54 +44,19 @@ class Lease:
         """Why the lease was lost; None while it is ours."""
         return self._loss
 
-    @property
-    def stop_reason(self) -> WorkerError | None:
-        """Why no other job of this delivery may begin; None while one may."""
-        return self._loss or self._stop_reason
-
-    @property
-    def remaining_seconds(self) -> float | None:
-        """What the running job still needs, by its own estimate. None: unknown."""
-        return None if self.progress is None else self.progress.eta_seconds
-
-    @property
-    def has_worked(self) -> bool:
-        """Whether a job was begun under this lease."""
-        return self._has_worked or self.execution.has_run
-
-    def stop(self, reason: WorkerError) -> None:
-        """End the job for `reason`; a LeaseLostError also gives the delivery up for good. Returns at once."""
-        self._stop_reason = self._stop_reason or reason
-        if isinstance(reason, LeaseLostError) and self._loss is None:
-            self._loss = reason
-        self.execution.stop(reason)
-
-    @contextmanager
-    def log_context(self, **fields: object) -> Iterator[None]:
-        """Inside, every line that concerns the delivery has these fields: the task's own, and the keeper's."""
-        before = self.told
-        self.told = {**before, **fields}
-        try:
-            with bound_contextvars(**fields):
-                yield
-        finally:
-            self.told = before
-
-    def begin_next_job(self) -> None:
-        """Be ready for another job of the delivery: what stopped the last one alone does not stop this one."""
-        self._has_worked = self.has_worked
-        self.execution = Execution()
-        self.progress = None
+    def lose(self, loss: LeaseLostError) -> None:
+        """Give the delivery up for good. The first reason counts."""
+        self._loss = self._loss or loss
 
     def adopt(self, newer: Delivery) -> bool:
         """Go on under another delivery of the same message, which came here while the job runs.
 
         False where the lease has ended: the delivery then needs a settlement of its own.
         """
-        if not self._is_held or self.is_lost:
+        if not self._is_active or self.is_lost:
             return False
-        held = self._delivery
-        if (newer.receive_count, newer.received_at) > (held.receive_count, held.received_at):
+        current = self._delivery
+        if (newer.receive_count, newer.received_at) > (current.receive_count, current.received_at):
             self._delivery = newer
             self.extended(newer.received_at + self._lease_seconds)
         return True
@@ -136,162 +67,4 @@ class Lease:
 
     def end(self) -> None:
         """Handling is over and the settlement begins: nothing is adopted any more."""
-        self._is_held = False
-
-
-@dataclass(eq=False, slots=True)
-class _Renewal:
-    """What the keeper knows of a lease. `due` is in the heap too; an entry with another value is out of date."""
-
-    lease: Lease
-    due: float
-    failures: int = 0
-    call: asyncio.Task[None] | None = None
-
-
-class LeaseKeeper:
-    """Renews all leases, from a heap of due times, in batches, at a third of their length.
-
-    A transient failure is tried again until a margin before the lease ends; then, or at once for a dead receipt
-    handle, the job is stopped. `random` gives numbers in [0, 1).
-    """
-
-    def __init__(self, queue: JobQueue, *, lease_seconds: float, random: Callable[[], float]) -> None:
-        self._queue = queue
-        self._lease_seconds = lease_seconds
-        self._random = random
-        self._margin_seconds = min(5.0, lease_seconds / 6)
-        self._call_seconds = min(10.0, lease_seconds / 6)
-        self._window_seconds = lease_seconds / 12  # due this soon, it goes along in a batch that leaves now
-        self._renewals: dict[Lease, _Renewal] = {}
-        self._failing: set[_Renewal] = set()
-        self._heap: list[tuple[float, int, _Renewal]] = []
-        self._order = itertools.count()
-        self._wake = asyncio.Event()
-
-    @asynccontextmanager
-    async def hold(self, lease: Lease) -> AsyncIterator[Lease]:
-        """Renew the lease inside; on the way out renewal has ended, one in flight included."""
-        self._renewals[lease] = renewal = _Renewal(lease, math.inf)
-        self._schedule(renewal, self._next_turn(lease.delivery.received_at))
-        try:
-            yield lease
-        finally:
-            lease.end()
-            self._forget(renewal)
-            if renewal.call is not None:  # a late extension would hide again what the settlement gives back
-                await asyncio.wait([renewal.call])
-
-    async def run(self) -> None:
-        """Renew for ever."""
-        async with asyncio.TaskGroup() as calls:
-            while True:
-                await self._sleep_until_due()
-                batch = self._due_batch()
-                if batch:
-                    call = calls.create_task(self._renew(batch), name="renewal")
-                    for renewal in batch:
-                        renewal.call = call
-
-    async def _sleep_until_due(self) -> None:
-        self._wake.clear()
-        await wait_for_event_until(self._wake, self._heap[0][0] if self._heap else None)
-
-    def _due_batch(self) -> list[_Renewal]:
-        """Take what is due now from the heap, and what will be soon, up to ten."""
-        now = asyncio.get_running_loop().time()
-        batch: list[_Renewal] = []
-        while self._heap and len(batch) < MAX_BATCH_ENTRIES:
-            due, _, renewal = self._heap[0]
-            if due > now + (self._window_seconds if batch else 0.0):
-                break
-            heappop(self._heap)
-            if renewal.due == due and self._may_renew(renewal, now):
-                batch.append(renewal)
-        return batch
-
-    def _may_renew(self, renewal: _Renewal, now: float) -> bool:
-        """False, with the job stopped, where no renewal can help."""
-        renewal.due = math.inf
-        lease = renewal.lease
-        if now >= lease.deadline - self._margin_seconds:
-            self._lose(lease, "the lease could not be renewed in time")
-            return False
-        if now + self._lease_seconds > lease.in_flight_until:
-            # Now, while two thirds of a lease are left to settle in.
-            lease.stop(ConversionTimeoutError(now - lease.delivery.received_at))
-            return False
-        return True
-
-    async def _renew(self, batch: Sequence[_Renewal]) -> None:
-        began = asyncio.get_running_loop().time()
-        deliveries = [renewal.lease.delivery for renewal in batch]
-        give_up = min(renewal.lease.deadline for renewal in batch) - self._margin_seconds
-        results: Sequence[Exception | None]
-        try:
-            async with asyncio.timeout_at(min(began + self._call_seconds, give_up)):
-                results = await self._queue.extend(deliveries, self._lease_seconds)
-        except Exception as exc:  # noqa: BLE001 - whatever it was, the leases have time left
-            results = [exc] * len(batch)
-        for renewal, delivery, result in zip(batch, deliveries, results, strict=True):
-            renewal.call = None
-            self._conclude(renewal, delivery, result, began)
-
-    def _conclude(self, renewal: _Renewal, delivery: Delivery, result: Exception | None, began: float) -> None:
-        lease = renewal.lease
-        match result:
-            case None:
-                metrics.LEASE_RENEWALS.labels(outcome="renewed").inc()
-                metrics.LEASE_MARGIN.observe(lease.deadline - began)
-                lease.extended(began + self._lease_seconds)
-                renewal.failures = 0
-                self._failing.discard(renewal)
-                self._schedule(renewal, self._next_turn(began))
-            case ReceiptExpiredError() if lease.delivery is delivery:
-                self._lose(lease, "the receipt handle is dead")
-            case ReceiptExpiredError():  # that of a delivery which a newer one has replaced meanwhile
-                self._schedule(renewal, self._next_turn(lease.delivery.received_at))
-            case _:
-                self._schedule_retry(renewal, result)
-
-    def _schedule_retry(self, renewal: _Renewal, error: Exception) -> None:
-        now = asyncio.get_running_loop().time()
-        metrics.LEASE_RENEWALS.labels(outcome="failed").inc()
-        renewal.failures += 1
-        if not self._failing and renewal.lease in self._renewals:
-            fields = {
-                "message_id": renewal.lease.delivery.message_id,
-                **renewal.lease.told,
-                "error": str(error) or type(error).__name__,
-                "remaining_seconds": round(renewal.lease.deadline - now, 3),
-            }
-            emit(Event.LEASE_RENEWAL_FAILED, **fields)
-        give_up = renewal.lease.deadline - self._margin_seconds
-        self._schedule(renewal, min(give_up, now + _RETRY.delay(renewal.failures, self._random())))
-        if renewal.lease in self._renewals:
-            self._failing.add(renewal)
-
-    @staticmethod
-    def _lose(lease: Lease, reason: str) -> None:
-        metrics.LEASE_RENEWALS.labels(outcome="lost").inc()
-        lease.stop(LeaseLostError(reason))
-
-    def _next_turn(self, granted_at: float) -> float:
-        """At a third of the lease, and up to a quarter of that earlier, so that workers do not march in step."""
-        return granted_at + self._lease_seconds / 3 * (1 - self._random() / 4)
-
-    def _schedule(self, renewal: _Renewal, due: float) -> None:
-        if renewal.lease not in self._renewals:
-            return
-        renewal.due = due
-        if not self._heap or due < self._heap[0][0]:
-            self._wake.set()
-        heappush(self._heap, (due, next(self._order), renewal))
-
-    def _forget(self, renewal: _Renewal) -> None:
-        renewal.due = math.inf
-        del self._renewals[renewal.lease]
-        self._failing.discard(renewal)
-        if len(self._heap) > 2 * len(self._renewals) + 64:  # mostly out of date by now: short jobs came and went
-            self._heap = [entry for entry in self._heap if entry[0] == entry[2].due]
-            heapify(self._heap)
+        self._is_active = False

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from worker import metrics
+from worker.application.consuming.reject_limit import RejectLimit
 from worker.domain.backoff import Backoff
 from worker.domain.streak import FailureStreak
 from worker.events import Event, emit
@@ -23,16 +24,17 @@ _EMPTY_BACKOFF = Backoff(first_seconds=0.05, factor=2, cap_seconds=2, floor=0.5)
 class Poller:
     """One long poll after the other, each within a hard deadline; failures are logged once a streak and backed off.
 
-    `poll_seconds` is the length of the queue's long poll. Setting `stopping` ends a back-off, not a long poll.
+    `poll_seconds` is the length of the queue's long poll. Nothing is received while `reject_limit` pauses consumption.
     """
 
     def __init__(
-        self, queue: JobQueue, *, poll_seconds: float, random: Callable[[], float], stopping: asyncio.Event
+        self, queue: JobQueue, reject_limit: RejectLimit, *, poll_seconds: float, random: Callable[[], float]
     ) -> None:
         self._queue = queue
+        self._reject_limit = reject_limit
         self._poll_seconds = poll_seconds
         self._random = random
-        self._stopping = stopping
+        self._stopping = asyncio.Event()
         self._streak = FailureStreak()
         self._empty_at_once = 0
         self._is_polling = False
@@ -50,8 +52,20 @@ class Poller:
         """Time since a receive last began or ended; 0 while none is due because every slot is taken."""
         return self._clock() - self._last_turn if self._is_polling else 0.0
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is received for the moment, because of too many rejects. For any thread."""
+        return self._reject_limit.is_paused
+
+    def stop(self) -> None:
+        """Receive nothing more. Ends a pause or a back-off, not a long poll that is open."""
+        self._stopping.set()
+
     async def receive(self, slots: int) -> Sequence[Delivery]:
-        """What one long poll brings; nothing, after a back-off, when it fails."""
+        """What one long poll brings; nothing, after a back-off, when it fails. A pause comes first."""
+        await self._reject_limit.wait_while_paused(self._stopping)
+        if self._stopping.is_set():
+            return ()
         self._clock = asyncio.get_running_loop().time
         began = self._last_turn = self._clock()
         self._is_polling = True

@@ -1,4 +1,4 @@
-"""A brake: a bad deploy, which refuses every message, must not empty the queue into the dead-letter queue."""
+"""Pauses consumption when too much is rejected: a deploy that refuses every message must not empty the queue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WINDOW_SECONDS = 60.0
 
 
 class RejectLimit:
-    """Pauses consumption for a minute when one has seen more than `limit` rejects."""
+    """Pauses consumption for a minute when there were more than `limit` rejects within one."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -28,8 +28,8 @@ class RejectLimit:
         """A message is about to be rejected."""
         self._recent.append(asyncio.get_running_loop().time())
 
-    async def hold(self, stopping: asyncio.Event) -> None:
-        """Return at once while all is well, else after the pause, or when `stopping` is set."""
+    async def wait_while_paused(self, stopping: asyncio.Event) -> None:
+        """Return at once below the limit, else after the pause, or when `stopping` is set."""
         now = asyncio.get_running_loop().time()
         if len(self._recent) <= self._limit or now - self._recent[0] >= _WINDOW_SECONDS:
             return

@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from structlog.contextvars import bound_contextvars
-
 from worker import metrics
 from worker.application.consuming.lease import Lease
+from worker.application.consuming.reject_limit import RejectLimit
 from worker.domain.backoff import Backoff
 from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry
 from worker.domain.errors import DependencyUnavailableError, LeaseLostError
@@ -27,18 +26,21 @@ class Settlement:
     """Ends deliveries as their dispositions say, with retries for as long as the lease lasts.
 
     `until` bounds that in loop time too: the drain sets it. `counts` are settlements by the disposition's name.
+    Each reject counts towards `reject_limit`.
     """
 
-    def __init__(self, queue: JobQueue, *, random: Callable[[], float]) -> None:
+    def __init__(self, queue: JobQueue, reject_limit: RejectLimit, *, random: Callable[[], float]) -> None:
         self._queue = queue
+        self._reject_limit = reject_limit
         self._random = random
         self.until = math.inf
         self.counts: Counter[str] = Counter()
 
     async def settle(self, lease: Lease, disposition: Disposition) -> None:
         """Settle the delivery, or say in the log why not. Raises nothing; a cancellation waits until it is done."""
-        with bound_contextvars(**lease.trace):
-            task = asyncio.create_task(self._settle(lease, disposition))
+        if isinstance(disposition, Reject):
+            self._reject_limit.rejected()
+        task = asyncio.create_task(self._settle(lease, disposition))
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -51,7 +53,7 @@ class Settlement:
             return
         message_id = lease.delivery.message_id
         if not lease.is_lost and asyncio.get_running_loop().time() >= lease.deadline:
-            lease.stop(LeaseLostError("the lease ran out before the delivery was settled"))
+            lease.lose(LeaseLostError("the lease ran out before the delivery was settled"))
         if lease.loss is not None:  # later than the handler could know
             emit(Event.LEASE_LOST, message_id=message_id, reason=lease.loss.reason)
             self.counts[name_of(Forfeit())] += 1

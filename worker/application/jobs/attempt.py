@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from worker import metrics
-from worker.application.consuming.lease import Lease
+from worker.application.consuming.execution import Execution
+from worker.application.consuming.work import Work
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
 from worker.application.progress.job_progress import JobProgress
@@ -54,7 +55,7 @@ class Attempt:
         self,
         job: Job,
         record: Record,
-        lease: Lease,
+        work: Work,
         reporter: Reporter,
         conversion: Conversion,
         limits: JobLimits,
@@ -67,7 +68,8 @@ class Attempt:
     ) -> None:
         self._job = job
         self._record = record
-        self._lease = lease
+        self._work = work
+        self._execution = Execution()
         self._reporter = reporter
         self._conversion = conversion
         self._limits = limits
@@ -82,14 +84,15 @@ class Attempt:
     async def run(self) -> Disposition:
         """Raises nothing but CancelledError."""
         try:
-            await self._lease.execution.run(self._work(), name=f"job {self._job.job_id}")
+            with self._work.running(self._execution, self._progress):
+                await self._execution.run(self._body(), name=f"job {self._job.job_id}")
         except Exception as error:  # noqa: BLE001 - the one place where everything that can go wrong ends
             return await self._end(error)
         self._completed()
         return Ack()
 
-    async def _work(self) -> None:
-        execution = self._lease.execution
+    async def _body(self) -> None:
+        execution = self._execution
         limit = self._limits.job_timeout_seconds
         timeout = self._loop.call_later(limit, execution.stop, ConversionTimeoutError(limit))
         try:
@@ -165,7 +168,7 @@ class Attempt:
 
     def _seconds_left(self) -> float:
         """Until the queue drops the message."""
-        expires_at_ms = self._lease.delivery.expires_at_ms
+        expires_at_ms = self._work.delivery.expires_at_ms
         return math.inf if expires_at_ms is None else expires_at_ms / 1000 - self._now().timestamp()
 
     async def _record_end(self, error: Exception, disposition: Disposition) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
-from worker.application.consuming.lease import Lease
+from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
@@ -62,40 +62,38 @@ class DeliveryHandler:
             over_job=over_job,
         )
 
-    async def handle(self, lease: Lease) -> Disposition:
+    async def handle(self, work: Work) -> Disposition:
         """Do what the delivery asks for. Raises nothing but CancelledError."""
-        delivery = lease.delivery
+        delivery = work.delivery
         contents = open_envelope(delivery.body, self._s3_outputs)
-        lease.trace = trace_fields({**delivery.attributes, **contents.attributes})
-        with lease.log_context(message_id=delivery.message_id, **lease.trace):
-            return await self._handle_parts(contents.parts, lease)
+        work.trace = trace_fields({**delivery.attributes, **contents.attributes})
+        with work.log_context(message_id=delivery.message_id, **work.trace):
+            return await self._handle_parts(contents.parts, work)
 
-    async def _handle_parts(self, parts: Sequence[Part], lease: Lease) -> Disposition:
+    async def _handle_parts(self, parts: Sequence[Part], work: Work) -> Disposition:
         """One after the other under the one lease, each with a claim and a record of its own."""
         ends: list[Disposition] = []
         for part in parts:
-            if ends and not self._may_begin_another(lease):
+            if ends and not self._may_begin_another(work):
                 emit(Event.JOB_DEFERRED, delay_seconds=0.0, reason="its message has to go back first", attempt=None)
-                ends.append(Forfeit() if lease.is_lost else Release())
+                ends.append(Forfeit() if work.lease.is_lost else Release())
                 break
-            if ends:
-                lease.begin_next_job()
-            ends.append(await self._handle_part(part, lease))
+            ends.append(await self._handle_part(part, work))
             if isinstance(ends[-1], Forfeit | Release):
                 break
         return combined(ends)
 
-    def _may_begin_another(self, lease: Lease) -> bool:
+    def _may_begin_another(self, work: Work) -> bool:
         """False after a stop signal or the loss of the lease, and where another job might not fit the twelve hours."""
         until = asyncio.get_running_loop().time() + self._limits.job_timeout_seconds + self._limits.lease_seconds
-        has_time = until <= lease.in_flight_until or not lease.has_worked
-        return has_time and lease.stop_reason is None
+        has_time = until <= work.lease.in_flight_until or not work.has_run_jobs
+        return has_time and work.stop_reason is None
 
-    async def _handle_part(self, part: Part, lease: Lease) -> Disposition:
+    async def _handle_part(self, part: Part, work: Work) -> Disposition:
         if isinstance(part, Ignored):
             emit(Event.MESSAGE_IGNORED, reason=part.reason)
             return Ack()
-        with lease.log_context(**({} if part.job_id is None else {"job_id": part.job_id})):
+        with work.log_context(**({} if part.job_id is None else {"job_id": part.job_id})):
             if isinstance(part, InvalidMessageError):
-                return await self._job_claimer.refuse(part, lease.delivery.fence)
-            return await self._job_claimer.take(part, lease)
+                return await self._job_claimer.refuse(part, work.delivery.fence)
+            return await self._job_claimer.take(part, work)

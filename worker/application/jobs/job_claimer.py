@@ -11,7 +11,7 @@ from datetime import datetime
 from structlog.contextvars import bound_contextvars
 
 from worker import metrics
-from worker.application.consuming.lease import Lease
+from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import Attempt, JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
@@ -66,7 +66,7 @@ class JobClaimer:
         self._speeds = Speeds()
         self._at_work: dict[str, int | None] = {}  # the attempt, by job id; None before the claim is won
 
-    async def take(self, job: Job, lease: Lease) -> Disposition:
+    async def take(self, job: Job, work: Work) -> Disposition:
         """Claim the job and run it, or find out why not. Raises nothing but CancelledError."""
         if job.job_id in self._at_work:  # by another message: of the same millisecond it has the same fence
             attempt = self._at_work[job.job_id]
@@ -75,7 +75,7 @@ class JobClaimer:
             return self._defer(self._limits.lease_seconds, "running here already", attempt)
         self._at_work[job.job_id] = None
         try:
-            return await self._take(job, lease)
+            return await self._take(job, work)
         except StoreUnavailableError as error:
             return self._defer(RETRY_BACKOFF.delay(1, self._random()), error.reason, None)
         finally:
@@ -91,25 +91,23 @@ class JobClaimer:
                 emit(Event.PROGRESS_WRITE_FAILED, reason=unavailable.reason, status=Status.FAILED.value, seq=1)
         return Reject(error, error.job_id)
 
-    async def _take(self, job: Job, lease: Lease) -> Disposition:
+    async def _take(self, job: Job, work: Work) -> Disposition:
         """Raises StoreUnavailableError: nothing starts without a claim."""
         standing = None  # most jobs are new, so the claim itself is the look: one in the way is shown by its refusal
-        if lease.delivery.receive_count > 1:
+        if work.delivery.receive_count > 1:
             standing = await self._table.state(job.job_id)
         for _ in range(_CLAIMS):
             current = None if standing is None else standing.record
-            decision = self._decide(standing, lease.delivery.fence)
+            decision = self._decide(standing, work.delivery.fence)
             if not isinstance(decision, Start):
-                return await self._without_start(job, current, decision, lease.delivery)
+                return await self._without_start(job, current, decision, work.delivery)
             claimed_at = asyncio.get_running_loop().time()  # not after the record is dated: others go by that
             record = self._claim_record(job, current, decision.attempt, decision.version)
             written = await self._store.write_if_unchanged(record, None if current is None else current.version)
             if isinstance(written, Written):
                 self._at_work[job.job_id] = record.attempt
-                with lease.log_context(attempt=record.attempt):
-                    return await self._unless_cancelled(
-                        job, lease, await self._attempt(job, record, lease, claimed_at)
-                    )
+                with work.log_context(attempt=record.attempt):
+                    return await self._unless_cancelled(job, work, await self._attempt(job, record, work, claimed_at))
             standing = written.state
         return self._defer(
             _SOON_SECONDS,
@@ -154,12 +152,12 @@ class JobClaimer:
             await self._conversion.retract(job)
         return Ack()
 
-    async def _unless_cancelled(self, job: Job, lease: Lease, disposition: Disposition) -> Disposition:
+    async def _unless_cancelled(self, job: Job, work: Work, disposition: Disposition) -> Disposition:
         """A request that came while the attempt was ending: there may be no other delivery for a long time."""
         if not isinstance(disposition, Retry | Release):
             return disposition
         try:
-            decision = self._decide(await self._table.state(job.job_id), lease.delivery.fence)
+            decision = self._decide(await self._table.state(job.job_id), work.delivery.fence)
         except StoreUnavailableError:
             return disposition
         if not isinstance(decision, Cancel):
@@ -210,9 +208,9 @@ class JobClaimer:
             emit(Event.JOB_FAILED, error_code=error.code.value, error=str(error), retryable=error.retryable)
             return Reject(error, job.job_id, attempts)
 
-    async def _attempt(self, job: Job, record: Record, lease: Lease, claimed_at: float) -> Disposition:
+    async def _attempt(self, job: Job, record: Record, work: Work, claimed_at: float) -> Disposition:
         """Run the claimed job and have its end recorded."""
-        queued_seconds = self._now().timestamp() - lease.delivery.sent_at_ms / 1000
+        queued_seconds = self._now().timestamp() - work.delivery.sent_at_ms / 1000
         emit(
             Event.JOB_STARTED,
             source=record.source,
@@ -220,14 +218,13 @@ class JobClaimer:
             queued_seconds=round(max(queued_seconds, 0.0), 3),
         )
         progress = JobProgress(self._speeds)
-        lease.progress = progress
         reporter = Reporter(
             self._store, record, progress, now=self._now, random=self._random, lease_seconds=self._limits.lease_seconds
         )
         attempt = Attempt(
             job,
             record,
-            lease,
+            work,
             reporter,
             self._conversion,
             self._limits,
