@@ -6,7 +6,7 @@ import asyncio
 import json
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import reduce
 from itertools import permutations, product
 from typing import Any
@@ -18,40 +18,11 @@ from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.events import logged_events
 from tests.support.records import NOW, a_record, completed
 from tests.support.reporting import PlayedProgress
+from tests.support.strategies import records
 from tests.support.virtual_time import run
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporter
-from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version, newest
-
-moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - bounds, made aware below
-    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000, tzinfo=UTC)
-)
-text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-optional_text = st.none() | text
-seconds = st.none() | st.floats(0, 1e9)
-outputs = st.builds(OutputRecord, text, st.none() | st.integers(0, 2**63), seconds, optional_text)
-versions = st.builds(Version, st.integers(0, 2**53), st.integers(0, 2**31))
-
-
-@st.composite
-def records(draw: st.DrawFn) -> Record:
-    """Any record that the rules allow."""
-    status = draw(st.sampled_from(Status))
-    return Record(
-        job_id=draw(st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True)),
-        status=status,
-        stage=draw(st.sampled_from(Stage)) if status is Status.RUNNING else None,
-        percent=100.0 if status is Status.COMPLETED else draw(st.floats(0, 99.9)),
-        attempt=draw(st.integers(0, 100)),
-        version=draw(versions),
-        created_at=draw(moments),
-        updated_at=draw(moments),
-        eta_seconds=draw(seconds),
-        worker=draw(optional_text),
-        source=draw(optional_text),
-        outputs=tuple(draw(st.lists(outputs, max_size=3))),
-        error=draw(st.none() | st.builds(ErrorInfo, text, text, st.booleans())),
-    )
+from worker.domain.progress import Record, Stage, Status, newest
 
 
 @given(records())

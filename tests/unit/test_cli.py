@@ -50,6 +50,9 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ["submit", "s3://in-bucket/a.wav", "--output", "s3://out/a.flac", "--bitrate-kbps", "128"],
         ["submit", "s3://in-bucket/a.wav", "--output", "s3://in-bucket/a.wav"],
         ["submit", "/no/such/file.wav", "--upload-to", "s3://in-bucket", "--output", "s3://out/a.mp3"],
+        ["submit", "s3://in-bucket/a.wav", "--output", "s3://out/a.mp3", "--channels", "2.0"],
+        ["schema"],
+        ["schema", "progress"],
         ["demo", "/no/such/file.wav"],
     ],
 )
@@ -143,7 +146,9 @@ def test_help_loads_nothing_that_is_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-    assert all(name in done.stdout for name in ("run", "submit", "status", "watch", "cancel", "doctor", "demo"))
+    assert all(
+        name in done.stdout for name in ("run", "submit", "status", "watch", "cancel", "doctor", "schema", "demo")
+    )
 
 
 def test_the_module_is_the_command() -> None:

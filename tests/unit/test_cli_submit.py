@@ -10,7 +10,8 @@ import pytest
 from worker.cli.arguments import parse
 from worker.cli.exits import UsageError
 from worker.cli.submit import new_job_id, read_job
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.declaration import options_of
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 
 TARGET = ["--output", "s3://out-bucket/a.mp3"]
@@ -28,8 +29,24 @@ def test_what_is_typed_is_the_job() -> None:
 
 @pytest.mark.parametrize("audio_format", AudioFormat)
 def test_the_extension_says_the_format(audio_format: AudioFormat) -> None:
-    job = job_of("s3://in-bucket/a.wav", "--output", f"s3://out-bucket/a.{audio_format.value.upper()}")
-    assert job.outputs[0].format is audio_format
+    for extension in FORMATS[audio_format].extensions:
+        job = job_of("s3://in-bucket/a.wav", "--output", f"s3://out-bucket/a.{extension.upper()}")
+        assert job.outputs[0].format is audio_format
+
+
+def test_an_option_that_cannot_be_read_is_refused_with_its_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        job_of("s3://in-bucket/a.wav", *TARGET, "--bitrate-kbps", "high")
+    assert "argument --bitrate-kbps: must be a whole number" in capsys.readouterr().err
+
+
+def test_help_says_what_each_option_means(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["submit", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    for name, (_, option) in options_of(OutputSpec).items():
+        assert f"--{name.replace('_', '-')}" in words
+        assert option.meaning in words
 
 
 def test_a_given_format_outweighs_the_extension() -> None:

@@ -144,9 +144,13 @@ def test_what_is_not_json_is_refused_as_a_body(text: str) -> None:
 
 
 def test_vorbis_has_a_bitrate_below_50_khz_or_any_rate_without_one() -> None:
-    for wishes in ({"bitrate_kbps": 128, "sample_rate_hz": 48_000}, {"bitrate_kbps": 128}, {"sample_rate_hz": 96_000}):
-        output = parse_job(json.dumps(with_output(format="ogg", **wishes))).outputs[0]
-        assert output.bitrate_kbps == wishes.get("bitrate_kbps")
+    for options in (
+        {"bitrate_kbps": 128, "sample_rate_hz": 48_000},
+        {"bitrate_kbps": 128},
+        {"sample_rate_hz": 96_000},
+    ):
+        output = parse_job(json.dumps(with_output(format="ogg", **options))).outputs[0]
+        assert output.bitrate_kbps == options.get("bitrate_kbps")
 
 
 def test_a_field_that_stands_there_twice_is_refused() -> None:

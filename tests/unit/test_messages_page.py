@@ -16,7 +16,7 @@ EXAMPLES = {
     for section in PAGE.split("\n## ")
     if (example := re.search(r"```json\n(.*?)```", section, re.DOTALL))
 }
-OUTPUTS = S3EventOutputs(EXAMPLES.pop("What becomes of new objects"))
+OUTPUTS = S3EventOutputs(EXAMPLES.pop("Outputs for new objects"))
 
 
 def part(heading: str) -> Part:
@@ -29,7 +29,7 @@ def test_every_kind_of_body_has_an_example() -> None:
 
 
 def test_the_jobs_are_jobs() -> None:
-    for heading in ("A job", "A job by way of SNS"):
+    for heading in ("A job", "A job through SNS"):
         job = part(heading)
         assert isinstance(job, Job)
         assert job.job_id == "ep-0142"

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
 from worker import __version__
+from worker.application.messages.codec import is_text, read_value
+from worker.application.messages.schema import SCHEMAS
 from worker.cli.exits import ExitCode
-from worker.domain.job import JOB_ID_RULE, is_job_id
+from worker.domain.declaration import options_of
+from worker.domain.errors import InvalidMessageError
+from worker.domain.job import JOB_ID, OutputSpec, is_job_id
+
+_METAVARS = {int: "N", float: "X", bool: "true|false", str: "TEXT"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor = command("doctor", "Try each dependency as this environment is set; exit 1 if the worker could not run.")
     doctor.add_argument("buckets", metavar="BUCKET", nargs="*", type=_bucket, help="buckets to try as well")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    schema = command("schema", "Print the JSON Schema (draft 2020-12) of a message or of a progress record.")
+    schema.add_argument("document", choices=list(SCHEMAS))
     demo = command("demo", "Everything on this machine, embedded: no AWS, no Docker.")
     demo.add_argument("audio", metavar="AUDIO", nargs="*", help="audio files of your own to convert")
     demo.add_argument("--short", action="store_true", help="a few seconds of it")
@@ -82,8 +92,14 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
     outputs = parser.add_argument_group("outputs", "One --output each, followed by the options that are for it.")
     outputs.add_argument("--output", metavar="TARGET", action=_NewOutput, help="s3://bucket/key to write")
     outputs.add_argument("--format", metavar="F", action=_OfOutput, help="by default what the target's extension says")
-    for option in ("--bitrate-kbps", "--sample-rate-hz", "--channels"):
-        outputs.add_argument(option, metavar="N", type=int, action=_OfOutput)
+    for name, (member, option) in options_of(OutputSpec).items():
+        outputs.add_argument(
+            f"--{name.replace('_', '-')}",
+            metavar=_METAVARS.get(member.type, "JSON"),
+            type=_value_of(member.type),
+            action=_OfOutput,
+            help=option.meaning.replace("%", "%%"),
+        )
     parser.add_argument("--job-id", metavar="ID", type=_job_id, help="the idempotency key; made up if not given")
     parser.add_argument("--upload-to", metavar="s3://BUCKET/PREFIX", help="where to upload a local SOURCE first")
     parser.add_argument("--wait", action="store_true", help="show a progress bar until the job is final")
@@ -97,9 +113,26 @@ def _imported(name: str) -> Callable[[argparse.Namespace], int]:
     return call
 
 
+def _value_of(kind: Any) -> Callable[[str], Any]:
+    """Reads an option's value: a text as it is, anything else as the JSON that a message would have."""
+
+    def value_of(text: str) -> Any:
+        value: Any = text
+        if not is_text(kind):
+            with suppress(ValueError):
+                value = json.loads(text)
+        try:
+            read_value(kind, value, "")
+        except InvalidMessageError as exc:
+            raise argparse.ArgumentTypeError(exc.problem) from None
+        return value
+
+    return value_of
+
+
 def _job_id(text: str) -> str:
     if not is_job_id(text):
-        raise argparse.ArgumentTypeError(f"a job id is {JOB_ID_RULE}")
+        raise argparse.ArgumentTypeError(f"a job id is {JOB_ID}")
     return text
 
 

@@ -17,7 +17,7 @@ from worker.cli.console import say
 from worker.cli.exits import ExitCode, UsageError
 from worker.cli.session import run_with_client
 from worker.cli.watch import follow
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import FORMATS
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, readable_id_part
 from worker.settings import SUBMIT
@@ -63,9 +63,9 @@ def _outputs(outputs: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]
 
 
 def _format_of(target: str) -> str:
-    """What the extension says, where it is the name of a format."""
+    """What the extension says, where it is one of a format's."""
     extension = target.rpartition("/")[2].rpartition(".")[2].lower()
-    return extension if extension in set(AudioFormat) else ""
+    return next((name.value for name, rules in FORMATS.items() if extension in rules.extensions), "")
 
 
 def new_job_id(source: str) -> str:

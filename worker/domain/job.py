@@ -1,15 +1,17 @@
-"""What a message asks for: one source, one or more outputs."""
+"""What a message asks for: one source, one or more outputs. The one declaration of each member of a message."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 from worker.domain.audio import AudioFormat
+from worker.domain.declaration import Companion, Field, Option
+from worker.domain.limits import Count, Pattern
 
-# What a job's id may be, and the same in words that follow "must be".
-_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-JOB_ID_RULE = "1 to 128 of A-Z a-z 0-9 . _ -"
+JOB_ID = Pattern(r"[A-Za-z0-9._-]{1,128}", "1 to 128 of A-Z a-z 0-9 . _ -")
+MAX_OUTPUTS = 16
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _READABLE_CHARACTERS = 80
 
@@ -23,6 +25,7 @@ _LOCATION = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 class ObjectLocation:
     """An object's bucket and key. The key is taken as it stands: nothing is unquoted."""
 
+    TEXT: ClassVar = Pattern(rf"s3://{_BUCKET.pattern}/[\s\S]+", "s3://bucket/key")
     bucket: str
     key: str
 
@@ -48,26 +51,49 @@ class ObjectLocation:
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """One output that is asked for. What is None is kept from the source, or the format's default."""
+    """One output that is asked for. An option that is None is kept from the source, or is the format's default."""
 
-    target: ObjectLocation
-    format: AudioFormat
-    bitrate_kbps: int | None = None
-    sample_rate_hz: int | None = None
-    channels: int | None = None
+    target: Annotated[ObjectLocation, Field("Where the output is written, as s3://bucket/key.")]
+    format: Annotated[AudioFormat, Field("What the output is.")]
+    bitrate_kbps: Annotated[
+        int | None,
+        Option(
+            "Bitrate of the encoded audio in kbit/s, or the nearest that the encoder has at the rate and channels.",
+            lambda rules: rules.bitrates_kbps,
+            unavailable="which is lossless",
+            companion=Companion("sample_rate_hz", lambda rules: rules.rates_with_bitrate_hz),
+        ),
+    ] = None
+    sample_rate_hz: Annotated[
+        int | None,
+        Option(
+            "Sample rate in Hz; by default the source's, or the next higher that the format has.",
+            lambda rules: rules.rates_hz,
+        ),
+    ] = None
+    channels: Annotated[
+        int | None,
+        Option(
+            "Number of channels; by default the source's, or the most that the format has.",
+            lambda rules: rules.channels,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A valid message. `job_id` is the idempotency key, chosen by the producer."""
 
-    job_id: str
-    source: ObjectLocation
-    outputs: tuple[OutputSpec, ...]
+    job_id: Annotated[str, Field("The idempotency key: a job with the same id is never done twice.", JOB_ID)]
+    source: Annotated[ObjectLocation, Field("What is converted, as s3://bucket/key.")]
+    outputs: Annotated[
+        tuple[OutputSpec, ...],
+        Field("What is written. No two have the same target, and none has the source.", Count(1, MAX_OUTPUTS)),
+    ]
 
 
 def is_job_id(text: str) -> bool:
-    return _JOB_ID.fullmatch(text) is not None
+    return JOB_ID.allows(text)
 
 
 def readable_id_part(key: str) -> str:

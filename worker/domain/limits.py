@@ -1,16 +1,54 @@
-"""What a declared value may be, beyond its type: checked, shown to people, and put into a JSON Schema."""
+"""What a declared value may be, beyond its type: checked, said to people, and put into a JSON Schema."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 N = TypeVar("N", int, float)
 
 
+class Limits(ABC):
+    """Base of the limits. As a string, one follows the words "must be"."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def allows(self, value: Any) -> bool:
+        """Whether a value of the right type is within the limits."""
+
+    @abstractmethod
+    def keywords(self) -> Mapping[str, Any]:
+        """The same as keywords of JSON Schema (draft 2020-12)."""
+
+    def problem_with(self, value: Any) -> str | None:
+        """Why a value of the right type is refused, or None."""
+        return None if self.allows(value) else f"must be {self}"
+
+
+class Anything(Limits):
+    """Whatever the type allows."""
+
+    __slots__ = ()
+
+    def allows(self, value: Any) -> bool:
+        return True
+
+    def keywords(self) -> Mapping[str, Any]:
+        return {}
+
+    def __str__(self) -> str:
+        return "anything"
+
+
+ANYTHING = Anything()
+
+
 @dataclass(frozen=True, slots=True)
-class Range(Generic[N]):
+class Range(Limits, Generic[N]):
     """A number from `low` to `high`, both included."""
 
     low: N
@@ -19,31 +57,93 @@ class Range(Generic[N]):
     def allows(self, value: float) -> bool:
         return self.low <= value <= self.high
 
+    def keywords(self) -> Mapping[str, Any]:
+        return {"minimum": self.low, "maximum": self.high}
+
     def __str__(self) -> str:
         return f"from {self.low} to {self.high}"
 
 
 @dataclass(frozen=True, slots=True)
-class OneOf:
-    """One of these values, in ascending order."""
+class AtLeast(Limits):
+    """A number that is `low` or more."""
+
+    low: float
+
+    def allows(self, value: float) -> bool:
+        return value >= self.low
+
+    def keywords(self) -> Mapping[str, Any]:
+        return {"minimum": self.low}
+
+    def __str__(self) -> str:
+        return f"at least {self.low}"
+
+
+@dataclass(frozen=True, slots=True)
+class Below(Limits):
+    """A number below `bound`."""
+
+    bound: int
+
+    def allows(self, value: float) -> bool:
+        return value < self.bound
+
+    def keywords(self) -> Mapping[str, Any]:
+        return {"exclusiveMaximum": self.bound}
+
+    def __str__(self) -> str:
+        return f"below {self.bound}"
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Limits):
+    """One of these numbers, which ascend."""
 
     values: Sequence[int]
 
     def allows(self, value: float) -> bool:
         return value in self.values
 
+    def keywords(self) -> Mapping[str, Any]:
+        return {"enum": list(self.values)}
+
     def __str__(self) -> str:
         return "one of " + ", ".join(map(str, self.values))
 
 
 @dataclass(frozen=True, slots=True)
-class Below:
-    """A number below `bound`."""
+class Pattern(Limits):
+    """A text that the whole of `regex` matches; `rule` says the same to people."""
 
-    bound: float
+    regex: str
+    rule: str
 
-    def allows(self, value: float) -> bool:
-        return value < self.bound
+    def allows(self, value: str) -> bool:
+        return re.fullmatch(self.regex, value) is not None
+
+    def keywords(self) -> Mapping[str, Any]:
+        return {"pattern": f"^{self.regex}$"}
 
     def __str__(self) -> str:
-        return f"below {self.bound}"
+        return self.rule
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Limits):
+    """A list of `low` to `high` items."""
+
+    low: int
+    high: int
+
+    def allows(self, value: Sized) -> bool:
+        return self.low <= len(value) <= self.high
+
+    def problem_with(self, value: Sized) -> str | None:
+        return None if self.allows(value) else f"must be {self}, not {len(value)}"
+
+    def keywords(self) -> Mapping[str, Any]:
+        return {"minItems": self.low, "maxItems": self.high}
+
+    def __str__(self) -> str:
+        return f"{self.low} to {self.high}"

@@ -6,11 +6,14 @@ import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
+from worker.domain.declaration import Field
 from worker.domain.errors import JobError
+from worker.domain.limits import AtLeast, Pattern, Range
 
 HIGHEST_BEFORE_THE_END = 99.9  # percent; 100 is for completed jobs
+_SHA256 = Pattern("[0-9a-f]{64}", "64 hexadecimal digits")
 QUEUED_FENCE = 0  # of a record that `worker submit` wrote: any delivery is newer
 
 
@@ -43,27 +46,27 @@ class Stage(StrEnum):
 class Version:
     """Orders the records of one job: `fence` grows with each delivery, `seq` counts from 1 within it."""
 
-    fence: int
-    seq: int
+    fence: Annotated[int, Field("Grows with each delivery and each run of the job; 0 before the first.", AtLeast(0))]
+    seq: Annotated[int, Field("Counts the records from 1 within a fence.", AtLeast(1))]
 
 
 @dataclass(frozen=True, slots=True)
 class OutputRecord:
     """One output as the record shows it; the numbers are None until it can be read from S3."""
 
-    target: str
-    bytes: int | None = None
-    duration_seconds: float | None = None
-    sha256: str | None = None
+    target: Annotated[str, Field("Where the output is written, as s3://bucket/key.")]
+    bytes: Annotated[int | None, Field("Size of the object; null until all outputs can be read.", AtLeast(0))] = None
+    duration_seconds: Annotated[float | None, Field("Length of the audio in the output.", AtLeast(0))] = None
+    sha256: Annotated[str | None, Field("Digest of the object, in hexadecimal.", _SHA256)] = None
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
     """Why a job failed, or why its last attempt did."""
 
-    code: str
-    message: str
-    retryable: bool
+    code: Annotated[str, Field("One of docs/errors.md; codes may be added.")]
+    message: Annotated[str, Field("What went wrong, for people.")]
+    retryable: Annotated[bool, Field("Whether the same message may succeed later.")]
 
     @classmethod
     def of(cls, error: JobError) -> ErrorInfo:
@@ -78,19 +81,19 @@ class Record:
     running. So no code path can show one.
     """
 
-    job_id: str
-    status: Status
-    stage: Stage | None
-    percent: float
-    attempt: int
-    version: Version
-    created_at: datetime
-    updated_at: datetime
-    eta_seconds: float | None = None
-    worker: str | None = None
-    source: str | None = None
-    outputs: tuple[OutputRecord, ...] = ()
-    error: ErrorInfo | None = None
+    job_id: Annotated[str, Field("The job's id, as in its message.")]
+    status: Annotated[Status, Field("Where the job stands; the last three are final.")]
+    stage: Annotated[Stage | None, Field("What a running job does, the furthest of what it does; null otherwise.")]
+    percent: Annotated[float, Field("100 if and only if the job is completed.", Range(0, 100))]
+    attempt: Annotated[int, Field("Real starts of the job in this run.", AtLeast(0))]
+    version: Annotated[Version, Field("Orders the records of a job; its members stand in the record itself.")]
+    created_at: Annotated[datetime, Field("When the job was first seen.")]
+    updated_at: Annotated[datetime, Field("When this record was written.")]
+    eta_seconds: Annotated[float | None, Field("Seconds left; null where that is not known.", AtLeast(0))] = None
+    worker: Annotated[str | None, Field("Host and process id of the worker.")] = None
+    source: Annotated[str | None, Field("What is converted, as s3://bucket/key.")] = None
+    outputs: Annotated[tuple[OutputRecord, ...], Field("One for each output of the message, in its order.")] = ()
+    error: Annotated[ErrorInfo | None, Field("Why the job failed, or why its last attempt did.")] = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.percent <= 100:

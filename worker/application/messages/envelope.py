@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from worker.application.messages.message import job_from, read_object
+from worker.application.messages.json_text import read_object
+from worker.application.messages.message import job_from
 from worker.application.messages.s3_event import (
     Ignored,
     Part,

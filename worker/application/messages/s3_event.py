@@ -8,19 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from worker.application.messages.message import validated
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation
 
 _MAX_SHOWN = 64  # characters of what the producer chose
+_PROBLEMS = {  # from pydantic's words to ours
+    "missing": "is required",
+    "string_type": "must be a string",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+}
 _CREATED = "ObjectCreated:"
 _CREATED_IN_EVENT_BRIDGE = "Object Created"
+
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,7 @@ def part_of_event_bridge(document: Mapping[str, Any], outputs: S3EventOutputs | 
     kind = _text("detail-type", document["detail-type"])
     if kind != _CREATED_IN_EVENT_BRIDGE:
         return _not_new(kind)
-    entity = validated(_Entity, document.get("detail"), "detail")
+    entity = _validated(_Entity, document.get("detail"), "detail")
     return _part_of_object("detail", entity, entity.object.key, outputs)  # this key is not URL-encoded
 
 
@@ -107,7 +115,7 @@ def _read_record(field: str, record: object, outputs: S3EventOutputs | None) -> 
     name = _text(f"{field}.eventName", record.get("eventName")).removeprefix("s3:")  # MinIO has it in front
     if not name.startswith(_CREATED):
         return _not_new(name)
-    entity = validated(_Entity, record.get("s3"), f"{field}.s3")
+    entity = _validated(_Entity, record.get("s3"), f"{field}.s3")
     return _part_of_object(f"{field}.s3", entity, _decoded(f"{field}.s3.object.key", entity.object.key), outputs)
 
 
@@ -140,3 +148,13 @@ def _text(field: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidMessageError(field, "must be a string")
     return value
+
+
+def _validated(model: type[M], document: object, within: str) -> M:
+    """The document as a `model`. Raises InvalidMessageError about the first field that is wrong; `within` leads it."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join((within, *map(str, first["loc"])))
+        raise InvalidMessageError(field, _PROBLEMS.get(first["type"], "is not valid")) from None

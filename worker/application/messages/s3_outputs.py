@@ -1,4 +1,4 @@
-"""What becomes of each new object in S3: the outputs that the operator asks for, with placeholders in the targets."""
+"""From a new object in S3 to its job: the outputs that the operator asks for, with placeholders in the targets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from worker.application.messages.message import job_from, read_json
+from worker.application.messages.json_text import read_json
+from worker.application.messages.message import job_from
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation, readable_id_part, stem_of
 

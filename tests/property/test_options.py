@@ -1,0 +1,58 @@
+"""Whatever options are declared, messages and the command line carry all of them, and refuse what a format lacks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.strategies import ends_of, some_options
+from worker.application.messages.message import parse_job, to_body
+from worker.cli.arguments import parse
+from worker.cli.submit import read_job
+from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.declaration import options_of
+from worker.domain.errors import InvalidMessageError
+from worker.domain.job import OutputSpec
+
+OPTIONS = options_of(OutputSpec)
+
+
+def body_of(audio_format: AudioFormat, **options: Any) -> str:
+    output = {"target": "s3://podcasts-out/ep-0142", "format": audio_format.value, **options}
+    return json.dumps({"job_id": "ep-0142", "source": "s3://podcasts-in/ep-0142.wav", "outputs": [output]})
+
+
+@given(st.data(), st.sampled_from(AudioFormat))
+def test_every_option_comes_back_out_of_a_message(data: st.DataObject, audio_format: AudioFormat) -> None:
+    options = data.draw(some_options(audio_format))
+    job = parse_job(body_of(audio_format, **options))
+
+    assert {name: getattr(job.outputs[0], name) for name in options} == options
+    assert json.loads(to_body(job)) == json.loads(body_of(audio_format, **options))
+    assert parse_job(to_body(job)) == job
+
+
+@given(st.data(), st.sampled_from(AudioFormat))
+def test_every_option_has_a_flag(data: st.DataObject, audio_format: AudioFormat) -> None:
+    options = data.draw(some_options(audio_format))
+    flags = [f"--{name.replace('_', '-')}={json.dumps(value)}" for name, value in options.items()]
+    output = ["--output", "s3://podcasts-out/ep-0142", "--format", audio_format.value, *flags]
+    job, _ = read_job(parse(["submit", "s3://podcasts-in/ep-0142.wav", "--job-id", "ep-0142", *output]))
+
+    assert job == parse_job(body_of(audio_format, **options))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("audio_format", AudioFormat)
+def test_what_a_format_lacks_is_refused_with_the_options_name(audio_format: AudioFormat, name: str) -> None:
+    limits = OPTIONS[name][1].limits(FORMATS[audio_format])
+    refused = [1] if limits is None else [ends_of(limits)[0] - 1, ends_of(limits)[1] + 1]
+    for value in (*refused, "a text that no option takes"):
+        with pytest.raises(InvalidMessageError) as caught:
+            parse_job(body_of(audio_format, **{name: value}))
+        assert caught.value.field == f"outputs[0].{name}"
+        assert isinstance(value, str) or audio_format.value in caught.value.problem

@@ -1,0 +1,116 @@
+"""What hypothesis draws: messages, proper and nearly, from the declarations of options and formats; and records."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import strategies as st
+
+from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.declaration import options_of
+from worker.domain.job import Job, ObjectLocation, OutputSpec
+from worker.domain.limits import Limits, OneOf, Range
+from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version
+
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+_number = st.none() | st.integers(-1, 200_000) | any_json
+nearly_an_output = st.fixed_dictionaries(
+    {},
+    optional={
+        "target": st.sampled_from(["s3://out/a", "s3://out/b", "s3://in-bucket/a", "out"]) | any_json,
+        "format": st.sampled_from([*AudioFormat, "mp4", "", 3]) | any_json,
+        **dict.fromkeys(options_of(OutputSpec), _number),
+        "unheard_of": any_json,
+    },
+)
+nearly_a_job = st.fixed_dictionaries(
+    {},
+    optional={
+        "job_id": st.text(max_size=10) | any_json,
+        "source": st.just("s3://in-bucket/a") | any_json,
+        "outputs": st.lists(nearly_an_output, max_size=18) | any_json,
+        "extra": any_json,
+    },
+)
+
+
+def ends_of(limits: Limits) -> tuple[Any, Any]:
+    """The first and the last value within the limits."""
+    match limits:
+        case Range(low, high):
+            return low, high
+        case OneOf(values):
+            return values[0], values[-1]
+        case _:
+            raise NotImplementedError(f"no values are known for {limits!r}: say here what they are")
+
+
+def _values_of(limits: Limits) -> st.SearchStrategy[Any]:
+    return st.sampled_from(limits.values) if isinstance(limits, OneOf) else st.integers(*ends_of(limits))
+
+
+@st.composite
+def some_options(draw: st.DrawFn, audio_format: AudioFormat) -> dict[str, Any]:
+    """Any options that the format can have together; those that are not given are left out."""
+    rules = FORMATS[audio_format]
+    options = {name: option for name, (_, option) in options_of(OutputSpec).items()}
+    given = {
+        name: draw(_values_of(limits))
+        for name, option in options.items()
+        if (limits := option.limits(rules)) is not None and draw(st.booleans())
+    }
+    for name, option in options.items():
+        if name in given and option.companion is not None and option.companion.name in given:
+            limits = option.companion.limits(rules)
+            if limits is not None and not limits.allows(given[option.companion.name]):
+                del given[name]
+    return given
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> Job:
+    """Any job that a message can ask for."""
+    keys = st.text(min_size=1, max_size=30)
+    outputs = []
+    for key in draw(st.lists(keys, min_size=1, max_size=16, unique=True)):
+        audio_format = draw(st.sampled_from(AudioFormat))
+        target = ObjectLocation("podcasts-out", key)
+        outputs.append(OutputSpec(target, audio_format, **draw(some_options(audio_format))))
+    job_id = draw(st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True))
+    return Job(job_id, ObjectLocation("podcasts-in", draw(keys)), tuple(outputs))
+
+
+moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - bounds, made aware below
+    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000, tzinfo=UTC)
+)
+versions = st.builds(Version, st.integers(0, 2**53), st.integers(1, 2**31))
+_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+_seconds = st.none() | st.floats(0, 1e9)
+_digests = st.none() | st.from_regex("[0-9a-f]{64}", fullmatch=True)
+_outputs = st.builds(OutputRecord, _text, st.none() | st.integers(0, 2**63), _seconds, _digests)
+
+
+@st.composite
+def records(draw: st.DrawFn) -> Record:
+    """Any record that the rules allow."""
+    status = draw(st.sampled_from(Status))
+    return Record(
+        job_id=draw(st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True)),
+        status=status,
+        stage=draw(st.sampled_from(Stage)) if status is Status.RUNNING else None,
+        percent=100.0 if status is Status.COMPLETED else draw(st.floats(0, 99.9)),
+        attempt=draw(st.integers(0, 100)),
+        version=draw(versions),
+        created_at=draw(moments),
+        updated_at=draw(moments),
+        eta_seconds=draw(_seconds),
+        worker=draw(st.none() | _text),
+        source=draw(st.none() | _text),
+        outputs=tuple(draw(st.lists(_outputs, max_size=3))),
+        error=draw(st.none() | st.builds(ErrorInfo, _text, _text, st.booleans())),
+    )
