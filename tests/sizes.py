@@ -24,7 +24,6 @@ _BEING_SPLIT = "is being split by subject; this entry goes with it"
 
 # Each name as `problems` prints it, and the reason why it may be over the limit.
 EXCEPTIONS = {
-    "tests/integration/test_ffmpeg_process.py": _BEING_SPLIT,
     "worker/application/jobs/attempt.py:Attempt.__init__": _BEING_SPLIT,
     "worker/application/jobs/delivery_handler.py:DeliveryHandler.__init__": _BEING_SPLIT,
     "worker/application/jobs/job_claimer.py:JobClaimer.__init__": _BEING_SPLIT,

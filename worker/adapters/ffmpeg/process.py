@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from worker.adapters.ffmpeg.read_ahead import ReadAhead
 from worker.adapters.shielding import run_shielded
 from worker.domain.errors import ConverterCrashedError
 from worker.waiting import wait_for_event
@@ -100,9 +101,9 @@ async def run(
         )
     except OSError as exc:
         raise ConverterCrashedError("the converter could not be started") from exc
-    # From now on what nobody reads is left alone after its first bytes. Not from the start: of a creation that is
-    # cancelled, asyncio closes only what it has read to its end.
-    process.stderr._limit = 1  # type: ignore[union-attr]  # noqa: SLF001 - an argument of the creation only
+    assert process.stderr is not None  # a pipe, as asked for
+    # Only now: of a creation that is cancelled, asyncio closes only the streams that it has read to their end.
+    ReadAhead(process.stderr).stop()
     complaints, has_said_all = HeadAndTail(), asyncio.Event()
     errors = asyncio.create_task(_gather(process.stderr, complaints.add, has_said_all), name="ffmpeg stderr")
     try:
