@@ -16,6 +16,7 @@ import redis.asyncio
 
 from tests.support.black_hole import BlackHole
 from tests.support.events import LoggedEvents, logged_events
+from tests.support.processes import freeze, thaw
 from tests.support.records import a_record, completed
 from tests.support.redis_faults import FAULTS, PASSWORD, Fault, Site, a_site
 from tests.support.waiting import wait_until
@@ -175,13 +176,13 @@ async def test_a_write_that_was_given_up_arrives_late_and_changes_nothing(job_ta
         watcher = redis.asyncio.Redis(host=HOST, port=site.server.port, password=PASSWORD)
         async with contextlib.aclosing(watcher), watcher.pubsub() as announced:
             await announced.subscribe(f"audio:job:{JOB}")
-            site.server.freeze()
+            freeze(site.server)
             ghost = await worker.tick()
             final = completed(ghost, worker.seq + 1)
             assert await worker.store.commit(final) is WriteResult.APPLIED
             await worker.store.tick(a_record(1000, 1, job_id="another"))
             assert worker.store.redis_state == "unavailable"
-            site.server.thaw()
+            thaw(site.server)
             await back(worker)
             assert await held(site) == final
             heard = [Record.from_json(message["data"]).version.seq for message in await messages(announced, 2)]

@@ -9,9 +9,9 @@ import aioboto3
 import pytest
 
 from tests.support.consuming import a_consumer
-from tests.support.sqs import FIFO, Sqs, a_delivery_from
+from tests.support.sqs import FIFO, QueueDepth, Sqs, a_delivery_from
 from tests.support.waiting import wait_until
-from worker.adapters.sqs.queue import QueueDepth, SqsQueue, SqsSender, receive_limits
+from worker.adapters.sqs.queue import SqsQueue, SqsSender, receive_limits
 from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Disposition
 from worker.domain.errors import DependencyUnavailableError
@@ -56,7 +56,7 @@ async def test_twenty_acks_at_once_are_two_calls(sqs: Sqs) -> None:
 
     assert len(deliveries) == 20
     assert sqs.counted.calls["delete_message_batch"] == 2
-    assert await queue.depth() == QueueDepth(0, 0, 0)
+    assert await sqs.depth(url) == QueueDepth(0, 0)
 
 
 async def test_a_lonely_ack_does_not_wait_for_company(sqs: Sqs) -> None:
@@ -124,8 +124,6 @@ async def test_an_absent_queue_is_a_dependency_that_failed(sqs: Sqs) -> None:
 
     with pytest.raises(DependencyUnavailableError, match="SQS has no queue at"):
         await queue.receive(1)
-    with pytest.raises(DependencyUnavailableError):
-        await queue.depth()
 
 
 async def test_nobody_listening_is_a_dependency_that_failed(unique: Callable[[str], str]) -> None:
@@ -158,17 +156,7 @@ async def test_the_sender_gives_a_fifo_queue_group_and_deduplication(sqs: Sqs) -
 
     message = await sqs.message(url)
     assert message["Attributes"]["MessageGroupId"] == "ep-1"
-    assert (await sqs.queue(url).depth()).visible == 0
-
-
-async def test_the_depth_tells_what_waits_from_what_is_in_flight(sqs: Sqs) -> None:
-    url = await sqs.made()
-    for number in range(3):
-        await SqsSender(sqs.client, url).send(str(number))
-    queue = sqs.queue(url)
-    await queue.receive(1)
-
-    assert await queue.depth() == QueueDepth(visible=2, in_flight=1, delayed=0)
+    assert (await sqs.depth(url)).visible == 0
 
 
 async def test_a_cancelled_ack_does_not_disturb_the_others_of_its_batch(sqs: Sqs) -> None:
@@ -185,7 +173,7 @@ async def test_a_cancelled_ack_does_not_disturb_the_others_of_its_batch(sqs: Sqs
     await kept
 
     assert cancelled.cancelled()
-    assert await queue.depth() == QueueDepth(0, 0, 0)
+    assert await sqs.depth(url) == QueueDepth(0, 0)
 
 
 def test_a_long_poll_is_given_up_well_after_its_end_and_never_repeated() -> None:
@@ -256,4 +244,4 @@ async def test_a_drain_flushes_the_deletes_that_were_gathered(sqs: Sqs) -> None:
     await consuming
 
     assert consumer.status().settled == {"ack": 7}
-    assert await queue.depth() == QueueDepth(0, 0, 0)
+    assert await sqs.depth(url) == QueueDepth(0, 0)

@@ -141,4 +141,4 @@ async def test_a_copy_that_fails_leaves_the_message_on_the_queue(sqs: Sqs) -> No
     with pytest.raises(DependencyUnavailableError):
         await queue.reject(delivery, Reject(UnsupportedAudioError("no")))
 
-    assert (await queue.depth()).in_flight == 1
+    assert (await sqs.depth(url)).in_flight == 1

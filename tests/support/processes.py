@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from worker.demo.servers import Server
 
 
 @contextmanager
@@ -17,6 +20,16 @@ def a_process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Pop
             yield process
         finally:
             process.kill()
+
+
+def freeze(server: Server) -> None:
+    """Stop the server's process (SIGSTOP): its connections stay open and nothing answers."""
+    server.process.send_signal(signal.SIGSTOP)
+
+
+def thaw(server: Server) -> None:
+    """Let a frozen server go on. Does nothing to one that runs."""
+    server.process.send_signal(signal.SIGCONT)
 
 
 def children_of(parent: int, *, named: str = "") -> list[int]:

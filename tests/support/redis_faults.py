@@ -15,6 +15,7 @@ import redis
 
 from tests.support.black_hole import BlackHole
 from tests.support.certificate import Certificate
+from tests.support.processes import freeze, thaw
 from tests.support.switchable_proxy import SwitchableProxy
 from worker.adapters.redis.connections import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
@@ -93,7 +94,7 @@ async def a_site() -> AsyncIterator[Site]:
             if site.black_hole is not None:
                 site.black_hole.close()
             await site.proxy.stop()
-            server.thaw()
+            thaw(server)
 
 
 REFUSED, HUNG = 0.05, 0.35  # seconds
@@ -181,7 +182,7 @@ async def _refuse_no_more(site: Site) -> None:
 FAULTS: dict[str, Fault] = {
     "refused": Fault(_refuse, _refuse_no_more, is_proxied=True),
     "killed": Fault(_on_server(Server.kill), _on_server(Server.start)),
-    "frozen": Fault(_on_server(Server.freeze), _on_server(Server.thaw), HUNG),
+    "frozen": Fault(_on_server(freeze), _on_server(thaw), HUNG),
     "black hole": Fault(_swallow, _swallow_no_more, HUNG, is_proxied=True),
     "demoted": Fault(_operated("REPLICAOF", HOST, str(free_port())), _operated("REPLICAOF", "NO", "ONE")),
     "out of memory": Fault(_operated("CONFIG", "SET", "maxmemory", "1"), _operated("CONFIG", "SET", "maxmemory", "0")),

@@ -32,6 +32,14 @@ class CountingClient:
         return call
 
 
+@dataclass(frozen=True)
+class QueueDepth:
+    """How many messages of a queue wait, and how many are in flight. At AWS both are approximate."""
+
+    visible: int
+    in_flight: int
+
+
 @dataclass
 class Sqs:
     """A plain client, a counting client, and queues that no other test uses."""
@@ -66,6 +74,11 @@ class Sqs:
             linger_seconds=linger_seconds,
             delete_linger_seconds=linger_seconds,
         )
+
+    async def depth(self, url: str) -> QueueDepth:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        response = await self.client.get_queue_attributes(QueueUrl=url, AttributeNames=names)
+        return QueueDepth(*(int(response["Attributes"][name]) for name in names))
 
     async def message(self, url: str) -> Mapping[str, Any]:
         response = await self.client.receive_message(

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.processes import thaw
 from tests.support.redis_faults import NAMED, PASSWORD, Fault, Site
 from tests.support.rough_proxy import RoughProxy
 from tests.support.sounds import sound
@@ -146,7 +147,7 @@ def a_worker_and_redis(
             worker.wait_for("redis.connected")
             yield WorkerAndRedis(stack, worker, site, loop)
         finally:
-            server.thaw()
+            thaw(server)
             site.resolver.answer()
             worker.close()
             _run(loop, site.proxy.stop())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -31,7 +30,7 @@ def free_port() -> int:
 
 
 class Server:
-    """A server process that can be killed, frozen and started again on the same port."""
+    """A server process that can be killed, and started again on the same port."""
 
     def __init__(self, name: str, command: list[str], port: int) -> None:
         self.name = name
@@ -68,13 +67,6 @@ class Server:
         with suppress(OSError), socket.create_connection((HOST, self.port), timeout=1):
             return True
         return False
-
-    def freeze(self) -> None:
-        """Stop the process's clock (SIGSTOP): connections stay open and nothing answers."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End the process at once and wait for its end. Harmless if it has ended."""

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from worker.adapters.aws.client import ClientLimits, ErrorTable, translated
@@ -29,15 +28,6 @@ CONTROL_LIMITS = ClientLimits(connect_seconds=2, read_seconds=5, attempts=2, con
 def receive_limits(wait_seconds: float) -> ClientLimits:
     """For the client of the long polls alone: one attempt, and more patience than a long poll takes."""
     return ClientLimits(connect_seconds=2, read_seconds=wait_seconds + 6, attempts=1, connections=4)
-
-
-@dataclass(frozen=True, slots=True)
-class QueueDepth:
-    """About how many messages there are: waiting, in flight, and not yet due."""
-
-    visible: int
-    in_flight: int
-    delayed: int
 
 
 class SqsQueue:
@@ -102,13 +92,6 @@ class SqsQueue:
         is_kept = await self._dead_letters.send(delivery, rejection)
         await self.ack(delivery)
         return is_kept
-
-    async def depth(self) -> QueueDepth:
-        """About how many messages the queue holds. Raises DependencyUnavailableError."""
-        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
-        with translated(_SQS):
-            response = await self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
-        return QueueDepth(*(int(response["Attributes"][name]) for name in names))
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[WorkerError | None]:
         entries = [{"Id": str(n), "ReceiptHandle": delivery.receipt_handle} for n, delivery in enumerate(deliveries)]
