@@ -1,4 +1,4 @@
-"""What real writers and readers did and saw, in the order of time, and the check of it afterwards."""
+"""What real writers did and real readers saw, in the order of time, and its check afterwards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation.core.checker import ViolationError, brief
-from tests.simulation.invariants import Checker, Floor
+from tests.simulation.invariants import Checker, ReadBound
 from worker.application.progress.reader import Reading
 from worker.domain.progress import Record
 
@@ -16,7 +16,7 @@ _LINES = 60
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One call for the checker, or one for `check` itself."""
+    """One call of the checker, or a step of `check`."""
 
     at: float  # seconds since the beginning
     what: str
@@ -35,7 +35,7 @@ class Entry:
 
 @dataclass(slots=True)
 class History:
-    """One loop notes everything, so an entry that comes after another did happen after it."""
+    """One event loop records everything, so the order of the entries is the order in which they happened."""
 
     entries: list[Entry] = field(default_factory=list)
     began_at: float = 0.0
@@ -64,26 +64,26 @@ class History:
     def check(self) -> None:
         """Raises ViolationError, with what happened to the job before."""
         checker = Checker()
-        floors: dict[int, Floor] = {}
+        bounds: dict[int, ReadBound] = {}
         for number, entry in enumerate(self.entries):
             try:
-                self._replay(entry, checker, floors)
+                self._replay(entry, checker, bounds)
             except ViolationError as violation:
                 job_id = _job_of(entry)
                 about = [str(each) for each in self.entries[: number + 1] if each.is_about(job_id)]
                 raise ViolationError("\n".join([str(violation), *about[-_LINES:]])) from None
 
     @staticmethod
-    def _replay(entry: Entry, checker: Checker, floors: dict[int, Floor]) -> None:
+    def _replay(entry: Entry, checker: Checker, bounds: dict[int, ReadBound]) -> None:
         match entry.what, entry.arguments:
             case "fault", _:
                 pass
             case "acknowledged", (record, is_durable, losses_before):
                 checker.acknowledged(record, is_durable=is_durable, losses_before=losses_before)
             case "read_begins", (number, job_id):
-                floors[number] = checker.floor(job_id)
+                bounds[number] = checker.read_bound(job_id)
             case "read_ends", (number, session, job_id, reading, reached_table):
-                checker.read(session, job_id, floors.pop(number), reading, reached_table=reached_table)
+                checker.read(session, job_id, bounds.pop(number), reading, reached_table=reached_table)
             case what, arguments:
                 getattr(checker, what)(*arguments)
 

@@ -1,4 +1,4 @@
-"""Minutes of writers, readers and faults: `python -m tests.history.run --minutes 5` (`make history MINUTES=...`)."""
+"""Minutes of writes, reads and faults: `python -m tests.history.run --minutes 5` (`make history MINUTES=...`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import aioboto3
 
 from tests.conftest import LIMITS
-from tests.history.house import AskedJobTable, Looker, RecordingStore, Vandal, Writer
+from tests.history.actors import AskedJobTable, FaultInjector, RecordingStore, Viewer, Writer
 from tests.history.recorder import History
 from tests.simulation.core.checker import ViolationError
 from tests.support.aws import a_table, aws_environment
@@ -32,12 +32,12 @@ from worker.events import Event
 
 _BACK_SECONDS = 20.0  # a bound for a machine under load; the contract's five are tested elsewhere
 _JOBS_AT_ONCE = 3
-_BEAT_SECONDS = 0.02
+_LAG_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class WriteResult:
-    """What a run brought, after its history was checked."""
+class Outcome:
+    """What happened in a run whose history was checked."""
 
     history: History
     outages: int
@@ -50,37 +50,37 @@ class WriteResult:
         longest = ", ".join(f"{what} {seconds:.3f} s" for what, seconds in sorted(self.history.longest.items()))
         return (
             f"{counts['acknowledged']} writes and {counts['claim_acknowledged']} claims acknowledged,"
-            f" {counts['read_ends']} reads, {counts['shown']} sightings, {counts['fault']} faults and ends of faults,"
-            f" {self.outages} outages, {self.failed_over} times over and {self.failed_back} times back\n"
+            f" {counts['read_ends']} reads, {counts['shown']} records shown, {counts['fault']} faults and their ends,"
+            f" {self.outages} outages, {self.failed_over} failovers and {self.failed_back} failbacks\n"
             f"longest: {longest}; worst lag of the loop {self.worst_lag_seconds:.3f} s"
         )
 
 
-async def make_history(client: Any, table: str, *, seconds: float, seed: int, mode: Mode) -> WriteResult:
+async def make_history(client: Any, table: str, *, seconds: float, seed: int, mode: Mode) -> Outcome:
     """Play for so long on a new table. Raises ViolationError."""
     rng = random.Random(seed)
-    history, beat = History(began_at=asyncio.get_running_loop().time()), Beat()
+    history, lag = History(began_at=asyncio.get_running_loop().time()), LoopLag()
     with logged_events() as log:
         async with AsyncExitStack() as stack:
             site = await stack.enter_async_context(a_site())
             await site.proxy.start()
-            stack.push_async_callback(_ended, [asyncio.create_task(beat.run())])
-            writers, lookers = _cast(site, client, table, history, rng, stack, mode)
-            await _play(writers, lookers, Vandal(site, history, rng), until=history.began_at + seconds)
+            stack.push_async_callback(_ended, [asyncio.create_task(lag.run())])
+            writers, viewers = _make_actors(site, client, table, history, rng, stack, mode)
+            await _play(writers, viewers, FaultInjector(site, history, rng), until=history.began_at + seconds)
     history.check()
-    return WriteResult(
+    return Outcome(
         history,
         outages=sum(writer.store.outages for writer in writers),
         failed_over=len(log.of(Event.PROGRESS_FAILED_OVER)),
         failed_back=len(log.of(Event.PROGRESS_FAILED_BACK)),
-        worst_lag_seconds=beat.worst_lag_seconds,
+        worst_lag_seconds=lag.worst_lag_seconds,
     )
 
 
-def _cast(
+def _make_actors(
     site: Site, client: Any, table: str, history: History, rng: random.Random, stack: AsyncExitStack, mode: Mode
-) -> tuple[list[Writer], list[Looker]]:
-    """Two who write and three who look; every other one reaches Redis through the proxy."""
+) -> tuple[list[Writer], list[Viewer]]:
+    """Two writers and three viewers; every other one reaches Redis through the proxy."""
 
     def a_redis(number: int) -> Any:
         store = site.store(proxied=number % 2 == 1)
@@ -91,44 +91,44 @@ def _cast(
         return RecordingStore(history, DynamoJobTable(client, table, now=utc_now), a_redis(number), mode=mode)
 
     writers = [Writer(f"w{number}", history, a_store(number), rng) for number in range(2)]
-    lookers = [
-        Looker(f"r{number}", history, AskedJobTable(client, table, now=utc_now), a_redis(number), rng)
+    viewers = [
+        Viewer(f"r{number}", history, AskedJobTable(client, table, now=utc_now), a_redis(number), rng)
         for number in range(3)
     ]
-    return writers, lookers
+    return writers, viewers
 
 
-async def _play(writers: list[Writer], lookers: list[Looker], vandal: Vandal, *, until: float) -> None:
-    """Write, read and break until that time; then let all of it come to an end, and look at every job once more."""
+async def _play(writers: list[Writer], viewers: list[Viewer], injector: FaultInjector, *, until: float) -> None:
+    """Write, read and inject faults until that time; then let everything end, and read every job once more."""
     probing = [asyncio.create_task(writer.store.run()) for writer in writers]
-    looking = [asyncio.create_task(looker.read_on(writers)) for looker in lookers[:2]]
-    looking.append(asyncio.create_task(lookers[2].watch_on(writers)))
+    looking = [asyncio.create_task(viewer.read_on(writers)) for viewer in viewers[:2]]
+    looking.append(asyncio.create_task(viewers[2].watch_on(writers)))
     pairs = [writers, writers[::-1]]
     writing = [asyncio.create_task(one.run(other)) for one, other in pairs for _ in range(_JOBS_AT_ONCE)]
     try:
-        await vandal.run_until(until)
+        await injector.run_until(until)
         for writer in writers:
             writer.is_stopping = True
         await asyncio.gather(*writing)
         await wait_until(lambda: all(_is_back(writer) for writer in writers), timeout=_BACK_SECONDS)
         await _ended(looking)
-        for looker in lookers:
+        for viewer in viewers:
             for job_id in [job_id for writer in writers for job_id in writer.jobs]:
-                await looker.read(job_id)
+                await viewer.read(job_id)
     finally:
         await _ended([*writing, *looking, *probing])
 
 
-class Beat:
-    """How late the loop is on this machine: calls cannot be more punctual than that."""
+class LoopLag:
+    """Measures how late the loop runs callbacks on this machine, which is added to the bound of a call."""
 
     worst_lag_seconds = 0.0
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + _BEAT_SECONDS
-            await asyncio.sleep(_BEAT_SECONDS)
+            due = loop.time() + _LAG_SECONDS
+            await asyncio.sleep(_LAG_SECONDS)
             self.worst_lag_seconds = max(self.worst_lag_seconds, loop.time() - due)
 
 
@@ -137,7 +137,7 @@ def _is_back(writer: Writer) -> bool:
 
 
 async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel them, and raise what one of them raised."""
+    """Cancel the tasks, and raise what one of them raised."""
     for task in tasks:
         task.cancel()
     for task in tasks:
@@ -145,7 +145,7 @@ async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
             await task
 
 
-async def _main(seconds: float, seed: int, mode: Mode) -> WriteResult:
+async def _main(seconds: float, seed: int, mode: Mode) -> Outcome:
     async with open_client(aioboto3.Session(), "dynamodb", LIMITS) as client:
         await client.create_table(**a_table("history"))
         return await make_history(client, "history", seconds=seconds, seed=seed, mode=mode)

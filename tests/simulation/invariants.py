@@ -1,6 +1,6 @@
-"""What must be true of progress, whatever happens: checked on every record that is kept, acknowledged or shown.
+"""The invariants of progress, checked for every record that is kept, acknowledged or shown.
 
-The simulation asks after each step; the history check feeds it what real stores and readers did, in the order of time.
+The simulation checks after each step. The history test replays what real stores and readers did, in the order of time.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Job:
     durable: Version | None = None  # the newest version that was acknowledged as kept in the table
     newest: Version | None = None  # the newest version that was acknowledged at all, and that Redis did not lose
     final: Record | None = None  # the first final record that was kept
-    is_final_known: bool = False  # and its writer was told so
+    is_final_known: bool = False  # and its writer knows
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
-    """What a read that begins now may not fall behind."""
+class ReadBound:
+    """What a read that begins now must at least show."""
 
     durable: Version | None
     newest: Version | None
@@ -44,14 +44,14 @@ class Floor:
 class Checker(BaseChecker):
     """The invariants.
 
-    I1: a store never goes back, but for a Redis that loses writes; a final record never changes.
-    I2: there is one end, and once it is acknowledged, each read shows it that reached the table or is fresh.
-    I4: after a claim was acknowledged, the table takes nothing of a lower fence.
-    I5: no session sees a version lower than it saw (an end absorbs), or a percentage that falls within an attempt.
-    I6: a read is not older than what was acknowledged before it began: with the table reached, what is kept there;
-    fresh, whatever was acknowledged, but for what Redis has lost.
-    I7: calls end within a second.
-    Besides: nothing is kept of an attempt that was never claimed, and `completed` comes after its outputs.
+    I1: a store never goes back, unless Redis loses writes, and a final record never changes.
+    I2: a job has one final record; once it is acknowledged, every read that is fresh or reached the table shows it.
+    I4: after a claim is acknowledged, the table takes nothing of a lower fence.
+    I5: no session sees an older version than before, except of a final record, or the percentage of an attempt fall.
+    I6: a read is not older than what was acknowledged before it began. A read that reached the table shows at least
+    what is kept there; a fresh one what any store acknowledged, except for what Redis has lost.
+    I7: every call ends within a second.
+    Also: nothing is kept of an attempt that was never claimed, and `completed` comes after its outputs.
     """
 
     def __init__(self, loop: LeanLoop | None = None) -> None:
@@ -104,7 +104,7 @@ class Checker(BaseChecker):
             known = [each for each in (job.durable, None if left is None else left.version) if each is not None]
             job.newest = max(known, default=None)
 
-    # --- what writers are told --------------------------------------------------------------------------------------
+    # --- what is acknowledged --------------------------------------------------------------------------------------
 
     @property
     def losses(self) -> int:
@@ -119,7 +119,7 @@ class Checker(BaseChecker):
 
     @traced("{record.worker} knows that {record} is kept")
     def acknowledged(self, record: Record, *, is_durable: bool, losses_before: int) -> None:
-        """A writer was told that the record is kept. `losses_before`: those at the time it asked."""
+        """A writer knows that the record is kept. `losses_before` is `losses` at the time of its call."""
         job = self.job(record.job_id)
         version = record.version
         if is_durable:
@@ -142,24 +142,24 @@ class Checker(BaseChecker):
 
     # --- what readers see -------------------------------------------------------------------------------------------
 
-    def floor(self, job_id: str) -> Floor:
+    def read_bound(self, job_id: str) -> ReadBound:
         """To be taken when a read begins."""
         job = self.job(job_id)
-        return Floor(job.durable, job.newest, job.final if job.is_final_known else None, self._losses)
+        return ReadBound(job.durable, job.newest, job.final if job.is_final_known else None, self._losses)
 
     @traced("{session} sees {reading.record}, fresh: {reading.fresh}")
-    def read(self, session: object, job_id: str, floor: Floor, reading: Reading, *, reached_table: bool) -> None:
-        """A read has ended; `reached_table` tells whether the table answered it."""
+    def read(self, session: object, job_id: str, bound: ReadBound, reading: Reading, *, reached_table: bool) -> None:
+        """A read has ended; `reached_table`: whether the table answered it."""
         record = reading.record
         least: Version | None = None
-        if reading.fresh and floor.losses == self._losses:
-            least = floor.newest
+        if reading.fresh and bound.losses == self._losses:
+            least = bound.newest
         elif reached_table or reading.fresh:
-            least = floor.durable
+            least = bound.durable
         if least is not None and (record is None or not (record.is_final or record.version >= least)):
-            self.violated(f"I6: {session} was shown {brief(record)} after {brief_version(least)} was acknowledged")
-        if floor.final is not None and (reached_table or reading.fresh) and record != floor.final:
-            self.violated(f"I2: {session} was shown {brief(record)} after {brief(floor.final)} was acknowledged")
+            self.violated(f"I6: {session} saw {brief(record)} after {brief_version(least)} was acknowledged")
+        if bound.final is not None and (reached_table or reading.fresh) and record != bound.final:
+            self.violated(f"I2: {session} saw {brief(record)} after {brief(bound.final)} was acknowledged")
         self.shown(session, job_id, record)
 
     def shown(self, session: object, job_id: str, record: Record | None) -> None:
@@ -176,9 +176,9 @@ class Checker(BaseChecker):
         if record.is_final:
             self._saw_final(job, record)
         elif record.version.fence not in job.claimed:
-            self.violated(f"{session} was shown {brief(record)}, of an attempt that was never claimed")
+            self.violated(f"{session} saw {brief(record)}, of an attempt that was never claimed")
         if (record.percent == 100) != (record.status is Status.COMPLETED):
-            self.violated(f"{session} was shown {brief(record)}")
+            self.violated(f"{session} saw {brief(record)}")
 
     def _check_order(self, session: object, before: Record, record: Record) -> None:
         goes_back = record != before if before.is_final else not record.is_final and record.version < before.version
@@ -188,7 +188,7 @@ class Checker(BaseChecker):
             self.violated(f"I5: percent fell for {session}, from {brief(before)} to {brief(record)}")
 
     def _is_of_one_attempt(self, before: Record, after: Record) -> bool:
-        """A release that does not count ends an attempt without a trace in the number of the next."""
+        """After a release that does not count the next attempt has the same number, so claims are compared, too."""
         is_claimed_anew = any(before.version < each <= after.version for each in self.job(after.job_id).claims)
         return before.attempt == after.attempt and not is_claimed_anew
 
@@ -202,16 +202,16 @@ class Checker(BaseChecker):
 
 
 class CircuitChecker:
-    """I8, for one worker: only the prober probes, one outage has one beginning and one end, and the end comes last."""
+    """I8, for one worker: only the prober probes; an outage is reported once, and its end once, after the replay."""
 
     def __init__(self, name: str, checker: Checker) -> None:
         self._name = name
         self._checker = checker
         self._is_over = False
         self._is_probing = False
-        self._due: dict[str, Version] = {}  # by job, what Redis has to be told when it is back
+        self._due: dict[str, Version] = {}  # by job, the version that Redis must have when it is back
         self._ends: set[str] = set()  # jobs of which the newest record is not `running`
-        self._missing: dict[str, Version] = {}  # of that, what this replay has not told it yet
+        self._missing: dict[str, Version] = {}  # of those, what this replay has not written yet
         self.failovers = 0
         self.failbacks = 0
 
@@ -228,7 +228,7 @@ class CircuitChecker:
         self._is_probing = False
 
     def acknowledged(self, record: Record) -> None:
-        """The worker was told by either store that it keeps the record."""
+        """The worker knows that one of the stores keeps the record."""
         due = self._due.get(record.job_id)
         if due is None or record.version > due:
             self._due[record.job_id] = record.version
@@ -255,7 +255,7 @@ class CircuitChecker:
             del self._due[job_id]
 
     def attempt_ended(self, job_id: str) -> None:
-        """A record that still says `running` need not be told any more."""
+        """A record that still says `running` need not be written any more."""
         if job_id not in self._ends:
             self.refused(job_id)
 
@@ -274,6 +274,6 @@ class CircuitChecker:
         if not self._is_over:
             self._checker.violated(f"I8: {self._name} failed back from no outage")
         if self._missing:
-            self._checker.violated(f"I8: {self._name} failed back before Redis was told of {sorted(self._missing)}")
+            self._checker.violated(f"I8: {self._name} failed back before Redis had {sorted(self._missing)}")
         self._is_over = False
         self.failbacks += 1

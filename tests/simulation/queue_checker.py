@@ -1,4 +1,4 @@
-"""What must hold while workers share a queue, whatever befalls them."""
+"""The invariants of workers that share a queue."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from worker.ports import Delivery
 
 # A running job stops within three seconds of a request (issue 4), where nothing keeps its worker from seeing it.
 _CANCEL_SECONDS = 3.0
-_JUST_CLAIMED_SECONDS = 1.0  # so young a claim cannot have been taken over
-# Once all is calm: a lease, a stall, a hung poll and a back-off. For a job whose group has trouble of its own: four
-# attempts that may stall or die, and the delays between them (5, 20 and 80 s at most).
+_JUST_CLAIMED_SECONDS = 1.0  # a claim that is younger cannot have been taken over
+# How long after the last fault a job may end: a lease, a stall, a hung poll and a back-off. For a job whose group has
+# attempts that go wrong: four of them, which may stall or die, and the delays between them (5, 20 and 80 s at most).
 _PROMPT_SECONDS = 100.0
 _TROUBLED_SECONDS = 350.0
 
 
 def number_of(job_id: str) -> int:
-    """The place of the job's script in the schedule."""
+    """The index of the job's script in the schedule."""
     return int(job_id.removeprefix("job-"))
 
 
@@ -42,12 +42,12 @@ class Checker(BaseChecker):
         self._confirmed: dict[tuple[str, int, str | None], float] = {}
         self._running: defaultdict[str, int] = defaultdict(int)
         self._begun_at: dict[tuple[str, str], float] = {}
-        self._jobs: dict[str, str] = {}  # by message id; a message that is no job is not in it
+        self._jobs: dict[str, str] = {}  # by message id; without messages that are not jobs
         self._groups: defaultdict[str, list[str]] = defaultdict(list)  # the ids of their messages, oldest first
         self._group_of: dict[str, str] = {}  # by message id
         self._cancelled_at: dict[str, float] = {}
-        self._looked_at: dict[tuple[str, str], float] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._state_known_at: dict[tuple[str, str], float] = {}
+        self._knows_of_cancel: set[tuple[str, str]] = set()
         self.draining: set[str] = set()
 
     @property
@@ -69,7 +69,7 @@ class Checker(BaseChecker):
         elif record.status is Status.QUEUED and record.attempt == attempts - 1:
             self._uncounted[job_id] += 1
             if record.worker not in self.draining:
-                self.violated(f"{job_id}: a start of {record.worker} does not count, and nobody stopped it")
+                self.violated(f"{job_id}: a start of {record.worker} does not count, and the worker was not draining")
         elif record.status is Status.QUEUED and record.error is None and before is not None:
             self.violated(f"{job_id} was given back, and its attempt {record.attempt} counts all the same")
         elif record.attempt != attempts and not (before is None and record.is_final):
@@ -82,8 +82,8 @@ class Checker(BaseChecker):
         self._starts[job_id] += 1
         if record.attempt != attempts + 1:
             self.violated(f"{job_id} starts as attempt {record.attempt} after attempt {attempts}")
-        if self._cancelled_at.get(job_id, self._now) < self._looked_at.get((worker, job_id), 0.0):
-            self.violated(f"{job_id} starts although it was to be cancelled when {worker} looked")
+        if self._cancelled_at.get(job_id, self._now) < self._state_known_at.get((worker, job_id), 0.0):
+            self.violated(f"{job_id} starts although it was to be cancelled when {worker} read its state")
         self._check_the_order(job_id, "starts")
 
     def _ended(self, record: Record) -> None:
@@ -92,15 +92,15 @@ class Checker(BaseChecker):
         if record.status is Status.COMPLETED and record.version.fence not in self._published[job_id]:
             self.violated(f"{job_id} is completed and nothing was published under {record.version}")
         if record.status is Status.CANCELLED and not self._schedule.has(CancelRequest, number_of(job_id)):
-            self.violated(f"{job_id} is cancelled and nobody has asked for it")
+            self.violated(f"{job_id} is cancelled without a request")
 
     def confirmed(self, record: Record) -> None:
         """The table took a record, or had it already: at this moment the job was that worker's."""
         self._confirmed[record.job_id, record.version.fence, record.worker] = self._now
 
-    def looked(self, worker: str, job_id: str, at: float) -> None:
-        """The worker knows of the job's standing at that time of the loop."""
-        self._looked_at[worker, job_id] = at - self._began_at
+    def state_known(self, worker: str, job_id: str, at: float) -> None:
+        """The worker knows the job's state at that time of the loop."""
+        self._state_known_at[worker, job_id] = at - self._began_at
 
     # --- cancelling ----------------------------------------------------------------------------------------------
 
@@ -109,9 +109,9 @@ class Checker(BaseChecker):
         """The table keeps the request."""
         self._cancelled_at.setdefault(job_id, self._now)
 
-    def told(self, worker: str, job_ids: Collection[str]) -> None:
+    def cancel_requests_known(self, worker: str, job_ids: Collection[str]) -> None:
         """The worker knows that these jobs are to be cancelled."""
-        self._told.update((worker, job_id) for job_id in job_ids)
+        self._knows_of_cancel.update((worker, job_id) for job_id in job_ids)
 
     @traced("{worker} deletes the outputs of {job_id}")
     def retracted(self, worker: str, job_id: str) -> None:
@@ -136,7 +136,7 @@ class Checker(BaseChecker):
 
     @traced("{claim.worker} publishes {claim.job_id} under {claim.version}")
     def publishes(self, place: int, claim: Record, asked_at: float) -> None:
-        """The worker of the claim writes its targets; it began to ask at `asked_at` whether it may."""
+        """The worker of the claim writes its targets. At `asked_at` it began to check that it holds the claim."""
         job_id, fence, worker = claim.job_id, claim.version.fence, str(claim.worker)
         self._published[job_id].add(fence)
         self._readable.add(job_id)
@@ -144,17 +144,17 @@ class Checker(BaseChecker):
         if confirmed_at is None or confirmed_at < asked_at - self._began_at - _JUST_CLAIMED_SECONDS:
             self.violated(f"{worker} publishes {job_id} and no longer held it when it asked")
         held = self._held[job_id]
-        if not self._schedule.has(ClockJump):  # whose clock is wrong may take over a claim that is alive
+        if not self._schedule.has(ClockJump):  # a worker whose clock is wrong may take over a live claim
             if held.version.fence != fence or held.worker != worker or held.is_final:
                 self.violated(f"{worker} publishes {job_id}, which is {held.status} by {held.worker}")
             self._check_the_order(job_id, "is published")
-        if (worker, job_id) in self._told:
-            self.violated(f"{worker} publishes {job_id} and was told to cancel it")
+        if (worker, job_id) in self._knows_of_cancel:
+            self.violated(f"{worker} publishes {job_id} and knew that it was to be cancelled")
         if self._should_know(place, job_id, worker):
             self.violated(f"{worker} publishes {job_id}, to be cancelled since {self._cancelled_at[job_id]:.2f} s")
 
     def _should_know(self, place: int, job_id: str, worker: str) -> bool:
-        """Whether nothing has kept the worker from seeing a request to cancel the job for long enough."""
+        """Whether the worker has been able to see the request to cancel the job for long enough."""
         since = max(self._cancelled_at.get(job_id, self._now), self._begun_at[worker, job_id])
         return since + _CANCEL_SECONDS < self._now and not self._schedule.is_hindered(place, since, self._now)
 
@@ -181,7 +181,7 @@ class Checker(BaseChecker):
         job_id = self._jobs.get(message_id)
         if job_id is None:
             if how != "reject":
-                self.violated(f"{message_id} is no job, and was not rejected")
+                self.violated(f"{message_id} is not a job, and was not rejected")
             return
         record = self._held.get(job_id)
         if record is None or not record.is_final:

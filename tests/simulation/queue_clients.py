@@ -63,7 +63,7 @@ class QueueClient:
         return [*await self._server.extend(kept, seconds), *failed]
 
     async def _call(self, serve: Callable[[Fault | None], Awaitable[T]]) -> T:
-        """What the server answers. Raises DependencyUnavailableError, and waits for ever where nothing ever comes."""
+        """What the server answers. Raises DependencyUnavailableError, and never returns where no answer comes."""
         arrives, answered, fault = self._network.passage(QUEUE)
         failure = None if fault is None else fault.failure
         if math.isinf(arrives):
@@ -105,17 +105,17 @@ class JobTableClient(SimulatedJobTable):
         if isinstance(result, Written):
             self.claims[record.job_id] = record
         else:  # the worker now knows the state of that time
-            self._checker.looked(self._worker, record.job_id, at)
+            self._checker.state_known(self._worker, record.job_id, at)
         return result
 
     async def state(self, job_id: str) -> JobState | None:
         state: JobState | None
         state, at = await self._link.ask(lambda: (self._server.held_state(job_id), self._loop.now), is_write=False)
         if state is not None:
-            self._checker.looked(self._worker, job_id, at)
+            self._checker.state_known(self._worker, job_id, at)
         return state
 
     async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
         found = await super().cancel_requests(job_ids)
-        self._checker.told(self._worker, found)
+        self._checker.cancel_requests_known(self._worker, found)
         return found

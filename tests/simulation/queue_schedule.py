@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
-from tests.simulation.core.faults import LATE, REFUSED, SILENT, UNACKNOWLEDGED, Fault, Request
+from tests.simulation.core.faults import LATE, REFUSED, SILENT, UNACKNOWLEDGED, UNANSWERED, Fault, Request
 from tests.simulation.core.schedule import BaseSchedule, LinkFault, Moment
 from tests.simulation.core.stores import REDIS, TABLE
 
@@ -97,7 +97,7 @@ class Kill(WorkerIncident):
 
 @dataclass(frozen=True, slots=True)
 class Drain(WorkerIncident):
-    """It is told to stop."""
+    """It is asked to stop, as by SIGTERM."""
 
     def happen(self, world: World) -> None:
         world.workers[self.worker].drain()
@@ -176,7 +176,7 @@ _INCIDENTS: tuple[type[Incident], ...] = (*_INCIDENTS_OF_FIFO, Redelivery, Redel
 _SERVICES = (QUEUE, QUEUE, TABLE, REDIS)
 _FAULTS: dict[str, tuple[Fault, ...]] = {
     QUEUE: (REFUSED, UNACKNOWLEDGED, SILENT, DELAYED, PARTIAL),
-    TABLE: (REFUSED, UNACKNOWLEDGED, SILENT, LATE),
+    TABLE: (REFUSED, UNACKNOWLEDGED, SILENT, LATE, UNANSWERED),
     REDIS: (REFUSED, UNACKNOWLEDGED, SILENT),
 }
 

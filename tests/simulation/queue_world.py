@@ -93,7 +93,7 @@ class World(BaseWorld[Schedule, Checker]):
         self._is_closing = True
         for worker in self._all_workers:
             if worker.has_given_up:
-                self.checker.violated(f"{worker.name} has stopped polling, and nobody told it to")
+                self.checker.violated(f"{worker.name} has stopped polling, and was not asked to")
         for worker in self._all_workers:
             await worker.end()
         for number, script in enumerate(self.schedule.scripts):
@@ -138,6 +138,6 @@ class World(BaseWorld[Schedule, Checker]):
         while True:
             with suppress(StoreUnavailableError, DependencyUnavailableError):
                 record = await cancellation.cancel(job_id)
-                self.checker.noted(f"somebody is told that {job_id} is {record and record.status}")
+                self.checker.noted(f"the answer to a cancel request is that {job_id} is {record and record.status}")
                 return
             await asyncio.sleep(_ASK_AGAIN_SECONDS)

@@ -19,6 +19,7 @@ from tests.simulation.core.faults import (
     SILENT,
     SLOW,
     UNACKNOWLEDGED,
+    UNANSWERED,
     Fault,
 )
 from tests.simulation.core.schedule import BaseSchedule, LinkFault, Moment
@@ -252,7 +253,7 @@ def _link_fault(rng: random.Random) -> LinkFault:
     return LinkFault(start, round(end, 3), who, service, fault)
 
 
-_STORE_FAULTS: tuple[Fault, ...] = (REFUSED, SILENT, UNACKNOWLEDGED, LATE, FROZEN, SLOW)
+_STORE_FAULTS: tuple[Fault, ...] = (REFUSED, SILENT, UNACKNOWLEDGED, LATE, FROZEN, SLOW, UNANSWERED)
 _FAULTS = {
     REDIS: (*_STORE_FAULTS, READONLY, FLAKY, FLAKY),
     TABLE: (*_STORE_FAULTS, FLAKY, FLAKY),

@@ -1,7 +1,7 @@
-"""Workers that share a queue, under schedules of faults: no job lost, none ended twice, none published by a loser.
+"""Workers that share a queue, under faults: no job is lost, ends twice, or is published by a worker that lost it.
 
 `make simulate-queue` plays 50,000 schedules, as CI does (`SEEDS=...` for more). Here are a few of them, those that
-once failed, and the proof that the simulation would notice.
+once failed, and the proof that the simulation notices a missing rule.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def test_no_schedule_breaks_an_invariant() -> None:
 
 
 @pytest.mark.parametrize("finding", REGRESSIONS)
-def test_what_once_failed_does_not_fail_again(finding: str) -> None:
+def test_a_schedule_that_once_failed_passes(finding: str) -> None:
     assert QUEUE.play(REGRESSIONS[finding]) is None, QUEUE.explain(REGRESSIONS[finding])
 
 
-def test_a_group_that_is_held_up_keeps_its_order_and_holds_up_no_other() -> None:
+def test_a_group_that_waits_for_a_retry_keeps_its_order_and_delays_no_other_group() -> None:
     scripts = (
         Script(arrives_at=0.0, seconds=2.0, attempts=("hang", "stumble", "well"), group="a"),
         Script(arrives_at=1.0, seconds=2.0, group="a"),
@@ -47,7 +47,7 @@ def test_a_group_that_is_held_up_keeps_its_order_and_holds_up_no_other() -> None
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
-def test_leaving_out_a_rule_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_rule_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mutation.where, mutation.name, mutation.instead)
 
     assert first_failure(lambda seed: _is_noticed(mutation, seed), range(_SEEDS_FOR_A_MUTATION)) is not None

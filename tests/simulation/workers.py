@@ -1,4 +1,4 @@
-"""The worker processes of a simulation: the real store and reporter, and the few lines of the handler around them."""
+"""The workers of the progress simulation: the real store and reporter in a short version of the job handler."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ _LAST_WORD_SECONDS = 30.0
 _UPLOAD_SECONDS = 0.3
 _OUTPUT = OutputRecord("s3://podcasts-out/a.mp3")
 _UPLOADED = (replace(_OUTPUT, bytes=1, duration_seconds=1.0, sha256="00"),)
-_ERRORS: dict[Ending, Callable[[], WorkerError]] = {  # made anew each time: a traceback would keep the world alive
+_ERRORS: dict[
+    Ending, Callable[[], WorkerError]
+] = {  # new ones each time: the traceback of a kept one would keep the world alive
     Ending.FAIL: NoAudioError,
     Ending.RETRY: lambda: ConverterCrashedError("by the schedule"),
     Ending.RELEASE: ShutdownError,
@@ -50,7 +52,7 @@ _ERRORS: dict[Ending, Callable[[], WorkerError]] = {  # made anew each time: a t
 
 
 class Worker:
-    """A process: one store, its prober, and the attempts that it runs. `skew_seconds` is what its clock is off by."""
+    """A process: one store, its prober, and the attempts that it runs. `skew_seconds` is added to its clock."""
 
     def __init__(self, world: World, name: str, number: int, skew_seconds: float) -> None:
         self.loop = world.loop
@@ -101,7 +103,7 @@ class Worker:
             execution.stop(ShutdownError())
 
     async def handle(self, job_id: str, fence: int, script: Script) -> float | None:
-        """Do what the handler does with a delivery. None: delete it; else the seconds after which it comes again."""
+        """Handle a delivery. Returns None if the message is deleted, else the seconds until the next delivery."""
         if job_id in self._at_work:
             return LEASE_SECONDS
         self._at_work.add(job_id)

@@ -58,7 +58,7 @@ class Messages:
         self._receives = 0
 
     def deliver(self, to: str, is_tie: bool = False) -> None:
-        """Hand one of them to a worker. With `is_tie` its fence is that of the last delivery."""
+        """Deliver one of them to a worker. With `is_tie` its fence is that of the last delivery."""
         script = self._scripts[self._deliveries] if self._deliveries < len(self._scripts) else WELL
         self._deliveries += 1
         self._receives += not is_tie
@@ -102,14 +102,14 @@ class Session:
     async def read(self, job_id: str) -> bool:
         """True if the answer was final and fresh."""
         world, checker = self._world, self._world.checker
-        floor, began_at = checker.floor(job_id), world.loop.now
+        bound, began_at = checker.read_bound(job_id), world.loop.now
         try:
             reading = await self._reader.read(job_id)
         except DependencyUnavailableError:
             return False
         finally:
             checker.took("a read", world.loop.now - began_at)
-        checker.read(self.name, job_id, floor, reading, reached_table=self._table.has_answered)
+        checker.read(self.name, job_id, bound, reading, reached_table=self._table.has_answered)
         return reading.fresh and reading.record is not None and reading.record.is_final
 
     async def watch(self, job_id: str) -> None:
@@ -146,7 +146,7 @@ class World(BaseWorld[Schedule, Checker]):
             async with asyncio.timeout(_LONGEST_RUN_SECONDS):
                 await self._wait_for_the_end(readers)
         except TimeoutError:
-            self.checker.violated(f"not at an end after {_LONGEST_RUN_SECONDS:.0f} s")
+            self.checker.violated(f"not over after {_LONGEST_RUN_SECONDS:.0f} s")
 
     def _start_worker(self, name: str) -> None:
         worker = Worker(self, name, len(self._all_workers), self.rng.choice(_SKEWS))

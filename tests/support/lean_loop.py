@@ -1,9 +1,9 @@
-"""An event loop of a heap and a deque on a virtual clock: enough of asyncio for the code under simulation, no more.
+"""An event loop of a heap and a deque on a virtual clock, with the parts of asyncio that a simulation needs.
 
-Half the price of `virtual_time`, which runs the standard loop: no selector, no contexts, no signals, no threads. The
-order of callbacks is a function of the calls alone, so the same schedule runs the same way each time.
+It takes half the time of `virtual_time`, which runs the standard loop: it has no selector, contexts, signals or
+threads. The order of callbacks depends on the calls alone, so a schedule runs the same way each time.
 
-Processes that share the clock and can be frozen each get a `ProcessLoop` of the one `LeanLoop`.
+Simulated processes that can be frozen each get a `ProcessLoop` of one `LeanLoop` and share its clock.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _CANCELLATIONS = 10
 
 
 class StuckError(AssertionError):
-    """Nothing is ready, no timer is set, and what was to be run has not ended."""
+    """Nothing is ready, no timer is set, and the body has not ended."""
 
 
 class _Handle:
-    """What a callback is cancelled by."""
+    """Cancels a callback."""
 
     __slots__ = ("args", "callback")
 
@@ -42,7 +42,7 @@ class _Handle:
 
 
 class _Loop(asyncio.AbstractEventLoop):
-    """What asyncio asks of a loop, but for the time and the callbacks."""
+    """The methods that asyncio calls on a loop, except those for time and callbacks."""
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
@@ -61,7 +61,7 @@ class _Loop(asyncio.AbstractEventLoop):
 
 
 class LeanLoop(_Loop):
-    """Runs one coroutine to its end. What a plain callback raises ends the run; a task keeps its own exceptions."""
+    """Runs one coroutine. An exception of a plain callback ends the run; a task keeps its own exceptions."""
 
     def __init__(self) -> None:
         self.now = _START_SECONDS
@@ -72,14 +72,14 @@ class LeanLoop(_Loop):
         self._fault: BaseException | None = None
 
     def run(self, body: Coroutine[Any, Any, T]) -> T:
-        """Raises what the body raises, or what `abort` was given. Whatever else runs then is cancelled."""
-        return copy_context().run(self._run, body)  # what is bound in a run ends with it
+        """Raises what the body raises, or what `abort` was given. All other tasks are then cancelled."""
+        return copy_context().run(self._run, body)  # context variables that a run sets end with it
 
     def _run(self, body: Coroutine[Any, Any, T]) -> T:
         events._set_running_loop(self)
         try:
             task = self.create_task(body)
-            self._turn_until(task)
+            self._run_until(task)
             if self._fault is not None:
                 raise self._fault
             result: T = task.result()
@@ -89,10 +89,10 @@ class LeanLoop(_Loop):
             events._set_running_loop(None)
 
     def abort(self, fault: BaseException) -> None:
-        """End the run with `fault`, the first one, whoever would swallow an exception."""
+        """End the run with `fault`, also where a task would handle the exception. The first fault counts."""
         self._fault = self._fault or fault
 
-    def _turn_until(self, task: asyncio.Task[Any]) -> None:
+    def _run_until(self, task: asyncio.Task[Any]) -> None:
         ready, timers = self._ready, self._timers
         while self._fault is None and not task.done():
             if ready:
@@ -106,7 +106,7 @@ class LeanLoop(_Loop):
                 handle.callback(*handle.args)
 
     def _end_the_rest(self) -> None:
-        """Cancel each task as often as it waits for something while it cleans up: no timer fires any more."""
+        """Cancel the tasks until they end. A task that waits while it cleans up is cancelled again: no timer fires."""
         for _ in range(_CANCELLATIONS):
             self._tasks = [task for task in self._tasks if not task.done()]
             for task in self._tasks:
@@ -114,12 +114,12 @@ class LeanLoop(_Loop):
             while self._ready:
                 handle = self._ready.popleft()
                 if handle.callback is not None:
-                    with suppress(Exception):  # the run is over: what still goes wrong is of no interest
+                    with suppress(Exception):  # the run is over
                         handle.callback(*handle.args)
         self._tasks.clear()
         self._timers.clear()
 
-    # --- what asyncio asks of a loop --------------------------------------------------------------------------------
+    # --- what asyncio calls on a loop -----------------------------------------------------------------------------
 
     def time(self) -> float:
         return self.now
@@ -144,23 +144,23 @@ class LeanLoop(_Loop):
         return self.keep(super().create_task(coro, name=name))
 
     def keep(self, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
-        """See to it that the task ends with the run."""
+        """Cancel the task at the end of the run."""
         self._tasks.append(task)
         return task
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """A task's exception that nobody asked for: one of ours that has ended the run already, or a bug."""
+        """The exception of a task that nothing awaited: a violation that has ended the run already, or a bug."""
         error = context.get("exception")
         if isinstance(error, Exception):
             self.abort(error)
 
 
 class ProcessLoop(_Loop):
-    """What one process sees of the loop that all share: it can be frozen between any two callbacks, as by SIGSTOP."""
+    """The loop of one simulated process on the shared loop. It can be frozen between two callbacks, as by SIGSTOP."""
 
     def __init__(self, base: LeanLoop) -> None:
         self._base = base
-        self._due: list[_Handle] | None = None  # while frozen: what it would have done by now
+        self._due: list[_Handle] | None = None  # while frozen: the callbacks that are due
 
     @property
     def is_frozen(self) -> bool:

@@ -77,6 +77,7 @@ UNACKNOWLEDGED = Fault("UNACKNOWLEDGED", answered=a_round_trip, failure="connect
 LATE = Fault("LATE", arrives=lambda request: 0.1 + 2.5 * request.random() ** 2)  # often after its caller has given up
 FROZEN = Fault("FROZEN", arrives=when_the_fault_ends)
 SLOW = Fault("SLOW", answered=later(0.5))
+UNANSWERED = Fault("UNANSWERED", answered=never)  # applied, and the caller's budget runs out
 READONLY = Fault(
     "READONLY", arrives=never, answered=in_time, failure="READONLY", severity=Severity.HARD, spares_reads=True
 )

@@ -1,4 +1,4 @@
-"""Two writers, three readers, one Redis that is broken again and again, and a table that is not."""
+"""The actors of a history: writers, viewers, and an injector of faults of Redis."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _time() -> float:
 
 
 class RecordingStore(FailoverStore):
-    """The real store, which notes what its callers are told and how long they waited."""
+    """The real store, which records what it answers and how long its callers wait."""
 
     def __init__(self, history: History, job_table: DynamoJobTable, redis: ProgressCache, *, mode: Mode) -> None:
         super().__init__(job_table, redis, now=utc_now, mode=mode, endpoint="redis")
@@ -73,7 +73,7 @@ class RecordingStore(FailoverStore):
 
 
 class Writer:
-    """A worker as far as progress goes: one job after the other, some of them taken from the other writer."""
+    """The progress part of a worker: one job after the other, some of them taken over from the other writer."""
 
     def __init__(self, name: str, history: History, store: RecordingStore, rng: random.Random) -> None:
         self.name = name
@@ -92,7 +92,7 @@ class Writer:
                 await self._start(self.jobs[-1], None)
 
     async def _take_over(self, job_id: str) -> None:
-        """As if the other's lease had run out unnoticed: its attempt goes on meanwhile."""
+        """As if the other's lease had expired unnoticed: its attempt goes on meanwhile."""
         current: Record | None = None
         with suppress(StoreUnavailableError):
             current = await self.store.job_table.read(job_id)
@@ -155,7 +155,7 @@ class Writer:
 
 
 class AskedJobTable(DynamoJobTable):
-    """Tells whether it answered the last read."""
+    """Knows whether it answered the last read."""
 
     has_answered = False
 
@@ -166,8 +166,8 @@ class AskedJobTable(DynamoJobTable):
         return record
 
 
-class Looker:
-    """A person who looks at jobs, again and again, and never reloads the page."""
+class Viewer:
+    """Reads or watches jobs again and again, in one session."""
 
     def __init__(
         self, name: str, history: History, job_table: AskedJobTable, redis: ProgressCache, rng: random.Random
@@ -210,15 +210,15 @@ class Looker:
                 self._history.note(_time(), "shown", self._name, job_id, reading.record)
 
 
-class Vandal:
-    """Breaks Redis, and mends it."""
+class FaultInjector:
+    """Begins and ends faults of Redis."""
 
     def __init__(self, site: Site, history: History, rng: random.Random) -> None:
         self._site = site
         self._history = history
         self._rng = rng
         self._faults = {name: fault for name, fault in FAULTS.items() if not (fault.is_proxied or fault.has_tls)}
-        self._faults["half of them cut off"] = Fault(_shut, _open)
+        self._faults["proxied clients refused"] = Fault(_stop_proxy, _start_proxy)
 
     async def run_until(self, deadline: float) -> None:
         while _time() < deadline:
@@ -238,7 +238,7 @@ class Vandal:
     async def _break(self, name: str) -> None:
         fault = self._faults[name]
         self._history.note(_time(), "fault", name)
-        # Before, for what was acknowledged earlier; after, for what was acknowledged while it died.
+        # Once before, for what was acknowledged earlier, and once after, for what was acknowledged while Redis died.
         if name == _LOSES_EVERYTHING:
             self._history.redis_loses_everything(_time())
         await fault.begin(self._site)
@@ -249,9 +249,9 @@ class Vandal:
         self._history.note(_time(), "fault", f"{name}: over")
 
 
-async def _shut(site: Site) -> None:
+async def _stop_proxy(site: Site) -> None:
     await site.proxy.stop()
 
 
-async def _open(site: Site) -> None:
+async def _start_proxy(site: Site) -> None:
     await site.proxy.start()
