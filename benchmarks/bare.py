@@ -1,4 +1,4 @@
-"""What is measured: files to convert, and ffmpeg alone as the yardstick."""
+"""The workload of `make bench`, and the same conversions by bare ffmpeg for comparison."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BITRATE_KBPS = 128
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Files that are converted to MP3, all of them as fast as can be."""
+    """Files that are converted to MP3 as fast as possible."""
 
     name: str
     files: Sequence[Path]
@@ -27,7 +27,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a workload. `own_cpu_seconds` is the worker's without ffmpeg, which bare ffmpeg has not."""
+    """One run of a workload. `own_cpu_seconds` is the CPU of the worker without ffmpeg; 0 for bare ffmpeg."""
 
     wall_seconds: float
     ffmpeg_cpu_seconds: float
@@ -35,20 +35,20 @@ class Run:
 
 
 async def ffmpeg(*arguments: object) -> None:
-    """Run it to its end. Raises RuntimeError with its last words."""
+    """Run ffmpeg. Raises RuntimeError, with what it wrote on standard error, if it fails."""
     process = await asyncio.create_subprocess_exec(
         *(FFMPEG, "-nostdin", "-hide_banner", "-nostats", "-v", "error", "-y"),
         *map(str, arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, said = await process.communicate()
+    _, errors = await process.communicate()
     if process.returncode != 0:
-        raise RuntimeError(said.decode(errors="replace"))
+        raise RuntimeError(errors.decode(errors="replace"))
 
 
 async def make_music(path: Path, seconds: float) -> Path:
-    """Noise and tones, so that an encoder has work to do: a ten-second loop, as long as asked for."""
+    """A WAV of `seconds` that repeats ten seconds of tones and noise, which take an encoder some work."""
     loop = path.with_name(f"loop-{path.name}.wav")
     expression = "0.2*sin(2*PI*220*t)+0.1*sin(2*PI*(440+20*sin(2*PI*3*t))*t)+0.1*random(0)"
     source = f"aevalsrc='{expression}|{expression}':s=44100:d={min(seconds, 10)}"
@@ -59,7 +59,7 @@ async def make_music(path: Path, seconds: float) -> Path:
 
 
 async def run_bare(workload: Workload, directory: Path) -> Run:
-    """Convert with as many ffmpeg at once as there are cores."""
+    """Convert the workload with one ffmpeg process per core."""
     slots = asyncio.Semaphore(CORES)
 
     async def convert(file: Path) -> None:

@@ -1,4 +1,4 @@
-"""A worker on the local stack, with its CPU time and its memory read from /proc."""
+"""A worker on the local stack, and its CPU time and memory from /proc."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _round = itertools.count(1)
 
 
 class MeasuredWorker:
-    """Sends messages and waits for the worker's own log to say that all of them are done."""
+    """Sends messages, and waits until the worker has logged that all of their jobs have completed."""
 
     def __init__(self, process: WorkerProcess, sqs: Any, s3: Any, queue_url: str) -> None:
         self._process = process
@@ -65,7 +65,7 @@ class MeasuredWorker:
             await asyncio.sleep(0.02)
 
     def _cpu_seconds(self) -> tuple[float, float]:
-        """Of the process itself, and of the children that it has waited for (proc(5), fields 14 to 17)."""
+        """Of the process, and of the children that it has waited for (proc(5), fields 14 to 17)."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
         user, system, children_user, children_system = (int(field) for field in fields[11:15])
         return (user + system) / _TICKS_PER_SECOND, (children_user + children_system) / _TICKS_PER_SECOND

@@ -1,4 +1,4 @@
-"""The same outages for the worker's store, for redis-py with its defaults, and for redis-py's MultiDBClient."""
+"""The same outages of Redis for the worker's store, redis-py with its defaults, and redis-py's MultiDBClient."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ Write = Callable[[int], Awaitable[None]]
 
 @dataclass
 class MeasuredOutage:
-    """What one fault cost one way of writing. Times in seconds.
+    """What one fault cost one client. Times in seconds.
 
-    The series ends when it has taken as long as the cut-off of one write: a client that retries for four seconds each
-    time has shown enough by then.
+    The series of writes ends when its total reaches CUT_OFF_SECONDS.
     """
 
     writes: list[float] = field(default_factory=list)
@@ -87,14 +86,14 @@ async def ours(fault: Fault, table: DynamoJobTable) -> MeasuredOutage:
 
 
 async def libraries(fault: Fault) -> tuple[MeasuredOutage, MeasuredOutage | None]:
-    """redis-py's two ways at once, because they mostly wait, for seconds."""
+    """Both clients of redis-py, at the same time where possible: they mostly wait."""
     if fault.is_named:  # there is one name, and one file that makes it hang
         return await redis_py(fault), await multi_db(fault)
     return await asyncio.gather(redis_py(fault), multi_db(fault))
 
 
 async def redis_py(fault: Fault) -> MeasuredOutage:
-    """`redis.asyncio.Redis` as its constructor leaves it."""
+    """`redis.asyncio.Redis` with its defaults."""
     async with a_site() as site:
         await _start_proxy(site, fault)
         client = redis.asyncio.Redis(**_arguments(site, fault))
@@ -106,11 +105,11 @@ async def redis_py(fault: Fault) -> MeasuredOutage:
 
 
 async def multi_db(fault: Fault) -> MeasuredOutage | None:
-    """`MultiDBClient` as its constructor leaves it, with a second Redis that is well.
+    """`MultiDBClient` with its defaults and a second Redis without faults.
 
     None where it never connects: its health checks drop TLS from a database's arguments (redis-py 8.1.0).
     """
-    warnings.simplefilter("ignore", UserWarning)  # that it is experimental
+    warnings.simplefilter("ignore", UserWarning)  # it warns that it is experimental
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # it leaves failed tasks behind
     with servers.redis("--requirepass", PASSWORD) as second:
         async with a_site() as site:
@@ -131,7 +130,7 @@ async def multi_db(fault: Fault) -> MeasuredOutage | None:
 
 
 async def _broken(site: Site, fault: Fault, write: Write, close: Callable[[], Awaitable[None]]) -> MeasuredOutage:
-    """One write while all is well, and those after the fault has begun."""
+    """One write without the fault, and the writes after it has begun."""
     outage = MeasuredOutage()
     try:
         await write(1)

@@ -1,4 +1,4 @@
-"""`make bench-progress`: what an outage of Redis costs, and what progress costs while all is well."""
+"""`make bench-progress`: the cost of an outage of Redis, and of progress without one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 
 from benchmarks import outages, write_cost
 from benchmarks.outages import CUT_OFF_SECONDS
-from tests.support.aws import aws_environment
+from tests.support.aws import a_table, aws_environment
 from tests.support.redis_faults import FAULTS
 from worker.adapters.aws.client import open_client
 from worker.adapters.dynamodb.job_table import LIMITS, DynamoJobTable
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="outages of each kind for the worker's own store")
     arguments = parser.parse_args()
     console = Console(highlight=False, width=max(120, Console().width))
-    logging.disable(logging.WARNING)  # the libraries' own
+    logging.disable(logging.WARNING)  # of the libraries
     with capture_logs():
         results = asyncio.run(_measure(console, arguments.rounds))
         results["ten_minutes"] = {
@@ -94,12 +94,7 @@ async def _dynamodb() -> AsyncIterator[tuple[Any, DynamoJobTable]]:
     with servers.aws() as server:
         os.environ.update(aws_environment(f"http://{servers.HOST}:{server.port}"))
         async with open_client(aioboto3.Session(), "dynamodb", LIMITS) as client:
-            await client.create_table(
-                TableName=_TABLE,
-                KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
+            await client.create_table(**a_table(_TABLE))
             yield client, DynamoJobTable(client, _TABLE, now=lambda: datetime.now(UTC))
 
 

@@ -1,7 +1,7 @@
-"""A contender of `make bench-queue`: celery with SQS, on the queue of the command line.
+"""A contender of `make bench-queue`: celery with SQS, on the queue that it is given.
 
-64 threads in one process. By its default (`early`) it deletes a message before the work begins, so that a crash loses
-the job; `late` deletes when the work is done, as all the others do.
+64 threads in one process. `early`, its default, deletes a message before the work begins, so that a crash loses the
+job; `late` deletes it after the work, as all other contenders do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""ministack with an account of the calls it was asked for, by who asked; a process of its own on 127.0.0.1.
+"""ministack with a count of the calls of each client, as a process on 127.0.0.1.
 
-Callers differ in their access keys, so one method counts for all of them, whatever client they use. The account is
-read from `/calls`.
+Clients are told apart by their access keys. The counts are read from `/calls`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the contenders of `make bench-queue` have in common, and a job in each one's own words."""
+"""What the contenders of `make bench-queue` share, and a job in the message format of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TARGETS = "bench-targets"
 
 
 def audio_job(job_id: str) -> str:
-    """The contract's message."""
+    """In the worker's format."""
     outputs = [{"target": f"s3://{TARGETS}/{job_id}.flac", "format": "flac"}]
     return json.dumps({"job_id": job_id, "source": str(SOURCE), "outputs": outputs})
 

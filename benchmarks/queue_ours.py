@@ -1,7 +1,7 @@
-"""A contender of `make bench-queue`: our consumer, with its leases and settlements, on the queue of the command line.
+"""A contender of `make bench-queue`: our consumer, with its leases and settlements, on the queue that it is given.
 
-`nothing` handles a delivery by doing nothing, as the other contenders do; `second` waits for about one. `whole` is the
-worker's own handler with its claims and records in DynamoDB, over objects in memory and a converter that does nothing.
+`nothing` handles a delivery by doing nothing, like the other contenders; `second` waits for about one second. `whole`
+is the worker's handler with claims and records in DynamoDB, objects in memory, and a converter that does nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from worker.ports import Artifact, ConversionProgress, SourceAudio
 
 _POLL_SECONDS = 5.0
 _SOUND = b"nothing"
-# Where that can be had: the disk is not what is measured.
+# Where there is one: the speed of the disk is not measured.
 _MEMORY = next((path for path in (Path("/dev/shm"),) if path.is_dir()), None)  # noqa: S108
 
 

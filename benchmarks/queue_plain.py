@@ -1,7 +1,7 @@
-"""A contender of `make bench-queue`: the loop that everybody writes, on the queue of the command line.
+"""A contender of `make bench-queue`: a plain receive loop, on the queue that it is given.
 
-`nothing` does nothing for a job; `records` makes the four calls to DynamoDB that the worker's handler makes to claim a
-job and keep its record, bare.
+`nothing` does nothing for a job; `records` makes the four calls to DynamoDB by which the worker's handler claims a job
+and keeps its record.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Work = Callable[[str], Awaitable[None]]
 
 
 async def main(queue_url: str, kind: str) -> None:
-    """Receive ten, delete one by one; no renewals, no retries of our own, no drain."""
-    config = AioConfig(max_pool_connections=CONCURRENCY + 1)  # the default of 10 would hold the deletes back
+    """Receive ten messages at a time, delete them one by one. Without renewals, retries or a drain."""
+    config = AioConfig(max_pool_connections=CONCURRENCY + 1)  # the default of 10 would delay the deletes
     session = aioboto3.Session()
     async with session.client("sqs", config=config) as sqs, session.client("dynamodb", config=config) as dynamodb:
         await _consume(sqs, queue_url, partial(_keep_records, dynamodb) if kind == "records" else _do_nothing)
@@ -56,7 +56,7 @@ async def _do_nothing(body: str) -> None:
 async def _keep_records(dynamodb: Any, body: str) -> None:
     key = {"job_id": {"S": json.loads(body)["job_id"]}}
     await dynamodb.get_item(TableName=TABLE, Key=key, ConsistentRead=True)
-    for seq in range(1, 4):  # claimed, still ours before the outputs are published, completed
+    for seq in range(1, 4):  # the claim, the check before the outputs are published, the final record
         await dynamodb.update_item(
             TableName=TABLE,
             Key=key,

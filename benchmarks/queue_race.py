@@ -1,4 +1,4 @@
-"""One contender over one full queue: started, warmed up, frozen while the queue is filled, then measured."""
+"""One contender and one full queue: it is started, warmed up, frozen while the queue is filled, then measured."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _round = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Who takes part: a module that consumes the queue that it is told, and how jobs are written for it.
+    """A module that consumes the queue that it is given, and the message format of its jobs.
 
-    `share` is how much of the queue it gets: less where a job takes long, so that it comes to the end.
+    `share` is its share of the jobs: smaller where a job takes long, so that it can finish.
     """
 
     name: str
@@ -51,7 +51,7 @@ PEERS = (
     Contender("celery", "benchmarks.queue_celery", celery_job, ("early",)),
     Contender("celery, acks_late", "benchmarks.queue_celery", celery_job, ("late",)),
 )
-# Not rivals: what a job costs with claims and records, ours and bare, and what calls are made when jobs take a while.
+# Not compared with the others: the cost of a job with claims and records, and the calls made when jobs take longer.
 BESIDE = (
     Contender("worker with records", "benchmarks.queue_ours", audio_job, ("whole",), share=0.1),
     Contender("plain loop with records", "benchmarks.queue_plain", audio_job, ("records",), share=0.1),
@@ -61,7 +61,7 @@ BESIDE = (
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """What it took to empty the queue, deletes included; `calls` are those that the emulator was asked for."""
+    """What it took to empty the queue, deletes included. `calls` counts the calls to the emulator."""
 
     jobs: int
     wall_seconds: float
@@ -81,9 +81,9 @@ class Race:
 
 
 async def race(contender: Contender, sqs: Any, endpoint: str, *, jobs: int, limit_seconds: float, log: Path) -> Race:
-    """Let the contender empty a queue of `jobs`, for `limit_seconds` at most. `sqs` is the judge's own client.
+    """Let the contender empty a queue of `jobs`, for at most `limit_seconds`. `sqs` is the client that fills it.
 
-    Raises RuntimeError, with what the contender said, if it does nothing.
+    Raises RuntimeError, with the contender's output, if it does nothing.
     """
     jobs = round(jobs * contender.share)
     key = f"{contender.module.rpartition('_')[2]}{next(_round)}"
@@ -92,7 +92,7 @@ async def race(contender: Contender, sqs: Any, endpoint: str, *, jobs: int, limi
     with _process(contender, queue_url, key, log) as process:
         await queue.fill(f"{key}-warm-up", _WARM_UP_JOBS)
         if await queue.drained(_WARM_UP_SECONDS):
-            raise RuntimeError(f"{contender.name} does not work: {_last_words(log)}")
+            raise RuntimeError(f"{contender.name} does not work: {_end_of_log(log)}")
         process.send_signal(signal.SIGSTOP)
         await queue.fill(key, jobs)
         cpu_before, calls_before = _cpu_seconds(process.pid), await _calls(endpoint, key)
@@ -107,7 +107,7 @@ async def race(contender: Contender, sqs: Any, endpoint: str, *, jobs: int, limi
 
 
 class _Queue:
-    """The judge's hand on a queue."""
+    """Fills a queue and watches it being emptied."""
 
     def __init__(self, sqs: Any, url: str, body: Callable[[str], str]) -> None:
         self._sqs = sqs
@@ -124,7 +124,7 @@ class _Queue:
         await self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
 
     async def drained(self, limit_seconds: float) -> int:
-        """Wait until every message has been deleted, or for so long. Returns how many have not."""
+        """Wait until every message is deleted, or for `limit_seconds`. Returns how many are left."""
         deadline = time.monotonic() + limit_seconds
         while True:
             left = await self._left()
@@ -140,14 +140,14 @@ class _Queue:
 
 @contextmanager
 def _process(contender: Contender, queue_url: str, key: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The contender at work, known to the emulator by `key`; killed on the way out."""
+    """The running contender, which the emulator knows by `key`; it is killed at the end."""
     command = [sys.executable, "-m", contender.module, queue_url, *contender.arguments]
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             env={**os.environ, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key},
         )
         try:
@@ -157,7 +157,7 @@ def _process(contender: Contender, queue_url: str, key: str, log: Path) -> Itera
             process.wait()
 
 
-def _last_words(log: Path) -> str:
+def _end_of_log(log: Path) -> str:
     return log.read_text("utf-8", errors="replace")[-2000:]
 
 

@@ -1,4 +1,4 @@
-"""`make bench-queue`: our consumer beside taskiq, celery and a plain loop on the same emulated SQS, in turns."""
+"""`make bench-queue`: our consumer compared with taskiq, celery and a plain loop on one emulated SQS, in turns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rich.table import Table
 from benchmarks.queue_emulator import emulator
 from benchmarks.queue_jobs import CONCURRENCY, TABLE
 from benchmarks.queue_race import BESIDE, OURS, OURS_AT_WORK, PEERS, Contender, Race, race
-from tests.support.aws import aws_environment
+from tests.support.aws import a_table, aws_environment
 from worker.adapters.aws.client import ClientLimits, open_client
 from worker.demo.servers import HOST
 
@@ -77,19 +77,14 @@ async def _measure(console: Console, rounds: int, jobs: int, limit_seconds: floa
 async def _take_turns(
     console: Console, contenders: Sequence[Contender], rounds: int, jobs: int, limit_seconds: float
 ) -> dict[str, list[Race]]:
-    """Each contender once a round, alone, so that whatever else the machine does meets all of them."""
+    """Each contender once a round, alone, so that other load on the machine affects all of them."""
     races: dict[str, list[Race]] = {contender.name: [] for contender in contenders}
     with emulator() as server, TemporaryDirectory(prefix="worker-bench-") as scratch:
         endpoint = f"http://{HOST}:{server.port}"
         os.environ.update(aws_environment(endpoint))
         session = aioboto3.Session()
         async with open_client(session, "sqs", _LIMITS) as sqs, open_client(session, "dynamodb", _LIMITS) as dynamodb:
-            await dynamodb.create_table(
-                TableName=TABLE,
-                KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
+            await dynamodb.create_table(**a_table(TABLE))
             for number in range(rounds):
                 turn = number % len(contenders)
                 for contender in [*contenders[turn:], *contenders[:turn]]:

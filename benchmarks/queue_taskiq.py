@@ -1,6 +1,6 @@
-"""A contender of `make bench-queue`: taskiq with its SQS broker, on the queue of the command line.
+"""A contender of `make bench-queue`: taskiq with its SQS broker, on the queue that it is given.
 
-Set as fast as it goes: ten messages a receive, no heartbeat, no result store, one process and no supervisor.
+With its fastest settings: ten messages a receive, no heartbeat, no result store, one process and no supervisor.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`make bench`: the worker beside bare ffmpeg, in turns on the same machine; medians, a table, and a JSON file."""
+"""`make bench`: the worker and bare ffmpeg in turns on the same machine. Prints a table and keeps a JSON file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CLIPS = 200
 _PCM_BYTES_PER_SECOND = 176_400
 _MEMORY_SOURCES = {"10 MB": 10_000_000, "1 GB": 1_000_000_000}
 
-# What issue 2 asks for.
+# From issue 2.
 _AIMS = {"long_ratio": 1.2, "own_cpu_ms_per_clip": 15.0, "peak_memory_mb": 150.0}
 
 
@@ -78,7 +78,7 @@ def _copy(source: Path, target: Path) -> Path:
 async def _take_turns(
     console: Console, environment: Mapping[str, str], scratch: Path, workloads: Sequence[Workload], rounds: int
 ) -> dict[str, tuple[list[Run], list[Run]]]:
-    """Each side of each workload once a round, so that whatever else the machine does meets both."""
+    """Each side of each workload once a round, so that other load on the machine affects both."""
     turns: dict[str, tuple[list[Run], list[Run]]] = {workload.name: ([], []) for workload in workloads}
     async with measured_worker(environment) as worker:
         for workload in workloads:
@@ -94,7 +94,7 @@ async def _take_turns(
 
 
 async def _memory(console: Console, environment: Mapping[str, str], scratch: Path) -> dict[str, float]:
-    """The peak of a fresh worker that converts one source of each size, to FLAC so that much is written as well."""
+    """The peak of a new worker that converts one source of each size, to FLAC so that the outputs are large, too."""
     peaks = {}
     for name, size_bytes in _MEMORY_SOURCES.items():
         console.print(f"Peak memory: a source of {name}")

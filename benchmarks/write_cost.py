@@ -1,4 +1,4 @@
-"""What a write of progress costs: beside a bare write of the same kind, and over a job of ten minutes."""
+"""What a write of progress costs, compared with a bare write, and how many a job of ten minutes makes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ROUNDS = 15
 
 
 async def open_writes(job_table: DynamoJobTable, client: Any, table: str) -> Mapping[str, Any]:
-    """Writes of the store while Redis is out and the same UpdateItem of the bare SDK, in turns; in milliseconds."""
+    """Writes of the store while Redis is out, and the same UpdateItem of the bare SDK, in turns. In milliseconds."""
     ours: list[float] = []
     bare: list[float] = []
     recorder: Any = _Recorder(client)
@@ -51,7 +51,7 @@ async def open_writes(job_table: DynamoJobTable, client: Any, table: str) -> Map
 
 
 class _Recorder:
-    """Stands in for the SDK's client to learn what the worker would send."""
+    """In the place of the SDK's client, to record what the worker would send."""
 
     def __init__(self, client: Any) -> None:
         self.exceptions = client.exceptions
@@ -72,7 +72,7 @@ async def _timed(call: Awaitable[Any]) -> float:
 
 
 async def overhead() -> Mapping[str, float]:
-    """Microseconds of this process's CPU for one write of the same script, by three ways, in turns."""
+    """This process's CPU, in microseconds, for one write by the same script in three ways, in turns."""
     async with a_site() as site:
         redis_store = site.store()
         store = FailoverStore(FakeJobTable(), redis_store, now=lambda: datetime.now(UTC))
@@ -80,7 +80,7 @@ async def overhead() -> Mapping[str, float]:
         await wait_until(lambda: store.redis_state == "connected")
         client = redis.asyncio.Redis(port=site.server.port, password=PASSWORD)
         text = a_record(1000, 1).to_json()
-        digest = await client.script_load(redis_adapter._SCRIPT)  # noqa: SLF001 - the same script is the point
+        digest = await client.script_load(redis_adapter._SCRIPT)  # noqa: SLF001 - to compare the same script
 
         async def library(seq: int) -> None:
             await client.evalsha(digest, 1, "audio:job:library", 1000, seq, "running", text, 60000)
@@ -99,7 +99,7 @@ async def overhead() -> Mapping[str, float]:
 
 
 async def _in_turns(ways: Mapping[str, Callable[[int], Awaitable[None]]]) -> Mapping[str, float]:
-    """CPU seconds of one call, the median of the rounds."""
+    """CPU seconds of one call: the median of all rounds."""
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(_ROUNDS):
         for name, write in ways.items():
@@ -111,7 +111,7 @@ async def _in_turns(ways: Mapping[str, Callable[[int], Awaitable[None]]]) -> Map
 
 
 def ten_minutes(mode: Mode, *, redis_is_well: bool) -> Mapping[str, int]:
-    """The calls that a job of ten minutes makes to either store, counted in virtual time."""
+    """How many calls a job of ten minutes makes to each store, counted in virtual time."""
     return run(_ten_minutes(mode, redis_is_well=redis_is_well))
 
 
