@@ -15,7 +15,7 @@ import pytest
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import a_record, completed, queued
 from worker.adapters.dynamodb.job_table import DynamoJobTable
-from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.demo.servers import HOST, Server
 from worker.domain.claim import JobState

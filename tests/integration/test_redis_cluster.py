@@ -16,7 +16,7 @@ from tests.fakes.stores import FakeJobTable
 from tests.support.events import logged_events
 from tests.support.records import a_record
 from tests.support.waiting import wait_until
-from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.nodes import SLOTS, slot_of
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.application.progress.failover import FailoverStore

@@ -21,7 +21,7 @@ from tests.support.records import a_record, completed
 from tests.support.redis_faults import FAULTS, PASSWORD, Fault, Site, a_site
 from tests.support.waiting import wait_until
 from worker.adapters.dynamodb.job_table import DynamoJobTable
-from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.application.progress.failover import FailoverStore
 from worker.demo.servers import HOST

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.records import a_record
 from tests.support.redis_faults import PASSWORD, a_site
-from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.demo.servers import HOST
 from worker.ports import StoreUnavailableError, WriteResult

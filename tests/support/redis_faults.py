@@ -17,7 +17,7 @@ from tests.support.black_hole import BlackHole
 from tests.support.certificate import Certificate
 from tests.support.processes import freeze, thaw
 from tests.support.switchable_proxy import SwitchableProxy
-from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.demo import servers
 from worker.demo.servers import HOST, Server, free_port

@@ -18,7 +18,7 @@ from worker.adapters.aws import client as aws
 from worker.adapters.aws.client import ClientLimits
 from worker.adapters.dynamodb import job_table as dynamodb
 from worker.adapters.dynamodb.job_table import DynamoJobTable
-from worker.adapters.redis.connections import Endpoint
+from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.ports import JobTable, ProgressCache
 from worker.settings import RedisSettings, Settings

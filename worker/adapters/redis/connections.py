@@ -1,4 +1,4 @@
-"""Connections to Redis that are bounded from the look-up of the name to the end of the handshake.
+"""Connections to Redis, bounded from the look-up of the name to the end of the handshake.
 
 redis-py's own client and pools are not used: by default one write costs up to 59 s, the blocking pool stalls when a
 waiter is cancelled (before Python 3.13), and each TLS connection builds a context, which blocks the loop for 50 ms.
@@ -7,111 +7,17 @@ waiter is cancelled (before Python 3.13), and each TLS connection builds a conte
 from __future__ import annotations
 
 import asyncio
-import math
-import socket
 import ssl
-import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
-from redis.asyncio import Connection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.maint_notifications import MaintNotificationsConfig
 
+from worker.adapters.redis.connection import BoundedConnection
+from worker.adapters.redis.endpoint import Endpoint, Resolve
 from worker.adapters.redis.errors import store_failure
+from worker.adapters.redis.threads import DaemonThreads
 from worker.domain.circuit import Severity
 from worker.ports import StoreUnavailableError
-
-T = TypeVar("T")
-
-Resolve = Callable[[str, int], Sequence[str]]
-# A look-up that hangs does so for up to 30 s, and a probe starts one every 1.5 to 3 s: enough that there is always one
-# left to find out that the resolver answers again.
-_MAX_HUNG_THREADS = 20
-
-
-def resolve(host: str, port: int) -> Sequence[str]:
-    """The host's addresses, from the system's resolver. Blocks, possibly for half a minute. Raises OSError."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as exc:  # an empty label, or one of more than 63 characters: not even asked for
-        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from exc
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where Redis is and how to be let in.
-
-    `tls` makes the one context that all connections share. `token` gives a password that is valid for a while, or
-    raises StoreUnavailableError; a connection is used for `max_age_seconds` at most.
-    """
-
-    host: str
-    port: int = 6379
-    tls: Callable[[], ssl.SSLContext] | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    token: Callable[[], Awaitable[str]] | None = field(default=None, repr=False)
-    max_age_seconds: float = math.inf
-
-
-class BoundedConnection(Connection):
-    """A connection to one address of the endpoint, that knows whether it has served before."""
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        address: str,
-        *,
-        password: str | None,
-        context: ssl.SSLContext | None,
-        connect_seconds: float,
-        best_before: float,
-    ) -> None:
-        super().__init__(
-            host=endpoint.host,
-            port=endpoint.port,
-            username=endpoint.username if password else None,
-            password=password,
-            socket_timeout=None,  # each exchange is bounded as a whole; with one, each send costs a task before 3.12
-            socket_connect_timeout=connect_seconds,
-            retry=Retry(NoBackoff(), 0),
-            health_check_interval=0,
-            protocol=2,  # RESP3 would add a round trip to the handshake and brings nothing that we use
-            driver_info=None,
-            maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        )
-        self.has_served = False
-        self.best_before = best_before  # loop time
-        self._address = address
-        self._tls = context
-
-    def _connection_arguments(self) -> Mapping[str, Any]:
-        arguments: dict[str, Any] = {"host": self._address, "port": self.port}
-        if self._tls is not None:
-            arguments |= {"ssl": self._tls, "server_hostname": self.host}
-        return arguments
-
-    async def open(self) -> None:
-        """Connect and authenticate. Raises OSError or RedisError as they come; nothing is left open then."""
-        try:
-            await self._connect()  # type: ignore[no-untyped-call]
-            await self.on_connect()
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """At once: neither what is unsent nor TLS's farewell is waited for."""
-        if self._writer is not None:
-            self._parser.on_disconnect()  # type: ignore[no-untyped-call]
-            self._writer.transport.abort()
-            self._reader = self._writer = None
 
 
 class Connections:
@@ -130,7 +36,7 @@ class Connections:
         self._idle: list[BoundedConnection] = []
         self._in_use: set[BoundedConnection] = set()
         self._attempt: asyncio.Task[StoreUnavailableError | None] | None = None
-        self._threads = 0
+        self._threads = DaemonThreads()
 
     async def acquire(self) -> BoundedConnection:
         """A connected connection, within the time for a connect. Raises StoreUnavailableError."""
@@ -213,10 +119,10 @@ class Connections:
     async def _open(self) -> None:
         """Have one more idle connection: try the addresses in their order. Raises what the last one raised."""
         if self._endpoint.tls is not None and self._context is None:
-            self._context = await self._in_thread(self._endpoint.tls)
+            self._context = await self._threads.run(self._endpoint.tls)
         endpoint = self._endpoint
         password = endpoint.password if endpoint.token is None else await endpoint.token()
-        addresses = await self._in_thread(lambda: self._resolve(endpoint.host, endpoint.port))
+        addresses = await self._threads.run(lambda: self._resolve(endpoint.host, endpoint.port))
         share = self._connect_seconds / len(addresses)  # one that swallows packets leaves time for the others
         for address in addresses[:-1]:
             with suppress(OSError):
@@ -235,35 +141,3 @@ class Connections:
         )
         await connection.open()
         self._idle.append(connection)  # here, and not as a result that a cancelled wait_for would lose, open as it is
-
-    async def _in_thread(self, function: Callable[[], T]) -> T:
-        """Run what blocks where it starves nobody.
-
-        Not in asyncio's shared executor, whose few threads resolve DynamoDB's name, too; and in daemon threads, for
-        which the exit does not wait.
-        """
-        if self._threads >= _MAX_HUNG_THREADS:
-            raise StoreUnavailableError("name resolution hangs")
-        loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[T] = loop.create_future()
-
-        def deliver(result: T | None, error: BaseException | None) -> None:
-            self._threads -= 1
-            if not outcome.done():
-                if error is None:
-                    outcome.set_result(result)  # type: ignore[arg-type]  # a result where there is no error
-                else:
-                    outcome.set_exception(error)
-
-        def run() -> None:
-            result, error = None, None
-            try:
-                result = function()
-            except Exception as exc:  # noqa: BLE001 - raised where it is awaited
-                error = exc
-            with suppress(RuntimeError):  # the loop has been closed meanwhile
-                loop.call_soon_threadsafe(deliver, result, error)
-
-        self._threads += 1
-        threading.Thread(target=run, name="redis look-up", daemon=True).start()
-        return await outcome

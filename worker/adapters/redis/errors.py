@@ -1,4 +1,4 @@
-"""The wall where what redis-py raises becomes ours: a short reason, and what it says of the next call."""
+"""The boundary where redis-py's exceptions become ours: a short reason, and what it says of the next call."""
 
 from __future__ import annotations
 

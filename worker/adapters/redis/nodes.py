@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from redis.exceptions import AskError
 
-from worker.adapters.redis.connections import Connections, Endpoint
+from worker.adapters.redis.connections import Connections
+from worker.adapters.redis.endpoint import Endpoint
 
 SLOTS = 16384
 

@@ -13,7 +13,9 @@ from typing import Any
 from redis.exceptions import AskError, MovedError, NoScriptError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from worker.adapters.redis.connections import BoundedConnection, Connections, Endpoint, Resolve, resolve
+from worker.adapters.redis.connection import BoundedConnection
+from worker.adapters.redis.connections import Connections
+from worker.adapters.redis.endpoint import Endpoint, Resolve, resolve
 from worker.adapters.redis.errors import store_failure
 from worker.adapters.redis.nodes import Nodes
 from worker.domain.circuit import Severity
@@ -48,11 +50,14 @@ _OUTCOMES = {outcome.value.encode(): outcome for outcome in WriteResult}
 
 
 class RedisProgressCache:
-    """An `ProgressCache`. Each call makes one exchange, within the time for a connect and that for a command.
+    """A `ProgressCache`. Each call makes one exchange, within the time for a connect and that for a command.
 
     It retries in one case, which costs nothing and risks nothing: a connection that had served before turns out to be
     closed, as servers close idle ones. The writes are compare-and-set, so a second one changes nothing.
     """
+
+    name = "redis"
+    tick_seconds = 0.25
 
     def __init__(
         self,
@@ -67,6 +72,7 @@ class RedisProgressCache:
         is_cluster: bool = False,
         resolve: Resolve = resolve,
     ) -> None:
+        self.endpoint = str(endpoint)
         self._prefix = prefix
         self._command_seconds = command_timeout
         self._live_ms = round(live_seconds * 1000)
