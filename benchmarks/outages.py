@@ -23,6 +23,7 @@ from tests.support.redis_faults import NAMED, PASSWORD, Fault, Site, a_site
 from tests.support.waiting import wait_until
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import GuardedCache
 from worker.demo import servers
 from worker.demo.servers import HOST
 
@@ -65,10 +66,10 @@ async def ours(fault: Fault, table: DynamoJobTable) -> MeasuredOutage:
         await _start_proxy(site, fault)
         redis_store = site.store(proxied=fault.is_proxied, tls=fault.has_tls)
         stack.push_async_callback(redis_store.aclose)
-        store = FailoverStore(table, redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
+        store = FailoverStore(table, GuardedCache(redis_store, now=lambda: datetime.now(UTC)))
         running = asyncio.create_task(store.run())
         stack.callback(running.cancel)
-        await wait_until(lambda: store.redis_state == "connected")
+        await wait_until(lambda: store.cache_state == "connected")
 
         async def write(seq: int) -> None:
             await store.tick(a_record(round(began_at * 1e6), seq))

@@ -33,6 +33,7 @@ from worker.application.jobs.conversion import Conversion, SourceLimits
 from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.workspace import Workspace
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import NoCache
 from worker.bootstrap import utc_now
 from worker.bootstrap.run import keep_for_good
 from worker.domain.containers.structure import Structure
@@ -110,7 +111,7 @@ async def main(queue_url: str, kind: str) -> None:
 async def _whole_handler(session: aioboto3.Session, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> Handler:
     client = await stack.enter_async_context(open_client(session, "dynamodb", dynamodb.LIMITS))
     table = DynamoJobTable(client, TABLE, now=utc_now)
-    store = FailoverStore(table, None, now=utc_now)
+    store = FailoverStore(table, NoCache())
     cancels = CancelWatch(table)
     tasks.create_task(store.run())
     tasks.create_task(cancels.run())

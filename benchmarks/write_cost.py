@@ -19,7 +19,8 @@ from tests.support.virtual_time import run
 from tests.support.waiting import wait_until
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.redis import progress_cache as redis_adapter
-from worker.application.progress.failover import FailoverStore, Mode
+from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import GuardedCache, Mode
 from worker.application.progress.reporter import Reporter
 from worker.domain.progress import OutputRecord, Stage
 from worker.ports import StoreUnavailableError
@@ -35,7 +36,7 @@ async def open_writes(job_table: DynamoJobTable, client: Any, table: str) -> Map
     recorder: Any = _Recorder(client)
     async with a_site() as site:
         redis_store = site.store()
-        store = FailoverStore(job_table, redis_store, now=lambda: datetime.now(UTC))
+        store = FailoverStore(job_table, GuardedCache(redis_store, now=lambda: datetime.now(UTC)))
         site.server.kill()
         running = asyncio.create_task(store.run())
         for seq in range(1, _WRITES + 1):
@@ -75,9 +76,9 @@ async def overhead() -> Mapping[str, float]:
     """This process's CPU, in microseconds, for one write by the same script in three ways, in turns."""
     async with a_site() as site:
         redis_store = site.store()
-        store = FailoverStore(FakeJobTable(), redis_store, now=lambda: datetime.now(UTC))
+        store = FailoverStore(FakeJobTable(), GuardedCache(redis_store, now=lambda: datetime.now(UTC)))
         running = asyncio.create_task(store.run())
-        await wait_until(lambda: store.redis_state == "connected")
+        await wait_until(lambda: store.cache_state == "connected")
         client = redis.asyncio.Redis(port=site.server.port, password=PASSWORD)
         text = a_record(1000, 1).to_json()
         digest = await client.script_load(redis_adapter._SCRIPT)  # noqa: SLF001 - to compare the same script
@@ -121,7 +122,7 @@ async def _ten_minutes(mode: Mode, *, redis_is_well: bool) -> Mapping[str, int]:
     job_table, cache = FakeJobTable(), FakeProgressCache()
     if not redis_is_well:
         cache.failure = StoreUnavailableError("connection refused")
-    store = FailoverStore(job_table, cache, now=now, mode=mode)
+    store = FailoverStore(job_table, GuardedCache(cache, now=now, mode=mode))
     claimed = a_record(1000, 1, percent=0.0, stage=Stage.DOWNLOADING)
     tasks = [asyncio.create_task(store.run())]
     await asyncio.sleep(0.1)

@@ -27,8 +27,6 @@ EXCEPTIONS = {
     "worker/application/jobs/attempt.py:Attempt.__init__": _BEING_SPLIT,
     "worker/application/jobs/delivery_handler.py:DeliveryHandler.__init__": _BEING_SPLIT,
     "worker/application/jobs/job_claimer.py:JobClaimer.__init__": _BEING_SPLIT,
-    "worker/application/progress/failover.py:FailoverStore.__init__": _BEING_SPLIT,
-    "worker/application/progress/prober.py:Prober.__init__": _BEING_SPLIT,
 }
 
 

@@ -102,7 +102,7 @@ PROGRESS_DURATION = Histogram(
     buckets=_CALL_SECONDS,
     registry=REGISTRY,
 )
-REDIS_UP = Gauge(
+CACHE_UP = Gauge(
     "worker_redis_up", "1 while progress goes to Redis, 0 while it is out or disabled.", registry=REGISTRY
 )
 FAILOVERS = Counter("worker_progress_failovers", "Outages of Redis.", registry=REGISTRY)

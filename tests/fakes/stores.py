@@ -88,6 +88,9 @@ class FakeStore:
 class FakeJobTable(FakeStore):
     """A `JobTable` with DynamoDB's rules. Calls end within `budget_seconds`, like the real one's."""
 
+    name = "dynamodb"
+    tick_seconds = 2.5
+
     def __init__(self, *, budget_seconds: float = 0.6) -> None:
         super().__init__()
         self.cancel_requested: set[str] = set()
@@ -160,7 +163,11 @@ class FakeJobTable(FakeStore):
 
 
 class FakeProgressCache(FakeStore):
-    """An `ProgressCache`. It hangs for as long as its caller lets it: the budget is the caller's."""
+    """A `ProgressCache`. It hangs for as long as its caller lets it: the budget is the caller's."""
+
+    name = "redis"
+    endpoint = "redis:6379"
+    tick_seconds = 0.25
 
     def __init__(self) -> None:
         super().__init__()

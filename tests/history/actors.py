@@ -13,7 +13,8 @@ from tests.history.recorder import History
 from tests.support.redis_faults import FAULTS, Fault, Site
 from tests.support.reporting import PlayedProgress
 from worker.adapters.dynamodb.job_table import DynamoJobTable
-from worker.application.progress.failover import FailoverStore, Mode
+from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import GuardedCache, Mode
 from worker.application.progress.reader import Reader
 from worker.application.progress.reporter import Reporter
 from worker.bootstrap import utc_now
@@ -35,7 +36,8 @@ class RecordingStore(FailoverStore):
     """The real store, which records what it answers and how long its callers wait."""
 
     def __init__(self, history: History, job_table: DynamoJobTable, redis: ProgressCache, *, mode: Mode) -> None:
-        super().__init__(job_table, redis, now=utc_now, mode=mode, endpoint="redis")
+        self._mode = mode
+        super().__init__(job_table, GuardedCache(redis, now=utc_now, mode=mode))
         self.job_table = job_table
         self._history = history
 

@@ -25,7 +25,7 @@ from tests.support.redis_faults import Site, a_site
 from tests.support.waiting import wait_until
 from worker.adapters.aws.client import open_client
 from worker.adapters.dynamodb.job_table import DynamoJobTable
-from worker.application.progress.failover import Mode
+from worker.application.progress.guarded_cache import Mode
 from worker.bootstrap import utc_now
 from worker.demo import servers
 from worker.events import Event
@@ -133,7 +133,7 @@ class LoopLag:
 
 
 def _is_back(writer: Writer) -> bool:
-    return writer.store.redis_state == "connected" and writer.store.outage is None
+    return writer.store.cache_state == "connected" and writer.store.outage is None
 
 
 async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -14,7 +14,7 @@ from tests.history.run import make_history
 from tests.simulation.core.checker import ViolationError
 from tests.simulation.invariants import LONGEST_CALL_SECONDS
 from tests.support.records import a_record
-from worker.application.progress.failover import Mode
+from worker.application.progress.guarded_cache import Mode
 from worker.application.progress.reader import Reading
 
 _SECONDS = 8.0

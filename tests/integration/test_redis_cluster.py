@@ -20,6 +20,7 @@ from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.nodes import SLOTS, slot_of
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import GuardedCache
 from worker.demo import servers
 from worker.demo.servers import HOST, Server, free_port
 from worker.domain.circuit import Severity
@@ -139,18 +140,18 @@ async def test_without_the_setting_a_cluster_is_told_by_its_name(cluster: tuple[
 async def test_a_node_that_dies_is_an_outage_until_it_is_back(cluster: tuple[Server, Server]) -> None:
     first, second = cluster
     redis_store = RedisProgressCache(Endpoint(HOST, first.port), is_cluster=True)
-    store = FailoverStore(FakeJobTable(), redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
+    store = FailoverStore(FakeJobTable(), GuardedCache(redis_store, now=lambda: datetime.now(UTC)))
     with logged_events() as log:
         running = asyncio.create_task(store.run())
         try:
-            await wait_until(lambda: store.redis_state == "connected")
+            await wait_until(lambda: store.cache_state == "connected")
             assert await store.tick(a_record(9000, 1, job_id=job_on(1))) is WriteResult.APPLIED
             second.kill()
             for seq in (2, 3, 4):
                 await store.tick(a_record(9000, seq, job_id=job_on(1)))
-            assert store.redis_state == "unavailable"
+            assert store.cache_state == "unavailable"
             await wait_until(lambda: redis_store._probes_made >= 3)  # of the node that failed, not of the other
-            assert store.redis_state == "unavailable"
+            assert store.cache_state == "unavailable"
             await asyncio.to_thread(second.start)
             await wait_until(lambda: store.outage is None, timeout=20)
             assert await redis_store.read(job_on(1)) == a_record(9000, 4, job_id=job_on(1))

@@ -24,6 +24,7 @@ from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import GuardedCache
 from worker.demo.servers import HOST
 from worker.domain.progress import Record
 from worker.events import Event
@@ -65,7 +66,7 @@ class Worker:
 
 @asynccontextmanager
 async def a_worker(job_table: DynamoJobTable, redis_store: RedisProgressCache) -> AsyncIterator[Worker]:
-    store = FailoverStore(job_table, redis_store, now=lambda: datetime.now(UTC), endpoint="redis")
+    store = FailoverStore(job_table, GuardedCache(redis_store, now=lambda: datetime.now(UTC)))
     with logged_events() as log:
         running = asyncio.create_task(store.run())
         try:
@@ -78,7 +79,7 @@ async def a_worker(job_table: DynamoJobTable, redis_store: RedisProgressCache) -
 
 
 async def connected(worker: Worker) -> None:
-    await wait_until(lambda: worker.store.redis_state == "connected")
+    await wait_until(lambda: worker.store.cache_state == "connected")
 
 
 async def back(worker: Worker) -> float:
@@ -181,7 +182,7 @@ async def test_a_write_that_was_given_up_arrives_late_and_changes_nothing(job_ta
             final = completed(ghost, worker.seq + 1)
             assert await worker.store.commit(final) is WriteResult.APPLIED
             await worker.store.tick(a_record(1000, 1, job_id="another"))
-            assert worker.store.redis_state == "unavailable"
+            assert worker.store.cache_state == "unavailable"
             thaw(site.server)
             await back(worker)
             assert await held(site) == final

@@ -21,6 +21,7 @@ from tests.support.reporting import PlayedProgress
 from tests.support.strategies import records
 from tests.support.virtual_time import run
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import GuardedCache
 from worker.application.progress.reporter import Reporter
 from worker.domain.progress import Record, Stage, Status, newest
 
@@ -105,7 +106,7 @@ async def _attempt(told: list[tuple[Stage, float, float, str]]) -> tuple[FakeJob
     loop = asyncio.get_running_loop()
     table, redis = FakeJobTable(), FakeProgressCache()
     now = lambda: NOW + timedelta(seconds=loop.time())  # noqa: E731 - a clock
-    store = FailoverStore(table, redis, now=now, random=lambda: 0.5)
+    store = FailoverStore(table, GuardedCache(redis, now=now, random=lambda: 0.5))
     claimed = replace(a_record(1000, 1), percent=0.0, stage=Stage.DOWNLOADING)
     with logged_events():
         await store.write_if_unchanged(claimed, None)

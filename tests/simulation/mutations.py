@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.simulation.observed import ObservedRedis, ObservedStore
+from tests.simulation.observed import ObservedCache, ObservedStore
 from tests.simulation.stores import JobTableServer, RedisServer
 from tests.simulation.world import Parts
 from worker.application.progress.reader import Reader, Reading
@@ -49,7 +49,7 @@ class ReadsOneStore(Reader):
     """Asks Redis, and DynamoDB only when Redis fails or holds nothing."""
 
     async def read(self, job_id: str) -> Reading:
-        quick = await self._ask_redis(job_id)
+        quick = await self._ask_cache(job_id)
         if isinstance(quick, Record):
             return self._reading(job_id, quick, fresh=True)
         try:
@@ -70,24 +70,24 @@ class RedisFirstAtTheEnd(ObservedStore):
     """Shows an end before it is durable."""
 
     async def commit(self, record: Record) -> WriteResult:
-        await self._accelerate(record)
+        await self._cache.write(record)
         return await super().commit(record)
 
 
-class ProbesWithUserTraffic(ObservedStore):
-    """Tries Redis with whatever comes, as breakers do that are half open."""
+class ProbesWithUserTraffic(ObservedCache):
+    """Tries Redis with any write that comes, as breakers do that are half open."""
 
-    async def _accelerate(self, record: Record) -> WriteResult | None:
-        if self._cache is not None and not self._circuit.is_closed and isinstance(self._cache, ObservedRedis):
-            try:
-                async with asyncio.timeout(self._redis_seconds):
-                    return await self._cache.write(record)
-            except (TimeoutError, StoreUnavailableError):
-                return None
-        return await super()._accelerate(record)
+    async def write(self, record: Record) -> WriteResult | None:
+        if self._circuit.is_closed:
+            return await super().write(record)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._cache.write(record)
+        except (TimeoutError, StoreUnavailableError):
+            return None
 
 
-class NoReplay(ObservedStore):
+class NoReplay(ObservedCache):
     """Says that it is back without telling Redis what it has missed."""
 
     async def _replay(self) -> int:
@@ -103,6 +103,6 @@ MUTATIONS: dict[str, Parts] = {
     "no merge": Parts(reader=ReadsOneStore),
     "no high-water mark": Parts(reader=ForgetsWhatItHasShown),
     "an end in Redis first": Parts(store=RedisFirstAtTheEnd),
-    "user traffic probes": Parts(store=ProbesWithUserTraffic),
-    "no replay": Parts(store=NoReplay),
+    "user traffic probes": Parts(cache=ProbesWithUserTraffic),
+    "no replay": Parts(cache=NoReplay),
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation.core.stores import SimulatedJobTable, SimulatedRedis
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import GuardedCache
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, WriteResult, Written
 
@@ -19,10 +20,6 @@ class ObservedStore(FailoverStore):
 
     worker: Worker
 
-    @property
-    def is_closed(self) -> bool:
-        return self._circuit.is_closed
-
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         checker, began_at = self.worker.checker, self.worker.loop.now
         try:
@@ -34,7 +31,7 @@ class ObservedStore(FailoverStore):
         return result
 
     async def tick(self, record: Record) -> WriteResult:
-        return await self._observed(super().tick(record), record, is_durable=self._mode == "durable")
+        return await self._observed(super().tick(record), record, is_durable=self.worker.ticks_are_durable)
 
     async def checkpoint(self, record: Record) -> WriteResult:
         return await self._observed(super().checkpoint(record), record, is_durable=True)
@@ -57,6 +54,12 @@ class ObservedStore(FailoverStore):
             checker.acknowledged(record, is_durable=is_durable, losses_before=losses)
         return outcome
 
+
+class ObservedCache(GuardedCache):
+    """The real guard of a worker's Redis, and when it replays."""
+
+    worker: Worker
+
     async def _replay(self) -> int:
         self.worker.circuit.replay_begins()
         return await super()._replay()
@@ -69,7 +72,7 @@ class ObservedRedis(SimulatedRedis):
 
     async def write(self, record: Record) -> WriteResult:
         circuit = self.worker.circuit
-        circuit.user_calls(is_closed=self.worker.store.is_closed)
+        circuit.user_calls(is_closed=self.worker.cache.state == "connected")
         outcome = await super().write(record)
         if outcome is not WriteResult.STALE:
             circuit.acknowledged(record)

@@ -19,6 +19,7 @@ from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
 from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import GuardedCache
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.errors import ConverterCrashedError, NoAudioError
 from worker.domain.job import Job
@@ -49,7 +50,7 @@ class Worker:
         self.network = world.network(worker_at(place))
         self.table = JobTableClient(world.table, self.network, self.name, world.checker)
         redis = SimulatedRedis(world.redis, self.network)
-        store = FailoverStore(self.table, redis, now=self.now, random=world.rng.random)
+        store = FailoverStore(self.table, GuardedCache(redis, now=self.now, random=world.rng.random))
         queue = QueueClient(world.queue, self.network, self._received)
         cancels = CancelWatch(self.table)
         keeper, self.consumer = a_consumer(

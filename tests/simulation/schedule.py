@@ -24,7 +24,7 @@ from tests.simulation.core.faults import (
 )
 from tests.simulation.core.schedule import BaseSchedule, LinkFault, Moment
 from tests.simulation.core.stores import REDIS, TABLE
-from worker.application.progress.failover import Mode
+from worker.application.progress.guarded_cache import Mode
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

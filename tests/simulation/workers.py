@@ -65,10 +65,10 @@ class Worker:
         network = world.network(name)
         redis = ObservedRedis(world.redis, network)
         table = ObservedJobTable(world.table, network)
-        self.store = world.parts.store(
-            table, redis, now=self.now, mode=world.schedule.mode, endpoint=self.name, random=self._random
-        )
-        redis.worker = table.worker = self.store.worker = self
+        self.ticks_are_durable = world.schedule.mode == "durable"
+        self.cache = world.parts.cache(redis, now=self.now, mode=world.schedule.mode, random=self._random)
+        self.store = world.parts.store(table, self.cache)
+        redis.worker = table.worker = self.cache.worker = self.store.worker = self
         self.cancels = CancelWatch(table)
         self._table = table
         self._running: set[Execution] = set()

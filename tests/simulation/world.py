@@ -15,7 +15,7 @@ from typing import Any
 from tests.simulation.core.stores import SimulatedJobTable, SimulatedRedis
 from tests.simulation.core.world import BaseWorld
 from tests.simulation.invariants import Checker
-from tests.simulation.observed import ObservedStore
+from tests.simulation.observed import ObservedCache, ObservedStore
 from tests.simulation.schedule import READERS, WELL, WORKERS, Duplicate, Schedule
 from tests.simulation.stores import JobTableServer, RedisServer
 from tests.simulation.workers import Worker
@@ -39,6 +39,7 @@ class Parts:
     """What is under test; a mutation replaces one of them."""
 
     store: type[ObservedStore] = ObservedStore
+    cache: type[ObservedCache] = ObservedCache
     reader: type[Reader] = Reader
     redis: type[RedisServer] = RedisServer
     table: type[JobTableServer] = JobTableServer
@@ -204,7 +205,7 @@ class World(BaseWorld[Schedule, Checker]):
     def _check_the_circuits(self) -> None:
         for worker in self.workers.values():
             store, circuit = worker.store, worker.circuit
-            if store.redis_state != "connected" or store.outage is not None:
+            if store.cache_state != "connected" or store.outage is not None:
                 self.checker.violated(f"{worker.name} is not back on Redis after {_BACK_ON_REDIS_SECONDS} s")
             expected = store.outages if self.schedule.mode == "failover" else 0
             if not circuit.failovers == circuit.failbacks == expected:

@@ -13,6 +13,7 @@ from tests.support.events import LoggedEvents, logged_events
 from tests.support.records import NOW, a_record
 from tests.support.virtual_time import now
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import GuardedCache
 from worker.domain.circuit import Severity
 from worker.events import Event
 from worker.ports import StoreUnavailableError
@@ -36,7 +37,7 @@ class Stores:
     async def until(self, state: str) -> float:
         """Wait for Redis' state; returns the seconds it took."""
         began_at = now()
-        while self.store.redis_state != state:
+        while self.store.cache_state != state:
             await asyncio.sleep(0.01)
             assert now() - began_at < 60
         return now() - began_at
@@ -52,15 +53,17 @@ class Stores:
     async def trip(self) -> None:
         self.redis.failure = StoreUnavailableError("read only: not a primary", Severity.HARD)
         await self.store.tick(a_record(seq=1, job_id="that-trips"))
-        assert self.store.redis_state == "unavailable"
+        assert self.store.cache_state == "unavailable"
 
 
 @asynccontextmanager
-async def stores(*, is_up: bool = True, **arguments: Any) -> AsyncIterator[Stores]:
-    table, redis = FakeJobTable(), FakeProgressCache()
+async def stores(
+    *, is_up: bool = True, redis: FakeProgressCache | None = None, **arguments: Any
+) -> AsyncIterator[Stores]:
+    table, redis = FakeJobTable(), redis or FakeProgressCache()
     if not is_up:
         redis.breaks()
-    store = FailoverStore(table, redis, now=lambda: NOW, endpoint="redis:6379", random=lambda: 0.5, **arguments)
+    store = FailoverStore(table, GuardedCache(redis, now=lambda: NOW, random=lambda: 0.5, **arguments))
     with logged_events() as log:
         running = asyncio.create_task(store.run(), name="prober")
         made = Stores(store, table, redis, log)

@@ -28,6 +28,7 @@ from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.workspace import Workspace
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import GuardedCache
 from worker.domain.disposition import Disposition
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import Record
@@ -60,7 +61,7 @@ class Workshop:
 
     def __post_init__(self) -> None:
         self.objects.put(SOURCE, silence(1))
-        self.store = FailoverStore(self.table, self.redis, now=self.now, random=lambda: 0.5)
+        self.store = FailoverStore(self.table, GuardedCache(self.redis, now=self.now, random=lambda: 0.5))
         conversion = Conversion(self.objects, self.converter, Workspace(self.root), SourceLimits(1 << 20, 3600))
         self.cancels = CancelWatch(self.table)
         self.cancellation = Cancellation(self.table, self.redis, now=self.now)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import structlog
@@ -22,7 +22,8 @@ from worker import metrics
 from worker.adapters.http import CannotListenError, HttpServer
 from worker.application.consuming.consumer import ConsumerStatus
 from worker.application.operations.health import Health, HealthMonitor
-from worker.application.progress.prober import Outage
+from worker.application.progress.guarded_cache import CacheState
+from worker.application.progress.outages import Outage
 
 RUNNING = ConsumerStatus(
     jobs=1,
@@ -39,7 +40,7 @@ OUTAGE = Outage(datetime(2026, 11, 22, 20, 1, 2, tzinfo=UTC), 0.0, "timeout", 0.
 
 def health(**changes: Any) -> Health:
     values: dict[str, Any] = {
-        "redis_state": "connected",
+        "cache_state": "connected",
         "progress_store": "redis",
         "outage": None,
         "outages": 0,
@@ -100,7 +101,7 @@ def test_health_is_the_contracts_document(server: HttpServer) -> None:
 
 
 def test_an_outage_of_redis_degrades_health_and_nothing_else(worker: Worker, server: HttpServer) -> None:
-    worker.health = health(redis_state="unavailable", outage=OUTAGE, outages=1, progress_store="dynamodb")
+    worker.health = health(cache_state="unavailable", outage=OUTAGE, outages=1, progress_store="dynamodb")
     status, body, _ = ask(server, "/health")
     document = json.loads(body)
     assert (status, document["status"], document["progress_store"]) == (200, "degraded", "dynamodb")
@@ -211,8 +212,8 @@ async def test_a_blocked_event_loop_does_not_delay_an_answer(server: HttpServer)
 class Parts:
     """A progress store and a consumer, as far as health goes."""
 
-    redis_state: Literal["disabled", "connected", "unavailable"] = "unavailable"
-    progress_store: Literal["redis", "dynamodb"] = "dynamodb"
+    cache_state: CacheState = "unavailable"
+    progress_store: str = "dynamodb"
     outage: Outage | None = OUTAGE
     outages = 1
 

@@ -34,7 +34,8 @@ from worker.application.operations.health import HealthMonitor
 from worker.application.operations.lifecycle import Lifecycle, SideTask
 from worker.application.progress.failover import FailoverStore
 from worker.bootstrap.checks import refuse_no_ffmpeg, table_check
-from worker.bootstrap.parts import Clients, ffmpeg_of, open_stores, redis_name, s3_limits, utc_now
+from worker.bootstrap.parts import Clients, ffmpeg_of, s3_limits, utc_now
+from worker.bootstrap.stores import failover_store, open_stores
 from worker.ports import AudioConverter, JobQueue, JobTable, ObjectStore, ProgressCache, ScaleInProtection
 from worker.settings import ConfigurationError, Fault, Settings
 
@@ -62,13 +63,7 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
     """
     name = new_name(socket.gethostname(), os.getpid())
     adapters = await _open_adapters(settings, stack)
-    store = FailoverStore(
-        adapters.table,
-        adapters.cache,
-        now=utc_now,
-        mode=settings.progress_mode,
-        endpoint=redis_name(settings),
-    )
+    store = failover_store(adapters.table, adapters.cache, settings)
     cancels = CancelWatch(adapters.table)
     handler = _make_handler(settings, adapters, store, cancels, name)
     keeper = LeaseKeeper(adapters.queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)

@@ -26,7 +26,8 @@ from worker.application.operations.diagnosis import (
     judge_workspace,
 )
 from worker.application.operations.doctor import CHECK_SECONDS, Check
-from worker.bootstrap.parts import Clients, ffmpeg_of, open_redis, redis_name
+from worker.bootstrap.parts import Clients, ffmpeg_of
+from worker.bootstrap.stores import open_cache
 from worker.ports import DependencyMissingError, ProgressCache, StoreUnavailableError
 from worker.settings import ConfigurationError, Fault, Settings
 
@@ -39,7 +40,7 @@ async def open_checks(settings: Settings, buckets: Sequence[str]) -> AsyncIterat
         sqs = await clients.open("sqs", CONTROL_LIMITS)
         dynamodb = await clients.open("dynamodb", CONTROL_LIMITS)
         s3 = await clients.open("s3", CONTROL_LIMITS)
-        cache = await open_redis(settings, stack)
+        cache = open_cache(settings, stack)
         yield [
             Check("queue", partial(_check_queue, sqs, settings), "check WORKER_QUEUE_URL, the region and the role"),
             table_check(dynamodb, settings),
@@ -49,7 +50,7 @@ async def open_checks(settings: Settings, buckets: Sequence[str]) -> AsyncIterat
             ),
             Check(
                 "redis",
-                partial(_check_redis, cache, settings),
+                partial(_check_cache, cache),
                 "check REDIS_ENDPOINT",
                 is_essential=False,
             ),
@@ -89,14 +90,14 @@ async def _check_bucket(client: Any, bucket: str) -> Verdict:
     return Verdict(State.OK, "exists")
 
 
-async def _check_redis(cache: ProgressCache | None, settings: Settings) -> Verdict:
+async def _check_cache(cache: ProgressCache | None) -> Verdict:
     if cache is None:
         return Verdict(State.OK, "not set: progress goes to DynamoDB only")
     try:
         await cache.probe()
     except StoreUnavailableError as exc:
         return judge_redis(exc.reason)
-    return Verdict(State.OK, f"{redis_name(settings)} takes writes")
+    return Verdict(State.OK, f"{cache.endpoint} takes writes")
 
 
 async def _check_converter(settings: Settings) -> Verdict:

@@ -11,7 +11,8 @@ from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsSender
 from worker.application.jobs.cancellation import Cancellation
 from worker.application.jobs.submission import Submission
 from worker.application.progress.reader import Reader
-from worker.bootstrap.parts import Clients, open_stores, s3_limits, utc_now
+from worker.bootstrap.parts import Clients, s3_limits, utc_now
+from worker.bootstrap.stores import open_stores
 from worker.settings import Settings
 
 

@@ -48,6 +48,14 @@ class ProgressStore(Protocol):
     Both methods raise StoreUnavailableError, within the adapter's own timeouts, and may be cancelled at any point.
     """
 
+    @property
+    def name(self) -> str:
+        """The word for it in `/health`, in metrics and in the log (contract, section 6)."""
+
+    @property
+    def tick_seconds(self) -> float:
+        """The pause between two ticks of a job: short where a write is nearly free, long where each one is paid."""
+
     async def write(self, record: Record) -> WriteResult:
         """Keep the record if it is newer than what is held, and what is held is not final."""
 
@@ -85,16 +93,20 @@ class JobTable(ProgressStore, Protocol):
 
 
 class ProgressCache(ProgressStore, Protocol):
-    """The store that may be lost: Redis."""
+    """The store in front of the job table. It may lose what it holds, and the worker runs without it."""
+
+    @property
+    def endpoint(self) -> str:
+        """Its host and port, for log lines."""
 
     async def probe(self) -> None:
         """Do the real write on a canary key, over a connection of its own. Raises StoreUnavailableError."""
 
     async def reset(self) -> None:
-        """Drop all pooled connections: the next one resolves the name again."""
+        """Drop all pooled connections: the next one looks the name up again."""
 
     def subscribe(self, job_id: str) -> AsyncGenerator[Record, None]:
         """The job's records as they are written, over a connection of its own.
 
-        Records may be missed, and it ends without an exception when the connection does: a hint, no source of truth.
+        Records may be missed, and it ends without an exception when the connection does: readers poll as well.
         """

@@ -23,6 +23,10 @@ _TABLE_SECONDS = 0.6
 class SimulatedRedis:
     """A `ProgressCache` over a link. Like the real one it waits longer than its callers do."""
 
+    name = FakeProgressCache.name
+    endpoint = FakeProgressCache.endpoint
+    tick_seconds = FakeProgressCache.tick_seconds
+
     def __init__(self, server: FakeProgressCache, network: Network) -> None:
         self._server = server
         self._link = Link(network, REDIS, _REDIS_SECONDS)
@@ -53,6 +57,9 @@ class SimulatedRedis:
 
 class SimulatedJobTable:
     """A `JobTable` over a link. Like the real one it bounds its calls itself."""
+
+    name = FakeJobTable.name
+    tick_seconds = FakeJobTable.tick_seconds
 
     def __init__(self, server: FakeJobTable, network: Network) -> None:
         self._server = server

@@ -51,7 +51,7 @@ async def test_a_claim_that_was_old_when_it_was_asked_for_counts_for_no_new_one(
 @virtual_time
 async def test_redis_hears_of_an_end_whose_worker_died_before_it_could_tell(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        await wait_until(lambda: shop.store.redis_state == "connected")
+        await wait_until(lambda: shop.store.cache_state == "connected")
         await shop.handle()
         end = shop.record()
         shop.redis.held["ep-1"] = replace(shop.redis.writes[0], version=Version(end.version.fence, 1))

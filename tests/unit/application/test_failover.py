@@ -10,9 +10,10 @@ import pytest
 from tests.fakes.stores import FakeJobTable
 from tests.support.events import logged_events
 from tests.support.failover import stores
-from tests.support.records import NOW, a_record, completed
+from tests.support.records import a_record, completed
 from tests.support.virtual_time import now, virtual_time
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.guarded_cache import NoCache
 from worker.domain.progress import Record
 from worker.events import Event
 from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
@@ -54,7 +55,7 @@ async def test_in_durable_mode_a_tick_counts_when_dynamodb_has_it() -> None:
 @virtual_time
 async def test_without_redis_everything_goes_to_dynamodb() -> None:
     table = FakeJobTable()
-    store = FailoverStore(table, None, now=lambda: NOW)
+    store = FailoverStore(table, NoCache())
     with logged_events() as log:
         running = asyncio.create_task(store.run())
         await store.write_if_unchanged(a_record(seq=1), None)
@@ -64,7 +65,7 @@ async def test_without_redis_everything_goes_to_dynamodb() -> None:
         await asyncio.wait([running])
         log.one(Event.REDIS_DISABLED)
     assert seqs(table.writes) == [1, 2, 3]
-    assert (store.redis_state, store.progress_store, store.outage) == ("disabled", "dynamodb", None)
+    assert (store.cache_state, store.progress_store, store.outage) == ("disabled", "dynamodb", None)
 
 
 @virtual_time
@@ -103,7 +104,7 @@ async def test_a_tick_that_redis_does_not_take_goes_to_dynamodb_with_the_same_ve
         for seq in (2, 3, 4, 5):
             assert await it.store.tick(a_record(seq=seq)) is WriteResult.APPLIED
         assert seqs(it.table.writes) == [2, 3, 4, 5]
-        assert (it.store.redis_state, it.store.progress_store) == ("unavailable", "dynamodb")
+        assert (it.store.cache_state, it.store.progress_store) == ("unavailable", "dynamodb")
 
 
 @virtual_time
@@ -155,7 +156,7 @@ async def test_a_cancelled_write_says_nothing_of_redis() -> None:
             tick.cancel()
             with suppress(asyncio.CancelledError):
                 await tick
-        assert it.store.redis_state == "connected"
+        assert it.store.cache_state == "connected"
         it.redis.works()
         assert await it.store.tick(a_record(seq=50)) is WriteResult.APPLIED
         assert it.table.writes == []

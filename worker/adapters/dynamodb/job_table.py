@@ -85,6 +85,9 @@ class DynamoJobTable:
     takes days to delete it.
     """
 
+    name = "dynamodb"
+    tick_seconds = 2.5
+
     def __init__(
         self,
         client: DynamoDBClient,

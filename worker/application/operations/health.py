@@ -1,7 +1,7 @@
 """What the worker says of itself over HTTP, made from values that are at hand: nothing here waits or asks anybody.
 
-Liveness is about this process alone. A worker that is restarted because Redis or SQS is out loses its jobs and
-helps nobody.
+Liveness is about this process alone. A worker that is restarted because the cache or the queue is out loses its
+jobs and helps nobody.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any, Literal, Protocol
 
 from worker import __version__, metrics
 from worker.application.consuming.consumer import ConsumerStatus
-from worker.application.progress.prober import Outage
+from worker.application.progress.guarded_cache import CacheState
+from worker.application.progress.outages import Outage
 from worker.domain.progress import timestamp
 
 LIVE_SECONDS = 30.0  # without a beat of the event loop, or a turn of the poll loop, for this long, it is stuck
@@ -27,9 +28,9 @@ class Progress(Protocol):
     """The progress store, as far as health goes."""
 
     @property
-    def redis_state(self) -> Literal["disabled", "connected", "unavailable"]: ...
+    def cache_state(self) -> CacheState: ...
     @property
-    def progress_store(self) -> Literal["redis", "dynamodb"]: ...
+    def progress_store(self) -> str: ...
     @property
     def outage(self) -> Outage | None: ...
     @property
@@ -46,8 +47,8 @@ class Receiving(Protocol):
 class Health:
     """One look at the worker (contract, section 6)."""
 
-    redis_state: Literal["disabled", "connected", "unavailable"]
-    progress_store: Literal["redis", "dynamodb"]
+    cache_state: CacheState
+    progress_store: str
     outage: Outage | None
     outages: int
     consumer: ConsumerStatus
@@ -67,15 +68,15 @@ class Health:
         if self.consumer.is_draining:
             return "draining"
         is_receiving = self.consumer.poll_failures == 0 and not self.consumer.is_paused
-        return "ok" if is_receiving and self.redis_state != "unavailable" and self.is_live else "degraded"
+        return "ok" if is_receiving and self.cache_state != "unavailable" and self.is_live else "degraded"
 
     def to_dict(self) -> Mapping[str, Any]:
-        """The document of `/health`."""
+        """The document of `/health`. Its keys are the contract's, whichever cache it is."""
         outage = self.outage
         return {
             "status": self.status,
             "redis": {
-                "state": self.redis_state,
+                "state": self.cache_state,
                 "unavailable_since": timestamp(outage.since) if outage else None,
                 "reason": outage.reason if outage else None,
                 "outages": self.outages,
@@ -104,7 +105,7 @@ class HealthMonitor:
     def look(self) -> Health:
         """The worker as it is now. Safe from any thread; never waits."""
         return Health(
-            redis_state=self._progress.redis_state,
+            cache_state=self._progress.cache_state,
             progress_store=self._progress.progress_store,
             outage=self._progress.outage,
             outages=self._progress.outages,
@@ -141,8 +142,8 @@ class HealthMonitor:
         metrics.JOBS_RUNNING.set(health.consumer.jobs)
         metrics.SLOTS.set(health.consumer.slots)
         metrics.CONSUMPTION_PAUSED.set(health.consumer.is_paused)
-        metrics.REDIS_UP.set(health.redis_state == "connected")
+        metrics.CACHE_UP.set(health.cache_state == "connected")
         metrics.FAILOVERS.inc(health.outages - self._outages_counted)
         self._outages_counted = health.outages
-        if health.redis_state == "unavailable":
+        if health.cache_state == "unavailable":
             metrics.OUTAGE_SECONDS.inc(since_last_seconds)

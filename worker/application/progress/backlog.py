@@ -1,4 +1,4 @@
-"""What Redis may be missing: the newest acknowledged record of each live job, and of each that ended meanwhile."""
+"""What the cache may lack: the newest acknowledged record of each live job, and of each that ended in an outage."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from worker.domain.progress import Record, Status
 from worker.ports import WriteResult
 
 # Live jobs are few and written often; this bounds the memory for jobs that end during a long outage. What falls out is
-# in DynamoDB, where readers look as well.
+# in the job table, which readers ask as well.
 _LIMIT = 1000
 
 
 class Backlog:
-    """The records to replay when Redis is back. A job stays in it until it is over and Redis knows."""
+    """The records to replay when the cache is back. A job stays until its end is in the cache."""
 
     def __init__(self) -> None:
         self._newest: OrderedDict[str, Record] = OrderedDict()
@@ -25,26 +25,33 @@ class Backlog:
     def records(self) -> list[Record]:
         return list(self._newest.values())
 
-    def written(self, record: Record, outcome: WriteResult, *, to_redis: bool) -> None:
-        """A store has answered a write."""
+    def table_answered(self, record: Record, result: WriteResult) -> None:
+        """The job table has answered a write: what it holds, the cache may lack."""
+        self._note(record, is_needed=result is not WriteResult.STALE)
+
+    def cache_answered(self, record: Record, result: WriteResult) -> None:
+        """The cache has answered a write. It may still lose the record of a running job."""
+        self._note(record, is_needed=result is not WriteResult.STALE and record.status is Status.RUNNING)
+
+    def forget(self, record: Record) -> None:
+        """The cache refuses this record; readers find it in the job table."""
+        if self._newest.get(record.job_id) is record:
+            del self._newest[record.job_id]
+
+    def attempt_ended(self, job_id: str) -> None:
+        """This worker runs the job no more, so a record that still says `running` is not its to replay."""
+        held = self._newest.get(job_id)
+        if held is not None and held.status is Status.RUNNING:
+            del self._newest[job_id]
+
+    def _note(self, record: Record, *, is_needed: bool) -> None:
         held = self._newest.get(record.job_id)
         if held is not None and held.version > record.version:
             return
-        if outcome is WriteResult.STALE or (to_redis and record.status is not Status.RUNNING):
+        if not is_needed:
             self._newest.pop(record.job_id, None)
             return
         self._newest[record.job_id] = record
         self._newest.move_to_end(record.job_id)
         if len(self._newest) > _LIMIT:
             self._newest.popitem(last=False)
-
-    def forget(self, record: Record) -> None:
-        """Redis will not have it, and who reads finds it in DynamoDB."""
-        if self._newest.get(record.job_id) is record:
-            del self._newest[record.job_id]
-
-    def attempt_ended(self, job_id: str) -> None:
-        """Whoever runs the job now, it is not us: a record that still says `running` is not ours to replay."""
-        held = self._newest.get(job_id)
-        if held is not None and held.status is Status.RUNNING:
-            del self._newest[job_id]

@@ -1,4 +1,4 @@
-"""How far a job is, for whoever asks: both stores, merged, and never older than what was shown before."""
+"""How far a job is, for a reader: both stores, merged, and never older than what was shown before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker.domain.progress import Record, newest
 from worker.ports import JobTable, ProgressCache, ProgressStore, StoreUnavailableError
 from worker.waiting import wait_for_event
 
-REDIS_SECONDS = 0.15
+CACHE_SECONDS = 0.15
 TABLE_SECONDS = 0.8
 _POLL_SECONDS = (1.0, 3.0)
 
@@ -39,14 +39,14 @@ class Reader:
         table: JobTable,
         cache: ProgressCache | None,
         *,
-        redis_seconds: float = REDIS_SECONDS,
+        cache_seconds: float = CACHE_SECONDS,
         table_seconds: float = TABLE_SECONDS,
         jobs_remembered: int = 10_000,
         random: Callable[[], float] = random_module.random,
     ) -> None:
         self._table = table
         self._cache = cache
-        self._redis_seconds = redis_seconds
+        self._cache_seconds = cache_seconds
         self._table_seconds = table_seconds
         self._random = random
         self._jobs_remembered = jobs_remembered
@@ -56,8 +56,8 @@ class Reader:
         """Ask both stores at once and take the newer record. Raises DependencyUnavailableError within a second."""
         durable = asyncio.create_task(_ask(self._table, job_id, self._table_seconds))
         try:
-            quick = await self._ask_redis(job_id)
-            if isinstance(quick, Record) and quick.is_final:  # it is final in DynamoDB, too, and nothing changes it
+            quick = await self._ask_cache(job_id)
+            if isinstance(quick, Record) and quick.is_final:  # it is final in the table, too, and nothing changes it
                 return self._reading(job_id, quick, fresh=True)
             slow = await durable
         finally:
@@ -109,10 +109,10 @@ class Reader:
         shortest, longest = _POLL_SECONDS
         return shortest + (longest - shortest) * self._random()
 
-    async def _ask_redis(self, job_id: str) -> Record | StoreUnavailableError | None:
+    async def _ask_cache(self, job_id: str) -> Record | StoreUnavailableError | None:
         if self._cache is None:
             return None
-        return await _ask(self._cache, job_id, self._redis_seconds)
+        return await _ask(self._cache, job_id, self._cache_seconds)
 
     def _reading(self, job_id: str, record: Record | None, *, fresh: bool) -> Reading:
         known = newest(self._shown.get(job_id), record)

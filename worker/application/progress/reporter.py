@@ -25,8 +25,6 @@ from worker.domain.streak import FailureStreak
 from worker.events import Event, emit
 from worker.ports import StoreUnavailableError, WriteResult
 
-# Between two ticks of a job: a screen's pace where writes are nearly free, a reader's patience where each costs.
-_TICK_SECONDS = {"redis": 0.25, "dynamodb": 2.5}
 _CHECKPOINT_SECONDS = 12.0
 _FENCE_SECONDS = 60.0
 _RETRY = Backoff(first_seconds=0.2, factor=2, cap_seconds=5, floor=0.5)
@@ -43,8 +41,8 @@ class Reporter:
     """Writes the records of one run of a job, in order: one write in flight, and the newest wins.
 
     `claimed` is the record that won the claim. The reporter's own timer reads `progress`; the job never waits for it.
-    A checkpoint goes to DynamoDB at a third of the lease, or every twelve seconds: it renews the claim, and keeps the
-    fallback warm.
+    A checkpoint goes to the job table at a third of the lease, or every twelve seconds: it renews the claim, and keeps
+    the fallback warm.
     """
 
     def __init__(
@@ -76,16 +74,16 @@ class Reporter:
     async def run(self) -> None:
         """Write ticks and checkpoints until the end is recorded. Raises LeaseLostError when the job is not ours."""
         while not self._is_closed:
-            await asyncio.sleep(_TICK_SECONDS[self._store.progress_store])
+            await asyncio.sleep(self._store.tick_seconds)
             async with self._writing:
                 if not self._is_closed:
                     await self._tick()
 
     async def checkpoint(self) -> None:
-        """Have DynamoDB confirm that the job is ours.
+        """Have the job table confirm that the job is ours.
 
-        Raises LeaseLostError where it is not, and DependencyUnavailableError when DynamoDB cannot be asked for a
-        minute.
+        Raises LeaseLostError where it is not, and DependencyUnavailableError when the table cannot be asked for
+        a minute.
         """
         async with self._writing:
             record = self._numbered_tick(self._progressed())
@@ -93,7 +91,7 @@ class Reporter:
                 async with asyncio.timeout(_FENCE_SECONDS):
                     await self._keep(lambda: self._store.checkpoint(record))
             except TimeoutError as exc:
-                raise DependencyUnavailableError("DynamoDB") from exc
+                raise DependencyUnavailableError("the job table") from exc
             self._checkpoint_due = self._time() + self._checkpoint_seconds
 
     async def complete(self, outputs: tuple[OutputRecord, ...]) -> None:
@@ -173,12 +171,12 @@ class Reporter:
             self._failures.end()
 
     async def _checkpointed(self, record: Record) -> bool:
-        """False where DynamoDB is out and Redis can still show the tick."""
+        """False where the job table is out and the cache can still show the tick."""
         self._checkpoint_due = self._time() + self._checkpoint_seconds
         try:
             _require_ours(await self._store.checkpoint(record))
         except StoreUnavailableError:
-            if self._store.progress_store != "redis":
+            if not self._store.ticks_are_cached:
                 raise
             return False
         return True

@@ -1,0 +1,71 @@
+"""The outages of the cache: the one that goes on, and what the log says of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.events import Event, emit
+
+
+@dataclass(slots=True)
+class Outage:
+    """A time in which the cache could not be used; it ends when the records it touched have been replayed."""
+
+    since: datetime
+    began_at: float  # loop time, in seconds
+    reason: str
+    failure_seconds: float  # how long the first failure took
+    is_announced: bool = False
+
+
+class Outages:
+    """Counts outages and announces each once. With `moves_ticks`, ticks go to the job table for as long as one lasts.
+
+    The names of the events are the contract's (section 7), whichever cache it is.
+    """
+
+    def __init__(self, endpoint: str, *, moves_ticks: bool, now: Callable[[], datetime]) -> None:
+        self._endpoint = endpoint
+        self._moves_ticks = moves_ticks
+        self._now = now
+        self.current: Outage | None = None
+        self.count = 0
+
+    def begin(self, reason: str, failure_seconds: float) -> None:
+        """A failure, of an outage that began with it or before. Logs nothing: the caller may be a write of some job.
+
+        A line that is logged there would carry the name of that job.
+        """
+        if self.current is None:
+            self.current = Outage(self._now(), _time() - failure_seconds, reason, failure_seconds)
+            self.count += 1
+
+    def announce(self, live_jobs: int) -> None:
+        """Log that the outage has begun, once."""
+        outage = self.current
+        if outage is None or outage.is_announced:
+            return
+        outage.is_announced = True
+        emit(
+            Event.REDIS_UNAVAILABLE,
+            endpoint=self._endpoint,
+            reason=outage.reason,
+            duration_seconds=round(outage.failure_seconds, 3),
+        )
+        if self._moves_ticks:
+            emit(Event.PROGRESS_FAILED_OVER, reason=outage.reason, live_jobs=live_jobs)
+
+    def end(self, probe_seconds: float, jobs: int) -> None:
+        """The cache serves again; `jobs` is how many jobs' records were replayed. Also at the first contact."""
+        outage, self.current = self.current, None
+        emit(Event.REDIS_CONNECTED, endpoint=self._endpoint, duration_seconds=round(probe_seconds, 3))
+        if outage is not None and self._moves_ticks:
+            outage_seconds = round(_time() - outage.began_at, 3)
+            emit(Event.PROGRESS_FAILED_BACK, outage_seconds=outage_seconds, jobs_carried_over=jobs)
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()
