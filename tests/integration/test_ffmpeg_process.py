@@ -166,11 +166,11 @@ async def test_a_full_disk_is_a_full_workspace(audio_format: AudioFormat) -> Non
 
 async def test_bytes_read_are_told_where_the_length_is_not_known(tmp_path: Path) -> None:
     converter = FfmpegConverter(FFMPEG)
-    audio = await converter.probe(sound("plain.aac"))
+    audio = await converter.probe(sound("video.ts"))
     progress = ConversionProgress()
 
     await converter.convert(
-        sound("plain.aac"),
+        sound("video.ts"),
         audio,
         [(_SPEC, tmp_path / "out.ogg")],
         max_duration_seconds=60,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worker.adapters.ffmpeg.command import convert_command, probe_command
-from worker.adapters.ffmpeg.files import descriptors, inspect, to_artifact
+from worker.adapters.ffmpeg.files import descriptors, inspect, mended, to_artifact
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import ProgressReader, failure_of, read_counts, read_headers
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
@@ -89,9 +89,10 @@ class FfmpegConverter:
             for spec, _ in outputs
         ]
         paths = [path for _, path in outputs]
-        stderr = await self._run(
-            source, audio, list(zip(encodings, paths, strict=True)), max_duration_seconds, progress
-        )
+        async with mended(source, audio.structure) as readable:
+            stderr = await self._run(
+                readable, audio, list(zip(encodings, paths, strict=True)), max_duration_seconds, progress
+            )
         lengths = check_counts(
             read_counts(stderr, len(outputs)),
             audio,

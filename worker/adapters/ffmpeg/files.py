@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import shutil
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
+from worker.adapters.shielding import run_shielded
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.containers.mp4_index import index_in_front
 from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
-from worker.domain.containers.structure import ReadAt, Structure
+from worker.domain.containers.structure import Patch, ReadAt, Structure
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError, WorkspaceFullError
 from worker.ports import Artifact
+
+_ZEROS = bytes(65_536)
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
@@ -26,7 +32,7 @@ def descriptors(source: Path, targets: Sequence[Path] = ()) -> Iterator[tuple[in
             try:
                 fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             except OSError as exc:
-                if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+                if exc.errno in _NO_SPACE:
                     raise WorkspaceFullError from exc
                 raise
             stack.callback(os.close, fd)
@@ -34,6 +40,35 @@ def descriptors(source: Path, targets: Sequence[Path] = ()) -> Iterator[tuple[in
 
         source_fd = opened(source, os.O_RDONLY)
         yield source_fd, [opened(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for target in targets]
+
+
+@asynccontextmanager
+async def mended(source: Path, structure: Structure) -> AsyncIterator[Path]:
+    """The source, or a copy beside it where bytes of it are to be replaced. Raises WorkspaceFullError."""
+    if not structure.patches:
+        yield source
+        return
+    copy = source.with_name(f"{source.name}.mended")
+    try:
+        await run_shielded(asyncio.to_thread(_copy_with, structure.patches, source, copy))
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _copy_with(patches: Sequence[Patch], source: Path, copy: Path) -> None:
+    try:
+        shutil.copyfile(source, copy)
+        with copy.open("r+b") as file:
+            for patch in patches:
+                file.seek(patch.offset)
+                file.write(patch.content)
+                for written in range(len(patch.content), patch.length, len(_ZEROS)):
+                    file.write(_ZEROS[: patch.length - written])
+    except OSError as exc:
+        if exc.errno in _NO_SPACE:
+            raise WorkspaceFullError from exc
+        raise
 
 
 def inspect(source: Path) -> tuple[Sniffed, Structure, int]:

@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.frames import adts_frame_bytes, last_frame_is_cut
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
-from worker.domain.containers.tags import before_tags
+from worker.domain.containers.frames import Frame, FrameKind
+from worker.domain.containers.stream import examine_stream
+from worker.domain.containers.structure import ReadAt, Structure
+
+_HEADER_BYTES = 7
+_LONGEST_FRAME_BYTES = 8191
+_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+_BLOCK_SAMPLES = 1024
+# A block of AAC-LC without a single coefficient, for a mono and for a stereo stream.
+_SILENCE = {1: bytes.fromhex("00c800802380"), 2: bytes.fromhex("210049900219002380")}
+
+
+_CLOCKS = {
+    bytes((0xFF, first, second)): tuple(
+        (_BLOCK_SAMPLES * blocks, _RATES_HZ[second >> 2 & 15]) for blocks in range(1, 5)
+    )
+    for first in (0xF0, 0xF1, 0xF8, 0xF9)
+    for second in range(0x100)
+    if second >> 2 & 15 < len(_RATES_HZ)
+}
+
+
+def _measure(block: bytes, offset: int) -> Frame | None:
+    clocks = _CLOCKS.get(block[offset : offset + 3])
+    length = int.from_bytes(block[offset + 3 : offset + 6], "big") >> 5 & 0x1FFF
+    if clocks is None or length < _HEADER_BYTES:
+        return None
+    return length, clocks[block[offset + 6] & 3]
+
+
+KIND = FrameKind(b"\xff", _HEADER_BYTES, _measure)
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the file ends with a frame."""
-    cut = last_frame_is_cut(read_at, start, size, adts_frame_bytes)
-    end = before_tags(read_at, start, size)
-    return Structure(start, end, problem=CUT_OFF if cut else None, frames_only=True)
+    """Whether the file ends with a frame, and what is damaged between the frames."""
+    return examine_stream(read_at, start, size, KIND, silent_frame=_silent_frame)[0]
+
+
+def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:
+    block = _SILENCE.get((header[2] & 1) << 2 | header[3] >> 6)
+    length = min(most_bytes, _LONGEST_FRAME_BYTES)
+    if block is None or _HEADER_BYTES + len(block) > length:
+        return None
+    bits = (header[0], header[1] | 1, header[2], header[3] & 0xC0 | length >> 11, length >> 3 & 0xFF)
+    return bytes((*bits, (length & 7) << 5 | 0x1F, 0xFC)) + block.ljust(length - _HEADER_BYTES, b"\0")

@@ -1,84 +1,151 @@
-"""Frames of MPEG audio and ADTS: how long each is, and whether a chain of them ends where the file ends."""
+"""A raw stream of frames, counted from the first to the last: where it begins and ends, and what is no frame in it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from worker.domain.containers.structure import ReadAt
-from worker.domain.containers.tags import before_tags
+from worker.domain.containers.tags import behind_tags
 
-FrameBytes = Callable[[bytes], int | None]  # the length of the frame that begins with these bytes, or None
-
-HEADER_BYTES = 7  # enough of a frame to know its length, in each of the formats
-TAIL_BYTES = 65_536
+_BLOCK_BYTES = 1 << 20
 _CHAIN = 4  # frames in a row that cannot be chance: a sync word of 11 bits alone comes every 2 kB of noise
-
-_MPEG1_KBPS = {
-    3: (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
-    2: (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    1: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-}
-_MPEG2_KBPS = {
-    3: (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
-    2: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-    1: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-_MPEG_RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_MAX_SKIPPED_BYTES = 1 << 28  # of what is no frame; a hostile file must not hold us up
+_MAX_GAPS = 10_000
+_ID3V1_BYTES = 128
 
 
-def mpeg_frame_bytes(header: bytes) -> int | None:
-    """MPEG-1, 2 and 2.5 audio, layers I to III (ISO 11172-3, section 2.4.2.3)."""
-    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
-        return None
-    version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
-    bitrate_index, rate_index = header[2] >> 4, header[2] >> 2 & 3
-    if version == 1 or layer == 0 or bitrate_index in {0, 15} or rate_index == 3:
-        return None
-    bits_per_second = 1000 * (_MPEG1_KBPS if version == 3 else _MPEG2_KBPS)[layer][bitrate_index - 1]
-    rate_hz, padding = _MPEG_RATES_HZ[version][rate_index], header[2] >> 1 & 1
-    if layer == 3:
-        return (12 * bits_per_second // rate_hz + padding) * 4
-    samples_in_bytes = 72 if layer == 1 and version != 3 else 144
-    return samples_in_bytes * bits_per_second // rate_hz + padding
+Clock = tuple[int, int]  # samples of each channel in a frame, and their rate in Hz
+Frame = tuple[int, Clock]  # length in bytes, the header counted; plain tuples, because a long file has millions
 
 
-def adts_frame_bytes(header: bytes) -> int | None:
-    """AAC in ADTS (ISO 13818-7, section 6.2)."""
-    if len(header) < HEADER_BYTES or header[0] != 0xFF or header[1] & 0xF6 != 0xF0 or header[2] >> 2 & 15 > 12:
-        return None
-    length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
-    return length if length >= HEADER_BYTES else None
+class FrameKind(NamedTuple):
+    """How frames of a codec are found: `measure` reads the header at an offset of a block of bytes."""
+
+    sync: bytes  # what each of them begins with
+    header_bytes: int
+    measure: Callable[[bytes, int], Frame | None]
 
 
-def chain_begins(window: bytes, offset: int, frame_bytes: FrameBytes, *, frames: int = _CHAIN) -> bool:
+@dataclass(slots=True)
+class Run:
+    """All frames between two offsets of a file."""
+
+    begin: int
+    end: int  # of the last whole frame
+    count: int = 0
+    seconds: float = 0.0
+    missing_bytes: int = 0  # of a last frame that is cut off; 0 where none is
+    gaps: list[tuple[int, int]] = field(default_factory=list)  # begin and end of what is no frame, between frames
+    tags: list[tuple[int, int]] = field(default_factory=list)  # begin and end of tags between frames
+    lost_frames: int = 0  # for which there is room in the gaps
+    is_overlong: bool = False  # more is no frame than was looked at
+
+    @property
+    def mean_frame_bytes(self) -> float:
+        skipped = sum(end - begin for begin, end in self.gaps + self.tags)
+        return (self.end - self.begin - skipped) / max(1, self.count)
+
+
+def chain_begins(window: bytes, offset: int, kind: FrameKind, *, frames: int = _CHAIN) -> bool:
     """Whether `frames` frames follow each other from `offset`; a window that ends sooner counts after two."""
     for number in range(frames):
-        length = frame_bytes(window[offset : offset + HEADER_BYTES])
-        if length is None:
-            return number >= 2 and offset >= len(window) - HEADER_BYTES
-        offset += length
+        if offset > len(window) - kind.header_bytes:
+            return number >= 2
+        frame = kind.measure(window, offset)
+        if frame is None:
+            return False
+        offset += frame[0]
     return True
 
 
-def find_chain(window: bytes, frame_bytes: FrameBytes) -> int | None:
-    """Where the first chain of frames begins."""
-    offset = window.find(b"\xff")
+def find_chain(window: bytes, kind: FrameKind, start: int = 0) -> int | None:
+    """Where the first chain of frames begins, from `start`."""
+    offset = window.find(kind.sync, start)
     while offset != -1:
-        if chain_begins(window, offset, frame_bytes):
+        if chain_begins(window, offset, kind):
             return offset
-        offset = window.find(b"\xff", offset + 1)
+        offset = window.find(kind.sync, offset + 1)
     return None
 
 
-def last_frame_is_cut(read_at: ReadAt, start: int, size: int, frame_bytes: FrameBytes) -> bool:
-    """Whether the file ends within a frame. Tags behind the sound are no part of it, nor is padding."""
-    end = before_tags(read_at, start, size)
-    begin = max(start, end - TAIL_BYTES)
-    window = read_at(begin, end - begin)
-    offset = find_chain(window, frame_bytes)
-    if offset is None:
-        return False
-    while length := frame_bytes(window[offset : offset + HEADER_BYTES]):
-        offset += length
-    # What is left is nothing, or padding, or the beginning of a header. A frame cut off overshoots.
-    return offset > len(window) or (0 < len(window) - offset < HEADER_BYTES and window[offset] == 0xFF)
+def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Run:
+    """Count from the frame at `begin`. Tags between frames, where files were joined, are no gaps."""
+    run = Run(begin, begin)
+    clocks: dict[Clock, int] = {}
+    at, skipped = begin, 0
+    while at < end:
+        block = read_at(at, min(_BLOCK_BYTES, end - at))
+        passed = _pass_frames(block, end - at, kind, clocks)
+        at += passed
+        run.end = at
+        if passed and passed > len(block) - kind.header_bytes:
+            continue  # the next header is in the next block
+        block = block[passed : passed + kind.header_bytes]
+        frame = kind.measure(block, 0) if len(block) == kind.header_bytes else None
+        found = _next_frames(read_at, at, end, kind)
+        if found is None:
+            run.missing_bytes = _missing_bytes(block, end - at, frame, kind)
+            break
+        skipped += found - at
+        (run.tags if _behind_tags(read_at, at) == found else run.gaps).append((at, found))
+        if skipped > _MAX_SKIPPED_BYTES or len(run.gaps) + len(run.tags) > _MAX_GAPS:
+            run.is_overlong = True
+            break
+        at = found
+    run.count = sum(clocks.values())
+    run.seconds = sum(count * samples / rate_hz for (samples, rate_hz), count in clocks.items())
+    return run
+
+
+def _pass_frames(block: bytes, end: int, kind: FrameKind, clocks: dict[Clock, int]) -> int:
+    """The offset behind the frames that begin in this block and are whole before `end`; `clocks` counts them."""
+    measure, last_header = kind.measure, len(block) - kind.header_bytes
+    offset, count, clock = 0, 0, None
+    while offset <= last_header and (frame := measure(block, offset)) is not None:
+        behind = offset + frame[0]
+        if behind > end:
+            break
+        if frame[1] is not clock:
+            if clock is not None:
+                clocks[clock] = clocks.get(clock, 0) + count
+            count, clock = 0, frame[1]
+        offset = behind
+        count += 1
+    if clock is not None:
+        clocks[clock] = clocks.get(clock, 0) + count
+    return offset
+
+
+def _next_frames(read_at: ReadAt, at: int, end: int, kind: FrameKind) -> int | None:
+    """Where frames go on behind what is none; None where they do not."""
+    behind = _behind_tags(read_at, at)
+    if behind > at:
+        return behind if behind < end else None
+    at += 1
+    stop = min(end, at + _MAX_SKIPPED_BYTES)
+    while at < stop:
+        block = read_at(at, min(_BLOCK_BYTES, end - at))
+        # A chain may reach behind the block: the last part of it is looked at again, at the head of the next one.
+        found = find_chain(block, kind)
+        if found is not None:
+            return at + found
+        if len(block) < _BLOCK_BYTES:
+            return None
+        at += _BLOCK_BYTES // 2
+    return end if stop < end else None
+
+
+def _behind_tags(read_at: ReadAt, at: int) -> int:
+    """Behind the tag at the end of one file, and those in front of the next one that was joined to it."""
+    return behind_tags(read_at, at + _ID3V1_BYTES if read_at(at, 3) == b"TAG" else at)
+
+
+def _missing_bytes(header: bytes, there: int, frame: Frame | None, kind: FrameKind) -> int:
+    """What a frame lacks that the file ends in. What does not begin as a frame does is junk or padding."""
+    if frame is not None:
+        return max(0, frame[0] - there)
+    if 0 < there < kind.header_bytes and header.startswith(kind.sync[: len(header)]):
+        return kind.header_bytes - there
+    return 0

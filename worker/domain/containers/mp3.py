@@ -1,37 +1,122 @@
-"""MP3, and MPEG audio of layers I and II, as a raw stream of frames."""
+"""MP3, and MPEG audio of layers I and II, as a raw stream of frames (ISO 11172-3 and 13818-3)."""
 
 from __future__ import annotations
 
-from worker.domain.containers.frames import (
-    TAIL_BYTES,
-    find_chain,
-    last_frame_is_cut,
-    mpeg_frame_bytes,
-)
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
-from worker.domain.containers.tags import before_tags
+from dataclasses import dataclass, replace
 
+from worker.domain.containers.frames import Frame, FrameKind, Run
+from worker.domain.containers.sizes import SLACK_BYTES
+from worker.domain.containers.stream import examine_stream
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
+
+_HEADER_BYTES = 4
 _LONGEST_FRAME_BYTES = 1441  # encoders differ on whether the frame with the Xing tag counts
+_MPEG1_KBPS = {
+    3: (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    2: (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    1: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+}
+_MPEG2_KBPS = {
+    3: (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    2: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    1: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+
+
+def _frame(header: bytes) -> Frame | None:
+    """ISO 11172-3, section 2.4.2.3. A free format, whose length no header states, is none."""
+    if header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
+    bitrate_index, rate_index = header[2] >> 4, header[2] >> 2 & 3
+    if version == 1 or layer == 0 or bitrate_index in {0, 15} or rate_index == 3:
+        return None
+    bits_per_second = 1000 * (_MPEG1_KBPS if version == 3 else _MPEG2_KBPS)[layer][bitrate_index - 1]
+    rate_hz, padding = _RATES_HZ[version][rate_index], header[2] >> 1 & 1
+    if layer == 3:
+        return (12 * bits_per_second // rate_hz + padding) * 4, (384, rate_hz)
+    samples = 576 if layer == 1 and version != 3 else 1152
+    return samples // 8 * bits_per_second // rate_hz + padding, (samples, rate_hz)
+
+
+_CLOCKS = {
+    (samples, rate): (samples, rate) for samples in (384, 576, 1152) for rates in _RATES_HZ.values() for rate in rates
+}
+_FRAMES = {
+    header: (frame[0], _CLOCKS[frame[1]])  # one object for each clock, which is compared by identity
+    for first in range(0xE0, 0x100)
+    for second in range(0x100)
+    if (frame := _frame(header := bytes((0xFF, first, second)))) is not None
+}
+
+
+def _measure(block: bytes, offset: int) -> Frame | None:
+    return _FRAMES.get(block[offset : offset + 3])
+
+
+KIND = FrameKind(b"\xff", _HEADER_BYTES, _measure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Info:
+    """The tag of Xing or LAME in the first frame. What it does not state is 0."""
+
+    frames: int = 0  # encoders differ on whether the one that the tag stands in counts
+    file_bytes: int = 0
+    trimmed_samples: int = 0  # what the encoder put in front and behind, and players leave out
+    is_there: bool = False  # then the frame that it stands in is not played
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the file has the bytes that its Xing tag states, and ends with a frame."""
-    return Structure(
-        start,
-        before_tags(read_at, start, size),
-        problem=CUT_OFF if _is_cut(read_at, start, size) else None,
-        frames_only=True,
-    )
+    """Whether all frames are there that the encoder's tag states, and what is damaged between them."""
+
+    def is_last_frame(run: Run) -> bool:
+        return run.missing_bytes <= SLACK_BYTES and 0 < _info(read_at, run.begin).frames <= run.count
+
+    structure, run = examine_stream(read_at, start, size, KIND, silent_frame=_silent_frame, may_lack=is_last_frame)
+    if structure.problem:
+        return structure
+    info = _info(read_at, run.begin)
+    if run.begin + info.file_bytes > size + _LONGEST_FRAME_BYTES:
+        return replace(structure, problem=CUT_OFF)
+    if run.count + run.lost_frames + 1 < info.frames:
+        return replace(structure, problem=damaged(f"of {info.frames} frames, {run.count} are there"))
+    return replace(structure, track_seconds=(_played_seconds(read_at, structure, info),))
 
 
-def _is_cut(read_at: ReadAt, start: int, size: int) -> bool:
-    head = read_at(start, TAIL_BYTES)
-    first = find_chain(head, mpeg_frame_bytes) or 0
-    frame = head[first : first + 192]
-    tag = max(frame.find(b"Xing"), frame.find(b"Info"))
-    if tag >= 0 and len(frame) >= tag + 16 and frame[tag + 7] & 2:  # the byte count is there
-        offset = tag + 8 + (4 if frame[tag + 7] & 1 else 0)
-        length = int.from_bytes(frame[offset : offset + 4], "big")
-        if start + first + length > size + _LONGEST_FRAME_BYTES:
-            return True
-    return last_frame_is_cut(read_at, start, size, mpeg_frame_bytes)
+def _played_seconds(read_at: ReadAt, structure: Structure, info: _Info) -> float | None:
+    (seconds,) = structure.track_seconds
+    frame = _measure(read_at(structure.begin, _HEADER_BYTES), 0)
+    if seconds is None or frame is None or not info.is_there:
+        return seconds
+    samples, rate_hz = frame[1]
+    return max(0.0, seconds - (samples + info.trimmed_samples) / rate_hz)
+
+
+def _info(read_at: ReadAt, begin: int) -> _Info:
+    """The tag stands behind the side information, whose length depends on version and channels."""
+    frame = read_at(begin, 192)
+    at = max(frame.find(b"Xing"), frame.find(b"Info"))
+    if at < 0 or len(frame) < at + 16:
+        return _Info()
+    flags, position, stated = frame[at + 7], at + 8, [0, 0]
+    for index in (0, 1):
+        if flags & 1 << index:
+            stated[index] = int.from_bytes(frame[position : position + 4], "big")
+            position += 4
+    trimmed = 0
+    if len(frame) >= at + 144 and flags & 15 == 15 and frame[at + 120 : at + 124] in {b"LAME", b"Lavc", b"Lavf"}:
+        both = int.from_bytes(frame[at + 141 : at + 144], "big")
+        trimmed = (both >> 12) + (both & 0xFFF)
+    return _Info(stated[0], stated[1], trimmed, is_there=True)
+
+
+def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:
+    """A header without a checksum: side information and samples of zeros are silence."""
+    for index in range(14, 0, -1):
+        bits = bytes((0xFF, header[1] | 1, index << 4 | header[2] & 0x0D, header[3]))
+        frame = _measure(bits, 0)
+        if frame is not None and 40 <= frame[0] <= most_bytes:
+            return bits.ljust(frame[0], b"\0")
+    return None

@@ -25,7 +25,8 @@ from worker.domain.containers import (
     w64,
     wav,
 )
-from worker.domain.containers.frames import adts_frame_bytes, find_chain, mpeg_frame_bytes
+from worker.domain.containers.frames import chain_begins, find_chain
+from worker.domain.containers.stream import JUNK_BYTES
 from worker.domain.containers.structure import Examine, ReadAt, Structure
 from worker.domain.containers.tags import behind_tags
 from worker.domain.errors import UnsupportedAudioError
@@ -74,7 +75,7 @@ def _magic(pattern: bytes) -> re.Pattern[bytes]:
     return re.compile(pattern, re.DOTALL)
 
 
-_WINDOW_BYTES = 65_536  # MP3s in the wild have padding and junk of some kB before the first frame
+_WINDOW_BYTES = 65_536
 SOURCES: dict[Container, SourceFormat] = {
     Container.WAV: SourceFormat("WAV, RF64, BW64", _magic(rb"(RIFF|RF64|BW64)....WAVE"), wav.examine),
     Container.W64: SourceFormat("Wave64", _magic(rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"), w64.examine),
@@ -99,6 +100,7 @@ SOURCES: dict[Container, SourceFormat] = {
     Container.MP3: SourceFormat("MP3, MP2, MP1", None, mp3.examine),
     Container.ADTS: SourceFormat("AAC in ADTS", None, adts.examine),
 }
+_STREAMS = {Container.MP3: mp3.KIND, Container.ADTS: adts.KIND}
 _PLAYLISTS = (
     b"#EXTM3U",
     b"#EXT-X-",
@@ -121,7 +123,7 @@ def sniff(read_at: ReadAt, size: int) -> Sniffed:
     if start >= size:
         raise UnsupportedAudioError("the source holds nothing but tags, or is cut off within them")
     window = read_at(start, _WINDOW_BYTES)
-    container = _by_magic(window) or _by_frames(window)
+    container = _by_magic(window) or _by_frames(read_at, start)
     if container is not None:
         return Sniffed(container, start)
     if window.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS):
@@ -138,10 +140,17 @@ def _by_magic(window: bytes) -> Container | None:
     return next((name for name, source in SOURCES.items() if source.magic and source.magic.match(window)), None)
 
 
-def _by_frames(window: bytes) -> Container | None:
-    mpeg, adts_at = find_chain(window, mpeg_frame_bytes), find_chain(window, adts_frame_bytes)
-    if mpeg is None and adts_at is None:
-        return None
-    if adts_at is None or (mpeg is not None and mpeg < adts_at):
-        return Container.MP3
-    return Container.ADTS
+def _by_frames(read_at: ReadAt, start: int) -> Container | None:
+    """The raw stream that begins first, behind padding or junk."""
+    for length in (_WINDOW_BYTES, JUNK_BYTES):
+        window = read_at(start, length)
+        if (
+            name := next((name for name, kind in _STREAMS.items() if chain_begins(window, 0, kind)), None)
+        ) is not None:
+            return name
+        begins = [(at, name) for name, kind in _STREAMS.items() if (at := find_chain(window, kind)) is not None]
+        if begins:
+            return min(begins)[1]
+        if len(window) < length:
+            break
+    return None

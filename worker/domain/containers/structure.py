@@ -16,6 +16,15 @@ def damaged(what: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """`content`, and zeros behind it, in the place of `length` bytes at `offset`."""
+
+    offset: int
+    length: int
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Structure:
     """The structure of a file, from its headers alone: nothing is decoded.
 
@@ -31,6 +40,7 @@ class Structure:
     repairs: tuple[str, ...] = ()  # sentences: what is wrong with the file and does not lose sound
     frames_only: bool = False  # nothing but frames lies between `begin` and `end`, so every byte is to be decoded
     read_range: tuple[int, int] | None = None  # what the decoder may see, where it would go astray in the rest
+    patches: tuple[Patch, ...] = ()  # what the decoder gets in the place of what it would stumble over
     ignores_stated_size: bool = False  # the header's size of the sound is wrong, and the sound ends with the range
 
     @property

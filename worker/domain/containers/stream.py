@@ -1,0 +1,110 @@
+"""The structure of a raw stream of frames: what is missing in it, and what is put in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from worker.domain.containers.frames import FrameKind, Run, count_frames, find_chain
+from worker.domain.containers.samples import is_constant
+from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
+from worker.domain.containers.tags import before_tags
+
+JUNK_BYTES = 2 << 20  # in front of the first frame and behind the last one
+_MAX_LOST_PART = 0.1
+
+SilentFrame = Callable[[bytes, int], bytes | None]
+"""From a header, a frame of silence of at most so many bytes; None where there is none."""
+
+
+def find_first(read_at: ReadAt, start: int, kind: FrameKind) -> int | None:
+    """The offset of the first frame behind padding or junk."""
+    found = find_chain(read_at(start, 1 << 16), kind)
+    if found is None:
+        found = find_chain(read_at(start, JUNK_BYTES), kind)
+    return None if found is None else start + found
+
+
+def examine_stream(
+    read_at: ReadAt,
+    start: int,
+    size: int,
+    kind: FrameKind,
+    *,
+    silent_frame: SilentFrame | None = None,
+    may_lack: Callable[[Run], bool] = lambda _: False,
+) -> tuple[Structure, Run]:
+    """Count the frames, and put silence where they are missing.
+
+    `may_lack` says whether the last frame, which is cut off, is the end of the sound all the same.
+    """
+    end = before_tags(read_at, start, size)
+    begin = find_first(read_at, start, kind)
+    if begin is None:
+        return Structure(start, end, problem=damaged("no frames of audio follow on each other")), Run(start, start)
+    run = count_frames(read_at, begin, end, kind)
+    structure = Structure(begin, run.end, track_seconds=(run.seconds,), frames_only=True)
+    if run.is_overlong:
+        return replace(structure, problem=damaged("most of it is no audio")), run
+    if run.missing_bytes:
+        if not may_lack(run):
+            return replace(structure, problem=CUT_OFF), run
+        structure = replace(structure, end=end, repairs=(f"the last frame lacks {run.missing_bytes} bytes",))
+    structure = _with_ends(read_at, structure, start, end, size)
+    if structure.problem:
+        return structure, run
+    return (_mended(read_at, structure, run, silent_frame) if run.gaps or run.tags else structure), run
+
+
+def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size: int) -> Structure:
+    """Padding and junk at the ends are no sound. The decoder sees zeros in their place where it reads tags there."""
+    repairs, problem, patches = [], None, []
+    junk, rest = structure.begin - start, end - structure.end
+    if not is_constant(read_at, start, structure.begin):
+        repairs.append(f"{junk} bytes of junk before the sound were skipped")
+        patches.append(Patch(start, junk))
+    if not is_constant(read_at, structure.end, end):
+        repairs.append(f"{rest} bytes of junk behind the sound were skipped")
+        patches.append(Patch(structure.end, rest))
+        if rest > JUNK_BYTES or rest > (structure.end - structure.begin) * _MAX_LOST_PART:
+            problem = damaged(f"its last {rest} bytes are no audio")
+    first = structure.begin if start == 0 else 0
+    last = structure.end if rest > 0 and end == size else size
+    return replace(
+        structure,
+        problem=problem,
+        repairs=(*structure.repairs, *repairs),
+        patches=tuple(patch for patch in patches if first <= patch.offset < last),
+        read_range=None if (first, last) == (0, size) else (first, last),
+    )
+
+
+def _mended(read_at: ReadAt, structure: Structure, run: Run, silent_frame: SilentFrame | None) -> Structure:
+    """With frames of silence in the gaps, as many as there was room for, and zeros for tags between the frames.
+
+    A decoder may lose the frame that follows on anything else.
+    """
+    patches = [Patch(begin, end - begin) for begin, end in run.tags]
+    for begin, end in run.gaps:
+        frames = round((end - begin) / run.mean_frame_bytes)
+        run.lost_frames += frames
+        silence: bytes | None = b""
+        if frames:
+            silence = silent_frame(read_at(structure.begin, 16), (end - begin) // frames) if silent_frame else None
+        if silence is None:
+            return replace(structure, problem=damaged(f"{end - begin} bytes amid the audio are none"))
+        patches.append(Patch(begin, end - begin, silence * frames))
+    if run.lost_frames > _MAX_LOST_PART * run.count:
+        return replace(structure, problem=damaged("much of it is no audio"))
+    seconds = run.lost_frames * run.seconds / max(1, run.count)
+    repairs = []
+    if run.lost_frames:
+        repairs.append(f"{seconds:.2f} s of sound were damaged, and silence took their place")
+    elif run.gaps:
+        repairs.append(f"{sum(end - begin for begin, end in run.gaps)} bytes of junk amid the sound were skipped")
+    return replace(
+        structure,
+        patches=(*structure.patches, *patches),
+        track_seconds=(run.seconds + seconds,),
+        repairs=(*structure.repairs, *repairs),
+    )
