@@ -26,6 +26,11 @@ def body_of(audio_format: AudioFormat, **options: Any) -> str:
     return json.dumps({"job_id": "ep-0142", "source": "s3://podcasts-in/ep-0142.wav", "outputs": [output]})
 
 
+def test_an_options_companion_is_an_option_too() -> None:
+    companions = {option.companion.name for _, option in OPTIONS.values() if option.companion is not None}
+    assert companions <= set(OPTIONS)
+
+
 @given(st.data(), st.sampled_from(AudioFormat))
 def test_every_option_comes_back_out_of_a_message(data: st.DataObject, audio_format: AudioFormat) -> None:
     options = data.draw(some_options(audio_format))

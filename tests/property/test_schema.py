@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import combinations, product
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from tests.support.records import NOW, a_record, completed
-from tests.support.strategies import any_json, jobs, nearly_a_job, records
+from tests.support.strategies import any_json, ends_of, jobs, nearly_a_job, records
 from worker.application.messages.message import parse_job, to_body
 from worker.application.messages.schema import SCHEMAS, message_schema, record_schema
+from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError
-from worker.domain.job import Job
+from worker.domain.job import Job, OutputSpec
+from worker.domain.limits import Limits
 from worker.domain.progress import Record, first_record
 
 
@@ -26,6 +30,8 @@ def _ecma_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) ->
     if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), instance):
         yield ValidationError(f"does not match {pattern}")
 
+
+OPTIONS = options_of(OutputSpec)
 
 _VALIDATOR = validators.extend(Draft202012Validator, {"pattern": _ecma_pattern})
 _MESSAGE = _VALIDATOR(message_schema())
@@ -89,9 +95,35 @@ _values = any_json | st.sampled_from(
 def test_the_schema_and_the_parser_agree_on_a_job_with_one_change(job: Job, data: st.DataObject) -> None:
     document = json.loads(to_body(job))
     changed = data.draw(st.sampled_from([document, *document["outputs"]]))
-    names = [*changed, "bitrate_kbps", "sample_rate_hz", "channels", "codec"]
+    names = [*changed, *OPTIONS, "unheard_of"]
     changed[data.draw(st.sampled_from(names))] = data.draw(_values)
     check(document)
+
+
+def _limits_of(name: str) -> Iterator[Limits | None]:
+    """All limits that an option has in any format, those that it keeps as another's companion included."""
+    for rules in FORMATS.values():
+        for each, (_, option) in OPTIONS.items():
+            if each == name:
+                yield option.limits(rules)
+            if option.companion is not None and option.companion.name == name:
+                yield option.companion.limits(rules)
+
+
+def _telling_values(name: str) -> set[Any]:
+    """No value, and those at each end of an option's limits and one beside it."""
+    ends = {end for limits in _limits_of(name) if limits is not None for end in ends_of(limits)}
+    return {None} | {end + step for end in ends for step in (-1, 0, 1)}
+
+
+@pytest.mark.parametrize("audio_format", AudioFormat)
+@pytest.mark.parametrize(("one", "other"), list(combinations(OPTIONS, 2)))
+def test_the_schema_and_the_parser_agree_on_every_two_options(audio_format: AudioFormat, one: str, other: str) -> None:
+    for values in product(_telling_values(one), _telling_values(other)):
+        output = {"target": "s3://podcasts-out/a", "format": audio_format.value} | dict(
+            zip((one, other), values, strict=True)
+        )
+        check({"job_id": "ep-0142", "source": "s3://podcasts-in/a.wav", "outputs": [output]})
 
 
 @given(records())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.declaration import options_of
 from worker.domain.job import Job, ObjectLocation, OutputSpec
-from worker.domain.limits import Limits, OneOf, Range
+from worker.domain.limits import Below, Limits, OneOf, Range
 from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version
 
 any_json = st.recursive(
@@ -40,12 +40,14 @@ nearly_a_job = st.fixed_dictionaries(
 
 
 def ends_of(limits: Limits) -> tuple[Any, Any]:
-    """The first and the last value within the limits."""
+    """The first and the last whole number within the limits; twice the last where there is no first."""
     match limits:
         case Range(low, high):
             return low, high
         case OneOf(values):
             return values[0], values[-1]
+        case Below(bound):
+            return bound - 1, bound - 1
         case _:
             raise NotImplementedError(f"no values are known for {limits!r}: say here what they are")
 

@@ -13,6 +13,7 @@ from worker import __version__
 from worker.application.messages.codec import is_text, read_value
 from worker.application.messages.schema import SCHEMAS
 from worker.cli.exits import ExitCode
+from worker.domain.audio import AudioFormat
 from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import JOB_ID, OutputSpec, is_job_id
@@ -91,7 +92,8 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="SOURCE", help="s3://bucket/key, or a local file with --upload-to")
     outputs = parser.add_argument_group("outputs", "One --output each, followed by the options that are for it.")
     outputs.add_argument("--output", metavar="TARGET", action=_NewOutput, help="s3://bucket/key to write")
-    outputs.add_argument("--format", metavar="F", action=_OfOutput, help="by default what the target's extension says")
+    formats = f"one of {', '.join(AudioFormat)}; by default what the target's extension says"
+    outputs.add_argument("--format", metavar="F", action=_OfOutput, help=formats)
     for name, (member, option) in options_of(OutputSpec).items():
         outputs.add_argument(
             f"--{name.replace('_', '-')}",
