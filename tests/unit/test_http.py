@@ -71,7 +71,7 @@ def worker_fixture() -> Worker:
 
 @pytest.fixture(name="server")
 def server_fixture(worker: Worker) -> Iterator[HttpServer]:
-    server = HttpServer("127.0.0.1", 0, look=worker.look, render_metrics=metrics.render)
+    server = HttpServer("127.0.0.1", 0, health=worker.look, render_metrics=metrics.render)
     server.start()
     yield server
     server.close()
@@ -181,7 +181,7 @@ def test_one_connection_carries_many_questions(server: HttpServer) -> None:
 
 
 def test_silent_clients_hold_up_neither_others_nor_the_end(worker: Worker) -> None:
-    server = HttpServer("127.0.0.1", 0, look=worker.look, render_metrics=metrics.render)
+    server = HttpServer("127.0.0.1", 0, health=worker.look, render_metrics=metrics.render)
     server.start()
     clients = [socket.create_connection(("127.0.0.1", port_of(server))) for _ in range(40)]
     try:
@@ -197,7 +197,7 @@ def test_silent_clients_hold_up_neither_others_nor_the_end(worker: Worker) -> No
 
 def test_a_port_in_use_is_told_plainly(server: HttpServer, worker: Worker) -> None:
     with pytest.raises(CannotListenError, match=f"cannot listen on 127.0.0.1, port {port_of(server)}"):
-        HttpServer("127.0.0.1", port_of(server), look=worker.look, render_metrics=metrics.render)
+        HttpServer("127.0.0.1", port_of(server), health=worker.look, render_metrics=metrics.render)
 
 
 async def test_a_blocked_event_loop_does_not_delay_an_answer(server: HttpServer) -> None:
@@ -228,7 +228,7 @@ async def test_the_monitor_beats_and_keeps_the_gauges() -> None:
     task = asyncio.create_task(monitor.run())
     await wait_until(lambda: metrics.REGISTRY.get_sample_value("worker_slots") == 2)
     task.cancel()
-    assert monitor.look().is_live
+    assert monitor.snapshot().is_live
     assert metrics.REGISTRY.get_sample_value("worker_jobs_running") == 1
     assert metrics.REGISTRY.get_sample_value("worker_redis_up") == 0
     assert metrics.REGISTRY.get_sample_value("worker_progress_failovers_total") == outages + 1

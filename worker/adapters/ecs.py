@@ -1,4 +1,4 @@
-"""The ECS agent beside us, asked to keep this task.
+"""Scale-in protection of this task, through the ECS agent of its host.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html
 """
@@ -20,7 +20,7 @@ _MAX_REASON_CHARACTERS = 300
 
 
 class EcsProtection:
-    """Scale-in protection of the task that we run in."""
+    """Scale-in protection of the task that this process runs in."""
 
     def __init__(self, session: aiohttp.ClientSession, agent_uri: str) -> None:
         self._session = session
@@ -43,13 +43,13 @@ class EcsProtection:
 
 @asynccontextmanager
 async def open_protection(agent_uri: str) -> AsyncIterator[EcsProtection]:
-    """Protection through the agent at `agent_uri` (ECS_AGENT_URI), for as long as the block lasts."""
+    """Protection through the agent at `agent_uri` (ECS_AGENT_URI). Its connections are closed after the `with`."""
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
         yield EcsProtection(session, agent_uri)
 
 
 def _require_protection(status: int, text: str, *, wanted: bool) -> None:
-    """Raises DependencyUnavailableError unless the answer shows the state that was asked for."""
+    """Raises DependencyUnavailableError unless the answer shows the wanted state."""
     try:
         answer = json.loads(text)
     except ValueError:

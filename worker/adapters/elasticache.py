@@ -1,4 +1,4 @@
-"""Login to ElastiCache with IAM: a presigned request as the password, made anew before it runs out.
+"""Login to ElastiCache with IAM: the password is a presigned request, which is renewed before it expires.
 
 https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html
 """
@@ -18,23 +18,23 @@ from botocore.exceptions import BotoCoreError
 from worker.domain.circuit import Severity
 from worker.ports import StoreUnavailableError
 
-VALID_SECONDS = 900  # the longest that ElastiCache takes
+VALID_SECONDS = 900  # the longest that ElastiCache accepts
 _REUSED_SECONDS = 600.0
-# The server cuts a connection twelve hours after its login.
+# ElastiCache closes a connection twelve hours after its login.
 CONNECTION_SECONDS = 11 * 3600.0
 
 
 async def sdk_credentials() -> Any:
-    """What the SDK's chain finds, as a frozen set; None where it finds nothing. Raises BotoCoreError."""
+    """The frozen credentials that the SDK's chain finds; None where it finds none. Raises BotoCoreError."""
     credentials = await get_session().get_credentials()
     return None if credentials is None else await credentials.get_frozen_credentials()
 
 
 class IamToken:
-    """A login of `user` to the cache, as a callable that gives the password to connect with.
+    """The password with which `user` logs in to the cache, as a callable.
 
-    A token serves all connections of ten minutes. It is made in a task of its own: asking for credentials may take
-    longer than a connection waits, and then the next attempt finds it done.
+    A token is used for all connections of ten minutes. It is made in a task of its own: to get credentials may take
+    longer than a connection waits, and then the token is there for the next attempt.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class IamToken:
     def _made(self, task: asyncio.Task[None]) -> None:
         self._making = None
         if not task.cancelled():
-            task.exception()  # nobody may be waiting for it any more
+            task.exception()  # the connection that waited for it may have given up
 
     def _signed(self, credentials: Any) -> str:
         query = {"Action": "connect", "User": self._user}

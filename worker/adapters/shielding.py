@@ -1,4 +1,4 @@
-"""Work that has to be done even by whoever is cancelled meanwhile."""
+"""Work that is finished even if its caller is cancelled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 async def run_shielded(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work, however often we are cancelled meanwhile; the cancellation is raised after it."""
+    """Finish the work, however often the caller is cancelled meanwhile. The cancellation is raised afterwards."""
     task = asyncio.create_task(work)
     interruption: asyncio.CancelledError | None = None
     while not task.done():

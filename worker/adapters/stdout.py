@@ -1,4 +1,4 @@
-"""Standard output, written by a thread of its own: a reader that hangs holds up no job."""
+"""Standard output, written by a thread of its own, so that a reader that hangs delays no job."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _CLOSE_SECONDS = 2.0
 
 
 class LineWriter:
-    """Writes lines in their order, soon. `write` never waits: a line that finds MAX_WAITING before it is dropped.
+    """Writes lines in order, from a thread. `write` never waits: while MAX_WAITING lines wait, a new one is dropped.
 
-    How many were, one line says when writing works again.
+    When writing works again, one line says how many were dropped.
     """
 
     def __init__(self, output: BinaryIO | FileIO) -> None:
         self._output = output
-        self._waiting: SimpleQueue[bytes | None] = SimpleQueue()  # whose put a finalizer may interrupt with another
+        self._waiting: SimpleQueue[bytes | None] = SimpleQueue()  # a finalizer may log in the middle of a put
         self._dropped = 0
         self._counting = threading.RLock()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
     def write(self, line: bytes) -> None:
-        """Have the line written, without its end. From any thread; returns at once."""
+        """Queue a line; the newline is added. Safe from any thread; returns at once."""
         if self._waiting.qsize() < MAX_WAITING:
             self._waiting.put(line + b"\n")
         else:
@@ -40,7 +40,7 @@ class LineWriter:
     debug = info = warning = error = write  # what structlog calls
 
     def close(self) -> None:
-        """Write what is left, for two seconds at most; nothing is written after that."""
+        """Write what is left, for two seconds at most. Nothing is written afterwards."""
         self._waiting.put(None)
         self._thread.join(_CLOSE_SECONDS)
 
@@ -49,7 +49,7 @@ class LineWriter:
         while is_open:
             lines = [self._waiting.get(), *self._left()]
             if is_writable and self._dropped:
-                self._tell()
+                self._report_dropped()
                 lines += self._left()
             is_open = None not in lines
             is_writable = self._put_out([line for line in lines if line is not None])
@@ -60,12 +60,12 @@ class LineWriter:
                 yield self._waiting.get_nowait()
 
     def _put_out(self, lines: list[bytes]) -> bool:
-        """False where it failed: a broken pipe, a full disk, a closed file. The job matters more than its lines."""
+        """Returns False where it failed: a broken pipe, a full disk, a closed file. No job fails because of it."""
         rest = memoryview(b"".join(lines))
         try:
             while rest:
                 written = self._output.write(rest)
-                if written is None:  # a pipe that its other end has made non-blocking is full
+                if written is None:  # the pipe is full, and its other end has made it non-blocking
                     select((), (self._output,), ())
                 else:
                     rest = rest[written:]
@@ -79,7 +79,7 @@ class LineWriter:
         with self._counting:
             self._dropped += count
 
-    def _tell(self) -> None:
+    def _report_dropped(self) -> None:
         with self._counting:
             dropped, self._dropped = self._dropped, 0
         emit(Event.LOG_DROPPED, lines=dropped)

@@ -199,7 +199,9 @@ def _serve_http(settings: Settings, monitor: HealthMonitor, stack: AsyncExitStac
     if settings.http_port is None:
         return None
     try:
-        server = HttpServer(settings.http_host, settings.http_port, look=monitor.look, render_metrics=metrics.render)
+        server = HttpServer(
+            settings.http_host, settings.http_port, health=monitor.snapshot, render_metrics=metrics.render
+        )
     except CannotListenError as exc:
         raise ConfigurationError(Fault(("WORKER_HTTP_PORT",), str(exc))) from exc
     stack.callback(server.close)

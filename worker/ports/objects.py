@@ -1,4 +1,4 @@
-"""Where sources and targets are."""
+"""The store of sources and targets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BytesDone = Callable[[int], None]  # called with the bytes done so far; returns 
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """What was downloaded."""
+    """The size and ETag of the source that was downloaded."""
 
     size_bytes: int
     etag: str
@@ -24,7 +24,7 @@ class SourceObject:
 class Artifact:
     """A converted output on disk: `prefix`, then the bytes of `path` from `start` to `stop`.
 
-    The prefix carries a part that must stand in front and was known only at the end (the index of an MP4).
+    The prefix holds a part that belongs in front and is known only at the end: the index of an MP4.
     """
 
     path: Path
@@ -39,21 +39,21 @@ class Artifact:
 
 
 class ObjectStore(Protocol):
-    """Where sources and targets are."""
+    """The store of sources and targets."""
 
     async def download(
         self, source: ObjectLocation, path: Path, *, limit_bytes: int, on_start: BytesDone, on_bytes: BytesDone
     ) -> SourceObject:
-        """Stream the object into a new file at `path`; `on_start` is told its size, `on_bytes` what is done.
+        """Stream the object into a new file at `path`; `on_start` gets its size, `on_bytes` the bytes done so far.
 
         Raises SourceNotFoundError, SourceTooLargeError, SourceChangedError, AccessDeniedError, WorkspaceFullError,
         DependencyUnavailableError.
         """
 
     async def check_target(self, target: ObjectLocation) -> None:
-        """See, before hours of work, whether the target's bucket exists.
+        """Find out, before hours of work, whether the target's bucket exists.
 
-        Raises TargetRefusedError, DependencyUnavailableError. Says nothing where the role may not ask.
+        Raises TargetRefusedError, DependencyUnavailableError. Raises nothing where the role may not ask.
         """
 
     async def upload(
@@ -73,13 +73,13 @@ class ObjectStore(Protocol):
         """
 
     async def drop_unfinished(self, target: ObjectLocation) -> None:
-        """Drop what a killed worker had uploaded of the object. Raises nothing: the bucket's owner has a rule, too.
+        """Drop what a killed worker had uploaded of the object. Raises nothing: a lifecycle rule does it as well.
 
-        An upload to the same target that is under way elsewhere is ended, too.
+        An upload to the same target that another worker has begun is aborted, too.
         """
 
     async def remove(self, target: ObjectLocation, job_id: str) -> None:
-        """Delete the object if that job has put it there; any other is left alone.
+        """Delete the object if that job has put it there; any other object is left.
 
         Raises AccessDeniedError, DependencyUnavailableError.
         """

@@ -1,1 +1,1 @@
-"""How every AWS client is opened, and how the SDK's errors become ours."""
+"""AWS clients with all their timeouts, and the table by which the SDK's errors become ours."""

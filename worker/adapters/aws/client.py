@@ -1,7 +1,7 @@
-"""How we speak to AWS: clients with every timeout set, and the wall where its exceptions become ours.
+"""AWS clients with every timeout set, and the boundary where the SDK's exceptions become ours.
 
-The only file that makes clients. A client is made once and lives as long as the process: making one costs 40 ms of
-CPU. Each has one owner of retries, the SDK's standard mode with the attempts given here.
+No other file makes clients. A client is made once for the life of the process: making one costs 40 ms of CPU. Failed
+calls are retried by the SDK's standard mode alone, with the number of attempts that is given here.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from botocore.parsers import ResponseParserError
 from worker import __version__
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 
-DENIED = ("AccessDenied", "AccessDeniedException", "403")  # how services say that the role may not make a call
+DENIED = ("AccessDenied", "AccessDeniedException", "403")  # the codes for a call that the role may not make
 
-USER_AGENT = f"audio-conversion-worker/{__version__}"  # fixed: building the default one is 17 % of a call's CPU
+USER_AGENT = f"audio-conversion-worker/{__version__}"  # a fixed text: to build the default costs 17 % of a call's CPU
 
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """What bounds one client. Times in seconds; `attempts` counts the first try."""
+    """The limits of one client. Times are in seconds; `attempts` counts the first one, too."""
 
     connect_seconds: float
     read_seconds: float
     attempts: int
     connections: int
-    path_style: bool = False  # S3 only: for endpoints without a wildcard name
+    path_style: bool = False  # S3 only: for endpoints that have no wildcard name for buckets
 
     def config(self) -> AioConfig:
         return AioConfig(
@@ -47,10 +47,10 @@ class ClientLimits:
             read_timeout=self.read_seconds,
             retries={"mode": "standard", "total_max_attempts": self.attempts},
             max_pool_connections=self.connections,
-            parameter_validation=False,  # arguments are ours and typed
+            parameter_validation=False,  # our own arguments, checked by their types
             user_agent=USER_AGENT,
             tcp_keepalive=True,
-            # The default of 12 s makes an idle fallback connect anew for each use (feast-dev/feast#5167).
+            # With the default of 12 s, a client that is seldom used connects anew each time (feast-dev/feast#5167).
             connector_args={"keepalive_timeout": 60, "ttl_dns_cache": 300},
             s3={"addressing_style": "path"} if self.path_style else None,
         )
@@ -71,10 +71,10 @@ ErrorTable = Mapping[str, Callable[[], WorkerError]]
 
 @contextmanager
 def translated(dependency: str, table: ErrorTable | None = None) -> Iterator[None]:
-    """Turn what the SDK raises into ours: by the error's code where `table` has it, else the dependency failed.
+    """Turn exceptions of the SDK into ours.
 
-    Raises what the table makes, or DependencyUnavailableError. Never puts the vendor's text into the message: it may
-    hold a presigned URL or a token.
+    Raises what `table` makes of the error's code, or DependencyUnavailableError where it has no entry. The vendor's
+    text never gets into the message: it may hold a presigned URL or a token.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""A process that is bounded while it runs and gone when we leave."""
+"""Runs one process within limits, and leaves nothing of it behind."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from worker.waiting import wait_for_event
 _READ_BYTES = 65_536
 _KEPT_HEAD_BYTES = 131_072  # tags are printed there, and lyrics are long
 _KEPT_TAIL_BYTES = 32_768
-_GATHER_SECONDS = 0.05  # in which a pipe takes 64 KiB: a flood is slowed down to a megabyte a second
+_GATHER_SECONDS = 0.05  # a pipe holds 64 KiB, so this slows a flood down to about a megabyte a second
 _OPEN_FILES = 64
-# The kernel kills the converter when we die, however we die; and a set-uid binary cannot raise its rights.
+# The kernel kills the converter when the worker ends in any way; and a set-uid binary cannot raise its rights.
 _GUARD = ("--pdeathsig", "KILL", "--no-new-privs", "--")
 # glibc reserves 64 MB of addresses for each thread's arena, and ffmpeg has three threads an output.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
@@ -30,14 +30,14 @@ _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 
 @dataclass(frozen=True, slots=True)
 class ProcessLimits:
-    """What the kernel holds the process to."""
+    """The limits that the kernel sets to the process."""
 
     memory_bytes: int
     cpu_seconds: int
     file_bytes: int
 
     def apply(self, pid: int) -> None:
-        """From outside: code between fork and exec is not safe in a process with threads. Linux only."""
+        """Set the limits of a process that runs: code between fork and exec is not safe with threads. Linux only."""
         if not hasattr(resource, "prlimit"):
             return
         limits = {
@@ -56,15 +56,15 @@ class ProcessLimits:
 
 @dataclass(slots=True)
 class HeadAndTail:
-    """The beginning and the end of what may be a flood: a broken file makes thousands of lines a second."""
+    """The beginning and the end of a text that may be very long: a broken file gives thousands of lines a second."""
 
     head: bytearray = field(default_factory=bytearray)
     tail: bytearray = field(default_factory=bytearray)
 
     def add(self, chunk: bytes) -> None:
-        room = _KEPT_HEAD_BYTES - len(self.head)
-        self.head += chunk[:room]
-        self.tail += chunk[room:]
+        missing = _KEPT_HEAD_BYTES - len(self.head)
+        self.head += chunk[:missing]
+        self.tail += chunk[missing:]
         del self.tail[: len(self.tail) - _KEPT_TAIL_BYTES]
 
     def text(self) -> str:
@@ -82,11 +82,11 @@ class ProcessResult:
 async def run(
     command: Sequence[str], *, fds: Sequence[int], cwd: Path, limits: ProcessLimits, on_output: Callable[[bytes], None]
 ) -> ProcessResult:
-    """Run the command to its end; `on_output` gets what it prints, and may raise to stop it.
+    """Run the command to its end. `on_output` gets what it prints to standard output, and may raise to stop it.
 
-    It is given `fds`, no standard input, and nothing of our environment. Whatever way this ends, by return,
-    exception or cancellation, the process group has been killed and reaped. Raises ConverterCrashedError where it
-    cannot be started.
+    The process gets the descriptors `fds`, no standard input, and nothing of our environment. When this returns,
+    raises or is cancelled, the process group has been killed and reaped. Raises ConverterCrashedError where the
+    command cannot be started.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -131,7 +131,7 @@ async def _drain(stream: asyncio.StreamReader | None, on_chunk: Callable[[bytes]
 async def _gather(
     stream: asyncio.StreamReader | None, on_chunk: Callable[[bytes], None], has_said_all: asyncio.Event
 ) -> None:
-    """Drain the stream in few steps: ffmpeg writes word by word, and a turn of the loop for each costs 2 ms a job."""
+    """Drain the stream in few steps: ffmpeg writes it word by word, and reading each alone costs 2 ms a job."""
     while stream is not None and (chunk := await stream.read(_READ_BYTES)):
         on_chunk(chunk)
         await wait_for_event(has_said_all, _GATHER_SECONDS)
@@ -139,10 +139,10 @@ async def _gather(
 
 async def _reap(process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> None:
     if process.returncode is None:
-        # SIGKILL: on SIGTERM ffmpeg finishes a short file that looks like a whole one.
+        # SIGKILL, because on SIGTERM ffmpeg completes the file, which then looks like a whole one but is short.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.wait([errors])  # which may have been cancelled with us
-    for stream in (process.stdout, process.stderr):  # asyncio knows of the end only when both have been read
+    await asyncio.wait([errors])  # it may have been cancelled, too
+    for stream in (process.stdout, process.stderr):  # asyncio notices the end only when both have been read
         await _drain(stream, lambda _: None)
     await process.wait()

@@ -1,1 +1,1 @@
-"""S3: where sources and targets are."""
+"""S3: the store of sources and targets."""

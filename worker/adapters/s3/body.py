@@ -1,4 +1,4 @@
-"""A stretch of an artifact as the body of a request, read from the disk while it is sent."""
+"""A range of an artifact as the body of a request, read from the disk while it is sent."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from worker.ports import Artifact
 
 
 def body_of(artifact: Artifact, offset: int, length: int) -> IO[bytes]:
-    """`length` bytes of the artifact from `offset` on: no more of them in memory than the SDK asks for at a time.
+    """`length` bytes of the artifact from `offset` on. Only what the SDK reads at a time is in memory.
 
-    No file stays open between two reads, so whoever gives it up midway has nothing to close.
+    No file stays open between two reads, so a body that is given up midway needs no closing.
     """
-    return cast("IO[bytes]", _Stretch(artifact, offset, length))
+    return cast("IO[bytes]", _Range(artifact, offset, length))
 
 
-class _Stretch(io.RawIOBase):
+class _Range(io.RawIOBase):
     def __init__(self, artifact: Artifact, offset: int, length: int) -> None:
         self._artifact = artifact
         self._offset = offset

@@ -1,4 +1,4 @@
-"""One multipart upload: complete when it returns, gone when it does not."""
+"""One multipart upload: complete when it returns, aborted when it raises."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ABORT_SECONDS = 10.0
 
 
 class ObjectHeaders(TypedDict):
-    """What an object carries beside its bytes, as S3's calls name it."""
+    """The headers of an object, by the names of S3's arguments."""
 
     ContentType: str
     Metadata: dict[str, str]
@@ -36,11 +36,11 @@ class ObjectHeaders(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """How an upload is cut and bounded.
+    """The length of a part, how many are sent at once, and how long a call may take.
 
-    `body_seconds` bounds a call that sends a body, because nothing else does: the SDK's read timeout begins only when
-    the whole body is sent, so an endpoint that never says "100 Continue", or stops reading, holds a call for ever
-    (aiohttp has no write timeout).
+    `body_seconds` bounds a call that sends a body. Nothing else does: aiohttp has no write timeout, and the SDK's read
+    timeout begins when the whole body has been sent. An endpoint that never answers "100 Continue", or stops reading,
+    would hold the call for ever.
     """
 
     part_bytes: int
@@ -48,12 +48,12 @@ class UploadLimits:
     body_seconds: float
 
     def step(self, size_bytes: int) -> int:
-        """The length of a part: longer where S3's 10,000 parts would not do."""
+        """The length of a part. It is longer than `part_bytes` where S3's limit of 10,000 parts needs that."""
         return max(self.part_bytes, math.ceil(size_bytes / _MAX_PARTS))
 
 
 class MultipartUpload:
-    """Sends `artifact` to `target`; S3's refusals become ours by the table `errors`."""
+    """Sends `artifact` to `target`. `errors` is the table by which S3's refusals become ours."""
 
     def __init__(
         self, client: S3Client, artifact: Artifact, target: ObjectLocation, limits: UploadLimits, errors: ErrorTable
@@ -65,8 +65,8 @@ class MultipartUpload:
         self._errors = errors
 
     async def run(self, headers: ObjectHeaders, on_bytes: BytesDone) -> None:
-        """Upload all of it. When this raises or is cancelled, the parts have been dropped."""
-        # A task of its own: if we are cancelled midway, S3 may have begun an upload whose id nobody would know.
+        """Upload all of it. When this raises or is cancelled, the upload has been aborted."""
+        # A task of its own: if this is cancelled midway, the upload may exist at S3, and only the answer has its id.
         creation = asyncio.create_task(self._begin(headers), name=f"begin upload to {self._target}")
         try:
             upload_id = await asyncio.shield(creation)
@@ -92,7 +92,7 @@ class MultipartUpload:
 
         async def sender() -> None:
             nonlocal sent
-            for number, offset in waiting:  # shared by the senders: each takes the next
+            for number, offset in waiting:  # one iterator for all senders: each takes the next part
                 length = min(step, size - offset)
                 parts.append({"PartNumber": number, "ETag": await self._send_part(upload_id, number, offset, length)})
                 sent += length
@@ -121,12 +121,12 @@ class MultipartUpload:
                     Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
                 )
             except self._client.exceptions.NoSuchUpload:
-                # The SDK asked twice, because the first answer was lost.
-                if not await self._stands_there(headers):
+                # The first answer was lost, and the SDK has asked again.
+                if not await self._is_complete(headers):
                     raise
 
-    async def _stands_there(self, headers: ObjectHeaders) -> bool:
-        """Whether the target is our object. A role that may not read targets never knows."""
+    async def _is_complete(self, headers: ObjectHeaders) -> bool:
+        """Whether the target is the object of this upload. False where the role may not read targets."""
         try:
             found = await self._client.head_object(Bucket=self._target.bucket, Key=self._target.key)
         except ClientError:
@@ -134,7 +134,7 @@ class MultipartUpload:
         return found["Metadata"] == headers["Metadata"]
 
     async def _abort(self, creation: asyncio.Task[str]) -> None:
-        """Drop the parts. Where that fails, the bucket's lifecycle rule has to, and a log line says so."""
+        """Abort the upload. Where that fails, a line is logged, and the bucket's lifecycle rule has to do it."""
         try:
             async with asyncio.timeout(_ABORT_SECONDS):
                 upload_id = await _result_or_none(creation)
@@ -148,7 +148,7 @@ class MultipartUpload:
 
 
 async def drop_unfinished(client: S3Client, target: ObjectLocation) -> None:
-    """Abort the uploads to the target. Where the role may not look, the bucket's lifecycle rule has to."""
+    """Abort all uploads to the target. Where the role may not list them, the bucket's lifecycle rule has to do it."""
     bucket, key = target.bucket, target.key
     with suppress(WorkerError), translated("S3"):
         answer = await client.list_multipart_uploads(Bucket=bucket, Prefix=key)
@@ -159,7 +159,7 @@ async def drop_unfinished(client: S3Client, target: ObjectLocation) -> None:
 
 
 async def _result_or_none(creation: asyncio.Task[str]) -> str | None:
-    """The upload's id, or None where none was begun."""
+    """The upload's id, or None where it could not be begun."""
     try:
         return await creation
     except WorkerError:

@@ -1,7 +1,7 @@
 """Sources and targets in S3, streamed both ways: no large object is ever whole in memory.
 
-Retries have one owner each. A call that fails is the SDK's to repeat; a body that breaks off while it streams is
-picked up here, by a ranged GET of the same ETag; what is left after that is for the job's next attempt.
+Each failure is retried in one place. The SDK repeats a call that fails. A body that breaks off is resumed here, by a
+ranged GET of the same ETag. Everything else is left to the next attempt of the job.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
 
 _MIB = 1 << 20
 _WRITE_BYTES = _MIB  # gathered from the network before a thread writes it
-_SHORT_BYTES = 256 << 10  # was read for its digest just now, and so is in the page cache
+_SHORT_BYTES = 256 << 10  # in the page cache, because its digest has just been made
 _TARGET_SEEN_SECONDS = 300.0
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
-# A body may break off so many times without 8 MiB more in between.
+# A body may break off this many times in a row; after 8 MiB more of it, the count starts again.
 _RESUMES = 5
 _RESUME_PROGRESS_BYTES = 8 * _MIB
 RESUME_BACKOFF = Backoff(first_seconds=0.2, factor=2, cap_seconds=5, floor=0.5)
@@ -65,10 +65,10 @@ _REFUSED = ("EntityTooLarge", "InvalidRequest", "KeyTooLongError", "MethodNotAll
 class S3Store:
     """The `ObjectStore` port over one long-lived client.
 
-    An object of up to `multipart_threshold` bytes goes in one call, a longer one in parts of `part_bytes`, of which
-    `part_concurrency` are in flight; all of it is read from the disk as it is sent. `body_seconds` bounds each call
-    that sends a body.
-    `resume_backoff` paces the resumption of a body that broke off. `random` gives numbers in [0, 1), `clock` seconds.
+    An object of up to `multipart_threshold` bytes is sent in one call, a longer one in parts of `part_bytes`, of which
+    `part_concurrency` are sent at once. Both are read from the disk while they are sent. `body_seconds` bounds each
+    call that sends a body. `resume_backoff` gives the pause before a body that broke off is resumed. `random` gives
+    numbers in [0, 1), `clock` seconds.
     """
 
     def __init__(
@@ -89,16 +89,16 @@ class S3Store:
         self._resume_backoff = resume_backoff
         self._random = random
         self._clock = clock
-        self._targets_seen: dict[str, float] = {}  # bucket: when it was last known to be there
+        self._targets_seen: dict[str, float] = {}  # by bucket: when it was last known to exist
 
     # --- sources -------------------------------------------------------------------------------------------------
 
     async def download(
         self, source: ObjectLocation, path: Path, *, limit_bytes: int, on_start: BytesDone, on_bytes: BytesDone
     ) -> SourceObject:
-        """Stream the object into a new file at `path`; the GET's headers decide whether its body is read.
+        """Stream the object into a new file at `path`, unless its headers say that it is too large.
 
-        A file that an error cut short is left for the owner of the workspace to remove.
+        After an error the file is incomplete; the owner of the workspace removes it.
         """
         with translated("S3", _source_errors(source)):
             response = await self._client.get_object(Bucket=source.bucket, Key=source.key)
@@ -106,7 +106,7 @@ class S3Store:
         async with response["Body"]:
             if described.size_bytes > limit_bytes:
                 raise SourceTooLargeError(source, described.size_bytes, limit_bytes)
-            _require_room(path.parent, described.size_bytes)
+            _require_free_space(path.parent, described.size_bytes)
             on_start(described.size_bytes)
             with path.open("xb", buffering=0) as file:
                 sink = _Sink(file, on_bytes)
@@ -124,7 +124,7 @@ class S3Store:
             failures = 1 if sink.received - last_break_at >= _RESUME_PROGRESS_BYTES else failures + 1
             last_break_at = sink.received
             if failures > _RESUMES:
-                raise DependencyUnavailableError("S3", "broke off again and again") from broken_by
+                raise DependencyUnavailableError("S3", "broke off the download too often") from broken_by
             await asyncio.sleep(self._resume_backoff.delay(failures, self._random()))
             start = sink.received
             with translated("S3", _source_errors(source)):
@@ -174,25 +174,25 @@ class S3Store:
         return sha256
 
     async def drop_unfinished(self, target: ObjectLocation) -> None:
-        """Look for multipart uploads to the target, and abort them."""
+        """List the multipart uploads to the target, and abort them."""
         await drop_unfinished(self._client, target)
 
     async def remove(self, target: ObjectLocation, job_id: str) -> None:
-        """Look whose object it is, then delete it."""
+        """Read the object's `job-id`, and delete it if it is this job's."""
         with suppress(TargetRefusedError), translated("S3", _target_errors(target)):  # refused: it is not there
             found = await self._client.head_object(Bucket=target.bucket, Key=target.key)
             if found["Metadata"].get("job-id") == job_id:
                 await self._client.delete_object(Bucket=target.bucket, Key=target.key)
 
     async def upload_file(self, path: Path, target: ObjectLocation, *, on_bytes: BytesDone = lambda _: None) -> None:
-        """Upload a file of the user's own, its content type guessed from its name."""
+        """Upload a local file; its content type is guessed from its name."""
         artifact = Artifact(path, 0.0, 0, (await asyncio.to_thread(path.stat)).st_size)
         content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         await self.upload(artifact, target, content_type=content_type, on_bytes=on_bytes)
 
     async def _put(self, artifact: Artifact, target: ObjectLocation, headers: ObjectHeaders) -> None:
         size = artifact.size_bytes
-        # The SDK asks S3 for leave before it sends a stream, which a short body is not worth.
+        # Before it sends a stream, the SDK waits for "100 Continue": a short body is sent as bytes instead.
         body = read_artifact(artifact, 0, size) if size <= _SHORT_BYTES else body_of(artifact, 0, size)
         with translated("S3", _target_errors(target)):
             async with asyncio.timeout(self._limits.body_seconds):
@@ -200,7 +200,7 @@ class S3Store:
 
 
 class _Sink:
-    """A file that is written by threads, in steps that are worth the hop."""
+    """A file that is written in a thread, a mebibyte at a time."""
 
     def __init__(self, file: FileIO, on_bytes: BytesDone) -> None:
         self.received = 0
@@ -222,7 +222,7 @@ class _Sink:
         data = b"".join(self._chunks)
         self._chunks.clear()
         self._gathered = 0
-        # A cancelled writer is waited for: the file must not be closed, and its number reused, under it.
+        # Waits for the thread even if cancelled: the file must not be closed while the thread writes to it.
         await run_shielded(asyncio.to_thread(self._write_all, data))
 
     def _write_all(self, data: bytes) -> None:
@@ -231,13 +231,13 @@ class _Sink:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as exc:
-            if exc.errno in _NO_ROOM:
+            if exc.errno in _NO_SPACE:
                 raise WorkspaceFullError from exc
             raise
 
 
 async def _pour(body: StreamingBody, sink: _Sink) -> Exception | None:
-    """Read the body to its end. Returns what broke it off, if anything did."""
+    """Read the body to its end. Returns the error that broke it off, or None."""
     while True:
         try:
             chunk = await body.read(_WRITE_BYTES)
@@ -248,7 +248,7 @@ async def _pour(body: StreamingBody, sink: _Sink) -> Exception | None:
         await sink.write(chunk)
 
 
-def _require_room(directory: Path, size_bytes: int) -> None:
+def _require_free_space(directory: Path, size_bytes: int) -> None:
     if shutil.disk_usage(directory).free < size_bytes:
         raise WorkspaceFullError
 

@@ -1,4 +1,4 @@
-"""What a queue says of itself: where rejected messages go, and how long it keeps one."""
+"""The attributes of a queue: its dead-letter queue, how long it keeps a message, how large one may be."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worker.domain.errors import DependencyUnavailableError
 
 _KNOWN_SECONDS = 300.0
 _RETENTION_LOOKUP_SECONDS = 1.0
-_MAX_MESSAGE_BYTES = 1_048_576  # since 2025; a queue that was made before has 262,144 of its own
+_MAX_MESSAGE_BYTES = 1_048_576  # since 2025; older queues have MaximumMessageSize set to 262,144
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class Attributes:
 
     dead_letter_arn: str | None
     retention_seconds: float | None
-    max_message_bytes: int  # the dead-letter queue's own is taken to be no less: it need not tell us
+    max_message_bytes: int  # also used for the dead-letter queue, which the role may not ask
 
 
 class QueueAttributes:
-    """The attributes of one queue, asked for when needed, and again after some minutes."""
+    """The attributes of one queue. They are asked for when they are needed, and again after five minutes."""
 
     def __init__(self, client: Any, queue_url: str) -> None:
         self._client = client
@@ -46,11 +46,11 @@ class QueueAttributes:
         return self._known
 
     def forget(self) -> None:
-        """Something that was built on them has failed: ask afresh."""
+        """Ask the queue again next time: a call that relied on the attributes has failed."""
         self._known = None
 
     async def retention_seconds(self) -> float | None:
-        """How long the queue keeps a message, from its sending; None where it does not say, or not at once."""
+        """How long the queue keeps a message after it was sent; None where that is not known within a second."""
         now = asyncio.get_running_loop().time()
         if now >= self._retention_due:
             self._retention_due = now + _KNOWN_SECONDS

@@ -1,4 +1,4 @@
-"""Gathers single requests into calls of ten, as SQS's batch operations take them."""
+"""Combines single requests into batch calls of up to ten entries, which is the most that SQS accepts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ E = TypeVar("E")
 
 
 class Batcher(Generic[E]):
-    """Sends what has gathered when there are ten entries, or `linger_seconds` after the first.
+    """Sends the waiting entries when there are ten, or `linger_seconds` after the first.
 
-    `call` gives one result for each entry, in their order, or raises for all of them.
+    `call` returns one result for each entry, in their order, or raises for all of them.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Batcher(Generic[E]):
         self._calls: set[asyncio.Task[None]] = set()
 
     async def do(self, entry: E) -> None:
-        """Have the entry done with others. Raises what became of it; cancelled, it may be done all the same."""
+        """Send the entry in a batch with others. Raises its own error. Cancelled, it may still be sent."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((entry, done))
@@ -44,14 +44,14 @@ class Batcher(Generic[E]):
             self._timer = None
         batch, self._waiting = self._waiting, []
         call = asyncio.get_running_loop().create_task(self._run(batch), name="queue batch")
-        self._calls.add(call)  # the loop itself keeps only weak references
+        self._calls.add(call)  # asyncio itself keeps only a weak reference
         call.add_done_callback(self._calls.discard)
 
     async def _run(self, batch: Sequence[tuple[E, asyncio.Future[None]]]) -> None:
         results: Sequence[Exception | None]
         try:
             results = await self._call([entry for entry, _ in batch])
-        except Exception as exc:  # noqa: BLE001 - raised again, in each of the callers
+        except Exception as exc:  # noqa: BLE001 - raised again in each caller
             results = [exc] * len(batch)
         for (_, done), result in zip(batch, results, strict=True):
             if done.done():

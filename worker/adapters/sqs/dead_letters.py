@@ -1,4 +1,4 @@
-"""What goes along with a rejected message into the dead-letter queue: why, as far as there is room for it."""
+"""The attributes that a rejected message gets on the dead-letter queue: the reason, within SQS's limits of size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.ports import Delivery
 _MAX_ATTRIBUTES = 10
 _MAX_REASON_CHARACTERS = 1024
 _TYPE = "String"
-TRACE = "AWSTraceHeader"  # a system attribute, which has no size by SQS's count
+TRACE = "AWSTraceHeader"  # a system attribute; it does not count towards the size of the message
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _REFUSED_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -21,9 +21,9 @@ _REFUSED_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0
 def dead_letter_attributes(delivery: Delivery, rejection: Reject, *, max_bytes: int) -> dict[str, str]:
     """Our attributes first, then as many of the message's own as SQS allows.
 
-    Names, types and values count together with the body, and may have `max_bytes` with it
+    Names, types and values of attributes count together with the body, `max_bytes` at most
     (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_MessageAttributeValue.html).
-    What does not fit is left out: the message itself is more than what is said of it.
+    Attributes that do not fit are left out, so that the message itself always gets there.
     """
     reasons = {
         "error_code": rejection.error.code.value,
@@ -32,17 +32,19 @@ def dead_letter_attributes(delivery: Delivery, rejection: Reject, *, max_bytes: 
         "original_message_id": delivery.message_id,
         "rejected_at": timestamp(datetime.now(UTC)),
         "worker_version": __version__,
-        "error": _REFUSED_CHARACTERS.sub("�", str(rejection.error))[:_MAX_REASON_CHARACTERS],  # takes what is left
+        "error": _REFUSED_CHARACTERS.sub("�", str(rejection.error))[
+            :_MAX_REASON_CHARACTERS
+        ],  # cut to the space that is left
     }
     own = {name: value for name, value in delivery.attributes.items() if name not in {*reasons, TRACE}}
-    room = max_bytes - _bytes(delivery.body)
+    left_bytes = max_bytes - _bytes(delivery.body)
     attributes: dict[str, str] = {}
     for name, text in [*reasons.items(), *own.items()]:
-        space = room - _bytes(name) - _bytes(_TYPE)
+        space = left_bytes - _bytes(name) - _bytes(_TYPE)
         value = _cut(text, space) if text and name == "error" else text
         if value and _bytes(value) <= space and len(attributes) < _MAX_ATTRIBUTES:
             attributes[name] = value
-            room = space - _bytes(value)
+            left_bytes = space - _bytes(value)
     return attributes
 
 

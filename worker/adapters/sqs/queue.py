@@ -1,4 +1,4 @@
-"""SQS as the queue that jobs come from, and as the one that `worker submit` puts them on."""
+"""SQS: the queue that jobs come from, and the sender that `worker submit` uses."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from worker.ports import MAX_BATCH_ENTRIES, MAX_IN_FLIGHT_SECONDS, Delivery, Rec
 _SQS = "SQS"
 _SYSTEM_ATTRIBUTES = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId", TRACE]
 _NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
-# "InvalidParameterValue" is how SQS says that a handle has expired, or that twelve hours are over.
+# With "InvalidParameterValue" SQS says that a handle has expired, or that the twelve hours in flight are over.
 _DEAD_HANDLE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
 
 CONTROL_LIMITS = ClientLimits(connect_seconds=2, read_seconds=5, attempts=2, connections=16)
 
 
 def receive_limits(wait_seconds: float) -> ClientLimits:
-    """For the client of the long polls alone: one attempt, and more patience than a long poll takes."""
+    """For the client that only polls: one attempt, and a read timeout longer than a long poll."""
     return ClientLimits(connect_seconds=2, read_seconds=wait_seconds + 6, attempts=1, connections=4)
 
 
 class SqsQueue:
     """A standard or FIFO queue.
 
-    Two clients, so that a renewal never waits for a connection behind a long poll. Delays are gathered for
-    up to `linger_seconds` into calls of ten, deletes from a standard queue for up to `delete_linger_seconds`; each
-    caller gets the result of its own entry.
+    It has two clients, so that a renewal never waits for a connection behind a long poll. Changes of visibility are
+    gathered for up to `linger_seconds` into calls of ten, deletes from a standard queue for up to
+    `delete_linger_seconds`. Each caller gets the result of its own entry.
     """
 
     def __init__(
@@ -55,13 +55,13 @@ class SqsQueue:
         self._errors = _errors_of(queue_url)
         self._visibility_seconds = _visibility(visibility_seconds)
         self._wait_seconds = min(20, math.ceil(wait_seconds))
-        # Nobody waits for a delete but the next of a group.
+        # Only on a FIFO queue does something wait for a delete: the next message of the group.
         delete_linger = linger_seconds if _is_fifo(queue_url) else delete_linger_seconds
         self._deletes = Batcher(self._delete, linger_seconds=delete_linger)
         self._delays = Batcher(self._delay, linger_seconds=linger_seconds)
         self._attributes = QueueAttributes(control_client, queue_url)
         self._dead_letters = _DeadLetterQueue(control_client, self._attributes)
-        # SQS would fill a batch from one group, to be worked on one after the other in slots that others could use.
+        # A receive from a FIFO queue may return several messages of one group, which would hold slots but run in turn.
         self._most = 1 if _is_fifo(queue_url) else MAX_BATCH_ENTRIES
 
     async def receive(self, slots: int) -> Sequence[Delivery]:
@@ -127,8 +127,8 @@ class SqsSender:
     ) -> str:
         """Put `body` on the queue and return its message id. Raises DependencyUnavailableError.
 
-        A FIFO queue needs a group id; without a `dedup_id` equal bodies count as one message for five minutes. A
-        standard queue knows neither: they are left out.
+        A FIFO queue needs a group id, which defaults to the digest of the body. Without a `dedup_id`, equal bodies
+        count as one message for five minutes. Neither is sent to a standard queue.
         """
         extra: dict[str, Any] = {}
         if attributes:
@@ -143,7 +143,7 @@ class SqsSender:
 
 
 class _DeadLetterQueue:
-    """Where the queue's own redrive policy sends what fails."""
+    """The dead-letter queue that the queue's redrive policy names."""
 
     def __init__(self, client: Any, attributes: QueueAttributes) -> None:
         self._client = client
@@ -161,7 +161,7 @@ class _DeadLetterQueue:
                 url = self._urls.get(arn) or await self._url_of(arn)
                 why = _quarantine(delivery, rejection, url, known.max_message_bytes)
                 await self._client.send_message(QueueUrl=url, MessageBody=delivery.body, **why)
-        except DependencyUnavailableError:  # there may be another one by now
+        except DependencyUnavailableError:  # the redrive policy may name another queue by now
             self._attributes.forget()
             raise
         self._urls[arn] = url
@@ -179,7 +179,7 @@ def _delivery(message: Mapping[str, Any], received_at: float, retention_seconds:
     attributes = {
         name: value["StringValue"]
         for name, value in message.get("MessageAttributes", {}).items()
-        if "StringValue" in value  # binary ones mean nothing to us
+        if "StringValue" in value  # we use no binary ones
     }
     if TRACE in system:
         attributes[TRACE] = system[TRACE]
@@ -202,7 +202,7 @@ def _errors_of(queue_url: str) -> ErrorTable:
 
 
 def _results(response: Mapping[str, Any], count: int) -> list[WorkerError | None]:
-    """One result for each entry, by position. What SQS does not speak of has failed."""
+    """One result for each entry, by position. An entry that the answer does not mention has failed."""
     results: list[WorkerError | None] = [DependencyUnavailableError(_SQS, "left the entry out of its answer")] * count
     for entry in response.get("Successful", ()):
         results[int(entry["Id"])] = None
@@ -219,7 +219,7 @@ def _failure(entry: Mapping[str, Any]) -> WorkerError:
 
 
 def _quarantine(delivery: Delivery, rejection: Reject, queue_url: str, max_bytes: int) -> dict[str, Any]:
-    """The arguments that say why."""
+    """The arguments of SendMessage that carry the reason."""
     arguments: dict[str, Any] = {}
     attributes = dead_letter_attributes(delivery, rejection, max_bytes=max_bytes)
     if attributes:

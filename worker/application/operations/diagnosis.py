@@ -12,7 +12,7 @@ MIN_CONVERTER_VERSION = (6, 0)
 
 
 class State(StrEnum):
-    """`degraded`: the worker runs, and something will be missed. `failed`: it does not work."""
+    """`degraded`: the worker runs, but lacks something. `failed`: it cannot do its jobs."""
 
     OK = "ok"
     DEGRADED = "degraded"
@@ -21,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was seen, and what to do about it."""
+    """The state of a dependency, what was found, and what to do about it."""
 
     state: State
     detail: str
@@ -40,15 +40,15 @@ def judge_queue(facts: QueueFacts, *, max_attempts: int, job_timeout_seconds: fl
     if facts.max_receive_count is not None and facts.max_receive_count <= max_attempts:
         return Verdict(
             State.DEGRADED,
-            f"{detail}; its maxReceiveCount of {facts.max_receive_count} takes messages away before "
-            f"{max_attempts} attempts, without a reason",
+            f"{detail}; its maxReceiveCount of {facts.max_receive_count} moves messages to the dead-letter "
+            f"queue before {max_attempts} attempts, and without a reason",
             "set maxReceiveCount well above WORKER_MAX_ATTEMPTS: deploys and duplicates count as receives, too",
         )
     if facts.retention_seconds < 2 * job_timeout_seconds:
         return Verdict(
             State.DEGRADED,
             f"{detail}; it keeps messages for {facts.retention_seconds} s only",
-            "set MessageRetentionPeriod to some days: a retried job must outlive its attempts",
+            "set MessageRetentionPeriod to some days: the message of a retried job must outlive its attempts",
         )
     name = facts.dead_letter_queue.rpartition(":")[2]
     return Verdict(State.OK, f"{detail}, dead-letter queue {name}")
@@ -65,7 +65,7 @@ def judge_table(facts: TableFacts) -> Verdict:
     if facts.status not in {"ACTIVE", "UPDATING"}:
         return Verdict(State.FAILED, f"it is {facts.status}", "wait until the table is ACTIVE")
     if not facts.is_expiry_known:
-        return Verdict(State.OK, "key job_id (S); whether items expire may not be asked")
+        return Verdict(State.OK, "key job_id (S); the role may not ask whether items expire")
     if facts.expiry_attribute != "expires_at":
         return Verdict(
             State.DEGRADED,
@@ -75,19 +75,19 @@ def judge_table(facts: TableFacts) -> Verdict:
     return Verdict(State.OK, "key job_id (S), items expire by expires_at")
 
 
-# By the reason that the adapter gives.
+# What to do, by the reason that the adapter gives.
 REDIS_ADVICE = {
     "name not resolved": "check REDIS_ENDPOINT",
     "name resolution hangs": "check REDIS_ENDPOINT, and this machine's name servers",
     "connection refused": "check REDIS_ENDPOINT and REDIS_PORT: nothing listens there",
-    "connect timeout": "check the security group, and that REDIS_TLS is as the server has it",
-    "command timeout": "it takes connections and does not answer: look at its load",
-    "TLS certificate refused": "check that REDIS_ENDPOINT is a name that its certificate holds",
-    "TLS handshake failed": "check that REDIS_TLS is as the server has it",
+    "connect timeout": "check the security group, and whether REDIS_TLS fits the server",
+    "command timeout": "it accepts connections but does not answer: check its load",
+    "TLS certificate refused": "check that its certificate is for the name in REDIS_ENDPOINT",
+    "TLS handshake failed": "check whether REDIS_TLS fits the server",
     "authentication required": "set REDIS_PASSWORD, or REDIS_IAM_AUTH",
     "authentication failed": "check REDIS_USERNAME and REDIS_PASSWORD, or the role where REDIS_IAM_AUTH is set",
     "no AWS credentials to log in with": "give the worker a role, or unset REDIS_IAM_AUTH",
-    "permission denied": "let the user read, write and publish what begins with WORKER_REDIS_PREFIX",
+    "permission denied": "allow the user to read, write and publish under WORKER_REDIS_PREFIX",
     "cluster mode: key is elsewhere": "set REDIS_CLUSTER=true",
     "read only: not a primary": "name the primary's endpoint in REDIS_ENDPOINT",
     "out of memory": "give it more memory, or a maxmemory-policy that evicts",
@@ -95,7 +95,7 @@ REDIS_ADVICE = {
 
 
 def judge_redis(problem: str) -> Verdict:
-    """The worker runs without it, so whatever is wrong only degrades."""
+    """The worker runs without Redis, so no problem of it is worse than `degraded`."""
     return Verdict(State.DEGRADED, problem, REDIS_ADVICE.get(problem, "check the server and the REDIS_ settings"))
 
 

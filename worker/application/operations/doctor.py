@@ -1,4 +1,4 @@
-"""Trying each dependency as the worker would, within a bound, and saying what to do about what is wrong."""
+"""Tries each dependency as the worker would, within a time limit, and says what to do about what is wrong."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHECK_SECONDS = 10.0
 class Check:
     """One dependency to try.
 
-    `advice` is what to do when it does not answer. The worker can run without one that is not `is_essential`.
+    `advice` says what to do when it does not answer. Without a dependency that is not `is_essential` the worker runs.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check came to, and how long it took; whether the dependency itself has answered."""
+    """The result of a check: the verdict, the time it took, and whether the dependency itself has answered."""
 
     name: str
     verdict: Verdict
@@ -39,14 +39,14 @@ class Finding:
 
 
 async def diagnose(checks: Sequence[Check], *, timeout_seconds: float = CHECK_SECONDS) -> Sequence[Finding]:
-    """Run all checks at once, each bounded by the timeout; one finding for each, in their order."""
+    """Run all checks at once, each within the timeout. Returns one finding for each, in their order."""
     return await asyncio.gather(*(_find(check, timeout_seconds) for check in checks))
 
 
 async def report_failures(checks: Sequence[Check]) -> None:
-    """Try them once, and say in the log what is set up so that no job can be done. Then wait for ever.
+    """Run the checks once and log what is set up wrongly, so that no job can be done. Then wait for ever.
 
-    An outage is no such thing: whoever meets it tells of it.
+    A dependency that does not answer is not logged here: the code that needs it logs its outage.
     """
     for finding in await diagnose(checks):
         verdict = finding.verdict
@@ -56,7 +56,7 @@ async def report_failures(checks: Sequence[Check]) -> None:
 
 
 def can_run(findings: Sequence[Finding]) -> bool:
-    """Whether the worker could run."""
+    """Whether a worker could run: no check has failed."""
     return all(finding.verdict.state is not State.FAILED for finding in findings)
 
 

@@ -1,7 +1,7 @@
-"""What the worker says of itself over HTTP, made from values that are at hand: nothing here waits or asks anybody.
+"""The health of the worker, made from values in memory: nothing here waits or asks a dependency.
 
-Liveness is about this process alone. A worker that is restarted because the cache or the queue is out loses its
-jobs and helps nobody.
+Liveness is about this process alone. To restart a worker because the cache or the queue is out would cost its running
+jobs and help nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from worker.application.progress.guarded_cache import CacheState
 from worker.application.progress.outages import Outage
 from worker.domain.progress import timestamp
 
-LIVE_SECONDS = 30.0  # without a beat of the event loop, or a turn of the poll loop, for this long, it is stuck
+LIVE_SECONDS = 30.0  # an event loop or a poll loop that has not turned for this long is stuck
 _BEAT_SECONDS = 1.0
-_LAGS = 60  # so that a heartbeat shows the worst of its minute
+_LAGS = 60  # a heartbeat shows the worst of its minute
 
 
 class Progress(Protocol):
-    """The progress store, as far as health goes."""
+    """What health needs of the progress store."""
 
     @property
     def cache_state(self) -> CacheState: ...
@@ -38,14 +38,14 @@ class Progress(Protocol):
 
 
 class Receiving(Protocol):
-    """The consumer, as far as health goes."""
+    """What health needs of the consumer."""
 
     def status(self) -> ConsumerStatus: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One look at the worker (contract, section 6)."""
+    """The worker's health at one moment."""
 
     cache_state: CacheState
     progress_store: str
@@ -93,7 +93,7 @@ class Health:
 
 
 class HealthMonitor:
-    """Beats in the event loop, and looks at the parts from whichever thread asks."""
+    """Measures the event loop once a second, and gives snapshots of the worker's health to any thread."""
 
     def __init__(self, progress: Progress, consumer: Receiving) -> None:
         self._progress = progress
@@ -102,8 +102,8 @@ class HealthMonitor:
         self._lags: deque[float] = deque([0.0], maxlen=_LAGS)
         self._outages_counted = 0
 
-    def look(self) -> Health:
-        """The worker as it is now. Safe from any thread; never waits."""
+    def snapshot(self) -> Health:
+        """The health of the worker now. Safe from any thread; never waits."""
         return Health(
             cache_state=self._progress.cache_state,
             progress_store=self._progress.progress_store,
@@ -116,7 +116,7 @@ class HealthMonitor:
 
     def pulse(self) -> Mapping[str, Any]:
         """The fields of `worker.heartbeat`."""
-        health = self.look()
+        health = self.snapshot()
         return {
             "jobs": health.consumer.jobs,
             "poll_age_seconds": round(health.consumer.poll_age_seconds, 3),
@@ -127,7 +127,7 @@ class HealthMonitor:
         }
 
     async def run(self) -> None:
-        """Beat for ever, and bring the gauges up to date with each beat."""
+        """Note once a second, for ever, that the event loop turns, and update the gauges."""
         while True:
             began_at = time.monotonic()
             await asyncio.sleep(_BEAT_SECONDS)
@@ -135,7 +135,7 @@ class HealthMonitor:
             self._measure(self._beat_at - began_at)
 
     def _measure(self, since_last_seconds: float) -> None:
-        health = self.look()
+        health = self.snapshot()
         self._lags.append(max(0.0, since_last_seconds - _BEAT_SECONDS))
         metrics.LOOP_LAG.set(self._lags[-1])
         metrics.POLL_AGE.set(health.consumer.poll_age_seconds)

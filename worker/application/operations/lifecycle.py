@@ -1,4 +1,4 @@
-"""A worker's life: from the first log line through the stop signal to the last release."""
+"""A worker from its first log line to its exit: start, stop signal, drain."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SideTask = Callable[[], Coroutine[Any, Any, None]]
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _HEARTBEAT_SECONDS = 60.0
-_SHORTEST_DRAIN_SECONDS = 1.0  # nothing can be given back in no time at all
-# Of the drain: for converters to be killed, uploads aborted, records written and messages given back.
+_SHORTEST_DRAIN_SECONDS = 1.0  # giving messages back takes some time
+# The last part of the drain: to kill converters, abort uploads, write records and give messages back.
 _RELEASE_SECONDS = 10.0
 _RELEASE_SHARE = 0.25
 
@@ -30,16 +30,16 @@ class SideTaskEndedError(Exception):
 
 
 class DrainUnfinishedError(Exception):
-    """The drain's time is over and a job has not let go; what it holds comes back when its lease ends."""
+    """The drain's time is over and a job has not ended. Its message comes back when its lease ends."""
 
 
 class Lifecycle:
-    """Runs the consumer beside tasks that last as long as it does; the end of one of those ends the process.
+    """Runs the consumer, and beside it the side tasks. If a side task ends by itself, the process ends.
 
-    SIGTERM and SIGINT begin the drain, a second one means now. `drain_seconds` is all the time from the signal to the
-    last release; less than a second counts as one. `side_tasks` end after the drain, by name: the lease keeper must
-    be among them. `announced` are the fields of `worker.started`, `pulse` gives those of the heartbeat. `began_at` is
-    the loop time at which the process began.
+    SIGTERM or SIGINT begins the drain; a second signal stops the running jobs at once. `drain_seconds` is the time
+    from the signal to the last release; less than a second counts as one. `side_tasks`, by name, are cancelled after
+    the drain, so that leases are renewed until then. `announced` holds the fields of `worker.started`; `pulse` returns
+    those of the heartbeat. `began_at` is the loop time at which the process began.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Lifecycle:
         return self._drain_began is not None
 
     async def run(self) -> int:
-        """Work until a signal and drain. Returns the exit code: 0, or 1 after a bug or an unfinished drain."""
+        """Work until a signal comes, then drain. Returns the exit code: 0, or 1 after a bug or an unfinished drain."""
         emit(Event.WORKER_STARTED, **self._announced)
         exit_code = 0
         try:
@@ -76,7 +76,7 @@ class Lifecycle:
                 await self._work()
         except* DrainUnfinishedError:
             exit_code = 1
-        except* Exception as crash:  # noqa: BLE001 - the last line before the end says why
+        except* Exception as crash:  # noqa: BLE001 - logged: the process ends by it
             exit_code = 1
             emit(Event.WORKER_CRASHED, exception=crash)
         emit(
@@ -98,7 +98,7 @@ class Lifecycle:
                 raise DrainUnfinishedError from None
             finally:
                 self._limit = None
-            for task in tasks:  # renewals too: nothing is held any more
+            for task in tasks:  # renewals too: every lease has ended
                 task.cancel()
 
     async def _announce_ready(self) -> None:
@@ -115,7 +115,7 @@ class Lifecycle:
         now = asyncio.get_running_loop().time()
         if self._drain_began is not None:
             self._consumer.stop(jobs_until=now, settle_until=min(self._drain_end, now + self._release_seconds))
-            # A call that is under way has its ten seconds, where the drain is long enough.
+            # A call that has begun gets ten seconds, if the drain is long enough.
             self._cut_off_at(min(self._drain_end, now + _RELEASE_SECONDS))
             return
         self._drain_began = now
