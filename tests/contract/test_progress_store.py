@@ -62,6 +62,16 @@ def store(request: pytest.FixtureRequest) -> ProgressStore:
     return found
 
 
+def test_each_store_says_the_contracts_word_for_it(cache: ProgressCache, job_table: JobTable) -> None:
+    assert (cache.name, job_table.name) == ("redis", "dynamodb")  # /health and metrics show them (contract, section 6)
+
+
+def test_ticks_to_the_cache_are_a_pace_for_screens_and_ticks_to_the_table_are_rarer(
+    cache: ProgressCache, job_table: JobTable
+) -> None:
+    assert (cache.tick_seconds, job_table.tick_seconds) == (0.25, 2.5)
+
+
 async def test_a_job_that_was_never_written_is_none(store: ProgressStore) -> None:
     assert await store.read("nobody") is None
 
@@ -250,7 +260,7 @@ async def test_claims_that_nobody_ended_are_counted(job_table: JobTable) -> None
     assert await crashes() == 1
 
 
-# --- the cache -----------------------------------------------------------------------------------------------
+# --- the cache -----------------------------------------------------------------------------------------------------
 
 
 async def test_a_probe_leaves_no_job_behind(cache: ProgressCache) -> None:

@@ -19,9 +19,9 @@ from worker.adapters.sqs.queue import CONTROL_LIMITS
 from worker.application.operations.diagnosis import (
     State,
     Verdict,
+    judge_cache,
     judge_converter,
     judge_queue,
-    judge_redis,
     judge_table,
     judge_workspace,
 )
@@ -49,9 +49,9 @@ async def open_checks(settings: Settings, buckets: Sequence[str]) -> AsyncIterat
                 for bucket in buckets
             ),
             Check(
-                "redis",
+                "redis" if cache is None else cache.name,
                 partial(_check_cache, cache),
-                "check REDIS_ENDPOINT",
+                "check its endpoint and the network in between",
                 is_essential=False,
             ),
             Check("converter", partial(_check_converter, settings), "check WORKER_FFMPEG"),
@@ -96,7 +96,7 @@ async def _check_cache(cache: ProgressCache | None) -> Verdict:
     try:
         await cache.probe()
     except StoreUnavailableError as exc:
-        return judge_redis(exc.reason)
+        return judge_cache(cache.name, exc.reason)
     return Verdict(State.OK, f"{cache.endpoint} takes writes")
 
 

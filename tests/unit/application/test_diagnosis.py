@@ -13,9 +13,9 @@ from worker.application.operations.diagnosis import (
     REDIS_ADVICE,
     State,
     Verdict,
+    judge_cache,
     judge_converter,
     judge_queue,
-    judge_redis,
     judge_table,
     judge_workspace,
 )
@@ -86,9 +86,11 @@ def test_a_workspace_must_hold_the_largest_sources() -> None:
 
 
 def test_a_redis_that_does_not_take_writes_degrades_with_advice_for_its_reason() -> None:
-    assert judge_redis("name not resolved") == Verdict(State.DEGRADED, "name not resolved", "check REDIS_ENDPOINT")
-    assert judge_redis("primary down").state is State.DEGRADED
-    assert "REDIS_" in (judge_redis("primary down").advice or "")
+    verdict = judge_cache("redis", "name not resolved")
+    assert verdict == Verdict(State.DEGRADED, "name not resolved", "check REDIS_ENDPOINT")
+    assert judge_cache("redis", "primary down").state is State.DEGRADED
+    assert "REDIS_" in (judge_cache("redis", "primary down").advice or "")
+    assert "NATS_" in (judge_cache("nats", "connection refused").advice or "")
 
 
 def test_advice_is_for_reasons_that_the_adapter_gives() -> None:

@@ -1,4 +1,4 @@
-"""Jobs in DynamoDB: the truth for claims, final states and checkpoints, and what is kept beside the records."""
+"""The job table in DynamoDB: one item a job, with its record and what is kept beside it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from worker.adapters.aws.client import ClientLimits, translated
+from worker.adapters.dynamodb.expressions import (
+    CANCEL_NAMES,
+    ConditionalUpdate,
+    if_absent,
+    if_newer,
+    if_unchanged,
+    number,
+    record_values,
+)
 from worker.domain.claim import JobState
 from worker.domain.errors import DependencyUnavailableError
-from worker.domain.progress import FINAL, Record, Status, Version
+from worker.domain.progress import Record, Status, Version
 from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
 if TYPE_CHECKING:
@@ -24,27 +33,10 @@ T = TypeVar("T")
 # Longer than a message can come back: 14 days in a queue and 14 in its dead-letter queue. A record that expired
 # earlier would let an old message start a finished job again.
 RETENTION_DAYS = 35
-BUDGET_SECONDS = 0.6  # with the 0.3 s of Redis before it, a write stays below one second
+BUDGET_SECONDS = 0.6  # with the 0.3 s of the cache before it, a write stays below one second
 LIMITS = ClientLimits(connect_seconds=0.5, read_seconds=0.5, attempts=1, connections=64)
 _RETRY_SECONDS = 0.05
 
-_NAMES = {
-    "#fence": "fence",
-    "#seq": "seq",
-    "#status": "status",
-    "#worker": "worker",
-    "#record": "record",
-    "#expires": "expires_at",
-}
-_SET = "SET #fence = :fence, #seq = :seq, #status = :status, #worker = :worker, #record = :record, #expires = :expires"
-_CANCEL = {"#cancel": "cancel_requested_at"}  # epoch seconds; stays until the item goes
-_ENDED = {"#ended": "attempts_ended"}  # how many have said so; the record's `attempt` counts those that have not, too
-_FINAL = {f":{status}": {"S": status.value} for status in sorted(FINAL)}
-_ABSENT = "attribute_not_exists(job_id) OR #expires <= :now"
-_NOT_FINAL = f"NOT #status IN ({', '.join(_FINAL)})"
-_NEWER = "#fence < :fence OR (#fence = :fence AND #seq < :seq AND #worker = :worker)"
-_WRITABLE = f"{_ABSENT} OR ({_NOT_FINAL} AND ({_NEWER}))"
-_SEEN = "#fence = :seen_fence AND #seq = :seen_seq"
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _MAX_KEYS = 100
 
@@ -52,7 +44,7 @@ _MAX_KEYS = 100
 def _bounded(
     call: Callable[Concatenate[DynamoJobTable, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[DynamoJobTable, P], Coroutine[Any, Any, T]]:
-    """The wall and the budget of one call, tried a second time if the first fails. Raises StoreUnavailableError.
+    """Bound one call, try it a second time if it fails, and raise StoreUnavailableError for what the SDK raises.
 
     The SDK's own retry is off: it sleeps for up to a second, longer than the budget. A second try is safe, because the
     first may have got through and every write is conditional.
@@ -106,18 +98,14 @@ class DynamoJobTable:
         self.errors = {"ResourceNotFoundException": lambda: DependencyUnavailableError("DynamoDB", no_table)}
 
     async def write(self, record: Record) -> WriteResult:
-        held = await self._update(record, _WRITABLE, {**_FINAL, ":now": self._epoch_seconds()})
+        held = await self._update(record, if_newer(record, self._epoch_seconds()))
         if held is None:
             return WriteResult.APPLIED
         return WriteResult.SAME if _is_own(held.record, record) else WriteResult.STALE
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
-        if seen is None:  # what stands beside an expired record is not about this job
-            values = {":now": self._epoch_seconds()}
-            held = await self._update(record, _ABSENT, values, forgets=True)
-        else:
-            values = {":seen_fence": _number(seen.fence), ":seen_seq": _number(seen.seq)}
-            held = await self._update(record, _SEEN, values)
+        update = if_absent(record, self._epoch_seconds()) if seen is None else if_unchanged(record, seen)
+        held = await self._update(record, update)
         return Written() if held is None or _is_own(held.record, record) else Conflict(held)
 
     async def read(self, job_id: str) -> Record | None:
@@ -139,9 +127,9 @@ class DynamoJobTable:
                 Key={"job_id": {"S": job_id}},
                 UpdateExpression="SET #cancel = :now",
                 ConditionExpression="#status = :running AND #expires > :now",
-                ExpressionAttributeNames=_CANCEL | {"#status": "status", "#expires": "expires_at"},
+                ExpressionAttributeNames=CANCEL_NAMES | {"#status": "status", "#expires": "expires_at"},
                 ExpressionAttributeValues={
-                    ":now": self._epoch_seconds(),
+                    ":now": number(self._epoch_seconds()),
                     ":running": {"S": Status.RUNNING.value},
                 },
             )
@@ -159,45 +147,25 @@ class DynamoJobTable:
                     self._table: {
                         "Keys": keys[start : start + _MAX_KEYS],
                         "ProjectionExpression": "job_id, #cancel",
-                        "ExpressionAttributeNames": _CANCEL,
+                        "ExpressionAttributeNames": CANCEL_NAMES,
                     }
                 }
             )
-            found += answer["Responses"].get(self._table, ())  # what was left out is asked for the next time
+            found += answer["Responses"].get(self._table, ())  # unprocessed keys are asked for the next time
         return frozenset(item["job_id"]["S"] for item in found if "cancel_requested_at" in item)
 
     @_bounded
-    async def _update(
-        self, record: Record, condition: str, values: Mapping[str, Any], *, forgets: bool = False
-    ) -> JobState | None:
-        """None if the item was set; else what is held and did not meet the condition.
-
-        With `forgets`, what stands beside the record is dropped.
-        """
-        version = record.version
-        names, change = dict(_NAMES), _SET
-        ended = record.attempt if record.status is Status.QUEUED else 0 if forgets else None
-        if ended is not None:
-            names, change = names | _ENDED, f"{change}, #ended = :ended"
-            values = {**values, ":ended": _number(ended)}
-        if forgets:
-            names, change = names | _CANCEL, f"{change} REMOVE #cancel"
+    async def _update(self, record: Record, update: ConditionalUpdate) -> JobState | None:
+        """None if the item was set; else what is held and did not meet the condition."""
+        expires_at = self._epoch_seconds() + self._retention_seconds
         try:
             await self._client.update_item(
                 TableName=self._table,
                 Key={"job_id": {"S": record.job_id}},
-                UpdateExpression=change,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues={
-                    **values,
-                    ":fence": _number(version.fence),
-                    ":seq": _number(version.seq),
-                    ":status": {"S": record.status.value},
-                    ":worker": {"S": record.worker or ""},
-                    ":record": {"S": record.to_json()},
-                    ":expires": self._epoch_seconds(self._retention_seconds),
-                },
+                UpdateExpression=update.update,
+                ConditionExpression=update.condition,
+                ExpressionAttributeNames=update.names,
+                ExpressionAttributeValues={**update.values, **record_values(record, expires_at)},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as exc:
@@ -208,16 +176,12 @@ class DynamoJobTable:
             raise StoreUnavailableError("record vanished")
         return _state_of(held)
 
-    def _epoch_seconds(self, later: int = 0) -> Any:
-        return _number(int(self._now().timestamp()) + later)
+    def _epoch_seconds(self) -> int:
+        return int(self._now().timestamp())
 
     async def _get(self, job_id: str) -> Mapping[str, Any] | None:
         answer = await self._client.get_item(TableName=self._table, Key={"job_id": {"S": job_id}}, ConsistentRead=True)
         return answer.get("Item")
-
-
-def _number(value: int) -> Any:
-    return {"N": str(value)}
 
 
 def _is_own(held: Record, record: Record) -> bool:
@@ -242,7 +206,7 @@ def _record_of(item: Mapping[str, Any]) -> Record:
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """An item that somebody else wrote, or damaged, is told as what it is, and waited for."""
+    """Raises StoreUnavailableError for an item that somebody else wrote or damaged: its job waits meanwhile."""
     try:
         yield
     except (KeyError, ValueError) as exc:

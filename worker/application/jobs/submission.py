@@ -42,7 +42,7 @@ def _utc_now() -> datetime:
 
 
 class Submission:
-    """Writes the `queued` record, to Redis as well where it can be reached, then sends the message.
+    """Writes the `queued` record, to the cache as well where it can be reached, then sends the message.
 
     Submitting a job again is safe: one that was never started is sent again (the first send may have failed), and
     whichever message comes second finds the job taken.
@@ -75,7 +75,7 @@ class Submission:
         if not _is_same_and_unstarted(held, record):
             raise JobExistsError(held)
         if self._cache is not None:
-            with suppress(StoreUnavailableError):  # for those who watch Redis alone; the record is kept already
+            with suppress(StoreUnavailableError):  # for those who watch; the record is kept already
                 await self._cache.write(held)
         attributes = {TRACEPARENT: traceparent} if traceparent else {}
         await self._sender.send(

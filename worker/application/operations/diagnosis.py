@@ -92,11 +92,13 @@ REDIS_ADVICE = {
     "read only: not a primary": "name the primary's endpoint in REDIS_ENDPOINT",
     "out of memory": "give it more memory, or a maxmemory-policy that evicts",
 }
+_CACHE_ADVICE = {"redis": REDIS_ADVICE}  # by the cache's name; one that is not here has the general advice
 
 
-def judge_redis(problem: str) -> Verdict:
-    """The worker runs without Redis, so no problem of it is worse than `degraded`."""
-    return Verdict(State.DEGRADED, problem, REDIS_ADVICE.get(problem, "check the server and the REDIS_ settings"))
+def judge_cache(name: str, problem: str) -> Verdict:
+    """The worker runs without the cache of that `name`, so no problem of it is worse than `degraded`."""
+    advice = _CACHE_ADVICE.get(name, {}).get(problem, f"check the server and the {name.upper()}_ settings")
+    return Verdict(State.DEGRADED, problem, advice)
 
 
 def judge_converter(facts: ConverterFacts) -> Verdict:
