@@ -30,13 +30,14 @@ class BaseWorld(ABC, Generic[S, C]):
         self.loop = LeanLoop()  # type: ignore[abstract]  # asyncio needs no more of it
         self.began_at = self.loop.now
         self.rng = random.Random(schedule.seed + 1)
+        self._link_faults = schedule.link_faults
 
     def now(self) -> datetime:
         return _EPOCH + timedelta(seconds=self.loop.now)
 
     def network(self, party: str) -> Network:
         """The connections of a party, which is named in the faults of the schedule."""
-        faults = [each for each in self.schedule.link_faults if party in each.who]
+        faults = [each for each in self._link_faults if party in each.who]
         return Network(self.loop, self.rng, self.began_at, faults)
 
     @abstractmethod
