@@ -29,10 +29,10 @@ test: $(VENV)/.dev ## run all tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile $(TESTS)
 
 simulate: $(VENV)/.dev ## play schedules of faults against the progress code (SEEDS=100000)
-	$(BIN)/python -m tests.simulation.run $(if $(SEEDS),--seeds $(SEEDS))
+	$(BIN)/python -m tests.simulation.progress.run $(if $(SEEDS),--seeds $(SEEDS))
 
 simulate-queue: $(VENV)/.dev ## play schedules of faults against workers that share a queue (SEEDS=50000)
-	$(BIN)/python -m tests.simulation.queue_run $(if $(SEEDS),--seeds $(SEEDS))
+	$(BIN)/python -m tests.simulation.queue.run $(if $(SEEDS),--seeds $(SEEDS))
 
 chaos: $(VENV)/.dev ## kill, freeze and stop real workers, Redis and the way to AWS, for three minutes (SEED=1)
 	CHAOS_SECONDS=120 CHAOS_JOBS=300 CHAOS_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/chaos

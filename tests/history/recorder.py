@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation.core.checker import ViolationError, brief
-from tests.simulation.invariants import Checker, ReadBound
+from tests.simulation.progress.invariants import Checker, ReadBound
 from worker.application.progress.reader import Reading
 from worker.domain.progress import Record
 

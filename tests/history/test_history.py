@@ -12,7 +12,7 @@ import pytest
 from tests.history.recorder import History
 from tests.history.run import make_history
 from tests.simulation.core.checker import ViolationError
-from tests.simulation.invariants import LONGEST_CALL_SECONDS
+from tests.simulation.progress.invariants import LONGEST_CALL_SECONDS
 from tests.support.records import a_record
 from worker.application.progress.guarded_cache import Mode
 from worker.application.progress.reader import Reading

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from tests.simulation.core.checker import BaseChecker, traced
-from tests.simulation.queue_schedule import CancelRequest, ClockJump, Schedule, Script
+from tests.simulation.queue.schedule import CancelRequest, ClockJump, Schedule, Script
 from tests.support.lean_loop import LeanLoop
 from worker.domain.progress import Record, Status
 from worker.ports import Delivery

@@ -27,7 +27,7 @@ from tests.simulation.core.stores import REDIS, TABLE
 from worker.application.progress.guarded_cache import Mode
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from tests.simulation.progress.world import World
 
 WORKERS = ("w0", "w1")
 READERS = ("r0", "r1")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeJobTable
-from tests.simulation.queue_checker import Checker
-from tests.simulation.queue_schedule import LEASE_SECONDS
+from tests.simulation.queue.invariants import Checker
+from tests.simulation.queue.schedule import LEASE_SECONDS
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, Delivery, WriteResult, Written
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.simulation.core.stores import SimulatedRedis
-from tests.simulation.queue_checker import number_of
-from tests.simulation.queue_clients import JobTableClient, QueueClient
-from tests.simulation.queue_schedule import LEASE_SECONDS, CancelRequest, Freeze, Script, worker_at
-from tests.simulation.queue_servers import POLL_SECONDS
+from tests.simulation.queue.clients import JobTableClient, QueueClient
+from tests.simulation.queue.invariants import number_of
+from tests.simulation.queue.schedule import LEASE_SECONDS, CancelRequest, Freeze, Script, worker_at
+from tests.simulation.queue.servers import POLL_SECONDS
 from tests.support.consuming import a_consumer
 from tests.support.lean_loop import ProcessLoop
 from worker.application.jobs.attempt import JobLimits
@@ -27,7 +27,7 @@ from worker.domain.progress import OutputRecord, Stage
 from worker.ports import Delivery
 
 if TYPE_CHECKING:
-    from tests.simulation.queue_world import World
+    from tests.simulation.queue.world import World
 
 CONCURRENCY = 2
 LIMITS = JobLimits(LEASE_SECONDS, job_timeout_seconds=600, stall_seconds=20, max_attempts=4)

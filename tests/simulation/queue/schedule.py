@@ -15,7 +15,7 @@ from tests.simulation.core.schedule import BaseSchedule, LinkFault, Moment
 from tests.simulation.core.stores import REDIS, TABLE
 
 if TYPE_CHECKING:
-    from tests.simulation.queue_world import World
+    from tests.simulation.queue.world import World
 
 LEASE_SECONDS = 12.0
 SOMEBODY = "somebody"  # who asks for cancellations

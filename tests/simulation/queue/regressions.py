@@ -5,7 +5,7 @@ They are kept as values and not as seeds: a seed stands for another schedule as 
 
 from __future__ import annotations
 
-from tests.simulation.queue_schedule import CancelRequest, Drain, Freeze, Schedule, Script, SendAgain
+from tests.simulation.queue.schedule import CancelRequest, Drain, Freeze, Schedule, Script, SendAgain
 
 REGRESSIONS = {
     "two published: one was frozen when DynamoDB had confirmed its claim, and went on when another had it": Schedule(

@@ -14,11 +14,11 @@ from typing import Any
 
 from tests.simulation.core.stores import SimulatedJobTable, SimulatedRedis
 from tests.simulation.core.world import BaseWorld
-from tests.simulation.invariants import Checker
-from tests.simulation.observed import ObservedCache, ObservedStore
-from tests.simulation.schedule import READERS, WELL, WORKERS, Duplicate, Schedule
-from tests.simulation.stores import JobTableServer, RedisServer
-from tests.simulation.workers import Worker
+from tests.simulation.progress.invariants import Checker
+from tests.simulation.progress.observed import ObservedCache, ObservedStore
+from tests.simulation.progress.schedule import READERS, WELL, WORKERS, Duplicate, Schedule
+from tests.simulation.progress.servers import JobTableServer, RedisServer
+from tests.simulation.progress.workers import Worker
 from worker.application.jobs.cancellation import Cancellation
 from worker.application.progress.reader import Reader
 from worker.domain.errors import DependencyUnavailableError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
-from tests.simulation.invariants import Checker
+from tests.simulation.progress.invariants import Checker
 from tests.support.lean_loop import LeanLoop
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, WriteResult, Written

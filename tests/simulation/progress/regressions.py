@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tests.simulation.core.faults import REFUSED
 from tests.simulation.core.schedule import LinkFault
-from tests.simulation.schedule import Drain, Duplicate, Ending, ReadAt, Schedule, Script, Watch
+from tests.simulation.progress.schedule import Drain, Duplicate, Ending, ReadAt, Schedule, Script, Watch
 
 REGRESSIONS = {
     "percent fell from 62 to 0 within an attempt: the record that waits for the next one had set it to 0": Schedule(

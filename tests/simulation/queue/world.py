@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from tests.fakes.stores import FakeProgressCache
 from tests.simulation.core.stores import SimulatedRedis
 from tests.simulation.core.world import BaseWorld
-from tests.simulation.queue_checker import Checker
-from tests.simulation.queue_clients import JobTableClient
-from tests.simulation.queue_schedule import SOMEBODY, Schedule, SendAgain
-from tests.simulation.queue_servers import JobTableServer, QueueServer
-from tests.simulation.queue_worker import Worker
+from tests.simulation.queue.clients import JobTableClient
+from tests.simulation.queue.invariants import Checker
+from tests.simulation.queue.schedule import SOMEBODY, Schedule, SendAgain
+from tests.simulation.queue.servers import JobTableServer, QueueServer
+from tests.simulation.queue.worker import Worker
 from tests.support.deliveries import SENT_AT_MS
 from worker.application.jobs.cancellation import Cancellation
 from worker.domain.errors import DependencyUnavailableError

@@ -12,7 +12,7 @@ from worker.domain.progress import Record, Version
 from worker.ports import Conflict, WriteResult, Written
 
 if TYPE_CHECKING:
-    from tests.simulation.workers import Worker
+    from tests.simulation.progress.workers import Worker
 
 
 class ObservedStore(FailoverStore):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.simulation.queue_servers import QueueServer
+from tests.simulation.queue.servers import QueueServer
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import Attempt

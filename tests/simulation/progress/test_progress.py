@@ -13,14 +13,14 @@ from functools import partial
 
 import pytest
 
-from tests.simulation import schedule
 from tests.simulation.core.runner import first_failure, simulate
 from tests.simulation.core.simulation import Simulation
-from tests.simulation.mutations import MUTATIONS
-from tests.simulation.regressions import REGRESSIONS
-from tests.simulation.run import PROGRESS
-from tests.simulation.schedule import Schedule
-from tests.simulation.world import Parts, World
+from tests.simulation.progress import schedule
+from tests.simulation.progress.mutations import MUTATIONS
+from tests.simulation.progress.regressions import REGRESSIONS
+from tests.simulation.progress.run import PROGRESS
+from tests.simulation.progress.schedule import Schedule
+from tests.simulation.progress.world import Parts, World
 
 _SCHEDULES = 20_000
 _SECONDS = 90.0  # a slow machine plays fewer

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.simulation.observed import ObservedCache, ObservedStore
-from tests.simulation.stores import JobTableServer, RedisServer
-from tests.simulation.world import Parts
+from tests.simulation.progress.observed import ObservedCache, ObservedStore
+from tests.simulation.progress.servers import JobTableServer, RedisServer
+from tests.simulation.progress.world import Parts
 from worker.application.progress.reader import Reader, Reading
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, Version

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.core.checker import brief
-from tests.simulation.invariants import CircuitChecker
-from tests.simulation.observed import ObservedJobTable, ObservedRedis
-from tests.simulation.schedule import Ending, Script
+from tests.simulation.progress.invariants import CircuitChecker
+from tests.simulation.progress.observed import ObservedJobTable, ObservedRedis
+from tests.simulation.progress.schedule import Ending, Script
 from tests.support.reporting import PlayedProgress
 from worker.application.consuming.execution import Execution
 from worker.application.jobs.cancellation import CancelWatch
@@ -33,7 +33,7 @@ from worker.domain.progress import OutputRecord, Record, Stage, Status, Version,
 from worker.ports import Conflict, StoreUnavailableError, Written
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from tests.simulation.progress.world import World
 
 LEASE_SECONDS = 3.0
 _MAX_ATTEMPTS = 5

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation import queue_schedule
 from tests.simulation.core.runner import first_failure
-from tests.simulation.queue_checker import Checker
-from tests.simulation.queue_mutations import MUTATIONS, Mutation
-from tests.simulation.queue_regressions import REGRESSIONS
-from tests.simulation.queue_run import QUEUE
-from tests.simulation.queue_schedule import Schedule, Script
-from tests.simulation.queue_world import World
+from tests.simulation.queue import schedule
+from tests.simulation.queue.invariants import Checker
+from tests.simulation.queue.mutations import MUTATIONS, Mutation
+from tests.simulation.queue.regressions import REGRESSIONS
+from tests.simulation.queue.run import QUEUE
+from tests.simulation.queue.schedule import Schedule, Script
+from tests.simulation.queue.world import World
 
 _SCHEDULES = 400
 _SEEDS_FOR_A_MUTATION = 1_000
@@ -71,5 +71,5 @@ def test_a_failure_is_explained_the_same_way_each_time_by_its_smallest_schedule_
     assert "what happened:" in account
     assert "\nviolated: job-" in account
     smallest = QUEUE.shrink(QUEUE.generate(seed))
-    assert eval(account.splitlines()[-1], vars(queue_schedule)) == smallest
+    assert eval(account.splitlines()[-1], vars(schedule)) == smallest
     assert QUEUE.explain(QUEUE.generate(seed)) == account
