@@ -1,4 +1,4 @@
-"""Where a record goes while Redis works, fails, hangs and comes back, and what is told of it."""
+"""Where a record goes while Redis works, fails, hangs and comes back, and what is logged of it."""
 
 from __future__ import annotations
 

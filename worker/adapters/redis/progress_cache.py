@@ -152,7 +152,7 @@ class RedisProgressCache:
             if failure.severity is Severity.HARD:  # a demoted primary keeps its connections: leave it, ask DNS again
                 nodes.of(key).drop_idle()
             raise failure from exc
-        if not isinstance(reply, bytes) or reply not in _OUTCOMES:  # whoever this is, it is not Redis
+        if not isinstance(reply, bytes) or reply not in _OUTCOMES:  # what answers here is not Redis
             raise StoreUnavailableError("unexpected reply")
         return _OUTCOMES[reply]
 

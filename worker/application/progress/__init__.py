@@ -1,1 +1,1 @@
-"""Writing and reading progress, whatever the stores do."""
+"""Writing and reading progress, through outages of either store."""

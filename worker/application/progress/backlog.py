@@ -27,11 +27,11 @@ class Backlog:
 
     def table_answered(self, record: Record, result: WriteResult) -> None:
         """The job table has answered a write: what it holds, the cache may lack."""
-        self._note(record, is_needed=result is not WriteResult.STALE)
+        self._note(record, result is not WriteResult.STALE)
 
     def cache_answered(self, record: Record, result: WriteResult) -> None:
         """The cache has answered a write. It may still lose the record of a running job."""
-        self._note(record, is_needed=result is not WriteResult.STALE and record.status is Status.RUNNING)
+        self._note(record, result is not WriteResult.STALE and record.status is Status.RUNNING)
 
     def forget(self, record: Record) -> None:
         """The cache refuses this record; readers find it in the job table."""
@@ -44,7 +44,7 @@ class Backlog:
         if held is not None and held.status is Status.RUNNING:
             del self._newest[job_id]
 
-    def _note(self, record: Record, *, is_needed: bool) -> None:
+    def _note(self, record: Record, is_needed: bool) -> None:
         held = self._newest.get(record.job_id)
         if held is not None and held.version > record.version:
             return

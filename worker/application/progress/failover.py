@@ -17,7 +17,7 @@ from worker.ports import Conflict, JobTable, WriteResult, Written
 class FailoverStore:
     """Where a worker's progress goes. `run` has to run beside it: until it has probed the cache, the table serves.
 
-    All writes return within one second, whatever the stores do, or raise StoreUnavailableError.
+    All writes return within one second, even if both stores hang, or raise StoreUnavailableError.
     """
 
     def __init__(self, table: JobTable, cache: GuardedCache | NoCache) -> None:
@@ -75,7 +75,7 @@ class FailoverStore:
 
     async def tick(self, record: Record) -> WriteResult:
         """Keep the record where it is fastest. STALE: the job is no longer ours."""
-        if not self.ticks_are_cached:
+        if self._cache.tick_store is None:
             return await self._keep(record)
         with metrics.PROGRESS_DURATION.time():
             return await self._cache.write(record) or await self._write_to_table(record)

@@ -125,7 +125,7 @@ class Reader:
 
 
 async def _end(task: asyncio.Task[Any]) -> None:
-    """Nothing of it is left when this returns: its connection may be closed by whoever owns it."""
+    """Cancel the task and wait for its end: the connection that it uses may be closed after that."""
     task.cancel()
     await asyncio.wait([task])
 
