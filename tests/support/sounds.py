@@ -69,6 +69,14 @@ _RECIPES: dict[str, Sequence[str]] = {
     "video.mp4": (*_PICTURE, *_TONE),
     "video.mkv": (*_PICTURE, *_TONE),
     "video.ts": (*_PICTURE, *_TONE),
+    "plain.ts": _LOSSY,
+    "plain.flv": _LOSSY,
+    "video.flv": (*_PICTURE, *_TONE),
+    "plain.avi": (*_LOSSY, "-c:a", "mp3"),
+    "video.avi": (*_PICTURE, *_TONE, "-c:a", "pcm_s16le"),
+    "video.mpg": (*_PICTURE, *_TONE, "-r", "25", "-ar", "48000", "-c:v", "mpeg1video", "-c:a", "mp2"),
+    "video.vob": (*_PICTURE, *_TONE, "-r", "25", "-ar", "48000", "-c:v", "mpeg2video", "-c:a", "ac3"),
+    "flac.oga": (*_STEREO, "-c:a", "flac", "-f", "ogg"),
     "silent.mp4": _PICTURE,
     "cover.mp3": _WITH_COVER,
     "cover.m4a": _WITH_COVER,
@@ -79,7 +87,8 @@ CONTAINERS = (
     *("plain.wav", "rf64.wav", "plain.w64", "plain.aiff", "plain.flac", "plain.mp3", "vbr.mp3", "bare.mp3"),
     *("end.m4a", "front.m4a", "fragmented.m4a", "plain.aac", "alac.m4a", "alac.caf", "plain.caf", "plain.ogg"),
     *("plain.opus", "plain.webm", "live.webm", "plain.wma", "plain.amr", "plain.au"),
-    *("video.mp4", "video.mkv", "video.ts"),
+    *("video.mp4", "video.mkv", "video.ts", "plain.ts", "plain.flv", "video.flv", "plain.avi", "video.avi"),
+    *("video.mpg", "video.vob", "flac.oga"),
 )
 
 

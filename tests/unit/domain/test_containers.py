@@ -40,6 +40,10 @@ def sniffed(data: bytes) -> Sniffed:
         (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), Container.ASF),
         ((b"\x47" + bytes(187)) * 6, Container.MPEGTS),
         ((b"\0\0\0\0\x47" + bytes(187)) * 6, Container.MPEGTS),
+        (b"RIFF\0\0\0\0AVI LIST", Container.AVI),
+        (b"FLV\x01\x05\0\0\0\x09", Container.FLV),
+        (b"\0\0\x01\xba\x44\0\0\0", Container.MPEGPS),
+        (b"\0\0\x01\xba\x21\0\0\0", Container.MPEGPS),
         (MPEG_FRAME * 5, Container.MP3),
         (ID3_TAG + ID3_TAG + bytes(1500) + MPEG_FRAME * 5, Container.MP3),
         (ADTS_FRAME * 5, Container.ADTS),
@@ -52,6 +56,32 @@ def test_the_leading_bytes_decide(data: bytes, container: Container) -> None:
 
 def test_the_sound_begins_behind_all_tags() -> None:
     assert sniffed(ID3_TAG * 3 + MPEG_FRAME * 5).start == 3 * len(ID3_TAG)
+
+
+@pytest.mark.parametrize("junk", [b"junk", bytes(60_000), b"\r\nHTTP/1.1 200 OK\r\n\r\n"])
+@pytest.mark.parametrize(
+    ("data", "container"),
+    [
+        (b"fLaC\0\0\0\x22", Container.FLAC),
+        (b"OggS\0\x02", Container.OGG),
+        (b"\x1a\x45\xdf\xa3\x9f", Container.MATROSKA),
+        (b"RIFF\0\0\0\0WAVEfmt ", Container.WAV),
+        (b"FLV\x01\x05\0\0\0\x09", Container.FLV),
+        ((b"\x47" + bytes(187)) * 6, Container.MPEGTS),
+    ],
+)
+def test_junk_in_front_is_skipped_and_kept_from_the_decoder(junk: bytes, data: bytes, container: Container) -> None:
+    found = sniffed(junk + data)
+
+    assert found == Sniffed(container, len(junk))
+    read_range = examine(found, reader(junk + data), len(junk + data)).read_range
+    assert read_range is not None
+    assert read_range[0] == len(junk)
+
+
+def test_id3_tags_in_front_are_left_to_the_decoder_which_reads_them() -> None:
+    data = ID3_TAG + b"fLaC\0\0\0\x22"
+    assert examine(sniffed(data), reader(data), len(data)).read_range is None
 
 
 def test_a_tag_of_megabytes_is_skipped_and_not_read() -> None:
@@ -75,7 +105,7 @@ def test_a_tag_of_megabytes_is_skipped_and_not_read() -> None:
         (b"v=0\r\no=- 0 0", "the source is a playlist, not audio"),
         (b"<?xml version='1.0'?><MPD>", "the source is a playlist, not audio"),
         (b"hello", "the source is not audio of a format that can be read"),
-        (b"RIFF\0\0\0\0AVI LIST", "the source is not audio of a format that can be read"),
+        (b"RIFF\0\0\0\0RMID", "the source is not audio of a format that can be read"),
         (MPEG_FRAME + bytes(2000), "the source is not audio of a format that can be read"),
         (ID3_TAG, "the source holds nothing but tags, or is cut off within them"),
         (ID3_TAG[:100], "the source holds nothing but tags, or is cut off within them"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from worker.domain.containers.flac_frames import LONGEST_HEADER_BYTES, Frame, end_of_frame, frame_header
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged, range_to
 from worker.domain.containers.tags import before_tags
 
 _MAX_METADATA_BLOCKS = 10_000
@@ -36,7 +36,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         return Structure(start, size, problem=CUT_OFF)
     first = frame_header(read_at(stream.frames_at, LONGEST_HEADER_BYTES))
     if first is None:
-        return Structure(start, size, problem=CUT_OFF if stream.frames_at >= size else _NO_FRAME)
+        return Structure(start, size, problem=CUT_OFF if stream.frames_at + LONGEST_HEADER_BYTES > size else _NO_FRAME)
     found = _last_frame(read_at, stream, first, size)
     if found is None:
         return Structure(start, size, problem=CUT_OFF)
@@ -50,7 +50,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         end,
         track_seconds=(samples / rate_hz,),
         repairs=_repairs(stream.samples, samples, rate_hz),
-        read_range=(start, end) if (start, end) != (0, size) else None,
+        read_range=range_to(end, size),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from worker.domain.containers.ebml import CRC32, VOID, DamagedError, Element, children, element_at, unsigned
 from worker.domain.containers.matroska_clusters import CLUSTER, Clusters, Track, read_track
 from worker.domain.containers.reading import BlockReader
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged, range_to
 
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 _INFO, _TIMESTAMP_SCALE = 0x1549A966, 0x2AD7B1
@@ -42,6 +42,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         min(end, size),
         problem=_problem(reader, segment, clusters, end, size),
         track_seconds=clusters.track_seconds(),
+        read_range=range_to(end, size),
     )
 
 

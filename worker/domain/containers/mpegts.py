@@ -1,18 +1,88 @@
-"""MPEG transport streams (ISO 13818-1): packets of 188 bytes, with a time stamp in front 192, with a checksum 204."""
+"""MPEG transport streams (ISO 13818-1): packets of 188 bytes, with a time stamp in front 192, with a checksum 204.
+
+A recording begins and ends with any packet; what lies before the first or behind the last is no sound. Packets that
+are missing in between show in the counters, lengths and clocks of the streams of sound.
+"""
 
 from __future__ import annotations
 
-from worker.domain.containers.structure import ReadAt, Structure, whole_or_cut
+from worker.domain.containers.mpegts_packets import PACKET_SIZES, SYNC, Counter, Sound, is_row, runs, sound_of
+from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
+
+_HEAD_BYTES = 4 << 20  # in which every stream of sound begins
+_TAIL_BYTES = 1 << 18
+_PACKET_BYTES = 188
+_NULL_PACKET = b"\x1f\xff"
+_PACKETS_MISSING = damaged("packets of the MPEG transport stream are missing")
+_LAST_INCOMPLETE = "The MPEG transport stream ends within a packet of sound."
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the file ends with a packet."""
-    return whole_or_cut(start, size, cut=_is_cut(read_at, start, size))
+    """Whether the file ends with a packet, and no packet of sound is missing."""
+    head = read_at(start, 5 * 204)
+    for packet_bytes, sync in PACKET_SIZES:
+        if is_row(head, packet_bytes, sync):
+            end = _end_of_packets(read_at, start, size, packet_bytes, sync)
+            if end is None or end > size:
+                return Structure(start, size, problem=CUT_OFF)
+            sounds = _read(read_at, start, end, packet_bytes, sync)
+            has_lost = any(sound.has_lost for sound in sounds)
+            if not has_lost and any(sound.is_doubtful for sound in sounds):
+                has_lost = _jumps(read_at, start, end, packet_bytes, sync)
+            return Structure(
+                start,
+                end,
+                problem=_PACKETS_MISSING if has_lost else None,
+                repairs=(
+                    *([BYTES_BEHIND] if end < size else []),
+                    *([_LAST_INCOMPLETE] if any(sound.is_incomplete for sound in sounds) else []),
+                ),
+                read_range=range_to(end, size),
+            )
+    return Structure(start, size)
 
 
-def _is_cut(read_at: ReadAt, start: int, size: int) -> bool:
-    window = read_at(start, 5 * 204)
-    for packet_bytes, sync in ((188, 0), (192, 4), (204, 0)):
-        if all(window[sync + i * packet_bytes : sync + i * packet_bytes + 1] == b"\x47" for i in range(5)):
-            return (size - start) % packet_bytes != 0
+def _end_of_packets(read_at: ReadAt, start: int, size: int, packet_bytes: int, sync: int) -> int | None:
+    """Where the last packet ends that follows others; behind the end of the file if it is cut. None: there is none."""
+    begin = max(start, size - _TAIL_BYTES)
+    window = read_at(begin, size - begin)
+    at = len(window)
+    while (at := window.rfind(SYNC, 0, at)) >= 0:
+        first = at - sync - 4 * packet_bytes
+        if first >= 0 and is_row(window, packet_bytes, sync, begin=first):
+            return begin + at - sync + packet_bytes
+    return None
+
+
+def _read(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> list[Sound]:
+    sounds: dict[int, Sound] = {}
+    for offset, run in runs(read_at, start, end, packet_bytes, sync):
+        highs, lows = run[sync + 1 :: packet_bytes], run[sync + 2 :: packet_bytes]
+        if offset < start + _HEAD_BYTES:
+            for index in range(len(lows)):
+                if sound_of(_packet(run, index, packet_bytes, sync)):
+                    sounds.setdefault((highs[index] & 31) << 8 | lows[index], Sound())
+        for number, sound in sounds.items():
+            high, low = number >> 8, number & 0xFF
+            if low not in lows:
+                continue
+            for index in [i for i, (a, b) in enumerate(zip(highs, lows, strict=False)) if b == low and a & 31 == high]:
+                sound.add(_packet(run, index, packet_bytes, sync))
+    return list(sounds.values())
+
+
+def _jumps(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> bool:
+    """Whether the counter of any stream jumps, be it one of pictures or tables."""
+    counters: dict[int, Counter] = {}
+    for _, run in runs(read_at, start, end, packet_bytes, sync):
+        for index in range(len(run) // packet_bytes):
+            packet = _packet(run, index, packet_bytes, sync)
+            counter = counters.setdefault((packet[1] & 31) << 8 | packet[2], Counter())
+            if packet[1:3] != _NULL_PACKET and counter.take(packet) is not None and counter.has_jumped:
+                return True
     return False
+
+
+def _packet(run: bytes, index: int, packet_bytes: int, sync: int) -> bytes:
+    begin = index * packet_bytes + sync
+    return run[begin : begin + _PACKET_BYTES].ljust(_PACKET_BYTES, b"\0")

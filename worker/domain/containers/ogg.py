@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from worker.domain.containers.ogg_codecs import HEAD_BYTES, Codec, begin_of, codec_of
 from worker.domain.containers.ogg_pages import CAPTURE, MAX_PAGES, Page, pages
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged, range_to
 
 _NO_HEADER = damaged("a stream of the Ogg file begins without its header")
 _PAGES_MISSING = damaged("pages of the Ogg file are missing or fail their checksum")
@@ -94,6 +94,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         end,
         problem=problem,
         track_seconds=_track_seconds(links),
+        read_range=range_to(end, size),
         links=tuple((link.begin, link.end) for link in links) if len(links) > 1 else (),
         repairs=(*([_NO_LAST_MARK] if open_ended else []), *([_BYTES_BETWEEN] if between else [])),
     )

@@ -6,7 +6,7 @@ FFmpeg's own probing would take an upload for a playlist (HLS, ffconcat, SDP, DA
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from worker.domain.containers import (
@@ -15,11 +15,14 @@ from worker.domain.containers import (
     amr,
     asf,
     au,
+    avi,
     caf,
     flac,
+    flv,
     matroska,
     mp3,
     mp4,
+    mpegps,
     mpegts,
     ogg,
     w64,
@@ -49,6 +52,9 @@ class Container(StrEnum):
     MATROSKA = "matroska"
     ASF = "asf"
     MPEGTS = "mpegts"
+    MPEGPS = "mpeg"
+    AVI = "avi"
+    FLV = "flv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +103,19 @@ SOURCES: dict[Container, SourceFormat] = {
         _magic(rb"(G.{187}){4}G|.{4}(G.{191}){4}G|(G.{203}){4}G"),
         mpegts.examine,
     ),
+    Container.MPEGPS: SourceFormat(
+        "MPEG program stream", _magic(rb"\x00\x00\x01\xba[\x20-\x2f\x40-\x7f]"), mpegps.examine
+    ),
+    Container.AVI: SourceFormat("AVI", _magic(rb"RIFF....AVI[ X]"), avi.examine),
+    Container.FLV: SourceFormat("FLV", _magic(rb"FLV\x01[\x01\x04\x05]\x00\x00\x00"), flv.examine),
     Container.MP3: SourceFormat("MP3, MP2, MP1", None, mp3.examine),
     Container.ADTS: SourceFormat("AAC in ADTS", None, adts.examine),
 }
 _STREAMS = {Container.MP3: mp3.KIND, Container.ADTS: adts.KIND}
+_FOUND_BEHIND_JUNK = (
+    *(Container.WAV, Container.W64, Container.AIFF, Container.CAF, Container.FLAC, Container.OGG, Container.AMR),
+    *(Container.MATROSKA, Container.ASF, Container.MPEGTS, Container.MPEGPS, Container.AVI, Container.FLV),
+)
 _PLAYLISTS = (
     b"#EXTM3U",
     b"#EXT-X-",
@@ -123,31 +138,52 @@ def sniff(read_at: ReadAt, size: int) -> Sniffed:
     if start >= size:
         raise UnsupportedAudioError("the source holds nothing but tags, or is cut off within them")
     window = read_at(start, _WINDOW_BYTES)
-    container = _by_magic(window) or _by_frames(read_at, start)
-    if container is not None:
+    if (container := _by_magic(window) or _by_first_frames(window)) is not None:
         return Sniffed(container, start)
     if window.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS):
         raise UnsupportedAudioError("the source is a playlist, not audio")
+    if (behind_junk := _behind_junk(window)) is not None:
+        container, offset = behind_junk
+        return Sniffed(container, start + offset)
+    if (container := _by_frames(read_at, start)) is not None:
+        return Sniffed(container, start)
     raise UnsupportedAudioError("the source is not audio of a format that can be read")
 
 
 def examine(sniffed: Sniffed, read_at: ReadAt, size: int) -> Structure:
     """The structure of a source. Total: any bytes have an answer."""
-    return SOURCES[sniffed.container].examine(read_at, sniffed.start, size)
+    source = SOURCES[sniffed.container]
+    structure = source.examine(read_at, sniffed.start, size)
+    if sniffed.start == 0 or source.magic is None or read_at(0, 3) == b"ID3":
+        return structure  # the decoder searches raw streams for frames, and it reads ID3 tags
+    return replace(structure, read_range=(sniffed.start, structure.read_range[1] if structure.read_range else size))
 
 
 def _by_magic(window: bytes) -> Container | None:
     return next((name for name, source in SOURCES.items() if source.magic and source.magic.match(window)), None)
 
 
+def _behind_junk(window: bytes) -> tuple[Container, int] | None:
+    """What begins first behind bytes that are nothing. Only names that cannot stand there by chance are searched."""
+    found = []
+    for name in _FOUND_BEHIND_JUNK:
+        magic = SOURCES[name].magic
+        if magic is not None and (match := magic.search(window)):
+            found.append((match.start(), name))
+    if not found:
+        return None
+    at, name = min(found)
+    return name, at
+
+
+def _by_first_frames(window: bytes) -> Container | None:
+    return next((name for name, kind in _STREAMS.items() if chain_begins(window, 0, kind)), None)
+
+
 def _by_frames(read_at: ReadAt, start: int) -> Container | None:
     """The raw stream that begins first, behind padding or junk."""
     for length in (_WINDOW_BYTES, JUNK_BYTES):
         window = read_at(start, length)
-        if (
-            name := next((name for name, kind in _STREAMS.items() if chain_begins(window, 0, kind)), None)
-        ) is not None:
-            return name
         begins = [(at, name) for name, kind in _STREAMS.items() if (at := find_chain(window, kind)) is not None]
         if begins:
             return min(begins)[1]

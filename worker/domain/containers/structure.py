@@ -8,6 +8,7 @@ from dataclasses import dataclass
 ReadAt = Callable[[int, int], bytes]  # up to `size` bytes from `offset`; fewer at the end of the file
 
 CUT_OFF = "the source is cut off: the file ends before its audio does"
+BYTES_BEHIND = "Bytes behind the end of the sound are none of its container and were passed over."
 
 
 def damaged(what: str) -> str:
@@ -56,3 +57,8 @@ Examine = Callable[[ReadAt, int, int], Structure]
 def whole_or_cut(start: int, size: int, *, cut: bool, frames_only: bool = False) -> Structure:
     """A file of which no more is known than whether its end is missing."""
     return Structure(start, size, problem=CUT_OFF if cut else None, frames_only=frames_only)
+
+
+def range_to(end: int, size: int) -> tuple[int, int] | None:
+    """The range for a decoder that must not see what lies behind `end`; None where nothing does."""
+    return (0, end) if end < size else None

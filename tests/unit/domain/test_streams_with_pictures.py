@@ -1,0 +1,139 @@
+"""AVI, FLV and MPEG streams: whether the pieces follow each other to the end."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.support.frames import reader
+from tests.support.sounds import sound
+from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
+from worker.domain.containers.structure import Structure
+
+NAMES = ["plain.flv", "video.flv", "plain.avi", "video.avi", "video.mpg", "video.vob", "plain.ts", "video.ts"]
+KINDS = [Container.FLV, Container.AVI, Container.MPEGPS, Container.MPEGTS]
+PASSED_OVER = "Bytes behind the end of the sound are none of its container and were passed over."
+
+
+def examined(data: bytes) -> Structure:
+    return examine(sniff(reader(data), len(data)), reader(data), len(data))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_whole_file_has_no_problem_and_no_repairs(name: str) -> None:
+    data = sound(name).read_bytes()
+
+    structure = examined(data)
+
+    assert (structure.begin, structure.end) == (0, len(data))
+    assert structure.problem is None
+    assert structure.repairs == ()
+    assert structure.read_range is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+def test_a_cut_within_a_packet_is_noticed(name: str, data: st.DataObject) -> None:
+    whole = sound(name).read_bytes()
+    length = data.draw(st.integers(2000, len(whole) - 1))
+
+    structure = examined(whole[:length])
+
+    if structure.problem is None:  # it ends with a packet: one byte less or more is none
+        assert examined(whole[: length - 1]).problem
+        assert length + 1 == len(whole) or examined(whole[: length + 1]).problem
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(begin=st.floats(0.1, 0.85))
+def test_a_tenth_deleted_or_swapped_is_noticed(name: str, begin: float) -> None:
+    whole = sound(name).read_bytes()
+    first, middle, behind = (int((begin + part) * len(whole)) for part in (0, 0.05, 0.1))
+
+    assert examined(whole[:first] + whole[behind:]).problem
+    if name != "video.ts":  # where a twentieth may be pictures alone
+        swapped = whole[:first] + whole[middle:behind] + whole[first:middle] + whole[behind:]
+        assert examined(swapped).problem
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("junk", [bytes(5000), b"\xff" * 70_000, b"TAG" + bytes(125)], ids=["zeros", "ones", "tag"])
+def test_what_follows_the_last_packet_is_passed_over_and_mentioned(name: str, junk: bytes) -> None:
+    whole = sound(name).read_bytes()
+
+    structure = examined(whole + junk)
+
+    assert structure.problem is None
+    assert structure.repairs == (PASSED_OVER,)
+    assert structure.read_range == (0, len(whole))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("junk", [bytes(70), b"\xffjunk" * 999], ids=["zeros", "junk"])
+def test_what_comes_before_the_first_packet_is_skipped(name: str, junk: bytes) -> None:
+    whole = sound(name).read_bytes()
+
+    structure = examined(junk + whole)
+
+    assert structure.problem is None
+    assert structure.read_range == (len(junk), len(junk) + len(whole))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_junk_behind_is_passed_over_where_the_file_says_how_long_it_is(name: str) -> None:
+    data = sound(name).read_bytes() + b"\xffjunk" * 999
+
+    assert bool(examined(data).problem) == name.startswith(("video.mpg", "video.vob"))
+
+
+def test_zeros_to_the_end_of_an_flv_are_damage_by_its_stated_duration() -> None:
+    whole = sound("plain.flv").read_bytes()
+
+    assert examined(whole[: len(whole) // 2] + bytes(len(whole) // 2)).problem
+
+
+def test_zeros_in_the_middle_are_damage() -> None:
+    for name in NAMES:
+        whole = bytearray(sound(name).read_bytes())
+        begin, length = len(whole) // 2, len(whole) // 10
+        whole[begin : begin + length] = bytes(length)
+        assert examined(bytes(whole)).problem
+
+
+@given(
+    st.sampled_from(KINDS), st.sampled_from(NAMES), st.integers(0, 9000), st.integers(0, 9000), st.binary(max_size=80)
+)
+@example(Container.AVI, "plain.avi", 0, 0, b"RIFF\xff\xff\xff\xffAVI " + b"LIST\0\0\0\0" * 9)
+@example(Container.FLV, "plain.flv", 0, 0, b"FLV\1\1\0\0\0\x09\0\0\0\0" + bytes(60))
+def test_any_bytes_have_an_answer(kind: Container, name: str, begin: int, length: int, junk: bytes) -> None:
+    data = junk + sound(name).read_bytes()[begin : begin + length]
+
+    structure = examine(Sniffed(kind, 0), reader(data), len(data))
+
+    assert 0 <= structure.begin <= structure.end <= len(data)
+
+
+def test_a_movie_of_gigabytes_is_not_read() -> None:
+    head = bytes.fromhex("464c56010500000009" + "00000000")
+    picture_bytes, pictures, asked = 4_000_000, 1000, 0
+    tag = b"\x09" + picture_bytes.to_bytes(3, "big") + bytes(7)
+    unit = len(tag) + picture_bytes + 4
+    total = len(head) + pictures * unit
+
+    def read_at(offset: int, size: int) -> bytes:
+        nonlocal asked
+        size = max(0, min(size, total - offset))
+        asked += size
+        if offset < len(head):
+            return (head + tag + bytes(size))[offset : offset + size]
+        within = (offset - len(head)) % unit
+        if within < len(tag):
+            return (tag + bytes(size))[within : within + size]
+        behind = within - len(tag) - picture_bytes
+        return ((picture_bytes + len(tag)).to_bytes(4, "big") + tag + bytes(size))[behind : behind + size]
+
+    structure = examine(Sniffed(Container.FLV, 0), read_at, total)
+
+    assert structure.problem is None
+    assert asked < 50 << 20

@@ -1,0 +1,59 @@
+"""MPEG program streams (ISO 11172-1 and 13818-1): packs of packets, each with a start code and most with a length."""
+
+from __future__ import annotations
+
+from worker.domain.containers.reading import BlockReader
+from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
+
+_PREFIX = b"\0\0\1"
+_END, _PACK, _FIRST_PACKET = 0xB9, 0xBA, 0xBB
+_MAX_UNITS = 20_000_000
+_PACK_BYTES = 14  # the header of a pack, the longest that is read
+_PADDING_BYTES = 4096
+_DAMAGED = damaged("the packets of the MPEG program stream do not follow each other")
+
+
+def examine(read_at: ReadAt, start: int, size: int) -> Structure:
+    """Whether packet follows packet to the end."""
+    reader = BlockReader(read_at)
+    offset = start
+    for _ in range(_MAX_UNITS):
+        end = _end_of_unit(reader, offset)
+        if end is None:
+            break
+        if end > size:
+            return Structure(start, size, problem=CUT_OFF)
+        offset = end
+    return Structure(
+        start,
+        offset,
+        problem=_problem(reader, offset, size),
+        repairs=(BYTES_BEHIND,) if offset < size else (),
+        read_range=range_to(offset, size),
+    )
+
+
+def _problem(reader: BlockReader, end: int, size: int) -> str | None:
+    """What the bytes behind the last whole packet mean. Nothing states how long the file is: only padding is none."""
+    rest = reader.at(end, min(size - end, _PADDING_BYTES))
+    if len(rest) < _PACK_BYTES and rest.startswith(_PREFIX[: len(rest)]):
+        return CUT_OFF if rest else None
+    is_padding = rest == rest[:1] * len(rest) and reader.find(_PREFIX, end) is None
+    return None if is_padding or rest.startswith(b"TAG") else _DAMAGED
+
+
+def _end_of_unit(reader: BlockReader, offset: int) -> int | None:
+    """The offset behind a pack's header or a packet, perhaps behind the end of the file; None where there is none."""
+    header = reader.at(offset, _PACK_BYTES)
+    if len(header) < 6 or header[:3] != _PREFIX:
+        return offset + 4 if header[:4] == _PREFIX + bytes([_END]) else None
+    code = header[3]
+    if code == _END:
+        return offset + 4
+    if code >= _FIRST_PACKET:
+        return offset + 6 + int.from_bytes(header[4:6], "big")
+    if code != _PACK or len(header) < _PACK_BYTES:
+        return None
+    if header[4] >> 6 == 1:
+        return offset + 14 + (header[13] & 7)  # MPEG-2: as many bytes of stuffing
+    return offset + 12 if header[4] >> 4 == 2 else None

@@ -1,0 +1,145 @@
+"""Packets of an MPEG transport stream, and the packets of sound that they carry (ISO 13818-1, sections 2.4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from worker.domain.containers.structure import ReadAt
+
+PACKET_SIZES = ((188, 0), (192, 4), (204, 0))  # bytes of a packet, and where in it the sync byte stands
+SYNC = 0x47
+_IN_A_ROW = 5
+_PACKETS_AT_ONCE = 4096
+_CLOCK_HZ = 90_000
+_CLOCK_TURN = 1 << 33
+# A longer gap is another recording that was joined; a gap of less than half a packet of sound is rounding.
+_LONGEST_GAP = 3600 * _CLOCK_HZ
+_MORE_THAN_A_PACKET = 1.5
+
+
+def is_row(data: bytes, packet_bytes: int, sync: int, *, begin: int = 0) -> bool:
+    """Whether packets follow each other from `begin`, by their sync bytes."""
+    first = begin + sync
+    row = data[first : first + (_IN_A_ROW - 1) * packet_bytes + 1 : packet_bytes]
+    return row == bytes([SYNC]) * _IN_A_ROW
+
+
+def runs(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> Iterator[tuple[int, bytes]]:
+    """Where packets follow each other: the offset and the bytes of some thousands of them at a time.
+
+    Where the row is broken it is searched again, byte by byte.
+    """
+    offset = start
+    while offset < end:
+        block = read_at(offset, min(packet_bytes * _PACKETS_AT_ONCE, end - offset))
+        if not block:
+            return
+        syncs = block[sync::packet_bytes]
+        whole = len(syncs) - len(syncs.lstrip(bytes([SYNC])))
+        if whole:
+            yield offset, block[: whole * packet_bytes]
+            offset += whole * packet_bytes
+        else:
+            offset += _next_row(block, packet_bytes, sync)
+
+
+def _next_row(block: bytes, packet_bytes: int, sync: int) -> int:
+    at = block.find(SYNC, sync + 1)
+    while at >= 0:
+        if is_row(block, packet_bytes, sync, begin=at - sync):
+            return at - sync
+        at = block.find(SYNC, at + 1)
+    return max(1, len(block) - _IN_A_ROW * packet_bytes)
+
+
+@dataclass(slots=True)
+class Counter:
+    """The counter of the packets of one stream, of four bits (section 2.4.3.3)."""
+
+    last: bytes = b""
+    has_jumped: bool = False  # at the packet that was taken last
+
+    def take(self, packet: bytes) -> bytes | None:
+        """What the packet carries; None where it carries nothing, or is sent a second time."""
+        fields = packet[3] >> 4 & 3
+        if fields & 2 and packet[4] and packet[5] & 0x80:
+            self.last = b""  # a discontinuity that is announced
+        if not fields & 1 or packet == self.last:
+            return None
+        self.has_jumped = bool(self.last) and packet[3] & 15 != self.last[3] + 1 & 15
+        self.last = packet
+        return packet[5 + packet[4] if fields & 2 else 4 :]
+
+
+@dataclass(slots=True)
+class Sound:
+    """One stream of sound: the counter of its packets, the lengths of what they carry, and its clock.
+
+    `has_lost` is set where packets are missing within it. A counter that jumps between two packets of sound is no
+    loss where the clock goes on or back, as it does where files were joined.
+    """
+
+    counter: Counter = field(default_factory=Counter)
+    stated_bytes: int | None = None  # of the packet of sound that is being read; None where it is not stated
+    bytes_read: int = 0
+    has_begun: bool = False
+    clock: int | None = None
+    interval: int = 0  # of the clock, from one packet of sound to the next; 0: not yet known
+    has_lost: bool = False
+    is_doubtful: bool = False  # the clock jumps and the counter does not: a pause, or a multiple of 16 packets
+    _longest_jump: int = 0  # of the clock, where the counter jumps, too
+
+    def add(self, packet: bytes) -> None:
+        """Take a transport packet of 188 bytes."""
+        payload = self.counter.take(packet)
+        if payload is None:
+            return
+        if packet[1] & 0x40:
+            self._begin(payload)
+        elif self.has_begun:
+            self.has_lost |= self.counter.has_jumped
+            self.bytes_read += len(payload)
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether less has been read of the present packet of sound than it states."""
+        return self.has_begun and self.stated_bytes is not None and self.bytes_read < self.stated_bytes
+
+    def _begin(self, payload: bytes) -> None:
+        self.has_lost |= self.is_incomplete
+        length = int.from_bytes(payload[4:6], "big")
+        self.stated_bytes = length + 6 if length else None
+        self.bytes_read, self.has_begun = len(payload), True
+        clock = _clock(payload)
+        if clock is not None:
+            if self.clock is not None:
+                self._compare((clock - self.clock) % _CLOCK_TURN)
+            self.clock = clock
+
+    def _compare(self, passed: int) -> None:
+        if passed > _LONGEST_GAP:
+            return
+        if self.counter.has_jumped:
+            self._longest_jump = max(self._longest_jump, passed)
+        elif not self.interval or passed <= self.interval * _MORE_THAN_A_PACKET:
+            self.interval = max(self.interval, passed)
+        else:
+            self.is_doubtful = True
+        self.has_lost |= bool(self.interval) and self._longest_jump > self.interval * _MORE_THAN_A_PACKET
+
+
+def sound_of(packet: bytes) -> bool:
+    """Whether a transport packet begins a packet of sound: MPEG audio and AAC, or private, as AC-3 and Opus."""
+    if not packet[1] & 0x40 or not packet[3] & 0x10:
+        return False
+    payload = packet[5 + packet[4] if packet[3] & 0x20 else 4 :]
+    return len(payload) > 8 and payload[:3] == b"\0\0\1" and (0xC0 <= payload[3] < 0xE0 or payload[3] in {0xBD, 0xFD})
+
+
+def _clock(payload: bytes) -> int | None:
+    """The presentation time stamp in units of 1/90,000 s (section 2.4.3.7)."""
+    if len(payload) < 14 or not payload[7] & 0x80:
+        return None
+    high, middle, low = payload[9] >> 1 & 7, int.from_bytes(payload[10:12], "big") >> 1, payload[12:14]
+    return high << 30 | middle << 15 | int.from_bytes(low, "big") >> 1
