@@ -1,7 +1,6 @@
-"""The one catalogue of log events, and the one way to write one.
+"""The catalogue of log events, and the only function that writes one.
 
-The names are the monitoring surface (contract, section 7): alarms and queries in deploy/ may use only these.
-docs/events.md is generated from this file.
+The names are an interface: alarms and queries in deploy/ use only these. docs/events.md is generated from this file.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventSpec:
-    """When an event is written, at which level, with which fields beside the common ones."""
+    """The level of an event, when it is written, and its fields beside the common ones."""
 
     level: Level
     when: str
@@ -81,23 +80,23 @@ _FAILURE = ("error_code", "error", "stage", "retryable", "exception", *_OUTCOME)
 CATALOGUE: dict[Event, EventSpec] = {
     Event.WORKER_STARTED: EventSpec(
         "info",
-        "The process is up, before the first poll; with the effective settings, secrets masked.",
+        "The process has started and has not polled yet; with the settings in force, secrets masked.",
         ("worker", "settings", "http_address", "python"),
     ),
     Event.WORKER_READY: EventSpec("info", "The first poll has begun.", ("startup_seconds",)),
     Event.WORKER_DRAINING: EventSpec(
-        "info", "A stop signal came: nothing is received from now on.", ("signal", "jobs", "drain_seconds")
+        "info", "A stop signal came: no message is received from now on.", ("signal", "jobs", "drain_seconds")
     ),
     Event.WORKER_STOPPED: EventSpec("info", "The drain has ended.", ("exit_code", "drain_seconds", "released")),
     Event.WORKER_HEARTBEAT: EventSpec(
         "info",
-        "Once a minute, whatever happens; a missing one means a dead worker or lost logs.",
+        "Once a minute, in every state; a missing one means a dead worker or lost logs.",
         ("jobs", "jobs_completed", "jobs_failed", "poll_age_seconds", "loop_lag_seconds", "progress_store"),
     ),
     Event.WORKER_CRASHED: EventSpec("error", "The process ends by a bug.", ("exception",)),
     Event.CHECK_FAILED: EventSpec(
         "error",
-        "At the start: something is set up so that no job can be done; the worker polls all the same.",
+        "At the start: a dependency is set up so that no job can be done; the worker polls nevertheless.",
         ("check", "problem", "advice"),
     ),
     Event.REDIS_DISABLED: EventSpec("info", "No REDIS_ENDPOINT: progress goes to DynamoDB only."),
@@ -132,19 +131,21 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.JOB_RELEASED: EventSpec("info", "The job was given back because the worker stops.", ("stage", "percent")),
     Event.JOB_CANCELLED: EventSpec("info", "The job was cancelled on request.", ("stage", "percent")),
     Event.JOB_DEFERRED: EventSpec(
-        "info", "Another delivery holds the job; this one looks again later.", ("reason", "delay_seconds")
+        "info", "Another delivery holds the job; this one is tried again later.", ("reason", "delay_seconds")
     ),
     Event.JOB_DUPLICATE_SKIPPED: EventSpec("info", "The job is final already; the message is deleted.", ("status",)),
     Event.CANCEL_LOOKUP_FAILED: EventSpec(
         "warning",
-        "DynamoDB could not be asked for requests to cancel; once a streak. They are seen when it answers again.",
+        "DynamoDB could not be asked for requests to cancel; logged once until it answers. Then they are seen.",
         ("reason",),
     ),
     Event.HANDLER_CRASHED: EventSpec(
-        "error", "A bug ended the handling of a delivery; it is retried, and the worker goes on.", ("exception",)
+        "error",
+        "A bug ended the handling of a delivery; the delivery is retried, and the worker goes on.",
+        ("exception",),
     ),
     Event.MESSAGE_IGNORED: EventSpec(
-        "info", "A message of S3, or a record in one, asks for nothing; it is acknowledged.", ("reason",)
+        "info", "A notification of S3, or a record in one, asks for no job; it is acknowledged.", ("reason",)
     ),
     Event.MESSAGE_REJECTED: EventSpec(
         "warning", "The message went to the dead-letter queue.", ("error_code", "error", "receive_count")
@@ -156,7 +157,7 @@ CATALOGUE: dict[Event, EventSpec] = {
     ),
     Event.MESSAGE_SETTLE_FAILED: EventSpec(
         "warning",
-        "The queue did not take the settlement; the message comes back when its lease ends.",
+        "The queue did not accept the settlement; the message comes back when its lease ends.",
         ("disposition", "error"),
     ),
     Event.LEASE_LOST: EventSpec(
@@ -169,13 +170,13 @@ CATALOGUE: dict[Event, EventSpec] = {
     ),
     Event.UPLOAD_ABORT_FAILED: EventSpec(
         "warning",
-        "The parts of an unfinished upload could not be dropped; the bucket's lifecycle rule has to.",
+        "An unfinished upload could not be aborted; the bucket's lifecycle rule has to do it.",
         ("target", "error"),
     ),
     Event.OUTPUT_REMOVE_FAILED: EventSpec(
-        "warning", "An output of a cancelled job could not be deleted and is left behind.", ("target", "error")
+        "warning", "An output of a cancelled job could not be deleted and still exists.", ("target", "error")
     ),
-    Event.POLL_FAILED: EventSpec("warning", "A receive failed; once a streak.", ("error",)),
+    Event.POLL_FAILED: EventSpec("warning", "A receive failed; logged once until receives work again.", ("error",)),
     Event.POLL_RECOVERED: EventSpec("info", "Receives work again.", ("outage_seconds", "failures")),
     Event.CONSUMPTION_PAUSED: EventSpec(
         "error",
@@ -189,7 +190,7 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.PROTECTION_RELEASED: EventSpec("info", "No jobs run: ECS may end this task."),
     Event.PROTECTION_REFUSED: EventSpec(
         "warning",
-        "ECS did not change the task's protection; once a streak, and asked again. The jobs run on.",
+        "ECS did not change the task's protection; logged once until it does, and asked again. The jobs go on.",
         ("wanted", "reason"),
     ),
     Event.LIBRARY_LOGGED: EventSpec(
@@ -197,7 +198,7 @@ CATALOGUE: dict[Event, EventSpec] = {
     ),
     Event.LOG_DROPPED: EventSpec(
         "warning",
-        "Standard output takes lines again; these were lost while nobody read it, or it could not be written.",
+        "Standard output accepts lines again; so many were dropped while nobody read it, or it could not be written.",
         ("lines",),
     ),
 }
@@ -206,5 +207,5 @@ _log = structlog.get_logger()
 
 
 def emit(event: Event, **fields: object) -> None:
-    """Write one line. Context that is bound (`job_id`, …) comes along by itself."""
+    """Write one line. Fields that are bound to the context (`job_id`, …) are added."""
     getattr(_log, CATALOGUE[event].level)(event.value, **fields)

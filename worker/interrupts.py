@@ -1,4 +1,4 @@
-"""Ctrl-C at any point: an end without a traceback, and nothing that could disturb the tidying up."""
+"""Ctrl-C at any time ends a command without a traceback, and does not interrupt its cleaning up."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from worker.signals import handling_signals
 
 
 def leave_at_once_on(number: signal.Signals, exit_code: int) -> None:
-    """For as long as nothing is held: the signal ends the process where it stands.
+    """From now on the signal ends the process at once. For the time in which there is nothing to clean up.
 
-    An exception would come up in the middle of an import, or of a finalizer, which print it.
+    An exception instead could be raised in the middle of an import or of a finalizer, which print it.
     """
     signal.signal(number, lambda *_: os._exit(exit_code))
 
@@ -22,9 +22,9 @@ def leave_at_once_on(number: signal.Signals, exit_code: int) -> None:
 def run_interruptibly(
     body: Callable[[], Coroutine[Any, Any, int]], signals: Collection[signal.Signals] = (signal.SIGINT,)
 ) -> int:
-    """Run the body in an event loop and return its exit code; the first of the signals cancels it.
+    """Run the body in an event loop and return its exit code. The first of the signals that comes cancels it.
 
-    Raises KeyboardInterrupt when it has ended by that.
+    Raises KeyboardInterrupt if it has ended by that.
     """
     exit_code = asyncio.run(_cancelled_by(signals, body))
     if exit_code is None:
@@ -40,7 +40,7 @@ async def _cancelled_by(
     came: list[signal.Signals] = []
 
     def interrupt(number: signal.Signals) -> None:
-        # A second signal must not stop what ends processes and uploads.
+        # Only the first one cancels: another must not interrupt the code that ends processes and uploads.
         if not came:
             task.cancel()
         came.append(number)

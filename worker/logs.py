@@ -1,8 +1,8 @@
-"""How the house speaks: one JSON object a line on standard output, and whatever the libraries say in the same shape.
+"""Logging: one JSON object a line on standard output; warnings of libraries are written in the same form.
 
-Levels: `error` needs a person, `warning` was handled, `info` is a change of state, `debug` is for us. A line never
-holds a secret, is never longer than what CloudWatch and the awslogs driver keep in one piece, and can never stop the
-work: where nobody reads standard output, or it is gone, it is dropped.
+Levels: `error` needs a person, `warning` was handled, `info` is a change of state, `debug` is for developers. A line
+never holds a secret and is never longer than what CloudWatch and the awslogs driver keep in one piece. Logging never
+stops the work: where standard output is closed, or nobody reads it, lines are dropped.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from worker.events import COMMON_FIELDS, JOB_FIELDS, TRACE_FIELDS, Event, emit
 
 SERVICE = "audio-conversion-worker"
 
-# CloudWatch takes events of 256 KB to 1 MB, by region and year, and drivers split what is longer.
+# An event of CloudWatch may have 256 KB or 1 MB, depending on region and year; log drivers split longer lines.
 MAX_LINE_BYTES = 64 * 1024
 _MAX_TEXT = 8 * 1024
 _MAX_ITEMS = 64
@@ -42,9 +42,9 @@ _EventDict = MutableMapping[str, Any]
 
 
 def configure(*, level: str = "info", log_format: str | None = None, stream: BinaryIO | None = None) -> LineWriter:
-    """Speak on `stream` (standard output) from now on; without a format, console on a terminal and json elsewhere.
+    """Log to `stream` (standard output) from now on. The default format is console on a terminal, else json.
 
-    Returns the lines' writer. It closes itself when the process ends; who wants all lines out earlier closes it.
+    Returns the writer. It is closed when the process ends; close it earlier to have all lines written by then.
     """
     output = _standard_output() if stream is None else stream
     writer = LineWriter(output)
@@ -69,14 +69,14 @@ def configure(*, level: str = "info", log_format: str | None = None, stream: Bin
 
 
 def _standard_output() -> FileIO:
-    """Unbuffered: the interpreter's own buffer has a lock that a writer who hangs would keep, to the very end."""
-    # Where it was closed before we began, its number may be somebody else's by now.
+    """Standard output without a buffer: a thread that hangs in a write would keep the lock of Python's own buffer."""
+    # Where it was closed before the start, its descriptor may belong to another file by now.
     number = os.open(os.devnull, os.O_WRONLY) if sys.stdout is None else sys.stdout.fileno()
     return FileIO(number, "wb", closefd=False)
 
 
 def silence() -> None:
-    """Say nothing at all: for commands whose standard output belongs to their answer."""
+    """Log nothing: for commands that print their result on standard output."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     _listen_to_libraries()
 
@@ -85,7 +85,7 @@ def silence() -> None:
 
 
 def _complete(_logger: object, _method: str, event: _EventDict) -> Mapping[str, Any]:
-    """Add what every line has, in front."""
+    """Add the fields that every line has, and put them first."""
     event["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
     event["service"] = SERVICE
     event["version"] = __version__
@@ -94,7 +94,7 @@ def _complete(_logger: object, _method: str, event: _EventDict) -> Mapping[str, 
 
 
 def _clean(_logger: object, _method: str, event: _EventDict) -> Mapping[str, Any]:
-    """Mask secrets, cut what is too long, and turn everything into what JSON knows."""
+    """Mask secrets, cut long values, and turn everything into types of JSON."""
     error = event.pop("exc_info", None)
     if error:
         event["exception"] = error if isinstance(error, BaseException) else sys.exc_info()[1]
@@ -118,7 +118,7 @@ def _clean_value(name: str, value: object, depth: int) -> object:
     text = redact(str(value))
     if len(text) <= _MAX_TEXT:
         return text
-    # The end of a traceback says what happened.
+    # Of a traceback the end is kept: it has the error.
     return "…" + text[-_MAX_TEXT:] if name == "exception" else text[:_MAX_TEXT] + "…"
 
 
@@ -154,11 +154,11 @@ def _render_for_people(*, colors: bool) -> Processor:
     return render
 
 
-# --- what libraries and crashes say ------------------------------------------------------------------------------
+# --- warnings of libraries, and crashes ------------------------------------------------------------------------------
 
 
 class _LibraryHandler(logging.Handler):
-    """Brings a library's warnings into our shape."""
+    """Writes the warnings of libraries as events."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

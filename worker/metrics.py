@@ -1,7 +1,7 @@
-"""Every instrument that `/metrics` shows, in one place; docs/metrics.md is generated from here.
+"""Every instrument that `/metrics` shows. docs/metrics.md is generated from this file.
 
-Names and units follow https://prometheus.io/docs/practices/naming/. No label ever holds a job's id, a bucket or
-anything else without a bound.
+Names and units follow https://prometheus.io/docs/practices/naming/. No label holds a job's id, a bucket or anything
+else of which there may be any number.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from prometheus_client import (
 
 from worker import __version__
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter and histogram that nobody draws
+disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each counter and histogram, of no use here
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
 _JOB_SECONDS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400)
-# 0.05, 0.35 and 1 are what a write may take in and out of an outage: an alarm can tell whether one took longer.
+# 0.05, 0.35 and 1 are the limits that are promised for a write, so that an alarm can be set on each.
 _CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.35, 0.5, 1)
 
 INFO = Gauge("worker_info", "Always 1; carries the version.", ["version"], registry=REGISTRY)
@@ -67,7 +67,9 @@ CONSUMPTION_PAUSED = Gauge(
     "worker_consumption_paused", "1 while nothing is received because of too many rejects.", registry=REGISTRY
 )
 POLL_FAILURES = Counter("worker_poll_failures", "Receives that failed.", registry=REGISTRY)
-POLL_AGE = Gauge("worker_poll_age_seconds", "Since the last attempt to receive, good or bad.", registry=REGISTRY)
+POLL_AGE = Gauge(
+    "worker_poll_age_seconds", "Time since the last attempt to receive, successful or not.", registry=REGISTRY
+)
 LEASE_RENEWALS = Counter(
     "worker_lease_renewals",
     "Renewals of the lease on a message. `outcome`: renewed, failed, lost.",
@@ -76,7 +78,7 @@ LEASE_RENEWALS = Counter(
 )
 LEASE_MARGIN = Histogram(
     "worker_lease_margin_seconds",
-    "What was left of a lease when it was renewed.",
+    "Time that was left of a lease when it was renewed.",
     buckets=(0, 1, 2, 5, 10, 20, 30, 40, 60, 120),
     registry=REGISTRY,
 )
@@ -98,7 +100,7 @@ PROGRESS_WRITE_DURATION = Histogram(
 )
 PROGRESS_DURATION = Histogram(
     "worker_progress_duration_seconds",
-    "Time until a record was kept or given up, whichever stores it went to.",
+    "Time until a record was kept or given up, over all stores that were tried.",
     buckets=_CALL_SECONDS,
     registry=REGISTRY,
 )
@@ -110,11 +112,13 @@ OUTAGE_SECONDS = Counter("worker_redis_outage_seconds", "Time in which Redis cou
 
 # --- process -----------------------------------------------------------------------------------------------------
 
-LOOP_LAG = Gauge("worker_loop_lag_seconds", "How late the event loop ran its last beat.", registry=REGISTRY)
+LOOP_LAG = Gauge(
+    "worker_loop_lag_seconds", "How late the event loop ran its last timer of one second.", registry=REGISTRY
+)
 
 
 class ProgressWrite:
-    """Times the write of a record within the `with`, and counts its `outcome`; one that raised was `unavailable`."""
+    """Measures a write inside the `with`, and counts it by `outcome`; one that raises is `unavailable`."""
 
     def __init__(self, store: str) -> None:
         self._store = store
@@ -126,7 +130,7 @@ class ProgressWrite:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _error: object, _traceback: object) -> None:
-        if kind is None or issubclass(kind, Exception):  # one that was cancelled says nothing of the store
+        if kind is None or issubclass(kind, Exception):  # a cancelled one says nothing about the store
             PROGRESS_WRITES.labels(store=self._store, outcome=self.outcome).inc()
             PROGRESS_WRITE_DURATION.labels(store=self._store).observe(time.perf_counter() - self._began_at)
 

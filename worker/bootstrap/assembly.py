@@ -146,9 +146,9 @@ def _announced(settings: Settings, name: str, *, http_address: str | None) -> Ma
 
 
 def new_name(host: str, pid: int) -> str:
-    """Host and process; for a container's first process four random digits more.
+    """`host:pid`, and for pid 1 four random digits in addition.
 
-    Each container has a pid 1, and those that share their host's network share its name.
+    Every container has a pid 1, and containers on the host's network also share the host's name.
     """
     return f"{host}:{pid}-{secrets.token_hex(2)}" if pid == 1 else f"{host}:{pid}"
 
@@ -182,16 +182,16 @@ def _job_limits(settings: Settings) -> JobLimits:
 
 
 def poll_seconds_for(settings: Settings) -> float:
-    """How long a poll waits, in whole seconds, because SQS counts in those.
+    """How long a poll waits, in whole seconds, as SQS counts them.
 
-    Short, because a drain waits for the open poll to end; and shorter than a short lease, which counts from the
-    beginning of the poll that brought the message: one that came late would be lost on arrival.
+    It is short because a drain waits for the open poll to end. It is at most a third of a lease, because a lease
+    counts from the beginning of the poll: of a message that comes at the end of it, too little would be left.
     """
     return max(1.0, min(_POLL_SECONDS, settings.drain_seconds // 3, settings.visibility_timeout_seconds // 3))
 
 
 def delete_linger_for(settings: Settings) -> float:
-    """How long deletes gather, in seconds: a drain waits for them, and a short one has no half second to give."""
+    """How long deletes are gathered, in seconds. A drain waits for them, so it is at most a tenth of the drain."""
     return max(0.1, min(0.5, settings.drain_seconds / 10))
 
 

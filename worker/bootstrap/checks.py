@@ -1,4 +1,4 @@
-"""What the doctor tries, everything that the settings name; and what a worker tries at its start."""
+"""The checks of the doctor, for everything that the settings name, and those of a worker that starts."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def refuse_no_ffmpeg(program: Path) -> None:
         async with asyncio.timeout(CHECK_SECONDS):
             verdict = judge_converter(await inspect_converter(program))
     except TimeoutError:
-        raise ConfigurationError(Fault(("WORKER_FFMPEG",), f"{program} does not say its version")) from None
+        raise ConfigurationError(Fault(("WORKER_FFMPEG",), f"{program} does not print its version")) from None
     except DependencyMissingError as exc:
         raise ConfigurationError(Fault(("WORKER_FFMPEG",), str(exc))) from exc
     if verdict.state is State.FAILED:

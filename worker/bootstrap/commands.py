@@ -1,4 +1,4 @@
-"""What the commands beside `run` need."""
+"""What the commands that submit, read and cancel jobs need."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from worker.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A producer's and a reader's way in."""
+    """What submits, reads and cancels jobs."""
 
     reader: Reader
     submission: Submission
@@ -28,7 +28,7 @@ class Client:
 
 @asynccontextmanager
 async def open_client(settings: Settings) -> AsyncIterator[Client]:
-    """Everything that a producer or a reader needs, for as long as the block lasts."""
+    """A client for these settings. Its connections are closed after the `with`."""
     async with AsyncExitStack() as stack:
         clients = Clients(settings, stack)
         table, cache = await open_stores(settings, clients, stack)

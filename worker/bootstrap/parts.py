@@ -16,13 +16,13 @@ from worker.settings import Settings
 
 
 def utc_now() -> datetime:
-    """The wall clock, to the millisecond that records show."""
+    """The wall-clock time in whole milliseconds, as records show it."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 class Clients:
-    """AWS clients on one session, closed with the stack."""
+    """Opens AWS clients on one session. The stack closes them."""
 
     def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
         self._session = aioboto3.Session()

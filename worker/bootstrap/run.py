@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from worker.bootstrap.assembly import assemble
 from worker.settings import Settings
 
-# Look-ups of names and files share these threads; the default of six would let one hung resolver hold up the rest.
+# Name look-ups and file access share these threads. With the default of six, one name server that hangs blocks all.
 _THREADS = 32
 _GC_THRESHOLDS = (10_000, 20, 20)
 
@@ -20,8 +20,8 @@ _GC_THRESHOLDS = (10_000, 20, 20)
 async def run_worker(settings: Settings) -> int:
     """Run until a stop signal; returns the exit code.
 
-    Raises ConfigurationError where the HTTP address cannot be had, the workspace cannot be made, or WORKER_FFMPEG
-    names no converter.
+    Raises ConfigurationError where it cannot listen on the HTTP address, the workspace cannot be made, or
+    WORKER_FFMPEG names no converter.
     """
     loop = asyncio.get_running_loop()
     began_at = loop.time()
@@ -34,11 +34,11 @@ async def run_worker(settings: Settings) -> int:
 
 
 def keep_for_good() -> None:
-    """Take all objects that there are now out of the garbage collector's sight: they live as long as the process.
+    """Exclude all objects that exist now from garbage collection: they live as long as the process.
 
-    Most are the SDK's models. With them, each full collection stops the loop for 60 ms, which is more than a write of
-    progress may take; without them, for less than one. So what is new can gather for longer, too: looking at it as
-    often as Python does by itself was a tenth of a short job's CPU.
+    Most of them are the SDK's models. With them a full collection stops the loop for 60 ms, which is more than a
+    write of progress may take; without them for less than 1 ms. New objects are collected less often than by default,
+    because that took a tenth of a short job's CPU time.
     """
     gc.collect()
     gc.freeze()
@@ -46,7 +46,7 @@ def keep_for_good() -> None:
 
 
 def _watch_children(loop: asyncio.AbstractEventLoop) -> None:
-    """Learn of a converter's end from a file descriptor: before Python 3.12 the default starts a thread for each."""
+    """Notice a converter's end by a file descriptor. Before Python 3.12 asyncio starts a thread for each process."""
     if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
         watcher = asyncio.PidfdChildWatcher()
         watcher.attach_loop(loop)

@@ -1,7 +1,7 @@
-"""The environment, read once at the door into one frozen tree.
+"""The settings: the environment, read once into one frozen tree.
 
-An empty value counts as unset. Whatever is wrong is reported at once, one line for each fault. docs/configuration.md
-is generated from here. Credentials and endpoints of AWS stay with the SDK's own variables.
+An empty value counts as unset. All faults are reported together, one line each. docs/configuration.md is generated
+from this package. Credentials and endpoints of AWS are left to the SDK's own variables.
 """
 
 from worker.settings.loading import READ, RUN, SUBMIT, ConfigurationError, Fault, Need, load

@@ -1,4 +1,4 @@
-"""What the host name of an ElastiCache endpoint says of the cache behind it."""
+"""The name of an ElastiCache cache, read from the host name of its endpoint."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SERVERLESS = re.compile(r"([a-z0-9-]+)-[a-z0-9]{6}\.serverless\.[a-z0-9]+\.cach
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A cache as IAM knows it."""
+    """A cache by the name that IAM uses."""
 
     name: str
     is_serverless: bool
 
 
 def cache_of(endpoint: str) -> Cache | None:
-    """The cache that an endpoint belongs to; None where its name does not tell."""
+    """The cache that an endpoint belongs to; None where its name does not show it."""
     if match := _SERVERLESS.fullmatch(endpoint.lower()):
         return Cache(match[1], is_serverless=True)
     if match := _NODE_BASED.fullmatch(endpoint.lower()):

@@ -20,12 +20,12 @@ from worker.settings.tree import VARIABLES, RedisSettings, Settings
 _PREFIXES = ("WORKER_", "REDIS_")
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
 _QUEUE_HOST = re.compile(r"https?://sqs\.([a-z0-9-]+)\.amazonaws\.com")
-# What Kubernetes puts into each container of a namespace that has a Service named `redis` or `worker`.
+# Kubernetes sets such variables in each container of a namespace that has a Service named `redis` or `worker`.
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)|_PORT$")
 
 
 class Need(StrEnum):
-    """What a command cannot do without."""
+    """What a command needs from the settings."""
 
     QUEUE = "WORKER_QUEUE_URL"
     TABLE = "WORKER_TABLE"
@@ -39,7 +39,7 @@ RUN = frozenset({Need.TABLE, Need.QUEUE, Need.FILES})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with the environment; `names` are the variables that it is about."""
+    """One thing that is wrong with the environment, and the variables that it concerns, the most important first."""
 
     names: tuple[str, ...]
     problem: str
@@ -49,7 +49,7 @@ class Fault:
 
 
 class ConfigurationError(Exception):
-    """The environment is not usable; the process ends with 78 (EX_CONFIG of sysexits.h)."""
+    """The environment has faults. The process ends with exit code 78 (EX_CONFIG of sysexits.h)."""
 
     def __init__(self, *faults: Fault) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -117,7 +117,7 @@ def _unknown(name: str, value: str) -> Fault:
 
 
 def _reason(error: ErrorDetails) -> str | None:
-    """What a validator of ours has to say beyond what the value must be."""
+    """The text of an error that one of our own validators raised; None for pydantic's."""
     return str(error["ctx"]["error"]) if error["type"] == "value_error" else None
 
 
@@ -144,7 +144,7 @@ def _is_service_link(name: str, value: str) -> bool:
 
 
 def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection[Need]) -> Iterator[Fault]:
-    """What is missing, and what contradicts something else."""
+    """Faults of the settings together: what is missing, and what contradicts something else."""
     if Need.QUEUE in needs and not settings.queue_url:
         yield Fault((Need.QUEUE.value,), "is required: the URL of the SQS queue")
     if Need.TABLE in needs and not settings.table:
@@ -187,7 +187,8 @@ def _faults_of_iam_auth(redis: RedisSettings, region: str | None) -> Iterator[Fa
         yield Fault(("REDIS_IAM_AUTH", "REDIS_PASSWORD"), "takes the place of REDIS_PASSWORD, which is set as well")
     if redis.iam_cache is None:
         yield Fault(
-            ("REDIS_IAM_CACHE_NAME", "REDIS_ENDPOINT"), "is required, because REDIS_ENDPOINT does not say the cache"
+            ("REDIS_IAM_CACHE_NAME", "REDIS_ENDPOINT"),
+            "is required, because REDIS_ENDPOINT does not show the name of the cache",
         )
     if region is None:
         yield Fault(("REDIS_IAM_AUTH", "AWS_REGION"), "needs AWS_REGION")
@@ -197,7 +198,7 @@ def _faults_of_region(settings: Settings, environ: Mapping[str, str]) -> Iterato
     if settings.region is None:
         config = Path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
         if not config.is_file():
-            yield Fault(("AWS_REGION",), "is required, because WORKER_QUEUE_URL does not say the region")
+            yield Fault(("AWS_REGION",), "is required, because WORKER_QUEUE_URL does not show the region")
         return
     match = _QUEUE_HOST.match(settings.queue_url)
     if match and match[1] != settings.region:

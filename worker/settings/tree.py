@@ -1,4 +1,4 @@
-"""The settings and their defaults, and the list of variables that documents and faults speak of."""
+"""The settings with their defaults, and the list of variables that documents and faults are made from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from worker.settings.values import (
 
 
 def _usable_cpus() -> int:
-    """CPUs of this process: by its affinity, or fewer by the container's CPU quota (cgroup v2, cpu.max)."""
+    """The CPUs that this process may use: its affinity, limited by the container's quota (cgroup v2, cpu.max)."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
@@ -46,30 +46,32 @@ def _usable_cpus() -> int:
 
 
 class RedisSettings(BaseModel):
-    """Where Redis is, and how long we wait for it."""
+    """The address of Redis, how to log in, and how long to wait for it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=lambda name: f"REDIS_{name.upper()}")
 
     endpoint: HostName | None = Field(
         None, description="Host name. Unset means no Redis: progress goes to DynamoDB only."
     )
-    port: Port = Field(6379, description="Of Redis.")
+    port: Port = Field(6379, description="The port of Redis.")
     tls: bool = Field(True, description="Connect with TLS and check the certificate.")
     username: SecretStr | None = Field(None, description="A secret: never printed.")
     password: SecretStr | None = Field(None, description="A secret: never printed.")
-    cluster: bool = Field(False, description="Cluster mode: follow redirections to the node that has a key.")
+    cluster: bool = Field(False, description="Cluster mode: follow redirections to the node that holds a key.")
     iam_auth: bool = Field(
         False, description="Log in to ElastiCache as REDIS_USERNAME with the role's credentials; needs TLS."
     )
     iam_cache_name: CacheName | None = Field(
         None, description="The cache that REDIS_IAM_AUTH logs in to. The default is read from REDIS_ENDPOINT."
     )
-    connect_timeout_seconds: TimeoutSeconds = Field(0.25, description="Bounds the connection, TLS and login included.")
-    command_timeout_seconds: TimeoutSeconds = Field(0.25, description="Bounds each command.")
+    connect_timeout_seconds: TimeoutSeconds = Field(
+        0.25, description="The longest time to connect, TLS and login included."
+    )
+    command_timeout_seconds: TimeoutSeconds = Field(0.25, description="The longest time for a command.")
 
     @property
     def iam_cache(self) -> Cache | None:
-        """The cache to log in to with IAM; None where neither the endpoint nor a setting tells its name."""
+        """The cache to log in to with IAM; None where neither the endpoint nor a setting gives its name."""
         found = cache_of(self.endpoint or "")
         if self.iam_cache_name is None:
             return found
@@ -93,7 +95,7 @@ class Settings(BaseModel):
         default_factory=_usable_cpus, description="Jobs at once. The default is the number of usable CPUs."
     )
     visibility_timeout_seconds: Annotated[int, Ge(2), Le(MAX_IN_FLIGHT_SECONDS)] = Field(
-        60, description="The lease on a message; renewed while its job runs."
+        60, description="The lease on a message, which is renewed while its job runs."
     )
     job_timeout_seconds: Seconds = Field(10_800.0, description="A job that takes longer fails.")
     stall_seconds: Seconds = Field(
@@ -101,7 +103,9 @@ class Settings(BaseModel):
     )
     max_attempts: Annotated[int, Ge(1), Le(1000)] = Field(5, description="Real starts before a job fails for good.")
     reject_limit: Annotated[int, Ge(1), Le(1_000_000)] = Field(
-        60, description="More rejects a minute pause consumption for a minute: a bad deploy must not empty the queue."
+        60,
+        description="More rejects than this in a minute pause consumption for a minute: "
+        "a bad deploy must not empty the queue.",
     )
     max_source_bytes: Size = Field(5 * 1024**3, description="A larger source is refused.")
     max_duration_seconds: Annotated[FiniteFloat, Gt(0)] = Field(
@@ -109,40 +113,42 @@ class Settings(BaseModel):
     )
     drain_seconds: Annotated[float, Ge(0), Le(MAX_IN_FLIGHT_SECONDS)] = Field(
         100.0,
-        description="From the stop signal to the last release; at least a second. "
-        "Keep it below the platform's kill (ECS: 120 s).",
+        description="The longest time from the stop signal to the last release; at least a second. "
+        "Keep it below the time after which the platform kills (ECS: 120 s).",
     )
     progress_mode: ProgressMode = Field(
-        "failover", description="`durable`: a tick counts only after DynamoDB has it; Redis then speeds up reads."
+        "failover", description="`durable`: each tick is written to DynamoDB first, and Redis only speeds up reads."
     )
-    redis_prefix: KeyPrefix = Field("audio:", description="Put before each key and channel in Redis.")
+    redis_prefix: KeyPrefix = Field("audio:", description="The prefix of each key and channel in Redis.")
     http_host: HostName = Field("127.0.0.1", description="Where /livez, /readyz, /health and /metrics listen.")
-    http_port: HttpPort = Field(8080, description="0 takes a free one, which `worker.started` names; `off` none.")
+    http_port: HttpPort = Field(
+        8080, description="0 takes a free port, which `worker.started` names; `off` listens on none."
+    )
     s3_event_outputs: S3Outputs = Field(
         None,
-        description="What becomes of each new object that S3 tells of ([messages.md](messages.md)). "
-        "Unset means that events of S3 are refused.",
+        description="The outputs to make of each new object in S3's notifications ([messages.md](messages.md)). "
+        "Unset means that notifications of S3 are refused.",
     )
     workspace: Path | None = Field(
         None,
-        description="Where sources and outputs lie while a job runs. "
+        description="The directory for sources and outputs while a job runs. "
         "The default is a new directory under the system's temporary one.",
     )
     ffmpeg: Path | None = Field(None, description="The converter. The default is the one in the imageio-ffmpeg wheel.")
-    log_level: LogLevel = Field("info", description="What is less than this is not logged.")
-    log_format: LogFormat | None = Field(None, description="The default is console on a terminal, else json.")
+    log_level: LogLevel = Field("info", description="Lines below this level are not logged.")
+    log_format: LogFormat | None = Field(None, description="The default is `console` on a terminal, else `json`.")
     redis: RedisSettings = RedisSettings()
-    region: str | None = Field(None, description="Of AWS; None leaves it to the SDK's configuration file.")
+    region: str | None = Field(None, description="The AWS region; None leaves it to the SDK's configuration file.")
     ecs_agent_uri: str | None = Field(None, description="Where the agent of ECS listens; set by ECS itself.")
     has_own_s3_endpoint: bool = Field(False, description="Whether the SDK's variables name an endpoint for S3.")
 
     @property
     def redis_or_none(self) -> RedisSettings | None:
-        """The Redis to use, or None where there is none."""
+        """The settings of Redis; None where it is not used."""
         return self.redis if self.redis.endpoint else None
 
     def effective(self) -> dict[str, object]:
-        """What is in force, by variable, for the log; secrets masked."""
+        """The value in force of each variable, for the log; secrets are masked."""
         values = {
             variable.name: getattr(self.redis if variable.group is RedisSettings else self, variable.field)
             for variable in VARIABLES
@@ -157,7 +163,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable, as documents and faults speak of it."""
+    """One environment variable, for documents and faults."""
 
     name: str
     field: str

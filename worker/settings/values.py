@@ -1,4 +1,4 @@
-"""What a value of the environment may be, and how its text is read."""
+"""The types of the settings: which values are allowed, and how their text is read."""
 
 from __future__ import annotations
 
