@@ -1,4 +1,4 @@
-# The verbs of this project, the same for people and for CI. They need Python 3.11 or later and nothing else.
+# The commands of this project, the same for people and for CI. They need Python 3.11 or later and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +17,7 @@ export AUDIO
 .DEFAULT_GOAL := help
 .PHONY: help install demo test simulate simulate-queue chaos history check format docs lock bench bench-progress bench-queue image clean
 
-help: ## list these verbs
+help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.demo ## everything that running needs, in .venv; the command is then .venv/bin/worker
@@ -28,10 +28,10 @@ demo: $(VENV)/.demo ## all of it on this machine, with a Redis that is killed ha
 test: $(VENV)/.dev ## run all tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile $(TESTS)
 
-simulate: $(VENV)/.dev ## play schedules of faults against the progress code (SEEDS=100000)
+simulate: $(VENV)/.dev ## run schedules of faults against the progress code (SEEDS=100000)
 	$(BIN)/python -m tests.simulation.progress.run $(if $(SEEDS),--seeds $(SEEDS))
 
-simulate-queue: $(VENV)/.dev ## play schedules of faults against workers that share a queue (SEEDS=50000)
+simulate-queue: $(VENV)/.dev ## run schedules of faults against workers that share a queue (SEEDS=50000)
 	$(BIN)/python -m tests.simulation.queue.run $(if $(SEEDS),--seeds $(SEEDS))
 
 chaos: $(VENV)/.dev ## kill, freeze and stop real workers, Redis and the way to AWS, for three minutes (SEED=1)
@@ -77,7 +77,7 @@ lock: $(VENV)/.dev ## resolve the dependencies anew
 	cp locks/dev.txt locks/bench.txt  # a preference, no constraint: taskiq-aio-sqs is behind in one package
 	$(COMPILE) --extra bench -o locks/bench.txt
 
-clean: ## remove what the other verbs made
+clean: ## remove what the other commands made
 	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist demo-output
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 

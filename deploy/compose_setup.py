@@ -1,4 +1,4 @@
-"""Makes what compose.yaml's worker is pointed at, in its emulated AWS."""
+"""Makes the queues, buckets and table of compose.yaml's worker in its emulated AWS."""
 
 import json
 import time
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def create_dead_letter_queue(sqs: Any) -> str:
-    """The first call: waits for the emulator to listen."""
+    """Waits for the emulator to listen, because this is the first call."""
     while True:
         try:
             url: str = sqs.create_queue(QueueName="jobs-dead")["QueueUrl"]

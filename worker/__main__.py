@@ -4,17 +4,17 @@ import os
 import signal
 import sys
 
-# First of all: a Ctrl-C that cuts an import short would show where. `worker.interrupts` takes over from here.
+# Before all imports, because a Ctrl-C in the middle of one prints a traceback. `worker.interrupts` handles it later.
 signal.signal(signal.SIGINT, lambda *_: os._exit(1))
 
 
 def main() -> int:
-    from worker.cli import main as run  # noqa: PLC0415 - under the handler
+    from worker.cli import main as run  # noqa: PLC0415 - after the handler is set
 
     try:
         return run()
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is the interpreter's own end
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the exit of the interpreter follows
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from worker.cli.exits import ExitCode, UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code. Whatever goes wrong is told in plain lines on standard error."""
+    """Run a command and return its exit code. Errors are plain lines on standard error."""
     arguments = parse(sys.argv[1:] if argv is None else argv)
     try:
         return int(arguments.command(arguments))
@@ -22,15 +22,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return ExitCode.FAILED
     except BrokenPipeError:
-        # Whoever read our output has gone; the interpreter must not trip over the rest of it when it exits.
+        # The reader of the output has gone. The interpreter must not fail on the rest of it when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
-    except Exception as exc:  # noqa: BLE001 - the last wall before a person
+    except Exception as exc:  # noqa: BLE001 - a person gets a line and no traceback
         return _explain(exc)
 
 
 def _explain(error: Exception) -> int:
-    from worker.domain.errors import WorkerError  # noqa: PLC0415 - `worker --help` is to be quick
+    from worker.domain.errors import WorkerError  # noqa: PLC0415 - imported late, so that `worker --help` is quick
     from worker.domain.redaction import redact  # noqa: PLC0415
     from worker.ports import StoreUnavailableError  # noqa: PLC0415
     from worker.settings import ConfigurationError  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Plain lines for a person."""
+"""Plain lines on standard output and standard error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def say(text: str = "") -> None:
-    """Write a line of the answer to standard output."""
+    """Write a line of the result to standard output."""
     _write(sys.stdout, text)
 
 
@@ -20,14 +20,14 @@ def _write(stream: object, text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """The text with what could steer a terminal made visible: keys come from whoever may write to a bucket."""
+    """The text with control characters escaped: it may hold keys of objects, and anything may be in a key."""
     return "".join(
         character if character.isprintable() or character == "\n" else ascii(character)[1:-1] for character in text
     )
 
 
 def size_text(size_bytes: int) -> str:
-    """A size for a person, such as `4.8 MB`."""
+    """A size as text, such as `4.8 MB`."""
     size = float(size_bytes)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
@@ -37,7 +37,7 @@ def size_text(size_bytes: int) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A length of time for a person, such as `3:20` or `1:02:03`."""
+    """A duration as text, such as `3:20` or `1:02:03`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -11,7 +11,7 @@ from worker.cli.exits import UsageError
 
 def command(arguments: Namespace) -> int:
     try:
-        from worker.demo import run_demo  # noqa: PLC0415 - of the demo extra only
+        from worker.demo import run_demo  # noqa: PLC0415 - needs the demo extra
     except ImportError as exc:
         raise UsageError("the demo needs the extra `demo`: pip install 'audio-conversion-worker[demo]'") from exc
     files = [Path(name) for name in arguments.audio]

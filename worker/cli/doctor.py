@@ -20,10 +20,10 @@ from worker.settings import SUBMIT, Settings, load
 def command(arguments: Namespace) -> int:
     settings = load(os.environ, needs=SUBMIT)
     logs.silence()
-    return run_interruptibly(lambda: _tell(settings, arguments.buckets, as_json=arguments.json))
+    return run_interruptibly(lambda: _report(settings, arguments.buckets, as_json=arguments.json))
 
 
-async def _tell(settings: Settings, buckets: Sequence[str], *, as_json: bool) -> int:
+async def _report(settings: Settings, buckets: Sequence[str], *, as_json: bool) -> int:
     async with open_checks(settings, buckets) as checks:
         findings = await diagnose(checks)
     say(json.dumps(to_document(findings)) if as_json else describe(findings))
@@ -53,7 +53,7 @@ def to_document(findings: Sequence[Finding]) -> dict[str, object]:
 
 
 def describe(findings: Sequence[Finding]) -> str:
-    """One line each, with the time taken, what was seen and what to do."""
+    """One line for each finding: its state, the time taken, what was found and what to do."""
     width = max((len(finding.name) for finding in findings), default=0)
     lines = []
     for finding in findings:

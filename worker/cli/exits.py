@@ -1,4 +1,4 @@
-"""How a command ends."""
+"""The exit codes of commands."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ class ExitCode(IntEnum):
 
 
 class UsageError(Exception):
-    """The command was called in a way that makes no sense."""
+    """The command's arguments are wrong."""

@@ -1,4 +1,4 @@
-"""`worker run`: consume the queue until a signal comes; then drain."""
+"""`worker run`: consume the queue until a signal comes, then drain."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def command(_arguments: Namespace) -> int:
-    """Returns the worker's exit code. Raises ConfigurationError, for standard error; all else is a line of the log."""
-    # The lifecycle takes the signals over once it has begun. Until then nothing is held that could be drained, and as
-    # a container's first process one without a handler would not even see them.
+    """Returns the worker's exit code. Raises ConfigurationError and WorkerError; other errors are logged."""
+    # The lifecycle handles the signals once it runs. Until then there is nothing to drain. A handler is needed all the
+    # same: a container's first process does not get signals that it has no handler for.
     for number in _SIGNALS:
         leave_at_once_on(number, ExitCode.OK)
     return _run()
 
 
 def _run() -> int:
-    from worker import logs  # noqa: PLC0415 - half a second of imports, in which a signal may come
+    from worker import logs  # noqa: PLC0415 - these take half a second, in which a signal may come
     from worker.bootstrap import run_worker  # noqa: PLC0415
     from worker.domain.errors import WorkerError  # noqa: PLC0415
     from worker.events import Event, emit  # noqa: PLC0415
@@ -36,6 +36,6 @@ def _run() -> int:
         return ExitCode.OK
     except (ConfigurationError, WorkerError):
         raise
-    except Exception as exc:  # noqa: BLE001 - what reads the log must learn of it as well
+    except Exception as exc:  # noqa: BLE001 - logged, because nobody may read standard error
         emit(Event.WORKER_CRASHED, exception=exc)
         return ExitCode.FAILED

@@ -1,4 +1,4 @@
-"""A command's way to the stores and the queue: settings read, logs silent, clients open for as long as it takes."""
+"""Runs a command that needs the stores or the queue: reads the settings, silences the log, opens the clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.settings import Need, load
 
 
 def run_with_client(needs: Collection[Need], command: Callable[[Client], Awaitable[int]]) -> int:
-    """Run the command against what the environment names.
+    """Run the command with clients for what the environment names.
 
     Raises ConfigurationError, KeyboardInterrupt, and what the command raises.
     """

@@ -27,7 +27,7 @@ async def show(reader: Reader, job_id: str, *, as_json: bool) -> int:
     elif record is not None:
         say(describe(record))
         if not reading.fresh:
-            say("A store could not be asked: the job may be further than this.")
+            say("A store could not be asked: the job may be further along.")
     if record is None:
         complain(f"there is no job {job_id}")
         return ExitCode.NO_RECORD
@@ -53,7 +53,7 @@ def describe(record: Record) -> str:
 
 
 def output_text(record: Record, index: int) -> str:
-    """An output's target, with its size and length once it is there."""
+    """An output's target, with its size and duration once they are known."""
     output = record.outputs[index]
     parts = [output.target]
     if output.bytes is not None:

@@ -26,7 +26,7 @@ async def follow(reader: Reader, job_id: str) -> int:
     final: Record | None = None
     try:
         await reader.read(job_id)
-    except DependencyUnavailableError as exc:  # it may pass; what will not pass should not look like patience
+    except DependencyUnavailableError as exc:  # the outage may end, but the user should know of it
         complain(f"{exc}; still trying")
     with _view(job_id) as view:
         async for reading in reader.watch(job_id):
@@ -52,7 +52,7 @@ def _conclude(job_id: str, final: Record | None) -> int:
 
 
 class View(Protocol):
-    """How a job's way is shown."""
+    """How the progress of a job is shown."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -73,7 +73,7 @@ def _stage(record: Record) -> str:
 
 
 class Lines:
-    """A line for each change that matters, for logs and pipes."""
+    """A line for each change of stage or of ten percent, for logs and pipes."""
 
     def __init__(self, job_id: str) -> None:
         self._job_id = job_id
@@ -83,7 +83,7 @@ class Lines:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Nothing is left to be done."""
+        """Needs no closing."""
 
     def wait(self) -> None:
         if self._said is None:
@@ -102,7 +102,7 @@ class Lines:
 
 
 class Bar:
-    """A bar on a terminal."""
+    """A progress bar on a terminal."""
 
     def __init__(self, job_id: str) -> None:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415 - terminals only

@@ -1,4 +1,4 @@
-"""Everything on this machine: AWS emulated, a real Redis, a real worker process."""
+"""The demo: an emulated AWS, a real Redis and a real worker process on this machine."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ OUTPUT_DIRECTORY = Path("demo-output")
 
 
 def run_demo(audio: Sequence[Path] = (), *, directory: Path = OUTPUT_DIRECTORY, short: bool = False) -> int:
-    """Convert `audio` (or sounds of our own) under an outage of Redis, and return the exit code.
+    """Convert `audio` (or sounds that the demo makes) during an outage of Redis, and return the exit code.
 
-    The converted files lie in `directory` afterwards; nothing else is left, however it ends. `short` takes seconds.
+    The converted files are in `directory` afterwards; everything else is removed. With `short` it takes seconds.
     """
-    from worker.demo.play import play  # noqa: PLC0415 - servers are used without the play
+    from worker.demo.play import play  # noqa: PLC0415 - tests use the servers alone
 
     try:
         return run_interruptibly(lambda: play(audio, directory=directory, short=short), _SIGNALS)

@@ -1,4 +1,4 @@
-"""What the demo converts: sources, and for each the outputs that are asked for."""
+"""The jobs of the demo: sources, and the outputs of each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SHORT_PROGRAMME: dict[Sound, Sequence[dict[str, Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One job of the batch, and the file that its source is."""
+    """One job of the batch, and the local file of its source."""
 
     job: Job
     file: Path
@@ -50,12 +50,12 @@ def programme(*, short: bool) -> Sequence[Sound]:
 
 def entries_for_sounds(files: Sequence[Path], *, short: bool) -> Sequence[Entry]:
     """The jobs for the sounds of `programme`, in its order."""
-    wishes = (_SHORT_PROGRAMME if short else _PROGRAMME).values()
-    return [_entry(file.stem, file.stem, file, outputs) for file, outputs in zip(files, wishes, strict=True)]
+    outputs_of_each = (_SHORT_PROGRAMME if short else _PROGRAMME).values()
+    return [_entry(file.stem, file.stem, file, outputs) for file, outputs in zip(files, outputs_of_each, strict=True)]
 
 
 def entries_for_files(files: Sequence[Path]) -> Sequence[Entry]:
-    """The jobs for files of the user's own: each in four formats, whose files keep its name."""
+    """The jobs for the user's own files: four formats of each, under its name."""
     job_ids: list[str] = []
     names: list[str] = []
     for file in files:

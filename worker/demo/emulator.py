@@ -1,14 +1,14 @@
-"""moto's server with three things put right, so that it behaves as AWS does where that matters to a worker.
+"""moto's server with three corrections, so that it behaves as AWS does where a worker depends on it.
 
-A conditional write to DynamoDB is one step, whatever other threads do. moto looks at the condition, then changes the
-item attribute by attribute, while each request has a thread of its own: of two workers that claim a job at the same
-moment, both may win, and a reader may see half an item.
+A conditional write to DynamoDB is atomic. moto checks the condition and then changes the item attribute by attribute,
+with a thread for each request. Without the lock, two workers that claim a job at the same moment may both win, and a
+reader may see half an item.
 
-Nothing stops it. A full garbage collection of its many objects holds all answers up for 50 to 90 ms, once in some
+It does not pause. A full garbage collection of its many objects would delay all answers by 50 to 90 ms, once in some
 hundred requests.
 
-Connections are kept. The server that moto brings closes each after one answer, which AWS does not, and a new
-connection costs the caller as much CPU as half a call.
+Connections are kept open, as AWS keeps them. moto's own server closes each after one answer, and a new connection
+costs the caller as much CPU as half a call.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CONNECTIONS = 1000
 _MEMORY_BYTES = 16 << 20  # a body up to here is kept out of temporary files
 
 
-def _in_one_step(call: Callable[..., Any]) -> Callable[..., Any]:
+def _atomic(call: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(call)
     def locked(*arguments: Any, **options: Any) -> Any:
         with _LOCK:
@@ -47,7 +47,7 @@ def _in_one_step(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Task(WSGITask):  # type: ignore[misc]  # it has no types
-    """An object's metadata keeps its names: waitress would write them with capitals, and clients read them so."""
+    """Keeps the names of an object's metadata: waitress would capitalise them, and clients would read them so."""
 
     def build_response_header(self) -> bytes:
         header: bytes = super().build_response_header()
@@ -55,7 +55,7 @@ class _Task(WSGITask):  # type: ignore[misc]  # it has no types
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]  # it has no types
-    """Botocore announces every body that it puts, one of no bytes too, for which waitress would wait for ever."""
+    """Answers "100 Continue" also for an empty body, which botocore announces, too: waitress would wait for ever."""
 
     task_class = _Task
 
@@ -66,10 +66,10 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # it has no types
 
 
 def serve(host: str, port: int) -> None:
-    """Answer until the process is ended."""
+    """Answer requests until the process is ended."""
     for name in ("get_item", "put_item", "update_item", "delete_item"):
-        setattr(DynamoDBBackend, name, _in_one_step(getattr(DynamoDBBackend, name)))
-    gc.set_threshold(700, 10, 1_000_000)  # young objects are collected as ever
+        setattr(DynamoDBBackend, name, _atomic(getattr(DynamoDBBackend, name)))
+    gc.set_threshold(700, 10, 1_000_000)  # only the oldest generation is left alone
     TcpWSGIServer.channel_class = _Channel
     logging.getLogger("waitress").setLevel(logging.ERROR)
     waitress.serve(

@@ -1,4 +1,4 @@
-"""Redis is killed half-way and started again; what the worker made of it is read off its own log."""
+"""The outage of the demo: Redis is killed and started again, and the worker's log shows what it did."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RETURN_SECONDS = 15.0
 
 
 class Overall:
-    """How far the batch is."""
+    """The progress of the whole batch."""
 
     def __init__(self, jobs: int) -> None:
         self._percents: dict[str, float] = {}
@@ -32,26 +32,26 @@ class Overall:
     def is_finished(self) -> bool:
         return self._finished == self._jobs
 
-    def moved(self, record: Record) -> None:
+    def update(self, record: Record) -> None:
         self._percents[record.job_id] = 100.0 if record.is_final else record.percent
-        self._tell()
+        self._notify()
 
     def finished(self) -> None:
         self._finished += 1
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
     async def reaches(self, percent: float) -> None:
-        """Wait until the batch is that far, or done."""
+        """Wait until the batch has reached that percentage, or has ended."""
         while self.percent < percent and not self.is_finished:
             await self._changed.wait()
 
 
 class StagedOutage:
-    """The play's villain."""
+    """Kills Redis, starts it again, and reports what the worker logged."""
 
     def __init__(self, redis: Server, worker: WorkerProcess, screen: Screen, overall: Overall) -> None:
         self._redis = redis
@@ -65,17 +65,17 @@ class StagedOutage:
             self._screen.note("The batch was done before Redis could be killed. Longer files show it.")
             return
         killed_at = self._kill()
-        await self._tell_failover(killed_at)
+        await self._report_failover(killed_at)
         await self._overall.reaches(restart_at_percent)
         restarted_at = self._restart()
-        await self._tell_failback(restarted_at)
+        await self._report_failback(restarted_at)
 
     def _kill(self) -> datetime:
         self._redis.kill()
         self._screen.note("Redis is killed now (kill -9).", emphasis=True)
         return datetime.now(UTC)
 
-    async def _tell_failover(self, killed_at: datetime) -> None:
+    async def _report_failover(self, killed_at: datetime) -> None:
         line = await self._line("progress.failed_over", _NOTICE_SECONDS)
         if line is None:
             self._screen.note("No job wrote progress in the meantime, so nothing had to fail over.")
@@ -92,7 +92,7 @@ class StagedOutage:
         self._screen.note("Redis is started again, empty.", emphasis=True)
         return datetime.now(UTC)
 
-    async def _tell_failback(self, restarted_at: datetime) -> None:
+    async def _report_failback(self, restarted_at: datetime) -> None:
         line = await self._line("progress.failed_back", _RETURN_SECONDS)
         if line is None:
             self._screen.note("The worker has not gone back to Redis yet; progress stays in DynamoDB.")

@@ -1,4 +1,4 @@
-"""The play: a batch of jobs, an outage of Redis in the middle, and a table at the end."""
+"""The course of the demo: a batch of jobs, an outage of Redis in the middle, and a table at the end."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _KILL_AT_PERCENT = 35.0
 _RESTART_AT_PERCENT = 65.0
 _KILL_AT_PERCENT_SHORT = 15.0
 _RESTART_AT_PERCENT_SHORT = 30.0
-_LOOK_SECONDS = 0.25
-_CONCURRENCY = 2  # so that it takes about as long on every machine
+_READ_SECONDS = 0.25
+_CONCURRENCY = 2  # so that it takes about the same time on every machine
 _DRAIN_SECONDS = 5
 
 
 async def play(audio: Sequence[Path], *, directory: Path, short: bool) -> int:
-    """Play it; 0 if every job completed. What goes wrong is told in one line."""
+    """Run the demo. Returns 0 if every job completed. An error is shown in one line."""
     screen = open_screen()
     exit_code = 1
     try:
@@ -48,13 +48,13 @@ def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 async def _play(screen: Screen, audio: Sequence[Path], scratch: Path, directory: Path, *, short: bool) -> int:
-    async with AsyncExitStack() as house:
+    async with AsyncExitStack() as stack:
         screen.note("Starting an emulated AWS and a real Redis on 127.0.0.1, and a worker beside them ...")
-        stack = await house.enter_async_context(open_stack())
+        servers = await stack.enter_async_context(open_stack())
         entries = await _prepare(audio, scratch, short=short)
-        worker = await house.enter_async_context(running_worker(_environment(stack, scratch)))
-        client = await house.enter_async_context(open_client(load(stack.environment, needs=SUBMIT)))
-        records = await _convert(screen, stack, worker, client, entries, short=short)
+        worker = await stack.enter_async_context(running_worker(_environment(servers, scratch)))
+        client = await stack.enter_async_context(open_client(load(servers.environment, needs=SUBMIT)))
+        records = await _convert(screen, servers, worker, client, entries, short=short)
         files = await fetch_outputs(client.objects, records, directory)
         screen.console.print(table_of(entries, records, worker))
         say_where(screen, files, directory)
@@ -82,7 +82,7 @@ async def _prepare(audio: Sequence[Path], scratch: Path, *, short: bool) -> Sequ
 async def _convert(
     screen: Screen, stack: Stack, worker: WorkerProcess, client: Client, entries: Sequence[Entry], *, short: bool
 ) -> list[Record]:
-    """Submit the batch, show its way through the outage, and return the final records."""
+    """Submit the batch, show its progress through the outage, and return the final records."""
     overall = Overall(len(entries))
     outage = StagedOutage(stack.redis, worker, screen, overall)
     kill_at, restart_at = (
@@ -101,11 +101,11 @@ async def _follow(screen: Screen, client: Client, entry: Entry, overall: Overall
     record = await client.submission.submit(entry.job)
     screen.show(record, is_fresh=True)
     while not record.is_final:
-        await asyncio.sleep(_LOOK_SECONDS)
-        with suppress(DependencyUnavailableError):  # a busy machine; the next look tells
+        await asyncio.sleep(_READ_SECONDS)
+        with suppress(DependencyUnavailableError):  # a busy machine: the next read shows it
             reading = await client.reader.read(entry.job.job_id)
             record = reading.record or record
             screen.show(record, is_fresh=reading.fresh)
-            overall.moved(record)
+            overall.update(record)
     overall.finished()
     return record

@@ -1,4 +1,4 @@
-"""The worker as a separate process, whose log lines can be waited for."""
+"""The worker as a process of its own, whose log lines can be waited for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 
 
 class WorkerEndedError(Exception):
-    """The worker ended although nobody asked it to. The text is the last thing that it said."""
+    """The worker ended by itself. The text is its last output that is no log line."""
 
 
 class WorkerProcess:
@@ -25,7 +25,7 @@ class WorkerProcess:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.lines: list[dict[str, Any]] = []
         self._process = process
-        self._last_words = ""
+        self._last_output = ""
         self._grown = asyncio.Condition()
         self._reader = asyncio.create_task(self._read(), name="worker log")
 
@@ -39,7 +39,7 @@ class WorkerProcess:
             try:
                 line = json.loads(text)
             except ValueError:
-                self._last_words = text.decode(errors="replace").strip()
+                self._last_output = text.decode(errors="replace").strip()
                 continue
             async with self._grown:
                 self.lines.append(line)
@@ -59,12 +59,12 @@ class WorkerProcess:
         async with self._grown:
             while (found := self.find(event)) is None:
                 if self._reader.done() or self._process.stdout is None or self._process.stdout.at_eof():
-                    raise WorkerEndedError(self._last_words or "it said nothing")
+                    raise WorkerEndedError(self._last_output or "it printed nothing")
                 await self._grown.wait()
         return found
 
     async def stop(self, *, at_once: bool = False) -> int:
-        """Drain and return the exit code; `at_once` gives running jobs back instead of ending them."""
+        """Drain and return the exit code. `at_once` gives running jobs back instead of finishing them."""
         with suppress(ProcessLookupError):
             self._process.terminate()
             if at_once:
@@ -82,7 +82,7 @@ class WorkerProcess:
 
 @asynccontextmanager
 async def running_worker(environment: Mapping[str, str]) -> AsyncIterator[WorkerProcess]:
-    """`worker run` with that environment, ready; ended on the way out, whatever happened."""
+    """`worker run` with that environment, ready to work. It is stopped after the `with`."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker", "run"),

@@ -1,4 +1,4 @@
-"""What the user sees: bars on a terminal, plain lines elsewhere."""
+"""The output of the demo: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _LINE_STEP_PERCENT = 25
 
 
 class Screen(Protocol):
-    """Where the batch is shown. Text is taken as it stands: a job's name is no markup."""
+    """Shows the batch. Text is printed as it is: nothing in it is markup."""
 
     console: Console
 
     def live(self, job_ids: Sequence[str]) -> AbstractContextManager[object]:
-        """Bars for these jobs are drawn inside."""
+        """Draw bars for these jobs inside the `with`."""
 
     def note(self, text: str, *, emphasis: bool = False) -> None:
-        """Say something, above the bars."""
+        """Print a line above the bars."""
 
     def show(self, record: Record, *, is_fresh: bool) -> None:
         """Show how far a job is."""

@@ -1,4 +1,4 @@
-"""Servers on 127.0.0.1 that end with the `with` that starts them: AWS emulated by moto, and a real Redis."""
+"""Servers on 127.0.0.1, each for the length of a `with`: AWS emulated by moto, and a real Redis."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STOP_SECONDS = 5.0
 
 
 class ServerNotStartedError(Exception):
-    """A server could not be found, ended at once, or never answered. The text says which and why."""
+    """A server was not found, ended at once, or did not listen in time. The text says which and why."""
 
 
 def free_port() -> int:
@@ -46,7 +46,7 @@ class Server:
 
     def start(self) -> None:
         """Start the process and wait until it listens. Raises ServerNotStartedError."""
-        # A session of its own: Ctrl-C in the terminal reaches the owner only, who stops servers in order.
+        # A session of its own: Ctrl-C in the terminal goes to the parent only, which stops the servers in order.
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.DEVNULL,
@@ -69,13 +69,13 @@ class Server:
         return False
 
     def kill(self) -> None:
-        """End the process at once and wait for its end. Harmless if it has ended."""
+        """Kill the process and wait for its end. Does nothing if it has ended."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
     def stop(self) -> None:
-        """End the process politely, then at once."""
+        """Terminate the process; kill it if it does not end within five seconds."""
         if self._process is None:
             return
         self._process.terminate()
@@ -87,7 +87,7 @@ class Server:
 
 @contextmanager
 def running(server: Server) -> Iterator[Server]:
-    """The server, listening; ended on the way out."""
+    """Start the server; stop it after the `with`."""
     try:
         server.start()
         yield server

@@ -1,4 +1,4 @@
-"""Something to convert: plucked notes, made by the ffmpeg that comes with the worker."""
+"""Sounds to convert: plucked notes, made by the ffmpeg that comes with the worker."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _OCTAVES = ("110", "146.83", "164.81")
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A source to make: its name's extension decides the format."""
+    """A source to make. The extension of its name decides the format."""
 
     name: str
     seconds: int
 
 
 class SoundNotMadeError(Exception):
-    """ffmpeg failed; the text is its last words."""
+    """ffmpeg failed. The text is the end of its output."""
 
 
 async def make(sounds: Sequence[Sound], directory: Path) -> list[Path]:
@@ -48,7 +48,7 @@ async def _pluck(path: Path, base_hz: str) -> None:
     channels = "|".join(
         f"0.5*exp(-5*mod(t,0.25))*sin(2*PI*t*{base_hz}*pow(2,(2*{step}+gte({step},3))/12))" for step in (up, down)
     )
-    # The base steps through a chord, a bar each, so that it is worth listening to for a while.
+    # The base note changes with each bar, so that the loop is less monotonous.
     bars = channels.replace(base_hz, f"{base_hz}*(1+0.3348*mod(floor(t/2.5),2))")
     await _ffmpeg("-f", "lavfi", "-i", f"aevalsrc='{bars}':s=44100:d={_LOOP_SECONDS}", "-sample_fmt", "s16", path)
 

@@ -1,4 +1,4 @@
-"""What the worker is pointed at: queue, dead-letter queue, table and buckets in an emulated AWS, and a Redis."""
+"""What the demo's worker uses: queue, dead-letter queue, table and buckets in an emulated AWS, and a Redis."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Stack:
 
 @asynccontextmanager
 async def open_stack() -> AsyncIterator[Stack]:
-    """Start it all on 127.0.0.1; this process's environment speaks of it, and of nothing else, while it lasts."""
+    """Start the servers on 127.0.0.1. Inside the `with`, the AWS variables of this process name them alone."""
     with servers.aws() as aws, servers.redis() as redis, _only(_credentials(aws)):
         queue_url = await _create()
         settings = {
@@ -61,7 +61,7 @@ def _credentials(aws: Server) -> dict[str, str]:
 
 @contextmanager
 def _only(values: Mapping[str, str]) -> Iterator[None]:
-    """Of AWS, this process knows `values` and nothing that the user has set."""
+    """Inside the `with`, these are the only AWS variables; what the user has set is restored afterwards."""
     before = dict(os.environ)
     try:
         for name in [name for name in before if name.startswith("AWS_")]:
@@ -74,7 +74,7 @@ def _only(values: Mapping[str, str]) -> Iterator[None]:
 
 
 async def _create() -> str:
-    """Make what a deployment would have. Returns the queue's URL."""
+    """Make buckets, table and queues, as a deployment would. Returns the queue's URL."""
     session = aioboto3.Session()
     async with (
         open_client(session, "sqs", _LIMITS) as sqs,

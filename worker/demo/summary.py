@@ -1,4 +1,4 @@
-"""What is left to see at the end: a table, the converted files, and what to type next."""
+"""The end of the demo: a table, the converted files, and the commands to try next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_LIMIT = 1 << 60
 
 
 async def fetch_outputs(objects: S3Store, records: Sequence[Record], directory: Path) -> list[Path]:
-    """Bring the outputs of the completed jobs to `directory`, replacing files of the same names."""
+    """Download the outputs of the completed jobs to `directory`. Files of the same names are replaced."""
     await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
     files = []
     for output in (output for record in records for output in record.outputs if output.bytes is not None):
@@ -35,7 +35,7 @@ async def fetch_outputs(objects: S3Store, records: Sequence[Record], directory: 
 
 
 def table_of(entries: Sequence[Entry], records: Sequence[Record], worker: WorkerProcess) -> Table:
-    """The batch: sizes, lengths, and the time that each job took in the worker."""
+    """The batch: sizes, durations, and the time that each job took in the worker."""
     table = Table(box=SIMPLE, pad_edge=False)
     table.add_column("source", overflow="fold")
     table.add_column("size", justify="right", no_wrap=True)
@@ -71,7 +71,7 @@ def _length(seconds: float | None) -> str:
 
 def say_where(screen: Screen, files: Sequence[Path], directory: Path) -> None:
     if files:
-        screen.note(f"The {len(files)} converted files lie in {directory.resolve()}")
+        screen.note(f"The {len(files)} converted files are in {directory.resolve()}")
 
 
 def say_what_next(screen: Screen, exit_code: int) -> None:
@@ -82,6 +82,6 @@ def say_what_next(screen: Screen, exit_code: int) -> None:
         ("make demo AUDIO=path/to/your.wav", "the same with a file of your own"),
         (".venv/bin/worker --help", "the commands"),
         (".venv/bin/worker doctor", "what a worker needs, and whether this environment has it"),
-        ("make test", "everything that is promised, checked"),
+        ("make test", "run all tests"),
     ):
         screen.note(f"  {command:<34} {meaning}")
