@@ -20,6 +20,7 @@ import aioboto3
 from benchmarks.queue_jobs import CONCURRENCY, LEASE_SECONDS, SOURCE, TABLE, TARGETS
 from tests.fakes.objects import MemoryObjects
 from tests.support.consuming import a_consumer
+from tests.support.handling import Handling
 from worker import logs
 from worker.adapters.aws.client import open_client
 from worker.adapters.dynamodb import job_table as dynamodb
@@ -27,10 +28,10 @@ from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.consumer import Handler
 from worker.application.consuming.work import Work
-from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion, SourceLimits
-from worker.application.jobs.delivery_handler import DeliveryHandler
+from worker.application.jobs.outputs import PublishedOutputs
+from worker.application.jobs.run import JobLimits
 from worker.application.jobs.workspace import Workspace
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.guarded_cache import NoCache
@@ -118,15 +119,17 @@ async def _whole_handler(session: aioboto3.Session, stack: AsyncExitStack, tasks
     objects = MemoryObjects(SOURCE.bucket, TARGETS)
     objects.put(SOURCE, _SOUND)
     workspace = Workspace(Path(stack.enter_context(TemporaryDirectory(prefix="worker-bench-", dir=_MEMORY))))
-    return DeliveryHandler(
+    return Handling(
+        table,
         store,
         Conversion(objects, IdleConverter(), workspace, SourceLimits(1 << 20, 3600)),
+        PublishedOutputs(objects),
+        cancels,
         JobLimits(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=5),
-        table=table,
-        cancels=cancels,
         worker=f"bench:{os.getpid()}",
         now=utc_now,
-    )
+        random=random.random,
+    ).handler()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from worker.adapters.redis import progress_cache as redis_adapter
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.guarded_cache import GuardedCache, Mode
 from worker.application.progress.reporter import Reporter
+from worker.domain.outcome import Completed
 from worker.domain.progress import OutputRecord, Stage
 from worker.ports import StoreUnavailableError
 
@@ -135,7 +136,7 @@ async def _ten_minutes(mode: Mode, *, redis_is_well: bool) -> Mapping[str, int]:
         progress.set(Stage.CONVERTING, step / 60, 600 - step / 10)
         await asyncio.sleep(0.1)
     await reporter.checkpoint()
-    await reporter.complete((OutputRecord("s3://out/a.mp3", 1, 1.0, "0f"),))
+    await reporter.end(Completed((OutputRecord("s3://out/a.mp3", 1, 1.0, "0f"),)))
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)

@@ -20,14 +20,8 @@ _FILES_OF = ("worker", "tests", "benchmarks", "deploy", "docs")
 _FUNCTIONS_OF = "worker"
 _CONSTRUCTORS_OF = "worker/application"
 
-_BEING_SPLIT = "is being split by subject; this entry goes with it"
-
 # Each name as `problems` prints it, and the reason why it may be over the limit.
-EXCEPTIONS = {
-    "worker/application/jobs/attempt.py:Attempt.__init__": _BEING_SPLIT,
-    "worker/application/jobs/delivery_handler.py:DeliveryHandler.__init__": _BEING_SPLIT,
-    "worker/application/jobs/job_claimer.py:JobClaimer.__init__": _BEING_SPLIT,
-}
+EXCEPTIONS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.demo.servers import HOST, Server
 from worker.domain.claim import JobState
-from worker.domain.errors import JobCancelledError, NoAudioError
-from worker.domain.progress import Version, failed, first_record
+from worker.domain.errors import NoAudioError
+from worker.domain.outcome import Cancelled, Failed, record_of
+from worker.domain.progress import Version, first_record
 from worker.ports import Conflict, JobTable, ProgressCache, ProgressStore, WriteResult, Written
 
 FENCE = 1_795_000_000_000_001  # 51 bits, as real ones have
@@ -80,7 +81,7 @@ async def test_a_record_comes_back_as_it_was_written(store: ProgressStore) -> No
     record = a_record(FENCE, 7, percent=41.5)
     assert await store.write(record) is WriteResult.APPLIED
     assert await store.read(record.job_id) == record
-    done = failed(record, NoAudioError(), Version(FENCE, 8), record.updated_at)
+    done = record_of(Failed(NoAudioError(), 1), record, Version(FENCE, 8), record.updated_at)
     assert await store.write(done) is WriteResult.APPLIED
     assert await store.read(record.job_id) == done
 
@@ -111,8 +112,8 @@ async def test_nothing_changes_a_final_record(store: ProgressStore, end: str) ->
     if end == "completed":
         final = completed(record, 8)
     else:
-        error = JobCancelledError() if end == "cancelled" else NoAudioError()
-        final = failed(record, error, Version(FENCE, 8), record.updated_at)
+        ending = Cancelled() if end == "cancelled" else Failed(NoAudioError(), 1)
+        final = record_of(ending, record, Version(FENCE, 8), record.updated_at)
     await store.write(record)
     assert await store.write(final) is WriteResult.APPLIED
     for later in (a_record(FENCE, 9), a_record(FENCE + 1, 1), completed(record, 10), queued(record, 11)):
@@ -182,7 +183,7 @@ async def test_within_a_fence_only_the_claims_worker_may_write(job_table: JobTab
 
 async def test_a_record_of_the_same_version_that_says_something_else_is_not_ones_own(job_table: JobTable) -> None:
     running = a_record(FENCE, 2)
-    cancelled = failed(running, JobCancelledError(), running.version, running.updated_at)
+    cancelled = record_of(Cancelled(), running, running.version, running.updated_at)
     assert await job_table.write_if_unchanged(cancelled, None) == Written()
     assert isinstance(await job_table.write_if_unchanged(running, None), Conflict)
     assert isinstance(await job_table.write_if_unchanged(running, Version(FENCE, 1)), Conflict)

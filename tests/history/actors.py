@@ -19,6 +19,7 @@ from worker.application.progress.reader import Reader
 from worker.application.progress.reporter import Reporter
 from worker.bootstrap import utc_now
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, LeaseLostError, NoAudioError
+from worker.domain.outcome import Completed, Failed, WillRetry
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
 from worker.ports import Conflict, ProgressCache, StoreUnavailableError, WriteResult, Written
 
@@ -147,13 +148,13 @@ class Writer:
     async def _end(self, record: Record, reporter: Reporter) -> None:
         dice = self._rng.random()
         if dice < 0.15:
-            await reporter.fail(NoAudioError())
+            await reporter.end(Failed(NoAudioError(), record.attempt))
         elif dice < 0.3:
-            await reporter.requeue(ConverterCrashedError("by chance"))
+            await reporter.end(WillRetry(ConverterCrashedError("by chance"), 5.0))
         else:
             await reporter.checkpoint()
             self._history.note(_time(), "published", record.job_id, record.version.fence)
-            await reporter.complete(_UPLOADED)
+            await reporter.end(Completed(_UPLOADED))
 
 
 class AskedJobTable(DynamoJobTable):

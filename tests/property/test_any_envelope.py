@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.application.messages.envelope import open_envelope
-from worker.application.messages.s3_event import Ignored
 from worker.application.messages.s3_outputs import S3EventOutputs, job_id_of
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation
+from worker.domain.outcome import Ignored
 
 OUTPUTS = S3EventOutputs('[{"target": "s3://{bucket}-out/{folder}{stem}.mp3", "format": "mp3"}]')
 

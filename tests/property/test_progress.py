@@ -23,6 +23,7 @@ from tests.support.virtual_time import run
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.guarded_cache import GuardedCache
 from worker.application.progress.reporter import Reporter
+from worker.domain.outcome import Completed
 from worker.domain.progress import Record, Stage, Status, newest
 
 
@@ -118,7 +119,7 @@ async def _attempt(told: list[tuple[Stage, float, float, str]]) -> tuple[FakeJob
             progress.set(stage, percent)
             await asyncio.sleep(pause)
         _apply("well", table, redis)
-        await reporter.complete(())
+        await reporter.end(Completed(()))
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)

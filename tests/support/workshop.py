@@ -16,15 +16,16 @@ from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.consuming import a_consumer
 from tests.support.deliveries import SENT_AT_MS, a_delivery
+from tests.support.handling import Handling, a_cancellation
 from tests.support.sounds import silence
 from tests.support.waiting import wait_until
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.lease import Lease
 from worker.application.consuming.work import Work
-from worker.application.jobs.attempt import JobLimits
-from worker.application.jobs.cancellation import Cancellation, CancelWatch
+from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion, SourceLimits
-from worker.application.jobs.delivery_handler import DeliveryHandler
+from worker.application.jobs.outputs import PublishedOutputs
+from worker.application.jobs.run import JobLimits
 from worker.application.jobs.workspace import Workspace
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.application.progress.failover import FailoverStore
@@ -62,20 +63,20 @@ class Workshop:
     def __post_init__(self) -> None:
         self.objects.put(SOURCE, silence(1))
         self.store = FailoverStore(self.table, GuardedCache(self.redis, now=self.now, random=lambda: 0.5))
-        conversion = Conversion(self.objects, self.converter, Workspace(self.root), SourceLimits(1 << 20, 3600))
+        outputs = PublishedOutputs(self.objects)
         self.cancels = CancelWatch(self.table)
-        self.cancellation = Cancellation(self.table, self.redis, now=self.now)
-        self.handler = DeliveryHandler(
+        self.cancellation = a_cancellation(self.table, self.redis, now=self.now)
+        self.handler = Handling(
+            self.table,
             self.store,
-            conversion,
+            Conversion(self.objects, self.converter, Workspace(self.root), SourceLimits(1 << 20, 3600)),
+            outputs,
+            self.cancels,
             self.limits,
-            table=self.table,
-            cancels=self.cancels,
             worker=self.name,
             now=self.now,
-            random=lambda: 0.5,
             s3_outputs=self.s3_outputs,
-        )
+        ).handler()
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(SENT_AT_MS / 1000, UTC) + timedelta(seconds=asyncio.get_running_loop().time())

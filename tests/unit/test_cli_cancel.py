@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
+from tests.support.events import logged_events
+from tests.support.handling import a_cancellation
 from tests.support.records import NOW, a_record, completed
 from worker.application.jobs.cancellation import Cancellation
 from worker.cli.cancel import cancel
@@ -22,8 +25,9 @@ def table_fixture() -> FakeJobTable:
 
 
 @pytest.fixture(name="cancellation")
-def cancellation_fixture(table: FakeJobTable) -> Cancellation:
-    return Cancellation(table, FakeProgressCache(), now=lambda: datetime.now(UTC))
+def cancellation_fixture(table: FakeJobTable) -> Iterator[Cancellation]:
+    with logged_events():  # commands write no log
+        yield a_cancellation(table, FakeProgressCache(), now=lambda: datetime.now(UTC))
 
 
 async def test_a_queued_job_is_cancelled_and_asking_again_is_no_failure(

@@ -6,9 +6,10 @@ import re
 
 from docs.generate import HERE
 from worker.application.messages.envelope import open_envelope
-from worker.application.messages.s3_event import Ignored, Part
+from worker.application.messages.s3_event import Part
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.job import Job
+from worker.domain.outcome import Ignored
 
 PAGE = (HERE / "messages.md").read_text(encoding="utf-8")
 EXAMPLES = {

@@ -24,15 +24,21 @@ from worker.application.consuming.poller import Poller
 from worker.application.consuming.protection import ProtectionKeeper
 from worker.application.consuming.reject_limit import RejectLimit
 from worker.application.consuming.settlement import Settlement
-from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.conversion import Conversion, SourceLimits
 from worker.application.jobs.delivery_handler import DeliveryHandler
+from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.job_claimer import JobClaimer
+from worker.application.jobs.job_runner import JobRunner
+from worker.application.jobs.outputs import PublishedOutputs
+from worker.application.jobs.run import JobLimits
 from worker.application.jobs.workspace import Workspace, open_workspace
 from worker.application.operations.doctor import Check, report_failures
 from worker.application.operations.health import HealthMonitor
 from worker.application.operations.lifecycle import Lifecycle, SideTask
 from worker.application.progress.failover import FailoverStore
+from worker.application.progress.reporter import Reporters
 from worker.bootstrap.checks import refuse_no_ffmpeg, table_check
 from worker.bootstrap.parts import Clients, ffmpeg_of, s3_limits, utc_now
 from worker.bootstrap.stores import failover_store, open_stores
@@ -109,18 +115,25 @@ async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters
 def _make_handler(
     settings: Settings, adapters: _Adapters, store: FailoverStore, cancels: CancelWatch, name: str
 ) -> DeliveryHandler:
+    limits = _job_limits(settings)
     source_limits = SourceLimits(settings.max_source_bytes, settings.max_duration_seconds)
-    return DeliveryHandler(
-        store,
+    finisher = JobFinisher(store, PublishedOutputs(adapters.objects), now=utc_now, random=random.random)
+    runner = JobRunner(
         Conversion(adapters.objects, adapters.converter, adapters.workspace, source_limits),
-        _job_limits(settings),
-        table=adapters.table,
-        cancels=cancels,
-        worker=name,
-        now=utc_now,
-        s3_outputs=settings.s3_event_outputs,
+        Reporters(store, now=utc_now, random=random.random, lease_seconds=limits.lease_seconds),
+        cancels,
+        finisher,
+        limits,
+        random=random.random,
+    )
+    claimer = JobClaimer(
+        JobClaims(adapters.table, store, limits, worker=name, now=utc_now),
+        runner,
+        finisher,
+        random=random.random,
         over_job=nullcontext if adapters.protection is None else adapters.protection.over_job,
     )
+    return DeliveryHandler(claimer, finisher, limits, s3_outputs=settings.s3_event_outputs)
 
 
 def _make_consumer(settings: Settings, queue: JobQueue, handler: DeliveryHandler, keeper: LeaseKeeper) -> Consumer:

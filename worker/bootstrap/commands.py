@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from worker.adapters.s3.store import S3Store
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsSender
 from worker.application.jobs.cancellation import Cancellation
+from worker.application.jobs.direct_records import DirectRecords
+from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.submission import Submission
 from worker.application.progress.reader import Reader
 from worker.bootstrap.parts import Clients, s3_limits, utc_now
@@ -33,9 +37,12 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
         clients = Clients(settings, stack)
         table, cache = await open_stores(settings, clients, stack)
         sender = SqsSender(await clients.open("sqs", CONTROL_LIMITS), settings.queue_url)
+        objects = S3Store(await clients.open("s3", s3_limits(settings, jobs=1)))
+        records = DirectRecords(table, cache)
+        finisher = JobFinisher(records, PublishedOutputs(objects), now=utc_now, random=random.random)
         yield Client(
             reader=Reader(table, cache),
-            submission=Submission(table, sender, cache, now=utc_now),
-            cancellation=Cancellation(table, cache, now=utc_now),
-            objects=S3Store(await clients.open("s3", s3_limits(settings, jobs=1))),
+            submission=Submission(table, records, sender, now=utc_now),
+            cancellation=Cancellation(table, finisher),
+            objects=objects,
         )

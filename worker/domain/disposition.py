@@ -1,24 +1,15 @@
-"""How a delivery ends, and the one rule from an error to that end.
+"""What the queue does with a message whose handling is over.
 
 The handler returns a disposition; only the consumer settles it, at most once.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from worker.domain.backoff import Backoff
-from worker.domain.errors import (
-    InternalError,
-    JobCancelledError,
-    JobError,
-    LeaseLostError,
-    PermanentError,
-    ShutdownError,
-    TransientError,
-)
+from worker.domain.errors import JobError
 
 # Attempts are hours apart at most, seconds at first: an outage of some minutes is outlived by five attempts.
 RETRY_BACKOFF = Backoff(first_seconds=5, factor=4, cap_seconds=900)
@@ -56,46 +47,6 @@ class Forfeit:
 
 
 Disposition = Ack | Retry | Reject | Release | Forfeit
-
-
-def disposition_of(
-    error: BaseException,
-    *,
-    job_id: str | None,
-    attempt: int,
-    max_attempts: int,
-    random: float,
-    seconds_left: float = math.inf,
-) -> Disposition:
-    """What becomes of a delivery whose handling ended with `error`.
-
-    `attempt` counts real starts from 1; `random` is in [0, 1). The queue drops the message in `seconds_left`: a job
-    whose retry would come later fails for good, while there is somebody to say so. An exception that is not ours is a
-    bug and is treated as `InternalError`.
-    """
-    match error:
-        case LeaseLostError():
-            return Forfeit()
-        case ShutdownError():
-            return Release()
-        case JobCancelledError():
-            return Ack()
-        case PermanentError():
-            return Reject(error, job_id, attempt)
-        case TransientError() if attempt >= max_attempts:
-            return Reject(error, job_id, attempt)
-        case TransientError():
-            delay_seconds = RETRY_BACKOFF.delay(attempt, random)
-            return Retry(delay_seconds) if delay_seconds < seconds_left else Reject(error, job_id, attempt)
-        case _:
-            return disposition_of(
-                InternalError(),
-                job_id=job_id,
-                attempt=attempt,
-                max_attempts=max_attempts,
-                random=random,
-                seconds_left=seconds_left,
-            )
 
 
 def combined(ends: Sequence[Disposition]) -> Disposition:

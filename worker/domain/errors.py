@@ -243,6 +243,13 @@ class InternalError(TransientError):
     def __init__(self) -> None:
         super().__init__("an unexpected error; the worker's log has the details")
 
+    @classmethod
+    def caused_by(cls, bug: BaseException) -> InternalError:
+        """The error of a job that met `bug`, which becomes its `__cause__`."""
+        error = cls()
+        error.__cause__ = bug
+        return error
+
 
 class RecordedError(PermanentError):
     """What the record of a failed job says; an earlier delivery of its message came to that end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -202,21 +202,6 @@ def first_record(job_id: str, source: str | None, targets: tuple[str, ...], now:
         updated_at=now,
         source=source,
         outputs=tuple(OutputRecord(target) for target in targets),
-    )
-
-
-def failed(record: Record, error: JobError, version: Version, now: datetime) -> Record:
-    """The final record of a job that failed with `error`; a cancelled one is `cancelled`."""
-    is_cancelled = error.code.value == Status.CANCELLED.value
-    return replace(
-        record,
-        status=Status.CANCELLED if is_cancelled else Status.FAILED,
-        stage=None,
-        percent=min(record.percent, HIGHEST_BEFORE_THE_END),
-        version=version,
-        updated_at=now,
-        eta_seconds=None,
-        error=ErrorInfo.of(error),
     )
 
 

@@ -17,19 +17,27 @@ from worker.application.consuming.execution import Execution
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.progress.reporter import Reporter
 from worker.domain.claim import Cancel, Exhausted, Skip, Start, Wait, decide
-from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry, disposition_of
 from worker.domain.errors import (
     ConverterCrashedError,
     DependencyUnavailableError,
-    JobCancelledError,
-    JobError,
+    InternalError,
     LeaseLostError,
     NoAudioError,
     ShutdownError,
     TooManyAttemptsError,
     WorkerError,
 )
-from worker.domain.progress import OutputRecord, Record, Stage, Status, Version, failed
+from worker.domain.outcome import (
+    Cancelled,
+    Completed,
+    Failed,
+    Lost,
+    Outcome,
+    WillRetry,
+    outcome_of,
+    record_of,
+)
+from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
 from worker.ports import Conflict, StoreUnavailableError, Written
 
 if TYPE_CHECKING:
@@ -133,10 +141,10 @@ class Worker:
             case Wait(delay_seconds):
                 return delay_seconds
             case Cancel(record, version):
-                return await self._conclude(record, job_id, JobCancelledError(), record.attempt, version)
+                return await self._conclude(record, job_id, Cancelled(), record.attempt, version)
             case Exhausted(attempts, version, crashes):
-                error = TooManyAttemptsError(attempts, crashes)
-                return await self._conclude(current, job_id, error, attempts, version)
+                failed = Failed(TooManyAttemptsError(attempts, crashes), attempts)
+                return await self._conclude(current, job_id, failed, attempts, version)
             case Start(attempt, version):
                 record = self._claim_record(job_id, attempt, version)
                 if isinstance(await self.store.write_if_unchanged(record, seen), Conflict):
@@ -144,10 +152,10 @@ class Worker:
                 return _seconds_until_the_next(await self._attempt(record, script))
 
     async def _conclude(
-        self, current: Record | None, job_id: str, error: JobError, attempts: int, version: Version
+        self, current: Record | None, job_id: str, outcome: Failed | Cancelled, attempts: int, version: Version
     ) -> float | None:
         record = self._claim_record(job_id, attempts, version, 0.0 if current is None else current.percent)
-        end = failed(record, error, version, self.now())
+        end = record_of(outcome, record, version, self.now())
         result = await self.store.write_if_unchanged(end, None if current is None else current.version)
         return None if isinstance(result, Written) else 1.0
 
@@ -166,7 +174,7 @@ class Worker:
             outputs=(_OUTPUT,),
         )
 
-    async def _attempt(self, record: Record, script: Script) -> Disposition:
+    async def _attempt(self, record: Record, script: Script) -> Outcome:
         progress = PlayedProgress()
         reporter = Reporter(
             self.store, record, progress, now=self.now, random=self._random, lease_seconds=LEASE_SECONDS
@@ -175,22 +183,23 @@ class Worker:
         self._running.add(execution)
         try:
             work = self._work(record, script, execution, reporter, progress)
-            await execution.run(work, name=f"job of {self.name}")
+            return await execution.run(work, name=f"job of {self.name}")
         except WorkerError as error:
             return await self._end(error, record, reporter)
         finally:
             self._running.discard(execution)
             self.store.attempt_ended(record.job_id)
             self.circuit.attempt_ended(record.job_id)
-        return Ack()
 
     async def _work(
         self, record: Record, script: Script, execution: Execution, reporter: Reporter, progress: PlayedProgress
-    ) -> None:
+    ) -> Outcome:
         async with execution.accompanied_by(reporter.run(), name=f"progress of {self.name}"):
             with self.cancels.over(record.job_id, execution):
                 await self._convert_and_upload(record, script, reporter, progress)
-            await reporter.complete(_UPLOADED)
+            completed = Completed(_UPLOADED)
+            await reporter.end(completed)
+            return completed
 
     async def _convert_and_upload(
         self, record: Record, script: Script, reporter: Reporter, progress: PlayedProgress
@@ -205,30 +214,24 @@ class Worker:
         await asyncio.sleep(_UPLOAD_SECONDS * self._random())
         self.checker.published(record.job_id, record.version.fence)
 
-    async def _end(self, error: WorkerError, record: Record, reporter: Reporter) -> Disposition:
-        disposition = disposition_of(
-            error, job_id=record.job_id, attempt=record.attempt, max_attempts=_MAX_ATTEMPTS, random=self._random()
-        )
+    async def _end(self, error: WorkerError, record: Record, reporter: Reporter) -> Outcome:
+        outcome = outcome_of(error, attempt=record.attempt, max_attempts=_MAX_ATTEMPTS, random=self._random())
         try:
             async with asyncio.timeout(_LAST_WORD_SECONDS):
-                if isinstance(disposition, Ack | Reject) and isinstance(error, JobError):
-                    await reporter.fail(error)
-                elif isinstance(disposition, Retry) and isinstance(error, JobError):
-                    await reporter.requeue(error)
-                elif isinstance(disposition, Release):
-                    await reporter.requeue(None, counted=False)
-        except LeaseLostError:
-            return Forfeit()
+                if not isinstance(outcome, Lost):
+                    await reporter.end(outcome)
+        except LeaseLostError as loss:
+            return Lost(loss.reason)
         except (TimeoutError, DependencyUnavailableError):
-            return Retry(1.0)
-        return disposition
+            return WillRetry(InternalError(), 1.0)
+        return outcome
 
 
-def _seconds_until_the_next(disposition: Disposition) -> float | None:
-    match disposition:
-        case Ack() | Reject():
+def _seconds_until_the_next(outcome: Outcome) -> float | None:
+    match outcome:
+        case Completed() | Failed() | Cancelled():
             return None
-        case Retry(delay_seconds):
+        case WillRetry(delay_seconds=delay_seconds):
             return min(delay_seconds, 1.0)
         case _:
             return 0.2

@@ -19,7 +19,7 @@ from tests.simulation.progress.observed import ObservedCache, ObservedStore
 from tests.simulation.progress.schedule import READERS, WELL, WORKERS, Duplicate, Schedule
 from tests.simulation.progress.servers import JobTableServer, RedisServer
 from tests.simulation.progress.workers import Worker
-from worker.application.jobs.cancellation import Cancellation
+from tests.support.handling import a_cancellation
 from worker.application.progress.reader import Reader
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, first_record
@@ -178,7 +178,7 @@ class World(BaseWorld[Schedule, Checker]):
         table, redis = SimulatedJobTable(self.table, network), SimulatedRedis(self.redis, network)
         with suppress(StoreUnavailableError, DependencyUnavailableError):
             async with asyncio.timeout(_CANCEL_SECONDS):
-                await Cancellation(table, redis, now=self.now).cancel(job_id)
+                await a_cancellation(table, redis, now=self.now).cancel(job_id)
 
     # --- reads, and the end ------------------------------------------------------------------------------------------
 

@@ -6,20 +6,22 @@ They live here and not behind flags in the product. Each replaces the one place 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any
 
 from tests.simulation.queue.servers import QueueServer
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.work import Work
-from worker.application.jobs.attempt import Attempt
 from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.delivery_handler import DeliveryHandler
-from worker.application.jobs.job_claimer import JobClaimer
-from worker.application.progress.reporter import Reporter
+from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.job_runner import JobRunner
+from worker.application.progress import reporter
 from worker.domain.claim import ClaimDecision, JobState, Start
 from worker.domain.disposition import Ack, Disposition, Retry
-from worker.domain.errors import JobError
-from worker.domain.progress import Status, Version
+from worker.domain.outcome import RecordedEnding, Released, WillRetry, record_of
+from worker.domain.progress import Record, Status, Version
 from worker.ports import Delivery
 
 
@@ -27,17 +29,17 @@ from worker.ports import Delivery
 class Mutation:
     """What stands in the place of what, and a word of the violation that has to follow."""
 
-    where: type
+    where: type | ModuleType
     name: str
     instead: Any
     word: str
 
 
-_handle, _requeue, _decide = DeliveryHandler.handle, Reporter.requeue, JobClaimer._decide
+_handle, _decide = DeliveryHandler.handle, JobClaims.decide
 _hide, _send = QueueServer.hide, QueueServer.send
 
 
-async def _nothing(_: object) -> None: ...
+async def _nothing(*_: object) -> None: ...
 
 
 async def _delete_what_should_be_retried(self: DeliveryHandler, work: Work) -> Disposition:
@@ -45,22 +47,23 @@ async def _delete_what_should_be_retried(self: DeliveryHandler, work: Work) -> D
     return Ack() if isinstance(disposition, Retry) else disposition
 
 
-async def _count_releases(self: Reporter, error: JobError | None, *, counted: bool = True) -> None:
-    await _requeue(self, error, counted=True)
+def _count_releases(ending: RecordedEnding, record: Record, *more: Any) -> Record:
+    queued = record_of(ending, record, *more)
+    return replace(queued, attempt=record.attempt) if isinstance(ending, Released) else queued
 
 
-async def _count_no_retries(self: Reporter, error: JobError | None, *, counted: bool = True) -> None:
-    await _requeue(self, error, counted=False)
+def _count_no_retries(ending: RecordedEnding, *more: Any) -> Record:
+    return record_of(Released() if isinstance(ending, WillRetry) else ending, *more)
 
 
-def _start_unasked(self: JobClaimer, standing: JobState | None, fence: int) -> ClaimDecision:
-    return _decide(self, standing and replace(standing, is_cancel_requested=False), fence)
+def _start_unasked(self: JobClaims, state: JobState | None, fence: int) -> ClaimDecision:
+    return _decide(self, state and replace(state, is_cancel_requested=False), fence)
 
 
-def _start_what_was_cancelled(self: JobClaimer, standing: JobState | None, fence: int) -> ClaimDecision:
-    if standing is not None and standing.record.status is Status.CANCELLED:
-        return Start(standing.record.attempt + 1, Version(fence, 1))
-    return _decide(self, standing, fence)
+def _start_what_was_cancelled(self: JobClaims, state: JobState | None, fence: int) -> ClaimDecision:
+    if state is not None and state.record.status is Status.CANCELLED:
+        return Start(state.record.attempt + 1, Version(fence, 1))
+    return _decide(self, state, fence)
 
 
 async def _let_the_group_go_on(self: QueueServer, delivery: Delivery, seconds: float) -> None:
@@ -74,17 +77,17 @@ def _send_to_no_group(self: QueueServer, body: str, *, group_id: str | None = No
 
 
 MUTATIONS = {
-    "no fence before the upload": Mutation(Attempt, "_hold_claim", _nothing, "no longer held it"),
+    "no fence before the upload": Mutation(JobRunner, "_confirm_claim", _nothing, "no longer held it"),
     "no final record before the delete": Mutation(
         DeliveryHandler, "handle", _delete_what_should_be_retried, "is deleted"
     ),
-    "releases count": Mutation(Reporter, "requeue", _count_releases, "counts all the same"),
-    "retries do not count": Mutation(Reporter, "requeue", _count_no_retries, "does not count"),
+    "releases count": Mutation(reporter, "record_of", _count_releases, "counts all the same"),
+    "retries do not count": Mutation(reporter, "record_of", _count_no_retries, "does not count"),
     "receives beyond the free slots": Mutation(Consumer, "_free", property(lambda self: self._concurrency), "beside"),
-    "nobody listens while a job runs": Mutation(CancelWatch, "_look", _nothing, "to be cancelled since"),
-    "nobody looks before a job starts": Mutation(JobClaimer, "_decide", _start_unasked, "was to be cancelled when"),
-    "a cancelled job is run again": Mutation(JobClaimer, "_decide", _start_what_was_cancelled, "was cancelled and is"),
-    "the outputs of a cancelled job stay": Mutation(Attempt, "_retract", _nothing, "there are outputs of it"),
+    "nobody listens while a job runs": Mutation(CancelWatch, "_stop_requested", _nothing, "to be cancelled since"),
+    "nobody looks before a job starts": Mutation(JobClaims, "decide", _start_unasked, "was to be cancelled when"),
+    "a cancelled job is run again": Mutation(JobClaims, "decide", _start_what_was_cancelled, "was cancelled and is"),
+    "the outputs of a cancelled job stay": Mutation(JobFinisher, "_retract", _nothing, "there are outputs of it"),
     "a group does not wait for a retry": Mutation(QueueServer, "hide", _let_the_group_go_on, "out of order"),
     "a group is no group": Mutation(QueueServer, "send", _send_to_no_group, "out of order"),
 }

@@ -13,11 +13,13 @@ from tests.simulation.queue.invariants import number_of
 from tests.simulation.queue.schedule import LEASE_SECONDS, CancelRequest, Freeze, Script, worker_at
 from tests.simulation.queue.servers import POLL_SECONDS
 from tests.support.consuming import a_consumer
+from tests.support.handling import Handling
 from tests.support.lean_loop import ProcessLoop
-from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
 from worker.application.jobs.delivery_handler import DeliveryHandler
+from worker.application.jobs.outputs import PublishedOutputs
+from worker.application.jobs.run import JobLimits
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.guarded_cache import GuardedCache
 from worker.application.progress.job_progress import JobProgress
@@ -69,16 +71,17 @@ class Worker:
         world.checker.noted(f"{self.name} begins")
 
     def _handler(self, store: FailoverStore, cancels: CancelWatch) -> DeliveryHandler:
-        return DeliveryHandler(
+        return Handling(
+            self.table,
             store,
             cast("Conversion", SimulatedConversion(self)),
+            cast("PublishedOutputs", SimulatedOutputs(self)),
+            cancels,
             LIMITS,
-            table=self.table,
-            cancels=cancels,
             worker=self.name,
             now=self.now,
             random=self.world.rng.random,
-        )
+        ).handler()
 
     def now(self) -> datetime:
         return self.world.now() + self.skew
@@ -179,7 +182,14 @@ class SimulatedConversion:
     async def drop_unfinished(self, job: Job) -> None:
         """Nothing is left half done here."""
 
+
+class SimulatedOutputs:
+    """What `PublishedOutputs` does, without an object."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
     async def retract(self, job: Job) -> None:
         await asyncio.sleep(_DELETE_SECONDS)
         if not self._worker.network.is_cut:
-            self._world.checker.retracted(self._worker.name, job.job_id)
+            self._worker.world.checker.retracted(self._worker.name, job.job_id)

@@ -22,7 +22,7 @@ from tests.simulation.queue.schedule import SOMEBODY, Schedule, SendAgain
 from tests.simulation.queue.servers import JobTableServer, QueueServer
 from tests.simulation.queue.worker import Worker
 from tests.support.deliveries import SENT_AT_MS
-from worker.application.jobs.cancellation import Cancellation
+from tests.support.handling import a_cancellation
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import first_record
 from worker.ports import StoreUnavailableError
@@ -134,7 +134,7 @@ class World(BaseWorld[Schedule, Checker]):
     async def _cancel(self, job_id: str) -> None:
         network = self.network(SOMEBODY)
         table = JobTableClient(self.table, network, SOMEBODY, self.checker)
-        cancellation = Cancellation(table, SimulatedRedis(self.redis, network), now=self.now)
+        cancellation = a_cancellation(table, SimulatedRedis(self.redis, network), now=self.now)
         while True:
             with suppress(StoreUnavailableError, DependencyUnavailableError):
                 record = await cancellation.cancel(job_id)

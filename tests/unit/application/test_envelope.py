@@ -9,10 +9,11 @@ import pytest
 
 from worker.application.messages.envelope import open_envelope
 from worker.application.messages.message import parse_job
-from worker.application.messages.s3_event import Ignored, Part
+from worker.application.messages.s3_event import Part
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation
+from worker.domain.outcome import Ignored
 
 JOB = {
     "job_id": "ep-1",

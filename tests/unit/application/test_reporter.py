@@ -11,6 +11,7 @@ from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, Reporting, a_reporter, reporting
 from tests.support.virtual_time import now, virtual_time
 from worker.domain.errors import LeaseLostError
+from worker.domain.outcome import Completed
 from worker.domain.progress import Record, Stage, Version
 from worker.events import Event
 from worker.ports import WriteResult, Written
@@ -53,7 +54,7 @@ async def test_ten_minutes_cost_at_most_sixty_writes_to_dynamodb() -> None:
     async with stores() as it, reporting(it) as job:
         await job.work(600)
         await job.reporter.checkpoint()
-        await job.reporter.complete(OUTPUTS)
+        await job.reporter.end(Completed(OUTPUTS))
         assert it.table.calls <= 60
 
 
@@ -109,7 +110,7 @@ async def test_writes_are_one_at_a_time_and_in_order() -> None:
         async with reporting(it) as job:
             await job.work(15)
             await asyncio.gather(job.reporter.checkpoint(), job.work(2))
-            await job.reporter.complete(OUTPUTS)
+            await job.reporter.end(Completed(OUTPUTS))
         assert most == 1
         assert order(it.redis.writes) == sorted(set(order(it.redis.writes)))
 

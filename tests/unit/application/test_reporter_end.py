@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -11,7 +10,8 @@ from tests.support.failover import stores
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, Reporting, a_reporter, reporting
 from tests.support.virtual_time import now, virtual_time
-from worker.domain.errors import DependencyUnavailableError, InternalError, JobCancelledError, LeaseLostError
+from worker.domain.errors import DependencyUnavailableError, InternalError, LeaseLostError
+from worker.domain.outcome import Cancelled, Completed, Failed, RecordedEnding, Released, WillRetry
 from worker.domain.progress import Stage, Status
 from worker.ports import Written
 
@@ -43,7 +43,7 @@ async def test_a_checkpoint_before_the_upload_stops_a_job_that_is_not_ours() -> 
 async def test_the_end_is_the_last_record_and_has_the_outputs() -> None:
     async with stores() as it, reporting(it) as job:
         await job.work(3)
-        await job.reporter.complete(OUTPUTS)
+        await job.reporter.end(Completed(OUTPUTS))
         job.progress.set(Stage.UPLOADING, 99.0, 1.0)
         await asyncio.sleep(60)
         for held in (it.redis.held["ep-0142"], it.table.held["ep-0142"]):
@@ -57,7 +57,7 @@ async def test_the_end_is_tried_until_it_is_kept_and_a_lost_acknowledgement_is_a
         it.table.breaks()
         asyncio.get_running_loop().call_later(40, it.table.works)
         it.table.acks_lost = 1
-        await job.reporter.complete(OUTPUTS)
+        await job.reporter.end(Completed(OUTPUTS))
         assert [record.status for record in it.table.writes] == [Status.RUNNING, Status.COMPLETED]
 
 
@@ -66,7 +66,7 @@ async def test_an_end_of_a_job_that_is_not_ours_is_not_recorded() -> None:
     async with stores() as it, reporting(it) as job:
         await it.table.write(a_record(2000, 1))
         with pytest.raises(LeaseLostError):
-            await job.reporter.complete(OUTPUTS)
+            await job.reporter.end(Completed(OUTPUTS))
         assert not it.redis.held["ep-0142"].is_final
 
 
@@ -75,7 +75,7 @@ async def test_an_end_of_a_job_that_is_not_ours_is_not_recorded() -> None:
 async def test_a_job_that_waits_for_another_attempt_is_queued(counted: bool) -> None:
     async with stores() as it, reporting(it) as job:
         await job.work(3, until_percent=40)
-        await job.reporter.requeue(InternalError() if counted else None, counted=counted)
+        await job.reporter.end(WillRetry(InternalError(), 5.0) if counted else Released())
         held = it.table.held["ep-0142"]
         assert (held.status, held.stage, held.attempt) == (Status.QUEUED, None, int(counted))
         assert held.percent == (pytest.approx(40, abs=3) if counted else 0)
@@ -86,7 +86,7 @@ async def test_a_job_that_waits_for_another_attempt_is_queued(counted: bool) -> 
 async def test_a_failed_job_keeps_its_percent_and_says_why() -> None:
     async with stores() as it, reporting(it) as job:
         await job.work(3, until_percent=40)
-        await job.reporter.fail(JobCancelledError())
+        await job.reporter.end(Cancelled())
         held = it.table.held["ep-0142"]
         assert held.status is Status.CANCELLED
         assert held.percent == pytest.approx(40, abs=3)
@@ -94,8 +94,18 @@ async def test_a_failed_job_keeps_its_percent_and_says_why() -> None:
 
 @virtual_time
 @pytest.mark.parametrize("where", ["redis", "table"])
-@pytest.mark.parametrize("ending", ["fail", "requeue", "complete"])
-async def test_a_tick_that_is_cancelled_under_way_leaves_room_for_the_end(where: str, ending: str) -> None:
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        (Failed(InternalError(), 1), Status.FAILED),
+        (WillRetry(InternalError(), 5.0), Status.QUEUED),
+        (Completed(OUTPUTS), Status.COMPLETED),
+    ],
+    ids=["failed", "will retry", "completed"],
+)
+async def test_a_tick_that_is_cancelled_under_way_leaves_room_for_the_end(
+    where: str, ending: RecordedEnding, status: Status
+) -> None:
     async with stores() as it:
         assert isinstance(await it.store.write_if_unchanged(CLAIM, None), Written)
         job = Reporting(*a_reporter(it))
@@ -109,10 +119,9 @@ async def test_a_tick_that_is_cancelled_under_way_leaves_room_for_the_end(where:
         await asyncio.wait([running])
         it.redis.works()
         it.table.works()
-        arguments: dict[str, Any] = {"fail": InternalError(), "requeue": None, "complete": OUTPUTS}
-        await getattr(job.reporter, ending)(arguments[ending])
-        expected = {"fail": Status.FAILED, "requeue": Status.QUEUED, "complete": Status.COMPLETED}
-        assert it.table.held["ep-0142"].status is expected[ending]
+        final = await job.reporter.end(ending)
+        assert it.table.held["ep-0142"] == final
+        assert final.status is status
 
 
 @virtual_time
@@ -121,8 +130,8 @@ async def test_an_end_that_is_cancelled_may_still_be_another_one() -> None:
         it.table.hangs = True
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
-                await job.reporter.complete(OUTPUTS)
+                await job.reporter.end(Completed(OUTPUTS))
         it.table.works()
-        await job.reporter.requeue(None, counted=False)
+        await job.reporter.end(Released())
         held = it.table.held["ep-0142"]
         assert (held.status, held.percent, held.outputs) == (Status.QUEUED, 0, CLAIM.outputs)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import NOW, a_record
+from worker.application.jobs.direct_records import DirectRecords
 from worker.application.jobs.submission import JobExistsError, Submission
 from worker.application.messages.message import parse_job
 from worker.domain.audio import AudioFormat
@@ -62,7 +63,7 @@ def sender_fixture() -> FakeSender:
 
 @pytest.fixture(name="submission")
 def submission_fixture(table: FakeJobTable, sender: FakeSender) -> Submission:
-    return Submission(table, sender, now=lambda: NOW)
+    return Submission(table, DirectRecords(table, None), sender, now=lambda: NOW)
 
 
 async def test_a_submitted_job_is_queued_and_sent(
@@ -85,7 +86,7 @@ async def test_redis_hears_of_the_job_too_where_it_can_be_reached(
     if is_out:
         cache.breaks()
 
-    record = await Submission(table, sender, cache, now=lambda: NOW).submit(JOB)
+    record = await Submission(table, DirectRecords(table, cache), sender, now=lambda: NOW).submit(JOB)
 
     assert cache.held.get("ep-0142") == (None if is_out else record)
     assert len(sender.sent) == 1
@@ -143,5 +144,5 @@ async def test_nothing_is_sent_without_a_record(
 async def test_a_valid_trace_goes_along_with_the_message(
     table: FakeJobTable, sender: FakeSender, traceparent: str | None, attributes: bool
 ) -> None:
-    await Submission(table, sender, now=lambda: NOW).submit(JOB, traceparent=traceparent)
+    await Submission(table, DirectRecords(table, None), sender, now=lambda: NOW).submit(JOB, traceparent=traceparent)
     assert sender.attributes == ({"traceparent": traceparent} if attributes else None)

@@ -11,19 +11,19 @@ from tests.support.processes import a_process
 from worker.application.jobs.workspace import open_workspace
 
 
-async def test_a_room_is_private_and_gone_at_the_end(tmp_path: Path) -> None:
+async def test_a_jobs_directory_is_private_and_gone_at_the_end(tmp_path: Path) -> None:
     with open_workspace(tmp_path) as workspace:
-        async with workspace.room() as room:
-            (room / "source").write_bytes(b"x")
-            assert room.stat().st_mode & 0o077 == 0
-        assert not room.exists()
+        async with workspace.job_directory() as directory:
+            (directory / "source").write_bytes(b"x")
+            assert directory.stat().st_mode & 0o077 == 0
+        assert not directory.exists()
 
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_rooms_of_two_jobs_are_apart(tmp_path: Path) -> None:
+async def test_directories_of_two_jobs_are_apart(tmp_path: Path) -> None:
     with open_workspace(tmp_path) as workspace:
-        async with workspace.room() as first, workspace.room() as second:
+        async with workspace.job_directory() as first, workspace.job_directory() as second:
             assert first != second
 
 

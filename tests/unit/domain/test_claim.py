@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from worker.domain.claim import MOST_SEQS, Cancel, ClaimDecision, Exhausted, Skip, Start, Wait, decide
-from worker.domain.errors import InternalError, JobCancelledError
-from worker.domain.progress import Record, Stage, Status, Version, failed, first_record
+from worker.domain.errors import InternalError
+from worker.domain.outcome import Cancelled, Completed, Failed, record_of
+from worker.domain.progress import Record, Stage, Status, Version, first_record
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 LEASE = 60.0
@@ -62,9 +63,9 @@ def test_a_released_job_starts_at_once_and_with_the_same_attempt() -> None:
     assert decided(released) == Start(1, Version(2000, 1))
 
 
-@pytest.mark.parametrize("error", [InternalError(), JobCancelledError()])
-def test_a_final_job_is_skipped_whatever_the_fence(error: InternalError | JobCancelledError) -> None:
-    final = failed(running(), error, Version(1000, 6), NOW)
+@pytest.mark.parametrize("ending", [Completed(()), Failed(InternalError(), 1), Cancelled()])
+def test_a_final_job_is_skipped_whatever_the_fence(ending: Completed | Failed | Cancelled) -> None:
+    final = record_of(ending, running(), Version(1000, 6), NOW)
 
     assert decided(final) == Skip(final)
     assert decided(final, fence=1) == Skip(final)

@@ -1,31 +1,33 @@
-"""Ending a job because somebody asked for it: the side that asks, and the side that listens.
+"""Ending a job on request: the side that asks, and the side that listens.
 
-A job that nobody runs is cancelled by whoever asks, with one conditional write. At a running job a request is left in
-DynamoDB, where its worker looks every second or two, whatever becomes of Redis; should the worker die meanwhile, the
-next one finds the request before it starts anything.
+A job that does not run is cancelled by the one who asks, with one conditional write. For a running job a request is
+left in DynamoDB, which its worker reads every second or two, also while Redis is out. If the worker dies meanwhile,
+the next one finds the request before it starts anything.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from worker.application.consuming.execution import Execution
+from worker.application.jobs.finisher import JobFinisher
 from worker.domain.errors import DependencyUnavailableError, JobCancelledError
-from worker.domain.progress import Record, Status, Version, failed
+from worker.domain.outcome import Cancelled
+from worker.domain.progress import Record, Status, Version
 from worker.domain.streak import FailureStreak
 from worker.events import Event, emit
-from worker.ports import Conflict, JobTable, ProgressCache, StoreUnavailableError
+from worker.ports import JobTable, StoreUnavailableError
 
 # One read for all jobs of a worker each time: with a call's budget after it, a request is seen within three seconds.
-_LOOK_SECONDS = 1.5
-_TURNS = 10
+_READ_SECONDS = 1.5
+_TRIES = 10
 
 
 class CancelWatch:
-    """Stops the running jobs of this worker whose end was asked for. `run` has to run beside them."""
+    """Stops the running jobs of this worker that are to be cancelled. `run` has to run beside them."""
 
     def __init__(self, table: JobTable) -> None:
         self._table = table
@@ -42,13 +44,13 @@ class CancelWatch:
             del self._running[execution]
 
     async def run(self) -> None:
-        """Look for ever. An outage of DynamoDB is one line in the log, and delays what was asked for."""
+        """Read the requests for ever. An outage of DynamoDB is one line in the log, and delays what was asked for."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_READ_SECONDS)
             if self._running:
-                await self._look()
+                await self._stop_requested()
 
-    async def _look(self) -> None:
+    async def _stop_requested(self) -> None:
         try:
             requested = await self._table.cancel_requests(set(self._running.values()))
         except StoreUnavailableError as error:
@@ -62,36 +64,30 @@ class CancelWatch:
 
 
 class Cancellation:
-    """The side that asks."""
+    """The side that asks. Jobs that do not run end by the `finisher`."""
 
-    def __init__(self, table: JobTable, cache: ProgressCache | None, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, table: JobTable, finisher: JobFinisher) -> None:
         self._table = table
-        self._cache = cache
-        self._now = now
+        self._finisher = finisher
 
     async def cancel(self, job_id: str) -> Record | None:
         """The job's record as it is then: final, or `running` with the request left. None: there is no such job.
 
-        Raises StoreUnavailableError, and then may be called again.
+        Raises StoreUnavailableError, and then may be called again; DependencyUnavailableError for a job that changes
+        each time it is read.
         """
-        for _ in range(_TURNS):
-            held = await self._table.read(job_id)
-            if held is None or held.is_final:
-                return held
-            if held.status is Status.RUNNING:
+        for _ in range(_TRIES):
+            current = await self._table.read(job_id)
+            if current is None or current.is_final:
+                return current
+            if current.status is Status.RUNNING:
                 if await self._table.request_cancel(job_id):
-                    return held
-            elif (record := await self._end(held)) is not None:
-                return record
+                    return current
+            elif (final := await self._finish(current)) is not None:
+                return final
         raise DependencyUnavailableError("the job", "changed hands each time it was looked at; try again")
 
-    async def _end(self, held: Record) -> Record | None:
-        """Cancel a job that nobody runs. None: somebody has started it, or ended it, just now."""
-        version = Version(held.version.fence, held.version.seq + 1)
-        record = failed(held, JobCancelledError(), version, self._now())
-        if isinstance(await self._table.write_if_unchanged(record, held.version), Conflict):
-            return None
-        if self._cache is not None:
-            with suppress(StoreUnavailableError):  # readers ask DynamoDB as well; this is for those who watch
-                await self._cache.write(record)
-        return record
+    async def _finish(self, current: Record) -> Record | None:
+        """Cancel a job that does not run. None: it has started or ended just now."""
+        version = Version(current.version.fence, current.version.seq + 1)
+        return await self._finisher.finish(Cancelled(), replace(current, version=version), current.version)

@@ -9,10 +9,9 @@ from pathlib import Path
 from worker.application.jobs.workspace import Workspace
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS, AudioFormat
-from worker.domain.errors import DurationTooLongError, JobError
+from worker.domain.errors import DurationTooLongError
 from worker.domain.job import Job, ObjectLocation
 from worker.domain.progress import OutputRecord, Stage
-from worker.events import Event, emit
 from worker.ports import Artifact, AudioConverter, ConversionProgress, ObjectStore, SourceAudio
 
 # Bytes for a second of audio, by the source's name, until its headers are read: only weights depend on it.
@@ -48,13 +47,13 @@ class Conversion:
         `before_upload` is awaited when all outputs are converted and before the first target is written: it makes
         sure that the job is still ours. Raises a JobError, or what `before_upload` raises.
         """
-        async with self._workspace.room() as room:
+        async with self._workspace.job_directory() as directory:
             await self._check_targets(job)
-            source = room / "source"
+            source = directory / "source"
             await self._download(job, source, progress)
             audio = await self._probe(job, source, progress)
             artifacts = await self._convert(job, source, audio, progress)
-            source.unlink()  # its room may be needed by others
+            source.unlink()  # other jobs may need the space
             await before_upload()
             return await self._upload(job, artifacts, progress)
 
@@ -62,14 +61,6 @@ class Conversion:
         """Drop the halves of uploads that an earlier attempt's worker, killed over them, has left at the targets."""
         for output in job.outputs:
             await self._objects.drop_unfinished(output.target)
-
-    async def retract(self, job: Job) -> None:
-        """Delete the outputs that the job has published. What cannot be deleted is a line in the log."""
-        for output in job.outputs:
-            try:
-                await self._objects.remove(output.target, job.job_id)
-            except JobError as error:
-                emit(Event.OUTPUT_REMOVE_FAILED, target=str(output.target), error=str(error))
 
     async def _check_targets(self, job: Job) -> None:
         for target in {output.target.bucket: output.target for output in job.outputs}.values():
@@ -140,6 +131,7 @@ class Conversion:
             uploaded += artifact.size_bytes
             duration = round(artifact.duration_seconds, 3)
             records.append(OutputRecord(str(output.target), artifact.size_bytes, duration, sha256))
+        progress.output_bytes = total
         progress.speeds.learn_upload(total, progress.leave())
         return tuple(records)
 

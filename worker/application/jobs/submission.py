@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
 
+from worker.application.jobs.finisher import JobRecords
 from worker.application.messages.message import to_body
 from worker.domain.errors import WorkerError
 from worker.domain.job import Job
 from worker.domain.progress import QUEUED_FENCE, Record, Status, first_record
 from worker.domain.trace import TRACEPARENT, trace_fields
-from worker.ports import JobTable, ProgressStore, StoreUnavailableError
+from worker.ports import JobTable
 
 
 class Sender(Protocol):
@@ -45,19 +45,19 @@ class Submission:
     """Writes the `queued` record, to the cache as well where it can be reached, then sends the message.
 
     Submitting a job again is safe: one that was never started is sent again (the first send may have failed), and
-    whichever message comes second finds the job taken.
+    the message that comes second finds the job claimed.
     """
 
     def __init__(
         self,
         table: JobTable,
+        records: JobRecords,
         sender: Sender,
-        cache: ProgressStore | None = None,
         *,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._table = table
-        self._cache = cache
+        self._records = records
         self._sender = sender
         self._now = now
 
@@ -70,13 +70,11 @@ class Submission:
         targets = tuple(str(output.target) for output in job.outputs)
         record = first_record(job.job_id, str(job.source), targets, self._now())
         await self._table.write_if_unchanged(record, None)
-        # Whoever wrote it, what is there now decides: two producers may have had the same id in mind.
+        # The record that is there now decides: two producers may have chosen the same id.
         held = await self._table.read(job.job_id) or record
         if not _is_same_and_unstarted(held, record):
             raise JobExistsError(held)
-        if self._cache is not None:
-            with suppress(StoreUnavailableError):  # for those who watch; the record is kept already
-                await self._cache.write(held)
+        await self._records.share(held)
         attributes = {TRACEPARENT: traceparent} if traceparent else {}
         await self._sender.send(
             to_body(job),

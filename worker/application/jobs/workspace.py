@@ -64,11 +64,11 @@ class Workspace:
         self.directory = directory
 
     @asynccontextmanager
-    async def room(self) -> AsyncIterator[Path]:
-        """A new, empty directory that only this process's user can read; removed with all it holds."""
+    async def job_directory(self) -> AsyncIterator[Path]:
+        """A new, empty directory that only this process's user can read; removed with all that is in it."""
         # Not in a thread, which costs more than both: and a cancelled job must not leave its files behind.
-        room = Path(mkdtemp(dir=self.directory))
+        directory = Path(mkdtemp(dir=self.directory))
         try:
-            yield room
+            yield directory
         finally:
-            shutil.rmtree(room, ignore_errors=True)
+            shutil.rmtree(directory, ignore_errors=True)

@@ -12,7 +12,6 @@ from typing import Any
 from worker.application.messages.json_text import read_object
 from worker.application.messages.message import job_from
 from worker.application.messages.s3_event import (
-    Ignored,
     Part,
     is_event_bridge,
     is_notification,
@@ -21,6 +20,7 @@ from worker.application.messages.s3_event import (
 )
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.errors import InvalidMessageError
+from worker.domain.outcome import Ignored
 
 
 @dataclass(frozen=True, slots=True)

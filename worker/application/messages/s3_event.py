@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
@@ -16,6 +15,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation
+from worker.domain.outcome import Ignored
 
 _MAX_SHOWN = 64  # characters of what the producer chose
 _PROBLEMS = {  # from pydantic's words to ours
@@ -27,16 +27,7 @@ _PROBLEMS = {  # from pydantic's words to ours
 _CREATED = "ObjectCreated:"
 _CREATED_IN_EVENT_BRIDGE = "Object Created"
 
-
 M = TypeVar("M", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """A message, or a part of it, that asks for nothing, and why."""
-
-    reason: str
-
 
 Part = Job | Ignored | InvalidMessageError
 

@@ -31,6 +31,7 @@ class JobProgress:
         self.meter = Meter()
         self.speeds = speeds
         self.source_bytes = 0
+        self.output_bytes = 0
         self.audio_seconds: float | None = None
         self._stage = Stage.DOWNLOADING
         self._conversion: _Position | None = None
@@ -81,11 +82,12 @@ class JobProgress:
         return self._moved_at
 
     def measured(self) -> dict[str, Any]:
-        """The fields of the log lines that say how long a run took and how much it worked on, outputs excepted."""
+        """The fields of the log lines that say how long a run took and how much it worked on."""
         return {
             "duration_seconds": round(self._now() - self._began_at, 3),
             "stage_seconds": self.meter.stage_seconds,
             "source_bytes": self.source_bytes,
+            "output_bytes": self.output_bytes,
             "audio_seconds": None if self.audio_seconds is None else round(self.audio_seconds, 3),
         }
 

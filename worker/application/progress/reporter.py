@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -11,16 +12,9 @@ from typing import Protocol
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.job_progress import Snapshot
 from worker.domain.backoff import Backoff
-from worker.domain.errors import DependencyUnavailableError, JobError, LeaseLostError
-from worker.domain.progress import (
-    HIGHEST_BEFORE_THE_END,
-    ErrorInfo,
-    OutputRecord,
-    Record,
-    Status,
-    Version,
-    failed,
-)
+from worker.domain.errors import DependencyUnavailableError, LeaseLostError
+from worker.domain.outcome import RecordedEnding, record_of
+from worker.domain.progress import HIGHEST_BEFORE_THE_END, Record, Version
 from worker.domain.streak import FailureStreak
 from worker.events import Event, emit
 from worker.ports import StoreUnavailableError, WriteResult
@@ -86,7 +80,7 @@ class Reporter:
         a minute.
         """
         async with self._writing:
-            record = self._numbered_tick(self._progressed())
+            record = self._numbered(self._progressed())
             try:
                 async with asyncio.timeout(_FENCE_SECONDS):
                     await self._keep(lambda: self._store.checkpoint(record))
@@ -94,47 +88,16 @@ class Reporter:
                 raise DependencyUnavailableError("the job table") from exc
             self._checkpoint_due = self._time() + self._checkpoint_seconds
 
-    async def complete(self, outputs: tuple[OutputRecord, ...]) -> None:
-        """Record that every output can be read. Tries until it is kept; raises LeaseLostError."""
-        await self._end(
-            replace(
-                self._record,
-                status=Status.COMPLETED,
-                stage=None,
-                percent=100.0,
-                eta_seconds=None,
-                outputs=outputs,
-                error=None,
-            )
-        )
+    async def end(self, ending: RecordedEnding) -> Record:
+        """Record how the run ended, and return that record. Tries until it is kept; raises LeaseLostError.
 
-    async def fail(self, error: JobError) -> None:
-        """Record that the job failed for good, or was cancelled. Tries until it is kept; raises LeaseLostError."""
-        await self._end(failed(self._record, error, self._record.version, self._now()))
-
-    async def requeue(self, error: JobError | None, *, counted: bool = True) -> None:
-        """Record that the job waits for another attempt; without `counted`, as if this one had not been.
-
-        One that counts keeps its percent, as a failed one does: it never falls within an attempt.
-        Tries until it is kept; raises LeaseLostError.
+        No tick follows. Cut off by a cancellation, it may be called again, with another ending.
         """
-        await self._end(
-            replace(
-                self._record,
-                status=Status.QUEUED,
-                stage=None,
-                percent=self._record.percent if counted else 0.0,
-                attempt=self._record.attempt if counted else self._record.attempt - 1,
-                eta_seconds=None,
-                error=None if error is None else ErrorInfo.of(error),
-            )
-        )
-
-    async def _end(self, record: Record) -> None:
         self._is_closed = True
         async with self._writing:  # a tick in flight ends first
-            last = self._numbered(record)
+            last = record_of(ending, self._record, self._next_version(), self._now())
             await self._keep(lambda: self._store.commit(last))
+            return last
 
     async def _keep(self, write: Callable[[], Awaitable[WriteResult]]) -> None:
         """Write the same version until it is kept: what failed may have arrived, and then answers SAME."""
@@ -155,7 +118,7 @@ class Reporter:
         has_changed = (progressed.stage, progressed.percent) != (self._record.stage, self._record.percent)
         if not has_changed and not is_checkpoint:
             return
-        record = self._numbered_tick(progressed)
+        record = self._numbered(progressed)
         try:
             if not (is_checkpoint and await self._checkpointed(record)):
                 _require_ours(await self._store.tick(record))
@@ -187,13 +150,45 @@ class Reporter:
         percent = min(max(now.percent, self._record.percent), HIGHEST_BEFORE_THE_END)
         return replace(self._record, stage=now.stage, percent=percent, eta_seconds=now.eta_seconds)
 
-    def _numbered_tick(self, progressed: Record) -> Record:
-        self._record = self._numbered(progressed)
+    def _numbered(self, progressed: Record) -> Record:
+        self._record = replace(progressed, version=self._next_version(), updated_at=self._now())
         return self._record
 
-    def _numbered(self, record: Record) -> Record:
+    def _next_version(self) -> Version:
         self._version = Version(self._version.fence, self._version.seq + 1)
-        return replace(record, version=self._version, updated_at=self._now())
+        return self._version
+
+
+class Reporters:
+    """Makes the reporter of each run; one object for all of them. What its arguments mean is said at `Reporter`."""
+
+    def __init__(
+        self,
+        store: FailoverStore,
+        *,
+        now: Callable[[], datetime],
+        random: Callable[[], float],
+        lease_seconds: float,
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._random = random
+        self._lease_seconds = lease_seconds
+
+    @contextmanager
+    def reporter_of(self, claimed: Record, progress: Progress) -> Iterator[Reporter]:
+        """The reporter of a run. When this is left, the run writes no more."""
+        try:
+            yield Reporter(
+                self._store,
+                claimed,
+                progress,
+                now=self._now,
+                random=self._random,
+                lease_seconds=self._lease_seconds,
+            )
+        finally:
+            self._store.attempt_ended(claimed.job_id)
 
 
 def _require_ours(outcome: WriteResult) -> None:

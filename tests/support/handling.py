@@ -1,0 +1,56 @@
+"""A handler of deliveries over whatever stores, conversion and clock it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+
+from tests.fakes.objects import MemoryObjects
+from worker.application.jobs.cancellation import Cancellation, CancelWatch
+from worker.application.jobs.claims import JobClaims
+from worker.application.jobs.conversion import Conversion
+from worker.application.jobs.delivery_handler import DeliveryHandler
+from worker.application.jobs.direct_records import DirectRecords
+from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.job_claimer import JobClaimer
+from worker.application.jobs.job_runner import JobRunner
+from worker.application.jobs.outputs import PublishedOutputs
+from worker.application.jobs.run import JobLimits
+from worker.application.messages.s3_outputs import S3EventOutputs
+from worker.application.progress.failover import FailoverStore
+from worker.application.progress.reporter import Reporters
+from worker.ports import JobTable, ProgressStore
+
+
+@dataclass
+class Handling:
+    """What a handler is made from."""
+
+    table: JobTable
+    store: FailoverStore
+    conversion: Conversion
+    outputs: PublishedOutputs
+    cancels: CancelWatch
+    limits: JobLimits
+    worker: str
+    now: Callable[[], datetime]
+    random: Callable[[], float] = lambda: 0.5
+    s3_outputs: S3EventOutputs | None = None
+    over_job: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def handler(self) -> DeliveryHandler:
+        now, random = self.now, self.random
+        finisher = JobFinisher(self.store, self.outputs, now=now, random=random)
+        reporters = Reporters(self.store, now=now, random=random, lease_seconds=self.limits.lease_seconds)
+        runner = JobRunner(self.conversion, reporters, self.cancels, finisher, self.limits, random=random)
+        claims = JobClaims(self.table, self.store, self.limits, worker=self.worker, now=now)
+        claimer = JobClaimer(claims, runner, finisher, random=random, over_job=self.over_job)
+        return DeliveryHandler(claimer, finisher, self.limits, s3_outputs=self.s3_outputs)
+
+
+def a_cancellation(table: JobTable, cache: ProgressStore, *, now: Callable[[], datetime]) -> Cancellation:
+    """What `worker cancel` asks."""
+    outputs = PublishedOutputs(MemoryObjects())
+    return Cancellation(table, JobFinisher(DirectRecords(table, cache), outputs, now=now, random=lambda: 0.5))

@@ -1,0 +1,32 @@
+"""How a command writes the record of a job that does not run: the job table, then one try at the cache."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from worker.domain.progress import Record, Version
+from worker.ports import Conflict, JobTable, ProgressStore, StoreUnavailableError, Written
+
+
+class DirectRecords:
+    """`JobRecords` without the memory of past failures that a worker has: a command writes once and ends."""
+
+    def __init__(self, table: JobTable, cache: ProgressStore | None) -> None:
+        self._table = table
+        self._cache = cache
+
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
+        """Keep the record in the job table, if the one there is still at `seen`; then in the cache.
+
+        Raises StoreUnavailableError: the job table may have kept the record.
+        """
+        result = await self._table.write_if_unchanged(record, seen)
+        if isinstance(result, Written):
+            await self.share(record)
+        return result
+
+    async def share(self, record: Record) -> None:
+        """Bring the cache up to a record of the job table. Raises nothing: readers ask the job table as well."""
+        if self._cache is not None:
+            with suppress(StoreUnavailableError):
+                await self._cache.write(record)

@@ -1,0 +1,174 @@
+"""The one place where jobs end: the final record, the outputs that are taken back, the log line and the metrics.
+
+That holds wherever a job ends: in a run, before a start (cancelled, given up, refused), and by the command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from structlog.contextvars import bound_contextvars
+
+from worker.application.jobs.announcement import Facts, announce
+from worker.application.jobs.outputs import PublishedOutputs
+from worker.application.jobs.run import Run
+from worker.domain.disposition import RETRY_BACKOFF
+from worker.domain.errors import (
+    DependencyUnavailableError,
+    InvalidMessageError,
+    JobCancelledError,
+    JobError,
+    LeaseLostError,
+)
+from worker.domain.job import Job
+from worker.domain.outcome import (
+    Cancelled,
+    Completed,
+    Deferred,
+    Ending,
+    Failed,
+    Ignored,
+    Lost,
+    NotBegun,
+    Outcome,
+    Refused,
+    Skipped,
+    WillRetry,
+    record_of,
+)
+from worker.domain.progress import Record, Status, Version, first_record
+from worker.events import Event, emit
+from worker.ports import Conflict, Delivery, StoreUnavailableError, Written
+
+# How long a run that did not complete may try to have its end recorded, before the message goes back as it is.
+_RECORD_SECONDS = 30.0
+
+
+class JobRecords(Protocol):
+    """Where the record of a job that does not run is written: the job table first, then the cache."""
+
+    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
+        """Keep the record in the job table, if the one there is still at `seen`; then in the cache, where it answers.
+
+        Raises StoreUnavailableError: the job table may have kept the record.
+        """
+
+    async def share(self, record: Record) -> None:
+        """Bring the cache up to a record of the job table, where it answers. Raises nothing."""
+
+
+class JobFinisher:
+    """Ends jobs; one object for all of them. `random` gives numbers in [0, 1)."""
+
+    def __init__(
+        self,
+        records: JobRecords,
+        outputs: PublishedOutputs,
+        *,
+        now: Callable[[], datetime],
+        random: Callable[[], float],
+    ) -> None:
+        self._records = records
+        self._outputs = outputs
+        self._now = now
+        self._random = random
+
+    async def finish_run(self, run: Run, outcome: Outcome) -> Outcome:
+        """Record how the run ended. Returns how it did end: the record may be refused, or not be kept in time.
+
+        A run ends once: called again, this returns the outcome that was recorded. Raises nothing but CancelledError,
+        and then may be called with another outcome.
+        """
+        if run.outcome is None:
+            run.outcome, record = await self._recorded(run, outcome)
+            await self._ended(run.outcome, Facts.of_run(run.progress), record)
+        return run.outcome
+
+    async def finish(
+        self, ending: Failed | Cancelled | Refused, record: Record, seen: Version | None, job: Job | None = None
+    ) -> Record | None:
+        """Record the end of a job that does not run. Returns its final record; None: the job has changed meanwhile.
+
+        `record` is the newest of the job, with the version that the final one is to have. `seen` is the version in the
+        job table. Without the `job`, outputs of a cancelled one are taken back when its message comes next.
+        Raises StoreUnavailableError: the record may have been kept.
+        """
+        final = record_of(ending, record, record.version, self._now())
+        if isinstance(await self._records.write_if_unchanged(final, seen), Conflict):
+            return None
+        with bound_contextvars(job_id=final.job_id, attempt=final.attempt):
+            await self._ended(ending, Facts.of_record(final), final)
+            if isinstance(ending, Cancelled) and job is not None:
+                await self._outputs.retract(job)
+        return final
+
+    async def refuse(self, error: InvalidMessageError, fence: int) -> Refused:
+        """A message that is no job is never retried. Its record says so, unless there is a job of that name."""
+        refused = Refused(error)
+        if error.job_id is not None:
+            record = replace(first_record(error.job_id, None, (), self._now()), version=Version(fence, 1))
+            try:
+                await self.finish(refused, record, None)
+            except StoreUnavailableError as unavailable:
+                emit(Event.PROGRESS_WRITE_FAILED, reason=unavailable.reason, status=Status.FAILED.value, seq=1)
+        return refused
+
+    async def skip(self, job: Job, record: Record, delivery: Delivery) -> Skipped:
+        """The job is final already: do what the worker that ended it may not have lived to do."""
+        skipped = Skipped(record, is_own=delivery.has_written(record.version))
+        await self._ended(skipped, Facts.of_record(record), record)
+        await self._records.share(record)
+        if record.status is Status.CANCELLED:  # between two attempts: the first may have published something
+            await self._outputs.retract(job)
+        return skipped
+
+    async def pass_over(self, ending: Deferred | NotBegun | Ignored) -> Ending:
+        """Nothing is started and nothing ends: the log says so."""
+        await self._ended(ending, Facts(), None)
+        return ending
+
+    async def _recorded(self, run: Run, outcome: Outcome) -> tuple[Outcome, Record | None]:
+        """The outcome as it can be recorded, with the record."""
+        if isinstance(outcome, Lost):
+            return outcome, None
+        try:
+            async with asyncio.timeout(None if isinstance(outcome, Completed) else _RECORD_SECONDS):
+                if isinstance(outcome, Cancelled):
+                    await self._retract(run)
+                return outcome, await run.reporter.end(outcome)
+        except LeaseLostError as loss:
+            return Lost(loss.reason), None
+        except (TimeoutError, StoreUnavailableError, DependencyUnavailableError):
+            return self._unrecorded(outcome), None
+
+    async def _retract(self, run: Run) -> None:
+        """A cancelled job leaves no output behind, of an earlier start either: one that was released is not counted.
+
+        The outputs are ours to delete only while the job is.
+        """
+        await run.reporter.checkpoint()
+        await self._outputs.retract(run.claim.job)
+
+    def _unrecorded(self, outcome: Outcome) -> Outcome:
+        """No store knows of the end, so the message has to come back, whatever the outcome is."""
+        match outcome:
+            case Failed(error):
+                return self._retry(error)
+            case Cancelled():
+                return self._retry(JobCancelledError())
+            case _:
+                return outcome
+
+    def _retry(self, error: JobError) -> WillRetry:
+        return WillRetry(error, RETRY_BACKOFF.delay(1, self._random()))
+
+    async def _ended(self, ending: Ending, facts: Facts, record: Record | None) -> None:
+        """Every ending passes here once, when its record is in the job table. What follows an end is called here.
+
+        `record` is None where nothing was recorded; it is final where the job has ended.
+        """
+        announce(ending, facts)

@@ -1,0 +1,118 @@
+"""One run of a claimed job, from its start to the record of its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from worker.application.consuming.work import Work
+from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.conversion import Conversion
+from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.run import Claim, JobLimits, Run
+from worker.application.progress.job_progress import JobProgress
+from worker.application.progress.reporter import Reporters
+from worker.domain.errors import ConversionTimeoutError, StalledError
+from worker.domain.meter import Speeds
+from worker.domain.outcome import Completed, Outcome, outcome_of
+from worker.events import Event, emit
+
+_JUST_CLAIMED_SECONDS = 1.0
+
+
+class JobRunner:
+    """Runs claimed jobs; one object for all of them. `random` gives numbers in [0, 1)."""
+
+    def __init__(
+        self,
+        conversion: Conversion,
+        reporters: Reporters,
+        cancels: CancelWatch,
+        finisher: JobFinisher,
+        limits: JobLimits,
+        *,
+        random: Callable[[], float],
+    ) -> None:
+        self._conversion = conversion
+        self._reporters = reporters
+        self._cancels = cancels
+        self._finisher = finisher
+        self._limits = limits
+        self._random = random
+        self._speeds = Speeds()
+
+    async def run(self, claim: Claim, work: Work) -> Outcome:
+        """Run the job and have its end recorded. Raises nothing but CancelledError."""
+        queued_seconds = claim.record.updated_at.timestamp() - work.delivery.sent_at_ms / 1000
+        emit(
+            Event.JOB_STARTED,
+            source=claim.record.source,
+            outputs=[output.target for output in claim.record.outputs],
+            queued_seconds=round(max(queued_seconds, 0.0), 3),
+        )
+        progress = JobProgress(self._speeds)
+        with self._reporters.reporter_of(claim.record, progress) as reporter:
+            return await self._finished(Run(claim, progress, reporter), work)
+
+    async def _finished(self, run: Run, work: Work) -> Outcome:
+        try:
+            with work.running(run.execution, run.progress):
+                return await run.execution.run(self._completed(run), name=f"job {run.claim.job.job_id}")
+        except Exception as error:  # noqa: BLE001 - the one place where everything that can go wrong ends
+            return await self._finisher.finish_run(run, self._outcome_of(error, run.claim))
+
+    def _outcome_of(self, error: Exception, claim: Claim) -> Outcome:
+        return outcome_of(
+            error,
+            attempt=claim.record.attempt,
+            max_attempts=self._limits.max_attempts,
+            random=self._random(),
+            seconds_left=claim.message_ends_at - asyncio.get_running_loop().time(),
+        )
+
+    async def _completed(self, run: Run) -> Outcome:
+        """Convert, and record that it is done. Raises what ends the run otherwise."""
+        job, execution = run.claim.job, run.execution
+        limit = self._limits.job_timeout_seconds
+        timeout = asyncio.get_running_loop().call_later(limit, execution.stop, ConversionTimeoutError(limit))
+        try:
+            async with (
+                execution.accompanied_by(run.reporter.run(), name=f"progress of {job.job_id}"),
+                execution.accompanied_by(self._watch(run), name=f"stall watch of {job.job_id}"),
+            ):
+                with self._cancels.over(job.job_id, execution):
+                    outputs = await self._conversion.run(
+                        job, run.progress, before_upload=lambda: self._before_upload(run)
+                    )
+                return await self._finisher.finish_run(run, Completed(outputs))
+        finally:
+            timeout.cancel()
+
+    async def _before_upload(self, run: Run) -> None:
+        await self._confirm_claim(run)
+        if run.claim.record.attempt > 1:  # not at the first: another job's upload to the same target would be ended
+            await self._conversion.drop_unfinished(run.claim.job)
+
+    async def _confirm_claim(self, run: Run) -> None:
+        """Only the holder of the claim publishes targets: a durable write is refused to all others.
+
+        A write that took as long as a claim lasts is done again: the process may have been stopped meanwhile, and the
+        claim taken over. A claim that was written within the last second needs no write: nobody takes one over that
+        is younger than a lease.
+        """
+        time = asyncio.get_running_loop().time
+        if time() - run.claim.asked_at < _JUST_CLAIMED_SECONDS:
+            return
+        is_ours = False
+        while not is_ours:
+            asked_at = time()
+            await run.reporter.checkpoint()
+            is_ours = time() - asked_at < self._limits.lease_seconds
+
+    async def _watch(self, run: Run) -> None:
+        """Raises StalledError when nothing has moved for too long: no lease keeps a hung job alive."""
+        limit, time = self._limits.stall_seconds, asyncio.get_running_loop().time
+        # In absolute times: a rest that is lost beside the clock's own digits would make this turn without sleeping.
+        while (now := time()) < (due := run.progress.moved_at + limit):  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(due - now)
+        raise StalledError(limit)

@@ -1,0 +1,47 @@
+"""A run of a job: what belongs to one start, from its claim to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from worker.application.consuming.execution import Execution
+from worker.application.progress.job_progress import JobProgress
+from worker.application.progress.reporter import Reporter
+from worker.domain.job import Job
+from worker.domain.outcome import Outcome
+from worker.domain.progress import Record
+
+
+@dataclass(frozen=True, slots=True)
+class JobLimits:
+    """How long and how often a job may run. Times in seconds."""
+
+    lease_seconds: float
+    job_timeout_seconds: float
+    stall_seconds: float
+    max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that is this worker's to run, by its `record` in the job table.
+
+    Both times are the loop's: `asked_at` is before the claim was dated and written, and the queue drops the message
+    at `message_ends_at`.
+    """
+
+    job: Job
+    record: Record
+    asked_at: float
+    message_ends_at: float
+
+
+@dataclass(eq=False, slots=True)
+class Run:
+    """One run of a claimed job. `outcome` is set once, by the finisher."""
+
+    claim: Claim
+    progress: JobProgress
+    reporter: Reporter
+    execution: Execution = field(default_factory=Execution)
+    outcome: Outcome | None = None

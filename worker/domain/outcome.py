@@ -1,0 +1,206 @@
+"""How a run of a job ends, how a delivery ends that starts none, and what follows: the record and the disposition.
+
+An error becomes an outcome; record and disposition are made from the outcome, and from nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Forfeit, Reject, Release, Retry
+from worker.domain.errors import (
+    InternalError,
+    InvalidMessageError,
+    JobCancelledError,
+    JobError,
+    LeaseLostError,
+    RecordedError,
+    ShutdownError,
+    TransientError,
+)
+from worker.domain.progress import HIGHEST_BEFORE_THE_END, ErrorInfo, OutputRecord, Record, Status, Version
+
+# --- how a run ends ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Every output can be read from S3."""
+
+    outputs: tuple[OutputRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job failed for good, at its `attempt`-th start."""
+
+    error: JobError
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class WillRetry:
+    """The run failed; another follows after `delay_seconds`."""
+
+    error: JobError
+    delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The worker stops and gives the job back; the start does not count as an attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Somebody asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The delivery or the claim is no longer ours: nothing is recorded."""
+
+    reason: str
+
+
+Outcome = Completed | Failed | WillRetry | Released | Cancelled | Lost
+
+# --- how a delivery ends that starts nothing ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The job is final already, as `record` says. `is_own`: by an earlier delivery of this very message."""
+
+    record: Record
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The message comes again after `delay_seconds`. `attempt` is the one that goes on meanwhile, where known."""
+
+    delay_seconds: float
+    reason: str
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotBegun:
+    """A further job of a delivery whose message has to go back first, or is lost."""
+
+    is_lost: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The message is no job."""
+
+    error: InvalidMessageError
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """The message asks for nothing."""
+
+    reason: str
+
+
+Unstarted = Skipped | Deferred | NotBegun | Refused | Ignored
+Ending = Outcome | Unstarted
+RecordedEnding = Completed | Failed | WillRetry | Released | Cancelled | Refused
+
+# --- what follows ------------------------------------------------------------------------------------------------
+
+
+def outcome_of(
+    error: BaseException, *, attempt: int, max_attempts: int, random: float, seconds_left: float = math.inf
+) -> Outcome:
+    """The outcome of a run that ended with `error`.
+
+    `attempt` counts real starts from 1; `random` is in [0, 1). The queue drops the message in `seconds_left`: a job
+    whose retry would come later fails for good, while it still can be recorded. An exception that is not ours is a
+    bug and is treated as `InternalError`.
+    """
+    match error:
+        case LeaseLostError():
+            return Lost(error.reason)
+        case ShutdownError():
+            return Released()
+        case JobCancelledError():
+            return Cancelled()
+        case TransientError() if attempt < max_attempts:
+            delay_seconds = RETRY_BACKOFF.delay(attempt, random)
+            return WillRetry(error, delay_seconds) if delay_seconds < seconds_left else Failed(error, attempt)
+        case JobError():
+            return Failed(error, attempt)
+        case _:
+            return outcome_of(
+                InternalError.caused_by(error),
+                attempt=attempt,
+                max_attempts=max_attempts,
+                random=random,
+                seconds_left=seconds_left,
+            )
+
+
+def record_of(ending: RecordedEnding, record: Record, version: Version, now: datetime) -> Record:
+    """The record, at `version`, of a job that ended so; `record` is the newest before.
+
+    A job that fails, is cancelled or waits for another attempt keeps its percent, which never falls within an attempt.
+    """
+    changes = _changes_of(ending, record)
+    return replace(record, version=version, updated_at=now, stage=None, eta_seconds=None, **changes)
+
+
+def _changes_of(ending: RecordedEnding, record: Record) -> dict[str, Any]:
+    match ending:
+        case Completed(outputs):
+            return _changes(Status.COMPLETED, percent=100.0, outputs=outputs)
+        case Failed(error) | Refused(error):
+            return _changes(Status.FAILED, error, percent=min(record.percent, HIGHEST_BEFORE_THE_END))
+        case Cancelled():
+            percent = min(record.percent, HIGHEST_BEFORE_THE_END)
+            return _changes(Status.CANCELLED, JobCancelledError(), percent=percent)
+        case WillRetry(error):
+            return _changes(Status.QUEUED, error)
+        case Released():
+            return _changes(Status.QUEUED, percent=0.0, attempt=record.attempt - 1)
+
+
+def _changes(status: Status, error: JobError | None = None, **more: Any) -> dict[str, Any]:
+    return {"status": status, "error": None if error is None else ErrorInfo.of(error), **more}
+
+
+def disposition_of(ending: Ending, job_id: str | None) -> Disposition:
+    """What the queue does with a message whose handling ended so. `job_id` is None where the message is no job."""
+    match ending:
+        case Completed() | Cancelled() | Ignored():
+            return Ack()
+        case Failed(error, attempt):
+            return Reject(error, job_id, attempt)
+        case Refused(error):
+            return Reject(error, error.job_id)
+        case WillRetry(delay_seconds=delay_seconds) | Deferred(delay_seconds=delay_seconds):
+            return Retry(delay_seconds)
+        case Released() | NotBegun(is_lost=False):
+            return Release()
+        case Lost() | NotBegun():
+            return Forfeit()
+        case Skipped(record, is_own):
+            return _disposition_of_final(record, is_own=is_own)
+
+
+def _disposition_of_final(record: Record, *, is_own: bool) -> Disposition:
+    """An own failure is still to be rejected.
+
+    Its worker died before it could do that, or the message holds other jobs, which went on.
+    """
+    if record.status is not Status.FAILED or not is_own:
+        return Ack()
+    info = record.error
+    error = InternalError() if info is None else RecordedError(info.code, info.message)
+    return Reject(error, record.job_id, record.attempt)
