@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tests.support.frames import reader
 from tests.support.sounds import sound
-from worker.domain.containers.data_end import JOINED, MORE_SOUND, UNCLEAR_REST
+from worker.domain.containers.data_end import MORE_SOUND, UNCLEAR_REST
 from worker.domain.containers.sniffing import examine, sniff
-from worker.domain.containers.structure import CUT_OFF, Structure
+from worker.domain.containers.structure import CUT_OFF, JOINED, Structure
 
 RATE_HZ = 8000
 NOISE = random.Random(9).randbytes(40_000)

@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.frames import reader
+from tests.support.sounds import sound
+from worker.domain.containers import mp4
 from worker.domain.containers.mp4 import top_boxes
 from worker.domain.containers.mp4_index import index_in_front
+from worker.domain.containers.structure import JOINED
 
 
 def box(kind: bytes, body: bytes = b"") -> bytes:
@@ -108,3 +111,21 @@ def test_a_box_may_reach_to_the_end_or_have_a_wide_size() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_boxes_or_none(data: bytes) -> None:
     assert all(each.stop >= each.start + 8 for each in top_boxes(reader(data), len(data)))
+
+
+def problem(data: bytes) -> str | None:
+    return mp4.examine(reader(data), 0, len(data)).problem
+
+
+@pytest.mark.parametrize("name", ["end.m4a", "front.m4a", "video.mp4", "fragmented.m4a"])
+def test_joined_files_are_refused(name: str) -> None:
+    assert problem(2 * sound(name).read_bytes()) == JOINED
+
+
+def test_an_index_that_is_repeated_between_fragments_whose_time_goes_on_is_no_second_file() -> None:
+    def fragment(time: int) -> bytes:
+        clock = box(b"tfdt", struct.pack(">IQ", 1 << 24, time))
+        return box(b"moof", box(b"traf", clock)) + box(b"mdat", MEDIA)
+
+    assert problem(FTYP + moov() + fragment(0) + fragment(5) + FTYP + moov() + fragment(10)) is None
+    assert problem(FTYP + moov() + fragment(0) + fragment(5) + FTYP + moov() + fragment(0)) == JOINED

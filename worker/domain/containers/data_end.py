@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from worker.domain.containers.samples import SampleLayout, is_constant, is_rough, is_sound
 from worker.domain.containers.sizes import SLACK_BYTES, is_placeholder
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure
 from worker.domain.containers.tags import before_tags, behind_tags
 
-JOINED = "the source is several files joined to one: only the first of them would be heard"
 UNCLEAR_REST = "the source holds more bytes than its header states, and whether they are sound cannot be told"
 MORE_SOUND = "the source holds more sound than its header states"
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from worker.domain.containers.structure import ReadAt, Structure, whole_or_cut
+from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure
 
+_MEDIA = {b"moov", b"moof", b"mdat"}
+_HEAD_BYTES = 4096  # of a fragment, in which its first track's begin stands
 _MAX_BOXES = 1_000_000  # a hostile file of empty boxes must not hold us up
 
 
@@ -21,20 +24,31 @@ class Box:
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the boxes are all there, the index among them."""
-    return whole_or_cut(start, size, cut=_is_cut(read_at, size))
+    """Whether the boxes are all there, the index among them, and whether it is one file."""
+    boxes = [box for box in top_boxes(read_at, size) if box.kind in _MEDIA]
+    kinds = [box.kind for box in boxes]
+    if any(box.stop > size for box in boxes) or b"moov" not in kinds or kinds[-1] == b"moof":
+        return Structure(start, size, problem=CUT_OFF)
+    return Structure(start, size, problem=JOINED if _is_joined(read_at, boxes) else None)
 
 
-def _is_cut(read_at: ReadAt, size: int) -> bool:
-    last = b""
-    kinds = set()
-    for box in top_boxes(read_at, size):
-        if box.kind in {b"moov", b"moof", b"mdat"}:
-            if box.stop > size:
-                return True
-            last = box.kind
-            kinds.add(box.kind)
-    return b"moov" not in kinds or last == b"moof"
+def _is_joined(read_at: ReadAt, boxes: list[Box]) -> bool:
+    """Whether there are several indexes, of which the decoder reads the first alone.
+
+    A live stream repeats its index between fragments, whose time goes on.
+    """
+    indexes = [number for number, box in enumerate(boxes) if box.kind == b"moov"]
+    times = [_time(read_at, boxes[index + 1]) if index + 1 < len(boxes) else None for index in indexes]
+    return len(indexes) > 1 and any(a is None or b is None or a >= b for a, b in itertools.pairwise(times))
+
+
+def _time(read_at: ReadAt, fragment: Box) -> int | None:
+    """When a fragment begins, by its first track's clock (ISO 14496-12, section 8.8.12)."""
+    head = read_at(fragment.start, _HEAD_BYTES) if fragment.kind == b"moof" else b""
+    at = head.find(b"tfdt")
+    if at < 0 or len(head) < at + 16:
+        return None
+    return int.from_bytes(head[at + 8 : at + (16 if head[at + 4] else 12)], "big")
 
 
 def top_boxes(read_at: ReadAt, size: int) -> Iterator[Box]:

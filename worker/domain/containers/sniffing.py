@@ -10,23 +10,32 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from worker.domain.containers import (
+    ac3,
     adts,
     aiff,
     amr,
+    ape,
     asf,
     au,
     avi,
     caf,
+    dsd,
+    dts,
     flac,
     flv,
+    gsm,
     matroska,
     mp3,
     mp4,
     mpegps,
     mpegts,
+    musepack,
     ogg,
+    tta,
+    voc,
     w64,
     wav,
+    wavpack,
 )
 from worker.domain.containers.frames import chain_begins, find_chain
 from worker.domain.containers.stream import JUNK_BYTES
@@ -55,6 +64,18 @@ class Container(StrEnum):
     MPEGPS = "mpeg"
     AVI = "avi"
     FLV = "flv"
+    WAVPACK = "wv"
+    TTA = "tta"
+    MUSEPACK_7 = "mpc"
+    MUSEPACK_8 = "mpc8"
+    APE = "ape"
+    VOC = "voc"
+    DSF = "dsf"
+    DFF = "iff"
+    AC3 = "ac3"
+    EAC3 = "eac3"
+    DTS = "dts"
+    GSM = "gsm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +131,27 @@ SOURCES: dict[Container, SourceFormat] = {
     Container.FLV: SourceFormat("FLV", _magic(rb"FLV\x01[\x01\x04\x05]\x00\x00\x00"), flv.examine),
     Container.MP3: SourceFormat("MP3, MP2, MP1", None, mp3.examine),
     Container.ADTS: SourceFormat("AAC in ADTS", None, adts.examine),
+    Container.WAVPACK: SourceFormat("WavPack", _magic(rb"wvpk"), wavpack.examine),
+    Container.TTA: SourceFormat("TTA", _magic(rb"TTA1"), tta.examine),
+    Container.MUSEPACK_7: SourceFormat("Musepack SV7", _magic(rb"MP\+[\x07\x17\x27]"), musepack.examine_7),
+    Container.MUSEPACK_8: SourceFormat("Musepack SV8", _magic(rb"MPCK"), musepack.examine_8),
+    Container.APE: SourceFormat("Monkey's Audio", _magic(rb"MAC "), ape.examine),
+    Container.VOC: SourceFormat("VOC", _magic(rb"Creative Voice File\x1a"), voc.examine),
+    Container.DSF: SourceFormat("DSF (DSD)", _magic(rb"DSD \x1c\0\0\0\0\0\0\0"), dsd.examine_dsf),
+    Container.DFF: SourceFormat("DSDIFF (DSD)", _magic(rb"FRM8.{8}DSD "), dsd.examine_dff),
+    Container.AC3: SourceFormat("AC-3", None, ac3.examine_ac3),
+    Container.EAC3: SourceFormat("E-AC-3", None, ac3.examine_eac3),
+    Container.DTS: SourceFormat("DTS", None, dts.examine),
+    # Twelve frames in a row are no chance; with less than a quarter of a second, nobody can tell.
+    Container.GSM: SourceFormat("GSM 06.10", _magic(rb"([\xd0-\xdf].{32}){12}"), gsm.examine),
 }
-_STREAMS = {Container.MP3: mp3.KIND, Container.ADTS: adts.KIND}
+_STREAMS = {
+    Container.MP3: mp3.KIND,
+    Container.ADTS: adts.KIND,
+    Container.AC3: ac3.AC3,
+    Container.EAC3: ac3.EAC3,
+    Container.DTS: dts.KIND,
+}
 _FOUND_BEHIND_JUNK = (
     *(Container.WAV, Container.W64, Container.AIFF, Container.CAF, Container.FLAC, Container.OGG, Container.AMR),
     *(Container.MATROSKA, Container.ASF, Container.MPEGTS, Container.MPEGPS, Container.AVI, Container.FLV),

@@ -9,6 +9,7 @@ ReadAt = Callable[[int, int], bytes]  # up to `size` bytes from `offset`; fewer 
 
 CUT_OFF = "the source is cut off: the file ends before its audio does"
 BYTES_BEHIND = "Bytes behind the end of the sound are none of its container and were passed over."
+JOINED = "the source is several files joined to one: only the first of them would be heard"
 
 
 def damaged(what: str) -> str:

@@ -1,0 +1,65 @@
+"""Containers and codecs that are read and not written, through ffmpeg."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import rare_sounds
+from tests.support.conversions import an_output, converted
+from tests.support.sounds import listen, run_ffmpeg, sound
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import UnsupportedAudioError
+
+BUILT = {
+    "silence.mpc": (rare_sounds.MUSEPACK_8, 0.2),
+    "silence.ape": (rare_sounds.ape(), 1.6945),
+    "silence.dsf": (rare_sounds.dsf(), 0.4644),
+    "silence.dff": (rare_sounds.dff(), 0.4535),
+    "noise.gsm": (rare_sounds.gsm(), 1.0),
+}
+TONES = ["plain.wv", "plain.tta", "plain.ac3", "plain.eac3", "plain.dts", "plain.voc"]
+IN_WAV = ["adpcm_ms.wav", "adpcm_ima_wav.wav", "adpcm_yamaha.wav", "g726.wav", "g722.wav"]
+
+
+@pytest.mark.parametrize("name", [*TONES, *IN_WAV])
+async def test_the_sound_comes_out_with_its_length_and_level(name: str, tmp_path: Path) -> None:
+    source = sound(name)
+
+    artifacts = await converted(source, tmp_path, an_output(AudioFormat.WAV), an_output(AudioFormat.MP3))
+
+    for artifact in artifacts:
+        heard = listen(artifact.path)
+        assert heard.seconds == pytest.approx(2.3, abs=0.06)
+        assert heard.level_db == pytest.approx(listen(source).level_db, abs=0.6)
+
+
+@pytest.mark.parametrize("name", BUILT)
+async def test_what_ffmpeg_cannot_write_is_read_with_its_length(name: str, tmp_path: Path) -> None:
+    data, seconds = BUILT[name]
+    (tmp_path / name).write_bytes(data)
+
+    (artifact,) = await converted(tmp_path / name, tmp_path, an_output(AudioFormat.WAV))
+
+    assert artifact.duration_seconds == pytest.approx(seconds, abs=0.06)
+
+
+@pytest.mark.parametrize("name", TONES)
+async def test_half_of_it_is_refused(name: str, tmp_path: Path) -> None:
+    data = sound(name).read_bytes()
+    (tmp_path / name).write_bytes(data[: len(data) // 2 | 1])
+
+    with pytest.raises(UnsupportedAudioError, match="cut off"):
+        await converted(tmp_path / name, tmp_path, an_output(AudioFormat.WAV))
+
+
+@pytest.mark.parametrize("name", ["deep.wv", "deep.tta"])
+async def test_24_bits_of_a_lossless_source_are_kept(name: str, tmp_path: Path) -> None:
+    (artifact,) = await converted(sound(name), tmp_path, an_output(AudioFormat.FLAC))
+
+    raw = []
+    for number, path in enumerate((sound(name), artifact.path)):
+        run_ffmpeg("-i", str(path), "-f", "s24le", str(tmp_path / f"{number}.raw"))
+        raw.append((tmp_path / f"{number}.raw").read_bytes())
+    assert raw[0] == raw[1]

@@ -1,0 +1,73 @@
+"""Sounds in containers that the test machine's ffmpeg cannot write, byte by byte."""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+
+# 0.2 s of stereo silence at 44.1 kHz, as mpcenc 1.30.1 wrote it.
+MUSEPACK_8 = bytes.fromhex(
+    "4d50434b53480d860a586808c474001b1b52470c010000000000000000454907a0011e01534f080d000000004150050ff05354060112c0534503"
+)
+_APE_FRAME_SAMPLES, _APE_LAST_SAMPLES = 73_728, 1_000
+_DSD_RATE_HZ, _DSD_BLOCK_BYTES = 2_822_400, 4096
+_DSD_SILENCE = b"\x69"
+
+
+def ape() -> bytes:
+    """1.69 s of stereo silence at 44.1 kHz: a flag stands in for the samples."""
+    lengths = (_APE_FRAME_SAMPLES, _APE_LAST_SAMPLES)
+    checksums = [zlib.crc32(bytes(4 * length)) >> 1 | 0x8000_0000 for length in lengths]
+    frames = b"".join(struct.pack("<IIII", checksum, 3, 0, 0) for checksum in checksums)
+    descriptor = struct.pack("<4sHHIIIIIII16s", b"MAC ", 3990, 0, 52, 24, 8, 0, len(frames), 0, 0, bytes(16))
+    header = struct.pack("<HHIIIHHI", 2000, 0x20, *lengths, 2, 16, 2, 44_100)
+    return descriptor + header + struct.pack("<II", 84, 100) + frames
+
+
+def dsf(blocks: int = 40) -> bytes:
+    """Stereo silence of 1.45 ms a block in each channel."""
+    data = _DSD_SILENCE * (2 * _DSD_BLOCK_BYTES * blocks)
+    samples = 8 * _DSD_BLOCK_BYTES * blocks
+    form = struct.pack("<QIIIIIIQII", 52, 1, 0, 2, 2, _DSD_RATE_HZ, 1, samples, _DSD_BLOCK_BYTES, 0)
+    size = 28 + 52 + 12 + len(data)
+    return (
+        b"DSD "
+        + struct.pack("<QQQ", 28, size, 0)
+        + b"fmt "
+        + form
+        + b"data"
+        + struct.pack("<Q", 12 + len(data))
+        + data
+    )
+
+
+def dff(bytes_of_channel: int = 160_000) -> bytes:
+    """Stereo silence of 353 bytes a millisecond in each channel."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return name + struct.pack(">Q", len(body)) + body
+
+    channels = chunk(b"CHNL", struct.pack(">H", 2) + b"SLFTSRGT")
+    properties = chunk(b"FS  ", struct.pack(">I", _DSD_RATE_HZ)) + channels
+    properties += chunk(b"CMPR", b"DSD \x0enot compressed\0")
+    body = b"DSD " + chunk(b"FVER", b"\1\5\0\0") + chunk(b"PROP", b"SND " + properties)
+    return chunk(b"FRM8", body + chunk(b"DSD ", _DSD_SILENCE * (2 * bytes_of_channel)))
+
+
+def gsm(frames: int = 50) -> bytes:
+    """20 ms a frame, of no particular sound."""
+    chance = random.Random(6)
+    return b"".join(bytes([0xD0 | chance.randrange(16)]) + chance.randbytes(32) for _ in range(frames))
+
+
+def musepack_7(frames: int) -> bytes:
+    """A header alone."""
+    return b"MP+\x07" + struct.pack("<I", frames) + bytes(20)
+
+
+def eac3(kind: int, substream: int, length: int) -> bytes:
+    """A frame of six blocks at 48 kHz; `kind` 1 is a dependent substream. Its contents are zeros."""
+    words = length // 2 - 1
+    head = bytes((0x0B, 0x77, kind << 6 | substream << 3 | words >> 8, words & 0xFF, 0x30, 16 << 3))
+    return head.ljust(length, b"\0")

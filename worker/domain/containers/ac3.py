@@ -1,0 +1,57 @@
+"""AC-3 and E-AC-3, raw streams of frames (ETSI TS 102 366, sections 4.4 and E.1.3)."""
+
+from __future__ import annotations
+
+from worker.domain.containers.frames import Frame, FrameKind
+from worker.domain.containers.stream import examine_stream
+from worker.domain.containers.structure import ReadAt, Structure
+
+_SYNC = b"\x0b\x77"
+_HEADER_BYTES = 6
+_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
+_RATES_HZ = (48000, 44100, 32000)
+_FRAME_SAMPLES, _BLOCK_SAMPLES = 1536, 256
+_BLOCKS = (1, 2, 3, 6)
+_LAST_AC3, _LAST_EAC3 = 10, 16  # of bsid, which tells the two apart
+_INDEPENDENT = {0, 2}  # of strmtyp: a dependent substream has further channels of the same time
+
+
+def _measure_ac3(block: bytes, offset: int) -> Frame | None:
+    if block[offset : offset + 2] != _SYNC or block[offset + 5] >> 3 > _LAST_AC3:
+        return None
+    code = block[offset + 4]
+    if code >> 6 == 3 or (code & 63) // 2 >= len(_KBPS):
+        return None
+    rate_hz, kbps = _RATES_HZ[code >> 6], _KBPS[(code & 63) // 2]
+    words = kbps * 1000 * _FRAME_SAMPLES // rate_hz // 16
+    if rate_hz == 44100:
+        words += code & 1
+    # Half the rate for each step above 8 (annex A of the first edition, and what decoders do).
+    return 2 * words, (_FRAME_SAMPLES, rate_hz >> max(0, (block[offset + 5] >> 3) - 8))
+
+
+def _measure_eac3(block: bytes, offset: int) -> Frame | None:
+    bsid = block[offset + 5] >> 3
+    if block[offset : offset + 2] != _SYNC or not _LAST_AC3 < bsid <= _LAST_EAC3:
+        return None
+    length = 2 * (((block[offset + 2] & 7) << 8 | block[offset + 3]) + 1)
+    fscod, numblkscod = block[offset + 4] >> 6, block[offset + 4] >> 4 & 3
+    if length < _HEADER_BYTES or (fscod == 3 and numblkscod == 3):
+        return None
+    rate_hz, blocks = (_RATES_HZ[numblkscod] // 2, 6) if fscod == 3 else (_RATES_HZ[fscod], _BLOCKS[numblkscod])
+    is_first = block[offset + 2] >> 6 in _INDEPENDENT and block[offset + 2] >> 3 & 7 == 0
+    return length, (_BLOCK_SAMPLES * blocks if is_first else 0, rate_hz)
+
+
+AC3 = FrameKind(_SYNC, _HEADER_BYTES, _measure_ac3)
+EAC3 = FrameKind(_SYNC, _HEADER_BYTES, _measure_eac3)
+
+
+def examine_ac3(read_at: ReadAt, start: int, size: int) -> Structure:
+    """Whether the file ends with a frame, and nothing else lies between the frames."""
+    return examine_stream(read_at, start, size, AC3)[0]
+
+
+def examine_eac3(read_at: ReadAt, start: int, size: int) -> Structure:
+    """Whether the file ends with a frame, and nothing else lies between the frames."""
+    return examine_stream(read_at, start, size, EAC3)[0]

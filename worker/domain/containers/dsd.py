@@ -1,0 +1,46 @@
+"""DSD in Sony's DSF and in Philips' DSDIFF (DFF)."""
+
+from __future__ import annotations
+
+from worker.domain.containers.chunks import Chunk, chunks_from, is_name
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+
+_DSF_HEADER_BYTES = 28
+_DFF_HEADER_BYTES = 16  # FRM8, its size, and the kind
+_SOUND = {b"DSD ", b"DST "}
+
+
+def examine_dsf(read_at: ReadAt, start: int, size: int) -> Structure:
+    """Whether the data chunk is all there, and its length by the count of samples."""
+    at = start + _DSF_HEADER_BYTES
+    form = read_at(at, 52)
+    if len(form) < 52:
+        return Structure(start, size, problem=CUT_OFF)
+    rate_hz, samples = int.from_bytes(form[28:32], "little"), int.from_bytes(form[36:44], "little")
+    data_at = at + int.from_bytes(form[4:12], "little")
+    data = read_at(data_at, 12)
+    end = data_at + int.from_bytes(data[4:], "little")
+    return Structure(
+        min(data_at + 12, size),
+        max(min(data_at + 12, size), min(end, size)),
+        problem=CUT_OFF if len(data) < 12 or end > size else None,
+        track_seconds=(samples / rate_hz,) if rate_hz else (),
+    )
+
+
+def examine_dff(read_at: ReadAt, start: int, size: int) -> Structure:
+    """Whether the chunk of sound is all there."""
+    for chunk in chunks_from(read_at, start + _DFF_HEADER_BYTES, _chunk_at):
+        if chunk.name in _SOUND:
+            end = chunk.begin + chunk.length
+            begin = min(chunk.begin, size)
+            return Structure(begin, min(end, size), problem=CUT_OFF if end > size else None)
+    return Structure(start, size, problem=CUT_OFF)
+
+
+def _chunk_at(read_at: ReadAt, offset: int) -> Chunk | None:
+    header = read_at(offset, 12)
+    if len(header) < 12 or not is_name(header[:4]):
+        return None
+    length = int.from_bytes(header[4:], "big")
+    return Chunk(header[:4], offset + 12, length, offset + 12 + length + length % 2)

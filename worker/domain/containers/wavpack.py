@@ -1,0 +1,44 @@
+"""WavPack (https://www.wavpack.com/WavPack5FileFormat.pdf)."""
+
+from __future__ import annotations
+
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
+from worker.domain.containers.tags import before_tags
+
+_HEADER_BYTES = 32
+_MAX_BLOCKS = 1_000_000  # six days of half a second each; a hostile file of empty blocks must not hold us up
+_UNKNOWN = 0xFFFF_FFFF
+_FIRST_OF_ITS_TIME = 0x800  # blocks for further channels have the same time as the first
+_RATES_HZ = (6000, 8000, 9600, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 192000)
+_DSD = 0x8000_0000
+
+
+def examine(read_at: ReadAt, start: int, size: int) -> Structure:
+    """Whether the blocks hold the samples that the first one states."""
+    end = before_tags(read_at, start, size)
+    first = read_at(start, _HEADER_BYTES)
+    offset, samples, is_gapless = start, 0, True
+    for _ in range(_MAX_BLOCKS):
+        header = read_at(offset, _HEADER_BYTES)
+        if len(header) < _HEADER_BYTES or not header.startswith(b"wvpk") or offset >= end:
+            break
+        if int.from_bytes(header[24:28], "little") & _FIRST_OF_ITS_TIME:
+            is_gapless = is_gapless and int.from_bytes(header[16:20], "little") in {samples & _UNKNOWN, _UNKNOWN}
+            samples += int.from_bytes(header[20:24], "little")
+        offset += 8 + int.from_bytes(header[4:8], "little")
+    if offset > end:
+        return Structure(start, end, problem=CUT_OFF)
+    stated = int.from_bytes(first[12:16], "little") + (first[11] << 32 if len(first) == _HEADER_BYTES else 0)
+    is_stated = int.from_bytes(first[12:16], "little") != _UNKNOWN
+    problem = None
+    if is_stated and samples < stated:
+        is_cut = is_gapless and end - offset < _HEADER_BYTES
+        problem = CUT_OFF if is_cut else damaged(f"of {stated} samples, {samples} are there")
+    return Structure(start, offset, problem=problem, track_seconds=_seconds(first, stated if is_stated else samples))
+
+
+def _seconds(first: bytes, samples: int) -> tuple[float, ...]:
+    """Empty where the rate is not one of the table, or counts bits."""
+    flags = int.from_bytes(first[24:28], "little")
+    rate_index = flags >> 23 & 15
+    return () if rate_index >= len(_RATES_HZ) or flags & _DSD else (samples / _RATES_HZ[rate_index],)
