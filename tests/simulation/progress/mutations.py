@@ -1,4 +1,4 @@
-"""The code with one rule left out: the simulation has to notice each within some hundred schedules.
+"""The code with one rule left out: the simulation has to notice each within hundreds of schedules.
 
 They live here and not behind flags in the product. Each overrides the one place where its rule is kept.
 """
@@ -17,7 +17,7 @@ from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
 
 class TicksBeforeTheClaim(ObservedStore):
-    """Starts when it has asked for the claim, not when it has won it."""
+    """Starts the job before the answer to the claim."""
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         self.worker.start(self._claim_meanwhile(record, seen), "a claim that nobody waits for")
@@ -67,7 +67,7 @@ class ForgetsWhatItHasShown(Reader):
 
 
 class RedisFirstAtTheEnd(ObservedStore):
-    """Shows an end before it is durable."""
+    """Shows a final record before it is durable."""
 
     async def commit(self, record: Record) -> WriteResult:
         await self._cache.write(record)
@@ -88,7 +88,7 @@ class ProbesWithUserTraffic(ObservedCache):
 
 
 class NoReplay(ObservedCache):
-    """Says that it is back without telling Redis what it has missed."""
+    """Fails back without writing to Redis what it has missed."""
 
     async def _replay(self) -> int:
         self.worker.circuit.replay_begins()

@@ -1,4 +1,4 @@
-"""The real store, and a worker's way to Redis and DynamoDB, with what the invariants are told of them."""
+"""The real store and a worker's connections to Redis and DynamoDB, whose calls and results go to the checker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ObservedStore(FailoverStore):
-    """The real store, and what its callers are told."""
+    """The real store; its results go to the checker."""
 
     worker: Worker
 
@@ -56,7 +56,7 @@ class ObservedStore(FailoverStore):
 
 
 class ObservedCache(GuardedCache):
-    """The real guard of a worker's Redis, and when it replays."""
+    """The real guarded cache; the beginning of a replay goes to the checker of the circuit."""
 
     worker: Worker
 
@@ -66,7 +66,7 @@ class ObservedCache(GuardedCache):
 
 
 class ObservedRedis(SimulatedRedis):
-    """A worker's Redis: who calls it, and what it has been told."""
+    """A worker's Redis; its calls and results go to the checker of the circuit."""
 
     worker: Worker
 
@@ -88,7 +88,7 @@ class ObservedRedis(SimulatedRedis):
 
 
 class ObservedJobTable(SimulatedJobTable):
-    """A worker's DynamoDB: what Redis will have to be told."""
+    """A worker's DynamoDB; what it keeps has to be replayed to Redis after an outage."""
 
     worker: Worker
 

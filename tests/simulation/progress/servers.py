@@ -10,7 +10,7 @@ from worker.ports import Conflict, WriteResult, Written
 
 
 class RedisServer(FakeProgressCache):
-    """The state of Redis, and a log by which it forgets its last writes."""
+    """The state of Redis, and a log by which it can lose its last writes."""
 
     def __init__(self, loop: LeanLoop, checker: Checker) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class RedisServer(FakeProgressCache):
 
 
 class JobTableServer(FakeJobTable):
-    """The state of DynamoDB, which forgets nothing."""
+    """The state of DynamoDB, which loses nothing."""
 
     def __init__(self, checker: Checker) -> None:
         super().__init__()

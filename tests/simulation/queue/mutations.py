@@ -1,4 +1,4 @@
-"""The worker, or its queue, with one rule left out: the simulation has to notice each within some hundred schedules.
+"""The worker, or its queue, with one rule left out: the simulation has to notice each within hundreds of schedules.
 
 They live here and not behind flags in the product. Each replaces the one place where its rule is kept.
 """
@@ -27,7 +27,7 @@ from worker.ports import Delivery
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """What stands in the place of what, and a word of the violation that has to follow."""
+    """`instead` replaces the attribute `name` of `where`; `word` is part of the violation that must follow."""
 
     where: type | ModuleType
     name: str

@@ -1,4 +1,4 @@
-"""A process of the simulated fleet: the real worker from its consumer to its store, around a played conversion."""
+"""A simulated process: the real worker from its consumer to its store, with a simulated conversion."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Worker:
         self.name = f"w{place}.{number}"
         self.skew = timedelta()
         self.is_over = False
-        base, schedule = world.base, world.schedule
+        base, schedule = world.loop, world.schedule
         # asyncio needs no more of a loop than these have
         self.loop: Any = ProcessLoop(base) if schedule.has(Freeze, place) else base  # type: ignore[abstract]
         self.network = world.network(worker_at(place))
@@ -98,11 +98,11 @@ class Worker:
 
     def drain(self) -> None:
         self.world.checker.draining.add(self.name)
-        now = self.world.base.now
+        now = self.world.loop.now
         self.consumer.stop(jobs_until=now + _DRAIN_SECONDS * 0.75, settle_until=now + _DRAIN_SECONDS)
 
     def kill(self) -> None:
-        """From now on nothing that it does reaches anybody."""
+        """From now on nothing that it sends arrives."""
         if not self.network.is_cut:
             self.world.checker.noted(f"{self.name} is killed")
             self.network.is_cut = True
@@ -118,7 +118,7 @@ class Worker:
             self.loop.thaw()
 
     async def end(self) -> None:
-        """Wait until nothing of it is left."""
+        """Kill it, and wait until its tasks have ended."""
         self.kill()
         await asyncio.wait([self._task])
 
@@ -138,7 +138,7 @@ class Worker:
 
 
 class SimulatedConversion:
-    """What `Conversion` does, as the job's script has it, without a byte."""
+    """In the place of `Conversion`: it does what the job's script says, without files."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -153,7 +153,7 @@ class SimulatedConversion:
         try:
             claim = worker.table.claims[job.job_id]
             await self._convert(script, claim.attempt, progress)
-            asked_at = self._world.base.now
+            asked_at = self._world.loop.now
             await before_upload()
             progress.enter(Stage.UPLOADING)
             if not worker.network.is_cut:
@@ -180,7 +180,7 @@ class SimulatedConversion:
         await asyncio.sleep(script.seconds / 2)
 
     async def drop_unfinished(self, job: Job) -> None:
-        """Nothing is left half done here."""
+        """There are no unfinished uploads here."""
 
 
 class SimulatedOutputs:

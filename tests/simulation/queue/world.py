@@ -39,7 +39,6 @@ class World(BaseWorld[Schedule, Checker]):
 
     def __init__(self, schedule: Schedule, checker: type[Checker]) -> None:
         super().__init__(schedule)
-        self.base = self.loop
         self.checker = checker(self.loop, schedule)
         self.table = JobTableServer(self.checker)
         self.redis = FakeProgressCache()
