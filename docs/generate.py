@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from tests.faults.catalogue import CATALOGUE as FAULTS
 from worker import metrics
 from worker.application.messages.codec import name_of
 from worker.application.messages.schema import SCHEMAS
@@ -126,6 +127,16 @@ METRICS = """\
 {table}
 """
 
+FAULT_TABLES = """\
+# Faults
+
+<!-- Written by docs/generate.py from tests/faults. -->
+
+What dependencies and the machine may do, what the worker does then, and the test that shows it.
+
+{tables}
+"""
+
 
 def configuration() -> str:
     rows = ((f"`{item.name}`", _default(item), item.expects, item.info.description or "") for item in VARIABLES)
@@ -200,6 +211,15 @@ def instruments() -> str:
     return METRICS.format(table=_table(("name", "type", "meaning"), rows))
 
 
+def faults() -> str:
+    head = ("fault", "what the worker does", "test")
+    tables = (
+        f"## {service}\n\n" + _table(head, ((row.fault, row.answer, f"`{row.test}`") for row in rows))
+        for service, rows in FAULTS.items()
+    )
+    return FAULT_TABLES.format(tables="\n\n".join(tables))
+
+
 def _default(variable: Variable) -> str:
     if variable.info.default_factory is not None:
         return "usable CPUs"
@@ -240,6 +260,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "events.md": events,
     "errors.md": error_codes,
+    "faults.md": faults,
     "metrics.md": instruments,
     "options.md": options,
     **{f"schemas/{name}.schema.json": partial(schema, name) for name in SCHEMAS},

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.chaos.plan import WORKERS, Disturbance
-from tests.support.rough_proxy import RoughProxy
+from tests.support.fault_proxy import FaultProxy
 from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess
 from worker.demo.servers import Server
@@ -29,7 +29,7 @@ class Fleet:
     stack: Stack
     settings: dict[str, str]
     redis: Server
-    aws: RoughProxy
+    aws: FaultProxy
     workers: list[WorkerProcess] = field(default_factory=list)
     ended: list[WorkerProcess] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # what no worker may do

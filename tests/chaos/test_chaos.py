@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.chaos.audit import faults_of, is_over
 from tests.chaos.fleet import Fleet
 from tests.chaos.plan import LEASE_SECONDS, LENGTHS, Job, Plan, make_plan, source_key
-from tests.support.rough_proxy import RoughProxy
+from tests.support.fault_proxy import FaultProxy
 from tests.support.sounds import silence
 from tests.support.stack import Stack, aws_clients, make_stack
 from worker.demo import servers
@@ -38,7 +37,7 @@ class Surroundings:
 
     stack: Stack
     redis: servers.Server
-    proxy: RoughProxy
+    proxy: FaultProxy
 
 
 @pytest.fixture
@@ -46,9 +45,9 @@ def surroundings(aws_endpoint: str, unique: Callable[[str], str]) -> Iterator[Su
     with ExitStack() as parts:
         clients = parts.enter_context(aws_clients(aws_endpoint))
         redis = parts.enter_context(servers.redis())
-        proxy = parts.enter_context(RoughProxy(urlsplit(aws_endpoint).port or 80).running())
+        proxy = parts.enter_context(FaultProxy(aws_endpoint).running())
         stack = make_stack(clients, unique("chaos"), endpoint=aws_endpoint, redis_port=redis.port)
-        yield Surroundings(replace(stack, endpoint=f"http://127.0.0.1:{proxy.port}"), redis, proxy)
+        yield Surroundings(replace(stack, endpoint=proxy.url), redis, proxy)
 
 
 @pytest.mark.timeout(SECONDS * 3 + _CALM_SECONDS + 120)

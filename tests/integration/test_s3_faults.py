@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import aioboto3
 import boto3  # type: ignore[import-untyped]
 import pytest
 from aiohttp import web
 
-from tests.support.cutting_proxy import CuttingProxy
+from tests.support.aws_calls import calls_of, s3_error
+from tests.support.fault_proxy import FaultProxy
 from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
-from tests.support.scripted_http import s3_error, scripted_http
+from tests.support.scripted_http import scripted_http
 from worker.adapters.s3.store import S3Store
 from worker.domain.errors import (
     AccessDeniedError,
@@ -39,10 +39,8 @@ async def download(store: S3Store, source: ObjectLocation, path: Path) -> Source
 
 
 @pytest.fixture
-async def proxy(aws_endpoint: str) -> AsyncIterator[CuttingProxy]:
-    port = urlsplit(aws_endpoint).port
-    assert port is not None
-    async with CuttingProxy(port).running() as proxy:
+def proxy(aws_endpoint: str) -> Iterator[FaultProxy]:
+    with FaultProxy(aws_endpoint).running() as proxy:
         yield proxy
 
 
@@ -50,46 +48,47 @@ async def proxy(aws_endpoint: str) -> AsyncIterator[CuttingProxy]:
 
 
 async def test_a_body_that_breaks_off_is_resumed_where_it_stopped(
-    proxy: CuttingProxy, bucket: str, s3_client: Any, aws_session: aioboto3.Session, tmp_path: Path
+    proxy: FaultProxy, bucket: str, s3_client: Any, aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:
     data = PATTERN * 3
     await s3_client.put_object(Bucket=bucket, Key="source", Body=data)
-    proxy.cuts = [MIB, 600, 2 * MIB]
+    for after_bytes in (MIB, 600, MIB - 1):
+        proxy.cut_answers(calls_of("GetObject"), after_bytes=after_bytes)
 
-    async with store_at(aws_session, f"http://127.0.0.1:{proxy.port}") as store:
+    async with store_at(aws_session, proxy.url) as store:
         found = await download(store, ObjectLocation(bucket, "source"), tmp_path / "source")
 
     assert found.size_bytes == len(data)
     assert (tmp_path / "source").read_bytes() == data
-    assert proxy.connections > 3
+    assert len(proxy.seen("GetObject")) == 4
 
 
 async def test_a_body_that_breaks_off_again_and_again_is_given_up(
-    proxy: CuttingProxy, bucket: str, s3_client: Any, aws_session: aioboto3.Session, tmp_path: Path
+    proxy: FaultProxy, bucket: str, s3_client: Any, aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:
     await s3_client.put_object(Bucket=bucket, Key="source", Body=PATTERN)
-    proxy.cuts = [2000] * 20
+    proxy.cut_answers(calls_of("GetObject"), after_bytes=2000, times=None)
 
-    async with store_at(aws_session, f"http://127.0.0.1:{proxy.port}") as store:
+    async with store_at(aws_session, proxy.url) as store:
         with pytest.raises(DependencyUnavailableError, match="S3 broke off the download too often"):
             await download(store, ObjectLocation(bucket, "source"), tmp_path / "source")
 
-    assert proxy.connections == 6
+    assert len(proxy.seen("GetObject")) == 6
 
 
 async def test_a_source_that_is_replaced_while_it_is_read_is_not_mixed(
-    proxy: CuttingProxy, bucket: str, s3_client: Any, aws_session: aioboto3.Session, tmp_path: Path
+    proxy: FaultProxy, bucket: str, s3_client: Any, aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:
     await s3_client.put_object(Bucket=bucket, Key="source", Body=PATTERN)
     source = ObjectLocation(bucket, "source")
-    proxy.cuts = [1000]
+    proxy.cut_answers(calls_of("GetObject"), after_bytes=1000)
 
     blocking = boto3.client("s3")
 
     def replace(_: int) -> None:
         blocking.put_object(Bucket=bucket, Key="source", Body=PATTERN[::-1])
 
-    async with store_at(aws_session, f"http://127.0.0.1:{proxy.port}") as store:
+    async with store_at(aws_session, proxy.url) as store:
         with closing(blocking), pytest.raises(SourceChangedError):
             await store.download(
                 source, tmp_path / "source", limit_bytes=2 * MIB, on_start=replace, on_bytes=lambda _: None

@@ -10,9 +10,10 @@ from typing import Any
 import aioboto3
 import pytest
 
+from tests.support.aws_calls import s3_error
 from tests.support.certificate import Certificate
 from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
-from tests.support.scripted_http import s3_error, scripted_http
+from tests.support.scripted_http import scripted_http
 from tests.support.switchable_proxy import SwitchableProxy
 from worker.adapters.disk import sha256_of
 from worker.adapters.s3.store import S3Store

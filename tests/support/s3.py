@@ -10,7 +10,8 @@ import aioboto3
 import pytest
 from aiohttp import web
 
-from tests.support.scripted_http import Handler, s3_error
+from tests.support.aws_calls import s3_error
+from tests.support.scripted_http import Handler
 from worker.adapters.aws.client import ClientLimits, open_client
 from worker.adapters.s3.store import S3Store
 from worker.domain.backoff import Backoff

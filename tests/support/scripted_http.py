@@ -26,11 +26,3 @@ async def scripted_http(
         yield f"http://{host}:{port}"
     finally:
         await runner.cleanup()
-
-
-def s3_error(status: int, code: str) -> web.Response:
-    """An error as S3 words it."""
-    body = (
-        f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>https://secret?X-Amz-Signature=x</Message></Error>"
-    )
-    return web.Response(status=status, text=body, content_type="application/xml")

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.fault_proxy import FaultProxy
 from tests.support.processes import thaw
 from tests.support.redis_faults import NAMED, PASSWORD, Fault, Site
-from tests.support.rough_proxy import RoughProxy
 from tests.support.sounds import sound
 from tests.support.stack import Stack, make_stack, wait_for
 from tests.support.worker_process import WorkerProcess
@@ -126,14 +126,14 @@ class WorkerAndRedis:
 def a_worker_and_redis(
     aws: dict[str, Any], aws_endpoint: str, name: str, directory: Path, *, is_proxied: bool, has_tls: bool
 ) -> Iterator[WorkerAndRedis]:
-    s3 = RoughProxy(int(aws_endpoint.rpartition(":")[2]))
+    s3 = FaultProxy(aws_endpoint)
     with servers.redis("--requirepass", PASSWORD) as server, s3.running(), _running_loop() as loop:
         site = Site(server, directory)
         stack = make_stack(aws, name, endpoint=aws_endpoint, redis_port=site.proxy.port if is_proxied else server.port)
         settings = {
             "REDIS_PASSWORD": PASSWORD,
             "WORKER_CONCURRENCY": str(SLOTS),
-            "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{s3.port}",
+            "AWS_ENDPOINT_URL_S3": s3.url,
         }
         if is_proxied:
             _run(loop, site.proxy.start(site.certificate.server() if has_tls else None))

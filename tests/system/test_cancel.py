@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.commands import worker
-from tests.support.holding_proxy import HoldingProxy
+from tests.support.fault_proxy import FaultProxy
 from tests.support.leftovers import leftovers
 from tests.support.processes import children_of
 from tests.support.sounds import run_ffmpeg, silence, sound
@@ -90,9 +90,9 @@ def test_a_job_that_is_cancelled_during_an_upload_leaves_no_parts_and_no_outputs
         {"target": stack.target("published.mp3"), "format": "mp3"},
         {"target": stack.target("half.wav"), "format": "wav", "sample_rate_hz": 48_000},
     ]
-    with HoldingProxy(stack.endpoint).running() as proxy:
-        proxy.hold(lambda call: call.action == "PUT" and "partNumber=2" in call.path)
-        through_proxy = replace(stack, endpoint=f"http://127.0.0.1:{proxy.port}")
+    with FaultProxy(stack.endpoint).running() as proxy:
+        proxy.hold(lambda call: call.action == "UploadPart" and call.query["partNumber"] == "2")
+        through_proxy = replace(stack, endpoint=proxy.url)
         process = start_worker(through_proxy, WORKER_WORKSPACE=str(tmp_path / "workspace"))
         stack.send_job(job_id, source, *outputs)
         proxy.wait_held()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.holding_proxy import Call, HoldingProxy
+from tests.support.aws_calls import Call, calls_of
+from tests.support.fault_proxy import FaultProxy
 from tests.support.leftovers import leftovers
 from tests.support.sounds import FFMPEG, listen, silence
 from tests.support.stack import Stack, wait_for
@@ -43,19 +44,21 @@ def _sets(status: str) -> Callable[[Call], bool]:
     return lambda call: call.action == "UpdateItem" and f'\\"status\\":\\"{status}\\"'.encode() in call.body
 
 
+def _sends_part_2(call: Call) -> bool:
+    return call.action == "UploadPart" and call.query["partNumber"] == "2"
+
+
 STAGES = {
-    "receive": Stage(lambda call: call.action == "ReceiveMessage", after=True, lost_attempts=0),
+    "receive": Stage(calls_of("ReceiveMessage"), after=True, lost_attempts=0),
     "claim": Stage(_sets("running"), lost_attempts=0),
     "claimed": Stage(_sets("running"), after=True, unknown_attempts=1),
-    "download": Stage(lambda call: call.action == "GET" and "-in" in call.path),
+    "download": Stage(calls_of("GetObject")),
     "convert": Stage(lambda _: False),  # the converter itself is held
-    "upload": Stage(lambda call: call.action == "PUT" and "partNumber=2" in call.path, source_seconds=LONG_SECONDS),
-    "uploaded": Stage(
-        lambda call: call.action == "POST" and "uploadId=" in call.path, after=True, source_seconds=LONG_SECONDS
-    ),
+    "upload": Stage(_sends_part_2, source_seconds=LONG_SECONDS),
+    "uploaded": Stage(calls_of("CompleteMultipartUpload"), after=True, source_seconds=LONG_SECONDS),
     "commit": Stage(_sets("completed")),
     "committed": Stage(_sets("completed"), after=True, lost_attempts=0),
-    "delete": Stage(lambda call: call.action == "DeleteMessageBatch", lost_attempts=0),
+    "delete": Stage(calls_of("DeleteMessageBatch"), lost_attempts=0),
 }
 
 
@@ -83,8 +86,8 @@ class HeldConverter:
 
 
 @pytest.fixture
-def proxy(stack: Stack) -> Iterator[HoldingProxy]:
-    with HoldingProxy(stack.endpoint).running() as proxy:
+def proxy(stack: Stack) -> Iterator[FaultProxy]:
+    with FaultProxy(stack.endpoint).running() as proxy:
         yield proxy
 
 
@@ -98,7 +101,7 @@ class WorkerAtStage:
     worker: WorkerProcess
     replacement: Callable[[], WorkerProcess]
     workspace: Path
-    proxy: HoldingProxy
+    proxy: FaultProxy
     release: Callable[[], None]
 
     def check_end(self, *, lost_attempts: int) -> None:
@@ -141,7 +144,7 @@ def _interrupt_twice(worker: WorkerProcess) -> None:
 def at_stage(
     request: pytest.FixtureRequest,
     stack: Stack,
-    proxy: HoldingProxy,
+    proxy: FaultProxy,
     start_worker: StartWorker,
     unique: Callable[[str], str],
     tmp_path: Path,
@@ -154,12 +157,12 @@ def at_stage(
         "WORKER_CONCURRENCY": "1",  # no poll is open while the job runs: a drain need not wait for one
         "WORKER_DRAIN_SECONDS": "12",
     }
-    through_proxy = replace(stack, endpoint=f"http://127.0.0.1:{proxy.port}")
+    through_proxy = replace(stack, endpoint=proxy.url)
     source = stack.put_source("sound.wav", silence(STAGES[name].source_seconds))
     output = {"target": stack.target(job_id), "format": "wav", "sample_rate_hz": 48_000}
     stack.send_job(job_id, source, output)
     proxy.hold(STAGES[name].matches, after=STAGES[name].after)
-    held: HoldingProxy | HeldConverter = proxy
+    held: FaultProxy | HeldConverter = proxy
     extra = {}
     if name == "convert":
         held = HeldConverter(tmp_path)

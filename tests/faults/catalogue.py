@@ -1,0 +1,15 @@
+"""The faults that the worker is tested against, by where they come from. docs/faults.md is generated from here.
+
+A service has a file of its own beside this one, with its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tests.faults import s3
+from tests.faults.row import Row
+
+CATALOGUE: Mapping[str, Sequence[Row]] = {
+    "S3": s3.ROWS,
+}

@@ -1,0 +1,103 @@
+"""One call to AWS as it is on the wire, and errors in the words of AWS."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+from aiohttp import web
+
+_SIGNED_TEXT = "https://secret?X-Amz-Signature=x"  # what an error's text may hold; no user may see it
+# The names of the errors of a JSON service begin with one of these; the first is the service's own.
+_OWN_ERRORS = {"dynamodb": "com.amazonaws.dynamodb.v20120810", "sqs": "com.amazonaws.sqs"}
+_COMMON_ERRORS = "com.amazon.coral.service"
+_COMMON_NAMES = ("AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request. Header names are in lower case; `path` holds the query."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def service(self) -> str:
+        """`dynamodb`, `sqs` or `s3`."""
+        target = self.headers.get("x-amz-target", "")
+        return "dynamodb" if target.startswith("DynamoDB") else "sqs" if target.startswith("AmazonSQS") else "s3"
+
+    @property
+    def action(self) -> str:
+        """The operation's name in the service's API, such as `UpdateItem` or `UploadPart`."""
+        target = self.headers.get("x-amz-target")
+        return target.rpartition(".")[2] if target else self._s3_action()
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return {
+            name: values[0] for name, values in parse_qs(urlsplit(self.path).query, keep_blank_values=True).items()
+        }
+
+    @property
+    def key(self) -> str:
+        """Of the object, where the bucket stands in the path; empty for a call about the bucket."""
+        return unquote(urlsplit(self.path).path).lstrip("/").partition("/")[2]
+
+    def _s3_action(self) -> str:
+        query = self.query
+        if "uploads" in query:
+            return {"POST": "CreateMultipartUpload", "GET": "ListMultipartUploads"}[self.method]
+        if "uploadId" in query:
+            parts = {"PUT": "UploadPart", "POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload"}
+            return parts[self.method]
+        kind = "Object" if self.key else "Bucket"
+        return {"PUT": "Put", "GET": "Get", "HEAD": "Head", "DELETE": "Delete"}.get(self.method, self.method) + kind
+
+
+Matches = Callable[[Call], bool]
+
+
+def calls_of(*actions: str) -> Matches:
+    """Matches the operations of these names."""
+    return lambda call: call.action in actions
+
+
+def s3_error(status: int, code: str, **more: str) -> web.Response:
+    """An error as S3 words it (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+
+    `more` are further elements, such as `Region`.
+    """
+    elements = {"Code": code, "Message": _SIGNED_TEXT, **more, "RequestId": "4442587FB7D0A2F9", "HostId": "x"}
+    body = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in elements.items())
+    return web.Response(
+        status=status,
+        text=f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{body}</Error>',
+        content_type="application/xml",
+        headers={"x-amz-request-id": "4442587FB7D0A2F9", "x-amz-id-2": "x"},
+    )
+
+
+def json_error(service: str, status: int, code: str, **more: Any) -> web.Response:
+    """An error of DynamoDB or SQS, in AWS's JSON protocol (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html).
+
+    `more` are further members of the error's document.
+    """
+    namespace = _COMMON_ERRORS if code in _COMMON_NAMES else _OWN_ERRORS[service]
+    body = json.dumps({"__type": f"{namespace}#{code}", "message": _SIGNED_TEXT} | more).encode()
+    headers = {"x-amzn-RequestId": "4442587FB7D0A2F9", "x-amz-crc32": str(zlib.crc32(body))}
+    return web.Response(status=status, body=body, content_type="application/x-amz-json-1.0", headers=headers)
+
+
+def aws_error(call: Call, status: int, code: str) -> web.Response:
+    """The error in the protocol of the call's service. An answer to HEAD has no body, so it has no code."""
+    if call.method == "HEAD":
+        return web.Response(status=status)
+    return s3_error(status, code) if call.service == "s3" else json_error(call.service, status, code)
