@@ -46,7 +46,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Another delivery holds the job, or came after this one: look again in `delay_seconds`."""
+    """Another delivery has the job, or came after this one: try again in `delay_seconds`."""
 
     delay_seconds: float
 
@@ -86,7 +86,7 @@ def decide(
 ) -> ClaimDecision:
     """What a delivery with `fence` may do with a job whose durable record is `current`.
 
-    `crashes` and `is_cancel_requested` are those of its standing.
+    `crashes` and `is_cancel_requested` are those of its state.
     """
     if current is None:
         return Start(1, Version(fence, 1))

@@ -211,7 +211,7 @@ def final(ending: RecordedEnding) -> Record:
         (Skipped(final(Completed(MADE)), is_own=True), Ack()),
         (Skipped(final(Failed(NO_AUDIO, 2)), is_own=False), Ack()),
         (Skipped(final(Cancelled()), is_own=True), Ack()),
-        (Deferred(40.0, "held by another delivery", 1), Retry(40.0)),
+        (Deferred(40.0, "claimed by another delivery", 1), Retry(40.0)),
         (NotBegun(is_lost=False), Release()),
         (NotBegun(is_lost=True), Forfeit()),
         (Ignored("no records"), Ack()),

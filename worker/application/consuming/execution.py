@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Execution:
-    """One body of work. Whoever wants it to end calls `stop` with the reason, and the reason is raised in its place.
+    """One body of work. `stop` ends it for a reason, and the reason is raised in its place.
 
     Lease loss, cancel, stall, timeout and shutdown all come this way, so the body needs to know one thing only:
     cancellation. The first reason counts.
@@ -64,7 +64,7 @@ class Execution:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if not task.done():  # we ourselves were cancelled: take the body along
+            if not task.done():  # we ourselves were cancelled, and the body with us
                 task.cancel()
                 await asyncio.wait([task])
                 raise

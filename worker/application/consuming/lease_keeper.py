@@ -126,7 +126,7 @@ class LeaseKeeper:
         try:
             async with asyncio.timeout_at(min(began + self._call_seconds, give_up)):
                 results = await self._queue.extend(deliveries, self._lease_seconds)
-        except Exception as exc:  # noqa: BLE001 - whatever it was, the leases have time left
+        except Exception as exc:  # noqa: BLE001 - the leases have time left, and the renewal is tried again
             results = [exc] * len(batch)
         for renewal, delivery, result in zip(batch, deliveries, results, strict=True):
             renewal.call = None

@@ -49,7 +49,7 @@ class Poller:
 
     @property
     def age_seconds(self) -> float:
-        """Time since a receive last began or ended; 0 while none is due because every slot is taken."""
+        """Time since a receive last began or ended; 0 while none is due because no slot is free."""
         return self._clock() - self._last_turn if self._is_polling else 0.0
 
     @property
@@ -73,7 +73,7 @@ class Poller:
         try:
             async with asyncio.timeout(self._poll_seconds + _OVERTIME_SECONDS):
                 deliveries = await self._queue.receive(slots)
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the loop outlives it
+        except Exception as exc:  # noqa: BLE001 - the poll loop never ends by an error
             self._last_turn = self._clock()
             await self._failed(exc, began)
             return ()

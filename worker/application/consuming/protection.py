@@ -14,7 +14,7 @@ from worker.waiting import wait_for_event
 
 PROTECTED_MINUTES = 60
 _RENEW_SECONDS = 25 * 60.0  # before half of that is over
-_LOOK_SECONDS = 1.0
+_TURN_SECONDS = 1.0
 _IDLE_SECONDS = 5.0  # so that short jobs with pauses between them do not switch it on and off
 _RETRY_SECONDS = 30.0
 
@@ -47,13 +47,13 @@ class ProtectionKeeper:
             self._busy_at = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
-        """Look for ever: when a job begins, and once a second."""
+        """Ask for what is needed, for ever: when a job begins, and once a second."""
         while True:
             self._has_begun.clear()
-            await self._look(asyncio.get_running_loop().time())
-            await wait_for_event(self._has_begun, _LOOK_SECONDS)
+            await self._ask_if_needed(asyncio.get_running_loop().time())
+            await wait_for_event(self._has_begun, _TURN_SECONDS)
 
-    async def _look(self, now: float) -> None:
+    async def _ask_if_needed(self, now: float) -> None:
         if self._jobs > 0:
             self._busy_at = now
         is_wanted = now - self._busy_at < _IDLE_SECONDS
@@ -62,7 +62,7 @@ class ProtectionKeeper:
             return
         try:
             await self._ask(is_wanted)
-        except Exception as error:  # noqa: BLE001 - a favour that is denied, whyever: no reason to stop working
+        except Exception as error:  # noqa: BLE001 - protection is a favour: without it the jobs run on
             self._refused(error, is_wanted, now)
         else:
             self._granted(is_wanted, now)

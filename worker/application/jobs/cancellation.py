@@ -85,7 +85,7 @@ class Cancellation:
                     return current
             elif (final := await self._finish(current)) is not None:
                 return final
-        raise DependencyUnavailableError("the job", "changed hands each time it was looked at; try again")
+        raise DependencyUnavailableError("the job", "changed each time it was read; try again")
 
     async def _finish(self, current: Record) -> Record | None:
         """Cancel a job that does not run. None: it has started or ended just now."""

@@ -154,7 +154,7 @@ class JobFinisher:
         await self._outputs.retract(run.claim.job)
 
     def _unrecorded(self, outcome: Outcome) -> Outcome:
-        """No store knows of the end, so the message has to come back, whatever the outcome is."""
+        """No store knows of the end, so the message has to come back, for a final outcome too."""
         match outcome:
             case Failed(error):
                 return self._retry(error)

@@ -47,7 +47,7 @@ class JobClaimer:
         if job.job_id in self._at_work:  # by another message: of the same millisecond it has the same fence
             attempt = self._at_work[job.job_id]
             if attempt is None:  # for a lease, both might be hidden, and come back together again and again
-                return await self._defer(_SOON_SECONDS, "another delivery is looking at it just now")
+                return await self._defer(_SOON_SECONDS, "another delivery is claiming it just now")
             return await self._defer(self._claims.lease_seconds, "running here already", attempt)
         self._at_work[job.job_id] = None
         try:
@@ -82,7 +82,7 @@ class JobClaimer:
                 return await self._finisher.skip(job, record, delivery)
             case Wait(delay_seconds):
                 attempt = None if current is None else current.attempt
-                return await self._defer(delay_seconds, "held by another delivery", attempt)
+                return await self._defer(delay_seconds, "claimed by another delivery", attempt)
             case Cancel(record, version):
                 return await self._finish(job, record, Cancelled(), record.attempt, version)
             case Exhausted(attempts, version, crashes):

@@ -71,10 +71,10 @@ class Submission:
         record = first_record(job.job_id, str(job.source), targets, self._now())
         await self._table.write_if_unchanged(record, None)
         # The record that is there now decides: two producers may have chosen the same id.
-        held = await self._table.read(job.job_id) or record
-        if not _is_same_and_unstarted(held, record):
-            raise JobExistsError(held)
-        await self._records.share(held)
+        current = await self._table.read(job.job_id) or record
+        if not _is_same_and_unstarted(current, record):
+            raise JobExistsError(current)
+        await self._records.share(current)
         attributes = {TRACEPARENT: traceparent} if traceparent else {}
         await self._sender.send(
             to_body(job),
@@ -82,9 +82,9 @@ class Submission:
             dedup_id=job.job_id,
             attributes=attributes if trace_fields(attributes) else None,
         )
-        return held
+        return current
 
 
-def _is_same_and_unstarted(held: Record, record: Record) -> bool:
-    is_unstarted = held.status is Status.QUEUED and held.version.fence == QUEUED_FENCE
-    return is_unstarted and (held.source, held.outputs) == (record.source, record.outputs)
+def _is_same_and_unstarted(current: Record, record: Record) -> bool:
+    is_unstarted = current.status is Status.QUEUED and current.version.fence == QUEUED_FENCE
+    return is_unstarted and (current.source, current.outputs) == (record.source, record.outputs)

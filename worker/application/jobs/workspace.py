@@ -37,7 +37,7 @@ def open_workspace(root: Path | None) -> Iterator[Workspace]:
 
 
 def _lock(directory: Path) -> int:
-    """Take the directory's lock. It gets its name only when it is held, so no sweep can come in between."""
+    """Lock the directory. The lock gets its name only when it is ours, so no sweep can come in between."""
     unnamed = directory / f"{_LOCK}.new"
     lock = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""How an attempt ends that does not complete: by its error, or by whoever stops it."""
+"""How a run ends that does not complete: by its error, or by what stops it."""
 
 from __future__ import annotations
 

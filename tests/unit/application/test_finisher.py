@@ -1,0 +1,129 @@
+"""The one place where jobs end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes.objects import MemoryObjects
+from tests.support.failover import Stores, stores
+from tests.support.records import a_record
+from tests.support.reporting import CLAIM, OUTPUTS, clock
+from tests.support.virtual_time import now, virtual_time
+from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.outputs import PublishedOutputs
+from worker.application.jobs.run import Claim, Run
+from worker.application.progress.job_progress import JobProgress
+from worker.application.progress.reporter import Reporter
+from worker.domain.errors import InternalError, InvalidMessageError, NoAudioError
+from worker.domain.job import Job, ObjectLocation
+from worker.domain.meter import Speeds
+from worker.domain.outcome import Cancelled, Completed, Failed, Lost, Refused, Released, WillRetry
+from worker.domain.progress import Status, Version
+from worker.events import Event
+from worker.ports import StoreUnavailableError, Written
+
+JOB = Job(CLAIM.job_id, ObjectLocation("podcasts-in", "a.wav"), ())
+
+
+def a_finisher(it: Stores) -> JobFinisher:
+    return JobFinisher(it.store, PublishedOutputs(MemoryObjects()), now=clock, random=lambda: 0.5)
+
+
+async def a_run(it: Stores) -> Run:
+    assert isinstance(await it.store.write_if_unchanged(CLAIM, None), Written)
+    progress = JobProgress(Speeds())
+    reporter = Reporter(it.store, CLAIM, progress, now=clock, random=lambda: 0.5, lease_seconds=60)
+    return Run(Claim(JOB, CLAIM, now(), math.inf), progress, reporter)
+
+
+@virtual_time
+async def test_a_run_ends_once_and_its_first_outcome_counts() -> None:
+    async with stores() as it:
+        finisher, run = a_finisher(it), await a_run(it)
+
+        first = await finisher.finish_run(run, Completed(OUTPUTS))
+        second = await finisher.finish_run(run, Failed(InternalError(), 1))
+
+        assert first == second == Completed(OUTPUTS)
+        assert it.table.held[JOB.job_id].status is Status.COMPLETED
+        assert it.log.one(Event.JOB_COMPLETED)
+        assert not it.log.of(Event.JOB_FAILED)
+
+
+@virtual_time
+async def test_a_run_whose_job_is_another_workers_is_lost_however_it_ended() -> None:
+    async with stores() as it:
+        finisher, run = a_finisher(it), await a_run(it)
+        await it.table.write(a_record(2000, 1))
+
+        outcome = await finisher.finish_run(run, Completed(OUTPUTS))
+
+        assert isinstance(outcome, Lost)
+        assert it.log.one(Event.LEASE_LOST)
+        assert not it.log.of(Event.JOB_COMPLETED)
+
+
+@virtual_time
+@pytest.mark.parametrize(("outcome", "code"), [(Failed(NoAudioError(), 1), "no_audio"), (Cancelled(), "cancelled")])
+async def test_a_final_outcome_that_cannot_be_recorded_brings_the_message_back(
+    outcome: Failed | Cancelled, code: str
+) -> None:
+    async with stores() as it:
+        finisher, run = a_finisher(it), await a_run(it)
+        it.table.breaks()
+
+        ended = await finisher.finish_run(run, outcome)
+
+        assert isinstance(ended, WillRetry)
+        assert it.log.one(Event.JOB_RETRIED)["error_code"] == code
+
+
+@virtual_time
+async def test_a_release_that_cannot_be_recorded_is_a_release_all_the_same() -> None:
+    async with stores() as it:
+        finisher, run = a_finisher(it), await a_run(it)
+        it.table.breaks()
+
+        assert await finisher.finish_run(run, Released()) == Released()
+
+
+@virtual_time
+async def test_the_end_of_a_job_that_does_not_run_is_in_both_stores_and_in_the_log() -> None:
+    async with stores() as it:
+        queued = replace(CLAIM, status=Status.QUEUED, stage=None, version=Version(0, 1))
+        await it.store.write_if_unchanged(queued, None)
+
+        final = await a_finisher(it).finish(Cancelled(), replace(queued, version=Version(0, 2)), queued.version)
+
+        assert final is not None
+        assert final.status is Status.CANCELLED
+        assert final == it.table.held[JOB.job_id] == it.redis.held[JOB.job_id]
+        line = it.log.one(Event.JOB_CANCELLED)
+        assert (line["stage"], line["percent"]) == (None, final.percent)
+
+
+@virtual_time
+async def test_a_job_that_has_changed_meanwhile_is_not_ended() -> None:
+    async with stores() as it:
+        await a_run(it)
+
+        assert await a_finisher(it).finish(Cancelled(), CLAIM, Version(0, 1)) is None
+
+        assert it.table.held[JOB.job_id] == CLAIM
+        assert not it.log.of(Event.JOB_CANCELLED)
+
+
+@virtual_time
+async def test_a_refusal_stands_where_its_record_cannot_be_kept_and_the_log_says_so() -> None:
+    async with stores() as it:
+        it.table.breaks()
+        error = InvalidMessageError("source", "must be a string", job_id="ep-1")
+
+        assert await a_finisher(it).refuse(error, 1000) == Refused(error)
+
+        assert it.log.one(Event.PROGRESS_WRITE_FAILED)["status"] == "failed"
+        with pytest.raises(StoreUnavailableError):
+            await it.table.read("ep-1")
