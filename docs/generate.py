@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from docs.formats import CUTS, formats
 from tests.faults.catalogue import CATALOGUE as FAULTS
 from worker import metrics
 from worker.application.messages.codec import name_of
@@ -89,7 +90,8 @@ A code that is retryable is tried again, up to `WORKER_MAX_ATTEMPTS` times.
 Adding one is a changelog entry, changing one a breaking change.
 
 {table}
-"""
+
+{cuts}"""
 
 OPTIONS = """\
 # Output formats and options
@@ -155,7 +157,7 @@ def events() -> str:
 def error_codes() -> str:
     kinds = {kind.code: kind for kind in _job_errors(JobError)}
     rows = ((f"`{code.value}`", "yes" if kinds[code].retryable else "no", _summary(kinds[code])) for code in ErrorCode)
-    return ERRORS.format(table=_table(("code", "retryable", "meaning"), rows))
+    return ERRORS.format(table=_table(("code", "retryable", "meaning"), rows), cuts=CUTS)
 
 
 def options() -> str:
@@ -261,6 +263,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "events.md": events,
     "errors.md": error_codes,
     "faults.md": faults,
+    "formats.md": partial(formats, _table),
     "metrics.md": instruments,
     "options.md": options,
     **{f"schemas/{name}.schema.json": partial(schema, name) for name in SCHEMAS},

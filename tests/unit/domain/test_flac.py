@@ -94,7 +94,7 @@ def test_frames_that_are_a_part_of_what_the_header_states_are_whole_and_that_is_
     assert seconds is not None
     assert 0 < seconds < SECONDS
     assert structure.repairs == (
-        f"The FLAC header states {SECONDS:.2f} s; the frames are whole and hold {seconds:.2f} s.",
+        f"the FLAC header states {SECONDS:.2f} s; the frames are whole and hold {seconds:.2f} s",
     )
     kept = [frame_header(data[begin : begin + LONGEST_HEADER_BYTES]) for begin in at[3:8]]
     assert seconds == sum(frame.samples for frame in kept if frame) / 44_100

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.frames import reader
 from tests.support.sounds import sound
 from worker.domain.containers import matroska
-from worker.domain.containers.structure import CUT_OFF, Structure
+from worker.domain.containers.structure import CUT_OFF, JOINED, Structure
 
 NAMES = ["plain.webm", "live.webm", "video.mkv"]
 DAMAGED = "the source is damaged: the elements of the Matroska file do not fit together"
@@ -149,7 +149,7 @@ def test_what_follows_a_segment_of_known_size_is_no_sound_unless_it_is_one_of_it
     assert examined(whole + bytes(5000)).problem is None
     assert examined(whole + bytes(5000)).end == len(whole)
     assert examined(whole + cluster(1, [])).problem == DAMAGED
-    assert examined(whole + whole).problem == "the source is several Matroska files in a row"
+    assert examined(whole + whole).problem == JOINED
 
 
 def test_live_recordings_have_clusters_of_unknown_size() -> None:
@@ -158,7 +158,7 @@ def test_live_recordings_have_clusters_of_unknown_size() -> None:
 
     assert examined(live).problem is None
     assert examined(live[:-1]).problem == CUT_OFF
-    assert examined(live + live).problem == "the source is several Matroska files in a row"
+    assert examined(live + live).problem == JOINED
 
 
 def test_a_picture_of_gigabytes_is_not_read() -> None:

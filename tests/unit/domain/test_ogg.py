@@ -93,7 +93,7 @@ def test_a_stream_that_is_never_marked_as_ended_is_whole_with_its_last_page(name
     structure = examined(data)
 
     assert structure.problem is None
-    assert structure.repairs == ("The Ogg stream has no end-of-stream flag; its last page is whole.",)
+    assert structure.repairs == ("the Ogg stream has no end-of-stream flag; its last page is whole",)
     assert examined(data[:-1]).problem == CUT_OFF
     assert examined(data + b"Ogg").problem == CUT_OFF
 
@@ -124,7 +124,7 @@ def test_bytes_that_were_put_between_pages_lose_no_sound_and_are_mentioned(name:
     structure = examined(b"".join([*whole[:3], bytes(1000), *whole[3:]]))
 
     assert structure.problem is None
-    assert structure.repairs == ("Bytes between the pages of the Ogg file were passed over; no page is missing.",)
+    assert structure.repairs == ("bytes between the pages of the Ogg file were passed over; no page is missing",)
 
 
 def test_opus_lasts_from_its_first_sample_to_its_last_without_the_pre_skip() -> None:

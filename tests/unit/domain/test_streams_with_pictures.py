@@ -13,7 +13,7 @@ from worker.domain.containers.structure import Structure
 
 NAMES = ["plain.flv", "video.flv", "plain.avi", "video.avi", "video.mpg", "video.vob", "plain.ts", "video.ts"]
 KINDS = [Container.FLV, Container.AVI, Container.MPEGPS, Container.MPEGTS]
-PASSED_OVER = "Bytes behind the end of the sound are none of its container and were passed over."
+PASSED_OVER = "bytes behind the end of the sound are none of its container and were passed over"
 
 
 def examined(data: bytes) -> Structure:

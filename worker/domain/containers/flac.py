@@ -57,9 +57,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 def _repairs(stated: int, found: int, rate_hz: int) -> tuple[str, ...]:
     if stated in {0, found}:
         return ()
-    return (
-        f"The FLAC header states {stated / rate_hz:.2f} s; the frames are whole and hold {found / rate_hz:.2f} s.",
-    )
+    return (f"the FLAC header states {stated / rate_hz:.2f} s; the frames are whole and hold {found / rate_hz:.2f} s",)
 
 
 def _stream(read_at: ReadAt, start: int, size: int) -> _Stream | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from worker.domain.containers.ebml import CRC32, VOID, DamagedError, Element, children, element_at, unsigned
 from worker.domain.containers.matroska_clusters import CLUSTER, Clusters, Track, read_track
 from worker.domain.containers.reading import BlockReader
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged, range_to
 
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 _INFO, _TIMESTAMP_SCALE = 0x1549A966, 0x2AD7B1
@@ -21,7 +21,6 @@ _MAX_IN_SEGMENT = 2_000_000  # a day of clusters of a twentieth of a second
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
 
 _DAMAGED = damaged("the elements of the Matroska file do not fit together")
-_SEVERAL = "the source is several Matroska files in a row"
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
@@ -49,7 +48,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 def _problem(reader: BlockReader, segment: Element, clusters: Clusters, end: int, size: int) -> str | None:
     follower = element_at(reader, end) if end < size else None
     if follower and follower.identifier == _EBML:
-        return _SEVERAL
+        return JOINED
     if follower and follower.identifier in _BEHIND_A_CLUSTER:
         return _DAMAGED  # the segment's size is wrong
     if segment.end is None and end != size:

@@ -14,7 +14,7 @@ _TAIL_BYTES = 1 << 18
 _PACKET_BYTES = 188
 _NULL_PACKET = b"\x1f\xff"
 _PACKETS_MISSING = damaged("packets of the MPEG transport stream are missing")
-_LAST_INCOMPLETE = "The MPEG transport stream ends within a packet of sound."
+_LAST_INCOMPLETE = "the MPEG transport stream ends within a packet of sound"
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:

@@ -13,9 +13,9 @@ from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damag
 
 _NO_HEADER = damaged("a stream of the Ogg file begins without its header")
 _PAGES_MISSING = damaged("pages of the Ogg file are missing or fail their checksum")
-_NO_LAST_MARK = "The Ogg stream has no end-of-stream flag; its last page is whole."
+_NO_LAST_MARK = "the Ogg stream has no end-of-stream flag; its last page is whole"
 _LINKS_DIFFER = "the source is several Ogg streams in a row whose codec, channels or sample rate differ"
-_BYTES_BETWEEN = "Bytes between the pages of the Ogg file were passed over; no page is missing."
+_BYTES_BETWEEN = "bytes between the pages of the Ogg file were passed over; no page is missing"
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 ReadAt = Callable[[int, int], bytes]  # up to `size` bytes from `offset`; fewer at the end of the file
 
 CUT_OFF = "the source is cut off: the file ends before its audio does"
-BYTES_BEHIND = "Bytes behind the end of the sound are none of its container and were passed over."
+BYTES_BEHIND = "bytes behind the end of the sound are none of its container and were passed over"
 JOINED = "the source is several files joined to one: only the first of them would be heard"
 
 

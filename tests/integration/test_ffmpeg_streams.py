@@ -1,0 +1,96 @@
+"""Ogg, Matroska, FLAC, FLV, AVI and MPEG streams through ffmpeg: what is whole comes out so, the rest is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.conversions import an_output, converted
+from tests.support.ogg import page, split, without_last_mark
+from tests.support.sounds import SECONDS, run_ffmpeg, sound
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import UnsupportedAudioError
+
+
+async def seconds_of(directory: Path, name: str, content: bytes) -> float:
+    """How long an output in WAV is."""
+    source = directory / f"source-{name}"
+    source.write_bytes(content)
+    (artifact,) = await converted(source, directory, an_output(AudioFormat.WAV))
+    return artifact.duration_seconds
+
+
+@pytest.mark.parametrize(
+    "name", ["plain.flv", "video.flv", "plain.avi", "video.avi", "video.mpg", "video.vob", "plain.ts", "flac.oga"]
+)
+async def test_the_sound_of_each_container_comes_out_in_full_length(name: str, tmp_path: Path) -> None:
+    assert await seconds_of(tmp_path, name, sound(name).read_bytes()) == pytest.approx(SECONDS, abs=0.06)
+
+
+@pytest.mark.parametrize("name", ["plain.flac", "plain.ogg", "plain.webm", "plain.flv", "plain.avi", "plain.ts"])
+async def test_junk_in_front_and_behind_is_no_sound(name: str, tmp_path: Path) -> None:
+    content = b"\xffjunk" * 99 + sound(name).read_bytes() + bytes(70_000)
+
+    assert await seconds_of(tmp_path, name, content) == pytest.approx(SECONDS, abs=0.06)
+
+
+@pytest.mark.parametrize("name", ["plain.ogg", "plain.opus"])
+async def test_a_recording_without_an_end_of_stream_flag_is_whole(name: str, tmp_path: Path) -> None:
+    content = without_last_mark(sound(name).read_bytes())
+
+    assert await seconds_of(tmp_path, name, content) == pytest.approx(SECONDS, abs=0.06)
+
+
+async def test_opus_that_begins_late_has_the_length_of_its_sound(tmp_path: Path) -> None:
+    late = tmp_path / "late.opus"
+    run_ffmpeg("-i", str(sound("plain.opus")), "-c", "copy", "-bsf:a", "setts=ts=TS+48000*1000", str(late))
+
+    assert await seconds_of(tmp_path, "late.opus", late.read_bytes()) == pytest.approx(SECONDS, abs=0.02)
+
+
+async def test_a_part_of_a_flac_with_the_header_of_all_of_it_is_whole(tmp_path: Path) -> None:
+    part = tmp_path / "part.flac"
+    run_ffmpeg("-ss", "0.5", "-i", str(sound("plain.flac")), "-t", "1", "-c", "copy", str(part))
+
+    assert await seconds_of(tmp_path, "part.flac", part.read_bytes()) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["plain.ogg", "plain.opus", "flac.oga"])
+async def test_a_missing_page_of_ogg_is_refused(name: str, tmp_path: Path) -> None:
+    whole = split(sound(name).read_bytes())
+    middle = len(whole) // 2
+
+    with pytest.raises(UnsupportedAudioError, match="damaged: pages of the Ogg file are missing"):
+        await seconds_of(tmp_path, name, b"".join(whole[:middle] + whole[middle + 1 :]))
+
+
+async def test_one_flipped_bit_in_the_name_of_a_cluster_is_refused(tmp_path: Path) -> None:
+    data = bytearray(sound("plain.webm").read_bytes())
+    data[data.index(b"\x1f\x43\xb6\x75")] ^= 0x20
+
+    with pytest.raises(UnsupportedAudioError, match="damaged: the elements of the Matroska file"):
+        await seconds_of(tmp_path, "plain.webm", bytes(data))
+
+
+async def test_missing_packets_of_a_transport_stream_are_refused(tmp_path: Path) -> None:
+    data = sound("video.ts").read_bytes()
+    middle = len(data) // 188 // 2 * 188
+
+    with pytest.raises(UnsupportedAudioError, match="damaged: packets of the MPEG transport stream are missing"):
+        await seconds_of(tmp_path, "video.ts", data[:middle] + data[middle + 40 * 188 :])
+
+
+async def test_joined_ogg_streams_that_differ_are_refused_and_not_cut_short(tmp_path: Path) -> None:
+    mono = tmp_path / "mono.ogg"
+    run_ffmpeg("-i", str(sound("plain.ogg")), "-ac", "1", "-c:a", "libvorbis", str(mono))
+
+    with pytest.raises(UnsupportedAudioError, match="several Ogg streams in a row"):
+        await seconds_of(tmp_path, "chain.ogg", sound("plain.ogg").read_bytes() + mono.read_bytes())
+
+
+async def test_a_last_page_without_its_flag_and_half_of_another_is_a_cut(tmp_path: Path) -> None:
+    half = page(bytes(200), number=99)[:100]
+
+    with pytest.raises(UnsupportedAudioError, match="cut off"):
+        await seconds_of(tmp_path, "plain.ogg", without_last_mark(sound("plain.ogg").read_bytes()) + half)
