@@ -40,7 +40,7 @@ from worker.bootstrap.run import keep_for_good
 from worker.domain.containers.structure import Structure
 from worker.domain.disposition import Ack, Disposition
 from worker.domain.job import OutputSpec
-from worker.ports import Artifact, ConversionProgress, SourceAudio
+from worker.ports import Artifact, ConversionProgress, Converted, SourceAudio
 
 _POLL_SECONDS = 5.0
 _SOUND = b"nothing"
@@ -74,11 +74,11 @@ class IdleConverter:
         *,
         max_duration_seconds: float,
         progress: ConversionProgress,
-    ) -> Sequence[Artifact]:
+    ) -> Converted:
         for _, path in outputs:
             path.write_bytes(_SOUND)
         progress.seconds_done = 1.0
-        return [Artifact(path, 1.0, 0, len(_SOUND)) for _, path in outputs]
+        return Converted(tuple(Artifact(path, 1.0, 0, len(_SOUND)) for _, path in outputs))
 
 
 async def main(queue_url: str, kind: str) -> None:

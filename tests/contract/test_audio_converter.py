@@ -45,9 +45,11 @@ async def test_each_output_has_its_artifact_in_the_order_asked(converter: AudioC
     audio = await converter.probe(source)
     outputs = [an_output(audio_format, tmp_path) for audio_format in (AudioFormat.FLAC, AudioFormat.MP3)]
 
-    artifacts = await converter.convert(source, audio, outputs, max_duration_seconds=60, progress=ConversionProgress())
+    converted = await converter.convert(source, audio, outputs, max_duration_seconds=60, progress=ConversionProgress())
 
+    artifacts = converted.artifacts
     assert [artifact.path for artifact in artifacts] == [path for _, path in outputs]
+    assert converted.repaired == ()
     for artifact in artifacts:
         assert artifact.duration_seconds == pytest.approx(SECONDS, abs=0.01)
         assert artifact.size_bytes == len(read_artifact(artifact, 0, artifact.size_bytes)) > 1000

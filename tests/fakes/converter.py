@@ -13,7 +13,7 @@ from worker.domain.containers.sniffing import Container, examine, sniff
 from worker.domain.containers.structure import Structure
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
 from worker.domain.job import OutputSpec
-from worker.ports import Artifact, ConversionProgress, SourceAudio
+from worker.ports import Artifact, ConversionProgress, Converted, SourceAudio
 
 
 class FakeConverter:
@@ -40,7 +40,7 @@ class FakeConverter:
         *,
         max_duration_seconds: float,
         progress: ConversionProgress,
-    ) -> Sequence[Artifact]:
+    ) -> Converted:
         length = audio.duration_seconds or 0.0
         if length > max_duration_seconds:
             raise DurationTooLongError(length, max_duration_seconds)
@@ -54,7 +54,7 @@ class FakeConverter:
             for _, path in outputs:
                 await asyncio.to_thread(shutil.copyfile, source, path)
             progress.seconds_done = length
-            return [Artifact(path, length, 0, audio.size_bytes) for _, path in outputs]
+            return Converted(tuple(Artifact(path, length, 0, audio.size_bytes) for _, path in outputs))
         finally:
             self.running -= 1
 

@@ -27,10 +27,10 @@ async def converted(
     converter = converter or FfmpegConverter(FFMPEG)
     targets = [(spec, directory / f"{number}.{spec.format}") for number, spec in enumerate(outputs)]
     audio = await converter.probe(source)
-    artifacts = await converter.convert(
+    conversion = await converter.convert(
         source, audio, targets, max_duration_seconds=max_seconds, progress=ConversionProgress()
     )
-    return list(artifacts)
+    return list(conversion.artifacts)
 
 
 def delivered(artifact: Artifact) -> Path:

@@ -12,6 +12,7 @@
     │   │   ├── DurationTooLongError    duration_too_long
     │   │   ├── TargetRefusedError      target_refused
     │   │   ├── ConversionTimeoutError  conversion_timeout
+    │   │   ├── ConverterAlwaysFailsError  converter_crashed
     │   │   ├── TooManyAttemptsError    too_many_attempts
     │   │   └── JobCancelledError       cancelled
     │   └── TransientError              may pass: retried with backoff, WORKER_MAX_ATTEMPTS times
@@ -177,13 +178,25 @@ class ConversionTimeoutError(PermanentError):
         super().__init__(f"the job took longer than {limit_seconds:.0f} s")
 
 
+class ConverterAlwaysFailsError(PermanentError):
+    """The converter failed by itself, in the same way twice: it does not help to try again."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}, twice")
+        self.code = ErrorCode.CONVERTER_CRASHED  # type: ignore[misc]
+
+
 class ConverterCrashedError(TransientError):
-    """The converter ended by a signal or in a way that says nothing of the source."""
+    """The converter ended in a way that says nothing of the source. Not retried where it did so twice by itself."""
 
     code = ErrorCode.CONVERTER_CRASHED
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
+
+
+class ConverterFailedError(ConverterCrashedError):
+    """The converter failed by itself: nobody stopped it, and it did not lack memory or disk."""
 
 
 class StalledError(TransientError):

@@ -4,7 +4,7 @@ Every method may raise a `WorkerError`, and no vendor's exception. A fake of a p
 one and passes the same contract suite (tests/contract).
 """
 
-from worker.ports.audio import AudioConverter, ConversionProgress, SourceAudio
+from worker.ports.audio import AudioConverter, ConversionProgress, Converted, SourceAudio
 from worker.ports.inspection import ConverterFacts, DependencyMissingError, NotAllowedError, QueueFacts, TableFacts
 from worker.ports.objects import Artifact, BytesDone, ObjectStore, SourceObject
 from worker.ports.platform import ScaleInProtection
@@ -27,6 +27,7 @@ __all__ = [
     "BytesDone",
     "Conflict",
     "ConversionProgress",
+    "Converted",
     "ConverterFacts",
     "Delivery",
     "DependencyMissingError",

@@ -27,6 +27,10 @@ class SourceAudio:
     duration_seconds: float | None
     size_bytes: int
     structure: Structure  # for the converter that found it
+    layout: str = "stereo"  # of its channels, by the converter's name
+    track: int = 0  # among all streams of the source: the one that is converted
+    starts_at_seconds: float = 0.0  # on the source's own clock
+    is_finite: bool | None = True  # False: among the samples are some that are no numbers; None: there may be
 
 
 @dataclass(slots=True)
@@ -38,6 +42,14 @@ class ConversionProgress:
 
     seconds_done: float = 0.0
     bytes_read: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What a conversion ends in: an artifact for each output, and what was repaired of the source, in sentences."""
+
+    artifacts: tuple[Artifact, ...]
+    repaired: tuple[str, ...] = ()
 
 
 class AudioConverter(Protocol):
@@ -54,7 +66,7 @@ class AudioConverter(Protocol):
         *,
         max_duration_seconds: float,
         progress: ConversionProgress,
-    ) -> Sequence[Artifact]:
+    ) -> Converted:
         """Convert; one artifact for each output, in their order, complete and checked. Keeps `progress` up to date.
 
         When it is cancelled, the converter's whole process group has been killed by the time it returns.

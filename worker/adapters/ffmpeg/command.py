@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from worker.adapters.ffmpeg.encoders import ENCODERS
+from worker.adapters.ffmpeg.filters import filter_graph, target_layout
 from worker.domain.containers.sniffing import Container
 from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
+from worker.ports import SourceAudio
 
 STATS_PERIOD_SECONDS = 0.5
 _MAX_ALLOCATION_BYTES = 256 * 1024 * 1024
@@ -24,38 +26,65 @@ _DECODERS = (
 )
 
 
+_NAMES_OF_CODECS = {"amr_nb", "amr_wb", "dts", "musepack7", "musepack8", "adpcm_g722", "adpcm_g726", "adpcm_g726le"}
+_CODECS = frozenset(_DECODERS.split(",")) | _NAMES_OF_CODECS  # which are not their decoders'
+
+# The standard's own decoders: FFmpeg's does not know frames of silence and of loss, and leaves them out.
+_DECODER_OF = {"amr_nb": "libopencore_amrnb", "amr_wb": "libopencore_amrwb"}
+# Whose checksums are compared only on demand: a frame that fails is then an error, and not sound.
+_WITH_CHECKSUMS = frozenset({"flac", "ac3", "eac3", "mp1", "mp2", "mp3"})
+# Their clock begins where their header says, and other tracks and files are in step with it.
+_OWN_CLOCK = frozenset({Container.MATROSKA, Container.MP4})
+
+
+def can_decode(codec: str) -> bool:
+    """Whether we let ffmpeg decode it. The codec goes by ffmpeg's name, which is mostly its decoder's."""
+    return codec in _CODECS
+
+
+def has_own_clock(container: str) -> bool:
+    """Whether the length in the container's header counts from its clock's zero, and not from its first sound."""
+    return container in _OWN_CLOCK
+
+
 def probe_command(binary: str, container: str, source_fd: int, structure: Structure) -> list[str]:
-    """Copy one packet to a text muxer, which prints what the headers say."""
+    """Copy a packet of each audio track to a text muxer, which prints what the headers say; the default tracks first.
+
+    It may have them twice: as a default track, and in their order.
+    """
     return [
-        *_source(binary, container, source_fd, structure, verbosity="info"),
-        *("-map", "0:a:0", "-c", "copy", "-t", "0.01", "-f", "framecrc", "pipe:1"),
+        *_source(binary, container, source_fd, structure),
+        *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1", "-f", "framecrc", "pipe:1"),
     ]
 
 
 def convert_command(
     binary: str,
-    container: str,
-    codec: str,
+    audio: SourceAudio,
     source_fd: int,
-    structure: Structure,
     outputs: Sequence[tuple[Encoding, int]],
     *,
     limit_seconds: float,
 ) -> list[str]:
     """Decode once and write each output to its descriptor, stopping after `limit_seconds` of sound."""
     options = []
-    if (container, codec) == (Container.CAF, "alac"):
+    if (audio.container, audio.codec) == (Container.CAF, "alac"):
         # The demuxer trims the last packet by frames that the decoder has left out already (up to 2048 lost).
         options += ["-flags2", "+skip_manual"]
-    command = _source(binary, container, source_fd, structure, verbosity="verbose", options=options)
-    command += ["-progress", "pipe:1", "-stats_period", str(STATS_PERIOD_SECONDS)]
-    for encoding, target_fd in outputs:
-        command += _output(encoding, container, target_fd, limit_seconds)
+    if decoder := _DECODER_OF.get(audio.codec):
+        options += ["-c:a", decoder]
+    if audio.codec in _WITH_CHECKSUMS:
+        options += ["-err_detect:a", "+crccheck+explode"]
+    graph, labels = filter_graph(audio, [encoding for encoding, _ in outputs])
+    command = _source(binary, audio.container, source_fd, audio.structure, options=options)
+    command += ["-progress", "pipe:1", "-stats_period", str(STATS_PERIOD_SECONDS), "-filter_complex", graph]
+    for label, (encoding, target_fd) in zip(labels, outputs, strict=True):
+        command += ["-map", label, *_output(audio, encoding, target_fd, limit_seconds)]
     return command
 
 
 def _source(
-    binary: str, container: str, source_fd: int, structure: Structure, *, verbosity: str, options: Sequence[str] = ()
+    binary: str, container: str, source_fd: int, structure: Structure, *, options: Sequence[str] = ()
 ) -> list[str]:
     url, protocols = "fd:", "fd"
     if structure.read_range is not None:
@@ -63,36 +92,41 @@ def _source(
         url, protocols = f"subfile,,start,{begin},end,{end},,:fd:", "fd,subfile"
     if structure.ignores_stated_size:
         options = [*options, "-ignore_length", "1"]
+    if has_own_clock(container):
+        options = [*options, "-copyts"]
     return [
-        *(binary, "-nostdin", "-hide_banner", "-nostats", "-v", verbosity),
+        *(binary, "-nostdin", "-hide_banner", "-nostats", "-v", "verbose"),
         *("-max_alloc", str(_MAX_ALLOCATION_BYTES), "-max_error_rate", str(_MAX_ERROR_RATE)),
-        *("-filter_threads", "1", "-threads", "1"),
+        *("-filter_threads", "1", "-filter_complex_threads", "1", "-threads", "1"),
         *("-protocol_whitelist", protocols, "-format_whitelist", container, "-codec_whitelist", _DECODERS),
+        # No layout is guessed for more than two channels: tracks without a position stay so.
+        *("-guess_layout_max", "2"),
         *options,
         *("-f", container, "-fd", str(source_fd), "-i", url),
     ]
 
 
-def _output(encoding: Encoding, container: str, target_fd: int, limit_seconds: float) -> list[str]:
+def _output(audio: SourceAudio, encoding: Encoding, target_fd: int, limit_seconds: float) -> list[str]:
     encoder = ENCODERS[encoding.format]
-    name = encoder.name_for(encoding.bits_per_sample)
-    options = ["-map", "0:a:0", "-vn", "-sn", "-dn", *_tags(container), "-c:a", name]
+    options = [*_tags(audio), "-c:a", encoder.name_for(encoding.bits_per_sample)]
     options += encoder.without_bitrate if encoding.bitrate_kbps is None else ["-b:a", f"{encoding.bitrate_kbps}k"]
     if sample_format := encoder.sample_formats_by_depth.get(encoding.bits_per_sample):
         options += ["-sample_fmt", sample_format]
-    options += encoder.always
+    layout = target_layout(audio, encoding)
+    options += encoder.of_tracks if layout is None else ["-ac", str(encoding.channels), "-ch_layout", layout]
     return [
         *options,
-        # Time counts samples from 0: a source whose clock starts late or jumps would give outputs with holes.
-        # The limit counts those samples: on the source's clock, a jump would end the reading and look like success.
-        *("-af", "asetpts=N/SR/TB", "-t", f"{limit_seconds:.3f}", "-ar", str(encoding.sample_rate_hz)),
-        *("-ac", str(encoding.channels), "-ch_layout", encoder.layout(encoding.channels), "-threads", "1"),
+        *encoder.always,
+        # The limit counts the outputs' samples: on the source's clock, a jump would end the reading.
+        *("-t", f"{limit_seconds:.3f}", "-ar", str(encoding.sample_rate_hz), "-threads", "1"),
         # The same source gives the same bytes: no versions, dates or random serial numbers.
         *("-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", encoder.muxer, "-fd", str(target_fd), "fd:"),
     ]
 
 
-def _tags(container: str) -> list[str]:
+def _tags(audio: SourceAudio) -> list[str]:
     """Ogg keeps its tags on the stream, everything else on the file. The rest is what MP4 calls its tracks."""
-    tags = "0:s:a:0" if container == Container.OGG else "0:g"
-    return ["-map_metadata:g", tags, "-metadata:s:a:0", "handler_name=", "-metadata:s:a:0", "vendor_id="]
+    stream = f"0:s:{audio.track}"
+    tags = stream if audio.container == Container.OGG else "0:g"
+    options = ["-map_metadata:g", tags, "-map_metadata:s:a:0", stream]
+    return [*options, "-metadata:s:a:0", "handler_name=", "-metadata:s:a:0", "vendor_id="]

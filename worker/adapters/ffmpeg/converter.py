@@ -5,17 +5,29 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from worker.adapters.ffmpeg.command import convert_command, probe_command
+from worker.adapters.ffmpeg.command import convert_command, has_own_clock, probe_command
 from worker.adapters.ffmpeg.files import descriptors, inspect, mended, to_artifact
+from worker.adapters.ffmpeg.filters import has_clock, late_seconds
+from worker.adapters.ffmpeg.finite import has_only_numbers
+from worker.adapters.ffmpeg.log import Log
 from worker.adapters.ffmpeg.process import ProcessLimits, run
-from worker.adapters.ffmpeg.report import ProgressReader, failure_of, read_counts, read_headers
+from worker.adapters.ffmpeg.report import Headers, ProgressReader, failure_of, read_counts, read_headers
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
+from worker.domain.containers.sniffing import Container
+from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding, encoding_for
-from worker.domain.errors import ConverterCrashedError, DurationTooLongError
+from worker.domain.errors import (
+    ConverterAlwaysFailsError,
+    ConverterCrashedError,
+    ConverterFailedError,
+    DurationTooLongError,
+    UnsupportedAudioError,
+)
 from worker.domain.job import OutputSpec
-from worker.ports import Artifact, ConversionProgress, SourceAudio
+from worker.ports import ConversionProgress, Converted, SourceAudio
 
 _PROBE_SECONDS = 60.0
 _PROBE_CPU_SECONDS = 30
@@ -39,33 +51,48 @@ class FfmpegConverter:
     async def probe(self, source: Path) -> SourceAudio:
         """Read the headers, and see from its structure whether the source is all there."""
         sniffed, structure, size_bytes = await asyncio.to_thread(inspect, source)
-        printed = bytearray()
+        printed, log = bytearray(), Log()
         with descriptors(source) as (source_fd, _):
             try:
                 async with asyncio.timeout(_PROBE_SECONDS):
-                    ended = await run(
+                    returncode = await run(
                         probe_command(self._binary, sniffed.container, source_fd, structure),
                         fds=[source_fd],
                         cwd=source.parent,
                         limits=ProcessLimits(self._memory_bytes, _PROBE_CPU_SECONDS, file_bytes=0),
                         on_output=lambda chunk: printed.extend(chunk[: _MAX_PRINTED_BYTES - len(printed)]),
+                        on_log=log.feed,
                     )
             except TimeoutError:
                 raise ConverterCrashedError(f"the source's headers took over {_PROBE_SECONDS:.0f} s") from None
-        if error := failure_of(ended):
+        if error := failure_of(returncode, log):
             raise error
-        headers = read_headers(printed.decode("utf-8", "replace"), ended.stderr)
+        headers = read_headers(printed.decode("utf-8", "replace"), log)
         check_headers(headers)
-        return SourceAudio(
+        audio = SourceAudio(
             container=sniffed.container.value,
             codec=headers.codec,
             sample_rate_hz=headers.sample_rate_hz,
             channels=headers.channels,
             bits_per_sample=headers.bits_per_sample,
-            duration_seconds=structure.track_seconds[0] if structure.track_seconds else headers.duration_seconds,
+            duration_seconds=None,
             size_bytes=size_bytes,
             structure=structure,
+            layout=headers.layout,
+            track=headers.track,
+            starts_at_seconds=headers.starts_at_seconds,
+            is_finite=await self._is_finite(source, sniffed.container, structure, headers),
         )
+        return replace(audio, duration_seconds=_expected_seconds(audio, headers))
+
+    async def _is_finite(
+        self, source: Path, container: Container, structure: Structure, headers: Headers
+    ) -> bool | None:
+        if not headers.is_float:
+            return True
+        if has_clock(container):
+            return None  # the samples lie in blocks among other things
+        return await asyncio.to_thread(has_only_numbers, source, structure, headers.codec)
 
     async def convert(
         self,
@@ -75,7 +102,7 @@ class FfmpegConverter:
         *,
         max_duration_seconds: float,
         progress: ConversionProgress,
-    ) -> Sequence[Artifact]:
+    ) -> Converted:
         """Run one process for all outputs, and believe it only when its own counts add up."""
         if audio.duration_seconds is not None and audio.duration_seconds > max_duration_seconds:
             raise DurationTooLongError(audio.duration_seconds, max_duration_seconds)
@@ -90,18 +117,34 @@ class FfmpegConverter:
         ]
         paths = [path for _, path in outputs]
         async with mended(source, audio.structure) as readable:
-            stderr = await self._run(
+            log = await self._run_twice(
                 readable, audio, list(zip(encodings, paths, strict=True)), max_duration_seconds, progress
             )
-        lengths = check_counts(
-            read_counts(stderr, len(outputs)),
-            audio,
-            encodings,
-            frame_bytes=audio.structure.frame_bytes if audio.duration_seconds is None else None,
-            max_duration_seconds=max_duration_seconds,
+        verdict = check_counts(
+            read_counts(log, len(outputs)), audio, encodings, max_duration_seconds=max_duration_seconds
         )
         formats = [encoding.format for encoding in encodings]
-        return await asyncio.to_thread(lambda: list(map(to_artifact, paths, formats, lengths)))
+        artifacts = await asyncio.to_thread(lambda: tuple(map(to_artifact, paths, formats, verdict.lengths)))
+        return Converted(artifacts, verdict.repaired)
+
+    async def _run_twice(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[Encoding, Path]],
+        max_duration_seconds: float,
+        progress: ConversionProgress,
+    ) -> Log:
+        """Run ffmpeg again where it failed by itself: the same failure twice is no matter of chance."""
+        try:
+            return await self._run(source, audio, outputs, max_duration_seconds, progress)
+        except ConverterFailedError as first:
+            try:
+                return await self._run(source, audio, outputs, max_duration_seconds, progress)
+            except ConverterFailedError as second:
+                if str(first) == str(second):
+                    raise ConverterAlwaysFailsError(str(first)) from second
+                raise
 
     async def _run(
         self,
@@ -110,26 +153,26 @@ class FfmpegConverter:
         outputs: Sequence[tuple[Encoding, Path]],
         max_duration_seconds: float,
         progress: ConversionProgress,
-    ) -> str:
+    ) -> Log:
         """Run ffmpeg to a good end and return what it said."""
-        reader = ProgressReader()
+        reader, log = ProgressReader(), Log()
         limit_seconds = max_duration_seconds + _OVER_THE_LIMIT_SECONDS
         with descriptors(source, [path for _, path in outputs]) as (source_fd, target_fds):
 
             def on_output(chunk: bytes) -> None:
                 if reader.feed(chunk):
+                    if reader.seconds_done > limit_seconds + _OVER_THE_LIMIT_SECONDS:
+                        raise DurationTooLongError(None, max_duration_seconds)  # ffmpeg counts anew at each change
                     progress.seconds_done = reader.seconds_done
                     if not audio.duration_seconds:
                         # The process shares the offset: it says how far it has read, and /proc is not needed.
                         progress.bytes_read = os.lseek(source_fd, 0, os.SEEK_CUR)
 
-            ended = await run(
+            returncode = await run(
                 convert_command(
                     self._binary,
-                    audio.container,
-                    audio.codec,
+                    audio,
                     source_fd,
-                    audio.structure,
                     [(encoding, fd) for (encoding, _), fd in zip(outputs, target_fds, strict=True)],
                     limit_seconds=limit_seconds,
                 ),
@@ -137,12 +180,15 @@ class FfmpegConverter:
                 cwd=outputs[0][1].parent,
                 limits=self._limits(audio, [encoding for encoding, _ in outputs], limit_seconds),
                 on_output=on_output,
+                on_log=log.feed,
             )
-        if error := failure_of(ended):
+        if error := failure_of(returncode, log):
             raise error
         if not reader.has_ended:
             raise ConverterCrashedError("the converter ended before the end")
-        return ended.stderr
+        if log.demuxer_error is not None:
+            raise UnsupportedAudioError("the source is damaged: parts of the file cannot be read")
+        return log
 
     def _limits(self, audio: SourceAudio, encodings: Sequence[Encoding], limit_seconds: float) -> ProcessLimits:
         """Nothing decodes or encodes slower than it plays, and nothing encodes to more than plain samples."""
@@ -153,3 +199,14 @@ class FfmpegConverter:
             cpu_seconds=_CPU_HEADROOM_SECONDS + int(length * (1 + len(encodings))),
             file_bytes=_HEADROOM_BYTES + int(limit_seconds * widest * 4),
         )
+
+
+def _expected_seconds(audio: SourceAudio, headers: Headers) -> float | None:
+    """How long the outputs are by the track's length, as the structure has it or else the demuxer says."""
+    silence = late_seconds(audio)
+    if tracks := audio.structure.track_seconds:
+        seconds = tracks[headers.audio_track] if headers.audio_track < len(tracks) else None
+        return None if seconds is None else seconds + silence
+    if headers.duration_seconds is None or not has_own_clock(audio.container):
+        return headers.duration_seconds
+    return max(0.0, headers.duration_seconds - audio.starts_at_seconds + silence)

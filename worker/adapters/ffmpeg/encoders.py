@@ -10,11 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from worker.domain.audio import AudioFormat
+from worker.domain.mixing import LAYOUTS
 
 # By name, because what ffmpeg takes for three and four channels (2.1, 4.0) libopus refuses and FLAC mislabels.
 _LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 _LAYOUTS_OF_AAC = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1(back)", "7.1")
 _LAYOUTS_OF_ALAC = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1(back)", "7.1(wide)")
+# What AAC says in a program config element (ISO 14496-3, section 4.5.1.2), and the decoder reads back. Measured.
+_MORE_OF_ADTS = ("2.1", "3.0(back)", "quad", "3.1", "4.1", "hexagonal")
+_MORE_OF_AAC = (*_MORE_OF_ADTS, "7.0", "7.1(wide)", "octagonal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +30,11 @@ class Encoder:
     names_by_depth: Mapping[int, str] = field(default_factory=dict)  # where another encoder writes that depth
     sample_formats_by_depth: Mapping[int, str] = field(default_factory=dict)
     layouts: Sequence[str] = _LAYOUTS  # for 1, 2, 3, … channels
+    more_layouts: Sequence[str] = ()  # that it holds besides
+    holds_tracks: bool = False  # any layout, and channels without a position
+    is_lossless: bool = False
     without_bitrate: Sequence[str] = ()
+    of_tracks: Sequence[str] = ()  # for channels without a position
     always: Sequence[str] = ()
 
     @property
@@ -37,25 +45,48 @@ class Encoder:
     def name_for(self, bits_per_sample: int) -> str:
         return self.names_by_depth.get(bits_per_sample, self.name)
 
-    def layout(self, channels: int) -> str:
-        return self.layouts[channels - 1]
+    def layout(self, channels: int) -> str | None:
+        """The layout of so many channels, where nothing else is asked for; None beyond those that have a name."""
+        return self.layouts[channels - 1] if channels <= len(self.layouts) else None
+
+    def holds(self, layout: str) -> bool:
+        return self.holds_tracks or layout in self.layouts or layout in self.more_layouts
+
+    def held_with(self, channels: int) -> list[str]:
+        """The layouts of so many channels, the usual one first."""
+        return [name for name in (*self.layouts, *self.more_layouts) if len(LAYOUTS[name]) == channels]
 
 
 ENCODERS: Mapping[AudioFormat, Encoder] = {
     AudioFormat.MP3: Encoder(name="libmp3lame", muxer="mp3"),
     # `ipod` is MP4 with the brand that players of .m4a look for.
-    AudioFormat.M4A: Encoder(name="aac", muxer="ipod", layouts=_LAYOUTS_OF_AAC),
-    AudioFormat.AAC: Encoder(name="aac", muxer="adts", layouts=_LAYOUTS_OF_AAC),
+    AudioFormat.M4A: Encoder(name="aac", muxer="ipod", layouts=_LAYOUTS_OF_AAC, more_layouts=_MORE_OF_AAC),
+    AudioFormat.AAC: Encoder(name="aac", muxer="adts", layouts=_LAYOUTS_OF_AAC, more_layouts=_MORE_OF_ADTS),
     AudioFormat.ALAC: Encoder(
         name="alac",
         muxer="ipod",
         sample_formats_by_depth={16: "s16p", 24: "s32p"},
         layouts=_LAYOUTS_OF_ALAC,
+        is_lossless=True,
     ),
-    # Its encoder takes 24 of the 32 bits.
-    AudioFormat.FLAC: Encoder(name="flac", muxer="flac", sample_formats_by_depth={16: "s16", 24: "s32"}),
+    # Its encoder takes 24 of the 32 bits. Without a size of its own its blocks would be as short as the source's
+    # frames, and a source of fewer than 16 samples would be refused.
+    AudioFormat.FLAC: Encoder(
+        name="flac",
+        muxer="flac",
+        sample_formats_by_depth={16: "s16", 24: "s32"},
+        holds_tracks=True,
+        is_lossless=True,
+        always=("-frame_size", "4096"),
+        of_tracks=("-metadata:s:a:0", "WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x0"),  # RFC 9639, section 8.6.2
+    ),
     AudioFormat.WAV: Encoder(
-        name="pcm_s16le", muxer="wav", names_by_depth={24: "pcm_s24le"}, always=("-rf64", "auto")
+        name="pcm_s16le",
+        muxer="wav",
+        names_by_depth={24: "pcm_s24le"},
+        holds_tracks=True,
+        is_lossless=True,
+        always=("-rf64", "auto"),
     ),
     AudioFormat.OGG: Encoder(name="libvorbis", muxer="ogg", without_bitrate=("-q:a", "4")),
     AudioFormat.OPUS: Encoder(name="libopus", muxer="ogg"),

@@ -9,7 +9,7 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from worker.adapters.ffmpeg.read_ahead import ReadAhead
@@ -18,14 +18,14 @@ from worker.domain.errors import ConverterCrashedError
 from worker.waiting import wait_for_event
 
 _READ_BYTES = 65_536
-_KEPT_HEAD_BYTES = 131_072  # tags are printed there, and lyrics are long
-_KEPT_TAIL_BYTES = 32_768
-_GATHER_SECONDS = 0.05  # a pipe holds 64 KiB, so this slows a flood down to about a megabyte a second
+_GATHER_SECONDS = 0.05
+_FLOOD_BYTES = 16_384  # within that time
 _OPEN_FILES = 64
 # The kernel kills the converter when the worker ends in any way; and a set-uid binary cannot raise its rights.
 _GUARD = ("--pdeathsig", "KILL", "--no-new-privs", "--")
 # glibc reserves 64 MB of addresses for each thread's arena, and ffmpeg has three threads an output.
-_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+# The colours are how its own words are known: what a file's tags say comes without.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "AV_LOG_FORCE_COLOR": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,39 +54,21 @@ class ProcessLimits:
                 resource.prlimit(pid, name, (bound, bound))
 
 
-@dataclass(slots=True)
-class HeadAndTail:
-    """The beginning and the end of a text that may be very long: a broken file gives thousands of lines a second."""
-
-    head: bytearray = field(default_factory=bytearray)
-    tail: bytearray = field(default_factory=bytearray)
-
-    def add(self, chunk: bytes) -> None:
-        missing = _KEPT_HEAD_BYTES - len(self.head)
-        self.head += chunk[:missing]
-        self.tail += chunk[missing:]
-        del self.tail[: len(self.tail) - _KEPT_TAIL_BYTES]
-
-    def text(self) -> str:
-        return (self.head + self.tail).decode("utf-8", "replace")
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessResult:
-    """How a process ended. `returncode` is negative for a signal; `stderr` is its beginning and its end."""
-
-    returncode: int
-    stderr: str
-
-
 async def run(
-    command: Sequence[str], *, fds: Sequence[int], cwd: Path, limits: ProcessLimits, on_output: Callable[[bytes], None]
-) -> ProcessResult:
-    """Run the command to its end. `on_output` gets what it prints to standard output, and may raise to stop it.
+    command: Sequence[str],
+    *,
+    fds: Sequence[int],
+    cwd: Path,
+    limits: ProcessLimits,
+    on_output: Callable[[bytes], None],
+    on_log: Callable[[bytes], None],
+) -> int:
+    """Run the command to its end, and return its exit code, which is negative for a signal.
 
-    The process gets the descriptors `fds`, no standard input, and nothing of our environment. When this returns,
-    raises or is cancelled, the process group has been killed and reaped. Raises ConverterCrashedError where the
-    command cannot be started.
+    `on_output` gets what it prints and `on_log` what it says on standard error; both may raise to stop it.
+    It is given `fds`, no standard input, and nothing of our environment. Whatever way this ends, by return,
+    exception or cancellation, the process group has been killed and reaped. Raises ConverterCrashedError where it
+    cannot be started.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -104,14 +86,15 @@ async def run(
     assert process.stderr is not None  # a pipe, as asked for
     # Only now: of a creation that is cancelled, asyncio closes only the streams that it has read to their end.
     ReadAhead(process.stderr).stop()
-    complaints, has_said_all = HeadAndTail(), asyncio.Event()
-    errors = asyncio.create_task(_gather(process.stderr, complaints.add, has_said_all), name="ffmpeg stderr")
+    has_said_all = asyncio.Event()
+    errors = asyncio.create_task(_gather(process.stderr, on_log, has_said_all), name="ffmpeg stderr")
+    errors.add_done_callback(lambda task: _kill(process) if not task.cancelled() and task.exception() else None)
     try:
         limits.apply(process.pid)
         await _drain(process.stdout, on_output)
         has_said_all.set()
         await errors
-        return ProcessResult(await process.wait(), complaints.text())
+        return await process.wait()
     except BaseException:
         has_said_all.set()
         await run_shielded(_reap(process, errors))
@@ -131,18 +114,26 @@ async def _drain(stream: asyncio.StreamReader | None, on_chunk: Callable[[bytes]
 async def _gather(
     stream: asyncio.StreamReader | None, on_chunk: Callable[[bytes], None], has_said_all: asyncio.Event
 ) -> None:
-    """Drain the stream in few steps: ffmpeg writes it word by word, and reading each alone costs 2 ms a job."""
+    """Drain the stream in few steps: ffmpeg writes word by word, and a turn of the loop for each costs 2 ms a job.
+
+    A flood is not slowed down: where much has come, more is read at once.
+    """
     while stream is not None and (chunk := await stream.read(_READ_BYTES)):
         on_chunk(chunk)
-        await wait_for_event(has_said_all, _GATHER_SECONDS)
+        if len(chunk) < _FLOOD_BYTES:
+            await wait_for_event(has_said_all, _GATHER_SECONDS)
 
 
-async def _reap(process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> None:
+def _kill(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         # SIGKILL, because on SIGTERM ffmpeg completes the file, which then looks like a whole one but is short.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.wait([errors])  # it may have been cancelled, too
-    for stream in (process.stdout, process.stderr):  # asyncio notices the end only when both have been read
+
+
+async def _reap(process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> None:
+    _kill(process)
+    await asyncio.wait([errors])  # which may have been cancelled with us
+    for stream in (process.stdout, process.stderr):  # asyncio knows of the end only when both have been read
         await _drain(stream, lambda _: None)
     await process.wait()

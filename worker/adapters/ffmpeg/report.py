@@ -1,6 +1,7 @@
 """What ffmpeg said: headers, progress, sample counts, and why it ended.
 
-A hostile source can forge lines through its tags. It can only deceive about itself, and the limits hold regardless.
+The description of the source is the one part that its tags can forge (see `log`). What stands in it twice is believed
+in neither place.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import re
 from dataclasses import dataclass
 from signal import Signals
 
-from worker.adapters.ffmpeg.process import ProcessResult
+from worker.adapters.ffmpeg.command import can_decode
+from worker.adapters.ffmpeg.log import Log, Side
 from worker.domain.errors import (
     ConverterCrashedError,
+    ConverterFailedError,
     JobError,
     NoAudioError,
     UnsupportedAudioError,
@@ -19,15 +22,12 @@ from worker.domain.errors import (
 )
 
 _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?),", re.MULTILINE)
-_ESTIMATED = "Estimating duration from bitrate"
-_STREAM = re.compile(r"^  Stream #0:\d+\S*: (Video|Audio): (.*)$", re.MULTILINE)
+_STREAM = re.compile(r"^  Stream #0:(\d+)\S*: (Video|Audio): (.*)$", re.MULTILINE)
 _ATTACHED = "(attached pic)"
-_FACT = re.compile(r"^#(codec_id|sample_rate|channel_layout_name) 0: (.+)$", re.MULTILINE)
+_FACT = re.compile(r"^#(tb|codec_id|sample_rate|channel_layout_name) (\d+): (.+)$", re.MULTILINE)
+_PACKET = re.compile(r"^(\d+), +-?\d+, +(-?\d+), ", re.MULTILINE)
 _SAMPLE_FORMAT = re.compile(r", (u8|s16|s32|s64|flt|dbl)p?\b")
 _LOSSLESS = re.compile(r"pcm_(?!alaw|mulaw).*|flac|alac|ape|tta|wavpack|wmalossless|mlp|truehd")
-_DECODED = re.compile(r"packets read \((\d+) bytes\); \d+ frames decoded; (\d+) decode errors \((\d+) samples\)")
-_ENCODED = re.compile(r"Output stream #(\d+):0 \(audio\): \d+ frames encoded \((\d+) samples\)")
-_DECODED_RATE = re.compile(r"^\[graph_\S* @ \w+\] tb:\S+ samplefmt:\S+ samplerate:(\d+)", re.MULTILINE)
 
 _NAMED_LAYOUTS = {
     "mono": 1,
@@ -47,14 +47,18 @@ _DOTTED_LAYOUT = re.compile(r"\d+(?:\.\d+)+")
 _DAMAGED = "the source is damaged: too much of it cannot be decoded"
 _UNREADABLE = "the source is damaged, or not what its first bytes say"
 _NOT_DECODED = "the source's audio codec is not supported"
+_INVALID_ARGUMENT = 234
+_TOO_MANY_TRACKS = "the source has more than 1000 tracks"
 _PERMANENT = {
     8: _NOT_DECODED,  # no such decoder
     69: _DAMAGED,  # more decode errors than -max_error_rate
     176: _NOT_DECODED,  # a feature of the codec that nobody wrote
     183: _UNREADABLE,  # invalid data
     187: _UNREADABLE,  # end of file while it was opened
-    234: _NOT_DECODED,  # invalid argument: no decoder, or one that is not allowed
+    _INVALID_ARGUMENT: _NOT_DECODED,  # invalid argument: no decoder, or one that is not allowed
 }
+_BY_OTHERS = {244, 245, 255}  # no memory, no thread, asked to end
+_OWN_SIGNALS = {Signals.SIGSEGV, Signals.SIGABRT, Signals.SIGFPE, Signals.SIGILL, Signals.SIGBUS}
 _NO_SPACE = {134, 228}  # EDQUOT, ENOSPC
 _NO_SPACE_TEXT = "No space left on device"  # where another output failed first, and lent its code
 
@@ -66,8 +70,13 @@ class Headers:
     codec: str
     sample_rate_hz: int
     channels: int
+    layout: str
     bits_per_sample: int
+    is_float: bool
     duration_seconds: float | None
+    track: int  # among all streams
+    audio_track: int  # among those of sound
+    starts_at_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +85,38 @@ class Counts:
 
     read_bytes: int  # in packets of the audio stream
     decoded_samples: int
-    decoded_rate_hz: int | None
     decode_errors: int
+    rates_hz: frozenset[int]  # of what was decoded
+    changes: int  # of its rate or channels
     encoded_samples: tuple[int | None, ...]  # one for each output
 
 
-def read_headers(facts: str, stderr: str) -> Headers:
-    """From the text muxer's lines and the description on standard error. Raises UnsupportedAudioError."""
-    found = dict(_FACT.findall(facts))
-    codec, layout = found.get("codec_id", "none"), found.get("channel_layout_name", "")
-    channels = count_channels(layout)
-    if codec == "none" or not found.get("sample_rate", "").isdigit() or channels is None:
-        raise UnsupportedAudioError(_NOT_DECODED)
-    return Headers(codec, int(found["sample_rate"]), channels, _bits(codec, stderr), _duration(stderr))
+def read_headers(facts: str, log: Log) -> Headers:
+    """Of the first track that can be decoded, from the text muxer's lines and the description on standard error.
+
+    Raises UnsupportedAudioError where there is none.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name, number, value in _FACT.findall(facts):
+        found.setdefault(number, {})[name] = value
+    for number, track in zip(found, log.tracks, strict=False):
+        codec, layout = found[number].get("codec_id", "none"), found[number].get("channel_layout_name", "")
+        channels = count_channels(layout)
+        if can_decode(codec) and found[number].get("sample_rate", "").isdigit() and channels is not None:
+            sample_format = _sample_format(log.described, track)
+            return Headers(
+                codec=codec,
+                sample_rate_hz=int(found[number]["sample_rate"]),
+                channels=channels,
+                layout={1: "mono", 2: "stereo"}.get(channels, layout) if layout.endswith("channels") else layout,
+                bits_per_sample=24 if sample_format not in {"", "u8", "s16"} and is_lossless(codec) else 16,
+                is_float=codec.startswith("pcm_f"),
+                duration_seconds=_duration(log),
+                track=track,
+                audio_track=sorted(set(log.tracks)).index(track),
+                starts_at_seconds=_start(facts, number, found[number].get("tb", "")),
+            )
+    raise UnsupportedAudioError(_NOT_DECODED)
 
 
 def is_lossless(codec: str) -> bool:
@@ -106,20 +134,32 @@ def count_channels(layout: str) -> int | None:
     return _NAMED_LAYOUTS.get(name)
 
 
-def _bits(codec: str, stderr: str) -> int:
-    stream = next((text for kind, text in _STREAM.findall(stderr) if kind == "Audio"), "")
-    sample_format = _SAMPLE_FORMAT.search(stream)
-    is_deep = sample_format is not None and sample_format[1] not in {"u8", "s16"}
-    return 24 if is_deep and is_lossless(codec) else 16
+def _sample_format(described: str, track: int) -> str:
+    """Of a track, without its `p` for planar; empty where it is not known, or stands there twice."""
+    streams = [
+        text for number, _, text in _STREAM.findall(described.partition("\nOutput #0")[0]) if int(number) == track
+    ]
+    found = _SAMPLE_FORMAT.search(streams[0]) if len(streams) == 1 else None
+    return found[1] if found else ""
 
 
-def _duration(stderr: str) -> float | None:
-    source = stderr.partition("\nOutput #0")[0]
-    streams = [text for _, text in _STREAM.findall(source) if _ATTACHED not in text]
-    match = _DURATION.search(source)
-    if match is None or _ESTIMATED in source or len(streams) != 1 or "\nInput #0, mpegts" in f"\n{source}":
+def _start(facts: str, number: str, time_base: str) -> float:
+    """When the first packet of a track is played."""
+    first = next((packet[2] for packet in _PACKET.finditer(facts) if packet[1] == number), None)
+    ticks, _, per_second = time_base.partition("/")
+    if first is None or not (ticks.isdigit() and per_second.isdigit() and int(per_second)):
+        return 0.0
+    return max(0.0, int(first) * int(ticks) / int(per_second))
+
+
+def _duration(log: Log) -> float | None:
+    source = log.described.partition("\nOutput #0")[0]
+    streams = [text for _, _, text in _STREAM.findall(source) if _ATTACHED not in text]
+    matches = _DURATION.findall(source)
+    if len(matches) != 1 or log.is_estimated or len(streams) != 1 or source.startswith("Input #0, mpegts"):
         return None  # with several streams it is the longest's; MPEG-TS has clocks and no durations
-    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+    hours, minutes, seconds = matches[0]
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
 class ProgressReader:
@@ -143,37 +183,40 @@ class ProgressReader:
         return self.seconds_done > before
 
 
-def read_counts(stderr: str, outputs: int) -> Counts | None:
-    """The last sample counts of a run at verbosity `verbose`; None where it never got so far."""
-    decoded = _DECODED.findall(stderr)
-    if not decoded:
+def read_counts(log: Log, outputs: int) -> Counts | None:
+    """The last sample counts of a run; None where it never got so far."""
+    if log.decoded is None:
         return None
-    encoded = {int(index): int(samples) for index, samples in _ENCODED.findall(stderr)}
-    rate = _DECODED_RATE.search(stderr)
-    read_bytes, errors, samples = map(int, decoded[-1])
+    read_bytes, errors, samples = log.decoded
     return Counts(
         read_bytes=read_bytes,
         decoded_samples=samples,
-        decoded_rate_hz=int(rate[1]) if rate else None,
         decode_errors=errors,
-        encoded_samples=tuple(encoded.get(index) for index in range(outputs)),
+        rates_hz=frozenset(log.rates_hz),
+        changes=max(0, log.graphs - 1),
+        encoded_samples=tuple(log.encoded.get(index) for index in range(outputs)),
     )
 
 
-def failure_of(ended: ProcessResult) -> JobError | None:
-    """Why the process failed, or None where it did not."""
-    code = ended.returncode
-    if code == 0:
+def failure_of(returncode: int, log: Log) -> JobError | None:
+    """Why the process failed, or None where it did not: from its exit code and from its own words."""
+    if returncode == 0:
         return None
-    if code in _NO_SPACE or _NO_SPACE_TEXT in ended.stderr:
+    if returncode in _NO_SPACE or any(_NO_SPACE_TEXT in error.text for error in log.errors if not error.is_of_source):
         return WorkspaceFullError()
-    if "matches no streams" in ended.stderr:
+    if any(error.text.startswith("Stream map ") and "matches no streams" in error.text for error in log.errors):
         return NoAudioError()
-    if code in _PERMANENT:
-        return UnsupportedAudioError(_PERMANENT[code])
-    if code < 0:
-        return ConverterCrashedError(f"the converter was ended by {_signal_name(-code)}")
-    return ConverterCrashedError(f"the converter ended with code {code}")
+    if any("exceeds max_streams" in error.text for error in log.errors if error.is_of_demuxer):
+        return UnsupportedAudioError(_TOO_MANY_TRACKS)
+    first = next((error for error in log.errors if error.side is not Side.OTHER), None)
+    if returncode in _PERMANENT and (returncode != _INVALID_ARGUMENT or first is None or first.is_of_source):
+        return UnsupportedAudioError(_PERMANENT[returncode])
+    if returncode < 0:
+        kind = ConverterFailedError if -returncode in _OWN_SIGNALS else ConverterCrashedError
+        return kind(f"the converter was ended by {_signal_name(-returncode)}")
+    part = "" if first is None or first.is_of_source else f" in its {first.side.name.lower()}"
+    kind = ConverterCrashedError if returncode in _BY_OTHERS else ConverterFailedError
+    return kind(f"the converter ended with code {returncode}{part}")
 
 
 def _signal_name(number: int) -> str:

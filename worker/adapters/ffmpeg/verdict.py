@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from worker.adapters.ffmpeg.filters import has_clock
 from worker.adapters.ffmpeg.report import Counts, Headers, is_lossless
 from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ
 from worker.domain.containers.sniffing import Container
@@ -16,9 +18,19 @@ _MAX_CHANNELS = 16
 # measured up to 0.05 s (WMA), by their specifications up to two frames and a delay of 2112 samples (AAC at 22 kHz).
 _LOSSLESS_TOLERANCE_SECONDS = 0.011
 _LOSSY_TOLERANCE_SECONDS = 0.25
-_MIN_FRAME_BYTES_READ = 0.9  # of a raw stream; the demuxer skips what is no frame, and no count tells
-_MPEG_FRAME_BYTES = 1441  # the first may be a tag that is not played
+_MATROSKA_TOLERANCE_SECONDS = 1.0  # what browsers record has its length written afterwards, by another clock
+_FRAME_BYTES = 1441  # the longest of MPEG audio; the first may be a tag that is not played
+_MAX_FRAMES_SKIPPED = 2  # of a raw stream: the demuxer skips what is no frame, and nothing takes its place
 _OUTPUT_TOLERANCE_SECONDS = 0.01  # what resampling may add or leave at the end; otherwise the counts are equal
+_CHANGE_TOLERANCE_SECONDS = 0.001  # what it may leave where the source's format changes
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The length of each output in seconds, and what was repaired of the source: sentences for the producer."""
+
+    lengths: list[float]
+    repaired: tuple[str, ...]
 
 
 def check_headers(headers: Headers) -> None:
@@ -34,47 +46,75 @@ def check_counts(
     audio: SourceAudio,
     encodings: Sequence[Encoding],
     *,
-    frame_bytes: int | None,
     max_duration_seconds: float,
-) -> list[float]:
-    """The length of each output in seconds, once it is certain that nothing of the source is missing in it.
+) -> Verdict:
+    """What came out, once it is certain that nothing of the source is missing in it.
 
-    `frame_bytes` is how much of the source is frames, where it is a raw stream.
     Raises UnsupportedAudioError, DurationTooLongError, ConverterCrashedError.
     """
     if counts is None:
         raise ConverterCrashedError("the converter ended without its summary")
     if counts.decoded_samples == 0:
         raise UnsupportedAudioError("the source holds no sound")
-    decoded_seconds = counts.decoded_samples / (counts.decoded_rate_hz or audio.sample_rate_hz)
-    if decoded_seconds > max_duration_seconds + _LOSSY_TOLERANCE_SECONDS:
-        raise DurationTooLongError(None, max_duration_seconds)
-    _check_source(counts, audio, decoded_seconds, frame_bytes)
-    return [
-        _length(encoding, samples, decoded_seconds)
+    lengths = [
+        (samples or 0) / encoding.sample_rate_hz
         for encoding, samples in zip(encodings, counts.encoded_samples, strict=True)
     ]
+    if max(lengths) > max_duration_seconds + _LOSSY_TOLERANCE_SECONDS:
+        raise DurationTooLongError(None, max_duration_seconds)
+    _check_source(counts, audio, lengths[0])
+    for encoding, length in zip(encodings, lengths, strict=True):
+        _check_output(encoding, length, counts, audio, lengths[0])
+    return Verdict(lengths, (*audio.structure.repairs, *_repaired(counts, audio)))
 
 
-def _check_source(counts: Counts, audio: SourceAudio, decoded_seconds: float, frame_bytes: int | None) -> None:
+def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
     lossless = is_lossless(audio.codec)
-    tolerance = _LOSSLESS_TOLERANCE_SECONDS if lossless else _LOSSY_TOLERANCE_SECONDS
-    # Matroska's length counts pauses, in which calls and browsers record nothing; its structure has been checked.
-    stated_seconds = None if audio.container == Container.MATROSKA else audio.duration_seconds
-    if stated_seconds is not None and decoded_seconds < stated_seconds - tolerance:
+    stated_seconds = audio.duration_seconds
+    if stated_seconds is not None and seconds < stated_seconds - _tolerance(audio):
         raise UnsupportedAudioError(
-            f"the source is cut off or damaged: of {stated_seconds:.2f} s, {decoded_seconds:.2f} s can be decoded"
+            f"the source is cut off or damaged: of {stated_seconds:.2f} s, {seconds:.2f} s can be decoded"
         )
-    if frame_bytes and counts.read_bytes < _MIN_FRAME_BYTES_READ * (frame_bytes - _MPEG_FRAME_BYTES):
-        raise UnsupportedAudioError("the source is damaged: much of it is no audio")
+    if _skipped_bytes(counts, audio) > _MAX_FRAMES_SKIPPED * _FRAME_BYTES:
+        raise UnsupportedAudioError("the source is damaged: what lies between its frames is no audio")
     if lossless and counts.decode_errors:
         raise UnsupportedAudioError("the source is damaged: not all of its lossless audio can be decoded")
+    if counts.decode_errors and not has_clock(audio.container):
+        raise UnsupportedAudioError("the source is damaged: not all of its audio can be decoded")
 
 
-def _length(encoding: Encoding, samples: int | None, decoded_seconds: float) -> float:
-    seconds = (samples or 0) / encoding.sample_rate_hz
-    if abs(seconds - decoded_seconds) > _OUTPUT_TOLERANCE_SECONDS:
+def _tolerance(audio: SourceAudio) -> float:
+    if audio.container == Container.MATROSKA:
+        return _MATROSKA_TOLERANCE_SECONDS
+    return _LOSSLESS_TOLERANCE_SECONDS if is_lossless(audio.codec) else _LOSSY_TOLERANCE_SECONDS
+
+
+def _skipped_bytes(counts: Counts, audio: SourceAudio) -> int:
+    """How many bytes between the frames of a raw stream were not decoded."""
+    frame_bytes = audio.structure.frame_bytes
+    return 0 if frame_bytes is None else max(0, frame_bytes - _FRAME_BYTES - counts.read_bytes)
+
+
+def _repaired(counts: Counts, audio: SourceAudio) -> list[str]:
+    sentences = []
+    if counts.decode_errors:
+        sentences.append(f"{counts.decode_errors} damaged frames could not be decoded; silence stands in their place")
+    if skipped := _skipped_bytes(counts, audio):
+        sentences.append(f"{skipped} bytes between the frames are no audio and were skipped")
+    if audio.is_finite is False:
+        sentences.append("samples that are no finite numbers became silence")
+    return sentences
+
+
+def _check_output(
+    encoding: Encoding, seconds: float, counts: Counts, audio: SourceAudio, others_seconds: float
+) -> None:
+    """An output has all that was decoded, and silence besides only where the source's clock has it."""
+    shortest = counts.decoded_samples / max(counts.rates_hz or {audio.sample_rate_hz})
+    longest = counts.decoded_samples / min(counts.rates_hz or {audio.sample_rate_hz})
+    tolerance = _OUTPUT_TOLERANCE_SECONDS + counts.changes * _CHANGE_TOLERANCE_SECONDS
+    too_long = not has_clock(audio.container) and seconds > longest + tolerance
+    if seconds < shortest - tolerance or too_long or abs(seconds - others_seconds) > tolerance:
         raise ConverterCrashedError(
-            f"the {encoding.format} output has {seconds:.2f} s of the source's {decoded_seconds:.2f} s"
+            f"the {encoding.format} output has {seconds:.2f} s of the source's {longest:.2f} s"
         )
-    return seconds

@@ -99,9 +99,10 @@ class Conversion:
         expected = progress.meter.expected_seconds(Stage.CONVERTING)
         conversion = ConversionProgress()
         progress.follow(conversion, audio)
-        artifacts = await self._converter.convert(
+        converted = await self._converter.convert(
             source, audio, outputs, max_duration_seconds=self._limits.duration_seconds, progress=conversion
         )
+        artifacts = converted.artifacts
         progress.audio_seconds = artifacts[0].duration_seconds
         seconds = progress.leave()
         if audio.duration_seconds is not None:

@@ -1,0 +1,79 @@
+"""What ffmpeg says is read as it comes, bounded, and told apart from what a source makes it print."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.conversions import an_output, converted
+from tests.support.processes import children_of
+from tests.support.sounds import run_ffmpeg, sound
+from worker.adapters.ffmpeg.log import Log
+from worker.adapters.ffmpeg.process import ProcessLimits, run
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import UnsupportedAudioError
+
+_LIMITS = ProcessLimits(memory_bytes=2 * 1024**3, cpu_seconds=60, file_bytes=1024**3)
+
+
+async def test_a_flood_of_complaints_ends_the_process_and_is_the_sources_fault(tmp_path: Path) -> None:
+    code = "import os\nwhile True: os.write(2, b'x' * 50_000 + b'\\n')"
+
+    with pytest.raises(UnsupportedAudioError, match="says more than can be read"):
+        async with asyncio.timeout(20):
+            await run(
+                [sys.executable, "-I", "-S", "-c", code],
+                fds=[],
+                cwd=tmp_path,
+                limits=_LIMITS,
+                on_output=lambda _: None,
+                on_log=Log().feed,
+            )
+
+    assert children_of(os.getpid(), named="python") == []
+
+
+def a_flac_with_a_tag(path: Path, tag: bytes) -> Path:
+    """The plain FLAC with one Vorbis comment, which may hold any bytes, its name included."""
+    data = sound("plain.flac").read_bytes()
+    comment = struct.pack("<I", 1) + b"x" + struct.pack("<II", 1, len(tag)) + tag
+    frames = data[data.index(b"\xff\xf8", 42) :]
+    path.write_bytes(b"fLaC\0" + data[5:42] + b"\x84" + len(comment).to_bytes(3, "big") + comment + frames)
+    return path
+
+
+_FORGED = (
+    b"x\n\x1b[0m\x1b[0;35m[in#0/flac @ 0x55d0c8e2f1c0] \x1b[0m\x1b[1;31mCRC mismatch!\n"
+    b"[in#0/flac @ 0x55d0c8e2f1c0] [error] No space left on device\n"
+    b"Stream map '0:a' matches no streams.\n"
+    b"  Duration: 99:00:00.00, start: 0.000000\n"
+    b"  Stream #0:0: Audio: flac, 44100 Hz, stereo, u8\n"
+    b"  Input stream #0:0 (audio): 1 packets read (1 bytes); 1 frames decoded; 9 decode errors (1 samples)\n"
+    b"title=No space left on device\n  Duration: 99:00:00.00, start: 0.000000"
+)
+
+
+async def test_a_tag_that_speaks_like_ffmpeg_changes_nothing(tmp_path: Path) -> None:
+    source = a_flac_with_a_tag(tmp_path / "source.flac", _FORGED)
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.FLAC), max_seconds=60)
+
+    assert artifact.duration_seconds == pytest.approx(2.3, abs=0.001)
+
+
+@pytest.mark.parametrize("title", ["No space left on device", "matches no streams"])
+async def test_a_damaged_file_is_refused_as_damaged_whatever_its_title(title: str, tmp_path: Path) -> None:
+    source = tmp_path / "source.mp3"
+    run_ffmpeg("-i", str(sound("bare.mp3")), "-c", "copy", "-metadata", f"title={title}", str(source))
+    data = bytearray(source.read_bytes())
+    quarter = len(data) // 4
+    data[quarter : 3 * quarter] = bytes(2 * quarter)
+    source.write_bytes(data)
+
+    with pytest.raises(UnsupportedAudioError):
+        await converted(source, tmp_path, an_output(AudioFormat.WAV))

@@ -1,0 +1,165 @@
+"""What stands between decoder and encoders: one graph, whose first part, the clock, is shared by all outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
+from worker.domain.containers.sniffing import Container
+from worker.domain.encoding import Encoding
+from worker.domain.mixing import LAYOUTS, layout_of, mix, mix_of_tracks, permutation
+from worker.ports import SourceAudio
+
+# Their sound has no clock: sample follows sample, and what cannot be decoded is refused.
+_WITHOUT_CLOCK = frozenset({Container.WAV, Container.W64, Container.AIFF, Container.AU, Container.CAF, Container.FLAC})
+# Their clock is made from the frames' own lengths, so that a gap is a frame that could not be decoded.
+_COUNTED_CLOCK = frozenset({Container.MP3, Container.ADTS, Container.AMR})
+# Their layout changes where a broadcast goes over to another programme, or an advertisement was put in.
+_CHANGES_LAYOUT = frozenset({Container.MP3, Container.ADTS, Container.MPEGTS})
+_COUNTED_GAP_SECONDS = 0.01
+_LATE_SECONDS = 0.01
+_GAP_SECONDS = 0.1  # what recorders' clocks jitter by is less; what is less adds up until it is a gap
+_MAX_PAUSE_SAMPLES = 28_800_000  # ten minutes of mono at 48 kHz: the resampler holds a pause in 500 MB of memory
+_SHORT_SECONDS = 0.1
+_NAMED = frozenset(LAYOUTS.values()) - {LAYOUTS[name] for name in ("7.2.3", "downmix", "binaural")}
+_LABELS = {len(LAYOUTS[name]): name for name in ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1", "7.1.4")}
+
+# Encoders refuse what is not a number, or infinite, or make a full-scale click of it: here it is silence.
+_FINITE = "aeval=exprs='if(lt(abs(val(ch)),1e30),val(ch),0)':c=same"
+
+# The clock of the outputs, in registers: 1 is where the last frame ended, 2 how far the source's clock was set back,
+# 3 by how much this frame is late, 4 its place. A frame that is late by a pause keeps its place, and the resampler
+# puts silence before it. One that is early (another recording's clock begins) or late beyond all pauses follows the
+# last one, and the clock is set back. The filter begins anew where the source's format changes: then the first
+# frame's place is the source's own, so that the outputs' clock goes on.
+_CLOCK = (
+    "st(3,PTS+ld(2)-ld(1));"
+    "st(4,if(NB_CONSUMED_SAMPLES,"
+    "if(gt(ld(3)*TB,{gap})*lte(ld(3)*TB,{pause}),PTS+ld(2),"
+    "if(gt(abs(ld(3)*TB),{gap}),st(2,ld(1)-PTS)*0+ld(1),ld(1))),"
+    "if(gt(abs((PTS-{start}/TB)*TB),{snap}),PTS-{start}/TB,0)));"
+    "st(1,ld(4)+S/SR/TB);"
+    "ld(4)"
+)
+_SNAP_SECONDS = 0.1  # a decoder may be a frame behind its packets
+_PADDED = "aresample=async=1:min_comp=0.001:min_hard_comp=0.001"
+
+
+def has_clock(container: str) -> bool:
+    """Whether the container says when a frame is played, so that silence takes the place of what is missing."""
+    return container not in _WITHOUT_CLOCK
+
+
+def late_seconds(audio: SourceAudio) -> float:
+    """How much silence stands before the sound of a source whose clock begins before its sound."""
+    late = _LATE_SECONDS < audio.starts_at_seconds <= _longest_pause_seconds(audio)
+    return audio.starts_at_seconds if late and has_clock(audio.container) else 0.0
+
+
+def _longest_pause_seconds(audio: SourceAudio) -> float:
+    return _MAX_PAUSE_SAMPLES / (audio.sample_rate_hz * audio.channels)
+
+
+def filter_graph(audio: SourceAudio, encodings: Sequence[Encoding]) -> tuple[str, list[str]]:
+    """The graph from the chosen track to one labelled end for each output, and those labels."""
+    shared = _shared(audio)
+    own = [_own(audio, encoding) for encoding in encodings]
+    labels = [f"[o{number}]" for number in range(len(encodings))]
+    source = f"[0:{audio.track}]"
+    if len(encodings) == 1:
+        return f"{source}{','.join([*shared, *own[0]])}{labels[0]}", labels
+    between = [f"[s{number}]" for number in range(len(encodings))]
+    split = f"{source}{','.join([*shared, f'asplit={len(encodings)}'])}{''.join(between)}"
+    branches = [
+        f"{begin}{','.join(filters or ['anull'])}{end}"
+        for begin, filters, end in zip(between, own, labels, strict=True)
+    ]
+    return ";".join([split, *branches]), labels
+
+
+def target_layout(audio: SourceAudio, encoding: Encoding) -> str | None:
+    """The layout that the encoder is told, by ffmpeg's name. None: as many discrete tracks as come in."""
+    return _target(ENCODERS[encoding.format], audio, encoding.channels)[0]
+
+
+def _shared(audio: SourceAudio) -> list[str]:
+    filters = [] if audio.is_finite else [_FINITE]
+    if not has_clock(audio.container):
+        return [*filters, "asetpts=N/SR/TB"]
+    late = late_seconds(audio) > 0
+    clock = _CLOCK.format(
+        gap=_COUNTED_GAP_SECONDS if audio.container in _COUNTED_CLOCK else _GAP_SECONDS,
+        pause=f"{_longest_pause_seconds(audio):.3f}",
+        start="0" if late else f"{audio.starts_at_seconds:.6f}",
+        snap=_SNAP_SECONDS,
+    )
+    return [*filters, f"asetpts='{clock}'", _PADDED + (":first_pts=0" if late else "")]
+
+
+def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
+    filters = []
+    _, pan = _target(ENCODERS[encoding.format], audio, encoding.channels)
+    if pan:
+        filters.append(pan)
+    if audio.duration_seconds is not None and audio.duration_seconds < _SHORT_SECONDS:
+        # The resampler gives nothing for a few samples: what it owes is silence.
+        samples = max(1, math.ceil(audio.duration_seconds * encoding.sample_rate_hz))
+        filters += [f"aresample={encoding.sample_rate_hz}", f"apad=whole_len={samples}"]
+    return filters
+
+
+def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | None, str | None]:
+    """The output's layout and the filter that makes it, where one is needed."""
+    source = layout_of(audio.layout)
+    if source is None:
+        return _target_of_tracks(encoder, audio.channels, channels)
+    default = encoder.layout(channels)
+    if channels == len(source):
+        if encoder.holds(audio.layout):
+            changes = audio.container in _CHANGES_LAYOUT and channels <= 2
+            return audio.layout, _mix(audio.layout, source, source) if changes else None
+        for name in encoder.held_with(channels):
+            if order := permutation(source, LAYOUTS[name]):
+                return name, _channelmap(name, order)
+        if encoder.is_lossless and default is not None:
+            return default, _channelmap(default, range(channels))
+    if default is None:
+        return _target_of_tracks(encoder, len(source), channels)
+    return default, _mix(default, source, LAYOUTS[default])
+
+
+def _target_of_tracks(encoder: Encoder, tracks: int, channels: int) -> tuple[str | None, str | None]:
+    name = encoder.layout(channels)
+    if tracks == channels:
+        return (None, None) if encoder.holds_tracks or name is None else (name, _channelmap(name, range(channels)))
+    rows = [{f"c{number}": gain for number, gain in row.items()} for row in mix_of_tracks(tracks, channels)]
+    return name, _pan(name or f"{channels}c", rows, "=")
+
+
+def _mix(layout: str, source: tuple[str, ...], target: tuple[str, ...]) -> str:
+    """The filter that mixes the source's positions.
+
+    To mono and stereo it takes positions by name, those that the source has not now but may have later as well, and
+    makes the gains of those that are there add up to 1. More channels are mixed by what the source has from the start.
+    """
+    rows = mix(source, target)
+    if len(target) <= 2 and source in _NAMED:
+        return _pan(layout, [{name: row[name] for name in row if name != "LFE2"} for row in rows], "<")
+    numbered = [{f"c{number}": row[name] for number, name in enumerate(source) if name in row} for row in rows]
+    pan = _pan(layout, numbered, "=")
+    # The mixer refuses layouts that have no name. Under another one the channels keep their numbers.
+    return pan if source in _NAMED else f"{_channelmap(_LABELS[len(source)], range(len(source)))},{pan}"
+
+
+def _channelmap(layout: str, order: Sequence[int]) -> str:
+    return f"channelmap={'|'.join(map(str, order))}:{layout}"
+
+
+def _pan(layout: str, rows: Sequence[dict[str, float]], sign: str) -> str:
+    """`=` takes the gains as they are, `<` makes those of each channel add up to 1."""
+    channels = [
+        f"c{number}{sign}{'+'.join(f'{gain:.5f}*{name}' for name, gain in row.items()) or '0*c0'}"
+        for number, row in enumerate(rows)
+    ]
+    return "|".join([f"pan={layout}", *channels])

@@ -1,0 +1,134 @@
+"""What ffmpeg says on standard error, read as it comes: its own words, apart from those that the source brought.
+
+ffmpeg prints the source's tags among its own lines, line breaks included. It is made to colour what it says itself
+(AV_LOG_FORCE_COLOR), and in what it prints it replaces the escape character, so a line that begins with a colour
+cannot come from a tag. Nothing else is believed, but for the description of the source, of which see `report`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+
+from worker.domain.errors import UnsupportedAudioError
+
+# The most that an honest source makes ffmpeg say: a silence of its own for each pause of twelve hours of speech.
+_MAX_SAID_BYTES = 48 * 1024 * 1024
+_MAX_DESCRIBED_BYTES = 131_072  # tags are printed there, and lyrics are long
+_MAX_LINE_BYTES = 4096
+_MAX_ERRORS = 20
+_TOO_MUCH = "the source is damaged, or has too many chapters, tags or tracks: the converter says more than can be read"
+
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_LINE = re.compile(
+    r"(?:\x1b\[0m)?"
+    r"(?:\x1b\[(?P<class>\d;3\d)m\[(?P<context>[^\]]*?)(?: @ 0x[0-9a-f]+)?\] \x1b\[0m)?"
+    r"(?:\x1b\[\d;3\dm\[[^\]]*\] \x1b\[0m)*"
+    r"\x1b\[(?P<level>\d;3\d)m(?P<text>.*)",
+    re.DOTALL,
+)
+_DECODED = re.compile(
+    r"  Input stream #0:\d+ \(audio\): \d+ packets read \((\d+) bytes\); \d+ frames decoded; "
+    r"(\d+) decode errors \((\d+) samples\)"
+)
+_ENCODED = re.compile(r"  Output stream #(\d+):0 \(audio\): \d+ frames encoded \((\d+) samples\)")
+_GRAPH = re.compile(r"tb:\S+ samplefmt:\S+ samplerate:(\d+) chlayout:")
+_CREATED = re.compile(r"Created audio stream from input stream 0:(\d+)")
+_ESTIMATED = "Estimating duration from bitrate"
+_ERROR_LEVELS = frozenset({"1;31", "4;31"})  # and fatal
+
+
+class Side(Enum):
+    """Which part of ffmpeg said something, by the colour of its name."""
+
+    DEMUXER = "0;35"
+    DECODER = "0;36"
+    MUXER = "1;35"
+    ENCODER = "1;36"
+    FILTER = "1;32"
+    OTHER = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogError:
+    """An error in ffmpeg's own words, which may name things of the source and are never shown to people."""
+
+    side: Side
+    context: str
+    text: str
+
+    @property
+    def is_of_source(self) -> bool:
+        return self.side in {Side.DEMUXER, Side.DECODER}
+
+    @property
+    def is_of_demuxer(self) -> bool:
+        return self.side is Side.DEMUXER and not self.context.startswith("aist#")  # which is a decoder's stream
+
+
+@dataclass(slots=True)
+class Log:
+    """Takes the bytes of standard error; raises UnsupportedAudioError where they do not end."""
+
+    described: str = ""  # the uncoloured part: what the source is
+    errors: list[LogError] = field(default_factory=list)  # the first of them
+    decoded: tuple[int, int, int] | None = None  # bytes read, decode errors, samples
+    encoded: dict[int, int] = field(default_factory=dict)  # samples by output
+    graphs: int = 0  # one for each stretch of the source that has a format of its own
+    rates_hz: set[int] = field(default_factory=set)  # of their sources
+    tracks: list[int] = field(default_factory=list)  # the source's stream of each stream that was created
+    is_estimated: bool = False  # the length, from the bitrate
+    _said_bytes: int = 0
+    _rest: bytes = b""
+
+    def feed(self, chunk: bytes) -> None:
+        self._said_bytes += len(chunk)
+        if self._said_bytes > _MAX_SAID_BYTES:
+            raise UnsupportedAudioError(_TOO_MUCH)
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > _MAX_LINE_BYTES:
+            self._rest = self._rest[:_MAX_LINE_BYTES]
+        for line in lines:
+            if line.startswith(b"\x1b"):
+                self._take(line[:_MAX_LINE_BYTES].decode("utf-8", "replace"))
+            elif len(self.described) < _MAX_DESCRIBED_BYTES:
+                self.described += line[:_MAX_LINE_BYTES].decode("utf-8", "replace") + "\n"
+
+    @property
+    def demuxer_error(self) -> LogError | None:
+        """The first error in the source's structure; what its decoder said is counted elsewhere."""
+        return next((each for each in self.errors if each.is_of_demuxer), None)
+
+    def _take(self, line: str) -> None:
+        match = _LINE.match(line)
+        if match is None:
+            self._describe_behind_colour(line)
+            return
+        text = _COLOUR.sub("", match["text"])
+        context = match["context"] or ""
+        if match["level"] in _ERROR_LEVELS:
+            error = LogError(_side(match["class"]), context, text)
+            if len(self.errors) < _MAX_ERRORS or (error.is_of_demuxer and self.demuxer_error is None):
+                self.errors.append(error)
+        elif counts := _DECODED.match(text):
+            self.decoded = int(counts[1]), int(counts[2]), int(counts[3])
+        elif counts := _ENCODED.match(text):
+            self.encoded[int(counts[1])] = int(counts[2])
+        elif graph := _GRAPH.match(text):
+            self.graphs += 1
+            self.rates_hz.add(int(graph[1]))
+        elif created := _CREATED.match(text):
+            self.tracks.append(int(created[1]))
+        elif text.startswith(_ESTIMATED):
+            self.is_estimated = True
+
+    def _describe_behind_colour(self, line: str) -> None:
+        """The first uncoloured line behind a coloured one begins with the end of the colour."""
+        plain = line.removeprefix("\x1b[0m")
+        if len(self.described) < _MAX_DESCRIBED_BYTES and not plain.startswith("\x1b"):
+            self.described += plain + "\n"
+
+
+def _side(colour: str | None) -> Side:
+    return Side(colour) if colour in {side.value for side in Side} else Side.OTHER
