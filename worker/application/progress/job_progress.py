@@ -35,6 +35,7 @@ class JobProgress:
         self.audio_seconds: float | None = None
         self._stage = Stage.DOWNLOADING
         self._conversion: _Position | None = None
+        self._snapshot: Snapshot | None = None  # until the job moves
         self._began_at = self._moved_at = self._now()
 
     @staticmethod
@@ -51,6 +52,7 @@ class JobProgress:
     def advance(self, fraction: float) -> None:
         """The stage has done `fraction` (0 to 1) of its work."""
         self._moved_at = self._now()
+        self._snapshot = None
         self.meter.advance(self._stage, fraction, self._moved_at)
 
     def follow(self, conversion: ConversionProgress, audio: SourceAudio) -> None:
@@ -66,9 +68,11 @@ class JobProgress:
     # --- read at any time ----------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
-        """The progress as it is now."""
+        """The progress as it was when the job last moved."""
         self._pull()
-        return Snapshot(self._stage, self.meter.percent, self.meter.eta_seconds)
+        if self._snapshot is None:
+            self._snapshot = Snapshot(self._stage, self.meter.percent, self.meter.eta_seconds)
+        return self._snapshot
 
     @property
     def eta_seconds(self) -> float | None:

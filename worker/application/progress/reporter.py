@@ -69,9 +69,10 @@ class Reporter:
         """Write ticks and checkpoints until the end is recorded. Raises LeaseLostError when the job is not ours."""
         while not self._is_closed:
             await asyncio.sleep(self._store.tick_seconds)
-            async with self._writing:
-                if not self._is_closed:
-                    await self._tick()
+            if self._is_tick_due():
+                async with self._writing:
+                    if not self._is_closed:
+                        await self._tick()
 
     async def checkpoint(self) -> None:
         """Have the job table confirm that the job is ours.
@@ -112,13 +113,8 @@ class Reporter:
                 return
 
     async def _tick(self) -> None:
-        """Write the progress, if it has changed or a checkpoint is due."""
-        progressed = self._progressed()
         is_checkpoint = self._time() >= self._checkpoint_due
-        has_changed = (progressed.stage, progressed.percent) != (self._record.stage, self._record.percent)
-        if not has_changed and not is_checkpoint:
-            return
-        record = self._numbered(progressed)
+        record = self._numbered(self._progressed())
         try:
             if not (is_checkpoint and await self._checkpointed(record)):
                 _require_ours(await self._store.tick(record))
@@ -144,11 +140,20 @@ class Reporter:
             return False
         return True
 
-    def _progressed(self) -> Record:
-        """The newest record with the job's present progress: percent never falls."""
+    def _is_tick_due(self) -> bool:
+        """Whether the progress has changed, or a checkpoint is due."""
         now = self._progress.snapshot()
-        percent = min(max(now.percent, self._record.percent), HIGHEST_BEFORE_THE_END)
-        return replace(self._record, stage=now.stage, percent=percent, eta_seconds=now.eta_seconds)
+        has_changed = now.stage is not self._record.stage or self._percent_of(now) != self._record.percent
+        return has_changed or self._time() >= self._checkpoint_due
+
+    def _progressed(self) -> Record:
+        """The newest record with the job's present progress."""
+        now = self._progress.snapshot()
+        return replace(self._record, stage=now.stage, percent=self._percent_of(now), eta_seconds=now.eta_seconds)
+
+    def _percent_of(self, now: Snapshot) -> float:
+        """It never falls, and 100 is for completed jobs."""
+        return min(max(now.percent, self._record.percent), HIGHEST_BEFORE_THE_END)
 
     def _numbered(self, progressed: Record) -> Record:
         self._record = replace(progressed, version=self._next_version(), updated_at=self._now())
