@@ -10,7 +10,7 @@ from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
 from tests.support.sounds import CONTAINERS, sound
 from worker.domain.containers import amr
 from worker.domain.containers.sniffing import examine, sniff
-from worker.domain.containers.structure import CUT_OFF
+from worker.domain.containers.structure import CUT_OFF, JOINED
 
 
 def is_cut(data: bytes) -> bool:
@@ -86,3 +86,13 @@ def test_a_hostile_amr_file_of_one_byte_frames_holds_nobody_up() -> None:
 
     assert amr.examine(read_at, 0, size).problem is None
     assert asked < 20 << 20
+
+
+def test_of_joined_asf_files_only_the_first_would_be_heard() -> None:
+    data = sound("plain.wma").read_bytes()
+
+    joined = examine(sniff(reader(2 * data), 2 * len(data)), reader(2 * data), 2 * len(data))
+    padded = examine(sniff(reader(data), len(data)), reader(data + bytes(5000)), len(data) + 5000)
+
+    assert joined.problem == JOINED
+    assert (padded.problem, padded.read_range) == (None, (0, len(data)))

@@ -90,7 +90,7 @@ def test_sound_that_goes_on_behind_the_stated_size_is_taken_to_the_end(stated: i
     assert structure.problem is None
     assert structure.ignores_stated_size
     assert structure.track_seconds == pytest.approx((1.0,))
-    assert structure.repairs == (f"the header states {stated} bytes of sound, and all 16000 were taken",)
+    assert structure.repairs == (f"The header states {stated} bytes of sound, and all 16000 were taken.",)
 
 
 def test_sound_that_goes_on_ends_where_a_tag_begins() -> None:

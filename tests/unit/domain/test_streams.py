@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
 from tests.support.sounds import sound
 from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
-from worker.domain.containers.structure import CUT_OFF, Patch, Structure
+from worker.domain.containers.structure import CUT_OFF, JOINED, Patch, Structure
 
 FRAMES = {"mp3": MPEG_FRAME, "adts": ADTS_FRAME}
 NOISE = random.Random(4).randbytes(100_000).replace(b"\xff", b"\xfe")
@@ -59,9 +59,17 @@ def test_padding_and_junk_behind_the_last_frame_are_no_sound(frame: bytes) -> No
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
 def test_a_stream_of_which_the_last_part_is_noise_is_refused(frame: bytes) -> None:
-    structure = examined(frame * 100 + NOISE[: len(frame) * 50])
+    count = 1 + 40_000 // len(frame)
+    structure = examined(frame * count + NOISE[:20_000])
 
-    assert structure.problem == f"the source is damaged: its last {len(frame) * 50} bytes are no audio"
+    assert structure.problem == "the source is damaged: its last 20000 bytes are no audio"
+
+
+def test_tags_between_junk_and_the_first_frame_stay_in_sight() -> None:
+    structure = examined(NOISE + ID3_TAG + MPEG_FRAME * 50)
+
+    assert structure.begin == len(NOISE) + len(ID3_TAG)
+    assert structure.read_range == (len(NOISE), len(NOISE) + len(ID3_TAG) + 50 * 417)
 
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
@@ -87,7 +95,7 @@ def test_in_the_place_of_damaged_frames_there_is_silence_of_the_same_length(name
 
     assert structure.problem is None
     assert structure.patches
-    assert "silence took their place" in structure.repairs[0]
+    assert "silence took their place." in structure.repairs[0]
     assert structure.track_seconds == pytest.approx(whole.track_seconds, abs=0.09)
     assert mended.track_seconds == pytest.approx(structure.track_seconds, abs=0.03)
 
@@ -105,7 +113,7 @@ def test_bytes_that_are_put_between_two_frames_are_skipped_and_that_is_said() ->
     structure = examined(MPEG_FRAME * 20 + bytes(100) + MPEG_FRAME * 20)
 
     assert (structure.problem, structure.patches) == (None, (Patch(20 * 417, 100),))
-    assert structure.repairs == ("100 bytes of junk amid the sound were skipped",)
+    assert structure.repairs == ("100 bytes of junk amid the sound were skipped.",)
 
 
 def test_frames_that_are_missing_in_the_middle_are_noticed_by_the_encoders_count() -> None:
@@ -122,7 +130,7 @@ def test_a_last_frame_that_the_encoder_counted_may_lack_some_bytes(missing: int,
 
     assert structure.problem == problem
     if problem is None:
-        assert structure.repairs == (f"the last frame lacks {missing} bytes",)
+        assert structure.repairs == (f"The last frame lacks {missing} bytes.",)
         assert structure.end == len(data) - missing
 
 
@@ -154,6 +162,27 @@ def test_zeros_behind_an_amr_file_are_no_frames() -> None:
 
     assert (structure.problem, structure.end, structure.track_seconds) == (None, len(data), (1.0,))
     assert structure.read_range == (0, len(data))
+
+
+AMR_FRAME = b"\x3c" + bytes(range(100, 131))
+
+
+def test_junk_behind_an_amr_file_is_skipped_and_frames_behind_damage_are_a_refusal() -> None:
+    whole = b"#!AMR\n" + AMR_FRAME * 50
+    damaged = whole + bytes(100) + AMR_FRAME * 50
+
+    assert examined(whole + NOISE[:5000]).end == len(whole)
+    assert examined(whole + NOISE[:5000]).repairs == ("5000 bytes of junk behind the sound were skipped.",)
+    assert "not all frames" in (examined(damaged).problem or "")
+    assert examined(whole + whole).problem == JOINED
+
+
+def test_a_flipped_bit_of_padding_loses_no_frame_of_amr() -> None:
+    for behind in (20, 3):
+        structure = examined(b"#!AMR\n" + AMR_FRAME * 20 + b"\x3d" + AMR_FRAME[1:] + AMR_FRAME * behind)
+
+        assert structure.problem is None
+        assert structure.track_seconds == pytest.approx(((21 + behind) * 0.02,))
 
 
 def test_a_hostile_file_of_zeros_costs_bounded_reads() -> None:

@@ -2,49 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from worker.domain.containers.samples import is_constant
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+from worker.domain.containers.stream import is_more_than_junk
+from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged
 from worker.domain.containers.tags import before_tags
 
 _NARROW = (13, 14, 16, 18, 20, 21, 27, 32, 6, 1, 1, 1, 1, 1, 1, 1)  # RFC 4867, section 5.3
 _WIDE = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 1, 1, 1, 1, 1, 1)
+_MAGIC = b"#!AMR"
+_PADDING_BITS = 0x83  # of a frame's first byte: they are 0 in every frame
 _FRAME_SECONDS = 0.02
 _MAX_FRAMES = 10_000_000  # two days and more; a hostile file of one-byte frames must not hold us up
 _BLOCK_BYTES = 1 << 20
-_PADDING = bytes(64)
+_CHAIN = 10  # frames in a row that cannot be chance
+_CHAIN_BYTES = 11 * 61
+_LOOKED_AT_BYTES = 8192
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file ends with a frame. There are no sync words: the frames are counted from the first.
 
-    A frame without data is 20 ms of sound like any other.
+    A frame without data is 20 ms of sound like any other. A frame of zeros is none: speech has the bit of its quality
+    set, and what is lost has a kind of its own.
     """
     wide = read_at(start, 9) == b"#!AMR-WB\n"
-    lengths = [(_WIDE if wide else _NARROW)[first >> 3 & 15] for first in range(256)]
     begin = min(size, start + (9 if wide else 6))
     end = before_tags(read_at, begin, size)
-    offset, block, position, frames = begin, b"", 0, 0
-    while offset + position < end and frames < _MAX_FRAMES:
-        if position >= len(block):
-            offset, position = offset + position, 0
-            block = read_at(offset, min(_BLOCK_BYTES, end - offset))
-            if not block:
-                break
-        if not block[position] and _is_padding(read_at, offset + position, end):
-            end = offset + position
-            break
-        position += lengths[block[position]]
-        frames += 1
+    lengths = _WIDE if wide else _NARROW
+    frames, stop = _count(read_at, begin, end, lengths)
+    problem: str | None = None
+    repairs: tuple[str, ...] = ()
+    rest = end - stop
+    if stop > end:
+        problem = CUT_OFF
+    elif rest > 0 and not is_constant(read_at, stop, end):
+        repairs = (f"{rest} bytes of junk behind the sound were skipped.",)
+        if read_at(stop, len(_MAGIC)) == _MAGIC:
+            problem = JOINED
+        elif is_more_than_junk(rest, stop - begin) or _holds_frames(read_at(stop, _LOOKED_AT_BYTES), lengths):
+            problem = damaged(f"its last {rest} bytes are not all frames of audio")
+    end = min(stop, end)
     return Structure(
         begin,
         end,
-        problem=CUT_OFF if offset + position > end else None,
+        problem=problem,
         track_seconds=(frames * _FRAME_SECONDS,),
+        repairs=repairs,
         frames_only=True,
         read_range=(0, end) if end < size else None,
     )
 
 
-def _is_padding(read_at: ReadAt, at: int, end: int) -> bool:
-    """Whether nothing but zeros follows: a frame of speech has the bit of its quality set."""
-    return _PADDING.startswith(read_at(at, min(len(_PADDING), end - at))) and is_constant(read_at, at, end)
+def _count(read_at: ReadAt, begin: int, end: int, lengths: Sequence[int]) -> tuple[int, int]:
+    """How many frames there are, and where the last of them ends: behind `end` if it is cut off."""
+    by_first_byte = [0 if first & _PADDING_BITS else lengths[first >> 3] for first in range(256)]
+    offset, block, position, frames = begin, b"", 0, 0
+    while offset + position < end and frames < _MAX_FRAMES:
+        if position >= len(block) - _CHAIN_BYTES and offset + len(block) < end:
+            offset, position = offset + position, 0
+            block = read_at(offset, min(_BLOCK_BYTES, end - offset))
+            if not block:
+                break
+        first = block[position]
+        length = by_first_byte[first] or _length_in_spite(block, position, lengths)
+        if not length or (not first and not any(block[position : position + length])):
+            break
+        position += length
+        frames += 1
+    return frames, offset + position
+
+
+def _length_in_spite(block: bytes, position: int, lengths: Sequence[int]) -> int:
+    """Of a frame whose padding bits are set by mistake, as the frames behind it show; 0 where they do not."""
+    length = lengths[block[position] >> 3 & 15]
+    return length if _chain(block, position + length, lengths) else 0
+
+
+def _holds_frames(block: bytes, lengths: Sequence[int]) -> bool:
+    """Whether frames follow each other anywhere in it, which are then lost sound."""
+    return any(_chain(block, position, lengths) for position in range(len(block) - _CHAIN_BYTES))
+
+
+def _chain(block: bytes, position: int, lengths: Sequence[int]) -> bool:
+    """Whether frames follow each other from `position`, as many as it takes or up to the end of the block."""
+    for _ in range(_CHAIN):
+        if position == len(block):
+            return True
+        if position > len(block) or block[position] & _PADDING_BITS or not block[position]:
+            return False
+        position += lengths[block[position] >> 3]
+    return True

@@ -8,9 +8,10 @@ from dataclasses import replace
 from worker.domain.containers.frames import FrameKind, Run, count_frames, find_chain
 from worker.domain.containers.samples import is_constant
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
-from worker.domain.containers.tags import before_tags
+from worker.domain.containers.tags import before_tags, behind_tags
 
 JUNK_BYTES = 2 << 20  # in front of the first frame and behind the last one
+_SMALL_JUNK_BYTES = 1 << 14
 _MAX_LOST_PART = 0.1
 
 SilentFrame = Callable[[bytes, int], bytes | None]
@@ -49,26 +50,43 @@ def examine_stream(
     if run.missing_bytes:
         if not may_lack(run):
             return replace(structure, problem=CUT_OFF), run
-        structure = replace(structure, end=end, repairs=(f"the last frame lacks {run.missing_bytes} bytes",))
+        structure = replace(structure, end=end, repairs=(f"The last frame lacks {run.missing_bytes} bytes.",))
     structure = _with_ends(read_at, structure, start, end, size)
     if structure.problem:
         return structure, run
     return (_mended(read_at, structure, run, silent_frame) if run.gaps or run.tags else structure), run
 
 
+def is_more_than_junk(rest_bytes: int, sound_bytes: int) -> bool:
+    """Whether what follows on the sound and is none may have been sound, by its length alone."""
+    return rest_bytes > max(_SMALL_JUNK_BYTES, min(JUNK_BYTES, int(sound_bytes * _MAX_LOST_PART)))
+
+
+def _first_in_sight(read_at: ReadAt, start: int, begin: int) -> int:
+    """Where the decoder begins to read: at the tags, which may stand between the junk and the first frame."""
+    if start > 0 or begin == 0:
+        return 0
+    junk = read_at(start, begin - start)
+    tag = junk.find(b"ID3")
+    while tag != -1 and behind_tags(read_at, start + tag) != begin:
+        tag = junk.find(b"ID3", tag + 1)
+    return begin if tag == -1 else start + tag
+
+
 def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size: int) -> Structure:
     """Padding and junk at the ends are no sound. The decoder sees zeros in their place where it reads tags there."""
     repairs, problem, patches = [], None, []
-    junk, rest = structure.begin - start, end - structure.end
-    if not is_constant(read_at, start, structure.begin):
-        repairs.append(f"{junk} bytes of junk before the sound were skipped")
+    rest = end - structure.end
+    first = _first_in_sight(read_at, start, structure.begin)
+    junk = (first or structure.begin) - start
+    if not is_constant(read_at, start, start + junk):
+        repairs.append(f"{junk} bytes of junk before the sound were skipped.")
         patches.append(Patch(start, junk))
     if not is_constant(read_at, structure.end, end):
-        repairs.append(f"{rest} bytes of junk behind the sound were skipped")
+        repairs.append(f"{rest} bytes of junk behind the sound were skipped.")
         patches.append(Patch(structure.end, rest))
-        if rest > JUNK_BYTES or rest > (structure.end - structure.begin) * _MAX_LOST_PART:
+        if is_more_than_junk(rest, structure.end - structure.begin):
             problem = damaged(f"its last {rest} bytes are no audio")
-    first = structure.begin if start == 0 else 0
     last = structure.end if rest > 0 and end == size else size
     return replace(
         structure,
@@ -99,9 +117,9 @@ def _mended(read_at: ReadAt, structure: Structure, run: Run, silent_frame: Silen
     seconds = run.lost_frames * run.seconds / max(1, run.count)
     repairs = []
     if run.lost_frames:
-        repairs.append(f"{seconds:.2f} s of sound were damaged, and silence took their place")
+        repairs.append(f"{seconds:.2f} s of sound were damaged, and silence took their place.")
     elif run.gaps:
-        repairs.append(f"{sum(end - begin for begin, end in run.gaps)} bytes of junk amid the sound were skipped")
+        repairs.append(f"{sum(end - begin for begin, end in run.gaps)} bytes of junk amid the sound were skipped.")
     return replace(
         structure,
         patches=(*structure.patches, *patches),
