@@ -63,3 +63,13 @@ async def test_24_bits_of_a_lossless_source_are_kept(name: str, tmp_path: Path) 
         run_ffmpeg("-i", str(path), "-f", "s24le", str(tmp_path / f"{number}.raw"))
         raw.append((tmp_path / f"{number}.raw").read_bytes())
     assert raw[0] == raw[1]
+
+
+@pytest.mark.parametrize("name", ["plain.wv", "plain.tta"])
+async def test_one_flipped_bit_of_a_lossless_source_is_refused(name: str, tmp_path: Path) -> None:
+    data = bytearray(sound(name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / name).write_bytes(data)
+
+    with pytest.raises(UnsupportedAudioError, match="damaged"):
+        await converted(tmp_path / name, tmp_path, an_output(AudioFormat.WAV))

@@ -32,7 +32,7 @@ _CODECS = frozenset(_DECODERS.split(",")) | _NAMES_OF_CODECS  # which are not th
 # The standard's own decoders: FFmpeg's does not know frames of silence and of loss, and leaves them out.
 _DECODER_OF = {"amr_nb": "libopencore_amrnb", "amr_wb": "libopencore_amrwb"}
 # Whose checksums are compared only on demand: a frame that fails is then an error, and not sound.
-_WITH_CHECKSUMS = frozenset({"flac", "ac3", "eac3", "mp1", "mp2", "mp3"})
+_WITH_CHECKSUMS = frozenset({"flac", "ac3", "eac3", "mp1", "mp2", "mp3", "ape", "tta", "wavpack"})
 # Their clock begins where their header says, and other tracks and files are in step with it.
 _OWN_CLOCK = frozenset({Container.MATROSKA, Container.MP4})
 
