@@ -14,8 +14,9 @@ from worker.domain.containers.ogg_pages import pages
 from worker.domain.containers.structure import CUT_OFF, Structure
 
 NAMES = ["plain.ogg", "plain.opus"]
+LINKS_DIFFER = "the source is several Ogg streams in a row whose codec, channels, sample rate or settings differ"
 VORBIS = b"\x01vorbis" + bytes(4) + b"\x02" + (48_000).to_bytes(4, "little") + bytes(12) + b"\xb8\x01"
-OPUS = b"OpusHead\x01\x02" + (312).to_bytes(2, "little") + bytes(7)
+OPUS = b"OpusHead\x01\x02" + (312).to_bytes(2, "little") + bytes(9)
 OPUS_20_MS = b"\xfc" + bytes(99)  # one frame of CELT
 
 
@@ -162,13 +163,24 @@ def test_joined_streams_are_found_with_their_places_and_lengths() -> None:
     assert structure.track_seconds == pytest.approx(((960 * 3 - 2 * 312) / 48_000,))
 
 
-def test_joined_streams_that_differ_are_refused() -> None:
-    mono = OPUS[:9] + b"\x01" + OPUS[10:]
-    structure = examined(opus([960]) + opus([960], pre_skip_page=mono))
+@pytest.mark.parametrize("at", [9, 16, 17, 18], ids=["channels", "gain", "gain", "mapping"])
+def test_joined_streams_of_opus_that_differ_are_refused(at: int) -> None:
+    other = OPUS[:at] + bytes([OPUS[at] ^ 1]) + OPUS[at + 1 :]
 
-    assert (
-        structure.problem == "the source is several Ogg streams in a row whose codec, channels or sample rate differ"
-    )
+    assert examined(opus([960]) + opus([960])).problem is None
+    assert examined(opus([960]) + opus([960], pre_skip_page=other)).problem == LINKS_DIFFER
+
+
+def test_joined_streams_of_vorbis_with_other_codebooks_are_refused() -> None:
+    def vorbis(setup: bytes) -> bytes:
+        headers = page(VORBIS, number=0, flags=FIRST) + page(b"\x03vorbis", number=1) + page(setup, number=2)
+        return headers + page(bytes(90), number=3, granule=900, flags=LAST)
+
+    long_setup = bytes(999)
+
+    assert examined(vorbis(long_setup) + vorbis(long_setup)).problem is None
+    assert examined(vorbis(long_setup) + vorbis(long_setup[:-1] + b"\1")).problem == LINKS_DIFFER
+    assert examined(vorbis(b"\1") + vorbis(b"\2")).problem == LINKS_DIFFER
 
 
 def test_a_second_stream_without_its_first_page_is_noticed() -> None:

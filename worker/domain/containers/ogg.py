@@ -6,6 +6,7 @@ Each page has a checksum and a number, so damage cannot hide: a decoder passes o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from zlib import crc32
 
 from worker.domain.containers.ogg_codecs import HEAD_BYTES, Codec, begin_of, codec_of
 from worker.domain.containers.ogg_pages import CAPTURE, MAX_PAGES, Page, pages
@@ -14,7 +15,7 @@ from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damag
 _NO_HEADER = damaged("a stream of the Ogg file begins without its header")
 _PAGES_MISSING = damaged("pages of the Ogg file are missing or fail their checksum")
 _NO_LAST_MARK = "the Ogg stream has no end-of-stream flag; its last page is whole"
-_LINKS_DIFFER = "the source is several Ogg streams in a row whose codec, channels or sample rate differ"
+_LINKS_DIFFER = "the source is several Ogg streams in a row whose codec, channels, sample rate or settings differ"
 _BYTES_BETWEEN = "bytes between the pages of the Ogg file were passed over; no page is missing"
 
 
@@ -31,6 +32,8 @@ class _Stream:
     has_gap: bool = False
     is_ended: bool = False
     is_unfinished: bool = False
+    packets: int = 1  # of its headers, as far as they are read
+    setup: int = 0  # a checksum of the third of them, which in Vorbis has the codebooks
 
     @property
     def has_lost_sound(self) -> bool:
@@ -46,6 +49,21 @@ class _Stream:
         if self.codec is None or self.begin is None:
             return None
         return max(0, self.granule - self.begin - self.codec.pre_skip) / self.codec.rate_hz
+
+    @property
+    def parameters(self) -> tuple[object, ...]:
+        """What the decoder is set up with."""
+        codec = self.codec
+        return () if codec is None else (codec.name, codec.channels, codec.rate_hz, codec.settings, self.setup)
+
+    def read_headers(self, page: Page, body: bytes) -> None:
+        """Take a page of the headers of Vorbis, which are three packets."""
+        offset = 0
+        for length in page.lacing:
+            if self.packets == 2:
+                self.setup = crc32(body[offset : offset + length], self.setup)
+            offset += length
+            self.packets += length < 255
 
     def add(self, page: Page) -> None:
         missing = (page.number - self.number - 1) & 0xFFFF_FFFF
@@ -110,6 +128,8 @@ def _take(page: Page, links: list[_Link], read_at: ReadAt) -> bool:
     elif links and (stream := links[-1].streams.get(page.serial)):
         links[-1].has_data = True
         stream.add(page)
+        if stream.codec and stream.codec.name == "Vorbis" and stream.packets < 3:
+            stream.read_headers(page, read_at(page.body, page.end - page.body))
         if stream.codec and stream.begin is None and page.granule > 0:
             stream.begin = begin_of(page, stream.codec, read_at)
     else:
@@ -127,14 +147,10 @@ def _problem(links: list[_Link], read_at: ReadAt, end: int, size: int) -> str | 
         return CUT_OFF
     if any(stream.is_unfinished and not stream.is_ended for stream in last):
         return CUT_OFF
-    if len({_parameters(link) for link in links}) > 1:
+    # ffmpeg would end after the first, with exit code 0, or decode the next with the codebooks of the first.
+    if len({tuple(stream.parameters for stream in link.audio) for link in links}) > 1:
         return _LINKS_DIFFER
     return None
-
-
-def _parameters(link: _Link) -> tuple[tuple[str, int, int], ...]:
-    """What must not change from link to link: ffmpeg would end after the first, with exit code 0."""
-    return tuple((s.codec.name, s.codec.channels, s.codec.rate_hz) for s in link.audio if s.codec)
 
 
 def _track_seconds(links: list[_Link]) -> tuple[float | None, ...]:

@@ -20,6 +20,7 @@ class Codec:
     """A codec of sound in Ogg.
 
     `longest_packet` is a number of samples. `pre_skip` is how many the decoder leaves out at the beginning.
+    `settings` is what else a decoder is set up with.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Codec:
     rate_hz: int
     longest_packet: int
     pre_skip: int = 0
+    settings: bytes = b""
 
 
 def codec_of(head: bytes) -> Codec | None:
@@ -37,12 +39,12 @@ def codec_of(head: bytes) -> Codec | None:
 
 def _vorbis(head: bytes) -> Codec:
     """Vorbis I specification, section 4.2.2."""
-    return Codec("Vorbis", head[11], int.from_bytes(head[12:16], "little"), 1 << (head[28] >> 4))
+    return Codec("Vorbis", head[11], int.from_bytes(head[12:16], "little"), 1 << (head[28] >> 4), settings=head[28:29])
 
 
 def _opus(head: bytes) -> Codec:
     """RFC 7845, section 5.1."""
-    return Codec("Opus", head[9], _OPUS_RATE_HZ, 48 * 120, int.from_bytes(head[10:12], "little"))
+    return Codec("Opus", head[9], _OPUS_RATE_HZ, 48 * 120, int.from_bytes(head[10:12], "little"), head[16:40])
 
 
 def _flac(head: bytes) -> Codec:
