@@ -125,7 +125,9 @@ CATALOGUE: dict[Event, EventSpec] = {
         "warning", "Both stores refused a record; the job goes on.", ("reason", "status", "seq")
     ),
     Event.JOB_STARTED: EventSpec("info", "A claim was won.", ("source", "outputs", "queued_seconds")),
-    Event.JOB_COMPLETED: EventSpec("info", "Every output can be read from S3 and the final record is kept.", _OUTCOME),
+    Event.JOB_COMPLETED: EventSpec(
+        "info", "Every output can be read from S3 and the final record is kept.", ("repaired", *_OUTCOME)
+    ),
     Event.JOB_FAILED: EventSpec("warning", "The job failed for good.", _FAILURE),
     Event.JOB_RETRIED: EventSpec("warning", "The attempt failed; another follows.", ("delay_seconds", *_FAILURE)),
     Event.JOB_RELEASED: EventSpec("info", "The job was given back because the worker stops.", ("stage", "percent")),

@@ -22,6 +22,7 @@ class FakeConverter:
     def __init__(self) -> None:
         self.probe_error: WorkerError | None = None
         self.convert_error: WorkerError | None = None
+        self.repaired: tuple[str, ...] = ()
         self.gate = asyncio.Event()
         self.gate.set()
         self.running = 0  # conversions that have begun and not ended
@@ -54,7 +55,8 @@ class FakeConverter:
             for _, path in outputs:
                 await asyncio.to_thread(shutil.copyfile, source, path)
             progress.seconds_done = length
-            return Converted(tuple(Artifact(path, length, 0, audio.size_bytes) for _, path in outputs))
+            artifacts = tuple(Artifact(path, length, 0, audio.size_bytes) for _, path in outputs)
+            return Converted(artifacts, self.repaired)
         finally:
             self.running -= 1
 

@@ -115,4 +115,5 @@ def records(draw: st.DrawFn) -> Record:
         source=draw(st.none() | _text),
         outputs=tuple(draw(st.lists(_outputs, max_size=3))),
         error=draw(st.none() | st.builds(ErrorInfo, _text, _text, st.booleans())),
+        repaired=tuple(draw(st.lists(_text, max_size=2))),
     )

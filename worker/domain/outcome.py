@@ -28,9 +28,10 @@ from worker.domain.progress import HIGHEST_BEFORE_THE_END, ErrorInfo, OutputReco
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """Every output can be read from S3."""
+    """Every output can be read from S3. `repaired` says what of a damaged source was replaced or left out."""
 
     outputs: tuple[OutputRecord, ...]
+    repaired: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +159,8 @@ def record_of(ending: RecordedEnding, record: Record, version: Version, now: dat
 
 def _changes_of(ending: RecordedEnding, record: Record) -> dict[str, Any]:
     match ending:
-        case Completed(outputs):
-            return _changes(Status.COMPLETED, percent=100.0, outputs=outputs)
+        case Completed(outputs, repaired):
+            return _changes(Status.COMPLETED, percent=100.0, outputs=outputs, repaired=repaired)
         case Failed(error) | Refused(error):
             return _changes(Status.FAILED, error, percent=min(record.percent, HIGHEST_BEFORE_THE_END))
         case Cancelled():

@@ -94,6 +94,9 @@ class Record:
     source: Annotated[str | None, Field("What is converted, as s3://bucket/key.")] = None
     outputs: Annotated[tuple[OutputRecord, ...], Field("One for each output of the message, in its order.")] = ()
     error: Annotated[ErrorInfo | None, Field("Why the job failed, or why its last attempt did.")] = None
+    repaired: Annotated[
+        tuple[str, ...], Field("What of a damaged source was replaced by silence or left out, in sentences.")
+    ] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.percent <= 100:
@@ -138,6 +141,7 @@ class Record:
                 "message": self.error.message,
                 "retryable": self.error.retryable,
             },
+            "repaired": list(self.repaired),
         }
 
     def to_json(self) -> str:
@@ -172,6 +176,7 @@ class Record:
                     )
                     for output in data["outputs"]
                 ),
+                repaired=tuple(data.get("repaired", ())),
                 error=None
                 if data["error"] is None
                 else ErrorInfo(data["error"]["code"], data["error"]["message"], data["error"]["retryable"]),

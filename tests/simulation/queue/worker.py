@@ -25,6 +25,7 @@ from worker.application.progress.guarded_cache import GuardedCache
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.errors import ConverterCrashedError, NoAudioError
 from worker.domain.job import Job
+from worker.domain.outcome import Completed
 from worker.domain.progress import OutputRecord, Stage
 from worker.ports import Delivery
 
@@ -144,9 +145,7 @@ class SimulatedConversion:
         self._worker = worker
         self._world = worker.world
 
-    async def run(
-        self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]]
-    ) -> tuple[OutputRecord, ...]:
+    async def run(self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]]) -> Completed:
         worker, checker = self._worker, self._world.checker
         script = self._world.schedule.scripts[number_of(job.job_id)]
         checker.begins(worker.name, job.job_id, CONCURRENCY)
@@ -159,7 +158,7 @@ class SimulatedConversion:
             if not worker.network.is_cut:
                 checker.publishes(worker.place, claim, asked_at)
             await asyncio.sleep(script.seconds / 5)  # for the other outputs
-            return tuple(OutputRecord(str(output.target), 1, 1.0, "00") for output in job.outputs)
+            return Completed(tuple(OutputRecord(str(output.target), 1, 1.0, "00") for output in job.outputs))
         finally:
             checker.ends(worker.name)
 

@@ -1,4 +1,4 @@
-"""How a run ends that does not complete: by its error, or by what stops it."""
+"""How a run ends: with what was repaired, by its error, or by what stops it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ from worker.domain.errors import (
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import Status, Version
 from worker.events import Event
+
+
+@virtual_time
+async def test_what_was_repaired_of_the_source_is_in_the_record_and_in_the_log(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.converter.repaired = ("2 damaged frames could not be decoded; silence stands in their place",)
+
+        with logged_events() as logged:
+            await shop.handle()
+
+        assert shop.record().repaired == shop.converter.repaired
+        assert logged.one(Event.JOB_COMPLETED)["repaired"] == list(shop.converter.repaired)
 
 
 @virtual_time

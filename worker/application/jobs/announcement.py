@@ -48,8 +48,8 @@ class Facts:
 def announce(ending: Ending, facts: Facts) -> None:
     """Write the log line of the ending and count it. Settlement does that for a refused message."""
     match ending:
-        case Completed():
-            emit(Event.JOB_COMPLETED, **facts.measured)
+        case Completed(repaired=repaired):
+            emit(Event.JOB_COMPLETED, repaired=list(repaired), **facts.measured)
             metrics.count_attempt("completed")
             _observe(facts.measured)
         case Failed(error):

@@ -11,8 +11,9 @@ from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.errors import DurationTooLongError
 from worker.domain.job import Job, ObjectLocation
+from worker.domain.outcome import Completed
 from worker.domain.progress import OutputRecord, Stage
-from worker.ports import Artifact, AudioConverter, ConversionProgress, ObjectStore, SourceAudio
+from worker.ports import Artifact, AudioConverter, ConversionProgress, Converted, ObjectStore, SourceAudio
 
 # Bytes for a second of audio, by the source's name, until its headers are read: only weights depend on it.
 _PCM_BYTES_PER_SECOND = 176_400
@@ -39,9 +40,7 @@ class Conversion:
         self._workspace = workspace
         self._limits = limits
 
-    async def run(
-        self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]]
-    ) -> tuple[OutputRecord, ...]:
+    async def run(self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]]) -> Completed:
         """Do the job; every output can be read from S3 when this returns.
 
         `before_upload` is awaited when all outputs are converted and before the first target is written: it makes
@@ -52,10 +51,10 @@ class Conversion:
             source = directory / "source"
             await self._download(job, source, progress)
             audio = await self._probe(job, source, progress)
-            artifacts = await self._convert(job, source, audio, progress)
+            converted = await self._convert(job, source, audio, progress)
             source.unlink()  # other jobs may need the space
             await before_upload()
-            return await self._upload(job, artifacts, progress)
+            return Completed(await self._upload(job, converted.artifacts, progress), converted.repaired)
 
     async def drop_unfinished(self, job: Job) -> None:
         """Drop the halves of uploads that an earlier attempt's worker, killed over them, has left at the targets."""
@@ -94,7 +93,7 @@ class Conversion:
             _expect_the_rest(progress, audio.duration_seconds, [output.format for output in job.outputs])
         return audio
 
-    async def _convert(self, job: Job, source: Path, audio: SourceAudio, progress: JobProgress) -> Sequence[Artifact]:
+    async def _convert(self, job: Job, source: Path, audio: SourceAudio, progress: JobProgress) -> Converted:
         outputs = [(output, source.with_name(f"output-{index}")) for index, output in enumerate(job.outputs)]
         expected = progress.meter.expected_seconds(Stage.CONVERTING)
         conversion = ConversionProgress()
@@ -102,12 +101,11 @@ class Conversion:
         converted = await self._converter.convert(
             source, audio, outputs, max_duration_seconds=self._limits.duration_seconds, progress=conversion
         )
-        artifacts = converted.artifacts
-        progress.audio_seconds = artifacts[0].duration_seconds
+        progress.audio_seconds = converted.artifacts[0].duration_seconds
         seconds = progress.leave()
         if audio.duration_seconds is not None:
             progress.speeds.learn_conversion(expected, seconds)
-        return artifacts
+        return converted
 
     async def _upload(
         self, job: Job, artifacts: Sequence[Artifact], progress: JobProgress

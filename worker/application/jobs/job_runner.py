@@ -14,7 +14,7 @@ from worker.application.progress.job_progress import JobProgress
 from worker.application.progress.reporter import Reporters
 from worker.domain.errors import ConversionTimeoutError, StalledError
 from worker.domain.meter import Speeds
-from worker.domain.outcome import Completed, Outcome, outcome_of
+from worker.domain.outcome import Outcome, outcome_of
 from worker.events import Event, emit
 
 _JUST_CLAIMED_SECONDS = 1.0
@@ -81,10 +81,10 @@ class JobRunner:
                 execution.accompanied_by(self._watch(run), name=f"stall watch of {job.job_id}"),
             ):
                 with self._cancels.over(job.job_id, execution):
-                    outputs = await self._conversion.run(
+                    completed = await self._conversion.run(
                         job, run.progress, before_upload=lambda: self._before_upload(run)
                     )
-                return await self._finisher.finish_run(run, Completed(outputs))
+                return await self._finisher.finish_run(run, completed)
         finally:
             timeout.cancel()
 
