@@ -13,7 +13,8 @@ from tests.support.frames import ID3_TAG, reader
 from tests.support.sounds import sound
 from worker.domain.containers import ape
 from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
-from worker.domain.containers.structure import CUT_OFF, Structure
+from worker.domain.containers.structure import CUT_OFF, JOINED, Structure
+from worker.domain.containers.tags import before_tags
 from worker.domain.errors import UnsupportedAudioError
 
 MADE = {
@@ -143,3 +144,22 @@ def test_any_bytes_have_an_answer(container: Container, at: int, change: bytes, 
     structure = examine(Sniffed(container, 0), reader(bytes(data)), len(data))
 
     assert 0 <= structure.begin <= structure.end <= len(data)
+
+
+@pytest.mark.parametrize("container", [*MADE, Container.MUSEPACK_8, Container.APE, Container.DFF])
+def test_what_lies_behind_the_sound_is_out_of_the_decoders_sight(container: Container) -> None:
+    _, data, _ = next(each for each in files() if each[0] is container)
+    alone = data[: -len(_ape_tag_of(data)) or None]
+
+    structure = examined(alone + bytes(5000))
+
+    assert structure.problem is None
+    assert structure.read_range == (0, len(alone))
+
+
+def _ape_tag_of(data: bytes) -> bytes:
+    return data[before_tags(reader(data), 0, len(data)) :]
+
+
+def test_joined_wavpack_files_are_refused() -> None:
+    assert examined(2 * sound("plain.wv").read_bytes()).problem == JOINED

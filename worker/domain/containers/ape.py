@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+from worker.domain.containers.tags import without_rest
 
 _DESCRIPTOR = struct.Struct("<4sHHIIIIIII16s")
 _HEADER = struct.Struct("<HHIIIHHI")
@@ -17,8 +18,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     described = read_at(start, _DESCRIPTOR.size)
     if len(described) < _DESCRIPTOR.size:
         return Structure(start, size, problem=CUT_OFF)
-    _, version, _, descriptor_bytes, header_bytes, table, wav_header, sound, sound_high, _, _ = _DESCRIPTOR.unpack(
-        described
+    _, version, _, descriptor_bytes, header_bytes, table, wav_header, sound, sound_high, wav_tail, _ = (
+        _DESCRIPTOR.unpack(described)
     )
     if version < _FIRST_WITH_DESCRIPTOR:
         return Structure(start, size, problem=_UNSUPPORTED)
@@ -34,4 +35,5 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         min(end, size),
         problem=CUT_OFF if end > size else None,
         track_seconds=(samples / rate_hz,) if rate_hz else (),
+        read_range=without_rest(read_at, end + wav_tail, size),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.chunks import Chunk, chunks_from, is_name
+from worker.domain.containers.chunks import Chunk, behind_chunks, chunks_from, is_name
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
 
 _DSF_HEADER_BYTES = 28
@@ -34,7 +34,13 @@ def examine_dff(read_at: ReadAt, start: int, size: int) -> Structure:
         if chunk.name in _SOUND:
             end = chunk.begin + chunk.length
             begin = min(chunk.begin, size)
-            return Structure(begin, min(end, size), problem=CUT_OFF if end > size else None)
+            chunks_end = min(size, behind_chunks(read_at, chunk.behind, size, _chunk_at))
+            return Structure(
+                begin,
+                min(end, size),
+                problem=CUT_OFF if end > size else None,
+                read_range=(0, chunks_end) if chunks_end < size else None,
+            )
     return Structure(start, size, problem=CUT_OFF)
 
 

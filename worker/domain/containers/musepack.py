@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+from worker.domain.containers.tags import without_rest
 
 _RATES_HZ = (44100, 48000, 37800, 32000)
 _FRAME_SAMPLES = 1152
@@ -35,7 +36,13 @@ def examine_8(read_at: ReadAt, start: int, size: int) -> Structure:
         if has_ended:
             break
     is_cut = not has_ended
-    return Structure(start, min(offset, size), problem=CUT_OFF if is_cut else None, track_seconds=seconds)
+    return Structure(
+        start,
+        min(offset, size),
+        problem=CUT_OFF if is_cut else None,
+        track_seconds=seconds,
+        read_range=without_rest(read_at, offset, size),
+    )
 
 
 def _number(data: bytes) -> tuple[int, int]:

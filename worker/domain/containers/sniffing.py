@@ -131,7 +131,7 @@ SOURCES: dict[Container, SourceFormat] = {
     Container.FLV: SourceFormat("FLV", _magic(rb"FLV\x01[\x01\x04\x05]\x00\x00\x00"), flv.examine),
     Container.MP3: SourceFormat("MP3, MP2, MP1", None, mp3.examine),
     Container.ADTS: SourceFormat("AAC in ADTS", None, adts.examine),
-    Container.WAVPACK: SourceFormat("WavPack", _magic(rb"wvpk"), wavpack.examine),
+    Container.WAVPACK: SourceFormat("WavPack", _magic(rb"wvpk.{4}[\x02-\x10]\x04"), wavpack.examine),
     Container.TTA: SourceFormat("TTA", _magic(rb"TTA1"), tta.examine),
     Container.MUSEPACK_7: SourceFormat("Musepack SV7", _magic(rb"MP\+[\x07\x17\x27]"), musepack.examine_7),
     Container.MUSEPACK_8: SourceFormat("Musepack SV8", _magic(rb"MPCK"), musepack.examine_8),
@@ -155,6 +155,7 @@ _STREAMS = {
 _FOUND_BEHIND_JUNK = (
     *(Container.WAV, Container.W64, Container.AIFF, Container.CAF, Container.FLAC, Container.OGG, Container.AMR),
     *(Container.MATROSKA, Container.ASF, Container.MPEGTS, Container.MPEGPS, Container.AVI, Container.FLV),
+    *(Container.WAVPACK, Container.VOC, Container.DSF, Container.DFF),
 )
 _PLAYLISTS = (
     b"#EXTM3U",

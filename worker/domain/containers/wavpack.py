@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
-from worker.domain.containers.tags import before_tags
+from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged
+from worker.domain.containers.tags import before_tags, behind_tags, without_rest
 
+_NAME = b"wvpk"
 _HEADER_BYTES = 32
 _MAX_BLOCKS = 1_000_000  # six days of half a second each; a hostile file of empty blocks must not hold us up
 _UNKNOWN = 0xFFFF_FFFF
@@ -20,10 +21,13 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     offset, samples, is_gapless = start, 0, True
     for _ in range(_MAX_BLOCKS):
         header = read_at(offset, _HEADER_BYTES)
-        if len(header) < _HEADER_BYTES or not header.startswith(b"wvpk") or offset >= end:
+        if len(header) < _HEADER_BYTES or not header.startswith(_NAME) or offset >= end:
             break
         if int.from_bytes(header[24:28], "little") & _FIRST_OF_ITS_TIME:
-            is_gapless = is_gapless and int.from_bytes(header[16:20], "little") in {samples & _UNKNOWN, _UNKNOWN}
+            index = int.from_bytes(header[16:20], "little")
+            if index == 0 and samples > 0:
+                break  # of a second file
+            is_gapless = is_gapless and index in {samples & _UNKNOWN, _UNKNOWN}
             samples += int.from_bytes(header[20:24], "little")
         offset += 8 + int.from_bytes(header[4:8], "little")
     if offset > end:
@@ -34,7 +38,15 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     if is_stated and samples < stated:
         is_cut = is_gapless and end - offset < _HEADER_BYTES
         problem = CUT_OFF if is_cut else damaged(f"of {stated} samples, {samples} are there")
-    return Structure(start, offset, problem=problem, track_seconds=_seconds(first, stated if is_stated else samples))
+    elif read_at(behind_tags(read_at, offset), len(_NAME)) == _NAME:
+        problem = JOINED
+    return Structure(
+        start,
+        offset,
+        problem=problem,
+        track_seconds=_seconds(first, stated if is_stated else samples),
+        read_range=without_rest(read_at, offset, size),
+    )
 
 
 def _seconds(first: bytes, samples: int) -> tuple[float, ...]:
