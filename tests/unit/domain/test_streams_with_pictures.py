@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -91,6 +93,23 @@ def test_zeros_to_the_end_of_an_flv_are_damage_by_its_stated_duration() -> None:
     whole = sound("plain.flv").read_bytes()
 
     assert examined(whole[: len(whole) // 2] + bytes(len(whole) // 2)).problem
+
+
+def test_zeros_that_fill_a_sector_lie_between_packets_of_a_program_stream() -> None:
+    data = sound("video.mpg").read_bytes()
+    second = data.index(b"\0\0\x01\xba", 4)
+
+    assert examined(data[:second] + bytes(20) + data[second:]).problem is None
+    assert examined(data[:second] + bytes(20) + b"x" + data[second:]).problem
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0", b"x"])
+def test_the_padding_of_an_odd_chunk_of_an_avi_may_be_missing(padding: bytes) -> None:
+    chunks = (b"01wb" + struct.pack("<I", 3) + b"abc" + padding) * 3 + b"01wb" + struct.pack("<I", 2) + b"ab"
+    movie = b"LIST" + struct.pack("<I", 4 + len(chunks)) + b"movi" + chunks
+    data = b"RIFF" + struct.pack("<I", 4 + len(movie)) + b"AVI " + movie
+
+    assert examined(data).problem is None
 
 
 def test_zeros_in_the_middle_are_damage() -> None:

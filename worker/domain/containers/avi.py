@@ -9,9 +9,10 @@ from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, St
 
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
 _MAX_CHUNKS = 10_000_000
+_MAX_PARTS = 1000  # of 1 GB each
 _OPEN_SIZES = {0, 0xFFFF_FFFF}  # of a recorder that could not go back to its header
 _LISTS = {b"RIFF", b"LIST"}
-_IN_A_LIST = re.compile(rb"[0-9]{2}[a-z]{2}|ix[0-9]{2}|idx1|indx|JUNK|junk|Junk|LIST|RIFF|[a-zA-Z]{4}|IDIT|ISMP|ISFT")
+_NAME = re.compile(rb"[A-Za-z0-9_ ]{4}")
 _DAMAGED = damaged("the chunks of the AVI file do not follow each other")
 
 
@@ -19,7 +20,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether chunk follows chunk to the end of the last part."""
     reader = BlockReader(read_at, block_bytes=_READ_BYTES)
     offset = start
-    for _ in range(1000):  # parts of 1 GB
+    for _ in range(_MAX_PARTS):
         header = reader.at(offset, 12)
         if len(header) < 12 or header[:4] != b"RIFF" or header[8:12] not in {b"AVI ", b"AVIX"}:
             break
@@ -35,7 +36,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 
 def _are_chunks(reader: BlockReader, offset: int, end: int) -> bool:
-    """Whether chunks fill the place, each of a known kind; lists are entered, and end where their parent allows."""
+    """Whether named chunks fill the place; lists are entered, and end where their parent allows."""
     ends = [end]
     for _ in range(_MAX_CHUNKS):
         while len(ends) > 1 and offset == ends[-1]:
@@ -43,7 +44,7 @@ def _are_chunks(reader: BlockReader, offset: int, end: int) -> bool:
         if offset >= ends[0] - 1:  # a byte of padding may follow
             return True
         header = reader.at(offset, 12)
-        if len(header) < 8 or not _IN_A_LIST.match(header):
+        if len(header) < 8 or not _NAME.match(header):
             return False
         length = int.from_bytes(header[4:8], "little")
         if header[:4] in _LISTS and length not in _OPEN_SIZES:
@@ -54,8 +55,16 @@ def _are_chunks(reader: BlockReader, offset: int, end: int) -> bool:
         elif header[:4] in _LISTS:
             offset += 12
         else:
-            offset += 8 + length + length % 2
-            if offset > ends[-1] + 1:
+            offset = min(offset + 8 + length, ends[-1] + 1)
+            if offset > ends[-1]:
                 return False
-            offset = min(offset, ends[-1])
+            offset += _padding(reader, offset, ends[-1]) if length % 2 else 0
     return False
+
+
+def _padding(reader: BlockReader, offset: int, end: int) -> int:
+    """A chunk of an odd length has a byte of padding, which some writers leave out: the next name tells."""
+    if offset >= end:
+        return 0
+    is_left_out = _NAME.match(reader.at(offset, 4)) and not _NAME.match(reader.at(offset + 1, 4))
+    return 0 if is_left_out else 1

@@ -10,6 +10,7 @@ _END, _PACK, _FIRST_PACKET = 0xB9, 0xBA, 0xBB
 _MAX_UNITS = 20_000_000
 _PACK_BYTES = 14  # the header of a pack, the longest that is read
 _PADDING_BYTES = 4096
+_SECTOR_BYTES = 2324
 _DAMAGED = damaged("the packets of the MPEG program stream do not follow each other")
 
 
@@ -18,7 +19,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     reader = BlockReader(read_at)
     offset = start
     for _ in range(_MAX_UNITS):
-        end = _end_of_unit(reader, offset)
+        end = _end_of_unit(reader, offset) or _end_of_padding(reader, offset)
         if end is None:
             break
         if end > size:
@@ -40,6 +41,13 @@ def _problem(reader: BlockReader, end: int, size: int) -> str | None:
         return CUT_OFF if rest else None
     is_padding = rest == rest[:1] * len(rest) and reader.find(_PREFIX, end) is None
     return None if is_padding or rest.startswith(b"TAG") else _DAMAGED
+
+
+def _end_of_padding(reader: BlockReader, offset: int) -> int | None:
+    """Where the zeros end that fill the sector of a Video CD; None where there are none, or no packet follows."""
+    sector = reader.at(offset, _SECTOR_BYTES)
+    at = sector.find(_PREFIX)
+    return offset + at if at > 0 and not sector[:at].strip(b"\0") else None
 
 
 def _end_of_unit(reader: BlockReader, offset: int) -> int | None:
