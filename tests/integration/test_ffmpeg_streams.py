@@ -10,6 +10,7 @@ from tests.support.conversions import an_output, converted
 from tests.support.ogg import page, split, without_last_mark
 from tests.support.sounds import SECONDS, run_ffmpeg, sound
 from worker.domain.audio import AudioFormat
+from worker.domain.containers.flac_frames import frame_header
 from worker.domain.errors import UnsupportedAudioError
 
 
@@ -71,6 +72,17 @@ async def test_one_flipped_bit_in_the_name_of_a_cluster_is_refused(tmp_path: Pat
 
     with pytest.raises(UnsupportedAudioError, match="damaged: the elements of the Matroska file"):
         await seconds_of(tmp_path, "plain.webm", bytes(data))
+
+
+async def test_frames_of_flac_in_another_order_are_refused(tmp_path: Path) -> None:
+    data = sound("plain.flac").read_bytes()
+    found = [at for at in range(len(data) - 16) if frame_header(data[at : at + 16])]
+    begin, middle, behind = found[10], found[20], found[30]
+
+    with pytest.raises(UnsupportedAudioError, match="damaged"):
+        await seconds_of(
+            tmp_path, "plain.flac", data[:begin] + data[middle:behind] + data[begin:middle] + data[behind:]
+        )
 
 
 async def test_missing_packets_of_a_transport_stream_are_refused(tmp_path: Path) -> None:

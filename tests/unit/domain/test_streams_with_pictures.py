@@ -95,6 +95,16 @@ def test_zeros_to_the_end_of_an_flv_are_damage_by_its_stated_duration() -> None:
     assert examined(whole[: len(whole) // 2] + bytes(len(whole) // 2)).problem
 
 
+def test_two_tags_of_sound_in_the_wrong_order_are_damage() -> None:
+    def tag(time_ms: int) -> bytes:
+        return b"\x08\0\0\x04" + time_ms.to_bytes(3, "big") + bytes(8) + (15).to_bytes(4, "big")
+
+    head = b"FLV\1\4\0\0\0\x09\0\0\0\0"
+
+    assert examined(head + tag(0) + tag(23) + tag(46)).problem is None
+    assert examined(head + tag(0) + tag(46) + tag(23)).problem
+
+
 def test_zeros_that_fill_a_sector_lie_between_packets_of_a_program_stream() -> None:
     data = sound("video.mpg").read_bytes()
     second = data.index(b"\0\0\x01\xba", 4)

@@ -36,6 +36,7 @@ _ENCODED = re.compile(r"  Output stream #(\d+):0 \(audio\): \d+ frames encoded \
 _GRAPH = re.compile(r"tb:\S+ samplefmt:\S+ samplerate:(\d+) chlayout:")
 _CREATED = re.compile(r"Created audio stream from input stream 0:(\d+)")
 _ESTIMATED = "Estimating duration from bitrate"
+_FRAMES_IN_DISORDER = "sample/frame number mismatch in adjacent frames"  # of FLAC: only a warning of its parser
 _ERROR_LEVELS = frozenset({"1;31", "4;31"})  # and fatal
 
 
@@ -107,8 +108,9 @@ class Log:
             return
         text = _COLOUR.sub("", match["text"])
         context = match["context"] or ""
-        if match["level"] in _ERROR_LEVELS:
-            error = LogError(_side(match["class"]), context, text)
+        if match["level"] in _ERROR_LEVELS or text == _FRAMES_IN_DISORDER:
+            side = Side.DEMUXER if text == _FRAMES_IN_DISORDER else _side(match["class"])
+            error = LogError(side, context, text)
             if len(self.errors) < _MAX_ERRORS or (error.is_of_demuxer and self.demuxer_error is None):
                 self.errors.append(error)
         elif counts := _DECODED.match(text):

@@ -11,7 +11,8 @@ _AUDIO, _VIDEO, _SCRIPT = 8, 9, 18
 _HEADER_BYTES, _SIZE_BYTES = 11, 4
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
 _MAX_TAGS = 20_000_000
-_BACKWARDS_MS = 1000
+_BACKWARDS_MS = 10  # how far the times of sound may go back
+_UNSTATED_MS = 1000  # how much less than its stated duration a file may have
 _DURATION = b"\0\x08duration\0"  # in the first tag, as a number of AMF
 _DAMAGED = damaged("the tags of the FLV file do not follow each other")
 
@@ -66,7 +67,7 @@ def _missing(reader: BlockReader, start: int, last_ms: int, *, has_rest: bool) -
     if not has_rest or at < 0 or len(head) < at + len(_DURATION) + 8:
         return None
     (stated,) = struct.unpack_from(">d", head, at + len(_DURATION))
-    return _DAMAGED if stated * 1000 > last_ms + _BACKWARDS_MS else None
+    return _DAMAGED if stated * 1000 > last_ms + _UNSTATED_MS else None
 
 
 def _end_of_tag(reader: BlockReader, offset: int) -> int | None:

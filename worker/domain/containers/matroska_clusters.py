@@ -27,7 +27,7 @@ _IN_CLUSTER = {_TIMESTAMP, _POSITION, _PREVIOUS_SIZE, _SILENT_TRACKS, _SIMPLE_BL
 _TRACK_NUMBER, _TRACK_TYPE, _CODEC_DELAY = 0xD7, 0x83, 0x56AA
 
 _DEFAULT_SCALE_NS = 1_000_000
-_BACKWARDS_SECONDS = 0.1  # how far a track's times may go back: recorders round and jitter by some milliseconds
+_BACKWARDS_SECONDS = 0.005  # how far a track's times may go back: they are rounded to milliseconds
 _MAX_BLOCKS = 10_000_000  # a block costs 2 µs; of 20 ms each it is 55 hours
 _CHECKED_AT_ONCE = 1 << 18
 _MAX_CHECKED_BYTES = 1 << 30  # of clusters with a checksum, which is a second
