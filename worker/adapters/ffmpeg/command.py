@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from worker.adapters.ffmpeg.encoders import ENCODERS
 from worker.adapters.ffmpeg.filters import filter_graph, target_layout
+from worker.adapters.ffmpeg.tags import tag_options
 from worker.domain.containers.sniffing import Container
 from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
@@ -108,7 +109,7 @@ def _source(
 
 def _output(audio: SourceAudio, encoding: Encoding, target_fd: int, limit_seconds: float) -> list[str]:
     encoder = ENCODERS[encoding.format]
-    options = [*_tags(audio), "-c:a", encoder.name_for(encoding.bits_per_sample)]
+    options = [*tag_options(audio), "-c:a", encoder.name_for(encoding.bits_per_sample)]
     options += encoder.without_bitrate if encoding.bitrate_kbps is None else ["-b:a", f"{encoding.bitrate_kbps}k"]
     if sample_format := encoder.sample_formats_by_depth.get(encoding.bits_per_sample):
         options += ["-sample_fmt", sample_format]
@@ -122,11 +123,3 @@ def _output(audio: SourceAudio, encoding: Encoding, target_fd: int, limit_second
         # The same source gives the same bytes: no versions, dates or random serial numbers.
         *("-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", encoder.muxer, "-fd", str(target_fd), "fd:"),
     ]
-
-
-def _tags(audio: SourceAudio) -> list[str]:
-    """Ogg keeps its tags on the stream, everything else on the file. The rest is what MP4 calls its tracks."""
-    stream = f"0:s:{audio.track}"
-    tags = stream if audio.container == Container.OGG else "0:g"
-    options = ["-map_metadata:g", tags, "-map_metadata:s:a:0", stream]
-    return [*options, "-metadata:s:a:0", "handler_name=", "-metadata:s:a:0", "vendor_id="]
