@@ -130,6 +130,32 @@ def test_a_cluster_that_states_the_size_of_the_one_before_shows_that_one_is_miss
     assert examined(matroska_file(first, third)).problem == DAMAGED
 
 
+def cues(*positions: int) -> bytes:
+    points = [element(0xBB, element(0xB7, element(0xF1, struct.pack(">I", position)))) for position in positions]
+    return element(0x1C53BB6B, b"".join(points))
+
+
+def test_cues_show_that_a_cluster_is_missing_where_the_sound_has_a_gap() -> None:
+    tracks = len(element(0x1654AE6B, track(1)))
+    parts = [cluster(time, [block(1, 0), block(1, 900)]) for time in (0, 1000, 2000)]
+    begins = [tracks, tracks + len(parts[0]), tracks + len(parts[0] + parts[1])]
+
+    assert examined(matroska_file(*parts, cues(*begins))).problem is None
+    assert examined(matroska_file(parts[0], parts[2], cues(*begins))).problem == DAMAGED
+    assert examined(matroska_file(parts[1], parts[2], cues(*begins))).problem == DAMAGED
+
+
+def test_a_cue_behind_the_end_shows_that_the_last_cluster_is_missing() -> None:
+    whole = cluster(0, [block(1, 0)])
+    far = 10_000
+
+    assert examined(matroska_file(whole, cues(far))).problem == DAMAGED
+
+
+def test_stale_cues_are_no_damage_where_the_sound_has_no_gap() -> None:
+    assert examined(matroska_file(cluster(0, [block(1, 0)]), cluster(20, [block(1, 0)]), cues(3))).problem is None
+
+
 @pytest.mark.parametrize(("kind", "problem"), [(2, DAMAGED), (1, None)], ids=["sound", "picture"])
 def test_the_checksum_of_a_cluster_counts_where_all_of_it_is_sound(kind: int, problem: str | None) -> None:
     content = element(0xE7, b"\0") + block(1, 0, size=3000)

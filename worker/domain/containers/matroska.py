@@ -6,6 +6,8 @@ element is read here: each must be known, and end where its parent allows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from worker.domain.containers.ebml import CRC32, VOID, DamagedError, Element, children, element_at, unsigned
 from worker.domain.containers.matroska_clusters import CLUSTER, Clusters, Track, read_track
 from worker.domain.containers.reading import BlockReader
@@ -15,6 +17,7 @@ _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 _INFO, _TIMESTAMP_SCALE = 0x1549A966, 0x2AD7B1
 _TRACKS, _TRACK_ENTRY = 0x1654AE6B, 0xAE
 _SEEK_HEAD, _CUES, _CHAPTERS, _TAGS, _ATTACHMENTS = 0x114D9B74, 0x1C53BB6B, 0x1043A770, 0x1254C367, 0x1941A469
+_CUE_POINT, _CUE_TRACK_POSITIONS, _CUE_CLUSTER_POSITION = 0xBB, 0xB7, 0xF1
 _IN_SEGMENT = {_INFO, _TRACKS, CLUSTER, _SEEK_HEAD, _CUES, _CHAPTERS, _TAGS, _ATTACHMENTS, VOID, CRC32}
 _BEHIND_A_CLUSTER = _IN_SEGMENT - {VOID, CRC32} | {_EBML}
 _MAX_IN_SEGMENT = 2_000_000  # a day of clusters of a twentieth of a second
@@ -60,9 +63,12 @@ def _read_segment(reader: BlockReader, segment: Element, size: int) -> tuple[Clu
     """What the clusters hold, and where the segment ends. Raises DamagedError."""
     tracks: dict[int, Track] = {}
     clusters = Clusters(reader, tracks)
+    cues: Element | None = None
     offset, end = segment.body, segment.end or size
     for _ in range(_MAX_IN_SEGMENT):
         if offset >= end:
+            if cues and _has_lost_clusters(reader, segment, cues, clusters, end):
+                raise DamagedError
             return clusters, offset
         element = element_at(reader, offset)
         if element and element.identifier == _EBML and segment.end is None:
@@ -79,8 +85,30 @@ def _read_segment(reader: BlockReader, segment: Element, size: int) -> tuple[Clu
         elif element.identifier == _TRACKS and not tracks:
             entries = [child for child in _content(reader, element) if child.identifier == _TRACK_ENTRY]
             tracks.update((track.number, track) for track in (read_track(reader, entry) for entry in entries))
+        elif element.identifier == _CUES:
+            cues = element
         offset = element.end
     raise DamagedError
+
+
+def _has_lost_clusters(reader: BlockReader, segment: Element, cues: Element, clusters: Clusters, end: int) -> bool:
+    """Whether the cues name a cluster that is not there, and the sound has a gap or ends before it.
+
+    Cues alone prove nothing: editors leave stale ones behind.
+    """
+    for begin in _cued_clusters(reader, segment, cues):
+        if begin >= end or (clusters.has_gap and begin not in clusters.begins):
+            return True
+    return False
+
+
+def _cued_clusters(reader: BlockReader, segment: Element, cues: Element) -> Iterator[int]:
+    for point in children(reader, cues.body, cues.end or cues.body, most=_MAX_IN_SEGMENT):
+        if point.identifier == _CUE_POINT:
+            for positions in _content(reader, point):
+                if positions.identifier == _CUE_TRACK_POSITIONS:
+                    found = [c for c in _content(reader, positions) if c.identifier == _CUE_CLUSTER_POSITION]
+                    yield from (segment.body + unsigned(reader, position) for position in found)
 
 
 def _timestamp_scale(reader: BlockReader, info: Element) -> int:

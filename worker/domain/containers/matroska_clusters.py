@@ -28,6 +28,7 @@ _TRACK_NUMBER, _TRACK_TYPE, _CODEC_DELAY = 0xD7, 0x83, 0x56AA
 
 _DEFAULT_SCALE_NS = 1_000_000
 _BACKWARDS_SECONDS = 0.005  # how far a track's times may go back: they are rounded to milliseconds
+_GAP_SECONDS = 0.3  # more than the longest frame and less than a cluster
 _MAX_BLOCKS = 10_000_000  # a block costs 2 µs; of 20 ms each it is 55 hours
 _CHECKED_AT_ONCE = 1 << 18
 _MAX_CHECKED_BYTES = 1 << 30  # of clusters with a checksum, which is a second
@@ -42,6 +43,7 @@ class Track:
     codec_delay_ns: int = 0
     first: int | None = None
     last: int = 0
+    last_cluster: int = 0  # how many there were at the last block
     last_duration: int = 0  # 0 where it is not stated
 
 
@@ -67,7 +69,9 @@ class Clusters:
         self._previous_bytes: int | None = None
         self._timestamp = 0
         self.scale_ns = _DEFAULT_SCALE_NS
+        self.begins: set[int] = set()
         self.has_lost_order = False  # the times of a track of sound went back
+        self.has_gap = False  # a track of sound goes on later in a cluster than it ended in the one before
 
     def read(self, cluster: Element, end: int, followers: AbstractSet[int]) -> int:
         """The offset behind the cluster; of one of unknown size, where one of `followers` begins or at `end`.
@@ -75,6 +79,7 @@ class Clusters:
         Raises DamagedError.
         """
         self._timestamp, offset = 0, cluster.body
+        self.begins.add(cluster.begin)
         stop = end if cluster.end is None else cluster.end
         while offset < stop:
             self._blocks += 1
@@ -174,6 +179,9 @@ class Clusters:
         if track is None:
             raise DamagedError
         time = self._timestamp + relative
+        if track.last_cluster != len(self.begins) and track.kind == AUDIO:
+            track.last_cluster = len(self.begins)
+            self.has_gap |= (time - track.last - track.last_duration) * self.scale_ns > _GAP_SECONDS * 1e9
         if track.first is None:
             track.first = time
         elif (track.last - time) * self.scale_ns > _BACKWARDS_SECONDS * 1e9 and track.kind == AUDIO:
