@@ -43,6 +43,14 @@ The region is `AWS_REGION`, else `AWS_DEFAULT_REGION`, else the one in `WORKER_Q
 else the one in the SDK's configuration file.
 `AWS_ENDPOINT_URL`, or one for each service such as `AWS_ENDPOINT_URL_SQS`, points at an emulator.
 
+### Other stores than S3
+
+Bodies are sent with `x-amz-checksum-crc32`.
+`AWS_REQUEST_CHECKSUM_CALCULATION=when_required` leaves it out, for a store that does not know it.
+A store that answers without ETag hides that a source was replaced while it was read.
+One that answers without Content-Length and closes the connection hides that a source was cut off.
+A download of either kind is not resumed.
+
 With `REDIS_IAM_AUTH` the role needs `elasticache:Connect`; `deploy/` has the statement.
 
 ## ECS

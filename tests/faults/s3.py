@@ -6,6 +6,11 @@ from tests.faults.row import Row
 
 _FAULTS = "tests/integration/test_s3_faults.py"
 _UPLOADS = "tests/integration/test_s3_uploads.py"
+_OTHERS = "tests/integration/test_s3_other_stores.py"
+_WIRE = "tests/integration/test_s3_wire.py"
+_ERRORS = "tests/unit/adapters/test_s3_errors.py"
+_PERMANENT = f"{_ERRORS}::test_a_refusal_is_permanent_and_says_whose_it_is"
+_TRANSIENT = f"{_ERRORS}::test_what_passes_by_itself_is_tried_again"
 
 ROWS = (
     Row(
@@ -37,5 +42,78 @@ ROWS = (
         "the answer to CompleteMultipartUpload is lost",
         "the job completes if our object stands at the target",
         f"{_UPLOADS}::test_a_completion_whose_answer_was_lost_is_believed_if_our_object_stands_there",
+    ),
+    Row("a source or its bucket does not exist", "the job fails as `source_not_found`", _PERMANENT),
+    Row("the role may not read a source or write a target", "the job fails as `access_denied`", _PERMANENT),
+    Row(
+        "a source is encrypted with a key of its own (SSE-C)",
+        "the job fails as `access_denied`, and the message says so",
+        _PERMANENT,
+    ),
+    Row(
+        "the KMS key of an object is disabled, missing or to be deleted",
+        "the job fails as `access_denied` (source) or `target_refused`; the message names KMS's code",
+        _PERMANENT,
+    ),
+    Row("a source is archived in Glacier", "the job fails as `access_denied`: it must be restored first", _PERMANENT),
+    Row("the bucket of a target does not exist", "the job fails as `target_refused`", _PERMANENT),
+    Row("the bucket has ACLs switched off", "the job fails as `target_refused`: unset `WORKER_S3_ACL`", _PERMANENT),
+    Row("the bucket's quota is used up", "the job fails as `target_refused`", _PERMANENT),
+    Row("an endpoint does not know a request (405, 501)", "the job fails with what to change", _PERMANENT),
+    Row("S3 refuses with a code that is new", "the job fails at once, with the code in its message", _PERMANENT),
+    Row(
+        "a gateway refuses with a page of HTML",
+        "the HTTP status decides, and stands in the message",
+        f"{_OTHERS}::test_a_page_of_a_gateway_is_judged_by_its_status",
+    ),
+    Row(
+        "a gateway answers the calls of an upload with a page of HTML",
+        "the attempt ends as `dependency_unavailable`",
+        f"{_OTHERS}::test_an_upload_whose_answers_lack_their_members_is_no_bug_of_ours",
+    ),
+    Row("credentials expire, or the clock is skewed", "the attempt ends as `dependency_unavailable`", _TRANSIENT),
+    Row("S3 or its key service throttles", "the SDK repeats the call, then the job is tried again", _TRANSIENT),
+    Row("another request for the same object is under way (409)", "the job is tried again", _TRANSIENT),
+    Row("a body is damaged or cut short on its way to S3", "the job is tried again", _TRANSIENT),
+    Row("an upload was aborted by somebody else", "the job is tried again with a new upload", _TRANSIENT),
+    Row(
+        "a bucket is new and S3 redirects (307)",
+        "the request is signed again for the new host, three times at most, never from TLS to plain HTTP",
+        f"{_WIRE}::test_a_redirection_is_followed_with_a_signature_for_the_new_host",
+    ),
+    Row(
+        "redirections go round in a circle",
+        "the attempt ends as `dependency_unavailable`",
+        f"{_WIRE}::test_a_redirection_that_leads_nowhere_ends",
+    ),
+    Row(
+        "an endpoint never says `100 Continue`",
+        "no body waits for it",
+        f"{_FAULTS}::test_an_endpoint_that_never_says_100_continue_gets_the_body",
+    ),
+    Row(
+        "an endpoint refuses a body without reading it",
+        "the refusal is understood",
+        f"{_WIRE}::test_an_endpoint_that_refuses_a_body_without_reading_it_is_understood",
+    ),
+    Row(
+        "an endpoint knows no checksums",
+        "none is sent with `AWS_REQUEST_CHECKSUM_CALCULATION=when_required`",
+        f"{_WIRE}::test_where_the_sdk_is_told_to_send_no_checksums_none_is_sent",
+    ),
+    Row(
+        "an answer has no Content-Length or no ETag",
+        "the body is streamed up to `WORKER_MAX_SOURCE_BYTES`",
+        f"{_OTHERS}::test_a_source_without_length_or_etag_is_downloaded",
+    ),
+    Row(
+        "such a body breaks off",
+        "it is not resumed: the attempt ends as `dependency_unavailable`",
+        f"{_OTHERS}::test_a_source_without_length_or_etag_that_breaks_off_is_not_taken_for_whole",
+    ),
+    Row(
+        "an access point needs what the SDK does not have",
+        "the job fails as `access_denied` or `target_refused`",
+        f"{_OTHERS}::test_an_access_point_that_the_sdk_cannot_reach_is_a_permanent_refusal",
     ),
 )

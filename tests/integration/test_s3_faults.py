@@ -16,7 +16,7 @@ from aiohttp import web
 
 from tests.support.aws_calls import calls_of, s3_error
 from tests.support.fault_proxy import FaultProxy
-from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
+from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, download, store_at, upload
 from tests.support.scripted_http import scripted_http
 from worker.adapters.s3.store import S3Store
 from worker.domain.errors import (
@@ -29,13 +29,8 @@ from worker.domain.errors import (
     WorkspaceFullError,
 )
 from worker.domain.job import ObjectLocation
-from worker.ports import SourceObject
 
 PATTERN = bytes(range(256)) * 4096  # 1 MiB
-
-
-async def download(store: S3Store, source: ObjectLocation, path: Path) -> SourceObject:
-    return await store.download(source, path, limit_bytes=1 << 60, on_start=lambda _: None, on_bytes=lambda _: None)
 
 
 @pytest.fixture
@@ -184,13 +179,34 @@ async def test_a_silent_endpoint_is_a_dependency_that_failed(aws_session: aiobot
 async def test_an_endpoint_that_never_takes_the_body_does_not_hold_the_job(
     size: int, aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:
+    async def never(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            return await a_multipart_upload(on_abort=lambda: None)(request)  # type: ignore[return-value]
+        return await asyncio.Future()
+
+    async with scripted_http(never) as url, store_at(aws_session, url, body_seconds=0.5) as store:
+        with pytest.raises(DependencyUnavailableError, match="did not answer"):
+            await upload(store, artifact_of(tmp_path / "file", size), ANYWHERE)
+
+
+@pytest.mark.parametrize("size", [1, 300_000, 17 * MIB], ids=["in memory", "from the disk", "in parts"])
+async def test_an_endpoint_that_never_says_100_continue_gets_the_body(
+    size: int, aws_session: aioboto3.Session, tmp_path: Path
+) -> None:
     async def never(_: web.Request) -> None:
         await asyncio.Event().wait()
 
-    handler = a_multipart_upload(on_abort=lambda: None)
-    async with scripted_http(handler, on_expect=never) as url, store_at(aws_session, url, body_seconds=0.2) as store:
-        with pytest.raises(DependencyUnavailableError, match="did not answer"):
-            await upload(store, artifact_of(tmp_path / "file", size), ANYWHERE)
+    async def accept(request: web.Request) -> web.StreamResponse:
+        if request.method == "POST" and "uploads" not in request.query:
+            await request.read()
+            return web.Response(text="<CompleteMultipartUploadResult/>", content_type="application/xml")
+        if "partNumber" not in request.query and request.method == "PUT":
+            await request.read()
+            return web.Response(headers={"ETag": '"x"'})
+        return await a_multipart_upload(on_abort=lambda: None)(request)
+
+    async with scripted_http(accept, on_expect=never) as url, store_at(aws_session, url) as store:
+        await upload(store, artifact_of(tmp_path / "file", size), ANYWHERE)
 
 
 # --- a disk without room -------------------------------------------------------------------------------------------

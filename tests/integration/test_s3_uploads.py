@@ -15,7 +15,7 @@ from tests.support.certificate import Certificate
 from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
 from tests.support.scripted_http import scripted_http
 from tests.support.switchable_proxy import SwitchableProxy
-from worker.adapters.disk import sha256_of
+from worker.adapters.s3.digest import digest_of
 from worker.adapters.s3.store import S3Store
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import ObjectLocation
@@ -104,7 +104,7 @@ async def test_a_completion_whose_answer_was_lost_is_believed_if_our_object_stan
     stands_there: str | None, aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:
     artifact = artifact_of(tmp_path / "file", 17 * MIB)
-    digests = {"ours": sha256_of(artifact), "another": "0" * 64}
+    digests = {"ours": digest_of(artifact, 5 * MIB).sha256, "another": "0" * 64}
     head = None if stands_there is None else {"x-amz-meta-sha256": digests[stands_there]}
     handler = a_multipart_upload(on_abort=lambda: None, head=head)
 

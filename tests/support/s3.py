@@ -16,7 +16,7 @@ from worker.adapters.aws.client import ClientLimits, open_client
 from worker.adapters.s3.store import S3Store
 from worker.domain.backoff import Backoff
 from worker.domain.job import ObjectLocation
-from worker.ports import Artifact
+from worker.ports import Artifact, SourceObject
 
 MIB = 1 << 20
 LIMITS = ClientLimits(connect_seconds=2, read_seconds=20, attempts=1, connections=10)
@@ -31,6 +31,10 @@ def artifact_of(path: Path, size: int) -> Artifact:
 
 async def upload(store: S3Store, artifact: Artifact, target: ObjectLocation) -> None:
     await store.upload(artifact, target, content_type="audio/wav", on_bytes=lambda _: None)
+
+
+async def download(store: S3Store, source: ObjectLocation, path: Path) -> SourceObject:
+    return await store.download(source, path, limit_bytes=1 << 60, on_start=lambda _: None, on_bytes=lambda _: None)
 
 
 @asynccontextmanager

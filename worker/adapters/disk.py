@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from pathlib import Path
 
 from worker.ports import Artifact, DependencyMissingError
-
-_HASH_STEP_BYTES = 1 << 20
 
 
 def read_artifact(artifact: Artifact, offset: int, length: int) -> bytes:
@@ -23,14 +20,6 @@ def read_artifact(artifact: Artifact, offset: int, length: int) -> bytes:
         file.seek(begin)
         rest = file.read(wanted)
     return head + rest if head else rest
-
-
-def sha256_of(artifact: Artifact) -> str:
-    """The SHA-256 of the whole artifact, in hex."""
-    digest = hashlib.sha256()
-    for offset in range(0, artifact.size_bytes, _HASH_STEP_BYTES):
-        digest.update(read_artifact(artifact, offset, _HASH_STEP_BYTES))
-    return digest.hexdigest()
 
 
 def free_bytes_of(directory: Path) -> int:

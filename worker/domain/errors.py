@@ -97,8 +97,8 @@ class SourceNotFoundError(PermanentError):
 
     code = ErrorCode.SOURCE_NOT_FOUND
 
-    def __init__(self, location: object) -> None:
-        super().__init__(f"{location} does not exist")
+    def __init__(self, location: object, reason: str | None = None) -> None:
+        super().__init__(f"{location} does not exist" + (f" ({reason})" if reason else ""))
 
 
 class SourceTooLargeError(PermanentError):
@@ -113,7 +113,7 @@ class SourceTooLargeError(PermanentError):
 
 
 class SourceChangedError(TransientError):
-    """The source was replaced while it was read (its ETag changed)."""
+    """The source was replaced while it was read: its ETag changed."""
 
     code = ErrorCode.SOURCE_CHANGED
 
@@ -122,7 +122,10 @@ class SourceChangedError(TransientError):
 
 
 class AccessDeniedError(PermanentError):
-    """S3 answered 403. It does so for a missing key, too, where the role may not list the bucket."""
+    """S3 refuses the object: by rights, by its key or because it is archived.
+
+    S3 answers so for a missing key, too, where the role may not list the bucket.
+    """
 
     code = ErrorCode.ACCESS_DENIED
 

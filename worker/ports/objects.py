@@ -14,10 +14,10 @@ BytesDone = Callable[[int], None]  # called with the bytes done so far; returns 
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """The size and ETag of the source that was downloaded."""
+    """The size and ETag of the source that was downloaded. Without an ETag it may have been replaced meanwhile."""
 
     size_bytes: int
-    etag: str
+    etag: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class ObjectStore(Protocol):
     ) -> SourceObject:
         """Stream the object into a new file at `path`; `on_start` gets its size, `on_bytes` the bytes done so far.
 
+        The size is 0 where the store does not say it beforehand.
         Raises SourceNotFoundError, SourceTooLargeError, SourceChangedError, AccessDeniedError, WorkspaceFullError,
         DependencyUnavailableError.
         """

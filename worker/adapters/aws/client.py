@@ -18,12 +18,19 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     CredentialRetrievalError,
+    EndpointProviderError,
+    MissingDependencyException,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
+    UnsupportedS3AccesspointConfigurationError,
+    UnsupportedS3ArnError,
+    UnsupportedS3ConfigurationError,
 )
 from botocore.parsers import ResponseParserError
 
 from worker import __version__
+from worker.adapters.aws import wire
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 
 DENIED = ("AccessDenied", "AccessDeniedException", "403")  # the codes for a call that the role may not make
@@ -52,7 +59,9 @@ class ClientLimits:
             tcp_keepalive=True,
             # With the default of 12 s, a client that is seldom used connects anew each time (feast-dev/feast#5167).
             connector_args={"keepalive_timeout": 60, "ttl_dns_cache": 300},
-            s3={"addressing_style": "path"} if self.path_style else None,
+            http_session_cls=wire.Session,
+            # The checksum of a body is among the signed headers; to sign the body as well would read it twice.
+            s3={"payload_signing_enabled": False} | ({"addressing_style": "path"} if self.path_style else {}),
         )
 
 
@@ -62,35 +71,80 @@ async def open_client(
 ) -> AsyncIterator[Any]:
     """A client of `service`; endpoint and credentials come from the SDK's own variables and chain."""
     async with session.client(service, region_name=region, config=limits.config()) as client:
+        wire.prepare(client)
         yield client
 
 
-_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 ErrorTable = Mapping[str, Callable[[], WorkerError]]
+
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
+# The SDK refuses these calls before they leave, and would again: an ARN that it does not know, a missing library.
+MISCONFIGURED = (
+    EndpointProviderError,
+    MissingDependencyException,
+    ParamValidationError,
+    UnsupportedS3AccesspointConfigurationError,
+    UnsupportedS3ArnError,
+    UnsupportedS3ConfigurationError,
+)
+UNREACHABLE = (TimeoutError, BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError)
+_SQS_PREFIX = "AWS.SimpleQueueService."
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that says no.
+
+    `code` is the service's own, such as `NoSuchKey`, empty where the answer has none: one to HEAD, a gateway's page.
+    `status` is HTTP's.
+    """
+
+    code: str
+    status: int
+
+    def __str__(self) -> str:
+        return self.code or str(self.status)
+
+
+def refusal_of(error: ClientError) -> Refusal:
+    """The refusal that the SDK's error stands for."""
+    code = str(error.response.get("Error", {}).get("Code") or "").rpartition("#")[2].removeprefix(_SQS_PREFIX)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    # Where a body has no code, the SDK puts the status or the word Unknown in its place.
+    if code == "Unknown" or code.isdecimal():
+        return Refusal("", status or int(code if code.isdecimal() else 0))
+    return Refusal(code, status)
+
+
+def unreachable(dependency: str, error: Exception, about: object = None) -> DependencyUnavailableError:
+    """What a call that got no answer means; `about` is what it asked for.
+
+    The vendor's text never gets into the message: it may hold a presigned URL or a token.
+    """
+    if isinstance(error, _NO_CREDENTIALS):
+        problem = "cannot be asked: there are no AWS credentials"
+    else:
+        problem = f"did not answer ({type(error).__name__})"
+    return DependencyUnavailableError(dependency, problem if about is None else f"{problem} for {about}")
+
+
+def misconfigured(error: Exception) -> str:
+    """Why the SDK does not send the call, in words of ours."""
+    return f"the AWS SDK cannot ask for it ({type(error).__name__}): check the name and the settings of the SDK"
 
 
 @contextmanager
 def translated(dependency: str, table: ErrorTable | None = None) -> Iterator[None]:
     """Turn exceptions of the SDK into ours.
 
-    Raises what `table` makes of the error's code, or DependencyUnavailableError where it has no entry. The vendor's
-    text never gets into the message: it may hold a presigned URL or a token.
+    Raises what `table` makes of the error's code, or of its HTTP status where it has none, or
+    DependencyUnavailableError where it has no entry.
     """
     try:
         yield
     except ClientError as exc:
-        code = error_code(exc)
-        if table is not None and code in table:
-            ours = table[code]()
-            raise ours from exc
-        raise DependencyUnavailableError(dependency, f"answered {code}") from exc
-    except _NO_CREDENTIALS as exc:
-        raise DependencyUnavailableError(dependency, "cannot be asked: there are no AWS credentials") from exc
-    except (TimeoutError, BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError) as exc:
-        raise DependencyUnavailableError(dependency, f"did not answer ({type(exc).__name__})") from exc
-
-
-def error_code(error: ClientError) -> str:
-    """The service's code for the error, such as `NoSuchKey`; for a bare HTTP answer its status, such as `404`."""
-    code = error.response.get("Error", {}).get("Code", "Unknown")
-    return code.rpartition("#")[2].rpartition(".")[2]
+        refusal = refusal_of(exc)
+        ours = (table or {}).get(refusal.code or str(refusal.status))
+        raise (ours() if ours else DependencyUnavailableError(dependency, f"answered {refusal}")) from exc
+    except UNREACHABLE as exc:
+        raise unreachable(dependency, exc) from exc

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.exceptions import ClientError
 
-from worker.adapters.aws.client import ErrorTable, translated
 from worker.adapters.s3.body import body_of
+from worker.adapters.s3.digest import Digest
+from worker.adapters.s3.errors import target_errors
+from worker.adapters.s3.options import Arguments, S3Options
 from worker.adapters.shielding import run_shielded
-from worker.domain.errors import WorkerError
+from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.domain.job import ObjectLocation
 from worker.events import Event, emit
 from worker.ports import Artifact, BytesDone
@@ -39,8 +41,7 @@ class UploadLimits:
     """The length of a part, how many are sent at once, and how long a call may take.
 
     `body_seconds` bounds a call that sends a body. Nothing else does: aiohttp has no write timeout, and the SDK's read
-    timeout begins when the whole body has been sent. An endpoint that never answers "100 Continue", or stops reading,
-    would hold the call for ever.
+    timeout begins when the whole body has been sent. An endpoint that stops reading would hold the call for ever.
     """
 
     part_bytes: int
@@ -53,73 +54,83 @@ class UploadLimits:
 
 
 class MultipartUpload:
-    """Sends `artifact` to `target`. `errors` is the table by which S3's refusals become ours."""
+    """Sends `artifact` to `target`.
+
+    The object has a CRC-32 of its whole: the upload is begun with that algorithm and the type FULL_OBJECT, each part
+    carries its own, and the completion names those of the parts and of the whole, which S3 compares
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html).
+    """
 
     def __init__(
-        self, client: S3Client, artifact: Artifact, target: ObjectLocation, limits: UploadLimits, errors: ErrorTable
+        self,
+        client: S3Client,
+        artifact: Artifact,
+        target: ObjectLocation,
+        limits: UploadLimits,
+        options: S3Options,
     ) -> None:
         self._client = client
         self._artifact = artifact
         self._target = target
+        self._where: Arguments = {"Bucket": target.bucket, "Key": target.key, **options.for_object()}
         self._limits = limits
-        self._errors = errors
+        self._options = options
+        self._has_checksums = sends_checksums(client)
 
-    async def run(self, headers: ObjectHeaders, on_bytes: BytesDone) -> None:
+    async def run(self, headers: ObjectHeaders, digest: Digest, on_bytes: BytesDone) -> None:
         """Upload all of it. When this raises or is cancelled, the upload has been aborted."""
         # A task of its own: if this is cancelled midway, the upload may exist at S3, and only the answer has its id.
         creation = asyncio.create_task(self._begin(headers), name=f"begin upload to {self._target}")
         try:
             upload_id = await asyncio.shield(creation)
-            parts = await self._send(upload_id, on_bytes)
-            await self._complete(upload_id, parts, headers)
+            parts = await self._send(upload_id, digest, on_bytes)
+            await self._complete(upload_id, parts, headers, digest)
         except BaseException:
             await run_shielded(self._abort(creation))
             raise
 
     async def _begin(self, headers: ObjectHeaders) -> str:
-        with translated("S3", self._errors):
-            answer = await self._client.create_multipart_upload(
-                Bucket=self._target.bucket, Key=self._target.key, **headers
-            )
-        return answer["UploadId"]
+        checksum = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"} if self._has_checksums else {}
+        arguments: Arguments = self._where | headers | checksum | self._options.for_new_object()
+        with target_errors(self._target):
+            answer = await self._client.create_multipart_upload(**arguments)
+        return self._required(answer, "UploadId")
 
-    async def _send(self, upload_id: str, on_bytes: BytesDone) -> list[CompletedPartTypeDef]:
+    async def _send(self, upload_id: str, digest: Digest, on_bytes: BytesDone) -> list[CompletedPartTypeDef]:
         size = self._artifact.size_bytes
         step = self._limits.step(size)
-        waiting = enumerate(range(0, size, step), start=1)
+        waiting = enumerate(zip(range(0, size, step), digest.parts, strict=True), start=1)
         parts: list[CompletedPartTypeDef] = []
         sent = 0
 
         async def sender() -> None:
             nonlocal sent
-            for number, offset in waiting:  # one iterator for all senders: each takes the next part
+            for number, (offset, crc32) in waiting:  # one iterator for all senders: each takes the next part
                 length = min(step, size - offset)
-                parts.append({"PartNumber": number, "ETag": await self._send_part(upload_id, number, offset, length)})
+                checksum: Arguments = {"ChecksumCRC32": crc32} if self._has_checksums else {}
+                body = body_of(self._artifact, offset, length)
+                etag = await self._send_part({"UploadId": upload_id, "PartNumber": number, "Body": body, **checksum})
+                parts.append({"PartNumber": number, "ETag": etag, **checksum})  # type: ignore[typeddict-item]
                 sent += length
                 on_bytes(sent)
 
         await _all_or_first_error(sender() for _ in range(self._limits.concurrency))
         return sorted(parts, key=lambda part: part.get("PartNumber", 0))
 
-    async def _send_part(self, upload_id: str, number: int, offset: int, length: int) -> str:
-        with translated("S3", self._errors):
+    async def _send_part(self, part: Arguments) -> str:
+        with target_errors(self._target):
             async with asyncio.timeout(self._limits.body_seconds):
-                answer = await self._client.upload_part(
-                    Bucket=self._target.bucket,
-                    Key=self._target.key,
-                    UploadId=upload_id,
-                    PartNumber=number,
-                    Body=body_of(self._artifact, offset, length),
-                )
-        return answer["ETag"]
+                answer = await self._client.upload_part(**self._where, **part)
+        return self._required(answer, "ETag")
 
-    async def _complete(self, upload_id: str, parts: list[CompletedPartTypeDef], headers: ObjectHeaders) -> None:
-        bucket, key = self._target.bucket, self._target.key
-        with translated("S3", self._errors):
+    async def _complete(
+        self, upload_id: str, parts: list[CompletedPartTypeDef], headers: ObjectHeaders, digest: Digest
+    ) -> None:
+        checksum = {"ChecksumCRC32": digest.crc32, "ChecksumType": "FULL_OBJECT"} if self._has_checksums else {}
+        arguments: Arguments = self._where | {"UploadId": upload_id, "MultipartUpload": {"Parts": parts}} | checksum
+        with target_errors(self._target):
             try:
-                await self._client.complete_multipart_upload(
-                    Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
-                )
+                await self._client.complete_multipart_upload(**arguments)
             except self._client.exceptions.NoSuchUpload:
                 # The first answer was lost, and the SDK has asked again.
                 if not await self._is_complete(headers):
@@ -128,10 +139,17 @@ class MultipartUpload:
     async def _is_complete(self, headers: ObjectHeaders) -> bool:
         """Whether the target is the object of this upload. False where the role may not read targets."""
         try:
-            found = await self._client.head_object(Bucket=self._target.bucket, Key=self._target.key)
+            found = await self._client.head_object(**self._where)
         except ClientError:
             return False
         return found["Metadata"] == headers["Metadata"]
+
+    def _required(self, answer: Mapping[str, Any], name: str) -> str:
+        """Raises DependencyUnavailableError where the answer has no such member: it comes from something else."""
+        value = answer.get(name)
+        if not value:
+            raise DependencyUnavailableError("S3", f"answered without {name} for {self._target}")
+        return str(value)
 
     async def _abort(self, creation: asyncio.Task[str]) -> None:
         """Abort the upload. Where that fails, a line is logged, and the bucket's lifecycle rule has to do it."""
@@ -139,23 +157,29 @@ class MultipartUpload:
             async with asyncio.timeout(_ABORT_SECONDS):
                 upload_id = await _result_or_none(creation)
                 if upload_id is not None:
-                    with translated("S3"), suppress(self._client.exceptions.NoSuchUpload):
-                        await self._client.abort_multipart_upload(
-                            Bucket=self._target.bucket, Key=self._target.key, UploadId=upload_id
-                        )
+                    with target_errors(self._target), suppress(self._client.exceptions.NoSuchUpload):
+                        await self._client.abort_multipart_upload(**self._where, UploadId=upload_id)
         except (WorkerError, TimeoutError) as exc:
             emit(Event.UPLOAD_ABORT_FAILED, target=str(self._target), error=str(exc) or "no answer in time")
 
 
-async def drop_unfinished(client: S3Client, target: ObjectLocation) -> None:
+def sends_checksums(client: S3Client) -> bool:
+    """False where AWS_REQUEST_CHECKSUM_CALCULATION says `when_required`, for an endpoint that knows no checksums."""
+    config: Any = client.meta.config
+    return bool(config.request_checksum_calculation != "when_required")
+
+
+async def drop_unfinished(client: S3Client, target: ObjectLocation, options: S3Options) -> None:
     """Abort all uploads to the target. Where the role may not list them, the bucket's lifecycle rule has to do it."""
-    bucket, key = target.bucket, target.key
-    with suppress(WorkerError), translated("S3"):
-        answer = await client.list_multipart_uploads(Bucket=bucket, Prefix=key)
+    arguments: Arguments = {"Bucket": target.bucket, **options.for_object()}
+    with suppress(WorkerError), target_errors(target):
+        answer = await client.list_multipart_uploads(**arguments, Prefix=target.key)
         for upload in answer.get("Uploads", ()):
-            if upload.get("Key") == key:
+            if upload.get("Key") == target.key:
                 with suppress(client.exceptions.NoSuchUpload):
-                    await client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload.get("UploadId", ""))
+                    await client.abort_multipart_upload(
+                        **arguments, Key=target.key, UploadId=upload.get("UploadId", "")
+                    )
 
 
 async def _result_or_none(creation: asyncio.Task[str]) -> str | None:

@@ -73,14 +73,18 @@ class Conversion:
             progress.meter.expect(Stage.DOWNLOADING, progress.speeds.expected_download(size_bytes))
             _expect_the_rest(progress, size_bytes / _bytes_per_second(job.source), formats)
 
+        def on_bytes(done: int) -> None:
+            progress.advance(done / progress.source_bytes if progress.source_bytes else 0)
+
         progress.enter(Stage.DOWNLOADING)
-        await self._objects.download(
+        found = await self._objects.download(
             job.source,
             source,
             limit_bytes=self._limits.source_bytes,
             on_start=on_start,
-            on_bytes=lambda done: progress.advance(done / max(progress.source_bytes, 1)),
+            on_bytes=on_bytes,
         )
+        progress.source_bytes = found.size_bytes
         progress.speeds.learn_download(progress.source_bytes, progress.leave())
 
     async def _probe(self, job: Job, source: Path, progress: JobProgress) -> SourceAudio:

@@ -1,0 +1,114 @@
+"""What each refusal of S3 means: for a source, and for a target."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.adapters.aws.client import Refusal
+from worker.adapters.s3.errors import refused_source, refused_target
+from worker.domain.errors import (
+    AccessDeniedError,
+    DependencyUnavailableError,
+    JobError,
+    SourceChangedError,
+    SourceNotFoundError,
+    TargetRefusedError,
+)
+from worker.domain.job import ObjectLocation
+
+OBJECT = ObjectLocation("bucket", "a key.wav")
+
+PERMANENT = [
+    (400, "AuthorizationHeaderMalformed", AccessDeniedError, TargetRefusedError),
+    (400, "InvalidArgument", AccessDeniedError, TargetRefusedError),
+    (400, "InvalidRequest", AccessDeniedError, TargetRefusedError),  # SSE-C
+    (400, "InvalidTag", AccessDeniedError, TargetRefusedError),
+    (400, "AccessControlListNotSupported", AccessDeniedError, TargetRefusedError),
+    (400, "KMS.DisabledException", AccessDeniedError, TargetRefusedError),
+    (400, "KMS.NotFoundException", AccessDeniedError, TargetRefusedError),
+    (400, "KMS.KMSInvalidStateException", AccessDeniedError, TargetRefusedError),
+    (400, "KMS.AccessDeniedException", AccessDeniedError, AccessDeniedError),
+    (400, "AnythingThatIsNewInS3", AccessDeniedError, TargetRefusedError),
+    (400, "", AccessDeniedError, TargetRefusedError),
+    (400, "InvalidBucketName", SourceNotFoundError, TargetRefusedError),
+    (401, "Unauthorized", AccessDeniedError, AccessDeniedError),
+    (403, "AccessDenied", AccessDeniedError, AccessDeniedError),
+    (403, "AllAccessDisabled", AccessDeniedError, AccessDeniedError),
+    (403, "InvalidObjectState", AccessDeniedError, TargetRefusedError),
+    (403, "QuotaExceeded", AccessDeniedError, TargetRefusedError),
+    (403, "", AccessDeniedError, AccessDeniedError),
+    (404, "NoSuchBucket", SourceNotFoundError, TargetRefusedError),
+    (404, "NoSuchKey", SourceNotFoundError, TargetRefusedError),
+    (404, "", SourceNotFoundError, TargetRefusedError),
+    (405, "MethodNotAllowed", AccessDeniedError, TargetRefusedError),
+    (411, "MissingContentLength", AccessDeniedError, TargetRefusedError),
+    (301, "PermanentRedirect", AccessDeniedError, TargetRefusedError),
+    (501, "NotImplemented", AccessDeniedError, TargetRefusedError),
+]
+
+TRANSIENT = [
+    (400, "ExpiredToken"),
+    (400, "RequestTimeout"),
+    (400, "IncompleteBody"),
+    (400, "BadDigest"),
+    (400, "KMS.ThrottlingException"),
+    (400, "KMS.KMSInternalException"),
+    (403, "RequestTimeTooSkewed"),
+    (403, "SignatureDoesNotMatch"),
+    (404, "NoSuchUpload"),
+    (409, "OperationAborted"),
+    (409, "ConditionalRequestConflict"),
+    (429, "TooManyRequests"),
+    (408, ""),
+    (429, ""),
+    (500, "InternalError"),
+    (503, "SlowDown"),
+    (502, ""),
+    (200, "InternalError"),  # S3 may answer a completion so
+]
+
+
+def says_all(error: JobError, code: str, status: int) -> bool:
+    """Whether the message names the object and S3's code, and goes on to say what to do."""
+    _, found, after = str(error).partition(code or str(status))
+    return bool(found) and str(OBJECT) in str(error) and ": " in after and len(after) > 10
+
+
+@pytest.mark.parametrize(("status", "code", "of_a_source", "of_a_target"), PERMANENT)
+def test_a_refusal_is_permanent_and_says_whose_it_is(
+    status: int, code: str, of_a_source: type[JobError], of_a_target: type[JobError]
+) -> None:
+    source, target = (each(OBJECT, Refusal(code, status)) for each in (refused_source, refused_target))
+
+    assert (type(source), type(target)) == (of_a_source, of_a_target)
+    assert says_all(source, code, status)
+    assert says_all(target, code, status)
+
+
+@pytest.mark.parametrize(("status", "code"), TRANSIENT)
+def test_what_passes_by_itself_is_tried_again(status: int, code: str) -> None:
+    for refused in (refused_source, refused_target):
+        error = refused(OBJECT, Refusal(code, status))
+
+        assert type(error) is DependencyUnavailableError
+        assert says_all(error, code, status)
+
+
+@pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (416, "InvalidRange"), (412, "")])
+def test_a_range_that_does_not_fit_means_that_the_source_was_replaced(status: int, code: str) -> None:
+    assert type(refused_source(OBJECT, Refusal(code, status))) is SourceChangedError
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("AccessControlListNotSupported", "unset WORKER_S3_ACL"),
+        ("KMS.DisabledException", "enable its KMS key"),
+        ("InvalidObjectState", "must be restored first"),
+        ("MissingContentLength", "AWS_REQUEST_CHECKSUM_CALCULATION=when_required"),
+        ("PermanentRedirect", "AWS_REGION"),
+        ("InvalidStorageClass", "WORKER_S3_STORAGE_CLASS"),
+    ],
+)
+def test_where_something_can_be_done_about_a_code_it_is_said(code: str, advice: str) -> None:
+    assert advice in str(refused_target(OBJECT, Refusal(code, 400)))

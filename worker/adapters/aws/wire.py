@@ -1,0 +1,70 @@
+"""What the SDK sends otherwise than by its defaults: redirections are signed again, and no body waits for leave."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+from aiobotocore.httpsession import AIOHTTPSession
+
+_MAX_REDIRECTIONS = 3
+_HOPS = "worker_redirections"
+_REGION_IN_HOST = re.compile(r"(?:^|\.)s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.")
+
+
+class Session(AIOHTTPSession):
+    """Leaves redirections to the SDK: aiohttp would follow them with a signature that is for another host."""
+
+    async def _get_session(self, proxy_url: str | None) -> _WithoutRedirections:
+        return _WithoutRedirections(await super()._get_session(proxy_url))  # type: ignore[misc]
+
+
+class _WithoutRedirections:
+    """As much of an aiohttp session as the SDK uses."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.request = partial(session.request, allow_redirects=False)
+
+
+def prepare(client: Any) -> None:
+    """Register what changes the requests of an S3 client; a client of another service has no such events."""
+    events = client.meta.events
+    events.register_last("before-call.s3", _send_at_once, unique_id="worker-send-at-once")
+    events.register_first("needs-retry.s3", _follow_redirection, unique_id="worker-follow-redirection")
+
+
+def _send_at_once(params: dict[str, Any], **_: Any) -> None:
+    """Send the body with the headers.
+
+    With `Expect: 100-continue` aiohttp waits for "100 Continue" without a limit, and some endpoints never say it.
+    """
+    params["headers"].pop("Expect", None)
+
+
+def _follow_redirection(request_dict: dict[str, Any], response: Any, **_: Any) -> int | None:
+    """Send the request to where a 307 points, signed for that host. S3 answers so while a bucket is new.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
+    Returns the seconds to wait before it is sent, or None where this is no redirection. TLS is never left.
+    """
+    if response is None or response[0].status_code != 307:
+        return None
+    context = request_dict["context"]
+    # The SDK's own redirector would ask for the bucket's region, and follow a redirection of that request for ever.
+    context.setdefault("s3_redirect", {})["redirected"] = True
+    headers = response[0].headers
+    url = urljoin(request_dict["url"], headers.get("location", ""))
+    hops = context.get(_HOPS, 0)
+    is_less_safe = request_dict["url"].startswith("https:") and not url.startswith("https:")
+    if "location" not in headers or hops == _MAX_REDIRECTIONS or is_less_safe:
+        return None
+    context[_HOPS] = hops + 1
+    request_dict["url"] = url
+    match = _REGION_IN_HOST.search(urlsplit(url).hostname or "")
+    region = headers.get("x-amz-bucket-region") or (match[1] if match else None)
+    if region is not None:
+        context["signing"] = context.get("signing", {}) | {"region": region}
+    return 0

@@ -1,0 +1,44 @@
+"""Digests of an artifact, made in one pass over it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from worker.adapters.disk import read_artifact
+from worker.ports import Artifact
+
+_STEP_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """`sha256` in hex; the CRC-32 of the whole and of each part, as S3 writes them: base64 of four bytes."""
+
+    sha256: str
+    crc32: str
+    parts: Sequence[str]
+
+
+def digest_of(artifact: Artifact, part_bytes: int) -> Digest:
+    """The digest of an artifact that is sent in parts of so many bytes. It reads the disk: call it in a thread."""
+    sha256 = hashlib.sha256()
+    whole = 0
+    parts = []
+    for start in range(0, artifact.size_bytes, part_bytes):
+        stop = min(start + part_bytes, artifact.size_bytes)
+        part = 0
+        for offset in range(start, stop, _STEP_BYTES):
+            data = read_artifact(artifact, offset, min(_STEP_BYTES, stop - offset))
+            sha256.update(data)
+            part = zlib.crc32(data, part)
+            whole = zlib.crc32(data, whole)
+        parts.append(_text(part))
+    return Digest(sha256.hexdigest(), _text(whole), parts)
+
+
+def _text(crc32: int) -> str:
+    return base64.b64encode(crc32.to_bytes(4, "big")).decode()

@@ -1,0 +1,182 @@
+"""What S3's refusals mean for a job. Every message names the object, S3's own code, and what can be done.
+
+A refusal is permanent unless it is known to pass: the same request would be refused again
+(https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import ClientError
+
+from worker.adapters.aws.client import (
+    MISCONFIGURED,
+    UNREACHABLE,
+    Refusal,
+    misconfigured,
+    refusal_of,
+    unreachable,
+)
+from worker.domain.errors import (
+    AccessDeniedError,
+    DependencyUnavailableError,
+    JobError,
+    SourceChangedError,
+    SourceNotFoundError,
+    TargetRefusedError,
+)
+from worker.domain.job import ObjectLocation
+
+# Codes are without the prefix `KMS.`, with which S3 passes on what the key service said.
+_CREDENTIALS = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    }
+)
+_THROTTLES = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "LimitExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottledException",
+        "ThrottlingException",
+        "TooManyRequests",
+        "TooManyRequestsException",
+    }
+)
+_ON_THE_WAY = frozenset(
+    {
+        "BadDigest",
+        "DependencyTimeoutException",
+        "IncompleteBody",
+        "InternalError",
+        "KMSInternalException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ServiceUnavailable",
+        "XAmzContentChecksumMismatch",
+        "XAmzContentSHA256Mismatch",
+    }
+)
+_CONFLICTS = frozenset({"ConditionalRequestConflict", "OperationAborted", "TemporaryRedirect"})
+_LOST_UPLOADS = frozenset({"InvalidPart", "InvalidPartOrder", "NoSuchUpload"})  # the next upload begins anew
+_TRANSIENT = _CREDENTIALS | _THROTTLES | _ON_THE_WAY | _CONFLICTS | _LOST_UPLOADS
+_TRANSIENT_STATUSES = frozenset({307, 408, 409, 425, 429})
+
+_MISSING = frozenset(
+    {"InvalidBucketName", "InvalidURI", "KeyTooLongError", "NoSuchAccessPoint", "NoSuchBucket", "NoSuchVersion"}
+)
+_CHANGED_STATUSES = frozenset({412, 416})  # answers to a ranged GET that names an ETag
+_NOT_RIGHTS = frozenset({"InvalidObjectState", "QuotaExceeded"})  # answered with 403
+
+_ADVICE = {
+    "AccessControlListNotSupported": "its bucket has ACLs switched off: unset WORKER_S3_ACL",
+    "DisabledException": "enable its KMS key",
+    "EntityTooLarge": "it is larger than the store takes: choose a smaller format or bitrate",
+    "InvalidArgument": "check the settings WORKER_S3_* against what its bucket allows",
+    "InvalidObjectState": "it is archived and must be restored first",
+    "InvalidRequest": "a source with a key of its own (SSE-C) is not supported; else check WORKER_S3_*",
+    "InvalidStorageClass": "check WORKER_S3_STORAGE_CLASS",
+    "InvalidTag": "check the tags that its bucket demands",
+    "KMSInvalidStateException": "its KMS key cannot be used now: see the key's state",
+    "MethodNotAllowed": "check its bucket's policy, and whether this version of it was deleted",
+    "MissingContentLength": "set AWS_REQUEST_CHECKSUM_CALCULATION=when_required for an endpoint that needs a length",
+    "MissingSecurityHeader": "check the settings WORKER_S3_* and its bucket's policy",
+    "NotFoundException": "its KMS key does not exist: check WORKER_S3_KMS_KEY_ID and the bucket's default key",
+    "NotImplemented": "the endpoint does not know the request: check the settings WORKER_S3_*",
+    "PermanentRedirect": "its bucket is in another region: check AWS_REGION and the endpoint",
+    "QuotaExceeded": "its bucket is full: raise the quota or delete objects",
+    "UnsupportedArgument": "check the settings WORKER_S3_*",
+}
+_CHECK_ITS_NAME = "check its name"
+_CREATE_BUCKET = "create the bucket or correct the target"
+_ALLOW_READING = "allow the role s3:GetObject on it and kms:Decrypt with its key"
+_ALLOW_WRITING = "allow the role s3:PutObject on it and kms:GenerateDataKey with its key"
+_SEE_ERROR = "see this code in the S3 API reference"
+_RENEW = "the worker's credentials or its clock are refused"
+
+
+@contextmanager
+def source_errors(source: ObjectLocation) -> Iterator[None]:
+    """Raises SourceNotFoundError, SourceChangedError, AccessDeniedError or DependencyUnavailableError."""
+    try:
+        yield
+    except ClientError as exc:
+        raise refused_source(source, refusal_of(exc)) from exc
+    except MISCONFIGURED as exc:
+        raise AccessDeniedError(source, misconfigured(exc)) from exc
+    except UNREACHABLE as exc:
+        raise unreachable("S3", exc, about=source) from exc
+
+
+@contextmanager
+def target_errors(target: ObjectLocation) -> Iterator[None]:
+    """Raises TargetRefusedError, AccessDeniedError or DependencyUnavailableError."""
+    try:
+        yield
+    except ClientError as exc:
+        raise refused_target(target, refusal_of(exc)) from exc
+    except MISCONFIGURED as exc:
+        raise TargetRefusedError(target, misconfigured(exc)) from exc
+    except UNREACHABLE as exc:
+        raise unreachable("S3", exc, about=target) from exc
+
+
+def refused_source(source: ObjectLocation, refusal: Refusal) -> JobError:
+    """What a refusal to read the source means."""
+    if refusal.status in _CHANGED_STATUSES or refusal.code in {"InvalidRange", "PreconditionFailed"}:
+        return SourceChangedError(source)
+    if _is_transient(refusal):
+        return _unavailable(source, refusal)
+    if _name(refusal) in _MISSING or refusal.status in {404, 410}:
+        return SourceNotFoundError(source, _reason(refusal, _CHECK_ITS_NAME))
+    return AccessDeniedError(source, _reason(refusal, _ALLOW_READING if _is_denied(refusal) else _SEE_ERROR))
+
+
+def refused_target(target: ObjectLocation, refusal: Refusal) -> JobError:
+    """What a refusal to write the target means."""
+    if _is_transient(refusal):
+        return _unavailable(target, refusal)
+    if refusal.code in {"NoSuchBucket", "InvalidBucketName", "NoSuchAccessPoint"} or refusal.status == 404:
+        return TargetRefusedError(target, f"the bucket does not exist ({_reason(refusal, _CREATE_BUCKET)})")
+    if _is_denied(refusal):
+        return AccessDeniedError(target, _reason(refusal, _ALLOW_WRITING))
+    return TargetRefusedError(target, f"S3 refuses the object ({_reason(refusal, _SEE_ERROR)})")
+
+
+def _is_transient(refusal: Refusal) -> bool:
+    if _name(refusal) == "NotImplemented" or refusal.status == 501:
+        return False
+    is_known = _name(refusal) in _TRANSIENT or refusal.status in _TRANSIENT_STATUSES
+    return is_known or refusal.status >= 500 or refusal.status < 300  # an error in an answer that says 200
+
+
+def _is_denied(refusal: Refusal) -> bool:
+    name = _name(refusal)
+    return name not in _NOT_RIGHTS and (refusal.status in {401, 403} or name.startswith("AccessDenied"))
+
+
+def _unavailable(location: ObjectLocation, refusal: Refusal) -> DependencyUnavailableError:
+    advice = _RENEW if _name(refusal) in _CREDENTIALS else "the job is tried again"
+    return DependencyUnavailableError("S3", f"answered {refusal} for {location}: {advice}")
+
+
+def _reason(refusal: Refusal, otherwise: str) -> str:
+    return f"S3 answered {refusal}: {_ADVICE.get(_name(refusal), otherwise)}"
+
+
+def _name(refusal: Refusal) -> str:
+    return refusal.code.removeprefix("KMS.")
