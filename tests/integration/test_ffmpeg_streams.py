@@ -101,6 +101,16 @@ async def test_joined_ogg_streams_that_differ_are_refused_and_not_cut_short(tmp_
         await seconds_of(tmp_path, "chain.ogg", sound("plain.ogg").read_bytes() + mono.read_bytes())
 
 
+@pytest.mark.parametrize("change", [("-ac", "1"), ("-ar", "22050")], ids=["channels", "rate"])
+async def test_joined_streams_of_flac_in_ogg_may_differ(change: tuple[str, str], tmp_path: Path) -> None:
+    other = tmp_path / "other.oga"
+    run_ffmpeg("-i", str(sound("flac.oga")), *change, "-c:a", "flac", "-f", "ogg", str(other))
+
+    joined = sound("flac.oga").read_bytes() + other.read_bytes()
+
+    assert await seconds_of(tmp_path, "joined.oga", joined) == pytest.approx(2 * SECONDS, abs=0.01)
+
+
 async def test_a_last_page_without_its_flag_and_half_of_another_is_a_cut(tmp_path: Path) -> None:
     half = page(bytes(200), number=99)[:100]
 

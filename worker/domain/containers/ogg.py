@@ -54,7 +54,9 @@ class _Stream:
     def parameters(self) -> tuple[object, ...]:
         """What the decoder is set up with."""
         codec = self.codec
-        return () if codec is None else (codec.name, codec.channels, codec.rate_hz, codec.settings, self.setup)
+        if codec is None or codec.name == "FLAC":  # of which each frame says what it is
+            return ("FLAC" if codec else None,)
+        return codec.name, codec.channels, codec.rate_hz, codec.settings, self.setup
 
     def read_headers(self, page: Page, body: bytes) -> None:
         """Take a page of the headers of Vorbis, which are three packets."""
