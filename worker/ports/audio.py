@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +30,7 @@ class SourceAudio:
     layout: str = "stereo"  # of its channels, by the converter's name
     track: int = 0  # among all streams of the source: the one that is converted
     starts_at_seconds: float = 0.0  # on the source's own clock
+    tags: Mapping[str, str] = field(default_factory=dict)  # by the converter's names
     is_finite: bool | None = True  # False: among the samples are some that are no numbers; None: there may be
 
 

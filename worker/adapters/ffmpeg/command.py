@@ -109,7 +109,7 @@ def _source(
 
 def _output(audio: SourceAudio, encoding: Encoding, target_fd: int, limit_seconds: float) -> list[str]:
     encoder = ENCODERS[encoding.format]
-    options = [*tag_options(audio), "-c:a", encoder.name_for(encoding.bits_per_sample)]
+    options = [*tag_options(audio, encoding.format), "-c:a", encoder.name_for(encoding.bits_per_sample)]
     options += encoder.without_bitrate if encoding.bitrate_kbps is None else ["-b:a", f"{encoding.bitrate_kbps}k"]
     if sample_format := encoder.sample_formats_by_depth.get(encoding.bits_per_sample):
         options += ["-sample_fmt", sample_format]

@@ -15,6 +15,7 @@ from worker.adapters.ffmpeg.finite import has_only_numbers
 from worker.adapters.ffmpeg.log import Log
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import Headers, ProgressReader, failure_of, read_counts, read_headers
+from worker.adapters.ffmpeg.tags import read_tags
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
 from worker.domain.containers.sniffing import Container
 from worker.domain.containers.structure import Structure
@@ -81,6 +82,7 @@ class FfmpegConverter:
             layout=headers.layout,
             track=headers.track,
             starts_at_seconds=headers.starts_at_seconds,
+            tags=read_tags(log.described, sniffed.container),
             is_finite=await self._is_finite(source, sniffed.container, structure, headers),
         )
         return replace(audio, duration_seconds=_expected_seconds(audio, headers))
