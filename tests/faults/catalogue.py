@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.faults import s3
+from tests.faults import machine, s3
 from tests.faults.row import Row
 
 CATALOGUE: Mapping[str, Sequence[Row]] = {
     "S3": s3.ROWS,
+    "The machine": machine.ROWS,
 }

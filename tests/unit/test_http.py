@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -178,21 +176,6 @@ def test_one_connection_carries_many_questions(server: HttpServer) -> None:
         for _ in range(3):
             connection.request("GET", "/livez")
             assert connection.getresponse().read() == b"live\n"
-
-
-def test_silent_clients_hold_up_neither_others_nor_the_end(worker: Worker) -> None:
-    server = HttpServer("127.0.0.1", 0, health=worker.look, render_metrics=metrics.render)
-    server.start()
-    clients = [socket.create_connection(("127.0.0.1", port_of(server))) for _ in range(40)]
-    try:
-        clients[0].sendall(b"GET /health HT")
-        assert ask(server, "/health")[0] == 200
-        started = time.monotonic()
-        server.close()
-        assert time.monotonic() - started < 2
-    finally:
-        for client in clients:
-            client.close()
 
 
 def test_a_port_in_use_is_told_plainly(server: HttpServer, worker: Worker) -> None:

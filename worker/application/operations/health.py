@@ -61,6 +61,7 @@ class Health:
 
     @property
     def is_ready(self) -> bool:
+        """From the first poll until the drain begins."""
         return self.consumer.is_polling
 
     @property

@@ -1,0 +1,42 @@
+"""What the machine, the container, and clients of the HTTP port may do."""
+
+from __future__ import annotations
+
+from tests.faults.row import Row
+
+_PORT = "tests/system/test_http_port.py"
+_CLIENTS = "tests/unit/adapters/test_http_clients.py"
+_MESSAGE = "tests/unit/adapters/test_http_message.py"
+
+ROWS = (
+    Row(
+        "5,000 slow clients, or a flood of connections, at the HTTP port",
+        "every probe is answered: the oldest unfinished client makes room for the newest",
+        f"{_PORT}::test_neither_thousands_of_slow_clients_nor_a_flood_make_a_probe_fail",
+    ),
+    Row(
+        "the process has hardly any descriptors left while clients come",
+        "every probe is answered, and no job loses a descriptor to a client for long",
+        f"{_PORT}::test_a_worker_with_few_descriptors_answers_beside_slow_clients_and_floods",
+    ),
+    Row(
+        "a flood comes from the network while ECS probes from within the container",
+        "probes of the loopback address have a queue of their own",
+        f"{_CLIENTS}::test_connections_to_the_loopback_address_have_a_queue_of_their_own",
+    ),
+    Row(
+        "an HTTP client sends its request for ever, byte by byte",
+        "it is disconnected after five seconds in all",
+        f"{_CLIENTS}::test_a_client_has_one_deadline_for_its_whole_request",
+    ),
+    Row(
+        "an HTTP client does not read its answer",
+        "it is disconnected after five seconds",
+        f"{_CLIENTS}::test_a_client_that_does_not_read_its_answer_is_disconnected",
+    ),
+    Row(
+        "something that is not HTTP, or far too long, arrives at the HTTP port",
+        "a refusal with the status that fits (400, 405, 414, 431, 505), and nothing is logged",
+        f"{_MESSAGE}::test_what_is_no_request_is_refused_with_the_status_that_fits",
+    ),
+)

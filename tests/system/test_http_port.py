@@ -1,0 +1,52 @@
+"""The probes of a worker, beside clients that mean it ill and clients that are only many."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from tests.support.http_clients import flood, probe_seconds, slow_clients
+from tests.support.stack import Stack
+from tests.support.worker_process import WorkerProcess
+
+PATHS = ("/livez", "/readyz", "/health", "/metrics")
+PROBE_SECONDS = 0.1  # the contract's bound of /health
+ROUNDS = 40
+
+
+def port_of(worker: WorkerProcess) -> int:
+    worker.wait_for("worker.ready")
+    address: str = worker.wait_for("worker.started")["http_address"]
+    return int(address.rpartition(":")[2])
+
+
+@pytest.mark.parametrize("clients", [slow_clients, flood])
+def test_neither_thousands_of_slow_clients_nor_a_flood_make_a_probe_fail(
+    stack: Stack, start_worker: Callable[..., WorkerProcess], clients: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    port = port_of(start_worker(stack))
+
+    with clients(port):
+        seconds = [probe_seconds(port, path) for _ in range(ROUNDS) for path in PATHS]
+
+    assert statistics.median(seconds) < PROBE_SECONDS
+
+
+def test_a_worker_with_few_descriptors_answers_beside_slow_clients_and_floods(
+    stack: Stack, start_worker: Callable[..., WorkerProcess]
+) -> None:
+    worker = start_worker(stack)
+    port = port_of(worker)
+    open_now = len(list(Path(f"/proc/{worker.pid}/fd").iterdir()))
+
+    resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, (open_now + 20, open_now + 20))
+    with slow_clients(port), flood(port):
+        seconds = [probe_seconds(port, path) for _ in range(ROUNDS) for path in PATHS]
+
+    assert statistics.median(seconds) < PROBE_SECONDS
+    assert worker.find("worker.crashed") is None

@@ -1,0 +1,48 @@
+"""The clients that are connected, in the order of their deadlines."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+
+from worker.adapters.http.connection import Connection
+
+
+class Clients:
+    """Connections, the one that has been unfinished for the longest time first. Times are of one monotonic clock.
+
+    At most `limit` of them, and each for `seconds` at most until a whole response is sent, and until the next one is.
+    """
+
+    def __init__(self, limit: int, seconds: float) -> None:
+        self._limit = limit
+        self._seconds = seconds
+        self._deadlines: OrderedDict[Connection, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._deadlines)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._deadlines)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._deadlines) >= self._limit
+
+    @property
+    def deadline(self) -> float | None:
+        """The earliest one; None without clients."""
+        return next(iter(self._deadlines.values()), None)
+
+    def overdue(self, now: float) -> Sequence[Connection]:
+        """Those whose deadline has passed."""
+        return [connection for connection, _ in takewhile(lambda item: item[1] <= now, self._deadlines.items())]
+
+    def begin_request(self, connection: Connection, now: float) -> None:
+        """The connection is new, or its last request is done: the full time begins."""
+        self._deadlines[connection] = now + self._seconds
+        self._deadlines.move_to_end(connection)
+
+    def remove(self, connection: Connection) -> None:
+        del self._deadlines[connection]

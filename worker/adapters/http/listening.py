@@ -1,0 +1,59 @@
+"""The sockets that listen. Where all addresses are served, the loopback address has a socket of its own.
+
+The system keeps a queue of new connections for each socket that listens. ECS and Docker probe from within the
+container: in a queue of their own, such probes are not behind a flood of connections from the network.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+
+from worker.domain.errors import WorkerError
+
+# How many connections may wait to be accepted. A longer queue delays each of them in a flood: at up to 65 µs for one,
+# this is 67 ms. With a shorter one, more clients are sent away by a burst, and connect again after a second.
+_QUEUE_LENGTH = 1024
+_LOOPBACK = "127.0.0.1"
+_ALL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+
+class CannotListenError(WorkerError):
+    """The address is in use, belongs to another machine, or its name is not known."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"cannot listen on {host}, port {port}: {reason}")
+
+
+def listen(host: str, port: int) -> Sequence[socket.socket]:
+    """Sockets that listen on the address; the last one is bound to `host`. Raises CannotListenError."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        loopback = _listen_on_loopback_beside(listener) if host in _ALL_ADDRESSES else ()
+        listener.listen(_QUEUE_LENGTH)
+    except OSError as exc:
+        listener.close()
+        raise CannotListenError(host, port, exc.strerror or "the name is not known") from exc
+    return (*loopback, listener)
+
+
+def _listen_on_loopback_beside(listener: socket.socket) -> Sequence[socket.socket]:
+    """A second socket, for the loopback address alone; none where the system does not allow it.
+
+    Linux gives a connection to the socket with the more specific address. It allows that one only while both have
+    SO_REUSEPORT, which the first gets when it is bound already: a port in use is still an error.
+    """
+    port = listener.getsockname()[1]
+    loopback = socket.socket(socket.AF_INET)
+    with suppress(OSError):
+        for each in (listener, loopback):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        loopback.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        loopback.bind((_LOOPBACK, port))
+        loopback.listen(_QUEUE_LENGTH)
+        return (loopback,)
+    loopback.close()
+    return ()
