@@ -95,6 +95,12 @@ def test_zeros_to_the_end_of_an_flv_are_damage_by_its_stated_duration() -> None:
     assert examined(whole[: len(whole) // 2] + bytes(len(whole) // 2)).problem
 
 
+def test_a_transport_stream_that_is_damaged_before_its_sound_begins_may_have_lost_its_beginning() -> None:
+    whole = sound("video.ts").read_bytes()
+
+    assert examined(whole[: 8 * 188] + bytes(40 * 188) + whole[48 * 188 :]).problem
+
+
 def test_two_tags_of_sound_in_the_wrong_order_are_damage() -> None:
     def tag(time_ms: int) -> bytes:
         return b"\x08\0\0\x04" + time_ms.to_bytes(3, "big") + bytes(8) + (15).to_bytes(4, "big")

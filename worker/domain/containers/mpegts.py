@@ -25,8 +25,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             end = _end_of_packets(read_at, start, size, packet_bytes, sync)
             if end is None or end > size:
                 return Structure(start, size, problem=CUT_OFF)
-            sounds = _read(read_at, start, end, packet_bytes, sync)
-            has_lost = any(sound.has_lost for sound in sounds)
+            sounds, is_broken = _read(read_at, start, end, packet_bytes, sync)
+            has_lost = is_broken or any(sound.has_lost for sound in sounds)
             if not has_lost and any(sound.is_doubtful for sound in sounds):
                 has_lost = _jumps(read_at, start, end, packet_bytes, sync)
             return Structure(
@@ -54,9 +54,13 @@ def _end_of_packets(read_at: ReadAt, start: int, size: int, packet_bytes: int, s
     return None
 
 
-def _read(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> list[Sound]:
+def _read(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> tuple[list[Sound], bool]:
+    """Each stream of sound, and whether the row of packets is broken before the first of them begins."""
     sounds: dict[int, Sound] = {}
+    is_broken, expected = False, start
     for offset, run in runs(read_at, start, end, packet_bytes, sync):
+        is_broken |= offset != expected and not sounds
+        expected = offset + len(run)
         highs, lows = run[sync + 1 :: packet_bytes], run[sync + 2 :: packet_bytes]
         if offset < start + _HEAD_BYTES:
             for index in range(len(lows)):
@@ -68,7 +72,7 @@ def _read(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -
                 continue
             for index in [i for i, (a, b) in enumerate(zip(highs, lows, strict=False)) if b == low and a & 31 == high]:
                 sound.add(_packet(run, index, packet_bytes, sync))
-    return list(sounds.values())
+    return list(sounds.values()), is_broken and bool(sounds)
 
 
 def _jumps(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> bool:
