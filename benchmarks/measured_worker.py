@@ -16,6 +16,7 @@ import aioboto3
 
 from benchmarks.bare import BITRATE_KBPS, CORES, Run, Workload
 from worker.adapters.aws.client import ClientLimits, open_client
+from worker.adapters.s3.source_upload import SourceUpload
 from worker.adapters.s3.store import S3Store
 from worker.demo.process import WorkerProcess, running_worker
 from worker.demo.stack import SOURCES, TARGETS
@@ -33,12 +34,12 @@ class MeasuredWorker:
     def __init__(self, process: WorkerProcess, sqs: Any, s3: Any, queue_url: str) -> None:
         self._process = process
         self._sqs = sqs
-        self._objects = S3Store(s3)
+        self._sources = SourceUpload(s3, S3Store(s3))
         self._queue_url = queue_url
 
     async def upload(self, files: Sequence[Path]) -> None:
         for file in files:
-            await self._objects.upload_file(file, ObjectLocation(SOURCES, file.name))
+            await self._sources.upload(file, ObjectLocation(SOURCES, file.name))
 
     async def run(self, workload: Workload, *, audio_format: str = "mp3") -> Run:
         """Convert the workload, whose files have been uploaded. Raises RuntimeError if a job fails."""

@@ -5,7 +5,7 @@ import signal
 import sys
 
 # Before all imports, because a Ctrl-C in the middle of one prints a traceback. `worker.interrupts` handles it later.
-signal.signal(signal.SIGINT, lambda *_: os._exit(1))
+signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # as shells report a SIGINT
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.strategies import ends_of, some_options
 from worker.application.messages.message import parse_job, to_body
 from worker.cli.arguments import parse
-from worker.cli.submit import read_job
+from worker.cli.typed_job import read_job
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.support.commands import worker
 from tests.support.sounds import sound
@@ -18,9 +19,8 @@ def test_a_local_file_is_uploaded_converted_and_followed_to_its_end(
     start_worker(stack).wait_for("worker.ready")
     source = [str(sound("plain.wav")), "--upload-to", f"s3://{stack.sources}/raw"]
     done = worker(stack, "submit", *source, "--output", stack.target("a.mp3"), "--job-id", job_id, "--wait")
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    assert lines[0] == job_id
+    assert (done.returncode, done.stdout) == (0, f"{job_id}\n")
+    lines = done.stderr.splitlines()
     assert f"{job_id} completed 100 %" in lines
     assert lines[-1].startswith(stack.target("a.mp3"))
 
@@ -34,6 +34,50 @@ def test_a_local_file_is_uploaded_converted_and_followed_to_its_end(
     again = worker(stack, "submit", record["source"], "--output", stack.target("a.mp3"), "--job-id", job_id)
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr == f"worker: job {job_id} exists already (completed)\n"
+
+
+def test_a_refused_job_leaves_the_source_of_the_job_that_has_its_id(
+    stack: Stack, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first" / "a.wav", tmp_path / "second" / "a.wav"
+    for file in (first, second):
+        file.parent.mkdir()
+        file.write_text(file.parent.name)
+    job_id = unique("job")
+    rest = ["--upload-to", f"s3://{stack.sources}/raw", "--output", stack.target("a.mp3"), "--job-id", job_id]
+    key = f"raw/{job_id}/a.wav"
+
+    assert worker(stack, "submit", str(first), *rest).returncode == 0
+    again = worker(stack, "submit", str(second), *rest)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr == f"worker: s3://{stack.sources}/{key} exists already, with other content\n"
+    body = stack.aws["s3"].get_object(Bucket=stack.sources, Key=key)["Body"].read()
+    assert body == b"first"
+    assert stack.messages_in(stack.queue_url) == 1
+
+
+def test_a_job_that_is_refused_uploads_nothing(stack: Stack, unique: Callable[[str], str], tmp_path: Path) -> None:
+    file = tmp_path / "a.wav"
+    file.touch()
+    job_id = unique("job")
+    output = ["--output", stack.target("a.mp3"), "--job-id", job_id]
+    assert worker(stack, "submit", f"s3://{stack.sources}/a.wav", *output).returncode == 0
+
+    done = worker(stack, "submit", str(file), "--upload-to", f"s3://{stack.sources}/raw", *output)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"worker: job {job_id} exists already (queued)\n"
+    assert "Contents" not in stack.aws["s3"].list_objects_v2(Bucket=stack.sources)
+
+
+def test_a_submission_as_json_is_the_record_alone(stack: Stack, unique: Callable[[str], str]) -> None:
+    source, job_id = stack.put_source("a.wav", b"RIFF"), unique("job")
+
+    done = worker(stack, "submit", source, "--output", stack.target("a.flac"), "--job-id", job_id, "--json")
+    record = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (record["job_id"], record["status"], record["seq"]) == (job_id, "queued", 1)
+    status = json.loads(worker(stack, "status", job_id, "--json").stdout)
+    assert status | record == status  # a slow Redis adds `fresh`
 
 
 def test_a_submitted_job_is_queued_from_the_start(stack: Stack) -> None:

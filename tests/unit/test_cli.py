@@ -53,6 +53,11 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ["submit", "s3://in-bucket/a.wav", "--output", "s3://out/a.mp3", "--channels", "2.0"],
         ["schema"],
         ["schema", "progress"],
+        ["submit", "s3://in-bucket/a.wav", "--output", "s3://out-bucket/a.mp3", "--timeout", "5"],
+        ["submit", "s3://in-bucket/a.wav", "--output", "s3://out-bucket/a.mp3", "--wait", "--timeout", "0"],
+        ["submit", "s3://in-bucket/a.wav", "--output", "s3://out-bucket/a.mp3", "--group", "a b"],
+        ["watch", "ep-1", "--timeout", "inf"],
+        ["status", "ep-1", "--timeout", "soon"],
         ["demo", "/no/such/file.wav"],
     ],
 )
@@ -120,7 +125,7 @@ def raising(error: BaseException) -> Callable[[Namespace], int]:
             1,
             "worker: an unexpected error, a bug of ours: RuntimeError: redis://[redacted]@h more",
         ),
-        (KeyboardInterrupt(), 1, None),
+        (KeyboardInterrupt(), 130, None),
     ],
 )
 def test_an_error_is_one_plain_line(

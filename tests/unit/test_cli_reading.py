@@ -11,11 +11,12 @@ import pytest
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import a_record, completed
 from worker.application.progress.reader import Reader
-from worker.cli import watch
+from worker.cli.console import say
+from worker.cli.exits import ExitCode
 from worker.cli.status import show
-from worker.cli.watch import Bar, follow
+from worker.cli.watch import conclude, follow
 from worker.domain.errors import NoAudioError
-from worker.domain.progress import ErrorInfo, Record, Status, Version
+from worker.domain.progress import ErrorInfo, Record, Status
 
 Capture = pytest.CaptureFixture[str]
 
@@ -24,6 +25,12 @@ def failed_record() -> Record:
     return replace(
         a_record(seq=9), status=Status.FAILED, stage=None, eta_seconds=None, error=ErrorInfo.of(NoAudioError())
     )
+
+
+async def watched(reader: Reader, timeout_seconds: float | None = None) -> ExitCode:
+    """`worker watch ep-0142`, without its connections."""
+    record = await follow(reader, "ep-0142", timeout_seconds=timeout_seconds)
+    return conclude("ep-0142", record, on_output=say)
 
 
 @pytest.fixture(name="table")
@@ -72,6 +79,20 @@ async def test_status_of_an_unknown_job_ends_with_4(
     assert capsys.readouterr() == (expected, "worker: there is no job ep-1\n")
 
 
+async def test_status_with_a_timeout_asks_again_until_a_store_answers(capsys: Capture) -> None:
+    table = Script(FakeJobTable.breaks, FakeJobTable.breaks, holds(a_record()))
+
+    assert await show(Reader(table, None), "ep-0142", as_json=True, timeout_seconds=30) == 0
+    assert json.loads(capsys.readouterr().out)["job_id"] == "ep-0142"
+
+
+async def test_status_ends_with_124_where_no_store_answers_in_time(table: FakeJobTable, capsys: Capture) -> None:
+    table.breaks()
+
+    assert await show(Reader(table, None), "ep-0142", as_json=True, timeout_seconds=0.01) == 124
+    assert capsys.readouterr() == ("", "worker: the progress stores did not answer within 0.01 s\n")
+
+
 async def test_status_shows_a_small_table(reader: Reader, table: FakeJobTable, capsys: Capture) -> None:
     table.held["ep-0142"] = completed(a_record(), 9)
     await show(reader, "ep-0142", as_json=False)
@@ -89,21 +110,31 @@ async def test_watch_follows_a_job_to_its_completion(
 ) -> None:
     await redis.write(a_record(seq=41))
     await table.write(completed(a_record(), 50))
-    assert await follow(reader, "ep-0142") == 0
+    assert await watched(reader) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines()[-2:] == [
-        "ep-0142 completed 100 %",
-        "s3://podcasts-out/ep-0142.mp3  4.8 MB  3:20",
-    ]
-    assert err == ""
+    assert out.splitlines() == ["s3://podcasts-out/ep-0142.mp3  4.8 MB  3:20"]
+    assert err.splitlines()[-1] == "ep-0142 completed 100 %"
 
 
 async def test_watch_of_a_failed_job_ends_with_1_and_the_reason(
     reader: Reader, table: FakeJobTable, capsys: Capture
 ) -> None:
     table.held["ep-0142"] = failed_record()
-    assert await follow(reader, "ep-0142") == 1
-    assert capsys.readouterr().err == "worker: ep-0142 failed (no_audio): the source has no audio stream\n"
+    assert await watched(reader) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1] == "worker: ep-0142 failed (no_audio): the source has no audio stream"
+
+
+async def test_watch_of_a_job_that_is_not_final_in_time_ends_with_124(
+    reader: Reader, table: FakeJobTable, capsys: Capture
+) -> None:
+    table.held["ep-0142"] = a_record()
+
+    assert await watched(reader, timeout_seconds=0.01) == 124
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1] == "worker: ep-0142 is not final after 0.01 s; it goes on, but is no longer watched"
 
 
 class Script(FakeJobTable):
@@ -141,32 +172,13 @@ async def test_watch_waits_for_a_first_record_and_survives_an_outage(
         holds(a_record(seq=25)),
         holds(completed(a_record(), 50)),
     )
-    assert await follow(Reader(table, None), "ep-0142") == 0
+    assert await watched(Reader(table, None)) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines() == [
+    assert out == "s3://podcasts-out/ep-0142.mp3  4.8 MB  3:20\n"
+    assert err.splitlines() == [
+        "worker: the progress stores did not answer (no route); still trying",
         "ep-0142 has no record yet",
         "ep-0142 converting 12 %, 0:12 left",
         "ep-0142 converting 25 %, 0:12 left",
         "ep-0142 completed 100 %",
-        "s3://podcasts-out/ep-0142.mp3  4.8 MB  3:20",
     ]
-    assert err == "worker: the progress stores did not answer (no route); still trying\n"
-
-
-async def test_on_a_terminal_it_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    monkeypatch.setattr(watch, "_view", Bar)
-    monkeypatch.setattr("worker.application.progress.reader._POLL_SECONDS", (0.001, 0.001))
-    script = Script(
-        lambda _: None, lambda _: None, holds(a_record(seq=41, attempt=2)), holds(completed(a_record(), 50))
-    )
-    assert await follow(Reader(script, None), "ep-0142") == 0
-    out = capsys.readouterr().out
-    assert "ep-0142" in out
-    assert "100.0 %" in out
-
-
-async def test_a_bar_tells_stage_attempt_and_doubt(capsys: Capture) -> None:
-    with Bar("ep-0142") as bar:
-        bar.wait()
-        bar.show(a_record(seq=41, attempt=2, version=Version(2000, 41)), is_fresh=False)
-    assert "converting, attempt 2, 0:12 left, may lag" in " ".join(capsys.readouterr().out.split())

@@ -9,7 +9,7 @@ import pytest
 
 from worker.cli.arguments import parse
 from worker.cli.exits import UsageError
-from worker.cli.submit import new_job_id, read_job
+from worker.cli.typed_job import new_job_id, read_job
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.declaration import options_of
 from worker.domain.job import Job, ObjectLocation, OutputSpec
@@ -54,9 +54,42 @@ def test_a_given_format_outweighs_the_extension() -> None:
     assert job.outputs[0].format is AudioFormat.ALAC
 
 
-def test_an_extension_that_is_no_format_needs_one() -> None:
-    with pytest.raises(UsageError, match=r"outputs\[0\].format: must be one of"):
-        job_of("s3://in-bucket/a.wav", "--output", "s3://out-bucket/a.mp4")
+LOCAL = ["{file}", "--upload-to"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "problem"),
+    [
+        (["s3://in-bucket/a.wav", "--output", "s3://out-bucket/a.mp4"], "--output s3://out-bucket/a.mp4: its exten"),
+        (["s3://in-bucket/a.wav", "--output", "s3://out-bucket/a"], "give --format, one of mp3, m4a"),
+        (["s3://in-bucket/a.wav", "--output", "s3://out-bucket/mp3"], "--output s3://out-bucket/mp3: its extension"),
+        (["s3://in-bucket/a.wav", "--output", "out/a.mp3"], "--output out/a.mp3: must be s3://bucket/key"),
+        (["s3://in-bucket/a.wav", "--output", "s3://in-bucket/a.wav"], "--output s3://in-bucket/a.wav: is the source"),
+        (["s3://in-bucket/a.wav", *TARGET, *TARGET], "is the target of --output s3://out-bucket/a.mp3, too"),
+        (
+            ["s3://in-bucket/a.wav", *TARGET, "--bitrate-kbps", "7"],
+            "--bitrate-kbps of --output s3://out-bucket/a.mp3: must be",
+        ),
+        (["s3://In/a.wav", *TARGET], "SOURCE: the bucket's name must be 3 to 63 of a-z 0-9 . -"),
+        (
+            ["https://in-bucket/a.wav", *TARGET],
+            "SOURCE: must be s3://bucket/key or a local file; https:// is not read",
+        ),
+        (["/no/such.wav", *TARGET, "--upload-to", "s3://in-bucket"], "SOURCE: /no/such.wav is not a file"),
+        (["a.wav", *TARGET], "a local SOURCE needs --upload-to s3://bucket/prefix"),
+        ([*LOCAL, "in-bucket", *TARGET], "--upload-to: must be s3://bucket/prefix"),
+        ([*LOCAL, "s3://In", *TARGET], "--upload-to: the bucket's name must be 3 to 63"),
+        ([*LOCAL, "s3://in-bucket/" + "a" * 1024, *TARGET], "--upload-to: the key is longer than 1024 bytes"),
+    ],
+)
+def test_what_is_wrong_is_named_as_it_was_typed(argv: list[str], problem: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.wav"
+    file.touch()
+
+    with pytest.raises(UsageError) as refused:
+        job_of(*(word.format(file=file) for word in argv))
+    assert problem in str(refused.value)
+    assert "outputs[" not in str(refused.value)
 
 
 def test_a_local_file_goes_where_it_is_told(tmp_path: Path) -> None:

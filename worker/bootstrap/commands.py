@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from worker.adapters.s3.source_upload import SourceUpload
 from worker.adapters.s3.store import S3Store
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsSender
 from worker.application.jobs.cancellation import Cancellation
@@ -28,6 +29,7 @@ class Client:
     submission: Submission
     cancellation: Cancellation
     objects: S3Store
+    sources: SourceUpload
 
 
 @asynccontextmanager
@@ -37,7 +39,8 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
         clients = Clients(settings, stack)
         table, cache = await open_stores(settings, clients, stack)
         sender = SqsSender(await clients.open("sqs", CONTROL_LIMITS), settings.queue_url)
-        objects = S3Store(await clients.open("s3", s3_limits(settings, jobs=1)))
+        s3 = await clients.open("s3", s3_limits(settings, jobs=1))
+        objects = S3Store(s3)
         records = DirectRecords(table, cache)
         finisher = JobFinisher(records, PublishedOutputs(objects), now=utc_now, random=random.random)
         yield Client(
@@ -45,4 +48,5 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             submission=Submission(table, records, sender, now=utc_now),
             cancellation=Cancellation(table, finisher),
             objects=objects,
+            sources=SourceUpload(s3, objects),
         )

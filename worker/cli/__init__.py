@@ -7,12 +7,13 @@ import sys
 from collections.abc import Sequence
 
 from worker.cli.arguments import parse
-from worker.cli.console import complain
+from worker.cli.console import complain, escape_what_cannot_be_shown
 from worker.cli.exits import ExitCode, UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code. Errors are plain lines on standard error."""
+    escape_what_cannot_be_shown()
     arguments = parse(sys.argv[1:] if argv is None else argv)
     try:
         return int(arguments.command(arguments))
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"{exc} (see worker {arguments.name} --help)")
         return ExitCode.USAGE
     except KeyboardInterrupt:
-        return ExitCode.FAILED
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader of the output has gone. The interpreter must not fail on the rest of it when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -12,6 +13,7 @@ from typing import Any, NoReturn
 from worker import __version__
 from worker.application.messages.codec import is_text, read_value
 from worker.application.messages.schema import SCHEMAS
+from worker.cli.console import printable
 from worker.cli.exits import ExitCode
 from worker.domain.audio import AudioFormat
 from worker.domain.declaration import options_of
@@ -23,7 +25,7 @@ _METAVARS = {int: "N", float: "X", bool: "true|false", str: "TEXT"}
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(ExitCode.USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(ExitCode.USAGE, printable(f"{self.prog}: {message} (see {self.prog} --help)") + "\n")
 
 
 class _NewOutput(argparse.Action):
@@ -53,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         description="Converts audio from S3 to S3, job by job from SQS, with progress in Redis and DynamoDB.",
         epilog="Settings come from the environment (docs/configuration.md). Exit codes: 0 done, 1 failed, "
-        "4 no such record, 64 wrong usage, 78 bad configuration.",
+        "4 no such record, 64 wrong usage, 78 bad configuration, 124 timed out, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"worker {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -70,8 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     status = command("status", "Show the newest record of a job; exit 4 if there is none.")
     status.add_argument("job_id", metavar="JOB_ID", type=_job_id)
     status.add_argument("--json", action="store_true", help="print the record as JSON")
+    _add_timeout(status, "ask again for so long while no store answers; then exit 124")
     watch = command("watch", "Show a progress bar until the job is final; exit 0 if it completed, else 1.")
     watch.add_argument("job_id", metavar="JOB_ID", type=_job_id)
+    _add_timeout(watch, "stop watching after so long, and exit 124; the job goes on")
     cancel = command(
         "cancel", "End a job; a running one stops within seconds. Exit 4 if there is none, 1 if it has ended."
     )
@@ -104,7 +108,14 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument("--job-id", metavar="ID", type=_job_id, help="the idempotency key; made up if not given")
     parser.add_argument("--upload-to", metavar="s3://BUCKET/PREFIX", help="where to upload a local SOURCE first")
+    parser.add_argument("--group", metavar="G", type=_group, help="the message group on a FIFO queue; the job's id")
     parser.add_argument("--wait", action="store_true", help="show a progress bar until the job is final")
+    _add_timeout(parser, "with --wait: stop waiting after so long, and exit 124; the job goes on")
+    parser.add_argument("--json", action="store_true", help="print the record as JSON, with --wait the newest one")
+
+
+def _add_timeout(parser: argparse.ArgumentParser, meaning: str) -> None:
+    parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, help=meaning)
 
 
 def _imported(name: str) -> Callable[[argparse.Namespace], int]:
@@ -136,6 +147,21 @@ def _job_id(text: str) -> str:
     if not is_job_id(text):
         raise argparse.ArgumentTypeError(f"a job id is {JOB_ID}")
     return text
+
+
+def _group(text: str) -> str:
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    if not (1 <= len(text) <= 128 and all("!" <= character <= "~" for character in text)):
+        raise argparse.ArgumentTypeError("a message group is 1 to 128 ASCII letters, digits or punctuation marks")
+    return text
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        seconds = float(text)
+        if 0 < seconds < math.inf:
+            return seconds
+    raise argparse.ArgumentTypeError("must be a number of seconds above 0")
 
 
 def _bucket(text: str) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
 def say(text: str = "") -> None:
     """Write a line of the result to standard output."""
     _write(sys.stdout, text)
+
+
+def report(text: str) -> None:
+    """Write a line about what goes on to standard error."""
+    _write(sys.stderr, text)
 
 
 def complain(text: str) -> None:
@@ -17,6 +23,13 @@ def complain(text: str) -> None:
 
 def _write(stream: object, text: str) -> None:
     print(printable(text), file=stream, flush=True)  # type: ignore[call-overload]
+
+
+def escape_what_cannot_be_shown() -> None:
+    """From now on characters that the encoding of a stream lacks are escaped; by default they raise an exception."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def printable(text: str) -> str:

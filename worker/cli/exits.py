@@ -6,13 +6,15 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The contract's exit codes; 64 and 78 are those of sysexits.h."""
+    """The contract's exit codes; 64 and 78 as in sysexits.h, 124 as of timeout(1), 130 as shells report SIGINT."""
 
     OK = 0
     FAILED = 1
     NO_RECORD = 4
     USAGE = 64
     CONFIGURATION = 78
+    TIMED_OUT = 124
+    INTERRUPTED = 130
 
 
 class UsageError(Exception):

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from argparse import Namespace
 
-from worker.application.progress.reader import Reader
+from worker.application.progress.reader import Reader, Reading
 from worker.cli.console import complain, duration_text, say, size_text
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with_client
+from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record
 from worker.settings import READ
 
+_PAUSE_SECONDS = 0.5
+
 
 def command(arguments: Namespace) -> int:
-    return run_with_client(READ, lambda client: show(client.reader, arguments.job_id, as_json=arguments.json))
+    return run_with_client(
+        READ,
+        lambda client: show(
+            client.reader, arguments.job_id, as_json=arguments.json, timeout_seconds=arguments.timeout
+        ),
+    )
 
 
-async def show(reader: Reader, job_id: str, *, as_json: bool) -> int:
-    """Print the record; 4 if there is none. Raises DependencyUnavailableError."""
-    reading = await reader.read(job_id)
+async def show(reader: Reader, job_id: str, *, as_json: bool, timeout_seconds: float | None = None) -> int:
+    """Print the record; 4 if there is none, 124 if no store answered in time.
+
+    Raises DependencyUnavailableError where no store answers and there is no timeout.
+    """
+    try:
+        reading = await _read(reader, job_id, timeout_seconds)
+    except TimeoutError:
+        complain(f"the progress stores did not answer within {timeout_seconds:g} s")
+        return ExitCode.TIMED_OUT
     record = reading.record
     if as_json:
         document = None if record is None else record.to_dict() | ({} if reading.fresh else {"fresh": False})
@@ -32,6 +48,18 @@ async def show(reader: Reader, job_id: str, *, as_json: bool) -> int:
         complain(f"there is no job {job_id}")
         return ExitCode.NO_RECORD
     return ExitCode.OK
+
+
+async def _read(reader: Reader, job_id: str, timeout_seconds: float | None) -> Reading:
+    """One reading, with a timeout the first that a store answers. Raises DependencyUnavailableError, TimeoutError."""
+    async with asyncio.timeout(timeout_seconds):
+        while True:
+            try:
+                return await reader.read(job_id)
+            except DependencyUnavailableError:
+                if timeout_seconds is None:
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def describe(record: Record) -> str:

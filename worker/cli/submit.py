@@ -1,73 +1,61 @@
-"""`worker submit`: put a job on the queue, uploading its source first where it is a local file."""
+"""`worker submit`: put a job on the queue, uploading its source where it is a local file."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import secrets
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from worker.application.messages.message import parse_job
 from worker.bootstrap import Client
-from worker.cli.console import say
+from worker.cli.console import complain, report, say
 from worker.cli.exits import ExitCode, UsageError
 from worker.cli.session import run_with_client
-from worker.cli.watch import follow
-from worker.domain.audio import FORMATS
-from worker.domain.errors import InvalidMessageError
-from worker.domain.job import Job, readable_id_part
+from worker.cli.typed_job import read_job
+from worker.cli.watch import conclude, follow, say_that_it_goes_on
+from worker.domain.job import Job
+from worker.domain.progress import Record
 from worker.settings import SUBMIT
 
 
 def command(arguments: Namespace) -> int:
+    if arguments.timeout is not None and not arguments.wait:
+        raise UsageError("--timeout is for --wait")
     job, local_source = read_job(arguments)
-    return run_with_client(SUBMIT, lambda client: submit(client, job, local_source, wait=arguments.wait))
+    return run_with_client(SUBMIT, lambda client: submit(client, job, local_source, arguments))
 
 
-async def submit(client: Client, job: Job, local_source: Path | None, *, wait: bool) -> int:
-    """Upload the source if it is a local file, submit the job, print its id, and follow it if asked to."""
-    if local_source is not None:
-        await client.objects.upload_file(local_source, job.source)
-    await client.submission.submit(job, traceparent=os.environ.get("TRACEPARENT"))
-    say(job.job_id)
-    return await follow(client.reader, job.job_id) if wait else ExitCode.OK
-
-
-def read_job(arguments: Namespace) -> tuple[Job, Path | None]:
-    """The job that is asked for, and the file to upload first. Raises UsageError."""
-    is_remote = arguments.source.startswith("s3://")
-    if is_remote == (arguments.upload_to is not None):
-        problem = "--upload-to is for local files" if is_remote else "a local SOURCE needs --upload-to s3://…"
-        raise UsageError(problem)
-    job_id = arguments.job_id or new_job_id(arguments.source)
-    file = None if is_remote else Path(arguments.source)
-    if file is not None and not file.is_file():
-        raise UsageError(f"{file} is not a file")
-    source = arguments.source if file is None else f"{arguments.upload_to.rstrip('/')}/{job_id}/{file.name}"
+async def submit(client: Client, job: Job, local_source: Path | None, options: Namespace) -> int:
+    """Submit the job; print its id, or its record as JSON, alone on standard output; follow it if asked to."""
+    record = await _put_on_queue(client, job, local_source, options.group)
+    if not options.json:
+        say(job.job_id)
+    if not options.wait:
+        if options.json:
+            _say_record(record)
+        return ExitCode.OK
     try:
-        return parse_job(
-            json.dumps({"job_id": job_id, "source": source, "outputs": _outputs(arguments.outputs)})
-        ), file
-    except InvalidMessageError as exc:
-        raise UsageError(str(exc)) from exc
+        newest = await follow(client.reader, job.job_id, timeout_seconds=options.timeout)
+    except asyncio.CancelledError:
+        say_that_it_goes_on(job.job_id)
+        raise
+    if options.json:
+        _say_record(newest or record)
+    return conclude(job.job_id, newest, on_output=report)
 
 
-def _outputs(outputs: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    if not outputs:
-        raise UsageError("give at least one --output")
-    return [{"format": _format_of(output["target"]), **output} for output in outputs]
+async def _put_on_queue(client: Client, job: Job, local_source: Path | None, group: str | None) -> Record:
+    put_source = None if local_source is None else partial(client.sources.upload, local_source, job.source)
+    try:
+        return await client.submission.submit(
+            job, group=group, traceparent=os.environ.get("TRACEPARENT"), put_source=put_source
+        )
+    except asyncio.CancelledError:
+        complain(f"{job.job_id} may not be on the queue: submit it again with --job-id {job.job_id}")
+        raise
 
 
-def _format_of(target: str) -> str:
-    """What the extension says, where it is one of a format's."""
-    extension = target.rpartition("/")[2].rpartition(".")[2].lower()
-    return next((name.value for name, rules in FORMATS.items() if extension in rules.extensions), "")
-
-
-def new_job_id(source: str) -> str:
-    """A readable id that no other job has, such as `ep-0142-20261122T200102-7f3a9c`."""
-    return f"{readable_id_part(source)}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+def _say_record(record: Record) -> None:
+    say(json.dumps(record.to_dict()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -97,8 +98,8 @@ async def _convert(
 
 async def _follow(screen: Screen, client: Client, entry: Entry, overall: Overall) -> Record:
     """Submit the job and show it until it is final."""
-    await client.objects.upload_file(entry.file, entry.job.source)
-    record = await client.submission.submit(entry.job)
+    upload = partial(client.sources.upload, entry.file, entry.job.source)
+    record = await client.submission.submit(entry.job, put_source=upload)
     screen.show(record, is_fresh=True)
     while not record.is_final:
         await asyncio.sleep(_READ_SECONDS)

@@ -6,7 +6,7 @@ one and passes the same contract suite (tests/contract).
 
 from worker.ports.audio import AudioConverter, ConversionProgress, Converted, SourceAudio
 from worker.ports.inspection import ConverterFacts, DependencyMissingError, NotAllowedError, QueueFacts, TableFacts
-from worker.ports.objects import Artifact, BytesDone, ObjectStore, SourceObject
+from worker.ports.objects import Artifact, BytesDone, ObjectExistsError, ObjectStore, SourceObject
 from worker.ports.platform import ScaleInProtection
 from worker.ports.progress import (
     Conflict,
@@ -34,6 +34,7 @@ __all__ = [
     "JobQueue",
     "JobTable",
     "NotAllowedError",
+    "ObjectExistsError",
     "ObjectStore",
     "ProgressCache",
     "ProgressStore",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from worker.domain.errors import WorkerError
 from worker.domain.job import ObjectLocation
 
 BytesDone = Callable[[int], None]  # called with the bytes done so far; returns at once
@@ -36,6 +37,13 @@ class Artifact:
     @property
     def size_bytes(self) -> int:
         return len(self.prefix) + self.stop - self.start
+
+
+class ObjectExistsError(WorkerError):
+    """An object that was to be new is there already."""
+
+    def __init__(self, location: ObjectLocation) -> None:
+        super().__init__(f"{location} exists already, with other content")
 
 
 class ObjectStore(Protocol):

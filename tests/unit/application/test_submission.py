@@ -146,3 +146,48 @@ async def test_a_valid_trace_goes_along_with_the_message(
 ) -> None:
     await Submission(table, DirectRecords(table, None), sender, now=lambda: NOW).submit(JOB, traceparent=traceparent)
     assert sender.attributes == ({"traceparent": traceparent} if attributes else None)
+
+
+async def test_the_source_is_put_once_the_id_is_ours_and_before_the_message(
+    submission: Submission, table: FakeJobTable, sender: FakeSender
+) -> None:
+    seen: list[tuple[Status, int]] = []
+
+    async def put_source() -> None:
+        await asyncio.sleep(0)
+        seen.append((table.held["ep-0142"].status, len(sender.sent)))
+
+    await submission.submit(JOB, put_source=put_source)
+
+    assert seen == [(Status.QUEUED, 0)]
+    assert len(sender.sent) == 1
+
+
+async def test_a_refused_job_puts_no_source(submission: Submission, table: FakeJobTable, sender: FakeSender) -> None:
+    table.held["ep-0142"] = a_record()
+
+    async def put_source() -> None:
+        raise AssertionError
+
+    with pytest.raises(JobExistsError):
+        await submission.submit(JOB, put_source=put_source)
+    assert sender.sent == []
+
+
+async def test_without_its_source_no_job_is_sent(submission: Submission, sender: FakeSender) -> None:
+    async def put_source() -> None:
+        await asyncio.sleep(0)
+        raise DependencyUnavailableError("S3")
+
+    with pytest.raises(DependencyUnavailableError):
+        await submission.submit(JOB, put_source=put_source)
+    assert sender.sent == []
+    await submission.submit(JOB)
+    assert len(sender.sent) == 1
+
+
+async def test_a_job_may_have_a_message_group_with_others(submission: Submission, sender: FakeSender) -> None:
+    await submission.submit(JOB, group="show-7")
+
+    ((_, group_id, dedup_id),) = sender.sent
+    assert (group_id, dedup_id) == ("show-7", "ep-0142")

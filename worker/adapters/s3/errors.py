@@ -28,6 +28,7 @@ from worker.domain.errors import (
     TargetRefusedError,
 )
 from worker.domain.job import ObjectLocation
+from worker.ports import ObjectExistsError
 
 # Codes are without the prefix `KMS.`, with which S3 passes on what the key service said.
 _CREDENTIALS = frozenset(
@@ -124,11 +125,14 @@ def source_errors(source: ObjectLocation) -> Iterator[None]:
 
 @contextmanager
 def target_errors(target: ObjectLocation) -> Iterator[None]:
-    """Raises TargetRefusedError, AccessDeniedError or DependencyUnavailableError."""
+    """Raises ObjectExistsError, TargetRefusedError, AccessDeniedError or DependencyUnavailableError."""
     try:
         yield
     except ClientError as exc:
-        raise refused_target(target, refusal_of(exc)) from exc
+        refusal = refusal_of(exc)
+        if refusal.status == 412:  # the only condition of a write is that the object is new
+            raise ObjectExistsError(target) from exc
+        raise refused_target(target, refusal) from exc
     except MISCONFIGURED as exc:
         raise TargetRefusedError(target, misconfigured(exc)) from exc
     except UNREACHABLE as exc:

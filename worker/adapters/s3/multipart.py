@@ -77,14 +77,19 @@ class MultipartUpload:
         self._options = options
         self._has_checksums = sends_checksums(client)
 
-    async def run(self, headers: ObjectHeaders, digest: Digest, on_bytes: BytesDone) -> None:
-        """Upload all of it. When this raises or is cancelled, the upload has been aborted."""
+    async def run(self, headers: ObjectHeaders, digest: Digest, on_bytes: BytesDone, condition: Arguments) -> None:
+        """Upload all of it; the `condition` must hold at the end.
+
+        When this raises or is cancelled, the upload has been aborted.
+        """
         # A task of its own: if this is cancelled midway, the upload may exist at S3, and only the answer has its id.
         creation = asyncio.create_task(self._begin(headers), name=f"begin upload to {self._target}")
         try:
             upload_id = await asyncio.shield(creation)
             parts = await self._send(upload_id, digest, on_bytes)
-            await self._complete(upload_id, parts, headers, digest)
+            await self._complete(
+                {"UploadId": upload_id, "MultipartUpload": {"Parts": parts}} | condition, headers, digest
+            )
         except BaseException:
             await run_shielded(self._abort(creation))
             raise
@@ -123,14 +128,13 @@ class MultipartUpload:
                 answer = await self._client.upload_part(**self._where, **part)
         return self._required(answer, "ETag")
 
-    async def _complete(
-        self, upload_id: str, parts: list[CompletedPartTypeDef], headers: ObjectHeaders, digest: Digest
-    ) -> None:
-        checksum = {"ChecksumCRC32": digest.crc32, "ChecksumType": "FULL_OBJECT"} if self._has_checksums else {}
-        arguments: Arguments = self._where | {"UploadId": upload_id, "MultipartUpload": {"Parts": parts}} | checksum
+    async def _complete(self, upload: Arguments, headers: ObjectHeaders, digest: Digest) -> None:
+        checksum: Arguments = {}
+        if self._has_checksums:
+            checksum = {"ChecksumCRC32": digest.crc32, "ChecksumType": "FULL_OBJECT"}
         with target_errors(self._target):
             try:
-                await self._client.complete_multipart_upload(**arguments)
+                await self._client.complete_multipart_upload(**self._where, **upload, **checksum)
             except self._client.exceptions.NoSuchUpload:
                 # The first answer was lost, and the SDK has asked again.
                 if not await self._is_complete(headers):

@@ -7,7 +7,6 @@ ranged GET of the same ETag. Everything else is left to the next attempt of the 
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 import random
 import time
 from collections.abc import Callable
@@ -110,15 +109,10 @@ class S3Store:
         job_id: str | None = None,
     ) -> str:
         """Stream the artifact to the target, with its digest and the job's id as metadata."""
-        digest = await asyncio.to_thread(digest_of, artifact, self._limits.step(artifact.size_bytes))
+        digest = await self.digest_of(artifact)
         metadata = {"sha256": digest.sha256} | ({"job-id": job_id} if job_id is not None else {})
         headers: ObjectHeaders = {"ContentType": content_type, "Metadata": metadata}
-        if artifact.size_bytes <= self._multipart_threshold:
-            await self._put(artifact, target, headers, digest)
-            on_bytes(artifact.size_bytes)
-        else:
-            upload = MultipartUpload(self._client, artifact, target, self._limits, self._options)
-            await upload.run(headers, digest, on_bytes)
+        await self.send(artifact, target, headers, digest, on_bytes)
         return digest.sha256
 
     async def drop_unfinished(self, target: ObjectLocation) -> None:
@@ -133,13 +127,33 @@ class S3Store:
             if found["Metadata"].get("job-id") == job_id:
                 await self._client.delete_object(**where)
 
-    async def upload_file(self, path: Path, target: ObjectLocation, *, on_bytes: BytesDone = lambda _: None) -> None:
-        """Upload a local file; its content type is guessed from its name."""
-        artifact = Artifact(path, 0.0, 0, (await asyncio.to_thread(path.stat)).st_size)
-        content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        await self.upload(artifact, target, content_type=content_type, on_bytes=on_bytes)
+    async def digest_of(self, artifact: Artifact) -> Digest:
+        """The artifact's digests, in the parts that `send` makes of it."""
+        return await asyncio.to_thread(digest_of, artifact, self._limits.step(artifact.size_bytes))
 
-    async def _put(self, artifact: Artifact, target: ObjectLocation, headers: ObjectHeaders, digest: Digest) -> None:
+    async def send(
+        self,
+        artifact: Artifact,
+        target: ObjectLocation,
+        headers: ObjectHeaders,
+        digest: Digest,
+        on_bytes: BytesDone,
+        condition: Arguments | None = None,
+    ) -> None:
+        """Write the object, where the condition holds (`{"IfNoneMatch": "*"}`: where there is none yet).
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+        Raises ObjectExistsError, TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
+        """
+        condition = condition or {}
+        if artifact.size_bytes <= self._multipart_threshold:
+            await self._put(artifact, target, {**headers, **condition}, digest)
+            on_bytes(artifact.size_bytes)
+        else:
+            upload = MultipartUpload(self._client, artifact, target, self._limits, self._options)
+            await upload.run(headers, digest, on_bytes, condition)
+
+    async def _put(self, artifact: Artifact, target: ObjectLocation, headers: Arguments, digest: Digest) -> None:
         size = artifact.size_bytes
         body = read_artifact(artifact, 0, size) if size <= _SHORT_BYTES else body_of(artifact, 0, size)
         checksum: Arguments = {"ChecksumCRC32": digest.crc32} if sends_checksums(self._client) else {}

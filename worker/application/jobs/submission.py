@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -44,6 +44,7 @@ def _utc_now() -> datetime:
 class Submission:
     """Writes the `queued` record, to the cache as well where it can be reached, then sends the message.
 
+    The record decides who has the id, so it is first: a job that is refused has changed nothing.
     Submitting a job again is safe: one that was never started is sent again (the first send may have failed), and
     the message that comes second finds the job claimed.
     """
@@ -61,11 +62,20 @@ class Submission:
         self._sender = sender
         self._now = now
 
-    async def submit(self, job: Job, *, traceparent: str | None = None) -> Record:
+    async def submit(
+        self,
+        job: Job,
+        *,
+        group: str | None = None,
+        traceparent: str | None = None,
+        put_source: Callable[[], Awaitable[None]] | None = None,
+    ) -> Record:
         """Submit the job and return its first record. A `traceparent` that is valid goes along with the message.
 
-        Raises JobExistsError, StoreUnavailableError (nothing was sent) or DependencyUnavailableError (the record is
-        there; submit again with the same id).
+        `group` is the message group on a FIFO queue; by default each job has its own.
+        `put_source` puts the source where the job says, once the id is the job's own and before a worker can take it.
+        Raises JobExistsError, StoreUnavailableError (nothing was sent), DependencyUnavailableError or what
+        `put_source` raises (the record is there; submit again with the same id).
         """
         targets = tuple(str(output.target) for output in job.outputs)
         record = first_record(job.job_id, str(job.source), targets, self._now())
@@ -75,10 +85,12 @@ class Submission:
         if not _is_same_and_unstarted(current, record):
             raise JobExistsError(current)
         await self._records.share(current)
+        if put_source is not None:
+            await put_source()
         attributes = {TRACEPARENT: traceparent} if traceparent else {}
         await self._sender.send(
             to_body(job),
-            group_id=job.job_id,
+            group_id=group or job.job_id,
             dedup_id=job.job_id,
             attributes=attributes if trace_fields(attributes) else None,
         )
