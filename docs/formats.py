@@ -47,6 +47,10 @@ What is looked at, before the conversion, is this; [errors.md](errors.md) says w
 
 {read}
 
+Raw G.722, raw PCM and other recordings without a header are not read: nothing tells them from any other bytes.
+In a WAV they are read.
+MIDI and the modules of trackers are not read: they are notes, not sound.
+
 ## Written
 
 {written}
