@@ -15,7 +15,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test simulate simulate-queue chaos history check format docs lock bench bench-progress bench-queue image clean
+.PHONY: help install demo test mutate simulate simulate-queue chaos history check format docs lock bench bench-progress bench-queue image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ simulate-queue: $(VENV)/.dev ## run schedules of faults against workers that sha
 
 chaos: $(VENV)/.dev ## kill, freeze and stop real workers, Redis and the way to AWS, for three minutes (SEED=1)
 	CHAOS_SECONDS=120 CHAOS_JOBS=300 CHAOS_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/chaos
+
+mutate: $(VENV)/.dev ## put thousands of damaged files through the converter, and judge each end (SEED=1 COUNT=3000)
+	$(BIN)/python -m tests.mutation.run --seed $(or $(SEED),1) --count $(or $(COUNT),3000) $(SOURCES)
 
 history: $(VENV)/.dev ## minutes of writers, readers and a Redis that is broken again and again (MINUTES=2)
 	$(BIN)/python -m tests.history.run --minutes $(MINUTES)

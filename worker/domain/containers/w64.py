@@ -36,5 +36,5 @@ def _chunk_at(read_at: ReadAt, offset: int) -> Chunk | None:
     length = int.from_bytes(header[16:], "little") - _HEADER_BYTES
     if len(header) < _HEADER_BYTES or length < 0 or not is_name(header[:4]) or header[:4] == b"riff":
         return None
-    behind = offset + _HEADER_BYTES + length
-    return Chunk(header[:4], offset + _HEADER_BYTES, length, behind + -behind % 8)
+    stated = _HEADER_BYTES + length  # chunks are padded to 8 bytes, counted from their own beginning
+    return Chunk(header[:4], offset + _HEADER_BYTES, length, offset + stated + -stated % 8)
