@@ -164,6 +164,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         content_type="audio/wav",
         container=Container.WAV,
         encoding_cost=0.03,
+        channels=Range(1, 16),
     ),
     AudioFormat.OGG: FormatSpec(
         description="Vorbis in Ogg",

@@ -55,7 +55,8 @@ def probe_command(binary: str, container: str, source_fd: int, structure: Struct
     """
     return [
         *_source(binary, container, source_fd, structure),
-        *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1", "-f", "framecrc", "pipe:1"),
+        *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1"),
+        *("-map_metadata", "-1", "-map_chapters", "-1", "-f", "framecrc", "pipe:1"),
     ]
 
 

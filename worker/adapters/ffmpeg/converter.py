@@ -12,7 +12,7 @@ from worker.adapters.ffmpeg.command import convert_command, has_own_clock, probe
 from worker.adapters.ffmpeg.files import descriptors, inspect, mended, to_artifact
 from worker.adapters.ffmpeg.filters import has_clock, late_seconds
 from worker.adapters.ffmpeg.finite import has_only_numbers
-from worker.adapters.ffmpeg.log import Log
+from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import Headers, ProgressReader, failure_of, read_counts, read_headers
 from worker.adapters.ffmpeg.tags import read_tags
@@ -52,7 +52,7 @@ class FfmpegConverter:
     async def probe(self, source: Path) -> SourceAudio:
         """Read the headers, and see from its structure whether the source is all there."""
         sniffed, structure, size_bytes = await asyncio.to_thread(inspect, source)
-        printed, log = bytearray(), Log()
+        printed, log = bytearray(), Log(MAX_DESCRIPTION_BYTES)
         with descriptors(source) as (source_fd, _):
             try:
                 async with asyncio.timeout(_PROBE_SECONDS):

@@ -49,6 +49,11 @@ class Encoder:
         """The layout of so many channels, where nothing else is asked for; None beyond those that have a name."""
         return self.layouts[channels - 1] if channels <= len(self.layouts) else None
 
+    def layout_of_tracks(self, channels: int) -> str | None:
+        """For tracks without a position. A lossy encoder keeps only low frequencies of an LFE channel."""
+        without = (name for name in self.held_with(channels) if "LFE" not in LAYOUTS[name])
+        return self.layout(channels) if self.is_lossless else next(without, self.layout(channels))
+
     def holds(self, layout: str) -> bool:
         return self.holds_tracks or layout in self.layouts or layout in self.more_layouts
 

@@ -130,11 +130,18 @@ def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | 
 
 
 def _target_of_tracks(encoder: Encoder, tracks: int, channels: int) -> tuple[str | None, str | None]:
-    name = encoder.layout(channels)
-    if tracks == channels:
-        return (None, None) if encoder.holds_tracks or name is None else (name, _channelmap(name, range(channels)))
-    rows = [{f"c{number}": gain for number, gain in row.items()} for row in mix_of_tracks(tracks, channels)]
-    return name, _pan(name or f"{channels}c", rows, "=")
+    if tracks == channels and (encoder.holds_tracks or encoder.layout(channels) is None):
+        return None, None
+    name = encoder.layout_of_tracks(channels)
+    if name is None:
+        return None, _pan(f"{channels}C", _numbered(mix_of_tracks(tracks, channels)), "=")
+    full = [place for place in LAYOUTS[name] if place != "LFE" or encoder.is_lossless]
+    rows = dict(zip(full, _numbered(mix_of_tracks(tracks, len(full))), strict=True))
+    return name, _pan(name, [rows.get(place, {}) for place in LAYOUTS[name]], "=")
+
+
+def _numbered(rows: Sequence[dict[int, float]]) -> list[dict[str, float]]:
+    return [{f"c{number}": gain for number, gain in row.items()} for row in rows]
 
 
 def _mix(layout: str, source: tuple[str, ...], target: tuple[str, ...]) -> str:

@@ -13,9 +13,10 @@ from enum import Enum
 
 from worker.domain.errors import UnsupportedAudioError
 
-# The most that an honest source makes ffmpeg say: a silence of its own for each pause of twelve hours of speech.
-_MAX_SAID_BYTES = 48 * 1024 * 1024
-_MAX_DESCRIBED_BYTES = 131_072  # tags are printed there, and lyrics are long
+# The description of a source with 9,000 chapters; and each of 16 outputs with as many, or twelve hours of pauses.
+MAX_DESCRIPTION_BYTES = 2 * 1024 * 1024
+MAX_LOG_BYTES = 48 * 1024 * 1024
+_KEPT_DESCRIPTION_BYTES = 131_072  # tags are printed there, and lyrics are long
 _MAX_LINE_BYTES = 4096
 _MAX_ERRORS = 20
 _TOO_MUCH = "the source is damaged, or has too many chapters, tags or tracks: the converter says more than can be read"
@@ -72,6 +73,7 @@ class LogError:
 class Log:
     """Takes the bytes of standard error; raises UnsupportedAudioError where they do not end."""
 
+    max_bytes: int = MAX_LOG_BYTES
     described: str = ""  # the uncoloured part: what the source is
     errors: list[LogError] = field(default_factory=list)  # the first of them
     decoded: tuple[int, int, int] | None = None  # bytes read, decode errors, samples
@@ -85,7 +87,7 @@ class Log:
 
     def feed(self, chunk: bytes) -> None:
         self._said_bytes += len(chunk)
-        if self._said_bytes > _MAX_SAID_BYTES:
+        if self._said_bytes > self.max_bytes:
             raise UnsupportedAudioError(_TOO_MUCH)
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         if len(self._rest) > _MAX_LINE_BYTES:
@@ -93,7 +95,7 @@ class Log:
         for line in lines:
             if line.startswith(b"\x1b"):
                 self._take(line[:_MAX_LINE_BYTES].decode("utf-8", "replace"))
-            elif len(self.described) < _MAX_DESCRIBED_BYTES:
+            elif len(self.described) < _KEPT_DESCRIPTION_BYTES:
                 self.described += line[:_MAX_LINE_BYTES].decode("utf-8", "replace") + "\n"
 
     @property
@@ -128,7 +130,7 @@ class Log:
     def _describe_behind_colour(self, line: str) -> None:
         """The first uncoloured line behind a coloured one begins with the end of the colour."""
         plain = line.removeprefix("\x1b[0m")
-        if len(self.described) < _MAX_DESCRIBED_BYTES and not plain.startswith("\x1b"):
+        if len(self.described) < _KEPT_DESCRIPTION_BYTES and not plain.startswith("\x1b"):
             self.described += plain + "\n"
 
 
