@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from docs.faults import faults
 from docs.formats import CUTS, formats
-from tests.faults.catalogue import CATALOGUE as FAULTS
 from worker import metrics
 from worker.application.messages.codec import name_of
 from worker.application.messages.schema import SCHEMAS
@@ -41,6 +41,8 @@ Sizes may carry a unit: `KiB` to `TiB`, or just the letter, count in 1024s, `KB`
 Region, credentials and endpoints come from the SDK's own variables and chain.
 The region is `AWS_REGION`, else `AWS_DEFAULT_REGION`, else the one in `WORKER_QUEUE_URL`,
 else the one in the SDK's configuration file.
+A variable or a file of the SDK that cannot work stops the start, too.
+Where the chain finds no credentials, it is asked again until it does, and nothing is received until then.
 `AWS_ENDPOINT_URL`, or one for each service such as `AWS_ENDPOINT_URL_SQS`, points at an emulator.
 
 ### Other stores than S3
@@ -63,7 +65,8 @@ A refusal is a line in the log (`protection.refused`), and nothing else.
 - `REDIS_USERNAME` without `REDIS_PASSWORD`, and `REDIS_PASSWORD` without `REDIS_ENDPOINT`.
 - `WORKER_JOB_TIMEOUT_SECONDS` and `WORKER_VISIBILITY_TIMEOUT_SECONDS` together above the 12 hours
   that [SQS keeps a message in flight][quotas].
-- A region that is not the one in `WORKER_QUEUE_URL`.
+- A region that is not the one in `WORKER_QUEUE_URL`, or in `WORKER_TABLE` where that is an ARN.
+- `WORKER_S3_KMS_KEY_ID` without `WORKER_S3_SSE=aws:kms` or `aws:kms:dsse`.
 - For `worker run`: a `WORKER_FFMPEG` that cannot be run, a `WORKER_WORKSPACE` that is no directory.
 
 ## On Kubernetes
@@ -135,16 +138,6 @@ METRICS = """\
 `GET /metrics` answers with these, and with the process's own (`process_*`), as Prometheus text.
 
 {table}
-"""
-
-FAULT_TABLES = """\
-# Faults
-
-<!-- Written by docs/generate.py from tests/faults. -->
-
-What dependencies and the machine may do, what the worker does then, and the test that shows it.
-
-{tables}
 """
 
 
@@ -221,15 +214,6 @@ def instruments() -> str:
     return METRICS.format(table=_table(("name", "type", "meaning"), rows))
 
 
-def faults() -> str:
-    head = ("fault", "what the worker does", "test")
-    tables = (
-        f"## {service}\n\n" + _table(head, ((row.fault, row.answer, f"`{row.test}`") for row in rows))
-        for service, rows in FAULTS.items()
-    )
-    return FAULT_TABLES.format(tables="\n\n".join(tables))
-
-
 def _default(variable: Variable) -> str:
     if variable.info.default_factory is not None:
         return "usable CPUs"
@@ -270,7 +254,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "events.md": events,
     "errors.md": error_codes,
-    "faults.md": faults,
+    "faults.md": partial(faults, _table),
     "formats.md": partial(formats, _table),
     "metrics.md": instruments,
     "options.md": options,

@@ -56,6 +56,8 @@ class Event(StrEnum):
     OUTPUT_REMOVE_FAILED = "output.remove_failed"
     POLL_FAILED = "poll.failed"
     POLL_RECOVERED = "poll.recovered"
+    CREDENTIALS_MISSING = "credentials.missing"
+    CREDENTIALS_FOUND = "credentials.found"
     CONSUMPTION_PAUSED = "consumption.paused"
     CONSUMPTION_RESUMED = "consumption.resumed"
     PROTECTION_ENABLED = "protection.enabled"
@@ -180,6 +182,14 @@ CATALOGUE: dict[Event, EventSpec] = {
     ),
     Event.POLL_FAILED: EventSpec("warning", "A receive failed; logged once until receives work again.", ("error",)),
     Event.POLL_RECOVERED: EventSpec("info", "Receives work again.", ("outage_seconds", "failures")),
+    Event.CREDENTIALS_MISSING: EventSpec(
+        "warning",
+        "The SDK's chain finds no credentials; nothing is received until it does. Logged once.",
+        ("error",),
+    ),
+    Event.CREDENTIALS_FOUND: EventSpec(
+        "info", "The SDK's chain has found credentials that were missing.", ("outage_seconds", "failures")
+    ),
     Event.CONSUMPTION_PAUSED: EventSpec(
         "error",
         "More rejects a minute than WORKER_REJECT_LIMIT: nothing is received for a minute; running jobs go on.",

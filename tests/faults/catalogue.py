@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.faults import machine, s3
+from tests.faults import credentials, machine, s3
 from tests.faults.row import Row
 
 CATALOGUE: Mapping[str, Sequence[Row]] = {
     "S3": s3.ROWS,
+    "Credentials and the SDK": credentials.ROWS,
     "The machine": machine.ROWS,
 }

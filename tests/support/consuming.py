@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.fakes.credentials import MemoryCredentials
 from tests.fakes.queue import FakeQueue
 from tests.support.virtual_time import now
 from worker.application.consuming.consumer import Consumer, Handler
+from worker.application.consuming.credentials_gate import CredentialsGate
 from worker.application.consuming.execution import Execution
 from worker.application.consuming.lease_keeper import LeaseKeeper
 from worker.application.consuming.poller import Poller
@@ -84,6 +86,13 @@ def taking(seconds: float, disposition: Disposition | None = None) -> Job:
     return job
 
 
+def an_open_gate() -> CredentialsGate:
+    """A gate as it is once credentials were found."""
+    gate = CredentialsGate(MemoryCredentials(), random=lambda: 0.5)
+    gate.opened.set()
+    return gate
+
+
 def a_consumer(
     queue: JobQueue,
     handler: Handler,
@@ -98,7 +107,7 @@ def a_consumer(
     limit = RejectLimit(reject_limit)
     keeper = LeaseKeeper(queue, lease_seconds=lease_seconds, random=random)
     consumer = Consumer(
-        Poller(queue, limit, poll_seconds=poll_seconds, random=random),
+        Poller(queue, limit, an_open_gate(), poll_seconds=poll_seconds, random=random),
         handler,
         keeper,
         Settlement(queue, limit, random=random),

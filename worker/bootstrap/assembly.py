@@ -19,6 +19,7 @@ from worker.adapters.http import CannotListenError, HttpServer
 from worker.adapters.s3.store import S3Store
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.credentials_gate import CredentialsGate
 from worker.application.consuming.lease_keeper import LeaseKeeper
 from worker.application.consuming.poller import Poller
 from worker.application.consuming.protection import ProtectionKeeper
@@ -40,9 +41,9 @@ from worker.application.operations.lifecycle import Lifecycle, SideTask
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporters
 from worker.bootstrap.checks import refuse_no_ffmpeg, table_check
-from worker.bootstrap.parts import Clients, ffmpeg_of, s3_limits, utc_now
+from worker.bootstrap.parts import Clients, ffmpeg_of, s3_limits, s3_options, utc_now
 from worker.bootstrap.stores import failover_store, open_stores
-from worker.ports import AudioConverter, JobQueue, JobTable, ObjectStore, ProgressCache, ScaleInProtection
+from worker.ports import AudioConverter, Credentials, JobQueue, JobTable, ObjectStore, ProgressCache, ScaleInProtection
 from worker.settings import ConfigurationError, Fault, Settings
 
 _POLL_SECONDS = 5.0
@@ -60,6 +61,7 @@ class _Adapters:
     converter: AudioConverter
     protection: ProtectionKeeper | None
     table_check: Check
+    credentials: Credentials
 
 
 async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -> Lifecycle:
@@ -73,14 +75,15 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
     cancels = CancelWatch(adapters.table)
     handler = _make_handler(settings, adapters, store, cancels, name)
     keeper = LeaseKeeper(adapters.queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
-    consumer = _make_consumer(settings, adapters.queue, handler, keeper)
+    credentials = CredentialsGate(adapters.credentials, random=random.random)
+    consumer = _make_consumer(settings, adapters.queue, handler, keeper, credentials)
     monitor = HealthMonitor(store, consumer)
     side_tasks: dict[str, SideTask] = {
         "lease keeper": keeper.run,
         "progress store": store.run,
         "cancel watch": cancels.run,
         "health": monitor.run,
-        "checks": partial(report_failures, [adapters.table_check]),
+        "checks": partial(_check_table, credentials, adapters.table_check),
     }
     if adapters.protection is not None:
         side_tasks["scale-in protection"] = adapters.protection.run
@@ -94,6 +97,11 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
     )
 
 
+async def _check_table(credentials: CredentialsGate, check: Check) -> None:
+    await credentials.opened.wait()
+    await report_failures([check])
+
+
 async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters:
     if settings.ffmpeg is not None:
         await refuse_no_ffmpeg(settings.ffmpeg)
@@ -105,10 +113,13 @@ async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters
         queue=await _open_queue(settings, clients),
         table=table,
         cache=cache,
-        objects=S3Store(await clients.open("s3", s3_limits(settings, jobs=settings.concurrency))),
+        objects=S3Store(
+            await clients.open("s3", s3_limits(settings, jobs=settings.concurrency)), s3_options(settings)
+        ),
         converter=FfmpegConverter(str(ffmpeg_of(settings))),
         protection=await _open_protection_keeper(settings, stack),
         table_check=table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings),
+        credentials=clients.session,
     )
 
 
@@ -136,10 +147,12 @@ def _make_handler(
     return DeliveryHandler(claimer, finisher, limits, s3_outputs=settings.s3_event_outputs)
 
 
-def _make_consumer(settings: Settings, queue: JobQueue, handler: DeliveryHandler, keeper: LeaseKeeper) -> Consumer:
+def _make_consumer(
+    settings: Settings, queue: JobQueue, handler: DeliveryHandler, keeper: LeaseKeeper, credentials: CredentialsGate
+) -> Consumer:
     reject_limit = RejectLimit(settings.reject_limit)
     return Consumer(
-        Poller(queue, reject_limit, poll_seconds=poll_seconds_for(settings), random=random.random),
+        Poller(queue, reject_limit, credentials, poll_seconds=poll_seconds_for(settings), random=random.random),
         handler,
         keeper,
         Settlement(queue, reject_limit, random=random.random),

@@ -16,7 +16,7 @@ from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.submission import Submission
 from worker.application.progress.reader import Reader
-from worker.bootstrap.parts import Clients, s3_limits, utc_now
+from worker.bootstrap.parts import Clients, s3_limits, s3_options, utc_now
 from worker.bootstrap.stores import open_stores
 from worker.settings import Settings
 
@@ -40,7 +40,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
         table, cache = await open_stores(settings, clients, stack)
         sender = SqsSender(await clients.open("sqs", CONTROL_LIMITS), settings.queue_url)
         s3 = await clients.open("s3", s3_limits(settings, jobs=1))
-        objects = S3Store(s3)
+        objects = S3Store(s3, s3_options(settings))
         records = DirectRecords(table, cache)
         finisher = JobFinisher(records, PublishedOutputs(objects), now=utc_now, random=random.random)
         yield Client(

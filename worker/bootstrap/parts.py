@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aioboto3
 import imageio_ffmpeg
 
 from worker.adapters.aws import client as aws
 from worker.adapters.aws.client import ClientLimits
-from worker.settings import Settings
+from worker.adapters.aws.session import AwsSession, SdkConfigurationError
+from worker.adapters.s3.options import S3Options
+from worker.settings import ConfigurationError, Fault, Settings
 
 
 def utc_now() -> datetime:
@@ -25,14 +26,26 @@ class Clients:
     """Opens AWS clients on one session. The stack closes them."""
 
     def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
-        self._session = aioboto3.Session()
+        try:
+            self.session = AwsSession()
+        except SdkConfigurationError as exc:
+            raise _refused(exc) from exc
         self._region = settings.region
         self._stack = stack
 
     async def open(self, service: str, limits: ClientLimits) -> Any:
-        return await self._stack.enter_async_context(
-            aws.open_client(self._session, service, limits, region=self._region)
-        )
+        """Raises ConfigurationError."""
+        try:
+            await self.session.check_files()
+            return await self._stack.enter_async_context(
+                aws.open_client(self.session.session, service, limits, region=self._region)
+            )
+        except SdkConfigurationError as exc:
+            raise _refused(exc) from exc
+
+
+def _refused(error: SdkConfigurationError) -> ConfigurationError:
+    return ConfigurationError(Fault((error.variable,), error.problem))
 
 
 def s3_limits(settings: Settings, *, jobs: int) -> ClientLimits:
@@ -43,6 +56,17 @@ def s3_limits(settings: Settings, *, jobs: int) -> ClientLimits:
         attempts=4,
         connections=2 * jobs + 4,
         path_style=settings.has_own_s3_endpoint,  # an endpoint that is not AWS has no wildcard name for buckets
+    )
+
+
+def s3_options(settings: Settings) -> S3Options:
+    """What the settings add to the calls to S3."""
+    return S3Options(
+        request_payer=settings.s3_request_payer,
+        sse=settings.s3_sse,
+        kms_key_id=settings.s3_kms_key_id,
+        acl=settings.s3_acl,
+        storage_class=settings.s3_storage_class,
     )
 
 

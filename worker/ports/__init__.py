@@ -7,7 +7,7 @@ one and passes the same contract suite (tests/contract).
 from worker.ports.audio import AudioConverter, ConversionProgress, Converted, SourceAudio
 from worker.ports.inspection import ConverterFacts, DependencyMissingError, NotAllowedError, QueueFacts, TableFacts
 from worker.ports.objects import Artifact, BytesDone, ObjectExistsError, ObjectStore, SourceObject
-from worker.ports.platform import ScaleInProtection
+from worker.ports.platform import Credentials, ScaleInProtection
 from worker.ports.progress import (
     Conflict,
     JobTable,
@@ -29,6 +29,7 @@ __all__ = [
     "ConversionProgress",
     "Converted",
     "ConverterFacts",
+    "Credentials",
     "Delivery",
     "DependencyMissingError",
     "JobQueue",

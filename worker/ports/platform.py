@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Protocol
 
 
+class Credentials(Protocol):
+    """The worker's identity at its cloud."""
+
+    async def problem(self) -> str | None:
+        """None where there are credentials; else why not, in words. It looks anew each time and raises nothing."""
+
+
 class ScaleInProtection(Protocol):
     """The platform's promise not to end this worker for a smaller fleet or a new version."""
 

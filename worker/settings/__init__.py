@@ -4,7 +4,8 @@ An empty value counts as unset. All faults are reported together, one line each.
 from this package. Credentials and endpoints of AWS are left to the SDK's own variables.
 """
 
-from worker.settings.loading import READ, RUN, SUBMIT, ConfigurationError, Fault, Need, load
+from worker.settings.faults import ConfigurationError, Fault
+from worker.settings.loading import READ, RUN, SUBMIT, Need, load
 from worker.settings.tree import VARIABLES, RedisSettings, Settings, Variable
 
 __all__ = [

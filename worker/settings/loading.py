@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -15,11 +14,14 @@ from pydantic_core import ErrorDetails
 
 from worker.domain.redaction import redact
 from worker.ports import MAX_IN_FLIGHT_SECONDS
+from worker.settings.faults import ConfigurationError, Fault
+from worker.settings.queue_region import region_of_queue
+from worker.settings.sdk import faults_of_sdk
 from worker.settings.tree import VARIABLES, RedisSettings, Settings
 
 _PREFIXES = ("WORKER_", "REDIS_")
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
-_QUEUE_HOST = re.compile(r"https?://sqs\.([a-z0-9-]+)\.amazonaws\.com")
+_TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:([a-z0-9-]+):")
 # Kubernetes sets such variables in each container of a namespace that has a Service named `redis` or `worker`.
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)|_PORT$")
 
@@ -37,28 +39,10 @@ SUBMIT = frozenset({Need.TABLE, Need.QUEUE})
 RUN = frozenset({Need.TABLE, Need.QUEUE, Need.FILES})
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong with the environment, and the variables that it concerns, the most important first."""
-
-    names: tuple[str, ...]
-    problem: str
-
-    def __str__(self) -> str:
-        return f"{self.names[0]}: {self.problem}"
-
-
-class ConfigurationError(Exception):
-    """The environment has faults. The process ends with exit code 78 (EX_CONFIG of sysexits.h)."""
-
-    def __init__(self, *faults: Fault) -> None:
-        super().__init__("\n".join(map(str, faults)))
-        self.faults = faults
-
-
 def load(environ: Mapping[str, str], *, needs: Collection[Need] = RUN) -> Settings:
     """Read the environment. Raises ConfigurationError with every fault that it has."""
     settings, faults = _read(_ours(environ))
+    faults += faults_of_sdk(environ)
     settings = settings.model_copy(update=_what_aws_variables_say(environ, settings.queue_url))
     in_doubt = {name for fault in faults for name in fault.names}  # one fault for each variable is enough
     faults += [fault for fault in _faults_of(settings, environ, needs) if in_doubt.isdisjoint(fault.names)]
@@ -102,8 +86,7 @@ def _what_aws_variables_say(environ: Mapping[str, str], queue_url: str) -> Mappi
 def _region(environ: Mapping[str, str], queue_url: str) -> str | None:
     # botocore reads only the second of the two.
     given = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    match = _QUEUE_HOST.match(queue_url)
-    return given or (match[1] if match else None)
+    return given or region_of_queue(queue_url)
 
 
 # --- what is wrong with a name or a value ------------------------------------------------------------------------
@@ -153,6 +136,8 @@ def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection
     if settings.redis.iam_auth:
         yield from _faults_of_iam_auth(settings.redis, settings.region)
     yield from _faults_of_region(settings, environ)
+    if settings.s3_kms_key_id and not (settings.s3_sse or "").startswith("aws:kms"):
+        yield Fault(("WORKER_S3_KMS_KEY_ID", "WORKER_S3_SSE"), "needs WORKER_S3_SSE=aws:kms or aws:kms:dsse")
     if settings.job_timeout_seconds + settings.visibility_timeout_seconds > MAX_IN_FLIGHT_SECONDS:
         yield Fault(
             ("WORKER_JOB_TIMEOUT_SECONDS", "WORKER_VISIBILITY_TIMEOUT_SECONDS"),
@@ -196,14 +181,18 @@ def _faults_of_iam_auth(redis: RedisSettings, region: str | None) -> Iterator[Fa
 
 def _faults_of_region(settings: Settings, environ: Mapping[str, str]) -> Iterator[Fault]:
     if settings.region is None:
-        config = Path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
-        if not config.is_file():
+        config = os.path.expanduser(environ.get("AWS_CONFIG_FILE") or "~/.aws/config")  # noqa: PTH111 - needs no home
+        if not Path(config).is_file():
             yield Fault(("AWS_REGION",), "is required, because WORKER_QUEUE_URL does not show the region")
         return
-    match = _QUEUE_HOST.match(settings.queue_url)
-    if match and match[1] != settings.region:
-        name = "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
-        yield Fault((name, "WORKER_QUEUE_URL"), f"is {settings.region}, but WORKER_QUEUE_URL is in {match[1]}")
+    name = "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
+    table = _TABLE_ARN.match(settings.table)
+    for other, region in (
+        ("WORKER_QUEUE_URL", region_of_queue(settings.queue_url)),
+        ("WORKER_TABLE", table[1] if table else None),
+    ):
+        if region is not None and region != settings.region:
+            yield Fault((name, other), f"is {settings.region}, but {other} is in {region}")
 
 
 def _faults_of_files(settings: Settings) -> Iterator[Fault]:

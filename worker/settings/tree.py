@@ -18,18 +18,23 @@ from worker.ports import MAX_IN_FLIGHT_SECONDS
 from worker.settings.elasticache import Cache, cache_of
 from worker.settings.values import (
     CacheName,
+    CannedAcl,
     Expects,
     HostName,
     HttpPort,
     KeyPrefix,
+    KmsKeyId,
     LogFormat,
     LogLevel,
     Port,
     ProgressMode,
     QueueUrl,
+    RequestPayer,
     S3Outputs,
     Seconds,
+    ServerSideEncryption,
     Size,
+    StorageClass,
     TableName,
     TimeoutSeconds,
 )
@@ -128,6 +133,17 @@ class Settings(BaseModel):
         None,
         description="The outputs to make of each new object in S3's notifications ([messages.md](messages.md)). "
         "Unset means that notifications of S3 are refused.",
+    )
+    s3_request_payer: RequestPayer | None = Field(None, description="Who pays for requests, on every call to S3.")
+    s3_sse: ServerSideEncryption | None = Field(
+        None, description="How targets are encrypted. Unset leaves it to their bucket."
+    )
+    s3_kms_key_id: KmsKeyId | None = Field(None, description="The key of that encryption, where it has one.")
+    s3_acl: CannedAcl | None = Field(
+        None, description="The canned ACL of targets, for buckets whose policy demands one; needs `s3:PutObjectAcl`."
+    )
+    s3_storage_class: StorageClass | None = Field(
+        None, description="Of targets. In `GLACIER` and `DEEP_ARCHIVE` they must be restored before they can be read."
     )
     workspace: Path | None = Field(
         None,

@@ -82,6 +82,35 @@ CacheName = Annotated[
     StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$"),
     Expects("the name of an ElastiCache cache, in lower case"),
 ]
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+RequestPayer = Annotated[Literal["requester"], Expects("requester")]
+ServerSideEncryption = Literal["AES256", "aws:kms", "aws:kms:dsse", "aws:fsx"]
+KmsKeyId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9:/_-]{1,2048}$"), Expects("a KMS key's id, ARN or alias")
+]
+CannedAcl = Literal[
+    "private",
+    "public-read",
+    "public-read-write",
+    "authenticated-read",
+    "aws-exec-read",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+]
+StorageClass = Literal[
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "GLACIER_IR",
+    "DEEP_ARCHIVE",
+    "OUTPOSTS",
+    "SNOW",
+    "EXPRESS_ONEZONE",
+    "FSX_OPENZFS",
+]
 KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$"), Expects("1 to 64 printable characters")]
 
 

@@ -7,7 +7,7 @@ calls are retried by the SDK's standard mode alone, with the number of attempts 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ from botocore.parsers import ResponseParserError
 
 from worker import __version__
 from worker.adapters.aws import wire
+from worker.adapters.aws.session import sdk_configuration_error
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 
 DENIED = ("AccessDenied", "AccessDeniedException", "403")  # the codes for a call that the role may not make
@@ -69,8 +70,17 @@ class ClientLimits:
 async def open_client(
     session: aioboto3.Session, service: str, limits: ClientLimits, *, region: str | None = None
 ) -> AsyncIterator[Any]:
-    """A client of `service`; endpoint and credentials come from the SDK's own variables and chain."""
-    async with session.client(service, region_name=region, config=limits.config()) as client:
+    """A client of `service`; endpoint and credentials come from the SDK's own variables and chain.
+
+    Raises SdkConfigurationError where one of the SDK's settings cannot work.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            client = await stack.enter_async_context(
+                session.client(service, region_name=region, config=limits.config())
+            )
+        except (BotoCoreError, ValueError) as exc:
+            raise sdk_configuration_error(exc) from exc
         wire.prepare(client)
         yield client
 

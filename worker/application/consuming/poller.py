@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from worker import metrics
+from worker.application.consuming.credentials_gate import CredentialsGate
 from worker.application.consuming.reject_limit import RejectLimit
 from worker.domain.backoff import Backoff
 from worker.domain.streak import FailureStreak
@@ -24,14 +25,22 @@ _EMPTY_BACKOFF = Backoff(first_seconds=0.05, factor=2, cap_seconds=2, floor=0.5)
 class Poller:
     """One long poll after the other, each within a hard deadline; failures are logged once a streak and backed off.
 
-    `poll_seconds` is the length of the queue's long poll. Nothing is received while `reject_limit` pauses consumption.
+    `poll_seconds` is the length of the queue's long poll. Nothing is received while `reject_limit` pauses consumption,
+    nor before the `credentials` are there.
     """
 
     def __init__(
-        self, queue: JobQueue, reject_limit: RejectLimit, *, poll_seconds: float, random: Callable[[], float]
+        self,
+        queue: JobQueue,
+        reject_limit: RejectLimit,
+        credentials: CredentialsGate,
+        *,
+        poll_seconds: float,
+        random: Callable[[], float],
     ) -> None:
         self._queue = queue
         self._reject_limit = reject_limit
+        self._credentials = credentials
         self._poll_seconds = poll_seconds
         self._random = random
         self._stopping = asyncio.Event()
@@ -54,8 +63,8 @@ class Poller:
 
     @property
     def is_paused(self) -> bool:
-        """Whether nothing is received for the moment, because of too many rejects. For any thread."""
-        return self._reject_limit.is_paused
+        """Whether too many rejects or a lack of credentials stop receives for now. For any thread."""
+        return self._reject_limit.is_paused or self._credentials.is_waiting
 
     def stop(self) -> None:
         """Receive nothing more. Ends a pause or a back-off, not a long poll that is open."""
@@ -63,6 +72,7 @@ class Poller:
 
     async def receive(self, slots: int) -> Sequence[Delivery]:
         """What one long poll brings; nothing, after a back-off, when it fails. A pause comes first."""
+        await self._credentials.wait(self._stopping)
         await self._reject_limit.wait_while_paused(self._stopping)
         if self._stopping.is_set():
             return ()

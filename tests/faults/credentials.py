@@ -1,0 +1,57 @@
+"""What the SDK's chain of credentials and its configuration may do."""
+
+from __future__ import annotations
+
+from tests.faults.row import Row
+
+_SYSTEM = "tests/system/test_credentials.py"
+_VARIABLES = "tests/unit/test_settings_aws.py"
+
+ROWS = (
+    Row(
+        "the metadata service has no role yet when the worker starts",
+        "the chain is asked again with back-off; one warning names it; `/readyz` is 503, `/livez` 200",
+        f"{_SYSTEM}::test_credentials_that_come_late_are_found_and_jobs_run",
+    ),
+    Row(
+        "the metadata service hangs",
+        "HTTP answers from the start, and a stop signal ends the wait",
+        f"{_SYSTEM}::test_a_metadata_service_that_hangs_delays_neither_http_nor_the_stop",
+    ),
+    Row(
+        "credentials are missing for minutes",
+        "one line when they are missed and one when they are found",
+        "tests/unit/application/test_credentials_gate.py"
+        "::test_missing_credentials_are_asked_for_ever_more_seldom_and_told_once",
+    ),
+    Row(
+        "a profile, an endpoint, a region or half a key cannot work",
+        "every command ends with exit code 78 and one line that names the variable",
+        f"{_SYSTEM}::test_a_configuration_of_the_sdk_that_cannot_work_is_one_line_and_exit_code_78",
+    ),
+    Row(
+        "a file of the SDK cannot be parsed or holds a wrong value",
+        "exit code 78 and one line",
+        f"{_SYSTEM}::test_a_file_of_the_sdk_that_cannot_work_is_one_line_and_exit_code_78",
+    ),
+    Row(
+        "another variable of the SDK has a value that it does not know",
+        "exit code 78 and one line for each",
+        f"{_VARIABLES}::test_a_variable_of_the_sdk_that_cannot_work_is_one_line_with_its_name",
+    ),
+    Row(
+        "a key was copied with the end of its line",
+        "exit code 78; the key is not shown",
+        f"{_VARIABLES}::test_a_key_with_a_line_end_is_refused_and_not_shown",
+    ),
+    Row(
+        "the queue is in another region than `AWS_REGION`, at any kind of endpoint",
+        "exit code 78 with both regions",
+        f"{_VARIABLES}::test_the_region_of_a_queue_is_seen_at_each_kind_of_endpoint",
+    ),
+    Row(
+        "there is no home directory and no name of the user",
+        "nothing needs one",
+        f"{_SYSTEM}::test_a_process_without_home_and_name_can_run",
+    ),
+)

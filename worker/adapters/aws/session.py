@@ -1,0 +1,137 @@
+"""The SDK's session: its files are read at once, its credentials are looked for when they are first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import aioboto3
+import aiohttp
+from aiobotocore.session import AioSession
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigNotFound,
+    ConfigParseError,
+    InvalidRegionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+# Providers of the chain that read nothing but variables and files.
+_LOCAL_PROVIDERS = ("env", "shared-credentials-file", "config-file")
+
+
+class SdkConfigurationError(Exception):
+    """A setting of the SDK cannot work. `variable` names it, or the variable that names its file."""
+
+    def __init__(self, variable: str, problem: str) -> None:
+        super().__init__(f"{variable}: {problem}")
+        self.variable = variable
+        self.problem = problem
+
+
+class ChainCredentials:
+    """Credentials that the SDK's chain is asked for when a request is signed, again until it finds some.
+
+    The SDK would ask once, when a client is made. That holds the start up where the metadata service hangs, and what
+    it does not find then is never found. As much of the SDK's credentials as its clients use.
+    """
+
+    method = "chain"
+
+    def __init__(self, load: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        self._load = load
+        self._found: Any = None
+        self._loading: asyncio.Task[Any] | None = None
+
+    async def get_frozen_credentials(self) -> Any:
+        """Raises NoCredentialsError, and what the chain raises."""
+        found = await self._look()
+        if found is None:
+            raise NoCredentialsError
+        return await found.get_frozen_credentials()
+
+    async def get_account_id(self) -> str | None:
+        """The account, where the credentials say it. Raises what the chain raises."""
+        found = await self._look()
+        if found is None:
+            return None
+        account = found.get_account_id()  # a method of some kinds of credentials, a coroutine of others
+        account = await account if inspect.isawaitable(account) else account
+        return None if account is None else str(account)
+
+    def get_deferred_property(self, _name: str) -> Callable[[], Coroutine[Any, Any, str | None]]:
+        """The SDK asks for one property so: the account's id."""
+        return self.get_account_id
+
+    async def _look(self) -> Any:
+        if self._found is None:
+            if self._loading is None or self._loading.done():
+                self._loading = asyncio.create_task(self._load(), name="credentials")
+            self._found = await asyncio.shield(self._loading)
+        return self._found
+
+
+class _LazySession(AioSession):
+    def __init__(self) -> None:
+        super().__init__()
+        self._chain = ChainCredentials(super().get_credentials)
+
+    async def get_credentials(self) -> ChainCredentials:  # type: ignore[override]
+        return self._chain
+
+
+class AwsSession:
+    """The session of all clients of a process, with the SDK's files checked. Implements the `Credentials` port."""
+
+    def __init__(self) -> None:
+        """Raises SdkConfigurationError."""
+        self._core = _LazySession()
+        with_names = {
+            ProfileNotFound: ("AWS_PROFILE", "there is no such profile in the SDK's files"),
+            ConfigNotFound: ("AWS_CONFIG_FILE", "there is no such file"),
+            ConfigParseError: ("AWS_CONFIG_FILE", "one of the SDK's files cannot be parsed"),
+        }
+        try:
+            self.session = aioboto3.Session(botocore_session=self._core)
+            self._core.get_scoped_config()
+        except tuple(with_names) as exc:
+            raise SdkConfigurationError(*with_names[type(exc)]) from exc
+
+    async def check_files(self) -> None:
+        """Read the credentials in variables and files. Raises SdkConfigurationError where a key lacks its secret."""
+        for provider in self._providers():
+            if provider.METHOD in _LOCAL_PROVIDERS:
+                try:
+                    await provider.load()
+                except PartialCredentialsError as exc:
+                    problem = f"the SDK's files hold a key without its secret ({provider.METHOD})"
+                    raise SdkConfigurationError("AWS_SHARED_CREDENTIALS_FILE", problem) from exc
+
+    async def problem(self) -> str | None:
+        """None where there are credentials; else why not, with the chain that was asked."""
+        try:
+            await (await self._core.get_credentials()).get_frozen_credentials()
+        except (BotoCoreError, ClientError, aiohttp.ClientError, OSError, ValueError, KeyError) as exc:
+            reason = "" if isinstance(exc, NoCredentialsError) else f" ({type(exc).__name__})"
+            chain = ", ".join(provider.METHOD for provider in self._providers())
+            return f"the AWS SDK finds no credentials{reason}; asked were {chain}"
+        return None
+
+    def _providers(self) -> list[Any]:
+        providers: list[Any] = self._core.get_component("credential_provider").providers
+        return providers
+
+
+def sdk_configuration_error(error: Exception) -> SdkConfigurationError:
+    """What an error in making a client means: only the SDK's own settings can be its cause."""
+    # A region that is no label of a host name makes an endpoint of AWS that is no URL.
+    if isinstance(error, InvalidRegionError) or (isinstance(error, ValueError) and "amazonaws" in str(error)):
+        return SdkConfigurationError("AWS_REGION", "the SDK's files name a region that cannot be one")
+    if isinstance(error, ValueError) and "endpoint" in str(error):
+        return SdkConfigurationError("AWS_ENDPOINT_URL", "the SDK's files name an endpoint that is no URL")
+    return SdkConfigurationError("AWS_CONFIG_FILE", f"a setting of the SDK is not usable ({type(error).__name__})")

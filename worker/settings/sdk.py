@@ -1,0 +1,101 @@
+"""The variables of the AWS SDK: values with which it could only fail later, and in its own words.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from worker.domain.redaction import redact
+from worker.settings.faults import Fault
+
+_REGION = re.compile(r"(?!\d+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")  # a label of a host name
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": ("preferred", "disabled", "required"),
+    "AWS_DEFAULTS_MODE": ("legacy", "standard", "in-region", "cross-region", "mobile", "auto"),
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": ("ipv4", "ipv6"),
+    "AWS_REQUEST_CHECKSUM_CALCULATION": ("when_supported", "when_required"),
+    "AWS_RESPONSE_CHECKSUM_VALIDATION": ("when_supported", "when_required"),
+    "AWS_RETRY_MODE": ("legacy", "standard", "adaptive"),
+    "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": ("legacy", "regional"),
+    "AWS_STS_REGIONAL_ENDPOINTS": ("legacy", "regional"),
+}
+_NUMBERS = ("AWS_MAX_ATTEMPTS", "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "AWS_METADATA_SERVICE_TIMEOUT")
+_URLS = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+
+
+def faults_of_sdk(environ: Mapping[str, str]) -> Iterator[Fault]:
+    """A fault for each variable of the SDK that cannot work. An empty value counts as unset."""
+    given = {name: value for name, value in environ.items() if name.startswith("AWS_") and value.strip()}
+    for name, value in given.items():
+        problem = _problem_of(name)(value)
+        if problem is not None:
+            yield Fault((name,), problem)
+    yield from _faults_of_keys(given)
+    if "AWS_WEB_IDENTITY_TOKEN_FILE" in given and "AWS_ROLE_ARN" not in given:
+        yield Fault(("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"), "is set without AWS_ROLE_ARN")
+
+
+def _problem_of(name: str) -> Callable[[str], str | None]:
+    if name in _URLS or name == "AWS_ENDPOINT_URL" or name.startswith("AWS_ENDPOINT_URL_"):
+        return _problem_of_url
+    if name in _REGIONS:
+        return _problem_of_region
+    if name in _NUMBERS:
+        return lambda value: (
+            None if value.isdecimal() and int(value) > 0 else f"must be a whole number, not {_show(value)}"
+        )
+    if name in _WORDS:
+        words = _WORDS[name]
+        expected = f"must be {', '.join(words[:-1])} or {words[-1]}"
+        return lambda value: None if value.lower() in words else f"{expected}, not {_show(value)}"
+    if name == "AWS_CA_BUNDLE":
+        return _problem_of_ca_bundle
+    return lambda _: None
+
+
+def _problem_of_url(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", value)
+        _ = parts.port  # raises ValueError where it is none
+    except ValueError:
+        is_url = False
+    return None if is_url else f"must be a URL such as http://127.0.0.1:4566, not {_show(value)}"
+
+
+def _problem_of_region(value: str) -> str | None:
+    return None if _REGION.fullmatch(value) else f"must be a region such as eu-west-1, not {_show(value)}"
+
+
+def _problem_of_ca_bundle(value: str) -> str | None:
+    path = Path(value)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(*((None, value) if path.is_dir() else (value,)))
+    except OSError:  # ssl.SSLError is one
+        return f"{_show(value)} is no file of certificates that can be read"
+    return None
+
+
+def _faults_of_keys(given: Mapping[str, str]) -> Iterator[Fault]:
+    for name in _KEYS:
+        if re.search(r"\s", given.get(name, "")):
+            yield Fault((name,), "has white space in it")  # a line's end from a file; the value is never shown
+    key_id, secret, token = (name in given for name in _KEYS)
+    if key_id and not secret:
+        yield Fault(_KEYS[:2], "is set without AWS_SECRET_ACCESS_KEY")
+    if secret and not key_id:
+        yield Fault((_KEYS[1], _KEYS[0]), "is set without AWS_ACCESS_KEY_ID")
+    if token and not (key_id or secret):
+        yield Fault((_KEYS[2], *_KEYS[:2]), "is set without AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+
+
+def _show(value: str) -> str:
+    return repr(redact(value[:100]))
