@@ -31,6 +31,9 @@ def test_a_local_file_is_uploaded_converted_and_followed_to_its_end(
     assert "fresh" not in record
     assert worker(stack, "watch", job_id).returncode == 0
 
+    done = worker(stack, "status", job_id, "--json", AWS_ENDPOINT_URL_DYNAMODB="http://127.0.0.1:1")
+    assert (done.returncode, json.loads(done.stdout)) == (0, record)
+
     again = worker(stack, "submit", record["source"], "--output", stack.target("a.mp3"), "--job-id", job_id)
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr == f"worker: job {job_id} exists already (completed)\n"

@@ -6,9 +6,9 @@ import asyncio
 import gc
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
+from worker.adapters.threads import started_threads
 from worker.bootstrap.assembly import assemble
 from worker.settings import Settings
 
@@ -21,12 +21,12 @@ async def run_worker(settings: Settings) -> int:
     """Run until a stop signal; returns the exit code.
 
     Raises ConfigurationError where it cannot listen on the HTTP address, the workspace cannot be made, or
-    WORKER_FFMPEG names no converter.
+    WORKER_FFMPEG names no converter, and NoThreadsError.
     """
     loop = asyncio.get_running_loop()
     began_at = loop.time()
     _watch_children(loop)
-    loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="worker"))
+    loop.set_default_executor(started_threads(_THREADS))
     async with AsyncExitStack() as stack:
         lifecycle = await assemble(settings, stack, began_at)
         keep_for_good()

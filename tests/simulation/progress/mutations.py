@@ -6,6 +6,7 @@ They live here and not behind flags in the product. Each overrides the one place
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from tests.simulation.progress.observed import ObservedCache, ObservedStore
 from tests.simulation.progress.servers import JobTableServer, RedisServer
@@ -49,9 +50,11 @@ class ReadsOneStore(Reader):
     """Asks Redis, and DynamoDB only when Redis fails or holds nothing."""
 
     async def read(self, job_id: str) -> Reading:
-        quick = await self._ask_cache(job_id)
-        if isinstance(quick, Record):
-            return self._reading(job_id, quick, fresh=True)
+        assert self._cache is not None
+        with suppress(StoreUnavailableError):
+            quick = await self._cache.read(job_id)
+            if quick is not None:
+                return self._reading(job_id, quick, fresh=True)
         try:
             return self._reading(job_id, await self._table.read(job_id), fresh=True)
         except StoreUnavailableError as error:

@@ -59,7 +59,15 @@ def test_a_connection_is_kept_unless_the_client_says_otherwise_or_sends_a_body(
 
 @pytest.mark.parametrize(
     "text",
-    ["", "GET", "GET /livez HTTP/1.1\r\n", f"GET /livez HTTP/1.1\r\n{HOST}", f"GET /livez HTTP/1.1\r\n{HOST}\r"],
+    [
+        "",
+        "\r",
+        "GET",
+        "GET /livez HT",
+        "GET /livez HTTP/1.1\r\n",
+        f"GET /livez HTTP/1.1\r\n{HOST}",
+        f"GET /livez HTTP/1.1\r\n{HOST}\r",
+    ],
 )
 def test_a_head_that_is_not_complete_is_waited_for_and_kept(text: str) -> None:
     received = bytearray(text.encode())
@@ -81,7 +89,8 @@ def test_only_the_first_request_is_taken_from_what_was_received() -> None:
     ("text", "status"),
     [
         ("hello\r\n\r\n", 400),
-        ("\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),  # a TLS handshake
+        ("\x16\x03\x01", 400),  # the beginning of a TLS handshake
+        ("*3\r\n$4\r\nAUTH\r\n", 400),  # Redis
         ("GET /livez\r\n\r\n", 400),
         (f"GET  /livez HTTP/1.1\r\n{HOST}\r\n", 400),
         (f"GET /a b HTTP/1.1\r\n{HOST}\r\n", 400),

@@ -17,6 +17,7 @@ MAX_HEAD_BYTES = 8192
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rb"(%s) ([\x21-\x7e\x80-\xff]+) HTTP/(\d)\.(\d)" % _TOKEN)
+_BEGINNING = re.compile(rb"\Z|\r\Z|%s" % _TOKEN)
 _FIELD = re.compile(rb"(%s):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*" % _TOKEN)
 _BODY_FIELDS = ("content-length", "transfer-encoding")
 
@@ -84,10 +85,19 @@ def take_request(received: bytearray) -> Request | None:
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if has_line else HTTPStatus.REQUEST_URI_TOO_LONG
         )
     if end is None:
+        _check_beginning(received)
         return None
     head = bytes(received[: end.start()])
     del received[: end.end()]
     return _request(head)
+
+
+def _check_beginning(received: bytearray) -> None:
+    """What can never become a request is refused at once: a client of another protocol waits for a word."""
+    line, has_line, _ = received.partition(b"\n")
+    is_possible = _REQUEST_LINE.fullmatch(line.removesuffix(b"\r")) if has_line else _BEGINNING.match(line)
+    if not is_possible:
+        raise BadRequestError
 
 
 def _request(head: bytes) -> Request:

@@ -12,6 +12,8 @@ from redis.exceptions import RedisError
 from worker.domain.circuit import Severity
 from worker.ports import StoreUnavailableError
 
+NOT_REDIS = "not Redis: unexpected reply"
+
 # Code of the server's error reply -> reason. None of these passes by itself within the next calls.
 _HARD_REPLIES = {
     "READONLY": "read only: not a primary",
@@ -28,6 +30,15 @@ _HARD_REPLIES = {
     "NOPERM": "permission denied",
     "MOVED": "cluster mode: key is elsewhere",
 }
+# What an "ERR" says in words, where these are all that there is: part of the text -> reason. The first that fits.
+_WORDS = (
+    ("unknown command", "unknown command, as if to a sentinel"),
+    ("access a channel", "permission denied for channels"),
+    ("access the channel", "permission denied for channels"),
+    ("ACL failure in script", "permission denied"),
+    ("without any password configured", "no password is set there"),
+    ("no password is set", "no password is set there"),
+)
 _REPLIES = {code: (reason, Severity.HARD) for code, reason in _HARD_REPLIES.items()} | {
     "WRONGTYPE": ("key of another type", Severity.LOCAL),  # somebody else's: other keys are none the worse for it
 }
@@ -38,6 +49,7 @@ _TABLE: tuple[tuple[type[Exception], str, Severity], ...] = (
     (redis_exceptions.AuthenticationError, "authentication failed", Severity.HARD),
     (redis_exceptions.AuthorizationError, "permission denied", Severity.HARD),
     (redis_exceptions.ResponseError, "error reply", Severity.SOFT),
+    (redis_exceptions.InvalidResponse, NOT_REDIS, Severity.HARD),
     (redis_exceptions.TimeoutError, "timeout", Severity.SOFT),
     (redis_exceptions.ConnectionError, "connection lost", Severity.SOFT),
     (socket.gaierror, "name not resolved", Severity.SOFT),
@@ -56,6 +68,9 @@ _CODE_WITHIN_SCRIPT = re.compile(r"[- ]([A-Z]{2,}) ")
 
 def store_failure(exc: Exception) -> StoreUnavailableError:
     """Ours for one of theirs. The vendor's text, which may hold a key or a host, stays in the cause."""
+    for words, reason in _WORDS:
+        if isinstance(exc, RedisError) and words in str(exc):
+            return StoreUnavailableError(reason, Severity.HARD)
     code = _reply_code(exc)
     if code in _REPLIES:
         return StoreUnavailableError(*_REPLIES[code])

@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from worker.adapters.redis.connection import BoundedConnection
 from worker.adapters.redis.connections import Connections
 from worker.adapters.redis.endpoint import Endpoint, Resolve, resolve
-from worker.adapters.redis.errors import store_failure
+from worker.adapters.redis.errors import NOT_REDIS, store_failure
 from worker.adapters.redis.nodes import Nodes
 from worker.domain.circuit import Severity
 from worker.domain.progress import FINAL, Record
@@ -153,7 +153,7 @@ class RedisProgressCache:
                 nodes.of(key).drop_idle()
             raise failure from exc
         if not isinstance(reply, bytes) or reply not in _OUTCOMES:  # what answers here is not Redis
-            raise StoreUnavailableError("unexpected reply")
+            raise StoreUnavailableError(NOT_REDIS)
         return _OUTCOMES[reply]
 
     async def _call(self, nodes: Nodes, key: str, *command: int | str) -> Any:

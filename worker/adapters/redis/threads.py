@@ -28,7 +28,10 @@ class DaemonThreads:
         self._running = 0
 
     async def run(self, function: Callable[[], T]) -> T:
-        """What the function returns or raises. Raises StoreUnavailableError where too many have not returned."""
+        """What the function returns or raises.
+
+        Raises StoreUnavailableError where too many have not returned, or the system allows no more threads.
+        """
         if self._running >= MAX_THREADS:
             raise StoreUnavailableError("name resolution hangs")
         loop = asyncio.get_running_loop()
@@ -51,6 +54,9 @@ class DaemonThreads:
             with suppress(RuntimeError):  # the loop has been closed meanwhile
                 loop.call_soon_threadsafe(deliver, result, error)
 
+        try:
+            threading.Thread(target=run, name="redis look-up", daemon=True).start()
+        except RuntimeError as exc:
+            raise StoreUnavailableError("no thread can be started") from exc
         self._running += 1
-        threading.Thread(target=run, name="redis look-up", daemon=True).start()
         return await outcome

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import random as random_module
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from worker.domain.errors import DependencyUnavailableError
@@ -15,8 +16,7 @@ from worker.domain.progress import Record, newest
 from worker.ports import JobTable, ProgressCache, ProgressStore, StoreUnavailableError
 from worker.waiting import wait_for_event
 
-CACHE_SECONDS = 0.15
-TABLE_SECONDS = 0.8
+READ_SECONDS = 0.8  # of either store; their own timeouts come first, unless the settings make them longer
 _POLL_SECONDS = (1.0, 3.0)
 
 
@@ -39,34 +39,32 @@ class Reader:
         table: JobTable,
         cache: ProgressCache | None,
         *,
-        cache_seconds: float = CACHE_SECONDS,
-        table_seconds: float = TABLE_SECONDS,
         jobs_remembered: int = 10_000,
         random: Callable[[], float] = random_module.random,
     ) -> None:
         self._table = table
         self._cache = cache
-        self._cache_seconds = cache_seconds
-        self._table_seconds = table_seconds
         self._random = random
         self._jobs_remembered = jobs_remembered
         self._shown: OrderedDict[str, Record] = OrderedDict()
 
     async def read(self, job_id: str) -> Reading:
-        """Ask both stores at once and take the newer record. Raises DependencyUnavailableError within a second."""
-        durable = asyncio.create_task(_ask(self._table, job_id, self._table_seconds))
+        """Ask both stores at once and take the newer record; a final one is taken from whichever has it first.
+
+        Raises DependencyUnavailableError within a second.
+        """
+        stores = (self._table,) if self._cache is None else (self._table, self._cache)
+        asked = [asyncio.create_task(_ask(store, job_id)) for store in stores]
         try:
-            quick = await self._ask_cache(job_id)
-            if isinstance(quick, Record) and quick.is_final:  # it is final in the table, too, and nothing changes it
-                return self._reading(job_id, quick, fresh=True)
-            slow = await durable
+            answers = await _answers_until_final(asked)
         finally:
-            await _end(durable)
-        if isinstance(slow, StoreUnavailableError) and not isinstance(quick, Record):
-            raise DependencyUnavailableError("the progress stores", f"did not answer ({slow.reason})")
-        records = [None if isinstance(each, StoreUnavailableError) else each for each in (quick, slow)]
-        is_fresh = not isinstance(quick, StoreUnavailableError) and not isinstance(slow, StoreUnavailableError)
-        return self._reading(job_id, newest(*records), fresh=is_fresh)
+            await _end(*asked)
+        records = [answer for answer in answers if not isinstance(answer, StoreUnavailableError)]
+        failures = [answer for answer in answers if isinstance(answer, StoreUnavailableError)]
+        record = reduce(newest, records, None)
+        if record is None and isinstance(answers[0], StoreUnavailableError):
+            raise DependencyUnavailableError("the progress stores", f"did not answer ({answers[0].reason})")
+        return self._reading(job_id, record, fresh=not failures)
 
     async def watch(self, job_id: str) -> AsyncGenerator[Reading, None]:
         """Each newer reading, until the job is final; a first one at once, even if there is no record.
@@ -109,11 +107,6 @@ class Reader:
         shortest, longest = _POLL_SECONDS
         return shortest + (longest - shortest) * self._random()
 
-    async def _ask_cache(self, job_id: str) -> Record | StoreUnavailableError | None:
-        if self._cache is None:
-            return None
-        return await _ask(self._cache, job_id, self._cache_seconds)
-
     def _reading(self, job_id: str, record: Record | None, *, fresh: bool) -> Reading:
         known = newest(self._shown.get(job_id), record)
         if known is not None:
@@ -124,15 +117,36 @@ class Reader:
         return Reading(known, fresh or (known is not None and known.is_final))
 
 
-async def _end(task: asyncio.Task[Any]) -> None:
-    """Cancel the task and wait for its end: the connection that it uses may be closed after that."""
-    task.cancel()
-    await asyncio.wait([task])
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel the tasks and wait for their end: the connections that they use may be closed after that."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
-async def _ask(store: ProgressStore, job_id: str, seconds: float) -> Record | StoreUnavailableError | None:
+Answer = Record | StoreUnavailableError | None
+
+
+async def _answers_until_final(asked: Sequence[asyncio.Task[Answer]]) -> Sequence[Answer]:
+    """The answers in the order of the stores; only those that there are once one of them is a final record.
+
+    A job that is final in one store is final in the other or will be, and nothing changes it.
+    """
+    pending = set(asked)
+    while pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        if any(_is_final(task.result()) for task in done):
+            break
+    return [task.result() for task in asked if task.done()]
+
+
+def _is_final(answer: Answer) -> bool:
+    return isinstance(answer, Record) and answer.is_final
+
+
+async def _ask(store: ProgressStore, job_id: str) -> Answer:
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(READ_SECONDS):
             return await store.read(job_id)
     except TimeoutError:
         return StoreUnavailableError("timeout")
