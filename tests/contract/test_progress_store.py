@@ -6,23 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import permutations
-from typing import Any
 
 import pytest
 
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import a_record, completed, queued
-from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.demo.servers import HOST, Server
-from worker.domain.claim import JobState
 from worker.domain.errors import NoAudioError
 from worker.domain.outcome import Cancelled, Failed, record_of
 from worker.domain.progress import Version, first_record
-from worker.ports import Conflict, JobTable, ProgressCache, ProgressStore, WriteResult, Written
+from worker.ports import JobTable, ProgressCache, ProgressStore, WriteResult
 
 FENCE = 1_795_000_000_000_001  # 51 bits, as real ones have
 
@@ -36,20 +32,9 @@ async def redis_store(redis_server: Server, unique: Callable[[str], str]) -> Asy
     await store.aclose()
 
 
-@pytest.fixture
-async def dynamo_job_table(dynamodb_client: Any, table: str) -> DynamoJobTable:
-    return DynamoJobTable(dynamodb_client, table, now=lambda: datetime.now(UTC), budget_seconds=20)
-
-
 @pytest.fixture(params=["fake", "redis"])
 def cache(request: pytest.FixtureRequest) -> ProgressCache:
     found: ProgressCache = FakeProgressCache() if request.param == "fake" else request.getfixturevalue("redis_store")
-    return found
-
-
-@pytest.fixture(params=["fake", "dynamodb"])
-def job_table(request: pytest.FixtureRequest) -> JobTable:
-    found: JobTable = FakeJobTable() if request.param == "fake" else request.getfixturevalue("dynamo_job_table")
     return found
 
 
@@ -145,120 +130,6 @@ async def test_of_many_writers_at_once_the_newest_wins(store: ProgressStore) -> 
     held = await store.read("ep-0142")
     assert held is not None
     assert held.version.seq == 12
-
-
-# --- the job table -------------------------------------------------------------------------------------------------
-
-
-async def test_only_one_of_many_claims_is_kept(job_table: JobTable) -> None:
-    claims = [a_record(FENCE + number, 1, worker=f"worker-{number}") for number in range(8)]
-    results = await asyncio.gather(*(job_table.write_if_unchanged(claim, None) for claim in claims))
-    assert results.count(Written()) == 1
-    held = await job_table.read("ep-0142")
-    assert held == claims[results.index(Written())]
-
-
-async def test_a_claim_needs_the_version_that_was_seen(job_table: JobTable) -> None:
-    first = a_record(FENCE, 1)
-    assert await job_table.write_if_unchanged(first, None) == Written()
-    await job_table.write(a_record(FENCE, 2))
-    assert isinstance(await job_table.write_if_unchanged(a_record(FENCE + 1, 1, worker="b"), first.version), Conflict)
-    assert isinstance(await job_table.write_if_unchanged(a_record(FENCE + 1, 1, worker="b"), None), Conflict)
-    assert await job_table.write_if_unchanged(a_record(FENCE + 1, 1, worker="b"), Version(FENCE, 2)) == Written()
-
-
-async def test_a_claim_that_got_through_unnoticed_is_kept(job_table: JobTable) -> None:
-    first = a_record(FENCE, 1)
-    assert await job_table.write_if_unchanged(first, None) == Written()
-    assert await job_table.write_if_unchanged(first, None) == Written()
-    assert isinstance(await job_table.write_if_unchanged(replace(first, worker="worker-b:1"), None), Conflict)
-
-
-async def test_within_a_fence_only_the_claims_worker_may_write(job_table: JobTable) -> None:
-    await job_table.write_if_unchanged(a_record(FENCE, 1, worker="a"), None)
-    assert await job_table.write(a_record(FENCE, 1, worker="b")) is WriteResult.STALE
-    assert await job_table.write(a_record(FENCE, 5, worker="b")) is WriteResult.STALE
-    assert await job_table.write(a_record(FENCE, 2, worker="a")) is WriteResult.APPLIED
-
-
-async def test_a_record_of_the_same_version_that_says_something_else_is_not_ones_own(job_table: JobTable) -> None:
-    running = a_record(FENCE, 2)
-    cancelled = record_of(Cancelled(), running, running.version, running.updated_at)
-    assert await job_table.write_if_unchanged(cancelled, None) == Written()
-    assert isinstance(await job_table.write_if_unchanged(running, None), Conflict)
-    assert isinstance(await job_table.write_if_unchanged(running, Version(FENCE, 1)), Conflict)
-    assert await job_table.write(running) is WriteResult.STALE
-    assert await job_table.read(running.job_id) == cancelled
-
-
-# --- what is kept beside a record ----------------------------------------------------------------------------------
-
-
-async def test_a_job_that_was_never_written_has_no_state(job_table: JobTable) -> None:
-    assert await job_table.state("nobody") is None
-    assert not await job_table.request_cancel("nobody")
-    assert await job_table.cancel_requests(["nobody"]) == frozenset()
-
-
-async def test_a_request_to_cancel_is_left_with_a_running_job_only(job_table: JobTable) -> None:
-    record = a_record(FENCE, 1)
-    await job_table.write_if_unchanged(first_record(record.job_id, record.source, (), record.created_at), None)
-    assert not await job_table.request_cancel(record.job_id)
-    await job_table.write_if_unchanged(record, Version(0, 1))
-    assert await job_table.request_cancel(record.job_id)
-    assert await job_table.cancel_requests([record.job_id, "nobody"]) == {record.job_id}
-    await job_table.write(completed(record, 2))
-    assert not await job_table.request_cancel(record.job_id)
-
-
-async def test_a_request_to_cancel_outlives_whatever_is_written(job_table: JobTable) -> None:
-    record = a_record(FENCE, 1)
-    await job_table.write_if_unchanged(record, None)
-    await job_table.request_cancel(record.job_id)
-    await job_table.write(a_record(FENCE, 2))
-    await job_table.write(queued(record, 3))
-    await job_table.write_if_unchanged(a_record(FENCE + 1, 1), Version(FENCE, 3))
-    assert await job_table.state(record.job_id) == JobState(
-        a_record(FENCE + 1, 1), crashes=0, is_cancel_requested=True
-    )
-    assert await job_table.cancel_requests([record.job_id]) == {record.job_id}
-
-
-async def test_of_many_running_jobs_those_that_were_asked_for_are_found(job_table: JobTable) -> None:
-    names = [f"job-{number}" for number in range(120)]  # more than one call's worth
-    for name in ("job-7", "job-119"):
-        await job_table.write_if_unchanged(a_record(FENCE, 1, job_id=name), None)
-        await job_table.request_cancel(name)
-    assert await job_table.cancel_requests(names) == {"job-7", "job-119"}
-    assert await job_table.cancel_requests([]) == frozenset()
-
-
-async def test_a_claim_that_is_refused_shows_what_stands_in_its_way(job_table: JobTable) -> None:
-    await job_table.write_if_unchanged(a_record(FENCE, 1), None)
-    await job_table.request_cancel("ep-0142")
-    refused = await job_table.write_if_unchanged(a_record(FENCE + 1, 1, worker="b"), None)
-    state = await job_table.state("ep-0142")
-    assert state == JobState(a_record(FENCE, 1), crashes=1, is_cancel_requested=True)
-    assert refused == Conflict(state)
-
-
-async def test_claims_that_nobody_ended_are_counted(job_table: JobTable) -> None:
-    async def crashes() -> int:
-        state = await job_table.state("ep-0142")
-        assert state is not None
-        return state.crashes
-
-    await job_table.write_if_unchanged(a_record(FENCE, 1), None)
-    assert await crashes() == 1
-    await job_table.write_if_unchanged(a_record(FENCE + 1, 1, attempt=2), Version(FENCE, 1))
-    assert await crashes() == 2
-    await job_table.write(queued(a_record(FENCE + 1, 1, attempt=2), 2))
-    assert await crashes() == 0
-    await job_table.write_if_unchanged(a_record(FENCE + 2, 1, attempt=3), Version(FENCE + 1, 2))
-    assert await crashes() == 1
-    await job_table.write(queued(a_record(FENCE + 2, 1, attempt=2), 2))  # released: as if it had not been
-    await job_table.write_if_unchanged(a_record(FENCE + 3, 1, attempt=3), Version(FENCE + 2, 2))
-    assert await crashes() == 1
 
 
 # --- the cache -----------------------------------------------------------------------------------------------------

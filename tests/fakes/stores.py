@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import suppress
 
-from worker.domain.claim import JobState
+from worker.domain.claim import ClaimMark, JobState
 from worker.domain.progress import Record, Status, Version
 from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
@@ -86,19 +86,27 @@ class FakeStore:
 
 
 class FakeJobTable(FakeStore):
-    """A `JobTable` with DynamoDB's rules. Calls end within `budget_seconds`, like the real one's."""
+    """A `JobTable` with DynamoDB's rules.
+
+    Like the real one's, calls end within a budget: `tick_seconds` for what nothing waits for, else `job_seconds`.
+    """
 
     name = "dynamodb"
     tick_seconds = 2.5
 
-    def __init__(self, *, budget_seconds: float = 0.6) -> None:
+    def __init__(self, *, tick_budget_seconds: float = 0.6, job_budget_seconds: float = 5.0) -> None:
         super().__init__()
         self.cancel_requested: set[str] = set()
-        self._attempts_ended: dict[str, int] = {}
-        self._budget_seconds = budget_seconds
+        self.marks: dict[str, ClaimMark] = {}
+        self._tick_budget_seconds = tick_budget_seconds
+        self._job_budget_seconds = job_budget_seconds
+
+    async def commit(self, record: Record) -> WriteResult:
+        await self._meet_fault_of_job()
+        return self.put(record)
 
     async def state(self, job_id: str) -> JobState | None:
-        await self._meet_fault()
+        await self._meet_fault_of_job()
         return self.held_state(job_id)
 
     def held_state(self, job_id: str) -> JobState | None:
@@ -106,11 +114,10 @@ class FakeJobTable(FakeStore):
         record = self.held.get(job_id)
         if record is None:
             return None
-        crashes = record.attempt - self._attempts_ended.get(job_id, 0)
-        return JobState(record, crashes, job_id in self.cancel_requested)
+        return JobState(record, self.marks.get(job_id), job_id in self.cancel_requested)
 
     async def request_cancel(self, job_id: str) -> bool:
-        await self._meet_fault()
+        await self._meet_fault_of_job()
         return self.put_cancel_request(job_id)
 
     def put_cancel_request(self, job_id: str) -> bool:
@@ -125,8 +132,23 @@ class FakeJobTable(FakeStore):
         await self._meet_fault()
         return frozenset(self.cancel_requested.intersection(job_ids))
 
+    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        await self._meet_fault_of_job()
+        return self.put_claim(record, seen, mark)
+
+    def put_claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        """The conditional write itself."""
+        state = self.held_state(record.job_id)
+        if state is not None and state.is_claimed_by(mark.token):
+            return Written()
+        if (None if state is None else state.record.version) != seen:
+            return self._conflict(record.job_id)
+        self.marks[record.job_id] = mark
+        self._keep(record)
+        return Written()
+
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
-        await self._meet_fault()
+        await self._meet_fault_of_job()
         return self.put_if_unchanged(record, seen)
 
     def put_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
@@ -135,16 +157,14 @@ class FakeJobTable(FakeStore):
         if held is not None and held.version == record.version and self._is_by_same_writer(held, record):
             return Written()
         if (None if held is None else held.version) != seen:
-            if (state := self.held_state(record.job_id)) is None:
-                raise StoreUnavailableError("record vanished")
-            return Conflict(state)
+            return self._conflict(record.job_id)
         self._keep(record)
         return Written()
 
-    def _keep(self, record: Record) -> None:
-        if record.status is Status.QUEUED:
-            self._attempts_ended[record.job_id] = record.attempt
-        super()._keep(record)
+    def _conflict(self, job_id: str) -> Conflict:
+        if (state := self.held_state(job_id)) is None:
+            raise StoreUnavailableError("record vanished")
+        return Conflict(state)
 
     @staticmethod
     def _is_by_same_writer(held: Record, record: Record) -> bool:
@@ -155,8 +175,14 @@ class FakeJobTable(FakeStore):
         return super()._is_newer(held, record) and (not same_fence or held.worker == record.worker)
 
     async def _meet_fault(self) -> None:
+        await self._meet_fault_within(self._tick_budget_seconds)
+
+    async def _meet_fault_of_job(self) -> None:
+        await self._meet_fault_within(self._job_budget_seconds)
+
+    async def _meet_fault_within(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(self._budget_seconds):
+            async with asyncio.timeout(seconds):
                 await super()._meet_fault()
         except TimeoutError as exc:
             raise StoreUnavailableError("DynamoDB did not answer in time") from exc

@@ -18,6 +18,7 @@ from worker.application.progress.guarded_cache import GuardedCache, Mode
 from worker.application.progress.reader import Reader
 from worker.application.progress.reporter import Reporter
 from worker.bootstrap import utc_now
+from worker.domain.claim import ClaimMark
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, LeaseLostError, NoAudioError
 from worker.domain.outcome import Completed, Failed, WillRetry
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
@@ -42,9 +43,9 @@ class RecordingStore(FailoverStore):
         self.job_table = job_table
         self._history = history
 
-    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
+    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
         self._history.note(_time(), "claim_asked", record)
-        result: Written | Conflict = await self._timed("claim", super().write_if_unchanged(record, seen))
+        result: Written | Conflict = await self._timed("claim", super().claim(record, seen, mark))
         if isinstance(result, Written):
             self._history.note(_time(), "claim_acknowledged", record)
         return result
@@ -120,7 +121,8 @@ class Writer:
         )
         try:
             seen = None if current is None else current.version
-            if isinstance(await self.store.write_if_unchanged(record, seen), Written):
+            mark = ClaimMark(f"{self.name}/{fence}")
+            if isinstance(await self.store.claim(record, seen, mark), Written):
                 await self._attempt(record)
         except (StoreUnavailableError, DependencyUnavailableError, LeaseLostError):
             await asyncio.sleep(0.1)

@@ -17,6 +17,7 @@ from worker.application.consuming.lease_keeper import LeaseKeeper
 from worker.application.consuming.poller import Poller
 from worker.application.consuming.reject_limit import RejectLimit
 from worker.application.consuming.settlement import Settlement
+from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Disposition, Forfeit, Release
 from worker.domain.errors import DependencyUnavailableError, LeaseLostError, ShutdownError
@@ -97,7 +98,7 @@ def a_consumer(
     queue: JobQueue,
     handler: Handler,
     *,
-    concurrency: int,
+    concurrency: int | Slots,
     lease_seconds: float = LEASE,
     poll_seconds: float = 5.0,
     reject_limit: int = 60,
@@ -111,7 +112,7 @@ def a_consumer(
         handler,
         keeper,
         Settlement(queue, limit, random=random),
-        concurrency=concurrency,
+        concurrency if isinstance(concurrency, Slots) else Slots(concurrency),
         random=random,
     )
     return keeper, consumer

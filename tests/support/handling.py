@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tests.fakes.objects import MemoryObjects
+from worker.application.consuming.slots import Slots
 from worker.application.jobs.cancellation import Cancellation, CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.conversion import Conversion
@@ -39,14 +40,20 @@ class Handling:
     random: Callable[[], float] = lambda: 0.5
     s3_outputs: S3EventOutputs | None = None
     over_job: Callable[[], AbstractContextManager[None]] = nullcontext
+    slots: Slots = field(default_factory=lambda: Slots(2))
+    claims: JobClaims = field(init=False)  # its `run` has to run beside the handler
+
+    def __post_init__(self) -> None:
+        self.claims = JobClaims(
+            self.table, self.store, self.limits, worker=self.worker, now=self.now, random=self.random
+        )
 
     def handler(self) -> DeliveryHandler:
         now, random = self.now, self.random
         finisher = JobFinisher(self.store, self.outputs, now=now, random=random)
         reporters = Reporters(self.store, now=now, random=random, lease_seconds=self.limits.lease_seconds)
         runner = JobRunner(self.conversion, reporters, self.cancels, finisher, self.limits, random=random)
-        claims = JobClaims(self.table, self.store, self.limits, worker=self.worker, now=now)
-        claimer = JobClaimer(claims, runner, finisher, random=random, over_job=self.over_job)
+        claimer = JobClaimer(self.claims, runner, finisher, self.slots, random=random, over_job=self.over_job)
         return DeliveryHandler(claimer, finisher, self.limits, s3_outputs=self.s3_outputs)
 
 

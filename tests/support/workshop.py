@@ -21,6 +21,7 @@ from tests.support.sounds import silence
 from tests.support.waiting import wait_until
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.lease import Lease
+from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion, SourceLimits
@@ -66,7 +67,8 @@ class Workshop:
         outputs = PublishedOutputs(self.objects)
         self.cancels = CancelWatch(self.table)
         self.cancellation = a_cancellation(self.table, self.redis, now=self.now)
-        self.handler = Handling(
+        self.slots = Slots(2)
+        handling = Handling(
             self.table,
             self.store,
             Conversion(self.objects, self.converter, Workspace(self.root), SourceLimits(1 << 20, 3600)),
@@ -76,7 +78,9 @@ class Workshop:
             worker=self.name,
             now=self.now,
             s3_outputs=self.s3_outputs,
-        ).handler()
+            slots=self.slots,
+        )
+        self.claims, self.handler = handling.claims, handling.handler()
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(SENT_AT_MS / 1000, UTC) + timedelta(seconds=asyncio.get_running_loop().time())
@@ -115,7 +119,7 @@ class Workshop:
 async def a_workshop(root: Path, **parts: object) -> AsyncIterator[Workshop]:
     """A workshop whose progress store keeps contact with its Redis, and which hears of requests to cancel."""
     workshop = Workshop(root, **parts)  # type: ignore[arg-type]
-    beside = [asyncio.create_task(workshop.store.run()), asyncio.create_task(workshop.cancels.run())]
+    beside = [asyncio.create_task(each.run()) for each in (workshop.store, workshop.cancels, workshop.claims)]
     try:
         yield workshop
     finally:
@@ -127,8 +131,9 @@ async def a_workshop(root: Path, **parts: object) -> AsyncIterator[Workshop]:
 @asynccontextmanager
 async def a_worker(shop: Workshop, queue: FakeQueue, *, concurrency: int = 2) -> AsyncIterator[Consumer]:
     """The whole worker over the workshop's handler; it drains at the end, in no time."""
+    shop.slots.concurrency = concurrency
     time = asyncio.get_running_loop().time
-    keeper, consumer = a_consumer(queue, shop.handler, concurrency=concurrency, lease_seconds=LEASE_SECONDS)
+    keeper, consumer = a_consumer(queue, shop.handler, concurrency=shop.slots, lease_seconds=LEASE_SECONDS)
     renewing, consuming = asyncio.create_task(keeper.run()), asyncio.create_task(consumer.run())
     try:
         yield consumer
@@ -141,12 +146,12 @@ async def a_worker(shop: Workshop, queue: FakeQueue, *, concurrency: int = 2) ->
 
 
 @asynccontextmanager
-async def two_workshops(root: Path) -> AsyncIterator[tuple[Workshop, Workshop]]:
+async def two_workshops(root: Path, **parts: object) -> AsyncIterator[tuple[Workshop, Workshop]]:
     """Two workers' rooms, over the same stores and buckets; each has a converter of its own."""
     (root / "1").mkdir()
     (root / "2").mkdir()
     async with (
-        a_workshop(root / "1") as first,
+        a_workshop(root / "1", **parts) as first,
         a_workshop(root / "2", table=first.table, redis=first.redis, objects=first.objects, name="w:2") as second,
     ):
         yield first, second

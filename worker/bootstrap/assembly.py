@@ -25,6 +25,7 @@ from worker.application.consuming.poller import Poller
 from worker.application.consuming.protection import ProtectionKeeper
 from worker.application.consuming.reject_limit import RejectLimit
 from worker.application.consuming.settlement import Settlement
+from worker.application.consuming.slots import Slots
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.conversion import Conversion, SourceLimits
@@ -73,14 +74,17 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
     adapters = await _open_adapters(settings, stack)
     store = failover_store(adapters.table, adapters.cache, settings)
     cancels = CancelWatch(adapters.table)
-    handler = _make_handler(settings, adapters, store, cancels, name)
+    claims = JobClaims(adapters.table, store, _job_limits(settings), worker=name, now=utc_now, random=random.random)
+    slots = Slots(settings.concurrency)
+    handler = _make_handler(settings, adapters, store, cancels, claims, slots)
     keeper = LeaseKeeper(adapters.queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
     credentials = CredentialsGate(adapters.credentials, random=random.random)
-    consumer = _make_consumer(settings, adapters.queue, handler, keeper, credentials)
+    consumer = _make_consumer(settings, adapters.queue, handler, keeper, credentials, slots)
     monitor = HealthMonitor(store, consumer)
     side_tasks: dict[str, SideTask] = {
         "lease keeper": keeper.run,
         "progress store": store.run,
+        "claims": claims.run,
         "cancel watch": cancels.run,
         "health": monitor.run,
         "checks": partial(_check_table, credentials, adapters.table_check),
@@ -124,7 +128,12 @@ async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters
 
 
 def _make_handler(
-    settings: Settings, adapters: _Adapters, store: FailoverStore, cancels: CancelWatch, name: str
+    settings: Settings,
+    adapters: _Adapters,
+    store: FailoverStore,
+    cancels: CancelWatch,
+    claims: JobClaims,
+    slots: Slots,
 ) -> DeliveryHandler:
     limits = _job_limits(settings)
     source_limits = SourceLimits(settings.max_source_bytes, settings.max_duration_seconds)
@@ -138,9 +147,10 @@ def _make_handler(
         random=random.random,
     )
     claimer = JobClaimer(
-        JobClaims(adapters.table, store, limits, worker=name, now=utc_now),
+        claims,
         runner,
         finisher,
+        slots,
         random=random.random,
         over_job=nullcontext if adapters.protection is None else adapters.protection.over_job,
     )
@@ -148,7 +158,12 @@ def _make_handler(
 
 
 def _make_consumer(
-    settings: Settings, queue: JobQueue, handler: DeliveryHandler, keeper: LeaseKeeper, credentials: CredentialsGate
+    settings: Settings,
+    queue: JobQueue,
+    handler: DeliveryHandler,
+    keeper: LeaseKeeper,
+    credentials: CredentialsGate,
+    slots: Slots,
 ) -> Consumer:
     reject_limit = RejectLimit(settings.reject_limit)
     return Consumer(
@@ -156,7 +171,7 @@ def _make_consumer(
         handler,
         keeper,
         Settlement(queue, reject_limit, random=random.random),
-        concurrency=settings.concurrency,
+        slots,
         random=random.random,
     )
 
@@ -204,6 +219,7 @@ def _job_limits(settings: Settings) -> JobLimits:
         job_timeout_seconds=settings.job_timeout_seconds,
         stall_seconds=settings.stall_seconds,
         max_attempts=settings.max_attempts,
+        max_crashes=settings.max_crashes,
     )
 
 

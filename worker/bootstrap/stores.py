@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 from worker.adapters import elasticache
 from worker.adapters.dynamodb import job_table as dynamodb
-from worker.adapters.dynamodb.job_table import DynamoJobTable
+from worker.adapters.dynamodb.job_table import Budgets, DynamoJobTable
 from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.application.progress.failover import FailoverStore
@@ -22,7 +22,12 @@ from worker.settings import RedisSettings, Settings
 async def open_stores(
     settings: Settings, clients: Clients, stack: AsyncExitStack
 ) -> tuple[JobTable, ProgressCache | None]:
-    table: JobTable = DynamoJobTable(await clients.open("dynamodb", dynamodb.LIMITS), settings.table, now=utc_now)
+    table: JobTable = DynamoJobTable(
+        await clients.open("dynamodb", dynamodb.LIMITS),
+        settings.table,
+        now=utc_now,
+        budgets=Budgets.within(settings.visibility_timeout_seconds),
+    )
     return table, open_cache(settings, stack)
 
 

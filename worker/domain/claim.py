@@ -2,39 +2,65 @@
 
 A claim is a `running` record in DynamoDB. Its holder renews it with every checkpoint (`updated_at`); one that was
 not renewed for the length of a lease is stale and may be taken over with a higher fence.
+
+A start that said nothing of its end is a death of its worker. A job that was running at a death is suspect: from then
+on it runs alone, so that only its own deaths count against it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.domain.progress import Record, Status, Version
 
-# Of one job, in a row. A file that a converter bug turns into a memory bomb would go through a whole fleet otherwise.
-MAX_CRASHES = 3
 MOST_SEQS = 1_000_000  # of one attempt: five ticks a second for the 12 hours of a delivery are fewer
 
 
 @dataclass(frozen=True, slots=True)
-class JobState:
-    """A job's durable record, and what is kept beside it.
+class ClaimMark:
+    """What a claim leaves beside the record, where it stays until the next claim.
 
-    `crashes` counts the claims, the present one included, since an attempt last said how it ended: once a claim is
-    stale, that is how many workers in a row have died with the job, or lost it.
+    The `token` is of this claim only, and the same however often it is written: a worker whose claim was not answered
+    knows it by that. `is_suspect`: a worker died while the job ran, so the job runs alone. `deaths_alone` counts
+    the workers that died while it did.
     """
 
+    token: str
+    is_suspect: bool = False
+    deaths_alone: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """A job's durable record, and what is kept beside it. `mark` is None before the first claim."""
+
     record: Record
-    crashes: int = 0
+    mark: ClaimMark | None = None
     is_cancel_requested: bool = False
+
+    def is_claimed_by(self, token: str | None) -> bool:
+        """Whether the claim of that token holds the job."""
+        return self.record.status is Status.RUNNING and self.mark is not None and self.mark.token == token
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimLimits:
+    """How long a claim lasts that is not renewed, and how often a job may start and may crash its worker."""
+
+    lease_seconds: float
+    max_attempts: int
+    max_crashes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Claim it: this is the `attempt`-th real start, at `version`."""
+    """Claim it: this is the `attempt`-th real start, at `version`. A suspect starts alone."""
 
     attempt: int
     version: Version
+    is_suspect: bool = False
+    deaths_alone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +81,7 @@ class Wait:
 class Exhausted:
     """Started `attempts` times and never came to an end; `version` is that of the record that says so.
 
-    `crashes`: how many of those, at the end, were cut off without a word; 0 where that is not the reason.
+    `crashes`: how many workers died while the job ran alone; 0 where that is not the reason.
     """
 
     attempts: int
@@ -65,7 +91,10 @@ class Exhausted:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Somebody asked for it, and it did not happen yet; `version` is that of the record that says so."""
+    """Somebody asked for it, and it did not happen yet; `version` is that of the record that says so.
+
+    `record` is the newest of the job, with the number of its real starts.
+    """
 
     record: Record
     version: Version
@@ -75,38 +104,44 @@ ClaimDecision = Start | Skip | Wait | Exhausted | Cancel
 
 
 def decide(
-    current: Record | None,
-    *,
-    fence: int,
-    now: datetime,
-    lease_seconds: float,
-    max_attempts: int,
-    crashes: int = 0,
-    is_cancel_requested: bool = False,
+    state: JobState | None, *, fence: int, now: datetime, limits: ClaimLimits, unstarted: str | None = None
 ) -> ClaimDecision:
-    """What a delivery with `fence` may do with a job whose durable record is `current`.
+    """What a delivery with `fence` may do with a job in that state; None: nothing is known of it.
 
-    `crashes` and `is_cancel_requested` are those of its state.
+    `unstarted` is the token of a claim of the caller's own under which nothing was started, because its answer
+    was lost. It is no attempt and no death, and needs not be waited for.
     """
-    if current is None:
+    if state is None:
         return Start(1, Version(fence, 1))
+    current = state.record
     if current.is_final:
         return Skip(current)
     if current.version.fence > fence:
         # A newer message asks for the same job: it settles the job, and then this one is skipped.
-        return Wait(lease_seconds)
-    if current.status is Status.RUNNING:
-        remaining = lease_seconds - (now - current.updated_at).total_seconds()
+        return Wait(limits.lease_seconds)
+    is_unstarted = state.is_claimed_by(unstarted)
+    is_running = current.status is Status.RUNNING and not is_unstarted
+    if is_running:
+        remaining = limits.lease_seconds - (now - current.updated_at).total_seconds()
         if remaining > 0:
-            return Wait(min(remaining, lease_seconds))
+            return Wait(min(remaining, limits.lease_seconds))
     # Receive counts are approximate (AWS), and two messages may be of one millisecond: on a tie of fences seq decides.
     # Redis may have later ticks of the other attempt than its last checkpoint, so this one begins beyond all of them.
     seq = current.version.seq + MOST_SEQS if current.version.fence == fence else 1
     version = Version(fence, seq)
-    if is_cancel_requested:
-        return Cancel(current, version)
-    if current.status is Status.RUNNING and crashes >= MAX_CRASHES:
-        return Exhausted(current.attempt, version, crashes)
-    if current.attempt >= max_attempts:
-        return Exhausted(current.attempt, version)
-    return Start(current.attempt + 1, version)
+    starts = current.attempt - is_unstarted
+    if state.is_cancel_requested:
+        return Cancel(replace(current, attempt=starts), version)
+    is_suspect, deaths_alone = _suspicion(state.mark, has_died=is_running)
+    if deaths_alone >= limits.max_crashes:
+        return Exhausted(starts, version, deaths_alone)
+    if starts >= limits.max_attempts:
+        return Exhausted(starts, version)
+    return Start(starts + 1, version, is_suspect, deaths_alone)
+
+
+def _suspicion(mark: ClaimMark | None, *, has_died: bool) -> tuple[bool, int]:
+    """Whether the job is suspect, and how many workers have died while it ran alone."""
+    if mark is None:
+        return has_died, 0
+    return mark.is_suspect or has_died, mark.deaths_alone + (has_died and mark.is_suspect)

@@ -231,12 +231,12 @@ class DependencyUnavailableError(TransientError):
 
 
 class TooManyAttemptsError(PermanentError):
-    """The job was started WORKER_MAX_ATTEMPTS times without an end, or killed its worker three times running."""
+    """The job was started WORKER_MAX_ATTEMPTS times without an end, or WORKER_MAX_CRASHES workers died over it."""
 
     code = ErrorCode.TOO_MANY_ATTEMPTS
 
     def __init__(self, attempts: int, crashes: int = 0) -> None:
-        how = f"its worker died with it {crashes} times running" if crashes else "it never came to an end"
+        how = f"its worker died {crashes} times while it ran alone" if crashes else "it never came to an end"
         super().__init__(f"started {attempts} times: {how}")
         self.attempts = attempts
         self.crashes = crashes

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from worker.domain.circuit import Severity
-from worker.domain.claim import JobState
+from worker.domain.claim import ClaimMark, JobState
 from worker.domain.errors import WorkerError
 from worker.domain.progress import Record, Version
 
@@ -68,7 +68,20 @@ class JobTable(ProgressStore, Protocol):
 
     Within one fence it takes records from one worker only: receive counts are approximate (AWS), so two deliveries
     may have the same fence, and then the conditional write decides which of them has the job.
+
+    Ticks and their reads (`write`, `read`, `cancel_requests`) end within a second, because nothing may wait for them.
+    All other calls have seconds: a job or a command waits for their answer.
     """
+
+    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        """Keep a claim, with its mark beside it, if the record that is held is still at version `seen`.
+
+        None: nothing is held. `Written` too where the claim that is held has the token of `mark`.
+        Raises StoreUnavailableError: the claim may have been kept, or may be kept later.
+        """
+
+    async def commit(self, record: Record) -> WriteResult:
+        """What `write` does, for a record that a job waits for. Raises StoreUnavailableError."""
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         """Keep the record only if the one that is held is still at version `seen` (None: nothing is held).

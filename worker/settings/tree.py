@@ -107,6 +107,11 @@ class Settings(BaseModel):
         300.0, description="A job without any progress for this long is stopped and retried."
     )
     max_attempts: Annotated[int, Ge(1), Le(1000)] = Field(5, description="Real starts before a job fails for good.")
+    max_crashes: Annotated[int, Ge(1), Le(1000)] = Field(
+        3,
+        description="Deaths of the worker while this job ran alone in it, before the job fails for good. "
+        "A job that was running when a worker died runs alone from then on.",
+    )
     reject_limit: Annotated[int, Ge(1), Le(1_000_000)] = Field(
         60,
         description="More rejects than this in a minute pause consumption for a minute: "

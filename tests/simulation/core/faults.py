@@ -76,6 +76,7 @@ SILENT = Fault("SILENT", arrives=never)
 UNACKNOWLEDGED = Fault("UNACKNOWLEDGED", answered=a_round_trip, failure="connection reset")
 LATE = Fault("LATE", arrives=lambda request: 0.1 + 2.5 * request.random() ** 2)  # often after its caller has given up
 FROZEN = Fault("FROZEN", arrives=when_the_fault_ends)
+OVERDUE = Fault("OVERDUE", arrives=later(8.0))  # often after a caller has given up that waits for seconds
 SLOW = Fault("SLOW", answered=later(0.5))
 UNANSWERED = Fault("UNANSWERED", answered=never)  # applied, and the caller's budget runs out
 READONLY = Fault(

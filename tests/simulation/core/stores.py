@@ -11,13 +11,13 @@ from contextlib import aclosing
 
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.simulation.core.network import Link, Network
-from worker.domain.claim import JobState
+from worker.domain.claim import ClaimMark, JobState
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
 REDIS, TABLE = "redis", "table"  # names of services
 _REDIS_SECONDS = 0.5  # a quarter to connect, a quarter to answer
-_TABLE_SECONDS = 0.6
+_TICK_SECONDS = 0.6
 
 
 class SimulatedRedis:
@@ -56,25 +56,37 @@ class SimulatedRedis:
 
 
 class SimulatedJobTable:
-    """A `JobTable` over a link. Like the real one it bounds its calls itself."""
+    """A `JobTable` over links. Like the real one it bounds its calls itself.
+
+    `job_seconds` is the budget of what a job waits for.
+    """
 
     name = FakeJobTable.name
     tick_seconds = FakeJobTable.tick_seconds
 
-    def __init__(self, server: FakeJobTable, network: Network) -> None:
+    def __init__(self, server: FakeJobTable, network: Network, job_seconds: float) -> None:
         self._server = server
-        self._link = Link(network, TABLE, _TABLE_SECONDS)
+        self._ticks = Link(network, TABLE, _TICK_SECONDS)
+        self._link = Link(network, TABLE, job_seconds)
 
     async def write(self, record: Record) -> WriteResult:
+        outcome: WriteResult = await self._ticks.ask(self._server.put, record)
+        return outcome
+
+    async def commit(self, record: Record) -> WriteResult:
         outcome: WriteResult = await self._link.ask(self._server.put, record)
         return outcome
+
+    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        result: Written | Conflict = await self._link.ask(self._server.put_claim, record, seen, mark)
+        return result
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         result: Written | Conflict = await self._link.ask(self._server.put_if_unchanged, record, seen)
         return result
 
     async def read(self, job_id: str) -> Record | None:
-        record: Record | None = await self._link.ask(self._server.held.get, job_id, is_write=False)
+        record: Record | None = await self._ticks.ask(self._server.held.get, job_id, is_write=False)
         return record
 
     async def state(self, job_id: str) -> JobState | None:
@@ -87,7 +99,7 @@ class SimulatedJobTable:
 
     async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
         found: frozenset[str] = frozenset(
-            await self._link.ask(self._server.cancel_requested.intersection, job_ids, is_write=False)
+            await self._ticks.ask(self._server.cancel_requested.intersection, job_ids, is_write=False)
         )
         return found
 

@@ -14,7 +14,7 @@ from worker.application.progress.reader import Reading
 from worker.domain.progress import Record, Status, Version
 from worker.ports import WriteResult
 
-LONGEST_CALL_SECONDS = 1.0
+LONGEST_CALL_SECONDS = 1.0  # of what nothing waits for
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Checker(BaseChecker):
     I5: no session sees an older version than before, except of a final record, or the percentage of an attempt fall.
     I6: a read is not older than what was acknowledged before it began. A read that reached the table shows at least
     what is kept there; a fresh one what any store acknowledged, except for what Redis has lost.
-    I7: every call ends within a second.
+    I7: every call ends within a second; one that a job waits for, within its own budget.
     Also: nothing is kept of an attempt that was never claimed, and `completed` comes after its outputs.
     """
 
@@ -136,8 +136,8 @@ class Checker(BaseChecker):
         """All outputs of the attempt can be read."""
         self.job(job_id).published.add(fence)
 
-    def took(self, what: str, seconds: float) -> None:
-        if seconds > LONGEST_CALL_SECONDS:
+    def took(self, what: str, seconds: float, longest: float = LONGEST_CALL_SECONDS) -> None:
+        if seconds > longest:
             self.violated(f"I7: {what} took {seconds:.3f} s")
 
     # --- what readers see -------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from tests.simulation.progress.observed import ObservedCache, ObservedStore
 from tests.simulation.progress.servers import JobTableServer, RedisServer
 from tests.simulation.progress.world import Parts
 from worker.application.progress.reader import Reader, Reading
+from worker.domain.claim import ClaimMark
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
@@ -20,14 +21,14 @@ from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 class TicksBeforeTheClaim(ObservedStore):
     """Starts the job before the answer to the claim."""
 
-    async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
-        self.worker.start(self._claim_meanwhile(record, seen), "a claim that nobody waits for")
+    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        self.worker.start(self._claim_meanwhile(record, seen, mark), "a claim that nobody waits for")
         await asyncio.sleep(0)
         return Written()
 
-    async def _claim_meanwhile(self, record: Record, seen: Version | None) -> None:
+    async def _claim_meanwhile(self, record: Record, seen: Version | None, mark: ClaimMark) -> None:
         try:
-            await super().write_if_unchanged(record, seen)
+            await super().claim(record, seen, mark)
         except StoreUnavailableError:
             return
 

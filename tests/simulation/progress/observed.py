@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.simulation.core.stores import SimulatedJobTable, SimulatedRedis
+from tests.simulation.progress.invariants import LONGEST_CALL_SECONDS
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.guarded_cache import GuardedCache
+from worker.domain.claim import ClaimMark
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, WriteResult, Written
 
 if TYPE_CHECKING:
     from tests.simulation.progress.workers import Worker
+
+
+T = TypeVar("T")
+
+JOB_SECONDS = 1.0  # the table's budget for what a job waits for: a third of a lease
+LONGEST_FOR_JOB_SECONDS = JOB_SECONDS + 0.4  # with the cache after it
 
 
 class ObservedStore(FailoverStore):
@@ -21,14 +29,20 @@ class ObservedStore(FailoverStore):
     worker: Worker
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
-        checker, began_at = self.worker.checker, self.worker.loop.now
-        try:
-            result = await super().write_if_unchanged(record, seen)
-        finally:
-            checker.took("a claim", self.worker.loop.now - began_at)
+        result = await self._timed("an end", super().write_if_unchanged(record, seen), LONGEST_FOR_JOB_SECONDS)
         if isinstance(result, Written):
-            checker.claim_acknowledged(record)
+            self.worker.checker.claim_acknowledged(record)
         return result
+
+    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        result = await self._timed("a claim", super().claim(record, seen, mark), LONGEST_FOR_JOB_SECONDS)
+        if isinstance(result, Written):
+            self.worker.checker.claim_acknowledged(record)
+        return result
+
+    async def claim_found(self, record: Record) -> None:
+        self.worker.checker.claim_acknowledged(record)
+        await super().claim_found(record)
 
     async def tick(self, record: Record) -> WriteResult:
         return await self._observed(super().tick(record), record, is_durable=self.worker.ticks_are_durable)
@@ -37,17 +51,26 @@ class ObservedStore(FailoverStore):
         return await self._observed(super().checkpoint(record), record, is_durable=True)
 
     async def commit(self, record: Record) -> WriteResult:
-        return await self._observed(super().commit(record), record, is_durable=True)
+        return await self._observed(super().commit(record), record, is_durable=True, longest=LONGEST_FOR_JOB_SECONDS)
+
+    async def _timed(self, what: str, call: Coroutine[Any, Any, T], longest: float) -> T:
+        began_at = self.worker.loop.now
+        try:
+            return await call
+        finally:
+            self.worker.checker.took(what, self.worker.loop.now - began_at, longest)
 
     async def _observed(
-        self, write: Coroutine[Any, Any, WriteResult], record: Record, *, is_durable: bool
+        self,
+        write: Coroutine[Any, Any, WriteResult],
+        record: Record,
+        *,
+        is_durable: bool,
+        longest: float = LONGEST_CALL_SECONDS,
     ) -> WriteResult:
-        checker, began_at = self.worker.checker, self.worker.loop.now
+        checker = self.worker.checker
         losses = checker.losses
-        try:
-            outcome = await write
-        finally:
-            checker.took("a write", self.worker.loop.now - began_at)
+        outcome = await self._timed("a write", write, longest)
         if outcome is WriteResult.STALE:
             self.worker.check_that_it_is_lost(record)
         else:
@@ -93,12 +116,23 @@ class ObservedJobTable(SimulatedJobTable):
     worker: Worker
 
     async def write(self, record: Record) -> WriteResult:
-        outcome = await super().write(record)
+        return self._answered(record, await super().write(record))
+
+    async def commit(self, record: Record) -> WriteResult:
+        return self._answered(record, await super().commit(record))
+
+    def _answered(self, record: Record, outcome: WriteResult) -> WriteResult:
         if outcome is WriteResult.STALE:
             self.worker.circuit.refused(record.job_id)
         else:
             self.worker.circuit.acknowledged(record)
         return outcome
+
+    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        result = await super().claim(record, seen, mark)
+        if isinstance(result, Written):
+            self.worker.circuit.acknowledged(record)
+        return result
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         result = await super().write_if_unchanged(record, seen)

@@ -14,6 +14,7 @@ from tests.simulation.core.faults import (
     FLAKY,
     FROZEN,
     LATE,
+    OVERDUE,
     READONLY,
     REFUSED,
     SILENT,
@@ -256,7 +257,7 @@ def _link_fault(rng: random.Random) -> LinkFault:
 _STORE_FAULTS: tuple[Fault, ...] = (REFUSED, SILENT, UNACKNOWLEDGED, LATE, FROZEN, SLOW, UNANSWERED)
 _FAULTS = {
     REDIS: (*_STORE_FAULTS, READONLY, FLAKY, FLAKY),
-    TABLE: (*_STORE_FAULTS, FLAKY, FLAKY),
+    TABLE: (*_STORE_FAULTS, OVERDUE, FLAKY, FLAKY),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.simulation.progress.invariants import Checker
 from tests.support.lean_loop import LeanLoop
+from worker.domain.claim import ClaimMark
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, WriteResult, Written
 
@@ -51,6 +52,13 @@ class JobTableServer(FakeJobTable):
         if outcome is WriteResult.APPLIED:
             self._checker.kept("table", before, record)
         return outcome
+
+    def put_claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        before = self.held.get(record.job_id)
+        result = super().put_claim(record, seen, mark)
+        if before is not record and self.held.get(record.job_id) is record:
+            self._checker.claim_kept(before, record)
+        return result
 
     def put_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         before = self.held.get(record.job_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation.core.checker import brief
 from tests.simulation.progress.invariants import CircuitChecker
-from tests.simulation.progress.observed import ObservedJobTable, ObservedRedis
+from tests.simulation.progress.observed import JOB_SECONDS, ObservedJobTable, ObservedRedis
 from tests.simulation.progress.schedule import Ending, Script
+from tests.support.deliveries import a_delivery
 from tests.support.reporting import PlayedProgress
 from worker.application.consuming.execution import Execution
 from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.claims import JobClaims
+from worker.application.jobs.run import JobLimits
 from worker.application.progress.reporter import Reporter
-from worker.domain.claim import Cancel, Exhausted, Skip, Start, Wait, decide
+from worker.domain.audio import AudioFormat
+from worker.domain.claim import Cancel, Exhausted, Skip, Start, Wait
 from worker.domain.errors import (
     ConverterCrashedError,
     DependencyUnavailableError,
@@ -27,6 +32,7 @@ from worker.domain.errors import (
     TooManyAttemptsError,
     WorkerError,
 )
+from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.outcome import (
     Cancelled,
     Completed,
@@ -44,11 +50,13 @@ if TYPE_CHECKING:
     from tests.simulation.progress.world import World
 
 LEASE_SECONDS = 3.0
-_MAX_ATTEMPTS = 5
+_LIMITS = JobLimits(LEASE_SECONDS, job_timeout_seconds=100, stall_seconds=100, max_attempts=5)
 _LAST_WORD_SECONDS = 30.0
 _UPLOAD_SECONDS = 0.3
-_OUTPUT = OutputRecord("s3://podcasts-out/a.mp3")
-_UPLOADED = (replace(_OUTPUT, bytes=1, duration_seconds=1.0, sha256="00"),)
+_DELIVERY = a_delivery()
+_SOURCE = ObjectLocation("podcasts-in", "a.wav")
+_OUTPUT = OutputSpec(ObjectLocation("podcasts-out", "a.mp3"), AudioFormat.MP3)
+_UPLOADED = (OutputRecord(str(_OUTPUT.target), bytes=1, duration_seconds=1.0, sha256="00"),)
 _ERRORS: dict[
     Ending, Callable[[], WorkerError]
 ] = {  # new ones each time: the traceback of a kept one would keep the world alive
@@ -57,6 +65,11 @@ _ERRORS: dict[
     Ending.RELEASE: ShutdownError,
     Ending.VANISH: lambda: LeaseLostError("by the schedule"),
 }
+
+
+@functools.cache
+def _job(job_id: str) -> Job:
+    return Job(job_id, _SOURCE, (_OUTPUT,))
 
 
 class Worker:
@@ -72,17 +85,18 @@ class Worker:
         self._random = world.rng.random
         network = world.network(name)
         redis = ObservedRedis(world.redis, network)
-        table = ObservedJobTable(world.table, network)
+        table = ObservedJobTable(world.table, network, JOB_SECONDS)
         self.ticks_are_durable = world.schedule.mode == "durable"
         self.cache = world.parts.cache(redis, now=self.now, mode=world.schedule.mode, random=self._random)
         self.store = world.parts.store(table, self.cache)
         redis.worker = table.worker = self.cache.worker = self.store.worker = self
         self.cancels = CancelWatch(table)
-        self._table = table
+        self._claims = JobClaims(table, self.store, _LIMITS, worker=self.name, now=self.now, random=self._random)
         self._running: set[Execution] = set()
         self._at_work: set[str] = set()
         self._tasks: list[asyncio.Task[Any]] = []
         self.start(self.store.run(), f"prober of {self.name}")
+        self.start(self._claims.run(), f"withdrawals of {self.name}")
         if world.schedule.has_cancel:
             self.start(self.cancels.run(), f"cancel watch of {self.name}")
 
@@ -123,18 +137,9 @@ class Worker:
             self._at_work.discard(job_id)
 
     async def _take(self, job_id: str, fence: int, script: Script) -> float | None:
-        state = await self._table.state(job_id)
+        state = await self._claims.state(job_id)
         current = None if state is None else state.record
-        seen = None if current is None else current.version
-        decision = decide(
-            current,
-            fence=fence,
-            now=self.now(),
-            lease_seconds=LEASE_SECONDS,
-            max_attempts=_MAX_ATTEMPTS,
-            crashes=0 if state is None else state.crashes,
-            is_cancel_requested=state is not None and state.is_cancel_requested,
-        )
+        decision = self._claims.decide(state, fence)
         match decision:
             case Skip():
                 return None
@@ -145,34 +150,20 @@ class Worker:
             case Exhausted(attempts, version, crashes):
                 failed = Failed(TooManyAttemptsError(attempts, crashes), attempts)
                 return await self._conclude(current, job_id, failed, attempts, version)
-            case Start(attempt, version):
-                record = self._claim_record(job_id, attempt, version)
-                if isinstance(await self.store.write_if_unchanged(record, seen), Conflict):
+            case Start():
+                claim = await self._claims.claim(_job(job_id), state, decision, _DELIVERY)
+                if isinstance(claim, Conflict):
                     return 1.0
-                return _seconds_until_the_next(await self._attempt(record, script))
+                return _seconds_until_the_next(await self._attempt(claim.record, script))
 
     async def _conclude(
         self, current: Record | None, job_id: str, outcome: Failed | Cancelled, attempts: int, version: Version
     ) -> float | None:
-        record = self._claim_record(job_id, attempts, version, 0.0 if current is None else current.percent)
+        record = self._claims.record_of(_job(job_id), current, attempts, version)
+        record = replace(record, percent=0.0 if current is None else current.percent)
         end = record_of(outcome, record, version, self.now())
         result = await self.store.write_if_unchanged(end, None if current is None else current.version)
         return None if isinstance(result, Written) else 1.0
-
-    def _claim_record(self, job_id: str, attempt: int, version: Version, percent: float = 0.0) -> Record:
-        now = self.now()
-        return Record(
-            job_id=job_id,
-            status=Status.RUNNING,
-            stage=Stage.DOWNLOADING,
-            percent=percent,
-            attempt=attempt,
-            version=version,
-            created_at=now,
-            updated_at=now,
-            worker=self.name,
-            outputs=(_OUTPUT,),
-        )
 
     async def _attempt(self, record: Record, script: Script) -> Outcome:
         progress = PlayedProgress()
@@ -215,7 +206,7 @@ class Worker:
         self.checker.published(record.job_id, record.version.fence)
 
     async def _end(self, error: WorkerError, record: Record, reporter: Reporter) -> Outcome:
-        outcome = outcome_of(error, attempt=record.attempt, max_attempts=_MAX_ATTEMPTS, random=self._random())
+        outcome = outcome_of(error, attempt=record.attempt, max_attempts=_LIMITS.max_attempts, random=self._random())
         try:
             async with asyncio.timeout(_LAST_WORD_SECONDS):
                 if not isinstance(outcome, Lost):

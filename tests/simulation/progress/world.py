@@ -15,7 +15,7 @@ from typing import Any
 from tests.simulation.core.stores import SimulatedJobTable, SimulatedRedis
 from tests.simulation.core.world import BaseWorld
 from tests.simulation.progress.invariants import Checker
-from tests.simulation.progress.observed import ObservedCache, ObservedStore
+from tests.simulation.progress.observed import JOB_SECONDS, ObservedCache, ObservedStore
 from tests.simulation.progress.schedule import READERS, WELL, WORKERS, Duplicate, Schedule
 from tests.simulation.progress.servers import JobTableServer, RedisServer
 from tests.simulation.progress.workers import Worker
@@ -97,7 +97,7 @@ class Session:
         self.name = name
         self._world = world
         network = world.network(party)
-        self._table = AskedJobTable(world.table, network)
+        self._table = AskedJobTable(world.table, network, JOB_SECONDS)
         self._reader = world.parts.reader(self._table, SimulatedRedis(world.redis, network), random=world.rng.random)
 
     async def read(self, job_id: str) -> bool:
@@ -175,7 +175,7 @@ class World(BaseWorld[Schedule, Checker]):
 
     async def _cancel(self, party: str, job_id: str) -> None:
         network = self.network(party)
-        table, redis = SimulatedJobTable(self.table, network), SimulatedRedis(self.redis, network)
+        table, redis = SimulatedJobTable(self.table, network, JOB_SECONDS), SimulatedRedis(self.redis, network)
         with suppress(StoreUnavailableError, DependencyUnavailableError):
             async with asyncio.timeout(_CANCEL_SECONDS):
                 await a_cancellation(table, redis, now=self.now).cancel(job_id)

@@ -12,9 +12,9 @@ from tests.simulation.core.faults import Fault
 from tests.simulation.core.network import Network, pause
 from tests.simulation.core.stores import SimulatedJobTable
 from tests.simulation.queue.invariants import Checker
-from tests.simulation.queue.schedule import PARTIAL, QUEUE
+from tests.simulation.queue.schedule import LEASE_SECONDS, PARTIAL, QUEUE
 from tests.simulation.queue.servers import JobTableServer, QueueServer
-from worker.domain.claim import JobState
+from worker.domain.claim import ClaimMark, JobState
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.domain.progress import Record, Version
@@ -90,21 +90,28 @@ class QueueClient:
 
 
 class JobTableClient(SimulatedJobTable):
-    """The `JobTable` of one worker. `claims` are those that it knows to have won."""
+    """The `JobTable` of one worker. `claims` and `marks` are those that it asked for last, by job id."""
 
     def __init__(self, server: JobTableServer, network: Network, worker: str, checker: Checker) -> None:
-        super().__init__(server, network)
+        super().__init__(server, network, LEASE_SECONDS / 3)
         self._loop = network.loop
         self._worker = worker
         self._checker = checker
         self.claims: dict[str, Record] = {}
+        self.marks: dict[str, ClaimMark] = {}
+
+    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        self.claims[record.job_id], self.marks[record.job_id] = record, mark
+        result: Written | Conflict
+        result, at = await self._link.ask(lambda: (self._server.put_claim(record, seen, mark), self._loop.now))
+        if isinstance(result, Conflict):  # the worker now knows the state of that time
+            self._checker.state_known(self._worker, record.job_id, at)
+        return result
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         result: Written | Conflict
         result, at = await self._link.ask(lambda: (self._server.put_if_unchanged(record, seen), self._loop.now))
-        if isinstance(result, Written):
-            self.claims[record.job_id] = record
-        else:  # the worker now knows the state of that time
+        if isinstance(result, Conflict):
             self._checker.state_known(self._worker, record.job_id, at)
         return result
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import zip_longest
 
 from tests.simulation.core.checker import BaseChecker, traced
-from tests.simulation.queue.schedule import CancelRequest, ClockJump, Schedule, Script
+from tests.simulation.queue.schedule import (
+    MAX_ATTEMPTS,
+    MAX_CRASHES,
+    CancelRequest,
+    ClockJump,
+    Freeze,
+    Schedule,
+    Script,
+)
 from tests.support.lean_loop import LeanLoop
 from worker.domain.progress import Record, Status
 from worker.ports import Delivery
@@ -18,6 +28,36 @@ _JUST_CLAIMED_SECONDS = 1.0  # a claim that is younger cannot have been taken ov
 # attempts that go wrong: four of them, which may stall or die, and the delays between them (5, 20 and 80 s at most).
 _PROMPT_SECONDS = 100.0
 _TROUBLED_SECONDS = 350.0
+
+
+# With the table in reach: a claim is given up after a quarter of a lease and a call, and withdrawn a second later.
+_WITHDRAW_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Names one claim of a worker."""
+
+    job_id: str
+    fence: int
+    worker: str
+
+    @property
+    def place(self) -> int:
+        return int(self.worker[1:].partition(".")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim that was kept, `at` a time of the run."""
+
+    start: Start
+    at: float
+
+
+def start_of(record: Record) -> Start:
+    """What the claim of the record, which is by a worker, may start."""
+    return Start(record.job_id, record.version.fence, str(record.worker))
 
 
 def number_of(job_id: str) -> int:
@@ -34,13 +74,15 @@ class Checker(BaseChecker):
         self._schedule = schedule
         self._began_at = loop.now
         self._held: dict[str, Record] = {}
-        self._starts: defaultdict[str, int] = defaultdict(int)
-        self._uncounted: defaultdict[str, int] = defaultdict(int)
+        self._claims: defaultdict[str, list[Claimed]] = defaultdict(list)  # by job, that were kept
+        self._begun: set[Start] = set()
+        self._uncounted: set[Start] = set()  # claims of which the start was taken back
         self._ended_at: dict[str, float] = {}
         self._published: defaultdict[str, set[int]] = defaultdict(set)  # by job: the fences
         self._readable: set[str] = set()  # jobs of which there are outputs
         self._confirmed: dict[tuple[str, int, str | None], float] = {}
-        self._running: defaultdict[str, int] = defaultdict(int)
+        self._running: defaultdict[str, dict[str, bool]] = defaultdict(dict)  # by worker: jobs, and who is suspect
+        self._deaths_alone: defaultdict[str, int] = defaultdict(int)
         self._begun_at: dict[tuple[str, str], float] = {}
         self._jobs: dict[str, str] = {}  # by message id; without messages that are not jobs
         self._groups: defaultdict[str, list[str]] = defaultdict(list)  # the ids of their messages, oldest first
@@ -49,6 +91,7 @@ class Checker(BaseChecker):
         self._state_known_at: dict[tuple[str, str], float] = {}
         self._knows_of_cancel: set[tuple[str, str]] = set()
         self.draining: set[str] = set()
+        self._killed: set[str] = set()
 
     @property
     def _now(self) -> float:
@@ -67,8 +110,9 @@ class Checker(BaseChecker):
         if record.status is Status.RUNNING and is_claim:
             self._claimed(record, attempts)
         elif record.status is Status.QUEUED and record.attempt == attempts - 1:
-            self._uncounted[job_id] += 1
-            if record.worker not in self.draining:
+            start = start_of(record)
+            self._uncounted.add(start)
+            if start in self._begun and record.worker not in self.draining:
                 self.violated(f"{job_id}: a start of {record.worker} does not count, and the worker was not draining")
         elif record.status is Status.QUEUED and record.error is None and before is not None:
             self.violated(f"{job_id} was given back, and its attempt {record.attempt} counts all the same")
@@ -79,11 +123,15 @@ class Checker(BaseChecker):
 
     def _claimed(self, record: Record, attempts: int) -> None:
         job_id, worker = record.job_id, str(record.worker)
-        self._starts[job_id] += 1
-        if record.attempt != attempts + 1:
+        claims = self._claims[job_id]
+        last = claims[-1].start if claims else None
+        if record.attempt == attempts and last is not None and last.worker == worker and last not in self._begun:
+            self._uncounted.add(last)
+        elif record.attempt != attempts + 1:
             self.violated(f"{job_id} starts as attempt {record.attempt} after attempt {attempts}")
         if self._cancelled_at.get(job_id, self._now) < self._state_known_at.get((worker, job_id), 0.0):
             self.violated(f"{job_id} starts although it was to be cancelled when {worker} read its state")
+        claims.append(Claimed(start_of(record), self._now))
         self._check_the_order(job_id, "starts")
 
     def _ended(self, record: Record) -> None:
@@ -121,18 +169,29 @@ class Checker(BaseChecker):
 
     @traced("{worker} asked for {slots} and received {count}")
     def received(self, worker: str, slots: int, count: int, concurrency: int) -> None:
-        if count > slots or count + self._running[worker] > concurrency:
-            self.violated(f"{worker} receives {count} beside {self._running[worker]} running jobs")
+        if count > slots or count + len(self._running[worker]) > concurrency:
+            self.violated(f"{worker} receives {count} beside {len(self._running[worker])} running jobs")
 
-    @traced("{worker} starts {job_id}")
-    def begins(self, worker: str, job_id: str, concurrency: int) -> None:
-        self._running[worker] += 1
+    @traced("{claim.worker} starts {claim.job_id}, suspect: {is_suspect}")
+    def begins(self, claim: Record, concurrency: int, *, is_suspect: bool) -> None:
+        worker, job_id = str(claim.worker), claim.job_id
+        running = self._running[worker]
+        running[job_id] = is_suspect
+        self._begun.add(start_of(claim))
         self._begun_at[worker, job_id] = self._now
-        if self._running[worker] > concurrency:
-            self.violated(f"{worker} runs {self._running[worker]} jobs in {concurrency} slots")
+        if len(running) > concurrency:
+            self.violated(f"{worker} runs {len(running)} jobs in {concurrency} slots")
+        if len(running) > 1 and any(running.values()):
+            self.violated(f"{worker} runs {sorted(running)} beside each other, and one of them is suspect")
 
-    def ends(self, worker: str) -> None:
-        self._running[worker] -= 1
+    def ends(self, worker: str, job_id: str) -> None:
+        self._running[worker].pop(job_id, None)
+
+    @traced("{worker} is killed")
+    def killed(self, worker: str) -> None:
+        self._killed.add(worker)
+        for job_id, is_suspect in self._running[worker].items():
+            self._deaths_alone[job_id] += is_suspect
 
     @traced("{claim.worker} publishes {claim.job_id} under {claim.version}")
     def publishes(self, place: int, claim: Record, asked_at: float) -> None:
@@ -200,17 +259,36 @@ class Checker(BaseChecker):
         if record is None or not record.is_final:
             self.violated(f"{job_id} has no final record: {record}")
             return
-        counted = self._starts[job_id] - self._uncounted[job_id]
-        if record.attempt != counted:
-            self.violated(f"{job_id} ends with attempt {record.attempt} after {counted} starts that count")
+        counted = [claimed for claimed in self._claims[job_id] if claimed.start not in self._uncounted]
+        if record.attempt != len(counted):
+            self.violated(f"{job_id} ends with attempt {record.attempt} after {len(counted)} starts that count")
+        self._check_that_all_were_started(job_id)
         script = self._schedule.scripts[number_of(job_id)]
         if record.status is Status.FAILED and script.goes_well:
-            code = None if record.error is None else record.error.code
-            if code != "too_many_attempts":
-                self.violated(f"{job_id} failed with {code} and nothing was wrong with it")
+            self._check_the_failure(job_id, record)
         if record.status is Status.CANCELLED and job_id in self._readable:
             self.violated(f"{job_id} is cancelled, and there are outputs of it")
         self._check_the_time(job_id, script)
+
+    def _check_that_all_were_started(self, job_id: str) -> None:
+        """A claim that counts was started, unless its worker died or was cut off before it could know of it."""
+        claims = self._claims[job_id]
+        for claimed, following in zip_longest(claims, claims[1:]):
+            start = claimed.start
+            if start in self._begun or start in self._uncounted or start.worker in self._killed | self.draining:
+                continue
+            until = self._ended_at[job_id] if following is None else following.at
+            if not self._schedule.is_hindered(start.place, until - _WITHDRAW_SECONDS, until):
+                self.violated(f"{job_id} counts a start of {start.worker} that never was")
+
+    def _check_the_failure(self, job_id: str, record: Record) -> None:
+        """Of a job with which nothing was wrong."""
+        code = None if record.error is None else record.error.code
+        if code != "too_many_attempts":
+            self.violated(f"{job_id} failed with {code} and nothing was wrong with it")
+        is_quiet = not (self._schedule.link_faults or self._schedule.has(Freeze) or self._schedule.has(ClockJump))
+        if is_quiet and record.attempt < MAX_ATTEMPTS and self._deaths_alone[job_id] < MAX_CRASHES:
+            self.violated(f"{job_id} failed for {self._deaths_alone[job_id]} deaths while it ran alone")
 
     def _check_the_time(self, job_id: str, script: Script) -> None:
         scripts = self._schedule.scripts

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
-from tests.simulation.core.faults import LATE, REFUSED, SILENT, UNACKNOWLEDGED, UNANSWERED, Fault, Request
+from tests.simulation.core.faults import LATE, OVERDUE, REFUSED, SILENT, UNACKNOWLEDGED, UNANSWERED, Fault, Request
 from tests.simulation.core.schedule import BaseSchedule, LinkFault, Moment
 from tests.simulation.core.stores import REDIS, TABLE
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.simulation.queue.world import World
 
 LEASE_SECONDS = 12.0
+MAX_ATTEMPTS = 4
+MAX_CRASHES = 2
 SOMEBODY = "somebody"  # who asks for cancellations
 QUEUE = "queue"  # the service
 _SPAN_SECONDS = 25.0  # in which faults and incidents begin
@@ -176,7 +178,7 @@ _INCIDENTS: tuple[type[Incident], ...] = (*_INCIDENTS_OF_FIFO, Redelivery, Redel
 _SERVICES = (QUEUE, QUEUE, TABLE, REDIS)
 _FAULTS: dict[str, tuple[Fault, ...]] = {
     QUEUE: (REFUSED, UNACKNOWLEDGED, SILENT, DELAYED, PARTIAL),
-    TABLE: (REFUSED, UNACKNOWLEDGED, SILENT, LATE, UNANSWERED),
+    TABLE: (REFUSED, UNACKNOWLEDGED, SILENT, LATE, OVERDUE, UNANSWERED),
     REDIS: (REFUSED, UNACKNOWLEDGED, SILENT),
 }
 

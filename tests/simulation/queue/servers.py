@@ -6,6 +6,7 @@ from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeJobTable
 from tests.simulation.queue.invariants import Checker
 from tests.simulation.queue.schedule import LEASE_SECONDS
+from worker.domain.claim import ClaimMark
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, Delivery, WriteResult, Written
 
@@ -44,6 +45,12 @@ class JobTableServer(FakeJobTable):
         if outcome is not WriteResult.STALE:
             self._checker.confirmed(record)
         return outcome
+
+    def put_claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        result = super().put_claim(record, seen, mark)
+        if isinstance(result, Written):
+            self._checker.confirmed(record)
+        return result
 
     def put_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         result = super().put_if_unchanged(record, seen)

@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any, cast
 from tests.simulation.core.stores import SimulatedRedis
 from tests.simulation.queue.clients import JobTableClient, QueueClient
 from tests.simulation.queue.invariants import number_of
-from tests.simulation.queue.schedule import LEASE_SECONDS, CancelRequest, Freeze, Script, worker_at
+from tests.simulation.queue.schedule import (
+    LEASE_SECONDS,
+    MAX_ATTEMPTS,
+    MAX_CRASHES,
+    CancelRequest,
+    Freeze,
+    Script,
+    worker_at,
+)
 from tests.simulation.queue.servers import POLL_SECONDS
 from tests.support.consuming import a_consumer
 from tests.support.handling import Handling
 from tests.support.lean_loop import ProcessLoop
+from worker.application.consuming.slots import Slots
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
-from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.run import JobLimits
 from worker.application.progress.failover import FailoverStore
@@ -33,7 +41,9 @@ if TYPE_CHECKING:
     from tests.simulation.queue.world import World
 
 CONCURRENCY = 2
-LIMITS = JobLimits(LEASE_SECONDS, job_timeout_seconds=600, stall_seconds=20, max_attempts=4)
+LIMITS = JobLimits(
+    LEASE_SECONDS, job_timeout_seconds=600, stall_seconds=20, max_attempts=MAX_ATTEMPTS, max_crashes=MAX_CRASHES
+)
 _DRAIN_SECONDS = 20.0
 _DELETE_SECONDS = 0.02
 
@@ -56,22 +66,24 @@ class Worker:
         store = FailoverStore(self.table, GuardedCache(redis, now=self.now, random=world.rng.random))
         queue = QueueClient(world.queue, self.network, self._received)
         cancels = CancelWatch(self.table)
+        slots = Slots(CONCURRENCY)
+        handling = self._handling(store, cancels, slots)
         keeper, self.consumer = a_consumer(
             queue,
-            self._handler(store, cancels),
-            concurrency=CONCURRENCY,
+            handling.handler(),
+            concurrency=slots,
             lease_seconds=LEASE_SECONDS,
             poll_seconds=POLL_SECONDS,
             random=world.rng.random,
         )
-        beside = [keeper.run(), store.run()]
+        beside = [keeper.run(), store.run(), handling.claims.run()]
         if schedule.has(CancelRequest):
             beside.append(cancels.run())
         self._side_tasks = [self.loop.create_task(each) for each in beside]
         self._task = self.loop.create_task(self._run())
         world.checker.noted(f"{self.name} begins")
 
-    def _handler(self, store: FailoverStore, cancels: CancelWatch) -> DeliveryHandler:
+    def _handling(self, store: FailoverStore, cancels: CancelWatch, slots: Slots) -> Handling:
         return Handling(
             self.table,
             store,
@@ -82,7 +94,8 @@ class Worker:
             worker=self.name,
             now=self.now,
             random=self.world.rng.random,
-        ).handler()
+            slots=slots,
+        )
 
     def now(self) -> datetime:
         return self.world.now() + self.skew
@@ -105,7 +118,7 @@ class Worker:
     def kill(self) -> None:
         """From now on nothing that it sends arrives."""
         if not self.network.is_cut:
-            self.world.checker.noted(f"{self.name} is killed")
+            self.world.checker.killed(self.name)
             self.network.is_cut = True
             self.thaw()
             self._task.cancel()
@@ -148,9 +161,9 @@ class SimulatedConversion:
     async def run(self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]]) -> Completed:
         worker, checker = self._worker, self._world.checker
         script = self._world.schedule.scripts[number_of(job.job_id)]
-        checker.begins(worker.name, job.job_id, CONCURRENCY)
+        claim = worker.table.claims[job.job_id]
+        checker.begins(claim, CONCURRENCY, is_suspect=worker.table.marks[job.job_id].is_suspect)
         try:
-            claim = worker.table.claims[job.job_id]
             await self._convert(script, claim.attempt, progress)
             asked_at = self._world.loop.now
             await before_upload()
@@ -160,7 +173,7 @@ class SimulatedConversion:
             await asyncio.sleep(script.seconds / 5)  # for the other outputs
             return Completed(tuple(OutputRecord(str(output.target), 1, 1.0, "00") for output in job.outputs))
         finally:
-            checker.ends(worker.name)
+            checker.ends(worker.name, job.job_id)
 
     async def _convert(self, script: Script, attempt: int, progress: JobProgress) -> None:
         progress.enter(Stage.CONVERTING)

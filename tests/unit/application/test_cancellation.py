@@ -14,6 +14,7 @@ from tests.support.events import logged_events
 from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
 from tests.support.workshop import SECOND, SOURCE, TARGET, Workshop, a_body, a_worker, a_workshop
+from worker.domain.claim import JobState
 from worker.domain.disposition import Ack, Release, Retry
 from worker.domain.errors import (
     ConverterCrashedError,
@@ -108,12 +109,12 @@ class Lively(FakeJobTable):
         super().__init__()
         self.changes = changes
 
-    async def read(self, job_id: str) -> Record | None:
-        found = await super().read(job_id)
+    async def state(self, job_id: str) -> JobState | None:
+        found = await super().state(job_id)
         if found is not None and self.changes > 0:
             self.changes -= 1
-            version = Version(found.version.fence + 1, 1)
-            self.held[job_id] = replace(found, version=version)
+            version = Version(found.record.version.fence + 1, 1)
+            self.held[job_id] = replace(found.record, version=version)
         return found
 
 

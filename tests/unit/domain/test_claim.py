@@ -7,7 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.domain.claim import MOST_SEQS, Cancel, ClaimDecision, Exhausted, Skip, Start, Wait, decide
+from worker.domain.claim import (
+    MOST_SEQS,
+    Cancel,
+    ClaimDecision,
+    ClaimLimits,
+    ClaimMark,
+    Exhausted,
+    JobState,
+    Skip,
+    Start,
+    Wait,
+    decide,
+)
 from worker.domain.errors import InternalError
 from worker.domain.outcome import Cancelled, Completed, Failed, record_of
 from worker.domain.progress import Record, Stage, Status, Version, first_record
@@ -22,17 +34,16 @@ def decided(
     *,
     after: float = 0.0,
     max_attempts: int = 3,
-    crashes: int = 0,
+    mark: ClaimMark | None = None,
     is_cancel_requested: bool = False,
+    unstarted: str | None = None,
 ) -> ClaimDecision:
     return decide(
-        current,
+        None if current is None else JobState(current, mark, is_cancel_requested),
         fence=fence,
         now=NOW + timedelta(seconds=after),
-        lease_seconds=LEASE,
-        max_attempts=max_attempts,
-        crashes=crashes,
-        is_cancel_requested=is_cancel_requested,
+        limits=ClaimLimits(LEASE, max_attempts, max_crashes=2),
+        unstarted=unstarted,
     )
 
 
@@ -76,7 +87,7 @@ def test_a_live_claim_is_waited_for_until_it_would_be_stale() -> None:
 
 
 def test_a_stale_claim_is_taken_over_with_the_higher_fence() -> None:
-    assert decided(running(), after=LEASE) == Start(2, Version(2000, 1))
+    assert decided(running(), after=LEASE) == Start(2, Version(2000, 1), is_suspect=True)
 
 
 def test_a_clock_that_is_behind_waits_no_longer_than_a_lease() -> None:
@@ -89,7 +100,7 @@ def test_an_older_message_waits_for_the_newer_one() -> None:
 
 
 def test_on_a_tie_of_fences_seq_begins_beyond_all_that_the_other_attempt_can_have_written() -> None:
-    assert decided(running(fence=2000, seq=7), after=LEASE) == Start(2, Version(2000, 7 + MOST_SEQS))
+    assert decided(running(fence=2000, seq=7), after=LEASE) == Start(2, Version(2000, 7 + MOST_SEQS), is_suspect=True)
 
 
 def test_a_job_that_was_started_often_enough_is_given_up() -> None:
@@ -97,15 +108,59 @@ def test_a_job_that_was_started_often_enough_is_given_up() -> None:
     assert decided(running(attempt=3), after=LEASE) == Exhausted(3, Version(2000, 1))
 
 
-def test_a_job_that_killed_three_workers_running_is_given_up_however_many_attempts_it_may_have() -> None:
-    stale = running(attempt=6)
+def test_a_job_that_was_running_when_its_worker_died_is_suspect_and_nothing_is_counted_against_it() -> None:
+    beside_others = ClaimMark("t")
 
-    assert decided(stale, after=LEASE, max_attempts=10, crashes=2) == Start(7, Version(2000, 1))
-    assert decided(stale, after=LEASE, max_attempts=10, crashes=3) == Exhausted(6, Version(2000, 1), crashes=3)
+    assert decided(running(), after=LEASE, mark=beside_others) == Start(2, Version(2000, 1), is_suspect=True)
 
 
-def test_a_third_claim_that_is_live_is_no_crash_yet() -> None:
-    assert decided(running(attempt=3), after=20, max_attempts=10, crashes=3) == Wait(40)
+def test_only_deaths_while_a_job_ran_alone_count_against_it() -> None:
+    alone = ClaimMark("t", is_suspect=True)
+
+    assert decided(running(attempt=2), after=LEASE, mark=alone) == Start(3, Version(2000, 1), True, deaths_alone=1)
+
+
+def test_a_job_over_which_alone_enough_workers_died_is_given_up_however_many_attempts_it_may_have() -> None:
+    alone = ClaimMark("t", is_suspect=True, deaths_alone=1)
+
+    decision = decided(running(attempt=6), after=LEASE, max_attempts=10, mark=alone)
+
+    assert decision == Exhausted(6, Version(2000, 1), crashes=2)
+
+
+def test_a_claim_that_is_live_is_no_death_yet() -> None:
+    alone = ClaimMark("t", is_suspect=True, deaths_alone=1)
+
+    assert decided(running(attempt=3), after=20, max_attempts=10, mark=alone) == Wait(40)
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_a_suspect_that_says_how_it_ended_stays_suspect_and_no_death_is_counted(attempt: int) -> None:
+    alone = ClaimMark("t", is_suspect=True, deaths_alone=1)
+
+    decision = decided(queued(attempt, fence=1000), mark=alone)
+
+    assert decision == Start(attempt + 1, Version(2000, 1), is_suspect=True, deaths_alone=1)
+
+
+def test_ones_own_claim_that_started_nothing_is_no_attempt_and_no_death_and_is_not_waited_for() -> None:
+    lost = running(attempt=2, seq=1)
+
+    decision = decided(lost, after=1, mark=ClaimMark("mine", deaths_alone=1), unstarted="mine")
+
+    assert decision == Start(2, Version(2000, 1), is_suspect=False, deaths_alone=1)
+
+
+def test_a_cancelled_job_whose_claim_started_nothing_ends_with_the_attempts_that_were_started() -> None:
+    lost = running(attempt=2, seq=1)
+
+    decision = decided(lost, mark=ClaimMark("mine"), unstarted="mine", is_cancel_requested=True)
+
+    assert decision == Cancel(replace(lost, attempt=1), Version(2000, 1))
+
+
+def test_the_claim_of_another_worker_is_waited_for_whatever_was_lost_here() -> None:
+    assert decided(running(), after=20, mark=ClaimMark("theirs"), unstarted="mine") == Wait(40)
 
 
 def test_a_request_to_cancel_is_met_before_anything_starts() -> None:
@@ -113,7 +168,8 @@ def test_a_request_to_cancel_is_met_before_anything_starts() -> None:
     stale = running(attempt=3)
 
     assert decided(retried, is_cancel_requested=True) == Cancel(retried, Version(2000, 1))
-    assert decided(stale, after=LEASE, crashes=3, is_cancel_requested=True) == Cancel(stale, Version(2000, 1))
+    alone = ClaimMark("t", is_suspect=True, deaths_alone=1)
+    assert decided(stale, after=LEASE, mark=alone, is_cancel_requested=True) == Cancel(stale, Version(2000, 1))
 
 
 def test_a_request_to_cancel_is_left_to_the_worker_that_runs_the_job() -> None:

@@ -6,10 +6,11 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.ht
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from worker.domain.progress import FINAL, Record, Status, Version
+from worker.domain.claim import ClaimMark
+from worker.domain.progress import FINAL, Record, Version
 
 CANCEL_NAMES = {"#cancel": "cancel_requested_at"}  # epoch seconds; stays until the item goes
 _NAMES = {
@@ -20,12 +21,10 @@ _NAMES = {
     "#record": "record",
     "#expires": "expires_at",
 }
-# How many attempts have recorded their end; the record's `attempt` also counts those that have not.
-_ENDED_NAMES = _NAMES | {"#ended": "attempts_ended"}
+_MARK_NAMES = {"#token": "claim_token", "#suspect": "is_suspect", "#deaths": "deaths_alone"}
 
 _SET = "SET #fence = :fence, #seq = :seq, #status = :status, #worker = :worker, #record = :record, #expires = :expires"
-_SET_WITH_ENDED = f"{_SET}, #ended = :ended"
-_SET_AND_FORGET = f"{_SET_WITH_ENDED} REMOVE #cancel"
+_SET_MARK = ", #token = :token, #suspect = :suspect, #deaths = :deaths"
 
 _FINAL = {f":{status}": {"S": status.value} for status in sorted(FINAL)}
 _NOT_FINAL = f"NOT #status IN ({', '.join(_FINAL)})"
@@ -41,28 +40,36 @@ class ConditionalUpdate:
 
     update: str
     condition: str
-    names: Mapping[str, str]
-    values: Mapping[str, Any]
+    names: dict[str, str]
+    values: dict[str, Any]
 
 
 def if_newer(record: Record, now: int) -> ConditionalUpdate:
     """Set the record if it is newer than the one that is held, and that one is not final. `now`: epoch seconds."""
-    return _update(record, _ABSENT_OR_OLDER, {**_FINAL, ":now": number(now)})
+    return ConditionalUpdate(_SET, _ABSENT_OR_OLDER, _NAMES, {**_FINAL, ":now": number(now)})
 
 
-def if_unchanged(record: Record, seen: Version) -> ConditionalUpdate:
-    """Set the record if the one that is held is at version `seen`."""
-    return _update(record, _UNCHANGED, {":seen_fence": number(seen.fence), ":seen_seq": number(seen.seq)})
+def if_unchanged(seen: Version, mark: ClaimMark | None = None) -> ConditionalUpdate:
+    """Set the record, and the mark of a claim, if the record that is held is at version `seen`."""
+    values = {":seen_fence": number(seen.fence), ":seen_seq": number(seen.seq)}
+    return _with_mark(ConditionalUpdate(_SET, _UNCHANGED, _NAMES, values), mark)
 
 
-def if_absent(record: Record, now: int) -> ConditionalUpdate:
-    """Set the record if none is held, or one that has expired. `now`: epoch seconds.
+def if_absent(now: int, mark: ClaimMark | None = None) -> ConditionalUpdate:
+    """Set the record, and the mark of a claim, if none is held, or one that has expired. `now`: epoch seconds.
 
     What was kept beside an expired record is not about this job: it is removed.
     """
-    ended = record.attempt if record.status is Status.QUEUED else 0
-    values = {":now": number(now), ":ended": number(ended)}
-    return ConditionalUpdate(_SET_AND_FORGET, _ABSENT, _ENDED_NAMES | CANCEL_NAMES, values)
+    update = _with_mark(ConditionalUpdate(_SET, _ABSENT, _NAMES, {":now": number(now)}), mark)
+    forgotten = CANCEL_NAMES if mark is not None else CANCEL_NAMES | _MARK_NAMES
+    return replace(update, update=f"{update.update} REMOVE {', '.join(forgotten)}", names=update.names | forgotten)
+
+
+def mark_in(item: Mapping[str, Any]) -> ClaimMark | None:
+    """The mark of the last claim. Raises KeyError or ValueError for an item that somebody else has changed."""
+    if "claim_token" not in item:
+        return None
+    return ClaimMark(item["claim_token"]["S"], item["is_suspect"]["BOOL"], int(item["deaths_alone"]["N"]))
 
 
 def record_values(record: Record, expires_at: int) -> Mapping[str, Any]:
@@ -81,9 +88,17 @@ def number(value: int) -> Any:
     return {"N": str(value)}
 
 
-def _update(record: Record, condition: str, values: Mapping[str, Any]) -> ConditionalUpdate:
-    """An update that keeps what is beside the record. One to `queued` says that all attempts so far have ended."""
-    if record.status is not Status.QUEUED:
-        return ConditionalUpdate(_SET, condition, _NAMES, values)
-    ended = number(record.attempt)
-    return ConditionalUpdate(_SET_WITH_ENDED, condition, _ENDED_NAMES, {**values, ":ended": ended})
+def _with_mark(update: ConditionalUpdate, mark: ClaimMark | None) -> ConditionalUpdate:
+    if mark is None:
+        return update
+    values = {
+        ":token": {"S": mark.token},
+        ":suspect": {"BOOL": mark.is_suspect},
+        ":deaths": number(mark.deaths_alone),
+    }
+    return replace(
+        update,
+        update=update.update + _SET_MARK,
+        names=update.names | _MARK_NAMES,
+        values=update.values | values,
+    )

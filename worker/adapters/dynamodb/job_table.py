@@ -6,6 +6,7 @@ import asyncio
 import functools
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -16,10 +17,11 @@ from worker.adapters.dynamodb.expressions import (
     if_absent,
     if_newer,
     if_unchanged,
+    mark_in,
     number,
     record_values,
 )
-from worker.domain.claim import JobState
+from worker.domain.claim import ClaimMark, JobState
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, Status, Version
 from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
@@ -33,40 +35,76 @@ T = TypeVar("T")
 # Longer than a message can come back: 14 days in a queue and 14 in its dead-letter queue. A record that expired
 # earlier would let an old message start a finished job again.
 RETENTION_DAYS = 35
-BUDGET_SECONDS = 0.6  # with the 0.3 s of the cache before it, a write stays below one second
-LIMITS = ClientLimits(connect_seconds=0.5, read_seconds=0.5, attempts=1, connections=64)
+LIMITS = ClientLimits(connect_seconds=0.5, read_seconds=2.0, attempts=1, connections=64)
 _RETRY_SECONDS = 0.05
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _MAX_KEYS = 100
 
 
-def _bounded(
-    call: Callable[Concatenate[DynamoJobTable, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[DynamoJobTable, P], Coroutine[Any, Any, T]]:
-    """Bound one call, try it a second time if it fails, and raise StoreUnavailableError for what the SDK raises.
+_TICK_SECONDS = 0.6
+_JOB_SECONDS = 5.0
 
-    The SDK's own retry is off: it sleeps for up to a second, longer than the budget. A second try is safe, because the
-    first may have got through and every write is conditional.
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """How long a call may take, in seconds, with its second try.
+
+    `tick_seconds` is for what nothing waits for: with the 0.3 s of the cache before it, a write of progress stays
+    below one second. `job_seconds` is for what a job or a command waits for; it is well inside a lease.
     """
 
-    @functools.wraps(call)
-    async def bounded(self: DynamoJobTable, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            async with asyncio.timeout(self.budget_seconds):
-                try:
+    tick_seconds: float = _TICK_SECONDS
+    job_seconds: float = _JOB_SECONDS
+
+    @classmethod
+    def within(cls, lease_seconds: float) -> Budgets:
+        """The budgets of a worker with such leases."""
+        return cls(job_seconds=min(_JOB_SECONDS, lease_seconds / 3))
+
+
+def _for_tick(budgets: Budgets) -> float:
+    return budgets.tick_seconds
+
+
+def _for_job(budgets: Budgets) -> float:
+    return budgets.job_seconds
+
+
+def _bounded(
+    seconds_of: Callable[[Budgets], float],
+) -> Callable[
+    [Callable[Concatenate[DynamoJobTable, P], Coroutine[Any, Any, T]]],
+    Callable[Concatenate[DynamoJobTable, P], Coroutine[Any, Any, T]],
+]:
+    """Bound one call, try it a second time if it fails, and raise StoreUnavailableError for what the SDK raises.
+
+    The SDK's own retry is off: it sleeps for up to a second, longer than a tick's budget. A second try is safe,
+    because the first may have got through and every write is conditional.
+    """
+
+    def bound(
+        call: Callable[Concatenate[DynamoJobTable, P], Coroutine[Any, Any, T]],
+    ) -> Callable[Concatenate[DynamoJobTable, P], Coroutine[Any, Any, T]]:
+        @functools.wraps(call)
+        async def bounded(self: DynamoJobTable, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                async with asyncio.timeout(seconds_of(self.budgets)):
+                    try:
+                        with translated("DynamoDB", self.errors):
+                            return await call(self, *args, **kwargs)
+                    except DependencyUnavailableError:
+                        await asyncio.sleep(_RETRY_SECONDS)
                     with translated("DynamoDB", self.errors):
                         return await call(self, *args, **kwargs)
-                except DependencyUnavailableError:
-                    await asyncio.sleep(_RETRY_SECONDS)
-                with translated("DynamoDB", self.errors):
-                    return await call(self, *args, **kwargs)
-        except TimeoutError as exc:
-            raise StoreUnavailableError("DynamoDB did not answer in time") from exc
-        except DependencyUnavailableError as exc:
-            raise StoreUnavailableError(str(exc)) from exc
+            except TimeoutError as exc:
+                raise StoreUnavailableError("DynamoDB did not answer in time") from exc
+            except DependencyUnavailableError as exc:
+                raise StoreUnavailableError(str(exc)) from exc
 
-    return bounded
+        return bounded
+
+    return bound
 
 
 class DynamoJobTable:
@@ -87,39 +125,46 @@ class DynamoJobTable:
         *,
         now: Callable[[], datetime],
         retention_days: float = RETENTION_DAYS,
-        budget_seconds: float = BUDGET_SECONDS,
+        budgets: Budgets | None = None,
     ) -> None:
         self._client = client
         self._table = table
         self._now = now
         self._retention_seconds = round(retention_days * 86400)
-        self.budget_seconds = budget_seconds
+        self.budgets = budgets or Budgets()
         no_table = f"has no table {table} in this region"
         self.errors = {"ResourceNotFoundException": lambda: DependencyUnavailableError("DynamoDB", no_table)}
 
+    @_bounded(_for_tick)
     async def write(self, record: Record) -> WriteResult:
-        held = await self._update(record, if_newer(record, self._epoch_seconds()))
-        if held is None:
-            return WriteResult.APPLIED
-        return WriteResult.SAME if _is_own(held.record, record) else WriteResult.STALE
+        return await self._write(record)
 
+    @_bounded(_for_job)
+    async def commit(self, record: Record) -> WriteResult:
+        return await self._write(record)
+
+    @_bounded(_for_job)
+    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        update = if_absent(self._epoch_seconds(), mark) if seen is None else if_unchanged(seen, mark)
+        held = await self._update(record, update)
+        return Written() if held is None or held.is_claimed_by(mark.token) else Conflict(held)
+
+    @_bounded(_for_job)
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
-        update = if_absent(record, self._epoch_seconds()) if seen is None else if_unchanged(record, seen)
+        update = if_absent(self._epoch_seconds()) if seen is None else if_unchanged(seen)
         held = await self._update(record, update)
         return Written() if held is None or _is_own(held.record, record) else Conflict(held)
 
+    @_bounded(_for_tick)
     async def read(self, job_id: str) -> Record | None:
-        state = await self.state(job_id)
+        state = await self._state(job_id)
         return None if state is None else state.record
 
-    @_bounded
+    @_bounded(_for_job)
     async def state(self, job_id: str) -> JobState | None:
-        item = await self._get(job_id)
-        if item is None or _number_in(item, "expires_at") <= self._now().timestamp():
-            return None
-        return _state_of(item)
+        return await self._state(job_id)
 
-    @_bounded
+    @_bounded(_for_job)
     async def request_cancel(self, job_id: str) -> bool:
         try:
             await self._client.update_item(
@@ -137,7 +182,7 @@ class DynamoJobTable:
             return False
         return True
 
-    @_bounded
+    @_bounded(_for_tick)
     async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
         keys: list[Any] = [{"job_id": {"S": job_id}} for job_id in job_ids]
         found: list[Mapping[str, Any]] = []
@@ -154,7 +199,18 @@ class DynamoJobTable:
             found += answer["Responses"].get(self._table, ())  # unprocessed keys are asked for the next time
         return frozenset(item["job_id"]["S"] for item in found if "cancel_requested_at" in item)
 
-    @_bounded
+    async def _write(self, record: Record) -> WriteResult:
+        held = await self._update(record, if_newer(record, self._epoch_seconds()))
+        if held is None:
+            return WriteResult.APPLIED
+        return WriteResult.SAME if _is_own(held.record, record) else WriteResult.STALE
+
+    async def _state(self, job_id: str) -> JobState | None:
+        item = await self._get(job_id)
+        if item is None or _number_in(item, "expires_at") <= self._now().timestamp():
+            return None
+        return _state_of(item)
+
     async def _update(self, record: Record, update: ConditionalUpdate) -> JobState | None:
         """None if the item was set; else what is held and did not meet the condition."""
         expires_at = self._epoch_seconds() + self._retention_seconds
@@ -194,14 +250,9 @@ def _number_in(item: Mapping[str, Any], name: str) -> float:
 
 
 def _state_of(item: Mapping[str, Any]) -> JobState:
-    record = _record_of(item)
-    ended = int(_number_in(item, "attempts_ended")) if "attempts_ended" in item else 0
-    return JobState(record, crashes=record.attempt - ended, is_cancel_requested="cancel_requested_at" in item)
-
-
-def _record_of(item: Mapping[str, Any]) -> Record:
     with _readable():
-        return Record.from_json(item["record"]["S"])
+        record = Record.from_json(item["record"]["S"])
+        return JobState(record, mark_in(item), is_cancel_requested="cancel_requested_at" in item)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from structlog.contextvars import bound_contextvars
 from worker.application.consuming.lease_keeper import LeaseKeeper
 from worker.application.consuming.poller import Poller
 from worker.application.consuming.settlement import Settlement
+from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.domain.disposition import RETRY_BACKOFF, Disposition, Release, Retry
 from worker.domain.errors import ShutdownError
@@ -60,15 +61,16 @@ class Consumer:
         handler: Handler,
         keeper: LeaseKeeper,
         settlement: Settlement,
+        slots: Slots,
         *,
-        concurrency: int,
         random: Callable[[], float],
     ) -> None:
         self._poller = poller
         self._handler = handler
         self._keeper = keeper
         self._settlement = settlement
-        self._concurrency = concurrency
+        self._slots = slots
+        self._concurrency = slots.concurrency
         self._random = random
         self._stopping = asyncio.Event()
         self._jobs_until = math.inf
@@ -102,6 +104,7 @@ class Consumer:
         self._settlement.until = settle_until
         self._stopping.set()
         self._poller.stop()
+        self._slots.close()
         self._changed.set()
 
     async def first_poll(self) -> None:
@@ -137,7 +140,12 @@ class Consumer:
 
     @property
     def _free(self) -> int:
-        """Slots in which nothing is handled; fewer when settlements pile up because the queue fails."""
+        """Slots in which nothing is handled; fewer when settlements pile up because the queue fails.
+
+        None while a suspect runs alone, or waits until it can.
+        """
+        if self._slots.is_reserved:
+            return 0
         return min(self._concurrency - len(self._handling), self._concurrency + MAX_BATCH_ENTRIES - self._unsettled)
 
     async def _until(self, is_so: Callable[[], bool], deadline: float | None = None) -> None:

@@ -77,9 +77,10 @@ class Cancellation:
         each time it is read.
         """
         for _ in range(_TRIES):
-            current = await self._table.read(job_id)
-            if current is None or current.is_final:
-                return current
+            state = await self._table.state(job_id)
+            if state is None or state.record.is_final:
+                return None if state is None else state.record
+            current = state.record
             if current.status is Status.RUNNING:
                 if await self._table.request_cancel(job_id):
                     return current

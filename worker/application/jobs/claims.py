@@ -5,32 +5,77 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
-from worker.application.jobs.finisher import JobRecords
 from worker.application.jobs.run import Claim, JobLimits
-from worker.domain.claim import ClaimDecision, JobState, Start, decide
+from worker.application.progress.failover import FailoverStore
+from worker.domain.backoff import Backoff
+from worker.domain.claim import ClaimDecision, ClaimLimits, ClaimMark, JobState, Start, decide
 from worker.domain.job import Job
+from worker.domain.outcome import Released, record_of
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
-from worker.ports import Conflict, Delivery, JobTable, Written
+from worker.ports import Conflict, Delivery, JobTable, StoreUnavailableError, Written
+
+# How long an unanswered claim is asked for again. With the last write and read after it, that is less than a lease.
+_DOUBT_SECONDS = 5.0
+_DOUBT_SHARE = 0.25  # of a lease
+_RETRY = Backoff(first_seconds=0.1, factor=2, cap_seconds=1, floor=0.5)
+_WITHDRAW_SECONDS = 1.0
+_ARRIVAL_SECONDS = 30.0  # a write that nobody waits for any more has arrived by then, or never will
+
+
+@dataclass(frozen=True, slots=True)
+class _Unstarted:
+    """A claim under which nothing was started. After the loop time `until` it cannot arrive any more."""
+
+    token: str
+    until: float
 
 
 class JobClaims:
-    """Decides about claims and writes them. `worker` is this process's name in records."""
+    """Decides about claims and writes them. `worker` is this process's name in records; `random` is in [0, 1).
+
+    A claim whose answer is lost is written and looked up again until it is known. If the table is out for longer than
+    that, nothing is started, and the claim may be kept all the same: `run`, which has to run beside the jobs,
+    withdraws it when the table answers. It counts neither as an attempt nor as a death.
+    """
 
     def __init__(
-        self, table: JobTable, records: JobRecords, limits: JobLimits, *, worker: str, now: Callable[[], datetime]
+        self,
+        table: JobTable,
+        store: FailoverStore,
+        limits: JobLimits,
+        *,
+        worker: str,
+        now: Callable[[], datetime],
+        random: Callable[[], float],
     ) -> None:
         self._table = table
-        self._records = records
-        self._limits = limits
+        self._store = store
+        self._limits = ClaimLimits(limits.lease_seconds, limits.max_attempts, limits.max_crashes)
         self._worker = worker
         self._now = now
+        self._random = random
+        self._unstarted: dict[str, _Unstarted] = {}  # by job id
+        self._has_unstarted = asyncio.Event()
 
     @property
     def lease_seconds(self) -> float:
         """How long a claim lasts that is not renewed."""
         return self._limits.lease_seconds
+
+    async def run(self) -> None:
+        """Withdraw claims under which nothing was started, for ever."""
+        while True:
+            await self._has_unstarted.wait()
+            await asyncio.sleep(_WITHDRAW_SECONDS)
+            for job_id, claim in tuple(self._unstarted.items()):
+                with suppress(StoreUnavailableError):
+                    await self._withdraw(job_id, claim)
+            if not self._unstarted:
+                self._has_unstarted.clear()
 
     async def state(self, job_id: str) -> JobState | None:
         """What the job table has of the job. Raises StoreUnavailableError."""
@@ -38,21 +83,22 @@ class JobClaims:
 
     def decide(self, state: JobState | None, fence: int) -> ClaimDecision:
         """What a delivery with `fence` may do with a job in that state."""
+        unstarted = None if state is None else self._unstarted.get(state.record.job_id)
         return decide(
-            None if state is None else state.record,
+            state,
             fence=fence,
             now=self._now(),
-            lease_seconds=self._limits.lease_seconds,
-            max_attempts=self._limits.max_attempts,
-            crashes=0 if state is None else state.crashes,
-            is_cancel_requested=state is not None and state.is_cancel_requested,
+            limits=self._limits,
+            unstarted=None if unstarted is None else unstarted.token,
         )
 
-    async def claim(self, job: Job, current: Record | None, start: Start, delivery: Delivery) -> Claim | Conflict:
-        """Claim the job, whose record in the job table is `current`. Raises StoreUnavailableError."""
+    async def claim(self, job: Job, state: JobState | None, start: Start, delivery: Delivery) -> Claim | Conflict:
+        """Claim the job, which is in that state. Raises StoreUnavailableError: nothing may be started."""
         asked_at = asyncio.get_running_loop().time()  # not after the record is dated: others go by that
+        current = None if state is None else state.record
         record = self.record_of(job, current, start.attempt, start.version)
-        result = await self._records.write_if_unchanged(record, None if current is None else current.version)
+        mark = ClaimMark(self._new_token(start.version), start.is_suspect, start.deaths_alone)
+        result = await self._known(record, None if current is None else current.version, mark)
         if not isinstance(result, Written):
             return result
         if delivery.expires_at_ms is None:
@@ -76,3 +122,53 @@ class JobClaims:
             source=str(job.source),
             outputs=tuple(OutputRecord(str(output.target)) for output in job.outputs),
         )
+
+    def _new_token(self, version: Version) -> str:
+        """One that no other claim has, also of a worker that was given this one's name."""
+        return f"{self._worker}/{version.fence}.{version.seq}/{int(self._random() * 2**32):08x}"
+
+    async def _known(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        """Write the claim, again and again, until it is known whether it is kept.
+
+        The same token each time: what failed may have arrived, and is then our own claim. Raises
+        StoreUnavailableError when that takes too long.
+        """
+        time = asyncio.get_running_loop().time
+        until = time() + min(_DOUBT_SECONDS, self._limits.lease_seconds * _DOUBT_SHARE)
+        failures = 0
+        try:
+            while True:
+                try:
+                    return await self._store.claim(record, seen, mark)
+                except StoreUnavailableError:
+                    failures += 1
+                    if await self._is_kept(record, mark):
+                        return Written()
+                    if time() >= until:
+                        raise
+                await asyncio.sleep(_RETRY.delay(failures, self._random()))
+        except (StoreUnavailableError, asyncio.CancelledError):
+            self._unstarted[record.job_id] = _Unstarted(mark.token, time() + _ARRIVAL_SECONDS)
+            self._has_unstarted.set()
+            raise
+
+    async def _is_kept(self, record: Record, mark: ClaimMark) -> bool:
+        """Whether the table is seen to hold the claim. False where it cannot be asked, or does not hold it yet."""
+        with suppress(StoreUnavailableError):
+            state = await self._table.state(record.job_id)
+            if state is not None and state.is_claimed_by(mark.token):
+                await self._store.claim_found(record)
+                return True
+        return False
+
+    async def _withdraw(self, job_id: str, claim: _Unstarted) -> None:
+        """Raises StoreUnavailableError, and then may be called again."""
+        state = await self._table.state(job_id)
+        if state is not None and state.is_claimed_by(claim.token):
+            version = Version(state.record.version.fence, state.record.version.seq + 1)
+            released = record_of(Released(), state.record, version, self._now())
+            await self._store.write_if_unchanged(released, state.record.version)
+        elif asyncio.get_running_loop().time() < claim.until:
+            return
+        if self._unstarted.get(job_id) is claim:
+            del self._unstarted[job_id]

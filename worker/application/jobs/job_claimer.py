@@ -6,16 +6,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
+from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_runner import JobRunner
 from worker.application.jobs.run import Claim
-from worker.domain.claim import Cancel, Exhausted, Skip, Start, Wait
+from worker.domain.claim import Cancel, Exhausted, JobState, Skip, Start, Wait
 from worker.domain.disposition import RETRY_BACKOFF
-from worker.domain.errors import TooManyAttemptsError
+from worker.domain.errors import ShutdownError, TooManyAttemptsError
 from worker.domain.job import Job
-from worker.domain.outcome import Cancelled, Deferred, Ending, Failed, Outcome, Released, WillRetry
+from worker.domain.outcome import Cancelled, Deferred, Ending, Failed, NotBegun, Outcome, Released, WillRetry
 from worker.domain.progress import Record, Version
 from worker.ports import Delivery, StoreUnavailableError
 
@@ -24,13 +25,17 @@ _CLAIMS = 2  # of one delivery: beyond that, another worker is at the same job
 
 
 class JobClaimer:
-    """Claims jobs and has them run; one object for all of them. `over_job` is entered for as long as a job runs."""
+    """Claims jobs and has them run; one object for all of them. `over_job` is entered for as long as a job runs.
+
+    A job that is suspect waits until nothing else runs in the `slots`, and is claimed then.
+    """
 
     def __init__(
         self,
         claims: JobClaims,
         runner: JobRunner,
         finisher: JobFinisher,
+        slots: Slots,
         *,
         random: Callable[[], float],
         over_job: Callable[[], AbstractContextManager[None]] = nullcontext,
@@ -38,6 +43,7 @@ class JobClaimer:
         self._claims = claims
         self._runner = runner
         self._finisher = finisher
+        self._slots = slots
         self._random = random
         self._over_job = over_job
         self._at_work: dict[str, int | None] = {}  # the attempt, by job id; None before the claim is won
@@ -67,12 +73,31 @@ class JobClaimer:
             decision = self._claims.decide(state, work.delivery.fence)
             if not isinstance(decision, Start):
                 return await self._without_start(job, current, decision, work.delivery)
-            claim = await self._claims.claim(job, current, decision, work.delivery)
-            if isinstance(claim, Claim):
-                return await self._run(claim, work)
-            state = claim.state
+            result = await self._start(job, state, decision, work)
+            if not isinstance(result, JobState):
+                return result
+            state = result
         attempt = None if state is None else state.record.attempt
         return await self._defer(_SOON_SECONDS, "claimed by another delivery just now", attempt)
+
+    async def _start(self, job: Job, state: JobState | None, start: Start, work: Work) -> Ending | JobState:
+        """Claim the job and run it, a suspect alone. Returns its state where that has changed meanwhile."""
+        if not start.is_suspect:
+            if self._slots.is_reserved:
+                return await self._defer(_SOON_SECONDS, "a job that may crash the worker runs alone here")
+            with self._slots.beside_others():
+                return await self._run_if_claimed(job, state, start, work)
+        try:
+            async with self._slots.alone():
+                if work.stop_reason is None:
+                    return await self._run_if_claimed(job, state, start, work)
+        except ShutdownError:
+            pass
+        return await self._finisher.pass_over(NotBegun(is_lost=work.lease.is_lost))
+
+    async def _run_if_claimed(self, job: Job, state: JobState | None, start: Start, work: Work) -> Ending | JobState:
+        claim = await self._claims.claim(job, state, start, work.delivery)
+        return await self._run(claim, work) if isinstance(claim, Claim) else claim.state
 
     async def _without_start(
         self, job: Job, current: Record | None, decision: Skip | Wait | Cancel | Exhausted, delivery: Delivery

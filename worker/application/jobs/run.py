@@ -20,6 +20,7 @@ class JobLimits:
     job_timeout_seconds: float
     stall_seconds: float
     max_attempts: int
+    max_crashes: int = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,8 @@ class Submission:
         record = first_record(job.job_id, str(job.source), targets, self._now())
         await self._table.write_if_unchanged(record, None)
         # The record that is there now decides: two producers may have chosen the same id.
-        current = await self._table.read(job.job_id) or record
+        state = await self._table.state(job.job_id)
+        current = record if state is None else state.record
         if not _is_same_and_unstarted(current, record):
             raise JobExistsError(current)
         await self._records.share(current)

@@ -7,9 +7,13 @@ up may still arrive and harms nothing.
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 from worker import metrics
 from worker.application.progress.guarded_cache import CacheState, GuardedCache, NoCache
 from worker.application.progress.outages import Outage
+from worker.domain.claim import ClaimMark
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, JobTable, WriteResult, Written
 
@@ -17,7 +21,8 @@ from worker.ports import Conflict, JobTable, WriteResult, Written
 class FailoverStore:
     """Where a worker's progress goes. `run` has to run beside it: until it has probed the cache, the table serves.
 
-    All writes return within one second, even if both stores hang, or raise StoreUnavailableError.
+    Ticks and checkpoints return within one second, even if both stores hang, or raise StoreUnavailableError. What a
+    job waits for (`claim`, `commit`, `write_if_unchanged`) has seconds.
     """
 
     def __init__(self, table: JobTable, cache: GuardedCache | NoCache) -> None:
@@ -62,31 +67,39 @@ class FailoverStore:
     # --- writing --------------------------------------------------------------------------------------------------
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
-        """Keep a claim, or an end without one, if the durable record is still at `seen`.
+        """Keep an end without a run, if the durable record is still at `seen`."""
+        return await self._keep_if_unchanged(record, self._table.write_if_unchanged(record, seen))
+
+    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        """Keep a claim, if the durable record is still at `seen`.
 
         No tick may go before a claim that is not `Written`.
         """
-        with metrics.PROGRESS_DURATION.time():
-            result = await self._table.write_if_unchanged(record, seen)
-            if isinstance(result, Written):
-                self._cache.table_answered(record, WriteResult.APPLIED)
-                await self._cache.write(record)
-            return result
+        return await self._keep_if_unchanged(record, self._table.claim(record, seen, mark))
+
+    async def claim_found(self, record: Record) -> None:
+        """Do what follows a claim, for one that was seen in the table: the answer to it was lost."""
+        self._cache.table_answered(record, WriteResult.APPLIED)
+        await self._cache.write(record)
 
     async def tick(self, record: Record) -> WriteResult:
         """Keep the record where it is fastest. STALE: the job is no longer ours."""
         if self._cache.tick_store is None:
-            return await self._keep(record)
+            return await self.checkpoint(record)
         with metrics.PROGRESS_DURATION.time():
-            return await self._cache.write(record) or await self._write_to_table(record)
+            cached = await self._cache.write(record)
+            return cached or await self._answered(record, self._table.write(record))
 
     async def checkpoint(self, record: Record) -> WriteResult:
         """Keep the record in the table, whose verdict counts, then in the cache if that serves."""
-        return await self._keep(record)
+        return await self._keep(record, self._table.write(record))
 
     async def commit(self, record: Record) -> WriteResult:
-        """Keep a record that ends the attempt. SAME, as an answer to a second try: the first one got through."""
-        return await self._keep(record)
+        """Do what `checkpoint` does, for a record that the job waits for: before its uploads, and at its end.
+
+        SAME, as an answer to a second try: the first one got through.
+        """
+        return await self._keep(record, self._table.commit(record))
 
     async def share(self, record: Record) -> None:
         """Write a final record of the table to the cache: its writer may have died before it did so."""
@@ -96,16 +109,26 @@ class FailoverStore:
         """The attempt writes no more, whether its end could be recorded or not."""
         self._cache.attempt_ended(job_id)
 
-    async def _keep(self, record: Record) -> WriteResult:
+    async def _keep_if_unchanged(
+        self, record: Record, write: Coroutine[Any, Any, Written | Conflict]
+    ) -> Written | Conflict:
         with metrics.PROGRESS_DURATION.time():
-            result = await self._write_to_table(record)
+            result = await write
+            if isinstance(result, Written):
+                await self.claim_found(record)
+            return result
+
+    async def _keep(self, record: Record, write: Coroutine[Any, Any, WriteResult]) -> WriteResult:
+        with metrics.PROGRESS_DURATION.time():
+            result = await self._answered(record, write)
             if result is not WriteResult.STALE:
                 await self._cache.write(record)
             return result
 
-    async def _write_to_table(self, record: Record) -> WriteResult:
-        with metrics.ProgressWrite(self._table.name) as write:
-            result = await self._table.write(record)
-            write.outcome = result.value
+    async def _answered(self, record: Record, write: Coroutine[Any, Any, WriteResult]) -> WriteResult:
+        """What the table says to the write of the record."""
+        with metrics.ProgressWrite(self._table.name) as measured:
+            result = await write
+            measured.outcome = result.value
         self._cache.table_answered(record, result)
         return result

@@ -84,7 +84,7 @@ class Reporter:
             record = self._numbered(self._progressed())
             try:
                 async with asyncio.timeout(_FENCE_SECONDS):
-                    await self._keep(lambda: self._store.checkpoint(record))
+                    await self._keep(lambda: self._store.commit(record))
             except TimeoutError as exc:
                 raise DependencyUnavailableError("the job table") from exc
             self._checkpoint_due = self._time() + self._checkpoint_seconds

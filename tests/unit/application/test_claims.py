@@ -1,0 +1,147 @@
+"""Claims whose answer is late, lost or never comes: whose they are, and what counts as a start."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tests.fakes.stores import FakeJobTable
+from tests.support.events import logged_events
+from tests.support.virtual_time import now, virtual_time
+from tests.support.waiting import wait_until
+from tests.support.workshop import LEASE_SECONDS, a_workshop, two_workshops
+from worker.domain.claim import ClaimMark, JobState
+from worker.domain.disposition import Ack, Retry
+from worker.domain.progress import Record, Status, Version
+from worker.events import Event
+from worker.ports import Conflict, StoreUnavailableError, Written
+
+
+class SilentTable(FakeJobTable):
+    """Applies claims and does not answer them; reads are answered while `reads` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silent = True
+        self.reads = True
+        self.asked = 0
+
+    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+        self.asked += 1
+        result = await super().claim(record, seen, mark)
+        if self.silent:
+            raise StoreUnavailableError("DynamoDB did not answer in time")
+        return result
+
+    async def state(self, job_id: str) -> JobState | None:
+        if not self.reads:
+            raise StoreUnavailableError("DynamoDB did not answer in time")
+        return await super().state(job_id)
+
+
+@virtual_time
+async def test_a_claim_that_is_answered_after_seconds_starts_the_job_as_its_first_attempt(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.table.hangs = True
+        handling = asyncio.create_task(shop.handle())
+        await asyncio.sleep(3)
+        shop.table.works()
+
+        assert await handling == Ack()
+        assert shop.record().attempt == 1
+
+
+@virtual_time
+async def test_a_claim_whose_answer_is_lost_is_looked_up_and_known_by_its_token(tmp_path: Path) -> None:
+    table = SilentTable()
+    async with a_workshop(tmp_path, table=table) as shop:
+        began_at = now()
+
+        assert await shop.handle() == Ack()
+        assert now() - began_at < 1
+        assert (shop.record().attempt, table.asked) == (1, 1)
+
+
+@virtual_time
+async def test_a_claim_that_cannot_be_looked_up_either_is_asked_for_again_with_the_same_token(tmp_path: Path) -> None:
+    table = SilentTable()
+    table.reads = False
+    async with a_workshop(tmp_path, table=table) as shop:
+        handling = asyncio.create_task(shop.handle())
+        await wait_until(lambda: table.asked == 2)
+        table.silent = False
+
+        assert await handling == Ack()
+        assert shop.record().attempt == 1
+
+
+async def unknown_claim(handle: Callable[[], Awaitable[object]]) -> None:
+    """A delivery whose claim is kept, and whose worker never hears of it."""
+    assert isinstance(await handle(), Retry)
+
+
+@virtual_time
+async def test_a_claim_that_started_nothing_is_withdrawn_once_the_table_answers_and_is_no_attempt(
+    tmp_path: Path,
+) -> None:
+    table = SilentTable()
+    table.reads = False
+    async with two_workshops(tmp_path, table=table) as (first, second):
+        await unknown_claim(first.handle)
+        assert first.record().status is Status.RUNNING
+        table.reads, table.silent = True, False
+        answered_at = now()
+
+        await wait_until(lambda: first.record().status is Status.QUEUED)
+        assert now() - answered_at < 2
+        assert first.record().attempt == 0
+        assert await second.handle(receive_count=2) == Ack()
+        assert second.record().attempt == 1
+        state = second.table.held_state("ep-1")
+        assert state is not None
+        assert state.mark is not None
+        assert not state.mark.is_suspect
+
+
+@virtual_time
+async def test_the_worker_itself_starts_at_once_over_its_own_claim_that_started_nothing(tmp_path: Path) -> None:
+    table = SilentTable()
+    table.reads = False
+    async with a_workshop(tmp_path, table=table) as shop:
+        with logged_events() as logged:
+            await unknown_claim(shop.handle)
+            table.reads, table.silent = True, False
+
+            assert await shop.handle(receive_count=2) == Ack()
+        assert len(logged.of(Event.JOB_STARTED)) == 1
+        assert shop.record().attempt == 1
+
+
+@virtual_time
+async def test_claims_that_started_nothing_use_up_no_attempt_however_many_there_are(tmp_path: Path) -> None:
+    table = SilentTable()
+    async with a_workshop(tmp_path, table=table) as shop:
+        for count in range(1, 9):
+            table.reads, table.silent = False, True
+            await unknown_claim(lambda count=count: shop.handle(receive_count=count))  # type: ignore[misc]
+            table.reads = True
+            await asyncio.sleep(LEASE_SECONDS)
+        table.silent = False
+
+        assert await shop.handle(receive_count=9) == Ack()
+        assert shop.record().attempt == 1
+
+
+@virtual_time
+async def test_a_final_record_that_is_answered_after_seconds_ends_the_job_once(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        handling = await shop.begins()
+        await asyncio.sleep(2)
+        shop.table.hangs = True
+        shop.converter.gate.set()
+        await asyncio.sleep(4)
+        shop.table.works()
+
+        assert await handling == Ack()
+        assert [record.status for record in shop.table.writes].count(Status.COMPLETED) == 1
