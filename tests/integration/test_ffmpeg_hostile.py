@@ -95,15 +95,40 @@ async def test_a_source_that_states_no_length_is_too_long_once_the_limit_is_deco
         await convert(sound("plain.aac"), max_seconds=1)
 
 
-@pytest.mark.parametrize(("rate_hz", "channels"), [(1, 1), (3999, 1), (2_000_000_000, 1), (8000, 20), (8000, 9999)])
-async def test_a_header_with_absurd_numbers_is_unsupported(rate_hz: int, channels: int, tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedAudioError):
+@pytest.mark.parametrize(
+    ("rate_hz", "channels", "reason"),
+    [
+        (1, 1, "the source is damaged: its header states 1 Hz"),
+        (2_000_000_000, 1, "the source is damaged: its header states 2000000000 Hz"),
+        (8000, 9999, "the source is damaged: its header states 9999 channels"),
+        (3999, 1, "a sample rate of 3999 Hz is not supported"),
+        (8000, 20, "20 channels are not supported"),
+    ],
+)
+async def test_a_header_with_absurd_numbers_is_unsupported(
+    rate_hz: int, channels: int, reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UnsupportedAudioError, match=reason):
         await convert(a_wav(tmp_path / "source.wav", rate_hz=rate_hz, channels=channels))
 
 
 async def test_a_codec_that_nobody_knows_is_unsupported(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedAudioError, match="codec"):
         await convert(a_wav(tmp_path / "source.wav", tag=0x7777))
+
+
+@pytest.mark.parametrize("boxes", [["stsd"], ["stbl"], ["mp4a", "esds"]])
+async def test_a_damaged_description_of_the_sound_is_no_fault_of_the_converter(
+    boxes: list[str], tmp_path: Path
+) -> None:
+    source = tmp_path / "source.m4a"
+    run_ffmpeg("-i", str(sound("plain.wav")), "-movflags", "+frag_keyframe+empty_moov", str(source))
+    data = source.read_bytes()
+    for box in boxes:
+        data = data.replace(box.encode(), b"junk", 1)
+
+    with pytest.raises(UnsupportedAudioError, match=r"the source is damaged|codec"):
+        await convert(a_file(source, data))
 
 
 async def test_a_video_codec_is_never_decoded_as_sound(tmp_path: Path) -> None:

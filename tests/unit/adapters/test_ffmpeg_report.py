@@ -226,6 +226,8 @@ NO_STREAMS = "Stream map '0:a' matches no streams."
         (228, "", ErrorCode.WORKSPACE_FULL),
         (234, said(MUXER, "out#0/ogg", ERROR, NO_SPACE), ErrorCode.WORKSPACE_FULL),
         (234, said(DECODER, "aac", ERROR, "Invalid argument"), ErrorCode.UNSUPPORTED_AUDIO),
+        (234, said(MUXER, "framecrc", ERROR, "sample rate not set"), ErrorCode.UNSUPPORTED_AUDIO),
+        (234, said(MUXER, "mp3", ERROR, "Invalid argument"), ErrorCode.CONVERTER_CRASHED),
         (234, said(ENCODER, "flac", ERROR, "Invalid argument"), ErrorCode.CONVERTER_CRASHED),
         (234, said(FILTER, "Parsed_pan_1", ERROR, "Invalid argument"), ErrorCode.CONVERTER_CRASHED),
         (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from worker.adapters.ffmpeg.encoders import ENCODERS
 from worker.adapters.ffmpeg.filters import filter_graph, target_layout
+from worker.adapters.ffmpeg.log import PROBE_MUXER
 from worker.adapters.ffmpeg.tags import tag_options
 from worker.domain.containers.sniffing import Container
 from worker.domain.containers.structure import Structure
@@ -56,7 +57,7 @@ def probe_command(binary: str, container: str, source_fd: int, structure: Struct
     return [
         *_source(binary, container, source_fd, structure),
         *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1"),
-        *("-map_metadata", "-1", "-map_chapters", "-1", "-f", "framecrc", "pipe:1"),
+        *("-map_metadata", "-1", "-map_chapters", "-1", "-f", PROBE_MUXER, "pipe:1"),
     ]
 
 

@@ -19,6 +19,7 @@ MAX_LOG_BYTES = 48 * 1024 * 1024
 _KEPT_DESCRIPTION_BYTES = 131_072  # tags are printed there, and lyrics are long
 _MAX_LINE_BYTES = 4096
 _MAX_ERRORS = 20
+PROBE_MUXER = "framecrc"
 _TOO_MUCH = "the source is damaged, or has too many chapters, tags or tracks: the converter says more than can be read"
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -63,6 +64,11 @@ class LogError:
     @property
     def is_of_source(self) -> bool:
         return self.side in {Side.DEMUXER, Side.DECODER}
+
+    @property
+    def is_of_probe(self) -> bool:
+        """Of the muxer that prints the headers, which refuses only a track whose rate or codec they lack."""
+        return self.side is Side.MUXER and self.context == PROBE_MUXER
 
     @property
     def is_of_demuxer(self) -> bool:

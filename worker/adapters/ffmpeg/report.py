@@ -48,6 +48,7 @@ _DAMAGED = "the source is damaged: too much of it cannot be decoded"
 _UNREADABLE = "the source is damaged, or not what its first bytes say"
 _NOT_DECODED = "the source's audio codec is not supported"
 _INVALID_ARGUMENT = 234
+_HEADER_LACKS = "the source is damaged: its header does not say what its sound is"
 _TOO_MANY_TRACKS = "the source has more than 1000 tracks"
 _PERMANENT = {
     8: _NOT_DECODED,  # no such decoder
@@ -209,6 +210,8 @@ def failure_of(returncode: int, log: Log) -> JobError | None:
     if any("exceeds max_streams" in error.text for error in log.errors if error.is_of_demuxer):
         return UnsupportedAudioError(_TOO_MANY_TRACKS)
     first = next((error for error in log.errors if error.side is not Side.OTHER), None)
+    if returncode == _INVALID_ARGUMENT and first is not None and first.is_of_probe:
+        return UnsupportedAudioError(_HEADER_LACKS)
     if returncode in _PERMANENT and (returncode != _INVALID_ARGUMENT or first is None or first.is_of_source):
         return UnsupportedAudioError(_PERMANENT[returncode])
     if returncode < 0:

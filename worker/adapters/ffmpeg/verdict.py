@@ -14,6 +14,8 @@ from worker.domain.errors import ConverterCrashedError, DurationTooLongError, Un
 from worker.ports import SourceAudio
 
 _MAX_CHANNELS = 16
+_POSSIBLE_RATES_HZ = range(1000, 50_000_001)  # from telephones' slowest to four times DSD256
+_POSSIBLE_CHANNELS = range(1, 256)  # Opus and Vorbis count them in a byte
 # Headers are printed in hundredths. Lossy codecs differ from theirs by what an encoder puts in front and behind:
 # measured up to 0.05 s (WMA), by their specifications up to two frames and a delay of 2112 samples (AAC at 22 kHz).
 _LOSSLESS_TOLERANCE_SECONDS = 0.011
@@ -35,9 +37,13 @@ class Verdict:
 
 def check_headers(headers: Headers) -> None:
     """Refuse what nobody recorded: a rate of 1 Hz makes a day of output from a few hundred kilobytes."""
+    if headers.sample_rate_hz not in _POSSIBLE_RATES_HZ:
+        raise UnsupportedAudioError(f"the source is damaged: its header states {headers.sample_rate_hz} Hz")
+    if headers.channels not in _POSSIBLE_CHANNELS:
+        raise UnsupportedAudioError(f"the source is damaged: its header states {headers.channels} channels")
     if not MIN_RATE_HZ <= headers.sample_rate_hz <= MAX_RATE_HZ:
         raise UnsupportedAudioError(f"a sample rate of {headers.sample_rate_hz} Hz is not supported")
-    if not 1 <= headers.channels <= _MAX_CHANNELS:
+    if headers.channels > _MAX_CHANNELS:
         raise UnsupportedAudioError(f"{headers.channels} channels are not supported")
 
 
