@@ -49,6 +49,7 @@ class Event(StrEnum):
     MESSAGE_IGNORED = "message.ignored"
     MESSAGE_REJECTED = "message.rejected"
     MESSAGE_DISCARDED = "message.discarded"
+    MESSAGE_UNREADABLE = "message.unreadable"
     MESSAGE_SETTLE_FAILED = "message.settle_failed"
     LEASE_LOST = "lease.lost"
     LEASE_RENEWAL_FAILED = "lease.renewal_failed"
@@ -77,6 +78,7 @@ class EventSpec:
 
 
 _OUTCOME = ("duration_seconds", "stage_seconds", "source_bytes", "output_bytes", "audio_seconds")
+_REJECTION = ("error_code", "error", "receive_count", "sender_id", "topic")
 _FAILURE = ("error_code", "error", "stage", "retryable", "exception", *_OUTCOME)
 
 CATALOGUE: dict[Event, EventSpec] = {
@@ -151,13 +153,16 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.MESSAGE_IGNORED: EventSpec(
         "info", "A notification of S3, or a record in one, asks for no job; it is acknowledged.", ("reason",)
     ),
-    Event.MESSAGE_REJECTED: EventSpec(
-        "warning", "The message went to the dead-letter queue.", ("error_code", "error", "receive_count")
+    Event.MESSAGE_REJECTED: EventSpec("warning", "The message went to the dead-letter queue.", _REJECTION),
+    Event.MESSAGE_UNREADABLE: EventSpec(
+        "warning",
+        "A message came without a member that SQS always sends. It is left alone, and its visibility ends.",
+        ("problem",),
     ),
     Event.MESSAGE_DISCARDED: EventSpec(
         "error",
         "A rejected message was deleted, because the queue has no dead-letter queue.",
-        ("error_code", "error", "receive_count"),
+        _REJECTION,
     ),
     Event.MESSAGE_SETTLE_FAILED: EventSpec(
         "warning",

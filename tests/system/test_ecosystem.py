@@ -83,12 +83,14 @@ def test_a_job_published_to_sns_completes_and_its_trace_is_in_the_log(ecosystem:
 
     attributes = {"traceparent": {"DataType": "String", "StringValue": TRACEPARENT}}
     sns.publish(TopicArn=topic, Message=json.dumps(a_job(ecosystem.stack, "by-sns")), MessageAttributes=attributes)
+    sns.publish(TopicArn=topic, Message="[]")
     sns.close()
 
     ecosystem.worker.wait_for("job.completed", job_id="by-sns")
     lines = lines_of(ecosystem.worker, "by-sns")
     assert len(lines) >= 2
     assert all((line["trace_id"], line["span_id"]) == (TRACE, SPAN) for line in lines)
+    assert ecosystem.worker.wait_for("message.rejected", topic=topic)["sender_id"]
 
 
 def test_a_rejection_is_logged_with_the_trace(ecosystem: Ecosystem) -> None:

@@ -35,6 +35,7 @@ class Delivery:
     group_id: str | None = None  # of a FIFO queue
     expires_at_ms: int | None = None  # when the queue drops the message for good (epoch), where that is known
     attributes: Mapping[str, str] = field(default_factory=dict)
+    sender_id: str | None = None  # of the identity that put it on the queue, where that is known
 
     @property
     def fence(self) -> int:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from worker.adapters.aws.client import ClientLimits, ErrorTable, translated
+from worker.adapters.aws.client import DENIED, ClientLimits, translated
 from worker.adapters.sqs.attributes import QueueAttributes
 from worker.adapters.sqs.batching import Batcher
 from worker.adapters.sqs.dead_letters import TRACE, dead_letter_attributes
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
+from worker.events import Event, emit
 from worker.ports import MAX_BATCH_ENTRIES, MAX_IN_FLIGHT_SECONDS, Delivery, ReceiptExpiredError
 
 _SQS = "SQS"
-_SYSTEM_ATTRIBUTES = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId", TRACE]
+_SYSTEM_ATTRIBUTES = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId", "SenderId", TRACE]
 _NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
 # With "InvalidParameterValue" SQS says that a handle has expired, or that the twelve hours in flight are over.
 _DEAD_HANDLE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
@@ -66,7 +67,7 @@ class SqsQueue:
 
     async def receive(self, slots: int) -> Sequence[Delivery]:
         received_at = asyncio.get_running_loop().time()
-        with translated(_SQS, self._errors):
+        with translated(_SQS, self._errors | _denied("sqs:ReceiveMessage")):
             response = await self._receive_client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=min(slots, self._most),
@@ -77,7 +78,7 @@ class SqsQueue:
             )
         messages = response.get("Messages", ())
         retention_seconds = await self._attributes.retention_seconds() if messages else None
-        return [_delivery(message, received_at, retention_seconds) for message in messages]
+        return list(_readable(messages, received_at, retention_seconds))
 
     async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
         return await self._delay([(delivery, seconds) for delivery in deliveries])
@@ -95,7 +96,7 @@ class SqsQueue:
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[WorkerError | None]:
         entries = [{"Id": str(n), "ReceiptHandle": delivery.receipt_handle} for n, delivery in enumerate(deliveries)]
-        with translated(_SQS):
+        with translated(_SQS, _denied("sqs:DeleteMessage")):
             response = await self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
         return _results(response, len(entries))
 
@@ -104,7 +105,7 @@ class SqsQueue:
             {"Id": str(n), "ReceiptHandle": delivery.receipt_handle, "VisibilityTimeout": _visibility(seconds)}
             for n, (delivery, seconds) in enumerate(delays)
         ]
-        with translated(_SQS):
+        with translated(_SQS, _denied("sqs:ChangeMessageVisibility")):
             response = await self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
         return _results(response, len(entries))
 
@@ -136,7 +137,7 @@ class SqsSender:
         if _is_fifo(self._url):
             digest = hashlib.sha256(body.encode()).hexdigest()
             extra |= {"MessageGroupId": group_id or digest, "MessageDeduplicationId": dedup_id or digest}
-        with translated(_SQS, self._errors):
+        with translated(_SQS, self._errors | _denied("sqs:SendMessage")):
             response = await self._client.send_message(QueueUrl=self._url, MessageBody=body, **extra)
         message_id: str = response["MessageId"]
         return message_id
@@ -157,7 +158,7 @@ class _DeadLetterQueue:
         if arn is None:
             return False
         try:
-            with translated(_SQS):
+            with translated(_SQS, _denied("sqs:GetQueueUrl and sqs:SendMessage on the dead-letter queue")):
                 url = self._urls.get(arn) or await self._url_of(arn)
                 why = _quarantine(delivery, rejection, url, known.max_message_bytes)
                 await self._client.send_message(QueueUrl=url, MessageBody=delivery.body, **why)
@@ -172,6 +173,20 @@ class _DeadLetterQueue:
         response = await self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
         url: str = response["QueueUrl"]
         return url
+
+
+def _readable(
+    messages: Sequence[Mapping[str, Any]], received_at: float, retention_seconds: float | None
+) -> Iterator[Delivery]:
+    """The messages as deliveries. One that lacks what SQS always sends is logged and left out."""
+    for message in messages:
+        try:
+            yield _delivery(message, received_at, retention_seconds)
+        except KeyError as exc:
+            emit(Event.MESSAGE_UNREADABLE, message_id=message.get("MessageId"), problem=f"it has no {exc.args[0]}")
+        except (TypeError, ValueError) as exc:
+            problem = f"one of its attributes is malformed ({type(exc).__name__})"
+            emit(Event.MESSAGE_UNREADABLE, message_id=message.get("MessageId"), problem=problem)
 
 
 def _delivery(message: Mapping[str, Any], received_at: float, retention_seconds: float | None) -> Delivery:
@@ -194,20 +209,28 @@ def _delivery(message: Mapping[str, Any], received_at: float, retention_seconds:
         group_id=system.get("MessageGroupId"),
         expires_at_ms=None if retention_seconds is None else sent_at_ms + round(retention_seconds * 1000),
         attributes=attributes,
+        sender_id=system.get("SenderId"),
     )
 
 
-def _errors_of(queue_url: str) -> ErrorTable:
+def _denied(action: str) -> dict[str, Callable[[], WorkerError]]:
+    return dict.fromkeys(DENIED, lambda: DependencyUnavailableError(_SQS, f"does not allow the role {action}"))
+
+
+def _errors_of(queue_url: str) -> dict[str, Callable[[], WorkerError]]:
     return dict.fromkeys(_NO_QUEUE, lambda: DependencyUnavailableError(_SQS, f"has no queue at {queue_url}"))
 
 
 def _results(response: Mapping[str, Any], count: int) -> list[WorkerError | None]:
     """One result for each entry, by position. An entry that the answer does not mention has failed."""
     results: list[WorkerError | None] = [DependencyUnavailableError(_SQS, "left the entry out of its answer")] * count
+    positions = {str(n): n for n in range(count)}
     for entry in response.get("Successful", ()):
-        results[int(entry["Id"])] = None
+        if (position := positions.get(entry.get("Id"))) is not None:
+            results[position] = None
     for entry in response.get("Failed", ()):
-        results[int(entry["Id"])] = _failure(entry)
+        if (position := positions.get(entry.get("Id"))) is not None:
+            results[position] = _failure(entry)
     return results
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from worker import metrics
 from worker.application.consuming.lease import Lease
+from worker.application.consuming.producer import producer_of
 from worker.application.consuming.reject_limit import RejectLimit
 from worker.domain.backoff import Backoff
 from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry
@@ -114,6 +115,7 @@ class Settlement:
             "error_code": rejection.error.code.value,
             "error": str(rejection.error),
             "receive_count": delivery.receive_count,
+            **producer_of(delivery),
         }
         if rejection.job_id is not None:
             fields["job_id"] = rejection.job_id

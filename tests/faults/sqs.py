@@ -1,0 +1,58 @@
+"""What SQS, and the way to it, may do."""
+
+from __future__ import annotations
+
+from tests.faults.row import Row
+
+_ODD = "tests/integration/test_sqs_odd_answers.py"
+_SQS = "tests/integration/test_sqs.py"
+_DEAD = "tests/integration/test_sqs_dead_letters.py"
+_POLLER = "tests/unit/application/test_poller.py"
+
+ROWS = (
+    Row(
+        "one message of a batch lacks an attribute or another member",
+        "the others are taken; it is named by `message.unreadable` and comes back",
+        f"{_ODD}::test_an_odd_message_is_named_and_the_others_of_its_batch_are_taken",
+    ),
+    Row(
+        "the role may not receive, delete or change visibility",
+        "the message of the failure names the right",
+        f"{_ODD}::test_a_right_that_the_role_lacks_is_named",
+    ),
+    Row(
+        "a batch answer speaks of entries that nobody sent",
+        "they are passed over",
+        f"{_ODD}::test_an_answer_about_entries_that_nobody_sent_harms_none",
+    ),
+    Row(
+        "SQS is out for minutes",
+        "receives are backed off; one line when it goes and one when it is back",
+        f"{_POLLER}::test_an_outage_of_the_queue_is_logged_once_and_outlived",
+    ),
+    Row(
+        "a receive hangs",
+        "it is given up ten seconds after its long poll should have ended",
+        f"{_POLLER}::test_a_receive_that_hangs_is_given_up_and_the_next_one_works",
+    ),
+    Row(
+        "the dead-letter queue is gone",
+        "the message stays on its queue",
+        f"{_DEAD}::test_a_copy_that_fails_leaves_the_message_on_the_queue",
+    ),
+    Row(
+        "the redrive policy names another dead-letter queue than before",
+        "it is asked for again after the first failure",
+        f"{_DEAD}::test_a_dead_letter_queue_that_was_replaced_is_found_after_the_first_failure",
+    ),
+    Row(
+        "a rejected message has no room for its reason",
+        "it goes to the dead-letter queue with as much of the reason as fits",
+        f"{_DEAD}::test_a_message_that_fills_its_queue_is_rejected_with_what_there_is_room_for",
+    ),
+    Row(
+        "the queue does not say how long it keeps messages",
+        "jobs run without that limit",
+        f"{_SQS}::test_a_queue_that_does_not_tell_its_retention_holds_up_no_message",
+    ),
+)

@@ -1,0 +1,108 @@
+"""Answers of SQS that are incomplete or refuse, and who sent a message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aioboto3
+import pytest
+
+from tests.support.aws_calls import calls_of
+from tests.support.events import logged_events
+from tests.support.fault_proxy import FaultProxy
+from tests.support.sqs import Sqs, a_delivery_from
+from worker.adapters.aws.client import open_client
+from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, SqsSender
+from worker.domain.errors import DependencyUnavailableError
+from worker.events import Event
+
+
+def a_message(message_id: str, **changes: object) -> dict[str, Any]:
+    """A message as a receive returns it; a change to None leaves the member out."""
+    attributes = {"SentTimestamp": "1795000000000", "ApproximateReceiveCount": "1"}
+    message = {"MessageId": message_id, "ReceiptHandle": "handle", "Body": "{}", "Attributes": attributes} | changes
+    return {name: value for name, value in message.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"Attributes": None}, "it has no Attributes"),
+        ({"Attributes": {"ApproximateReceiveCount": "1"}}, "it has no SentTimestamp"),
+        ({"Attributes": {"SentTimestamp": "1795000000000"}}, "it has no ApproximateReceiveCount"),
+        ({"Attributes": {"SentTimestamp": "now", "ApproximateReceiveCount": "1"}}, "malformed"),
+        ({"Body": None}, "it has no Body"),
+        ({"ReceiptHandle": None}, "it has no ReceiptHandle"),
+    ],
+)
+async def test_an_odd_message_is_named_and_the_others_of_its_batch_are_taken(
+    changes: dict[str, object], problem: str, sqs: Sqs
+) -> None:
+    url = await sqs.made()
+    queue = SqsQueue(sqs.counted, sqs.counted, url, visibility_seconds=60)
+    sqs.counted.answers["receive_message"] = [
+        {"Messages": [a_message("first"), a_message("odd", **changes), a_message("last")]}
+    ]
+
+    with logged_events() as logged:
+        deliveries = await queue.receive(10)
+
+    assert [delivery.message_id for delivery in deliveries] == ["first", "last"]
+    line = logged.one(Event.MESSAGE_UNREADABLE)
+    assert line["message_id"] == "odd"
+    assert problem in line["problem"]
+
+
+async def test_a_delivery_says_who_sent_it(sqs: Sqs) -> None:
+    url = await sqs.made()
+    await SqsSender(sqs.client, url).send("{}")
+
+    message = await sqs.message(url)
+    await sqs.client.change_message_visibility(
+        QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+    )
+    delivery = await a_delivery_from(sqs.queue(url))
+
+    assert delivery.sender_id == message["Attributes"]["SenderId"]
+
+
+async def all_calls_of(queue: SqsQueue) -> None:
+    delivery = await a_delivery_from(queue)
+    await queue.hide(delivery, 0)
+    await queue.ack(delivery)
+
+
+@pytest.mark.parametrize(
+    ("action", "named"),
+    [
+        ("ReceiveMessage", "sqs:ReceiveMessage"),
+        ("DeleteMessageBatch", "sqs:DeleteMessage"),
+        ("ChangeMessageVisibilityBatch", "sqs:ChangeMessageVisibility"),
+    ],
+)
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
+async def test_a_right_that_the_role_lacks_is_named(
+    action: str, named: str, code: str, sqs: Sqs, aws_endpoint: str, aws_session: aioboto3.Session
+) -> None:
+    url = await sqs.made()
+    await SqsSender(sqs.client, url).send("{}")
+    with FaultProxy(aws_endpoint).running() as proxy, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        proxy.refuse(calls_of(action), 403, code)
+        async with open_client(aws_session, "sqs", CONTROL_LIMITS) as client:
+            queue = SqsQueue(client, client, url, visibility_seconds=60, linger_seconds=0, delete_linger_seconds=0)
+
+            with pytest.raises(DependencyUnavailableError, match=f"SQS does not allow the role {named}"):
+                await all_calls_of(queue)
+
+
+async def test_an_answer_about_entries_that_nobody_sent_harms_none(sqs: Sqs) -> None:
+    url = await sqs.made()
+    await SqsSender(sqs.client, url).send("{}")
+    queue = sqs.queue(url)
+    delivery = await a_delivery_from(queue)
+    sqs.counted.answers["delete_message_batch"] = [
+        {"Successful": [{"Id": "0"}, {"Id": "7"}, {}], "Failed": [{"Id": "x", "Code": "InternalError"}]}
+    ]
+
+    await queue.ack(delivery)
