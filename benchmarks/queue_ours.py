@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import aioboto3
 
@@ -32,7 +31,7 @@ from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion, SourceLimits
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.run import JobLimits
-from worker.application.jobs.workspace import Workspace
+from worker.application.jobs.workspace import open_workspace
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.guarded_cache import NoCache
 from worker.bootstrap import utc_now
@@ -118,7 +117,7 @@ async def _whole_handler(session: aioboto3.Session, stack: AsyncExitStack, tasks
     tasks.create_task(cancels.run())
     objects = MemoryObjects(SOURCE.bucket, TARGETS)
     objects.put(SOURCE, _SOUND)
-    workspace = Workspace(Path(stack.enter_context(TemporaryDirectory(prefix="worker-bench-", dir=_MEMORY))))
+    workspace = stack.enter_context(open_workspace(_MEMORY))
     return Handling(
         table,
         store,

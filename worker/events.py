@@ -53,6 +53,7 @@ class Event(StrEnum):
     MESSAGE_SETTLE_FAILED = "message.settle_failed"
     LEASE_LOST = "lease.lost"
     LEASE_RENEWAL_FAILED = "lease.renewal_failed"
+    WORKSPACE_REMADE = "workspace.remade"
     UPLOAD_ABORT_FAILED = "upload.abort_failed"
     OUTPUT_REMOVE_FAILED = "output.remove_failed"
     POLL_FAILED = "poll.failed"
@@ -176,6 +177,12 @@ CATALOGUE: dict[Event, EventSpec] = {
         "warning",
         "A renewal failed; it is tried again until a margin before the lease ends.",
         ("error", "remaining_seconds"),
+    ),
+    Event.WORKSPACE_REMADE: EventSpec(
+        "warning",
+        "Something removed this worker's directory in the workspace, such as a cleaner of temporary files; "
+        "another has been made. The jobs that were running in it are tried again.",
+        ("removed", "directory"),
     ),
     Event.UPLOAD_ABORT_FAILED: EventSpec(
         "warning",

@@ -39,4 +39,25 @@ ROWS = (
         "a refusal with the status that fits (400, 405, 414, 431, 505), and nothing is logged",
         f"{_MESSAGE}::test_what_is_no_request_is_refused_with_the_status_that_fits",
     ),
+    Row(
+        "a cleaner of temporary files removes the workspace",
+        "it is made again; jobs that ran in it are tried again",
+        "tests/system/test_workspace.py::test_a_workspace_that_is_cleaned_away_is_made_again_and_jobs_complete",
+    ),
+    Row(
+        "the workspace is out of bytes, inodes or quota, read-only, or gone",
+        "`workspace_full` or `dependency_unavailable`: the job is tried again",
+        "tests/unit/application/test_workspace.py::test_an_error_of_the_disk_within_a_job_says_whose_it_is",
+    ),
+    Row(
+        "no thread can be started when the worker starts",
+        "it ends with one line that names the limit",
+        "tests/unit/adapters/test_threads.py"
+        "::test_a_worker_that_cannot_have_its_threads_is_refused_and_leaves_none_behind",
+    ),
+    Row(
+        "no thread can be started while jobs run",
+        "file access and look-ups of names wait for one of the threads that run already",
+        "tests/unit/adapters/test_threads.py::test_an_executor_whose_threads_run_takes_work_at_the_limit",
+    ),
 )

@@ -71,7 +71,9 @@ class Workshop:
         handling = Handling(
             self.table,
             self.store,
-            Conversion(self.objects, self.converter, Workspace(self.root), SourceLimits(1 << 20, 3600)),
+            Conversion(
+                self.objects, self.converter, Workspace(self.root, lambda: self.root), SourceLimits(1 << 20, 3600)
+            ),
             outputs,
             self.cancels,
             self.limits,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
+import pytest
+import structlog
+
 from tests.support.processes import a_process
 from worker.application.jobs.workspace import open_workspace
+from worker.domain.errors import DependencyUnavailableError, WorkspaceFullError
 
 
 async def test_a_jobs_directory_is_private_and_gone_at_the_end(tmp_path: Path) -> None:
@@ -30,6 +36,54 @@ async def test_directories_of_two_jobs_are_apart(tmp_path: Path) -> None:
 def test_a_root_that_is_missing_is_made(tmp_path: Path) -> None:
     with open_workspace(tmp_path / "new" / "root") as workspace:
         assert workspace.directory.is_dir()
+
+
+async def test_a_workspace_that_was_cleaned_away_is_made_again_with_its_lock(tmp_path: Path) -> None:
+    root = tmp_path / "new" / "root"
+    with open_workspace(root) as workspace, structlog.testing.capture_logs() as lines:
+        shutil.rmtree(tmp_path / "new")
+
+        async with workspace.job_directory() as directory:
+            (directory / "source").write_bytes(b"x")
+            with open_workspace(root):  # another worker's sweep
+                assert (directory / "source").exists()
+        async with workspace.job_directory():
+            pass
+
+    assert [line["event"] for line in lines] == ["workspace.remade"]
+    assert list(root.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, WorkspaceFullError),  # also where the file system is out of inodes
+        (errno.EDQUOT, WorkspaceFullError),
+        (errno.ENOENT, DependencyUnavailableError),  # cleaned away under the job
+        (errno.EROFS, DependencyUnavailableError),
+        (errno.ECONNRESET, ConnectionResetError),  # says nothing of the workspace
+    ],
+)
+async def test_an_error_of_the_disk_within_a_job_says_whose_it_is(
+    number: int, kind: type[Exception], tmp_path: Path
+) -> None:
+    with open_workspace(tmp_path) as workspace:
+        with pytest.raises(kind):
+            async with workspace.job_directory():
+                raise OSError(number, os.strerror(number))
+
+        assert [path.name for path in workspace.directory.iterdir()] == ["lock"]
+
+
+async def test_where_the_workspace_cannot_be_made_again_the_job_is_tried_again_later(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with open_workspace(root) as workspace:
+        shutil.rmtree(root)
+        root.touch()  # a file, in which no directory can be made
+
+        with pytest.raises(DependencyUnavailableError, match="the workspace cannot be used"):
+            async with workspace.job_directory():
+                pass
 
 
 def test_what_a_killed_worker_left_is_swept_and_a_living_ones_is_not(tmp_path: Path) -> None:

@@ -6,16 +6,25 @@ with the process, and sweeps those of dead workers when it starts.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
+from worker.domain.errors import DependencyUnavailableError, WorkspaceFullError
+from worker.events import Event, emit
+
 _PREFIX = "audio-worker-"
 _LOCK = "lock"
+
+
+# What an error of the system says of the workspace. Any other is a bug of ours, or says nothing of it.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})  # no bytes or no inodes are left
+_UNUSABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 
 
 @contextmanager
@@ -27,13 +36,11 @@ def open_workspace(root: Path | None) -> Iterator[Workspace]:
     root = root or Path(gettempdir())
     root.mkdir(parents=True, exist_ok=True)
     _sweep(root)
-    directory = Path(mkdtemp(prefix=_PREFIX, dir=root))
-    lock = _lock(directory)
+    own = _OwnDirectory(root)
     try:
-        yield Workspace(directory)
+        yield Workspace(own.path, own.make_again)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
-        os.close(lock)
+        own.close()
 
 
 def _lock(directory: Path) -> int:
@@ -57,18 +64,73 @@ def _sweep(root: Path) -> None:
                 os.close(lock)
 
 
-class Workspace:
-    """Hands out a directory for each job."""
+class _OwnDirectory:
+    """The directory of this worker, with its lock. Raises OSError where it cannot be made."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock_fd = -1
+        self._make()
+
+    def make_again(self) -> Path:
+        """Another one, in place of one that has been removed."""
+        removed, lock_fd = self.path, self._lock_fd
+        self._make()
+        os.close(lock_fd)
+        emit(Event.WORKSPACE_REMADE, removed=str(removed), directory=str(self.path))
+        return self.path
+
+    def close(self) -> None:
+        """Remove it with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock_fd)
+
+    def _make(self) -> None:
+        self._root.mkdir(parents=True, exist_ok=True)
+        self.path = Path(mkdtemp(prefix=_PREFIX, dir=self._root))
+        self._lock_fd = _lock(self.path)
+
+
+class Workspace:
+    """Hands out a directory for each job, beneath `directory`.
+
+    Cleaners of temporary directories, such as systemd-tmpfiles, may remove that one. `make_again` then makes another.
+    """
+
+    def __init__(self, directory: Path, make_again: Callable[[], Path]) -> None:
         self.directory = directory
+        self._make_again = make_again
 
     @asynccontextmanager
     async def job_directory(self) -> AsyncIterator[Path]:
-        """A new, empty directory that only this process's user can read; removed with all that is in it."""
-        # Not in a thread, which costs more than both: and a cancelled job must not leave its files behind.
-        directory = Path(mkdtemp(dir=self.directory))
+        """A new, empty directory that only this process's user can read; removed with all that is in it.
+
+        Raises WorkspaceFullError and DependencyUnavailableError, also for errors of the system within the `with`.
+        """
+        with _translated():
+            # Not in a thread, which costs more than both: and a cancelled job must not leave its files behind.
+            directory = self._new_directory()
+            try:
+                yield directory
+            finally:
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def _new_directory(self) -> Path:
         try:
-            yield directory
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
+            return Path(mkdtemp(dir=self.directory))
+        except FileNotFoundError:
+            self.directory = self._make_again()
+            return Path(mkdtemp(dir=self.directory))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn errors of the system that are the workspace's into ours, after which the job is tried again."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _FULL:
+            raise WorkspaceFullError from exc
+        if exc.errno in _UNUSABLE:
+            raise DependencyUnavailableError("the workspace", f"cannot be used ({exc.strerror})") from exc
+        raise
