@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,15 @@ import imageio_ffmpeg
 import pytest
 
 from tests.support.aws import a_bucket, a_table
+from tests.support.processes import processes_of
+from tests.support.waiting import wait_until
 from worker.adapters.disk import free_bytes_of
 from worker.adapters.dynamodb.inspection import inspect_table
 from worker.adapters.ffmpeg.inspection import inspect_converter
 from worker.adapters.s3.inspection import inspect_bucket
 from worker.adapters.sqs.inspection import inspect_queue
 from worker.domain.audio import AudioFormat
-from worker.ports import DependencyMissingError, QueueFacts, TableFacts
+from worker.ports import DependencyMissingError, QueueFacts, TableFacts, UnusableConverterError
 
 Unique = Callable[[str], str]
 
@@ -65,16 +69,52 @@ async def test_a_bucket_is_there_or_missing(s3_client: Any, unique: Unique) -> N
     await inspect_bucket(s3_client, name)
 
 
-async def test_the_converter_tells_its_version_and_formats_or_does_not_work(tmp_path: Path) -> None:
+async def test_the_converter_tells_its_version_and_formats() -> None:
     facts = await inspect_converter(Path(imageio_ffmpeg.get_ffmpeg_exe()))
     assert facts.version >= (6, 0)
     assert set(facts.formats) == set(AudioFormat)
-    with pytest.raises(DependencyMissingError, match="that can be run at"):
-        await inspect_converter(tmp_path / "ffmpeg")
-    with pytest.raises(DependencyMissingError, match="that works at"):
-        await inspect_converter(Path("/bin/false"))
-    with pytest.raises(DependencyMissingError, match="an ffmpeg at"):
-        await inspect_converter(Path("/bin/echo"))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, "cannot be run"),
+        ("no program", "cannot be run"),
+        ("#!/bin/sh\n", "is no ffmpeg: with -version it prints no version of ffmpeg"),
+        ("#!/bin/sh\necho something else\n", "is no ffmpeg: with -version it prints no version of ffmpeg"),
+        ("#!/bin/sh\nexit 3\n", "is no ffmpeg that works: with -version it ends with exit code 3"),
+        ("#!/bin/sh\nkill -9 $$\n", "is no ffmpeg that works: with -version it ends with signal 9"),
+    ],
+    ids=["missing", "no program", "silent", "other", "fails", "killed"],
+)
+async def test_a_program_that_is_no_ffmpeg_is_refused_with_the_true_reason(
+    text: str | None, problem: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "ffmpeg"
+    if text is not None:
+        program.write_text(text)
+        program.chmod(0o755)
+
+    with pytest.raises(UnusableConverterError) as refused:
+        await inspect_converter(program)
+    assert str(refused.value).startswith(f"{program} {problem}")
+
+
+@pytest.mark.parametrize("command", ["sleep 1000", "yes"], ids=["hangs", "floods"])
+async def test_a_program_that_does_not_end_is_ended_with_all_that_it_started(command: str, tmp_path: Path) -> None:
+    program, link = tmp_path / "ffmpeg", tmp_path / "command"  # its own name tells the process from others
+    link.symlink_to(shutil.which(command.split(maxsplit=1)[0]) or "")
+    command = command.replace(command.split(maxsplit=1)[0], str(link))
+    # It begins when the limits are set, because asyncio has then handed the process over.
+    program.write_text(f"#!/bin/sh\nuntil [ $(ulimit -n) = 64 ]; do :; done\n{command} &\n{command}\n")
+    program.chmod(0o755)
+
+    inspection = asyncio.create_task(inspect_converter(program))
+    await wait_until(lambda: processes_of(str(link)))
+    inspection.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await inspection
+    await wait_until(lambda: not processes_of(str(link)))
 
 
 def test_a_workspace_may_be_yet_to_be_made(tmp_path: Path) -> None:

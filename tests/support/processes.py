@@ -44,6 +44,16 @@ def children_of(parent: int, *, named: str = "") -> list[int]:
     return found
 
 
+def processes_of(program: str) -> list[int]:
+    """The ids of the processes that run the program of that path, zombies left out."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            if (entry / "cmdline").read_bytes().startswith(program.encode() + b"\0"):
+                found.append(int(entry.name))
+    return found
+
+
 def is_alive(pid: int) -> bool:
     """Whether the process runs. A zombie does not."""
     try:

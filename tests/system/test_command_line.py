@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.support.commands import worker
+from tests.support.processes import processes_of
 from tests.support.sounds import sound
 from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess
@@ -126,7 +130,8 @@ def test_a_missing_queue_is_reported_in_one_line(stack: Stack) -> None:
 
 
 def test_the_doctor_reports_ok_or_says_what_to_do(stack: Stack) -> None:
-    done = worker(stack, "doctor", "--json", stack.sources)
+    patient = {"REDIS_CONNECT_TIMEOUT_SECONDS": "5", "REDIS_COMMAND_TIMEOUT_SECONDS": "5"}  # on a busy machine
+    done = worker(stack, "doctor", "--json", stack.sources, **patient)
     document = json.loads(done.stdout)
     states = {check["name"]: check["status"] for check in document["checks"]}
     assert (done.returncode, done.stderr) == (0, "")
@@ -134,7 +139,7 @@ def test_the_doctor_reports_ok_or_says_what_to_do(stack: Stack) -> None:
     assert states["workspace"] in {"ok", "degraded"}  # by how full this machine is
     assert states["table"] == "degraded"  # the stack's table has no time to live
 
-    done = worker(stack, "doctor", "no-such-bucket", WORKER_TABLE="no-such-table", REDIS_PORT="1")
+    done = worker(stack, "doctor", "no-such-bucket", WORKER_TABLE="no-such-table", REDIS_PORT="1", **patient)
     lines = {line.split()[1]: line for line in done.stdout.splitlines()}
     assert (done.returncode, done.stderr) == (1, "")
     assert lines["table"].startswith("failed")
@@ -142,3 +147,26 @@ def test_the_doctor_reports_ok_or_says_what_to_do(stack: Stack) -> None:
     assert lines["bucket"].startswith("failed")
     assert lines["redis"].startswith("degraded")
     assert "check REDIS_ENDPOINT" in lines["redis"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("exec {sleep} 1000", "is no ffmpeg: with -version it does not end within 10 s"),
+        ("{sleep} 1000 & echo", "is no ffmpeg: with -version it does not end within 10 s"),
+        ("exit 0", "is no ffmpeg: with -version it prints no version of ffmpeg"),
+    ],
+    ids=["hangs", "leaves a child", "says nothing"],
+)
+def test_a_converter_that_says_nothing_useful_is_one_line(
+    text: str, problem: str, stack: Stack, tmp_path: Path
+) -> None:
+    program, sleep = tmp_path / "ffmpeg", tmp_path / "sleep"
+    sleep.symlink_to(shutil.which("sleep") or "")
+    program.write_text(f"#!/bin/sh\n{text.format(sleep=sleep)}\n")
+    program.chmod(0o755)
+
+    done = worker(stack, "run", WORKER_FFMPEG=str(program))
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr == f"worker: WORKER_FFMPEG: {program} {problem}\n"
+    assert processes_of(str(sleep)) == []

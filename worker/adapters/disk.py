@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import tempfile
 from pathlib import Path
 
-from worker.ports import Artifact, DependencyMissingError
+from worker.domain.errors import WorkerError
+from worker.ports import Artifact
+
+
+class NotWritableError(WorkerError):
+    """Nothing can be written to a directory."""
 
 
 def read_artifact(artifact: Artifact, offset: int, length: int) -> bytes:
@@ -23,8 +28,14 @@ def read_artifact(artifact: Artifact, offset: int, length: int) -> bytes:
 
 
 def free_bytes_of(directory: Path) -> int:
-    """How many bytes can be written under `directory`, which need not exist yet. Raises DependencyMissingError."""
+    """How many bytes can be written under `directory`, which need not exist yet. A byte is written to try it.
+
+    Raises NotWritableError.
+    """
     existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise DependencyMissingError(f"a directory that can be written to at {directory}")
+    try:
+        with tempfile.TemporaryFile(dir=existing, buffering=0) as file:
+            file.write(b"0")
+    except OSError as exc:
+        raise NotWritableError(f"{existing} cannot be written to: {exc.strerror}") from exc
     return shutil.disk_usage(existing).free

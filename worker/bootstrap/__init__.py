@@ -4,9 +4,9 @@ The application gets its adapters from here alone. Two are made elsewhere: `work
 demo has clients of its own to make queues and buckets. One stack closes what was opened, in reverse order.
 """
 
-from worker.bootstrap.checks import open_checks
+from worker.bootstrap.checks import NamedBucket, open_checks
 from worker.bootstrap.commands import Client, open_client
 from worker.bootstrap.parts import utc_now
 from worker.bootstrap.run import run_worker
 
-__all__ = ["Client", "open_checks", "open_client", "run_worker", "utc_now"]
+__all__ = ["Client", "NamedBucket", "open_checks", "open_client", "run_worker", "utc_now"]

@@ -3,64 +3,79 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import secrets
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
 from worker.adapters.disk import free_bytes_of
-from worker.adapters.dynamodb.inspection import inspect_table
+from worker.adapters.dynamodb.inspection import denied_table_actions, inspect_table
 from worker.adapters.ffmpeg.inspection import inspect_converter
-from worker.adapters.s3.inspection import inspect_bucket
-from worker.adapters.sqs.inspection import inspect_queue
+from worker.adapters.http.inspection import inspect_address
+from worker.adapters.s3.inspection import inspect_bucket, try_reading, try_writing
+from worker.adapters.s3.options import S3Options
+from worker.adapters.sqs.inspection import denied_dead_letter_actions, denied_queue_actions, inspect_queue
 from worker.adapters.sqs.queue import CONTROL_LIMITS
 from worker.application.operations.diagnosis import (
     State,
     Verdict,
+    judge_address,
+    judge_bucket,
     judge_cache,
     judge_converter,
+    judge_denied,
     judge_queue,
     judge_table,
     judge_workspace,
 )
-from worker.application.operations.doctor import CHECK_SECONDS, Check
-from worker.bootstrap.parts import Clients, ffmpeg_of
+from worker.application.operations.doctor import CHECK_SECONDS, Check, Subject
+from worker.bootstrap.parts import Clients, ffmpeg_of, s3_options
 from worker.bootstrap.stores import open_cache
-from worker.ports import DependencyMissingError, ProgressCache, StoreUnavailableError
+from worker.domain.job import ObjectLocation
+from worker.domain.redaction import redact
+from worker.ports import NotAllowedError, ProgressCache, QueueFacts, StoreUnavailableError, UnusableConverterError
 from worker.settings import ConfigurationError, Fault, Settings
 
 
+@dataclass(frozen=True, slots=True)
+class NamedBucket:
+    """A bucket to try. `prefix`: such as `s3://bucket/folder/`. `variable`: the variable or argument with it."""
+
+    prefix: str
+    variable: str
+    is_written: bool
+
+
 @asynccontextmanager
-async def open_checks(settings: Settings, buckets: Sequence[str]) -> AsyncIterator[Sequence[Check]]:
+async def open_checks(settings: Settings, buckets: Sequence[NamedBucket]) -> AsyncIterator[Sequence[Check]]:
     """The doctor's checks of everything that the settings name, and of `buckets`."""
     async with AsyncExitStack() as stack:
         clients = Clients(settings, stack)
-        sqs = await clients.open("sqs", CONTROL_LIMITS)
         dynamodb = await clients.open("dynamodb", CONTROL_LIMITS)
         s3 = await clients.open("s3", CONTROL_LIMITS)
-        cache = open_cache(settings, stack)
         yield [
-            Check("queue", partial(_check_queue, sqs, settings), "check WORKER_QUEUE_URL, the region and the role"),
+            _queue_check(await clients.open("sqs", CONTROL_LIMITS), settings),
             table_check(dynamodb, settings),
-            *(
-                Check(f"bucket {bucket}", partial(_check_bucket, s3, bucket), "check its name and the role")
-                for bucket in buckets
-            ),
-            Check(
-                "redis" if cache is None else cache.name,
-                partial(_check_cache, cache),
-                "check its endpoint and the network in between",
-                is_essential=False,
-            ),
-            Check("converter", partial(_check_converter, settings), "check WORKER_FFMPEG"),
-            Check("workspace", partial(_check_workspace, settings), "check WORKER_WORKSPACE"),
+            *(_bucket_check(s3, bucket, s3_options(settings)) for bucket in (*buckets, *_buckets_of(settings))),
+            _cache_check(open_cache(settings, stack)),
+            _converter_check(settings),
+            _workspace_check(settings),
+            _http_check(settings),
         ]
 
 
 def table_check(client: Any, settings: Settings) -> Check:
-    return Check("table", partial(_check_table, client, settings), "check WORKER_TABLE, the region and the role")
+    async def run() -> Verdict:
+        if denied := await denied_table_actions(client, settings.table):
+            return judge_denied(denied)
+        return judge_table(await inspect_table(client, settings.table))
+
+    subject = Subject("WORKER_TABLE", settings.table, _endpoint_of(client))
+    return Check("table", subject, run, "check WORKER_TABLE, the region and the role")
 
 
 async def refuse_no_ffmpeg(program: Path) -> None:
@@ -69,42 +84,109 @@ async def refuse_no_ffmpeg(program: Path) -> None:
         async with asyncio.timeout(CHECK_SECONDS):
             verdict = judge_converter(await inspect_converter(program))
     except TimeoutError:
-        raise ConfigurationError(Fault(("WORKER_FFMPEG",), f"{program} does not print its version")) from None
-    except DependencyMissingError as exc:
+        problem = f"{program} is no ffmpeg: with -version it does not end within {CHECK_SECONDS:.0f} s"
+        raise ConfigurationError(Fault(("WORKER_FFMPEG",), problem)) from None
+    except UnusableConverterError as exc:
         raise ConfigurationError(Fault(("WORKER_FFMPEG",), str(exc))) from exc
     if verdict.state is State.FAILED:
         raise ConfigurationError(Fault(("WORKER_FFMPEG",), f"{program} is {verdict.detail}"))
 
 
-async def _check_queue(client: Any, settings: Settings) -> Verdict:
-    facts = await inspect_queue(client, settings.queue_url)
-    return judge_queue(facts, max_attempts=settings.max_attempts, job_timeout_seconds=settings.job_timeout_seconds)
+def _queue_check(client: Any, settings: Settings) -> Check:
+    async def facts_or_none() -> QueueFacts | None:
+        try:
+            return await inspect_queue(client, settings.queue_url)
+        except NotAllowedError:
+            return None
+
+    async def run() -> Verdict:
+        denied = [*await denied_queue_actions(client, settings.queue_url)]
+        facts = await facts_or_none()
+        if facts is not None and facts.dead_letter_queue is not None:
+            denied += await denied_dead_letter_actions(client, facts.dead_letter_queue)
+        if denied:
+            return judge_denied(denied)
+        if facts is None:
+            raise NotAllowedError("sqs:GetQueueAttributes")
+        return judge_queue(facts, max_attempts=settings.max_attempts, job_timeout_seconds=settings.job_timeout_seconds)
+
+    subject = Subject("WORKER_QUEUE_URL", settings.queue_url, _endpoint_of(client))
+    return Check("queue", subject, run, "check WORKER_QUEUE_URL, the region and the role")
 
 
-async def _check_table(client: Any, settings: Settings) -> Verdict:
-    return judge_table(await inspect_table(client, settings.table))
+def _buckets_of(settings: Settings) -> Iterator[NamedBucket]:
+    """The buckets that the settings name."""
+    if settings.s3_event_outputs is not None:
+        for prefix in settings.s3_event_outputs.target_prefixes:
+            yield NamedBucket(prefix, "WORKER_S3_EVENT_OUTPUTS", is_written=True)
 
 
-async def _check_bucket(client: Any, bucket: str) -> Verdict:
-    await inspect_bucket(client, bucket)
-    return Verdict(State.OK, "exists")
+def _bucket_check(client: Any, bucket: NamedBucket, options: S3Options) -> Check:
+    # A name that no object has, because reading it must find nothing.
+    place = ObjectLocation.parse(f"{bucket.prefix}worker-doctor-{secrets.token_hex(8)}")
+
+    async def may_list() -> bool:
+        try:
+            await inspect_bucket(client, place.bucket)
+        except NotAllowedError:
+            return False
+        return True
+
+    async def run() -> Verdict:
+        is_listed = await may_list()
+        lacking = await try_writing(client, place, options) if bucket.is_written else []
+        await try_reading(client, place, options, may_list=is_listed)
+        return judge_bucket(lacking, is_written=bucket.is_written)
+
+    subject = Subject(bucket.variable, bucket.prefix, _endpoint_of(client))
+    return Check(f"bucket {place.bucket}", subject, run, "check its name and the role")
 
 
-async def _check_cache(cache: ProgressCache | None) -> Verdict:
-    if cache is None:
-        return Verdict(State.OK, "not set: progress goes to DynamoDB only")
-    try:
-        await cache.probe()
-    except StoreUnavailableError as exc:
-        return judge_cache(cache.name, exc.reason)
-    return Verdict(State.OK, f"{cache.endpoint} takes writes")
+def _cache_check(cache: ProgressCache | None) -> Check:
+    async def run() -> Verdict:
+        if cache is None:
+            return Verdict(State.OK, "progress goes to DynamoDB only")
+        try:
+            await cache.probe()
+        except StoreUnavailableError as exc:
+            return judge_cache(cache.name, exc.reason)
+        return Verdict(State.OK, "takes writes")
+
+    name = "redis" if cache is None else cache.name
+    subject = Subject("REDIS_ENDPOINT", None if cache is None else cache.endpoint)
+    return Check(name, subject, run, "check its endpoint and the network in between", is_essential=False)
 
 
-async def _check_converter(settings: Settings) -> Verdict:
-    return judge_converter(await inspect_converter(ffmpeg_of(settings)))
+def _converter_check(settings: Settings) -> Check:
+    program = ffmpeg_of(settings)
+
+    async def run() -> Verdict:
+        return judge_converter(await inspect_converter(program))
+
+    return Check("converter", Subject("WORKER_FFMPEG", str(program)), run, "check WORKER_FFMPEG")
 
 
-async def _check_workspace(settings: Settings) -> Verdict:
+def _workspace_check(settings: Settings) -> Check:
     directory = settings.workspace or Path(gettempdir())
-    free_bytes = await asyncio.to_thread(free_bytes_of, directory)
-    return judge_workspace(str(directory), free_bytes, max_source_bytes=settings.max_source_bytes)
+
+    async def run() -> Verdict:
+        free_bytes = await asyncio.to_thread(free_bytes_of, directory)
+        return judge_workspace(free_bytes, slots=settings.concurrency, max_source_bytes=settings.max_source_bytes)
+
+    return Check("workspace", Subject("WORKER_WORKSPACE", str(directory)), run, "check WORKER_WORKSPACE")
+
+
+def _http_check(settings: Settings) -> Check:
+    port = settings.http_port
+
+    async def run() -> Verdict:
+        if port is None:
+            return Verdict(State.OK, "nothing listens")
+        return judge_address(is_free=await asyncio.to_thread(partial(inspect_address, settings.http_host, port)))
+
+    address = "off" if port is None else f"{settings.http_host}:{port}"
+    return Check("http", Subject("WORKER_HTTP_PORT", address), run, "check WORKER_HTTP_HOST and WORKER_HTTP_PORT")
+
+
+def _endpoint_of(client: Any) -> str:
+    return redact(str(client.meta.endpoint_url))

@@ -18,7 +18,7 @@ from worker.cli.exits import ExitCode
 from worker.domain.audio import AudioFormat
 from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError
-from worker.domain.job import JOB_ID, OutputSpec, is_job_id
+from worker.domain.job import JOB_ID, ObjectLocation, OutputSpec, is_job_id
 
 _METAVARS = {int: "N", float: "X", bool: "true|false", str: "TEXT"}
 
@@ -80,15 +80,31 @@ def _parser() -> argparse.ArgumentParser:
         "cancel", "End a job; a running one stops within seconds. Exit 4 if there is none, 1 if it has ended."
     )
     cancel.add_argument("job_id", metavar="JOB_ID", type=_job_id)
-    doctor = command("doctor", "Try each dependency as this environment is set; exit 1 if the worker could not run.")
-    doctor.add_argument("buckets", metavar="BUCKET", nargs="*", type=_bucket, help="buckets to try as well")
-    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    _add_doctor(
+        command("doctor", "Try each dependency as this environment is set; exit 1 if the worker could not run.")
+    )
     schema = command("schema", "Print the JSON Schema (draft 2020-12) of a message or of a progress record.")
     schema.add_argument("document", choices=list(SCHEMAS))
     demo = command("demo", "Everything on this machine, embedded: no AWS, no Docker.")
     demo.add_argument("audio", metavar="AUDIO", nargs="*", help="audio files of your own to convert")
     demo.add_argument("--short", action="store_true", help="a few seconds of it")
     return parser
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "buckets", metavar="BUCKET", nargs="*", type=_bucket, help="a bucket, or s3://bucket/prefix, to read and write"
+    )
+    parser.add_argument(
+        "--source",
+        metavar="BUCKET",
+        dest="sources",
+        action="append",
+        default=[],
+        type=_bucket,
+        help="one to read only",
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def _add_submit(parser: argparse.ArgumentParser) -> None:
@@ -165,4 +181,10 @@ def _seconds(text: str) -> float:
 
 
 def _bucket(text: str) -> str:
-    return text.removeprefix("s3://").partition("/")[0]
+    """`s3://bucket/` and the prefix, of a bucket's name or an address in it."""
+    bucket, _, prefix = text.removeprefix("s3://").partition("/")
+    try:
+        ObjectLocation.parse(f"s3://{bucket}/{prefix}worker-doctor")
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{exc}") from None
+    return f"s3://{bucket}/{prefix}"

@@ -5,7 +5,14 @@ one and passes the same contract suite (tests/contract).
 """
 
 from worker.ports.audio import AudioConverter, ConversionProgress, Converted, SourceAudio
-from worker.ports.inspection import ConverterFacts, DependencyMissingError, NotAllowedError, QueueFacts, TableFacts
+from worker.ports.inspection import (
+    ConverterFacts,
+    DependencyMissingError,
+    NotAllowedError,
+    QueueFacts,
+    TableFacts,
+    UnusableConverterError,
+)
 from worker.ports.objects import Artifact, BytesDone, ObjectExistsError, ObjectStore, SourceObject
 from worker.ports.platform import Credentials, ScaleInProtection
 from worker.ports.progress import (
@@ -46,6 +53,7 @@ __all__ = [
     "SourceObject",
     "StoreUnavailableError",
     "TableFacts",
+    "UnusableConverterError",
     "WriteResult",
     "Written",
 ]

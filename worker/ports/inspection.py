@@ -24,6 +24,13 @@ class DependencyMissingError(WorkerError):
         super().__init__(f"{what} does not exist")
 
 
+class UnusableConverterError(WorkerError):
+    """The program that is to convert is there, but does not."""
+
+    def __init__(self, program: object, problem: str) -> None:
+        super().__init__(f"{program} {problem}")
+
+
 @dataclass(frozen=True, slots=True)
 class QueueFacts:
     """A queue's attributes. `dead_letter_queue` is the ARN in its redrive policy."""

@@ -13,8 +13,11 @@ from worker.application.operations.diagnosis import (
     REDIS_ADVICE,
     State,
     Verdict,
+    judge_address,
+    judge_bucket,
     judge_cache,
     judge_converter,
+    judge_denied,
     judge_queue,
     judge_table,
     judge_workspace,
@@ -79,10 +82,35 @@ def test_a_converter_must_be_new_and_complete() -> None:
     assert (verdict.state, "opus, webm" in verdict.detail) == (State.DEGRADED, True)
 
 
-def test_a_workspace_must_hold_the_largest_sources() -> None:
-    roomy = judge_workspace("/tmp", 100 * 1024**3, max_source_bytes=5 * 1024**3)
-    tight = judge_workspace("/tmp", 9 * 1024**3, max_source_bytes=5 * 1024**3)
-    assert (roomy.state, tight.state) == (State.OK, State.DEGRADED)
+def workspace(free_gib: float, slots: int) -> Verdict:
+    return judge_workspace(round(free_gib * 1024**3), slots=slots, max_source_bytes=5 * 1024**3)
+
+
+def test_a_workspace_must_hold_the_largest_sources_of_all_slots() -> None:
+    assert workspace(100, slots=4).state is State.OK
+    assert workspace(39, slots=4) == Verdict(
+        State.DEGRADED,
+        "39.0 GiB free; 4 jobs at once with the largest sources may need 40.0 GiB",
+        "set WORKER_WORKSPACE to a larger disk, or lower WORKER_CONCURRENCY or WORKER_MAX_SOURCE_BYTES",
+    )
+    assert "a job with the largest sources may need 10.0 GiB" in workspace(9, slots=1).detail
+    assert workspace(0, slots=1).state is State.FAILED
+
+
+def test_a_denied_action_fails_unless_only_clearing_up_needs_it() -> None:
+    denied = judge_denied(["sqs:ReceiveMessage", "sqs:DeleteMessage"])
+    assert (denied.state, denied.detail) == (
+        State.FAILED,
+        "this role may not call sqs:ReceiveMessage, sqs:DeleteMessage",
+    )
+    assert judge_bucket(["s3:AbortMultipartUpload"], is_written=True).state is State.DEGRADED
+    assert judge_bucket([], is_written=True) == Verdict(State.OK, "can be read and written to")
+    assert judge_bucket([], is_written=False) == Verdict(State.OK, "can be read")
+
+
+def test_a_port_that_a_worker_has_is_said() -> None:
+    assert judge_address(is_free=True).state is State.OK
+    assert "WORKER_HTTP_PORT" in (judge_address(is_free=False).advice or "")
 
 
 def test_a_redis_that_does_not_take_writes_degrades_with_advice_for_its_reason() -> None:

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from tests.support.events import logged_events
 from tests.support.virtual_time import virtual_time
 from worker.application.operations.diagnosis import State, Verdict
-from worker.application.operations.doctor import Check, can_run, diagnose, report_failures
+from worker.application.operations.doctor import Check, Subject, can_run, diagnose, report_failures
 from worker.domain.errors import DependencyUnavailableError
 from worker.events import Event
 from worker.ports import DependencyMissingError, NotAllowedError
 
 
 def check(run: Callable[[], Awaitable[Verdict]], *, is_essential: bool = True) -> Check:
-    return Check("queue", run, "check WORKER_QUEUE_URL", is_essential)
+    return Check("queue", Subject("WORKER_QUEUE_URL", "q"), run, "check WORKER_QUEUE_URL", is_essential)
 
 
 async def well() -> Verdict:

@@ -1,10 +1,13 @@
-"""A table's schema, for the doctor and for a worker that starts."""
+"""A table's schema, and what the worker's role may do with its items."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from worker.adapters.aws.client import DENIED, translated
+from worker.adapters.aws.rights import Attempt, denied_actions
 from worker.domain.errors import DependencyUnavailableError
 from worker.ports import DependencyMissingError, NotAllowedError, TableFacts
 
@@ -32,3 +35,24 @@ async def _expiry(client: Any, table: str) -> str | None:
     expiry = response["TimeToLiveDescription"]
     is_on = expiry["TimeToLiveStatus"] in {"ENABLED", "ENABLING"}
     return str(expiry["AttributeName"]) if is_on else None
+
+
+async def denied_table_actions(client: Any, table: str) -> Sequence[str]:
+    """The actions on items that the role may not do. Raises DependencyMissingError, DependencyUnavailableError."""
+    key = {"job_id": {"S": "worker-doctor"}}
+    update = partial(
+        client.update_item,
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET #status = :status",
+        ConditionExpression="attribute_exists(job_id) AND attribute_not_exists(job_id)",  # never true
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":status": {"S": "queued"}},
+    )
+    attempts = [
+        Attempt("dynamodb:GetItem", partial(client.get_item, TableName=table, Key=key, ConsistentRead=True)),
+        Attempt("dynamodb:BatchGetItem", partial(client.batch_get_item, RequestItems={table: {"Keys": [key]}})),
+        Attempt("dynamodb:UpdateItem", update),
+    ]
+    missing = {"ResourceNotFoundException": lambda: DependencyMissingError(f"table {table}")}
+    return await denied_actions("DynamoDB", attempts, missing)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 
 from worker.adapters.ffmpeg.encoders import ENCODERS
-from worker.ports import ConverterFacts, DependencyMissingError
+from worker.adapters.ffmpeg.process import ProcessLimits, run
+from worker.domain.errors import ConverterCrashedError
+from worker.ports import ConverterFacts, UnusableConverterError
 
 _VERSION = re.compile(r"ffmpeg version n?(\S+)")
+_MAX_PRINTED_BYTES = 1 << 20
+_LIMITS = ProcessLimits(memory_bytes=2 << 30, cpu_seconds=10, file_bytes=0)
+_NOT_STARTED = (126, 127)  # the exit codes of setpriv, and of shells, for a program that cannot be run
 
 
 async def inspect_converter(ffmpeg: Path) -> ConverterFacts:
-    """Raises DependencyMissingError where it cannot be run."""
+    """Raises UnusableConverterError. Whatever way it ends, the processes that it started have ended."""
     version = _VERSION.search(await _output_of(ffmpeg, "-version"))
     if version is None:
-        raise DependencyMissingError(f"an ffmpeg at {ffmpeg}")
+        raise UnusableConverterError(ffmpeg, "is no ffmpeg: with -version it prints no version of ffmpeg")
     encoders = await _output_of(ffmpeg, "-hide_banner", "-encoders")
     names = {words[1] for line in encoders.splitlines() if len(words := line.split()) > 1 and words[0][0] == "A"}
     text = version[1]
@@ -29,22 +33,21 @@ async def inspect_converter(ffmpeg: Path) -> ConverterFacts:
 
 
 async def _output_of(program: Path, *arguments: str) -> str:
+    printed = bytearray()
     try:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
+        exit_code = await run(
+            [str(program), *arguments],
+            fds=(),
+            cwd=Path(),
+            limits=_LIMITS,
+            on_output=lambda chunk: printed.extend(chunk[: _MAX_PRINTED_BYTES - len(printed)]),
+            on_log=lambda _: None,
         )
-    except OSError as exc:
-        raise DependencyMissingError(f"a converter that can be run at {program}") from exc
-    try:
-        output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        raise DependencyMissingError(f"a converter that works at {program}")
-    return output.decode(errors="replace")
+    except ConverterCrashedError as exc:
+        raise UnusableConverterError(program, "cannot be run") from exc
+    if exit_code in _NOT_STARTED:
+        raise UnusableConverterError(program, "cannot be run")
+    if exit_code != 0:
+        ended = f"exit code {exit_code}" if exit_code > 0 else f"signal {-exit_code}"
+        raise UnusableConverterError(program, f"is no ffmpeg that works: with {arguments[-1]} it ends with {ended}")
+    return printed.decode(errors="replace")

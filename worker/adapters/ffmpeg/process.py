@@ -125,7 +125,9 @@ async def _gather(
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
+    # Where the process has ended but a stream has not, a child of it holds the stream open.
+    streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
+    if process.returncode is None or not all(stream.at_eof() for stream in streams):
         # SIGKILL, because on SIGTERM ffmpeg completes the file, which then looks like a whole one but is short.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,20 +1,24 @@
-"""A queue's attributes, for the doctor."""
+"""A queue's attributes, and what the worker's role may do with it and with its dead-letter queue."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from worker.adapters.aws.client import DENIED, translated
+from worker.adapters.aws.client import DENIED, ErrorTable, translated
+from worker.adapters.aws.rights import Attempt, denied_actions
 from worker.ports import DependencyMissingError, NotAllowedError, QueueFacts
+
+_NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
+_NO_MESSAGE = {"Id": "0", "ReceiptHandle": "worker-doctor"}  # a handle that no message has
 
 
 async def inspect_queue(client: Any, queue_url: str) -> QueueFacts:
     """Raises DependencyMissingError, NotAllowedError or DependencyUnavailableError."""
-    errors = dict.fromkeys(DENIED, lambda: NotAllowedError("sqs:GetQueueAttributes")) | dict.fromkeys(
-        ("NonExistentQueue", "QueueDoesNotExist"), lambda: DependencyMissingError("the queue")
-    )
-    with translated("SQS", errors):
+    denied: ErrorTable = dict.fromkeys(DENIED, lambda: NotAllowedError("sqs:GetQueueAttributes"))
+    with translated("SQS", {**denied, **_missing("the queue")}):
         response = await client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
     attributes = response["Attributes"]
     redrive = json.loads(attributes.get("RedrivePolicy", "{}"))
@@ -26,3 +30,42 @@ async def inspect_queue(client: Any, queue_url: str) -> QueueFacts:
         dead_letter_queue=redrive.get("deadLetterTargetArn"),
         max_receive_count=int(redrive["maxReceiveCount"]) if "maxReceiveCount" in redrive else None,
     )
+
+
+async def denied_queue_actions(client: Any, queue_url: str) -> Sequence[str]:
+    """The actions of a consumer that the role may not do.
+
+    Raises DependencyMissingError, DependencyUnavailableError.
+    """
+    receive = partial(
+        client.receive_message, QueueUrl=queue_url, MaxNumberOfMessages=0, VisibilityTimeout=0, WaitTimeSeconds=0
+    )
+    delete = partial(client.delete_message_batch, QueueUrl=queue_url, Entries=[_NO_MESSAGE])
+    delay = {**_NO_MESSAGE, "VisibilityTimeout": 0}
+    hide = partial(client.change_message_visibility_batch, QueueUrl=queue_url, Entries=[delay])
+    attempts = [
+        Attempt("sqs:ReceiveMessage", receive),
+        Attempt("sqs:DeleteMessage", delete),
+        Attempt("sqs:ChangeMessageVisibility", hide),
+    ]
+    return await denied_actions("SQS", attempts, _missing("the queue"))
+
+
+async def denied_dead_letter_actions(client: Any, arn: str) -> Sequence[str]:
+    """The actions that a rejected message needs and that the role may not do on the dead-letter queue `arn`.
+
+    Raises DependencyMissingError, DependencyUnavailableError.
+    """
+    account, name = arn.split(":")[-2:]
+    missing = _missing(f"the dead-letter queue {name}")
+    find = partial(client.get_queue_url, QueueName=name, QueueOwnerAWSAccountId=account)
+    if denied := await denied_actions("SQS", [Attempt(f"sqs:GetQueueUrl on {name}", find)], missing):
+        return denied
+    with translated("SQS", missing):
+        url = (await find())["QueueUrl"]
+    send = partial(client.send_message_batch, QueueUrl=url, Entries=[])
+    return await denied_actions("SQS", [Attempt(f"sqs:SendMessage on {name}", send)], missing)
+
+
+def _missing(what: str) -> ErrorTable:
+    return dict.fromkeys(_NO_QUEUE, lambda: DependencyMissingError(what))

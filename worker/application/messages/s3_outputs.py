@@ -49,6 +49,12 @@ class S3EventOutputs:
         return any(_fits(str(location), target.replace("{bucket}", location.bucket)) for target in self._targets)
 
     @property
+    def target_prefixes(self) -> Sequence[str]:
+        """What stands before the placeholders of each target that names its bucket, such as `s3://bucket/folder/`."""
+        beginnings = dict.fromkeys(_PLACEHOLDER.split(target)[0] for target in self._targets)
+        return [beginning for beginning in beginnings if beginning.count("/") >= 3]
+
+    @property
     def _targets(self) -> Sequence[str]:
         return [output["target"] for output in self._outputs]
 

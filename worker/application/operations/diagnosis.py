@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ from worker.domain.audio import AudioFormat
 from worker.ports import ConverterFacts, QueueFacts, TableFacts
 
 MIN_CONVERTER_VERSION = (6, 0)
+_MIN_FREE_BYTES = 1 << 20  # below this not even a short job fits
 
 
 class State(StrEnum):
@@ -26,6 +28,28 @@ class Verdict:
     state: State
     detail: str
     advice: str | None = None
+
+
+def judge_denied(actions: Sequence[str]) -> Verdict:
+    """Actions that the role may not do and that the worker cannot do without."""
+    advice = "allow them in the role's policy (deploy/iam-policy.json has all that the worker needs)"
+    return Verdict(State.FAILED, f"this role may not call {', '.join(actions)}", advice)
+
+
+def judge_bucket(lacking: Sequence[str], *, is_written: bool) -> Verdict:
+    """A bucket that can be used; `lacking` are actions that only clearing up needs."""
+    if lacking:
+        detail = f"can be written to, but this role may not call {', '.join(lacking)}"
+        return Verdict(State.DEGRADED, detail, "allow it, or give the bucket a lifecycle rule for incomplete uploads")
+    return Verdict(State.OK, "can be read and written to" if is_written else "can be read")
+
+
+def judge_address(*, is_free: bool) -> Verdict:
+    if is_free:
+        return Verdict(State.OK, "is free")
+    return Verdict(
+        State.DEGRADED, "a worker listens there already", "a second one here needs another WORKER_HTTP_PORT"
+    )
 
 
 def judge_queue(facts: QueueFacts, *, max_attempts: int, job_timeout_seconds: float) -> Verdict:
@@ -132,13 +156,23 @@ def judge_converter(facts: ConverterFacts) -> Verdict:
     return Verdict(State.OK, f"ffmpeg {facts.version_text}, all {len(AudioFormat)} formats")
 
 
-def judge_workspace(directory: str, free_bytes: int, *, max_source_bytes: int) -> Verdict:
-    detail = f"{directory}, {free_bytes / 1024**3:.1f} GiB free"
-    wanted = 2 * max_source_bytes  # one of the largest sources, and outputs of the same size
+def judge_workspace(free_bytes: int, *, slots: int, max_source_bytes: int) -> Verdict:
+    """Whether the largest sources, and outputs of the same size, fit for as many jobs as run at once."""
+    detail = f"{_gib(free_bytes)} free"
+    if free_bytes < _MIN_FREE_BYTES:
+        return Verdict(
+            State.FAILED, f"its disk is full: {free_bytes} bytes free", "set WORKER_WORKSPACE to another disk"
+        )
+    wanted = 2 * max_source_bytes * slots
     if free_bytes < wanted:
+        jobs = "a job" if slots == 1 else f"{slots} jobs at once"
         return Verdict(
             State.DEGRADED,
-            f"{detail}; a job with the largest source may need {wanted / 1024**3:.1f} GiB",
-            "set WORKER_WORKSPACE to a larger disk, or lower WORKER_MAX_SOURCE_BYTES",
+            f"{detail}; {jobs} with the largest sources may need {_gib(wanted)}",
+            "set WORKER_WORKSPACE to a larger disk, or lower WORKER_CONCURRENCY or WORKER_MAX_SOURCE_BYTES",
         )
     return Verdict(State.OK, detail)
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / 1024**3:.1f} GiB"

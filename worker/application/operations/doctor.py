@@ -16,6 +16,19 @@ CHECK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What is tried: the variable (or argument) that names it, its value, and the endpoint that is asked."""
+
+    variable: str
+    value: str | None  # None: the variable is not set
+    endpoint: str | None = None
+
+    def __str__(self) -> str:
+        value = "is not set" if self.value is None else self.value
+        return f"{self.variable} {value}" + (f" at {self.endpoint}" if self.endpoint else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One dependency to try.
 
@@ -23,6 +36,7 @@ class Check:
     """
 
     name: str
+    subject: Subject
     run: Callable[[], Awaitable[Verdict]]
     advice: str
     is_essential: bool = True
@@ -33,6 +47,7 @@ class Finding:
     """The result of a check: the verdict, the time it took, and whether the dependency itself has answered."""
 
     name: str
+    subject: Subject
     verdict: Verdict
     duration_seconds: float
     has_answered: bool = True
@@ -76,7 +91,7 @@ async def _find(check: Check, timeout_seconds: float) -> Finding:
         verdict = _failed(check, str(exc))
     except Exception as exc:  # noqa: BLE001 - one broken check must not hide the others
         verdict, has_answered = _failed(check, f"the check itself failed ({type(exc).__name__})"), False
-    return Finding(check.name, verdict, time.monotonic() - started, has_answered)
+    return Finding(check.name, check.subject, verdict, time.monotonic() - started, has_answered)
 
 
 def _failed(check: Check, problem: str) -> Verdict:
