@@ -15,7 +15,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test mutate simulate simulate-queue chaos history check format docs lock bench bench-progress bench-queue image clean
+.PHONY: help install demo test mutate mutants simulate simulate-queue chaos history check format docs lock bench bench-progress bench-queue image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ chaos: $(VENV)/.dev ## kill, freeze and stop real workers, Redis and the way to 
 
 mutate: $(VENV)/.dev ## put thousands of damaged files through the converter, and judge each end (SEED=1 COUNT=3000)
 	$(BIN)/python -m tests.mutation.run --seed $(or $(SEED),1) --count $(or $(COUNT),3000) $(SOURCES)
+
+mutants: $(VENV)/.dev ## change our own code in one place at a time: at least 95 % must fail a test (SEED=1 COUNT=200)
+	$(BIN)/python -m tests.code_mutants.run --seed $(or $(SEED),1) --count $(or $(COUNT),200) $(PLACES)
 
 history: $(VENV)/.dev ## minutes of writers, readers and a Redis that is broken again and again (MINUTES=2)
 	$(BIN)/python -m tests.history.run --minutes $(MINUTES)

@@ -77,7 +77,11 @@ async def _run(all_trials: Iterator[Trial], bench: Bench) -> list[Finding]:
 
     async def work() -> None:
         for trial in all_trials:  # shared by the workers, so each trial is taken once
-            found.extend(await bench.findings(trial))
+            for finding in await bench.findings(trial):
+                found.append(finding)
+                if not is_excused(finding):
+                    sys.stdout.write(f"{finding}\n")
+                    sys.stdout.flush()
 
     await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
     return found
@@ -92,12 +96,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
         bench = Bench(Path(directory), with_others=are_installed())
         drawn = trials(arguments.seed, arguments.count, arguments.sources)
-        found = sorted(asyncio.run(_run(drawn, bench)), key=lambda finding: (finding.fault, str(finding)))
+        found = asyncio.run(_run(drawn, bench))
     unexcused = [finding for finding in found if not is_excused(finding)]
     sys.stdout.write(f"{bench.ends.total()} mutants: {dict(bench.ends)}\n")
     sys.stdout.write(f"{len(found) - len(unexcused)} wrong ends in named cases, {len(unexcused)} others\n")
-    for finding in unexcused:
-        sys.stdout.write(f"{finding}\n")
     return 1 if unexcused else 0
 
 

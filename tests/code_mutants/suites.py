@@ -1,0 +1,55 @@
+"""Which tests cover a module: those whose imports, or whose imports' imports, reach it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_TESTS = ("tests/unit", "tests/property", "tests/contract/test_audio_converter.py")
+_MAX_STEPS = 1  # what lies further away tests something else
+
+
+def covering(module: str) -> list[list[str]]:
+    """Test files in stages: those that import the module, then those that reach it over others."""
+    stages: list[list[str]] = []
+    known: set[str] = set()
+    reached = {module}
+    for _ in range(_MAX_STEPS):
+        reached |= {name for name, imports in _graph().items() if imports & reached and not name.startswith("tests/")}
+        files = [name for name, imports in _graph().items() if name.startswith("tests/") and imports & reached]
+        stage = [name for name in files if name not in known]
+        known.update(stage)
+        stages.append(stage)
+    direct = [name for name in stages[0] if module in _graph()[name]]
+    return [stage for stage in (direct, [n for n in stages[0] if n not in direct], *stages[1:]) if stage]
+
+
+@cache
+def _graph() -> dict[str, set[str]]:
+    """By module, or by path for a test: the modules that it imports."""
+    graph = {}
+    for folder in ("worker", "tests/support", "tests/fakes"):
+        for path in (ROOT / folder).rglob("*.py"):
+            graph[module_of(path)] = set(_imports(path))
+    for name in _TESTS:
+        where = ROOT / name
+        for path in where.rglob("test_*.py") if where.is_dir() else [where]:
+            graph[str(path.relative_to(ROOT))] = set(_imports(path))
+    return graph
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
