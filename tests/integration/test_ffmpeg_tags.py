@@ -67,7 +67,7 @@ async def test_tags_of_a_flac_have_the_names_of_id3(tmp_path: Path) -> None:
         assert line in described
 
 
-async def test_lyrics_with_lines_that_are_too_long_to_be_described_keep_their_name_and_all_words(
+async def test_lyrics_with_lines_that_are_too_long_to_be_described_keep_all_their_words(
     tmp_path: Path,
 ) -> None:
     source = tmp_path / "source.mp3"
@@ -77,4 +77,4 @@ async def test_lyrics_with_lines_that_are_too_long_to_be_described_keep_their_na
 
     (flac,) = await converted(source, tmp_path, an_output(AudioFormat.FLAC))
 
-    assert b"lyrics-eng=" + b"la" * 500 + b" end" in delivered(flac).read_bytes()
+    assert b"LYRICS=" + b"la" * 500 + b" end" in delivered(flac).read_bytes()

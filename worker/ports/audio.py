@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from worker.domain.containers.structure import Structure
 from worker.domain.job import OutputSpec
+from worker.domain.tags.collecting import Tags
 from worker.ports.objects import Artifact
 
 
@@ -30,7 +31,7 @@ class SourceAudio:
     layout: str = "stereo"  # of its channels, by the converter's name
     track: int = 0  # among all streams of the source: the one that is converted
     starts_at_seconds: float = 0.0  # on the source's own clock
-    tags: Mapping[str, str] = field(default_factory=dict)  # by the converter's names
+    tags: Tags = field(default_factory=dict)
     is_finite: bool | None = True  # False: among the samples are some that are no numbers; None: there may be
 
 

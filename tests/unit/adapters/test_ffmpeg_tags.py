@@ -1,20 +1,24 @@
-"""Tags as ffmpeg describes them, and their names in each kind of format."""
+"""Tags as ffmpeg describes them, and the options that write them where ffmpeg does."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.adapters.ffmpeg.tags import read_tags, renamed
+from worker.adapters.ffmpeg.tags import described_tags, tag_options
 from worker.domain.audio import AudioFormat
+from worker.domain.containers.structure import Structure
+from worker.domain.tags.collecting import Tags
+from worker.ports import SourceAudio
 
-_MP3 = """Input #0, mp3, from 'fd:':
+_MATROSKA = """Input #0, matroska,webm, from 'fd:':
   Metadata:
     title           : A title: with a colon
     lyrics-eng      : line1
                     : line2
     MusicBrainz Album Id: mb-1
+    ENCODER         : Lavf
+    track           : 3/12
   Duration: 00:00:02.35, start: 0.000000, bitrate: 133 kb/s
 """
 _OGG = """Input #0, ogg, from 'fd:':
@@ -22,61 +26,57 @@ _OGG = """Input #0, ogg, from 'fd:':
   Stream #0:0: Audio: vorbis, 44100 Hz, stereo, fltp, 112 kb/s
     Metadata:
       TITLE           : A title
-      BPM             : 120
+      TBPM            : 120
 Stream mapping:
 """
 
 
-def test_tags_are_read_with_all_their_lines() -> None:
-    assert read_tags(_MP3, "mp3") == {
-        "title": "A title: with a colon",
-        "lyrics-eng": "line1\nline2",
-        "MusicBrainz Album Id": "mb-1",
+def _options(tags: Tags, audio_format: AudioFormat, container: str = "mp3") -> list[str]:
+    audio = SourceAudio(container, "mp3", 44100, 2, 16, 1.0, 1000, Structure(0, 1000), tags=tags)
+    return tag_options(audio, audio_format)
+
+
+def test_tags_are_read_with_all_their_lines_by_the_names_of_their_fields() -> None:
+    assert described_tags(_MATROSKA, "matroska") == {
+        "TITLE": ("A title: with a colon",),
+        "LYRICS": ("line1\nline2",),
+        "MUSICBRAINZ_ALBUMID": ("mb-1",),
+        "TRACKNUMBER": ("3",),
+        "TRACKTOTAL": ("12",),
     }
-    assert read_tags(_OGG, "ogg") == {"TITLE": "A title", "BPM": "120"}
-    assert read_tags("Input #0, wav, from 'fd:':\n  Duration: 00:00:01.00\n", "wav") == {}
+    assert described_tags(_OGG, "ogg") == {"TITLE": ("A title",), "BPM": ("120",)}
+    assert described_tags("Input #0, wav, from 'fd:':\n  Duration: 00:00:01.00\n", "wav") == {}
 
 
 def test_a_tag_that_is_not_described_in_full_is_not_taken_for_whole() -> None:
-    with_a_long_line = _MP3.replace("line1", "x" * 255)
+    with_a_long_line = _MATROSKA.replace("line1", "x" * 255)
 
-    assert set(read_tags(with_a_long_line, "mp3")) == {"title", "MusicBrainz Album Id"}
-    assert set(read_tags(_MP3[: _MP3.index("line2") + 3], "mp3")) == {"title"}
-
-
-@pytest.mark.parametrize(
-    ("audio_format", "tags", "changes"),
-    [
-        (AudioFormat.FLAC, {"lyrics-eng": "la"}, {"lyrics-eng": "", "LYRICS": "la"}),
-        (AudioFormat.M4A, {"LYRICS": "la"}, {}),
-        (AudioFormat.M4A, {"UNSYNCEDLYRICS": "la"}, {"UNSYNCEDLYRICS": "", "lyrics": "la"}),
-        (AudioFormat.OPUS, {"TBPM": "120"}, {"TBPM": "", "BPM": "120"}),
-        (AudioFormat.MP3, {"bpm": "120"}, {"bpm": "", "TBPM": "120"}),
-        (AudioFormat.MP3, {"TBPM": "120"}, {}),
-        (AudioFormat.OGG, {"track": "3/12"}, {"track": "3", "TRACKTOTAL": "12"}),
-        (AudioFormat.MP3, {"track": "3", "TOTALTRACKS": "12"}, {"TOTALTRACKS": "", "track": "3/12"}),
-        (AudioFormat.ALAC, {"disc": "1", "DISCTOTAL": "2"}, {"DISCTOTAL": "", "disc": "1/2"}),
-        (AudioFormat.FLAC, {"track": "3"}, {}),
-        (
-            AudioFormat.FLAC,
-            {"MusicBrainz Album Id": "mb"},
-            {"MusicBrainz Album Id": "", "MUSICBRAINZ_ALBUMID": "mb"},
-        ),
-        (
-            AudioFormat.MP3,
-            {"MUSICBRAINZ_ALBUMARTISTID": "mb"},
-            {"MUSICBRAINZ_ALBUMARTISTID": "", "MusicBrainz Album Artist Id": "mb"},
-        ),
-        (AudioFormat.WAV, {"TBPM": "120", "track": "3/12"}, {}),
-        (AudioFormat.MP3, {"title": "T", "artist": "A;B", "mine": "x"}, {}),
-    ],
-)
-def test_each_kind_of_format_has_its_own_names(
-    audio_format: AudioFormat, tags: dict[str, str], changes: dict[str, str]
-) -> None:
-    assert renamed(tags, audio_format) == changes
+    assert "LYRICS" not in described_tags(with_a_long_line, "matroska")
+    assert set(described_tags(_MATROSKA[: _MATROSKA.index("line2") + 3], "matroska")) == {"TITLE"}
 
 
-@given(st.text(), st.sampled_from(["mp3", "ogg"]), st.sampled_from(AudioFormat))
-def test_any_description_has_tags_or_none(text: str, container: str, audio_format: AudioFormat) -> None:
-    assert renamed(read_tags(f"Input\n  Metadata:\n    {text}", container), audio_format) is not None
+def test_ffmpeg_writes_the_tags_of_the_formats_that_are_not_written_here_by_its_own_names() -> None:
+    tags = {"TRACKNUMBER": ("3",), "TRACKTOTAL": ("12",), "ALBUMARTIST": ("A", "B"), "BPM": ("120",), "Mine": ("x",)}
+
+    values = [option for option in _options(tags, AudioFormat.WAV) if "=" in option]
+
+    assert values == ["track=3/12", "album_artist=A; B", "BPM=120", "Mine=x"]
+    assert not any("120" in option for option in _options(tags, AudioFormat.MP3))
+
+
+def test_what_is_too_long_for_the_arguments_of_a_process_is_left_out() -> None:
+    options = _options({"LYRICS": ("x" * 65_537,), "TITLE": ("T",)}, AudioFormat.WEBM)
+
+    assert "title=T" in options
+    assert max(map(len, options)) < 100
+
+
+def test_a_track_keeps_its_language_where_it_has_one() -> None:
+    assert "0:s:0" in _options({}, AudioFormat.M4A)
+    assert "0:s:0" not in _options({}, AudioFormat.FLAC)
+    assert "0:s:0" not in _options({}, AudioFormat.M4A, container="ogg")
+
+
+@given(st.text(), st.sampled_from(["mp3", "ogg"]))
+def test_any_description_has_tags_or_none(text: str, container: str) -> None:
+    assert described_tags(f"Input\n  Metadata:\n    {text}", container) is not None

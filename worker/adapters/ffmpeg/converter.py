@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 from worker.adapters.ffmpeg.command import convert_command, has_own_clock, probe_command
@@ -15,7 +16,7 @@ from worker.adapters.ffmpeg.finite import has_only_numbers
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import Headers, ProgressReader, failure_of, read_counts, read_headers
-from worker.adapters.ffmpeg.tags import read_tags
+from worker.adapters.ffmpeg.tags import described_tags
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
 from worker.domain.containers.sniffing import Container
 from worker.domain.containers.structure import Structure
@@ -51,7 +52,7 @@ class FfmpegConverter:
 
     async def probe(self, source: Path) -> SourceAudio:
         """Read the headers, and see from its structure whether the source is all there."""
-        sniffed, structure, size_bytes = await asyncio.to_thread(inspect, source)
+        sniffed, structure, size_bytes, tags = await asyncio.to_thread(inspect, source)
         printed, log = bytearray(), Log(MAX_DESCRIPTION_BYTES)
         with descriptors(source) as (source_fd, _):
             try:
@@ -82,7 +83,7 @@ class FfmpegConverter:
             layout=headers.layout,
             track=headers.track,
             starts_at_seconds=headers.starts_at_seconds,
-            tags=read_tags(log.described, sniffed.container),
+            tags=tags or described_tags(log.described, sniffed.container),
             is_finite=await self._is_finite(source, sniffed.container, structure, headers),
         )
         return replace(audio, duration_seconds=_expected_seconds(audio, headers))
@@ -126,7 +127,9 @@ class FfmpegConverter:
             read_counts(log, len(outputs)), audio, encodings, max_duration_seconds=max_duration_seconds
         )
         formats = [encoding.format for encoding in encodings]
-        artifacts = await asyncio.to_thread(lambda: tuple(map(to_artifact, paths, formats, verdict.lengths)))
+        artifacts = await asyncio.to_thread(
+            lambda: tuple(map(to_artifact, paths, formats, verdict.lengths, repeat(audio.tags)))
+        )
         return Converted(artifacts, verdict.repaired)
 
     async def _run_twice(

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from worker.adapters.shielding import run_shielded
 from worker.domain.audio import FORMATS, AudioFormat
-from worker.domain.containers.mp4_index import index_in_front
-from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
+from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.containers.structure import Patch, ReadAt, Structure
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError, WorkspaceFullError
+from worker.domain.tags.collecting import Tags
+from worker.domain.tags.reading import read_tags
+from worker.domain.tags.writing import front_of
 from worker.ports import Artifact
 
 _ZEROS = bytes(65_536)
@@ -71,29 +73,33 @@ def _copy_with(patches: Sequence[Patch], source: Path, copy: Path) -> None:
         raise
 
 
-def inspect(source: Path) -> tuple[Sniffed, Structure, int]:
-    """What the source is, its structure, and its size in bytes. Raises UnsupportedAudioError for its problem."""
+def inspect(source: Path) -> tuple[Sniffed, Structure, int, Tags]:
+    """What the source is, its structure, its size in bytes, and its tags. Raises UnsupportedAudioError."""
     with _reader(source) as (read_at, size):
         sniffed = sniff(read_at, size)
         structure = examine(sniffed, read_at, size)
         if structure.problem:
             raise UnsupportedAudioError(structure.problem)
-        return sniffed, structure, size
+        return sniffed, structure, size, read_tags(sniffed, read_at, size)
 
 
-def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float) -> Artifact:
-    """The finished output, its index in front if it is an MP4. Raises ConverterCrashedError where it is not whole."""
+def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, tags: Tags) -> Artifact:
+    """The finished output, its tags in front, and its index if it is an MP4.
+
+    Raises ConverterCrashedError where it is not whole.
+    """
     container = FORMATS[audio_format].container
     with _reader(path) as (read_at, size):
         if size == 0 or examine(Sniffed(container, 0), read_at, size).problem:
             raise ConverterCrashedError(f"the {audio_format} output is not complete")
-        if container is not Container.MP4:
-            return Artifact(path, duration_seconds, 0, size)
         try:
-            index = index_in_front(read_at, size)
+            front = front_of(audio_format, read_at, size, tags)
         except ValueError as exc:
             raise ConverterCrashedError(f"the {audio_format} output has no proper index") from exc
-        return Artifact(path, duration_seconds, index.start, index.stop, index.prefix)
+        with path.open("r+b") as file:
+            for offset, content in front.patches:
+                os.pwrite(file.fileno(), content, offset)
+        return Artifact(path, duration_seconds, front.start, front.stop, front.prefix)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ those of ISO 14496-12.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from worker.domain.containers.mp4 import top_boxes
@@ -25,13 +26,16 @@ class FrontIndex:
     stop: int
 
 
-def index_in_front(read_at: ReadAt, size: int) -> FrontIndex:
-    """Raises ValueError unless the file is `ftyp`, the media, and `moov` as the last box, all of it complete."""
+def index_in_front(read_at: ReadAt, size: int, changed: Callable[[bytes], bytes] = lambda moov: moov) -> FrontIndex:
+    """`changed` makes the box that is sent of the `moov` that is in the file.
+
+    Raises ValueError unless the file is `ftyp`, the media, and `moov` as the last box, all of it complete.
+    """
     boxes = list(top_boxes(read_at, size))
     if len(boxes) < 3 or boxes[0].kind != b"ftyp" or boxes[-1].kind != b"moov" or boxes[-1].stop != size:
         raise ValueError("the boxes of the MP4 are not ftyp, media, moov")
     first, last = boxes[0], boxes[-1]
-    moov = read_at(last.start, last.stop - last.start)
+    moov = changed(read_at(last.start, last.stop - last.start))
     shifted = _shifted(moov, len(moov), wide=False)
     if shifted is None:
         # 32-bit offsets would pass 4 GiB. The moov grows by its wide tables, so the shift is known only afterwards.

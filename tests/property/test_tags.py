@@ -1,0 +1,105 @@
+"""Any bytes have tags or none, and what is written in one kind of tag is read back from it."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.reading import bytes_at
+from worker.domain.containers.sniffing import Container, Sniffed
+from worker.domain.tags.collecting import MAX_BYTES, Collector, Tags
+from worker.domain.tags.fields import FIELDS, TOTALS
+from worker.domain.tags.id3 import read_id3
+from worker.domain.tags.id3_writing import id3_in_front
+from worker.domain.tags.mp4 import NUMBERS, read_mp4
+from worker.domain.tags.mp4_writing import with_items
+from worker.domain.tags.reading import read_tags
+from worker.domain.tags.vorbis import read_comments, with_comments
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+
+def _of_id3(tags: Tags) -> Tags:
+    return read_id3(bytes_at(id3_in_front(bytes_at(b""), tags)[0]), 0)
+
+
+def _of_mp4(tags: Tags) -> Tags:
+    index = with_items(_box(b"moov", _box(b"udta", _box(b"chpl", b"chapters"))), tags)
+    return read_mp4(bytes_at(index), len(index))
+
+
+def _of_comments(tags: Tags) -> Tags:
+    return read_comments(with_comments(bytes(8), tags))
+
+
+_KINDS: dict[str, Callable[[Tags], Tags]] = {"id3": _of_id3, "mp4": _of_mp4, "vorbis": _of_comments}
+# In one kind or the other, these hold numbers, one value or one of several forms.
+_PLAIN = [
+    field.name
+    for field in FIELDS.values()
+    if field.mp4 not in NUMBERS
+    and not field.id3.startswith(("W", "UFID"))
+    and field.name not in {*TOTALS, *TOTALS.values(), "GENRE", "LYRICS", "DESCRIPTION"}
+]
+_values = st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), min_size=1, max_size=3)
+_names = st.sampled_from(_PLAIN) | st.text(string.ascii_letters + " _", min_size=1, max_size=20).map("x{}".format)
+_numbers = st.integers(1, 99).map(lambda number: (str(number),))
+
+
+@st.composite
+def _tags(draw: st.DrawFn) -> Tags:
+    collector = Collector()
+    for name, values in draw(st.dictionaries(_names, _values, max_size=6)).items():
+        collector.add(name, *values)
+    numbers = draw(st.fixed_dictionaries({}, optional=dict.fromkeys([*TOTALS, *TOTALS.values(), "BPM"], _numbers)))
+    return {**collector.tags, **numbers}
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+@given(tags=_tags())
+def test_what_is_written_is_read_back(kind: str, tags: Tags) -> None:
+    assert _KINDS[kind](tags) == tags
+
+
+_HEADS = (
+    *(b"ID3\x03\0\0\0\0\x10\0", b"ID3\x04\0\x80\0\0\x01\0", b"ID3\x02\0\x80\0\0\x01\0", b"ID3\x03\0\x40\0\0\x01\0"),
+    *(b"fLaC\x04\0\0\x40", b"OggS\0\x02", b"RIFF\0\0\0\0WAVELIST\x40\0\0\0INFO", b"\0\0\x01\0moov", b""),
+)
+_PARTS = st.sampled_from([
+    *(b"TIT2\0\0\0\x05\0\0\x03", b"TXXX\0\0\0\x09\0\x08\x01", b"COMM\0\0\0\x08\0\x01\x02", b"TT2\0\0\x05\0", b"UFID"),
+    *(b"\0\0\0\x60udta", b"\0\0\0\x50meta\0\0\0\0", b"\0\0\0\x40ilst", b"\0\0\0\x20----", b"\0\0\0\x18data\0\0\0\x01"),
+    *(b"\0\0\0\x20trkn", b"APETAGEX\xd0\x07\0\0\x40\0\0\0\x02\0\0\0", b"TAG", b"\xff\xfe", b"\0" * 30),
+    b"id3 \x10\0\0\0",
+])  # fmt: skip
+
+
+@given(
+    head=st.sampled_from(_HEADS),
+    parts=st.lists(_PARTS | st.binary(max_size=60), max_size=12),
+    container=st.sampled_from(Container),
+)
+def test_any_bytes_have_tags_or_none(head: bytes, parts: list[bytes], container: Container) -> None:
+    file = head + b"".join(parts)
+
+    tags = read_tags(Sniffed(container, 0), bytes_at(file), len(file))
+
+    for name, values in tags.items():
+        assert name
+        assert values
+        assert all(value.strip() and value.encode() for value in values)
+
+
+@given(st.lists(st.text(max_size=40), max_size=30), st.integers(0, 3))
+def test_a_collector_keeps_to_its_limits(values: list[str], power: int) -> None:
+    collector = Collector()
+    for number, value in enumerate(values):
+        collector.add(f"field {number % 7}", value * 10 ** (2 * power))
+
+    lengths = [len(value.encode()) for values in collector.tags.values() for value in values]
+    assert sum(lengths) <= MAX_BYTES

@@ -1,0 +1,78 @@
+"""Reading the tags that lie around the sound of raw streams: ID3v2 in front, APEv2 and ID3v1 behind. Total.
+
+APEv2: https://wiki.hydrogenaud.io/index.php?title=APEv2_specification. ID3v1: https://id3.org/ID3v1.
+"""
+
+from __future__ import annotations
+
+from worker.domain.containers.structure import ReadAt
+from worker.domain.containers.tags import before_tags, behind_tags
+from worker.domain.tags.collecting import MAX_BYTES, Collector, Tags, merged
+from worker.domain.tags.genres import GENRES
+from worker.domain.tags.id3 import HEADER_BYTES, read_id3, tag_bytes
+
+_MAX_TAGS = 4
+_APE_BLOCK_BYTES = 32
+_MAX_APE_BYTES = 16 * MAX_BYTES  # with pictures
+_MAX_ITEMS = 1_000
+_ID3V1_BYTES = 128
+_PARTS = (("TITLE", 3, 33), ("ARTIST", 33, 63), ("ALBUM", 63, 93), ("DATE", 93, 97))
+
+
+def read_around(read_at: ReadAt, size: int) -> Tags:
+    """The fields of all tags in front and behind; ID3v1, whose texts are cut, only where there is no other."""
+    front, offset = [], 0
+    for _ in range(_MAX_TAGS):
+        length = tag_bytes(read_at(offset, HEADER_BYTES))
+        if not length:
+            break
+        front.append(read_id3(read_at, offset))
+        offset += length
+    end = min(size, behind_tags(read_at, offset))
+    front.append(_read_ape(read_at(offset, min(end - offset, _MAX_APE_BYTES))))
+    begin = before_tags(read_at, end, size)
+    front.append(_read_ape(read_at(begin, min(size - begin, _MAX_APE_BYTES))))
+    return merged(front) or _read_id3v1(read_at(max(0, size - _ID3V1_BYTES), _ID3V1_BYTES))
+
+
+def _read_ape(block: bytes) -> Tags:
+    """Items from the first block that is one; a tag behind the sound may have a footer alone."""
+    collector = Collector()
+    footer = block.rfind(b"APETAGEX")
+    if footer < 0 or len(block) < footer + _APE_BLOCK_BYTES:
+        return {}
+    length = int.from_bytes(block[footer + 12 : footer + 16], "little")
+    items = int.from_bytes(block[footer + 16 : footer + 20], "little")
+    offset = footer + _APE_BLOCK_BYTES - length
+    for _ in range(min(items, _MAX_ITEMS)):
+        if offset < 0 or offset + 8 > footer:
+            break
+        value_bytes = int.from_bytes(block[offset : offset + 4], "little")
+        kind = int.from_bytes(block[offset + 4 : offset + 8], "little") >> 1 & 3
+        end_of_key = block.find(b"\0", offset + 8, footer)
+        if end_of_key < 0 or end_of_key + 1 + value_bytes > footer:
+            break
+        key, value = block[offset + 8 : end_of_key], block[end_of_key + 1 : end_of_key + 1 + value_bytes]
+        offset = end_of_key + 1 + value_bytes
+        if kind == 0:  # text
+            collector.add(key.decode("ascii", "replace"), *value.decode("utf-8", "replace").split("\0"))
+    return collector.tags
+
+
+def _read_id3v1(block: bytes) -> Tags:
+    collector = Collector()
+    if len(block) < _ID3V1_BYTES or not block.startswith(b"TAG"):
+        return {}
+    for name, begin, end in _PARTS:
+        collector.add(name, _text(block[begin:end]))
+    has_number = block[125] == 0 and block[126] != 0  # ID3v1.1
+    collector.add("COMMENT", _text(block[97 : 125 if has_number else 127]))
+    if has_number:
+        collector.add("TRACKNUMBER", str(block[126]))
+    if block[127] < len(GENRES):
+        collector.add("GENRE", GENRES[block[127]])
+    return collector.tags
+
+
+def _text(part: bytes) -> str:
+    return part.partition(b"\0")[0].decode("latin-1")

@@ -1,0 +1,77 @@
+"""The tags of a source as one value, within limits, and without those that are wrong of the outputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from worker.domain.tags.fields import TOTALS, field_named, plain
+
+Tags = Mapping[str, tuple[str, ...]]  # the values of each field, by its name
+
+MAX_VALUES = 500
+MAX_VALUE_BYTES = 1 << 18
+MAX_BYTES = 1 << 20  # of all values
+_MAX_NAME_CHARACTERS = 100
+
+# What says how the source was made: its kind of file, its encoder, and the samples that this put around the sound.
+# Pictures and chapters have ways of their own.
+_STALE = re.compile(
+    r"ENCODER|ENCODEDBY|ENCODERSETTINGS|ENCODEROPTIONS|ENCODINGPARAMS|ENCODINGTOOL|ITUNSMPB|ITUNPGAP|TOOL"
+    r"|MAJORBRAND|MINORVERSION|COMPATIBLEBRANDS|HANDLERNAME|VENDORID|CREATIONTIME|DURATION"
+    r"|WAVEFORMATEXTENSIBLECHANNELMASK|MP3GAIN(MINMAX|UNDO|ALBUMMINMAX)"
+    r"|METADATABLOCKPICTURE|COVERART|COVERARTMIME|CHAPTER\d{3}(NAME|URL)?|ID3V2PRIV.*|TDEN|TDTG|TLEN|TSIZ|TDLY|TFLT"
+)
+_WITH_TOTAL = re.compile(r"\s*(\d*)\s*/\s*(\d*)\s*")
+
+
+class Collector:
+    """Takes values in the order of the file. What is over a limit is left out whole: half a value is a wrong one."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[str]] = {}
+        self._names: dict[str, str] = {}
+        self._room, self._room_bytes = MAX_VALUES, MAX_BYTES
+
+    def add(self, name: str, *values: str) -> None:
+        """Add values of the field that a tag calls `name`."""
+        field = field_named(name)
+        for value in values:
+            text = value.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").strip()
+            match = _WITH_TOTAL.fullmatch(text) if field in TOTALS else None
+            if match:
+                self._add(field, match[1])
+                self._add(TOTALS[field], match[2])
+            else:
+                self._add(field, text)
+
+    def _add(self, field: str, value: str) -> None:
+        key = plain(field)
+        length = len(value.encode("utf-8", "replace"))
+        if not value or not key or len(field) > _MAX_NAME_CHARACTERS or _STALE.fullmatch(key):
+            return
+        if length > min(MAX_VALUE_BYTES, self._room_bytes) or not self._room:
+            return
+        values = self._values.setdefault(self._names.setdefault(key, field), [])
+        if value not in values:
+            values.append(value.encode("utf-8", "replace").decode())
+            self._room -= 1
+            self._room_bytes -= length
+
+    @property
+    def tags(self) -> Tags:
+        return {field: tuple(values) for field, values in self._values.items()}
+
+
+def merged(sources: Sequence[Tags]) -> Tags:
+    """The fields of several tags of one file; the first that has a field is believed."""
+    tags: dict[str, tuple[str, ...]] = {}
+    for each in sources:
+        tags = {**each, **tags}
+    return tags
+
+
+def with_total(tags: Tags, field: str) -> str:
+    """`3/12` of a field that has a total, or its number alone; empty without a number."""
+    number, total = (tags.get(each, ("",))[0] for each in (field, TOTALS[field]))
+    return f"{number}/{total}" if number and total else number

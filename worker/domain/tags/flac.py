@@ -1,0 +1,53 @@
+"""The comments of FLAC (RFC 9639, section 8.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from worker.domain.containers.structure import ReadAt
+from worker.domain.tags.collecting import MAX_BYTES, Tags, merged
+from worker.domain.tags.vorbis import read_comments, with_comments
+
+_COMMENTS = 4
+_LAST = 0x80
+_MAX_BLOCKS = 10_000
+
+
+def read_flac(read_at: ReadAt, start: int) -> Tags:
+    """The fields of all comments of the file that begins at `start`."""
+    blocks = list(_blocks(read_at, start))
+    return merged(
+        [
+            read_comments(read_at(offset, min(length, 4 * MAX_BYTES)))
+            for kind, offset, length in blocks
+            if kind == _COMMENTS
+        ]
+    )
+
+
+def flac_in_front(read_at: ReadAt, tags: Tags) -> tuple[bytes, int]:
+    """All metadata of an output with the fields among it, and the offset of its first frame."""
+    stop, parts = 4, []
+    for kind, offset, length in _blocks(read_at, 0):
+        content = read_at(offset, length)
+        parts.append((kind, with_comments(content, tags) if kind == _COMMENTS else content))
+        stop = offset + length
+    blocks = [
+        bytes([kind | (_LAST if number == len(parts) else 0)]) + len(content).to_bytes(3, "big") + content
+        for number, (kind, content) in enumerate(parts, 1)
+    ]
+    return b"fLaC" + b"".join(blocks), stop
+
+
+def _blocks(read_at: ReadAt, start: int) -> Iterator[tuple[int, int, int]]:
+    """The kind of each block, the offset of its content, and its length."""
+    offset = start + 4
+    for _ in range(_MAX_BLOCKS):
+        header = read_at(offset, 4)
+        if len(header) < 4:
+            return
+        length = int.from_bytes(header[1:], "big")
+        yield header[0] & ~_LAST, offset + 4, length
+        if header[0] & _LAST:
+            return
+        offset += 4 + length

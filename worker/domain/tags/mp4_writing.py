@@ -1,0 +1,90 @@
+"""Writing the item list of MP4 into an index."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from worker.domain.tags.collecting import Tags
+from worker.domain.tags.fields import FIELDS, TOTALS
+from worker.domain.tags.mp4 import ATOMS, NUMBERS, PAIRS
+
+_UTF_8, _INTEGER, _IMPLICIT = 1, 21, 0
+# The handler of an item list: `mdir`, by `appl`, without a name.
+_HANDLER = b"\0\0\0\x21hdlr" + bytes(8) + b"mdirappl" + bytes(9)
+
+
+def with_items(moov: bytes, tags: Tags) -> bytes:
+    """The box `moov` with the fields as its item list; the rest of its user data, such as chapters, is kept."""
+    if not tags:
+        return moov
+    meta = _box(b"meta", bytes(4) + _HANDLER + _box(b"ilst", b"".join(_items(tags))))
+    children = [(kind, box) for kind, box in _children(moov) if kind != b"udta"]
+    kept = [
+        box for kind, udta in _children(moov) if kind == b"udta" for kind, box in _children(udta) if kind != b"meta"
+    ]
+    return _box(b"moov", b"".join([*(box for _, box in children), _box(b"udta", meta + b"".join(kept))]))
+
+
+def _children(box: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Raises ValueError where a box within `box` has no proper length."""
+    offset = 8
+    while offset < len(box):
+        length = int.from_bytes(box[offset : offset + 4], "big")
+        if length < 8 or offset + length > len(box):
+            raise ValueError(f"a box of the index has a length of {length}")
+        yield box[offset + 4 : offset + 8], box[offset : offset + length]
+        offset += length
+
+
+def _items(tags: Tags) -> Iterator[bytes]:
+    for name, values in tags.items():
+        known = FIELDS.get(name)
+        atom = known.mp4 if known else ""
+        native = _native(atom, name, tags)
+        if native:
+            yield _box(atom.encode("latin-1"), native)
+        elif not any(total == name and _pair(tags, number) for number, total in TOTALS.items()):
+            yield _freeform(name if atom.encode("latin-1") in ATOMS else atom or name, values)
+
+
+def _native(atom: str, name: str, tags: Tags) -> bytes:
+    """The content of an atom of its own; empty where there is none, or the values do not fit into it."""
+    if atom in PAIRS:
+        return _pair(tags, name)
+    if atom in NUMBERS:
+        number = _number(tags[name][0], NUMBERS[atom])
+        return _data(_INTEGER, number.to_bytes(NUMBERS[atom], "big")) if number else b""
+    if atom.encode("latin-1") not in ATOMS:
+        return b""
+    return b"".join(_data(_UTF_8, value.encode()) for value in tags[name])
+
+
+def _pair(tags: Tags, name: str) -> bytes:
+    atom = FIELDS[name].mp4
+    number, total = (_number(tags.get(each, ("0",))[0], 2) for each in (name, TOTALS[name]))
+    if atom not in PAIRS or not number or total is None:
+        return b""
+    return _data(_IMPLICIT, struct.pack(">HHHH", 0, number, total, 0)[: PAIRS[atom]])
+
+
+def _number(text: str, size: int) -> int | None:
+    """The whole number that the text is, rounded; None where it is none or does not fit in `size` bytes."""
+    try:
+        number = round(float(text))
+    except (ValueError, OverflowError):
+        return None
+    return number if 0 <= number < 1 << 8 * size else None
+
+
+def _freeform(name: str, values: tuple[str, ...]) -> bytes:
+    head = _box(b"mean", bytes(4) + b"com.apple.iTunes") + _box(b"name", bytes(4) + name.encode())
+    return _box(b"----", head + b"".join(_data(_UTF_8, value.encode()) for value in values))
+
+
+def _data(kind: int, content: bytes) -> bytes:
+    return _box(b"data", struct.pack(">II", kind, 0) + content)
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content

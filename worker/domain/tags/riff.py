@@ -1,0 +1,71 @@
+"""Reading the tags of WAV: the chunks `LIST` of kind `INFO` (RIFF MCI, 1991) and `id3 `. Total."""
+
+from __future__ import annotations
+
+from worker.domain.containers.structure import ReadAt
+from worker.domain.tags.collecting import MAX_BYTES, Collector, Tags, merged
+from worker.domain.tags.id3 import read_id3
+
+_MAX_CHUNKS = 1_000
+_FIELDS = {
+    b"INAM": "TITLE",
+    b"IART": "ARTIST",
+    b"IPRD": "ALBUM",
+    b"ICMT": "COMMENT",
+    b"ICRD": "DATE",
+    b"IGNR": "GENRE",
+    b"ICOP": "COPYRIGHT",
+    b"ILNG": "LANGUAGE",
+    b"ITRK": "TRACKNUMBER",
+    b"IPRT": "TRACKNUMBER",
+    b"IENG": "ENGINEER",
+    b"IMUS": "COMPOSER",
+    b"IBPM": "BPM",
+    b"IWRI": "LYRICIST",
+    b"IKEY": "KEYWORDS",
+    b"ISBJ": "SUBJECT",
+    b"IFRM": "TRACKTOTAL",
+    b"IMED": "MEDIA",
+    b"ISRC": "SOURCE",
+}
+
+
+def read_riff(read_at: ReadAt, start: int, size: int) -> Tags:
+    """The fields of the file that begins at `start`; an `id3 ` chunk says more than `INFO`, and goes first."""
+    id3: list[Tags] = []
+    info: list[Tags] = []
+    offset = start + 12
+    for _ in range(_MAX_CHUNKS):
+        header = read_at(offset, 12)
+        if len(header) < 12 or offset >= size:
+            break
+        length = int.from_bytes(header[4:8], "little")
+        if header[:4] == b"LIST" and header[8:] == b"INFO":
+            info.append(_read_info(read_at(offset + 12, min(length - 4, MAX_BYTES))))
+        elif header[:4].lower() == b"id3 ":
+            id3.append(read_id3(read_at, offset + 8))
+        offset += 8 + length + length % 2
+    return merged([*id3, *info])
+
+
+def _read_info(block: bytes) -> Tags:
+    collector = Collector()
+    offset = 0
+    for _ in range(_MAX_CHUNKS):
+        length = int.from_bytes(block[offset + 4 : offset + 8], "little")
+        value = block[offset + 8 : offset + 8 + length]
+        if not value or len(value) < length:
+            break
+        if field := _FIELDS.get(block[offset : offset + 4]):
+            collector.add(field, _text(value))
+        offset += 8 + length + length % 2
+    return collector.tags
+
+
+def _text(value: bytes) -> str:
+    """UTF-8 where it is that, else Windows' Latin, which the standard does not name and programs write."""
+    text = value.partition(b"\0")[0]
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("cp1252", "replace")

@@ -1,0 +1,56 @@
+"""Vorbis comments (https://xiph.org/vorbis/doc/v-comment.html): reading, total, and writing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from worker.domain.tags.collecting import Collector, Tags
+
+_MAX_COMMENTS = 2_000
+_NOT_OF_A_NAME = re.compile(r"[^ -<>-}]")
+# What ffmpeg writes of the output itself: chapters, and which channel is which.
+_OF_THE_OUTPUT = re.compile(rb"(CHAPTER\d{3}(NAME)?|WAVEFORMATEXTENSIBLE_CHANNEL_MASK)=", re.IGNORECASE)
+
+
+def read_comments(block: bytes) -> Tags:
+    """The fields of a block of comments, from its vendor on."""
+    collector = Collector()
+    for comment in _comments(block):
+        name, equals, value = comment.partition(b"=")
+        if equals:
+            collector.add(name.decode("ascii", "replace"), value.decode("utf-8", "replace"))
+    tags = dict(collector.tags)
+    if "COMMENT" not in tags and "DESCRIPTION" in tags:
+        tags["COMMENT"] = tags.pop("DESCRIPTION")  # what ffmpeg and others call a comment
+    return tags
+
+
+def with_comments(block: bytes, tags: Tags) -> bytes:
+    """The block of an output with the fields, and with what it has of the output itself."""
+    kept = [comment for comment in _comments(block) if _OF_THE_OUTPUT.match(comment)]
+    comments = [
+        f"{_NOT_OF_A_NAME.sub('_', name)}={value}".encode() for name, values in tags.items() for value in values
+    ]
+    vendor = block[: 4 + int.from_bytes(block[:4], "little")]
+    return b"".join([vendor, _length(len(kept) + len(comments)), *map(_counted, [*comments, *kept])])
+
+
+def _comments(block: bytes) -> Iterator[bytes]:
+    offset = 4 + int.from_bytes(block[:4], "little")
+    count = int.from_bytes(block[offset : offset + 4], "little")
+    offset += 4
+    for _ in range(min(count, _MAX_COMMENTS)):
+        length = int.from_bytes(block[offset : offset + 4], "little")
+        if offset + 4 + length > len(block):
+            return
+        yield block[offset + 4 : offset + 4 + length]
+        offset += 4 + length
+
+
+def _counted(comment: bytes) -> bytes:
+    return _length(len(comment)) + comment
+
+
+def _length(number: int) -> bytes:
+    return number.to_bytes(4, "little")

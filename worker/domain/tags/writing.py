@@ -1,0 +1,46 @@
+"""The fields of a source in the words of an output format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from worker.domain.audio import AudioFormat
+from worker.domain.containers.mp4_index import index_in_front
+from worker.domain.containers.structure import ReadAt
+from worker.domain.tags.collecting import Tags
+from worker.domain.tags.flac import flac_in_front
+from worker.domain.tags.id3_writing import id3_in_front
+from worker.domain.tags.mp4_writing import with_items
+from worker.domain.tags.ogg import ogg_in_front
+
+# The converter writes the tags of all others.
+WRITTEN_HERE = frozenset(
+    {AudioFormat.MP3, AudioFormat.M4A, AudioFormat.ALAC, AudioFormat.FLAC, AudioFormat.OGG, AudioFormat.OPUS}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What stands in front of the file's bytes from `start` to `stop`, and what is to be written into them before."""
+
+    prefix: bytes
+    start: int
+    stop: int
+    patches: Iterator[tuple[int, bytes]] = field(default_factory=lambda: iter(()))
+
+
+def front_of(audio_format: AudioFormat, read_at: ReadAt, size: int, tags: Tags) -> Front:
+    """The front of an output with its tags, and of an MP4 its index. Raises ValueError where an MP4 is not whole."""
+    match audio_format:
+        case AudioFormat.M4A | AudioFormat.ALAC:
+            index = index_in_front(read_at, size, lambda moov: with_items(moov, tags))
+            return Front(index.prefix, index.start, index.stop)
+        case AudioFormat.MP3:
+            return Front(*id3_in_front(read_at, tags), size)
+        case AudioFormat.FLAC:
+            return Front(*flac_in_front(read_at, tags), size)
+        case AudioFormat.OGG | AudioFormat.OPUS:
+            front = ogg_in_front(read_at, tags)
+            return Front(front.prefix, front.stop, size, front.patches) if front else Front(b"", 0, size)
+    return Front(b"", 0, size)
