@@ -29,6 +29,7 @@ class Event(StrEnum):
     WORKER_HEARTBEAT = "worker.heartbeat"
     WORKER_CRASHED = "worker.crashed"
     CHECK_FAILED = "check.failed"
+    MEMORY_OVERCOMMITTED = "memory.overcommitted"
     REDIS_DISABLED = "redis.disabled"
     REDIS_CONNECTED = "redis.connected"
     REDIS_UNAVAILABLE = "redis.unavailable"
@@ -103,6 +104,12 @@ CATALOGUE: dict[Event, EventSpec] = {
         "error",
         "At the start: a dependency is set up so that no job can be done; the worker polls nevertheless.",
         ("check", "problem", "advice"),
+    ),
+    Event.MEMORY_OVERCOMMITTED: EventSpec(
+        "warning",
+        "At the start: the container's memory may not suffice for WORKER_CONCURRENCY jobs at once and for a workspace "
+        "that is in memory.",
+        ("problem", "advice"),
     ),
     Event.REDIS_DISABLED: EventSpec("info", "No REDIS_ENDPOINT: progress goes to DynamoDB only."),
     Event.REDIS_CONNECTED: EventSpec(

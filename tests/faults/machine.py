@@ -60,4 +60,20 @@ ROWS = (
         "file access and look-ups of names wait for one of the threads that run already",
         "tests/unit/adapters/test_threads.py::test_an_executor_whose_threads_run_takes_work_at_the_limit",
     ),
+    Row(
+        "a control group, its parent or the ECS task allows fewer CPUs than the machine has",
+        "the default of `WORKER_CONCURRENCY` is that number",
+        "tests/unit/adapters/test_machine.py::test_the_tightest_group_is_the_limit_be_it_the_own_one_or_one_above",
+    ),
+    Row(
+        "the container's memory does not suffice for all slots, or for a workspace in memory",
+        "it is said at the start: `memory.overcommitted`",
+        "tests/system/test_limits_of_the_machine.py"
+        "::test_the_task_decides_how_many_jobs_run_at_once_and_memory_that_may_not_suffice_is_said",
+    ),
+    Row(
+        "the metadata endpoint of ECS does not answer, or says something else",
+        "the limits that the kernel shows are used",
+        "tests/unit/adapters/test_machine.py::test_an_endpoint_that_cannot_be_asked_changes_none",
+    ),
 )

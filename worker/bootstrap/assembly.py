@@ -42,6 +42,7 @@ from worker.application.operations.lifecycle import Lifecycle, SideTask
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporters
 from worker.bootstrap.checks import refuse_no_ffmpeg, table_check
+from worker.bootstrap.memory import warn_of_memory
 from worker.bootstrap.parts import Clients, ffmpeg_of, s3_limits, s3_options, utc_now
 from worker.bootstrap.stores import failover_store, open_stores
 from worker.ports import AudioConverter, Credentials, JobQueue, JobTable, ObjectStore, ProgressCache, ScaleInProtection
@@ -72,6 +73,7 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
     """
     name = new_name(socket.gethostname(), os.getpid())
     adapters = await _open_adapters(settings, stack)
+    warn_of_memory(settings, adapters.workspace.directory)
     store = failover_store(adapters.table, adapters.cache, settings)
     cancels = CancelWatch(adapters.table)
     claims = JobClaims(adapters.table, store, _job_limits(settings), worker=name, now=utc_now, random=random.random)

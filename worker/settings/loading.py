@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from worker.adapters.machine import machine_limits
 from worker.domain.redaction import redact
 from worker.ports import MAX_IN_FLIGHT_SECONDS
 from worker.settings.faults import ConfigurationError, Fault
@@ -44,6 +45,8 @@ def load(environ: Mapping[str, str], *, needs: Collection[Need] = RUN) -> Settin
     settings, faults = _read(_ours(environ))
     faults += faults_of_sdk(environ)
     settings = settings.model_copy(update=_what_aws_variables_say(environ, settings.queue_url))
+    if Need.FILES in needs:
+        settings = settings.model_copy(update=_what_the_machine_allows(environ, settings))
     in_doubt = {name for fault in faults for name in fault.names}  # one fault for each variable is enough
     faults += [fault for fault in _faults_of(settings, environ, needs) if in_doubt.isdisjoint(fault.names)]
     if faults:
@@ -81,6 +84,12 @@ def _what_aws_variables_say(environ: Mapping[str, str], queue_url: str) -> Mappi
         "ecs_agent_uri": environ.get("ECS_AGENT_URI") or None,
         "has_own_s3_endpoint": any(environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")),
     }
+
+
+def _what_the_machine_allows(environ: Mapping[str, str], settings: Settings) -> Mapping[str, object]:
+    limits = machine_limits(environ)
+    is_given = "concurrency" in settings.model_fields_set
+    return {"memory_limit_bytes": limits.memory_bytes} | ({} if is_given else {"concurrency": limits.cpus})
 
 
 def _region(environ: Mapping[str, str], queue_url: str) -> str | None:

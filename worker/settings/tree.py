@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 import types
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, SecretStr
 from pydantic.fields import FieldInfo
 
+from worker.adapters.machine import machine_limits
 from worker.ports import MAX_IN_FLIGHT_SECONDS
 from worker.settings.elasticache import Cache, cache_of
 from worker.settings.values import (
@@ -38,16 +37,6 @@ from worker.settings.values import (
     TableName,
     TimeoutSeconds,
 )
-
-
-def _usable_cpus() -> int:
-    """The CPUs that this process may use: its affinity, limited by the container's quota (cgroup v2, cpu.max)."""
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
-        return min(affinity, max(1, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return affinity
 
 
 class RedisSettings(BaseModel):
@@ -97,7 +86,9 @@ class Settings(BaseModel):
     queue_url: QueueUrl = Field("", description="The SQS queue, standard or FIFO.")
     table: TableName = Field("", description="The DynamoDB table of progress records.")
     concurrency: Annotated[int, Ge(1), Le(1000)] = Field(
-        default_factory=_usable_cpus, description="Jobs at once. The default is the number of usable CPUs."
+        default_factory=lambda: machine_limits({}).cpus,
+        description="Jobs at once. The default is the number of usable CPUs: those of the machine, limited by control "
+        "groups and by the ECS task.",
     )
     visibility_timeout_seconds: Annotated[int, Ge(2), Le(MAX_IN_FLIGHT_SECONDS)] = Field(
         60, description="The lease on a message, which is renewed while its job runs."
@@ -161,6 +152,7 @@ class Settings(BaseModel):
     redis: RedisSettings = RedisSettings()
     region: str | None = Field(None, description="The AWS region; None leaves it to the SDK's configuration file.")
     ecs_agent_uri: str | None = Field(None, description="Where the agent of ECS listens; set by ECS itself.")
+    memory_limit_bytes: int | None = Field(None, description="The memory that the container or the task may use.")
     has_own_s3_endpoint: bool = Field(False, description="Whether the SDK's variables name an endpoint for S3.")
 
     @property
@@ -232,7 +224,7 @@ def _range(metadata: Collection[Any]) -> str:
     return low + above + high.replace(" to", " and up to") if above else low + high
 
 
-_OF_AWS = frozenset({"region", "ecs_agent_uri", "has_own_s3_endpoint"})
+_OF_AWS = frozenset({"region", "ecs_agent_uri", "has_own_s3_endpoint", "memory_limit_bytes"})
 
 VARIABLES: tuple[Variable, ...] = tuple(
     Variable(info.alias or name, name, group, info)

@@ -18,6 +18,7 @@ from worker.application.operations.diagnosis import (
     judge_cache,
     judge_converter,
     judge_denied,
+    judge_memory,
     judge_queue,
     judge_table,
     judge_workspace,
@@ -125,3 +126,22 @@ def test_advice_is_for_reasons_that_the_adapter_gives() -> None:
     adapters = Path(redis_errors.__file__).parent
     said = "".join(file.read_text() for file in [*adapters.glob("*.py"), adapters.parent / "elasticache.py"])
     assert [reason for reason in REDIS_ADVICE if f'"{reason}"' not in said] == []
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("limit_mib", "jobs", "workspace_mib", "state"),
+    [(None, 1000, 1000, State.OK), (512, 2, 0, State.OK), (512, 8, 0, State.DEGRADED), (512, 2, 256, State.DEGRADED)],
+)
+def test_jobs_and_a_workspace_in_memory_have_to_fit_into_the_containers_memory(
+    limit_mib: int | None, jobs: int, workspace_mib: int, state: State
+) -> None:
+    limit = None if limit_mib is None else limit_mib * MIB
+
+    verdict = judge_memory(limit, jobs=jobs, workspace_bytes=workspace_mib * MIB)
+
+    assert verdict.state is state
+    assert (verdict.advice is not None) == (state is State.DEGRADED)
+    assert ("WORKER_WORKSPACE" in (verdict.advice or "")) == (state is State.DEGRADED and workspace_mib > 0)

@@ -10,6 +10,8 @@ from worker.domain.audio import AudioFormat
 from worker.ports import ConverterFacts, QueueFacts, TableFacts
 
 MIN_CONVERTER_VERSION = (6, 0)
+WORKER_BYTES = 128 << 20  # of the worker's process at its peak
+CONVERTER_BYTES = 80 << 20  # of the converter of a job with one output: 34 to 68 MB were measured
 _MIN_FREE_BYTES = 1 << 20  # below this not even a short job fits
 
 
@@ -154,6 +156,22 @@ def judge_converter(facts: ConverterFacts) -> Verdict:
             "unset WORKER_FFMPEG, or name a build with libmp3lame, libvorbis and libopus",
         )
     return Verdict(State.OK, f"ffmpeg {facts.version_text}, all {len(AudioFormat)} formats")
+
+
+def judge_memory(limit_bytes: int | None, *, jobs: int, workspace_bytes: int) -> Verdict:
+    """Whether so many jobs at once fit into the memory of the container.
+
+    `limit_bytes`: None where only the machine is the limit. `workspace_bytes`: what a full workspace takes of it.
+    """
+    if limit_bytes is None:
+        return Verdict(State.OK, "no limit but the machine's")
+    needed = WORKER_BYTES + jobs * CONVERTER_BYTES + workspace_bytes
+    in_memory = f", {workspace_bytes >> 20} MiB of it for the workspace, which is in memory" if workspace_bytes else ""
+    detail = f"{limit_bytes >> 20} MiB; {jobs} jobs at once may need {needed >> 20} MiB{in_memory}"
+    if needed <= limit_bytes:
+        return Verdict(State.OK, detail)
+    elsewhere = ", set WORKER_WORKSPACE to a disk" if workspace_bytes else ""
+    return Verdict(State.DEGRADED, detail, f"raise the container's memory, lower WORKER_CONCURRENCY{elsewhere}")
 
 
 def judge_workspace(free_bytes: int, *, slots: int, max_source_bytes: int) -> Verdict:
