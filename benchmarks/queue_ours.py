@@ -121,7 +121,7 @@ async def _whole_handler(session: aioboto3.Session, stack: AsyncExitStack, tasks
     return Handling(
         table,
         store,
-        Conversion(objects, IdleConverter(), workspace, SourceLimits(1 << 20, 3600)),
+        Conversion(objects, IdleConverter(), workspace, SourceLimits(1 << 20, 3600), random=random.random),
         PublishedOutputs(objects),
         cancels,
         JobLimits(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=5),

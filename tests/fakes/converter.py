@@ -25,6 +25,7 @@ class FakeConverter:
         self.repaired: tuple[str, ...] = ()
         self.gate = asyncio.Event()
         self.gate.set()
+        self.conversions = 0  # that have begun
         self.running = 0  # conversions that have begun and not ended
 
     async def probe(self, source: Path) -> SourceAudio:
@@ -45,6 +46,7 @@ class FakeConverter:
         length = audio.duration_seconds or 0.0
         if length > max_duration_seconds:
             raise DurationTooLongError(length, max_duration_seconds)
+        self.conversions += 1
         self.running += 1
         try:
             progress.seconds_done = length / 2

@@ -116,4 +116,15 @@ ROWS = (
         "the job fails as `access_denied` or `target_refused`",
         f"{_OTHERS}::test_an_access_point_that_the_sdk_cannot_reach_is_a_permanent_refusal",
     ),
+    Row(
+        "S3 is out while outputs are uploaded",
+        "each upload is repeated for a minute and a half, nothing is converted again, and the claim is confirmed",
+        "tests/unit/application/test_job_runner.py"
+        "::test_an_upload_that_fails_is_repeated_before_anything_is_converted_again",
+    ),
+    Row(
+        "S3 answers 503 to an upload, longer than the SDK repeats a call",
+        "the job completes in the same attempt, with one download and one conversion",
+        "tests/system/test_s3_faults.py::test_an_outage_of_s3_at_the_upload_costs_no_second_conversion",
+    ),
 )

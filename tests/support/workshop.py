@@ -72,7 +72,11 @@ class Workshop:
             self.table,
             self.store,
             Conversion(
-                self.objects, self.converter, Workspace(self.root, lambda: self.root), SourceLimits(1 << 20, 3600)
+                self.objects,
+                self.converter,
+                Workspace(self.root, lambda: self.root),
+                SourceLimits(1 << 20, 3600),
+                random=lambda: 0.5,
             ),
             outputs,
             self.cancels,

@@ -35,6 +35,22 @@ def refusal(text: str) -> InvalidMessageError:
     return caught.value
 
 
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        "arn:aws:s3:eu-west-1:111122223333:accesspoint/masters",
+        "arn:aws-cn:s3:cn-north-1:111122223333:accesspoint:masters",
+        "arn:aws:s3-outposts:us-west-2:111122223333:outpost/op-01ac5d28a6a232904/accesspoint/masters",
+        "masters-hrzrlukc5m36ft7okagglf3gmwluquse1b-s3alias",
+    ],
+)
+def test_a_bucket_may_be_an_access_point(bucket: str) -> None:
+    job = parse_job(json.dumps(body(source=f"s3://{bucket}/a/key.wav")))
+
+    assert job.source == ObjectLocation(bucket, "a/key.wav")
+    assert parse_job(to_body(job)) == job
+
+
 def test_the_contracts_example_is_a_job() -> None:
     text = """{
       "job_id": "ep-0142",

@@ -141,7 +141,7 @@ def _make_handler(
     source_limits = SourceLimits(settings.max_source_bytes, settings.max_duration_seconds)
     finisher = JobFinisher(store, PublishedOutputs(adapters.objects), now=utc_now, random=random.random)
     runner = JobRunner(
-        Conversion(adapters.objects, adapters.converter, adapters.workspace, source_limits),
+        Conversion(adapters.objects, adapters.converter, adapters.workspace, source_limits, random=random.random),
         Reporters(store, now=utc_now, random=random.random, lease_seconds=limits.lease_seconds),
         cancels,
         finisher,

@@ -17,13 +17,21 @@ _READABLE_CHARACTERS = 80
 
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_LOCATION = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
+_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
+_ACCESS_POINT = (
+    r"arn:aws[a-z-]*:s3[a-z-]*:[a-z0-9-]*:[0-9]{12}:(?:outpost/[A-Za-z0-9-]+/)?accesspoint[/:][A-Za-z0-9.-]+"
+)
+_BUCKET = re.compile(f"(?:{_NAME}|{_ACCESS_POINT})")
+_LOCATION = re.compile(rf"s3://(?P<bucket>{_ACCESS_POINT}|[^/]+)/(?P<key>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectLocation:
-    """An object's bucket and key. The key is taken as it stands: nothing is unquoted."""
+    """An object's bucket and key. The key is taken as it stands: nothing is unquoted.
+
+    The bucket may be an access point, by its ARN or its alias.
+    """
 
     TEXT: ClassVar = Pattern(rf"s3://{_BUCKET.pattern}/[\s\S]+", "s3://bucket/key")
     bucket: str

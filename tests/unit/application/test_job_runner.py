@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.events import logged_events
-from tests.support.virtual_time import virtual_time
+from tests.support.virtual_time import now, virtual_time
+from tests.support.waiting import wait_until
 from tests.support.workshop import LIMITS, SOURCE, TARGET, a_body, a_workshop
 from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
 from worker.domain.errors import (
@@ -216,13 +217,42 @@ async def test_a_bug_is_logged_with_its_traceback_and_retried_without_it(tmp_pat
 async def test_an_output_that_fails_leaves_the_job_uncompleted(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         second = ObjectLocation("out-bucket", "ep-1-b.flac")
-        shop.objects.errors[second].append(DependencyUnavailableError("S3"))
+        shop.objects.errors[second] += [DependencyUnavailableError("S3")] * 8
 
         disposition = await shop.handle(a_body("ep-1", TARGET, second))
 
         assert isinstance(disposition, Retry)
         assert shop.record().status is Status.QUEUED
         assert await shop.handle(a_body("ep-1", TARGET, second), receive_count=2) == Ack()
+
+
+@virtual_time
+async def test_an_upload_that_fails_is_repeated_before_anything_is_converted_again(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path, limits=replace(LIMITS, stall_seconds=40)) as shop:
+        second = ObjectLocation("out-bucket", "ep-1-b.flac")
+        shop.objects.errors[second] += [DependencyUnavailableError("S3")] * 7
+        began = now()
+
+        assert await shop.handle(a_body("ep-1", TARGET, second)) == Ack()
+
+        assert shop.record().status is Status.COMPLETED
+        assert shop.record().attempt == 1
+        assert shop.converter.conversions == 1
+        assert 45 < now() - began < 120
+
+
+@virtual_time
+async def test_an_upload_is_not_repeated_by_a_worker_that_has_lost_the_job(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.objects.errors[TARGET] += [DependencyUnavailableError("S3")] * 3
+        handling = asyncio.create_task(shop.handle())
+        await wait_until(lambda: len(shop.objects.errors[TARGET]) == 1)
+
+        await shop.table.write(replace(shop.record(), version=Version(shop.record().version.fence + 1000, 1)))
+
+        assert await handling == Forfeit()
+        assert len(shop.objects.errors[TARGET]) == 1
+        assert shop.objects.get(TARGET) is None
 
 
 @virtual_time

@@ -1,4 +1,4 @@
-"""What the SDK sends otherwise than by its defaults: redirections are signed again, and no body waits for leave."""
+"""What the SDK sends otherwise than by its defaults: no body waits for leave, and redirections are signed again."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def prepare(client: Any) -> None:
     """Register what changes the requests of an S3 client; a client of another service has no such events."""
     events = client.meta.events
     events.register_last("before-call.s3", _send_at_once, unique_id="worker-send-at-once")
+    events.register_last("before-endpoint-resolution.s3", _address_access_point, unique_id="worker-access-point")
     events.register_first("needs-retry.s3", _follow_redirection, unique_id="worker-follow-redirection")
 
 
@@ -42,6 +43,12 @@ def _send_at_once(params: dict[str, Any], **_: Any) -> None:
     With `Expect: 100-continue` aiohttp waits for "100 Continue" without a limit, and some endpoints never say it.
     """
     params["headers"].pop("Expect", None)
+
+
+def _address_access_point(builtins: dict[str, Any], params: dict[str, Any], **_: Any) -> None:
+    """An access point is addressed by the host's name alone, also where an endpoint wants buckets in the path."""
+    if str(params.get("Bucket", "")).startswith("arn:"):
+        builtins["AWS::S3::ForcePathStyle"] = False
 
 
 def _follow_redirection(request_dict: dict[str, Any], response: Any, **_: Any) -> int | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from worker.application.jobs.workspace import Workspace
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS, AudioFormat
-from worker.domain.errors import DurationTooLongError
+from worker.domain.backoff import Backoff
+from worker.domain.errors import DependencyUnavailableError, DurationTooLongError
 from worker.domain.job import Job, ObjectLocation
 from worker.domain.outcome import Completed
 from worker.domain.progress import OutputRecord, Stage
@@ -19,6 +22,10 @@ from worker.ports import Artifact, AudioConverter, ConversionProgress, Converted
 _PCM_BYTES_PER_SECOND = 176_400
 _CODED_BYTES_PER_SECOND = 20_000
 _PCM_SUFFIXES = frozenset({".wav", ".aiff", ".aif", ".au", ".caf", ".w64", ".flac", ".alac"})
+
+# An upload that fails is repeated for a minute and a half: the outputs are there, and converting again costs more.
+_UPLOAD_TRIES = 8
+_UPLOAD_BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=30, floor=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +40,27 @@ class Conversion:
     """Runs jobs; one object for all of them."""
 
     def __init__(
-        self, objects: ObjectStore, converter: AudioConverter, workspace: Workspace, limits: SourceLimits
+        self,
+        objects: ObjectStore,
+        converter: AudioConverter,
+        workspace: Workspace,
+        limits: SourceLimits,
+        *,
+        random: Callable[[], float],
     ) -> None:
         self._objects = objects
         self._converter = converter
         self._workspace = workspace
         self._limits = limits
+        self._random = random
 
     async def run(self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]]) -> Completed:
         """Do the job; every output can be read from S3 when this returns.
 
-        `before_upload` is awaited when all outputs are converted and before the first target is written: it makes
-        sure that the job is still ours. Raises a JobError, or what `before_upload` raises.
+        `before_upload` is awaited when all outputs are converted, before the first target is written and before an
+        upload is repeated: it makes sure that the job is still ours.
+
+        Raises a JobError, or what `before_upload` raises.
         """
         async with self._workspace.job_directory() as directory:
             await self._check_targets(job)
@@ -54,7 +70,7 @@ class Conversion:
             converted = await self._convert(job, source, audio, progress)
             source.unlink()  # other jobs may need the space
             await before_upload()
-            return Completed(await self._upload(job, converted.artifacts, progress), converted.repaired)
+            return Completed(await self._upload(job, converted.artifacts, progress, before_upload), converted.repaired)
 
     async def drop_unfinished(self, job: Job) -> None:
         """Drop the halves of uploads that an earlier attempt's worker, killed over them, has left at the targets."""
@@ -112,7 +128,11 @@ class Conversion:
         return converted
 
     async def _upload(
-        self, job: Job, artifacts: Sequence[Artifact], progress: JobProgress
+        self,
+        job: Job,
+        artifacts: Sequence[Artifact],
+        progress: JobProgress,
+        before_repeat: Callable[[], Awaitable[None]],
     ) -> tuple[OutputRecord, ...]:
         total = sum(artifact.size_bytes for artifact in artifacts)
         progress.meter.expect(Stage.UPLOADING, progress.speeds.expected_upload(total, len(artifacts)))
@@ -124,19 +144,34 @@ class Conversion:
             progress.advance((uploaded + done) / total)
 
         for output, artifact in zip(job.outputs, artifacts, strict=True):
-            sha256 = await self._objects.upload(
+            upload = partial(
+                self._objects.upload,
                 artifact,
                 output.target,
                 content_type=FORMATS[output.format].content_type,
                 on_bytes=on_bytes,
                 job_id=job.job_id,
             )
+            sha256 = await self._repeat(upload, progress, before_repeat)
             uploaded += artifact.size_bytes
             duration = round(artifact.duration_seconds, 3)
             records.append(OutputRecord(str(output.target), artifact.size_bytes, duration, sha256))
         progress.output_bytes = total
         progress.speeds.learn_upload(total, progress.leave())
         return tuple(records)
+
+    async def _repeat(
+        self, upload: Callable[[], Awaitable[str]], progress: JobProgress, before_repeat: Callable[[], Awaitable[None]]
+    ) -> str:
+        """Upload, again and with growing pauses while the store is out of reach. Raises what the last try raises."""
+        for failures in range(1, _UPLOAD_TRIES):
+            try:
+                return await upload()
+            except DependencyUnavailableError:
+                progress.advance(0)  # a pause is no stall
+                await asyncio.sleep(_UPLOAD_BACKOFF.delay(failures, self._random()))
+                await before_repeat()
+        return await upload()
 
 
 def _expect_the_rest(progress: JobProgress, audio_seconds: float, formats: Sequence[AudioFormat]) -> None:
