@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from worker.ports import MAX_IN_FLIGHT_SECONDS
 from worker.settings.faults import ConfigurationError, Fault
 from worker.settings.queue_region import region_of_queue
 from worker.settings.sdk import faults_of_sdk
+from worker.settings.suggestions import misnamed, suggestion
 from worker.settings.tree import VARIABLES, RedisSettings, Settings
 
 _PREFIXES = ("WORKER_", "REDIS_")
@@ -104,8 +104,8 @@ def _region(environ: Mapping[str, str], queue_url: str) -> str | None:
 def _unknown(name: str, value: str) -> Fault:
     if _is_service_link(name, value):
         return Fault((name,), _SERVICE_LINK_HINT)
-    close = get_close_matches(name, _BY_NAME, n=1, cutoff=0.75)
-    return Fault((name,), "there is no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+    meant = suggestion(name, _BY_NAME)
+    return Fault((name,), "there is no such setting" + (f"; did you mean {meant}?" if meant else ""))
 
 
 def _reason(error: ErrorDetails) -> str | None:
@@ -138,9 +138,11 @@ def _is_service_link(name: str, value: str) -> bool:
 def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection[Need]) -> Iterator[Fault]:
     """Faults of the settings together: what is missing, and what contradicts something else."""
     if Need.QUEUE in needs and not settings.queue_url:
-        yield Fault((Need.QUEUE.value,), "is required: the URL of the SQS queue")
+        yield Fault((Need.QUEUE.value,), f"is required: the URL of the SQS queue{_instead_of(Need.QUEUE, environ)}")
     if Need.TABLE in needs and not settings.table:
-        yield Fault((Need.TABLE.value,), "is required: the name of the DynamoDB table")
+        yield Fault(
+            (Need.TABLE.value,), f"is required: the name of the DynamoDB table{_instead_of(Need.TABLE, environ)}"
+        )
     yield from _faults_of_redis(settings.redis)
     if settings.redis.iam_auth:
         yield from _faults_of_iam_auth(settings.redis, settings.region)
@@ -155,6 +157,12 @@ def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection
         )
     if Need.FILES in needs:
         yield from _faults_of_files(settings)
+
+
+def _instead_of(need: Need, environ: Mapping[str, str]) -> str:
+    """Names the variable that was probably set in place of the one that is missing."""
+    name = misnamed(need.value, (name for name in environ if not name.startswith(_PREFIXES)))
+    return "" if name is None else f"; {name} is set, did you mean {need.value}?"
 
 
 def _faults_of_redis(redis: RedisSettings) -> Iterator[Fault]:
