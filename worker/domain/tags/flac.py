@@ -11,17 +11,14 @@ from worker.domain.tags.vorbis import read_comments, with_comments
 _COMMENTS = 4
 _LAST = 0x80
 _MAX_BLOCKS = 10_000
+_MAX_COMMENTS = 4  # the standard allows one block of them
 
 
 def read_flac(read_at: ReadAt, start: int) -> Tags:
     """The fields of all comments of the file that begins at `start`."""
-    blocks = list(_blocks(read_at, start))
+    comments = [(offset, length) for kind, offset, length in _blocks(read_at, start) if kind == _COMMENTS]
     return merged(
-        [
-            read_comments(read_at(offset, min(length, 4 * MAX_BYTES)))
-            for kind, offset, length in blocks
-            if kind == _COMMENTS
-        ]
+        [read_comments(read_at(offset, min(length, 4 * MAX_BYTES))) for offset, length in comments[:_MAX_COMMENTS]]
     )
 
 

@@ -15,6 +15,7 @@ HEADER_BYTES = 10
 _MAX_FRAMES = 2_000
 _MAX_UNSYNCHRONISED_BYTES = 1 << 24
 _MAX_FRAME_BYTES = 4 * MAX_VALUE_BYTES
+_MAX_READ_BYTES = 16 * MAX_VALUE_BYTES  # of all frames, as they are once expanded
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 _MUSICBRAINZ = "http://musicbrainz.org"
 
@@ -50,7 +51,11 @@ def read_id3(read_at: ReadAt, start: int) -> Tags:
     """The fields of the tag at `start`; none where there is none."""
     collector = Collector()
     dates: dict[str, str] = {}
+    room = _MAX_READ_BYTES
     for frame in _frames(read_at, start):
+        room -= len(frame.content)
+        if room < 0:
+            break
         if frame.name in {"TYER", "TDAT"}:
             dates.setdefault(frame.name, "".join(_texts(frame.content)[:1]))
         else:

@@ -16,6 +16,8 @@ from worker.domain.tags.fields import FIELDS
 from worker.domain.tags.genres import genre_name
 
 _MAX_ITEMS = 2_000
+_MAX_READS = 20_000
+_MAX_READ_BYTES = 1 << 24
 _FREEFORM, _GENRE = b"----", b"gnre"
 _UTF_8, _UTF_16 = 1, 2
 NUMBERS = {"tmpo": 2, "cpil": 1, "pcst": 1, "pgap": 1, "©mvi": 2, "©mvc": 2}  # bytes of each
@@ -34,13 +36,26 @@ class Box(NamedTuple):
 def read_mp4(read_at: ReadAt, size: int) -> Tags:
     """The fields of the file; none where it has other kinds of tags than an item list."""
     collector = Collector()
-    for top in top_boxes(read_at, size):
-        if top.kind == b"moov":
-            for meta in _within(read_at, Box(b"moov", top.start + 8, min(top.stop, size)), b"udta", b"meta"):
-                children = list(_boxes(read_at, meta.begin + 4, meta.end))
-                if not any(_is_quicktime(read_at, box) for box in children):
-                    _collect(read_at, [box for box in children if box.kind == b"ilst"], collector)
+    top = next((box for box in top_boxes(read_at, size) if box.kind == b"moov"), None)
+    if top:
+        read_at = _bounded(read_at)
+        for meta in _within(read_at, Box(b"moov", top.start + 8, min(top.stop, size)), b"udta", b"meta"):
+            children = list(_boxes(read_at, meta.begin + 4, meta.end))
+            if not any(_is_quicktime(read_at, box) for box in children):
+                _collect(read_at, [box for box in children if box.kind == b"ilst"], collector)
     return collector.tags
+
+
+def _bounded(read_at: ReadAt) -> ReadAt:
+    """The file, which seems to end once too much of it was read: boxes within boxes may be millions."""
+    reads, total = 0, 0
+
+    def bounded(offset: int, size: int) -> bytes:
+        nonlocal reads, total
+        reads, total = reads + 1, total + size
+        return read_at(offset, size) if reads <= _MAX_READS and total <= _MAX_READ_BYTES else b""
+
+    return bounded
 
 
 def _is_quicktime(read_at: ReadAt, box: Box) -> bool:
@@ -69,6 +84,8 @@ def _boxes(read_at: ReadAt, offset: int, end: int) -> Iterator[Box]:
 
 def _collect(read_at: ReadAt, lists: list[Box], collector: Collector) -> None:
     for item in (item for each in lists for item in _boxes(read_at, each.begin, each.end)):
+        if item.kind not in {_FREEFORM, _GENRE, *ATOMS}:
+            continue  # a picture, say
         parts = list(_boxes(read_at, item.begin, item.end))
         values = [_data(read_at, part) for part in parts if part.kind == b"data"]
         if item.kind == _FREEFORM:

@@ -11,6 +11,7 @@ from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.collecting import MAX_BYTES, Tags
 from worker.domain.tags.vorbis import read_comments, with_comments
 
+_MAX_STREAMS = 8
 _MAX_HEADER_PAGES = 300
 _MAX_HEADER_BYTES = 16 * MAX_BYTES  # with pictures
 _MAX_SEGMENTS = 255
@@ -32,7 +33,9 @@ class OggFront:
 def read_ogg(read_at: ReadAt, start: int) -> Tags:
     """The fields of the first stream of sound in the file."""
     first = next(pages(read_at, start), None)
-    while first and first.is_first:
+    for _ in range(_MAX_STREAMS):
+        if first is None or not first.is_first:
+            break
         magic = read_at(first.body, 8)
         comment = next(iter(_packets(read_at, first, 1)), b"")
         if comment.startswith(_VORBIS):

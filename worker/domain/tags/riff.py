@@ -40,9 +40,9 @@ def read_riff(read_at: ReadAt, start: int, size: int) -> Tags:
         if len(header) < 12 or offset >= size:
             break
         length = int.from_bytes(header[4:8], "little")
-        if header[:4] == b"LIST" and header[8:] == b"INFO":
+        if not info and header[:4] == b"LIST" and header[8:] == b"INFO":
             info.append(_read_info(read_at(offset + 12, min(length - 4, MAX_BYTES))))
-        elif header[:4].lower() == b"id3 ":
+        elif not id3 and header[:4].lower() == b"id3 ":
             id3.append(read_id3(read_at, offset + 8))
         offset += 8 + length + length % 2
     return merged([*id3, *info])
