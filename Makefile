@@ -34,8 +34,8 @@ simulate: $(VENV)/.dev ## run schedules of faults against the progress code (SEE
 simulate-queue: $(VENV)/.dev ## run schedules of faults against workers that share a queue (SEEDS=50000)
 	$(BIN)/python -m tests.simulation.queue.run $(if $(SEEDS),--seeds $(SEEDS))
 
-chaos: $(VENV)/.dev ## kill, freeze and stop real workers, Redis and the way to AWS, for three minutes (SEED=1)
-	CHAOS_SECONDS=120 CHAOS_JOBS=300 CHAOS_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/chaos
+chaos: $(VENV)/.dev ## kill, freeze and stop real workers, Redis and the way to AWS, for ten minutes (SEED=1)
+	CHAOS_SECONDS=120 CHAOS_JOBS=300 CHAOS_KILLS=100 CHAOS_GOOD_JOBS=200 CHAOS_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/chaos
 
 mutate: $(VENV)/.dev ## put thousands of damaged files through the converter, and judge each end (SEED=1 COUNT=3000)
 	$(BIN)/python -m tests.mutation.run --seed $(or $(SEED),1) --count $(or $(COUNT),3000) $(SOURCES)

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.audit import faults_of, is_over
+from tests.chaos.conftest import Surroundings
 from tests.chaos.fleet import Fleet
 from tests.chaos.plan import LEASE_SECONDS, LENGTHS, Job, Plan, make_plan, source_key
-from tests.support.fault_proxy import FaultProxy
 from tests.support.sounds import silence
-from tests.support.stack import Stack, aws_clients, make_stack
-from worker.demo import servers
+from tests.support.stack import Stack
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "20"))
 JOBS = int(os.environ.get("CHAOS_JOBS", "40"))
@@ -29,25 +25,6 @@ SEED = int(os.environ.get("CHAOS_SEED", "1"))
 _BACKLOG = 60  # the emulated queue slows with its length
 _STEP_SECONDS = 0.1
 _CALM_SECONDS = 150.0  # for retries to come due: the third is up to 80 s away
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """A stack whose workers reach AWS through a proxy, and a Redis that may be killed."""
-
-    stack: Stack
-    redis: servers.Server
-    proxy: FaultProxy
-
-
-@pytest.fixture
-def surroundings(aws_endpoint: str, unique: Callable[[str], str]) -> Iterator[Surroundings]:
-    with ExitStack() as parts:
-        clients = parts.enter_context(aws_clients(aws_endpoint))
-        redis = parts.enter_context(servers.redis())
-        proxy = parts.enter_context(FaultProxy(aws_endpoint).running())
-        stack = make_stack(clients, unique("chaos"), endpoint=aws_endpoint, redis_port=redis.port)
-        yield Surroundings(replace(stack, endpoint=proxy.url), redis, proxy)
 
 
 @pytest.mark.timeout(SECONDS * 3 + _CALM_SECONDS + 120)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.faults import credentials, machine, redis, s3, sqs
+from tests.faults import credentials, dynamodb, machine, redis, s3, sqs
 from tests.faults.row import Row
 
 CATALOGUE: Mapping[str, Sequence[Row]] = {
+    "DynamoDB": dynamodb.ROWS,
     "S3": s3.ROWS,
     "SQS": sqs.ROWS,
     "Credentials and the SDK": credentials.ROWS,

@@ -30,8 +30,8 @@ _PROMPT_SECONDS = 100.0
 _TROUBLED_SECONDS = 350.0
 
 
-# With the table in reach: a claim is given up after a quarter of a lease and a call, and withdrawn a second later.
-_WITHDRAW_SECONDS = 10.0
+# The table answers again: the call that hangs is given up after a third of a lease, and the next one is answered.
+_WITHDRAW_SECONDS = 6.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class Checker(BaseChecker):
         self._readable: set[str] = set()  # jobs of which there are outputs
         self._confirmed: dict[tuple[str, int, str | None], float] = {}
         self._running: defaultdict[str, dict[str, bool]] = defaultdict(dict)  # by worker: jobs, and who is suspect
+        self._crowds: dict[str, str] = {}  # by worker: what runs beside a suspect
         self._deaths_alone: defaultdict[str, int] = defaultdict(int)
         self._begun_at: dict[tuple[str, str], float] = {}
         self._jobs: dict[str, str] = {}  # by message id; without messages that are not jobs
@@ -116,6 +117,8 @@ class Checker(BaseChecker):
                 self.violated(f"{job_id}: a start of {record.worker} does not count, and the worker was not draining")
         elif record.status is Status.QUEUED and record.error is None and before is not None:
             self.violated(f"{job_id} was given back, and its attempt {record.attempt} counts all the same")
+        elif record.status is Status.CANCELLED and self._takes_back(record, attempts):
+            pass
         elif record.attempt != attempts and not (before is None and record.is_final):
             self.violated(f"{job_id} goes from attempt {attempts} to {record.attempt} as {record.status}")
         if before is not None and before.is_final:
@@ -124,15 +127,23 @@ class Checker(BaseChecker):
     def _claimed(self, record: Record, attempts: int) -> None:
         job_id, worker = record.job_id, str(record.worker)
         claims = self._claims[job_id]
-        last = claims[-1].start if claims else None
-        if record.attempt == attempts and last is not None and last.worker == worker and last not in self._begun:
-            self._uncounted.add(last)
-        elif record.attempt != attempts + 1:
+        if not self._takes_back(record, attempts + 1) and record.attempt != attempts + 1:
             self.violated(f"{job_id} starts as attempt {record.attempt} after attempt {attempts}")
         if self._cancelled_at.get(job_id, self._now) < self._state_known_at.get((worker, job_id), 0.0):
             self.violated(f"{job_id} starts although it was to be cancelled when {worker} read its state")
         claims.append(Claimed(start_of(record), self._now))
         self._check_the_order(job_id, "starts")
+
+    def _takes_back(self, record: Record, attempts: int) -> bool:
+        """Whether the worker, after that many attempts, no longer counts its last claim, which started nothing."""
+        claims = self._claims[record.job_id]
+        if record.attempt != attempts - 1 or not claims:
+            return False
+        last = claims[-1].start
+        if last.worker != record.worker or last in self._begun:
+            return False
+        self._uncounted.add(last)
+        return True
 
     def _ended(self, record: Record) -> None:
         job_id = record.job_id
@@ -182,10 +193,12 @@ class Checker(BaseChecker):
         if len(running) > concurrency:
             self.violated(f"{worker} runs {len(running)} jobs in {concurrency} slots")
         if len(running) > 1 and any(running.values()):
-            self.violated(f"{worker} runs {sorted(running)} beside each other, and one of them is suspect")
+            self._crowds[worker] = f"{worker} runs {sorted(running)} beside each other, and one of them is suspect"
 
     def ends(self, worker: str, job_id: str) -> None:
         self._running[worker].pop(job_id, None)
+        if worker in self._crowds:  # not where it begins: a run that is ended there leaves coroutines behind
+            self.violated(self._crowds[worker])
 
     @traced("{worker} is killed")
     def killed(self, worker: str) -> None:
@@ -271,11 +284,13 @@ class Checker(BaseChecker):
         self._check_the_time(job_id, script)
 
     def _check_that_all_were_started(self, job_id: str) -> None:
-        """A claim that counts was started, unless its worker died or was cut off before it could know of it."""
+        """A claim that counts was started, unless its worker died, was cut off, or lost the lease before that."""
         claims = self._claims[job_id]
         for claimed, following in zip_longest(claims, claims[1:]):
             start = claimed.start
             if start in self._begun or start in self._uncounted or start.worker in self._killed | self.draining:
+                continue
+            if self._schedule.may_lose_leases(start.place):
                 continue
             until = self._ended_at[job_id] if following is None else following.at
             if not self._schedule.is_hindered(start.place, until - _WITHDRAW_SECONDS, until):

@@ -5,12 +5,15 @@ They live here and not behind flags in the product. Each replaces the one place 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 from tests.simulation.queue.servers import QueueServer
 from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
@@ -18,11 +21,12 @@ from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_runner import JobRunner
 from worker.application.progress import reporter
-from worker.domain.claim import ClaimDecision, JobState, Start
+from worker.domain import claim
+from worker.domain.claim import ClaimDecision, ClaimMark, JobState, Start
 from worker.domain.disposition import Ack, Disposition, Retry
 from worker.domain.outcome import RecordedEnding, Released, WillRetry, record_of
 from worker.domain.progress import Record, Status, Version
-from worker.ports import Delivery
+from worker.ports import Conflict, Delivery, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,20 @@ async def _let_the_group_go_on(self: QueueServer, delivery: Delivery, seconds: f
     message.group_id = f"{message.group_id}, tried again"
 
 
+@asynccontextmanager
+async def _beside_others(self: Slots) -> AsyncIterator[None]:
+    with self.beside_others():
+        yield
+
+
+def _blame_for_every_death(mark: ClaimMark | None, *, has_died: bool) -> tuple[bool, int]:
+    return False, has_died + (0 if mark is None else mark.deaths_alone)
+
+
+async def _claim_once(self: JobClaims, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+    return await self._store.claim(record, seen, mark)
+
+
 def _send_to_no_group(self: QueueServer, body: str, *, group_id: str | None = None, **more: Any) -> str:
     return _send(self, body, group_id=group_id and f"{group_id} {len(self)}", **more)
 
@@ -89,5 +107,9 @@ MUTATIONS = {
     "a cancelled job is run again": Mutation(JobClaims, "decide", _start_what_was_cancelled, "was cancelled and is"),
     "the outputs of a cancelled job stay": Mutation(JobFinisher, "_retract", _nothing, "there are outputs of it"),
     "a group does not wait for a retry": Mutation(QueueServer, "hide", _let_the_group_go_on, "out of order"),
+    "a suspect does not run alone": Mutation(Slots, "alone", _beside_others, "one of them is suspect"),
+    "every death counts": Mutation(claim, "_suspicion", _blame_for_every_death, "deaths while it ran alone"),
+    "nobody looks after a claim without an answer": Mutation(JobClaims, "_known", _claim_once, "that never was"),
+    "claims that started nothing stay": Mutation(JobClaims, "_withdraw", _nothing, "that never was"),
     "a group is no group": Mutation(QueueServer, "send", _send_to_no_group, "out of order"),
 }

@@ -204,6 +204,10 @@ class Schedule(BaseSchedule):
         """Whether there is such an incident; with `whom`, whether it happens to that worker or job."""
         return any(isinstance(each, kind) and (whom is None or each.concerns(whom)) for each in self.events)
 
+    def may_lose_leases(self, place: int) -> bool:
+        """Whether something may keep the worker from the queue, so that a lease ends before its job begins."""
+        return any(each.service == QUEUE and worker_at(place) in each.who for each in self.link_faults)
+
     def is_hindered(self, place: int, since: float, until: float) -> bool:
         """Whether something may keep the worker from asking DynamoDB in that time."""
         hindrances = [each for each in self.incidents if _hinders(each, place)]
@@ -229,6 +233,8 @@ def make_schedule(seed: int) -> Schedule:
     scripts = tuple(_script(dice, dice.choice(groups)) for _ in range(dice.choice((2, 2, 3, 4))))
     kinds = _INCIDENTS if groups == (None,) else _INCIDENTS_OF_FIFO
     faults = [_link_fault(dice, workers) for _ in range(dice.choice((0, 1, 1, 2, 3)))]
+    if dice.random() < 0.15:
+        faults.append(_fault_of_a_claim(dice, workers, dice.choice(scripts)))
     incidents = [dice.choice(kinds).drawn(dice, workers, len(scripts)) for _ in range(dice.choice((0, 1, 2, 2, 3)))]
     return Schedule(seed, (*faults, *incidents), workers, scripts, dice.choice((None, None, None, 2)))
 
@@ -253,6 +259,13 @@ def _link_fault(dice: random.Random, workers: int) -> LinkFault:
     everybody = (*map(worker_at, range(workers)), SOMEBODY)
     who = dice.choice((everybody, *((worker_at(place),) for place in range(workers))))
     return LinkFault(start, round(end, 2), who, service, fault, dice.choice((0.3, 1.0)))
+
+
+def _fault_of_a_claim(dice: random.Random, workers: int, script: Script) -> LinkFault:
+    """For a short time around the job's first claim, all that is asked of DynamoDB is done, and its answers fail."""
+    end = round(script.arrives_at + dice.choice((0.5, 2.0, 6.0)) * dice.uniform(0.5, 1.5), 2)
+    who = (*map(worker_at, range(workers)), SOMEBODY)
+    return LinkFault(script.arrives_at, end, who, TABLE, dice.choice((UNANSWERED, UNACKNOWLEDGED, OVERDUE)))
 
 
 def _moment(dice: random.Random) -> float:

@@ -119,6 +119,10 @@ class Worker:
         """From now on nothing that it sends arrives."""
         if not self.network.is_cut:
             self.world.checker.killed(self.name)
+            self._cut()
+
+    def _cut(self) -> None:
+        if not self.network.is_cut:
             self.network.is_cut = True
             self.thaw()
             self._task.cancel()
@@ -132,8 +136,8 @@ class Worker:
             self.loop.thaw()
 
     async def end(self) -> None:
-        """Kill it, and wait until its tasks have ended."""
-        self.kill()
+        """End it when all is over, and wait until its tasks have ended."""
+        self._cut()
         await asyncio.wait([self._task])
 
     async def _run(self) -> None:

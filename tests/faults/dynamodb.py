@@ -1,0 +1,52 @@
+"""What DynamoDB, and the way to it, may do."""
+
+from __future__ import annotations
+
+from tests.faults.row import Row
+
+_ANSWERS = "tests/system/test_dynamodb_answers.py"
+_CLAIMS = "tests/unit/application/test_claims.py"
+_CALLS = "tests/integration/test_dynamodb_faults.py"
+
+ROWS = (
+    Row(
+        "every write is done and answered 0.7 s late",
+        "claims and ends have seconds: the job starts at once and completes as attempt 1",
+        f"{_ANSWERS}::test_a_job_whose_claim_and_end_are_answered_late_starts_at_once_as_attempt_1",
+    ),
+    Row(
+        "a claim is kept, and the connection ends before its answer",
+        "the claim is written again and known by its token; the job starts as attempt 1",
+        f"{_ANSWERS}::test_a_claim_whose_answer_is_lost_is_known_by_its_token",
+    ),
+    Row(
+        "a claim is kept and never answered",
+        "the record is read, shows the claim's token, and the job starts as attempt 1",
+        f"{_ANSWERS}::test_a_claim_that_is_never_answered_is_looked_up_and_the_job_starts",
+    ),
+    Row(
+        "a claim is kept, and the table cannot be asked for longer than that",
+        "nothing starts; the claim is withdrawn when the table answers, and counts as no attempt",
+        f"{_CLAIMS}::test_a_claim_that_started_nothing_is_withdrawn_once_the_table_answers_and_is_no_attempt",
+    ),
+    Row(
+        "claim after claim is kept and not answered",
+        "no attempt is used up, however many there are",
+        f"{_CLAIMS}::test_claims_that_started_nothing_use_up_no_attempt_however_many_there_are",
+    ),
+    Row(
+        "the record of a job's end is answered seconds late",
+        "the end is recorded once, and the message is deleted",
+        f"{_CLAIMS}::test_a_final_record_that_is_answered_after_seconds_ends_the_job_once",
+    ),
+    Row(
+        "one call fails with 500",
+        "it is made a second time, within its budget",
+        f"{_CALLS}::test_one_failure_of_the_server_is_outlived_within_the_budget",
+    ),
+    Row(
+        "calls fail with 500 again and again",
+        "each call is made twice and no more; the job waits",
+        f"{_CALLS}::test_a_server_that_keeps_failing_is_asked_twice_and_no_more",
+    ),
+)
