@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
-from itertools import zip_longest
 
 from tests.simulation.core.checker import BaseChecker, traced
 from tests.simulation.queue.schedule import (
@@ -17,6 +15,7 @@ from tests.simulation.queue.schedule import (
     Schedule,
     Script,
 )
+from tests.simulation.queue.starts import Starts
 from tests.support.lean_loop import LeanLoop
 from worker.domain.progress import Record, Status
 from worker.ports import Delivery
@@ -34,32 +33,6 @@ _TROUBLED_SECONDS = 350.0
 _WITHDRAW_SECONDS = 6.5
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Names one claim of a worker."""
-
-    job_id: str
-    fence: int
-    worker: str
-
-    @property
-    def place(self) -> int:
-        return int(self.worker[1:].partition(".")[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A claim that was kept, `at` a time of the run."""
-
-    start: Start
-    at: float
-
-
-def start_of(record: Record) -> Start:
-    """What the claim of the record, which is by a worker, may start."""
-    return Start(record.job_id, record.version.fence, str(record.worker))
-
-
 def number_of(job_id: str) -> int:
     """The index of the job's script in the schedule."""
     return int(job_id.removeprefix("job-"))
@@ -74,9 +47,7 @@ class Checker(BaseChecker):
         self._schedule = schedule
         self._began_at = loop.now
         self._held: dict[str, Record] = {}
-        self._claims: defaultdict[str, list[Claimed]] = defaultdict(list)  # by job, that were kept
-        self._begun: set[Start] = set()
-        self._uncounted: set[Start] = set()  # claims of which the start was taken back
+        self._starts = Starts()
         self._ended_at: dict[str, float] = {}
         self._published: defaultdict[str, set[int]] = defaultdict(set)  # by job: the fences
         self._readable: set[str] = set()  # jobs of which there are outputs
@@ -111,13 +82,11 @@ class Checker(BaseChecker):
         if record.status is Status.RUNNING and is_claim:
             self._claimed(record, attempts)
         elif record.status is Status.QUEUED and record.attempt == attempts - 1:
-            start = start_of(record)
-            self._uncounted.add(start)
-            if start in self._begun and record.worker not in self.draining:
+            if self._starts.take_back(record) and record.worker not in self.draining:
                 self.violated(f"{job_id}: a start of {record.worker} does not count, and the worker was not draining")
         elif record.status is Status.QUEUED and record.error is None and before is not None:
             self.violated(f"{job_id} was given back, and its attempt {record.attempt} counts all the same")
-        elif record.status is Status.CANCELLED and self._takes_back(record, attempts):
+        elif record.status is Status.CANCELLED and self._starts.has_started_nothing(record, attempts):
             pass
         elif record.attempt != attempts and not (before is None and record.is_final):
             self.violated(f"{job_id} goes from attempt {attempts} to {record.attempt} as {record.status}")
@@ -126,24 +95,12 @@ class Checker(BaseChecker):
 
     def _claimed(self, record: Record, attempts: int) -> None:
         job_id, worker = record.job_id, str(record.worker)
-        claims = self._claims[job_id]
-        if not self._takes_back(record, attempts + 1) and record.attempt != attempts + 1:
+        if not self._starts.has_started_nothing(record, attempts + 1) and record.attempt != attempts + 1:
             self.violated(f"{job_id} starts as attempt {record.attempt} after attempt {attempts}")
         if self._cancelled_at.get(job_id, self._now) < self._state_known_at.get((worker, job_id), 0.0):
             self.violated(f"{job_id} starts although it was to be cancelled when {worker} read its state")
-        claims.append(Claimed(start_of(record), self._now))
+        self._starts.claimed(record, self._now)
         self._check_the_order(job_id, "starts")
-
-    def _takes_back(self, record: Record, attempts: int) -> bool:
-        """Whether the worker, after that many attempts, no longer counts its last claim, which started nothing."""
-        claims = self._claims[record.job_id]
-        if record.attempt != attempts - 1 or not claims:
-            return False
-        last = claims[-1].start
-        if last.worker != record.worker or last in self._begun:
-            return False
-        self._uncounted.add(last)
-        return True
 
     def _ended(self, record: Record) -> None:
         job_id = record.job_id
@@ -188,7 +145,7 @@ class Checker(BaseChecker):
         worker, job_id = str(claim.worker), claim.job_id
         running = self._running[worker]
         running[job_id] = is_suspect
-        self._begun.add(start_of(claim))
+        self._starts.begins(claim)
         self._begun_at[worker, job_id] = self._now
         if len(running) > concurrency:
             self.violated(f"{worker} runs {len(running)} jobs in {concurrency} slots")
@@ -272,9 +229,9 @@ class Checker(BaseChecker):
         if record is None or not record.is_final:
             self.violated(f"{job_id} has no final record: {record}")
             return
-        counted = [claimed for claimed in self._claims[job_id] if claimed.start not in self._uncounted]
-        if record.attempt != len(counted):
-            self.violated(f"{job_id} ends with attempt {record.attempt} after {len(counted)} starts that count")
+        counted = self._starts.count(job_id)
+        if record.attempt != counted:
+            self.violated(f"{job_id} ends with attempt {record.attempt} after {counted} starts that count")
         self._check_that_all_were_started(job_id)
         script = self._schedule.scripts[number_of(job_id)]
         if record.status is Status.FAILED and script.goes_well:
@@ -285,14 +242,9 @@ class Checker(BaseChecker):
 
     def _check_that_all_were_started(self, job_id: str) -> None:
         """A claim that counts was started, unless its worker died, was cut off, or lost the lease before that."""
-        claims = self._claims[job_id]
-        for claimed, following in zip_longest(claims, claims[1:]):
-            start = claimed.start
-            if start in self._begun or start in self._uncounted or start.worker in self._killed | self.draining:
+        for start, until in self._starts.that_never_were(job_id, self._ended_at[job_id]):
+            if start.worker in self._killed | self.draining or self._schedule.may_lose_leases(start.place):
                 continue
-            if self._schedule.may_lose_leases(start.place):
-                continue
-            until = self._ended_at[job_id] if following is None else following.at
             if not self._schedule.is_hindered(start.place, until - _WITHDRAW_SECONDS, until):
                 self.violated(f"{job_id} counts a start of {start.worker} that never was")
 
