@@ -21,6 +21,11 @@ ROWS = (
         f"{_ODD}::test_a_right_that_the_role_lacks_is_named",
     ),
     Row(
+        "the role lacks ReceiveMessage or DeleteMessage",
+        "`check.failed` names the right at the start",
+        "tests/system/test_sqs_rights.py::test_a_right_that_the_role_lacks_is_named_at_the_start",
+    ),
+    Row(
         "a batch answer speaks of entries that nobody sent",
         "they are passed over",
         f"{_ODD}::test_an_answer_about_entries_that_nobody_sent_harms_none",

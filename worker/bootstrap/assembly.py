@@ -7,10 +7,11 @@ import random
 import secrets
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from worker import metrics
 from worker.adapters.ecs import open_protection
@@ -41,7 +42,7 @@ from worker.application.operations.health import HealthMonitor
 from worker.application.operations.lifecycle import Lifecycle, SideTask
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporters
-from worker.bootstrap.checks import refuse_no_ffmpeg, table_check
+from worker.bootstrap.checks import queue_check, refuse_no_ffmpeg, table_check
 from worker.bootstrap.memory import warn_of_memory
 from worker.bootstrap.parts import Clients, ffmpeg_of, s3_limits, s3_options, utc_now
 from worker.bootstrap.stores import failover_store, open_stores
@@ -62,7 +63,7 @@ class _Adapters:
     objects: ObjectStore
     converter: AudioConverter
     protection: ProtectionKeeper | None
-    table_check: Check
+    checks: Sequence[Check]
     credentials: Credentials
 
 
@@ -89,7 +90,7 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
         "claims": claims.run,
         "cancel watch": cancels.run,
         "health": monitor.run,
-        "checks": partial(_check_table, credentials, adapters.table_check),
+        "checks": partial(_report_failures, credentials, adapters.checks),
     }
     if adapters.protection is not None:
         side_tasks["scale-in protection"] = adapters.protection.run
@@ -103,9 +104,9 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
     )
 
 
-async def _check_table(credentials: CredentialsGate, check: Check) -> None:
+async def _report_failures(credentials: CredentialsGate, checks: Sequence[Check]) -> None:
     await credentials.opened.wait()
-    await report_failures([check])
+    await report_failures(checks)
 
 
 async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters:
@@ -114,9 +115,10 @@ async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters
     workspace = _open_workspace(settings, stack)
     clients = Clients(settings, stack)
     table, cache = await open_stores(settings, clients, stack)
+    sqs = await clients.open("sqs", CONTROL_LIMITS)
     return _Adapters(
         workspace=workspace,
-        queue=await _open_queue(settings, clients),
+        queue=await _open_queue(settings, clients, sqs),
         table=table,
         cache=cache,
         objects=S3Store(
@@ -124,7 +126,7 @@ async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters
         ),
         converter=FfmpegConverter(str(ffmpeg_of(settings))),
         protection=await _open_protection_keeper(settings, stack),
-        table_check=table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings),
+        checks=[table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings), queue_check(sqs, settings)],
         credentials=clients.session,
     )
 
@@ -203,11 +205,11 @@ def _open_workspace(settings: Settings, stack: AsyncExitStack) -> Workspace:
         raise ConfigurationError(Fault(("WORKER_WORKSPACE",), f"cannot be used: {exc.strerror}")) from exc
 
 
-async def _open_queue(settings: Settings, clients: Clients) -> JobQueue:
+async def _open_queue(settings: Settings, clients: Clients, control_client: Any) -> JobQueue:
     poll_seconds = poll_seconds_for(settings)
     return SqsQueue(
         await clients.open("sqs", receive_limits(poll_seconds)),
-        await clients.open("sqs", CONTROL_LIMITS),
+        control_client,
         settings.queue_url,
         visibility_seconds=settings.visibility_timeout_seconds,
         wait_seconds=poll_seconds,

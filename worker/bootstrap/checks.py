@@ -58,7 +58,7 @@ async def open_checks(settings: Settings, buckets: Sequence[NamedBucket]) -> Asy
         dynamodb = await clients.open("dynamodb", CONTROL_LIMITS)
         s3 = await clients.open("s3", CONTROL_LIMITS)
         yield [
-            _queue_check(await clients.open("sqs", CONTROL_LIMITS), settings),
+            queue_check(await clients.open("sqs", CONTROL_LIMITS), settings),
             table_check(dynamodb, settings),
             *(_bucket_check(s3, bucket, s3_options(settings)) for bucket in (*buckets, *_buckets_of(settings))),
             _cache_check(open_cache(settings, stack)),
@@ -92,7 +92,7 @@ async def refuse_no_ffmpeg(program: Path) -> None:
         raise ConfigurationError(Fault(("WORKER_FFMPEG",), f"{program} is {verdict.detail}"))
 
 
-def _queue_check(client: Any, settings: Settings) -> Check:
+def queue_check(client: Any, settings: Settings) -> Check:
     async def facts_or_none() -> QueueFacts | None:
         try:
             return await inspect_queue(client, settings.queue_url)
