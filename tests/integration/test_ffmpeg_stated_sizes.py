@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.conversions import an_output, converted
+from tests.support.conversions import an_output, converted, delivered
 from tests.support.sounds import listen, run_ffmpeg, sound
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import UnsupportedAudioError
@@ -62,7 +62,7 @@ async def test_tags_between_the_sound_and_padding_are_kept(tmp_path: Path) -> No
 
     (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.FLAC))
 
-    assert "A title" in listen(artifact.path).described
+    assert "A title" in listen(delivered(artifact)).described
 
 
 @pytest.mark.parametrize("name", ["plain.wav", "plain.aiff", "plain.w64", "plain.caf", "plain.au"])
