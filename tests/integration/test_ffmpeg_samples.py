@@ -88,7 +88,7 @@ async def test_an_mp2_frame_that_fails_its_checksum_is_silence_in_its_place_and_
         source, await converter.probe(source), [target], max_duration_seconds=60, progress=ConversionProgress()
     )
 
-    assert any("1 damaged frames" in sentence for sentence in conversion.repaired)
+    assert any("damaged frames: 1" in sentence for sentence in conversion.repaired)
     assert conversion.artifacts[0].duration_seconds == pytest.approx(2.3, abs=0.06)
 
 

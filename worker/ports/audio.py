@@ -32,6 +32,7 @@ class SourceAudio:
     track: int = 0  # among all streams of the source: the one that is converted
     starts_at_seconds: float = 0.0  # on the source's own clock
     tags: Tags = field(default_factory=dict)
+    loses_frames: bool = False  # some cannot be decoded, so that silence has to take the place of each
     is_finite: bool | None = True  # False: among the samples are some that are no numbers; None: there may be
 
 

@@ -21,6 +21,7 @@ LOSSLESS = SourceAudio("wav", "pcm_s16le", RATE, 2, 16, 10.0, 2_000_000, Structu
 LOSSY = replace(LOSSLESS, container="mp3", codec="mp3")
 COUNTS = Counts(
     read_bytes=1_900_000,
+    decoded_frames=500,
     decoded_samples=10 * RATE,
     decode_errors=0,
     rates_hz=frozenset({RATE}),
@@ -160,7 +161,7 @@ def test_what_was_repaired_is_said() -> None:
 
     assert judged(replace(COUNTS, decode_errors=3), audio)[1] == (
         "a frame lacks a byte",
-        "3 damaged frames could not be decoded; silence stands in their place",
+        "0.06 s of sound could not be decoded (damaged frames: 3); silence took its place",
         "samples that are no finite numbers became silence",
     )
 

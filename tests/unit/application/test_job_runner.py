@@ -29,7 +29,7 @@ from worker.events import Event
 @virtual_time
 async def test_what_was_repaired_of_the_source_is_in_the_record_and_in_the_log(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        shop.converter.repaired = ("2 damaged frames could not be decoded; silence stands in their place",)
+        shop.converter.repaired = ("0.05 s of sound could not be decoded (damaged frames: 2); silence took its place",)
 
         with logged_events() as logged:
             await shop.handle()

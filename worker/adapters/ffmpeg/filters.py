@@ -17,7 +17,7 @@ _WITHOUT_CLOCK = frozenset({Container.WAV, Container.W64, Container.AIFF, Contai
 _COUNTED_CLOCK = frozenset({Container.MP3, Container.ADTS, Container.AMR})
 # Their layout changes where a broadcast goes over to another programme, or an advertisement was put in.
 _CHANGES_LAYOUT = frozenset({Container.MP3, Container.ADTS, Container.MPEGTS})
-_COUNTED_GAP_SECONDS = 0.01
+_FRAME_GAP_SECONDS = 0.01  # less than any frame, but for the short ones of Vorbis
 _LATE_SECONDS = 0.01
 _GAP_SECONDS = 0.1  # what recorders' clocks jitter by is less; what is less adds up until it is a gap
 _MAX_PAUSE_SAMPLES = 28_800_000  # ten minutes of mono at 48 kHz: the resampler holds a pause in 500 MB of memory
@@ -49,6 +49,11 @@ _PADDED = "aresample=async=1:min_comp=0.001:min_hard_comp=0.001"
 def has_clock(container: str) -> bool:
     """Whether the container says when a frame is played, so that silence takes the place of what is missing."""
     return container not in _WITHOUT_CLOCK
+
+
+def fills_single_frames(audio: SourceAudio) -> bool:
+    """Whether silence takes the place of every frame that is missing, and not only of a pause."""
+    return audio.container in _COUNTED_CLOCK or (audio.loses_frames and has_clock(audio.container))
 
 
 def late_seconds(audio: SourceAudio) -> float:
@@ -89,7 +94,7 @@ def _shared(audio: SourceAudio) -> list[str]:
         return [*filters, "asetpts=N/SR/TB"]
     late = late_seconds(audio) > 0
     clock = _CLOCK.format(
-        gap=_COUNTED_GAP_SECONDS if audio.container in _COUNTED_CLOCK else _GAP_SECONDS,
+        gap=_FRAME_GAP_SECONDS if fills_single_frames(audio) else _GAP_SECONDS,
         pause=f"{_longest_pause_seconds(audio):.3f}",
         start="0" if late else f"{audio.starts_at_seconds:.6f}",
         snap=_SNAP_SECONDS,

@@ -31,7 +31,7 @@ _LINE = re.compile(
     re.DOTALL,
 )
 _DECODED = re.compile(
-    r"  Input stream #0:\d+ \(audio\): \d+ packets read \((\d+) bytes\); \d+ frames decoded; "
+    r"  Input stream #0:\d+ \(audio\): \d+ packets read \((\d+) bytes\); (\d+) frames decoded; "
     r"(\d+) decode errors \((\d+) samples\)"
 )
 _ENCODED = re.compile(r"  Output stream #(\d+):0 \(audio\): \d+ frames encoded \((\d+) samples\)")
@@ -82,7 +82,7 @@ class Log:
     max_bytes: int = MAX_LOG_BYTES
     described: str = ""  # the uncoloured part: what the source is
     errors: list[LogError] = field(default_factory=list)  # the first of them
-    decoded: tuple[int, int, int] | None = None  # bytes read, decode errors, samples
+    decoded: tuple[int, int, int, int] | None = None  # bytes read, frames, decode errors, samples
     encoded: dict[int, int] = field(default_factory=dict)  # samples by output
     graphs: int = 0  # one for each stretch of the source that has a format of its own
     rates_hz: set[int] = field(default_factory=set)  # of their sources
@@ -105,6 +105,11 @@ class Log:
                 self.described += line[:_MAX_LINE_BYTES].decode("utf-8", "replace") + "\n"
 
     @property
+    def has_lost_frames(self) -> bool:
+        """Whether frames could not be decoded; False where the run never got so far as to count them."""
+        return self.decoded is not None and self.decoded[2] > 0
+
+    @property
     def demuxer_error(self) -> LogError | None:
         """The first error in the source's structure; what its decoder said is counted elsewhere."""
         return next((each for each in self.errors if each.is_of_demuxer), None)
@@ -122,7 +127,7 @@ class Log:
             if len(self.errors) < _MAX_ERRORS or (error.is_of_demuxer and self.demuxer_error is None):
                 self.errors.append(error)
         elif counts := _DECODED.match(text):
-            self.decoded = int(counts[1]), int(counts[2]), int(counts[3])
+            self.decoded = int(counts[1]), int(counts[2]), int(counts[3]), int(counts[4])
         elif counts := _ENCODED.match(text):
             self.encoded[int(counts[1])] = int(counts[2])
         elif graph := _GRAPH.match(text):

@@ -85,6 +85,7 @@ class Counts:
     """What went through the converter, by ffmpeg's own counts."""
 
     read_bytes: int  # in packets of the audio stream
+    decoded_frames: int
     decoded_samples: int
     decode_errors: int
     rates_hz: frozenset[int]  # of what was decoded
@@ -188,9 +189,10 @@ def read_counts(log: Log, outputs: int) -> Counts | None:
     """The last sample counts of a run; None where it never got so far."""
     if log.decoded is None:
         return None
-    read_bytes, errors, samples = log.decoded
+    read_bytes, frames, errors, samples = log.decoded
     return Counts(
         read_bytes=read_bytes,
+        decoded_frames=frames,
         decoded_samples=samples,
         decode_errors=errors,
         rates_hz=frozenset(log.rates_hz),

@@ -104,7 +104,11 @@ def _skipped_bytes(counts: Counts, audio: SourceAudio) -> int:
 def _repaired(counts: Counts, audio: SourceAudio) -> list[str]:
     sentences = []
     if counts.decode_errors:
-        sentences.append(f"{counts.decode_errors} damaged frames could not be decoded; silence stands in their place")
+        seconds = counts.decode_errors * counts.decoded_samples / max(1, counts.decoded_frames) / audio.sample_rate_hz
+        sentences.append(
+            f"{seconds:.2f} s of sound could not be decoded (damaged frames: {counts.decode_errors}); "
+            "silence took its place"
+        )
     if skipped := _skipped_bytes(counts, audio):
         sentences.append(f"{skipped} bytes between the frames are no audio and were skipped")
     if audio.is_finite is False:

@@ -1,0 +1,60 @@
+"""Frames that cannot be decoded: silence takes their place, the rest keeps its time, and the record says how much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.conversions import an_output
+from tests.support.pcm import read_wav
+from tests.support.sounds import FFMPEG, run_ffmpeg
+from tests.support.sweep import sweep_wav
+from worker.adapters.ffmpeg import FfmpegConverter
+from worker.domain.audio import AudioFormat
+from worker.ports import ConversionProgress, Converted
+
+_RATE_HZ = 44_100
+
+
+async def heard_of(source: Path, audio_format: AudioFormat = AudioFormat.WAV) -> tuple[list[int], Converted]:
+    """The samples of the first channel of an output in WAV, and the conversion."""
+    converter, target = FfmpegConverter(FFMPEG), source.with_suffix(".out.wav")
+    converted = await converter.convert(
+        source,
+        await converter.probe(source),
+        [(an_output(audio_format), target)],
+        max_duration_seconds=60,
+        progress=ConversionProgress(),
+    )
+    return list(read_wav(target.read_bytes()).channel(0)), converted
+
+
+def a_sweep(path: Path, *options: str) -> bytes:
+    made = path.with_name("made.wav")
+    made.write_bytes(sweep_wav(_RATE_HZ))
+    run_ffmpeg("-i", str(made), *options, str(path))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "in_front_of_a_frame", "frame_samples"),
+    [("source.m4a", b"", 1024), ("source.flv", b"\xaf\x01", 1024), ("source.ac3", b"", 1536), ("source.eac3", b"", 1536)],
+)
+async def test_a_frame_that_cannot_be_decoded_is_silence_of_its_length(
+    name: str, in_front_of_a_frame: bytes, frame_samples: int, tmp_path: Path
+) -> None:
+    source = tmp_path / name
+    data = bytearray(a_sweep(source, *(["-c:a", "aac"] if name.endswith("flv") else [])))
+    whole, _ = await heard_of(source)
+    middle = data.index(in_front_of_a_frame, len(data) // 2) + len(in_front_of_a_frame)
+    data[middle : middle + 2] = bytes(each ^ 0xFF for each in data[middle : middle + 2])
+    source.write_bytes(data)
+
+    samples, conversion = await heard_of(source)
+
+    (sentence,) = conversion.repaired
+    assert sentence.endswith("s of sound could not be decoded (damaged frames: 1); silence took its place")
+    assert float(sentence.partition(" ")[0]) == pytest.approx(frame_samples / _RATE_HZ, abs=0.006)
+    assert len(samples) == pytest.approx(len(whole), abs=0.001 * _RATE_HZ)  # clocks count in milliseconds
+    assert samples[-_RATE_HZ:-2048] == pytest.approx(whole[-_RATE_HZ:-2048], abs=200)
