@@ -39,7 +39,12 @@ def a_sweep(path: Path, *options: str) -> bytes:
 
 @pytest.mark.parametrize(
     ("name", "in_front_of_a_frame", "frame_samples"),
-    [("source.m4a", b"", 1024), ("source.flv", b"\xaf\x01", 1024), ("source.ac3", b"", 1536), ("source.eac3", b"", 1536)],
+    [
+        ("source.m4a", b"", 1024),
+        ("source.flv", b"\xaf\x01", 1024),
+        ("source.ac3", b"", 1536),
+        ("source.eac3", b"", 1536),
+    ],
 )
 async def test_a_frame_that_cannot_be_decoded_is_silence_of_its_length(
     name: str, in_front_of_a_frame: bytes, frame_samples: int, tmp_path: Path

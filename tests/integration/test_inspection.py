@@ -20,6 +20,7 @@ from worker.adapters.dynamodb.inspection import inspect_table
 from worker.adapters.ffmpeg.inspection import inspect_converter
 from worker.adapters.s3.inspection import inspect_bucket
 from worker.adapters.sqs.inspection import inspect_queue
+from worker.application.operations.diagnosis import MIN_CONVERTER_VERSION, State, judge_converter
 from worker.domain.audio import AudioFormat
 from worker.ports import DependencyMissingError, QueueFacts, TableFacts, UnusableConverterError
 
@@ -71,7 +72,7 @@ async def test_a_bucket_is_there_or_missing(s3_client: Any, unique: Unique) -> N
 
 async def test_the_converter_tells_its_version_and_formats() -> None:
     facts = await inspect_converter(Path(imageio_ffmpeg.get_ffmpeg_exe()))
-    assert facts.version >= (6, 0)
+    assert facts.version >= MIN_CONVERTER_VERSION
     assert set(facts.formats) == set(AudioFormat)
 
 
@@ -115,6 +116,14 @@ async def test_a_program_that_does_not_end_is_ended_with_all_that_it_started(com
     with pytest.raises(asyncio.CancelledError):
         await inspection
     await wait_until(lambda: not processes_of(str(link)))
+
+
+@pytest.mark.skipif(not Path("/usr/bin/ffmpeg").exists(), reason="the distribution's ffmpeg is not installed")
+async def test_the_distributions_converter_is_judged_by_the_version_that_it_prints() -> None:
+    facts = await inspect_converter(Path("/usr/bin/ffmpeg"))
+
+    assert facts.version[0] >= 4
+    assert (judge_converter(facts).state is State.FAILED) == (facts.version < MIN_CONVERTER_VERSION)
 
 
 def test_a_workspace_may_be_yet_to_be_made(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ QUEUE = QueueFacts(
     max_receive_count=1000,
 )
 TABLE = TableFacts("ACTIVE", ("job_id", "S"), None, "expires_at")
-CONVERTER = ConverterFacts((7, 0, 2), "7.0.2", set(AudioFormat))
+CONVERTER = ConverterFacts((9, 0, 2), "9.0.2", set(AudioFormat))
 
 
 def queue(**changes: Any) -> Verdict:
@@ -75,10 +75,19 @@ def test_a_table_that_keeps_records_for_ever_degrades() -> None:
     assert judge_table(replace(TABLE, expiry_attribute=None, is_expiry_known=False)).state is State.OK
 
 
+@pytest.mark.parametrize(("version", "text"), [((5, 1, 9), "5.1.9-0+deb12u1"), ((6, 1), "6.1"), ((7, 0, 2), "7.0.2")])
+def test_a_converter_without_specifiers_by_disposition_is_too_old(version: tuple[int, ...], text: str) -> None:
+    verdict = judge_converter(replace(CONVERTER, version=version, version_text=text))
+
+    assert verdict.state is State.FAILED
+    assert verdict.detail == f"ffmpeg {text}; 7.1 or later is needed"
+    assert "WORKER_FFMPEG" in (verdict.advice or "")
+
+
 def test_a_converter_must_be_new_and_complete() -> None:
     assert judge_converter(CONVERTER).state is State.OK
     assert judge_converter(replace(CONVERTER, version=())).state is State.OK
-    assert judge_converter(replace(CONVERTER, version=(5, 1), version_text="5.1")).state is State.FAILED
+    assert judge_converter(replace(CONVERTER, version=(7, 1))).state is State.OK
     verdict = judge_converter(replace(CONVERTER, formats=set(AudioFormat) - {AudioFormat.OPUS, AudioFormat.WEBM}))
     assert (verdict.state, "opus, webm" in verdict.detail) == (State.DEGRADED, True)
 

@@ -95,7 +95,7 @@ def test_in_the_place_of_damaged_frames_there_is_silence_of_the_same_length(name
 
     assert structure.problem is None
     assert structure.patches
-    assert "silence took their place." in structure.repairs[0]
+    assert "silence took its place" in structure.repairs[0]
     assert structure.track_seconds == pytest.approx(whole.track_seconds, abs=0.09)
     assert mended.track_seconds == pytest.approx(structure.track_seconds, abs=0.03)
 
@@ -113,7 +113,7 @@ def test_bytes_that_are_put_between_two_frames_are_skipped_and_that_is_said() ->
     structure = examined(MPEG_FRAME * 20 + bytes(100) + MPEG_FRAME * 20)
 
     assert (structure.problem, structure.patches) == (None, (Patch(20 * 417, 100),))
-    assert structure.repairs == ("100 bytes of junk amid the sound were skipped.",)
+    assert structure.repairs == ("100 bytes of junk amid the sound were skipped",)
 
 
 def test_frames_that_are_missing_in_the_middle_are_noticed_by_the_encoders_count() -> None:
@@ -130,7 +130,7 @@ def test_a_last_frame_that_the_encoder_counted_may_lack_some_bytes(missing: int,
 
     assert structure.problem == problem
     if problem is None:
-        assert structure.repairs == (f"The last frame lacks {missing} bytes.",)
+        assert structure.repairs == (f"the last frame lacks {missing} bytes",)
         assert structure.end == len(data) - missing
 
 
@@ -172,7 +172,7 @@ def test_junk_behind_an_amr_file_is_skipped_and_frames_behind_damage_are_a_refus
     damaged = whole + bytes(100) + AMR_FRAME * 50
 
     assert examined(whole + NOISE[:5000]).end == len(whole)
-    assert examined(whole + NOISE[:5000]).repairs == ("5000 bytes of junk behind the sound were skipped.",)
+    assert examined(whole + NOISE[:5000]).repairs == ("5000 bytes of junk behind the sound were skipped",)
     assert "not all frames" in (examined(damaged).problem or "")
     assert examined(whole + whole).problem == JOINED
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from worker.domain.audio import AudioFormat
 from worker.ports import ConverterFacts, QueueFacts, TableFacts
 
-MIN_CONVERTER_VERSION = (6, 0)
+MIN_CONVERTER_VERSION = (7, 1)  # the first with stream specifiers by disposition (FFmpeg's Changelog)
 WORKER_BYTES = 128 << 20  # of the worker's process at its peak
 CONVERTER_BYTES = 80 << 20  # of the converter of a job with one output: 34 to 68 MB were measured
 _MIN_FREE_BYTES = 1 << 20  # below this not even a short job fits
@@ -145,7 +145,7 @@ def judge_converter(facts: ConverterFacts) -> Verdict:
     if facts.version and facts.version < MIN_CONVERTER_VERSION:
         return Verdict(
             State.FAILED,
-            f"ffmpeg {facts.version_text}; 6.0 or later is needed",
+            f"ffmpeg {facts.version_text}; {'.'.join(map(str, MIN_CONVERTER_VERSION))} or later is needed",
             "unset WORKER_FFMPEG to use the one that is installed with the worker",
         )
     missing = [audio_format.value for audio_format in AudioFormat if audio_format not in facts.formats]

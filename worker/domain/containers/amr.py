@@ -38,7 +38,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     if stop > end:
         problem = CUT_OFF
     elif rest > 0 and not is_constant(read_at, stop, end):
-        repairs = (f"{rest} bytes of junk behind the sound were skipped.",)
+        repairs = (f"{rest} bytes of junk behind the sound were skipped",)
         if read_at(stop, len(_MAGIC)) == _MAGIC:
             problem = JOINED
         elif is_more_than_junk(rest, stop - begin) or _holds_frames(read_at(stop, _LOOKED_AT_BYTES), lengths):

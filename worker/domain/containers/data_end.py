@@ -98,7 +98,7 @@ def _judged(read_at: ReadAt, samples: Samples, stated_end: int, chunks_end: int,
     layout, rest_bytes = samples.layout, rest_end - chunks_end
     if read_at(chunks_end, 4) in _MAGIC:
         return DataEnd(stated_end, chunks_end, problem=JOINED)
-    junk = DataEnd(stated_end, chunks_end, repair=f"{rest_bytes} bytes of junk behind the sound were skipped.")
+    junk = DataEnd(stated_end, chunks_end, repair=f"{rest_bytes} bytes of junk behind the sound were skipped")
     unclear = DataEnd(stated_end, chunks_end, problem=UNCLEAR_REST)
     if layout is None:
         return junk if rest_bytes * _SMALL_PART <= (samples.stated_bytes or 0) else unclear

@@ -50,7 +50,7 @@ def examine_stream(
     if run.missing_bytes:
         if not may_lack(run):
             return replace(structure, problem=CUT_OFF), run
-        structure = replace(structure, end=end, repairs=(f"The last frame lacks {run.missing_bytes} bytes.",))
+        structure = replace(structure, end=end, repairs=(f"the last frame lacks {run.missing_bytes} bytes",))
     structure = _with_ends(read_at, structure, start, end, size)
     if structure.problem:
         return structure, run
@@ -80,10 +80,10 @@ def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size
     first = _first_in_sight(read_at, start, structure.begin)
     junk = (first or structure.begin) - start
     if not is_constant(read_at, start, start + junk):
-        repairs.append(f"{junk} bytes of junk before the sound were skipped.")
+        repairs.append(f"{junk} bytes of junk before the sound were skipped")
         patches.append(Patch(start, junk))
     if not is_constant(read_at, structure.end, end):
-        repairs.append(f"{rest} bytes of junk behind the sound were skipped.")
+        repairs.append(f"{rest} bytes of junk behind the sound were skipped")
         patches.append(Patch(structure.end, rest))
         if is_more_than_junk(rest, structure.end - structure.begin):
             problem = damaged(f"its last {rest} bytes are no audio")
@@ -117,9 +117,9 @@ def _mended(read_at: ReadAt, structure: Structure, run: Run, silent_frame: Silen
     seconds = run.lost_frames * run.seconds / max(1, run.count)
     repairs = []
     if run.lost_frames:
-        repairs.append(f"{seconds:.2f} s of sound were damaged, and silence took their place.")
+        repairs.append(f"{seconds:.2f} s of sound were damaged; silence took its place")
     elif run.gaps:
-        repairs.append(f"{sum(end - begin for begin, end in run.gaps)} bytes of junk amid the sound were skipped.")
+        repairs.append(f"{sum(end - begin for begin, end in run.gaps)} bytes of junk amid the sound were skipped")
     return replace(
         structure,
         patches=(*structure.patches, *patches),
