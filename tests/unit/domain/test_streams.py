@@ -109,6 +109,18 @@ def test_a_stream_of_which_much_is_no_audio_is_refused(name: str) -> None:
     assert examined(bytes(data)).problem == "the source is damaged: much of it is no audio"
 
 
+@pytest.mark.parametrize("frame", [MPEG_FRAME, ADTS_FRAME])
+def test_zeros_behind_the_first_two_frames_are_lost_sound_and_no_padding(frame: bytes) -> None:
+    few = examined(2 * frame + bytes(5 * len(frame)) + 95 * frame)
+    many = examined(2 * frame + bytes(300 * len(frame)) + 98 * frame)
+
+    assert many.problem == "the source is damaged: much of it is no audio"
+    assert few.problem is None
+    assert few.begin == 0
+    assert "silence took its place" in few.repairs[0]
+    assert few.track_seconds == pytest.approx(examined(102 * frame).track_seconds)
+
+
 def test_bytes_that_are_put_between_two_frames_are_skipped_and_that_is_said() -> None:
     structure = examined(MPEG_FRAME * 20 + bytes(100) + MPEG_FRAME * 20)
 

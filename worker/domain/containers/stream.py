@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from worker.domain.containers.frames import FrameKind, Run, count_frames, find_chain
+from worker.domain.containers.frames import FrameKind, Run, chain_begins, count_frames, find_chain
 from worker.domain.containers.samples import is_constant
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
 from worker.domain.containers.tags import before_tags, behind_tags
@@ -13,14 +13,21 @@ from worker.domain.containers.tags import before_tags, behind_tags
 JUNK_BYTES = 2 << 20  # in front of the first frame and behind the last one
 _SMALL_JUNK_BYTES = 1 << 14
 _MAX_LOST_PART = 0.1
+_FRAMES_AT_START = 2
 
 SilentFrame = Callable[[bytes, int], bytes | None]
 """From a header, a frame of silence of at most so many bytes; None where there is none."""
 
 
 def find_first(read_at: ReadAt, start: int, kind: FrameKind) -> int | None:
-    """The offset of the first frame behind padding or junk."""
-    found = find_chain(read_at(start, 1 << 16), kind)
+    """The offset of the first frame behind padding or junk.
+
+    Two frames at the start are sound, whatever follows: what lies between them and the rest is a gap and no padding.
+    """
+    window = read_at(start, 1 << 16)
+    if chain_begins(window, 0, kind, frames=_FRAMES_AT_START):
+        return start
+    found = find_chain(window, kind)
     if found is None:
         found = find_chain(read_at(start, JUNK_BYTES), kind)
     return None if found is None else start + found
