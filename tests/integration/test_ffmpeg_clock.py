@@ -10,6 +10,7 @@ from tests.support.conversions import an_output, converted, delivered
 from tests.support.samples import RATE_HZ, a_wav, level_of, samples_of, tones
 from tests.support.sounds import listen, run_ffmpeg, sound
 from worker.domain.audio import AudioFormat
+from worker.domain.errors import UnsupportedAudioError
 
 _TONE = ("-f", "lavfi", "-i", "sine=frequency=1000:sample_rate={rate}:duration={seconds},volume=12dB")
 
@@ -136,3 +137,16 @@ async def test_lost_frames_of_amr_are_filled_as_the_standard_says(tmp_path: Path
     (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
 
     assert artifact.duration_seconds == pytest.approx(0.02 * len(frames), abs=0.001)
+
+
+async def test_a_pause_that_is_too_long_for_silence_is_refused_by_its_length(tmp_path: Path) -> None:
+    source = tmp_path / "source.mka"
+    later = f"setts=ts=TS+gte(N\\,50)*{400 * RATE_HZ}"
+    run_ffmpeg("-i", str(sound("plain.opus")), "-c", "copy", "-bsf:a", later, str(source))
+
+    with pytest.raises(UnsupportedAudioError) as refused:
+        await converted(source, tmp_path, an_output(AudioFormat.WAV), max_seconds=3600)
+
+    assert str(refused.value) == (
+        "the source has a pause of 400.0 s; with its channels and sample rate, 300 s is the limit"
+    )

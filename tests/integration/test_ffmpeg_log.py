@@ -78,3 +78,30 @@ async def test_a_damaged_file_is_refused_as_damaged_whatever_its_title(title: st
 
     with pytest.raises(UnsupportedAudioError):
         await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+
+def an_mp4_of_one_byte_frames(path: Path, count: int) -> Path:
+    """The tables of a plain M4A, which then state `count` frames of one byte each (ISO 14496-12, section 8.7.3)."""
+    run_ffmpeg("-i", str(sound("plain.wav")), "-c:a", "aac", "-bitexact", str(path))
+    data = bytearray(path.read_bytes())
+    tables = {
+        b"stsz": struct.pack(">III", 0, 1, count),
+        b"stts": struct.pack(">IIII", 0, 1, count, 1024),
+        b"stsc": struct.pack(">IIIII", 0, 1, 1, count, 1),
+        b"stco": struct.pack(">III", 0, 1, len(data) + 8),
+    }
+    for name, body in tables.items():
+        begin = data.index(name) + 4
+        data[begin : begin + len(body)] = body
+    path.write_bytes(data + struct.pack(">I", 8 + count) + b"mdat" + bytes(count))
+    return path
+
+
+async def test_millions_of_frames_of_one_byte_are_refused_before_they_are_all_complained_of(tmp_path: Path) -> None:
+    source = an_mp4_of_one_byte_frames(tmp_path / "source.m4a", 8_000_000)
+
+    async with asyncio.timeout(60):
+        with pytest.raises(UnsupportedAudioError, match="the source is damaged"):
+            await converted(source, tmp_path, an_output(AudioFormat.WAV), max_seconds=1_000_000)
+
+    assert children_of(os.getpid(), named="ffmpeg") == []

@@ -198,8 +198,8 @@ SUMMARY = "".join(
 def test_counts_are_exact() -> None:
     log = log_of(SUMMARY)
 
-    assert read_counts(log, 2) == Counts(441000, 27, 110250, 2, frozenset({44100}), 0, (55125, 110250))
-    assert read_counts(log, 3) == Counts(441000, 27, 110250, 2, frozenset({44100}), 0, (55125, 110250, None))
+    assert read_counts(log, 2) == Counts(441000, 27, 110250, 2, frozenset({44100}), 0, 0.0, (55125, 110250))
+    assert read_counts(log, 3) == Counts(441000, 27, 110250, 2, frozenset({44100}), 0, 0.0, (55125, 110250, None))
     assert read_counts(Log(), 1) is None
 
 

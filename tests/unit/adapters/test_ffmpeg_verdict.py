@@ -26,6 +26,7 @@ COUNTS = Counts(
     decode_errors=0,
     rates_hz=frozenset({RATE}),
     changes=0,
+    left_out_seconds=0.0,
     encoded_samples=(10 * RATE,),
 )
 HEADERS = Headers("pcm_s16le", RATE, 2, "stereo", 16, False, 10.0, 0, 0, 0.0)
@@ -154,6 +155,11 @@ def test_more_bytes_read_than_there_are_frames_are_no_fault() -> None:
 def test_a_decode_error_is_a_loss_that_nothing_makes_good(audio: SourceAudio, problem: str) -> None:
     with pytest.raises(UnsupportedAudioError, match=problem):
         judged(replace(COUNTS, decode_errors=1), audio)
+
+
+def test_a_missing_stretch_behind_a_pause_beyond_the_limit_is_that_pause() -> None:
+    with pytest.raises(UnsupportedAudioError, match=r"a pause of 301\.5 s; .* 300 s is the limit"):
+        judged(replace(of_seconds(2), left_out_seconds=301.5), replace(LOSSY, duration_seconds=303.5))
 
 
 def test_what_was_repaired_is_said() -> None:

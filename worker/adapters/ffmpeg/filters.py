@@ -31,13 +31,14 @@ _FINITE = "aeval=exprs='if(lt(abs(val(ch)),1e30),val(ch),0)':c=same"
 # The clock of the outputs, in registers: 1 is where the last frame ended, 2 how far the source's clock was set back,
 # 3 by how much this frame is late, 4 its place. A frame that is late by a pause keeps its place, and the resampler
 # puts silence before it. One that is early (another recording's clock begins) or late beyond all pauses follows the
-# last one, and the clock is set back. The filter begins anew where the source's format changes: then the first
-# frame's place is the source's own, so that the outputs' clock goes on.
+# last one, and the clock is set back; how late it was beyond all pauses is printed, at ffmpeg's level 40 (verbose).
+# The filter begins anew where the source's format changes: then the first frame's place is the source's own, so that
+# the outputs' clock goes on.
 _CLOCK = (
     "st(3,PTS+ld(2)-ld(1));"
     "st(4,if(NB_CONSUMED_SAMPLES,"
     "if(gt(ld(3)*TB,{gap})*lte(ld(3)*TB,{pause}),PTS+ld(2),"
-    "if(gt(abs(ld(3)*TB),{gap}),st(2,ld(1)-PTS)*0+ld(1),ld(1))),"
+    "if(gt(abs(ld(3)*TB),{gap}),if(gt(ld(3),0),print(ld(3)*TB,40))*0+st(2,ld(1)-PTS)*0+ld(1),ld(1))),"
     "if(gt(abs((PTS-{start}/TB)*TB),{snap}),PTS-{start}/TB,0)));"
     "st(1,ld(4)+S/SR/TB);"
     "ld(4)"
@@ -58,11 +59,12 @@ def fills_single_frames(audio: SourceAudio) -> bool:
 
 def late_seconds(audio: SourceAudio) -> float:
     """How much silence stands before the sound of a source whose clock begins before its sound."""
-    late = _LATE_SECONDS < audio.starts_at_seconds <= _longest_pause_seconds(audio)
+    late = _LATE_SECONDS < audio.starts_at_seconds <= longest_pause_seconds(audio)
     return audio.starts_at_seconds if late and has_clock(audio.container) else 0.0
 
 
-def _longest_pause_seconds(audio: SourceAudio) -> float:
+def longest_pause_seconds(audio: SourceAudio) -> float:
+    """Up to which silence takes the place of a pause."""
     return _MAX_PAUSE_SAMPLES / (audio.sample_rate_hz * audio.channels)
 
 
@@ -95,7 +97,7 @@ def _shared(audio: SourceAudio) -> list[str]:
     late = late_seconds(audio) > 0
     clock = _CLOCK.format(
         gap=_FRAME_GAP_SECONDS if fills_single_frames(audio) else _GAP_SECONDS,
-        pause=f"{_longest_pause_seconds(audio):.3f}",
+        pause=f"{longest_pause_seconds(audio):.3f}",
         start="0" if late else f"{audio.starts_at_seconds:.6f}",
         snap=_SNAP_SECONDS,
     )

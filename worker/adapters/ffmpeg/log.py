@@ -37,6 +37,7 @@ _DECODED = re.compile(
 _ENCODED = re.compile(r"  Output stream #(\d+):0 \(audio\): \d+ frames encoded \((\d+) samples\)")
 _GRAPH = re.compile(r"tb:\S+ samplefmt:\S+ samplerate:(\d+) chlayout:")
 _CREATED = re.compile(r"Created audio stream from input stream 0:(\d+)")
+_TOO_LATE = re.compile(r"(\d+\.\d+)$")  # printed by the filter that keeps the clock
 _ESTIMATED = "Estimating duration from bitrate"
 _FRAMES_IN_DISORDER = "sample/frame number mismatch in adjacent frames"  # of FLAC: only a warning of its parser
 _ERROR_LEVELS = frozenset({"1;31", "4;31"})  # and fatal
@@ -87,6 +88,7 @@ class Log:
     graphs: int = 0  # one for each stretch of the source that has a format of its own
     rates_hz: set[int] = field(default_factory=set)  # of their sources
     tracks: list[int] = field(default_factory=list)  # the source's stream of each stream that was created
+    left_out_seconds: float = 0.0  # the longest of the pauses that are longer than silence is made for
     is_estimated: bool = False  # the length, from the bitrate
     _said_bytes: int = 0
     _rest: bytes = b""
@@ -135,6 +137,8 @@ class Log:
             self.rates_hz.add(int(graph[1]))
         elif created := _CREATED.match(text):
             self.tracks.append(int(created[1]))
+        elif late := _TOO_LATE.match(text):
+            self.left_out_seconds = max(self.left_out_seconds, float(late[1]))
         elif text.startswith(_ESTIMATED):
             self.is_estimated = True
 

@@ -90,6 +90,7 @@ class Counts:
     decode_errors: int
     rates_hz: frozenset[int]  # of what was decoded
     changes: int  # of its rate or channels
+    left_out_seconds: float  # the longest of the pauses that are longer than silence is made for
     encoded_samples: tuple[int | None, ...]  # one for each output
 
 
@@ -197,6 +198,7 @@ def read_counts(log: Log, outputs: int) -> Counts | None:
         decode_errors=errors,
         rates_hz=frozenset(log.rates_hz),
         changes=max(0, log.graphs - 1),
+        left_out_seconds=log.left_out_seconds,
         encoded_samples=tuple(log.encoded.get(index) for index in range(outputs)),
     )
 

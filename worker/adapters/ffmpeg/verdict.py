@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from worker.adapters.ffmpeg.filters import has_clock
+from worker.adapters.ffmpeg.filters import has_clock, longest_pause_seconds
 from worker.adapters.ffmpeg.report import Counts, Headers, is_lossless
 from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ
 from worker.domain.containers.sniffing import Container
@@ -78,6 +78,11 @@ def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
     lossless = is_lossless(audio.codec)
     stated_seconds = audio.duration_seconds
     if stated_seconds is not None and seconds < stated_seconds - _tolerance(audio):
+        if counts.left_out_seconds:
+            raise UnsupportedAudioError(
+                f"the source has a pause of {counts.left_out_seconds:.1f} s; with its channels and sample rate, "
+                f"{longest_pause_seconds(audio):.0f} s is the limit"
+            )
         raise UnsupportedAudioError(
             f"the source is cut off or damaged: of {stated_seconds:.2f} s, {seconds:.2f} s can be decoded"
         )
