@@ -33,6 +33,7 @@ class SourceAudio:
     starts_at_seconds: float = 0.0  # on the source's own clock
     tags: Tags = field(default_factory=dict)
     loses_frames: bool = False  # some cannot be decoded, so that silence has to take the place of each
+    changes_format: bool = False  # its rate or its channels change on the way
     is_finite: bool | None = True  # False: among the samples are some that are no numbers; None: there may be
 
 

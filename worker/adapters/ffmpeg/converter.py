@@ -11,7 +11,7 @@ from pathlib import Path
 
 from worker.adapters.ffmpeg.command import convert_command, has_own_clock, probe_command
 from worker.adapters.ffmpeg.files import descriptors, inspect, mended, to_artifact
-from worker.adapters.ffmpeg.filters import fills_single_frames, has_clock, late_seconds
+from worker.adapters.ffmpeg.filters import filter_graph, has_clock, late_seconds
 from worker.adapters.ffmpeg.finite import has_only_numbers
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.process import ProcessLimits, run
@@ -122,10 +122,11 @@ class FfmpegConverter:
         async with mended(source, audio.structure) as readable:
             targets = list(zip(encodings, paths, strict=True))
             log = await self._run_twice(readable, audio, targets, max_duration_seconds, progress)
-            with_silence = replace(audio, loses_frames=True)
-            if log.has_lost_frames and fills_single_frames(with_silence) and not fills_single_frames(audio):
-                # A clock that jitters hides the gap of one frame, so gaps are looked at closely only here.
-                audio = with_silence
+            found = replace(audio, loses_frames=log.has_lost_frames, changes_format=log.graphs > 1)
+            if filter_graph(found, encodings) != filter_graph(audio, encodings):
+                # Gaps of one frame cannot be told from a clock that jitters, and a mix for every layout costs time:
+                # few sources need them, and those are converted again.
+                audio = found
                 log = await self._run_twice(readable, audio, targets, max_duration_seconds, progress)
         verdict = check_counts(
             read_counts(log, len(outputs)), audio, encodings, max_duration_seconds=max_duration_seconds

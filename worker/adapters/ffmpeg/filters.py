@@ -52,11 +52,6 @@ def has_clock(container: str) -> bool:
     return container not in _WITHOUT_CLOCK
 
 
-def fills_single_frames(audio: SourceAudio) -> bool:
-    """Whether silence takes the place of every frame that is missing, and not only of a pause."""
-    return audio.container in _COUNTED_CLOCK or (audio.loses_frames and has_clock(audio.container))
-
-
 def late_seconds(audio: SourceAudio) -> float:
     """How much silence stands before the sound of a source whose clock begins before its sound."""
     late = _LATE_SECONDS < audio.starts_at_seconds <= longest_pause_seconds(audio)
@@ -96,7 +91,7 @@ def _shared(audio: SourceAudio) -> list[str]:
         return [*filters, "asetpts=N/SR/TB"]
     late = late_seconds(audio) > 0
     clock = _CLOCK.format(
-        gap=_FRAME_GAP_SECONDS if fills_single_frames(audio) else _GAP_SECONDS,
+        gap=_FRAME_GAP_SECONDS if audio.loses_frames or audio.container in _COUNTED_CLOCK else _GAP_SECONDS,
         pause=f"{longest_pause_seconds(audio):.3f}",
         start="0" if late else f"{audio.starts_at_seconds:.6f}",
         snap=_SNAP_SECONDS,
@@ -124,7 +119,7 @@ def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | 
     default = encoder.layout(channels)
     if channels == len(source):
         if encoder.holds(audio.layout):
-            changes = audio.container in _CHANGES_LAYOUT and channels <= 2
+            changes = audio.changes_format and audio.container in _CHANGES_LAYOUT and channels <= 2
             return audio.layout, _mix(audio.layout, source, source) if changes else None
         for name in encoder.held_with(channels):
             if order := permutation(source, LAYOUTS[name]):
