@@ -148,7 +148,7 @@ def configuration() -> str:
 
 def events() -> str:
     rows = (
-        (f"`{event.value}`", meaning.level, meaning.when, _code(meaning.fields))
+        (f"`{event.value}`", meaning.levels, meaning.when, _code(meaning.fields))
         for event, meaning in CATALOGUE.items()
     )
     table = _table(("event", "level", "when", "fields"), rows)

@@ -61,6 +61,8 @@ class Event(StrEnum):
     POLL_RECOVERED = "poll.recovered"
     CREDENTIALS_MISSING = "credentials.missing"
     CREDENTIALS_FOUND = "credentials.found"
+    DYNAMODB_UNAVAILABLE = "dynamodb.unavailable"
+    DYNAMODB_AVAILABLE = "dynamodb.available"
     CONSUMPTION_PAUSED = "consumption.paused"
     CONSUMPTION_RESUMED = "consumption.resumed"
     PROTECTION_ENABLED = "protection.enabled"
@@ -77,6 +79,11 @@ class EventSpec:
     level: Level
     when: str
     fields: tuple[str, ...] = ()
+    or_level: Level | None = None  # another that it may have
+
+    @property
+    def levels(self) -> str:
+        return self.level if self.or_level is None else f"{self.level} or {self.or_level}"
 
 
 _OUTCOME = ("duration_seconds", "stage_seconds", "source_bytes", "output_bytes", "audio_seconds")
@@ -209,13 +216,27 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.CREDENTIALS_FOUND: EventSpec(
         "info", "The SDK's chain has found credentials that were missing.", ("outage_seconds", "failures")
     ),
+    Event.DYNAMODB_UNAVAILABLE: EventSpec(
+        "warning",
+        "The job table is out of reach, so no job can be claimed; once an outage. "
+        "An error where the role or the table is wrong.",
+        ("reason",),
+        or_level="error",
+    ),
+    Event.DYNAMODB_AVAILABLE: EventSpec(
+        "info",
+        "The job table answers again; with the length of the outage and how often a job was put off in it.",
+        ("outage_seconds", "jobs_put_off"),
+    ),
     Event.CONSUMPTION_PAUSED: EventSpec(
-        "error",
-        "More rejects a minute than WORKER_REJECT_LIMIT: nothing is received for a minute; running jobs go on.",
-        ("rejects", "limit", "pause_seconds"),
+        "warning",
+        "Nothing is received until a probe says that it is over; running jobs go on. `reason`: rejects (more than "
+        "WORKER_REJECT_LIMIT in a minute), table, workspace, s3. An error where somebody has to change something.",
+        ("reason", "problem"),
+        or_level="error",
     ),
     Event.CONSUMPTION_RESUMED: EventSpec(
-        "info", "The pause is over: messages are received again.", ("pause_seconds",)
+        "info", "The pause is over: messages are received again.", ("reason", "pause_seconds")
     ),
     Event.PROTECTION_ENABLED: EventSpec("info", "ECS keeps this task while jobs run."),
     Event.PROTECTION_RELEASED: EventSpec("info", "No jobs run: ECS may end this task."),
@@ -237,6 +258,9 @@ CATALOGUE: dict[Event, EventSpec] = {
 _log = structlog.get_logger()
 
 
-def emit(event: Event, **fields: object) -> None:
-    """Write one line. Fields that are bound to the context (`job_id`, …) are added."""
-    getattr(_log, CATALOGUE[event].level)(event.value, **fields)
+def emit(event: Event, level: Level | None = None, /, **fields: object) -> None:
+    """Write one line. Fields that are bound to the context (`job_id`, …) are added.
+
+    `level` is one of the event's levels in the catalogue; by default its first.
+    """
+    getattr(_log, level or CATALOGUE[event].level)(event.value, **fields)

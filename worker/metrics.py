@@ -63,9 +63,7 @@ MESSAGES_RECEIVED = Counter("worker_messages_received", "Deliveries from the que
 MESSAGES_REJECTED = Counter(
     "worker_messages_rejected", "Messages sent to the dead-letter queue.", ["code"], registry=REGISTRY
 )
-CONSUMPTION_PAUSED = Gauge(
-    "worker_consumption_paused", "1 while nothing is received because of too many rejects.", registry=REGISTRY
-)
+CONSUMPTION_PAUSED = Gauge("worker_consumption_paused", "1 while consumption is paused.", registry=REGISTRY)
 POLL_FAILURES = Counter("worker_poll_failures", "Receives that failed.", registry=REGISTRY)
 POLL_AGE = Gauge(
     "worker_poll_age_seconds", "Time since the last attempt to receive, successful or not.", registry=REGISTRY

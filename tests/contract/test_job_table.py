@@ -88,6 +88,14 @@ async def test_a_request_to_cancel_outlives_whatever_is_written(job_table: JobTa
     assert await job_table.cancel_requests([record.job_id]) == {record.job_id}
 
 
+async def test_a_probe_of_the_job_table_changes_nothing(job_table: JobTable) -> None:
+    await job_table.write_if_unchanged(a_record(FENCE, 1), None)
+    await job_table.probe()
+    await job_table.probe()
+    assert await job_table.read("ep-0142") == a_record(FENCE, 1)
+    assert await job_table.read("/probe") is None
+
+
 async def test_of_many_running_jobs_those_that_were_asked_for_are_found(job_table: JobTable) -> None:
     names = [f"job-{number}" for number in range(120)]  # more than one call's worth
     for name in ("job-7", "job-119"):

@@ -124,6 +124,14 @@ def artifact_of(path: Path, data: bytes, prefix: bytes = b"") -> Artifact:
     return Artifact(path, 1.0, 0, len(data), prefix)
 
 
+async def test_a_probe_finds_a_source_or_says_that_it_is_missing(house: House) -> None:
+    await house.other_side.put(house.at("there"), b"x")
+
+    await house.store.probe(house.at("there"))
+    with pytest.raises(SourceNotFoundError):
+        await house.store.probe(house.at("missing"))
+
+
 @pytest.mark.parametrize("key", KEYS)
 async def test_any_key_comes_back_as_it_was_written(house: House, key: str, tmp_path: Path) -> None:
     await upload(house, artifact_of(tmp_path / "up", key.encode()), house.at(key))

@@ -77,6 +77,12 @@ class MemoryObjects:
             file.write(found.data)
         return SourceObject(len(found.data), found.etag)
 
+    async def probe(self, source: ObjectLocation) -> None:
+        await asyncio.sleep(0)
+        self._fail_if_told(source)
+        if self.get(source) is None:
+            raise SourceNotFoundError(source)
+
     async def check_target(self, target: ObjectLocation) -> None:
         await asyncio.sleep(0)
         if target.bucket not in self.buckets and target.bucket not in self.denied:

@@ -96,6 +96,7 @@ class _Message:
     visible_at: float
     receive_count: int = 0
     received_at: float = 0.0
+    first_received_at_ms: int | None = None
     receipt_handle: str = ""
 
 
@@ -229,6 +230,8 @@ class FakeQueue:
         message.receive_count += 1
         message.receipt_handle = f"{message.message_id}#{message.receive_count}"
         message.received_at = now
+        if message.first_received_at_ms is None:
+            message.first_received_at_ms = SENT_AT_MS + int(now * 1000)
         message.visible_at = now + self.visibility_seconds
         delivery = Delivery(
             message_id=message.message_id,
@@ -239,6 +242,7 @@ class FakeQueue:
             received_at=now,
             group_id=message.group_id,
             expires_at_ms=self._expires_at_ms(message),
+            first_received_at_ms=message.first_received_at_ms,
             attributes=message.attributes,
         )
         if self.faults.is_duplicated(delivery):

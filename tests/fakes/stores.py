@@ -105,6 +105,9 @@ class FakeJobTable(FakeStore):
         await self._meet_fault_of_job()
         return self.put(record)
 
+    async def probe(self) -> None:
+        await self._meet_fault()
+
     async def state(self, job_id: str) -> JobState | None:
         await self._meet_fault_of_job()
         return self.held_state(job_id)

@@ -7,6 +7,9 @@ from tests.faults.row import Row
 _ANSWERS = "tests/system/test_dynamodb_answers.py"
 _CLAIMS = "tests/unit/application/test_claims.py"
 _CALLS = "tests/integration/test_dynamodb_faults.py"
+_OUTAGES = "tests/system/test_aws_outages.py"
+_PAUSES = "tests/unit/application/test_pauses.py"
+_WAITS = f"{_OUTAGES}::test_jobs_wait_for_a_table_that_is_out_of_reach"
 
 ROWS = (
     Row(
@@ -48,5 +51,28 @@ ROWS = (
         "calls fail with 500 again and again",
         "each call is made twice and no more; the job waits",
         f"{_CALLS}::test_a_server_that_keeps_failing_is_asked_twice_and_no_more",
+    ),
+    Row("DynamoDB throttles", "consumption pauses until a probe gets through; no job is lost", _WAITS),
+    Row("DynamoDB does not answer", "consumption pauses until a probe gets through; no job is lost", _WAITS),
+    Row("the role may not use the table", "consumption pauses, and `dynamodb.unavailable` is an error", _WAITS),
+    Row(
+        "the table does not exist",
+        "nothing is received, `/readyz` is 503, and `dynamodb.unavailable` is an error",
+        f"{_OUTAGES}::test_nothing_is_received_where_the_table_does_not_exist",
+    ),
+    Row(
+        "the table is out of reach for an hour",
+        "a message is received a few times, never so often that it goes to the dead-letter queue",
+        f"{_PAUSES}::test_an_hour_without_the_table_costs_each_message_a_few_receives_and_no_job",
+    ),
+    Row(
+        "workers start anew all the time while the table is out of reach",
+        "delays of a message grow with its receives, so that ten of them take more than an hour",
+        f"{_PAUSES}::test_ten_receives_of_a_message_outlive_an_hour_without_the_table",
+    ),
+    Row(
+        "one call to the table fails",
+        "its job is put off; nothing pauses",
+        f"{_PAUSES}::test_one_failure_of_the_table_pauses_nothing",
     ),
 )

@@ -76,4 +76,10 @@ ROWS = (
         "the limits that the kernel shows are used",
         "tests/unit/adapters/test_machine.py::test_an_endpoint_that_cannot_be_asked_changes_none",
     ),
+    Row(
+        "the workspace cannot be written: gone, read-only, full",
+        "consumption pauses until a probe can write; starts that ended by it do not count, but for a full disk",
+        "tests/unit/application/test_pauses.py"
+        "::test_a_workspace_that_cannot_be_written_pauses_consumption_and_uses_up_no_attempt",
+    ),
 )

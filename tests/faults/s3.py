@@ -9,6 +9,7 @@ _UPLOADS = "tests/integration/test_s3_uploads.py"
 _OTHERS = "tests/integration/test_s3_other_stores.py"
 _WIRE = "tests/integration/test_s3_wire.py"
 _ERRORS = "tests/unit/adapters/test_s3_errors.py"
+_PAUSES = "tests/unit/application/test_pauses.py"
 _PERMANENT = f"{_ERRORS}::test_a_refusal_is_permanent_and_says_whose_it_is"
 _TRANSIENT = f"{_ERRORS}::test_what_passes_by_itself_is_tried_again"
 
@@ -126,5 +127,25 @@ ROWS = (
         "S3 answers 503 to an upload, longer than the SDK repeats a call",
         "the job completes in the same attempt, with one download and one conversion",
         "tests/system/test_s3_faults.py::test_an_outage_of_s3_at_the_upload_costs_no_second_conversion",
+    ),
+    Row(
+        "S3 answers 503 to everything",
+        "consumption pauses until a probe gets through; the starts do not count as attempts for twelve hours",
+        "tests/system/test_aws_outages.py::test_jobs_wait_for_an_s3_that_answers_503_to_everything",
+    ),
+    Row(
+        "S3 is away for hours",
+        "no job fails by it",
+        f"{_PAUSES}::test_hours_without_s3_fail_no_job_and_use_up_no_attempt",
+    ),
+    Row(
+        "S3 cannot give one object, hour after hour",
+        "its job is retried for twelve hours and then fails; nothing pauses",
+        f"{_PAUSES}::test_a_job_that_s3_does_not_serve_for_twelve_hours_fails_with_its_code",
+    ),
+    Row(
+        "S3 refuses all rights: ten jobs in a row, of different buckets",
+        "consumption pauses, and `consumption.paused` is an error",
+        f"{_PAUSES}::test_ten_jobs_of_different_buckets_that_are_denied_in_a_row_are_a_role_and_pause_consumption",
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from worker.application.consuming.consumer import Consumer, Handler
 from worker.application.consuming.credentials_gate import CredentialsGate
 from worker.application.consuming.execution import Execution
 from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.pause import Cause, Pauses
 from worker.application.consuming.poller import Poller
 from worker.application.consuming.reject_limit import RejectLimit
 from worker.application.consuming.settlement import Settlement
@@ -103,12 +104,15 @@ def a_consumer(
     poll_seconds: float = 5.0,
     reject_limit: int = 60,
     random: Callable[[], float] = lambda: 0.5,
+    causes: Sequence[Cause] = (),
 ) -> tuple[LeaseKeeper, Consumer]:
     """A consumer with all that it needs, and its keeper of leases: both have to be run."""
     limit = RejectLimit(reject_limit)
     keeper = LeaseKeeper(queue, lease_seconds=lease_seconds, random=random)
     consumer = Consumer(
-        Poller(queue, limit, an_open_gate(), poll_seconds=poll_seconds, random=random),
+        Poller(
+            queue, Pauses([*causes, limit], random=random), an_open_gate(), poll_seconds=poll_seconds, random=random
+        ),
         handler,
         keeper,
         Settlement(queue, limit, random=random),

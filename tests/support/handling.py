@@ -22,6 +22,8 @@ from worker.application.jobs.run import JobLimits
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporters
+from worker.domain.job import Job
+from worker.domain.outcome import Ending
 from worker.ports import JobTable, ProgressStore
 
 
@@ -40,6 +42,7 @@ class Handling:
     random: Callable[[], float] = lambda: 0.5
     s3_outputs: S3EventOutputs | None = None
     over_job: Callable[[], AbstractContextManager[None]] = nullcontext
+    on_end: Callable[[Ending, Job | None], None] = lambda _ending, _job: None
     slots: Slots = field(default_factory=lambda: Slots(2))
     claims: JobClaims = field(init=False)  # its `run` has to run beside the handler
 
@@ -50,7 +53,7 @@ class Handling:
 
     def handler(self) -> DeliveryHandler:
         now, random = self.now, self.random
-        finisher = JobFinisher(self.store, self.outputs, now=now, random=random)
+        finisher = JobFinisher(self.store, self.outputs, now=now, random=random, on_end=self.on_end)
         reporters = Reporters(self.store, now=now, random=random, lease_seconds=self.limits.lease_seconds)
         runner = JobRunner(self.conversion, reporters, self.cancels, finisher, self.limits, random=random)
         claimer = JobClaimer(self.claims, runner, finisher, self.slots, random=random, over_job=self.over_job)

@@ -20,11 +20,13 @@ from tests.support.handling import Handling, a_cancellation
 from tests.support.sounds import silence
 from tests.support.waiting import wait_until
 from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.dependencies import S3Access, S3Rights, TableAccess, WorkspaceAccess
 from worker.application.consuming.lease import Lease
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion, SourceLimits
+from worker.application.jobs.dependency_watch import DependencyWatch
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.run import JobLimits
 from worker.application.jobs.workspace import Workspace
@@ -65,6 +67,13 @@ class Workshop:
         self.objects.put(SOURCE, silence(1))
         self.store = FailoverStore(self.table, GuardedCache(self.redis, now=self.now, random=lambda: 0.5))
         outputs = PublishedOutputs(self.objects)
+        workspace = Workspace(self.root, lambda: self.root)
+        self.watch = DependencyWatch(
+            TableAccess(self.table),
+            S3Access(self.objects),
+            S3Rights(self.objects),
+            WorkspaceAccess(workspace.probe),
+        )
         self.cancels = CancelWatch(self.table)
         self.cancellation = a_cancellation(self.table, self.redis, now=self.now)
         self.slots = Slots(2)
@@ -74,7 +83,7 @@ class Workshop:
             Conversion(
                 self.objects,
                 self.converter,
-                Workspace(self.root, lambda: self.root),
+                workspace,
                 SourceLimits(1 << 20, 3600),
                 random=lambda: 0.5,
             ),
@@ -85,6 +94,7 @@ class Workshop:
             now=self.now,
             s3_outputs=self.s3_outputs,
             slots=self.slots,
+            on_end=self.watch.ended,
         )
         self.claims, self.handler = handling.claims, handling.handler()
 
@@ -139,7 +149,9 @@ async def a_worker(shop: Workshop, queue: FakeQueue, *, concurrency: int = 2) ->
     """The whole worker over the workshop's handler; it drains at the end, in no time."""
     shop.slots.concurrency = concurrency
     time = asyncio.get_running_loop().time
-    keeper, consumer = a_consumer(queue, shop.handler, concurrency=shop.slots, lease_seconds=LEASE_SECONDS)
+    keeper, consumer = a_consumer(
+        queue, shop.handler, concurrency=shop.slots, lease_seconds=LEASE_SECONDS, causes=shop.watch.causes
+    )
     renewing, consuming = asyncio.create_task(keeper.run()), asyncio.create_task(consumer.run())
     try:
         yield consumer

@@ -273,7 +273,6 @@ def test_a_missing_table_is_an_error_in_the_log_from_the_start(stack: Stack, sta
     assert (line["level"], line["check"]) == ("error", "table")
     assert line["problem"] == "table no-such-table does not exist"
     assert "WORKER_TABLE" in line["advice"]
-    worker.wait_for("worker.ready")
 
 
 def test_a_wrong_command_line_exits_with_64() -> None:

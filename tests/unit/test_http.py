@@ -19,6 +19,7 @@ from tests.support.waiting import wait_until
 from worker import metrics
 from worker.adapters.http import CannotListenError, HttpServer
 from worker.application.consuming.consumer import ConsumerStatus
+from worker.application.consuming.pause import Pause, PauseReason
 from worker.application.operations.health import Health, HealthMonitor
 from worker.application.progress.guarded_cache import CacheState
 from worker.application.progress.outages import Outage
@@ -130,11 +131,23 @@ def test_a_queue_that_does_not_answer_degrades_health_and_nothing_else(worker: W
 
 
 def test_too_many_rejects_degrade_health_and_nothing_else(worker: Worker, server: HttpServer) -> None:
-    worker.health = health(consumer=replace(RUNNING, is_paused=True))
+    worker.health = health(
+        consumer=replace(RUNNING, pause=Pause(PauseReason.REJECTS, "more than 60 rejects in a minute"))
+    )
     document = json.loads(ask(server, "/health")[1])
     assert (document["status"], document["queue"]["paused"]) == ("degraded", True)
     assert ask(server, "/livez")[0] == 200
     assert ask(server, "/readyz")[0] == 200
+
+
+def test_a_worker_that_cannot_claim_jobs_is_not_ready_and_says_why(worker: Worker, server: HttpServer) -> None:
+    problem = "DynamoDB answered ThrottlingException"
+    worker.health = health(consumer=replace(RUNNING, pause=Pause(PauseReason.TABLE, problem)))
+    document = json.loads(ask(server, "/health")[1])
+    assert (document["status"], document["queue"]["pause_reason"]) == ("degraded", "table")
+    assert document["queue"]["pause_problem"] == problem
+    assert ask(server, "/livez")[0] == 200
+    assert ask(server, "/readyz")[0] == 503
 
 
 def test_a_worker_is_not_ready_before_its_first_poll(worker: Worker, server: HttpServer) -> None:

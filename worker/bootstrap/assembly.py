@@ -21,7 +21,9 @@ from worker.adapters.s3.store import S3Store
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.credentials_gate import CredentialsGate
+from worker.application.consuming.dependencies import S3Access, S3Rights, TableAccess, WorkspaceAccess
 from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.pause import Pauses
 from worker.application.consuming.poller import Poller
 from worker.application.consuming.protection import ProtectionKeeper
 from worker.application.consuming.reject_limit import RejectLimit
@@ -31,6 +33,7 @@ from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.conversion import Conversion, SourceLimits
 from worker.application.jobs.delivery_handler import DeliveryHandler
+from worker.application.jobs.dependency_watch import DependencyWatch
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
@@ -77,12 +80,18 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
     warn_of_memory(settings, adapters.workspace.directory)
     store = failover_store(adapters.table, adapters.cache, settings)
     cancels = CancelWatch(adapters.table)
+    watch = DependencyWatch(
+        TableAccess(adapters.table),
+        S3Access(adapters.objects),
+        S3Rights(adapters.objects),
+        WorkspaceAccess(adapters.workspace.probe),
+    )
     claims = JobClaims(adapters.table, store, _job_limits(settings), worker=name, now=utc_now, random=random.random)
     slots = Slots(settings.concurrency)
-    handler = _make_handler(settings, adapters, store, cancels, claims, slots)
+    handler = _make_handler(settings, adapters, store, cancels, claims, slots, watch)
     keeper = LeaseKeeper(adapters.queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
     credentials = CredentialsGate(adapters.credentials, random=random.random)
-    consumer = _make_consumer(settings, adapters.queue, handler, keeper, credentials, slots)
+    consumer = _make_consumer(settings, adapters.queue, handler, keeper, watch, credentials, slots)
     monitor = HealthMonitor(store, consumer)
     side_tasks: dict[str, SideTask] = {
         "lease keeper": keeper.run,
@@ -138,10 +147,12 @@ def _make_handler(
     cancels: CancelWatch,
     claims: JobClaims,
     slots: Slots,
+    watch: DependencyWatch,
 ) -> DeliveryHandler:
     limits = _job_limits(settings)
     source_limits = SourceLimits(settings.max_source_bytes, settings.max_duration_seconds)
-    finisher = JobFinisher(store, PublishedOutputs(adapters.objects), now=utc_now, random=random.random)
+    outputs = PublishedOutputs(adapters.objects)
+    finisher = JobFinisher(store, outputs, now=utc_now, random=random.random, on_end=watch.ended)
     runner = JobRunner(
         Conversion(adapters.objects, adapters.converter, adapters.workspace, source_limits, random=random.random),
         Reporters(store, now=utc_now, random=random.random, lease_seconds=limits.lease_seconds),
@@ -166,12 +177,14 @@ def _make_consumer(
     queue: JobQueue,
     handler: DeliveryHandler,
     keeper: LeaseKeeper,
+    watch: DependencyWatch,
     credentials: CredentialsGate,
     slots: Slots,
 ) -> Consumer:
     reject_limit = RejectLimit(settings.reject_limit)
+    pauses = Pauses([*watch.causes, reject_limit], random=random.random)
     return Consumer(
-        Poller(queue, reject_limit, credentials, poll_seconds=poll_seconds_for(settings), random=random.random),
+        Poller(queue, pauses, credentials, poll_seconds=poll_seconds_for(settings), random=random.random),
         handler,
         keeper,
         Settlement(queue, reject_limit, random=random.random),

@@ -98,6 +98,6 @@ async def _create() -> str:
 async def _create_queue(sqs: Any) -> str:
     dead = (await sqs.create_queue(QueueName=f"{_QUEUE}-dead"))["QueueUrl"]
     attributes = (await sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"]))["Attributes"]
-    redrive = json.dumps({"deadLetterTargetArn": attributes["QueueArn"], "maxReceiveCount": 10})
+    redrive = json.dumps({"deadLetterTargetArn": attributes["QueueArn"], "maxReceiveCount": 100})
     url: str = (await sqs.create_queue(QueueName=_QUEUE, Attributes={"RedrivePolicy": redrive}))["QueueUrl"]
     return url

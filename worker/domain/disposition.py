@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from worker.domain.backoff import Backoff
 from worker.domain.errors import JobError
 
-# Attempts are hours apart at most, seconds at first: an outage of some minutes is outlived by five attempts.
-RETRY_BACKOFF = Backoff(first_seconds=5, factor=4, cap_seconds=900)
+# Seconds at first, a quarter of an hour at last. With its floor, five attempts outlive five minutes, and ten receives
+# of a message outlive an hour: queues that move a message to the dead-letter queue after ten are common.
+RETRY_BACKOFF = Backoff(first_seconds=5, factor=4, cap_seconds=900, floor=0.75)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Forfeit, Reject, Release, Retry
 from worker.domain.errors import (
+    DependencyUnavailableError,
     InternalError,
     InvalidMessageError,
     JobCancelledError,
@@ -44,10 +45,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class WillRetry:
-    """The run failed; another follows after `delay_seconds`."""
+    """The run failed; another follows after `delay_seconds`.
+
+    Where the job had no part in the failure, the start `is_counted` among its attempts no more than a released one.
+    """
 
     error: JobError
     delay_seconds: float
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,14 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
+class PutOff:
+    """The job could not be claimed, because the job table was away; the message comes again after `delay_seconds`."""
+
+    delay_seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotBegun:
     """A further job of a delivery whose message has to go back first, or is lost."""
 
@@ -110,21 +123,34 @@ class Ignored:
     reason: str
 
 
-Unstarted = Skipped | Deferred | NotBegun | Refused | Ignored
+Unstarted = Skipped | Deferred | PutOff | NotBegun | Refused | Ignored
 Ending = Outcome | Unstarted
 RecordedEnding = Completed | Failed | WillRetry | Released | Cancelled | Refused
 
 # --- what follows ------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class MessageAge:
+    """How often the job's message was received, how long ago at first, and how long until the queue drops it."""
+
+    receives: int = 1
+    seconds: float = 0.0
+    seconds_left: float = math.inf
+
+
+# Starts that end because a dependency was away do not count until the job's message is so old.
+OUTAGE_SECONDS = 12 * 3600.0
+
+
 def outcome_of(
-    error: BaseException, *, attempt: int, max_attempts: int, random: float, seconds_left: float = math.inf
+    error: BaseException, *, attempt: int, max_attempts: int, random: float, age: MessageAge = MessageAge()
 ) -> Outcome:
     """The outcome of a run that ended with `error`.
 
-    `attempt` counts real starts from 1; `random` is in [0, 1). The queue drops the message in `seconds_left`: a job
-    whose retry would come later fails for good, while it still can be recorded. An exception that is not ours is a
-    bug and is treated as `InternalError`.
+    `attempt` counts real starts from 1; `random` is in [0, 1). A job whose retry would come after the queue has
+    dropped its message fails for good, while it still can be recorded. An exception that is not ours is a bug and is
+    treated as `InternalError`.
     """
     match error:
         case LeaseLostError():
@@ -133,19 +159,17 @@ def outcome_of(
             return Released()
         case JobCancelledError():
             return Cancelled()
+        case DependencyUnavailableError() if age.seconds < OUTAGE_SECONDS:
+            retry = WillRetry(error, RETRY_BACKOFF.delay(age.receives, random), is_counted=False)
+            return retry if retry.delay_seconds < age.seconds_left else Failed(error, attempt)
         case TransientError() if attempt < max_attempts:
-            delay_seconds = RETRY_BACKOFF.delay(attempt, random)
-            return WillRetry(error, delay_seconds) if delay_seconds < seconds_left else Failed(error, attempt)
+            retry = WillRetry(error, RETRY_BACKOFF.delay(attempt, random))
+            return retry if retry.delay_seconds < age.seconds_left else Failed(error, attempt)
         case JobError():
             return Failed(error, attempt)
         case _:
-            return outcome_of(
-                InternalError.caused_by(error),
-                attempt=attempt,
-                max_attempts=max_attempts,
-                random=random,
-                seconds_left=seconds_left,
-            )
+            bug = InternalError.caused_by(error)
+            return outcome_of(bug, attempt=attempt, max_attempts=max_attempts, random=random, age=age)
 
 
 def record_of(ending: RecordedEnding, record: Record, version: Version, now: datetime) -> Record:
@@ -166,6 +190,8 @@ def _changes_of(ending: RecordedEnding, record: Record) -> dict[str, Any]:
         case Cancelled():
             percent = min(record.percent, HIGHEST_BEFORE_THE_END)
             return _changes(Status.CANCELLED, JobCancelledError(), percent=percent)
+        case WillRetry(error, is_counted=False):
+            return _changes(Status.QUEUED, error, percent=0.0, attempt=record.attempt - 1)
         case WillRetry(error):
             return _changes(Status.QUEUED, error)
         case Released():
@@ -185,8 +211,8 @@ def disposition_of(ending: Ending, job_id: str | None) -> Disposition:
             return Reject(error, job_id, attempt)
         case Refused(error):
             return Reject(error, error.job_id)
-        case WillRetry(delay_seconds=delay_seconds) | Deferred(delay_seconds=delay_seconds):
-            return Retry(delay_seconds)
+        case WillRetry() | Deferred() | PutOff():
+            return Retry(ending.delay_seconds)
         case Released() | NotBegun(is_lost=False):
             return Release()
         case Lost() | NotBegun():

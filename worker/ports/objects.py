@@ -59,6 +59,12 @@ class ObjectStore(Protocol):
         DependencyUnavailableError.
         """
 
+    async def probe(self, source: ObjectLocation) -> None:
+        """Ask whether the source could be downloaded, without its content.
+
+        Raises SourceNotFoundError, AccessDeniedError, DependencyUnavailableError.
+        """
+
     async def check_target(self, target: ObjectLocation) -> None:
         """Find out, before hours of work, whether the target's bucket exists.
 

@@ -92,6 +92,12 @@ class JobTable(ProgressStore, Protocol):
     async def state(self, job_id: str) -> JobState | None:
         """The job's record and what is kept beside it, read consistently. Raises StoreUnavailableError."""
 
+    async def probe(self) -> None:
+        """Ask for what a claim needs, a write and a read, without changing anything. Raises StoreUnavailableError.
+
+        Its severity is HARD where the role or the table is wrong.
+        """
+
     async def request_cancel(self, job_id: str) -> bool:
         """Keep a request to cancel with a running job, until the item expires. False: the job is not running.
 

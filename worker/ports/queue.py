@@ -34,6 +34,7 @@ class Delivery:
     received_at: float
     group_id: str | None = None  # of a FIFO queue
     expires_at_ms: int | None = None  # when the queue drops the message for good (epoch), where that is known
+    first_received_at_ms: int | None = None  # epoch, where the queue says so
     attributes: Mapping[str, str] = field(default_factory=dict)
     sender_id: str | None = None  # of the identity that put it on the queue, where that is known
 

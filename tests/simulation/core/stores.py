@@ -89,6 +89,9 @@ class SimulatedJobTable:
         record: Record | None = await self._ticks.ask(self._server.held.get, job_id, is_write=False)
         return record
 
+    async def probe(self) -> None:
+        await self._link.ask(_nothing)
+
     async def state(self, job_id: str) -> JobState | None:
         state: JobState | None = await self._link.ask(self._server.held_state, job_id, is_write=False)
         return state

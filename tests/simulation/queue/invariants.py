@@ -82,7 +82,8 @@ class Checker(BaseChecker):
         if record.status is Status.RUNNING and is_claim:
             self._claimed(record, attempts)
         elif record.status is Status.QUEUED and record.attempt == attempts - 1:
-            if self._starts.take_back(record) and record.worker not in self.draining:
+            is_away = getattr(record.error, "code", None) == "dependency_unavailable"
+            if self._starts.take_back(record) and record.worker not in self.draining and not is_away:
                 self.violated(f"{job_id}: a start of {record.worker} does not count, and the worker was not draining")
         elif record.status is Status.QUEUED and record.error is None and before is not None:
             self.violated(f"{job_id} was given back, and its attempt {record.attempt} counts all the same")

@@ -21,6 +21,7 @@ from worker.domain.errors import (
     DependencyUnavailableError,
     ErrorCode,
     ShutdownError,
+    StalledError,
 )
 from worker.domain.progress import Record, Status, Version, first_record
 from worker.events import Event
@@ -141,7 +142,7 @@ async def test_a_job_that_changes_hands_meanwhile_is_looked_at_again(tmp_path: P
 @virtual_time
 async def test_a_job_that_waits_for_a_retry_is_cancelled_like_a_queued_one(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
-        shop.objects.errors[SECOND] += [DependencyUnavailableError("S3")] * 8
+        shop.objects.errors[SECOND].append(StalledError(300))
         assert isinstance(await shop.handle(a_body("ep-1", TARGET, SECOND)), Retry)
         assert shop.objects.get(TARGET) is not None
 

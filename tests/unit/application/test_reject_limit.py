@@ -13,6 +13,7 @@ from tests.support.consuming import a_consumer
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, virtual_time
 from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.pause import PauseReason
 from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Disposition, Reject
 from worker.domain.errors import InvalidMessageError
@@ -55,7 +56,8 @@ async def test_too_many_rejects_pause_consumption_with_an_error_line_and_the_que
             await asyncio.sleep(50)
 
             status = consumer.status()
-            assert status.is_paused
+            assert status.pause is not None
+            assert status.pause.reason is PauseReason.REJECTS
             assert status.is_alive
             assert status.is_polling
             assert status.poll_age_seconds == 0
@@ -63,7 +65,8 @@ async def test_too_many_rejects_pause_consumption_with_an_error_line_and_the_que
             assert len(queue) == 500 - len(queue.dead_letters)
 
     line = logged.one(Event.CONSUMPTION_PAUSED)
-    assert (line["log_level"], line["limit"], line["pause_seconds"]) == ("error", LIMIT, 60)
+    assert (line["log_level"], line["reason"]) == ("error", "rejects")
+    assert line["problem"] == f"more than {LIMIT} rejects in a minute"
     assert not logged.of(Event.CONSUMPTION_RESUMED)  # it was stopped meanwhile, at once
 
 
@@ -92,7 +95,7 @@ async def test_rejects_up_to_the_limit_and_any_number_of_good_jobs_pause_nothing
         async with at_work(queue) as consumer:
             while len(queue):  # noqa: ASYNC110 - time is virtual
                 await asyncio.sleep(1)
-            assert not consumer.status().is_paused
+            assert consumer.status().pause is None
 
     assert len(queue.dead_letters) == LIMIT
     assert not logged.of(Event.CONSUMPTION_PAUSED)

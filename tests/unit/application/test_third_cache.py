@@ -17,7 +17,10 @@ from worker.events import Event
 
 APPLICATION = Path(__file__).parents[3] / "worker" / "application"
 # Names that are the contract's: log events (section 7), and the key in the document of /health (section 6).
-CONTRACT = {"REDIS_DISABLED", "REDIS_CONNECTED", "REDIS_UNAVAILABLE", '"redis"'}
+CONTRACT = {
+    *("REDIS_DISABLED", "REDIS_CONNECTED", "REDIS_UNAVAILABLE", '"redis"'),
+    *("DYNAMODB_UNAVAILABLE", "DYNAMODB_AVAILABLE"),
+}
 # The doctor's advice to the operator names the settings of each dependency.
 ADVICE = APPLICATION / "operations" / "diagnosis.py"
 

@@ -33,6 +33,15 @@ async def test_directories_of_two_jobs_are_apart(tmp_path: Path) -> None:
             assert first != second
 
 
+def test_a_probe_of_the_workspace_leaves_nothing(tmp_path: Path) -> None:
+    with open_workspace(tmp_path) as workspace:
+        before = sorted(workspace.directory.iterdir())
+
+        workspace.probe()
+
+        assert sorted(workspace.directory.iterdir()) == before
+
+
 def test_a_root_that_is_missing_is_made(tmp_path: Path) -> None:
     with open_workspace(tmp_path / "new" / "root") as workspace:
         assert workspace.directory.is_dir()

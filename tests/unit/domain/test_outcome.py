@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from worker.domain import errors
-from worker.domain.disposition import Ack, Disposition, Forfeit, Reject, Release, Retry
+from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Forfeit, Reject, Release, Retry
 from worker.domain.errors import ErrorCode, JobError, PermanentError, TransientError, WorkerError
 from worker.domain.outcome import (
+    OUTAGE_SECONDS,
     Cancelled,
     Completed,
     Deferred,
@@ -19,8 +20,10 @@ from worker.domain.outcome import (
     Failed,
     Ignored,
     Lost,
+    MessageAge,
     NotBegun,
     Outcome,
+    PutOff,
     RecordedEnding,
     Refused,
     Released,
@@ -53,6 +56,7 @@ def subclasses(kind: type[WorkerError]) -> list[type[WorkerError]]:
 
 
 KINDS = [each for each in subclasses(WorkerError) if each.__module__ == errors.__name__]
+AWAY = errors.DependencyUnavailableError("S3")
 CODED = [each for each in KINDS if issubclass(each, JobError) and "code" in vars(each)]
 
 
@@ -134,12 +138,40 @@ def test_a_retry_that_would_come_after_the_message_is_gone_fails_the_job_now_wit
     error = errors.StalledError(300)
 
     def ended_with(seconds_left: float) -> Outcome:
-        return outcome_of(error, attempt=1, max_attempts=3, random=0.5, seconds_left=seconds_left)
+        age = MessageAge(seconds_left=seconds_left)
+        return outcome_of(error, attempt=1, max_attempts=3, random=0.5, age=age)
 
     retry = ended_with(3600)
     assert isinstance(retry, WillRetry)
     assert ended_with(retry.delay_seconds) == Failed(error, 1)
     assert ended_with(-1) == Failed(error, 1)
+
+
+@pytest.mark.parametrize(
+    "error", [AWAY, errors.DependencyUnavailableError("the workspace")], ids=lambda error: error.dependency
+)
+def test_a_start_that_ended_because_a_dependency_was_away_does_not_count_for_twelve_hours(
+    error: errors.TransientError,
+) -> None:
+    def ended_at(seconds: float) -> Outcome:
+        return outcome_of(error, attempt=3, max_attempts=3, random=0, age=MessageAge(receives=9, seconds=seconds))
+
+    assert ended_at(OUTAGE_SECONDS - 1) == WillRetry(error, 0.75 * 900, is_counted=False)
+    assert ended_at(OUTAGE_SECONDS) == Failed(error, 3)
+    assert OUTAGE_SECONDS == 12 * 3600
+
+
+def test_a_job_whose_message_would_be_gone_before_an_outage_ends_fails_with_its_code() -> None:
+    age = MessageAge(receives=9, seconds=60, seconds_left=600)
+
+    assert outcome_of(AWAY, attempt=1, max_attempts=3, random=0, age=age) == Failed(AWAY, 1)
+
+
+def test_the_shortest_delays_of_five_attempts_outlive_five_minutes_and_those_of_ten_receives_an_hour() -> None:
+    shortest = [RETRY_BACKOFF.delay(number, 0) for number in range(1, 10)]
+
+    assert sum(shortest[:4]) > 5 * 60
+    assert sum(shortest) > 3600
 
 
 # --- from an ending to the record ----------------------------------------------------------------------------------
@@ -162,6 +194,7 @@ RUNNING = Record(
          errors.InvalidMessageError("body", "is not JSON")),
         (Cancelled(), Status.CANCELLED, 41.5, 2, ASKED, errors.JobCancelledError()),
         (WillRetry(CRASHED, 5.0), Status.QUEUED, 41.5, 2, ASKED, CRASHED),
+        (WillRetry(AWAY, 5.0, is_counted=False), Status.QUEUED, 0, 1, ASKED, AWAY),
         (Released(), Status.QUEUED, 0, 1, ASKED, None),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, RecordedEnding) else "",
@@ -212,6 +245,7 @@ def final(ending: RecordedEnding) -> Record:
         (Skipped(final(Failed(NO_AUDIO, 2)), is_own=False), Ack()),
         (Skipped(final(Cancelled()), is_own=True), Ack()),
         (Deferred(40.0, "claimed by another delivery", 1), Retry(40.0)),
+        (PutOff(40.0, "DynamoDB answered 500"), Retry(40.0)),
         (NotBegun(is_lost=False), Release()),
         (NotBegun(is_lost=True), Forfeit()),
         (Ignored("no records"), Ack()),

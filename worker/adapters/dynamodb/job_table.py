@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from worker.adapters.aws.client import ClientLimits, translated
+from worker.adapters.dynamodb.errors import MisconfiguredError, errors_of
 from worker.adapters.dynamodb.expressions import (
     CANCEL_NAMES,
     ConditionalUpdate,
@@ -21,6 +22,7 @@ from worker.adapters.dynamodb.expressions import (
     number,
     record_values,
 )
+from worker.domain.circuit import Severity
 from worker.domain.claim import ClaimMark, JobState
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, Status, Version
@@ -37,6 +39,7 @@ T = TypeVar("T")
 RETENTION_DAYS = 35
 LIMITS = ClientLimits(connect_seconds=0.5, read_seconds=2.0, attempts=1, connections=64)
 _RETRY_SECONDS = 0.05
+_NO_JOB = "/probe"  # no job has this id
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _MAX_KEYS = 100
@@ -99,6 +102,8 @@ def _bounded(
                         return await call(self, *args, **kwargs)
             except TimeoutError as exc:
                 raise StoreUnavailableError("DynamoDB did not answer in time") from exc
+            except MisconfiguredError as exc:
+                raise StoreUnavailableError(str(exc), Severity.HARD) from exc
             except DependencyUnavailableError as exc:
                 raise StoreUnavailableError(str(exc)) from exc
 
@@ -132,8 +137,7 @@ class DynamoJobTable:
         self._now = now
         self._retention_seconds = round(retention_days * 86400)
         self.budgets = budgets or Budgets()
-        no_table = f"has no table {table} in this region"
-        self.errors = {"ResourceNotFoundException": lambda: DependencyUnavailableError("DynamoDB", no_table)}
+        self.errors = errors_of(table)
 
     @_bounded(_for_tick)
     async def write(self, record: Record) -> WriteResult:
@@ -163,6 +167,21 @@ class DynamoJobTable:
     @_bounded(_for_job)
     async def state(self, job_id: str) -> JobState | None:
         return await self._state(job_id)
+
+    @_bounded(_for_job)
+    async def probe(self) -> None:
+        """A write whose condition is never met, which takes the rights and the capacity of a write; then a read."""
+        key: Any = {"job_id": {"S": _NO_JOB}}
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            await self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="SET #status = :status",
+                ConditionExpression="attribute_exists(job_id)",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":status": {"S": _NO_JOB}},
+            )
+        await self._get(_NO_JOB)
 
     @_bounded(_for_job)
     async def request_cancel(self, job_id: str) -> bool:

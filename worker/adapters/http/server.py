@@ -94,7 +94,9 @@ class HttpServer:
         return _probe(self._snapshot().is_live, "live", "the event loop or the poller has stopped")
 
     def _readyz(self) -> Response:
-        return _probe(self._snapshot().is_ready, "ready", "not ready: starting or draining")
+        return _probe(
+            self._snapshot().is_ready, "ready", "not ready: starting, draining, or the job table is out of reach"
+        )
 
     def _health(self) -> Response:
         body = json.dumps(self._snapshot().to_dict()).encode()

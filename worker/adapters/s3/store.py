@@ -18,7 +18,7 @@ from worker.adapters.disk import read_artifact
 from worker.adapters.s3.body import body_of
 from worker.adapters.s3.digest import Digest, digest_of
 from worker.adapters.s3.download import Download
-from worker.adapters.s3.errors import target_errors
+from worker.adapters.s3.errors import source_errors, target_errors
 from worker.adapters.s3.multipart import MultipartUpload, ObjectHeaders, UploadLimits, drop_unfinished, sends_checksums
 from worker.adapters.s3.options import Arguments, S3Options
 from worker.domain.backoff import Backoff
@@ -84,6 +84,11 @@ class S3Store:
             random=self._random,
         )
         return await download.run(path, on_start, on_bytes)
+
+    async def probe(self, source: ObjectLocation) -> None:
+        """Ask for the object's headers."""
+        with source_errors(source):
+            await self._client.head_object(Bucket=source.bucket, Key=source.key, **self._options.for_object())
 
     # --- targets -------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,14 @@ from worker.events import Event, emit
 from worker.ports import MAX_BATCH_ENTRIES, MAX_IN_FLIGHT_SECONDS, Delivery, ReceiptExpiredError
 
 _SQS = "SQS"
-_SYSTEM_ATTRIBUTES = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId", "SenderId", TRACE]
+_SYSTEM_ATTRIBUTES = [
+    "SentTimestamp",
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "MessageGroupId",
+    "SenderId",
+    TRACE,
+]
 _NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
 # With "InvalidParameterValue" SQS says that a handle has expired, or that the twelve hours in flight are over.
 _DEAD_HANDLE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
@@ -208,6 +215,7 @@ def _delivery(message: Mapping[str, Any], received_at: float, retention_seconds:
         received_at=received_at,
         group_id=system.get("MessageGroupId"),
         expires_at_ms=None if retention_seconds is None else sent_at_ms + round(retention_seconds * 1000),
+        first_received_at_ms=int(system.get("ApproximateFirstReceiveTimestamp", sent_at_ms)),
         attributes=attributes,
         sender_id=system.get("SenderId"),
     )

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from structlog.contextvars import bound_contextvars
 
 from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.pause import Pause
 from worker.application.consuming.poller import Poller
 from worker.application.consuming.settlement import Settlement
 from worker.application.consuming.slots import Slots
@@ -46,7 +47,7 @@ class ConsumerStatus:
     poll_age_seconds: float
     poll_failures: int
     settled: Mapping[str, int]  # by disposition
-    is_paused: bool = False  # too many rejects: nothing is received for the moment
+    pause: Pause | None = None  # nothing is received for the moment
 
 
 class Consumer:
@@ -92,7 +93,7 @@ class Consumer:
             poll_age_seconds=self._poller.age_seconds,
             poll_failures=self._poller.failures,
             settled=dict(self._settlement.counts),
-            is_paused=self._poller.is_paused,
+            pause=self._poller.pause,
         )
 
     def stop(self, *, jobs_until: float, settle_until: float) -> None:

@@ -47,6 +47,7 @@ class Execution:
         finally:
             task.cancel()
             await asyncio.wait([task])
+            companion.close()  # of a body that ended before its companion began
 
     async def _accompany(self, companion: Coroutine[Any, Any, None]) -> None:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from worker import metrics
 from worker.application.consuming.credentials_gate import CredentialsGate
-from worker.application.consuming.reject_limit import RejectLimit
+from worker.application.consuming.pause import Pause, PauseReason, Pauses
 from worker.domain.backoff import Backoff
 from worker.domain.streak import FailureStreak
 from worker.events import Event, emit
@@ -25,21 +25,21 @@ _EMPTY_BACKOFF = Backoff(first_seconds=0.05, factor=2, cap_seconds=2, floor=0.5)
 class Poller:
     """One long poll after the other, each within a hard deadline; failures are logged once a streak and backed off.
 
-    `poll_seconds` is the length of the queue's long poll. Nothing is received while `reject_limit` pauses consumption,
-    nor before the `credentials` are there.
+    `poll_seconds` is the length of the queue's long poll. Nothing is received while one of the `pauses` goes on, nor
+    before the `credentials` are there.
     """
 
     def __init__(
         self,
         queue: JobQueue,
-        reject_limit: RejectLimit,
+        pauses: Pauses,
         credentials: CredentialsGate,
         *,
         poll_seconds: float,
         random: Callable[[], float],
     ) -> None:
         self._queue = queue
-        self._reject_limit = reject_limit
+        self._pauses = pauses
         self._credentials = credentials
         self._poll_seconds = poll_seconds
         self._random = random
@@ -62,9 +62,11 @@ class Poller:
         return self._clock() - self._last_turn if self._is_polling else 0.0
 
     @property
-    def is_paused(self) -> bool:
-        """Whether too many rejects or a lack of credentials stop receives for now. For any thread."""
-        return self._reject_limit.is_paused or self._credentials.is_waiting
+    def pause(self) -> Pause | None:
+        """Why nothing is received for the moment; None while it is. For any thread."""
+        if self._credentials.is_waiting:
+            return Pause(PauseReason.CREDENTIALS, "there are no AWS credentials")
+        return self._pauses.current
 
     def stop(self) -> None:
         """Receive nothing more. Ends a pause or a back-off, not a long poll that is open."""
@@ -73,7 +75,7 @@ class Poller:
     async def receive(self, slots: int) -> Sequence[Delivery]:
         """What one long poll brings; nothing, after a back-off, when it fails. A pause comes first."""
         await self._credentials.wait(self._stopping)
-        await self._reject_limit.wait_while_paused(self._stopping)
+        await self._pauses.wait_while_paused(self._stopping)
         if self._stopping.is_set():
             return ()
         self._clock = asyncio.get_running_loop().time
@@ -101,7 +103,7 @@ class Poller:
         if self._streak.add(began):
             text = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
             emit(Event.POLL_FAILED, error=text)
-        await self._pause(_BACKOFF.delay(self._streak.failures, self._random()))
+        await self._back_off(_BACKOFF.delay(self._streak.failures, self._random()))
 
     def _succeeded(self) -> None:
         if self._streak.failures:
@@ -114,7 +116,7 @@ class Poller:
             self._empty_at_once = 0
             return
         self._empty_at_once += 1
-        await self._pause(_EMPTY_BACKOFF.delay(self._empty_at_once, self._random()))
+        await self._back_off(_EMPTY_BACKOFF.delay(self._empty_at_once, self._random()))
 
-    async def _pause(self, seconds: float) -> None:
+    async def _back_off(self, seconds: float) -> None:
         await wait_for_event(self._stopping, seconds)

@@ -18,6 +18,7 @@ from worker.domain.outcome import (
     Ignored,
     Lost,
     NotBegun,
+    PutOff,
     Refused,
     Released,
     Skipped,
@@ -70,8 +71,10 @@ def announce(ending: Ending, facts: Facts) -> None:
         case Skipped(record):
             emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value, attempt=record.attempt)
             metrics.count_attempt("skipped")
-        case Deferred(delay_seconds, reason, attempt):
-            emit(Event.JOB_DEFERRED, delay_seconds=round(delay_seconds, 1), reason=reason, attempt=attempt)
+        case Deferred() | PutOff():
+            attempt = ending.attempt if isinstance(ending, Deferred) else None
+            delay_seconds = round(ending.delay_seconds, 1)
+            emit(Event.JOB_DEFERRED, delay_seconds=delay_seconds, reason=ending.reason, attempt=attempt)
             metrics.count_attempt("deferred")
         case NotBegun():
             emit(Event.JOB_DEFERRED, delay_seconds=0.0, reason="its message has to go back first", attempt=None)

@@ -35,6 +35,7 @@ from worker.domain.outcome import (
     Lost,
     NotBegun,
     Outcome,
+    PutOff,
     Refused,
     Skipped,
     WillRetry,
@@ -62,7 +63,10 @@ class JobRecords(Protocol):
 
 
 class JobFinisher:
-    """Ends jobs; one object for all of them. `random` gives numbers in [0, 1)."""
+    """Ends jobs; one object for all of them. `random` gives numbers in [0, 1).
+
+    `on_end` hears of every ending, with the job where one has run.
+    """
 
     def __init__(
         self,
@@ -71,11 +75,13 @@ class JobFinisher:
         *,
         now: Callable[[], datetime],
         random: Callable[[], float],
+        on_end: Callable[[Ending, Job | None], None] = lambda _ending, _job: None,
     ) -> None:
         self._records = records
         self._outputs = outputs
         self._now = now
         self._random = random
+        self._on_end = on_end
 
     async def finish_run(self, run: Run, outcome: Outcome) -> Outcome:
         """Record how the run ended. Returns how it did end: the record may be refused, or not be kept in time.
@@ -85,7 +91,7 @@ class JobFinisher:
         """
         if run.outcome is None:
             run.outcome, record = await self._recorded(run, outcome)
-            await self._ended(run.outcome, Facts.of_run(run.progress), record)
+            await self._ended(run.outcome, Facts.of_run(run.progress), record, run.claim.job)
         return run.outcome
 
     async def finish(
@@ -126,7 +132,7 @@ class JobFinisher:
             await self._outputs.retract(job)
         return skipped
 
-    async def pass_over(self, ending: Deferred | NotBegun | Ignored) -> Ending:
+    async def pass_over(self, ending: Deferred | PutOff | NotBegun | Ignored) -> Ending:
         """Nothing is started and nothing ends: the log says so."""
         await self._ended(ending, Facts(), None)
         return ending
@@ -166,9 +172,10 @@ class JobFinisher:
     def _retry(self, error: JobError) -> WillRetry:
         return WillRetry(error, RETRY_BACKOFF.delay(1, self._random()))
 
-    async def _ended(self, ending: Ending, facts: Facts, record: Record | None) -> None:
+    async def _ended(self, ending: Ending, facts: Facts, record: Record | None, job: Job | None = None) -> None:
         """Every ending passes here once, when its record is in the job table. What follows an end is called here.
 
         `record` is None where nothing was recorded; it is final where the job has ended.
         """
         announce(ending, facts)
+        self._on_end(ending, job)

@@ -16,7 +16,7 @@ from worker.domain.claim import Cancel, Exhausted, JobState, Skip, Start, Wait
 from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.errors import ShutdownError, TooManyAttemptsError
 from worker.domain.job import Job
-from worker.domain.outcome import Cancelled, Deferred, Ending, Failed, NotBegun, Outcome, Released, WillRetry
+from worker.domain.outcome import Cancelled, Deferred, Ending, Failed, NotBegun, Outcome, PutOff, Released, WillRetry
 from worker.domain.progress import Record, Version
 from worker.ports import Delivery, StoreUnavailableError
 
@@ -59,7 +59,8 @@ class JobClaimer:
         try:
             return await self._claim(job, work)
         except StoreUnavailableError as error:
-            return await self._defer(RETRY_BACKOFF.delay(1, self._random()), error.reason)
+            delay_seconds = RETRY_BACKOFF.delay(work.delivery.receive_count, self._random())
+            return await self._finisher.pass_over(PutOff(delay_seconds, error.reason))
         finally:
             del self._at_work[job.job_id]
 

@@ -14,8 +14,9 @@ from worker.application.progress.job_progress import JobProgress
 from worker.application.progress.reporter import Reporters
 from worker.domain.errors import ConversionTimeoutError, StalledError
 from worker.domain.meter import Speeds
-from worker.domain.outcome import Outcome, outcome_of
+from worker.domain.outcome import MessageAge, Outcome, outcome_of
 from worker.events import Event, emit
+from worker.ports import Delivery
 
 _JUST_CLAIMED_SECONDS = 1.0
 
@@ -59,15 +60,20 @@ class JobRunner:
             with work.running(run.execution, run.progress):
                 return await run.execution.run(self._completed(run), name=f"job {run.claim.job.job_id}")
         except Exception as error:  # noqa: BLE001 - the one place where everything that can go wrong ends
-            return await self._finisher.finish_run(run, self._outcome_of(error, run.claim))
+            return await self._finisher.finish_run(run, self._outcome_of(error, run.claim, work.delivery))
 
-    def _outcome_of(self, error: Exception, claim: Claim) -> Outcome:
+    def _outcome_of(self, error: Exception, claim: Claim, delivery: Delivery) -> Outcome:
+        first_received_at_ms = delivery.first_received_at_ms or delivery.sent_at_ms
         return outcome_of(
             error,
             attempt=claim.record.attempt,
             max_attempts=self._limits.max_attempts,
             random=self._random(),
-            seconds_left=claim.message_ends_at - asyncio.get_running_loop().time(),
+            age=MessageAge(
+                receives=delivery.receive_count,
+                seconds=claim.record.updated_at.timestamp() - first_received_at_ms / 1000,
+                seconds_left=claim.message_ends_at - asyncio.get_running_loop().time(),
+            ),
         )
 
     async def _completed(self, run: Run) -> Outcome:

@@ -20,6 +20,7 @@ from worker.events import Event, emit
 
 _PREFIX = "audio-worker-"
 _LOCK = "lock"
+_PROBE_BYTES = 64 * 1024
 
 
 # What an error of the system says of the workspace. Any other is a bug of ours, or says nothing of it.
@@ -112,6 +113,15 @@ class Workspace:
             directory = self._new_directory()
             try:
                 yield directory
+            finally:
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def probe(self) -> None:
+        """Write a little, and remove it. Raises WorkspaceFullError and DependencyUnavailableError."""
+        with _translated():
+            directory = self._new_directory()
+            try:
+                (directory / "probe").write_bytes(bytes(_PROBE_BYTES))
             finally:
                 shutil.rmtree(directory, ignore_errors=True)
 

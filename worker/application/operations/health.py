@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 
 from worker import __version__, metrics
 from worker.application.consuming.consumer import ConsumerStatus
+from worker.application.consuming.pause import PauseReason
 from worker.application.progress.guarded_cache import CacheState
 from worker.application.progress.outages import Outage
 from worker.domain.progress import timestamp
@@ -61,19 +62,20 @@ class Health:
 
     @property
     def is_ready(self) -> bool:
-        """From the first poll until the drain begins."""
-        return self.consumer.is_polling
+        """From the first poll until the drain begins, but for the time in which no job can be claimed."""
+        pause = self.consumer.pause
+        return self.consumer.is_polling and (pause is None or pause.reason is not PauseReason.TABLE)
 
     @property
     def status(self) -> Literal["ok", "degraded", "draining"]:
         if self.consumer.is_draining:
             return "draining"
-        is_receiving = self.consumer.poll_failures == 0 and not self.consumer.is_paused
+        is_receiving = self.consumer.poll_failures == 0 and self.consumer.pause is None
         return "ok" if is_receiving and self.cache_state != "unavailable" and self.is_live else "degraded"
 
     def to_dict(self) -> Mapping[str, Any]:
         """The document of `/health`. Its keys are the contract's, whichever cache it is."""
-        outage = self.outage
+        outage, pause = self.outage, self.consumer.pause
         return {
             "status": self.status,
             "redis": {
@@ -86,7 +88,9 @@ class Health:
             "queue": {
                 "poll_age_seconds": round(self.consumer.poll_age_seconds, 3),
                 "poll_failures": self.consumer.poll_failures,
-                "paused": self.consumer.is_paused,
+                "paused": pause is not None,
+                "pause_reason": pause.reason.value if pause else None,
+                "pause_problem": pause.problem if pause else None,
             },
             "jobs": {"running": self.consumer.jobs, "slots": self.consumer.slots, **self.ended},
             "version": __version__,
@@ -142,7 +146,7 @@ class HealthMonitor:
         metrics.POLL_AGE.set(health.consumer.poll_age_seconds)
         metrics.JOBS_RUNNING.set(health.consumer.jobs)
         metrics.SLOTS.set(health.consumer.slots)
-        metrics.CONSUMPTION_PAUSED.set(health.consumer.is_paused)
+        metrics.CONSUMPTION_PAUSED.set(health.consumer.pause is not None)
         metrics.CACHE_UP.set(health.cache_state == "connected")
         metrics.FAILOVERS.inc(health.outages - self._outages_counted)
         self._outages_counted = health.outages

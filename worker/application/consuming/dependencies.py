@@ -1,0 +1,216 @@
+"""What no job can be done without, as causes of a pause: the job table, S3 and the workspace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+from worker.application.consuming.pause import PauseReason, Problem
+from worker.domain.backoff import Backoff
+from worker.domain.circuit import Severity
+from worker.domain.errors import AccessDeniedError, DependencyUnavailableError, JobError, WorkspaceFullError
+from worker.domain.job import Job, ObjectLocation
+from worker.events import Event, emit
+from worker.ports import JobTable, ObjectStore, StoreUnavailableError
+
+_PROBE_BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=30, floor=0.5)
+_DENIED_BACKOFF = Backoff(first_seconds=60, factor=2, cap_seconds=900, floor=1)
+_OUT_JOBS = 3
+_DENIED_JOBS = 10
+_LONGEST_DENIAL_SECONDS = 900.0
+
+
+class TableAccess:
+    """The job table: without it nothing can be claimed, so that deliveries can only be put off.
+
+    It is asked once before the first receive.
+    """
+
+    reason = PauseReason.TABLE
+    backoff = _PROBE_BACKOFF
+
+    def __init__(self, table: JobTable) -> None:
+        self._table = table
+        self._is_suspected = True
+        self._jobs_put_off = 0  # since the table last answered a probe
+
+    @property
+    def is_suspected(self) -> bool:
+        return self._is_suspected
+
+    def failed(self) -> None:
+        """A run could not be confirmed or recorded."""
+        self._is_suspected = True
+
+    def put_off(self) -> None:
+        """A job could not be claimed."""
+        self._is_suspected = True
+        self._jobs_put_off += 1
+
+    async def probe(self) -> Problem | None:
+        try:
+            await self._table.probe()
+        except StoreUnavailableError as error:
+            return Problem(error.reason, is_lasting=error.severity is Severity.HARD)
+        self._is_suspected = False
+        return None
+
+    def begun(self, problem: Problem) -> None:
+        emit(Event.DYNAMODB_UNAVAILABLE, problem.level, reason=problem.text)
+
+    def ended(self, seconds: float) -> None:
+        emit(Event.DYNAMODB_AVAILABLE, outage_seconds=round(seconds, 3), jobs_put_off=self._jobs_put_off)
+        self._jobs_put_off = 0
+
+
+class S3Access:
+    """S3, once three jobs in a row have ended because it was away: one object that fails is that job's trouble.
+
+    What is asked for is the source of one of these jobs, in turn. The row ends with a job that S3 serves, not with the
+    pause: as long as jobs fail in the same way, one is enough for the next pause.
+    """
+
+    reason = PauseReason.S3
+    backoff = _PROBE_BACKOFF
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+        self._sources: OrderedDict[str, ObjectLocation] = OrderedDict()  # by job id
+        self._has_failed = False
+
+    @property
+    def is_suspected(self) -> bool:
+        return self._has_failed and len(self._sources) >= _OUT_JOBS
+
+    def failed(self, job: Job) -> None:
+        """The job's run ended because S3 was away."""
+        self._has_failed = True
+        _note(self._sources, job, most=_OUT_JOBS)
+
+    def served(self) -> None:
+        """S3 did what a job needed, or refused it for a reason of its own."""
+        self._sources.clear()
+
+    async def probe(self) -> Problem | None:
+        try:
+            await self._objects.probe(_next(self._sources))
+        except DependencyUnavailableError as error:
+            return Problem(str(error))
+        except JobError:  # an answer
+            pass
+        self._has_failed = False
+        return None
+
+    def begun(self, problem: Problem) -> None:
+        """`consumption.paused` says all."""
+
+    def ended(self, seconds: float) -> None:
+        """`consumption.resumed` says all."""
+
+
+class S3Rights:
+    """The role's rights in S3, once ten jobs in a row, of different buckets, were refused them: a role, not ten jobs.
+
+    Without s3:ListBucket, S3 also answers so for objects that are missing, and rights to write cannot be asked for
+    without writing. So a pause lasts a minute at least, and after a quarter of an hour the next job is tried. The row
+    ends as in `S3Access`.
+    """
+
+    reason = PauseReason.S3
+    backoff = _DENIED_BACKOFF
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+        self._sources: OrderedDict[str, ObjectLocation] = OrderedDict()  # by job id
+        self._has_failed = False
+        self._paused_at: float | None = None
+
+    @property
+    def is_suspected(self) -> bool:
+        if not self._has_failed or len(self._sources) < _DENIED_JOBS:
+            return False
+        return len({source.bucket for source in self._sources.values()}) > 1
+
+    def failed(self, job: Job) -> None:
+        """The job failed because S3 refused the rights."""
+        self._has_failed = True
+        _note(self._sources, job, most=_DENIED_JOBS)
+
+    def served(self) -> None:
+        """S3 did what a job needed, or refused it for another reason."""
+        self._sources.clear()
+
+    async def probe(self) -> Problem | None:
+        problem = Problem(f"S3 refused {_DENIED_JOBS} jobs in a row: check the role's rights", is_lasting=True)
+        if self._paused_at is None:
+            return problem
+        source = _next(self._sources)
+        try:
+            await self._objects.probe(source)
+        except (AccessDeniedError, DependencyUnavailableError):
+            if asyncio.get_running_loop().time() - self._paused_at < _LONGEST_DENIAL_SECONDS:
+                return problem
+        except JobError:  # an answer
+            pass
+        self._has_failed = False
+        return None
+
+    def begun(self, problem: Problem) -> None:
+        self._paused_at = asyncio.get_running_loop().time()
+
+    def ended(self, seconds: float) -> None:
+        self._paused_at = None
+
+
+class WorkspaceAccess:
+    """The workspace, once a job found it full or could not write to it.
+
+    `probe` tries to write; it raises WorkspaceFullError and DependencyUnavailableError.
+    """
+
+    reason = PauseReason.WORKSPACE
+    backoff = _PROBE_BACKOFF
+
+    def __init__(self, probe: Callable[[], None]) -> None:
+        self._probe = probe
+        self._has_failed = False
+
+    @property
+    def is_suspected(self) -> bool:
+        return self._has_failed
+
+    def failed(self) -> None:
+        """A job's run ended because of the workspace."""
+        self._has_failed = True
+
+    async def probe(self) -> Problem | None:
+        try:
+            self._probe()
+        except WorkspaceFullError as error:
+            return Problem(str(error))
+        except DependencyUnavailableError as error:
+            return Problem(str(error), is_lasting=True)
+        self._has_failed = False
+        return None
+
+    def begun(self, problem: Problem) -> None:
+        """`consumption.paused` says all."""
+
+    def ended(self, seconds: float) -> None:
+        """`consumption.resumed` says all."""
+
+
+def _note(sources: OrderedDict[str, ObjectLocation], job: Job, *, most: int) -> None:
+    """Keep the source among the newest `most`, one for each job."""
+    sources[job.job_id] = job.source
+    sources.move_to_end(job.job_id)
+    if len(sources) > most:
+        sources.popitem(last=False)
+
+
+def _next(sources: OrderedDict[str, ObjectLocation]) -> ObjectLocation:
+    """The sources in turn."""
+    job_id = next(iter(sources))
+    sources.move_to_end(job_id)
+    return sources[job_id]

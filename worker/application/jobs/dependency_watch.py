@@ -1,0 +1,57 @@
+"""What the ends of jobs say of the dependencies: the causes of pauses hear of it here."""
+
+from __future__ import annotations
+
+from worker.application.consuming.dependencies import S3Access, S3Rights, TableAccess, WorkspaceAccess
+from worker.domain.errors import (
+    AccessDeniedError,
+    DependencyUnavailableError,
+    JobError,
+    PermanentError,
+    WorkspaceFullError,
+)
+from worker.domain.job import Job
+from worker.domain.outcome import Completed, Ending, Failed, PutOff, WillRetry
+
+
+class DependencyWatch:
+    """Tells each dependency when a job ended because of it, and S3 when it served one."""
+
+    def __init__(self, table: TableAccess, s3: S3Access, rights: S3Rights, workspace: WorkspaceAccess) -> None:
+        self._table = table
+        self._s3 = s3
+        self._rights = rights
+        self._workspace = workspace
+
+    @property
+    def causes(self) -> tuple[TableAccess, WorkspaceAccess, S3Access, S3Rights]:
+        """In the order in which they are to be asked."""
+        return self._table, self._workspace, self._s3, self._rights
+
+    def ended(self, ending: Ending, job: Job | None) -> None:
+        """A delivery's job ended so; `job` is the one that has run, if one has."""
+        match ending:
+            case PutOff():
+                self._table.put_off()
+            case Completed():
+                self._served()
+            case Failed(error) | WillRetry(error) if job is not None:
+                self._failed(error, job)
+
+    def _failed(self, error: JobError, job: Job) -> None:
+        match error:
+            case DependencyUnavailableError(dependency="S3"):
+                self._s3.failed(job)
+            case WorkspaceFullError() | DependencyUnavailableError(dependency="the workspace"):
+                self._workspace.failed()
+            case DependencyUnavailableError():
+                self._table.failed()
+            case AccessDeniedError():
+                self._s3.served()
+                self._rights.failed(job)
+            case PermanentError():
+                self._served()
+
+    def _served(self) -> None:
+        self._s3.served()
+        self._rights.served()
