@@ -11,7 +11,8 @@ from tests.support.events import logged_events
 from tests.support.virtual_time import VirtualTimeLoop, virtual_time
 from tests.support.waiting import wait_until
 from tests.support.workshop import LEASE_SECONDS, SOURCE, TARGET, Workshop, a_workshop
-from worker.domain.disposition import Ack, Reject, Retry
+from worker.domain.disposition import Ack, Reject, Release, Retry
+from worker.domain.errors import ShutdownError
 from worker.domain.progress import Status, Version, first_record
 from worker.events import Event
 
@@ -154,3 +155,13 @@ async def test_nothing_starts_while_the_claim_cannot_be_kept(tmp_path: Path) -> 
         assert isinstance(disposition, Retry)
         assert shop.converter.running == 0
         assert shop.objects.get(TARGET) is None
+
+
+@virtual_time
+async def test_a_delivery_that_was_stopped_before_its_claim_claims_nothing(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        work = shop.work()
+        work.stop(ShutdownError())
+
+        assert await shop.handler.handle(work) == Release()
+        assert shop.table.held == {}

@@ -90,15 +90,18 @@ class JobClaimer:
                 return await self._run_if_claimed(job, state, start, work)
         try:
             async with self._slots.alone():
-                if work.stop_reason is None:
-                    return await self._run_if_claimed(job, state, start, work)
+                return await self._run_if_claimed(job, state, start, work)
         except ShutdownError:
-            pass
-        return await self._finisher.pass_over(NotBegun(is_lost=work.lease.is_lost))
+            return await self._not_begun(work)
 
     async def _run_if_claimed(self, job: Job, state: JobState | None, start: Start, work: Work) -> Ending | JobState:
+        if work.stop_reason is not None:  # a claim would count as a start, and nothing would be started
+            return await self._not_begun(work)
         claim = await self._claims.claim(job, state, start, work.delivery)
         return await self._run(claim, work) if isinstance(claim, Claim) else claim.state
+
+    async def _not_begun(self, work: Work) -> Ending:
+        return await self._finisher.pass_over(NotBegun(is_lost=work.lease.is_lost))
 
     async def _without_start(
         self, job: Job, current: Record | None, decision: Skip | Wait | Cancel | Exhausted, delivery: Delivery
