@@ -82,4 +82,19 @@ ROWS = (
         "tests/unit/application/test_pauses.py"
         "::test_a_workspace_that_cannot_be_written_pauses_consumption_and_uses_up_no_attempt",
     ),
+    Row(
+        "a presigned URL was pasted as a key",
+        "its signature is redacted in the record, Redis, DynamoDB, the attributes of the dead letter and the log",
+        "tests/system/test_secrets.py::test_a_signature_in_the_key_of_a_source_is_redacted_everywhere",
+    ),
+    Row(
+        "a key of an object holds control characters or line breaks",
+        "every command escapes them",
+        "tests/unit/test_cli_reading.py::test_keys_of_objects_cannot_forge_lines_or_control_the_terminal",
+    ),
+    Row(
+        "a message names a bucket that no bucket can be",
+        "it is refused with the field's name, and S3 is not asked",
+        "tests/unit/test_message.py::test_a_name_that_no_bucket_can_have_is_refused",
+    ),
 )

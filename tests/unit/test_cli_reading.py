@@ -16,7 +16,7 @@ from worker.cli.exits import ExitCode
 from worker.cli.status import show
 from worker.cli.watch import conclude, follow
 from worker.domain.errors import NoAudioError
-from worker.domain.progress import ErrorInfo, Record, Status
+from worker.domain.progress import ErrorInfo, OutputRecord, Record, Status
 
 Capture = pytest.CaptureFixture[str]
 
@@ -77,6 +77,18 @@ async def test_status_of_an_unknown_job_ends_with_4(
 ) -> None:
     assert await show(reader, "ep-1", as_json=as_json) == 4
     assert capsys.readouterr() == (expected, "worker: there is no job ep-1\n")
+
+
+async def test_keys_of_objects_cannot_forge_lines_or_control_the_terminal(
+    reader: Reader, table: FakeJobTable, capsys: Capture
+) -> None:
+    key = "s3://b/a\nstatus   completed\x1b[2J\u202egpj"
+    await table.write(replace(a_record(), source=key, outputs=(OutputRecord(key),)))
+
+    await show(reader, "ep-0142", as_json=False)
+
+    shown = [line for line in capsys.readouterr().out.splitlines() if "s3://b/a" in line]
+    assert shown == [f"{name:<8} s3://b/a\\nstatus   completed\\x1b[2J\\u202egpj" for name in ("source", "output")]
 
 
 async def test_status_with_a_timeout_asks_again_until_a_store_answers(capsys: Capture) -> None:

@@ -189,3 +189,21 @@ def test_a_refusal_never_repeats_what_the_producer_wrote_at_length() -> None:
     assert len(str(refusal(json.dumps(body(**{name: 1}))))) < 120
     str(refusal(json.dumps(body(**{name: 1})))).encode()
     assert "Signature" not in str(refusal(json.dumps(body(source="https://b/k?X-Amz-Signature=abc"))))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["192.168.5.4", "a..b", "xn--abc", "sthree-abc", "amzn-s3-demo-abc", "ab", "Abc", "-abc", "abc-", "a_b", "a" * 64],
+)
+def test_a_name_that_no_bucket_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="the bucket's name"):
+        ObjectLocation.parse(f"s3://{name}/a.wav")
+    assert not ObjectLocation.TEXT.allows(f"s3://{name}/a.wav")
+
+
+@pytest.mark.parametrize(
+    "name", ["abc", "1.2.3", "1.2.3.4.5", "a.b-c", "9a9", "my-ap-abc123-s3alias", "b--use1-az4--x-s3"]
+)
+def test_a_name_that_a_bucket_can_have_is_taken(name: str) -> None:
+    assert ObjectLocation.parse(f"s3://{name}/a..b").bucket == name
+    assert ObjectLocation.TEXT.allows(f"s3://{name}/a..b")

@@ -39,6 +39,11 @@ def printable(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """A value as part of one line: a line break in it is escaped as well, so that it cannot look like another line."""
+    return printable(text.replace("\n", "\\n"))
+
+
 def size_text(size_bytes: int) -> str:
     """A size as text, such as `4.8 MB`."""
     size = float(size_bytes)

@@ -11,7 +11,7 @@ from worker import logs
 from worker.application.operations.diagnosis import State
 from worker.application.operations.doctor import Finding, can_run, diagnose
 from worker.bootstrap import NamedBucket, open_checks
-from worker.cli.console import say
+from worker.cli.console import one_line, say
 from worker.cli.exits import ExitCode
 from worker.interrupts import run_interruptibly
 from worker.settings import SUBMIT, Settings, load
@@ -67,6 +67,6 @@ def describe(findings: Sequence[Finding]) -> str:
         verdict = finding.verdict
         advice = f"; {verdict.advice}" if verdict.advice and verdict.state is not State.OK else ""
         seconds = f"{finding.duration_seconds:6.2f} s"
-        found = f"{finding.subject}: {verdict.detail}{advice}"
+        found = one_line(f"{finding.subject}: {verdict.detail}{advice}")
         lines.append(f"{verdict.state.value:<8}  {finding.name:<{width}}  {seconds}  {found}")
     return "\n".join(lines)

@@ -7,7 +7,7 @@ import json
 from argparse import Namespace
 
 from worker.application.progress.reader import Reader, Reading
-from worker.cli.console import complain, duration_text, say, size_text
+from worker.cli.console import complain, duration_text, one_line, say, size_text
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with_client
 from worker.domain.errors import DependencyUnavailableError
@@ -77,13 +77,13 @@ def describe(record: Record) -> str:
         *(("output", output_text(record, index)) for index in range(len(record.outputs))),
         ("error", f"{record.error.code}: {record.error.message}" if record.error else None),
     ]
-    return "\n".join(f"{name:<8} {value}" for name, value in rows if value is not None)
+    return "\n".join(f"{name:<8} {one_line(value)}" for name, value in rows if value is not None)
 
 
 def output_text(record: Record, index: int) -> str:
     """An output's target, with its size and duration once they are known."""
     output = record.outputs[index]
-    parts = [output.target]
+    parts = [one_line(output.target)]
     if output.bytes is not None:
         parts.append(size_text(output.bytes))
     if output.duration_seconds is not None:

@@ -17,7 +17,9 @@ _READABLE_CHARACTERS = 80
 
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+# The reserved endings (-s3alias, --x-s3, …) are allowed: access points and directory buckets are addressed by them.
+_CHARACTERS = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+_NAME = rf"(?!xn--|sthree-|amzn-s3-demo-)(?![0-9]+(?:\.[0-9]+){{3}}(?:/|$))(?![a-z0-9.-]*\.\.){_CHARACTERS}"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
 _ACCESS_POINT = (
     r"arn:aws[a-z-]*:s3[a-z-]*:[a-z0-9-]*:[0-9]{12}:(?:outpost/[A-Za-z0-9-]+/)?accesspoint[/:][A-Za-z0-9.-]+"
@@ -44,6 +46,10 @@ class ObjectLocation:
         if match is None:
             raise ValueError("must be s3://bucket/key")
         if not _BUCKET.fullmatch(match["bucket"]):
+            if re.fullmatch(_CHARACTERS, match["bucket"]):
+                raise ValueError(
+                    "the bucket's name may be no IP address, and have no '..' and no prefix that S3 reserves"
+                )
             raise ValueError("the bucket's name must be 3 to 63 of a-z 0-9 . -")
         try:
             key_bytes = match["key"].encode()

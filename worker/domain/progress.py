@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from worker.domain.declaration import Field
 from worker.domain.errors import JobError
 from worker.domain.limits import AtLeast, Pattern, Range
+from worker.domain.redaction import redact
 
 HIGHEST_BEFORE_THE_END = 99.9  # percent; 100 is for completed jobs
 _SHA256 = Pattern("[0-9a-f]{64}", "64 hexadecimal digits")
@@ -59,6 +60,9 @@ class OutputRecord:
     duration_seconds: Annotated[float | None, Field("Length of the audio in the output.", AtLeast(0))] = None
     sha256: Annotated[str | None, Field("Digest of the object, in hexadecimal.", _SHA256)] = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target", redact(self.target))
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
@@ -67,6 +71,9 @@ class ErrorInfo:
     code: Annotated[str, Field("One of docs/errors.md; codes may be added.")]
     message: Annotated[str, Field("What went wrong, for people.")]
     retryable: Annotated[bool, Field("Whether the same message may succeed later.")]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", redact(self.message))
 
     @classmethod
     def of(cls, error: JobError) -> ErrorInfo:
@@ -78,7 +85,8 @@ class Record:
     """The state of a job at one version.
 
     Raises ValueError where the contract's rules do not hold: 100 % if and only if completed, a stage only while
-    running. So no code path can show one.
+    running. So no code path can show one. Secrets in its texts are redacted, such as a presigned URL that was pasted
+    as a key. So no code path can keep one.
     """
 
     job_id: Annotated[str, Field("The job's id, as in its message.")]
@@ -105,6 +113,8 @@ class Record:
             raise ValueError(f"{self.percent} % while {self.status}")
         if (self.stage is not None) != (self.status is Status.RUNNING):
             raise ValueError(f"stage {self.stage} while {self.status}")
+        if self.source is not None:
+            object.__setattr__(self, "source", redact(self.source))
 
     @property
     def is_final(self) -> bool:

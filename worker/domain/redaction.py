@@ -11,22 +11,35 @@ _SECRET_NAME = re.compile(
     r"passw|secret|token|authorization|credential|cookie|receipt_?handle|api_?key", re.IGNORECASE
 )
 
+_EQUALS = "(?:=|%(?:25)*3D)"
+
 _IN_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
-    # Presigned URLs turn up in exceptions' texts and in what HTTP clients log.
+    # Presigned URLs turn up in exceptions' texts, in what HTTP clients log, and in keys that were pasted: those of S3
+    # (version 4 and 2), CloudFront, Google and Azure, plain or percent-encoded.
     (
-        re.compile(r"(X-Amz-(?:Signature|Credential|Security-Token)(?:=|%3D))[^&\s\"'<>]+", re.IGNORECASE),
+        re.compile(
+            r"((?:(?<![a-z])|(?<=3F))(?:X-(?:Amz|Goog)-)?(?:Signature|Credential|Security-Token|AWSAccessKeyId|Policy|sig)"
+            rf"{_EQUALS})[^&\s\"'<>]+",
+            re.IGNORECASE,
+        ),
         rf"\1{REDACTED}",
     ),
     (re.compile(r"(rediss?://)\S*@", re.IGNORECASE), rf"\1{REDACTED}@"),
     (re.compile(r"(?<=://)[^/\s@\"']*@"), f"{REDACTED}@"),
     (re.compile(r"(authorization[\"']?\s*[:=]\s*).+", re.IGNORECASE), rf"\1{REDACTED}"),
-    (re.compile(r"((?:password|secret|token)[\"']?\s*[:=]\s*)[^\s,;&)}\]]+", re.IGNORECASE), rf"\1{REDACTED}"),
+    (
+        re.compile(rf"((?:password|secret|token)[\"']?\s*(?::|{_EQUALS})\s*)[^\s,;&)}}\]]+", re.IGNORECASE),
+        rf"\1{REDACTED}",
+    ),
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
     (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), REDACTED),
 )
 
 # Nearly all text has none of these; one search is cheaper than six.
-_SUSPICIOUS = re.compile(r"x-amz-|://|authorization|password|secret|token|AKIA|ASIA", re.IGNORECASE)
+_SUSPICIOUS = re.compile(
+    rf"(?:signature|credential|policy|sig){_EQUALS}|accesskeyid|://\S*@|authorization|password|secret|token|AKIA|ASIA",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=1024)

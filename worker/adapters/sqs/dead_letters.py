@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from worker import __version__
 from worker.domain.disposition import Reject
 from worker.domain.progress import timestamp
+from worker.domain.redaction import redact
 from worker.ports import Delivery
 
 _MAX_ATTRIBUTES = 10
@@ -32,7 +33,7 @@ def dead_letter_attributes(delivery: Delivery, rejection: Reject, *, max_bytes: 
         "original_message_id": delivery.message_id,
         "rejected_at": timestamp(datetime.now(UTC)),
         "worker_version": __version__,
-        "error": _REFUSED_CHARACTERS.sub("�", str(rejection.error))[
+        "error": _REFUSED_CHARACTERS.sub("�", redact(str(rejection.error)))[
             :_MAX_REASON_CHARACTERS
         ],  # cut to the space that is left
     }
