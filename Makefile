@@ -15,7 +15,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test mutate mutants simulate simulate-queue chaos history check format docs lock bench bench-progress bench-queue image clean
+.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check format docs lock bench bench-progress bench-queue image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,16 @@ demo: $(VENV)/.demo ## all of it on this machine, with a Redis that is killed ha
 
 test: $(VENV)/.dev ## run all tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile $(TESTS)
+
+# Debian's names. Where they are not installed and apt-get may not, the second command says so.
+REFERENCE_PACKAGES := flac mpg123 opus-tools vorbis-tools sox faad ffmpeg wavpack
+reference-decoders: $(VENV)/.dev
+	@$(BIN)/python -m tests.reference.decoders > /dev/null 2>&1 || { \
+		apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(REFERENCE_PACKAGES); } > /dev/null 2>&1 || true
+	@$(BIN)/python -m tests.reference.decoders
+
+test-reference: reference-decoders ## let independent decoders of Debian's judge what comes out (SEED=1); they are installed
+	$(BIN)/python -m pytest -n 3 --dist loadfile tests/reference
 
 simulate: $(VENV)/.dev ## run schedules of faults against the progress code (SEEDS=100000)
 	$(BIN)/python -m tests.simulation.progress.run $(if $(SEEDS),--seeds $(SEEDS))

@@ -19,7 +19,7 @@ from tests.mutation.judge import Finding, is_excused, judge
 from tests.mutation.mutations import MUTATIONS
 from tests.mutation.sources import SOURCES, whole
 from tests.mutation.trial import Trial, convert
-from tests.reference.decoders import are_installed
+from tests.reference.decoders import missing
 from tests.reference.hearing import hear_with_others
 from tests.support.sweep import HeardSweep
 
@@ -94,7 +94,7 @@ def main() -> int:
     parser.add_argument("sources", nargs="*", default=list(SOURCES), help="such as plain.mp3; all by default")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
-        bench = Bench(Path(directory), with_others=are_installed())
+        bench = Bench(Path(directory), with_others=not missing())
         drawn = trials(arguments.seed, arguments.count, arguments.sources)
         found = asyncio.run(_run(drawn, bench))
     unexcused = [finding for finding in found if not is_excused(finding)]

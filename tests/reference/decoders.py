@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,9 +27,9 @@ COMMANDS: Mapping[str, Sequence[str]] = {
 }
 
 
-def are_installed() -> bool:
-    """Whether all of them can be run here."""
-    return all(shutil.which(command[0]) for command in COMMANDS.values())
+def missing() -> list[str]:
+    """Those that cannot be run here."""
+    return sorted({command[0] for command in COMMANDS.values() if shutil.which(command[0]) is None})
 
 
 def decode(decoder: str, path: Path) -> tuple[Pcm, bool]:
@@ -36,3 +37,8 @@ def decode(decoder: str, path: Path) -> tuple[Pcm, bool]:
     command = [word.replace("{}", str(path)) for word in COMMANDS[decoder]]
     ran = subprocess.run(command, check=False, capture_output=True, timeout=_SECONDS, stdin=subprocess.DEVNULL)
     return read_wav(ran.stdout), ran.returncode != 0 or ran.stderr.strip() != b""
+
+
+if __name__ == "__main__":
+    if missing():
+        sys.exit(f"These decoders are not installed, and make could not install them: {', '.join(missing())}")
