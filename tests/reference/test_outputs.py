@@ -43,7 +43,10 @@ async def test_every_output_has_what_others_hear_in_the_source(name: str, tmp_pa
     artifacts = await converted(source, tmp_path, *map(an_output, AudioFormat))
 
     for audio_format, artifact in zip(AudioFormat, artifacts, strict=True):
-        pcm, _ = decode(DECODERS[audio_format], delivered(artifact))
+        decoder = DECODERS[audio_format]
+        if decoder == "faad" and expected.channels == 1:
+            decoder = "ffmpeg"  # faad plays mono as stereo, because parametric stereo might follow
+        pcm, _ = decode(decoder, delivered(artifact))
         slack = _SLACK_SECONDS.get(audio_format, 0.002)
         assert pcm.channels == expected.channels, audio_format
         assert pcm.seconds == pytest.approx(artifact.duration_seconds, abs=slack), audio_format
