@@ -23,7 +23,8 @@ def test_no_two_formats_share_a_file_ending() -> None:
 
 @pytest.mark.parametrize("audio_format", AudioFormat)
 def test_the_converter_has_a_layout_for_each_number_of_channels(audio_format: AudioFormat) -> None:
-    assert len(ENCODERS[audio_format].layouts) >= FORMATS[audio_format].channels.high
+    encoder = ENCODERS[audio_format]
+    assert len(encoder.layouts) >= FORMATS[audio_format].channels.high or encoder.holds_tracks
 
 
 @pytest.mark.parametrize("audio_format", AudioFormat)
