@@ -10,6 +10,7 @@ from pathlib import Path
 
 from docs.faults import faults
 from docs.formats import CUTS, formats
+from docs.modules import modules
 from worker import metrics
 from worker.application.messages.codec import name_of
 from worker.application.messages.schema import SCHEMAS
@@ -257,6 +258,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "faults.md": partial(faults, _table),
     "formats.md": partial(formats, _table),
     "metrics.md": instruments,
+    "modules.md": partial(modules, _table),
     "options.md": options,
     **{f"schemas/{name}.schema.json": partial(schema, name) for name in SCHEMAS},
 }

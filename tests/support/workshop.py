@@ -165,7 +165,7 @@ async def a_worker(shop: Workshop, queue: FakeQueue, *, concurrency: int = 2) ->
 
 @asynccontextmanager
 async def two_workshops(root: Path, **parts: object) -> AsyncIterator[tuple[Workshop, Workshop]]:
-    """Two workers' rooms, over the same stores and buckets; each has a converter of its own."""
+    """Two workshops over the same stores and buckets; each has a converter of its own."""
     (root / "1").mkdir()
     (root / "2").mkdir()
     async with (

@@ -43,7 +43,7 @@ class FfmpegConverter:
     """Converts with the ffmpeg at `binary`.
 
     `memory_bytes` bounds the address space of each process; 16 outputs were measured to need 768 MiB. A conversion
-    that hangs is stopped by whoever watches its progress.
+    that hangs is stopped by the caller, which watches its progress.
     """
 
     def __init__(self, binary: str, *, memory_bytes: int = 2 * 1024**3) -> None:

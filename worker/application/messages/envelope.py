@@ -1,4 +1,4 @@
-"""From a message's body to the jobs in it, whoever wrapped it on its way: nobody, SNS, S3 or EventBridge.
+"""From a message's body to the jobs in it: a job as it is, or wrapped by SNS, S3 or EventBridge.
 
 docs/messages.md shows a body of each kind.
 """
@@ -35,7 +35,7 @@ class Contents:
 
 
 def open_envelope(body: str, outputs: S3EventOutputs | None) -> Contents:
-    """Read any text; raises nothing. `outputs` is what becomes of new objects in S3; None refuses their events."""
+    """Read any text; raises nothing. `outputs` makes jobs of new objects in S3; None refuses their events."""
     attributes: Mapping[str, str] = {}
     try:
         document = read_object(body)
