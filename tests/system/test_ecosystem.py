@@ -97,7 +97,7 @@ def test_a_rejection_is_logged_with_the_trace(ecosystem: Ecosystem) -> None:
     stack = ecosystem.stack
     attributes = {"traceparent": {"DataType": "String", "StringValue": TRACEPARENT}}
     stack.aws["sqs"].send_message(QueueUrl=stack.queue_url, MessageBody="{", MessageAttributes=attributes)
-    assert ecosystem.worker.wait_for("message.rejected")["trace_id"] == TRACE
+    assert ecosystem.worker.wait_for("message.rejected", topic=None)["trace_id"] == TRACE
 
 
 def test_a_submitted_job_carries_the_trace_of_its_command(ecosystem: Ecosystem) -> None:

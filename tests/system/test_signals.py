@@ -28,15 +28,11 @@ LEASE_SECONDS = 3
 
 @dataclass(frozen=True)
 class Stage:
-    """A call to hold, and how many attempts are used up when the worker is killed during it.
-
-    `unknown_attempts` is the number of starts that the worker cannot know of, and so cannot take back when it stops.
-    """
+    """A call to hold, and how many attempts are used up when the worker is killed during it."""
 
     matches: Callable[[Call], bool]
     after: bool = False
     lost_attempts: int = 1
-    unknown_attempts: int = 0
     source_seconds: int = 2
 
 
@@ -51,7 +47,7 @@ def _sends_part_2(call: Call) -> bool:
 STAGES = {
     "receive": Stage(calls_of("ReceiveMessage"), after=True, lost_attempts=0),
     "claim": Stage(_sets("running"), lost_attempts=0),
-    "claimed": Stage(_sets("running"), after=True, unknown_attempts=1),
+    "claimed": Stage(_sets("running"), after=True),
     "download": Stage(calls_of("GetObject")),
     "convert": Stage(lambda _: False),  # the converter itself is held
     "upload": Stage(_sends_part_2, source_seconds=LONG_SECONDS),
@@ -210,7 +206,7 @@ def test_a_second_sigint_releases_the_job_at_once(at_stage: WorkerAtStage) -> No
     if at_stage.worker.find("job.released"):
         assert at_stage.stack.status(at_stage.job_id) == "queued"
     at_stage.proxy.drop()
-    at_stage.check_end(lost_attempts=at_stage.stage.unknown_attempts)
+    at_stage.check_end(lost_attempts=0)
 
 
 @at_each_moment
