@@ -26,7 +26,7 @@ demo: $(VENV)/.demo ## all of it on this machine, with a Redis that is killed ha
 	@if [ -e "$$AUDIO" ]; then exec $(BIN)/worker demo "$$AUDIO"; else exec $(BIN)/worker demo $$AUDIO; fi
 
 test: $(VENV)/.dev ## run all tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 # Debian's names. Where they are not installed and apt-get may not, the second command says so.
 REFERENCE_PACKAGES := flac mpg123 opus-tools vorbis-tools sox faad ffmpeg wavpack
@@ -36,7 +36,7 @@ reference-decoders: $(VENV)/.dev
 	@$(BIN)/python -m tests.reference.decoders
 
 test-reference: reference-decoders ## let independent decoders of Debian's judge what comes out (SEED=1); they are installed
-	$(BIN)/python -m pytest -n 3 --dist loadfile tests/reference
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/reference
 
 simulate: $(VENV)/.dev ## run schedules of faults against the progress code (SEEDS=100000)
 	$(BIN)/python -m tests.simulation.progress.run $(if $(SEEDS),--seeds $(SEEDS))
