@@ -55,6 +55,16 @@ async def test_a_record_of_the_same_version_that_says_something_else_is_not_ones
     assert await job_table.read(running.job_id) == cancelled
 
 
+async def test_the_first_record_of_another_job_under_the_same_id_is_a_conflict(job_table: JobTable) -> None:
+    first, other = (
+        first_record("ep-0142", source, ("s3://out/a.mp3",), a_record(FENCE, 1).created_at)
+        for source in ("s3://in/a.wav", "s3://in/b.wav")
+    )
+    assert await job_table.write_if_unchanged(first, None) == Written()
+
+    assert await job_table.write_if_unchanged(other, None) == Conflict(JobState(first))
+
+
 # --- what is kept beside a record ----------------------------------------------------------------------------------
 
 

@@ -157,7 +157,7 @@ class FakeJobTable(FakeStore):
     def put_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         """The conditional write itself."""
         held = self.held.get(record.job_id)
-        if held is not None and held.version == record.version and self._is_by_same_writer(held, record):
+        if held is not None and held.to_json() == record.to_json():
             return Written()
         if (None if held is None else held.version) != seen:
             return self._conflict(record.job_id)

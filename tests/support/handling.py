@@ -60,7 +60,11 @@ class Handling:
         return DeliveryHandler(claimer, finisher, self.limits, s3_outputs=self.s3_outputs)
 
 
+def a_commands_finisher(table: JobTable, cache: ProgressStore | None, *, now: Callable[[], datetime]) -> JobFinisher:
+    """The finisher of `worker submit` and `worker cancel`."""
+    return JobFinisher(DirectRecords(table, cache), PublishedOutputs(MemoryObjects()), now=now, random=lambda: 0.5)
+
+
 def a_cancellation(table: JobTable, cache: ProgressStore, *, now: Callable[[], datetime]) -> Cancellation:
     """What `worker cancel` asks."""
-    outputs = PublishedOutputs(MemoryObjects())
-    return Cancellation(table, JobFinisher(DirectRecords(table, cache), outputs, now=now, random=lambda: 0.5))
+    return Cancellation(table, a_commands_finisher(table, cache, now=now))

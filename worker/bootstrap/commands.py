@@ -45,7 +45,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
         finisher = JobFinisher(records, PublishedOutputs(objects), now=utc_now, random=random.random)
         yield Client(
             reader=Reader(table, cache),
-            submission=Submission(table, records, sender, now=utc_now),
+            submission=Submission(finisher, sender),
             cancellation=Cancellation(table, finisher),
             objects=objects,
             sources=SourceUpload(s3, objects),

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
+from tests.support.handling import a_commands_finisher
 from tests.support.records import NOW, a_record
-from worker.application.jobs.direct_records import DirectRecords
 from worker.application.jobs.submission import JobExistsError, Submission
 from worker.application.messages.message import parse_job
 from worker.domain.audio import AudioFormat
@@ -61,9 +61,13 @@ def sender_fixture() -> FakeSender:
     return FakeSender()
 
 
+def a_submission(table: FakeJobTable, sender: FakeSender, cache: FakeProgressCache | None = None) -> Submission:
+    return Submission(a_commands_finisher(table, cache, now=lambda: NOW), sender)
+
+
 @pytest.fixture(name="submission")
 def submission_fixture(table: FakeJobTable, sender: FakeSender) -> Submission:
-    return Submission(table, DirectRecords(table, None), sender, now=lambda: NOW)
+    return a_submission(table, sender)
 
 
 async def test_a_submitted_job_is_queued_and_sent(
@@ -86,10 +90,23 @@ async def test_redis_hears_of_the_job_too_where_it_can_be_reached(
     if is_out:
         cache.breaks()
 
-    record = await Submission(table, DirectRecords(table, cache), sender, now=lambda: NOW).submit(JOB)
+    record = await a_submission(table, sender, cache).submit(JOB)
 
     assert cache.held.get("ep-0142") == (None if is_out else record)
     assert len(sender.sent) == 1
+
+
+async def test_a_second_submission_brings_the_first_record_to_a_cache_that_missed_it(
+    table: FakeJobTable, sender: FakeSender
+) -> None:
+    cache = FakeProgressCache()
+    cache.breaks()
+    record = await a_submission(table, sender, cache).submit(JOB)
+    cache.works()
+
+    assert await a_submission(table, sender, cache).submit(JOB) == record
+
+    assert cache.held["ep-0142"] == record
 
 
 async def test_a_send_that_failed_can_be_repeated(
@@ -144,7 +161,7 @@ async def test_nothing_is_sent_without_a_record(
 async def test_a_valid_trace_goes_along_with_the_message(
     table: FakeJobTable, sender: FakeSender, traceparent: str | None, attributes: bool
 ) -> None:
-    await Submission(table, DirectRecords(table, None), sender, now=lambda: NOW).submit(JOB, traceparent=traceparent)
+    await a_submission(table, sender).submit(JOB, traceparent=traceparent)
     assert sender.attributes == ({"traceparent": traceparent} if attributes else None)
 
 

@@ -1,6 +1,8 @@
 """The one place where jobs end: the final record, the outputs that are taken back, the log line and the metrics.
 
 That holds wherever a job ends: in a run, before a start (cancelled, given up, refused), and by the command line.
+The first record of a job that is submitted is written here as well: it and the final record of a job that does not
+run take the same way through both stores.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ class JobRecords(Protocol):
 
 
 class JobFinisher:
-    """Ends jobs; one object for all of them. `random` gives numbers in [0, 1).
+    """Ends jobs, and writes the first record of those that are submitted. `random` gives numbers in [0, 1).
 
     `on_end` hears of every ending, with the job where one has run.
     """
@@ -82,6 +84,20 @@ class JobFinisher:
         self._now = now
         self._random = random
         self._on_end = on_end
+
+    async def queue(self, job: Job) -> Record:
+        """Write the first record of a job that is to be sent. Returns the record that is held: another's may be there.
+
+        Raises StoreUnavailableError: the record may have been kept.
+        """
+        targets = tuple(str(output.target) for output in job.outputs)
+        record = first_record(job.job_id, str(job.source), targets, self._now())
+        match await self._records.write_if_unchanged(record, None):
+            case Conflict(state):
+                await self._records.share(state.record)
+                return state.record
+            case Written():
+                return record
 
     async def finish_run(self, run: Run, outcome: Outcome) -> Outcome:
         """Record how the run ended. Returns how it did end: the record may be refused, or not be kept in time.

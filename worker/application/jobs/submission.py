@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Protocol
 
-from worker.application.jobs.finisher import JobRecords
+from worker.application.jobs.finisher import JobFinisher
 from worker.application.messages.message import to_body
 from worker.domain.errors import WorkerError
 from worker.domain.job import Job
-from worker.domain.progress import QUEUED_FENCE, Record, Status, first_record
+from worker.domain.progress import QUEUED_FENCE, Record, Status
 from worker.domain.trace import TRACEPARENT, trace_fields
-from worker.ports import JobTable
 
 
 class Sender(Protocol):
@@ -37,30 +35,17 @@ class JobExistsError(WorkerError):
         self.record = record
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Submission:
-    """Writes the `queued` record, to the cache as well where it can be reached, then sends the message.
+    """Has the `finisher` write the `queued` record, then sends the message.
 
     The record decides who has the id, so it is first: a job that is refused has changed nothing.
     Submitting a job again is safe: one that was never started is sent again (the first send may have failed), and
     the message that comes second finds the job claimed.
     """
 
-    def __init__(
-        self,
-        table: JobTable,
-        records: JobRecords,
-        sender: Sender,
-        *,
-        now: Callable[[], datetime] = _utc_now,
-    ) -> None:
-        self._table = table
-        self._records = records
+    def __init__(self, finisher: JobFinisher, sender: Sender) -> None:
+        self._finisher = finisher
         self._sender = sender
-        self._now = now
 
     async def submit(
         self,
@@ -77,15 +62,9 @@ class Submission:
         Raises JobExistsError, StoreUnavailableError (nothing was sent), DependencyUnavailableError or what
         `put_source` raises (the record is there; submit again with the same id).
         """
-        targets = tuple(str(output.target) for output in job.outputs)
-        record = first_record(job.job_id, str(job.source), targets, self._now())
-        await self._table.write_if_unchanged(record, None)
-        # The record that is there now decides: two producers may have chosen the same id.
-        state = await self._table.state(job.job_id)
-        current = record if state is None else state.record
-        if not _is_same_and_unstarted(current, record):
-            raise JobExistsError(current)
-        await self._records.share(current)
+        record = await self._finisher.queue(job)
+        if not _is_unstarted(record, job):
+            raise JobExistsError(record)
         if put_source is not None:
             await put_source()
         attributes = {TRACEPARENT: traceparent} if traceparent else {}
@@ -95,9 +74,11 @@ class Submission:
             dedup_id=job.job_id,
             attributes=attributes if trace_fields(attributes) else None,
         )
-        return current
+        return record
 
 
-def _is_same_and_unstarted(current: Record, record: Record) -> bool:
-    is_unstarted = current.status is Status.QUEUED and current.version.fence == QUEUED_FENCE
-    return is_unstarted and (current.source, current.outputs) == (record.source, record.outputs)
+def _is_unstarted(record: Record, job: Job) -> bool:
+    """Whether it is the record of this very job, and no worker has had it."""
+    asked = (str(job.source), [str(output.target) for output in job.outputs])
+    recorded = (record.source, [output.target for output in record.outputs])
+    return record.status is Status.QUEUED and record.version.fence == QUEUED_FENCE and recorded == asked
