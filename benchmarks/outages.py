@@ -19,7 +19,7 @@ from redis.multidb.exception import InitialHealthCheckFailedError
 
 import tests.support.hanging_names.sitecustomize  # noqa: F401 - from now on one name can hang
 from tests.support.records import a_record
-from tests.support.redis_faults import NAMED, PASSWORD, Fault, Site, a_site
+from tests.support.redis_faults import NAMED, PASSWORD, BreakableRedis, Fault, a_breakable_redis
 from tests.support.waiting import wait_until
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.application.progress.failover import FailoverStore
@@ -62,9 +62,9 @@ class MeasuredOutage:
 async def ours(fault: Fault, table: DynamoJobTable) -> MeasuredOutage:
     """The failover store: Redis, else DynamoDB."""
     outage = MeasuredOutage()
-    async with a_site() as site, AsyncExitStack() as stack:
-        await _start_proxy(site, fault)
-        redis_store = site.store(proxied=fault.is_proxied, tls=fault.has_tls)
+    async with a_breakable_redis() as breakable, AsyncExitStack() as stack:
+        await _start_proxy(breakable, fault)
+        redis_store = breakable.store(proxied=fault.is_proxied, tls=fault.has_tls)
         stack.push_async_callback(redis_store.aclose)
         store = FailoverStore(table, GuardedCache(redis_store, now=lambda: datetime.now(UTC)))
         running = asyncio.create_task(store.run())
@@ -76,10 +76,10 @@ async def ours(fault: Fault, table: DynamoJobTable) -> MeasuredOutage:
 
         began_at = perf_counter()
         await write(1)
-        await fault.begin(site)
+        await fault.begin(breakable)
         await _measure(outage, write)
         await asyncio.sleep(OUTAGE_SECONDS)
-        await fault.end(site)
+        await fault.end(breakable)
         ended_at = perf_counter()
         await wait_until(lambda: store.outage is None)
         outage.back_seconds = perf_counter() - ended_at
@@ -95,14 +95,14 @@ async def libraries(fault: Fault) -> tuple[MeasuredOutage, MeasuredOutage | None
 
 async def redis_py(fault: Fault) -> MeasuredOutage:
     """`redis.asyncio.Redis` with its defaults."""
-    async with a_site() as site:
-        await _start_proxy(site, fault)
-        client = redis.asyncio.Redis(**_arguments(site, fault))
+    async with a_breakable_redis() as breakable:
+        await _start_proxy(breakable, fault)
+        client = redis.asyncio.Redis(**_arguments(breakable, fault))
 
         async def write(seq: int) -> None:
             await client.set("key", seq)
 
-        return await _broken(site, fault, write, client.aclose)
+        return await _broken(breakable, fault, write, client.aclose)
 
 
 async def multi_db(fault: Fault) -> MeasuredOutage | None:
@@ -113,10 +113,10 @@ async def multi_db(fault: Fault) -> MeasuredOutage | None:
     warnings.simplefilter("ignore", UserWarning)  # it warns that it is experimental
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # it leaves failed tasks behind
     with servers.redis("--requirepass", PASSWORD) as second:
-        async with a_site() as site:
-            await _start_proxy(site, fault)
+        async with a_breakable_redis() as breakable:
+            await _start_proxy(breakable, fault)
             databases = [
-                DatabaseConfig(weight=1.0, client_kwargs=_arguments(site, fault)),
+                DatabaseConfig(weight=1.0, client_kwargs=_arguments(breakable, fault)),
                 DatabaseConfig(weight=0.5, client_kwargs={"host": HOST, "port": second.port, "password": PASSWORD}),
             ]
             client: Any = MultiDBClient(MultiDbConfig(databases))
@@ -125,19 +125,21 @@ async def multi_db(fault: Fault) -> MeasuredOutage | None:
                 await client.execute_command("SET", "key", seq)
 
             try:
-                return await _broken(site, fault, write, client.aclose)
+                return await _broken(breakable, fault, write, client.aclose)
             except InitialHealthCheckFailedError:
                 return None
 
 
-async def _broken(site: Site, fault: Fault, write: Write, close: Callable[[], Awaitable[None]]) -> MeasuredOutage:
+async def _broken(
+    breakable: BreakableRedis, fault: Fault, write: Write, close: Callable[[], Awaitable[None]]
+) -> MeasuredOutage:
     """One write without the fault, and the writes after it has begun."""
     outage = MeasuredOutage()
     try:
         await write(1)
-        await fault.begin(site)
+        await fault.begin(breakable)
         await _measure(outage, write)
-        await fault.end(site)
+        await fault.end(breakable)
     finally:
         with suppress(Exception):
             await close()
@@ -157,18 +159,18 @@ async def _measure(outage: MeasuredOutage, write: Write) -> None:
             return
 
 
-async def _start_proxy(site: Site, fault: Fault) -> None:
+async def _start_proxy(breakable: BreakableRedis, fault: Fault) -> None:
     if fault.is_proxied:
-        await site.proxy.start(site.certificate.server() if fault.has_tls else None)
+        await breakable.proxy.start(breakable.certificate.server() if fault.has_tls else None)
 
 
-def _arguments(site: Site, fault: Fault) -> dict[str, Any]:
+def _arguments(breakable: BreakableRedis, fault: Fault) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "host": NAMED if fault.is_named else HOST,
-        "port": site.proxy.port if fault.is_proxied else site.server.port,
+        "port": breakable.proxy.port if fault.is_proxied else breakable.server.port,
         "password": PASSWORD,
     }
-    os.environ["NAMES_HANG"] = site.resolver.environment["NAMES_HANG"]
+    os.environ["NAMES_HANG"] = breakable.resolver.environment["NAMES_HANG"]
     if fault.has_tls:
-        arguments |= {"ssl": True, "ssl_ca_certs": str(site.certificate.file)}
+        arguments |= {"ssl": True, "ssl_ca_certs": str(breakable.certificate.file)}
     return arguments

@@ -95,7 +95,7 @@ async def main(queue_url: str, kind: str) -> None:
             handler = await _whole_handler(session, stack, tasks)
         else:
             handler = Idle(1.0 if kind == "second" else 0.0)
-        keeper, consumer = a_consumer(
+        renewer, consumer = a_consumer(
             queue,
             handler,
             concurrency=CONCURRENCY,
@@ -104,7 +104,7 @@ async def main(queue_url: str, kind: str) -> None:
             random=random.random,
         )
         keep_for_good()  # as the worker does
-        tasks.create_task(keeper.run())
+        tasks.create_task(renewer.run())
         tasks.create_task(consumer.run())
 
 

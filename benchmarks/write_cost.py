@@ -13,7 +13,7 @@ import redis.asyncio
 
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import NOW, a_record
-from tests.support.redis_faults import PASSWORD, a_site
+from tests.support.redis_faults import PASSWORD, a_breakable_redis
 from tests.support.reporting import PlayedProgress
 from tests.support.virtual_time import run
 from tests.support.waiting import wait_until
@@ -35,10 +35,10 @@ async def open_writes(job_table: DynamoJobTable, client: Any, table: str) -> Map
     ours: list[float] = []
     bare: list[float] = []
     recorder: Any = _Recorder(client)
-    async with a_site() as site:
-        redis_store = site.store()
+    async with a_breakable_redis() as breakable:
+        redis_store = breakable.store()
         store = FailoverStore(job_table, GuardedCache(redis_store, now=lambda: datetime.now(UTC)))
-        site.server.kill()
+        breakable.server.kill()
         running = asyncio.create_task(store.run())
         for seq in range(1, _WRITES + 1):
             ours.append(await _timed(store.tick(a_record(1000, seq, job_id="ours"))))
@@ -75,12 +75,12 @@ async def _timed(call: Awaitable[Any]) -> float:
 
 async def overhead() -> Mapping[str, float]:
     """This process's CPU, in microseconds, for one write by the same script in three ways, in turns."""
-    async with a_site() as site:
-        redis_store = site.store()
+    async with a_breakable_redis() as breakable:
+        redis_store = breakable.store()
         store = FailoverStore(FakeJobTable(), GuardedCache(redis_store, now=lambda: datetime.now(UTC)))
         running = asyncio.create_task(store.run())
         await wait_until(lambda: store.cache_state == "connected")
-        client = redis.asyncio.Redis(port=site.server.port, password=PASSWORD)
+        client = redis.asyncio.Redis(port=breakable.server.port, password=PASSWORD)
         text = a_record(1000, 1).to_json()
         digest = await client.script_load(redis_adapter._SCRIPT)  # noqa: SLF001 - to compare the same script
 

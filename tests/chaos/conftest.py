@@ -1,4 +1,4 @@
-"""What the workers of a chaos run have around them."""
+"""The servers that the workers of a chaos run use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worker.demo import servers
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ChaosStack:
     """A stack whose workers reach AWS through a proxy, and a Redis that may be killed."""
 
     stack: Stack
@@ -23,10 +23,10 @@ class Surroundings:
 
 
 @pytest.fixture
-def surroundings(aws_endpoint: str, unique: Callable[[str], str]) -> Iterator[Surroundings]:
+def chaos_stack(aws_endpoint: str, unique: Callable[[str], str]) -> Iterator[ChaosStack]:
     with ExitStack() as parts:
         clients = parts.enter_context(aws_clients(aws_endpoint))
         redis = parts.enter_context(servers.redis())
         proxy = parts.enter_context(FaultProxy(aws_endpoint).running())
         stack = make_stack(clients, unique("chaos"), endpoint=aws_endpoint, redis_port=redis.port)
-        yield Surroundings(replace(stack, endpoint=proxy.url), redis, proxy)
+        yield ChaosStack(replace(stack, endpoint=proxy.url), redis, proxy)

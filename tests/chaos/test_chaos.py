@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.audit import faults_of, is_over
-from tests.chaos.conftest import Surroundings
+from tests.chaos.conftest import ChaosStack
 from tests.chaos.fleet import Fleet
 from tests.chaos.plan import LEASE_SECONDS, LENGTHS, Job, Plan, make_plan, source_key
 from tests.support.sounds import silence
@@ -29,9 +29,9 @@ _CALM_SECONDS = 150.0  # for retries to come due: the third is up to 80 s away
 
 @pytest.mark.timeout(SECONDS * 3 + _CALM_SECONDS + 120)
 def test_each_job_ends_once_and_nothing_is_left_when_workers_are_killed_frozen_and_stopped(
-    surroundings: Surroundings, tmp_path: Path
+    chaos_stack: ChaosStack, tmp_path: Path
 ) -> None:
-    stack = surroundings.stack
+    stack = chaos_stack.stack
     plan = make_plan(SEED, seconds=SECONDS, jobs=JOBS, sources=stack.sources, targets=stack.targets)
     workspace = tmp_path / "workspace"
     settings = {
@@ -42,7 +42,7 @@ def test_each_job_ends_once_and_nothing_is_left_when_workers_are_killed_frozen_a
         "WORKER_MAX_ATTEMPTS": "20",
     }
     _put_sources(stack)
-    fleet = Fleet(stack, settings, surroundings.redis, surroundings.proxy)
+    fleet = Fleet(stack, settings, chaos_stack.redis, chaos_stack.proxy)
     _print(plan)
     try:
         _play(plan, stack, fleet)

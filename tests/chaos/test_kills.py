@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.audit import faults_of, is_over
-from tests.chaos.conftest import Surroundings
+from tests.chaos.conftest import ChaosStack
 from tests.chaos.fleet import Fleet
 from tests.chaos.plan import LEASE_SECONDS, WORKERS, Disturbance, Job, Output, Plan, source_key
 from tests.support.sounds import silence
@@ -39,8 +39,8 @@ def _plan() -> Plan:
 
 
 @pytest.mark.timeout(KILLS * _BETWEEN_SECONDS[1] + _CALM_SECONDS + 120)
-def test_no_good_job_fails_when_workers_are_killed_at_random(surroundings: Surroundings, tmp_path: Path) -> None:
-    stack, plan = surroundings.stack, _plan()
+def test_no_good_job_fails_when_workers_are_killed_at_random(chaos_stack: ChaosStack, tmp_path: Path) -> None:
+    stack, plan = chaos_stack.stack, _plan()
     for seconds in _LENGTHS:
         stack.put_source(source_key(seconds), silence(seconds))
     workspace = tmp_path / "workspace"
@@ -50,10 +50,10 @@ def test_no_good_job_fails_when_workers_are_killed_at_random(surroundings: Surro
         "WORKER_CONCURRENCY": "4",
         "WORKER_MAX_ATTEMPTS": "1000",
     }
-    fleet = Fleet(stack, settings, surroundings.redis, surroundings.proxy)
+    fleet = Fleet(stack, settings, chaos_stack.redis, chaos_stack.proxy)
 
     try:
-        _play(plan, fleet, surroundings)
+        _play(plan, fleet, chaos_stack)
         faults = faults_of(stack, plan, fleet, workspace, tmp_path)
     finally:
         print(fleet.summary())  # noqa: T201 - pytest shows it where the test fails
@@ -62,9 +62,9 @@ def test_no_good_job_fails_when_workers_are_killed_at_random(surroundings: Surro
     assert not faults, "\n".join(["", *faults])
 
 
-def _play(plan: Plan, fleet: Fleet, surroundings: Surroundings) -> None:
+def _play(plan: Plan, fleet: Fleet, chaos_stack: ChaosStack) -> None:
     """Send the jobs while the workers are killed, wait until each job has ended, stop the workers."""
-    stack = surroundings.stack
+    stack = chaos_stack.stack
     seconds = plan.disturbances[-1].at
     began = time.monotonic()
     fleet.start(plan.disturbances)

@@ -50,7 +50,7 @@ class OtherSide(Protocol):
 
 
 @dataclass
-class House:
+class Subject:
     """A store, its other side, and a bucket of the test's own."""
 
     store: ObjectStore
@@ -89,28 +89,28 @@ class S3Side:
 
 
 @pytest.fixture(params=["memory", "s3"])
-async def house(request: pytest.FixtureRequest, unique: Callable[[str], str]) -> AsyncIterator[House]:
+async def subject(request: pytest.FixtureRequest, unique: Callable[[str], str]) -> AsyncIterator[Subject]:
     bucket, absent = unique("bucket"), unique("absent")
     if request.param == "memory":
         objects = MemoryObjects(bucket)
-        yield House(objects, MemorySide(objects), bucket, absent)
+        yield Subject(objects, MemorySide(objects), bucket, absent)
         return
     async with open_client(request.getfixturevalue("aws_session"), "s3", LIMITS) as client:
         await client.create_bucket(**a_bucket(bucket))
         store = S3Store(client, part_bytes=5 * MIB, multipart_threshold=6 * MIB)
-        yield House(store, S3Side(client), bucket, absent)
+        yield Subject(store, S3Side(client), bucket, absent)
 
 
 @dataclass
 class Account:
-    """What a transfer told of itself."""
+    """What a transfer reported."""
 
     sizes: list[int] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
 
 
-async def upload(house: House, artifact: Artifact, target: ObjectLocation, account: Account | None = None) -> str:
-    return await house.store.upload(
+async def upload(subject: Subject, artifact: Artifact, target: ObjectLocation, account: Account | None = None) -> str:
+    return await subject.store.upload(
         artifact,
         target,
         content_type="audio/mpeg",
@@ -124,32 +124,32 @@ def artifact_of(path: Path, data: bytes, prefix: bytes = b"") -> Artifact:
     return Artifact(path, 1.0, 0, len(data), prefix)
 
 
-async def test_a_probe_finds_a_source_or_says_that_it_is_missing(house: House) -> None:
-    await house.other_side.put(house.at("there"), b"x")
+async def test_a_probe_finds_a_source_or_says_that_it_is_missing(subject: Subject) -> None:
+    await subject.other_side.put(subject.at("there"), b"x")
 
-    await house.store.probe(house.at("there"))
+    await subject.store.probe(subject.at("there"))
     with pytest.raises(SourceNotFoundError):
-        await house.store.probe(house.at("missing"))
+        await subject.store.probe(subject.at("missing"))
 
 
 @pytest.mark.parametrize("key", KEYS)
-async def test_any_key_comes_back_as_it_was_written(house: House, key: str, tmp_path: Path) -> None:
-    await upload(house, artifact_of(tmp_path / "up", key.encode()), house.at(key))
-    await house.store.download(
-        house.at(key), tmp_path / "down", limit_bytes=MIB, on_start=lambda _: None, on_bytes=lambda _: None
+async def test_any_key_comes_back_as_it_was_written(subject: Subject, key: str, tmp_path: Path) -> None:
+    await upload(subject, artifact_of(tmp_path / "up", key.encode()), subject.at(key))
+    await subject.store.download(
+        subject.at(key), tmp_path / "down", limit_bytes=MIB, on_start=lambda _: None, on_bytes=lambda _: None
     )
 
     assert (tmp_path / "down").read_bytes() == key.encode()
 
 
 @pytest.mark.parametrize("size", [0, 1, 3 * MIB + 7, 20 * MIB], ids=["empty", "one byte", "medium", "large"])
-async def test_a_source_arrives_whole_and_tells_how_far_it_is(house: House, size: int, tmp_path: Path) -> None:
+async def test_a_source_arrives_whole_and_tells_how_far_it_is(subject: Subject, size: int, tmp_path: Path) -> None:
     data = (hashlib.sha512(b"x").digest() * (size // 64 + 1))[:size]
-    await house.other_side.put(house.at("source"), data)
+    await subject.other_side.put(subject.at("source"), data)
     account = Account()
 
-    found = await house.store.download(
-        house.at("source"),
+    found = await subject.store.download(
+        subject.at("source"),
         tmp_path / "source",
         limit_bytes=size,
         on_start=account.sizes.append,
@@ -164,13 +164,13 @@ async def test_a_source_arrives_whole_and_tells_how_far_it_is(house: House, size
     assert max(account.done, default=0) == size
 
 
-async def test_a_source_over_the_limit_is_refused_before_it_is_read(house: House, tmp_path: Path) -> None:
-    await house.other_side.put(house.at("source"), b"12345")
+async def test_a_source_over_the_limit_is_refused_before_it_is_read(subject: Subject, tmp_path: Path) -> None:
+    await subject.other_side.put(subject.at("source"), b"12345")
     account = Account()
 
     with pytest.raises(SourceTooLargeError, match="5 bytes; the limit is 4"):
-        await house.store.download(
-            house.at("source"),
+        await subject.store.download(
+            subject.at("source"),
             tmp_path / "source",
             limit_bytes=4,
             on_start=account.sizes.append,
@@ -181,24 +181,24 @@ async def test_a_source_over_the_limit_is_refused_before_it_is_read(house: House
     assert not (tmp_path / "source").exists()
 
 
-async def test_a_source_that_is_not_there_is_not_found(house: House, tmp_path: Path) -> None:
-    for location in (house.at("nothing"), ObjectLocation(house.absent_bucket, "nothing")):
+async def test_a_source_that_is_not_there_is_not_found(subject: Subject, tmp_path: Path) -> None:
+    for location in (subject.at("nothing"), ObjectLocation(subject.absent_bucket, "nothing")):
         with pytest.raises(SourceNotFoundError, match="does not exist"):
-            await house.store.download(
+            await subject.store.download(
                 location, tmp_path / "source", limit_bytes=1, on_start=lambda _: None, on_bytes=lambda _: None
             )
 
 
 @pytest.mark.parametrize("size", [0, 5, 17 * MIB], ids=["empty", "small", "in parts"])
-async def test_a_target_holds_the_prefix_and_then_the_range(house: House, size: int, tmp_path: Path) -> None:
+async def test_a_target_holds_the_prefix_and_then_the_range(subject: Subject, size: int, tmp_path: Path) -> None:
     data = (hashlib.sha512(b"y").digest() * (size // 64 + 1))[:size]
     (tmp_path / "file").write_bytes(b"head" + data + b"tail")
     artifact = Artifact(tmp_path / "file", 1.0, 4, 4 + size, prefix=b"prefix")
     account = Account()
 
-    digest = await upload(house, artifact, house.at("target"), account)
+    digest = await upload(subject, artifact, subject.at("target"), account)
 
-    stored = await house.other_side.get(house.at("target"))
+    stored = await subject.other_side.get(subject.at("target"))
     assert stored.data == b"prefix" + data
     assert stored.content_type == "audio/mpeg"
     assert stored.metadata == {"sha256": digest, "job-id": "job-1"}
@@ -207,55 +207,55 @@ async def test_a_target_holds_the_prefix_and_then_the_range(house: House, size: 
     assert account.done[-1] == len(stored.data)
 
 
-async def test_a_target_is_overwritten(house: House, tmp_path: Path) -> None:
-    await upload(house, artifact_of(tmp_path / "one", b"one"), house.at("target"))
-    await upload(house, artifact_of(tmp_path / "two", b"two"), house.at("target"))
+async def test_a_target_is_overwritten(subject: Subject, tmp_path: Path) -> None:
+    await upload(subject, artifact_of(tmp_path / "one", b"one"), subject.at("target"))
+    await upload(subject, artifact_of(tmp_path / "two", b"two"), subject.at("target"))
 
-    assert (await house.other_side.get(house.at("target"))).data == b"two"
+    assert (await subject.other_side.get(subject.at("target"))).data == b"two"
 
 
 @pytest.mark.parametrize("size", [5, 7 * MIB], ids=["small", "in parts"])
-async def test_a_target_bucket_that_does_not_exist_is_refused(house: House, size: int, tmp_path: Path) -> None:
-    target = ObjectLocation(house.absent_bucket, "target")
+async def test_a_target_bucket_that_does_not_exist_is_refused(subject: Subject, size: int, tmp_path: Path) -> None:
+    target = ObjectLocation(subject.absent_bucket, "target")
 
     with pytest.raises(TargetRefusedError, match="the bucket does not exist"):
-        await upload(house, artifact_of(tmp_path / "file", bytes(size)), target)
+        await upload(subject, artifact_of(tmp_path / "file", bytes(size)), target)
     with pytest.raises(TargetRefusedError, match="the bucket does not exist"):
-        await house.store.check_target(target)
+        await subject.store.check_target(target)
 
 
-async def test_a_target_bucket_that_exists_passes_the_check(house: House) -> None:
-    await house.store.check_target(house.at("target"))
+async def test_a_target_bucket_that_exists_passes_the_check(subject: Subject) -> None:
+    await subject.store.check_target(subject.at("target"))
 
 
-async def test_where_nothing_was_left_half_done_there_is_nothing_to_drop(house: House, tmp_path: Path) -> None:
-    await upload(house, artifact_of(tmp_path / "up", b"whole"), house.at("whole"))
+async def test_where_nothing_was_left_half_done_there_is_nothing_to_drop(subject: Subject, tmp_path: Path) -> None:
+    await upload(subject, artifact_of(tmp_path / "up", b"whole"), subject.at("whole"))
 
-    for target in (house.at("whole"), house.at("nothing"), ObjectLocation(house.absent_bucket, "a.mp3")):
-        await house.store.drop_unfinished(target)
+    for target in (subject.at("whole"), subject.at("nothing"), ObjectLocation(subject.absent_bucket, "a.mp3")):
+        await subject.store.drop_unfinished(target)
 
-    assert (await house.other_side.get(house.at("whole"))).data == b"whole"
+    assert (await subject.other_side.get(subject.at("whole"))).data == b"whole"
 
 
-async def test_a_job_takes_back_what_it_has_put_there_and_nothing_else(house: House, tmp_path: Path) -> None:
-    ours, theirs, nothing = house.at("ours ü+%.mp3"), house.at("theirs.mp3"), house.at("nothing.mp3")
-    await upload(house, artifact_of(tmp_path / "up", b"ours"), ours)
-    await house.other_side.put(theirs, b"theirs")
+async def test_a_job_takes_back_what_it_has_put_there_and_nothing_else(subject: Subject, tmp_path: Path) -> None:
+    ours, theirs, nothing = subject.at("ours ü+%.mp3"), subject.at("theirs.mp3"), subject.at("nothing.mp3")
+    await upload(subject, artifact_of(tmp_path / "up", b"ours"), ours)
+    await subject.other_side.put(theirs, b"theirs")
 
-    for target in (ours, theirs, nothing, ObjectLocation(house.absent_bucket, "a.mp3")):
-        await house.store.remove(target, "job-1")
-    await house.store.remove(theirs, "job-2")
+    for target in (ours, theirs, nothing, ObjectLocation(subject.absent_bucket, "a.mp3")):
+        await subject.store.remove(target, "job-1")
+    await subject.store.remove(theirs, "job-2")
 
-    assert (await house.other_side.get(theirs)).data == b"theirs"
+    assert (await subject.other_side.get(theirs)).data == b"theirs"
     with pytest.raises(SourceNotFoundError):
-        await house.store.download(
+        await subject.store.download(
             ours, tmp_path / "down", limit_bytes=MIB, on_start=lambda _: None, on_bytes=lambda _: None
         )
 
 
-async def test_a_job_does_not_take_back_what_another_has_put_in_its_place(house: House, tmp_path: Path) -> None:
-    await upload(house, artifact_of(tmp_path / "up", b"of job-1"), house.at("a.mp3"))
+async def test_a_job_does_not_take_back_what_another_has_put_in_its_place(subject: Subject, tmp_path: Path) -> None:
+    await upload(subject, artifact_of(tmp_path / "up", b"of job-1"), subject.at("a.mp3"))
 
-    await house.store.remove(house.at("a.mp3"), "job-2")
+    await subject.store.remove(subject.at("a.mp3"), "job-2")
 
-    assert (await house.other_side.get(house.at("a.mp3"))).data == b"of job-1"
+    assert (await subject.other_side.get(subject.at("a.mp3"))).data == b"of job-1"

@@ -21,7 +21,7 @@ ROWS = (
     Row(
         "credentials are missing for minutes",
         "one line when they are missed and one when they are found",
-        "tests/unit/application/test_credentials_gate.py"
+        "tests/unit/application/test_credentials_check.py"
         "::test_missing_credentials_are_asked_for_ever_more_seldom_and_told_once",
     ),
     Row(

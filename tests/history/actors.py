@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.history.recorder import History
-from tests.support.redis_faults import FAULTS, Fault, Site
+from tests.support.redis_faults import FAULTS, BreakableRedis, Fault
 from tests.support.reporting import PlayedProgress
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.application.progress.failover import FailoverStore
@@ -218,8 +218,8 @@ class Viewer:
 class FaultInjector:
     """Begins and ends faults of Redis."""
 
-    def __init__(self, site: Site, history: History, rng: random.Random) -> None:
-        self._site = site
+    def __init__(self, breakable: BreakableRedis, history: History, rng: random.Random) -> None:
+        self._breakable = breakable
         self._history = history
         self._rng = rng
         self._faults = {name: fault for name, fault in FAULTS.items() if not (fault.is_proxied or fault.has_tls)}
@@ -238,7 +238,7 @@ class FaultInjector:
 
     async def _command(self, *words: str) -> None:
         self._history.note(_time(), "fault", " ".join(words))
-        await asyncio.to_thread(self._site.command, *words)
+        await asyncio.to_thread(self._breakable.command, *words)
 
     async def _break(self, name: str) -> None:
         fault = self._faults[name]
@@ -246,17 +246,17 @@ class FaultInjector:
         # Once before, for what was acknowledged earlier, and once after, for what was acknowledged while Redis died.
         if name == _LOSES_EVERYTHING:
             self._history.redis_loses_everything(_time())
-        await fault.begin(self._site)
+        await fault.begin(self._breakable)
         if name == _LOSES_EVERYTHING:
             self._history.redis_loses_everything(_time())
         await asyncio.sleep(0.1 + 2.5 * self._rng.random() ** 2)
-        await fault.end(self._site)
+        await fault.end(self._breakable)
         self._history.note(_time(), "fault", f"{name}: over")
 
 
-async def _stop_proxy(site: Site) -> None:
-    await site.proxy.stop()
+async def _stop_proxy(breakable: BreakableRedis) -> None:
+    await breakable.proxy.stop()
 
 
-async def _start_proxy(site: Site) -> None:
-    await site.proxy.start()
+async def _start_proxy(breakable: BreakableRedis) -> None:
+    await breakable.proxy.start()

@@ -21,7 +21,7 @@ from tests.history.recorder import History
 from tests.simulation.core.checker import ViolationError
 from tests.support.aws import a_table, aws_environment
 from tests.support.events import logged_events
-from tests.support.redis_faults import Site, a_site
+from tests.support.redis_faults import BreakableRedis, a_breakable_redis
 from tests.support.waiting import wait_until
 from worker.adapters.aws.client import open_client
 from worker.adapters.dynamodb.job_table import DynamoJobTable
@@ -62,11 +62,11 @@ async def make_history(client: Any, table: str, *, seconds: float, seed: int, mo
     history, lag = History(began_at=asyncio.get_running_loop().time()), LoopLag()
     with logged_events() as log:
         async with AsyncExitStack() as stack:
-            site = await stack.enter_async_context(a_site())
-            await site.proxy.start()
+            breakable = await stack.enter_async_context(a_breakable_redis())
+            await breakable.proxy.start()
             stack.push_async_callback(_ended, [asyncio.create_task(lag.run())])
-            writers, viewers = _make_actors(site, client, table, history, rng, stack, mode)
-            await _play(writers, viewers, FaultInjector(site, history, rng), until=history.began_at + seconds)
+            writers, viewers = _make_actors(breakable, client, table, history, rng, stack, mode)
+            await _play(writers, viewers, FaultInjector(breakable, history, rng), until=history.began_at + seconds)
     history.check()
     return Outcome(
         history,
@@ -78,12 +78,18 @@ async def make_history(client: Any, table: str, *, seconds: float, seed: int, mo
 
 
 def _make_actors(
-    site: Site, client: Any, table: str, history: History, rng: random.Random, stack: AsyncExitStack, mode: Mode
+    breakable: BreakableRedis,
+    client: Any,
+    table: str,
+    history: History,
+    rng: random.Random,
+    stack: AsyncExitStack,
+    mode: Mode,
 ) -> tuple[list[Writer], list[Viewer]]:
     """Two writers and three viewers; every other one reaches Redis through the proxy."""
 
     def a_redis(number: int) -> Any:
-        store = site.store(proxied=number % 2 == 1)
+        store = breakable.store(proxied=number % 2 == 1)
         stack.push_async_callback(store.aclose)
         return store
 

@@ -10,7 +10,7 @@ from time import perf_counter
 import pytest
 
 from tests.support.records import a_record
-from tests.support.redis_faults import Site, a_site
+from tests.support.redis_faults import BreakableRedis, a_breakable_redis
 from tests.support.waiting import wait_until
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.ports import StoreUnavailableError, WriteResult
@@ -68,9 +68,9 @@ class Caller:
             assert known <= record.version.seq <= tried
 
 
-def connections(site: Site) -> int:
+def connections(breakable: BreakableRedis) -> int:
     """How many the server has, beside the one that asks."""
-    clients: list[object] = site.command("CLIENT LIST")
+    clients: list[object] = breakable.command("CLIENT LIST")
     return len(clients) - 1
 
 
@@ -79,10 +79,10 @@ def connections(site: Site) -> int:
 async def test_no_reply_goes_astray_and_no_connection_is_lost(tls: bool, limit: int) -> None:
     jitter = Random(1)
     ends: Counter[str] = Counter()
-    async with a_site() as site:
-        site.proxy.delay_seconds = lambda: jitter.uniform(0, 0.004)
-        await site.proxy.start(site.certificate.server() if tls else None)
-        store = site.store(proxied=True, tls=tls, connect_timeout=2, command_timeout=1, connections=limit)
+    async with a_breakable_redis() as breakable:
+        breakable.proxy.delay_seconds = lambda: jitter.uniform(0, 0.004)
+        await breakable.proxy.start(breakable.certificate.server() if tls else None)
+        store = breakable.store(proxied=True, tls=tls, connect_timeout=2, command_timeout=1, connections=limit)
         began_at = perf_counter()
         try:
             await asyncio.gather(*(Caller(store, number, ends).run() for number in range(_CALLERS)))
@@ -91,20 +91,20 @@ async def test_no_reply_goes_astray_and_no_connection_is_lost(tls: bool, limit: 
             assert ends["CancelledError"] > 100
             assert ends["NoneType"] > 100
             assert store._nodes.seed._in_use == set()
-            await wait_until(lambda: connections(site) <= len(store._nodes.seed._idle) <= limit)
+            await wait_until(lambda: connections(breakable) <= len(store._nodes.seed._idle) <= limit)
             await asyncio.gather(*(store.read(f"job-{number}") for number in range(limit)))
             assert len(store._nodes.seed._idle) <= limit
         finally:
             await store.aclose()
-        await wait_until(lambda: connections(site) == 0)
+        await wait_until(lambda: connections(breakable) == 0)
 
 
 async def test_commands_that_time_out_leave_their_answers_to_nobody() -> None:
     late = Random(2)
-    async with a_site() as site:
-        site.proxy.delay_seconds = lambda: late.choice([0.0, 0.0, 0.03])
-        await site.proxy.start()
-        store = site.store(proxied=True, connect_timeout=2, command_timeout=0.015)
+    async with a_breakable_redis() as breakable:
+        breakable.proxy.delay_seconds = lambda: late.choice([0.0, 0.0, 0.03])
+        await breakable.proxy.start()
+        store = breakable.store(proxied=True, connect_timeout=2, command_timeout=0.015)
         ends: Counter[str] = Counter()
         try:
             await asyncio.gather(*(Caller(store, number, ends).run() for number in range(_CALLERS)))
@@ -112,4 +112,4 @@ async def test_commands_that_time_out_leave_their_answers_to_nobody() -> None:
             assert store._nodes.seed._in_use == set()
         finally:
             await store.aclose()
-        await wait_until(lambda: connections(site) == 0)
+        await wait_until(lambda: connections(breakable) == 0)

@@ -18,7 +18,7 @@ from tests.support.black_hole import BlackHole
 from tests.support.events import LoggedEvents, logged_events
 from tests.support.processes import freeze, thaw
 from tests.support.records import a_record, completed
-from tests.support.redis_faults import FAULTS, PASSWORD, Fault, Site, a_site
+from tests.support.redis_faults import FAULTS, PASSWORD, BreakableRedis, Fault, a_breakable_redis
 from tests.support.waiting import wait_until
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.redis.endpoint import Endpoint
@@ -59,7 +59,7 @@ class Worker:
             self.seconds.append(perf_counter() - began_at)
         return a_record(1000, self.seq)
 
-    def told(self) -> list[int]:
+    def logged(self) -> list[int]:
         events = (Event.REDIS_UNAVAILABLE, Event.PROGRESS_FAILED_OVER, Event.PROGRESS_FAILED_BACK)
         return [len(self.log.of(event)) for event in events]
 
@@ -89,9 +89,9 @@ async def back(worker: Worker) -> float:
     return perf_counter() - began_at
 
 
-async def held(site: Site) -> Record | None:
+async def held(breakable: BreakableRedis) -> Record | None:
     """What Redis holds, asked over a connection that is not the worker's."""
-    store = site.store(connect_timeout=5, command_timeout=5)
+    store = breakable.store(connect_timeout=5, command_timeout=5)
     try:
         return await store.read(JOB)
     finally:
@@ -101,91 +101,91 @@ async def held(site: Site) -> Record | None:
 @pytest.mark.parametrize("name", FAULTS)
 async def test_an_outage_costs_little_is_told_once_and_ends_by_itself(name: str, job_table: DynamoJobTable) -> None:
     fault = FAULTS[name]
-    async with a_site() as site, a_worker(job_table, await a_store(site, fault)) as worker:
+    async with a_breakable_redis() as breakable, a_worker(job_table, await a_store(breakable, fault)) as worker:
         await connected(worker)
-        assert await worker.tick(3) == await held(site)
+        assert await worker.tick(3) == await held(breakable)
         worker.seconds.clear()
 
-        await fault.begin(site)
+        await fault.begin(breakable)
         newest = await worker.tick(10)
         assert max(worker.seconds) < 1
         assert sorted(worker.seconds)[6] < 0.2  # at most three wait for Redis
         assert await job_table.read(JOB) == newest
         assert worker.store.progress_store == "dynamodb"
-        await wait_until(lambda: worker.told() == [1, 1, 0])
+        await wait_until(lambda: worker.logged() == [1, 1, 0])
 
-        await fault.end(site)
+        await fault.end(breakable)
         assert await back(worker) < 6
-        assert await held(site) == newest
-        assert worker.told() == [1, 1, 1]
-        assert await worker.tick(3) == await held(site)
-        assert worker.told() == [1, 1, 1]
+        assert await held(breakable) == newest
+        assert worker.logged() == [1, 1, 1]
+        assert await worker.tick(3) == await held(breakable)
+        assert worker.logged() == [1, 1, 1]
 
 
-async def a_store(site: Site, fault: Fault) -> RedisProgressCache:
+async def a_store(breakable: BreakableRedis, fault: Fault) -> RedisProgressCache:
     if fault.is_proxied:
-        await site.proxy.start(site.certificate.server() if fault.has_tls else None)
-    return site.store(proxied=fault.is_proxied, tls=fault.has_tls)
+        await breakable.proxy.start(breakable.certificate.server() if fault.has_tls else None)
+    return breakable.store(proxied=fault.is_proxied, tls=fault.has_tls)
 
 
 @pytest.mark.parametrize("words", [("CLIENT", "KILL", "TYPE", "normal"), ("SCRIPT", "FLUSH")], ids=" ".join)
 async def test_closed_connections_and_forgotten_scripts_are_no_outage(
     words: tuple[str, ...], job_table: DynamoJobTable
 ) -> None:
-    async with a_site() as site, a_worker(job_table, site.store()) as worker:
+    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store()) as worker:
         await connected(worker)
         for _ in range(5):
             await worker.tick()
-            await asyncio.to_thread(site.command, *words)
-        assert await worker.tick(5) == await held(site)
-        assert worker.told() == [0, 0, 0]
+            await asyncio.to_thread(breakable.command, *words)
+        assert await worker.tick(5) == await held(breakable)
+        assert worker.logged() == [0, 0, 0]
         assert await job_table.read(JOB) is None
 
 
 async def test_a_key_of_another_type_concerns_its_job_alone(job_table: DynamoJobTable) -> None:
-    async with a_site() as site, a_worker(job_table, site.store()) as worker:
+    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store()) as worker:
         await connected(worker)
-        site.command("SET", f"audio:job:{JOB}", "of somebody else")
+        breakable.command("SET", f"audio:job:{JOB}", "of somebody else")
         newest = await worker.tick(12)
         assert await job_table.read(JOB) == newest
-        assert worker.told() == [0, 0, 0]
+        assert worker.logged() == [0, 0, 0]
         assert await worker.store.tick(a_record(job_id="another")) is WriteResult.APPLIED
 
-        site.command("CONFIG", "SET", "min-replicas-to-write", "1")
+        breakable.command("CONFIG", "SET", "min-replicas-to-write", "1")
         await worker.store.tick(a_record(seq=2, job_id="another"))
-        site.command("CONFIG", "SET", "min-replicas-to-write", "0")
+        breakable.command("CONFIG", "SET", "min-replicas-to-write", "0")
         assert await back(worker) < 6
         line = worker.log.one(Event.PROGRESS_REPLAY_FAILED)
         assert (line["job_id"], line["reason"]) == (JOB, "key of another type")
-        assert site.command("GET", f"audio:job:{JOB}") == b"of somebody else"
+        assert breakable.command("GET", f"audio:job:{JOB}") == b"of somebody else"
 
 
 async def test_a_hash_that_somebody_damaged_is_written_anew(job_table: DynamoJobTable) -> None:
-    async with a_site() as site, a_worker(job_table, site.store()) as worker:
+    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store()) as worker:
         await connected(worker)
         for damage in (("HDEL", "seq"), ("HSET", "fence", "soon"), ("HDEL", "fence", "seq", "status", "record")):
             await worker.tick()
-            site.command(damage[0], f"audio:job:{JOB}", *damage[1:])
-            assert await worker.tick() == await held(site)
-        assert worker.told() == [0, 0, 0]
+            breakable.command(damage[0], f"audio:job:{JOB}", *damage[1:])
+            assert await worker.tick() == await held(breakable)
+        assert worker.logged() == [0, 0, 0]
 
 
 async def test_a_write_that_was_given_up_arrives_late_and_changes_nothing(job_table: DynamoJobTable) -> None:
-    async with a_site() as site, a_worker(job_table, site.store()) as worker:
+    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store()) as worker:
         await connected(worker)
         await worker.tick(2)
-        watcher = redis.asyncio.Redis(host=HOST, port=site.server.port, password=PASSWORD)
+        watcher = redis.asyncio.Redis(host=HOST, port=breakable.server.port, password=PASSWORD)
         async with contextlib.aclosing(watcher), watcher.pubsub() as announced:
             await announced.subscribe(f"audio:job:{JOB}")
-            freeze(site.server)
+            freeze(breakable.server)
             ghost = await worker.tick()
             final = completed(ghost, worker.seq + 1)
             assert await worker.store.commit(final) is WriteResult.APPLIED
             await worker.store.tick(a_record(1000, 1, job_id="another"))
             assert worker.store.cache_state == "unavailable"
-            thaw(site.server)
+            thaw(breakable.server)
             await back(worker)
-            assert await held(site) == final
+            assert await held(breakable) == final
             heard = [Record.from_json(message["data"]).version.seq for message in await messages(announced, 2)]
         assert heard == [ghost.version.seq, final.version.seq]
 
@@ -200,9 +200,9 @@ async def messages(channel: Any, count: int) -> list[Any]:
 
 
 async def test_an_address_that_swallows_everything_leaves_time_for_the_next() -> None:
-    async with a_site() as site:
-        hole = await asyncio.to_thread(BlackHole, site.server.port, "127.0.0.2")
-        endpoint = Endpoint("redis.example.org", site.server.port, password=PASSWORD)
+    async with a_breakable_redis() as breakable:
+        hole = await asyncio.to_thread(BlackHole, breakable.server.port, "127.0.0.2")
+        endpoint = Endpoint("redis.example.org", breakable.server.port, password=PASSWORD)
         store = RedisProgressCache(endpoint, resolve=lambda _host, _port: ["127.0.0.2", HOST], connect_timeout=1)
         try:
             assert await store.write(a_record()) is WriteResult.APPLIED

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.support.records import a_record
-from tests.support.redis_faults import PASSWORD, a_site
+from tests.support.redis_faults import PASSWORD, a_breakable_redis
 from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.demo.servers import HOST
@@ -15,15 +15,15 @@ from worker.ports import StoreUnavailableError, WriteResult
 
 
 async def test_each_connection_logs_in_with_the_token_of_its_time_and_is_not_used_for_ever() -> None:
-    async with a_site() as site:
+    async with a_breakable_redis() as breakable:
         given: list[str] = []
 
         async def token() -> str:
             given.append(PASSWORD)
             return PASSWORD
 
-        endpoint = Endpoint(HOST, site.server.port, token=token, max_age_seconds=0.2)
-        store = RedisProgressCache(endpoint, resolve=site.resolver, connect_timeout=2, command_timeout=2)
+        endpoint = Endpoint(HOST, breakable.server.port, token=token, max_age_seconds=0.2)
+        store = RedisProgressCache(endpoint, resolve=breakable.resolver, connect_timeout=2, command_timeout=2)
         try:
             seq = 0
             while len(given) < 3:

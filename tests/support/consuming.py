@@ -11,7 +11,7 @@ from tests.fakes.credentials import MemoryCredentials
 from tests.fakes.queue import FakeQueue
 from tests.support.virtual_time import now
 from worker.application.consuming.consumer import Consumer, Handler
-from worker.application.consuming.credentials_gate import CredentialsGate
+from worker.application.consuming.credentials_check import CredentialsCheck
 from worker.application.consuming.execution import Execution
 from worker.application.consuming.lease_keeper import LeaseKeeper
 from worker.application.consuming.pause import Cause, Pauses
@@ -88,11 +88,11 @@ def taking(seconds: float, disposition: Disposition | None = None) -> Job:
     return job
 
 
-def an_open_gate() -> CredentialsGate:
-    """A gate as it is once credentials were found."""
-    gate = CredentialsGate(MemoryCredentials(), random=lambda: 0.5)
-    gate.opened.set()
-    return gate
+def a_passed_credentials_check() -> CredentialsCheck:
+    """The check of credentials, once they were found."""
+    check = CredentialsCheck(MemoryCredentials(), random=lambda: 0.5)
+    check.passed.set()
+    return check
 
 
 def a_consumer(
@@ -106,20 +106,24 @@ def a_consumer(
     random: Callable[[], float] = lambda: 0.5,
     causes: Sequence[Cause] = (),
 ) -> tuple[LeaseKeeper, Consumer]:
-    """A consumer with all that it needs, and its keeper of leases: both have to be run."""
+    """A consumer with all that it needs, and the renewer of its leases: both have to be run."""
     limit = RejectLimit(reject_limit)
-    keeper = LeaseKeeper(queue, lease_seconds=lease_seconds, random=random)
+    renewer = LeaseKeeper(queue, lease_seconds=lease_seconds, random=random)
     consumer = Consumer(
         Poller(
-            queue, Pauses([*causes, limit], random=random), an_open_gate(), poll_seconds=poll_seconds, random=random
+            queue,
+            Pauses([*causes, limit], random=random),
+            a_passed_credentials_check(),
+            poll_seconds=poll_seconds,
+            random=random,
         ),
         handler,
-        keeper,
+        renewer,
         Settlement(queue, limit, random=random),
         concurrency if isinstance(concurrency, Slots) else Slots(concurrency),
         random=random,
     )
-    return keeper, consumer
+    return renewer, consumer
 
 
 @dataclass
@@ -151,8 +155,8 @@ async def at_work(
     queue: FakeQueue, job: Job, *, concurrency: int = 4, ends_at: EndsAt | None = None
 ) -> AsyncIterator[Bench]:
     handler = JobHandler(job, ends_at)
-    keeper, consumer = a_consumer(queue, handler, concurrency=concurrency)
-    renewing = asyncio.create_task(keeper.run(), name="keeper")
+    renewer, consumer = a_consumer(queue, handler, concurrency=concurrency)
+    renewing = asyncio.create_task(renewer.run(), name="renewer")
     consuming = asyncio.create_task(consumer.run(), name="consumer")
     try:
         yield Bench(queue, handler, consumer, consuming)

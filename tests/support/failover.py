@@ -30,8 +30,8 @@ class Stores:
     redis: FakeProgressCache
     log: LoggedEvents
 
-    def told(self) -> list[int]:
-        """How often each event of an outage was written."""
+    def logged(self) -> list[int]:
+        """How often each event of an outage was logged."""
         return [len(self.log.of(event)) for event in ONCE_AN_OUTAGE]
 
     async def until(self, state: str) -> float:

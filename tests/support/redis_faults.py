@@ -58,7 +58,7 @@ class Resolver:
         return [HOST]
 
 
-class Site:
+class BreakableRedis:
     """A Redis with a password, a proxy in front of it, and the means to break either."""
 
     def __init__(self, server: Server, directory: Path) -> None:
@@ -84,22 +84,22 @@ class Site:
 
 
 @asynccontextmanager
-async def a_site() -> AsyncIterator[Site]:
+async def a_breakable_redis() -> AsyncIterator[BreakableRedis]:
     with TemporaryDirectory() as directory, servers.redis("--requirepass", PASSWORD) as server:
-        site = Site(server, Path(directory))
+        breakable = BreakableRedis(server, Path(directory))
         try:
-            yield site
+            yield breakable
         finally:
-            site.resolver.answer()
-            if site.black_hole is not None:
-                site.black_hole.close()
-            await site.proxy.stop()
+            breakable.resolver.answer()
+            if breakable.black_hole is not None:
+                breakable.black_hole.close()
+            await breakable.proxy.stop()
             thaw(server)
 
 
 REFUSED, HUNG = 0.05, 0.35  # seconds
 
-Step = Callable[[Site], Coroutine[Any, Any, None]]
+Step = Callable[[BreakableRedis], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True)
@@ -118,65 +118,65 @@ class Fault:
 
 
 def _operated(*words: str) -> Step:
-    async def step(site: Site) -> None:
-        await asyncio.to_thread(site.command, *words)
+    async def step(breakable: BreakableRedis) -> None:
+        await asyncio.to_thread(breakable.command, *words)
 
     return step
 
 
 def _on_server(method: Callable[[Server], None]) -> Step:
-    async def step(site: Site) -> None:
-        await asyncio.to_thread(method, site.server)
+    async def step(breakable: BreakableRedis) -> None:
+        await asyncio.to_thread(method, breakable.server)
 
     return step
 
 
-async def _swallow(site: Site) -> None:
-    await site.proxy.stop()
-    site.black_hole = await asyncio.to_thread(BlackHole, site.proxy.port)
+async def _swallow(breakable: BreakableRedis) -> None:
+    await breakable.proxy.stop()
+    breakable.black_hole = await asyncio.to_thread(BlackHole, breakable.proxy.port)
 
 
-async def _swallow_no_more(site: Site) -> None:
-    if site.black_hole is not None:
-        site.black_hole.close()
-        site.black_hole = None
-    await site.proxy.start()
+async def _swallow_no_more(breakable: BreakableRedis) -> None:
+    if breakable.black_hole is not None:
+        breakable.black_hole.close()
+        breakable.black_hole = None
+    await breakable.proxy.start()
 
 
-async def _change_password(site: Site) -> None:
-    await asyncio.to_thread(site.command, "CONFIG", "SET", "requirepass", _ANOTHER)
-    await asyncio.to_thread(site.command, "CLIENT", "KILL", "TYPE", "normal", password=_ANOTHER)
+async def _change_password(breakable: BreakableRedis) -> None:
+    await asyncio.to_thread(breakable.command, "CONFIG", "SET", "requirepass", _ANOTHER)
+    await asyncio.to_thread(breakable.command, "CLIENT", "KILL", "TYPE", "normal", password=_ANOTHER)
 
 
-async def _change_password_back(site: Site) -> None:
-    await asyncio.to_thread(site.command, "CONFIG", "SET", "requirepass", PASSWORD, password=_ANOTHER)
+async def _change_password_back(breakable: BreakableRedis) -> None:
+    await asyncio.to_thread(breakable.command, "CONFIG", "SET", "requirepass", PASSWORD, password=_ANOTHER)
 
 
-async def _to_plaintext(site: Site) -> None:
-    await site.proxy.stop()
-    await site.proxy.start()
+async def _to_plaintext(breakable: BreakableRedis) -> None:
+    await breakable.proxy.stop()
+    await breakable.proxy.start()
 
 
-async def _to_tls(site: Site) -> None:
-    await site.proxy.stop()
-    await site.proxy.start(site.certificate.server())
+async def _to_tls(breakable: BreakableRedis) -> None:
+    await breakable.proxy.stop()
+    await breakable.proxy.start(breakable.certificate.server())
 
 
-async def _hang_names(site: Site) -> None:
-    site.resolver.hang()
-    await asyncio.to_thread(site.command, "CLIENT", "KILL", "TYPE", "normal")
+async def _hang_names(breakable: BreakableRedis) -> None:
+    breakable.resolver.hang()
+    await asyncio.to_thread(breakable.command, "CLIENT", "KILL", "TYPE", "normal")
 
 
-async def _answer_names(site: Site) -> None:
-    site.resolver.answer()
+async def _answer_names(breakable: BreakableRedis) -> None:
+    breakable.resolver.answer()
 
 
-async def _refuse(site: Site) -> None:
-    await site.proxy.stop()
+async def _refuse(breakable: BreakableRedis) -> None:
+    await breakable.proxy.stop()
 
 
-async def _refuse_no_more(site: Site) -> None:
-    await site.proxy.start()
+async def _refuse_no_more(breakable: BreakableRedis) -> None:
+    await breakable.proxy.start()
 
 
 FAULTS: dict[str, Fault] = {

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.fault_proxy import FaultProxy
 from tests.support.processes import thaw
-from tests.support.redis_faults import NAMED, PASSWORD, Fault, Site
+from tests.support.redis_faults import NAMED, PASSWORD, BreakableRedis, Fault
 from tests.support.sounds import sound
 from tests.support.stack import Stack, make_stack, wait_for
 from tests.support.worker_process import WorkerProcess
@@ -63,10 +63,12 @@ class Writes:
 class WorkerAndRedis:
     """A worker with a Redis of its own, reached by name, through a proxy, or through a proxy with TLS."""
 
-    def __init__(self, stack: Stack, worker: WorkerProcess, site: Site, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, stack: Stack, worker: WorkerProcess, breakable: BreakableRedis, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.stack = stack
         self.worker = worker
-        self.site = site
+        self.breakable = breakable
         self._loop = loop
         self._source = stack.put_source("a source", sound("plain.wav"))
 
@@ -83,15 +85,15 @@ class WorkerAndRedis:
 
     @contextmanager
     def during(self, fault: Fault) -> Iterator[None]:
-        _run(self._loop, fault.begin(self.site))
+        _run(self._loop, fault.begin(self.breakable))
         try:
             yield
         finally:
-            _run(self._loop, fault.end(self.site))
+            _run(self._loop, fault.end(self.breakable))
 
     def cached_status(self, job_id: str) -> str | None:
         """The status of the job's record in Redis."""
-        text = self.site.command("HGET", f"audio:job:{job_id}", "record")
+        text = self.breakable.command("HGET", f"audio:job:{job_id}", "record")
         return None if text is None else json.loads(text)["status"]
 
     def outage_lines(self) -> list[int]:
@@ -128,29 +130,31 @@ def a_worker_and_redis(
 ) -> Iterator[WorkerAndRedis]:
     s3 = FaultProxy(aws_endpoint)
     with servers.redis("--requirepass", PASSWORD) as server, s3.running(), _running_loop() as loop:
-        site = Site(server, directory)
-        stack = make_stack(aws, name, endpoint=aws_endpoint, redis_port=site.proxy.port if is_proxied else server.port)
+        breakable = BreakableRedis(server, directory)
+        stack = make_stack(
+            aws, name, endpoint=aws_endpoint, redis_port=breakable.proxy.port if is_proxied else server.port
+        )
         settings = {
             "REDIS_PASSWORD": PASSWORD,
             "WORKER_CONCURRENCY": str(SLOTS),
             "AWS_ENDPOINT_URL_S3": s3.url,
         }
         if is_proxied:
-            _run(loop, site.proxy.start(site.certificate.server() if has_tls else None))
+            _run(loop, breakable.proxy.start(breakable.certificate.server() if has_tls else None))
         else:
-            settings |= site.resolver.environment | {"REDIS_ENDPOINT": NAMED}
+            settings |= breakable.resolver.environment | {"REDIS_ENDPOINT": NAMED}
         if has_tls:
-            settings |= {"REDIS_TLS": "true", "SSL_CERT_FILE": str(site.certificate.file)}
+            settings |= {"REDIS_TLS": "true", "SSL_CERT_FILE": str(breakable.certificate.file)}
         s3.slow(_PIECE_SECONDS)
         worker = WorkerProcess(stack.environment() | settings)
         try:
             worker.wait_for("redis.connected")
-            yield WorkerAndRedis(stack, worker, site, loop)
+            yield WorkerAndRedis(stack, worker, breakable, loop)
         finally:
             thaw(server)
-            site.resolver.answer()
+            breakable.resolver.answer()
             worker.close()
-            _run(loop, site.proxy.stop())
+            _run(loop, breakable.proxy.stop())
 
 
 @contextmanager

@@ -149,10 +149,10 @@ async def a_worker(shop: Workshop, queue: FakeQueue, *, concurrency: int = 2) ->
     """The whole worker over the workshop's handler; it drains at the end, in no time."""
     shop.slots.concurrency = concurrency
     time = asyncio.get_running_loop().time
-    keeper, consumer = a_consumer(
+    renewer, consumer = a_consumer(
         queue, shop.handler, concurrency=shop.slots, lease_seconds=LEASE_SECONDS, causes=shop.watch.causes
     )
-    renewing, consuming = asyncio.create_task(keeper.run()), asyncio.create_task(consumer.run())
+    renewing, consuming = asyncio.create_task(renewer.run()), asyncio.create_task(consumer.run())
     try:
         yield consumer
         consumer.stop(jobs_until=time(), settle_until=time() + 10)

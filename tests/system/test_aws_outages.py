@@ -46,7 +46,7 @@ TABLE_FAULTS: dict[str, tuple[Fault, str, str]] = {
 
 
 @dataclass
-class Site:
+class ProxiedStack:
     """A stack whose AWS is behind a proxy."""
 
     stack: Stack
@@ -59,13 +59,13 @@ class Site:
 
 
 @pytest.fixture
-def site(stack: Stack, aws_endpoint: str) -> Iterator[Site]:
+def proxied(stack: Stack, aws_endpoint: str) -> Iterator[ProxiedStack]:
     sqs = stack.aws["sqs"]
     found = sqs.get_queue_attributes(QueueUrl=stack.queue_url, AttributeNames=["RedrivePolicy"])
     policy = json.loads(found["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": MAX_RECEIVES}
     sqs.set_queue_attributes(QueueUrl=stack.queue_url, Attributes={"RedrivePolicy": json.dumps(policy)})
     with FaultProxy(aws_endpoint).running() as proxy:
-        yield Site(replace(stack, endpoint=proxy.url), proxy)
+        yield ProxiedStack(replace(stack, endpoint=proxy.url), proxy)
 
 
 def ask(worker: WorkerProcess, path: str) -> tuple[int, Any]:
@@ -83,15 +83,15 @@ def lines_of(worker: WorkerProcess, event: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", TABLE_FAULTS)
 def test_jobs_wait_for_a_table_that_is_out_of_reach(
-    name: str, site: Site, start_worker: StartWorker, unique: Callable[[str], str]
+    name: str, proxied: ProxiedStack, start_worker: StartWorker, unique: Callable[[str], str]
 ) -> None:
     fault, level, word = TABLE_FAULTS[name]
     jobs = [unique("job") for _ in range(JOBS)]
-    worker = start_worker(site.stack, WORKER_CONCURRENCY="2")
+    worker = start_worker(proxied.stack, WORKER_CONCURRENCY="2")
     worker.wait_for("worker.ready")
 
-    site.proxy.add(fault)
-    site.send(*jobs)
+    proxied.proxy.add(fault)
+    proxied.send(*jobs)
     line = worker.wait_for("dynamodb.unavailable")
     assert line["level"] == level
     assert word in line["reason"]
@@ -101,55 +101,55 @@ def test_jobs_wait_for_a_table_that_is_out_of_reach(
     assert ask(worker, "/readyz")[0] == 503
     assert ask(worker, "/livez")[0] == 200
 
-    site.proxy.restore()
+    proxied.proxy.restore()
     over = worker.wait_for("dynamodb.available", timeout=60)
     for job_id in jobs:
-        assert site.stack.final_record(job_id)["attempt"] == 1
+        assert proxied.stack.final_record(job_id)["attempt"] == 1
 
     assert ask(worker, "/readyz")[0] == 200
     assert ask(worker, "/health")[1]["status"] == "ok"
     assert len(lines_of(worker, "dynamodb.unavailable")) == 1
     assert len(lines_of(worker, "consumption.paused")) == 1
     assert over["jobs_put_off"] == len(lines_of(worker, "job.deferred")) > 0
-    assert site.stack.messages_in(site.stack.dead_letter_url) == 0
+    assert proxied.stack.messages_in(proxied.stack.dead_letter_url) == 0
 
 
 def test_nothing_is_received_where_the_table_does_not_exist(
-    site: Site, start_worker: StartWorker, unique: Callable[[str], str]
+    proxied: ProxiedStack, start_worker: StartWorker, unique: Callable[[str], str]
 ) -> None:
-    site.send(unique("job"))
-    worker = start_worker(site.stack, WORKER_TABLE="no-such-table")
+    proxied.send(unique("job"))
+    worker = start_worker(proxied.stack, WORKER_TABLE="no-such-table")
 
     line = worker.wait_for("dynamodb.unavailable")
     assert (line["level"], "no-such-table" in line["reason"]) == ("error", True)
     worker.wait_for("consumption.paused", reason="table")
     assert ask(worker, "/readyz")[0] == 503
     assert ask(worker, "/livez")[0] == 200
-    receives = [json.loads(call.body)["MaxNumberOfMessages"] for call in site.proxy.seen("ReceiveMessage")]
+    receives = [json.loads(call.body)["MaxNumberOfMessages"] for call in proxied.proxy.seen("ReceiveMessage")]
     assert set(receives) <= {0}  # with 0 the worker asks for its rights, and gets no message
     assert worker.find("worker.ready") is None
 
 
 def test_jobs_wait_for_an_s3_that_answers_503_to_everything(
-    site: Site, start_worker: StartWorker, unique: Callable[[str], str]
+    proxied: ProxiedStack, start_worker: StartWorker, unique: Callable[[str], str]
 ) -> None:
     jobs = [unique("job") for _ in range(JOBS)]
-    worker = start_worker(site.stack, WORKER_CONCURRENCY="2", WORKER_MAX_ATTEMPTS="1")
+    worker = start_worker(proxied.stack, WORKER_CONCURRENCY="2", WORKER_MAX_ATTEMPTS="1")
     worker.wait_for("worker.ready")
 
-    site.proxy.add(refused("s3", 503, "ServiceUnavailable"))
-    site.send(*jobs)
+    proxied.proxy.add(refused("s3", 503, "ServiceUnavailable"))
+    proxied.send(*jobs)
     line = worker.wait_for("consumption.paused", reason="s3", timeout=60)
     assert line["level"] == "warning"
     _, health = ask(worker, "/health")
     assert (health["status"], health["queue"]["pause_reason"]) == ("degraded", "s3")
     assert ask(worker, "/readyz")[0] == 200
 
-    site.proxy.restore()
+    proxied.proxy.restore()
     worker.wait_for("consumption.resumed", reason="s3", timeout=60)
     wait_for(
-        lambda: all(site.stack.status(job_id) == "completed" for job_id in jobs) or None,
+        lambda: all(proxied.stack.status(job_id) == "completed" for job_id in jobs) or None,
         "the end of all jobs",
         timeout=90,
     )
-    assert site.stack.messages_in(site.stack.dead_letter_url) == 0
+    assert proxied.stack.messages_in(proxied.stack.dead_letter_url) == 0

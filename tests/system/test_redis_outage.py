@@ -107,7 +107,7 @@ def test_closed_connections_and_forgotten_scripts_are_no_outage(
 
     before = worker.writes()
     for _ in range(10):
-        worker.site.command(*words)
+        worker.breakable.command(*words)
         await_write_to_redis(worker)
     worker.finish(jobs)
 

@@ -1,1 +1,1 @@
-"""The outside world, one vendor a file."""
+"""The outside world, one vendor a package."""

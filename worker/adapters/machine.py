@@ -1,7 +1,7 @@
 """The CPUs and the memory that this process may use: those of the machine, of its control groups, and of its ECS task.
 
 ECS sets the limits of a task on a control group above the container's, which the container need not see. Its metadata
-endpoint tells them:
+endpoint states them:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-response.html
 """
 

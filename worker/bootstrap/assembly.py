@@ -20,12 +20,12 @@ from worker.adapters.http import CannotListenError, HttpServer
 from worker.adapters.s3.store import S3Store
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.consumer import Consumer
-from worker.application.consuming.credentials_gate import CredentialsGate
+from worker.application.consuming.credentials_check import CredentialsCheck
 from worker.application.consuming.dependencies import S3Access, S3Rights, TableAccess, WorkspaceAccess
 from worker.application.consuming.lease_keeper import LeaseKeeper
 from worker.application.consuming.pause import Pauses
 from worker.application.consuming.poller import Poller
-from worker.application.consuming.protection import ProtectionKeeper
+from worker.application.consuming.protection import ProtectionController
 from worker.application.consuming.reject_limit import RejectLimit
 from worker.application.consuming.settlement import Settlement
 from worker.application.consuming.slots import Slots
@@ -65,7 +65,7 @@ class _Adapters:
     cache: ProgressCache | None
     objects: ObjectStore
     converter: AudioConverter
-    protection: ProtectionKeeper | None
+    protection: ProtectionController | None
     checks: Sequence[Check]
     credentials: Credentials
 
@@ -89,12 +89,12 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
     claims = JobClaims(adapters.table, store, _job_limits(settings), worker=name, now=utc_now, random=random.random)
     slots = Slots(settings.concurrency)
     handler = _make_handler(settings, adapters, store, cancels, claims, slots, watch)
-    keeper = LeaseKeeper(adapters.queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
-    credentials = CredentialsGate(adapters.credentials, random=random.random)
-    consumer = _make_consumer(settings, adapters.queue, handler, keeper, watch, credentials, slots)
+    renewer = LeaseKeeper(adapters.queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
+    credentials = CredentialsCheck(adapters.credentials, random=random.random)
+    consumer = _make_consumer(settings, adapters.queue, handler, renewer, watch, credentials, slots)
     monitor = HealthMonitor(store, consumer)
     side_tasks: dict[str, SideTask] = {
-        "lease keeper": keeper.run,
+        "lease keeper": renewer.run,
         "progress store": store.run,
         "claims": claims.run,
         "cancel watch": cancels.run,
@@ -113,8 +113,8 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
     )
 
 
-async def _report_failures(credentials: CredentialsGate, checks: Sequence[Check]) -> None:
-    await credentials.opened.wait()
+async def _report_failures(credentials: CredentialsCheck, checks: Sequence[Check]) -> None:
+    await credentials.passed.wait()
     await report_failures(checks)
 
 
@@ -134,7 +134,7 @@ async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters
             await clients.open("s3", s3_limits(settings, jobs=settings.concurrency)), s3_options(settings)
         ),
         converter=FfmpegConverter(str(ffmpeg_of(settings))),
-        protection=await _open_protection_keeper(settings, stack),
+        protection=await _open_protection_controller(settings, stack),
         checks=[table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings), queue_check(sqs, settings)],
         credentials=clients.session,
     )
@@ -176,9 +176,9 @@ def _make_consumer(
     settings: Settings,
     queue: JobQueue,
     handler: DeliveryHandler,
-    keeper: LeaseKeeper,
+    renewer: LeaseKeeper,
     watch: DependencyWatch,
-    credentials: CredentialsGate,
+    credentials: CredentialsCheck,
     slots: Slots,
 ) -> Consumer:
     reject_limit = RejectLimit(settings.reject_limit)
@@ -186,7 +186,7 @@ def _make_consumer(
     return Consumer(
         Poller(queue, pauses, credentials, poll_seconds=poll_seconds_for(settings), random=random.random),
         handler,
-        keeper,
+        renewer,
         Settlement(queue, reject_limit, random=random.random),
         slots,
         random=random.random,
@@ -268,8 +268,8 @@ def _serve_http(settings: Settings, monitor: HealthMonitor, stack: AsyncExitStac
     return server.address
 
 
-async def _open_protection_keeper(settings: Settings, stack: AsyncExitStack) -> ProtectionKeeper | None:
+async def _open_protection_controller(settings: Settings, stack: AsyncExitStack) -> ProtectionController | None:
     if settings.ecs_agent_uri is None:
         return None
     agent: ScaleInProtection = await stack.enter_async_context(open_protection(settings.ecs_agent_uri))
-    return ProtectionKeeper(agent)
+    return ProtectionController(agent)

@@ -1,4 +1,4 @@
-"""What is said of the container's memory at the start."""
+"""The warning about the container's memory at the start."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def command(arguments: Namespace) -> int:
 
 
 async def cancel(cancellation: Cancellation, job_id: str) -> int:
-    """Ask, and say what came of it; 4 if there is no such job, 1 if it came to another end before.
+    """Ask for the end and print the result. Returns 4 if there is no such job, 1 if it had ended otherwise before.
 
     Raises StoreUnavailableError, DependencyUnavailableError.
     """

@@ -3,8 +3,8 @@
 A claim is a `running` record in DynamoDB. Its holder renews it with every checkpoint (`updated_at`); one that was
 not renewed for the length of a lease is stale and may be taken over with a higher fence.
 
-A start that said nothing of its end is a death of its worker. A job that was running at a death is suspect: from then
-on it runs alone, so that only its own deaths count against it.
+A start whose end is not recorded means that its worker died. A job that was running then is suspect: from then on it
+runs alone, so that only the deaths that it causes count against it.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Exhausted:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Somebody asked for it, and it did not happen yet; `version` is that of the record that says so.
+    """A request to cancel was left, and the job has not ended yet; `version` is that of the record that says so.
 
     `record` is the newest of the job, with the number of its real starts.
     """

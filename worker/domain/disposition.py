@@ -55,7 +55,7 @@ def combined(ends: Sequence[Disposition]) -> Disposition:
 
     A delivery that is not ours, or is given back, ends so, and the other jobs do not matter. As long as one job has to
     be tried again the message comes back for it, after the longest of the delays: a shorter one would cut another
-    job's back-off and burn its attempts. The jobs that are final by then are not done again, and one that failed is
+    job's back-off and use up its attempts. The jobs that are final by then are not done again, and one that failed is
     rejected then. The dead letter names the first that failed.
     """
     for kind in (Forfeit, Release):

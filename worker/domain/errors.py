@@ -58,7 +58,7 @@ class ErrorCode(StrEnum):
 
 
 class WorkerError(Exception):
-    """The root: whatever this code base raises on purpose."""
+    """The base of all exceptions that this code raises on purpose."""
 
 
 class JobError(WorkerError):
@@ -173,7 +173,7 @@ class TargetRefusedError(PermanentError):
 
 
 class ConversionTimeoutError(PermanentError):
-    """The job took longer than WORKER_JOB_TIMEOUT_SECONDS. Another try would burn the same hours."""
+    """The job took longer than WORKER_JOB_TIMEOUT_SECONDS. Another try would take as long."""
 
     code = ErrorCode.CONVERSION_TIMEOUT
 

@@ -30,7 +30,7 @@ class Limits(ABC):
 
 
 class Anything(Limits):
-    """Whatever the type allows."""
+    """All values of the type."""
 
     __slots__ = ()
 

@@ -47,7 +47,7 @@ class Failed:
 class WillRetry:
     """The run failed; another follows after `delay_seconds`.
 
-    Where the job had no part in the failure, the start `is_counted` among its attempts no more than a released one.
+    `is_counted` is False where a dependency caused the failure: the start is then no attempt, as after a release.
     """
 
     error: JobError
@@ -62,7 +62,7 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Somebody asked for it."""
+    """The job was cancelled on request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ class Record:
 
 
 def newest(first: Record | None, second: Record | None) -> Record | None:
-    """The one to believe of two records of a job: a final one absorbs, else the higher version wins."""
+    """The record to use of two of one job: a final one, else the one with the higher version."""
     if first is None or second is None:
         return first or second
     if first.is_final != second.is_final:

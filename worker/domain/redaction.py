@@ -1,4 +1,4 @@
-"""What must never be written anywhere: secrets, taken out of text."""
+"""Takes secrets out of text: they must never be written anywhere."""
 
 from __future__ import annotations
 

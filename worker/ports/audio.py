@@ -17,7 +17,7 @@ from worker.ports.objects import Artifact
 class SourceAudio:
     """What the source is, as far as its headers say.
 
-    `duration_seconds` is None where only decoding can tell; it is trusted where it is given.
+    `duration_seconds` is None where only decoding can find it out; it is trusted where it is given.
     """
 
     container: str  # the demuxer's name

@@ -16,7 +16,7 @@ class ScaleInProtection(Protocol):
     """The platform's promise not to end this worker for a smaller fleet or a new version."""
 
     async def protect(self, minutes: int) -> None:
-        """Be kept for so long from now on. Raises DependencyUnavailableError where the platform refuses, too."""
+        """Protect this worker for so long from now on. Raises DependencyUnavailableError, also where it is refused."""
 
     async def release(self) -> None:
-        """Be as good as any other. Raises DependencyUnavailableError."""
+        """End the protection. Raises DependencyUnavailableError."""

@@ -34,7 +34,7 @@ class Conflict:
 
 
 class StoreUnavailableError(WorkerError):
-    """A store failed. What became of the write is unknown, never "not applied"."""
+    """A store failed. Whether a write was applied is then unknown."""
 
     def __init__(self, reason: str, severity: Severity = Severity.SOFT) -> None:
         super().__init__(reason)
@@ -43,14 +43,14 @@ class StoreUnavailableError(WorkerError):
 
 
 class ProgressStore(Protocol):
-    """A store of progress records that refuses to go back.
+    """A store of progress records that never replaces a record by an older one.
 
     Both methods raise StoreUnavailableError, within the adapter's own timeouts, and may be cancelled at any point.
     """
 
     @property
     def name(self) -> str:
-        """The word for it in `/health`, in metrics and in the log (contract, section 6)."""
+        """Its name in `/health`, in metrics and in the log (contract, section 6)."""
 
     @property
     def tick_seconds(self) -> float:

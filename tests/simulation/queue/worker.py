@@ -68,7 +68,7 @@ class Worker:
         cancels = CancelWatch(self.table)
         slots = Slots(CONCURRENCY)
         handling = self._handling(store, cancels, slots)
-        keeper, self.consumer = a_consumer(
+        renewer, self.consumer = a_consumer(
             queue,
             handling.handler(),
             concurrency=slots,
@@ -76,7 +76,7 @@ class Worker:
             poll_seconds=POLL_SECONDS,
             random=world.rng.random,
         )
-        beside = [keeper.run(), store.run(), handling.claims.run()]
+        beside = [renewer.run(), store.run(), handling.claims.run()]
         if schedule.has(CancelRequest):
             beside.append(cancels.run())
         self._side_tasks = [self.loop.create_task(each) for each in beside]

@@ -103,8 +103,8 @@ async def test_without_dynamodb_nothing_is_promised(tmp_path: Path) -> None:
             await shop.cancellation.cancel("ep-1")
 
 
-class Lively(FakeJobTable):
-    """The job changes each time somebody has looked."""
+class ChangingTable(FakeJobTable):
+    """The job changes each time it is read."""
 
     def __init__(self, changes: int) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class Lively(FakeJobTable):
 
 @virtual_time
 async def test_a_job_that_changes_hands_meanwhile_is_looked_at_again(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path, table=Lively(3)) as shop:
+    async with a_workshop(tmp_path, table=ChangingTable(3)) as shop:
         await submitted(shop)
 
         record = await shop.cancellation.cancel("ep-1")
@@ -129,7 +129,7 @@ async def test_a_job_that_changes_hands_meanwhile_is_looked_at_again(tmp_path: P
         assert record is not None
         assert record.status is Status.CANCELLED
 
-    async with a_workshop(tmp_path, table=Lively(1000)) as shop:
+    async with a_workshop(tmp_path, table=ChangingTable(1000)) as shop:
         await submitted(shop)
 
         with pytest.raises(DependencyUnavailableError, match="try again"):

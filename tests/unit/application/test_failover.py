@@ -37,7 +37,7 @@ async def test_a_tick_goes_to_redis_alone_and_claims_checkpoints_and_ends_to_bot
 
         assert seqs(it.table.writes) == [1, 3, 4]
         assert seqs(it.redis.writes) == [1, 2, 3, 4]
-        assert it.told() == [0, 0, 0]
+        assert it.logged() == [0, 0, 0]
         assert it.log.one(Event.REDIS_CONNECTED)["endpoint"] == "redis:6379"
 
 

@@ -36,7 +36,7 @@ async def test_redis_has_the_newest_of_every_job_before_it_is_said_to_be_back() 
             "waits": 9,
             "that-trips": 1,
         }
-        assert it.told() == [1, 1, 1]
+        assert it.logged() == [1, 1, 1]
         back = it.log.one(Event.PROGRESS_FAILED_BACK)
         assert back["jobs_carried_over"] == 4
         assert back["outage_seconds"] > 20
@@ -88,7 +88,7 @@ async def test_what_fails_during_the_replay_is_still_the_same_outage() -> None:
         it.redis.write = failing_write  # type: ignore[method-assign]
         await it.until_back()
         assert it.redis.held["ep-0142"].version.seq == 2
-        assert it.told() == [1, 1, 1]
+        assert it.logged() == [1, 1, 1]
 
 
 class OneKeyIsTaken:
@@ -114,7 +114,7 @@ async def test_a_record_that_redis_will_not_have_goes_to_dynamodb_and_is_no_outa
         for seq in range(1, 20):
             assert await it.store.tick(a_record(seq=seq, job_id="bad")) is WriteResult.APPLIED
         assert it.table.held["bad"].version.seq == 19
-        assert it.told() == [0, 0, 0]
+        assert it.logged() == [0, 0, 0]
 
 
 @virtual_time
@@ -165,7 +165,7 @@ async def test_two_outages_are_told_twice() -> None:
             await asyncio.sleep(40)
             it.redis.works()
             await it.until_back()
-            assert it.told() == [outage] * 3
+            assert it.logged() == [outage] * 3
             await asyncio.sleep(40)
         assert it.store.outages == 2
 
@@ -177,10 +177,10 @@ async def test_a_redis_that_is_out_at_the_start_delays_nothing_and_is_told_once(
         assert now() == pytest.approx(1000, abs=0.001)
         await it.store.tick(a_record(seq=2))
         await asyncio.sleep(30)
-        assert it.told() == [1, 1, 0]
+        assert it.logged() == [1, 1, 0]
         it.redis.works()
         assert await it.until_back() <= 5
-        assert it.told() == [1, 1, 1]
+        assert it.logged() == [1, 1, 1]
         assert it.redis.held["ep-0142"].version.seq == 2
 
 
@@ -190,7 +190,7 @@ async def test_in_durable_mode_nothing_fails_over() -> None:
         await it.trip()
         it.redis.works()
         await it.until_back()
-        assert it.told() == [1, 0, 0]
+        assert it.logged() == [1, 0, 0]
         assert len(it.log.of(Event.REDIS_CONNECTED)) == 2
 
 

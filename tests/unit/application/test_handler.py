@@ -39,7 +39,7 @@ async def test_a_job_is_done_and_its_end_recorded_before_the_ack(tmp_path: Path)
 
 
 @virtual_time
-async def test_a_lease_knows_what_the_keepers_lines_tell_of_its_job(tmp_path: Path) -> None:
+async def test_lines_about_a_renewal_have_the_fields_of_the_job(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         work = shop.work()
         task = await shop.begins(work)

@@ -17,7 +17,7 @@ async def test_a_newer_delivery_of_the_message_is_adopted_and_renewed_instead() 
     queue = FakeQueue()
     (work,) = await a_received(queue)
 
-    async with a_keeper(queue) as keeper, keeper.renewing(work):
+    async with a_keeper(queue) as renewer, renewer.renewing(work):
         await asyncio.sleep(10)
         queue.deliver_again(work.lease.delivery.message_id)
         (newer,) = await queue.receive(1)
@@ -35,7 +35,7 @@ async def test_a_dead_handle_says_nothing_once_a_newer_delivery_is_adopted() -> 
     queue = FakeQueue(faults=SlowExtend(after_seconds=2))
     (work,) = await a_received(queue)
 
-    async with a_keeper(queue) as keeper, keeper.renewing(work):
+    async with a_keeper(queue) as renewer, renewer.renewing(work):
         await asyncio.sleep(19)
         queue.deliver_again(work.lease.delivery.message_id)
         (newer,) = await queue.receive(1)

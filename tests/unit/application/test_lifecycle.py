@@ -65,10 +65,10 @@ def a_worker(
 ) -> Worker:
     queue = FakeQueue()
     handler = JobHandler(job_seconds, unwinding_seconds)
-    keeper, consumer = a_consumer(queue, handler, concurrency=2)
+    renewer, consumer = a_consumer(queue, handler, concurrency=2)
     lifecycle = Lifecycle(
         consumer,
-        {"lease keeper": keeper.run, **(side_tasks or {})},
+        {"lease keeper": renewer.run, **(side_tasks or {})},
         drain_seconds=drain_seconds,
         announced={"worker": "host:1"},
         pulse=lambda: {"jobs_completed": 3},

@@ -23,8 +23,8 @@ LIMIT = 20
 SLOTS = 5
 
 
-class Clerk:
-    """Refuses what says so, each after a tenth of a second."""
+class RejectingHandler:
+    """Rejects every message but `good`, each after a tenth of a second."""
 
     async def handle(self, work: Work) -> Disposition:
         await asyncio.sleep(0.1)
@@ -35,9 +35,9 @@ class Clerk:
 
 @asynccontextmanager
 async def at_work(queue: FakeQueue) -> AsyncIterator[Consumer]:
-    keeper, consumer = a_consumer(queue, Clerk(), concurrency=SLOTS, reject_limit=LIMIT)
+    renewer, consumer = a_consumer(queue, RejectingHandler(), concurrency=SLOTS, reject_limit=LIMIT)
     async with asyncio.TaskGroup() as group:
-        renewing = group.create_task(keeper.run())
+        renewing = group.create_task(renewer.run())
         consuming = group.create_task(consumer.run())
         yield consumer
         consumer.stop(jobs_until=now(), settle_until=now() + 10)

@@ -79,10 +79,10 @@ async def test_a_result_that_comes_after_the_lease_was_lost_is_not_settled_and_t
             return Ack()
 
     handler = Deaf(taking(0))
-    keeper, consumer = a_consumer(queue, handler, concurrency=1)
+    renewer, consumer = a_consumer(queue, handler, concurrency=1)
     with logged_events() as logged:
         async with asyncio.TaskGroup() as group:
-            renewing = group.create_task(keeper.run())
+            renewing = group.create_task(renewer.run())
             group.create_task(consumer.run())
             await asyncio.sleep(10)
             consumer.stop(jobs_until=now() + 10, settle_until=now() + 20)
@@ -203,10 +203,10 @@ async def test_a_bug_in_the_handler_costs_one_delivery_a_delay_and_no_more() -> 
             return await super().handle(work)
 
     handler = Buggy(taking(1))
-    keeper, consumer = a_consumer(queue, handler, concurrency=1)
+    renewer, consumer = a_consumer(queue, handler, concurrency=1)
     with logged_events() as logged:
         async with asyncio.TaskGroup() as group:
-            renewing = group.create_task(keeper.run())
+            renewing = group.create_task(renewer.run())
             group.create_task(consumer.run())
             while len(queue):  # noqa: ASYNC110 - time is virtual
                 await asyncio.sleep(0.1)

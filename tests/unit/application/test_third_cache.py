@@ -53,7 +53,7 @@ async def test_an_outage_of_another_cache_is_announced_with_its_endpoint() -> No
         it.redis.works()
         await it.until_back()
         assert it.log.one(Event.REDIS_UNAVAILABLE)["endpoint"] == "nats:4222"
-        assert it.told() == [1, 1, 1]
+        assert it.logged() == [1, 1, 1]
 
 
 @virtual_time

@@ -1,4 +1,4 @@
-"""What the SDK sends otherwise than by its defaults: no body waits for leave, and redirections are signed again."""
+"""Two defaults of the SDK that are replaced: bodies are sent at once, and redirections are signed again."""
 
 from __future__ import annotations
 

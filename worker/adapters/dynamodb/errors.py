@@ -14,7 +14,7 @@ _DENIED = (*DENIED, "UnrecognizedClientException", "InvalidSignatureException", 
 
 
 class MisconfiguredError(DependencyUnavailableError):
-    """DynamoDB does not serve us as we are set up: the role, the region or the table is wrong."""
+    """DynamoDB refuses because of the set-up: the role, the region or the table is wrong."""
 
 
 def errors_of(table: str) -> ErrorTable:

@@ -1,4 +1,4 @@
-"""What ffmpeg is told. Options are those of FFmpeg 9.0; what is not their plain meaning has its reason beside it."""
+"""The command lines of ffmpeg. Options are those of FFmpeg 9.0; one whose purpose is not plain has a comment."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ _DECODERS = (
 )
 
 
+# Codecs whose name is not that of their decoder.
 _NAMES_OF_CODECS = {"amr_nb", "amr_wb", "dts", "musepack7", "musepack8", "adpcm_g722", "adpcm_g726", "adpcm_g726le"}
-_CODECS = frozenset(_DECODERS.split(",")) | _NAMES_OF_CODECS  # which are not their decoders'
+_CODECS = frozenset(_DECODERS.split(",")) | _NAMES_OF_CODECS
 
 # The standard's own decoders: FFmpeg's does not know frames of silence and of loss, and leaves them out.
 _DECODER_OF = {"amr_nb": "libopencore_amrnb", "amr_wb": "libopencore_amrwb"}
-# Whose checksums are compared only on demand: a frame that fails is then an error, and not sound.
+# Decoders that compare checksums only on demand. With it, a frame that fails is an error and is not decoded as sound.
 _WITH_CHECKSUMS = frozenset({"flac", "ac3", "eac3", "mp1", "mp2", "mp3", "ape", "tta", "wavpack"})
 # Their clock begins where their header says, and other tracks and files are in step with it.
 _OWN_CLOCK = frozenset({Container.MATROSKA, Container.MP4})

@@ -106,7 +106,7 @@ class FfmpegConverter:
         max_duration_seconds: float,
         progress: ConversionProgress,
     ) -> Converted:
-        """Run one process for all outputs, and believe it only when its own counts add up."""
+        """Run one process for all outputs, and accept the result only where ffmpeg's own counts add up."""
         if audio.duration_seconds is not None and audio.duration_seconds > max_duration_seconds:
             raise DurationTooLongError(audio.duration_seconds, max_duration_seconds)
         encodings = [
@@ -145,7 +145,7 @@ class FfmpegConverter:
         max_duration_seconds: float,
         progress: ConversionProgress,
     ) -> Log:
-        """Run ffmpeg again where it failed by itself: the same failure twice is no matter of chance."""
+        """Run ffmpeg again where it failed by itself: the same failure twice is not chance."""
         try:
             return await self._run(source, audio, outputs, max_duration_seconds, progress)
         except ConverterFailedError as first:

@@ -1,4 +1,4 @@
-"""What stands between decoder and encoders: one graph, whose first part, the clock, is shared by all outputs."""
+"""The filter graph between the decoder and the encoders. Its first part, the clock, is shared by all outputs."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def filter_graph(audio: SourceAudio, encodings: Sequence[Encoding]) -> tuple[str
 
 
 def target_layout(audio: SourceAudio, encoding: Encoding) -> str | None:
-    """The layout that the encoder is told, by ffmpeg's name. None: as many discrete tracks as come in."""
+    """The layout that the encoder is given, by ffmpeg's name. None: as many discrete tracks as come in."""
     return _target(ENCODERS[encoding.format], audio, encoding.channels)[0]
 
 
@@ -105,7 +105,7 @@ def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
     if pan:
         filters.append(pan)
     if audio.duration_seconds is not None and audio.duration_seconds < _SHORT_SECONDS:
-        # The resampler gives nothing for a few samples: what it owes is silence.
+        # For a few samples the resampler returns nothing: the missing ones are silence.
         samples = max(1, math.ceil(audio.duration_seconds * encoding.sample_rate_hz))
         filters += [f"aresample={encoding.sample_rate_hz}", f"apad=whole_len={samples}"]
     return filters

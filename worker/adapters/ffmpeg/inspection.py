@@ -17,7 +17,7 @@ _NOT_STARTED = (126, 127)  # the exit codes of setpriv, and of shells, for a pro
 
 
 async def inspect_converter(ffmpeg: Path) -> ConverterFacts:
-    """Raises UnusableConverterError. Whatever way it ends, the processes that it started have ended."""
+    """Raises UnusableConverterError. When this returns or raises, no process that it started is left."""
     version = _VERSION.search(await _output_of(ffmpeg, "-version"))
     if version is None:
         raise UnusableConverterError(ffmpeg, "is no ffmpeg: with -version it prints no version of ffmpeg")

@@ -2,7 +2,7 @@
 
 ffmpeg prints the source's tags among its own lines, line breaks included. It is made to colour what it says itself
 (AV_LOG_FORCE_COLOR), and in what it prints it replaces the escape character, so a line that begins with a colour
-cannot come from a tag. Nothing else is believed, but for the description of the source, of which see `report`.
+cannot come from a tag. All other lines are ignored, except the description of the source (see `report`).
 """
 
 from __future__ import annotations

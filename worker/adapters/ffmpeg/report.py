@@ -1,7 +1,7 @@
 """What ffmpeg said: headers, progress, sample counts, and why it ended.
 
-The description of the source is the one part that its tags can forge (see `log`). What stands in it twice is believed
-in neither place.
+The description of the source is the one part that its tags can forge (see `log`). A line that stands there twice
+is not used.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _TOO_MANY_TRACKS = "the source has more than 1000 tracks"
 _PERMANENT = {
     8: _NOT_DECODED,  # no such decoder
     69: _DAMAGED,  # more decode errors than -max_error_rate
-    176: _NOT_DECODED,  # a feature of the codec that nobody wrote
+    176: _NOT_DECODED,  # a feature of the codec that FFmpeg lacks
     183: _UNREADABLE,  # invalid data
     187: _UNREADABLE,  # end of file while it was opened
     _INVALID_ARGUMENT: _NOT_DECODED,  # invalid argument: no decoder, or one that is not allowed
@@ -61,7 +61,7 @@ _PERMANENT = {
 _BY_OTHERS = {244, 245, 255}  # no memory, no thread, asked to end
 _OWN_SIGNALS = {Signals.SIGSEGV, Signals.SIGABRT, Signals.SIGFPE, Signals.SIGILL, Signals.SIGBUS}
 _NO_SPACE = {134, 228}  # EDQUOT, ENOSPC
-_NO_SPACE_TEXT = "No space left on device"  # where another output failed first, and lent its code
+_NO_SPACE_TEXT = "No space left on device"  # where the exit code is that of another output
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def read_headers(facts: str, log: Log) -> Headers:
 
 
 def is_lossless(codec: str) -> bool:
-    """Whether a decoder gives exactly what was recorded, so that an error is a loss and no matter of taste."""
+    """Whether a decoder gives exactly what was recorded, so that an error in it is lost sound."""
     return _LOSSLESS.fullmatch(codec) is not None
 
 

@@ -1,4 +1,4 @@
-"""Whether a source may be converted, and whether what came out is all that went in."""
+"""Whether a source may be converted, and whether the outputs hold all of its sound."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Verdict:
 
 
 def check_headers(headers: Headers) -> None:
-    """Refuse what nobody recorded: a rate of 1 Hz makes a day of output from a few hundred kilobytes."""
+    """Refuse headers that no recording has: a rate of 1 Hz makes a day of output from a few hundred kilobytes."""
     if headers.sample_rate_hz not in _POSSIBLE_RATES_HZ:
         raise UnsupportedAudioError(f"the source is damaged: its header states {headers.sample_rate_hz} Hz")
     if headers.channels not in _POSSIBLE_CHANNELS:

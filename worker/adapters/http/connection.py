@@ -49,7 +49,7 @@ class Connection:
         return self._send() if self._unsent else selectors.EVENT_READ
 
     def _receive(self) -> bool:
-        """Whether there was anything but the end."""
+        """Read what has arrived. False where the client has closed its side."""
         data = self.socket.recv(MAX_HEAD_BYTES)
         self._received += data
         return bool(data)

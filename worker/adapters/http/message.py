@@ -93,7 +93,7 @@ def take_request(received: bytearray) -> Request | None:
 
 
 def _check_beginning(received: bytearray) -> None:
-    """What can never become a request is refused at once: a client of another protocol waits for a word."""
+    """Refuse at once what can never become a request: a client of another protocol would wait for an answer."""
     line, has_line, _ = received.partition(b"\n")
     is_possible = _REQUEST_LINE.fullmatch(line.removesuffix(b"\r")) if has_line else _BEGINNING.match(line)
     if not is_possible:

@@ -78,7 +78,7 @@ class Connections:
             connection.close()
 
     async def drop(self) -> None:
-        """Keep no connection that there is now: close what is idle, end the attempt, and forget what is in use."""
+        """Close idle connections, end the attempt, and let no connection that is in use come back."""
         self._in_use.clear()
         if self._attempt is not None:
             self._attempt.cancel()

@@ -40,7 +40,7 @@ _WORDS = (
     ("no password is set", "no password is set there"),
 )
 _REPLIES = {code: (reason, Severity.HARD) for code, reason in _HARD_REPLIES.items()} | {
-    "WRONGTYPE": ("key of another type", Severity.LOCAL),  # somebody else's: other keys are none the worse for it
+    "WRONGTYPE": ("key of another type", Severity.LOCAL),  # written by another program; other keys work
 }
 
 # The first that fits; redis-py gives these no code, or raises them before there is a reply.

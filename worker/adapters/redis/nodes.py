@@ -46,7 +46,7 @@ class Nodes:
 
     @property
     def seed(self) -> Connections:
-        """To whichever node the endpoint's name leads."""
+        """The connections to the node that the endpoint's name leads to."""
         return self._seed
 
     def of(self, key: str) -> Connections:
@@ -72,7 +72,7 @@ class Nodes:
             await connections.aclose()
 
     async def drop(self) -> None:
-        """Keep no connection that there is now, and believe no redirection any more."""
+        """Close all connections, and forget all redirections."""
         self._by_slot.clear()
         for connections in list(self):
             await connections.drop()

@@ -23,7 +23,7 @@ from worker.domain.progress import FINAL, Record
 from worker.ports import StoreUnavailableError, WriteResult
 
 MAX_CONNECTIONS = 64
-LIVE_SECONDS = 60.0  # five checkpoints: a job that nobody works on disappears, and DynamoDB knows better
+LIVE_SECONDS = 60.0  # five checkpoints; the record of a job without a worker expires, and DynamoDB has it
 FINAL_SECONDS = 24 * 3600.0
 _CANARY_SECONDS = 60.0
 _MAX_REDIRECTIONS = 2
@@ -109,7 +109,7 @@ class RedisProgressCache:
         await self._probes.drop()
         self._probes_made += 1
         arguments = (self._probes_made, 0, "canary", "", round(_CANARY_SECONDS * 1000))
-        # In a cluster the braces lead to the node that failed: another one may be well.
+        # In a cluster the braces lead to the node that failed: another one may work.
         canary = f"{self._prefix}canary:{{{self._suspect}}}:{self._name}"
         await self._compare_and_set(self._probes, canary, arguments)
 

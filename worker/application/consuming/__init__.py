@@ -1,1 +1,1 @@
-"""Receiving, keeping and settling deliveries."""
+"""Receiving deliveries, renewing their leases, settling them."""

@@ -60,7 +60,7 @@ class Consumer:
         self,
         poller: Poller,
         handler: Handler,
-        keeper: LeaseKeeper,
+        renewer: LeaseKeeper,
         settlement: Settlement,
         slots: Slots,
         *,
@@ -68,7 +68,7 @@ class Consumer:
     ) -> None:
         self._poller = poller
         self._handler = handler
-        self._keeper = keeper
+        self._renewer = renewer
         self._settlement = settlement
         self._slots = slots
         self._concurrency = slots.concurrency
@@ -97,9 +97,10 @@ class Consumer:
         )
 
     def stop(self, *, jobs_until: float, settle_until: float) -> None:
-        """Receive nothing more; running jobs may go on until the one loop time, and be given back until the other.
+        """Receive nothing more. Both arguments are loop times.
 
-        Called again, it moves both. Returns at once; `run` returns when everything is settled.
+        Running jobs may go on until `jobs_until`, and messages may be given back until `settle_until`. A second call
+        replaces both times. Returns at once; `run` returns when everything is settled.
         """
         self._jobs_until = jobs_until
         self._settlement.until = settle_until
@@ -160,7 +161,7 @@ class Consumer:
         running = self._works.get(delivery.message_id)
         if running is not None and running.lease.adopt(delivery):
             return
-        work = Work(self._keeper.new_lease(delivery))
+        work = Work(self._renewer.new_lease(delivery))
         if running is not None:
             self._spawn(work, self._settlement.settle(work.lease, Retry(_BUSY_SECONDS)))
         elif self._stopping.is_set():
@@ -188,7 +189,7 @@ class Consumer:
     async def _process(self, work: Work) -> None:
         disposition: Disposition = Release()  # for a handling that is cut off by a cancellation
         try:
-            async with self._keeper.renewing(work):
+            async with self._renewer.renewing(work):
                 disposition = await self._handle(work)
         finally:
             self._handling.discard(work)

@@ -1,4 +1,4 @@
-"""What no job can be done without, as causes of a pause: the job table, S3 and the workspace."""
+"""The dependencies that every job needs, as causes of a pause: the job table, S3 and the workspace."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ class TableAccess:
 
 
 class S3Access:
-    """S3, once three jobs in a row have ended because it was away: one object that fails is that job's trouble.
+    """S3. It is suspected once three jobs in a row have ended because it was away; one failure may be of one object.
 
-    What is asked for is the source of one of these jobs, in turn. The row ends with a job that S3 serves, not with the
-    pause: as long as jobs fail in the same way, one is enough for the next pause.
+    The probe asks for the sources of these jobs, in turn. A job that S3 serves starts the count again, and the end of
+    a pause does not: as long as jobs fail in the same way, one failure is enough for the next pause.
     """
 
     reason = PauseReason.S3
@@ -110,11 +110,11 @@ class S3Access:
 
 
 class S3Rights:
-    """The role's rights in S3, once ten jobs in a row, of different buckets, were refused them: a role, not ten jobs.
+    """The role's rights in S3. They are suspected once S3 refused ten jobs in a row, in more than one bucket.
 
-    Without s3:ListBucket, S3 also answers so for objects that are missing, and rights to write cannot be asked for
-    without writing. So a pause lasts a minute at least, and after a quarter of an hour the next job is tried. The row
-    ends as in `S3Access`.
+    No probe is certain: without s3:ListBucket, S3 also answers so for objects that are missing, and rights to write
+    cannot be tried without writing. So a pause lasts a minute at least, and after a quarter of an hour the next job
+    is tried. The count starts again as in `S3Access`.
     """
 
     reason = PauseReason.S3
@@ -164,7 +164,7 @@ class S3Rights:
 
 
 class WorkspaceAccess:
-    """The workspace, once a job found it full or could not write to it.
+    """The workspace. It is suspected once a job found it full or could not write to it.
 
     `probe` tries to write; it raises WorkspaceFullError and DependencyUnavailableError.
     """

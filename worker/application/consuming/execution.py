@@ -13,8 +13,8 @@ T = TypeVar("T")
 class Execution:
     """One body of work. `stop` ends it for a reason, and the reason is raised in its place.
 
-    Lease loss, cancel, stall, timeout and shutdown all come this way, so the body needs to know one thing only:
-    cancellation. The first reason counts.
+    Lease loss, cancel, stall, timeout and shutdown all use it, so the body sees one thing only: a cancellation. The
+    first reason counts.
     """
 
     def __init__(self) -> None:

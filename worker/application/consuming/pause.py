@@ -22,7 +22,7 @@ class PauseReason(StrEnum):
     TABLE = "table"
     WORKSPACE = "workspace"
     S3 = "s3"
-    CREDENTIALS = "credentials"  # shown in `/health` only: events of their own tell of it
+    CREDENTIALS = "credentials"  # shown in `/health` only: it has log events of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Pause:
 
 
 class Cause(Protocol):
-    """Something that no job can be done without."""
+    """A dependency that every job needs, or a limit that stops all jobs."""
 
     reason: PauseReason
     backoff: Backoff  # between two probes

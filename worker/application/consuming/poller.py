@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from worker import metrics
-from worker.application.consuming.credentials_gate import CredentialsGate
+from worker.application.consuming.credentials_check import CredentialsCheck
 from worker.application.consuming.pause import Pause, PauseReason, Pauses
 from worker.domain.backoff import Backoff
 from worker.domain.streak import FailureStreak
@@ -33,7 +33,7 @@ class Poller:
         self,
         queue: JobQueue,
         pauses: Pauses,
-        credentials: CredentialsGate,
+        credentials: CredentialsCheck,
         *,
         poll_seconds: float,
         random: Callable[[], float],

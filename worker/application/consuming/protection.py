@@ -19,7 +19,7 @@ _IDLE_SECONDS = 5.0  # so that short jobs with pauses between them do not switch
 _RETRY_SECONDS = 30.0
 
 
-class ProtectionKeeper:
+class ProtectionController:
     """Has the worker protected while jobs run. `run` has to run beside them.
 
     A refusal is logged, once a streak, and asked again later; the jobs run on either way.
@@ -30,7 +30,7 @@ class ProtectionKeeper:
         self._jobs = 0
         self._has_begun = asyncio.Event()
         self._busy_at = -math.inf  # when a job was last running
-        self._is_protected: bool | None = False  # None: a call failed, and may have been heard
+        self._is_protected: bool | None = False  # None: a call failed, and may have had its effect
         self._renew_at = -math.inf
         self._ask_again_at = {True: -math.inf, False: -math.inf}  # by what is asked for
         self._refusals = FailureStreak()

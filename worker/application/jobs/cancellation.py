@@ -1,4 +1,4 @@
-"""Ending a job on request: the side that asks, and the side that listens.
+"""Ending a job on request: `Cancellation` asks for it, and the worker's `CancelWatch` does it.
 
 A job that does not run is cancelled by the one who asks, with one conditional write. For a running job a request is
 left in DynamoDB, which its worker reads every second or two, also while Redis is out. If the worker dies meanwhile,
@@ -36,7 +36,7 @@ class CancelWatch:
 
     @contextmanager
     def over(self, job_id: str, execution: Execution) -> Iterator[None]:
-        """Listen for as long as the `with` lasts: what is asked for later comes too late."""
+        """The job can be cancelled for as long as the `with` lasts; a later request comes too late."""
         self._running[execution] = job_id
         try:
             yield
@@ -64,7 +64,7 @@ class CancelWatch:
 
 
 class Cancellation:
-    """The side that asks. Jobs that do not run end by the `finisher`."""
+    """Asks for the end of jobs. Those that do not run end at once, by the `finisher`."""
 
     def __init__(self, table: JobTable, finisher: JobFinisher) -> None:
         self._table = table

@@ -30,7 +30,7 @@ _UPLOAD_BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=30, floor=0.5)
 
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
-    """What a source may be."""
+    """The largest and the longest source."""
 
     source_bytes: int
     duration_seconds: float

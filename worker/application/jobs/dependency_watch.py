@@ -1,4 +1,4 @@
-"""What the ends of jobs say of the dependencies: the causes of pauses hear of it here."""
+"""Passes the ends of jobs on to the causes of pauses: which dependency failed a job, and whether S3 served one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DependencyWatch:
         return self._table, self._workspace, self._s3, self._rights
 
     def ended(self, ending: Ending, job: Job | None) -> None:
-        """A delivery's job ended so; `job` is the one that has run, if one has."""
+        """Take note of an ending; `job` is the one that has run, None where none has."""
         match ending:
             case PutOff():
                 self._table.put_off()

@@ -67,7 +67,7 @@ class JobRecords(Protocol):
 class JobFinisher:
     """Ends jobs, and writes the first record of those that are submitted. `random` gives numbers in [0, 1).
 
-    `on_end` hears of every ending, with the job where one has run.
+    `on_end` is called with every ending, and with the job where one has run.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class JobFinisher:
         return refused
 
     async def skip(self, job: Job, record: Record, delivery: Delivery) -> Skipped:
-        """The job is final already: do what the worker that ended it may not have lived to do."""
+        """The job is final already: do what the worker that ended it may have left undone."""
         skipped = Skipped(record, is_own=delivery.has_written(record.version))
         await self._ended(skipped, Facts.of_record(record), record)
         await self._records.share(record)

@@ -23,7 +23,7 @@ _LOCK = "lock"
 _PROBE_BYTES = 64 * 1024
 
 
-# What an error of the system says of the workspace. Any other is a bug of ours, or says nothing of it.
+# The errors of the system that are the workspace's. Any other one is a bug of ours or has another cause.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})  # no bytes or no inodes are left
 _UNUSABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 

@@ -1,4 +1,4 @@
-"""From a message's body to a job, and back; whatever is wrong is refused with the name of the field."""
+"""From a message's body to a job, and back. A body that is wrong is refused with the name of the field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what S3 says of new objects to jobs.
+"""From S3's events about new objects to jobs.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
@@ -48,7 +48,7 @@ class _Object(BaseModel):
 
     @property
     def version(self) -> str:
-        """What tells this write of the object from others, and is the same in each delivery of its event."""
+        """What identifies this write of the object, the same in each delivery of its event."""
         version_id = None if self.version_id == "null" else self.version_id  # where versioning is suspended
         return version_id or self.sequencer or self.etag or ""
 
@@ -114,7 +114,7 @@ def _part_of_object(field: str, entity: _Entity, key: str, outputs: S3EventOutpu
     if key.endswith("/"):
         return Ignored("a folder's marker holds no audio")
     if outputs is None:
-        raise InvalidMessageError(field, "tells of a new object, and WORKER_S3_EVENT_OUTPUTS does not say what to do")
+        raise InvalidMessageError(field, "is about a new object, and WORKER_S3_EVENT_OUTPUTS is not set")
     try:
         source = ObjectLocation.parse(f"s3://{entity.bucket.name}/{key}")
     except ValueError as exc:

@@ -75,7 +75,7 @@ class S3EventOutputs:
 
 
 def job_id_of(source: ObjectLocation, version: str) -> str:
-    """A job id for one version of an object: its name for people, and a hash of all that tells it from others."""
+    """A job id for one version of an object: its name, for people, and a hash of bucket, key and version."""
     identity = "\0".join((source.bucket, source.key, version))
     digest = hashlib.sha256(identity.encode(errors="backslashreplace")).hexdigest()[:_HASH_CHARACTERS]
     return f"{readable_id_part(source.key)}-{digest}"
@@ -89,7 +89,7 @@ def _filled(output: object, values: Mapping[str, str]) -> object:
 
 
 def _fits(url: str, target: str) -> bool:
-    """Whether the target could have become the URL, whatever stood for its placeholders. In linear time."""
+    """Whether the target becomes the URL with some values of its placeholders. In linear time."""
     first, *middle, last = _PLACEHOLDER.split(target)[::2]
     if len(url) < len(first) + len(last) or not (url.startswith(first) and url.endswith(last)):
         return False

@@ -1,4 +1,4 @@
-"""Verdicts on what the dependencies say of themselves, each with what an operator should do."""
+"""Verdicts on the dependencies, from what an inspection found, each with what an operator should do."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from worker.domain.progress import Record, Status
 from worker.ports import WriteResult
 
-# Live jobs are few and written often; this bounds the memory for jobs that end during a long outage. What falls out is
-# in the job table, which readers ask as well.
+# This bounds the memory for jobs that end during a long outage: live jobs are few. A record that is dropped from here
+# is in the job table, which readers ask as well.
 _LIMIT = 1000
 
 

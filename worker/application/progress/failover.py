@@ -67,11 +67,11 @@ class FailoverStore:
     # --- writing --------------------------------------------------------------------------------------------------
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
-        """Keep an end without a run, if the durable record is still at `seen`."""
+        """Keep the record of a job that does not run, if the one in the table is still at `seen`."""
         return await self._keep_if_unchanged(record, self._table.write_if_unchanged(record, seen))
 
     async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
-        """Keep a claim, if the durable record is still at `seen`.
+        """Keep a claim, if the record in the table is still at `seen`.
 
         No tick may go before a claim that is not `Written`.
         """

@@ -21,7 +21,7 @@ CacheState = Literal["disabled", "connected", "unavailable"]
 
 CACHE_SECONDS = 0.3  # the cache's part of a write; with the job table's after it, a write stays below one second
 _REPLAY_PAUSE_SECONDS = 0.1
-_REPLAY_REFUSALS = 5  # of one record; a failure that says something of the cache is the circuit's to count
+_REPLAY_REFUSALS = 5  # of one record; failures of the cache itself are counted by the circuit
 
 
 class GuardedCache:
@@ -132,7 +132,7 @@ class GuardedCache:
         self._outages.begin(reason, seconds)
         self._has_tripped.set()
 
-    # --- the way back: the only code that probes --------------------------------------------------------------------
+    # --- failing back: the only code that probes --------------------------------------------------------------------
 
     async def run(self) -> None:
         """Probe while the circuit is open, one probe at a time, then replay. Runs for ever.
@@ -188,7 +188,7 @@ class GuardedCache:
 
 
 class NoCache:
-    """Stands where no cache is set: everything goes to the job table."""
+    """In place of a cache where none is set: everything goes to the job table."""
 
     state: CacheState = "disabled"
     tick_store: ProgressStore | None = None

@@ -23,7 +23,7 @@ class Snapshot:
 class JobProgress:
     """The progress of one run of a job.
 
-    Nobody is called when it changes: each reader takes a snapshot at its own pace. The position of a running
+    It calls nobody when it changes: each reader takes a snapshot at its own pace. The position of a running
     converter is read at the same moments.
     """
 
@@ -81,7 +81,7 @@ class JobProgress:
 
     @property
     def moved_at(self) -> float:
-        """Loop time at which the job was last seen to get on. A converter counts when somebody reads."""
+        """Loop time at which progress was last seen. The position of a converter is read here."""
         self._pull()
         return self._moved_at
 

@@ -24,7 +24,7 @@ class Outage:
 class Outages:
     """Counts outages and announces each once. With `moves_ticks`, ticks go to the job table for as long as one lasts.
 
-    The names of the events are the contract's (section 7), whichever cache it is.
+    The names of the events are the contract's (section 7), for any progress cache.
     """
 
     def __init__(self, endpoint: str, *, moves_ticks: bool, now: Callable[[], datetime]) -> None:

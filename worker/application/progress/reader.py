@@ -29,9 +29,9 @@ class Reading:
 
 
 class Reader:
-    """One session of reading: what it has shown of a job, it never falls behind.
+    """One session of reading. It never returns an older record of a job than it has returned before.
 
-    That holds for the last `jobs_remembered` that it was asked for, so that a session may last for ever.
+    It remembers the last `jobs_remembered` jobs that it was asked for, so that a session may last for ever.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Reader:
         self._shown: OrderedDict[str, Record] = OrderedDict()
 
     async def read(self, job_id: str) -> Reading:
-        """Ask both stores at once and take the newer record; a final one is taken from whichever has it first.
+        """Ask both stores at once and take the newer record; a final one is taken from the store that has it first.
 
         Raises DependencyUnavailableError within a second.
         """
@@ -69,7 +69,7 @@ class Reader:
     async def watch(self, job_id: str) -> AsyncGenerator[Reading, None]:
         """Each newer reading, until the job is final; a first one at once, even if there is no record.
 
-        Notifications make it quick, and a poll that never stops makes it sure: no outage ends it.
+        Notifications make it fast. A poll beside them makes it reliable: no outage ends it.
         """
         news = asyncio.Event()
         listening = asyncio.create_task(self._listen(job_id, news), name=f"watch {job_id}")

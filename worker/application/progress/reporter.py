@@ -35,8 +35,8 @@ class Reporter:
     """Writes the records of one run of a job, in order: one write in flight, and the newest wins.
 
     `claimed` is the record that won the claim. The reporter's own timer reads `progress`; the job never waits for it.
-    A checkpoint goes to the job table at a third of the lease, or every twelve seconds: it renews the claim, and keeps
-    the fallback warm.
+    A checkpoint goes to the job table at a third of the lease, or every twelve seconds: it renews the claim, and
+    readers without the cache see it.
     """
 
     def __init__(

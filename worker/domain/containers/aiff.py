@@ -33,7 +33,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             break
     if data is None:
         return Structure(start, size, problem=CUT_OFF)
-    begin = min(data.begin + 8, size)  # behind the offset and the block size, which nobody uses
+    begin = min(data.begin + 8, size)  # behind the offset and the block size, which are not used
     samples = Samples(begin, max(0, data.length - 8), layout)
     end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size))
     return end.as_structure(samples, size, more_problem=MORE_SOUND)

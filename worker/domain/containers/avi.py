@@ -63,7 +63,7 @@ def _are_chunks(reader: BlockReader, offset: int, end: int) -> bool:
 
 
 def _padding(reader: BlockReader, offset: int, end: int) -> int:
-    """A chunk of an odd length has a byte of padding, which some writers leave out: the next name tells."""
+    """A chunk of an odd length has a byte of padding, which some writers leave out: the next chunk's name shows it."""
     if offset >= end:
         return 0
     is_left_out = _NAME.match(reader.at(offset, 4)) and not _NAME.match(reader.at(offset + 1, 4))

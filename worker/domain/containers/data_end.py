@@ -10,7 +10,7 @@ from worker.domain.containers.sizes import SLACK_BYTES, is_placeholder
 from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure
 from worker.domain.containers.tags import before_tags, behind_tags
 
-UNCLEAR_REST = "the source holds more bytes than its header states, and whether they are sound cannot be told"
+UNCLEAR_REST = "the source holds more bytes than its header states, and whether they are sound is not certain"
 MORE_SOUND = "the source holds more sound than its header states"
 
 _WRAP_BYTES = 1 << 32
@@ -46,7 +46,7 @@ class DataEnd:
     goes_on: bool = False
 
     def as_structure(self, samples: Samples, size: int, *, more_problem: str | None = None) -> Structure:
-        """Of the file. `more_problem` is for a decoder that believes the size in the header."""
+        """Of the file. `more_problem` is for a decoder that goes by the size in the header."""
         begin = min(samples.begin, size)
         sound = min(max(begin, self.sound), size)
         layout, seconds = samples.layout, None

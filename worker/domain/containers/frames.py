@@ -11,7 +11,7 @@ from worker.domain.containers.tags import behind_tags
 
 _BLOCK_BYTES = 1 << 20
 _CHAIN = 4  # frames in a row that cannot be chance: a sync word of 11 bits alone comes every 2 kB of noise
-_MAX_SKIPPED_BYTES = 1 << 28  # of what is no frame; a hostile file must not hold us up
+_MAX_SKIPPED_BYTES = 1 << 28  # of what is no frame; bounds the time for a hostile file
 _MAX_GAPS = 10_000
 _ID3V1_BYTES = 128
 

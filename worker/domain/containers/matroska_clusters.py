@@ -160,7 +160,7 @@ class Clusters:
         self._add(value, int.from_bytes(relative, "big", signed=True), duration)
 
     def _check(self, checksum: Element, stop: int) -> None:
-        """The checksum of the cluster, where all of it is sound: a damaged picture is no matter to us."""
+        """Compare the checksum of the cluster, where all of it is sound: damage in pictures does not matter."""
         if self._checked_bytes > _MAX_CHECKED_BYTES or any(track.kind == _VIDEO for track in self._tracks.values()):
             return
         state, offset = 0, checksum.end or stop

@@ -11,7 +11,7 @@ from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structur
 
 _MEDIA = {b"moov", b"moof", b"mdat"}
 _HEAD_BYTES = 4096  # of a fragment, in which its first track's begin stands
-_MAX_BOXES = 1_000_000  # a hostile file of empty boxes must not hold us up
+_MAX_BOXES = 1_000_000  # bounds the time for a hostile file of empty boxes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Ogg: Vorbis, Opus, FLAC and Speex in pages (RFC 3533).
 
-Each page has a checksum and a number, so damage cannot hide: a decoder passes over a damaged page and plays the rest.
+Each page has a checksum and a number, which show all damage. A decoder only skips a damaged page and plays the rest.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ class _Stream:
 
     @property
     def has_lost_sound(self) -> bool:
-        """A recording of a live stream has the headers and then the pages from the moment on at which it joined.
+        """Whether pages are missing by damage.
 
-        It is told from damage by the number of the pages: far more are missing in front than there are.
+        A recording of a live stream lacks pages, too: those between the headers and the moment at which it joined.
+        Far more pages are then missing than there are.
         """
         return self.has_gap or 0 < self.missing_before_sound < 2 * self.pages
 

@@ -1,8 +1,8 @@
-"""Sizes that containers state, and how far they can be believed."""
+"""Sizes that containers state, and how far they can be trusted."""
 
 from __future__ import annotations
 
-MAX_CHUNKS = 100_000  # a hostile file of empty chunks must not hold us up
+MAX_CHUNKS = 100_000  # bounds the time for a hostile file of empty chunks
 SLACK_BYTES = 64  # some writers count their own header into the size: less than a millisecond
 
 _LARGE_BYTES = 1 << 28

@@ -142,7 +142,7 @@ SOURCES: dict[Container, SourceFormat] = {
     Container.AC3: SourceFormat("AC-3", None, ac3.examine_ac3),
     Container.EAC3: SourceFormat("E-AC-3", None, ac3.examine_eac3),
     Container.DTS: SourceFormat("DTS", None, dts.examine),
-    # Twelve frames in a row are no chance; with less than a quarter of a second, nobody can tell.
+    # Twelve frames in a row are not chance. Less than a quarter of a second cannot be recognised.
     Container.GSM: SourceFormat("GSM 06.10", _magic(rb"([\xd0-\xdf].{32}){12}"), gsm.examine),
 }
 _STREAMS = {

@@ -41,8 +41,8 @@ class Structure:
     links: tuple[tuple[int, int], ...] = ()  # begin and end of each stream, where several are joined to one file
     repairs: tuple[str, ...] = ()  # what is wrong with the file and does not lose sound, without capital and full stop
     frames_only: bool = False  # nothing but frames lies between `begin` and `end`, so every byte is to be decoded
-    read_range: tuple[int, int] | None = None  # what the decoder may see, where it would go astray in the rest
-    patches: tuple[Patch, ...] = ()  # what the decoder gets in the place of what it would stumble over
+    read_range: tuple[int, int] | None = None  # what the decoder may see, where the rest would mislead it
+    patches: tuple[Patch, ...] = ()  # what the decoder gets in place of bytes that it cannot handle
     ignores_stated_size: bool = False  # the header's size of the sound is wrong, and the sound ends with the range
 
     @property

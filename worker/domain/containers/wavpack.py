@@ -7,7 +7,7 @@ from worker.domain.containers.tags import before_tags, behind_tags, without_rest
 
 _NAME = b"wvpk"
 _HEADER_BYTES = 32
-_MAX_BLOCKS = 1_000_000  # six days of half a second each; a hostile file of empty blocks must not hold us up
+_MAX_BLOCKS = 1_000_000  # six days of half a second each; bounds the time for a hostile file of empty blocks
 _UNKNOWN = 0xFFFF_FFFF
 _FIRST_OF_ITS_TIME = 0x800  # blocks for further channels have the same time as the first
 _RATES_HZ = (6000, 8000, 9600, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 192000)

@@ -64,7 +64,7 @@ class Collector:
 
 
 def merged(sources: Sequence[Tags]) -> Tags:
-    """The fields of several tags of one file; the first that has a field is believed."""
+    """The fields of several tags of one file; the first tag that has a field counts."""
     tags: dict[str, tuple[str, ...]] = {}
     for each in sources:
         tags = {**each, **tags}

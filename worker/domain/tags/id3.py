@@ -101,7 +101,7 @@ def _frame_bytes(read_at: ReadAt, offset: int, head: bytes, version: int) -> int
     plain, safe = int.from_bytes(head[4:8], "big"), _syncsafe(head[4:8])
     if version == 3 or max(head[4:8]) > 127:
         return plain
-    # Older versions of iTunes wrote 2.4 with plain sizes: what follows tells.
+    # Older versions of iTunes wrote 2.4 with plain sizes. What follows the frame shows which size is meant.
     follows, otherwise = (read_at(offset + 10 + length, 4) for length in (safe, plain))
     return plain if plain != safe and not _can_follow(follows) and _can_follow(otherwise) else safe
 

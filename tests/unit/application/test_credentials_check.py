@@ -7,22 +7,22 @@ import asyncio
 from tests.fakes.credentials import MemoryCredentials
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, virtual_time
-from worker.application.consuming.credentials_gate import CredentialsGate
+from worker.application.consuming.credentials_check import CredentialsCheck
 from worker.events import Event
 
 
-def a_gate(credentials: MemoryCredentials) -> CredentialsGate:
-    return CredentialsGate(credentials, random=lambda: 0.5)
+def a_check(credentials: MemoryCredentials) -> CredentialsCheck:
+    return CredentialsCheck(credentials, random=lambda: 0.5)
 
 
 @virtual_time
 async def test_credentials_that_are_there_cost_one_question_and_no_line() -> None:
     credentials = MemoryCredentials()
-    gate = a_gate(credentials)
+    check = a_check(credentials)
 
     with logged_events() as logged:
         for _ in range(3):
-            await gate.wait(asyncio.Event())
+            await check.wait(asyncio.Event())
 
     assert credentials.asked == 1
     assert logged.of(Event.CREDENTIALS_MISSING) == logged.of(Event.CREDENTIALS_FOUND) == []
@@ -31,17 +31,17 @@ async def test_credentials_that_are_there_cost_one_question_and_no_line() -> Non
 @virtual_time
 async def test_missing_credentials_are_asked_for_ever_more_seldom_and_told_once() -> None:
     credentials = MemoryCredentials(missing=20)
-    gate = a_gate(credentials)
+    check = a_check(credentials)
     began = now()
 
     with logged_events() as logged:
-        waiting = asyncio.create_task(gate.wait(asyncio.Event()))
+        waiting = asyncio.create_task(check.wait(asyncio.Event()))
         await asyncio.sleep(5)
-        assert gate.is_waiting
+        assert check.is_waiting
         await waiting
 
     assert 100 < now() - began < 20 * 15
-    assert not gate.is_waiting
+    assert not check.is_waiting
     assert logged.one(Event.CREDENTIALS_MISSING)["error"] == "none yet"
     assert logged.one(Event.CREDENTIALS_FOUND)["failures"] == 20
 
@@ -50,13 +50,13 @@ async def test_missing_credentials_are_asked_for_ever_more_seldom_and_told_once(
 async def test_a_stop_ends_the_wait_also_where_the_chain_hangs() -> None:
     credentials = MemoryCredentials()
     credentials.hangs = True
-    gate = a_gate(credentials)
+    check = a_check(credentials)
     stopping = asyncio.Event()
 
-    waiting = asyncio.create_task(gate.wait(stopping))
+    waiting = asyncio.create_task(check.wait(stopping))
     await asyncio.sleep(60)
     assert not waiting.done()
     stopping.set()
     await waiting
 
-    assert not gate.opened.is_set()
+    assert not check.passed.is_set()

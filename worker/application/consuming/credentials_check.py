@@ -13,13 +13,13 @@ from worker.waiting import wait_for_event
 _BACKOFF = Backoff(first_seconds=0.5, factor=2, cap_seconds=15, floor=0.5)
 
 
-class CredentialsGate:
-    """Opens once, when the first credentials are found. `random` gives numbers in [0, 1)."""
+class CredentialsCheck:
+    """Looks for credentials until the first are found; it passes once. `random` gives numbers in [0, 1)."""
 
     def __init__(self, credentials: Credentials, *, random: Callable[[], float]) -> None:
         self._credentials = credentials
         self._random = random
-        self.opened = asyncio.Event()
+        self.passed = asyncio.Event()
         self.is_waiting = False  # whether credentials were missing and still are; for any thread
 
     async def wait(self, stopping: asyncio.Event) -> None:
@@ -27,7 +27,7 @@ class CredentialsGate:
         loop = asyncio.get_running_loop()
         began = loop.time()
         failures = 0
-        while not (self.opened.is_set() or stopping.is_set()):
+        while not (self.passed.is_set() or stopping.is_set()):
             problem = await self._ask(stopping)
             if problem is None:
                 continue
@@ -36,7 +36,7 @@ class CredentialsGate:
                 self.is_waiting = True
                 emit(Event.CREDENTIALS_MISSING, error=problem)
             await wait_for_event(stopping, _BACKOFF.delay(failures, self._random()))
-        if self.is_waiting and self.opened.is_set():
+        if self.is_waiting and self.passed.is_set():
             emit(Event.CREDENTIALS_FOUND, outage_seconds=round(loop.time() - began, 3), failures=failures)
             self.is_waiting = False
 
@@ -53,5 +53,5 @@ class CredentialsGate:
             asking.cancel()
             stop.cancel()
         if problem is None:
-            self.opened.set()
+            self.passed.set()
         return problem
