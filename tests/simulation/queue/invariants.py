@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from tests.simulation.core.checker import BaseChecker, traced
 from tests.simulation.queue.schedule import (
+    LEASE_SECONDS,
     MAX_ATTEMPTS,
     MAX_CRASHES,
     CancelRequest,
@@ -17,6 +18,7 @@ from tests.simulation.queue.schedule import (
 )
 from tests.simulation.queue.starts import Starts
 from tests.support.lean_loop import LeanLoop
+from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.progress import Record, Status
 from worker.ports import Delivery
 
@@ -49,6 +51,7 @@ class Checker(BaseChecker):
         self._held: dict[str, Record] = {}
         self._starts = Starts()
         self._ended_at: dict[str, float] = {}
+        self._hidden_until: dict[str, float] = {}  # by job: what a fault had its message put off to
         self._published: defaultdict[str, set[int]] = defaultdict(set)  # by job: the fences
         self._readable: set[str] = set()  # jobs of which there are outputs
         self._confirmed: dict[tuple[str, int, str | None], float] = {}
@@ -223,6 +226,17 @@ class Checker(BaseChecker):
         if record.status is Status.CANCELLED and job_id in self._readable:
             self.violated(f"{job_id} is cancelled, its message is gone, and there are outputs of it")
 
+    @traced("{delivery.message_id} is hidden for {seconds:.1f} s")
+    def message_hidden(self, delivery: Delivery, seconds: float) -> None:
+        """A message that was put off while something was out comes back when its delay is over, and no sooner."""
+        job_id = self._jobs.get(delivery.message_id)
+        record = self._held.get(job_id or "")
+        tries = max(delivery.receive_count, 0 if record is None else record.attempt)
+        if seconds > max(RETRY_BACKOFF.delay(tries, random=1.0), LEASE_SECONDS):
+            self.violated(f"{delivery.message_id} is hidden for {seconds:.1f} s after {tries} tries")
+        if job_id is not None and self._now <= self._schedule.calm_at + _WITHDRAW_SECONDS:
+            self._hidden_until[job_id] = max(self._now + seconds, self._hidden_until.get(job_id, 0.0))
+
     # --- the end -------------------------------------------------------------------------------------------------
 
     def check_the_end(self, job_id: str) -> None:
@@ -243,6 +257,8 @@ class Checker(BaseChecker):
 
     def _check_that_all_were_started(self, job_id: str) -> None:
         """A claim that counts was started, unless its worker died, was cut off, or lost the lease before that."""
+        if self._schedule.has(ClockJump):  # a worker whose clock is wrong may take over a claim before it is withdrawn
+            return
         for start, until in self._starts.that_never_were(job_id, self._ended_at[job_id]):
             if start.worker in self._killed | self.draining or self._schedule.may_lose_leases(start.place):
                 continue
@@ -259,9 +275,14 @@ class Checker(BaseChecker):
             self.violated(f"{job_id} failed for {self._deaths_alone[job_id]} deaths while it ran alone")
 
     def _check_the_time(self, job_id: str, script: Script) -> None:
-        scripts = self._schedule.scripts
-        group = [script] if script.group is None else [each for each in scripts if each.group == script.group]
-        late = self._ended_at[job_id] - self._schedule.calm_at - sum(each.seconds for each in group)
-        is_well = all(each.goes_well for each in group)
+        scripts = dict(enumerate(self._schedule.scripts))
+        if script.group is not None:
+            group = {number: each for number, each in scripts.items() if each.group == script.group}
+        else:
+            group = {number_of(job_id): script}
+        hidden_until = max(self._hidden_until.get(f"job-{number}", 0.0) for number in group)
+        may_begin_at = max(self._schedule.calm_at, hidden_until)
+        late = self._ended_at[job_id] - may_begin_at - sum(each.seconds for each in group.values())
+        is_well = all(each.goes_well for each in group.values())
         if late > (_PROMPT_SECONDS if is_well else _TROUBLED_SECONDS * len(group)):
             self.violated(f"{job_id} ended {late:.0f} s late")

@@ -5,7 +5,9 @@ They are kept as values and not as seeds: a seed stands for another schedule as 
 
 from __future__ import annotations
 
-from tests.simulation.queue.schedule import CancelRequest, Drain, Freeze, Schedule, Script, SendAgain
+from tests.simulation.core.faults import SILENT, UNANSWERED
+from tests.simulation.core.schedule import LinkFault
+from tests.simulation.queue.schedule import CancelRequest, Drain, Freeze, Redelivery, Schedule, Script, SendAgain
 
 REGRESSIONS = {
     "two published: one was frozen when DynamoDB had confirmed its claim, and went on when another had it": Schedule(
@@ -32,5 +34,38 @@ REGRESSIONS = {
         ),
         incidents=(SendAgain(at=2.46, job=0),),
         in_flight_limit=2,
+    ),
+    "late: a fault of a second put off for minutes a message that had been received four times": Schedule(
+        seed=1268,
+        workers=2,
+        scripts=(
+            Script(arrives_at=4.89, seconds=3.56, is_submitted=True),
+            Script(arrives_at=0.04, seconds=7.03, attempts=("well", "well", "well")),
+        ),
+        incidents=(
+            LinkFault(16.16, 17.25, ("w0", "w1", "somebody"), "table", SILENT),
+            Redelivery(at=6.32, job=0),
+            Redelivery(at=11.29, job=0),
+        ),
+        in_flight_limit=2,
+    ),
+    "a start that never was: of a message that a frozen worker read when its lease was over": Schedule(
+        seed=3388,
+        workers=2,
+        scripts=(
+            Script(arrives_at=1.79, seconds=14.35, attempts=("fail", "well", "well")),
+            Script(arrives_at=6.96, seconds=0.16),
+            Script(arrives_at=6.28, seconds=1.92, attempts=("crash", "hang", "well")),
+        ),
+        incidents=(Freeze(at=2.7, worker=0, seconds=14.0),),
+    ),
+    "a start that never was: its lease was lost while DynamoDB did not answer the claim": Schedule(
+        seed=5079,
+        workers=2,
+        scripts=(
+            Script(arrives_at=5.68, seconds=0.27, attempts=("well", "well", "hang"), is_submitted=True),
+            Script(arrives_at=8.54, seconds=0.25, attempts=("hang", "hang", "stumble")),
+        ),
+        incidents=(LinkFault(5.68, 11.48, ("w0", "w1", "somebody"), "table", UNANSWERED), Redelivery(at=9.07, job=1)),
     ),
 }

@@ -23,6 +23,10 @@ class QueueServer(FakeQueue):
     async def _enter(self, call: str) -> None:
         self.calls[call] += 1  # the connection has suspended the caller already
 
+    async def hide(self, delivery: Delivery, seconds: float) -> None:
+        await super().hide(delivery, seconds)
+        self._checker.message_hidden(delivery, seconds)
+
     def _remove(self, delivery: Delivery, how: str) -> None:
         super()._remove(delivery, how)
         self._checker.message_deleted(delivery, how)

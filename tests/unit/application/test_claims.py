@@ -12,7 +12,8 @@ from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
 from tests.support.workshop import LEASE_SECONDS, a_workshop, two_workshops
 from worker.domain.claim import ClaimMark, JobState
-from worker.domain.disposition import Ack, Retry
+from worker.domain.disposition import Ack, Forfeit, Retry
+from worker.domain.errors import LeaseLostError
 from worker.domain.progress import Record, Status, Version
 from worker.events import Event
 from worker.ports import Conflict, StoreUnavailableError, Written
@@ -116,6 +117,25 @@ async def test_the_worker_itself_starts_at_once_over_its_own_claim_that_started_
             assert await shop.handle(receive_count=2) == Ack()
         assert len(logged.of(Event.JOB_STARTED)) == 1
         assert shop.record().attempt == 1
+
+
+@virtual_time
+async def test_a_claim_that_is_answered_after_its_lease_was_lost_is_withdrawn_and_is_no_attempt(
+    tmp_path: Path,
+) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.table.hangs = True
+        work = shop.work()
+        handling = asyncio.create_task(shop.handler.handle(work))
+        await asyncio.sleep(1)
+        work.stop(LeaseLostError("the receipt handle is dead"))
+        with logged_events() as logged:
+            shop.table.works()
+
+            assert await handling == Forfeit()
+            await wait_until(lambda: shop.record().status is Status.QUEUED)
+        assert not logged.of(Event.JOB_STARTED)
+        assert shop.record().attempt == 0
 
 
 @virtual_time

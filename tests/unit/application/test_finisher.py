@@ -36,7 +36,7 @@ async def a_run(it: Stores) -> Run:
     assert isinstance(await it.store.write_if_unchanged(CLAIM, None), Written)
     progress = JobProgress(Speeds())
     reporter = Reporter(it.store, CLAIM, progress, now=clock, random=lambda: 0.5, lease_seconds=60)
-    return Run(Claim(JOB, CLAIM, now(), math.inf), progress, reporter)
+    return Run(Claim(JOB, CLAIM, "token", now(), math.inf), progress, reporter)
 
 
 @virtual_time

@@ -63,6 +63,18 @@ async def test_twenty_five_leases_are_renewed_by_three_calls() -> None:
 
 
 @virtual_time
+async def test_a_delivery_that_was_read_when_its_lease_was_nearly_over_is_stopped_before_its_job_begins() -> None:
+    queue = FakeQueue()
+    (work,) = await a_received(queue)
+    await asyncio.sleep(LEASE - 1)  # frozen: nothing of the process ran
+
+    async with a_keeper(queue) as keeper, keeper.renewing(work):
+        assert isinstance(work.stop_reason, LeaseLostError)
+        assert work.lease.is_lost
+    assert not queue.calls["extend"]
+
+
+@virtual_time
 async def test_a_dead_receipt_handle_stops_its_job_at_once_and_no_other() -> None:
     queue = FakeQueue()
     doomed, other = await a_received(queue, 2)

@@ -64,11 +64,13 @@ class LeaseKeeper:
     async def renewing(self, work: Work) -> AsyncIterator[None]:
         """Inside, the lease is renewed, and the work is stopped where that fails.
 
-        When this is left, renewal has ended, one in flight included.
+        A delivery that was read too late, by a process that was frozen while it was on its way, is stopped before it
+        begins: a claim would count as a start. When this is left, renewal has ended, one in flight included.
         """
         lease = work.lease
         self._renewals[lease] = renewal = _Renewal(work, math.inf)
-        self._schedule(renewal, self._next_turn(lease.delivery.received_at))
+        if self._may_renew(renewal, asyncio.get_running_loop().time()):
+            self._schedule(renewal, self._next_turn(lease.delivery.received_at))
         try:
             yield
         finally:

@@ -102,9 +102,14 @@ class JobClaims:
         if not isinstance(result, Written):
             return result
         if delivery.expires_at_ms is None:
-            return Claim(job, record, asked_at, math.inf)
+            return Claim(job, record, mark.token, asked_at, math.inf)
         seconds_left = delivery.expires_at_ms / 1000 - record.updated_at.timestamp()
-        return Claim(job, record, asked_at, asked_at + seconds_left)
+        return Claim(job, record, mark.token, asked_at, asked_at + seconds_left)
+
+    def give_back(self, claim: Claim) -> None:
+        """Have the claim withdrawn, under which nothing was started. Returns at once: `run` does it."""
+        now = asyncio.get_running_loop().time()  # it has arrived: one that is not there was taken over
+        self._note_unstarted(claim.job.job_id, _Unstarted(claim.token, until=now))
 
     def record_of(self, job: Job, current: Record | None, attempt: int, version: Version) -> Record:
         """The record of the job as this worker begins it."""
@@ -148,9 +153,12 @@ class JobClaims:
                         raise
                 await asyncio.sleep(_RETRY.delay(failures, self._random()))
         except (StoreUnavailableError, asyncio.CancelledError):
-            self._unstarted[record.job_id] = _Unstarted(mark.token, time() + _ARRIVAL_SECONDS)
-            self._has_unstarted.set()
+            self._note_unstarted(record.job_id, _Unstarted(mark.token, until=time() + _ARRIVAL_SECONDS))
             raise
+
+    def _note_unstarted(self, job_id: str, claim: _Unstarted) -> None:
+        self._unstarted[job_id] = claim
+        self._has_unstarted.set()
 
     async def _is_kept(self, record: Record, mark: ClaimMark) -> bool:
         """Whether the table is seen to hold the claim. False where it cannot be asked, or does not hold it yet."""

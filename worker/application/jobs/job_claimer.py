@@ -98,7 +98,12 @@ class JobClaimer:
         if work.stop_reason is not None:  # a claim would count as a start, and nothing would be started
             return await self._not_begun(work)
         claim = await self._claims.claim(job, state, start, work.delivery)
-        return await self._run(claim, work) if isinstance(claim, Claim) else claim.state
+        if not isinstance(claim, Claim):
+            return claim.state
+        if work.lease.is_lost:  # while the claim was asked for
+            self._claims.give_back(claim)
+            return await self._not_begun(work)
+        return await self._run(claim, work)
 
     async def _not_begun(self, work: Work) -> Ending:
         return await self._finisher.pass_over(NotBegun(is_lost=work.lease.is_lost))

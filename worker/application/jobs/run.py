@@ -25,7 +25,7 @@ class JobLimits:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job that is this worker's to run, by its `record` in the job table.
+    """A job that is this worker's to run, by its `record` in the job table. No other claim has its `token`.
 
     Both times are the loop's: `asked_at` is before the claim was dated and written, and the queue drops the message
     at `message_ends_at`.
@@ -33,6 +33,7 @@ class Claim:
 
     job: Job
     record: Record
+    token: str
     asked_at: float
     message_ends_at: float
 
