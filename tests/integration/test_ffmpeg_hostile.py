@@ -253,11 +253,3 @@ async def test_a_pause_in_the_clock_is_silence_in_its_place(tmp_path: Path) -> N
     (artifact,) = await convert(source, AudioFormat.WEBM, max_seconds=10)
 
     assert artifact.duration_seconds == pytest.approx(2.3 + 20_000 / 48_000, abs=0.02)
-
-
-async def test_an_ogg_chain_of_two_songs_is_heard_to_its_end(tmp_path: Path) -> None:
-    data = sound("plain.ogg").read_bytes()
-
-    (artifact,) = await convert(a_file(tmp_path / "source.ogg", data + data))
-
-    assert artifact.duration_seconds == pytest.approx(4.6, abs=0.02)

@@ -93,24 +93,6 @@ async def test_missing_packets_of_a_transport_stream_are_refused(tmp_path: Path)
         await seconds_of(tmp_path, "video.ts", data[:middle] + data[middle + 40 * 188 :])
 
 
-async def test_joined_ogg_streams_that_differ_are_refused_and_not_cut_short(tmp_path: Path) -> None:
-    mono = tmp_path / "mono.ogg"
-    run_ffmpeg("-i", str(sound("plain.ogg")), "-ac", "1", "-c:a", "libvorbis", str(mono))
-
-    with pytest.raises(UnsupportedAudioError, match="several Ogg streams in a row"):
-        await seconds_of(tmp_path, "chain.ogg", sound("plain.ogg").read_bytes() + mono.read_bytes())
-
-
-@pytest.mark.parametrize("change", [("-ac", "1"), ("-ar", "22050")], ids=["channels", "rate"])
-async def test_joined_streams_of_flac_in_ogg_may_differ(change: tuple[str, str], tmp_path: Path) -> None:
-    other = tmp_path / "other.oga"
-    run_ffmpeg("-i", str(sound("flac.oga")), *change, "-c:a", "flac", "-f", "ogg", str(other))
-
-    joined = sound("flac.oga").read_bytes() + other.read_bytes()
-
-    assert await seconds_of(tmp_path, "joined.oga", joined) == pytest.approx(2 * SECONDS, abs=0.01)
-
-
 async def test_a_last_page_without_its_flag_and_half_of_another_is_a_cut(tmp_path: Path) -> None:
     half = page(bytes(200), number=99)[:100]
 

@@ -17,7 +17,7 @@ _SHORT_SECONDS = 0.005
 _REPAIRED_SECONDS = 0.5  # a tenth of the sound, and what a codec loses before and behind it
 _AT_ONCE_SECONDS = 20.0
 _TRUE_REASONS = re.compile(
-    r"the source is (cut off|damaged|not audio of a format|several .* in a row)|the source holds (no sound|nothing)"
+    r"the source is (cut off|damaged|not audio of a format|more than .* in a row)|the source holds (no sound|nothing)"
     r"|the source has (no audio stream|a pause of)"
     r"|a sample rate of \d+ Hz is not supported|\d+ channels are not supported"
 )

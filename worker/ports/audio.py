@@ -34,6 +34,7 @@ class SourceAudio:
     tags: Tags = field(default_factory=dict)
     loses_frames: bool = False  # some cannot be decoded, so that silence has to take the place of each
     changes_format: bool = False  # its rate or its channels change on the way
+    parts: tuple[SourceAudio, ...] = ()  # that follow each other in the source, each with a decoder of its own
     is_finite: bool | None = True  # False: among the samples are some that are no numbers; None: there may be
 
 

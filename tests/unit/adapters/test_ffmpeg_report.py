@@ -198,16 +198,30 @@ SUMMARY = "".join(
 def test_counts_are_exact() -> None:
     log = log_of(SUMMARY)
 
-    assert read_counts(log, 2) == Counts(441000, 27, 110250, 2, frozenset({44100}), 0, 0.0, (55125, 110250))
-    assert read_counts(log, 3) == Counts(441000, 27, 110250, 2, frozenset({44100}), 0, 0.0, (55125, 110250, None))
-    assert read_counts(Log(), 1) is None
+    assert read_counts(log, 2, 44100) == Counts(441000, 27, 110250, 2, 2.5, 2.5, 0, 0.0, (55125, 110250))
+    assert read_counts(log, 3, 44100) == Counts(441000, 27, 110250, 2, 2.5, 2.5, 0, 0.0, (55125, 110250, None))
+    assert read_counts(Log(), 1, 44100) is None
 
 
 def test_each_format_of_the_source_is_a_graph() -> None:
-    counts = read_counts(log_of(GRAPH, GRAPH.replace("samplerate:44100", "samplerate:48000"), SUMMARY), 1)
+    counts = read_counts(log_of(GRAPH, GRAPH.replace("samplerate:44100", "samplerate:88200"), SUMMARY), 1, 44100)
 
     assert counts is not None
-    assert (counts.rates_hz, counts.changes) == (frozenset({44100, 48000}), 2)
+    assert (counts.shortest_seconds, counts.longest_seconds, counts.changes) == (1.25, 2.5, 2)
+
+
+def test_the_counts_of_all_inputs_are_added_up_and_their_lengths_by_the_rate_of_each() -> None:
+    second = SUMMARY.replace("graph_0_in_0:0", "graph_0_in_1:0").replace("Input stream #0:0", "Input stream #1:0")
+    log = log_of(SUMMARY, second.replace("samplerate:44100", "samplerate:88200"))
+
+    assert read_counts(log, 2, 44100) == Counts(882000, 54, 220500, 4, 3.75, 3.75, 0, 0.0, (55125, 110250))
+
+
+def test_without_a_rate_of_its_own_an_input_has_that_of_the_header() -> None:
+    counts = read_counts(log_of(SUMMARY.replace("samplerate", "rate")), 1, 22050)
+
+    assert counts is not None
+    assert counts.shortest_seconds == counts.longest_seconds == 5.0
 
 
 NO_SPACE = "Error closing file: No space left on device"

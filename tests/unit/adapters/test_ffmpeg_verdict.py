@@ -24,7 +24,8 @@ COUNTS = Counts(
     decoded_frames=500,
     decoded_samples=10 * RATE,
     decode_errors=0,
-    rates_hz=frozenset({RATE}),
+    shortest_seconds=10.0,
+    longest_seconds=10.0,
     changes=0,
     left_out_seconds=0.0,
     encoded_samples=(10 * RATE,),
@@ -47,6 +48,8 @@ def of_seconds(decoded: float, *encoded: float) -> Counts:
     return replace(
         COUNTS,
         decoded_samples=round(decoded * RATE),
+        shortest_seconds=decoded,
+        longest_seconds=decoded,
         encoded_samples=tuple(round(seconds * RATE) for seconds in encoded or (decoded,)),
     )
 
@@ -208,7 +211,7 @@ def test_an_output_without_samples_is_the_converters_fault() -> None:
 
 
 def test_a_rate_that_changes_makes_the_length_lie_between_both() -> None:
-    both = replace(COUNTS, rates_hz=frozenset({RATE, RATE // 2}), changes=1)
+    both = replace(COUNTS, longest_seconds=20.0, changes=1)
     audio = replace(LOSSLESS, duration_seconds=None)
 
     for seconds in (10.0, 15.0, 20.0):
@@ -227,5 +230,26 @@ def test_each_change_may_leave_a_millisecond() -> None:
         judged(replace(changed, changes=9), audio)
 
 
-def test_without_a_rate_of_its_own_the_headers_counts() -> None:
-    judged(replace(COUNTS, rates_hz=frozenset()))
+def test_each_joint_of_parts_may_leave_a_millisecond() -> None:
+    audio = replace(LOSSY, duration_seconds=None, parts=(LOSSY,) * 11)
+
+    judged(of_seconds(10, 10 - 0.0195), audio)
+    with pytest.raises(ConverterCrashedError):
+        judged(of_seconds(10, 10 - 0.0195), replace(audio, parts=(LOSSY,) * 10))
+
+
+def test_parts_with_a_lossless_one_among_them_are_refused_where_a_frame_cannot_be_decoded() -> None:
+    lossy = replace(LOSSY, container="ogg", parts=(LOSSY, LOSSY))
+    damaged = replace(COUNTS, decode_errors=1)
+
+    judged(damaged, lossy)
+    with pytest.raises(UnsupportedAudioError, match="lossless"):
+        judged(damaged, replace(lossy, parts=(LOSSY, replace(LOSSY, codec="flac"))))
+
+
+def test_parts_are_as_exact_as_the_least_exact_of_them() -> None:
+    flac = replace(LOSSLESS, container="ogg", codec="flac")
+
+    judged(of_seconds(9.8), replace(flac, parts=(flac, LOSSY)))
+    with pytest.raises(UnsupportedAudioError, match="cut off or damaged"):
+        judged(of_seconds(9.8), replace(flac, parts=(flac, flac)))

@@ -14,7 +14,7 @@ from worker.domain.containers.ogg_pages import pages
 from worker.domain.containers.structure import CUT_OFF, Structure
 
 NAMES = ["plain.ogg", "plain.opus"]
-LINKS_DIFFER = "the source is several Ogg streams in a row whose codec, channels, sample rate or settings differ"
+TOO_MANY = "the source is more than 32 Ogg streams in a row whose codec, channels, sample rate or settings differ"
 VORBIS = b"\x01vorbis" + bytes(4) + b"\x02" + (48_000).to_bytes(4, "little") + bytes(12) + b"\xb8\x01"
 OPUS = b"OpusHead\x01\x02" + (312).to_bytes(2, "little") + bytes(9)
 OPUS_20_MS = b"\xfc" + bytes(99)  # one frame of CELT
@@ -159,28 +159,51 @@ def test_joined_streams_are_found_with_their_places_and_lengths() -> None:
     structure = examined(first + second)
 
     assert structure.problem is None
-    assert structure.links == ((0, len(first)), (len(first), len(first + second)))
+    assert [part.read_range for part in structure.parts] == [(0, len(first)), (len(first), len(first + second))]
+    assert [part.track_seconds for part in structure.parts] == [((1920 - 312) / 48_000,), ((960 - 312) / 48_000,)]
     assert structure.track_seconds == pytest.approx(((960 * 3 - 2 * 312) / 48_000,))
 
 
-@pytest.mark.parametrize("at", [9, 16, 17, 18], ids=["channels", "gain", "gain", "mapping"])
-def test_joined_streams_of_opus_that_differ_are_refused(at: int) -> None:
-    other = OPUS[:at] + bytes([OPUS[at] ^ 1]) + OPUS[at + 1 :]
+def test_a_joined_stream_without_sound_is_no_part() -> None:
+    first, headers = opus([960, 1920]), opus([])
 
-    assert examined(opus([960]) + opus([960])).problem is None
-    assert examined(opus([960]) + opus([960], pre_skip_page=other)).problem == LINKS_DIFFER
+    structure = examined(first + headers)
+
+    assert structure.problem is None
+    assert (structure.parts, structure.read_range) == ((), (0, len(first)))
+    assert [part.read_range for part in examined(first + headers + first).parts] == [
+        (0, len(first)),
+        (len(first + headers), len(first + headers + first)),
+    ]
 
 
-def test_joined_streams_of_vorbis_with_other_codebooks_are_refused() -> None:
-    def vorbis(setup: bytes) -> bytes:
-        headers = page(VORBIS, number=0, flags=FIRST) + page(b"\x03vorbis", number=1) + page(setup, number=2)
-        return headers + page(bytes(90), number=3, granule=900, flags=LAST)
+def vorbis(setup: bytes) -> bytes:
+    headers = page(VORBIS, number=0, flags=FIRST) + page(b"\x03vorbis", number=1) + page(setup, number=2)
+    return headers + page(bytes(90), number=3, granule=900, flags=LAST)
 
-    long_setup = bytes(999)
 
-    assert examined(vorbis(long_setup) + vorbis(long_setup)).problem is None
-    assert examined(vorbis(long_setup) + vorbis(long_setup[:-1] + b"\1")).problem == LINKS_DIFFER
-    assert examined(vorbis(b"\1") + vorbis(b"\2")).problem == LINKS_DIFFER
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(
+            (opus([960]), opus([960], pre_skip_page=OPUS[:at] + bytes([OPUS[at] ^ 1]) + OPUS[at + 1 :]))
+            for at in (9, 16, 17, 18)
+        ),
+        (vorbis(bytes(999)), vorbis(bytes(998) + b"\1")),
+        (vorbis(b"\1"), vorbis(b"\2")),
+        (vorbis(b"\1"), opus([960])),
+    ],
+    ids=["channels", "gain", "gain", "mapping", "end of the codebooks", "codebooks", "codec"],
+)
+def test_many_joined_streams_have_a_decoder_for_each_stretch_of_those_that_are_alike(one: bytes, other: bytes) -> None:
+    assert len(examined(one * 32).parts) == 32
+    assert examined(one * 33).parts == ()
+    assert [part.end - part.begin for part in examined(one * 20 + other * 20).parts] == [
+        20 * len(one),
+        20 * len(other),
+    ]
+    assert examined((one + other) * 16).problem is None
+    assert examined((one + other) * 17).problem == TOO_MANY
 
 
 def test_a_second_stream_without_its_first_page_is_noticed() -> None:

@@ -56,7 +56,8 @@ def probe_command(binary: str, container: str, source_fd: int, structure: Struct
     It may have them twice: as a default track, and in their order.
     """
     return [
-        *_source(binary, container, source_fd, structure),
+        *_general(binary),
+        *_source(container, source_fd, structure),
         *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1"),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-f", PROBE_MUXER, "pipe:1"),
     ]
@@ -65,12 +66,26 @@ def probe_command(binary: str, container: str, source_fd: int, structure: Struct
 def convert_command(
     binary: str,
     audio: SourceAudio,
-    source_fd: int,
+    source_fds: Sequence[int],
     outputs: Sequence[tuple[Encoding, int]],
     *,
     limit_seconds: float,
 ) -> list[str]:
-    """Decode once and write each output to its descriptor, stopping after `limit_seconds` of sound."""
+    """Decode once and write each output to its descriptor, stopping after `limit_seconds` of sound.
+
+    Each part of the source, in its order, is read from a descriptor of `source_fds`.
+    """
+    command = _general(binary)
+    for part, source_fd in zip(audio.parts or (audio,), source_fds, strict=True):
+        command += _source(part.container, source_fd, part.structure, options=_decoding(part))
+    graph, labels = filter_graph(audio, [encoding for encoding, _ in outputs])
+    command += ["-progress", "pipe:1", "-stats_period", str(STATS_PERIOD_SECONDS), "-filter_complex", graph]
+    for label, (encoding, target_fd) in zip(labels, outputs, strict=True):
+        command += ["-map", label, *_output(audio, encoding, target_fd, limit_seconds)]
+    return command
+
+
+def _decoding(audio: SourceAudio) -> list[str]:
     options = []
     if (audio.container, audio.codec) == (Container.CAF, "alac"):
         # The demuxer trims the last packet by frames that the decoder has left out already (up to 2048 lost).
@@ -79,17 +94,18 @@ def convert_command(
         options += ["-c:a", decoder]
     if audio.codec in _WITH_CHECKSUMS:
         options += ["-err_detect:a", "+crccheck+explode"]
-    graph, labels = filter_graph(audio, [encoding for encoding, _ in outputs])
-    command = _source(binary, audio.container, source_fd, audio.structure, options=options)
-    command += ["-progress", "pipe:1", "-stats_period", str(STATS_PERIOD_SECONDS), "-filter_complex", graph]
-    for label, (encoding, target_fd) in zip(labels, outputs, strict=True):
-        command += ["-map", label, *_output(audio, encoding, target_fd, limit_seconds)]
-    return command
+    return options
 
 
-def _source(
-    binary: str, container: str, source_fd: int, structure: Structure, *, options: Sequence[str] = ()
-) -> list[str]:
+def _general(binary: str) -> list[str]:
+    return [
+        *(binary, "-nostdin", "-hide_banner", "-nostats", "-v", "verbose"),
+        *("-max_alloc", str(_MAX_ALLOCATION_BYTES), "-max_error_rate", str(_MAX_ERROR_RATE)),
+        *("-filter_threads", "1", "-filter_complex_threads", "1"),
+    ]
+
+
+def _source(container: str, source_fd: int, structure: Structure, *, options: Sequence[str] = ()) -> list[str]:
     url, protocols = "fd:", "fd"
     if structure.read_range is not None:
         begin, end = structure.read_range
@@ -99,10 +115,8 @@ def _source(
     if has_own_clock(container):
         options = [*options, "-copyts"]
     return [
-        *(binary, "-nostdin", "-hide_banner", "-nostats", "-v", "verbose"),
-        *("-max_alloc", str(_MAX_ALLOCATION_BYTES), "-max_error_rate", str(_MAX_ERROR_RATE)),
-        *("-filter_threads", "1", "-filter_complex_threads", "1", "-threads", "1"),
-        *("-protocol_whitelist", protocols, "-format_whitelist", container, "-codec_whitelist", _DECODERS),
+        *("-threads", "1", "-protocol_whitelist", protocols),
+        *("-format_whitelist", container, "-codec_whitelist", _DECODERS),
         # No layout is guessed for more than two channels: tracks without a position stay so.
         *("-guess_layout_max", "2"),
         *options,

@@ -29,6 +29,7 @@ from worker.domain.errors import (
     UnsupportedAudioError,
 )
 from worker.domain.job import OutputSpec
+from worker.domain.tags.collecting import Tags
 from worker.ports import ConversionProgress, Converted, SourceAudio
 
 _PROBE_SECONDS = 60.0
@@ -53,12 +54,30 @@ class FfmpegConverter:
     async def probe(self, source: Path) -> SourceAudio:
         """Read the headers, and see from its structure whether the source is all there."""
         sniffed, structure, size_bytes, tags = await asyncio.to_thread(inspect, source)
+        if not structure.parts:
+            return await self._probe(source, sniffed.container, structure, size_bytes, tags)
+        parts = [
+            await self._probe(source, sniffed.container, part, part.end - part.begin, tags) for part in structure.parts
+        ]
+        lengths = [part.duration_seconds for part in parts if part.duration_seconds is not None]
+        return replace(
+            parts[0],
+            bits_per_sample=max(part.bits_per_sample for part in parts),
+            duration_seconds=sum(lengths) if len(lengths) == len(parts) else None,
+            size_bytes=size_bytes,
+            structure=structure,
+            parts=tuple(parts),
+        )
+
+    async def _probe(
+        self, source: Path, container: Container, structure: Structure, size_bytes: int, tags: Tags
+    ) -> SourceAudio:
         printed, log = bytearray(), Log(MAX_DESCRIPTION_BYTES)
-        with descriptors(source) as (source_fd, _):
+        with descriptors([source]) as ((source_fd,), _):
             try:
                 async with asyncio.timeout(_PROBE_SECONDS):
                     returncode = await run(
-                        probe_command(self._binary, sniffed.container, source_fd, structure),
+                        probe_command(self._binary, container, source_fd, structure),
                         fds=[source_fd],
                         cwd=source.parent,
                         limits=ProcessLimits(self._memory_bytes, _PROBE_CPU_SECONDS, file_bytes=0),
@@ -72,7 +91,7 @@ class FfmpegConverter:
         headers = read_headers(printed.decode("utf-8", "replace"), log)
         check_headers(headers)
         audio = SourceAudio(
-            container=sniffed.container.value,
+            container=container.value,
             codec=headers.codec,
             sample_rate_hz=headers.sample_rate_hz,
             channels=headers.channels,
@@ -83,8 +102,8 @@ class FfmpegConverter:
             layout=headers.layout,
             track=headers.track,
             starts_at_seconds=headers.starts_at_seconds,
-            tags=tags or described_tags(log.described, sniffed.container),
-            is_finite=await self._is_finite(source, sniffed.container, structure, headers),
+            tags=tags or described_tags(log.described, container),
+            is_finite=await self._is_finite(source, container, structure, headers),
         )
         return replace(audio, duration_seconds=_expected_seconds(audio, headers))
 
@@ -122,15 +141,14 @@ class FfmpegConverter:
         async with mended(source, audio.structure) as readable:
             targets = list(zip(encodings, paths, strict=True))
             log = await self._run_twice(readable, audio, targets, max_duration_seconds, progress)
-            found = replace(audio, loses_frames=log.has_lost_frames, changes_format=log.graphs > 1)
+            found = replace(audio, loses_frames=log.has_lost_frames, changes_format=log.changes > 0)
             if filter_graph(found, encodings) != filter_graph(audio, encodings):
                 # Gaps of one frame cannot be told from a clock that jitters, and a mix for every layout costs time:
                 # few sources need them, and those are converted again.
                 audio = found
                 log = await self._run_twice(readable, audio, targets, max_duration_seconds, progress)
-        verdict = check_counts(
-            read_counts(log, len(outputs)), audio, encodings, max_duration_seconds=max_duration_seconds
-        )
+        counts = read_counts(log, len(outputs), audio.sample_rate_hz)
+        verdict = check_counts(counts, audio, encodings, max_duration_seconds=max_duration_seconds)
         formats = [encoding.format for encoding in encodings]
         artifacts = await asyncio.to_thread(
             lambda: tuple(map(to_artifact, paths, formats, verdict.lengths, repeat(audio.tags)))
@@ -167,7 +185,8 @@ class FfmpegConverter:
         """Run ffmpeg to a good end and return what it said."""
         reader, log = ProgressReader(), Log()
         limit_seconds = max_duration_seconds + _OVER_THE_LIMIT_SECONDS
-        with descriptors(source, [path for _, path in outputs]) as (source_fd, target_fds):
+        sources = [source] * max(1, len(audio.parts))
+        with descriptors(sources, [path for _, path in outputs]) as (source_fds, target_fds):
 
             def on_output(chunk: bytes) -> None:
                 if reader.feed(chunk):
@@ -176,17 +195,17 @@ class FfmpegConverter:
                     progress.seconds_done = reader.seconds_done
                     if not audio.duration_seconds:
                         # The process shares the offset: it says how far it has read, and /proc is not needed.
-                        progress.bytes_read = os.lseek(source_fd, 0, os.SEEK_CUR)
+                        progress.bytes_read = os.lseek(source_fds[0], 0, os.SEEK_CUR)
 
             returncode = await run(
                 convert_command(
                     self._binary,
                     audio,
-                    source_fd,
+                    source_fds,
                     [(encoding, fd) for (encoding, _), fd in zip(outputs, target_fds, strict=True)],
                     limit_seconds=limit_seconds,
                 ),
-                fds=[source_fd, *target_fds],
+                fds=[*source_fds, *target_fds],
                 cwd=outputs[0][1].parent,
                 limits=self._limits(audio, [encoding for encoding, _ in outputs], limit_seconds),
                 on_output=on_output,

@@ -26,8 +26,11 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
-def descriptors(source: Path, targets: Sequence[Path] = ()) -> Iterator[tuple[int, list[int]]]:
-    """The source opened for reading and the targets, new and empty, for writing. Raises WorkspaceFullError."""
+def descriptors(sources: Sequence[Path], targets: Sequence[Path] = ()) -> Iterator[tuple[list[int], list[int]]]:
+    """The sources opened for reading and the targets, new and empty, for writing. Raises WorkspaceFullError.
+
+    A source that is given several times has as many descriptors, each with an offset of its own.
+    """
     with ExitStack() as stack:
 
         def opened(path: Path, flags: int) -> int:
@@ -40,8 +43,8 @@ def descriptors(source: Path, targets: Sequence[Path] = ()) -> Iterator[tuple[in
             stack.callback(os.close, fd)
             return fd
 
-        source_fd = opened(source, os.O_RDONLY)
-        yield source_fd, [opened(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for target in targets]
+        source_fds = [opened(source, os.O_RDONLY) for source in sources]
+        yield source_fds, [opened(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for target in targets]
 
 
 @asynccontextmanager
@@ -104,7 +107,7 @@ def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, 
 
 @contextmanager
 def _reader(path: Path) -> Iterator[tuple[ReadAt, int]]:
-    with descriptors(path) as (fd, _):
+    with descriptors([path]) as ((fd,), _):
         yield partial(_read_at, fd), os.fstat(fd).st_size
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
 from worker.domain.containers.sniffing import Container
@@ -65,19 +66,30 @@ def longest_pause_seconds(audio: SourceAudio) -> float:
 
 def filter_graph(audio: SourceAudio, encodings: Sequence[Encoding]) -> tuple[str, list[str]]:
     """The graph from the chosen track to one labelled end for each output, and those labels."""
-    shared = _shared(audio)
+    source, shared, parts = f"[0:{audio.track}]", _shared(audio), list[str]()
+    if audio.parts:
+        source, shared, parts = _joined(audio)
     own = [_own(audio, encoding) for encoding in encodings]
     labels = [f"[o{number}]" for number in range(len(encodings))]
-    source = f"[0:{audio.track}]"
     if len(encodings) == 1:
-        return f"{source}{','.join([*shared, *own[0]])}{labels[0]}", labels
+        return ";".join([*parts, f"{source}{','.join([*shared, *own[0]])}{labels[0]}"]), labels
     between = [f"[s{number}]" for number in range(len(encodings))]
     split = f"{source}{','.join([*shared, f'asplit={len(encodings)}'])}{''.join(between)}"
     branches = [
         f"{begin}{','.join(filters or ['anull'])}{end}"
         for begin, filters, end in zip(between, own, labels, strict=True)
     ]
-    return ";".join([split, *branches]), labels
+    return ";".join([*parts, split, *branches]), labels
+
+
+def _joined(audio: SourceAudio) -> tuple[str, list[str], list[str]]:
+    """The inputs and filters that join a source's parts, and the chains that make them alike: each with a label."""
+    labels = [f"[p{number}]" for number in range(len(audio.parts))]
+    chains = []
+    for number, (part, label) in enumerate(zip(audio.parts, labels, strict=True)):
+        filters = [*_shared(replace(part, loses_frames=audio.loses_frames)), *_made_like(audio, part)]
+        chains.append(f"[{number}:{part.track}]{','.join(filters)}{label}")
+    return "".join(labels), [f"concat=n={len(labels)}:v=0:a=1", "asetpts=N/SR/TB"], chains
 
 
 def target_layout(audio: SourceAudio, encoding: Encoding) -> str | None:
@@ -97,6 +109,22 @@ def _shared(audio: SourceAudio) -> list[str]:
         snap=_SNAP_SECONDS,
     )
     return [*filters, f"asetpts='{clock}'", _PADDED + (":first_pts=0" if late else "")]
+
+
+def _made_like(whole: SourceAudio, part: SourceAudio) -> list[str]:
+    filters = []
+    if part.layout != whole.layout:
+        source, target = layout_of(part.layout), layout_of(whole.layout)
+        if source and target:
+            filters.append(_mix(whole.layout, source, target))
+        else:
+            rows = _numbered(mix_of_tracks(part.channels, whole.channels))
+            filters.append(_pan(whole.layout if target else f"{whole.channels}C", rows, "="))
+    if part.sample_rate_hz != whole.sample_rate_hz:
+        filters.append(f"aresample={whole.sample_rate_hz}")
+    if any(each.codec != whole.codec for each in whole.parts):
+        filters.append("aformat=sample_fmts=fltp")  # holds 24 bits; left to itself, ffmpeg may take 16 for all
+    return filters
 
 
 def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:

@@ -23,7 +23,7 @@ def has_only_numbers(source: Path, structure: Structure, codec: str) -> bool:
     """
     size = _SAMPLE_BYTES[codec]
     top = 0 if codec.endswith("be") else size - 1
-    with descriptors(source) as (fd, _), open(fd, "rb", buffering=0, closefd=False) as file:
+    with descriptors([source]) as ((fd,), _), open(fd, "rb", buffering=0, closefd=False) as file:
         file.seek(structure.begin)
         left = structure.end - structure.begin
         while left > 0 and (block := file.read(min(left, _STEP_BYTES))):

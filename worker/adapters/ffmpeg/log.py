@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from worker.domain.errors import UnsupportedAudioError
 
@@ -31,10 +32,11 @@ _LINE = re.compile(
     re.DOTALL,
 )
 _DECODED = re.compile(
-    r"  Input stream #0:\d+ \(audio\): \d+ packets read \((\d+) bytes\); (\d+) frames decoded; "
+    r"  Input stream #(\d+):\d+ \(audio\): \d+ packets read \((\d+) bytes\); (\d+) frames decoded; "
     r"(\d+) decode errors \((\d+) samples\)"
 )
 _ENCODED = re.compile(r"  Output stream #(\d+):0 \(audio\): \d+ frames encoded \((\d+) samples\)")
+_GRAPH_INPUT = re.compile(r"graph_\d+_in_(\d+):\d+")
 _GRAPH = re.compile(r"tb:\S+ samplefmt:\S+ samplerate:(\d+) chlayout:")
 _CREATED = re.compile(r"Created audio stream from input stream 0:(\d+)")
 _TOO_LATE = re.compile(r"(\d+\.\d+)$")  # printed by the filter that keeps the clock
@@ -76,6 +78,15 @@ class LogError:
         return self.side is Side.DEMUXER and not self.context.startswith("aist#")  # which is a decoder's stream
 
 
+class Decoded(NamedTuple):
+    """What was decoded of an input, by ffmpeg's count."""
+
+    read_bytes: int  # in packets of the audio stream
+    frames: int
+    errors: int
+    samples: int
+
+
 @dataclass(slots=True)
 class Log:
     """Takes the bytes of standard error; raises UnsupportedAudioError where they do not end."""
@@ -83,10 +94,9 @@ class Log:
     max_bytes: int = MAX_LOG_BYTES
     described: str = ""  # the uncoloured part: what the source is
     errors: list[LogError] = field(default_factory=list)  # the first of them
-    decoded: tuple[int, int, int, int] | None = None  # bytes read, frames, decode errors, samples
+    decoded: dict[int, Decoded] = field(default_factory=dict)  # by input
     encoded: dict[int, int] = field(default_factory=dict)  # samples by output
-    graphs: int = 0  # one for each stretch of the source that has a format of its own
-    rates_hz: set[int] = field(default_factory=set)  # of their sources
+    rates_hz: dict[int, list[int]] = field(default_factory=dict)  # by input, of each stretch with a format of its own
     tracks: list[int] = field(default_factory=list)  # the source's stream of each stream that was created
     left_out_seconds: float = 0.0  # the longest of the pauses that are longer than silence is made for
     is_estimated: bool = False  # the length, from the bitrate
@@ -109,7 +119,12 @@ class Log:
     @property
     def has_lost_frames(self) -> bool:
         """Whether frames could not be decoded; False where the run never got so far as to count them."""
-        return self.decoded is not None and self.decoded[2] > 0
+        return any(decoded.errors for decoded in self.decoded.values())
+
+    @property
+    def changes(self) -> int:
+        """How often the format of an input changed."""
+        return sum(len(rates) - 1 for rates in self.rates_hz.values())
 
     @property
     def demuxer_error(self) -> LogError | None:
@@ -129,12 +144,13 @@ class Log:
             if len(self.errors) < _MAX_ERRORS or (error.is_of_demuxer and self.demuxer_error is None):
                 self.errors.append(error)
         elif counts := _DECODED.match(text):
-            self.decoded = int(counts[1]), int(counts[2]), int(counts[3]), int(counts[4])
+            number, *numbers = map(int, counts.groups())
+            self.decoded[number] = Decoded(*numbers)
         elif counts := _ENCODED.match(text):
             self.encoded[int(counts[1])] = int(counts[2])
         elif graph := _GRAPH.match(text):
-            self.graphs += 1
-            self.rates_hz.add(int(graph[1]))
+            source = _GRAPH_INPUT.fullmatch(context)
+            self.rates_hz.setdefault(int(source[1]) if source else 0, []).append(int(graph[1]))
         elif created := _CREATED.match(text):
             self.tracks.append(int(created[1]))
         elif late := _TOO_LATE.match(text):

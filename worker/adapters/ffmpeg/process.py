@@ -20,7 +20,7 @@ from worker.waiting import wait_for_event
 _READ_BYTES = 65_536
 _GATHER_SECONDS = 0.05
 _FLOOD_BYTES = 16_384  # within that time
-_OPEN_FILES = 64
+_OPEN_FILES = 128  # ffmpeg copies each that it is given: of 32 streams that are joined, and 16 outputs
 # The kernel kills the converter when the worker ends in any way; and a set-uid binary cannot raise its rights.
 _GUARD = ("--pdeathsig", "KILL", "--no-new-privs", "--")
 # glibc reserves 64 MB of addresses for each thread's arena, and ffmpeg has three threads an output.

@@ -88,7 +88,8 @@ class Counts:
     decoded_frames: int
     decoded_samples: int
     decode_errors: int
-    rates_hz: frozenset[int]  # of what was decoded
+    shortest_seconds: float  # of what was decoded, at the highest of its rates
+    longest_seconds: float  # at the lowest of them; the same where there is one rate
     changes: int  # of its rate or channels
     left_out_seconds: float  # the longest of the pauses that are longer than silence is made for
     encoded_samples: tuple[int | None, ...]  # one for each output
@@ -186,18 +187,22 @@ class ProgressReader:
         return self.seconds_done > before
 
 
-def read_counts(log: Log, outputs: int) -> Counts | None:
-    """The last sample counts of a run; None where it never got so far."""
-    if log.decoded is None:
+def read_counts(log: Log, outputs: int, rate_hz: int) -> Counts | None:
+    """The last sample counts of a run, all inputs together; None where it never got so far.
+
+    `rate_hz` is that of an input of which no sample came.
+    """
+    if not log.decoded:
         return None
-    read_bytes, frames, errors, samples = log.decoded
+    rates = {number: log.rates_hz.get(number, [rate_hz]) for number in log.decoded}
     return Counts(
-        read_bytes=read_bytes,
-        decoded_frames=frames,
-        decoded_samples=samples,
-        decode_errors=errors,
-        rates_hz=frozenset(log.rates_hz),
-        changes=max(0, log.graphs - 1),
+        read_bytes=sum(each.read_bytes for each in log.decoded.values()),
+        decoded_frames=sum(each.frames for each in log.decoded.values()),
+        decoded_samples=sum(each.samples for each in log.decoded.values()),
+        decode_errors=sum(each.errors for each in log.decoded.values()),
+        shortest_seconds=sum(each.samples / max(rates[number]) for number, each in log.decoded.items()),
+        longest_seconds=sum(each.samples / min(rates[number]) for number, each in log.decoded.items()),
+        changes=log.changes,
         left_out_seconds=log.left_out_seconds,
         encoded_samples=tuple(log.encoded.get(index) for index in range(outputs)),
     )

@@ -75,7 +75,7 @@ def check_counts(
 
 
 def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
-    lossless = is_lossless(audio.codec)
+    lossless = any(is_lossless(part.codec) for part in audio.parts or (audio,))
     stated_seconds = audio.duration_seconds
     if stated_seconds is not None and seconds < stated_seconds - _tolerance(audio):
         if counts.left_out_seconds:
@@ -97,7 +97,8 @@ def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
 def _tolerance(audio: SourceAudio) -> float:
     if audio.container == Container.MATROSKA:
         return _MATROSKA_TOLERANCE_SECONDS
-    return _LOSSLESS_TOLERANCE_SECONDS if is_lossless(audio.codec) else _LOSSY_TOLERANCE_SECONDS
+    lossless = all(is_lossless(part.codec) for part in audio.parts or (audio,))
+    return _LOSSLESS_TOLERANCE_SECONDS if lossless else _LOSSY_TOLERANCE_SECONDS
 
 
 def _skipped_bytes(counts: Counts, audio: SourceAudio) -> int:
@@ -109,7 +110,7 @@ def _skipped_bytes(counts: Counts, audio: SourceAudio) -> int:
 def _repaired(counts: Counts, audio: SourceAudio) -> list[str]:
     sentences = []
     if counts.decode_errors:
-        seconds = counts.decode_errors * counts.decoded_samples / max(1, counts.decoded_frames) / audio.sample_rate_hz
+        seconds = counts.decode_errors * counts.longest_seconds / max(1, counts.decoded_frames)
         sentences.append(
             f"{seconds:.2f} s of sound could not be decoded (damaged frames: {counts.decode_errors}); "
             "silence took its place"
@@ -125,11 +126,10 @@ def _check_output(
     encoding: Encoding, seconds: float, counts: Counts, audio: SourceAudio, others_seconds: float
 ) -> None:
     """An output has all that was decoded, and silence besides only where the source's clock has it."""
-    shortest = counts.decoded_samples / max(counts.rates_hz or {audio.sample_rate_hz})
-    longest = counts.decoded_samples / min(counts.rates_hz or {audio.sample_rate_hz})
-    tolerance = _OUTPUT_TOLERANCE_SECONDS + counts.changes * _CHANGE_TOLERANCE_SECONDS
-    too_long = not has_clock(audio.container) and seconds > longest + tolerance
-    if seconds < shortest - tolerance or too_long or abs(seconds - others_seconds) > tolerance:
+    changes = counts.changes + max(0, len(audio.parts) - 1)
+    tolerance = _OUTPUT_TOLERANCE_SECONDS + changes * _CHANGE_TOLERANCE_SECONDS
+    too_long = not has_clock(audio.container) and seconds > counts.longest_seconds + tolerance
+    if seconds < counts.shortest_seconds - tolerance or too_long or abs(seconds - others_seconds) > tolerance:
         raise ConverterCrashedError(
-            f"the {encoding.format} output has {seconds:.2f} s of the source's {longest:.2f} s"
+            f"the {encoding.format} output has {seconds:.2f} s of the source's {counts.longest_seconds:.2f} s"
         )

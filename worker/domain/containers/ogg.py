@@ -6,6 +6,7 @@ Each page has a checksum and a number, which show all damage. A decoder only ski
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from zlib import crc32
 
 from worker.domain.containers.ogg_codecs import HEAD_BYTES, Codec, begin_of, codec_of
@@ -15,7 +16,10 @@ from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damag
 _NO_HEADER = damaged("a stream of the Ogg file begins without its header")
 _PAGES_MISSING = damaged("pages of the Ogg file are missing or fail their checksum")
 _NO_LAST_MARK = "the Ogg stream has no end-of-stream flag; its last page is whole"
-_LINKS_DIFFER = "the source is several Ogg streams in a row whose codec, channels, sample rate or settings differ"
+MAX_PARTS = 32  # each has a descriptor and two threads of the converter's process
+_TOO_MANY_PARTS = (
+    f"the source is more than {MAX_PARTS} Ogg streams in a row whose codec, channels, sample rate or settings differ"
+)
 _BYTES_BETWEEN = "bytes between the pages of the Ogg file were passed over; no page is missing"
 
 
@@ -93,6 +97,15 @@ class _Link:
     def audio(self) -> list[_Stream]:
         return [stream for stream in self.streams.values() if stream.codec]
 
+    @property
+    def has_sound(self) -> bool:
+        return any(stream.begin is not None for stream in self.audio)
+
+    @property
+    def parameters(self) -> list[tuple[object, ...]]:
+        """What its decoders are set up with."""
+        return [stream.parameters for stream in self.audio]
+
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether every page is there. A file may end without the flag that says so: Android's recorder never sets it."""
@@ -108,15 +121,18 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         return Structure(start, size, problem=f"the source is refused: it has more than {MAX_PAGES} Ogg pages")
     if not links:
         return Structure(start, size, problem=CUT_OFF)
+    parts = _parts(links)
     problem = _problem(links, read_at, end, size)
+    if problem is None and len(parts) > MAX_PARTS:
+        problem = _TOO_MANY_PARTS
     open_ended = any(not stream.is_ended for link in links for stream in link.audio)
     return Structure(
         links[0].begin,
         end,
         problem=problem,
         track_seconds=_track_seconds(links),
-        read_range=range_to(end, size),
-        links=tuple((link.begin, link.end) for link in links) if len(links) > 1 else (),
+        read_range=parts[0].read_range if len(links) > 1 == len(parts) else range_to(end, size),
+        parts=tuple(parts) if len(parts) > 1 else (),
         repairs=(*([_NO_LAST_MARK] if open_ended else []), *([_BYTES_BETWEEN] if between else [])),
     )
 
@@ -150,10 +166,28 @@ def _problem(links: list[_Link], read_at: ReadAt, end: int, size: int) -> str | 
         return CUT_OFF
     if any(stream.is_unfinished and not stream.is_ended for stream in last):
         return CUT_OFF
-    # ffmpeg would end after the first, with exit code 0, or decode the next with the codebooks of the first.
-    if len({tuple(stream.parameters for stream in link.audio) for link in links}) > 1:
-        return _LINKS_DIFFER
     return None
+
+
+def _parts(links: list[_Link]) -> list[Structure]:
+    """What has a decoder of its own: each link with sound, or, where they are many, those in a row that are alike.
+
+    One decoder for several links plays what their encoders put in front and behind, some milliseconds each; of
+    links that differ, ffmpeg ends after the first, or decodes the next with the codebooks of the first.
+    """
+    with_sound = [link for link in links if link.has_sound]
+    groups = [[link] for link in with_sound]
+    if len(groups) > MAX_PARTS:
+        groups = [list(group) for _, group in groupby(with_sound, key=lambda link: link.parameters)]
+    return [
+        Structure(
+            group[0].begin,
+            group[-1].end,
+            track_seconds=_track_seconds(group),
+            read_range=(group[0].begin, group[-1].end),
+        )
+        for group in groups
+    ]
 
 
 def _track_seconds(links: list[_Link]) -> tuple[float | None, ...]:

@@ -38,7 +38,7 @@ class Structure:
     end: int
     problem: str | None = None
     track_seconds: tuple[float | None, ...] = ()  # of each audio track in the file's order, where it is stated
-    links: tuple[tuple[int, int], ...] = ()  # begin and end of each stream, where several are joined to one file
+    parts: tuple[Structure, ...] = ()  # recordings in a row, each for a decoder of its own; none where one does
     repairs: tuple[str, ...] = ()  # what is wrong with the file and does not lose sound, without capital and full stop
     frames_only: bool = False  # nothing but frames lies between `begin` and `end`, so every byte is to be decoded
     read_range: tuple[int, int] | None = None  # what the decoder may see, where the rest would mislead it

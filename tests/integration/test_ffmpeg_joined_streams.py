@@ -1,0 +1,127 @@
+"""Ogg files of several streams in a row: each is decoded by itself, and all are heard, to the sample."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.conversions import an_output, converted, delivered
+from tests.support.pcm import Pcm, level_db, read_wav
+from tests.support.sounds import listen, run_ffmpeg, sound
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import UnsupportedAudioError
+
+_SECONDS = 0.5
+_INEXACT_SECONDS = 0.03  # ffmpeg's, at the end of a stream of Vorbis that has one page
+_HEARD_DB = -30.0
+_ADDED_SECONDS = 0.025  # where one decoder plays several streams
+
+
+def a_stream(directory: Path, *options: str) -> Path:
+    """Half a second of a tone that rises in both channels."""
+    path = directory / f"{'_'.join(options)}.ogg"
+    tone = "aevalsrc=exprs='0.3*sin(440*t*(1+t))|0.2*sin(660*t*(1+t))':s=44100:d=0.5:c=stereo"
+    run_ffmpeg("-f", "lavfi", "-i", tone, *options, "-fflags", "+bitexact", str(path))
+    return path
+
+
+async def samples_of(source: Path, directory: Path) -> Pcm:
+    directory.mkdir()
+    (artifact,) = await converted(source, directory, an_output(AudioFormat.WAV))
+    return read_wav(artifact.path.read_bytes())
+
+
+def joined(directory: Path, *streams: Path) -> Path:
+    path = directory / "joined.ogg"
+    path.write_bytes(b"".join(stream.read_bytes() for stream in streams))
+    return path
+
+
+_VORBIS, _OPUS, _FLAC = ("-c:a", "libvorbis"), ("-c:a", "libopus"), ("-c:a", "flac", "-sample_fmt", "s16")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (_VORBIS, _VORBIS),
+        (_VORBIS, (*_VORBIS, "-q:a", "9")),
+        (_OPUS, _OPUS),
+        (_FLAC, (*_FLAC, "-sample_fmt", "s32")),
+        (_OPUS, (*_VORBIS, "-ar", "48000")),
+        ((*_FLAC, "-ar", "48000"), _OPUS),
+    ],
+    ids=["alike", "codebooks", "Opus", "depth", "Opus and Vorbis", "FLAC and Opus"],
+)
+async def test_joined_streams_have_the_samples_that_each_has_alone(
+    one: Sequence[str], other: Sequence[str], tmp_path: Path
+) -> None:
+    first, second = a_stream(tmp_path, *one), a_stream(tmp_path, *other)
+
+    both = await samples_of(joined(tmp_path, first, second, first), tmp_path / "both")
+
+    alone = [await samples_of(stream, tmp_path / f"alone{number}") for number, stream in enumerate((first, second))]
+    for channel in range(2):
+        expected = array("h")
+        for pcm in (*alone, alone[0]):
+            expected += pcm.channel(channel)
+        assert both.channel(channel) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "channels"),
+    [
+        ((*_VORBIS, "-ac", "1"), _VORBIS, 1),
+        (_VORBIS, (*_VORBIS, "-ac", "1"), 2),
+        (_OPUS, (*_OPUS, "-ac", "6"), 2),
+        ((*_OPUS, "-ac", "6"), _OPUS, 6),
+        (_VORBIS, (*_VORBIS, "-ar", "32000"), 2),
+        ((*_FLAC, "-ac", "1"), (*_OPUS,), 1),
+        ((*_FLAC, "-ar", "96000"), (*_FLAC, "-ac", "1", "-ar", "8000"), 2),
+    ],
+)
+async def test_streams_of_other_channels_and_rates_follow_the_first_in_every_format(
+    one: Sequence[str], other: Sequence[str], channels: int, tmp_path: Path
+) -> None:
+    source = joined(tmp_path, a_stream(tmp_path, *one), a_stream(tmp_path, *other))
+
+    artifacts = await converted(source, tmp_path, *map(an_output, AudioFormat))
+
+    for audio_format, artifact in zip(AudioFormat, artifacts, strict=True):
+        assert artifact.duration_seconds == pytest.approx(2 * _SECONDS, abs=2 * _INEXACT_SECONDS), audio_format
+        assert listen(delivered(artifact)).seconds == pytest.approx(artifact.duration_seconds, abs=0.06), audio_format
+    pcm = read_wav(artifacts[list(AudioFormat).index(AudioFormat.WAV)].path.read_bytes())
+    assert pcm.channels == channels
+    half = pcm.samples // 2
+    for number in range(min(2, channels)):
+        heard = pcm.channel(number)
+        assert min(level_db(heard[:half]), level_db(heard[half:])) > _HEARD_DB
+
+
+async def test_a_file_of_many_streams_that_are_alike_is_heard_to_its_end(tmp_path: Path) -> None:
+    stream = a_stream(tmp_path, *_VORBIS)
+
+    (artifact,) = await converted(joined(tmp_path, *[stream] * 40), tmp_path, an_output(AudioFormat.WAV))
+
+    assert artifact.duration_seconds == pytest.approx(40 * _SECONDS, abs=40 * _ADDED_SECONDS)
+
+
+async def test_as_many_streams_as_are_joined_and_as_many_outputs_as_a_job_may_have_are_converted(
+    tmp_path: Path,
+) -> None:
+    streams = [a_stream(tmp_path, *_OPUS), a_stream(tmp_path, *_VORBIS, "-ac", "1")] * 16
+
+    artifacts = await converted(joined(tmp_path, *streams), tmp_path, *[an_output(AudioFormat.MP3)] * 16)
+
+    assert [artifact.duration_seconds for artifact in artifacts] == pytest.approx(
+        [32 * _SECONDS] * 16, abs=32 * _INEXACT_SECONDS
+    )
+
+
+async def test_more_streams_that_differ_are_refused_and_not_cut_short(tmp_path: Path) -> None:
+    streams = [sound("plain.ogg"), sound("plain.opus")] * 17
+
+    with pytest.raises(UnsupportedAudioError, match="more than 32 Ogg streams in a row"):
+        await converted(joined(tmp_path, *streams), tmp_path, an_output(AudioFormat.WAV))
