@@ -37,6 +37,7 @@ class Event(StrEnum):
     PROGRESS_FAILED_BACK = "progress.failed_back"
     PROGRESS_REPLAY_FAILED = "progress.replay_failed"
     PROGRESS_WRITE_FAILED = "progress.write_failed"
+    RUN_BEGUN = "run.begun"
     JOB_STARTED = "job.started"
     JOB_COMPLETED = "job.completed"
     JOB_FAILED = "job.failed"
@@ -143,7 +144,12 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.PROGRESS_WRITE_FAILED: EventSpec(
         "warning", "Both stores refused a record; the job goes on.", ("reason", "status", "seq")
     ),
-    Event.JOB_STARTED: EventSpec("info", "A claim was won.", ("source", "outputs", "queued_seconds")),
+    Event.RUN_BEGUN: EventSpec(
+        "info",
+        "A dead letter has come back: the next run of its job, which had failed or was cancelled, has begun.",
+        ("run", "last_status"),
+    ),
+    Event.JOB_STARTED: EventSpec("info", "A claim was won.", ("source", "outputs", "queued_seconds", "run")),
     Event.JOB_COMPLETED: EventSpec(
         "info", "Every output can be read from S3 and the final record is kept.", ("repaired", *_OUTCOME)
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from itertools import permutations
@@ -12,24 +11,12 @@ import pytest
 
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import a_record, completed, queued
-from worker.adapters.redis.endpoint import Endpoint
-from worker.adapters.redis.progress_cache import RedisProgressCache
-from worker.demo.servers import HOST, Server
 from worker.domain.errors import NoAudioError
 from worker.domain.outcome import Cancelled, Failed, record_of
 from worker.domain.progress import Version, first_record
 from worker.ports import JobTable, ProgressCache, ProgressStore, WriteResult
 
 FENCE = 1_795_000_000_000_001  # 51 bits, as real ones have
-
-
-@pytest.fixture
-async def redis_store(redis_server: Server, unique: Callable[[str], str]) -> AsyncIterator[RedisProgressCache]:
-    store = RedisProgressCache(
-        Endpoint(HOST, redis_server.port), prefix=unique("p") + ":", connect_timeout=5, command_timeout=5
-    )
-    yield store
-    await store.aclose()
 
 
 @pytest.fixture(params=["fake", "redis"])

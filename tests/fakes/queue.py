@@ -84,6 +84,7 @@ class DeadLetter:
     message_id: str
     body: str
     rejection: Reject | None
+    group_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -94,6 +95,7 @@ class _Message:
     group_id: str | None
     attributes: Mapping[str, str]
     visible_at: float
+    rejected_run: int | None = None
     receive_count: int = 0
     received_at: float = 0.0
     first_received_at_ms: int | None = None
@@ -130,6 +132,12 @@ class FakeQueue:
         sent_at_ms = SENT_AT_MS + int(now * 1000)
         self._messages[message_id] = _Message(message_id, body, sent_at_ms, group_id, attributes or {}, now)
         self._waiters.wake_all()
+        return message_id
+
+    def send_back(self, letter: DeadLetter) -> str:
+        """Put a message on the queue that has been rejected, as a redrive does; it stays where it was, too."""
+        message_id = self.send(letter.body, group_id=letter.group_id)
+        self._messages[message_id].rejected_run = None if letter.rejection is None else letter.rejection.run
         return message_id
 
     def deliver_again(self, message_id: str) -> None:
@@ -185,7 +193,7 @@ class FakeQueue:
         await self._enter("reject")
         self._held(delivery)
         if self.has_dead_letter_queue:
-            self.dead_letters.append(DeadLetter(delivery.message_id, delivery.body, rejection))
+            self.dead_letters.append(DeadLetter(delivery.message_id, delivery.body, rejection, delivery.group_id))
         self._remove(delivery, "reject")
         await self.faults.after("reject")
         return self.has_dead_letter_queue
@@ -223,7 +231,7 @@ class FakeQueue:
         if limit is None:
             return
         for message in [m for m in self._messages.values() if m.visible_at <= now and m.receive_count >= limit]:
-            self.dead_letters.append(DeadLetter(message.message_id, message.body, None))
+            self.dead_letters.append(DeadLetter(message.message_id, message.body, None, message.group_id))
             del self._messages[message.message_id]
 
     def _deliver(self, message: _Message, now: float) -> Delivery:
@@ -244,6 +252,7 @@ class FakeQueue:
             expires_at_ms=self._expires_at_ms(message),
             first_received_at_ms=message.first_received_at_ms,
             attributes=message.attributes,
+            rejected_run=message.rejected_run,
         )
         if self.faults.is_duplicated(delivery):
             message.visible_at = now

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import suppress
 
-from worker.domain.claim import ClaimMark, JobState
+from worker.domain.claim import ClaimMark, JobMessage, JobState
 from worker.domain.progress import Record, Status, Version
 from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
@@ -54,7 +54,7 @@ class FakeStore:
         held = self.held.get(record.job_id)
         if held is not None and held.version == record.version and self._is_by_same_writer(held, record):
             return WriteResult.SAME
-        if held is not None and not self._is_newer(held, record):
+        if held is not None and not self._may_replace(held, record):
             return WriteResult.STALE
         self._keep(record)
         return WriteResult.APPLIED
@@ -74,8 +74,8 @@ class FakeStore:
     def _is_by_same_writer(_held: Record, _record: Record) -> bool:
         return True
 
-    def _is_newer(self, held: Record, record: Record) -> bool:
-        return not held.is_final and held.version < record.version
+    def _may_replace(self, held: Record, record: Record) -> bool:
+        return record.may_replace(held)
 
     async def _meet_fault(self) -> None:
         self.calls += 1
@@ -98,6 +98,7 @@ class FakeJobTable(FakeStore):
         super().__init__()
         self.cancel_requested: set[str] = set()
         self.marks: dict[str, ClaimMark] = {}
+        self.messages: dict[str, JobMessage | None] = {}
         self._tick_budget_seconds = tick_budget_seconds
         self._job_budget_seconds = job_budget_seconds
 
@@ -117,7 +118,8 @@ class FakeJobTable(FakeStore):
         record = self.held.get(job_id)
         if record is None:
             return None
-        return JobState(record, self.marks.get(job_id), job_id in self.cancel_requested)
+        is_cancel_requested = job_id in self.cancel_requested
+        return JobState(record, self.marks.get(job_id), is_cancel_requested, self.messages.get(job_id))
 
     async def request_cancel(self, job_id: str) -> bool:
         await self._meet_fault_of_job()
@@ -135,11 +137,15 @@ class FakeJobTable(FakeStore):
         await self._meet_fault()
         return frozenset(self.cancel_requested.intersection(job_ids))
 
-    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+    async def claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
         await self._meet_fault_of_job()
-        return self.put_claim(record, seen, mark)
+        return self.put_claim(record, seen, mark, message)
 
-    def put_claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+    def put_claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
         """The conditional write itself."""
         state = self.held_state(record.job_id)
         if state is not None and state.is_claimed_by(mark.token):
@@ -147,8 +153,33 @@ class FakeJobTable(FakeStore):
         if (None if state is None else state.record.version) != seen:
             return self._conflict(record.job_id)
         self.marks[record.job_id] = mark
+        self.messages[record.job_id] = message
         self._keep(record)
         return Written()
+
+    async def submit(self, record: Record, message: JobMessage | None) -> Written | Conflict:
+        await self._meet_fault_of_job()
+        return self.put_submission(record, message)
+
+    def put_submission(self, record: Record, message: JobMessage | None) -> Written | Conflict:
+        """The conditional write itself."""
+        if self.held_state(record.job_id) is None:
+            self.messages[record.job_id] = message
+        return self.put_if_unchanged(record, None)
+
+    async def begin_run(self, record: Record, seen: Version) -> Written | Conflict:
+        await self._meet_fault_of_job()
+        return self.put_next_run(record, seen)
+
+    def put_next_run(self, record: Record, seen: Version) -> Written | Conflict:
+        """The conditional write itself."""
+        before = self.held_state(record.job_id)
+        if before is not None and before.record.version == seen:
+            begun = before.in_next_run(record)
+            self.cancel_requested.discard(record.job_id)
+            if begun.mark is not None:
+                self.marks[record.job_id] = begun.mark
+        return self.put_if_unchanged(record, seen)
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         await self._meet_fault_of_job()
@@ -173,9 +204,9 @@ class FakeJobTable(FakeStore):
     def _is_by_same_writer(held: Record, record: Record) -> bool:
         return (held.worker, held.status) == (record.worker, record.status)
 
-    def _is_newer(self, held: Record, record: Record) -> bool:
+    def _may_replace(self, held: Record, record: Record) -> bool:
         same_fence = held.version.fence == record.version.fence
-        return super()._is_newer(held, record) and (not same_fence or held.worker == record.worker)
+        return super()._may_replace(held, record) and (not same_fence or held.worker == record.worker)
 
     async def _meet_fault(self) -> None:
         await self._meet_fault_within(self._tick_budget_seconds)

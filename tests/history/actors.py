@@ -18,7 +18,7 @@ from worker.application.progress.guarded_cache import GuardedCache, Mode
 from worker.application.progress.reader import Reader
 from worker.application.progress.reporter import Reporter
 from worker.bootstrap import utc_now
-from worker.domain.claim import ClaimMark
+from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, LeaseLostError, NoAudioError
 from worker.domain.outcome import Completed, Failed, WillRetry
 from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
@@ -43,9 +43,11 @@ class RecordingStore(FailoverStore):
         self.job_table = job_table
         self._history = history
 
-    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+    async def claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
         self._history.note(_time(), "claim_asked", record)
-        result: Written | Conflict = await self._timed("claim", super().claim(record, seen, mark))
+        result: Written | Conflict = await self._timed("claim", super().claim(record, seen, mark, message))
         if isinstance(result, Written):
             self._history.note(_time(), "claim_acknowledged", record)
         return result

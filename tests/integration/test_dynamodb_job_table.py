@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.records import a_record
-from worker.adapters.dynamodb.job_table import RETENTION_DAYS, Budgets, DynamoJobTable
+from worker.adapters.dynamodb.budgets import Budgets
+from worker.adapters.dynamodb.job_table import RETENTION_DAYS, DynamoJobTable
 from worker.domain.claim import ClaimMark, JobState
 from worker.domain.progress import Version
 from worker.ports import StoreUnavailableError, Written

@@ -142,3 +142,24 @@ async def test_a_copy_that_fails_leaves_the_message_on_the_queue(sqs: Sqs) -> No
         await queue.reject(delivery, Reject(UnsupportedAudioError("no")))
 
     assert (await sqs.depth(url)).in_flight == 1
+
+
+async def test_a_dead_letter_that_comes_back_says_in_which_run_it_was_rejected(sqs: Sqs) -> None:
+    url, dead = await sqs.made_with_dead_letters()
+    await SqsSender(sqs.client, url).send("{}")
+    queue = sqs.queue(url)
+    for run in (1, 2, 3):
+        delivery = await a_delivery_from(queue)
+        assert delivery.rejected_run == (None if run == 1 else run - 1)
+        await queue.reject(delivery, Reject(UnsupportedAudioError("cut off"), "ep-1", 1, run))
+
+        letter = await sqs.message(dead)
+        await sqs.client.send_message(QueueUrl=url, MessageBody="{}", MessageAttributes=letter["MessageAttributes"])
+
+
+async def test_a_message_with_attributes_of_its_own_is_no_dead_letter(sqs: Sqs) -> None:
+    url, _ = await sqs.made_with_dead_letters()
+    own = {"job_id": "ep-1", "run": "7", "error_code": "none"}
+    await SqsSender(sqs.client, url).send("{}", attributes=own)
+
+    assert (await a_delivery_from(sqs.queue(url))).rejected_run is None

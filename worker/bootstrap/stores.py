@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack
 
 from worker.adapters import elasticache
 from worker.adapters.dynamodb import job_table as dynamodb
-from worker.adapters.dynamodb.job_table import Budgets, DynamoJobTable
+from worker.adapters.dynamodb.budgets import Budgets
+from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.application.progress.failover import FailoverStore

@@ -5,6 +5,9 @@ not renewed for the length of a lease is stale and may be taken over with a high
 
 A start whose end is not recorded means that its worker died. A job that was running then is suspect: from then on it
 runs alone, so that only the deaths that it causes count against it.
+
+The end of a job is the end of a run. A dead letter that comes back begins the next run of a job that failed or was
+cancelled, if it is of that run or a later one: so each dead letter begins one run, however often it is delivered.
 """
 
 from __future__ import annotations
@@ -32,16 +35,37 @@ class ClaimMark:
 
 
 @dataclass(frozen=True, slots=True)
+class JobMessage:
+    """What asks for the job on the queue. `group_id` is that of a FIFO queue."""
+
+    body: str
+    group_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobState:
-    """A job's durable record, and what is kept beside it. `mark` is None before the first claim."""
+    """A job's durable record, and what is kept beside it. `mark` is None before the first claim.
+
+    `message` is kept from the submission or the first claim on, where it can be kept.
+    """
 
     record: Record
     mark: ClaimMark | None = None
     is_cancel_requested: bool = False
+    message: JobMessage | None = None
 
     def is_claimed_by(self, token: str | None) -> bool:
         """Whether the claim of that token holds the job."""
         return self.record.status is Status.RUNNING and self.mark is not None and self.mark.token == token
+
+    def in_next_run(self, record: Record) -> JobState:
+        """The state once `record` has begun the next run.
+
+        Deaths of workers and requests to cancel were about the last run. A job that is suspect stays so: there may be
+        others to protect from it.
+        """
+        mark = None if self.mark is None else replace(self.mark, deaths_alone=0)
+        return JobState(record, mark, message=self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +85,13 @@ class Start:
     version: Version
     is_suspect: bool = False
     deaths_alone: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """The job has ended, as `state` says, and its dead letter asks for it again: begin the next run, then start it."""
+
+    state: JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +131,29 @@ class Cancel:
     version: Version
 
 
-ClaimDecision = Start | Skip | Wait | Exhausted | Cancel
+ClaimDecision = Start | NextRun | Skip | Wait | Exhausted | Cancel
 
 
 def decide(
-    state: JobState | None, *, fence: int, now: datetime, limits: ClaimLimits, unstarted: str | None = None
+    state: JobState | None,
+    *,
+    fence: int,
+    now: datetime,
+    limits: ClaimLimits,
+    unstarted: str | None = None,
+    rejected_run: int | None = None,
 ) -> ClaimDecision:
     """What a delivery with `fence` may do with a job in that state; None: nothing is known of it.
 
     `unstarted` is the token of a claim of the caller's own under which nothing was started, because its answer
     was lost. It is no attempt and no death, and needs not be waited for.
+    `rejected_run`: the message is a dead letter that has come back, and was rejected in that run.
     """
     if state is None:
         return Start(1, Version(fence, 1))
     current = state.record
     if current.is_final:
-        return Skip(current)
+        return NextRun(state) if _is_asked_for_again(current, fence, rejected_run) else Skip(current)
     if current.version.fence > fence:
         # A newer message asks for the same job: it settles the job, and then this one is skipped.
         return Wait(limits.lease_seconds)
@@ -138,6 +176,13 @@ def decide(
     if starts >= limits.max_attempts:
         return Exhausted(starts, version)
     return Start(starts + 1, version, is_suspect, deaths_alone)
+
+
+def _is_asked_for_again(final: Record, fence: int, rejected_run: int | None) -> bool:
+    """Whether a dead letter of the run that ended so, or of a later one, has come back."""
+    if rejected_run is None or final.status is Status.COMPLETED:
+        return False
+    return final.run <= rejected_run and final.version.fence < fence
 
 
 def _suspicion(mark: ClaimMark | None, *, has_died: bool) -> tuple[bool, int]:

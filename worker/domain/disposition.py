@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from worker.domain.backoff import Backoff
 from worker.domain.errors import JobError
+from worker.domain.progress import FIRST_RUN
 
 # Seconds at first, a quarter of an hour at last. With its floor, five attempts outlive five minutes, and ten receives
 # of a message outlive an hour: queues that move a message to the dead-letter queue after ten are common.
@@ -30,11 +31,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """To the dead-letter queue, with the reason; never retried. `attempt` is None for a body that is no job."""
+    """To the dead-letter queue, with the reason; not retried in this run. `attempt` and `run` are of the job.
+
+    `attempt` is None for a body that is no job.
+    """
 
     error: JobError
     job_id: str | None = None
     attempt: int | None = None
+    run: int = FIRST_RUN
 
 
 @dataclass(frozen=True, slots=True)

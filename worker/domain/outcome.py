@@ -22,7 +22,15 @@ from worker.domain.errors import (
     ShutdownError,
     TransientError,
 )
-from worker.domain.progress import HIGHEST_BEFORE_THE_END, ErrorInfo, OutputRecord, Record, Status, Version
+from worker.domain.progress import (
+    FIRST_RUN,
+    HIGHEST_BEFORE_THE_END,
+    ErrorInfo,
+    OutputRecord,
+    Record,
+    Status,
+    Version,
+)
 
 # --- how a run ends ----------------------------------------------------------------------------------------------
 
@@ -37,10 +45,11 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The job failed for good, at its `attempt`-th start."""
+    """The run failed for good, at its `attempt`-th start."""
 
     error: JobError
     attempt: int
+    run: int = FIRST_RUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +153,19 @@ OUTAGE_SECONDS = 12 * 3600.0
 
 
 def outcome_of(
-    error: BaseException, *, attempt: int, max_attempts: int, random: float, age: MessageAge = MessageAge()
+    error: BaseException,
+    *,
+    attempt: int,
+    max_attempts: int,
+    random: float,
+    age: MessageAge = MessageAge(),
+    run: int = FIRST_RUN,
 ) -> Outcome:
-    """The outcome of a run that ended with `error`.
+    """The outcome of a start that ended with `error`.
 
-    `attempt` counts real starts from 1; `random` is in [0, 1). A job whose retry would come after the queue has
-    dropped its message fails for good, while it still can be recorded. An exception that is not ours is a bug and is
-    treated as `InternalError`.
+    `attempt` counts real starts of the `run` from 1; `random` is in [0, 1). A job whose retry would come after the
+    queue has dropped its message fails for good, while it still can be recorded. An exception that is not ours is a
+    bug and is treated as `InternalError`.
     """
     match error:
         case LeaseLostError():
@@ -161,15 +176,15 @@ def outcome_of(
             return Cancelled()
         case DependencyUnavailableError() if age.seconds < OUTAGE_SECONDS:
             retry = WillRetry(error, RETRY_BACKOFF.delay(age.receives, random), is_counted=False)
-            return retry if retry.delay_seconds < age.seconds_left else Failed(error, attempt)
+            return retry if retry.delay_seconds < age.seconds_left else Failed(error, attempt, run)
         case TransientError() if attempt < max_attempts:
             retry = WillRetry(error, RETRY_BACKOFF.delay(attempt, random))
-            return retry if retry.delay_seconds < age.seconds_left else Failed(error, attempt)
+            return retry if retry.delay_seconds < age.seconds_left else Failed(error, attempt, run)
         case JobError():
-            return Failed(error, attempt)
+            return Failed(error, attempt, run)
         case _:
             bug = InternalError.caused_by(error)
-            return outcome_of(bug, attempt=attempt, max_attempts=max_attempts, random=random, age=age)
+            return outcome_of(bug, attempt=attempt, max_attempts=max_attempts, random=random, age=age, run=run)
 
 
 def record_of(ending: RecordedEnding, record: Record, version: Version, now: datetime) -> Record:
@@ -207,8 +222,8 @@ def disposition_of(ending: Ending, job_id: str | None) -> Disposition:
     match ending:
         case Completed() | Cancelled() | Ignored():
             return Ack()
-        case Failed(error, attempt):
-            return Reject(error, job_id, attempt)
+        case Failed(error, attempt, run):
+            return Reject(error, job_id, attempt, run)
         case Refused(error):
             return Reject(error, error.job_id)
         case WillRetry() | Deferred() | PutOff():
@@ -230,4 +245,4 @@ def _disposition_of_final(record: Record, *, is_own: bool) -> Disposition:
         return Ack()
     info = record.error
     error = InternalError() if info is None else RecordedError(info.code, info.message)
-    return Reject(error, record.job_id, record.attempt)
+    return Reject(error, record.job_id, record.attempt, record.run)

@@ -16,10 +16,11 @@ from worker.domain.redaction import redact
 HIGHEST_BEFORE_THE_END = 99.9  # percent; 100 is for completed jobs
 _SHA256 = Pattern("[0-9a-f]{64}", "64 hexadecimal digits")
 QUEUED_FENCE = 0  # of a record that `worker submit` wrote: any delivery is newer
+FIRST_RUN = 1
 
 
 class Status(StrEnum):
-    """Where a job stands. The last three are final: nothing changes a final record."""
+    """Where a job stands. The last three are final: only the next run of the job changes a final record."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -45,7 +46,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Version:
-    """Orders the records of one job: `fence` grows with each delivery, `seq` counts from 1 within it."""
+    """Orders the records of a job: `fence` grows with each delivery and each run, `seq` counts from 1 within it."""
 
     fence: Annotated[int, Field("Grows with each delivery and each run of the job; 0 before the first.", AtLeast(0))]
     seq: Annotated[int, Field("Counts the records from 1 within a fence.", AtLeast(1))]
@@ -105,6 +106,10 @@ class Record:
     repaired: Annotated[
         tuple[str, ...], Field("What of a damaged source was replaced by silence or left out, in sentences.")
     ] = ()
+    run: Annotated[
+        int,
+        Field("Counts from 1; the next run of a job that failed or was cancelled is begun on request.", AtLeast(1)),
+    ] = FIRST_RUN
 
     def __post_init__(self) -> None:
         if not 0 <= self.percent <= 100:
@@ -119,6 +124,16 @@ class Record:
     @property
     def is_final(self) -> bool:
         return self.status.is_final
+
+    def may_replace(self, held: Record) -> bool:
+        """Whether a store that holds `held` takes this record in its place.
+
+        A final record gives way to the next run of its job alone, and that of a completed job to nothing.
+        """
+        if held.is_final:
+            is_next_run = self.run > held.run and self.version.fence > held.version.fence
+            return held.status is not Status.COMPLETED and is_next_run
+        return self.version > held.version
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape, in the contract's order."""
@@ -152,6 +167,7 @@ class Record:
                 "retryable": self.error.retryable,
             },
             "repaired": list(self.repaired),
+            "run": self.run,
         }
 
     def to_json(self) -> str:
@@ -187,6 +203,7 @@ class Record:
                     for output in data["outputs"]
                 ),
                 repaired=tuple(data.get("repaired", ())),
+                run=data.get("run", FIRST_RUN),
                 error=None
                 if data["error"] is None
                 else ErrorInfo(data["error"]["code"], data["error"]["message"], data["error"]["retryable"]),
@@ -196,12 +213,17 @@ class Record:
 
 
 def newest(first: Record | None, second: Record | None) -> Record | None:
-    """The record to use of two of one job: a final one, else the one with the higher version."""
+    """The record to use of two of one job: of the later run; within a run a final one, else the higher version.
+
+    A completed job has no later run.
+    """
     if first is None or second is None:
         return first or second
-    if first.is_final != second.is_final:
-        return first if first.is_final else second
-    return second if second.version > first.version else first
+    return second if _rank(second) > _rank(first) else first
+
+
+def _rank(record: Record) -> tuple[bool, int, bool, Version]:
+    return record.status is Status.COMPLETED, record.run, record.is_final, record.version
 
 
 def first_record(job_id: str, source: str | None, targets: tuple[str, ...], now: datetime) -> Record:
@@ -217,6 +239,26 @@ def first_record(job_id: str, source: str | None, targets: tuple[str, ...], now:
         updated_at=now,
         source=source,
         outputs=tuple(OutputRecord(target) for target in targets),
+    )
+
+
+def next_run(final: Record, now: datetime) -> Record:
+    """The first record of the run after the one that ended with `final`.
+
+    Its fence is above that of all records before, and below that of the message that is to start the run.
+    """
+    return Record(
+        job_id=final.job_id,
+        status=Status.QUEUED,
+        stage=None,
+        percent=0.0,
+        attempt=0,
+        version=Version(final.version.fence + 1, 1),
+        created_at=final.created_at,
+        updated_at=now,
+        source=final.source,
+        outputs=tuple(OutputRecord(output.target) for output in final.outputs),
+        run=final.run + 1,
     )
 
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from worker.domain.circuit import Severity
-from worker.domain.claim import ClaimMark, JobState
+from worker.domain.claim import ClaimMark, JobMessage, JobState
 from worker.domain.errors import WorkerError
 from worker.domain.progress import Record, Version
 
@@ -18,7 +18,7 @@ class WriteResult(Enum):
 
     APPLIED = "applied"
     SAME = "same"  # it holds this very version: our own earlier try got through
-    STALE = "stale"  # it holds a newer or a final record: the job is no longer ours
+    STALE = "stale"  # it holds a newer record, or the final one of this run: the job is no longer ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class ProgressStore(Protocol):
         """The pause between two ticks of a job: short where a write is nearly free, long where each one is paid."""
 
     async def write(self, record: Record) -> WriteResult:
-        """Keep the record if it is newer than what is held, and what is held is not final."""
+        """Keep the record if it may replace the one that is held (`Record.may_replace`)."""
 
     async def read(self, job_id: str) -> Record | None:
         """The record that is held, read consistently."""
@@ -73,11 +73,27 @@ class JobTable(ProgressStore, Protocol):
     All other calls have seconds: a job or a command waits for their answer.
     """
 
-    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+    async def claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
         """Keep a claim, with its mark beside it, if the record that is held is still at version `seen`.
 
         None: nothing is held. `Written` too where the claim that is held has the token of `mark`.
+        The `message` is kept as well; without one, none is from now on.
         Raises StoreUnavailableError: the claim may have been kept, or may be kept later.
+        """
+
+    async def submit(self, record: Record, message: JobMessage | None) -> Written | Conflict:
+        """Keep the first record of a job, with its message beside it, if nothing is held.
+
+        Raises StoreUnavailableError: the record may have been kept.
+        """
+
+    async def begin_run(self, record: Record, seen: Version) -> Written | Conflict:
+        """Keep the first record of a job's next run, if the final one that is held is still at version `seen`.
+
+        Nothing counts from then on that was kept of the last run: no request to cancel, no death of a worker.
+        Raises StoreUnavailableError: it may have been begun.
         """
 
     async def commit(self, record: Record) -> WriteResult:

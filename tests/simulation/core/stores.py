@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.simulation.core.network import Link, Network
-from worker.domain.claim import ClaimMark, JobState
+from worker.domain.claim import ClaimMark, JobMessage, JobState
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
@@ -77,8 +77,18 @@ class SimulatedJobTable:
         outcome: WriteResult = await self._link.ask(self._server.put, record)
         return outcome
 
-    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
-        result: Written | Conflict = await self._link.ask(self._server.put_claim, record, seen, mark)
+    async def claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
+        result: Written | Conflict = await self._link.ask(self._server.put_claim, record, seen, mark, message)
+        return result
+
+    async def submit(self, record: Record, message: JobMessage | None) -> Written | Conflict:
+        result: Written | Conflict = await self._link.ask(self._server.put_submission, record, message)
+        return result
+
+    async def begin_run(self, record: Record, seen: Version) -> Written | Conflict:
+        result: Written | Conflict = await self._link.ask(self._server.put_next_run, record, seen)
         return result
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:

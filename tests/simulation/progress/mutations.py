@@ -12,7 +12,7 @@ from tests.simulation.progress.observed import ObservedCache, ObservedStore
 from tests.simulation.progress.servers import JobTableServer, RedisServer
 from tests.simulation.progress.world import Parts
 from worker.application.progress.reader import Reader, Reading
-from worker.domain.claim import ClaimMark
+from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
@@ -21,7 +21,9 @@ from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 class TicksBeforeTheClaim(ObservedStore):
     """Starts the job before the answer to the claim."""
 
-    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+    async def claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
         self.worker.start(self._claim_meanwhile(record, seen, mark), "a claim that nobody waits for")
         await asyncio.sleep(0)
         return Written()
@@ -36,14 +38,14 @@ class TicksBeforeTheClaim(ObservedStore):
 class RedisThatTakesAnything(RedisServer):
     """A plain SET."""
 
-    def _is_newer(self, held: Record, record: Record) -> bool:
+    def _may_replace(self, held: Record, record: Record) -> bool:
         return True
 
 
 class TableThatTakesAnything(JobTableServer):
     """A plain PutItem."""
 
-    def _is_newer(self, held: Record, record: Record) -> bool:
+    def _may_replace(self, held: Record, record: Record) -> bool:
         return True
 
 

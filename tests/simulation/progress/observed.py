@@ -9,7 +9,7 @@ from tests.simulation.core.stores import SimulatedJobTable, SimulatedRedis
 from tests.simulation.progress.invariants import LONGEST_CALL_SECONDS
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.guarded_cache import GuardedCache
-from worker.domain.claim import ClaimMark
+from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, WriteResult, Written
 
@@ -34,8 +34,16 @@ class ObservedStore(FailoverStore):
             self.worker.checker.claim_acknowledged(record)
         return result
 
-    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
-        result = await self._timed("a claim", super().claim(record, seen, mark), LONGEST_FOR_JOB_SECONDS)
+    async def claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
+        result = await self._timed("a claim", super().claim(record, seen, mark, message), LONGEST_FOR_JOB_SECONDS)
+        if isinstance(result, Written):
+            self.worker.checker.claim_acknowledged(record)
+        return result
+
+    async def begin_run(self, record: Record, seen: Version) -> Written | Conflict:
+        result = await self._timed("the beginning of a run", super().begin_run(record, seen), LONGEST_FOR_JOB_SECONDS)
         if isinstance(result, Written):
             self.worker.checker.claim_acknowledged(record)
         return result
@@ -128,14 +136,22 @@ class ObservedJobTable(SimulatedJobTable):
             self.worker.circuit.acknowledged(record)
         return outcome
 
-    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
-        result = await super().claim(record, seen, mark)
+    async def claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
+        result = await super().claim(record, seen, mark, message)
         if isinstance(result, Written):
             self.worker.circuit.acknowledged(record)
         return result
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         result = await super().write_if_unchanged(record, seen)
+        if isinstance(result, Written):
+            self.worker.circuit.acknowledged(record)
+        return result
+
+    async def begin_run(self, record: Record, seen: Version) -> Written | Conflict:
+        result = await super().begin_run(record, seen)
         if isinstance(result, Written):
             self.worker.circuit.acknowledged(record)
         return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.simulation.progress.invariants import Checker
 from tests.support.lean_loop import LeanLoop
-from worker.domain.claim import ClaimMark
+from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, WriteResult, Written
 
@@ -53,9 +53,11 @@ class JobTableServer(FakeJobTable):
             self._checker.kept("table", before, record)
         return outcome
 
-    def put_claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+    def put_claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
         before = self.held.get(record.job_id)
-        result = super().put_claim(record, seen, mark)
+        result = super().put_claim(record, seen, mark, message)
         if before is not record and self.held.get(record.job_id) is record:
             self._checker.claim_kept(before, record)
         return result

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tests.fakes.objects import MemoryObjects
 from tests.simulation.core.checker import brief
 from tests.simulation.progress.invariants import CircuitChecker
 from tests.simulation.progress.observed import JOB_SECONDS, ObservedJobTable, ObservedRedis
@@ -18,10 +19,12 @@ from tests.support.reporting import PlayedProgress
 from worker.application.consuming.execution import Execution
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
+from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.run import JobLimits
 from worker.application.progress.reporter import Reporter
 from worker.domain.audio import AudioFormat
-from worker.domain.claim import Cancel, Exhausted, Skip, Start, Wait
+from worker.domain.claim import Cancel, Exhausted, NextRun, Skip, Start, Wait
 from worker.domain.errors import (
     ConverterCrashedError,
     DependencyUnavailableError,
@@ -92,6 +95,7 @@ class Worker:
         redis.worker = table.worker = self.cache.worker = self.store.worker = self
         self.cancels = CancelWatch(table)
         self._claims = JobClaims(table, self.store, _LIMITS, worker=self.name, now=self.now, random=self._random)
+        self._finisher = JobFinisher(self.store, PublishedOutputs(MemoryObjects()), now=self.now, random=self._random)
         self._running: set[Execution] = set()
         self._at_work: set[str] = set()
         self._tasks: list[asyncio.Task[Any]] = []
@@ -124,25 +128,33 @@ class Worker:
         for execution in tuple(self._running):
             execution.stop(ShutdownError())
 
-    async def handle(self, job_id: str, fence: int, script: Script) -> float | None:
-        """Handle a delivery. Returns None if the message is deleted, else the seconds until the next delivery."""
+    async def handle(self, job_id: str, fence: int, script: Script, rejected_run: int | None = None) -> float | None:
+        """Handle a delivery. Returns None if the message is deleted, else the seconds until the next delivery.
+
+        `rejected_run`: the message is a dead letter that has come back, and was rejected in that run.
+        """
         if job_id in self._at_work:
             return LEASE_SECONDS
         self._at_work.add(job_id)
         try:
-            return await self._take(job_id, fence, script)
+            return await self._take(job_id, fence, script, rejected_run)
         except StoreUnavailableError:
             return 0.5
         finally:
             self._at_work.discard(job_id)
 
-    async def _take(self, job_id: str, fence: int, script: Script) -> float | None:
+    async def _take(self, job_id: str, fence: int, script: Script, rejected_run: int | None) -> float | None:
         state = await self._claims.state(job_id)
+        decision = self._claims.decide(state, fence, rejected_run)
+        if isinstance(decision, NextRun):
+            state = await self._finisher.begin_run(decision.state)
+            decision = self._claims.decide(state, fence, rejected_run)
         current = None if state is None else state.record
-        decision = self._claims.decide(state, fence)
         match decision:
             case Skip():
                 return None
+            case NextRun():
+                return 1.0
             case Wait(delay_seconds):
                 return delay_seconds
             case Cancel(record, version):

@@ -14,7 +14,7 @@ from tests.simulation.core.stores import SimulatedJobTable
 from tests.simulation.queue.invariants import Checker
 from tests.simulation.queue.schedule import LEASE_SECONDS, PARTIAL, QUEUE
 from tests.simulation.queue.servers import JobTableServer, QueueServer
-from worker.domain.claim import ClaimMark, JobState
+from worker.domain.claim import ClaimMark, JobMessage, JobState
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.domain.progress import Record, Version
@@ -100,10 +100,14 @@ class JobTableClient(SimulatedJobTable):
         self.claims: dict[str, Record] = {}
         self.marks: dict[str, ClaimMark] = {}
 
-    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+    async def claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
         self.claims[record.job_id], self.marks[record.job_id] = record, mark
         result: Written | Conflict
-        result, at = await self._link.ask(lambda: (self._server.put_claim(record, seen, mark), self._loop.now))
+        result, at = await self._link.ask(
+            lambda: (self._server.put_claim(record, seen, mark, message), self._loop.now)
+        )
         if isinstance(result, Conflict):  # the worker now knows the state of that time
             self._checker.state_known(self._worker, record.job_id, at)
         return result

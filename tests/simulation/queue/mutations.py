@@ -22,7 +22,7 @@ from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_runner import JobRunner
 from worker.application.progress import reporter
 from worker.domain import claim
-from worker.domain.claim import ClaimDecision, ClaimMark, JobState, Start
+from worker.domain.claim import ClaimDecision, ClaimMark, JobMessage, JobState, Start
 from worker.domain.disposition import Ack, Disposition, Retry
 from worker.domain.outcome import RecordedEnding, Released, WillRetry, record_of
 from worker.domain.progress import Record, Status, Version
@@ -60,14 +60,14 @@ def _count_no_retries(ending: RecordedEnding, *more: Any) -> Record:
     return record_of(Released() if isinstance(ending, WillRetry) else ending, *more)
 
 
-def _start_unasked(self: JobClaims, state: JobState | None, fence: int) -> ClaimDecision:
-    return _decide(self, state and replace(state, is_cancel_requested=False), fence)
+def _start_unasked(self: JobClaims, state: JobState | None, *more: Any) -> ClaimDecision:
+    return _decide(self, state and replace(state, is_cancel_requested=False), *more)
 
 
-def _start_what_was_cancelled(self: JobClaims, state: JobState | None, fence: int) -> ClaimDecision:
+def _start_what_was_cancelled(self: JobClaims, state: JobState | None, fence: int, *more: Any) -> ClaimDecision:
     if state is not None and state.record.status is Status.CANCELLED:
         return Start(state.record.attempt + 1, Version(fence, 1))
-    return _decide(self, state, fence)
+    return _decide(self, state, fence, *more)
 
 
 async def _let_the_group_go_on(self: QueueServer, delivery: Delivery, seconds: float) -> None:
@@ -86,8 +86,10 @@ def _blame_for_every_death(mark: ClaimMark | None, *, has_died: bool) -> tuple[b
     return False, has_died + (0 if mark is None else mark.deaths_alone)
 
 
-async def _claim_once(self: JobClaims, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
-    return await self._store.claim(record, seen, mark)
+async def _claim_once(
+    self: JobClaims, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None
+) -> Written | Conflict:
+    return await self._store.claim(record, seen, mark, message)
 
 
 def _send_to_no_group(self: QueueServer, body: str, *, group_id: str | None = None, **more: Any) -> str:

@@ -6,7 +6,7 @@ from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeJobTable
 from tests.simulation.queue.invariants import Checker
 from tests.simulation.queue.schedule import LEASE_SECONDS
-from worker.domain.claim import ClaimMark
+from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, Delivery, WriteResult, Written
 
@@ -50,8 +50,10 @@ class JobTableServer(FakeJobTable):
             self._checker.confirmed(record)
         return outcome
 
-    def put_claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
-        result = super().put_claim(record, seen, mark)
+    def put_claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
+        result = super().put_claim(record, seen, mark, message)
         if isinstance(result, Written):
             self._checker.confirmed(record)
         return result

@@ -11,7 +11,7 @@ from tests.support.events import logged_events
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
 from tests.support.workshop import LEASE_SECONDS, a_workshop, two_workshops
-from worker.domain.claim import ClaimMark, JobState
+from worker.domain.claim import ClaimMark, JobMessage, JobState
 from worker.domain.disposition import Ack, Forfeit, Retry
 from worker.domain.errors import LeaseLostError
 from worker.domain.progress import Record, Status, Version
@@ -28,9 +28,11 @@ class SilentTable(FakeJobTable):
         self.reads = True
         self.asked = 0
 
-    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+    async def claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
         self.asked += 1
-        result = await super().claim(record, seen, mark)
+        result = await super().claim(record, seen, mark, message)
         if self.silent:
             raise StoreUnavailableError("DynamoDB did not answer in time")
         return result

@@ -19,7 +19,7 @@ from worker.adapters.redis.endpoint import Endpoint, Resolve, resolve
 from worker.adapters.redis.errors import NOT_REDIS, store_failure
 from worker.adapters.redis.nodes import Nodes
 from worker.domain.circuit import Severity
-from worker.domain.progress import FINAL, Record
+from worker.domain.progress import FINAL, FIRST_RUN, Record
 from worker.ports import StoreUnavailableError, WriteResult
 
 MAX_CONNECTIONS = 64
@@ -30,17 +30,22 @@ _MAX_REDIRECTIONS = 2
 
 Commands = Sequence[tuple[int | str, ...]]
 
-# Fences stay below 2^53, so Lua's numbers hold them exactly. A version that is none is written over.
+# Fences stay below 2^53, so Lua's numbers hold them exactly. A version that is none is written over. What an earlier
+# version of the worker wrote has no run: it is of the first.
 _SCRIPT = """
 local final = {FINAL}
-local held = redis.call('HMGET', KEYS[1], 'fence', 'seq', 'status')
+local held = redis.call('HMGET', KEYS[1], 'fence', 'seq', 'status', 'run')
 local fence, seq = tonumber(held[1]), tonumber(held[2])
 if fence and seq then
     local new_fence, new_seq = tonumber(ARGV[1]), tonumber(ARGV[2])
     if fence == new_fence and seq == new_seq then return 'same' end
-    if final[held[3]] or new_fence < fence or (new_fence == fence and new_seq < seq) then return 'stale' end
+    if new_fence < fence or (new_fence == fence and new_seq < seq) then return 'stale' end
+    if final[held[3]] then
+        local is_next_run = tonumber(ARGV[6]) > (tonumber(held[4]) or 1) and new_fence > fence
+        if held[3] == 'completed' or not is_next_run then return 'stale' end
+    end
 end
-redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'seq', ARGV[2], 'status', ARGV[3], 'record', ARGV[4])
+redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'seq', ARGV[2], 'status', ARGV[3], 'record', ARGV[4], 'run', ARGV[6])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('PUBLISH', KEYS[1], ARGV[4])
 return 'applied'
@@ -87,7 +92,7 @@ class RedisProgressCache:
     async def write(self, record: Record) -> WriteResult:
         version, status = record.version, record.status
         lifetime_ms = self._final_ms if status.is_final else self._live_ms
-        arguments = (version.fence, version.seq, status.value, record.to_json(), lifetime_ms)
+        arguments = (version.fence, version.seq, status.value, record.to_json(), lifetime_ms, record.run)
         key = self._key(record.job_id)
         try:
             return await self._compare_and_set(self._nodes, key, arguments)
@@ -108,7 +113,7 @@ class RedisProgressCache:
     async def probe(self) -> None:
         await self._probes.drop()
         self._probes_made += 1
-        arguments = (self._probes_made, 0, "canary", "", round(_CANARY_SECONDS * 1000))
+        arguments = (self._probes_made, 0, "canary", "", round(_CANARY_SECONDS * 1000), FIRST_RUN)
         # In a cluster the braces lead to the node that failed: another one may work.
         canary = f"{self._prefix}canary:{{{self._suspect}}}:{self._name}"
         await self._compare_and_set(self._probes, canary, arguments)

@@ -1,13 +1,18 @@
-"""The attributes that a rejected message gets on the dead-letter queue: the reason, within SQS's limits of size."""
+"""The attributes that a rejected message gets on the dead-letter queue: the reason, within SQS's limits of size.
+
+A message that has them has been there, and was moved back: by `worker redrive`, by AWS (StartMessageMoveTask) or by
+hand. All of these keep attributes.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from worker import __version__
 from worker.domain.disposition import Reject
-from worker.domain.progress import timestamp
+from worker.domain.progress import FIRST_RUN, timestamp
 from worker.domain.redaction import redact
 from worker.ports import Delivery
 
@@ -28,9 +33,10 @@ def dead_letter_attributes(delivery: Delivery, rejection: Reject, *, max_bytes: 
     """
     reasons = {
         "error_code": rejection.error.code.value,
+        "run": None if rejection.run == FIRST_RUN else str(rejection.run),
+        "original_message_id": delivery.message_id,
         "job_id": rejection.job_id,
         "attempt": None if rejection.attempt is None else str(rejection.attempt),
-        "original_message_id": delivery.message_id,
         "rejected_at": timestamp(datetime.now(UTC)),
         "worker_version": __version__,
         "error": _REFUSED_CHARACTERS.sub("�", redact(str(rejection.error)))[
@@ -47,6 +53,19 @@ def dead_letter_attributes(delivery: Delivery, rejection: Reject, *, max_bytes: 
             attributes[name] = value
             left_bytes = space - _bytes(value)
     return attributes
+
+
+def is_dead_letter(attributes: Mapping[str, str]) -> bool:
+    """Whether a message with these attributes was rejected by a worker."""
+    return "error_code" in attributes and "original_message_id" in attributes
+
+
+def rejected_run_in(attributes: Mapping[str, str]) -> int | None:
+    """The run in which a message with these attributes was rejected. None: it is no dead letter of a worker's.
+
+    Raises ValueError where somebody else has changed the attribute.
+    """
+    return int(attributes.get("run", FIRST_RUN)) if is_dead_letter(attributes) else None
 
 
 def _cut(text: str, max_bytes: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from worker.adapters.aws.client import DENIED, ClientLimits, translated
 from worker.adapters.sqs.attributes import QueueAttributes
 from worker.adapters.sqs.batching import Batcher
-from worker.adapters.sqs.dead_letters import TRACE, dead_letter_attributes
+from worker.adapters.sqs.dead_letters import TRACE, dead_letter_attributes, rejected_run_in
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.events import Event, emit
@@ -218,6 +218,7 @@ def _delivery(message: Mapping[str, Any], received_at: float, retention_seconds:
         first_received_at_ms=int(system.get("ApproximateFirstReceiveTimestamp", sent_at_ms)),
         attributes=attributes,
         sender_id=system.get("SenderId"),
+        rejected_run=rejected_run_in(attributes),
     )
 
 

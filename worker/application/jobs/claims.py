@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from worker.application.jobs.run import Claim, JobLimits
+from worker.application.messages.message import message_to_keep
 from worker.application.progress.failover import FailoverStore
 from worker.domain.backoff import Backoff
-from worker.domain.claim import ClaimDecision, ClaimLimits, ClaimMark, JobState, Start, decide
+from worker.domain.claim import ClaimDecision, ClaimLimits, ClaimMark, JobMessage, JobState, Start, decide
 from worker.domain.job import Job
 from worker.domain.outcome import Released, record_of
-from worker.domain.progress import OutputRecord, Record, Stage, Status, Version
+from worker.domain.progress import FIRST_RUN, OutputRecord, Record, Stage, Status, Version
 from worker.ports import Conflict, Delivery, JobTable, StoreUnavailableError, Written
 
 # How long an unanswered claim is asked for again. With the last write and read after it, that is less than a lease.
@@ -81,8 +82,11 @@ class JobClaims:
         """What the job table has of the job. Raises StoreUnavailableError."""
         return await self._table.state(job_id)
 
-    def decide(self, state: JobState | None, fence: int) -> ClaimDecision:
-        """What a delivery with `fence` may do with a job in that state."""
+    def decide(self, state: JobState | None, fence: int, rejected_run: int | None = None) -> ClaimDecision:
+        """What a delivery with `fence` may do with a job in that state.
+
+        `rejected_run`: it is of a dead letter that has come back, and was rejected in that run.
+        """
         unstarted = None if state is None else self._unstarted.get(state.record.job_id)
         return decide(
             state,
@@ -90,6 +94,7 @@ class JobClaims:
             now=self._now(),
             limits=self._limits,
             unstarted=None if unstarted is None else unstarted.token,
+            rejected_run=rejected_run,
         )
 
     async def claim(self, job: Job, state: JobState | None, start: Start, delivery: Delivery) -> Claim | Conflict:
@@ -98,7 +103,8 @@ class JobClaims:
         current = None if state is None else state.record
         record = self.record_of(job, current, start.attempt, start.version)
         mark = ClaimMark(self._new_token(start.version), start.is_suspect, start.deaths_alone)
-        result = await self._known(record, None if current is None else current.version, mark)
+        message = message_to_keep(job, delivery.group_id)
+        result = await self._known(record, None if current is None else current.version, mark, message)
         if not isinstance(result, Written):
             return result
         if delivery.expires_at_ms is None:
@@ -126,13 +132,16 @@ class JobClaims:
             worker=self._worker,
             source=str(job.source),
             outputs=tuple(OutputRecord(str(output.target)) for output in job.outputs),
+            run=FIRST_RUN if current is None else current.run,
         )
 
     def _new_token(self, version: Version) -> str:
         """One that no other claim has, also of a worker that was given this one's name."""
         return f"{self._worker}/{version.fence}.{version.seq}/{int(self._random() * 2**32):08x}"
 
-    async def _known(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+    async def _known(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None
+    ) -> Written | Conflict:
         """Write the claim, again and again, until it is known whether it is kept.
 
         The same token each time: what failed may have arrived, and is then our own claim. Raises
@@ -144,7 +153,7 @@ class JobClaims:
         try:
             while True:
                 try:
-                    return await self._store.claim(record, seen, mark)
+                    return await self._store.claim(record, seen, mark, message)
                 except StoreUnavailableError:
                     failures += 1
                     if await self._is_kept(record, mark):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
+from worker.domain.claim import JobMessage
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, JobTable, ProgressStore, StoreUnavailableError, Written
 
@@ -20,13 +23,24 @@ class DirectRecords:
 
         Raises StoreUnavailableError: the job table may have kept the record.
         """
-        result = await self._table.write_if_unchanged(record, seen)
-        if isinstance(result, Written):
-            await self.share(record)
-        return result
+        return await self._shared(record, self._table.write_if_unchanged(record, seen))
+
+    async def submit(self, record: Record, message: JobMessage | None) -> Written | Conflict:
+        """Do that with the first record of a job, where none is held, and keep its message."""
+        return await self._shared(record, self._table.submit(record, message))
+
+    async def begin_run(self, record: Record, seen: Version) -> Written | Conflict:
+        """Do that with the first record of the next run, in the place of the final record at `seen`."""
+        return await self._shared(record, self._table.begin_run(record, seen))
 
     async def share(self, record: Record) -> None:
         """Bring the cache up to a record of the job table. Raises nothing: readers ask the job table as well."""
         if self._cache is not None:
             with suppress(StoreUnavailableError):
                 await self._cache.write(record)
+
+    async def _shared(self, record: Record, write: Coroutine[Any, Any, Written | Conflict]) -> Written | Conflict:
+        result = await write
+        if isinstance(result, Written):
+            await self.share(record)
+        return result

@@ -1,8 +1,8 @@
 """The one place where jobs end: the final record, the outputs that are taken back, the log line and the metrics.
 
 That holds wherever a job ends: in a run, before a start (cancelled, given up, refused), and by the command line.
-The first record of a job that is submitted is written here as well: it and the final record of a job that does not
-run take the same way through both stores.
+The first record of a run is written here as well, of a job that is submitted and of one that is run again: it and the
+final record of a job that does not run take the same way through both stores.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from structlog.contextvars import bound_contextvars
 from worker.application.jobs.announcement import Facts, announce
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.run import Run
+from worker.application.messages.message import message_to_keep
+from worker.domain.claim import JobMessage, JobState
 from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.errors import (
     DependencyUnavailableError,
@@ -43,7 +45,7 @@ from worker.domain.outcome import (
     WillRetry,
     record_of,
 )
-from worker.domain.progress import Record, Status, Version, first_record
+from worker.domain.progress import Record, Status, Version, first_record, next_run
 from worker.events import Event, emit
 from worker.ports import Conflict, Delivery, StoreUnavailableError, Written
 
@@ -60,12 +62,18 @@ class JobRecords(Protocol):
         Raises StoreUnavailableError: the job table may have kept the record.
         """
 
+    async def submit(self, record: Record, message: JobMessage | None) -> Written | Conflict:
+        """Do that with the first record of a job, where none is held, and keep its message."""
+
+    async def begin_run(self, record: Record, seen: Version) -> Written | Conflict:
+        """Do that with the first record of the next run, in the place of the final record at `seen`."""
+
     async def share(self, record: Record) -> None:
         """Bring the cache up to a record of the job table, where it answers. Raises nothing."""
 
 
 class JobFinisher:
-    """Ends jobs, and writes the first record of those that are submitted. `random` gives numbers in [0, 1).
+    """Ends jobs, and writes the first record of a run that is asked for. `random` gives numbers in [0, 1).
 
     `on_end` is called with every ending, and with the job where one has run.
     """
@@ -85,19 +93,33 @@ class JobFinisher:
         self._random = random
         self._on_end = on_end
 
-    async def queue(self, job: Job) -> Record:
+    async def queue(self, job: Job, group_id: str | None = None) -> Record:
         """Write the first record of a job that is to be sent. Returns the record that is held: another's may be there.
 
+        `group_id` is the message group that was chosen for it.
         Raises StoreUnavailableError: the record may have been kept.
         """
         targets = tuple(str(output.target) for output in job.outputs)
         record = first_record(job.job_id, str(job.source), targets, self._now())
-        match await self._records.write_if_unchanged(record, None):
+        match await self._records.submit(record, message_to_keep(job, group_id)):
             case Conflict(state):
                 await self._records.share(state.record)
                 return state.record
             case Written():
                 return record
+
+    async def begin_run(self, ended: JobState) -> JobState:
+        """Begin the next run of a job that has ended so. Returns its state as it is then: another may have changed it.
+
+        Raises StoreUnavailableError: the run may have begun.
+        """
+        record = next_run(ended.record, self._now())
+        match await self._records.begin_run(record, ended.record.version):
+            case Conflict(state):
+                return state
+            case Written():
+                emit(Event.RUN_BEGUN, run=record.run, last_status=ended.record.status.value)
+                return ended.in_next_run(record)
 
     async def finish_run(self, run: Run, outcome: Outcome) -> Outcome:
         """Record how the run ended. Returns how it did end: the record may be refused, or not be kept in time.

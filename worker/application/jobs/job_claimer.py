@@ -12,16 +12,16 @@ from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_runner import JobRunner
 from worker.application.jobs.run import Claim
-from worker.domain.claim import Cancel, Exhausted, JobState, Skip, Start, Wait
+from worker.domain.claim import Cancel, Exhausted, JobState, NextRun, Skip, Start, Wait
 from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.errors import ShutdownError, TooManyAttemptsError
 from worker.domain.job import Job
 from worker.domain.outcome import Cancelled, Deferred, Ending, Failed, NotBegun, Outcome, PutOff, Released, WillRetry
-from worker.domain.progress import Record, Version
+from worker.domain.progress import FIRST_RUN, Record, Version
 from worker.ports import Delivery, StoreUnavailableError
 
 _SOON_SECONDS = 1.0
-_CLAIMS = 2  # of one delivery: beyond that, another worker is at the same job
+_TRIES = 3  # a run that begins, a claim that is refused, another one: beyond that, others are at the same job
 
 
 class JobClaimer:
@@ -66,14 +66,17 @@ class JobClaimer:
 
     async def _claim(self, job: Job, work: Work) -> Ending:
         """Raises StoreUnavailableError: nothing starts without a claim."""
+        delivery = work.delivery
         state = None  # most jobs are new, so no read comes first: a record in the way is shown by the refused claim
-        if work.delivery.receive_count > 1:
+        if delivery.receive_count > 1 or delivery.rejected_run is not None:
             state = await self._claims.state(job.job_id)
-        for _ in range(_CLAIMS):
-            current = None if state is None else state.record
-            decision = self._claims.decide(state, work.delivery.fence)
+        for _ in range(_TRIES):
+            decision = self._claims.decide(state, delivery.fence, delivery.rejected_run)
+            if isinstance(decision, NextRun):
+                state = await self._finisher.begin_run(decision.state)
+                continue
             if not isinstance(decision, Start):
-                return await self._without_start(job, current, decision, work.delivery)
+                return await self._without_start(job, None if state is None else state.record, decision, delivery)
             result = await self._start(job, state, decision, work)
             if not isinstance(result, JobState):
                 return result
@@ -120,7 +123,8 @@ class JobClaimer:
             case Cancel(record, version):
                 return await self._finish(job, record, Cancelled(), record.attempt, version)
             case Exhausted(attempts, version, crashes):
-                failed = Failed(TooManyAttemptsError(attempts, crashes), attempts)
+                run = FIRST_RUN if current is None else current.run
+                failed = Failed(TooManyAttemptsError(attempts, crashes), attempts, run)
                 return await self._finish(job, current, failed, attempts, version)
 
     async def _run(self, claim: Claim, work: Work) -> Ending:

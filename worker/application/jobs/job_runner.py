@@ -15,6 +15,7 @@ from worker.application.progress.reporter import Reporters
 from worker.domain.errors import ConversionTimeoutError, StalledError
 from worker.domain.meter import Speeds
 from worker.domain.outcome import MessageAge, Outcome, outcome_of
+from worker.domain.progress import FIRST_RUN
 from worker.events import Event, emit
 from worker.ports import Delivery
 
@@ -50,6 +51,7 @@ class JobRunner:
             source=claim.record.source,
             outputs=[output.target for output in claim.record.outputs],
             queued_seconds=round(max(queued_seconds, 0.0), 3),
+            run=claim.record.run,
         )
         progress = JobProgress(self._speeds)
         with self._reporters.reporter_of(claim.record, progress) as reporter:
@@ -67,6 +69,7 @@ class JobRunner:
         return outcome_of(
             error,
             attempt=claim.record.attempt,
+            run=claim.record.run,
             max_attempts=self._limits.max_attempts,
             random=self._random(),
             age=MessageAge(
@@ -96,7 +99,8 @@ class JobRunner:
 
     async def _before_upload(self, run: Run) -> None:
         await self._confirm_claim(run)
-        if run.claim.record.attempt > 1:  # not at the first: another job's upload to the same target would be ended
+        record = run.claim.record
+        if record.attempt > 1 or record.run > FIRST_RUN:  # not at the first: it would end other jobs' uploads to them
             await self._conversion.drop_unfinished(run.claim.job)
 
     async def _confirm_claim(self, run: Run) -> None:

@@ -62,7 +62,7 @@ class Submission:
         Raises JobExistsError, StoreUnavailableError (nothing was sent), DependencyUnavailableError or what
         `put_source` raises (the record is there; submit again with the same id).
         """
-        record = await self._finisher.queue(job)
+        record = await self._finisher.queue(job, group)
         if not _is_unstarted(record, job):
             raise JobExistsError(record)
         if put_source is not None:

@@ -9,9 +9,13 @@ from typing import Any
 from worker.application.messages.codec import read, write
 from worker.application.messages.json_text import read_object, readable_job_id
 from worker.domain.audio import FORMATS
+from worker.domain.claim import JobMessage
 from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation, OutputSpec
+from worker.domain.redaction import redact
+
+_MOST_KEPT_BYTES = 131_072  # an item holds 400 KB, its record included
 
 
 def parse_job(body: str) -> Job:
@@ -35,6 +39,16 @@ def job_from(document: dict[str, Any]) -> Job:
 def to_body(job: Job) -> str:
     """The body that `parse_job` reads back as the same job."""
     return json.dumps(write(job))  # ASCII: SQS takes not all of Unicode
+
+
+def message_to_keep(job: Job, group_id: str | None) -> JobMessage | None:
+    """What asks for the job, to be kept beside its record for `worker retry`.
+
+    None where it may not be kept, because it holds what looks like a secret, or is too large for an item of the
+    job table (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
+    """
+    body = to_body(job)
+    return JobMessage(body, group_id) if len(body) <= _MOST_KEPT_BYTES and redact(body) == body else None
 
 
 def check_options(output: OutputSpec, path: str) -> None:

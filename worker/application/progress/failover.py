@@ -13,7 +13,7 @@ from typing import Any
 from worker import metrics
 from worker.application.progress.guarded_cache import CacheState, GuardedCache, NoCache
 from worker.application.progress.outages import Outage
-from worker.domain.claim import ClaimMark
+from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, JobTable, WriteResult, Written
 
@@ -70,12 +70,22 @@ class FailoverStore:
         """Keep the record of a job that does not run, if the one in the table is still at `seen`."""
         return await self._keep_if_unchanged(record, self._table.write_if_unchanged(record, seen))
 
-    async def claim(self, record: Record, seen: Version | None, mark: ClaimMark) -> Written | Conflict:
+    async def submit(self, record: Record, message: JobMessage | None) -> Written | Conflict:
+        """Keep the first record of a job, with its message, if the table holds none."""
+        return await self._keep_if_unchanged(record, self._table.submit(record, message))
+
+    async def claim(
+        self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
+    ) -> Written | Conflict:
         """Keep a claim, if the record in the table is still at `seen`.
 
         No tick may go before a claim that is not `Written`.
         """
-        return await self._keep_if_unchanged(record, self._table.claim(record, seen, mark))
+        return await self._keep_if_unchanged(record, self._table.claim(record, seen, mark, message))
+
+    async def begin_run(self, record: Record, seen: Version) -> Written | Conflict:
+        """Keep the first record of a job's next run, if the final one in the table is still at `seen`."""
+        return await self._keep_if_unchanged(record, self._table.begin_run(record, seen))
 
     async def claim_found(self, record: Record) -> None:
         """Do what follows a claim, for one that was seen in the table: the answer to it was lost."""

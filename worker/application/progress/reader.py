@@ -12,7 +12,7 @@ from functools import reduce
 from typing import Any
 
 from worker.domain.errors import DependencyUnavailableError
-from worker.domain.progress import Record, newest
+from worker.domain.progress import Record, Status, newest
 from worker.ports import JobTable, ProgressCache, ProgressStore, StoreUnavailableError
 from worker.waiting import wait_for_event
 
@@ -49,25 +49,26 @@ class Reader:
         self._shown: OrderedDict[str, Record] = OrderedDict()
 
     async def read(self, job_id: str) -> Reading:
-        """Ask both stores at once and take the newer record; a final one is taken from the store that has it first.
+        """Ask both stores at once and take the newer record; one that nothing can be newer than is enough.
 
         Raises DependencyUnavailableError within a second.
         """
         stores = (self._table,) if self._cache is None else (self._table, self._cache)
         asked = [asyncio.create_task(_ask(store, job_id)) for store in stores]
         try:
-            answers = await _answers_until_final(asked)
+            answers = await _answers_until_newest(asked)
         finally:
             await _end(*asked)
-        records = [answer for answer in answers if not isinstance(answer, StoreUnavailableError)]
         failures = [answer for answer in answers if isinstance(answer, StoreUnavailableError)]
-        record = reduce(newest, records, None)
-        if record is None and isinstance(answers[0], StoreUnavailableError):
-            raise DependencyUnavailableError("the progress stores", f"did not answer ({answers[0].reason})")
-        return self._reading(job_id, record, fresh=not failures)
+        record = reduce(newest, (answer for answer in answers if not isinstance(answer, StoreUnavailableError)), None)
+        of_table = answers[0]
+        if record is None and isinstance(of_table, StoreUnavailableError):
+            raise DependencyUnavailableError("the progress stores", f"did not answer ({of_table.reason})")
+        is_end = record is not None and record.is_final and not isinstance(of_table, StoreUnavailableError)
+        return self._reading(job_id, record, fresh=is_end or not failures)
 
     async def watch(self, job_id: str) -> AsyncGenerator[Reading, None]:
-        """Each newer reading, until the job is final; a first one at once, even if there is no record.
+        """Each newer reading, until one shows the end; a first one at once, even if there is no record.
 
         Notifications make it fast. A poll beside them makes it reliable: no outage ends it.
         """
@@ -81,15 +82,17 @@ class Reader:
                 if reading is not None and reading != last:
                     last = reading
                     yield reading
-                    if reading.record is not None and reading.record.is_final:
+                    if reading.fresh and reading.record is not None and reading.record.is_final:
                         return
                 await wait_for_event(news, self._poll_delay())
         finally:
             await _end(listening)
 
     async def _next_reading(self, job_id: str, *, is_notified: bool) -> Reading | None:
-        if is_notified and job_id in self._shown:  # the notification brought the record along
-            return Reading(self._shown[job_id], fresh=True)
+        shown = self._shown.get(job_id)
+        # A notification brings its record along. The end of a run may be told late, after the next run has begun.
+        if is_notified and shown is not None and (not shown.is_final or _is_last(shown)):
+            return Reading(shown, fresh=True)
         try:
             return await self.read(job_id)
         except DependencyUnavailableError:
@@ -114,7 +117,7 @@ class Reader:
             self._shown.move_to_end(job_id)
             if len(self._shown) > self._jobs_remembered:
                 self._shown.popitem(last=False)
-        return Reading(known, fresh or (known is not None and known.is_final))
+        return Reading(known, fresh or _is_last(known))
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:
@@ -127,17 +130,26 @@ async def _end(*tasks: asyncio.Task[Any]) -> None:
 Answer = Record | StoreUnavailableError | None
 
 
-async def _answers_until_final(asked: Sequence[asyncio.Task[Answer]]) -> Sequence[Answer]:
-    """The answers in the order of the stores; only those that there are once one of them is a final record.
+async def _answers_until_newest(asked: Sequence[asyncio.Task[Answer]]) -> Sequence[Answer]:
+    """The answers in the order of the stores, the job table's first, until one is known to be the newest.
 
-    A job that is final in one store is final in the other or will be, and nothing changes it.
+    What was not waited for counts as failed.
     """
     pending = set(asked)
-    while pending:
-        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        if any(_is_final(task.result()) for task in done):
-            break
-    return [task.result() for task in asked if task.done()]
+    while True:
+        _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        answers = [task.result() if task.done() else StoreUnavailableError("not waited for") for task in asked]
+        if not pending or any(map(_is_last, answers)) or _is_final(answers[0]):
+            return answers
+
+
+def _is_last(answer: Answer) -> bool:
+    """Whether no store has anything newer: nothing follows a completed run.
+
+    After a failed or cancelled one the next run may have begun, which the job table knows before the cache. So its
+    final record is enough from the table, and not from the cache.
+    """
+    return isinstance(answer, Record) and answer.status is Status.COMPLETED
 
 
 def _is_final(answer: Answer) -> bool:

@@ -1,0 +1,58 @@
+"""A worker on a queue in memory, with the commands beside it that put jobs on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.fakes.queue import FakeQueue
+from tests.support.handling import a_commands_finisher
+from tests.support.workshop import SOURCE, Workshop, a_body, a_worker, a_workshop, until_empty
+from worker.application.jobs.retry import JobRetry
+from worker.application.jobs.submission import Submission
+from worker.domain.errors import DependencyUnavailableError
+from worker.domain.progress import Record, Status
+
+
+class FakeSender:
+    """Puts messages on the fake queue, as the sender of SQS does."""
+
+    def __init__(self, queue: FakeQueue) -> None:
+        self._queue = queue
+        self.is_away = False
+        self.dedup_ids: list[str | None] = []
+
+    async def send(self, body: str, *, group_id: str | None = None, dedup_id: str | None = None, **_: object) -> str:
+        if self.is_away:
+            raise DependencyUnavailableError("SQS")
+        self.dedup_ids.append(dedup_id)
+        return self._queue.send(body)
+
+
+class Station:
+    """A worker on a queue, with the commands beside it."""
+
+    def __init__(self, shop: Workshop, queue: FakeQueue) -> None:
+        self.shop = shop
+        self.queue = queue
+        self.sender = FakeSender(queue)
+        finisher = a_commands_finisher(shop.table, shop.redis, now=shop.now)
+        self.retry = JobRetry(shop.table, finisher, self.sender)
+        self.submission = Submission(finisher, self.sender)
+
+    async def failed(self, body: str | None = None) -> Record:
+        """A job that failed, whose dead letter is the last."""
+        source = self.shop.objects.buckets[SOURCE.bucket].pop(SOURCE.key)
+        self.queue.send(body or a_body())
+        await until_empty(self.queue)
+        self.shop.objects.buckets[SOURCE.bucket][SOURCE.key] = source
+        assert self.shop.record().status is Status.FAILED
+        return self.shop.record()
+
+
+@asynccontextmanager
+async def a_station(root: Path) -> AsyncIterator[Station]:
+    queue = FakeQueue(wait_seconds=1)
+    async with a_workshop(root) as shop, a_worker(shop, queue):
+        yield Station(shop, queue)
