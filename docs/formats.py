@@ -19,13 +19,13 @@ Such a source fails as `unsupported_audio`, and the message says which of the tw
 - **A file is whole where its last piece is whole**: a page of Ogg, a frame, an element of Matroska, a packet.
   A mark that says "this is the end" is not asked for, because many recorders never write one:
   Android's in Ogg, browsers in WebM, every broadcast.
-- **A piece that begins and does not end is a cut**, however short the rest is: nobody can say what followed it.
+- **A piece that begins and does not end is a cut**, however short the rest is: what followed it is not known.
   One exception: the last frame of an MP3 may lack {SLACK_BYTES} bytes where the encoder's tag counts it as the last.
-- **A stated size or length is believed where its writer had to know it**: sizes of boxes and chunks, the counts in
-  the tag of an MP3, Matroska's segment. It is not believed where it is a placeholder, or was copied from a longer
+- **A stated size or length counts where its writer had to know it**: sizes of boxes and chunks, the counts in
+  the tag of an MP3, Matroska's segment. It does not count where it is a placeholder, or was copied from a longer
   file, as in the header of a FLAC that was split: then the pieces themselves count.
 - **A cut between two pieces cannot be seen** in a format that states no length: raw streams, Ogg without its last
-  page, MPEG streams, live WebM. Such a file is whole by all that it says.
+  page, MPEG streams, live WebM. Such a file is taken for whole.
 - **Missing pieces in the middle are damage**: Ogg's pages have numbers and checksums, MPEG transport packets have
   counters, and the elements of Matroska, AVI, FLV and MPEG program streams follow each other without a gap.
   A pause in the clock without missing pieces is a pause.
@@ -47,7 +47,7 @@ What is looked at, before the conversion, is this; [errors.md](errors.md) says w
 
 {read}
 
-Raw G.722, raw PCM and other recordings without a header are not read: nothing tells them from any other bytes.
+Raw G.722, raw PCM and other recordings without a header are not read: they look like any other bytes.
 In a WAV they are read.
 MIDI and the modules of trackers are not read: they are notes, not sound.
 

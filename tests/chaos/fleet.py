@@ -33,7 +33,7 @@ class Fleet:
     workers: list[WorkerProcess] = field(default_factory=list)
     ended: list[WorkerProcess] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # what no worker may do
-    _stopped: set[int] = field(default_factory=set)  # the ids of processes that were told to stop
+    _stopped: set[int] = field(default_factory=set)  # the ids of processes that were asked to stop
     _frozen: set[int] = field(default_factory=set)
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _order: itertools.count[int] = field(default_factory=itertools.count)

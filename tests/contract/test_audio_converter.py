@@ -31,7 +31,7 @@ def an_output(audio_format: AudioFormat, directory: Path) -> tuple[OutputSpec, P
     return OutputSpec(target, audio_format), directory / f"out.{audio_format}"
 
 
-async def test_a_probe_tells_what_the_headers_say(converter: AudioConverter) -> None:
+async def test_a_probe_returns_what_the_headers_say(converter: AudioConverter) -> None:
     audio = await converter.probe(sound("plain.wav"))
 
     assert (audio.container, audio.codec) == ("wav", "pcm_s16le")

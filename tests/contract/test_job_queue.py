@@ -1,4 +1,4 @@
-"""What every JobQueue promises: the one in memory and SQS, as moto plays it, and ministack where it is installed."""
+"""What every JobQueue does: the one in memory, and SQS as moto and, where it is installed, ministack emulate it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Send = Callable[[str], Awaitable[object]]
 
 @dataclass
 class Subject:
-    """A queue under test, and the producer's hand on it."""
+    """A queue under test, and the producer's side of it."""
 
     queue: JobQueue
     send: Send
@@ -45,7 +45,7 @@ class Subject:
 
 @pytest.fixture(scope="session")
 def ministack_endpoint() -> Iterator[str]:
-    """A second opinion on SQS: two emulators keep us from coding to the bug of one."""
+    """A second emulator of SQS, so that no code depends on a bug of one of them."""
     assert _MINISTACK is not None
     with ministack.ministack(_MINISTACK) as server:
         yield f"http://{HOST}:{server.port}"

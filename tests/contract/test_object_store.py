@@ -1,4 +1,4 @@
-"""What every object store promises: the fake of the tests above it, and S3 itself."""
+"""What every object store does: the one in memory, and S3."""
 
 from __future__ import annotations
 
@@ -143,7 +143,9 @@ async def test_any_key_comes_back_as_it_was_written(subject: Subject, key: str, 
 
 
 @pytest.mark.parametrize("size", [0, 1, 3 * MIB + 7, 20 * MIB], ids=["empty", "one byte", "medium", "large"])
-async def test_a_source_arrives_whole_and_tells_how_far_it_is(subject: Subject, size: int, tmp_path: Path) -> None:
+async def test_a_source_arrives_whole_and_its_progress_is_reported(
+    subject: Subject, size: int, tmp_path: Path
+) -> None:
     data = (hashlib.sha512(b"x").digest() * (size // 64 + 1))[:size]
     await subject.other_side.put(subject.at("source"), data)
     account = Account()

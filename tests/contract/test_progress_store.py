@@ -1,4 +1,4 @@
-"""What every progress store does, the fakes included: it refuses to go back."""
+"""What every progress store does, the fakes included: it never replaces a record by an older one."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ async def test_a_probe_leaves_no_job_behind(cache: ProgressCache) -> None:
     assert await cache.write(a_record(FENCE, 1)) is WriteResult.APPLIED
 
 
-async def test_a_watcher_hears_of_each_record_that_is_kept(cache: ProgressCache) -> None:
+async def test_a_watcher_gets_each_record_that_is_kept(cache: ProgressCache) -> None:
     heard: list[int] = []
 
     async def watch() -> None:

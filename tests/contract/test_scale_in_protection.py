@@ -20,7 +20,7 @@ ARN = "arn:aws:ecs:eu-central-1:111122223333:task/audio/b8487927ac2f4b1299c2d9a4
 
 @dataclass
 class Agent:
-    """The agent's side: what it was told, and whether it refuses."""
+    """The agent's side: the requests that it got, and whether it refuses."""
 
     is_protected: bool = False
     is_refusing: bool = False
@@ -102,7 +102,9 @@ async def test_ecs_is_asked_as_its_documentation_says() -> None:
         ),
     ],
 )
-async def test_whatever_ecs_answers_but_the_wish_is_a_failure(status: int, text: str, problem: str) -> None:
+async def test_any_answer_of_ecs_but_the_state_that_was_asked_for_is_a_failure(
+    status: int, text: str, problem: str
+) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=status, text=text)
 

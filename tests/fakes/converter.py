@@ -17,7 +17,7 @@ from worker.ports import Artifact, ConversionProgress, Converted, SourceAudio
 
 
 class FakeConverter:
-    """`probe` and `convert` can each be told to fail; a conversion waits, half-way, until `gate` is set."""
+    """`probe` and `convert` can each be made to fail; a conversion waits, half-way, until `gate` is set."""
 
     def __init__(self) -> None:
         self.probe_error: WorkerError | None = None

@@ -1,4 +1,4 @@
-"""An object store in memory, for tests of what stands above it."""
+"""An object store in memory, for tests of the code that uses one."""
 
 from __future__ import annotations
 

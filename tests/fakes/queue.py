@@ -1,4 +1,4 @@
-"""A queue in memory that keeps SQS's promises, no more than those, on the clock of the loop that it runs in."""
+"""A queue in memory with the guarantees of SQS and no others, on the clock of the loop that it runs in."""
 
 from __future__ import annotations
 

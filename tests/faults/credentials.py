@@ -22,7 +22,7 @@ ROWS = (
         "credentials are missing for minutes",
         "one line when they are missed and one when they are found",
         "tests/unit/application/test_credentials_check.py"
-        "::test_missing_credentials_are_asked_for_ever_more_seldom_and_told_once",
+        "::test_missing_credentials_are_asked_for_less_and_less_often_and_logged_once",
     ),
     Row(
         "a profile, an endpoint, a region or half a key cannot work",

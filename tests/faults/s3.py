@@ -37,12 +37,12 @@ ROWS = (
     Row(
         "a part of an upload is refused",
         "the upload is aborted, and the reason is that of the part",
-        f"{_UPLOADS}::test_an_upload_that_fails_midway_is_aborted_and_tells_why",
+        f"{_UPLOADS}::test_an_upload_that_fails_midway_is_aborted_and_says_why",
     ),
     Row(
         "the answer to CompleteMultipartUpload is lost",
         "the job completes if our object stands at the target",
-        f"{_UPLOADS}::test_a_completion_whose_answer_was_lost_is_believed_if_our_object_stands_there",
+        f"{_UPLOADS}::test_a_completion_whose_answer_was_lost_counts_if_our_object_stands_there",
     ),
     Row("a source or its bucket does not exist", "the job fails as `source_not_found`", _PERMANENT),
     Row("the role may not read a source or write a target", "the job fails as `access_denied`", _PERMANENT),

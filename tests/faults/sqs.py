@@ -26,9 +26,9 @@ ROWS = (
         "tests/system/test_sqs_rights.py::test_a_right_that_the_role_lacks_is_named_at_the_start",
     ),
     Row(
-        "a batch answer speaks of entries that nobody sent",
+        "a batch answer names entries that were not sent",
         "they are passed over",
-        f"{_ODD}::test_an_answer_about_entries_that_nobody_sent_harms_none",
+        f"{_ODD}::test_an_answer_about_entries_that_were_not_sent_is_passed_over",
     ),
     Row(
         "SQS is out for minutes",
@@ -58,6 +58,6 @@ ROWS = (
     Row(
         "the queue does not say how long it keeps messages",
         "jobs run without that limit",
-        f"{_SQS}::test_a_queue_that_does_not_tell_its_retention_holds_up_no_message",
+        f"{_SQS}::test_a_queue_whose_retention_cannot_be_read_delays_no_message",
     ),
 )

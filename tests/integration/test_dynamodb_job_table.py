@@ -46,9 +46,7 @@ async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(dynamodb_cl
         "SET #record = :text",
     ],
 )
-async def test_an_item_that_somebody_damaged_is_an_unreadable_record(
-    dynamodb_client: Any, table: str, damage: str
-) -> None:
+async def test_a_damaged_item_is_an_unreadable_record(dynamodb_client: Any, table: str, damage: str) -> None:
     job_table = DynamoJobTable(dynamodb_client, table, now=lambda: datetime.now(UTC), budgets=Budgets(20, 20))
     record = a_record()
     await job_table.claim(record, None, ClaimMark("first"))

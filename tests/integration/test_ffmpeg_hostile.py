@@ -1,4 +1,4 @@
-"""Sources that are broken, that lie, or that mean harm."""
+"""Sources that are damaged, state false sizes, or attack the converter."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ async def test_a_playlist_reads_nothing_but_itself(kind: str, suffix: str, tmp_p
         await convert(source)
 
 
-async def test_a_playlist_behind_a_tag_is_none_the_better(tmp_path: Path) -> None:
+async def test_a_playlist_behind_a_tag_reads_nothing_but_itself(tmp_path: Path) -> None:
     source = a_file(tmp_path / "source.mp3", b"ID3\x04\0\0\0\0\0\x08" + bytes(8) + b"#EXTM3U\n/etc/passwd\n")
 
     with pytest.raises(UnsupportedAudioError, match="playlist"):
         await convert(source)
 
 
-# --- bombs and lies ----------------------------------------------------------------------------------------------
+# --- bombs and false headers -------------------------------------------------------------------------------------
 
 
 async def test_hours_of_silence_in_a_small_file_are_too_long_by_its_header(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ async def test_a_header_with_absurd_numbers_is_unsupported(
         await convert(a_wav(tmp_path / "source.wav", rate_hz=rate_hz, channels=channels))
 
 
-async def test_a_codec_that_nobody_knows_is_unsupported(tmp_path: Path) -> None:
+async def test_an_unknown_codec_is_unsupported(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedAudioError, match="codec"):
         await convert(a_wav(tmp_path / "source.wav", tag=0x7777))
 
@@ -200,7 +200,7 @@ async def test_bytes_that_were_flipped_anywhere_end_in_one_of_our_errors_or_in_s
                 assert await convert(a_file(directory / name, bytes(data)))
 
 
-# --- strange, but honest -----------------------------------------------------------------------------------------
+# --- unusual, but valid ------------------------------------------------------------------------------------------
 
 
 async def test_a_cover_larger_than_the_sound_is_skipped(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What ffmpeg says is read as it comes, bounded, and told apart from what a source makes it print."""
+"""ffmpeg's standard error is read as it comes, within bounds, and lines that a source makes it print are ignored."""
 
 from __future__ import annotations
 

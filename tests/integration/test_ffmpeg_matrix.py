@@ -1,4 +1,4 @@
-"""Every source container to every output format, heard with ears of our own."""
+"""Every source container to every output format, judged by decoding the output again."""
 
 from __future__ import annotations
 

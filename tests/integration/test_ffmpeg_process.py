@@ -1,4 +1,4 @@
-"""The process itself: it dies when it must, holds to its limits, and leaves nothing behind."""
+"""The process itself: it is killed when its job is stopped, keeps its limits, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ async def test_a_full_disk_is_a_full_workspace(audio_format: AudioFormat) -> Non
         )
 
 
-async def test_bytes_read_are_told_where_the_length_is_not_known(tmp_path: Path) -> None:
+async def test_bytes_read_are_reported_where_the_length_is_not_known(tmp_path: Path) -> None:
     converter = FfmpegConverter(FFMPEG)
     audio = await converter.probe(sound("video.ts"))
     progress = ConversionProgress()

@@ -1,4 +1,4 @@
-"""What the doctor hears from real and emulated dependencies."""
+"""What an inspection finds at real and emulated dependencies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from worker.ports import DependencyMissingError, QueueFacts, TableFacts, Unusabl
 Unique = Callable[[str], str]
 
 
-async def test_a_queue_tells_of_its_dead_letter_queue(sqs_client: Any, unique: Unique) -> None:
+async def test_the_facts_of_a_queue_name_its_dead_letter_queue(sqs_client: Any, unique: Unique) -> None:
     dead = (await sqs_client.create_queue(QueueName=unique("dead")))["QueueUrl"]
     answer = await sqs_client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
     arn = answer["Attributes"]["QueueArn"]
@@ -36,7 +36,7 @@ async def test_a_queue_tells_of_its_dead_letter_queue(sqs_client: Any, unique: U
     assert await inspect_queue(sqs_client, url) == QueueFacts(0, 0, False, 345_600, arn, 7)
 
 
-async def test_a_queue_without_one_says_so(sqs_client: Any, unique: Unique) -> None:
+async def test_a_queue_without_a_dead_letter_queue_has_none_in_its_facts(sqs_client: Any, unique: Unique) -> None:
     name = unique("queue") + ".fifo"
     url = (await sqs_client.create_queue(QueueName=name, Attributes={"FifoQueue": "true"}))["QueueUrl"]
     assert await inspect_queue(sqs_client, url) == QueueFacts(0, 0, True, 345_600, None, None)
@@ -47,7 +47,7 @@ async def test_a_queue_that_is_not_there_is_missing(sqs_client: Any, aws_endpoin
         await inspect_queue(sqs_client, f"{aws_endpoint}/123456789012/{unique('queue')}")
 
 
-async def test_a_table_tells_of_its_key_and_expiry(dynamodb_client: Any, unique: Unique) -> None:
+async def test_the_facts_of_a_table_have_its_key_and_expiry(dynamodb_client: Any, unique: Unique) -> None:
     name = unique("table")
     await dynamodb_client.create_table(**a_table(name))
     assert await inspect_table(dynamodb_client, name) == TableFacts("ACTIVE", ("job_id", "S"), None, None)
@@ -70,7 +70,7 @@ async def test_a_bucket_is_there_or_missing(s3_client: Any, unique: Unique) -> N
     await inspect_bucket(s3_client, name)
 
 
-async def test_the_converter_tells_its_version_and_formats() -> None:
+async def test_the_facts_of_the_converter_have_its_version_and_formats() -> None:
     facts = await inspect_converter(Path(imageio_ffmpeg.get_ffmpeg_exe()))
     assert facts.version >= MIN_CONVERTER_VERSION
     assert set(facts.formats) == set(AudioFormat)

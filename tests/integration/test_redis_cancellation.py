@@ -76,7 +76,7 @@ def connections(breakable: BreakableRedis) -> int:
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("limit", [4, 64])
-async def test_no_reply_goes_astray_and_no_connection_is_lost(tls: bool, limit: int) -> None:
+async def test_no_reply_goes_to_another_caller_and_no_connection_is_lost(tls: bool, limit: int) -> None:
     jitter = Random(1)
     ends: Counter[str] = Counter()
     async with a_breakable_redis() as breakable:
@@ -99,7 +99,7 @@ async def test_no_reply_goes_astray_and_no_connection_is_lost(tls: bool, limit: 
         await wait_until(lambda: connections(breakable) == 0)
 
 
-async def test_commands_that_time_out_leave_their_answers_to_nobody() -> None:
+async def test_the_answer_to_a_command_that_timed_out_goes_to_no_other_command() -> None:
     late = Random(2)
     async with a_breakable_redis() as breakable:
         breakable.proxy.delay_seconds = lambda: late.choice([0.0, 0.0, 0.03])

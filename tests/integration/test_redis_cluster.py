@@ -84,7 +84,7 @@ async def test_each_key_is_written_and_read_at_its_node(cluster: tuple[Server, S
         await store.aclose()
 
 
-async def test_a_watcher_hears_of_a_job_at_any_node(cluster: tuple[Server, Server]) -> None:
+async def test_a_watcher_gets_the_records_of_a_job_at_any_node(cluster: tuple[Server, Server]) -> None:
     store, watcher = (a_store(cluster[0], is_cluster=True) for _ in range(2))
     heard = []
 
@@ -127,7 +127,7 @@ async def test_a_slot_on_its_way_is_found_at_both_ends(cluster: tuple[Server, Se
         await store.aclose()
 
 
-async def test_without_the_setting_a_cluster_is_told_by_its_name(cluster: tuple[Server, Server]) -> None:
+async def test_without_the_setting_a_cluster_is_named_as_one(cluster: tuple[Server, Server]) -> None:
     store = a_store(cluster[0])
     try:
         with pytest.raises(StoreUnavailableError, match="cluster mode") as caught:

@@ -1,4 +1,4 @@
-"""A real Redis under real faults: writes stay short, each outage is told once, and Redis is up to date after it."""
+"""A real Redis under real faults: writes stay short, each outage is logged once, and Redis is up to date after it."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def held(breakable: BreakableRedis) -> Record | None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_an_outage_costs_little_is_told_once_and_ends_by_itself(name: str, job_table: DynamoJobTable) -> None:
+async def test_an_outage_costs_little_is_logged_once_and_ends_by_itself(name: str, job_table: DynamoJobTable) -> None:
     fault = FAULTS[name]
     async with a_breakable_redis() as breakable, a_worker(job_table, await a_store(breakable, fault)) as worker:
         await connected(worker)
@@ -160,7 +160,7 @@ async def test_a_key_of_another_type_concerns_its_job_alone(job_table: DynamoJob
         assert breakable.command("GET", f"audio:job:{JOB}") == b"of somebody else"
 
 
-async def test_a_hash_that_somebody_damaged_is_written_anew(job_table: DynamoJobTable) -> None:
+async def test_a_damaged_hash_is_written_anew(job_table: DynamoJobTable) -> None:
     async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store()) as worker:
         await connected(worker)
         for damage in (("HDEL", "seq"), ("HSET", "fence", "soon"), ("HDEL", "fence", "seq", "status", "record")):

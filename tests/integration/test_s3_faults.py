@@ -144,7 +144,7 @@ async def test_what_s3_answers_for_a_target_has_a_code_of_ours(
 
 
 @pytest.mark.parametrize(("status", "expected"), [(404, TargetRefusedError), (500, DependencyUnavailableError)])
-async def test_a_target_check_tells_what_a_bare_status_means(
+async def test_a_target_check_says_what_a_bare_status_means(
     status: int, expected: type[JobError], aws_session: aioboto3.Session
 ) -> None:
     async def refuse(_: web.Request) -> web.Response:

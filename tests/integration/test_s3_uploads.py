@@ -1,4 +1,4 @@
-"""Uploads that do not succeed leave nothing behind, and one whose answer was lost is believed where it may be."""
+"""Uploads that fail leave nothing behind, and one whose answer was lost counts where the object is there."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_two_jobs_with_one_target_do_not_end_each_others_uploads(
     assert await unfinished(s3_client, bucket) == []
 
 
-async def test_an_upload_that_fails_midway_is_aborted_and_tells_why(
+async def test_an_upload_that_fails_midway_is_aborted_and_says_why(
     aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:
     aborted = asyncio.Event()
@@ -100,7 +100,7 @@ async def test_an_upload_that_fails_midway_is_aborted_and_tells_why(
 
 
 @pytest.mark.parametrize("stands_there", ["ours", "another", None])
-async def test_a_completion_whose_answer_was_lost_is_believed_if_our_object_stands_there(
+async def test_a_completion_whose_answer_was_lost_counts_if_our_object_stands_there(
     stands_there: str | None, aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:
     artifact = artifact_of(tmp_path / "file", 17 * MIB)

@@ -56,7 +56,7 @@ def crc32(data: bytes) -> str:
 
 
 @SIZES
-async def test_no_body_waits_for_leave_and_each_is_sent_with_its_length_and_checksum(
+async def test_each_body_is_sent_at_once_with_its_length_and_checksum(
     size: int, proxy: FaultProxy, bucket: str, s3_client: Any, aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:
     async with store_at(aws_session, proxy.url) as store:

@@ -59,7 +59,7 @@ async def test_twenty_acks_at_once_are_two_calls(sqs: Sqs) -> None:
     assert await sqs.depth(url) == QueueDepth(0, 0)
 
 
-async def test_a_lonely_ack_does_not_wait_for_company(sqs: Sqs) -> None:
+async def test_a_single_ack_does_not_wait_for_others(sqs: Sqs) -> None:
     url = await sqs.made()
     await SqsSender(sqs.client, url).send("{}")
     queue = sqs.queue(url)
@@ -69,7 +69,7 @@ async def test_a_lonely_ack_does_not_wait_for_company(sqs: Sqs) -> None:
         await queue.ack(delivery)
 
 
-async def test_each_ack_of_a_batch_hears_what_became_of_its_own_entry(sqs: Sqs) -> None:
+async def test_each_ack_of_a_batch_gets_the_result_of_its_own_entry(sqs: Sqs) -> None:
     url = await sqs.made()
     for number in range(4):
         await SqsSender(sqs.client, url).send(str(number))
@@ -126,7 +126,7 @@ async def test_an_absent_queue_is_a_dependency_that_failed(sqs: Sqs) -> None:
         await queue.receive(1)
 
 
-async def test_nobody_listening_is_a_dependency_that_failed(unique: Callable[[str], str]) -> None:
+async def test_a_port_on_which_nothing_listens_is_a_dependency_that_failed(unique: Callable[[str], str]) -> None:
     session = aioboto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-central-1")
     async with session.client("sqs", endpoint_url="http://127.0.0.1:9", config=receive_limits(5).config()) as client:
         queue = SqsQueue(client, client, "http://127.0.0.1:9/1/absent", visibility_seconds=60)
@@ -196,7 +196,7 @@ async def test_a_delivery_knows_when_the_queue_will_drop_its_message(sqs: Sqs) -
     assert sqs.counted.calls["get_queue_attributes"] == 1
 
 
-async def test_a_queue_that_does_not_tell_its_retention_holds_up_no_message(sqs: Sqs) -> None:
+async def test_a_queue_whose_retention_cannot_be_read_delays_no_message(sqs: Sqs) -> None:
     url = await sqs.made()
     for body in ("first", "second"):
         await SqsSender(sqs.client, url).send(body)

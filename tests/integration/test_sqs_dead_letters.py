@@ -1,4 +1,4 @@
-"""What becomes of a message that is rejected: where it goes, and what its copy says."""
+"""Where a rejected message goes, and what its copy says."""
 
 from __future__ import annotations
 

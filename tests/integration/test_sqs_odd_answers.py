@@ -96,7 +96,7 @@ async def test_a_right_that_the_role_lacks_is_named(
                 await all_calls_of(queue)
 
 
-async def test_an_answer_about_entries_that_nobody_sent_harms_none(sqs: Sqs) -> None:
+async def test_an_answer_about_entries_that_were_not_sent_is_passed_over(sqs: Sqs) -> None:
     url = await sqs.made()
     await SqsSender(sqs.client, url).send("{}")
     queue = sqs.queue(url)

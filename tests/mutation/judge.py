@@ -1,4 +1,4 @@
-"""What must hold of each mutant, and the named cases in which nothing can tell."""
+"""What must hold of each mutant, and the listed cases in which damage cannot be detected."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Excuse:
-    """Sources and mutations, as patterns, in which a fault cannot be told, and why."""
+    """Sources and mutations, as patterns, in which a fault cannot be detected, and why."""
 
     sources: str
     mutations: str
@@ -95,7 +95,7 @@ EXCUSES: Sequence[Excuse] = (
         r".*\.amr",
         "junk behind",
         frozenset({Fault.REFUSED}),
-        "a quarter of all bytes can begin a frame, so noise is not told from frames that are cut off",
+        "a quarter of all bytes can begin a frame, so noise looks like frames that are cut off",
     ),
     Excuse(
         r".*\.(m4a|mp4|au|tta)",
@@ -119,7 +119,7 @@ EXCUSES: Sequence[Excuse] = (
         r"live\.webm|.*\.mpg",
         "junk behind",
         frozenset({Fault.REFUSED}),
-        "nothing states where the sound ends, so noise is not told from sound that is damaged",
+        "nothing states where the sound ends, so noise looks like sound that is damaged",
     ),
 )
 

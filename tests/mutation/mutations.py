@@ -56,7 +56,7 @@ def _junk(data: bytes, random: Random) -> bytes:
     return random.choice((zeros, noise))
 
 
-# By name: from the file, its units and a source of chance to the mutant.
+# By name: from the file, its units and a source of randomness to the mutant.
 MUTATIONS: dict[str, Callable[[bytes, Units, Random], bytes]] = {
     "cut at 50 %": _cut(0.5),
     "cut at 90 %": _cut(0.9),

@@ -13,7 +13,7 @@ from tests.mutation.sources import SOURCES
 
 
 @pytest.mark.parametrize("source", SOURCES)
-async def test_no_mutant_loses_sound_unsaid_or_is_refused_wrongly(source: str, tmp_path: Path) -> None:
+async def test_no_mutant_loses_sound_without_saying_so_or_is_refused_wrongly(source: str, tmp_path: Path) -> None:
     bench = Bench(tmp_path, with_others=False)
 
     found = [finding for trial in trials(0, len(MUTATIONS), [source]) for finding in await bench.findings(trial)]

@@ -1,4 +1,4 @@
-"""One mutant put through the worker's converter, and what came of it."""
+"""One mutant, converted by the worker's converter, and the outcome."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A mutant by its name: the whole file, what is done to it, and the seed of the chance in that."""
+    """A mutant by its name: the whole file, what is done to it, and the seed of what is random in that."""
 
     source: str
     mutation: str
@@ -40,7 +40,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the worker made of a file. Completed: `heard` is its output in WAV. Refused: `error` says why."""
+    """What the worker did with a file. Completed: `heard` is its output in WAV. Refused: `error` says why."""
 
     heard: HeardSweep | None
     repaired: tuple[str, ...] = ()

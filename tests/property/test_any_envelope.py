@@ -1,4 +1,4 @@
-"""Whatever a message looks like, it is opened without an error."""
+"""Any text can be opened as a message without an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever text comes, it is a job or a refusal."""
+"""Any text is a job or a refusal."""
 
 from __future__ import annotations
 

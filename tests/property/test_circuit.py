@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the circuit does what a model of twenty lines does."""
+"""For any events in any order, the circuit does what a model of twenty lines does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever options are declared, messages and the command line carry all of them, and refuse what a format lacks."""
+"""Messages and the command line carry every option that is declared, and refuse those that a format lacks."""
 
 from __future__ import annotations
 

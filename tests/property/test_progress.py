@@ -1,4 +1,4 @@
-"""Records: which of two is believed, what JSON keeps of them, and a percent that never falls within an attempt."""
+"""Records: which of two counts, what JSON keeps of them, and a percent that never falls within an attempt."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_what_is_no_record_is_a_value_error(record: Record, data: st.DataObject)
         assert isinstance(Record.from_json(whole), Record)
 
 
-# --- which is believed ---------------------------------------------------------------------------------------------
+# --- which of two counts -------------------------------------------------------------------------------------------
 
 
 def of_one_job() -> list[Record]:
@@ -64,7 +64,7 @@ def of_one_job() -> list[Record]:
 
 
 @given(st.lists(st.sampled_from(of_one_job()), min_size=1, max_size=5, unique=True))
-def test_whatever_the_order_the_same_record_is_believed(held: list[Record]) -> None:
+def test_the_same_record_counts_in_any_order(held: list[Record]) -> None:
     believed = {reduce(lambda first, second: newest(first, second) or first, order) for order in permutations(held)}
     assert len(believed) == 1
     (best,) = believed
@@ -73,7 +73,7 @@ def test_whatever_the_order_the_same_record_is_believed(held: list[Record]) -> N
 
 
 @given(st.none() | records(), st.none() | records())
-def test_the_one_that_is_believed_is_one_of_the_two(first: Record | None, second: Record | None) -> None:
+def test_the_record_that_counts_is_one_of_the_two(first: Record | None, second: Record | None) -> None:
     believed = newest(first, second)
     assert believed in {first, second}
     assert (believed is None) == (first is None and second is None)

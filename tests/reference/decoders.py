@@ -1,4 +1,4 @@
-"""Decoders of other people's: Debian's packages, none of which shares code with the worker's ffmpeg but an old one."""
+"""Independent decoders from Debian's packages. Only one of them, an old ffmpeg, shares code with the worker's."""
 
 from __future__ import annotations
 

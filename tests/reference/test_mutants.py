@@ -1,4 +1,4 @@
-"""Every mutation of every container, with other people's decoders as judges of what could be heard."""
+"""Every mutation of every container, judged by what independent decoders can decode of it."""
 
 from __future__ import annotations
 

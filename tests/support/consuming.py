@@ -1,4 +1,4 @@
-"""A consumer at work over a queue in memory, and jobs that only take their time."""
+"""A running consumer over a queue in memory, and jobs that do nothing but last."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EndsAt = Callable[[Work], float]
 
 @dataclass
 class Until:
-    """The estimate of a job that ends at that loop time; None: of one that cannot tell."""
+    """The estimate of a job that ends at that loop time; None: of one without an estimate."""
 
     end: float | None = None
 
@@ -128,7 +128,7 @@ def a_consumer(
 
 @dataclass
 class Bench:
-    """A consumer at work, and what belongs to it."""
+    """A running consumer, and what belongs to it."""
 
     queue: FakeQueue
     handler: JobHandler

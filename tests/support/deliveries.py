@@ -1,4 +1,4 @@
-"""Deliveries for tests, with defaults for all that a test does not speak of."""
+"""Deliveries for tests, with a default for each field."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def a_delivery(
     group_id: str | None = None,
     attributes: Mapping[str, str] | None = None,
 ) -> Delivery:
-    """A delivery that no queue knows."""
+    """A delivery that came from no queue."""
     return Delivery(
         message_id=message_id,
         receipt_handle=receipt_handle or f"{message_id}#{receive_count}",

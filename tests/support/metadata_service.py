@@ -1,4 +1,4 @@
-"""The metadata service of EC2, on a thread of its own: late, hanging, or well.
+"""The metadata service of EC2, on a thread of its own: late, hanging, or working.
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
 """

@@ -1,4 +1,4 @@
-"""The reporter of a claimed job over stores in memory, and a job that gets on."""
+"""The reporter of a claimed job over stores in memory, and a job that makes progress."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def clock() -> datetime:
 
 
 class PlayedProgress:
-    """The progress of a job that gets on as the test says."""
+    """The progress of a job, as the test sets it."""
 
     def __init__(self) -> None:
         self._snapshot = Snapshot(Stage.DOWNLOADING, 0.0, None)
@@ -45,7 +45,7 @@ class Reporting:
     progress: PlayedProgress
 
     async def work(self, seconds: float, *, step: float = 0.01, until_percent: float = 99.0) -> None:
-        """A job that gets on all the time."""
+        """A job that makes progress all the time."""
         began_at = now()
         while (done := now() - began_at) < seconds:
             self.progress.set(Stage.CONVERTING, until_percent * done / seconds, seconds - done)

@@ -133,7 +133,7 @@ def silence(seconds: float) -> bytes:
 
 
 def half_of(name: str, directory: Path) -> Path:
-    """The first half of the sound's bytes, and one: half an MP3 may end with a frame, and then nobody can tell."""
+    """The first half of the sound's bytes, and one: half an MP3 may end with a frame, and then no cut is seen."""
     data = sound(name).read_bytes()
     path = directory / f"half-{name}"
     path.write_bytes(data[: len(data) // 2 + 1])

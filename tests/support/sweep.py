@@ -1,7 +1,6 @@
-"""A sound that says at every moment which of its moments it is: a tone that rises at a steady rate.
+"""A tone that rises at a steady rate, so that its frequency says which moment of it is heard.
 
-From its frequency follows the place in the source that is heard, so that a judge sees what is missing, repeated or
-out of place, also behind a lossy codec.
+So a judge can find out, also after a lossy codec, which part of the source is missing, repeated or out of place.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _WINDOW_SECONDS = 0.025
 _SILENT = 600  # of 32768: codecs' noise is below it
 _ABOVE_ZERO = bytes(0 if high < 128 else 1 for high in range(256))  # by the high byte of a sample
 _RISING = re.compile(b"\x00(?=\x01)")
-_NEAR_SECONDS = 0.04  # how far the place of what is heard may be off: at 8 kHz a window tells it to 0.03 s
+_NEAR_SECONDS = 0.04  # the error of a measured place: one window at 8 kHz gives it to 0.03 s
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The probes of a worker, beside clients that mean it ill and clients that are only many."""
+"""The probes of a worker, beside hostile clients and beside thousands of clients."""
 
 from __future__ import annotations
 

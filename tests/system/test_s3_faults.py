@@ -1,4 +1,4 @@
-"""What S3 refuses, through the whole process: what passes costs time, what does not is told once."""
+"""What S3 refuses, through the whole process: the job waits for what passes, and fails once by what does not."""
 
 from __future__ import annotations
 

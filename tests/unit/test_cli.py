@@ -1,4 +1,4 @@
-"""The door: what is typed, how it ends, and what is said when it goes wrong."""
+"""The command line: its arguments, exit codes and error messages."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_the_module_is_the_command() -> None:
     assert done.stdout.startswith("worker ")
 
 
-def test_a_reader_that_goes_away_is_no_news() -> None:
+def test_a_reader_of_the_output_that_goes_away_is_no_error() -> None:
     code = "import sys; from worker import cli; from worker.cli.console import say\n"
     code += "def many(_):\n    while True: say('x' * 1000)\n"
     code += "from argparse import Namespace; cli.parse = lambda _: Namespace(command=many, name='x')\n"
@@ -188,7 +188,7 @@ def test_outputs_are_read_in_groups() -> None:
     ]
 
 
-def test_a_hostile_key_cannot_steer_the_terminal() -> None:
+def test_a_hostile_key_cannot_control_the_terminal() -> None:
     assert printable("s3://b/\x1b[31mü\n") == "s3://b/\\x1b[31mü\n"
 
 

@@ -19,7 +19,7 @@ FINDINGS = [
 ]
 
 
-def test_one_line_each_with_time_trouble_and_remedy() -> None:
+def test_one_line_each_with_time_problem_and_advice() -> None:
     assert describe(FINDINGS).splitlines() == [
         "ok        queue    0.01 s  WORKER_QUEUE_URL https://sqs/jobs at https://sqs: standard, 0 waiting",
         "degraded  redis    0.25 s  REDIS_ENDPOINT is not set: timeout; check REDIS_ENDPOINT",

@@ -150,7 +150,7 @@ async def test_watch_of_a_job_that_is_not_final_in_time_ends_with_124(
 
 
 class Script(FakeJobTable):
-    """A table that shows the next step of a story with each read."""
+    """A table that returns the next record of a script with each read."""
 
     def __init__(self, *steps: Callable[[FakeJobTable], None]) -> None:
         super().__init__()

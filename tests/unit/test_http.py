@@ -51,7 +51,7 @@ def health(**changes: Any) -> Health:
 
 
 class Worker:
-    """What the server is told, to be changed by a test."""
+    """The health that the server shows, which a test changes."""
 
     def __init__(self) -> None:
         self.health = health()
@@ -175,7 +175,7 @@ def test_other_paths_and_methods_are_refused(server: HttpServer) -> None:
     assert int(headers["content-length"]) > 0
 
 
-def test_a_bug_in_a_report_is_a_500_and_the_next_answer_is_well(worker: Worker, server: HttpServer) -> None:
+def test_a_bug_in_a_report_is_a_500_and_the_next_answer_is_good(worker: Worker, server: HttpServer) -> None:
     worker.is_broken = True
     with structlog.testing.capture_logs() as lines:
         assert ask(server, "/health")[0] == 500

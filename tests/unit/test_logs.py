@@ -120,7 +120,7 @@ def test_any_value_makes_a_line_of_json(output: Output) -> None:
     assert output.lines()[0]["stage_seconds"] == {"1": "nan"}
 
 
-def test_libraries_speak_in_the_same_shape(output: Output) -> None:
+def test_lines_of_libraries_have_the_same_form(output: Output) -> None:
     output.speak(log_format="json")  # anew: pytest adds handlers of its own to each test
     logging.getLogger("botocore.auth").debug("signature %s", "s")
     logging.getLogger("botocore").error("answered %d", 500)
@@ -168,7 +168,7 @@ def test_people_get_a_readable_line_without_secrets(output: Output) -> None:
 
 @pytest.mark.parametrize("is_blocking", [True, False])
 @pytest.mark.usefixtures("output")
-def test_what_a_reader_that_hangs_makes_us_lose_is_counted(is_blocking: bool) -> None:
+def test_lines_that_are_dropped_because_a_reader_hangs_are_counted(is_blocking: bool) -> None:
     reader, end = os.pipe()
     os.set_blocking(end, is_blocking)
     lines: list[dict[str, Any]] = []
@@ -228,7 +228,7 @@ def test_where_standard_output_was_closed_before_the_start_nothing_is_said(monke
     writer.close()
 
 
-def test_commands_that_answer_a_person_can_be_silent(output: Output, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_log_can_be_silenced_for_commands(output: Output, capfd: pytest.CaptureFixture[str]) -> None:
     logs.silence()
     emit(Event.WORKER_CRASHED)
     logging.getLogger("botocore").error("loud")

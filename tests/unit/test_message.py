@@ -177,7 +177,7 @@ def test_a_field_that_stands_there_twice_is_refused() -> None:
     assert refusal('[{"job_id": "ep-1", "a": 1, "a": 2}]').job_id is None
 
 
-def test_a_refusal_tells_the_job_id_where_one_can_be_read() -> None:
+def test_a_refusal_has_the_job_id_where_one_can_be_read() -> None:
     assert refusal(json.dumps(with_output(format="mp4"))).job_id == "ep-1"
     assert refusal(json.dumps(without("source"))).job_id == "ep-1"
     assert refusal(json.dumps(body(job_id="a/b"))).job_id is None

@@ -36,7 +36,7 @@ def test_the_jobs_are_jobs() -> None:
         assert job.job_id == "ep-0142"
 
 
-def test_the_news_of_one_object_is_the_same_job_on_each_way() -> None:
+def test_the_events_of_one_object_are_the_same_job_by_each_service() -> None:
     jobs = [part(heading) for heading in EXAMPLES if "S3" in heading and "test" not in heading]
     assert len(jobs) == 3
     job = jobs[0]
@@ -47,5 +47,5 @@ def test_the_news_of_one_object_is_the_same_job_on_each_way() -> None:
     assert targets == ["s3://podcasts-out/shows/ep 1.mp3", "s3://podcasts-out/shows/ep 1.opus"]
 
 
-def test_the_test_of_s3_asks_for_nothing() -> None:
+def test_the_test_event_of_s3_asks_for_nothing() -> None:
     assert isinstance(part("The test of S3"), Ignored)

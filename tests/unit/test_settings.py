@@ -177,7 +177,7 @@ def test_a_job_and_its_lease_must_fit_the_12_hours_of_sqs() -> None:
     assert line.startswith("WORKER_JOB_TIMEOUT_SECONDS: together with WORKER_VISIBILITY_TIMEOUT_SECONDS")
 
 
-def test_a_kubernetes_service_link_is_told_from_a_setting() -> None:
+def test_a_kubernetes_service_link_is_distinguished_from_a_setting() -> None:
     lines = faults(
         REDIS_PORT="tcp://10.0.0.1:6379", REDIS_PORT_6379_TCP_ADDR="10.0.0.1", REDIS_SERVICE_HOST="10.0.0.1"
     )

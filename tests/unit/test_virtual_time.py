@@ -1,4 +1,4 @@
-"""The loop that other tests trust: its clock jumps, and what can never end is found."""
+"""The loop of virtual time: its clock jumps, and a wait that can never end is an error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_years_pass_in_their_order() -> None:
     assert seen == [0.001, 7.5, 86_400.0 * 365 * 30]
 
 
-def test_waiting_for_what_nobody_will_do_is_a_deadlock() -> None:
+def test_waiting_for_what_no_task_and_no_timer_can_end_is_a_deadlock() -> None:
     async def wait() -> None:
         await asyncio.Event().wait()
 

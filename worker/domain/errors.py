@@ -243,7 +243,7 @@ class TooManyAttemptsError(PermanentError):
 
 
 class JobCancelledError(PermanentError):
-    """Somebody asked for it (`worker cancel`)."""
+    """The job was cancelled on request (`worker cancel`)."""
 
     code = ErrorCode.CANCELLED
 

@@ -32,7 +32,7 @@ class Network:
             self._faults[each.service].append((began_at + each.start, began_at + each.end, each))
 
     def passage(self, service: str, *, is_write: bool = True) -> Passage:
-        """How a request that is sent now fares."""
+        """When a request that is sent now arrives and is answered, and the fault that it meets."""
         rng, now = self._rng, self.loop.now
         latency = _LATENCY_SECONDS * rng.random()
         for start, end, each in self._faults[service]:

@@ -37,7 +37,7 @@ def start_of(record: Record) -> Start:
 
 
 class Starts:
-    """Keeps account of them."""
+    """Counts the claims of jobs that count as starts."""
 
     def __init__(self) -> None:
         self._claims: defaultdict[str, list[Claimed]] = defaultdict(list)  # by job, that were kept

@@ -1,4 +1,4 @@
-"""The wall where what the SDK raises becomes ours."""
+"""The boundary at which the SDK's exceptions become ours."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from worker.domain.errors import DependencyUnavailableError
         TimeoutError(),
     ],
 )
-def test_whatever_a_call_fails_with_the_dependency_failed_and_no_text_of_it_is_told(error: Exception) -> None:
+def test_any_failure_of_a_call_is_a_dependency_that_failed_and_its_text_is_not_shown(error: Exception) -> None:
     with pytest.raises(DependencyUnavailableError, match=r"^S3 ") as raised, translated("S3"):
         raise error
 

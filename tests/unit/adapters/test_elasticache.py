@@ -1,4 +1,4 @@
-"""A login with IAM: the token is what the SDK's own signer makes, made seldom, and never waited for in the way."""
+"""A login with IAM: the token is that of the SDK's own signer, is seldom made, and no connection waits long for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each limit of what is believed of a conversion, from both sides."""
+"""Each limit of what is accepted of a conversion, from both sides."""
 
 from __future__ import annotations
 

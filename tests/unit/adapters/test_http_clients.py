@@ -1,4 +1,4 @@
-"""Clients that send slowly, too much, nothing at all, or in crowds: none of them keeps others from an answer."""
+"""Clients that are slow, send too much or nothing, or are many: none of them keeps others from an answer."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
         ("ERR Client sent AUTH, but no password is set", "no password is set there", Severity.HARD),
     ],
 )
-def test_a_reply_is_told_by_its_code(reply: str, reason: str, severity: Severity) -> None:
+def test_a_reply_is_recognised_by_its_code(reply: str, reason: str, severity: Severity) -> None:
     failure = store_failure(ResponseError(reply))
 
     assert (failure.reason, failure.severity) == (reason, severity)

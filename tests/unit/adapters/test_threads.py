@@ -28,7 +28,7 @@ def limit_fixture(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return left
 
 
-async def test_a_thread_that_cannot_be_started_is_trouble_of_redis_and_takes_no_place_for_ever(
+async def test_a_thread_that_cannot_be_started_is_a_failure_of_redis_and_does_not_count_as_one_that_runs(
     limit: list[int],
 ) -> None:
     threads = DaemonThreads()

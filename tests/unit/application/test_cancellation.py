@@ -1,4 +1,4 @@
-"""A job that somebody wants to end: wherever it is, it ends once, and nothing of it is left."""
+"""A job that is to be cancelled ends once, at whatever stage it is, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def submitted(shop: Workshop) -> Record:
 
 
 @virtual_time
-async def test_a_job_that_nobody_knows_cannot_be_cancelled(tmp_path: Path) -> None:
+async def test_a_job_that_does_not_exist_cannot_be_cancelled(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         assert await shop.cancellation.cancel("nobody") is None
 
@@ -156,7 +156,7 @@ async def test_a_job_that_waits_for_a_retry_is_cancelled_like_a_queued_one(tmp_p
 
 
 @virtual_time
-async def test_a_request_that_its_worker_did_not_live_to_see_is_met_by_the_next_one(tmp_path: Path) -> None:
+async def test_a_request_to_cancel_outlives_the_worker_and_is_met_by_the_next_one(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         await shop.crashes()
         await shop.cancellation.cancel("ep-1")

@@ -1,4 +1,4 @@
-"""A running job that somebody wants to end: it stops within seconds, and what it has published is taken back."""
+"""A running job that is to be cancelled stops within seconds, and what it has published is taken back."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ async def test_an_output_that_cannot_be_taken_back_is_named_in_the_log(tmp_path:
 
 
 @virtual_time
-async def test_outputs_are_not_taken_back_once_the_job_is_somebody_elses(tmp_path: Path) -> None:
+async def test_outputs_are_not_taken_back_once_the_job_is_another_workers(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         shop.objects.gates[SECOND] = asyncio.Event()
         work = shop.work(a_body("ep-1", TARGET, SECOND))
@@ -141,7 +141,7 @@ async def test_outputs_are_not_taken_back_once_the_job_is_somebody_elses(tmp_pat
 
 
 @virtual_time
-async def test_what_is_asked_for_once_everything_is_published_comes_too_late(tmp_path: Path) -> None:
+async def test_a_request_to_cancel_comes_too_late_once_everything_is_published(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         gate = shop.objects.gates[TARGET] = asyncio.Event()
         task = asyncio.create_task(shop.handle())
@@ -158,7 +158,7 @@ async def test_what_is_asked_for_once_everything_is_published_comes_too_late(tmp
 
 
 @virtual_time
-async def test_an_outage_of_dynamodb_delays_the_request_and_is_told_once(tmp_path: Path) -> None:
+async def test_an_outage_of_dynamodb_delays_the_request_and_is_logged_once(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         task = await shop.begins()
         await shop.cancellation.cancel("ep-1")

@@ -1,4 +1,4 @@
-"""A consumer that is told to stop: what fits is finished, the rest is given back, nothing is waited for in vain."""
+"""A consumer that is stopped: what fits is finished, the rest is given back, and it waits for nothing in vain."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ async def test_credentials_that_are_there_cost_one_question_and_no_line() -> Non
 
 
 @virtual_time
-async def test_missing_credentials_are_asked_for_ever_more_seldom_and_told_once() -> None:
+async def test_missing_credentials_are_asked_for_less_and_less_often_and_logged_once() -> None:
     credentials = MemoryCredentials(missing=20)
     check = a_check(credentials)
     began = now()

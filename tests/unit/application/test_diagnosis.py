@@ -1,4 +1,4 @@
-"""The verdicts on what a dependency says of itself."""
+"""The verdicts on what an inspection of a dependency found."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def queue(**changes: Any) -> Verdict:
     return judge_queue(replace(QUEUE, **changes), max_attempts=5, job_timeout_seconds=10_800)
 
 
-def test_a_queue_as_it_should_be_is_well() -> None:
+def test_a_queue_as_it_should_be_is_ok() -> None:
     assert queue() == Verdict(State.OK, "standard, 3 waiting, 1 in flight, dead-letter queue jobs-dead")
     assert queue(is_fifo=True).detail.startswith("FIFO")
 
@@ -55,7 +55,7 @@ def test_a_queue_as_it_should_be_is_well() -> None:
         ({"retention_seconds": 3600}, "MessageRetentionPeriod"),
     ],
 )
-def test_a_queue_that_loses_messages_is_told_of(changes: dict[str, Any], advice: str) -> None:
+def test_a_queue_that_loses_messages_degrades_with_advice(changes: dict[str, Any], advice: str) -> None:
     verdict = queue(**changes)
     assert verdict.state is State.DEGRADED
     assert advice in (verdict.advice or "")

@@ -1,4 +1,4 @@
-"""The doctor tries everything at once, each within a bound, and tells what to do."""
+"""The doctor tries everything at once, each within a time limit, and says what to do."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def missing() -> Verdict:
 
 
 @virtual_time
-async def test_a_start_tells_of_what_is_set_up_wrong_and_leaves_outages_to_those_who_meet_them() -> None:
+async def test_a_start_logs_what_is_set_up_wrong_and_no_outage() -> None:
     checks = [check(run) for run in (well, fails, hangs, breaks, denies, missing)]
 
     with logged_events() as logged:

@@ -1,4 +1,4 @@
-"""What is found in a message, whoever wrapped it."""
+"""What a message holds, in each kind of envelope."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OUTPUTS = S3EventOutputs(
 
 
 def s3_record(key: str = "in/a.wav", name: str = "ObjectCreated:Put", **of_the_object: Any) -> dict[str, Any]:
-    """As S3 writes it, shortened."""
+    """A record of S3, shortened."""
     return {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
@@ -166,7 +166,7 @@ def test_a_job_id_is_made_for_any_key(key: str) -> None:
     assert parse_job(json.dumps(JOB | {"job_id": job_id})).job_id == job_id
 
 
-def test_the_test_of_s3_asks_for_nothing() -> None:
+def test_the_test_event_of_s3_asks_for_nothing() -> None:
     body = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "podcasts-in"})
     for wrapped in (body, from_sns(body)):
         assert "s3:TestEvent" in the_reason(wrapped)

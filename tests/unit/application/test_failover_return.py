@@ -1,4 +1,4 @@
-"""The way back to Redis: it has the newest of every job before it is said to be back."""
+"""Failing back to Redis: it has the newest record of every job before it is reported to be back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from worker.ports import StoreUnavailableError, WriteResult, Written
 
 
 @virtual_time
-async def test_redis_has_the_newest_of_every_job_before_it_is_said_to_be_back() -> None:
+async def test_redis_has_the_newest_of_every_job_before_it_is_reported_to_be_back() -> None:
     async with stores() as it:
         await it.store.tick(a_record(seq=1, job_id="runs"))
         await it.trip()
@@ -108,7 +108,7 @@ class OneKeyIsTaken:
 
 
 @virtual_time
-async def test_a_record_that_redis_will_not_have_goes_to_dynamodb_and_is_no_outage() -> None:
+async def test_a_record_that_redis_refuses_goes_to_dynamodb_and_is_no_outage() -> None:
     async with stores() as it:
         OneKeyIsTaken(it.redis, "bad")
         for seq in range(1, 20):
@@ -118,7 +118,7 @@ async def test_a_record_that_redis_will_not_have_goes_to_dynamodb_and_is_no_outa
 
 
 @virtual_time
-async def test_the_replay_gives_up_on_a_record_that_redis_will_not_have() -> None:
+async def test_the_replay_gives_up_on_a_record_that_redis_refuses() -> None:
     async with stores() as it:
         await it.trip()
         for job_id in ("good", "bad", "better"):
@@ -158,7 +158,7 @@ async def test_a_newer_tick_during_the_replay_is_not_overwritten() -> None:
 
 
 @virtual_time
-async def test_two_outages_are_told_twice() -> None:
+async def test_two_outages_are_logged_twice() -> None:
     async with stores() as it:
         for outage in (1, 2):
             await it.trip()
@@ -171,7 +171,7 @@ async def test_two_outages_are_told_twice() -> None:
 
 
 @virtual_time
-async def test_a_redis_that_is_out_at_the_start_delays_nothing_and_is_told_once() -> None:
+async def test_a_redis_that_is_out_at_the_start_delays_nothing_and_is_logged_once() -> None:
     async with stores(is_up=False) as it:
         assert await it.store.write_if_unchanged(a_record(seq=1), None) == Written()
         assert now() == pytest.approx(1000, abs=0.001)

@@ -1,4 +1,4 @@
-"""What becomes of a delivery, whatever happens to its job."""
+"""How a delivery ends, for each way in which its job ends."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_permanent_failure_is_recorded_and_rejected(
 
 
 @virtual_time
-async def test_the_job_tells_the_drain_how_long_it_still_needs(tmp_path: Path) -> None:
+async def test_the_drain_sees_how_long_a_job_still_needs(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         work = shop.work()
         task = await shop.begins(work)

@@ -1,4 +1,4 @@
-"""What becomes of a delivery that holds several jobs, or none, or a trace."""
+"""How a delivery ends that holds several jobs, or none, or a trace."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def source(name: str) -> ObjectLocation:
 
 
 def an_event(*names: str) -> str:
-    """S3 tells of new objects."""
+    """A notification of S3 about new objects."""
     entities = [
         {"bucket": {"name": "in-bucket"}, "object": {"key": f"{name}.wav", "sequencer": "00"}} for name in names
     ]

@@ -50,7 +50,9 @@ async def test_a_claim_that_was_old_when_it_was_asked_for_counts_for_no_new_one(
 
 
 @virtual_time
-async def test_redis_hears_of_an_end_whose_worker_died_before_it_could_tell(tmp_path: Path) -> None:
+async def test_a_final_record_that_its_worker_did_not_write_to_redis_is_written_there_by_the_next_delivery(
+    tmp_path: Path,
+) -> None:
     async with a_workshop(tmp_path) as shop:
         await wait_until(lambda: shop.store.cache_state == "connected")
         await shop.handle()

@@ -110,7 +110,7 @@ async def test_a_lost_lease_leaves_everything_to_the_next_holder(tmp_path: Path)
 
 
 @virtual_time
-async def test_a_job_that_somebody_else_has_claimed_stops_at_its_next_write(tmp_path: Path) -> None:
+async def test_a_job_that_another_worker_has_claimed_stops_at_its_next_write(tmp_path: Path) -> None:
     async with a_workshop(tmp_path) as shop:
         task = await shop.begins()
         held = shop.record()

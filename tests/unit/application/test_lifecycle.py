@@ -24,7 +24,7 @@ from worker.events import Event
 
 @dataclass
 class JobHandler:
-    """Runs jobs of a fixed length, and gives them back when it is told to."""
+    """Runs jobs of a fixed length, and gives them back when it is stopped."""
 
     seconds: float
     unwinding_seconds: float = 0.0
@@ -138,7 +138,7 @@ def test_a_drain_of_no_length_gives_everything_back_and_is_a_clean_end(jobs: int
 
 
 @virtual_time
-async def test_a_second_signal_means_now() -> None:
+async def test_a_second_signal_stops_the_running_jobs_at_once() -> None:
     worker = a_worker(job_seconds=5000)
     worker.queue.send("{}")
     later(2, lambda: signal.raise_signal(signal.SIGINT))
@@ -165,7 +165,7 @@ async def test_a_drain_that_cannot_end_is_cut_off_at_its_deadline() -> None:
 
 
 @virtual_time
-async def test_after_a_second_signal_a_job_that_does_not_let_go_is_cut_off_within_seconds() -> None:
+async def test_after_a_second_signal_a_job_that_does_not_end_is_cut_off_within_seconds() -> None:
     worker = a_worker(job_seconds=5000, unwinding_seconds=1000)
     worker.queue.send("{}")
     for seconds in (2, 3, 9, 13.5):  # a third one gives no more time, and none comes too late
@@ -222,7 +222,7 @@ def test_a_side_task_that_ends_ends_the_worker_with_an_error(error: Exception | 
 
 
 @virtual_time
-async def test_the_handlers_of_signals_are_given_back() -> None:
+async def test_the_handlers_of_signals_are_restored() -> None:
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         ours = signal.getsignal(signal.SIGTERM)

@@ -181,7 +181,7 @@ async def test_deploys_in_a_row_count_neither_as_attempts_nor_as_crashes(tmp_pat
 
 
 @virtual_time
-async def test_a_retry_that_the_message_would_not_live_to_see_fails_the_job_now_with_its_own_code(
+async def test_a_job_whose_retry_would_come_after_its_message_is_gone_fails_now_with_its_own_code(
     tmp_path: Path,
 ) -> None:
     queue = FakeQueue(retention_seconds=60)

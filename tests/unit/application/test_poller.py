@@ -1,4 +1,4 @@
-"""The poll loop lives: an outage, a hang or a bug of the queue is told once and outlived."""
+"""The poll loop goes on: an outage, a hang or a bug of the queue is logged once and does not end it."""
 
 from __future__ import annotations
 

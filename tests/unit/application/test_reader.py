@@ -202,7 +202,7 @@ async def test_a_read_that_is_cancelled_leaves_nothing_behind() -> None:
 
 
 @virtual_time
-async def test_a_watcher_hears_of_each_record_at_once_and_ends_with_the_final_one() -> None:
+async def test_a_watcher_gets_each_record_at_once_and_ends_with_the_final_one() -> None:
     session = a_session()
     async with watching(session) as seen:
         for seq in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""How one attempt tells of its progress: how often, in which order, where to, and how it ends."""
+"""How the progress of one attempt is written: how often, in which order, and where to."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ async def test_a_checkpoint_that_dynamodb_refused_is_not_tried_there_twice_in_a_
 
 
 @virtual_time
-async def test_a_tick_whose_acknowledgement_was_lost_is_no_rival() -> None:
+async def test_a_tick_whose_acknowledgement_was_lost_is_not_taken_for_that_of_another_attempt() -> None:
     async with stores() as it, reporting(it) as job:
         for _ in range(10):
             it.redis.acks_lost = it.table.acks_lost = 1
@@ -178,7 +178,7 @@ async def test_a_tick_whose_acknowledgement_was_lost_is_no_rival() -> None:
 
 @virtual_time
 @pytest.mark.parametrize("which", ["redis", "table"])
-async def test_a_rival_in_either_store_stops_the_job(which: str) -> None:
+async def test_a_record_of_another_attempt_in_either_store_stops_the_job(which: str) -> None:
     async with stores() as it:
         assert isinstance(await it.store.write_if_unchanged(CLAIM, None), Written)
         job = Reporting(*a_reporter(it))

@@ -1,4 +1,4 @@
-"""How an attempt's records end: in order, once, and so that a cancelled write leaves room for the last word."""
+"""How an attempt's records end: in order, once, and with the final one even after a cancelled write."""
 
 from __future__ import annotations
 

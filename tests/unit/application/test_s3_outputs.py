@@ -1,4 +1,4 @@
-"""Which outputs may be asked for of every new object, and what becomes of their targets."""
+"""Which outputs may be asked for of every new object, and how their targets are made."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_outputs_that_no_message_could_have_are_refused(text: str, problem: str)
         ("s3://out-bucket/aa{key}aa", "s3://out-bucket/aaa", False),
     ],
 )
-def test_an_object_that_a_target_could_have_named_is_told_from_others(template: str, url: str, may_be: bool) -> None:
+def test_an_object_that_a_target_could_have_named_is_recognised(template: str, url: str, may_be: bool) -> None:
     assert outputs(template).may_have_made(ObjectLocation.parse(url)) is may_be
 
 

@@ -83,7 +83,7 @@ async def test_a_submitted_job_is_queued_and_sent(
 
 
 @pytest.mark.parametrize("is_out", [False, True])
-async def test_redis_hears_of_the_job_too_where_it_can_be_reached(
+async def test_the_first_record_is_in_redis_too_where_it_can_be_reached(
     is_out: bool, table: FakeJobTable, sender: FakeSender
 ) -> None:
     cache = FakeProgressCache()

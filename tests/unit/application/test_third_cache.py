@@ -1,4 +1,4 @@
-"""A progress cache that the worker has never heard of: it is served by its port alone (ARCHITECTURE.md)."""
+"""A progress cache that no module of the application names: its port is all that is used (ARCHITECTURE.md)."""
 
 from __future__ import annotations
 

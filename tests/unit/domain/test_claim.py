@@ -56,7 +56,7 @@ def running(attempt: int = 1, fence: int = 1000, seq: int = 5) -> Record:
     return replace(queued(attempt, fence, seq), status=Status.RUNNING, stage=Stage.CONVERTING, percent=40.0)
 
 
-def test_a_job_that_nobody_knows_is_started() -> None:
+def test_a_job_without_a_record_is_started() -> None:
     assert decided(None) == Start(1, Version(2000, 1))
 
 

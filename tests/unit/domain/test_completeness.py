@@ -1,4 +1,4 @@
-"""Whether a file was cut off, by its own account."""
+"""Whether a file was cut off, by what it states."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_whole_file_is_whole(name: str) -> None:
     assert not is_cut(sound(name).read_bytes())
 
 
-# FLAC states its samples, which the converter counts; a fragment of MP4 and a packet of TS may end where we cut.
+# FLAC states its samples, which the converter counts; a fragment of MP4 and a packet of TS may end at the cut.
 @pytest.mark.parametrize("name", [name for name in CONTAINERS if name != "plain.flac"])
 @pytest.mark.parametrize("part", [0.3, 0.5, 0.9])
 def test_a_part_of_a_file_is_cut_off(name: str, part: float) -> None:
@@ -70,13 +70,13 @@ def test_tags_behind_the_sound_are_stepped_over() -> None:
 
 
 @pytest.mark.parametrize("missing", [0, 1])
-def test_the_frames_of_an_amr_file_are_walked_to_its_end(missing: int) -> None:
+def test_the_frames_of_an_amr_file_are_counted_to_its_end(missing: int) -> None:
     blocks = 3  # more than what is read at once
     data = b"#!AMR\n" + (b"\x3c" + bytes(31)) * (blocks * (1 << 20) // 32)
     assert is_cut(data[: len(data) - missing]) == bool(missing)
 
 
-def test_a_hostile_amr_file_of_one_byte_frames_holds_nobody_up() -> None:
+def test_a_hostile_amr_file_of_one_byte_frames_takes_bounded_time() -> None:
     size, asked = 1 << 40, 0
 
     def read_at(offset: int, length: int) -> bytes:

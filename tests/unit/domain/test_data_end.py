@@ -130,7 +130,7 @@ def test_noise_behind_a_tone_is_junk_and_sound_is_not(stated_size_is_stale: bool
     assert len(structure.repairs) == 1
 
 
-def test_what_lies_behind_a_noise_is_sound_or_junk_and_nobody_can_tell() -> None:
+def test_what_lies_behind_a_noise_cannot_be_judged_as_sound_or_junk() -> None:
     assert examined(a_wav(NOISE, 20_000)).problem == UNCLEAR_REST
 
 
@@ -147,7 +147,7 @@ def test_joined_files_are_refused(make) -> None:  # type: ignore[no-untyped-def]
     assert examined(make() + make()).problem == JOINED
 
 
-def test_a_decoder_that_believes_the_header_gets_no_aiff_with_more_sound() -> None:
+def test_a_decoder_that_goes_by_the_header_gets_no_aiff_with_more_sound() -> None:
     assert examined(an_aiff(swapped(tone()), 16_000)).problem is None
     assert examined(an_aiff(swapped(tone()), 16_000)).track_seconds == (1.0,)
     assert examined(an_aiff(swapped(tone()), 8_000)).problem == MORE_SOUND

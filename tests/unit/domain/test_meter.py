@@ -100,7 +100,7 @@ def test_a_worker_learns_its_own_speeds() -> None:
     assert speeds.expected_conversion(600, [AudioFormat.MP3]) == pytest.approx(30, rel=0.05)
 
 
-def test_small_objects_teach_nothing_about_bandwidth() -> None:
+def test_small_objects_do_not_change_the_measured_bandwidth() -> None:
     speeds = Speeds()
 
     speeds.learn_download(1000, 1.0)

@@ -60,7 +60,7 @@ def test_a_whole_file_is_known_by_its_bytes_with_its_length(container: Container
 def test_a_part_of_a_file_is_cut_off(container: Container, part: float) -> None:
     _, data, _ = next(each for each in files() if each[0] is container)
     length = int(len(data) * part) | 1
-    length -= length % 33 == 0  # where GSM's frames end, nobody can tell
+    length -= length % 33 == 0  # the end of GSM's frames cannot be found
 
     try:
         assert examined(data[:length]).problem == CUT_OFF

@@ -45,7 +45,7 @@ def test_id3v2_2_has_names_of_three_letters() -> None:
     }
 
 
-def test_the_sizes_of_an_old_itunes_are_told_from_those_of_the_standard() -> None:
+def test_the_sizes_of_an_old_itunes_are_distinguished_from_those_of_the_standard() -> None:
     long = b"\x03" + b"x" * 199
 
     by_itunes = _frame(b"TIT2", long) + _frame(b"TALB", b"\x03Album")
