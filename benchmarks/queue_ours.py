@@ -22,13 +22,14 @@ from tests.support.consuming import a_consumer
 from tests.support.handling import Handling
 from worker import logs
 from worker.adapters.aws.client import open_client
+from worker.adapters.disk import LocalVolume
 from worker.adapters.dynamodb import job_table as dynamodb
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.consumer import Handler
 from worker.application.consuming.work import Work
 from worker.application.jobs.cancellation import CancelWatch
-from worker.application.jobs.conversion import Conversion, SourceLimits
+from worker.application.jobs.conversion import Conversion, ConversionLimits
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.run import JobLimits
 from worker.application.jobs.workspace import open_workspace
@@ -73,6 +74,7 @@ class IdleConverter:
         *,
         max_duration_seconds: float,
         progress: ConversionProgress,
+        max_file_bytes: int | None = None,
     ) -> Converted:
         for _, path in outputs:
             path.write_bytes(_SOUND)
@@ -117,11 +119,11 @@ async def _whole_handler(session: aioboto3.Session, stack: AsyncExitStack, tasks
     tasks.create_task(cancels.run())
     objects = MemoryObjects(SOURCE.bucket, TARGETS)
     objects.put(SOURCE, _SOUND)
-    workspace = stack.enter_context(open_workspace(_MEMORY))
+    workspace = stack.enter_context(open_workspace(_MEMORY, LocalVolume()))
     return Handling(
         table,
         store,
-        Conversion(objects, IdleConverter(), workspace, SourceLimits(1 << 20, 3600), random=random.random),
+        Conversion(objects, IdleConverter(), workspace, ConversionLimits(1 << 20, 3600), random=random.random),
         PublishedOutputs(objects),
         cancels,
         JobLimits(LEASE_SECONDS, job_timeout_seconds=10_800, stall_seconds=300, max_attempts=5),

@@ -14,6 +14,7 @@ from docs.modules import modules
 from worker import metrics
 from worker.application.messages.codec import name_of
 from worker.application.messages.schema import SCHEMAS
+from worker.domain import disk_space, errors
 from worker.domain.audio import FORMATS, FormatSpec
 from worker.domain.declaration import Option, options_of
 from worker.domain.errors import ErrorCode, JobError
@@ -60,6 +61,16 @@ With `REDIS_IAM_AUTH` the role needs `elasticache:Connect`; `deploy/` has the st
 
 Where ECS sets `ECS_AGENT_URI`, the worker has its task protected from scale-in and deployments while jobs run.
 A refusal is a line in the log (`protection.refused`), and nothing else.
+
+## The workspace
+
+Each job reserves space in `WORKER_WORKSPACE` before it writes: for its source, whose size S3 says,
+and for its outputs, by length, rate, channels and bitrate.
+An output of WAV needs what its samples take; FLAC and ALAC may need as much; a bitrate counts twice.
+A job for which there is no space beside the others waits (`job.delayed`), with its lease renewed, outside of its time
+limits; a few smaller ones at most overtake it. After a quarter of an hour it is given back, and uses up no attempt.
+A job that needs more than the whole file system has fails at once.
+Give each worker a file system of its own: they do not know of each other's reservations.
 
 ## What contradicts what
 
@@ -157,8 +168,11 @@ def events() -> str:
 
 
 def error_codes() -> str:
-    kinds = {kind.code: kind for kind in _job_errors(JobError)}
-    rows = ((f"`{code.value}`", "yes" if kinds[code].retryable else "no", _summary(kinds[code])) for code in ErrorCode)
+    kinds = {code: [kind for kind in _job_errors() if kind.code is code] for code in ErrorCode}
+    rows = (
+        (f"`{code.value}`", "yes" if found[0].retryable else "no", " ".join(map(_summary, found)))
+        for code, found in kinds.items()
+    )
     return ERRORS.format(table=_table(("code", "retryable", "meaning"), rows), cuts=CUTS)
 
 
@@ -231,12 +245,13 @@ def _default(variable: Variable) -> str:
             return f"`{default}`"
 
 
-def _job_errors(root: type[JobError]) -> Iterator[type[JobError]]:
-    """The classes of the tree that have a code of their own."""
-    for kind in root.__subclasses__():
-        if "code" in vars(kind):
-            yield kind
-        yield from _job_errors(kind)
+def _job_errors() -> Iterator[type[JobError]]:
+    """The classes that have a code of their own."""
+    for module in (errors, disk_space):
+        for kind in vars(module).values():
+            is_defined_here = getattr(kind, "__module__", None) == module.__name__
+            if is_defined_here and isinstance(kind, type) and issubclass(kind, JobError) and "code" in vars(kind):
+                yield kind
 
 
 def _summary(kind: type) -> str:

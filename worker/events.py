@@ -41,6 +41,7 @@ class Event(StrEnum):
     JOB_STARTED = "job.started"
     JOB_COMPLETED = "job.completed"
     JOB_FAILED = "job.failed"
+    JOB_DELAYED = "job.delayed"
     JOB_RETRIED = "job.retried"
     JOB_RELEASED = "job.released"
     JOB_CANCELLED = "job.cancelled"
@@ -154,6 +155,11 @@ CATALOGUE: dict[Event, EventSpec] = {
         "info", "Every output can be read from S3 and the final record is kept.", ("repaired", *_OUTCOME)
     ),
     Event.JOB_FAILED: EventSpec("warning", "The job failed for good.", _FAILURE),
+    Event.JOB_DELAYED: EventSpec(
+        "info",
+        "The workspace has no space for the job beside the others; it waits for that, and its lease is renewed.",
+        ("needed_bytes", "free_bytes"),
+    ),
     Event.JOB_RETRIED: EventSpec("warning", "The attempt failed; another follows.", ("delay_seconds", *_FAILURE)),
     Event.JOB_RELEASED: EventSpec("info", "The job was given back because the worker stops.", ("stage", "percent")),
     Event.JOB_CANCELLED: EventSpec("info", "The job was cancelled on request.", ("stage", "percent")),

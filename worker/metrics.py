@@ -56,6 +56,7 @@ OUTPUT_BYTES = Counter("worker_output_bytes", "Bytes of the outputs of completed
 AUDIO_SECONDS = Counter("worker_audio_seconds", "Playing time of the sources of completed jobs.", registry=REGISTRY)
 SLOTS = Gauge("worker_slots", "Jobs that may run at once (WORKER_CONCURRENCY).", registry=REGISTRY)
 JOBS_RUNNING = Gauge("worker_jobs_running", "Jobs that run now.", registry=REGISTRY)
+JOBS_DELAYED = Gauge("worker_jobs_delayed", "Of these, jobs that wait for space in the workspace.", registry=REGISTRY)
 
 # --- queue -------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError
 from worker.domain.job import ObjectLocation, OutputSpec
-from worker.ports import AudioConverter, ConversionProgress
+from worker.ports import AudioConverter, ConversionProgress, OutputLimitError
 
 MakeConverter = Callable[[], AudioConverter]
 
@@ -86,6 +86,24 @@ async def test_a_source_over_the_limit_is_too_long(converter: AudioConverter, tm
             max_duration_seconds=1,
             progress=ConversionProgress(),
         )
+
+
+async def test_no_output_becomes_larger_than_it_may(converter: AudioConverter, tmp_path: Path) -> None:
+    source = sound("plain.wav")
+    audio = await converter.probe(source)
+    output = an_output(AudioFormat.WAV, tmp_path)
+
+    with pytest.raises(OutputLimitError):
+        await converter.convert(
+            source,
+            audio,
+            [output],
+            max_duration_seconds=60,
+            progress=ConversionProgress(),
+            max_file_bytes=100_000,
+        )
+
+    assert not output[1].exists() or output[1].stat().st_size <= 100_000
 
 
 @pytest.mark.parametrize("content", [b"", b"these words are no sound\n" * 100], ids=["empty", "text"])

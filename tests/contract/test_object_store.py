@@ -183,6 +183,20 @@ async def test_a_source_over_the_limit_is_refused_before_it_is_read(subject: Sub
     assert not (tmp_path / "source").exists()
 
 
+async def test_a_download_that_is_refused_at_its_start_leaves_no_file(subject: Subject, tmp_path: Path) -> None:
+    await subject.other_side.put(subject.at("source"), b"12345")
+
+    def refuse(size_bytes: int) -> None:
+        raise MemoryError(f"no space for {size_bytes}")
+
+    with pytest.raises(MemoryError, match="no space for 5"):
+        await subject.store.download(
+            subject.at("source"), tmp_path / "source", limit_bytes=10, on_start=refuse, on_bytes=lambda _: None
+        )
+
+    assert not (tmp_path / "source").exists()
+
+
 async def test_a_source_that_is_not_there_is_not_found(subject: Subject, tmp_path: Path) -> None:
     for location in (subject.at("nothing"), ObjectLocation(subject.absent_bucket, "nothing")):
         with pytest.raises(SourceNotFoundError, match="does not exist"):

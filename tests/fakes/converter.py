@@ -13,7 +13,7 @@ from worker.domain.containers.sniffing import Container, examine, sniff
 from worker.domain.containers.structure import Structure
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
 from worker.domain.job import OutputSpec
-from worker.ports import Artifact, ConversionProgress, Converted, SourceAudio
+from worker.ports import Artifact, ConversionProgress, Converted, OutputLimitError, SourceAudio
 
 
 class FakeConverter:
@@ -42,6 +42,7 @@ class FakeConverter:
         *,
         max_duration_seconds: float,
         progress: ConversionProgress,
+        max_file_bytes: int | None = None,
     ) -> Converted:
         length = audio.duration_seconds or 0.0
         if length > max_duration_seconds:
@@ -55,6 +56,8 @@ class FakeConverter:
             if self.convert_error is not None:
                 raise self.convert_error
             for _, path in outputs:
+                if max_file_bytes is not None and audio.size_bytes > max_file_bytes:
+                    raise OutputLimitError
                 await asyncio.to_thread(shutil.copyfile, source, path)
             progress.seconds_done = length
             artifacts = tuple(Artifact(path, length, 0, audio.size_bytes) for _, path in outputs)

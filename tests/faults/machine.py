@@ -7,6 +7,8 @@ from tests.faults.row import Row
 _PORT = "tests/system/test_http_port.py"
 _CLIENTS = "tests/unit/adapters/test_http_clients.py"
 _MESSAGE = "tests/unit/adapters/test_http_message.py"
+_DISK = "tests/system/test_disk.py"
+_SPACE = "tests/unit/application/test_disk_space.py"
 
 ROWS = (
     Row(
@@ -48,6 +50,46 @@ ROWS = (
         "the workspace is out of bytes, inodes or quota, read-only, or gone",
         "`workspace_full` or `dependency_unavailable`: the job is tried again",
         "tests/unit/application/test_workspace.py::test_an_error_of_the_disk_within_a_job_says_whose_it_is",
+    ),
+    Row(
+        "a small source decodes to more than the whole workspace",
+        "it fails at once with both numbers, and jobs beside it complete",
+        f"{_DISK}::test_a_small_file_that_decodes_to_far_more_than_the_disk_fails_at_once_and_its_neighbours_complete",
+    ),
+    Row(
+        "more jobs run at once than the workspace has space for",
+        "each reserves what it needs and waits for it, with its lease renewed and no attempt used up",
+        f"{_DISK}::test_more_jobs_than_fit_wait_for_each_other_and_are_started_once_each",
+    ),
+    Row(
+        "a worker is killed while jobs wait for space",
+        "another one does them",
+        f"{_DISK}::test_a_killed_worker_whose_jobs_waited_for_space_loses_none",
+    ),
+    Row(
+        "small jobs keep coming while a large one waits for space, or large ones while a small one waits",
+        "each job is overtaken a bounded number of times",
+        "tests/property/test_shared_disk.py::test_every_job_is_served_and_overtaken_a_bounded_number_of_times",
+    ),
+    Row(
+        "a job waits for space for a quarter of an hour",
+        "it is given back for another worker, and no attempt is used up",
+        f"{_SPACE}::test_a_job_for_which_there_is_no_space_in_a_quarter_of_an_hour_is_given_back_and_no_attempt_is_used_up",
+    ),
+    Row(
+        "something else fills the workspace's disk",
+        "jobs that do not fit are given back at once, and no attempt is used up",
+        f"{_SPACE}::test_what_others_than_the_worker_have_written_is_not_waited_for",
+    ),
+    Row(
+        "an output becomes larger than its bitrate and length let expect",
+        "the converter is stopped at the size that is reserved, and runs again with more",
+        f"{_SPACE}::test_an_output_that_outgrows_its_estimate_is_converted_again_with_more_space",
+    ),
+    Row(
+        "the workspace is out of inodes",
+        "`workspace_full`, and the message says inodes",
+        f"{_DISK}::test_a_disk_without_inodes_says_so_and_the_job_completes_when_there_are_some",
     ),
     Row(
         "no thread can be started when the worker starts",

@@ -212,19 +212,6 @@ async def test_an_endpoint_that_never_says_100_continue_gets_the_body(
 # --- a disk without room -------------------------------------------------------------------------------------------
 
 
-async def test_a_source_that_does_not_fit_is_not_begun(aws_session: aioboto3.Session, tmp_path: Path) -> None:
-    async def announce(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Length": str(1 << 59), "ETag": '"x"'})
-        await response.prepare(request)
-        return response
-
-    async with scripted_http(announce) as url, store_at(aws_session, url) as store:
-        with pytest.raises(WorkspaceFullError):
-            await download(store, ANYWHERE, tmp_path / "source")
-
-    assert not (tmp_path / "source").exists()
-
-
 async def test_a_disk_that_fills_up_meanwhile_has_a_code(bucket: str, s3_client: Any, tmp_path: Path) -> None:
     await s3_client.put_object(Bucket=bucket, Key="source", Body=PATTERN * 2)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,17 +13,33 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+_OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")
+
+
+def can_mount() -> bool:
+    """Whether this machine lets a process have mounts of its own."""
+    if shutil.which("unshare") is None:
+        return False
+    command = [*_OWN_MOUNTS, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
 
 class WorkerProcess:
     """A worker with the settings of `environment` and no others.
 
-    With `limit_file_kib`, a write beyond that size of a file fails, as on a full disk.
+    With `limit_file_kib`, a write beyond that size of a file fails, as on a full disk. With `tmpfs`, which are options
+    such as `size=8m`, its WORKER_WORKSPACE is a file system of its own, which nobody else sees.
     """
 
-    def __init__(self, environment: Mapping[str, str], *, limit_file_kib: int | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], *, limit_file_kib: int | None = None, tmpfs: str | None = None
+    ) -> None:
         command = [sys.executable, "-m", "worker", "run"]
         if limit_file_kib is not None:
             command = ["bash", "-c", f'ulimit -f {limit_file_kib}; exec "$@"', "bash", *command]
+        if tmpfs is not None:
+            mount = f'mount -t tmpfs -o {tmpfs} tmpfs "$WORKER_WORKSPACE" && exec "$@"'
+            command = [*_OWN_MOUNTS, "bash", "-c", mount, "bash", *command]
         self.lines: list[dict[str, Any]] = []
         self._grown = threading.Condition()
         self._process = subprocess.Popen(

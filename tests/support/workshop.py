@@ -19,13 +19,14 @@ from tests.support.deliveries import SENT_AT_MS, a_delivery
 from tests.support.handling import Handling, a_cancellation
 from tests.support.sounds import silence
 from tests.support.waiting import wait_until
+from worker.adapters.disk import LocalVolume
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.dependencies import S3Access, S3Rights, TableAccess, WorkspaceAccess
 from worker.application.consuming.lease import Lease
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.application.jobs.cancellation import CancelWatch
-from worker.application.jobs.conversion import Conversion, SourceLimits
+from worker.application.jobs.conversion import Conversion, ConversionLimits
 from worker.application.jobs.dependency_watch import DependencyWatch
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.run import JobLimits
@@ -36,6 +37,7 @@ from worker.application.progress.guarded_cache import GuardedCache
 from worker.domain.disposition import Disposition
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import Record
+from worker.ports import Volume
 
 SOURCE = ObjectLocation("in-bucket", "ep-1.wav")
 TARGET = ObjectLocation("out-bucket", "ep-1.flac")
@@ -60,6 +62,8 @@ class Workshop:
     converter: FakeConverter = field(default_factory=FakeConverter)
     table: FakeJobTable = field(default_factory=FakeJobTable)
     redis: FakeProgressCache = field(default_factory=FakeProgressCache)
+    volume: Volume = field(default_factory=LocalVolume)
+    output_limit_bytes: int = 1 << 30
     name: str = "w:1"
     s3_outputs: S3EventOutputs | None = None
 
@@ -67,7 +71,7 @@ class Workshop:
         self.objects.put(SOURCE, silence(1))
         self.store = FailoverStore(self.table, GuardedCache(self.redis, now=self.now, random=lambda: 0.5))
         outputs = PublishedOutputs(self.objects)
-        workspace = Workspace(self.root, lambda: self.root)
+        self.workspace = workspace = Workspace(self.root, lambda: self.root, self.volume)
         self.watch = DependencyWatch(
             TableAccess(self.table),
             S3Access(self.objects),
@@ -84,7 +88,7 @@ class Workshop:
                 self.objects,
                 self.converter,
                 workspace,
-                SourceLimits(1 << 20, 3600),
+                ConversionLimits(1 << 20, 3600, self.output_limit_bytes),
                 random=lambda: 0.5,
             ),
             outputs,

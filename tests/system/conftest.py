@@ -34,8 +34,10 @@ def start_worker() -> Iterator[Callable[..., WorkerProcess]]:
     """Starts `worker run` on a stack; every process that a test leaves running is ended."""
     with ExitStack() as processes:
 
-        def start(stack: Stack, *, limit_file_kib: int | None = None, **settings: str) -> WorkerProcess:
-            process = WorkerProcess(stack.environment() | settings, limit_file_kib=limit_file_kib)
+        def start(
+            stack: Stack, *, limit_file_kib: int | None = None, tmpfs: str | None = None, **settings: str
+        ) -> WorkerProcess:
+            process = WorkerProcess(stack.environment() | settings, limit_file_kib=limit_file_kib, tmpfs=tmpfs)
             processes.callback(process.close)
             return process
 

@@ -1,13 +1,19 @@
-"""What is read from the local disk. All of it waits for the disk: call it in a thread."""
+"""The local disk: what is read from it, and how much it has."""
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from worker.domain.errors import WorkerError
+from worker.domain.errors import WorkerError, WorkspaceFullError
 from worker.ports import Artifact
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own is
 
 
 class NotWritableError(WorkerError):
@@ -15,7 +21,7 @@ class NotWritableError(WorkerError):
 
 
 def read_artifact(artifact: Artifact, offset: int, length: int) -> bytes:
-    """Up to `length` bytes of the artifact from `offset` on; its prefix counts."""
+    """Up to `length` bytes of the artifact from `offset` on; its prefix counts. Waits for the disk."""
     head = artifact.prefix[offset : offset + length]
     begin = artifact.start + max(0, offset - len(artifact.prefix))
     wanted = min(length - len(head), artifact.stop - begin)
@@ -30,6 +36,8 @@ def read_artifact(artifact: Artifact, offset: int, length: int) -> bytes:
 def free_bytes_of(directory: Path) -> int:
     """How many bytes can be written under `directory`, which need not exist yet. A byte is written to try it.
 
+    Waits for the disk.
+
     Raises NotWritableError.
     """
     existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
@@ -39,3 +47,36 @@ def free_bytes_of(directory: Path) -> int:
     except OSError as exc:
         raise NotWritableError(f"{existing} cannot be written to: {exc.strerror}") from exc
     return shutil.disk_usage(existing).free
+
+
+class LocalVolume:
+    """The `Volume` port over the system's calls."""
+
+    def free_bytes(self, directory: Path) -> int:
+        stats = os.statvfs(directory)
+        return stats.f_bavail * stats.f_frsize
+
+    def size_bytes(self, directory: Path) -> int:
+        """Without what is kept for root alone."""
+        stats = os.statvfs(directory)
+        return (stats.f_blocks - (stats.f_bfree - stats.f_bavail)) * stats.f_frsize
+
+    def used_bytes(self, directory: Path) -> int:
+        """Files that are being written count as far as they are."""
+        total = 0
+        with suppress(OSError), os.scandir(directory) as entries:
+            for entry in entries:
+                with suppress(OSError):  # it has gone
+                    if entry.is_dir(follow_symlinks=False):
+                        total += self.used_bytes(Path(entry.path))
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK_BYTES
+        return total
+
+    def full_error(self, directory: Path) -> WorkspaceFullError:
+        """Some file systems have no fixed number of inodes, and say 0 of 0."""
+        with suppress(OSError):
+            stats = os.statvfs(directory)
+            if stats.f_files > 0 and stats.f_favail == 0:
+                return WorkspaceFullError("inodes")
+        return WorkspaceFullError()

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from worker import metrics
+from worker.adapters.disk import LocalVolume
 from worker.adapters.ecs import open_protection
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.http import CannotListenError, HttpServer
@@ -31,7 +32,7 @@ from worker.application.consuming.settlement import Settlement
 from worker.application.consuming.slots import Slots
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
-from worker.application.jobs.conversion import Conversion, SourceLimits
+from worker.application.jobs.conversion import Conversion, ConversionLimits
 from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.dependency_watch import DependencyWatch
 from worker.application.jobs.finisher import JobFinisher
@@ -150,11 +151,13 @@ def _make_handler(
     watch: DependencyWatch,
 ) -> DeliveryHandler:
     limits = _job_limits(settings)
-    source_limits = SourceLimits(settings.max_source_bytes, settings.max_duration_seconds)
+    conversion_limits = ConversionLimits(
+        settings.max_source_bytes, settings.max_duration_seconds, settings.max_output_bytes
+    )
     outputs = PublishedOutputs(adapters.objects)
     finisher = JobFinisher(store, outputs, now=utc_now, random=random.random, on_end=watch.ended)
     runner = JobRunner(
-        Conversion(adapters.objects, adapters.converter, adapters.workspace, source_limits, random=random.random),
+        Conversion(adapters.objects, adapters.converter, adapters.workspace, conversion_limits, random=random.random),
         Reporters(store, now=utc_now, random=random.random, lease_seconds=limits.lease_seconds),
         cancels,
         finisher,
@@ -213,7 +216,7 @@ def new_name(host: str, pid: int) -> str:
 
 def _open_workspace(settings: Settings, stack: AsyncExitStack) -> Workspace:
     try:
-        return stack.enter_context(open_workspace(settings.workspace))
+        return stack.enter_context(open_workspace(settings.workspace, LocalVolume()))
     except OSError as exc:
         raise ConfigurationError(Fault(("WORKER_WORKSPACE",), f"cannot be used: {exc.strerror}")) from exc
 

@@ -69,6 +69,7 @@ class FormatSpec:
     default_kbps_per_channel: int = 0  # of the lossy: what is transparent enough for speech and good for music
     bitrate_bounds: tuple[BitrateBounds, ...] = ()  # by rate, ascending; empty: the encoder takes the nearest itself
     max_rate_for_bitrate_hz: int | None = None  # of an output with a bitrate and no rate of its own
+    is_constant: bool = False  # each second takes as many bytes as the next
 
     @property
     def is_lossless(self) -> bool:
@@ -120,6 +121,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         rates_hz=_MP3_RATES,
         bitrates_kbps=Range(8, 320),
         default_kbps_per_channel=64,
+        is_constant=True,
     ),
     AudioFormat.M4A: FormatSpec(
         description="AAC in MP4",
@@ -165,6 +167,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         container=Container.WAV,
         encoding_cost=0.03,
         channels=Range(1, 16),
+        is_constant=True,
     ),
     AudioFormat.OGG: FormatSpec(
         description="Vorbis in Ogg",

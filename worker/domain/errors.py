@@ -6,6 +6,8 @@
     │   │   ├── InvalidMessageError     invalid_message
     │   │   ├── SourceNotFoundError     source_not_found
     │   │   ├── SourceTooLargeError     source_too_large
+    │   │   ├── OutputsTooLargeError    source_too_large (these two are in `disk_space`)
+    │   │   ├── WorkspaceTooSmallError  source_too_large
     │   │   ├── AccessDeniedError       access_denied
     │   │   ├── UnsupportedAudioError   unsupported_audio
     │   │   ├── NoAudioError            no_audio
@@ -20,6 +22,7 @@
     │       ├── ConverterCrashedError   converter_crashed
     │       ├── StalledError            stalled
     │       ├── WorkspaceFullError      workspace_full
+    │       ├── WorkspaceBusyError      workspace_full (in `disk_space`)
     │       ├── DependencyUnavailableError  dependency_unavailable
     │       └── InternalError           internal
     ├── LeaseLostError                  the delivery or the claim is no longer ours: touch nothing
@@ -212,12 +215,12 @@ class StalledError(TransientError):
 
 
 class WorkspaceFullError(TransientError):
-    """The workspace's disk has no room for the source or the outputs."""
+    """The workspace's disk has no space for the source or the outputs, or no inodes."""
 
     code = ErrorCode.WORKSPACE_FULL
 
-    def __init__(self) -> None:
-        super().__init__("the workspace has no room left")
+    def __init__(self, lack: str = "space") -> None:
+        super().__init__(f"the workspace has no {lack} left")
 
 
 class DependencyUnavailableError(TransientError):

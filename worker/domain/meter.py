@@ -86,6 +86,12 @@ class Meter:
         part.done = max(part.done, min(fraction, 1.0))
         part.seconds = now - part.started_at
 
+    def postpone(self, seconds: float) -> None:
+        """Nothing was done for so long, on purpose: no stage takes longer by that."""
+        for part in self._parts.values():
+            if part.started_at is not None:
+                part.started_at += seconds
+
     @property
     def percent(self) -> float:
         """0 to 99.9, to one decimal; never lower than it was."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from worker.domain.disk_space import WorkspaceBusyError
 from worker.domain.disposition import RETRY_BACKOFF, Ack, Disposition, Forfeit, Reject, Release, Retry
 from worker.domain.errors import (
     DependencyUnavailableError,
@@ -148,7 +149,8 @@ class MessageAge:
     seconds_left: float = math.inf
 
 
-# Starts that end because a dependency was away do not count until the job's message is so old.
+# Starts that end because a dependency was away, or the disk was needed by others, do not count until the job's message
+# is so old.
 OUTAGE_SECONDS = 12 * 3600.0
 
 
@@ -174,7 +176,7 @@ def outcome_of(
             return Released()
         case JobCancelledError():
             return Cancelled()
-        case DependencyUnavailableError() if age.seconds < OUTAGE_SECONDS:
+        case DependencyUnavailableError() | WorkspaceBusyError() if age.seconds < OUTAGE_SECONDS:
             retry = WillRetry(error, RETRY_BACKOFF.delay(age.receives, random), is_counted=False)
             return retry if retry.delay_seconds < age.seconds_left else Failed(error, attempt, run)
         case TransientError() if attempt < max_attempts:

@@ -4,7 +4,7 @@ Every method may raise a `WorkerError`, and no vendor's exception. A fake of a p
 one and passes the same contract suite (tests/contract).
 """
 
-from worker.ports.audio import AudioConverter, ConversionProgress, Converted, SourceAudio
+from worker.ports.audio import AudioConverter, ConversionProgress, Converted, OutputLimitError, SourceAudio
 from worker.ports.inspection import (
     ConverterFacts,
     DependencyMissingError,
@@ -25,6 +25,7 @@ from worker.ports.progress import (
     Written,
 )
 from worker.ports.queue import MAX_BATCH_ENTRIES, MAX_IN_FLIGHT_SECONDS, Delivery, JobQueue, ReceiptExpiredError
+from worker.ports.volume import Volume
 
 __all__ = [
     "MAX_BATCH_ENTRIES",
@@ -44,6 +45,7 @@ __all__ = [
     "NotAllowedError",
     "ObjectExistsError",
     "ObjectStore",
+    "OutputLimitError",
     "ProgressCache",
     "ProgressStore",
     "QueueFacts",
@@ -54,6 +56,7 @@ __all__ = [
     "StoreUnavailableError",
     "TableFacts",
     "UnusableConverterError",
+    "Volume",
     "WriteResult",
     "Written",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from worker.domain.containers.structure import Structure
+from worker.domain.errors import WorkerError
 from worker.domain.job import OutputSpec
 from worker.domain.tags.collecting import Tags
 from worker.ports.objects import Artifact
@@ -57,6 +58,10 @@ class Converted:
     repaired: tuple[str, ...] = ()
 
 
+class OutputLimitError(WorkerError):
+    """An output became larger than `max_file_bytes`."""
+
+
 class AudioConverter(Protocol):
     """Turns the source into all outputs, decoding it once."""
 
@@ -71,9 +76,12 @@ class AudioConverter(Protocol):
         *,
         max_duration_seconds: float,
         progress: ConversionProgress,
+        max_file_bytes: int | None = None,
     ) -> Converted:
         """Convert; one artifact for each output, in their order, complete and checked. Keeps `progress` up to date.
 
+        No file that is written becomes larger than `max_file_bytes`. Without it, the longest duration decides.
         When it is cancelled, the converter's whole process group has been killed by the time it returns.
-        Raises UnsupportedAudioError, NoAudioError, DurationTooLongError, WorkspaceFullError, ConverterCrashedError.
+        Raises UnsupportedAudioError, NoAudioError, DurationTooLongError, OutputLimitError, WorkspaceFullError,
+        ConverterCrashedError.
         """

@@ -54,7 +54,8 @@ class ObjectStore(Protocol):
     ) -> SourceObject:
         """Stream the object into a new file at `path`; `on_start` gets its size, `on_bytes` the bytes done so far.
 
-        The size is 0 where the store does not say it beforehand.
+        The size is 0 where the store does not say it beforehand. Both may raise, which ends the download; when
+        `on_start` is called, there is no file yet.
         Raises SourceNotFoundError, SourceTooLargeError, SourceChangedError, AccessDeniedError, WorkspaceFullError,
         DependencyUnavailableError.
         """

@@ -109,6 +109,9 @@ class Settings(BaseModel):
         "a bad deploy must not empty the queue.",
     )
     max_source_bytes: Size = Field(5 * 1024**3, description="A larger source is refused.")
+    max_output_bytes: Size = Field(
+        20 * 1024**3, description="A job is refused whose outputs are larger than that together."
+    )
     max_duration_seconds: Annotated[FiniteFloat, Gt(0)] = Field(
         43_200.0, description="A source that plays longer is refused."
     )

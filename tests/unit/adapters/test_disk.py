@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from worker.adapters.disk import read_artifact
+from worker.adapters.disk import LocalVolume, read_artifact
 from worker.ports import Artifact
 
 
@@ -18,3 +19,42 @@ def test_an_artifact_read_in_steps_is_the_prefix_and_the_range(step: int, tmp_pa
     read = b"".join(read_artifact(artifact, offset, step) for offset in range(0, artifact.size_bytes, step))
 
     assert read == b"head0123456789"
+
+
+def test_the_space_of_a_directorys_files_counts_as_far_as_they_are_written(tmp_path: Path) -> None:
+    volume = LocalVolume()
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "source").write_bytes(bytes(1 << 20))
+    with (tmp_path / "output").open("wb") as file:
+        file.truncate(1 << 30)  # of which nothing is written
+
+    assert 1 << 20 <= volume.used_bytes(tmp_path) < 2 << 20
+    assert volume.used_bytes(tmp_path / "nothing") == 0
+
+
+def test_a_volume_has_no_more_free_than_all(tmp_path: Path) -> None:
+    volume = LocalVolume()
+
+    assert 0 < volume.free_bytes(tmp_path) <= volume.size_bytes(tmp_path)
+
+
+def test_a_full_disk_lacks_space_unless_its_inodes_are_used_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stats = os.statvfs(tmp_path)
+    assert str(LocalVolume().full_error(tmp_path)) == "the workspace has no space left"
+
+    full = os.statvfs_result((*stats[:5], 100, 0, 0, *stats[8:10], stats.f_fsid))
+    monkeypatch.setattr(os, "statvfs", lambda _: full)
+
+    assert str(LocalVolume().full_error(tmp_path)) == "the workspace has no inodes left"
+
+
+def test_a_file_system_without_a_number_of_inodes_is_not_out_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stats = os.statvfs(tmp_path)
+    without = os.statvfs_result((*stats[:5], 0, 0, 0, *stats[8:10], stats.f_fsid))
+    monkeypatch.setattr(os, "statvfs", lambda _: without)
+
+    assert str(LocalVolume().full_error(tmp_path)) == "the workspace has no space left"

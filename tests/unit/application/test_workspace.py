@@ -13,28 +13,29 @@ import pytest
 import structlog
 
 from tests.support.processes import a_process
+from worker.adapters.disk import LocalVolume
 from worker.application.jobs.workspace import open_workspace
 from worker.domain.errors import DependencyUnavailableError, WorkspaceFullError
 
 
 async def test_a_jobs_directory_is_private_and_gone_at_the_end(tmp_path: Path) -> None:
-    with open_workspace(tmp_path) as workspace:
-        async with workspace.job_directory() as directory:
-            (directory / "source").write_bytes(b"x")
-            assert directory.stat().st_mode & 0o077 == 0
-        assert not directory.exists()
+    with open_workspace(tmp_path, LocalVolume()) as workspace:
+        async with workspace.job_directory() as job:
+            (job.path / "source").write_bytes(b"x")
+            assert job.path.stat().st_mode & 0o077 == 0
+        assert not job.path.exists()
 
     assert list(tmp_path.iterdir()) == []
 
 
 async def test_directories_of_two_jobs_are_apart(tmp_path: Path) -> None:
-    with open_workspace(tmp_path) as workspace:
+    with open_workspace(tmp_path, LocalVolume()) as workspace:
         async with workspace.job_directory() as first, workspace.job_directory() as second:
-            assert first != second
+            assert first.path != second.path
 
 
 def test_a_probe_of_the_workspace_leaves_nothing(tmp_path: Path) -> None:
-    with open_workspace(tmp_path) as workspace:
+    with open_workspace(tmp_path, LocalVolume()) as workspace:
         before = sorted(workspace.directory.iterdir())
 
         workspace.probe()
@@ -43,19 +44,19 @@ def test_a_probe_of_the_workspace_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_root_that_is_missing_is_made(tmp_path: Path) -> None:
-    with open_workspace(tmp_path / "new" / "root") as workspace:
+    with open_workspace(tmp_path / "new" / "root", LocalVolume()) as workspace:
         assert workspace.directory.is_dir()
 
 
 async def test_a_workspace_that_was_cleaned_away_is_made_again_with_its_lock(tmp_path: Path) -> None:
     root = tmp_path / "new" / "root"
-    with open_workspace(root) as workspace, structlog.testing.capture_logs() as lines:
+    with open_workspace(root, LocalVolume()) as workspace, structlog.testing.capture_logs() as lines:
         shutil.rmtree(tmp_path / "new")
 
-        async with workspace.job_directory() as directory:
-            (directory / "source").write_bytes(b"x")
-            with open_workspace(root):  # another worker's sweep
-                assert (directory / "source").exists()
+        async with workspace.job_directory() as job:
+            (job.path / "source").write_bytes(b"x")
+            with open_workspace(root, LocalVolume()):  # another worker's sweep
+                assert (job.path / "source").exists()
         async with workspace.job_directory():
             pass
 
@@ -76,7 +77,7 @@ async def test_a_workspace_that_was_cleaned_away_is_made_again_with_its_lock(tmp
 async def test_an_error_of_the_disk_within_a_job_says_whose_it_is(
     number: int, kind: type[Exception], tmp_path: Path
 ) -> None:
-    with open_workspace(tmp_path) as workspace:
+    with open_workspace(tmp_path, LocalVolume()) as workspace:
         with pytest.raises(kind):
             async with workspace.job_directory():
                 raise OSError(number, os.strerror(number))
@@ -86,7 +87,7 @@ async def test_an_error_of_the_disk_within_a_job_says_whose_it_is(
 
 async def test_where_the_workspace_cannot_be_made_again_the_job_is_tried_again_later(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    with open_workspace(root) as workspace:
+    with open_workspace(root, LocalVolume()) as workspace:
         shutil.rmtree(root)
         root.touch()  # a file, in which no directory can be made
 
@@ -98,7 +99,8 @@ async def test_where_the_workspace_cannot_be_made_again_the_job_is_tried_again_l
 def test_what_a_killed_worker_left_is_swept_and_a_living_ones_is_not(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from worker.application.jobs.workspace import open_workspace\n"
-        "with open_workspace(Path(sys.argv[1])) as w:\n"
+        "from worker.adapters.disk import LocalVolume\n"
+        "with open_workspace(Path(sys.argv[1]), LocalVolume()) as w:\n"
         "    (w.directory / 'leftover').touch(); print(w.directory, flush=True); time.sleep(600)\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
@@ -106,9 +108,9 @@ def test_what_a_killed_worker_left_is_swept_and_a_living_ones_is_not(tmp_path: P
         assert worker.stdout is not None
         directory = Path(worker.stdout.readline().strip())
 
-        with open_workspace(tmp_path):
+        with open_workspace(tmp_path, LocalVolume()):
             assert (directory / "leftover").exists()
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait()
-        with open_workspace(tmp_path):
+        with open_workspace(tmp_path, LocalVolume()):
             assert not directory.exists()

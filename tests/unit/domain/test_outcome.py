@@ -39,7 +39,8 @@ from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Statu
 def an_error(kind: type[Any]) -> WorkerError:
     """One of the kind, with arguments that fit."""
     samples: dict[str, Any] = {
-        "size_bytes": 2, "limit_bytes": 1, "duration_seconds": 2.0, "limit_seconds": 1.0, "attempts": 5,
+        "size_bytes": 2, "limit_bytes": 1, "needed_bytes": 2, "free_bytes": 1,
+        "duration_seconds": 2.0, "limit_seconds": 1.0, "attempts": 5,
     }  # fmt: skip
     required = [
         samples.get(parameter.name, "something")
@@ -55,7 +56,7 @@ def subclasses(kind: type[WorkerError]) -> list[type[WorkerError]]:
     return [each for sub in kind.__subclasses__() for each in (sub, *subclasses(sub))]
 
 
-KINDS = [each for each in subclasses(WorkerError) if each.__module__ == errors.__name__]
+KINDS = [each for each in subclasses(WorkerError) if each.__module__.startswith("worker.domain.")]
 AWAY = errors.DependencyUnavailableError("S3")
 CODED = [each for each in KINDS if issubclass(each, JobError) and "code" in vars(each)]
 
@@ -67,10 +68,10 @@ def ended(error: BaseException, attempt: int = 1) -> Outcome:
 # --- from an error to the outcome ----------------------------------------------------------------------------------
 
 
-def test_every_code_of_the_contract_belongs_to_one_error() -> None:
-    codes = [each.code for each in CODED if issubclass(each, JobError)]
+def test_every_code_of_the_contract_belongs_to_an_error_and_is_retryable_or_not() -> None:
+    codes = {(each.code, each.retryable) for each in CODED if issubclass(each, JobError)}
 
-    assert sorted(codes) == sorted(ErrorCode)
+    assert sorted(code for code, _ in codes) == sorted(ErrorCode)
 
 
 @pytest.mark.parametrize("kind", CODED, ids=lambda kind: kind.__name__)

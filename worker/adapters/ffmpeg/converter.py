@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 
@@ -15,7 +15,14 @@ from worker.adapters.ffmpeg.filters import filter_graph, has_clock, late_seconds
 from worker.adapters.ffmpeg.finite import has_only_numbers
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.process import ProcessLimits, run
-from worker.adapters.ffmpeg.report import Headers, ProgressReader, failure_of, read_counts, read_headers
+from worker.adapters.ffmpeg.report import (
+    Headers,
+    ProgressReader,
+    failure_of,
+    has_hit_the_file_limit,
+    read_counts,
+    read_headers,
+)
 from worker.adapters.ffmpeg.tags import described_tags
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
 from worker.domain.containers.sniffing import Container
@@ -30,7 +37,7 @@ from worker.domain.errors import (
 )
 from worker.domain.job import OutputSpec
 from worker.domain.tags.collecting import Tags
-from worker.ports import ConversionProgress, Converted, SourceAudio
+from worker.ports import ConversionProgress, Converted, OutputLimitError, SourceAudio
 
 _PROBE_SECONDS = 60.0
 _PROBE_CPU_SECONDS = 30
@@ -38,6 +45,14 @@ _MAX_PRINTED_BYTES = 65_536
 _OVER_THE_LIMIT_SECONDS = 1.0  # sound that is decoded beyond the limit, so that "too long" can be told from "just"
 _HEADROOM_BYTES = 64 * 1024 * 1024  # of an output, for tags and for what a container adds
 _CPU_HEADROOM_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What the outputs may be. `file_bytes`: None leaves it to the seconds."""
+
+    seconds: float
+    file_bytes: int | None
 
 
 class FfmpegConverter:
@@ -124,6 +139,7 @@ class FfmpegConverter:
         *,
         max_duration_seconds: float,
         progress: ConversionProgress,
+        max_file_bytes: int | None = None,
     ) -> Converted:
         """Run one process for all outputs, and accept the result only where ffmpeg's own counts add up."""
         if audio.duration_seconds is not None and audio.duration_seconds > max_duration_seconds:
@@ -138,15 +154,16 @@ class FfmpegConverter:
             for spec, _ in outputs
         ]
         paths = [path for _, path in outputs]
+        bounds = _Bounds(max_duration_seconds, max_file_bytes)
         async with mended(source, audio.structure) as readable:
             targets = list(zip(encodings, paths, strict=True))
-            log = await self._run_twice(readable, audio, targets, max_duration_seconds, progress)
+            log = await self._run_twice(readable, audio, targets, bounds, progress)
             found = replace(audio, loses_frames=log.has_lost_frames, changes_format=log.changes > 0)
             if filter_graph(found, encodings) != filter_graph(audio, encodings):
                 # Gaps of one frame cannot be told from a clock that jitters, and a mix for every layout costs time:
                 # few sources need them, and those are converted again.
                 audio = found
-                log = await self._run_twice(readable, audio, targets, max_duration_seconds, progress)
+                log = await self._run_twice(readable, audio, targets, bounds, progress)
         counts = read_counts(log, len(outputs), audio.sample_rate_hz)
         verdict = check_counts(counts, audio, encodings, max_duration_seconds=max_duration_seconds)
         formats = [encoding.format for encoding in encodings]
@@ -160,15 +177,15 @@ class FfmpegConverter:
         source: Path,
         audio: SourceAudio,
         outputs: Sequence[tuple[Encoding, Path]],
-        max_duration_seconds: float,
+        bounds: _Bounds,
         progress: ConversionProgress,
     ) -> Log:
         """Run ffmpeg again where it failed by itself: the same failure twice is not chance."""
         try:
-            return await self._run(source, audio, outputs, max_duration_seconds, progress)
+            return await self._run(source, audio, outputs, bounds, progress)
         except ConverterFailedError as first:
             try:
-                return await self._run(source, audio, outputs, max_duration_seconds, progress)
+                return await self._run(source, audio, outputs, bounds, progress)
             except ConverterFailedError as second:
                 if str(first) == str(second):
                     raise ConverterAlwaysFailsError(str(first)) from second
@@ -179,19 +196,19 @@ class FfmpegConverter:
         source: Path,
         audio: SourceAudio,
         outputs: Sequence[tuple[Encoding, Path]],
-        max_duration_seconds: float,
+        bounds: _Bounds,
         progress: ConversionProgress,
     ) -> Log:
         """Run ffmpeg to a good end and return what it said."""
         reader, log = ProgressReader(), Log()
-        limit_seconds = max_duration_seconds + _OVER_THE_LIMIT_SECONDS
+        limit_seconds = bounds.seconds + _OVER_THE_LIMIT_SECONDS
         sources = [source] * max(1, len(audio.parts))
         with descriptors(sources, [path for _, path in outputs]) as (source_fds, target_fds):
 
             def on_output(chunk: bytes) -> None:
                 if reader.feed(chunk):
                     if reader.seconds_done > limit_seconds + _OVER_THE_LIMIT_SECONDS:
-                        raise DurationTooLongError(None, max_duration_seconds)  # ffmpeg counts anew at each change
+                        raise DurationTooLongError(None, bounds.seconds)  # ffmpeg counts anew at each change
                     progress.seconds_done = reader.seconds_done
                     if not audio.duration_seconds:
                         # The process shares the offset: it says how far it has read, and /proc is not needed.
@@ -207,10 +224,12 @@ class FfmpegConverter:
                 ),
                 fds=[*source_fds, *target_fds],
                 cwd=outputs[0][1].parent,
-                limits=self._limits(audio, [encoding for encoding, _ in outputs], limit_seconds),
+                limits=self._limits(audio, [encoding for encoding, _ in outputs], limit_seconds, bounds.file_bytes),
                 on_output=on_output,
                 on_log=log.feed,
             )
+        if has_hit_the_file_limit(returncode):
+            raise OutputLimitError("an output became larger than it may")
         if error := failure_of(returncode, log):
             raise error
         if not reader.has_ended:
@@ -219,14 +238,16 @@ class FfmpegConverter:
             raise UnsupportedAudioError("the source is damaged: parts of the file cannot be read")
         return log
 
-    def _limits(self, audio: SourceAudio, encodings: Sequence[Encoding], limit_seconds: float) -> ProcessLimits:
+    def _limits(
+        self, audio: SourceAudio, encodings: Sequence[Encoding], limit_seconds: float, file_bytes: int | None
+    ) -> ProcessLimits:
         """Nothing decodes or encodes slower than it plays, and nothing encodes to more than plain samples."""
         length = audio.duration_seconds or limit_seconds
         widest = max(encoding.sample_rate_hz * encoding.channels for encoding in encodings)
         return ProcessLimits(
             memory_bytes=self._memory_bytes,
             cpu_seconds=_CPU_HEADROOM_SECONDS + int(length * (1 + len(encodings))),
-            file_bytes=_HEADROOM_BYTES + int(limit_seconds * widest * 4),
+            file_bytes=_HEADROOM_BYTES + int(limit_seconds * widest * 4) if file_bytes is None else file_bytes,
         )
 
 

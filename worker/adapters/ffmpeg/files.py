@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -11,18 +10,18 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
+from worker.adapters.disk import NO_SPACE, LocalVolume
 from worker.adapters.shielding import run_shielded
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.containers.structure import Patch, ReadAt, Structure
-from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError, WorkspaceFullError
+from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
 from worker.domain.tags.collecting import Tags
 from worker.domain.tags.reading import read_tags
 from worker.domain.tags.writing import front_of
 from worker.ports import Artifact
 
 _ZEROS = bytes(65_536)
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
@@ -37,8 +36,8 @@ def descriptors(sources: Sequence[Path], targets: Sequence[Path] = ()) -> Iterat
             try:
                 fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             except OSError as exc:
-                if exc.errno in _NO_SPACE:
-                    raise WorkspaceFullError from exc
+                if exc.errno in NO_SPACE:
+                    raise LocalVolume().full_error(path.parent) from exc
                 raise
             stack.callback(os.close, fd)
             return fd
@@ -71,8 +70,8 @@ def _copy_with(patches: Sequence[Patch], source: Path, copy: Path) -> None:
                 for written in range(len(patch.content), patch.length, len(_ZEROS)):
                     file.write(_ZEROS[: patch.length - written])
     except OSError as exc:
-        if exc.errno in _NO_SPACE:
-            raise WorkspaceFullError from exc
+        if exc.errno in NO_SPACE:
+            raise LocalVolume().full_error(copy.parent) from exc
         raise
 
 

@@ -62,6 +62,7 @@ _BY_OTHERS = {244, 245, 255}  # no memory, no thread, asked to end
 _OWN_SIGNALS = {Signals.SIGSEGV, Signals.SIGABRT, Signals.SIGFPE, Signals.SIGILL, Signals.SIGBUS}
 _NO_SPACE = {134, 228}  # EDQUOT, ENOSPC
 _NO_SPACE_TEXT = "No space left on device"  # where the exit code is that of another output
+_FILE_LIMIT = {-Signals.SIGXFSZ, 229}  # EFBIG, where that signal is ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,11 @@ def read_counts(log: Log, outputs: int, rate_hz: int) -> Counts | None:
         left_out_seconds=log.left_out_seconds,
         encoded_samples=tuple(log.encoded.get(index) for index in range(outputs)),
     )
+
+
+def has_hit_the_file_limit(returncode: int) -> bool:
+    """Whether an output was to become larger than RLIMIT_FSIZE allows."""
+    return returncode in _FILE_LIMIT
 
 
 def failure_of(returncode: int, log: Log) -> JobError | None:

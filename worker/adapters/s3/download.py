@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import shutil
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from io import FileIO
@@ -71,7 +70,6 @@ class Download:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(response["Body"])
             self._require_in_limit(size_bytes or 0)
-            _require_free_space(path.parent, size_bytes or 0)
             on_start(size_bytes or 0)
             sink = _Sink(stack.enter_context(path.open("xb", buffering=0)), on_bytes)
             broken_by = await self._pour(response["Body"], sink)
@@ -158,8 +156,3 @@ class _Sink:
             if exc.errno in _NO_SPACE:
                 raise WorkspaceFullError from exc
             raise
-
-
-def _require_free_space(directory: Path, size_bytes: int) -> None:
-    if shutil.disk_usage(directory).free < size_bytes:
-        raise WorkspaceFullError

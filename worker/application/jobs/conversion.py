@@ -8,20 +8,29 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from worker.application.jobs.workspace import Workspace
+from worker.application.jobs.space_needs import SpaceNeeds, bytes_per_second
+from worker.application.jobs.workspace import JobDirectory, Workspace
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.backoff import Backoff
+from worker.domain.disk_space import Need, OutputsTooLargeError
 from worker.domain.errors import DependencyUnavailableError, DurationTooLongError
-from worker.domain.job import Job, ObjectLocation
+from worker.domain.job import Job
 from worker.domain.outcome import Completed
 from worker.domain.progress import OutputRecord, Stage
-from worker.ports import Artifact, AudioConverter, ConversionProgress, Converted, ObjectStore, SourceAudio
+from worker.ports import (
+    Artifact,
+    AudioConverter,
+    ConversionProgress,
+    Converted,
+    ObjectStore,
+    OutputLimitError,
+    SourceAudio,
+)
 
-# Bytes for a second of audio, by the source's name, until its headers are read: only weights depend on it.
+# Bytes for a second of audio: only weights depend on it.
 _PCM_BYTES_PER_SECOND = 176_400
 _CODED_BYTES_PER_SECOND = 20_000
-_PCM_SUFFIXES = frozenset({".wav", ".aiff", ".aif", ".au", ".caf", ".w64", ".flac", ".alac"})
 
 # An upload that fails is repeated for a minute and a half: the outputs are there, and converting again costs more.
 _UPLOAD_TRIES = 8
@@ -29,11 +38,39 @@ _UPLOAD_BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=30, floor=0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class SourceLimits:
-    """The largest and the longest source."""
+class ConversionLimits:
+    """The largest and the longest source, and the most bytes that the outputs of a job may have together."""
 
     source_bytes: int
     duration_seconds: float
+    output_bytes: int = 20 * 1024**3
+
+
+class _NoSpaceError(Exception):
+    """The space that the job needs is not free. It gives back what it has, and waits."""
+
+    def __init__(self, need: Need) -> None:
+        super().__init__(need)
+        self.need = need
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the steps of one run share."""
+
+    job: Job
+    directory: JobDirectory
+    progress: JobProgress
+    needs: SpaceNeeds
+
+    @property
+    def source(self) -> Path:
+        return self.directory.path / "source"
+
+    def reserve(self, need: Need) -> None:
+        """Raises _NoSpaceError where it is not free at once."""
+        if not self.directory.space.take(need):
+            raise _NoSpaceError(need)
 
 
 class Conversion:
@@ -44,7 +81,7 @@ class Conversion:
         objects: ObjectStore,
         converter: AudioConverter,
         workspace: Workspace,
-        limits: SourceLimits,
+        limits: ConversionLimits,
         *,
         random: Callable[[], float],
     ) -> None:
@@ -64,11 +101,10 @@ class Conversion:
         """
         async with self._workspace.job_directory() as directory:
             await self._check_targets(job)
-            source = directory / "source"
-            await self._download(job, source, progress)
-            audio = await self._probe(job, source, progress)
-            converted = await self._convert(job, source, audio, progress)
-            source.unlink()  # other jobs may need the space
+            run = _Run(job, directory, progress, SpaceNeeds(job, self._limits.output_bytes))
+            converted = await self._converted(run)
+            run.source.unlink()
+            directory.space.keep_what_is_written()
             await before_upload()
             return Completed(await self._upload(job, converted.artifacts, progress, before_upload), converted.repaired)
 
@@ -81,21 +117,36 @@ class Conversion:
         for target in {output.target.bucket: output.target for output in job.outputs}.values():
             await self._objects.check_target(target)
 
-    async def _download(self, job: Job, source: Path, progress: JobProgress) -> None:
-        formats = [output.format for output in job.outputs]
+    async def _converted(self, run: _Run) -> Converted:
+        """Download and convert. Where the space for a step is not free, all is done again when it is."""
+        while True:
+            try:
+                await self._download(run)
+                return await self._convert(run, await self._probe(run))
+            except _NoSpaceError as no_space:
+                run.directory.clear()
+                with run.progress.waiting():
+                    await run.directory.space.wait_for(no_space.need)
+
+    async def _download(self, run: _Run) -> None:
+        progress, needs = run.progress, run.needs
+        formats = [output.format for output in run.job.outputs]
 
         def on_start(size_bytes: int) -> None:
+            run.reserve(needs.of_download(size_bytes))
             progress.source_bytes = size_bytes
             progress.meter.expect(Stage.DOWNLOADING, progress.speeds.expected_download(size_bytes))
-            _expect_the_rest(progress, size_bytes / _bytes_per_second(job.source), formats)
+            _expect_the_rest(progress, size_bytes / bytes_per_second(run.job.source), formats)
 
         def on_bytes(done: int) -> None:
+            if done > progress.source_bytes:  # its size was not known beforehand
+                run.reserve(needs.of_download(2 * done, least=done))
             progress.advance(done / progress.source_bytes if progress.source_bytes else 0)
 
         progress.enter(Stage.DOWNLOADING)
         found = await self._objects.download(
-            job.source,
-            source,
+            run.job.source,
+            run.source,
             limit_bytes=self._limits.source_bytes,
             on_start=on_start,
             on_bytes=on_bytes,
@@ -103,29 +154,53 @@ class Conversion:
         progress.source_bytes = found.size_bytes
         progress.speeds.learn_download(progress.source_bytes, progress.leave())
 
-    async def _probe(self, job: Job, source: Path, progress: JobProgress) -> SourceAudio:
-        progress.enter(Stage.CONVERTING)
-        audio = await self._converter.probe(source)
+    async def _probe(self, run: _Run) -> SourceAudio:
+        run.progress.enter(Stage.CONVERTING)
+        audio = await self._converter.probe(run.source)
         limit = self._limits.duration_seconds
         if audio.duration_seconds is not None:
             if audio.duration_seconds > limit:
                 raise DurationTooLongError(audio.duration_seconds, limit)
-            _expect_the_rest(progress, audio.duration_seconds, [output.format for output in job.outputs])
+            _expect_the_rest(run.progress, audio.duration_seconds, [output.format for output in run.job.outputs])
         return audio
 
-    async def _convert(self, job: Job, source: Path, audio: SourceAudio, progress: JobProgress) -> Converted:
-        outputs = [(output, source.with_name(f"output-{index}")) for index, output in enumerate(job.outputs)]
+    async def _convert(self, run: _Run, audio: SourceAudio) -> Converted:
+        progress = run.progress
         expected = progress.meter.expected_seconds(Stage.CONVERTING)
-        conversion = ConversionProgress()
-        progress.follow(conversion, audio)
-        converted = await self._converter.convert(
-            source, audio, outputs, max_duration_seconds=self._limits.duration_seconds, progress=conversion
-        )
+        converted = await self._convert_as_large_as_needed(run, audio)
+        size_bytes = sum(artifact.size_bytes for artifact in converted.artifacts)
+        if size_bytes > self._limits.output_bytes:
+            raise OutputsTooLargeError(size_bytes, self._limits.output_bytes)
         progress.audio_seconds = converted.artifacts[0].duration_seconds
         seconds = progress.leave()
         if audio.duration_seconds is not None:
             progress.speeds.learn_conversion(expected, seconds)
         return converted
+
+    async def _convert_as_large_as_needed(self, run: _Run, audio: SourceAudio) -> Converted:
+        """Again with more space where an output turns out to be larger than its estimate."""
+        while True:
+            need = run.needs.of_conversion(audio)
+            run.reserve(need)
+            run.directory.space.give_back_beyond(need)
+            outputs_bytes = run.directory.space.size_bytes - run.needs.of_inputs(audio)
+            try:
+                return await self._convert_within(run, audio, outputs_bytes)
+            except OutputLimitError:
+                run.needs.outgrown(outputs_bytes)
+
+    async def _convert_within(self, run: _Run, audio: SourceAudio, outputs_bytes: int) -> Converted:
+        """Raises OutputLimitError where an output grows beyond its part of so many bytes."""
+        conversion = ConversionProgress()
+        run.progress.follow(conversion, audio)
+        return await self._converter.convert(
+            run.source,
+            audio,
+            [(output, run.source.with_name(f"output-{index}")) for index, output in enumerate(run.job.outputs)],
+            max_duration_seconds=self._limits.duration_seconds,
+            progress=conversion,
+            max_file_bytes=run.needs.largest_output(audio, outputs_bytes),
+        )
 
     async def _upload(
         self,
@@ -183,7 +258,3 @@ def _expect_the_rest(progress: JobProgress, audio_seconds: float, formats: Seque
 def _expected_bytes(audio_format: AudioFormat, audio_seconds: float) -> int:
     per_second = _PCM_BYTES_PER_SECOND if FORMATS[audio_format].is_lossless else _CODED_BYTES_PER_SECOND
     return int(audio_seconds * per_second)
-
-
-def _bytes_per_second(source: ObjectLocation) -> int:
-    return _PCM_BYTES_PER_SECOND if Path(source.key).suffix.lower() in _PCM_SUFFIXES else _CODED_BYTES_PER_SECOND

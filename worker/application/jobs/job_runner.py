@@ -82,20 +82,15 @@ class JobRunner:
     async def _completed(self, run: Run) -> Outcome:
         """Convert, and record that it is done. Raises what ends the run otherwise."""
         job, execution = run.claim.job, run.execution
-        limit = self._limits.job_timeout_seconds
-        timeout = asyncio.get_running_loop().call_later(limit, execution.stop, ConversionTimeoutError(limit))
-        try:
-            async with (
-                execution.accompanied_by(run.reporter.run(), name=f"progress of {job.job_id}"),
-                execution.accompanied_by(self._watch(run), name=f"stall watch of {job.job_id}"),
-            ):
-                with self._cancels.over(job.job_id, execution):
-                    completed = await self._conversion.run(
-                        job, run.progress, before_upload=lambda: self._before_upload(run)
-                    )
-                return await self._finisher.finish_run(run, completed)
-        finally:
-            timeout.cancel()
+        async with (
+            execution.accompanied_by(run.reporter.run(), name=f"progress of {job.job_id}"),
+            execution.accompanied_by(self._watch(run), name=f"time limits of {job.job_id}"),
+        ):
+            with self._cancels.over(job.job_id, execution):
+                completed = await self._conversion.run(
+                    job, run.progress, before_upload=lambda: self._before_upload(run)
+                )
+            return await self._finisher.finish_run(run, completed)
 
     async def _before_upload(self, run: Run) -> None:
         await self._confirm_claim(run)
@@ -120,9 +115,19 @@ class JobRunner:
             is_ours = time() - asked_at < self._limits.lease_seconds
 
     async def _watch(self, run: Run) -> None:
-        """Raises StalledError when nothing has moved for too long: no lease keeps a hung job alive."""
-        limit, time = self._limits.stall_seconds, asyncio.get_running_loop().time
-        # In absolute times: a rest that is lost beside the clock's own digits would make this turn without sleeping.
-        while (now := time()) < (due := run.progress.moved_at + limit):  # noqa: ASYNC110 - no event tells
-            await asyncio.sleep(due - now)
-        raise StalledError(limit)
+        """No lease keeps a hung job alive, nor an endless one.
+
+        Raises StalledError when nothing has moved for too long, ConversionTimeoutError when all takes too long.
+        The time in which it waits for disk space counts for neither.
+        """
+        limits, progress, time = self._limits, run.progress, asyncio.get_running_loop().time
+        while True:
+            stalls_at = progress.moved_at + limits.stall_seconds
+            ends_at = progress.worked_since + limits.job_timeout_seconds
+            # In absolute times: a rest that is lost beside the clock's own digits would make this turn for ever.
+            now = time()
+            if now >= ends_at:
+                raise ConversionTimeoutError(limits.job_timeout_seconds)
+            if now >= stalls_at:
+                raise StalledError(limits.stall_seconds)
+            await asyncio.sleep(min(stalls_at, ends_at) - now)

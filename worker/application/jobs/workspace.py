@@ -12,11 +12,14 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
-from worker.domain.errors import DependencyUnavailableError, WorkspaceFullError
+from worker.application.jobs.space import Reservation, WorkspaceSpace
+from worker.domain.errors import DependencyUnavailableError
 from worker.events import Event, emit
+from worker.ports import Volume
 
 _PREFIX = "audio-worker-"
 _LOCK = "lock"
@@ -29,7 +32,7 @@ _UNUSABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.EROFS, e
 
 
 @contextmanager
-def open_workspace(root: Path | None) -> Iterator[Workspace]:
+def open_workspace(root: Path | None, volume: Volume) -> Iterator[Workspace]:
     """This worker's directory under `root` (None: the system's temporary directory); removed at the end.
 
     Raises OSError where it cannot be made.
@@ -39,7 +42,7 @@ def open_workspace(root: Path | None) -> Iterator[Workspace]:
     _sweep(root)
     own = _OwnDirectory(root)
     try:
-        yield Workspace(own.path, own.make_again)
+        yield Workspace(own.path, own.make_again, volume)
     finally:
         own.close()
 
@@ -92,33 +95,49 @@ class _OwnDirectory:
         self._lock_fd = _lock(self.path)
 
 
+@dataclass(frozen=True, slots=True)
+class JobDirectory:
+    """Where a job keeps its files, and the space that it has for them."""
+
+    path: Path
+    space: Reservation
+
+    def clear(self) -> None:
+        """Remove all files in it."""
+        for path in self.path.iterdir():
+            path.unlink()
+
+
 class Workspace:
-    """Hands out a directory for each job, beneath `directory`.
+    """Hands out a directory for each job, beneath `directory`, which is on the `volume`.
 
     Cleaners of temporary directories, such as systemd-tmpfiles, may remove that one. `make_again` then makes another.
     """
 
-    def __init__(self, directory: Path, make_again: Callable[[], Path]) -> None:
+    def __init__(self, directory: Path, make_again: Callable[[], Path], volume: Volume) -> None:
         self.directory = directory
         self._make_again = make_again
+        self._volume = volume
+        self._space = WorkspaceSpace(volume, lambda: {self.directory, *self.directory.parent.glob(f"{_PREFIX}*")})
 
     @asynccontextmanager
-    async def job_directory(self) -> AsyncIterator[Path]:
+    async def job_directory(self) -> AsyncIterator[JobDirectory]:
         """A new, empty directory that only this process's user can read; removed with all that is in it.
 
         Raises WorkspaceFullError and DependencyUnavailableError, also for errors of the system within the `with`.
         """
-        with _translated():
+        with self._translated():
             # Not in a thread, which costs more than both: and a cancelled job must not leave its files behind.
             directory = self._new_directory()
-            try:
-                yield directory
-            finally:
-                shutil.rmtree(directory, ignore_errors=True)
+            with self._space.reservation(directory) as reservation:
+                try:
+                    yield JobDirectory(directory, reservation)
+                finally:
+                    shutil.rmtree(directory, ignore_errors=True)
 
     def probe(self) -> None:
         """Write a little, and remove it. Raises WorkspaceFullError and DependencyUnavailableError."""
-        with _translated():
+        with self._translated():
             directory = self._new_directory()
             try:
                 (directory / "probe").write_bytes(bytes(_PROBE_BYTES))
@@ -132,15 +151,14 @@ class Workspace:
             self.directory = self._make_again()
             return Path(mkdtemp(dir=self.directory))
 
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn errors of the system that are the workspace's into ours, after which the job is tried again."""
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in _FULL:
-            raise WorkspaceFullError from exc
-        if exc.errno in _UNUSABLE:
-            raise DependencyUnavailableError("the workspace", f"cannot be used ({exc.strerror})") from exc
-        raise
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn errors of the system that are the workspace's into ours, after which the job is tried again."""
+        try:
+            yield
+        except OSError as exc:
+            if exc.errno in _FULL:
+                raise self._volume.full_error(self.directory) from exc
+            if exc.errno in _UNUSABLE:
+                raise DependencyUnavailableError("the workspace", f"cannot be used ({exc.strerror})") from exc
+            raise

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +36,13 @@ class JobProgress:
         self.source_bytes = 0
         self.output_bytes = 0
         self.audio_seconds: float | None = None
-        self._stage = Stage.DOWNLOADING
+        self._stage = self._furthest = Stage.DOWNLOADING
+        self._done: set[Stage] = set()
         self._conversion: _Position | None = None
         self._snapshot: Snapshot | None = None  # until the job moves
         self._began_at = self._moved_at = self._now()
+        self._waited_seconds = 0.0  # until it last began to work
+        self._waits_since: float | None = None
 
     @staticmethod
     def _now() -> float:
@@ -45,15 +51,29 @@ class JobProgress:
     # --- written by the stages -----------------------------------------------------------------------------------
 
     def enter(self, stage: Stage) -> None:
-        """The stage begins."""
+        """The stage begins. One that is done again is not measured again, and the furthest stays the one shown."""
         self._stage = stage
+        self._furthest = max(self._furthest, stage, key=list(Stage).index)
         self.advance(0.0)
 
     def advance(self, fraction: float) -> None:
         """The stage has done `fraction` (0 to 1) of its work."""
         self._moved_at = self._now()
         self._snapshot = None
-        self.meter.advance(self._stage, fraction, self._moved_at)
+        if self._stage not in self._done:
+            self.meter.advance(self._stage, fraction, self._moved_at)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Inside, the job waits until it may go on: that is no stall, and no part of the time that it takes."""
+        self._waits_since = began_at = self._now()
+        try:
+            yield
+        finally:
+            self._moved_at = self._now()
+            self._waits_since = None
+            self._waited_seconds += self._moved_at - began_at
+            self.meter.postpone(self._moved_at - began_at)
 
     def follow(self, conversion: ConversionProgress, audio: SourceAudio) -> None:
         """Until the stage ends, `conversion` says how much of `audio` is done."""
@@ -63,6 +83,7 @@ class JobProgress:
         """The stage is done. Returns the seconds that it took."""
         self._conversion = None
         self.advance(1.0)
+        self._done.add(self._stage)
         return self.meter.stage_seconds[self._stage.value]
 
     # --- read at any time ----------------------------------------------------------------------------------------
@@ -71,19 +92,25 @@ class JobProgress:
         """The progress as it was when the job last moved."""
         self._pull()
         if self._snapshot is None:
-            self._snapshot = Snapshot(self._stage, self.meter.percent, self.meter.eta_seconds)
+            self._snapshot = Snapshot(self._furthest, self.meter.percent, self.meter.eta_seconds)
         return self._snapshot
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds left, by the job's own estimate; None as long as nothing is known."""
-        return self.snapshot().eta_seconds
+        """Seconds left, by the job's own estimate; None as long as nothing is known, infinite while it waits."""
+        return self.snapshot().eta_seconds if self._waits_since is None else math.inf
 
     @property
     def moved_at(self) -> float:
         """Loop time at which progress was last seen. The position of a converter is read here."""
         self._pull()
-        return self._moved_at
+        return self._moved_at if self._waits_since is None else self._now()
+
+    @property
+    def worked_since(self) -> float:
+        """Loop time at which a run would have begun that has worked as long and has not waited."""
+        waits_for = 0.0 if self._waits_since is None else self._now() - self._waits_since
+        return self._began_at + self._waited_seconds + waits_for
 
     def measured(self) -> dict[str, Any]:
         """The fields of the log lines that say how long a run took and how much it worked on."""

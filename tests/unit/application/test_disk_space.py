@@ -1,0 +1,295 @@
+"""Jobs reserve the disk before they write, and wait for it without failing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.queue import FakeQueue
+from tests.fakes.volume import FakeVolume
+from tests.support.events import logged_events
+from tests.support.sounds import silence
+from tests.support.virtual_time import now, virtual_time
+from tests.support.waiting import wait_until
+from tests.support.workshop import LEASE_SECONDS, LIMITS, SOURCE, TARGET, Workshop, a_worker, a_workshop, until_empty
+from worker.application.consuming.work import Work
+from worker.application.jobs.run import JobLimits
+from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
+from worker.domain.errors import LeaseLostError, ShutdownError
+from worker.domain.job import ObjectLocation
+from worker.domain.progress import Status
+from worker.events import Event
+
+KIB = 1024
+# A second of silence has 16 kB, and its output may need as much and 256 KiB besides: two such jobs fit, not three.
+DISK_BYTES = 700 * KIB
+
+
+def body_of(job_id: str, *, source: ObjectLocation = SOURCE, audio_format: str = "flac") -> str:
+    outputs = [{"target": f"s3://out-bucket/{job_id}", "format": audio_format}]
+    outputs[0] |= {"bitrate_kbps": 8} if audio_format == "mp3" else {}  # type: ignore[dict-item]
+    return json.dumps({"job_id": job_id, "source": str(source), "outputs": outputs})
+
+
+async def begins(shop: Workshop, job_id: str) -> Work:
+    """A job that converts, and waits for the converter's gate."""
+    work = shop.work(body_of(job_id))
+    running = shop.converter.running
+    asyncio.get_running_loop().create_task(shop.handler.handle(work), name=job_id)
+    await wait_until(lambda: shop.converter.running > running)
+    return work
+
+
+async def waits(shop: Workshop, job_id: str) -> tuple[Work, asyncio.Task[object]]:
+    """A job that waits for space."""
+    with logged_events() as logged:
+        work = shop.work(body_of(job_id))
+        task: asyncio.Task[object] = asyncio.create_task(shop.handler.handle(work), name=job_id)
+        await wait_until(lambda: logged.of(Event.JOB_DELAYED))
+    return work, task
+
+
+# --- waiting -------------------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_eighty_jobs_on_a_disk_for_two_are_started_once_each(tmp_path: Path) -> None:
+    volume = FakeVolume(tmp_path, DISK_BYTES)
+    queue = FakeQueue(visibility_seconds=LEASE_SECONDS)
+    with logged_events() as logged:
+        async with a_workshop(tmp_path, volume=volume) as shop, a_worker(shop, queue, concurrency=64):
+            for number in range(80):
+                queue.send(body_of(f"job-{number}"))
+            await until_empty(queue)
+
+            records = [shop.record(f"job-{number}") for number in range(80)]
+
+    assert {(record.status, record.attempt) for record in records} == {(Status.COMPLETED, 1)}
+    assert len(logged.of(Event.JOB_STARTED)) == 80
+    assert logged.of(Event.JOB_DELAYED)
+
+
+@virtual_time
+async def test_a_job_that_waits_neither_stalls_nor_times_out_and_its_claim_is_renewed(tmp_path: Path) -> None:
+    volume = FakeVolume(tmp_path, DISK_BYTES)
+    limits = JobLimits(LEASE_SECONDS, job_timeout_seconds=50, stall_seconds=20, max_attempts=3)
+    async with a_workshop(tmp_path, volume=volume, limits=limits) as shop:
+        volume.foreign_bytes = DISK_BYTES // 2
+        async with shop.workspace.job_directory() as other:
+            (other.path / "of-another-job").write_bytes(bytes(300 * KIB))
+            _, task = await waits(shop, "late")
+            claimed = shop.record("late")
+
+            await asyncio.sleep(200)
+
+            record = shop.record("late")
+        assert record.status is Status.RUNNING
+        assert (record.updated_at - claimed.updated_at).total_seconds() > 150
+        assert await task == Ack()
+        assert shop.record("late").attempt == 1
+
+
+@virtual_time
+async def test_a_job_that_has_waited_still_has_the_time_that_it_may_take(tmp_path: Path) -> None:
+    volume = FakeVolume(tmp_path, DISK_BYTES)
+    limits = JobLimits(LEASE_SECONDS, job_timeout_seconds=50, stall_seconds=600, max_attempts=3)
+    async with a_workshop(tmp_path, volume=volume, limits=limits) as shop:
+        async with shop.workspace.job_directory() as other:
+            (other.path / "of-another-job").write_bytes(bytes(600 * KIB))
+            _, task = await waits(shop, "late")
+            await asyncio.sleep(200)
+            shop.converter.gate.clear()
+        await wait_until(lambda: shop.converter.running)
+        began = now()
+
+        assert isinstance(await task, Reject)
+
+        assert now() - began == pytest.approx(50, abs=2)
+        assert shop.record("late").error.code == "conversion_timeout"  # type: ignore[union-attr]
+
+
+@virtual_time
+async def test_a_job_for_which_there_is_no_space_in_a_quarter_of_an_hour_is_given_back_and_no_attempt_is_used_up(
+    tmp_path: Path,
+) -> None:
+    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as shop:
+        async with shop.workspace.job_directory() as other:
+            (other.path / "of-another-job").write_bytes(bytes(600 * KIB))
+            _, task = await waits(shop, "late")
+            began = now()
+
+            assert isinstance(await task, Retry)
+
+        assert now() - began == pytest.approx(900, abs=2)
+        record = shop.record("late")
+        assert (record.status, record.attempt) == (Status.QUEUED, 0)
+        assert record.error is not None
+        assert (record.error.code, record.error.retryable) == ("workspace_full", True)
+
+
+@virtual_time
+async def test_what_others_than_the_worker_have_written_is_not_waited_for(tmp_path: Path) -> None:
+    volume = FakeVolume(tmp_path, DISK_BYTES)
+    async with a_workshop(tmp_path, volume=volume) as shop:
+        volume.foreign_bytes = DISK_BYTES - 10 * KIB
+        began = now()
+
+        assert isinstance(await shop.handle(), Retry)
+
+        assert now() - began < 1
+        assert shop.record().attempt == 0
+        assert "10240" in shop.record().error.message  # type: ignore[union-attr]
+        volume.foreign_bytes = 0
+        assert await shop.handle(receive_count=2) == Ack()
+
+
+@virtual_time
+async def test_a_small_job_goes_on_beside_a_large_one_that_waits(tmp_path: Path) -> None:
+    large = ObjectLocation("in-bucket", "large.wav")
+    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as shop:
+        shop.objects.put(large, silence(10))
+        shop.converter.gate.clear()
+        await begins(shop, "first")
+        with logged_events() as logged:
+            task = asyncio.create_task(shop.handle(body_of("large", source=large)))
+            await wait_until(lambda: logged.of(Event.JOB_DELAYED))
+
+        await begins(shop, "small")
+
+        shop.converter.gate.set()
+        assert await task == Ack()
+
+
+# --- what ends a job while it waits --------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_a_job_that_waits_is_cancelled_and_the_next_in_order_goes_on(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as shop:
+        shop.converter.gate.clear()
+        await begins(shop, "first")
+        await begins(shop, "second")
+        _, third = await waits(shop, "third")
+        _, fourth = await waits(shop, "fourth")
+
+        await shop.cancellation.cancel("third")
+
+        assert await third == Ack()
+        assert shop.record("third").status is Status.CANCELLED
+        shop.converter.gate.set()
+        assert await fourth == Ack()
+
+
+@virtual_time
+async def test_a_worker_that_stops_gives_jobs_that_wait_back_at_once_and_finishes_those_that_run(
+    tmp_path: Path,
+) -> None:
+    queue = FakeQueue(visibility_seconds=LEASE_SECONDS)
+    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as shop:
+        shop.converter.gate.clear()
+        with logged_events() as logged:
+            async with a_worker(shop, queue, concurrency=3) as consumer:
+                for number in range(3):
+                    queue.send(body_of(f"job-{number}"))
+                await wait_until(lambda: shop.converter.running == 2 and logged.of(Event.JOB_DELAYED))
+
+                consumer.stop(jobs_until=now() + 80, settle_until=now() + 100)
+                began = now()
+                await wait_until(lambda: logged.of(Event.JOB_RELEASED))
+                assert now() - began < 10
+                shop.converter.gate.set()
+                await wait_until(lambda: len(logged.of(Event.JOB_COMPLETED)) == 2)
+
+    statuses = sorted(shop.record(f"job-{number}").status for number in range(3))
+    assert statuses == [Status.COMPLETED, Status.COMPLETED, Status.QUEUED]
+    assert logged.one(Event.JOB_RELEASED)
+
+
+@pytest.mark.parametrize(
+    ("reason", "end"), [(LeaseLostError("the receipt handle is dead"), Forfeit()), (ShutdownError(), Release())]
+)
+@virtual_time
+async def test_a_job_that_is_stopped_while_it_waits_leaves_nothing(
+    reason: LeaseLostError | ShutdownError, end: Forfeit | Release, tmp_path: Path
+) -> None:
+    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as shop:
+        shop.converter.gate.clear()
+        await begins(shop, "first")
+        await begins(shop, "second")
+        work, task = await waits(shop, "third")
+
+        work.stop(reason)
+
+        assert await task == end
+        assert len(list(tmp_path.iterdir())) == 2
+        shop.converter.gate.set()
+        assert await shop.handle(body_of("fourth")) == Ack()
+
+
+# --- what never fits -----------------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_a_job_that_can_never_fit_fails_at_once_with_both_numbers(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, 20 * KIB)) as shop:
+        shop.objects.put(SOURCE, silence(2))
+
+        assert isinstance(await shop.handle(), Reject)
+
+        error = shop.record().error
+        assert error is not None
+        assert (error.code, error.retryable) == ("source_too_large", False)
+        assert str(len(silence(2))) in error.message
+        assert str(20 * KIB) in error.message
+
+
+@virtual_time
+async def test_outputs_that_cannot_but_exceed_their_limit_are_not_begun(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path, output_limit_bytes=10 * KIB) as shop:
+        assert isinstance(await shop.handle(body_of("ep-1", audio_format="wav")), Reject)
+
+        assert shop.converter.conversions == 0
+        assert shop.record().error.code == "source_too_large"  # type: ignore[union-attr]
+        assert f"the limit is {10 * KIB}" in shop.record().error.message  # type: ignore[union-attr]
+
+
+@virtual_time
+async def test_outputs_that_turn_out_to_exceed_their_limit_are_not_published(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path, output_limit_bytes=10 * KIB) as shop:
+        assert isinstance(await shop.handle(), Reject)
+
+        assert shop.objects.get(TARGET) is None
+        assert shop.record().error.code == "source_too_large"  # type: ignore[union-attr]
+
+
+# --- estimates that are too low ------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_an_output_that_outgrows_its_estimate_is_converted_again_with_more_space(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.objects.put(SOURCE, silence(40))  # the converter copies it, and calls it an MP3
+
+        assert await shop.handle(body_of("ep-1", audio_format="mp3")) == Ack()
+
+        assert shop.converter.conversions == 2
+        assert shop.record().attempt == 1
+
+
+@virtual_time
+async def test_a_job_that_outgrows_its_estimate_beside_others_gives_back_all_and_waits(tmp_path: Path) -> None:
+    large = ObjectLocation("in-bucket", "large.wav")
+    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, 1800 * KIB), limits=LIMITS) as shop:
+        shop.objects.put(large, silence(40))
+        shop.converter.gate.clear()
+        await begins(shop, "first")
+        await begins(shop, "second")
+        shop.converter.gate.set()
+        with logged_events() as logged:
+            assert await shop.handle(body_of("large", source=large, audio_format="mp3")) == Ack()
+
+        assert logged.one(Event.JOB_DELAYED)["needed_bytes"] > 1000 * KIB
+        assert len([each for each in shop.table.writes if each.status is Status.COMPLETED]) == 3

@@ -1,0 +1,144 @@
+"""The disk space of the workspace: reserved by each job before it writes; jobs wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from worker import metrics
+from worker.domain.disk_space import Need, Share, SharedDisk, WorkspaceBusyError, WorkspaceTooSmallError
+from worker.domain.errors import WorkspaceFullError
+from worker.events import Event, emit
+from worker.ports import Volume
+from worker.waiting import wait_for_event
+
+WAIT_SECONDS = 900.0  # then another worker may have space
+_LOOK_SECONDS = 1.0  # others than our jobs use the disk, too, and tell nobody
+
+
+class WorkspaceSpace:
+    """What all jobs of the worker have reserved.
+
+    `directories` returns those of this worker and of others that share its disk: what is in them is there for a time.
+    """
+
+    def __init__(self, volume: Volume, directories: Callable[[], Iterable[Path]]) -> None:
+        self.volume = volume
+        self.directories = directories
+        self.disk = SharedDisk()
+        self._reservations: dict[Share, Reservation] = {}
+
+    @contextmanager
+    def reservation(self, directory: Path) -> Iterator[Reservation]:
+        """For a job that keeps its files in the directory; inside, it has what it reserves."""
+        share = self.disk.join()
+        self._reservations[share] = reservation = Reservation(self, share, directory)
+        try:
+            yield reservation
+        finally:
+            self.disk.leave(share)
+            del self._reservations[share]
+            self.admit()
+
+    def admit(self) -> None:
+        """Let those begin whose turn it is. To be called when space has become free."""
+        waiting = self.disk.waiting
+        if waiting:
+            with suppress(OSError):  # each of those that wait finds out for itself
+                for share in self.disk.admit(self._available(waiting[0])):
+                    self._reservations[share].granted.set()
+
+    def take(self, share: Share, size_bytes: int) -> bool:
+        """Let the share be so large, now or not at all. Raises OSError."""
+        # Mostly there is enough even if nobody has written anything yet. To look at all files takes longer.
+        free_bytes = self.volume.free_bytes(self._reservations[share].directory)
+        available = free_bytes - self.disk.unwritten(lambda _: 0, to_others_than=share)
+        if self.disk.take(share, size_bytes, available):
+            return True
+        return self.disk.take(share, size_bytes, self._available(share))
+
+    def _available(self, share: Share) -> int:
+        """What is free and not promised to others, with what the share has written itself."""
+        # First what is written, then what is free: what is written in between makes it less, and not more.
+        unwritten = self.disk.unwritten(self._written, to_others_than=share)
+        own = self._written(share)
+        return own + self.volume.free_bytes(self._reservations[share].directory) - unwritten
+
+    def _written(self, share: Share) -> int:
+        return self.volume.used_bytes(self._reservations[share].directory)
+
+    def attainable(self, directory: Path) -> int:
+        """How much one job could have if there were no other. Raises OSError."""
+        return self.volume.free_bytes(directory) + sum(map(self.volume.used_bytes, self.directories()))
+
+
+class Reservation:
+    """The space of one job, whose files are in `directory`."""
+
+    def __init__(self, space: WorkspaceSpace, share: Share, directory: Path) -> None:
+        self._space = space
+        self._share = share
+        self._most: int | None = None  # where the disk has less than the job might use
+        self.directory = directory
+        self.granted = asyncio.Event()
+
+    @property
+    def size_bytes(self) -> int:
+        """What is reserved, of which a part may be written already."""
+        return self._share.reserved
+
+    def take(self, need: Need) -> bool:
+        """Have what is needed, at once or not at all. What is reserved already counts. Raises OSError."""
+        wanted = need.most if self._most is None else max(need.least, min(need.most, self._most))
+        if wanted <= self._share.reserved:
+            return True
+        return self._space.take(self._share, wanted)
+
+    async def wait_for(self, need: Need) -> None:
+        """Wait until what is needed is there, or all that the disk has. The job's files must be gone.
+
+        Raises WorkspaceTooSmallError where that can never be. Raises WorkspaceBusyError where it is not so within a
+        quarter of an hour, or others than the workers use the disk; WorkspaceFullError where the job has had all that
+        these leave, and it was too little; OSError.
+        """
+        volume, disk = self._space.volume, self._space.disk
+        size_bytes, attainable = volume.size_bytes(self.directory), self._space.attainable(self.directory)
+        if need.least > size_bytes:
+            raise WorkspaceTooSmallError(need.least, size_bytes)
+        if need.least > attainable:
+            raise WorkspaceBusyError(need.least, attainable) if self._most is None else WorkspaceFullError
+        self._most = attainable if need.most > attainable else None
+        wanted = min(need.most, attainable)
+        emit(Event.JOB_DELAYED, needed_bytes=wanted, free_bytes=volume.free_bytes(self.directory))
+        self.granted.clear()
+        disk.wait(self._share, wanted)
+        try:
+            with metrics.JOBS_DELAYED.track_inprogress():
+                await self._turn(wanted)
+        finally:
+            disk.stop_waiting(self._share)
+            self._space.admit()
+
+    def give_back_beyond(self, need: Need) -> None:
+        """Less than was reserved is needed."""
+        if need.most < self._share.reserved:
+            self._share.reserved = need.most
+            self._space.admit()
+
+    def keep_what_is_written(self) -> None:
+        """The job writes nothing more."""
+        self._share.reserved = 0
+        self._space.admit()
+
+    async def _turn(self, wanted: int) -> None:
+        time = asyncio.get_running_loop().time
+        ends_at = time() + WAIT_SECONDS
+        self._space.admit()  # what the job held is free now
+        while not await wait_for_event(self.granted, _LOOK_SECONDS):
+            free_bytes = self._space.volume.free_bytes(self.directory)  # raises where it has been removed
+            if time() >= ends_at:
+                raise WorkspaceBusyError(wanted, free_bytes)
+            if self._space.disk.waiting[0] is self._share:
+                self._space.admit()

@@ -1,0 +1,84 @@
+"""How much of the disk a run needs: known better with each step, and put right where an estimate was too low."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from worker.domain.disk_space import Need, OutputsTooLargeError
+from worker.domain.encoding import bytes_of, encoding_for
+from worker.domain.job import Job, ObjectLocation
+from worker.ports import SourceAudio
+
+# Bytes for a second of audio, by the source's name, until its headers are read.
+_PCM_BYTES_PER_SECOND = 176_400
+_CODED_BYTES_PER_SECOND = 20_000
+_PCM_SUFFIXES = frozenset({".wav", ".aiff", ".aif", ".au", ".caf", ".w64", ".flac", ".alac"})
+_GROWTH = 4  # few repetitions: each costs as much as all before it together
+_USUAL = {"sample_rate_hz": 44_100, "channels": 2, "bits_per_sample": 16}
+
+
+@dataclass(slots=True)
+class SpaceNeeds:
+    """The needs of one run of a job. `output_limit_bytes` is the most that its outputs may have together."""
+
+    job: Job
+    output_limit_bytes: int
+    _scale: float = 1.0
+    _outgrown_bytes: int = field(default=0)  # what the outputs together have turned out to exceed
+
+    def of_download(self, source_bytes: int, *, least: int | None = None) -> Need:
+        """Before the headers are read, so that the outputs are a guess.
+
+        Of a source whose size is one, too, `least` bytes are known.
+        """
+        seconds = source_bytes / bytes_per_second(self.job.source)
+        guess = sum(bytes_of(encoding_for(spec, **_USUAL), seconds).most for spec in self.job.outputs)
+        return Need(source_bytes if least is None else least, source_bytes + min(guess, self.output_limit_bytes))
+
+    def of_conversion(self, audio: SourceAudio) -> Need:
+        """Of all files together. Raises OutputsTooLargeError where the outputs cannot but exceed their limit."""
+        outputs = self._of_outputs(audio)
+        least = max(sum(need.least for need in outputs), self._outgrown_bytes)
+        if least > self.output_limit_bytes:
+            raise OutputsTooLargeError(least, self.output_limit_bytes)
+        most = min(sum(need.most for need in outputs), self.output_limit_bytes)
+        inputs = self.of_inputs(audio)
+        return Need(inputs + least, inputs + max(least, most))
+
+    def of_inputs(self, audio: SourceAudio) -> int:
+        """The source, and the copy of it that a converter makes to mend it."""
+        return audio.size_bytes * (2 if audio.structure.patches else 1)
+
+    def largest_output(self, audio: SourceAudio, all_outputs_bytes: int) -> int:
+        """How large the largest output may become, where all of them together may have so many bytes."""
+        needs = [need.most for need in self._of_outputs(audio)]
+        return int(max(needs) * min(1.0, all_outputs_bytes / sum(needs)))
+
+    def outgrown(self, all_outputs_bytes: int) -> None:
+        """An output became larger than its part of so many bytes. Raises OutputsTooLargeError at the limit."""
+        if all_outputs_bytes >= self.output_limit_bytes:
+            raise OutputsTooLargeError(None, self.output_limit_bytes)
+        self._scale *= _GROWTH
+        self._outgrown_bytes = all_outputs_bytes + all_outputs_bytes // 10
+
+    def _of_outputs(self, audio: SourceAudio) -> Sequence[Need]:
+        stated = audio.duration_seconds
+        seconds = audio.size_bytes / _CODED_BYTES_PER_SECOND if stated is None else stated
+        needs = []
+        for spec in self.job.outputs:
+            encoding = encoding_for(
+                spec,
+                sample_rate_hz=audio.sample_rate_hz,
+                channels=audio.channels,
+                bits_per_sample=audio.bits_per_sample,
+            )
+            need = bytes_of(encoding, seconds)
+            needs.append(Need(0 if stated is None else need.least, int(need.most * self._scale)))
+        return needs
+
+
+def bytes_per_second(source: ObjectLocation) -> int:
+    """Of sound in the source, by its name."""
+    return _PCM_BYTES_PER_SECOND if Path(source.key).suffix.lower() in _PCM_SUFFIXES else _CODED_BYTES_PER_SECOND
