@@ -98,7 +98,7 @@ CATALOGUE: dict[Event, EventSpec] = {
         "The process has started and has not polled yet; with the settings in force, secrets masked.",
         ("worker", "settings", "http_address", "python"),
     ),
-    Event.WORKER_READY: EventSpec("info", "The first poll has begun.", ("startup_seconds",)),
+    Event.WORKER_READY: EventSpec("info", "Queue and table have answered: messages are polled.", ("startup_seconds",)),
     Event.WORKER_DRAINING: EventSpec(
         "info", "A stop signal came: no message is received from now on.", ("signal", "jobs", "drain_seconds")
     ),

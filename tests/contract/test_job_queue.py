@@ -159,12 +159,13 @@ async def test_a_receive_brings_no_more_than_was_asked_for_and_never_more_than_t
     assert len({delivery.message_id for delivery in [*few, *rest]}) == 13
 
 
-async def test_a_receive_of_an_empty_queue_waits_and_brings_nothing(subject: Subject) -> None:
+@pytest.mark.parametrize("is_long", [True, False])
+async def test_a_receive_of_an_empty_queue_brings_nothing_and_waits_if_long(subject: Subject, is_long: bool) -> None:
     began = asyncio.get_running_loop().time()
 
-    assert list(await subject.queue.receive(10)) == []
+    assert list(await subject.queue.receive(10, is_long=is_long)) == []
 
-    assert asyncio.get_running_loop().time() - began >= 0.9
+    assert (asyncio.get_running_loop().time() - began >= 0.9) is is_long
 
 
 async def test_a_message_that_is_given_back_comes_again_with_a_higher_fence(subject: Subject) -> None:

@@ -156,10 +156,10 @@ class FakeQueue:
 
     # --- JobQueue ------------------------------------------------------------------------------------------------
 
-    async def receive(self, slots: int) -> Sequence[Delivery]:
+    async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
         await self._enter("receive")
         loop = asyncio.get_running_loop()
-        until = loop.time() + self.wait_seconds
+        until = loop.time() + (self.wait_seconds if is_long else 0.0)
         while not (deliveries := self._take(min(slots, 10))) and loop.time() < until and not self._is_full():
             await self._wait_for_change(until)
         await self.faults.after("receive")

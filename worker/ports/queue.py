@@ -56,9 +56,10 @@ class ReceiptExpiredError(WorkerError):
 class JobQueue(Protocol):
     """The queue that jobs come from."""
 
-    async def receive(self, slots: int) -> Sequence[Delivery]:
+    async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
         """Wait for messages, at most `slots` and at most ten, for the length of a long poll.
 
+        A poll that is not long asks once and waits for none: it may miss messages.
         Of a message group, one message at a time is handed out: the next one comes when that has been deleted, and a
         message that waits for a retry is not overtaken.
         Raises DependencyUnavailableError.

@@ -35,9 +35,9 @@ class QueueClient:
         self._network = network
         self._on_receive = on_receive
 
-    async def receive(self, slots: int) -> Sequence[Delivery]:
+    async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
         began_at = asyncio.get_running_loop().time()
-        taken = await self._call(lambda _: self._server.receive(slots))
+        taken = await self._call(lambda _: self._server.receive(slots, is_long=is_long))
         self._on_receive(slots, taken)
         return [replace(delivery, received_at=began_at) for delivery in taken]
 

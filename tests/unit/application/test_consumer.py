@@ -118,8 +118,8 @@ async def test_the_same_message_twice_in_one_batch_is_started_once() -> None:
     batches: list[Sequence[Delivery]] = []
 
     class Twice(FakeQueue):
-        async def receive(self, slots: int) -> Sequence[Delivery]:
-            batch = list(await super().receive(slots))
+        async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
+            batch = list(await super().receive(slots, is_long=is_long))
             if not batches:
                 self.deliver_again(batch[0].message_id)
                 batch += await super().receive(1)

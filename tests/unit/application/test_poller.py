@@ -34,6 +34,25 @@ async def test_an_outage_of_the_queue_is_logged_once_and_outlived() -> None:
 
 
 @virtual_time
+async def test_polling_begins_when_the_queue_has_answered_and_an_empty_queue_answers_at_once() -> None:
+    faults = ScriptedFaults()
+    faults.requests("receive", OUTAGE, OUTAGE)
+    queue = FakeQueue(faults=faults)
+
+    async with at_work(queue, taking(1)) as bench:
+        while queue.calls["receive"] < 2:  # noqa: ASYNC110 - time is virtual
+            await asyncio.sleep(0.01)
+        assert not bench.consumer.status().is_polling
+        began = now()
+
+        await bench.consumer.first_poll()
+
+        assert now() - began < 2
+        assert queue.calls["receive"] == 3
+        assert bench.consumer.status().is_polling
+
+
+@virtual_time
 async def test_a_receive_that_hangs_is_given_up_and_the_next_one_works() -> None:
     faults = ScriptedFaults()
     faults.requests("receive", Hang.FOREVER)

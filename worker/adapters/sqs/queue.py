@@ -72,14 +72,14 @@ class SqsQueue:
         # A receive from a FIFO queue may return several messages of one group, which would hold slots but run in turn.
         self._most = 1 if _is_fifo(queue_url) else MAX_BATCH_ENTRIES
 
-    async def receive(self, slots: int) -> Sequence[Delivery]:
+    async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
         received_at = asyncio.get_running_loop().time()
         with translated(_SQS, self._errors | _denied("sqs:ReceiveMessage")):
             response = await self._receive_client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=min(slots, self._most),
                 VisibilityTimeout=self._visibility_seconds,
-                WaitTimeSeconds=self._wait_seconds,
+                WaitTimeSeconds=self._wait_seconds if is_long else 0,
                 MessageSystemAttributeNames=_SYSTEM_ATTRIBUTES,
                 MessageAttributeNames=["All"],
             )

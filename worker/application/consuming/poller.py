@@ -26,7 +26,7 @@ class Poller:
     """One long poll after the other, each within a hard deadline; failures are logged once a streak and backed off.
 
     `poll_seconds` is the length of the queue's long poll. Nothing is received while one of the `pauses` goes on, nor
-    before the `credentials` are there.
+    before the `credentials` are there. The first poll is short, and repeated until the queue has answered one.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Poller:
         self._is_polling = False
         self._last_turn = 0.0
         self._clock: Callable[[], float] = lambda: 0.0  # the loop's, once there is one
-        self.begun = asyncio.Event()  # set by the first receive
+        self.begun = asyncio.Event()  # set when the queue has answered for the first time
 
     @property
     def failures(self) -> int:
@@ -81,16 +81,16 @@ class Poller:
         self._clock = asyncio.get_running_loop().time
         began = self._last_turn = self._clock()
         self._is_polling = True
-        self.begun.set()
         try:
             async with asyncio.timeout(self._poll_seconds + _OVERTIME_SECONDS):
-                deliveries = await self._queue.receive(slots)
+                deliveries = await self._queue.receive(slots, is_long=self.begun.is_set())
         except Exception as exc:  # noqa: BLE001 - the poll loop never ends by an error
             self._last_turn = self._clock()
             await self._failed(exc, began)
             return ()
         else:
             self._last_turn = self._clock()
+            self.begun.set()
             metrics.MESSAGES_RECEIVED.inc(len(deliveries))
             self._succeeded()
             await self._pace(is_empty=not deliveries, took_seconds=self._last_turn - began)
