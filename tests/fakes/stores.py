@@ -82,7 +82,7 @@ class FakeStore:
         await asyncio.sleep(0)
         await self._answers.wait()
         if self.failure is not None:
-            raise StoreUnavailableError(self.failure.reason, self.failure.severity)
+            raise StoreUnavailableError(self.failure.reason, self.failure.severity, is_refusal=self.failure.is_refusal)
 
 
 class FakeJobTable(FakeStore):

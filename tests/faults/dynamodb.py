@@ -6,6 +6,7 @@ from tests.faults.row import Row
 
 _ANSWERS = "tests/system/test_dynamodb_answers.py"
 _CLAIMS = "tests/unit/application/test_claims.py"
+_ENDS = "tests/unit/application/test_ends_in_an_outage.py"
 _CALLS = "tests/integration/test_dynamodb_faults.py"
 _OUTAGES = "tests/system/test_aws_outages.py"
 _PAUSES = "tests/unit/application/test_pauses.py"
@@ -41,6 +42,32 @@ ROWS = (
         "the record of a job's end is answered seconds late",
         "the end is recorded once, and the message is deleted",
         f"{_CLAIMS}::test_a_final_record_that_is_answered_after_seconds_ends_the_job_once",
+    ),
+    Row(
+        "a claim is refused with a 4xx: throttled, forbidden",
+        "nothing is in doubt: the job is put off at once",
+        f"{_CLAIMS}::test_a_claim_that_the_table_refuses_is_put_off_at_once",
+    ),
+    Row(
+        "a claim is not answered, and the next try is refused",
+        "the first may have been kept: it is looked up and withdrawn when the table answers",
+        f"{_CLAIMS}::test_a_refusal_after_a_claim_without_an_answer_leaves_that_one_in_doubt",
+    ),
+    Row(
+        "the table is out of reach when a run ends",
+        "the message is kept until the end is recorded, so that the run counts as no death",
+        f"{_ENDS}::test_a_job_that_ends_while_the_table_is_away_keeps_its_message_until_the_end_is_recorded",
+    ),
+    Row(
+        "the table is out of reach when the worker stops",
+        "the end is tried for five seconds; then the message is given back, and the worker ends with exit code 0",
+        f"{_OUTAGES}::test_a_worker_that_stops_while_the_table_is_away_gives_its_job_back_and_ends_well",
+    ),
+    Row(
+        "the table is out of reach when a message is refused",
+        "the message waits for the table, because its record has to say so",
+        "tests/unit/application/test_finisher.py::"
+        "test_a_refusal_waits_for_a_job_table_that_is_away_because_its_record_has_to_say_so",
     ),
     Row(
         "one call fails with 500",

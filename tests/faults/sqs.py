@@ -41,6 +41,23 @@ ROWS = (
         f"{_POLLER}::test_a_receive_that_hangs_is_given_up_and_the_next_one_works",
     ),
     Row(
+        "SQS is out when the worker starts",
+        "`/readyz` is 503 until the queue has answered, `/livez` is 200",
+        "tests/system/test_aws_outages.py::test_a_worker_is_ready_once_queue_and_table_have_answered",
+    ),
+    Row(
+        "SQS does not renew a lease in time, or the receipt handle dies",
+        "the run is stopped, and its record says that it ended: it counts as an attempt and as no death",
+        "tests/unit/application/test_ends_in_an_outage.py::"
+        "test_a_run_whose_lease_was_lost_is_no_death_once_its_worker_could_say_so",
+    ),
+    Row(
+        "a second message of a job that runs for hours",
+        "its delays grow, so that it is received less than ten times an hour",
+        "tests/unit/application/test_job_claimer.py::"
+        "test_another_message_of_a_job_that_runs_for_hours_is_received_less_than_ten_times_an_hour",
+    ),
+    Row(
         "the dead-letter queue is gone",
         "the message stays on its queue",
         f"{_DEAD}::test_a_copy_that_fails_leaves_the_message_on_the_queue",

@@ -15,6 +15,8 @@ from worker.adapters.aws.client import open_client
 from worker.adapters.dynamodb.job_table import LIMITS, DynamoJobTable
 from worker.ports import StoreUnavailableError, WriteResult
 
+REFUSAL = '{"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}'
+
 
 class Answers:
     """What the endpoint answers, one after the other; the last one for ever."""
@@ -26,7 +28,8 @@ class Answers:
     async def answer(self, _request: web.Request) -> web.StreamResponse:
         self.calls += 1
         status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
-        return web.Response(status=status, text="{}", content_type="application/x-amz-json-1.0")
+        text = REFUSAL if status == 400 else "{}"
+        return web.Response(status=status, text=text, content_type="application/x-amz-json-1.0")
 
 
 async def written(answers: Answers, session: aioboto3.Session, monkeypatch: pytest.MonkeyPatch) -> WriteResult:
@@ -58,3 +61,15 @@ async def test_a_server_that_keeps_failing_is_asked_twice_and_no_more(
 
     assert answers.calls == 2
     assert loop.time() - began < 2
+
+
+@pytest.mark.parametrize(("statuses", "is_refusal"), [((400,), True), ((500, 400), False), ((400, 500), False)])
+async def test_a_write_is_known_to_be_refused_only_where_each_try_was(
+    statuses: tuple[int, ...], is_refusal: bool, aws_session: aioboto3.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = Answers(*statuses)
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        await written(answers, aws_session, monkeypatch)
+
+    assert caught.value.is_refusal is is_refusal

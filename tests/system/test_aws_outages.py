@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.aws_calls import aws_error
+from tests.support.aws_calls import aws_error, calls_of
 from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.sounds import sound
 from tests.support.stack import Stack, wait_for
@@ -128,6 +129,39 @@ def test_nothing_is_received_where_the_table_does_not_exist(
     receives = [json.loads(call.body)["MaxNumberOfMessages"] for call in proxied.proxy.seen("ReceiveMessage")]
     assert set(receives) <= {0}  # with 0 the worker asks for its rights, and gets no message
     assert worker.find("worker.ready") is None
+
+
+@pytest.mark.parametrize("name", ["throttled", "hung"])
+def test_a_worker_that_stops_while_the_table_is_away_gives_its_job_back_and_ends_well(
+    name: str, proxied: ProxiedStack, start_worker: StartWorker, unique: Callable[[str], str]
+) -> None:
+    proxied.proxy.hold(calls_of("GetObject"))
+    worker = start_worker(proxied.stack, WORKER_DRAIN_SECONDS="12")
+    proxied.send(unique("job"))
+    proxied.proxy.wait_held()
+    proxied.proxy.add(TABLE_FAULTS[name][0])
+
+    worker.signal(signal.SIGTERM)
+
+    assert worker.wait() == 0
+    assert worker.wait_for("worker.stopped")["released"] == 1
+    assert proxied.stack.messages_in(proxied.stack.queue_url) == 1
+
+
+def test_a_worker_is_ready_once_queue_and_table_have_answered(
+    proxied: ProxiedStack, start_worker: StartWorker
+) -> None:
+    proxied.proxy.add(refused("sqs", 503, "ServiceUnavailable"))
+    worker = start_worker(proxied.stack)
+    worker.wait_for("poll.failed")
+    assert ask(worker, "/readyz")[0] == 503
+    assert ask(worker, "/livez")[0] == 200
+    assert worker.find("worker.ready") is None
+
+    proxied.proxy.restore()
+    worker.wait_for("worker.ready")
+
+    assert ask(worker, "/readyz")[0] == 200
 
 
 def test_jobs_wait_for_an_s3_that_answers_503_to_everything(

@@ -140,13 +140,10 @@ def decide(
     fence: int,
     now: datetime,
     limits: ClaimLimits,
-    unstarted: str | None = None,
     rejected_run: int | None = None,
 ) -> ClaimDecision:
     """What a delivery with `fence` may do with a job in that state; None: nothing is known of it.
 
-    `unstarted` is the token of a claim of the caller's own under which nothing was started, because its answer
-    was lost. It is no attempt and no death, and needs not be waited for.
     `rejected_run`: the message is a dead letter that has come back, and was rejected in that run.
     """
     if state is None:
@@ -157,8 +154,7 @@ def decide(
     if current.version.fence > fence:
         # A newer message asks for the same job: it settles the job, and then this one is skipped.
         return Wait(limits.lease_seconds)
-    is_unstarted = state.is_claimed_by(unstarted)
-    is_running = current.status is Status.RUNNING and not is_unstarted
+    is_running = current.status is Status.RUNNING
     if is_running:
         remaining = limits.lease_seconds - (now - current.updated_at).total_seconds()
         if remaining > 0:
@@ -167,15 +163,14 @@ def decide(
     # Redis may have later ticks of the other attempt than its last checkpoint, so this one begins beyond all of them.
     seq = current.version.seq + MOST_SEQS if current.version.fence == fence else 1
     version = Version(fence, seq)
-    starts = current.attempt - is_unstarted
     if state.is_cancel_requested:
-        return Cancel(replace(current, attempt=starts), version)
+        return Cancel(current, version)
     is_suspect, deaths_alone = _suspicion(state.mark, has_died=is_running)
     if deaths_alone >= limits.max_crashes:
-        return Exhausted(starts, version, deaths_alone)
-    if starts >= limits.max_attempts:
-        return Exhausted(starts, version)
-    return Start(starts + 1, version, is_suspect, deaths_alone)
+        return Exhausted(current.attempt, version, deaths_alone)
+    if current.attempt >= limits.max_attempts:
+        return Exhausted(current.attempt, version)
+    return Start(current.attempt + 1, version, is_suspect, deaths_alone)
 
 
 def _is_asked_for_again(final: Record, fence: int, rejected_run: int | None) -> bool:

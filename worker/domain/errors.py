@@ -287,4 +287,8 @@ class LeaseLostError(WorkerError):
 
 
 class ShutdownError(WorkerError):
-    """The worker stops and this job cannot be finished in time."""
+    """The worker stops and this job cannot be finished in time. Its message has to be given back in `seconds_left`."""
+
+    def __init__(self, seconds_left: float = 10.0) -> None:
+        super().__init__("the worker stops")
+        self.seconds_left = seconds_left

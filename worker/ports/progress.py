@@ -34,12 +34,13 @@ class Conflict:
 
 
 class StoreUnavailableError(WorkerError):
-    """A store failed. Whether a write was applied is then unknown."""
+    """A store failed. Whether a write was applied is then unknown, except for a refusal, which changed nothing."""
 
-    def __init__(self, reason: str, severity: Severity = Severity.SOFT) -> None:
+    def __init__(self, reason: str, severity: Severity = Severity.SOFT, *, is_refusal: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.severity = severity
+        self.is_refusal = is_refusal
 
 
 class ProgressStore(Protocol):

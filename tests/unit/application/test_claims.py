@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.stores import FakeJobTable
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, virtual_time
@@ -27,6 +29,7 @@ class SilentTable(FakeJobTable):
         self.silent = True
         self.reads = True
         self.asked = 0
+        self.lookups = 0
 
     async def claim(
         self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
@@ -38,6 +41,7 @@ class SilentTable(FakeJobTable):
         return result
 
     async def state(self, job_id: str) -> JobState | None:
+        self.lookups += 1
         if not self.reads:
             raise StoreUnavailableError("DynamoDB did not answer in time")
         return await super().state(job_id)
@@ -153,6 +157,47 @@ async def test_claims_that_started_nothing_use_up_no_attempt_however_many_there_
 
         assert await shop.handle(receive_count=9) == Ack()
         assert shop.record().attempt == 1
+
+
+@virtual_time
+@pytest.mark.parametrize("receives", [1, 2])
+async def test_a_claim_that_the_table_refuses_is_put_off_at_once(tmp_path: Path, receives: int) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.table.failure = StoreUnavailableError("DynamoDB answered ThrottlingException", is_refusal=True)
+        began_at = now()
+
+        assert isinstance(await shop.handle(receive_count=receives), Retry)
+
+        assert now() - began_at < 0.5
+
+
+@virtual_time
+async def test_a_refusal_after_a_claim_without_an_answer_leaves_that_one_in_doubt(tmp_path: Path) -> None:
+    table = SilentTable()
+    table.reads = False
+    async with a_workshop(tmp_path, table=table) as shop:
+        handling = asyncio.create_task(shop.handle())
+        await wait_until(lambda: table.asked == 1)
+        table.failure = StoreUnavailableError("DynamoDB answered ThrottlingException", is_refusal=True)
+        assert isinstance(await handling, Retry)
+        assert shop.record().status is Status.RUNNING
+        table.reads, table.failure = True, None
+
+        await wait_until(lambda: shop.record().status is Status.QUEUED)
+        assert shop.record().attempt == 0
+
+
+@virtual_time
+async def test_claims_in_doubt_are_looked_up_gently_while_the_table_is_away(tmp_path: Path) -> None:
+    table = SilentTable()
+    table.reads = False
+    async with a_workshop(tmp_path, table=table) as shop:
+        assert isinstance(await shop.handle(), Retry)
+        table.breaks()
+        calls = table.lookups
+        await asyncio.sleep(600)
+
+        assert table.lookups - calls < 450
 
 
 @virtual_time

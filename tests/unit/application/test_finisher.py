@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import replace
 
 import pytest
 
 from tests.fakes.objects import MemoryObjects
+from tests.support.deliveries import a_delivery
 from tests.support.failover import Stores, stores
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, clock
@@ -20,10 +22,10 @@ from worker.application.progress.reporter import Reporter
 from worker.domain.errors import InternalError, InvalidMessageError, NoAudioError
 from worker.domain.job import Job, ObjectLocation
 from worker.domain.meter import Speeds
-from worker.domain.outcome import Cancelled, Completed, Failed, Lost, Refused, Released, WillRetry
+from worker.domain.outcome import Cancelled, Completed, Failed, Lost, PutOff, Refused, Released, WillRetry
 from worker.domain.progress import Status, Version
 from worker.events import Event
-from worker.ports import StoreUnavailableError, Written
+from worker.ports import Written
 
 JOB = Job(CLAIM.job_id, ObjectLocation("podcasts-in", "a.wav"), ())
 
@@ -68,26 +70,26 @@ async def test_a_run_whose_job_is_another_workers_is_lost_however_it_ended() -> 
 
 @virtual_time
 @pytest.mark.parametrize(("outcome", "code"), [(Failed(NoAudioError(), 1), "no_audio"), (Cancelled(), "cancelled")])
-async def test_a_final_outcome_that_cannot_be_recorded_brings_the_message_back(
+async def test_a_final_outcome_that_cannot_be_recorded_in_time_brings_the_message_back(
     outcome: Failed | Cancelled, code: str
 ) -> None:
     async with stores() as it:
         finisher, run = a_finisher(it), await a_run(it)
         it.table.breaks()
 
-        ended = await finisher.finish_run(run, outcome)
+        ended = await finisher.finish_run(run, outcome, within_seconds=5)
 
         assert isinstance(ended, WillRetry)
         assert it.log.one(Event.JOB_RETRIED)["error_code"] == code
 
 
 @virtual_time
-async def test_a_release_that_cannot_be_recorded_is_a_release_all_the_same() -> None:
+async def test_a_release_that_cannot_be_recorded_in_time_is_a_release_all_the_same() -> None:
     async with stores() as it:
         finisher, run = a_finisher(it), await a_run(it)
         it.table.breaks()
 
-        assert await finisher.finish_run(run, Released()) == Released()
+        assert await finisher.finish_run(run, Released(), within_seconds=5) == Released()
 
 
 @virtual_time
@@ -117,13 +119,37 @@ async def test_a_job_that_has_changed_meanwhile_is_not_ended() -> None:
 
 
 @virtual_time
-async def test_a_refusal_stands_where_its_record_cannot_be_kept_and_the_log_says_so() -> None:
+@pytest.mark.parametrize("outcome", [Failed(NoAudioError(), 1), Cancelled(), WillRetry(InternalError(), 5.0)])
+async def test_the_end_of_a_run_waits_for_a_job_table_that_is_away(outcome: Failed | Cancelled | WillRetry) -> None:
+    async with stores() as it:
+        finisher, run = a_finisher(it), await a_run(it)
+        it.table.breaks()
+        asyncio.get_running_loop().call_later(3600, it.table.works)
+
+        ended = await finisher.finish_run(run, outcome)
+
+        assert isinstance(ended, WillRetry if isinstance(outcome, Cancelled) else type(outcome))
+        assert it.table.held[JOB.job_id].status is (Status.FAILED if isinstance(outcome, Failed) else Status.QUEUED)
+
+
+@virtual_time
+async def test_a_refusal_waits_for_a_job_table_that_is_away_because_its_record_has_to_say_so() -> None:
     async with stores() as it:
         it.table.breaks()
         error = InvalidMessageError("source", "must be a string", job_id="ep-1")
+        delivery = a_delivery(receive_count=3)
 
-        assert await a_finisher(it).refuse(error, 1000) == Refused(error)
+        assert await a_finisher(it).refuse(error, delivery) == PutOff(70.0, "connection refused")
 
-        assert it.log.one(Event.PROGRESS_WRITE_FAILED)["status"] == "failed"
-        with pytest.raises(StoreUnavailableError):
-            await it.table.read("ep-1")
+        it.table.works()
+        assert await a_finisher(it).refuse(error, delivery) == Refused(error)
+        assert it.table.held["ep-1"].status is Status.FAILED
+
+
+@virtual_time
+async def test_a_refusal_without_a_name_of_a_job_waits_for_nothing() -> None:
+    async with stores() as it:
+        it.table.breaks()
+        error = InvalidMessageError("body", "is no JSON")
+
+        assert await a_finisher(it).refuse(error, a_delivery()) == Refused(error)

@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from tests.support.events import logged_events
-from tests.support.virtual_time import VirtualTimeLoop, virtual_time
+from tests.support.virtual_time import VirtualTimeLoop, now, virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import LEASE_SECONDS, SOURCE, TARGET, Workshop, a_workshop
+from tests.support.workshop import LEASE_SECONDS, LIMITS, SOURCE, TARGET, Workshop, a_workshop, two_workshops
 from worker.domain.disposition import Ack, Reject, Release, Retry
 from worker.domain.errors import ShutdownError
 from worker.domain.progress import Status, Version, first_record
@@ -167,3 +169,32 @@ async def test_a_delivery_that_was_stopped_before_its_claim_claims_nothing(tmp_p
 
         assert await shop.handler.handle(work) == Release()
         assert shop.table.held == {}
+
+
+@virtual_time
+@pytest.mark.parametrize("is_here", [True, False])
+async def test_another_message_of_a_job_that_runs_for_hours_is_received_less_than_ten_times_an_hour(
+    tmp_path: Path, is_here: bool
+) -> None:
+    async with two_workshops(tmp_path, limits=replace(LIMITS, stall_seconds=7200)) as (first, second):
+        await first.begins()
+        began_at, receives = now(), 0
+        while now() - began_at < 3600:
+            receives += 1
+            disposition = await (first if is_here else second).handle(receive_count=receives)
+            assert isinstance(disposition, Retry)
+            await asyncio.sleep(disposition.delay_seconds)
+
+        assert receives <= 10
+
+
+@virtual_time
+async def test_a_claim_whose_holder_may_have_died_is_asked_for_again_when_it_ends(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        await shop.crashes()
+        await asyncio.sleep(LEASE_SECONDS / 2)
+
+        disposition = await shop.handle(receive_count=5)
+
+        assert isinstance(disposition, Retry)
+        assert disposition.delay_seconds <= LEASE_SECONDS / 2

@@ -19,7 +19,6 @@ from worker.domain.errors import (
     JobCancelledError,
     LeaseLostError,
     ShutdownError,
-    UnsupportedAudioError,
 )
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import Status, Version
@@ -132,18 +131,6 @@ async def test_targets_are_written_by_the_holder_of_the_claim_only(tmp_path: Pat
 
         assert await task == Forfeit()
         assert shop.objects.get(TARGET) is None
-
-
-@virtual_time
-async def test_an_end_that_cannot_be_recorded_brings_the_message_back(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        shop.converter.convert_error = UnsupportedAudioError("not audio")
-        task = await shop.begins()
-        shop.table.breaks()
-        shop.converter.gate.set()
-
-        assert isinstance(await task, Retry)
-        assert shop.record().status is Status.RUNNING
 
 
 @virtual_time

@@ -36,14 +36,12 @@ def decided(
     max_attempts: int = 3,
     mark: ClaimMark | None = None,
     is_cancel_requested: bool = False,
-    unstarted: str | None = None,
 ) -> ClaimDecision:
     return decide(
         None if current is None else JobState(current, mark, is_cancel_requested),
         fence=fence,
         now=NOW + timedelta(seconds=after),
         limits=ClaimLimits(LEASE, max_attempts, max_crashes=2),
-        unstarted=unstarted,
     )
 
 
@@ -141,26 +139,6 @@ def test_a_suspect_that_says_how_it_ended_stays_suspect_and_no_death_is_counted(
     decision = decided(queued(attempt, fence=1000), mark=alone)
 
     assert decision == Start(attempt + 1, Version(2000, 1), is_suspect=True, deaths_alone=1)
-
-
-def test_ones_own_claim_that_started_nothing_is_no_attempt_and_no_death_and_is_not_waited_for() -> None:
-    lost = running(attempt=2, seq=1)
-
-    decision = decided(lost, after=1, mark=ClaimMark("mine", deaths_alone=1), unstarted="mine")
-
-    assert decision == Start(2, Version(2000, 1), is_suspect=False, deaths_alone=1)
-
-
-def test_a_cancelled_job_whose_claim_started_nothing_ends_with_the_attempts_that_were_started() -> None:
-    lost = running(attempt=2, seq=1)
-
-    decision = decided(lost, mark=ClaimMark("mine"), unstarted="mine", is_cancel_requested=True)
-
-    assert decision == Cancel(replace(lost, attempt=1), Version(2000, 1))
-
-
-def test_the_claim_of_another_worker_is_waited_for_whatever_was_lost_here() -> None:
-    assert decided(running(), after=20, mark=ClaimMark("theirs"), unstarted="mine") == Wait(40)
 
 
 def test_a_request_to_cancel_is_met_before_anything_starts() -> None:

@@ -143,6 +143,12 @@ def misconfigured(error: Exception) -> str:
     return f"the AWS SDK cannot ask for it ({type(error).__name__}): check the name and the settings of the SDK"
 
 
+def is_refused(error: WorkerError) -> bool:
+    """Whether the service itself answered the call with a 4xx, which changed nothing."""
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and 400 <= refusal_of(cause).status < 500
+
+
 @contextmanager
 def translated(dependency: str, table: ErrorTable | None = None) -> Iterator[None]:
     """Turn exceptions of the SDK into ours.

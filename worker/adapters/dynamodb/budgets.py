@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from worker.adapters.aws.client import ErrorTable, translated
+from worker.adapters.aws.client import ErrorTable, is_refused, translated
 from worker.adapters.dynamodb.errors import MisconfiguredError
 from worker.domain.circuit import Severity
 from worker.domain.errors import DependencyUnavailableError
@@ -72,21 +72,22 @@ def bounded_by(
     ) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
         @functools.wraps(call)
         async def bounded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            was_refused = True
             try:
                 async with asyncio.timeout(seconds_of(self.budgets)):
                     try:
                         with translated("DynamoDB", self.errors):
                             return await call(self, *args, **kwargs)
-                    except DependencyUnavailableError:
+                    except DependencyUnavailableError as exc:
+                        was_refused = is_refused(exc)
                         await asyncio.sleep(_RETRY_SECONDS)
                     with translated("DynamoDB", self.errors):
                         return await call(self, *args, **kwargs)
             except TimeoutError as exc:
                 raise StoreUnavailableError("DynamoDB did not answer in time") from exc
-            except MisconfiguredError as exc:
-                raise StoreUnavailableError(str(exc), Severity.HARD) from exc
             except DependencyUnavailableError as exc:
-                raise StoreUnavailableError(str(exc)) from exc
+                severity = Severity.HARD if isinstance(exc, MisconfiguredError) else Severity.SOFT
+                raise StoreUnavailableError(str(exc), severity, is_refusal=was_refused and is_refused(exc)) from exc
 
         return bounded
 

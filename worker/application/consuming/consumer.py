@@ -110,7 +110,7 @@ class Consumer:
         self._changed.set()
 
     async def first_poll(self) -> None:
-        """Wait for it to begin."""
+        """Wait until queue and job table have answered and messages are polled."""
         await self._poller.begun.wait()
 
     async def run(self) -> None:
@@ -231,4 +231,4 @@ class Consumer:
         for work in self._handling:
             remaining = work.remaining_seconds
             if now >= self._jobs_until or (remaining is not None and now + remaining > self._jobs_until):
-                work.stop(ShutdownError())
+                work.stop(ShutdownError(max(0.0, self._settlement.until - now)))

@@ -6,16 +6,26 @@ import asyncio
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.application.jobs.run import Claim, JobLimits
 from worker.application.messages.message import message_to_keep
 from worker.application.progress.failover import FailoverStore
 from worker.domain.backoff import Backoff
-from worker.domain.claim import ClaimDecision, ClaimLimits, ClaimMark, JobMessage, JobState, Start, decide
+from worker.domain.claim import (
+    MOST_SEQS,
+    ClaimDecision,
+    ClaimLimits,
+    ClaimMark,
+    JobMessage,
+    JobState,
+    Start,
+    decide,
+)
+from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import Job
-from worker.domain.outcome import Released, record_of
+from worker.domain.outcome import Lost, Released, WillRetry, record_of
 from worker.domain.progress import FIRST_RUN, OutputRecord, Record, Stage, Status, Version
 from worker.ports import Conflict, Delivery, JobTable, StoreUnavailableError, Written
 
@@ -23,15 +33,19 @@ from worker.ports import Conflict, Delivery, JobTable, StoreUnavailableError, Wr
 _DOUBT_SECONDS = 5.0
 _DOUBT_SHARE = 0.25  # of a lease
 _RETRY = Backoff(first_seconds=0.1, factor=2, cap_seconds=1, floor=0.5)
-_WITHDRAW_SECONDS = 1.0
+_RECORD_BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=2, floor=0.5)
 _ARRIVAL_SECONDS = 30.0  # a write that nobody waits for any more has arrived by then, or never will
 
 
 @dataclass(frozen=True, slots=True)
-class _Unstarted:
-    """A claim under which nothing was started. After the loop time `until` it cannot arrive any more."""
+class _Over:
+    """A claim of this worker under which nothing runs any more, and an end that the job table does not have yet.
+
+    After the loop time `until` the claim cannot arrive any more.
+    """
 
     token: str
+    ending: Released | WillRetry
     until: float
 
 
@@ -39,8 +53,8 @@ class JobClaims:
     """Decides about claims and writes them. `worker` is this process's name in records; `random` is in [0, 1).
 
     A claim whose answer is lost is written and looked up again until it is known. If the table is out for longer than
-    that, nothing is started, and the claim may be kept all the same: `run`, which has to run beside the jobs,
-    withdraws it when the table answers. It counts neither as an attempt nor as a death.
+    that, nothing is started, and the claim may be kept all the same. `run`, which has to run beside the jobs, records
+    that nothing runs under it when the table answers: it counts neither as an attempt nor as a death.
     """
 
     def __init__(
@@ -59,8 +73,8 @@ class JobClaims:
         self._worker = worker
         self._now = now
         self._random = random
-        self._unstarted: dict[str, _Unstarted] = {}  # by job id
-        self._has_unstarted = asyncio.Event()
+        self._over: dict[str, _Over] = {}  # by job id
+        self._is_any_over = asyncio.Event()
 
     @property
     def lease_seconds(self) -> float:
@@ -68,15 +82,18 @@ class JobClaims:
         return self._limits.lease_seconds
 
     async def run(self) -> None:
-        """Withdraw claims under which nothing was started, for ever."""
+        """Record, for ever, the ends of claims under which nothing runs any more."""
+        turns = 0
         while True:
-            await self._has_unstarted.wait()
-            await asyncio.sleep(_WITHDRAW_SECONDS)
-            for job_id, claim in tuple(self._unstarted.items()):
+            await self._is_any_over.wait()
+            turns += 1
+            await asyncio.sleep(_RECORD_BACKOFF.delay(turns, self._random()))
+            for job_id, over in tuple(self._over.items()):
                 with suppress(StoreUnavailableError):
-                    await self._withdraw(job_id, claim)
-            if not self._unstarted:
-                self._has_unstarted.clear()
+                    await self._record_end(job_id, over)
+            if not self._over:
+                self._is_any_over.clear()
+                turns = 0
 
     async def state(self, job_id: str) -> JobState | None:
         """What the job table has of the job. Raises StoreUnavailableError."""
@@ -87,15 +104,16 @@ class JobClaims:
 
         `rejected_run`: it is of a dead letter that has come back, and was rejected in that run.
         """
-        unstarted = None if state is None else self._unstarted.get(state.record.job_id)
         return decide(
-            state,
-            fence=fence,
-            now=self._now(),
-            limits=self._limits,
-            unstarted=None if unstarted is None else unstarted.token,
-            rejected_run=rejected_run,
+            self._as_it_ended(state), fence=fence, now=self._now(), limits=self._limits, rejected_run=rejected_run
         )
+
+    def _as_it_ended(self, state: JobState | None) -> JobState | None:
+        """The state with the end of this worker's own claim in it, where the table does not have it yet."""
+        over = None if state is None else self._over.get(state.record.job_id)
+        if state is None or over is None or not state.is_claimed_by(over.token):
+            return state
+        return replace(state, record=record_of(over.ending, state.record, state.record.version, self._now()))
 
     async def claim(self, job: Job, state: JobState | None, start: Start, delivery: Delivery) -> Claim | Conflict:
         """Claim the job, which is in that state. Raises StoreUnavailableError: nothing may be started."""
@@ -112,10 +130,18 @@ class JobClaims:
         seconds_left = delivery.expires_at_ms / 1000 - record.updated_at.timestamp()
         return Claim(job, record, mark.token, asked_at, asked_at + seconds_left)
 
-    def give_back(self, claim: Claim) -> None:
-        """Have the claim withdrawn, under which nothing was started. Returns at once: `run` does it."""
+    def give_back(self, claim: Claim, loss: Lost | None = None) -> None:
+        """Have it recorded that nothing runs under the claim. Returns at once: `run` does it.
+
+        With the `loss` of a run, which counts as an attempt; without one, nothing was started. The record is kept
+        only if no other worker has claimed the job meanwhile.
+        """
+        ending: Released | WillRetry = Released()
+        if loss is not None:
+            problem = f"did not keep the message for its worker: {loss.reason}"
+            ending = WillRetry(DependencyUnavailableError("SQS", problem), 0.0)
         now = asyncio.get_running_loop().time()  # it has arrived: one that is not there was taken over
-        self._note_unstarted(claim.job.job_id, _Unstarted(claim.token, until=now))
+        self._note(claim.job.job_id, _Over(claim.token, ending, until=now))
 
     def record_of(self, job: Job, current: Record | None, attempt: int, version: Version) -> Record:
         """The record of the job as this worker begins it."""
@@ -145,29 +171,34 @@ class JobClaims:
         """Write the claim, again and again, until it is known whether it is kept.
 
         The same token each time: what failed may have arrived, and is then our own claim. Raises
-        StoreUnavailableError when that takes too long.
+        StoreUnavailableError when that takes too long, and at once where the table refuses the claim.
         """
         time = asyncio.get_running_loop().time
         until = time() + min(_DOUBT_SECONDS, self._limits.lease_seconds * _DOUBT_SHARE)
         failures = 0
+        is_in_doubt = True
         try:
             while True:
                 try:
                     return await self._store.claim(record, seen, mark, message)
-                except StoreUnavailableError:
+                except StoreUnavailableError as error:
                     failures += 1
+                    is_in_doubt = failures > 1 or not error.is_refusal
+                    if not is_in_doubt:
+                        raise
                     if await self._is_kept(record, mark):
                         return Written()
                     if time() >= until:
                         raise
                 await asyncio.sleep(_RETRY.delay(failures, self._random()))
         except (StoreUnavailableError, asyncio.CancelledError):
-            self._note_unstarted(record.job_id, _Unstarted(mark.token, until=time() + _ARRIVAL_SECONDS))
+            if is_in_doubt:
+                self._note(record.job_id, _Over(mark.token, Released(), until=time() + _ARRIVAL_SECONDS))
             raise
 
-    def _note_unstarted(self, job_id: str, claim: _Unstarted) -> None:
-        self._unstarted[job_id] = claim
-        self._has_unstarted.set()
+    def _note(self, job_id: str, over: _Over) -> None:
+        self._over[job_id] = over
+        self._is_any_over.set()
 
     async def _is_kept(self, record: Record, mark: ClaimMark) -> bool:
         """Whether the table is seen to hold the claim. False where it cannot be asked, or does not hold it yet."""
@@ -178,14 +209,14 @@ class JobClaims:
                 return True
         return False
 
-    async def _withdraw(self, job_id: str, claim: _Unstarted) -> None:
+    async def _record_end(self, job_id: str, over: _Over) -> None:
         """Raises StoreUnavailableError, and then may be called again."""
         state = await self._table.state(job_id)
-        if state is not None and state.is_claimed_by(claim.token):
-            version = Version(state.record.version.fence, state.record.version.seq + 1)
-            released = record_of(Released(), state.record, version, self._now())
-            await self._store.write_if_unchanged(released, state.record.version)
-        elif asyncio.get_running_loop().time() < claim.until:
+        if state is not None and state.is_claimed_by(over.token):
+            seen = state.record.version
+            version = Version(seen.fence, seen.seq + MOST_SEQS)  # Redis may have ticks that are later than this one
+            await self._store.write_if_unchanged(record_of(over.ending, state.record, version, self._now()), seen)
+        elif asyncio.get_running_loop().time() < over.until:
             return
-        if self._unstarted.get(job_id) is claim:
-            del self._unstarted[job_id]
+        if self._over.get(job_id) is over:
+            del self._over[job_id]

@@ -74,7 +74,7 @@ class DeliveryHandler:
         job_id = _job_id_of(part)
         with work.log_context(**({} if job_id is None else {"job_id": job_id})):
             if isinstance(part, InvalidMessageError):
-                return await self._finisher.refuse(part, work.delivery.fence)
+                return await self._finisher.refuse(part, work.delivery)
             return await self._job_claimer.handle(part, work)
 
 

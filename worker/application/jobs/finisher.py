@@ -31,7 +31,6 @@ from worker.domain.errors import (
 from worker.domain.job import Job
 from worker.domain.outcome import (
     Cancelled,
-    Completed,
     Deferred,
     Ending,
     Failed,
@@ -48,9 +47,6 @@ from worker.domain.outcome import (
 from worker.domain.progress import Record, Status, Version, first_record, next_run
 from worker.events import Event, emit
 from worker.ports import Conflict, Delivery, StoreUnavailableError, Written
-
-# How long a run that did not complete may try to have its end recorded, before the message goes back as it is.
-_RECORD_SECONDS = 30.0
 
 
 class JobRecords(Protocol):
@@ -121,14 +117,14 @@ class JobFinisher:
                 emit(Event.RUN_BEGUN, run=record.run, last_status=ended.record.status.value)
                 return ended.in_next_run(record)
 
-    async def finish_run(self, run: Run, outcome: Outcome) -> Outcome:
+    async def finish_run(self, run: Run, outcome: Outcome, *, within_seconds: float | None = None) -> Outcome:
         """Record how the run ended. Returns how it did end: the record may be refused, or not be kept in time.
 
         A run ends once: called again, this returns the outcome that was recorded. Raises nothing but CancelledError,
         and then may be called with another outcome.
         """
         if run.outcome is None:
-            run.outcome, record = await self._recorded(run, outcome)
+            run.outcome, record = await self._recorded(run, outcome, within_seconds)
             await self._ended(run.outcome, Facts.of_run(run.progress), record, run.claim.job)
         return run.outcome
 
@@ -150,15 +146,18 @@ class JobFinisher:
                 await self._outputs.retract(job)
         return final
 
-    async def refuse(self, error: InvalidMessageError, fence: int) -> Refused:
-        """A message that is no job is never retried. Its record says so, unless there is a job of that name."""
+    async def refuse(self, error: InvalidMessageError, delivery: Delivery) -> Ending:
+        """A message that is no job is not retried. Its record says so, unless there is a job of that name.
+
+        It waits for the job table where that is away: in the dead-letter queue nobody would write its record.
+        """
         refused = Refused(error)
         if error.job_id is not None:
-            record = replace(first_record(error.job_id, None, (), self._now()), version=Version(fence, 1))
+            record = replace(first_record(error.job_id, None, (), self._now()), version=Version(delivery.fence, 1))
             try:
                 await self.finish(refused, record, None)
             except StoreUnavailableError as unavailable:
-                emit(Event.PROGRESS_WRITE_FAILED, reason=unavailable.reason, status=Status.FAILED.value, seq=1)
+                return await self.put_off(delivery, unavailable)
         return refused
 
     async def skip(self, job: Job, record: Record, delivery: Delivery) -> Skipped:
@@ -170,32 +169,44 @@ class JobFinisher:
             await self._outputs.retract(job)
         return skipped
 
+    async def put_off(self, delivery: Delivery, error: StoreUnavailableError) -> Ending:
+        """Nothing can be claimed or recorded: the message comes back, later with each receive."""
+        delay_seconds = RETRY_BACKOFF.delay(delivery.receive_count, self._random())
+        return await self.pass_over(PutOff(delay_seconds, error.reason))
+
     async def pass_over(self, ending: Deferred | PutOff | NotBegun | Ignored) -> Ending:
         """Nothing is started and nothing ends: the log says so."""
         await self._ended(ending, Facts(), None)
         return ending
 
-    async def _recorded(self, run: Run, outcome: Outcome) -> tuple[Outcome, Record | None]:
+    async def _recorded(
+        self, run: Run, outcome: Outcome, within_seconds: float | None
+    ) -> tuple[Outcome, Record | None]:
         """The outcome as it can be recorded, with the record."""
         if isinstance(outcome, Lost):
             return outcome, None
         try:
-            async with asyncio.timeout(None if isinstance(outcome, Completed) else _RECORD_SECONDS):
+            async with asyncio.timeout(within_seconds):
                 if isinstance(outcome, Cancelled):
-                    await self._retract(run)
+                    outcome = await self._retract(run)
                 return outcome, await run.reporter.end(outcome)
         except LeaseLostError as loss:
             return Lost(loss.reason), None
-        except (TimeoutError, StoreUnavailableError, DependencyUnavailableError):
+        except TimeoutError:
             return self._unrecorded(outcome), None
 
-    async def _retract(self, run: Run) -> None:
+    async def _retract(self, run: Run) -> Cancelled | WillRetry:
         """A cancelled job leaves no output behind, of an earlier start either: one that was released is not counted.
 
-        The outputs are ours to delete only while the job is.
+        The outputs are ours to delete only while the job is. Where the job table does not say that it is, they are
+        left to the next delivery.
         """
-        await run.reporter.checkpoint()
+        try:
+            await run.reporter.checkpoint()
+        except DependencyUnavailableError:
+            return self._retry(JobCancelledError())
         await self._outputs.retract(run.claim.job)
+        return Cancelled()
 
     def _unrecorded(self, outcome: Outcome) -> Outcome:
         """No store knows of the end, so the message has to come back, for a final outcome too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -16,11 +17,13 @@ from worker.domain.claim import Cancel, Exhausted, JobState, NextRun, Skip, Star
 from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.errors import ShutdownError, TooManyAttemptsError
 from worker.domain.job import Job
-from worker.domain.outcome import Cancelled, Deferred, Ending, Failed, NotBegun, Outcome, PutOff, Released, WillRetry
+from worker.domain.outcome import Cancelled, Deferred, Ending, Failed, Lost, NotBegun, Outcome, Released, WillRetry
 from worker.domain.progress import FIRST_RUN, Record, Version
 from worker.ports import Delivery, StoreUnavailableError
 
 _SOON_SECONDS = 1.0
+_LOOK_SECONDS = 1.0  # a worker that stops has seconds, and the next delivery looks again
+_RENEWED_SHARE = 2 / 3  # of a claim's lease that a worker which lives always leaves: it renews at a third
 _TRIES = 3  # a run that begins, a claim that is refused, another one: beyond that, others are at the same job
 
 
@@ -54,13 +57,13 @@ class JobClaimer:
             attempt = self._at_work[job.job_id]
             if attempt is None:  # for a lease, both might be hidden, and come back together again and again
                 return await self._defer(_SOON_SECONDS, "another delivery is claiming it just now")
-            return await self._defer(self._claims.lease_seconds, "running here already", attempt)
+            delay_seconds = self._while_it_runs(self._claims.lease_seconds, work.delivery)
+            return await self._defer(delay_seconds, "running here already", attempt)
         self._at_work[job.job_id] = None
         try:
             return await self._claim(job, work)
         except StoreUnavailableError as error:
-            delay_seconds = RETRY_BACKOFF.delay(work.delivery.receive_count, self._random())
-            return await self._finisher.pass_over(PutOff(delay_seconds, error.reason))
+            return await self._finisher.put_off(work.delivery, error)
         finally:
             del self._at_work[job.job_id]
 
@@ -119,6 +122,7 @@ class JobClaimer:
                 return await self._finisher.skip(job, record, delivery)
             case Wait(delay_seconds):
                 attempt = None if current is None else current.attempt
+                delay_seconds = self._while_it_runs(delay_seconds, delivery)
                 return await self._defer(delay_seconds, "claimed by another delivery", attempt)
             case Cancel(record, version):
                 return await self._finish(job, record, Cancelled(), record.attempt, version)
@@ -127,11 +131,23 @@ class JobClaimer:
                 failed = Failed(TooManyAttemptsError(attempts, crashes), attempts, run)
                 return await self._finish(job, current, failed, attempts, version)
 
+    def _while_it_runs(self, delay_seconds: float, delivery: Delivery) -> float:
+        """The delay of another message of a job that runs, perhaps for hours.
+
+        It grows with the receives, as long as the holder of the claim is seen to live: queues that move a message to
+        the dead-letter queue after ten receives are common.
+        """
+        if delay_seconds < self._claims.lease_seconds * _RENEWED_SHARE:
+            return delay_seconds
+        return max(delay_seconds, RETRY_BACKOFF.delay(delivery.receive_count, self._random()))
+
     async def _run(self, claim: Claim, work: Work) -> Ending:
         self._at_work[claim.job.job_id] = claim.record.attempt
         with work.log_context(attempt=claim.record.attempt):
             with self._over_job():
                 outcome = await self._runner.run(claim, work)
+            if isinstance(outcome, Lost):
+                self._claims.give_back(claim, outcome)
             return await self._unless_cancelled(claim.job, work.delivery, outcome)
 
     async def _unless_cancelled(self, job: Job, delivery: Delivery, outcome: Outcome) -> Ending:
@@ -139,8 +155,9 @@ class JobClaimer:
         if not isinstance(outcome, WillRetry | Released):
             return outcome
         try:
-            decision = self._claims.decide(await self._claims.state(job.job_id), delivery.fence)
-        except StoreUnavailableError:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                decision = self._claims.decide(await self._claims.state(job.job_id), delivery.fence)
+        except (TimeoutError, StoreUnavailableError):
             return outcome
         if not isinstance(decision, Cancel):
             return outcome

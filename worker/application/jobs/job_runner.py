@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from worker.application.consuming.execution import Execution
 from worker.application.consuming.work import Work
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
@@ -12,14 +13,17 @@ from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.run import Claim, JobLimits, Run
 from worker.application.progress.job_progress import JobProgress
 from worker.application.progress.reporter import Reporters
-from worker.domain.errors import ConversionTimeoutError, StalledError
+from worker.domain.errors import ConversionTimeoutError, LeaseLostError, ShutdownError, StalledError, WorkerError
 from worker.domain.meter import Speeds
-from worker.domain.outcome import MessageAge, Outcome, outcome_of
+from worker.domain.outcome import Lost, MessageAge, Outcome, outcome_of
 from worker.domain.progress import FIRST_RUN
 from worker.events import Event, emit
 from worker.ports import Delivery
 
 _JUST_CLAIMED_SECONDS = 1.0
+# How long a worker that stops tries to have the end of a run recorded. The message has to be given back after it.
+_LAST_WORD_SECONDS = 5.0
+_LAST_WORD_SHARE = 0.5  # of the time that is left
 
 
 class JobRunner:
@@ -62,7 +66,28 @@ class JobRunner:
             with work.running(run.execution, run.progress):
                 return await run.execution.run(self._completed(run), name=f"job {run.claim.job.job_id}")
         except Exception as error:  # noqa: BLE001 - the one place where everything that can go wrong ends
-            return await self._finisher.finish_run(run, self._outcome_of(error, run.claim, work.delivery))
+            outcome = self._outcome_of(error, run.claim, work.delivery)
+        return await self._recorded(run, outcome, work)
+
+    async def _recorded(self, run: Run, outcome: Outcome, work: Work) -> Outcome:
+        """Have the end of the run recorded, however long the job table is away, while the message is ours.
+
+        Given back before that, the message would meet a start without an end, which counts as the worker's death.
+        Only a worker that stops cannot wait.
+        """
+        if work.stop_reason is None:
+            recording = Execution()
+            try:
+                with work.running(recording, run.progress):
+                    return await recording.run(self._finisher.finish_run(run, outcome), name="end of a job")
+            except LeaseLostError as loss:
+                outcome = Lost(loss.reason)
+            except WorkerError:  # the worker stops, or the twelve hours of the delivery are over
+                pass
+        seconds = _LAST_WORD_SECONDS
+        if isinstance(work.stop_reason, ShutdownError):
+            seconds = min(seconds, work.stop_reason.seconds_left * _LAST_WORD_SHARE)
+        return await self._finisher.finish_run(run, outcome, within_seconds=seconds)
 
     def _outcome_of(self, error: Exception, claim: Claim, delivery: Delivery) -> Outcome:
         first_received_at_ms = delivery.first_received_at_ms or delivery.sent_at_ms

@@ -1,0 +1,89 @@
+"""Runs that end while the job table is away, or whose message is lost: each start gets a word of its end."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.virtual_time import now, virtual_time
+from tests.support.waiting import wait_until
+from tests.support.workshop import a_workshop, two_workshops
+from worker.domain.claim import ClaimMark
+from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
+from worker.domain.errors import ErrorCode, LeaseLostError, ShutdownError, UnsupportedAudioError
+from worker.domain.progress import Status, Version
+
+
+@virtual_time
+async def test_a_job_that_ends_while_the_table_is_away_keeps_its_message_until_the_end_is_recorded(
+    tmp_path: Path,
+) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.converter.convert_error = UnsupportedAudioError("not audio")
+        task = await shop.begins()
+        shop.table.breaks()
+        shop.converter.gate.set()
+        await asyncio.sleep(3600)
+        assert not task.done()
+
+        shop.table.works()
+
+        disposition = await task
+        assert isinstance(disposition, Reject)
+        assert disposition.error.code is ErrorCode.UNSUPPORTED_AUDIO
+        assert shop.record().status is Status.FAILED
+
+
+@virtual_time
+@pytest.mark.parametrize("is_ended", [True, False])
+async def test_a_worker_that_stops_while_the_table_is_away_gives_its_message_back_within_seconds(
+    tmp_path: Path, is_ended: bool
+) -> None:
+    async with a_workshop(tmp_path) as shop:
+        shop.converter.convert_error = UnsupportedAudioError("not audio")
+        work = shop.work()
+        task = await shop.begins(work)
+        shop.table.breaks()
+        if is_ended:
+            shop.converter.gate.set()
+            await asyncio.sleep(60)
+        stopped_at = now()
+        work.stop(ShutdownError())
+
+        assert isinstance(await task, Retry if is_ended else Release)
+        assert now() - stopped_at < 6
+
+
+@virtual_time
+async def test_a_run_whose_lease_was_lost_is_no_death_once_its_worker_could_say_so(tmp_path: Path) -> None:
+    async with two_workshops(tmp_path) as (first, second):
+        work = first.work()
+        task = await first.begins(work)
+        first.table.breaks()
+        work.stop(LeaseLostError("the lease could not be renewed in time"))
+        assert await task == Forfeit()
+        first.table.works()
+        await wait_until(lambda: first.record().status is Status.QUEUED)
+        assert first.record().attempt == 1
+
+        assert await second.handle(receive_count=2) == Ack()
+
+        assert second.record().attempt == 2
+        assert not second.table.marks["ep-1"].is_suspect
+
+
+@virtual_time
+async def test_a_run_whose_job_another_worker_has_says_nothing_of_its_end(tmp_path: Path) -> None:
+    async with a_workshop(tmp_path) as shop:
+        work = shop.work()
+        task = await shop.begins(work)
+        theirs = replace(shop.record(), version=Version(work.delivery.fence + 1, 1), worker="w:2")
+        shop.table.put_claim(theirs, shop.record().version, ClaimMark("theirs"))
+        work.stop(LeaseLostError("the receipt handle is dead"))
+        assert await task == Forfeit()
+        await asyncio.sleep(10)
+
+        assert shop.record() == theirs
