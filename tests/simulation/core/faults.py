@@ -59,6 +59,7 @@ class Fault:
     answered: When | None = None  # None: as soon as it arrives
     failure: str | None = None
     severity: Severity = Severity.SOFT
+    is_refusal: bool = False  # the failure is an answer that says that nothing was done
     spares_reads: bool = False
     any_of: tuple[Fault | None, ...] = ()  # each request meets one of these instead
 
@@ -81,5 +82,9 @@ SLOW = Fault("SLOW", answered=later(0.5))
 UNANSWERED = Fault("UNANSWERED", answered=never)  # applied, and the caller's budget runs out
 READONLY = Fault(
     "READONLY", arrives=never, answered=in_time, failure="READONLY", severity=Severity.HARD, spares_reads=True
+)
+THROTTLED = Fault("THROTTLED", arrives=never, answered=in_time, failure="throttled", is_refusal=True)
+FORBIDDEN = Fault(
+    "FORBIDDEN", arrives=never, answered=in_time, failure="forbidden", severity=Severity.HARD, is_refusal=True
 )
 FLAKY = Fault("FLAKY", any_of=(None, None, None, REFUSED, SILENT, UNACKNOWLEDGED, LATE, SLOW))

@@ -80,13 +80,14 @@ class Link:
         answered: float,
         fault: Fault,
     ) -> None:
-        loop, failure = self._network.loop, fault.failure
+        loop, failure, is_refusal = self._network.loop, fault.failure, fault.is_refusal
         if answered > self._budget_seconds:
-            answered, failure = self._budget_seconds, "no answer in time"
+            answered, failure, is_refusal = self._budget_seconds, "no answer in time", False
         if failure is not None:
             if arrives < math.inf:
                 loop.call_later(arrives, serve, *arguments)
-            loop.call_later(answered, _fail, answer, StoreUnavailableError(failure, fault.severity))
+            error = StoreUnavailableError(failure, fault.severity, is_refusal=is_refusal)
+            loop.call_later(answered, _fail, answer, error)
         elif answered > arrives:
             loop.call_later(arrives, _serve_slowly, loop, answer, answered - arrives, serve, arguments)
         else:

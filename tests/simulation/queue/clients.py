@@ -12,7 +12,8 @@ from tests.simulation.core.faults import Fault
 from tests.simulation.core.network import Network, pause
 from tests.simulation.core.stores import SimulatedJobTable
 from tests.simulation.queue.invariants import Checker
-from tests.simulation.queue.schedule import LEASE_SECONDS, PARTIAL, QUEUE
+from tests.simulation.queue.link_faults import PARTIAL, QUEUE
+from tests.simulation.queue.schedule import LEASE_SECONDS
 from tests.simulation.queue.servers import JobTableServer, QueueServer
 from worker.domain.claim import ClaimMark, JobMessage, JobState
 from worker.domain.disposition import Reject
@@ -30,7 +31,9 @@ def _unavailable() -> DependencyUnavailableError:
 class QueueClient:
     """The `JobQueue` of one worker."""
 
-    def __init__(self, server: QueueServer, network: Network, on_receive: Callable[[int, Sequence[Delivery]], None]):
+    def __init__(
+        self, server: QueueServer, network: Network, on_receive: Callable[[int, Sequence[Delivery], float], None]
+    ):
         self._server = server
         self._network = network
         self._on_receive = on_receive
@@ -38,7 +41,7 @@ class QueueClient:
     async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
         began_at = asyncio.get_running_loop().time()
         taken = await self._call(lambda _: self._server.receive(slots, is_long=is_long))
-        self._on_receive(slots, taken)
+        self._on_receive(slots, taken, began_at)
         return [replace(delivery, received_at=began_at) for delivery in taken]
 
     async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
@@ -125,6 +128,10 @@ class JobTableClient(SimulatedJobTable):
         if state is not None:
             self._checker.state_known(self._worker, job_id, at)
         return state
+
+    async def probe(self) -> None:
+        self._checker.outages.table_probed(self._worker)
+        await super().probe()
 
     async def cancel_requests(self, job_ids: Collection[str]) -> frozenset[str]:
         found = await super().cancel_requests(job_ids)

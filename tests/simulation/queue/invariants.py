@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from tests.simulation.core.checker import BaseChecker, traced
+from tests.simulation.queue.outages import TableOutages
 from tests.simulation.queue.schedule import (
     LEASE_SECONDS,
     MAX_ATTEMPTS,
@@ -50,6 +51,7 @@ class Checker(BaseChecker):
         self._began_at = loop.now
         self._held: dict[str, Record] = {}
         self._starts = Starts()
+        self.outages = TableOutages(schedule, lambda: self._now, self.violated)
         self._ended_at: dict[str, float] = {}
         self._hidden_until: dict[str, float] = {}  # by job: what a fault had its message put off to
         self._published: defaultdict[str, set[int]] = defaultdict(set)  # by job: the fences
@@ -166,6 +168,14 @@ class Checker(BaseChecker):
         self._killed.add(worker)
         for job_id, is_suspect in self._running[worker].items():
             self._deaths_alone[job_id] += is_suspect
+
+    @traced("{worker} counts as dead in {job_id}")
+    def counted_as_dead(self, job_id: str, worker: str) -> None:
+        """A claim says that the worker before it died."""
+        if worker in self._killed:
+            return
+        if not self.outages.may_seem_dead(worker, number_of(job_id), is_draining=worker in self.draining):
+            self.violated(f"{job_id} is suspect for the death of {worker}, which lives")
 
     @traced("{claim.worker} publishes {claim.job_id} under {claim.version}")
     def publishes(self, place: int, claim: Record, asked_at: float) -> None:

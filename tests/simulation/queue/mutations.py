@@ -13,18 +13,22 @@ from typing import Any
 
 from tests.simulation.queue.servers import QueueServer
 from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.dependencies import TableAccess
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
+from worker.application.jobs.run import Run
 from worker.application.progress import reporter
 from worker.domain import claim
+from worker.domain.backoff import Backoff
 from worker.domain.claim import ClaimDecision, ClaimMark, JobMessage, JobState, Start
 from worker.domain.disposition import Ack, Disposition, Retry
-from worker.domain.outcome import RecordedEnding, Released, WillRetry, record_of
+from worker.domain.outcome import Cancelled, Completed, Outcome, RecordedEnding, Released, WillRetry, record_of
 from worker.domain.progress import Record, Status, Version
 from worker.ports import Conflict, Delivery, Written
 
@@ -41,9 +45,14 @@ class Mutation:
 
 _handle, _decide = DeliveryHandler.handle, JobClaims.decide
 _hide, _send = QueueServer.hide, QueueServer.send
+_finish_run = JobFinisher.finish_run
 
 
 async def _nothing(*_: object) -> None: ...
+
+
+async def _keep_outputs(*_: object) -> Cancelled:
+    return Cancelled()
 
 
 async def _delete_what_should_be_retried(self: DeliveryHandler, work: Work) -> Disposition:
@@ -92,6 +101,14 @@ async def _claim_once(
     return await self._store.claim(record, seen, mark, message)
 
 
+async def _finish_within_seconds(self: JobFinisher, run: Run, outcome: Outcome, **_: Any) -> Outcome:
+    return await _finish_run(self, run, outcome, within_seconds=None if isinstance(outcome, Completed) else 5.0)
+
+
+def _no_longer(_self: JobClaimer, delay_seconds: float, _delivery: Delivery) -> float:
+    return delay_seconds
+
+
 def _send_to_no_group(self: QueueServer, body: str, *, group_id: str | None = None, **more: Any) -> str:
     return _send(self, body, group_id=group_id and f"{group_id} {len(self)}", **more)
 
@@ -107,11 +124,16 @@ MUTATIONS = {
     "nobody listens while a job runs": Mutation(CancelWatch, "_stop_requested", _nothing, "to be cancelled since"),
     "nobody looks before a job starts": Mutation(JobClaims, "decide", _start_unasked, "was to be cancelled when"),
     "a cancelled job is run again": Mutation(JobClaims, "decide", _start_what_was_cancelled, "was cancelled and is"),
-    "the outputs of a cancelled job stay": Mutation(JobFinisher, "_retract", _nothing, "there are outputs of it"),
+    "the outputs of a cancelled job stay": Mutation(JobFinisher, "_retract", _keep_outputs, "there are outputs of it"),
     "a group does not wait for a retry": Mutation(QueueServer, "hide", _let_the_group_go_on, "out of order"),
     "a suspect does not run alone": Mutation(Slots, "alone", _beside_others, "one of them is suspect"),
     "every death counts": Mutation(claim, "_suspicion", _blame_for_every_death, "deaths while it ran alone"),
     "nobody looks after a claim without an answer": Mutation(JobClaims, "_known", _claim_once, "that never was"),
-    "claims that started nothing stay": Mutation(JobClaims, "_withdraw", _nothing, "that never was"),
+    "claims that started nothing stay": Mutation(JobClaims, "_record_end", _nothing, "that never was"),
+    "a table that is out pauses nothing": Mutation(TableAccess, "is_suspected", False, "cannot reach the table"),
+    "a table that is out is asked all the time": Mutation(TableAccess, "backoff", Backoff(0.2, 1, 0.2), "too often"),
+    "no end waits for the table": Mutation(JobFinisher, "finish_run", _finish_within_seconds, "which lives"),
+    "nothing is said of a lost run": Mutation(JobClaims, "give_back", lambda *_: None, "which lives"),
+    "a job that runs is asked for all the time": Mutation(JobClaimer, "_while_it_runs", _no_longer, "more than 10"),
     "a group is no group": Mutation(QueueServer, "send", _send_to_no_group, "out of order"),
 }

@@ -10,9 +10,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
-from tests.simulation.core.faults import LATE, OVERDUE, REFUSED, SILENT, UNACKNOWLEDGED, UNANSWERED, Fault, Request
 from tests.simulation.core.schedule import BaseSchedule, LinkFault, Moment
-from tests.simulation.core.stores import REDIS, TABLE
+from tests.simulation.core.stores import TABLE
+from tests.simulation.queue.link_faults import (
+    QUEUE,
+    fault_of_a_claim,
+    is_outage_of_the_table,
+    link_fault,
+    moment,
+    outage_of_the_table,
+    worker_at,
+)
 
 if TYPE_CHECKING:
     from tests.simulation.queue.world import World
@@ -20,23 +28,6 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 12.0
 MAX_ATTEMPTS = 4
 MAX_CRASHES = 2
-SOMEBODY = "somebody"  # who asks for cancellations
-QUEUE = "queue"  # the service
-_SPAN_SECONDS = 25.0  # in which faults and incidents begin
-_DELAY_SECONDS = 4.0
-
-
-def _delayed(_: Request) -> float:
-    return _DELAY_SECONDS
-
-
-DELAYED = Fault("DELAYED", arrives=_delayed)
-PARTIAL = Fault("PARTIAL")  # of a batch, the second half fails
-
-
-def worker_at(place: int) -> str:
-    """The name by which the faults of a schedule know the workers of this place, one after the other."""
-    return f"w{place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +60,7 @@ class WorkerIncident(Moment):
 
     @classmethod
     def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
-        return cls(_moment(dice), dice.randrange(workers))
+        return cls(moment(dice), dice.randrange(workers))
 
     def concerns(self, whom: int) -> bool:
         return self.worker == whom
@@ -83,7 +74,7 @@ class JobIncident(Moment):
 
     @classmethod
     def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
-        return cls(_moment(dice), dice.randrange(jobs))
+        return cls(moment(dice), dice.randrange(jobs))
 
     def concerns(self, whom: int) -> bool:
         return self.job == whom
@@ -113,7 +104,7 @@ class Freeze(WorkerIncident):
 
     @classmethod
     def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
-        return cls(_moment(dice), dice.randrange(workers), dice.choice((2.0, 14.0, 20.0)))
+        return cls(moment(dice), dice.randrange(workers), dice.choice((2.0, 14.0, 20.0)))
 
     @property
     def end(self) -> float:
@@ -133,7 +124,7 @@ class ClockJump(WorkerIncident):
 
     @classmethod
     def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
-        return cls(_moment(dice), dice.randrange(workers), dice.choice((-20.0, -3.0, 3.0, 20.0)))
+        return cls(moment(dice), dice.randrange(workers), dice.choice((-20.0, -3.0, 3.0, 20.0)))
 
     @property
     def end(self) -> float:
@@ -175,12 +166,6 @@ _INCIDENTS_OF_FIFO: tuple[type[Incident], ...] = (
     *(CancelRequest, CancelRequest),
 )
 _INCIDENTS: tuple[type[Incident], ...] = (*_INCIDENTS_OF_FIFO, Redelivery, Redelivery)
-_SERVICES = (QUEUE, QUEUE, TABLE, REDIS)
-_FAULTS: dict[str, tuple[Fault, ...]] = {
-    QUEUE: (REFUSED, UNACKNOWLEDGED, SILENT, DELAYED, PARTIAL),
-    TABLE: (REFUSED, UNACKNOWLEDGED, SILENT, LATE, OVERDUE, UNANSWERED),
-    REDIS: (REFUSED, UNACKNOWLEDGED, SILENT),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +193,11 @@ class Schedule(BaseSchedule):
         """Whether something may keep the worker from the queue, so that a lease ends before its job begins."""
         return any(each.service == QUEUE and worker_at(place) in each.who for each in self.link_faults)
 
+    def outage_at(self, time: float) -> LinkFault | None:
+        """The outage of the job table, for all workers, that lasts at that time."""
+        lasting = (each for each in self.link_faults if each.start <= time < each.end)
+        return next((each for each in lasting if is_outage_of_the_table(each, self.workers)), None)
+
     def is_hindered(self, place: int, since: float, until: float) -> bool:
         """Whether something may keep the worker from asking DynamoDB in that time."""
         hindrances = [each for each in self.incidents if _hinders(each, place)]
@@ -232,9 +222,11 @@ def make_schedule(seed: int) -> Schedule:
     groups: tuple[str | None, ...] = ("a", "a", "b") if dice.random() < 0.3 else (None,)
     scripts = tuple(_script(dice, dice.choice(groups)) for _ in range(dice.choice((2, 2, 3, 4))))
     kinds = _INCIDENTS if groups == (None,) else _INCIDENTS_OF_FIFO
-    faults = [_link_fault(dice, workers) for _ in range(dice.choice((0, 1, 1, 2, 3)))]
+    faults = [link_fault(dice, workers) for _ in range(dice.choice((0, 1, 1, 2, 3)))]
+    if dice.random() < 0.08:
+        faults.insert(0, outage_of_the_table(dice, workers))  # a request meets the first fault that fits
     if dice.random() < 0.15:
-        faults.append(_fault_of_a_claim(dice, workers, dice.choice(scripts)))
+        faults.append(fault_of_a_claim(dice, workers, dice.choice(scripts).arrives_at))
     incidents = [dice.choice(kinds).drawn(dice, workers, len(scripts)) for _ in range(dice.choice((0, 1, 2, 2, 3)))]
     return Schedule(seed, (*faults, *incidents), workers, scripts, dice.choice((None, None, None, 2)))
 
@@ -249,24 +241,3 @@ def _script(dice: random.Random, group: str | None) -> Script:
         is_submitted=dice.random() < 0.4,
         group=group,
     )
-
-
-def _link_fault(dice: random.Random, workers: int) -> LinkFault:
-    service = dice.choice(_SERVICES)
-    start = _moment(dice)
-    end = start + dice.choice((1.0, 8.0, 20.0)) * dice.uniform(0.2, 1.2)
-    fault = dice.choice(_FAULTS[service])
-    everybody = (*map(worker_at, range(workers)), SOMEBODY)
-    who = dice.choice((everybody, *((worker_at(place),) for place in range(workers))))
-    return LinkFault(start, round(end, 2), who, service, fault, dice.choice((0.3, 1.0)))
-
-
-def _fault_of_a_claim(dice: random.Random, workers: int, script: Script) -> LinkFault:
-    """For a short time around the job's first claim, all that is asked of DynamoDB is done, and its answers fail."""
-    end = round(script.arrives_at + dice.choice((0.5, 2.0, 6.0)) * dice.uniform(0.5, 1.5), 2)
-    who = (*map(worker_at, range(workers)), SOMEBODY)
-    return LinkFault(script.arrives_at, end, who, TABLE, dice.choice((UNANSWERED, UNACKNOWLEDGED, OVERDUE)))
-
-
-def _moment(dice: random.Random) -> float:
-    return round(dice.uniform(0, _SPAN_SECONDS), 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeJobTable
 from tests.simulation.queue.invariants import Checker
@@ -26,6 +28,11 @@ class QueueServer(FakeQueue):
     async def hide(self, delivery: Delivery, seconds: float) -> None:
         await super().hide(delivery, seconds)
         self._checker.message_hidden(delivery, seconds)
+
+    def _deliver(self, message: Any, now: float) -> Delivery:
+        delivery = super()._deliver(message, now)
+        self._checker.outages.message_received(delivery.message_id)
+        return delivery
 
     def _remove(self, delivery: Delivery, how: str) -> None:
         super()._remove(delivery, how)
@@ -53,9 +60,12 @@ class JobTableServer(FakeJobTable):
     def put_claim(
         self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
     ) -> Written | Conflict:
+        before = self.held_state(record.job_id)
         result = super().put_claim(record, seen, mark, message)
         if isinstance(result, Written):
             self._checker.confirmed(record)
+            if before is not None and _counts_a_death(before.mark, mark):
+                self._checker.counted_as_dead(record.job_id, str(before.record.worker))
         return result
 
     def put_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
@@ -69,3 +79,10 @@ class JobTableServer(FakeJobTable):
         if is_left:
             self._checker.cancel_requested(job_id)
         return is_left
+
+
+def _counts_a_death(before: ClaimMark | None, after: ClaimMark) -> bool:
+    """Whether the newer claim says that the worker of the one before it died."""
+    if before is None:
+        return after.is_suspect
+    return after.deaths_alone > before.deaths_alone or after.is_suspect > before.is_suspect

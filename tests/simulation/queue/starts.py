@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from tests.simulation.queue.link_faults import place_of
 from worker.domain.progress import Record
 
 
@@ -20,7 +21,7 @@ class Start:
 
     @property
     def place(self) -> int:
-        return int(self.worker[1:].partition(".")[0])
+        return place_of(self.worker)
 
 
 @dataclass(frozen=True, slots=True)

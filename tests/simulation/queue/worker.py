@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from tests.fakes.objects import MemoryObjects
 from tests.simulation.core.stores import SimulatedRedis
 from tests.simulation.queue.clients import JobTableClient, QueueClient
 from tests.simulation.queue.invariants import number_of
+from tests.simulation.queue.link_faults import worker_at
 from tests.simulation.queue.schedule import (
     LEASE_SECONDS,
     MAX_ATTEMPTS,
@@ -17,15 +19,16 @@ from tests.simulation.queue.schedule import (
     CancelRequest,
     Freeze,
     Script,
-    worker_at,
 )
 from tests.simulation.queue.servers import POLL_SECONDS
 from tests.support.consuming import a_consumer
 from tests.support.handling import Handling
 from tests.support.lean_loop import ProcessLoop
+from worker.application.consuming.dependencies import S3Access, S3Rights, TableAccess, WorkspaceAccess
 from worker.application.consuming.slots import Slots
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
+from worker.application.jobs.dependency_watch import DependencyWatch
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.run import JobLimits
 from worker.application.progress.failover import FailoverStore
@@ -33,7 +36,7 @@ from worker.application.progress.guarded_cache import GuardedCache
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.errors import ConverterCrashedError, NoAudioError
 from worker.domain.job import Job
-from worker.domain.outcome import Completed
+from worker.domain.outcome import Completed, Ending, PutOff
 from worker.domain.progress import OutputRecord, Stage
 from worker.ports import Delivery
 
@@ -67,6 +70,10 @@ class Worker:
         queue = QueueClient(world.queue, self.network, self._received)
         cancels = CancelWatch(self.table)
         slots = Slots(CONCURRENCY)
+        objects = MemoryObjects()
+        self._watch = DependencyWatch(
+            TableAccess(self.table), S3Access(objects), S3Rights(objects), WorkspaceAccess(lambda: None)
+        )
         handling = self._handling(store, cancels, slots)
         renewer, self.consumer = a_consumer(
             queue,
@@ -75,12 +82,14 @@ class Worker:
             lease_seconds=LEASE_SECONDS,
             poll_seconds=POLL_SECONDS,
             random=world.rng.random,
+            causes=self._watch.causes,
         )
         beside = [renewer.run(), store.run(), handling.claims.run()]
         if schedule.has(CancelRequest):
             beside.append(cancels.run())
         self._side_tasks = [self.loop.create_task(each) for each in beside]
         self._task = self.loop.create_task(self._run())
+        world.checker.outages.worker_begins(self.name)
         world.checker.noted(f"{self.name} begins")
 
     def _handling(self, store: FailoverStore, cancels: CancelWatch, slots: Slots) -> Handling:
@@ -95,7 +104,13 @@ class Worker:
             now=self.now,
             random=self.world.rng.random,
             slots=slots,
+            on_end=self._ended,
         )
+
+    def _ended(self, ending: Ending, job: Job | None) -> None:
+        self._watch.ended(ending, job)
+        if isinstance(ending, PutOff):
+            self.world.checker.outages.put_off(self.name)
 
     def now(self) -> datetime:
         return self.world.now() + self.skew
@@ -150,8 +165,9 @@ class Worker:
             self.is_over = True
             self.world.ended(self)
 
-    def _received(self, slots: int, deliveries: Sequence[Delivery]) -> None:
+    def _received(self, slots: int, deliveries: Sequence[Delivery], began_at: float) -> None:
         if not self.network.is_cut:
+            self.world.checker.outages.polled(self.name, self.world.loop.now - began_at)
             self.world.checker.received(self.name, slots, len(deliveries), CONCURRENCY)
 
 

@@ -18,7 +18,8 @@ from tests.simulation.core.stores import SimulatedRedis
 from tests.simulation.core.world import BaseWorld
 from tests.simulation.queue.clients import JobTableClient
 from tests.simulation.queue.invariants import Checker
-from tests.simulation.queue.schedule import SOMEBODY, Schedule, SendAgain
+from tests.simulation.queue.link_faults import SOMEBODY
+from tests.simulation.queue.schedule import Schedule, SendAgain
 from tests.simulation.queue.servers import JobTableServer, QueueServer
 from tests.simulation.queue.worker import Worker
 from tests.support.deliveries import SENT_AT_MS

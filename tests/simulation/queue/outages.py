@@ -1,0 +1,83 @@
+"""Outages of the job table for all workers: nothing is received, a gentle probe asks, and no job is suspect for it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable
+
+from tests.simulation.core.schedule import LinkFault
+from tests.simulation.queue.link_faults import place_of
+from tests.simulation.queue.schedule import ClockJump, Freeze, Redelivery, Schedule, SendAgain
+
+_HOUR_SECONDS = 3600.0
+_MOST_RECEIVES = 10  # of a message in an hour: common queues move it to the dead-letter queue then
+# Between two probes are half a second at first, and a quarter of a minute in the end, at least.
+_PROBE_SECONDS = 0.5
+_FIRST_PROBES = 10
+_LATE_PROBE_SECONDS = 15.0
+
+
+class TableOutages:
+    """Watches them. `violated` ends the run. `now` gives times, in seconds after its beginning."""
+
+    def __init__(self, schedule: Schedule, now: Callable[[], float], violated: Callable[[str], None]) -> None:
+        self._schedule = schedule
+        self._now = now
+        self._violated = violated
+        self._began_at: dict[str, float] = {}  # by worker
+        self._put_off_at: dict[str, float] = {}  # by worker: since when it knows that a job could not be claimed
+        self._receives: defaultdict[LinkFault, Counter[tuple[str, int]]] = defaultdict(Counter)  # by message and hour
+        self._probes: defaultdict[LinkFault, Counter[str]] = defaultdict(Counter)  # by worker
+        self._probed_at: dict[str, float] = {}
+
+    def worker_begins(self, worker: str) -> None:
+        self._began_at[worker] = self._now()
+
+    def put_off(self, worker: str) -> None:
+        """The worker could not claim a job."""
+        self._put_off_at[worker] = self._now()
+
+    def polled(self, worker: str, seconds: float) -> None:
+        """The worker has received for so many seconds."""
+        at = self._now() - seconds
+        outage = self._schedule.outage_at(at)
+        if outage is None:
+            return
+        knows_since = max(self._began_at[worker], self._put_off_at.get(worker, -math.inf))
+        if outage.start < knows_since < at:
+            self._violated(f"{worker} receives at {at:.2f} s while it cannot reach the table")
+
+    def message_received(self, message_id: str) -> None:
+        """The message was handed out."""
+        at = self._now()
+        outage = self._schedule.outage_at(at)
+        if outage is None:
+            return
+        hour = int((at - outage.start) / _HOUR_SECONDS)
+        counts = self._receives[outage]
+        counts[message_id, hour] += 1
+        if counts[message_id, hour] > _MOST_RECEIVES:
+            self._violated(f"{message_id} is received more than {_MOST_RECEIVES} times in an hour without the table")
+
+    def table_probed(self, worker: str) -> None:
+        """The worker asked whether the table can be used."""
+        at = self._now()
+        outage = self._schedule.outage_at(at)
+        if outage is None:
+            return
+        last, self._probed_at[worker] = self._probed_at.get(worker, -math.inf), at
+        self._probes[outage][worker] += 1
+        most = _FIRST_PROBES + (at - outage.start) / _LATE_PROBE_SECONDS
+        if at - last < _PROBE_SECONDS or self._probes[outage][worker] > most:
+            self._violated(f"{worker} asks a table that is out too often: {self._probes[outage][worker]} times")
+
+    def may_seem_dead(self, worker: str, job: int, *, is_draining: bool) -> bool:
+        """Whether a worker that lives may have been unable to say how its start of the job ended, or goes on."""
+        schedule, place = self._schedule, place_of(worker)
+        if schedule.has(ClockJump) or schedule.has(Freeze, place):
+            return True
+        if not schedule.is_hindered(place, -math.inf, math.inf):
+            return is_draining and schedule.may_lose_leases(place)
+        has_others = schedule.has(SendAgain, job) or schedule.has(Redelivery, job)
+        return is_draining or has_others or schedule.may_lose_leases(place)
