@@ -12,7 +12,9 @@ import hypothesis
 import pytest
 
 from tests.support.aws import a_bucket, a_table, aws_environment
+from tests.support.sqs import CountingClient, Sqs
 from worker.adapters.aws.client import ClientLimits, open_client
+from worker.adapters.sqs.queue import CONTROL_LIMITS
 from worker.demo import servers
 
 _counter = itertools.count(1)
@@ -86,3 +88,9 @@ async def bucket(s3_client: Any, unique: Callable[[str], str]) -> str:
     name = unique("bucket")
     await s3_client.create_bucket(**a_bucket(name))
     return name
+
+
+@pytest.fixture
+async def sqs(aws_session: aioboto3.Session, unique: Callable[[str], str]) -> AsyncIterator[Sqs]:
+    async with open_client(aws_session, "sqs", CONTROL_LIMITS) as client:
+        yield Sqs(client, CountingClient(client), unique)

@@ -10,6 +10,8 @@ from typing import Any
 
 import boto3  # type: ignore[import-untyped]
 
+from tests.support.aws import an_indexed_table
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
@@ -52,7 +54,10 @@ async def test_the_template_makes_a_queue_with_a_dead_letter_queue_and_a_table(
     assert "RedisLoginPolicyArn" not in outputs
     table = (await dynamodb_client.describe_table(TableName=outputs["TableName"]))["Table"]
     assert table["KeySchema"] == [{"AttributeName": "job_id", "KeyType": "HASH"}]
-    assert table["AttributeDefinitions"] == [{"AttributeName": "job_id", "AttributeType": "S"}]
+    assert table["AttributeDefinitions"] == an_indexed_table("t")["AttributeDefinitions"]
+    (index,) = table["GlobalSecondaryIndexes"]
+    (expected,) = an_indexed_table("t")["GlobalSecondaryIndexes"]
+    assert {name: index[name] for name in expected} == expected
 
 
 def test_both_policies_allow_the_same(aws_endpoint: str, unique: Callable[[str], str]) -> None:
@@ -62,10 +67,12 @@ def test_both_policies_allow_the_same(aws_endpoint: str, unique: Callable[[str],
     made = [_actions(_policy(aws_endpoint, outputs[name])) for name in ("WorkerPolicyArn", "RedisLoginPolicyArn")]
     assert made[0] | made[1] == written
     assert made[1] == {"LogInToRedis": "elasticache:Connect"}
+    of_operators = _actions(json.loads((DEPLOY / "iam-operator.json").read_text(encoding="utf-8")))
+    assert _actions(_policy(aws_endpoint, outputs["OperatorPolicyArn"])) == of_operators
 
 
 def test_the_policy_allows_what_the_adapters_call() -> None:
-    allowed = (DEPLOY / "iam-policy.json").read_text(encoding="utf-8")
+    allowed = "".join((DEPLOY / f"iam-{name}.json").read_text(encoding="utf-8") for name in ("policy", "operator"))
     adapters = Path(__file__).parents[2] / "worker" / "adapters"
     calls = {
         call

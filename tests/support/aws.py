@@ -32,6 +32,25 @@ def a_table(name: str) -> dict[str, Any]:
     }
 
 
+def an_indexed_table(name: str) -> dict[str, Any]:
+    """The arguments of `create_table` for such a table with the index that lists jobs."""
+    keys = {"status": "S", "status_at": "N"}
+    table = a_table(name)
+    definitions = [{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()]
+    index = {
+        "IndexName": "jobs-by-status",
+        "KeySchema": [
+            {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)
+        ],
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+    return {
+        **table,
+        "AttributeDefinitions": [*table["AttributeDefinitions"], *definitions],
+        "GlobalSecondaryIndexes": [index],
+    }
+
+
 def a_bucket(name: str) -> dict[str, Any]:
     """The arguments of `create_bucket`."""
     return {"Bucket": name, "CreateBucketConfiguration": {"LocationConstraint": REGION}}

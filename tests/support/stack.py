@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import boto3  # type: ignore[import-untyped]
 import redis
 
-from tests.support.aws import a_bucket, a_table, aws_environment
+from tests.support.aws import a_bucket, an_indexed_table, aws_environment
 from tests.support.worker_process import WorkerProcess
 
 T = TypeVar("T")
@@ -153,7 +153,7 @@ def make_stack(aws: dict[str, Any], name: str, *, endpoint: str, redis_port: int
     dead_letter_arn = sqs.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])["Attributes"]
     redrive = {"deadLetterTargetArn": dead_letter_arn["QueueArn"], "maxReceiveCount": 1000}
     queue_url = sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": json.dumps(redrive)})["QueueUrl"]
-    aws["dynamodb"].create_table(**a_table(name))
+    aws["dynamodb"].create_table(**an_indexed_table(name))
     buckets = (f"{name}-in", f"{name}-out")
     for bucket in buckets:
         aws["s3"].create_bucket(**a_bucket(bucket))

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from tests.support.records import a_record
-from worker.cli.views import Bar, Lines, bar_line, view_of
+from worker.cli.views import Bar, Counter, Lines, bar_line, view_of
 from worker.domain.progress import Version
 
 
@@ -65,3 +65,19 @@ def test_a_terminal_that_cannot_go_back_in_a_line_gets_lines(
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
 
     assert isinstance(view_of("ep-0142"), kind)
+
+
+def test_a_count_is_a_bar_on_a_terminal_and_nothing_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    with Counter("dead letters", 40, terminal) as counter:
+        counter.show(10, "10 moved back")
+        counter.show(41, "41 moved back")  # the total is approximate
+    shown = terminal.buffer.getvalue().decode()
+    lines = shown.split("\r")
+    assert "25.0 %  10 moved back" in lines[1]
+    assert "100.0 %  41 moved back" in lines[2]
+    assert shown.endswith("\n")
+
+    with Counter("dead letters", 0, None) as silent:
+        silent.show(1, "1 moved back")
+    assert capsys.readouterr() == ("", "")

@@ -5,8 +5,17 @@ demo has clients of its own to make queues and buckets. One stack closes what wa
 """
 
 from worker.bootstrap.checks import NamedBucket, open_checks
-from worker.bootstrap.commands import Client, open_client
+from worker.bootstrap.commands import Client, open_client, open_index, open_redrive
 from worker.bootstrap.parts import utc_now
 from worker.bootstrap.run import run_worker
 
-__all__ = ["Client", "NamedBucket", "open_checks", "open_client", "run_worker", "utc_now"]
+__all__ = [
+    "Client",
+    "NamedBucket",
+    "open_checks",
+    "open_client",
+    "open_index",
+    "open_redrive",
+    "run_worker",
+    "utc_now",
+]

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -17,9 +18,11 @@ from worker.cli.console import printable
 from worker.cli.exits import ExitCode
 from worker.domain.audio import AudioFormat
 from worker.domain.declaration import options_of
-from worker.domain.errors import InvalidMessageError
+from worker.domain.errors import ErrorCode, InvalidMessageError
 from worker.domain.job import JOB_ID, ObjectLocation, OutputSpec, is_job_id
+from worker.domain.progress import Status
 
+_AGO_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _METAVARS = {int: "N", float: "X", bool: "true|false", str: "TEXT"}
 
 
@@ -80,6 +83,13 @@ def _parser() -> argparse.ArgumentParser:
         "cancel", "End a job; a running one stops within seconds. Exit 4 if there is none, 1 if it has ended."
     )
     cancel.add_argument("job_id", metavar="JOB_ID", type=_job_id)
+    retry = command(
+        "retry",
+        "Begin a new run of jobs that failed or were cancelled. Exit 1 if one could not be, 4 if there is none.",
+    )
+    retry.add_argument("job_ids", metavar="JOB_ID", nargs="+", type=_job_id)
+    _add_redrive(command("redrive", "Move dead letters back to the queue, each to begin a new run of its job."))
+    _add_jobs(command("jobs", "List jobs, the newest first."))
     _add_doctor(
         command("doctor", "Try each dependency as this environment is set; exit 1 if the worker could not run.")
     )
@@ -89,6 +99,22 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("audio", metavar="AUDIO", nargs="*", help="audio files of your own to convert")
     demo.add_argument("--short", action="store_true", help="a few seconds of it")
     return parser
+
+
+def _add_redrive(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--code", choices=list(ErrorCode), metavar="CODE", help="only those that were rejected with it"
+    )
+    parser.add_argument("--limit", metavar="N", type=_count, help="at most so many")
+    parser.add_argument("--dry-run", action="store_true", help="move nothing; print what would be moved")
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--status", metavar="S", type=Status, choices=list(Status), help=f"one of {', '.join(Status)}")
+    since = "only those that came to their status since then: a time such as 2026-11-22T20:00Z, or 90m, 12h, 7d ago"
+    parser.add_argument("--since", metavar="T", type=_since, help=since)
+    parser.add_argument("--limit", metavar="N", type=_count, default=100, help="at most so many; 100 by default")
+    parser.add_argument("--json", action="store_true", help="print a list of records as JSON")
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
@@ -178,6 +204,24 @@ def _seconds(text: str) -> float:
         if 0 < seconds < math.inf:
             return seconds
     raise argparse.ArgumentTypeError("must be a number of seconds above 0")
+
+
+def _count(text: str) -> int:
+    with suppress(ValueError):
+        count = int(text)
+        if count > 0:
+            return count
+    raise argparse.ArgumentTypeError("must be a whole number above 0")
+
+
+def _since(text: str) -> datetime:
+    """A moment by ISO 8601, in UTC where it names no zone, or how long ago it is."""
+    with suppress(ValueError, OverflowError):
+        if text[-1:] in _AGO_SECONDS:
+            return datetime.now(UTC) - timedelta(seconds=float(text[:-1]) * _AGO_SECONDS[text[-1]])
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    raise argparse.ArgumentTypeError("must be a time such as 2026-11-22T20:00Z, or 90m, 12h or 7d")
 
 
 def _bucket(text: str) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
 
 from worker import logs
 from worker.bootstrap import Client, open_client
 from worker.interrupts import run_interruptibly
-from worker.settings import Need, load
+from worker.settings import Need, Settings, load
+
+T = TypeVar("T")
 
 
 def run_with_client(needs: Collection[Need], command: Callable[[Client], Awaitable[int]]) -> int:
@@ -16,11 +20,20 @@ def run_with_client(needs: Collection[Need], command: Callable[[Client], Awaitab
 
     Raises ConfigurationError, KeyboardInterrupt, and what the command raises.
     """
+    return run_with(needs, open_client, command)
+
+
+def run_with(
+    needs: Collection[Need],
+    opened: Callable[[Settings], AbstractAsyncContextManager[T]],
+    command: Callable[[T], Awaitable[int]],
+) -> int:
+    """Run the command with what `opened` makes of the settings in the environment. Raises what both raise."""
     settings = load(os.environ, needs=needs)
     logs.silence()
 
     async def session() -> int:
-        async with open_client(settings) as client:
-            return await command(client)
+        async with opened(settings) as parts:
+            return await command(parts)
 
     return run_interruptibly(session)

@@ -29,8 +29,11 @@ class View(Protocol):
 
 def view_of(job_id: str) -> View:
     """The view for what standard error is."""
-    is_terminal = sys.stderr.isatty() and os.environ.get("TERM", "") not in _DUMB
-    return Bar(job_id, sys.stderr) if is_terminal else Lines(job_id)
+    return Bar(job_id, sys.stderr) if _is_terminal() else Lines(job_id)
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM", "") not in _DUMB
 
 
 def stage_of(record: Record) -> str:
@@ -80,7 +83,7 @@ class Bar:
         self._stream.flush()
 
     def wait(self) -> None:
-        self._draw(0.0, "no record yet")
+        self.draw(0.0, "no record yet")
 
     def show(self, record: Record, *, is_fresh: bool) -> None:
         notes = [stage_of(record)]
@@ -90,14 +93,39 @@ class Bar:
             notes.append(left)
         if not is_fresh:
             notes.append("may lag")
-        self._draw(record.percent, ", ".join(notes))
+        self.draw(record.percent, ", ".join(notes))
 
-    def _draw(self, percent: float, note: str) -> None:
+    def draw(self, percent: float, note: str) -> None:
+        """Show so much of the bar, with a note after it."""
         # The last column stays empty: some terminals begin a new line when it is written.
         columns = _columns_of(self._stream) - 1
         # To the beginning of the line, and after the text clear the rest of it.
         self._stream.write(f"\r{bar_line(self._job_id, percent, note, columns, self._glyphs)}\x1b[K")
         self._stream.flush()
+
+
+class Counter:
+    """How many of about `total` are done, as one line of the terminal `stream`; without one it shows nothing."""
+
+    def __init__(self, name: str, total: int, stream: TextIO | None) -> None:
+        self._bar = None if stream is None else Bar(name, stream)
+        self._total = total
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(*error)
+
+    def show(self, done: int, note: str) -> None:
+        if self._bar is not None:
+            self._bar.draw(100.0 * min(done, self._total) / max(self._total, 1), note)
+
+
+def counter_of(name: str, total: int) -> Counter:
+    """The counter for what standard error is."""
+    return Counter(name, total, sys.stderr if _is_terminal() else None)
 
 
 def bar_line(name: str, percent: float, note: str, columns: int, glyphs: tuple[str, str] = _ASCII_GLYPHS) -> str:

@@ -17,14 +17,25 @@ from worker.ports.objects import Artifact, BytesDone, ObjectExistsError, ObjectS
 from worker.ports.platform import Credentials, ScaleInProtection
 from worker.ports.progress import (
     Conflict,
+    JobIndex,
     JobTable,
+    ListedJob,
+    NoIndexError,
     ProgressCache,
     ProgressStore,
     StoreUnavailableError,
     WriteResult,
     Written,
 )
-from worker.ports.queue import MAX_BATCH_ENTRIES, MAX_IN_FLIGHT_SECONDS, Delivery, JobQueue, ReceiptExpiredError
+from worker.ports.queue import (
+    MAX_BATCH_ENTRIES,
+    MAX_IN_FLIGHT_SECONDS,
+    DeadLetter,
+    DeadLetterQueue,
+    Delivery,
+    JobQueue,
+    ReceiptExpiredError,
+)
 from worker.ports.volume import Volume
 
 __all__ = [
@@ -38,10 +49,15 @@ __all__ = [
     "Converted",
     "ConverterFacts",
     "Credentials",
+    "DeadLetter",
+    "DeadLetterQueue",
     "Delivery",
     "DependencyMissingError",
+    "JobIndex",
     "JobQueue",
     "JobTable",
+    "ListedJob",
+    "NoIndexError",
     "NotAllowedError",
     "ObjectExistsError",
     "ObjectStore",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
 from worker.domain.circuit import Severity
 from worker.domain.claim import ClaimMark, JobMessage, JobState
 from worker.domain.errors import WorkerError
-from worker.domain.progress import Record, Version
+from worker.domain.progress import Record, Status, Version
 
 
 class WriteResult(Enum):
@@ -125,6 +126,28 @@ class JobTable(ProgressStore, Protocol):
         """Those of the jobs that have a request to cancel; one of this very moment may be missing.
 
         Raises StoreUnavailableError.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ListedJob:
+    """A job of a list. `status_at`: when it came to the status that it has."""
+
+    record: Record
+    status_at: datetime
+
+
+class NoIndexError(WorkerError):
+    """The job table cannot be asked for lists."""
+
+
+class JobIndex(Protocol):
+    """The job table in the order in which jobs came to their statuses. It may be a moment behind the table."""
+
+    async def newest(self, status: Status, since: datetime | None, limit: int) -> Sequence[ListedJob]:
+        """The newest jobs of that status, at most so many, that came to it at `since` or later; the newest first.
+
+        Raises NoIndexError, NotAllowedError, DependencyUnavailableError.
         """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from worker.domain.disposition import Reject
 from worker.domain.errors import WorkerError
@@ -49,6 +49,22 @@ class Delivery:
         return version.fence // 1000 == self.sent_at_ms
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message on the dead-letter queue.
+
+    `error_code`, `job_id` and `error` are what the worker said that rejected it; the code is None where SQS itself
+    moved it there. `receipt_handle` and `contents` are opaque outside the adapter.
+    """
+
+    message_id: str
+    receipt_handle: str
+    error_code: str | None
+    job_id: str | None
+    error: str | None
+    contents: Mapping[str, Any] = field(repr=False)
+
+
 class ReceiptExpiredError(WorkerError):
     """The receipt handle is dead: the message was deleted, or its lease ran out."""
 
@@ -87,3 +103,25 @@ class JobQueue(Protocol):
         False where the queue has no dead-letter queue: the message is then only deleted.
         Raises ReceiptExpiredError or DependencyUnavailableError.
         """
+
+
+class DeadLetterQueue(Protocol):
+    """The dead-letter queue of the queue that jobs come from.
+
+    All methods raise DependencyMissingError where there is none, NotAllowedError and DependencyUnavailableError.
+    """
+
+    async def count(self) -> int:
+        """About how many messages it holds, with those that somebody has received just now."""
+
+    async def receive(self) -> Sequence[DeadLetter]:
+        """Up to ten letters, which nobody else sees for two minutes; none where all are received."""
+
+    async def move_back(self, letters: Sequence[DeadLetter]) -> Sequence[WorkerError | None]:
+        """Send each back to the queue as it is, and delete it here once it is there. One result for each.
+
+        A letter that cannot be deleted here is there twice: that begins no second run.
+        """
+
+    async def leave(self, letters: Sequence[DeadLetter]) -> None:
+        """Show the letters to others again. Raises nothing for a single one: they are shown after two minutes."""

@@ -71,3 +71,11 @@ class QueueAttributes:
             float(retention) if retention else None,
             int(attributes.get("MaximumMessageSize", _MAX_MESSAGE_BYTES)),
         )
+
+
+async def queue_url_of(client: Any, arn: str) -> str:
+    """The URL of the queue with that ARN. Raises what the SDK raises."""
+    account, name = arn.split(":")[-2:]
+    response = await client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+    url: str = response["QueueUrl"]
+    return url

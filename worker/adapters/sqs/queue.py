@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from worker.adapters.aws.client import DENIED, ClientLimits, translated
-from worker.adapters.sqs.attributes import QueueAttributes
+from worker.adapters.sqs.attributes import QueueAttributes, queue_url_of
 from worker.adapters.sqs.batching import Batcher
 from worker.adapters.sqs.dead_letters import TRACE, dead_letter_attributes, rejected_run_in
 from worker.domain.disposition import Reject
@@ -166,7 +166,7 @@ class _DeadLetterQueue:
             return False
         try:
             with translated(_SQS, _denied("sqs:GetQueueUrl and sqs:SendMessage on the dead-letter queue")):
-                url = self._urls.get(arn) or await self._url_of(arn)
+                url = self._urls.get(arn) or await queue_url_of(self._client, arn)
                 why = _quarantine(delivery, rejection, url, known.max_message_bytes)
                 await self._client.send_message(QueueUrl=url, MessageBody=delivery.body, **why)
         except DependencyUnavailableError:  # the redrive policy may name another queue by now
@@ -174,12 +174,6 @@ class _DeadLetterQueue:
             raise
         self._urls[arn] = url
         return True
-
-    async def _url_of(self, arn: str) -> str:
-        account, name = arn.split(":")[-2:]
-        response = await self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
-        url: str = response["QueueUrl"]
-        return url
 
 
 def _readable(
