@@ -66,16 +66,29 @@ class MeasuredWorker:
             await asyncio.sleep(0.02)
 
     def _cpu_seconds(self) -> tuple[float, float]:
-        """Of the process, and of the children that it has waited for (proc(5), fields 14 to 17)."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        user, system, children_user, children_system = (int(field) for field in fields[11:15])
-        return (user + system) / _TICKS_PER_SECOND, (children_user + children_system) / _TICKS_PER_SECOND
+        """Of the worker and its launcher, and of the converters, for which the launcher has waited.
+
+        What the launcher does between fork and exec counts as the converter's.
+        """
+        worker = self._process.pid
+        own, children = _cpu_seconds_of(worker)
+        for launcher in Path(f"/proc/{worker}/task/{worker}/children").read_text("ascii").split():
+            of_launcher, of_converters = _cpu_seconds_of(int(launcher))
+            own, children = own + of_launcher, children + of_converters
+        return own, children
 
     def peak_memory_mb(self) -> float:
         """The most memory that the process has had resident (proc(5), VmHWM)."""
         status = Path(f"/proc/{self._process.pid}/status").read_text("ascii")
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024 / 1e6
+
+
+def _cpu_seconds_of(pid: int) -> tuple[float, float]:
+    """Of the process, and of the children that it has waited for (proc(5), fields 14 to 17)."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    user, system, children_user, children_system = (int(field) for field in fields[11:15])
+    return (user + system) / _TICKS_PER_SECOND, (children_user + children_system) / _TICKS_PER_SECOND
 
 
 def _message(job_id: str, key: str, audio_format: str) -> str:

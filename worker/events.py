@@ -96,7 +96,7 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.WORKER_STARTED: EventSpec(
         "info",
         "The process has started and has not polled yet; with the settings in force, secrets masked.",
-        ("worker", "settings", "http_address", "python"),
+        ("worker", "settings", "sandbox", "http_address", "python"),
     ),
     Event.WORKER_READY: EventSpec("info", "Queue and table have answered: messages are polled.", ("startup_seconds",)),
     Event.WORKER_DRAINING: EventSpec(

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.conversions import an_output, converted
-from tests.support.processes import children_of
+from tests.support.processes import descendants_of
 from tests.support.sounds import run_ffmpeg, sound
 from worker.adapters.ffmpeg.log import Log
 from worker.adapters.ffmpeg.process import ProcessLimits, run
+from worker.adapters.sandbox.launcher import shared_launcher
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import UnsupportedAudioError
 
@@ -23,7 +24,8 @@ _LIMITS = ProcessLimits(memory_bytes=2 * 1024**3, cpu_seconds=60, file_bytes=102
 
 async def test_a_flood_of_complaints_ends_the_process_and_is_the_sources_fault(tmp_path: Path) -> None:
     code = "import os\nwhile True: os.write(2, b'x' * 50_000 + b'\\n')"
-    before = children_of(os.getpid(), named="python")  # servers of other tests
+    shared_launcher().start()
+    before = descendants_of(os.getpid(), named="python")  # servers of other tests
 
     with pytest.raises(UnsupportedAudioError, match="says more than can be read"):
         async with asyncio.timeout(20):
@@ -36,7 +38,7 @@ async def test_a_flood_of_complaints_ends_the_process_and_is_the_sources_fault(t
                 on_log=Log().feed,
             )
 
-    assert children_of(os.getpid(), named="python") == before
+    assert descendants_of(os.getpid(), named="python") == before
 
 
 def a_flac_with_a_tag(path: Path, tag: bytes) -> Path:
@@ -104,4 +106,4 @@ async def test_millions_of_frames_of_one_byte_are_refused_before_they_are_all_co
         with pytest.raises(UnsupportedAudioError, match="the source is damaged"):
             await converted(source, tmp_path, an_output(AudioFormat.WAV), max_seconds=1_000_000)
 
-    assert children_of(os.getpid(), named="ffmpeg") == []
+    assert descendants_of(os.getpid(), named="ffmpeg") == []

@@ -32,16 +32,26 @@ def thaw(server: Server) -> None:
     server.process.send_signal(signal.SIGCONT)
 
 
-def children_of(parent: int, *, named: str = "") -> list[int]:
-    """The ids of the child processes whose program's path contains `named`."""
-    found = []
+def descendants_of(ancestor: int, *, named: str = "") -> list[int]:
+    """The ids of the processes beneath it whose program's path contains `named`, at any depth; no zombies."""
+    parents: dict[int, int] = {}
+    programs: dict[int, str] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
-            program = (entry / "cmdline").read_bytes().partition(b"\0")[0].decode()
-            its_parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            if its_parent == parent and named in program:
-                found.append(int(entry.name))
-    return found
+            pid = int(entry.name)
+            programs[pid] = (entry / "cmdline").read_bytes().partition(b"\0")[0].decode()
+            parents[pid] = parent_of(pid)
+
+    def is_beneath(pid: int) -> bool:
+        parent = parents.get(pid)
+        return parent is not None and (parent == ancestor or is_beneath(parent))
+
+    return [pid for pid, program in programs.items() if named in program and program and is_beneath(pid)]
+
+
+def parent_of(pid: int) -> int:
+    """The id of its parent. Raises FileNotFoundError or ProcessLookupError where it has ended."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def processes_of(program: str) -> list[int]:

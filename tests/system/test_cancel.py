@@ -15,7 +15,7 @@ import pytest
 from tests.support.commands import worker
 from tests.support.fault_proxy import FaultProxy
 from tests.support.leftovers import leftovers
-from tests.support.processes import children_of
+from tests.support.processes import descendants_of
 from tests.support.sounds import run_ffmpeg, silence, sound
 from tests.support.stack import Stack, wait_for
 from tests.support.worker_process import WorkerProcess
@@ -54,7 +54,7 @@ def test_a_cancelled_running_job_stops_within_three_seconds_and_leaves_nothing(
     ]
     stack.send_job(job_id, source, *outputs)
     process.wait_for("job.started", job_id=job_id)
-    wait_for(lambda: children_of(process.pid) or None, "a converter")
+    wait_for(lambda: descendants_of(process.pid, named="ffmpeg") or None, "a converter")
 
     done = worker(stack if command_has_redis else bare, "cancel", job_id)
     asked_at = time.monotonic()
@@ -63,7 +63,7 @@ def test_a_cancelled_running_job_stops_within_three_seconds_and_leaves_nothing(
     assert "asked to stop" in done.stdout
     process.wait_for("job.cancelled", timeout=3, job_id=job_id)
     assert time.monotonic() - asked_at < 3
-    assert children_of(process.pid) == []
+    assert descendants_of(process.pid, named="ffmpeg") == []
     assert stack.status(job_id) == "cancelled"
     if worker_has_redis:
         record = stack.final_record(job_id)

@@ -19,6 +19,7 @@ from worker.adapters.ecs import open_protection
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.http import CannotListenError, HttpServer
 from worker.adapters.s3.store import S3Store
+from worker.adapters.sandbox.policy import Sandbox
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.credentials_check import CredentialsCheck
@@ -49,6 +50,7 @@ from worker.application.progress.reporter import Reporters
 from worker.bootstrap.checks import queue_check, refuse_no_ffmpeg, table_check
 from worker.bootstrap.memory import warn_of_memory
 from worker.bootstrap.parts import Clients, ffmpeg_of, s3_limits, s3_options, utc_now
+from worker.bootstrap.sandbox import described, sandbox_of
 from worker.bootstrap.stores import failover_store, open_stores
 from worker.ports import AudioConverter, Credentials, JobQueue, JobTable, ObjectStore, ProgressCache, ScaleInProtection
 from worker.settings import ConfigurationError, Fault, Settings
@@ -66,6 +68,7 @@ class _Adapters:
     cache: ProgressCache | None
     objects: ObjectStore
     converter: AudioConverter
+    sandbox: Sandbox
     protection: ProtectionController | None
     checks: Sequence[Check]
     credentials: Credentials
@@ -108,7 +111,7 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
         consumer,
         side_tasks,
         drain_seconds=settings.drain_seconds,
-        announced=_announced(settings, name, http_address=_serve_http(settings, monitor, stack)),
+        announced=_announced(settings, name, adapters.sandbox, http_address=_serve_http(settings, monitor, stack)),
         pulse=monitor.pulse,
         began_at=began_at,
     )
@@ -120,8 +123,9 @@ async def _report_failures(credentials: CredentialsCheck, checks: Sequence[Check
 
 
 async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters:
+    sandbox = sandbox_of(settings, ffmpeg_of(settings))
     if settings.ffmpeg is not None:
-        await refuse_no_ffmpeg(settings.ffmpeg)
+        await refuse_no_ffmpeg(settings.ffmpeg, sandbox)
     workspace = _open_workspace(settings, stack)
     clients = Clients(settings, stack)
     table, cache = await open_stores(settings, clients, stack)
@@ -134,7 +138,8 @@ async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters
         objects=S3Store(
             await clients.open("s3", s3_limits(settings, jobs=settings.concurrency)), s3_options(settings)
         ),
-        converter=FfmpegConverter(str(ffmpeg_of(settings))),
+        converter=FfmpegConverter(str(ffmpeg_of(settings)), sandbox=sandbox),
+        sandbox=sandbox,
         protection=await _open_protection_controller(settings, stack),
         checks=[table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings), queue_check(sqs, settings)],
         credentials=clients.session,
@@ -196,11 +201,12 @@ def _make_consumer(
     )
 
 
-def _announced(settings: Settings, name: str, *, http_address: str | None) -> Mapping[str, object]:
+def _announced(settings: Settings, name: str, sandbox: Sandbox, *, http_address: str | None) -> Mapping[str, object]:
     """The fields of `worker.started`."""
     return {
         "worker": name,
         "settings": settings.effective(),
+        "sandbox": described(settings, sandbox),
         "http_address": http_address,
         "python": sys.version.split()[0],
     }

@@ -18,6 +18,7 @@ from worker.adapters.ffmpeg.inspection import inspect_converter
 from worker.adapters.http.inspection import inspect_address
 from worker.adapters.s3.inspection import inspect_bucket, try_reading, try_writing
 from worker.adapters.s3.options import S3Options
+from worker.adapters.sandbox.policy import Sandbox
 from worker.adapters.sqs.inspection import denied_dead_letter_actions, denied_queue_actions, inspect_queue
 from worker.adapters.sqs.queue import CONTROL_LIMITS
 from worker.application.operations.diagnosis import (
@@ -34,6 +35,7 @@ from worker.application.operations.diagnosis import (
 )
 from worker.application.operations.doctor import CHECK_SECONDS, Check, Subject
 from worker.bootstrap.parts import Clients, ffmpeg_of, s3_options
+from worker.bootstrap.sandbox import diagnose_sandbox, sandbox_for
 from worker.bootstrap.stores import open_cache
 from worker.domain.job import ObjectLocation
 from worker.domain.redaction import redact
@@ -63,6 +65,7 @@ async def open_checks(settings: Settings, buckets: Sequence[NamedBucket]) -> Asy
             *(_bucket_check(s3, bucket, s3_options(settings)) for bucket in (*buckets, *_buckets_of(settings))),
             _cache_check(open_cache(settings, stack)),
             _converter_check(settings),
+            _sandbox_check(settings),
             _workspace_check(settings),
             _http_check(settings),
         ]
@@ -78,11 +81,11 @@ def table_check(client: Any, settings: Settings) -> Check:
     return Check("table", subject, run, "check WORKER_TABLE, the region and the role")
 
 
-async def refuse_no_ffmpeg(program: Path) -> None:
+async def refuse_no_ffmpeg(program: Path, sandbox: Sandbox) -> None:
     """Raises ConfigurationError where WORKER_FFMPEG names a `program` that cannot convert."""
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            verdict = judge_converter(await inspect_converter(program))
+            verdict = judge_converter(await inspect_converter(program, sandbox))
     except TimeoutError:
         problem = f"{program} is no ffmpeg: with -version it does not end within {CHECK_SECONDS:.0f} s"
         raise ConfigurationError(Fault(("WORKER_FFMPEG",), problem)) from None
@@ -161,9 +164,16 @@ def _converter_check(settings: Settings) -> Check:
     program = ffmpeg_of(settings)
 
     async def run() -> Verdict:
-        return judge_converter(await inspect_converter(program))
+        return judge_converter(await inspect_converter(program, sandbox_for(settings, program)))
 
     return Check("converter", Subject("WORKER_FFMPEG", str(program)), run, "check WORKER_FFMPEG")
+
+
+def _sandbox_check(settings: Settings) -> Check:
+    async def run() -> Verdict:
+        return diagnose_sandbox(settings, ffmpeg_of(settings))
+
+    return Check("sandbox", Subject("WORKER_SANDBOX", settings.sandbox), run, "check WORKER_SANDBOX")
 
 
 def _workspace_check(settings: Settings) -> Check:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import sys
 from contextlib import AsyncExitStack
 
+from worker.adapters.sandbox.launcher import shared_launcher
 from worker.adapters.threads import started_threads
 from worker.bootstrap.assembly import assemble
 from worker.settings import Settings
@@ -25,7 +24,7 @@ async def run_worker(settings: Settings) -> int:
     """
     loop = asyncio.get_running_loop()
     began_at = loop.time()
-    _watch_children(loop)
+    shared_launcher().start()  # it starts beside all that follows
     loop.set_default_executor(started_threads(_THREADS))
     async with AsyncExitStack() as stack:
         lifecycle = await assemble(settings, stack, began_at)
@@ -43,11 +42,3 @@ def keep_for_good() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-
-
-def _watch_children(loop: asyncio.AbstractEventLoop) -> None:
-    """Notice a converter's end by a file descriptor. Before Python 3.12 asyncio starts a thread for each process."""
-    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
-        watcher = asyncio.PidfdChildWatcher()
-        watcher.attach_loop(loop)
-        asyncio.set_child_watcher(watcher)

@@ -30,6 +30,7 @@ from worker.settings.values import (
     QueueUrl,
     RequestPayer,
     S3Outputs,
+    SandboxMode,
     Seconds,
     ServerSideEncryption,
     Size,
@@ -150,6 +151,11 @@ class Settings(BaseModel):
         "The default is a new directory under the system's temporary one.",
     )
     ffmpeg: Path | None = Field(None, description="The converter. The default is the one in the imageio-ffmpeg wheel.")
+    sandbox: SandboxMode = Field(
+        "available",
+        description="What the converter runs in beside its limits: `required` refuses to start without seccomp and "
+        "Landlock, `available` takes what the kernel has, `off` takes neither ([security.md](security.md)).",
+    )
     log_level: LogLevel = Field("info", description="Lines below this level are not logged.")
     log_format: LogFormat | None = Field(None, description="The default is `console` on a terminal, else `json`.")
     redis: RedisSettings = RedisSettings()

@@ -115,5 +115,6 @@ KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$"), Ex
 
 
 ProgressMode = Annotated[Literal["failover", "durable"], BeforeValidator(_lower_case)]
+SandboxMode = Annotated[Literal["required", "available", "off"], BeforeValidator(_lower_case)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower_case)]
 LogFormat = Annotated[Literal["json", "console"], BeforeValidator(_lower_case)]

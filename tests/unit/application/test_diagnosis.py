@@ -20,6 +20,7 @@ from worker.application.operations.diagnosis import (
     judge_denied,
     judge_memory,
     judge_queue,
+    judge_sandbox,
     judge_table,
     judge_workspace,
 )
@@ -154,3 +155,25 @@ def test_jobs_and_a_workspace_in_memory_have_to_fit_into_the_containers_memory(
     assert verdict.state is state
     assert (verdict.advice is not None) == (state is State.DEGRADED)
     assert ("WORKER_WORKSPACE" in (verdict.advice or "")) == (state is State.DEGRADED and workspace_mib > 0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "has_seccomp", "landlock_abi", "is_script", "state", "detail"),
+    [
+        ("required", True, 7, False, State.OK, "seccomp and Landlock (version 7)"),
+        ("available", True, 0, False, State.DEGRADED, "there is no Landlock here"),
+        ("required", True, 0, False, State.FAILED, "there is no Landlock here"),
+        ("required", False, 1, False, State.FAILED, "there is no seccomp here"),
+        ("available", False, 0, False, State.DEGRADED, "there is no seccomp and no Landlock here"),
+        ("available", False, 0, True, State.DEGRADED, "the converter is a script"),
+        ("required", False, 0, True, State.FAILED, "the converter is a script"),
+        ("off", False, 0, False, State.OK, "is off: the converter has its limits only"),
+    ],
+)
+def test_a_sandbox_is_judged_by_what_was_asked_for(
+    mode: str, has_seccomp: bool, landlock_abi: int, is_script: bool, state: State, detail: str
+) -> None:
+    verdict = judge_sandbox(mode, has_seccomp=has_seccomp, landlock_abi=landlock_abi, is_script=is_script)
+
+    assert (verdict.state, verdict.detail.startswith(detail)) == (state, True)
+    assert (verdict.advice is None) == (state is State.OK)

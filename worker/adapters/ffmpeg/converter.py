@@ -25,6 +25,8 @@ from worker.adapters.ffmpeg.report import (
 )
 from worker.adapters.ffmpeg.tags import described_tags
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
+from worker.adapters.sandbox.choice import available_sandbox
+from worker.adapters.sandbox.policy import Sandbox
 from worker.domain.containers.sniffing import Container
 from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding, encoding_for
@@ -59,11 +61,12 @@ class FfmpegConverter:
     """Converts with the ffmpeg at `binary`.
 
     `memory_bytes` bounds the address space of each process; 16 outputs were measured to need 768 MiB. A conversion
-    that hangs is stopped by the caller, which watches its progress.
+    that hangs is stopped by the caller, which watches its progress. `sandbox`: None for all that the kernel has.
     """
 
-    def __init__(self, binary: str, *, memory_bytes: int = 2 * 1024**3) -> None:
+    def __init__(self, binary: str, *, sandbox: Sandbox | None = None, memory_bytes: int = 2 * 1024**3) -> None:
         self._binary = binary
+        self._sandbox = available_sandbox(binary) if sandbox is None else sandbox
         self._memory_bytes = memory_bytes
 
     async def probe(self, source: Path) -> SourceAudio:
@@ -98,6 +101,7 @@ class FfmpegConverter:
                         limits=ProcessLimits(self._memory_bytes, _PROBE_CPU_SECONDS, file_bytes=0),
                         on_output=lambda chunk: printed.extend(chunk[: _MAX_PRINTED_BYTES - len(printed)]),
                         on_log=log.feed,
+                        sandbox=self._sandbox,
                     )
             except TimeoutError:
                 raise ConverterCrashedError(f"the source's headers took over {_PROBE_SECONDS:.0f} s") from None
@@ -227,6 +231,7 @@ class FfmpegConverter:
                 limits=self._limits(audio, [encoding for encoding, _ in outputs], limit_seconds, bounds.file_bytes),
                 on_output=on_output,
                 on_log=log.feed,
+                sandbox=self._sandbox,
             )
         if has_hit_the_file_limit(returncode):
             raise OutputLimitError("an output became larger than it may")

@@ -7,21 +7,25 @@ from pathlib import Path
 
 from worker.adapters.ffmpeg.encoders import ENCODERS
 from worker.adapters.ffmpeg.process import ProcessLimits, run
+from worker.adapters.sandbox.policy import Sandbox
 from worker.domain.errors import ConverterCrashedError
 from worker.ports import ConverterFacts, UnusableConverterError
 
 _VERSION = re.compile(r"ffmpeg version n?(\S+)")
 _MAX_PRINTED_BYTES = 1 << 20
 _LIMITS = ProcessLimits(memory_bytes=2 << 30, cpu_seconds=10, file_bytes=0)
-_NOT_STARTED = (126, 127)  # the exit codes of setpriv, and of shells, for a program that cannot be run
+_NOT_STARTED = (126, 127)  # the exit codes of shells, and of loaders, for a program that cannot be run
 
 
-async def inspect_converter(ffmpeg: Path) -> ConverterFacts:
-    """Raises UnusableConverterError. When this returns or raises, no process that it started is left."""
-    version = _VERSION.search(await _output_of(ffmpeg, "-version"))
+async def inspect_converter(ffmpeg: Path, sandbox: Sandbox = Sandbox()) -> ConverterFacts:  # noqa: B008 - a value
+    """Ask it, as the worker runs it. Raises UnusableConverterError.
+
+    When this returns or raises, no process that it started is left.
+    """
+    version = _VERSION.search(await _output_of(ffmpeg, sandbox, "-version"))
     if version is None:
         raise UnusableConverterError(ffmpeg, "is no ffmpeg: with -version it prints no version of ffmpeg")
-    encoders = await _output_of(ffmpeg, "-hide_banner", "-encoders")
+    encoders = await _output_of(ffmpeg, sandbox, "-hide_banner", "-encoders")
     names = {words[1] for line in encoders.splitlines() if len(words := line.split()) > 1 and words[0][0] == "A"}
     text = version[1]
     numbers = re.match(r"\d+(?:\.\d+)*", text)
@@ -32,7 +36,7 @@ async def inspect_converter(ffmpeg: Path) -> ConverterFacts:
     )
 
 
-async def _output_of(program: Path, *arguments: str) -> str:
+async def _output_of(program: Path, sandbox: Sandbox, *arguments: str) -> str:
     printed = bytearray()
     try:
         exit_code = await run(
@@ -42,6 +46,7 @@ async def _output_of(program: Path, *arguments: str) -> str:
             limits=_LIMITS,
             on_output=lambda chunk: printed.extend(chunk[: _MAX_PRINTED_BYTES - len(printed)]),
             on_log=lambda _: None,
+            sandbox=sandbox,
         )
     except ConverterCrashedError as exc:
         raise UnusableConverterError(program, "cannot be run") from exc

@@ -158,6 +158,24 @@ def judge_converter(facts: ConverterFacts) -> Verdict:
     return Verdict(State.OK, f"ffmpeg {facts.version_text}, all {len(AudioFormat)} formats")
 
 
+def judge_sandbox(mode: str, *, has_seccomp: bool, landlock_abi: int, is_script: bool) -> Verdict:
+    """Whether a converter that a hostile source has taken over is kept from all else. `mode`: of WORKER_SANDBOX."""
+    if mode == "off":
+        return Verdict(State.OK, "is off: the converter has its limits only")
+    worse = State.FAILED if mode == "required" else State.DEGRADED
+    if is_script:
+        detail = "the converter is a script, and a sandbox lets no program start another"
+        return Verdict(worse, detail, "name the ffmpeg binary itself in WORKER_FFMPEG")
+    lacking = [name for name, is_there in (("seccomp", has_seccomp), ("Landlock", landlock_abi > 0)) if not is_there]
+    if lacking:
+        return Verdict(
+            worse,
+            f"there is no {' and no '.join(lacking)} here",
+            "use Linux 5.13 or later with Landlock switched on, in a container whose own filter allows both",
+        )
+    return Verdict(State.OK, f"seccomp and Landlock (version {landlock_abi})")
+
+
 def judge_memory(limit_bytes: int | None, *, jobs: int, workspace_bytes: int) -> Verdict:
     """Whether so many jobs at once fit into the memory of the container.
 

@@ -1,0 +1,50 @@
+"""What a converter is bounded by: limits of the kernel, a filter of system calls, and the files that it may use."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+OPEN_FILES = 128  # ffmpeg copies each that it is given: of 32 streams that are joined, and 16 outputs
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLimits:
+    """The limits that the kernel sets to the process."""
+
+    memory_bytes: int
+    cpu_seconds: int
+    file_bytes: int
+
+    def by_resource(self) -> Iterator[tuple[int, int]]:
+        """Each resource's number with its limit (getrlimit(2))."""
+        yield resource.RLIMIT_AS, self.memory_bytes
+        yield resource.RLIMIT_CPU, self.cpu_seconds
+        yield resource.RLIMIT_FSIZE, self.file_bytes
+        yield resource.RLIMIT_NOFILE, OPEN_FILES
+        yield resource.RLIMIT_CORE, 0
+
+
+@dataclass(frozen=True, slots=True)
+class KernelFacts:
+    """What this kernel can do for a sandbox, as a process of ours has tried it. `landlock_abi`: 0 for none."""
+
+    seccomp: bool
+    landlock_abi: int
+
+    @property
+    def is_complete(self) -> bool:
+        return self.seccomp and self.landlock_abi > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What a process runs in beside its limits: a filter of system calls, and Landlock by that version (0: without).
+
+    `readable` are files and directories that it may read beside its program and the program's libraries.
+    """
+
+    seccomp: bool = False
+    landlock_abi: int = 0
+    readable: tuple[str, ...] = ()
