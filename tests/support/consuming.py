@@ -13,7 +13,7 @@ from tests.support.virtual_time import now
 from worker.application.consuming.consumer import Consumer, Handler
 from worker.application.consuming.credentials_check import CredentialsCheck
 from worker.application.consuming.execution import Execution
-from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.lease_renewer import LeaseRenewer
 from worker.application.consuming.pause import Cause, Pauses
 from worker.application.consuming.poller import Poller
 from worker.application.consuming.reject_limit import RejectLimit
@@ -105,10 +105,10 @@ def a_consumer(
     reject_limit: int = 60,
     random: Callable[[], float] = lambda: 0.5,
     causes: Sequence[Cause] = (),
-) -> tuple[LeaseKeeper, Consumer]:
+) -> tuple[LeaseRenewer, Consumer]:
     """A consumer with all that it needs, and the renewer of its leases: both have to be run."""
     limit = RejectLimit(reject_limit)
-    renewer = LeaseKeeper(queue, lease_seconds=lease_seconds, random=random)
+    renewer = LeaseRenewer(queue, lease_seconds=lease_seconds, random=random)
     consumer = Consumer(
         Poller(
             queue,

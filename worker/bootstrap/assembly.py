@@ -24,7 +24,7 @@ from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.credentials_check import CredentialsCheck
 from worker.application.consuming.dependencies import S3Access, S3Rights, TableAccess, WorkspaceAccess
-from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.lease_renewer import LeaseRenewer
 from worker.application.consuming.pause import Pauses
 from worker.application.consuming.poller import Poller
 from worker.application.consuming.protection import ProtectionController
@@ -93,12 +93,12 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
     claims = JobClaims(adapters.table, store, _job_limits(settings), worker=name, now=utc_now, random=random.random)
     slots = Slots(settings.concurrency)
     handler = _make_handler(settings, adapters, store, cancels, claims, slots, watch)
-    renewer = LeaseKeeper(adapters.queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
+    renewer = LeaseRenewer(adapters.queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
     credentials = CredentialsCheck(adapters.credentials, random=random.random)
     consumer = _make_consumer(settings, adapters.queue, handler, renewer, watch, credentials, slots)
     monitor = HealthMonitor(store, consumer)
     side_tasks: dict[str, SideTask] = {
-        "lease keeper": renewer.run,
+        "lease renewer": renewer.run,
         "progress store": store.run,
         "claims": claims.run,
         "cancel watch": cancels.run,
@@ -184,7 +184,7 @@ def _make_consumer(
     settings: Settings,
     queue: JobQueue,
     handler: DeliveryHandler,
-    renewer: LeaseKeeper,
+    renewer: LeaseRenewer,
     watch: DependencyWatch,
     credentials: CredentialsCheck,
     slots: Slots,

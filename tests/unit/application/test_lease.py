@@ -13,11 +13,11 @@ from tests.fakes.queue import FakeQueue, Fault, Hang, ScriptedFaults
 from tests.support.consuming import Until
 from tests.support.deliveries import a_delivery
 from tests.support.events import logged_events
-from tests.support.keeping import LEASE, OUTAGE, SlowExtend, a_keeper, a_received, ended
+from tests.support.leases import LEASE, OUTAGE, SlowExtend, a_renewer, ended, received_work
 from tests.support.virtual_time import now, run, virtual_time
 from worker.application.consuming.execution import Execution
 from worker.application.consuming.lease import Lease
-from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.lease_renewer import LeaseRenewer
 from worker.application.consuming.work import Work
 from worker.domain.errors import ConversionTimeoutError, LeaseLostError
 from worker.events import Event
@@ -27,9 +27,9 @@ from worker.ports import MAX_IN_FLIGHT_SECONDS, ReceiptExpiredError
 @virtual_time
 async def test_a_held_lease_is_renewed_at_a_third_of_its_length() -> None:
     queue = FakeQueue()
-    (work,) = await a_received(queue)
+    (work,) = await received_work(queue)
 
-    async with a_keeper(queue) as keeper, keeper.renewing(work):
+    async with a_renewer(queue) as renewer, renewer.renewing(work):
         await asyncio.sleep(3600)
         assert queue.visible_in(work.lease.delivery.message_id) >= LEASE * 2 / 3  # type: ignore[operator]
         assert work.lease.deadline - now() >= LEASE * 2 / 3
@@ -39,11 +39,11 @@ async def test_a_held_lease_is_renewed_at_a_third_of_its_length() -> None:
 
 
 @virtual_time
-async def test_renewals_come_up_to_a_quarter_earlier_so_that_workers_do_not_march_in_step() -> None:
+async def test_renewals_come_up_to_a_quarter_earlier_so_that_workers_do_not_renew_in_step() -> None:
     queue = FakeQueue()
-    (work,) = await a_received(queue)
+    (work,) = await received_work(queue)
 
-    async with a_keeper(queue, random=0.999) as keeper, keeper.renewing(work):
+    async with a_renewer(queue, random=0.999) as renewer, renewer.renewing(work):
         await asyncio.sleep(3600)
 
     assert queue.calls["extend"] == pytest.approx(3600 / 15, abs=1)
@@ -52,11 +52,11 @@ async def test_renewals_come_up_to_a_quarter_earlier_so_that_workers_do_not_marc
 @virtual_time
 async def test_twenty_five_leases_are_renewed_by_three_calls() -> None:
     queue = FakeQueue()
-    works = await a_received(queue, 25)
+    works = await received_work(queue, 25)
 
-    async with a_keeper(queue) as keeper, AsyncExitStack() as stack:
+    async with a_renewer(queue) as renewer, AsyncExitStack() as stack:
         for work in works:
-            await stack.enter_async_context(keeper.renewing(work))
+            await stack.enter_async_context(renewer.renewing(work))
         await asyncio.sleep(30)
         assert queue.calls["extend"] == 3
         assert [work.lease.deadline - asyncio.get_running_loop().time() for work in works] == [pytest.approx(50)] * 25
@@ -65,10 +65,10 @@ async def test_twenty_five_leases_are_renewed_by_three_calls() -> None:
 @virtual_time
 async def test_a_delivery_that_was_read_when_its_lease_was_nearly_over_is_stopped_before_its_job_begins() -> None:
     queue = FakeQueue()
-    (work,) = await a_received(queue)
+    (work,) = await received_work(queue)
     await asyncio.sleep(LEASE - 1)  # frozen: nothing of the process ran
 
-    async with a_keeper(queue) as keeper, keeper.renewing(work):
+    async with a_renewer(queue) as renewer, renewer.renewing(work):
         assert isinstance(work.stop_reason, LeaseLostError)
         assert work.lease.is_lost
     assert not queue.calls["extend"]
@@ -77,9 +77,9 @@ async def test_a_delivery_that_was_read_when_its_lease_was_nearly_over_is_stoppe
 @virtual_time
 async def test_a_dead_receipt_handle_stops_its_job_at_once_and_no_other() -> None:
     queue = FakeQueue()
-    doomed, other = await a_received(queue, 2)
+    doomed, other = await received_work(queue, 2)
 
-    async with a_keeper(queue) as keeper, keeper.renewing(doomed), keeper.renewing(other):
+    async with a_renewer(queue) as renewer, renewer.renewing(doomed), renewer.renewing(other):
         began = now()
         await queue.ack(doomed.delivery)  # deleted by another worker, say
         reason = await ended(doomed)
@@ -96,12 +96,12 @@ async def test_failed_renewals_are_tried_again_and_logged_once() -> None:
     faults = ScriptedFaults()
     faults.requests("extend", *[OUTAGE] * 8)
     queue = FakeQueue(faults=faults)
-    works = await a_received(queue, 12)
+    works = await received_work(queue, 12)
 
     with logged_events() as logged:
-        async with a_keeper(queue) as keeper, AsyncExitStack() as stack:
+        async with a_renewer(queue) as renewer, AsyncExitStack() as stack:
             for n, work in enumerate(works):
-                await stack.enter_async_context(keeper.renewing(work))
+                await stack.enter_async_context(renewer.renewing(work))
                 stack.enter_context(work.log_context(job_id=f"ep-{n}", attempt=1))
             await asyncio.sleep(3600)
 
@@ -118,9 +118,9 @@ async def test_a_renewal_that_fails_for_one_entry_is_tried_again_for_that_one() 
     faults = ScriptedFaults()
     faults.entries("extend", OUTAGE, None, OUTAGE)
     queue = FakeQueue(faults=faults)
-    works = await a_received(queue, 2)
+    works = await received_work(queue, 2)
 
-    async with a_keeper(queue) as keeper, keeper.renewing(works[0]), keeper.renewing(works[1]):
+    async with a_renewer(queue) as renewer, renewer.renewing(works[0]), renewer.renewing(works[1]):
         await asyncio.sleep(30)
         assert queue.calls["extend"] == 3
         await asyncio.sleep(3600)
@@ -133,9 +133,9 @@ async def test_a_lease_that_cannot_be_renewed_is_lost_a_margin_before_it_ends() 
     faults = ScriptedFaults()
     faults.requests("extend", *[OUTAGE] * 1000)
     queue = FakeQueue(faults=faults)
-    (work,) = await a_received(queue)
+    (work,) = await received_work(queue)
 
-    async with a_keeper(queue) as keeper, keeper.renewing(work):
+    async with a_renewer(queue) as renewer, renewer.renewing(work):
         reason = await ended(work)
 
         assert isinstance(reason, LeaseLostError)
@@ -149,9 +149,9 @@ async def test_a_renewal_that_hangs_is_given_up_and_tried_again() -> None:
     faults = ScriptedFaults()
     faults.requests("extend", Hang.FOREVER, Hang.FOREVER)
     queue = FakeQueue(faults=faults)
-    (work,) = await a_received(queue)
+    (work,) = await received_work(queue)
 
-    async with a_keeper(queue) as keeper, keeper.renewing(work):
+    async with a_renewer(queue) as renewer, renewer.renewing(work):
         await asyncio.sleep(3600)
 
     assert not work.lease.is_lost
@@ -162,9 +162,9 @@ async def test_a_renewal_whose_answer_was_lost_is_done_again() -> None:
     faults = ScriptedFaults()
     faults.responses("extend", OUTAGE, Hang.FOREVER)
     queue = FakeQueue(faults=faults)
-    (work,) = await a_received(queue)
+    (work,) = await received_work(queue)
 
-    async with a_keeper(queue) as keeper, keeper.renewing(work):
+    async with a_renewer(queue) as renewer, renewer.renewing(work):
         await asyncio.sleep(3600)
 
     assert not work.lease.is_lost
@@ -175,10 +175,10 @@ async def test_leaving_waits_for_the_renewal_in_flight_and_none_follows() -> Non
     faults = ScriptedFaults()
     faults.responses("extend", Hang.FOREVER)
     queue = FakeQueue(faults=faults)
-    (work,) = await a_received(queue)
+    (work,) = await received_work(queue)
 
-    async with a_keeper(queue) as keeper:
-        async with keeper.renewing(work):
+    async with a_renewer(queue) as renewer:
+        async with renewer.renewing(work):
             await asyncio.sleep(21)  # the renewal is under way
             assert queue.calls["extend"] == 1
             left = now()
@@ -193,9 +193,9 @@ async def test_leaving_waits_for_the_renewal_in_flight_and_none_follows() -> Non
 @virtual_time
 async def test_a_handle_that_dies_while_the_job_ends_loses_the_lease_before_it_is_settled() -> None:
     queue = FakeQueue(faults=SlowExtend(after_seconds=2))
-    (work,) = await a_received(queue)
+    (work,) = await received_work(queue)
 
-    async with a_keeper(queue) as keeper, keeper.renewing(work):
+    async with a_renewer(queue) as renewer, renewer.renewing(work):
         await asyncio.sleep(19)
         await queue.ack(work.lease.delivery)
         await asyncio.sleep(2)  # the renewal is under way
@@ -206,10 +206,10 @@ async def test_a_handle_that_dies_while_the_job_ends_loses_the_lease_before_it_i
 @virtual_time
 async def test_a_job_is_stopped_while_the_twelve_hours_leave_time_to_settle_it() -> None:
     queue = FakeQueue()
-    (work,) = await a_received(queue)
+    (work,) = await received_work(queue)
 
-    async with a_keeper(queue) as keeper:
-        async with keeper.renewing(work):
+    async with a_renewer(queue) as renewer:
+        async with renewer.renewing(work):
             reason = await ended(work)
         assert isinstance(reason, ConversionTimeoutError)
         assert not work.lease.is_lost
@@ -231,16 +231,16 @@ async def test_a_lease_that_is_lost_while_its_job_stops_for_another_reason_is_lo
 
 
 @virtual_time
-async def test_leases_that_came_and_went_leave_nothing_behind_in_the_keeper() -> None:
+async def test_leases_that_came_and_went_leave_nothing_behind_in_the_renewer() -> None:
     queue = FakeQueue()
-    keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: 0.0)
+    renewer = LeaseRenewer(queue, lease_seconds=LEASE, random=lambda: 0.0)
 
     for number in range(1000):
-        async with keeper.renewing(Work(Lease(a_delivery(f"message-{number}"), lease_seconds=LEASE))):
+        async with renewer.renewing(Work(Lease(a_delivery(f"message-{number}"), lease_seconds=LEASE))):
             pass
 
-    assert len(keeper._heap) < 100
-    assert not keeper._renewals
+    assert len(renewer._heap) < 100
+    assert not renewer._renewals
 
 
 @settings(max_examples=60)
@@ -260,11 +260,11 @@ def test_a_job_is_never_left_running_when_its_lease_has_ended(
         faults.requests("extend", *(requests.get(kind) for kind in calls))
         faults.responses("extend", *(OUTAGE if kind == "answer lost" else None for kind in calls))
         queue = FakeQueue(faults=faults)
-        works = await a_received(queue, 3)
+        works = await received_work(queue, 3)
 
-        async with a_keeper(queue, random=random) as keeper, AsyncExitStack() as stack:
+        async with a_renewer(queue, random=random) as renewer, AsyncExitStack() as stack:
             for work in works:
-                await stack.enter_async_context(keeper.renewing(work))
+                await stack.enter_async_context(renewer.renewing(work))
             for _ in range(600):
                 await asyncio.sleep(0.5)
                 for work in works:

@@ -6,7 +6,7 @@ import asyncio
 
 from tests.fakes.queue import FakeQueue
 from tests.support.deliveries import a_delivery
-from tests.support.keeping import LEASE, SlowExtend, a_keeper, a_received
+from tests.support.leases import LEASE, SlowExtend, a_renewer, received_work
 from tests.support.virtual_time import virtual_time
 from worker.application.consuming.lease import Lease
 from worker.domain.errors import LeaseLostError
@@ -15,9 +15,9 @@ from worker.domain.errors import LeaseLostError
 @virtual_time
 async def test_a_newer_delivery_of_the_message_is_adopted_and_renewed_instead() -> None:
     queue = FakeQueue()
-    (work,) = await a_received(queue)
+    (work,) = await received_work(queue)
 
-    async with a_keeper(queue) as renewer, renewer.renewing(work):
+    async with a_renewer(queue) as renewer, renewer.renewing(work):
         await asyncio.sleep(10)
         queue.deliver_again(work.lease.delivery.message_id)
         (newer,) = await queue.receive(1)
@@ -33,9 +33,9 @@ async def test_a_newer_delivery_of_the_message_is_adopted_and_renewed_instead() 
 @virtual_time
 async def test_a_dead_handle_says_nothing_once_a_newer_delivery_is_adopted() -> None:
     queue = FakeQueue(faults=SlowExtend(after_seconds=2))
-    (work,) = await a_received(queue)
+    (work,) = await received_work(queue)
 
-    async with a_keeper(queue) as renewer, renewer.renewing(work):
+    async with a_renewer(queue) as renewer, renewer.renewing(work):
         await asyncio.sleep(19)
         queue.deliver_again(work.lease.delivery.message_id)
         (newer,) = await queue.receive(1)

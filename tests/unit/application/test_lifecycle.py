@@ -68,7 +68,7 @@ def a_worker(
     renewer, consumer = a_consumer(queue, handler, concurrency=2)
     lifecycle = Lifecycle(
         consumer,
-        {"lease keeper": renewer.run, **(side_tasks or {})},
+        {"lease renewer": renewer.run, **(side_tasks or {})},
         drain_seconds=drain_seconds,
         announced={"worker": "host:1"},
         pulse=lambda: {"jobs_completed": 3},

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from structlog.contextvars import bound_contextvars
 
-from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.lease_renewer import LeaseRenewer
 from worker.application.consuming.pause import Pause
 from worker.application.consuming.poller import Poller
 from worker.application.consuming.settlement import Settlement
@@ -60,7 +60,7 @@ class Consumer:
         self,
         poller: Poller,
         handler: Handler,
-        renewer: LeaseKeeper,
+        renewer: LeaseRenewer,
         settlement: Settlement,
         slots: Slots,
         *,

@@ -20,12 +20,6 @@ class Execution:
     def __init__(self) -> None:
         self._task: asyncio.Task[Any] | None = None
         self._reason: Exception | None = None
-        self._has_run = False
-
-    @property
-    def has_run(self) -> bool:
-        """Whether a body was begun."""
-        return self._has_run
 
     @property
     def stop_reason(self) -> Exception | None:
@@ -57,7 +51,6 @@ class Execution:
 
     async def run(self, body: Coroutine[Any, Any, T], *, name: str) -> T:
         """Run the body and return its result. Raises what it raises, or the reason of `stop`."""
-        self._has_run = True
         if self._reason is not None:
             body.close()
             raise self._reason

@@ -151,7 +151,7 @@ class JobClaimer:
             return await self._unless_cancelled(claim.job, work.delivery, outcome)
 
     async def _unless_cancelled(self, job: Job, delivery: Delivery, outcome: Outcome) -> Ending:
-        """A request that came while the run was ending: there may be no other delivery for a long time."""
+        """End the job where a request to cancel came while the run was ending: the next delivery may be far away."""
         if not isinstance(outcome, WillRetry | Released):
             return outcome
         try:

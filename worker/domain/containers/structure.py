@@ -55,11 +55,6 @@ Examine = Callable[[ReadAt, int, int], Structure]
 """From `start`, where sniffing found the container, in a file of `size` bytes. Total: any bytes have an answer."""
 
 
-def whole_or_cut(start: int, size: int, *, cut: bool, frames_only: bool = False) -> Structure:
-    """A file of which no more is known than whether its end is missing."""
-    return Structure(start, size, problem=CUT_OFF if cut else None, frames_only=frames_only)
-
-
 def range_to(end: int, size: int) -> tuple[int, int] | None:
     """The range for a decoder that must not see what lies behind `end`; None where nothing does."""
     return (0, end) if end < size else None

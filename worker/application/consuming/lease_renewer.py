@@ -36,7 +36,7 @@ class _Renewal:
         return self.work.lease
 
 
-class LeaseKeeper:
+class LeaseRenewer:
     """Renews all leases, from a heap of due times, in batches, at a third of their length.
 
     A transient failure is tried again until a margin before the lease ends; then, or at once for a dead receipt
@@ -174,7 +174,7 @@ class LeaseKeeper:
         work.stop(LeaseLostError(reason))
 
     def _next_turn(self, granted_at: float) -> float:
-        """At a third of the lease, and up to a quarter of that earlier, so that workers do not march in step."""
+        """At a third of the lease, and up to a quarter of that earlier, so that workers do not renew in step."""
         return granted_at + self._lease_seconds / 3 * (1 - self._random() / 4)
 
     def _schedule(self, renewal: _Renewal, due: float) -> None:
@@ -189,6 +189,6 @@ class LeaseKeeper:
         renewal.due = math.inf
         del self._renewals[renewal.lease]
         self._failing.discard(renewal)
-        if len(self._heap) > 2 * len(self._renewals) + 64:  # mostly out of date by now: short jobs came and went
+        if len(self._heap) > 2 * len(self._renewals) + 64:  # most entries are of jobs that have ended
             self._heap = [entry for entry in self._heap if entry[0] == entry[2].due]
             heapify(self._heap)

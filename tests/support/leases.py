@@ -1,4 +1,4 @@
-"""A keeper of leases at work over a queue in memory."""
+"""A running lease renewer, over a queue in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fakes.queue import FakeQueue, Faults
 from tests.support.consuming import Until
 from worker.application.consuming.execution import Execution
 from worker.application.consuming.lease import Lease
-from worker.application.consuming.lease_keeper import LeaseKeeper
+from worker.application.consuming.lease_renewer import LeaseRenewer
 from worker.application.consuming.work import Work
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 
@@ -32,18 +32,18 @@ class SlowExtend(Faults):
 
 
 @asynccontextmanager
-async def a_keeper(queue: FakeQueue, *, random: float = 0.0) -> AsyncIterator[LeaseKeeper]:
-    """A keeper that runs inside."""
-    keeper = LeaseKeeper(queue, lease_seconds=LEASE, random=lambda: random)
-    task = asyncio.create_task(keeper.run(), name="keeper")
+async def a_renewer(queue: FakeQueue, *, random: float = 0.0) -> AsyncIterator[LeaseRenewer]:
+    """A renewer that runs inside the `with`."""
+    renewer = LeaseRenewer(queue, lease_seconds=LEASE, random=lambda: random)
+    task = asyncio.create_task(renewer.run(), name="renewer")
     try:
-        yield keeper
+        yield renewer
     finally:
         task.cancel()
         await asyncio.wait([task])
 
 
-async def a_received(queue: FakeQueue, count: int = 1) -> list[Work]:
+async def received_work(queue: FakeQueue, count: int = 1) -> list[Work]:
     """Work on messages that have just been received."""
     for _ in range(count):
         queue.send("{}")
