@@ -28,10 +28,10 @@ from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.consumer import Handler
 from worker.application.consuming.work import Work
+from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion, ConversionLimits
 from worker.application.jobs.outputs import PublishedOutputs
-from worker.application.jobs.run import JobLimits
 from worker.application.jobs.workspace import open_workspace
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.guarded_cache import NoCache

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from tests.fakes.objects import MemoryObjects
 from worker.application.consuming.slots import Slots
+from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import Cancellation, CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.conversion import Conversion
@@ -18,7 +19,6 @@ from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
 from worker.application.jobs.outputs import PublishedOutputs
-from worker.application.jobs.run import JobLimits
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporters

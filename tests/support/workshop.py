@@ -25,11 +25,11 @@ from worker.application.consuming.dependencies import S3Access, S3Rights, TableA
 from worker.application.consuming.lease import Lease
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
+from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion, ConversionLimits
 from worker.application.jobs.dependency_watch import DependencyWatch
 from worker.application.jobs.outputs import PublishedOutputs
-from worker.application.jobs.run import JobLimits
 from worker.application.jobs.workspace import Workspace
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.application.progress.failover import FailoverStore

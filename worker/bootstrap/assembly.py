@@ -31,6 +31,7 @@ from worker.application.consuming.protection import ProtectionController
 from worker.application.consuming.reject_limit import RejectLimit
 from worker.application.consuming.settlement import Settlement
 from worker.application.consuming.slots import Slots
+from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.conversion import Conversion, ConversionLimits
@@ -40,7 +41,6 @@ from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
 from worker.application.jobs.outputs import PublishedOutputs
-from worker.application.jobs.run import JobLimits
 from worker.application.jobs.workspace import Workspace, open_workspace
 from worker.application.operations.doctor import Check, report_failures
 from worker.application.operations.health import HealthMonitor

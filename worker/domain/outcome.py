@@ -1,4 +1,4 @@
-"""How a run of a job ends, how a delivery ends that starts none, and what follows: the record and the disposition.
+"""How an attempt at a job ends, how a delivery ends that starts none, and what follows: record and disposition.
 
 An error becomes an outcome; record and disposition are made from the outcome, and from nothing else.
 """
@@ -33,7 +33,7 @@ from worker.domain.progress import (
     Version,
 )
 
-# --- how a run ends ----------------------------------------------------------------------------------------------
+# --- how an attempt ends -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class WillRetry:
-    """The run failed; another follows after `delay_seconds`.
+    """The attempt failed; another follows after `delay_seconds`.
 
     `is_counted` is False where a dependency caused the failure: the start is then no attempt, as after a release.
     """

@@ -17,11 +17,11 @@ from tests.simulation.progress.schedule import Ending, Script
 from tests.support.deliveries import a_delivery
 from tests.support.reporting import PlayedProgress
 from worker.application.consuming.execution import Execution
+from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.outputs import PublishedOutputs
-from worker.application.jobs.run import JobLimits
 from worker.application.progress.reporter import Reporter
 from worker.domain.audio import AudioFormat
 from worker.domain.claim import Cancel, Exhausted, NextRun, Skip, Start, Wait

@@ -16,13 +16,13 @@ from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.dependencies import TableAccess
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
+from worker.application.jobs.attempt import Attempt
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
-from worker.application.jobs.run import Run
 from worker.application.progress import reporter
 from worker.domain import claim
 from worker.domain.backoff import Backoff
@@ -45,7 +45,7 @@ class Mutation:
 
 _handle, _decide = DeliveryHandler.handle, JobClaims.decide
 _hide, _send = QueueServer.hide, QueueServer.send
-_finish_run = JobFinisher.finish_run
+_finish_attempt = JobFinisher.finish_attempt
 
 
 async def _nothing(*_: object) -> None: ...
@@ -101,8 +101,10 @@ async def _claim_once(
     return await self._store.claim(record, seen, mark, message)
 
 
-async def _finish_within_seconds(self: JobFinisher, run: Run, outcome: Outcome, **_: Any) -> Outcome:
-    return await _finish_run(self, run, outcome, within_seconds=None if isinstance(outcome, Completed) else 5.0)
+async def _finish_within_seconds(self: JobFinisher, attempt: Attempt, outcome: Outcome, **_: Any) -> Outcome:
+    return await _finish_attempt(
+        self, attempt, outcome, within_seconds=None if isinstance(outcome, Completed) else 5.0
+    )
 
 
 def _no_longer(_self: JobClaimer, delay_seconds: float, _delivery: Delivery) -> float:
@@ -132,7 +134,7 @@ MUTATIONS = {
     "claims that started nothing stay": Mutation(JobClaims, "_record_end", _nothing, "that never was"),
     "a table that is out pauses nothing": Mutation(TableAccess, "is_suspected", False, "cannot reach the table"),
     "a table that is out is asked all the time": Mutation(TableAccess, "backoff", Backoff(0.2, 1, 0.2), "too often"),
-    "no end waits for the table": Mutation(JobFinisher, "finish_run", _finish_within_seconds, "which lives"),
+    "no end waits for the table": Mutation(JobFinisher, "finish_attempt", _finish_within_seconds, "which lives"),
     "nothing is said of a lost run": Mutation(JobClaims, "give_back", lambda *_: None, "which lives"),
     "a job that runs is asked for all the time": Mutation(JobClaimer, "_while_it_runs", _no_longer, "more than 10"),
     "a group is no group": Mutation(QueueServer, "send", _send_to_no_group, "out of order"),

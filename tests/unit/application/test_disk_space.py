@@ -16,7 +16,7 @@ from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
 from tests.support.workshop import LEASE_SECONDS, LIMITS, SOURCE, TARGET, Workshop, a_worker, a_workshop, until_empty
 from worker.application.consuming.work import Work
-from worker.application.jobs.run import JobLimits
+from worker.application.jobs.attempt import JobLimits
 from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
 from worker.domain.errors import LeaseLostError, ShutdownError
 from worker.domain.job import ObjectLocation

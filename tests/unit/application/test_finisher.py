@@ -14,9 +14,9 @@ from tests.support.failover import Stores, stores
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, clock
 from tests.support.virtual_time import now, virtual_time
+from worker.application.jobs.attempt import Attempt, Claim
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.outputs import PublishedOutputs
-from worker.application.jobs.run import Claim, Run
 from worker.application.progress.job_progress import JobProgress
 from worker.application.progress.reporter import Reporter
 from worker.domain.errors import InternalError, InvalidMessageError, NoAudioError
@@ -34,20 +34,20 @@ def a_finisher(it: Stores) -> JobFinisher:
     return JobFinisher(it.store, PublishedOutputs(MemoryObjects()), now=clock, random=lambda: 0.5)
 
 
-async def a_run(it: Stores) -> Run:
+async def an_attempt(it: Stores) -> Attempt:
     assert isinstance(await it.store.write_if_unchanged(CLAIM, None), Written)
     progress = JobProgress(Speeds())
     reporter = Reporter(it.store, CLAIM, progress, now=clock, random=lambda: 0.5, lease_seconds=60)
-    return Run(Claim(JOB, CLAIM, "token", now(), math.inf), progress, reporter)
+    return Attempt(Claim(JOB, CLAIM, "token", now(), math.inf), progress, reporter)
 
 
 @virtual_time
 async def test_a_run_ends_once_and_its_first_outcome_counts() -> None:
     async with stores() as it:
-        finisher, run = a_finisher(it), await a_run(it)
+        finisher, attempt = a_finisher(it), await an_attempt(it)
 
-        first = await finisher.finish_run(run, Completed(OUTPUTS))
-        second = await finisher.finish_run(run, Failed(InternalError(), 1))
+        first = await finisher.finish_attempt(attempt, Completed(OUTPUTS))
+        second = await finisher.finish_attempt(attempt, Failed(InternalError(), 1))
 
         assert first == second == Completed(OUTPUTS)
         assert it.table.held[JOB.job_id].status is Status.COMPLETED
@@ -58,10 +58,10 @@ async def test_a_run_ends_once_and_its_first_outcome_counts() -> None:
 @virtual_time
 async def test_a_run_whose_job_is_another_workers_is_lost_however_it_ended() -> None:
     async with stores() as it:
-        finisher, run = a_finisher(it), await a_run(it)
+        finisher, attempt = a_finisher(it), await an_attempt(it)
         await it.table.write(a_record(2000, 1))
 
-        outcome = await finisher.finish_run(run, Completed(OUTPUTS))
+        outcome = await finisher.finish_attempt(attempt, Completed(OUTPUTS))
 
         assert isinstance(outcome, Lost)
         assert it.log.one(Event.LEASE_LOST)
@@ -74,10 +74,10 @@ async def test_a_final_outcome_that_cannot_be_recorded_in_time_brings_the_messag
     outcome: Failed | Cancelled, code: str
 ) -> None:
     async with stores() as it:
-        finisher, run = a_finisher(it), await a_run(it)
+        finisher, attempt = a_finisher(it), await an_attempt(it)
         it.table.breaks()
 
-        ended = await finisher.finish_run(run, outcome, within_seconds=5)
+        ended = await finisher.finish_attempt(attempt, outcome, within_seconds=5)
 
         assert isinstance(ended, WillRetry)
         assert it.log.one(Event.JOB_RETRIED)["error_code"] == code
@@ -86,10 +86,10 @@ async def test_a_final_outcome_that_cannot_be_recorded_in_time_brings_the_messag
 @virtual_time
 async def test_a_release_that_cannot_be_recorded_in_time_is_a_release_all_the_same() -> None:
     async with stores() as it:
-        finisher, run = a_finisher(it), await a_run(it)
+        finisher, attempt = a_finisher(it), await an_attempt(it)
         it.table.breaks()
 
-        assert await finisher.finish_run(run, Released(), within_seconds=5) == Released()
+        assert await finisher.finish_attempt(attempt, Released(), within_seconds=5) == Released()
 
 
 @virtual_time
@@ -110,7 +110,7 @@ async def test_the_end_of_a_job_that_does_not_run_is_in_both_stores_and_in_the_l
 @virtual_time
 async def test_a_job_that_has_changed_meanwhile_is_not_ended() -> None:
     async with stores() as it:
-        await a_run(it)
+        await an_attempt(it)
 
         assert await a_finisher(it).finish(Cancelled(), CLAIM, Version(0, 1)) is None
 
@@ -122,11 +122,11 @@ async def test_a_job_that_has_changed_meanwhile_is_not_ended() -> None:
 @pytest.mark.parametrize("outcome", [Failed(NoAudioError(), 1), Cancelled(), WillRetry(InternalError(), 5.0)])
 async def test_the_end_of_a_run_waits_for_a_job_table_that_is_away(outcome: Failed | Cancelled | WillRetry) -> None:
     async with stores() as it:
-        finisher, run = a_finisher(it), await a_run(it)
+        finisher, attempt = a_finisher(it), await an_attempt(it)
         it.table.breaks()
         asyncio.get_running_loop().call_later(3600, it.table.works)
 
-        ended = await finisher.finish_run(run, outcome)
+        ended = await finisher.finish_attempt(attempt, outcome)
 
         assert isinstance(ended, WillRetry if isinstance(outcome, Cancelled) else type(outcome))
         assert it.table.held[JOB.job_id].status is (Status.FAILED if isinstance(outcome, Failed) else Status.QUEUED)

@@ -17,7 +17,7 @@ from tests.support.virtual_time import virtual_time
 from tests.support.workshop import LEASE_SECONDS, LIMITS, Workshop, a_body, a_workshop
 from worker.application.consuming.lease import Lease
 from worker.application.consuming.work import Work
-from worker.application.jobs.run import JobLimits
+from worker.application.jobs.attempt import JobLimits
 from worker.application.messages.s3_outputs import S3EventOutputs, job_id_of
 from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
 from worker.domain.errors import ConverterCrashedError, LeaseLostError, ShutdownError, StalledError

@@ -40,7 +40,7 @@ class TableAccess:
         return self._is_suspected
 
     def failed(self) -> None:
-        """A run could not be confirmed or recorded."""
+        """The claim or the end of a job could not be written."""
         self._is_suspected = True
 
     def put_off(self) -> None:
@@ -84,7 +84,7 @@ class S3Access:
         return self._has_failed and len(self._sources) >= _OUT_JOBS
 
     def failed(self, job: Job) -> None:
-        """The job's run ended because S3 was away."""
+        """The attempt at the job ended because S3 was away."""
         self._has_failed = True
         _note(self._sources, job, most=_OUT_JOBS)
 
@@ -181,7 +181,7 @@ class WorkspaceAccess:
         return self._has_failed
 
     def failed(self) -> None:
-        """A job's run ended because of the workspace."""
+        """An attempt at a job ended because of the workspace."""
         self._has_failed = True
 
     async def probe(self) -> Problem | None:

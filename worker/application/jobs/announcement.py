@@ -37,7 +37,7 @@ class Facts:
     measured: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of_run(cls, progress: JobProgress) -> Facts:
+    def of_attempt(cls, progress: JobProgress) -> Facts:
         reached = progress.snapshot()
         return cls(reached.stage, reached.percent, progress.measured())
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from worker.application.jobs.run import Claim, JobLimits
+from worker.application.jobs.attempt import Claim, JobLimits
 from worker.application.messages.message import message_to_keep
 from worker.application.progress.failover import FailoverStore
 from worker.domain.backoff import Backoff

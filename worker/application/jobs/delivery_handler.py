@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Sequence
 
 from worker.application.consuming.work import Work
+from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
-from worker.application.jobs.run import JobLimits
 from worker.application.messages.envelope import open_envelope
 from worker.application.messages.s3_event import Part
 from worker.application.messages.s3_outputs import S3EventOutputs

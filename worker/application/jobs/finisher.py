@@ -1,6 +1,6 @@
 """The one place where jobs end: the final record, the outputs that are taken back, the log line and the metrics.
 
-That holds wherever a job ends: in a run, before a start (cancelled, given up, refused), and by the command line.
+That holds wherever a job ends: in an attempt, before a start (cancelled, given up, refused), and by the command line.
 The first record of a run is written here as well, of a job that is submitted and of one that is run again: it and the
 final record of a job that does not run take the same way through both stores.
 """
@@ -16,8 +16,8 @@ from typing import Protocol
 from structlog.contextvars import bound_contextvars
 
 from worker.application.jobs.announcement import Facts, announce
+from worker.application.jobs.attempt import Attempt
 from worker.application.jobs.outputs import PublishedOutputs
-from worker.application.jobs.run import Run
 from worker.application.messages.message import message_to_keep
 from worker.domain.claim import JobMessage, JobState
 from worker.domain.disposition import RETRY_BACKOFF
@@ -117,16 +117,18 @@ class JobFinisher:
                 emit(Event.RUN_BEGUN, run=record.run, last_status=ended.record.status.value)
                 return ended.in_next_run(record)
 
-    async def finish_run(self, run: Run, outcome: Outcome, *, within_seconds: float | None = None) -> Outcome:
-        """Record how the run ended. Returns how it did end: the record may be refused, or not be kept in time.
+    async def finish_attempt(
+        self, attempt: Attempt, outcome: Outcome, *, within_seconds: float | None = None
+    ) -> Outcome:
+        """Record how the attempt ended. Returns how it did end: the record may be refused, or not be kept in time.
 
-        A run ends once: called again, this returns the outcome that was recorded. Raises nothing but CancelledError,
-        and then may be called with another outcome.
+        An attempt ends once: called again, this returns the outcome that was recorded. Raises nothing but
+        CancelledError, and then may be called with another outcome.
         """
-        if run.outcome is None:
-            run.outcome, record = await self._recorded(run, outcome, within_seconds)
-            await self._ended(run.outcome, Facts.of_run(run.progress), record, run.claim.job)
-        return run.outcome
+        if attempt.outcome is None:
+            attempt.outcome, record = await self._recorded(attempt, outcome, within_seconds)
+            await self._ended(attempt.outcome, Facts.of_attempt(attempt.progress), record, attempt.claim.job)
+        return attempt.outcome
 
     async def finish(
         self, ending: Failed | Cancelled | Refused, record: Record, seen: Version | None, job: Job | None = None
@@ -180,7 +182,7 @@ class JobFinisher:
         return ending
 
     async def _recorded(
-        self, run: Run, outcome: Outcome, within_seconds: float | None
+        self, attempt: Attempt, outcome: Outcome, within_seconds: float | None
     ) -> tuple[Outcome, Record | None]:
         """The outcome as it can be recorded, with the record."""
         if isinstance(outcome, Lost):
@@ -188,24 +190,24 @@ class JobFinisher:
         try:
             async with asyncio.timeout(within_seconds):
                 if isinstance(outcome, Cancelled):
-                    outcome = await self._retract(run)
-                return outcome, await run.reporter.end(outcome)
+                    outcome = await self._retract(attempt)
+                return outcome, await attempt.reporter.end(outcome)
         except LeaseLostError as loss:
             return Lost(loss.reason), None
         except TimeoutError:
             return self._unrecorded(outcome), None
 
-    async def _retract(self, run: Run) -> Cancelled | WillRetry:
+    async def _retract(self, attempt: Attempt) -> Cancelled | WillRetry:
         """A cancelled job leaves no output behind, of an earlier start either: one that was released is not counted.
 
         The outputs are ours to delete only while the job is. Where the job table does not say that it is, they are
         left to the next delivery.
         """
         try:
-            await run.reporter.checkpoint()
+            await attempt.reporter.checkpoint()
         except DependencyUnavailableError:
             return self._retry(JobCancelledError())
-        await self._outputs.retract(run.claim.job)
+        await self._outputs.retract(attempt.claim.job)
         return Cancelled()
 
     def _unrecorded(self, outcome: Outcome) -> Outcome:

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
+from worker.application.jobs.attempt import Claim
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_runner import JobRunner
-from worker.application.jobs.run import Claim
 from worker.domain.claim import Cancel, Exhausted, JobState, NextRun, Skip, Start, Wait
 from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.errors import ShutdownError, TooManyAttemptsError
@@ -151,7 +151,7 @@ class JobClaimer:
             return await self._unless_cancelled(claim.job, work.delivery, outcome)
 
     async def _unless_cancelled(self, job: Job, delivery: Delivery, outcome: Outcome) -> Ending:
-        """End the job where a request to cancel came while the run was ending: the next delivery may be far away."""
+        """End the job where a request to cancel came while its attempt ended: the next delivery may be far away."""
         if not isinstance(outcome, WillRetry | Released):
             return outcome
         try:

@@ -1,4 +1,4 @@
-"""One run of a claimed job, from its start to the record of its end."""
+"""One attempt at a claimed job, from its start to the record of its end."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from worker.application.consuming.execution import Execution
 from worker.application.consuming.work import Work
+from worker.application.jobs.attempt import Attempt, Claim, JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
 from worker.application.jobs.finisher import JobFinisher
-from worker.application.jobs.run import Claim, JobLimits, Run
 from worker.application.progress.job_progress import JobProgress
 from worker.application.progress.reporter import Reporters
 from worker.domain.errors import ConversionTimeoutError, LeaseLostError, ShutdownError, StalledError, WorkerError
@@ -21,7 +21,7 @@ from worker.events import Event, emit
 from worker.ports import Delivery
 
 _JUST_CLAIMED_SECONDS = 1.0
-# How long a worker that stops tries to have the end of a run recorded. The message has to be given back after it.
+# How long a worker that stops tries to have the end of an attempt recorded. The message has to be given back after it.
 _LAST_WORD_SECONDS = 5.0
 _LAST_WORD_SHARE = 0.5  # of the time that is left
 
@@ -59,18 +59,18 @@ class JobRunner:
         )
         progress = JobProgress(self._speeds)
         with self._reporters.reporter_of(claim.record, progress) as reporter:
-            return await self._finished(Run(claim, progress, reporter), work)
+            return await self._finished(Attempt(claim, progress, reporter), work)
 
-    async def _finished(self, run: Run, work: Work) -> Outcome:
+    async def _finished(self, attempt: Attempt, work: Work) -> Outcome:
         try:
-            with work.running(run.execution, run.progress):
-                return await run.execution.run(self._completed(run), name=f"job {run.claim.job.job_id}")
+            with work.running(attempt.execution, attempt.progress):
+                return await attempt.execution.run(self._completed(attempt), name=f"job {attempt.claim.job.job_id}")
         except Exception as error:  # noqa: BLE001 - the one place where everything that can go wrong ends
-            outcome = self._outcome_of(error, run.claim, work.delivery)
-        return await self._recorded(run, outcome, work)
+            outcome = self._outcome_of(error, attempt.claim, work.delivery)
+        return await self._recorded(attempt, outcome, work)
 
-    async def _recorded(self, run: Run, outcome: Outcome, work: Work) -> Outcome:
-        """Have the end of the run recorded, however long the job table is away, while the message is ours.
+    async def _recorded(self, attempt: Attempt, outcome: Outcome, work: Work) -> Outcome:
+        """Have the end of the attempt recorded, however long the job table is away, while the message is ours.
 
         Given back before that, the message would meet a start without an end, which counts as the worker's death.
         Only a worker that stops cannot wait.
@@ -78,8 +78,8 @@ class JobRunner:
         if work.stop_reason is None:
             recording = Execution()
             try:
-                with work.running(recording, run.progress):
-                    return await recording.run(self._finisher.finish_run(run, outcome), name="end of a job")
+                with work.running(recording, attempt.progress):
+                    return await recording.run(self._finisher.finish_attempt(attempt, outcome), name="end of a job")
             except LeaseLostError as loss:
                 outcome = Lost(loss.reason)
             except WorkerError:  # the worker stops, or the twelve hours of the delivery are over
@@ -87,7 +87,7 @@ class JobRunner:
         seconds = _LAST_WORD_SECONDS
         if isinstance(work.stop_reason, ShutdownError):
             seconds = min(seconds, work.stop_reason.seconds_left * _LAST_WORD_SHARE)
-        return await self._finisher.finish_run(run, outcome, within_seconds=seconds)
+        return await self._finisher.finish_attempt(attempt, outcome, within_seconds=seconds)
 
     def _outcome_of(self, error: Exception, claim: Claim, delivery: Delivery) -> Outcome:
         first_received_at_ms = delivery.first_received_at_ms or delivery.sent_at_ms
@@ -104,26 +104,26 @@ class JobRunner:
             ),
         )
 
-    async def _completed(self, run: Run) -> Outcome:
-        """Convert, and record that it is done. Raises what ends the run otherwise."""
-        job, execution = run.claim.job, run.execution
+    async def _completed(self, attempt: Attempt) -> Outcome:
+        """Convert, and record that it is done. Raises what ends the attempt otherwise."""
+        job, execution = attempt.claim.job, attempt.execution
         async with (
-            execution.accompanied_by(run.reporter.run(), name=f"progress of {job.job_id}"),
-            execution.accompanied_by(self._watch(run), name=f"time limits of {job.job_id}"),
+            execution.accompanied_by(attempt.reporter.run(), name=f"progress of {job.job_id}"),
+            execution.accompanied_by(self._watch(attempt), name=f"time limits of {job.job_id}"),
         ):
             with self._cancels.over(job.job_id, execution):
                 completed = await self._conversion.run(
-                    job, run.progress, before_upload=lambda: self._before_upload(run)
+                    job, attempt.progress, before_upload=lambda: self._before_upload(attempt)
                 )
-            return await self._finisher.finish_run(run, completed)
+            return await self._finisher.finish_attempt(attempt, completed)
 
-    async def _before_upload(self, run: Run) -> None:
-        await self._confirm_claim(run)
-        record = run.claim.record
+    async def _before_upload(self, attempt: Attempt) -> None:
+        await self._confirm_claim(attempt)
+        record = attempt.claim.record
         if record.attempt > 1 or record.run > FIRST_RUN:  # not at the first: it would end other jobs' uploads to them
-            await self._conversion.drop_unfinished(run.claim.job)
+            await self._conversion.drop_unfinished(attempt.claim.job)
 
-    async def _confirm_claim(self, run: Run) -> None:
+    async def _confirm_claim(self, attempt: Attempt) -> None:
         """Only the holder of the claim publishes targets: a durable write is refused to all others.
 
         A write that took as long as a claim lasts is done again: the process may have been stopped meanwhile, and the
@@ -131,21 +131,21 @@ class JobRunner:
         is younger than a lease.
         """
         time = asyncio.get_running_loop().time
-        if time() - run.claim.asked_at < _JUST_CLAIMED_SECONDS:
+        if time() - attempt.claim.asked_at < _JUST_CLAIMED_SECONDS:
             return
         is_ours = False
         while not is_ours:
             asked_at = time()
-            await run.reporter.checkpoint()
+            await attempt.reporter.checkpoint()
             is_ours = time() - asked_at < self._limits.lease_seconds
 
-    async def _watch(self, run: Run) -> None:
+    async def _watch(self, attempt: Attempt) -> None:
         """No lease keeps a hung job alive, nor an endless one.
 
         Raises StalledError when nothing has moved for too long, ConversionTimeoutError when all takes too long.
         The time in which it waits for disk space counts for neither.
         """
-        limits, progress, time = self._limits, run.progress, asyncio.get_running_loop().time
+        limits, progress, time = self._limits, attempt.progress, asyncio.get_running_loop().time
         while True:
             stalls_at = progress.moved_at + limits.stall_seconds
             ends_at = progress.worked_since + limits.job_timeout_seconds

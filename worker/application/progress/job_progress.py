@@ -24,7 +24,7 @@ class Snapshot:
 
 
 class JobProgress:
-    """The progress of one run of a job.
+    """The progress of one attempt at a job.
 
     It calls nobody when it changes: each reader takes a snapshot at its own pace. The position of a running
     converter is read at the same moments.
@@ -113,7 +113,7 @@ class JobProgress:
         return self._began_at + self._waited_seconds + waits_for
 
     def measured(self) -> dict[str, Any]:
-        """The fields of the log lines that say how long a run took and how much it worked on."""
+        """The fields of the log lines that say how long an attempt took and how much it worked on."""
         return {
             "duration_seconds": round(self._now() - self._began_at, 3),
             "stage_seconds": self.meter.stage_seconds,

@@ -32,7 +32,7 @@ class Progress(Protocol):
 
 
 class Reporter:
-    """Writes the records of one run of a job, in order: one write in flight, and the newest wins.
+    """Writes the records of one attempt at a job, in order: one write in flight, and the newest wins.
 
     `claimed` is the record that won the claim. The reporter's own timer reads `progress`; the job never waits for it.
     A checkpoint goes to the job table at a third of the lease, or every twelve seconds: it renews the claim, and
@@ -90,7 +90,7 @@ class Reporter:
             self._checkpoint_due = self._time() + self._checkpoint_seconds
 
     async def end(self, ending: RecordedEnding) -> Record:
-        """Record how the run ended, and return that record. Tries until it is kept; raises LeaseLostError.
+        """Record how the attempt ended, and return that record. Tries until it is kept; raises LeaseLostError.
 
         No tick follows. Cut off by a cancellation, it may be called again, with another ending.
         """
@@ -165,7 +165,7 @@ class Reporter:
 
 
 class Reporters:
-    """Makes the reporter of each run; one object for all of them. What its arguments mean is said at `Reporter`."""
+    """Makes the reporter of each attempt; one object for all. `Reporter` says what the arguments mean."""
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ class Reporters:
 
     @contextmanager
     def reporter_of(self, claimed: Record, progress: Progress) -> Iterator[Reporter]:
-        """The reporter of a run. When this is left, the run writes no more."""
+        """The reporter of an attempt. When this is left, the attempt writes no more."""
         try:
             yield Reporter(
                 self._store,

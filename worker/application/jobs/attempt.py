@@ -1,4 +1,4 @@
-"""A run of a job: what belongs to one start, from its claim to its end."""
+"""An attempt at a job: what belongs to one start, from its claim to its end."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Claim:
 
 
 @dataclass(eq=False, slots=True)
-class Run:
-    """One run of a claimed job. `outcome` is set once, by the finisher."""
+class Attempt:
+    """One start of a claimed job. `outcome` is set once, by the finisher."""
 
     claim: Claim
     progress: JobProgress
