@@ -17,14 +17,14 @@ from worker.ports import Artifact, ConversionProgress, Converted, OutputLimitErr
 
 
 class FakeConverter:
-    """`probe` and `convert` can each be made to fail; a conversion waits, half-way, until `gate` is set."""
+    """`probe` and `convert` can each be made to fail; a conversion waits, half-way, until `may_finish` is set."""
 
     def __init__(self) -> None:
         self.probe_error: WorkerError | None = None
         self.convert_error: WorkerError | None = None
         self.repaired: tuple[str, ...] = ()
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.may_finish = asyncio.Event()
+        self.may_finish.set()
         self.conversions = 0  # that have begun
         self.running = 0  # conversions that have begun and not ended
 
@@ -52,7 +52,7 @@ class FakeConverter:
         try:
             progress.seconds_done = length / 2
             await asyncio.sleep(0)
-            await self.gate.wait()
+            await self.may_finish.wait()
             if self.convert_error is not None:
                 raise self.convert_error
             for _, path in outputs:

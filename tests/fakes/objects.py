@@ -40,8 +40,8 @@ class MemoryObjects:
     """The `ObjectStore` port over a dictionary.
 
     `denied` buckets answer nothing; each of `errors[location]` is raised once, in order, in place of a transfer;
-    a transfer of a location in `gates` waits, half done, until its event is set. `unfinished` are the targets at which
-    a killed worker has left parts.
+    a transfer of a location in `may_finish` waits, half done, until its event is set. `unfinished` are the targets at
+    which a killed worker has left parts.
     """
 
     def __init__(self, *buckets: str) -> None:
@@ -49,7 +49,7 @@ class MemoryObjects:
         self.denied: set[str] = set()
         self.errors: defaultdict[ObjectLocation, list[WorkerError]] = defaultdict(list)
         self.unfinished: set[ObjectLocation] = set()
-        self.gates: dict[ObjectLocation, asyncio.Event] = {}
+        self.may_finish: dict[ObjectLocation, asyncio.Event] = {}
         self.half_done: dict[ObjectLocation, asyncio.Event] = defaultdict(asyncio.Event)
 
     def put(self, location: ObjectLocation, data: bytes) -> None:
@@ -128,8 +128,8 @@ class MemoryObjects:
 
     async def _pause(self, location: ObjectLocation) -> None:
         self.half_done[location].set()
-        if location in self.gates:
-            await self.gates[location].wait()
+        if location in self.may_finish:
+            await self.may_finish[location].wait()
 
 
 async def _pass_by(size_bytes: int, on_bytes: BytesDone) -> None:

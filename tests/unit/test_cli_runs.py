@@ -14,8 +14,8 @@ from tests.fakes.queue import DeadLetter, FakeQueue
 from tests.fakes.stores import FakeJobTable
 from tests.support.events import logged_events
 from tests.support.records import NOW, a_record, completed
-from tests.support.station import a_station
 from tests.support.virtual_time import virtual_time
+from tests.support.worker_with_commands import a_worker_with_commands
 from worker.application.operations.redrive import Redrive
 from worker.cli import main
 from worker.cli.arguments import parse
@@ -47,12 +47,12 @@ def options(*arguments: str) -> Namespace:
 
 @virtual_time
 async def test_each_job_that_is_retried_is_named_once(tmp_path: Path, capsys: Capture) -> None:
-    async with a_station(tmp_path) as station:
-        await station.failed()
+    async with a_worker_with_commands(tmp_path) as system:
+        await system.failed()
         capsys.readouterr()
 
         with logged_events():  # commands write no log
-            code = await retry(station.retry, ["ep-1", "nobody", "ep-1"])
+            code = await retry(system.retry, ["ep-1", "nobody", "ep-1"])
 
         assert code == 4
         assert capsys.readouterr() == ("ep-1 is queued for run 2\n", "worker: there is no job nobody\n")

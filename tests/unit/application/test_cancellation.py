@@ -11,9 +11,9 @@ import pytest
 from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeJobTable
 from tests.support.events import logged_events
+from tests.support.harness import SECOND, SOURCE, TARGET, Harness, a_body, a_harness, a_worker
 from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import SECOND, SOURCE, TARGET, Workshop, a_body, a_worker, a_workshop
 from worker.domain.claim import JobState
 from worker.domain.disposition import Ack, Release, Retry
 from worker.domain.errors import (
@@ -28,9 +28,9 @@ from worker.events import Event
 from worker.ports import StoreUnavailableError
 
 
-async def submitted(shop: Workshop) -> Record:
-    record = first_record("ep-1", str(SOURCE), (str(TARGET),), shop.now())
-    await shop.table.write_if_unchanged(record, None)
+async def submitted(harness: Harness) -> Record:
+    record = first_record("ep-1", str(SOURCE), (str(TARGET),), harness.now())
+    await harness.table.write_if_unchanged(record, None)
     return record
 
 
@@ -39,68 +39,68 @@ async def submitted(shop: Workshop) -> Record:
 
 @virtual_time
 async def test_a_job_that_does_not_exist_cannot_be_cancelled(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        assert await shop.cancellation.cancel("nobody") is None
+    async with a_harness(tmp_path) as harness:
+        assert await harness.cancellation.cancel("nobody") is None
 
 
 @virtual_time
 async def test_a_queued_job_is_cancelled_at_once_in_both_stores_and_never_starts(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        await submitted(shop)
+    async with a_harness(tmp_path) as harness:
+        await submitted(harness)
 
-        record = await shop.cancellation.cancel("ep-1")
+        record = await harness.cancellation.cancel("ep-1")
 
-        assert record == shop.record() == shop.redis.held["ep-1"]
+        assert record == harness.record() == harness.redis.held["ep-1"]
         assert (record.status, record.version, record.attempt) == (Status.CANCELLED, Version(0, 2), 0)
         assert record.error is not None
         assert record.error.code == ErrorCode.CANCELLED.value
-        assert await shop.handle() == Ack()
-        assert shop.converter.running == 0
-        assert shop.record() == record
+        assert await harness.handle() == Ack()
+        assert harness.converter.running == 0
+        assert harness.record() == record
 
 
 @virtual_time
 async def test_cancelling_again_changes_nothing_and_the_same_id_stays_refused(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        await submitted(shop)
-        record = await shop.cancellation.cancel("ep-1")
+    async with a_harness(tmp_path) as harness:
+        await submitted(harness)
+        record = await harness.cancellation.cancel("ep-1")
 
-        assert await shop.cancellation.cancel("ep-1") == record
-        assert await shop.handle(receive_count=7) == Ack()
-        assert shop.objects.get(TARGET) is None
+        assert await harness.cancellation.cancel("ep-1") == record
+        assert await harness.handle(receive_count=7) == Ack()
+        assert harness.objects.get(TARGET) is None
 
 
 @virtual_time
 async def test_a_completed_job_stays_completed(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        await shop.handle()
+    async with a_harness(tmp_path) as harness:
+        await harness.handle()
 
-        record = await shop.cancellation.cancel("ep-1")
+        record = await harness.cancellation.cancel("ep-1")
 
         assert record is not None
         assert record.status is Status.COMPLETED
-        assert shop.objects.get(TARGET) is not None
+        assert harness.objects.get(TARGET) is not None
 
 
 @virtual_time
 async def test_an_outage_of_redis_does_not_keep_a_job_from_being_cancelled(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        await submitted(shop)
-        shop.redis.breaks()
+    async with a_harness(tmp_path) as harness:
+        await submitted(harness)
+        harness.redis.breaks()
 
-        record = await shop.cancellation.cancel("ep-1")
+        record = await harness.cancellation.cancel("ep-1")
 
-        assert record == shop.record()
+        assert record == harness.record()
 
 
 @virtual_time
 async def test_without_dynamodb_nothing_is_promised(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        await submitted(shop)
-        shop.table.breaks()
+    async with a_harness(tmp_path) as harness:
+        await submitted(harness)
+        harness.table.breaks()
 
         with pytest.raises(StoreUnavailableError):
-            await shop.cancellation.cancel("ep-1")
+            await harness.cancellation.cancel("ep-1")
 
 
 class ChangingTable(FakeJobTable):
@@ -121,19 +121,19 @@ class ChangingTable(FakeJobTable):
 
 @virtual_time
 async def test_a_job_that_changes_hands_meanwhile_is_looked_at_again(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path, table=ChangingTable(3)) as shop:
-        await submitted(shop)
+    async with a_harness(tmp_path, table=ChangingTable(3)) as harness:
+        await submitted(harness)
 
-        record = await shop.cancellation.cancel("ep-1")
+        record = await harness.cancellation.cancel("ep-1")
 
         assert record is not None
         assert record.status is Status.CANCELLED
 
-    async with a_workshop(tmp_path, table=ChangingTable(1000)) as shop:
-        await submitted(shop)
+    async with a_harness(tmp_path, table=ChangingTable(1000)) as harness:
+        await submitted(harness)
 
         with pytest.raises(DependencyUnavailableError, match="try again"):
-            await shop.cancellation.cancel("ep-1")
+            await harness.cancellation.cancel("ep-1")
 
 
 # --- between two deliveries --------------------------------------------------------------------------------------
@@ -141,31 +141,31 @@ async def test_a_job_that_changes_hands_meanwhile_is_looked_at_again(tmp_path: P
 
 @virtual_time
 async def test_a_job_that_waits_for_a_retry_is_cancelled_like_a_queued_one(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        shop.objects.errors[SECOND].append(StalledError(300))
-        assert isinstance(await shop.handle(a_body("ep-1", TARGET, SECOND)), Retry)
-        assert shop.objects.get(TARGET) is not None
+    async with a_harness(tmp_path) as harness:
+        harness.objects.errors[SECOND].append(StalledError(300))
+        assert isinstance(await harness.handle(a_body("ep-1", TARGET, SECOND)), Retry)
+        assert harness.objects.get(TARGET) is not None
 
-        record = await shop.cancellation.cancel("ep-1")
+        record = await harness.cancellation.cancel("ep-1")
 
         assert record is not None
         assert (record.status, record.attempt) == (Status.CANCELLED, 1)
-        assert await shop.handle(a_body("ep-1", TARGET, SECOND), receive_count=2) == Ack()
-        assert shop.objects.get(TARGET) is None  # what the first attempt had published
-        assert shop.record() == record
+        assert await harness.handle(a_body("ep-1", TARGET, SECOND), receive_count=2) == Ack()
+        assert harness.objects.get(TARGET) is None  # what the first attempt had published
+        assert harness.record() == record
 
 
 @virtual_time
 async def test_a_request_to_cancel_outlives_the_worker_and_is_met_by_the_next_one(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        await shop.crashes()
-        await shop.cancellation.cancel("ep-1")
+    async with a_harness(tmp_path) as harness:
+        await harness.crashes()
+        await harness.cancellation.cancel("ep-1")
         await asyncio.sleep(100)
 
         with logged_events() as logged:
-            assert await shop.handle(receive_count=2) == Ack()
+            assert await harness.handle(receive_count=2) == Ack()
 
-        assert shop.record().status is Status.CANCELLED
+        assert harness.record().status is Status.CANCELLED
         assert not logged.of(Event.JOB_STARTED)
         assert logged.of(Event.JOB_CANCELLED)
 
@@ -173,28 +173,28 @@ async def test_a_request_to_cancel_outlives_the_worker_and_is_met_by_the_next_on
 @pytest.mark.parametrize("end", ["retry", "release"])
 def test_a_request_that_comes_while_the_attempt_ends_is_met_at_once(tmp_path: Path, end: str) -> None:
     @virtual_time
-    async def scene() -> None:
-        async with a_workshop(tmp_path) as shop:
-            shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
-            work = shop.work()
-            task = await shop.begins(work)
-            await shop.cancellation.cancel("ep-1")
+    async def body() -> None:
+        async with a_harness(tmp_path) as harness:
+            harness.converter.convert_error = ConverterCrashedError("ended by signal 11")
+            work = harness.work()
+            task = await harness.begins(work)
+            await harness.cancellation.cancel("ep-1")
             if end == "retry":
-                shop.converter.gate.set()
+                harness.converter.may_finish.set()
             else:
                 work.stop(ShutdownError())
 
             assert await task == Ack()
-            assert shop.record().status is Status.CANCELLED
+            assert harness.record().status is Status.CANCELLED
 
-    scene()
+    body()
 
 
 @virtual_time
 async def test_without_a_request_a_release_stays_a_release(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        work = shop.work()
-        task = await shop.begins(work)
+    async with a_harness(tmp_path) as harness:
+        work = harness.work()
+        task = await harness.begins(work)
         work.stop(ShutdownError())
 
         assert await task == Release()
@@ -203,14 +203,14 @@ async def test_without_a_request_a_release_stays_a_release(tmp_path: Path) -> No
 @virtual_time
 async def test_a_cancelled_message_leaves_the_queue_and_not_for_the_dead_letter_queue(tmp_path: Path) -> None:
     queue = FakeQueue()
-    async with a_workshop(tmp_path) as shop:
-        shop.converter.gate.clear()
+    async with a_harness(tmp_path) as harness:
+        harness.converter.may_finish.clear()
         queue.send(a_body())
-        async with a_worker(shop, queue):
-            await wait_until(lambda: shop.converter.running)
-            await shop.cancellation.cancel("ep-1")
+        async with a_worker(harness, queue):
+            await wait_until(lambda: harness.converter.running)
+            await harness.cancellation.cancel("ep-1")
             await wait_until(lambda: len(queue) == 0)
 
         assert queue.settled == [("ack", "message-1")]
         assert queue.dead_letters == []
-        assert shop.record().status is Status.CANCELLED
+        assert harness.record().status is Status.CANCELLED

@@ -10,9 +10,9 @@ import pytest
 
 from tests.fakes.stores import FakeJobTable
 from tests.support.events import logged_events
+from tests.support.harness import LEASE_SECONDS, a_harness, two_harnesses
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import LEASE_SECONDS, a_workshop, two_workshops
 from worker.domain.claim import ClaimMark, JobMessage, JobState
 from worker.domain.disposition import Ack, Forfeit, Retry
 from worker.domain.errors import LeaseLostError
@@ -49,38 +49,38 @@ class SilentTable(FakeJobTable):
 
 @virtual_time
 async def test_a_claim_that_is_answered_after_seconds_starts_the_job_as_its_first_attempt(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        shop.table.hangs = True
-        handling = asyncio.create_task(shop.handle())
+    async with a_harness(tmp_path) as harness:
+        harness.table.hangs = True
+        handling = asyncio.create_task(harness.handle())
         await asyncio.sleep(3)
-        shop.table.works()
+        harness.table.works()
 
         assert await handling == Ack()
-        assert shop.record().attempt == 1
+        assert harness.record().attempt == 1
 
 
 @virtual_time
 async def test_a_claim_whose_answer_is_lost_is_looked_up_and_known_by_its_token(tmp_path: Path) -> None:
     table = SilentTable()
-    async with a_workshop(tmp_path, table=table) as shop:
+    async with a_harness(tmp_path, table=table) as harness:
         began_at = now()
 
-        assert await shop.handle() == Ack()
+        assert await harness.handle() == Ack()
         assert now() - began_at < 1
-        assert (shop.record().attempt, table.asked) == (1, 1)
+        assert (harness.record().attempt, table.asked) == (1, 1)
 
 
 @virtual_time
 async def test_a_claim_that_cannot_be_looked_up_either_is_asked_for_again_with_the_same_token(tmp_path: Path) -> None:
     table = SilentTable()
     table.reads = False
-    async with a_workshop(tmp_path, table=table) as shop:
-        handling = asyncio.create_task(shop.handle())
+    async with a_harness(tmp_path, table=table) as harness:
+        handling = asyncio.create_task(harness.handle())
         await wait_until(lambda: table.asked == 2)
         table.silent = False
 
         assert await handling == Ack()
-        assert shop.record().attempt == 1
+        assert harness.record().attempt == 1
 
 
 async def unknown_claim(handle: Callable[[], Awaitable[object]]) -> None:
@@ -94,7 +94,7 @@ async def test_a_claim_that_started_nothing_is_withdrawn_once_the_table_answers_
 ) -> None:
     table = SilentTable()
     table.reads = False
-    async with two_workshops(tmp_path, table=table) as (first, second):
+    async with two_harnesses(tmp_path, table=table) as (first, second):
         await unknown_claim(first.handle)
         assert first.record().status is Status.RUNNING
         table.reads, table.silent = True, False
@@ -115,58 +115,58 @@ async def test_a_claim_that_started_nothing_is_withdrawn_once_the_table_answers_
 async def test_the_worker_itself_starts_at_once_over_its_own_claim_that_started_nothing(tmp_path: Path) -> None:
     table = SilentTable()
     table.reads = False
-    async with a_workshop(tmp_path, table=table) as shop:
+    async with a_harness(tmp_path, table=table) as harness:
         with logged_events() as logged:
-            await unknown_claim(shop.handle)
+            await unknown_claim(harness.handle)
             table.reads, table.silent = True, False
 
-            assert await shop.handle(receive_count=2) == Ack()
+            assert await harness.handle(receive_count=2) == Ack()
         assert len(logged.of(Event.JOB_STARTED)) == 1
-        assert shop.record().attempt == 1
+        assert harness.record().attempt == 1
 
 
 @virtual_time
 async def test_a_claim_that_is_answered_after_its_lease_was_lost_is_withdrawn_and_is_no_attempt(
     tmp_path: Path,
 ) -> None:
-    async with a_workshop(tmp_path) as shop:
-        shop.table.hangs = True
-        work = shop.work()
-        handling = asyncio.create_task(shop.handler.handle(work))
+    async with a_harness(tmp_path) as harness:
+        harness.table.hangs = True
+        work = harness.work()
+        handling = asyncio.create_task(harness.handler.handle(work))
         await asyncio.sleep(1)
         work.stop(LeaseLostError("the receipt handle is dead"))
         with logged_events() as logged:
-            shop.table.works()
+            harness.table.works()
 
             assert await handling == Forfeit()
-            await wait_until(lambda: shop.record().status is Status.QUEUED)
+            await wait_until(lambda: harness.record().status is Status.QUEUED)
         assert not logged.of(Event.JOB_STARTED)
-        assert shop.record().attempt == 0
+        assert harness.record().attempt == 0
 
 
 @virtual_time
 async def test_claims_that_started_nothing_use_up_no_attempt_however_many_there_are(tmp_path: Path) -> None:
     table = SilentTable()
-    async with a_workshop(tmp_path, table=table) as shop:
+    async with a_harness(tmp_path, table=table) as harness:
         for count in range(1, 9):
             table.reads, table.silent = False, True
-            await unknown_claim(lambda count=count: shop.handle(receive_count=count))  # type: ignore[misc]
+            await unknown_claim(lambda count=count: harness.handle(receive_count=count))  # type: ignore[misc]
             table.reads = True
             await asyncio.sleep(LEASE_SECONDS)
         table.silent = False
 
-        assert await shop.handle(receive_count=9) == Ack()
-        assert shop.record().attempt == 1
+        assert await harness.handle(receive_count=9) == Ack()
+        assert harness.record().attempt == 1
 
 
 @virtual_time
 @pytest.mark.parametrize("receives", [1, 2])
 async def test_a_claim_that_the_table_refuses_is_put_off_at_once(tmp_path: Path, receives: int) -> None:
-    async with a_workshop(tmp_path) as shop:
-        shop.table.failure = StoreUnavailableError("DynamoDB answered ThrottlingException", is_refusal=True)
+    async with a_harness(tmp_path) as harness:
+        harness.table.failure = StoreUnavailableError("DynamoDB answered ThrottlingException", is_refusal=True)
         began_at = now()
 
-        assert isinstance(await shop.handle(receive_count=receives), Retry)
+        assert isinstance(await harness.handle(receive_count=receives), Retry)
 
         assert now() - began_at < 0.5
 
@@ -175,24 +175,24 @@ async def test_a_claim_that_the_table_refuses_is_put_off_at_once(tmp_path: Path,
 async def test_a_refusal_after_a_claim_without_an_answer_leaves_that_one_in_doubt(tmp_path: Path) -> None:
     table = SilentTable()
     table.reads = False
-    async with a_workshop(tmp_path, table=table) as shop:
-        handling = asyncio.create_task(shop.handle())
+    async with a_harness(tmp_path, table=table) as harness:
+        handling = asyncio.create_task(harness.handle())
         await wait_until(lambda: table.asked == 1)
         table.failure = StoreUnavailableError("DynamoDB answered ThrottlingException", is_refusal=True)
         assert isinstance(await handling, Retry)
-        assert shop.record().status is Status.RUNNING
+        assert harness.record().status is Status.RUNNING
         table.reads, table.failure = True, None
 
-        await wait_until(lambda: shop.record().status is Status.QUEUED)
-        assert shop.record().attempt == 0
+        await wait_until(lambda: harness.record().status is Status.QUEUED)
+        assert harness.record().attempt == 0
 
 
 @virtual_time
 async def test_claims_in_doubt_are_looked_up_gently_while_the_table_is_away(tmp_path: Path) -> None:
     table = SilentTable()
     table.reads = False
-    async with a_workshop(tmp_path, table=table) as shop:
-        assert isinstance(await shop.handle(), Retry)
+    async with a_harness(tmp_path, table=table) as harness:
+        assert isinstance(await harness.handle(), Retry)
         table.breaks()
         calls = table.lookups
         await asyncio.sleep(600)
@@ -202,13 +202,13 @@ async def test_claims_in_doubt_are_looked_up_gently_while_the_table_is_away(tmp_
 
 @virtual_time
 async def test_a_final_record_that_is_answered_after_seconds_ends_the_job_once(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        handling = await shop.begins()
+    async with a_harness(tmp_path) as harness:
+        handling = await harness.begins()
         await asyncio.sleep(2)
-        shop.table.hangs = True
-        shop.converter.gate.set()
+        harness.table.hangs = True
+        harness.converter.may_finish.set()
         await asyncio.sleep(4)
-        shop.table.works()
+        harness.table.works()
 
         assert await handling == Ack()
-        assert [record.status for record in shop.table.writes].count(Status.COMPLETED) == 1
+        assert [record.status for record in harness.table.writes].count(Status.COMPLETED) == 1

@@ -11,10 +11,10 @@ import pytest
 from tests.fakes.queue import FakeQueue
 from tests.fakes.volume import FakeVolume
 from tests.support.events import logged_events
+from tests.support.harness import LEASE_SECONDS, LIMITS, SOURCE, TARGET, Harness, a_harness, a_worker, until_empty
 from tests.support.sounds import silence
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import LEASE_SECONDS, LIMITS, SOURCE, TARGET, Workshop, a_worker, a_workshop, until_empty
 from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import JobLimits
 from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
@@ -34,20 +34,20 @@ def body_of(job_id: str, *, source: ObjectLocation = SOURCE, audio_format: str =
     return json.dumps({"job_id": job_id, "source": str(source), "outputs": outputs})
 
 
-async def begins(shop: Workshop, job_id: str) -> Work:
-    """A job that converts, and waits for the converter's gate."""
-    work = shop.work(body_of(job_id))
-    running = shop.converter.running
-    asyncio.get_running_loop().create_task(shop.handler.handle(work), name=job_id)
-    await wait_until(lambda: shop.converter.running > running)
+async def begins(harness: Harness, job_id: str) -> Work:
+    """A job that converts, and waits for the converter's `may_finish`."""
+    work = harness.work(body_of(job_id))
+    running = harness.converter.running
+    asyncio.get_running_loop().create_task(harness.handler.handle(work), name=job_id)
+    await wait_until(lambda: harness.converter.running > running)
     return work
 
 
-async def waits(shop: Workshop, job_id: str) -> tuple[Work, asyncio.Task[object]]:
+async def waits(harness: Harness, job_id: str) -> tuple[Work, asyncio.Task[object]]:
     """A job that waits for space."""
     with logged_events() as logged:
-        work = shop.work(body_of(job_id))
-        task: asyncio.Task[object] = asyncio.create_task(shop.handler.handle(work), name=job_id)
+        work = harness.work(body_of(job_id))
+        task: asyncio.Task[object] = asyncio.create_task(harness.handler.handle(work), name=job_id)
         await wait_until(lambda: logged.of(Event.JOB_DELAYED))
     return work, task
 
@@ -60,12 +60,12 @@ async def test_eighty_jobs_on_a_disk_for_two_are_started_once_each(tmp_path: Pat
     volume = FakeVolume(tmp_path, DISK_BYTES)
     queue = FakeQueue(visibility_seconds=LEASE_SECONDS)
     with logged_events() as logged:
-        async with a_workshop(tmp_path, volume=volume) as shop, a_worker(shop, queue, concurrency=64):
+        async with a_harness(tmp_path, volume=volume) as harness, a_worker(harness, queue, concurrency=64):
             for number in range(80):
                 queue.send(body_of(f"job-{number}"))
             await until_empty(queue)
 
-            records = [shop.record(f"job-{number}") for number in range(80)]
+            records = [harness.record(f"job-{number}") for number in range(80)]
 
     assert {(record.status, record.attempt) for record in records} == {(Status.COMPLETED, 1)}
     assert len(logged.of(Event.JOB_STARTED)) == 80
@@ -76,55 +76,55 @@ async def test_eighty_jobs_on_a_disk_for_two_are_started_once_each(tmp_path: Pat
 async def test_a_job_that_waits_neither_stalls_nor_times_out_and_its_claim_is_renewed(tmp_path: Path) -> None:
     volume = FakeVolume(tmp_path, DISK_BYTES)
     limits = JobLimits(LEASE_SECONDS, job_timeout_seconds=50, stall_seconds=20, max_attempts=3)
-    async with a_workshop(tmp_path, volume=volume, limits=limits) as shop:
+    async with a_harness(tmp_path, volume=volume, limits=limits) as harness:
         volume.foreign_bytes = DISK_BYTES // 2
-        async with shop.workspace.job_directory() as other:
+        async with harness.workspace.job_directory() as other:
             (other.path / "of-another-job").write_bytes(bytes(300 * KIB))
-            _, task = await waits(shop, "late")
-            claimed = shop.record("late")
+            _, task = await waits(harness, "late")
+            claimed = harness.record("late")
 
             await asyncio.sleep(200)
 
-            record = shop.record("late")
+            record = harness.record("late")
         assert record.status is Status.RUNNING
         assert (record.updated_at - claimed.updated_at).total_seconds() > 150
         assert await task == Ack()
-        assert shop.record("late").attempt == 1
+        assert harness.record("late").attempt == 1
 
 
 @virtual_time
 async def test_a_job_that_has_waited_still_has_the_time_that_it_may_take(tmp_path: Path) -> None:
     volume = FakeVolume(tmp_path, DISK_BYTES)
     limits = JobLimits(LEASE_SECONDS, job_timeout_seconds=50, stall_seconds=600, max_attempts=3)
-    async with a_workshop(tmp_path, volume=volume, limits=limits) as shop:
-        async with shop.workspace.job_directory() as other:
+    async with a_harness(tmp_path, volume=volume, limits=limits) as harness:
+        async with harness.workspace.job_directory() as other:
             (other.path / "of-another-job").write_bytes(bytes(600 * KIB))
-            _, task = await waits(shop, "late")
+            _, task = await waits(harness, "late")
             await asyncio.sleep(200)
-            shop.converter.gate.clear()
-        await wait_until(lambda: shop.converter.running)
+            harness.converter.may_finish.clear()
+        await wait_until(lambda: harness.converter.running)
         began = now()
 
         assert isinstance(await task, Reject)
 
         assert now() - began == pytest.approx(50, abs=2)
-        assert shop.record("late").error.code == "conversion_timeout"  # type: ignore[union-attr]
+        assert harness.record("late").error.code == "conversion_timeout"  # type: ignore[union-attr]
 
 
 @virtual_time
 async def test_a_job_for_which_there_is_no_space_in_a_quarter_of_an_hour_is_given_back_and_no_attempt_is_used_up(
     tmp_path: Path,
 ) -> None:
-    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as shop:
-        async with shop.workspace.job_directory() as other:
+    async with a_harness(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as harness:
+        async with harness.workspace.job_directory() as other:
             (other.path / "of-another-job").write_bytes(bytes(600 * KIB))
-            _, task = await waits(shop, "late")
+            _, task = await waits(harness, "late")
             began = now()
 
             assert isinstance(await task, Retry)
 
         assert now() - began == pytest.approx(900, abs=2)
-        record = shop.record("late")
+        record = harness.record("late")
         assert (record.status, record.attempt) == (Status.QUEUED, 0)
         assert record.error is not None
         assert (record.error.code, record.error.retryable) == ("workspace_full", True)
@@ -133,33 +133,33 @@ async def test_a_job_for_which_there_is_no_space_in_a_quarter_of_an_hour_is_give
 @virtual_time
 async def test_what_others_than_the_worker_have_written_is_not_waited_for(tmp_path: Path) -> None:
     volume = FakeVolume(tmp_path, DISK_BYTES)
-    async with a_workshop(tmp_path, volume=volume) as shop:
+    async with a_harness(tmp_path, volume=volume) as harness:
         volume.foreign_bytes = DISK_BYTES - 10 * KIB
         began = now()
 
-        assert isinstance(await shop.handle(), Retry)
+        assert isinstance(await harness.handle(), Retry)
 
         assert now() - began < 1
-        assert shop.record().attempt == 0
-        assert "10240" in shop.record().error.message  # type: ignore[union-attr]
+        assert harness.record().attempt == 0
+        assert "10240" in harness.record().error.message  # type: ignore[union-attr]
         volume.foreign_bytes = 0
-        assert await shop.handle(receive_count=2) == Ack()
+        assert await harness.handle(receive_count=2) == Ack()
 
 
 @virtual_time
 async def test_a_small_job_goes_on_beside_a_large_one_that_waits(tmp_path: Path) -> None:
     large = ObjectLocation("in-bucket", "large.wav")
-    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as shop:
-        shop.objects.put(large, silence(10))
-        shop.converter.gate.clear()
-        await begins(shop, "first")
+    async with a_harness(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as harness:
+        harness.objects.put(large, silence(10))
+        harness.converter.may_finish.clear()
+        await begins(harness, "first")
         with logged_events() as logged:
-            task = asyncio.create_task(shop.handle(body_of("large", source=large)))
+            task = asyncio.create_task(harness.handle(body_of("large", source=large)))
             await wait_until(lambda: logged.of(Event.JOB_DELAYED))
 
-        await begins(shop, "small")
+        await begins(harness, "small")
 
-        shop.converter.gate.set()
+        harness.converter.may_finish.set()
         assert await task == Ack()
 
 
@@ -168,18 +168,18 @@ async def test_a_small_job_goes_on_beside_a_large_one_that_waits(tmp_path: Path)
 
 @virtual_time
 async def test_a_job_that_waits_is_cancelled_and_the_next_in_order_goes_on(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as shop:
-        shop.converter.gate.clear()
-        await begins(shop, "first")
-        await begins(shop, "second")
-        _, third = await waits(shop, "third")
-        _, fourth = await waits(shop, "fourth")
+    async with a_harness(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as harness:
+        harness.converter.may_finish.clear()
+        await begins(harness, "first")
+        await begins(harness, "second")
+        _, third = await waits(harness, "third")
+        _, fourth = await waits(harness, "fourth")
 
-        await shop.cancellation.cancel("third")
+        await harness.cancellation.cancel("third")
 
         assert await third == Ack()
-        assert shop.record("third").status is Status.CANCELLED
-        shop.converter.gate.set()
+        assert harness.record("third").status is Status.CANCELLED
+        harness.converter.may_finish.set()
         assert await fourth == Ack()
 
 
@@ -188,22 +188,22 @@ async def test_a_worker_that_stops_gives_jobs_that_wait_back_at_once_and_finishe
     tmp_path: Path,
 ) -> None:
     queue = FakeQueue(visibility_seconds=LEASE_SECONDS)
-    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as shop:
-        shop.converter.gate.clear()
+    async with a_harness(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as harness:
+        harness.converter.may_finish.clear()
         with logged_events() as logged:
-            async with a_worker(shop, queue, concurrency=3) as consumer:
+            async with a_worker(harness, queue, concurrency=3) as consumer:
                 for number in range(3):
                     queue.send(body_of(f"job-{number}"))
-                await wait_until(lambda: shop.converter.running == 2 and logged.of(Event.JOB_DELAYED))
+                await wait_until(lambda: harness.converter.running == 2 and logged.of(Event.JOB_DELAYED))
 
                 consumer.stop(jobs_until=now() + 80, settle_until=now() + 100)
                 began = now()
                 await wait_until(lambda: logged.of(Event.JOB_RELEASED))
                 assert now() - began < 10
-                shop.converter.gate.set()
+                harness.converter.may_finish.set()
                 await wait_until(lambda: len(logged.of(Event.JOB_COMPLETED)) == 2)
 
-    statuses = sorted(shop.record(f"job-{number}").status for number in range(3))
+    statuses = sorted(harness.record(f"job-{number}").status for number in range(3))
     assert statuses == [Status.COMPLETED, Status.COMPLETED, Status.QUEUED]
     assert logged.one(Event.JOB_RELEASED)
 
@@ -215,18 +215,18 @@ async def test_a_worker_that_stops_gives_jobs_that_wait_back_at_once_and_finishe
 async def test_a_job_that_is_stopped_while_it_waits_leaves_nothing(
     reason: LeaseLostError | ShutdownError, end: Forfeit | Release, tmp_path: Path
 ) -> None:
-    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as shop:
-        shop.converter.gate.clear()
-        await begins(shop, "first")
-        await begins(shop, "second")
-        work, task = await waits(shop, "third")
+    async with a_harness(tmp_path, volume=FakeVolume(tmp_path, DISK_BYTES)) as harness:
+        harness.converter.may_finish.clear()
+        await begins(harness, "first")
+        await begins(harness, "second")
+        work, task = await waits(harness, "third")
 
         work.stop(reason)
 
         assert await task == end
         assert len(list(tmp_path.iterdir())) == 2
-        shop.converter.gate.set()
-        assert await shop.handle(body_of("fourth")) == Ack()
+        harness.converter.may_finish.set()
+        assert await harness.handle(body_of("fourth")) == Ack()
 
 
 # --- what never fits -----------------------------------------------------------------------------------------------
@@ -234,12 +234,12 @@ async def test_a_job_that_is_stopped_while_it_waits_leaves_nothing(
 
 @virtual_time
 async def test_a_job_that_can_never_fit_fails_at_once_with_both_numbers(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, 20 * KIB)) as shop:
-        shop.objects.put(SOURCE, silence(2))
+    async with a_harness(tmp_path, volume=FakeVolume(tmp_path, 20 * KIB)) as harness:
+        harness.objects.put(SOURCE, silence(2))
 
-        assert isinstance(await shop.handle(), Reject)
+        assert isinstance(await harness.handle(), Reject)
 
-        error = shop.record().error
+        error = harness.record().error
         assert error is not None
         assert (error.code, error.retryable) == ("source_too_large", False)
         assert str(len(silence(2))) in error.message
@@ -248,21 +248,21 @@ async def test_a_job_that_can_never_fit_fails_at_once_with_both_numbers(tmp_path
 
 @virtual_time
 async def test_outputs_that_cannot_but_exceed_their_limit_are_not_begun(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path, output_limit_bytes=10 * KIB) as shop:
-        assert isinstance(await shop.handle(body_of("ep-1", audio_format="wav")), Reject)
+    async with a_harness(tmp_path, output_limit_bytes=10 * KIB) as harness:
+        assert isinstance(await harness.handle(body_of("ep-1", audio_format="wav")), Reject)
 
-        assert shop.converter.conversions == 0
-        assert shop.record().error.code == "source_too_large"  # type: ignore[union-attr]
-        assert f"the limit is {10 * KIB}" in shop.record().error.message  # type: ignore[union-attr]
+        assert harness.converter.conversions == 0
+        assert harness.record().error.code == "source_too_large"  # type: ignore[union-attr]
+        assert f"the limit is {10 * KIB}" in harness.record().error.message  # type: ignore[union-attr]
 
 
 @virtual_time
 async def test_outputs_that_turn_out_to_exceed_their_limit_are_not_published(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path, output_limit_bytes=10 * KIB) as shop:
-        assert isinstance(await shop.handle(), Reject)
+    async with a_harness(tmp_path, output_limit_bytes=10 * KIB) as harness:
+        assert isinstance(await harness.handle(), Reject)
 
-        assert shop.objects.get(TARGET) is None
-        assert shop.record().error.code == "source_too_large"  # type: ignore[union-attr]
+        assert harness.objects.get(TARGET) is None
+        assert harness.record().error.code == "source_too_large"  # type: ignore[union-attr]
 
 
 # --- estimates that are too low ------------------------------------------------------------------------------------
@@ -270,26 +270,26 @@ async def test_outputs_that_turn_out_to_exceed_their_limit_are_not_published(tmp
 
 @virtual_time
 async def test_an_output_that_outgrows_its_estimate_is_converted_again_with_more_space(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        shop.objects.put(SOURCE, silence(40))  # the converter copies it, and calls it an MP3
+    async with a_harness(tmp_path) as harness:
+        harness.objects.put(SOURCE, silence(40))  # the converter copies it, and calls it an MP3
 
-        assert await shop.handle(body_of("ep-1", audio_format="mp3")) == Ack()
+        assert await harness.handle(body_of("ep-1", audio_format="mp3")) == Ack()
 
-        assert shop.converter.conversions == 2
-        assert shop.record().attempt == 1
+        assert harness.converter.conversions == 2
+        assert harness.record().attempt == 1
 
 
 @virtual_time
 async def test_a_job_that_outgrows_its_estimate_beside_others_gives_back_all_and_waits(tmp_path: Path) -> None:
     large = ObjectLocation("in-bucket", "large.wav")
-    async with a_workshop(tmp_path, volume=FakeVolume(tmp_path, 1800 * KIB), limits=LIMITS) as shop:
-        shop.objects.put(large, silence(40))
-        shop.converter.gate.clear()
-        await begins(shop, "first")
-        await begins(shop, "second")
-        shop.converter.gate.set()
+    async with a_harness(tmp_path, volume=FakeVolume(tmp_path, 1800 * KIB), limits=LIMITS) as harness:
+        harness.objects.put(large, silence(40))
+        harness.converter.may_finish.clear()
+        await begins(harness, "first")
+        await begins(harness, "second")
+        harness.converter.may_finish.set()
         with logged_events() as logged:
-            assert await shop.handle(body_of("large", source=large, audio_format="mp3")) == Ack()
+            assert await harness.handle(body_of("large", source=large, audio_format="mp3")) == Ack()
 
         assert logged.one(Event.JOB_DELAYED)["needed_bytes"] > 1000 * KIB
-        assert len([each for each in shop.table.writes if each.status is Status.COMPLETED]) == 3
+        assert len([each for each in harness.table.writes if each.status is Status.COMPLETED]) == 3

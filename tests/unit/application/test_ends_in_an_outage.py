@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.harness import a_harness, two_harnesses
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import a_workshop, two_workshops
 from worker.domain.claim import ClaimMark
 from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
 from worker.domain.errors import ErrorCode, LeaseLostError, ShutdownError, UnsupportedAudioError
@@ -21,20 +21,20 @@ from worker.domain.progress import Status, Version
 async def test_a_job_that_ends_while_the_table_is_away_keeps_its_message_until_the_end_is_recorded(
     tmp_path: Path,
 ) -> None:
-    async with a_workshop(tmp_path) as shop:
-        shop.converter.convert_error = UnsupportedAudioError("not audio")
-        task = await shop.begins()
-        shop.table.breaks()
-        shop.converter.gate.set()
+    async with a_harness(tmp_path) as harness:
+        harness.converter.convert_error = UnsupportedAudioError("not audio")
+        task = await harness.begins()
+        harness.table.breaks()
+        harness.converter.may_finish.set()
         await asyncio.sleep(3600)
         assert not task.done()
 
-        shop.table.works()
+        harness.table.works()
 
         disposition = await task
         assert isinstance(disposition, Reject)
         assert disposition.error.code is ErrorCode.UNSUPPORTED_AUDIO
-        assert shop.record().status is Status.FAILED
+        assert harness.record().status is Status.FAILED
 
 
 @virtual_time
@@ -42,13 +42,13 @@ async def test_a_job_that_ends_while_the_table_is_away_keeps_its_message_until_t
 async def test_a_worker_that_stops_while_the_table_is_away_gives_its_message_back_within_seconds(
     tmp_path: Path, is_ended: bool
 ) -> None:
-    async with a_workshop(tmp_path) as shop:
-        shop.converter.convert_error = UnsupportedAudioError("not audio")
-        work = shop.work()
-        task = await shop.begins(work)
-        shop.table.breaks()
+    async with a_harness(tmp_path) as harness:
+        harness.converter.convert_error = UnsupportedAudioError("not audio")
+        work = harness.work()
+        task = await harness.begins(work)
+        harness.table.breaks()
         if is_ended:
-            shop.converter.gate.set()
+            harness.converter.may_finish.set()
             await asyncio.sleep(60)
         stopped_at = now()
         work.stop(ShutdownError())
@@ -59,7 +59,7 @@ async def test_a_worker_that_stops_while_the_table_is_away_gives_its_message_bac
 
 @virtual_time
 async def test_a_run_whose_lease_was_lost_is_no_death_once_its_worker_could_say_so(tmp_path: Path) -> None:
-    async with two_workshops(tmp_path) as (first, second):
+    async with two_harnesses(tmp_path) as (first, second):
         work = first.work()
         task = await first.begins(work)
         first.table.breaks()
@@ -77,13 +77,13 @@ async def test_a_run_whose_lease_was_lost_is_no_death_once_its_worker_could_say_
 
 @virtual_time
 async def test_a_run_whose_job_another_worker_has_says_nothing_of_its_end(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        work = shop.work()
-        task = await shop.begins(work)
-        theirs = replace(shop.record(), version=Version(work.delivery.fence + 1, 1), worker="w:2")
-        shop.table.put_claim(theirs, shop.record().version, ClaimMark("theirs"))
+    async with a_harness(tmp_path) as harness:
+        work = harness.work()
+        task = await harness.begins(work)
+        theirs = replace(harness.record(), version=Version(work.delivery.fence + 1, 1), worker="w:2")
+        harness.table.put_claim(theirs, harness.record().version, ClaimMark("theirs"))
         work.stop(LeaseLostError("the receipt handle is dead"))
         assert await task == Forfeit()
         await asyncio.sleep(10)
 
-        assert shop.record() == theirs
+        assert harness.record() == theirs

@@ -10,9 +10,9 @@ from typing import Any
 from tests.fakes.objects import MemoryObjects
 from tests.fakes.queue import FakeQueue
 from tests.support.events import logged_events
+from tests.support.harness import LIMITS, TARGET, a_body, a_harness, a_worker, two_harnesses, until_empty
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import LIMITS, TARGET, a_body, a_worker, a_workshop, two_workshops, until_empty
 from worker.application.consuming.lease import Lease
 from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Reject
@@ -26,20 +26,20 @@ from worker.events import Event
 @virtual_time
 async def test_a_job_sent_as_two_messages_runs_once_on_one_worker(tmp_path: Path) -> None:
     queue = FakeQueue()
-    async with a_workshop(tmp_path) as shop:
-        shop.converter.gate.clear()
+    async with a_harness(tmp_path) as harness:
+        harness.converter.may_finish.clear()
         for _ in range(2):
             queue.send(a_body())
         with logged_events() as logged:
-            async with a_worker(shop, queue):
+            async with a_worker(harness, queue):
                 await asyncio.sleep(150)
-                assert shop.converter.running == 1
-                shop.converter.gate.set()
+                assert harness.converter.running == 1
+                harness.converter.may_finish.set()
                 await until_empty(queue)
 
         assert len(logged.of(Event.JOB_STARTED)) == 1
         assert logged.one(Event.JOB_DUPLICATE_SKIPPED)["status"] == "completed"
-        assert (shop.record().status, shop.record().attempt) == (Status.COMPLETED, 1)
+        assert (harness.record().status, harness.record().attempt) == (Status.COMPLETED, 1)
         assert queue.dead_letters == []
 
 
@@ -48,29 +48,29 @@ async def test_two_messages_of_a_job_that_come_together_do_not_keep_each_other_f
     tmp_path: Path,
 ) -> None:
     queue = FakeQueue()
-    async with a_workshop(tmp_path) as shop:
+    async with a_harness(tmp_path) as harness:
         queue.send(a_body())
         await asyncio.sleep(1)
         queue.send(a_body())
         _, newer = await queue.receive(2)
-        killed = await shop.begins(Work(Lease(newer, lease_seconds=60)))
+        killed = await harness.begins(Work(Lease(newer, lease_seconds=60)))
         killed.cancel()
         await asyncio.wait([killed])
-        shop.converter.gate.set()
+        harness.converter.may_finish.set()
         for message_id in ("message-1", "message-2"):
             queue.deliver_again(message_id)
 
-        async with asyncio.timeout(150), a_worker(shop, queue):
+        async with asyncio.timeout(150), a_worker(harness, queue):
             await until_empty(queue)
 
-        assert (shop.record().status, shop.record().attempt) == (Status.COMPLETED, 2)
+        assert (harness.record().status, harness.record().attempt) == (Status.COMPLETED, 2)
 
 
 @virtual_time
 async def test_a_message_that_is_delivered_twice_runs_on_one_of_two_workers(tmp_path: Path) -> None:
     queue = FakeQueue()
-    async with two_workshops(tmp_path) as (first, second):
-        first.converter.gate.clear()
+    async with two_harnesses(tmp_path) as (first, second):
+        first.converter.may_finish.clear()
         queue.send(a_body())
         async with a_worker(first, queue):
             await wait_until(lambda: first.converter.running)
@@ -78,7 +78,7 @@ async def test_a_message_that_is_delivered_twice_runs_on_one_of_two_workers(tmp_
                 queue.deliver_again("message-1")
                 await asyncio.sleep(200)
                 assert first.converter.running + second.converter.running == 1
-                first.converter.gate.set()
+                first.converter.may_finish.set()
                 await until_empty(queue)
 
         assert (first.record().status, first.record().attempt) == (Status.COMPLETED, 1)
@@ -87,9 +87,9 @@ async def test_a_message_that_is_delivered_twice_runs_on_one_of_two_workers(tmp_
 @virtual_time
 async def test_a_worker_that_was_cut_off_is_replaced_and_notices(tmp_path: Path) -> None:
     queue = FakeQueue()
-    async with two_workshops(tmp_path) as (first, second):
-        first.converter.gate.clear()
-        second.converter.gate.clear()
+    async with two_harnesses(tmp_path) as (first, second):
+        first.converter.may_finish.clear()
+        second.converter.may_finish.clear()
         queue.send(a_body())
         work = Work(Lease((await queue.receive(1))[0], lease_seconds=60))  # whose renewals nobody hears
         first.table.held.clear()
@@ -106,7 +106,7 @@ async def test_a_worker_that_was_cut_off_is_replaced_and_notices(tmp_path: Path)
             await handling
             assert first.converter.running == 0
             assert first.objects.get(TARGET) is None
-            second.converter.gate.set()
+            second.converter.may_finish.set()
             await until_empty(queue)
 
         assert (first.record().status, first.record().worker, first.record().attempt) == (
@@ -125,16 +125,16 @@ async def test_targets_are_published_under_a_claim_that_is_alive_however_long_it
 
     class Observed(MemoryObjects):
         async def upload(self, *arguments: Any, **more: Any) -> str:
-            ages.append((shop.now() - shop.record().updated_at).total_seconds())
+            ages.append((harness.now() - harness.record().updated_at).total_seconds())
             return await super().upload(*arguments, **more)
 
     rules = replace(LIMITS, lease_seconds=12.0)
-    async with a_workshop(tmp_path, objects=Observed("in-bucket", "out-bucket"), limits=rules) as shop:
-        task = await shop.begins()
-        shop.table.breaks()
-        shop.converter.gate.set()
+    async with a_harness(tmp_path, objects=Observed("in-bucket", "out-bucket"), limits=rules) as harness:
+        task = await harness.begins()
+        harness.table.breaks()
+        harness.converter.may_finish.set()
         await asyncio.sleep(40)
-        shop.table.works()
+        harness.table.works()
 
         assert await task == Ack()
         assert max(ages) < rules.lease_seconds
@@ -147,34 +147,34 @@ async def test_targets_are_published_under_a_claim_that_is_alive_however_long_it
 async def test_a_job_over_which_three_workers_die_while_it_is_alone_is_rejected_with_a_sentence(
     tmp_path: Path,
 ) -> None:
-    async with a_workshop(tmp_path, limits=replace(LIMITS, max_attempts=10)) as shop:
+    async with a_harness(tmp_path, limits=replace(LIMITS, max_attempts=10)) as harness:
         for count in (1, 2, 3, 4):  # at the first one, nobody knows yet which job it was
-            await shop.crashes(receive_count=count)
-            assert shop.record().status is Status.RUNNING
+            await harness.crashes(receive_count=count)
+            assert harness.record().status is Status.RUNNING
             await asyncio.sleep(100)
 
-        disposition = await shop.handle(receive_count=5)
+        disposition = await harness.handle(receive_count=5)
 
         assert isinstance(disposition, Reject)
         assert disposition.error.code is ErrorCode.TOO_MANY_ATTEMPTS
         assert disposition.attempt == 4
-        assert shop.record().status is Status.FAILED
-        assert shop.record().error is not None
-        assert shop.record().error.message == "started 4 times: its worker died 3 times while it ran alone"  # type: ignore[union-attr]
+        assert harness.record().status is Status.FAILED
+        assert harness.record().error is not None
+        assert harness.record().error.message == "started 4 times: its worker died 3 times while it ran alone"  # type: ignore[union-attr]
 
 
 @virtual_time
 async def test_deploys_in_a_row_count_neither_as_attempts_nor_as_crashes(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
+    async with a_harness(tmp_path) as harness:
         for count in range(1, 11):
-            work = shop.work(receive_count=count)
-            handling = await shop.begins(work)
+            work = harness.work(receive_count=count)
+            handling = await harness.begins(work)
             work.stop(ShutdownError())
             await handling
-        shop.converter.gate.set()
+        harness.converter.may_finish.set()
 
-        assert await shop.handle(receive_count=11) == Ack()
-        assert shop.record().attempt == 1
+        assert await harness.handle(receive_count=11) == Ack()
+        assert harness.record().attempt == 1
 
 
 # --- retries -----------------------------------------------------------------------------------------------------
@@ -185,14 +185,14 @@ async def test_a_job_whose_retry_would_come_after_its_message_is_gone_fails_now_
     tmp_path: Path,
 ) -> None:
     queue = FakeQueue(retention_seconds=60)
-    async with a_workshop(tmp_path, limits=replace(LIMITS, max_attempts=10)) as shop:
-        shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
+    async with a_harness(tmp_path, limits=replace(LIMITS, max_attempts=10)) as harness:
+        harness.converter.convert_error = ConverterCrashedError("ended by signal 11")
         queue.send(a_body())
-        async with a_worker(shop, queue):
+        async with a_worker(harness, queue):
             await until_empty(queue)
 
         assert now() < 1000 + 60
-        record = shop.record()
+        record = harness.record()
         assert (record.status, record.attempt < 10) == (Status.FAILED, True)
         assert record.error is not None
         assert record.error.code == "converter_crashed"
@@ -207,8 +207,8 @@ async def test_a_job_whose_retry_would_come_after_its_message_is_gone_fails_now_
 @virtual_time
 async def test_a_job_released_by_a_deploy_starts_elsewhere_within_seconds(tmp_path: Path) -> None:
     queue = FakeQueue()
-    async with two_workshops(tmp_path) as (first, second):
-        first.converter.gate.clear()
+    async with two_harnesses(tmp_path) as (first, second):
+        first.converter.may_finish.clear()
         queue.send(a_body())
         async with a_worker(first, queue) as leaving:
             await wait_until(lambda: first.converter.running)

@@ -9,9 +9,9 @@ import pytest
 
 from tests.fakes.queue import FakeQueue
 from tests.support.events import logged_events
+from tests.support.harness import a_body, a_harness, a_worker, two_harnesses, until_empty
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import a_body, a_worker, a_workshop, two_workshops, until_empty
 from worker.domain.errors import ConverterCrashedError
 from worker.events import Event
 
@@ -19,18 +19,18 @@ from worker.events import Event
 @virtual_time
 async def test_jobs_of_a_group_run_one_after_the_other_and_groups_side_by_side(tmp_path: Path) -> None:
     queue = FakeQueue()
-    async with two_workshops(tmp_path) as (first, second):
+    async with two_harnesses(tmp_path) as (first, second):
         for number in range(6):
             queue.send(a_body(f"a-{number}"), group_id="a")
         queue.send(a_body("b-0"), group_id="b")
-        first.converter.gate.clear()
-        second.converter.gate.clear()
+        first.converter.may_finish.clear()
+        second.converter.may_finish.clear()
         with logged_events() as logged:
             async with a_worker(first, queue, concurrency=4), a_worker(second, queue, concurrency=4):
                 await asyncio.sleep(100)
                 assert first.converter.running + second.converter.running == 2
-                first.converter.gate.set()
-                second.converter.gate.set()
+                first.converter.may_finish.set()
+                second.converter.may_finish.set()
                 await until_empty(queue)
 
         assert len(logged.of(Event.JOB_STARTED)) == 7
@@ -41,29 +41,29 @@ async def test_jobs_of_a_group_run_one_after_the_other_and_groups_side_by_side(t
 @virtual_time
 async def test_a_failing_message_is_not_overtaken_by_its_group(tmp_path: Path) -> None:
     queue = FakeQueue()
-    async with a_workshop(tmp_path) as shop:
+    async with a_harness(tmp_path) as harness:
         for number in range(3):
             queue.send(a_body(f"a-{number}"), group_id="a")
-        shop.converter.convert_error = ConverterCrashedError("ended by signal 11")
+        harness.converter.convert_error = ConverterCrashedError("ended by signal 11")
         with logged_events() as logged:
-            async with a_worker(shop, queue, concurrency=4):
+            async with a_worker(harness, queue, concurrency=4):
                 while len(logged.of(Event.JOB_RETRIED)) < 2:  # noqa: ASYNC110 - time is virtual
                     await asyncio.sleep(0.1)
-                shop.converter.convert_error = None
+                harness.converter.convert_error = None
                 await until_empty(queue)
 
         assert [name for how, name in queue.settled if how == "ack"] == ["message-1", "message-2", "message-3"]
-        assert shop.record("a-0").attempt == 3
-        assert shop.record("a-1").attempt == 1
+        assert harness.record("a-0").attempt == 3
+        assert harness.record("a-1").attempt == 1
 
 
 @virtual_time
 async def test_a_group_goes_on_in_order_on_another_worker_after_a_release(tmp_path: Path) -> None:
     queue = FakeQueue()
-    async with two_workshops(tmp_path) as (first, second):
+    async with two_harnesses(tmp_path) as (first, second):
         for number in range(3):
             queue.send(a_body(f"a-{number}"), group_id="a")
-        first.converter.gate.clear()
+        first.converter.may_finish.clear()
         async with a_worker(first, queue, concurrency=4) as leaving:
             await wait_until(lambda: first.converter.running)
             async with a_worker(second, queue, concurrency=4):
@@ -76,14 +76,14 @@ async def test_a_group_goes_on_in_order_on_another_worker_after_a_release(tmp_pa
 @pytest.mark.parametrize("slots", [1, 4])
 def test_a_group_whose_first_job_is_rejected_goes_on(tmp_path: Path, slots: int) -> None:
     @virtual_time
-    async def scene() -> None:
+    async def body() -> None:
         queue = FakeQueue()
-        async with a_workshop(tmp_path) as shop:
+        async with a_harness(tmp_path) as harness:
             queue.send("not a job", group_id="a")
             queue.send(a_body("a-1"), group_id="a")
-            async with a_worker(shop, queue, concurrency=slots):
+            async with a_worker(harness, queue, concurrency=slots):
                 await until_empty(queue)
 
             assert queue.settled == [("reject", "message-1"), ("ack", "message-2")]
 
-    scene()
+    body()

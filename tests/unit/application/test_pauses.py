@@ -10,9 +10,9 @@ import pytest
 
 from tests.fakes.queue import FakeQueue
 from tests.support.events import LoggedEvents, logged_events
+from tests.support.harness import LEASE_SECONDS, Harness, a_harness, a_worker, until_empty
 from tests.support.sounds import silence
 from tests.support.virtual_time import now, virtual_time
-from tests.support.workshop import LEASE_SECONDS, Workshop, a_worker, a_workshop, until_empty
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.pause import PauseReason
 from worker.domain.circuit import Severity
@@ -27,11 +27,11 @@ JOBS = 12
 MAX_RECEIVES = 10
 
 
-def send(queue: FakeQueue, shop: Workshop, number: int, bucket: str = "in-bucket") -> ObjectLocation:
+def send(queue: FakeQueue, harness: Harness, number: int, bucket: str = "in-bucket") -> ObjectLocation:
     """Put a source and its job's message; returns the source."""
     source = ObjectLocation(bucket, f"source-{number}.wav")
-    shop.objects.buckets.setdefault(bucket, {})
-    shop.objects.put(source, silence(1))
+    harness.objects.buckets.setdefault(bucket, {})
+    harness.objects.put(source, silence(1))
     outputs = [{"target": f"s3://out-bucket/job-{number}", "format": "flac"}]
     queue.send(json.dumps({"job_id": f"job-{number}", "source": str(source), "outputs": outputs}))
     return source
@@ -46,8 +46,8 @@ async def until_paused(consumer: Consumer, reason: PauseReason) -> None:
         await asyncio.sleep(0.1)
 
 
-def all_completed(shop: Workshop) -> bool:
-    return all(shop.record(f"job-{number}").status is Status.COMPLETED for number in range(JOBS))
+def all_completed(harness: Harness) -> bool:
+    return all(harness.record(f"job-{number}").status is Status.COMPLETED for number in range(JOBS))
 
 
 def pauses_of(logged: LoggedEvents) -> list[tuple[str, str]]:
@@ -64,12 +64,12 @@ async def test_an_hour_without_the_table_costs_each_message_a_few_receives_and_n
 ) -> None:
     queue = a_queue()
     with logged_events() as logged:
-        async with a_workshop(tmp_path) as shop, a_worker(shop, queue) as consumer:
-            send(queue, shop, 0)
+        async with a_harness(tmp_path) as harness, a_worker(harness, queue) as consumer:
+            send(queue, harness, 0)
             await until_empty(queue)
-            shop.table.failure = StoreUnavailableError("DynamoDB answered so", severity)
+            harness.table.failure = StoreUnavailableError("DynamoDB answered so", severity)
             for number in range(1, JOBS):
-                send(queue, shop, number)
+                send(queue, harness, number)
             await until_paused(consumer, PauseReason.TABLE)
             calls = queue.calls["receive"]
             await asyncio.sleep(HOUR)
@@ -77,10 +77,10 @@ async def test_an_hour_without_the_table_costs_each_message_a_few_receives_and_n
             assert queue.calls["receive"] == calls
             assert queue.dead_letters == []
             assert len(queue) == JOBS - 1
-            shop.table.works()
+            harness.table.works()
             await until_empty(queue)
 
-            assert all_completed(shop)
+            assert all_completed(harness)
             assert consumer.status().pause is None
 
     line = logged.one(Event.DYNAMODB_UNAVAILABLE)
@@ -96,11 +96,11 @@ async def test_an_hour_without_the_table_costs_each_message_a_few_receives_and_n
 async def test_one_failure_of_the_table_pauses_nothing(tmp_path: Path) -> None:
     queue = a_queue()
     with logged_events() as logged:
-        async with a_workshop(tmp_path) as shop, a_worker(shop, queue):
-            send(queue, shop, 0)
+        async with a_harness(tmp_path) as harness, a_worker(harness, queue):
+            send(queue, harness, 0)
             await until_empty(queue)
-            shop.table.acks_lost = 1
-            send(queue, shop, 1)
+            harness.table.acks_lost = 1
+            send(queue, harness, 1)
             await until_empty(queue)
 
     assert not logged.of(Event.DYNAMODB_UNAVAILABLE)
@@ -110,28 +110,28 @@ async def test_one_failure_of_the_table_pauses_nothing(tmp_path: Path) -> None:
 @virtual_time
 async def test_nothing_is_received_before_the_table_has_answered(tmp_path: Path) -> None:
     queue = a_queue()
-    async with a_workshop(tmp_path) as shop:
-        shop.table.breaks()
-        async with a_worker(shop, queue) as consumer:
-            send(queue, shop, 0)
+    async with a_harness(tmp_path) as harness:
+        harness.table.breaks()
+        async with a_worker(harness, queue) as consumer:
+            send(queue, harness, 0)
             await until_paused(consumer, PauseReason.TABLE)
             await asyncio.sleep(HOUR)
 
             assert queue.calls["receive"] == 0
             assert not consumer.status().is_polling
-            shop.table.works()
+            harness.table.works()
             await until_empty(queue)
-            assert shop.record("job-0").attempt == 1
+            assert harness.record("job-0").attempt == 1
 
 
 @virtual_time
 async def test_ten_receives_of_a_message_outlive_an_hour_without_the_table(tmp_path: Path) -> None:
     """As with workers that are started anew all the time: each takes the message once."""
-    async with a_workshop(tmp_path) as shop:
-        shop.table.breaks()
+    async with a_harness(tmp_path) as harness:
+        harness.table.breaks()
         began_at = now()
         for receive in range(1, MAX_RECEIVES):
-            disposition = await shop.handle(receive_count=receive)
+            disposition = await harness.handle(receive_count=receive)
             await asyncio.sleep(getattr(disposition, "delay_seconds", 0.0))
 
         assert now() - began_at > HOUR
@@ -140,9 +140,9 @@ async def test_ten_receives_of_a_message_outlive_an_hour_without_the_table(tmp_p
 @virtual_time
 async def test_a_stop_ends_a_pause_at_once(tmp_path: Path) -> None:
     queue = a_queue()
-    async with a_workshop(tmp_path) as shop:
-        shop.table.breaks()
-        async with a_worker(shop, queue) as consumer:
+    async with a_harness(tmp_path) as harness:
+        harness.table.breaks()
+        async with a_worker(harness, queue) as consumer:
             await until_paused(consumer, PauseReason.TABLE)
             await asyncio.sleep(100)
             stopped_at = now()
@@ -167,18 +167,18 @@ class Outage(list[WorkerError]):
 async def test_hours_without_s3_fail_no_job_and_use_up_no_attempt(tmp_path: Path) -> None:
     queue = a_queue()
     with logged_events() as logged:
-        async with a_workshop(tmp_path) as shop, a_worker(shop, queue) as consumer:
+        async with a_harness(tmp_path) as harness, a_worker(harness, queue) as consumer:
             for number in range(JOBS):
-                source = send(queue, shop, number)
-                shop.objects.errors[source] = Outage(DependencyUnavailableError("S3", "answered 503"))
+                source = send(queue, harness, number)
+                harness.objects.errors[source] = Outage(DependencyUnavailableError("S3", "answered 503"))
             await until_paused(consumer, PauseReason.S3)
             assert consumer.status().is_polling
             await asyncio.sleep(3 * HOUR)
-            shop.objects.errors.clear()
+            harness.objects.errors.clear()
             await until_empty(queue)
 
-            assert all_completed(shop)
-            assert {shop.record(f"job-{number}").attempt for number in range(JOBS)} == {1}
+            assert all_completed(harness)
+            assert {harness.record(f"job-{number}").attempt for number in range(JOBS)} == {1}
 
     assert queue.dead_letters == []
     assert pauses_of(logged) == [("warning", "s3")]
@@ -189,15 +189,15 @@ async def test_hours_without_s3_fail_no_job_and_use_up_no_attempt(tmp_path: Path
 async def test_one_object_that_s3_cannot_give_pauses_nothing(tmp_path: Path) -> None:
     queue = a_queue()
     with logged_events() as logged:
-        async with a_workshop(tmp_path) as shop, a_worker(shop, queue):
-            source = send(queue, shop, 0)
-            shop.objects.errors[source] = Outage(DependencyUnavailableError("S3", "answered 500"))
+        async with a_harness(tmp_path) as harness, a_worker(harness, queue):
+            source = send(queue, harness, 0)
+            harness.objects.errors[source] = Outage(DependencyUnavailableError("S3", "answered 500"))
             for number in range(1, JOBS):
-                send(queue, shop, number)
+                send(queue, harness, number)
                 await asyncio.sleep(HOUR / 2)
 
-            assert shop.record("job-0").status is Status.QUEUED
-            assert shop.record(f"job-{JOBS - 1}").status is Status.COMPLETED
+            assert harness.record("job-0").status is Status.QUEUED
+            assert harness.record(f"job-{JOBS - 1}").status is Status.COMPLETED
 
     assert not logged.of(Event.CONSUMPTION_PAUSED)
 
@@ -205,14 +205,14 @@ async def test_one_object_that_s3_cannot_give_pauses_nothing(tmp_path: Path) -> 
 @virtual_time
 async def test_a_job_that_s3_does_not_serve_for_twelve_hours_fails_with_its_code(tmp_path: Path) -> None:
     queue = FakeQueue(visibility_seconds=LEASE_SECONDS)
-    async with a_workshop(tmp_path) as shop, a_worker(shop, queue):
+    async with a_harness(tmp_path) as harness, a_worker(harness, queue):
         began_at = now()
-        source = send(queue, shop, 0)
-        shop.objects.errors[source] = Outage(DependencyUnavailableError("S3", "answered 500"))
+        source = send(queue, harness, 0)
+        harness.objects.errors[source] = Outage(DependencyUnavailableError("S3", "answered 500"))
         await until_empty(queue)
 
         assert 12 * HOUR < now() - began_at < 14 * HOUR
-        record = shop.record("job-0")
+        record = harness.record("job-0")
         assert record.error is not None
         assert (record.status, record.error.code) == (Status.FAILED, "dependency_unavailable")
 
@@ -223,16 +223,16 @@ async def test_ten_jobs_of_different_buckets_that_are_denied_in_a_row_are_a_role
 ) -> None:
     queue = a_queue()
     with logged_events() as logged:
-        async with a_workshop(tmp_path) as shop, a_worker(shop, queue) as consumer:
-            shop.objects.denied.update({"first", "second"})
+        async with a_harness(tmp_path) as harness, a_worker(harness, queue) as consumer:
+            harness.objects.denied.update({"first", "second"})
             for number in range(30):
-                send(queue, shop, number, "first" if number % 2 else "second")
+                send(queue, harness, number, "first" if number % 2 else "second")
             await until_paused(consumer, PauseReason.S3)
             failed = len(queue.dead_letters)
             await asyncio.sleep(600)
 
             assert len(queue.dead_letters) == pytest.approx(failed, abs=2)
-            shop.objects.denied.clear()
+            harness.objects.denied.clear()
             await until_empty(queue)
 
     assert 10 <= len(queue.dead_letters) <= 14
@@ -244,10 +244,10 @@ async def test_ten_jobs_of_different_buckets_that_are_denied_in_a_row_are_a_role
 async def test_jobs_of_one_bucket_that_are_denied_pause_nothing(tmp_path: Path) -> None:
     queue = a_queue()
     with logged_events() as logged:
-        async with a_workshop(tmp_path) as shop, a_worker(shop, queue):
-            shop.objects.denied.add("first")
+        async with a_harness(tmp_path) as harness, a_worker(harness, queue):
+            harness.objects.denied.add("first")
             for number in range(30):
-                send(queue, shop, number, "first")
+                send(queue, harness, number, "first")
             await until_empty(queue)
 
     assert len(queue.dead_letters) == 30
@@ -262,17 +262,17 @@ async def test_a_workspace_that_cannot_be_written_pauses_consumption_and_uses_up
     queue = a_queue()
     root = tmp_path / "workspace"
     with logged_events() as logged:
-        async with a_workshop(root) as shop, a_worker(shop, queue) as consumer:
+        async with a_harness(root) as harness, a_worker(harness, queue) as consumer:
             for number in range(JOBS):
-                send(queue, shop, number)
+                send(queue, harness, number)
             await until_paused(consumer, PauseReason.WORKSPACE)
             await asyncio.sleep(HOUR)
             assert queue.dead_letters == []
             root.mkdir()
             await until_empty(queue)
 
-            assert all_completed(shop)
-            assert {shop.record(f"job-{number}").attempt for number in range(JOBS)} == {1}
+            assert all_completed(harness)
+            assert {harness.record(f"job-{number}").attempt for number in range(JOBS)} == {1}
 
     assert pauses_of(logged) == [("error", "workspace")]
     assert "cannot be used" in logged.one(Event.CONSUMPTION_PAUSED)["problem"]

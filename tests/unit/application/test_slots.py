@@ -9,9 +9,9 @@ import pytest
 
 from tests.fakes.queue import FakeQueue
 from tests.support.events import logged_events
+from tests.support.harness import TARGET, Harness, a_body, a_harness, a_worker, until_empty
 from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
-from tests.support.workshop import TARGET, Workshop, a_body, a_worker, a_workshop, until_empty
 from worker.application.consuming.slots import Slots
 from worker.domain.disposition import Release
 from worker.domain.errors import ShutdownError
@@ -23,20 +23,20 @@ def three() -> tuple[Slots, list[str], asyncio.Event]:
     return Slots(4), [], asyncio.Event()
 
 
-async def runs_alone(slots: Slots, log: list[str], name: str, gate: asyncio.Event) -> None:
+async def runs_alone(slots: Slots, log: list[str], name: str, may_end: asyncio.Event) -> None:
     async with slots.alone():
         log.append(f"{name} begins")
-        await gate.wait()
+        await may_end.wait()
         log.append(f"{name} ends")
 
 
 @virtual_time
 async def test_a_suspect_waits_for_the_jobs_that_run_and_reserves_the_worker_meanwhile() -> None:
-    slots, log, gate = three()
-    gate.set()
+    slots, log, may_end = three()
+    may_end.set()
     with slots.beside_others():
         assert not slots.is_reserved
-        suspect = asyncio.create_task(runs_alone(slots, log, "suspect", gate))
+        suspect = asyncio.create_task(runs_alone(slots, log, "suspect", may_end))
         await wait_until(lambda: slots.is_reserved)
         assert log == []
 
@@ -47,10 +47,10 @@ async def test_a_suspect_waits_for_the_jobs_that_run_and_reserves_the_worker_mea
 
 @virtual_time
 async def test_suspects_run_one_after_the_other_in_their_order() -> None:
-    slots, log, gate = three()
-    suspects = [asyncio.create_task(runs_alone(slots, log, name, gate)) for name in "abc"]
+    slots, log, may_end = three()
+    suspects = [asyncio.create_task(runs_alone(slots, log, name, may_end)) for name in "abc"]
     await wait_until(lambda: bool(log))
-    gate.set()
+    may_end.set()
     await asyncio.gather(*suspects)
 
     assert log == ["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]
@@ -58,13 +58,13 @@ async def test_suspects_run_one_after_the_other_in_their_order() -> None:
 
 @virtual_time
 async def test_a_suspect_that_is_cancelled_lets_the_next_one_run() -> None:
-    slots, log, gate = three()
-    first, second, third = (asyncio.create_task(runs_alone(slots, log, name, gate)) for name in "abc")
+    slots, log, may_end = three()
+    first, second, third = (asyncio.create_task(runs_alone(slots, log, name, may_end)) for name in "abc")
     await wait_until(lambda: bool(log))
     for each in (second, first):
         each.cancel()
         await asyncio.wait([each])
-    gate.set()
+    may_end.set()
     await third
 
     assert log == ["a begins", "c begins", "c ends"]
@@ -72,15 +72,15 @@ async def test_a_suspect_that_is_cancelled_lets_the_next_one_run() -> None:
 
 @virtual_time
 async def test_no_suspect_begins_after_the_stop() -> None:
-    slots, log, gate = three()
+    slots, log, may_end = three()
     with slots.beside_others():
-        waiting = asyncio.create_task(runs_alone(slots, log, "a", gate))
+        waiting = asyncio.create_task(runs_alone(slots, log, "a", may_end))
         await wait_until(lambda: slots.is_reserved)
         slots.close()
         with pytest.raises(ShutdownError):
             await waiting
         with pytest.raises(ShutdownError):
-            await runs_alone(slots, log, "b", gate)
+            await runs_alone(slots, log, "b", may_end)
     assert log == []
     assert not slots.is_reserved
 
@@ -88,66 +88,66 @@ async def test_no_suspect_begins_after_the_stop() -> None:
 # --- in a worker -------------------------------------------------------------------------------------------------
 
 
-async def a_death_over(shop: Workshop, *job_ids: str) -> None:
+async def a_death_over(harness: Harness, *job_ids: str) -> None:
     for number, job_id in enumerate(job_ids):
-        shop.converter.gate.clear()
-        handling = asyncio.create_task(shop.handler.handle(shop.work(a_body(job_id, TARGET))))
-        await wait_until(lambda: shop.converter.running)
+        harness.converter.may_finish.clear()
+        handling = asyncio.create_task(harness.handler.handle(harness.work(a_body(job_id, TARGET))))
+        await wait_until(lambda: harness.converter.running)
         handling.cancel()
         await asyncio.wait([handling])
-        assert shop.record(job_id).status is Status.RUNNING, number
+        assert harness.record(job_id).status is Status.RUNNING, number
     await asyncio.sleep(100)
 
 
 @virtual_time
 async def test_a_worker_takes_nothing_beside_a_suspect_that_waits_or_runs(tmp_path: Path) -> None:
     queue = FakeQueue()
-    async with a_workshop(tmp_path) as shop:
-        await a_death_over(shop, "ep-1")
+    async with a_harness(tmp_path) as harness:
+        await a_death_over(harness, "ep-1")
         for name in ("ep-1", "ep-2", "ep-3"):
             queue.send(a_body(name))
         with logged_events() as logged:
-            async with a_worker(shop, queue, concurrency=4):
-                await wait_until(lambda: shop.slots.is_reserved and shop.converter.running == 2)
+            async with a_worker(harness, queue, concurrency=4):
+                await wait_until(lambda: harness.slots.is_reserved and harness.converter.running == 2)
                 queue.send(a_body("ep-4"))
                 await asyncio.sleep(30)
                 assert len(logged.of(Event.JOB_STARTED)) == 2
-                shop.converter.gate.set()
+                harness.converter.may_finish.set()
                 await until_empty(queue)
 
         assert [len(logged.of(event)) for event in (Event.JOB_STARTED, Event.JOB_COMPLETED)] == [4, 4]
-        ended = [record.job_id for record in shop.table.writes if record.status is Status.COMPLETED]
+        ended = [record.job_id for record in harness.table.writes if record.status is Status.COMPLETED]
         assert set(ended[:2]) == {"ep-2", "ep-3"}
-        assert shop.record("ep-1").attempt == 2
+        assert harness.record("ep-1").attempt == 2
 
 
 @virtual_time
 async def test_a_worker_full_of_suspects_runs_them_all(tmp_path: Path) -> None:
     queue = FakeQueue()
     names = [f"ep-{number}" for number in range(6)]
-    async with a_workshop(tmp_path) as shop:
-        await a_death_over(shop, *names)
-        shop.converter.gate.set()
+    async with a_harness(tmp_path) as harness:
+        await a_death_over(harness, *names)
+        harness.converter.may_finish.set()
         for name in names:
             queue.send(a_body(name))
-        async with a_worker(shop, queue, concurrency=6):
+        async with a_worker(harness, queue, concurrency=6):
             await until_empty(queue)
 
-        assert all(shop.record(name).status is Status.COMPLETED for name in names)
+        assert all(harness.record(name).status is Status.COMPLETED for name in names)
         assert {how for how, _ in queue.settled} == {"ack"}  # a suspect that waits for its turn is not put off
 
 
 @virtual_time
 async def test_a_suspect_that_waits_is_given_back_when_the_worker_stops(tmp_path: Path) -> None:
-    async with a_workshop(tmp_path) as shop:
-        await a_death_over(shop, "ep-1")
-        running = asyncio.create_task(shop.handle(a_body("ep-2")))
-        await wait_until(lambda: shop.converter.running)
-        waiting = asyncio.create_task(shop.handle(receive_count=2))
-        await wait_until(lambda: shop.slots.is_reserved)
-        shop.slots.close()
+    async with a_harness(tmp_path) as harness:
+        await a_death_over(harness, "ep-1")
+        running = asyncio.create_task(harness.handle(a_body("ep-2")))
+        await wait_until(lambda: harness.converter.running)
+        waiting = asyncio.create_task(harness.handle(receive_count=2))
+        await wait_until(lambda: harness.slots.is_reserved)
+        harness.slots.close()
 
         assert await waiting == Release()
-        assert shop.record("ep-1").attempt == 1
-        shop.converter.gate.set()
+        assert harness.record("ep-1").attempt == 1
+        harness.converter.may_finish.set()
         await running

@@ -1,4 +1,4 @@
-"""A handler with everything around it in memory, for tests of what becomes of a delivery."""
+"""A handler with everything that it needs in memory, for tests of how a delivery ends."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def a_body(job_id: str = "ep-1", *targets: ObjectLocation) -> str:
 
 
 @dataclass
-class Workshop:
-    """The handler, and the fakes that a test can turn bad. Wall-clock time follows the loop's."""
+class Harness:
+    """The handler, and the fakes that a test can make fail. Wall-clock time follows the loop's."""
 
     root: Path
     limits: JobLimits = LIMITS
@@ -117,18 +117,18 @@ class Workshop:
         return await self.handler.handle(self.work(body, receive_count=receive_count))
 
     async def begins(self, work: Work | None = None) -> asyncio.Task[Disposition]:
-        """A job that hangs half-way through its conversion, until `converter.gate` is set."""
-        self.converter.gate.clear()
+        """A job that hangs half-way through its conversion, until `converter.may_finish` is set."""
+        self.converter.may_finish.clear()
         handling = asyncio.create_task(self.handler.handle(work or self.work()))
         await wait_until(lambda: self.converter.running)
         return handling
 
     async def crashes(self, *, receive_count: int = 1) -> None:
-        """Claim the job and die half-way, as a killed worker does: nothing is said to anybody any more."""
+        """Claim the job and die half-way, as a killed worker does: nothing more is reported or settled."""
         handling = await self.begins(self.work(receive_count=receive_count))
         handling.cancel()
         await asyncio.wait([handling])
-        self.converter.gate.set()
+        self.converter.may_finish.set()
 
     def record(self, job_id: str = "ep-1") -> Record:
         """What DynamoDB holds."""
@@ -136,12 +136,12 @@ class Workshop:
 
 
 @asynccontextmanager
-async def a_workshop(root: Path, **parts: object) -> AsyncIterator[Workshop]:
-    """A workshop whose progress store keeps contact with its Redis, and which hears of requests to cancel."""
-    workshop = Workshop(root, **parts)  # type: ignore[arg-type]
-    beside = [asyncio.create_task(each.run()) for each in (workshop.store, workshop.cancels, workshop.claims)]
+async def a_harness(root: Path, **parts: object) -> AsyncIterator[Harness]:
+    """A harness whose progress store keeps contact with its Redis, and which sees requests to cancel."""
+    harness = Harness(root, **parts)  # type: ignore[arg-type]
+    beside = [asyncio.create_task(each.run()) for each in (harness.store, harness.cancels, harness.claims)]
     try:
-        yield workshop
+        yield harness
     finally:
         for task in beside:
             task.cancel()
@@ -149,12 +149,12 @@ async def a_workshop(root: Path, **parts: object) -> AsyncIterator[Workshop]:
 
 
 @asynccontextmanager
-async def a_worker(shop: Workshop, queue: FakeQueue, *, concurrency: int = 2) -> AsyncIterator[Consumer]:
-    """The whole worker over the workshop's handler; it drains at the end, in no time."""
-    shop.slots.concurrency = concurrency
+async def a_worker(harness: Harness, queue: FakeQueue, *, concurrency: int = 2) -> AsyncIterator[Consumer]:
+    """The whole worker over the harness's handler. At the end it drains, without time for running jobs."""
+    harness.slots.concurrency = concurrency
     time = asyncio.get_running_loop().time
     renewer, consumer = a_consumer(
-        queue, shop.handler, concurrency=shop.slots, lease_seconds=LEASE_SECONDS, causes=shop.watch.causes
+        queue, harness.handler, concurrency=harness.slots, lease_seconds=LEASE_SECONDS, causes=harness.watch.causes
     )
     renewing, consuming = asyncio.create_task(renewer.run()), asyncio.create_task(consumer.run())
     try:
@@ -168,13 +168,13 @@ async def a_worker(shop: Workshop, queue: FakeQueue, *, concurrency: int = 2) ->
 
 
 @asynccontextmanager
-async def two_workshops(root: Path, **parts: object) -> AsyncIterator[tuple[Workshop, Workshop]]:
-    """Two workshops over the same stores and buckets; each has a converter of its own."""
+async def two_harnesses(root: Path, **parts: object) -> AsyncIterator[tuple[Harness, Harness]]:
+    """Two harnesses over the same stores and buckets; each has a converter of its own."""
     (root / "1").mkdir()
     (root / "2").mkdir()
     async with (
-        a_workshop(root / "1", **parts) as first,
-        a_workshop(root / "2", table=first.table, redis=first.redis, objects=first.objects, name="w:2") as second,
+        a_harness(root / "1", **parts) as first,
+        a_harness(root / "2", table=first.table, redis=first.redis, objects=first.objects, name="w:2") as second,
     ):
         yield first, second
 

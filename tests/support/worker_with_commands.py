@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.fakes.queue import FakeQueue
 from tests.support.handling import a_commands_finisher
-from tests.support.workshop import SOURCE, Workshop, a_body, a_worker, a_workshop, until_empty
+from tests.support.harness import SOURCE, Harness, a_body, a_harness, a_worker, until_empty
 from worker.application.jobs.retry import JobRetry
 from worker.application.jobs.submission import Submission
 from worker.domain.errors import DependencyUnavailableError
@@ -30,29 +30,29 @@ class FakeSender:
         return self._queue.send(body)
 
 
-class Station:
+class WorkerWithCommands:
     """A worker on a queue, with the commands beside it."""
 
-    def __init__(self, shop: Workshop, queue: FakeQueue) -> None:
-        self.shop = shop
+    def __init__(self, harness: Harness, queue: FakeQueue) -> None:
+        self.harness = harness
         self.queue = queue
         self.sender = FakeSender(queue)
-        finisher = a_commands_finisher(shop.table, shop.redis, now=shop.now)
-        self.retry = JobRetry(shop.table, finisher, self.sender)
+        finisher = a_commands_finisher(harness.table, harness.redis, now=harness.now)
+        self.retry = JobRetry(harness.table, finisher, self.sender)
         self.submission = Submission(finisher, self.sender)
 
     async def failed(self, body: str | None = None) -> Record:
         """A job that failed, whose dead letter is the last."""
-        source = self.shop.objects.buckets[SOURCE.bucket].pop(SOURCE.key)
+        source = self.harness.objects.buckets[SOURCE.bucket].pop(SOURCE.key)
         self.queue.send(body or a_body())
         await until_empty(self.queue)
-        self.shop.objects.buckets[SOURCE.bucket][SOURCE.key] = source
-        assert self.shop.record().status is Status.FAILED
-        return self.shop.record()
+        self.harness.objects.buckets[SOURCE.bucket][SOURCE.key] = source
+        assert self.harness.record().status is Status.FAILED
+        return self.harness.record()
 
 
 @asynccontextmanager
-async def a_station(root: Path) -> AsyncIterator[Station]:
+async def a_worker_with_commands(root: Path) -> AsyncIterator[WorkerWithCommands]:
     queue = FakeQueue(wait_seconds=1)
-    async with a_workshop(root) as shop, a_worker(shop, queue):
-        yield Station(shop, queue)
+    async with a_harness(root) as harness, a_worker(harness, queue):
+        yield WorkerWithCommands(harness, queue)
