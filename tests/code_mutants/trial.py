@@ -58,7 +58,7 @@ def is_killed(mutant: Mutant) -> bool:
 
 
 def check_tests(module: str, source: str) -> None:
-    """Raises RuntimeError where the tests fail with the module as it is, and so would tell nothing of a mutant."""
+    """Raises RuntimeError where the tests fail with the module as it is: then they show nothing about a mutant."""
     as_it_is = Mutant(module, 1, "", "nothing", ast.parse(source))
     for files in covering(module):
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What every dead-letter queue promises to a redrive: the fake's, and that of SQS as moto plays it."""
+"""What every dead-letter queue does for a redrive: the fake's, and that of SQS as moto emulates it."""
 
 from __future__ import annotations
 

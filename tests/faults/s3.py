@@ -76,7 +76,7 @@ ROWS = (
     Row("S3 or its key service throttles", "the SDK repeats the call, then the job is tried again", _TRANSIENT),
     Row("another request for the same object is under way (409)", "the job is tried again", _TRANSIENT),
     Row("a body is damaged or cut short on its way to S3", "the job is tried again", _TRANSIENT),
-    Row("an upload was aborted by somebody else", "the job is tried again with a new upload", _TRANSIENT),
+    Row("an upload was aborted by another program", "the job is tried again with a new upload", _TRANSIENT),
     Row(
         "a bucket is new and S3 redirects (307)",
         "the request is signed again for the new host, three times at most, never from TLS to plain HTTP",

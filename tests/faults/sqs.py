@@ -49,7 +49,7 @@ ROWS = (
         "SQS does not renew a lease in time, or the receipt handle dies",
         "the run is stopped, and its record says that it ended: it counts as an attempt and as no death",
         "tests/unit/application/test_ends_in_an_outage.py::"
-        "test_a_run_whose_lease_was_lost_is_no_death_once_its_worker_could_say_so",
+        "test_an_attempt_whose_lease_was_lost_is_no_death_once_its_end_is_recorded",
     ),
     Row(
         "a second message of a job that runs for hours",

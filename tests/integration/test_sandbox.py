@@ -100,7 +100,7 @@ print("left")
 """
 
 
-async def test_what_it_has_started_ends_with_it_and_holds_up_nobody(tmp_path: Path) -> None:
+async def test_what_it_has_started_ends_with_it_and_delays_nothing(tmp_path: Path) -> None:
     """Without a filter, which forbids it to start anything: they have left its group, and keep its pipes open."""
     launcher = shared_launcher()
     launcher.start()

@@ -113,7 +113,7 @@ EXCUSES: Sequence[Excuse] = (
         r".*\.(mka|mkv|webm|avi|flv|ts|mpg|ogg|oga|wma)",
         f"10 % zeroed|10 % deleted|blocks swapped|{_BITS}",
         frozenset({Fault.REFUSED}),
-        "the structure or a checksum is damaged, and a decoder that hears all of it is lucky",
+        "the structure or a checksum is damaged, and a decoder decodes all of it by chance",
     ),
     Excuse(
         r"live\.webm|.*\.mpg",
@@ -131,8 +131,8 @@ def is_excused(finding: Finding) -> bool:
 def judge(trial: Trial, outcome: Outcome, whole: HeardSweep, others: Mapping[str, HeardSweep]) -> Iterator[Finding]:
     """The wrong ends, excused ones among them.
 
-    `whole` is what is heard of the file without a mutation, `others` what independent decoders hear of the mutant.
-    Where there are any, what they hear is all that could be heard.
+    `whole` is what is decoded of the file without a mutation, `others` what independent decoders decode of the mutant.
+    Where there are any, no more than that could be decoded.
     """
     if outcome.error is not None:
         yield from _of_refusal(trial, outcome, whole, others)

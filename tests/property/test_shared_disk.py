@@ -1,4 +1,4 @@
-"""Jobs that share a disk: nobody is promised what is not there, and nobody waits for ever, whatever comes when."""
+"""Jobs that share a disk: none is promised what is not there, and none waits for ever, in any order of events."""
 
 from __future__ import annotations
 

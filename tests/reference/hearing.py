@@ -1,4 +1,4 @@
-"""What independent decoders hear of a file."""
+"""What independent decoders decode of a file."""
 
 from __future__ import annotations
 

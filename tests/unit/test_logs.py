@@ -26,7 +26,7 @@ from worker.events import Event, emit
 
 
 class Output(io.BytesIO):
-    """What has been said; nothing more is, once somebody looks."""
+    """The lines so far. Reading them closes the log."""
 
     writer: LineWriter
 

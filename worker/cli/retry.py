@@ -17,7 +17,7 @@ def command(arguments: Namespace) -> int:
 
 
 async def retry(jobs: JobRetry, job_ids: Sequence[str]) -> int:
-    """Retry one after the other, and say of each what came of it; 1 if one could not be, 4 if one does not exist.
+    """Retry one after the other and print the result of each. Returns 1 if one could not be, 4 if one does not exist.
 
     Raises StoreUnavailableError, DependencyUnavailableError: the jobs after it were not tried.
     """

@@ -1,7 +1,7 @@
 """Disk space that jobs share: each reserves what it needs before it writes, and an order says who may have it next.
 
 A job that waits holds nothing, so no two jobs wait for each other. Those that came first are served first. Where the
-first needs more than there is, others that need less may overtake it, but only so often: then nobody who came later
+first needs more than there is, others that need less may overtake it, but only so often: then no job that came later
 is served before it. So small jobs do not starve a large one, and behind a large one they wait for those only that came
 before them.
 """
@@ -49,7 +49,7 @@ class WorkspaceBusyError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """How many bytes of the disk a job needs: at least, and at most as far as anybody can say beforehand."""
+    """How many bytes of the disk a job needs: at least, and at most as far as that is known beforehand."""
 
     least: int
     most: int
@@ -93,7 +93,7 @@ class SharedDisk:
         return sum(max(0, share.reserved - written(share)) for share in others)
 
     def take(self, share: Share, size_bytes: int, available: int) -> bool:
-        """Let the share be so large, if that fits and is nobody else's turn. `available` to this share."""
+        """Let the share be so large, if that fits and it is not another's turn. `available` is for this share."""
         if size_bytes > available:
             return False
         passed = [other for other in self.waiting if other.order < share.order]

@@ -70,7 +70,7 @@ def link_fault(dice: random.Random, workers: int) -> LinkFault:
 
 
 def outage_of_the_table(dice: random.Random, workers: int) -> LinkFault:
-    """Nobody reaches the job table, for minutes or hours."""
+    """No party reaches the job table, for minutes or hours."""
     start = moment(dice)
     end = start + dice.choice((120.0, 900.0, 4000.0, 8000.0)) * dice.uniform(0.5, 1.0)
     who = (*map(worker_at, range(workers)), SOMEBODY)

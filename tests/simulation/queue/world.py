@@ -1,4 +1,4 @@
-"""The world of one schedule: workers, a queue, two stores, somebody who cancels, and the invariants at every step.
+"""The world of one schedule: workers, a queue, two stores, a client that cancels, and the invariants at every step.
 
 Consumer, lease renewer, settlement, handler, attempt, store, reporter and both sides of a cancellation are the real
 ones. Simulated are SQS and the stores behind connections that fail, conversions that take their time, and processes

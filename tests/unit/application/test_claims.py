@@ -84,7 +84,7 @@ async def test_a_claim_that_cannot_be_looked_up_either_is_asked_for_again_with_t
 
 
 async def unknown_claim(handle: Callable[[], Awaitable[object]]) -> None:
-    """A delivery whose claim is kept, and whose worker never hears of it."""
+    """A delivery whose claim is kept, and whose worker never gets the answer."""
     assert isinstance(await handle(), Retry)
 
 

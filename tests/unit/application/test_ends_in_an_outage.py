@@ -1,4 +1,4 @@
-"""Runs that end while the job table is away, or whose message is lost: each start gets a word of its end."""
+"""Attempts that end while the job table is away, or whose message is lost: the end of each start is recorded."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_a_worker_that_stops_while_the_table_is_away_gives_its_message_bac
 
 
 @virtual_time
-async def test_a_run_whose_lease_was_lost_is_no_death_once_its_worker_could_say_so(tmp_path: Path) -> None:
+async def test_an_attempt_whose_lease_was_lost_is_no_death_once_its_end_is_recorded(tmp_path: Path) -> None:
     async with two_harnesses(tmp_path) as (first, second):
         work = first.work()
         task = await first.begins(work)
@@ -76,7 +76,7 @@ async def test_a_run_whose_lease_was_lost_is_no_death_once_its_worker_could_say_
 
 
 @virtual_time
-async def test_a_run_whose_job_another_worker_has_says_nothing_of_its_end(tmp_path: Path) -> None:
+async def test_an_attempt_at_a_job_that_another_worker_has_does_not_record_its_end(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as harness:
         work = harness.work()
         task = await harness.begins(work)

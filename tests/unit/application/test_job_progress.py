@@ -1,4 +1,4 @@
-"""A job's progress is read, at any pace; nobody is called when it changes."""
+"""A job's progress is read, at any pace; it calls nothing when it changes."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ async def test_a_worker_that_was_cut_off_is_replaced_and_notices(tmp_path: Path)
         first.converter.may_finish.clear()
         second.converter.may_finish.clear()
         queue.send(a_body())
-        work = Work(Lease((await queue.receive(1))[0], lease_seconds=60))  # whose renewals nobody hears
+        work = Work(Lease((await queue.receive(1))[0], lease_seconds=60))  # whose renewals do not arrive
         first.table.held.clear()
         handling = asyncio.create_task(first.handler.handle(work))
         await wait_until(lambda: first.converter.running)
@@ -148,7 +148,7 @@ async def test_a_job_over_which_three_workers_die_while_it_is_alone_is_rejected_
     tmp_path: Path,
 ) -> None:
     async with a_harness(tmp_path, limits=replace(LIMITS, max_attempts=10)) as harness:
-        for count in (1, 2, 3, 4):  # at the first one, nobody knows yet which job it was
+        for count in (1, 2, 3, 4):  # at the first one, it is not known which job it was
             await harness.crashes(receive_count=count)
             assert harness.record().status is Status.RUNNING
             await asyncio.sleep(100)

@@ -1,4 +1,4 @@
-"""The runs of a job: what begins one, and which of two records readers believe."""
+"""The runs of a job: what begins one, and which of two records readers take."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_the_deaths_of_the_last_run_do_not_count_and_its_suspicion_stays() -> No
     ids=["queued", "running", "cancelled", "completed"],
 )
 @pytest.mark.parametrize("before", [a_record(1000, 3), ended(), ended(Status.CANCELLED)])
-def test_of_two_records_readers_believe_that_of_the_later_run(before: Record, later: Record) -> None:
+def test_of_two_records_readers_take_that_of_the_later_run(before: Record, later: Record) -> None:
     assert newest(before, later) == newest(later, before) == later
 
 

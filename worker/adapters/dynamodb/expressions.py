@@ -130,14 +130,14 @@ def begins_run(seen: Version) -> ConditionalUpdate:
 
 
 def mark_in(item: Mapping[str, Any]) -> ClaimMark | None:
-    """The mark of the last claim. Raises KeyError or ValueError for an item that somebody else has changed."""
+    """The mark of the last claim. Raises KeyError or ValueError for an item that another program has changed."""
     if "claim_token" not in item:
         return None
     return ClaimMark(item["claim_token"]["S"], item["is_suspect"]["BOOL"], int(item["deaths_alone"]["N"]))
 
 
 def message_in(item: Mapping[str, Any]) -> JobMessage | None:
-    """The message of the job, where it is kept. Raises KeyError for an item that somebody else has changed."""
+    """The message of the job, where it is kept. Raises KeyError for an item that another program has changed."""
     if "message" not in item:
         return None
     return JobMessage(item["message"]["S"], item["group_id"]["S"] if "group_id" in item else None)

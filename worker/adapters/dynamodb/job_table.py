@@ -174,7 +174,7 @@ class DynamoJobTable:
 
     async def _written(self, record: Record, update: ConditionalUpdate) -> Written | Conflict:
         held = await self._update(record, update)
-        # No worker's name tells two records of jobs that do not run apart, so the whole record is compared.
+        # Records of jobs that do not run have no worker's name to compare, so the whole record is compared.
         return Written() if held is None or held.record.to_json() == record.to_json() else Conflict(held)
 
     async def _update(self, record: Record, update: ConditionalUpdate) -> JobState | None:
@@ -223,7 +223,7 @@ def _state_of(item: Mapping[str, Any]) -> JobState:
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Raises StoreUnavailableError for an item that somebody else wrote or damaged: its job waits meanwhile."""
+    """Raises StoreUnavailableError for an item that another program wrote or damaged: its job waits meanwhile."""
     try:
         yield
     except (KeyError, ValueError) as exc:

@@ -44,7 +44,7 @@ from worker.ports import ConversionProgress, Converted, OutputLimitError, Source
 _PROBE_SECONDS = 60.0
 _PROBE_CPU_SECONDS = 30
 _MAX_PRINTED_BYTES = 65_536
-_OVER_THE_LIMIT_SECONDS = 1.0  # sound that is decoded beyond the limit, so that "too long" can be told from "just"
+_OVER_THE_LIMIT_SECONDS = 1.0  # sound that is decoded beyond the limit, to see that there is more
 _HEADROOM_BYTES = 64 * 1024 * 1024  # of an output, for tags and for what a container adds
 _CPU_HEADROOM_SECONDS = 60
 
@@ -164,7 +164,7 @@ class FfmpegConverter:
             log = await self._run_twice(readable, audio, targets, bounds, progress)
             found = replace(audio, loses_frames=log.has_lost_frames, changes_format=log.changes > 0)
             if filter_graph(found, encodings) != filter_graph(audio, encodings):
-                # Gaps of one frame cannot be told from a clock that jitters, and a mix for every layout costs time:
+                # Gaps of one frame look like a clock that jitters, and a mix for every layout costs time:
                 # few sources need them, and those are converted again.
                 audio = found
                 log = await self._run_twice(readable, audio, targets, bounds, progress)

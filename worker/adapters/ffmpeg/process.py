@@ -20,7 +20,7 @@ __all__ = ["ProcessLimits", "run"]
 _READ_BYTES = 65_536
 _GATHER_SECONDS = 0.05
 _FLOOD_BYTES = 16_384  # within that time
-_REST_SECONDS = 5.0  # to read what is left in the pipes; nobody writes to them any more
+_REST_SECONDS = 5.0  # to read what is left in the pipes, which have no writer any more
 # glibc reserves 64 MB of addresses for each thread's arena, and ffmpeg has three threads an output.
 # The colours are how its own words are known: what a file's tags say comes without.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "AV_LOG_FORCE_COLOR": "1"}

@@ -1,4 +1,4 @@
-"""What worker and launcher say to each other, over Unix sockets that they alone hold.
+"""The protocol between worker and launcher, over Unix sockets that no other process has.
 
 The worker sends an order with its descriptors over the launcher's socket: the first is one end of a socket of the
 order's own. There the launcher, or the new process before it becomes the converter, answers with records. As soon as

@@ -63,7 +63,7 @@ def is_dead_letter(attributes: Mapping[str, str]) -> bool:
 def rejected_run_in(attributes: Mapping[str, str]) -> int | None:
     """The run in which a message with these attributes was rejected. None: it is no dead letter of a worker's.
 
-    Raises ValueError where somebody else has changed the attribute.
+    Raises ValueError where another program has changed the attribute.
     """
     return int(attributes.get("run", FIRST_RUN)) if is_dead_letter(attributes) else None
 

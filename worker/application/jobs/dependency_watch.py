@@ -15,7 +15,7 @@ from worker.domain.outcome import Completed, Ending, Failed, PutOff, WillRetry
 
 
 class DependencyWatch:
-    """Tells each dependency when a job ended because of it, and S3 when it served one."""
+    """Notes for each dependency when a job ended because of it, and for S3 when it served one."""
 
     def __init__(self, table: TableAccess, s3: S3Access, rights: S3Rights, workspace: WorkspaceAccess) -> None:
         self._table = table

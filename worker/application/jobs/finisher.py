@@ -151,7 +151,8 @@ class JobFinisher:
     async def refuse(self, error: InvalidMessageError, delivery: Delivery) -> Ending:
         """A message that is no job is not retried. Its record says so, unless there is a job of that name.
 
-        It waits for the job table where that is away: in the dead-letter queue nobody would write its record.
+        It waits for the job table where that is away: once the message is a dead letter, its record is not written any
+        more.
         """
         refused = Refused(error)
         if error.job_id is not None:

@@ -15,7 +15,7 @@ from worker.ports import Volume
 from worker.waiting import wait_for_event
 
 WAIT_SECONDS = 900.0  # then another worker may have space
-_LOOK_SECONDS = 1.0  # others than our jobs use the disk, too, and tell nobody
+_LOOK_SECONDS = 1.0  # other programs may use the disk, too
 
 
 class WorkspaceSpace:
@@ -52,7 +52,7 @@ class WorkspaceSpace:
 
     def take(self, share: Share, size_bytes: int) -> bool:
         """Let the share be so large, now or not at all. Raises OSError."""
-        # Mostly there is enough even if nobody has written anything yet. To look at all files takes longer.
+        # Mostly there is enough even if no job has written anything yet. To look at all files takes longer.
         free_bytes = self.volume.free_bytes(self._reservations[share].directory)
         available = free_bytes - self.disk.unwritten(lambda _: 0, to_others_than=share)
         if self.disk.take(share, size_bytes, available):
@@ -122,7 +122,7 @@ class Reservation:
             self._space.admit()
 
     def give_back_beyond(self, need: Need) -> None:
-        """Less than was reserved is needed."""
+        """Give back what is reserved beyond that size."""
         if need.most < self._share.reserved:
             self._share.reserved = need.most
             self._space.admit()

@@ -1,4 +1,4 @@
-"""How much of the disk a run needs: known better with each step, and put right where an estimate was too low."""
+"""How much of the disk an attempt needs: known better with each step, corrected where an estimate was too low."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _USUAL = {"sample_rate_hz": 44_100, "channels": 2, "bits_per_sample": 16}
 
 @dataclass(slots=True)
 class SpaceNeeds:
-    """The needs of one run of a job. `output_limit_bytes` is the most that its outputs may have together."""
+    """The needs of one attempt at a job. `output_limit_bytes` is the most that its outputs may have together."""
 
     job: Job
     output_limit_bytes: int

@@ -65,7 +65,7 @@ def _is_from_sns(document: Mapping[str, Any]) -> bool:
 
 def _message_of_sns(document: Mapping[str, Any]) -> dict[str, Any]:
     if document["Type"] != "Notification":
-        # Above all a SubscriptionConfirmation, whose token somebody has to use: the dead-letter queue keeps it.
+        # Above all a SubscriptionConfirmation, whose token an operator has to use: the dead-letter queue keeps it.
         raise InvalidMessageError("Type", "must be Notification: only those carry a job")
     message = document.get("Message")
     if not isinstance(message, str):

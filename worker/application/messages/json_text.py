@@ -36,7 +36,7 @@ def read_json(text: str, field: str) -> Any:
     except ValueError:  # a whole number of thousands of digits
         raise InvalidMessageError(field, "holds a number that is too long") from None
     if twice:
-        # Which of two wins differs from parser to parser, so nobody can say what the producer meant.
+        # Which of two wins differs from parser to parser, so it is not clear what the producer meant.
         job_id = None if "job_id" in twice else readable_job_id(document)
         raise InvalidMessageError(shown(twice[0]), "stands there twice", job_id=job_id)
     return document

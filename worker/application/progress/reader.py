@@ -90,7 +90,8 @@ class Reader:
 
     async def _next_reading(self, job_id: str, *, is_notified: bool) -> Reading | None:
         shown = self._shown.get(job_id)
-        # A notification brings its record along. The end of a run may be told late, after the next run has begun.
+        # A notification brings its record along. The notification of a run's end may come late, after the next run has
+        # begun.
         if is_notified and shown is not None and (not shown.is_final or _is_last(shown)):
             return Reading(shown, fresh=True)
         try:

@@ -12,7 +12,7 @@ _KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448
 _RATES_HZ = (48000, 44100, 32000)
 _FRAME_SAMPLES, _BLOCK_SAMPLES = 1536, 256
 _BLOCKS = (1, 2, 3, 6)
-_LAST_AC3, _LAST_EAC3 = 10, 16  # of bsid, which tells the two apart
+_LAST_AC3, _LAST_EAC3 = 10, 16  # of bsid, which differs between the two
 _INDEPENDENT = {0, 2}  # of strmtyp: a dependent substream has further channels of the same time
 
 
