@@ -27,7 +27,8 @@ Such a source fails as `unsupported_audio`, and the message says which of the tw
 - **A cut between two pieces cannot be seen** in a format that states no length: raw streams, Ogg without its last
   page, MPEG streams, live WebM. Such a file is taken for whole.
 - **Missing pieces in the middle are damage**: Ogg's pages have numbers and checksums, MPEG transport packets have
-  counters, and the elements of Matroska, AVI, FLV and MPEG program streams follow each other without a gap.
+  counters, the objects in ASF's packets have numbers and sizes, and the elements of Matroska, AVI, FLV and MPEG
+  program streams follow each other without a gap.
   A pause in the clock without missing pieces is a pause.
 - **What lies around the sound is no sound**: tags, padding and junk in front and behind are passed over.
   Where that could hide a cut, because the end is neither stated nor marked, the file is refused.

@@ -88,9 +88,7 @@ EXCUSES: Sequence[Excuse] = (
         _LOST,
         "a broadcast may be joined at any packet, and begins with the next",
     ),
-    Excuse(
-        r".*\.wma", f"10 % zeroed|blocks swapped|{_BITS}", _LOST, "packets have no checksum, and zeros are decoded"
-    ),
+    Excuse(r".*\.wma", _BITS, _LOST, "packets have no checksum"),
     Excuse(
         r".*\.amr",
         "junk behind",

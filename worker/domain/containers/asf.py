@@ -1,30 +1,71 @@
-"""ASF, the container of WMA."""
+"""ASF, the container of WMA (ASF specification 01.20.03)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from worker.domain.containers.asf_packets import has_lost_sound
 from worker.domain.containers.sizes import SLACK_BYTES
-from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure
+from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged, range_to
 
 _HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_STREAM_PROPERTIES = bytes.fromhex("9107dcb7b7a9cf118ee600c00c205365")
+_SOUND = bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b")
+_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
+_DATA_HEADER_BYTES = 50
+_MAX_HEADER_BYTES = 16 << 20  # pictures are there
+_MAX_PACKETS = 10_000_000
+_DAMAGED = damaged("packets of the ASF file are missing or damaged")
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the file is as long as its header says, or longer by another file that was joined to it."""
-    header = read_at(start, 65_536)
+    """Whether the file is as long as its header says, or longer by another file, and no packet of sound is missing."""
+    data = start + _number(read_at(start + 16, 8))
+    header = read_at(start, min(data - start, _MAX_HEADER_BYTES))
     at = header.find(_FILE_PROPERTIES)
-    if at < 0 or len(header) < at + 92:
+    if at < 0 or len(header) < at + 104:
         return Structure(start, size)
-    is_broadcast = bool(header[at + 88] & 1)  # then the size is not known
-    end = start + int.from_bytes(header[at + 40 : at + 48], "little")
-    if is_broadcast or end <= start:
-        return Structure(start, size)
+    is_broadcast = bool(header[at + 88] & 1)  # then the sizes are not known
+    stated = start + _number(header[at + 40 : at + 48])
+    end = size if is_broadcast or stated <= start else stated
     if end > size + SLACK_BYTES:
         return Structure(start, size, problem=CUT_OFF)
-    is_joined = read_at(end, len(_HEADER)) == _HEADER
-    return Structure(
-        start,
-        min(end, size),
-        problem=JOINED if is_joined else None,
-        read_range=(0, end) if end < size else None,
+    end = min(end, size)
+    problem = JOINED if read_at(end, len(_HEADER)) == _HEADER else None
+    smallest, largest = _number(header[at + 92 : at + 96]), _number(header[at + 96 : at + 100])
+    if problem is None and smallest == largest > 0 and read_at(data, len(_DATA)) == _DATA:
+        problem = _problem(read_at, data, end, largest, set(_sounds(header)), is_broadcast=is_broadcast)
+    return Structure(start, end, problem=problem, read_range=range_to(end, size))
+
+
+def _problem(
+    read_at: ReadAt, data: int, end: int, packet_bytes: int, sounds: set[int], *, is_broadcast: bool
+) -> str | None:
+    header, begin = read_at(data, _DATA_HEADER_BYTES), data + _DATA_HEADER_BYTES
+    count, rest = divmod(end - begin, packet_bytes)
+    if is_broadcast and rest:
+        return CUT_OFF
+    if not is_broadcast:
+        stated = _number(header[40:48])
+        if stated > count:
+            return CUT_OFF
+        count = stated
+    if count > _MAX_PACKETS:
+        return f"the source is refused: it has more than {_MAX_PACKETS} ASF packets"
+    return (
+        _DAMAGED if has_lost_sound(read_at, begin, count, packet_bytes, sounds, may_begin_amid=is_broadcast) else None
     )
+
+
+def _sounds(header: bytes) -> Iterator[int]:
+    """The number of each stream of sound."""
+    at = header.find(_STREAM_PROPERTIES)
+    while 0 <= at < len(header) - 74:
+        if header[at + 24 : at + 40] == _SOUND:
+            yield header[at + 72] & 127
+        at = header.find(_STREAM_PROPERTIES, at + 1)
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "little")
