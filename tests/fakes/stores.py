@@ -75,7 +75,11 @@ class FakeStore:
         return True
 
     def _may_replace(self, held: Record, record: Record) -> bool:
-        return record.may_replace(held)
+        """A final record gives way to the next run of its job alone, and that of a completed job to nothing."""
+        if held.is_final:
+            is_next_run = record.run > held.run and record.version.fence > held.version.fence
+            return held.status is not Status.COMPLETED and is_next_run
+        return record.version > held.version
 
     async def _meet_fault(self) -> None:
         self.calls += 1

@@ -125,16 +125,6 @@ class Record:
     def is_final(self) -> bool:
         return self.status.is_final
 
-    def may_replace(self, held: Record) -> bool:
-        """Whether a store that holds `held` takes this record in its place.
-
-        A final record gives way to the next run of its job alone, and that of a completed job to nothing.
-        """
-        if held.is_final:
-            is_next_run = self.run > held.run and self.version.fence > held.version.fence
-            return held.status is not Status.COMPLETED and is_next_run
-        return self.version > held.version
-
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape, in the contract's order."""
         return {

@@ -59,7 +59,11 @@ class ProgressStore(Protocol):
         """The pause between two ticks of a job: short where a write is nearly free, long where each one is paid."""
 
     async def write(self, record: Record) -> WriteResult:
-        """Keep the record if it may replace the one that is held (`Record.may_replace`)."""
+        """Keep the record if it is newer than the one that is held.
+
+        A final record gives way only to the next run of its job, with a higher fence, and that of a completed job to
+        nothing.
+        """
 
     async def read(self, job_id: str) -> Record | None:
         """The record that is held, read consistently."""

@@ -64,6 +64,38 @@ class TableAccess:
         self._jobs_put_off = 0
 
 
+class _FailedJobs:
+    """The sources of the newest jobs that failed in a row, one for each job, up to `enough` of them."""
+
+    def __init__(self, enough: int) -> None:
+        self._enough = enough
+        self._sources: OrderedDict[str, ObjectLocation] = OrderedDict()  # by job id
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether there are enough of them."""
+        return len(self._sources) >= self._enough
+
+    @property
+    def buckets(self) -> frozenset[str]:
+        return frozenset(source.bucket for source in self._sources.values())
+
+    def add(self, job: Job) -> None:
+        self._sources[job.job_id] = job.source
+        self._sources.move_to_end(job.job_id)
+        if len(self._sources) > self._enough:
+            self._sources.popitem(last=False)
+
+    def clear(self) -> None:
+        self._sources.clear()
+
+    def next_source(self) -> ObjectLocation:
+        """The sources in turn."""
+        job_id = next(iter(self._sources))
+        self._sources.move_to_end(job_id)
+        return self._sources[job_id]
+
+
 class S3Access:
     """S3. It is suspected once three jobs in a row have ended because it was away; one failure may be of one object.
 
@@ -76,25 +108,25 @@ class S3Access:
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
-        self._sources: OrderedDict[str, ObjectLocation] = OrderedDict()  # by job id
+        self._jobs = _FailedJobs(_OUT_JOBS)
         self._has_failed = False
 
     @property
     def is_suspected(self) -> bool:
-        return self._has_failed and len(self._sources) >= _OUT_JOBS
+        return self._has_failed and self._jobs.are_enough
 
     def failed(self, job: Job) -> None:
         """The attempt at the job ended because S3 was away."""
         self._has_failed = True
-        _note(self._sources, job, most=_OUT_JOBS)
+        self._jobs.add(job)
 
     def served(self) -> None:
         """S3 did what a job needed, or refused it for a reason of its own."""
-        self._sources.clear()
+        self._jobs.clear()
 
     async def probe(self) -> Problem | None:
         try:
-            await self._objects.probe(_next(self._sources))
+            await self._objects.probe(self._jobs.next_source())
         except DependencyUnavailableError as error:
             return Problem(str(error))
         except JobError:  # an answer
@@ -103,10 +135,10 @@ class S3Access:
         return None
 
     def begun(self, problem: Problem) -> None:
-        """`consumption.paused` says all."""
+        """Adds nothing to the event `consumption.paused`."""
 
     def ended(self, seconds: float) -> None:
-        """`consumption.resumed` says all."""
+        """Adds nothing to the event `consumption.resumed`."""
 
 
 class S3Rights:
@@ -122,30 +154,28 @@ class S3Rights:
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
-        self._sources: OrderedDict[str, ObjectLocation] = OrderedDict()  # by job id
+        self._jobs = _FailedJobs(_DENIED_JOBS)
         self._has_failed = False
         self._paused_at: float | None = None
 
     @property
     def is_suspected(self) -> bool:
-        if not self._has_failed or len(self._sources) < _DENIED_JOBS:
-            return False
-        return len({source.bucket for source in self._sources.values()}) > 1
+        return self._has_failed and self._jobs.are_enough and len(self._jobs.buckets) > 1
 
     def failed(self, job: Job) -> None:
         """The job failed because S3 refused the rights."""
         self._has_failed = True
-        _note(self._sources, job, most=_DENIED_JOBS)
+        self._jobs.add(job)
 
     def served(self) -> None:
         """S3 did what a job needed, or refused it for another reason."""
-        self._sources.clear()
+        self._jobs.clear()
 
     async def probe(self) -> Problem | None:
         problem = Problem(f"S3 refused {_DENIED_JOBS} jobs in a row: check the role's rights", is_lasting=True)
         if self._paused_at is None:
             return problem
-        source = _next(self._sources)
+        source = self._jobs.next_source()
         try:
             await self._objects.probe(source)
         except (AccessDeniedError, DependencyUnavailableError):
@@ -195,22 +225,7 @@ class WorkspaceAccess:
         return None
 
     def begun(self, problem: Problem) -> None:
-        """`consumption.paused` says all."""
+        """Adds nothing to the event `consumption.paused`."""
 
     def ended(self, seconds: float) -> None:
-        """`consumption.resumed` says all."""
-
-
-def _note(sources: OrderedDict[str, ObjectLocation], job: Job, *, most: int) -> None:
-    """Keep the source among the newest `most`, one for each job."""
-    sources[job.job_id] = job.source
-    sources.move_to_end(job.job_id)
-    if len(sources) > most:
-        sources.popitem(last=False)
-
-
-def _next(sources: OrderedDict[str, ObjectLocation]) -> ObjectLocation:
-    """The sources in turn."""
-    job_id = next(iter(sources))
-    sources.move_to_end(job_id)
-    return sources[job_id]
+        """Adds nothing to the event `consumption.resumed`."""
