@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from tests.support.lean_loop import LeanLoop
-from worker.domain.progress import Record, Version
+from worker.domain.progress import FIRST_RUN, Record, Version
 
 _TEMPLATE = "trace_template"
 
@@ -107,7 +107,8 @@ def brief(record: Record | None) -> str:
     """The record in few words."""
     if record is None:
         return "nothing"
-    return f"{brief_version(record.version)} {record.status.value} {record.percent:g} % by {record.worker}"
+    run = "" if record.run == FIRST_RUN else f", run {record.run}"
+    return f"{brief_version(record.version)} {record.status.value} {record.percent:g} % by {record.worker}{run}"
 
 
 def brief_version(version: Version) -> str:

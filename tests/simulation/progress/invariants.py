@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.simulation.core.checker import BaseChecker, brief, brief_version, traced
+from tests.simulation.progress.runs import Runs, may_follow
 from tests.support.lean_loop import LeanLoop
 from worker.application.progress.reader import Reading
 from worker.domain.progress import Record, Status, Version
-from worker.ports import WriteResult
 
 LONGEST_CALL_SECONDS = 1.0  # of what nothing waits for
 
@@ -27,8 +27,7 @@ class Job:
     published: set[int] = field(default_factory=set)  # fences of attempts whose outputs can be read
     durable: Version | None = None  # the newest version that was acknowledged as kept in the table
     newest: Version | None = None  # the newest version that was acknowledged at all, and that Redis did not lose
-    final: Record | None = None  # the first final record that was kept
-    is_final_known: bool = False  # and its writer knows
+    runs: Runs = field(default_factory=Runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +43,17 @@ class ReadBound:
 class Checker(BaseChecker):
     """The invariants.
 
-    I1: a store never goes back, unless Redis loses writes, and a final record never changes.
-    I2: a job has one final record; once it is acknowledged, every read that is fresh or reached the table shows it.
+    I1: a store never goes back, unless Redis loses writes. A final record is changed by the next run of its job alone,
+    and that of a completed job by nothing.
+    I2: a run has one final record; once it is acknowledged, every read that is fresh or reached the table shows it, or
+    a later run.
     I4: after a claim is acknowledged, the table takes nothing of a lower fence.
     I5: no session sees an older version than before, except of a final record, or the percentage of an attempt fall.
     I6: a read is not older than what was acknowledged before it began. A read that reached the table shows at least
     what is kept there; a fresh one what any store acknowledged, except for what Redis has lost.
     I7: every call ends within a second; one that a job waits for, within its own budget.
+    I9: a run begins only where it was asked for: by the dead letter of the run before, or by a retry. It begins with
+    attempt 0, and starts at attempt 1.
     Also: nothing is kept of an attempt that was never claimed, and `completed` comes after its outputs.
     """
 
@@ -70,8 +73,23 @@ class Checker(BaseChecker):
 
     def claim_kept(self, before: Record | None, record: Record) -> None:
         """The table has taken a claim."""
+        problem = self.job(record.job_id).runs.problem_with_claim(before, record)
+        if problem is not None:
+            self.violated(f"I9: {problem}: {brief(record)}")
         self.claim_asked(record)
         self.kept("table", before, record)
+
+    @traced("somebody moves a dead letter back that asks for run {run} of {job_id}")
+    def run_is_asked_for(self, job_id: str, run: int) -> None:
+        self.job(job_id).runs.asked.add(run)
+
+    @traced("somebody asks for a new run of {job_id}")
+    def retry_begins(self, job_id: str) -> None:
+        self.job(job_id).runs.retries += 1
+
+    @traced("the request for a new run of {job_id} is over")
+    def retry_ends(self, job_id: str) -> None:
+        self.job(job_id).runs.retries -= 1
 
     def claim_asked(self, record: Record) -> None:
         """A claim may be kept from now on."""
@@ -84,7 +102,7 @@ class Checker(BaseChecker):
         """A store holds `record` where it held `before`."""
         job = self.job(record.job_id)
         fence = record.version.fence
-        if before is not None and (before.is_final or before.version >= record.version):
+        if before is not None and not may_follow(before, record):
             self.violated(f"I1: {store} went from {brief(before)} to {brief(record)}")
         if store == "table" and fence < job.highest_claim:
             self.violated(
@@ -127,7 +145,7 @@ class Checker(BaseChecker):
                 job.durable = version
             if record.is_final:
                 self._saw_final(job, record)
-                job.is_final_known = True
+                job.runs.end_is_known(record)
         if (is_durable or losses_before == self._losses) and (job.newest is None or version > job.newest):
             job.newest = version
 
@@ -145,7 +163,7 @@ class Checker(BaseChecker):
     def read_bound(self, job_id: str) -> ReadBound:
         """To be taken when a read begins."""
         job = self.job(job_id)
-        return ReadBound(job.durable, job.newest, job.final if job.is_final_known else None, self._losses)
+        return ReadBound(job.durable, job.newest, job.runs.known_end, self._losses)
 
     @traced("{session} sees {reading.record}, fresh: {reading.fresh}")
     def read(self, session: object, job_id: str, bound: ReadBound, reading: Reading, *, reached_table: bool) -> None:
@@ -156,11 +174,17 @@ class Checker(BaseChecker):
             least = bound.newest
         elif reached_table or reading.fresh:
             least = bound.durable
-        if least is not None and (record is None or not (record.is_final or record.version >= least)):
+        if least is not None and not self._is_as_new_as(least, record, job_id):
             self.violated(f"I6: {session} saw {brief(record)} after {brief_version(least)} was acknowledged")
-        if bound.final is not None and (reached_table or reading.fresh) and record != bound.final:
-            self.violated(f"I2: {session} saw {brief(record)} after {brief(bound.final)} was acknowledged")
+        end = bound.final if reached_table or reading.fresh else None
+        if end is not None and record != end and (record is None or not may_follow(end, record)):
+            self.violated(f"I2: {session} saw {brief(record)} after {brief(end)} was acknowledged")
         self.shown(session, job_id, record)
+
+    def _is_as_new_as(self, least: Version, record: Record | None, job_id: str) -> bool:
+        if record is None:
+            return False
+        return record.version >= least or (record.is_final and record.run >= self.job(job_id).runs.of(least))
 
     def shown(self, session: object, job_id: str, record: Record | None) -> None:
         """A session sees the record."""
@@ -181,11 +205,16 @@ class Checker(BaseChecker):
             self.violated(f"{session} saw {brief(record)}")
 
     def _check_order(self, session: object, before: Record, record: Record) -> None:
-        goes_back = record != before if before.is_final else not record.is_final and record.version < before.version
-        if goes_back:
+        if record != before and not self._may_be_shown_after(before, record):
             self.violated(f"I5: {session} saw {brief(before)}, then {brief(record)}")
         if record.percent < before.percent and self._is_of_one_attempt(before, record):
             self.violated(f"I5: percent fell for {session}, from {brief(before)} to {brief(record)}")
+
+    @staticmethod
+    def _may_be_shown_after(before: Record, record: Record) -> bool:
+        """Of an end any record of the same run may have been shown before, also one with a higher version."""
+        is_end_of_run = record.is_final and not before.is_final and record.run == before.run
+        return is_end_of_run or record.version == before.version or may_follow(before, record)
 
     def _is_of_one_attempt(self, before: Record, after: Record) -> bool:
         """After a release that does not count the next attempt has the same number, so claims are compared, too."""
@@ -193,87 +222,8 @@ class Checker(BaseChecker):
         return before.attempt == after.attempt and not is_claimed_anew
 
     def _saw_final(self, job: Job, record: Record) -> None:
-        if job.final is None:
-            job.final = record
-        elif record != job.final:
-            self.violated(f"I2: two ends, {brief(job.final)} and {brief(record)}")
+        problem = job.runs.problem_with_end(record)
+        if problem is not None:
+            self.violated(f"I2: {problem}: {brief(record)}")
         if record.status is Status.COMPLETED and record.version.fence not in job.published:
             self.violated(f"{brief(record)} before its outputs were published")
-
-
-class CircuitChecker:
-    """I8, for one worker: only the prober probes; an outage is reported once, and its end once, after the replay."""
-
-    def __init__(self, name: str, checker: Checker) -> None:
-        self._name = name
-        self._checker = checker
-        self._is_over = False
-        self._is_probing = False
-        self._due: dict[str, Version] = {}  # by job, the version that Redis must have when it is back
-        self._ends: set[str] = set()  # jobs of which the newest record is not `running`
-        self._missing: dict[str, Version] = {}  # of those, what this replay has not written yet
-        self.failovers = 0
-        self.failbacks = 0
-
-    def user_calls(self, *, is_closed: bool) -> None:
-        if not is_closed:
-            self._checker.violated(f"I8: {self._name} wrote to Redis while its circuit was open")
-
-    def probe_begins(self) -> None:
-        if self._is_probing:
-            self._checker.violated(f"I8: {self._name} has two probes in flight")
-        self._is_probing = True
-
-    def probe_ends(self) -> None:
-        self._is_probing = False
-
-    def acknowledged(self, record: Record) -> None:
-        """The worker knows that one of the stores keeps the record."""
-        due = self._due.get(record.job_id)
-        if due is None or record.version > due:
-            self._due[record.job_id] = record.version
-            if record.status is Status.RUNNING:
-                self._ends.discard(record.job_id)
-            else:
-                self._ends.add(record.job_id)
-
-    def refused(self, job_id: str) -> None:
-        self._due.pop(job_id, None)
-        self._missing.pop(job_id, None)
-
-    def redis_answered(self, record: Record, outcome: WriteResult) -> None:
-        job_id, version = record.job_id, record.version
-        missing = self._missing.get(job_id)
-        if missing is not None and version >= missing:
-            del self._missing[job_id]
-        due = self._due.get(job_id)
-        if (
-            due is not None
-            and version >= due
-            and (outcome is WriteResult.STALE or record.status is not Status.RUNNING)
-        ):
-            del self._due[job_id]
-
-    def attempt_ended(self, job_id: str) -> None:
-        """A record that still says `running` need not be written any more."""
-        if job_id not in self._ends:
-            self.refused(job_id)
-
-    def replay_begins(self) -> None:
-        self._missing = dict(self._due)
-
-    def failed_over(self) -> None:
-        self._checker.noted(f"{self._name} fails over")
-        if self._is_over:
-            self._checker.violated(f"I8: {self._name} failed over twice in one outage")
-        self._is_over = True
-        self.failovers += 1
-
-    def failed_back(self) -> None:
-        self._checker.noted(f"{self._name} fails back")
-        if not self._is_over:
-            self._checker.violated(f"I8: {self._name} failed back from no outage")
-        if self._missing:
-            self._checker.violated(f"I8: {self._name} failed back before Redis had {sorted(self._missing)}")
-        self._is_over = False
-        self.failbacks += 1

@@ -49,6 +49,25 @@ class TableThatTakesAnything(JobTableServer):
         return True
 
 
+class RedisThatKeepsEndsForEver(RedisServer):
+    """Knows of no runs."""
+
+    def _may_replace(self, held: Record, record: Record) -> bool:
+        return not held.is_final and record.version > held.version
+
+
+class TakesAnyEnd(Reader):
+    """Takes any final record from the store that has it first, as it was right before there were runs."""
+
+    async def read(self, job_id: str) -> Reading:
+        assert self._cache is not None
+        with suppress(StoreUnavailableError):
+            first = await self._cache.read(job_id)
+            if first is not None and first.is_final:
+                return self._reading(job_id, first, fresh=True)
+        return await super().read(job_id)
+
+
 class ReadsOneStore(Reader):
     """Asks Redis, and DynamoDB only when Redis fails or holds nothing."""
 
@@ -106,6 +125,8 @@ MUTATIONS: dict[str, Parts] = {
     "ticks before the claim": Parts(store=TicksBeforeTheClaim),
     "no compare-and-set in Redis": Parts(redis=RedisThatTakesAnything),
     "no compare-and-set in DynamoDB": Parts(table=TableThatTakesAnything),
+    "no runs in Redis": Parts(redis=RedisThatKeepsEndsForEver),
+    "any end is the last": Parts(reader=TakesAnyEnd),
     "no merge": Parts(reader=ReadsOneStore),
     "no high-water mark": Parts(reader=ForgetsWhatItHasShown),
     "an end in Redis first": Parts(store=RedisFirstAtTheEnd),

@@ -6,8 +6,8 @@ import sys
 
 from tests.simulation.core.runner import main
 from tests.simulation.core.simulation import Simulation
+from tests.simulation.progress.drawing import generate
 from tests.simulation.progress.invariants import Checker
-from tests.simulation.progress.schedule import generate
 from tests.simulation.progress.world import World
 
 PROGRESS = Simulation(

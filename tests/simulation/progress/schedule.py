@@ -5,26 +5,11 @@ An incident is declared once: its fields, what it does to the world, and how it 
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from tests.simulation.core.faults import (
-    FLAKY,
-    FROZEN,
-    LATE,
-    OVERDUE,
-    READONLY,
-    REFUSED,
-    SILENT,
-    SLOW,
-    UNACKNOWLEDGED,
-    UNANSWERED,
-    Fault,
-)
-from tests.simulation.core.schedule import BaseSchedule, LinkFault, Moment
-from tests.simulation.core.stores import REDIS, TABLE
+from tests.simulation.core.schedule import BaseSchedule, Moment
 from worker.application.progress.guarded_cache import Mode
 
 if TYPE_CHECKING:
@@ -32,9 +17,7 @@ if TYPE_CHECKING:
 
 WORKERS = ("w0", "w1")
 READERS = ("r0", "r1")
-_SECONDS_OF_TROUBLE = 4.0
-_LONGEST_FAULT_SECONDS = 3.0
-_ALL = 1000.0
+ALL = 1000.0
 
 
 class Ending(Enum):
@@ -61,7 +44,7 @@ class RedisFailover(Moment):
         world.redis.fail_over(self.lost_seconds)
 
     def __str__(self) -> str:
-        lost = "everything" if self.lost_seconds == _ALL else f"the writes of the last {self.lost_seconds:.3f} s"
+        lost = "everything" if self.lost_seconds == ALL else f"the writes of the last {self.lost_seconds:.3f} s"
         return f"{self.at:6.3f}  Redis loses {lost}"
 
 
@@ -124,6 +107,33 @@ class Duplicate(Moment):
 
 
 @dataclass(frozen=True, slots=True)
+class RunAgain(Moment):
+    """The job's newest dead letter, if it has one, is moved back to the queue; a copy stays."""
+
+    job: int
+    worker: str
+
+    def happen(self, world: World) -> None:
+        world.messages[self.job].send_back(self.worker)
+
+    def __str__(self) -> str:
+        return f"{self.at:6.3f}  the dead letter of job {self.job} comes to {self.worker}"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(Moment):
+    """A reader asks for a new run of the job."""
+
+    job: int
+
+    def happen(self, world: World) -> None:
+        world.retry(READERS[1], self.job)
+
+    def __str__(self) -> str:
+        return f"{self.at:6.3f}  {READERS[1]} retries job {self.job}"
+
+
+@dataclass(frozen=True, slots=True)
 class Watch(Moment):
     """A reader watches the job until it is final."""
 
@@ -137,7 +147,7 @@ class Watch(Moment):
         return f"{self.at:6.3f}  {self.reader} watches job {self.job}"
 
 
-Event = RedisFailover | Crash | Drain | CancelRequest | Duplicate | Watch
+Event = RedisFailover | Crash | Drain | CancelRequest | Duplicate | RunAgain | Retry | Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,79 +205,3 @@ class Schedule(BaseSchedule):
         for job, scripts in enumerate(self.scripts):
             lines += [f"  job {job}, delivery {number}: {script}" for number, script in enumerate(scripts, 1)]
         return "\n".join([*lines, *self.lines()])
-
-
-def generate(seed: int) -> Schedule:
-    """The schedule of a seed; the same one each time."""
-    rng = random.Random(seed)
-    jobs = 1 if rng.random() < 0.75 else 2
-    faults = [_link_fault(rng) for _ in range(rng.choice((1, 1, 2, 3)))]
-    incidents: list[LinkFault | Event | ReadAt] = [*faults]
-    if rng.random() < 0.35:
-        lost_seconds = _ALL if rng.random() < 0.3 else round(2.0 * rng.random() ** 2, 3)
-        incidents.append(RedisFailover(_moment(rng), lost_seconds))
-    if rng.random() < 0.25:
-        incidents.append(Crash(_moment(rng), rng.choice(WORKERS)))
-    if rng.random() < 0.15:
-        incidents.append(Drain(_moment(rng), rng.choice(WORKERS)))
-    if rng.random() < 0.1:
-        incidents.append(CancelRequest(_moment(rng), rng.randrange(jobs)))
-    incidents += [
-        Duplicate(_moment(rng), rng.randrange(jobs), rng.choice(WORKERS), rng.random() < 0.15)
-        for _ in range(rng.choice((0, 1, 1, 2)))
-    ]
-    incidents += [_read(rng, rng.choice(faults), rng.randrange(jobs)) for _ in range(rng.randrange(3, 8))]
-    if rng.random() < 0.1:
-        incidents.append(Watch(_moment(rng), "r0", rng.randrange(jobs)))
-    return Schedule(
-        seed,
-        tuple(incidents),
-        mode="failover" if rng.random() < 0.6 else "durable",
-        jobs=jobs,
-        is_submitted=rng.random() < 0.5,
-        scripts=tuple(tuple(_script(rng) for _ in range(rng.choice((1, 2, 2, 3)))) for _ in range(jobs)),
-    )
-
-
-def _moment(rng: random.Random) -> float:
-    return round(_SECONDS_OF_TROUBLE * rng.random(), 3)
-
-
-def _read(rng: random.Random, fault: LinkFault, job: int) -> ReadAt:
-    """A read around the time of a fault, where it may see something odd."""
-    at = max(fault.start - 0.5 + (fault.end - fault.start + 1) * rng.random(), 0.0)
-    return ReadAt(round(at, 3), rng.choice(READERS), job, rng.random() < 0.25)
-
-
-def _link_fault(rng: random.Random) -> LinkFault:
-    service = REDIS if rng.random() < 0.65 else TABLE
-    dice = rng.random()
-    if dice < 0.35:
-        who: tuple[str, ...] = WORKERS + READERS
-    elif dice < 0.5:
-        who = WORKERS
-    else:
-        who = (rng.choice(WORKERS + READERS),)
-    fault = rng.choice(_FAULTS[service])
-    start = _moment(rng)
-    end = start + 0.05 + _LONGEST_FAULT_SECONDS * rng.random() ** 2
-    return LinkFault(start, round(end, 3), who, service, fault)
-
-
-_STORE_FAULTS: tuple[Fault, ...] = (REFUSED, SILENT, UNACKNOWLEDGED, LATE, FROZEN, SLOW, UNANSWERED)
-_FAULTS = {
-    REDIS: (*_STORE_FAULTS, READONLY, FLAKY, FLAKY),
-    TABLE: (*_STORE_FAULTS, OVERDUE, FLAKY, FLAKY),
-}
-
-
-def _script(rng: random.Random) -> Script:
-    steps = []
-    percent = 0.0
-    for _ in range(rng.randrange(1, 5)):
-        percent += (99 - percent) * rng.random()
-        steps.append((round(0.1 + 0.9 * rng.random(), 3), round(percent, 1)))
-    return Script(tuple(steps), rng.choice(_ENDINGS))
-
-
-_ENDINGS = (*Ending, Ending.COMPLETE, Ending.COMPLETE, Ending.COMPLETE, Ending.COMPLETE)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.simulation.core.runner import first_failure, simulate
 from tests.simulation.core.simulation import Simulation
-from tests.simulation.progress import schedule
+from tests.simulation.progress import drawing
 from tests.simulation.progress.mutations import MUTATIONS
 from tests.simulation.progress.regressions import REGRESSIONS
 from tests.simulation.progress.run import PROGRESS
@@ -74,4 +74,4 @@ def test_a_failure_is_explained_by_its_smallest_schedule_and_its_history() -> No
     assert account.startswith(f"seed {seed}, mode ")
     assert "what happened:" in account
     assert "\nviolated: I" in account
-    assert eval(account.splitlines()[-1], vars(schedule)) == simulation.shrink(simulation.generate(seed))
+    assert eval(account.splitlines()[-1], vars(drawing)) == simulation.shrink(simulation.generate(seed))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.fakes.objects import MemoryObjects
 from tests.simulation.core.checker import brief
-from tests.simulation.progress.invariants import CircuitChecker
+from tests.simulation.progress.circuit import CircuitChecker
 from tests.simulation.progress.observed import JOB_SECONDS, ObservedJobTable, ObservedRedis
 from tests.simulation.progress.schedule import Ending, Script
 from tests.support.deliveries import a_delivery

@@ -15,22 +15,23 @@ from typing import Any
 from tests.simulation.core.stores import SimulatedJobTable, SimulatedRedis
 from tests.simulation.core.world import BaseWorld
 from tests.simulation.progress.invariants import Checker
+from tests.simulation.progress.messages import Messages
 from tests.simulation.progress.observed import JOB_SECONDS, ObservedCache, ObservedStore
-from tests.simulation.progress.schedule import READERS, WELL, WORKERS, Duplicate, Schedule
+from tests.simulation.progress.schedule import READERS, WORKERS, Schedule
 from tests.simulation.progress.servers import JobTableServer, RedisServer
 from tests.simulation.progress.workers import Worker
-from tests.support.handling import a_cancellation
+from tests.support.handling import a_cancellation, a_commands_finisher
+from worker.application.jobs.retry import JobRetry, NotRetriedError
 from worker.application.progress.reader import Reader
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, first_record
 from worker.events import Event
 from worker.ports import StoreUnavailableError
 
-_FIRST_FENCE = 1_795_000_000_000_000
 _BACK_ON_REDIS_SECONDS = 5.0  # contract, section 9
 _LONGEST_RUN_SECONDS = 100.0
 _CANCEL_SECONDS = 20.0
-_SECONDS_AFTER_A_CRASH = 1.0
+_ASK_AGAIN_SECONDS = 0.5
 _SKEWS = (0.0, 0.0, 0.0, 1.5, -1.5)
 
 
@@ -43,39 +44,6 @@ class Parts:
     reader: type[Reader] = Reader
     redis: type[RedisServer] = RedisServer
     table: type[JobTableServer] = JobTableServer
-
-
-class Messages:
-    """The messages of one job, each delivered until it is deleted."""
-
-    def __init__(self, world: World, number: int) -> None:
-        self.job_id = f"job-{number}"
-        self.are_deleted: asyncio.Future[None] = world.loop.create_future()
-        duplicates = [each for each in world.schedule.events if isinstance(each, Duplicate) and each.job == number]
-        self._left = 1 + len(duplicates)
-        self._world = world
-        self._scripts = world.schedule.scripts[number]
-        self._deliveries = 0
-        self._receives = 0
-
-    def deliver(self, to: str, is_tie: bool = False) -> None:
-        """Deliver one of them to a worker. With `is_tie` its fence is that of the last delivery."""
-        script = self._scripts[self._deliveries] if self._deliveries < len(self._scripts) else WELL
-        self._deliveries += 1
-        self._receives += not is_tie
-        fence = _FIRST_FENCE + self._receives
-        worker = self._world.workers[to]
-        task = worker.start(worker.handle(self.job_id, fence, script), f"{self.job_id} on {worker.name}")
-        task.add_done_callback(lambda task: self._ended(task, is_tie))
-
-    def _ended(self, task: asyncio.Task[float | None], is_tie: bool) -> None:
-        delay = _SECONDS_AFTER_A_CRASH if task.cancelled() else task.result()
-        if delay is not None:
-            self._world.loop.call_later(delay, self.deliver, self._world.rng.choice(WORKERS), is_tie)
-            return
-        self._left -= 1
-        if self._left == 0:
-            self.are_deleted.set_result(None)
 
 
 class AskedJobTable(SimulatedJobTable):
@@ -132,6 +100,7 @@ class World(BaseWorld[Schedule, Checker]):
         self.messages = [Messages(self, number) for number in range(schedule.jobs)]
         self._all_workers: list[Worker] = []
         self._asking: list[asyncio.Task[None]] = []  # watches and cancel requests
+        self._retries: list[asyncio.Task[None]] = []
 
     async def play(self) -> None:
         for name in WORKERS:
@@ -165,6 +134,11 @@ class World(BaseWorld[Schedule, Checker]):
         """The party asks for the job's cancellation."""
         self._ask(self._cancel(party, self.messages[job].job_id), "a cancel request")
 
+    def retry(self, party: str, job: int) -> None:
+        """The party retries the job, until there is an answer."""
+        messages = self.messages[job]
+        self._retries.append(self.loop.create_task(self._retry(party, messages), name=f"retry of {messages.job_id}"))
+
     def watch(self, party: str, job: int) -> None:
         """The party watches the job until it is final."""
         session = Session(self, party, f"{party}, watching")
@@ -180,6 +154,19 @@ class World(BaseWorld[Schedule, Checker]):
             async with asyncio.timeout(_CANCEL_SECONDS):
                 await a_cancellation(table, redis, now=self.now).cancel(job_id)
 
+    async def _retry(self, party: str, messages: Messages) -> None:
+        network = self.network(party)
+        table, redis = SimulatedJobTable(self.table, network, JOB_SECONDS), SimulatedRedis(self.redis, network)
+        retry = JobRetry(table, a_commands_finisher(table, redis, now=self.now), messages)
+        self.checker.retry_begins(messages.job_id)
+        while True:
+            with suppress(StoreUnavailableError, DependencyUnavailableError):
+                with suppress(NotRetriedError):
+                    await retry.retry(messages.job_id)
+                break
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        self.checker.retry_ends(messages.job_id)
+
     # --- reads, and the end ------------------------------------------------------------------------------------------
 
     async def _read_all(self, who: str) -> Session:
@@ -193,8 +180,11 @@ class World(BaseWorld[Schedule, Checker]):
 
     async def _wait_for_the_end(self, readers: list[asyncio.Task[Session]]) -> None:
         sessions = [await reader for reader in readers]
+        await asyncio.sleep(self.began_at + self.schedule.last_end - self.loop.now)
+        for retry in self._retries:
+            await retry
         for messages in self.messages:
-            await messages.are_deleted
+            await messages.wait_until_deleted()
         calm_at = self.began_at + max((each.end for each in self.schedule.link_faults), default=0.0)
         await asyncio.sleep(calm_at + _BACK_ON_REDIS_SECONDS - self.loop.now)
         self._check_the_circuits()
