@@ -60,6 +60,15 @@ async def test_the_limits_hold_from_the_first_instruction(tmp_path: Path) -> Non
         assert ran.output == f"{LIMITS.memory_bytes} {LIMITS.file_bytes} 0\n"
 
 
+async def test_nothing_starts_with_more_memory_than_the_filter_of_system_calls_was_made_for(tmp_path: Path) -> None:
+    if not shared_launcher().facts().seccomp:
+        pytest.skip("needs seccomp")
+    too_much = replace(LIMITS, memory_bytes=LIMITS.memory_bytes + 1)
+
+    with pytest.raises(ConverterCrashedError, match="could not be started"):
+        await run_python("print('ran')", cwd=tmp_path, sandbox=Sandbox(seccomp=True), limits=too_much)
+
+
 async def test_cpu_time_ends_it(tmp_path: Path) -> None:
     ran = await run_python("while True: pass", cwd=tmp_path, sandbox=Sandbox(), limits=replace(LIMITS, cpu_seconds=1))
     assert ran.code == -signal.SIGKILL

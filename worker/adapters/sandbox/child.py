@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
@@ -89,6 +90,8 @@ def _execute(order: Order) -> None:
     """Replace the process by the program; the filter is the last thing that is set. Raises OSError."""
     if not order.seccomp:
         os.execve(order.program, order.arguments, dict(order.environment))  # noqa: S606 - the point of it
+    if dict(order.limits)[resource.RLIMIT_AS] > seccomp.MAX_MEMORY_BYTES:
+        raise OSError(errno.EINVAL, "with more memory, the program could map another path at the filter's address")
     path = os.fsencode(order.program) + b"\0"
     arguments = _strings(order.arguments)
     environment = _strings([f"{name}={value}" for name, value in order.environment])

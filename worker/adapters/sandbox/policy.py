@@ -33,10 +33,6 @@ class KernelFacts:
     seccomp: bool
     landlock_abi: int
 
-    @property
-    def is_complete(self) -> bool:
-        return self.seccomp and self.landlock_abi > 0
-
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:

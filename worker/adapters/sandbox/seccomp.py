@@ -18,7 +18,7 @@ from worker.adapters.sandbox.syscalls import ARCHITECTURES, HARMLESS, JUDGED, nu
 # The program's path lies here when it is executed: between 64 and 68 GiB, where the kernel puts nothing by itself.
 # The filter lets nothing else be mapped into these 4 GiB, and nothing be executed but the path at this address. So the
 # first exec is the last: it empties the memory, and a second one finds no path. A mapping that begins below cannot
-# reach as far as the address, because RLIMIT_AS is less than the 2 GiB in between (`MAX_MEMORY_BYTES`).
+# reach as far as the address, because RLIMIT_AS is at most the 2 GiB in between (`MAX_MEMORY_BYTES`).
 PATH_ADDRESS = 0x10_8000_0000
 MAX_MEMORY_BYTES = 0x8000_0000
 _PATH_REGION = PATH_ADDRESS >> 32
