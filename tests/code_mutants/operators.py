@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -35,31 +36,62 @@ _SIGNS: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A module with one place changed. `line` is the line's text, by which a survivor is listed."""
+    """A module with one place changed. `line` is the line's text, by which a survivor is listed.
+
+    `statement` has the numbers of the lines whose run runs the place; `place` and `which` find it in the tree.
+    """
 
     module: str
     number: int  # of the line
     line: str
     change: str
-    tree: ast.Module
+    statement: tuple[int, ...]
+    place: int
+    which: int
 
     def __str__(self) -> str:
         return f"{self.module}:{self.number}: {self.change} in `{self.line}`"
 
+    def tree(self, source: str) -> ast.Module:
+        """The changed module, from its source as it is."""
+        tree = ast.parse(source)
+        node, changes = next(itertools.islice(_places(tree), self.place, None))
+        changes[self.which].make(node)
+        return ast.fix_missing_locations(tree)
+
 
 def mutants(module: str, source: str) -> Iterator[Mutant]:
     """All mutants of a module."""
-    lines = source.splitlines()
-    for index, (node, changes) in enumerate(_places(ast.parse(source))):
-        for which, (change, _) in enumerate(changes):
-            tree = ast.parse(source)
-            twin, twins = list(_places(tree))[index]
-            twins[which][1](twin)
-            number = getattr(node, "lineno", 1)
-            yield Mutant(module, number, lines[number - 1].strip(), change, ast.fix_missing_locations(tree))
+    texts = source.splitlines()
+    tree = ast.parse(source)
+    statements = _statements(tree)
+    for place, (node, changes) in enumerate(_places(tree)):
+        for which, change in enumerate(changes):
+            where = change.where or node
+            number = getattr(where, "lineno", 1)
+            lines = statements.get(id(where), (number,))
+            yield Mutant(module, number, texts[number - 1].strip(), change.name, lines, place, which)
 
 
-Change = tuple[str, Callable[[ast.AST], None]]
+def _statements(tree: ast.Module) -> dict[int, tuple[int, ...]]:
+    """By the id of a node: the lines of the innermost statement around it, without the statements within that."""
+    lines: dict[int, tuple[int, ...]] = {}
+    for statement in ast.walk(tree):  # inner ones after outer ones
+        if isinstance(statement, ast.stmt):
+            body = getattr(statement, "body", None)
+            end = body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
+            of_it = tuple(range(statement.lineno, max(end, statement.lineno) + 1))
+            lines.update((id(node), of_it) for node in ast.walk(statement))
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done to a node. `where` is the node that changes, if it lies inside."""
+
+    name: str
+    make: Callable[[ast.AST], None]
+    where: ast.AST | None = None
 
 
 def _places(tree: ast.Module) -> Iterator[tuple[ast.AST, list[Change]]]:
@@ -85,21 +117,21 @@ def _changes(node: ast.AST) -> Iterator[Change]:
         case ast.Compare():
             for index, operator in enumerate(node.ops):
                 other = _COMPARISONS[type(operator)]
-                yield f"{_name(operator)} for {other.__name__}", _set_comparison(index, other)
+                yield Change(f"{_name(operator)} for {other.__name__}", _set_comparison(index, other))
         case ast.BoolOp():
             swapped = ast.Or if isinstance(node.op, ast.And) else ast.And
-            yield f"{_name(node.op)} for {swapped.__name__}", _set("op", swapped)
+            yield Change(f"{_name(node.op)} for {swapped.__name__}", _set("op", swapped))
         case ast.BinOp() if type(node.op) in _SIGNS and not _is_text(node):
             sign = _SIGNS[type(node.op)]
-            yield f"{_name(node.op)} for {sign.__name__}", _set("op", sign)
+            yield Change(f"{_name(node.op)} for {sign.__name__}", _set("op", sign))
         case ast.UnaryOp(op=ast.Not()):
-            yield "not left out", _leave_out_not
+            yield Change("not left out", _leave_out_not)
         case ast.UnaryOp(op=ast.USub()):
-            yield "minus left out", _set("op", ast.UAdd)
+            yield Change("minus left out", _set("op", ast.UAdd))
         case ast.Constant(value=bool() as truth):
-            yield f"{truth} turned round", _set_value(not truth)
+            yield Change(f"{truth} turned round", _set_value(not truth))
         case ast.Constant(value=int() | float() as number):
-            yield f"{number} off by one", _set_value(number + 1)
+            yield Change(f"{number} off by one", _set_value(number + 1))
         case ast.FunctionDef(returns=ast.Name(id="bool")):
             yield from _negated_returns(node)
 
@@ -138,7 +170,7 @@ def _set_value(value: object) -> Callable[[ast.AST], None]:
 def _negated_returns(function: ast.FunctionDef) -> Iterator[Change]:
     for index, returned in enumerate(_returns(function)):
         if not isinstance(returned.value, ast.Constant):
-            yield f"the return in line {returned.lineno} negated", _negate(index)
+            yield Change("return negated", _negate(index), returned)
 
 
 def _returns(function: ast.FunctionDef) -> list[ast.Return]:

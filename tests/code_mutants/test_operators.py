@@ -12,7 +12,7 @@ from tests.code_mutants.suites import covering
 
 def changed(source: str) -> set[str]:
     """The code of all mutants."""
-    return {ast.unparse(mutant.tree) for mutant in mutants("a.module", source)}
+    return {ast.unparse(mutant.tree(source)) for mutant in mutants("a.module", source)}
 
 
 @pytest.mark.parametrize(

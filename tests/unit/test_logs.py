@@ -100,8 +100,9 @@ def test_what_is_no_secret_stays(text: str) -> None:
 
 def test_a_field_that_is_named_like_a_secret_is_masked(output: Output) -> None:
     emit(Event.WORKER_STARTED, settings={"REDIS_PASSWORD": "hunter2", "REDIS_USERNAME": None}, receipt_handle="AQEB")
-    assert b"hunter2" not in output.getvalue()
-    assert b"AQEB" not in output.getvalue()
+    (line,) = output.lines()
+    assert line["settings"] == {"REDIS_PASSWORD": "[redacted]", "REDIS_USERNAME": None}
+    assert line["receipt_handle"] == "[redacted]"
 
 
 def test_a_line_is_never_too_long(output: Output) -> None:

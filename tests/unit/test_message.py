@@ -166,7 +166,10 @@ def test_vorbis_has_a_bitrate_below_50_khz_or_any_rate_without_one() -> None:
         {"sample_rate_hz": 96_000},
     ):
         output = parse_job(json.dumps(with_output(format="ogg", **options))).outputs[0]
-        assert output.bitrate_kbps == options.get("bitrate_kbps")
+        assert (output.bitrate_kbps, output.sample_rate_hz) == (
+            options.get("bitrate_kbps"),
+            options.get("sample_rate_hz"),
+        )
 
 
 def test_a_field_that_stands_there_twice_is_refused() -> None:

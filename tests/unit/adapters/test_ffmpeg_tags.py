@@ -79,4 +79,9 @@ def test_a_track_keeps_its_language_where_it_has_one() -> None:
 
 @given(st.text(), st.sampled_from(["mp3", "ogg"]))
 def test_any_description_has_tags_or_none(text: str, container: str) -> None:
-    assert described_tags(f"Input\n  Metadata:\n    {text}", container) is not None
+    tags = described_tags(f"Input\n  Metadata:\n    {text}", container)
+
+    for name, values in tags.items():
+        assert name
+        assert values
+        assert all(value.strip() and value.encode() for value in values)

@@ -44,4 +44,6 @@ def test_it_is_read_again_from_wherever_the_sdk_goes_back_to(artifact: Artifact)
 
 def test_it_never_gives_more_than_is_asked_for(artifact: Artifact) -> None:
     body = body_of(artifact, 0, 817)
-    assert len(body.read(100)) <= 100
+    assert body.read(100) == WHOLE[:100]
+    assert body.read(1) == WHOLE[100:101]
+    assert body.read(0) == b""

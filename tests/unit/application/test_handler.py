@@ -152,15 +152,17 @@ def test_a_permanent_failure_is_recorded_and_rejected(
 
 
 @virtual_time
-async def test_the_drain_sees_how_long_a_job_still_needs(tmp_path: Path) -> None:
+async def test_the_drain_sees_how_long_a_running_job_still_needs(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as harness:
         work = harness.work()
+        assert work.remaining_seconds is None
         task = await harness.begins(work)
 
         assert work.remaining_seconds is not None
 
         harness.converter.may_finish.set()
         await task
+        assert work.remaining_seconds is None
 
 
 @virtual_time

@@ -56,6 +56,7 @@ async def test_ten_minutes_cost_at_most_sixty_writes_to_dynamodb() -> None:
         await job.reporter.checkpoint()
         await job.reporter.end(Completed(OUTPUTS))
         assert it.table.calls <= 60
+        assert it.table.held["ep-0142"].is_final
 
 
 @virtual_time

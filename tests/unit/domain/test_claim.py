@@ -103,7 +103,7 @@ def test_on_a_tie_of_fences_seq_begins_beyond_all_that_the_other_attempt_can_hav
 
 def test_a_job_that_was_started_often_enough_is_given_up() -> None:
     assert decided(queued(attempt=3, fence=1000)) == Exhausted(3, Version(2000, 1))
-    assert decided(running(attempt=3), after=LEASE) == Exhausted(3, Version(2000, 1))
+    assert decided(running(attempt=3), after=LEASE) == Exhausted(3, Version(2000, 1), crashes=0)
 
 
 def test_a_job_that_was_running_when_its_worker_died_is_suspect_and_nothing_is_counted_against_it() -> None:

@@ -50,6 +50,22 @@ def test_left_stays_left_and_the_middle_is_on_both_sides() -> None:
     assert gains("FL", stereo) == {"FL": 1.0}
 
 
+def test_one_position_goes_to_another_at_its_level_or_at_minus_3_db_and_low_frequencies_at_minus_6_db() -> None:
+    mono, stereo = LAYOUTS["mono"], LAYOUTS["stereo"]
+
+    assert gains("FL", mono) == gains("BL", mono) == {"FC": 0.707}
+    assert gains("LFE", mono) == {"FC": 0.5}
+    assert gains("LFE2", ("FL", "FR", "LFE")) == {"LFE": 0.5}
+    assert gains("DL", stereo) == {"FL": 1.0}
+    assert gains("SL", LAYOUTS["5.1"]) == {"BL": 0.707}
+    assert gains("FC", ("SL", "SR")) == {"SL": 0.707, "SR": 0.707}
+
+
+def test_tracks_beyond_stereo_go_to_the_channels_in_turn() -> None:
+    assert mix_of_tracks(4, 3) == [{0: 0.5, 3: 0.5}, {1: 0.5}, {2: 0.5}]
+    assert mix_of_tracks(2, 3) == [{0: 1.0}, {1: 1.0}, {}]
+
+
 @pytest.mark.parametrize("tracks", range(1, 17))
 @pytest.mark.parametrize("channels", range(1, 17))
 def test_every_track_is_heard_and_none_over_full_scale(tracks: int, channels: int) -> None:

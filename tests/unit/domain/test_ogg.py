@@ -143,7 +143,10 @@ def test_a_recording_of_a_live_stream_counts_from_where_it_joined() -> None:
 
 
 def test_few_pages_missing_behind_the_headers_are_damage_and_no_late_start() -> None:
-    assert examined(opus([960 * number for number in range(3, 103)], first_number=4)).problem
+    problem = examined(opus([960 * number for number in range(3, 103)], first_number=4)).problem
+
+    assert problem is not None
+    assert problem.startswith("the source is damaged: ")
 
 
 def test_a_pause_has_no_pages_and_their_numbers_go_on() -> None:

@@ -1,0 +1,91 @@
+"""Mutants judged by tests that are imported for each anew, in a process that is forked before anything of ours is."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from types import CodeType, ModuleType
+
+import pytest
+
+from tests.code_mutants.children import succeeds
+from tests.code_mutants.lines import TestRun
+from tests.code_mutants.operators import Mutant
+from tests.code_mutants.suites import covering, source_of
+
+OPTIONS = ("-s", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
+# Its plugins are imported before the fork.
+QUIET = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+_MOST = 10  # times what the tests took
+_MORE_SECONDS = 60.0  # for the imports, on a busy machine
+
+
+def survives(mutant: Mutant, runs: Sequence[TestRun]) -> bool:
+    """Whether no test fails with the mutant. `runs` are those of the tests with the code as it is.
+
+    All tests in files that import the module are tried, of the others those that ran a line of it.
+    """
+    passed = [run for run in runs if run.passed]
+    direct, *_ = covering(mutant.module)
+    near = [run for run in passed if _file_of(run) in direct]
+    far = [
+        run for run in passed if _file_of(run) not in direct and any(mutant.module == name for name, _ in run.lines)
+    ]
+    return all(_survives(mutant, stage) for stage in (near, far))
+
+
+def _survives(mutant: Mutant, runs: Sequence[TestRun]) -> bool:
+    seconds = _MORE_SECONDS + _MOST * sum(run.seconds for run in runs)
+    return not runs or succeeds(lambda: _pass(mutant, {run.name: run for run in runs}), within_seconds=seconds)
+
+
+def _file_of(run: TestRun) -> str:
+    return run.name.partition("::")[0]
+
+
+def _pass(mutant: Mutant, runs: Mapping[str, TestRun]) -> bool:
+    sys.meta_path.insert(0, _MutantImporter(mutant))
+    files = sorted({_file_of(run) for run in runs.values()})
+    code = pytest.main(["-x", *OPTIONS, *QUIET, *files], plugins=[_FastestFirst(runs)])
+    return code in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+
+
+class _FastestFirst:
+    """A plugin of pytest: only the given tests, the fastest first."""
+
+    def __init__(self, runs: Mapping[str, TestRun]) -> None:
+        self._runs = runs
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if item.nodeid in self._runs]
+        items.sort(key=lambda item: self._runs[item.nodeid].seconds)
+
+
+class _MutantImporter(importlib.abc.MetaPathFinder):
+    """Gives the mutant in the place of its module."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._mutant.module:
+            return None
+        found = importlib.machinery.PathFinder.find_spec(fullname, path)
+        assert found is not None
+        assert found.origin is not None
+        loader = _MutantLoader(fullname, found.origin, self._mutant)
+        return importlib.util.spec_from_file_location(fullname, found.origin, loader=loader)
+
+
+class _MutantLoader(importlib.machinery.SourceFileLoader):
+    def __init__(self, fullname: str, path: str, mutant: Mutant) -> None:
+        super().__init__(fullname, path)
+        self._mutant = mutant
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self._mutant.tree(source_of(fullname)), self.path, "exec", dont_inherit=True)

@@ -1,0 +1,137 @@
+"""Mutants judged by tests that are imported once: each in a process forked from it, in which functions get other code.
+
+This takes a fraction of a second a mutant. It cannot judge code that runs while modules are imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import CodeType, FunctionType
+
+import hypothesis
+import pytest
+
+from tests.code_mutants.children import limit_cpu_seconds, succeeds
+from tests.code_mutants.lines import Line, LineRecorder, TestRun, read_runs, write_runs
+from tests.code_mutants.operators import Mutant
+from tests.code_mutants.suites import path_of, source_of
+
+_RECORDING_SECONDS = 1800.0
+_MOST = 5  # times what a test took with recording, which makes it slower
+_MORE_CPU_SECONDS = 1.0
+_MORE_SECONDS = 30.0  # by the clock: a busy machine is no endless wait
+
+
+class InPlaceJudge:
+    """A plugin of pytest that runs the collected tests once for the record, and then against each mutant."""
+
+    def __init__(self, chosen: Sequence[Mutant], judged: Callable[[Mutant, bool], None], scratch: Path) -> None:
+        """`judged` is told of each mutant whether it survived. `scratch` is a directory."""
+        self._chosen = chosen
+        self._judged = judged
+        self._scratch = scratch
+        self._recorder = LineRecorder({str(path_of(mutant.module)): mutant.module for mutant in chosen})
+        self._import_lines: set[Line] = set()
+        self.runs: list[TestRun] = []  # of all tests, the fastest first
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Iterator[None]:
+        """Notes what runs while the tests are imported. Examples that fail are not made smaller, which takes long."""
+        phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+        hypothesis.settings.register_profile("mutants", hypothesis.settings(), phases=phases, database=None)
+        hypothesis.settings.load_profile("mutants")
+        with self._recorder.recording() as self._import_lines:
+            return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """In the place of one run of the tests. Raises RuntimeError where they cannot be imported or do not end."""
+        if session.testsfailed:
+            raise RuntimeError("the tests cannot be imported")
+        path = self._scratch / "runs.json"
+        if not succeeds(lambda: self._record(session, path), within_seconds=_RECORDING_SECONDS):
+            raise RuntimeError("the tests do not end")
+        self.runs = sorted(read_runs(path), key=lambda run: run.seconds)
+        items = {item.nodeid: item for item in session.items}
+        functions = _Functions()
+        gc.freeze()  # else each fork copies the memory of what it only counts
+        for mutant in self._chosen:
+            if self._import_lines.isdisjoint(_lines_of(mutant)):
+                runs = [run for run in self.runs if run.passed and not run.lines.isdisjoint(_lines_of(mutant))]
+                self._judged(
+                    mutant, self._survives(mutant, session, [(items[run.name], run) for run in runs], functions)
+                )
+        return True
+
+    def _record(self, session: pytest.Session, path: Path) -> bool:
+        runs = []
+        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+            failed, began, began_cpu = session.testsfailed, time.monotonic(), time.process_time()
+            with self._recorder.recording() as lines:
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+            cpu_seconds = time.process_time() - began_cpu
+            passed = session.testsfailed == failed
+            runs.append(TestRun(item.nodeid, passed, time.monotonic() - began, cpu_seconds, frozenset(lines)))
+        write_runs(path, runs)
+        return True
+
+    def _survives(
+        self,
+        mutant: Mutant,
+        session: pytest.Session,
+        tests: Sequence[tuple[pytest.Item, TestRun]],
+        functions: _Functions,
+    ) -> bool:
+        def passes() -> bool:
+            functions.change(mutant)
+            following = [item for item, _ in tests[1:]]
+            for (item, run), next_item in zip(tests, [*following, None], strict=True):
+                limit_cpu_seconds(_MORE_CPU_SECONDS + _MOST * run.cpu_seconds)
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=next_item)
+                if session.testsfailed:
+                    return False
+            return True
+
+        return not tests or succeeds(
+            passes, within_seconds=_MORE_SECONDS + _MOST * sum(run.seconds for _, run in tests)
+        )
+
+
+class _Functions:
+    """All functions of this process, found once, so that they can get the code of a mutant."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str, list[FunctionType]] = {}
+        self._caches = []
+        for thing in gc.get_objects():
+            if isinstance(thing, FunctionType):
+                self._by_path.setdefault(thing.__code__.co_filename, []).append(thing)
+            elif isinstance(thing, functools._lru_cache_wrapper) and thing.__module__.startswith("worker."):
+                self._caches.append(thing)
+
+    def change(self, mutant: Mutant) -> None:
+        path = path_of(mutant.module)
+        code = compile(mutant.tree(source_of(mutant.module)), str(path), "exec", dont_inherit=True)
+        changed: Mapping[tuple[str, int], CodeType] = {
+            (each.co_qualname, each.co_firstlineno): each for each in _codes_in(code)
+        }
+        for function in self._by_path.get(str(path), []):
+            old = function.__code__
+            function.__code__ = changed[old.co_qualname, old.co_firstlineno]
+        for cache in self._caches:
+            cache.cache_clear()
+
+
+def _lines_of(mutant: Mutant) -> set[Line]:
+    return {(mutant.module, number) for number in mutant.statement}
+
+
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes_in(constant)

@@ -1,0 +1,20 @@
+"""Mutants of a small module die by its tests, in functions as well as where a module is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.code_mutants.suites import ROOT
+
+
+@pytest.mark.slow
+def test_the_mutants_of_a_tested_module_die() -> None:
+    command = [sys.executable, "-m", "tests.code_mutants.run", "--count", "0", "worker/domain/trace.py"]
+
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.splitlines()[-1].split() == ["all", "13", "0", "0", "100.0%"]

@@ -1,0 +1,192 @@
+"""What a run of ffmpeg said: its counts, its errors, and why it failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.ffmpeg_log import (
+    DECODER,
+    DEMUXER,
+    ENCODER,
+    ERROR,
+    FILTER,
+    MUXER,
+    RESET,
+    VERBOSE,
+    WARNING,
+    log_of,
+    said,
+)
+from worker.adapters.ffmpeg.log import Log
+from worker.adapters.ffmpeg.report import Counts, failure_of, read_counts
+from worker.domain.errors import ConverterCrashedError, ConverterFailedError, ErrorCode, UnsupportedAudioError
+
+GRAPH = said(FILTER, "graph_0_in_0:0", VERBOSE, "tb:1/44100 samplefmt:fltp samplerate:44100 chlayout:stereo")
+SUMMARY = "".join(
+    (
+        GRAPH,
+        said(
+            MUXER, "out#0/mp3", VERBOSE, "  Output stream #0:0 (audio): 96 frames encoded (55125 samples); 98 packets"
+        ),
+        said(MUXER, "out#1/ogg", VERBOSE, "  Output stream #1:0 (audio): 172 frames encoded (110250 samples); 110"),
+        said(
+            DEMUXER,
+            "in#0/wav",
+            VERBOSE,
+            f"  Input stream #0:0 (audio): {RESET}\x1b[0;32m27 packets read (441000 bytes); {RESET}\x1b[0;32m"
+            f"27 frames decoded; 2 decode errors{RESET}\x1b[0;32m (110250 samples){RESET}; ",
+        ),
+    )
+)
+
+
+def test_counts_are_exact() -> None:
+    log = log_of(SUMMARY)
+
+    assert read_counts(log, 2, 44100) == Counts(441000, 27, 110250, 2, 2.5, 2.5, 0, 0.0, (55125, 110250))
+    assert read_counts(log, 3, 44100) == Counts(441000, 27, 110250, 2, 2.5, 2.5, 0, 0.0, (55125, 110250, None))
+    assert read_counts(Log(), 1, 44100) is None
+
+
+def test_a_run_without_a_graph_has_no_changes() -> None:
+    counts = read_counts(log_of(SUMMARY.replace(GRAPH, "")), 1, 22050)
+
+    assert counts is not None
+    assert (counts.shortest_seconds, counts.longest_seconds, counts.changes) == (5.0, 5.0, 0)
+
+
+def test_the_longest_of_the_pauses_that_are_left_out_is_kept() -> None:
+    pauses = [said(FILTER, "Parsed_asetpts_0", VERBOSE, f"{seconds}") for seconds in ("301.5", "400.25", "310.0")]
+
+    assert log_of(*pauses).left_out_seconds == 400.25
+    assert Log().left_out_seconds == 0.0
+
+
+def test_lost_frames_are_those_that_were_counted() -> None:
+    assert log_of(SUMMARY).has_lost_frames
+    assert not log_of(SUMMARY.replace("2 decode errors", "0 decode errors")).has_lost_frames
+    assert not Log().has_lost_frames
+
+
+def test_a_converter_that_says_too_much_is_stopped() -> None:
+    log = Log(max_bytes=100)
+    log.feed(bytes(100))
+
+    with pytest.raises(UnsupportedAudioError, match="says more than can be read"):
+        log.feed(b"x")
+
+
+def test_frames_of_flac_in_disorder_are_an_error_of_the_structure_though_only_warned_of() -> None:
+    disorder = said(DEMUXER, "flac", WARNING, "sample/frame number mismatch in adjacent frames")
+
+    error = log_of(disorder).demuxer_error
+
+    assert error is not None
+    assert error.is_of_source
+    assert log_of(said(DEMUXER, "flac", WARNING, "another warning")).errors == []
+
+
+def test_each_format_of_the_source_is_a_graph() -> None:
+    counts = read_counts(log_of(GRAPH, GRAPH.replace("samplerate:44100", "samplerate:88200"), SUMMARY), 1, 44100)
+
+    assert counts is not None
+    assert (counts.shortest_seconds, counts.longest_seconds, counts.changes) == (1.25, 2.5, 2)
+
+
+def test_the_counts_of_all_inputs_are_added_up_and_their_lengths_by_the_rate_of_each() -> None:
+    second = SUMMARY.replace("graph_0_in_0:0", "graph_0_in_1:0").replace("Input stream #0:0", "Input stream #1:0")
+    log = log_of(SUMMARY, second.replace("samplerate:44100", "samplerate:88200"))
+
+    assert read_counts(log, 2, 44100) == Counts(882000, 54, 220500, 4, 3.75, 3.75, 0, 0.0, (55125, 110250))
+
+
+NO_SPACE = "Error closing file: No space left on device"
+NO_STREAMS = "Stream map '0:a' matches no streams."
+
+
+@pytest.mark.parametrize(
+    ("returncode", "stderr", "code"),
+    [
+        (8, "", ErrorCode.UNSUPPORTED_AUDIO),
+        (176, "", ErrorCode.UNSUPPORTED_AUDIO),
+        (134, "", ErrorCode.WORKSPACE_FULL),
+        (69, "", ErrorCode.UNSUPPORTED_AUDIO),
+        (183, "", ErrorCode.UNSUPPORTED_AUDIO),
+        (187, "", ErrorCode.UNSUPPORTED_AUDIO),
+        (234, "", ErrorCode.UNSUPPORTED_AUDIO),
+        (234, said(MUXER, "out#0/framecrc", ERROR, NO_STREAMS), ErrorCode.NO_AUDIO),
+        (228, "", ErrorCode.WORKSPACE_FULL),
+        (234, said(MUXER, "out#0/ogg", ERROR, NO_SPACE), ErrorCode.WORKSPACE_FULL),
+        (234, said(DECODER, "aac", ERROR, "Invalid argument"), ErrorCode.UNSUPPORTED_AUDIO),
+        (234, said(MUXER, "framecrc", ERROR, "sample rate not set"), ErrorCode.UNSUPPORTED_AUDIO),
+        (234, said(MUXER, "mp3", ERROR, "Invalid argument"), ErrorCode.CONVERTER_CRASHED),
+        (234, said(ENCODER, "flac", ERROR, "Invalid argument"), ErrorCode.CONVERTER_CRASHED),
+        (234, said(FILTER, "Parsed_pan_1", ERROR, "Invalid argument"), ErrorCode.CONVERTER_CRASHED),
+        (
+            244,
+            said(DEMUXER, "in#0/mpegts", ERROR, "Number of streams exceeds max_streams parameter (1000), see the"),
+            ErrorCode.UNSUPPORTED_AUDIO,
+        ),
+        (244, "", ErrorCode.CONVERTER_CRASHED),
+        (245, "", ErrorCode.CONVERTER_CRASHED),
+        (1, "", ErrorCode.CONVERTER_CRASHED),
+        (-9, "", ErrorCode.CONVERTER_CRASHED),
+        (-11, "", ErrorCode.CONVERTER_CRASHED),
+        (-99, "", ErrorCode.CONVERTER_CRASHED),
+    ],
+)
+def test_every_way_to_fail_has_its_code(returncode: int, stderr: str, code: ErrorCode) -> None:
+    error = failure_of(returncode, log_of(stderr))
+    assert error is not None
+    assert error.code is code
+
+
+@pytest.mark.parametrize("text", [NO_SPACE, NO_STREAMS, "Number of streams exceeds max_streams parameter (1000)"])
+def test_what_a_tag_says_is_no_reason(text: str) -> None:
+    forged = f"  Metadata:\n    title\n?[0m?[1;35m[out#0/ogg @ 0x55d0c8e2f1c0] {text}\n{text}\n"
+
+    error, honest = failure_of(183, log_of(forged)), failure_of(183, Log())
+
+    assert isinstance(honest, UnsupportedAudioError)
+    assert (type(error), str(error)) == (type(honest), str(honest))
+
+
+def test_zero_is_no_failure() -> None:
+    assert failure_of(0, log_of(said(MUXER, "out#0/ogg", ERROR, NO_SPACE))) is None
+
+
+def test_what_others_did_to_the_converter_is_no_failure_of_its_own() -> None:
+    others = [failure_of(code, Log()) for code in (-9, -15, -24, 244, 245, 255)]
+    own = [failure_of(code, Log()) for code in (-11, -6, 1, 139)]
+
+    assert {type(error) for error in others} == {ConverterCrashedError}
+    assert {type(error) for error in own} == {ConverterFailedError}
+
+
+@pytest.mark.parametrize(
+    ("returncode", "stderr", "sentence"),
+    [
+        (1, "", "the converter ended with code 1"),
+        (1, said(MUXER, "out#0/ogg", ERROR, "Broken"), "the converter ended with code 1 in its muxer"),
+        (1, said(DECODER, "aac", ERROR, "Broken"), "the converter ended with code 1"),
+        (-11, "", "the converter was ended by SIGSEGV"),
+        (-9, "", "the converter was ended by SIGKILL"),
+        (-99, "", "the converter was ended by signal 99"),
+    ],
+)
+def test_a_failure_of_the_converter_says_how_it_ended_and_in_which_part(
+    returncode: int, stderr: str, sentence: str
+) -> None:
+    assert str(failure_of(returncode, log_of(stderr))) == sentence
+
+
+def test_a_full_disk_is_an_output_s_word_and_never_the_sources() -> None:
+    assert isinstance(failure_of(183, log_of(said(DEMUXER, "mp3", ERROR, NO_SPACE))), UnsupportedAudioError)
+
+
+def test_an_error_of_the_demuxer_is_seen_among_many_others() -> None:
+    decoders = said(DEMUXER, "aist#0:0/mp3", ERROR, "Error submitting packet to decoder: Invalid data") * 1000
+    demuxers = said(DEMUXER, "in#0/matroska,webm", ERROR, "Element at 0x8db8 exceeds containing master element")
+
+    assert log_of(decoders).demuxer_error is None
+    assert log_of(decoders, demuxers).demuxer_error is not None

@@ -1,0 +1,161 @@
+"""The graph between decoder and encoders: which clock the outputs have, and which channel goes where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from worker.adapters.ffmpeg.filters import filter_graph, has_clock, late_seconds, longest_pause_seconds, target_layout
+from worker.domain.audio import AudioFormat
+from worker.domain.containers.sniffing import Container
+from worker.domain.containers.structure import Structure
+from worker.domain.encoding import Encoding
+from worker.domain.mixing import LAYOUTS
+from worker.ports import SourceAudio
+
+RATE = 48_000
+WAV = SourceAudio("wav", "pcm_s16le", RATE, 2, 16, 10.0, 2_000_000, Structure(44, 2_000_000))
+WEBM = replace(WAV, container="matroska", codec="opus")
+TO_WAV = Encoding(AudioFormat.WAV, RATE, 2, 16, None)
+TO_MP3 = Encoding(AudioFormat.MP3, RATE, 2, 16, 128)
+COUNTED = "asetpts=N/SR/TB"
+
+
+def graph_of(audio: SourceAudio, *encodings: Encoding) -> str:
+    return filter_graph(audio, encodings or (TO_WAV,))[0]
+
+
+@pytest.mark.parametrize("container", Container)
+def test_pcm_and_flac_have_no_clock_and_their_samples_are_counted(container: Container) -> None:
+    without = {"wav", "w64", "aiff", "au", "caf", "flac"}
+
+    assert has_clock(container) == (container.value not in without)
+    assert (COUNTED in graph_of(replace(WAV, container=container))) == (container.value in without)
+
+
+def test_each_output_has_its_own_end_of_one_graph() -> None:
+    assert filter_graph(replace(WAV, track=3), [TO_WAV]) == (f"[0:3]{COUNTED}[o0]", ["[o0]"])
+    short = replace(WAV, duration_seconds=0.05)
+    assert filter_graph(short, [replace(TO_WAV, sample_rate_hz=8000), TO_MP3])[0] == (
+        f"[0:0]{COUNTED},asplit=2[s0][s1];"
+        "[s0]aresample=8000,apad=whole_len=400[o0];[s1]aresample=48000,apad=whole_len=2400[o1]"
+    )
+    assert filter_graph(WAV, [TO_WAV, TO_MP3]) == (
+        f"[0:0]{COUNTED},asplit=2[s0][s1];[s0]anull[o0];[s1]anull[o1]",
+        ["[o0]", "[o1]"],
+    )
+
+
+def test_samples_that_may_be_no_numbers_become_silence_before_all_else() -> None:
+    assert "aeval" not in graph_of(WAV)
+    for is_finite in (False, None):
+        assert graph_of(replace(WAV, is_finite=is_finite)).startswith("[0:0]aeval=exprs='if(lt(abs(val(ch)),1e30),")
+
+
+def test_the_longest_pause_is_ten_minutes_of_mono_and_less_with_more_channels() -> None:
+    assert longest_pause_seconds(replace(WEBM, channels=1)) == 600
+    assert longest_pause_seconds(WEBM) == 300
+    assert longest_pause_seconds(replace(WEBM, sample_rate_hz=8000, channels=2)) == 1800
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "late"), [(0.0, 0.0), (0.01, 0.0), (0.02, 0.02), (300.0, 300.0), (300.001, 0.0)]
+)
+def test_a_late_start_is_silence_up_to_the_longest_pause(starts_at: float, late: float) -> None:
+    audio = replace(WEBM, starts_at_seconds=starts_at)
+
+    assert late_seconds(audio) == late
+    assert late_seconds(replace(audio, container="wav")) == 0.0
+    assert (":first_pts=0" in graph_of(audio)) == (late > 0)
+    assert f"PTS-{'0' if late else f'{starts_at:.6f}'}/TB,0" in graph_of(audio)
+
+
+@pytest.mark.parametrize(
+    ("audio", "gap"),
+    [
+        (WEBM, "0.1"),
+        (replace(WEBM, loses_frames=True), "0.01"),
+        (replace(WEBM, container="mp3"), "0.01"),
+        (replace(WEBM, container="aac"), "0.01"),
+        (replace(WEBM, container="amr"), "0.01"),
+    ],
+)
+def test_a_gap_is_a_lost_frame_where_frames_are_counted_and_else_more_than_jitter(
+    audio: SourceAudio, gap: str
+) -> None:
+    assert f"if(gt(abs(ld(3)*TB),{gap})," in graph_of(audio)
+    assert f"if(gt(ld(3)*TB,{gap})*lte(ld(3)*TB,300.000),PTS+ld(2)," in graph_of(audio)
+    assert "if(gt(abs((PTS-0.000000/TB)*TB),0.1)," in graph_of(audio)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "padding"),
+    [
+        (None, ""),
+        (0.1, ""),
+        (0.0999, ",aresample=48000,apad=whole_len=4796"),
+        (1 / RATE, ",aresample=48000,apad=whole_len=1"),
+        (0.0, ",aresample=48000,apad=whole_len=1"),
+    ],
+)
+def test_what_is_shorter_than_a_tenth_of_a_second_is_filled_up_to_its_length(
+    seconds: float | None, padding: str
+) -> None:
+    assert graph_of(replace(WAV, duration_seconds=seconds)) == f"[0:0]{COUNTED}{padding}[o0]"
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "layout", "channels", "target", "pan"),
+    [
+        (AudioFormat.WAV, "7.1(wide)", 8, "7.1(wide)", ""),
+        (AudioFormat.OPUS, "5.1(side)", 6, "5.1", "channelmap=0|1|2|3|4|5:5.1"),
+        (AudioFormat.OPUS, "3.0(back)", 3, "3.0", "pan=3.0|c0="),
+        (AudioFormat.ALAC, "2.1", 3, "3.0", "channelmap=0|1|2:3.0"),
+        (AudioFormat.ALAC, "3.0(back)", 3, "3.0", "channelmap=0|1|2:3.0"),
+        (AudioFormat.WAV, "4 channels", 4, None, ""),
+        (AudioFormat.ALAC, "4 channels", 4, "4.0", "pan=4.0|c0=1.00000*c0|c1=1.00000*c1|c2=1.00000*c2|c3=1.00000*c3"),
+        (
+            AudioFormat.OPUS,
+            "6 channels",
+            6,
+            "5.1",
+            "pan=5.1|c0=0.50000*c0+0.50000*c5|c1=0.50000*c1|c2=0.50000*c2|c3=0*c0",
+        ),
+        (AudioFormat.MP3, "4 channels", 1, "mono", "pan=mono|c0=0.25000*c0+0.25000*c1+0.25000*c2+0.25000*c3"),
+        (AudioFormat.WAV, "12 channels", 9, None, "pan=9C|c0="),
+        (AudioFormat.MP3, "stereo", 1, "mono", "pan=mono|c0<0.50000*FL+0.50000*FR+0.70721*FC+0.35361*LFE+"),
+        (
+            AudioFormat.MP3,
+            "2 channels (SL+SR)",
+            1,
+            "mono",
+            "channelmap=0|1:stereo,pan=mono|c0=0.50000*c0+0.50000*c1[o0]",
+        ),
+        (AudioFormat.WAV, "3 channels (FL+FR+WL)", 2, "stereo", "channelmap=0|1|2:3.0,pan=stereo|c0="),
+    ],
+)
+def test_each_channel_goes_to_its_place(
+    audio_format: AudioFormat, layout: str, channels: int, target: str | None, pan: str
+) -> None:
+    count = int(layout.split(maxsplit=1)[0]) if "channels" in layout else len(LAYOUTS[layout])
+    audio = replace(WAV, layout=layout, channels=count)
+    encoding = Encoding(audio_format, RATE, channels, 16, None)
+
+    assert target_layout(audio, encoding) == target
+    assert graph_of(audio, encoding).startswith(f"[0:0]{COUNTED}{',' + pan if pan else '[o0]'}")
+
+
+def test_two_channels_of_a_stream_whose_layout_may_change_are_mixed_from_the_start() -> None:
+    changing = replace(WAV, container="mp3", changes_format=True)
+
+    assert "pan=stereo|c0<" in graph_of(changing)
+    assert "pan" not in graph_of(replace(changing, changes_format=False))
+    assert "pan" not in graph_of(replace(changing, container="matroska"))
+    assert "pan" not in graph_of(
+        replace(changing, layout="5.1", channels=6), Encoding(AudioFormat.WAV, RATE, 6, 16, None)
+    )
+
+
+def test_low_frequencies_of_a_second_channel_are_never_mixed_by_name() -> None:
+    assert "LFE2" not in graph_of(replace(WAV, layout="5.1", channels=6), replace(TO_MP3, channels=2))
