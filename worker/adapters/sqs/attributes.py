@@ -73,6 +73,11 @@ class QueueAttributes:
         )
 
 
+def is_fifo(queue_url: str) -> bool:
+    """Whether it is a FIFO queue: the names of these end so, and no other's."""
+    return queue_url.endswith(".fifo")
+
+
 async def queue_url_of(client: Any, arn: str) -> str:
     """The URL of the queue with that ARN. Raises what the SDK raises."""
     account, name = arn.split(":")[-2:]

@@ -55,6 +55,11 @@ def dead_letter_attributes(delivery: Delivery, rejection: Reject, *, max_bytes: 
     return attributes
 
 
+def string_attribute(value: str) -> dict[str, str]:
+    """An attribute of a message as SQS takes it."""
+    return {"DataType": _TYPE, "StringValue": value}
+
+
 def is_dead_letter(attributes: Mapping[str, str]) -> bool:
     """Whether a message with these attributes was rejected by a worker."""
     return "error_code" in attributes and "original_message_id" in attributes

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from worker.adapters.aws.client import DENIED, ClientLimits, translated
-from worker.adapters.sqs.attributes import QueueAttributes, queue_url_of
+from worker.adapters.sqs.attributes import QueueAttributes, is_fifo, queue_url_of
 from worker.adapters.sqs.batching import Batcher
-from worker.adapters.sqs.dead_letters import TRACE, dead_letter_attributes, rejected_run_in
+from worker.adapters.sqs.dead_letters import TRACE, dead_letter_attributes, rejected_run_in, string_attribute
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.events import Event, emit
@@ -64,13 +64,13 @@ class SqsQueue:
         self._visibility_seconds = _visibility(visibility_seconds)
         self._wait_seconds = min(20, math.ceil(wait_seconds))
         # Only on a FIFO queue does something wait for a delete: the next message of the group.
-        delete_linger = linger_seconds if _is_fifo(queue_url) else delete_linger_seconds
+        delete_linger = linger_seconds if is_fifo(queue_url) else delete_linger_seconds
         self._deletes = Batcher(self._delete, linger_seconds=delete_linger)
         self._delays = Batcher(self._delay, linger_seconds=linger_seconds)
         self._attributes = QueueAttributes(control_client, queue_url)
-        self._dead_letters = _DeadLetterQueue(control_client, self._attributes)
+        self._dead_letters = _DeadLetterSender(control_client, self._attributes)
         # A receive from a FIFO queue may return several messages of one group, which would hold slots but run in turn.
-        self._most = 1 if _is_fifo(queue_url) else MAX_BATCH_ENTRIES
+        self._most = 1 if is_fifo(queue_url) else MAX_BATCH_ENTRIES
 
     async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
         received_at = asyncio.get_running_loop().time()
@@ -140,8 +140,8 @@ class SqsSender:
         """
         extra: dict[str, Any] = {}
         if attributes:
-            extra["MessageAttributes"] = {name: _string(value) for name, value in attributes.items()}
-        if _is_fifo(self._url):
+            extra["MessageAttributes"] = {name: string_attribute(value) for name, value in attributes.items()}
+        if is_fifo(self._url):
             digest = hashlib.sha256(body.encode()).hexdigest()
             extra |= {"MessageGroupId": group_id or digest, "MessageDeduplicationId": dedup_id or digest}
         with translated(_SQS, self._errors | _denied("sqs:SendMessage")):
@@ -150,8 +150,8 @@ class SqsSender:
         return message_id
 
 
-class _DeadLetterQueue:
-    """The dead-letter queue that the queue's redrive policy names."""
+class _DeadLetterSender:
+    """Sends to the dead-letter queue that the queue's redrive policy names."""
 
     def __init__(self, client: Any, attributes: QueueAttributes) -> None:
         self._client = client
@@ -249,22 +249,14 @@ def _quarantine(delivery: Delivery, rejection: Reject, queue_url: str, max_bytes
     arguments: dict[str, Any] = {}
     attributes = dead_letter_attributes(delivery, rejection, max_bytes=max_bytes)
     if attributes:
-        arguments["MessageAttributes"] = {name: _string(value) for name, value in attributes.items()}
+        arguments["MessageAttributes"] = {name: string_attribute(value) for name, value in attributes.items()}
     if trace := delivery.attributes.get(TRACE):
-        arguments["MessageSystemAttributes"] = {TRACE: _string(trace)}
-    if _is_fifo(queue_url):
+        arguments["MessageSystemAttributes"] = {TRACE: string_attribute(trace)}
+    if is_fifo(queue_url):
         arguments["MessageGroupId"] = delivery.group_id or delivery.message_id
         arguments["MessageDeduplicationId"] = f"{delivery.message_id}-{delivery.receive_count}"
     return arguments
 
 
-def _string(value: str) -> dict[str, str]:
-    return {"DataType": "String", "StringValue": value}
-
-
 def _visibility(seconds: float) -> int:
     return max(0, min(MAX_IN_FLIGHT_SECONDS, math.ceil(seconds)))
-
-
-def _is_fifo(queue_url: str) -> bool:
-    return queue_url.endswith(".fifo")

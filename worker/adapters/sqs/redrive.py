@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from worker.adapters.aws.client import DENIED, ErrorTable, translated
-from worker.adapters.sqs.attributes import QueueAttributes, queue_url_of
-from worker.adapters.sqs.dead_letters import TRACE, is_dead_letter
+from worker.adapters.sqs.attributes import QueueAttributes, is_fifo, queue_url_of
+from worker.adapters.sqs.dead_letters import TRACE, is_dead_letter, string_attribute
 from worker.domain.errors import WorkerError
 from worker.ports import MAX_BATCH_ENTRIES, DeadLetter, DependencyMissingError, NotAllowedError
 
@@ -23,7 +23,7 @@ class SqsDeadLetters:
     def __init__(self, client: Any, queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
-        self._is_fifo = queue_url.endswith(".fifo")
+        self._is_fifo = is_fifo(queue_url)
         self._attributes = QueueAttributes(client, queue_url)
         self._url: str | None = None
 
@@ -90,8 +90,7 @@ class SqsDeadLetters:
             contents["MessageAttributes"] = attributes
         system = message.get("Attributes", {})
         if TRACE in system:
-            trace = {"DataType": "String", "StringValue": system[TRACE]}
-            contents["MessageSystemAttributes"] = {TRACE: trace}
+            contents["MessageSystemAttributes"] = {TRACE: string_attribute(system[TRACE])}
         if self._is_fifo:
             contents["MessageGroupId"] = system.get("MessageGroupId", message["MessageId"])
             contents["MessageDeduplicationId"] = message["MessageId"]
