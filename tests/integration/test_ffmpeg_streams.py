@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.mutation.trial import convert as convert_to_wav
 from tests.support.conversions import an_output, converted
 from tests.support.ogg import page, split, without_last_mark
 from tests.support.sounds import SECONDS, run_ffmpeg, sound
@@ -72,6 +74,22 @@ async def test_one_flipped_bit_in_the_name_of_a_cluster_is_refused(tmp_path: Pat
 
     with pytest.raises(UnsupportedAudioError, match="damaged: the elements of the Matroska file"):
         await seconds_of(tmp_path, "plain.webm", bytes(data))
+
+
+async def test_a_cluster_that_is_missing_in_a_live_recording_is_silence_and_said(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.webm"
+    live = ("-c:a", "libopus", "-live", "1", "-cluster_time_limit", "400")
+    run_ffmpeg("-i", str(sound("plain.wav")), *live, "-fflags", "+bitexact", str(whole))
+    clusters = whole.read_bytes().split(b"\x1f\x43\xb6\x75")
+    source = tmp_path / "source.webm"
+    source.write_bytes(b"\x1f\x43\xb6\x75".join(clusters[:3] + clusters[4:]))
+
+    outcome = await convert_to_wav(source)
+
+    assert outcome.heard is not None
+    assert outcome.heard.seconds == pytest.approx(SECONDS, abs=0.03)
+    (sentence,) = outcome.repaired
+    assert re.fullmatch(r"the source's clock has 0\.4\d s without sound; silence took their place", sentence)
 
 
 async def test_frames_of_flac_in_another_order_are_refused(tmp_path: Path) -> None:

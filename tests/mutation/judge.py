@@ -78,9 +78,15 @@ EXCUSES: Sequence[Excuse] = (
     ),
     Excuse(
         r"fragmented\.m4a|live\.webm",
-        _TAKEN_AWAY,
+        "10 % deleted|blocks swapped|a unit missing",
+        frozenset({Fault.REPAIR_TOO_SMALL}),
+        "a missing fragment is a pause in the clock, as recorders make them, and the record says how long it is",
+    ),
+    Excuse(
+        r"fragmented\.m4a|live\.webm",
+        "(first|last) unit missing",
         _LOST,
-        "a missing fragment is a pause in the clock, as recorders make them, and its end is where the file ends",
+        "such a file begins and ends with any fragment",
     ),
     Excuse(
         r".*\.(ts|mpg)",

@@ -57,7 +57,7 @@ def read_wav(data: bytes) -> Pcm:
             if tag == _EXTENSIBLE:
                 mask, tag = struct.unpack_from("<IH", data, body + 20)
             header = (rate_hz, channels, bits // 8, tag == _FLOAT)
-        elif kind == b"data" and header is not None:
+        elif kind == b"data" and header is not None and all(header[:3]):
             return Pcm(*header, data[body : body + (size or len(data))], mask)
         offset = body + size + size % 2
     raise ValueError("a WAV without sound")

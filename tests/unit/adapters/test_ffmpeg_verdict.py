@@ -238,6 +238,23 @@ def test_each_joint_of_parts_may_leave_a_millisecond() -> None:
         judged(of_seconds(10, 10 - 0.0195), replace(audio, parts=(LOSSY,) * 10))
 
 
+def test_silence_in_the_place_of_pauses_is_said_and_that_before_a_late_start_is_none() -> None:
+    late = replace(LOSSY, container="matroska", duration_seconds=None, starts_at_seconds=2.0)
+    sentence = "the source's clock has 0.11 s without sound; silence took their place"
+
+    assert judged(of_seconds(10, 12.11), late)[1] == (sentence,)
+    assert judged(of_seconds(10, 12.09), late)[1] == ()
+
+
+def test_the_silence_of_frames_that_cannot_be_decoded_is_no_pause() -> None:
+    damaged = replace(of_seconds(10, 10.5), decode_errors=20)  # of 500 frames in 10 s
+    audio = replace(LOSSY, duration_seconds=None)
+
+    (sentence,) = judged(damaged, audio)[1]
+    assert "0.40 s of sound could not be decoded" in sentence
+    assert len(judged(replace(damaged, encoded_samples=(round(10.6 * RATE),)), audio)[1]) == 2
+
+
 def test_parts_with_a_lossless_one_among_them_are_refused_where_a_frame_cannot_be_decoded() -> None:
     lossy = replace(LOSSY, container="ogg", parts=(LOSSY, LOSSY))
     damaged = replace(COUNTS, decode_errors=1)

@@ -20,7 +20,7 @@ _COUNTED_CLOCK = frozenset({Container.MP3, Container.ADTS, Container.AMR})
 _CHANGES_LAYOUT = frozenset({Container.MP3, Container.ADTS, Container.MPEGTS})
 _FRAME_GAP_SECONDS = 0.01  # less than any frame, but for the short ones of Vorbis
 _LATE_SECONDS = 0.01
-_GAP_SECONDS = 0.1  # what recorders' clocks jitter by is less; what is less adds up until it is a gap
+SHORTEST_PAUSE_SECONDS = 0.1  # what recorders' clocks jitter by is less; what is less adds up until it is a gap
 _MAX_PAUSE_SAMPLES = 28_800_000  # ten minutes of mono at 48 kHz: the resampler holds a pause in 500 MB of memory
 _SHORT_SECONDS = 0.1
 _NAMED = frozenset(LAYOUTS.values()) - {LAYOUTS[name] for name in ("7.2.3", "downmix", "binaural")}
@@ -103,7 +103,7 @@ def _shared(audio: SourceAudio) -> list[str]:
         return [*filters, "asetpts=N/SR/TB"]
     late = late_seconds(audio) > 0
     clock = _CLOCK.format(
-        gap=_FRAME_GAP_SECONDS if audio.loses_frames or audio.container in _COUNTED_CLOCK else _GAP_SECONDS,
+        gap=_FRAME_GAP_SECONDS if audio.loses_frames or audio.container in _COUNTED_CLOCK else SHORTEST_PAUSE_SECONDS,
         pause=f"{longest_pause_seconds(audio):.3f}",
         start="0" if late else f"{audio.starts_at_seconds:.6f}",
         snap=_SNAP_SECONDS,

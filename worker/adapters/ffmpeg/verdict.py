@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from worker.adapters.ffmpeg.filters import has_clock, longest_pause_seconds
+from worker.adapters.ffmpeg.filters import SHORTEST_PAUSE_SECONDS, has_clock, late_seconds, longest_pause_seconds
 from worker.adapters.ffmpeg.report import Counts, Headers, is_lossless
 from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ
 from worker.domain.containers.sniffing import Container
@@ -71,7 +71,7 @@ def check_counts(
     _check_source(counts, audio, lengths[0])
     for encoding, length in zip(encodings, lengths, strict=True):
         _check_output(encoding, length, counts, audio, lengths[0])
-    return Verdict(lengths, (*audio.structure.repairs, *_repaired(counts, audio)))
+    return Verdict(lengths, (*audio.structure.repairs, *_repaired(counts, audio, lengths[0])))
 
 
 def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
@@ -107,14 +107,18 @@ def _skipped_bytes(counts: Counts, audio: SourceAudio) -> int:
     return 0 if frame_bytes is None else max(0, frame_bytes - _FRAME_BYTES - counts.read_bytes)
 
 
-def _repaired(counts: Counts, audio: SourceAudio) -> list[str]:
+def _repaired(counts: Counts, audio: SourceAudio, seconds: float) -> list[str]:
     sentences = []
+    lost_seconds = counts.decode_errors * counts.longest_seconds / max(1, counts.decoded_frames)
     if counts.decode_errors:
-        seconds = counts.decode_errors * counts.longest_seconds / max(1, counts.decoded_frames)
         sentences.append(
-            f"{seconds:.2f} s of sound could not be decoded (damaged frames: {counts.decode_errors}); "
+            f"{lost_seconds:.2f} s of sound could not be decoded (damaged frames: {counts.decode_errors}); "
             "silence took its place"
         )
+    # Recorders make pauses, and so do pieces that are missing where nothing has a number: the producer may know which.
+    pause_seconds = seconds - counts.longest_seconds - late_seconds(audio) - lost_seconds
+    if has_clock(audio.container) and pause_seconds >= SHORTEST_PAUSE_SECONDS:
+        sentences.append(f"the source's clock has {pause_seconds:.2f} s without sound; silence took their place")
     if skipped := _skipped_bytes(counts, audio):
         sentences.append(f"{skipped} bytes between the frames are no audio and were skipped")
     if audio.is_finite is False:
