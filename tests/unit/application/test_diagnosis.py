@@ -46,6 +46,7 @@ def queue(**changes: Any) -> Verdict:
 def test_a_queue_as_it_should_be_is_ok() -> None:
     assert queue() == Verdict(State.OK, "standard, 3 waiting, 1 in flight, dead-letter queue jobs-dead")
     assert queue(is_fifo=True).detail.startswith("FIFO")
+    assert queue(max_receive_count=11).state is State.OK
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,7 @@ def test_a_queue_as_it_should_be_is_ok() -> None:
     [
         ({"dead_letter_queue": None}, "redrive policy"),
         ({"max_receive_count": 3}, "maxReceiveCount"),
+        ({"max_receive_count": 10}, "maxReceiveCount to 100"),
         ({"retention_seconds": 3600}, "MessageRetentionPeriod"),
     ],
 )

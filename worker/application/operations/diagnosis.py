@@ -12,6 +12,7 @@ from worker.ports import ConverterFacts, QueueFacts, TableFacts
 MIN_CONVERTER_VERSION = (7, 1)  # the first with stream specifiers by disposition (FFmpeg's Changelog)
 WORKER_BYTES = 128 << 20  # of the worker's process at its peak
 CONVERTER_BYTES = 80 << 20  # of the converter of a job with one output: 34 to 68 MB were measured
+_FEW_RECEIVES = 10  # in an outage of the job table they last for an hour, and duplicates and deploys come on top
 _MIN_FREE_BYTES = 1 << 20  # below this not even a short job fits
 
 
@@ -63,12 +64,13 @@ def judge_queue(facts: QueueFacts, *, max_attempts: int, job_timeout_seconds: fl
             f"{detail}; it has no dead-letter queue, so refused messages are deleted",
             "give the queue a redrive policy with a dead-letter queue",
         )
-    if facts.max_receive_count is not None and facts.max_receive_count <= max_attempts:
+    if facts.max_receive_count is not None and facts.max_receive_count <= max(max_attempts, _FEW_RECEIVES):
         return Verdict(
             State.DEGRADED,
-            f"{detail}; its maxReceiveCount of {facts.max_receive_count} moves messages to the dead-letter "
-            f"queue before {max_attempts} attempts, and without a reason",
-            "set maxReceiveCount well above WORKER_MAX_ATTEMPTS: deploys and duplicates count as receives, too",
+            f"{detail}; its maxReceiveCount of {facts.max_receive_count} may move messages to the dead-letter "
+            f"queue before {max_attempts} attempts or the end of an outage, and without a reason",
+            "set maxReceiveCount to 100: deploys, duplicates and outages count as receives, and the worker itself "
+            "rejects what fails for good",
         )
     if facts.retention_seconds < 2 * job_timeout_seconds:
         return Verdict(
