@@ -174,7 +174,8 @@ class Checker(BaseChecker):
         """A claim says that the worker before it died."""
         if worker in self._killed:
             return
-        if not self.outages.may_seem_dead(worker, number_of(job_id), is_draining=worker in self.draining):
+        has_begun, is_draining = self._starts.has_begun(job_id, worker), worker in self.draining
+        if not self.outages.may_seem_dead(worker, number_of(job_id), has_begun=has_begun, is_draining=is_draining):
             self.violated(f"{job_id} is suspect for the death of {worker}, which lives")
 
     @traced("{claim.worker} publishes {claim.job_id} under {claim.version}")

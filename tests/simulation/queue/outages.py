@@ -72,7 +72,7 @@ class TableOutages:
         if at - last < _PROBE_SECONDS or self._probes[outage][worker] > most:
             self._violated(f"{worker} asks a table that is out too often: {self._probes[outage][worker]} times")
 
-    def may_seem_dead(self, worker: str, job: int, *, is_draining: bool) -> bool:
+    def may_seem_dead(self, worker: str, job: int, *, has_begun: bool, is_draining: bool) -> bool:
         """Whether a worker that lives may have been unable to say how its start of the job ended, or goes on."""
         schedule, place = self._schedule, place_of(worker)
         if schedule.has(ClockJump) or schedule.has(Freeze, place):
@@ -80,4 +80,5 @@ class TableOutages:
         if not schedule.is_hindered(place, -math.inf, math.inf):
             return is_draining and schedule.may_lose_leases(place)
         has_others = schedule.has(SendAgain, job) or schedule.has(Redelivery, job)
-        return is_draining or has_others or schedule.may_lose_leases(place)
+        is_in_doubt = not has_begun  # a claim of which the worker does not know: its message goes back before that
+        return is_in_doubt or is_draining or has_others or schedule.may_lose_leases(place)

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from tests.simulation.core.faults import SILENT, UNANSWERED
 from tests.simulation.core.schedule import LinkFault
-from tests.simulation.queue.schedule import CancelRequest, Drain, Freeze, Redelivery, Schedule, Script, SendAgain
+from tests.simulation.queue.link_faults import DELAYED
+from tests.simulation.queue.schedule import (
+    CancelRequest,
+    ClockJump,
+    Drain,
+    Freeze,
+    Redelivery,
+    Schedule,
+    Script,
+    SendAgain,
+)
 
 REGRESSIONS = {
     "two published: one was frozen when DynamoDB had confirmed its claim, and went on when another had it": Schedule(
@@ -48,6 +58,33 @@ REGRESSIONS = {
             Redelivery(at=11.29, job=0),
         ),
         in_flight_limit=2,
+    ),
+    "suspect for a worker that lived: its lease was lost at the end of its drain, and nothing was recorded": (
+        Schedule(
+            seed=21542,
+            workers=2,
+            scripts=(
+                Script(arrives_at=8.63, seconds=11.96),
+                Script(arrives_at=9.87, seconds=2.16, attempts=("stumble", "well", "well")),
+                Script(arrives_at=1.45, seconds=0.3, is_submitted=True),
+            ),
+            incidents=(Drain(at=15.26, worker=1), Redelivery(at=22.31, job=0)),
+        )
+    ),
+    "late: the end of a lost run was not recorded, because one of its ticks came between": Schedule(
+        seed=21527,
+        workers=2,
+        scripts=(
+            Script(arrives_at=7.49, seconds=1.91),
+            Script(arrives_at=4.74, seconds=6.18),
+            Script(arrives_at=7.38, seconds=2.67),
+        ),
+        incidents=(
+            LinkFault(11.48, 12.64, ("w0", "w1", "somebody"), "queue", DELAYED, 0.3),
+            ClockJump(at=4.49, worker=1, seconds=-20.0),
+            Freeze(at=8.99, worker=0, seconds=20.0),
+            CancelRequest(at=7.4, job=0),
+        ),
     ),
     "a start that never was: of a message that a frozen worker read when its lease was over": Schedule(
         seed=3388,

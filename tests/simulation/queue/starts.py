@@ -70,6 +70,11 @@ class Starts:
         self._taken_back.add(last)
         return True
 
+    def has_begun(self, job_id: str, worker: str) -> bool:
+        """Whether the worker's last claim of the job started something."""
+        claims = [claimed.start for claimed in self._claims[job_id] if claimed.start.worker == worker]
+        return bool(claims) and claims[-1] in self._begun
+
     def count(self, job_id: str) -> int:
         """How many claims of the job count as starts."""
         return sum(claimed.start not in self._taken_back for claimed in self._claims[job_id])

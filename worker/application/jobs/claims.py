@@ -33,6 +33,7 @@ from worker.ports import Conflict, Delivery, JobTable, StoreUnavailableError, Wr
 _DOUBT_SECONDS = 5.0
 _DOUBT_SHARE = 0.25  # of a lease
 _RETRY = Backoff(first_seconds=0.1, factor=2, cap_seconds=1, floor=0.5)
+_GIVE_BACK_SECONDS = 1.0
 _RECORD_BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=2, floor=0.5)
 _ARRIVAL_SECONDS = 30.0  # a write that nobody waits for any more has arrived by then, or never will
 
@@ -130,8 +131,8 @@ class JobClaims:
         seconds_left = delivery.expires_at_ms / 1000 - record.updated_at.timestamp()
         return Claim(job, record, mark.token, asked_at, asked_at + seconds_left)
 
-    def give_back(self, claim: Claim, loss: Lost | None = None) -> None:
-        """Have it recorded that nothing runs under the claim. Returns at once: `run` does it.
+    async def give_back(self, claim: Claim, loss: Lost | None = None) -> None:
+        """Record that nothing runs under the claim. Where the table does not answer within a second, `run` does it.
 
         With the `loss` of a run, which counts as an attempt; without one, nothing was started. The record is kept
         only if no other worker has claimed the job meanwhile.
@@ -141,7 +142,11 @@ class JobClaims:
             problem = f"did not keep the message for its worker: {loss.reason}"
             ending = WillRetry(DependencyUnavailableError("SQS", problem), 0.0)
         now = asyncio.get_running_loop().time()  # it has arrived: one that is not there was taken over
-        self._note(claim.job.job_id, _Over(claim.token, ending, until=now))
+        over = _Over(claim.token, ending, until=now)
+        self._note(claim.job.job_id, over)
+        with suppress(StoreUnavailableError, TimeoutError):
+            async with asyncio.timeout(_GIVE_BACK_SECONDS):
+                await self._record_end(claim.job.job_id, over)
 
     def record_of(self, job: Job, current: Record | None, attempt: int, version: Version) -> Record:
         """The record of the job as this worker begins it."""
@@ -215,7 +220,10 @@ class JobClaims:
         if state is not None and state.is_claimed_by(over.token):
             seen = state.record.version
             version = Version(seen.fence, seen.seq + MOST_SEQS)  # Redis may have ticks that are later than this one
-            await self._store.write_if_unchanged(record_of(over.ending, state.record, version, self._now()), seen)
+            end = record_of(over.ending, state.record, version, self._now())
+            result = await self._store.write_if_unchanged(end, seen)
+            if isinstance(result, Conflict) and result.state.is_claimed_by(over.token):
+                return  # a tick of the run has arrived meanwhile
         elif asyncio.get_running_loop().time() < over.until:
             return
         if self._over.get(job_id) is over:

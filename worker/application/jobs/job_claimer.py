@@ -107,7 +107,7 @@ class JobClaimer:
         if not isinstance(claim, Claim):
             return claim.state
         if work.lease.is_lost:  # while the claim was asked for
-            self._claims.give_back(claim)
+            await self._claims.give_back(claim)
             return await self._not_begun(work)
         return await self._run(claim, work)
 
@@ -147,7 +147,7 @@ class JobClaimer:
             with self._over_job():
                 outcome = await self._runner.run(claim, work)
             if isinstance(outcome, Lost):
-                self._claims.give_back(claim, outcome)
+                await self._claims.give_back(claim, outcome)
             return await self._unless_cancelled(claim.job, work.delivery, outcome)
 
     async def _unless_cancelled(self, job: Job, delivery: Delivery, outcome: Outcome) -> Ending:
