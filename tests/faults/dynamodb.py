@@ -70,6 +70,16 @@ ROWS = (
         "test_a_refusal_waits_for_a_job_table_that_is_away_because_its_record_has_to_say_so",
     ),
     Row(
+        "a record is kept and never answered",
+        "it is looked up: the job goes on",
+        "tests/unit/application/test_reporter_end.py::test_what_is_kept_and_never_answered_is_looked_up",
+    ),
+    Row(
+        "a proxy answers with a page of its own under status 200",
+        "that is no answer: the call has failed",
+        "tests/integration/test_gateway_pages.py::test_a_page_in_the_place_of_dynamodb_is_a_failure",
+    ),
+    Row(
         "one call fails with 500",
         "it is made a second time, within its budget",
         f"{_CALLS}::test_one_failure_of_the_server_is_outlived_within_the_budget",

@@ -148,4 +148,9 @@ ROWS = (
         "consumption pauses, and `consumption.paused` is an error",
         f"{_PAUSES}::test_ten_jobs_of_different_buckets_that_are_denied_in_a_row_are_a_role_and_pause_consumption",
     ),
+    Row(
+        "a proxy answers an upload with a page of its own under status 200",
+        "that is no answer: the upload is repeated",
+        "tests/integration/test_gateway_pages.py::test_a_page_in_the_place_of_s3_is_no_upload",
+    ),
 )

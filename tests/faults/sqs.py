@@ -58,6 +58,11 @@ ROWS = (
         "test_another_message_of_a_job_that_runs_for_hours_is_received_less_than_ten_times_an_hour",
     ),
     Row(
+        "a proxy answers with a page of its own under status 200",
+        "that is no answer: nothing counts as sent, received or deleted",
+        "tests/integration/test_gateway_pages.py::test_a_page_in_the_place_of_sqs_is_a_failure",
+    ),
+    Row(
         "the dead-letter queue is gone",
         "the message stays on its queue",
         f"{_DEAD}::test_a_copy_that_fails_leaves_the_message_on_the_queue",

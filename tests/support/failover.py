@@ -58,9 +58,13 @@ class Stores:
 
 @asynccontextmanager
 async def stores(
-    *, is_up: bool = True, redis: FakeProgressCache | None = None, **arguments: Any
+    *,
+    is_up: bool = True,
+    table: FakeJobTable | None = None,
+    redis: FakeProgressCache | None = None,
+    **arguments: Any,
 ) -> AsyncIterator[Stores]:
-    table, redis = FakeJobTable(), redis or FakeProgressCache()
+    table, redis = table or FakeJobTable(), redis or FakeProgressCache()
     if not is_up:
         redis.breaks()
     store = FailoverStore(table, GuardedCache(redis, now=lambda: NOW, random=lambda: 0.5, **arguments))

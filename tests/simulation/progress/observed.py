@@ -48,9 +48,9 @@ class ObservedStore(FailoverStore):
             self.worker.checker.claim_acknowledged(record)
         return result
 
-    async def claim_found(self, record: Record) -> None:
+    async def found_in_table(self, record: Record) -> None:
         self.worker.checker.claim_acknowledged(record)
-        await super().claim_found(record)
+        await super().found_in_table(record)
 
     async def tick(self, record: Record) -> WriteResult:
         return await self._observed(super().tick(record), record, is_durable=self.worker.ticks_are_durable)

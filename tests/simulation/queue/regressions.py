@@ -71,7 +71,7 @@ REGRESSIONS = {
             incidents=(Drain(at=15.26, worker=1), Redelivery(at=22.31, job=0)),
         )
     ),
-    "late: the end of a lost run was not recorded, because one of its ticks came between": Schedule(
+    "late: the end of a lost attempt was not recorded, because one of its ticks came between": Schedule(
         seed=21527,
         workers=2,
         scripts=(

@@ -6,14 +6,15 @@ import asyncio
 
 import pytest
 
+from tests.fakes.stores import FakeJobTable
 from tests.support.failover import stores
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, Reporting, a_reporter, reporting
 from tests.support.virtual_time import now, virtual_time
 from worker.domain.errors import DependencyUnavailableError, InternalError, LeaseLostError
 from worker.domain.outcome import Cancelled, Completed, Failed, RecordedEnding, Released, WillRetry
-from worker.domain.progress import Stage, Status
-from worker.ports import Written
+from worker.domain.progress import Record, Stage, Status
+from worker.ports import StoreUnavailableError, WriteResult, Written
 
 
 @virtual_time
@@ -135,3 +136,23 @@ async def test_an_end_that_is_cancelled_may_still_be_another_one() -> None:
         await job.reporter.end(Released())
         held = it.table.held["ep-0142"]
         assert (held.status, held.percent, held.outputs) == (Status.QUEUED, 0, CLAIM.outputs)
+
+
+class AnsweredTooLate(FakeJobTable):
+    """Applies each commit, and answers none within its budget."""
+
+    async def commit(self, record: Record) -> WriteResult:
+        await super().commit(record)
+        raise StoreUnavailableError("DynamoDB did not answer in time")
+
+
+@virtual_time
+async def test_what_is_kept_and_never_answered_is_looked_up() -> None:
+    async with stores(table=AnsweredTooLate()) as it, reporting(it) as job:
+        began_at = now()
+
+        await job.reporter.checkpoint()
+        await job.reporter.end(Completed(OUTPUTS))
+
+        assert now() - began_at < 1
+        assert it.table.held["ep-0142"].status is it.redis.held["ep-0142"].status is Status.COMPLETED

@@ -1,7 +1,11 @@
-"""Two defaults of the SDK that are replaced: bodies are sent at once, and redirections are signed again."""
+"""Defaults of the SDK that are replaced.
+
+Bodies are sent at once, redirections are signed again, and a page of a gateway is no answer.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from functools import partial
 from typing import Any
@@ -9,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
+from botocore.parsers import ResponseParserError
 
 _MAX_REDIRECTIONS = 3
 _HOPS = "worker_redirections"
@@ -30,11 +35,39 @@ class _WithoutRedirections:
 
 
 def prepare(client: Any) -> None:
-    """Register what changes the requests of an S3 client; a client of another service has no such events."""
+    """Register what changes the client's requests and reads its answers; each service has its own events."""
     events = client.meta.events
     events.register_last("before-call.s3", _send_at_once, unique_id="worker-send-at-once")
     events.register_last("before-endpoint-resolution.s3", _address_access_point, unique_id="worker-access-point")
     events.register_first("needs-retry.s3", _follow_redirection, unique_id="worker-follow-redirection")
+    for service in ("dynamodb", "sqs"):
+        events.register_first(f"before-parse.{service}", _require_json, unique_id=f"worker-require-json-{service}")
+    for action in ("PutObject", "CompleteMultipartUpload"):
+        events.register_first(f"before-parse.s3.{action}", _require_kept, unique_id=f"worker-require-kept-{action}")
+
+
+def _require_json(response_dict: dict[str, Any], **_: Any) -> None:
+    """The SDK takes a success whose body is no JSON for an empty one: a write counts as done that nobody has done.
+
+    Proxies and captive portals answer so: a page with status 200. Raises ResponseParserError.
+    """
+    if response_dict["status_code"] < 300:
+        try:
+            json.loads(response_dict["body"])
+        except ValueError as exc:
+            raise ResponseParserError("the body is no JSON") from exc
+
+
+def _require_kept(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
+    """S3 answers a PUT that it has kept without a body, and the end of a multipart upload with its result.
+
+    Raises ResponseParserError for anything else under a status of success.
+    """
+    if response_dict["status_code"] < 300:
+        body = response_dict["body"]
+        is_put = operation_model.name == "PutObject"
+        if body.strip() if is_put else b"CompleteMultipartUploadResult" not in body and b"<Error>" not in body:
+            raise ResponseParserError("the body is none of S3's")
 
 
 def _send_at_once(params: dict[str, Any], **_: Any) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # Longer than a message can come back: 14 days in a queue and 14 in its dead-letter queue. A record that expired
 # earlier would let an old message start a finished job again.
 RETENTION_DAYS = 35
-LIMITS = ClientLimits(connect_seconds=0.5, read_seconds=2.0, attempts=1, connections=64)
+LIMITS = ClientLimits(connect_seconds=0.5, read_seconds=5.0, attempts=1, connections=64)
 _NO_JOB = "/probe"  # no job has this id
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html

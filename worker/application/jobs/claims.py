@@ -210,7 +210,7 @@ class JobClaims:
         with suppress(StoreUnavailableError):
             state = await self._table.state(record.job_id)
             if state is not None and state.is_claimed_by(mark.token):
-                await self._store.claim_found(record)
+                await self._store.found_in_table(record)
                 return True
         return False
 
@@ -223,7 +223,7 @@ class JobClaims:
             end = record_of(over.ending, state.record, version, self._now())
             result = await self._store.write_if_unchanged(end, seen)
             if isinstance(result, Conflict) and result.state.is_claimed_by(over.token):
-                return  # a tick of the run has arrived meanwhile
+                return  # a tick of the attempt has arrived meanwhile
         elif asyncio.get_running_loop().time() < over.until:
             return
         if self._over.get(job_id) is over:

@@ -8,6 +8,7 @@ up may still arrive and harms nothing.
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from worker import metrics
@@ -15,7 +16,7 @@ from worker.application.progress.guarded_cache import CacheState, GuardedCache, 
 from worker.application.progress.outages import Outage
 from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.progress import Record, Version
-from worker.ports import Conflict, JobTable, WriteResult, Written
+from worker.ports import Conflict, JobTable, StoreUnavailableError, WriteResult, Written
 
 
 class FailoverStore:
@@ -87,8 +88,8 @@ class FailoverStore:
         """Keep the first record of a job's next run, if the final one in the table is still at `seen`."""
         return await self._keep_if_unchanged(record, self._table.begin_run(record, seen))
 
-    async def claim_found(self, record: Record) -> None:
-        """Do what follows a claim, for one that was seen in the table: the answer to it was lost."""
+    async def found_in_table(self, record: Record) -> None:
+        """Do what follows a write to the table, for a record that was seen there: the answer to it was lost."""
         self._cache.table_answered(record, WriteResult.APPLIED)
         await self._cache.write(record)
 
@@ -111,6 +112,18 @@ class FailoverStore:
         """
         return await self._keep(record, self._table.commit(record))
 
+    async def is_kept(self, record: Record) -> bool:
+        """Whether the table is seen to hold this very record, whose write was not answered. The cache gets it then.
+
+        False where the table cannot be asked.
+        """
+        with suppress(StoreUnavailableError):
+            state = await self._table.state(record.job_id)
+            if state is not None and _named(state.record) == _named(record):
+                await self.found_in_table(record)
+                return True
+        return False
+
     async def share(self, record: Record) -> None:
         """Write a final record of the table to the cache: its writer may have died before it did so."""
         await self._cache.write(record)
@@ -125,7 +138,7 @@ class FailoverStore:
         with metrics.PROGRESS_DURATION.time():
             result = await write
             if isinstance(result, Written):
-                await self.claim_found(record)
+                await self.found_in_table(record)
             return result
 
     async def _keep(self, record: Record, write: Coroutine[Any, Any, WriteResult]) -> WriteResult:
@@ -142,3 +155,8 @@ class FailoverStore:
             measured.outcome = result.value
         self._cache.table_answered(record, result)
         return result
+
+
+def _named(record: Record) -> tuple[object, ...]:
+    """What no other record has in common with it."""
+    return record.version, record.worker, record.status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -84,7 +84,7 @@ class Reporter:
             record = self._numbered(self._progressed())
             try:
                 async with asyncio.timeout(_FENCE_SECONDS):
-                    await self._keep(lambda: self._store.commit(record))
+                    await self._keep(record)
             except TimeoutError as exc:
                 raise DependencyUnavailableError("the job table") from exc
             self._checkpoint_due = self._time() + self._checkpoint_seconds
@@ -97,16 +97,18 @@ class Reporter:
         self._is_closed = True
         async with self._writing:  # a tick in flight ends first
             last = record_of(ending, self._record, self._next_version(), self._now())
-            await self._keep(lambda: self._store.commit(last))
+            await self._keep(last)
             return last
 
-    async def _keep(self, write: Callable[[], Awaitable[WriteResult]]) -> None:
-        """Write the same version until it is kept: what failed may have arrived, and then answers SAME."""
+    async def _keep(self, record: Record) -> None:
+        """Write the same version until it is known to be kept: what failed may have arrived, and is looked up."""
         failures = 0
         while True:
             try:
-                _require_ours(await write())
-            except StoreUnavailableError:
+                _require_ours(await self._store.commit(record))
+            except StoreUnavailableError as error:
+                if not error.is_refusal and await self._store.is_kept(record):
+                    return
                 failures += 1
                 await asyncio.sleep(_RETRY.delay(failures, self._random()))
             else:
