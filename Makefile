@@ -15,7 +15,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check format docs lock bench bench-progress bench-queue image clean
+.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check format docs lock bench bench-progress bench-queue bench-start image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench-progress: $(BENCH_VENV)/.bench ## measure outages of Redis and the cost of
 
 bench-queue: $(BENCH_VENV)/.bench ## measure the queue's side beside taskiq, celery and a plain loop, which .venv-bench is for
 	$(BENCH_VENV)/bin/python -m benchmarks.queue_run
+
+bench-start: $(VENV)/.dev ## measure what it costs to start a converter, with and without the sandbox
+	$(BIN)/python -m benchmarks.start_cost
 
 image: ## build the container image (BUILDER=docker or buildah, BASE_IMAGE=...)
 	$(BUILDER) build --build-arg BASE_IMAGE=$(BASE_IMAGE) --tag $(IMAGE) .

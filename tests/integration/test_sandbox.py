@@ -97,6 +97,26 @@ while True:
     assert path.stat().st_size == 5000
 
 
+@pytest.mark.skipif(os.getuid() == 0, reason="RLIMIT_NPROC does not count for root")
+async def test_threads_are_bounded_for_the_whole_user(tmp_path: Path) -> None:
+    code = """
+import threading
+threading.stack_size(65_536)
+try:
+    for _ in range(100_000):
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+except RuntimeError:
+    print(threading.active_count(), flush=True)
+import os
+os._exit(0)
+"""
+    running = len(list(Path("/proc").glob("[0-9]*/task/[0-9]*")))
+
+    ran = await run_python(code, cwd=tmp_path, sandbox=available_sandbox(PYTHON))
+
+    assert 0 < int(ran.output) < running + 1000
+
+
 _LEAVES_A_STRAY = """
 import os, sys, time
 for _ in range(20):

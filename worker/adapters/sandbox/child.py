@@ -11,7 +11,6 @@ import resource
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
 
 from worker.adapters.sandbox import kernel, landlock, seccomp
@@ -74,7 +73,7 @@ def _take_over(descriptors: Sequence[int], numbers: Sequence[int]) -> None:
 def _limit_of_tasks() -> list[tuple[int, int]]:
     """RLIMIT_NPROC counts all processes and threads of the user, wherever they are: so many may come beside them."""
     try:
-        running = int(Path("/proc/loadavg").read_bytes().split()[3].partition(b"/")[2])
+        running = int(kernel.file_of_proc("/proc/loadavg").split()[3].partition(b"/")[2])
     except (OSError, ValueError, IndexError):
         return []
     return [(resource.RLIMIT_NPROC, running + _MORE_TASKS)]

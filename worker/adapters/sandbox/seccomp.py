@@ -11,6 +11,7 @@ import errno
 import os
 import struct
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from worker.adapters.sandbox.kernel import prctl
 from worker.adapters.sandbox.syscalls import ARCHITECTURES, HARMLESS, JUDGED, numbers_on
@@ -39,6 +40,10 @@ _PR_SET_NAME, _PR_GET_NAME = 15, 16
 _FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)
 _IOCTL_REQUESTS = (0x5401, 0x5413, 0x541B, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONCLEX, FIOCLEX
 
+# Stands for the process's own id, and is no id and no other operand.
+_PID = 0xFEEDFACE
+_PID_PLACE = struct.pack("=I", _PID)
+
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
 
 
@@ -49,6 +54,12 @@ def machine_has_filter() -> bool:
 
 def filter_for(machine: str, pid: int) -> bytes:
     """The filter of the process `pid`, as an array of struct sock_filter."""
+    return template(machine).replace(_PID_PLACE, struct.pack("=I", pid))
+
+
+@cache
+def template(machine: str) -> bytes:
+    """The filter of any process, with a place for its id."""
     judged = numbers_on(machine, JUDGED)
     rules = {
         "open": [_only(1, [0], mask=_OPEN_TO_WRITE)],
@@ -56,8 +67,8 @@ def filter_for(machine: str, pid: int) -> bytes:
         "mmap": [_not_high(0, _PATH_REGION)],
         "mremap": [_not_high(4, _PATH_REGION)],
         "clone": [_only(0, [_CLONE_THREAD], mask=_CLONE_THREAD | _CLONE_NEW)],
-        "kill": [_only(0, [pid])],
-        "tgkill": [_only(0, [pid])],
+        "kill": [_only(0, [_PID])],
+        "tgkill": [_only(0, [_PID])],
         "prctl": [_only(0, [_PR_SET_NAME, _PR_GET_NAME])],
         "prlimit64": [_only(0, [0])],
         "fcntl": [_only(1, _FCNTL_COMMANDS)],

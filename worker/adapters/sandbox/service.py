@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 from worker.adapters.sandbox import kernel, landlock, seccomp
 from worker.adapters.sandbox.child import become
@@ -115,7 +114,7 @@ class Service:
         """Kill what converters that have ended had started: their orphans are children of this process (Linux)."""
         self._has_strays = False
         with suppress(OSError):
-            for pid in map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_bytes().split()):
+            for pid in map(int, kernel.file_of_proc(f"/proc/self/task/{os.getpid()}/children").split()):
                 if pid not in self._running:
                     os.kill(pid, signal.SIGKILL)
                     self._has_strays = True
@@ -132,10 +131,11 @@ def _do_nothing(*_: object) -> None:
 
 def _facts() -> tuple[bool, int]:
     """Whether there is seccomp, and which version of Landlock. Both are tried, because a container may refuse them."""
-    abi = landlock.kernel_abi()
-    has_filter = seccomp.machine_has_filter() and _works(
-        lambda: seccomp.install(seccomp.filter_for(os.uname().machine, os.getpid()))
-    )
+    abi, machine = landlock.kernel_abi(), os.uname().machine
+    has_filter = False
+    if seccomp.machine_has_filter():
+        seccomp.template(machine)  # before the forks, which share it
+        has_filter = _works(lambda: seccomp.install(seccomp.filter_for(machine, os.getpid())))
     has_landlock = abi > 0 and _works(lambda: landlock.restrict(landlock.ruleset(abi, (), ())))
     return has_filter, abi if has_landlock else 0
 
@@ -159,7 +159,9 @@ def main(descriptor: int) -> None:
         signal.signal(number, _do_nothing)
     if kernel.IS_LINUX:
         with suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_bytes(_OOM_SCORE)
+            file = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+            os.write(file, _OOM_SCORE)
+            os.close(file)
         kernel.adopt_orphans()
         kernel.hide_from_others()
     orders = socket.socket(fileno=descriptor)
