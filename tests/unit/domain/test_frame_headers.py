@@ -9,7 +9,9 @@ from mutagen.mp3 import HeaderNotFoundError, MPEGFrame
 
 from tests.support.frames import reader
 from worker.domain.containers import ac3, adts, amr, dts, mp3
+from worker.domain.containers.adts import _silent_frame as silent_frame_of_adts
 from worker.domain.containers.frames import Frame, FrameKind
+from worker.domain.containers.mp3 import _silent_frame as silent_frame_of_mpeg
 from worker.domain.containers.structure import CUT_OFF
 
 # ATSC A/52, table 5.18: words of 16 bits for each pair of codes, at 48, 44.1 (the even code) and 32 kHz.
@@ -166,3 +168,56 @@ def test_each_mode_of_amr_has_its_length_and_every_frame_is_20_ms(magic: bytes, 
     for mode, frame in enumerate(frames[: len(bits)]):
         lacking = data + frame[:-1]
         assert amr.examine(reader(lacking), 0, len(lacking)).problem == CUT_OFF, mode
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("most_bytes", [*range(10, 40), 1000, 2048, 4097, 8191, 9000])
+def test_a_silent_frame_of_adts_is_as_long_as_there_is_room(channels: int, most_bytes: int) -> None:
+    block = {1: "00c800802380", 2: "210049900219002380"}[channels]
+    header = bytearray(adts_header(0xF0, 3, 500))
+    header[3] = header[3] & 0x3F | channels << 6
+    room = most_bytes >= 7 + len(bytes.fromhex(block))
+
+    silent = silent_frame_of_adts(bytes(header), most_bytes)
+
+    assert (silent is not None) == room
+    if silent is not None:
+        assert len(silent) == min(most_bytes, 8191)
+        assert measured(adts.KIND, silent) == (len(silent), (1024, 48_000))
+        assert silent[7:] == bytes.fromhex(block).ljust(len(silent) - 7, b"\0")
+        assert silent[:3] == b"\xff\xf1" + header[2:3]  # without a checksum
+        assert silent[3] & 0xC0 == channels << 6
+        assert (silent[5] & 0x1F, silent[6]) == (0x1F, 0xFC)  # a bit rate that varies; one block
+
+
+def test_no_silence_is_known_for_more_channels() -> None:
+    header = bytearray(adts_header(0xF1, 3, 500))
+    header[3] = header[3] & 0x3F | 3 << 6
+
+    assert silent_frame_of_adts(bytes(header), 1000) is None
+    header[2] |= 1
+    assert silent_frame_of_adts(bytes(header), 1000) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "most_bytes", "length"),
+    [
+        (b"\xff\xfb\x90\x64", 417, 417),
+        (b"\xff\xfa\x90\x64", 416, 365),
+        (b"\xff\xfb\xe0\x64", 2000, 1044),
+        (b"\xff\xfb\x92\x64", 105, 104),
+        (b"\xff\xfb\x90\x64", 103, None),
+        (b"\xff\xf3\x90\x64", 40, None),
+        (b"\xff\xf3\x40\x64", 52, 52),
+    ],
+)
+def test_a_silent_frame_of_mpeg_audio_is_the_longest_there_is_room_for(
+    header: bytes, most_bytes: int, length: int | None
+) -> None:
+    silent = silent_frame_of_mpeg(header, most_bytes)
+
+    assert (None if silent is None else len(silent)) == length
+    if silent is not None:
+        assert measured(mp3.KIND, silent) == (length, measured(mp3.KIND, header)[1])  # type: ignore[index]
+        assert silent[1] & 1  # without a checksum
+        assert silent[4:] == bytes(len(silent) - 4)

@@ -1,0 +1,136 @@
+"""What bytes mean as samples, and whether they are sound: every kind of sample is read as it was written."""
+
+from __future__ import annotations
+
+import math
+import random
+import struct
+from itertools import product
+
+import pytest
+
+from tests.support.frames import reader
+from worker.domain.containers.samples import (
+    SampleLayout,
+    _alaw,
+    _mulaw,
+    _values,
+    is_constant,
+    is_rough,
+    is_sound,
+)
+
+TONE = [math.sin(number / 9) * 0.4 for number in range(500)]
+NOISE = random.Random(7).randbytes(64_000)
+# ITU-T G.711, tables 1a and 2a: each of eight segments begins with a value and has sixteen steps of a length.
+MULAW_SEGMENTS = ((0, 2), (33, 4), (99, 8), (231, 16), (495, 32), (1023, 64), (2079, 128), (4191, 256))
+ALAW_SEGMENTS = ((1, 2), (33, 2), (66, 4), (132, 8), (264, 16), (528, 32), (1056, 64), (2112, 128))
+
+
+@pytest.mark.parametrize(("segment", "step"), list(product(range(8), range(16))))
+def test_companded_samples_have_the_values_of_g_711(segment: int, step: int) -> None:
+    code = segment << 4 | step
+    begin, length = MULAW_SEGMENTS[segment]
+    assert _mulaw(0xFF ^ code) == begin + step * length
+    assert _mulaw(0x7F ^ code) == -(begin + step * length)
+    begin, length = ALAW_SEGMENTS[segment]
+    assert _alaw(0xD5 ^ code) == begin + step * length
+    assert _alaw(0x55 ^ code) == -(begin + step * length)
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_samples_of_each_size_and_order_are_read(order: str) -> None:
+    sign = "<" if order == "little" else ">"
+    shorts, floats = (-32768, -1, 0, 1, 300, 32767), (-1.0, 0.25, 1.0)
+
+    assert _values(struct.pack(f"{sign}6h", *shorts), SampleLayout("int", 2, 1, order)) == list(shorts)
+    assert _values(struct.pack(f"{sign}3f", *floats), SampleLayout("float", 4, 1, order)) == list(floats)
+    assert _values(struct.pack(f"{sign}3d", *floats), SampleLayout("float", 8, 1, order)) == list(floats)
+    for size in (3, 4):  # of which the two highest bytes count
+        wide = b"".join((value << 8 * (size - 2)).to_bytes(size, order, signed=True) for value in shorts)  # type: ignore[arg-type]
+        assert _values(wide, SampleLayout("int", size, 1, order)) == list(shorts)
+
+
+def test_samples_of_one_byte_are_signed_or_begin_at_128() -> None:
+    data = bytes((0, 1, 127, 128, 255))
+
+    assert _values(data, SampleLayout("int", 1, 1)) == [0, 1, 127, -128, -1]
+    assert _values(data, SampleLayout("unsigned", 1, 1)) == [-128, -127, -1, 0, 127]
+    assert _values(b"\xff\x80", SampleLayout("mulaw", 1, 1)) == [0, 8031]
+    assert _values(b"\xd5\xaa", SampleLayout("alaw", 1, 1)) == [1, 4032]
+
+
+def test_only_samples_that_there_are_have_a_layout() -> None:
+    known = {
+        (kind, size)
+        for kind in ("int", "unsigned", "float", "mulaw", "alaw", "adpcm")
+        for size in range(10)
+        if SampleLayout(kind, size, 2).if_known()
+    }
+
+    assert known == {("int", size) for size in (1, 2, 3, 4)} | {
+        ("unsigned", 1),
+        ("float", 4),
+        ("float", 8),
+        ("mulaw", 1),
+        ("alaw", 1),
+    }
+    assert [SampleLayout("int", 2, channels).if_known() is not None for channels in (0, 1, 64, 65)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def interleaved(channels: int) -> bytes:
+    values = [round(32_000 * math.sin(number / 9 + channel)) for number in range(4000) for channel in range(channels)]
+    return struct.pack(f"<{len(values)}h", *values)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_neighbouring_samples_of_each_channel_are_alike_in_sound_and_not_in_noise(channels: int) -> None:
+    layout, sound = SampleLayout("int", 2, channels), interleaved(channels)
+
+    assert is_sound(reader(sound), 0, len(sound), layout)
+    assert not is_rough(reader(sound), 0, len(sound), layout)
+    assert is_rough(reader(NOISE), 0, len(NOISE), layout)
+    assert not is_sound(reader(NOISE), 0, len(NOISE), layout)
+
+
+def test_silence_is_neither_sound_nor_noise() -> None:
+    layout, silence = SampleLayout("int", 2, 2), bytes(50_000)
+
+    assert not is_sound(reader(silence), 0, len(silence), layout)
+    assert not is_rough(reader(silence), 0, len(silence), layout)
+
+
+def test_floating_point_numbers_that_nobody_records_are_noise() -> None:
+    layout = SampleLayout("float", 4, 1)
+    for value, rough in ((1e6, True), (1e5, False), (math.nan, True), (math.inf, True)):
+        data = struct.pack("<500f", *(sample * 1e5 for sample in TONE[:499]), value)
+        assert is_rough(reader(data), 0, len(data), layout) == rough, value
+
+
+def test_one_value_throughout_is_padding_wherever_another_stands_in_a_short_range() -> None:
+    assert is_constant(reader(b"\xaa" * 1000), 0, 1000)
+    assert is_constant(reader(b"x" + b"\xaa" * 999), 1, 1000)
+    for at in (0, 500, 999):
+        data = bytearray(b"\xaa" * 1000)
+        data[at] = 0
+        assert not is_constant(reader(bytes(data)), 0, 1000)
+
+
+def test_the_windows_of_a_long_range_reach_its_end() -> None:
+    data = bytes(1_000_000)
+
+    assert is_constant(reader(data), 0, len(data))
+    assert not is_constant(reader(data[:-1] + b"\x01"), 0, len(data))
+    assert not is_constant(reader(b"\x01" + data[1:]), 0, len(data))
+
+
+def test_windows_begin_with_a_frame_wherever_they_lie() -> None:
+    layout = SampleLayout("int", 2, 3)
+    sound = interleaved(3) * 9
+
+    assert is_sound(reader(b"\0" + sound), 1, 1 + len(sound), layout)
