@@ -1,6 +1,6 @@
 """ministack with a count of the calls of each client, as a process on 127.0.0.1.
 
-Clients are told apart by their access keys. The counts are read from `/calls`.
+Clients are identified by their access keys. The counts are read from `/calls`.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Severity(Enum):
 
     SOFT = "soft"  # may pass: timeout, connection lost
     HARD = "hard"  # will not pass by itself: READONLY, OOM, authentication
-    LOCAL = "local"  # says nothing of the store: our own pool is exhausted, or one key is not ours
+    LOCAL = "local"  # not the store's: our own pool is exhausted, or one key is not ours
 
 
 class Circuit:

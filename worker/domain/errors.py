@@ -193,7 +193,7 @@ class ConverterAlwaysFailsError(PermanentError):
 
 
 class ConverterCrashedError(TransientError):
-    """The converter ended in a way that says nothing of the source. Not retried where it did so twice by itself."""
+    """The converter ended for a reason that need not be the source's. Not retried if it failed twice by itself."""
 
     code = ErrorCode.CONVERTER_CRASHED
 

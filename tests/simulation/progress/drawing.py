@@ -79,7 +79,7 @@ def generate(seed: int) -> Schedule:
 
 
 def _run_again(rng: random.Random, jobs: int) -> RunAgain | Retry:
-    """After the trouble has begun, and often when the job has ended."""
+    """After the faults have begun, and often when the job has ended."""
     at = round(0.5 + 2 * _SECONDS_OF_TROUBLE * rng.random(), 3)
     job, worker = rng.randrange(jobs), rng.choice(WORKERS)
     return RunAgain(at, job, worker) if rng.random() < 0.6 else Retry(at, job)

@@ -60,7 +60,7 @@ class Runs:
 
 
 def may_follow(before: Record, record: Record) -> bool:
-    """Whether whoever had the one record may have the other after it: a later version, and of an end a later run."""
+    """Whether the one record may follow the other at a party: a later version, and after an end a later run."""
     if record.version <= before.version or record.run < before.run:
         return False
     return not before.is_final or (before.status is not Status.COMPLETED and record.run > before.run)

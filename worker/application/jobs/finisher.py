@@ -1,8 +1,8 @@
 """The one place where jobs end: the final record, the outputs that are taken back, the log line and the metrics.
 
 That holds wherever a job ends: in an attempt, before a start (cancelled, given up, refused), and by the command line.
-The first record of a run is written here as well, of a job that is submitted and of one that is run again: it and the
-final record of a job that does not run take the same way through both stores.
+The first record of a run is written here as well, of a job that is submitted and of one that is run again. Like the
+final record of a job that does not run, it goes through both stores.
 """
 
 from __future__ import annotations

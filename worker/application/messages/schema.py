@@ -1,8 +1,11 @@
 """JSON Schema (draft 2020-12) of the message and of the progress record, made from their declarations.
 
-Some rules of a message cannot be said in JSON Schema, so it accepts what `parse_job` refuses: two outputs with one
-target, or with the source's; a key over 1024 bytes (a schema counts characters) or with half a surrogate pair;
-a whole number written as 128.0; a name that stands twice in an object.
+Some rules of a message cannot be said in JSON Schema, so it accepts what `parse_job` refuses:
+
+* two outputs with one target, or with the source's
+* a key over 1024 bytes (a schema counts characters), or with half a surrogate pair
+* a whole number written as 128.0
+* a name that stands twice in an object
 """
 
 from __future__ import annotations
