@@ -20,6 +20,7 @@ Such a source fails as `unsupported_audio`, and the message says which of the tw
   A mark that says "this is the end" is not asked for, because many recorders never write one:
   Android's in Ogg, browsers in WebM, every broadcast.
 - **A piece that begins and does not end is a cut**, however short the rest is: what followed it is not known.
+  Of 170 such cuts, five of each kind of file in `tests/mutation`, all are refused.
   One exception: the last frame of an MP3 may lack {SLACK_BYTES} bytes where the encoder's tag counts it as the last.
 - **A stated size or length counts where its writer had to know it**: sizes of boxes and chunks, the counts in
   the tag of an MP3, Matroska's segment. It does not count where it is a placeholder, or was copied from a longer

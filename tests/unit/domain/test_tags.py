@@ -17,6 +17,7 @@ from worker.domain.tags.id3_writing import id3_in_front
 from worker.domain.tags.mp4 import read_mp4
 from worker.domain.tags.mp4_writing import with_items
 from worker.domain.tags.ogg import read_ogg
+from worker.domain.tags.riff import read_aiff
 from worker.domain.tags.vorbis import read_comments, with_comments
 
 
@@ -74,6 +75,21 @@ def test_people_of_id3_have_fields_by_their_roles_and_come_back() -> None:
 
     assert tags == {"PRODUCER": ("P",), "DJMIXER": ("D",), "PERFORMER": ("V (violin)",)}
     assert read_id3(bytes_at(id3_in_front(bytes_at(b""), tags)[0]), 0) == tags
+
+
+def test_an_id3_chunk_of_aiff_goes_before_its_chunks_of_text() -> None:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return name + len(content).to_bytes(4, "big") + content + bytes(len(content) % 2)
+
+    lyrics = b"\x03eng\0" + b"la" * 500
+    frames = _frame(b"TIT2", b"\x03A title") + _frame(b"USLT", lyrics, size=0x076D)  # 1005, in seven bits a byte
+    tag = b"ID3\x04\0\0\0\0" + bytes([len(frames) >> 7, len(frames) & 0x7F]) + frames
+    chunks = chunk(b"NAME", b"Cut") + chunk(b"AUTH", b"Somebody\0") + chunk(b"SSND", bytes(9)) + chunk(b"ID3 ", tag)
+    content = b"FORM\0\0\0\0AIFF" + chunks
+
+    found = read_aiff(bytes_at(content), 0, len(content))
+
+    assert found == {"TITLE": ("A title",), "LYRICS": ("la" * 500,), "ARTIST": ("Somebody",)}
 
 
 def test_id3v1_counts_only_where_there_is_no_other_tag() -> None:

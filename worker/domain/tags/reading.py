@@ -9,7 +9,7 @@ from worker.domain.tags.collecting import Tags, merged
 from worker.domain.tags.flac import read_flac
 from worker.domain.tags.mp4 import read_mp4
 from worker.domain.tags.ogg import read_ogg
-from worker.domain.tags.riff import read_riff
+from worker.domain.tags.riff import read_aiff, read_riff
 
 _WITH_TAGS_AROUND = {
     *(Container.MP3, Container.ADTS, Container.WAVPACK, Container.TTA, Container.MUSEPACK_7, Container.MUSEPACK_8),
@@ -31,6 +31,8 @@ def read_tags(sniffed: Sniffed, read_at: ReadAt, size: int) -> Tags:
             return read_mp4(read_at, size)
         case Container.WAV:
             return read_riff(read_at, sniffed.start, size)
+        case Container.AIFF:
+            return read_aiff(read_at, sniffed.start, size)
         case container if container in _WITH_TAGS_AROUND:
             return read_around(read_at, size)
     return {}

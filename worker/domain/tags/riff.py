@@ -1,4 +1,4 @@
-"""Reading the tags of WAV: the chunks `LIST` of kind `INFO` (RIFF MCI, 1991) and `id3 `. Total."""
+"""Reading the tags of WAV and AIFF: `LIST` of kind `INFO` (RIFF MCI, 1991), AIFF's chunks of text, `id3 `. Total."""
 
 from __future__ import annotations
 
@@ -28,6 +28,25 @@ _FIELDS = {
     b"IMED": "MEDIA",
     b"ISRC": "SOURCE",
 }
+_FIELDS_OF_AIFF = {b"NAME": "TITLE", b"AUTH": "ARTIST", b"(c) ": "COPYRIGHT", b"ANNO": "COMMENT"}
+
+
+def read_aiff(read_at: ReadAt, start: int, size: int) -> Tags:
+    """The fields of the file that begins at `start`; an `ID3 ` chunk says more than those of text, and goes first."""
+    id3: list[Tags] = []
+    texts = Collector()
+    offset = start + 12
+    for _ in range(_MAX_CHUNKS):
+        header = read_at(offset, 8)
+        if len(header) < 8 or offset >= size:
+            break
+        length = int.from_bytes(header[4:], "big")
+        if field := _FIELDS_OF_AIFF.get(header[:4]):
+            texts.add(field, _text(read_at(offset + 8, min(length, MAX_BYTES))))
+        elif not id3 and header[:4].lower() == b"id3 ":
+            id3.append(read_id3(read_at, offset + 8))
+        offset += 8 + length + length % 2
+    return merged([*id3, texts.tags])
 
 
 def read_riff(read_at: ReadAt, start: int, size: int) -> Tags:
