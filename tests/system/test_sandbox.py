@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import worker
+from tests.support.sounds import sound
 from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess
 from worker.adapters.sandbox.launcher import shared_launcher
+from worker.domain.audio import AudioFormat
 
 StartWorker = Callable[..., WorkerProcess]
 
@@ -45,6 +47,21 @@ def test_a_sandbox_that_is_required_and_not_possible_stops_the_start_with_one_li
         "worker: WORKER_SANDBOX: is required, but the converter is a script, "
         "and a sandbox lets no program start another\n"
     )
+
+
+def test_a_job_completes_where_the_sandbox_is_required(
+    stack: Stack, start_worker: StartWorker, unique: Callable[[str], str]
+) -> None:
+    facts = shared_launcher().facts()
+    if not (facts.seccomp and facts.landlock_abi):
+        pytest.skip("this kernel has no complete sandbox")
+    running = start_worker(stack, WORKER_SANDBOX="required")
+    source, job_id = stack.put_source("plain.wav", sound("plain.wav")), unique("job")
+    formats = sorted(AudioFormat)
+
+    stack.send_job(job_id, source, *({"target": stack.target(f"{job_id}.{name}"), "format": name} for name in formats))
+
+    running.wait_for("job.completed", job_id=job_id)
 
 
 def test_the_doctor_says_what_the_sandbox_is(stack: Stack) -> None:
