@@ -255,6 +255,15 @@ def test_the_silence_of_frames_that_cannot_be_decoded_is_no_pause() -> None:
     assert len(judged(replace(damaged, encoded_samples=(round(10.6 * RATE),)), audio)[1]) == 2
 
 
+@pytest.mark.parametrize("container", ["mpc", "mpc8"])
+def test_a_musepack_file_has_the_samples_that_its_header_counts(container: str) -> None:
+    audio = replace(LOSSY, container=container, codec="musepack8")
+
+    judged(of_seconds(9.971), audio)
+    with pytest.raises(UnsupportedAudioError, match="cut off or damaged"):
+        judged(of_seconds(9.969), audio)
+
+
 def test_parts_with_a_lossless_one_among_them_are_refused_where_a_frame_cannot_be_decoded() -> None:
     lossy = replace(LOSSY, container="ogg", parts=(LOSSY, LOSSY))
     damaged = replace(COUNTS, decode_errors=1)

@@ -14,6 +14,7 @@ from worker.domain.errors import ConverterCrashedError, DurationTooLongError, Un
 from worker.ports import SourceAudio
 
 _MAX_CHANNELS = 16
+_MUSEPACK = frozenset({Container.MUSEPACK_7, Container.MUSEPACK_8})
 _POSSIBLE_RATES_HZ = range(1000, 50_000_001)  # from telephones' slowest to four times DSD256
 _POSSIBLE_CHANNELS = range(1, 256)  # Opus and Vorbis count them in a byte
 # Headers are printed in hundredths. Lossy codecs differ from theirs by what an encoder puts in front and behind:
@@ -21,6 +22,7 @@ _POSSIBLE_CHANNELS = range(1, 256)  # Opus and Vorbis count them in a byte
 _LOSSLESS_TOLERANCE_SECONDS = 0.011
 _LOSSY_TOLERANCE_SECONDS = 0.25
 _MATROSKA_TOLERANCE_SECONDS = 1.0  # what browsers record has its length written afterwards, by another clock
+_MUSEPACK_TOLERANCE_SECONDS = 0.03  # its header counts the samples, or the frames of 26 ms
 _FRAME_BYTES = 1441  # the longest of MPEG audio; the first may be a tag that is not played
 _MAX_FRAMES_SKIPPED = 2  # of a raw stream: the demuxer skips what is no frame, and nothing takes its place
 _OUTPUT_TOLERANCE_SECONDS = 0.01  # what resampling may add or leave at the end; otherwise the counts are equal
@@ -97,6 +99,8 @@ def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
 def _tolerance(audio: SourceAudio) -> float:
     if audio.container == Container.MATROSKA:
         return _MATROSKA_TOLERANCE_SECONDS
+    if audio.container in _MUSEPACK:
+        return _MUSEPACK_TOLERANCE_SECONDS
     lossless = all(is_lossless(part.codec) for part in audio.parts or (audio,))
     return _LOSSLESS_TOLERANCE_SECONDS if lossless else _LOSSY_TOLERANCE_SECONDS
 
