@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.simulation.core.checker import BaseChecker, brief, brief_version, traced
-from tests.simulation.progress.runs import Runs, may_follow
+from tests.simulation.core.runs import Runs, may_follow
 from tests.support.lean_loop import LeanLoop
 from worker.application.progress.reader import Reading
 from worker.domain.progress import Record, Status, Version

@@ -6,6 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from tests.simulation.core.checker import BaseChecker, traced
+from tests.simulation.core.runs import Runs
+from tests.simulation.queue.groups import Groups
+from tests.simulation.queue.lateness import Lateness
 from tests.simulation.queue.outages import TableOutages
 from tests.simulation.queue.schedule import (
     LEASE_SECONDS,
@@ -15,7 +18,6 @@ from tests.simulation.queue.schedule import (
     ClockJump,
     Freeze,
     Schedule,
-    Script,
 )
 from tests.simulation.queue.starts import Starts
 from tests.support.lean_loop import LeanLoop
@@ -26,12 +28,6 @@ from worker.ports import Delivery
 # A running job stops within three seconds of a request (issue 4), where nothing keeps its worker from seeing it.
 _CANCEL_SECONDS = 3.0
 _JUST_CLAIMED_SECONDS = 1.0  # a claim that is younger cannot have been taken over
-# How long after the last fault a job may end: a lease, a stall, a hung poll and a back-off. For a job whose group has
-# attempts that go wrong: four of them, which may stall or die, and the delays between them (5, 20 and 80 s at most).
-_PROMPT_SECONDS = 100.0
-_TROUBLED_SECONDS = 350.0
-
-
 # The table answers again: the call that hangs is given up after a third of a lease, and the next one is answered.
 _WITHDRAW_SECONDS = 6.5
 
@@ -53,7 +49,9 @@ class Checker(BaseChecker):
         self._starts = Starts()
         self.outages = TableOutages(schedule, lambda: self._now, self.violated)
         self._ended_at: dict[str, float] = {}
-        self._hidden_until: dict[str, float] = {}  # by job: what a fault had its message put off to
+        self._lateness = Lateness(schedule)
+        self.runs: defaultdict[str, Runs] = defaultdict(Runs)  # by job; also what is asked for
+        self._ends: defaultdict[str, list[Record]] = defaultdict(list)  # by job: those of all runs
         self._published: defaultdict[str, set[int]] = defaultdict(set)  # by job: the fences
         self._readable: set[str] = set()  # jobs of which there are outputs
         self._confirmed: dict[tuple[str, int, str | None], float] = {}
@@ -61,9 +59,7 @@ class Checker(BaseChecker):
         self._crowds: dict[str, str] = {}  # by worker: what runs beside a suspect
         self._deaths_alone: defaultdict[str, int] = defaultdict(int)
         self._begun_at: dict[tuple[str, str], float] = {}
-        self._jobs: dict[str, str] = {}  # by message id; without messages that are not jobs
-        self._groups: defaultdict[str, list[str]] = defaultdict(list)  # the ids of their messages, oldest first
-        self._group_of: dict[str, str] = {}  # by message id
+        self._groups = Groups()
         self._cancelled_at: dict[str, float] = {}
         self._state_known_at: dict[tuple[str, str], float] = {}
         self._knows_of_cancel: set[tuple[str, str]] = set()
@@ -84,6 +80,11 @@ class Checker(BaseChecker):
             self._ended(record)
         attempts = 0 if before is None else before.attempt
         is_claim = before is None or before.version.fence != record.version.fence or before.worker != record.worker
+        if is_claim and (problem := self.runs[job_id].problem_with_claim(before, record)) is not None:
+            self.violated(f"{job_id}: {problem}")
+        if before is not None and record.run != before.run:
+            self._run_begins(job_id)
+            return
         if record.status is Status.RUNNING and is_claim:
             self._claimed(record, attempts)
         elif record.status is Status.QUEUED and record.attempt == attempts - 1:
@@ -99,6 +100,14 @@ class Checker(BaseChecker):
         if before is not None and before.is_final:
             self.violated(f"{job_id} was {before.status} and is {record.status}")
 
+    def _run_begins(self, job_id: str) -> None:
+        """What was counted of the last run, and was asked of it, is over."""
+        self._starts.forget(job_id)
+        self._deaths_alone[job_id] = 0
+        self._cancelled_at.pop(job_id, None)
+        self._knows_of_cancel = {each for each in self._knows_of_cancel if each[1] != job_id}
+        self._ended_at.pop(job_id, None)
+
     def _claimed(self, record: Record, attempts: int) -> None:
         job_id, worker = record.job_id, str(record.worker)
         if not self._starts.has_started_nothing(record, attempts + 1) and record.attempt != attempts + 1:
@@ -111,6 +120,7 @@ class Checker(BaseChecker):
     def _ended(self, record: Record) -> None:
         job_id = record.job_id
         self._ended_at.setdefault(job_id, self._now)
+        self._ends[job_id].append(record)
         if record.status is Status.COMPLETED and record.version.fence not in self._published[job_id]:
             self.violated(f"{job_id} is completed and nothing was published under {record.version}")
         if record.status is Status.CANCELLED and not self._schedule.has(CancelRequest, number_of(job_id)):
@@ -206,33 +216,29 @@ class Checker(BaseChecker):
 
     @traced("{message_id} of {job_id} is sent to group {group}")
     def message_sent(self, message_id: str, job_id: str | None, group: str | None) -> None:
-        if job_id is not None:
-            self._jobs[message_id] = job_id
-        if group is not None:
-            self._groups[group].append(message_id)
-            self._group_of[message_id] = group
+        self._groups.sent(message_id, job_id, group)
 
     def _check_the_order(self, job_id: str, what: str) -> None:
         group = self._schedule.scripts[number_of(job_id)].group
-        if group is not None and (not self._groups[group] or self._jobs.get(self._groups[group][0]) != job_id):
-            self.violated(f"{job_id} {what} out of order: before it in group {group} are {self._groups[group]}")
+        if not self._groups.is_first(job_id, group):
+            self.violated(f"{job_id} {what} out of order: it is not the first in group {group}")
 
     @traced("{delivery.message_id} is deleted: {how}")
     def message_deleted(self, delivery: Delivery, how: str) -> None:
         message_id = delivery.message_id
-        if message_id in self._group_of:
-            self._groups[self._group_of[message_id]].remove(message_id)
-        job_id = self._jobs.get(message_id)
+        self._groups.deleted(message_id)
+        job_id = self._groups.jobs.get(message_id)
         if job_id is None:
             if how != "reject":
                 self.violated(f"{message_id} is not a job, and was not rejected")
             return
         record = self._held.get(job_id)
-        if record is None or not record.is_final:
+        if record is None or not self._ends[job_id]:
             self.violated(f"the message of {job_id} is deleted ({how}) and its record is {record}")
             return
-        has_failed = record.status is Status.FAILED and delivery.has_written(record.version)
-        if (how == "reject") != has_failed:
+        failures = [end for end in self._ends[job_id] if end.status is Status.FAILED]
+        failed = [end for end in failures if delivery.has_written(end.version)]
+        if (how != "reject" and record in failed) or (how == "reject" and not failed):
             self.violated(f"{job_id} is {record.status} and its message ends by {how}")
         if record.status is Status.CANCELLED and job_id in self._readable:
             self.violated(f"{job_id} is cancelled, its message is gone, and there are outputs of it")
@@ -240,13 +246,13 @@ class Checker(BaseChecker):
     @traced("{delivery.message_id} is hidden for {seconds:.1f} s")
     def message_hidden(self, delivery: Delivery, seconds: float) -> None:
         """A message that was put off while something was out comes back when its delay is over, and no sooner."""
-        job_id = self._jobs.get(delivery.message_id)
+        job_id = self._groups.jobs.get(delivery.message_id)
         record = self._held.get(job_id or "")
         tries = max(delivery.receive_count, 0 if record is None else record.attempt)
         if seconds > max(RETRY_BACKOFF.delay(tries, random=1.0), LEASE_SECONDS):
             self.violated(f"{delivery.message_id} is hidden for {seconds:.1f} s after {tries} tries")
         if job_id is not None and self._now <= self._schedule.calm_at + _WITHDRAW_SECONDS:
-            self._hidden_until[job_id] = max(self._now + seconds, self._hidden_until.get(job_id, 0.0))
+            self._lateness.hidden(job_id, self._now + seconds)
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -264,7 +270,9 @@ class Checker(BaseChecker):
             self._check_the_failure(job_id, record)
         if record.status is Status.CANCELLED and job_id in self._readable:
             self.violated(f"{job_id} is cancelled, and there are outputs of it")
-        self._check_the_time(job_id, script)
+        problem = self._lateness.problem_with(job_id, self._ended_at[job_id])
+        if problem is not None:
+            self.violated(problem)
 
     def _check_that_all_were_started(self, job_id: str) -> None:
         """A claim that counts was started, unless its worker died, was cut off, or lost the lease before that."""
@@ -284,16 +292,3 @@ class Checker(BaseChecker):
         is_quiet = not (self._schedule.link_faults or self._schedule.has(Freeze) or self._schedule.has(ClockJump))
         if is_quiet and record.attempt < MAX_ATTEMPTS and self._deaths_alone[job_id] < MAX_CRASHES:
             self.violated(f"{job_id} failed for {self._deaths_alone[job_id]} deaths while it ran alone")
-
-    def _check_the_time(self, job_id: str, script: Script) -> None:
-        scripts = dict(enumerate(self._schedule.scripts))
-        if script.group is not None:
-            group = {number: each for number, each in scripts.items() if each.group == script.group}
-        else:
-            group = {number_of(job_id): script}
-        hidden_until = max(self._hidden_until.get(f"job-{number}", 0.0) for number in group)
-        may_begin_at = max(self._schedule.calm_at, hidden_until)
-        late = self._ended_at[job_id] - may_begin_at - sum(each.seconds for each in group.values())
-        is_well = all(each.goes_well for each in group.values())
-        if late > (_PROMPT_SECONDS if is_well else _TROUBLED_SECONDS * len(group)):
-            self.violated(f"{job_id} ended {late:.0f} s late")

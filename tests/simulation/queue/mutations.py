@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,7 @@ from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.dependencies import TableAccess
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
+from worker.application.jobs import finisher
 from worker.application.jobs.attempt import Attempt
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
@@ -29,7 +31,7 @@ from worker.domain.backoff import Backoff
 from worker.domain.claim import ClaimDecision, ClaimMark, JobMessage, JobState, Start
 from worker.domain.disposition import Ack, Disposition, Retry
 from worker.domain.outcome import Cancelled, Completed, Outcome, RecordedEnding, Released, WillRetry, record_of
-from worker.domain.progress import Record, Status, Version
+from worker.domain.progress import Record, Status, Version, next_run
 from worker.ports import Conflict, Delivery, Written
 
 
@@ -77,6 +79,16 @@ def _start_what_was_cancelled(self: JobClaims, state: JobState | None, fence: in
     if state is not None and state.record.status is Status.CANCELLED:
         return Start(state.record.attempt + 1, Version(fence, 1))
     return _decide(self, state, fence, *more)
+
+
+def _begin_a_run_for_anybody(
+    self: JobClaims, state: JobState | None, fence: int, _rejected_run: int | None = None
+) -> ClaimDecision:
+    return _decide(self, state, fence, 1 if state is None else state.record.run)
+
+
+def _keep_the_attempt(final: Record, now: datetime) -> Record:
+    return replace(next_run(final, now), attempt=final.attempt)
 
 
 async def _let_the_group_go_on(self: QueueServer, delivery: Delivery, seconds: float) -> None:
@@ -127,6 +139,8 @@ MUTATIONS = {
     "nobody looks before a job starts": Mutation(JobClaims, "decide", _start_unasked, "was to be cancelled when"),
     "a cancelled job is run again": Mutation(JobClaims, "decide", _start_what_was_cancelled, "was cancelled and is"),
     "the outputs of a cancelled job stay": Mutation(JobFinisher, "_retract", _keep_outputs, "there are outputs of it"),
+    "a duplicate begins a run": Mutation(JobClaims, "decide", _begin_a_run_for_anybody, "nobody asked for run"),
+    "attempts go on in the next run": Mutation(finisher, "next_run", _keep_the_attempt, "with attempt"),
     "a group does not wait for a retry": Mutation(QueueServer, "hide", _let_the_group_go_on, "out of order"),
     "a suspect does not run alone": Mutation(Slots, "alone", _beside_others, "one of them is suspect"),
     "every death counts": Mutation(claim, "_suspicion", _blame_for_every_death, "deaths while it ran alone"),

@@ -6,7 +6,7 @@ An incident is declared once: its fields, how it is drawn, and what it does to t
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -158,7 +158,23 @@ class CancelRequest(JobIncident):
         world.cancel(self.job)
 
 
-Incident = Kill | Drain | Freeze | ClockJump | SendAgain | Redelivery | CancelRequest
+@dataclass(frozen=True, slots=True)
+class ComeBack(JobIncident):
+    """The job's newest dead letter, if it has one, is moved back to the queue; a copy stays."""
+
+    def happen(self, world: World) -> None:
+        world.send_back(self.job)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequest(JobIncident):
+    """Somebody asks for a new run of the job."""
+
+    def happen(self, world: World) -> None:
+        world.retry(self.job)
+
+
+Incident = Kill | Drain | Freeze | ClockJump | SendAgain | Redelivery | CancelRequest | ComeBack | RetryRequest
 
 # What is drawn, each as often as it is listed. A FIFO queue never delivers a message that is held.
 _INCIDENTS_OF_FIFO: tuple[type[Incident], ...] = (
@@ -188,6 +204,11 @@ class Schedule(BaseSchedule):
     def has(self, kind: type[Incident], whom: int | None = None) -> bool:
         """Whether there is such an incident; with `whom`, whether it happens to that worker or job."""
         return any(isinstance(each, kind) and (whom is None or each.concerns(whom)) for each in self.events)
+
+    @property
+    def still_to_come(self) -> int:
+        """How many jobs and incidents put something on the queue."""
+        return len(self.scripts) + sum(isinstance(each, SendAgain | ComeBack | RetryRequest) for each in self.events)
 
     def may_lose_leases(self, place: int) -> bool:
         """Whether something may keep the worker from the queue, so that a lease ends before its job begins."""
@@ -228,7 +249,22 @@ def make_schedule(seed: int) -> Schedule:
     if dice.random() < 0.15:
         faults.append(fault_of_a_claim(dice, workers, dice.choice(scripts).arrives_at))
     incidents = [dice.choice(kinds).drawn(dice, workers, len(scripts)) for _ in range(dice.choice((0, 1, 2, 2, 3)))]
-    return Schedule(seed, (*faults, *incidents), workers, scripts, dice.choice((None, None, None, 2)))
+    limit = dice.choice((None, None, None, 2))
+    if dice.random() < 0.2:
+        scripts = tuple(_failing(dice, script) for script in scripts)
+        incidents += [_run_again(dice, len(scripts)) for _ in range(dice.choice((1, 2, 3)))]
+    return Schedule(seed, (*faults, *incidents), workers, scripts, limit)
+
+
+def _run_again(dice: random.Random, jobs: int) -> ComeBack | RetryRequest:
+    """Often when the job has failed already."""
+    at, job = round(dice.uniform(5, 60), 2), dice.randrange(jobs)
+    return ComeBack(at, job) if dice.random() < 0.6 else RetryRequest(at, job)
+
+
+def _failing(dice: random.Random, script: Script) -> Script:
+    """The script with a first attempt that fails, more often than not."""
+    return replace(script, attempts=("fail", *script.attempts)) if dice.random() < 0.7 else script
 
 
 def _script(dice: random.Random, group: str | None) -> Script:

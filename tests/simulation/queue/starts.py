@@ -49,6 +49,10 @@ class Starts:
         """The claim was kept at that time of the run."""
         self._claims[record.job_id].append(Claimed(start_of(record), at))
 
+    def forget(self, job_id: str) -> None:
+        """A new run of the job begins: starts count from there."""
+        self._claims.pop(job_id, None)
+
     def begins(self, claim: Record) -> None:
         """Its job begins."""
         self._begun.add(start_of(claim))

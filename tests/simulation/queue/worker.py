@@ -184,7 +184,7 @@ class SimulatedConversion:
         claim = worker.table.claims[job.job_id]
         checker.begins(claim, CONCURRENCY, is_suspect=worker.table.marks[job.job_id].is_suspect)
         try:
-            await self._convert(script, claim.attempt, progress)
+            await self._convert(script, claim.attempt + claim.run - 1, progress)
             asked_at = self._world.loop.now
             await before_upload()
             progress.enter(Stage.UPLOADING)

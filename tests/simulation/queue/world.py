@@ -1,4 +1,4 @@
-"""The world of one schedule: workers, a queue, two stores, a client that cancels, and the invariants at every step.
+"""The world of one schedule: workers, a queue, two stores, a client, and the invariants at every step.
 
 Consumer, lease renewer, settlement, handler, attempt, store, reporter and both sides of a cancellation are the real
 ones. Simulated are SQS and the stores behind connections that fail, conversions that take their time, and processes
@@ -19,11 +19,12 @@ from tests.simulation.core.world import BaseWorld
 from tests.simulation.queue.clients import JobTableClient
 from tests.simulation.queue.invariants import Checker
 from tests.simulation.queue.link_faults import SOMEBODY
-from tests.simulation.queue.schedule import Schedule, SendAgain
+from tests.simulation.queue.schedule import Schedule
 from tests.simulation.queue.servers import JobTableServer, QueueServer
 from tests.simulation.queue.worker import Worker
 from tests.support.deliveries import SENT_AT_MS
-from tests.support.handling import a_cancellation
+from tests.support.handling import a_cancellation, a_commands_finisher
+from worker.application.jobs.retry import JobRetry, NotRetriedError
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import first_record
 from worker.ports import StoreUnavailableError
@@ -47,7 +48,7 @@ class World(BaseWorld[Schedule, Checker]):
         self.workers: dict[int, Worker] = {}
         self._all_workers: list[Worker] = []
         self._message_ids: dict[int, str] = {}  # by job: its first
-        self._to_come = len(schedule.scripts) + sum(isinstance(each, SendAgain) for each in schedule.events)
+        self._to_come = schedule.still_to_come
         self._is_closing = False
 
     def now(self) -> datetime:
@@ -131,6 +132,34 @@ class World(BaseWorld[Schedule, Checker]):
         """Somebody asks for the job's cancellation, until there is an answer."""
         self.loop.create_task(self._cancel(f"job-{number}"))
 
+    def send_back(self, number: int) -> None:
+        """Move the job's newest dead letter back, if there is one, and leave a copy."""
+        self._to_come -= 1
+        for letter in reversed(self.queue.dead_letters):
+            rejection = letter.rejection
+            if rejection is not None and rejection.job_id == f"job-{number}":
+                self.checker.runs[rejection.job_id].asked.add(rejection.run + 1)
+                self.checker.message_sent(self.queue.send_back(letter), rejection.job_id, letter.group_id)
+                return
+
+    def retry(self, number: int) -> None:
+        """Somebody asks for a new run of the job, until there is an answer."""
+        self.loop.create_task(self._retry(number))
+
+    async def _retry(self, number: int) -> None:
+        job_id, network = f"job-{number}", self.network(SOMEBODY)
+        table = JobTableClient(self.table, network, SOMEBODY, self.checker)
+        finisher = a_commands_finisher(table, SimulatedRedis(self.redis, network), now=self.now)
+        self.checker.runs[job_id].retries += 1
+        while True:
+            with suppress(StoreUnavailableError, DependencyUnavailableError):
+                with suppress(NotRetriedError):
+                    await JobRetry(table, finisher, Sender(self, job_id)).retry(job_id)
+                break
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        self.checker.runs[job_id].retries -= 1
+        self._to_come -= 1
+
     async def _cancel(self, job_id: str) -> None:
         network = self.network(SOMEBODY)
         table = JobTableClient(self.table, network, SOMEBODY, self.checker)
@@ -141,3 +170,19 @@ class World(BaseWorld[Schedule, Checker]):
                 self.checker.noted(f"the answer to a cancel request is that {job_id} is {record and record.status}")
                 return
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+
+class Sender:
+    """What `worker retry` sends a job with. The sending itself always succeeds."""
+
+    def __init__(self, world: World, job_id: str) -> None:
+        self._world = world
+        self._job_id = job_id
+
+    async def send(self, body: str, *, group_id: str | None = None, **_: object) -> str:
+        await asyncio.sleep(0)
+        is_fifo = self._world.schedule.scripts[0].group is not None
+        group = group_id if is_fifo else None
+        message_id = self._world.queue.send(body, group_id=group)
+        self._world.checker.message_sent(message_id, self._job_id, group)
+        return message_id

@@ -1,0 +1,36 @@
+"""How late a job may end, after the last fault is over and the last job is there."""
+
+from __future__ import annotations
+
+from tests.simulation.queue.schedule import Schedule
+
+# A lease, a stall, a hung poll and a back-off. For a job whose group has attempts that go wrong: four of them, which
+# may stall or die, and the delays between them (5, 20 and 80 s at most).
+_PROMPT_SECONDS = 100.0
+_TROUBLED_SECONDS = 350.0
+
+
+class Lateness:
+    """Judges when jobs end. Times are in seconds after the beginning of the run."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._hidden_until: dict[str, float] = {}  # by job: what a fault had its message put off to
+
+    def hidden(self, job_id: str, until: float) -> None:
+        """A fault had the job's message put off."""
+        self._hidden_until[job_id] = max(until, self._hidden_until.get(job_id, 0.0))
+
+    def problem_with(self, job_id: str, ended_at: float) -> str | None:
+        """None where the job has ended in time."""
+        scripts = {f"job-{number}": script for number, script in enumerate(self._schedule.scripts)}
+        own = scripts[job_id]
+        if own.group is None:
+            group = {job_id: own}
+        else:
+            group = {name: each for name, each in scripts.items() if each.group == own.group}
+        may_begin_at = max(self._schedule.calm_at, *(self._hidden_until.get(name, 0.0) for name in group))
+        late = ended_at - may_begin_at - sum(each.seconds for each in group.values())
+        is_well = all(each.goes_well for each in group.values())
+        longest = _PROMPT_SECONDS if is_well else _TROUBLED_SECONDS * len(group)
+        return f"{job_id} ended {late:.0f} s late" if late > longest else None
