@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.events import logged_events
 from tests.support.harness import a_harness, two_harnesses
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
@@ -15,6 +16,7 @@ from worker.domain.claim import ClaimMark
 from worker.domain.disposition import Ack, Forfeit, Reject, Release, Retry
 from worker.domain.errors import ErrorCode, LeaseLostError, ShutdownError, UnsupportedAudioError
 from worker.domain.progress import Status, Version
+from worker.events import Event
 
 
 @virtual_time
@@ -25,9 +27,11 @@ async def test_a_job_that_ends_while_the_table_is_away_keeps_its_message_until_t
         harness.converter.convert_error = UnsupportedAudioError("not audio")
         task = await harness.begins()
         harness.table.breaks()
-        harness.converter.may_finish.set()
-        await asyncio.sleep(3600)
+        with logged_events() as logged:
+            harness.converter.may_finish.set()
+            await asyncio.sleep(3600)
         assert not task.done()
+        assert logged.one(Event.PROGRESS_WRITE_FAILED)["status"] == "failed"
 
         harness.table.works()
 

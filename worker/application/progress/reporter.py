@@ -110,8 +110,10 @@ class Reporter:
                 if not error.is_refusal and await self._store.is_kept(record):
                     return
                 failures += 1
+                self._failed(error, record)
                 await asyncio.sleep(_RETRY.delay(failures, self._random()))
             else:
+                self._failures.end()
                 return
 
     async def _tick(self) -> None:
@@ -121,15 +123,19 @@ class Reporter:
             if not (is_checkpoint and await self._checkpointed(record)):
                 _require_ours(await self._store.tick(record))
         except StoreUnavailableError as error:
-            if self._failures.add():
-                emit(
-                    Event.PROGRESS_WRITE_FAILED,
-                    reason=error.reason,
-                    status=record.status.value,
-                    seq=record.version.seq,
-                )
+            self._failed(error, record)
         else:
             self._failures.end()
+
+    def _failed(self, error: StoreUnavailableError, record: Record) -> None:
+        """One line for each streak of failures."""
+        if self._failures.add():
+            emit(
+                Event.PROGRESS_WRITE_FAILED,
+                reason=error.reason,
+                status=record.status.value,
+                seq=record.version.seq,
+            )
 
     async def _checkpointed(self, record: Record) -> bool:
         """False where the job table is out and the cache can still show the tick."""
