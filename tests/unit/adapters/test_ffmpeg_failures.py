@@ -18,7 +18,7 @@ from tests.support.ffmpeg_log import (
     said,
 )
 from worker.adapters.ffmpeg.log import Log
-from worker.adapters.ffmpeg.report import Counts, failure_of, read_counts
+from worker.adapters.ffmpeg.report import Counts, failure_of, has_hit_the_file_limit, read_counts
 from worker.domain.errors import ConverterCrashedError, ConverterFailedError, ErrorCode, UnsupportedAudioError
 
 GRAPH = said(FILTER, "graph_0_in_0:0", VERBOSE, "tb:1/44100 samplefmt:fltp samplerate:44100 chlayout:stereo")
@@ -178,6 +178,14 @@ def test_a_failure_of_the_converter_says_how_it_ended_and_in_which_part(
     returncode: int, stderr: str, sentence: str
 ) -> None:
     assert str(failure_of(returncode, log_of(stderr))) == sentence
+
+
+def test_only_a_file_that_grew_too_large_has_hit_its_limit() -> None:
+    assert [code for code in (-25, -9, 0, 228, 229, 230) if has_hit_the_file_limit(code)] == [-25, 229]
+
+
+def test_what_follows_a_colour_is_described_unless_it_is_coloured_itself() -> None:
+    assert log_of(f"{RESET}  Duration: N/A\n", f"{RESET}\x1bcoloured\n").described == "  Duration: N/A\n"
 
 
 def test_a_full_disk_is_an_output_s_word_and_never_the_sources() -> None:

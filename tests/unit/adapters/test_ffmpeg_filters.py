@@ -153,6 +153,9 @@ def test_two_channels_of_a_stream_whose_layout_may_change_are_mixed_from_the_sta
     assert "pan" not in graph_of(replace(changing, changes_format=False))
     assert "pan" not in graph_of(replace(changing, container="matroska"))
     assert "pan" not in graph_of(
+        replace(changing, layout="3.0", channels=3), Encoding(AudioFormat.WAV, RATE, 3, 16, None)
+    )
+    assert "pan" not in graph_of(
         replace(changing, layout="5.1", channels=6), Encoding(AudioFormat.WAV, RATE, 6, 16, None)
     )
 

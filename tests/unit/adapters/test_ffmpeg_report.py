@@ -113,6 +113,7 @@ def test_the_channels_of_every_layout_are_counted(name: str) -> None:
 
 def test_two_channels_without_a_layout_are_stereo_and_more_have_none() -> None:
     assert read_headers(facts(layout="2 channels"), log_of(described())).layout == "stereo"
+    assert read_headers(facts(layout="1 channels"), log_of(described())).layout == "mono"
     assert read_headers(facts(layout="4 channels"), log_of(described())).layout == "4 channels"
 
 
@@ -138,6 +139,13 @@ def test_the_start_of_the_track_is_its_first_packets() -> None:
     assert (first.starts_at_seconds, second.starts_at_seconds) == (0.0, 2.0)
 
 
+@pytest.mark.parametrize("time_base", ["1/0", "x/44100", "1/x", "1"])
+def test_without_a_time_base_that_makes_sense_the_track_starts_at_once(time_base: str) -> None:
+    said_by_ffmpeg = facts().replace("1/44100", time_base) + "0,  88200,  88200,   1024,   310, 0x02\n"
+
+    assert read_headers(said_by_ffmpeg, log_of(created(0))).starts_at_seconds == 0.0
+
+
 def test_progress_is_read_from_microseconds_and_never_falls() -> None:
     progress = ProgressReader()
     assert (progress.seconds_done, progress.has_ended) == (0.0, False)
@@ -148,6 +156,7 @@ def test_progress_is_read_from_microseconds_and_never_falls() -> None:
     assert not progress.feed(b"out_time_us=1400000\nprogress=continue\n")
     assert progress.seconds_done == 1.5
     assert not progress.has_ended
+    assert not progress.feed(b"frame=99999999\ntotal_size=99999999\n")
     progress.feed(b"progress=end\n")
     assert progress.has_ended
 

@@ -175,6 +175,13 @@ def test_what_was_repaired_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize(("frames", "seconds"), [(0, "10.00"), (1, "10.00"), (2, "5.00")])
+def test_a_lost_frame_counts_as_long_as_the_mean_of_those_that_were_decoded(frames: int, seconds: str) -> None:
+    (sentence,) = judged(replace(COUNTS, decode_errors=1, decoded_frames=frames), LOSSY)[1]
+
+    assert sentence.startswith(f"{seconds} s of sound could not be decoded")
+
+
 @pytest.mark.parametrize("is_finite", [True, None])
 def test_only_samples_that_are_known_to_be_none_were_repaired(*, is_finite: bool | None) -> None:
     assert judged(COUNTS, replace(LOSSLESS, is_finite=is_finite))[1] == ()
