@@ -39,13 +39,21 @@ class InPlaceJudge:
         self.runs: list[TestRun] = []  # of all tests, the fastest first
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_load_initial_conftests(self) -> Iterator[None]:
+        """Notes what runs while conftest.py is imported, which is before all tests are."""
+        with self._recorder.recording() as ran:
+            yield
+        self._import_lines |= ran
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_collection(self) -> Iterator[None]:
         """Notes what runs while the tests are imported. Examples that fail are not made smaller, which takes long."""
         phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
         hypothesis.settings.register_profile("mutants", hypothesis.settings(), phases=phases, database=None)
         hypothesis.settings.load_profile("mutants")
-        with self._recorder.recording() as self._import_lines:
-            return (yield)
+        with self._recorder.recording() as ran:
+            yield
+        self._import_lines |= ran
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:

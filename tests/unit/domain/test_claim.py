@@ -152,3 +152,15 @@ def test_a_request_to_cancel_is_met_before_anything_starts() -> None:
 
 def test_a_request_to_cancel_is_left_to_the_worker_that_runs_the_job() -> None:
     assert decided(running(), after=20, is_cancel_requested=True) == Wait(40)
+
+
+def test_only_a_running_job_with_the_mark_of_a_token_is_claimed_by_it() -> None:
+    assert JobState(running(), ClaimMark("t")).is_claimed_by("t")
+    assert not JobState(running(), ClaimMark("t")).is_claimed_by("another")
+    assert not JobState(running(), ClaimMark("t")).is_claimed_by(None)
+    assert not JobState(running(), None).is_claimed_by(None)
+    assert not JobState(queued(), ClaimMark("t")).is_claimed_by("t")
+
+
+def test_an_attempt_has_more_seqs_than_the_ticks_of_the_longest_delivery() -> None:
+    assert MOST_SEQS > 12 * 3600 * 5

@@ -1,0 +1,171 @@
+"""Packets of a transport stream: their counter, their payload, and the packets of sound in it (ISO 13818-1)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.frames import reader
+from worker.domain.containers.mpegts_packets import Counter, Sound, is_row, runs, sound_of
+
+
+def packet(
+    number: int,
+    payload: bytes = b"",
+    *,
+    begins: bool = False,
+    adaptation: bytes | None = None,
+    has_payload: bool = True,
+) -> bytes:
+    field = b"" if adaptation is None else bytes([len(adaptation)]) + adaptation
+    control = (0x20 if adaptation is not None else 0) | (0x10 if has_payload else 0) | number
+    return bytes((0x47, 0x40 if begins else 0, 0x21, control)) + field + payload
+
+
+def stamped(ticks: int, *, length: int = 0, stream: int = 0xC0) -> bytes:
+    """The head of a packet of sound with a presentation time stamp."""
+    high, middle, low = ticks >> 30 & 7, ticks >> 15 & 0x7FFF, ticks & 0x7FFF
+    stamp = bytes([0x21 | high << 1]) + (middle << 1 | 1).to_bytes(2, "big") + (low << 1 | 1).to_bytes(2, "big")
+    return b"\0\0\1" + bytes([stream]) + length.to_bytes(2, "big") + b"\x80\x80\x05" + stamp
+
+
+def sound(*packets: bytes) -> Sound:
+    stream = Sound()
+    for each in packets:
+        stream.add(each)
+    return stream
+
+
+def test_the_payload_begins_behind_the_header_and_the_adaptation_field() -> None:
+    assert Counter().take(packet(0, b"payload")) == b"payload"
+    assert Counter().take(packet(0, b"payload", adaptation=b"")) == b"payload"
+    assert Counter().take(packet(0, b"payload", adaptation=b"\x10123456")) == b"payload"
+    assert Counter().take(packet(0, b"payload", adaptation=b"\x10123456", has_payload=False)) is None
+
+
+def test_the_counter_goes_from_15_to_0_and_a_packet_may_come_twice() -> None:
+    counter = Counter()
+    for number in (14, 15, 0, 1):
+        assert counter.take(packet(number, bytes([number]))) is not None
+        assert not counter.has_jumped
+    assert counter.take(packet(1, b"\1")) is None
+    counter.take(packet(3, b"\3"))
+    assert counter.has_jumped
+    counter.take(packet(4, b"\4"))
+    assert not counter.has_jumped
+
+
+def test_packets_without_a_payload_do_not_count() -> None:
+    counter = Counter()
+    counter.take(packet(7, b"\7"))
+    assert counter.take(packet(7, adaptation=b"\0", has_payload=False)) is None
+    counter.take(packet(8, b"\x08"))
+    assert not counter.has_jumped
+
+
+@pytest.mark.parametrize(("adaptation", "jumps"), [(b"\x80", False), (b"\x00", True), (b"", True), (b"\x7f", True)])
+def test_a_jump_that_is_announced_is_none(adaptation: bytes, jumps: bool) -> None:
+    counter = Counter()
+    counter.take(packet(0, b"\0"))
+    counter.take(packet(9, b"\xff\xff", adaptation=adaptation))
+    assert counter.has_jumped == jumps
+
+
+@pytest.mark.parametrize("ticks", [0, 1, 32_767, 32_768, 90_000, (1 << 30) - 1, 1 << 30, (1 << 33) - 1])
+def test_the_clock_has_33_bits(ticks: int) -> None:
+    stream = sound(packet(0, stamped(ticks), begins=True))
+
+    assert stream.clock == ticks
+    assert (stream.has_begun, stream.stated_bytes, stream.bytes_read) == (True, None, 14)
+
+
+def test_a_head_without_a_stamp_or_too_short_for_one_has_no_clock() -> None:
+    without = bytearray(stamped(90_000))
+    without[7] = 0x3F
+
+    assert sound(packet(0, bytes(without), begins=True)).clock is None
+    assert sound(packet(0, stamped(90_000)[:13], begins=True)).clock is None
+
+
+@pytest.mark.parametrize(("bytes_of_more", "is_incomplete"), [(19, True), (20, False), (21, False)])
+def test_a_packet_of_sound_is_incomplete_below_its_stated_length(bytes_of_more: int, is_incomplete: bool) -> None:
+    stream = sound(packet(0, stamped(0, length=28), begins=True), packet(1, bytes(bytes_of_more)))
+
+    assert (stream.stated_bytes, stream.bytes_read) == (34, 14 + bytes_of_more)
+    assert stream.is_incomplete == is_incomplete
+    stream.add(packet(2, stamped(1800), begins=True))
+    assert stream.has_lost == is_incomplete
+    assert not stream.is_incomplete
+
+
+def test_a_jump_within_a_packet_of_sound_is_a_loss_and_one_before_the_first_is_none() -> None:
+    begun = packet(0, stamped(0), begins=True)
+
+    assert not sound(begun, packet(1, b"a"), packet(2, b"b")).has_lost
+    assert sound(begun, packet(1, b"a"), packet(3, b"b")).has_lost
+    assert not sound(packet(5, b"a"), packet(9, b"b")).has_lost
+
+
+def beginnings(*clocks: int, numbers: tuple[int, ...]) -> Sound:
+    return sound(*(packet(number, stamped(clock), begins=True) for clock, number in zip(clocks, numbers, strict=True)))
+
+
+def test_a_jump_between_packets_of_sound_is_a_loss_where_the_clock_jumps_too() -> None:
+    assert not beginnings(0, 1000, 2000, 3000, numbers=(0, 1, 2, 3)).has_lost
+    assert not beginnings(0, 1000, 2000, 3500, numbers=(0, 1, 2, 9)).has_lost
+    assert beginnings(0, 1000, 2000, 3501, numbers=(0, 1, 2, 9)).has_lost
+    assert beginnings(0, 9000, 10_000, numbers=(0, 5, 6)).has_lost  # the interval becomes known behind the jump
+    assert not beginnings(0, 1000, 2000 + 3600 * 90_000, numbers=(0, 1, 9)).has_lost  # another recording
+
+
+def test_a_clock_that_jumps_alone_is_doubtful() -> None:
+    assert not beginnings(0, 1000, 2500, numbers=(0, 1, 2)).is_doubtful
+    assert beginnings(0, 1000, 2501, numbers=(0, 1, 2)).is_doubtful
+    assert not beginnings((1 << 33) - 500, 500, 1500, numbers=(0, 1, 2)).is_doubtful  # it turned
+    assert not beginnings(0, 1000, 1001 + 3600 * 90_000, numbers=(0, 1, 2)).is_doubtful
+
+
+@pytest.mark.parametrize(
+    ("stream", "is_sound"),
+    [
+        (0xC0, True),
+        (0xDF, True),
+        (0xBD, True),
+        (0xFD, True),
+        (0xBF, False),
+        (0xE0, False),
+        (0xBC, False),
+        (0xFC, False),
+    ],
+)
+def test_the_identifier_of_a_stream_says_whether_it_is_sound(stream: int, is_sound: bool) -> None:
+    head = stamped(0, stream=stream)
+
+    assert sound_of(packet(0, head, begins=True)) == is_sound
+    assert sound_of(packet(0, head, begins=True, adaptation=b"\x10123456")) == is_sound
+
+
+def test_what_is_no_beginning_of_a_packet_of_sound() -> None:
+    head = stamped(0)
+
+    assert not sound_of(packet(0, head))
+    assert not sound_of(packet(0, head, begins=True, adaptation=b"", has_payload=False))
+    assert not sound_of(packet(0, b"\0\0\2" + head[3:], begins=True))
+    assert not sound_of(packet(0, head[:8], begins=True))
+    assert sound_of(packet(0, head[:9], begins=True))
+
+
+@pytest.mark.parametrize(("size", "sync"), [(188, 0), (192, 4), (204, 0)])
+def test_packets_are_found_again_behind_what_is_none(size: int, sync: int) -> None:
+    one = bytes(sync) + b"\x47" + bytes(size - sync - 1)
+    junk = b"ju\x47\x47nk"
+    data = one * 7 + junk + one * 6
+
+    found = list(runs(reader(data), 0, len(data), size, sync))
+
+    assert b"".join(block for _, block in found)[: 7 * size] == one * 7
+    assert (found[0][0], found[-1][0] + len(found[-1][1])) == (0, len(data))
+    assert 7 * size + len(junk) in {offset for offset, _ in found}
+    assert is_row(data, size, sync)
+    assert not is_row(data, size, sync, begin=1)
+    assert is_row(one * 5, size, sync)
+    assert not is_row(one * 4, size, sync)

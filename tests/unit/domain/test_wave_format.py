@@ -1,0 +1,71 @@
+"""What the format chunk of WAV and Wave64 says of their samples, field by field."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from worker.domain.containers.samples import SampleLayout
+from worker.domain.containers.wave_format import layout_of
+
+REST_OF_GUID = bytes.fromhex("000000001000800000aa00389b71")
+
+
+def wave_format(tag: int, channels: int, rate_hz: int, bits: int) -> bytes:
+    frame = channels * ((bits + 7) // 8)
+    return struct.pack("<HHIIHH", tag, channels, rate_hz, rate_hz * frame, frame, bits)
+
+
+@pytest.mark.parametrize(
+    ("tag", "bits", "kind", "sample_bytes"),
+    [
+        (1, 8, "unsigned", 1),
+        (1, 9, "int", 2),
+        (1, 16, "int", 2),
+        (1, 17, "int", 3),
+        (1, 20, "int", 3),
+        (1, 24, "int", 3),
+        (1, 32, "int", 4),
+        (3, 32, "float", 4),
+        (3, 64, "float", 8),
+        (6, 8, "alaw", 1),
+        (7, 8, "mulaw", 1),
+    ],
+)
+def test_the_format_of_wav_says_kind_size_channels_and_rate(tag: int, bits: int, kind: str, sample_bytes: int) -> None:
+    expected = SampleLayout(kind, sample_bytes, 3, "little", 44_100)
+    plain = wave_format(tag, 3, 44_100, bits)
+    extensible = wave_format(0xFFFE, 3, 44_100, bits) + struct.pack("<HHIH", 22, bits, 7, tag) + REST_OF_GUID
+
+    assert layout_of(plain) == expected
+    assert layout_of(plain + b"\0\0") == expected
+    assert layout_of(extensible) == expected
+    assert layout_of(extensible[:26]) == expected
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        wave_format(1, 2, 44_100, 16)[:15],
+        wave_format(0xFFFE, 2, 44_100, 16),
+        wave_format(0xFFFE, 2, 44_100, 16) + struct.pack("<HHIH", 22, 16, 3, 1)[:9],
+        wave_format(2, 2, 44_100, 4),
+        wave_format(0x55, 2, 44_100, 0),
+        wave_format(1, 0, 44_100, 16),
+        wave_format(1, 2, 44_100, 40),
+        wave_format(3, 2, 44_100, 16),
+    ],
+    ids=[
+        "too short",
+        "no kind",
+        "half a kind",
+        "ADPCM",
+        "MP3",
+        "no channels",
+        "40 bits",
+        "floats of 16 bits",
+    ],
+)
+def test_what_is_no_pcm_has_no_layout(chunk: bytes) -> None:
+    assert layout_of(chunk) is None
