@@ -15,6 +15,7 @@ from worker.domain.claim import (
     ClaimMark,
     Exhausted,
     JobState,
+    NextRun,
     Skip,
     Start,
     Wait,
@@ -164,3 +165,39 @@ def test_only_a_running_job_with_the_mark_of_a_token_is_claimed_by_it() -> None:
 
 def test_an_attempt_has_more_seqs_than_the_ticks_of_the_longest_delivery() -> None:
     assert MOST_SEQS > 12 * 3600 * 5
+
+
+def resent(final: Record, fence: int, rejected_run: int | None) -> ClaimDecision:
+    limits = ClaimLimits(LEASE, max_attempts=3, max_crashes=2)
+    return decide(JobState(final), fence=fence, now=NOW, limits=limits, rejected_run=rejected_run)
+
+
+@pytest.mark.parametrize("ending", [Failed(InternalError(), 1), Cancelled()])
+def test_a_dead_letter_that_comes_back_begins_the_next_run_of_the_run_it_was_rejected_in(
+    ending: Failed | Cancelled,
+) -> None:
+    final = replace(record_of(ending, running(), Version(1000, 6), NOW), run=2)
+
+    for rejected_run in (2, 3):
+        assert resent(final, 1001, rejected_run) == NextRun(JobState(final))
+    assert resent(final, 1001, 1) == Skip(final)  # another letter has begun a run since
+    assert resent(final, 1001, None) == Skip(final)
+    assert resent(final, 1000, 2) == Skip(final)  # the very delivery that ended it
+
+
+def test_a_dead_letter_of_a_job_that_is_completed_is_skipped() -> None:
+    final = record_of(Completed(()), running(), Version(1000, 6), NOW)
+
+    assert resent(final, 1001, final.run) == Skip(final)
+
+
+def test_the_next_run_forgets_deaths_and_requests_to_cancel_and_keeps_the_suspicion() -> None:
+    state = JobState(running(), ClaimMark("t", is_suspect=True, deaths_alone=2), is_cancel_requested=True)
+
+    assert state.in_next_run(queued()) == JobState(queued(), ClaimMark("t", is_suspect=True, deaths_alone=0))
+    assert JobState(running()).in_next_run(queued()) == JobState(queued(), None)
+    assert not JobState(running()).is_cancel_requested
+
+
+def test_a_claim_that_would_be_stale_in_half_a_second_is_waited_for() -> None:
+    assert decided(running(), after=LEASE - 0.5) == Wait(0.5)
