@@ -9,6 +9,7 @@ _CLIENTS = "tests/unit/adapters/test_http_clients.py"
 _MESSAGE = "tests/unit/adapters/test_http_message.py"
 _DISK = "tests/system/test_disk.py"
 _SPACE = "tests/unit/application/test_disk_space.py"
+_TIME = "tests/system/test_time.py"
 
 ROWS = (
     Row(
@@ -90,6 +91,31 @@ ROWS = (
         "the workspace is out of inodes",
         "`workspace_full`, and the message says inodes",
         f"{_DISK}::test_a_disk_without_inodes_says_so_and_the_job_completes_when_there_are_some",
+    ),
+    Row(
+        "a worker stands still (SIGSTOP) for longer than its lease",
+        "another one takes the job over, as one more start; the first publishes nothing when it goes on",
+        f"{_TIME}::test_a_worker_that_stood_still_for_longer_than_its_lease_publishes_nothing_when_it_goes_on",
+    ),
+    Row(
+        "a worker stands still for less than its lease",
+        "nothing",
+        f"{_TIME}::test_a_worker_that_stood_still_for_less_than_its_lease_goes_on_as_if_nothing_had_been",
+    ),
+    Row(
+        "a worker's clock jumps by an hour while jobs run",
+        "its jobs complete in one start each",
+        f"{_TIME}::test_a_clock_that_jumps_an_hour_while_a_job_runs_costs_it_nothing",
+    ),
+    Row(
+        "a worker's clock is an hour fast, and it receives a second message of a job that runs elsewhere",
+        "it takes the job over, as one more start; one of the two completes it",
+        f"{_TIME}::test_a_worker_whose_clock_is_an_hour_fast_takes_over_a_live_claim_and_the_job_still_ends_once",
+    ),
+    Row(
+        "a worker gets a tenth of a CPU",
+        "it keeps its leases, and does each job once",
+        f"{_TIME}::test_a_worker_with_a_tenth_of_a_cpu_keeps_its_leases_and_does_each_job_once",
     ),
     Row(
         "no thread can be started when the worker starts",

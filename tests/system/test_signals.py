@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,8 +11,9 @@ import pytest
 
 from tests.support.aws_calls import Call, calls_of
 from tests.support.fault_proxy import FaultProxy
+from tests.support.held_converter import HeldConverter
 from tests.support.leftovers import leftovers
-from tests.support.sounds import FFMPEG, listen, silence
+from tests.support.sounds import listen, silence
 from tests.support.stack import Stack, wait_for
 from tests.support.worker_process import WorkerProcess
 
@@ -56,29 +56,6 @@ STAGES = {
     "committed": Stage(_sets("completed"), after=True, lost_attempts=0),
     "delete": Stage(calls_of("DeleteMessageBatch"), lost_attempts=0),
 }
-
-
-class HeldConverter:
-    """An ffmpeg whose first conversion waits for `release`."""
-
-    def __init__(self, directory: Path) -> None:
-        self.path = directory / "ffmpeg"
-        self._reached = directory / "reached"
-        self._fifo = directory / "fifo"
-        os.mkfifo(self._fifo)
-        self.path.write_text(
-            "#!/bin/bash\n"
-            f'case "$*" in *-progress*) mkdir {self._reached} 2> /dev/null && read -r _ < {self._fifo} ;; esac\n'
-            f'exec {FFMPEG} "$@"\n'
-        )
-        self.path.chmod(0o755)
-
-    def wait_held(self) -> None:
-        wait_for(lambda: self._reached.exists() or None, "a conversion")
-
-    def release(self) -> None:
-        with self._fifo.open("w") as fifo:
-            fifo.write("go\n")
 
 
 @pytest.fixture

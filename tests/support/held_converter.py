@@ -1,0 +1,32 @@
+"""An ffmpeg that a test holds up."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.support.sounds import FFMPEG
+from tests.support.stack import wait_for
+
+
+class HeldConverter:
+    """An ffmpeg whose first conversion waits for `release`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "ffmpeg"
+        self._reached = directory / "reached"
+        self._fifo = directory / "fifo"
+        os.mkfifo(self._fifo)
+        self.path.write_text(
+            "#!/bin/bash\n"
+            f'case "$*" in *-progress*) mkdir {self._reached} 2> /dev/null && read -r _ < {self._fifo} ;; esac\n'
+            f'exec {FFMPEG} "$@"\n'
+        )
+        self.path.chmod(0o755)
+
+    def wait_held(self) -> None:
+        wait_for(lambda: self._reached.exists() or None, "a conversion")
+
+    def release(self) -> None:
+        with self._fifo.open("w") as fifo:
+            fifo.write("go\n")
