@@ -123,9 +123,11 @@ class Reader:
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:
     """Cancel the tasks and wait for their end: the connections that they use may be closed after that."""
-    for task in tasks:
+    pending = [task for task in tasks if not task.done()]
+    for task in pending:
         task.cancel()
-    await asyncio.wait(tasks)
+    if pending:
+        await asyncio.wait(pending)
 
 
 Answer = Record | StoreUnavailableError | None
