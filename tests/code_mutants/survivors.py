@@ -37,6 +37,12 @@ EQUIVALENT: Mapping[str, str] = {
     ),
     "worker.adapters.ffmpeg.report: if returncode < 0:: Lt for LtE": "0 has been answered before",
     "worker.adapters.ffmpeg.report: if returncode < 0:: 0 off by one": "0 has been answered before",
+    "worker.domain.mixing: return positions if set(positions) <= set(POSITIONS) else None: LtE for Lt": (
+        "no layout has all positions"
+    ),
+    'worker.domain.mixing: if low or len(substitutes) > 1 or substitutes == ("FC",):: 1 off by one': (
+        "what goes to a pair is mixed in at -3 dB anyway"
+    ),
 }
 
 

@@ -64,6 +64,7 @@ def test_one_position_goes_to_another_at_its_level_or_at_minus_3_db_and_low_freq
 def test_tracks_beyond_stereo_go_to_the_channels_in_turn() -> None:
     assert mix_of_tracks(4, 3) == [{0: 0.5, 3: 0.5}, {1: 0.5}, {2: 0.5}]
     assert mix_of_tracks(2, 3) == [{0: 1.0}, {1: 1.0}, {}]
+    assert mix_of_tracks(2, 2) == [{0: 1.0}, {1: 1.0}]
 
 
 @pytest.mark.parametrize("tracks", range(1, 17))
