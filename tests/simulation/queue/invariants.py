@@ -251,7 +251,9 @@ class Checker(BaseChecker):
         tries = max(delivery.receive_count, 0 if record is None else record.attempt)
         if seconds > max(RETRY_BACKOFF.delay(tries, random=1.0), LEASE_SECONDS):
             self.violated(f"{delivery.message_id} is hidden for {seconds:.1f} s after {tries} tries")
-        if job_id is not None and self._now <= self._schedule.calm_at + _WITHDRAW_SECONDS:
+        # A clock that is wrong stays so, and takes a claim that is dead for one that was renewed just now.
+        is_due_to_a_fault = self._schedule.has(ClockJump) or self._now <= self._schedule.calm_at + _WITHDRAW_SECONDS
+        if job_id is not None and is_due_to_a_fault:
             self._lateness.hidden(job_id, self._now + seconds)
 
     # --- the end -------------------------------------------------------------------------------------------------
