@@ -83,3 +83,35 @@ async def test_joined_wavs_are_refused_and_not_cut_short(tmp_path: Path) -> None
 
     with pytest.raises(UnsupportedAudioError, match="joined"):
         await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+
+@pytest.mark.parametrize("frames", [24_001, 24_002, 24_004])
+async def test_the_padding_of_a_wave64_is_no_damage(frames: int, tmp_path: Path) -> None:
+    source = tmp_path / "source.w64"
+    tone = ("-f", "lavfi", "-i", f"sine=sample_rate={_RATE_HZ},atrim=end_sample={frames}")
+    run_ffmpeg(*tone, "-ac", "2", "-c:a", "pcm_s24le", str(source))
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+    raw = {path: path.with_suffix(".raw") for path in (source, artifact.path)}
+    for path, samples in raw.items():
+        run_ffmpeg("-i", str(path), "-f", "s24le", str(samples))
+    original, output = (samples.read_bytes() for samples in raw.values())
+    assert len(output) == frames * 2 * 3
+    assert output == original[: len(output)]
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3, 4, 5])
+async def test_a_last_frame_that_lacks_channels_is_no_damage(missing: int, tmp_path: Path) -> None:
+    whole = bytes(range(1, 241)) * 600  # frames of 6 bytes
+    layout = struct.pack("<HHIIHH", 1, 2, _RATE_HZ, 6 * _RATE_HZ, 6, 24)
+    data = whole[: len(whole) - missing]
+    head = b"WAVEfmt " + struct.pack("<I", 16) + layout + b"data" + struct.pack("<I", len(data))
+    source = tmp_path / "source.wav"
+    source.write_bytes(b"RIFF" + struct.pack("<I", len(head) + len(data)) + head + data)
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+    raw = tmp_path / "raw"
+    run_ffmpeg("-i", str(artifact.path), "-f", "s24le", str(raw))
+    assert raw.read_bytes() == whole[:-6]

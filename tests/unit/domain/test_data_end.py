@@ -157,11 +157,18 @@ def test_a_decoder_that_goes_by_the_header_gets_no_aiff_with_more_sound() -> Non
 @pytest.mark.parametrize("pad", [b"", b"\0"])
 def test_chunks_behind_the_samples_stay_in_sight_with_or_without_their_padding(pad: bytes) -> None:
     chunk = b"LIST\x0c\0\0\0INFOINAM\0\0\0\0"
-    data = a_wav(tone()[:-1], behind=pad + chunk)
+    data = a_wav(tone()[:-1], bits=8, behind=pad + chunk)
 
     structure = examined(data + bytes(3000))
 
     assert structure.read_range == (0, len(data))
+
+
+def test_a_decoder_does_not_see_a_last_frame_that_is_not_whole() -> None:
+    whole = tone()
+    data = a_wav(whole[:-1], behind=b"\0LIST\x0c\0\0\0INFOINAM\0\0\0\0")
+
+    assert examined(data).read_range == (0, data.index(b"data") + 8 + len(whole) - 2)
 
 
 @pytest.mark.parametrize("name", ["plain.wav", "plain.w64", "plain.aiff", "plain.caf", "plain.au", "float.wav"])

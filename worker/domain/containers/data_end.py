@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from worker.domain.containers.samples import SampleLayout, is_constant, is_rough, is_sound
 from worker.domain.containers.sizes import SLACK_BYTES, is_placeholder
-from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure
+from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, range_to
 from worker.domain.containers.tags import before_tags, behind_tags
 
 UNCLEAR_REST = "the source holds more bytes than its header states, and whether they are sound is not certain"
@@ -50,15 +50,20 @@ class DataEnd:
         begin = min(samples.begin, size)
         sound = min(max(begin, self.sound), size)
         layout, seconds = samples.layout, None
-        if layout and layout.rate_hz:
-            seconds = (sound - begin) // layout.frame_bytes / layout.rate_hz
+        visible = self.chunks
+        if layout:
+            rest_bytes = (sound - begin) % layout.frame_bytes
+            if rest_bytes:  # no whole frame, such as the padding that ffmpeg counts in Wave64: decoders fail on it
+                visible = sound - rest_bytes
+            if layout.rate_hz:
+                seconds = (sound - begin) // layout.frame_bytes / layout.rate_hz
         return Structure(
             begin,
             sound,
             problem=self.problem or (more_problem if self.goes_on else None),
             track_seconds=() if seconds is None else (seconds,),
             repairs=(self.repair,) if self.repair else (),
-            read_range=(0, self.chunks) if self.chunks < size else None,
+            read_range=range_to(visible, size),
             ignores_stated_size=self.goes_on,
         )
 
