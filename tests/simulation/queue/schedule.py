@@ -216,8 +216,9 @@ class Schedule(BaseSchedule):
 
     def outage_at(self, time: float) -> LinkFault | None:
         """The outage of the job table, for all workers, that lasts at that time."""
-        lasting = (each for each in self.link_faults if each.start <= time < each.end)
-        return next((each for each in lasting if is_outage_of_the_table(each, self.workers)), None)
+        of_the_table = (each for each in self.link_faults if each.service == TABLE)
+        met = next((each for each in of_the_table if each.start <= time < each.end), None)  # the first one counts
+        return met if met is not None and is_outage_of_the_table(met, self.workers) else None
 
     def is_hindered(self, place: int, since: float, until: float) -> bool:
         """Whether something may keep the worker from asking DynamoDB in that time."""
