@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.stores import FakeJobTable
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from worker.adapters.dynamodb.budgets import Budgets
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.demo.servers import HOST, Server
-from worker.ports import JobTable
+from worker.ports import JobTable, ProgressStore
 
 
 @pytest.fixture
@@ -35,3 +35,13 @@ async def redis_store(redis_server: Server, unique: Callable[[str], str]) -> Asy
     )
     yield store
     await store.aclose()
+
+
+@pytest.fixture(params=["fake_cache", "fake_job_table", "redis_store", "dynamo_job_table"])
+def store(request: pytest.FixtureRequest) -> ProgressStore:
+    if request.param == "fake_cache":
+        return FakeProgressCache()
+    if request.param == "fake_job_table":
+        return FakeJobTable()
+    found: ProgressStore = request.getfixturevalue(request.param)
+    return found

@@ -9,7 +9,7 @@ from itertools import permutations
 
 import pytest
 
-from tests.fakes.stores import FakeJobTable, FakeProgressCache
+from tests.fakes.stores import FakeProgressCache
 from tests.support.records import a_record, completed, queued
 from worker.domain.errors import NoAudioError
 from worker.domain.outcome import Cancelled, Failed, record_of
@@ -22,16 +22,6 @@ FENCE = 1_795_000_000_000_001  # 51 bits, as real ones have
 @pytest.fixture(params=["fake", "redis"])
 def cache(request: pytest.FixtureRequest) -> ProgressCache:
     found: ProgressCache = FakeProgressCache() if request.param == "fake" else request.getfixturevalue("redis_store")
-    return found
-
-
-@pytest.fixture(params=["fake_cache", "fake_job_table", "redis_store", "dynamo_job_table"])
-def store(request: pytest.FixtureRequest) -> ProgressStore:
-    if request.param == "fake_cache":
-        return FakeProgressCache()
-    if request.param == "fake_job_table":
-        return FakeJobTable()
-    found: ProgressStore = request.getfixturevalue(request.param)
     return found
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.records import NOW, a_record, completed
 from worker.domain.claim import ClaimMark, JobMessage, JobState
 from worker.domain.errors import NoAudioError
@@ -16,16 +15,6 @@ from worker.ports import Conflict, JobTable, ProgressStore, WriteResult, Written
 
 FENCE = 1_795_000_000_000_001  # 51 bits, as real ones have
 MESSAGE = JobMessage('{"job_id": "ep-0142"}', "podcasts")
-
-
-@pytest.fixture(params=["fake_cache", "fake_job_table", "redis_store", "dynamo_job_table"])
-def store(request: pytest.FixtureRequest) -> ProgressStore:
-    if request.param == "fake_cache":
-        return FakeProgressCache()
-    if request.param == "fake_job_table":
-        return FakeJobTable()
-    found: ProgressStore = request.getfixturevalue(request.param)
-    return found
 
 
 def ended(end: str, seq: int = 8) -> Record:
