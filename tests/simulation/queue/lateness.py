@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation.queue.schedule import Schedule
+from tests.simulation.queue.schedule import Schedule, Script
 
 # A lease, a stall, a hung poll and a back-off. For a job whose group has attempts that go wrong: four of them, which
 # may stall or die, and the delays between them (5, 20 and 80 s at most).
@@ -23,14 +23,19 @@ class Lateness:
 
     def problem_with(self, job_id: str, ended_at: float) -> str | None:
         """None where the job has ended in time."""
-        scripts = {f"job-{number}": script for number, script in enumerate(self._schedule.scripts)}
-        own = scripts[job_id]
-        if own.group is None:
-            group = {job_id: own}
-        else:
-            group = {name: each for name, each in scripts.items() if each.group == own.group}
+        group = self._waits_for(job_id)
         may_begin_at = max(self._schedule.calm_at, *(self._hidden_until.get(name, 0.0) for name in group))
         late = ended_at - may_begin_at - sum(each.seconds for each in group.values())
         is_well = all(each.goes_well for each in group.values())
         longest = _PROMPT_SECONDS if is_well else _TROUBLED_SECONDS * len(group)
         return f"{job_id} ended {late:.0f} s late" if late > longest else None
+
+    def _waits_for(self, job_id: str) -> dict[str, Script]:
+        """The job, and those that may have to end before it is received."""
+        scripts = {f"job-{number}": script for number, script in enumerate(self._schedule.scripts)}
+        if self._schedule.in_flight_limit is not None:  # messages that are hidden count as in flight
+            return scripts
+        group = scripts[job_id].group
+        if group is None:
+            return {job_id: scripts[job_id]}
+        return {name: each for name, each in scripts.items() if each.group == group}

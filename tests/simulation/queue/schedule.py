@@ -215,10 +215,16 @@ class Schedule(BaseSchedule):
         return any(each.service == QUEUE and worker_at(place) in each.who for each in self.link_faults)
 
     def outage_at(self, time: float) -> LinkFault | None:
-        """The outage of the job table, for all workers, that lasts at that time."""
-        of_the_table = (each for each in self.link_faults if each.service == TABLE)
-        met = next((each for each in of_the_table if each.start <= time < each.end), None)  # the first one counts
-        return met if met is not None and is_outage_of_the_table(met, self.workers) else None
+        """The outage of the job table, for all workers, that lasts at that time and that no other fault interrupts."""
+        of_the_table = [each for each in self.link_faults if each.service == TABLE]
+        lasting = (each for each in of_the_table if each.start <= time < each.end)
+        outage = next((each for each in lasting if is_outage_of_the_table(each, self.workers)), None)
+        if outage is None:
+            return None
+        # Of two faults at once the first in the schedule is met, and it may answer.
+        others = (each for each in of_the_table if each is not outage)
+        is_alone = all(each.end <= outage.start or outage.end <= each.start for each in others)
+        return outage if is_alone else None
 
     def is_hindered(self, place: int, since: float, until: float) -> bool:
         """Whether something may keep the worker from asking DynamoDB in that time."""
