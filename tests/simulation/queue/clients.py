@@ -107,26 +107,27 @@ class JobTableClient(SimulatedJobTable):
         self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
     ) -> Written | Conflict:
         self.claims[record.job_id], self.marks[record.job_id] = record, mark
+        self._checker.known_states.claim_asked(record)
         result: Written | Conflict
         result, at = await self._link.ask(
             lambda: (self._server.put_claim(record, seen, mark, message), self._loop.now)
         )
         if isinstance(result, Conflict):  # the worker now knows the state of that time
-            self._checker.state_known(self._worker, record.job_id, at)
+            self._checker.known_states.read(self._worker, record.job_id, at)
         return result
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         result: Written | Conflict
         result, at = await self._link.ask(lambda: (self._server.put_if_unchanged(record, seen), self._loop.now))
         if isinstance(result, Conflict):
-            self._checker.state_known(self._worker, record.job_id, at)
+            self._checker.known_states.read(self._worker, record.job_id, at)
         return result
 
     async def state(self, job_id: str) -> JobState | None:
         state: JobState | None
         state, at = await self._link.ask(lambda: (self._server.held_state(job_id), self._loop.now), is_write=False)
         if state is not None:
-            self._checker.state_known(self._worker, job_id, at)
+            self._checker.known_states.read(self._worker, job_id, at)
         return state
 
     async def probe(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from tests.simulation.core.checker import BaseChecker, traced
 from tests.simulation.core.runs import Runs
 from tests.simulation.queue.groups import Groups
+from tests.simulation.queue.known_states import KnownStates
 from tests.simulation.queue.lateness import Lateness
 from tests.simulation.queue.outages import TableOutages
 from tests.simulation.queue.schedule import (
@@ -61,7 +62,7 @@ class Checker(BaseChecker):
         self._begun_at: dict[tuple[str, str], float] = {}
         self._groups = Groups()
         self._cancelled_at: dict[str, float] = {}
-        self._state_known_at: dict[tuple[str, str], float] = {}
+        self.known_states = KnownStates()
         self._knows_of_cancel: set[tuple[str, str]] = set()
         self.draining: set[str] = set()
         self._killed: set[str] = set()
@@ -112,7 +113,7 @@ class Checker(BaseChecker):
         job_id, worker = record.job_id, str(record.worker)
         if not self._starts.has_started_nothing(record, attempts + 1) and record.attempt != attempts + 1:
             self.violated(f"{job_id} starts as attempt {record.attempt} after attempt {attempts}")
-        if self._cancelled_at.get(job_id, self._now) < self._state_known_at.get((worker, job_id), 0.0):
+        if self._cancelled_at.get(job_id, self._now) < self.known_states.known_at(record) - self._began_at:
             self.violated(f"{job_id} starts although it was to be cancelled when {worker} read its state")
         self._starts.claimed(record, self._now)
         self._check_the_order(job_id, "starts")
@@ -129,10 +130,6 @@ class Checker(BaseChecker):
     def confirmed(self, record: Record) -> None:
         """The table took a record, or had it already: at this moment the job was that worker's."""
         self._confirmed[record.job_id, record.version.fence, record.worker] = self._now
-
-    def state_known(self, worker: str, job_id: str, at: float) -> None:
-        """The worker knows the job's state at that time of the loop."""
-        self._state_known_at[worker, job_id] = at - self._began_at
 
     # --- cancelling ----------------------------------------------------------------------------------------------
 
