@@ -149,7 +149,7 @@ MUTATIONS = {
     "a table that is out pauses nothing": Mutation(TableAccess, "is_suspected", False, "cannot reach the table"),
     "a table that is out is asked all the time": Mutation(TableAccess, "backoff", Backoff(0.2, 1, 0.2), "too often"),
     "no end waits for the table": Mutation(JobFinisher, "finish_attempt", _finish_within_seconds, "which lives"),
-    "nothing is said of a lost run": Mutation(JobClaims, "give_back", lambda *_: None, "which lives"),
+    "nothing is said of a lost run": Mutation(JobClaims, "give_back", _nothing, "which lives"),
     "a job that runs is asked for all the time": Mutation(JobClaimer, "_while_it_runs", _no_longer, "more than 10"),
     "a group is no group": Mutation(QueueServer, "send", _send_to_no_group, "out of order"),
 }
