@@ -34,6 +34,7 @@ class Fleet:
     ended: list[WorkerProcess] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # what no worker may do
     _stopped: set[int] = field(default_factory=set)  # the ids of processes that were asked to stop
+    _killed: set[int] = field(default_factory=set)
     _frozen: set[int] = field(default_factory=set)
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _order: itertools.count[int] = field(default_factory=itertools.count)
@@ -111,6 +112,7 @@ class Fleet:
             return
         if each.kind == "kill":
             self._frozen.discard(worker.pid)
+            self._killed.add(worker.pid)
             worker.signal(signal.SIGKILL)
         elif each.kind == "stop":
             self._stopped.add(worker.pid)
@@ -126,7 +128,9 @@ class Fleet:
             worker.signal(signal.SIGCONT)
 
     def _is_well(self, worker: WorkerProcess) -> bool:
-        return worker.pid not in self._stopped and worker.find("worker.ready") is not None
+        """One that was killed just now may not have ended yet."""
+        is_to_end = worker.pid in self._stopped | self._killed
+        return not is_to_end and worker.find("worker.ready") is not None
 
     def _start(self) -> WorkerProcess:
         worker = WorkerProcess(self.stack.environment() | self.settings)

@@ -260,7 +260,19 @@ def make_schedule(seed: int) -> Schedule:
     if dice.random() < 0.2:
         scripts = tuple(_failing(dice, script) for script in scripts)
         incidents += [_run_again(dice, len(scripts)) for _ in range(dice.choice((1, 2, 3)))]
+    if dice.random() < 0.03:
+        return Schedule(seed, (), workers, _beside_a_crash(dice))
     return Schedule(seed, (*faults, *incidents), workers, scripts, limit)
+
+
+def _beside_a_crash(dice: random.Random) -> tuple[Script, ...]:
+    """Long jobs that go well, and one that takes its workers with it while they run."""
+    at = round(dice.uniform(0, 10), 2)
+    crashing = Script(at, round(dice.uniform(1, 4), 2), attempts=("crash", "crash", "well"))
+    good = [
+        Script(round(at + dice.uniform(-1, 1), 2), round(dice.uniform(8, 18), 2)) for _ in range(dice.choice((1, 2)))
+    ]
+    return (*(replace(each, arrives_at=max(0.0, each.arrives_at)) for each in good), crashing)
 
 
 def _run_again(dice: random.Random, jobs: int) -> ComeBack | RetryRequest:
