@@ -67,6 +67,14 @@ def ask(port: int, request: bytes = LIVEZ, *, host: str = "127.0.0.1") -> bytes:
         return received_from(client)
 
 
+def is_closed_unanswered(client: socket.socket) -> bool:
+    """A reset, and not an end, where the server closes before it has read what was sent (RFC 1122, 4.2.2.13)."""
+    try:
+        return client.recv(1000) == b""
+    except ConnectionResetError:
+        return True
+
+
 def received_from(client: socket.socket) -> bytes:
     return b"".join(iter(lambda: client.recv(1 << 16), b""))
 
@@ -178,7 +186,7 @@ def test_the_oldest_unfinished_client_makes_room_for_the_newest(serve: Callable[
         assert status_of(ask(port)) == 200
         clients[-1].sendall(HOST + b"\r\n")
 
-        assert clients[0].recv(1000) == b""
+        assert is_closed_unanswered(clients[0])
         assert status_of(clients[-1].recv(1000)) == 200
 
 
