@@ -25,6 +25,7 @@ class Event(StrEnum):
     WORKER_STARTED = "worker.started"
     WORKER_READY = "worker.ready"
     WORKER_DRAINING = "worker.draining"
+    WORKER_FINISHED = "worker.finished"
     WORKER_STOPPED = "worker.stopped"
     WORKER_HEARTBEAT = "worker.heartbeat"
     WORKER_CRASHED = "worker.crashed"
@@ -101,6 +102,12 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.WORKER_READY: EventSpec("info", "Queue and table have answered: messages are polled.", ("startup_seconds",)),
     Event.WORKER_DRAINING: EventSpec(
         "info", "A stop signal came: no message is received from now on.", ("signal", "jobs", "drain_seconds")
+    ),
+    Event.WORKER_FINISHED: EventSpec(
+        "info",
+        "What --until-empty or --max-jobs asked for is done: no message is received from now on. "
+        "`reason`: queue_empty, max_jobs; `messages` that were acknowledged or rejected.",
+        ("reason", "messages"),
     ),
     Event.WORKER_STOPPED: EventSpec("info", "The drain has ended.", ("exit_code", "drain_seconds", "released")),
     Event.WORKER_HEARTBEAT: EventSpec(

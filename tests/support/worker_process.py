@@ -32,9 +32,13 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, environment: Mapping[str, str], *, limit_file_kib: int | None = None, tmpfs: str | None = None
+        self,
+        environment: Mapping[str, str],
+        *arguments: str,
+        limit_file_kib: int | None = None,
+        tmpfs: str | None = None,
     ) -> None:
-        command = [sys.executable, "-m", "worker", "run"]
+        command = [sys.executable, "-m", "worker", "run", *arguments]
         if limit_file_kib is not None:
             command = ["bash", "-c", f'ulimit -f {limit_file_kib}; exec "$@"', "bash", *command]
         if tmpfs is not None:

@@ -35,9 +35,10 @@ def start_worker() -> Iterator[Callable[..., WorkerProcess]]:
     with ExitStack() as processes:
 
         def start(
-            stack: Stack, *, limit_file_kib: int | None = None, tmpfs: str | None = None, **settings: str
+            stack: Stack, *arguments: str, limit_file_kib: int | None = None, tmpfs: str | None = None, **settings: str
         ) -> WorkerProcess:
-            process = WorkerProcess(stack.environment() | settings, limit_file_kib=limit_file_kib, tmpfs=tmpfs)
+            environment = stack.environment() | settings
+            process = WorkerProcess(environment, *arguments, limit_file_kib=limit_file_kib, tmpfs=tmpfs)
             processes.callback(process.close)
             return process
 

@@ -8,6 +8,7 @@ from worker.bootstrap.checks import NamedBucket, open_checks
 from worker.bootstrap.commands import Client, open_client, open_index, open_redrive
 from worker.bootstrap.parts import utc_now
 from worker.bootstrap.run import run_worker
+from worker.bootstrap.validation import open_validation
 
 __all__ = [
     "Client",
@@ -16,6 +17,7 @@ __all__ = [
     "open_client",
     "open_index",
     "open_redrive",
+    "open_validation",
     "run_worker",
     "utc_now",
 ]

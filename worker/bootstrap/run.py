@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 from worker.adapters.sandbox.launcher import shared_launcher
 from worker.adapters.threads import started_threads
+from worker.application.consuming.run_limits import RunLimits
 from worker.bootstrap.assembly import assemble
 from worker.settings import Settings
 
@@ -16,8 +17,8 @@ _THREADS = 32
 _GC_THRESHOLDS = (10_000, 20, 20)
 
 
-async def run_worker(settings: Settings) -> int:
-    """Run until a stop signal; returns the exit code.
+async def run_worker(settings: Settings, limits: RunLimits) -> int:
+    """Run until a stop signal comes or a limit is reached; returns the exit code.
 
     Raises ConfigurationError where it cannot listen on the HTTP address, the workspace cannot be made, or
     WORKER_FFMPEG names no converter, and NoThreadsError.
@@ -29,7 +30,7 @@ async def run_worker(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         lifecycle = await assemble(settings, stack, began_at)
         keep_for_good()
-        return await lifecycle.run()
+        return await lifecycle.run(limits)
 
 
 def keep_for_good() -> None:

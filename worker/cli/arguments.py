@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from worker import __version__
 from worker.application.messages.codec import is_text, read_value
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=_imported(name), name=name)
         return added
 
-    command("run", "Consume the queue until SIGTERM or SIGINT; then drain.")
+    _add_run(command("run", "Consume the queue until SIGTERM or SIGINT; then drain."))
     _add_submit(command("submit", "Put a job on the queue and print its id."))
     status = command("status", "Show the newest record of a job; exit 4 if there is none.")
     status.add_argument("job_id", metavar="JOB_ID", type=_job_id)
@@ -93,12 +94,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(
         command("doctor", "Try each dependency as this environment is set; exit 1 if the worker could not run.")
     )
+    _add_validate(command("validate", "Check a running worker or gateway by its HTTP port; exit 1 if it fails."))
     schema = command("schema", "Print the JSON Schema (draft 2020-12) of a message or of a progress record.")
     schema.add_argument("document", choices=list(SCHEMAS))
     demo = command("demo", "Everything on this machine, embedded: no AWS, no Docker.")
     demo.add_argument("audio", metavar="AUDIO", nargs="*", help="audio files of your own to convert")
     demo.add_argument("--short", action="store_true", help="a few seconds of it")
     return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--until-empty", action="store_true", help="end when the queue has been empty for 20 s")
+    jobs = "end when so many messages are done: completed, failed for good, cancelled or refused"
+    parser.add_argument("--max-jobs", metavar="N", type=_count, help=jobs)
 
 
 def _add_redrive(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +138,11 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
         type=_bucket,
         help="one to read only",
     )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def _add_validate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", type=_base_url, help="where it listens, such as http://127.0.0.1:8080")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
@@ -222,6 +235,18 @@ def _since(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     raise argparse.ArgumentTypeError("must be a time such as 2026-11-22T20:00Z, or 90m, 12h or 7d")
+
+
+def _base_url(text: str) -> str:
+    """The URL without the path of a probe."""
+    parts = urlsplit(text)
+    path = parts.path.rstrip("/")
+    for probe in ("/health", "/livez", "/readyz"):
+        path = path.removesuffix(probe)
+    with suppress(ValueError):
+        if parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0):
+            return f"{parts.scheme}://{parts.netloc}{path}"
+    raise argparse.ArgumentTypeError("must be a URL such as http://127.0.0.1:8080")
 
 
 def _bucket(text: str) -> str:

@@ -14,6 +14,7 @@ from structlog.contextvars import bound_contextvars
 from worker.application.consuming.lease_renewer import LeaseRenewer
 from worker.application.consuming.pause import Pause
 from worker.application.consuming.poller import Poller
+from worker.application.consuming.run_limits import UNLIMITED, RunLimits, Taken
 from worker.application.consuming.settlement import Settlement
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
@@ -74,6 +75,8 @@ class Consumer:
         self._concurrency = slots.concurrency
         self._random = random
         self._stopping = asyncio.Event()
+        self._limits = UNLIMITED
+        self._hidden_until = -math.inf
         self._jobs_until = math.inf
         self._changed = asyncio.Event()  # a slot, a settlement or a signal: conditions are tested again
         self._works: dict[str, Work] = {}  # by message id, from the receive until settled
@@ -113,8 +116,12 @@ class Consumer:
         """Wait until queue and job table have answered and messages are polled."""
         await self._poller.begun.wait()
 
-    async def run(self) -> None:
-        """Consume until `stop`, then drain. Cancelled, it gives everything back first."""
+    async def run(self, limits: RunLimits = UNLIMITED) -> None:
+        """Consume until `stop`, or until one of the limits is reached, then drain.
+
+        Cancelled, it gives everything back first.
+        """
+        self._limits = limits
         async with self._tasks:
             self._poll_loop = self._tasks.create_task(self._poll(), name="poll loop")
             await self._stopping.wait()
@@ -130,6 +137,7 @@ class Consumer:
             is_backlog = len(deliveries) >= slots
             for delivery in deliveries:
                 self._accept(delivery)
+            self._stop_at_limits()
 
     async def _free_slots(self, *, is_backlog: bool) -> int:
         """Wait for a slot. With more to fetch, wait a moment for others, where there are many: a call costs money."""
@@ -144,11 +152,13 @@ class Consumer:
     def _free(self) -> int:
         """Slots in which nothing is handled; fewer when settlements pile up because the queue fails.
 
-        None while a suspect runs alone, or waits until it can.
+        None while a suspect runs alone, or waits until it can. Not more than the limits leave.
         """
         if self._slots.is_reserved:
             return 0
-        return min(self._concurrency - len(self._handling), self._concurrency + MAX_BATCH_ENTRIES - self._unsettled)
+        free = min(self._concurrency - len(self._handling), self._concurrency + MAX_BATCH_ENTRIES - self._unsettled)
+        left = self._limits.left(self._taken())
+        return free if left is None else min(free, left)
 
     async def _until(self, is_so: Callable[[], bool], deadline: float | None = None) -> None:
         while not is_so() and not self._stopping.is_set():
@@ -183,6 +193,7 @@ class Consumer:
         self._handling.discard(work)
         self._unsettled -= 1
         self._changed.set()
+        self._stop_at_limits()
 
     # --- one delivery --------------------------------------------------------------------------------------------
 
@@ -194,6 +205,9 @@ class Consumer:
         finally:
             self._handling.discard(work)
             self._changed.set()
+            if isinstance(disposition, Retry):
+                visible_at = asyncio.get_running_loop().time() + disposition.delay_seconds
+                self._hidden_until = max(self._hidden_until, visible_at)
             with bound_contextvars(**work.trace):
                 await self._settlement.settle(work.lease, disposition)
 
@@ -204,6 +218,24 @@ class Consumer:
             delivery = work.delivery
             emit(Event.HANDLER_CRASHED, message_id=delivery.message_id, exception=exc)
             return Retry(RETRY_BACKOFF.delay(delivery.receive_count, self._random()))
+
+    # --- the limits ----------------------------------------------------------------------------------------------
+
+    def _taken(self) -> Taken:
+        counts = self._settlement.counts
+        return Taken(
+            ended=counts["ack"] + counts["reject"],
+            in_hand=self._unsettled,
+            empty_since=self._poller.empty_since,
+            hidden_until=self._hidden_until,
+        )
+
+    def _stop_at_limits(self) -> None:
+        """Stop where a limit is reached. What is in hand may take its time: only a signal bounds the drain."""
+        reached = self._limits.reached(self._taken(), asyncio.get_running_loop().time())
+        if reached is not None and not self._stopping.is_set():
+            emit(Event.WORKER_FINISHED, reason=reached.value, messages=self._taken().ended)
+            self.stop(jobs_until=math.inf, settle_until=math.inf)
 
     # --- the end -------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ class Poller:
         self._empty_at_once = 0
         self._is_polling = False
         self._last_turn = 0.0
+        self._empty_since: float | None = None
         self._clock: Callable[[], float] = lambda: 0.0  # the loop's, once there is one
         self.begun = asyncio.Event()  # set when the queue has answered for the first time
 
@@ -60,6 +61,11 @@ class Poller:
     def age_seconds(self) -> float:
         """Time since a receive last began or ended; 0 while none is due because no slot is free."""
         return self._clock() - self._last_turn if self._is_polling else 0.0
+
+    @property
+    def empty_since(self) -> float | None:
+        """The loop time since which every receive was answered with nothing; None where the last one was not."""
+        return self._empty_since
 
     @property
     def pause(self) -> Pause | None:
@@ -79,19 +85,24 @@ class Poller:
         if self._stopping.is_set():
             return ()
         self._clock = asyncio.get_running_loop().time
-        began = self._last_turn = self._clock()
+        began = self._clock()
+        if began - self._last_turn > self._poll_seconds:
+            self._empty_since = None  # in a pause nobody asked
+        self._last_turn = began
         self._is_polling = True
         try:
             async with asyncio.timeout(self._poll_seconds + _OVERTIME_SECONDS):
                 deliveries = await self._queue.receive(slots, is_long=self.begun.is_set())
         except Exception as exc:  # noqa: BLE001 - the poll loop never ends by an error
             self._last_turn = self._clock()
+            self._empty_since = None
             await self._failed(exc, began)
             return ()
         else:
             self._last_turn = self._clock()
             self.begun.set()
             metrics.MESSAGES_RECEIVED.inc(len(deliveries))
+            self._empty_since = None if deliveries else self._empty_since or began
             self._succeeded()
             await self._pace(is_empty=not deliveries, took_seconds=self._last_turn - began)
             return deliveries

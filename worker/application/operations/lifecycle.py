@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from worker.application.consuming.consumer import Consumer
+from worker.application.consuming.run_limits import UNLIMITED, RunLimits
 from worker.events import Event, emit
 from worker.signals import handling_signals
 
@@ -67,13 +68,16 @@ class Lifecycle:
     def is_draining(self) -> bool:
         return self._drain_began is not None
 
-    async def run(self) -> int:
-        """Work until a signal comes, then drain. Returns the exit code: 0, or 1 after a bug or an unfinished drain."""
+    async def run(self, limits: RunLimits = UNLIMITED) -> int:
+        """Work until a signal comes or a limit is reached, then drain.
+
+        Returns the exit code: 0, or 1 after a bug or an unfinished drain.
+        """
         emit(Event.WORKER_STARTED, **self._announced)
         exit_code = 0
         try:
             with handling_signals(_STOP_SIGNALS, self._on_signal):
-                await self._work()
+                await self._work(limits)
         except* DrainUnfinishedError:
             exit_code = 1
         except* Exception as crash:  # noqa: BLE001 - logged: the process ends by it
@@ -87,13 +91,13 @@ class Lifecycle:
         )
         return exit_code
 
-    async def _work(self) -> None:
+    async def _work(self, limits: RunLimits) -> None:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_lasting(name, body), name=name) for name, body in self._side_tasks.items()]
             tasks.append(group.create_task(self._announce_ready(), name="ready"))
             try:
                 async with asyncio.timeout(None) as self._limit:
-                    await self._consumer.run()
+                    await self._consumer.run(limits)
             except TimeoutError:
                 raise DrainUnfinishedError from None
             finally:

@@ -1,0 +1,167 @@
+"""`worker validate URL` against real workers, and against servers that answer wrongly, late or never."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.support.scripted_http import scripted_http
+from tests.support.stack import Stack
+from tests.support.worker_process import WorkerProcess, inherited
+from worker.demo.servers import free_port
+
+HEALTH: dict[str, Any] = {
+    "status": "ok",
+    "redis": {"state": "connected", "reason": None},
+    "progress_store": "redis",
+    "queue": {"poll_age_seconds": 1.0, "poll_failures": 0, "paused": False},
+    "version": "1",
+}
+
+
+def validate(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """In an environment without a single setting."""
+    return subprocess.run(
+        [sys.executable, "-m", "worker", "validate", *arguments],
+        env=inherited(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def findings_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+
+
+def url_of(process: WorkerProcess) -> str:
+    process.wait_for("worker.ready")
+    address: str = process.wait_for("worker.started")["http_address"]
+    return address if "://" in address else f"http://{address}"
+
+
+def test_a_worker_that_does_its_jobs_passes_each_line_with_its_time(
+    stack: Stack, start_worker: Callable[..., WorkerProcess]
+) -> None:
+    process = start_worker(stack)
+    url = url_of(process)
+    process.wait_for("redis.connected")
+
+    done = validate(url)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line[1] for line in lines] == ["livez", "readyz", "health", "progress", "queue"]
+    assert {line[0] for line in lines} == {"ok"}
+    assert all(float(line[2]) < 2 for line in lines)
+    assert "redis connected, progress goes to redis" in done.stdout
+
+
+def test_a_worker_without_redis_passes_and_one_whose_redis_is_out_is_degraded(
+    stack: Stack, start_worker: Callable[..., WorkerProcess]
+) -> None:
+    without = start_worker(stack, REDIS_ENDPOINT="", REDIS_PORT="", REDIS_TLS="")
+    cut_off = start_worker(stack, REDIS_PORT=str(free_port()))
+    cut_off.wait_for("redis.unavailable")
+
+    disabled = validate(url_of(without) + "/health", "--json")
+    unavailable = validate(url_of(cut_off) + "/", "--json")
+
+    assert (disabled.returncode, json.loads(disabled.stdout)["status"]) == (0, "ok")
+    assert findings_of(disabled)["progress"]["detail"] == "redis disabled, progress goes to dynamodb"
+    assert (unavailable.returncode, json.loads(unavailable.stdout)["status"]) == (0, "degraded")
+    progress = findings_of(unavailable)["progress"]
+    assert progress["detail"] == "redis unavailable, progress goes to dynamodb (connection refused)"
+    assert progress["advice"] == "check REDIS_ENDPOINT and REDIS_PORT: nothing listens there"
+
+
+def test_a_worker_that_cannot_reach_its_table_fails(stack: Stack, start_worker: Callable[..., WorkerProcess]) -> None:
+    process = start_worker(stack, AWS_ENDPOINT_URL_DYNAMODB="http://127.0.0.1:1")
+    address: str = process.wait_for("worker.started")["http_address"]
+    process.wait_for("consumption.paused")
+
+    done = validate(f"http://{address.removeprefix('http://')}", "--json")
+
+    assert done.returncode == 1
+    found = findings_of(done)
+    assert (found["livez"]["status"], found["readyz"]["status"]) == ("ok", "failed")
+    assert (found["queue"]["status"], found["queue"]["detail"][:29]) == ("failed", "receives nothing (table: Dyna")
+
+
+def test_where_nothing_listens_each_line_says_so() -> None:
+    done = validate(f"http://127.0.0.1:{free_port()}", "--json")
+
+    assert done.returncode == 1
+    assert {check["status"] for check in findings_of(done).values()} == {"failed"}
+    assert {check["detail"] for check in findings_of(done).values()} == {
+        "The server did not answer (connection refused)"
+    }
+
+
+@pytest.mark.parametrize("text", ["ftp://host", "host:8080", "http://", "http://host:port"])
+def test_what_is_no_url_is_wrong_usage(text: str) -> None:
+    done = validate(text)
+
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "must be a URL such as http://127.0.0.1:8080" in done.stderr
+
+
+async def validated(answers: Callable[[web.Request], Any]) -> subprocess.CompletedProcess[str]:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        answer = answers(request)
+        return answer if isinstance(answer, web.Response) else await answer
+
+    async with scripted_http(handler) as url:
+        return await asyncio.to_thread(validate, url, "--json")
+
+
+async def test_a_server_that_hangs_fails_within_two_seconds() -> None:
+    async def hang() -> web.Response:
+        await asyncio.sleep(20)
+        return web.Response()
+
+    done = await validated(lambda _: hang())
+
+    found = findings_of(done)
+    assert done.returncode == 1
+    assert {check["detail"] for check in found.values()} == {"no answer within 2 s"}
+    assert max(check["duration_seconds"] for check in found.values()) < 3
+
+
+async def test_a_gateway_that_has_no_queue_passes() -> None:
+    document = {name: value for name, value in HEALTH.items() if name != "queue"}
+
+    done = await validated(lambda _: web.json_response(document))
+
+    assert (done.returncode, findings_of(done)["queue"]["detail"]) == (0, "receives nothing, as a gateway")
+
+
+@pytest.mark.parametrize(
+    ("document", "failed"),
+    [
+        (HEALTH, set()),
+        (HEALTH | {"status": "draining"}, {"health"}),
+        (HEALTH | {"status": "fine"}, {"health"}),
+        (HEALTH | {"progress_store": "memory"}, {"progress"}),
+        (HEALTH | {"redis": {"state": "unavailable"}}, {"progress"}),
+        (HEALTH | {"queue": HEALTH["queue"] | {"paused": True}}, {"queue"}),
+        (HEALTH | {"queue": HEALTH["queue"] | {"poll_age_seconds": 31}}, {"queue"}),
+        (HEALTH | {"queue": {}}, {"queue"}),
+        ([], {"health", "progress", "queue"}),
+        ({}, {"health", "progress"}),
+    ],
+)
+async def test_a_document_that_no_healthy_worker_gives_fails_in_its_line(document: Any, failed: set[str]) -> None:
+    done = await validated(lambda _: web.json_response(document))
+
+    found = {name for name, check in findings_of(done).items() if check["status"] == "failed"}
+    assert (done.returncode, found) == (1 if failed else 0, failed)

@@ -1,0 +1,94 @@
+"""Verdicts on a running worker or gateway, from what its HTTP port answers.
+
+A worker without its Redis is degraded and does its jobs, so only `failed` means that it would not do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from worker.application.operations.diagnosis import REDIS_ADVICE, State, Verdict
+from worker.application.operations.health import LIVE_SECONDS
+
+ANSWER_SECONDS = 2.0  # of any probe (contract, section 6)
+_LOOK = "look at its log"
+
+
+def judge_live(status: int) -> Verdict:
+    if status == 200:
+        return Verdict(State.OK, "is alive")
+    return Verdict(State.FAILED, f"answered {status}", f"{_LOOK}: its event loop or its poll loop is stuck")
+
+
+def judge_ready(status: int) -> Verdict:
+    if status == 200:
+        return Verdict(State.OK, "is ready")
+    advice = "wait for its first poll; run worker doctor in its environment; it is not ready while it drains, either"
+    return Verdict(State.FAILED, f"answered {status}", advice)
+
+
+def judge_health(status: int, body: bytes) -> Verdict:
+    """The status word and the version."""
+    document = _document(status, body)
+    if document is None:
+        return Verdict(State.FAILED, f"answered {status}, and no document of health", "check the URL")
+    word, version = document.get("status"), document.get("version")
+    detail = f"{word}, version {version}"
+    match word:
+        case "ok":
+            return Verdict(State.OK, detail)
+        case "degraded":
+            return Verdict(State.DEGRADED, detail, "see the other lines")
+        case "draining":
+            return Verdict(State.FAILED, detail, "ask the worker that has taken its place")
+    return Verdict(State.FAILED, f"its status is {word!r}", "check the URL")
+
+
+def judge_progress(status: int, body: bytes) -> Verdict:
+    """Redis, and whether progress goes where Redis' state says."""
+    document = _document(status, body)
+    redis = _part(document, "redis")
+    state, reason = redis.get("state"), redis.get("reason")
+    store = None if document is None else document.get("progress_store")
+    detail = f"redis {state}, progress goes to {store}"
+    match state, store:
+        case ("connected", "redis") | ("disabled", "dynamodb"):
+            return Verdict(State.OK, detail)
+        case ("connected", "dynamodb"):
+            return Verdict(State.DEGRADED, detail, "wait: Redis gets what it has missed before it is used again")
+        case ("unavailable", "dynamodb"):
+            advice = REDIS_ADVICE.get(str(reason), "check REDIS_ENDPOINT and the network in between")
+            return Verdict(State.DEGRADED, f"{detail} ({reason})", advice)
+    return Verdict(State.FAILED, detail, "check the URL and the version: no worker says so")
+
+
+def judge_queue_side(status: int, body: bytes) -> Verdict:
+    """Whether messages are received. A gateway has no queue to receive from."""
+    document = _document(status, body)
+    if document is not None and "queue" not in document:
+        return Verdict(State.OK, "receives nothing, as a gateway")
+    queue = _part(document, "queue")
+    age, failures = queue.get("poll_age_seconds"), queue.get("poll_failures")
+    if queue.get("paused") is not False:
+        problem = f"{queue.get('pause_reason')}: {queue.get('pause_problem')}"
+        return Verdict(State.FAILED, f"receives nothing ({problem})", "run worker doctor in its environment")
+    if not isinstance(age, int | float) or age >= LIVE_SECONDS:
+        return Verdict(State.FAILED, f"its last poll began {age} s ago", _LOOK)
+    if failures != 0:
+        return Verdict(State.DEGRADED, f"{failures} polls in a row have failed", "check the queue, or wait for it")
+    return Verdict(State.OK, f"its last poll began {age} s ago")
+
+
+def _document(status: int, body: bytes) -> Mapping[str, Any] | None:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return document if status == 200 and isinstance(document, dict) else None
+
+
+def _part(document: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
+    part = None if document is None else document.get(name)
+    return part if isinstance(part, dict) else {}
