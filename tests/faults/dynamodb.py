@@ -103,6 +103,12 @@ ROWS = (
         f"{_PAUSES}::test_an_hour_without_the_table_costs_each_message_a_few_receives_and_no_job",
     ),
     Row(
+        "the table is out of reach while every slot is busy",
+        "consumption pauses within 15 seconds, and `dynamodb.unavailable` is written once",
+        "tests/unit/application/test_pauses_with_all_slots_busy.py"
+        "::test_an_outage_of_the_table_is_noticed_while_every_slot_is_busy",
+    ),
+    Row(
         "workers start anew all the time while the table is out of reach",
         "delays of a message grow with its receives, so that ten of them take more than an hour",
         f"{_PAUSES}::test_ten_receives_of_a_message_outlive_an_hour_without_the_table",

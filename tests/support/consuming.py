@@ -105,6 +105,7 @@ def a_consumer(
     reject_limit: int = 60,
     random: Callable[[], float] = lambda: 0.5,
     causes: Sequence[Cause] = (),
+    suspicion: asyncio.Event | None = None,
 ) -> tuple[LeaseRenewer, Consumer]:
     """A consumer with all that it needs, and the renewer of its leases: both have to be run."""
     limit = RejectLimit(reject_limit)
@@ -112,7 +113,7 @@ def a_consumer(
     consumer = Consumer(
         Poller(
             queue,
-            Pauses([*causes, limit], random=random),
+            Pauses([*causes, limit], suspicion or asyncio.Event(), random=random),
             a_passed_credentials_check(),
             poll_seconds=poll_seconds,
             random=random,

@@ -69,11 +69,16 @@ class Harness:
 
     def __post_init__(self) -> None:
         self.objects.put(SOURCE, silence(1))
-        self.store = FailoverStore(self.table, GuardedCache(self.redis, now=self.now, random=lambda: 0.5))
+        table_access = TableAccess(self.table)
+        self.store = FailoverStore(
+            self.table,
+            GuardedCache(self.redis, now=self.now, random=lambda: 0.5),
+            on_table_failure=table_access.failed,
+        )
         outputs = PublishedOutputs(self.objects)
         self.workspace = workspace = Workspace(self.root, lambda: self.root, self.volume)
         self.watch = DependencyWatch(
-            TableAccess(self.table),
+            table_access,
             S3Access(self.objects),
             S3Rights(self.objects),
             WorkspaceAccess(workspace.probe),
@@ -154,7 +159,12 @@ async def a_worker(harness: Harness, queue: FakeQueue, *, concurrency: int = 2) 
     harness.slots.concurrency = concurrency
     time = asyncio.get_running_loop().time
     renewer, consumer = a_consumer(
-        queue, harness.handler, concurrency=harness.slots, lease_seconds=LEASE_SECONDS, causes=harness.watch.causes
+        queue,
+        harness.handler,
+        concurrency=harness.slots,
+        lease_seconds=LEASE_SECONDS,
+        causes=harness.watch.causes,
+        suspicion=harness.watch.suspicion,
     )
     renewing, consuming = asyncio.create_task(renewer.run()), asyncio.create_task(consumer.run())
     try:

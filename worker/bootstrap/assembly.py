@@ -82,10 +82,11 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
     name = new_name(socket.gethostname(), os.getpid())
     adapters = await _open_adapters(settings, stack)
     warn_of_memory(settings, adapters.workspace.directory)
-    store = failover_store(adapters.table, adapters.cache, settings)
+    table_access = TableAccess(adapters.table)
+    store = failover_store(adapters.table, adapters.cache, settings, on_table_failure=table_access.failed)
     cancels = CancelWatch(adapters.table)
     watch = DependencyWatch(
-        TableAccess(adapters.table),
+        table_access,
         S3Access(adapters.objects),
         S3Rights(adapters.objects),
         WorkspaceAccess(adapters.workspace.probe),
@@ -190,7 +191,7 @@ def _make_consumer(
     slots: Slots,
 ) -> Consumer:
     reject_limit = RejectLimit(settings.reject_limit)
-    pauses = Pauses([*watch.causes, reject_limit], random=random.random)
+    pauses = Pauses([*watch.causes, reject_limit], watch.suspicion, random=random.random)
     return Consumer(
         Poller(queue, pauses, credentials, poll_seconds=poll_seconds_for(settings), random=random.random),
         handler,

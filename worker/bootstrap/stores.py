@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import ssl
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from worker.adapters import elasticache
@@ -37,10 +38,12 @@ def open_cache(settings: Settings, stack: AsyncExitStack) -> ProgressCache | Non
     return _open_redis(settings, stack)
 
 
-def failover_store(table: JobTable, cache: ProgressCache | None, settings: Settings) -> FailoverStore:
+def failover_store(
+    table: JobTable, cache: ProgressCache | None, settings: Settings, *, on_table_failure: Callable[[], None]
+) -> FailoverStore:
     """The store that a worker writes its progress to."""
     guarded = NoCache() if cache is None else GuardedCache(cache, now=utc_now, mode=settings.progress_mode)
-    return FailoverStore(table, guarded)
+    return FailoverStore(table, guarded, on_table_failure=on_table_failure)
 
 
 def _open_redis(settings: Settings, stack: AsyncExitStack) -> ProgressCache | None:

@@ -6,8 +6,8 @@ import sys
 
 from tests.simulation.core.runner import main
 from tests.simulation.core.simulation import Simulation
+from tests.simulation.queue.drawing import make_schedule
 from tests.simulation.queue.invariants import Checker
-from tests.simulation.queue.schedule import make_schedule
 from tests.simulation.queue.world import World
 
 QUEUE = Simulation(

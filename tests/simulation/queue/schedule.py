@@ -6,7 +6,7 @@ An incident is declared once: its fields, how it is drawn, and what it does to t
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -14,11 +14,8 @@ from tests.simulation.core.schedule import BaseSchedule, LinkFault, Moment
 from tests.simulation.core.stores import TABLE
 from tests.simulation.queue.link_faults import (
     QUEUE,
-    fault_of_a_claim,
     is_outage_of_the_table,
-    link_fault,
     moment,
-    outage_of_the_table,
     worker_at,
 )
 
@@ -176,12 +173,7 @@ class RetryRequest(JobIncident):
 
 Incident = Kill | Drain | Freeze | ClockJump | SendAgain | Redelivery | CancelRequest | ComeBack | RetryRequest
 
-# What is drawn, each as often as it is listed. A FIFO queue never delivers a message that is held.
-_INCIDENTS_OF_FIFO: tuple[type[Incident], ...] = (
-    *(Kill, Drain, Freeze, ClockJump, SendAgain),
-    *(CancelRequest, CancelRequest),
-)
-_INCIDENTS: tuple[type[Incident], ...] = (*_INCIDENTS_OF_FIFO, Redelivery, Redelivery)
+_LONG_SECONDS = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +196,11 @@ class Schedule(BaseSchedule):
     def has(self, kind: type[Incident], whom: int | None = None) -> bool:
         """Whether there is such an incident; with `whom`, whether it happens to that worker or job."""
         return any(isinstance(each, kind) and (whom is None or each.concerns(whom)) for each in self.events)
+
+    @property
+    def has_long_job(self) -> bool:
+        """Whether a job runs so long that another message of it waits for dozens of leases."""
+        return any(script.seconds > _LONG_SECONDS for script in self.scripts)
 
     @property
     def still_to_come(self) -> int:
@@ -241,58 +238,3 @@ def _hinders(incident: object, place: int) -> bool:
     if isinstance(incident, LinkFault):
         return incident.service == TABLE and worker_at(place) in incident.who
     return isinstance(incident, Freeze) and incident.worker == place
-
-
-def make_schedule(seed: int) -> Schedule:
-    """The schedule of a seed; the same one each time."""
-    dice = random.Random(seed)
-    workers = dice.choice((2, 2, 3))
-    groups: tuple[str | None, ...] = ("a", "a", "b") if dice.random() < 0.3 else (None,)
-    scripts = tuple(_script(dice, dice.choice(groups)) for _ in range(dice.choice((2, 2, 3, 4))))
-    kinds = _INCIDENTS if groups == (None,) else _INCIDENTS_OF_FIFO
-    faults = [link_fault(dice, workers) for _ in range(dice.choice((0, 1, 1, 2, 3)))]
-    if dice.random() < 0.08:
-        faults.insert(0, outage_of_the_table(dice, workers))  # a request meets the first fault that fits
-    if dice.random() < 0.15:
-        faults.append(fault_of_a_claim(dice, workers, dice.choice(scripts).arrives_at))
-    incidents = [dice.choice(kinds).drawn(dice, workers, len(scripts)) for _ in range(dice.choice((0, 1, 2, 2, 3)))]
-    limit = dice.choice((None, None, None, 2))
-    if dice.random() < 0.2:
-        scripts = tuple(_failing(dice, script) for script in scripts)
-        incidents += [_run_again(dice, len(scripts)) for _ in range(dice.choice((1, 2, 3)))]
-    if dice.random() < 0.03:
-        return Schedule(seed, (), workers, _beside_a_crash(dice))
-    return Schedule(seed, (*faults, *incidents), workers, scripts, limit)
-
-
-def _beside_a_crash(dice: random.Random) -> tuple[Script, ...]:
-    """Long jobs that go well, and one that takes its workers with it while they run."""
-    at = round(dice.uniform(0, 10), 2)
-    crashing = Script(at, round(dice.uniform(1, 4), 2), attempts=("crash", "crash", "well"))
-    good = [
-        Script(round(at + dice.uniform(-1, 1), 2), round(dice.uniform(8, 18), 2)) for _ in range(dice.choice((1, 2)))
-    ]
-    return (*(replace(each, arrives_at=max(0.0, each.arrives_at)) for each in good), crashing)
-
-
-def _run_again(dice: random.Random, jobs: int) -> ComeBack | RetryRequest:
-    """Often when the job has failed already."""
-    at, job = round(dice.uniform(5, 60), 2), dice.randrange(jobs)
-    return ComeBack(at, job) if dice.random() < 0.6 else RetryRequest(at, job)
-
-
-def _failing(dice: random.Random, script: Script) -> Script:
-    """The script with a first attempt that fails, more often than not."""
-    return replace(script, attempts=("fail", *script.attempts)) if dice.random() < 0.7 else script
-
-
-def _script(dice: random.Random, group: str | None) -> Script:
-    attempts = dice.choices(("well", "stumble", "hang", "fail", "crash"), (12, 2, 1, 1, 1), k=3)
-    return Script(
-        round(dice.uniform(0, 10), 2),
-        round(dice.choice((0.3, 2.0, 5.0, 12.0)) * dice.uniform(0.5, 1.5), 2),
-        tuple(attempts) if dice.random() < 0.5 else ("well",),
-        is_readable=dice.random() < 0.95,
-        is_submitted=dice.random() < 0.4,
-        group=group,
-    )

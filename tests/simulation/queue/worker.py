@@ -66,13 +66,18 @@ class Worker:
         self.network = world.network(worker_at(place))
         self.table = JobTableClient(world.table, self.network, self.name, world.checker)
         redis = SimulatedRedis(world.redis, self.network)
-        store = FailoverStore(self.table, GuardedCache(redis, now=self.now, random=world.rng.random))
+        table_access = TableAccess(self.table)
+        store = FailoverStore(
+            self.table,
+            GuardedCache(redis, now=self.now, random=world.rng.random),
+            on_table_failure=table_access.failed,
+        )
         queue = QueueClient(world.queue, self.network, self._received)
         cancels = CancelWatch(self.table)
         slots = Slots(CONCURRENCY)
         objects = MemoryObjects()
         self._watch = DependencyWatch(
-            TableAccess(self.table), S3Access(objects), S3Rights(objects), WorkspaceAccess(lambda: None)
+            table_access, S3Access(objects), S3Rights(objects), WorkspaceAccess(lambda: None)
         )
         handling = self._handling(store, cancels, slots)
         renewer, self.consumer = a_consumer(
@@ -83,6 +88,7 @@ class Worker:
             poll_seconds=POLL_SECONDS,
             random=world.rng.random,
             causes=self._watch.causes,
+            suspicion=self._watch.suspicion,
         )
         beside = [renewer.run(), store.run(), handling.claims.run()]
         if schedule.has(CancelRequest):
@@ -190,14 +196,14 @@ class SimulatedConversion:
             progress.enter(Stage.UPLOADING)
             if not worker.network.is_cut:
                 checker.publishes(worker.place, claim, asked_at)
-            await asyncio.sleep(script.seconds / 5)  # for the other outputs
+            await _go_on(script.seconds / 5, progress)  # for the other outputs
             return Completed(tuple(OutputRecord(str(output.target), 1, 1.0, "00") for output in job.outputs))
         finally:
             checker.ends(worker.name, job.job_id)
 
     async def _convert(self, script: Script, attempt: int, progress: JobProgress) -> None:
         progress.enter(Stage.CONVERTING)
-        await asyncio.sleep(script.seconds / 2)
+        await _go_on(script.seconds / 2, progress)
         match script.attempt(attempt):
             case "fail":
                 raise NoAudioError
@@ -209,10 +215,19 @@ class SimulatedConversion:
             case "hang":
                 await asyncio.get_running_loop().create_future()
         progress.advance(0.5)
-        await asyncio.sleep(script.seconds / 2)
+        await _go_on(script.seconds / 2, progress)
 
     async def drop_unfinished(self, job: Job) -> None:
         """There are no unfinished uploads here."""
+
+
+async def _go_on(seconds: float, progress: JobProgress) -> None:
+    """Take so long, and move often enough to be no stall."""
+    while seconds > LIMITS.stall_seconds / 2:
+        await asyncio.sleep(LIMITS.stall_seconds / 2)
+        seconds -= LIMITS.stall_seconds / 2
+        progress.advance(0.5)
+    await asyncio.sleep(seconds)
 
 
 class SimulatedOutputs:

@@ -124,8 +124,10 @@ class Consumer:
         self._limits = limits
         async with self._tasks:
             self._poll_loop = self._tasks.create_task(self._poll(), name="poll loop")
+            watch = self._tasks.create_task(self._poller.watch_dependencies(), name="dependencies")
             await self._stopping.wait()
             await self._drain(self._poll_loop)
+            watch.cancel()
 
     # --- receiving -----------------------------------------------------------------------------------------------
 

@@ -24,7 +24,8 @@ _LONGEST_DENIAL_SECONDS = 900.0
 class TableAccess:
     """The job table: without it nothing can be claimed, so that deliveries can only be put off.
 
-    It is asked once before the first receive.
+    It is asked once before the first receive. `suspicion` is set when it fails: while it is away, jobs wait to record
+    their ends, so there may be no free slot and no receive before which it would be asked.
     """
 
     reason = PauseReason.TABLE
@@ -32,6 +33,7 @@ class TableAccess:
 
     def __init__(self, table: JobTable) -> None:
         self._table = table
+        self.suspicion = asyncio.Event()
         self._is_suspected = True
         self._jobs_put_off = 0  # since the table last answered a probe
 
@@ -40,12 +42,13 @@ class TableAccess:
         return self._is_suspected
 
     def failed(self) -> None:
-        """The claim or the end of a job could not be written."""
+        """A record could not be written."""
         self._is_suspected = True
+        self.suspicion.set()
 
     def put_off(self) -> None:
         """A job could not be claimed."""
-        self._is_suspected = True
+        self.failed()
         self._jobs_put_off += 1
 
     async def probe(self) -> Problem | None:

@@ -70,12 +70,14 @@ class Pauses:
     """Keeps the poll loop from receiving while one of the `causes` has a problem.
 
     A failure alone pauses nothing: the cause is asked first, and a failure that has passed by then leaves no trace.
-    `random` gives numbers in [0, 1).
+    `suspicion` is set by a cause that is to be asked at once. `random` gives numbers in [0, 1).
     """
 
-    def __init__(self, causes: Sequence[Cause], *, random: Callable[[], float]) -> None:
+    def __init__(self, causes: Sequence[Cause], suspicion: asyncio.Event, *, random: Callable[[], float]) -> None:
         self._causes = causes
+        self._suspicion = suspicion
         self._random = random
+        self._asking = asyncio.Lock()  # each cause is asked by one caller at a time
         self._current: Pause | None = None
 
     @property
@@ -85,11 +87,19 @@ class Pauses:
 
     async def wait_while_paused(self, stopping: asyncio.Event) -> None:
         """Return when no cause has a problem, at once where none is suspected, or when `stopping` is set."""
-        for cause in self._causes:
-            if cause.is_suspected and not stopping.is_set():
-                problem = await _asked(cause)
-                if problem is not None:
-                    await self._pause(cause, problem, stopping)
+        async with self._asking:
+            for cause in self._causes:
+                if cause.is_suspected and not stopping.is_set():
+                    problem = await _asked(cause)
+                    if problem is not None:
+                        await self._pause(cause, problem, stopping)
+
+    async def watch(self, stopping: asyncio.Event) -> None:
+        """Pause at each suspicion, also while nothing is received because no slot is free. Ends with `stopping`."""
+        while not stopping.is_set():
+            await self._suspicion.wait()
+            self._suspicion.clear()
+            await self.wait_while_paused(stopping)
 
     async def _pause(self, cause: Cause, problem: Problem, stopping: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()

@@ -78,6 +78,11 @@ class Poller:
         """Receive nothing more. Ends a pause or a back-off, not a long poll that is open."""
         self._stopping.set()
 
+    async def watch_dependencies(self) -> None:
+        """Pause while no slot is free, too. Ends after `stop`, or is cancelled then."""
+        await self.begun.wait()
+        await self._pauses.watch(self._stopping)
+
     async def receive(self, slots: int) -> Sequence[Delivery]:
         """What one long poll brings; nothing, after a back-off, when it fails. A pause comes first."""
         await self._credentials.wait(self._stopping)

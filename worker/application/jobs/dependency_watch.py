@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from worker.application.consuming.dependencies import S3Access, S3Rights, TableAccess, WorkspaceAccess
 from worker.domain.errors import (
     AccessDeniedError,
@@ -22,6 +24,11 @@ class DependencyWatch:
         self._s3 = s3
         self._rights = rights
         self._workspace = workspace
+
+    @property
+    def suspicion(self) -> asyncio.Event:
+        """Set when a dependency has failed that is to be asked at once."""
+        return self._table.suspicion
 
     @property
     def causes(self) -> tuple[TableAccess, WorkspaceAccess, S3Access, S3Rights]:

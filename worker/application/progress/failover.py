@@ -7,9 +7,9 @@ up may still arrive and harms nothing.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from worker import metrics
 from worker.application.progress.guarded_cache import CacheState, GuardedCache, NoCache
@@ -18,17 +18,23 @@ from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, JobTable, StoreUnavailableError, WriteResult, Written
 
+T = TypeVar("T")
+
 
 class FailoverStore:
     """Where a worker's progress goes. `run` has to run beside it: until it has probed the cache, the table serves.
 
     Ticks and checkpoints return within one second, even if both stores hang, or raise StoreUnavailableError. What a
-    job waits for (`claim`, `commit`, `write_if_unchanged`) has seconds.
+    job waits for (`claim`, `commit`, `write_if_unchanged`) has seconds. `on_table_failure` is called for each write
+    that the table did not answer.
     """
 
-    def __init__(self, table: JobTable, cache: GuardedCache | NoCache) -> None:
+    def __init__(
+        self, table: JobTable, cache: GuardedCache | NoCache, *, on_table_failure: Callable[[], None] = lambda: None
+    ) -> None:
         self._table = table
         self._cache = cache
+        self._on_table_failure = on_table_failure
 
     async def run(self) -> None:
         """Keep contact with the cache, for ever."""
@@ -136,7 +142,7 @@ class FailoverStore:
         self, record: Record, write: Coroutine[Any, Any, Written | Conflict]
     ) -> Written | Conflict:
         with metrics.PROGRESS_DURATION.time():
-            result = await write
+            result = await self._asked(write)
             if isinstance(result, Written):
                 await self.found_in_table(record)
             return result
@@ -151,10 +157,17 @@ class FailoverStore:
     async def _answered(self, record: Record, write: Coroutine[Any, Any, WriteResult]) -> WriteResult:
         """What the table says to the write of the record."""
         with metrics.ProgressWrite(self._table.name) as measured:
-            result = await write
+            result = await self._asked(write)
             measured.outcome = result.value
         self._cache.table_answered(record, result)
         return result
+
+    async def _asked(self, write: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await write
+        except StoreUnavailableError:
+            self._on_table_failure()
+            raise
 
 
 def _named(record: Record) -> tuple[object, ...]:
