@@ -63,7 +63,7 @@ class Idle:
 class IdleConverter:
     """Converts anything to the same few bytes."""
 
-    async def probe(self, source: Path) -> SourceAudio:
+    async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         return SourceAudio("wav", "pcm_s16le", 44100, 2, 16, 1.0, len(_SOUND), Structure(0, len(_SOUND)))
 
     async def convert(

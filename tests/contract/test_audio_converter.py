@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError
 from worker.domain.job import ObjectLocation, OutputSpec
-from worker.ports import AudioConverter, ConversionProgress, OutputLimitError
+from worker.ports import AudioConverter, ConversionProgress, MispredictedError, OutputLimitError
 
 MakeConverter = Callable[[], AudioConverter]
 
@@ -38,6 +39,26 @@ async def test_a_probe_returns_what_the_headers_say(converter: AudioConverter) -
     assert (audio.sample_rate_hz, audio.channels, audio.bits_per_sample) == (44100, 2, 16)
     assert audio.duration_seconds == pytest.approx(SECONDS, abs=0.01)
     assert audio.size_bytes == sound("plain.wav").stat().st_size
+
+
+async def test_a_prediction_is_what_a_probe_returns(converter: AudioConverter) -> None:
+    predicted = await converter.probe(sound("plain.wav"), may_predict=True)
+
+    assert predicted.is_predicted
+    assert replace(predicted, is_predicted=False) == await converter.probe(sound("plain.wav"))
+
+
+async def test_a_source_is_not_refused_for_a_prediction(converter: AudioConverter, tmp_path: Path) -> None:
+    audio = await converter.probe(sound("plain.wav"), may_predict=True)
+
+    with pytest.raises(MispredictedError):
+        await converter.convert(
+            sound("plain.wav"),
+            audio,
+            [an_output(AudioFormat.MP3, tmp_path)],
+            max_duration_seconds=1,
+            progress=ConversionProgress(),
+        )
 
 
 async def test_each_output_has_its_artifact_in_the_order_asked(converter: AudioConverter, tmp_path: Path) -> None:

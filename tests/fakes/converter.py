@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import wave
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.support.frames import reader
@@ -13,26 +14,36 @@ from worker.domain.containers.sniffing import Container, examine, sniff
 from worker.domain.containers.structure import Structure
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
 from worker.domain.job import OutputSpec
-from worker.ports import Artifact, ConversionProgress, Converted, OutputLimitError, SourceAudio
+from worker.ports import Artifact, ConversionProgress, Converted, MispredictedError, OutputLimitError, SourceAudio
 
 
 class FakeConverter:
-    """`probe` and `convert` can each be made to fail; a conversion waits, half-way, until `may_finish` is set."""
+    """`probe` and `convert` can each be made to fail; a conversion waits, half-way, until `may_finish` is set.
+
+    It predicts all sources; a length that is wrong by `prediction_error_seconds` is found out half-way.
+    """
 
     def __init__(self) -> None:
         self.probe_error: WorkerError | None = None
         self.convert_error: WorkerError | None = None
         self.repaired: tuple[str, ...] = ()
+        self.prediction_error_seconds = 0.0
         self.may_finish = asyncio.Event()
         self.may_finish.set()
+        self.probes = 0  # without a prediction
         self.conversions = 0  # that have begun
         self.running = 0  # conversions that have begun and not ended
 
-    async def probe(self, source: Path) -> SourceAudio:
+    async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         await asyncio.sleep(0)
         if self.probe_error is not None:
             raise self.probe_error
-        return await asyncio.to_thread(_probe, source)
+        audio = await asyncio.to_thread(_probe, source)
+        if not may_predict:
+            self.probes += 1
+            return audio
+        predicted_seconds = (audio.duration_seconds or 0.0) + self.prediction_error_seconds
+        return replace(audio, duration_seconds=predicted_seconds, is_predicted=True)
 
     async def convert(
         self,
@@ -46,6 +57,8 @@ class FakeConverter:
     ) -> Converted:
         length = audio.duration_seconds or 0.0
         if length > max_duration_seconds:
+            if audio.is_predicted:
+                raise MispredictedError
             raise DurationTooLongError(length, max_duration_seconds)
         self.conversions += 1
         self.running += 1
@@ -53,6 +66,8 @@ class FakeConverter:
             progress.seconds_done = length / 2
             await asyncio.sleep(0)
             await self.may_finish.wait()
+            if audio.is_predicted and self.prediction_error_seconds:
+                raise MispredictedError
             if self.convert_error is not None:
                 raise self.convert_error
             for _, path in outputs:

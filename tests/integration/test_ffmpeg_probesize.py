@@ -55,8 +55,8 @@ def _found(command: Sequence[str], source: Path) -> tuple[int, str, str]:
 
 
 def _check(source: Path) -> None:
-    sniffed, structure, _, _ = inspect(source)
-    probe = probe_command(FFMPEG, sniffed.container, 0, structure)
+    inspected = inspect(source)
+    probe = probe_command(FFMPEG, inspected.container, 0, inspected.structure)
     decode = [*probe[: probe.index("-map")], "-map", "0:a:0", "-c:a", "pcm_f64le", "-f", "md5", "pipe:1"]
 
     for command in (probe, decode):

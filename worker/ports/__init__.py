@@ -4,7 +4,14 @@ Every method may raise a `WorkerError`, and no vendor's exception. A fake of a p
 one and passes the same contract suite (tests/contract).
 """
 
-from worker.ports.audio import AudioConverter, ConversionProgress, Converted, OutputLimitError, SourceAudio
+from worker.ports.audio import (
+    AudioConverter,
+    ConversionProgress,
+    Converted,
+    MispredictedError,
+    OutputLimitError,
+    SourceAudio,
+)
 from worker.ports.inspection import (
     ConverterFacts,
     DependencyMissingError,
@@ -57,6 +64,7 @@ __all__ = [
     "JobQueue",
     "JobTable",
     "ListedJob",
+    "MispredictedError",
     "NoIndexError",
     "NotAllowedError",
     "ObjectExistsError",

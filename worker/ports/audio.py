@@ -37,6 +37,7 @@ class SourceAudio:
     changes_format: bool = False  # its rate or its channels change on the way
     parts: tuple[SourceAudio, ...] = ()  # that follow each other in the source, each with a decoder of its own
     is_finite: bool | None = True  # False: among the samples are some that are no numbers; None: there may be
+    is_predicted: bool = False  # read from the source's own headers; the converter has not yet said the same
 
 
 @dataclass(slots=True)
@@ -62,11 +63,19 @@ class OutputLimitError(WorkerError):
     """An output became larger than `max_file_bytes`."""
 
 
+class MispredictedError(WorkerError):
+    """The converter reads the source otherwise than it was predicted, so that a probe has to be asked."""
+
+
 class AudioConverter(Protocol):
     """Turns the source into all outputs, decoding it once."""
 
-    async def probe(self, source: Path) -> SourceAudio:
-        """Read the headers. Raises UnsupportedAudioError, NoAudioError, ConverterCrashedError."""
+    async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
+        """Read the headers. Raises UnsupportedAudioError, NoAudioError, ConverterCrashedError.
+
+        A probe costs a process. With `may_predict` none is started for a source whose own headers say all that the
+        converter would say; the result is then marked, and `convert` compares it with what the converter finds.
+        """
 
     async def convert(
         self,
@@ -83,5 +92,6 @@ class AudioConverter(Protocol):
         No file that is written becomes larger than `max_file_bytes`. Without it, the longest duration decides.
         When it is cancelled, the converter's whole process group has been killed by the time it returns.
         Raises UnsupportedAudioError, NoAudioError, DurationTooLongError, OutputLimitError, WorkspaceFullError,
-        ConverterCrashedError.
+        ConverterCrashedError; and for a source that was predicted MispredictedError, in place of all others where
+        the prediction is not known to be right.
         """

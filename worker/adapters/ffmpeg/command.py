@@ -40,6 +40,10 @@ _WITH_CHECKSUMS = frozenset({"flac", "ac3", "eac3", "mp1", "mp2", "mp3", "ape", 
 # what it has to know of it, it sees in its first packet.
 _SAYS_ALL_IN_HEADER = frozenset({Container.WAV, Container.W64, Container.AIFF, Container.CAF, Container.AU})
 _SMALLEST_PROBE_BYTES = 32
+_FACTS = (
+    *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1"),
+    *("-map_metadata", "-1", "-map_chapters", "-1", "-f", PROBE_MUXER, "pipe:1"),
+)
 # Their clock begins where their header says, and other tracks and files are in step with it.
 _OWN_CLOCK = frozenset({Container.MATROSKA, Container.MP4})
 
@@ -59,12 +63,7 @@ def probe_command(binary: str, container: str, source_fd: int, structure: Struct
 
     It may have them twice: as a default track, and in their order.
     """
-    return [
-        *_general(binary),
-        *_source(container, source_fd, structure),
-        *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1"),
-        *("-map_metadata", "-1", "-map_chapters", "-1", "-f", PROBE_MUXER, "pipe:1"),
-    ]
+    return [*_general(binary), *_source(container, source_fd, structure), *_FACTS]
 
 
 def convert_command(
@@ -77,6 +76,7 @@ def convert_command(
 ) -> list[str]:
     """Decode once and write each output to its descriptor, stopping after `limit_seconds` of sound.
 
+    Of a source that was predicted, what a probe would print is printed as well.
     Each part of the source, in its order, is read from a descriptor of `source_fds`.
     """
     command = _general(binary)
@@ -86,7 +86,7 @@ def convert_command(
     command += ["-progress", "pipe:1", "-stats_period", str(STATS_PERIOD_SECONDS), "-filter_complex", graph]
     for label, (encoding, target_fd) in zip(labels, outputs, strict=True):
         command += ["-map", label, *_output(audio, encoding, target_fd, limit_seconds)]
-    return command
+    return [*command, *_FACTS] if audio.is_predicted else command
 
 
 def _decoding(audio: SourceAudio) -> list[str]:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 
-from worker.adapters.ffmpeg.command import convert_command, has_own_clock, probe_command
-from worker.adapters.ffmpeg.files import descriptors, inspect, mended, to_artifact
-from worker.adapters.ffmpeg.filters import filter_graph, has_clock, late_seconds
+from worker.adapters.ffmpeg.command import convert_command, probe_command
+from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, mended, to_artifact
+from worker.adapters.ffmpeg.filters import filter_graph, has_clock
 from worker.adapters.ffmpeg.finite import has_only_numbers
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
+from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, Check, predicted_headers, source_audio
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import (
     Headers,
@@ -23,12 +24,9 @@ from worker.adapters.ffmpeg.report import (
     read_counts,
     read_headers,
 )
-from worker.adapters.ffmpeg.tags import described_tags
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
 from worker.adapters.sandbox.choice import available_sandbox
 from worker.adapters.sandbox.policy import Sandbox
-from worker.domain.containers.sniffing import Container
-from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding, encoding_for
 from worker.domain.errors import (
     ConverterAlwaysFailsError,
@@ -36,14 +34,13 @@ from worker.domain.errors import (
     ConverterFailedError,
     DurationTooLongError,
     UnsupportedAudioError,
+    WorkerError,
 )
 from worker.domain.job import OutputSpec
-from worker.domain.tags.collecting import Tags
-from worker.ports import ConversionProgress, Converted, OutputLimitError, SourceAudio
+from worker.ports import ConversionProgress, Converted, MispredictedError, OutputLimitError, SourceAudio
 
 _PROBE_SECONDS = 60.0
 _PROBE_CPU_SECONDS = 30
-_MAX_PRINTED_BYTES = 65_536
 _OVER_THE_LIMIT_SECONDS = 1.0  # sound that is decoded beyond the limit, to see that there is more
 _HEADROOM_BYTES = 64 * 1024 * 1024  # of an output, for tags and for what a container adds
 _CPU_HEADROOM_SECONDS = 60
@@ -69,37 +66,50 @@ class FfmpegConverter:
         self._sandbox = available_sandbox(binary) if sandbox is None else sandbox
         self._memory_bytes = memory_bytes
 
-    async def probe(self, source: Path) -> SourceAudio:
+    async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         """Read the headers, and see from its structure whether the source is all there."""
-        sniffed, structure, size_bytes, tags = await asyncio.to_thread(inspect, source)
-        if not structure.parts:
-            return await self._probe(source, sniffed.container, structure, size_bytes, tags)
-        parts = [
-            await self._probe(source, sniffed.container, part, part.end - part.begin, tags) for part in structure.parts
+        inspected = await asyncio.to_thread(inspect, source)
+        if may_predict and (audio := await self._predicted(source, inspected)) is not None:
+            return audio
+        parts = inspected.structure.parts
+        if not parts:
+            return await self._probe(source, inspected)
+        audios = [
+            await self._probe(source, replace(inspected, structure=part, size_bytes=part.end - part.begin))
+            for part in parts
         ]
-        lengths = [part.duration_seconds for part in parts if part.duration_seconds is not None]
+        lengths = [audio.duration_seconds for audio in audios if audio.duration_seconds is not None]
         return replace(
-            parts[0],
-            bits_per_sample=max(part.bits_per_sample for part in parts),
-            duration_seconds=sum(lengths) if len(lengths) == len(parts) else None,
-            size_bytes=size_bytes,
-            structure=structure,
-            parts=tuple(parts),
+            audios[0],
+            bits_per_sample=max(audio.bits_per_sample for audio in audios),
+            duration_seconds=sum(lengths) if len(lengths) == len(audios) else None,
+            size_bytes=inspected.size_bytes,
+            structure=inspected.structure,
+            parts=tuple(audios),
         )
 
-    async def _probe(
-        self, source: Path, container: Container, structure: Structure, size_bytes: int, tags: Tags
-    ) -> SourceAudio:
+    async def _predicted(self, source: Path, inspected: Inspected) -> SourceAudio | None:
+        headers = predicted_headers(inspected)
+        if headers is None:
+            return None
+        try:
+            check_headers(headers)
+        except UnsupportedAudioError:
+            return None  # refused for what ffmpeg says alone
+        is_finite = await self._is_finite(source, inspected, headers)
+        return replace(source_audio(inspected, headers, "", is_finite=is_finite), is_predicted=True)
+
+    async def _probe(self, source: Path, inspected: Inspected) -> SourceAudio:
         printed, log = bytearray(), Log(MAX_DESCRIPTION_BYTES)
         with descriptors([source]) as ((source_fd,), _):
             try:
                 async with asyncio.timeout(_PROBE_SECONDS):
                     returncode = await run(
-                        probe_command(self._binary, container, source_fd, structure),
+                        probe_command(self._binary, inspected.container, source_fd, inspected.structure),
                         fds=[source_fd],
                         cwd=source.parent,
                         limits=ProcessLimits(self._memory_bytes, _PROBE_CPU_SECONDS, file_bytes=0),
-                        on_output=lambda chunk: printed.extend(chunk[: _MAX_PRINTED_BYTES - len(printed)]),
+                        on_output=lambda chunk: printed.extend(chunk[: MAX_PRINTED_BYTES - len(printed)]),
                         on_log=log.feed,
                         sandbox=self._sandbox,
                     )
@@ -109,31 +119,15 @@ class FfmpegConverter:
             raise error
         headers = read_headers(printed.decode("utf-8", "replace"), log)
         check_headers(headers)
-        audio = SourceAudio(
-            container=container.value,
-            codec=headers.codec,
-            sample_rate_hz=headers.sample_rate_hz,
-            channels=headers.channels,
-            bits_per_sample=headers.bits_per_sample,
-            duration_seconds=None,
-            size_bytes=size_bytes,
-            structure=structure,
-            layout=headers.layout,
-            track=headers.track,
-            starts_at_seconds=headers.starts_at_seconds,
-            tags=tags or described_tags(log.described, container),
-            is_finite=await self._is_finite(source, container, structure, headers),
-        )
-        return replace(audio, duration_seconds=_expected_seconds(audio, headers))
+        is_finite = await self._is_finite(source, inspected, headers)
+        return source_audio(inspected, headers, log.described, is_finite=is_finite)
 
-    async def _is_finite(
-        self, source: Path, container: Container, structure: Structure, headers: Headers
-    ) -> bool | None:
+    async def _is_finite(self, source: Path, inspected: Inspected, headers: Headers) -> bool | None:
         if not headers.is_float:
             return True
-        if has_clock(container):
+        if has_clock(inspected.container):
             return None  # the samples lie in blocks among other things
-        return await asyncio.to_thread(has_only_numbers, source, structure, headers.codec)
+        return await asyncio.to_thread(has_only_numbers, source, inspected.structure, headers.codec)
 
     async def convert(
         self,
@@ -147,6 +141,8 @@ class FfmpegConverter:
     ) -> Converted:
         """Run one process for all outputs, and accept the result only where ffmpeg's own counts add up."""
         if audio.duration_seconds is not None and audio.duration_seconds > max_duration_seconds:
+            if audio.is_predicted:
+                raise MispredictedError
             raise DurationTooLongError(audio.duration_seconds, max_duration_seconds)
         encodings = [
             encoding_for(
@@ -162,6 +158,7 @@ class FfmpegConverter:
         async with mended(source, audio.structure) as readable:
             targets = list(zip(encodings, paths, strict=True))
             log = await self._run_twice(readable, audio, targets, bounds, progress)
+            audio = replace(audio, is_predicted=False)
             found = replace(audio, loses_frames=log.has_lost_frames, changes_format=log.changes > 0)
             if filter_graph(found, encodings) != filter_graph(audio, encodings):
                 # Gaps of one frame look like a clock that jitters, and a mix for every layout costs time:
@@ -203,14 +200,35 @@ class FfmpegConverter:
         bounds: _Bounds,
         progress: ConversionProgress,
     ) -> Log:
-        """Run ffmpeg to a good end and return what it said."""
-        reader, log = ProgressReader(), Log()
+        """Run ffmpeg to a good end and return what it said. Raises MispredictedError where it reads another source."""
+        log, check = Log(), Check(audio)
+        try:
+            await self._run_to_the_end(source, audio, outputs, bounds, progress, log, check)
+        except WorkerError:
+            check.final(log)
+            raise
+        check.final(log)
+        return log
+
+    async def _run_to_the_end(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[Encoding, Path]],
+        bounds: _Bounds,
+        progress: ConversionProgress,
+        log: Log,
+        check: Check,
+    ) -> None:
+        reader = ProgressReader()
         limit_seconds = bounds.seconds + _OVER_THE_LIMIT_SECONDS
         sources = [source] * max(1, len(audio.parts))
         with descriptors(sources, [path for _, path in outputs]) as (source_fds, target_fds):
 
             def on_output(chunk: bytes) -> None:
+                check.feed(chunk)
                 if reader.feed(chunk):
+                    check.early(log)
                     if reader.seconds_done > limit_seconds + _OVER_THE_LIMIT_SECONDS:
                         raise DurationTooLongError(None, bounds.seconds)  # ffmpeg counts anew at each change
                     progress.seconds_done = reader.seconds_done
@@ -233,15 +251,7 @@ class FfmpegConverter:
                 on_log=log.feed,
                 sandbox=self._sandbox,
             )
-        if has_hit_the_file_limit(returncode):
-            raise OutputLimitError("an output became larger than it may")
-        if error := failure_of(returncode, log):
-            raise error
-        if not reader.has_ended:
-            raise ConverterCrashedError("the converter ended before the end")
-        if log.demuxer_error is not None:
-            raise UnsupportedAudioError("the source is damaged: parts of the file cannot be read")
-        return log
+        _check_end(returncode, reader, log)
 
     def _limits(
         self, audio: SourceAudio, encodings: Sequence[Encoding], limit_seconds: float, file_bytes: int | None
@@ -256,12 +266,13 @@ class FfmpegConverter:
         )
 
 
-def _expected_seconds(audio: SourceAudio, headers: Headers) -> float | None:
-    """How long the outputs are by the track's length, as the structure has it or else the demuxer says."""
-    silence = late_seconds(audio)
-    if tracks := audio.structure.track_seconds:
-        seconds = tracks[headers.audio_track] if headers.audio_track < len(tracks) else None
-        return None if seconds is None else seconds + silence
-    if headers.duration_seconds is None or not has_own_clock(audio.container):
-        return headers.duration_seconds
-    return max(0.0, headers.duration_seconds - audio.starts_at_seconds + silence)
+def _check_end(returncode: int, reader: ProgressReader, log: Log) -> None:
+    """Raise what went wrong, by the exit code and by what ffmpeg said."""
+    if has_hit_the_file_limit(returncode):
+        raise OutputLimitError("an output became larger than it may")
+    if error := failure_of(returncode, log):
+        raise error
+    if not reader.has_ended:
+        raise ConverterCrashedError("the converter ended before the end")
+    if log.demuxer_error is not None:
+        raise UnsupportedAudioError("the source is damaged: parts of the file cannot be read")

@@ -7,13 +7,15 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from worker.adapters.disk import NO_SPACE, LocalVolume
 from worker.adapters.shielding import run_shielded
 from worker.domain.audio import FORMATS, AudioFormat
-from worker.domain.containers.sniffing import Sniffed, examine, sniff
+from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
+from worker.domain.containers.stated import StatedSound, stated_sound
 from worker.domain.containers.structure import Patch, ReadAt, Structure
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
 from worker.domain.tags.collecting import Tags
@@ -75,14 +77,27 @@ def _copy_with(patches: Sequence[Patch], source: Path, copy: Path) -> None:
         raise
 
 
-def inspect(source: Path) -> tuple[Sniffed, Structure, int, Tags]:
-    """What the source is, its structure, its size in bytes, and its tags. Raises UnsupportedAudioError."""
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What a source, or a part of one, is by its own bytes."""
+
+    container: Container
+    structure: Structure
+    size_bytes: int
+    tags: Tags
+    stated: StatedSound | None = None
+
+
+def inspect(source: Path) -> Inspected:
+    """Raises UnsupportedAudioError where the source is not all there, or none that can be read."""
     with _reader(source) as (read_at, size):
         sniffed = sniff(read_at, size)
         structure = examine(sniffed, read_at, size)
         if structure.problem:
             raise UnsupportedAudioError(structure.problem)
-        return sniffed, structure, size, read_tags(sniffed, read_at, size)
+        tags = read_tags(sniffed, read_at, size)
+        stated = stated_sound(sniffed, structure, read_at, size)
+        return Inspected(sniffed.container, structure, size, tags, stated)
 
 
 def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, tags: Tags) -> Artifact:

@@ -100,12 +100,12 @@ class Log:
     tracks: list[int] = field(default_factory=list)  # the source's stream of each stream that was created
     left_out_seconds: float = 0.0  # the longest of the pauses that are longer than silence is made for
     is_estimated: bool = False  # the length, from the bitrate
-    _said_bytes: int = 0
+    said_bytes: int = 0
     _rest: bytes = b""
 
     def feed(self, chunk: bytes) -> None:
-        self._said_bytes += len(chunk)
-        if self._said_bytes > self.max_bytes:
+        self.said_bytes += len(chunk)
+        if self.said_bytes > self.max_bytes:
             raise UnsupportedAudioError(_TOO_MUCH)
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         if len(self._rest) > _MAX_LINE_BYTES:

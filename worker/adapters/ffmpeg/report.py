@@ -124,6 +124,11 @@ def read_headers(facts: str, log: Log) -> Headers:
     raise UnsupportedAudioError(_NOT_DECODED)
 
 
+def has_packet(facts: str) -> bool:
+    """Whether the text muxer has printed all that is read of its lines of a single track."""
+    return _PACKET.search(facts) is not None
+
+
 def is_lossless(codec: str) -> bool:
     """Whether a decoder gives exactly what was recorded, so that an error in it is lost sound."""
     return _LOSSLESS.fullmatch(codec) is not None

@@ -23,6 +23,7 @@ from worker.ports import (
     AudioConverter,
     ConversionProgress,
     Converted,
+    MispredictedError,
     ObjectStore,
     OutputLimitError,
     SourceAudio,
@@ -122,7 +123,7 @@ class Conversion:
         while True:
             try:
                 await self._download(run)
-                return await self._convert(run, await self._probe(run))
+                return await self._probe_and_convert(run)
             except _NoSpaceError as no_space:
                 run.directory.clear()
                 with run.progress.waiting():
@@ -154,15 +155,32 @@ class Conversion:
         progress.source_bytes = found.size_bytes
         progress.speeds.learn_download(progress.source_bytes, progress.leave())
 
-    async def _probe(self, run: _Run) -> SourceAudio:
+    async def _probe_and_convert(self, run: _Run) -> Converted:
+        """By the source's own headers where the converter confirms them; else by what a probe says."""
         run.progress.enter(Stage.CONVERTING)
-        audio = await self._converter.probe(run.source)
-        limit = self._limits.duration_seconds
+        audio = await self._converter.probe(run.source, may_predict=True)
+        try:
+            return await self._convert(run, self._accepted(run, audio))
+        except MispredictedError:
+            return await self._convert(run, self._accepted(run, await self._converter.probe(run.source)))
+
+    def _accepted(self, run: _Run, audio: SourceAudio) -> SourceAudio:
+        """The source, if it is within the limits. What was predicted is not refused before the converter was asked."""
+        try:
+            self._check_limits(run, audio)
+        except (DurationTooLongError, OutputsTooLargeError) as exc:
+            if audio.is_predicted:
+                raise MispredictedError from exc
+            raise
         if audio.duration_seconds is not None:
-            if audio.duration_seconds > limit:
-                raise DurationTooLongError(audio.duration_seconds, limit)
             _expect_the_rest(run.progress, audio.duration_seconds, [output.format for output in run.job.outputs])
         return audio
+
+    def _check_limits(self, run: _Run, audio: SourceAudio) -> None:
+        limit = self._limits.duration_seconds
+        if audio.duration_seconds is not None and audio.duration_seconds > limit:
+            raise DurationTooLongError(audio.duration_seconds, limit)
+        run.needs.of_conversion(audio)
 
     async def _convert(self, run: _Run, audio: SourceAudio) -> Converted:
         progress = run.progress

@@ -1,0 +1,113 @@
+"""What ffmpeg will say of a source, told beforehand, and held against what it says while it converts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from worker.adapters.ffmpeg.command import has_own_clock
+from worker.adapters.ffmpeg.files import Inspected
+from worker.adapters.ffmpeg.filters import late_seconds
+from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
+from worker.adapters.ffmpeg.report import Headers, has_packet, read_headers
+from worker.adapters.ffmpeg.tags import described_tags
+from worker.domain.containers.sniffing import Container
+from worker.domain.errors import UnsupportedAudioError
+from worker.ports import MispredictedError, SourceAudio
+
+MAX_PRINTED_BYTES = 65_536
+_HUNDREDTH = 100
+_OUTPUT_BEGINS = "\nOutput #"
+
+
+def predicted_headers(inspected: Inspected) -> Headers | None:
+    """What the probe would read of a source whose own headers state all of it; None of others."""
+    stated = inspected.stated
+    if stated is None:
+        return None
+    return Headers(
+        codec=stated.codec,
+        sample_rate_hz=stated.sample_rate_hz,
+        channels=stated.channels,
+        layout="mono" if stated.channels == 1 else "stereo",
+        bits_per_sample=stated.bits_per_sample,
+        is_float=stated.codec.startswith("pcm_f"),
+        # As it is printed: from microseconds, in hundredths.
+        duration_seconds=None if stated.seconds is None else int(stated.seconds * _HUNDREDTH + 1 / 2) / _HUNDREDTH,
+        track=0,
+        audio_track=0,
+        starts_at_seconds=0.0,
+    )
+
+
+def source_audio(inspected: Inspected, headers: Headers, described: str, *, is_finite: bool | None) -> SourceAudio:
+    """What is known of the source, by its headers and by ffmpeg's description of it."""
+    audio = SourceAudio(
+        container=inspected.container.value,
+        codec=headers.codec,
+        sample_rate_hz=headers.sample_rate_hz,
+        channels=headers.channels,
+        bits_per_sample=headers.bits_per_sample,
+        duration_seconds=None,
+        size_bytes=inspected.size_bytes,
+        structure=inspected.structure,
+        layout=headers.layout,
+        track=headers.track,
+        starts_at_seconds=headers.starts_at_seconds,
+        tags=inspected.tags or described_tags(described, inspected.container),
+        is_finite=is_finite,
+    )
+    return replace(audio, duration_seconds=_expected_seconds(audio, headers))
+
+
+def _expected_seconds(audio: SourceAudio, headers: Headers) -> float | None:
+    """How long the outputs are by the track's length, as the structure has it or else the demuxer says."""
+    silence = late_seconds(audio)
+    if tracks := audio.structure.track_seconds:
+        seconds = tracks[headers.audio_track] if headers.audio_track < len(tracks) else None
+        return None if seconds is None else seconds + silence
+    if headers.duration_seconds is None or not has_own_clock(audio.container):
+        return headers.duration_seconds
+    return max(0.0, headers.duration_seconds - audio.starts_at_seconds + silence)
+
+
+class Check:
+    """Compares a source as it was predicted with what ffmpeg prints and says while it converts it.
+
+    The same muxer prints the same lines as in a probe, and they are read in the same way. Of a source that was probed
+    nothing is checked.
+    """
+
+    def __init__(self, audio: SourceAudio) -> None:
+        self._predicted = replace(audio, is_predicted=False)
+        self._is_right = not audio.is_predicted
+        self._printed = bytearray()
+
+    def feed(self, chunk: bytes) -> None:
+        self._printed += chunk[: MAX_PRINTED_BYTES - len(self._printed)]
+
+    def early(self, log: Log) -> None:
+        """While ffmpeg runs: as soon as it has said all of it, so that no long conversion is done for nothing."""
+        if not self._is_right and _OUTPUT_BEGINS in log.described and has_packet(self._facts):
+            self.final(log)
+
+    def final(self, log: Log) -> None:
+        """Raises MispredictedError where ffmpeg has not said the same, or has not come so far."""
+        if self._is_right:
+            return
+        predicted = self._predicted
+        inspected = Inspected(
+            Container(predicted.container), predicted.structure, predicted.size_bytes, predicted.tags
+        )
+        described = log.described.partition(_OUTPUT_BEGINS)[0] + "\n"
+        try:
+            headers = read_headers(self._facts, log)
+        except UnsupportedAudioError as exc:
+            raise MispredictedError from exc
+        said = source_audio(inspected, headers, described, is_finite=predicted.is_finite)
+        self._is_right = said == predicted and log.said_bytes <= MAX_DESCRIPTION_BYTES
+        if not self._is_right:
+            raise MispredictedError
+
+    @property
+    def _facts(self) -> str:
+        return self._printed.decode("utf-8", "replace")

@@ -1,0 +1,237 @@
+"""What the headers of the commonest sources state of their sound, so that no process has to be started to read them.
+
+Only what can be read exactly has an answer: mono and stereo of PCM in WAV, FLAC, MPEG audio, Opus and Vorbis in Ogg,
+and one track of AAC-LC or ALAC in MP4. Codecs go by FFmpeg's names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from worker.domain.containers.mp4 import top_boxes
+from worker.domain.containers.ogg_codecs import HEAD_BYTES, codec_of
+from worker.domain.containers.ogg_pages import pages
+from worker.domain.containers.sizes import MAX_CHUNKS
+from worker.domain.containers.sniffing import Container, Sniffed
+from worker.domain.containers.structure import ReadAt, Structure
+
+_PCM_BITS = {
+    1: {8: "pcm_u8", 16: "pcm_s16le", 24: "pcm_s24le", 32: "pcm_s32le"},
+    3: {32: "pcm_f32le", 64: "pcm_f64le"},
+}
+_PCM_LAWS = {6: {8: "pcm_alaw"}, 7: {8: "pcm_mulaw"}}
+_PCM = {**_PCM_BITS, **_PCM_LAWS}
+_EXTENSIBLE = 0xFFFE
+_SUBFORMAT_REST = bytes.fromhex("000000001000800000aa00389b71")  # KSDATAFORMAT_SUBTYPE_PCM and others, behind the tag
+_USUAL_MASKS = {1: {0, 4}, 2: {0, 3}}  # none, and those of mono and stereo
+_MPEG_LAYERS = {1: "mp3", 2: "mp2", 3: "mp1"}  # by the bits of the header
+_MPEG_RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000)  # below, a decoder may find a band that no header states
+_AAC_LC = 2
+_MAX_MOOV_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StatedSound:
+    """Of the only track with sound, which begins at 0 on its clock; mono or stereo.
+
+    `bits_per_sample` is 16 for lossy codecs and 24 for all that is deeper. `seconds` is None where the `Structure`
+    has the length.
+    """
+
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    bits_per_sample: int = 16
+    seconds: Fraction | None = None
+
+
+def stated_sound(sniffed: Sniffed, structure: Structure, read_at: ReadAt, size: int) -> StatedSound | None:
+    """None where it cannot be told exactly from the headers. Total: any bytes have an answer."""
+    read = _READERS.get(sniffed.container)
+    if read is None or structure.parts or structure.patches:
+        return None
+    sound = read(read_at, structure.begin if sniffed.container is Container.MP3 else sniffed.start, size)
+    is_usual = sound is not None and sound.channels in _USUAL_MASKS and sound.sample_rate_hz > 0
+    has_length = sound is not None and (sound.seconds is not None or len(structure.track_seconds) == 1)
+    return sound if is_usual and has_length else None
+
+
+def _wav(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
+    """Of the only `fmt ` chunk before the samples (WAVEFORMATEX and WAVEFORMATEXTENSIBLE of Windows)."""
+    offset, chunks = start + 12, list[bytes]()
+    for _ in range(MAX_CHUNKS):
+        header = read_at(offset, 8)
+        length = int.from_bytes(header[4:8], "little")
+        if len(header) < 8 or header[:4] == b"data":
+            break
+        if header[:4] == b"fmt ":
+            chunks.append(read_at(offset + 8, min(length, 40)))
+        offset += 8 + length + length % 2
+    return _pcm(chunks[0]) if len(chunks) == 1 and len(chunks[0]) >= 16 else None
+
+
+def _pcm(chunk: bytes) -> StatedSound | None:
+    tag, channels, rate_hz, _, align, bits = (
+        int.from_bytes(chunk[begin:end], "little")
+        for begin, end in ((0, 2), (2, 4), (4, 8), (8, 12), (12, 14), (14, 16))
+    )
+    if tag == _EXTENSIBLE:
+        valid_bits, mask = int.from_bytes(chunk[18:20], "little"), int.from_bytes(chunk[20:24], "little")
+        if len(chunk) < 40 or chunk[26:40] != _SUBFORMAT_REST or valid_bits != bits:
+            return None
+        if mask not in _USUAL_MASKS.get(channels, ()):
+            return None
+        tag = int.from_bytes(chunk[24:26], "little")
+    codec = _PCM.get(tag, {}).get(bits)
+    if codec is None or align != channels * bits // 8:
+        return None
+    return StatedSound(codec, rate_hz, channels, 24 if bits > 16 else 16)
+
+
+def _flac(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
+    """RFC 9639, section 8.2."""
+    head = read_at(start + 4, 22)
+    if len(head) < 22 or head[0] & 0x7F:
+        return None
+    packed = int.from_bytes(head[14:22], "big")
+    bits = (packed >> 36 & 31) + 1
+    return StatedSound("flac", packed >> 44, (packed >> 41 & 7) + 1, 24 if bits > 16 else 16)
+
+
+def _mpeg(read_at: ReadAt, begin: int, _size: int) -> StatedSound | None:
+    """ISO 11172-3, section 2.4.2.3, of the first frame."""
+    header = read_at(begin, 4)
+    if len(header) < 4:
+        return None
+    version, layer, rate = header[1] >> 3 & 3, header[1] >> 1 & 3, header[2] >> 2 & 3
+    if layer not in _MPEG_LAYERS or version not in _MPEG_RATES_HZ or rate == 3:
+        return None
+    return StatedSound(_MPEG_LAYERS[layer], _MPEG_RATES_HZ[version][rate], 1 if header[3] >> 6 == 3 else 2)
+
+
+def _ogg(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
+    """Of the first page, where no second stream begins behind it."""
+    reading = pages(read_at, start)
+    first, second = next(reading, None), next(reading, None)
+    if first is None or second is None or second.is_first:
+        return None
+    head = read_at(first.body, min(HEAD_BYTES, sum(first.lacing)))
+    codec = codec_of(head)
+    if codec is None or codec.name not in {"Opus", "Vorbis"}:
+        return None
+    return StatedSound(codec.name.lower(), codec.rate_hz, codec.channels)
+
+
+def _mp4(read_at: ReadAt, _start: int, size: int) -> StatedSound | None:
+    """ISO 14496-12, of the only track; with at most one edit, which leaves out what the encoder put in front."""
+    boxes = [box for box in top_boxes(read_at, size) if box.kind in {b"moov", b"moof"}]
+    if [box.kind for box in boxes] != [b"moov"] or boxes[0].stop - boxes[0].start > _MAX_MOOV_BYTES:
+        return None
+    moov = read_at(boxes[0].start, boxes[0].stop - boxes[0].start)[8:]
+    tracks = _children(moov, b"trak")
+    if len(tracks) != 1 or _children(moov, b"mvex") or b"iTunSMPB" in moov:
+        return None
+    media = _child(tracks[0], b"mdia")
+    seconds = _mp4_seconds(_child(moov, b"mvhd"), _child(media, b"mdhd"), _child(tracks[0], b"edts", b"elst"))
+    if _child(media, b"hdlr")[8:12] != b"soun" or seconds is None:
+        return None
+    return _mp4_sound(_child(media, b"minf", b"stbl", b"stsd"), seconds)
+
+
+def _mp4_seconds(movie: bytes, media: bytes, edits: bytes) -> Fraction | None:
+    if len(movie) < 20 or len(media) < 20 or movie[0] or media[0]:  # the version with 32 bits
+        return None
+    per_second, length = int.from_bytes(media[12:16], "big"), int.from_bytes(media[16:20], "big")
+    if edits:
+        if len(edits) != 20 or edits[0] or edits[4:8] != b"\0\0\0\1" or edits[12] & 0x80 or edits[16:] != b"\0\1\0\0":
+            return None
+        per_second, length = int.from_bytes(movie[12:16], "big"), int.from_bytes(edits[8:12], "big")
+    return Fraction(length, per_second) if per_second and length else None
+
+
+def _mp4_sound(descriptions: bytes, seconds: Fraction) -> StatedSound | None:
+    entry = descriptions[8:]
+    if descriptions[4:8] != b"\0\0\0\1" or int.from_bytes(entry[:4], "big") != len(entry) or len(entry) < 36:
+        return None
+    if entry[16:18] != b"\0\0":  # of QuickTime
+        return None
+    if entry[4:8] == b"alac" and len(cookie := _child(entry[36:], b"alac")) == 28:
+        bits = cookie[9]
+        return StatedSound(
+            "alac", int.from_bytes(cookie[24:28], "big"), cookie[13], 24 if bits > 16 else 16, seconds=seconds
+        )
+    if entry[4:8] == b"mp4a":
+        return _aac(_configuration(_child(entry[36:], b"esds")), seconds)
+    return None
+
+
+def _configuration(esds: bytes) -> bytes:
+    """The AudioSpecificConfig (ISO 14496-1, section 7.2.6); empty where it is not that of MPEG-4 audio."""
+    offset = 4
+    for tag, head_bytes in ((3, 3), (4, 13), (5, 0)):
+        if esds[offset : offset + 1] != bytes((tag,)):
+            return b""
+        offset, length = _expandable(esds, offset + 1)
+        if tag == 3 and esds[offset + 2 : offset + 3] != b"\0":
+            return b""
+        if tag == 4 and esds[offset : offset + 1] != b"\x40":
+            return b""
+        if tag == 5:
+            return esds[offset : offset + length]
+        offset += head_bytes
+    return b""
+
+
+def _expandable(esds: bytes, offset: int) -> tuple[int, int]:
+    """The offset behind a length of up to four bytes with seven bits each, and that length."""
+    length = 0
+    for byte in esds[offset : offset + 4]:
+        offset, length = offset + 1, length << 7 | byte & 0x7F
+        if byte < 0x80:
+            break
+    return offset, length
+
+
+def _aac(configuration: bytes, seconds: Fraction) -> StatedSound | None:
+    """ISO 14496-3, section 1.6.2.1: AAC-LC without a further band, or with one that is said to be absent."""
+    bits = int.from_bytes(configuration[:2], "big")
+    rate, rest = bits >> 7 & 15, configuration[2:]
+    if len(configuration) < 2 or bits >> 11 != _AAC_LC or rate >= len(_AAC_RATES_HZ) or bits & 7:
+        return None
+    if rest.rstrip(b"\0") and rest != b"\x56\xe5\x00":
+        return None
+    return StatedSound("aac", _AAC_RATES_HZ[rate], bits >> 3 & 15, seconds=seconds)
+
+
+def _child(box: bytes, *path: bytes) -> bytes:
+    """What is in the first box of that path; empty where there is none."""
+    for kind in path:
+        found = _children(box, kind)
+        if not found:
+            return b""
+        box = found[0]
+    return box
+
+
+def _children(box: bytes, kind: bytes) -> list[bytes]:
+    found, offset = [], 0
+    while offset + 8 <= len(box):
+        length = int.from_bytes(box[offset : offset + 4], "big")
+        if length < 8:
+            break
+        if box[offset + 4 : offset + 8] == kind:
+            found.append(box[offset + 8 : offset + length])
+        offset += length
+    return found
+
+
+_READERS: dict[Container, Callable[[ReadAt, int, int], StatedSound | None]] = {
+    Container.WAV: _wav,
+    Container.FLAC: _flac,
+    Container.MP3: _mpeg,
+    Container.OGG: _ogg,
+    Container.MP4: _mp4,
+}
