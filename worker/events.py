@@ -49,6 +49,7 @@ class Event(StrEnum):
     JOB_DEFERRED = "job.deferred"
     JOB_DUPLICATE_SKIPPED = "job.duplicate_skipped"
     CANCEL_LOOKUP_FAILED = "cancel.lookup_failed"
+    EVENT_PUBLISH_FAILED = "event.publish_failed"
     HANDLER_CRASHED = "handler.crashed"
     MESSAGE_IGNORED = "message.ignored"
     MESSAGE_REJECTED = "message.rejected"
@@ -178,6 +179,13 @@ CATALOGUE: dict[Event, EventSpec] = {
         "warning",
         "DynamoDB could not be asked for requests to cancel; logged once until it answers. Then they are seen.",
         ("reason",),
+    ),
+    Event.EVENT_PUBLISH_FAILED: EventSpec(
+        "warning",
+        "A job has ended, and its completion event could not be told; the message comes back for that. "
+        "An error where it is given up, an hour after the end. The job has ended all the same.",
+        ("publisher", "reason", "event_id", "delay_seconds"),
+        or_level="error",
     ),
     Event.HANDLER_CRASHED: EventSpec(
         "error",

@@ -72,11 +72,13 @@ def test_both_policies_allow_the_same(aws_endpoint: str, unique: Callable[[str],
 
 
 def test_the_policy_allows_what_the_adapters_call() -> None:
-    allowed = "".join((DEPLOY / f"iam-{name}.json").read_text(encoding="utf-8") for name in ("policy", "operator"))
+    allowed = "".join(
+        (DEPLOY / f"iam-{name}.json").read_text(encoding="utf-8") for name in ("policy", "operator", "events")
+    )
     adapters = Path(__file__).parents[2] / "worker" / "adapters"
     calls = {
         call
-        for vendor in ("aws", "dynamodb", "s3", "sqs")
+        for vendor in ("aws", "dynamodb", "eventbridge", "s3", "sns", "sqs")
         for file in (adapters / vendor).rglob("*.py")
         for call in re.findall(r"client\.([a-z_]+)\(", file.read_text(encoding="utf-8"))
     }

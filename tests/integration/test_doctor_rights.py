@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from tests.support.aws import a_bucket, a_table
 from tests.support.aws_calls import calls_of
@@ -44,7 +45,7 @@ class Dependencies:
         await self.dynamodb.update_time_to_live(TableName=self.table, TimeToLiveSpecification=expiry)
         await self.s3.create_bucket(**a_bucket(self.bucket))
 
-    async def diagnosed(self, *, is_written: bool = True, **settings: str) -> Found:
+    async def diagnosed(self, more: Mapping[str, str] = {}, *, is_written: bool = True, **settings: str) -> Found:
         environ = {
             "WORKER_QUEUE_URL": self.queue,
             "WORKER_TABLE": self.table,
@@ -53,7 +54,7 @@ class Dependencies:
             "AWS_ENDPOINT_URL": self.proxy.url,
         }
         buckets = [NamedBucket(f"s3://{self.bucket}/", "BUCKET", is_written)]
-        async with open_checks(load(environ | settings, needs=SUBMIT), buckets) as checks:
+        async with open_checks(load(environ | settings | dict(more), needs=SUBMIT), buckets) as checks:
             return {finding.name.split()[0]: finding for finding in await diagnose(checks)}
 
 
@@ -145,6 +146,47 @@ async def test_a_right_that_the_worker_can_do_without_degrades(
     assert failed(findings) == []
     assert findings[check].verdict.state is State.DEGRADED
     assert action in findings[check].verdict.detail
+
+
+PUBLISHING = {"WORKER_EVENT_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:ends", "WORKER_EVENT_BUS": "default"}
+
+
+async def test_a_topic_and_a_bus_that_take_events_are_tried_without_telling_anything(
+    dependencies: Dependencies,
+) -> None:
+    dependencies.proxy.refuse(calls_of("Publish"), 400, "InvalidParameter")
+    no_json = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "MalformedDetail"}]}
+    dependencies.proxy.answer(calls_of("PutEvents"), lambda _: web.json_response(no_json))
+    dependencies.proxy.answer(calls_of("DescribeEventBus"), lambda _: web.json_response({"Name": "default"}))
+
+    findings = await dependencies.diagnosed(PUBLISHING)
+
+    assert [findings[name].verdict.state for name in ("topic", "bus")] == [State.OK, State.OK]
+    (publish,) = dependencies.proxy.seen("Publish")
+    assert b"Message=&" in publish.body + b"&"
+    (put,) = dependencies.proxy.seen("PutEvents")
+    assert json.loads(put.body)["Entries"][0]["Detail"] == "no JSON"
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "check", "detail"),
+    [
+        ("Publish", "AuthorizationError", "topic", "this role may not call sns:Publish"),
+        ("Publish", "NotFound", "topic", "the topic does not exist"),
+        ("PutEvents", "AccessDeniedException", "bus", "this role may not call events:PutEvents"),
+        ("DescribeEventBus", "ResourceNotFoundException", "bus", "the bus does not exist"),
+    ],
+)
+async def test_a_topic_or_a_bus_that_takes_no_events_degrades(
+    call: str, code: str, check: str, detail: str, dependencies: Dependencies
+) -> None:
+    dependencies.proxy.refuse(calls_of(call), 403, code)
+
+    findings = await dependencies.diagnosed(PUBLISHING)
+
+    assert failed(findings) == []
+    assert findings[check].verdict.state is State.DEGRADED
+    assert detail in findings[check].verdict.detail
 
 
 async def test_a_bucket_that_is_only_read_is_not_written_to(dependencies: Dependencies) -> None:

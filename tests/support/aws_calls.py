@@ -14,7 +14,11 @@ from aiohttp import web
 
 _SIGNED_TEXT = "https://secret?X-Amz-Signature=x"  # what an error's text may hold; no user may see it
 # The names of the errors of a JSON service begin with one of these; the first is the service's own.
-_OWN_ERRORS = {"dynamodb": "com.amazonaws.dynamodb.v20120810", "sqs": "com.amazonaws.sqs"}
+_OWN_ERRORS = {
+    "dynamodb": "com.amazonaws.dynamodb.v20120810",
+    "sqs": "com.amazonaws.sqs",
+    "events": "com.amazonaws.events",
+}
 _COMMON_ERRORS = "com.amazon.coral.service"
 _COMMON_NAMES = ("AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException")
 
@@ -30,15 +34,25 @@ class Call:
 
     @property
     def service(self) -> str:
-        """`dynamodb`, `sqs` or `s3`."""
+        """`dynamodb`, `sqs`, `events`, `sns` or `s3`."""
         target = self.headers.get("x-amz-target", "")
-        return "dynamodb" if target.startswith("DynamoDB") else "sqs" if target.startswith("AmazonSQS") else "s3"
+        by_target = {"DynamoDB": "dynamodb", "AmazonSQS": "sqs", "AWSEvents": "events"}
+        found = next((service for prefix, service in by_target.items() if target.startswith(prefix)), None)
+        return found or ("sns" if self._is_form else "s3")
 
     @property
     def action(self) -> str:
         """The operation's name in the service's API, such as `UpdateItem` or `UploadPart`."""
         target = self.headers.get("x-amz-target")
-        return target.rpartition(".")[2] if target else self._s3_action()
+        if target:
+            return target.rpartition(".")[2]
+        return parse_qs(self.body.decode())["Action"][0] if self._is_form else self._s3_action()
+
+    @property
+    def _is_form(self) -> bool:
+        """Whether it is in the query protocol, as calls to SNS are."""
+        is_form = self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        return is_form and self.body.startswith(b"Action=")
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -86,7 +100,8 @@ def s3_error(status: int, code: str, **more: str) -> web.Response:
 
 
 def json_error(service: str, status: int, code: str, **more: Any) -> web.Response:
-    """An error of DynamoDB or SQS, in AWS's JSON protocol (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html).
+    """An error of DynamoDB, SQS or EventBridge, in AWS's JSON protocol
+    (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html).
 
     `more` are further members of the error's document.
     """
@@ -100,4 +115,9 @@ def aws_error(call: Call, status: int, code: str) -> web.Response:
     """The error in the protocol of the call's service. An answer to HEAD has no body, so it has no code."""
     if call.method == "HEAD":
         return web.Response(status=status)
+    if call.service == "sns":
+        error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(_SIGNED_TEXT)}</Message></Error>"
+        return web.Response(
+            status=status, text=f"<ErrorResponse>{error}</ErrorResponse>", content_type="text/xml"
+        )  # https://docs.aws.amazon.com/sns/latest/api/CommonErrors.html
     return s3_error(status, code) if call.service == "s3" else json_error(call.service, status, code)

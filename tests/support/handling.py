@@ -12,6 +12,7 @@ from worker.application.consuming.slots import Slots
 from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import Cancellation, CancelWatch
 from worker.application.jobs.claims import JobClaims
+from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.jobs.conversion import Conversion
 from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.direct_records import DirectRecords
@@ -24,7 +25,7 @@ from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporters
 from worker.domain.job import Job
 from worker.domain.outcome import Ending
-from worker.ports import JobTable, ProgressStore
+from worker.ports import EventPublisher, JobTable, ProgressStore
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Handling:
     s3_outputs: S3EventOutputs | None = None
     over_job: Callable[[], AbstractContextManager[None]] = nullcontext
     on_end: Callable[[Ending, Job | None], None] = lambda _ending, _job: None
+    publisher: EventPublisher | None = None
     slots: Slots = field(default_factory=lambda: Slots(2))
     claims: JobClaims = field(init=False)  # its `run` has to run beside the handler
 
@@ -53,18 +55,39 @@ class Handling:
 
     def handler(self) -> DeliveryHandler:
         now, random = self.now, self.random
-        finisher = JobFinisher(self.store, self.outputs, now=now, random=random, on_end=self.on_end)
+        events = an_event_teller(self.publisher, now=now, random=random)
+        finisher = JobFinisher(self.store, self.outputs, events, now=now, random=random, on_end=self.on_end)
         reporters = Reporters(self.store, now=now, random=random, lease_seconds=self.limits.lease_seconds)
         runner = JobRunner(self.conversion, reporters, self.cancels, finisher, self.limits, random=random)
         claimer = JobClaimer(self.claims, runner, finisher, self.slots, random=random, over_job=self.over_job)
         return DeliveryHandler(claimer, finisher, self.limits, s3_outputs=self.s3_outputs)
 
 
-def a_commands_finisher(table: JobTable, cache: ProgressStore | None, *, now: Callable[[], datetime]) -> JobFinisher:
+def an_event_teller(
+    publisher: EventPublisher | None, *, now: Callable[[], datetime], random: Callable[[], float] = lambda: 0.5
+) -> CompletionEvents:
+    """What tells ends of jobs to the publisher, or to nobody."""
+    return CompletionEvents([] if publisher is None else [publisher], now=now, random=random)
+
+
+def a_commands_finisher(
+    table: JobTable,
+    cache: ProgressStore | None,
+    *,
+    now: Callable[[], datetime],
+    publisher: EventPublisher | None = None,
+) -> JobFinisher:
     """The finisher of `worker submit` and `worker cancel`."""
-    return JobFinisher(DirectRecords(table, cache), PublishedOutputs(MemoryObjects()), now=now, random=lambda: 0.5)
+    records, outputs = DirectRecords(table, cache), PublishedOutputs(MemoryObjects())
+    return JobFinisher(records, outputs, an_event_teller(publisher, now=now), now=now, random=lambda: 0.5)
 
 
-def a_cancellation(table: JobTable, cache: ProgressStore, *, now: Callable[[], datetime]) -> Cancellation:
+def a_cancellation(
+    table: JobTable,
+    cache: ProgressStore,
+    *,
+    now: Callable[[], datetime],
+    publisher: EventPublisher | None = None,
+) -> Cancellation:
     """What `worker cancel` asks."""
-    return Cancellation(table, a_commands_finisher(table, cache, now=now))
+    return Cancellation(table, a_commands_finisher(table, cache, now=now, publisher=publisher))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.fakes.converter import FakeConverter
 from tests.fakes.objects import MemoryObjects
+from tests.fakes.publisher import FakePublisher
 from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.consuming import a_consumer
@@ -62,6 +63,7 @@ class Harness:
     converter: FakeConverter = field(default_factory=FakeConverter)
     table: FakeJobTable = field(default_factory=FakeJobTable)
     redis: FakeProgressCache = field(default_factory=FakeProgressCache)
+    publisher: FakePublisher = field(default_factory=FakePublisher)
     volume: Volume = field(default_factory=LocalVolume)
     output_limit_bytes: int = 1 << 30
     name: str = "w:1"
@@ -84,7 +86,7 @@ class Harness:
             WorkspaceAccess(workspace.probe),
         )
         self.cancels = CancelWatch(self.table)
-        self.cancellation = a_cancellation(self.table, self.redis, now=self.now)
+        self.cancellation = a_cancellation(self.table, self.redis, now=self.now, publisher=self.publisher)
         self.slots = Slots(2)
         handling = Handling(
             self.table,
@@ -103,6 +105,7 @@ class Harness:
             now=self.now,
             s3_outputs=self.s3_outputs,
             slots=self.slots,
+            publisher=self.publisher,
             on_end=self.watch.ended,
         )
         self.claims, self.handler = handling.claims, handling.handler()

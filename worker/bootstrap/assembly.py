@@ -34,6 +34,7 @@ from worker.application.consuming.slots import Slots
 from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
+from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.jobs.conversion import Conversion, ConversionLimits
 from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.dependency_watch import DependencyWatch
@@ -50,6 +51,7 @@ from worker.application.progress.reporter import Reporters
 from worker.bootstrap.checks import queue_check, refuse_no_ffmpeg, table_check
 from worker.bootstrap.memory import warn_of_memory
 from worker.bootstrap.parts import Clients, ffmpeg_of, s3_limits, s3_options, utc_now
+from worker.bootstrap.publishing import completion_events
 from worker.bootstrap.sandbox import described, sandbox_of
 from worker.bootstrap.stores import failover_store, open_stores
 from worker.ports import AudioConverter, Credentials, JobQueue, JobTable, ObjectStore, ProgressCache, ScaleInProtection
@@ -70,6 +72,7 @@ class _Adapters:
     converter: AudioConverter
     sandbox: Sandbox
     protection: ProtectionController | None
+    events: CompletionEvents
     checks: Sequence[Check]
     credentials: Credentials
 
@@ -142,6 +145,7 @@ async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters
         converter=FfmpegConverter(str(ffmpeg_of(settings)), sandbox=sandbox),
         sandbox=sandbox,
         protection=await _open_protection_controller(settings, stack),
+        events=await completion_events(settings, clients),
         checks=[table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings), queue_check(sqs, settings)],
         credentials=clients.session,
     )
@@ -161,7 +165,7 @@ def _make_handler(
         settings.max_source_bytes, settings.max_duration_seconds, settings.max_output_bytes
     )
     outputs = PublishedOutputs(adapters.objects)
-    finisher = JobFinisher(store, outputs, now=utc_now, random=random.random, on_end=watch.ended)
+    finisher = JobFinisher(store, outputs, adapters.events, now=utc_now, random=random.random, on_end=watch.ended)
     runner = JobRunner(
         Conversion(adapters.objects, adapters.converter, adapters.workspace, conversion_limits, random=random.random),
         Reporters(store, now=utc_now, random=random.random, lease_seconds=limits.lease_seconds),

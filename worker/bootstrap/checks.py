@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,11 +14,13 @@ from typing import Any
 
 from worker.adapters.disk import free_bytes_of
 from worker.adapters.dynamodb.inspection import denied_table_actions, inspect_table
+from worker.adapters.eventbridge.inspection import denied_bus_actions
 from worker.adapters.ffmpeg.inspection import inspect_converter
 from worker.adapters.http.inspection import inspect_address
 from worker.adapters.s3.inspection import inspect_bucket, try_reading, try_writing
 from worker.adapters.s3.options import S3Options
 from worker.adapters.sandbox.policy import Sandbox
+from worker.adapters.sns.inspection import denied_topic_actions
 from worker.adapters.sqs.inspection import denied_dead_letter_actions, denied_queue_actions, inspect_queue
 from worker.adapters.sqs.queue import CONTROL_LIMITS
 from worker.application.operations.diagnosis import (
@@ -29,12 +31,14 @@ from worker.application.operations.diagnosis import (
     judge_cache,
     judge_converter,
     judge_denied,
+    judge_publisher,
     judge_queue,
     judge_table,
     judge_workspace,
 )
 from worker.application.operations.doctor import CHECK_SECONDS, Check, Subject
 from worker.bootstrap.parts import Clients, ffmpeg_of, s3_options
+from worker.bootstrap.publishing import open_events, open_sns
 from worker.bootstrap.sandbox import diagnose_sandbox, sandbox_for
 from worker.bootstrap.stores import open_cache
 from worker.domain.job import ObjectLocation
@@ -63,6 +67,7 @@ async def open_checks(settings: Settings, buckets: Sequence[NamedBucket]) -> Asy
             queue_check(await clients.open("sqs", CONTROL_LIMITS), settings),
             table_check(dynamodb, settings),
             *(_bucket_check(s3, bucket, s3_options(settings)) for bucket in (*buckets, *_buckets_of(settings))),
+            *[check async for check in _publisher_checks(settings, clients)],
             _cache_check(open_cache(settings, stack)),
             _converter_check(settings),
             _sandbox_check(settings),
@@ -143,6 +148,27 @@ def _bucket_check(client: Any, bucket: NamedBucket, options: S3Options) -> Check
 
     subject = Subject(bucket.variable, bucket.prefix, _endpoint_of(client))
     return Check(f"bucket {place.bucket}", subject, run, "check its name and the role")
+
+
+async def _publisher_checks(settings: Settings, clients: Clients) -> AsyncIterator[Check]:
+    """Of the topic and the bus that the settings name. A worker does its jobs without them."""
+    if topic_arn := settings.event_topic_arn:
+        client = await open_sns(clients, topic_arn)
+        variable = "WORKER_EVENT_TOPIC_ARN"
+        yield _publisher_check("topic", client, variable, topic_arn, partial(denied_topic_actions, client, topic_arn))
+    if bus := settings.event_bus:
+        client = await open_events(clients, bus)
+        yield _publisher_check("bus", client, "WORKER_EVENT_BUS", bus, partial(denied_bus_actions, client, bus))
+
+
+def _publisher_check(
+    name: str, client: Any, variable: str, value: str, denied: Callable[[], Awaitable[Sequence[str]]]
+) -> Check:
+    async def run() -> Verdict:
+        return judge_publisher(await denied())
+
+    subject = Subject(variable, value, _endpoint_of(client))
+    return Check(name, subject, run, f"check {variable} and the role", is_essential=False)
 
 
 def _cache_check(cache: ProgressCache | None) -> Check:

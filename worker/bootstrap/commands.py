@@ -21,6 +21,7 @@ from worker.application.jobs.submission import Submission
 from worker.application.operations.redrive import Redrive
 from worker.application.progress.reader import Reader
 from worker.bootstrap.parts import Clients, s3_limits, s3_options, utc_now
+from worker.bootstrap.publishing import completion_events
 from worker.bootstrap.stores import open_stores
 from worker.ports import JobIndex
 from worker.settings import Settings
@@ -48,7 +49,8 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
         s3 = await clients.open("s3", s3_limits(settings, jobs=1))
         objects = S3Store(s3, s3_options(settings))
         records = DirectRecords(table, cache)
-        finisher = JobFinisher(records, PublishedOutputs(objects), now=utc_now, random=random.random)
+        events = await completion_events(settings, clients)
+        finisher = JobFinisher(records, PublishedOutputs(objects), events, now=utc_now, random=random.random)
         yield Client(
             reader=Reader(table, cache),
             submission=Submission(finisher, sender),

@@ -33,12 +33,12 @@ class Clients:
         self._region = settings.region
         self._stack = stack
 
-    async def open(self, service: str, limits: ClientLimits) -> Any:
-        """Raises ConfigurationError."""
+    async def open(self, service: str, limits: ClientLimits, *, region: str | None = None) -> Any:
+        """A client for that region, by default the one of the settings. Raises ConfigurationError."""
         try:
             await self.session.check_files()
             return await self._stack.enter_async_context(
-                aws.open_client(self.session.session, service, limits, region=self._region)
+                aws.open_client(self.session.session, service, limits, region=region or self._region)
             )
         except SdkConfigurationError as exc:
             raise _refused(exc) from exc

@@ -133,8 +133,18 @@ class Ignored:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """The job has ended, and its completion event could not be told: the message comes again after `delay_seconds`.
+
+    It is then found to be final, and ends as it would have ended now.
+    """
+
+    delay_seconds: float
+
+
 Unstarted = Skipped | Deferred | PutOff | NotBegun | Refused | Ignored
-Ending = Outcome | Unstarted
+Ending = Outcome | Unstarted | Untold
 RecordedEnding = Completed | Failed | WillRetry | Released | Cancelled | Refused
 
 # --- what follows ------------------------------------------------------------------------------------------------
@@ -228,7 +238,7 @@ def disposition_of(ending: Ending, job_id: str | None) -> Disposition:
             return Reject(error, job_id, attempt, run)
         case Refused(error):
             return Reject(error, error.job_id)
-        case WillRetry() | Deferred() | PutOff():
+        case WillRetry() | Deferred() | PutOff() | Untold():
             return Retry(ending.delay_seconds)
         case Released() | NotBegun(is_lost=False):
             return Release()

@@ -34,6 +34,7 @@ from worker.ports.progress import (
     WriteResult,
     Written,
 )
+from worker.ports.publishing import EventPublisher
 from worker.ports.queue import (
     MAX_BATCH_ENTRIES,
     MAX_IN_FLIGHT_SECONDS,
@@ -60,6 +61,7 @@ __all__ = [
     "DeadLetterQueue",
     "Delivery",
     "DependencyMissingError",
+    "EventPublisher",
     "JobIndex",
     "JobQueue",
     "JobTable",

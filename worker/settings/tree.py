@@ -18,6 +18,7 @@ from worker.settings.elasticache import Cache, cache_of
 from worker.settings.values import (
     CacheName,
     CannedAcl,
+    EventBus,
     Expects,
     HostName,
     HttpPort,
@@ -37,6 +38,7 @@ from worker.settings.values import (
     StorageClass,
     TableName,
     TimeoutSeconds,
+    TopicArn,
 )
 
 
@@ -145,6 +147,10 @@ class Settings(BaseModel):
     s3_storage_class: StorageClass | None = Field(
         None, description="Of targets. In `GLACIER` and `DEEP_ARCHIVE` they must be restored before they can be read."
     )
+    event_topic_arn: TopicArn | None = Field(
+        None, description="An SNS topic where ends of jobs are told ([events-out.md](events-out.md))."
+    )
+    event_bus: EventBus | None = Field(None, description="An EventBridge bus where ends of jobs are told, too.")
     workspace: Path | None = Field(
         None,
         description="The directory for sources and outputs while a job runs. "

@@ -111,6 +111,20 @@ StorageClass = Literal[
     "EXPRESS_ONEZONE",
     "FSX_OPENZFS",
 ]
+# https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
+TopicArn = Annotated[
+    str,
+    StringConstraints(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$"),
+    Expects("a topic's ARN, such as arn:aws:sns:eu-west-1:111122223333:audio-ends"),
+]
+# https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
+EventBus = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(arn:aws[a-z-]*:events:[a-z0-9-]+:\d{12}:event-bus/[A-Za-z0-9._/-]{1,256}|[A-Za-z0-9._/-]{1,256})$"
+    ),
+    Expects("the name or the ARN of an EventBridge bus"),
+]
 KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$"), Expects("1 to 64 printable characters")]
 
 

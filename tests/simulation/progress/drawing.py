@@ -20,6 +20,7 @@ from tests.simulation.core.faults import (
 )
 from tests.simulation.core.schedule import LinkFault
 from tests.simulation.core.stores import REDIS, TABLE
+from tests.simulation.core.telling import faults_of_events
 from tests.simulation.progress.schedule import (
     ALL,
     READERS,
@@ -68,6 +69,7 @@ def generate(seed: int) -> Schedule:
     is_run_again = rng.random() < 0.3
     if is_run_again:
         incidents += [_run_again(rng, jobs) for _ in range(rng.choice((1, 1, 2, 3)))]
+    incidents += faults_of_events(seed, WORKERS, 2 * _SECONDS_OF_TROUBLE)
     return Schedule(
         seed,
         tuple(incidents),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from tests.simulation.core.checker import BaseChecker, brief, brief_version, traced
 from tests.simulation.core.runs import Runs, may_follow
+from tests.simulation.core.telling import ToldEnds
 from tests.support.lean_loop import LeanLoop
 from worker.application.progress.reader import Reading
 from worker.domain.progress import Record, Status, Version
@@ -54,6 +55,7 @@ class Checker(BaseChecker):
     I7: every call ends within a second; one that a job waits for, within its own budget.
     I9: a run begins only where it was asked for: by the dead letter of the run before, or by a retry. It begins with
     attempt 0, and starts at attempt 1.
+    I10: an end is told after it is in the table, and before its message is deleted.
     Also: nothing is kept of an attempt that was never claimed, and `completed` comes after its outputs.
     """
 
@@ -61,6 +63,7 @@ class Checker(BaseChecker):
         super().__init__(loop)
         self._jobs: dict[str, Job] = {}
         self._losses = 0
+        self.told_ends = ToldEnds(self)
         self._shown: dict[tuple[object, str], Record] = {}
 
     def job(self, job_id: str) -> Job:
@@ -112,6 +115,8 @@ class Checker(BaseChecker):
             self.violated(f"{store} took {brief(record)}, of an attempt that was never claimed")
         if record.is_final:
             self._saw_final(job, record)
+            if store == "table":
+                self.told_ends.kept(record)
 
     @traced("Redis loses writes and holds {held}")
     def redis_lost_writes(self, held: Mapping[str, Record]) -> None:

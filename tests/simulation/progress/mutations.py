@@ -11,6 +11,7 @@ from contextlib import suppress
 from tests.simulation.progress.observed import ObservedCache, ObservedStore
 from tests.simulation.progress.servers import JobTableServer, RedisServer
 from tests.simulation.progress.world import Parts
+from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.progress.reader import Reader, Reading
 from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.errors import DependencyUnavailableError
@@ -121,6 +122,16 @@ class NoReplay(ObservedCache):
         return 0
 
 
+class TellsOnce(CompletionEvents):
+    """Takes an event that could not be told for told."""
+
+    async def tell(
+        self, final: Record, *, receives: int | None = None, within_seconds: float | None = None
+    ) -> float | None:
+        await super().tell(final, receives=receives, within_seconds=within_seconds)
+        return None
+
+
 MUTATIONS: dict[str, Parts] = {
     "ticks before the claim": Parts(store=TicksBeforeTheClaim),
     "no compare-and-set in Redis": Parts(redis=RedisThatTakesAnything),
@@ -132,4 +143,5 @@ MUTATIONS: dict[str, Parts] = {
     "an end in Redis first": Parts(store=RedisFirstAtTheEnd),
     "user traffic probes": Parts(cache=ProbesWithUserTraffic),
     "no replay": Parts(cache=NoReplay),
+    "an end is told once": Parts(events=TellsOnce),
 }

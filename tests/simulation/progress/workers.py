@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.fakes.objects import MemoryObjects
 from tests.simulation.core.checker import brief
+from tests.simulation.core.telling import SimulatedPublisher
 from tests.simulation.progress.circuit import CircuitChecker
 from tests.simulation.progress.observed import JOB_SECONDS, ObservedJobTable, ObservedRedis
 from tests.simulation.progress.schedule import Ending, Script
@@ -95,9 +96,14 @@ class Worker:
         redis.worker = table.worker = self.cache.worker = self.store.worker = self
         self.cancels = CancelWatch(table)
         self._claims = JobClaims(table, self.store, _LIMITS, worker=self.name, now=self.now, random=self._random)
-        self._finisher = JobFinisher(self.store, PublishedOutputs(MemoryObjects()), now=self.now, random=self._random)
+        publisher = SimulatedPublisher(network, world.checker.told_ends.told)
+        self._events = world.parts.events([publisher], now=self.now, random=self._random)
+        self._finisher = JobFinisher(
+            self.store, PublishedOutputs(MemoryObjects()), self._events, now=self.now, random=self._random
+        )
         self._running: set[Execution] = set()
         self._at_work: set[str] = set()
+        self.ends: dict[str, Record] = {}  # of attempts, by job id, until they are told
         self._tasks: list[asyncio.Task[Any]] = []
         self.start(self.store.run(), f"prober of {self.name}")
         self.start(self._claims.run(), f"withdrawals of {self.name}")
@@ -151,8 +157,8 @@ class Worker:
             decision = self._claims.decide(state, fence, rejected_run)
         current = None if state is None else state.record
         match decision:
-            case Skip():
-                return None
+            case Skip(record):
+                return await self._events.tell(record)
             case NextRun():
                 return 1.0
             case Wait(delay_seconds):
@@ -166,7 +172,10 @@ class Worker:
                 claim = await self._claims.claim(_job(job_id), state, decision, _DELIVERY)
                 if isinstance(claim, Conflict):
                     return 1.0
-                return _seconds_until_the_next(await self._attempt(claim.record, script))
+                outcome = await self._attempt(claim.record, script)
+                if isinstance(outcome, Completed | Failed | Cancelled):
+                    return await self._events.tell(self.ends.pop(job_id))
+                return _seconds_until_the_next(outcome)
 
     async def _conclude(
         self, current: Record | None, job_id: str, outcome: Failed | Cancelled, attempts: int, version: Version
@@ -175,7 +184,7 @@ class Worker:
         record = replace(record, percent=0.0 if current is None else current.percent)
         end = record_of(outcome, record, version, self.now())
         result = await self.store.write_if_unchanged(end, None if current is None else current.version)
-        return None if isinstance(result, Written) else 1.0
+        return await self._events.tell(end) if isinstance(result, Written) else 1.0
 
     async def _attempt(self, record: Record, script: Script) -> Outcome:
         progress = PlayedProgress()
@@ -201,7 +210,7 @@ class Worker:
             with self.cancels.over(record.job_id, execution):
                 await self._convert_and_upload(record, script, reporter, progress)
             completed = Completed(_UPLOADED)
-            await reporter.end(completed)
+            self.ends[record.job_id] = await reporter.end(completed)
             return completed
 
     async def _convert_and_upload(
@@ -222,7 +231,7 @@ class Worker:
         try:
             async with asyncio.timeout(_LAST_WORD_SECONDS):
                 if not isinstance(outcome, Lost):
-                    await reporter.end(outcome)
+                    self.ends[record.job_id] = await reporter.end(outcome)
         except LeaseLostError as loss:
             return Lost(loss.reason)
         except (TimeoutError, DependencyUnavailableError):
@@ -232,8 +241,6 @@ class Worker:
 
 def _seconds_until_the_next(outcome: Outcome) -> float | None:
     match outcome:
-        case Completed() | Failed() | Cancelled():
-            return None
         case WillRetry(delay_seconds=delay_seconds):
             return min(delay_seconds, 1.0)
         case _:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.simulation.core.stores import SimulatedJobTable, SimulatedRedis
+from tests.simulation.core.telling import SimulatedPublisher
 from tests.simulation.core.world import BaseWorld
 from tests.simulation.progress.invariants import Checker
 from tests.simulation.progress.messages import Messages
@@ -21,6 +22,7 @@ from tests.simulation.progress.schedule import READERS, WORKERS, Schedule
 from tests.simulation.progress.servers import JobTableServer, RedisServer
 from tests.simulation.progress.workers import Worker
 from tests.support.handling import a_cancellation, a_commands_finisher
+from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.jobs.retry import JobRetry, NotRetriedError
 from worker.application.progress.reader import Reader
 from worker.domain.errors import DependencyUnavailableError
@@ -44,6 +46,7 @@ class Parts:
     reader: type[Reader] = Reader
     redis: type[RedisServer] = RedisServer
     table: type[JobTableServer] = JobTableServer
+    events: type[CompletionEvents] = CompletionEvents
 
 
 class AskedJobTable(SimulatedJobTable):
@@ -157,7 +160,9 @@ class World(BaseWorld[Schedule, Checker]):
     async def _retry(self, party: str, messages: Messages) -> None:
         network = self.network(party)
         table, redis = SimulatedJobTable(self.table, network, JOB_SECONDS), SimulatedRedis(self.redis, network)
-        retry = JobRetry(table, a_commands_finisher(table, redis, now=self.now), messages)
+        publisher = SimulatedPublisher(network, self.checker.told_ends.told)
+        finisher = a_commands_finisher(table, redis, now=self.now, publisher=publisher)
+        retry = JobRetry(table, finisher, messages)
         self.checker.retry_begins(messages.job_id)
         while True:
             with suppress(StoreUnavailableError, DependencyUnavailableError):
@@ -185,6 +190,7 @@ class World(BaseWorld[Schedule, Checker]):
             await retry
         for messages in self.messages:
             await messages.wait_until_deleted()
+            self.checker.told_ends.require(messages.job_id)
         calm_at = self.began_at + max((each.end for each in self.schedule.link_faults), default=0.0)
         await asyncio.sleep(calm_at + _BACK_ON_REDIS_SECONDS - self.loop.now)
         self._check_the_circuits()

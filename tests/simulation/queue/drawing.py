@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from tests.simulation.queue.link_faults import fault_of_a_claim, link_fault, outage_of_the_table
+from tests.simulation.core.telling import faults_of_events
+from tests.simulation.queue.link_faults import fault_of_a_claim, link_fault, outage_of_the_table, worker_at
 from tests.simulation.queue.schedule import (
     CancelRequest,
     ClockJump,
@@ -50,6 +51,7 @@ def make_schedule(seed: int) -> Schedule:
         return Schedule(seed, (), workers, _beside_a_crash(dice))
     if dice.random() < 0.005:
         return _sent_again_in_a_long_run(dice, seed, workers)
+    faults += faults_of_events(seed, [*map(worker_at, range(workers))], 30.0)
     return Schedule(seed, (*faults, *incidents), workers, scripts, limit)
 
 

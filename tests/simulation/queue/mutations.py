@@ -21,6 +21,7 @@ from worker.application.jobs import finisher
 from worker.application.jobs.attempt import Attempt
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.claims import JobClaims
+from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
@@ -30,7 +31,19 @@ from worker.domain import claim
 from worker.domain.backoff import Backoff
 from worker.domain.claim import ClaimDecision, ClaimMark, JobMessage, JobState, Start
 from worker.domain.disposition import Ack, Disposition, Retry
-from worker.domain.outcome import Cancelled, Completed, Outcome, RecordedEnding, Released, WillRetry, record_of
+from worker.domain.job import Job
+from worker.domain.outcome import (
+    Cancelled,
+    Completed,
+    Ending,
+    Failed,
+    Outcome,
+    RecordedEnding,
+    Released,
+    Skipped,
+    WillRetry,
+    record_of,
+)
 from worker.domain.progress import Record, Status, Version, next_run
 from worker.ports import Conflict, Delivery, Written
 
@@ -47,10 +60,10 @@ class Mutation:
 
 _handle, _decide = DeliveryHandler.handle, JobClaims.decide
 _hide, _send = QueueServer.hide, QueueServer.send
-_finish_attempt = JobFinisher.finish_attempt
+_finish_attempt, _recorded = JobFinisher.finish_attempt, JobFinisher._recorded
 
 
-async def _nothing(*_: object) -> None: ...
+async def _nothing(*_: object, **__: object) -> None: ...
 
 
 async def _keep_outputs(*_: object) -> Cancelled:
@@ -113,7 +126,23 @@ async def _claim_once(
     return await self._store.claim(record, seen, mark, message)
 
 
-async def _finish_within_seconds(self: JobFinisher, attempt: Attempt, outcome: Outcome, **_: Any) -> Outcome:
+async def _tell_once(self: JobFinisher, ending: Ending, record: Record, **_: Any) -> Ending:
+    if record.is_final:
+        await self._events.tell(record)
+    return ending
+
+
+async def _skip_in_silence(_self: JobFinisher, _job: Job, record: Record, delivery: Delivery) -> Skipped:
+    return Skipped(record, is_own=delivery.has_written(record.version))
+
+
+async def _tell_first(self: JobFinisher, attempt: Attempt, outcome: Outcome, within_seconds: float | None) -> Any:
+    if isinstance(outcome, Completed | Failed):
+        await self._events.tell(record_of(outcome, attempt.claim.record, attempt.claim.record.version, self._now()))
+    return await _recorded(self, attempt, outcome, within_seconds)
+
+
+async def _finish_within_seconds(self: JobFinisher, attempt: Attempt, outcome: Outcome, **_: Any) -> Ending:
     return await _finish_attempt(
         self, attempt, outcome, within_seconds=None if isinstance(outcome, Completed) else 5.0
     )
@@ -151,5 +180,11 @@ MUTATIONS = {
     "no end waits for the table": Mutation(JobFinisher, "finish_attempt", _finish_within_seconds, "which lives"),
     "nothing is said of a lost run": Mutation(JobClaims, "give_back", _nothing, "which lives"),
     "a job that runs is asked for all the time": Mutation(JobClaimer, "_while_it_runs", _no_longer, "more than 10"),
+    "no end is told": Mutation(CompletionEvents, "tell", _nothing, "untold"),
+    "a message goes though its end is untold": Mutation(JobFinisher, "_told", _tell_once, "untold"),
+    "what a dead worker left untold stays so": Mutation(JobFinisher, "skip", _skip_in_silence, "untold"),
+    "an end is told before it is recorded": Mutation(
+        JobFinisher, "_recorded", _tell_first, "before it is in the table"
+    ),
     "a group is no group": Mutation(QueueServer, "send", _send_to_no_group, "out of order"),
 }

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from tests.fakes.stores import FakeProgressCache
 from tests.simulation.core.stores import SimulatedRedis
+from tests.simulation.core.telling import SimulatedPublisher
 from tests.simulation.core.world import BaseWorld
 from tests.simulation.queue.clients import JobTableClient
 from tests.simulation.queue.invariants import Checker
@@ -149,7 +150,9 @@ class World(BaseWorld[Schedule, Checker]):
     async def _retry(self, number: int) -> None:
         job_id, network = f"job-{number}", self.network(SOMEBODY)
         table = JobTableClient(self.table, network, SOMEBODY, self.checker)
-        finisher = a_commands_finisher(table, SimulatedRedis(self.redis, network), now=self.now)
+        publisher = SimulatedPublisher(network, self.checker.told_ends.told)
+        redis = SimulatedRedis(self.redis, network)
+        finisher = a_commands_finisher(table, redis, now=self.now, publisher=publisher)
         self.checker.runs[job_id].retries += 1
         while True:
             with suppress(StoreUnavailableError, DependencyUnavailableError):

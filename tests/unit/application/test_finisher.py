@@ -11,14 +11,16 @@ import pytest
 from tests.fakes.objects import MemoryObjects
 from tests.support.deliveries import a_delivery
 from tests.support.failover import Stores, stores
+from tests.support.handling import an_event_teller
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, clock
 from tests.support.virtual_time import now, virtual_time
 from worker.application.jobs.attempt import Attempt, Claim
-from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.finisher import Finished, JobFinisher
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.progress.job_progress import JobProgress
 from worker.application.progress.reporter import Reporter
+from worker.domain.claim import JobState
 from worker.domain.errors import InternalError, InvalidMessageError, NoAudioError
 from worker.domain.job import Job, ObjectLocation
 from worker.domain.meter import Speeds
@@ -31,7 +33,8 @@ JOB = Job(CLAIM.job_id, ObjectLocation("podcasts-in", "a.wav"), ())
 
 
 def a_finisher(it: Stores) -> JobFinisher:
-    return JobFinisher(it.store, PublishedOutputs(MemoryObjects()), now=clock, random=lambda: 0.5)
+    events = an_event_teller(None, now=clock)
+    return JobFinisher(it.store, PublishedOutputs(MemoryObjects()), events, now=clock, random=lambda: 0.5)
 
 
 async def an_attempt(it: Stores) -> Attempt:
@@ -98,10 +101,11 @@ async def test_the_end_of_a_job_that_does_not_run_is_in_both_stores_and_in_the_l
         queued = replace(CLAIM, status=Status.QUEUED, stage=None, version=Version(0, 1))
         await it.store.write_if_unchanged(queued, None)
 
-        final = await a_finisher(it).finish(Cancelled(), replace(queued, version=Version(0, 2)), queued.version)
+        finished = await a_finisher(it).finish(Cancelled(), replace(queued, version=Version(0, 2)), queued.version)
 
-        assert final is not None
-        assert final.status is Status.CANCELLED
+        assert isinstance(finished, Finished)
+        final = finished.record
+        assert (final.status, finished.ending) == (Status.CANCELLED, Cancelled())
         assert final == it.table.held[JOB.job_id] == it.redis.held[JOB.job_id]
         line = it.log.one(Event.JOB_CANCELLED)
         assert (line["stage"], line["percent"]) == (None, final.percent)
@@ -112,9 +116,10 @@ async def test_a_job_that_has_changed_meanwhile_is_not_ended() -> None:
     async with stores() as it:
         await an_attempt(it)
 
-        assert await a_finisher(it).finish(Cancelled(), CLAIM, Version(0, 1)) is None
+        changed = await a_finisher(it).finish(Cancelled(), CLAIM, Version(0, 1))
 
-        assert it.table.held[JOB.job_id] == CLAIM
+        assert isinstance(changed, JobState)
+        assert changed.record == it.table.held[JOB.job_id] == CLAIM
         assert not it.log.of(Event.JOB_CANCELLED)
 
 

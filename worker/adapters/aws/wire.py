@@ -40,8 +40,9 @@ def prepare(client: Any) -> None:
     events.register_last("before-call.s3", _send_at_once, unique_id="worker-send-at-once")
     events.register_last("before-endpoint-resolution.s3", _address_access_point, unique_id="worker-access-point")
     events.register_first("needs-retry.s3", _follow_redirection, unique_id="worker-follow-redirection")
-    for service in ("dynamodb", "sqs"):
+    for service in ("dynamodb", "sqs", "eventbridge"):
         events.register_first(f"before-parse.{service}", _require_json, unique_id=f"worker-require-json-{service}")
+    events.register_first("before-parse.sns.Publish", _require_published, unique_id="worker-require-published")
     for action in ("PutObject", "CompleteMultipartUpload"):
         events.register_first(f"before-parse.s3.{action}", _require_kept, unique_id=f"worker-require-kept-{action}")
 
@@ -56,6 +57,12 @@ def _require_json(response_dict: dict[str, Any], **_: Any) -> None:
             json.loads(response_dict["body"])
         except ValueError as exc:
             raise ResponseParserError("the body is no JSON") from exc
+
+
+def _require_published(response_dict: dict[str, Any], **_: Any) -> None:
+    """The SDK finds no result in a page that is XML, and raises a KeyError. Raises ResponseParserError."""
+    if response_dict["status_code"] < 300 and b"PublishResult" not in response_dict["body"]:
+        raise ResponseParserError("the body is none of SNS's")
 
 
 def _require_kept(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:

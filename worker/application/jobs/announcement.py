@@ -22,6 +22,7 @@ from worker.domain.outcome import (
     Refused,
     Released,
     Skipped,
+    Untold,
     WillRetry,
 )
 from worker.domain.progress import Record, Stage
@@ -80,7 +81,7 @@ def announce(ending: Ending, facts: Facts) -> None:
             emit(Event.JOB_DEFERRED, delay_seconds=0.0, reason="its message has to go back first", attempt=None)
         case Ignored(reason):
             emit(Event.MESSAGE_IGNORED, reason=reason)
-        case Refused():
+        case Refused() | Untold():
             pass
         case _:
             assert_never(ending)

@@ -40,10 +40,11 @@ class Claim:
 
 @dataclass(eq=False, slots=True)
 class Attempt:
-    """One start of a claimed job. `outcome` is set once, by the finisher."""
+    """One start of a claimed job. `outcome`, and the record that says so, are set once, by the finisher."""
 
     claim: Claim
     progress: JobProgress
     reporter: Reporter
     execution: Execution = field(default_factory=Execution)
     outcome: Outcome | None = None
+    last_record: Record | None = None

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from worker.application.consuming.execution import Execution
-from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.finisher import Finished, JobFinisher
 from worker.domain.errors import DependencyUnavailableError, JobCancelledError
 from worker.domain.outcome import Cancelled
 from worker.domain.progress import Record, Status, Version
@@ -91,4 +91,5 @@ class Cancellation:
     async def _finish(self, current: Record) -> Record | None:
         """Cancel a job that does not run. None: it has started or ended just now."""
         version = Version(current.version.fence, current.version.seq + 1)
-        return await self._finisher.finish(Cancelled(), replace(current, version=version), current.version)
+        result = await self._finisher.finish(Cancelled(), replace(current, version=version), current.version)
+        return result.record if isinstance(result, Finished) else None

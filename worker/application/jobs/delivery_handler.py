@@ -53,7 +53,7 @@ class DeliveryHandler:
         dispositions: list[Disposition] = []
         for part in parts:
             if dispositions and not self._may_begin_another(work):
-                ending = await self._finisher.pass_over(NotBegun(is_lost=work.lease.is_lost))
+                ending = self._finisher.pass_over(NotBegun(is_lost=work.lease.is_lost))
                 dispositions.append(disposition_of(ending, None))
                 break
             ending = await self._handle_part(part, work)
@@ -70,7 +70,7 @@ class DeliveryHandler:
 
     async def _handle_part(self, part: Part, work: Work) -> Ending:
         if isinstance(part, Ignored):
-            return await self._finisher.pass_over(part)
+            return self._finisher.pass_over(part)
         job_id = _job_id_of(part)
         with work.log_context(**({} if job_id is None else {"job_id": job_id})):
             if isinstance(part, InvalidMessageError):

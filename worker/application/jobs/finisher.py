@@ -1,6 +1,7 @@
 """The one place where jobs end: the final record, the outputs that are taken back, the log line and the metrics.
 
-That holds wherever a job ends: in an attempt, before a start (cancelled, given up, refused), and by the command line.
+There each end is told, too, once its record is in the job table and before its message is settled. That holds wherever
+a job ends: in an attempt, before a start (cancelled, given up, refused), and by the command line.
 The first record of a run is written here as well, of a job that is submitted and of one that is run again. Like the
 final record of a job that does not run, it goes through both stores.
 """
@@ -9,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from structlog.contextvars import bound_contextvars
 
 from worker.application.jobs.announcement import Facts, announce
 from worker.application.jobs.attempt import Attempt
+from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.messages.message import message_to_keep
 from worker.domain.claim import JobMessage, JobState
@@ -41,12 +43,15 @@ from worker.domain.outcome import (
     PutOff,
     Refused,
     Skipped,
+    Untold,
     WillRetry,
     record_of,
 )
 from worker.domain.progress import Record, Status, Version, first_record, next_run
 from worker.events import Event, emit
 from worker.ports import Conflict, Delivery, StoreUnavailableError, Written
+
+E = TypeVar("E", bound=Ending)
 
 
 class JobRecords(Protocol):
@@ -68,6 +73,14 @@ class JobRecords(Protocol):
         """Bring the cache up to a record of the job table, where it answers. Raises nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The final record of a job that did not run, and how its delivery ends by it."""
+
+    record: Record
+    ending: Ending
+
+
 class JobFinisher:
     """Ends jobs, and writes the first record of a run that is asked for. `random` gives numbers in [0, 1).
 
@@ -78,6 +91,7 @@ class JobFinisher:
         self,
         records: JobRecords,
         outputs: PublishedOutputs,
+        events: CompletionEvents,
         *,
         now: Callable[[], datetime],
         random: Callable[[], float],
@@ -85,6 +99,7 @@ class JobFinisher:
     ) -> None:
         self._records = records
         self._outputs = outputs
+        self._events = events
         self._now = now
         self._random = random
         self._on_end = on_end
@@ -107,8 +122,10 @@ class JobFinisher:
     async def begin_run(self, ended: JobState) -> JobState:
         """Begin the next run of a job that has ended so. Returns its state as it is then: another may have changed it.
 
+        The end is told again before: once its record is replaced, nobody knows of it any more.
         Raises StoreUnavailableError: the run may have begun.
         """
+        await self._events.tell(ended.record)
         record = next_run(ended.record, self._now())
         match await self._records.begin_run(record, ended.record.version):
             case Conflict(state):
@@ -119,34 +136,39 @@ class JobFinisher:
 
     async def finish_attempt(
         self, attempt: Attempt, outcome: Outcome, *, within_seconds: float | None = None
-    ) -> Outcome:
+    ) -> Outcome | Untold:
         """Record how the attempt ended. Returns how it did end: the record may be refused, or not be kept in time.
 
-        An attempt ends once: called again, this returns the outcome that was recorded. Raises nothing but
-        CancelledError, and then may be called with another outcome.
+        An attempt ends once: called again, this returns the outcome that was recorded, and tells the end again. Raises
+        nothing but CancelledError, and then may be called with another outcome.
         """
+        until = None if within_seconds is None else asyncio.get_running_loop().time() + within_seconds
         if attempt.outcome is None:
-            attempt.outcome, record = await self._recorded(attempt, outcome, within_seconds)
-            await self._ended(attempt.outcome, Facts.of_attempt(attempt.progress), record, attempt.claim.job)
-        return attempt.outcome
+            attempt.outcome, attempt.last_record = await self._recorded(attempt, outcome, within_seconds)
+            self._ended(attempt.outcome, Facts.of_attempt(attempt.progress), attempt.claim.job)
+        if attempt.last_record is None:
+            return attempt.outcome
+        rest = None if until is None else max(0.0, until - asyncio.get_running_loop().time())
+        return await self._told(attempt.outcome, attempt.last_record, within_seconds=rest)
 
     async def finish(
         self, ending: Failed | Cancelled | Refused, record: Record, seen: Version | None, job: Job | None = None
-    ) -> Record | None:
-        """Record the end of a job that does not run. Returns its final record; None: the job has changed meanwhile.
+    ) -> Finished | JobState:
+        """Record the end of a job that does not run. Returns its state where that has changed meanwhile.
 
         `record` is the newest of the job, with the version that the final one is to have. `seen` is the version in the
         job table. Without the `job`, outputs of a cancelled one are taken back when its message comes next.
         Raises StoreUnavailableError: the record may have been kept.
         """
         final = record_of(ending, record, record.version, self._now())
-        if isinstance(await self._records.write_if_unchanged(final, seen), Conflict):
-            return None
+        result = await self._records.write_if_unchanged(final, seen)
+        if isinstance(result, Conflict):
+            return result.state
         with bound_contextvars(job_id=final.job_id, attempt=final.attempt):
-            await self._ended(ending, Facts.of_record(final), final)
+            self._ended(ending, Facts.of_record(final))
             if isinstance(ending, Cancelled) and job is not None:
                 await self._outputs.retract(job)
-        return final
+            return Finished(final, await self._told(ending, final))
 
     async def refuse(self, error: InvalidMessageError, delivery: Delivery) -> Ending:
         """A message that is no job is not retried. Its record says so, unless there is a job of that name.
@@ -158,28 +180,32 @@ class JobFinisher:
         if error.job_id is not None:
             record = replace(first_record(error.job_id, None, (), self._now()), version=Version(delivery.fence, 1))
             try:
-                await self.finish(refused, record, None)
+                result = await self.finish(refused, record, None)
             except StoreUnavailableError as unavailable:
-                return await self.put_off(delivery, unavailable)
+                return self.put_off(delivery, unavailable)
+            if isinstance(result, Finished):
+                return result.ending
+            if result.record.is_final and delivery.has_written(result.record.version):  # refused before, and come back
+                return await self._told(refused, result.record, receives=delivery.receive_count)
         return refused
 
-    async def skip(self, job: Job, record: Record, delivery: Delivery) -> Skipped:
+    async def skip(self, job: Job, record: Record, delivery: Delivery) -> Skipped | Untold:
         """The job is final already: do what the worker that ended it may have left undone."""
         skipped = Skipped(record, is_own=delivery.has_written(record.version))
-        await self._ended(skipped, Facts.of_record(record), record)
+        self._ended(skipped, Facts.of_record(record))
         await self._records.share(record)
         if record.status is Status.CANCELLED:  # between two attempts: the first may have published something
             await self._outputs.retract(job)
-        return skipped
+        return await self._told(skipped, record, receives=delivery.receive_count)
 
-    async def put_off(self, delivery: Delivery, error: StoreUnavailableError) -> Ending:
+    def put_off(self, delivery: Delivery, error: StoreUnavailableError) -> Ending:
         """Nothing can be claimed or recorded: the message comes back, later with each receive."""
         delay_seconds = RETRY_BACKOFF.delay(delivery.receive_count, self._random())
-        return await self.pass_over(PutOff(delay_seconds, error.reason))
+        return self.pass_over(PutOff(delay_seconds, error.reason))
 
-    async def pass_over(self, ending: Deferred | PutOff | NotBegun | Ignored) -> Ending:
+    def pass_over(self, ending: Deferred | PutOff | NotBegun | Ignored) -> Ending:
         """Nothing is started and nothing ends: the log says so."""
-        await self._ended(ending, Facts(), None)
+        self._ended(ending, Facts())
         return ending
 
     async def _recorded(
@@ -224,10 +250,16 @@ class JobFinisher:
     def _retry(self, error: JobError) -> WillRetry:
         return WillRetry(error, RETRY_BACKOFF.delay(1, self._random()))
 
-    async def _ended(self, ending: Ending, facts: Facts, record: Record | None, job: Job | None = None) -> None:
-        """Every ending passes here once, when its record is in the job table. What follows an end is called here.
-
-        `record` is None where nothing was recorded; it is final where the job has ended.
-        """
+    def _ended(self, ending: Ending, facts: Facts, job: Job | None = None) -> None:
+        """Every ending passes here once, when its record is in the job table: the log says so."""
         announce(ending, facts)
         self._on_end(ending, job)
+
+    async def _told(
+        self, ending: E, record: Record, *, receives: int | None = None, within_seconds: float | None = None
+    ) -> E | Untold:
+        """The ending, once it is told where it is one of the job. Until then, its message has to come back."""
+        if not record.is_final:
+            return ending
+        delay_seconds = await self._events.tell(record, receives=receives, within_seconds=within_seconds)
+        return ending if delay_seconds is None else Untold(delay_seconds)

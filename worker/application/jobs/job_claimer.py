@@ -11,13 +11,24 @@ from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import Claim
 from worker.application.jobs.claims import JobClaims
-from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.finisher import Finished, JobFinisher
 from worker.application.jobs.job_runner import JobRunner
 from worker.domain.claim import Cancel, Exhausted, JobState, NextRun, Skip, Start, Wait
 from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.errors import ShutdownError, TooManyAttemptsError
 from worker.domain.job import Job
-from worker.domain.outcome import Cancelled, Deferred, Ending, Failed, Lost, NotBegun, Outcome, Released, WillRetry
+from worker.domain.outcome import (
+    Cancelled,
+    Deferred,
+    Ending,
+    Failed,
+    Lost,
+    NotBegun,
+    Outcome,
+    Released,
+    Untold,
+    WillRetry,
+)
 from worker.domain.progress import FIRST_RUN, Record, Version
 from worker.ports import Delivery, StoreUnavailableError
 
@@ -56,14 +67,14 @@ class JobClaimer:
         if job.job_id in self._at_work:  # by another message: of the same millisecond it has the same fence
             attempt = self._at_work[job.job_id]
             if attempt is None:  # for a lease, both might be hidden, and come back together again and again
-                return await self._defer(_SOON_SECONDS, "another delivery is claiming it just now")
+                return self._defer(_SOON_SECONDS, "another delivery is claiming it just now")
             delay_seconds = self._while_it_runs(self._claims.lease_seconds, work.delivery)
-            return await self._defer(delay_seconds, "running here already", attempt)
+            return self._defer(delay_seconds, "running here already", attempt)
         self._at_work[job.job_id] = None
         try:
             return await self._claim(job, work)
         except StoreUnavailableError as error:
-            return await self._finisher.put_off(work.delivery, error)
+            return self._finisher.put_off(work.delivery, error)
         finally:
             del self._at_work[job.job_id]
 
@@ -85,34 +96,34 @@ class JobClaimer:
                 return result
             state = result
         attempt = None if state is None else state.record.attempt
-        return await self._defer(_SOON_SECONDS, "claimed by another delivery just now", attempt)
+        return self._defer(_SOON_SECONDS, "claimed by another delivery just now", attempt)
 
     async def _start(self, job: Job, state: JobState | None, start: Start, work: Work) -> Ending | JobState:
         """Claim the job and run it, a suspect alone. Returns its state where that has changed meanwhile."""
         if not start.is_suspect:
             if self._slots.is_reserved:
-                return await self._defer(_SOON_SECONDS, "a job that may crash the worker runs alone here")
+                return self._defer(_SOON_SECONDS, "a job that may crash the worker runs alone here")
             with self._slots.beside_others():
                 return await self._run_if_claimed(job, state, start, work)
         try:
             async with self._slots.alone():
                 return await self._run_if_claimed(job, state, start, work)
         except ShutdownError:
-            return await self._not_begun(work)
+            return self._not_begun(work)
 
     async def _run_if_claimed(self, job: Job, state: JobState | None, start: Start, work: Work) -> Ending | JobState:
         if work.stop_reason is not None:  # a claim would count as a start, and nothing would be started
-            return await self._not_begun(work)
+            return self._not_begun(work)
         claim = await self._claims.claim(job, state, start, work.delivery)
         if not isinstance(claim, Claim):
             return claim.state
         if work.lease.is_lost:  # while the claim was asked for
             await self._claims.give_back(claim)
-            return await self._not_begun(work)
+            return self._not_begun(work)
         return await self._run(claim, work)
 
-    async def _not_begun(self, work: Work) -> Ending:
-        return await self._finisher.pass_over(NotBegun(is_lost=work.lease.is_lost))
+    def _not_begun(self, work: Work) -> Ending:
+        return self._finisher.pass_over(NotBegun(is_lost=work.lease.is_lost))
 
     async def _without_start(
         self, job: Job, current: Record | None, decision: Skip | Wait | Cancel | Exhausted, delivery: Delivery
@@ -123,7 +134,7 @@ class JobClaimer:
             case Wait(delay_seconds):
                 attempt = None if current is None else current.attempt
                 delay_seconds = self._while_it_runs(delay_seconds, delivery)
-                return await self._defer(delay_seconds, "claimed by another delivery", attempt)
+                return self._defer(delay_seconds, "claimed by another delivery", attempt)
             case Cancel(record, version):
                 return await self._finish(job, record, Cancelled(), record.attempt, version)
             case Exhausted(attempts, version, crashes):
@@ -150,7 +161,7 @@ class JobClaimer:
                 await self._claims.give_back(claim, outcome)
             return await self._unless_cancelled(claim.job, work.delivery, outcome)
 
-    async def _unless_cancelled(self, job: Job, delivery: Delivery, outcome: Outcome) -> Ending:
+    async def _unless_cancelled(self, job: Job, delivery: Delivery, outcome: Outcome | Untold) -> Ending:
         """End the job where a request to cancel came while its attempt ended: the next delivery may be far away."""
         if not isinstance(outcome, WillRetry | Released):
             return outcome
@@ -170,10 +181,11 @@ class JobClaimer:
         record = self._claims.record_of(job, current, attempt, version)
         if current is not None:
             record = replace(record, percent=current.percent)
-        if await self._finisher.finish(ending, record, None if current is None else current.version, job) is None:
-            return await self._defer(_SOON_SECONDS, "claimed by another delivery just now", attempt)
-        return ending
+        result = await self._finisher.finish(ending, record, None if current is None else current.version, job)
+        if isinstance(result, Finished):
+            return result.ending
+        return self._defer(_SOON_SECONDS, "claimed by another delivery just now", attempt)
 
-    async def _defer(self, delay_seconds: float, reason: str, attempt: int | None = None) -> Ending:
+    def _defer(self, delay_seconds: float, reason: str, attempt: int | None = None) -> Ending:
         """`attempt` is the one that goes on meanwhile, where that is known."""
-        return await self._finisher.pass_over(Deferred(delay_seconds, reason, attempt))
+        return self._finisher.pass_over(Deferred(delay_seconds, reason, attempt))

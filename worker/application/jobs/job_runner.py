@@ -15,7 +15,7 @@ from worker.application.progress.job_progress import JobProgress
 from worker.application.progress.reporter import Reporters
 from worker.domain.errors import ConversionTimeoutError, LeaseLostError, ShutdownError, StalledError, WorkerError
 from worker.domain.meter import Speeds
-from worker.domain.outcome import Lost, MessageAge, Outcome, outcome_of
+from worker.domain.outcome import Lost, MessageAge, Outcome, Untold, outcome_of
 from worker.domain.progress import FIRST_RUN
 from worker.events import Event, emit
 from worker.ports import Delivery
@@ -47,7 +47,7 @@ class JobRunner:
         self._random = random
         self._speeds = Speeds()
 
-    async def run(self, claim: Claim, work: Work) -> Outcome:
+    async def run(self, claim: Claim, work: Work) -> Outcome | Untold:
         """Run the job and have its end recorded. Raises nothing but CancelledError."""
         queued_seconds = claim.record.updated_at.timestamp() - work.delivery.sent_at_ms / 1000
         emit(
@@ -61,7 +61,7 @@ class JobRunner:
         with self._reporters.reporter_of(claim.record, progress) as reporter:
             return await self._finished(Attempt(claim, progress, reporter), work)
 
-    async def _finished(self, attempt: Attempt, work: Work) -> Outcome:
+    async def _finished(self, attempt: Attempt, work: Work) -> Outcome | Untold:
         try:
             with work.running(attempt.execution, attempt.progress):
                 return await attempt.execution.run(self._completed(attempt), name=f"job {attempt.claim.job.job_id}")
@@ -69,7 +69,7 @@ class JobRunner:
             outcome = self._outcome_of(error, attempt.claim, work.delivery)
         return await self._recorded(attempt, outcome, work)
 
-    async def _recorded(self, attempt: Attempt, outcome: Outcome, work: Work) -> Outcome:
+    async def _recorded(self, attempt: Attempt, outcome: Outcome, work: Work) -> Outcome | Untold:
         """Have the end of the attempt recorded, however long the job table is away, while the message is ours.
 
         Given back before that, the message would meet a start without an end, which counts as the worker's death.
@@ -104,7 +104,7 @@ class JobRunner:
             ),
         )
 
-    async def _completed(self, attempt: Attempt) -> Outcome:
+    async def _completed(self, attempt: Attempt) -> Outcome | Untold:
         """Convert, and record that it is done. Raises what ends the attempt otherwise."""
         job, execution = attempt.claim.job, attempt.execution
         async with (

@@ -1,4 +1,4 @@
-"""JSON Schema (draft 2020-12) of the message and of the progress record, made from their declarations.
+"""JSON Schema (draft 2020-12) of the message, the record and the completion event, made from their declarations.
 
 Some rules of a message cannot be said in JSON Schema, so it accepts what `parse_job` refuses:
 
@@ -32,6 +32,27 @@ def message_schema() -> Schema:
     return {"$schema": _DIALECT, "title": "Job message"} | _message_object(Job)
 
 
+def event_schema() -> Schema:
+    """Of a completion event (contract, section 10)."""
+    texts = {
+        "event_id": "The same in every repetition, and of no other end: job_id, fence and seq of the record.",
+        "type": "How the job ended.",
+        "time": "When it ended.",
+    }
+    properties: dict[str, Schema] = {name: {"description": text, "type": "string"} for name, text in texts.items()}
+    properties["type"]["enum"] = [f"job.{status.value}" for status in Status if status.is_final]
+    properties["time"]["format"] = "date-time"
+    record = {name: value for name, value in record_schema().items() if name not in {"$schema", "title"}}
+    properties["record"] = {"description": "The final record of the run."} | record
+    return {
+        "$schema": _DIALECT,
+        "title": "Completion event",
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+    }
+
+
 def record_schema() -> Schema:
     """Of a progress record (contract, section 2). Members may be added to records, so unknown ones are allowed."""
     return {
@@ -48,7 +69,11 @@ def record_schema() -> Schema:
     }
 
 
-SCHEMAS: Mapping[str, Callable[[], Schema]] = {"message": message_schema, "record": record_schema}
+SCHEMAS: Mapping[str, Callable[[], Schema]] = {
+    "message": message_schema,
+    "record": record_schema,
+    "event": event_schema,
+}
 
 
 # --- messages: what may be left out may also be null, and what is not known is refused -----------------------------

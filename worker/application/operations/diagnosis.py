@@ -39,6 +39,16 @@ def judge_denied(actions: Sequence[str]) -> Verdict:
     return Verdict(State.FAILED, f"this role may not call {', '.join(actions)}", advice)
 
 
+def judge_publisher(denied: Sequence[str]) -> Verdict:
+    """A topic or a bus where ends of jobs are told; without it the jobs are done, and nobody hears of it."""
+    if denied:
+        problem = f"this role may not call {', '.join(denied)}, so no end of a job is told"
+        return Verdict(
+            State.DEGRADED, problem, "allow it in the role's policy (deploy/iam-events.json has what this needs)"
+        )
+    return Verdict(State.OK, "ends of jobs are told here")
+
+
 def judge_bucket(lacking: Sequence[str], *, is_written: bool) -> Verdict:
     """A bucket that can be used; `lacking` are actions that only clearing up needs."""
     if lacking:

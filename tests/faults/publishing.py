@@ -1,0 +1,47 @@
+"""What SNS and EventBridge, and the way to them, may do."""
+
+from __future__ import annotations
+
+from tests.faults.row import Row
+
+_EVENTS = "tests/unit/application/test_completion_events.py"
+_PUBLISHING = "tests/integration/test_event_publishing.py"
+_SYSTEM = "tests/system/test_events_out.py"
+
+ROWS = (
+    Row(
+        "the topic or the bus is away when a job ends",
+        "the job is final; its message comes back until the end is told",
+        f"{_SYSTEM}::test_a_worker_that_cannot_tell_an_end_keeps_the_message_and_the_job_is_done",
+    ),
+    Row(
+        "it stays away for more than an hour",
+        "the event is given up with an error in the log; the job is as done as ever",
+        f"{_EVENTS}::test_an_end_is_given_up_after_an_hour_and_the_job_is_as_done_as_ever",
+    ),
+    Row(
+        "it keeps the event and never answers",
+        "seconds later the message comes back, and the same event is told again",
+        f"{_EVENTS}::test_a_topic_that_keeps_the_event_and_never_answers_costs_seconds_and_a_repetition",
+    ),
+    Row(
+        "the worker is killed between the final record and the event",
+        "whoever receives the message next tells the end",
+        f"{_SYSTEM}::test_the_end_of_a_worker_that_was_killed_before_it_told_of_its_job_is_told_by_the_next",
+    ),
+    Row(
+        "the worker is stopped while it tells an end",
+        "the end is told again within the time that is left",
+        f"{_EVENTS}::test_a_stop_while_an_end_is_told_does_not_leave_it_untold",
+    ),
+    Row(
+        "EventBridge refuses the entry in an answer of success",
+        "that is a failure",
+        f"{_PUBLISHING}::test_what_eventbridge_refuses_is_said_in_our_words",
+    ),
+    Row(
+        "a proxy answers with a page of its own under status 200",
+        "nothing counts as told",
+        f"{_PUBLISHING}::test_a_page_under_status_200_has_told_nobody",
+    ),
+)

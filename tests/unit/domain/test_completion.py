@@ -1,0 +1,85 @@
+"""The completion event, and when it is told again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.records import a_record
+from worker.domain.completion import MAX_EVENT_BYTES, CompletionEvent, delay_before_telling_again
+from worker.domain.progress import OutputRecord, Record, Status
+
+ENDED_AT = datetime(2026, 11, 22, 20, 1, 32, 1000, UTC)
+
+
+def an_end(status: Status = Status.COMPLETED, **changes: object) -> Record:
+    percent = 100.0 if status is Status.COMPLETED else 40.0
+    record = a_record(1795000000000001, 61)
+    return replace(record, status=status, stage=None, percent=percent, updated_at=ENDED_AT, **changes)  # type: ignore[arg-type]
+
+
+def test_an_event_is_the_document_of_the_contract() -> None:
+    record = an_end()
+
+    document = json.loads(CompletionEvent(record).to_json())
+
+    assert document == {
+        "event_id": f"{record.job_id}:1795000000000001:61",
+        "type": "job.completed",
+        "time": "2026-11-22T20:01:32.001Z",
+        "record": record.to_dict(),
+    }
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
+def test_the_type_says_how_the_job_ended(status: Status) -> None:
+    assert CompletionEvent(an_end(status)).type == f"job.{status.value}"
+
+
+def test_what_is_no_end_is_not_told() -> None:
+    with pytest.raises(ValueError, match="only the end"):
+        CompletionEvent(a_record(1, 1))
+
+
+@pytest.mark.parametrize("repairs", [0, 100_000])
+def test_the_largest_record_fits_into_a_message_of_sns(repairs: int) -> None:
+    key = "\x01" * 1024  # six characters each in JSON
+    outputs = tuple(OutputRecord(f"s3://{'b' * 63}/{n:02}{key[2:]}", 1, 1.0, "0" * 64) for n in range(16))
+    record = an_end(source=f"s3://{'b' * 63}/{key}", outputs=outputs, repaired=("a frame was replaced",) * repairs)
+
+    text = CompletionEvent(record).to_json()
+
+    assert len(text.encode()) <= MAX_EVENT_BYTES
+    told = json.loads(text)["record"]
+    assert told["outputs"] == record.to_dict()["outputs"]
+    assert told["repaired"] == (
+        ["a frame was replaced"] * 20 + ["99980 more repairs are in the job's record"] if repairs else []
+    )
+
+
+def test_it_is_told_some_ten_times_in_an_hour_and_then_given_up() -> None:
+    now, tries = ENDED_AT, 0
+    while (delay_seconds := delay_before_telling_again(ENDED_AT, now, 0.5, receives=tries or None)) is not None:
+        assert 3.75 <= delay_seconds <= 900
+        now += timedelta(seconds=delay_seconds)
+        tries += 1
+
+    assert 10 <= tries <= 14
+    assert timedelta(hours=1) <= now - ENDED_AT < timedelta(hours=1, minutes=15)
+
+
+def test_an_end_that_waited_for_hours_to_be_recorded_is_tried_for_two_hours_more() -> None:
+    now, tries = ENDED_AT + timedelta(hours=5), 0
+    while (delay_seconds := delay_before_telling_again(ENDED_AT, now, 0.5, receives=tries or None)) is not None:
+        now += timedelta(seconds=delay_seconds)
+        tries += 1
+
+    assert tries == 10
+    assert now - ENDED_AT > timedelta(hours=7)
+
+
+def test_a_clock_that_is_behind_waits_as_at_first() -> None:
+    assert delay_before_telling_again(ENDED_AT, ENDED_AT - timedelta(hours=3), 1.0) == 5.0

@@ -1,0 +1,1 @@
+"""EventBridge: the bus of completion events."""

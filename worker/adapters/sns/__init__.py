@@ -1,0 +1,1 @@
+"""SNS: the topic of completion events."""

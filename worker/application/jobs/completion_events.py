@@ -1,0 +1,68 @@
+"""Tells the ends of jobs to the topic and the bus that the settings name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from worker.domain.completion import CompletionEvent, delay_before_telling_again
+from worker.domain.errors import DependencyUnavailableError
+from worker.domain.progress import Record
+from worker.events import Event, emit
+from worker.ports import EventPublisher
+
+_PUBLISH_SECONDS = 4.0  # for all of them together, while the job's slot and lease are held
+
+
+class CompletionEvents:
+    """Hands the event of an end to each of the publishers. `random` gives numbers in [0, 1)."""
+
+    def __init__(
+        self, publishers: Sequence[EventPublisher], *, now: Callable[[], datetime], random: Callable[[], float]
+    ) -> None:
+        self._publishers = publishers
+        self._now = now
+        self._random = random
+
+    async def tell(
+        self, final: Record, *, receives: int | None = None, within_seconds: float | None = None
+    ) -> float | None:
+        """Tell the end that the record shows, which has to be in the job table.
+
+        `receives`: how often the job's message was received, where the job did not end just now.
+        Returns None where nothing is left to do: it is told, nobody listens, or it is given up. Else the seconds
+        after which it has to be told again, by whoever has the job's message then. Raises nothing but CancelledError,
+        and then it may or may not be told.
+        """
+        if not self._publishers:
+            return None
+        event = CompletionEvent(final)
+        seconds = _PUBLISH_SECONDS if within_seconds is None else min(_PUBLISH_SECONDS, within_seconds)
+        failures = await asyncio.gather(*(_failure(each, event, seconds) for each in self._publishers))
+        if not any(failures):
+            return None
+        delay_seconds = delay_before_telling_again(final.updated_at, self._now(), self._random(), receives=receives)
+        for publisher, failure in zip(self._publishers, failures, strict=True):
+            if failure is not None:
+                emit(
+                    Event.EVENT_PUBLISH_FAILED,
+                    "error" if delay_seconds is None else None,
+                    publisher=publisher.name,
+                    reason=failure,
+                    event_id=event.event_id,
+                    delay_seconds=None if delay_seconds is None else round(delay_seconds, 1),
+                )
+        return delay_seconds
+
+
+async def _failure(publisher: EventPublisher, event: CompletionEvent, seconds: float) -> str | None:
+    """None: the publisher has the event; else why it may not have it."""
+    try:
+        async with asyncio.timeout(seconds):
+            await publisher.publish(event)
+    except TimeoutError:
+        return f"no answer within {seconds:g} s"
+    except DependencyUnavailableError as error:
+        return str(error)
+    return None
