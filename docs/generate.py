@@ -92,13 +92,13 @@ Set `enableServiceLinks: false` in the pod; the worker says so if it finds them.
 EVENTS = """\
 # Log events
 
-<!-- Written by docs/generate.py from worker/events.py. -->
+<!-- Written by docs/generate.py from worker/events. -->
 
 One JSON object a line on standard output.
-Every line has {common}; within a job also {job},
+Every line has {common}, and `task` on ECS or `pod` on Kubernetes; within a job also {job},
 and {trace} where its message carries a trace context ([messages.md](messages.md)).
-Alarms and queries may use only these names.
-Adding one is a changelog entry, changing one a breaking change.
+A line with an `outcome` is the only one about that end, so they can be counted. What went wrong is in `error`.
+Alarms and queries may use only these names. Adding one is a changelog entry, changing one a breaking change.
 
 {table}
 """

@@ -17,8 +17,9 @@ import threading
 import traceback
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
+from functools import partial
 from io import FileIO
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, BinaryIO
 
 import structlog
@@ -27,7 +28,7 @@ from structlog.typing import Processor
 from worker import __version__
 from worker.adapters.stdout import LineWriter
 from worker.domain.redaction import REDACTED, names_a_secret, redact
-from worker.events import COMMON_FIELDS, JOB_FIELDS, TRACE_FIELDS, Event, emit
+from worker.events import COMMON_FIELDS, JOB_FIELDS, PLATFORM_FIELDS, TRACE_FIELDS, Event, emit
 
 SERVICE = "audio-conversion-worker"
 
@@ -37,12 +38,20 @@ _MAX_TEXT = 8 * 1024
 _MAX_ITEMS = 64
 _MAX_DEPTH = 6
 
-_FIRST = (*COMMON_FIELDS, *JOB_FIELDS, *TRACE_FIELDS)
+_FIRST = (*COMMON_FIELDS, *PLATFORM_FIELDS, *JOB_FIELDS, *TRACE_FIELDS)
 _EventDict = MutableMapping[str, Any]
 
 
-def configure(*, level: str = "info", log_format: str | None = None, stream: BinaryIO | None = None) -> LineWriter:
+def configure(
+    *,
+    level: str = "info",
+    log_format: str | None = None,
+    stream: BinaryIO | None = None,
+    identity: Mapping[str, str] = MappingProxyType({}),
+) -> LineWriter:
     """Log to `stream` (standard output) from now on. The default format is console on a terminal, else json.
+
+    Every line has the fields of `identity`, which name this process.
 
     Returns the writer. It is closed when the process ends; close it earlier to have all lines written by then.
     """
@@ -54,9 +63,9 @@ def configure(*, level: str = "info", log_format: str | None = None, stream: Bin
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            _complete,
+            partial(_complete, identity),
             _clean,
-            _render_for_people(colors=output.isatty()) if is_console else _render_json,
+            _render_for_people(identity, colors=output.isatty()) if is_console else _render_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=lambda *_: writer,
@@ -84,11 +93,12 @@ def silence() -> None:
 # --- from an event to a line -------------------------------------------------------------------------------------
 
 
-def _complete(_logger: object, _method: str, event: _EventDict) -> Mapping[str, Any]:
+def _complete(identity: Mapping[str, str], _logger: object, _method: str, event: _EventDict) -> Mapping[str, Any]:
     """Add the fields that every line has, and put them first."""
     event["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
     event["service"] = SERVICE
     event["version"] = __version__
+    event.update(identity)
     first = {name: event.pop(name) for name in _FIRST if name in event}
     return {**first, **event}
 
@@ -143,11 +153,11 @@ def _to_json(event: Mapping[str, Any]) -> bytes:
     return text.encode(errors="backslashreplace")  # a lone surrogate becomes \udc80, which is JSON's own escape
 
 
-def _render_for_people(*, colors: bool) -> Processor:
+def _render_for_people(identity: Mapping[str, str], *, colors: bool) -> Processor:
     console = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=28)
 
     def render(logger: Any, method: str, event: _EventDict) -> tuple[tuple[bytes], dict[str, Any]]:
-        for name in ("service", "version"):
+        for name in ("service", "version", *identity):
             event.pop(name, None)
         return (str(console(logger, method, event)).encode(errors="backslashreplace"),), {}
 

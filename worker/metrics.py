@@ -44,6 +44,12 @@ JOBS = Counter(
     ["status", "code"],
     registry=REGISTRY,
 )
+JOB_WAITING = Histogram(
+    "worker_job_waiting_seconds",
+    "Time that a job waited for a start: since it was sent, or since its last start ended.",
+    buckets=_JOB_SECONDS,
+    registry=REGISTRY,
+)
 JOB_DURATION = Histogram(
     "worker_job_duration_seconds",
     "Time of a completed job. `stage`: downloading, converting, uploading, total.",
@@ -55,11 +61,17 @@ SOURCE_BYTES = Counter("worker_source_bytes", "Bytes of the sources of completed
 OUTPUT_BYTES = Counter("worker_output_bytes", "Bytes of the outputs of completed jobs.", registry=REGISTRY)
 AUDIO_SECONDS = Counter("worker_audio_seconds", "Playing time of the sources of completed jobs.", registry=REGISTRY)
 SLOTS = Gauge("worker_slots", "Jobs that may run at once (WORKER_CONCURRENCY).", registry=REGISTRY)
+SLOT_SECONDS = Counter(
+    "worker_slot_seconds", "Time of slots in which they had a job: capacity that was used.", registry=REGISTRY
+)
 JOBS_RUNNING = Gauge("worker_jobs_running", "Jobs that run now.", registry=REGISTRY)
 JOBS_DELAYED = Gauge("worker_jobs_delayed", "Of these, jobs that wait for space in the workspace.", registry=REGISTRY)
 
 # --- queue -------------------------------------------------------------------------------------------------------
 
+QUEUE_DEPTH = Gauge(
+    "worker_queue_depth", "About how many messages wait; asked once a minute, by each worker.", registry=REGISTRY
+)
 MESSAGES_RECEIVED = Counter("worker_messages_received", "Deliveries from the queue.", registry=REGISTRY)
 MESSAGES_REJECTED = Counter(
     "worker_messages_rejected", "Messages sent to the dead-letter queue.", ["code"], registry=REGISTRY
@@ -108,6 +120,14 @@ CACHE_UP = Gauge(
 )
 FAILOVERS = Counter("worker_progress_failovers", "Outages of Redis.", registry=REGISTRY)
 OUTAGE_SECONDS = Counter("worker_redis_outage_seconds", "Time in which Redis could not be used.", registry=REGISTRY)
+
+CONVERTER_CPU = Counter(
+    "worker_converter_cpu_seconds", "CPU time of the converter's processes that have ended.", registry=REGISTRY
+)
+
+CONVERTERS_MEMORY = Gauge(
+    "worker_converters_memory_bytes", "Memory of the converters that ran when it was last measured.", registry=REGISTRY
+)
 
 # --- process -----------------------------------------------------------------------------------------------------
 

@@ -157,6 +157,7 @@ async def test_a_receive_brings_no_more_than_was_asked_for_and_never_more_than_t
     assert len(few) == 3
     assert len(rest) == 10
     assert len({delivery.message_id for delivery in [*few, *rest]}) == 13
+    assert await subject.queue.depth() == 1  # what waits, and not what is in flight
 
 
 @pytest.mark.parametrize("is_long", [True, False])

@@ -165,11 +165,13 @@ class FakeQueue:
         await self.faults.after("receive")
         return deliveries
 
+    async def depth(self) -> int:
+        await self._enter("depth")
+        return sum(self.visible_in(message_id) == 0 for message_id in self._messages)
+
     async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
         await self._enter("extend")
-        results = [
-            self.faults.entry("extend", delivery) or self._put_off(delivery, seconds) for delivery in deliveries
-        ]
+        results = [self.faults.entry("extend", each) or self._put_off(each, seconds) for each in deliveries]
         await self.faults.after("extend")
         return results
 
@@ -182,8 +184,7 @@ class FakeQueue:
 
     async def hide(self, delivery: Delivery, seconds: float) -> None:
         await self._enter("hide")
-        failure = self._put_off(delivery, seconds)
-        if failure is not None:
+        if failure := self._put_off(delivery, seconds):
             raise failure
         self.settled.append(("hide", delivery.message_id))
         self._waiters.wake_all()

@@ -156,7 +156,7 @@ async def test_a_key_of_another_type_concerns_its_job_alone(job_table: DynamoJob
         breakable.command("CONFIG", "SET", "min-replicas-to-write", "0")
         assert await back(worker) < 6
         line = worker.log.one(Event.PROGRESS_REPLAY_FAILED)
-        assert (line["job_id"], line["reason"]) == (JOB, "key of another type")
+        assert (line["job_id"], line["error"]) == (JOB, "key of another type")
         assert breakable.command("GET", f"audio:job:{JOB}") == b"of somebody else"
 
 

@@ -50,7 +50,7 @@ async def test_an_odd_message_is_named_and_the_others_of_its_batch_are_taken(
     assert [delivery.message_id for delivery in deliveries] == ["first", "last"]
     line = logged.one(Event.MESSAGE_UNREADABLE)
     assert line["message_id"] == "odd"
-    assert problem in line["problem"]
+    assert problem in line["error"]
 
 
 async def test_a_delivery_says_who_sent_it(sqs: Sqs) -> None:

@@ -95,7 +95,7 @@ def test_jobs_wait_for_a_table_that_is_out_of_reach(
     proxied.send(*jobs)
     line = worker.wait_for("dynamodb.unavailable")
     assert line["level"] == level
-    assert word in line["reason"]
+    assert word in line["error"]
     worker.wait_for("consumption.paused", reason="table")
     _, health = ask(worker, "/health")
     assert (health["status"], health["queue"]["pause_reason"]) == ("degraded", "table")
@@ -122,7 +122,7 @@ def test_nothing_is_received_where_the_table_does_not_exist(
     worker = start_worker(proxied.stack, WORKER_TABLE="no-such-table")
 
     line = worker.wait_for("dynamodb.unavailable")
-    assert (line["level"], "no-such-table" in line["reason"]) == ("error", True)
+    assert (line["level"], "no-such-table" in line["error"]) == ("error", True)
     worker.wait_for("consumption.paused", reason="table")
     assert ask(worker, "/readyz")[0] == 503
     assert ask(worker, "/livez")[0] == 200

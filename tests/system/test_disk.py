@@ -115,7 +115,7 @@ def test_a_disk_without_inodes_says_so_and_the_job_completes_when_there_are_some
 
     retried = worker.wait_for("job.retried")
     assert (retried["error_code"], retried["error"]) == ("workspace_full", "the workspace has no inodes left")
-    assert "inodes" in worker.wait_for("consumption.paused", reason="workspace")["problem"]
+    assert "inodes" in worker.wait_for("consumption.paused", reason="workspace")["error"]
     for path in fillers:
         path.unlink()
     assert stack.final_record(job_id)["status"] == "completed"

@@ -156,7 +156,7 @@ def test_a_worker_that_cannot_tell_an_end_keeps_the_message_and_the_job_is_done(
         worker = start_worker(stack, AWS_ENDPOINT_URL=proxy.url, WORKER_EVENT_BUS=listener.bus)
         line = worker.wait_for("event.publish_failed")
         assert (line["level"], line["publisher"]) == ("warning", "eventbridge")
-        assert line["reason"] == "EventBridge answered InternalFailure"
+        assert line["error"] == "EventBridge answered InternalFailure"
         assert line["event_id"].startswith("good:")
         assert stack.status("good") == "completed"
         assert stack.messages_in(stack.queue_url) == 1

@@ -43,7 +43,7 @@ def test_the_task_decides_how_many_jobs_run_at_once_and_memory_that_may_not_suff
     worker = start_worker(stack, ECS_CONTAINER_METADATA_URI_V4=metadata_uri)
 
     assert worker.wait_for("worker.started")["settings"]["WORKER_CONCURRENCY"] == 1
-    assert "128 MiB" in worker.wait_for("memory.overcommitted")["problem"]
+    assert "128 MiB" in worker.wait_for("memory.overcommitted")["error"]
 
 
 def test_a_concurrency_that_is_set_is_kept(

@@ -140,7 +140,7 @@ def test_a_worker_starts_and_works_while_redis_swallows_everything(
         stack.send_job(job_id, source, {"target": stack.target(job_id), "format": "mp3"})
         wait_for(lambda: stack.status(job_id) == "completed" or None, "the end of the job")
         line = worker.wait_for("redis.unavailable")
-        assert line["reason"] == "connect timeout"
+        assert line["error"] == "connect timeout"
         assert line["duration_seconds"] < 1
         worker.wait_for("progress.failed_over")
     finally:

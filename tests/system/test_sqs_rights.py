@@ -30,5 +30,5 @@ def test_a_right_that_the_role_lacks_is_named_at_the_start(
         line = process.wait_for("check.failed", check="queue")
 
         assert line["level"] == "error"
-        assert right in line["problem"]
+        assert right in line["error"]
         process.close()

@@ -47,7 +47,7 @@ def test_where_no_thread_can_be_started_redis_is_out_and_jobs_complete(
         complete(stack, unique("job"))
         switch.unlink()
 
-        assert outage["reason"] == "no thread can be started"
+        assert outage["error"] == "no thread can be started"
         worker.wait_for("progress.failed_back")
         complete(stack, unique("job"))
         assert worker.find("worker.crashed") is None

@@ -271,7 +271,7 @@ def test_a_missing_table_is_an_error_in_the_log_from_the_start(stack: Stack, sta
     line = worker.wait_for("check.failed")
 
     assert (line["level"], line["check"]) == ("error", "table")
-    assert line["problem"] == "table no-such-table does not exist"
+    assert line["error"] == "table no-such-table does not exist"
     assert "WORKER_TABLE" in line["advice"]
 
 

@@ -222,10 +222,11 @@ async def test_the_monitor_beats_and_keeps_the_gauges() -> None:
     monitor = HealthMonitor(parts, parts)
     outages = metrics.REGISTRY.get_sample_value("worker_progress_failovers_total") or 0.0
     task = asyncio.create_task(monitor.run())
-    await wait_until(lambda: metrics.REGISTRY.get_sample_value("worker_slots") == 2)
+    await wait_until(lambda: metrics.REGISTRY.get_sample_value("worker_progress_failovers_total") == outages + 1)
     task.cancel()
     assert monitor.snapshot().is_live
     assert metrics.REGISTRY.get_sample_value("worker_jobs_running") == 1
     assert metrics.REGISTRY.get_sample_value("worker_redis_up") == 0
-    assert metrics.REGISTRY.get_sample_value("worker_progress_failovers_total") == outages + 1
-    assert monitor.pulse()["progress_store"] == "dynamodb"
+    assert metrics.REGISTRY.get_sample_value("worker_slots") == 2
+    pulse = monitor.pulse()
+    assert (pulse["progress_store"], pulse["busy_share"]) == ("dynamodb", 0.5)

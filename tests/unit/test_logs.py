@@ -68,6 +68,26 @@ def test_a_line_has_the_common_fields_first_and_the_jobs_own(output: Output) -> 
     assert line["service"] == "audio-conversion-worker"
 
 
+def test_every_line_names_the_process_that_wrote_it(output: Output) -> None:
+    output.speak(log_format="json", identity={"worker": "ip-10-0-1-7:1-9f3c", "task": "158d1c8083dd49d6"})
+
+    with structlog.contextvars.bound_contextvars(job_id="ep-1"):
+        emit(Event.JOB_STARTED)
+    logging.getLogger("library").warning("a warning")
+
+    for line in output.lines():
+        assert (line["worker"], line["task"]) == ("ip-10-0-1-7:1-9f3c", "158d1c8083dd49d6")
+        assert list(line)[5:7] == ["worker", "task"]
+
+
+def test_a_line_for_people_does_not_repeat_who_wrote_it(output: Output) -> None:
+    output.speak(log_format="console", identity={"worker": "ip-10-0-1-7:1-9f3c"})
+
+    emit(Event.WORKER_READY)
+
+    assert b"9f3c" not in output.getvalue()
+
+
 def test_an_exception_is_one_field(output: Output) -> None:
     try:
         int("https://s3/x?X-Amz-Signature=abcdef&x=1")

@@ -45,6 +45,18 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("environ", "pod"),
+    [
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "worker-7d9f"}, "worker-7d9f"),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "node-3", "POD_NAME": "worker-7d9f"}, "worker-7d9f"),
+        ({"HOSTNAME": "laptop"}, None),
+    ],
+)
+def test_the_pod_is_named_where_kubernetes_runs_it(environ: dict[str, str], pod: str | None) -> None:
+    assert load(ENOUGH | environ).pod == pod
+
+
 def test_without_an_endpoint_there_is_no_redis() -> None:
     assert load(ENOUGH).redis_or_none is None
     assert load(ENOUGH | {"REDIS_ENDPOINT": ""}).redis_or_none is None

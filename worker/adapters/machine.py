@@ -29,6 +29,7 @@ class MachineLimits:
 
     cpus: int
     memory_bytes: int | None
+    task: str | None = None  # the id of the ECS task
 
 
 def machine_limits(environ: Mapping[str, str], *, root: Path = Path("/")) -> MachineLimits:
@@ -36,18 +37,24 @@ def machine_limits(environ: Mapping[str, str], *, root: Path = Path("/")) -> Mac
 
     `root` is the directory in which /proc and /sys are.
     """
-    task = _task_limits(environ.get("ECS_CONTAINER_METADATA_URI_V4"))
-    cpus = [*_cpus_of_groups(root), *_positive(task.get("CPU"))]
-    memory = [*_memory_of_groups(root), *(int(mib * _MIB) for mib in _positive(task.get("Memory")))]
-    return MachineLimits(max(1, math.ceil(min([_available_cpus(), *cpus]))), min(memory, default=None))
+    task = _task(environ.get("ECS_CONTAINER_METADATA_URI_V4"))
+    limits = task.get("Limits")
+    limits = limits if isinstance(limits, dict) else {}
+    cpus = [*_cpus_of_groups(root), *_positive(limits.get("CPU"))]
+    memory = [*_memory_of_groups(root), *(int(mib * _MIB) for mib in _positive(limits.get("Memory")))]
+    count = max(1, math.ceil(min([_available_cpus(), *cpus])))
+    return MachineLimits(count, min(memory, default=None), _task_id(task))
 
 
 def _available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _task_limits(uri: str | None) -> Mapping[str, Any]:
-    """`CPU` in CPUs and `Memory` in MiB, where the task has such limits; nothing where ECS does not answer."""
+def _task(uri: str | None) -> Mapping[str, Any]:
+    """What ECS says of the task; nothing where it does not answer.
+
+    `Limits` has `CPU` in CPUs and `Memory` in MiB, where the task has such limits.
+    """
     if not uri or not uri.startswith("http://"):
         return {}
     with (
@@ -55,9 +62,14 @@ def _task_limits(uri: str | None) -> Mapping[str, Any]:
         build_opener(ProxyHandler({})).open(f"{uri}/task", timeout=_METADATA_SECONDS) as response,
     ):
         task = json.load(response)
-        limits = task.get("Limits") if isinstance(task, dict) else None
-        return limits if isinstance(limits, dict) else {}
+        return task if isinstance(task, dict) else {}
     return {}
+
+
+def _task_id(task: Mapping[str, Any]) -> str | None:
+    """The last part of its ARN."""
+    arn = task.get("TaskARN")
+    return arn.rpartition("/")[2] if isinstance(arn, str) else None
 
 
 def _positive(value: object) -> Sequence[float]:

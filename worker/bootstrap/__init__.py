@@ -6,6 +6,7 @@ demo has clients of its own to make queues and buckets. One stack closes what wa
 
 from worker.bootstrap.checks import NamedBucket, open_checks
 from worker.bootstrap.commands import Client, open_client, open_index, open_redrive
+from worker.bootstrap.identity import identity_of
 from worker.bootstrap.parts import utc_now
 from worker.bootstrap.run import run_worker
 from worker.bootstrap.validation import open_validation
@@ -13,6 +14,7 @@ from worker.bootstrap.validation import open_validation
 __all__ = [
     "Client",
     "NamedBucket",
+    "identity_of",
     "open_checks",
     "open_client",
     "open_index",

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import secrets
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
@@ -18,7 +15,9 @@ from worker.adapters.disk import LocalVolume
 from worker.adapters.ecs import open_protection
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.http import CannotListenError, HttpServer
+from worker.adapters.resources import MachineResources
 from worker.adapters.s3.store import S3Store
+from worker.adapters.sandbox.launcher import shared_launcher
 from worker.adapters.sandbox.policy import Sandbox
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.consumer import Consumer
@@ -45,6 +44,7 @@ from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.workspace import Workspace, open_workspace
 from worker.application.operations.doctor import Check, report_failures
 from worker.application.operations.health import HealthMonitor
+from worker.application.operations.heartbeat import Heartbeat, Resources
 from worker.application.operations.lifecycle import Lifecycle, SideTask
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporters
@@ -77,12 +77,13 @@ class _Adapters:
     credentials: Credentials
 
 
-async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -> Lifecycle:
-    """A worker that is ready to run. `stack` closes what it has open; `began_at` is the process's first loop time.
+async def assemble(settings: Settings, name: str, stack: AsyncExitStack, began_at: float) -> Lifecycle:
+    """A worker that is ready to run, under this `name`.
+
+    `stack` closes what it has open; `began_at` is the process's first loop time.
 
     Raises ConfigurationError.
     """
-    name = new_name(socket.gethostname(), os.getpid())
     adapters = await _open_adapters(settings, stack)
     warn_of_memory(settings, adapters.workspace.directory)
     table_access = TableAccess(adapters.table)
@@ -107,6 +108,7 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
         "claims": claims.run,
         "cancel watch": cancels.run,
         "health": monitor.run,
+        "heartbeat": Heartbeat(monitor, adapters.queue, _resources_of(adapters), now=utc_now).run,
         "checks": partial(_report_failures, credentials, adapters.checks),
     }
     if adapters.protection is not None:
@@ -115,8 +117,7 @@ async def assemble(settings: Settings, stack: AsyncExitStack, began_at: float) -
         consumer,
         side_tasks,
         drain_seconds=settings.drain_seconds,
-        announced=_announced(settings, name, adapters.sandbox, http_address=_serve_http(settings, monitor, stack)),
-        pulse=monitor.pulse,
+        announced=_announced(settings, adapters.sandbox, http_address=_serve_http(settings, monitor, stack)),
         began_at=began_at,
     )
 
@@ -206,10 +207,9 @@ def _make_consumer(
     )
 
 
-def _announced(settings: Settings, name: str, sandbox: Sandbox, *, http_address: str | None) -> Mapping[str, object]:
+def _announced(settings: Settings, sandbox: Sandbox, *, http_address: str | None) -> Mapping[str, object]:
     """The fields of `worker.started`."""
     return {
-        "worker": name,
         "settings": settings.effective(),
         "sandbox": described(settings, sandbox),
         "http_address": http_address,
@@ -217,12 +217,8 @@ def _announced(settings: Settings, name: str, sandbox: Sandbox, *, http_address:
     }
 
 
-def new_name(host: str, pid: int) -> str:
-    """`host:pid`, and for pid 1 four random digits in addition.
-
-    Every container has a pid 1, and containers on the host's network also share the host's name.
-    """
-    return f"{host}:{pid}-{secrets.token_hex(2)}" if pid == 1 else f"{host}:{pid}"
+def _resources_of(adapters: _Adapters) -> Resources:
+    return MachineResources(lambda: adapters.workspace.directory, lambda: shared_launcher().pid)
 
 
 def _open_workspace(settings: Settings, stack: AsyncExitStack) -> Workspace:

@@ -16,4 +16,4 @@ def warn_of_memory(settings: Settings, workspace: Path) -> None:
         settings.memory_limit_bytes, jobs=settings.concurrency, workspace_bytes=memory_of_workspace(workspace)
     )
     if verdict.state is not State.OK:
-        emit(Event.MEMORY_OVERCOMMITTED, problem=verdict.detail, advice=verdict.advice)
+        emit(Event.MEMORY_OVERCOMMITTED, error=verdict.detail, advice=verdict.advice)

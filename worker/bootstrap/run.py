@@ -17,8 +17,8 @@ _THREADS = 32
 _GC_THRESHOLDS = (10_000, 20, 20)
 
 
-async def run_worker(settings: Settings, limits: RunLimits) -> int:
-    """Run until a stop signal comes or a limit is reached; returns the exit code.
+async def run_worker(settings: Settings, name: str, limits: RunLimits) -> int:
+    """Run, under this name in records, until a stop signal comes or a limit is reached; returns the exit code.
 
     Raises ConfigurationError where it cannot listen on the HTTP address, the workspace cannot be made, or
     WORKER_FFMPEG names no converter, and NoThreadsError.
@@ -28,7 +28,7 @@ async def run_worker(settings: Settings, limits: RunLimits) -> int:
     shared_launcher().start()  # it starts beside all that follows
     loop.set_default_executor(started_threads(_THREADS))
     async with AsyncExitStack() as stack:
-        lifecycle = await assemble(settings, stack, began_at)
+        lifecycle = await assemble(settings, name, stack, began_at)
         keep_for_good()
         return await lifecycle.run(limits)
 

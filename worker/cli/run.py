@@ -25,16 +25,17 @@ def command(arguments: Namespace) -> int:
 def _run(arguments: Namespace) -> int:
     from worker import logs  # noqa: PLC0415 - these take half a second, in which a signal may come
     from worker.application.consuming.run_limits import RunLimits  # noqa: PLC0415
-    from worker.bootstrap import run_worker  # noqa: PLC0415
+    from worker.bootstrap import identity_of, run_worker  # noqa: PLC0415
     from worker.domain.errors import WorkerError  # noqa: PLC0415
     from worker.events import Event, emit  # noqa: PLC0415
     from worker.settings import RUN, ConfigurationError, load  # noqa: PLC0415
 
     settings = load(os.environ, needs=RUN)
-    logs.configure(level=settings.log_level, log_format=settings.log_format)
+    identity = identity_of(settings)
+    logs.configure(level=settings.log_level, log_format=settings.log_format, identity=identity)
     limits = RunLimits(arguments.max_jobs, _EMPTY_SECONDS if arguments.until_empty else None)
     try:
-        return run_interruptibly(lambda: run_worker(settings, limits), _SIGNALS)
+        return run_interruptibly(lambda: run_worker(settings, identity["worker"], limits), _SIGNALS)
     except KeyboardInterrupt:
         return ExitCode.OK
     except (ConfigurationError, WorkerError):

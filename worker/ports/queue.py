@@ -81,6 +81,9 @@ class JobQueue(Protocol):
         Raises DependencyUnavailableError.
         """
 
+    async def depth(self) -> int:
+        """About how many messages wait, without those in flight. Raises DependencyUnavailableError."""
+
     async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
         """Keep up to ten deliveries for another `seconds` from now.
 

@@ -44,7 +44,7 @@ def load(environ: Mapping[str, str], *, needs: Collection[Need] = RUN) -> Settin
     """Read the environment. Raises ConfigurationError with every fault that it has."""
     settings, faults = _read(_ours(environ))
     faults += faults_of_sdk(environ)
-    settings = settings.model_copy(update=_what_aws_variables_say(environ, settings.queue_url))
+    settings = settings.model_copy(update=_what_the_platform_says(environ, settings.queue_url))
     if Need.FILES in needs:
         settings = settings.model_copy(update=_what_the_machine_allows(environ, settings))
     in_doubt = {name for fault in faults for name in fault.names}  # one fault for each variable is enough
@@ -77,11 +77,12 @@ def _tree(values: Mapping[str, str]) -> Settings:
     return Settings.model_validate(rest | {"redis": redis})
 
 
-def _what_aws_variables_say(environ: Mapping[str, str], queue_url: str) -> Mapping[str, object]:
-    """The fields that come from variables of the SDK and of ECS."""
+def _what_the_platform_says(environ: Mapping[str, str], queue_url: str) -> Mapping[str, object]:
+    """The fields that come from variables of the SDK, of ECS and of Kubernetes."""
     return {
         "region": _region(environ, queue_url),
         "ecs_agent_uri": environ.get("ECS_AGENT_URI") or None,
+        "pod": _pod(environ),
         "has_own_s3_endpoint": any(environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")),
     }
 
@@ -89,7 +90,15 @@ def _what_aws_variables_say(environ: Mapping[str, str], queue_url: str) -> Mappi
 def _what_the_machine_allows(environ: Mapping[str, str], settings: Settings) -> Mapping[str, object]:
     limits = machine_limits(environ)
     is_given = "concurrency" in settings.model_fields_set
-    return {"memory_limit_bytes": limits.memory_bytes} | ({} if is_given else {"concurrency": limits.cpus})
+    return {"memory_limit_bytes": limits.memory_bytes, "ecs_task": limits.task} | (
+        {} if is_given else {"concurrency": limits.cpus}
+    )
+
+
+def _pod(environ: Mapping[str, str]) -> str | None:
+    """The first variable is for the downward API to set; the host name of a pod is its name, if nothing changes it."""
+    is_in_kubernetes = bool(environ.get("KUBERNETES_SERVICE_HOST"))
+    return (environ.get("POD_NAME") or environ.get("HOSTNAME") or None) if is_in_kubernetes else None
 
 
 def _region(environ: Mapping[str, str], queue_url: str) -> str | None:

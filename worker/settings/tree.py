@@ -78,8 +78,8 @@ class RedisSettings(BaseModel):
 class Settings(BaseModel):
     """Everything that the environment decides. `bootstrap` passes parts of it to the objects that need them.
 
-    Neither `bootstrap` nor a layer below this one reads an environment variable. The last three fields come from
-    variables that belong to the SDK and to ECS.
+    Neither `bootstrap` nor a layer below this one reads an environment variable. The last fields come from
+    variables that belong to the SDK, to ECS and to Kubernetes.
     """
 
     model_config = ConfigDict(
@@ -168,6 +168,8 @@ class Settings(BaseModel):
     region: str | None = Field(None, description="The AWS region; None leaves it to the SDK's configuration file.")
     ecs_agent_uri: str | None = Field(None, description="Where the agent of ECS listens; set by ECS itself.")
     memory_limit_bytes: int | None = Field(None, description="The memory that the container or the task may use.")
+    ecs_task: str | None = Field(None, description="The id of the ECS task.")
+    pod: str | None = Field(None, description="The name of the Kubernetes pod.")
     has_own_s3_endpoint: bool = Field(False, description="Whether the SDK's variables name an endpoint for S3.")
 
     @property
@@ -239,11 +241,13 @@ def _range(metadata: Collection[Any]) -> str:
     return low + above + high.replace(" to", " and up to") if above else low + high
 
 
-_OF_AWS = frozenset({"region", "ecs_agent_uri", "has_own_s3_endpoint", "memory_limit_bytes"})
+_OF_THE_PLATFORM = frozenset(
+    {"region", "ecs_agent_uri", "has_own_s3_endpoint", "memory_limit_bytes", "ecs_task", "pod"}
+)
 
 VARIABLES: tuple[Variable, ...] = tuple(
     Variable(info.alias or name, name, group, info)
     for group in (Settings, RedisSettings)
     for name, info in group.model_fields.items()
-    if name not in {"redis", *_OF_AWS}
+    if name not in {"redis", *_OF_THE_PLATFORM}
 )

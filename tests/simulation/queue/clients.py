@@ -44,6 +44,9 @@ class QueueClient:
         self._on_receive(slots, taken, began_at)
         return [replace(delivery, received_at=began_at) for delivery in taken]
 
+    async def depth(self) -> int:
+        return await self._call(lambda _: self._server.depth())
+
     async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
         return await self._call(lambda fault: self._extend(deliveries, seconds, is_partial=fault is PARTIAL))
 

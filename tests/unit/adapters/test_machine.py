@@ -90,6 +90,21 @@ def test_the_task_of_ecs_is_a_limit_of_its_own(tmp_path: Path) -> None:
     assert (limits.cpus, limits.memory_bytes) == (2, 3072 * MIB)
 
 
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ({"TaskARN": "arn:aws:ecs:us-west-2:111122223333:task/default/158d1c8083dd49d6b527399fd6414f5c"}, "158d1c80"),
+        ({"TaskARN": None}, None),
+        ({}, None),
+    ],
+)
+def test_the_task_is_named_by_the_last_part_of_its_arn(task: object, name: str | None, tmp_path: Path) -> None:
+    with an_ecs_agent(task) as environ:
+        found = machine_limits(environ, root=tmp_path).task
+
+    assert (found and found[:8]) == name
+
+
 @pytest.mark.parametrize("task", [{}, {"Limits": None}, {"Limits": {"CPU": "1"}}, [], b"<html>"])
 def test_an_endpoint_that_says_nothing_of_limits_changes_none(task: object, tmp_path: Path) -> None:
     with an_ecs_agent(task) as environ:

@@ -170,7 +170,7 @@ async def test_an_outage_of_dynamodb_delays_the_request_and_is_logged_once(tmp_p
             harness.table.works()
             assert await task == Ack()
 
-        assert logged.one(Event.CANCEL_LOOKUP_FAILED)["reason"] == "connection refused"
+        assert logged.one(Event.CANCEL_LOOKUP_FAILED)["error"] == "connection refused"
         assert harness.record().status is Status.CANCELLED
 
 

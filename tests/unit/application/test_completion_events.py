@@ -116,7 +116,7 @@ async def test_an_end_that_cannot_be_told_keeps_its_message_until_it_can(tmp_pat
 
         assert isinstance(first, Retry)
         line = logged.one(Event.EVENT_PUBLISH_FAILED)
-        assert (line["log_level"], line["publisher"], line["reason"]) == ("warning", "sns", "SNS did not answer")
+        assert (line["log_level"], line["publisher"], line["error"]) == ("warning", "sns", "SNS did not answer")
         harness.publisher.is_failing = False
         second = await harness.handle(body, receive_count=2)
         assert isinstance(second, Ack if body is None else Reject)

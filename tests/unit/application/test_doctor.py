@@ -67,7 +67,7 @@ async def test_a_start_logs_what_is_set_up_wrong_and_no_outage() -> None:
         await asyncio.sleep(60)
 
     line = logged.one(Event.CHECK_FAILED)
-    assert (line["problem"], line["advice"]) == ("table jobs does not exist", "check WORKER_QUEUE_URL")
+    assert (line["error"], line["advice"]) == ("table jobs does not exist", "check WORKER_QUEUE_URL")
     assert not reporting.done()
     reporting.cancel()
 

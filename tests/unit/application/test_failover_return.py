@@ -130,7 +130,7 @@ async def test_the_replay_gives_up_on_a_record_that_redis_refuses() -> None:
         assert set(it.redis.held) == {"that-trips", "good", "better"}
         assert it.log.one(Event.PROGRESS_FAILED_BACK)["jobs_carried_over"] == 3
         line = it.log.one(Event.PROGRESS_REPLAY_FAILED)
-        assert (line["job_id"], line["reason"]) == ("bad", "the key is not ours")
+        assert (line["job_id"], line["error"]) == ("bad", "the key is not ours")
         calls = taken.calls
         assert calls < 10
         await it.trip()
@@ -231,3 +231,18 @@ async def test_a_long_outage_keeps_a_bounded_number_of_records() -> None:
         await it.until_back()
         assert it.log.one(Event.PROGRESS_FAILED_BACK)["jobs_carried_over"] == 1000
         assert "job-2999" in it.redis.held
+
+
+@virtual_time
+async def test_the_end_of_an_outage_says_how_many_ticks_dynamodb_took_in_its_place() -> None:
+    async with stores() as it:
+        await it.store.tick(a_record(seq=1))
+        await it.trip()
+        for seq in range(2, 9):
+            await it.store.tick(a_record(seq=seq))
+        it.redis.works()
+        await it.until_back()
+        await it.store.tick(a_record(seq=20))
+
+        assert len(it.table.writes) == 8  # the one that met the failure, and seven after it
+        assert it.log.one(Event.PROGRESS_FAILED_BACK)["writes_failed_over"] == 8

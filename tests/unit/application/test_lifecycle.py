@@ -70,8 +70,7 @@ def a_worker(
         consumer,
         {"lease renewer": renewer.run, **(side_tasks or {})},
         drain_seconds=drain_seconds,
-        announced={"worker": "host:1"},
-        pulse=lambda: {"jobs_completed": 3},
+        announced={"python": "3.11"},
         began_at=asyncio.get_running_loop().time() - 1.5,
     )
     return Worker(queue, handler, lifecycle, consumer)
@@ -93,7 +92,7 @@ def test_a_signal_drains_and_the_exit_code_is_0(number: signal.Signals) -> None:
             assert await worker.lifecycle.run() == 0
 
         assert worker.queue.settled == [("ack", "message-1")]
-        assert logged.one(Event.WORKER_STARTED)["worker"] == "host:1"
+        assert logged.one(Event.WORKER_STARTED)["python"] == "3.11"
         assert logged.one(Event.WORKER_READY)["startup_seconds"] == 1.5
         draining = logged.one(Event.WORKER_DRAINING)
         assert (draining["signal"], draining["jobs"], draining["drain_seconds"]) == (number.name, 1, 100)
@@ -234,20 +233,6 @@ async def test_the_handlers_of_signals_are_restored() -> None:
         assert signal.getsignal(signal.SIGTERM) is ours
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@virtual_time
-async def test_a_heartbeat_comes_once_a_minute_also_while_draining() -> None:
-    worker = a_worker(job_seconds=5000, drain_seconds=300)
-    worker.queue.send("{}")
-    later(600, lambda: signal.raise_signal(signal.SIGTERM))
-
-    with logged_events() as logged:
-        await worker.lifecycle.run()
-
-    beats = logged.of(Event.WORKER_HEARTBEAT)
-    assert len(beats) == pytest.approx((600 + 290) / 60, abs=1)
-    assert beats[0]["jobs_completed"] == 3
 
 
 @virtual_time

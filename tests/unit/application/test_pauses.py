@@ -84,7 +84,7 @@ async def test_an_hour_without_the_table_costs_each_message_a_few_receives_and_n
             assert consumer.status().pause is None
 
     line = logged.one(Event.DYNAMODB_UNAVAILABLE)
-    assert (line["log_level"], line["reason"]) == (level, "DynamoDB answered so")
+    assert (line["log_level"], line["error"]) == (level, "DynamoDB answered so")
     over = logged.one(Event.DYNAMODB_AVAILABLE)
     assert over["outage_seconds"] == pytest.approx(HOUR, rel=0.02)
     assert over["jobs_put_off"] == len(logged.of(Event.JOB_DEFERRED)) > 0
@@ -237,7 +237,7 @@ async def test_ten_jobs_of_different_buckets_that_are_denied_in_a_row_are_a_role
 
     assert 10 <= len(queue.dead_letters) <= 14
     assert pauses_of(logged) == [("error", "s3")]
-    assert "check the role's rights" in logged.one(Event.CONSUMPTION_PAUSED)["problem"]
+    assert "check the role's rights" in logged.one(Event.CONSUMPTION_PAUSED)["error"]
 
 
 @virtual_time
@@ -275,4 +275,4 @@ async def test_a_workspace_that_cannot_be_written_pauses_consumption_and_uses_up
             assert {harness.record(f"job-{number}").attempt for number in range(JOBS)} == {1}
 
     assert pauses_of(logged) == [("error", "workspace")]
-    assert "cannot be used" in logged.one(Event.CONSUMPTION_PAUSED)["problem"]
+    assert "cannot be used" in logged.one(Event.CONSUMPTION_PAUSED)["error"]

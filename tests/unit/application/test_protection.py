@@ -113,7 +113,7 @@ async def test_a_refusal_is_logged_once_a_streak_and_asked_again_until_it_is_gra
         subject.jobs = 1
         with logged_events() as logged:
             await asyncio.sleep(300)
-            assert logged.one(Event.PROTECTION_REFUSED)["reason"] == "ECS refused: DEPLOYMENT_BLOCKED"
+            assert logged.one(Event.PROTECTION_REFUSED)["error"] == "ECS refused: DEPLOYMENT_BLOCKED"
             assert 5 <= len(subject.calls) <= 12
             subject.protection.is_refusing = False
             await asyncio.sleep(40)
@@ -156,5 +156,5 @@ async def test_a_bug_in_asking_ends_nothing() -> None:
         subject.jobs = 1
         with logged_events() as logged:
             await asyncio.sleep(40)
-        assert logged.one(Event.PROTECTION_REFUSED)["reason"] == "RuntimeError"
+        assert logged.one(Event.PROTECTION_REFUSED)["error"] == "RuntimeError"
         assert subject.protection.is_protected

@@ -66,7 +66,7 @@ async def test_too_many_rejects_pause_consumption_with_an_error_line_and_the_que
 
     line = logged.one(Event.CONSUMPTION_PAUSED)
     assert (line["log_level"], line["reason"]) == ("error", "rejects")
-    assert line["problem"] == f"more than {LIMIT} rejects in a minute"
+    assert line["error"] == f"more than {LIMIT} rejects in a minute"
     assert not logged.of(Event.CONSUMPTION_RESUMED)  # it was stopped meanwhile, at once
 
 

@@ -137,7 +137,7 @@ async def test_when_both_stores_refuse_it_is_said_once_and_the_job_goes_on() -> 
         it.table.breaks("DynamoDB is out")
         await job.work(30, until_percent=40)
         line = it.log.one(Event.PROGRESS_WRITE_FAILED)
-        assert (line["reason"], line["status"]) == ("DynamoDB is out", "running")
+        assert (line["error"], line["status"]) == ("DynamoDB is out", "running")
         it.table.works()
         await job.work(10, until_percent=80)
         assert it.table.writes[-1].percent > 50

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -14,6 +15,8 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 from botocore.parsers import ResponseParserError
+
+from worker import usage
 
 _MAX_REDIRECTIONS = 3
 _HOPS = "worker_redirections"
@@ -40,11 +43,18 @@ def prepare(client: Any) -> None:
     events.register_last("before-call.s3", _send_at_once, unique_id="worker-send-at-once")
     events.register_last("before-endpoint-resolution.s3", _address_access_point, unique_id="worker-access-point")
     events.register_first("needs-retry.s3", _follow_redirection, unique_id="worker-follow-redirection")
+    for service, called in (("s3", usage.s3_called), ("dynamodb", usage.dynamodb_called)):
+        events.register_last(f"before-send.{service}", partial(_count, called), unique_id=f"worker-count-{service}")
     for service in ("dynamodb", "sqs", "eventbridge"):
         events.register_first(f"before-parse.{service}", _require_json, unique_id=f"worker-require-json-{service}")
     events.register_first("before-parse.sns.Publish", _require_published, unique_id="worker-require-published")
     for action in ("PutObject", "CompleteMultipartUpload"):
         events.register_first(f"before-parse.s3.{action}", _require_kept, unique_id=f"worker-require-kept-{action}")
+
+
+def _count(called: Callable[[], None], **_: Any) -> None:
+    """Count the request for its job. What a handler of this event returns is taken for the answer: nothing."""
+    called()
 
 
 def _require_json(response_dict: dict[str, Any], **_: Any) -> None:

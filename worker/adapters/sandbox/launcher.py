@@ -49,12 +49,14 @@ class End:
 class Child:
     """A process that the launcher has been asked to start.
 
-    `output` and `errors` are where its standard output and standard error are read, without waiting.
+    `output` and `errors` are where its standard output and standard error are read, without waiting. `end` is set
+    when it is known.
     """
 
     def __init__(self, answers: socket.socket, output: int, errors: int) -> None:
         self.output = output
         self.errors = errors
+        self.end: End | None = None
         self._answers = answers
         self._received = bytearray()
 
@@ -71,7 +73,8 @@ class Child:
         kind, number, cpu_seconds, peak_bytes = RECORD.unpack_from(self._received)
         if kind == Kind.FAILED:
             raise OSError(number, os.strerror(number))
-        return End(os.waitstatus_to_exitcode(number), cpu_seconds, peak_bytes)
+        self.end = End(os.waitstatus_to_exitcode(number), cpu_seconds, peak_bytes)
+        return self.end
 
     def kill(self) -> None:
         """Have it killed with all that it has started. `ended` waits until that is done."""
@@ -95,6 +98,11 @@ class Launcher:
         self._process: subprocess.Popen[bytes] | None = None
         self._orders: socket.socket | None = None
         self._facts: KernelFacts | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, while it runs."""
+        return None if self._process is None else self._process.pid
 
     def start(self) -> None:
         """Start it if it does not run. Raises OSError."""

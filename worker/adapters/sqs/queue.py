@@ -18,6 +18,7 @@ from worker.events import Event, emit
 from worker.ports import MAX_BATCH_ENTRIES, MAX_IN_FLIGHT_SECONDS, Delivery, ReceiptExpiredError
 
 _SQS = "SQS"
+_WAITING = "ApproximateNumberOfMessages"
 _SYSTEM_ATTRIBUTES = [
     "SentTimestamp",
     "ApproximateReceiveCount",
@@ -86,6 +87,11 @@ class SqsQueue:
         messages = response.get("Messages", ())
         retention_seconds = await self._attributes.retention_seconds() if messages else None
         return list(_readable(messages, received_at, retention_seconds))
+
+    async def depth(self) -> int:
+        with translated(_SQS, self._errors | _denied("sqs:GetQueueAttributes")):
+            response = await self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[_WAITING])
+        return int(response["Attributes"][_WAITING])
 
     async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
         return await self._delay([(delivery, seconds) for delivery in deliveries])
@@ -184,10 +190,10 @@ def _readable(
         try:
             yield _delivery(message, received_at, retention_seconds)
         except KeyError as exc:
-            emit(Event.MESSAGE_UNREADABLE, message_id=message.get("MessageId"), problem=f"it has no {exc.args[0]}")
+            emit(Event.MESSAGE_UNREADABLE, message_id=message.get("MessageId"), error=f"it has no {exc.args[0]}")
         except (TypeError, ValueError) as exc:
             problem = f"one of its attributes is malformed ({type(exc).__name__})"
-            emit(Event.MESSAGE_UNREADABLE, message_id=message.get("MessageId"), problem=problem)
+            emit(Event.MESSAGE_UNREADABLE, message_id=message.get("MessageId"), error=problem)
 
 
 def _delivery(message: Mapping[str, Any], received_at: float, retention_seconds: float | None) -> Delivery:

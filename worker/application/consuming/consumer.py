@@ -49,6 +49,7 @@ class ConsumerStatus:
     poll_failures: int
     settled: Mapping[str, int]  # by disposition
     pause: Pause | None = None  # nothing is received for the moment
+    youngest_sent_at_ms: int | None = None  # of the messages that have come so far (epoch)
 
 
 class Consumer:
@@ -97,6 +98,7 @@ class Consumer:
             poll_failures=self._poller.failures,
             settled=dict(self._settlement.counts),
             pause=self._poller.pause,
+            youngest_sent_at_ms=self._poller.youngest_sent_at_ms,
         )
 
     def stop(self, *, jobs_until: float, settle_until: float) -> None:

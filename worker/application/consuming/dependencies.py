@@ -60,7 +60,7 @@ class TableAccess:
         return None
 
     def begun(self, problem: Problem) -> None:
-        emit(Event.DYNAMODB_UNAVAILABLE, problem.level, reason=problem.text)
+        emit(Event.DYNAMODB_UNAVAILABLE, problem.level, error=problem.text)
 
     def ended(self, seconds: float) -> None:
         emit(Event.DYNAMODB_AVAILABLE, outage_seconds=round(seconds, 3), jobs_put_off=self._jobs_put_off)

@@ -110,7 +110,7 @@ class Pauses:
             Event.CONSUMPTION_PAUSED,
             problem.level,
             reason=cause.reason.value,
-            problem=problem.text,
+            error=problem.text,
         )
         await self._until_over(cause, stopping)
         self._current = None

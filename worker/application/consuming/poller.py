@@ -50,6 +50,7 @@ class Poller:
         self._last_turn = 0.0
         self._empty_since: float | None = None
         self._clock: Callable[[], float] = lambda: 0.0  # the loop's, once there is one
+        self.youngest_sent_at_ms: int | None = None  # of the messages that have come so far (epoch)
         self.begun = asyncio.Event()  # set when the queue has answered for the first time
 
     @property
@@ -107,6 +108,8 @@ class Poller:
             self._last_turn = self._clock()
             self.begun.set()
             metrics.MESSAGES_RECEIVED.inc(len(deliveries))
+            sent_at = [delivery.sent_at_ms for delivery in deliveries]
+            self.youngest_sent_at_ms = max([self.youngest_sent_at_ms or 0, *sent_at]) or None
             self._empty_since = None if deliveries else self._empty_since or began
             self._succeeded()
             await self._pace(is_empty=not deliveries, took_seconds=self._last_turn - began)

@@ -82,6 +82,6 @@ class ProtectionController:
 
     def _refused(self, error: Exception, is_wanted: bool, now: float) -> None:
         if self._refusals.add():
-            emit(Event.PROTECTION_REFUSED, wanted=is_wanted, reason=str(error) or type(error).__name__)
+            emit(Event.PROTECTION_REFUSED, wanted=is_wanted, error=str(error) or type(error).__name__)
         self._is_protected = None
         self._ask_again_at[is_wanted] = now + _RETRY_SECONDS

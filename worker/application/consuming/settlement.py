@@ -56,7 +56,12 @@ class Settlement:
         if not lease.is_lost and asyncio.get_running_loop().time() >= lease.deadline:
             lease.lose(LeaseLostError("the lease ran out before the delivery was settled"))
         if lease.loss is not None:  # later than the handler could know
-            emit(Event.LEASE_LOST, message_id=message_id, reason=lease.loss.reason)
+            emit(
+                Event.LEASE_LOST,
+                message_id=message_id,
+                error=lease.loss.reason,
+                disposition=name_of(disposition),
+            )
             self.counts[name_of(Forfeit())] += 1
             return
         failure = await self._try_until_done(lease, disposition)
@@ -119,7 +124,9 @@ class Settlement:
         }
         if rejection.job_id is not None:
             fields["job_id"] = rejection.job_id
-        if rejection.attempt is not None:
+        if rejection.attempt is None:
+            fields["outcome"] = "refused"  # else the line about the job's end has it
+        else:
             fields["attempt"] = rejection.attempt
         emit(Event.MESSAGE_REJECTED if is_kept else Event.MESSAGE_DISCARDED, **fields)
 

@@ -1,4 +1,4 @@
-"""The log line and the metrics of each way in which a job or a delivery ends."""
+"""The log line and the metrics of each start of a job, and of each way in which a job or a delivery ends."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from worker import metrics
-from worker.application.progress.job_progress import JobProgress
+from worker import metrics, usage
+from worker.application.jobs.attempt import Attempt, Claim
 from worker.domain.errors import InternalError, JobError
+from worker.domain.job import Job
 from worker.domain.outcome import (
     Cancelled,
     Completed,
@@ -26,6 +27,7 @@ from worker.domain.outcome import (
     WillRetry,
 )
 from worker.domain.progress import Record, Stage
+from worker.domain.restart import restart_after
 from worker.events import Event, emit
 
 
@@ -38,53 +40,80 @@ class Facts:
     measured: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of_attempt(cls, progress: JobProgress) -> Facts:
-        reached = progress.snapshot()
-        return cls(reached.stage, reached.percent, progress.measured())
+    def of_attempt(cls, attempt: Attempt) -> Facts:
+        reached = attempt.progress.snapshot()
+        measured = {
+            "formats": _formats(attempt.claim.job),
+            "queued_seconds": round(attempt.claim.queued_seconds, 3),
+            **attempt.progress.measured(),
+            **usage.log_fields(),
+        }
+        return cls(reached.stage, reached.percent, measured)
 
     @classmethod
     def of_record(cls, record: Record) -> Facts:
         return cls(record.stage, record.percent)
+
+    @property
+    def position(self) -> Mapping[str, Any]:
+        return {"stage": None if self.stage is None else self.stage.value, "percent": self.percent}
+
+
+def announce_start(claim: Claim) -> None:
+    """Write the log line of a start. A second one says why there is one."""
+    record, restart = claim.record, restart_after(claim.before)
+    metrics.JOB_WAITING.observe(claim.queued_seconds)
+    emit(
+        Event.JOB_STARTED,
+        source=record.source,
+        outputs=[output.target for output in record.outputs],
+        formats=_formats(claim.job),
+        queued_seconds=round(claim.queued_seconds, 3),
+        run=record.run,
+        restart_reason=None if restart is None else restart.reason.value,
+        last_worker=None if restart is None else restart.last_worker,
+        last_error_code=None if restart is None else restart.error_code,
+    )
 
 
 def announce(ending: Ending, facts: Facts) -> None:
     """Write the log line of the ending and count it. Settlement does that for a refused message."""
     match ending:
         case Completed(repaired=repaired):
-            emit(Event.JOB_COMPLETED, repaired=list(repaired), **facts.measured)
-            metrics.count_attempt("completed")
+            _end(Event.JOB_COMPLETED, "completed", repaired=list(repaired), **facts.measured)
             _observe(facts.measured)
         case Failed(error):
-            emit(Event.JOB_FAILED, **_failure(error, facts))
-            metrics.count_attempt("failed", error.code.value)
+            _end(Event.JOB_FAILED, "failed", error.code.value, **_failure(error, facts))
         case WillRetry(error, delay_seconds):
-            emit(Event.JOB_RETRIED, delay_seconds=round(delay_seconds, 1), **_failure(error, facts))
-            metrics.count_attempt("retried", error.code.value)
+            fields = {"delay_seconds": round(delay_seconds, 1), **_failure(error, facts)}
+            _end(Event.JOB_RETRIED, "retried", error.code.value, **fields)
         case Released():
-            emit(Event.JOB_RELEASED, **_position(facts))
-            metrics.count_attempt("released")
+            _end(Event.JOB_RELEASED, "released", **facts.position, **facts.measured)
         case Cancelled():
-            emit(Event.JOB_CANCELLED, **_position(facts))
-            metrics.count_attempt("cancelled", "cancelled")
+            _end(Event.JOB_CANCELLED, "cancelled", "cancelled", **facts.position, **facts.measured)
         case Lost(reason):
-            emit(Event.LEASE_LOST, reason=reason)
-            metrics.count_attempt("lost")
+            _end(Event.LEASE_LOST, "lost", error=reason, **facts.position, **facts.measured)
         case Skipped(record):
-            emit(Event.JOB_DUPLICATE_SKIPPED, status=record.status.value, attempt=record.attempt)
-            metrics.count_attempt("skipped")
-        case Deferred() | PutOff():
-            attempt = ending.attempt if isinstance(ending, Deferred) else None
-            delay_seconds = round(ending.delay_seconds, 1)
-            emit(Event.JOB_DEFERRED, delay_seconds=delay_seconds, reason=ending.reason, attempt=attempt)
-            metrics.count_attempt("deferred")
-        case NotBegun():
-            emit(Event.JOB_DEFERRED, delay_seconds=0.0, reason="its message has to go back first", attempt=None)
+            _end(Event.JOB_DUPLICATE_SKIPPED, "skipped", status=record.status.value, attempt=record.attempt)
+        case Deferred() | PutOff() | NotBegun():
+            _end(Event.JOB_DEFERRED, "deferred", **_deferral(ending))
         case Ignored(reason):
             emit(Event.MESSAGE_IGNORED, reason=reason)
         case Refused() | Untold():
             pass
         case _:
             assert_never(ending)
+
+
+def _end(event: Event, outcome: str, code: str = "", **fields: Any) -> None:
+    """One line for an outcome, which only this line has: so lines with an `outcome` can be counted."""
+    emit(event, outcome=outcome, **fields)
+    metrics.count_attempt(outcome, code)
+
+
+def _formats(job: Job) -> list[str]:
+    """Each once and in one order, so that jobs can be grouped by them."""
+    return sorted({output.format.value for output in job.outputs})
 
 
 def _observe(measured: Mapping[str, Any]) -> None:
@@ -95,15 +124,23 @@ def _observe(measured: Mapping[str, Any]) -> None:
     metrics.AUDIO_SECONDS.inc(measured["audio_seconds"] or 0)
 
 
-def _position(facts: Facts) -> dict[str, Any]:
-    return {"stage": None if facts.stage is None else facts.stage.value, "percent": facts.percent}
+def _deferral(ending: Deferred | PutOff | NotBegun) -> dict[str, Any]:
+    """`attempt` is the one that goes on meanwhile, where that is known."""
+    match ending:
+        case Deferred(delay_seconds, reason, attempt):
+            return {"delay_seconds": round(delay_seconds, 1), "reason": reason, "attempt": attempt}
+        case PutOff(delay_seconds, error):
+            reason = "the job table is away"
+            return {"delay_seconds": round(delay_seconds, 1), "reason": reason, "error": error, "attempt": None}
+        case NotBegun():
+            return {"delay_seconds": 0.0, "reason": "its message has to go back first", "attempt": None}
 
 
 def _failure(error: JobError, facts: Facts) -> dict[str, Any]:
     fields = {
         "error_code": error.code.value,
         "error": str(error),
-        "stage": None if facts.stage is None else facts.stage.value,
+        "stage": facts.position["stage"],
         "retryable": error.retryable,
         **facts.measured,
     }

@@ -27,6 +27,8 @@ class JobLimits:
 class Claim:
     """A job that is this worker's to run, by its `record` in the job table. No other claim has its `token`.
 
+    `before` is the record that it replaced. `queued_seconds` is how long the job had waited for this start: since it
+    was sent, or since the end of its last start.
     Both times are the loop's: `asked_at` is before the claim was dated and written, and the queue drops the message
     at `message_ends_at`.
     """
@@ -36,6 +38,8 @@ class Claim:
     token: str
     asked_at: float
     message_ends_at: float
+    before: Record | None = None
+    queued_seconds: float = 0.0
 
 
 @dataclass(eq=False, slots=True)

@@ -55,7 +55,7 @@ class CancelWatch:
             requested = await self._table.cancel_requests(set(self._running.values()))
         except StoreUnavailableError as error:
             if self._failures.add():
-                emit(Event.CANCEL_LOOKUP_FAILED, reason=error.reason)
+                emit(Event.CANCEL_LOOKUP_FAILED, error=error.reason)
             return
         self._failures.end()
         for execution, job_id in tuple(self._running.items()):

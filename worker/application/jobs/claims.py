@@ -126,10 +126,17 @@ class JobClaims:
         result = await self._known(record, None if current is None else current.version, mark, message)
         if not isinstance(result, Written):
             return result
-        if delivery.expires_at_ms is None:
-            return Claim(job, record, mark.token, asked_at, math.inf)
-        seconds_left = delivery.expires_at_ms / 1000 - record.updated_at.timestamp()
-        return Claim(job, record, mark.token, asked_at, asked_at + seconds_left)
+        began_at = record.updated_at.timestamp()
+        message_ends_at = math.inf if delivery.expires_at_ms is None else delivery.expires_at_ms / 1000
+        return Claim(
+            job,
+            record,
+            mark.token,
+            asked_at,
+            asked_at + message_ends_at - began_at,
+            current,
+            max(0.0, began_at - _waiting_since(current, delivery)),
+        )
 
     async def give_back(self, claim: Claim, loss: Lost | None = None) -> None:
         """Record that nothing runs under the claim. Where the table does not answer within a second, `run` does it.
@@ -228,3 +235,9 @@ class JobClaims:
             return
         if self._over.get(job_id) is over:
             del self._over[job_id]
+
+
+def _waiting_since(before: Record | None, delivery: Delivery) -> float:
+    """Epoch seconds: when the message was sent, or later, when the last start of the job ended."""
+    sent_at = delivery.sent_at_ms / 1000
+    return sent_at if before is None else max(sent_at, before.updated_at.timestamp())

@@ -49,7 +49,7 @@ class CompletionEvents:
                     Event.EVENT_PUBLISH_FAILED,
                     "error" if delay_seconds is None else None,
                     publisher=publisher.name,
-                    reason=failure,
+                    error=failure,
                     event_id=event.event_id,
                     delay_seconds=None if delay_seconds is None else round(delay_seconds, 1),
                 )

@@ -145,7 +145,7 @@ class JobFinisher:
         until = None if within_seconds is None else asyncio.get_running_loop().time() + within_seconds
         if attempt.outcome is None:
             attempt.outcome, attempt.last_record = await self._recorded(attempt, outcome, within_seconds)
-            self._ended(attempt.outcome, Facts.of_attempt(attempt.progress), attempt.claim.job)
+            self._ended(attempt.outcome, Facts.of_attempt(attempt), attempt.claim.job)
         if attempt.last_record is None:
             return attempt.outcome
         rest = None if until is None else max(0.0, until - asyncio.get_running_loop().time())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
+from worker import usage
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import Claim
@@ -72,7 +73,8 @@ class JobClaimer:
             return self._defer(delay_seconds, "running here already", attempt)
         self._at_work[job.job_id] = None
         try:
-            return await self._claim(job, work)
+            with usage.of_job():
+                return await self._claim(job, work)
         except StoreUnavailableError as error:
             return self._finisher.put_off(work.delivery, error)
         finally:

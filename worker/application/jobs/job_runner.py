@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from worker.application.consuming.execution import Execution
 from worker.application.consuming.work import Work
+from worker.application.jobs.announcement import announce_start
 from worker.application.jobs.attempt import Attempt, Claim, JobLimits
 from worker.application.jobs.cancellation import CancelWatch
 from worker.application.jobs.conversion import Conversion
@@ -17,7 +18,6 @@ from worker.domain.errors import ConversionTimeoutError, LeaseLostError, Shutdow
 from worker.domain.meter import Speeds
 from worker.domain.outcome import Lost, MessageAge, Outcome, Untold, outcome_of
 from worker.domain.progress import FIRST_RUN
-from worker.events import Event, emit
 from worker.ports import Delivery
 
 _JUST_CLAIMED_SECONDS = 1.0
@@ -49,14 +49,7 @@ class JobRunner:
 
     async def run(self, claim: Claim, work: Work) -> Outcome | Untold:
         """Run the job and have its end recorded. Raises nothing but CancelledError."""
-        queued_seconds = claim.record.updated_at.timestamp() - work.delivery.sent_at_ms / 1000
-        emit(
-            Event.JOB_STARTED,
-            source=claim.record.source,
-            outputs=[output.target for output in claim.record.outputs],
-            queued_seconds=round(max(queued_seconds, 0.0), 3),
-            run=claim.record.run,
-        )
+        announce_start(claim)
         progress = JobProgress(self._speeds)
         with self._reporters.reporter_of(claim.record, progress) as reporter:
             return await self._finished(Attempt(claim, progress, reporter), work)

@@ -66,7 +66,7 @@ async def report_failures(checks: Sequence[Check]) -> None:
     for finding in await diagnose(checks):
         verdict = finding.verdict
         if finding.has_answered and verdict.state is State.FAILED:
-            emit(Event.CHECK_FAILED, check=finding.name, problem=verdict.detail, advice=verdict.advice)
+            emit(Event.CHECK_FAILED, check=finding.name, error=verdict.detail, advice=verdict.advice)
     await asyncio.get_running_loop().create_future()
 
 

@@ -105,6 +105,7 @@ class HealthMonitor:
         self._consumer = consumer
         self._beat_at = time.monotonic()
         self._lags: deque[float] = deque([0.0], maxlen=_LAGS)
+        self._busy: deque[tuple[float, float]] = deque(maxlen=_LAGS)  # seconds of slots that were in use, and of all
         self._outages_counted = 0
 
     def snapshot(self) -> Health:
@@ -124,12 +125,26 @@ class HealthMonitor:
         health = self.snapshot()
         return {
             "jobs": health.consumer.jobs,
+            "slots": health.consumer.slots,
+            "busy_share": round(self.busy_share, 3),
             "poll_age_seconds": round(health.consumer.poll_age_seconds, 3),
-            "loop_lag_seconds": round(max(self._lags), 3),
+            "loop_lag_seconds": round(self.worst_lag_seconds, 3),
             "jobs_completed": health.ended["completed"],
             "jobs_failed": health.ended["failed"],
+            "redis_state": health.cache_state,
             "progress_store": health.progress_store,
         }
+
+    @property
+    def busy_share(self) -> float:
+        """Which part of the slots' time in the last minute jobs had, from 0 to 1."""
+        seconds = sum(all_seconds for _, all_seconds in self._busy)
+        return sum(used for used, _ in self._busy) / seconds if seconds else 0.0
+
+    @property
+    def worst_lag_seconds(self) -> float:
+        """The most by which the event loop was late in the last minute."""
+        return max(self._lags)
 
     async def run(self) -> None:
         """Note once a second, for ever, that the event loop turns, and update the gauges."""
@@ -144,6 +159,9 @@ class HealthMonitor:
         self._lags.append(max(0.0, since_last_seconds - _BEAT_SECONDS))
         metrics.LOOP_LAG.set(self._lags[-1])
         metrics.POLL_AGE.set(health.consumer.poll_age_seconds)
+        used_seconds = health.consumer.jobs * since_last_seconds
+        self._busy.append((used_seconds, health.consumer.slots * since_last_seconds))
+        metrics.SLOT_SECONDS.inc(used_seconds)
         metrics.JOBS_RUNNING.set(health.consumer.jobs)
         metrics.SLOTS.set(health.consumer.slots)
         metrics.CONSUMPTION_PAUSED.set(health.consumer.pause is not None)

@@ -16,7 +16,6 @@ from worker.signals import handling_signals
 SideTask = Callable[[], Coroutine[Any, Any, None]]
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_HEARTBEAT_SECONDS = 60.0
 _SHORTEST_DRAIN_SECONDS = 1.0  # giving messages back takes some time
 # The last part of the drain: to kill converters, abort uploads, write records and give messages back.
 _RELEASE_SECONDS = 10.0
@@ -39,8 +38,8 @@ class Lifecycle:
 
     SIGTERM or SIGINT begins the drain; a second signal stops the running jobs at once. `drain_seconds` is the time
     from the signal to the last release; less than a second counts as one. `side_tasks`, by name, are cancelled after
-    the drain, so that leases are renewed until then. `announced` holds the fields of `worker.started`; `pulse` returns
-    those of the heartbeat. `began_at` is the loop time at which the process began.
+    the drain, so that leases are renewed until then. `announced` holds the fields of `worker.started`.
+    `began_at` is the loop time at which the process began.
     """
 
     def __init__(
@@ -50,15 +49,13 @@ class Lifecycle:
         *,
         drain_seconds: float,
         announced: Mapping[str, Any],
-        pulse: Callable[[], Mapping[str, Any]],
         began_at: float,
     ) -> None:
         self._consumer = consumer
-        self._side_tasks = {**side_tasks, "heartbeat": self._beat}
+        self._side_tasks = side_tasks
         self._drain_seconds = max(drain_seconds, _SHORTEST_DRAIN_SECONDS)
         self._release_seconds = min(_RELEASE_SECONDS, self._drain_seconds * _RELEASE_SHARE)
         self._announced = announced
-        self._pulse = pulse
         self._began_at = began_at
         self._drain_began: float | None = None
         self._drain_end = math.inf
@@ -109,11 +106,6 @@ class Lifecycle:
         await self._consumer.first_poll()
         startup_seconds = asyncio.get_running_loop().time() - self._began_at
         emit(Event.WORKER_READY, startup_seconds=round(startup_seconds, 3))
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(_HEARTBEAT_SECONDS)
-            emit(Event.WORKER_HEARTBEAT, **self._pulse())
 
     def _on_signal(self, number: signal.Signals) -> None:
         now = asyncio.get_running_loop().time()

@@ -102,10 +102,16 @@ class FailoverStore:
     async def tick(self, record: Record) -> WriteResult:
         """Keep the record where it is fastest. STALE: the job is no longer ours."""
         if self._cache.tick_store is None:
-            return await self.checkpoint(record)
+            result = await self.checkpoint(record)
+            self._cache.failed_over()
+            return result
         with metrics.PROGRESS_DURATION.time():
             cached = await self._cache.write(record)
-            return cached or await self._answered(record, self._table.write(record))
+            if cached is not None:
+                return cached
+            result = await self._answered(record, self._table.write(record))
+            self._cache.failed_over()
+            return result
 
     async def checkpoint(self, record: Record) -> WriteResult:
         """Keep the record in the table, whose verdict counts, then in the cache if that serves."""

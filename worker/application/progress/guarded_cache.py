@@ -85,6 +85,11 @@ class GuardedCache:
         """The job table has answered a write: what it holds, the cache may lack, and gets after an outage."""
         self._backlog.table_answered(record, result)
 
+    def failed_over(self) -> None:
+        """The job table has taken a tick in place of the cache."""
+        if self._outages.current is not None:
+            self._outages.current.writes_failed_over += 1
+
     def attempt_ended(self, job_id: str) -> None:
         """The attempt writes no more, whether its end could be recorded or not."""
         self._backlog.attempt_ended(job_id)
@@ -178,7 +183,7 @@ class GuardedCache:
             except StoreUnavailableError as failure:
                 refusals += failure.severity is Severity.LOCAL
                 if refusals == _REPLAY_REFUSALS:
-                    emit(Event.PROGRESS_REPLAY_FAILED, job_id=record.job_id, reason=failure.reason)
+                    emit(Event.PROGRESS_REPLAY_FAILED, job_id=record.job_id, error=failure.reason)
                     self._backlog.forget(record)
                     return False
                 await asyncio.sleep(_REPLAY_PAUSE_SECONDS)
@@ -204,6 +209,9 @@ class NoCache:
 
     def table_answered(self, record: Record, result: WriteResult) -> None:
         """Nothing is kept for a replay."""
+
+    def failed_over(self) -> None:
+        """There is nothing to fail over from."""
 
     def attempt_ended(self, job_id: str) -> None:
         """Nothing was kept."""

@@ -36,6 +36,7 @@ class JobProgress:
         self.source_bytes = 0
         self.output_bytes = 0
         self.audio_seconds: float | None = None
+        self.source_codec: str | None = None
         self._stage = self._furthest = Stage.DOWNLOADING
         self._done: set[Stage] = set()
         self._conversion: _Position | None = None
@@ -77,6 +78,7 @@ class JobProgress:
 
     def follow(self, conversion: ConversionProgress, audio: SourceAudio) -> None:
         """Until the stage ends, `conversion` says how much of `audio` is done."""
+        self.source_codec = audio.codec
         self._conversion = _Position(conversion, audio)
 
     def leave(self) -> float:
@@ -117,6 +119,7 @@ class JobProgress:
         return {
             "duration_seconds": round(self._now() - self._began_at, 3),
             "stage_seconds": self.meter.stage_seconds,
+            "source_codec": self.source_codec,
             "source_bytes": self.source_bytes,
             "output_bytes": self.output_bytes,
             "audio_seconds": None if self.audio_seconds is None else round(self.audio_seconds, 3),

@@ -19,6 +19,7 @@ class Outage:
     reason: str
     failure_seconds: float  # how long the first failure took
     is_announced: bool = False
+    writes_failed_over: int = 0  # ticks that the job table took in place of the cache
 
 
 class Outages:
@@ -52,11 +53,11 @@ class Outages:
         emit(
             Event.REDIS_UNAVAILABLE,
             endpoint=self._endpoint,
-            reason=outage.reason,
+            error=outage.reason,
             duration_seconds=round(outage.failure_seconds, 3),
         )
         if self._moves_ticks:
-            emit(Event.PROGRESS_FAILED_OVER, reason=outage.reason, live_jobs=live_jobs)
+            emit(Event.PROGRESS_FAILED_OVER, error=outage.reason, live_jobs=live_jobs)
 
     def end(self, probe_seconds: float, jobs: int) -> None:
         """The cache serves again; `jobs` is how many jobs' records were replayed. Also at the first contact."""
@@ -64,7 +65,12 @@ class Outages:
         emit(Event.REDIS_CONNECTED, endpoint=self._endpoint, duration_seconds=round(probe_seconds, 3))
         if outage is not None and self._moves_ticks:
             outage_seconds = round(_time() - outage.began_at, 3)
-            emit(Event.PROGRESS_FAILED_BACK, outage_seconds=outage_seconds, jobs_carried_over=jobs)
+            emit(
+                Event.PROGRESS_FAILED_BACK,
+                outage_seconds=outage_seconds,
+                jobs_carried_over=jobs,
+                writes_failed_over=outage.writes_failed_over,
+            )
 
 
 def _time() -> float:

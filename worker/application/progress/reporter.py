@@ -132,7 +132,7 @@ class Reporter:
         if self._failures.add():
             emit(
                 Event.PROGRESS_WRITE_FAILED,
-                reason=error.reason,
+                error=error.reason,
                 status=record.status.value,
                 seq=record.version.seq,
             )

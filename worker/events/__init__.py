@@ -6,74 +6,21 @@ The names are an interface: alarms and queries in deploy/ use only these. docs/e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
 import structlog
 
+from worker.events.names import Event
+
+__all__ = ["CATALOGUE", "COMMON_FIELDS", "JOB_FIELDS", "PLATFORM_FIELDS", "TRACE_FIELDS", "Event", "EventSpec", "emit"]
+
 Level = Literal["debug", "info", "warning", "error"]
 
 # Set on every line by worker.logs, and within a job by the handler.
-COMMON_FIELDS = ("timestamp", "level", "event", "service", "version")
+COMMON_FIELDS = ("timestamp", "level", "event", "service", "version", "worker")
+PLATFORM_FIELDS = ("task", "pod")  # of ECS and of Kubernetes
 JOB_FIELDS = ("job_id", "message_id", "attempt")
 TRACE_FIELDS = ("trace_id", "span_id")  # where the message carries a trace context
-
-
-class Event(StrEnum):
-    """Names are `noun.past_participle`; nothing variable is part of a name."""
-
-    WORKER_STARTED = "worker.started"
-    WORKER_READY = "worker.ready"
-    WORKER_DRAINING = "worker.draining"
-    WORKER_FINISHED = "worker.finished"
-    WORKER_STOPPED = "worker.stopped"
-    WORKER_HEARTBEAT = "worker.heartbeat"
-    WORKER_CRASHED = "worker.crashed"
-    CHECK_FAILED = "check.failed"
-    MEMORY_OVERCOMMITTED = "memory.overcommitted"
-    REDIS_DISABLED = "redis.disabled"
-    REDIS_CONNECTED = "redis.connected"
-    REDIS_UNAVAILABLE = "redis.unavailable"
-    PROGRESS_FAILED_OVER = "progress.failed_over"
-    PROGRESS_FAILED_BACK = "progress.failed_back"
-    PROGRESS_REPLAY_FAILED = "progress.replay_failed"
-    PROGRESS_WRITE_FAILED = "progress.write_failed"
-    RUN_BEGUN = "run.begun"
-    JOB_STARTED = "job.started"
-    JOB_COMPLETED = "job.completed"
-    JOB_FAILED = "job.failed"
-    JOB_DELAYED = "job.delayed"
-    JOB_RETRIED = "job.retried"
-    JOB_RELEASED = "job.released"
-    JOB_CANCELLED = "job.cancelled"
-    JOB_DEFERRED = "job.deferred"
-    JOB_DUPLICATE_SKIPPED = "job.duplicate_skipped"
-    CANCEL_LOOKUP_FAILED = "cancel.lookup_failed"
-    EVENT_PUBLISH_FAILED = "event.publish_failed"
-    HANDLER_CRASHED = "handler.crashed"
-    MESSAGE_IGNORED = "message.ignored"
-    MESSAGE_REJECTED = "message.rejected"
-    MESSAGE_DISCARDED = "message.discarded"
-    MESSAGE_UNREADABLE = "message.unreadable"
-    MESSAGE_SETTLE_FAILED = "message.settle_failed"
-    LEASE_LOST = "lease.lost"
-    LEASE_RENEWAL_FAILED = "lease.renewal_failed"
-    WORKSPACE_REMADE = "workspace.remade"
-    UPLOAD_ABORT_FAILED = "upload.abort_failed"
-    OUTPUT_REMOVE_FAILED = "output.remove_failed"
-    POLL_FAILED = "poll.failed"
-    POLL_RECOVERED = "poll.recovered"
-    CREDENTIALS_MISSING = "credentials.missing"
-    CREDENTIALS_FOUND = "credentials.found"
-    DYNAMODB_UNAVAILABLE = "dynamodb.unavailable"
-    DYNAMODB_AVAILABLE = "dynamodb.available"
-    CONSUMPTION_PAUSED = "consumption.paused"
-    CONSUMPTION_RESUMED = "consumption.resumed"
-    PROTECTION_ENABLED = "protection.enabled"
-    PROTECTION_RELEASED = "protection.released"
-    PROTECTION_REFUSED = "protection.refused"
-    LIBRARY_LOGGED = "library.logged"
-    LOG_DROPPED = "log.dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +37,19 @@ class EventSpec:
         return self.level if self.or_level is None else f"{self.level} or {self.or_level}"
 
 
-_OUTCOME = ("duration_seconds", "stage_seconds", "source_bytes", "output_bytes", "audio_seconds")
-_REJECTION = ("error_code", "error", "receive_count", "sender_id", "topic")
-_FAILURE = ("error_code", "error", "stage", "retryable", "exception", *_OUTCOME)
+# How long an attempt took, what it worked on and what it cost. `formats` is sorted, and has each format once.
+_ATTEMPT = (
+    *("outcome", "formats", "queued_seconds", "duration_seconds", "stage_seconds", "source_codec", "source_bytes"),
+    *("output_bytes", "audio_seconds", "cpu_seconds", "converter_peak_bytes", "s3_calls", "dynamodb_calls"),
+)
+_REJECTION = ("outcome", "error_code", "error", "receive_count", "sender_id", "topic")
+_FAILURE = ("error_code", "error", "stage", "retryable", "exception", *_ATTEMPT)
 
 CATALOGUE: dict[Event, EventSpec] = {
     Event.WORKER_STARTED: EventSpec(
         "info",
         "The process has started and has not polled yet; with the settings in force, secrets masked.",
-        ("worker", "settings", "sandbox", "http_address", "python"),
+        ("settings", "sandbox", "http_address", "python"),
     ),
     Event.WORKER_READY: EventSpec("info", "Queue and table have answered: messages are polled.", ("startup_seconds",)),
     Event.WORKER_DRAINING: EventSpec(
@@ -113,20 +64,26 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.WORKER_STOPPED: EventSpec("info", "The drain has ended.", ("exit_code", "drain_seconds", "released")),
     Event.WORKER_HEARTBEAT: EventSpec(
         "info",
-        "Once a minute, in every state; a missing one means a dead worker or lost logs.",
-        ("jobs", "jobs_completed", "jobs_failed", "poll_age_seconds", "loop_lag_seconds", "progress_store"),
+        "Once a minute, in every state; a missing one means a dead worker or lost logs. `busy_share` and "
+        "`loop_lag_seconds` are of the last minute. `queue_depth` is asked once a minute, and "
+        "`oldest_message_seconds` is estimated: since the youngest message was sent that has come so far.",
+        (
+            *("jobs", "slots", "busy_share", "jobs_completed", "jobs_failed", "poll_age_seconds", "loop_lag_seconds"),
+            *("redis_state", "progress_store", "queue_depth", "oldest_message_seconds", "workspace_free_bytes"),
+            *("worker_memory_bytes", "converters_memory_bytes"),
+        ),
     ),
     Event.WORKER_CRASHED: EventSpec("error", "The process ends by a bug.", ("exception",)),
     Event.CHECK_FAILED: EventSpec(
         "error",
         "At the start: a dependency is set up so that no job can be done; the worker polls nevertheless.",
-        ("check", "problem", "advice"),
+        ("check", "error", "advice"),
     ),
     Event.MEMORY_OVERCOMMITTED: EventSpec(
         "warning",
         "At the start: the container's memory may not suffice for WORKER_CONCURRENCY jobs at once and for a workspace "
         "that is in memory.",
-        ("problem", "advice"),
+        ("error", "advice"),
     ),
     Event.REDIS_DISABLED: EventSpec("info", "No REDIS_ENDPOINT: progress goes to DynamoDB only."),
     Event.REDIS_CONNECTED: EventSpec(
@@ -135,32 +92,38 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.REDIS_UNAVAILABLE: EventSpec(
         "warning",
         "The first failure of an outage of Redis, with the reason and the time that it took.",
-        ("endpoint", "reason", "duration_seconds"),
+        ("endpoint", "error", "duration_seconds"),
     ),
     Event.PROGRESS_FAILED_OVER: EventSpec(
-        "warning", "Progress goes to DynamoDB from now on; once an outage.", ("reason", "live_jobs")
+        "warning", "Progress goes to DynamoDB from now on; once an outage.", ("error", "live_jobs")
     ),
     Event.PROGRESS_FAILED_BACK: EventSpec(
         "info",
-        "Progress goes to Redis again, and Redis holds the newest record of each job that the outage touched.",
-        ("outage_seconds", "jobs_carried_over"),
+        "Progress goes to Redis again, and Redis holds the newest record of each job that the outage touched. "
+        "`writes_failed_over` is how many of progress went to DynamoDB in its place.",
+        ("outage_seconds", "jobs_carried_over", "writes_failed_over"),
     ),
     Event.PROGRESS_REPLAY_FAILED: EventSpec(
         "warning",
         "Redis is back, but cannot take the record of the job that `job_id` names; readers find it in DynamoDB.",
-        ("reason",),
+        ("error",),
     ),
     Event.PROGRESS_WRITE_FAILED: EventSpec(
-        "warning", "Both stores refused a record; the job goes on.", ("reason", "status", "seq")
+        "warning", "Both stores refused a record; the job goes on.", ("error", "status", "seq")
     ),
     Event.RUN_BEGUN: EventSpec(
         "info",
         "A dead letter has come back: the next run of its job, which had failed or was cancelled, has begun.",
         ("run", "last_status"),
     ),
-    Event.JOB_STARTED: EventSpec("info", "A claim was won.", ("source", "outputs", "queued_seconds", "run")),
+    Event.JOB_STARTED: EventSpec(
+        "info",
+        "A claim was won. `queued_seconds`: since the message was sent, or since the last start of the job ended. "
+        "`restart_reason`, of a second start: `released`, `retried` or `worker_died`, with who had it last and why.",
+        ("source", "outputs", "formats", "queued_seconds", "run", "restart_reason", "last_worker", "last_error_code"),
+    ),
     Event.JOB_COMPLETED: EventSpec(
-        "info", "Every output can be read from S3 and the final record is kept.", ("repaired", *_OUTCOME)
+        "info", "Every output can be read from S3 and the final record is kept.", ("repaired", *_ATTEMPT)
     ),
     Event.JOB_FAILED: EventSpec("warning", "The job failed for good.", _FAILURE),
     Event.JOB_DELAYED: EventSpec(
@@ -169,22 +132,28 @@ CATALOGUE: dict[Event, EventSpec] = {
         ("needed_bytes", "free_bytes"),
     ),
     Event.JOB_RETRIED: EventSpec("warning", "The attempt failed; another follows.", ("delay_seconds", *_FAILURE)),
-    Event.JOB_RELEASED: EventSpec("info", "The job was given back because the worker stops.", ("stage", "percent")),
-    Event.JOB_CANCELLED: EventSpec("info", "The job was cancelled on request.", ("stage", "percent")),
-    Event.JOB_DEFERRED: EventSpec(
-        "info", "Another delivery holds the job; this one is tried again later.", ("reason", "delay_seconds")
+    Event.JOB_RELEASED: EventSpec(
+        "info", "The job was given back because the worker stops.", ("stage", "percent", *_ATTEMPT)
     ),
-    Event.JOB_DUPLICATE_SKIPPED: EventSpec("info", "The job is final already; the message is deleted.", ("status",)),
+    Event.JOB_CANCELLED: EventSpec("info", "The job was cancelled on request.", ("stage", "percent", *_ATTEMPT)),
+    Event.JOB_DEFERRED: EventSpec(
+        "info",
+        "Another delivery holds the job; this one is tried again later.",
+        ("outcome", "reason", "error", "delay_seconds"),
+    ),
+    Event.JOB_DUPLICATE_SKIPPED: EventSpec(
+        "info", "The job is final already; the message is deleted.", ("outcome", "status")
+    ),
     Event.CANCEL_LOOKUP_FAILED: EventSpec(
         "warning",
         "DynamoDB could not be asked for requests to cancel; logged once until it answers. Then they are seen.",
-        ("reason",),
+        ("error",),
     ),
     Event.EVENT_PUBLISH_FAILED: EventSpec(
         "warning",
         "A job has ended, and its completion event could not be told; the message comes back for that. "
         "An error where it is given up, an hour after the end. The job has ended all the same.",
-        ("publisher", "reason", "event_id", "delay_seconds"),
+        ("publisher", "error", "event_id", "delay_seconds"),
         or_level="error",
     ),
     Event.HANDLER_CRASHED: EventSpec(
@@ -195,11 +164,16 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.MESSAGE_IGNORED: EventSpec(
         "info", "A notification of S3, or a record in one, asks for no job; it is acknowledged.", ("reason",)
     ),
-    Event.MESSAGE_REJECTED: EventSpec("warning", "The message went to the dead-letter queue.", _REJECTION),
+    Event.MESSAGE_REJECTED: EventSpec(
+        "warning",
+        "The message went to the dead-letter queue. It has an `outcome`, `refused`, where it was no job; "
+        "else the line about the job's end has it.",
+        _REJECTION,
+    ),
     Event.MESSAGE_UNREADABLE: EventSpec(
         "warning",
         "A message came without a member that SQS always sends. It is left alone, and its visibility ends.",
-        ("problem",),
+        ("error",),
     ),
     Event.MESSAGE_DISCARDED: EventSpec(
         "error",
@@ -212,7 +186,10 @@ CATALOGUE: dict[Event, EventSpec] = {
         ("disposition", "error"),
     ),
     Event.LEASE_LOST: EventSpec(
-        "warning", "The delivery or the claim is no longer ours; the job was stopped.", ("reason",)
+        "warning",
+        "The delivery or the claim is no longer ours; the job was stopped. With `disposition` and without an "
+        "`outcome` where the job had ended before: its message comes again.",
+        ("error", "stage", "percent", "disposition", *_ATTEMPT),
     ),
     Event.LEASE_RENEWAL_FAILED: EventSpec(
         "warning",
@@ -247,7 +224,7 @@ CATALOGUE: dict[Event, EventSpec] = {
         "warning",
         "The job table is out of reach, so no job can be claimed; once an outage. "
         "An error where the role or the table is wrong.",
-        ("reason",),
+        ("error",),
         or_level="error",
     ),
     Event.DYNAMODB_AVAILABLE: EventSpec(
@@ -259,7 +236,7 @@ CATALOGUE: dict[Event, EventSpec] = {
         "warning",
         "Nothing is received until a probe says that it is over; running jobs go on. `reason`: rejects (more than "
         "WORKER_REJECT_LIMIT in a minute), table, workspace, s3. An error where somebody has to change something.",
-        ("reason", "problem"),
+        ("reason", "error"),
         or_level="error",
     ),
     Event.CONSUMPTION_RESUMED: EventSpec(
@@ -270,7 +247,7 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.PROTECTION_REFUSED: EventSpec(
         "warning",
         "ECS did not change the task's protection; logged once until it does, and asked again. The jobs go on.",
-        ("wanted", "reason"),
+        ("wanted", "error"),
     ),
     Event.LIBRARY_LOGGED: EventSpec(
         "warning", "A library wrote a warning or worse.", ("logger", "message", "exception")
