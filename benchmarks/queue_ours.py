@@ -29,13 +29,13 @@ from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.consumer import Handler
 from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import JobLimits
-from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.cancel_watch import CancelWatch
 from worker.application.jobs.conversion import Conversion, ConversionLimits
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.workspace import open_workspace
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.guarded_cache import NoCache
-from worker.bootstrap import utc_now
+from worker.bootstrap.parts import utc_now
 from worker.bootstrap.run import keep_for_good
 from worker.domain.containers.structure import Structure
 from worker.domain.disposition import Ack, Disposition

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from worker import metrics
-
 
 @dataclass(slots=True)
 class Usage:
@@ -52,7 +50,6 @@ def dynamodb_called() -> None:
 
 def converter_ended(cpu_seconds: float, peak_bytes: int) -> None:
     """A process of the converter has ended, whatever way."""
-    metrics.CONVERTER_CPU.inc(cpu_seconds)
     if (usage := _current.get()) is not None:
         usage.cpu_seconds += cpu_seconds
         usage.converter_peak_bytes = max(usage.converter_peak_bytes, peak_bytes)

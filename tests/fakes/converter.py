@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.support.frames import reader
-from worker.domain.containers.sniffing import Container, examine, sniff
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import examine, sniff
 from worker.domain.containers.structure import Structure
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
 from worker.domain.job import OutputSpec

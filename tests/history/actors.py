@@ -17,7 +17,7 @@ from worker.application.progress.failover import FailoverStore
 from worker.application.progress.guarded_cache import GuardedCache, Mode
 from worker.application.progress.reader import Reader
 from worker.application.progress.reporter import Reporter
-from worker.bootstrap import utc_now
+from worker.bootstrap.parts import utc_now
 from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, LeaseLostError, NoAudioError
 from worker.domain.outcome import Completed, Failed, WillRetry

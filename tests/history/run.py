@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 from worker.adapters.aws.client import open_client
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.application.progress.guarded_cache import Mode
-from worker.bootstrap import utc_now
+from worker.bootstrap.parts import utc_now
 from worker.demo import servers
 from worker.events import Event
 

@@ -17,7 +17,7 @@ from tests.support.fault_proxy import FaultProxy
 from worker.adapters.http import HttpServer
 from worker.application.operations.diagnosis import State
 from worker.application.operations.doctor import Finding, can_run, diagnose
-from worker.bootstrap import NamedBucket, open_checks
+from worker.bootstrap.checks import NamedBucket, open_checks
 from worker.settings import SUBMIT, load
 
 Found = dict[str, Finding]

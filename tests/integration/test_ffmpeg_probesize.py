@@ -13,7 +13,7 @@ import pytest
 from tests.support.sounds import FFMPEG, run_ffmpeg
 from worker.adapters.ffmpeg.command import probe_command
 from worker.adapters.ffmpeg.files import inspect
-from worker.domain.containers.sniffing import Container
+from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure
 
 _TONE = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=0.7,volume=4dB")

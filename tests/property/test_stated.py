@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.support.reading import bytes_at
 from tests.support.sounds import sound
-from worker.domain.containers.sniffing import Container, Sniffed, examine
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import Sniffed, examine
 from worker.domain.containers.stated import stated_sound
 from worker.domain.containers.structure import Structure
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.reading import bytes_at
-from worker.domain.containers.sniffing import Container, Sniffed
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import Sniffed
 from worker.domain.tags.collecting import MAX_BYTES, Collector, Tags
 from worker.domain.tags.fields import FIELDS, TOTALS
 from worker.domain.tags.id3 import read_id3

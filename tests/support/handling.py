@@ -7,15 +7,16 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tests.fakes.objects import MemoryObjects
 from worker.application.consuming.slots import Slots
+from worker.application.jobs.announcement import announcing
 from worker.application.jobs.attempt import JobLimits
-from worker.application.jobs.cancellation import Cancellation, CancelWatch
+from worker.application.jobs.cancel_watch import CancelWatch
+from worker.application.jobs.cancellation import Cancellation
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.jobs.conversion import Conversion
 from worker.application.jobs.delivery_handler import DeliveryHandler
-from worker.application.jobs.direct_records import DirectRecords
+from worker.application.jobs.direct_records import DirectRecords, LeftOutputs
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
@@ -56,7 +57,8 @@ class Handling:
     def handler(self) -> DeliveryHandler:
         now, random = self.now, self.random
         events = an_event_teller(self.publisher, now=now, random=random)
-        finisher = JobFinisher(self.store, self.outputs, events, now=now, random=random, on_end=self.on_end)
+        on_end = announcing(self.on_end)
+        finisher = JobFinisher(self.store, self.outputs, events, now=now, random=random, on_end=on_end)
         reporters = Reporters(self.store, now=now, random=random, lease_seconds=self.limits.lease_seconds)
         runner = JobRunner(self.conversion, reporters, self.cancels, finisher, self.limits, random=random)
         claimer = JobClaimer(self.claims, runner, finisher, self.slots, random=random, over_job=self.over_job)
@@ -78,8 +80,8 @@ def a_commands_finisher(
     publisher: EventPublisher | None = None,
 ) -> JobFinisher:
     """The finisher of `worker submit` and `worker cancel`."""
-    records, outputs = DirectRecords(table, cache), PublishedOutputs(MemoryObjects())
-    return JobFinisher(records, outputs, an_event_teller(publisher, now=now), now=now, random=lambda: 0.5)
+    events = an_event_teller(publisher, now=now)
+    return JobFinisher(DirectRecords(table, cache), LeftOutputs(), events, now=now, random=lambda: 0.5)
 
 
 def a_cancellation(

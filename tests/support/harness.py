@@ -27,7 +27,7 @@ from worker.application.consuming.lease import Lease
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.application.jobs.attempt import JobLimits
-from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.cancel_watch import CancelWatch
 from worker.application.jobs.conversion import Conversion, ConversionLimits
 from worker.application.jobs.dependency_watch import DependencyWatch
 from worker.application.jobs.outputs import PublishedOutputs

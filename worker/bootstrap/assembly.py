@@ -30,8 +30,9 @@ from worker.application.consuming.protection import ProtectionController
 from worker.application.consuming.reject_limit import RejectLimit
 from worker.application.consuming.settlement import Settlement
 from worker.application.consuming.slots import Slots
+from worker.application.jobs.announcement import announcing
 from worker.application.jobs.attempt import JobLimits
-from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.cancel_watch import CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.jobs.conversion import Conversion, ConversionLimits
@@ -49,11 +50,13 @@ from worker.application.operations.lifecycle import Lifecycle, SideTask
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporters
 from worker.bootstrap.checks import queue_check, refuse_no_ffmpeg, table_check
+from worker.bootstrap.converter import ffmpeg_of
+from worker.bootstrap.failover import failover_store
 from worker.bootstrap.memory import warn_of_memory
-from worker.bootstrap.parts import Clients, ffmpeg_of, s3_limits, s3_options, utc_now
+from worker.bootstrap.parts import Clients, s3_limits, s3_options, utc_now
 from worker.bootstrap.publishing import completion_events
 from worker.bootstrap.sandbox import described, sandbox_of
-from worker.bootstrap.stores import failover_store, open_stores
+from worker.bootstrap.stores import open_stores
 from worker.ports import AudioConverter, Credentials, JobQueue, JobTable, ObjectStore, ProgressCache, ScaleInProtection
 from worker.settings import ConfigurationError, Fault, Settings
 
@@ -166,7 +169,8 @@ def _make_handler(
         settings.max_source_bytes, settings.max_duration_seconds, settings.max_output_bytes
     )
     outputs = PublishedOutputs(adapters.objects)
-    finisher = JobFinisher(store, outputs, adapters.events, now=utc_now, random=random.random, on_end=watch.ended)
+    on_end = announcing(watch.ended)
+    finisher = JobFinisher(store, outputs, adapters.events, now=utc_now, random=random.random, on_end=on_end)
     runner = JobRunner(
         Conversion(adapters.objects, adapters.converter, adapters.workspace, conversion_limits, random=random.random),
         Reporters(store, now=utc_now, random=random.random, lease_seconds=limits.lease_seconds),

@@ -37,7 +37,8 @@ from worker.application.operations.diagnosis import (
     judge_workspace,
 )
 from worker.application.operations.doctor import CHECK_SECONDS, Check, Subject
-from worker.bootstrap.parts import Clients, ffmpeg_of, s3_options
+from worker.bootstrap.converter import ffmpeg_of
+from worker.bootstrap.parts import Clients, s3_options
 from worker.bootstrap.publishing import open_events, open_sns
 from worker.bootstrap.sandbox import diagnose_sandbox, sandbox_for
 from worker.bootstrap.stores import open_cache

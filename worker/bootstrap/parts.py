@@ -1,13 +1,10 @@
-"""What the worker and the commands have in common: clients, the converter, the clock."""
+"""What the worker and the commands have in common: clients and the clock."""
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-import imageio_ffmpeg
 
 from worker.adapters.aws import client as aws
 from worker.adapters.aws.client import ClientLimits
@@ -68,7 +65,3 @@ def s3_options(settings: Settings) -> S3Options:
         acl=settings.s3_acl,
         storage_class=settings.s3_storage_class,
     )
-
-
-def ffmpeg_of(settings: Settings) -> Path:
-    return settings.ffmpeg or Path(imageio_ffmpeg.get_ffmpeg_exe())

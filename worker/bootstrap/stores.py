@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import ssl
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from worker.adapters import elasticache
@@ -14,8 +13,6 @@ from worker.adapters.dynamodb.budgets import Budgets
 from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
-from worker.application.progress.failover import FailoverStore
-from worker.application.progress.guarded_cache import GuardedCache, NoCache
 from worker.bootstrap.parts import Clients, utc_now
 from worker.ports import JobTable, ProgressCache
 from worker.settings import RedisSettings, Settings
@@ -36,14 +33,6 @@ async def open_stores(
 def open_cache(settings: Settings, stack: AsyncExitStack) -> ProgressCache | None:
     """The cache of the first settings group that names one. None: progress goes to the job table only."""
     return _open_redis(settings, stack)
-
-
-def failover_store(
-    table: JobTable, cache: ProgressCache | None, settings: Settings, *, on_table_failure: Callable[[], None]
-) -> FailoverStore:
-    """The store that a worker writes its progress to."""
-    guarded = NoCache() if cache is None else GuardedCache(cache, now=utc_now, mode=settings.progress_mode)
-    return FailoverStore(table, guarded, on_table_failure=on_table_failure)
 
 
 def _open_redis(settings: Settings, stack: AsyncExitStack) -> ProgressCache | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from worker import logs
 from worker.application.operations.diagnosis import State
 from worker.application.operations.doctor import Finding, can_run, diagnose
-from worker.bootstrap import NamedBucket, open_checks
+from worker.bootstrap.checks import NamedBucket, open_checks
 from worker.cli.console import one_line, say
 from worker.cli.exits import ExitCode
 from worker.interrupts import run_interruptibly

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from worker.application.operations.listing import newest_jobs
-from worker.bootstrap import open_index
+from worker.bootstrap.commands import open_index
 from worker.cli.console import one_line, say
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from worker.application.operations.redrive import Redrive, Redriven
-from worker.bootstrap import open_redrive
+from worker.bootstrap.commands import open_redrive
 from worker.cli.console import complain, one_line, report, say
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with

@@ -25,7 +25,8 @@ def command(arguments: Namespace) -> int:
 def _run(arguments: Namespace) -> int:
     from worker import logs  # noqa: PLC0415 - these take half a second, in which a signal may come
     from worker.application.consuming.run_limits import RunLimits  # noqa: PLC0415
-    from worker.bootstrap import identity_of, run_worker  # noqa: PLC0415
+    from worker.bootstrap.identity import identity_of  # noqa: PLC0415
+    from worker.bootstrap.run import run_worker  # noqa: PLC0415
     from worker.domain.errors import WorkerError  # noqa: PLC0415
     from worker.events import Event, emit  # noqa: PLC0415
     from worker.settings import RUN, ConfigurationError, load  # noqa: PLC0415

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from worker import logs
-from worker.bootstrap import Client, open_client
+from worker.bootstrap.commands import Client, open_client
 from worker.interrupts import run_interruptibly
 from worker.settings import Need, Settings, load
 

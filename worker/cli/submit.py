@@ -9,7 +9,7 @@ from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
-from worker.bootstrap import Client
+from worker.bootstrap.commands import Client
 from worker.cli.console import complain, report, say
 from worker.cli.exits import ExitCode, UsageError
 from worker.cli.session import run_with_client

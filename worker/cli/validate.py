@@ -8,7 +8,7 @@ from argparse import Namespace
 from worker import logs
 from worker.application.operations.doctor import can_run, diagnose
 from worker.application.operations.validation import ANSWER_SECONDS
-from worker.bootstrap import open_validation
+from worker.bootstrap.validation import open_validation
 from worker.cli.console import say
 from worker.cli.doctor import describe, to_document
 from worker.cli.exits import ExitCode

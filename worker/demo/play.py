@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from worker.bootstrap import Client, open_client
+from worker.bootstrap.commands import Client, open_client
 from worker.demo import sounds
 from worker.demo.batch import Entry, entries_for_files, entries_for_sounds, programme
 from worker.demo.outage import Overall, StagedOutage

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from worker.domain.containers.sniffing import Container
+from worker.domain.containers.kinds import Container
 from worker.domain.limits import Below, OneOf, Range
 
 MIN_RATE_HZ = 4000  # below it nothing is sound, and a header's 1 Hz makes hours of output from a few bytes

@@ -6,13 +6,22 @@ The names are an interface: alarms and queries in deploy/ use only these. docs/e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-import structlog
+from typing import Any, Literal
 
 from worker.events.names import Event
+from worker.events.sink import Log, bound
 
-__all__ = ["CATALOGUE", "COMMON_FIELDS", "JOB_FIELDS", "PLATFORM_FIELDS", "TRACE_FIELDS", "Event", "EventSpec", "emit"]
+__all__ = [
+    "CATALOGUE",
+    "COMMON_FIELDS",
+    "JOB_FIELDS",
+    "PLATFORM_FIELDS",
+    "TRACE_FIELDS",
+    "Event",
+    "EventSpec",
+    "bound",
+    "emit",
+]
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -259,7 +268,8 @@ CATALOGUE: dict[Event, EventSpec] = {
     ),
 }
 
-_log = structlog.get_logger()
+
+_log: Any = Log()
 
 
 def emit(event: Event, level: Level | None = None, /, **fields: object) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from worker.domain.containers.structure import Structure
 from worker.domain.errors import WorkerError
 from worker.domain.job import OutputSpec
-from worker.domain.tags.collecting import Tags
 from worker.ports.objects import Artifact
+
+if TYPE_CHECKING:  # programs that convert nothing do not load the containers
+    from worker.domain.containers.structure import Structure
+    from worker.domain.tags.collecting import Tags
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from tests.support.deliveries import a_delivery
 from tests.support.reporting import PlayedProgress
 from worker.application.consuming.execution import Execution
 from worker.application.jobs.attempt import JobLimits
-from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.cancel_watch import CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.outputs import PublishedOutputs

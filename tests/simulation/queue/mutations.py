@@ -19,7 +19,7 @@ from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.application.jobs import finisher
 from worker.application.jobs.attempt import Attempt
-from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.cancel_watch import CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.jobs.delivery_handler import DeliveryHandler

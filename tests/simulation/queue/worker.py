@@ -28,7 +28,7 @@ from tests.support.lean_loop import ProcessLoop
 from worker.application.consuming.dependencies import S3Access, S3Rights, TableAccess, WorkspaceAccess
 from worker.application.consuming.slots import Slots
 from worker.application.jobs.attempt import JobLimits
-from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.cancel_watch import CancelWatch
 from worker.application.jobs.conversion import Conversion
 from worker.application.jobs.dependency_watch import DependencyWatch
 from worker.application.jobs.outputs import PublishedOutputs

@@ -8,7 +8,7 @@ import pytest
 
 from worker.adapters.ffmpeg.filters import filter_graph, has_clock, late_seconds, longest_pause_seconds, target_layout
 from worker.domain.audio import AudioFormat
-from worker.domain.containers.sniffing import Container
+from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
 from worker.domain.mixing import LAYOUTS

@@ -15,6 +15,7 @@ from tests.support.handling import an_event_teller
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, clock
 from tests.support.virtual_time import now, virtual_time
+from worker.application.jobs.announcement import announcing
 from worker.application.jobs.attempt import Attempt, Claim
 from worker.application.jobs.finisher import Finished, JobFinisher
 from worker.application.jobs.outputs import PublishedOutputs
@@ -34,7 +35,8 @@ JOB = Job(CLAIM.job_id, ObjectLocation("podcasts-in", "a.wav"), ())
 
 def a_finisher(it: Stores) -> JobFinisher:
     events = an_event_teller(None, now=clock)
-    return JobFinisher(it.store, PublishedOutputs(MemoryObjects()), events, now=clock, random=lambda: 0.5)
+    outputs = PublishedOutputs(MemoryObjects())
+    return JobFinisher(it.store, outputs, events, now=clock, random=lambda: 0.5, on_end=announcing())
 
 
 async def an_attempt(it: Stores) -> Attempt:

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
-from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.errors import UnsupportedAudioError
 
 

@@ -12,7 +12,8 @@ from tests.support import rare_sounds
 from tests.support.frames import ID3_TAG, reader
 from tests.support.sounds import sound
 from worker.domain.containers import ape
-from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.containers.structure import CUT_OFF, JOINED, Structure
 from worker.domain.containers.tags import before_tags
 from worker.domain.errors import UnsupportedAudioError

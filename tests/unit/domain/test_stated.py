@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.reading import bytes_at
 from tests.support.sounds import SECONDS, sound
-from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.containers.stated import StatedSound, stated_sound
 from worker.domain.containers.structure import Structure
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
 from tests.support.sounds import sound
-from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.containers.structure import CUT_OFF, JOINED, Patch, Structure
 
 FRAMES = {"mp3": MPEG_FRAME, "adts": ADTS_FRAME}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.support.frames import reader
 from tests.support.sounds import sound
-from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.containers.structure import Structure
 
 NAMES = ["plain.flv", "video.flv", "plain.avi", "video.avi", "video.mpg", "video.vob", "plain.ts", "video.ts"]

@@ -8,7 +8,7 @@ from worker.adapters.ffmpeg.encoders import ENCODERS
 from worker.adapters.ffmpeg.filters import filter_graph, target_layout
 from worker.adapters.ffmpeg.log import PROBE_MUXER
 from worker.adapters.ffmpeg.tags import tag_options
-from worker.domain.containers.sniffing import Container
+from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
 from worker.ports import SourceAudio

@@ -14,7 +14,8 @@ from pathlib import Path
 from worker.adapters.disk import NO_SPACE, LocalVolume
 from worker.adapters.shielding import run_shielded
 from worker.domain.audio import FORMATS, AudioFormat
-from worker.domain.containers.sniffing import Container, Sniffed, examine, sniff
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.containers.stated import StatedSound, stated_sound
 from worker.domain.containers.structure import Patch, ReadAt, Structure
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
-from worker.domain.containers.sniffing import Container
+from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding
 from worker.domain.mixing import LAYOUTS, layout_of, mix, mix_of_tracks, permutation
 from worker.ports import SourceAudio

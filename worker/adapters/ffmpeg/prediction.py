@@ -10,7 +10,7 @@ from worker.adapters.ffmpeg.filters import late_seconds
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.report import Headers, has_packet, read_headers
 from worker.adapters.ffmpeg.tags import described_tags
-from worker.domain.containers.sniffing import Container
+from worker.domain.containers.kinds import Container
 from worker.domain.errors import UnsupportedAudioError
 from worker.ports import MispredictedError, SourceAudio
 

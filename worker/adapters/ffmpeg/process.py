@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from worker import usage
+from worker import metrics, usage
 from worker.adapters.sandbox.launcher import Child, End, LauncherLostError, shared_launcher
 from worker.adapters.sandbox.policy import ProcessLimits, Sandbox
 from worker.adapters.shielding import run_shielded
@@ -54,6 +54,7 @@ async def run(
         return await _attend(child, on_output, on_log)
     finally:
         if child.end is not None:
+            metrics.CONVERTER_CPU.inc(child.end.cpu_seconds)
             usage.converter_ended(child.end.cpu_seconds, child.end.peak_bytes)
         child.close()
 

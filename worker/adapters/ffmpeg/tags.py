@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from worker.domain.audio import AudioFormat
-from worker.domain.containers.sniffing import Container
+from worker.domain.containers.kinds import Container
 from worker.domain.tags.collecting import Collector, Tags, with_total
 from worker.domain.tags.fields import FIELDS, FRAMES, TOTALS
 from worker.domain.tags.writing import WRITTEN_HERE

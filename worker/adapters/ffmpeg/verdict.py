@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from worker.adapters.ffmpeg.filters import SHORTEST_PAUSE_SECONDS, has_clock, late_seconds, longest_pause_seconds
 from worker.adapters.ffmpeg.report import Counts, Headers, is_lossless
 from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ
-from worker.domain.containers.sniffing import Container
+from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding
 from worker.domain.errors import ConverterCrashedError, DurationTooLongError, UnsupportedAudioError
 from worker.ports import SourceAudio

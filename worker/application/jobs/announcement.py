@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -57,6 +57,26 @@ class Facts:
     @property
     def position(self) -> Mapping[str, Any]:
         return {"stage": None if self.stage is None else self.stage.value, "percent": self.percent}
+
+
+def announcing(
+    then: Callable[[Ending, Job | None], None] = lambda _ending, _job: None,
+) -> Callable[[Ending, Attempt | Record | None], None]:
+    """What a finisher calls with every ending: it is announced, and passed on to `then`, with the job that has run."""
+
+    def on_end(ending: Ending, of: Attempt | Record | None) -> None:
+        match of:
+            case Attempt():
+                announce(ending, Facts.of_attempt(of))
+                then(ending, of.claim.job)
+            case Record():
+                announce(ending, Facts.of_record(of))
+                then(ending, None)
+            case None:
+                announce(ending, Facts())
+                then(ending, None)
+
+    return on_end
 
 
 def announce_start(claim: Claim) -> None:

@@ -7,8 +7,16 @@ from contextlib import suppress
 from typing import Any
 
 from worker.domain.claim import JobMessage
+from worker.domain.job import Job
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, JobTable, ProgressStore, StoreUnavailableError, Written
+
+
+class LeftOutputs:
+    """`Outputs` that a command leaves alone: the worker that gets the message of a cancelled job takes them back."""
+
+    async def retract(self, job: Job) -> None:
+        """Nothing."""
 
 
 class DirectRecords:

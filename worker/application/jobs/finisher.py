@@ -12,14 +12,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from structlog.contextvars import bound_contextvars
-
-from worker.application.jobs.announcement import Facts, announce
-from worker.application.jobs.attempt import Attempt
 from worker.application.jobs.completion_events import CompletionEvents
-from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.messages.message import message_to_keep
 from worker.domain.claim import JobMessage, JobState
 from worker.domain.disposition import RETRY_BACKOFF
@@ -48,10 +43,15 @@ from worker.domain.outcome import (
     record_of,
 )
 from worker.domain.progress import Record, Status, Version, first_record, next_run
-from worker.events import Event, emit
+from worker.events import Event, bound, emit
 from worker.ports import Conflict, Delivery, StoreUnavailableError, Written
 
+if TYPE_CHECKING:  # a program that ends jobs without running them does not load what runs them
+    from worker.application.jobs.attempt import Attempt
+
 E = TypeVar("E", bound=Ending)
+# Of what it is the ending: an attempt, a job that does not run by its record, or nothing that was started.
+OnEnd = Callable[[Ending, "Attempt | Record | None"], None]
 
 
 class JobRecords(Protocol):
@@ -81,21 +81,28 @@ class Finished:
     ending: Ending
 
 
+class Outputs(Protocol):
+    """The targets of jobs."""
+
+    async def retract(self, job: Job) -> None:
+        """Delete what was published of the job. Raises nothing."""
+
+
 class JobFinisher:
     """Ends jobs, and writes the first record of a run that is asked for. `random` gives numbers in [0, 1).
 
-    `on_end` is called with every ending, and with the job where one has run.
+    `on_end` is called once with every ending, when its record is in the job table: it has the log line written.
     """
 
     def __init__(
         self,
         records: JobRecords,
-        outputs: PublishedOutputs,
+        outputs: Outputs,
         events: CompletionEvents,
         *,
         now: Callable[[], datetime],
         random: Callable[[], float],
-        on_end: Callable[[Ending, Job | None], None] = lambda _ending, _job: None,
+        on_end: OnEnd = lambda _ending, _of: None,
     ) -> None:
         self._records = records
         self._outputs = outputs
@@ -145,7 +152,7 @@ class JobFinisher:
         until = None if within_seconds is None else asyncio.get_running_loop().time() + within_seconds
         if attempt.outcome is None:
             attempt.outcome, attempt.last_record = await self._recorded(attempt, outcome, within_seconds)
-            self._ended(attempt.outcome, Facts.of_attempt(attempt), attempt.claim.job)
+            self._on_end(attempt.outcome, attempt)
         if attempt.last_record is None:
             return attempt.outcome
         rest = None if until is None else max(0.0, until - asyncio.get_running_loop().time())
@@ -164,8 +171,8 @@ class JobFinisher:
         result = await self._records.write_if_unchanged(final, seen)
         if isinstance(result, Conflict):
             return result.state
-        with bound_contextvars(job_id=final.job_id, attempt=final.attempt):
-            self._ended(ending, Facts.of_record(final))
+        with bound(job_id=final.job_id, attempt=final.attempt):
+            self._on_end(ending, final)
             if isinstance(ending, Cancelled) and job is not None:
                 await self._outputs.retract(job)
             return Finished(final, await self._told(ending, final))
@@ -192,7 +199,7 @@ class JobFinisher:
     async def skip(self, job: Job, record: Record, delivery: Delivery) -> Skipped | Untold:
         """The job is final already: do what the worker that ended it may have left undone."""
         skipped = Skipped(record, is_own=delivery.has_written(record.version))
-        self._ended(skipped, Facts.of_record(record))
+        self._on_end(skipped, record)
         await self._records.share(record)
         if record.status is Status.CANCELLED:  # between two attempts: the first may have published something
             await self._outputs.retract(job)
@@ -205,7 +212,7 @@ class JobFinisher:
 
     def pass_over(self, ending: Deferred | PutOff | NotBegun | Ignored) -> Ending:
         """Nothing is started and nothing ends: the log says so."""
-        self._ended(ending, Facts())
+        self._on_end(ending, None)
         return ending
 
     async def _recorded(
@@ -249,11 +256,6 @@ class JobFinisher:
 
     def _retry(self, error: JobError) -> WillRetry:
         return WillRetry(error, RETRY_BACKOFF.delay(1, self._random()))
-
-    def _ended(self, ending: Ending, facts: Facts, job: Job | None = None) -> None:
-        """Every ending passes here once, when its record is in the job table: the log says so."""
-        announce(ending, facts)
-        self._on_end(ending, job)
 
     async def _told(
         self, ending: E, record: Record, *, receives: int | None = None, within_seconds: float | None = None

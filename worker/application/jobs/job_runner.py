@@ -9,7 +9,7 @@ from worker.application.consuming.execution import Execution
 from worker.application.consuming.work import Work
 from worker.application.jobs.announcement import announce_start
 from worker.application.jobs.attempt import Attempt, Claim, JobLimits
-from worker.application.jobs.cancellation import CancelWatch
+from worker.application.jobs.cancel_watch import CancelWatch
 from worker.application.jobs.conversion import Conversion
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.progress.job_progress import JobProgress

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from worker.domain.containers import (
     ac3,
@@ -38,44 +37,11 @@ from worker.domain.containers import (
     wavpack,
 )
 from worker.domain.containers.frames import chain_begins, find_chain
+from worker.domain.containers.kinds import Container
 from worker.domain.containers.stream import JUNK_BYTES
 from worker.domain.containers.structure import Examine, ReadAt, Structure
 from worker.domain.containers.tags import behind_tags
 from worker.domain.errors import UnsupportedAudioError
-
-
-class Container(StrEnum):
-    """The demuxers that are allowed, by FFmpeg's names."""
-
-    WAV = "wav"  # RF64 and BW64, too
-    W64 = "w64"
-    AIFF = "aiff"
-    AU = "au"
-    CAF = "caf"
-    FLAC = "flac"
-    MP3 = "mp3"
-    ADTS = "aac"
-    AMR = "amr"
-    OGG = "ogg"
-    MP4 = "mov"
-    MATROSKA = "matroska"
-    ASF = "asf"
-    MPEGTS = "mpegts"
-    MPEGPS = "mpeg"
-    AVI = "avi"
-    FLV = "flv"
-    WAVPACK = "wv"
-    TTA = "tta"
-    MUSEPACK_7 = "mpc"
-    MUSEPACK_8 = "mpc8"
-    APE = "ape"
-    VOC = "voc"
-    DSF = "dsf"
-    DFF = "iff"
-    AC3 = "ac3"
-    EAC3 = "eac3"
-    DTS = "dts"
-    GSM = "gsm"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from worker.domain.containers.kinds import Container
 from worker.domain.containers.mp4 import top_boxes
 from worker.domain.containers.ogg_codecs import HEAD_BYTES, codec_of
 from worker.domain.containers.ogg_pages import pages
 from worker.domain.containers.sizes import MAX_CHUNKS
-from worker.domain.containers.sniffing import Container, Sniffed
+from worker.domain.containers.sniffing import Sniffed
 from worker.domain.containers.structure import ReadAt, Structure
 
 _PCM_BITS = {

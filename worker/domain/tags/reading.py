@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.sniffing import Container, Sniffed
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import Sniffed
 from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.around import read_around
 from worker.domain.tags.collecting import Tags, merged
