@@ -63,3 +63,29 @@ async def test_a_frame_that_cannot_be_decoded_is_silence_of_its_length(
     assert float(sentence.partition(" ")[0]) == pytest.approx(frame_samples / _RATE_HZ, abs=0.006)
     assert len(samples) == pytest.approx(len(whole), abs=0.001 * _RATE_HZ)  # clocks count in milliseconds
     assert samples[-_RATE_HZ:-2048] == pytest.approx(whole[-_RATE_HZ:-2048], abs=200)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_hz", "sync"),
+    [
+        ("source.aac", 22_050, b"\xff\xf1"),
+        ("source.aac", 16_000, b"\xff\xf1"),
+        ("source.ac3", 44_100, b"\x0b\x77"),
+        ("source.eac3", 44_100, b"\x0b\x77"),
+    ],
+)
+async def test_a_last_frame_that_cannot_be_decoded_is_silence_too(
+    name: str, rate_hz: int, sync: bytes, tmp_path: Path
+) -> None:
+    source = tmp_path / name
+    data = bytearray(a_sweep(source, "-ar", str(rate_hz)))
+    whole, _ = await heard_of(source)
+    last = data.rindex(sync) + 7
+    data[last:] = bytes(each ^ 0xFF for each in data[last:])
+    source.write_bytes(data)
+
+    samples, conversion = await heard_of(source)
+
+    (sentence,) = conversion.repaired
+    assert sentence.endswith("s of sound could not be decoded (damaged frames: 1); silence took its place")
+    assert len(samples) == pytest.approx(len(whole), abs=0.001 * rate_hz)

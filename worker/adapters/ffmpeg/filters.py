@@ -16,6 +16,8 @@ from worker.ports import SourceAudio
 _WITHOUT_CLOCK = frozenset({Container.WAV, Container.W64, Container.AIFF, Container.AU, Container.CAF, Container.FLAC})
 # Their clock is made from the frames' own lengths, so that a gap is a frame that could not be decoded.
 _COUNTED_CLOCK = frozenset({Container.MP3, Container.ADTS, Container.AMR})
+# Their length is that of their frames, which the examination of the file has counted.
+_COUNTED_FRAMES = _COUNTED_CLOCK | {Container.AC3, Container.EAC3}
 # Their layout changes where a broadcast goes over to another programme, or an advertisement was put in.
 _CHANGES_LAYOUT = frozenset({Container.MP3, Container.ADTS, Container.MPEGTS})
 _FRAME_GAP_SECONDS = 0.01  # less than any frame, but for the short ones of Vorbis
@@ -44,6 +46,7 @@ _CLOCK = (
     "st(1,ld(4)+S/SR/TB);"
     "ld(4)"
 )
+_CLOCK_STEP_SECONDS = 0.001  # silence within the sound is as much shorter or longer
 _SNAP_SECONDS = 0.1  # a decoder may be a frame behind its packets
 _PADDED = "aresample=async=1:min_comp=0.001:min_hard_comp=0.001"
 
@@ -51,6 +54,11 @@ _PADDED = "aresample=async=1:min_comp=0.001:min_hard_comp=0.001"
 def has_clock(container: str) -> bool:
     """Whether the container says when a frame is played, so that silence takes the place of what is missing."""
     return container not in _WITHOUT_CLOCK
+
+
+def has_counted_frames(container: str) -> bool:
+    """Whether the source's length is the sum of its frames, so that no pause can be part of it."""
+    return container in _COUNTED_FRAMES
 
 
 def late_seconds(audio: SourceAudio) -> float:
@@ -108,7 +116,18 @@ def _shared(audio: SourceAudio) -> list[str]:
         start="0" if late else f"{audio.starts_at_seconds:.6f}",
         snap=_SNAP_SECONDS,
     )
-    return [*filters, f"asetpts='{clock}'", _PADDED + (":first_pts=0" if late else "")]
+    padded = [f"asetpts='{clock}'", _PADDED + (":first_pts=0" if late else "")]
+    return [*filters, *padded, *_silent_end(audio)]
+
+
+def _silent_end(audio: SourceAudio) -> list[str]:
+    """Silence for last frames that cannot be decoded: no frame comes behind them that would be late.
+
+    A source whose format changes has filters of its own for each stretch, and only the last stretch has the end.
+    """
+    may_lack = audio.loses_frames and not audio.changes_format and has_counted_frames(audio.container)
+    seconds = (audio.duration_seconds or 0.0) - _CLOCK_STEP_SECONDS
+    return [f"apad=whole_dur={seconds:.6f}"] if may_lack and seconds > 0 else []
 
 
 def _made_like(whole: SourceAudio, part: SourceAudio) -> list[str]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from worker.adapters.ffmpeg.filters import SHORTEST_PAUSE_SECONDS, has_clock, late_seconds, longest_pause_seconds
+from worker.adapters.ffmpeg.filters import (
+    SHORTEST_PAUSE_SECONDS,
+    has_clock,
+    has_counted_frames,
+    late_seconds,
+    longest_pause_seconds,
+)
 from worker.adapters.ffmpeg.report import Counts, Headers, is_lossless
 from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ
 from worker.domain.containers.kinds import Container
@@ -21,6 +27,7 @@ _POSSIBLE_CHANNELS = range(1, 256)  # Opus and Vorbis count them in a byte
 # measured up to 0.05 s (WMA), by their specifications up to two frames and a delay of 2112 samples (AAC at 22 kHz).
 _LOSSLESS_TOLERANCE_SECONDS = 0.011
 _LOSSY_TOLERANCE_SECONDS = 0.25
+_COUNTED_TOLERANCE_SECONDS = 0.06  # frames and granules are exact; MP3 decoders trim up to 529 samples more
 _MATROSKA_TOLERANCE_SECONDS = 1.0  # what browsers record has its length written afterwards, by another clock
 _MUSEPACK_TOLERANCE_SECONDS = 0.03  # its header counts the samples, or the frames of 26 ms
 _FRAME_BYTES = 1441  # the longest of MPEG audio; the first may be a tag that is not played
@@ -79,6 +86,9 @@ def check_counts(
 def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
     lossless = any(is_lossless(part.codec) for part in audio.parts or (audio,))
     stated_seconds = audio.duration_seconds
+    if has_counted_frames(audio.container):
+        # Silence at the end is made for frames that could not be decoded, and for nothing else.
+        seconds = min(seconds, counts.longest_seconds + _lost_seconds(counts))
     if stated_seconds is not None and seconds < stated_seconds - _tolerance(audio):
         if counts.left_out_seconds:
             raise UnsupportedAudioError(
@@ -102,7 +112,15 @@ def _tolerance(audio: SourceAudio) -> float:
     if audio.container in _MUSEPACK:
         return _MUSEPACK_TOLERANCE_SECONDS
     lossless = all(is_lossless(part.codec) for part in audio.parts or (audio,))
-    return _LOSSLESS_TOLERANCE_SECONDS if lossless else _LOSSY_TOLERANCE_SECONDS
+    if lossless:
+        return _LOSSLESS_TOLERANCE_SECONDS
+    is_counted = has_counted_frames(audio.container) or audio.container == Container.OGG
+    return _COUNTED_TOLERANCE_SECONDS if is_counted else _LOSSY_TOLERANCE_SECONDS
+
+
+def _lost_seconds(counts: Counts) -> float:
+    """The length of the frames that could not be decoded, by the mean of the others."""
+    return counts.decode_errors * counts.longest_seconds / max(1, counts.decoded_frames)
 
 
 def _skipped_bytes(counts: Counts, audio: SourceAudio) -> int:
@@ -113,7 +131,7 @@ def _skipped_bytes(counts: Counts, audio: SourceAudio) -> int:
 
 def _repaired(counts: Counts, audio: SourceAudio, seconds: float) -> list[str]:
     sentences = []
-    lost_seconds = counts.decode_errors * counts.longest_seconds / max(1, counts.decoded_frames)
+    lost_seconds = _lost_seconds(counts)
     if counts.decode_errors:
         sentences.append(
             f"{lost_seconds:.2f} s of sound could not be decoded (damaged frames: {counts.decode_errors}); "
