@@ -89,3 +89,37 @@ async def test_a_last_frame_that_cannot_be_decoded_is_silence_too(
     (sentence,) = conversion.repaired
     assert sentence.endswith("s of sound could not be decoded (damaged frames: 1); silence took its place")
     assert len(samples) == pytest.approx(len(whole), abs=0.001 * rate_hz)
+
+
+def crc_of(data: bytes) -> int:
+    """ISO 11172-3, section 2.4.3.1: of 16 bits, with the polynomial 0x8005, from ones."""
+    crc = 0xFFFF
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x8005 if crc & 0x8000 else crc << 1) & 0xFFFF
+    return crc
+
+
+def a_protected_frame(*, flipped_bit: int | None = None) -> bytes:
+    """A silent stereo frame of layer III, whose checksum covers half its header and the side information."""
+    header, side = b"\xff\xfa\x90\x04", bytearray(32)
+    crc = crc_of(header[2:] + side)
+    if flipped_bit is not None:
+        side[flipped_bit // 8] ^= 0x80 >> flipped_bit % 8
+    return (header + crc.to_bytes(2, "big") + side).ljust(417, b"\0")
+
+
+@pytest.mark.parametrize("flipped_bit", [0, 20, 50, 255])
+async def test_a_flipped_bit_under_the_checksum_of_an_mp3_is_noticed(flipped_bit: int, tmp_path: Path) -> None:
+    source, whole = tmp_path / "source.mp3", [a_protected_frame()] * 80
+    source.write_bytes(b"".join(whole))
+    samples, conversion = await heard_of(source)
+    assert (len(samples), conversion.repaired) == (80 * 1152, ())
+    whole[40] = a_protected_frame(flipped_bit=flipped_bit)
+    source.write_bytes(b"".join(whole))
+
+    samples, conversion = await heard_of(source)
+
+    assert len(samples) == 80 * 1152
+    assert [sentence.partition(" s ")[0] for sentence in conversion.repaired] == ["0.03"]
