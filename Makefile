@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BENCH_VENV := .venv-bench
+DEPLOY_VENV := .venv-deploy
+EMULATOR_VENV := .venv-emulator
 BIN := $(VENV)/bin
 PIP_OF := bin/python -m pip --quiet --disable-pip-version-check
 PIP := $(VENV)/$(PIP_OF)
@@ -15,10 +17,10 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check format docs lock bench bench-progress bench-queue bench-start image clean
+.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-progress bench-queue bench-start image clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.demo ## everything that running needs, in .venv; the command is then .venv/bin/worker
 
@@ -64,6 +66,10 @@ check: $(VENV)/.dev ## format, lint, types, layers, sizes, generated documents
 	$(BIN)/python -m tests.sizes
 	$(BIN)/python -m docs.generate --check
 
+# The same tests are part of `make test`, but there they leave out what needs these tools.
+deploy-check: $(VENV)/.dev $(DEPLOY_VENV)/.deploy $(EMULATOR_VENV)/.emulator ## lint deploy/, make it on two emulators, and read it back
+	DEPLOY_TOOLS=$(CURDIR)/$(DEPLOY_VENV)/bin $(BIN)/python -m pytest -n 2 tests/deploy
+
 format: $(VENV)/.dev ## bring the code into the one format
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
@@ -87,17 +93,20 @@ image: ## build the container image (BUILDER=docker or buildah, BASE_IMAGE=...)
 	$(BUILDER) build --build-arg BASE_IMAGE=$(BASE_IMAGE) --tag $(IMAGE) .
 
 # The dev lock is made first; the others hold the same versions. No line of a lock names a registry.
-COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-package audio-conversion-worker --custom-compile-command "make lock"
+RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock"
+COMPILE = $(RESOLVE) --no-emit-package audio-conversion-worker pyproject.toml
 lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(COMPILE) --upgrade --extra dev -o locks/dev.txt
 	$(COMPILE) --extra demo -c locks/dev.txt -o locks/demo.txt
 	$(COMPILE) -c locks/dev.txt -o locks/runtime.txt
 	cp locks/dev.txt locks/bench.txt  # a preference, no constraint: taskiq-aio-sqs is behind in one package
 	$(COMPILE) --extra bench -o locks/bench.txt
+	$(RESOLVE) --upgrade locks/deploy.in -o locks/deploy.txt
+	$(RESOLVE) --upgrade locks/emulator.in -o locks/emulator.txt
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist demo-output
+	rm -rf $(VENV) $(BENCH_VENV) $(DEPLOY_VENV) $(EMULATOR_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist demo-output
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the virtual environment: made once, brought up to date when a lock changes --------------------------------------
@@ -131,4 +140,16 @@ $(BENCH_VENV)/.bench: locks/bench.txt pyproject.toml | $(BIN)/pip
 	@$(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/$(PIP_OF) install --require-hashes -r locks/bench.txt
 	@$(BENCH_VENV)/$(PIP_OF) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEPLOY_VENV)/.deploy: locks/deploy.txt | $(BIN)/pip
+	@echo "Installing linters and kustomize into $(DEPLOY_VENV) (a minute or two) ..."
+	@$(PYTHON) -m venv $(DEPLOY_VENV)
+	@$(DEPLOY_VENV)/$(PIP_OF) install --require-hashes -r locks/deploy.txt
+	@touch $@
+
+$(EMULATOR_VENV)/.emulator: locks/emulator.txt | $(BIN)/pip
+	@echo "Installing ministack into $(EMULATOR_VENV) ..."
+	@$(PYTHON) -m venv $(EMULATOR_VENV)
+	@$(EMULATOR_VENV)/$(PIP_OF) install --require-hashes -r locks/emulator.txt
 	@touch $@

@@ -1,4 +1,4 @@
-"""ministack, a second emulator of AWS. It comes with the bench extra, which `make bench-queue` installs."""
+"""ministack, a second emulator of AWS. `make deploy-check` installs it, and so does `make bench-queue`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 from worker.demo.servers import HOST, Server, free_port, running
 
-_BESIDE = Path(__file__).parents[2] / ".venv-bench"
+_ROOT = Path(__file__).parents[2]
+_ENVIRONMENTS = (".venv-emulator", ".venv-bench")  # the first has the newer one
 
 
 def interpreter() -> str | None:
     """The Python that can start it; None where there is none."""
-    if importlib.util.find_spec("ministack") is not None:
-        return sys.executable
-    if any(_BESIDE.glob("lib/python*/site-packages/ministack")):
-        return str(_BESIDE / "bin" / "python")
-    return None
+    for name in _ENVIRONMENTS:
+        if any((_ROOT / name).glob("lib/python*/site-packages/ministack")):
+            return str(_ROOT / name / "bin" / "python")
+    return sys.executable if importlib.util.find_spec("ministack") is not None else None
 
 
 def command(port: int, python: str, module: str = "ministack") -> list[str]:
