@@ -21,6 +21,9 @@ ENV PATH=/opt/worker/bin:$PATH \
     WORKER_HTTP_HOST=0.0.0.0
 USER 10001:10001
 WORKDIR /tmp
+# Fargate mounts a volume as root's, and only where the image declares one with the rights of the image's directory
+# (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html).
+VOLUME ["/tmp"]
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 # -S and a bare socket: a check costs 10 ms of CPU, not the 60 ms of urllib's imports.

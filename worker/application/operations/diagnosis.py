@@ -35,7 +35,7 @@ class Verdict:
 
 def judge_denied(actions: Sequence[str]) -> Verdict:
     """Actions that the role may not do and that the worker cannot do without."""
-    advice = "allow them in the role's policy (deploy/iam-policy.json has all that the worker needs)"
+    advice = "allow them in the role's policy (deploy/policies/worker.json has all that the worker needs)"
     return Verdict(State.FAILED, f"this role may not call {', '.join(actions)}", advice)
 
 
@@ -44,7 +44,7 @@ def judge_publisher(denied: Sequence[str]) -> Verdict:
     if denied:
         problem = f"this role may not call {', '.join(denied)}, so no end of a job is told"
         return Verdict(
-            State.DEGRADED, problem, "allow it in the role's policy (deploy/iam-events.json has what this needs)"
+            State.DEGRADED, problem, "allow it in the role's policy (deploy/policies/events.json has what this needs)"
         )
     return Verdict(State.OK, "ends of jobs are told here")
 
