@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from worker import __version__
 from worker.application.messages.codec import is_text, read_value
 from worker.application.messages.schema import SCHEMAS
+from worker.application.operations.questions import QUESTIONS
 from worker.cli.console import printable
 from worker.cli.exits import ExitCode
 from worker.domain.audio import AudioFormat
@@ -95,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         command("doctor", "Try each dependency as this environment is set; exit 1 if the worker could not run.")
     )
     _add_validate(command("validate", "Check a running worker or gateway by its HTTP port; exit 1 if it fails."))
+    _add_logs(command("logs", "Answer the operator's questions from log lines, as tables."))
     schema = command("schema", "Print the JSON Schema (draft 2020-12) of a message or of a progress record.")
     schema.add_argument("document", choices=list(SCHEMAS))
     demo = command("demo", "Everything on this machine, embedded: no AWS, no Docker.")
@@ -123,6 +126,20 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="T", type=_since, help=since)
     parser.add_argument("--limit", metavar="N", type=_count, default=100, help="at most so many; 100 by default")
     parser.add_argument("--json", action="store_true", help="print a list of records as JSON")
+
+
+def _add_logs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="JSON lines; standard input if none")
+    parser.add_argument(
+        "--question",
+        metavar="NAME",
+        dest="questions",
+        action="append",
+        choices=list(QUESTIONS),
+        help=f"only this one, which may be repeated: {', '.join(QUESTIONS)}",
+    )
+    parser.add_argument("--job", metavar="JOB_ID", dest="job_id", type=_job_id, help="tell the story of that job")
+    parser.add_argument("--json", action="store_true", help="print the answers as one JSON document")
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:

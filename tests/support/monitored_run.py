@@ -1,0 +1,230 @@
+"""Real workers among faults, and one without any: the lines that they wrote, and what happened to them.
+
+Both runs go on beside each other for as long as the first heartbeat takes, which is a minute.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.support.aws_calls import Call, aws_error, calls_of
+from tests.support.fault_proxy import Fault, FaultProxy
+from tests.support.sounds import silence
+from tests.support.stack import Stack, wait_for
+from tests.support.worker_process import WorkerProcess
+from worker.demo import servers
+
+Line = dict[str, Any]
+ENDS = ("job.completed", "job.failed", "job.cancelled")
+_LEASE_SECONDS = 5
+_SLOW_SECONDS = 0.08  # for each 16 KiB of a source: five seconds for a long one
+_LONG_SECONDS = 80
+_OUTAGE_SECONDS = 4.0
+_WAITING_JOBS = 6
+
+
+@dataclass
+class Run:
+    """What a run wrote, and what is known of it from elsewhere."""
+
+    lines: list[Line] = field(default_factory=list)
+    workers: list[str] = field(default_factory=list)  # in the order of their starts
+    completed: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the formats of each job
+    failed: dict[str, str] = field(default_factory=dict)  # the code of each job
+    refused: int = 0
+    redis_was_out_seconds: float = 0.0
+    ticks_to_the_table: int = 0  # while Redis was out
+    killed: str = ""
+    died_over: set[str] = field(default_factory=set)
+    released: set[str] = field(default_factory=set)
+
+
+class _Play:
+    """The run with faults, act by act."""
+
+    def __init__(self, stack: Stack, proxy: FaultProxy, redis: servers.Server, settings: dict[str, str]) -> None:
+        self.run = Run()
+        self.processes: list[WorkerProcess] = []
+        self._stack = replace(stack, endpoint=proxy.url, redis_port=redis.port)
+        self._proxy = proxy
+        self._redis = redis
+        self._settings = settings
+        self._short = self._stack.put_source("short", silence(2))
+        self._long = self._stack.put_source("long", silence(_LONG_SECONDS))
+
+    def play(self) -> Run:
+        first = self._start()
+        self._good_and_bad_jobs()
+        self._dynamodb_is_denied(first)
+        self._s3_is_denied()
+        self._redis_is_out(first)
+        self._messages_wait(first)
+        second = self._start()
+        self._kill(first)
+        self._drain(second)
+        self.run.lines = [line for process in self.processes for line in process.lines]
+        return self.run
+
+    def _start(self) -> WorkerProcess:
+        settings = {
+            "WORKER_CONCURRENCY": "2",
+            "WORKER_VISIBILITY_TIMEOUT_SECONDS": str(_LEASE_SECONDS),
+            "WORKER_DRAIN_SECONDS": "2",
+            "REDIS_CONNECT_TIMEOUT_SECONDS": "2",  # on a machine under load, a slow start is no outage
+            "REDIS_COMMAND_TIMEOUT_SECONDS": "2",
+        }
+        process = WorkerProcess(self._stack.environment() | settings | self._settings)
+        self.processes.append(process)
+        self.run.workers.append(process.wait_for("worker.ready")["worker"])
+        return process
+
+    def _send(self, job_id: str, source: str, *formats: str) -> None:
+        outputs = [{"target": self._stack.target(f"{job_id}.{each}"), "format": each} for each in formats]
+        self._stack.send_job(job_id, source, *outputs)
+
+    def _wait_for_end(self, job_id: str, *, timeout: float = 60) -> Line:
+        def look() -> Line | None:
+            ends = (process.find(event, job_id=job_id) for process in self.processes for event in ENDS)
+            return next((line for line in ends if line is not None), None)
+
+        return wait_for(look, f"the end of {job_id}", timeout=timeout)
+
+    def _complete(self, job_id: str, source: str, *formats: str) -> None:
+        self._send(job_id, source, *formats)
+        self._wait_for_end(job_id)
+        self.run.completed[job_id] = tuple(sorted(formats))
+
+    def _fail(self, job_id: str, source: str, code: str) -> None:
+        self._send(job_id, source, "mp3")
+        self._wait_for_end(job_id)
+        self.run.failed[job_id] = code
+
+    def _good_and_bad_jobs(self) -> None:
+        self._complete("good-1", self._short, "mp3")
+        self._complete("good-2", self._short, "mp3")
+        self._complete("good-3", self._short, "flac", "opus")
+        text = self._stack.put_source("text", b"no sound at all, " * 100)
+        self._fail("no-source", f"s3://{self._stack.sources}/none", "source_not_found")
+        self._fail("no-audio", text, "unsupported_audio")
+        for body in ("no JSON", "{}"):
+            self._stack.send(body)
+        wait_for(lambda: self._count("message.rejected", outcome="refused") == 2 or None, "two refused messages")
+        self.run.refused = 2
+
+    def _dynamodb_is_denied(self, worker: WorkerProcess) -> None:
+        self._proxy.add(_denied(lambda call: call.service == "dynamodb"))
+        self._send("put-off", self._short, "mp3")
+        worker.wait_for("dynamodb.unavailable")
+        self._proxy.restore()
+        self._wait_for_end("put-off", timeout=90)
+        self.run.completed["put-off"] = ("mp3",)
+
+    def _s3_is_denied(self) -> None:
+        self._proxy.add(_denied(lambda call: call.service == "s3" and "denied" in call.key))
+        self._fail("denied", self._short, "access_denied")
+        self._proxy.restore()
+
+    def _redis_is_out(self, worker: WorkerProcess) -> None:
+        self._proxy.slow(_SLOW_SECONDS)
+        self._send("outage", self._long, "mp3")
+        worker.wait_for("job.started", job_id="outage")
+        self._redis.kill()
+        began = time.monotonic()
+        worker.wait_for("progress.failed_over", error="connection refused")
+        before, returns = len(self._proxy.calls), self._count("progress.failed_back")
+        time.sleep(_OUTAGE_SECONDS)  # the length of the outage is what the lines have to say
+        self._redis.start()
+        wait_for(lambda: self._count("progress.failed_back") > returns or None, "the end of the outage")
+        self.run.redis_was_out_seconds = time.monotonic() - began
+        self.run.ticks_to_the_table = sum(
+            calls_of("UpdateItem")(call) and b"outage" in call.body for call in self._proxy.calls[before:]
+        )
+        self._wait_for_end("outage")
+        self.run.completed["outage"] = ("mp3",)
+
+    def _messages_wait(self, worker: WorkerProcess) -> None:
+        """Two of them run and the others wait when the minute is over."""
+        ready = worker.wait_for("worker.ready")["timestamp"]
+        wait_for(lambda: _seconds_since(ready) > 52 or None, "the end of the first minute", timeout=60)
+        for number in range(_WAITING_JOBS):
+            self._send(f"waiting-{number}", self._long, "mp3")
+        worker.wait_for("worker.heartbeat", timeout=30)
+
+    def _kill(self, worker: WorkerProcess) -> None:
+        """SIGKILL over what runs; the other worker does it again, with all that waits."""
+        started = {line["job_id"] for line in worker.lines if line["event"] == "job.started"}
+        worker.signal(signal.SIGKILL)
+        worker.wait()
+        ended = {line["job_id"] for line in worker.lines if line["event"] in ENDS}
+        started = {line["job_id"] for line in worker.lines if line["event"] == "job.started"} | started
+        self.run.killed = worker.lines[0]["worker"]
+        self.run.died_over = started - ended - set(self.run.failed)
+        self._proxy.restore()
+        for number in range(_WAITING_JOBS):
+            self._wait_for_end(f"waiting-{number}", timeout=90)
+            self.run.completed[f"waiting-{number}"] = ("mp3",)
+
+    def _drain(self, worker: WorkerProcess) -> None:
+        """SIGTERM over a job that does not fit the drain; another worker does it, and is stopped without one."""
+        self._proxy.slow(_SLOW_SECONDS)
+        self._send("drained", self._long, "mp3")
+        worker.wait_for("job.started", job_id="drained")
+        worker.signal(signal.SIGTERM)
+        worker.wait()
+        self.run.released = {"drained"}
+        self._proxy.restore()
+        last = self._start()
+        self._wait_for_end("drained")
+        self.run.completed["drained"] = ("mp3",)
+        last.signal(signal.SIGTERM)
+        last.wait()
+
+    def _count(self, event: str, **fields: object) -> int:
+        lines = (line for process in self.processes for line in process.lines)
+        return sum(
+            line["event"] == event and all(line.get(name) == value for name, value in fields.items()) for line in lines
+        )
+
+
+def _denied(matches: Any) -> Fault:
+    def answer(call: Call) -> Any:
+        return aws_error(call, 403 if call.service == "s3" else 400, _CODES[call.service])
+
+    return Fault(matches, answer=answer, is_applied=False)
+
+
+_CODES = {"s3": "AccessDenied", "dynamodb": "AccessDeniedException"}
+
+
+def _seconds_since(timestamp: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()
+
+
+@contextmanager
+def played(
+    faulty: Stack, healthy: Stack, aws_endpoint: str, settings: dict[str, str]
+) -> Iterator[tuple[Run, Sequence[Line]]]:
+    """The run with faults, and the lines of one worker without any, which goes on meanwhile."""
+    with FaultProxy(aws_endpoint).running() as proxy, servers.redis() as redis:
+        calm = WorkerProcess(healthy.environment() | {"WORKER_CONCURRENCY": "2"} | settings)
+        play = _Play(faulty, proxy, redis, settings)
+        try:
+            calm.wait_for("worker.ready")
+            source = healthy.put_source("short", silence(2))
+            for number in range(3):
+                target = {"target": healthy.target(f"calm-{number}"), "format": "mp3"}
+                healthy.send_job(f"calm-{number}", source, target)
+            run = play.play()
+            calm.wait_for("worker.heartbeat", timeout=60)
+            calm.signal(signal.SIGTERM)
+            calm.wait()
+            yield run, calm.lines
+        finally:
+            for process in (calm, *play.processes):
+                process.close()
