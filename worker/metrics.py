@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import time
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from prometheus_client import (
@@ -22,11 +23,15 @@ from prometheus_client import (
 )
 
 from worker import __version__
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import ErrorCode
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each counter and histogram, of no use here
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
+
+SEVERAL_FORMATS = "several"
 
 _JOB_SECONDS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400)
 # 0.05, 0.35 and 1 are the limits that are promised for a write, so that an alarm can be set on each.
@@ -57,6 +62,13 @@ JOB_DURATION = Histogram(
     buckets=_JOB_SECONDS,
     registry=REGISTRY,
 )
+CONVERSION_DURATION = Histogram(
+    "worker_conversion_duration_seconds",
+    "Time of the conversion of a completed job. `format`: that of its outputs, or several.",
+    ["format"],
+    buckets=_JOB_SECONDS,
+    registry=REGISTRY,
+)
 SOURCE_BYTES = Counter("worker_source_bytes", "Bytes of the sources of completed jobs.", registry=REGISTRY)
 OUTPUT_BYTES = Counter("worker_output_bytes", "Bytes of the outputs of completed jobs.", registry=REGISTRY)
 AUDIO_SECONDS = Counter("worker_audio_seconds", "Playing time of the sources of completed jobs.", registry=REGISTRY)
@@ -77,6 +89,9 @@ MESSAGES_REJECTED = Counter(
     "worker_messages_rejected", "Messages sent to the dead-letter queue.", ["code"], registry=REGISTRY
 )
 CONSUMPTION_PAUSED = Gauge("worker_consumption_paused", "1 while consumption is paused.", registry=REGISTRY)
+CLAIM_FAILURES = Counter(
+    "worker_claim_failures", "Jobs that were put off because the job table was away.", registry=REGISTRY
+)
 POLL_FAILURES = Counter("worker_poll_failures", "Receives that failed.", registry=REGISTRY)
 POLL_AGE = Gauge(
     "worker_poll_age_seconds", "Time since the last attempt to receive, successful or not.", registry=REGISTRY
@@ -136,6 +151,42 @@ LOOP_LAG = Gauge(
 )
 
 
+# --- single values, for lines that CloudWatch makes percentiles of -----------------------------------------------
+
+
+class RecentValues:
+    """Values since they were last taken; of very many, the newest."""
+
+    def __init__(self) -> None:
+        self._values: collections.deque[float] = collections.deque(maxlen=1000)
+
+    def add(self, value: float) -> None:
+        self._values.append(value)
+
+    def take(self) -> Sequence[float]:
+        """The values, which are then forgotten."""
+        taken = tuple(self._values)
+        self._values.clear()
+        return taken
+
+
+WAITING_VALUES = RecentValues()
+CONVERSION_VALUES = RecentValues()
+PROGRESS_WRITE_VALUES = RecentValues()
+
+
+def observe_waiting(seconds: float) -> None:
+    """A job has started that had waited so long."""
+    JOB_WAITING.observe(seconds)
+    WAITING_VALUES.add(seconds)
+
+
+def observe_conversion(formats: Sequence[str], seconds: float) -> None:
+    """A job is completed whose conversion to these formats took so long."""
+    CONVERSION_DURATION.labels(format=formats[0] if len(formats) == 1 else SEVERAL_FORMATS).observe(seconds)
+    CONVERSION_VALUES.add(seconds)
+
+
 class ProgressWrite:
     """Measures a write inside the `with`, and counts it by `outcome`; one that raises is `unavailable`."""
 
@@ -150,8 +201,10 @@ class ProgressWrite:
 
     def __exit__(self, kind: type[BaseException] | None, _error: object, _traceback: object) -> None:
         if kind is None or issubclass(kind, Exception):  # a cancelled one says nothing about the store
+            seconds = time.perf_counter() - self._began_at
             PROGRESS_WRITES.labels(store=self._store, outcome=self.outcome).inc()
-            PROGRESS_WRITE_DURATION.labels(store=self._store).observe(time.perf_counter() - self._began_at)
+            PROGRESS_WRITE_DURATION.labels(store=self._store).observe(seconds)
+            PROGRESS_WRITE_VALUES.add(seconds)
 
 
 _ENDED: collections.Counter[str] = collections.Counter()
@@ -166,6 +219,40 @@ def count_attempt(status: str, code: str = "") -> None:
 def attempts_ended(status: str) -> int:
     """How many attempts have ended with `status` since the start, with any code. Safe from any thread."""
     return _ENDED[status]
+
+
+def totals(counter: Counter) -> Mapping[tuple[str, ...], float]:
+    """What the counter has counted so far, by the values of its labels in their order."""
+    return {
+        tuple(sample.labels.values()): sample.value
+        for family in counter.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }
+
+
+def _expect_labels() -> None:
+    """Let each series exist from the start: a rate over one that appears with its first event misses that event."""
+    for status in ("completed", "released", "deferred", "skipped", "lost"):
+        JOBS.labels(status=status, code="")
+    JOBS.labels(status="cancelled", code="cancelled")
+    for code in ErrorCode:
+        MESSAGES_REJECTED.labels(code=code.value)
+        for status in ("failed", "retried"):
+            JOBS.labels(status=status, code=code.value)
+    for outcome in ("renewed", "failed", "lost"):
+        LEASE_RENEWALS.labels(outcome=outcome)
+    for store in ("redis", "dynamodb"):
+        PROGRESS_WRITE_DURATION.labels(store=store)
+        for outcome in ("applied", "same", "stale", "unavailable"):
+            PROGRESS_WRITES.labels(store=store, outcome=outcome)
+    for stage in ("downloading", "converting", "uploading", "total"):
+        JOB_DURATION.labels(stage=stage)
+    for each in (*(audio_format.value for audio_format in AudioFormat), SEVERAL_FORMATS):
+        CONVERSION_DURATION.labels(format=each)
+
+
+_expect_labels()
 
 
 def render() -> tuple[bytes, str]:

@@ -39,7 +39,7 @@ class Run:
     failed: dict[str, str] = field(default_factory=dict)  # the code of each job
     refused: int = 0
     redis_was_out_seconds: float = 0.0
-    ticks_to_the_table: int = 0  # while Redis was out
+    writes_to_the_table: int = 0  # while Redis was out
     killed: str = ""
     died_over: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
@@ -142,7 +142,7 @@ class _Play:
         self._redis.start()
         wait_for(lambda: self._count("progress.failed_back") > returns or None, "the end of the outage")
         self.run.redis_was_out_seconds = time.monotonic() - began
-        self.run.ticks_to_the_table = sum(
+        self.run.writes_to_the_table = sum(
             calls_of("UpdateItem")(call) and b"outage" in call.body for call in self._proxy.calls[before:]
         )
         self._wait_for_end("outage")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.emf import data_of
 from tests.support.monitored_run import Line, Run, played
 from tests.support.stack import Stack
 from tests.support.worker_process import inherited
@@ -54,7 +55,10 @@ def monitored(
     aws_endpoint: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Monitored]:
-    with played(new_stack("monitored"), new_stack("healthy"), aws_endpoint, {}) as (run, healthy):
+    with played(new_stack("monitored"), new_stack("healthy"), aws_endpoint, {"WORKER_METRICS": "emf"}) as (
+        run,
+        healthy,
+    ):
         log = tmp_path_factory.mktemp("log") / "workers.log"
         log.write_text("".join(f"{json.dumps(line)}\n" for line in run.lines))
         yield Monitored(run, log, healthy)
@@ -88,9 +92,8 @@ def test_the_log_says_how_long_redis_was_out_and_how_many_writes_failed_over(mon
     (row,) = [row for row in monitored.answer("redis-outages") if row["worker"] == monitored.run.workers[0]]
 
     assert row["longest"] == pytest.approx(monitored.run.redis_was_out_seconds, abs=1.5)
-    assert row["writes_failed_over"] > 1
-    # A checkpoint goes to the table in any case, and the first tick went there before the line.
-    assert row["writes_failed_over"] == pytest.approx(monitored.run.ticks_to_the_table, abs=3)
+    # Checkpoints go to the table in any case; the tick that met the failure went there before the log said so.
+    assert 1 <= row["writes_failed_over"] <= monitored.run.writes_to_the_table + 1
 
 
 def test_the_log_says_which_jobs_failed_and_why(monitored: Monitored) -> None:
@@ -171,6 +174,22 @@ def test_the_log_says_what_drives_cost(monitored: Monitored) -> None:
         assert row["slot_seconds"] > 0
         assert 0 < row["cpu_seconds"] < 60
         assert row["bytes_in"] > 2 * 16_000 * row["attempts"]
+
+
+def test_a_worker_reports_its_metrics_once_a_minute_and_at_its_end(monitored: Monitored) -> None:
+    run = monitored.run
+
+    for worker in run.workers:
+        lines = [line for line in run.lines if line["worker"] == worker]
+        reports = [number for number, line in enumerate(lines) if line["event"] == "metrics.reported"]
+        told: dict[str, float] = defaultdict(float)
+        for number in reports:
+            for datum in data_of(lines[number]):
+                told[datum.name] += sum(datum.values) if datum.unit == "Count" else 0
+        counted = Counter(line.get("outcome") for line in lines[: reports[-1]])  # one that is killed tells no more
+        for outcome in ("completed", "failed", "released", "retried", "deferred"):
+            assert told[f"Jobs{outcome.title()}"] == counted[outcome], (worker, outcome)
+    assert {len(list(data_of(line))) > 10 for line in run.lines if line["event"] == "metrics.reported"} == {True}
 
 
 def test_the_answers_are_tables_for_people_from_a_pipe_with_what_log_tools_put_before_a_line(

@@ -57,6 +57,18 @@ def test_the_pod_is_named_where_kubernetes_runs_it(environ: dict[str, str], pod:
     assert load(ENOUGH | environ).pod == pod
 
 
+def test_metrics_for_cloudwatch_are_off_by_default_and_need_lines_that_are_json_and_written() -> None:
+    assert load(ENOUGH).metrics is None
+    assert load(ENOUGH | {"WORKER_METRICS": "emf"}).environment == "production"
+    assert faults(WORKER_METRICS="emf", WORKER_LOG_LEVEL="warning") == [
+        "WORKER_METRICS: needs WORKER_LOG_LEVEL=info or debug"
+    ]
+    assert faults(WORKER_METRICS="emf", WORKER_LOG_FORMAT="console") == [
+        "WORKER_METRICS: needs WORKER_LOG_FORMAT=json"
+    ]
+    assert faults(WORKER_METRICS="statsd")[0].startswith("WORKER_METRICS: must be emf")
+
+
 def test_without_an_endpoint_there_is_no_redis() -> None:
     assert load(ENOUGH).redis_or_none is None
     assert load(ENOUGH | {"REDIS_ENDPOINT": ""}).redis_or_none is None

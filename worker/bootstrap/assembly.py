@@ -47,6 +47,7 @@ from worker.application.operations.doctor import Check, report_failures
 from worker.application.operations.health import HealthMonitor
 from worker.application.operations.heartbeat import Heartbeat, Resources
 from worker.application.operations.lifecycle import Lifecycle, SideTask
+from worker.application.operations.metric_lines import MetricLines
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporters
 from worker.bootstrap.checks import queue_check, refuse_no_ffmpeg, table_check
@@ -114,6 +115,8 @@ async def assemble(settings: Settings, name: str, stack: AsyncExitStack, began_a
         "heartbeat": Heartbeat(monitor, adapters.queue, _resources_of(adapters), now=utc_now).run,
         "checks": partial(_report_failures, credentials, adapters.checks),
     }
+    if settings.metrics == "emf":
+        side_tasks["metrics"] = MetricLines(monitor, environment=settings.environment, now=utc_now).run
     if adapters.protection is not None:
         side_tasks["scale-in protection"] = adapters.protection.run
     return Lifecycle(

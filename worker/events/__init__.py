@@ -82,6 +82,12 @@ CATALOGUE: dict[Event, EventSpec] = {
             *("worker_memory_bytes", "converters_memory_bytes"),
         ),
     ),
+    Event.METRICS_REPORTED: EventSpec(
+        "info",
+        "With WORKER_METRICS=emf, once a minute and at the end: what happened since the last one, in CloudWatch's "
+        "embedded metric format. Each metric is a field; one without a value is left out.",
+        ("environment", "_aws"),
+    ),
     Event.WORKER_CRASHED: EventSpec("error", "The process ends by a bug.", ("exception",)),
     Event.CHECK_FAILED: EventSpec(
         "error",

@@ -15,6 +15,7 @@ class Event(StrEnum):
     WORKER_STOPPED = "worker.stopped"
     WORKER_HEARTBEAT = "worker.heartbeat"
     WORKER_CRASHED = "worker.crashed"
+    METRICS_REPORTED = "metrics.reported"
     CHECK_FAILED = "check.failed"
     MEMORY_OVERCOMMITTED = "memory.overcommitted"
     REDIS_DISABLED = "redis.disabled"

@@ -164,8 +164,19 @@ def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection
             "together with WORKER_VISIBILITY_TIMEOUT_SECONDS it is longer than the 12 hours that SQS keeps a "
             f"message in flight ({MAX_IN_FLIGHT_SECONDS} s)",
         )
+    yield from _faults_of_metrics(settings)
     if Need.FILES in needs:
         yield from _faults_of_files(settings)
+
+
+def _faults_of_metrics(settings: Settings) -> Iterator[Fault]:
+    """The metrics are lines of the log: what leaves those out, or is no JSON, leaves no metrics."""
+    if settings.metrics is None:
+        return
+    if settings.log_level not in {"debug", "info"}:
+        yield Fault(("WORKER_METRICS", "WORKER_LOG_LEVEL"), "needs WORKER_LOG_LEVEL=info or debug")
+    if settings.log_format == "console":
+        yield Fault(("WORKER_METRICS", "WORKER_LOG_FORMAT"), "needs WORKER_LOG_FORMAT=json")
 
 
 def _instead_of(need: Need, environ: Mapping[str, str]) -> str:

@@ -18,6 +18,7 @@ from worker.settings.elasticache import Cache, cache_of
 from worker.settings.values import (
     CacheName,
     CannedAcl,
+    Environment,
     EventBus,
     Expects,
     HostName,
@@ -164,6 +165,14 @@ class Settings(BaseModel):
     )
     log_level: LogLevel = Field("info", description="Lines below this level are not logged.")
     log_format: LogFormat | None = Field(None, description="The default is `console` on a terminal, else `json`.")
+    metrics: Literal["emf"] | None = Field(
+        None,
+        description="`emf`: one line a minute in CloudWatch's embedded metric format "
+        "([operations.md](operations.md)). It is a log line: needs WORKER_LOG_LEVEL `info` or `debug`, and JSON.",
+    )
+    environment: Environment = Field(
+        "production", description="The dimension `environment` of those metrics, beside `service`."
+    )
     redis: RedisSettings = RedisSettings()
     region: str | None = Field(None, description="The AWS region; None leaves it to the SDK's configuration file.")
     ecs_agent_uri: str | None = Field(None, description="Where the agent of ECS listens; set by ECS itself.")
@@ -231,7 +240,7 @@ def _expectation(info: FieldInfo) -> str:
 
 
 def _alternatives(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+    return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def _range(metadata: Collection[Any]) -> str:

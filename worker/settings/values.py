@@ -46,6 +46,11 @@ class Expects:
     text: str
 
 
+Environment = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$"),
+    Expects("1 to 64 letters, digits, dots, dashes and underscores"),
+]
 Seconds = Annotated[float, Gt(0), Le(MAX_IN_FLIGHT_SECONDS)]
 TimeoutSeconds = Annotated[float, Gt(0), Le(10)]
 Size = Annotated[int, Ge(1), BeforeValidator(_size_in_bytes), Expects("a size in bytes, such as 1048576 or 5GiB")]

@@ -16,13 +16,15 @@ from worker.application.progress.reader import Reader
 from worker.events import Event
 
 APPLICATION = Path(__file__).parents[3] / "worker" / "application"
-# Names that are the contract's: log events (section 7), and the key in the document of /health (section 6).
+# Names that are the contract's: log events (section 7), the key in the document of /health (section 6), and metrics in
+# CloudWatch.
 CONTRACT = {
     *("REDIS_DISABLED", "REDIS_CONNECTED", "REDIS_UNAVAILABLE", '"redis"', '"redis_state"'),
     *("DYNAMODB_UNAVAILABLE", "DYNAMODB_AVAILABLE"),
+    *('"RedisUp"', '"RedisFailovers"', '"RedisOutageSeconds"'),
 }
-# The doctor's advice to the operator names the settings of each dependency.
-ADVICE = {APPLICATION / "operations" / name for name in ("diagnosis.py", "validation.py")}
+# Advice, checks and questions for the operator name each dependency.
+ADVICE = {APPLICATION / "operations" / name for name in ("diagnosis.py", "validation.py", "questions.py")}
 
 
 class AnotherCache(FakeProgressCache):

@@ -82,7 +82,7 @@ def announcing(
 def announce_start(claim: Claim) -> None:
     """Write the log line of a start. A second one says why there is one."""
     record, restart = claim.record, restart_after(claim.before)
-    metrics.JOB_WAITING.observe(claim.queued_seconds)
+    metrics.observe_waiting(claim.queued_seconds)
     emit(
         Event.JOB_STARTED,
         source=record.source,
@@ -139,6 +139,7 @@ def _formats(job: Job) -> list[str]:
 def _observe(measured: Mapping[str, Any]) -> None:
     for stage, seconds in {**measured["stage_seconds"], "total": measured["duration_seconds"]}.items():
         metrics.JOB_DURATION.labels(stage=stage).observe(seconds)
+    metrics.observe_conversion(measured["formats"], measured["stage_seconds"]["converting"])
     metrics.SOURCE_BYTES.inc(measured["source_bytes"])
     metrics.OUTPUT_BYTES.inc(measured["output_bytes"])
     metrics.AUDIO_SECONDS.inc(measured["audio_seconds"] or 0)
@@ -150,6 +151,7 @@ def _deferral(ending: Deferred | PutOff | NotBegun) -> dict[str, Any]:
         case Deferred(delay_seconds, reason, attempt):
             return {"delay_seconds": round(delay_seconds, 1), "reason": reason, "attempt": attempt}
         case PutOff(delay_seconds, error):
+            metrics.CLAIM_FAILURES.inc()
             reason = "the job table is away"
             return {"delay_seconds": round(delay_seconds, 1), "reason": reason, "error": error, "attempt": None}
         case NotBegun():
