@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from tests.fakes.objects import MemoryObjects, StoredObject
-from tests.support.aws import a_bucket
-from worker.adapters.aws.client import ClientLimits, open_client
-from worker.adapters.s3.store import S3Store
+from tests.support.object_stores import Account, Subject, artifact_of
 from worker.domain.errors import SourceNotFoundError, SourceTooLargeError, TargetRefusedError
 from worker.domain.job import ObjectLocation
-from worker.ports import Artifact, ObjectStore
-
-if TYPE_CHECKING:
-    from types_aiobotocore_s3 import S3Client
+from worker.ports import Artifact
 
 MIB = 1 << 20
-LIMITS = ClientLimits(connect_seconds=2, read_seconds=20, attempts=2, connections=10)
 
 KEYS = [
     "plain.wav",
@@ -41,74 +31,6 @@ KEYS = [
 ]
 
 
-class OtherSide(Protocol):
-    """The store as producers and listeners have it."""
-
-    async def put(self, location: ObjectLocation, data: bytes) -> None: ...
-
-    async def get(self, location: ObjectLocation) -> StoredObject: ...
-
-
-@dataclass
-class Subject:
-    """A store, its other side, and a bucket of the test's own."""
-
-    store: ObjectStore
-    other_side: OtherSide
-    bucket: str
-    absent_bucket: str
-
-    def at(self, key: str) -> ObjectLocation:
-        return ObjectLocation(self.bucket, key)
-
-
-@dataclass
-class MemorySide:
-    objects: MemoryObjects
-
-    async def put(self, location: ObjectLocation, data: bytes) -> None:
-        self.objects.put(location, data)
-
-    async def get(self, location: ObjectLocation) -> StoredObject:
-        found = self.objects.get(location)
-        assert found is not None
-        return found
-
-
-@dataclass
-class S3Side:
-    client: S3Client
-
-    async def put(self, location: ObjectLocation, data: bytes) -> None:
-        await self.client.put_object(Bucket=location.bucket, Key=location.key, Body=data)
-
-    async def get(self, location: ObjectLocation) -> StoredObject:
-        answer = await self.client.get_object(Bucket=location.bucket, Key=location.key)
-        async with answer["Body"] as body:
-            return StoredObject(await body.read(), answer["ContentType"], answer["Metadata"])
-
-
-@pytest.fixture(params=["memory", "s3"])
-async def subject(request: pytest.FixtureRequest, unique: Callable[[str], str]) -> AsyncIterator[Subject]:
-    bucket, absent = unique("bucket"), unique("absent")
-    if request.param == "memory":
-        objects = MemoryObjects(bucket)
-        yield Subject(objects, MemorySide(objects), bucket, absent)
-        return
-    async with open_client(request.getfixturevalue("aws_session"), "s3", LIMITS) as client:
-        await client.create_bucket(**a_bucket(bucket))
-        store = S3Store(client, part_bytes=5 * MIB, multipart_threshold=6 * MIB)
-        yield Subject(store, S3Side(client), bucket, absent)
-
-
-@dataclass
-class Account:
-    """What a transfer reported."""
-
-    sizes: list[int] = field(default_factory=list)
-    done: list[int] = field(default_factory=list)
-
-
 async def upload(subject: Subject, artifact: Artifact, target: ObjectLocation, account: Account | None = None) -> str:
     return await subject.store.upload(
         artifact,
@@ -117,11 +39,6 @@ async def upload(subject: Subject, artifact: Artifact, target: ObjectLocation, a
         job_id="job-1",
         on_bytes=(account or Account()).done.append,
     )
-
-
-def artifact_of(path: Path, data: bytes, prefix: bytes = b"") -> Artifact:
-    path.write_bytes(data)
-    return Artifact(path, 1.0, 0, len(data), prefix)
 
 
 async def test_a_probe_finds_a_source_or_says_that_it_is_missing(subject: Subject) -> None:

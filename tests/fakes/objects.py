@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +51,7 @@ class MemoryObjects:
         self.denied: set[str] = set()
         self.errors: defaultdict[ObjectLocation, list[WorkerError]] = defaultdict(list)
         self.unfinished: set[ObjectLocation] = set()
+        self.ahead: list[ObjectLocation] = []  # where files that are being written go to
         self.may_finish: dict[ObjectLocation, asyncio.Event] = {}
         self.half_done: dict[ObjectLocation, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -109,6 +112,16 @@ class MemoryObjects:
         self.buckets[target.bucket][target.key] = StoredObject(data, content_type, metadata)
         return sha256
 
+    @asynccontextmanager
+    async def upload_ahead(
+        self, path: Path, target: ObjectLocation, *, content_type: str, job_id: str
+    ) -> AsyncIterator[FakeUploadAhead]:
+        self.ahead.append(target)
+        try:
+            yield FakeUploadAhead(self, target, content_type, job_id)
+        finally:
+            self.ahead.remove(target)
+
     async def drop_unfinished(self, target: ObjectLocation) -> None:
         await asyncio.sleep(0)
         self.unfinished.discard(target)
@@ -130,6 +143,22 @@ class MemoryObjects:
         self.half_done[location].set()
         if location in self.may_finish:
             await self.may_finish[location].wait()
+
+
+@dataclass(frozen=True, slots=True)
+class FakeUploadAhead:
+    """It sends nothing before the file is finished."""
+
+    objects: MemoryObjects
+    target: ObjectLocation
+    content_type: str
+    job_id: str
+    sent_bytes: int = 0
+
+    async def finish(self, artifact: Artifact, *, on_bytes: BytesDone) -> str:
+        return await self.objects.upload(
+            artifact, self.target, content_type=self.content_type, on_bytes=on_bytes, job_id=self.job_id
+        )
 
 
 async def _pass_by(size_bytes: int, on_bytes: BytesDone) -> None:

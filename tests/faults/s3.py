@@ -6,6 +6,7 @@ from tests.faults.row import Row
 
 _FAULTS = "tests/integration/test_s3_faults.py"
 _UPLOADS = "tests/integration/test_s3_uploads.py"
+_AHEAD = "tests/system/test_uploads_ahead.py"
 _OTHERS = "tests/integration/test_s3_other_stores.py"
 _WIRE = "tests/integration/test_s3_wire.py"
 _ERRORS = "tests/unit/adapters/test_s3_errors.py"
@@ -33,6 +34,16 @@ ROWS = (
         "an endpoint never takes the body of an upload",
         "the call is given up after 120 s",
         f"{_FAULTS}::test_an_endpoint_that_never_takes_the_body_does_not_hold_the_job",
+    ),
+    Row(
+        "a part of an upload fails while the output is still converted",
+        "nothing is lost: the output is uploaded from its beginning when it is done",
+        f"{_UPLOADS}::test_a_part_that_fails_while_the_file_is_written_is_no_error_and_all_is_sent_anew",
+    ),
+    Row(
+        "a worker is killed while it uploads what it converts",
+        "the next attempt drops the parts, and nothing of the output was visible",
+        f"{_AHEAD}::test_the_parts_of_a_killed_worker_are_dropped_by_the_next",
     ),
     Row(
         "a part of an upload is refused",

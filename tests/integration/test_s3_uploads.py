@@ -15,7 +15,9 @@ from tests.support.certificate import Certificate
 from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
 from tests.support.scripted_http import scripted_http
 from tests.support.switchable_proxy import SwitchableProxy
+from tests.support.waiting import wait_until
 from worker.adapters.s3.digest import digest_of
+from worker.adapters.s3.multipart import MultipartUpload, Part
 from worker.adapters.s3.store import S3Store
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import ObjectLocation
@@ -139,3 +141,76 @@ async def test_an_upload_arrives_whole_through_tls(
     answer = await s3_client.get_object(Bucket=bucket, Key="target")
     async with answer["Body"] as body:
         assert await body.read() == content
+
+
+async def test_a_part_that_fails_while_the_file_is_written_is_no_error_and_all_is_sent_anew(
+    bucket: str, s3_client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = random.Random(1).randbytes(27 * MIB)
+    path, target = tmp_path / "out.wav", ObjectLocation(bucket, "target")
+    send_part, numbers = MultipartUpload.send_part, list[int]()
+
+    async def failing_once(upload: MultipartUpload, artifact: Artifact, part: Part) -> None:
+        numbers.append(part.number)
+        if len(numbers) == 2:
+            raise DependencyUnavailableError("S3", "does not answer")
+        await send_part(upload, artifact, part)
+
+    monkeypatch.setattr(MultipartUpload, "send_part", failing_once)
+
+    async with S3Store(s3_client).upload_ahead(path, target, content_type="audio/wav", job_id="job-1") as ahead:
+        path.write_bytes(content)
+        await wait_until(lambda: len(numbers) == 2, timeout=20)
+        await ahead.finish(Artifact(path, 1.0, 0, len(content)), on_bytes=lambda _: None)
+
+        assert await unfinished(s3_client, bucket) == []
+    found = await s3_client.get_object(Bucket=bucket, Key="target")
+    assert await found["Body"].read() == content
+    assert "sha256" in found["Metadata"]
+    assert sorted(numbers[2:]) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("at", ["begin", "part", "end"])
+async def test_a_file_that_is_given_up_while_it_is_written_leaves_no_parts(
+    at: str, bucket: str, s3_client: Any, tmp_path: Path
+) -> None:
+    path, target = tmp_path / "out.wav", ObjectLocation(bucket, "target")
+    is_ready = asyncio.Event()
+
+    async def convert() -> None:
+        async with S3Store(s3_client).upload_ahead(path, target, content_type="audio/wav", job_id="job-1") as ahead:
+            artifact = artifact_of(path, 60 * MIB)
+            if at == "begin":
+                await wait_until(lambda: ahead.is_begun)
+            else:
+                await wait_until(lambda: ahead.sent_bytes)
+            is_ready.set()
+            if at == "end":
+                await ahead.finish(artifact, on_bytes=lambda _: None)
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(convert())
+    await is_ready.wait()
+    if at == "end":
+        await asyncio.sleep(0)  # the rest is on its way
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await unfinished(s3_client, bucket) == []
+    assert "Contents" not in await s3_client.list_objects_v2(Bucket=bucket)
+
+
+async def test_a_file_that_is_sent_while_it_is_written_has_a_checksum_of_its_whole(
+    bucket: str, s3_client: Any, tmp_path: Path
+) -> None:
+    path, target = tmp_path / "out.wav", ObjectLocation(bucket, "target")
+
+    async with S3Store(s3_client).upload_ahead(path, target, content_type="audio/wav", job_id="job-1") as ahead:
+        artifact = artifact_of(path, 27 * MIB)
+        await wait_until(lambda: ahead.sent_bytes)
+        await ahead.finish(artifact, on_bytes=lambda _: None)
+
+    found = await s3_client.head_object(Bucket=bucket, Key="target", ChecksumMode="ENABLED")
+    assert found["ChecksumCRC32"].partition("-")[0] == digest_of(artifact, 5 * MIB).crc32
+    assert found["Metadata"] == {"job-id": "job-1"}

@@ -10,18 +10,17 @@ from tests.support.stack import wait_for
 
 
 class HeldConverter:
-    """An ffmpeg whose first conversion waits for `release`."""
+    """An ffmpeg whose first conversion waits for `release`, before it begins or `at_end`, when all is written."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, at_end: bool = False) -> None:
         self.path = directory / "ffmpeg"
         self._reached = directory / "reached"
         self._fifo = directory / "fifo"
         os.mkfifo(self._fifo)
-        self.path.write_text(
-            "#!/bin/bash\n"
-            f'case "$*" in *-progress*) mkdir {self._reached} 2> /dev/null && read -r _ < {self._fifo} ;; esac\n'
-            f'exec {FFMPEG} "$@"\n'
-        )
+        hold = f'case "$*" in *-progress*) mkdir {self._reached} 2> /dev/null && read -r _ < {self._fifo} ;; esac'
+        convert = f'{FFMPEG} "$@"'
+        lines = [convert, "code=$?", hold, "exit $code"] if at_end else [hold, f"exec {convert}"]
+        self.path.write_text("\n".join(["#!/bin/bash", *lines, ""]))
         self.path.chmod(0o755)
 
     def wait_held(self) -> None:

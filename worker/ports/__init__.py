@@ -20,7 +20,7 @@ from worker.ports.inspection import (
     TableFacts,
     UnusableConverterError,
 )
-from worker.ports.objects import Artifact, BytesDone, ObjectExistsError, ObjectStore, SourceObject
+from worker.ports.objects import Artifact, BytesDone, ObjectExistsError, ObjectStore, SourceObject, UploadAhead
 from worker.ports.platform import Credentials, ScaleInProtection
 from worker.ports.progress import (
     Conflict,
@@ -82,6 +82,7 @@ __all__ = [
     "StoreUnavailableError",
     "TableFacts",
     "UnusableConverterError",
+    "UploadAhead",
     "Volume",
     "WriteResult",
     "Written",

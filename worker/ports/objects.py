@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -44,6 +45,21 @@ class ObjectExistsError(WorkerError):
 
     def __init__(self, location: ObjectLocation) -> None:
         super().__init__(f"{location} exists already, with other content")
+
+
+class UploadAhead(Protocol):
+    """A file that is sent while it is written. Nobody sees anything of the object before it is finished."""
+
+    @property
+    def sent_bytes(self) -> int:
+        """How many bytes need not be sent any more, if the finished file has them."""
+
+    async def finish(self, artifact: Artifact, *, on_bytes: BytesDone) -> str:
+        """Complete the object with what the file has become, as `ObjectStore.upload` does.
+
+        It is the artifact, whatever was sent before. Where a part was sent before, the object has the job's id and no
+        digest as metadata.
+        """
 
 
 class ObjectStore(Protocol):
@@ -88,10 +104,19 @@ class ObjectStore(Protocol):
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
         """
 
+    def upload_ahead(
+        self, path: Path, target: ObjectLocation, *, content_type: str, job_id: str
+    ) -> AbstractAsyncContextManager[UploadAhead]:
+        """Inside the `with`, a file that is written to `path` is sent as it grows. It need not exist yet.
+
+        Nothing is left behind where it is not finished. What goes wrong before that is no error: then the file is sent
+        from its beginning when it is finished.
+        """
+
     async def drop_unfinished(self, target: ObjectLocation) -> None:
         """Drop what a killed worker had uploaded of the object. Raises nothing: a lifecycle rule does it as well.
 
-        An upload to the same target that another worker has begun is aborted, too.
+        An upload to the same target that another worker has begun is aborted, too; one of this worker is not.
         """
 
     async def remove(self, target: ObjectLocation, job_id: str) -> None:

@@ -242,3 +242,6 @@ class SimulatedOutputs:
         await asyncio.sleep(_DELETE_SECONDS)
         if not self._worker.network.is_cut:
             self._worker.world.checker.retracted(self._worker.name, job.job_id)
+
+    async def drop_unfinished(self, job: Job) -> None:
+        """There are no unfinished uploads here."""

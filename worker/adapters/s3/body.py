@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from typing import IO, cast
 
@@ -12,7 +13,8 @@ from worker.ports import Artifact
 def body_of(artifact: Artifact, offset: int, length: int) -> IO[bytes]:
     """`length` bytes of the artifact from `offset` on. Only what the SDK reads at a time is in memory.
 
-    No file stays open between two reads, so a body that is given up midway needs no closing.
+    No file stays open between two reads, so a body that is given up midway needs no closing. Reading raises OSError
+    where the file has become shorter.
     """
     return cast("IO[bytes]", _Range(artifact, offset, length))
 
@@ -42,5 +44,7 @@ class _Range(io.RawIOBase):
         rest = max(0, self._length - self._position)
         wanted = rest if size is None or size < 0 else min(size, rest)
         data = read_artifact(self._artifact, self._offset + self._position, wanted) if wanted else b""
+        if wanted and not data:
+            raise OSError(errno.EIO, "the file has become shorter")
         self._position += len(data)
         return data

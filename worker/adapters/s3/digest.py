@@ -7,6 +7,7 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from worker.adapters.disk import read_artifact
 from worker.ports import Artifact
@@ -25,11 +26,15 @@ class Digest:
 
 def digest_of(artifact: Artifact, part_bytes: int) -> Digest:
     """The digest of an artifact that is sent in parts of so many bytes. It reads the disk: call it in a thread."""
+    return digest_of_parts(artifact, [*range(0, artifact.size_bytes, part_bytes), artifact.size_bytes])
+
+
+def digest_of_parts(artifact: Artifact, bounds: Sequence[int]) -> Digest:
+    """The digest of an artifact whose parts have these bounds, from 0 to its size. Call it in a thread."""
     sha256 = hashlib.sha256()
     whole = 0
     parts = []
-    for start in range(0, artifact.size_bytes, part_bytes):
-        stop = min(start + part_bytes, artifact.size_bytes)
+    for start, stop in pairwise(bounds):
         part = 0
         for offset in range(start, stop, _STEP_BYTES):
             data = read_artifact(artifact, offset, min(_STEP_BYTES, stop - offset))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
     from types_aiobotocore_s3.type_defs import CompletedPartTypeDef
 
-_MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _ABORT_SECONDS = 10.0
 
 
@@ -50,11 +51,20 @@ class UploadLimits:
 
     def step(self, size_bytes: int) -> int:
         """The length of a part. It is longer than `part_bytes` where S3's limit of 10,000 parts needs that."""
-        return max(self.part_bytes, math.ceil(size_bytes / _MAX_PARTS))
+        return max(self.part_bytes, math.ceil(size_bytes / MAX_PARTS))
+
+
+class Part(NamedTuple):
+    """A range of an artifact, with its CRC-32 as S3 writes it."""
+
+    number: int  # from 1
+    offset: int
+    length: int
+    crc32: str
 
 
 class MultipartUpload:
-    """Sends `artifact` to `target`.
+    """One upload to `target`: begun, sent in parts in any order, and completed or aborted.
 
     The object has a CRC-32 of its whole: the upload is begun with that algorithm and the type FULL_OBJECT, each part
     carries its own, and the completion names those of the parts and of the whole, which S3 compares
@@ -64,89 +74,105 @@ class MultipartUpload:
     def __init__(
         self,
         client: S3Client,
-        artifact: Artifact,
         target: ObjectLocation,
+        headers: ObjectHeaders,
         limits: UploadLimits,
         options: S3Options,
     ) -> None:
         self._client = client
-        self._artifact = artifact
         self._target = target
+        self._headers = headers
         self._where: Arguments = {"Bucket": target.bucket, "Key": target.key, **options.for_object()}
         self._limits = limits
         self._options = options
         self._has_checksums = sends_checksums(client)
+        self._creation: asyncio.Task[str] | None = None
+        self._parts: dict[int, CompletedPartTypeDef] = {}
 
-    async def run(self, headers: ObjectHeaders, digest: Digest, on_bytes: BytesDone, condition: Arguments) -> None:
-        """Upload all of it; the `condition` must hold at the end.
+    async def run(self, artifact: Artifact, digest: Digest, on_bytes: BytesDone, condition: Arguments) -> None:
+        """Upload all of the artifact; the `condition` must hold at the end.
 
         When this raises or is cancelled, the upload has been aborted.
         """
-        # A task of its own: if this is cancelled midway, the upload may exist at S3, and only the answer has its id.
-        creation = asyncio.create_task(self._begin(headers), name=f"begin upload to {self._target}")
+        step = self._limits.step(artifact.size_bytes)
+        bounds = pairwise([*range(0, artifact.size_bytes, step), artifact.size_bytes])
+        parts = [
+            Part(number, begin, end - begin, crc32)
+            for number, ((begin, end), crc32) in enumerate(zip(bounds, digest.parts, strict=True), start=1)
+        ]
         try:
-            upload_id = await asyncio.shield(creation)
-            parts = await self._send(upload_id, digest, on_bytes)
-            await self._complete(
-                {"UploadId": upload_id, "MultipartUpload": {"Parts": parts}} | condition, headers, digest
-            )
+            await self.begin()
+            await self.send(artifact, parts, on_bytes)
+            await self.complete(artifact.size_bytes, digest, condition)
         except BaseException:
-            await run_shielded(self._abort(creation))
+            await run_shielded(self.abort())
             raise
 
-    async def _begin(self, headers: ObjectHeaders) -> str:
+    async def begin(self) -> None:
+        """To be followed by `complete` or `abort`, also where it is cancelled midway."""
+        # A task of its own: if this is cancelled, the upload may exist at S3, and only the answer has its id.
+        self._creation = asyncio.create_task(self._created(), name=f"begin upload to {self._target}")
+        await asyncio.shield(self._creation)
+
+    async def _created(self) -> str:
         checksum = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"} if self._has_checksums else {}
-        arguments: Arguments = self._where | headers | checksum | self._options.for_new_object()
+        arguments: Arguments = self._where | self._headers | checksum | self._options.for_new_object()
         with target_errors(self._target):
             answer = await self._client.create_multipart_upload(**arguments)
         return self._required(answer, "UploadId")
 
-    async def _send(self, upload_id: str, digest: Digest, on_bytes: BytesDone) -> list[CompletedPartTypeDef]:
-        size = self._artifact.size_bytes
-        step = self._limits.step(size)
-        waiting = enumerate(zip(range(0, size, step), digest.parts, strict=True), start=1)
-        parts: list[CompletedPartTypeDef] = []
-        sent = 0
+    async def send(self, artifact: Artifact, parts: Iterable[Part], on_bytes: BytesDone) -> None:
+        """Send those parts, some at once; `on_bytes` gets how many bytes of them are sent."""
+        waiting, sent = iter(parts), 0
 
         async def sender() -> None:
             nonlocal sent
-            for number, (offset, crc32) in waiting:  # one iterator for all senders: each takes the next part
-                length = min(step, size - offset)
-                checksum: Arguments = {"ChecksumCRC32": crc32} if self._has_checksums else {}
-                body = body_of(self._artifact, offset, length)
-                etag = await self._send_part({"UploadId": upload_id, "PartNumber": number, "Body": body, **checksum})
-                parts.append({"PartNumber": number, "ETag": etag, **checksum})  # type: ignore[typeddict-item]
-                sent += length
+            for part in waiting:  # one iterator for all senders: each takes the next part
+                await self.send_part(artifact, part)
+                sent += part.length
                 on_bytes(sent)
 
         await _all_or_first_error(sender() for _ in range(self._limits.concurrency))
-        return sorted(parts, key=lambda part: part.get("PartNumber", 0))
 
-    async def _send_part(self, part: Arguments) -> str:
+    async def send_part(self, artifact: Artifact, part: Part) -> None:
+        """Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError."""
+        checksum: Arguments = {"ChecksumCRC32": part.crc32} if self._has_checksums else {}
+        body = body_of(artifact, part.offset, part.length)
+        upload_id = await self._upload_id()
         with target_errors(self._target):
             async with asyncio.timeout(self._limits.body_seconds):
-                answer = await self._client.upload_part(**self._where, **part)
-        return self._required(answer, "ETag")
+                answer = await self._client.upload_part(
+                    **self._where, UploadId=upload_id, PartNumber=part.number, Body=body, **checksum
+                )
+        etag = self._required(answer, "ETag")
+        self._parts[part.number] = {"PartNumber": part.number, "ETag": etag, **checksum}  # type: ignore[typeddict-item]
 
-    async def _complete(self, upload: Arguments, headers: ObjectHeaders, digest: Digest) -> None:
+    async def complete(self, size_bytes: int, digest: Digest, condition: Arguments) -> None:
+        """Make the object of the parts, if it has that size and digest and the `condition` holds."""
         checksum: Arguments = {}
         if self._has_checksums:
             checksum = {"ChecksumCRC32": digest.crc32, "ChecksumType": "FULL_OBJECT"}
+        parts = [part for _, part in sorted(self._parts.items())]
+        upload: Arguments = {"UploadId": await self._upload_id(), "MultipartUpload": {"Parts": parts}}
         with target_errors(self._target):
             try:
-                await self._client.complete_multipart_upload(**self._where, **upload, **checksum)
+                await self._client.complete_multipart_upload(**self._where, **upload, **condition, **checksum)
             except self._client.exceptions.NoSuchUpload:
                 # The first answer was lost, and the SDK has asked again.
-                if not await self._is_complete(headers):
+                if not await self._is_complete(size_bytes):
                     raise
 
-    async def _is_complete(self, headers: ObjectHeaders) -> bool:
+    async def _is_complete(self, size_bytes: int) -> bool:
         """Whether the target is the object of this upload. False where the role may not read targets."""
         try:
             found = await self._client.head_object(**self._where)
         except ClientError:
             return False
-        return found["Metadata"] == headers["Metadata"]
+        return found["Metadata"] == self._headers["Metadata"] and found.get("ContentLength", size_bytes) == size_bytes
+
+    async def _upload_id(self) -> str:
+        assert self._creation is not None
+        return await asyncio.shield(self._creation)
 
     def _required(self, answer: Mapping[str, Any], name: str) -> str:
         """Raises DependencyUnavailableError where the answer has no such member: it comes from something else."""
@@ -155,16 +181,24 @@ class MultipartUpload:
             raise DependencyUnavailableError("S3", f"answered without {name} for {self._target}")
         return str(value)
 
-    async def _abort(self, creation: asyncio.Task[str]) -> None:
+    async def abort(self) -> None:
         """Abort the upload. Where that fails, a line is logged, and the bucket's lifecycle rule has to do it."""
         try:
             async with asyncio.timeout(_ABORT_SECONDS):
-                upload_id = await _result_or_none(creation)
+                upload_id = await _result_or_none(self._creation)
                 if upload_id is not None:
                     with target_errors(self._target), suppress(self._client.exceptions.NoSuchUpload):
                         await self._client.abort_multipart_upload(**self._where, UploadId=upload_id)
         except (WorkerError, TimeoutError) as exc:
             emit(Event.UPLOAD_ABORT_FAILED, target=str(self._target), error=str(exc) or "no answer in time")
+
+    @property
+    def known_id(self) -> str | None:
+        """The upload's id, once S3 has answered with it."""
+        creation = self._creation
+        if creation is None or not creation.done() or creation.cancelled() or creation.exception():
+            return None
+        return creation.result()
 
 
 def sends_checksums(client: S3Client) -> bool:
@@ -173,21 +207,28 @@ def sends_checksums(client: S3Client) -> bool:
     return bool(config.request_checksum_calculation != "when_required")
 
 
-async def drop_unfinished(client: S3Client, target: ObjectLocation, options: S3Options) -> None:
-    """Abort all uploads to the target. Where the role may not list them, the bucket's lifecycle rule has to do it."""
+async def drop_unfinished(
+    client: S3Client, target: ObjectLocation, options: S3Options, *, but: Collection[str | None] = ()
+) -> None:
+    """Abort all uploads to the target `but` those of these ids.
+
+    Where the role may not list them, the bucket's lifecycle rule has to do it.
+    """
     arguments: Arguments = {"Bucket": target.bucket, **options.for_object()}
     with suppress(WorkerError), target_errors(target):
         answer = await client.list_multipart_uploads(**arguments, Prefix=target.key)
         for upload in answer.get("Uploads", ()):
-            if upload.get("Key") == target.key:
+            if upload.get("Key") == target.key and upload.get("UploadId") not in but:
                 with suppress(client.exceptions.NoSuchUpload):
                     await client.abort_multipart_upload(
                         **arguments, Key=target.key, UploadId=upload.get("UploadId", "")
                     )
 
 
-async def _result_or_none(creation: asyncio.Task[str]) -> str | None:
-    """The upload's id, or None where it could not be begun."""
+async def _result_or_none(creation: asyncio.Task[str] | None) -> str | None:
+    """The upload's id, or None where it was not begun."""
+    if creation is None:
+        return None
     try:
         return await creation
     except WorkerError:

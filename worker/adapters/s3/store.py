@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.adapters.disk import read_artifact
+from worker.adapters.s3.ahead import UploadAhead
 from worker.adapters.s3.body import body_of
 from worker.adapters.s3.digest import Digest, digest_of
 from worker.adapters.s3.download import Download
@@ -64,6 +65,7 @@ class S3Store:
         self._resume_backoff = resume_backoff
         self._random = random
         self._clock = clock
+        self._ahead: set[MultipartUpload] = set()  # of files that are being written
         self._targets_seen: dict[str, float] = {}  # by bucket: when it was last known to exist
 
     # --- sources -------------------------------------------------------------------------------------------------
@@ -120,9 +122,28 @@ class S3Store:
         await self.send(artifact, target, headers, digest, on_bytes)
         return digest.sha256
 
+    @asynccontextmanager
+    async def upload_ahead(
+        self, path: Path, target: ObjectLocation, *, content_type: str, job_id: str
+    ) -> AsyncIterator[UploadAhead]:
+        """Send the file in parts while it is written, once it is longer than what is sent in one call."""
+
+        async def send_anew(artifact: Artifact, on_bytes: BytesDone) -> str:
+            return await self.upload(artifact, target, content_type=content_type, on_bytes=on_bytes, job_id=job_id)
+
+        headers: ObjectHeaders = {"ContentType": content_type, "Metadata": {"job-id": job_id}}
+        upload = MultipartUpload(self._client, target, headers, self._limits, self._options)
+        self._ahead.add(upload)
+        try:
+            async with UploadAhead(path, upload, self._limits, self._multipart_threshold, send_anew) as ahead:
+                yield ahead
+        finally:
+            self._ahead.discard(upload)
+
     async def drop_unfinished(self, target: ObjectLocation) -> None:
-        """List the multipart uploads to the target, and abort them."""
-        await drop_unfinished(self._client, target, self._options)
+        """List the multipart uploads to the target, and abort them, but for those that are this store's own."""
+        own = {upload.known_id for upload in self._ahead}
+        await drop_unfinished(self._client, target, self._options, but=own)
 
     async def remove(self, target: ObjectLocation, job_id: str) -> None:
         """Read the object's `job-id`, and delete it if it is this job's."""
@@ -155,8 +176,8 @@ class S3Store:
             await self._put(artifact, target, {**headers, **condition}, digest)
             on_bytes(artifact.size_bytes)
         else:
-            upload = MultipartUpload(self._client, artifact, target, self._limits, self._options)
-            await upload.run(headers, digest, on_bytes, condition)
+            upload = MultipartUpload(self._client, target, headers, self._limits, self._options)
+            await upload.run(artifact, digest, on_bytes, condition)
 
     async def _put(self, artifact: Artifact, target: ObjectLocation, headers: Arguments, digest: Digest) -> None:
         size = artifact.size_bytes

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from worker.application.jobs.space_needs import SpaceNeeds, bytes_per_second
+from worker.application.jobs.uploads import Uploads
 from worker.application.jobs.workspace import JobDirectory, Workspace
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS, AudioFormat
-from worker.domain.backoff import Backoff
 from worker.domain.disk_space import Need, OutputsTooLargeError
-from worker.domain.errors import DependencyUnavailableError, DurationTooLongError
-from worker.domain.job import Job
+from worker.domain.errors import DurationTooLongError
+from worker.domain.job import Job, OutputSpec
 from worker.domain.outcome import Completed
-from worker.domain.progress import OutputRecord, Stage
+from worker.domain.progress import Stage
 from worker.ports import (
-    Artifact,
     AudioConverter,
     ConversionProgress,
     Converted,
@@ -32,10 +29,6 @@ from worker.ports import (
 # Bytes for a second of audio: only weights depend on it.
 _PCM_BYTES_PER_SECOND = 176_400
 _CODED_BYTES_PER_SECOND = 20_000
-
-# An upload that fails is repeated for a minute and a half: the outputs are there, and converting again costs more.
-_UPLOAD_TRIES = 8
-_UPLOAD_BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=30, floor=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +61,10 @@ class _Run:
     def source(self) -> Path:
         return self.directory.path / "source"
 
+    @property
+    def outputs(self) -> list[tuple[OutputSpec, Path]]:
+        return [(output, self.source.with_name(f"output-{index}")) for index, output in enumerate(self.job.outputs)]
+
     def reserve(self, need: Need) -> None:
         """Raises _NoSpaceError where it is not free at once."""
         if not self.directory.space.take(need):
@@ -90,12 +87,12 @@ class Conversion:
         self._converter = converter
         self._workspace = workspace
         self._limits = limits
-        self._random = random
+        self._uploads = Uploads(objects, random=random)
 
     async def run(self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]]) -> Completed:
         """Do the job; every output can be read from S3 when this returns.
 
-        `before_upload` is awaited when all outputs are converted, before the first target is written and before an
+        `before_upload` is awaited when all outputs are converted, before the first target can be seen and before an
         upload is repeated: it makes sure that the job is still ours.
 
         Raises a JobError, or what `before_upload` raises.
@@ -103,11 +100,13 @@ class Conversion:
         async with self._workspace.job_directory() as directory:
             await self._check_targets(job)
             run = _Run(job, directory, progress, SpaceNeeds(job, self._limits.output_bytes))
-            converted = await self._converted(run)
-            run.source.unlink()
-            directory.space.keep_what_is_written()
-            await before_upload()
-            return Completed(await self._upload(job, converted.artifacts, progress, before_upload), converted.repaired)
+            async with self._uploads.ahead(job, run.outputs) as ahead:
+                converted = await self._converted(run)
+                run.source.unlink()
+                directory.space.keep_what_is_written()
+                await before_upload()
+                records = await self._uploads.send(job, converted.artifacts, ahead, progress, before_upload)
+            return Completed(records, converted.repaired)
 
     async def drop_unfinished(self, job: Job) -> None:
         """Drop the halves of uploads that an earlier attempt's worker, killed over them, has left at the targets."""
@@ -214,57 +213,11 @@ class Conversion:
         return await self._converter.convert(
             run.source,
             audio,
-            [(output, run.source.with_name(f"output-{index}")) for index, output in enumerate(run.job.outputs)],
+            run.outputs,
             max_duration_seconds=self._limits.duration_seconds,
             progress=conversion,
             max_file_bytes=run.needs.largest_output(audio, outputs_bytes),
         )
-
-    async def _upload(
-        self,
-        job: Job,
-        artifacts: Sequence[Artifact],
-        progress: JobProgress,
-        before_repeat: Callable[[], Awaitable[None]],
-    ) -> tuple[OutputRecord, ...]:
-        total = sum(artifact.size_bytes for artifact in artifacts)
-        progress.meter.expect(Stage.UPLOADING, progress.speeds.expected_upload(total, len(artifacts)))
-        progress.enter(Stage.UPLOADING)
-        records = []
-        uploaded = 0
-
-        def on_bytes(done: int) -> None:
-            progress.advance((uploaded + done) / total)
-
-        for output, artifact in zip(job.outputs, artifacts, strict=True):
-            upload = partial(
-                self._objects.upload,
-                artifact,
-                output.target,
-                content_type=FORMATS[output.format].content_type,
-                on_bytes=on_bytes,
-                job_id=job.job_id,
-            )
-            sha256 = await self._repeat(upload, progress, before_repeat)
-            uploaded += artifact.size_bytes
-            duration = round(artifact.duration_seconds, 3)
-            records.append(OutputRecord(str(output.target), artifact.size_bytes, duration, sha256))
-        progress.output_bytes = total
-        progress.speeds.learn_upload(total, progress.leave())
-        return tuple(records)
-
-    async def _repeat(
-        self, upload: Callable[[], Awaitable[str]], progress: JobProgress, before_repeat: Callable[[], Awaitable[None]]
-    ) -> str:
-        """Upload, again and with growing pauses while the store is out of reach. Raises what the last try raises."""
-        for failures in range(1, _UPLOAD_TRIES):
-            try:
-                return await upload()
-            except DependencyUnavailableError:
-                progress.advance(0)  # a pause is no stall
-                await asyncio.sleep(_UPLOAD_BACKOFF.delay(failures, self._random()))
-                await before_repeat()
-        return await upload()
 
 
 def _expect_the_rest(progress: JobProgress, audio_seconds: float, formats: Sequence[AudioFormat]) -> None:

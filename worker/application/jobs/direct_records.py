@@ -18,6 +18,9 @@ class LeftOutputs:
     async def retract(self, job: Job) -> None:
         """Nothing."""
 
+    async def drop_unfinished(self, job: Job) -> None:
+        """Nothing."""
+
 
 class DirectRecords:
     """`JobRecords` without the memory of past failures that a worker has: a command writes once and ends."""

@@ -87,6 +87,9 @@ class Outputs(Protocol):
     async def retract(self, job: Job) -> None:
         """Delete what was published of the job. Raises nothing."""
 
+    async def drop_unfinished(self, job: Job) -> None:
+        """Drop what a killed worker has left half uploaded. Raises nothing."""
+
 
 class JobFinisher:
     """Ends jobs, and writes the first record of a run that is asked for. `random` gives numbers in [0, 1).
@@ -175,6 +178,8 @@ class JobFinisher:
             self._on_end(ending, final)
             if isinstance(ending, Cancelled) and job is not None:
                 await self._outputs.retract(job)
+            elif job is not None:  # its last worker was killed over it
+                await self._outputs.drop_unfinished(job)
             return Finished(final, await self._told(ending, final))
 
     async def refuse(self, error: InvalidMessageError, delivery: Delivery) -> Ending:

@@ -105,6 +105,7 @@ class JobRunner:
             execution.accompanied_by(self._watch(attempt), name=f"time limits of {job.job_id}"),
         ):
             with self._cancels.over(job.job_id, execution):
+                await self._drop_unfinished(attempt)  # whatever ends this attempt
                 completed = await self._conversion.run(
                     job, attempt.progress, before_upload=lambda: self._before_upload(attempt)
                 )
@@ -112,6 +113,10 @@ class JobRunner:
 
     async def _before_upload(self, attempt: Attempt) -> None:
         await self._confirm_claim(attempt)
+        await self._drop_unfinished(attempt)  # again: the last worker may have stood still, and gone on meanwhile
+
+    async def _drop_unfinished(self, attempt: Attempt) -> None:
+        """Drop what a worker that was killed over an earlier attempt has left half uploaded."""
         record = attempt.claim.record
         if record.attempt > 1 or record.run > FIRST_RUN:  # not at the first: it would end other jobs' uploads to them
             await self._conversion.drop_unfinished(attempt.claim.job)

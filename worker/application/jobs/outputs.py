@@ -1,4 +1,4 @@
-"""The outputs that a job has published, to be taken back."""
+"""The outputs that a job has published, or has begun to upload, to be taken back."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ class PublishedOutputs:
 
     async def retract(self, job: Job) -> None:
         """Delete the outputs that this job has published. What cannot be deleted is a line in the log."""
+        await self.drop_unfinished(job)
         for output in job.outputs:
             try:
                 await self._objects.remove(output.target, job.job_id)
             except JobError as error:
                 emit(Event.OUTPUT_REMOVE_FAILED, target=str(output.target), error=str(error))
+
+    async def drop_unfinished(self, job: Job) -> None:
+        """Drop the halves of uploads that a killed worker has left at the targets, where nobody sees them."""
+        for output in job.outputs:
+            await self._objects.drop_unfinished(output.target)
