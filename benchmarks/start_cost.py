@@ -77,15 +77,15 @@ async def _in_turns(ways: Mapping[str, Way], command: Sequence[str]) -> dict[str
     cpus: dict[str, float] = dict.fromkeys(ways, 0.0)
     for number in range(_ROUNDS + 1):
         for name, start in ways.items():
-            before, began_at = _cpu_seconds(), time.perf_counter()
+            before, began_at = cpu_seconds(), time.perf_counter()
             await start(command)
             if number:  # the first one fills caches
                 walls[name].append(time.perf_counter() - began_at)
-                cpus[name] += _cpu_seconds() - before
+                cpus[name] += cpu_seconds() - before
     return {name: (median(walls[name]) * 1000, cpus[name] * 1000 / _ROUNDS) for name in ways}
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
     """Of this process, of what it has waited for, and of its launcher in the same two ways."""
     seconds = 0.0
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from docs.faults import faults
 from docs.formats import CUTS, formats
 from docs.modules import modules
+from docs.options import options
 from worker import metrics
-from worker.application.messages.codec import name_of
 from worker.application.messages.schema import SCHEMAS
 from worker.domain import disk_space, errors
-from worker.domain.audio import FORMATS, FormatSpec
-from worker.domain.declaration import Option, options_of
 from worker.domain.errors import ErrorCode, JobError
-from worker.domain.job import OutputSpec
 from worker.events import CATALOGUE, COMMON_FIELDS, JOB_FIELDS, TRACE_FIELDS
 from worker.settings import VARIABLES, Variable
 
@@ -116,32 +113,6 @@ Adding one is a changelog entry, changing one a breaking change.
 
 {cuts}"""
 
-OPTIONS = """\
-# Output formats and options
-
-<!-- Written by docs/generate.py from worker/domain/audio.py and worker/domain/job.py. -->
-
-What an output of a [message](messages.md) may ask for.
-An option may be left out or be `null`; one that its format does not have is refused with the name of the field.
-`worker submit` has a flag for each, such as `--{flag}`.
-The same rules as a JSON Schema: [message.schema.json](schemas/message.schema.json), or `worker schema message`.
-
-## Formats
-
-{formats}
-
-The default bitrate is for each channel, in kbit/s.
-
-## Options
-
-{options}
-
-## Options by format
-
-{by_format}
-{companions}
-"""
-
 METRICS = """\
 # Metrics
 
@@ -174,46 +145,6 @@ def error_codes() -> str:
         for code, found in kinds.items()
     )
     return ERRORS.format(table=_table(("code", "retryable", "meaning"), rows), cuts=CUTS)
-
-
-def options() -> str:
-    members = options_of(OutputSpec)
-    declared = {name: option for name, (_, option) in members.items()}
-    formats = (
-        (
-            f"`{name}`",
-            rules.description,
-            _code(f".{extension}" for extension in rules.extensions),
-            f"`{rules.content_type}`",
-            "lossless" if rules.is_lossless else str(rules.default_kbps_per_channel),
-        )
-        for name, rules in FORMATS.items()
-    )
-    by_format = (
-        (f"`{name}`", *(_limits(option, rules) for option in declared.values())) for name, rules in FORMATS.items()
-    )
-    return OPTIONS.format(
-        flag=next(iter(declared)).replace("_", "-"),
-        formats=_table(("format", "", "file ending", "content type", "default bitrate"), formats),
-        options=_table(
-            ("option", "must be", ""),
-            ((f"`{name}`", name_of(member.type), option.meaning) for name, (member, option) in members.items()),
-        ),
-        by_format=_table(("format", *(f"`{name}`" for name in declared)), by_format),
-        companions="\n".join(_companions(declared)),
-    )
-
-
-def _limits(option: Option, rules: FormatSpec) -> str:
-    limits = option.limits(rules)
-    return "–" if limits is None else str(limits)
-
-
-def _companions(declared: Mapping[str, Option]) -> Iterator[str]:
-    for name, option in declared.items():
-        for audio_format, rules in FORMATS.items():
-            if option.companion is not None and (limits := option.companion.limits(rules)) is not None:
-                yield f"\n`{name}` can be chosen for `{audio_format}` only with a `{option.companion.name}` {limits}."
 
 
 def schema(name: str) -> str:
@@ -274,7 +205,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "formats.md": partial(formats, _table),
     "metrics.md": instruments,
     "modules.md": partial(modules, _table),
-    "options.md": options,
+    "options.md": partial(options, _table),
     **{f"schemas/{name}.schema.json": partial(schema, name) for name in SCHEMAS},
 }
 

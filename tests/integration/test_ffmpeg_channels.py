@@ -10,9 +10,9 @@ from tests.support.conversions import an_output, converted, delivered
 from tests.support.samples import a_wav, level_of, samples_of, tones
 from tests.support.sounds import FFMPEG, run_ffmpeg
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
 
-_LOSSLESS = (AudioFormat.WAV, AudioFormat.FLAC, AudioFormat.ALAC)
+_LOSSLESS = tuple(name for name, rules in FORMATS.items() if rules.is_lossless)
 _LAME = 0.07  # LAME takes all sound down by 5 %
 _LOW_HZ = 80  # encoders keep nothing else of a channel of low frequencies
 _MASKS = {

@@ -22,6 +22,8 @@ _CODECS = {
     AudioFormat.OGG: "vorbis",
     AudioFormat.OPUS: "opus",
     AudioFormat.WEBM: "opus",
+    AudioFormat.AIFF: "pcm_s16be",
+    AudioFormat.CAF: "pcm_s16be",
 }
 _TONE_SECONDS_LOST = 0.005  # FFmpeg's Vorbis ends up to 128 samples early
 

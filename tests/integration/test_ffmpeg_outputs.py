@@ -13,7 +13,7 @@ from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.containers.mp4 import top_boxes
 
-_LOSSLESS = (AudioFormat.WAV, AudioFormat.FLAC, AudioFormat.ALAC)
+_LOSSLESS = tuple(name for name, rules in FORMATS.items() if rules.is_lossless)
 _WITH_TAGS = tuple(name for name in AudioFormat if name is not AudioFormat.AAC)  # ADTS has no place for them
 
 

@@ -27,7 +27,8 @@ _POSITIONS = [
     *("TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
 ]
 # Of Vorbis with seven channels, oggdec 1.4.2 makes noise.
-_DECODERS = {AudioFormat.FLAC: "flac", AudioFormat.WAV: "sox", AudioFormat.OPUS: "opusdec"}
+_DECODERS = {AudioFormat.FLAC: "flac", AudioFormat.WAV: "sox", AudioFormat.OPUS: "opusdec", AudioFormat.AIFF: "sox"}
+_EXACT = {AudioFormat.ALAC, AudioFormat.AIFF, AudioFormat.CAF}  # hold the samples, under names of their own
 _ORDERED = {AudioFormat.WAV, AudioFormat.FLAC}  # hold any layout, and tracks without one
 _XIPH = {"mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"}  # RFC 7845, section 5.1.1.2
 _MPEG = {"mono", "stereo", "3.0", "4.0", "5.0", "5.1"}  # ISO 14496-3, table 1.19
@@ -38,7 +39,13 @@ _HELD = {
     AudioFormat.OPUS: _XIPH,
     AudioFormat.WEBM: _XIPH,
 }
-_MOST_CHANNELS = {AudioFormat.WAV: 16, AudioFormat.MP3: 2, AudioFormat.AAC: 6}  # of the rest: 8
+_MOST_CHANNELS = {
+    AudioFormat.WAV: 16,
+    AudioFormat.AIFF: 16,
+    AudioFormat.CAF: 16,
+    AudioFormat.MP3: 2,
+    AudioFormat.AAC: 6,
+}  # of the rest: 8
 _TONES_HZ = [400 + 200 * number for number in range(16)]
 _LOW_HZ = 60  # encoders keep nothing else of a channel of low frequencies
 _LEVEL = 0.2
@@ -91,7 +98,7 @@ async def assert_each_channel_is_kept_or_heard(
             assert max(channel[number] for channel in found) > _HEARD_DB, (audio_format, frequency, "is lost")
         if pcm.channels != len(frequencies):
             continue
-        if audio_format in _ORDERED or audio_format is AudioFormat.ALAC or layout in _HELD.get(audio_format, ()):
+        if audio_format in _ORDERED | _EXACT or layout in _HELD.get(audio_format, ()):
             assert_one_tone_a_channel(audio_format, found)
         if audio_format in _ORDERED:
             for number in range(pcm.channels):

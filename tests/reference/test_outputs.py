@@ -12,7 +12,7 @@ from tests.reference.decoders import decode
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.pcm import level_db
 from tests.support.sweep import hear_sweep
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
 
 DECODERS: Mapping[AudioFormat, str] = {
     AudioFormat.MP3: "mpg123",
@@ -24,8 +24,10 @@ DECODERS: Mapping[AudioFormat, str] = {
     AudioFormat.OGG: "oggdec",
     AudioFormat.OPUS: "opusdec",
     AudioFormat.WEBM: "ffmpeg",
+    AudioFormat.AIFF: "sox",
+    AudioFormat.CAF: "ffmpeg",
 }
-_LOSSLESS = (AudioFormat.WAV, AudioFormat.FLAC, AudioFormat.ALAC)
+_LOSSLESS = tuple(name for name, rules in FORMATS.items() if rules.is_lossless)
 _LOSSLESS_SOURCES = frozenset({".wav", ".w64", ".aiff", ".au", ".caf", ".flac", ".wv", ".tta"})
 _LEVEL_DB = 0.8  # LAME takes all sound down by 5 %
 _AMR_LEVEL_DB = 1.5  # the old ffmpeg's decoder is quieter by 0.8 dB than the standard's, which the worker uses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.support.sounds import FFMPEG
 from worker.adapters.disk import read_artifact
@@ -12,7 +13,7 @@ from worker.domain.job import ObjectLocation, OutputSpec
 from worker.ports import Artifact, ConversionProgress
 
 
-def an_output(audio_format: AudioFormat, **options: int) -> OutputSpec:
+def an_output(audio_format: AudioFormat, **options: Any) -> OutputSpec:
     return OutputSpec(ObjectLocation("bucket", "out"), audio_format, **options)
 
 

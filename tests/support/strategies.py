@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.declaration import options_of
 from worker.domain.job import Job, ObjectLocation, OutputSpec
-from worker.domain.limits import Below, Limits, OneOf, Range
+from worker.domain.limits import Below, Choice, Limits, OneOf, Range
 from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version
 
 any_json = st.recursive(
@@ -40,11 +40,11 @@ nearly_a_job = st.fixed_dictionaries(
 
 
 def ends_of(limits: Limits) -> tuple[Any, Any]:
-    """The first and the last whole number within the limits; twice the last where there is no first."""
+    """The first and the last whole number or text within the limits; twice the last where there is no first."""
     match limits:
         case Range(low, high):
             return low, high
-        case OneOf(values):
+        case OneOf(values) | Choice(values):
             return values[0], values[-1]
         case Below(bound):
             return bound - 1, bound - 1
@@ -52,8 +52,14 @@ def ends_of(limits: Limits) -> tuple[Any, Any]:
             raise NotImplementedError(f"no values are known for {limits!r}: say here what they are")
 
 
+def beside(limits: Limits) -> list[Any]:
+    """Values just outside the limits."""
+    first, last = ends_of(limits)
+    return ["unheard of"] if isinstance(first, str) else [first - 1, last + 1]
+
+
 def _values_of(limits: Limits) -> st.SearchStrategy[Any]:
-    return st.sampled_from(limits.values) if isinstance(limits, OneOf) else st.integers(*ends_of(limits))
+    return st.sampled_from(limits.values) if isinstance(limits, OneOf | Choice) else st.integers(*ends_of(limits))
 
 
 @st.composite
@@ -67,10 +73,11 @@ def some_options(draw: st.DrawFn, audio_format: AudioFormat) -> dict[str, Any]:
         if (limits := option.limits(rules)) is not None and draw(st.booleans())
     }
     for name, option in options.items():
-        if name in given and option.companion is not None and option.companion.name in given:
-            limits = option.companion.limits(rules)
-            if limits is not None and not limits.allows(given[option.companion.name]):
-                del given[name]
+        for companion in option.companions:
+            if name in given and companion.name in given and companion.given in {None, given[name]}:
+                limits = companion.limits(rules)
+                if limits is not None and not limits.allows(given[companion.name]):
+                    del given[name]
     return given
 
 

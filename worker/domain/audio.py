@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from worker.domain.containers.kinds import Container
-from worker.domain.limits import Below, OneOf, Range
+from worker.domain.limits import Below, Choice, OneOf, Range
 
 MIN_RATE_HZ = 4000  # below it nothing is sound, and a header's 1 Hz makes hours of output from a few bytes
 MAX_RATE_HZ = 768_000
@@ -20,6 +20,8 @@ _ALL_RATES = Range(MIN_RATE_HZ, MAX_RATE_HZ)
 _MP3_RATES = OneOf((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000))
 _AAC_RATES = OneOf((7350, *_MP3_RATES.values, 64000, 88200, 96000))
 _OPUS_RATES = OneOf((8000, 12000, 16000, 24000, 48000))  # RFC 6716, section 2
+_DEPTHS = OneOf((16, 24))
+_DEPTHS_WITH_FLOAT = OneOf((16, 24, 32))
 
 
 class AudioFormat(StrEnum):
@@ -34,6 +36,17 @@ class AudioFormat(StrEnum):
     OGG = "ogg"
     OPUS = "opus"
     WEBM = "webm"
+    AIFF = "aiff"
+    CAF = "caf"
+
+
+class Codec(StrEnum):
+    """What a sample of a format is that can hold several kinds."""
+
+    PCM = "pcm"
+    FLOAT = "float"
+    MULAW = "mulaw"
+    ALAW = "alaw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,10 @@ class FormatSpec:
     default_kbps_per_channel: int = 0  # of the lossy: what is transparent enough for speech and good for music
     bitrate_bounds: tuple[BitrateBounds, ...] = ()  # by rate, ascending; empty: the encoder takes the nearest itself
     max_rate_for_bitrate_hz: int | None = None  # of an output with a bitrate and no rate of its own
+    vbr_quality: Range[int] | None = None  # of a variable bitrate, on the encoder's own scale
+    bits_per_sample: OneOf | None = None  # that can be asked for; 32 is float
+    codecs: Choice | None = None  # that can be asked for
+    max_bytes: int | None = None  # of a file, where its sizes have no more digits
     is_constant: bool = False  # each second takes as many bytes as the next
 
     @property
@@ -121,6 +138,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         rates_hz=_MP3_RATES,
         bitrates_kbps=Range(8, 320),
         default_kbps_per_channel=64,
+        vbr_quality=Range(0, 9),
         is_constant=True,
     ),
     AudioFormat.M4A: FormatSpec(
@@ -151,6 +169,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         content_type="audio/mp4",
         container=Container.MP4,
         encoding_cost=0.31,
+        bits_per_sample=_DEPTHS,
     ),
     AudioFormat.FLAC: FormatSpec(
         description="FLAC",
@@ -159,6 +178,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         container=Container.FLAC,
         encoding_cost=0.10,
         rates_hz=Range(MIN_RATE_HZ, 655_350),  # RFC 9639, section 9.1.2
+        bits_per_sample=_DEPTHS,
     ),
     AudioFormat.WAV: FormatSpec(
         description="PCM in WAV",
@@ -167,6 +187,8 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         container=Container.WAV,
         encoding_cost=0.03,
         channels=Range(1, 16),
+        bits_per_sample=_DEPTHS_WITH_FLOAT,
+        codecs=Choice(tuple(each.value for each in Codec)),
         is_constant=True,
     ),
     AudioFormat.OGG: FormatSpec(
@@ -179,6 +201,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         bitrates_kbps=Range(16, 500),
         default_kbps_per_channel=64,
         bitrate_bounds=_VORBIS_BOUNDS,
+        vbr_quality=Range(-1, 10),
         max_rate_for_bitrate_hz=48_000,
     ),
     AudioFormat.OPUS: FormatSpec(
@@ -202,5 +225,26 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         bitrates_kbps=Range(6, 510),
         default_kbps_per_channel=48,
         bitrate_bounds=_OPUS_BOUNDS,
+    ),
+    AudioFormat.AIFF: FormatSpec(
+        description="PCM in AIFF",
+        extensions=("aiff", "aif"),
+        content_type="audio/aiff",
+        container=Container.AIFF,
+        encoding_cost=0.03,
+        channels=Range(1, 16),
+        bits_per_sample=_DEPTHS_WITH_FLOAT,
+        max_bytes=2**32 - 1,
+        is_constant=True,
+    ),
+    AudioFormat.CAF: FormatSpec(
+        description="PCM in Core Audio Format",
+        extensions=("caf",),
+        content_type="audio/x-caf",
+        container=Container.CAF,
+        encoding_cost=0.03,
+        channels=Range(1, 16),
+        bits_per_sample=_DEPTHS_WITH_FLOAT,
+        is_constant=True,
     ),
 }

@@ -35,23 +35,29 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """Another option, and the limits that it has to keep where both are given. No limits: any value goes with it."""
+    """Another option, and the limits that it has to keep where both are given. No limits: any value goes with it.
+
+    With `given`, that holds only beside this value of the option.
+    """
 
     name: str
     limits: LimitsByFormat
+    given: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
     """An option of an output, whose limits depend on the format; a format without limits does not have the option.
 
-    `unavailable` is a relative clause about the formats that do not have it.
+    `unavailable` is a relative clause about the formats that do not have it. `is_local` is False where a moment of the
+    output depends on other moments of the source: such an output cannot be converted in pieces.
     """
 
     meaning: str
     limits: LimitsByFormat
     unavailable: str = ""
-    companion: Companion | None = None
+    companions: tuple[Companion, ...] = ()
+    is_local: bool = True
 
 
 @dataclass(frozen=True, slots=True)

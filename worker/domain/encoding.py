@@ -5,10 +5,12 @@ And how large it then becomes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat, Codec
 from worker.domain.disk_space import Need
+from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
 
 # Of white noise in mono, Vorbis made 1.6 times the bitrate, AAC at its lowest 1.9 times, others less.
@@ -19,13 +21,20 @@ _ENDS_BYTES = 256 * 1024  # headers and padding
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What the encoder is given. `bitrate_kbps` is None for the lossless, and for Vorbis from 50 kHz on."""
+    """What the encoder is given.
+
+    `bitrate_kbps` is None for the lossless, for a variable bitrate, and for Vorbis from 50 kHz on. `pick_channel` is
+    the number, from 1, of the only channel of the source that is heard.
+    """
 
     format: AudioFormat
     sample_rate_hz: int
     channels: int
-    bits_per_sample: int  # of the lossless: 16 or 24
+    bits_per_sample: int  # of the lossless: 16, 24, 32 for float, 8 for the codecs of telephony
     bitrate_kbps: int | None
+    vbr_quality: int | None = None
+    codec: Codec | None = None
+    pick_channel: int | None = None
 
 
 def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_per_sample: int) -> Encoding:
@@ -34,14 +43,40 @@ def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_p
     A bitrate that the encoder does not have at this rate and channel count becomes the nearest that it has.
     """
     rules = FORMATS[spec.format]
-    count = spec.channels or min(channels, rules.channels.high)
+    count = 1 if spec.pick_channel else spec.channels or min(channels, rules.channels.high)
     rate = spec.sample_rate_hz or rules.nearest_rate(sample_rate_hz)
     if spec.bitrate_kbps and not spec.sample_rate_hz:
         rate = min(rate, rules.max_rate_for_bitrate_hz or rate)
     bitrate = None
-    if not rules.is_lossless:
+    if not rules.is_lossless and spec.vbr_quality is None:
         bitrate = rules.nearest_bitrate(spec.bitrate_kbps or rules.default_kbps_per_channel * count, rate, count)
-    return Encoding(spec.format, rate, count, 24 if bits_per_sample > 16 else 16, bitrate)
+    return Encoding(
+        spec.format,
+        rate,
+        count,
+        _depth(spec, bits_per_sample),
+        bitrate,
+        vbr_quality=spec.vbr_quality,
+        codec=spec.codec,
+        pick_channel=spec.pick_channel,
+    )
+
+
+def _depth(spec: OutputSpec, source_bits: int) -> int:
+    match spec.codec:
+        case Codec.FLOAT:
+            return 32
+        case Codec.MULAW | Codec.ALAW:
+            return 8
+    return spec.bits_per_sample or (24 if source_bits > 16 else 16)
+
+
+def check_source(specs: Sequence[OutputSpec], *, channels: int) -> None:
+    """Raises InvalidMessageError about the first output that asks for what a source with so many channels lacks."""
+    for index, spec in enumerate(specs):
+        if spec.pick_channel is not None and spec.pick_channel > channels:
+            count = "1 channel" if channels == 1 else f"{channels} channels"
+            raise InvalidMessageError(f"outputs[{index}].pick_channel", f"the source has {count}")
 
 
 def bytes_of(encoding: Encoding, seconds: float) -> Need:
@@ -55,6 +90,6 @@ def bytes_of(encoding: Encoding, seconds: float) -> Need:
         per_second = encoding.sample_rate_hz * encoding.channels * encoding.bits_per_sample / 8
     factor = _OVERHEAD if rules.is_lossless else _VARIATION
     return Need(
-        least=int(seconds * per_second / _OVERHEAD) if rules.is_constant else 0,
+        least=int(seconds * per_second / _OVERHEAD) if rules.is_constant and encoding.vbr_quality is None else 0,
         most=int(seconds * per_second * factor) + _ENDS_BYTES,
     )

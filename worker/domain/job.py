@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from worker.domain.audio import AudioFormat
-from worker.domain.declaration import Companion, Field, Option
-from worker.domain.limits import Count, Pattern
+from worker.domain.audio import AudioFormat, Codec
+from worker.domain.declaration import Companion, Field, Option, options_of
+from worker.domain.limits import ABSENT, Count, OneOf, Pattern, Range
 
 JOB_ID = Pattern(r"[A-Za-z0-9._-]{1,128}", "1 to 128 of A-Z a-z 0-9 . _ -")
 MAX_OUTPUTS = 16
@@ -75,7 +75,7 @@ class OutputSpec:
             "Bitrate of the encoded audio in kbit/s, or the nearest that the encoder has at the rate and channels.",
             lambda rules: rules.bitrates_kbps,
             unavailable="which is lossless",
-            companion=Companion("sample_rate_hz", lambda rules: rules.rates_with_bitrate_hz),
+            companions=(Companion("sample_rate_hz", lambda rules: rules.rates_with_bitrate_hz),),
         ),
     ] = None
     sample_rate_hz: Annotated[
@@ -92,6 +92,51 @@ class OutputSpec:
             lambda rules: rules.channels,
         ),
     ] = None
+    vbr_quality: Annotated[
+        int | None,
+        Option(
+            "Quality of a variable bitrate, on the encoder's own scale: 0 is the best of MP3, 10 the best of Vorbis.",
+            lambda rules: rules.vbr_quality,
+            companions=(Companion("bitrate_kbps", lambda _: ABSENT),),
+        ),
+    ] = None
+    bits_per_sample: Annotated[
+        int | None,
+        Option(
+            "Depth of lossless samples; 32 is float. By default 24 for a source of more than 16 bits, else 16.",
+            lambda rules: rules.bits_per_sample,
+            unavailable="which is lossy",
+        ),
+    ] = None
+    codec: Annotated[
+        Codec | None,
+        Option(
+            "What a sample is: a whole number, a float of 32 bits, or 8 bits on a scale of telephony (ITU-T G.711).",
+            lambda rules: rules.codecs,
+            companions=(
+                Companion("bits_per_sample", lambda _: OneOf((16, 24)), given=Codec.PCM),
+                Companion("bits_per_sample", lambda _: OneOf((32,)), given=Codec.FLOAT),
+                Companion("bits_per_sample", lambda _: ABSENT, given=Codec.MULAW),
+                Companion("bits_per_sample", lambda _: ABSENT, given=Codec.ALAW),
+            ),
+        ),
+    ] = None
+    pick_channel: Annotated[
+        int | None,
+        Option(
+            "The number, from 1, of the source's channel that becomes a mono output; the others are not heard in it.",
+            lambda _: Range(1, 64),
+            companions=(Companion("channels", lambda _: ABSENT),),
+        ),
+    ] = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether each moment comes from that moment of the source alone, so that pieces can be converted apart."""
+        return all(
+            option.is_local or getattr(self, name) == member.default
+            for name, (member, option) in options_of(type(self)).items()
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ class Limits(ABC):
         """Why a value of the right type is refused, or None."""
         return None if self.allows(value) else f"must be {self}"
 
+    def beside(self, name: str) -> str:
+        """How the member `name` has to be for another one to be chosen, in words that follow "only"."""
+        return f"with a {name} {self}"
+
 
 class Anything(Limits):
     """All values of the type."""
@@ -45,6 +49,27 @@ class Anything(Limits):
 
 
 ANYTHING = Anything()
+
+
+class Absent(Limits):
+    """No value: the member is left out."""
+
+    __slots__ = ()
+
+    def allows(self, value: Any) -> bool:
+        return value is None
+
+    def keywords(self) -> Mapping[str, Any]:
+        return {"const": None}
+
+    def beside(self, name: str) -> str:
+        return f"without a {name}"
+
+    def __str__(self) -> str:
+        return "left out"
+
+
+ABSENT = Absent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +135,22 @@ class OneOf(Limits):
 
     def __str__(self) -> str:
         return "one of " + ", ".join(map(str, self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Limits):
+    """One of these texts."""
+
+    values: Sequence[str]
+
+    def allows(self, value: str) -> bool:
+        return value in self.values
+
+    def keywords(self) -> Mapping[str, Any]:
+        return {"enum": list(self.values)}
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(self.values)
 
 
 @dataclass(frozen=True, slots=True)

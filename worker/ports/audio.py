@@ -93,7 +93,8 @@ class AudioConverter(Protocol):
 
         No file that is written becomes larger than `max_file_bytes`. Without it, the longest duration decides.
         When it is cancelled, the converter's whole process group has been killed by the time it returns.
-        Raises UnsupportedAudioError, NoAudioError, DurationTooLongError, OutputLimitError, WorkspaceFullError,
-        ConverterCrashedError; and for a source that was predicted MispredictedError, in place of all others where
-        the prediction is not known to be right.
+        Raises InvalidMessageError where the source lacks what an output asks for; UnsupportedAudioError, NoAudioError,
+        DurationTooLongError, OutputsTooLargeError, OutputLimitError, WorkspaceFullError, ConverterCrashedError; and
+        for a source that was predicted MispredictedError, in place of all others where the prediction is not known to
+        be right.
         """

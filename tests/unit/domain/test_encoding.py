@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from worker.domain.job import ObjectLocation, OutputSpec
 
 
 def encoding(
-    audio_format: AudioFormat, *, rate: int = 44100, channels: int = 2, bits: int = 16, **options: int
+    audio_format: AudioFormat, *, rate: int = 44100, channels: int = 2, bits: int = 16, **options: Any
 ) -> Encoding:
     spec = OutputSpec(ObjectLocation("bucket", "key"), audio_format, **options)
     return encoding_for(spec, sample_rate_hz=rate, channels=channels, bits_per_sample=bits)

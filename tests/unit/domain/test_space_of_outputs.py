@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from worker.domain.audio import AudioFormat
 from worker.domain.disk_space import Need
 from worker.domain.encoding import bytes_of, encoding_for
@@ -11,7 +13,7 @@ HOUR = 3600.0
 ENDS = 256 * 1024
 
 
-def need_of(audio_format: AudioFormat, bits: int = 16, **options: int) -> Need:
+def need_of(audio_format: AudioFormat, bits: int = 16, **options: Any) -> Need:
     spec = OutputSpec(ObjectLocation("bucket", "out"), audio_format, **options)
     return bytes_of(encoding_for(spec, sample_rate_hz=44_100, channels=2, bits_per_sample=bits), HOUR)
 

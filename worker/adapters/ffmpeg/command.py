@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from worker.adapters.ffmpeg.encoders import ENCODERS
+from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
 from worker.adapters.ffmpeg.filters import filter_graph, target_layout
 from worker.adapters.ffmpeg.log import PROBE_MUXER
 from worker.adapters.ffmpeg.tags import tag_options
@@ -130,10 +130,17 @@ def _source(container: str, source_fd: int, structure: Structure, *, options: Se
     ]
 
 
+def _rate_control(encoder: Encoder, encoding: Encoding) -> Sequence[str]:
+    if encoding.vbr_quality is not None:
+        return ["-q:a", str(encoding.vbr_quality)]
+    return encoder.without_bitrate if encoding.bitrate_kbps is None else ["-b:a", f"{encoding.bitrate_kbps}k"]
+
+
 def _output(audio: SourceAudio, encoding: Encoding, target_fd: int, limit_seconds: float) -> list[str]:
     encoder = ENCODERS[encoding.format]
-    options = [*tag_options(audio, encoding.format), "-c:a", encoder.name_for(encoding.bits_per_sample)]
-    options += encoder.without_bitrate if encoding.bitrate_kbps is None else ["-b:a", f"{encoding.bitrate_kbps}k"]
+    options = [*tag_options(audio, encoding.format), "-c:a"]
+    options.append(encoder.name_for(encoding.bits_per_sample, encoding.codec))
+    options += _rate_control(encoder, encoding)
     if sample_format := encoder.sample_formats_by_depth.get(encoding.bits_per_sample):
         options += ["-sample_fmt", sample_format]
     layout = target_layout(audio, encoding)

@@ -27,12 +27,13 @@ from worker.adapters.ffmpeg.report import (
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
 from worker.adapters.sandbox.choice import available_sandbox
 from worker.adapters.sandbox.policy import Sandbox
-from worker.domain.encoding import Encoding, encoding_for
+from worker.domain.encoding import Encoding, check_source, encoding_for
 from worker.domain.errors import (
     ConverterAlwaysFailsError,
     ConverterCrashedError,
     ConverterFailedError,
     DurationTooLongError,
+    InvalidMessageError,
     UnsupportedAudioError,
     WorkerError,
 )
@@ -144,15 +145,7 @@ class FfmpegConverter:
             if audio.is_predicted:
                 raise MispredictedError
             raise DurationTooLongError(audio.duration_seconds, max_duration_seconds)
-        encodings = [
-            encoding_for(
-                spec,
-                sample_rate_hz=audio.sample_rate_hz,
-                channels=audio.channels,
-                bits_per_sample=audio.bits_per_sample,
-            )
-            for spec, _ in outputs
-        ]
+        encodings = _encodings([spec for spec, _ in outputs], audio)
         paths = [path for _, path in outputs]
         bounds = _Bounds(max_duration_seconds, max_file_bytes)
         async with mended(source, audio.structure) as readable:
@@ -264,6 +257,25 @@ class FfmpegConverter:
             cpu_seconds=_CPU_HEADROOM_SECONDS + int(length * (1 + len(encodings))),
             file_bytes=_HEADROOM_BYTES + int(limit_seconds * widest * 4) if file_bytes is None else file_bytes,
         )
+
+
+def _encodings(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encoding]:
+    """Raises InvalidMessageError where the source lacks what is asked for."""
+    try:
+        check_source(specs, channels=audio.channels)
+    except InvalidMessageError as exc:
+        if audio.is_predicted:
+            raise MispredictedError from exc
+        raise
+    return [
+        encoding_for(
+            spec,
+            sample_rate_hz=audio.sample_rate_hz,
+            channels=audio.channels,
+            bits_per_sample=audio.bits_per_sample,
+        )
+        for spec in specs
+    ]
 
 
 def _check_end(returncode: int, reader: ProgressReader, log: Log) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import AudioFormat, Codec
 from worker.domain.mixing import LAYOUTS
 
 # By name, because what ffmpeg takes for three and four channels (2.1, 4.0) libopus refuses and FLAC mislabels.
@@ -19,6 +19,9 @@ _LAYOUTS_OF_ALAC = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1(back)", "
 # What AAC says in a program config element (ISO 14496-3, section 4.5.1.2), and the decoder reads back. Measured.
 _MORE_OF_ADTS = ("2.1", "3.0(back)", "quad", "3.1", "4.1", "hexagonal")
 _MORE_OF_AAC = (*_MORE_OF_ADTS, "7.0", "7.1(wide)", "octagonal")
+# ffmpeg writes kAudioChannelLayoutTag_MPEG_7_1_C, whose sides come before its backs, and leaves the samples in its own
+# order (libavformat/isom_tags, CoreAudioBaseTypes.h). Measured: it reads such a file with sides and backs exchanged.
+_ORDERS_OF_APPLE = {"7.1": (0, 1, 2, 3, 6, 7, 4, 5)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +31,12 @@ class Encoder:
     name: str
     muxer: str
     names_by_depth: Mapping[int, str] = field(default_factory=dict)  # where another encoder writes that depth
+    names_by_codec: Mapping[Codec, str] = field(default_factory=dict)  # where another encoder writes that codec
     sample_formats_by_depth: Mapping[int, str] = field(default_factory=dict)
     layouts: Sequence[str] = _LAYOUTS  # for 1, 2, 3, … channels
     more_layouts: Sequence[str] = ()  # that it holds besides
     holds_tracks: bool = False  # any layout, and channels without a position
+    orders: Mapping[str, Sequence[int]] = field(default_factory=dict)  # of a layout's channels, where not ffmpeg's
     is_lossless: bool = False
     without_bitrate: Sequence[str] = ()
     of_tracks: Sequence[str] = ()  # for channels without a position
@@ -40,10 +45,11 @@ class Encoder:
     @property
     def names(self) -> set[str]:
         """All encoders that the format may need."""
-        return {self.name, *self.names_by_depth.values()}
+        return {self.name, *self.names_by_depth.values(), *self.names_by_codec.values()}
 
-    def name_for(self, bits_per_sample: int) -> str:
-        return self.names_by_depth.get(bits_per_sample, self.name)
+    def name_for(self, bits_per_sample: int, codec: Codec | None = None) -> str:
+        by_depth = self.names_by_depth.get(bits_per_sample, self.name)
+        return by_depth if codec is None else self.names_by_codec.get(codec, by_depth)
 
     def layout(self, channels: int) -> str | None:
         """The layout of so many channels, where nothing else is asked for; None beyond those that have a name."""
@@ -88,7 +94,8 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
     AudioFormat.WAV: Encoder(
         name="pcm_s16le",
         muxer="wav",
-        names_by_depth={24: "pcm_s24le"},
+        names_by_depth={24: "pcm_s24le", 32: "pcm_f32le"},
+        names_by_codec={Codec.MULAW: "pcm_mulaw", Codec.ALAW: "pcm_alaw"},
         holds_tracks=True,
         is_lossless=True,
         always=("-rf64", "auto"),
@@ -96,4 +103,21 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
     AudioFormat.OGG: Encoder(name="libvorbis", muxer="ogg", without_bitrate=("-q:a", "4")),
     AudioFormat.OPUS: Encoder(name="libopus", muxer="ogg"),
     AudioFormat.WEBM: Encoder(name="libopus", muxer="webm"),
+    AudioFormat.AIFF: Encoder(
+        name="pcm_s16be",
+        muxer="aiff",
+        names_by_depth={24: "pcm_s24be", 32: "pcm_f32be"},
+        holds_tracks=True,
+        orders=_ORDERS_OF_APPLE,
+        is_lossless=True,
+        always=("-write_id3v2", "1"),
+    ),
+    AudioFormat.CAF: Encoder(
+        name="pcm_s16be",
+        muxer="caf",
+        names_by_depth={24: "pcm_s24be", 32: "pcm_f32be"},
+        holds_tracks=True,
+        orders=_ORDERS_OF_APPLE,
+        is_lossless=True,
+    ),
 }

@@ -18,6 +18,7 @@ from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.containers.stated import StatedSound, stated_sound
 from worker.domain.containers.structure import Patch, ReadAt, Structure
+from worker.domain.disk_space import OutputsTooLargeError
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
 from worker.domain.tags.collecting import Tags
 from worker.domain.tags.reading import read_tags
@@ -104,11 +105,13 @@ def inspect(source: Path) -> Inspected:
 def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, tags: Tags) -> Artifact:
     """The finished output, its tags in front, and its index if it is an MP4.
 
-    Raises ConverterCrashedError where it is not whole.
+    Raises ConverterCrashedError where it is not whole, OutputsTooLargeError where its format holds less.
     """
-    container = FORMATS[audio_format].container
+    rules = FORMATS[audio_format]
     with _reader(path) as (read_at, size):
-        if size == 0 or examine(Sniffed(container, 0), read_at, size).problem:
+        if rules.max_bytes is not None and size > rules.max_bytes:
+            raise OutputsTooLargeError(size, rules.max_bytes)
+        if size == 0 or examine(Sniffed(rules.container, 0), read_at, size).problem:
             raise ConverterCrashedError(f"the {audio_format} output is not complete")
         try:
             front = front_of(audio_format, read_at, size, tags)

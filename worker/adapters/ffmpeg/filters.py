@@ -102,7 +102,7 @@ def _joined(audio: SourceAudio) -> tuple[str, list[str], list[str]]:
 
 def target_layout(audio: SourceAudio, encoding: Encoding) -> str | None:
     """The layout that the encoder is given, by ffmpeg's name. None: as many discrete tracks as come in."""
-    return _target(ENCODERS[encoding.format], audio, encoding.channels)[0]
+    return _mapped(audio, encoding)[0]
 
 
 def _shared(audio: SourceAudio) -> list[str]:
@@ -147,15 +147,22 @@ def _made_like(whole: SourceAudio, part: SourceAudio) -> list[str]:
 
 
 def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
-    filters = []
-    _, pan = _target(ENCODERS[encoding.format], audio, encoding.channels)
-    if pan:
-        filters.append(pan)
+    layout, pan = _mapped(audio, encoding)
+    filters = [pan] if pan else []
+    if layout and (order := ENCODERS[encoding.format].orders.get(layout)):
+        filters.append(_channelmap(layout, order))
     if audio.duration_seconds is not None and audio.duration_seconds < _SHORT_SECONDS:
         # For a few samples the resampler returns nothing: the missing ones are silence.
         samples = max(1, math.ceil(audio.duration_seconds * encoding.sample_rate_hz))
         filters += [f"aresample={encoding.sample_rate_hz}", f"apad=whole_len={samples}"]
     return filters
+
+
+def _mapped(audio: SourceAudio, encoding: Encoding) -> tuple[str | None, str | None]:
+    """The output's layout, and the filter that takes or mixes the source's channels, where one is needed."""
+    if encoding.pick_channel is not None:
+        return "mono", _channelmap("mono", [encoding.pick_channel - 1])
+    return _target(ENCODERS[encoding.format], audio, encoding.channels)
 
 
 def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | None, str | None]:

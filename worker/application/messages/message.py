@@ -64,14 +64,15 @@ def check_options(output: OutputSpec, path: str) -> None:
             raise InvalidMessageError(f"{path}.{name}", f"cannot be chosen for {output.format}{reason}")
         if problem := limits.problem_with(value):
             raise InvalidMessageError(f"{path}.{name}", f"{problem} for {output.format}")
-    for name in given:
-        companion = options[name][1].companion
-        if companion is None or companion.name not in given:
-            continue
-        limits = companion.limits(rules)
-        if limits is not None and not limits.allows(given[companion.name]):
-            problem = f"can be chosen for {output.format} only with a {companion.name} {limits}"
-            raise InvalidMessageError(f"{path}.{name}", problem)
+    for name, value in given.items():
+        for companion in options[name][1].companions:
+            if companion.name not in given or companion.given not in {None, value}:
+                continue
+            limits = companion.limits(rules)
+            if limits is not None and not limits.allows(given[companion.name]):
+                chosen = "" if companion.given is None else f"{value} "
+                problem = f"{chosen}can be chosen for {output.format} only {limits.beside(companion.name)}"
+                raise InvalidMessageError(f"{path}.{name}", problem)
 
 
 def _check_targets(source: ObjectLocation, outputs: Sequence[OutputSpec]) -> None:

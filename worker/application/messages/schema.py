@@ -99,9 +99,10 @@ def _rules_of(audio_format: AudioFormat) -> Schema:
     for name, (_, option) in options_of(OutputSpec).items():
         limits = option.limits(rules)
         properties[name] = {"type": "null"} if limits is None else _or_null(dict(limits.keywords()))
-        if option.companion is not None and (others := option.companion.limits(rules)) is not None:
-            condition = {name: {"not": {"type": "null"}}}
-            companions.append(_if(condition, {option.companion.name: _or_null(dict(others.keywords()))}))
+        for companion in option.companions if limits is not None else ():
+            if (others := companion.limits(rules)) is not None:
+                condition = {"not": {"type": "null"}} if companion.given is None else {"const": companion.given}
+                companions.append(_if({name: condition}, {companion.name: _or_null(dict(others.keywords()))}))
     schema = _if({"format": {"const": audio_format.value}}, properties)
     if companions:
         schema["then"]["allOf"] = companions

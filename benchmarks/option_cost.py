@@ -1,0 +1,63 @@
+"""What the options of an output cost: CPU seconds for a minute of sound, with an example's options and without them.
+
+Run as `python -m benchmarks.option_cost`, or with `make bench`. The examples are those of docs/options.md. Each output
+is converted alone, from ten minutes of stereo in a WAV, by the worker's converter with its sandbox; the least of three
+rounds counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bare import FFMPEG, ffmpeg
+from benchmarks.start_cost import cpu_seconds
+from docs.options import EXAMPLES
+from worker.adapters.ffmpeg import FfmpegConverter
+from worker.application.messages.message import parse_job
+from worker.domain.job import OutputSpec
+from worker.ports import ConversionProgress
+
+_MINUTES = 10
+_ROUNDS = 3
+_SOUND = "aevalsrc=0.3*sin(440*t*(1+0.2*sin(t)))+0.1*random(0)|0.3*sin(660*t)+0.1*random(1):sample_rate=44100"
+
+
+async def _cost(converter: FfmpegConverter, source: Path, output: Mapping[str, Any]) -> float:
+    """CPU seconds for a minute of sound."""
+    spec = _spec(output)
+    audio = await converter.probe(source)
+    costs = []
+    for _ in range(_ROUNDS):
+        before = cpu_seconds()
+        target = source.with_name("output")
+        progress = ConversionProgress()
+        await converter.convert(source, audio, [(spec, target)], max_duration_seconds=3600, progress=progress)
+        costs.append(cpu_seconds() - before)
+        target.unlink()
+    return min(costs) / _MINUTES
+
+
+def _spec(output: Mapping[str, Any]) -> OutputSpec:
+    return parse_job(json.dumps({"job_id": "cost", "source": "s3://bench/source.wav", "outputs": [output]})).outputs[0]
+
+
+async def measure() -> None:
+    converter = FfmpegConverter(FFMPEG)
+    with tempfile.TemporaryDirectory() as directory:
+        source = Path(directory, "source.wav")
+        await ffmpeg("-f", "lavfi", "-i", _SOUND, "-t", _MINUTES * 60, source)
+        print("CPU seconds for a minute of sound: without options, with them")
+        for _, output in EXAMPLES:
+            plain = {name: output[name] for name in ("target", "format")}
+            without, with_options = await _cost(converter, source, plain), await _cost(converter, source, output)
+            options = {name: value for name, value in output.items() if name not in plain}
+            print(f"  {without:6.3f} {with_options:6.3f}  {output['format']} {json.dumps(options)}")
+
+
+if __name__ == "__main__":
+    asyncio.run(measure())

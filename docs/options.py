@@ -1,0 +1,137 @@
+"""The page on formats and options, with examples that a test converts (and `make bench` measures)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from worker.application.messages.codec import name_of
+from worker.domain.audio import FORMATS, FormatSpec
+from worker.domain.declaration import Option, options_of
+from worker.domain.job import OutputSpec
+
+Table = Callable[[Sequence[str], Iterable[Sequence[str]]], str]
+
+EXAMPLES: Sequence[tuple[str, Mapping[str, Any]]] = (
+    (
+        "An MP3 of a chosen size:",
+        {
+            "target": "s3://podcasts-out/ep.mp3",
+            "format": "mp3",
+            "bitrate_kbps": 128,
+            "sample_rate_hz": 44100,
+            "channels": 2,
+        },
+    ),
+    (
+        "An MP3 of a chosen quality, with as many bits as each second needs:",
+        {"target": "s3://podcasts-out/ep.mp3", "format": "mp3", "vbr_quality": 2},
+    ),
+    (
+        "A master in 24 bits at 48 kHz:",
+        {"target": "s3://podcasts-out/ep.wav", "format": "wav", "bits_per_sample": 24, "sample_rate_hz": 48000},
+    ),
+    (
+        "Floats for an editor, which keep what is above full scale:",
+        {"target": "s3://podcasts-out/ep.caf", "format": "caf", "bits_per_sample": 32},
+    ),
+    (
+        "A prompt for a telephone system:",
+        {
+            "target": "s3://podcasts-out/ep.wav",
+            "format": "wav",
+            "codec": "mulaw",
+            "sample_rate_hz": 8000,
+            "channels": 1,
+        },
+    ),
+    (
+        'One side of a call for a transcription (the other is `"pick_channel": 2`):',
+        {"target": "s3://podcasts-out/ep.flac", "format": "flac", "pick_channel": 1, "sample_rate_hz": 16000},
+    ),
+)
+
+OPTIONS_PAGE = """\
+# Output formats and options
+
+<!-- Written by docs/options.py from worker/domain/audio.py and worker/domain/job.py. -->
+
+What an output of a [message](messages.md) may ask for.
+An option may be left out or be `null`; one that its format does not have is refused with the name of the field.
+`worker submit` has a flag for each, such as `--{flag}`.
+The same rules as a JSON Schema: [message.schema.json](schemas/message.schema.json), or `worker schema message`.
+
+## Formats
+
+{formats}
+
+The default bitrate is for each channel, in kbit/s.
+
+## Options
+
+{options}
+
+## Options by format
+
+{by_format}
+{companions}
+
+## Examples
+
+Each is an output of a message; a test converts it.
+{examples}
+"""
+
+
+def options(table: Table) -> str:
+    """The page; `table` writes its head and rows as Markdown."""
+    members = options_of(OutputSpec)
+    declared = {name: option for name, (_, option) in members.items()}
+    formats = (
+        (
+            f"`{name}`",
+            rules.description,
+            _code(f".{extension}" for extension in rules.extensions),
+            f"`{rules.content_type}`",
+            "lossless" if rules.is_lossless else str(rules.default_kbps_per_channel),
+        )
+        for name, rules in FORMATS.items()
+    )
+    by_format = (
+        (f"`{name}`", *(_limits(option, rules) for option in declared.values())) for name, rules in FORMATS.items()
+    )
+    return OPTIONS_PAGE.format(
+        flag=next(iter(declared)).replace("_", "-"),
+        formats=table(("format", "", "file ending", "content type", "default bitrate"), formats),
+        options=table(
+            ("option", "must be", ""),
+            ((f"`{name}`", name_of(member.type), option.meaning) for name, (member, option) in members.items()),
+        ),
+        by_format=table(("format", *(f"`{name}`" for name in declared)), by_format),
+        companions="\n".join(_companions(declared)),
+        examples="\n".join(f"\n{meaning}\n\n```json\n{json.dumps(output)}\n```" for meaning, output in EXAMPLES),
+    )
+
+
+def _limits(option: Option, rules: FormatSpec) -> str:
+    limits = option.limits(rules)
+    return "–" if limits is None else str(limits)
+
+
+def _companions(declared: Mapping[str, Option]) -> Iterator[str]:
+    for name, option in declared.items():
+        for companion in option.companions:
+            formats = {
+                audio_format: str(limits.beside(f"`{companion.name}`"))
+                for audio_format, rules in FORMATS.items()
+                if option.limits(rules) is not None and (limits := companion.limits(rules)) is not None
+            }
+            chosen = "" if companion.given is None else f" `{companion.given}`"
+            for condition in dict.fromkeys(formats.values()):
+                having = _code(name for name, each in formats.items() if each == condition)
+                yield f"\n`{name}`{chosen} can be chosen only {condition} ({having})."
+
+
+def _code(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
