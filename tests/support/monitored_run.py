@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,18 +17,22 @@ from typing import Any
 
 from tests.support.aws_calls import Call, aws_error, calls_of
 from tests.support.fault_proxy import Fault, FaultProxy
+from tests.support.promql import Snapshot
 from tests.support.sounds import silence
 from tests.support.stack import Stack, wait_for
 from tests.support.worker_process import WorkerProcess
 from worker.demo import servers
 
 Line = dict[str, Any]
-ENDS = ("job.completed", "job.failed", "job.cancelled")
-_LEASE_SECONDS = 5
+_ENDS = ("job.completed", "job.failed", "job.cancelled")
+_ENDS_OF_ATTEMPTS = (*_ENDS, "job.retried", "job.released", "lease.lost")
+_LEASE_SECONDS = 12
 _SLOW_SECONDS = 0.08  # for each 16 KiB of a source: five seconds for a long one
 _LONG_SECONDS = 80
-_OUTAGE_SECONDS = 4.0
+OUTAGE_SECONDS = 4.0
 _WAITING_JOBS = 6
+# On a machine under load, a slow start is no outage.
+_PATIENT = {"REDIS_CONNECT_TIMEOUT_SECONDS": "2", "REDIS_COMMAND_TIMEOUT_SECONDS": "2"}
 
 
 @dataclass
@@ -41,8 +47,12 @@ class Run:
     redis_was_out_seconds: float = 0.0
     writes_to_the_table: int = 0  # while Redis was out
     killed: str = ""
+    waited_seconds: float = 0.0
     died_over: set[str] = field(default_factory=set)
+    scraped: list[Snapshot] = field(default_factory=list)
     released: set[str] = field(default_factory=set)
+    left_waiting: int = 0  # on the queue, when the last worker had ended
+    dead_letters: int = 0
 
 
 class _Play:
@@ -63,6 +73,7 @@ class _Play:
         self._good_and_bad_jobs()
         self._dynamodb_is_denied(first)
         self._s3_is_denied()
+        self._sqs_is_denied(first)
         self._redis_is_out(first)
         self._messages_wait(first)
         second = self._start()
@@ -76,12 +87,11 @@ class _Play:
             "WORKER_CONCURRENCY": "2",
             "WORKER_VISIBILITY_TIMEOUT_SECONDS": str(_LEASE_SECONDS),
             "WORKER_DRAIN_SECONDS": "2",
-            "REDIS_CONNECT_TIMEOUT_SECONDS": "2",  # on a machine under load, a slow start is no outage
-            "REDIS_COMMAND_TIMEOUT_SECONDS": "2",
         }
-        process = WorkerProcess(self._stack.environment() | settings | self._settings)
+        process = WorkerProcess(self._stack.environment() | _PATIENT | settings | self._settings)
         self.processes.append(process)
         self.run.workers.append(process.wait_for("worker.ready")["worker"])
+        self.run.scraped.append(scraped(process))
         return process
 
     def _send(self, job_id: str, source: str, *formats: str) -> None:
@@ -90,7 +100,7 @@ class _Play:
 
     def _wait_for_end(self, job_id: str, *, timeout: float = 60) -> Line:
         def look() -> Line | None:
-            ends = (process.find(event, job_id=job_id) for process in self.processes for event in ENDS)
+            ends = (process.find(event, job_id=job_id) for process in self.processes for event in _ENDS)
             return next((line for line in ends if line is not None), None)
 
         return wait_for(look, f"the end of {job_id}", timeout=timeout)
@@ -120,7 +130,8 @@ class _Play:
     def _dynamodb_is_denied(self, worker: WorkerProcess) -> None:
         self._proxy.add(_denied(lambda call: call.service == "dynamodb"))
         self._send("put-off", self._short, "mp3")
-        worker.wait_for("dynamodb.unavailable")
+        worker.wait_for("consumption.paused")
+        self.run.scraped.append(wait_for(lambda: _while_paused(worker), "the gauge of the pause"))
         self._proxy.restore()
         self._wait_for_end("put-off", timeout=90)
         self.run.completed["put-off"] = ("mp3",)
@@ -130,6 +141,12 @@ class _Play:
         self._fail("denied", self._short, "access_denied")
         self._proxy.restore()
 
+    def _sqs_is_denied(self, worker: WorkerProcess) -> None:
+        self._proxy.add(_denied(calls_of("ReceiveMessage")))
+        worker.wait_for("poll.failed")
+        self._proxy.restore()
+        worker.wait_for("poll.recovered", timeout=60)
+
     def _redis_is_out(self, worker: WorkerProcess) -> None:
         self._proxy.slow(_SLOW_SECONDS)
         self._send("outage", self._long, "mp3")
@@ -138,7 +155,7 @@ class _Play:
         began = time.monotonic()
         worker.wait_for("progress.failed_over", error="connection refused")
         before, returns = len(self._proxy.calls), self._count("progress.failed_back")
-        time.sleep(_OUTAGE_SECONDS)  # the length of the outage is what the lines have to say
+        time.sleep(OUTAGE_SECONDS)  # the length of the outage is what the lines have to say
         self._redis.start()
         wait_for(lambda: self._count("progress.failed_back") > returns or None, "the end of the outage")
         self.run.redis_was_out_seconds = time.monotonic() - began
@@ -154,17 +171,19 @@ class _Play:
         wait_for(lambda: _seconds_since(ready) > 52 or None, "the end of the first minute", timeout=60)
         for number in range(_WAITING_JOBS):
             self._send(f"waiting-{number}", self._long, "mp3")
+        sent = time.monotonic()
         worker.wait_for("worker.heartbeat", timeout=30)
+        self.run.waited_seconds = time.monotonic() - sent  # so long the last of them, at least
 
     def _kill(self, worker: WorkerProcess) -> None:
         """SIGKILL over what runs; the other worker does it again, with all that waits."""
-        started = {line["job_id"] for line in worker.lines if line["event"] == "job.started"}
+        self.run.scraped.append(scraped(worker))
         worker.signal(signal.SIGKILL)
         worker.wait()
-        ended = {line["job_id"] for line in worker.lines if line["event"] in ENDS}
-        started = {line["job_id"] for line in worker.lines if line["event"] == "job.started"} | started
         self.run.killed = worker.lines[0]["worker"]
-        self.run.died_over = started - ended - set(self.run.failed)
+        open_starts = Counter(line["job_id"] for line in worker.lines if line["event"] == "job.started")
+        open_starts.subtract(line["job_id"] for line in worker.lines if line["event"] in _ENDS_OF_ATTEMPTS)
+        self.run.died_over = {job_id for job_id, starts in open_starts.items() if starts > 0}
         self._proxy.restore()
         for number in range(_WAITING_JOBS):
             self._wait_for_end(f"waiting-{number}", timeout=90)
@@ -184,12 +203,27 @@ class _Play:
         self.run.completed["drained"] = ("mp3",)
         last.signal(signal.SIGTERM)
         last.wait()
+        self._send("too-late", self._short, "mp3")
+        self.run.left_waiting = self._stack.messages_in(self._stack.queue_url)
+        self.run.dead_letters = self._stack.messages_in(self._stack.dead_letter_url)
 
     def _count(self, event: str, **fields: object) -> int:
         lines = (line for process in self.processes for line in process.lines)
         return sum(
             line["event"] == event and all(line.get(name) == value for name, value in fields.items()) for line in lines
         )
+
+
+def scraped(process: WorkerProcess) -> Snapshot:
+    """What the worker shows to Prometheus."""
+    started = process.wait_for("worker.started")
+    with urllib.request.urlopen(f"http://{started['http_address']}/metrics", timeout=10) as answer:
+        return Snapshot.of(time.time(), answer.read().decode(), started["worker"])
+
+
+def _while_paused(process: WorkerProcess) -> Snapshot | None:
+    shown = scraped(process)
+    return shown if max(shown.samples["worker_consumption_paused"].values()) > 0 else None
 
 
 def _denied(matches: Any) -> Fault:
@@ -199,7 +233,7 @@ def _denied(matches: Any) -> Fault:
     return Fault(matches, answer=answer, is_applied=False)
 
 
-_CODES = {"s3": "AccessDenied", "dynamodb": "AccessDeniedException"}
+_CODES = {"s3": "AccessDenied", "sqs": "AccessDenied", "dynamodb": "AccessDeniedException"}
 
 
 def _seconds_since(timestamp: str) -> float:
@@ -207,24 +241,24 @@ def _seconds_since(timestamp: str) -> float:
 
 
 @contextmanager
-def played(
-    faulty: Stack, healthy: Stack, aws_endpoint: str, settings: dict[str, str]
-) -> Iterator[tuple[Run, Sequence[Line]]]:
-    """The run with faults, and the lines of one worker without any, which goes on meanwhile."""
+def played(faulty: Stack, healthy: Stack, aws_endpoint: str, settings: dict[str, str]) -> Iterator[tuple[Run, Run]]:
+    """The run with faults, and that of one worker without any, which goes on meanwhile."""
     with FaultProxy(aws_endpoint).running() as proxy, servers.redis() as redis:
-        calm = WorkerProcess(healthy.environment() | {"WORKER_CONCURRENCY": "2"} | settings)
+        calm = WorkerProcess(healthy.environment() | _PATIENT | {"WORKER_CONCURRENCY": "2"} | settings)
         play = _Play(faulty, proxy, redis, settings)
         try:
             calm.wait_for("worker.ready")
+            first = scraped(calm)
             source = healthy.put_source("short", silence(2))
             for number in range(3):
                 target = {"target": healthy.target(f"calm-{number}"), "format": "mp3"}
                 healthy.send_job(f"calm-{number}", source, target)
             run = play.play()
             calm.wait_for("worker.heartbeat", timeout=60)
+            last = scraped(calm)
             calm.signal(signal.SIGTERM)
             calm.wait()
-            yield run, calm.lines
+            yield run, Run(calm.lines, scraped=[first, last])
         finally:
             for process in (calm, *play.processes):
                 process.close()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.cloudwatch import Metrics
 from tests.support.emf import data_of
-from tests.support.monitored_run import Line, Run, played
+from tests.support.monitored_run import OUTAGE_SECONDS, Line, Run, played
+from tests.support.monitoring import ALERTS, DEAD_LETTERS, QUEUE, Monitoring
+from tests.support.promql import Prometheus
 from tests.support.stack import Stack
 from tests.support.worker_process import inherited
 
@@ -24,11 +29,11 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Monitored:
-    """The run, its log as a file, and the lines of a healthy run."""
+    """The run, its log as a file, and a healthy run."""
 
     run: Run
     log: Path
-    healthy: Sequence[Line]
+    healthy: Run
 
     def answer(self, question: str, *options: str) -> Rows:
         """The rows that `worker logs` has for the question."""
@@ -55,7 +60,12 @@ def monitored(
     aws_endpoint: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Monitored]:
-    with played(new_stack("monitored"), new_stack("healthy"), aws_endpoint, {"WORKER_METRICS": "emf"}) as (
+    with played(
+        new_stack("monitored"),
+        new_stack("healthy"),
+        aws_endpoint,
+        {"WORKER_METRICS": "emf", "WORKER_ENVIRONMENT": "audio"},
+    ) as (
         run,
         healthy,
     ):
@@ -91,7 +101,7 @@ def test_the_log_says_which_workers_are_well(monitored: Monitored) -> None:
 def test_the_log_says_how_long_redis_was_out_and_how_many_writes_failed_over(monitored: Monitored) -> None:
     (row,) = [row for row in monitored.answer("redis-outages") if row["worker"] == monitored.run.workers[0]]
 
-    assert row["longest"] == pytest.approx(monitored.run.redis_was_out_seconds, abs=1.5)
+    assert OUTAGE_SECONDS <= row["longest"] <= monitored.run.redis_was_out_seconds + 0.5
     # Checkpoints go to the table in any case; the tick that met the failure went there before the log said so.
     assert 1 <= row["writes_failed_over"] <= monitored.run.writes_to_the_table + 1
 
@@ -144,8 +154,10 @@ def test_the_log_says_that_the_fleet_was_too_small(monitored: Monitored) -> None
 def test_the_log_says_which_jobs_ran_twice(monitored: Monitored) -> None:
     run, rows = monitored.run, {row["job_id"]: row for row in monitored.answer("repeats")}
 
-    assert rows.keys() == run.died_over | run.released
+    assert rows.keys() >= run.died_over | run.released
     assert all(row["completed"] == 1 for row in rows.values())
+    others = rows.keys() - run.died_over - run.released  # where the machine is slow, a lease may be lost
+    assert all(rows[name]["retried"] >= 1 for name in others)
     assert {name for name, row in rows.items() if row["worker_died"] == 1} == run.died_over
     assert {name for name, row in rows.items() if row["released"] == 1} == run.released
 
@@ -190,6 +202,83 @@ def test_a_worker_reports_its_metrics_once_a_minute_and_at_its_end(monitored: Mo
         for outcome in ("completed", "failed", "released", "retried", "deferred"):
             assert told[f"Jobs{outcome.title()}"] == counted[outcome], (worker, outcome)
     assert {len(list(data_of(line))) > 10 for line in run.lines if line["event"] == "metrics.reported"} == {True}
+
+
+def time_of(line: Line) -> float:
+    return datetime.fromisoformat(line["timestamp"]).timestamp()
+
+
+def of_queue(name: str, waiting: int, oldest_seconds: float, *times: float) -> Metrics:
+    """What SQS measures of a queue at these times."""
+    metrics = Metrics()
+    for at in times:
+        dimensions = {"QueueName": name}
+        metrics.add("AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, at, waiting)
+        metrics.add("AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, at, oldest_seconds)
+    return metrics
+
+
+def test_no_alarm_goes_off_over_a_healthy_run(monitored: Monitored) -> None:
+    lines = monitored.healthy.lines
+    begin, end = time_of(lines[0]), time_of(lines[-1])
+
+    assert Monitoring().alarms_of(lines, of_queue(QUEUE, 0, 0.5, begin, end), begin, end) == set()
+
+
+def test_every_alarm_goes_off_over_the_run_with_faults(monitored: Monitored) -> None:
+    run, lines = monitored.run, sorted(monitored.run.lines, key=time_of)
+    begin, end = time_of(lines[0]), time_of(lines[-1])
+    monitoring = Monitoring(OldestMessageSeconds=2, WaitingSeconds=2)
+    queue = of_queue(QUEUE, run.left_waiting, run.waited_seconds, *(end + 300 * n for n in range(1, 5)))
+    queue.values |= of_queue(DEAD_LETTERS, run.dead_letters, 0, end).values
+
+    assert monitoring.alarms_of(lines, queue, begin, end + 1200) == {*monitoring.alarms, "service-impaired"}
+
+
+@pytest.mark.parametrize(
+    ("alarm", "event"),
+    [
+        ("redis-unavailable", "progress.failed_over"),
+        ("table-unavailable", "dynamodb.unavailable"),
+        ("consumption-paused", "consumption.paused"),
+        ("poll-failed", "poll.failed"),
+        ("job-failed", "job.failed"),
+        ("message-rejected", "message.rejected"),
+        ("worker-died", "job.started"),
+    ],
+)
+def test_an_alarm_goes_off_for_its_fault_and_for_no_other(monitored: Monitored, alarm: str, event: str) -> None:
+    """Without the lines of the fault, all other lines of the run leave it silent."""
+    others = [line for line in monitored.run.lines if line["event"] not in {event, "metrics.reported"}]
+    begin, end = min(map(time_of, others)), max(map(time_of, others))
+
+    assert alarm not in Monitoring().alarms_of(others, Metrics(), begin, end)
+
+
+def alerts(run: Run, **limits: str) -> set[str]:
+    """The alerts of Prometheus that go off over what was scraped, some with another limit in place of their own."""
+    moments = [Prometheus(run.scraped[:count]) for count in range(1, len(run.scraped) + 1)]
+    return {
+        name
+        for name, expression in ALERTS.items()
+        if any(each.evaluate(_with_limit(expression, limits.get(name))) for each in moments)
+    }
+
+
+def _with_limit(expression: str, limit: str | None) -> str:
+    return expression if limit is None else re.sub(r"> [\d.]+", f"> {limit}", expression, count=1)
+
+
+def test_no_alert_goes_off_over_a_healthy_run(monitored: Monitored) -> None:
+    assert alerts(monitored.healthy) == set()
+
+
+def test_each_alert_goes_off_over_the_run_with_faults_but_those_of_a_worker_that_is_not_there_or_starves(
+    monitored: Monitored,
+) -> None:
+    found = alerts(monitored.run, WaitingLong="0.1", FleetTooSmall="0.01")
+
+    assert found == set(ALERTS) - {"NoWorker", "LoopLag"}
 
 
 def test_the_answers_are_tables_for_people_from_a_pipe_with_what_log_tools_put_before_a_line(

@@ -95,6 +95,12 @@ _ALWAYS = frozenset(f"Jobs{status.title()}" for status in _STATUSES) | {
 }
 
 
+NAMES = _ALWAYS | {  # of the metrics, but for those with a code
+    *("WaitingSeconds", "ConversionSeconds", "ProgressWriteSeconds"),
+    *("Slots", "BusyShare", "PollAgeSeconds", "LoopLagSeconds", "RedisUp"),
+}
+
+
 def _of_status(jobs: Mapping[tuple[str, ...], float], status: str) -> float:
     return sum(total for labels, total in jobs.items() if labels[0] == status)
 
