@@ -12,12 +12,12 @@ import pytest
 from tests.support.processes import a_process
 from tests.support.records import NOW
 from worker import cli
-from worker.application.jobs.submission import JobExistsError
 from worker.cli.arguments import parse
 from worker.cli.console import duration_text, printable, size_text
 from worker.cli.exits import UsageError
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import first_record
+from worker.domain.refusals import JobExistsError
 from worker.ports import StoreUnavailableError
 from worker.settings import ConfigurationError, Fault
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.operations import FakeDeadLetters, FakeJobIndex
+from tests.fakes.operations import FakeDeadLetters
 from tests.fakes.queue import DeadLetter, FakeQueue
 from tests.fakes.stores import FakeJobTable
-from tests.support.events import logged_events
+from tests.support.clients import a_client
 from tests.support.records import NOW, a_record, completed
 from tests.support.virtual_time import virtual_time
 from tests.support.worker_with_commands import a_worker_with_commands
@@ -51,8 +51,8 @@ async def test_each_job_that_is_retried_is_named_once(tmp_path: Path, capsys: Ca
         await system.failed()
         capsys.readouterr()
 
-        with logged_events():  # commands write no log
-            code = await retry(system.retry, ["ep-1", "nobody", "ep-1"])
+        async with a_client(system.harness.table, system.harness.redis, sender=system.sender) as jobs:
+            code = await retry(jobs, ["ep-1", "nobody", "ep-1"])
 
         assert code == 4
         assert capsys.readouterr() == ("ep-1 is queued for run 2\n", "worker: there is no job nobody\n")
@@ -116,7 +116,8 @@ async def test_a_list_names_status_job_and_reason(capsys: Capture) -> None:
     broken = a_record(1000, 7, job_id="three", updated_at=NOW - timedelta(minutes=2))
     await table.write(record_of(Failed(NoAudioError(), 1), broken, Version(1000, 8), broken.updated_at))
 
-    assert await show(FakeJobIndex(table), options("jobs")) == 0
+    async with a_client(table) as jobs:
+        assert await show(jobs, options("jobs")) == 0
 
     assert capsys.readouterr().out.splitlines() == [
         "2026-11-22 20:01:02Z  running    one    run 2, 7 %",
@@ -127,16 +128,18 @@ async def test_a_list_names_status_job_and_reason(capsys: Capture) -> None:
 
 async def test_a_list_as_json_is_one_document_also_where_it_is_empty(capsys: Capture) -> None:
     table = FakeJobTable()
-    assert await show(FakeJobIndex(table), options("jobs", "--json")) == 0
-    assert json.loads(capsys.readouterr().out) == []
-    await table.write(a_record())
-    await show(FakeJobIndex(table), options("jobs", "--json", "--status", "running"))
+    async with a_client(table) as jobs:
+        assert await show(jobs, options("jobs", "--json")) == 0
+        assert json.loads(capsys.readouterr().out) == []
+        await table.write(a_record())
+        await show(jobs, options("jobs", "--json", "--status", "running"))
     assert json.loads(capsys.readouterr().out) == [a_record().to_dict()]
 
 
 async def test_a_table_without_the_index_says_so() -> None:
-    with pytest.raises(NoIndexError):
-        await show(FakeJobIndex(FakeJobTable(), is_there=False), options("jobs"))
+    async with a_client(FakeJobTable(), is_indexed=False) as jobs:
+        with pytest.raises(NoIndexError):
+            await show(jobs, options("jobs"))
 
 
 def test_a_time_is_a_moment_or_how_long_ago_it_is() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from worker.cli.arguments import parse
 from worker.cli.exits import UsageError
-from worker.cli.typed_job import new_job_id, read_job
+from worker.cli.typed_job import read_job
+from worker.client import new_job_id
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.declaration import options_of
 from worker.domain.job import Job, ObjectLocation, OutputSpec

@@ -171,7 +171,7 @@ def test_an_endpoint_of_its_own_for_s3_is_known_from_the_variables_of_the_sdk(na
     assert not load(ENOUGH).has_own_s3_endpoint
 
 
-def test_only_the_command_line_and_the_demo_read_the_environment() -> None:
+def test_only_the_command_line_the_demo_and_the_client_read_the_environment() -> None:
     package = Path(settings_package.__file__).parents[1]
     readers = {
         path.relative_to(package).parts[0]
@@ -179,7 +179,7 @@ def test_only_the_command_line_and_the_demo_read_the_environment() -> None:
         if re.search(r"\benviron\[|\bos\.environ\b|\bgetenv\b", path.read_text(encoding="utf-8"))
     }
 
-    assert readers == {"cli", "demo"}
+    assert readers == {"cli", "client", "demo"}
 
 
 def test_a_password_is_never_shown() -> None:

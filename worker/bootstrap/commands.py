@@ -3,70 +3,85 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from worker.adapters.dynamodb.job_index import DynamoJobIndex
-from worker.adapters.s3.source_upload import SourceUpload
-from worker.adapters.s3.store import S3Store
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsSender
 from worker.adapters.sqs.redrive import SqsDeadLetters
 from worker.application.jobs.cancellation import Cancellation
-from worker.application.jobs.direct_records import DirectRecords
+from worker.application.jobs.direct_records import DirectRecords, LeftOutputs
 from worker.application.jobs.finisher import JobFinisher
-from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.retry import JobRetry
 from worker.application.jobs.submission import Submission
 from worker.application.operations.redrive import Redrive
 from worker.application.progress.reader import Reader
-from worker.bootstrap.parts import Clients, s3_limits, s3_options, utc_now
+from worker.bootstrap.parts import Clients, utc_now
 from worker.bootstrap.publishing import completion_events
 from worker.bootstrap.stores import open_stores
 from worker.ports import JobIndex
-from worker.settings import Settings
+from worker.settings import ConfigurationError, Fault, Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """What submits, reads, cancels and retries jobs."""
+class ClientParts:
+    """What `worker.client` is made from.
+
+    `submission` and `retry` raise ConfigurationError where no queue is named. `index` is opened at its first use.
+    """
 
     reader: Reader
-    submission: Submission
     cancellation: Cancellation
-    retry: JobRetry
-    objects: S3Store
-    sources: SourceUpload
+    submission: Callable[[], Submission]
+    retry: Callable[[], JobRetry]
+    index: Callable[[], Awaitable[JobIndex]]
 
 
 @asynccontextmanager
-async def open_client(settings: Settings) -> AsyncIterator[Client]:
-    """A client for these settings. Its connections are closed after the `with`."""
+async def open_client(settings: Settings) -> AsyncIterator[ClientParts]:
+    """A client's parts for these settings, with connections until the `with` ends. Raises ConfigurationError."""
     async with AsyncExitStack() as stack:
         clients = Clients(settings, stack)
         table, cache = await open_stores(settings, clients, stack)
-        sender = SqsSender(await clients.open("sqs", CONTROL_LIMITS), settings.queue_url)
-        s3 = await clients.open("s3", s3_limits(settings, jobs=1))
-        objects = S3Store(s3, s3_options(settings))
-        records = DirectRecords(table, cache)
         events = await completion_events(settings, clients)
-        finisher = JobFinisher(records, PublishedOutputs(objects), events, now=utc_now, random=random.random)
-        yield Client(
+        records = DirectRecords(table, cache)
+        finisher = JobFinisher(records, LeftOutputs(), events, now=utc_now, random=random.random)
+        sender = await _sender(settings, clients)
+        yield ClientParts(
             reader=Reader(table, cache),
-            submission=Submission(finisher, sender),
             cancellation=Cancellation(table, finisher),
-            retry=JobRetry(table, finisher, sender),
-            objects=objects,
-            sources=SourceUpload(s3, objects),
+            submission=lambda: Submission(finisher, _required(sender)),
+            retry=lambda: JobRetry(table, finisher, _required(sender)),
+            index=_Index(settings, clients).open,
         )
 
 
-@asynccontextmanager
-async def open_index(settings: Settings) -> AsyncIterator[JobIndex]:
-    """What lists jobs."""
-    async with AsyncExitStack() as stack:
-        client = await Clients(settings, stack).open("dynamodb", CONTROL_LIMITS)
-        yield DynamoJobIndex(client, settings.table, now=utc_now)
+async def _sender(settings: Settings, clients: Clients) -> SqsSender | None:
+    if not settings.queue_url:
+        return None
+    return SqsSender(await clients.open("sqs", CONTROL_LIMITS), settings.queue_url)
+
+
+def _required(sender: SqsSender | None) -> SqsSender:
+    if sender is None:
+        raise ConfigurationError(Fault(("WORKER_QUEUE_URL",), "is required: the URL of the SQS queue"))
+    return sender
+
+
+class _Index:
+    """The index that lists jobs, which most programs never ask."""
+
+    def __init__(self, settings: Settings, clients: Clients) -> None:
+        self._settings = settings
+        self._clients = clients
+        self._opened: JobIndex | None = None
+
+    async def open(self) -> JobIndex:
+        if self._opened is None:
+            client = await self._clients.open("dynamodb", CONTROL_LIMITS)
+            self._opened = DynamoJobIndex(client, self._settings.table, now=utc_now)
+        return self._opened
 
 
 @asynccontextmanager

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from worker.application.jobs.cancellation import Cancellation
 from worker.cli.console import complain, say
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with_client
+from worker.client import Jobs
 from worker.domain.progress import Status
 from worker.settings import READ
 
 
 def command(arguments: Namespace) -> int:
-    return run_with_client(READ, lambda client: cancel(client.cancellation, arguments.job_id))
+    return run_with_client(READ, lambda jobs: cancel(jobs, arguments.job_id))
 
 
-async def cancel(cancellation: Cancellation, job_id: str) -> int:
+async def cancel(jobs: Jobs, job_id: str) -> int:
     """Ask for the end and print the result. Returns 4 if there is no such job, 1 if it had ended otherwise before.
 
-    Raises StoreUnavailableError, DependencyUnavailableError.
+    Raises DependencyUnavailableError.
     """
-    record = await cancellation.cancel(job_id)
+    record = await jobs.cancel(job_id)
     if record is None:
         complain(f"there is no job {job_id}")
         return ExitCode.NO_RECORD

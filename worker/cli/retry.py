@@ -5,21 +5,21 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 
-from worker.application.jobs.retry import JobRetry, NotRetriedError
 from worker.cli.console import complain, say
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with_client
+from worker.client import Jobs, NotRetriedError
 from worker.settings import SUBMIT
 
 
 def command(arguments: Namespace) -> int:
-    return run_with_client(SUBMIT, lambda client: retry(client.retry, arguments.job_ids))
+    return run_with_client(SUBMIT, lambda jobs: retry(jobs, arguments.job_ids))
 
 
-async def retry(jobs: JobRetry, job_ids: Sequence[str]) -> int:
+async def retry(jobs: Jobs, job_ids: Sequence[str]) -> int:
     """Retry one after the other and print the result of each. Returns 1 if one could not be, 4 if one does not exist.
 
-    Raises StoreUnavailableError, DependencyUnavailableError: the jobs after it were not tried.
+    Raises DependencyUnavailableError: the jobs after it were not tried.
     """
     code = ExitCode.OK
     for job_id in dict.fromkeys(job_ids):

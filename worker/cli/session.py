@@ -8,19 +8,19 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from worker import logs
-from worker.bootstrap.commands import Client, open_client
+from worker.client import Jobs
 from worker.interrupts import run_interruptibly
 from worker.settings import Need, Settings, load
 
 T = TypeVar("T")
 
 
-def run_with_client(needs: Collection[Need], command: Callable[[Client], Awaitable[int]]) -> int:
-    """Run the command with clients for what the environment names.
+def run_with_client(needs: Collection[Need], command: Callable[[Jobs], Awaitable[int]]) -> int:
+    """Run the command with a client for what the environment names.
 
     Raises ConfigurationError, KeyboardInterrupt, and what the command raises.
     """
-    return run_with(needs, open_client, command)
+    return run_with(needs, Jobs.of, command)
 
 
 def run_with(

@@ -6,11 +6,10 @@ import asyncio
 import json
 from argparse import Namespace
 
-from worker.application.progress.reader import Reader, Reading
 from worker.cli.console import complain, duration_text, one_line, say, size_text
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with_client
-from worker.domain.errors import DependencyUnavailableError
+from worker.client import DependencyUnavailableError, JobRecord, Jobs
 from worker.domain.progress import Record
 from worker.settings import READ
 
@@ -20,29 +19,25 @@ _PAUSE_SECONDS = 0.5
 def command(arguments: Namespace) -> int:
     return run_with_client(
         READ,
-        lambda client: show(
-            client.reader, arguments.job_id, as_json=arguments.json, timeout_seconds=arguments.timeout
-        ),
+        lambda jobs: show(jobs, arguments.job_id, as_json=arguments.json, timeout_seconds=arguments.timeout),
     )
 
 
-async def show(reader: Reader, job_id: str, *, as_json: bool, timeout_seconds: float | None = None) -> int:
+async def show(jobs: Jobs, job_id: str, *, as_json: bool, timeout_seconds: float | None = None) -> int:
     """Print the record; 4 if there is none, 124 if no store answered in time.
 
     Raises DependencyUnavailableError where no store answers and there is no timeout.
     """
     try:
-        reading = await _read(reader, job_id, timeout_seconds)
+        record = await _read(jobs, job_id, timeout_seconds)
     except TimeoutError:
         complain(f"the progress stores did not answer within {timeout_seconds:g} s")
         return ExitCode.TIMED_OUT
-    record = reading.record
     if as_json:
-        document = None if record is None else record.to_dict() | ({} if reading.fresh else {"fresh": False})
-        say(json.dumps(document))
+        say(json.dumps(None if record is None else record.to_dict()))
     elif record is not None:
         say(describe(record))
-        if not reading.fresh:
+        if not record.fresh:
             say("A store could not be asked: the job may be further along.")
     if record is None:
         complain(f"there is no job {job_id}")
@@ -50,12 +45,12 @@ async def show(reader: Reader, job_id: str, *, as_json: bool, timeout_seconds: f
     return ExitCode.OK
 
 
-async def _read(reader: Reader, job_id: str, timeout_seconds: float | None) -> Reading:
+async def _read(jobs: Jobs, job_id: str, timeout_seconds: float | None) -> JobRecord | None:
     """One reading, with a timeout the first that a store answers. Raises DependencyUnavailableError, TimeoutError."""
     async with asyncio.timeout(timeout_seconds):
         while True:
             try:
-                return await reader.read(job_id)
+                return await jobs.get(job_id)
             except DependencyUnavailableError:
                 if timeout_seconds is None:
                     raise

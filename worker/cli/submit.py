@@ -6,30 +6,51 @@ import asyncio
 import json
 import os
 from argparse import Namespace
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from worker.bootstrap.commands import Client
+from worker.application.messages.message import to_body
+from worker.bootstrap.files import open_files
 from worker.cli.console import complain, report, say
 from worker.cli.exits import ExitCode, UsageError
-from worker.cli.session import run_with_client
+from worker.cli.session import run_with
 from worker.cli.typed_job import read_job
 from worker.cli.watch import conclude, follow, say_that_it_goes_on
+from worker.client import JobRecord, Jobs
+from worker.client.jobs import PutSource
 from worker.domain.job import Job
-from worker.domain.progress import Record
-from worker.settings import SUBMIT
+from worker.settings import SUBMIT, Settings
 
 
 def command(arguments: Namespace) -> int:
     if arguments.timeout is not None and not arguments.wait:
         raise UsageError("--timeout is for --wait")
     job, local_source = read_job(arguments)
-    return run_with_client(SUBMIT, lambda client: submit(client, job, local_source, arguments))
+
+    def opened(settings: Settings) -> AbstractAsyncContextManager[tuple[Jobs, PutSource | None]]:
+        return _with_upload(settings, job, local_source)
+
+    return run_with(SUBMIT, opened, lambda parts: submit(*parts, job, arguments))
 
 
-async def submit(client: Client, job: Job, local_source: Path | None, options: Namespace) -> int:
+@asynccontextmanager
+async def _with_upload(
+    settings: Settings, job: Job, local_source: Path | None
+) -> AsyncIterator[tuple[Jobs, PutSource | None]]:
+    """The client, and what uploads the source where it is a local file."""
+    async with Jobs.of(settings) as jobs:
+        if local_source is None:
+            yield jobs, None
+            return
+        async with open_files(settings) as files:
+            yield jobs, partial(files.sources.upload, local_source, job.source)
+
+
+async def submit(jobs: Jobs, put_source: PutSource | None, job: Job, options: Namespace) -> int:
     """Submit the job; print its id, or its record as JSON, alone on standard output; follow it if asked to."""
-    record = await _put_on_queue(client, job, local_source, options.group)
+    record = await _put_on_queue(jobs, put_source, job, options.group)
     if not options.json:
         say(job.job_id)
     if not options.wait:
@@ -37,7 +58,7 @@ async def submit(client: Client, job: Job, local_source: Path | None, options: N
             _say_record(record)
         return ExitCode.OK
     try:
-        newest = await follow(client.reader, job.job_id, timeout_seconds=options.timeout)
+        newest = await follow(jobs, job.job_id, timeout_seconds=options.timeout)
     except asyncio.CancelledError:
         say_that_it_goes_on(job.job_id)
         raise
@@ -46,16 +67,18 @@ async def submit(client: Client, job: Job, local_source: Path | None, options: N
     return conclude(job.job_id, newest, on_output=report)
 
 
-async def _put_on_queue(client: Client, job: Job, local_source: Path | None, group: str | None) -> Record:
-    put_source = None if local_source is None else partial(client.sources.upload, local_source, job.source)
+async def _put_on_queue(jobs: Jobs, put_source: PutSource | None, job: Job, group: str | None) -> JobRecord:
     try:
-        return await client.submission.submit(
-            job, group=group, traceparent=os.environ.get("TRACEPARENT"), put_source=put_source
+        return await jobs.submit_message(
+            json.loads(to_body(job)),
+            group=group,
+            traceparent=os.environ.get("TRACEPARENT"),
+            put_source=put_source,
         )
     except asyncio.CancelledError:
         complain(f"{job.job_id} may not be on the queue: submit it again with --job-id {job.job_id}")
         raise
 
 
-def _say_record(record: Record) -> None:
+def _say_record(record: JobRecord) -> None:
     say(json.dumps(record.to_dict()))

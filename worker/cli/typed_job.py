@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from worker.application.messages.message import parse_job
 from worker.cli.exits import UsageError
+from worker.client import new_job_id
 from worker.domain.audio import FORMATS
 from worker.domain.errors import InvalidMessageError
-from worker.domain.job import Job, readable_id_part
+from worker.domain.job import Job
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _OUTPUT = re.compile(r"outputs\[(\d+)\]")
@@ -34,11 +33,6 @@ def read_job(arguments: Namespace) -> tuple[Job, Path | None]:
     except InvalidMessageError as exc:
         source_name = "SOURCE" if file is None else "--upload-to"
         raise UsageError(_as_typed(exc, source_name, outputs)) from exc
-
-
-def new_job_id(source: str) -> str:
-    """A readable id that no other job has, such as `ep-0142-20261122T200102-7f3a9c`."""
-    return f"{readable_id_part(source)}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 def _local_file(source: str, upload_to: str | None) -> Path | None:

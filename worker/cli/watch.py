@@ -7,43 +7,42 @@ from argparse import Namespace
 from collections.abc import Callable
 from contextlib import aclosing
 
-from worker.application.progress.reader import Reader
 from worker.cli.console import complain, say
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with_client
 from worker.cli.status import output_text
 from worker.cli.views import view_of
-from worker.domain.errors import DependencyUnavailableError
-from worker.domain.progress import Record, Status
+from worker.client import DependencyUnavailableError, JobRecord, Jobs, Record, Status
 from worker.settings import READ
+
+_PAUSE_SECONDS = 0.5
 
 
 def command(arguments: Namespace) -> int:
-    async def watch(reader: Reader) -> int:
-        record = await follow(reader, arguments.job_id, timeout_seconds=arguments.timeout)
+    async def watch(jobs: Jobs) -> int:
+        record = await follow(jobs, arguments.job_id, timeout_seconds=arguments.timeout)
         return conclude(arguments.job_id, record, on_output=say)
 
     try:
-        return run_with_client(READ, lambda client: watch(client.reader))
+        return run_with_client(READ, watch)
     except KeyboardInterrupt:
         say_that_it_goes_on(arguments.job_id)
         raise
 
 
-async def follow(reader: Reader, job_id: str, *, timeout_seconds: float | None = None) -> Record | None:
+async def follow(jobs: Jobs, job_id: str, *, timeout_seconds: float | None = None) -> JobRecord | None:
     """Show the job on standard error until it is final or the time is up. Returns the newest record that was seen."""
-    newest: Record | None = None
+    newest: JobRecord | None = None
     try:
         async with asyncio.timeout(timeout_seconds):
-            await _say_if_nothing_answers(reader, job_id)
+            is_there = await _is_there(jobs, job_id)
             with view_of(job_id) as view:
-                async with aclosing(reader.watch(job_id)) as readings:
-                    async for reading in readings:
-                        if reading.record is None:
-                            view.wait()
-                        else:
-                            newest = reading.record
-                            view.show(newest, is_fresh=reading.fresh)
+                if not is_there:
+                    view.wait()
+                async with aclosing(jobs.watch(job_id)) as records:
+                    async for record in records:
+                        newest = record
+                        view.show(record, is_fresh=record.fresh)
     except TimeoutError:
         complain(f"{job_id} is not final after {timeout_seconds:g} s; it goes on, but is no longer watched")
     return newest
@@ -66,9 +65,14 @@ def say_that_it_goes_on(job_id: str) -> None:
     complain(f"no longer watching {job_id}; the job goes on (worker watch {job_id} shows it, worker cancel ends it)")
 
 
-async def _say_if_nothing_answers(reader: Reader, job_id: str) -> None:
-    """An outage may end, so that it is waited for, but the user should know of it."""
-    try:
-        await reader.read(job_id)
-    except DependencyUnavailableError as exc:
-        complain(f"{exc}; still trying")
+async def _is_there(jobs: Jobs, job_id: str) -> bool:
+    """Whether there is a record. An outage may end, so that it is waited for, but the user should know of it."""
+    is_first = True
+    while True:
+        try:
+            return await jobs.get(job_id) is not None
+        except DependencyUnavailableError as exc:
+            if is_first:
+                complain(f"{exc}; still trying")
+            is_first = False
+        await asyncio.sleep(_PAUSE_SECONDS)

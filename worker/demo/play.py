@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from worker.bootstrap.commands import Client, open_client
+from worker.application.messages.message import to_body
+from worker.bootstrap.files import Files, open_files
+from worker.client import Jobs
 from worker.demo import sounds
 from worker.demo.batch import Entry, entries_for_files, entries_for_sounds, programme
 from worker.demo.outage import Overall, StagedOutage
@@ -21,6 +25,8 @@ from worker.demo.summary import fetch_outputs, say_what_next, say_where, table_o
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.domain.progress import Record, Status
 from worker.settings import SUBMIT, load
+
+Follow = Callable[[Entry, Overall], Coroutine[Any, Any, Record]]
 
 _KILL_AT_PERCENT = 35.0
 _RESTART_AT_PERCENT = 65.0
@@ -54,9 +60,12 @@ async def _play(screen: Screen, audio: Sequence[Path], scratch: Path, directory:
         servers = await stack.enter_async_context(open_stack())
         entries = await _prepare(audio, scratch, short=short)
         worker = await stack.enter_async_context(running_worker(_environment(servers, scratch)))
-        client = await stack.enter_async_context(open_client(load(servers.environment, needs=SUBMIT)))
-        records = await _convert(screen, servers, worker, client, entries, short=short)
-        files = await fetch_outputs(client.objects, records, directory)
+        settings = load(servers.environment, needs=SUBMIT)
+        jobs = await stack.enter_async_context(Jobs.of(settings))
+        s3 = await stack.enter_async_context(open_files(settings))
+        follow = partial(_follow, screen, jobs, s3)
+        records = await _convert(screen, servers, worker, follow, entries, short=short)
+        files = await fetch_outputs(s3.objects, records, directory)
         screen.console.print(table_of(entries, records, worker))
         say_where(screen, files, directory)
         say_what_next(screen, await worker.stop())
@@ -81,7 +90,7 @@ async def _prepare(audio: Sequence[Path], scratch: Path, *, short: bool) -> Sequ
 
 
 async def _convert(
-    screen: Screen, stack: Stack, worker: WorkerProcess, client: Client, entries: Sequence[Entry], *, short: bool
+    screen: Screen, stack: Stack, worker: WorkerProcess, follow: Follow, entries: Sequence[Entry], *, short: bool
 ) -> list[Record]:
     """Submit the batch, show its progress through the outage, and return the final records."""
     overall = Overall(len(entries))
@@ -92,21 +101,20 @@ async def _convert(
     with screen.live([entry.job.job_id for entry in entries]):
         async with asyncio.TaskGroup() as group:
             group.create_task(outage.run(kill_at_percent=kill_at, restart_at_percent=restart_at))
-            follows = [group.create_task(_follow(screen, client, entry, overall)) for entry in entries]
+            follows = [group.create_task(follow(entry, overall)) for entry in entries]
     return [follow.result() for follow in follows]
 
 
-async def _follow(screen: Screen, client: Client, entry: Entry, overall: Overall) -> Record:
+async def _follow(screen: Screen, jobs: Jobs, s3: Files, entry: Entry, overall: Overall) -> Record:
     """Submit the job and show it until it is final."""
-    upload = partial(client.sources.upload, entry.file, entry.job.source)
-    record = await client.submission.submit(entry.job, put_source=upload)
+    upload = partial(s3.sources.upload, entry.file, entry.job.source)
+    record = await jobs.submit_message(json.loads(to_body(entry.job)), put_source=upload)
     screen.show(record, is_fresh=True)
     while not record.is_final:
         await asyncio.sleep(_READ_SECONDS)
         with suppress(DependencyUnavailableError):  # a busy machine: the next read shows it
-            reading = await client.reader.read(entry.job.job_id)
-            record = reading.record or record
-            screen.show(record, is_fresh=reading.fresh)
+            record = await jobs.get(entry.job.job_id) or record
+            screen.show(record, is_fresh=record.fresh)
             overall.update(record)
     overall.finished()
     return record

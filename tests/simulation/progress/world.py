@@ -23,10 +23,11 @@ from tests.simulation.progress.servers import JobTableServer, RedisServer
 from tests.simulation.progress.workers import Worker
 from tests.support.handling import a_cancellation, a_commands_finisher
 from worker.application.jobs.completion_events import CompletionEvents
-from worker.application.jobs.retry import JobRetry, NotRetriedError
+from worker.application.jobs.retry import JobRetry
 from worker.application.progress.reader import Reader
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, first_record
+from worker.domain.refusals import NotRetriedError
 from worker.events import Event
 from worker.ports import StoreUnavailableError
 

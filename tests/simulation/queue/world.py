@@ -25,9 +25,10 @@ from tests.simulation.queue.servers import JobTableServer, QueueServer
 from tests.simulation.queue.worker import Worker
 from tests.support.deliveries import SENT_AT_MS
 from tests.support.handling import a_cancellation, a_commands_finisher
-from worker.application.jobs.retry import JobRetry, NotRetriedError
+from worker.application.jobs.retry import JobRetry
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import first_record
+from worker.domain.refusals import NotRetriedError
 from worker.ports import StoreUnavailableError
 
 _RESTART_SECONDS = 2.0

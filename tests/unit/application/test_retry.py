@@ -11,10 +11,10 @@ from tests.support.harness import a_body, until_empty
 from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
 from tests.support.worker_with_commands import a_worker_with_commands
-from worker.application.jobs.retry import NotRetriedError
 from worker.application.messages.message import parse_job
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Status, Version
+from worker.domain.refusals import NotRetriedError
 
 
 @virtual_time

@@ -11,12 +11,13 @@ import pytest
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.handling import a_commands_finisher
 from tests.support.records import NOW, a_record
-from worker.application.jobs.submission import JobExistsError, Submission
+from worker.application.jobs.submission import Submission
 from worker.application.messages.message import parse_job
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.progress import Status, Version
+from worker.domain.refusals import JobExistsError
 from worker.ports import StoreUnavailableError
 
 JOB = Job(

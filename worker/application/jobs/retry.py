@@ -7,19 +7,12 @@ import hashlib
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.submission import Sender
 from worker.domain.claim import JobMessage, JobState
-from worker.domain.errors import DependencyUnavailableError, WorkerError
+from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import FIRST_RUN, Record, Status
+from worker.domain.refusals import NotRetriedError
 from worker.ports import JobTable
 
 _TRIES = 10
-
-
-class NotRetriedError(WorkerError):
-    """The job cannot be run again."""
-
-    def __init__(self, record: Record, reason: str) -> None:
-        super().__init__(f"job {record.job_id} {reason}")
-        self.record = record
 
 
 class JobRetry:

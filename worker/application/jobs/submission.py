@@ -7,9 +7,9 @@ from typing import Protocol
 
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.messages.message import to_body
-from worker.domain.errors import WorkerError
 from worker.domain.job import Job
 from worker.domain.progress import QUEUED_FENCE, Record, Status
+from worker.domain.refusals import JobExistsError
 from worker.domain.trace import TRACEPARENT, trace_fields
 
 
@@ -25,14 +25,6 @@ class Sender(Protocol):
         attributes: Mapping[str, str] | None = None,
     ) -> str:
         """Put a message on the queue and return its id. Raises DependencyUnavailableError."""
-
-
-class JobExistsError(WorkerError):
-    """The id is taken, by a job that was started or that asks for something else."""
-
-    def __init__(self, record: Record) -> None:
-        super().__init__(f"job {record.job_id} exists already ({record.status.value})")
-        self.record = record
 
 
 class Submission:

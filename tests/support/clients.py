@@ -1,0 +1,54 @@
+"""The client over stores in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, datetime
+
+from tests.fakes.operations import FakeJobIndex
+from tests.fakes.stores import FakeJobTable, FakeProgressCache
+from tests.support.handling import a_commands_finisher
+from worker.application.jobs.cancellation import Cancellation
+from worker.application.jobs.retry import JobRetry
+from worker.application.jobs.submission import Sender, Submission
+from worker.application.progress.reader import Reader
+from worker.bootstrap.commands import ClientParts
+from worker.client import Jobs
+from worker.ports import JobIndex
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def a_client(
+    table: FakeJobTable,
+    cache: FakeProgressCache | None = None,
+    *,
+    sender: Sender | None = None,
+    is_indexed: bool = True,
+    now: Callable[[], datetime] = _utc_now,
+    random: Callable[[], float] = lambda: 0.0,
+    timeout_seconds: float = 10.0,
+) -> AsyncIterator[Jobs]:
+    """A `Jobs` that is entered. Without a `sender` it can neither submit nor retry."""
+    finisher = a_commands_finisher(table, cache, now=now)
+
+    def required() -> Sender:
+        assert sender is not None
+        return sender
+
+    async def index() -> JobIndex:
+        return FakeJobIndex(table, is_there=is_indexed)
+
+    parts = ClientParts(
+        reader=Reader(table, cache, random=random),
+        cancellation=Cancellation(table, finisher),
+        submission=lambda: Submission(finisher, required()),
+        retry=lambda: JobRetry(table, finisher, required()),
+        index=index,
+    )
+    async with Jobs(nullcontext(parts), timeout_seconds=timeout_seconds) as jobs:
+        yield jobs

@@ -1,0 +1,208 @@
+"""The client, for programs with asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from worker.application.messages.message import parse_job
+from worker.application.operations.listing import newest_jobs
+from worker.client.record import JobRecord
+from worker.domain.errors import DependencyUnavailableError
+from worker.domain.job import readable_id_part
+from worker.domain.progress import Status
+from worker.ports import StoreUnavailableError
+
+if TYPE_CHECKING:  # loaded when a Jobs is entered: these load the SDK
+    from worker.bootstrap.commands import ClientParts
+    from worker.settings import Settings
+
+PutSource = Callable[[], Awaitable[None]]
+
+
+class Jobs:
+    """Submits, reads, watches, cancels, retries and lists jobs, inside of `async with`.
+
+    One object is one session of reading: within a run it never returns an older record of a job than it has returned
+    before. It may be used by any number of tasks of one event loop, and lives as long as the program.
+
+    Every call but `watch` and an upload ends within `timeout_seconds`, and reads within a second. All of them raise
+    DependencyUnavailableError where AWS does not answer in that time or refuses; they may then be called again.
+    """
+
+    def __init__(self, parts: AbstractAsyncContextManager[ClientParts], *, timeout_seconds: float = 10.0) -> None:
+        self._opening = parts
+        self._opened: ClientParts | None = None
+        self._timeout_seconds = timeout_seconds
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, *, timeout_seconds: float = 10.0) -> Self:
+        """A client for what the variables name: WORKER_TABLE, WORKER_QUEUE_URL, REDIS_ENDPOINT and the SDK's own.
+
+        To read, cancel and list, WORKER_QUEUE_URL is not needed. Entering it raises
+        `worker.settings.ConfigurationError` with all faults of the environment.
+        """
+        return cls(_opened_for(os.environ if environ is None else environ), timeout_seconds=timeout_seconds)
+
+    @classmethod
+    def of(cls, settings: Settings, *, timeout_seconds: float = 10.0) -> Self:
+        """A client for settings that have been read."""
+        return cls(_opened_with(settings), timeout_seconds=timeout_seconds)
+
+    async def __aenter__(self) -> Self:
+        self._opened = await self._opening.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._opened = None
+        await self._opening.__aexit__(kind, error, traceback)
+
+    @property
+    def _parts(self) -> ClientParts:
+        if self._opened is None:
+            raise RuntimeError("use Jobs inside of `async with`")
+        return self._opened
+
+    # --- putting jobs on the queue ----------------------------------------------------------------------------------
+
+    async def submit(
+        self,
+        *,
+        source: Any,
+        outputs: Sequence[Mapping[str, Any]],
+        job_id: str | None = None,
+        group: str | None = None,
+        traceparent: str | None = None,
+        put_source: PutSource | None = None,
+        **more: Any,
+    ) -> JobRecord:
+        """Put a job on the queue, and return its `queued` record, which can be watched from then on.
+
+        `source`, `outputs` and `more` are members of a message (docs/messages.md); what they may be is checked here.
+        Without a `job_id` the job gets a readable one of its own. With the same id and the same job it is safe to
+        call this again. `group` is the message group, a tenant's name for instance, and `traceparent` a W3C trace
+        context that the worker's log lines carry on. `put_source` is awaited when the id is the job's own and before
+        its message is sent, for a source that is uploaded first.
+
+        Raises InvalidMessageError with the field's name, JobExistsError where the id is taken, what `put_source`
+        raises, and `worker.settings.ConfigurationError` without a WORKER_QUEUE_URL.
+        """
+        job_id = new_job_id(source) if job_id is None else job_id
+        message = {"job_id": job_id, "source": source, "outputs": [dict(output) for output in outputs], **more}
+        return await self.submit_message(message, group=group, traceparent=traceparent, put_source=put_source)
+
+    async def submit_message(
+        self,
+        message: Mapping[str, Any],
+        *,
+        group: str | None = None,
+        traceparent: str | None = None,
+        put_source: PutSource | None = None,
+    ) -> JobRecord:
+        """Do what `submit` does with a whole message, `job_id` included."""
+        job = parse_job(json.dumps(message))
+        submission = self._parts.submission()
+        async with self._bounded(None if put_source else self._timeout_seconds):
+            record = await submission.submit(job, group=group, traceparent=traceparent, put_source=put_source)
+        return JobRecord.of(record)
+
+    async def retry(self, job_id: str) -> JobRecord | None:
+        """Begin a new run of a job that failed or was cancelled. Returns its first record; None: no such job.
+
+        Raises NotRetriedError for any other job, and `worker.settings.ConfigurationError` without a WORKER_QUEUE_URL.
+        """
+        retry = self._parts.retry()
+        async with self._bounded(self._timeout_seconds):
+            record = await retry.retry(job_id)
+        return None if record is None else JobRecord.of(record)
+
+    async def cancel(self, job_id: str) -> JobRecord | None:
+        """Ask for the end of the job. Returns its record as it is then; None: there is no such job.
+
+        A job that does not run is `cancelled` at once. One that is `running` ends within seconds. One that had ended
+        before stays as it was.
+        """
+        async with self._bounded(self._timeout_seconds):
+            record = await self._parts.cancellation.cancel(job_id)
+        return None if record is None else JobRecord.of(record)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    async def get(self, job_id: str) -> JobRecord | None:
+        """The newest record of the job, of either store; None: there is none."""
+        reading = await self._parts.reader.read(job_id)
+        return None if reading.record is None else JobRecord.of(reading.record, fresh=reading.fresh)
+
+    async def watch(self, job_id: str, *, timeout_seconds: float | None = None) -> AsyncGenerator[JobRecord, None]:
+        """Each newer record of the job, up to the final one; the newest that there is at once.
+
+        A job without a record is waited for, and no outage ends this. Raises TimeoutError after so many seconds.
+        """
+        time = asyncio.get_running_loop().time
+        until = None if timeout_seconds is None else time() + timeout_seconds
+        async with aclosing(self._parts.reader.watch(job_id)) as readings:
+            while True:
+                async with asyncio.timeout_at(until):
+                    reading = await anext(readings, None)
+                if reading is None:
+                    return
+                if reading.record is not None:
+                    yield JobRecord.of(reading.record, fresh=reading.fresh)
+
+    async def list(
+        self, *, status: Status | None = None, since: datetime | None = None, limit: int = 50
+    ) -> Sequence[JobRecord]:
+        """The jobs that came last to the status, or to any, at `since` or later; the newest first, at most so many.
+
+        Raises NoIndexError where the table has no index for lists, and NotAllowedError.
+        """
+        statuses: Collection[Status] = tuple(Status) if status is None else (status,)
+        async with self._bounded(self._timeout_seconds):
+            jobs = await newest_jobs(await self._parts.index(), statuses, since=since, limit=limit)
+        return [JobRecord.of(job.record, status_at=job.status_at) for job in jobs]
+
+    @asynccontextmanager
+    async def _bounded(self, seconds: float | None) -> AsyncIterator[None]:
+        """Raises DependencyUnavailableError for whatever else says that AWS did not do in time what was asked."""
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                yield
+        except StoreUnavailableError as error:
+            problem = f"could not be written ({error.reason})"
+            raise DependencyUnavailableError("the table of progress records", problem) from error
+        except TimeoutError as error:
+            if not limit.expired():  # one of `put_source`
+                raise
+            raise DependencyUnavailableError("AWS", f"did not answer within {seconds:g} s") from error
+
+
+def new_job_id(source: Any) -> str:
+    """A readable id that no other job has, such as `ep-0142-20261122T200102-7f3a9c`."""
+    text = source if isinstance(source, str) else "job"
+    return f"{readable_id_part(text)}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+@asynccontextmanager
+async def _opened_for(environ: Mapping[str, str]) -> AsyncIterator[ClientParts]:
+    from worker.settings import READ, load  # noqa: PLC0415 - half of a second, for those who use it
+
+    async with _opened_with(load(environ, needs=READ)) as parts:
+        yield parts
+
+
+@asynccontextmanager
+async def _opened_with(settings: Settings) -> AsyncIterator[ClientParts]:
+    from worker.bootstrap.commands import open_client  # noqa: PLC0415 - it loads the SDK
+
+    async with open_client(settings) as parts:
+        yield parts

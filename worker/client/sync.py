@@ -1,0 +1,89 @@
+"""The client, for programs without asyncio: each call runs the one of `worker.client.Jobs` on a loop of its own.
+
+with Jobs.from_env() as jobs:
+    job = jobs.submit(source="s3://in/ep.wav", outputs=[{"target": "s3://out/ep.mp3", "format": "mp3"}])
+    for record in jobs.watch(job.job_id):
+        print(record.status, record.percent)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from worker.client import jobs as asynchronous
+from worker.client.record import JobRecord
+from worker.domain.progress import Status
+
+
+class Jobs:
+    """What `worker.client.Jobs` is, inside of `with`. It belongs to one thread, in which no event loop may run."""
+
+    def __init__(self, jobs: asynchronous.Jobs) -> None:
+        self._jobs = jobs
+        self._runner = asyncio.Runner()
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, *, timeout_seconds: float = 10.0) -> Self:
+        return cls(asynchronous.Jobs.from_env(environ, timeout_seconds=timeout_seconds))
+
+    def __enter__(self) -> Self:
+        try:
+            self._runner.run(self._jobs.__aenter__())
+        except BaseException:
+            self._runner.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._runner.run(self._jobs.__aexit__(kind, error, traceback))
+        finally:
+            self._runner.close()
+
+    def submit(
+        self,
+        *,
+        source: Any,
+        outputs: Sequence[Mapping[str, Any]],
+        job_id: str | None = None,
+        group: str | None = None,
+        traceparent: str | None = None,
+        **more: Any,
+    ) -> JobRecord:
+        return self._runner.run(
+            self._jobs.submit(
+                source=source, outputs=outputs, job_id=job_id, group=group, traceparent=traceparent, **more
+            )
+        )
+
+    def retry(self, job_id: str) -> JobRecord | None:
+        return self._runner.run(self._jobs.retry(job_id))
+
+    def cancel(self, job_id: str) -> JobRecord | None:
+        return self._runner.run(self._jobs.cancel(job_id))
+
+    def get(self, job_id: str) -> JobRecord | None:
+        return self._runner.run(self._jobs.get(job_id))
+
+    def watch(self, job_id: str, *, timeout_seconds: float | None = None) -> Iterator[JobRecord]:
+        records = self._jobs.watch(job_id, timeout_seconds=timeout_seconds)
+        try:
+            while (record := self._runner.run(_next_of(records))) is not None:
+                yield record
+        finally:
+            self._runner.run(records.aclose())
+
+    def list(
+        self, *, status: Status | None = None, since: datetime | None = None, limit: int = 50
+    ) -> Sequence[JobRecord]:
+        return self._runner.run(self._jobs.list(status=status, since=since, limit=limit))
+
+
+async def _next_of(records: AsyncGenerator[JobRecord, None]) -> JobRecord | None:
+    return await anext(records, None)

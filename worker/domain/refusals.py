@@ -1,0 +1,22 @@
+"""What cannot be done with a job, because of what its record says."""
+
+from __future__ import annotations
+
+from worker.domain.errors import WorkerError
+from worker.domain.progress import Record
+
+
+class JobExistsError(WorkerError):
+    """The id is taken, by a job that was started or that asks for something else."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(f"job {record.job_id} exists already ({record.status.value})")
+        self.record = record
+
+
+class NotRetriedError(WorkerError):
+    """The job cannot be run again."""
+
+    def __init__(self, record: Record, reason: str) -> None:
+        super().__init__(f"job {record.job_id} {reason}")
+        self.record = record
