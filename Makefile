@@ -17,7 +17,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-progress bench-queue bench-start image clean
+.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-progress bench-queue bench-start bench-client image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ bench-progress: $(BENCH_VENV)/.bench ## measure outages of Redis and the cost of
 bench-queue: $(BENCH_VENV)/.bench ## measure the queue's side beside taskiq, celery and a plain loop, which .venv-bench is for
 	$(BENCH_VENV)/bin/python -m benchmarks.queue_run
 
+bench-client: $(VENV)/.dev ## measure what the import and the first use of the client cost
+	$(BIN)/python -m benchmarks.client_start
+
 bench-start: $(VENV)/.dev ## measure what it costs to start a converter, with and without the sandbox
 	$(BIN)/python -m benchmarks.start_cost
 
@@ -100,7 +103,7 @@ COMPILE = $(RESOLVE) --no-emit-package audio-conversion-worker pyproject.toml
 lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(COMPILE) --upgrade --extra dev -o locks/dev.txt
 	$(COMPILE) --extra demo -c locks/dev.txt -o locks/demo.txt
-	$(COMPILE) -c locks/dev.txt -o locks/runtime.txt
+	$(COMPILE) --extra worker -c locks/dev.txt -o locks/runtime.txt
 	cp locks/dev.txt locks/bench.txt  # a preference, no constraint: taskiq-aio-sqs is behind in one package
 	$(COMPILE) --extra bench -o locks/bench.txt
 	$(RESOLVE) --upgrade locks/deploy.in -o locks/deploy.txt

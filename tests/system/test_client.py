@@ -142,3 +142,44 @@ def test_a_program_of_its_own_is_typed(tmp_path: Path) -> None:
         'Argument 1 to "get" of "Jobs" has incompatible type "int"; expected "str"  [arg-type]',
         '"Jobs" has no attribute "no_such_call"  [attr-defined]',
     ], done.stdout
+
+
+def test_the_commands_of_a_producer_need_nothing_but_what_the_client_needs(stack: Stack) -> None:
+    program = """
+import sys
+for name in ("prometheus_client", "imageio_ffmpeg", "structlog", "rich"):
+    sys.modules[name] = None  # as if it were not installed
+from worker.cli import main
+outputs = ["--output", "s3://out-bucket/a.mp3"]
+assert main(["submit", "s3://in-bucket/a.wav", *outputs, "--job-id", "ep-1"]) == 0
+assert main(["status", "ep-1", "--json"]) == 0
+assert main(["cancel", "ep-1"]) == main(["retry", "ep-1"]) == main(["jobs"]) == main(["redrive"]) == 0
+"""
+    lines = a_python(program, **stack.environment()).splitlines()
+
+    assert lines[0] == "ep-1"
+    assert json.loads(lines[1])["status"] == "queued"
+    assert lines[2:4] == ["ep-1 is cancelled", "ep-1 is queued for run 2"]
+
+
+def test_a_command_that_needs_the_worker_says_what_to_install() -> None:
+    program = """
+import sys
+sys.modules["imageio_ffmpeg"] = None  # as if it were not installed
+from worker.cli import main
+print(main(["doctor"]))
+"""
+    environment = {"WORKER_TABLE": "t", "WORKER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/1/q"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=inherited() | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.stdout == "1\n"
+    assert done.stderr == (
+        "worker: this needs imageio_ffmpeg, which is not installed: pip install 'audio-conversion-worker[worker]'\n"
+    )

@@ -45,6 +45,9 @@ def _explain(error: Exception) -> int:
             complain(f"the table of progress records could not be written ({error.reason})")
         case WorkerError():
             complain(str(error))
+        case ModuleNotFoundError():
+            extra = "audio-conversion-worker[worker]"
+            complain(f"this needs {error.name}, which is not installed: pip install '{extra}'")
         case OSError():
             complain(redact(f"{error.filename or 'the system'}: {error.strerror or type(error).__name__}"))
         case _:

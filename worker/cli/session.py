@@ -1,13 +1,13 @@
-"""Runs a command that needs the stores or the queue: reads the settings, silences the log, opens the clients."""
+"""Runs a command that needs the stores or the queue: reads the settings, silences libraries, opens the clients."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
-from worker import logs
 from worker.client import Jobs
 from worker.interrupts import run_interruptibly
 from worker.settings import Need, Settings, load
@@ -30,10 +30,16 @@ def run_with(
 ) -> int:
     """Run the command with what `opened` makes of the settings in the environment. Raises what both raise."""
     settings = load(os.environ, needs=needs)
-    logs.silence()
+    _silence_libraries()
 
     async def session() -> int:
         async with opened(settings) as parts:
             return await command(parts)
 
     return run_interruptibly(session)
+
+
+def _silence_libraries() -> None:
+    """Their warnings would stand among the lines of the command. Our own log is silent until it is set up."""
+    logging.captureWarnings(True)
+    logging.getLogger().handlers = [logging.NullHandler()]
