@@ -10,6 +10,7 @@ from tests.simulation.core.checker import BaseChecker
 from tests.simulation.core.faults import REFUSED, SILENT, SLOW, UNACKNOWLEDGED, UNANSWERED
 from tests.simulation.core.network import Link, Network
 from tests.simulation.core.schedule import LinkFault
+from tests.support.deliveries import SENT_AT_MS
 from worker.domain.completion import CompletionEvent
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record
@@ -68,6 +69,14 @@ class ToldEnds:
             self._checker.violated(f"I10: {event.event_id} is told before it is in the table")
         if end != event.record:
             self._checker.violated(f"I10: {event.event_id} is told, and is not the end that is in the table")
+
+    def longest_wait_seconds(self, job_id: str, loop_time: float) -> float:
+        """How long an end of the job may have waited for the topic.
+
+        An end is dated when it happened, and is in the table later if that is away.
+        """
+        dates = (end.updated_at.timestamp() - SENT_AT_MS / 1000 for end in self._ends[job_id].values())
+        return max((loop_time - date for date in dates), default=0.0)
 
     def require(self, job_id: str, is_meant: Callable[[Record], bool] = lambda _: True) -> None:
         """The ends of the job that are meant have to be told by now."""

@@ -250,7 +250,7 @@ class Checker(BaseChecker):
         job_id = self._groups.jobs.get(delivery.message_id)
         record = self._held.get(job_id or "")
         tries = max(delivery.receive_count, 0 if record is None else record.attempt)
-        since_its_end = self._now - self._ended_at.get(job_id or "", self._now)  # it may be untold for so long
+        since_its_end = self.told_ends.longest_wait_seconds(job_id or "", self._clock.now)
         since_its_end += sum(abs(each.seconds) for each in self._schedule.events if isinstance(each, ClockJump))
         if seconds > max(RETRY_BACKOFF.delay(tries, random=1.0), LEASE_SECONDS, since_its_end):
             self.violated(f"{delivery.message_id} is hidden for {seconds:.1f} s after {tries} tries")

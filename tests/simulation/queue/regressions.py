@@ -5,7 +5,7 @@ They are kept as values and not as seeds: a seed stands for another schedule as 
 
 from __future__ import annotations
 
-from tests.simulation.core.faults import SILENT, UNANSWERED
+from tests.simulation.core.faults import REFUSED, SILENT, UNANSWERED
 from tests.simulation.core.schedule import LinkFault
 from tests.simulation.queue.link_faults import DELAYED
 from tests.simulation.queue.schedule import (
@@ -34,6 +34,19 @@ REGRESSIONS = {
         workers=1,
         scripts=(Script(arrives_at=2.0, seconds=20.0),),
         incidents=(Drain(at=8.0, worker=0), CancelRequest(at=30.0, job=0)),
+    ),
+    "an end that waited for the table, and then for the topic, was put off by its age since it happened": Schedule(
+        seed=4204,
+        workers=3,
+        scripts=(
+            Script(arrives_at=9.71, seconds=1.91, attempts=("fail", "well"), is_submitted=True),
+            Script(arrives_at=0.52, seconds=3.47, attempts=("fail", "well")),
+        ),
+        incidents=(
+            LinkFault(10.42, 31.69, ("w0", "w1", "w2", "somebody"), "table", SILENT),
+            LinkFault(19.61, 46.61, ("w0", "w1", "w2"), "events", REFUSED),
+        ),
+        in_flight_limit=2,
     ),
     "two messages of a job whose worker was killed came to the next one together, and put each other off": Schedule(
         seed=13,
