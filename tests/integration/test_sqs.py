@@ -12,9 +12,10 @@ from tests.support.consuming import a_consumer
 from tests.support.sqs import FIFO, QueueDepth, Sqs, a_delivery_from
 from tests.support.waiting import wait_until
 from worker.adapters.sqs.queue import SqsQueue, SqsSender, receive_limits
+from worker.adapters.sqs.redrive import SqsDeadLetters
 from worker.application.consuming.work import Work
-from worker.domain.disposition import Ack, Disposition
-from worker.domain.errors import DependencyUnavailableError
+from worker.domain.disposition import Ack, Disposition, Reject
+from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
 from worker.ports import Delivery, ReceiptExpiredError
 
 
@@ -137,14 +138,36 @@ async def test_a_port_on_which_nothing_listens_is_a_dependency_that_failed(uniqu
             await queue.ack(Delivery("m", "h", "{}", 0, 1, 0.0))
 
 
-async def test_the_sender_gives_a_standard_queue_no_group(sqs: Sqs) -> None:
+async def test_the_sender_gives_a_message_of_a_standard_queue_the_tenant_that_is_asked_for_and_no_other_group(
+    sqs: Sqs,
+) -> None:
     url = await sqs.made()
 
-    message_id = await SqsSender(sqs.client, url).send("{}", group_id="ep-1", dedup_id="ep-1")
+    for group in (None, "tenant-7"):
+        message_id = await SqsSender(sqs.client, url).send("{}", group_id=group, dedup_id="ep-1")
 
-    message = await sqs.message(url)
-    assert message["MessageId"] == message_id
-    assert "MessageGroupId" not in message["Attributes"]
+        message = await sqs.message(url)
+        assert message["MessageId"] == message_id
+        assert message["Attributes"].get("MessageGroupId") == group
+        await sqs.client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+async def test_a_rejected_message_of_a_tenant_is_one_of_the_tenants_dead_letters_and_comes_back_as_one(
+    sqs: Sqs,
+) -> None:
+    url, dead = await sqs.made_with_dead_letters()
+    await SqsSender(sqs.client, url).send("{}", group_id="tenant-7")
+    queue = sqs.queue(url)
+    (delivery,) = await queue.receive(1)
+    assert delivery.group_id == "tenant-7"
+
+    await queue.reject(delivery, Reject(InvalidMessageError("body", "is no JSON")))
+    letters = SqsDeadLetters(sqs.client, url)
+    (letter,) = await letters.receive()
+    assert await letters.move_back([letter]) == [None]
+
+    assert (await sqs.message(url))["Attributes"]["MessageGroupId"] == "tenant-7"
+    assert (await sqs.depth(dead)).visible == 0
 
 
 async def test_the_sender_gives_a_fifo_queue_group_and_deduplication(sqs: Sqs) -> None:

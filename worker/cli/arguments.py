@@ -22,7 +22,7 @@ from worker.cli.exits import ExitCode
 from worker.domain.audio import AudioFormat
 from worker.domain.declaration import options_of
 from worker.domain.errors import ErrorCode, InvalidMessageError
-from worker.domain.job import JOB_ID, ObjectLocation, OutputSpec, is_job_id
+from worker.domain.job import GROUP, JOB_ID, ObjectLocation, OutputSpec, is_job_id
 from worker.domain.progress import Status
 
 _AGO_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -180,7 +180,12 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument("--job-id", metavar="ID", type=_job_id, help="the idempotency key; made up if not given")
     parser.add_argument("--upload-to", metavar="s3://BUCKET/PREFIX", help="where to upload a local SOURCE first")
-    parser.add_argument("--group", metavar="G", type=_group, help="the message group on a FIFO queue; the job's id")
+    parser.add_argument(
+        "--group",
+        metavar="G",
+        type=_group,
+        help="the message group: a tenant whom a standard queue keeps from delaying others; the order on a FIFO queue",
+    )
     parser.add_argument("--wait", action="store_true", help="show a progress bar until the job is final")
     _add_timeout(parser, "with --wait: stop waiting after so long, and exit 124; the job goes on")
     parser.add_argument("--json", action="store_true", help="print the record as JSON, with --wait the newest one")
@@ -222,9 +227,8 @@ def _job_id(text: str) -> str:
 
 
 def _group(text: str) -> str:
-    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-    if not (1 <= len(text) <= 128 and all("!" <= character <= "~" for character in text)):
-        raise argparse.ArgumentTypeError("a message group is 1 to 128 ASCII letters, digits or punctuation marks")
+    if not GROUP.allows(text):
+        raise argparse.ArgumentTypeError(f"a message group is {GROUP}")
     return text
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 from worker.application.messages.message import parse_job
 from worker.application.operations.listing import newest_jobs
 from worker.client.record import JobRecord
-from worker.domain.errors import DependencyUnavailableError
-from worker.domain.job import readable_id_part
+from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
+from worker.domain.job import GROUP, readable_id_part
 from worker.domain.progress import Status
 from worker.ports import StoreUnavailableError
 
@@ -89,9 +89,10 @@ class Jobs:
 
         `source`, `outputs` and `more` are members of a message (docs/messages.md); what they may be is checked here.
         Without a `job_id` the job gets a readable one of its own. With the same id and the same job it is safe to
-        call this again. `group` is the message group, a tenant's name for instance, and `traceparent` a W3C trace
-        context that the worker's log lines carry on. `put_source` is awaited when the id is the job's own and before
-        its message is sent, for a source that is uploaded first.
+        call this again. `group` is the message group: on a standard queue a tenant, whom SQS keeps from delaying the
+        others, on a FIFO queue what is done in order. `traceparent` is a W3C trace context that the worker's log
+        lines carry on. `put_source` is awaited when the id is the job's own and before its message is sent, for a
+        source that is uploaded first.
 
         Raises InvalidMessageError with the field's name, JobExistsError where the id is taken, what `put_source`
         raises, and `worker.settings.ConfigurationError` without a WORKER_QUEUE_URL.
@@ -110,6 +111,8 @@ class Jobs:
     ) -> JobRecord:
         """Do what `submit` does with a whole message, `job_id` included."""
         job = parse_job(json.dumps(message))
+        if group is not None and not GROUP.allows(group):
+            raise InvalidMessageError("group", f"must be {GROUP}", job_id=job.job_id)
         submission = self._parts.submission()
         async with self._bounded(None if put_source else self._timeout_seconds):
             record = await submission.submit(job, group=group, traceparent=traceparent, put_source=put_source)

@@ -36,7 +36,7 @@ class ClaimMark:
 
 @dataclass(frozen=True, slots=True)
 class JobMessage:
-    """What asks for the job on the queue. `group_id` is that of a FIFO queue."""
+    """What asks for the job on the queue. `group_id` is its message group, if it has one."""
 
     body: str
     group_id: str | None = None

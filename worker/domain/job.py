@@ -155,6 +155,10 @@ def is_job_id(text: str) -> bool:
     return JOB_ID.allows(text)
 
 
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+GROUP = Pattern("[!-~]{1,128}", "1 to 128 ASCII letters, digits or punctuation marks")
+
+
 def readable_id_part(key: str) -> str:
     """What a job's id may show of an object's key: its name without the extension, in the characters of an id."""
     stem = stem_of(key.rstrip("/").rpartition("/")[2])

@@ -32,7 +32,7 @@ class Delivery:
     sent_at_ms: int
     receive_count: int
     received_at: float
-    group_id: str | None = None  # of a FIFO queue
+    group_id: str | None = None  # of a FIFO queue, or the tenant of a standard one
     expires_at_ms: int | None = None  # when the queue drops the message for good (epoch), where that is known
     first_received_at_ms: int | None = None  # epoch, where the queue says so
     attributes: Mapping[str, str] = field(default_factory=dict)

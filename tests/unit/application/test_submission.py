@@ -80,7 +80,7 @@ async def test_a_submitted_job_is_queued_and_sent(
     assert record.source == "s3://podcasts-in/ep 0142 – ü.wav"
     ((body, group_id, dedup_id),) = sender.sent
     assert parse_job(body) == JOB
-    assert (group_id, dedup_id) == ("ep-0142", "ep-0142")
+    assert (group_id, dedup_id) == (None, "ep-0142")
 
 
 @pytest.mark.parametrize("is_out", [False, True])

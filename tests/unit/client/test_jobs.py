@@ -90,6 +90,7 @@ async def test_a_trace_context_goes_along_and_the_source_is_put_before_the_messa
         ({"outputs": [{"target": "s3://out-bucket/a.mp3", "format": "mp4"}]}, "outputs[0].format"),
         ({"priority_of_mine": 1}, "priority_of_mine"),
         ({"job_id": "no spaces"}, "job_id"),
+        ({"group": "tenant 7"}, "group"),
     ],
 )
 async def test_what_is_no_job_is_refused_with_the_name_of_the_field(changes: dict[str, Any], field: str) -> None:

@@ -141,15 +141,20 @@ class SqsSender:
     ) -> str:
         """Put `body` on the queue and return its message id. Raises DependencyUnavailableError.
 
-        A FIFO queue needs a group id, which defaults to the digest of the body. Without a `dedup_id`, equal bodies
-        count as one message for five minutes. Neither is sent to a standard queue.
+        A FIFO queue keeps the order within a group, which is the message's own by default. Without a `dedup_id`, which
+        no standard queue has, equal bodies count as one message for five minutes. On a standard queue the group is a
+        tenant, whom SQS's fair queues keep from delaying the others:
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
         """
         extra: dict[str, Any] = {}
         if attributes:
             extra["MessageAttributes"] = {name: string_attribute(value) for name, value in attributes.items()}
         if is_fifo(self._url):
             digest = hashlib.sha256(body.encode()).hexdigest()
-            extra |= {"MessageGroupId": group_id or digest, "MessageDeduplicationId": dedup_id or digest}
+            own_id = dedup_id or digest
+            extra |= {"MessageGroupId": group_id or own_id, "MessageDeduplicationId": own_id}
+        elif group_id is not None:
+            extra["MessageGroupId"] = group_id
         with translated(_SQS, self._errors | _denied("sqs:SendMessage")):
             response = await self._client.send_message(QueueUrl=self._url, MessageBody=body, **extra)
         message_id: str = response["MessageId"]
@@ -258,8 +263,10 @@ def _quarantine(delivery: Delivery, rejection: Reject, queue_url: str, max_bytes
         arguments["MessageAttributes"] = {name: string_attribute(value) for name, value in attributes.items()}
     if trace := delivery.attributes.get(TRACE):
         arguments["MessageSystemAttributes"] = {TRACE: string_attribute(trace)}
+    if delivery.group_id is not None:
+        arguments["MessageGroupId"] = delivery.group_id
     if is_fifo(queue_url):
-        arguments["MessageGroupId"] = delivery.group_id or delivery.message_id
+        arguments.setdefault("MessageGroupId", delivery.message_id)
         arguments["MessageDeduplicationId"] = f"{delivery.message_id}-{delivery.receive_count}"
     return arguments
 

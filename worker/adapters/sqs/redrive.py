@@ -91,8 +91,10 @@ class SqsDeadLetters:
         system = message.get("Attributes", {})
         if TRACE in system:
             contents["MessageSystemAttributes"] = {TRACE: string_attribute(system[TRACE])}
+        if "MessageGroupId" in system:
+            contents["MessageGroupId"] = system["MessageGroupId"]
         if self._is_fifo:
-            contents["MessageGroupId"] = system.get("MessageGroupId", message["MessageId"])
+            contents.setdefault("MessageGroupId", message["MessageId"])
             contents["MessageDeduplicationId"] = message["MessageId"]
         return DeadLetter(
             message["MessageId"],

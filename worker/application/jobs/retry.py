@@ -48,7 +48,7 @@ class JobRetry:
     async def _send(self, first: Record, message: JobMessage) -> None:
         # Within five minutes SQS drops a second message of the same run, and takes that of another one.
         dedup_id = hashlib.sha256(f"{first.job_id}/{first.run}".encode()).hexdigest()
-        await self._sender.send(message.body, group_id=message.group_id or first.job_id, dedup_id=dedup_id)
+        await self._sender.send(message.body, group_id=message.group_id, dedup_id=dedup_id)
 
 
 def _message_of(state: JobState) -> JobMessage:

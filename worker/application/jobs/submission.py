@@ -49,7 +49,8 @@ class Submission:
     ) -> Record:
         """Submit the job and return its first record. A `traceparent` that is valid goes along with the message.
 
-        `group` is the message group on a FIFO queue; by default each job has its own.
+        `group` is the message group: on a FIFO queue what is done in order, by default each job for itself; on a
+        standard queue the tenant, whom SQS keeps from delaying the others.
         `put_source` puts the source where the job says, once the id is the job's own and before a worker can take it.
         Raises JobExistsError, StoreUnavailableError (nothing was sent), DependencyUnavailableError or what
         `put_source` raises (the record is there; submit again with the same id).
@@ -62,7 +63,7 @@ class Submission:
         attributes = {TRACEPARENT: traceparent} if traceparent else {}
         await self._sender.send(
             to_body(job),
-            group_id=group or job.job_id,
+            group_id=group,
             dedup_id=job.job_id,
             attributes=attributes if trace_fields(attributes) else None,
         )
