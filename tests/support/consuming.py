@@ -153,7 +153,7 @@ class Bench:
 
 @asynccontextmanager
 async def at_work(
-    queue: FakeQueue, job: Job, *, concurrency: int = 4, ends_at: EndsAt | None = None
+    queue: FakeQueue, job: Job, *, concurrency: int | Slots = 4, ends_at: EndsAt | None = None
 ) -> AsyncIterator[Bench]:
     handler = JobHandler(job, ends_at)
     renewer, consumer = a_consumer(queue, handler, concurrency=concurrency)

@@ -14,6 +14,7 @@ from worker import metrics
 from worker.adapters.disk import LocalVolume
 from worker.adapters.ecs import open_protection
 from worker.adapters.ffmpeg import FfmpegConverter
+from worker.adapters.ffmpeg.splitting import SplittingConverter
 from worker.adapters.http import CannotListenError, HttpServer
 from worker.adapters.resources import MachineResources
 from worker.adapters.s3.store import S3Store
@@ -88,7 +89,8 @@ async def assemble(settings: Settings, name: str, stack: AsyncExitStack, began_a
 
     Raises ConfigurationError.
     """
-    adapters = await _open_adapters(settings, stack)
+    slots = Slots(settings.concurrency)
+    adapters = await _open_adapters(settings, slots, stack)
     warn_of_memory(settings, adapters.workspace.directory)
     table_access = TableAccess(adapters.table)
     store = failover_store(adapters.table, adapters.cache, settings, on_table_failure=table_access.failed)
@@ -100,7 +102,6 @@ async def assemble(settings: Settings, name: str, stack: AsyncExitStack, began_a
         WorkspaceAccess(adapters.workspace.probe),
     )
     claims = JobClaims(adapters.table, store, _job_limits(settings), worker=name, now=utc_now, random=random.random)
-    slots = Slots(settings.concurrency)
     handler = _make_handler(settings, adapters, store, cancels, claims, slots, watch)
     renewer = LeaseRenewer(adapters.queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
     credentials = CredentialsCheck(adapters.credentials, random=random.random)
@@ -133,7 +134,7 @@ async def _report_failures(credentials: CredentialsCheck, checks: Sequence[Check
     await report_failures(checks)
 
 
-async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters:
+async def _open_adapters(settings: Settings, slots: Slots, stack: AsyncExitStack) -> _Adapters:
     sandbox = sandbox_of(settings, ffmpeg_of(settings))
     if settings.ffmpeg is not None:
         await refuse_no_ffmpeg(settings.ffmpeg, sandbox)
@@ -149,7 +150,7 @@ async def _open_adapters(settings: Settings, stack: AsyncExitStack) -> _Adapters
         objects=S3Store(
             await clients.open("s3", s3_limits(settings, jobs=settings.concurrency)), s3_options(settings)
         ),
-        converter=FfmpegConverter(str(ffmpeg_of(settings)), sandbox=sandbox),
+        converter=SplittingConverter(FfmpegConverter(str(ffmpeg_of(settings)), sandbox=sandbox), slots.spare),
         sandbox=sandbox,
         protection=await _open_protection_controller(settings, stack),
         events=await completion_events(settings, clients),

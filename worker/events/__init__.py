@@ -217,6 +217,11 @@ CATALOGUE: dict[Event, EventSpec] = {
         "another has been made. The jobs that were running in it are tried again.",
         ("removed", "directory"),
     ),
+    Event.CONVERSION_SPLIT_FAILED: EventSpec(
+        "warning",
+        "A source could not be encoded in pieces side by side; it was encoded again as a whole.",
+        ("error",),
+    ),
     Event.UPLOAD_ABORT_FAILED: EventSpec(
         "warning",
         "An unfinished upload could not be aborted; the bucket's lifecycle rule has to do it.",

@@ -46,6 +46,7 @@ class Event(StrEnum):
     LEASE_LOST = "lease.lost"
     LEASE_RENEWAL_FAILED = "lease.renewal_failed"
     WORKSPACE_REMADE = "workspace.remade"
+    CONVERSION_SPLIT_FAILED = "conversion.split_failed"
     UPLOAD_ABORT_FAILED = "upload.abort_failed"
     OUTPUT_REMOVE_FAILED = "output.remove_failed"
     POLL_FAILED = "poll.failed"

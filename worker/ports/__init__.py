@@ -11,6 +11,7 @@ from worker.ports.audio import (
     MispredictedError,
     OutputLimitError,
     SourceAudio,
+    SpareSlots,
 )
 from worker.ports.inspection import (
     ConverterFacts,
@@ -79,6 +80,7 @@ __all__ = [
     "ScaleInProtection",
     "SourceAudio",
     "SourceObject",
+    "SpareSlots",
     "StoreUnavailableError",
     "TableFacts",
     "UnusableConverterError",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -47,10 +49,12 @@ class ConversionProgress:
     """How far a conversion is. The converter writes it; others read it, each at its own pace.
 
     `seconds_done` is audio that has been written, `bytes_read` how much of the source has been read (None: not known).
+    `encoders` is how many work side by side at parts of the source; at the end, how many did on average.
     """
 
     seconds_done: float = 0.0
     bytes_read: int | None = None
+    encoders: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,24 @@ class OutputLimitError(WorkerError):
 
 class MispredictedError(WorkerError):
     """The converter reads the source otherwise than it was predicted, so that a probe has to be asked."""
+
+
+class SpareSlots(Protocol):
+    """The slots of the worker in which there is no job, for jobs that can use more than one."""
+
+    @property
+    def concurrency(self) -> int:
+        """All slots."""
+
+    @property
+    def spare(self) -> int:
+        """How many could be borrowed at this moment."""
+
+    def borrowed(self) -> AbstractAsyncContextManager[asyncio.Event]:
+        """Wait for a slot that has been free for a while, and have it inside.
+
+        The event is set when a job has come for it: then what runs in it has to stop at once.
+        """
 
 
 class AudioConverter(Protocol):

@@ -12,6 +12,7 @@ from tests.fakes.queue import FakeQueue, Fault, Faults, Hang, ScriptedFaults
 from tests.support.consuming import OUTAGE, at_work, taking
 from tests.support.events import logged_events
 from tests.support.virtual_time import now, run, virtual_time
+from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Disposition
 from worker.ports import Delivery
@@ -74,6 +75,25 @@ async def test_nothing_is_received_while_no_slot_is_free() -> None:
         assert queue.calls["receive"] == 1
         assert bench.consumer.status().poll_age_seconds == 0
         assert sum(queue.visible_in(f"message-{n}") == 0 for n in range(1, 11)) == 6
+
+
+@virtual_time
+async def test_slots_without_a_job_are_spare_and_are_called_back_when_messages_come() -> None:
+    queue, slots = FakeQueue(), Slots(3)
+    queue.send("{}")
+
+    async with at_work(queue, taking(100), concurrency=slots):
+        await asyncio.sleep(10)
+        assert slots.spare.spare == 2
+        async with slots.spare.borrowed() as first, slots.spare.borrowed() as second:
+            assert slots.spare.spare == 0
+            queue.send("{}")
+            await second.wait()
+            assert not first.is_set()
+        await asyncio.sleep(10)
+        assert slots.spare.spare == 1
+        await asyncio.sleep(100)
+        assert slots.spare.spare == 3
 
 
 @virtual_time

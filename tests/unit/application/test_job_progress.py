@@ -70,3 +70,21 @@ async def test_a_stage_that_is_done_counts_whole_whatever_its_converter_said_las
     assert progress.leave() == 8.0
     conversion.seconds_done = 1.0
     assert progress.snapshot().percent == 99.9
+
+
+@virtual_time
+async def test_encoders_side_by_side_shorten_what_the_conversion_is_expected_to_take() -> None:
+    progress, conversion = JobProgress(Speeds()), ConversionProgress()
+    progress.meter.expect(Stage.CONVERTING, 60.0)
+    progress.enter(Stage.CONVERTING)
+    progress.follow(conversion, AUDIO)
+    assert progress.snapshot().eta_seconds == 60.0
+
+    conversion.encoders = 3
+    conversion.seconds_done = 1e-9
+    progress.snapshot()
+    assert progress.meter.expected_seconds(Stage.CONVERTING) == 20.0
+    conversion.encoders = 1.5  # on average, at the end
+    progress.leave()
+
+    assert progress.meter.expected_seconds(Stage.CONVERTING) == 40.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
-from worker.adapters.ffmpeg.filters import filter_graph, target_layout
+from worker.adapters.ffmpeg.filters import RAW_SAMPLES, filter_graph, target_layout
 from worker.adapters.ffmpeg.log import PROBE_MUXER
 from worker.adapters.ffmpeg.tags import tag_options
 from worker.domain.containers.kinds import Container
@@ -73,9 +73,11 @@ def convert_command(
     outputs: Sequence[tuple[Encoding, int]],
     *,
     limit_seconds: float,
+    as_pieces: bool = False,
 ) -> list[str]:
     """Decode once and write each output to its descriptor, stopping after `limit_seconds` of sound.
 
+    With `as_pieces` each output is written so that its packets can be found.
     Of a source that was predicted, what a probe would print is printed as well.
     Each part of the source, in its order, is read from a descriptor of `source_fds`.
     """
@@ -85,12 +87,14 @@ def convert_command(
     graph, labels = filter_graph(audio, [encoding for encoding, _ in outputs])
     command += ["-progress", "pipe:1", "-stats_period", str(STATS_PERIOD_SECONDS), "-filter_complex", graph]
     for label, (encoding, target_fd) in zip(labels, outputs, strict=True):
-        command += ["-map", label, *_output(audio, encoding, target_fd, limit_seconds)]
+        command += ["-map", label, *_output(audio, encoding, target_fd, limit_seconds, as_piece=as_pieces)]
     return [*command, *_FACTS] if audio.is_predicted else command
 
 
 def _decoding(audio: SourceAudio) -> list[str]:
     options = []
+    if audio.container in RAW_SAMPLES:
+        options += ["-ar", str(audio.sample_rate_hz), "-ch_layout", audio.layout]
     if (audio.container, audio.codec) == (Container.CAF, "alac"):
         # The demuxer trims the last packet by frames that the decoder has left out already (up to 2048 lost).
         options += ["-flags2", "+skip_manual"]
@@ -136,8 +140,11 @@ def _rate_control(encoder: Encoder, encoding: Encoding) -> Sequence[str]:
     return encoder.without_bitrate if encoding.bitrate_kbps is None else ["-b:a", f"{encoding.bitrate_kbps}k"]
 
 
-def _output(audio: SourceAudio, encoding: Encoding, target_fd: int, limit_seconds: float) -> list[str]:
+def _output(
+    audio: SourceAudio, encoding: Encoding, target_fd: int, limit_seconds: float, *, as_piece: bool
+) -> list[str]:
     encoder = ENCODERS[encoding.format]
+    muxer = (encoder.piece_muxer if as_piece else "") or encoder.muxer
     options = [*tag_options(audio, encoding.format), "-c:a"]
     options.append(encoder.name_for(encoding.bits_per_sample, encoding.codec))
     options += _rate_control(encoder, encoding)
@@ -151,5 +158,5 @@ def _output(audio: SourceAudio, encoding: Encoding, target_fd: int, limit_second
         # The limit counts the outputs' samples: on the source's clock, a jump would end the reading.
         *("-t", f"{limit_seconds:.3f}", "-ar", str(encoding.sample_rate_hz), "-threads", "1"),
         # The same source gives the same bytes: no versions, dates or random serial numbers.
-        *("-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", encoder.muxer, "-fd", str(target_fd), "fd:"),
+        *("-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", muxer, "-fd", str(target_fd), "fd:"),
     ]

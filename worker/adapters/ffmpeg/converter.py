@@ -10,6 +10,7 @@ from itertools import repeat
 from pathlib import Path
 
 from worker.adapters.ffmpeg.command import convert_command, probe_command
+from worker.adapters.ffmpeg.encodings import encodings_of
 from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, mended, to_artifact
 from worker.adapters.ffmpeg.filters import filter_graph, has_clock
 from worker.adapters.ffmpeg.finite import has_only_numbers
@@ -17,6 +18,7 @@ from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, Check, predicted_headers, source_audio
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import (
+    Counts,
     Headers,
     ProgressReader,
     failure_of,
@@ -27,13 +29,12 @@ from worker.adapters.ffmpeg.report import (
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
 from worker.adapters.sandbox.choice import available_sandbox
 from worker.adapters.sandbox.policy import Sandbox
-from worker.domain.encoding import Encoding, check_source, encoding_for
+from worker.domain.encoding import Encoding
 from worker.domain.errors import (
     ConverterAlwaysFailsError,
     ConverterCrashedError,
     ConverterFailedError,
     DurationTooLongError,
-    InvalidMessageError,
     UnsupportedAudioError,
     WorkerError,
 )
@@ -53,6 +54,7 @@ class _Bounds:
 
     seconds: float
     file_bytes: int | None
+    as_pieces: bool = False
 
 
 class FfmpegConverter:
@@ -145,7 +147,7 @@ class FfmpegConverter:
             if audio.is_predicted:
                 raise MispredictedError
             raise DurationTooLongError(audio.duration_seconds, max_duration_seconds)
-        encodings = _encodings([spec for spec, _ in outputs], audio)
+        encodings = encodings_of([spec for spec, _ in outputs], audio)
         paths = [path for _, path in outputs]
         bounds = _Bounds(max_duration_seconds, max_file_bytes)
         async with mended(source, audio.structure) as readable:
@@ -165,6 +167,25 @@ class FfmpegConverter:
             lambda: tuple(map(to_artifact, paths, formats, verdict.lengths, repeat(audio.tags)))
         )
         return Converted(artifacts, verdict.repaired)
+
+    async def encode(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[Encoding, Path]],
+        *,
+        seconds: float,
+        max_file_bytes: int,
+        progress: ConversionProgress,
+        as_pieces: bool = False,
+    ) -> Counts | None:
+        """Run ffmpeg once over `seconds` of sound, and return its counts, for the caller to judge.
+
+        Raises what `convert` raises. With `as_pieces` the files are not those of their formats, but such that their
+        packets can be found.
+        """
+        log = await self._run(source, audio, outputs, _Bounds(seconds, max_file_bytes, as_pieces), progress)
+        return read_counts(log, len(outputs), audio.sample_rate_hz)
 
     async def _run_twice(
         self,
@@ -236,6 +257,7 @@ class FfmpegConverter:
                     source_fds,
                     [(encoding, fd) for (encoding, _), fd in zip(outputs, target_fds, strict=True)],
                     limit_seconds=limit_seconds,
+                    as_pieces=bounds.as_pieces,
                 ),
                 fds=[*source_fds, *target_fds],
                 cwd=outputs[0][1].parent,
@@ -257,25 +279,6 @@ class FfmpegConverter:
             cpu_seconds=_CPU_HEADROOM_SECONDS + int(length * (1 + len(encodings))),
             file_bytes=_HEADROOM_BYTES + int(limit_seconds * widest * 4) if file_bytes is None else file_bytes,
         )
-
-
-def _encodings(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encoding]:
-    """Raises InvalidMessageError where the source lacks what is asked for."""
-    try:
-        check_source(specs, channels=audio.channels)
-    except InvalidMessageError as exc:
-        if audio.is_predicted:
-            raise MispredictedError from exc
-        raise
-    return [
-        encoding_for(
-            spec,
-            sample_rate_hz=audio.sample_rate_hz,
-            channels=audio.channels,
-            bits_per_sample=audio.bits_per_sample,
-        )
-        for spec in specs
-    ]
 
 
 def _check_end(returncode: int, reader: ProgressReader, log: Log) -> None:

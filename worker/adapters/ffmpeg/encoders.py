@@ -30,6 +30,7 @@ class Encoder:
 
     name: str
     muxer: str
+    piece_muxer: str = ""  # of a part that is to be joined to others, where frames do not say how long they are
     names_by_depth: Mapping[int, str] = field(default_factory=dict)  # where another encoder writes that depth
     names_by_codec: Mapping[Codec, str] = field(default_factory=dict)  # where another encoder writes that codec
     sample_formats_by_depth: Mapping[int, str] = field(default_factory=dict)
@@ -85,6 +86,7 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
     AudioFormat.FLAC: Encoder(
         name="flac",
         muxer="flac",
+        piece_muxer="mp4",
         sample_formats_by_depth={16: "s16", 24: "s32"},
         holds_tracks=True,
         is_lossless=True,

@@ -126,9 +126,10 @@ def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, 
 @contextmanager
 def _reader(path: Path) -> Iterator[tuple[ReadAt, int]]:
     with descriptors([path]) as ((fd,), _):
-        yield partial(_read_at, fd), os.fstat(fd).st_size
+        yield partial(bytes_at, fd), os.fstat(fd).st_size
 
 
-def _read_at(fd: int, offset: int, size: int) -> bytes:
+def bytes_at(fd: int, offset: int, size: int) -> bytes:
+    """Up to `size` bytes of a file from `offset`."""
     # An offset from a hostile header may be beyond what the system call takes.
     return os.pread(fd, size, offset) if offset < 1 << 62 else b""

@@ -12,8 +12,19 @@ from worker.domain.encoding import Encoding
 from worker.domain.mixing import LAYOUTS, layout_of, mix, mix_of_tracks, permutation
 from worker.ports import SourceAudio
 
+# Samples without any header, by the demuxer's name, which is the decoder's behind `pcm_`.
+RAW_SAMPLES = frozenset(
+    f"{kind}{byte_order}"
+    for kind, byte_orders in {
+        **dict.fromkeys(("u8", "s8", "alaw", "mulaw"), ("",)),
+        **dict.fromkeys(("s16", "s24", "s32", "f32", "f64"), ("le", "be")),
+    }.items()
+    for byte_order in byte_orders
+)
 # Their sound has no clock: sample follows sample, and what cannot be decoded is refused.
-_WITHOUT_CLOCK = frozenset({Container.WAV, Container.W64, Container.AIFF, Container.AU, Container.CAF, Container.FLAC})
+_WITHOUT_CLOCK = RAW_SAMPLES | {
+    *(Container.WAV, Container.W64, Container.AIFF, Container.AU, Container.CAF, Container.FLAC)
+}
 # Their clock is made from the frames' own lengths, so that a gap is a frame that could not be decoded.
 _COUNTED_CLOCK = frozenset({Container.MP3, Container.ADTS, Container.AMR})
 # Their length is that of their frames, which the examination of the file has counted.

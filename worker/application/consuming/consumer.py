@@ -183,6 +183,7 @@ class Consumer:
         else:
             self._works[delivery.message_id] = work
             self._handling.add(work)
+            self._slots.spare.hold(len(self._handling))
             self._spawn(work, self._process(work))
 
     def _spawn(self, work: Work, body: Coroutine[Any, Any, None]) -> None:
@@ -195,6 +196,7 @@ class Consumer:
         if self._works.get(message_id) is work:
             del self._works[message_id]
         self._handling.discard(work)
+        self._slots.spare.hold(len(self._handling))
         self._unsettled -= 1
         self._changed.set()
         self._stop_at_limits()
@@ -208,6 +210,7 @@ class Consumer:
                 disposition = await self._handle(work)
         finally:
             self._handling.discard(work)
+            self._slots.spare.hold(len(self._handling))
             self._changed.set()
             if isinstance(disposition, Retry):
                 visible_at = asyncio.get_running_loop().time() + disposition.delay_seconds

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from worker.application.consuming.spare_slots import SpareSlots
 from worker.domain.errors import ShutdownError
 
 
@@ -23,6 +24,7 @@ class Slots:
         self._line: deque[asyncio.Future[None]] = deque()  # of suspects that wait
         self._alone: asyncio.Future[None] | None = None  # the suspect that runs
         self._is_closed = False
+        self.spare = SpareSlots(concurrency, lambda: self.is_reserved)
 
     @property
     def is_reserved(self) -> bool:

@@ -183,7 +183,6 @@ class Conversion:
 
     async def _convert(self, run: _Run, audio: SourceAudio) -> Converted:
         progress = run.progress
-        expected = progress.meter.expected_seconds(Stage.CONVERTING)
         converted = await self._convert_as_large_as_needed(run, audio)
         size_bytes = sum(artifact.size_bytes for artifact in converted.artifacts)
         if size_bytes > self._limits.output_bytes:
@@ -191,7 +190,7 @@ class Conversion:
         progress.audio_seconds = converted.artifacts[0].duration_seconds
         seconds = progress.leave()
         if audio.duration_seconds is not None:
-            progress.speeds.learn_conversion(expected, seconds)
+            progress.speeds.learn_conversion(progress.meter.expected_seconds(Stage.CONVERTING), seconds)
         return converted
 
     async def _convert_as_large_as_needed(self, run: _Run, audio: SourceAudio) -> Converted:

@@ -40,6 +40,7 @@ class JobProgress:
         self._stage = self._furthest = Stage.DOWNLOADING
         self._done: set[Stage] = set()
         self._conversion: _Position | None = None
+        self._encoders = 1.0  # that the expectation is for
         self._snapshot: Snapshot | None = None  # until the job moves
         self._began_at = self._moved_at = self._now()
         self._waited_seconds = 0.0  # until it last began to work
@@ -83,6 +84,7 @@ class JobProgress:
 
     def leave(self) -> float:
         """The stage is done. Returns the seconds that it took."""
+        self._expect_encoders()
         self._conversion = None
         self.advance(1.0)
         self._done.add(self._stage)
@@ -126,8 +128,18 @@ class JobProgress:
         }
 
     def _pull(self) -> None:
+        self._expect_encoders()
         if self._conversion is not None and (fraction := self._conversion.news()) is not None:
             self.advance(fraction)
+
+    def _expect_encoders(self) -> None:
+        """Where several encoders share the sound, the stage is expected to take a part of the time of one."""
+        if self._conversion is not None:
+            encoders, before = self._conversion.encoders, self._encoders
+            if encoders != before:
+                expected = self.meter.expected_seconds(Stage.CONVERTING)
+                self.meter.expect(Stage.CONVERTING, expected * before / encoders)
+                self._encoders = encoders
 
 
 class _Position:
@@ -137,6 +149,10 @@ class _Position:
         self._conversion = conversion
         self._audio = audio
         self._seen = (conversion.seconds_done, conversion.bytes_read)
+
+    @property
+    def encoders(self) -> float:
+        return self._conversion.encoders
 
     def news(self) -> float | None:
         """The fraction (0 to 1) that is done; None where nothing has changed since the last call."""

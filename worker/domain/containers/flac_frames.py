@@ -62,7 +62,7 @@ def frame_header(data: bytes) -> Frame | None:
     length = at + extra_size + extra_rate
     if data[4] == 0xFF or 0x80 <= data[4] < 0xC0 or len(data) <= length:
         return None
-    if _crc8(data[:length]) != data[length]:
+    if crc8(data[:length]) != data[length]:
         return None
     stated = int.from_bytes(data[at + extra_size : length], "big")
     return Frame(
@@ -83,7 +83,7 @@ def end_of_frame(data: bytes, begin: int) -> int | None:
     """
     trimmed = len(data.rstrip(b"\0"))
     for end in (trimmed, trimmed + 1, trimmed + 2):  # the checksum may end with zeros
-        if begin < end <= len(data) and not _crc16(data[begin:end]):
+        if begin < end <= len(data) and not crc16(data[begin:end]):
             return end
     fits, state, table = [], 0, _CRC16
     for offset in range(begin, len(data)):
@@ -103,14 +103,14 @@ def _coded_number(data: bytes) -> int:
     return number
 
 
-def _crc8(data: bytes) -> int:
+def crc8(data: bytes) -> int:
     state = 0
     for byte in data:
         state = _CRC8[state ^ byte]
     return state
 
 
-def _crc16(data: bytes) -> int:
+def crc16(data: bytes) -> int:
     state, table = 0, _CRC16
     for byte in data:
         state = (state << 8 & 0xFFFF) ^ table[state >> 8 ^ byte]

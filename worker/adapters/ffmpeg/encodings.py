@@ -1,0 +1,29 @@
+"""How the outputs of a message are encoded from a source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from worker.domain.encoding import Encoding, check_source, encoding_for
+from worker.domain.errors import InvalidMessageError
+from worker.domain.job import OutputSpec
+from worker.ports import MispredictedError, SourceAudio
+
+
+def encodings_of(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encoding]:
+    """Raises InvalidMessageError where the source lacks what is asked for."""
+    try:
+        check_source(specs, channels=audio.channels)
+    except InvalidMessageError as exc:
+        if audio.is_predicted:
+            raise MispredictedError from exc
+        raise
+    return [
+        encoding_for(
+            spec,
+            sample_rate_hz=audio.sample_rate_hz,
+            channels=audio.channels,
+            bits_per_sample=audio.bits_per_sample,
+        )
+        for spec in specs
+    ]

@@ -1,0 +1,135 @@
+"""The files of pieces, and the output that becomes of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from worker.adapters.disk import NO_SPACE, LocalVolume
+from worker.adapters.ffmpeg.files import bytes_at
+from worker.domain.audio import AudioFormat
+from worker.domain.encoding import Encoding
+from worker.domain.splitting.cuts import Piece, framing_of
+from worker.domain.splitting.joiner import EncodedPiece, Joiner, JoinError
+from worker.domain.splitting.mp3 import Mp3Joiner
+from worker.domain.splitting.opus import OpusJoiner
+from worker.domain.tags.flac import flac_in_front
+
+_WRITTEN_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class JoinedOutput:
+    """One output. `rate_hz` is the source's, in whose samples pieces are counted."""
+
+    path: Path
+    encoding: Encoding
+    rate_hz: int
+    joiner: Joiner
+    samples: int = 0  # at the output's rate
+    _files: list[BinaryIO] = field(default_factory=list)
+
+    def path_of(self, piece: Piece) -> Path:
+        return piece_path(self.path, piece)
+
+    def add(self, piece: Piece, samples: int) -> None:
+        """Join a piece that has so many samples. The file of the one before is not needed any more.
+
+        Raises JoinError, WorkspaceFullError.
+        """
+        with self._writing("wb" if piece.number == 0 else "ab") as output:
+            file = self.path_of(piece).open("rb")
+            self._files.append(file)
+            self.path_of(piece).unlink()  # it lasts as long as it is open
+            first = self._frame(piece.given_begin)
+            encoded = EncodedPiece(
+                partial(bytes_at, file.fileno()),
+                os.fstat(file.fileno()).st_size,
+                samples,
+                first,
+                self._frame(piece.begin),
+                None if piece.is_last else self._frame(piece.end),
+            )
+            _write(output, self.joiner.add(encoded))
+            self.samples = first * self._frame_samples + samples
+            if len(self._files) > 1:
+                self._files.pop(0).close()
+
+    def finish(self) -> None:
+        """Raises JoinError, WorkspaceFullError."""
+        with self._writing("ab") as output:
+            _write(output, self.joiner.finish())
+        with self._writing("r+b") as output:
+            for offset, content in self.joiner.patches():
+                output.seek(offset)
+                output.write(content)
+
+    def close(self) -> None:
+        while self._files:
+            self._files.pop().close()
+
+    @property
+    def written_bytes(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
+    def _frame_samples(self) -> int:
+        framing = framing_of(self.encoding)
+        if framing is None:
+            raise JoinError(f"{self.encoding.format} is not joined")
+        return framing.samples
+
+    def _frame(self, sample: int) -> int:
+        """The output's frame that begins with this sample of the source. Pieces are cut where there is one."""
+        return sample * self.encoding.sample_rate_hz // self.rate_hz // self._frame_samples
+
+    @contextmanager
+    def _writing(self, mode: str) -> Iterator[BinaryIO]:
+        try:
+            with self.path.open(mode) as file:
+                yield file  # type: ignore[misc]
+        except OSError as exc:
+            if exc.errno in NO_SPACE:
+                raise LocalVolume().full_error(self.path.parent) from exc
+            raise
+
+
+def piece_path(output: Path, piece: Piece) -> Path:
+    """Where a piece of this output lies until it has been joined."""
+    return output.with_name(f"{output.name}.piece-{piece.number}")
+
+
+def joiner_for(encoding: Encoding) -> Joiner:
+    """For formats whose pieces have all that the whole needs. Raises JoinError for others."""
+    framing = framing_of(encoding)
+    match encoding.format:
+        case AudioFormat.MP3 if framing is not None:
+            return Mp3Joiner(framing.samples)
+        case AudioFormat.OPUS:
+            return OpusJoiner(encoding.sample_rate_hz)
+    raise JoinError(f"{encoding.format} is not joined")
+
+
+def read_flac_header(path: Path) -> bytes:
+    """All that stands before the first frame of the file, which is removed."""
+    with path.open("rb") as file:
+        _, offset = flac_in_front(partial(bytes_at, file.fileno()), {})
+        header = file.read(offset)
+    path.unlink()
+    return header
+
+
+def _write(output: BinaryIO, chunks: Iterator[bytes]) -> None:
+    waiting, size = [], 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= _WRITTEN_BYTES:
+            output.write(b"".join(waiting))
+            waiting, size = [], 0
+    output.write(b"".join(waiting))

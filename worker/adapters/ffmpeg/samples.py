@@ -1,0 +1,85 @@
+"""Plain samples of a source: what makes it possible to give parts of it to several encoders."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from worker.adapters.ffmpeg.filters import RAW_SAMPLES, filter_graph
+from worker.domain.audio import AudioFormat
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.structure import Structure
+from worker.domain.encoding import Encoding
+from worker.domain.mixing import LAYOUTS
+from worker.domain.splitting.cuts import Piece
+from worker.ports import SourceAudio
+
+_CONTAINERS = frozenset({Container.WAV, Container.W64, Container.AIFF, Container.AU, Container.CAF})
+_PREFIX = "pcm_"
+_BYTES = {"u8": 1, "s8": 1, "alaw": 1, "mulaw": 1, "s16": 2, "s24": 3, "s32": 4, "f32": 4, "f64": 8}
+_HUNDREDTH = 0.011  # to which the length in headers is printed
+_SAME_SAMPLES = {("pcm_s16le", 16), ("pcm_s24le", 24)}
+_HASHED_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Where they lie in a file, and how many there are of each channel."""
+
+    audio: SourceAudio
+    name: str  # of the raw demuxer
+    frame_bytes: int
+    count: int
+
+    def given_to(self, piece: Piece) -> SourceAudio:
+        """The part that a piece's encoder is given, as a source of its own."""
+        origin = self.audio.structure.begin
+        begin, end = (origin + each * self.frame_bytes for each in (piece.given_begin, piece.given_end))
+        return replace(
+            self.audio,
+            container=self.name,
+            structure=Structure(begin, end, read_range=(begin, end)),
+            duration_seconds=piece.given_samples / self.audio.sample_rate_hz,
+            size_bytes=end - begin,
+            tags={},
+            is_predicted=False,
+        )
+
+    def are_those_of(self, encoding: Encoding) -> bool:
+        """Whether a lossless output has the very bytes of them, so that its checksum is theirs."""
+        (graph, _), audio = filter_graph(self.audio, [encoding]), self.audio
+        is_unchanged = "," not in graph and encoding.sample_rate_hz == audio.sample_rate_hz
+        return is_unchanged and (audio.codec, encoding.bits_per_sample) in _SAME_SAMPLES
+
+    def md5(self, source: Path, stopped: threading.Event) -> bytes:
+        """Of all of them, as FLAC states it (RFC 9639, section 8.2); of some, where it was stopped."""
+        digest, left = hashlib.md5(usedforsecurity=False), self.count * self.frame_bytes
+        with source.open("rb") as file:
+            file.seek(self.audio.structure.begin)
+            while left and not stopped.is_set() and (block := file.read(min(left, _HASHED_BYTES))):
+                digest.update(block)
+                left -= len(block)
+        return digest.digest()
+
+
+def samples_of(audio: SourceAudio) -> Samples | None:
+    """None where the source is anything but plain samples in one run, with nothing to mend and a layout of a name."""
+    structure, name = audio.structure, audio.codec.removeprefix(_PREFIX)
+    if audio.container not in _CONTAINERS or name not in RAW_SAMPLES or audio.is_finite is not True:
+        return None
+    if structure.patches or structure.repairs or structure.parts or audio.parts or structure.ignores_stated_size:
+        return None
+    if audio.layout not in LAYOUTS or audio.track or audio.starts_at_seconds or audio.duration_seconds is None:
+        return None
+    frame_bytes = _BYTES[name.removesuffix("le").removesuffix("be")] * audio.channels
+    count = (structure.end - structure.begin) // frame_bytes
+    if abs(count / audio.sample_rate_hz - audio.duration_seconds) > _HUNDREDTH:
+        return None
+    return Samples(audio, name, frame_bytes, count)
+
+
+def can_be_joined(samples: Samples, encoding: Encoding) -> bool:
+    """Whether nothing that stands in the output has to be known of all its sound, but what is known here."""
+    return encoding.format is not AudioFormat.FLAC or samples.are_those_of(encoding)

@@ -1,0 +1,107 @@
+"""Where a long source is cut, so that encoders that begin anew at each cut write the frames that one would write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.encoding import Encoding
+
+FLAC_FRAME_SAMPLES = 4096  # as its encoder is told
+# Below it, libopus may take speech for its other codec (SILK), whose state does not converge: a joint was 5 dB worse.
+# At 10 kbit/s + 0.81 * 54 (mode_thresholds of opus_encoder.c) it does so for mono at the latest.
+_OPUS_MIN_KBPS = 64
+_RESAMPLER_SECONDS = 0.1  # more than its filter is long at any rate
+_MAX_OVERLAP = 0.1  # of a piece: what is encoded twice
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """Samples of a frame, and the frames before and behind a piece that its encoder needs to be in the same state."""
+
+    samples: int
+    before: int = 0
+    behind: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one encoder does. All are sample frames of the source: what it is given, and what of it is kept."""
+
+    number: int
+    begin: int
+    end: int
+    given_begin: int
+    given_end: int
+    is_last: bool
+
+    @property
+    def given_samples(self) -> int:
+        return self.given_end - self.given_begin
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long pieces are, in core-seconds of encoding (see FormatSpec.encoding_cost).
+
+    A piece costs a process, so it must not be short; one that is given back half done is lost, so it must not be long.
+    """
+
+    of_a_piece: float = 2.0
+    worth_it: float = 3.0  # what costs less is not split
+
+
+def framing_of(encoding: Encoding) -> Framing | None:
+    """None for what cannot be joined to what one encoder would write, or is not worth it.
+
+    Vorbis has blocks of two sizes, whose places depend on all that came before. ADTS and WebM are not done yet.
+    MP3 of a variable bitrate was not tried. Writing WAV is copying. Opus is split where it is sure to be CELT.
+    """
+    match encoding.format:
+        case AudioFormat.FLAC:
+            return Framing(FLAC_FRAME_SAMPLES)
+        case AudioFormat.MP3 if encoding.vbr_quality is None:
+            # ISO 11172-3 and 13818-3: two granules of 576 samples, or one at the low rates. Joints are looked for
+            # among 32 frames, behind 16 after which LAME was measured to be in the same state.
+            return Framing(1152 if encoding.sample_rate_hz >= 32_000 else 576, before=40, behind=12)
+        case AudioFormat.OPUS if encoding.channels <= 2 and (encoding.bitrate_kbps or 0) >= _OPUS_MIN_KBPS:
+            # Packets of 20 ms. Its predictors were measured to have converged after less than a second.
+            return Framing(encoding.sample_rate_hz // 50, before=50, behind=2)
+    return None
+
+
+def cut(samples: int, rate_hz: int, encodings: Sequence[Encoding], most: int, pace: Pace = Pace()) -> list[Piece]:
+    """The pieces of a source of so many sample frames, for at most `most` encoders at a time; empty: not to be cut."""
+    framings = [framing_of(encoding) for encoding in encodings]
+    cost = sum(FORMATS[encoding.format].encoding_cost for encoding in encodings) / 60 * samples / rate_hz
+    if most < 2 or cost < pace.worth_it:
+        return []
+    grid, before, behind = 1, 0, 0
+    for encoding, framing in zip(encodings, framings, strict=True):
+        if framing is None:
+            return []
+        frame = _in_source(framing.samples, rate_hz, encoding.sample_rate_hz)
+        grid = math.lcm(grid, frame[0])
+        context = 0 if rate_hz == encoding.sample_rate_hz else math.ceil(_RESAMPLER_SECONDS * rate_hz)
+        before, behind = (
+            max(most_yet, context, math.ceil(frames * frame[1]))
+            for most_yet, frames in ((before, framing.before), (behind, framing.behind))
+        )
+    before, behind = (math.ceil(each / grid) * grid for each in (before, behind))
+    count = max(2 * most, round(cost / pace.of_a_piece))
+    length = math.ceil(samples / count / grid) * grid
+    if length <= before + behind or (before + behind) > _MAX_OVERLAP * length:
+        return []
+    begins = list(range(0, samples - length // 2, length))
+    return [
+        Piece(number, begin, end, max(0, begin - before), min(samples, end + behind), is_last=end == samples)
+        for number, (begin, end) in enumerate(zip(begins, [*begins[1:], samples], strict=True))
+    ]
+
+
+def _in_source(frame: int, source_hz: int, target_hz: int) -> tuple[int, float]:
+    """The fewest sample frames of the source that are whole frames of the output, and those of one frame."""
+    frames = target_hz // math.gcd(frame * source_hz, target_hz)
+    return frames * frame * source_hz // target_hz, frame * source_hz / target_hz
