@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any, TypeVar
 
@@ -27,18 +28,20 @@ class StuckError(AssertionError):
     """Nothing is ready, no timer is set, and the body has not ended."""
 
 
-class _Handle:
-    """Cancels a callback."""
+class _Handle(partial[object]):
+    """Calls a callback, unless that was cancelled. Made and called without a frame of Python: there are millions."""
 
-    __slots__ = ("args", "callback")
-
-    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
-        self.callback: Callable[..., object] | None = callback
-        self.args = args
+    __slots__ = ()
 
     def cancel(self) -> None:
-        self.callback = None
-        self.args = ()
+        self.__setstate__(_CANCELLED)  # type: ignore[attr-defined]  # drops the references, too
+
+
+def _nothing() -> None:
+    """What a cancelled callback does."""
+
+
+_CANCELLED: tuple[Any, ...] = (_nothing, (), {}, None)
 
 
 class _Loop(asyncio.AbstractEventLoop):
@@ -102,8 +105,7 @@ class LeanLoop(_Loop):
                 self.now = max(self.now, when)
             else:
                 raise StuckError(", ".join(each.get_name() for each in self._tasks if not each.done()))
-            if handle.callback is not None:
-                handle.callback(*handle.args)
+            handle()
 
     def _end_the_rest(self) -> None:
         """Cancel the tasks until they end. A task that waits while it cleans up is cancelled again: no timer fires."""
@@ -113,9 +115,8 @@ class LeanLoop(_Loop):
                 task.cancel()
             while self._ready:
                 handle = self._ready.popleft()
-                if handle.callback is not None:
-                    with suppress(Exception):  # the run is over
-                        handle.callback(*handle.args)
+                with suppress(Exception):  # the run is over
+                    handle()
         self._tasks.clear()
         self._timers.clear()
 
@@ -127,18 +128,21 @@ class LeanLoop(_Loop):
     def call_soon(  # type: ignore[override]
         self, callback: Any, *args: Any, context: Any = None
     ) -> Any:
-        handle = _Handle(callback, args)
+        handle = _Handle(callback, *args)
         self._ready.append(handle)
         return handle
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
-        handle = _Handle(callback, args)
+        handle = _Handle(callback, *args)
         self._timers_set += 1
         heappush(self._timers, (when, self._timers_set, handle))
         return handle
 
     def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
-        return self.call_at(self.now + delay, callback, *args)
+        handle = _Handle(callback, *args)
+        self._timers_set += 1
+        heappush(self._timers, (self.now + delay, self._timers_set, handle))
+        return handle
 
     def create_task(self, coro: Any, *, name: str | None = None, **_options: Any) -> asyncio.Task[Any]:
         return self.keep(super().create_task(coro, name=name))
@@ -175,14 +179,12 @@ class ProcessLoop(_Loop):
             self._base.call_soon(self._fire, handle)
 
     def _fire(self, handle: _Handle) -> None:
-        if handle.callback is None:
-            return
         if self._due is not None:
             self._due.append(handle)
             return
         events._set_running_loop(self)
         try:
-            handle.callback(*handle.args)
+            handle()
         finally:
             events._set_running_loop(self._base)
 
@@ -192,12 +194,12 @@ class ProcessLoop(_Loop):
     def call_soon(  # type: ignore[override]
         self, callback: Any, *args: Any, context: Any = None
     ) -> Any:
-        handle = _Handle(callback, args)
+        handle = _Handle(callback, *args)
         self._base.call_soon(self._fire, handle)
         return handle
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
-        handle = _Handle(callback, args)
+        handle = _Handle(callback, *args)
         self._base.call_at(when, self._fire, handle)
         return handle
 

@@ -25,9 +25,11 @@ class SimulatedRedis:
 
     name = FakeProgressCache.name
     endpoint = FakeProgressCache.endpoint
-    tick_seconds = FakeProgressCache.tick_seconds
 
-    def __init__(self, server: FakeProgressCache, network: Network) -> None:
+    def __init__(
+        self, server: FakeProgressCache, network: Network, *, tick_seconds: float = FakeProgressCache.tick_seconds
+    ) -> None:
+        self.tick_seconds = tick_seconds
         self._server = server
         self._link = Link(network, REDIS, _REDIS_SECONDS)
 

@@ -50,6 +50,7 @@ LIMITS = JobLimits(
 )
 _DRAIN_SECONDS = 20.0
 _DELETE_SECONDS = 0.02
+_TICK_SECONDS = 1.0  # longer than in production: what ticks write is the subject of the other simulation
 
 
 class Worker:
@@ -66,7 +67,7 @@ class Worker:
         self.loop: Any = ProcessLoop(base) if schedule.has(Freeze, place) else base  # type: ignore[abstract]
         self.network = world.network(worker_at(place))
         self.table = JobTableClient(world.table, self.network, self.name, world.checker)
-        redis = SimulatedRedis(world.redis, self.network)
+        redis = SimulatedRedis(world.redis, self.network, tick_seconds=_TICK_SECONDS)
         table_access = TableAccess(self.table)
         store = FailoverStore(
             self.table,

@@ -8,6 +8,7 @@ that are killed, frozen and drained.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -26,6 +27,7 @@ from tests.simulation.queue.worker import Worker
 from tests.support.deliveries import SENT_AT_MS
 from tests.support.handling import a_cancellation, a_commands_finisher
 from worker.application.jobs.retry import JobRetry
+from worker.domain.backoff import Backoff
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import first_record
 from worker.domain.refusals import NotRetriedError
@@ -35,7 +37,7 @@ _RESTART_SECONDS = 2.0
 # Retries are up to 900 s apart, of which five may be due.
 _LONGEST_SECONDS = 3 * 3600.0
 _LOOK_SECONDS = 2.0  # longer than a write that was given up takes to arrive
-_ASK_AGAIN_SECONDS = 1.0
+_ASK_AGAIN = Backoff(first_seconds=1, factor=2, cap_seconds=8, floor=1)
 
 
 class World(BaseWorld[Schedule, Checker]):
@@ -155,12 +157,12 @@ class World(BaseWorld[Schedule, Checker]):
         redis = SimulatedRedis(self.redis, network)
         finisher = a_commands_finisher(table, redis, now=self.now, publisher=publisher)
         self.checker.runs[job_id].retries += 1
-        while True:
+        for failures in itertools.count(1):
             with suppress(StoreUnavailableError, DependencyUnavailableError):
                 with suppress(NotRetriedError):
                     await JobRetry(table, finisher, Sender(self, job_id)).retry(job_id)
                 break
-            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            await asyncio.sleep(_ASK_AGAIN.delay(failures, random=0.0))
         self.checker.runs[job_id].retries -= 1
         self._to_come -= 1
 
@@ -168,12 +170,12 @@ class World(BaseWorld[Schedule, Checker]):
         network = self.network(SOMEBODY)
         table = JobTableClient(self.table, network, SOMEBODY, self.checker)
         cancellation = a_cancellation(table, SimulatedRedis(self.redis, network), now=self.now)
-        while True:
+        for failures in itertools.count(1):
             with suppress(StoreUnavailableError, DependencyUnavailableError):
                 record = await cancellation.cancel(job_id)
                 self.checker.noted(f"the answer to a cancel request is that {job_id} is {record and record.status}")
                 return
-            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            await asyncio.sleep(_ASK_AGAIN.delay(failures, random=0.0))
 
 
 class Sender:
