@@ -68,7 +68,7 @@ check: $(VENV)/.dev ## format, lint, types, layers, sizes, generated documents
 
 # The same tests are part of `make test`, but there they leave out what needs these tools.
 deploy-check: $(VENV)/.dev $(DEPLOY_VENV)/.deploy $(EMULATOR_VENV)/.emulator ## lint deploy/, make it on two emulators, and read it back
-	DEPLOY_TOOLS=$(CURDIR)/$(DEPLOY_VENV)/bin $(BIN)/python -m pytest -n 2 tests/deploy
+	DEPLOY_TOOLS=$(CURDIR)/$(DEPLOY_VENV)/bin $(BIN)/python -m pytest -n 2 --dist loadfile tests/deploy tests/system/test_monitoring.py
 
 format: $(VENV)/.dev ## bring the code into the one format
 	$(BIN)/ruff format $(CODE)
