@@ -1,0 +1,157 @@
+"""An AWS that costs next to nothing: SQS, S3 and DynamoDB that say yes with fixed bytes.
+
+`python -m benchmarks.canned_aws PORT`. It keeps objects and messages in memory, and no records. It checks nothing:
+what it is for is measuring what its client costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import md5
+from typing import Any
+from urllib.parse import urlsplit
+
+from worker.demo.servers import HOST, Server, free_port, running
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_ACTION = re.compile(rb"\r\nx-amz-target: *\S+\.(\w+)", re.IGNORECASE)
+_JSON = b"Content-Type: application/x-amz-json-1.0\r\n"
+_HEAD = b"HTTP/1.1 %d OK\r\nx-amzn-RequestId: canned\r\nETag: %s\r\n%sContent-Length: %d\r\n\r\n"
+_ETAG = b'"canned"'
+
+
+@dataclass
+class _Aws:
+    """What it is told, and what it answers."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    messages: deque[str] = field(default_factory=deque)
+    has_messages: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def answer(self, method: bytes, path: str, action: str, body: bytes) -> bytes:
+        if action:
+            handler = self._actions().get(action)
+            found = {} if handler is None else await handler(json.loads(body))
+            content = json.dumps(found).encode()
+            return _HEAD % (200, _ETAG, _JSON, len(content)) + content
+        return self._object(method, path, body)
+
+    def _actions(self) -> Mapping[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]:
+        return {
+            "SendMessageBatch": self._send,
+            "ReceiveMessage": self._receive,
+            "DeleteMessageBatch": self._accept,
+            "ChangeMessageVisibilityBatch": self._accept,
+            "GetQueueAttributes": self._attributes,
+            "BatchGetItem": self._no_items,
+        }
+
+    async def _send(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.messages.extend(entry["MessageBody"] for entry in request["Entries"])
+        self.has_messages.set()
+        sent = [
+            {"Id": entry["Id"], "MessageId": entry["Id"], "MD5OfMessageBody": _md5(entry["MessageBody"])}
+            for entry in request["Entries"]
+        ]
+        return {"Successful": sent, "Failed": []}
+
+    async def _receive(self, request: dict[str, Any]) -> dict[str, Any]:
+        if not self.messages:
+            self.has_messages.clear()
+            try:
+                async with asyncio.timeout(request.get("WaitTimeSeconds", 0)):
+                    await self.has_messages.wait()
+            except TimeoutError:
+                return {}
+        count = min(request.get("MaxNumberOfMessages", 1), len(self.messages))
+        return {"Messages": [_message(self.messages.popleft()) for _ in range(count)]}
+
+    async def _accept(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]], "Failed": []}
+
+    async def _attributes(self, _request: dict[str, Any]) -> dict[str, Any]:
+        return {"Attributes": {"QueueArn": "arn:aws:sqs:eu-central-1:000000000000:jobs", "VisibilityTimeout": "60"}}
+
+    async def _no_items(self, _request: dict[str, Any]) -> dict[str, Any]:
+        return {"Responses": {}, "UnprocessedKeys": {}}
+
+    def _object(self, method: bytes, path: str, body: bytes) -> bytes:
+        if method == b"PUT":
+            self.objects[path] = body
+        content = self.objects.get(path, b"") if method == b"GET" else b""
+        return _HEAD % (200, _ETAG, b"", len(content)) + content
+
+
+def _md5(text: str) -> str:
+    return md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _message(body: str) -> dict[str, Any]:
+    identity = _md5(body)
+    attributes = {
+        "SentTimestamp": "1795000000000",
+        "ApproximateReceiveCount": "1",
+        "ApproximateFirstReceiveTimestamp": "1795000000000",
+    }
+    return {"MessageId": identity, "ReceiptHandle": identity, "MD5OfBody": identity, "Body": body} | {
+        "Attributes": attributes
+    }
+
+
+class _Connection(asyncio.Protocol):
+    """One client's requests, each answered when it is whole."""
+
+    def __init__(self, aws: _Aws) -> None:
+        self._aws = aws
+        self._received = bytearray()
+        self._answering: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            head = bytes(self._received[:end])
+            length = _LENGTH.search(head)
+            behind = end + 4 + (int(length[1]) if length else 0)
+            if len(self._received) < behind:
+                return
+            body = bytes(self._received[end + 4 : behind])
+            del self._received[:behind]
+            task = asyncio.create_task(self._answer(head, body))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, head: bytes, body: bytes) -> None:
+        method, target, _ = head.split(b" ", 2)
+        action = _ACTION.search(head)
+        path = urlsplit(target.decode()).path
+        answer = await self._aws.answer(method, path, action[1].decode() if action else "", body)
+        self._transport.write(answer)
+
+
+@contextmanager
+def canned_aws() -> Iterator[Server]:
+    """It, as a process of its own."""
+    port = free_port()
+    with running(Server("canned AWS", [sys.executable, "-m", __name__, str(port)], port)) as server:
+        yield server
+
+
+async def _serve(port: int) -> None:
+    aws = _Aws()
+    server = await asyncio.get_running_loop().create_server(lambda: _Connection(aws), HOST, port)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(int(sys.argv[1])))
