@@ -258,3 +258,22 @@ async def test_an_endpoint_that_refuses_a_body_without_reading_it_is_understood(
     async with scripted_http(refuse) as url, store_at(aws_session, url) as store:
         with pytest.raises(AccessDeniedError):
             await upload(store, artifact_of(tmp_path / "file", 15 * MIB), ANYWHERE)
+
+
+async def test_an_endpoint_is_looked_for_once_a_bucket_and_not_for_each_object(
+    bucket: str, s3_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = s3_client._ruleset_resolver._provider.ruleset
+    evaluate, looked_for = rules.evaluate, list[Any]()
+
+    def evaluate_and_count(parameters: Any) -> Any:
+        looked_for.append(parameters)
+        return evaluate(parameters)
+
+    monkeypatch.setattr(rules, "evaluate", evaluate_and_count)
+
+    for number in range(5):
+        await s3_client.put_object(Bucket=bucket, Key=f"key {number}", Body=b"")
+        await s3_client.list_objects_v2(Bucket=bucket, Prefix=f"key {number}")
+
+    assert len(looked_for) <= 2  # one for each action

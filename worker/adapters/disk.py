@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from worker.domain.errors import WorkerError, WorkspaceFullError
 from worker.ports import Artifact
 
+_T = TypeVar("_T")
+
+# So much is read and written by the event loop itself: it is in the page cache, and a thread would cost more CPU.
+SHORT_BYTES = 256 << 10
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own is
 
 
 class NotWritableError(WorkerError):
     """Nothing can be written to a directory."""
+
+
+async def unless_short(size_bytes: int, work: Callable[[], _T]) -> _T:
+    """Do what reads or writes so many bytes in a thread, unless they are few."""
+    return work() if size_bytes <= SHORT_BYTES else await asyncio.to_thread(work)
 
 
 def read_artifact(artifact: Artifact, offset: int, length: int) -> bytes:

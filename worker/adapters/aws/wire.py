@@ -20,6 +20,7 @@ from worker import usage
 
 _MAX_REDIRECTIONS = 3
 _HOPS = "worker_redirections"
+_UNREAD_PARAMETERS = ("Key", "Prefix", "CopySource")
 _REGION_IN_HOST = re.compile(r"(?:^|\.)s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.")
 
 
@@ -42,6 +43,8 @@ def prepare(client: Any) -> None:
     events = client.meta.events
     events.register_last("before-call.s3", _send_at_once, unique_id="worker-send-at-once")
     events.register_last("before-endpoint-resolution.s3", _address_access_point, unique_id="worker-access-point")
+    if client.meta.service_model.service_name == "s3":
+        _resolve_by_bucket(client)
     events.register_first("needs-retry.s3", _follow_redirection, unique_id="worker-follow-redirection")
     for service, called in (("s3", usage.s3_called), ("dynamodb", usage.dynamodb_called)):
         events.register_last(f"before-send.{service}", partial(_count, called), unique_id=f"worker-count-{service}")
@@ -55,6 +58,16 @@ def prepare(client: Any) -> None:
 def _count(called: Callable[[], None], **_: Any) -> None:
     """Count the request for its job. What a handler of this event returns is taken for the answer: nothing."""
     called()
+
+
+def _resolve_by_bucket(client: Any) -> None:
+    """Have the SDK find S3's endpoint once a bucket, and not for each object, which costs it 0.4 ms of CPU a call.
+
+    It remembers what it has found by all parameters of its rules, and none of the rules reads these.
+    """
+    parameters = getattr(client._ruleset_resolver, "_param_definitions", {})  # noqa: SLF001 - there is no other way
+    for name in _UNREAD_PARAMETERS:
+        parameters.pop(name, None)
 
 
 def _require_json(response_dict: dict[str, Any], **_: Any) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 
+from worker.adapters.disk import unless_short
 from worker.adapters.ffmpeg.command import convert_command, probe_command
 from worker.adapters.ffmpeg.encodings import encodings_of
 from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, mended, to_artifact
@@ -163,8 +164,9 @@ class FfmpegConverter:
         counts = read_counts(log, len(outputs), audio.sample_rate_hz)
         verdict = check_counts(counts, audio, encodings, max_duration_seconds=max_duration_seconds)
         formats = [encoding.format for encoding in encodings]
-        artifacts = await asyncio.to_thread(
-            lambda: tuple(map(to_artifact, paths, formats, verdict.lengths, repeat(audio.tags)))
+        artifacts = await unless_short(
+            sum(path.stat().st_size for path in paths),
+            lambda: tuple(map(to_artifact, paths, formats, verdict.lengths, repeat(audio.tags))),
         )
         return Converted(artifacts, verdict.repaired)
 

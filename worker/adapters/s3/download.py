@@ -14,6 +14,7 @@ import aiohttp
 from aiobotocore.response import StreamingBody
 from botocore.exceptions import BotoCoreError
 
+from worker.adapters.disk import SHORT_BYTES
 from worker.adapters.s3.errors import source_errors
 from worker.adapters.s3.options import Arguments
 from worker.adapters.shielding import run_shielded
@@ -122,7 +123,7 @@ class Download:
 
 
 class _Sink:
-    """A file that is written in a thread, a mebibyte at a time."""
+    """A file that is written a mebibyte at a time, in a thread unless it is short."""
 
     def __init__(self, file: FileIO, on_bytes: BytesDone) -> None:
         self.received = 0
@@ -144,8 +145,10 @@ class _Sink:
         data = b"".join(self._chunks)
         self._chunks.clear()
         self._gathered = 0
+        if len(data) <= SHORT_BYTES:
+            return self._write_all(data)
         # Waits for the thread even if cancelled: the file must not be closed while the thread writes to it.
-        await run_shielded(asyncio.to_thread(self._write_all, data))
+        return await run_shielded(asyncio.to_thread(self._write_all, data))
 
     def _write_all(self, data: bytes) -> None:
         rest = memoryview(data)

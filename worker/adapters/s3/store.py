@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worker.adapters.disk import read_artifact
+from worker.adapters.disk import SHORT_BYTES, read_artifact, unless_short
 from worker.adapters.s3.ahead import UploadAhead
 from worker.adapters.s3.body import body_of
 from worker.adapters.s3.digest import Digest, digest_of
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 _MIB = 1 << 20
-_SHORT_BYTES = 256 << 10  # in the page cache, because its digest has just been made
 _TARGET_SEEN_SECONDS = 300.0
 RESUME_BACKOFF = Backoff(first_seconds=0.2, factor=2, cap_seconds=5, floor=0.5)
 
@@ -155,7 +154,8 @@ class S3Store:
 
     async def digest_of(self, artifact: Artifact) -> Digest:
         """The artifact's digests, in the parts that `send` makes of it."""
-        return await asyncio.to_thread(digest_of, artifact, self._limits.step(artifact.size_bytes))
+        size = artifact.size_bytes
+        return await unless_short(size, lambda: digest_of(artifact, self._limits.step(size)))
 
     async def send(
         self,
@@ -181,7 +181,7 @@ class S3Store:
 
     async def _put(self, artifact: Artifact, target: ObjectLocation, headers: Arguments, digest: Digest) -> None:
         size = artifact.size_bytes
-        body = read_artifact(artifact, 0, size) if size <= _SHORT_BYTES else body_of(artifact, 0, size)
+        body = read_artifact(artifact, 0, size) if size <= SHORT_BYTES else body_of(artifact, 0, size)
         checksum: Arguments = {"ChecksumCRC32": digest.crc32} if sends_checksums(self._client) else {}
         with target_errors(target):
             async with asyncio.timeout(self._limits.body_seconds):
