@@ -31,12 +31,13 @@ IMAGE = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/worker:1"
 
 
 class Deployed:
-    """All stacks of one environment, but for that of the logs."""
+    """All stacks of one environment."""
 
     def __init__(self, emulator: Emulator, **parameters: str) -> None:
         self.emulator = emulator
         self.network = emulator.make("network", **parameters)
         self.data = emulator.make("data", **parameters)
+        self.monitoring = emulator.make("monitoring", **({"LogGroup": f"/{emulator.environment}"} | parameters))
         has_redis = parameters.get("Redis", "off") != "off"
         self.cache = emulator.make_cache(**parameters) if has_redis else {}
         self.service = emulator.make("service", **({"Image": IMAGE} | parameters))
@@ -231,10 +232,33 @@ def test_the_network_has_two_zones_and_an_endpoint_for_each_service(deploy: Depl
     assert services == {"s3", "dynamodb", "sqs", "logs", "ecr.api", "ecr.dkr", "secretsmanager"}
 
 
+def test_each_alarm_is_over_a_metric_that_a_filter_of_the_log_or_a_service_of_aws_writes(deploy: Deploy) -> None:
+    deployed = deploy(Redis="off")
+    group = deployed.monitoring["LogGroupName"]
+
+    with deployed.emulator.client("logs") as logs, deployed.emulator.client("cloudwatch") as cloudwatch:
+        filters = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
+        (found,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        alarms = [
+            alarm
+            for alarm in cloudwatch.describe_alarms()["MetricAlarms"]
+            if alarm["AlarmName"].startswith(deployed.emulator.environment)
+        ]
+
+    written = {
+        (each["metricNamespace"], each["metricName"]) for one in filters for each in one["metricTransformations"]
+    }
+    asked = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms}
+    by_workers = {name for name in asked if name[0] == "AudioConversionWorker"}  # WORKER_METRICS=emf
+    assert len(asked) > 10
+    assert {name for name in asked - written - by_workers if name[0] != "AWS/SQS"} == set()
+    assert found["retentionInDays"] == 30
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_each_option_can_be_made_as_it_is(deploy: Deploy, option: str) -> None:
     parameters = parameters_of(option)
-    del parameters["Environment"]  # the emulator is shared
+    del parameters["Environment"], parameters["LogGroup"]  # the emulator is shared
 
     deployed = deploy(**parameters)
 
