@@ -5,71 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from typing import Any
 
-import boto3  # type: ignore[import-untyped]
 import pytest
 
-from tests.support import cloudformation, ministack
+from tests.support import ministack
+from tests.support.emulators import Deploy, Deployed, Emulator
 from tests.support.stack import Stack, aws_clients
 from worker.demo.servers import HOST
 
 # The directory of programs. `make deploy-check` sets it, and with it no test may be left out.
 _TOOLS = os.environ.get("DEPLOY_TOOLS")
-
-# What neither emulator knows. Tests read these from the templates.
-UNKNOWN = frozenset({
-    "AWS::ApplicationAutoScaling::ScalableTarget",
-    "AWS::ApplicationAutoScaling::ScalingPolicy",
-    "AWS::CloudWatch::CompositeAlarm",
-    "AWS::Logs::QueryDefinition",
-})  # fmt: skip
-# What an emulator refuses, or passes over in a way that keeps the rest from being made. The other one makes it.
-LACKS = {
-    "moto": frozenset({
-        "AWS::ElastiCache::ReplicationGroup",
-        "AWS::ElastiCache::SubnetGroup",
-        "AWS::ElastiCache::User",
-        "AWS::ElastiCache::UserGroup",
-        "AWS::CloudWatch::Alarm",
-    }),
-    "ministack": frozenset({
-        "NoWorkerAlarm",  # alarms by metric math
-        "WaitingWithoutTasks",
-    }),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Emulator:
-    """An emulated AWS, and the environment, of which a test has one of its own, whose stacks it makes."""
-
-    name: str
-    endpoint: str
-    environment: str
-
-    def make(self, template: str, **parameters: str) -> dict[str, str]:
-        """Make the stack of a template, less what the emulator does not know; returns its outputs."""
-        left = cloudformation.without(cloudformation.load(template), UNKNOWN | LACKS[self.name])
-        given = {"Environment": self.environment} | parameters
-        return cloudformation.make(self.endpoint, f"{self.environment}-{template}", left, given)
-
-    def make_cache(self, **parameters: str) -> dict[str, str]:
-        """The stack of cache.yaml; on moto, one that exports the same with values of no meaning."""
-        if self.name == "ministack":
-            return self.make("cache", **parameters)
-        is_iam = parameters["Redis"] == "iam"
-        values = {"Endpoint": "cache.example", "Port": "6390", "CacheName": "audio-progress"}
-        values |= {"UserName": "audio-worker", "LoginPolicyArn": "arn:aws:iam::aws:policy/X"} if is_iam else {}
-        values |= {} if is_iam else {"PasswordArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:p"}
-        template = cloudformation.standing_in_for(cloudformation.load("cache"), values)
-        return cloudformation.make(self.endpoint, f"{self.environment}-cache", template, {})
-
-    def client(self, service: str) -> Any:
-        """A client, for the length of a `with`."""
-        return closing(boto3.client(service, endpoint_url=self.endpoint))
 
 
 @pytest.fixture
@@ -78,7 +23,7 @@ def new_emulator(request: pytest.FixtureRequest, unique: Callable[[str], str]) -
 
     def new(name: str) -> Emulator:
         endpoint = request.getfixturevalue("aws_endpoint" if name == "moto" else "ministack_endpoint")
-        return Emulator(name, endpoint, f"e{abs(hash(unique('e'))) % 10**12}")
+        return Emulator(name, endpoint, unique("env")[:18].rstrip("-"))
 
     return new
 
@@ -127,3 +72,13 @@ def stack_of_data(new_emulator: Callable[[str], Emulator]) -> Iterator[tuple[Sta
             ),
             made,
         )
+
+
+@pytest.fixture
+def deploy(new_emulator: Callable[[str], Emulator]) -> Deploy:
+    return lambda **parameters: Deployed(new_emulator("ministack"), **parameters)
+
+
+@pytest.fixture
+def deploy_on_moto(new_emulator: Callable[[str], Emulator]) -> Deploy:
+    return lambda **parameters: Deployed(new_emulator("moto"), **parameters)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import Emulator
 from tests.support.aws import an_indexed_table
 from tests.support.cloudformation import load
 from tests.support.commands import worker
+from tests.support.emulators import Emulator
 from tests.support.stack import Stack
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import LACKS, UNKNOWN
 from tests.support.cloudformation import DEPLOY, load, templates, types_of
+from tests.support.emulators import LACKS, UNKNOWN
 from worker.settings.tree import VARIABLES
 
 NAMES = templates()
