@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.application.consuming.spare_slots import SpareSlots
 from worker.domain.audio import AudioFormat
+from worker.domain.errors import ConverterCrashedError
 from worker.events import Event
 from worker.ports import ConversionProgress, MispredictedError, OutputLimitError
 
@@ -154,6 +157,28 @@ async def test_a_wrong_prediction_is_noticed_before_anything_is_split(music: Pat
 
     with pytest.raises(MispredictedError):
         await convert_one(converter, music, tmp_path / "out", AudioFormat.FLAC, audio=replace(audio, layout="downmix"))
+
+
+async def test_a_converter_that_crashes_over_a_piece_has_the_source_converted_as_a_whole(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode, calls = FfmpegConverter.encode, count()
+
+    async def crash_once(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == 3:
+            raise ConverterCrashedError("the converter was ended by SIGKILL")
+        return await encode(*arguments, **options)
+
+    monkeypatch.setattr(FfmpegConverter, "encode", crash_once)
+    progress = ConversionProgress()
+
+    with logged_events() as events:
+        split = await convert_one(splitting(FLAC_PACE), music, tmp_path / "split", AudioFormat.FLAC, progress=progress)
+
+    assert events.one(Event.CONVERSION_SPLIT_FAILED)["error"] == "the converter was ended by SIGKILL"
+    assert split.artifacts[0].duration_seconds == pytest.approx(MUSIC_SECONDS, abs=0.001)
+    assert progress.seconds_done == pytest.approx(MUSIC_SECONDS, abs=0.1)
+    assert not is_in_pieces(tmp_path)
 
 
 async def test_pieces_that_do_not_fit_are_converted_as_a_whole_and_the_log_says_so(

@@ -23,7 +23,7 @@ from worker.adapters.ffmpeg.verdict import check_counts
 from worker.adapters.shielding import run_shielded
 from worker.domain.audio import AudioFormat
 from worker.domain.encoding import Encoding
-from worker.domain.errors import ConverterFailedError, UnsupportedAudioError
+from worker.domain.errors import WorkerError
 from worker.domain.job import OutputSpec
 from worker.domain.splitting.cuts import FLAC_FRAME_SAMPLES, Pace, Piece, cut
 from worker.domain.splitting.flac import FlacJoiner
@@ -85,7 +85,7 @@ class SplittingConverter:
             limit = _NO_LIMIT_BYTES if max_file_bytes is None else max_file_bytes
             try:
                 return await self._split(_Task(source, samples, encodings, paths, pieces, limit, progress))
-            except (JoinError, OutputLimitError, ConverterFailedError, UnsupportedAudioError) as exc:
+            except (JoinError, WorkerError) as exc:
                 emit(Event.CONVERSION_SPLIT_FAILED, error=str(exc))
                 progress.seconds_done, progress.encoders = 0.0, 1.0
         return await self._whole.convert(
