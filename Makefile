@@ -79,6 +79,7 @@ docs: $(VENV)/.dev ## write the documents that are made from the code
 
 bench: $(VENV)/.dev ## measure the worker beside bare ffmpeg, and what options cost; the table is kept in benchmarks/results
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.long_files
 	$(BIN)/python -m benchmarks.option_cost
 
 bench-progress: $(BENCH_VENV)/.bench ## measure outages of Redis and the cost of progress, beside redis-py and its MultiDBClient

@@ -66,13 +66,14 @@ async def run_bare(workload: Workload, directory: Path) -> Run:
         async with slots:
             await ffmpeg("-i", file, "-map", "0:a:0", "-b:a", f"{BITRATE_KBPS}k", directory / f"{file.stem}.mp3")
 
-    before, began_at = _children_cpu_seconds(), time.monotonic()
+    before, began_at = children_cpu_seconds(), time.monotonic()
     async with asyncio.TaskGroup() as group:
         for file in workload.files:
             group.create_task(convert(file))
-    return Run(time.monotonic() - began_at, _children_cpu_seconds() - before)
+    return Run(time.monotonic() - began_at, children_cpu_seconds() - before)
 
 
-def _children_cpu_seconds() -> float:
+def children_cpu_seconds() -> float:
+    """Of the processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

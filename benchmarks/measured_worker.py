@@ -99,10 +99,12 @@ def _message(job_id: str, key: str, audio_format: str) -> str:
 
 
 @asynccontextmanager
-async def measured_worker(environment: Mapping[str, str]) -> AsyncIterator[MeasuredWorker]:
-    """A fresh worker on the stack of `environment`, with a slot for each core."""
+async def measured_worker(
+    environment: Mapping[str, str], *, concurrency: int = CORES
+) -> AsyncIterator[MeasuredWorker]:
+    """A fresh worker on the stack of `environment`, by default with a slot for each core."""
     settings = {
-        "WORKER_CONCURRENCY": str(CORES),
+        "WORKER_CONCURRENCY": str(concurrency),
         "WORKER_DRAIN_SECONDS": "5",
         "WORKER_HTTP_PORT": "off",
         "WORKER_LOG_FORMAT": "json",
