@@ -47,6 +47,17 @@ EXAMPLES: Sequence[tuple[str, Mapping[str, Any]]] = (
         },
     ),
     (
+        "A short preview, faded in and out (its job may have the full file as another output):",
+        {
+            "target": "s3://podcasts-out/preview.mp3",
+            "format": "mp3",
+            "start_seconds": 0.5,
+            "end_seconds": 1.5,
+            "fade_in_seconds": 0.1,
+            "fade_out_seconds": 0.5,
+        },
+    ),
+    (
         'One side of a call for a transcription (the other is `"pick_channel": 2`):',
         {"target": "s3://podcasts-out/ep.flac", "format": "flac", "pick_channel": 1, "sample_rate_hz": 16000},
     ),

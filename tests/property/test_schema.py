@@ -41,6 +41,7 @@ _RECORD = _VALIDATOR(record_schema(), format_checker=Draft202012Validator.FORMAT
 _BEYOND_A_SCHEMA = re.compile(
     r"is the source"
     r"|is the target of outputs\[\d+\], too"
+    r"|must be above start_seconds, which is 0 where it is left out"
     r"|the key is longer than 1024 bytes"
     r"|the key is not valid Unicode"
     r"|must be a whole number"  # of 128.0

@@ -78,6 +78,8 @@ def some_options(draw: st.DrawFn, audio_format: AudioFormat) -> dict[str, Any]:
                 limits = companion.limits(rules)
                 if limits is not None and not limits.allows(given[companion.name]):
                     del given[name]
+    if "end_seconds" in given and given["end_seconds"] <= given.get("start_seconds", 0):
+        del given["end_seconds"]
     return given
 
 

@@ -210,3 +210,11 @@ def test_a_name_that_no_bucket_can_have_is_refused(name: str) -> None:
 def test_a_name_that_a_bucket_can_have_is_taken(name: str) -> None:
     assert ObjectLocation.parse(f"s3://{name}/a..b").bucket == name
     assert ObjectLocation.TEXT.allows(f"s3://{name}/a..b")
+
+
+@pytest.mark.parametrize("options", [{"end_seconds": 0}, {"start_seconds": 2, "end_seconds": 2.0}])
+def test_a_cut_that_ends_before_it_begins_is_refused(options: dict[str, float]) -> None:
+    output = {"target": "s3://podcasts-out/a.mp3", "format": "mp3", **options}
+    with pytest.raises(InvalidMessageError, match="must be above start_seconds") as refused:
+        parse_job(json.dumps({"job_id": "ep", "source": "s3://podcasts-in/a.wav", "outputs": [output]}))
+    assert refused.value.field == "outputs[0].end_seconds"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from worker.domain.audio import FORMATS, AudioFormat, Codec
+from worker.domain.cutting import Cut, cut_of
 from worker.domain.disk_space import Need
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
@@ -35,6 +36,7 @@ class Encoding:
     vbr_quality: int | None = None
     codec: Codec | None = None
     pick_channel: int | None = None
+    cut: Cut | None = None
 
 
 def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_per_sample: int) -> Encoding:
@@ -59,6 +61,7 @@ def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_p
         vbr_quality=spec.vbr_quality,
         codec=spec.codec,
         pick_channel=spec.pick_channel,
+        cut=cut_of(spec),
     )
 
 
@@ -80,8 +83,10 @@ def check_source(specs: Sequence[OutputSpec], *, channels: int) -> None:
 
 
 def bytes_of(encoding: Encoding, seconds: float) -> Need:
-    """How large an output of so many seconds becomes."""
+    """How large an output of a source of so many seconds becomes."""
     rules = FORMATS[encoding.format]
+    if encoding.cut is not None:
+        seconds = encoding.cut.seconds_of(seconds)
     if encoding.bitrate_kbps is not None:
         per_second = encoding.bitrate_kbps * 125.0
     elif rules.bitrates_kbps is not None:

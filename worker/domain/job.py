@@ -12,6 +12,7 @@ from worker.domain.limits import ABSENT, Count, OneOf, Pattern, Range
 
 JOB_ID = Pattern(r"[A-Za-z0-9._-]{1,128}", "1 to 128 of A-Z a-z 0-9 . _ -")
 MAX_OUTPUTS = 16
+_SECONDS = Range(0, 10_000_000)  # more than any source has
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _READABLE_CHARACTERS = 80
 
@@ -120,6 +121,26 @@ class OutputSpec:
                 Companion("bits_per_sample", lambda _: ABSENT, given=Codec.ALAW),
             ),
         ),
+    ] = None
+    start_seconds: Annotated[
+        float | None,
+        Option("Where in the source the output begins, to the sample.", lambda _: _SECONDS, is_local=False),
+    ] = None
+    end_seconds: Annotated[
+        float | None,
+        Option(
+            "Where in the source the output ends, to the sample; above `start_seconds`.",
+            lambda _: _SECONDS,
+            is_local=False,
+        ),
+    ] = None
+    fade_in_seconds: Annotated[
+        float | None,
+        Option("How long the output takes to come to its full level.", lambda _: _SECONDS, is_local=False),
+    ] = None
+    fade_out_seconds: Annotated[
+        float | None,
+        Option("How long the output takes to become silent at its end.", lambda _: _SECONDS, is_local=False),
     ] = None
     pick_channel: Annotated[
         int | None,

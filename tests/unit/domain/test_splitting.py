@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.flac_frames import crc8, crc16, frame_header
+from worker.domain.cutting import Cut
 from worker.domain.encoding import Encoding
 from worker.domain.splitting.checksums import reversed_bits, reversed_crc16, with_zeros
 from worker.domain.splitting.cuts import Pace, cut, framing_of
@@ -131,3 +133,10 @@ def test_side_information_is_read(header: bytes, bits: str, expected: tuple[int,
     side = side_information(header + data + bytes(40))
 
     assert (side.reach, side.body, side.windows) == expected
+
+
+def test_a_part_of_the_source_is_made_from_the_whole() -> None:
+    whole = Encoding(AudioFormat.FLAC, 48_000, 2, 16, None)
+
+    assert framing_of(whole) is not None
+    assert framing_of(replace(whole, cut=Cut(start_seconds=10.0))) is None

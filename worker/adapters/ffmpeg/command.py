@@ -44,6 +44,7 @@ _FACTS = (
     *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1"),
     *("-map_metadata", "-1", "-map_chapters", "-1", "-f", PROBE_MUXER, "pipe:1"),
 )
+_NOWHERE = ("-c:a", "pcm_s16le", "-f", "null", "-")
 # Their clock begins where their header says, and other tracks and files are in step with it.
 _OWN_CLOCK = frozenset({Container.MATROSKA, Container.MP4})
 
@@ -78,6 +79,7 @@ def convert_command(
     """Decode once and write each output to its descriptor, stopping after `limit_seconds` of sound.
 
     With `as_pieces` each output is written so that its packets can be found.
+    What has a reference (see `filters`) has one more output, to nowhere.
     Of a source that was predicted, what a probe would print is printed as well.
     Each part of the source, in its order, is read from a descriptor of `source_fds`.
     """
@@ -86,8 +88,10 @@ def convert_command(
         command += _source(part.container, source_fd, part.structure, options=_decoding(part))
     graph, labels = filter_graph(audio, [encoding for encoding, _ in outputs])
     command += ["-progress", "pipe:1", "-stats_period", str(STATS_PERIOD_SECONDS), "-filter_complex", graph]
-    for label, (encoding, target_fd) in zip(labels, outputs, strict=True):
+    for label, (encoding, target_fd) in zip(labels, outputs, strict=False):
         command += ["-map", label, *_output(audio, encoding, target_fd, limit_seconds, as_piece=as_pieces)]
+    if len(labels) > len(outputs):
+        command += ["-map", labels[-1], "-t", f"{limit_seconds:.3f}", "-ar", str(audio.sample_rate_hz), *_NOWHERE]
     return [*command, *_FACTS] if audio.is_predicted else command
 
 

@@ -6,28 +6,28 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
 from worker.adapters.disk import unless_short
 from worker.adapters.ffmpeg.command import convert_command, probe_command
-from worker.adapters.ffmpeg.encodings import encodings_of
+from worker.adapters.ffmpeg.encodings import encodings_of, within
 from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, mended, to_artifact
-from worker.adapters.ffmpeg.filters import filter_graph, has_clock
-from worker.adapters.ffmpeg.finite import has_only_numbers
+from worker.adapters.ffmpeg.filters import filter_graph, has_reference
+from worker.adapters.ffmpeg.finite import is_finite
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, Check, predicted_headers, source_audio
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import (
     Counts,
-    Headers,
     ProgressReader,
+    check_end,
     failure_of,
-    has_hit_the_file_limit,
     read_counts,
     read_headers,
 )
-from worker.adapters.ffmpeg.verdict import check_counts, check_headers
+from worker.adapters.ffmpeg.verdict import Verdict, check_counts, check_headers
 from worker.adapters.sandbox.choice import available_sandbox
 from worker.adapters.sandbox.policy import Sandbox
 from worker.domain.encoding import Encoding
@@ -40,7 +40,7 @@ from worker.domain.errors import (
     WorkerError,
 )
 from worker.domain.job import OutputSpec
-from worker.ports import ConversionProgress, Converted, MispredictedError, OutputLimitError, SourceAudio
+from worker.ports import ConversionProgress, Converted, MispredictedError, SourceAudio
 
 _PROBE_SECONDS = 60.0
 _PROBE_CPU_SECONDS = 30
@@ -100,8 +100,8 @@ class FfmpegConverter:
             check_headers(headers)
         except UnsupportedAudioError:
             return None  # refused for what ffmpeg says alone
-        is_finite = await self._is_finite(source, inspected, headers)
-        return replace(source_audio(inspected, headers, "", is_finite=is_finite), is_predicted=True)
+        has_only_numbers = await asyncio.to_thread(is_finite, source, inspected, headers)
+        return replace(source_audio(inspected, headers, "", is_finite=has_only_numbers), is_predicted=True)
 
     async def _probe(self, source: Path, inspected: Inspected) -> SourceAudio:
         printed, log = bytearray(), Log(MAX_DESCRIPTION_BYTES)
@@ -123,15 +123,8 @@ class FfmpegConverter:
             raise error
         headers = read_headers(printed.decode("utf-8", "replace"), log)
         check_headers(headers)
-        is_finite = await self._is_finite(source, inspected, headers)
-        return source_audio(inspected, headers, log.described, is_finite=is_finite)
-
-    async def _is_finite(self, source: Path, inspected: Inspected, headers: Headers) -> bool | None:
-        if not headers.is_float:
-            return True
-        if has_clock(inspected.container):
-            return None  # the samples lie in blocks among other things
-        return await asyncio.to_thread(has_only_numbers, source, inspected.structure, headers.codec)
+        has_only_numbers = await asyncio.to_thread(is_finite, source, inspected, headers)
+        return source_audio(inspected, headers, log.described, is_finite=has_only_numbers)
 
     async def convert(
         self,
@@ -152,17 +145,11 @@ class FfmpegConverter:
         paths = [path for _, path in outputs]
         bounds = _Bounds(max_duration_seconds, max_file_bytes)
         async with mended(source, audio.structure) as readable:
-            targets = list(zip(encodings, paths, strict=True))
-            log = await self._run_twice(readable, audio, targets, bounds, progress)
-            audio = replace(audio, is_predicted=False)
-            found = replace(audio, loses_frames=log.has_lost_frames, changes_format=log.changes > 0)
-            if filter_graph(found, encodings) != filter_graph(audio, encodings):
-                # Gaps of one frame look like a clock that jitters, and a mix for every layout costs time:
-                # few sources need them, and those are converted again.
-                audio = found
-                log = await self._run_twice(readable, audio, targets, bounds, progress)
-        counts = read_counts(log, len(outputs), audio.sample_rate_hz)
-        verdict = check_counts(counts, audio, encodings, max_duration_seconds=max_duration_seconds)
+            convert = partial(self._run_as_found, readable, bounds=bounds, progress=progress)
+            if any(each.cut is not None and each.cut.needs_length(audio.duration_seconds) for each in encodings):
+                audio, length = await convert(audio, [])
+                encodings = within(encodings, length.source_seconds)
+            audio, verdict = await convert(audio, list(zip(encodings, paths, strict=True)))
         formats = [encoding.format for encoding in encodings]
         artifacts = await unless_short(
             sum(path.stat().st_size for path in paths),
@@ -188,6 +175,33 @@ class FfmpegConverter:
         """
         log = await self._run(source, audio, outputs, _Bounds(seconds, max_file_bytes, as_pieces), progress)
         return read_counts(log, len(outputs), audio.sample_rate_hz)
+
+    async def _run_as_found(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[Encoding, Path]],
+        *,
+        bounds: _Bounds,
+        progress: ConversionProgress,
+    ) -> tuple[SourceAudio, Verdict]:
+        """Convert, or without outputs decode alone; once more where the source turns out to be another than it seemed.
+
+        Gaps of one frame look like a clock that jitters, and a mix for every layout costs time: few sources need them.
+        """
+        encodings = [encoding for encoding, _ in outputs]
+        log = await self._run_twice(source, audio, outputs, bounds, progress)
+        audio = replace(audio, is_predicted=False)
+        found = replace(
+            audio,
+            loses_frames=audio.loses_frames or log.has_lost_frames,
+            changes_format=audio.changes_format or log.changes > 0,
+        )
+        if filter_graph(found, encodings) != filter_graph(audio, encodings):
+            audio = found
+            log = await self._run_twice(source, audio, outputs, bounds, progress)
+        counts = read_counts(log, len(encodings) + has_reference(encodings), audio.sample_rate_hz)
+        return audio, check_counts(counts, audio, encodings, max_duration_seconds=bounds.seconds)
 
     async def _run_twice(
         self,
@@ -262,34 +276,22 @@ class FfmpegConverter:
                     as_pieces=bounds.as_pieces,
                 ),
                 fds=[*source_fds, *target_fds],
-                cwd=outputs[0][1].parent,
+                cwd=source.parent,
                 limits=self._limits(audio, [encoding for encoding, _ in outputs], limit_seconds, bounds.file_bytes),
                 on_output=on_output,
                 on_log=log.feed,
                 sandbox=self._sandbox,
             )
-        _check_end(returncode, reader, log)
+        check_end(returncode, reader, log)
 
     def _limits(
         self, audio: SourceAudio, encodings: Sequence[Encoding], limit_seconds: float, file_bytes: int | None
     ) -> ProcessLimits:
         """Nothing decodes or encodes slower than it plays, and nothing encodes to more than plain samples."""
         length = audio.duration_seconds or limit_seconds
-        widest = max(encoding.sample_rate_hz * encoding.channels for encoding in encodings)
+        widest = max((encoding.sample_rate_hz * encoding.channels for encoding in encodings), default=0)
         return ProcessLimits(
             memory_bytes=self._memory_bytes,
             cpu_seconds=_CPU_HEADROOM_SECONDS + int(length * (1 + len(encodings))),
             file_bytes=_HEADROOM_BYTES + int(limit_seconds * widest * 4) if file_bytes is None else file_bytes,
         )
-
-
-def _check_end(returncode: int, reader: ProgressReader, log: Log) -> None:
-    """Raise what went wrong, by the exit code and by what ffmpeg said."""
-    if has_hit_the_file_limit(returncode):
-        raise OutputLimitError("an output became larger than it may")
-    if error := failure_of(returncode, log):
-        raise error
-    if not reader.has_ended:
-        raise ConverterCrashedError("the converter ended before the end")
-    if log.demuxer_error is not None:
-        raise UnsupportedAudioError("the source is damaged: parts of the file cannot be read")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from worker.domain.encoding import Encoding, check_source, encoding_for
 from worker.domain.errors import InvalidMessageError
@@ -26,4 +27,12 @@ def encodings_of(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encodi
             bits_per_sample=audio.bits_per_sample,
         )
         for spec in specs
+    ]
+
+
+def within(encodings: Sequence[Encoding], source_seconds: float) -> list[Encoding]:
+    """The same, with each cut as it is in a source of that length. Raises InvalidMessageError where one is beyond."""
+    return [
+        each if each.cut is None else replace(each, cut=each.cut.within(source_seconds, f"outputs[{index}]"))
+        for index, each in enumerate(encodings)
     ]

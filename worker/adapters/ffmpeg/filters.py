@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from worker.adapters.ffmpeg.cuts import cut_filters, samples_of
 from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
 from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding
@@ -83,17 +84,26 @@ def longest_pause_seconds(audio: SourceAudio) -> float:
     return _MAX_PAUSE_SAMPLES / (audio.sample_rate_hz * audio.channels)
 
 
+def has_reference(encodings: Sequence[Encoding]) -> bool:
+    """Whether all of the source is decoded to nowhere besides, because the outputs do not show how long it is."""
+    return not encodings or any(encoding.cut is not None for encoding in encodings)
+
+
 def filter_graph(audio: SourceAudio, encodings: Sequence[Encoding]) -> tuple[str, list[str]]:
-    """The graph from the chosen track to one labelled end for each output, and those labels."""
+    """The graph from the chosen track to one labelled end for each output, and those labels.
+
+    Where there is a reference, its end is the last.
+    """
     source, shared, parts = f"[0:{audio.track}]", _shared(audio), list[str]()
     if audio.parts:
         source, shared, parts = _joined(audio)
     own = [_own(audio, encoding) for encoding in encodings]
-    labels = [f"[o{number}]" for number in range(len(encodings))]
-    if len(encodings) == 1:
+    own += [[]] * has_reference(encodings)
+    labels = [f"[o{number}]" for number in range(len(own))]
+    if len(own) == 1:
         return ";".join([*parts, f"{source}{','.join([*shared, *own[0]])}{labels[0]}"]), labels
-    between = [f"[s{number}]" for number in range(len(encodings))]
-    split = f"{source}{','.join([*shared, f'asplit={len(encodings)}'])}{''.join(between)}"
+    between = [f"[s{number}]" for number in range(len(own))]
+    split = f"{source}{','.join([*shared, f'asplit={len(own)}'])}{''.join(between)}"
     branches = [
         f"{begin}{','.join(filters or ['anull'])}{end}"
         for begin, filters, end in zip(between, own, labels, strict=True)
@@ -159,12 +169,18 @@ def _made_like(whole: SourceAudio, part: SourceAudio) -> list[str]:
 
 def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
     layout, pan = _mapped(audio, encoding)
-    filters = [pan] if pan else []
+    filters = [] if encoding.cut is None else cut_filters(encoding.cut, audio.sample_rate_hz)
+    if pan:
+        filters.append(pan)
     if layout and (order := ENCODERS[encoding.format].orders.get(layout)):
         filters.append(_channelmap(layout, order))
-    if audio.duration_seconds is not None and audio.duration_seconds < _SHORT_SECONDS:
+    seconds = audio.duration_seconds
+    if encoding.cut is not None and encoding.cut.end_seconds is not None:
+        # Of whole samples: a fraction would be filled up with one more.
+        seconds = samples_of(encoding.cut, audio.sample_rate_hz) / audio.sample_rate_hz
+    if seconds is not None and seconds < _SHORT_SECONDS:
         # For a few samples the resampler returns nothing: the missing ones are silence.
-        samples = max(1, math.ceil(audio.duration_seconds * encoding.sample_rate_hz))
+        samples = max(1, math.ceil(round(seconds * encoding.sample_rate_hz, 6)))
         filters += [f"aresample={encoding.sample_rate_hz}", f"apad=whole_len={samples}"]
     return filters
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from worker.adapters.ffmpeg.files import descriptors
+from worker.adapters.ffmpeg.files import Inspected, descriptors
+from worker.adapters.ffmpeg.filters import has_clock
+from worker.adapters.ffmpeg.report import Headers
 from worker.domain.containers.structure import Structure
 
 _STEP_BYTES = 1 << 22  # a multiple of every sample's size
@@ -32,3 +34,12 @@ def has_only_numbers(source: Path, structure: Structure, codec: str) -> bool:
             if b"\x7f" in exponents or b"\xff" in exponents:
                 return False
     return True
+
+
+def is_finite(source: Path, inspected: Inspected, headers: Headers) -> bool | None:
+    """Whether all samples of a source are numbers; None where that cannot be seen without decoding it."""
+    if not headers.is_float:
+        return True
+    if has_clock(inspected.container):
+        return None  # the samples lie in blocks among other things
+    return has_only_numbers(source, inspected.structure, headers.codec)

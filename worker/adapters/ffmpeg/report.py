@@ -20,6 +20,7 @@ from worker.domain.errors import (
     UnsupportedAudioError,
     WorkspaceFullError,
 )
+from worker.ports import OutputLimitError
 
 _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?),", re.MULTILINE)
 _STREAM = re.compile(r"^  Stream #0:(\d+)\S*: (Video|Audio): (.*)$", re.MULTILINE)
@@ -247,3 +248,15 @@ def _signal_name(number: int) -> str:
         return Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def check_end(returncode: int, reader: ProgressReader, log: Log) -> None:
+    """Raise what went wrong, by the exit code and by what ffmpeg said."""
+    if has_hit_the_file_limit(returncode):
+        raise OutputLimitError("an output became larger than it may")
+    if error := failure_of(returncode, log):
+        raise error
+    if not reader.has_ended:
+        raise ConverterCrashedError("the converter ended before the end")
+    if log.demuxer_error is not None:
+        raise UnsupportedAudioError("the source is damaged: parts of the file cannot be read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from worker.adapters.ffmpeg.filters import (
     SHORTEST_PAUSE_SECONDS,
@@ -38,10 +39,11 @@ _CHANGE_TOLERANCE_SECONDS = 0.001  # what it may leave where the source's format
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The length of each output in seconds, and what was repaired of the source: sentences for the producer."""
+    """The length of each output and of the source, and what was repaired of it: sentences for the producer."""
 
     lengths: list[float]
     repaired: tuple[str, ...]
+    source_seconds: float
 
 
 def check_headers(headers: Headers) -> None:
@@ -65,22 +67,27 @@ def check_counts(
 ) -> Verdict:
     """What came out, once it is certain that nothing of the source is missing in it.
 
+    Where the source was decoded to a reference as well, its samples are the last that were counted.
     Raises UnsupportedAudioError, DurationTooLongError, ConverterCrashedError.
     """
     if counts is None:
         raise ConverterCrashedError("the converter ended without its summary")
     if counts.decoded_samples == 0:
         raise UnsupportedAudioError("the source holds no sound")
-    lengths = [
-        (samples or 0) / encoding.sample_rate_hz
-        for encoding, samples in zip(encodings, counts.encoded_samples, strict=True)
-    ]
+    rates = [*(encoding.sample_rate_hz for encoding in encodings), audio.sample_rate_hz]
+    names = [*(f"{encoding.format} output" for encoding in encodings), "reference"]
+    lengths = [(samples or 0) / rate for rate, samples in zip(rates, counts.encoded_samples, strict=False)]
     if max(lengths) > max_duration_seconds + _LOSSY_TOLERANCE_SECONDS:
         raise DurationTooLongError(None, max_duration_seconds)
-    _check_source(counts, audio, lengths[0])
-    for encoding, length in zip(encodings, lengths, strict=True):
-        _check_output(encoding, length, counts, audio, lengths[0])
-    return Verdict(lengths, (*audio.structure.repairs, *_repaired(counts, audio, lengths[0])))
+    seconds = lengths[-1] if len(lengths) > len(encodings) else lengths[0]
+    _check_source(counts, audio, seconds)
+    for name, length, encoding in zip_longest(names[: len(lengths)], lengths, encodings):
+        if encoding is None or encoding.cut is None:
+            _check_whole(name, length, counts, audio, seconds)
+        elif abs(length - encoding.cut.seconds_of(seconds)) > _OUTPUT_TOLERANCE_SECONDS:
+            raise ConverterCrashedError(f"the {name} has {length:.2f} s of {encoding.cut.seconds_of(seconds):.2f} s")
+    repaired = (*audio.structure.repairs, *_repaired(counts, audio, seconds))
+    return Verdict(lengths[: len(encodings)], repaired, seconds)
 
 
 def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
@@ -148,14 +155,10 @@ def _repaired(counts: Counts, audio: SourceAudio, seconds: float) -> list[str]:
     return sentences
 
 
-def _check_output(
-    encoding: Encoding, seconds: float, counts: Counts, audio: SourceAudio, others_seconds: float
-) -> None:
-    """An output has all that was decoded, and silence besides only where the source's clock has it."""
+def _check_whole(name: str, seconds: float, counts: Counts, audio: SourceAudio, others_seconds: float) -> None:
+    """An output of all of it has all that was decoded, and silence besides only where the source's clock has it."""
     changes = counts.changes + max(0, len(audio.parts) - 1)
     tolerance = _OUTPUT_TOLERANCE_SECONDS + changes * _CHANGE_TOLERANCE_SECONDS
     too_long = not has_clock(audio.container) and seconds > counts.longest_seconds + tolerance
     if seconds < counts.shortest_seconds - tolerance or too_long or abs(seconds - others_seconds) > tolerance:
-        raise ConverterCrashedError(
-            f"the {encoding.format} output has {seconds:.2f} s of the source's {counts.longest_seconds:.2f} s"
-        )
+        raise ConverterCrashedError(f"the {name} has {seconds:.2f} s of the source's {counts.longest_seconds:.2f} s")

@@ -29,6 +29,7 @@ def job_from(document: dict[str, Any]) -> Job:
         job = read(Job, document)
         for index, output in enumerate(job.outputs):
             check_options(output, f"outputs[{index}]")
+            _check_cut(output, f"outputs[{index}]")
         _check_targets(job.source, job.outputs)
     except InvalidMessageError as exc:
         exc.job_id = readable_job_id(document)
@@ -73,6 +74,13 @@ def check_options(output: OutputSpec, path: str) -> None:
                 chosen = "" if companion.given is None else f"{value} "
                 problem = f"{chosen}can be chosen for {output.format} only {limits.beside(companion.name)}"
                 raise InvalidMessageError(f"{path}.{name}", problem)
+
+
+def _check_cut(output: OutputSpec, path: str) -> None:
+    if output.end_seconds is not None and output.end_seconds <= (output.start_seconds or 0):
+        raise InvalidMessageError(
+            f"{path}.end_seconds", "must be above start_seconds, which is 0 where it is left out"
+        )
 
 
 def _check_targets(source: ObjectLocation, outputs: Sequence[OutputSpec]) -> None:

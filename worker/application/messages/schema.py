@@ -3,6 +3,7 @@
 Some rules of a message cannot be said in JSON Schema, so it accepts what `parse_job` refuses:
 
 * two outputs with one target, or with the source's
+* an `end_seconds` that is not above its `start_seconds`
 * a key over 1024 bytes (a schema counts characters), or with half a surrogate pair
 * a whole number written as 128.0
 * a name that stands twice in an object

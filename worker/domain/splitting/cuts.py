@@ -57,8 +57,11 @@ def framing_of(encoding: Encoding) -> Framing | None:
     """None for what cannot be joined to what one encoder would write, or is not worth it.
 
     Vorbis has blocks of two sizes, whose places depend on all that came before. ADTS and WebM are not done yet.
-    MP3 of a variable bitrate was not tried. Writing WAV is copying. Opus is split where it is sure to be CELT.
+    A part of the source, or one that is faded, is made from the whole. MP3 of a variable bitrate was not tried.
+    Writing WAV is copying. Opus is split where it is sure to be CELT.
     """
+    if encoding.cut is not None:
+        return None
     match encoding.format:
         case AudioFormat.FLAC:
             return Framing(FLAC_FRAME_SAMPLES)

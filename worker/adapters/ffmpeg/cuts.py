@@ -1,0 +1,32 @@
+"""The filters that cut an output out of the source and fade it.
+
+All of them go by the clock and not by a count of samples, because a filter begins anew where the source's format
+changes on the way.
+"""
+
+from __future__ import annotations
+
+from worker.domain.cutting import Cut
+
+
+def samples_of(cut: Cut, rate_hz: int) -> int:
+    """How many samples at `rate_hz` a cut with an end has."""
+    return round((cut.end_seconds or 0.0) * rate_hz) - round(cut.start_seconds * rate_hz)
+
+
+def cut_filters(cut: Cut, rate_hz: int) -> list[str]:
+    """Of a source at `rate_hz`. A fade out needs the cut's end."""
+    start = round(cut.start_seconds * rate_hz)
+    bounds = [f"start={start / rate_hz:.6f}"] if start else []
+    if cut.end_seconds is not None:
+        bounds.append(f"end={round(cut.end_seconds * rate_hz) / rate_hz:.6f}")
+    filters = [f"atrim={':'.join(bounds)}"] if bounds else []
+    if start:
+        filters.append(f"asetpts=round(PTS-{start}/{rate_hz}/TB)")
+    if cut.fade_in_seconds:
+        filters.append(f"afade=t=in:st=0:d={cut.fade_in_seconds:.6f}")
+    if cut.fade_out_seconds and cut.end_seconds is not None:
+        length = cut.end_seconds - cut.start_seconds
+        fade = min(cut.fade_out_seconds, length)
+        filters.append(f"afade=t=out:st={length - fade:.6f}:d={fade:.6f}")
+    return filters
