@@ -1,4 +1,4 @@
-"""`python -m worker run` as a process, with its log as a list of lines."""
+"""`python -m worker run`, or `serve`, as a process, with its log as a list of lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def can_mount() -> bool:
 
 
 class WorkerProcess:
-    """A worker with the settings of `environment` and no others.
+    """A worker, or another `command` that logs, with the settings of `environment` and no others.
 
     With `limit_file_kib`, a write beyond that size of a file fails, as on a full disk. With `tmpfs`, which are options
     such as `size=8m`, its WORKER_WORKSPACE is a file system of its own, which nobody else sees.
@@ -35,19 +35,20 @@ class WorkerProcess:
         self,
         environment: Mapping[str, str],
         *arguments: str,
+        command: str = "run",
         limit_file_kib: int | None = None,
         tmpfs: str | None = None,
     ) -> None:
-        command = [sys.executable, "-m", "worker", "run", *arguments]
+        command_line = [sys.executable, "-m", "worker", command, *arguments]
         if limit_file_kib is not None:
-            command = ["bash", "-c", f'ulimit -f {limit_file_kib}; exec "$@"', "bash", *command]
+            command_line = ["bash", "-c", f'ulimit -f {limit_file_kib}; exec "$@"', "bash", *command_line]
         if tmpfs is not None:
             mount = f'mount -t tmpfs -o {tmpfs} tmpfs "$WORKER_WORKSPACE" && exec "$@"'
-            command = [*_OWN_MOUNTS, "bash", "-c", mount, "bash", *command]
+            command_line = [*_OWN_MOUNTS, "bash", "-c", mount, "bash", *command_line]
         self.lines: list[dict[str, Any]] = []
         self._grown = threading.Condition()
         self._process = subprocess.Popen(
-            command,
+            command_line,
             env={**inherited(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

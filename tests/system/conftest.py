@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.gateway import GatewayProcess
 from tests.support.stack import Deployment, Stack, aws_clients, make_stack
 from tests.support.worker_process import WorkerProcess
 
@@ -43,6 +44,13 @@ def start_worker() -> Iterator[Callable[..., WorkerProcess]]:
             return process
 
         yield start
+
+
+@pytest.fixture
+def start_gateway() -> Iterator[Callable[..., GatewayProcess]]:
+    """Starts `worker serve` on a stack; every process that a test leaves running is ended."""
+    with ExitStack() as processes:
+        yield lambda stack, **settings: processes.enter_context(GatewayProcess(stack, **settings))
 
 
 @pytest.fixture(scope="module")

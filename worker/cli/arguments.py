@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     _add_run(command("run", "Consume the queue until SIGTERM or SIGINT; then drain."))
+    command("serve", "Answer requests over HTTP: uploads, jobs, progress, downloads; until SIGTERM or SIGINT.")
     _add_submit(command("submit", "Put a job on the queue and print its id."))
     status = command("status", "Show the newest record of a job; exit 4 if there is none.")
     status.add_argument("job_id", metavar="JOB_ID", type=_job_id)
@@ -100,10 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_logs(command("logs", "Answer the operator's questions from log lines, as tables."))
     schema = command("schema", "Print the JSON Schema (draft 2020-12) of a message or of a progress record.")
     schema.add_argument("document", choices=list(SCHEMAS))
-    demo = command("demo", "Everything on this machine, embedded: no AWS, no Docker.")
-    demo.add_argument("audio", metavar="AUDIO", nargs="*", help="audio files of your own to convert")
-    demo.add_argument("--short", action="store_true", help="a few seconds of it")
+    _add_demo(command("demo", "Everything on this machine, embedded: no AWS, no Docker."))
     return parser
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("audio", metavar="AUDIO", nargs="*", help="audio files of your own to convert")
+    parser.add_argument("--short", action="store_true", help="a few seconds of it")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

@@ -269,6 +269,13 @@ CATALOGUE: dict[Event, EventSpec] = {
         "ECS did not change the task's protection; logged once until it does, and asked again. The jobs go on.",
         ("wanted", "error"),
     ),
+    Event.GATEWAY_STARTED: EventSpec(
+        "info",
+        "`worker serve` listens; with the settings in force, secrets masked.",
+        ("settings", "http_address", "python"),
+    ),
+    Event.GATEWAY_DRAINING: EventSpec("info", "A stop signal came: its streams end.", ("signal",)),
+    Event.GATEWAY_STOPPED: EventSpec("info", "`worker serve` has answered what was asked, and ends."),
     Event.LIBRARY_LOGGED: EventSpec(
         "warning", "A library wrote a warning or worse.", ("logger", "message", "exception")
     ),

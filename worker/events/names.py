@@ -60,5 +60,8 @@ class Event(StrEnum):
     PROTECTION_ENABLED = "protection.enabled"
     PROTECTION_RELEASED = "protection.released"
     PROTECTION_REFUSED = "protection.refused"
+    GATEWAY_STARTED = "gateway.started"
+    GATEWAY_DRAINING = "gateway.draining"
+    GATEWAY_STOPPED = "gateway.stopped"
     LIBRARY_LOGGED = "library.logged"
     LOG_DROPPED = "log.dropped"

@@ -5,12 +5,13 @@ from this package. Credentials and endpoints of AWS are left to the SDK's own va
 """
 
 from worker.settings.faults import ConfigurationError, Fault
-from worker.settings.loading import READ, RUN, SUBMIT, Need, load
+from worker.settings.loading import READ, RUN, SERVE, SUBMIT, Need, load
 from worker.settings.tree import VARIABLES, RedisSettings, Settings, Variable
 
 __all__ = [
     "READ",
     "RUN",
+    "SERVE",
     "SUBMIT",
     "VARIABLES",
     "ConfigurationError",

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from worker.adapters.machine import machine_limits
@@ -18,7 +18,7 @@ from worker.settings.faults import ConfigurationError, Fault
 from worker.settings.queue_region import region_of_queue
 from worker.settings.sdk import faults_of_sdk
 from worker.settings.suggestions import misnamed, suggestion
-from worker.settings.tree import VARIABLES, RedisSettings, Settings
+from worker.settings.tree import GROUPS, VARIABLES, RedisSettings, Settings
 
 _PREFIXES = ("WORKER_", "REDIS_")
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
@@ -33,11 +33,13 @@ class Need(StrEnum):
     QUEUE = "WORKER_QUEUE_URL"
     TABLE = "WORKER_TABLE"
     FILES = "files"  # the converter and the workspace
+    ADDRESS = "address"  # where the gateway listens
 
 
 READ = frozenset({Need.TABLE})
 SUBMIT = frozenset({Need.TABLE, Need.QUEUE})
 RUN = frozenset({Need.TABLE, Need.QUEUE, Need.FILES})
+SERVE = frozenset({Need.TABLE, Need.QUEUE, Need.ADDRESS})
 
 
 def load(environ: Mapping[str, str], *, needs: Collection[Need] = RUN) -> Settings:
@@ -72,9 +74,10 @@ def _read(given: Mapping[str, str]) -> tuple[Settings, list[Fault]]:
 
 
 def _tree(values: Mapping[str, str]) -> Settings:
-    redis = {name: value for name, value in values.items() if _BY_NAME[name].group is RedisSettings}
-    rest: dict[str, object] = {name: value for name, value in values.items() if name not in redis}
-    return Settings.model_validate(rest | {"redis": redis})
+    def of(group: type[BaseModel]) -> dict[str, object]:
+        return {name: value for name, value in values.items() if _BY_NAME[name].group is group}
+
+    return Settings.model_validate(of(Settings) | {field: of(group) for field, group in GROUPS.items()})
 
 
 def _what_the_platform_says(environ: Mapping[str, str], queue_url: str) -> Mapping[str, object]:
@@ -167,6 +170,9 @@ def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection
     yield from _faults_of_metrics(settings)
     if Need.FILES in needs:
         yield from _faults_of_files(settings)
+    if Need.ADDRESS in needs and settings.serve.token is None and not settings.serve.is_loopback:
+        problem = f"is required, because WORKER_SERVE_HOST is {settings.serve.host}: others can reach it"
+        yield Fault(("WORKER_SERVE_TOKEN", "WORKER_SERVE_HOST"), problem)
 
 
 def _faults_of_metrics(settings: Settings) -> Iterator[Fault]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from worker.adapters.machine import machine_limits
 from worker.ports import MAX_IN_FLIGHT_SECONDS
 from worker.settings.elasticache import Cache, cache_of
+from worker.settings.serve import ServeSettings
 from worker.settings.values import (
     CacheName,
     CannedAcl,
@@ -174,6 +175,7 @@ class Settings(BaseModel):
         "production", description="The dimension `environment` of those metrics, beside `service`."
     )
     redis: RedisSettings = RedisSettings()
+    serve: ServeSettings = ServeSettings()
     region: str | None = Field(None, description="The AWS region; None leaves it to the SDK's configuration file.")
     ecs_agent_uri: str | None = Field(None, description="Where the agent of ECS listens; set by ECS itself.")
     memory_limit_bytes: int | None = Field(None, description="The memory that the container or the task may use.")
@@ -188,10 +190,8 @@ class Settings(BaseModel):
 
     def effective(self) -> dict[str, object]:
         """The value in force of each variable, for the log; secrets are masked."""
-        values = {
-            variable.name: getattr(self.redis if variable.group is RedisSettings else self, variable.field)
-            for variable in VARIABLES
-        }
+        groups: Mapping[type[BaseModel], BaseModel] = {type(group): group for group in (self, self.redis, self.serve)}
+        values = {variable.name: getattr(groups[variable.group], variable.field) for variable in VARIABLES}
         if self.http_port is None:
             values["WORKER_HTTP_PORT"] = "off"
         return {
@@ -254,9 +254,13 @@ _OF_THE_PLATFORM = frozenset(
     {"region", "ecs_agent_uri", "has_own_s3_endpoint", "memory_limit_bytes", "ecs_task", "pod"}
 )
 
+# The fields of the tree that are trees of their own, with variables of their own.
+GROUPS: Mapping[str, type[BaseModel]] = {"redis": RedisSettings, "serve": ServeSettings}
+
+_ALL_GROUPS: Sequence[type[BaseModel]] = (Settings, *GROUPS.values())
 VARIABLES: tuple[Variable, ...] = tuple(
     Variable(info.alias or name, name, group, info)
-    for group in (Settings, RedisSettings)
+    for group in _ALL_GROUPS
     for name, info in group.model_fields.items()
-    if name not in {"redis", *_OF_THE_PLATFORM}
+    if name not in {*GROUPS, *_OF_THE_PLATFORM}
 )

@@ -23,6 +23,7 @@ from worker.domain.progress import FINAL, FIRST_RUN, Record
 from worker.ports import StoreUnavailableError, WriteResult
 
 MAX_CONNECTIONS = 64
+MAX_SUBSCRIPTIONS = 512  # each has a connection of its own; who finds none free polls
 LIVE_SECONDS = 60.0  # five checkpoints; the record of a job without a worker expires, and DynamoDB has it
 FINAL_SECONDS = 24 * 3600.0
 _CANARY_SECONDS = 60.0
@@ -85,6 +86,8 @@ class RedisProgressCache:
         connect = partial(Connections, connect_seconds=connect_timeout, resolve=resolve)
         self._nodes = Nodes(endpoint, partial(connect, limit=connections), is_cluster=is_cluster)
         self._probes = Nodes(endpoint, partial(connect, limit=1), is_cluster=is_cluster)
+        # Apart from the others, so that many watchers leave connections to those who read and write.
+        self._subscriptions = connect(endpoint, limit=MAX_SUBSCRIPTIONS)
         self._name = secrets.token_hex(8)
         self._probes_made = 0
         self._suspect = ""  # the key of the last write that failed
@@ -119,10 +122,11 @@ class RedisProgressCache:
         await self._compare_and_set(self._probes, canary, arguments)
 
     async def reset(self) -> None:
+        await self._subscriptions.drop()
         await self._nodes.drop()
 
     async def subscribe(self, job_id: str) -> AsyncGenerator[Record, None]:
-        connections = self._nodes.seed  # a cluster carries messages to all of its nodes
+        connections = self._subscriptions  # a cluster carries messages to all of its nodes
         try:
             connection = await connections.acquire()
         except StoreUnavailableError:
@@ -140,6 +144,7 @@ class RedisProgressCache:
             connections.discard(connection)
 
     async def aclose(self) -> None:
+        await self._subscriptions.aclose()
         await self._nodes.aclose()
         await self._probes.aclose()
 

@@ -1,0 +1,246 @@
+"""`worker serve` as a process: jobs over HTTP, and the errors that clients see."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.gateway import GatewayClient, GatewayProcess, a_message
+from tests.support.stack import Stack
+from tests.support.worker_process import WorkerProcess, inherited
+
+
+@pytest.fixture(scope="module")
+def shared(new_stack: Callable[[str], Stack]) -> Stack:
+    return new_stack("gateway")
+
+
+@pytest.fixture(scope="module")
+def gateway(shared: Stack) -> Iterator[GatewayProcess]:
+    with GatewayProcess(shared) as process:
+        yield process
+
+
+@pytest.fixture
+async def client(gateway: GatewayProcess) -> AsyncIterator[GatewayClient]:
+    async with gateway.client() as client:
+        yield client
+
+
+# --- submitting -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_submitted_job_has_a_queued_record_at_its_location_and_a_message(
+    client: GatewayClient, shared: Stack, unique: Callable[[str], str]
+) -> None:
+    job_id = unique("job")
+    before = shared.messages_in(shared.queue_url)
+
+    submitted = await client.submit(shared, job_id)
+    found = await client.get(submitted.headers["location"])
+
+    assert (submitted.status, submitted.json["status"], submitted.json["fence"]) == (202, "queued", 0)
+    assert submitted.headers["location"] == f"/jobs/{job_id}"
+    assert (found.status, found.json) == (200, submitted.json | {"fresh": True})
+    assert shared.messages_in(shared.queue_url) == before + 1
+
+
+async def test_a_job_without_an_id_gets_a_readable_one_of_its_own(client: GatewayClient, shared: Stack) -> None:
+    first, second = [await client.post("/jobs", a_message(shared)) for _ in range(2)]
+
+    assert (first.status, second.status) == (202, 202)
+    assert first.json["job_id"] != second.json["job_id"]
+    assert first.json["job_id"].startswith("in-20")
+
+
+async def test_the_same_job_may_be_submitted_again_and_another_with_its_id_is_a_conflict_with_the_record(
+    client: GatewayClient, shared: Stack, unique: Callable[[str], str]
+) -> None:
+    job_id = unique("job")
+    first = await client.submit(shared, job_id)
+
+    again = await client.submit(shared, job_id)
+    other = await client.submit(shared, job_id, source=f"s3://{shared.sources}/other.wav")
+
+    assert (again.status, again.json) == (202, first.json)
+    assert (other.status, other.problem["record"]) == (409, first.json)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"source": "http://example.com/in.wav"}, "source"),
+        ({"outputs": []}, "outputs"),
+        ({"job_id": "a b"}, "job_id"),
+        (
+            {"outputs": [{"target": "s3://bucket/out.flac", "format": "flac", "bitrate_kbps": 1}]},
+            "outputs[0].bitrate_kbps",
+        ),
+        ({"speed": 2}, "speed"),
+    ],
+)
+async def test_a_wrong_message_is_refused_with_the_field(
+    client: GatewayClient, shared: Stack, change: dict[str, Any], field: str
+) -> None:
+    answer = await client.post("/jobs", a_message(shared, "refused") | change)
+
+    assert (answer.status, answer.problem["field"]) == (422, field)
+    assert answer.problem["code"] == "invalid_message"
+    assert answer.problem["detail"].startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"{", "application/json", 422),
+        (b"[]", "application/json", 422),
+        (b"\xff", "application/json", 422),
+        (b"{}", "text/plain", 415),
+        (b" " * (1024**2 + 1), "application/json", 413),
+    ],
+)
+async def test_a_body_that_is_no_message_is_a_problem(
+    client: GatewayClient, body: bytes, content_type: str, status: int
+) -> None:
+    answer = await client.ask("POST", "/jobs", data=io.BytesIO(body), headers={"content-type": content_type})
+
+    assert answer.problem["status"] == status
+
+
+# --- reading, cancelling, retrying ----------------------------------------------------------------------------------
+
+
+async def test_what_is_not_there_is_a_problem(client: GatewayClient) -> None:
+    requests = [
+        ("GET", "/jobs/none"),
+        ("DELETE", "/jobs/none"),
+        ("POST", "/jobs/none/retry"),
+        ("GET", "/jobs/none/events"),
+        ("GET", "/jobs/none/outputs/0"),
+        ("GET", "/"),
+        ("GET", "/nothing/here"),
+    ]
+
+    answers = [await client.ask(method, path) for method, path in requests]
+
+    assert [answer.problem["status"] for answer in answers] == [404] * len(requests)
+    assert answers[0].problem["detail"] == "there is no job none"
+    assert (await client.ask("PATCH", "/jobs/none")).problem["status"] == 405
+
+
+async def test_jobs_are_listed_newest_first_by_their_status(
+    client: GatewayClient, shared: Stack, unique: Callable[[str], str]
+) -> None:
+    ids = [unique("listed") for _ in range(3)]
+    for job_id in ids:
+        await client.submit(shared, job_id)
+    await client.ask("DELETE", f"/jobs/{ids[0]}")
+
+    newest = await client.get("/jobs", params={"status": "queued", "limit": "2"})
+    cancelled = await client.get("/jobs", params={"status": "cancelled"})
+    wrong = await client.get("/jobs", params={"status": "odd", "limit": "0"})
+
+    assert [record["job_id"] for record in newest.json] == [ids[2], ids[1]]
+    assert ids[0] in [record["job_id"] for record in cancelled.json]
+    assert (wrong.status, wrong.problem["field"]) == (422, "status")
+    assert [fault["field"] for fault in wrong.problem["errors"]] == ["status", "limit"]
+
+
+async def test_a_queued_job_is_cancelled_at_once_and_retried_as_its_next_run(
+    client: GatewayClient, shared: Stack, unique: Callable[[str], str]
+) -> None:
+    job_id = unique("job")
+    await client.submit(shared, job_id)
+
+    early = await client.post(f"/jobs/{job_id}/retry")
+    cancelled = await client.ask("DELETE", f"/jobs/{job_id}")
+    again = await client.ask("DELETE", f"/jobs/{job_id}")
+    retried = await client.post(f"/jobs/{job_id}/retry")
+
+    assert (early.status, early.problem["record"]["status"]) == (409, "queued")
+    assert (cancelled.status, cancelled.json["status"]) == (202, "cancelled")
+    assert (again.status, again.json) == (202, cancelled.json)
+    assert (retried.status, retried.json["status"], retried.json["run"]) == (202, "queued", 2)
+    assert retried.headers["location"] == f"/jobs/{job_id}"
+
+
+async def test_a_job_that_has_ended_cannot_be_cancelled(
+    client: GatewayClient, shared: Stack, unique: Callable[[str], str], start_worker: Callable[..., WorkerProcess]
+) -> None:
+    job_id = unique("job")
+    start_worker(shared, WORKER_MAX_ATTEMPTS="1")
+    await client.submit(shared, job_id, source=f"s3://{shared.sources}/not-there.wav")
+    shared.final_record(job_id)
+
+    answer = await client.ask("DELETE", f"/jobs/{job_id}")
+
+    assert (answer.status, answer.problem["record"]["status"]) == (409, "failed")
+    assert answer.problem["record"]["error"]["code"] == "source_not_found"
+
+
+# --- probes, and the process ----------------------------------------------------------------------------------------
+
+
+async def test_the_probes_answer_like_a_worker_and_validate_passes(
+    client: GatewayClient, gateway: GatewayProcess
+) -> None:
+    gateway.process.wait_for("redis.connected")
+
+    health = await client.get("/health")
+    metrics = await client.get("/metrics")
+    validated = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "worker", "validate", gateway.url, "--json"],
+        env=inherited(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert (health.json["status"], health.json["redis"]["state"], health.json["progress_store"]) == (
+        "ok",
+        "connected",
+        "redis",
+    )
+    assert "worker_info{" in metrics.text
+    assert (validated.returncode, json.loads(validated.stdout)["status"]) == (0, "ok"), validated.stdout
+
+
+def test_a_signal_ends_it_with_0(stack: Stack, start_gateway: Callable[..., GatewayProcess]) -> None:
+    gateway = start_gateway(stack)
+
+    gateway.process.close()
+
+    assert gateway.process.exit_code == 0
+    assert [line["event"] for line in gateway.process.lines if line["event"].startswith("gateway.")] == [
+        "gateway.started",
+        "gateway.draining",
+        "gateway.stopped",
+    ]
+    assert gateway.process.errors == ""
+
+
+def test_the_worker_never_loads_the_gateway(stack: Stack) -> None:
+    """What `worker run` and the commands import; the packages of the extra may not even be installed."""
+    program = (
+        "import sys, pkgutil, importlib, worker.bootstrap, worker.cli\n"
+        "for package in (worker.bootstrap, worker.cli):\n"
+        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
+        "        if not module.name.endswith('.demo'): importlib.import_module(module.name)\n"
+        "print([name for name in sys.modules if name.split('.')[0] in {'fastapi', 'starlette', 'uvicorn'}"
+        " or name.startswith('worker.gateway')])\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=inherited(), capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout.strip() == "[]"

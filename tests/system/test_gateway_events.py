@@ -1,0 +1,168 @@
+"""The streams of `worker serve`: what a browser sees of a job, also while its Redis is killed or hangs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis
+
+from tests.support.gateway import GatewayClient, GatewayProcess, SeenEvent
+from tests.support.processes import freeze, thaw
+from tests.support.records import a_record, completed
+from tests.support.stack import Stack
+from worker.demo import servers
+from worker.domain.progress import Record, Version
+
+
+@pytest.fixture(scope="module")
+def shared(new_stack: Callable[[str], Stack]) -> Stack:
+    return new_stack("gateway-events")
+
+
+@pytest.fixture(scope="module")
+def gateway(shared: Stack) -> Iterator[GatewayProcess]:
+    with GatewayProcess(shared) as process:
+        yield process
+
+
+@pytest.fixture
+async def client(gateway: GatewayProcess) -> AsyncIterator[GatewayClient]:
+    async with gateway.client() as client:
+        yield client
+
+
+def announce(stack: Stack, record: Record) -> None:
+    """Write a record as a worker does: to Redis, with a notification."""
+    text = record.to_json()
+    assert stack.redis_port is not None
+    with redis.Redis(port=stack.redis_port) as connection:
+        name = f"audio:job:{record.job_id}"
+        version = {"fence": record.version.fence, "seq": record.version.seq}
+        fields: dict[Any, Any] = {**version, "status": record.status.value, "record": text, "run": record.run}
+        connection.hset(name, mapping=fields)
+        connection.publish(name, text)
+
+
+async def next_of(events: AsyncIterator[SeenEvent], seconds: float = 10) -> SeenEvent:
+    async with asyncio.timeout(seconds):
+        return await anext(events)
+
+
+async def rest_of(events: AsyncIterator[SeenEvent], seconds: float = 15) -> list[SeenEvent]:
+    async with asyncio.timeout(seconds):
+        return [event async for event in events]
+
+
+async def test_a_stream_shows_each_newer_record_and_ends_after_the_final_one(
+    client: GatewayClient, shared: Stack, unique: Callable[[str], str]
+) -> None:
+    job_id = unique("job")
+    running = a_record(7, 1, job_id=job_id, percent=10.0)
+    await client.submit(shared, job_id)
+
+    async with client.events(job_id) as events:
+        first = await next_of(events)
+        announce(shared, running)
+        second = await next_of(events)
+        announce(shared, replace(running, version=Version(7, 2), percent=20.0))
+        third = await next_of(events)
+        announce(shared, running)  # late: it is behind what was shown
+        announce(shared, completed(running, 3))
+        last = await rest_of(events)
+
+    assert [event.fields["event"] for event in (first, second, third)] == ["progress"] * 3
+    assert [event.id for event in (first, second, third)] == ["0-1", "7-1", "7-2"]
+    assert (third.record["percent"], third.record["fresh"]) == (20.0, True)
+    assert [(event.id, event.record["status"]) for event in last] == [("7-3", "completed")]
+
+
+async def test_a_stream_resumes_after_the_last_event_and_a_seen_end_is_not_sent_again(
+    client: GatewayClient, shared: Stack, unique: Callable[[str], str]
+) -> None:
+    job_id = unique("job")
+    await client.submit(shared, job_id)
+
+    async with client.events(job_id, "0-1") as events:
+        await client.ask("DELETE", f"/jobs/{job_id}")
+        resumed = await rest_of(events)
+    async with client.events(job_id, "no id of ours") as events:
+        anew = await rest_of(events)
+    over = await client.get(f"/jobs/{job_id}/events", headers={"last-event-id": "0-2"})
+
+    assert [(event.id, event.record["status"]) for event in resumed] == [("0-2", "cancelled")]
+    assert [event.id for event in anew] == ["0-2"]
+    assert (over.status, over.text) == (204, "")
+
+
+async def test_one_watcher_feeds_all_streams_of_a_job(
+    client: GatewayClient, gateway: GatewayProcess, shared: Stack, unique: Callable[[str], str]
+) -> None:
+    job_id = unique("job")
+    await client.submit(shared, job_id)
+    channel = f"audio:job:{job_id}"
+
+    async def follow() -> list[str]:
+        async with client.events(job_id) as events:
+            return [event.record["status"] for event in await rest_of(events, 60)]
+
+    followers = [asyncio.create_task(follow()) for _ in range(50)]
+    await client.until_open_streams_are(50)
+    with redis.Redis(port=shared.redis_port or 0) as connection:
+        subscribers = dict(connection.pubsub_numsub(channel))[channel.encode()]
+    await client.ask("DELETE", f"/jobs/{job_id}")
+    seen = await asyncio.gather(*followers)
+
+    assert subscribers <= 1
+    assert seen == [["queued", "cancelled"]] * 50
+    await client.until_open_streams_are(0)
+
+
+async def test_every_answer_comes_within_a_second_and_streams_go_on_while_redis_hangs_and_after_it_is_killed(
+    new_stack: Callable[[str], Stack], unique: Callable[[str], str], start_gateway: Callable[..., GatewayProcess]
+) -> None:
+    with servers.redis() as own_redis:
+        stack = replace(new_stack(unique("outage")), redis_port=own_redis.port)
+        gateway = start_gateway(stack)
+        gateway.process.wait_for("redis.connected")
+        async with gateway.client() as client:
+            await client.submit(stack, "watched")
+            async with client.events("watched") as events:
+                first = await next_of(events)
+                freeze(own_redis)
+                try:
+                    hung = await everything(client, stack, "hung")
+                    gateway.process.wait_for("redis.unavailable")
+                finally:
+                    thaw(own_redis)
+                own_redis.kill()
+                killed = await everything(client, stack, "killed")
+                health = (await client.get("/health")).json
+                await client.ask("DELETE", "/jobs/watched")
+                last = await rest_of(events)
+
+    assert max(hung + killed) < 1.0
+    assert (health["status"], health["redis"]["state"], health["progress_store"]) == (
+        "degraded",
+        "unavailable",
+        "dynamodb",
+    )
+    assert [first.record["status"], *(event.record["status"] for event in last)] == ["queued", "cancelled"]
+
+
+async def everything(client: GatewayClient, stack: Stack, job_id: str) -> list[float]:
+    """The seconds of each kind of request, all of which succeed."""
+    answers = [
+        await client.submit(stack, job_id),
+        await client.get(f"/jobs/{job_id}"),
+        await client.get("/jobs"),
+        await client.ask("DELETE", f"/jobs/{job_id}"),
+        await client.post(f"/jobs/{job_id}/retry"),
+        await client.get("/health"),
+        await client.get("/readyz"),
+    ]
+    assert [answer.status for answer in answers] == [202, 200, 200, 202, 202, 200, 200]
+    return [answer.seconds for answer in answers]

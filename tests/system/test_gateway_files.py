@@ -1,0 +1,139 @@
+"""Uploads and downloads through `worker serve`: the bytes go between the client and S3."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from tests.support.gateway import GatewayClient, GatewayProcess
+from tests.support.sounds import silence
+from tests.support.stack import Stack
+from tests.support.worker_process import WorkerProcess
+
+
+@pytest.fixture(scope="module")
+def shared(new_stack: Callable[[str], Stack]) -> Stack:
+    return new_stack("gateway-files")
+
+
+@pytest.fixture(scope="module")
+def gateway(shared: Stack) -> Iterator[GatewayProcess]:
+    prefixes = {
+        "WORKER_SERVE_SOURCE": f"s3://{shared.sources}/uploads",
+        "WORKER_SERVE_TARGET": f"s3://{shared.targets}/made/",
+        "WORKER_MAX_SOURCE_BYTES": "1000000",
+    }
+    with GatewayProcess(shared, **prefixes) as process:
+        yield process
+
+
+@pytest.fixture
+async def client(gateway: GatewayProcess) -> AsyncIterator[GatewayClient]:
+    async with gateway.client() as client:
+        yield client
+
+
+def conditions_of(fields: dict[str, str]) -> list[Any]:
+    conditions: list[Any] = json.loads(base64.b64decode(fields["policy"]))["conditions"]
+    return conditions
+
+
+async def test_a_file_is_uploaded_converted_and_downloaded(
+    client: GatewayClient, shared: Stack, start_worker: Callable[..., WorkerProcess]
+) -> None:
+    data = silence(1.0)
+    start_worker(shared)
+
+    upload = (await client.post("/uploads", {"name": "ä b.wav", "bytes": len(data), "content_type": "audio/wav"})).json
+    form = aiohttp.FormData()
+    for name, value in upload["fields"].items():
+        form.add_field(name, value)
+    form.add_field("file", data, filename="ä b.wav")
+    async with client.session.post(upload["url"], data=form) as posted:
+        assert posted.status in {200, 204}, await posted.text()
+    outputs = [{"target": f"s3://{shared.targets}/made/ü 1.mp3", "format": "mp3"}]
+    await client.post("/jobs", {"job_id": "whole", "source": upload["source"], "outputs": outputs})
+    early = await client.get("/jobs/whole/outputs/0")
+    shared.final_record("whole")
+    found = await client.get("/jobs/whole/outputs/0")
+    async with client.session.get(URL(found.headers["location"], encoded=True)) as download:
+        body = await download.read()
+
+    assert upload["source"].startswith(f"s3://{shared.sources}/uploads/")
+    assert upload["source"].endswith("/ä b.wav")
+    assert (early.status, early.problem["record"]["job_id"]) == (409, "whole")
+    assert (found.status, download.status) == (307, 200)
+    assert body == shared.output("made/ü 1.mp3")
+    assert "filename*=UTF-8''%C3%BC%201.mp3" in download.headers["content-disposition"]
+    assert (await client.get("/jobs/whole/outputs/1")).problem["status"] == 404
+
+
+async def test_a_form_is_for_one_key_one_size_and_one_type_and_expires(client: GatewayClient) -> None:
+    answer = await client.post("/uploads", {"name": "../a/b.mp3", "bytes": 1000, "content_type": "audio/mpeg"})
+
+    conditions = conditions_of(answer.json["fields"])
+    _, _, _, key = answer.json["source"].split("/", 3)
+    assert answer.status == 201
+    assert ["content-length-range", 1000, 1000] in conditions
+    assert {"Content-Type": "audio/mpeg"} in conditions
+    assert {"key": key} in conditions
+    assert key.endswith("/b.mp3")
+    assert answer.json["expires_at"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "a/.."}, "name"),
+        ({"bytes": 0}, "bytes"),
+        ({"bytes": 1_000_001}, "bytes"),
+        ({"bytes": "1"}, "bytes"),
+        ({"content_type": "text/html"}, "content_type"),
+        ({"key": "x"}, "key"),
+    ],
+)
+async def test_what_cannot_be_uploaded_is_refused_with_the_field(
+    client: GatewayClient, change: dict[str, Any], field: str
+) -> None:
+    answer = await client.post("/uploads", {"name": "a.wav", "bytes": 5, "content_type": "audio/wav"} | change)
+
+    assert (answer.status, answer.problem["field"]) == (422, field)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "field"),
+    [
+        ("{sources}/elsewhere/a.wav", "{targets}/made/a.mp3", "source"),
+        ("{sources}/uploads/a.wav", "{targets}/a.mp3", "outputs[0].target"),
+        ("{sources}/uploads/a.wav", "{sources}/made/a.mp3", "outputs[0].target"),
+        ("{sources}/uploads-of-others/a.wav", "{targets}/made/a.mp3", "source"),
+    ],
+)
+async def test_a_job_outside_the_prefixes_is_refused_with_the_field(
+    client: GatewayClient, shared: Stack, source: str, target: str, field: str
+) -> None:
+    names = {"sources": f"s3://{shared.sources}", "targets": f"s3://{shared.targets}"}
+    outputs = [{"target": target.format(**names), "format": "mp3"}]
+
+    answer = await client.post("/jobs", {"source": source.format(**names), "outputs": outputs})
+
+    assert (answer.status, answer.problem["field"]) == (422, field)
+    assert "must lie under s3://" in answer.problem["detail"]
+
+
+async def test_without_a_place_for_uploads_there_are_none(
+    stack: Stack, start_gateway: Callable[..., GatewayProcess]
+) -> None:
+    gateway = start_gateway(stack)
+
+    async with gateway.client() as client:
+        answer = await client.post("/uploads", {"name": "a.wav", "bytes": 5, "content_type": "audio/wav"})
+
+    assert (answer.status, answer.problem["detail"]) == (501, "uploads need the setting WORKER_SERVE_SOURCE")

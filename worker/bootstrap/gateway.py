@@ -1,0 +1,38 @@
+"""What the gateway is made from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from worker.adapters.aws.client import ClientLimits
+from worker.adapters.s3.presigning import S3Presigner
+from worker.application.operations.store_watch import StoreWatch
+from worker.bootstrap.commands import ClientParts, open_client
+from worker.bootstrap.parts import Clients, utc_now
+from worker.bootstrap.stores import open_stores
+from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayParts:
+    """The objects behind the routes of the gateway."""
+
+    jobs: ClientParts
+    presigner: S3Presigner
+    stores: StoreWatch
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[GatewayParts]:
+    """The parts for these settings, with connections until the `with` ends. Raises ConfigurationError."""
+    async with AsyncExitStack() as stack:
+        jobs = await stack.enter_async_context(open_client(settings))
+        clients = Clients(settings, stack)
+        limits = ClientLimits(
+            connect_seconds=1, read_seconds=1, attempts=1, connections=1, path_style=settings.has_own_s3_endpoint
+        )
+        presigner = S3Presigner(await clients.open("s3", limits))
+        stores = StoreWatch(*await open_stores(settings, clients, stack), now=utc_now)
+        yield GatewayParts(jobs, presigner, stores)

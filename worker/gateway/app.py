@@ -1,0 +1,78 @@
+"""Connects the routes of the gateway: one ASGI application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from worker.bootstrap.gateway import GatewayParts
+from worker.gateway.documents import document_of
+from worker.gateway.feeds import Feeds
+from worker.gateway.files import FileRoutes
+from worker.gateway.guards import Guard
+from worker.gateway.health import HealthRoutes
+from worker.gateway.jobs import JobRoutes
+from worker.gateway.prefixes import Prefixes
+from worker.gateway.problems import add_handlers
+from worker.gateway.streams import StreamRoutes
+from worker.settings import Settings
+
+_HEADERS_OF_PAGES = ["authorization", "content-type", "last-event-id", "traceparent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The application, and what its process needs at the end."""
+
+    app: ASGIApp
+    feeds: Feeds
+    health: HealthRoutes
+
+    def drain(self) -> None:
+        """Say that it stops, and end all streams: their clients connect again, elsewhere."""
+        self.health.is_draining = True
+        self.feeds.close()
+
+
+def make_gateway(settings: Settings, parts: GatewayParts) -> Gateway:
+    serve = settings.serve
+    prefixes = Prefixes(serve.source, serve.target)
+    reader = parts.jobs.reader
+    feeds = Feeds(reader)
+    router = APIRouter()
+    JobRoutes(parts, prefixes, max_body_bytes=serve.max_body_bytes).add_to(router)
+    StreamRoutes(feeds, max_streams=serve.max_streams).add_to(router)
+    FileRoutes(
+        parts.presigner,
+        reader,
+        prefixes,
+        max_upload_bytes=settings.max_source_bytes,
+        max_body_bytes=serve.max_body_bytes,
+    ).add_to(router)
+    health = HealthRoutes(parts.stores, lambda: feeds.streams)
+    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)  # the pages of FastAPI load foreign scripts
+    app.include_router(router)
+    health.add_to(app)
+    add_handlers(app)
+    app.openapi = partial(document_of, app)  # type: ignore[method-assign]
+    return Gateway(_guarded(app, settings), feeds, health)
+
+
+def _guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
+    serve = settings.serve
+    token = None if serve.token is None else serve.token.get_secret_value()
+    guarded = Guard(app, token=token, origins=serve.origins, requests_per_second=serve.requests_per_second)
+    if not serve.origins:
+        return guarded
+    # Outermost, because a browser asks first without the token, and shows a page no error that lacks the headers.
+    return CORSMiddleware(
+        guarded,
+        allow_origins=serve.origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=_HEADERS_OF_PAGES,
+        expose_headers=["location", "retry-after"],
+    )

@@ -1,0 +1,164 @@
+"""The routes of files: forms for uploads, and the way to outputs. The bytes go between the client and S3."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from worker.adapters.s3.presigning import S3Presigner
+from worker.application.messages.json_text import read_object
+from worker.application.progress.reader import Reader
+from worker.domain.errors import InvalidMessageError
+from worker.domain.job import MAX_OUTPUTS, ObjectLocation
+from worker.domain.progress import Status, timestamp
+from worker.gateway.bodies import read_json_text
+from worker.gateway.documents import json_answer, json_body, problems
+from worker.gateway.jobs import JobId, no_job
+from worker.gateway.prefixes import Prefixes
+from worker.gateway.problems import ProblemError, answered_in_time
+
+_UPLOAD_SECONDS = 3600
+_DOWNLOAD_SECONDS = 300
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+_MOST_POST_BYTES = 5 * 1024**3
+_MOST_NAME_BYTES = 255
+# Nothing that a browser would show as a page: the bucket may be one that browsers read from.
+_CONTENT_TYPE = re.compile(r"(audio|video)/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,100}|application/(octet-stream|ogg|mp4)")
+
+_UPLOAD: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "description": "The file's name.", "minLength": 1, "maxLength": 255},
+        "bytes": {"type": "integer", "description": "Its exact size.", "minimum": 1},
+        "content_type": {"type": "string", "description": "Its type.", "pattern": f"^({_CONTENT_TYPE.pattern})$"},
+    },
+    "required": ["name", "bytes", "content_type"],
+    "additionalProperties": False,
+}
+_FORM = {
+    "type": "object",
+    "properties": {
+        "source": {"type": "string", "description": "What the file is called in a job."},
+        "url": {"type": "string"},
+        "fields": {"type": "object", "additionalProperties": {"type": "string"}},
+        "expires_at": {"type": "string", "format": "date-time"},
+    },
+    "required": ["source", "url", "fields", "expires_at"],
+}
+
+
+class FileRoutes:
+    """Uploads of at most `max_upload_bytes`."""
+
+    def __init__(
+        self,
+        presigner: S3Presigner,
+        reader: Reader,
+        prefixes: Prefixes,
+        *,
+        max_upload_bytes: int,
+        max_body_bytes: int,
+    ) -> None:
+        self._presigner = presigner
+        self._reader = reader
+        self._prefixes = prefixes
+        self._max_upload_bytes = min(max_upload_bytes, _MOST_POST_BYTES)
+        self._max_body_bytes = max_body_bytes
+
+    def add_to(self, router: APIRouter) -> None:
+        router.add_api_route(
+            "/uploads",
+            self.upload,
+            methods=["POST"],
+            status_code=HTTPStatus.CREATED,
+            responses={
+                201: json_answer("The form to post the file with.", _FORM),
+                **problems(400, 408, 413, 415, 422, 501),
+            },
+            openapi_extra=json_body(_UPLOAD),
+        )
+        router.add_api_route(
+            "/jobs/{job_id}/outputs/{number}",
+            self.output,
+            methods=["GET"],
+            status_code=HTTPStatus.TEMPORARY_REDIRECT,
+            responses={307: {"description": "To the download, for five minutes."}, **problems(404, 409, 422)},
+        )
+
+    async def upload(self, request: Request) -> Response:
+        """A form that uploads one file of that size and type to S3, within an hour."""
+        document = read_object(await read_json_text(request, max_bytes=self._max_body_bytes))
+        name, size_bytes, content_type = self._read(document)
+        if self._prefixes.source is None:
+            raise ProblemError(HTTPStatus.NOT_IMPLEMENTED, "uploads need the setting WORKER_SERVE_SOURCE")
+        key = f"{self._prefixes.source}{secrets.token_hex(16)}/{name}"
+        source = _location(key)
+        expires_at = datetime.now(UTC) + timedelta(seconds=_UPLOAD_SECONDS)
+        async with answered_in_time():
+            form = await self._presigner.upload(
+                source, size_bytes=size_bytes, content_type=content_type, seconds=_UPLOAD_SECONDS
+            )
+        answer = {
+            "source": str(source),
+            "url": form.url,
+            "fields": dict(form.fields),
+            "expires_at": timestamp(expires_at),
+        }
+        return JSONResponse(answer, HTTPStatus.CREATED, {"cache-control": "no-store"})
+
+    async def output(
+        self, job_id: JobId, number: Annotated[int, Path(ge=0, lt=MAX_OUTPUTS, description="From 0.")]
+    ) -> Response:
+        """The download of an output, as a redirect to S3. Outputs are numbered from 0, in the order of the message."""
+        async with answered_in_time():
+            record = (await self._reader.read(job_id)).record
+            if record is None:
+                raise no_job(job_id)
+            if number >= len(record.outputs):
+                raise ProblemError(HTTPStatus.NOT_FOUND, f"job {job_id} has no output {number}")
+            if record.status is not Status.COMPLETED:
+                detail = f"job {job_id} is {record.status.value}: its outputs cannot be read"
+                raise ProblemError(HTTPStatus.CONFLICT, detail, record=record.to_dict())
+            target = record.outputs[number].target
+            if not self._prefixes.has_target(target):
+                raise ProblemError(HTTPStatus.FORBIDDEN, f"the output does not lie under {self._prefixes.target}")
+            url = await self._presigner.download(ObjectLocation.parse(target), seconds=_DOWNLOAD_SECONDS)
+        return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, {"cache-control": "no-store"})
+
+    def _read(self, document: Mapping[str, Any]) -> tuple[str, int, str]:
+        """Name, size in bytes and type. Raises InvalidMessageError about the first member that is wrong."""
+        for field in document:
+            if field not in _UPLOAD["properties"]:
+                raise InvalidMessageError(field[:64], "is not known")
+        name, size_bytes, content_type = (document.get(field) for field in ("name", "bytes", "content_type"))
+        if not isinstance(name, str) or not name or len(name.encode(errors="replace")) > _MOST_NAME_BYTES:
+            raise InvalidMessageError("name", f"must be a file's name of at most {_MOST_NAME_BYTES} bytes")
+        if type(size_bytes) is not int or not 1 <= size_bytes <= self._max_upload_bytes:
+            raise InvalidMessageError("bytes", f"must be a whole number from 1 to {self._max_upload_bytes}")
+        if not isinstance(content_type, str) or not _CONTENT_TYPE.fullmatch(content_type):
+            raise InvalidMessageError("content_type", "must be audio/…, video/… or application/octet-stream")
+        return _without_folders(name), size_bytes, content_type
+
+
+def _without_folders(name: str) -> str:
+    """The last part of a path, without characters that are none. Raises InvalidMessageError where nothing is left."""
+    last = re.split(r"[/\\]", name)[-1]
+    kept = "".join(character for character in last if character.isprintable())
+    if kept in {"", ".", ".."}:
+        raise InvalidMessageError("name", "must be a file's name")
+    return kept
+
+
+def _location(url: str) -> ObjectLocation:
+    try:
+        return ObjectLocation.parse(url)
+    except ValueError as exc:
+        raise InvalidMessageError("name", str(exc)) from None

@@ -1,0 +1,112 @@
+"""Who may ask, and how often. An ASGI layer before the routes, so that what it refuses costs nearly nothing."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from worker.gateway.problems import ProblemError
+
+_OPEN = frozenset({"/", "/livez", "/readyz", "/health", "/metrics", "/openapi.json"})
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_BURST_SECONDS = 10  # a page opens many streams at once; over this time the rate holds
+_MOST_CLIENTS = 10_000
+
+
+class Guard:
+    """Lets a request through, or answers it with a problem.
+
+    Without a token it listens on loopback alone, where any web page of the same user could reach it. So it answers
+    only to a host name of this machine (a page may have a name of its own lead here), and changes nothing for a page
+    of another origin.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str | None,
+        origins: Collection[str],
+        requests_per_second: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._app = app
+        self._token = None if token is None else token.encode()
+        self._origins = frozenset(origins)
+        self._rate = Rate(requests_per_second, clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._check(scope, Headers(scope=scope))
+        except ProblemError as problem:
+            await problem.response()(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        """Raises ProblemError."""
+        if scope["path"] in _OPEN:
+            return
+        client = scope.get("client")
+        if not self._rate.allows(client[0] if client else ""):
+            wait = {"retry-after": "1"}
+            raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, "too many requests; wait a second", headers=wait)
+        host = headers.get("host", "")
+        if self._token is None and not _is_loopback(host):
+            raise ProblemError(HTTPStatus.FORBIDDEN, "without a token only this machine's own names are answered")
+        if scope["method"] not in _READING and not self._is_welcome(headers.get("origin"), host):
+            raise ProblemError(HTTPStatus.FORBIDDEN, "the page's origin is not among WORKER_SERVE_CORS_ORIGINS")
+        if self._token is not None and not self._has_token(headers.get("authorization", "")):
+            asked = {"www-authenticate": "Bearer"}
+            raise ProblemError(HTTPStatus.UNAUTHORIZED, "a bearer token is needed", headers=asked)
+
+    def _is_welcome(self, origin: str | None, host: str) -> bool:
+        """Whether no page of a foreign origin sends the request. Programs send none."""
+        if origin is None or "*" in self._origins or origin in self._origins:
+            return True
+        return urlsplit(origin).netloc == host
+
+    def _has_token(self, authorization: str) -> bool:
+        assert self._token is not None
+        scheme, _, token = authorization.partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token)
+
+
+class Rate:
+    """How many requests each client may make: so many in a second, over ten seconds."""
+
+    def __init__(self, per_second: int, clock: Callable[[], float]) -> None:
+        self._per_second = per_second
+        self._most = per_second * _BURST_SECONDS
+        self._clock = clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # by client: requests, and when counted
+
+    def allows(self, client: str) -> bool:
+        """Whether the client may make one more now, which is counted."""
+        now = self._clock()
+        left, counted_at = self._left.pop(client, (float(self._most), now))
+        left = min(self._most, left + (now - counted_at) * self._per_second)
+        is_allowed = left >= 1
+        self._left[client] = (left - 1 if is_allowed else left, now)
+        if len(self._left) > _MOST_CLIENTS:
+            self._left.popitem(last=False)
+        return is_allowed
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,75 @@
+"""The probes and the metrics of the gateway, from values in memory: nothing here asks a dependency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Literal
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from worker import __version__, metrics
+from worker.application.operations.store_watch import StoreWatch
+from worker.domain.progress import timestamp
+
+_READ = ["GET"]  # HEAD comes with it
+
+
+class HealthRoutes:
+    """`streams` says how many streams are open."""
+
+    def __init__(self, stores: StoreWatch, streams: Callable[[], int]) -> None:
+        self._stores = stores
+        self._streams = streams
+        self.is_draining = False
+
+    def add_to(self, app: FastAPI) -> None:
+        """Of these the OpenAPI document says nothing: they are for the platform."""
+        routes = {"/livez": self.live, "/readyz": self.ready, "/health": self.health, "/metrics": self.metrics}
+        for path, route in routes.items():
+            app.add_route(path, route, methods=_READ, include_in_schema=False)
+
+    async def live(self, _request: Request) -> Response:
+        """An answer is the proof: the event loop turns."""
+        return PlainTextResponse("live\n")
+
+    async def ready(self, _request: Request) -> Response:
+        """Until the drain, but for the time in which the job table is out of reach."""
+        if self._stores.has_table and not self.is_draining:
+            return PlainTextResponse("ready\n")
+        text = "not ready: starting, draining, or the job table is out of reach\n"
+        return PlainTextResponse(text, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def health(self, _request: Request) -> Response:
+        return JSONResponse(self._document())
+
+    async def metrics(self, _request: Request) -> Response:
+        body, content_type = metrics.render()
+        return Response(body, headers={"content-type": content_type})
+
+    def _document(self) -> Mapping[str, Any]:
+        """What the worker's `/health` has, but for the queue and the jobs: a gateway receives none."""
+        stores, outage = self._stores, self._stores.outage
+        return {
+            "status": self._status(),
+            "redis": {
+                "state": stores.cache_state,
+                "unavailable_since": timestamp(outage.since) if outage else None,
+                "reason": outage.reason if outage else None,
+                "outages": stores.outages,
+            },
+            "progress_store": "redis" if stores.cache_state == "connected" else "dynamodb",
+            "table": {
+                "state": "connected" if stores.has_table else "unavailable",
+                "reason": stores.table_problem,
+            },
+            "streams": {"open": self._streams()},
+            "version": __version__,
+        }
+
+    def _status(self) -> Literal["ok", "degraded", "draining"]:
+        if self.is_draining:
+            return "draining"
+        return "ok" if self._stores.has_table and self._stores.cache_state != "unavailable" else "degraded"

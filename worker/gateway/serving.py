@@ -1,0 +1,88 @@
+"""Runs the gateway until a signal stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from socket import socket
+
+import uvicorn
+
+from worker.adapters.http.listening import CannotListenError, listen
+from worker.bootstrap.gateway import open_gateway
+from worker.events import Event, emit
+from worker.gateway.app import Gateway, make_gateway
+from worker.settings import ConfigurationError, Fault, Settings
+from worker.signals import handling_signals
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_KEEP_ALIVE_SECONDS = 75  # above the 60 s of load balancers: the side that sends closes idle connections
+_DRAIN_SECONDS = 5
+
+
+async def serve(settings: Settings) -> int:
+    """Answer requests until SIGTERM or SIGINT; then end the streams, and finish what is being answered. Returns 0.
+
+    Raises ConfigurationError.
+    """
+    listeners = _listen(settings)
+    try:
+        async with open_gateway(settings) as parts:
+            gateway = make_gateway(settings, parts)
+            watching = asyncio.create_task(parts.stores.run(), name="store watch")
+            try:
+                emit(Event.GATEWAY_STARTED, **_announced(settings, listeners))
+                await _serve(gateway, listeners)
+            finally:
+                watching.cancel()
+                await asyncio.wait([watching])
+    finally:
+        for listener in listeners:
+            listener.close()
+    emit(Event.GATEWAY_STOPPED)
+    return 0
+
+
+def _announced(settings: Settings, listeners: Sequence[socket]) -> dict[str, object]:
+    host, port = listeners[-1].getsockname()[:2]
+    address = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+    return {"settings": settings.effective(), "http_address": address, "python": sys.version.split()[0]}
+
+
+def _listen(settings: Settings) -> Sequence[socket]:
+    try:
+        return listen(settings.serve.host, settings.serve.port)
+    except CannotListenError as exc:
+        raise ConfigurationError(Fault(("WORKER_SERVE_PORT",), str(exc))) from exc
+
+
+async def _serve(gateway: Gateway, listeners: Sequence[socket]) -> None:
+    config = uvicorn.Config(
+        gateway.app,
+        log_config=None,  # its warnings become lines of our log; requests are counted and not logged
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    server = _Server(config)
+
+    def stop(number: signal.Signals) -> None:
+        if not server.should_exit:
+            emit(Event.GATEWAY_DRAINING, signal=number.name)
+        server.should_exit = True
+        gateway.drain()
+
+    with handling_signals(_SIGNALS, stop):
+        await server.serve(sockets=list(listeners))
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone: uvicorn would raise them again after its end, and they are handled here."""
+        yield
