@@ -189,6 +189,19 @@ async def test_a_topic_or_a_bus_that_takes_no_events_degrades(
     assert detail in findings[check].verdict.detail
 
 
+async def test_each_queue_is_tried(dependencies: Dependencies) -> None:
+    urls = f"{dependencies.queue},{dependencies.dead},{dependencies.dead}-gone"
+    environ = {"WORKER_QUEUE_URL": urls, "WORKER_TABLE": "t", "AWS_REGION": "eu-central-1"}
+    async with open_checks(load(environ, needs=SUBMIT), []) as checks:
+        findings = await diagnose([check for check in checks if check.name.startswith("queue")])
+
+    assert [(each.name, each.verdict.state) for each in findings] == [
+        ("queue", State.OK),
+        ("queue 2", State.DEGRADED),  # it has no dead-letter queue
+        ("queue 3", State.FAILED),
+    ]
+
+
 async def test_a_bucket_that_is_only_read_is_not_written_to(dependencies: Dependencies) -> None:
     dependencies.proxy.refuse(calls_of("CreateMultipartUpload"), 403, "AccessDenied")
 

@@ -38,7 +38,7 @@ from worker.application.progress.guarded_cache import GuardedCache
 from worker.domain.disposition import Disposition
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import Record
-from worker.ports import Volume
+from worker.ports import JobQueue, Volume
 
 SOURCE = ObjectLocation("in-bucket", "ep-1.wav")
 TARGET = ObjectLocation("out-bucket", "ep-1.flac")
@@ -157,7 +157,7 @@ async def a_harness(root: Path, **parts: object) -> AsyncIterator[Harness]:
 
 
 @asynccontextmanager
-async def a_worker(harness: Harness, queue: FakeQueue, *, concurrency: int = 2) -> AsyncIterator[Consumer]:
+async def a_worker(harness: Harness, queue: JobQueue, *, concurrency: int = 2) -> AsyncIterator[Consumer]:
     """The whole worker over the harness's handler. At the end it drains, without time for running jobs."""
     harness.slots.concurrency = concurrency
     time = asyncio.get_running_loop().time

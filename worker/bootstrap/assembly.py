@@ -27,6 +27,7 @@ from worker.application.consuming.dependencies import S3Access, S3Rights, TableA
 from worker.application.consuming.lease_renewer import LeaseRenewer
 from worker.application.consuming.pause import Pauses
 from worker.application.consuming.poller import Poller
+from worker.application.consuming.priorities import PriorityQueues
 from worker.application.consuming.protection import ProtectionController
 from worker.application.consuming.reject_limit import RejectLimit
 from worker.application.consuming.settlement import Settlement
@@ -51,7 +52,7 @@ from worker.application.operations.lifecycle import Lifecycle, SideTask
 from worker.application.operations.metric_lines import MetricLines
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporters
-from worker.bootstrap.checks import queue_check, refuse_no_ffmpeg, table_check
+from worker.bootstrap.checks import queue_checks, refuse_no_ffmpeg, table_check
 from worker.bootstrap.converter import ffmpeg_of
 from worker.bootstrap.failover import failover_store
 from worker.bootstrap.memory import warn_of_memory
@@ -154,7 +155,7 @@ async def _open_adapters(settings: Settings, slots: Slots, stack: AsyncExitStack
         sandbox=sandbox,
         protection=await _open_protection_controller(settings, stack),
         events=await completion_events(settings, clients),
-        checks=[table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings), queue_check(sqs, settings)],
+        checks=[table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings), *queue_checks(sqs, settings)],
         credentials=clients.session,
     )
 
@@ -238,14 +239,19 @@ def _open_workspace(settings: Settings, stack: AsyncExitStack) -> Workspace:
 
 async def _open_queue(settings: Settings, clients: Clients, control_client: Any) -> JobQueue:
     poll_seconds = poll_seconds_for(settings)
-    return SqsQueue(
-        await clients.open("sqs", receive_limits(poll_seconds)),
-        control_client,
-        settings.queue_url,
-        visibility_seconds=settings.visibility_timeout_seconds,
-        wait_seconds=poll_seconds,
-        delete_linger_seconds=delete_linger_for(settings),
-    )
+    receive_client = await clients.open("sqs", receive_limits(poll_seconds))
+    queues: list[JobQueue] = [
+        SqsQueue(
+            receive_client,
+            control_client,
+            url,
+            visibility_seconds=settings.visibility_timeout_seconds,
+            wait_seconds=poll_seconds,
+            delete_linger_seconds=delete_linger_for(settings),
+        )
+        for url in settings.queue_urls
+    ]
+    return queues[0] if len(queues) == 1 else PriorityQueues(queues)
 
 
 def _job_limits(settings: Settings) -> JobLimits:

@@ -65,7 +65,7 @@ async def open_checks(settings: Settings, buckets: Sequence[NamedBucket]) -> Asy
         dynamodb = await clients.open("dynamodb", CONTROL_LIMITS)
         s3 = await clients.open("s3", CONTROL_LIMITS)
         yield [
-            queue_check(await clients.open("sqs", CONTROL_LIMITS), settings),
+            *queue_checks(await clients.open("sqs", CONTROL_LIMITS), settings),
             table_check(dynamodb, settings),
             *(_bucket_check(s3, bucket, s3_options(settings)) for bucket in (*buckets, *_buckets_of(settings))),
             *[check async for check in _publisher_checks(settings, clients)],
@@ -101,15 +101,23 @@ async def refuse_no_ffmpeg(program: Path, sandbox: Sandbox) -> None:
         raise ConfigurationError(Fault(("WORKER_FFMPEG",), f"{program} is {verdict.detail}"))
 
 
-def queue_check(client: Any, settings: Settings) -> Check:
+def queue_checks(client: Any, settings: Settings) -> Sequence[Check]:
+    """One for each queue, the most urgent first."""
+    return [
+        _queue_check(client, url, settings, "queue" if number == 1 else f"queue {number}")
+        for number, url in enumerate(settings.queue_urls, 1)
+    ]
+
+
+def _queue_check(client: Any, url: str, settings: Settings, name: str) -> Check:
     async def facts_or_none() -> QueueFacts | None:
         try:
-            return await inspect_queue(client, settings.queue_url)
+            return await inspect_queue(client, url)
         except NotAllowedError:
             return None
 
     async def run() -> Verdict:
-        denied = [*await denied_queue_actions(client, settings.queue_url)]
+        denied = [*await denied_queue_actions(client, url)]
         facts = await facts_or_none()
         if facts is not None and facts.dead_letter_queue is not None:
             denied += await denied_dead_letter_actions(client, facts.dead_letter_queue)
@@ -119,8 +127,8 @@ def queue_check(client: Any, settings: Settings) -> Check:
             raise NotAllowedError("sqs:GetQueueAttributes")
         return judge_queue(facts, max_attempts=settings.max_attempts, job_timeout_seconds=settings.job_timeout_seconds)
 
-    subject = Subject("WORKER_QUEUE_URL", settings.queue_url, _endpoint_of(client))
-    return Check("queue", subject, run, "check WORKER_QUEUE_URL, the region and the role")
+    subject = Subject("WORKER_QUEUE_URL", url, _endpoint_of(client))
+    return Check(name, subject, run, "check WORKER_QUEUE_URL, the region and the role")
 
 
 def _buckets_of(settings: Settings) -> Iterator[NamedBucket]:

@@ -15,6 +15,7 @@ from worker.application.jobs.direct_records import DirectRecords, LeftOutputs
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.retry import JobRetry
 from worker.application.jobs.submission import Submission
+from worker.application.operations.all_dead_letters import AllDeadLetters
 from worker.application.operations.redrive import Redrive
 from worker.application.progress.reader import Reader
 from worker.bootstrap.parts import Clients, utc_now
@@ -58,9 +59,9 @@ async def open_client(settings: Settings) -> AsyncIterator[ClientParts]:
 
 
 async def _sender(settings: Settings, clients: Clients) -> SqsSender | None:
-    if not settings.queue_url:
+    if not settings.queue_urls:
         return None
-    return SqsSender(await clients.open("sqs", CONTROL_LIMITS), settings.queue_url)
+    return SqsSender(await clients.open("sqs", CONTROL_LIMITS), settings.queue_urls[0])
 
 
 def _required(sender: SqsSender | None) -> SqsSender:
@@ -89,4 +90,4 @@ async def open_redrive(settings: Settings) -> AsyncIterator[Redrive]:
     """What moves dead letters back."""
     async with AsyncExitStack() as stack:
         client = await Clients(settings, stack).open("sqs", CONTROL_LIMITS)
-        yield Redrive(SqsDeadLetters(client, settings.queue_url))
+        yield Redrive(AllDeadLetters([SqsDeadLetters(client, url) for url in settings.queue_urls]))

@@ -37,6 +37,7 @@ class Delivery:
     first_received_at_ms: int | None = None  # epoch, where the queue says so
     attributes: Mapping[str, str] = field(default_factory=dict)
     sender_id: str | None = None  # of the identity that put it on the queue, where that is known
+    priority: int = 0  # of the worker's queues, the one that it came from; 0 is the most urgent
     rejected_run: int | None = None  # of a dead letter that has come back: the run in which it was rejected
 
     @property

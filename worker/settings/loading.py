@@ -151,6 +151,8 @@ def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection
     """Faults of the settings together: what is missing, and what contradicts something else."""
     if Need.QUEUE in needs and not settings.queue_url:
         yield Fault((Need.QUEUE.value,), f"is required: the URL of the SQS queue{_instead_of(Need.QUEUE, environ)}")
+    if len(set(settings.queue_urls)) < len(settings.queue_urls):
+        yield Fault((Need.QUEUE.value,), "names a queue twice")
     if Need.TABLE in needs and not settings.table:
         yield Fault(
             (Need.TABLE.value,), f"is required: the name of the DynamoDB table{_instead_of(Need.TABLE, environ)}"
@@ -231,7 +233,7 @@ def _faults_of_region(settings: Settings, environ: Mapping[str, str]) -> Iterato
     name = "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
     table = _TABLE_ARN.match(settings.table)
     for other, region in (
-        ("WORKER_QUEUE_URL", region_of_queue(settings.queue_url)),
+        *(("WORKER_QUEUE_URL", region_of_queue(url)) for url in settings.queue_urls),
         ("WORKER_TABLE", table[1] if table else None),
     ):
         if region is not None and region != settings.region:

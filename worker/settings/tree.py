@@ -30,7 +30,7 @@ from worker.settings.values import (
     LogLevel,
     Port,
     ProgressMode,
-    QueueUrl,
+    QueueUrls,
     RequestPayer,
     S3Outputs,
     SandboxMode,
@@ -88,7 +88,9 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", populate_by_name=True, alias_generator=lambda name: f"WORKER_{name.upper()}"
     )
 
-    queue_url: QueueUrl = Field("", description="The SQS queue, standard or FIFO.")
+    queue_url: QueueUrls = Field(
+        "", description="The SQS queue, standard or FIFO; up to three, separated by commas, the most urgent first."
+    )
     table: TableName = Field("", description="The DynamoDB table of progress records.")
     concurrency: Annotated[int, Ge(1), Le(1000)] = Field(
         default_factory=lambda: machine_limits({}).cpus,
@@ -187,6 +189,11 @@ class Settings(BaseModel):
     def redis_or_none(self) -> RedisSettings | None:
         """The settings of Redis; None where it is not used."""
         return self.redis if self.redis.endpoint else None
+
+    @property
+    def queue_urls(self) -> tuple[str, ...]:
+        """The queues, the most urgent first; none where the environment names none."""
+        return tuple(url.strip() for url in self.queue_url.split(",") if url.strip())
 
     def effective(self) -> dict[str, object]:
         """The value in force of each variable, for the log; secrets are masked."""

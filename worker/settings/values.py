@@ -60,10 +60,11 @@ HttpPort = Annotated[
     BeforeValidator(_off_is_none),
     Expects("a port from 1 to 65535, 0 for a free one, or off"),
 ]
-QueueUrl = Annotated[
+_QUEUE_URL = r"https?://[^\s/@,]+/[^\s,]*[^\s/,]"
+QueueUrls = Annotated[
     str,
-    StringConstraints(pattern=r"^https?://[^\s/@]+/\S*[^\s/]$"),
-    Expects("a queue's URL, such as https://sqs.eu-west-1.amazonaws.com/111122223333/audio"),
+    StringConstraints(pattern=rf"^{_QUEUE_URL}(\s*,\s*{_QUEUE_URL}){{0,2}}$"),
+    Expects("a queue's URL, such as https://sqs.eu-west-1.amazonaws.com/111122223333/audio, or up to three"),
 ]
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 TableName = Annotated[

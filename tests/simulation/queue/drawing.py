@@ -51,8 +51,17 @@ def make_schedule(seed: int) -> Schedule:
         return Schedule(seed, (), workers, _beside_a_crash(dice))
     if dice.random() < 0.005:
         return _sent_again_in_a_long_run(dice, seed, workers)
+    scripts = _with_priorities(seed, scripts)
     faults += faults_of_events(seed, [*map(worker_at, range(workers))], 30.0)
     return Schedule(seed, (*faults, *incidents), workers, scripts, limit)
+
+
+def _with_priorities(seed: int, scripts: tuple[Script, ...]) -> tuple[Script, ...]:
+    """In a quarter of the schedules without groups, some jobs are sent to a less urgent queue."""
+    dice = random.Random(f"priorities of {seed}")
+    if dice.random() > 0.25 or any(script.group is not None for script in scripts):
+        return scripts
+    return tuple(replace(script, priority=dice.randrange(2)) for script in scripts)
 
 
 def _beside_a_crash(dice: random.Random) -> tuple[Script, ...]:

@@ -5,7 +5,7 @@ They live here and not behind flags in the product. Each replaces the one place 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +15,7 @@ from typing import Any
 from tests.simulation.queue.servers import QueueServer
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.dependencies import TableAccess
+from worker.application.consuming.priorities import PriorityQueues
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
 from worker.application.jobs import finisher
@@ -142,6 +143,14 @@ async def _tell_first(self: JobFinisher, attempt: Attempt, outcome: Outcome, wit
     return await _recorded(self, attempt, outcome, within_seconds)
 
 
+async def _forget_the_queue(self: PriorityQueues, priority: int, slots: int, *, is_long: bool) -> Sequence[Delivery]:
+    return await self._queues[priority].receive(slots, is_long=is_long)
+
+
+def _most_urgent_only(_self: PriorityQueues) -> Sequence[int]:
+    return [0]
+
+
 async def _finish_within_seconds(self: JobFinisher, attempt: Attempt, outcome: Outcome, **_: Any) -> Ending:
     return await _finish_attempt(
         self, attempt, outcome, within_seconds=None if isinstance(outcome, Completed) else 5.0
@@ -180,6 +189,8 @@ MUTATIONS = {
     "no end waits for the table": Mutation(JobFinisher, "finish_attempt", _finish_within_seconds, "which lives"),
     "nothing is said of a lost run": Mutation(JobClaims, "give_back", _nothing, "which lives"),
     "a job that runs is asked for all the time": Mutation(JobClaimer, "_while_it_runs", _no_longer, "more than 10"),
+    "all is settled on one queue": Mutation(PriorityQueues, "_receive", _forget_the_queue, "never settled"),
+    "the less urgent queue is not reached": Mutation(PriorityQueues, "_order", _most_urgent_only, "never settled"),
     "no end is told": Mutation(CompletionEvents, "tell", _nothing, "untold"),
     "a message goes though its end is untold": Mutation(JobFinisher, "_told", _tell_once, "untold"),
     "what a dead worker left untold stays so": Mutation(JobFinisher, "skip", _skip_in_silence, "untold"),

@@ -40,6 +40,7 @@ class Script:
     is_readable: bool = True
     is_submitted: bool = False  # there is a `queued` record, as `worker submit` leaves it
     group: str | None = None  # of a FIFO queue
+    priority: int = 0  # the queue that its messages are sent to; 0 is the most urgent
 
     def attempt(self, number: int) -> str:
         return self.attempts[min(number, len(self.attempts)) - 1]
@@ -183,6 +184,10 @@ class Schedule(BaseSchedule):
     workers: int
     scripts: tuple[Script, ...]
     in_flight_limit: int | None = None
+
+    @property
+    def queues(self) -> int:
+        return 1 + max(script.priority for script in self.scripts)
 
     @property
     def events(self) -> list[Incident]:

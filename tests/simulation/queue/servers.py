@@ -22,6 +22,10 @@ class QueueServer(FakeQueue):
         super().__init__(visibility_seconds=LEASE_SECONDS, wait_seconds=POLL_SECONDS, in_flight_limit=in_flight_limit)
         self._checker = checker
 
+    def share_ids(self, other: QueueServer) -> None:
+        """No two messages of both have the same id."""
+        self._ids = other._ids
+
     async def _enter(self, call: str) -> None:
         self.calls[call] += 1  # the connection has suspended the caller already
 

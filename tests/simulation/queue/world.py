@@ -48,7 +48,9 @@ class World(BaseWorld[Schedule, Checker]):
         self.checker = checker(self.loop, schedule)
         self.table = JobTableServer(self.checker)
         self.redis = FakeProgressCache()
-        self.queue = QueueServer(self.checker, schedule.in_flight_limit)
+        self.queues = [QueueServer(self.checker, schedule.in_flight_limit) for _ in range(schedule.queues)]
+        for queue in self.queues:
+            queue.share_ids(self.queues[0])
         self.workers: dict[int, Worker] = {}
         self._all_workers: list[Worker] = []
         self._message_ids: dict[int, str] = {}  # by job: its first
@@ -85,14 +87,21 @@ class World(BaseWorld[Schedule, Checker]):
         last = self.began_at + self.schedule.calm_at + _LONGEST_SECONDS
         while not self._is_over():
             if self.loop.now > last:
-                self.checker.violated(f"{len(self.queue)} messages are never settled")
+                self.checker.violated(f"{self._messages} messages are never settled")
             await asyncio.sleep(_LOOK_SECONDS)
         await asyncio.sleep(_LOOK_SECONDS)
         await self._end()
 
+    @property
+    def _messages(self) -> int:
+        return sum(map(len, self.queues))
+
+    def _queue_of(self, number: int) -> QueueServer:
+        return self.queues[self.schedule.scripts[number].priority]
+
     def _is_over(self) -> bool:
         """Whether nothing is left to be done. What would happen to idle workers after that does not matter."""
-        return not (self._to_come or len(self.queue)) and all(each.is_idle for each in self.workers.values())
+        return not (self._to_come or self._messages) and all(each.is_idle for each in self.workers.values())
 
     async def _end(self) -> None:
         self._is_closing = True
@@ -122,15 +131,16 @@ class World(BaseWorld[Schedule, Checker]):
         body = json.dumps({"job_id": job_id, "source": "s3://sources/a.wav", "outputs": outputs})
         if script.is_submitted and script.is_readable:
             self.table.put_if_unchanged(first_record(job_id, None, (target,), self.now()), None)
-        message_id = self.queue.send(body if script.is_readable else body[:-1], group_id=script.group)
+        message_id = self._queue_of(number).send(body if script.is_readable else body[:-1], group_id=script.group)
         self.checker.message_sent(message_id, job_id if script.is_readable else None, script.group)
         self._message_ids.setdefault(number, message_id)
 
     def deliver_again(self, number: int) -> None:
         """Let the job's first message be received although a worker may hold it."""
         message_id = self._message_ids.get(number, "")
-        if self.queue.visible_in(message_id) is not None:
-            self.queue.deliver_again(message_id)
+        queue = self._queue_of(number)
+        if queue.visible_in(message_id) is not None:
+            queue.deliver_again(message_id)
 
     def cancel(self, number: int) -> None:
         """Somebody asks for the job's cancellation, until there is an answer."""
@@ -139,11 +149,12 @@ class World(BaseWorld[Schedule, Checker]):
     def send_back(self, number: int) -> None:
         """Move the job's newest dead letter back, if there is one, and leave a copy."""
         self._to_come -= 1
-        for letter in reversed(self.queue.dead_letters):
+        queue = self._queue_of(number)
+        for letter in reversed(queue.dead_letters):
             rejection = letter.rejection
             if rejection is not None and rejection.job_id == f"job-{number}":
                 self.checker.runs[rejection.job_id].asked.add(rejection.run + 1)
-                self.checker.message_sent(self.queue.send_back(letter), rejection.job_id, letter.group_id)
+                self.checker.message_sent(queue.send_back(letter), rejection.job_id, letter.group_id)
                 return
 
     def retry(self, number: int) -> None:
@@ -189,6 +200,6 @@ class Sender:
         await asyncio.sleep(0)
         is_fifo = self._world.schedule.scripts[0].group is not None
         group = group_id if is_fifo else None
-        message_id = self._world.queue.send(body, group_id=group)
+        message_id = self._world.queues[0].send(body, group_id=group)
         self._world.checker.message_sent(message_id, self._job_id, group)
         return message_id

@@ -1,0 +1,83 @@
+"""Several queues as one: the more urgent are asked first, and no other is left out for long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from worker.domain.disposition import Reject
+from worker.domain.errors import DependencyUnavailableError, WorkerError
+from worker.ports import Delivery, JobQueue
+
+# A queue that so many receives in a row did not reach, because a more urgent one had messages, is asked first.
+_MOST_PASSED_OVER = 9
+
+
+class PriorityQueues:
+    """A `JobQueue` over the `queues`, the most urgent first. A delivery is settled on the queue that it came from.
+
+    Each receive asks one queue after the other, without waiting, until one has messages: a less urgent queue is
+    reached only where the more urgent ones had nothing, or where it was passed over nine times. Where none has
+    anything, the most urgent is waited for, and the others are asked again after that.
+    """
+
+    def __init__(self, queues: Sequence[JobQueue]) -> None:
+        self._queues = queues
+        self._passed_over = [0] * len(queues)
+
+    async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
+        failure: DependencyUnavailableError | None = None
+        order = self._order()
+        for asked, priority in enumerate(order, 1):
+            try:
+                deliveries = await self._receive(priority, slots, is_long=False)
+            except DependencyUnavailableError as error:  # the others may be there
+                failure = failure or error
+                continue
+            if deliveries:
+                self._reached(order[:asked])
+                return deliveries
+        self._reached(order)
+        if failure is not None:
+            raise failure
+        return await self._receive(0, slots, is_long=True) if is_long else ()
+
+    async def depth(self) -> int:
+        return sum([await queue.depth() for queue in self._queues])
+
+    async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
+        priorities = sorted({delivery.priority for delivery in deliveries})
+        of_each = [[delivery for delivery in deliveries if delivery.priority == each] for each in priorities]
+        calls = (self._extend(each, those, seconds) for each, those in zip(priorities, of_each, strict=True))
+        results = {each: iter(those) for each, those in zip(priorities, await asyncio.gather(*calls), strict=True)}
+        return [next(results[delivery.priority]) for delivery in deliveries]
+
+    async def ack(self, delivery: Delivery) -> None:
+        await self._queues[delivery.priority].ack(delivery)
+
+    async def hide(self, delivery: Delivery, seconds: float) -> None:
+        await self._queues[delivery.priority].hide(delivery, seconds)
+
+    async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
+        return await self._queues[delivery.priority].reject(delivery, rejection)
+
+    def _order(self) -> Sequence[int]:
+        starved = [each for each, times in enumerate(self._passed_over) if times >= _MOST_PASSED_OVER]
+        return [*starved, *(each for each in range(len(self._queues)) if each not in starved)]
+
+    def _reached(self, asked: Sequence[int]) -> None:
+        self._passed_over = [0 if each in asked else times + 1 for each, times in enumerate(self._passed_over)]
+
+    async def _receive(self, priority: int, slots: int, *, is_long: bool) -> Sequence[Delivery]:
+        taken = await self._queues[priority].receive(slots, is_long=is_long)
+        return [replace(delivery, priority=priority) for delivery in taken]
+
+    async def _extend(
+        self, priority: int, deliveries: Sequence[Delivery], seconds: float
+    ) -> Sequence[WorkerError | None]:
+        """An outage of one queue is none of the others."""
+        try:
+            return await self._queues[priority].extend(deliveries, seconds)
+        except DependencyUnavailableError as error:
+            return [error] * len(deliveries)
