@@ -274,3 +274,13 @@ def test_an_own_failure_is_rejected_with_what_its_record_says() -> None:
 def test_an_earlier_failure_keeps_its_code_and_one_that_is_not_known_here_becomes_internal() -> None:
     assert errors.RecordedError("no_audio", "x").code is ErrorCode.NO_AUDIO
     assert errors.RecordedError("of_a_newer_worker", "x").code is ErrorCode.INTERNAL
+
+
+def test_an_option_that_the_source_cannot_fulfil_fails_the_job_at_once() -> None:
+    error = errors.InvalidMessageError("outputs[0].end_seconds", "is beyond the end of the source, which has 2.300 s")
+
+    outcome = outcome_of(error, attempt=1, max_attempts=5, random=0.5)
+
+    assert isinstance(outcome, Failed)
+    assert outcome.error is error
+    assert not error.retryable
