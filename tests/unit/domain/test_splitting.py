@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -69,6 +69,19 @@ def test_with_an_output_that_cannot_be_joined_nothing_is_split(audio_format: Aud
 @pytest.mark.parametrize(("channels", "kbps"), [(1, 48), (2, 48), (6, 512)])
 def test_opus_is_not_split_where_its_speech_codec_may_be_used(channels: int, kbps: int) -> None:
     assert framing_of(Encoding(AudioFormat.OPUS, 48_000, channels, 16, kbps)) is None
+
+
+@dataclass(frozen=True, slots=True)
+class WithMore(Encoding):
+    """An option of the future."""
+
+    fade_in_seconds: float | None = None
+
+
+def test_an_output_with_an_option_that_is_not_known_to_be_local_in_time_is_not_split() -> None:
+    assert framing_of(WithMore(AudioFormat.MP3, 44_100, 2, 16, 128)) is not None
+    assert framing_of(WithMore(AudioFormat.MP3, 44_100, 2, 16, 128, fade_in_seconds=1.0)) is None
+    assert framing_of(Encoding(AudioFormat.MP3, 44_100, 2, 16, None, vbr_quality=2)) is None
 
 
 @given(a=st.binary(max_size=80), zeros=st.integers(0, 70_000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.encoding import Encoding
@@ -14,6 +14,8 @@ FLAC_FRAME_SAMPLES = 4096  # as its encoder is told
 # At 10 kbit/s + 0.81 * 54 (mode_thresholds of opus_encoder.c) it does so for mono at the latest.
 _OPUS_MIN_KBPS = 64
 _RESAMPLER_SECONDS = 0.1  # more than its filter is long at any rate
+# What is asked for besides, such as a cut, a fade or a loudness, depends on where in the source a moment is.
+_LOCAL = {"format", "sample_rate_hz", "channels", "bits_per_sample", "bitrate_kbps", "codec", "pick_channel"}
 _MAX_OVERLAP = 0.1  # of a piece: what is encoded twice
 
 
@@ -60,12 +62,12 @@ def framing_of(encoding: Encoding) -> Framing | None:
     A part of the source, or one that is faded, is made from the whole. MP3 of a variable bitrate was not tried.
     Writing WAV is copying. Opus is split where it is sure to be CELT.
     """
-    if encoding.cut is not None:
+    if not _is_local(encoding):
         return None
     match encoding.format:
         case AudioFormat.FLAC:
             return Framing(FLAC_FRAME_SAMPLES)
-        case AudioFormat.MP3 if encoding.vbr_quality is None:
+        case AudioFormat.MP3:
             # ISO 11172-3 and 13818-3: two granules of 576 samples, or one at the low rates. Joints are looked for
             # among 32 frames, behind 16 after which LAME was measured to be in the same state.
             return Framing(1152 if encoding.sample_rate_hz >= 32_000 else 576, before=40, behind=12)
@@ -102,6 +104,11 @@ def cut(samples: int, rate_hz: int, encodings: Sequence[Encoding], most: int, pa
         Piece(number, begin, end, max(0, begin - before), min(samples, end + behind), is_last=end == samples)
         for number, (begin, end) in enumerate(zip(begins, [*begins[1:], samples], strict=True))
     ]
+
+
+def _is_local(encoding: Encoding) -> bool:
+    """Whether nothing is asked for but what is known to treat each moment of the sound alike."""
+    return all(getattr(encoding, each.name) == each.default for each in fields(encoding) if each.name not in _LOCAL)
 
 
 def _in_source(frame: int, source_hz: int, target_hz: int) -> tuple[int, float]:
