@@ -132,7 +132,8 @@ async def test_what_is_not_there_is_a_problem(client: GatewayClient) -> None:
 
     assert [answer.problem["status"] for answer in answers] == [404] * len(requests)
     assert answers[0].problem["detail"] == "there is no job none"
-    assert (await client.ask("PATCH", "/jobs/none")).problem["status"] == 405
+    wrong = await client.ask("PATCH", "/jobs/none")
+    assert (wrong.problem["status"], wrong.headers["allow"]) == (405, "DELETE, GET")
 
 
 async def test_jobs_are_listed_newest_first_by_their_status(

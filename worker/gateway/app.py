@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -43,7 +43,8 @@ def make_gateway(settings: Settings, parts: GatewayParts) -> Gateway:
     prefixes = Prefixes(serve.source, serve.target)
     reader = parts.jobs.reader
     feeds = Feeds(reader)
-    router = APIRouter()
+    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)  # the pages of FastAPI load foreign scripts
+    router = app.router
     JobRoutes(parts, prefixes, max_body_bytes=serve.max_body_bytes).add_to(router)
     StreamRoutes(feeds, max_streams=serve.max_streams).add_to(router)
     FileRoutes(
@@ -54,8 +55,6 @@ def make_gateway(settings: Settings, parts: GatewayParts) -> Gateway:
         max_body_bytes=serve.max_body_bytes,
     ).add_to(router)
     health = HealthRoutes(parts.stores, lambda: feeds.streams)
-    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)  # the pages of FastAPI load foreign scripts
-    app.include_router(router)
     health.add_to(app)
     add_handlers(app)
     app.openapi = partial(document_of, app)  # type: ignore[method-assign]

@@ -13,6 +13,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Scope
 
 from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
 from worker.domain.refusals import JobExistsError, NotRetriedError
@@ -68,6 +70,19 @@ def add_handlers(app: FastAPI) -> None:
     """Have every exception answered by a problem."""
     for kind, of in _PROBLEMS.items():
         app.add_exception_handler(kind, _handler_with(of))
+
+    async def refuse_method(request: Request, _error: Exception) -> Response:
+        allowed = ", ".join(_methods_at(app, request.scope))
+        detail = f"{request.method} is not among the methods here: {allowed}"
+        return ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"allow": allowed}).response()
+
+    app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED.value, refuse_method)
+
+
+def _methods_at(app: FastAPI, scope: Scope) -> list[str]:
+    """The methods that are allowed at the path of a request, over all routes that have it."""
+    found = (route for route in app.routes if isinstance(route, Route) and route.path_regex.match(scope["path"]))
+    return sorted({method for route in found for method in route.methods or ()})
 
 
 def _handler_with(of: Any) -> Any:
