@@ -17,7 +17,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-start bench-client image clean
+.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ bench-client: $(VENV)/.dev ## measure what the import and the first use of the c
 
 bench-clips: $(VENV)/.dev ## measure the CPU of one-second clips by format beside bare ffmpeg, with an AWS that costs nothing
 	$(BIN)/python -m benchmarks.clips
+
+bench-serve: $(VENV)/.dev ## measure a gateway with 2,000 open streams: memory, and how soon they show a change
+	$(BIN)/python -m benchmarks.gateway
 
 bench-start: $(VENV)/.dev ## measure what it costs to start a converter, with and without the sandbox
 	$(BIN)/python -m benchmarks.start_cost
