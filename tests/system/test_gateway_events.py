@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import redis
+from aiohttp import web
 
 from tests.support.gateway import GatewayClient, GatewayProcess, SeenEvent
 from tests.support.processes import freeze, thaw
 from tests.support.records import a_record, completed
+from tests.support.scripted_http import scripted_http
 from tests.support.stack import Stack
 from worker.demo import servers
 from worker.domain.progress import Record, Version
@@ -151,6 +153,32 @@ async def test_every_answer_comes_within_a_second_and_streams_go_on_while_redis_
         "dynamodb",
     )
     assert [first.record["status"], *(event.record["status"] for event in last)] == ["queued", "cancelled"]
+
+
+async def test_while_dynamodb_is_slow_each_answer_is_a_problem_within_a_second(
+    stack: Stack, start_gateway: Callable[..., GatewayProcess]
+) -> None:
+    async def never(_request: web.Request) -> web.Response:
+        await asyncio.sleep(60)
+        return web.Response()
+
+    async with scripted_http(never) as url:
+        gateway = await asyncio.to_thread(start_gateway, stack, AWS_ENDPOINT_URL_DYNAMODB=url)
+        async with gateway.client() as client:
+            submitted = await client.submit(stack, "slow")
+            others = [
+                await client.get("/jobs/slow"),
+                await client.get("/jobs"),
+                await client.get("/jobs/slow/events"),
+                await client.ask("DELETE", "/jobs/slow"),
+                await client.post("/jobs/slow/retry"),
+            ]
+            ready, live = await client.get("/readyz"), await client.get("/livez")
+
+    assert [answer.problem["status"] for answer in (submitted, *others)] == [503] * 6
+    assert submitted.problem["job_id"] == "slow"
+    assert max([answer.seconds for answer in (submitted, *others)]) < 1.0
+    assert (ready.status, live.status) == (503, 200)
 
 
 async def everything(client: GatewayClient, stack: Stack, job_id: str) -> list[float]:

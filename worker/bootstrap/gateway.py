@@ -29,6 +29,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[GatewayParts]:
     """The parts for these settings, with connections until the `with` ends. Raises ConfigurationError."""
     async with AsyncExitStack() as stack:
         jobs = await stack.enter_async_context(open_client(settings))
+        await jobs.index()  # opened now: to make its client would delay the first list
         clients = Clients(settings, stack)
         limits = ClientLimits(
             connect_seconds=1, read_seconds=1, attempts=1, connections=1, path_style=settings.has_own_s3_endpoint
