@@ -1,24 +1,27 @@
-# The worker as a container: two stages, no compiler and no pip in the second, nothing written outside /tmp.
+# The worker as a container: no compiler and no pip in the image, nothing written outside /tmp.
+# Layers are in the order of change: base, ffmpeg, dependencies, code.
 ARG BASE_IMAGE=python:3.13-slim
 
 FROM ${BASE_IMAGE} AS build
-RUN python3 -m venv /opt/worker
+RUN python3 -m venv /build/pip && python3 -m venv --without-pip /opt/worker
 COPY locks/runtime.txt /build/locks/runtime.txt
-RUN /opt/worker/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile \
+RUN /build/pip/bin/pip --python /opt/worker/bin/python install --no-cache-dir --disable-pip-version-check --no-compile \
         --require-hashes --requirement /build/locks/runtime.txt
+COPY deploy/image /build/image
 COPY worker /build/worker
-# Bytecode is made now: the root filesystem may be read-only later, and each start would compile anew.
-RUN site=$(/opt/worker/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
-    && cp -r /build/worker "$site/worker" \
-    && /opt/worker/bin/pip uninstall --yes --quiet pip setuptools \
-    && python3 -m compileall -q -j 0 /opt/worker/lib
+RUN /opt/worker/bin/python /build/image/assemble.py /build/worker /build/locks/runtime.txt /build/layers
 
 FROM ${BASE_IMAGE}
-COPY --from=build /opt/worker /opt/worker
+COPY --from=build /build/layers/ffmpeg /
+COPY --from=build /build/layers/dependencies /
+COPY --from=build /build/layers/code /
 ENV PATH=/opt/worker/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     WORKER_HTTP_HOST=0.0.0.0
+LABEL org.opencontainers.image.title="audio-conversion-worker" \
+      org.opencontainers.image.description="Takes audio-conversion jobs from SQS and converts with ffmpeg, S3 to S3" \
+      org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-or-later"
 USER 10001:10001
 WORKDIR /tmp
 # Fargate mounts a volume as root's, and only where the image declares one with the rights of the image's directory
@@ -34,5 +37,5 @@ if port in ('0', 'off'): sys.exit(0)\n\
 with socket.create_connection(('127.0.0.1', int(port)), 2) as connection:\n\
     connection.sendall(b'GET /livez HTTP/1.0\\r\\n\\r\\n')\n\
     sys.exit(b' 200 ' not in connection.recv(64))\n"]
-ENTRYPOINT ["python", "-m", "worker"]
+ENTRYPOINT ["worker"]
 CMD ["run"]

@@ -17,7 +17,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client image clean
+.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client image image-tools image-on-debian image-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,8 +100,24 @@ bench-serve: $(VENV)/.dev ## measure a gateway with 2,000 open streams: memory, 
 bench-start: $(VENV)/.dev ## measure what it costs to start a converter, with and without the sandbox
 	$(BIN)/python -m benchmarks.start_cost
 
-image: ## build the container image (BUILDER=docker or buildah, BASE_IMAGE=...)
-	$(BUILDER) build --build-arg BASE_IMAGE=$(BASE_IMAGE) --tag $(IMAGE) .
+image: ## build the container image (BUILDER=docker or buildah, BASE_IMAGE=..., PLATFORM=linux/arm64)
+ifeq ($(BUILDER),buildah)
+	deploy/image/build $(BASE_IMAGE) $(IMAGE) $(PLATFORM)
+else
+	$(BUILDER) build $(if $(PLATFORM),--platform $(PLATFORM)) --build-arg BASE_IMAGE=$(BASE_IMAGE) --tag $(IMAGE) .
+endif
+
+image-tools: # Debian's names; where they cannot be installed, the second command says so
+	@{ command -v buildah && command -v debootstrap; } > /dev/null || { \
+		apt-get update -qq && apt-get install -qq --yes --no-install-recommends buildah debootstrap; } > /dev/null 2>&1 || true
+	@{ command -v buildah && command -v debootstrap; } > /dev/null || { echo "buildah and debootstrap are not to be had here"; exit 1; }
+
+image-on-debian: image-tools ## build the image on a base of Debian's packages, where no registry of images is at hand
+	deploy/image/base localhost/python-base
+	deploy/image/build localhost/python-base localhost/$(IMAGE)
+
+image-check: $(VENV)/.dev ## run the image of `make image-on-debian` as a container would
+	STORAGE_DRIVER=vfs IMAGE=localhost/$(IMAGE) $(BIN)/python -m pytest tests/image
 
 # The dev lock is made first; the others hold the same versions. No line of a lock names a registry.
 RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")
@@ -28,7 +28,8 @@ class WorkerProcess:
     """A worker, or another `command` that logs, with the settings of `environment` and no others.
 
     With `limit_file_kib`, a write beyond that size of a file fails, as on a full disk. With `tmpfs`, which are options
-    such as `size=8m`, its WORKER_WORKSPACE is a file system of its own, which nobody else sees.
+    such as `size=8m`, its WORKER_WORKSPACE is a file system of its own, which nobody else sees. `program` is what runs
+    in the place of this Python's `-m worker`.
     """
 
     def __init__(
@@ -38,8 +39,9 @@ class WorkerProcess:
         command: str = "run",
         limit_file_kib: int | None = None,
         tmpfs: str | None = None,
+        program: Sequence[str] = (sys.executable, "-m", "worker"),
     ) -> None:
-        command_line = [sys.executable, "-m", "worker", command, *arguments]
+        command_line = [*program, command, *arguments]
         if limit_file_kib is not None:
             command_line = ["bash", "-c", f'ulimit -f {limit_file_kib}; exec "$@"', "bash", *command_line]
         if tmpfs is not None:
