@@ -53,6 +53,17 @@ async def test_an_odd_message_is_named_and_the_others_of_its_batch_are_taken(
     assert problem in line["error"]
 
 
+@pytest.mark.parametrize("answer", [{}, {"Attributes": {}}])
+async def test_an_answer_without_the_number_of_messages_is_a_failure_of_the_queue(
+    answer: dict[str, object], sqs: Sqs
+) -> None:
+    queue = SqsQueue(sqs.counted, sqs.counted, await sqs.made(), visibility_seconds=60)
+    sqs.counted.answers["get_queue_attributes"] = [answer]
+
+    with pytest.raises(DependencyUnavailableError, match="did not say how many messages wait"):
+        await queue.depth()
+
+
 async def test_a_delivery_says_who_sent_it(sqs: Sqs) -> None:
     url = await sqs.made()
     await SqsSender(sqs.client, url).send("{}")

@@ -137,6 +137,28 @@ async def test_a_server_that_hangs_fails_within_two_seconds() -> None:
     assert max(check["duration_seconds"] for check in found.values()) < 3
 
 
+async def test_a_document_that_comes_in_pieces_is_read_to_its_end() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for character in json.dumps(HEALTH):
+            await response.write(character.encode())
+        await response.write_eof()
+        return response
+
+    async with scripted_http(handler) as url:
+        done = await asyncio.to_thread(validate, url, "--json")
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_password_in_the_url_is_not_shown() -> None:
+    done = validate(f"http://somebody:hunter2@127.0.0.1:{free_port()}")
+
+    assert done.returncode == 1
+    assert "hunter2" not in done.stdout + done.stderr
+
+
 async def test_a_gateway_that_has_no_queue_passes() -> None:
     document = {name: value for name, value in HEALTH.items() if name != "queue"}
 

@@ -17,6 +17,7 @@ from worker.application.operations.validation import (
     judge_queue_side,
     judge_ready,
 )
+from worker.domain.redaction import redact
 
 _ADVICE = "check the URL, WORKER_HTTP_HOST and WORKER_HTTP_PORT, and the network in between"
 _TIMES = 5  # a server that hangs after its first answer is noticed
@@ -53,4 +54,4 @@ def _checks(probe: Probe, base_url: str) -> Sequence[Check]:
         "progress": ("/health", progress),
         "queue": ("/health", queue),
     }
-    return [Check(name, Subject("URL", base_url + path), run, _ADVICE) for name, (path, run) in tries.items()]
+    return [Check(name, Subject("URL", redact(base_url + path)), run, _ADVICE) for name, (path, run) in tries.items()]

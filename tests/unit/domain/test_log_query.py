@@ -91,6 +91,23 @@ def test_a_period_is_named_by_its_beginning() -> None:
     ]
 
 
+def test_a_line_with_other_types_than_ours_spoils_no_answer() -> None:
+    odd: list[dict[str, Any]] = [
+        {"timestamp": 1, "event": "a", "n": "many", "worker": {}},
+        {"timestamp": "yesterday", "event": "a", "n": [2], "worker": ["w"]},
+    ]
+
+    rows = run_query(
+        "stats sum(n) as total, max(n) as most, pct(n, 50) as half, count_distinct(list) as lists by event, worker "
+        "| sort worker desc",
+        [*LINES, *odd],
+    )
+
+    assert [(row["event"], row["worker"], row["total"]) for row in rows][-2:] == [("a", None, 3), ("b", None, 3)]
+    assert {row["worker"] for row in rows} == {None, "{}", '["w"]'}
+    assert [row["period"] for row in run_query("stats count(*) by bin(5m) as period", odd)] == [None]
+
+
 def test_the_statistics_of_no_lines_are_one_row_and_by_group_none() -> None:
     assert run_query("stats count(*) as lines, sum(n) as total, max(n), pct(n, 99) as p99, latest(n) as n", []) == [
         {"lines": 0, "total": 0, "max": None, "p99": None, "n": None}

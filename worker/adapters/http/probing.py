@@ -26,7 +26,12 @@ class Probe:
         """
         try:
             async with self._session.get(self._base_url + path, allow_redirects=False) as response:
-                return response.status, await response.content.read(_MAX_BYTES)
+                body = bytearray()
+                async for part in response.content.iter_any():  # one read gives what has come, not all of it
+                    body += part
+                    if len(body) >= _MAX_BYTES:
+                        break
+                return response.status, bytes(body[:_MAX_BYTES])
         except (aiohttp.ClientError, ValueError, OSError) as exc:
             raise DependencyUnavailableError("The server", f"did not answer ({_reason(exc)})") from exc
 

@@ -91,7 +91,10 @@ class SqsQueue:
     async def depth(self) -> int:
         with translated(_SQS, self._errors | _denied("sqs:GetQueueAttributes")):
             response = await self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[_WAITING])
-        return int(response["Attributes"][_WAITING])
+        waiting = response.get("Attributes", {}).get(_WAITING)
+        if waiting is None:
+            raise DependencyUnavailableError(_SQS, "did not say how many messages wait")
+        return int(waiting)
 
     async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
         return await self._delay([(delivery, seconds) for delivery in deliveries])

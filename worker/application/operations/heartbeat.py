@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -54,7 +55,7 @@ class Heartbeat:
         with suppress(DependencyUnavailableError, TimeoutError):
             async with asyncio.timeout(_ASK_SECONDS):
                 depth = await self._queue.depth()
-                metrics.QUEUE_DEPTH.set(depth)
+        metrics.QUEUE_DEPTH.set(math.nan if depth is None else depth)
         return {"queue_depth": depth, "oldest_message_seconds": self._oldest_message_seconds(depth)}
 
     def _oldest_message_seconds(self, depth: int | None) -> float | None:

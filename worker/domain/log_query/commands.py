@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -65,7 +66,9 @@ def _sort(tokens: Tokens) -> Command:
 
     def rank(row: Row) -> tuple[bool, str, Any]:
         key = value(row)
-        return (key is not None, type(key).__name__ if isinstance(key, str) else "", 0 if key is None else key)
+        if key is None:
+            return False, "", 0
+        return (True, "", key) if _is_number(key) else (True, "text", str(_scalar(key)))
 
     return lambda rows: sorted(rows, key=rank, reverse=is_descending)
 
@@ -77,7 +80,7 @@ def _stats(tokens: Tokens) -> Command:
     def stats(rows: Rows) -> Rows:
         grouped: dict[tuple[Any, ...], list[Row]] = {} if groups else {(): []}
         for row in rows:
-            grouped.setdefault(tuple(value(row) for value in groups.values()), []).append(row)
+            grouped.setdefault(tuple(_scalar(value(row)) for value in groups.values()), []).append(row)
         return [
             dict(zip(groups, key, strict=True)) | {name: of(members) for name, of in aggregates.items()}
             for key, members in grouped.items()
@@ -124,7 +127,7 @@ def _aggregate(function: str, tokens: Tokens) -> Aggregate:
         tokens.expect(",")
         percent = float(tokens.take())
         tokens.expect(")")
-        return lambda rows: _percentile([v for v in map(value, rows) if v is not None], percent)
+        return lambda rows: _percentile(list(filter(_is_number, map(value, rows))), percent)
     tokens.expect(")")
     if function in ("latest", "earliest"):
         choose = max if function == "latest" else min
@@ -132,7 +135,9 @@ def _aggregate(function: str, tokens: Tokens) -> Aggregate:
     if function not in _OVER_VALUES:
         raise QuerySyntaxError(f"there is no aggregate {function}")
     over = _OVER_VALUES[function]
-    return lambda rows: over([v for v in map(value, rows) if v is not None])
+    if function in ("count", "count_distinct"):
+        return lambda rows: over([_scalar(v) for v in map(value, rows) if v is not None])
+    return lambda rows: over(list(filter(_is_number, map(value, rows))))
 
 
 _OVER_VALUES: Mapping[str, Callable[[list[Any]], Any]] = {
@@ -149,6 +154,16 @@ def _percentile(values: list[float], percent: float) -> float | None:
     """The smallest value that so many percent of all do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)] if ordered else None
+
+
+def _is_number(value: object) -> bool:
+    """Others are left out of sums: a line may hold anything under the name of a number."""
+    return isinstance(value, int | float)
+
+
+def _scalar(value: object) -> object:
+    """The value as one that can be compared with others; a list or a mapping is compared by its JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 def _written(row: Row) -> str:

@@ -207,11 +207,12 @@ _FUNCTIONS: Mapping[str, Callable[[Sequence[Any]], Any]] = {
 
 def _beginning_of(row: Row, period: str) -> str | None:
     """The beginning of the period, such as `5m`, in which the line was written."""
-    written = field_of(row, "@timestamp")
-    if written is None:
+    try:
+        written = datetime.fromisoformat(str(field_of(row, "@timestamp")))
+    except ValueError:
         return None
     seconds = timedelta(**{_UNITS[period[-1]]: int(period[:-1])}).total_seconds()
-    epoch = datetime.fromisoformat(written).timestamp() // seconds * seconds
+    epoch = written.timestamp() // seconds * seconds
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
