@@ -54,6 +54,15 @@ def test_a_host_that_others_reach_needs_a_token(stack: Stack) -> None:
     assert refused.stderr.startswith("worker: WORKER_SERVE_TOKEN: is required, because WORKER_SERVE_HOST is 0.0.0.0")
 
 
+@pytest.mark.parametrize("token", ["two words", "pässword"])
+def test_a_token_that_no_header_can_carry_is_bad_configuration(token: str, stack: Stack) -> None:
+    refused = serve(stack.environment() | {"WORKER_SERVE_TOKEN": token, "WORKER_SERVE_PORT": "0"})
+
+    assert refused.returncode == 78
+    assert refused.stderr.startswith("worker: WORKER_SERVE_TOKEN: must be printable ASCII characters without spaces")
+    assert token not in refused.stderr
+
+
 def test_a_port_in_use_is_bad_configuration(stack: Stack, gateway: GatewayProcess) -> None:
     refused = serve(stack.environment() | {"WORKER_SERVE_PORT": gateway.url.rpartition(":")[2]})
 
@@ -64,7 +73,7 @@ def test_a_port_in_use_is_bad_configuration(stack: Stack, gateway: GatewayProces
 async def test_with_a_token_jobs_need_it_and_probes_do_not(
     stack: Stack, start_gateway: Callable[..., GatewayProcess]
 ) -> None:
-    gateway = start_gateway(stack, WORKER_SERVE_TOKEN=TOKEN, WORKER_SERVE_HOST="0.0.0.0")
+    gateway = start_gateway(stack, WORKER_SERVE_TOKEN=TOKEN + "\n", WORKER_SERVE_HOST="0.0.0.0")
     gateway.url = gateway.url.replace("0.0.0.0", "127.0.0.1")
 
     async with (
@@ -89,6 +98,8 @@ async def test_without_a_token_pages_of_other_origins_can_neither_change_nor_rea
 
     changed = await client.post("/jobs", a_message(shared), headers=foreign)
     rebound = await client.get("/jobs", headers={"host": f"evil.example.com:{free_port()}"})
+    malformed = await client.post("/jobs", a_message(shared), headers={"origin": "http://["})
+    assert (malformed.status, malformed.headers["content-type"]) == (403, "application/problem+json")
     own = await client.post("/jobs", a_message(shared), headers={"origin": client.url})
     read = await client.get("/jobs", headers=foreign)
 

@@ -32,7 +32,12 @@ async def open_gateway(settings: Settings) -> AsyncIterator[GatewayParts]:
         await jobs.index()  # opened now: to make its client would delay the first list
         clients = Clients(settings, stack)
         limits = ClientLimits(
-            connect_seconds=1, read_seconds=1, attempts=1, connections=1, path_style=settings.has_own_s3_endpoint
+            connect_seconds=1,
+            read_seconds=1,
+            attempts=1,
+            connections=1,
+            path_style=settings.has_own_s3_endpoint,
+            presigns=True,
         )
         presigner = S3Presigner(await clients.open("s3", limits))
         stores = StoreWatch(*await open_stores(settings, clients, stack), now=utc_now)

@@ -19,6 +19,7 @@ from worker.application.progress.reader import Reader
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import MAX_OUTPUTS, ObjectLocation
 from worker.domain.progress import Status, timestamp
+from worker.domain.redaction import REDACTED
 from worker.gateway.bodies import read_json_text
 from worker.gateway.documents import json_answer, json_body, problems
 from worker.gateway.jobs import JobId, no_job
@@ -128,6 +129,8 @@ class FileRoutes:
                 detail = f"job {job_id} is {record.status.value}: its outputs cannot be read"
                 raise ProblemError(HTTPStatus.CONFLICT, detail, record=record.to_dict())
             target = record.outputs[number].target
+            if REDACTED in target:
+                raise ProblemError(HTTPStatus.NOT_FOUND, "the record does not show the whole name of the output")
             if not self._prefixes.has_target(target):
                 raise ProblemError(HTTPStatus.FORBIDDEN, f"the output does not lie under {self._prefixes.target}")
             url = await self._presigner.download(ObjectLocation.parse(target), seconds=_DOWNLOAD_SECONDS)
@@ -152,8 +155,8 @@ def _without_folders(name: str) -> str:
     """The last part of a path, without characters that are none. Raises InvalidMessageError where nothing is left."""
     last = re.split(r"[/\\]", name)[-1]
     kept = "".join(character for character in last if character.isprintable())
-    if kept in {"", ".", ".."}:
-        raise InvalidMessageError("name", "must be a file's name")
+    if kept in {"", ".", ".."} or "${" in kept:  # S3 puts a name of the client's own in the place of ${filename}
+        raise InvalidMessageError("name", "must be a file's name, without ${")
     return kept
 
 

@@ -75,7 +75,10 @@ class Guard:
         """Whether no page of a foreign origin sends the request. Programs send none."""
         if origin is None or "*" in self._origins or origin in self._origins:
             return True
-        return urlsplit(origin).netloc == host
+        try:
+            return urlsplit(origin).netloc == host
+        except ValueError:
+            return False
 
     def _has_token(self, authorization: str) -> bool:
         assert self._token is not None

@@ -13,6 +13,7 @@ from worker.domain.job import ObjectLocation
 from worker.settings.values import Expects, HostName, Size
 
 _PROBE_KEY = "probe"
+_TOKEN = re.compile(r"[!-~]+")  # what a header can carry unchanged (RFC 9110, section 5.5)
 _ORIGIN = re.compile(r"https?://[^\s/,*]+|\*")
 
 
@@ -36,6 +37,15 @@ def _split(origins: str) -> tuple[str, ...]:
     return tuple(origin.strip() for origin in origins.split(",") if origin.strip())
 
 
+def _token(value: SecretStr) -> SecretStr:
+    """Without white space around it, such as the newline at the end of a file that a secret was made from."""
+    token = value.get_secret_value().strip()
+    if not _TOKEN.fullmatch(token):
+        raise ValueError("it has other characters")
+    return SecretStr(token)
+
+
+Token = Annotated[SecretStr, AfterValidator(_token), Expects("printable ASCII characters without spaces")]
 ObjectPrefix = Annotated[str, AfterValidator(_prefix), Expects("s3://bucket/prefix/")]
 Origins = Annotated[
     str,
@@ -52,7 +62,7 @@ class ServeSettings(BaseModel):
 
     host: HostName = Field("127.0.0.1", description="Where `worker serve` listens ([gateway.md](gateway.md)).")
     port: FreePort = Field(8081, description="0 takes a free port, which `gateway.started` names.")
-    token: SecretStr | None = Field(
+    token: Token | None = Field(
         None,
         description="The bearer token that requests about jobs need. Required for any other host than loopback. "
         "A secret: never printed.",

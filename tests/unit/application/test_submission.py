@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -132,6 +133,31 @@ async def test_a_started_job_is_not_sent_again(
     with pytest.raises(JobExistsError, match=rf"job ep-0142 exists already \({status.value}\)"):
         await submission.submit(JOB)
     assert sender.sent == []
+
+
+@pytest.mark.parametrize("key", ["The Secret: Part 1.wav", "a?token=5.mp3", "x?X-Amz-Signature=abc"])
+async def test_a_job_whose_name_looks_like_a_secret_is_sent_and_may_be_sent_again(
+    key: str, submission: Submission, sender: FakeSender
+) -> None:
+    job = replace(JOB, source=ObjectLocation("podcasts-in", key))
+
+    await submission.submit(job)
+    await submission.submit(job)
+
+    assert [parse_job(body) for body, _, _ in sender.sent] == [job, job]
+
+
+async def test_an_id_that_is_taken_by_a_job_with_other_options_is_refused(
+    submission: Submission, table: FakeJobTable, sender: FakeSender
+) -> None:
+    await submission.submit(JOB)
+    other = replace(JOB, outputs=(replace(JOB.outputs[0], bitrate_kbps=64),))
+    finisher = a_commands_finisher(table, FakeProgressCache(), now=lambda: NOW + timedelta(milliseconds=1))
+
+    with pytest.raises(JobExistsError):
+        await Submission(finisher, sender).submit(other)
+
+    assert len(sender.sent) == 1
 
 
 async def test_an_id_that_is_taken_by_another_job_is_refused(submission: Submission, sender: FakeSender) -> None:

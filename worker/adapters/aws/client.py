@@ -48,6 +48,7 @@ class ClientLimits:
     attempts: int
     connections: int
     path_style: bool = False  # S3 only: for endpoints that have no wildcard name for buckets
+    presigns: bool = False  # S3 only: in its older regions the SDK presigns by version 2, which S3 refuses with KMS
 
     def config(self) -> AioConfig:
         return AioConfig(
@@ -57,6 +58,7 @@ class ClientLimits:
             max_pool_connections=self.connections,
             parameter_validation=False,  # our own arguments, checked by their types
             user_agent=USER_AGENT,
+            signature_version="s3v4" if self.presigns else None,
             tcp_keepalive=True,
             # With the default of 12 s, a client that is seldom used connects anew each time (feast-dev/feast#5167).
             connector_args={"keepalive_timeout": 60, "ttl_dns_cache": 300},

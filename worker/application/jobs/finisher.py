@@ -114,20 +114,21 @@ class JobFinisher:
         self._random = random
         self._on_end = on_end
 
-    async def queue(self, job: Job, group_id: str | None = None) -> Record:
-        """Write the first record of a job that is to be sent. Returns the record that is held: another's may be there.
+    async def queue(self, job: Job, group_id: str | None = None) -> JobState:
+        """Write the first record of a job that is to be sent. Returns what is held: another's may be there.
 
         `group_id` is the message group that was chosen for it.
         Raises StoreUnavailableError: the record may have been kept.
         """
         targets = tuple(str(output.target) for output in job.outputs)
         record = first_record(job.job_id, str(job.source), targets, self._now())
-        match await self._records.submit(record, message_to_keep(job, group_id)):
+        message = message_to_keep(job, group_id)
+        match await self._records.submit(record, message):
             case Conflict(state):
                 await self._records.share(state.record)
-                return state.record
+                return state
             case Written():
-                return record
+                return JobState(record, message=message)
 
     async def begin_run(self, ended: JobState) -> JobState:
         """Begin the next run of a job that has ended so. Returns its state as it is then: another may have changed it.

@@ -7,8 +7,10 @@ from typing import Protocol
 
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.messages.message import to_body
+from worker.domain.claim import JobState
 from worker.domain.job import Job
 from worker.domain.progress import QUEUED_FENCE, Record, Status
+from worker.domain.redaction import redact
 from worker.domain.refusals import JobExistsError
 from worker.domain.trace import TRACEPARENT, trace_fields
 
@@ -55,9 +57,9 @@ class Submission:
         Raises JobExistsError, StoreUnavailableError (nothing was sent), DependencyUnavailableError or what
         `put_source` raises (the record is there; submit again with the same id).
         """
-        record = await self._finisher.queue(job, group)
-        if not _is_unstarted(record, job):
-            raise JobExistsError(record)
+        held = await self._finisher.queue(job, group)
+        if not _is_unstarted(held, job):
+            raise JobExistsError(held.record)
         if put_source is not None:
             await put_source()
         attributes = {TRACEPARENT: traceparent} if traceparent else {}
@@ -67,11 +69,18 @@ class Submission:
             dedup_id=job.job_id,
             attributes=attributes if trace_fields(attributes) else None,
         )
-        return record
+        return held.record
 
 
-def _is_unstarted(record: Record, job: Job) -> bool:
-    """Whether it is the record of this very job, and no worker has had it."""
-    asked = (str(job.source), [str(output.target) for output in job.outputs])
-    recorded = (record.source, [output.target for output in record.outputs])
-    return record.status is Status.QUEUED and record.version.fence == QUEUED_FENCE and recorded == asked
+def _is_unstarted(held: JobState, job: Job) -> bool:
+    """Whether it is the record of this very job, and no worker has had it.
+
+    A job whose message cannot be kept is known by its record, which shows names without what looks like a secret.
+    """
+    record = held.record
+    if record.status is not Status.QUEUED or record.version.fence != QUEUED_FENCE:
+        return False
+    if held.message is not None:
+        return held.message.body == to_body(job)
+    asked = (redact(str(job.source)), [redact(str(output.target)) for output in job.outputs])
+    return asked == (record.source, [output.target for output in record.outputs])
