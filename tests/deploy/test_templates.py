@@ -17,7 +17,7 @@ from worker.settings.tree import VARIABLES
 
 NAMES = templates()
 OPTIONS = sorted(file.parent.name for file in DEPLOY.glob("*/parameters.json"))
-IN_ORDER = ("network", "data", "cache", "monitoring", "service")  # as docs tell to make them
+IN_ORDER = ("events", "network", "data", "cache", "monitoring", "service")  # as docs tell to make them
 
 
 def parts_of(value: Any) -> Iterator[Any]:
@@ -92,7 +92,7 @@ def test_what_is_made_for_some_is_exported_for_them_alone(name: str) -> None:
         assert output.get("Condition") == conditions.get(target), output
 
 
-@pytest.mark.parametrize("name", ["data", "cache"])
+@pytest.mark.parametrize("name", ["data", "cache", "events"])
 def test_what_holds_data_is_kept_when_its_stack_goes(name: str) -> None:
     holders = {"AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::S3::Bucket"}  # what a cache holds is there, too
 

@@ -17,11 +17,14 @@ UNKNOWN = frozenset({
     "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::CloudWatch::CompositeAlarm",
+    "AWS::Events::ApiDestination",
+    "AWS::Events::Connection",
     "AWS::Logs::QueryDefinition",
 })  # fmt: skip
 # What an emulator refuses, or passes over in a way that keeps the rest from being made. The other one makes it.
 LACKS = {
     "moto": frozenset({
+        "WebhookRule",  # its target is an API destination
         "AWS::ElastiCache::ReplicationGroup",
         "AWS::ElastiCache::SubnetGroup",
         "AWS::ElastiCache::User",
@@ -29,6 +32,7 @@ LACKS = {
         "AWS::CloudWatch::Alarm",
     }),
     "ministack": frozenset({
+        "WebhookRule",
         "NoWorkerAlarm",  # alarms by metric math
         "WaitingWithoutTasks",
     }),
