@@ -96,6 +96,27 @@ async def test_a_fade_longer_than_the_output_takes_all_of_it(tmp_path: Path) -> 
     assert len(faded) == RATE_HZ
 
 
+@pytest.mark.parametrize("seconds", [1e-7, 5e-6])
+async def test_a_fade_shorter_than_a_sample_is_none(seconds: float, tmp_path: Path) -> None:
+    samples = a_ramp(1)
+    source = a_wav(tmp_path / "source.wav", samples, 1)
+
+    (artifact,) = await converted(
+        source, tmp_path, an_output(AudioFormat.WAV, fade_in_seconds=seconds, fade_out_seconds=seconds)
+    )
+
+    assert wav_samples(artifact.path) == samples
+
+
+@pytest.mark.parametrize("span", [(0.1, 0.100001), (1 - 1e-6, None)])
+async def test_a_cut_that_leaves_no_sample_is_refused(span: tuple[float, float | None], tmp_path: Path) -> None:
+    source = a_wav(tmp_path / "source.wav", a_ramp(1), 1)
+    start, end = span
+
+    with pytest.raises(InvalidMessageError, match="leaves no sample of a source at 48000 Hz"):
+        await converted(source, tmp_path, an_output(AudioFormat.WAV, start_seconds=start, end_seconds=end))
+
+
 async def test_a_cut_has_its_own_channel_and_rate(tmp_path: Path) -> None:
     source = a_wav(tmp_path / "source.wav", tones([1000, 1300], seconds=2), 2, mask=0x3)
     spec = an_output(AudioFormat.WAV, pick_channel=2, start_seconds=0.5, end_seconds=1.5, sample_rate_hz=16_000)

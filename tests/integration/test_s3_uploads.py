@@ -16,6 +16,7 @@ from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, sto
 from tests.support.scripted_http import scripted_http
 from tests.support.switchable_proxy import SwitchableProxy
 from tests.support.waiting import wait_until
+from worker.adapters.s3.ahead import UploadAhead
 from worker.adapters.s3.digest import digest_of
 from worker.adapters.s3.multipart import MultipartUpload, Part
 from worker.adapters.s3.store import S3Store
@@ -114,6 +115,31 @@ async def test_a_completion_whose_answer_was_lost_counts_if_our_object_stands_th
         work = upload(store, artifact, ANYWHERE)
         if stands_there == "ours":
             await work
+        else:
+            with pytest.raises(DependencyUnavailableError, match="NoSuchUpload"):
+                await work
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_an_upload_ahead_takes_no_object_of_another_attempt_for_its_own(
+    is_ours: bool, aws_session: aioboto3.Session, tmp_path: Path
+) -> None:
+    """Such an upload begins before its SHA-256 is known, so the object's metadata names the job alone."""
+    artifact = artifact_of(tmp_path / "file", 17 * MIB)
+    digest = digest_of(artifact, 5 * MIB)
+    head = {"x-amz-meta-job-id": "job-1", "x-amz-checksum-crc32": digest.crc32 if is_ours else "AAAAAA=="}
+    handler = a_multipart_upload(on_abort=lambda: None, head=head)
+
+    async with (
+        scripted_http(handler) as url,
+        store_at(aws_session, url) as store,
+        store.upload_ahead(artifact.path, ANYWHERE, content_type="audio/wav", job_id="job-1") as ahead,
+    ):
+        assert isinstance(ahead, UploadAhead)
+        await wait_until(lambda: ahead.sent_bytes > 0, timeout=20)
+        work = ahead.finish(artifact, on_bytes=lambda _: None)
+        if is_ours:
+            assert await work == digest.sha256
         else:
             with pytest.raises(DependencyUnavailableError, match="NoSuchUpload"):
                 await work

@@ -148,7 +148,7 @@ class FfmpegConverter:
             convert = partial(self._run_as_found, readable, bounds=bounds, progress=progress)
             if any(each.cut is not None and each.cut.needs_length(audio.duration_seconds) for each in encodings):
                 audio, length = await convert(audio, [])
-                encodings = within(encodings, length.source_seconds)
+                encodings = within(encodings, audio, length.source_seconds)
             audio, verdict = await convert(audio, list(zip(encodings, paths, strict=True)))
         formats = [encoding.format for encoding in encodings]
         artifacts = await unless_short(

@@ -23,10 +23,10 @@ def cut_filters(cut: Cut, rate_hz: int) -> list[str]:
     filters = [f"atrim={':'.join(bounds)}"] if bounds else []
     if start:
         filters.append(f"asetpts=round(PTS-{start}/{rate_hz}/TB)")
-    if cut.fade_in_seconds:
+    if round(cut.fade_in_seconds * rate_hz):  # afade takes a length of nothing for its default, a second
         filters.append(f"afade=t=in:st=0:d={cut.fade_in_seconds:.6f}")
-    if cut.fade_out_seconds and cut.end_seconds is not None:
-        length = cut.end_seconds - cut.start_seconds
-        fade = min(cut.fade_out_seconds, length)
+    length = 0.0 if cut.end_seconds is None else cut.end_seconds - cut.start_seconds
+    fade = min(cut.fade_out_seconds, length)
+    if round(fade * rate_hz):
         filters.append(f"afade=t=out:st={length - fade:.6f}:d={fade:.6f}")
     return filters

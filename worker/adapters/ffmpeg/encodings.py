@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from worker.adapters.ffmpeg.cuts import samples_of
+from worker.domain.cutting import Cut, cut_of
 from worker.domain.encoding import Encoding, check_source, encoding_for
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
@@ -15,6 +17,8 @@ def encodings_of(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encodi
     """Raises InvalidMessageError where the source lacks what is asked for."""
     try:
         check_source(specs, channels=audio.channels)
+        for index, spec in enumerate(specs):
+            _require_samples(cut_of(spec), audio.sample_rate_hz, index)
     except InvalidMessageError as exc:
         if audio.is_predicted:
             raise MispredictedError from exc
@@ -30,9 +34,20 @@ def encodings_of(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encodi
     ]
 
 
-def within(encodings: Sequence[Encoding], source_seconds: float) -> list[Encoding]:
-    """The same, with each cut as it is in a source of that length. Raises InvalidMessageError where one is beyond."""
-    return [
+def within(encodings: Sequence[Encoding], audio: SourceAudio, source_seconds: float) -> list[Encoding]:
+    """The same, with each cut as it is in a source of that length.
+
+    Raises InvalidMessageError where one is beyond its end, or leaves nothing of it.
+    """
+    cut = [
         each if each.cut is None else replace(each, cut=each.cut.within(source_seconds, f"outputs[{index}]"))
         for index, each in enumerate(encodings)
     ]
+    for index, each in enumerate(cut):
+        _require_samples(each.cut, audio.sample_rate_hz, index)
+    return cut
+
+
+def _require_samples(cut: Cut | None, rate_hz: int, index: int) -> None:
+    if cut is not None and cut.end_seconds is not None and samples_of(cut, rate_hz) < 1:
+        raise InvalidMessageError(f"outputs[{index}].end_seconds", f"leaves no sample of a source at {rate_hz} Hz")

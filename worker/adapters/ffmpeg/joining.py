@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -55,15 +56,15 @@ class JoinedOutput:
                 self._frame(piece.begin),
                 None if piece.is_last else self._frame(piece.end),
             )
-            _write(output, self.joiner.add(encoded))
+            _write(output, _checked(self.joiner.add(encoded)))
             self.samples = first * self._frame_samples + samples
-            if len(self._files) > 1:
+            while len(self._files) > self.joiner.needs_last:
                 self._files.pop(0).close()
 
     def finish(self) -> None:
         """Raises JoinError, WorkspaceFullError."""
         with self._writing("ab") as output:
-            _write(output, self.joiner.finish())
+            _write(output, _checked(self.joiner.finish()))
         with self._writing("r+b") as output:
             for offset, content in self.joiner.patches():
                 output.seek(offset)
@@ -73,9 +74,14 @@ class JoinedOutput:
         while self._files:
             self._files.pop().close()
 
-    @property
-    def written_bytes(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
+    def bytes_while_joined(self, piece: Piece, pieces: Iterable[Piece]) -> int:
+        """What lies on the disk while the piece is joined: the pieces that wait are in the output's own space.
+
+        The output as far as it is written, the files of pieces, those that are open still, and the piece once more.
+        """
+        paths = [self.path, self.path_of(piece), *map(self.path_of, pieces)]
+        open_bytes = sum(os.fstat(file.fileno()).st_size for file in self._files)
+        return open_bytes + sum(path.stat().st_size for path in paths if path.exists())
 
     @property
     def _frame_samples(self) -> int:
@@ -122,6 +128,14 @@ def read_flac_header(path: Path) -> bytes:
         header = file.read(offset)
     path.unlink()
     return header
+
+
+def _checked(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Raises JoinError where a piece is not what its encoder writes: it is truncated, say."""
+    try:
+        yield from chunks
+    except (struct.error, LookupError, ValueError, OverflowError) as exc:
+        raise JoinError("a piece is not what its encoder writes") from exc
 
 
 def _write(output: BinaryIO, chunks: Iterator[bytes]) -> None:

@@ -224,9 +224,9 @@ class _Run:
 
     async def _join(self, piece: Piece) -> None:
         for output, samples in zip(self._outputs, self._encoded[piece.number], strict=True):
+            if output.bytes_while_joined(piece, self._task.pieces) > self._task.max_file_bytes:
+                raise OutputLimitError("an output and its pieces became larger than they may")
             await run_shielded(asyncio.to_thread(output.add, piece, samples or 0))
-            if output.written_bytes > self._task.max_file_bytes:
-                raise OutputLimitError("an output became larger than it may")
 
 
 class _PieceProgress(ConversionProgress):

@@ -159,16 +159,23 @@ class MultipartUpload:
                 await self._client.complete_multipart_upload(**self._where, **upload, **condition, **checksum)
             except self._client.exceptions.NoSuchUpload:
                 # The first answer was lost, and the SDK has asked again.
-                if not await self._is_complete(size_bytes):
+                if not await self._is_complete(size_bytes, digest):
                     raise
 
-    async def _is_complete(self, size_bytes: int) -> bool:
-        """Whether the target is the object of this upload. False where the role may not read targets."""
+    async def _is_complete(self, size_bytes: int, digest: Digest) -> bool:
+        """Whether the target is the object of this upload. False where that cannot be told, or read.
+
+        An object is known by the SHA-256 in its metadata, or, where the upload began before that was known, by the
+        checksum that S3 has of it.
+        """
+        mode: Arguments = {"ChecksumMode": "ENABLED"} if self._has_checksums else {}
         try:
-            found = await self._client.head_object(**self._where)
+            found = await self._client.head_object(**self._where, **mode)
         except ClientError:
             return False
-        return found["Metadata"] == self._headers["Metadata"] and found.get("ContentLength", size_bytes) == size_bytes
+        if found["Metadata"] != self._headers["Metadata"] or found.get("ContentLength", size_bytes) != size_bytes:
+            return False
+        return "sha256" in self._headers["Metadata"] or found.get("ChecksumCRC32") == digest.crc32
 
     async def _upload_id(self) -> str:
         assert self._creation is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 from worker.domain.containers.flac_frames import crc8, crc16
 from worker.domain.splitting.checksums import with_zeros
@@ -18,6 +19,8 @@ _RATE_BYTES = {12: 1, 13: 2, 14: 2}
 
 class FlacJoiner:
     """`header` is all metadata of such a file, and `md5` gives the checksum of all samples at the end."""
+
+    needs_last: ClassVar[bool] = False
 
     def __init__(self, header: bytes, md5: Callable[[], bytes]) -> None:
         self._header = header

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from worker.domain.containers.structure import ReadAt
 
@@ -28,10 +28,15 @@ class EncodedPiece:
 
 
 class Joiner(Protocol):
-    """Makes one file of the pieces, which come in their order. Memory does not grow with their size."""
+    """Makes one file of the pieces, which come in their order. Memory does not grow with their size.
+
+    `needs_last`: a piece's file has to be there until the bytes of the next one have been read.
+    """
+
+    needs_last: ClassVar[bool]
 
     def add(self, piece: EncodedPiece) -> Iterator[bytes]:
-        """The bytes that follow in the file. A piece's file must be there until those of the next one are read.
+        """The bytes that follow in the file.
 
         Raises JoinError.
         """

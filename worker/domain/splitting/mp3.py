@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from worker.domain.containers.mp3 import KIND
 from worker.domain.containers.reading import BlockReader
@@ -80,6 +81,8 @@ class _Frames:
 
 class Mp3Joiner:
     """Of pieces with tags of their own. The last one's end is the whole's."""
+
+    needs_last: ClassVar[bool] = True
 
     def __init__(self, frame_samples: int) -> None:
         self._frame_samples = frame_samples

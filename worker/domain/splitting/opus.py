@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import ClassVar
 
 from worker.domain.containers.ogg_pages import Page, page_checksum, pages
 from worker.domain.splitting.joiner import EncodedPiece, JoinError
@@ -22,6 +23,8 @@ class OpusJoiner:
 
     The end is stated exactly: ffmpeg's own is now and then a sample too early.
     """
+
+    needs_last: ClassVar[bool] = False
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
