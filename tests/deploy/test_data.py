@@ -166,6 +166,17 @@ def test_buckets_of_your_own_are_used_and_none_is_made(emulator: Emulator) -> No
     assert (written["ReadSources"], written["WriteTargets"]) == ("arn:aws:s3:::mine-in/*", "arn:aws:s3:::mine-out/*")
 
 
+def test_a_gateway_signs_for_its_prefixes_alone(emulator: Emulator) -> None:
+    outputs = emulator.make("data", GatewaySourcePrefix="uploads/", GatewayTargetPrefix="made/")
+
+    with emulator.client("iam") as iam:
+        policy = iam.get_policy(PolicyArn=outputs["GatewayPolicyArn"])["Policy"]
+        document = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+    written = {each["Sid"]: each["Resource"] for each in document["PolicyVersion"]["Document"]["Statement"]}
+    assert written["SignUploads"] == f"arn:aws:s3:::{outputs['SourceBucketName']}/uploads/*"
+    assert written["SignDownloads"] == f"arn:aws:s3:::{outputs['TargetBucketName']}/made/*"
+
+
 @pytest.fixture(params=["moto", "ministack"])
 def emulator(request: pytest.FixtureRequest, new_emulator: Callable[[str], Emulator]) -> Emulator:
     return new_emulator(request.param)

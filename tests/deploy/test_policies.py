@@ -13,19 +13,21 @@ from typing import Any
 
 import boto3  # type: ignore[import-untyped]
 import pytest
+from yarl import URL
 
 from tests.support.aws import REGION
 from tests.support.aws_calls import Call, calls_of
 from tests.support.cloudformation import DEPLOY
 from tests.support.commands import worker
 from tests.support.fault_proxy import FaultProxy
+from tests.support.gateway import GatewayProcess
 from tests.support.iam import ACTIONS, Right, grants_of, rights_of
 from tests.support.sounds import sound
 from tests.support.stack import Stack, wait_for
 from tests.support.worker_process import WorkerProcess
 
 ACCOUNT = "123456789012"  # moto's
-ROLES = ("worker", "producer", "reader", "canceller", "operator")
+ROLES = ("worker", "producer", "reader", "canceller", "operator", "gateway")
 # Rights that no call to SQS, S3 or DynamoDB shows: ECS's agent uses them for the task, and Redis asks for the last.
 SHOWN_ELSEWHERE = {"BeKeptWhileJobsRun", "LogInToRedis"}
 
@@ -49,9 +51,12 @@ class Scene:
             ]
             return document
 
-    def judge(self, role: str) -> tuple[set[Right], set[tuple[str, str]]]:
-        """The rights that were needed and are not allowed, and the actions that are allowed and were not needed."""
-        needed = {right for call in self.proxy.calls for right in rights_of(call, ACCOUNT, REGION)}
+    def judge(self, role: str, *more: Right) -> tuple[set[Right], set[tuple[str, str]]]:
+        """The rights that were needed and are not allowed, and the actions that are allowed and were not needed.
+
+        `more` are needed beside those that the calls show.
+        """
+        needed = {right for call in self.proxy.calls for right in rights_of(call, ACCOUNT, REGION)} | set(more)
         grants = grants_of(self.policy(role))
         denied = {right for right in needed if not any(grant.allows(right) for grant in grants)}
         unused = {(grant.sid, grant.action) for grant in grants if not any(grant.allows(right) for right in needed)}
@@ -191,6 +196,36 @@ def test_an_operator_may_use_every_command_for_jobs_and_nothing_else(
     assert worker(stack, "jobs").returncode == 0
 
     assert scene.judge("operator") == (set(), set())
+
+
+async def test_a_gateway_may_do_all_that_its_requests_ask_for_and_nothing_else(
+    scene: Scene, start_worker: Callable[..., WorkerProcess]
+) -> None:
+    stack = scene.stack
+    prefixes = {"WORKER_SERVE_SOURCE": f"s3://{stack.sources}/", "WORKER_SERVE_TARGET": f"s3://{stack.targets}/"}
+    stack.put_source("in.wav", sound("plain.wav"))
+
+    with GatewayProcess(stack, **prefixes) as gateway:
+        async with gateway.client() as client:
+            upload = {"name": "a.wav", "bytes": 1, "content_type": "audio/wav"}
+            form = (await client.post("/uploads", upload)).json
+            statuses = [
+                (await client.submit(stack, "a")).status,
+                (await client.ask("DELETE", "/jobs/a")).status,
+                (await client.post("/jobs/a/retry")).status,
+                (await client.get("/jobs/a")).status,
+                (await client.get("/jobs")).status,
+            ]
+            start_worker(scene.behind).wait_for("job.completed", job_id="a")
+            async with client.events("a") as events:
+                seen = [event.record["status"] async for event in events]
+            found = await client.get("/jobs/a/outputs/0")
+            async with client.session.get(URL(found.headers["location"], encoded=True)) as download:
+                assert download.status == 200
+
+    assert (statuses, seen) == ([202, 202, 202, 200, 200], ["completed"])
+    key = form["fields"]["key"]
+    assert scene.judge("gateway", Right("s3:PutObject", f"arn:aws:s3:::{stack.sources}/{key}")) == (set(), set())
 
 
 @pytest.mark.parametrize("role", ROLES)
