@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from functools import partial
 
 from worker.application.progress.reader import Reader, Reading
@@ -46,14 +46,20 @@ class Feeds:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._feeds: dict[str, Feed] = {}
-        self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._feeds: dict[str, Feed] = {}  # of jobs that go on: a feed that is over may still have streams
+        self._watchers: dict[Feed, asyncio.Task[None]] = {}
         self._first_reads: dict[str, asyncio.Task[Reading]] = {}
+        self.streams = 0
         self.is_closed = False
 
-    @property
-    def streams(self) -> int:
-        return sum(feed.streams for feed in self._feeds.values())
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count one stream, from before its first read to its end."""
+        self.streams += 1
+        try:
+            yield
+        finally:
+            self.streams -= 1
 
     async def newest(self, job_id: str) -> Reading:
         """What the job's feed shows. Only without a feed are the stores asked, once for all who ask at the same time.
@@ -75,15 +81,17 @@ class Feeds:
         feed = self._feeds.get(job_id)
         if feed is None:
             feed = self._feeds[job_id] = Feed(first)
-            self._watchers[job_id] = asyncio.create_task(self._watch(job_id, feed), name=f"feed {job_id}")
+            self._watchers[feed] = asyncio.create_task(self._watch(job_id, feed), name=f"feed {job_id}")
+        if self.is_closed:  # during the first read
+            feed.end()
         feed.streams += 1
         try:
             yield feed
         finally:
             feed.streams -= 1
             if feed.streams == 0:
-                del self._feeds[job_id]
-                self._watchers.pop(job_id).cancel()
+                self._remove(job_id, feed)
+                self._watchers.pop(feed).cancel()
 
     def close(self) -> None:
         """End all streams: their clients connect again, elsewhere."""
@@ -102,7 +110,13 @@ class Feeds:
                 async for reading in readings:
                     feed.take(reading)
         finally:
+            # The job may be run again: a stream that comes then needs another feed.
+            self._remove(job_id, feed)
             feed.end()
+
+    def _remove(self, job_id: str, feed: Feed) -> None:
+        if self._feeds.get(job_id) is feed:
+            del self._feeds[job_id]
 
 
 def id_of(version: Version) -> str:
