@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes.operations import FakeDeadLetters
 from tests.fakes.queue import DeadLetter, FakeQueue, ScriptedFaults
+from tests.support.events import logged_events
 from tests.support.harness import Harness, a_body, a_harness, a_worker
 from tests.support.virtual_time import virtual_time
 from worker.application.consuming.priorities import PriorityQueues
@@ -18,6 +19,7 @@ from worker.application.operations.all_dead_letters import AllDeadLetters
 from worker.application.operations.redrive import Redrive
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, InvalidMessageError, NoAudioError
+from worker.events import Event
 from worker.ports import Delivery, ReceiptExpiredError
 
 AWAY = DependencyUnavailableError("SQS")
@@ -100,13 +102,53 @@ async def test_an_outage_of_one_queue_is_none_of_the_others() -> None:
     (later,) = await both.receive(1)
     other.send("more")
     urgent.faults = faults = ScriptedFaults()
-    faults.requests("receive", AWAY, AWAY)
+    faults.requests("receive", AWAY)
     faults.requests("extend", AWAY)
 
     assert await bodies(await both.receive(1)) == ["more"]
     assert await both.extend([later, now], 60) == [None, AWAY]
-    with pytest.raises(DependencyUnavailableError):
+
+
+@virtual_time
+async def test_while_a_less_urgent_queue_fails_the_urgent_one_is_waited_for_and_the_failure_is_logged_once() -> None:
+    both, (urgent, other) = queues()
+    other.faults = faults = ScriptedFaults()
+    faults.requests("receive", *[AWAY] * 3)
+    loop = asyncio.get_running_loop()
+
+    with logged_events() as log:
+        for _ in range(3):
+            loop.call_later(2, urgent.send, "now")
+            assert await bodies(await both.receive(1)) == ["now"]
+        other.send("later")
+        assert await bodies(await both.receive(1)) == ["later"]
+
+    assert log.one(Event.POLL_FAILED)["error"].startswith("queue 2 of 2: ")
+    recovered = log.one(Event.POLL_RECOVERED)
+    assert (recovered["failures"], recovered["outage_seconds"]) == (3, pytest.approx(6, abs=0.1))
+
+
+@virtual_time
+async def test_while_the_urgent_queue_fails_the_next_one_is_waited_for() -> None:
+    both, (urgent, other) = queues()
+    urgent.faults = faults = ScriptedFaults()
+    faults.requests("receive", AWAY)
+    asyncio.get_running_loop().call_later(2, other.send, "later")
+
+    assert await bodies(await both.receive(1)) == ["later"]
+
+
+@virtual_time
+async def test_a_receive_fails_where_all_queues_do() -> None:
+    both, each = queues()
+    for queue in each:
+        queue.faults = faults = ScriptedFaults()
+        faults.requests("receive", AWAY)
+
+    with logged_events() as log, pytest.raises(DependencyUnavailableError):
         await both.receive(1)
+
+    assert not log.of(Event.POLL_FAILED)  # the caller logs it
 
 
 async def drained(harness: Harness, each: Sequence[FakeQueue]) -> None:

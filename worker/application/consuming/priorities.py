@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
+from worker.domain.streak import FailureStreak
+from worker.events import Event, emit
 from worker.ports import Delivery, JobQueue
 
 # A queue that so many receives in a row did not reach, because a more urgent one had messages, is asked first.
@@ -19,29 +21,35 @@ class PriorityQueues:
 
     Each receive asks one queue after the other, without waiting, until one has messages: a less urgent queue is
     reached only where the more urgent ones had nothing, or where it was passed over nine times. Where none has
-    anything, the most urgent is waited for, and the others are asked again after that.
+    anything, the most urgent that answered is waited for, and the others are asked again after that.
+    A queue that fails is logged once until it answers again. Only where all fail does a receive fail.
     """
 
     def __init__(self, queues: Sequence[JobQueue]) -> None:
         self._queues = queues
         self._passed_over = [0] * len(queues)
+        self._streaks = [FailureStreak() for _ in queues]
 
     async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
-        failure: DependencyUnavailableError | None = None
-        order = self._order()
-        for asked, priority in enumerate(order, 1):
+        failures: dict[int, DependencyUnavailableError] = {}
+        deliveries: Sequence[Delivery] = ()
+        asked: list[int] = []
+        for priority in self._order():
+            asked.append(priority)
             try:
                 deliveries = await self._receive(priority, slots, is_long=False)
             except DependencyUnavailableError as error:  # the others may be there
-                failure = failure or error
-                continue
+                failures[priority] = error
             if deliveries:
-                self._reached(order[:asked])
-                return deliveries
-        self._reached(order)
-        if failure is not None:
-            raise failure
-        return await self._receive(0, slots, is_long=True) if is_long else ()
+                break
+        self._reached(asked)
+        answered = [priority for priority in asked if priority not in failures]
+        if not answered:
+            raise failures[min(failures)]
+        self._log_changes(answered, failures)
+        if deliveries or not is_long:
+            return deliveries or ()
+        return await self._receive(min(answered), slots, is_long=True)
 
     async def depth(self) -> int:
         return sum([await queue.depth() for queue in self._queues])
@@ -68,6 +76,18 @@ class PriorityQueues:
 
     def _reached(self, asked: Sequence[int]) -> None:
         self._passed_over = [0 if each in asked else times + 1 for each, times in enumerate(self._passed_over)]
+
+    def _log_changes(self, answered: Sequence[int], failures: Mapping[int, DependencyUnavailableError]) -> None:
+        """Log the first failure of a queue while others answer, and the first answer after it."""
+        at = asyncio.get_running_loop().time()
+        for priority, error in failures.items():
+            if self._streaks[priority].add(at):
+                emit(Event.POLL_FAILED, error=f"queue {priority + 1} of {len(self._queues)}: {error}")
+        for priority in answered:
+            streak = self._streaks[priority]
+            if streak.failures:
+                emit(Event.POLL_RECOVERED, outage_seconds=round(at - streak.began_at, 3), failures=streak.failures)
+            streak.end()
 
     async def _receive(self, priority: int, slots: int, *, is_long: bool) -> Sequence[Delivery]:
         taken = await self._queues[priority].receive(slots, is_long=is_long)
