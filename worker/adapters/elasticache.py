@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from aiobotocore.session import get_session
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.domain.circuit import Severity
 from worker.ports import StoreUnavailableError
@@ -25,7 +25,10 @@ CONNECTION_SECONDS = 11 * 3600.0
 
 
 async def sdk_credentials() -> Any:
-    """The frozen credentials that the SDK's chain finds; None where it finds none. Raises BotoCoreError."""
+    """The frozen credentials that the SDK's chain finds; None where it finds none.
+
+    Raises BotoCoreError, or ClientError where STS refuses the role.
+    """
     credentials = await get_session().get_credentials()
     return None if credentials is None else await credentials.get_frozen_credentials()
 
@@ -68,7 +71,7 @@ class IamToken:
     async def _make(self) -> None:
         try:
             credentials = await self._credentials()
-        except (BotoCoreError, OSError) as exc:
+        except (BotoCoreError, ClientError, OSError) as exc:
             raise StoreUnavailableError("no AWS credentials to log in with") from exc
         if credentials is None:
             raise StoreUnavailableError("no AWS credentials to log in with", Severity.HARD)

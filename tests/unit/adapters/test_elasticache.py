@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 from botocore.hooks import HierarchicalEmitter
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
@@ -101,3 +102,13 @@ async def test_without_credentials_the_store_is_unavailable() -> None:
     with pytest.raises(StoreUnavailableError, match="no AWS credentials") as caught:
         await a_token(Chain(found=None))()
     assert caught.value.severity is Severity.HARD
+
+
+@virtual_time
+async def test_where_sts_refuses_the_role_the_store_is_unavailable() -> None:
+    async def refused() -> Any:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "AssumeRole")
+
+    token = IamToken("audio-progress", "worker", region="eu-west-1", is_serverless=False, credentials=refused)
+    with pytest.raises(StoreUnavailableError, match="no AWS credentials"):
+        await token()

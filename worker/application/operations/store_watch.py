@@ -64,8 +64,8 @@ class StoreWatch:
             began_at = _time()
             try:
                 await cache.probe()
-            except StoreUnavailableError as failure:
-                outages.begin(failure.reason, _time() - began_at)
+            except Exception as failure:  # noqa: BLE001 - the watch never ends by an error
+                outages.begin(_reason(failure), _time() - began_at)
                 outages.announce(0)
             else:
                 if not self._cache_has_answered or outages.current is not None:
@@ -77,8 +77,8 @@ class StoreWatch:
         while True:
             try:
                 await self._table.read(_NO_JOB)
-            except StoreUnavailableError as failure:
-                self._table_failed(failure.reason)
+            except Exception as failure:  # noqa: BLE001 - the watch never ends by an error
+                self._table_failed(_reason(failure))
             else:
                 self._table_answered()
             await asyncio.sleep(_TABLE_SECONDS)
@@ -95,6 +95,10 @@ class StoreWatch:
             seconds = round(_time() - self._table_failed_at, 3)
             emit(Event.DYNAMODB_AVAILABLE, outage_seconds=seconds, jobs_put_off=0)
         self._table_failures, self._table_failed_at, self.table_problem = 0, None, None
+
+
+def _reason(failure: Exception) -> str:
+    return failure.reason if isinstance(failure, StoreUnavailableError) else type(failure).__name__
 
 
 def _time() -> float:
