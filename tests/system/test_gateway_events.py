@@ -181,6 +181,27 @@ async def test_while_dynamodb_is_slow_each_answer_is_a_problem_within_a_second(
     assert (ready.status, live.status) == (503, 200)
 
 
+async def test_while_the_topic_hangs_a_job_is_cancelled_and_run_again_within_a_second(
+    stack: Stack, start_gateway: Callable[..., GatewayProcess]
+) -> None:
+    async def never(_request: web.Request) -> web.Response:
+        await asyncio.sleep(60)
+        return web.Response()
+
+    topic_arn = "arn:aws:sns:eu-central-1:123456789012:ends"
+    async with scripted_http(never) as url:
+        gateway = await asyncio.to_thread(
+            start_gateway, stack, AWS_ENDPOINT_URL_SNS=url, WORKER_EVENT_TOPIC_ARN=topic_arn
+        )
+        async with gateway.client() as client:
+            await client.submit(stack, "untold")
+            answers = [await client.ask("DELETE", "/jobs/untold"), await client.post("/jobs/untold/retry")]
+
+    assert [answer.status for answer in answers] == [202, 202]
+    assert answers[1].json["status"] == "queued"
+    assert max(answer.seconds for answer in answers) < 1.0
+
+
 async def everything(client: GatewayClient, stack: Stack, job_id: str) -> list[float]:
     """The seconds of each kind of request, all of which succeed."""
     answers = [

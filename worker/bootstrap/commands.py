@@ -11,6 +11,7 @@ from worker.adapters.dynamodb.job_index import DynamoJobIndex
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsSender
 from worker.adapters.sqs.redrive import SqsDeadLetters
 from worker.application.jobs.cancellation import Cancellation
+from worker.application.jobs.completion_events import PUBLISH_SECONDS
 from worker.application.jobs.direct_records import DirectRecords, LeftOutputs
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.retry import JobRetry
@@ -40,12 +41,15 @@ class ClientParts:
 
 
 @asynccontextmanager
-async def open_client(settings: Settings) -> AsyncIterator[ClientParts]:
-    """A client's parts for these settings, with connections until the `with` ends. Raises ConfigurationError."""
+async def open_client(settings: Settings, *, publish_seconds: float = PUBLISH_SECONDS) -> AsyncIterator[ClientParts]:
+    """A client's parts for these settings, with connections until the `with` ends. Raises ConfigurationError.
+
+    A call waits at most `publish_seconds` for the topic and the bus.
+    """
     async with AsyncExitStack() as stack:
         clients = Clients(settings, stack)
         table, cache = await open_stores(settings, clients, stack)
-        events = await completion_events(settings, clients)
+        events = await completion_events(settings, clients, publish_seconds=publish_seconds)
         records = DirectRecords(table, cache)
         finisher = JobFinisher(records, LeftOutputs(), events, now=utc_now, random=random.random)
         sender = await _sender(settings, clients)

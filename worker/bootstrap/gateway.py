@@ -14,6 +14,8 @@ from worker.bootstrap.parts import Clients, utc_now
 from worker.bootstrap.stores import open_stores
 from worker.settings import Settings
 
+_PUBLISH_SECONDS = 0.3  # of the second in which a request is answered
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayParts:
@@ -28,7 +30,7 @@ class GatewayParts:
 async def open_gateway(settings: Settings) -> AsyncIterator[GatewayParts]:
     """The parts for these settings, with connections until the `with` ends. Raises ConfigurationError."""
     async with AsyncExitStack() as stack:
-        jobs = await stack.enter_async_context(open_client(settings))
+        jobs = await stack.enter_async_context(open_client(settings, publish_seconds=_PUBLISH_SECONDS))
         await jobs.index()  # opened now: to make its client would delay the first list
         clients = Clients(settings, stack)
         limits = ClientLimits(

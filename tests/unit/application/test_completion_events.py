@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.publisher import FakePublisher
 from tests.support.events import logged_events
 from tests.support.handling import a_commands_finisher
 from tests.support.harness import LEASE_SECONDS, LIMITS, Harness, a_harness
-from tests.support.virtual_time import virtual_time
+from tests.support.records import NOW, a_record, completed
+from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
+from worker.application.jobs.completion_events import CompletionEvents
 from worker.domain.completion import CompletionEvent
 from worker.domain.disposition import Ack, Disposition, Reject, Retry
 from worker.domain.errors import DependencyUnavailableError, NoAudioError, ShutdownError
@@ -199,3 +202,14 @@ async def test_a_run_begins_after_the_end_of_the_one_before_was_told_again(tmp_p
 
         assert told(harness) == [(CompletionEvent(state.record).event_id, "job.failed")]
         assert harness.record().run == 2
+
+
+@virtual_time
+async def test_a_caller_that_waits_for_an_answer_waits_no_longer_for_a_topic_that_hangs_than_it_says() -> None:
+    publisher = FakePublisher()
+    publisher.hangs = True
+    events = CompletionEvents([publisher], now=lambda: NOW, random=lambda: 0.5, publish_seconds=0.3)
+    began_at = now()
+
+    assert await events.tell(completed(a_record(), 2)) is not None
+    assert now() - began_at == pytest.approx(0.3)

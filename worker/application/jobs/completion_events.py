@@ -12,18 +12,27 @@ from worker.domain.progress import Record
 from worker.events import Event, emit
 from worker.ports import EventPublisher
 
-_PUBLISH_SECONDS = 4.0  # for all of them together, while the job's slot and lease are held
+PUBLISH_SECONDS = 4.0  # while the job's slot and lease are held
 
 
 class CompletionEvents:
-    """Hands the event of an end to each of the publishers. `random` gives numbers in [0, 1)."""
+    """Hands the event of an end to each of the publishers. `random` gives numbers in [0, 1).
+
+    A call waits at most `publish_seconds` for all of them together.
+    """
 
     def __init__(
-        self, publishers: Sequence[EventPublisher], *, now: Callable[[], datetime], random: Callable[[], float]
+        self,
+        publishers: Sequence[EventPublisher],
+        *,
+        now: Callable[[], datetime],
+        random: Callable[[], float],
+        publish_seconds: float = PUBLISH_SECONDS,
     ) -> None:
         self._publishers = publishers
         self._now = now
         self._random = random
+        self._publish_seconds = publish_seconds
 
     async def tell(
         self, final: Record, *, receives: int | None = None, within_seconds: float | None = None
@@ -38,7 +47,7 @@ class CompletionEvents:
         if not self._publishers:
             return None
         event = CompletionEvent(final)
-        seconds = _PUBLISH_SECONDS if within_seconds is None else min(_PUBLISH_SECONDS, within_seconds)
+        seconds = self._publish_seconds if within_seconds is None else min(self._publish_seconds, within_seconds)
         failures = await asyncio.gather(*(_failure(each, event, seconds) for each in self._publishers))
         if not any(failures):
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,8 @@ from worker.domain.claim import JobMessage
 from worker.domain.job import Job
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, JobTable, ProgressStore, StoreUnavailableError, Written
+
+_SHARE_SECONDS = 0.3  # a caller waits for it, with a second for all that it asked for
 
 
 class LeftOutputs:
@@ -47,8 +50,9 @@ class DirectRecords:
     async def share(self, record: Record) -> None:
         """Bring the cache up to a record of the job table. Raises nothing: readers ask the job table as well."""
         if self._cache is not None:
-            with suppress(StoreUnavailableError):
-                await self._cache.write(record)
+            with suppress(StoreUnavailableError, TimeoutError):
+                async with asyncio.timeout(_SHARE_SECONDS):
+                    await self._cache.write(record)
 
     async def _shared(self, record: Record, write: Coroutine[Any, Any, Written | Conflict]) -> Written | Conflict:
         result = await write
