@@ -22,6 +22,9 @@ ACTIONS = {
     "DeleteMessageBatch": "DeleteMessage",
     "SendMessageBatch": "SendMessage",
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+    # What a client of the SDK signs, and another sends.
+    "GeneratePresignedPost": "PutObject",
+    "GeneratePresignedUrl": "GetObject",
 }
 
 
