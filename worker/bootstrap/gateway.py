@@ -10,7 +10,7 @@ from worker.adapters.aws.client import ClientLimits
 from worker.adapters.s3.presigning import S3Presigner
 from worker.application.operations.store_watch import StoreWatch
 from worker.bootstrap.commands import ClientParts, open_client
-from worker.bootstrap.parts import Clients, utc_now
+from worker.bootstrap.parts import Clients, s3_options, utc_now
 from worker.bootstrap.stores import open_stores
 from worker.settings import Settings
 
@@ -41,6 +41,6 @@ async def open_gateway(settings: Settings) -> AsyncIterator[GatewayParts]:
             path_style=settings.has_own_s3_endpoint,
             presigns=True,
         )
-        presigner = S3Presigner(await clients.open("s3", limits))
+        presigner = S3Presigner(await clients.open("s3", limits), s3_options(settings))
         stores = StoreWatch(*await open_stores(settings, clients, stack), now=utc_now)
         yield GatewayParts(jobs, presigner, stores)

@@ -34,3 +34,16 @@ class S3Options:
             "StorageClass": self.storage_class,
         }
         return {**self.for_object(), **{name: value for name, value in given.items() if value is not None}}
+
+    def form_fields(self) -> dict[str, str]:
+        """The fields of a form that begins an object.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
+        """
+        given = {
+            "x-amz-server-side-encryption": self.sse,
+            "x-amz-server-side-encryption-aws-kms-key-id": self.kms_key_id,
+            "acl": self.acl,
+            "x-amz-storage-class": self.storage_class,
+        }
+        return {name: value for name, value in given.items() if value is not None}
