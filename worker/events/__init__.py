@@ -274,6 +274,7 @@ CATALOGUE: dict[Event, EventSpec] = {
         "`worker serve` listens; with the settings in force, secrets masked.",
         ("settings", "http_address", "python"),
     ),
+    Event.GATEWAY_LIMITED: EventSpec("warning", "Too few open files for all streams.", ("wanted", "max_streams")),
     Event.GATEWAY_DRAINING: EventSpec("info", "A stop signal came: its streams end.", ("signal",)),
     Event.GATEWAY_STOPPED: EventSpec("info", "`worker serve` has answered what was asked, and ends."),
     Event.LIBRARY_LOGGED: EventSpec(

@@ -61,6 +61,7 @@ class Event(StrEnum):
     PROTECTION_RELEASED = "protection.released"
     PROTECTION_REFUSED = "protection.refused"
     GATEWAY_STARTED = "gateway.started"
+    GATEWAY_LIMITED = "gateway.limited"
     GATEWAY_DRAINING = "gateway.draining"
     GATEWAY_STOPPED = "gateway.stopped"
     LIBRARY_LOGGED = "library.logged"

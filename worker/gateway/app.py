@@ -38,7 +38,8 @@ class Gateway:
         self.feeds.close()
 
 
-def make_gateway(settings: Settings, parts: GatewayParts) -> Gateway:
+def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int) -> Gateway:
+    """The gateway of these settings, with at most `max_streams` open streams."""
     serve = settings.serve
     prefixes = Prefixes(serve.source, serve.target)
     reader = parts.jobs.reader
@@ -46,7 +47,7 @@ def make_gateway(settings: Settings, parts: GatewayParts) -> Gateway:
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)  # the pages of FastAPI load foreign scripts
     router = app.router
     JobRoutes(parts, prefixes, max_body_bytes=serve.max_body_bytes).add_to(router)
-    StreamRoutes(feeds, max_streams=serve.max_streams).add_to(router)
+    StreamRoutes(feeds, max_streams=max_streams).add_to(router)
     FileRoutes(
         parts.presigner,
         reader,

@@ -1,0 +1,39 @@
+"""How many connections the gateway can have: each takes a file descriptor, of which a process may have so many."""
+
+from __future__ import annotations
+
+import resource
+from contextlib import suppress
+
+from worker.events import Event, emit
+
+_OWN_FILES = 64  # listeners, connections to AWS and Redis, and files that are read
+_SHARE_OF_REQUESTS = 4  # one connection in so many is kept for requests that are no streams
+
+
+def raise_open_files() -> int | None:
+    """Raise the soft limit on open files to the hard one. Returns the limit that holds then; None where there is none.
+
+    Many systems have a soft limit of 1024, for programs that use select(2): this one does not.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS refuses what is above its own maximum
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def connections_within(open_files: int | None) -> int | None:
+    """How many connections leave the process the descriptors that it needs itself; None where there is no limit."""
+    return None if open_files is None else max(1, open_files - _OWN_FILES)
+
+
+def streams_within(connections: int | None, wanted: int) -> int:
+    """How many of the streams that are wanted may be open. Fewer are logged."""
+    if connections is None:
+        return wanted
+    allowed = max(1, connections - connections // _SHARE_OF_REQUESTS)
+    if allowed >= wanted:
+        return wanted
+    emit(Event.GATEWAY_LIMITED, wanted=wanted, max_streams=allowed)
+    return allowed
