@@ -146,6 +146,30 @@ def test_each_alert_names_its_entry_in_the_runbook(name: str) -> None:
     assert RULES[name]["labels"]["severity"] in {"page", "ticket"}
 
 
+def redis_for(seconds: float, *, is_out: bool) -> Snapshot:
+    """A worker whose Redis went away once, `seconds` ago, and was out until now or for one minute."""
+    text = metrics.render()[0].decode()
+    shown = {"worker_progress_failovers_total": 1.0}
+    shown["worker_redis_outage_seconds_total"] = seconds if is_out else 60.0
+    for name, value in shown.items():
+        text = re.sub(rf"^{name} .*$", f"{name} {value}", text, flags=re.MULTILINE)
+    return Snapshot.of(seconds, text, "host:1")
+
+
+@pytest.mark.parametrize("is_out", [True, False])
+def test_the_alert_about_redis_is_on_15_minutes_into_an_outage_and_off_after_it(is_out: bool) -> None:
+    scraped = [redis_for(seconds, is_out=is_out) for seconds in (840.0, 900.0)]
+
+    assert bool(Prometheus(scraped).evaluate(ALERTS["RedisUnavailable"])) is is_out
+
+
+def test_one_failed_receive_leaves_the_range_of_its_alert_before_the_alert_fires() -> None:
+    rule = RULES["PollFailed"]
+    minutes_in_range = int(re.findall(r"\[(\d+)m\]", rule["expr"])[0])
+
+    assert minutes_in_range < int(rule["for"].removesuffix("m"))
+
+
 def test_the_alert_about_no_worker_goes_off_where_nothing_is_scraped() -> None:
     assert Prometheus([]).evaluate(ALERTS["NoWorker"])
     assert not Prometheus(fresh()).evaluate(ALERTS["NoWorker"])
