@@ -1,4 +1,4 @@
-# The commands of this project, the same for people and for CI. They need Python 3.11 or later and nothing else.
+# The commands of this project, the same for people and for CI. They need Python 3.11 or later; the image and the reference decoders need more.
 
 PYTHON ?= python3
 VENV := .venv
@@ -110,7 +110,7 @@ endif
 image-tools: # Debian's names; where they cannot be installed, the second command says so
 	@{ command -v buildah && command -v debootstrap; } > /dev/null || { \
 		apt-get update -qq && apt-get install -qq --yes --no-install-recommends buildah debootstrap; } > /dev/null 2>&1 || true
-	@{ command -v buildah && command -v debootstrap; } > /dev/null || { echo "buildah and debootstrap are not to be had here"; exit 1; }
+	@{ command -v buildah && command -v debootstrap; } > /dev/null || { echo "buildah and debootstrap are not installed, and apt-get could not install them"; exit 1; }
 
 image-on-debian: image-tools ## build the image on a base of Debian's packages, where no registry of images is at hand
 	deploy/image/base localhost/python-base
@@ -126,7 +126,7 @@ COMPILE = $(RESOLVE) --no-emit-package audio-conversion-worker pyproject.toml
 lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(COMPILE) --upgrade --extra dev -o locks/dev.txt
 	$(COMPILE) --extra demo -c locks/dev.txt -o locks/demo.txt
-	$(COMPILE) --extra worker -c locks/dev.txt -o locks/runtime.txt
+	$(COMPILE) --extra worker --extra serve -c locks/dev.txt -o locks/runtime.txt
 	cp locks/dev.txt locks/bench.txt  # a preference, no constraint: taskiq-aio-sqs is behind in one package
 	$(COMPILE) --extra bench -o locks/bench.txt
 	$(RESOLVE) --upgrade locks/deploy.in -o locks/deploy.txt

@@ -1,4 +1,4 @@
-"""An AWS that costs next to nothing: SQS, S3 and DynamoDB that say yes with fixed bytes.
+"""An AWS that costs next to nothing: SQS, S3 and DynamoDB that answer every call with the same success.
 
 `python -m benchmarks.canned_aws PORT`. It keeps objects and messages in memory, and no records. It checks nothing:
 what it is for is measuring what its client costs.

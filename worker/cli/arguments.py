@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_validate(command("validate", "Check a running worker or gateway by its HTTP port; exit 1 if it fails."))
     _add_logs(command("logs", "Answer the operator's questions from log lines, as tables."))
-    schema = command("schema", "Print the JSON Schema (draft 2020-12) of a message or of a progress record.")
+    schema = command("schema", "Print the JSON Schema (draft 2020-12) of a message, a record or a completion event.")
     schema.add_argument("document", choices=list(SCHEMAS))
     _add_demo(command("demo", "Everything on this machine, embedded: no AWS, no Docker."))
     return parser

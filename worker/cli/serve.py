@@ -12,7 +12,7 @@ from worker.cli.exits import ExitCode
 from worker.interrupts import leave_at_once_on, run_interruptibly
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_NEEDED = ("fastapi", "uvicorn")
+_NEEDED = ("fastapi", "uvicorn", "structlog", "prometheus_client")
 
 
 def command(_arguments: Namespace) -> int:
