@@ -10,6 +10,7 @@ from typing import Any
 import aioboto3
 import hypothesis
 import pytest
+import structlog
 
 from tests.support.aws import a_bucket, a_table, aws_environment
 from tests.support.sqs import CountingClient, Sqs
@@ -22,6 +23,13 @@ _counter = itertools.count(1)
 # The duration of an example depends on the load of the machine, so none fails for it.
 hypothesis.settings.register_profile("patient", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def _log_is_not_set_up() -> Iterator[None]:
+    """A test that captures log lines leaves structlog set up, and the next one would print its events."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ def test_a_worker_without_redis_passes_and_one_whose_redis_is_out_is_degraded(
     stack: Stack, start_worker: Callable[..., WorkerProcess]
 ) -> None:
     without = start_worker(stack, REDIS_ENDPOINT="", REDIS_PORT="", REDIS_TLS="")
-    cut_off = start_worker(stack, REDIS_PORT=str(free_port()))
+    cut_off = start_worker(stack, REDIS_PORT=str(free_port()), REDIS_CONNECT_TIMEOUT_SECONDS="5")
     cut_off.wait_for("redis.unavailable")
 
     disabled = validate(url_of(without) + "/health", "--json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from worker import metrics, usage
+from worker import usage
 
 
 def test_outside_of_a_job_nothing_is_counted_for_one() -> None:
@@ -43,16 +43,3 @@ async def test_jobs_that_run_side_by_side_are_counted_apart_with_the_tasks_that_
         usage.s3_called()
 
     assert list(await asyncio.gather(job(1), job(3))) == [1, 3]
-
-
-def test_all_cpu_time_of_converters_is_counted_for_the_worker() -> None:
-    def total() -> float:
-        return metrics.REGISTRY.get_sample_value("worker_converter_cpu_seconds_total") or 0.0
-
-    before = total()
-
-    usage.converter_ended(2.0, 1)
-    with usage.of_job():
-        usage.converter_ended(1.0, 1)
-
-    assert total() == before + 3.0

@@ -135,9 +135,13 @@ class RedisProgressCache:
             await connection.send_command("SUBSCRIBE", self._key(job_id))
             while True:
                 # An answer to the subscription, or a message: kind, channel, payload.
-                kind, _, payload = await connection.read_response(timeout=math.inf)
-                if kind == b"message":
-                    yield Record.from_json(payload)
+                match await connection.read_response(timeout=math.inf):
+                    case [b"message", _, payload]:
+                        yield Record.from_json(payload)
+                    case [b"subscribe", _, _]:
+                        pass
+                    case _:
+                        return  # what answers so is no Redis
         except (RedisError, OSError, ValueError):
             return
         finally:
