@@ -14,7 +14,7 @@ from tests.mutation.sources import whole
 from tests.mutation.trial import Trial
 from tests.support.conversions import an_output
 from tests.support.predictions import ends
-from tests.support.sounds import CONTAINERS, FFMPEG, sound
+from tests.support.sounds import CONTAINERS, FFMPEG, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
 from worker.ports import ConversionProgress, MispredictedError, SourceAudio
@@ -123,4 +123,33 @@ async def test_a_contradiction_ends_a_long_conversion_at_its_first_progress(tmp_
             progress=Watched(),
         )
 
-    assert max(positions) < 60  # of hours: the first report may say more than nothing on a busy machine
+    assert max(positions) == 0.0
+
+
+async def test_progress_is_shown_of_a_predicted_source_whose_tags_are_longer_than_what_is_kept(tmp_path: Path) -> None:
+    class Watched(ConversionProgress):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            seen.append(self.seconds_done)
+
+    lyrics = tmp_path / "lyrics"
+    lines = "\n".join(f"lyrics{number}={'la ' * 100}" for number in range(600))
+    lyrics.write_text(f";FFMETADATA1\n{lines}\n", encoding="utf-8")
+    source, seen = tmp_path / "source.flac", list[float]()
+    run_ffmpeg(
+        *("-i", str(sound("long-silence.flac")), "-i", str(lyrics), "-map_metadata", "1"),
+        *("-t", "3000", "-c:a", "flac", str(source)),
+    )
+    converter = FfmpegConverter(FFMPEG)
+    audio = await converter.probe(source, may_predict=True)
+    assert audio.is_predicted
+
+    await converter.convert(
+        source,
+        audio,
+        [(an_output(AudioFormat.MP3), tmp_path / "out.mp3")],
+        max_duration_seconds=20_000,
+        progress=Watched(),
+    )
+
+    assert any(0 < seconds < 2_000 for seconds in seen)

@@ -261,6 +261,8 @@ class FfmpegConverter:
                     check.early(log)
                     if reader.seconds_done > limit_seconds + _OVER_THE_LIMIT_SECONDS:
                         raise DurationTooLongError(None, bounds.seconds)  # ffmpeg counts anew at each change
+                    if not check.is_right:  # both pipes of ffmpeg have to be read for that, and they are in no order
+                        return
                     progress.seconds_done = reader.seconds_done
                     if not audio.duration_seconds:
                         # The process shares the offset: it says how far it has read, and /proc is not needed.

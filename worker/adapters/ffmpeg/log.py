@@ -113,8 +113,13 @@ class Log:
         for line in lines:
             if line.startswith(b"\x1b"):
                 self._take(line[:_MAX_LINE_BYTES].decode("utf-8", "replace"))
-            elif len(self.described) < _KEPT_DESCRIPTION_BYTES:
+            elif not self.is_description_full:
                 self.described += line[:_MAX_LINE_BYTES].decode("utf-8", "replace") + "\n"
+
+    @property
+    def is_description_full(self) -> bool:
+        """Whether nothing is kept of what follows: the source's tags are longer than that."""
+        return len(self.described) >= _KEPT_DESCRIPTION_BYTES
 
     @property
     def has_lost_frames(self) -> bool:
@@ -161,7 +166,7 @@ class Log:
     def _describe_behind_colour(self, line: str) -> None:
         """The first uncoloured line behind a coloured one begins with the end of the colour."""
         plain = line.removeprefix("\x1b[0m")
-        if len(self.described) < _KEPT_DESCRIPTION_BYTES and not plain.startswith("\x1b"):
+        if not self.is_description_full and not plain.startswith("\x1b"):
             self.described += plain + "\n"
 
 

@@ -82,12 +82,18 @@ class Check:
         self._is_right = not audio.is_predicted
         self._printed = bytearray()
 
+    @property
+    def is_right(self) -> bool:
+        """Whether ffmpeg has said the same, or nothing is checked."""
+        return self._is_right
+
     def feed(self, chunk: bytes) -> None:
         self._printed += chunk[: MAX_PRINTED_BYTES - len(self._printed)]
 
     def early(self, log: Log) -> None:
         """While ffmpeg runs: as soon as it has said all of it, so that no long conversion is done for nothing."""
-        if not self._is_right and _OUTPUT_BEGINS in log.described and has_packet(self._facts):
+        is_described = _OUTPUT_BEGINS in log.described or log.is_description_full
+        if not self._is_right and is_described and has_packet(self._facts):
             self.final(log)
 
     def final(self, log: Log) -> None:
