@@ -29,7 +29,7 @@ _ETAG = b'"canned"'
 
 @dataclass
 class _Aws:
-    """What it is told, and what it answers."""
+    """What it receives, and what it answers."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     messages: deque[str] = field(default_factory=deque)

@@ -1,4 +1,4 @@
-"""What events.yaml makes, and what the other stacks are made with where ends of jobs are told."""
+"""What events.yaml makes, and what the other stacks are made with where ends of jobs are published."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_policy_as_json_is_the_one_of_the_template(emulator: Emulator) -> No
     assert [each["Resource"] for each in statements] == [outputs["TopicArn"], outputs["BusArn"]]
 
 
-def test_the_rule_of_the_webhook_takes_every_end_that_the_worker_tells_and_nothing_else(
+def test_the_rule_of_the_webhook_takes_every_end_that_the_worker_publishes_and_nothing_else(
     new_emulator: Callable[[str], Emulator],
 ) -> None:
     emulator = new_emulator("moto")
@@ -90,8 +90,8 @@ def test_the_rule_of_the_webhook_takes_every_end_that_the_worker_tells_and_nothi
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         events.put_rule(Name="webhook", EventBusName=bus, EventPattern=json.dumps(rule()["EventPattern"]))
         events.put_targets(Rule="webhook", EventBusName=bus, Targets=[{"Id": "1", "Arn": arn}])
-        told = [(SOURCE, "job.started"), ("another-program", ends[0]), *((SOURCE, each) for each in ends)]
-        for source, kind in told:
+        sent = [(SOURCE, "job.started"), ("another-program", ends[0]), *((SOURCE, each) for each in ends)]
+        for source, kind in sent:
             entry = {"EventBusName": bus, "Source": source, "DetailType": kind, "Detail": "{}"}
             assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
         taken: list[str] = []
@@ -148,10 +148,10 @@ def test_the_rule_may_post_to_its_webhook_and_to_no_other(new_emulator: Callable
     assert statement["Resource"].endswith(f":api-destination/{emulator.environment}-webhook/*")
 
 
-def test_a_task_tells_nobody_unless_it_is_given_a_topic_or_a_bus(deploy_on_moto: Deploy) -> None:
+def test_a_task_publishes_nothing_unless_it_is_given_a_topic_or_a_bus(deploy_on_moto: Deploy) -> None:
     deployed = deploy_on_moto(Redis="off")
 
-    assert told_by(deployed) == (None, None)
+    assert publishers_of(deployed) == (None, None)
     assert endpoints_of(deployed) & {"sns", "events"} == set()
 
 
@@ -164,13 +164,13 @@ def test_a_task_with_a_topic_or_a_bus_knows_it_and_has_a_way_to_it(
 ) -> None:
     deployed = deploy_on_moto(Redis="off", **given)
 
-    assert told_by(deployed) == (given.get("EventTopicArn"), given.get("EventBusArn"))
+    assert publishers_of(deployed) == (given.get("EventTopicArn"), given.get("EventBusArn"))
     services = {"EventTopicArn": "sns", "EventBusArn": "events"}
     assert endpoints_of(deployed) & {"sns", "events"} == {services[name] for name in given}
 
 
 @pytest.mark.parametrize("given", GIVEN)
-def test_a_task_with_a_topic_or_a_bus_may_tell_it_and_no_other(deploy: Deploy, given: dict[str, str]) -> None:
+def test_a_task_with_a_topic_or_a_bus_may_publish_to_it_and_to_no_other(deploy: Deploy, given: dict[str, str]) -> None:
     deployed = deploy(Redis="off", **given)
 
     written = json.loads((DEPLOY / "policies" / "events.json").read_text(encoding="utf-8"))["Statement"]
@@ -179,7 +179,7 @@ def test_a_task_with_a_topic_or_a_bus_may_tell_it_and_no_other(deploy: Deploy, g
     assert rights == [(actions[name], arn) for name, arn in given.items()]
 
 
-def told_by(deployed: Deployed) -> tuple[str | None, str | None]:
+def publishers_of(deployed: Deployed) -> tuple[str | None, str | None]:
     settings = load_settings(deployed.environment(), needs=RUN)
     return settings.event_topic_arn, settings.event_bus
 

@@ -247,7 +247,7 @@ def _shape(resources: Any) -> list[tuple[str, int]]:
 
 
 def test_each_call_that_the_code_may_make_is_allowed_by_some_policy() -> None:
-    """Also the calls that the runs above do not come to, such as those that tell ends of jobs."""
+    """Also the calls that the runs above do not come to, such as those that publish ends of jobs."""
     files = (DEPLOY / "policies").glob("*.json")
     granted = [grant.action for file in files for grant in grants_of(json.loads(file.read_text(encoding="utf-8")))]
     adapters = DEPLOY.parent / "worker" / "adapters"

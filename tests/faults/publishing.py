@@ -11,8 +11,8 @@ _SYSTEM = "tests/system/test_events_out.py"
 ROWS = (
     Row(
         "the topic or the bus is away when a job ends",
-        "the job is final; its message comes back until the end is told",
-        f"{_SYSTEM}::test_a_worker_that_cannot_tell_an_end_keeps_the_message_and_the_job_is_done",
+        "the job is final; its message comes back until the event is published",
+        f"{_SYSTEM}::test_a_worker_that_cannot_publish_an_end_keeps_the_message_and_the_job_is_done",
     ),
     Row(
         "it stays away for more than an hour",
@@ -21,18 +21,18 @@ ROWS = (
     ),
     Row(
         "it keeps the event and never answers",
-        "seconds later the message comes back, and the same event is told again",
+        "seconds later the message comes back, and the same event is published again",
         f"{_EVENTS}::test_a_topic_that_keeps_the_event_and_never_answers_costs_seconds_and_a_repetition",
     ),
     Row(
         "the worker is killed between the final record and the event",
-        "whoever receives the message next tells the end",
-        f"{_SYSTEM}::test_the_end_of_a_worker_that_was_killed_before_it_told_of_its_job_is_told_by_the_next",
+        "the next worker that receives the message publishes the event",
+        f"{_SYSTEM}::test_the_end_that_a_killed_worker_did_not_publish_is_published_by_the_next",
     ),
     Row(
-        "the worker is stopped while it tells an end",
-        "the end is told again within the time that is left",
-        f"{_EVENTS}::test_a_stop_while_an_end_is_told_does_not_leave_it_untold",
+        "the worker is stopped while it publishes an event",
+        "it is published again within the time that is left",
+        f"{_EVENTS}::test_a_stop_while_an_end_is_published_does_not_lose_it",
     ),
     Row(
         "EventBridge refuses the entry in an answer of success",
@@ -41,7 +41,7 @@ ROWS = (
     ),
     Row(
         "a proxy answers with a page of its own under status 200",
-        "nothing counts as told",
+        "nothing counts as published",
         f"{_PUBLISHING}::test_a_page_under_status_200_has_told_nobody",
     ),
 )

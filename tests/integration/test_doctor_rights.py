@@ -151,7 +151,7 @@ async def test_a_right_that_the_worker_can_do_without_degrades(
 PUBLISHING = {"WORKER_EVENT_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:ends", "WORKER_EVENT_BUS": "default"}
 
 
-async def test_a_topic_and_a_bus_that_take_events_are_tried_without_telling_anything(
+async def test_a_topic_and_a_bus_that_take_events_are_tried_without_publishing_anything(
     dependencies: Dependencies,
 ) -> None:
     dependencies.proxy.refuse(calls_of("Publish"), 400, "InvalidParameter")

@@ -56,7 +56,7 @@ class Handling:
 
     def handler(self) -> DeliveryHandler:
         now, random = self.now, self.random
-        events = an_event_teller(self.publisher, now=now, random=random)
+        events = completion_events(self.publisher, now=now, random=random)
         on_end = announcing(self.on_end)
         finisher = JobFinisher(self.store, self.outputs, events, now=now, random=random, on_end=on_end)
         reporters = Reporters(self.store, now=now, random=random, lease_seconds=self.limits.lease_seconds)
@@ -65,10 +65,10 @@ class Handling:
         return DeliveryHandler(claimer, finisher, self.limits, s3_outputs=self.s3_outputs)
 
 
-def an_event_teller(
+def completion_events(
     publisher: EventPublisher | None, *, now: Callable[[], datetime], random: Callable[[], float] = lambda: 0.5
 ) -> CompletionEvents:
-    """What tells ends of jobs to the publisher, or to nobody."""
+    """What publishes ends of jobs, where there is a publisher."""
     return CompletionEvents([] if publisher is None else [publisher], now=now, random=random)
 
 
@@ -80,7 +80,7 @@ def a_commands_finisher(
     publisher: EventPublisher | None = None,
 ) -> JobFinisher:
     """The finisher of `worker submit` and `worker cancel`."""
-    events = an_event_teller(publisher, now=now)
+    events = completion_events(publisher, now=now)
     return JobFinisher(DirectRecords(table, cache), LeftOutputs(), events, now=now, random=lambda: 0.5)
 
 

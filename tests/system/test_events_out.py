@@ -1,4 +1,4 @@
-"""Ends of jobs reach a topic and a bus, also when a worker dies before it has told one.
+"""Ends of jobs reach a topic and a bus, also when a worker dies before it has published one.
 
 The program in docs/events-out.md takes each of them once.
 """
@@ -127,7 +127,7 @@ def test_a_program_takes_each_end_once_though_it_comes_by_both_ways_and_again(
     assert listener.messages() == 0
 
 
-def test_the_end_of_a_worker_that_was_killed_before_it_told_of_its_job_is_told_by_the_next(
+def test_the_end_that_a_killed_worker_did_not_publish_is_published_by_the_next(
     stack: Stack, listener: Listener, start_worker: Callable[..., WorkerProcess]
 ) -> None:
     short = {"WORKER_VISIBILITY_TIMEOUT_SECONDS": "3", "WORKER_EVENT_TOPIC_ARN": listener.topic_arn}
@@ -147,7 +147,7 @@ def test_the_end_of_a_worker_that_was_killed_before_it_told_of_its_job_is_told_b
     assert [event["record"]["job_id"] for event in listener.take()] == ["good"]
 
 
-def test_a_worker_that_cannot_tell_an_end_keeps_the_message_and_the_job_is_done(
+def test_a_worker_that_cannot_publish_an_end_keeps_the_message_and_the_job_is_done(
     stack: Stack, listener: Listener, start_worker: Callable[..., WorkerProcess]
 ) -> None:
     with FaultProxy(stack.endpoint).running() as proxy:

@@ -1,4 +1,4 @@
-"""The topic and the bus where ends of jobs are told, of those that the settings name."""
+"""The topic and the bus to which ends of jobs are published, where the settings name them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LIMITS = ClientLimits(connect_seconds=1, read_seconds=2, attempts=2, connection
 async def completion_events(
     settings: Settings, clients: Clients, *, publish_seconds: float = PUBLISH_SECONDS
 ) -> CompletionEvents:
-    """What tells the ends of jobs. Raises ConfigurationError."""
+    """What publishes the ends of jobs. Raises ConfigurationError."""
     publishers: list[EventPublisher] = []
     if settings.event_topic_arn is not None:
         publishers.append(SnsTopic(await open_sns(clients, settings.event_topic_arn), settings.event_topic_arn))

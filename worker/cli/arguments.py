@@ -142,7 +142,7 @@ def _add_logs(parser: argparse.ArgumentParser) -> None:
         choices=list(QUESTIONS),
         help=f"only this one, which may be repeated: {', '.join(QUESTIONS)}",
     )
-    parser.add_argument("--job", metavar="JOB_ID", dest="job_id", type=_job_id, help="tell the story of that job")
+    parser.add_argument("--job", metavar="JOB_ID", dest="job_id", type=_job_id, help="show all lines of that job")
     parser.add_argument("--json", action="store_true", help="print the answers as one JSON document")
 
 

@@ -1,4 +1,4 @@
-"""The completion event of a job (contract, section 10), and when it is told again after a failure."""
+"""The completion event of a job (contract, section 10), and when it is published again after a failure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CompletionEvent:
 
     def __post_init__(self) -> None:
         if not self.record.is_final:
-            raise ValueError("only the end of a job is told")
+            raise ValueError("only the end of a job is published")
 
     @property
     def event_id(self) -> str:
@@ -46,8 +46,8 @@ class CompletionEvent:
     def to_json(self) -> str:
         """The document, of at most `MAX_EVENT_BYTES` in UTF-8.
 
-        A record has room in it, for sixteen targets of the longest keys too, but for any number of repairs: of too
-        many the first are told.
+        A record has room in it, for sixteen targets of the longest keys too, but not for any number of repairs: of too
+        many the first are shown.
         """
         text = self._document(self.record)
         if len(text.encode()) <= MAX_EVENT_BYTES:
@@ -66,10 +66,10 @@ class CompletionEvent:
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def delay_before_telling_again(
+def delay_before_next_try(
     ended_at: datetime, now: datetime, random: float, *, receives: int | None = None
 ) -> float | None:
-    """How many seconds after a failure the event is told again. None: it is given up.
+    """How many seconds after a failure the event is published again. None: it is given up.
 
     It waits about as long as the job has ended, from five seconds to a quarter of an hour: some ten tries in an hour,
     whichever workers make them. It is given up when the hour is over and the message has been received ten times: the

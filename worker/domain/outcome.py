@@ -134,8 +134,8 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
-    """The job has ended, and its completion event could not be told: the message comes again after `delay_seconds`.
+class Unpublished:
+    """The job has ended, and its event could not be published: the message comes again after `delay_seconds`.
 
     It is then found to be final, and ends as it would have ended now.
     """
@@ -144,7 +144,7 @@ class Untold:
 
 
 Unstarted = Skipped | Deferred | PutOff | NotBegun | Refused | Ignored
-Ending = Outcome | Unstarted | Untold
+Ending = Outcome | Unstarted | Unpublished
 RecordedEnding = Completed | Failed | WillRetry | Released | Cancelled | Refused
 
 # --- what follows ------------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def disposition_of(ending: Ending, job_id: str | None) -> Disposition:
             return Reject(error, job_id, attempt, run)
         case Refused(error):
             return Reject(error, error.job_id)
-        case WillRetry() | Deferred() | PutOff() | Untold():
+        case WillRetry() | Deferred() | PutOff() | Unpublished():
             return Retry(ending.delay_seconds)
         case Released() | NotBegun(is_lost=False):
             return Release()

@@ -166,7 +166,7 @@ CATALOGUE: dict[Event, EventSpec] = {
     ),
     Event.EVENT_PUBLISH_FAILED: EventSpec(
         "warning",
-        "A job has ended, and its completion event could not be told; the message comes back for that. "
+        "A job has ended, and its completion event could not be published; the message comes back for that. "
         "An error where it is given up, an hour after the end. The job has ended all the same.",
         ("publisher", "error", "event_id", "delay_seconds"),
         or_level="error",

@@ -117,7 +117,7 @@ class _Stream(Response):
         await _send(send, b"", more=False)
 
     def _is_news(self, feed: Feed) -> bool:
-        """Whether the client has not seen this. An end is told even to a client that has seen a higher version."""
+        """Whether the client has not seen this. An end is sent even to a client that has seen a higher version."""
         if feed.record is None or feed.record.version == self._seen:
             return False
         return self._seen is None or feed.record.version > self._seen or feed.record.is_final

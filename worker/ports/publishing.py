@@ -1,4 +1,4 @@
-"""Where the ends of jobs are told."""
+"""Where the ends of jobs are published."""
 
 from __future__ import annotations
 

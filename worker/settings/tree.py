@@ -152,9 +152,9 @@ class Settings(BaseModel):
         None, description="Of targets. In `GLACIER` and `DEEP_ARCHIVE` they must be restored before they can be read."
     )
     event_topic_arn: TopicArn | None = Field(
-        None, description="An SNS topic where ends of jobs are told ([events-out.md](events-out.md))."
+        None, description="An SNS topic to which ends of jobs are published ([events-out.md](events-out.md))."
     )
-    event_bus: EventBus | None = Field(None, description="An EventBridge bus where ends of jobs are told, too.")
+    event_bus: EventBus | None = Field(None, description="An EventBridge bus to which they are published, too.")
     workspace: Path | None = Field(
         None,
         description="The directory for sources and outputs while a job runs. "

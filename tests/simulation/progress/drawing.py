@@ -18,9 +18,9 @@ from tests.simulation.core.faults import (
     UNANSWERED,
     Fault,
 )
+from tests.simulation.core.publishing import faults_of_events
 from tests.simulation.core.schedule import LinkFault
 from tests.simulation.core.stores import REDIS, TABLE
-from tests.simulation.core.telling import faults_of_events
 from tests.simulation.progress.schedule import (
     ALL,
     READERS,

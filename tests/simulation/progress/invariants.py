@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.simulation.core.checker import BaseChecker, brief, brief_version, traced
+from tests.simulation.core.publishing import PublishedEnds
 from tests.simulation.core.runs import Runs, may_follow
-from tests.simulation.core.telling import ToldEnds
 from tests.support.lean_loop import LeanLoop
 from worker.application.progress.reader import Reading
 from worker.domain.progress import Record, Status, Version
@@ -55,7 +55,7 @@ class Checker(BaseChecker):
     I7: every call ends within a second; one that a job waits for, within its own budget.
     I9: a run begins only where it was asked for: by the dead letter of the run before, or by a retry. It begins with
     attempt 0, and starts at attempt 1.
-    I10: an end is told after it is in the table, and before its message is deleted.
+    I10: an end is published after it is in the table, and before its message is deleted.
     Also: nothing is kept of an attempt that was never claimed, and `completed` comes after its outputs.
     """
 
@@ -63,7 +63,7 @@ class Checker(BaseChecker):
         super().__init__(loop)
         self._jobs: dict[str, Job] = {}
         self._losses = 0
-        self.told_ends = ToldEnds(self)
+        self.published_ends = PublishedEnds(self)
         self._shown: dict[tuple[object, str], Record] = {}
 
     def job(self, job_id: str) -> Job:
@@ -116,7 +116,7 @@ class Checker(BaseChecker):
         if record.is_final:
             self._saw_final(job, record)
             if store == "table":
-                self.told_ends.kept(record)
+                self.published_ends.kept(record)
 
     @traced("Redis loses writes and holds {held}")
     def redis_lost_writes(self, held: Mapping[str, Record]) -> None:

@@ -122,13 +122,13 @@ class NoReplay(ObservedCache):
         return 0
 
 
-class TellsOnce(CompletionEvents):
-    """Takes an event that could not be told for told."""
+class PublishesOnce(CompletionEvents):
+    """Takes an event that could not be published for a published one."""
 
-    async def tell(
+    async def publish(
         self, final: Record, *, receives: int | None = None, within_seconds: float | None = None
     ) -> float | None:
-        await super().tell(final, receives=receives, within_seconds=within_seconds)
+        await super().publish(final, receives=receives, within_seconds=within_seconds)
         return None
 
 
@@ -143,5 +143,5 @@ MUTATIONS: dict[str, Parts] = {
     "an end in Redis first": Parts(store=RedisFirstAtTheEnd),
     "user traffic probes": Parts(cache=ProbesWithUserTraffic),
     "no replay": Parts(cache=NoReplay),
-    "an end is told once": Parts(events=TellsOnce),
+    "an end is published once": Parts(events=PublishesOnce),
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.fakes.objects import MemoryObjects
 from tests.simulation.core.checker import brief
-from tests.simulation.core.telling import SimulatedPublisher
+from tests.simulation.core.publishing import SimulatedPublisher
 from tests.simulation.progress.circuit import CircuitChecker
 from tests.simulation.progress.observed import JOB_SECONDS, ObservedJobTable, ObservedRedis
 from tests.simulation.progress.schedule import Ending, Script
@@ -96,14 +96,14 @@ class Worker:
         redis.worker = table.worker = self.cache.worker = self.store.worker = self
         self.cancels = CancelWatch(table)
         self._claims = JobClaims(table, self.store, _LIMITS, worker=self.name, now=self.now, random=self._random)
-        publisher = SimulatedPublisher(network, world.checker.told_ends.told)
+        publisher = SimulatedPublisher(network, world.checker.published_ends.published)
         self._events = world.parts.events([publisher], now=self.now, random=self._random)
         self._finisher = JobFinisher(
             self.store, PublishedOutputs(MemoryObjects()), self._events, now=self.now, random=self._random
         )
         self._running: set[Execution] = set()
         self._at_work: set[str] = set()
-        self.ends: dict[str, Record] = {}  # of attempts, by job id, until they are told
+        self.ends: dict[str, Record] = {}  # of attempts, by job id, until they are published
         self._tasks: list[asyncio.Task[Any]] = []
         self.start(self.store.run(), f"prober of {self.name}")
         self.start(self._claims.run(), f"withdrawals of {self.name}")
@@ -158,7 +158,7 @@ class Worker:
         current = None if state is None else state.record
         match decision:
             case Skip(record):
-                return await self._events.tell(record)
+                return await self._events.publish(record)
             case NextRun():
                 return 1.0
             case Wait(delay_seconds):
@@ -174,7 +174,7 @@ class Worker:
                     return 1.0
                 outcome = await self._attempt(claim.record, script)
                 if isinstance(outcome, Completed | Failed | Cancelled):
-                    return await self._events.tell(self.ends.pop(job_id))
+                    return await self._events.publish(self.ends.pop(job_id))
                 return _seconds_until_the_next(outcome)
 
     async def _conclude(
@@ -184,7 +184,7 @@ class Worker:
         record = replace(record, percent=0.0 if current is None else current.percent)
         end = record_of(outcome, record, version, self.now())
         result = await self.store.write_if_unchanged(end, None if current is None else current.version)
-        return await self._events.tell(end) if isinstance(result, Written) else 1.0
+        return await self._events.publish(end) if isinstance(result, Written) else 1.0
 
     async def _attempt(self, record: Record, script: Script) -> Outcome:
         progress = PlayedProgress()

@@ -12,8 +12,8 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tests.simulation.core.publishing import SimulatedPublisher
 from tests.simulation.core.stores import SimulatedJobTable, SimulatedRedis
-from tests.simulation.core.telling import SimulatedPublisher
 from tests.simulation.core.world import BaseWorld
 from tests.simulation.progress.invariants import Checker
 from tests.simulation.progress.messages import Messages
@@ -161,7 +161,7 @@ class World(BaseWorld[Schedule, Checker]):
     async def _retry(self, party: str, messages: Messages) -> None:
         network = self.network(party)
         table, redis = SimulatedJobTable(self.table, network, JOB_SECONDS), SimulatedRedis(self.redis, network)
-        publisher = SimulatedPublisher(network, self.checker.told_ends.told)
+        publisher = SimulatedPublisher(network, self.checker.published_ends.published)
         finisher = a_commands_finisher(table, redis, now=self.now, publisher=publisher)
         retry = JobRetry(table, finisher, messages)
         self.checker.retry_begins(messages.job_id)
@@ -191,7 +191,7 @@ class World(BaseWorld[Schedule, Checker]):
             await retry
         for messages in self.messages:
             await messages.wait_until_deleted()
-            self.checker.told_ends.require(messages.job_id)
+            self.checker.published_ends.require(messages.job_id)
         calm_at = self.began_at + max((each.end for each in self.schedule.link_faults), default=0.0)
         await asyncio.sleep(calm_at + _BACK_ON_REDIS_SECONDS - self.loop.now)
         self._check_the_circuits()

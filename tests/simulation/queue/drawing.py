@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from tests.simulation.core.telling import faults_of_events
+from tests.simulation.core.publishing import faults_of_events
 from tests.simulation.queue.link_faults import fault_of_a_claim, link_fault, outage_of_the_table, worker_at
 from tests.simulation.queue.schedule import (
     CancelRequest,

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from tests.simulation.core.checker import BaseChecker, traced
+from tests.simulation.core.publishing import PublishedEnds
 from tests.simulation.core.runs import Runs
-from tests.simulation.core.telling import ToldEnds
 from tests.simulation.queue.groups import Groups
 from tests.simulation.queue.known_states import KnownStates
 from tests.simulation.queue.lateness import Lateness
@@ -54,7 +54,7 @@ class Checker(BaseChecker):
         self._lateness = Lateness(schedule)
         self.runs: defaultdict[str, Runs] = defaultdict(Runs)  # by job; also what is asked for
         self._ends: defaultdict[str, list[Record]] = defaultdict(list)  # by job: those of all runs
-        self.told_ends = ToldEnds(self)
+        self.published_ends = PublishedEnds(self)
         self._published: defaultdict[str, set[int]] = defaultdict(set)  # by job: the fences
         self._readable: set[str] = set()  # jobs of which there are outputs
         self._confirmed: dict[tuple[str, int, str | None], float] = {}
@@ -124,7 +124,7 @@ class Checker(BaseChecker):
         job_id = record.job_id
         self._ended_at.setdefault(job_id, self._now)
         self._ends[job_id].append(record)
-        self.told_ends.kept(record)
+        self.published_ends.kept(record)
         if record.status is Status.COMPLETED and record.version.fence not in self._published[job_id]:
             self.violated(f"{job_id} is completed and nothing was published under {record.version}")
         if record.status is Status.CANCELLED and not self._schedule.has(CancelRequest, number_of(job_id)):
@@ -236,7 +236,7 @@ class Checker(BaseChecker):
         if record is None or not self._ends[job_id]:
             self.violated(f"the message of {job_id} is deleted ({how}) and its record is {record}")
             return
-        self.told_ends.require(job_id, lambda end: delivery.has_written(end.version))
+        self.published_ends.require(job_id, lambda end: delivery.has_written(end.version))
         failures = [end for end in self._ends[job_id] if end.status is Status.FAILED]
         failed = [end for end in failures if delivery.has_written(end.version)]
         if (how != "reject" and record in failed) or (how == "reject" and not failed):
@@ -250,7 +250,7 @@ class Checker(BaseChecker):
         job_id = self._groups.jobs.get(delivery.message_id)
         record = self._held.get(job_id or "")
         tries = max(delivery.receive_count, 0 if record is None else record.attempt)
-        since_its_end = self.told_ends.longest_wait_seconds(job_id or "", self._clock.now)
+        since_its_end = self.published_ends.longest_wait_seconds(job_id or "", self._clock.now)
         since_its_end += sum(abs(each.seconds) for each in self._schedule.events if isinstance(each, ClockJump))
         if seconds > max(RETRY_BACKOFF.delay(tries, random=1.0), LEASE_SECONDS, since_its_end):
             self.violated(f"{delivery.message_id} is hidden for {seconds:.1f} s after {tries} tries")
@@ -266,7 +266,7 @@ class Checker(BaseChecker):
         if record is None or not record.is_final:
             self.violated(f"{job_id} has no final record: {record}")
             return
-        self.told_ends.require(job_id)
+        self.published_ends.require(job_id)
         counted = self._starts.count(job_id)
         if record.attempt != counted:
             self.violated(f"{job_id} ends with attempt {record.attempt} after {counted} starts that count")

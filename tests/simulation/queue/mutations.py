@@ -127,9 +127,9 @@ async def _claim_once(
     return await self._store.claim(record, seen, mark, message)
 
 
-async def _tell_once(self: JobFinisher, ending: Ending, record: Record, **_: Any) -> Ending:
+async def _publish_once(self: JobFinisher, ending: Ending, record: Record, **_: Any) -> Ending:
     if record.is_final:
-        await self._events.tell(record)
+        await self._events.publish(record)
     return ending
 
 
@@ -137,9 +137,9 @@ async def _skip_in_silence(_self: JobFinisher, _job: Job, record: Record, delive
     return Skipped(record, is_own=delivery.has_written(record.version))
 
 
-async def _tell_first(self: JobFinisher, attempt: Attempt, outcome: Outcome, within_seconds: float | None) -> Any:
+async def _publish_first(self: JobFinisher, attempt: Attempt, outcome: Outcome, within_seconds: float | None) -> Any:
     if isinstance(outcome, Completed | Failed):
-        await self._events.tell(record_of(outcome, attempt.claim.record, attempt.claim.record.version, self._now()))
+        await self._events.publish(record_of(outcome, attempt.claim.record, attempt.claim.record.version, self._now()))
     return await _recorded(self, attempt, outcome, within_seconds)
 
 
@@ -191,11 +191,13 @@ MUTATIONS = {
     "a job that runs is asked for all the time": Mutation(JobClaimer, "_while_it_runs", _no_longer, "more than 10"),
     "all is settled on one queue": Mutation(PriorityQueues, "_receive", _forget_the_queue, "never settled"),
     "the less urgent queue is not reached": Mutation(PriorityQueues, "_order", _most_urgent_only, "never settled"),
-    "no end is told": Mutation(CompletionEvents, "tell", _nothing, "untold"),
-    "a message goes though its end is untold": Mutation(JobFinisher, "_told", _tell_once, "untold"),
-    "what a dead worker left untold stays so": Mutation(JobFinisher, "skip", _skip_in_silence, "untold"),
-    "an end is told before it is recorded": Mutation(
-        JobFinisher, "_recorded", _tell_first, "before it is in the table"
+    "no end is published": Mutation(CompletionEvents, "publish", _nothing, "unpublished"),
+    "a message is deleted before its end is published": Mutation(
+        JobFinisher, "_published", _publish_once, "unpublished"
+    ),
+    "what a dead worker left unpublished stays so": Mutation(JobFinisher, "skip", _skip_in_silence, "unpublished"),
+    "an end is published before it is recorded": Mutation(
+        JobFinisher, "_recorded", _publish_first, "before it is in the table"
     ),
     "a group is no group": Mutation(QueueServer, "send", _send_to_no_group, "out of order"),
 }

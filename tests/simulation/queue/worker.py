@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.fakes.objects import MemoryObjects
+from tests.simulation.core.publishing import SimulatedPublisher
 from tests.simulation.core.stores import SimulatedRedis
-from tests.simulation.core.telling import SimulatedPublisher
 from tests.simulation.queue.clients import JobTableClient, QueueClient
 from tests.simulation.queue.invariants import number_of
 from tests.simulation.queue.link_faults import worker_at
@@ -115,7 +115,7 @@ class Worker:
             now=self.now,
             random=self.world.rng.random,
             slots=slots,
-            publisher=SimulatedPublisher(self.network, self.world.checker.told_ends.told),
+            publisher=SimulatedPublisher(self.network, self.world.checker.published_ends.published),
             on_end=self._ended,
         )
 

@@ -15,8 +15,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from tests.fakes.stores import FakeProgressCache
+from tests.simulation.core.publishing import SimulatedPublisher
 from tests.simulation.core.stores import SimulatedRedis
-from tests.simulation.core.telling import SimulatedPublisher
 from tests.simulation.core.world import BaseWorld
 from tests.simulation.queue.clients import JobTableClient
 from tests.simulation.queue.invariants import Checker
@@ -164,7 +164,7 @@ class World(BaseWorld[Schedule, Checker]):
     async def _retry(self, number: int) -> None:
         job_id, network = f"job-{number}", self.network(SOMEBODY)
         table = JobTableClient(self.table, network, SOMEBODY, self.checker)
-        publisher = SimulatedPublisher(network, self.checker.told_ends.told)
+        publisher = SimulatedPublisher(network, self.checker.published_ends.published)
         redis = SimulatedRedis(self.redis, network)
         finisher = a_commands_finisher(table, redis, now=self.now, publisher=publisher)
         self.checker.runs[job_id].retries += 1

@@ -1,4 +1,4 @@
-"""Each end of a job is told once its record is in the job table, and its message stays until that is done."""
+"""Each end of a job is published once its record is in the job table, and its message stays until that is done."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ NO_TARGETS = '{"job_id": "ep-9", "source": "s3://in-bucket/a.wav", "outputs": []
 FAILURE = DependencyUnavailableError("SNS", "did not answer")
 
 
-def told(harness: Harness) -> list[tuple[str, str]]:
+def published(harness: Harness) -> list[tuple[str, str]]:
     """The events that the topic has: their ids and types."""
     return [(event.event_id, event.type) for event in harness.publisher.events]
 
 
 @virtual_time
-async def test_a_completed_job_is_told_with_its_final_record(tmp_path: Path) -> None:
+async def test_the_end_of_a_completed_job_is_published_with_its_final_record(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as harness:
         assert await harness.handle() == Ack()
 
@@ -41,13 +41,13 @@ async def test_a_completed_job_is_told_with_its_final_record(tmp_path: Path) -> 
 
 
 @virtual_time
-async def test_a_failed_job_is_told_before_its_message_is_rejected(tmp_path: Path) -> None:
+async def test_the_end_of_a_failed_job_is_published_before_its_message_is_rejected(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as harness:
         harness.converter.convert_error = NoAudioError()
 
         assert isinstance(await harness.handle(), Reject)
 
-        assert [kind for _, kind in told(harness)] == ["job.failed"]
+        assert [kind for _, kind in published(harness)] == ["job.failed"]
 
 
 @virtual_time
@@ -57,11 +57,11 @@ async def test_an_attempt_that_is_tried_again_is_no_end(tmp_path: Path) -> None:
         work.stop(ShutdownError())
         await task
 
-        assert told(harness) == []
+        assert published(harness) == []
 
 
 @virtual_time
-async def test_a_refused_message_with_a_job_id_is_told(tmp_path: Path) -> None:
+async def test_the_end_of_a_refused_message_with_a_job_id_is_published(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as harness:
         assert isinstance(await harness.handle(NO_TARGETS), Reject)
 
@@ -70,7 +70,7 @@ async def test_a_refused_message_with_a_job_id_is_told(tmp_path: Path) -> None:
 
 
 @virtual_time
-async def test_a_job_that_is_cancelled_before_its_start_is_told_by_the_command_and_again_with_its_message(
+async def test_the_end_of_a_job_cancelled_before_its_start_is_published_by_the_command_and_again_with_its_message(
     tmp_path: Path,
 ) -> None:
     async with a_harness(tmp_path) as harness:
@@ -80,11 +80,11 @@ async def test_a_job_that_is_cancelled_before_its_start_is_told_by_the_command_a
         await harness.cancellation.cancel("ep-1")
         assert await harness.handle() == Ack()
 
-        assert told(harness) == [("ep-1:0:2", "job.cancelled")] * 2
+        assert published(harness) == [("ep-1:0:2", "job.cancelled")] * 2
 
 
 @virtual_time
-async def test_a_job_that_uses_up_its_attempts_is_told(tmp_path: Path) -> None:
+async def test_the_end_of_a_job_that_uses_up_its_attempts_is_published(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as harness:
         for receive_count in range(1, LIMITS.max_attempts + 1):
             await harness.crashes(receive_count=receive_count)
@@ -92,10 +92,10 @@ async def test_a_job_that_uses_up_its_attempts_is_told(tmp_path: Path) -> None:
 
         assert isinstance(await harness.handle(receive_count=LIMITS.max_attempts + 1), Reject)
 
-        assert [kind for _, kind in told(harness)] == ["job.failed"]
+        assert [kind for _, kind in published(harness)] == ["job.failed"]
 
 
-# --- what cannot be told --------------------------------------------------------------------------------------------
+# --- what cannot be published ---------------------------------------------------------------------------------------
 
 
 async def until_settled(harness: Harness, body: str | None = None) -> tuple[list[float], Disposition]:
@@ -111,7 +111,9 @@ async def until_settled(harness: Harness, body: str | None = None) -> tuple[list
 
 @virtual_time
 @pytest.mark.parametrize("body", [None, NO_TARGETS], ids=["a job", "a refused message"])
-async def test_an_end_that_cannot_be_told_keeps_its_message_until_it_can(tmp_path: Path, body: str | None) -> None:
+async def test_an_unpublished_end_keeps_its_message_until_it_can_be_published(
+    tmp_path: Path, body: str | None
+) -> None:
     async with a_harness(tmp_path) as harness:
         harness.publisher.is_failing = True
         with logged_events() as logged:
@@ -123,11 +125,11 @@ async def test_an_end_that_cannot_be_told_keeps_its_message_until_it_can(tmp_pat
         harness.publisher.is_failing = False
         second = await harness.handle(body, receive_count=2)
         assert isinstance(second, Ack if body is None else Reject)
-        assert len(told(harness)) == 1
+        assert len(published(harness)) == 1
 
 
 @virtual_time
-async def test_a_failed_job_whose_end_is_told_late_is_rejected_then(tmp_path: Path) -> None:
+async def test_a_failed_job_whose_end_is_published_late_is_rejected_then(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as harness:
         harness.converter.convert_error = NoAudioError()
         harness.publisher.failures = [FAILURE] * 3
@@ -137,7 +139,7 @@ async def test_a_failed_job_whose_end_is_told_late_is_rejected_then(tmp_path: Pa
         assert isinstance(disposition, Reject)
         assert disposition.error.code == "no_audio"
         assert len(delays) == 3
-        assert len(told(harness)) == 1
+        assert len(published(harness)) == 1
 
 
 @virtual_time
@@ -172,7 +174,7 @@ async def test_a_topic_that_keeps_the_event_and_never_answers_costs_seconds_and_
 
 
 @virtual_time
-async def test_a_stop_while_an_end_is_told_does_not_leave_it_untold(tmp_path: Path) -> None:
+async def test_a_stop_while_an_end_is_published_does_not_lose_it(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as harness:
         harness.publisher.hangs = True
         work = harness.work()
@@ -185,11 +187,11 @@ async def test_a_stop_while_an_end_is_told_does_not_leave_it_untold(tmp_path: Pa
 
         assert isinstance(disposition, Retry)
         assert asyncio.get_running_loop().time() - began_at <= 1.0
-        assert len(told(harness)) == 2
+        assert len(published(harness)) == 2
 
 
 @virtual_time
-async def test_a_run_begins_after_the_end_of_the_one_before_was_told_again(tmp_path: Path) -> None:
+async def test_a_run_begins_after_the_end_of_the_one_before_was_published_again(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as harness:
         harness.converter.convert_error = NoAudioError()
         harness.publisher.failures = [FAILURE]
@@ -200,7 +202,7 @@ async def test_a_run_begins_after_the_end_of_the_one_before_was_told_again(tmp_p
 
         await finisher.begin_run(state)
 
-        assert told(harness) == [(CompletionEvent(state.record).event_id, "job.failed")]
+        assert published(harness) == [(CompletionEvent(state.record).event_id, "job.failed")]
         assert harness.record().run == 2
 
 
@@ -211,5 +213,5 @@ async def test_a_caller_that_waits_for_an_answer_waits_no_longer_for_a_topic_tha
     events = CompletionEvents([publisher], now=lambda: NOW, random=lambda: 0.5, publish_seconds=0.3)
     began_at = now()
 
-    assert await events.tell(completed(a_record(), 2)) is not None
+    assert await events.publish(completed(a_record(), 2)) is not None
     assert now() - began_at == pytest.approx(0.3)

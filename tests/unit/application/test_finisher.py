@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.objects import MemoryObjects
 from tests.support.deliveries import a_delivery
 from tests.support.failover import Stores, stores
-from tests.support.handling import an_event_teller
+from tests.support.handling import completion_events
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, clock
 from tests.support.virtual_time import now, virtual_time
@@ -34,7 +34,7 @@ JOB = Job(CLAIM.job_id, ObjectLocation("podcasts-in", "a.wav"), ())
 
 
 def a_finisher(it: Stores) -> JobFinisher:
-    events = an_event_teller(None, now=clock)
+    events = completion_events(None, now=clock)
     outputs = PublishedOutputs(MemoryObjects())
     return JobFinisher(it.store, outputs, events, now=clock, random=lambda: 0.5, on_end=announcing())
 

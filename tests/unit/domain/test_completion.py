@@ -1,4 +1,4 @@
-"""The completion event, and when it is told again."""
+"""The completion event, and when it is published again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.records import a_record
-from worker.domain.completion import MAX_EVENT_BYTES, CompletionEvent, delay_before_telling_again
+from worker.domain.completion import MAX_EVENT_BYTES, CompletionEvent, delay_before_next_try
 from worker.domain.progress import OutputRecord, Record, Status
 
 ENDED_AT = datetime(2026, 11, 22, 20, 1, 32, 1000, UTC)
@@ -39,7 +39,7 @@ def test_the_type_says_how_the_job_ended(status: Status) -> None:
     assert CompletionEvent(an_end(status)).type == f"job.{status.value}"
 
 
-def test_what_is_no_end_is_not_told() -> None:
+def test_what_is_no_end_is_not_published() -> None:
     with pytest.raises(ValueError, match="only the end"):
         CompletionEvent(a_record(1, 1))
 
@@ -60,9 +60,9 @@ def test_the_largest_record_fits_into_a_message_of_sns(repairs: int) -> None:
     )
 
 
-def test_it_is_told_some_ten_times_in_an_hour_and_then_given_up() -> None:
+def test_it_is_published_some_ten_times_in_an_hour_and_then_given_up() -> None:
     now, tries = ENDED_AT, 0
-    while (delay_seconds := delay_before_telling_again(ENDED_AT, now, 0.5, receives=tries or None)) is not None:
+    while (delay_seconds := delay_before_next_try(ENDED_AT, now, 0.5, receives=tries or None)) is not None:
         assert 3.75 <= delay_seconds <= 900
         now += timedelta(seconds=delay_seconds)
         tries += 1
@@ -73,7 +73,7 @@ def test_it_is_told_some_ten_times_in_an_hour_and_then_given_up() -> None:
 
 def test_an_end_that_waited_for_hours_to_be_recorded_is_tried_for_two_hours_more() -> None:
     now, tries = ENDED_AT + timedelta(hours=5), 0
-    while (delay_seconds := delay_before_telling_again(ENDED_AT, now, 0.5, receives=tries or None)) is not None:
+    while (delay_seconds := delay_before_next_try(ENDED_AT, now, 0.5, receives=tries or None)) is not None:
         now += timedelta(seconds=delay_seconds)
         tries += 1
 
@@ -82,4 +82,4 @@ def test_an_end_that_waited_for_hours_to_be_recorded_is_tried_for_two_hours_more
 
 
 def test_a_clock_that_is_behind_waits_as_at_first() -> None:
-    assert delay_before_telling_again(ENDED_AT, ENDED_AT - timedelta(hours=3), 1.0) == 5.0
+    assert delay_before_next_try(ENDED_AT, ENDED_AT - timedelta(hours=3), 1.0) == 5.0

@@ -1,4 +1,4 @@
-"""What ffmpeg will say of a source, told beforehand, and held against what it says while it converts."""
+"""Predicts what ffmpeg will say of a source, and compares that with what it says while it converts."""
 
 from __future__ import annotations
 

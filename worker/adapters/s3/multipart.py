@@ -163,7 +163,7 @@ class MultipartUpload:
                     raise
 
     async def _is_complete(self, size_bytes: int, digest: Digest) -> bool:
-        """Whether the target is the object of this upload. False where that cannot be told, or read.
+        """Whether the target is the object of this upload. False where that cannot be known.
 
         An object is known by the SHA-256 in its metadata, or, where the upload began before that was known, by the
         checksum that S3 has of it.

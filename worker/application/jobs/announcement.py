@@ -23,7 +23,7 @@ from worker.domain.outcome import (
     Refused,
     Released,
     Skipped,
-    Untold,
+    Unpublished,
     WillRetry,
 )
 from worker.domain.progress import Record, Stage
@@ -119,7 +119,7 @@ def announce(ending: Ending, facts: Facts) -> None:
             _end(Event.JOB_DEFERRED, "deferred", **_deferral(ending))
         case Ignored(reason):
             emit(Event.MESSAGE_IGNORED, reason=reason)
-        case Refused() | Untold():
+        case Refused() | Unpublished():
             pass
         case _:
             assert_never(ending)

@@ -1,4 +1,4 @@
-"""Tells the ends of jobs to the topic and the bus that the settings name."""
+"""Publishes the ends of jobs to the topic and the bus that the settings name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from worker.domain.completion import CompletionEvent, delay_before_telling_again
+from worker.domain.completion import CompletionEvent, delay_before_next_try
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record
 from worker.events import Event, emit
@@ -34,15 +34,15 @@ class CompletionEvents:
         self._random = random
         self._publish_seconds = publish_seconds
 
-    async def tell(
+    async def publish(
         self, final: Record, *, receives: int | None = None, within_seconds: float | None = None
     ) -> float | None:
-        """Tell the end that the record shows, which has to be in the job table.
+        """Publish the end that the record shows, which has to be in the job table.
 
         `receives`: how often the job's message was received, where the job did not end just now.
-        Returns None where nothing is left to do: it is told, nobody listens, or it is given up. Else the seconds
-        after which it has to be told again, by whoever has the job's message then. Raises nothing but CancelledError,
-        and then it may or may not be told.
+        Returns None where nothing is left to do: it is published, there is no publisher, or it is given up. Else the
+        seconds after which the job's message has to come back, so that it is published again. Raises nothing but
+        CancelledError, and then it may or may not be published.
         """
         if not self._publishers:
             return None
@@ -51,7 +51,7 @@ class CompletionEvents:
         failures = await asyncio.gather(*(_failure(each, event, seconds) for each in self._publishers))
         if not any(failures):
             return None
-        delay_seconds = delay_before_telling_again(final.updated_at, self._now(), self._random(), receives=receives)
+        delay_seconds = delay_before_next_try(final.updated_at, self._now(), self._random(), receives=receives)
         for publisher, failure in zip(self._publishers, failures, strict=True):
             if failure is not None:
                 emit(

@@ -1,7 +1,7 @@
 """The one place where jobs end: the final record, the outputs that are taken back, the log line and the metrics.
 
-There each end is told, too, once its record is in the job table and before its message is settled. That holds wherever
-a job ends: in an attempt, before a start (cancelled, given up, refused), and by the command line.
+The completion event is published here, too: after the record is in the job table, and before the message is settled.
+That holds wherever a job ends: in an attempt, before a start (cancelled, given up, refused), and by the command line.
 The first record of a run is written here as well, of a job that is submitted and of one that is run again. Like the
 final record of a job that does not run, it goes through both stores.
 """
@@ -38,7 +38,7 @@ from worker.domain.outcome import (
     PutOff,
     Refused,
     Skipped,
-    Untold,
+    Unpublished,
     WillRetry,
     record_of,
 )
@@ -133,10 +133,10 @@ class JobFinisher:
     async def begin_run(self, ended: JobState) -> JobState:
         """Begin the next run of a job that has ended so. Returns its state as it is then: another may have changed it.
 
-        The end is told again before: once its record is replaced, nobody knows of it any more.
+        The event of its end is published once more before that, because its record is replaced.
         Raises StoreUnavailableError: the run may have begun.
         """
-        await self._events.tell(ended.record)
+        await self._events.publish(ended.record)
         record = next_run(ended.record, self._now())
         match await self._records.begin_run(record, ended.record.version):
             case Conflict(state):
@@ -147,11 +147,11 @@ class JobFinisher:
 
     async def finish_attempt(
         self, attempt: Attempt, outcome: Outcome, *, within_seconds: float | None = None
-    ) -> Outcome | Untold:
+    ) -> Outcome | Unpublished:
         """Record how the attempt ended. Returns how it did end: the record may be refused, or not be kept in time.
 
-        An attempt ends once: called again, this returns the outcome that was recorded, and tells the end again. Raises
-        nothing but CancelledError, and then may be called with another outcome.
+        An attempt ends once: called again, this returns the outcome that was recorded, and publishes the event again.
+        Raises nothing but CancelledError, and then may be called with another outcome.
         """
         until = None if within_seconds is None else asyncio.get_running_loop().time() + within_seconds
         if attempt.outcome is None:
@@ -160,7 +160,7 @@ class JobFinisher:
         if attempt.last_record is None:
             return attempt.outcome
         rest = None if until is None else max(0.0, until - asyncio.get_running_loop().time())
-        return await self._told(attempt.outcome, attempt.last_record, within_seconds=rest)
+        return await self._published(attempt.outcome, attempt.last_record, within_seconds=rest)
 
     async def finish(
         self, ending: Failed | Cancelled | Refused, record: Record, seen: Version | None, job: Job | None = None
@@ -181,7 +181,7 @@ class JobFinisher:
                 await self._outputs.retract(job)
             elif job is not None:  # its last worker was killed over it
                 await self._outputs.drop_unfinished(job)
-            return Finished(final, await self._told(ending, final))
+            return Finished(final, await self._published(ending, final))
 
     async def refuse(self, error: InvalidMessageError, delivery: Delivery) -> Ending:
         """A message that is no job is not retried. Its record says so, unless there is a job of that name.
@@ -199,17 +199,17 @@ class JobFinisher:
             if isinstance(result, Finished):
                 return result.ending
             if result.record.is_final and delivery.has_written(result.record.version):  # refused before, and come back
-                return await self._told(refused, result.record, receives=delivery.receive_count)
+                return await self._published(refused, result.record, receives=delivery.receive_count)
         return refused
 
-    async def skip(self, job: Job, record: Record, delivery: Delivery) -> Skipped | Untold:
+    async def skip(self, job: Job, record: Record, delivery: Delivery) -> Skipped | Unpublished:
         """The job is final already: do what the worker that ended it may have left undone."""
         skipped = Skipped(record, is_own=delivery.has_written(record.version))
         self._on_end(skipped, record)
         await self._records.share(record)
         if record.status is Status.CANCELLED:  # between two attempts: the first may have published something
             await self._outputs.retract(job)
-        return await self._told(skipped, record, receives=delivery.receive_count)
+        return await self._published(skipped, record, receives=delivery.receive_count)
 
     def put_off(self, delivery: Delivery, error: StoreUnavailableError) -> Ending:
         """Nothing can be claimed or recorded: the message comes back, later with each receive."""
@@ -263,11 +263,11 @@ class JobFinisher:
     def _retry(self, error: JobError) -> WillRetry:
         return WillRetry(error, RETRY_BACKOFF.delay(1, self._random()))
 
-    async def _told(
+    async def _published(
         self, ending: E, record: Record, *, receives: int | None = None, within_seconds: float | None = None
-    ) -> E | Untold:
-        """The ending, once it is told where it is one of the job. Until then, its message has to come back."""
+    ) -> E | Unpublished:
+        """The ending, if nothing is left to publish of it. Until then, its message has to come back."""
         if not record.is_final:
             return ending
-        delay_seconds = await self._events.tell(record, receives=receives, within_seconds=within_seconds)
-        return ending if delay_seconds is None else Untold(delay_seconds)
+        delay_seconds = await self._events.publish(record, receives=receives, within_seconds=within_seconds)
+        return ending if delay_seconds is None else Unpublished(delay_seconds)

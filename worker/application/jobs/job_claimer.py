@@ -27,7 +27,7 @@ from worker.domain.outcome import (
     NotBegun,
     Outcome,
     Released,
-    Untold,
+    Unpublished,
     WillRetry,
 )
 from worker.domain.progress import FIRST_RUN, Record, Version
@@ -163,7 +163,7 @@ class JobClaimer:
                 await self._claims.give_back(claim, outcome)
             return await self._unless_cancelled(claim.job, work.delivery, outcome)
 
-    async def _unless_cancelled(self, job: Job, delivery: Delivery, outcome: Outcome | Untold) -> Ending:
+    async def _unless_cancelled(self, job: Job, delivery: Delivery, outcome: Outcome | Unpublished) -> Ending:
         """End the job where a request to cancel came while its attempt ended: the next delivery may be far away."""
         if not isinstance(outcome, WillRetry | Released):
             return outcome

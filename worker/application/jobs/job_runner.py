@@ -16,7 +16,7 @@ from worker.application.progress.job_progress import JobProgress
 from worker.application.progress.reporter import Reporters
 from worker.domain.errors import ConversionTimeoutError, LeaseLostError, ShutdownError, StalledError, WorkerError
 from worker.domain.meter import Speeds
-from worker.domain.outcome import Lost, MessageAge, Outcome, Untold, outcome_of
+from worker.domain.outcome import Lost, MessageAge, Outcome, Unpublished, outcome_of
 from worker.domain.progress import FIRST_RUN
 from worker.ports import Delivery
 
@@ -47,14 +47,14 @@ class JobRunner:
         self._random = random
         self._speeds = Speeds()
 
-    async def run(self, claim: Claim, work: Work) -> Outcome | Untold:
+    async def run(self, claim: Claim, work: Work) -> Outcome | Unpublished:
         """Run the job and have its end recorded. Raises nothing but CancelledError."""
         announce_start(claim)
         progress = JobProgress(self._speeds)
         with self._reporters.reporter_of(claim.record, progress) as reporter:
             return await self._finished(Attempt(claim, progress, reporter), work)
 
-    async def _finished(self, attempt: Attempt, work: Work) -> Outcome | Untold:
+    async def _finished(self, attempt: Attempt, work: Work) -> Outcome | Unpublished:
         try:
             with work.running(attempt.execution, attempt.progress):
                 return await attempt.execution.run(self._completed(attempt), name=f"job {attempt.claim.job.job_id}")
@@ -62,7 +62,7 @@ class JobRunner:
             outcome = self._outcome_of(error, attempt.claim, work.delivery)
         return await self._recorded(attempt, outcome, work)
 
-    async def _recorded(self, attempt: Attempt, outcome: Outcome, work: Work) -> Outcome | Untold:
+    async def _recorded(self, attempt: Attempt, outcome: Outcome, work: Work) -> Outcome | Unpublished:
         """Have the end of the attempt recorded, however long the job table is away, while the message is ours.
 
         Given back before that, the message would meet a start without an end, which counts as the worker's death.
@@ -97,7 +97,7 @@ class JobRunner:
             ),
         )
 
-    async def _completed(self, attempt: Attempt) -> Outcome | Untold:
+    async def _completed(self, attempt: Attempt) -> Outcome | Unpublished:
         """Convert, and record that it is done. Raises what ends the attempt otherwise."""
         job, execution = attempt.claim.job, attempt.execution
         async with (

@@ -40,13 +40,13 @@ def judge_denied(actions: Sequence[str]) -> Verdict:
 
 
 def judge_publisher(denied: Sequence[str]) -> Verdict:
-    """A topic or a bus where ends of jobs are told; without it the jobs are done, and nobody hears of it."""
+    """A topic or a bus to which ends of jobs are published; the jobs are done without it, too."""
     if denied:
-        problem = f"this role may not call {', '.join(denied)}, so no end of a job is told"
+        problem = f"this role may not call {', '.join(denied)}, so no end of a job is published"
         return Verdict(
             State.DEGRADED, problem, "allow it in the role's policy (deploy/policies/events.json has what this needs)"
         )
-    return Verdict(State.OK, "ends of jobs are told here")
+    return Verdict(State.OK, "ends of jobs are published here")
 
 
 def judge_bucket(lacking: Sequence[str], *, is_written: bool) -> Verdict:

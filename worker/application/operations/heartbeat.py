@@ -59,7 +59,7 @@ class Heartbeat:
         return {"queue_depth": depth, "oldest_message_seconds": self._oldest_message_seconds(depth)}
 
     def _oldest_message_seconds(self, depth: int | None) -> float | None:
-        """SQS tells its age to CloudWatch alone. Messages come nearly in the order in which they were sent.
+        """SQS gives the age to CloudWatch alone. Messages come nearly in the order in which they were sent.
 
         So what waits is hardly older than the youngest that has come. None where nothing has come yet.
         """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.encoding import Encoding
 
-FLAC_FRAME_SAMPLES = 4096  # as its encoder is told
+FLAC_FRAME_SAMPLES = 4096  # the size that its encoder is given
 # Below it, libopus may take speech for its other codec (SILK), whose state does not converge: a joint was 5 dB worse.
 # At 10 kbit/s + 0.81 * 54 (mode_thresholds of opus_encoder.c) it does so for mono at the latest.
 _OPUS_MIN_KBPS = 64

@@ -1,4 +1,4 @@
-"""Completion events: the topic as one party reaches it, its faults, and what must hold for the ends that are told."""
+"""Completion events: the topic as one party reaches it, its faults, and what must hold for what is published."""
 
 from __future__ import annotations
 
@@ -48,27 +48,27 @@ def faults_of_events(seed: int, parties: Sequence[str], span_seconds: float) -> 
     return (LinkFault(start, end, who, EVENTS, dice.choice(_FAULTS), dice.choice((0.5, 1.0))),)
 
 
-class ToldEnds:
+class PublishedEnds:
     """Which ends are in the job table, and which of them the topic knows."""
 
     def __init__(self, checker: BaseChecker) -> None:
         self._checker = checker
         self._ends: defaultdict[str, dict[str, Record]] = defaultdict(dict)  # by job and by the event's id
-        self._told: set[str] = set()
+        self._published: set[str] = set()
 
     def kept(self, final: Record) -> None:
         """The job table holds the end."""
         self._ends[final.job_id].setdefault(CompletionEvent(final).event_id, final)
 
-    def told(self, event: CompletionEvent) -> None:
+    def published(self, event: CompletionEvent) -> None:
         """The topic holds the event."""
         self._checker.noted(f"the topic has {event.event_id}")
         end = self._ends[event.record.job_id].get(event.event_id)
-        self._told.add(event.event_id)
+        self._published.add(event.event_id)
         if end is None:
-            self._checker.violated(f"I10: {event.event_id} is told before it is in the table")
+            self._checker.violated(f"I10: {event.event_id} is published before it is in the table")
         if end != event.record:
-            self._checker.violated(f"I10: {event.event_id} is told, and is not the end that is in the table")
+            self._checker.violated(f"I10: {event.event_id} is published, and is not the end that is in the table")
 
     def longest_wait_seconds(self, job_id: str, loop_time: float) -> float:
         """How long an end of the job may have waited for the topic.
@@ -79,7 +79,7 @@ class ToldEnds:
         return max((loop_time - date for date in dates), default=0.0)
 
     def require(self, job_id: str, is_meant: Callable[[Record], bool] = lambda _: True) -> None:
-        """The ends of the job that are meant have to be told by now."""
+        """The ends of the job that are meant have to be published by now."""
         for event_id, end in self._ends[job_id].items():
-            if event_id not in self._told and is_meant(end):
-                self._checker.violated(f"I10: {event_id} is untold, and no message is left for it")
+            if event_id not in self._published and is_meant(end):
+                self._checker.violated(f"I10: {event_id} is unpublished, and no message is left for it")
