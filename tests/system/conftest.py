@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from tests.support.gateway import GatewayProcess
+from tests.support.gateway import GatewayClient, GatewayProcess
 from tests.support.stack import Deployment, Stack, aws_clients, make_stack
 from tests.support.worker_process import WorkerProcess
 
@@ -51,6 +51,25 @@ def start_gateway() -> Iterator[Callable[..., GatewayProcess]]:
     """Starts `worker serve` on a stack; every process that a test leaves running is ended."""
     with ExitStack() as processes:
         yield lambda stack, **settings: processes.enter_context(GatewayProcess(stack, **settings))
+
+
+@pytest.fixture(scope="module")
+def shared(new_stack: Callable[[str], Stack], request: pytest.FixtureRequest) -> Stack:
+    """One stack for a whole module."""
+    return new_stack(request.module.__name__.rpartition(".")[2].replace("_", "-"))
+
+
+@pytest.fixture(scope="module")
+def gateway(shared: Stack) -> Iterator[GatewayProcess]:
+    """One running gateway for a whole module."""
+    with GatewayProcess(shared) as process:
+        yield process
+
+
+@pytest.fixture
+async def client(gateway: GatewayProcess) -> AsyncIterator[GatewayClient]:
+    async with gateway.client() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

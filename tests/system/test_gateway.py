@@ -7,7 +7,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,24 +15,6 @@ import pytest
 from tests.support.gateway import GatewayClient, GatewayProcess, a_message
 from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess, inherited
-
-
-@pytest.fixture(scope="module")
-def shared(new_stack: Callable[[str], Stack]) -> Stack:
-    return new_stack("gateway")
-
-
-@pytest.fixture(scope="module")
-def gateway(shared: Stack) -> Iterator[GatewayProcess]:
-    with GatewayProcess(shared) as process:
-        yield process
-
-
-@pytest.fixture
-async def client(gateway: GatewayProcess) -> AsyncIterator[GatewayClient]:
-    async with gateway.client() as client:
-        yield client
-
 
 # --- submitting -----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -16,23 +16,6 @@ from tests.support.worker_process import inherited
 from worker.demo.servers import free_port
 
 TOKEN = "t0k3n"
-
-
-@pytest.fixture(scope="module")
-def shared(new_stack: Callable[[str], Stack]) -> Stack:
-    return new_stack("gateway-access")
-
-
-@pytest.fixture(scope="module")
-def gateway(shared: Stack) -> Iterator[GatewayProcess]:
-    with GatewayProcess(shared) as process:
-        yield process
-
-
-@pytest.fixture
-async def client(gateway: GatewayProcess) -> AsyncIterator[GatewayClient]:
-    async with gateway.client() as client:
-        yield client
 
 
 def serve(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -107,7 +90,7 @@ async def test_without_a_token_pages_of_other_origins_can_neither_change_nor_rea
     assert "access-control-allow-origin" not in read.headers
 
 
-async def test_the_origins_of_the_setting_are_told_to_browsers(
+async def test_browsers_are_allowed_the_origins_of_the_setting(
     stack: Stack, start_gateway: Callable[..., GatewayProcess]
 ) -> None:
     page = "https://app.example.com"

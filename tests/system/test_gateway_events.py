@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
 import redis
 from aiohttp import web
 
@@ -18,23 +17,6 @@ from tests.support.scripted_http import scripted_http
 from tests.support.stack import Stack
 from worker.demo import servers
 from worker.domain.progress import Record, Version
-
-
-@pytest.fixture(scope="module")
-def shared(new_stack: Callable[[str], Stack]) -> Stack:
-    return new_stack("gateway-events")
-
-
-@pytest.fixture(scope="module")
-def gateway(shared: Stack) -> Iterator[GatewayProcess]:
-    with GatewayProcess(shared) as process:
-        yield process
-
-
-@pytest.fixture
-async def client(gateway: GatewayProcess) -> AsyncIterator[GatewayClient]:
-    async with gateway.client() as client:
-        yield client
 
 
 def announce(stack: Stack, record: Record) -> None:
@@ -194,8 +176,8 @@ async def test_while_the_topic_hangs_a_job_is_cancelled_and_run_again_within_a_s
             start_gateway, stack, AWS_ENDPOINT_URL_SNS=url, WORKER_EVENT_TOPIC_ARN=topic_arn
         )
         async with gateway.client() as client:
-            await client.submit(stack, "untold")
-            answers = [await client.ask("DELETE", "/jobs/untold"), await client.post("/jobs/untold/retry")]
+            await client.submit(stack, "unpublished")
+            answers = [await client.ask("DELETE", "/jobs/unpublished"), await client.post("/jobs/unpublished/retry")]
 
     assert [answer.status for answer in answers] == [202, 202]
     assert answers[1].json["status"] == "queued"

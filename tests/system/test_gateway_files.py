@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import aiohttp
@@ -18,11 +18,6 @@ from tests.support.worker_process import WorkerProcess
 
 
 @pytest.fixture(scope="module")
-def shared(new_stack: Callable[[str], Stack]) -> Stack:
-    return new_stack("gateway-files")
-
-
-@pytest.fixture(scope="module")
 def gateway(shared: Stack) -> Iterator[GatewayProcess]:
     prefixes = {
         "WORKER_SERVE_SOURCE": f"s3://{shared.sources}/uploads",
@@ -31,12 +26,6 @@ def gateway(shared: Stack) -> Iterator[GatewayProcess]:
     }
     with GatewayProcess(shared, **prefixes) as process:
         yield process
-
-
-@pytest.fixture
-async def client(gateway: GatewayProcess) -> AsyncIterator[GatewayClient]:
-    async with gateway.client() as client:
-        yield client
 
 
 def conditions_of(fields: dict[str, str]) -> list[Any]:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 from argparse import Namespace
 
-from worker.cli.exits import ExitCode
-from worker.interrupts import leave_at_once_on, run_interruptibly
+from worker.cli.services import leave_at_once_on_signals, run_service
 
 _EMPTY_SECONDS = 20.0  # of --until-empty (contract, section 5)
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def command(arguments: Namespace) -> int:
     """Returns the worker's exit code. Raises ConfigurationError and WorkerError; other errors are logged."""
-    # The lifecycle handles the signals once it runs. Until then there is nothing to drain. A handler is needed all the
-    # same: a container's first process does not get signals that it has no handler for.
-    for number in _SIGNALS:
-        leave_at_once_on(number, ExitCode.OK)
+    leave_at_once_on_signals()
     return _run(arguments)
 
 
@@ -27,20 +21,10 @@ def _run(arguments: Namespace) -> int:
     from worker.application.consuming.run_limits import RunLimits  # noqa: PLC0415
     from worker.bootstrap.identity import identity_of  # noqa: PLC0415
     from worker.bootstrap.run import run_worker  # noqa: PLC0415
-    from worker.domain.errors import WorkerError  # noqa: PLC0415
-    from worker.events import Event, emit  # noqa: PLC0415
-    from worker.settings import RUN, ConfigurationError, load  # noqa: PLC0415
+    from worker.settings import RUN, load  # noqa: PLC0415
 
     settings = load(os.environ, needs=RUN)
     identity = identity_of(settings)
     logs.configure(level=settings.log_level, log_format=settings.log_format, identity=identity)
     limits = RunLimits(arguments.max_jobs, _EMPTY_SECONDS if arguments.until_empty else None)
-    try:
-        return run_interruptibly(lambda: run_worker(settings, identity["worker"], limits), _SIGNALS)
-    except KeyboardInterrupt:
-        return ExitCode.OK
-    except (ConfigurationError, WorkerError):
-        raise
-    except Exception as exc:  # noqa: BLE001 - logged, because nobody may read standard error
-        emit(Event.WORKER_CRASHED, exception=exc)
-        return ExitCode.FAILED
+    return run_service(lambda: run_worker(settings, identity["worker"], limits))
