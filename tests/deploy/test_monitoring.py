@@ -170,9 +170,25 @@ def test_one_failed_receive_leaves_the_range_of_its_alert_before_the_alert_fires
     assert minutes_in_range < int(rule["for"].removesuffix("m"))
 
 
-def test_the_alert_about_no_worker_goes_off_where_nothing_is_scraped() -> None:
-    assert Prometheus([]).evaluate(ALERTS["NoWorker"])
-    assert not Prometheus(fresh()).evaluate(ALERTS["NoWorker"])
+@pytest.mark.parametrize(
+    ("waiting", "replicas", "is_off"),
+    [
+        ('keda_scaler_metrics_value{scaledObject="worker"} 3', "0", True),
+        ('keda_scaler_metrics_value{scaledObject="worker"} 0', "0", False),
+        ("", "2", True),
+        ("", "0", False),
+    ],
+)
+def test_the_alert_about_no_worker_goes_off_where_there_should_be_one(
+    waiting: str, replicas: str, *, is_off: bool
+) -> None:
+    cluster = f'{waiting}\nkube_deployment_spec_replicas{{deployment="worker"}} {replicas}\n'
+
+    nobody = Prometheus([Snapshot.of(0.0, cluster, "cluster")])
+    somebody = Prometheus([Snapshot.of(0.0, cluster, "cluster"), *fresh()])
+
+    assert bool(nobody.evaluate(ALERTS["NoWorker"])) is is_off
+    assert not somebody.evaluate(ALERTS["NoWorker"])
 
 
 @pytest.mark.parametrize(("seconds", "is_off"), [(0.2, False), (1.5, True)])

@@ -27,6 +27,7 @@ _AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "count": lambda values: float(len(values)),
 }
 
+_OF_OTHERS = ("keda_", "kube_")  # series of KEDA and of kube-state-metrics, which no worker shows
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {">": operator.gt, "<": operator.lt, "==": operator.eq}
 
 
@@ -62,7 +63,7 @@ class Prometheus:
         self._tokens = _TOKEN.findall(expression)[::-1]
         if "".join(self._tokens[::-1]) != re.sub(r'\s+(?=(?:[^"]*"[^"]*")*[^"]*$)', "", expression):
             raise ValueError(f"cannot read {expression}")
-        found = self._conjunction()
+        found = self._union()
         if self._tokens:
             raise ValueError(f"more than one expression: {expression}")
         return found
@@ -73,6 +74,12 @@ class Prometheus:
     def _expect(self, wanted: str) -> None:
         if self._take_if(wanted) is None:
             raise ValueError(f"expected {wanted} before {self._tokens[-3:]}")
+
+    def _union(self) -> Vector:
+        left = self._conjunction()
+        while self._take_if("or"):
+            left = self._conjunction() | left
+        return left
 
     def _conjunction(self) -> Vector:
         left = self._comparison()
@@ -98,6 +105,10 @@ class Prometheus:
 
     def _operand(self) -> Vector:
         name = self._tokens.pop()
+        if name == "(":
+            found = self._union()
+            self._expect(")")
+            return found
         if name in _AGGREGATES:
             return self._aggregate(_AGGREGATES[name])
         if name in {"rate", "increase", "absent", "histogram_quantile"}:
@@ -137,13 +148,15 @@ class Prometheus:
         return {labels: grown / seconds for labels, grown in self._grown(series, matches).items()}
 
     def _selector(self, name: str) -> tuple[str, Callable[[Labels], bool]]:
-        if self._snapshots and not any(name in each.samples for each in self._snapshots):
+        is_ours = any("worker_info" in each.samples for each in self._snapshots) and not name.startswith(_OF_OTHERS)
+        if is_ours and not any(name in each.samples for each in self._snapshots):
             raise UnknownSeriesError(name)
         conditions: list[tuple[str, re.Pattern[str]]] = []
         if self._take_if("{"):
             while self._take_if("}") is None:
                 label, sign, text = self._tokens.pop(), self._tokens.pop(), self._tokens.pop()[1:-1]
-                self._check(name, label, text.split("|") if sign == "=~" else [text])
+                if is_ours:
+                    self._check(name, label, text.split("|") if sign == "=~" else [text])
                 conditions.append((label, re.compile(text if sign == "=~" else re.escape(text))))
                 self._take_if(",")
 
