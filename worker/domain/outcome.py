@@ -32,6 +32,7 @@ from worker.domain.progress import (
     Status,
     Version,
 )
+from worker.domain.restart import Restart
 
 # --- how an attempt ends -----------------------------------------------------------------------------------------
 
@@ -46,11 +47,15 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The run failed for good, at its `attempt`-th start."""
+    """The run failed for good, at its `attempt`-th start.
+
+    `last_start`: the job is given up without another start, and that start ended so.
+    """
 
     error: JobError
     attempt: int
     run: int = FIRST_RUN
+    last_start: Restart | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,22 @@ The names are an interface: alarms and queries in deploy/ use only these. docs/e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from worker.events.names import Event
 from worker.events.sink import Log, bound
+from worker.events.spec import (
+    ATTEMPT,
+    COMMON_FIELDS,
+    FAILURE,
+    JOB_FIELDS,
+    LAST_START,
+    PLATFORM_FIELDS,
+    REJECTION,
+    TRACE_FIELDS,
+    EventSpec,
+    Level,
+)
 
 __all__ = [
     "CATALOGUE",
@@ -19,40 +30,10 @@ __all__ = [
     "TRACE_FIELDS",
     "Event",
     "EventSpec",
+    "Level",
     "bound",
     "emit",
 ]
-
-Level = Literal["debug", "info", "warning", "error"]
-
-# Set on every line by worker.logs, and within a job by the handler.
-COMMON_FIELDS = ("timestamp", "level", "event", "service", "version", "worker")
-PLATFORM_FIELDS = ("task", "pod")  # of ECS and of Kubernetes
-JOB_FIELDS = ("job_id", "message_id", "attempt")
-TRACE_FIELDS = ("trace_id", "span_id")  # where the message carries a trace context
-
-
-@dataclass(frozen=True, slots=True)
-class EventSpec:
-    """The level of an event, when it is written, and its fields beside the common ones."""
-
-    level: Level
-    when: str
-    fields: tuple[str, ...] = ()
-    or_level: Level | None = None  # another that it may have
-
-    @property
-    def levels(self) -> str:
-        return self.level if self.or_level is None else f"{self.level} or {self.or_level}"
-
-
-# How long an attempt took, what it worked on and what it cost. `formats` is sorted, and has each format once.
-_ATTEMPT = (
-    *("outcome", "formats", "queued_seconds", "duration_seconds", "stage_seconds", "source_codec", "source_bytes"),
-    *("output_bytes", "audio_seconds", "cpu_seconds", "converter_peak_bytes", "s3_calls", "dynamodb_calls"),
-)
-_REJECTION = ("outcome", "error_code", "error", "receive_count", "sender_id", "topic")
-_FAILURE = ("error_code", "error", "stage", "retryable", "exception", *_ATTEMPT)
 
 CATALOGUE: dict[Event, EventSpec] = {
     Event.WORKER_STARTED: EventSpec(
@@ -135,22 +116,27 @@ CATALOGUE: dict[Event, EventSpec] = {
         "info",
         "A claim was won. `queued_seconds`: since the message was sent, or since the last start of the job ended. "
         "`restart_reason`, of a second start: `released`, `retried` or `worker_died`, with who had it last and why.",
-        ("source", "outputs", "formats", "queued_seconds", "run", "restart_reason", "last_worker", "last_error_code"),
+        ("source", "outputs", "formats", "queued_seconds", "run", *LAST_START),
     ),
     Event.JOB_COMPLETED: EventSpec(
-        "info", "Every output can be read from S3 and the final record is kept.", ("repaired", *_ATTEMPT)
+        "info", "Every output can be read from S3 and the final record is kept.", ("repaired", *ATTEMPT)
     ),
-    Event.JOB_FAILED: EventSpec("warning", "The job failed for good.", _FAILURE),
+    Event.JOB_FAILED: EventSpec(
+        "warning",
+        "The job failed for good. Where it was given up without another start, `restart_reason`, `last_worker` and "
+        "`last_error_code` say how its last start ended.",
+        (*FAILURE, *LAST_START),
+    ),
     Event.JOB_DELAYED: EventSpec(
         "info",
         "The workspace has no space for the job beside the others; it waits for that, and its lease is renewed.",
         ("needed_bytes", "free_bytes"),
     ),
-    Event.JOB_RETRIED: EventSpec("warning", "The attempt failed; another follows.", ("delay_seconds", *_FAILURE)),
+    Event.JOB_RETRIED: EventSpec("warning", "The attempt failed; another follows.", ("delay_seconds", *FAILURE)),
     Event.JOB_RELEASED: EventSpec(
-        "info", "The job was given back because the worker stops.", ("stage", "percent", *_ATTEMPT)
+        "info", "The job was given back because the worker stops.", ("stage", "percent", *ATTEMPT)
     ),
-    Event.JOB_CANCELLED: EventSpec("info", "The job was cancelled on request.", ("stage", "percent", *_ATTEMPT)),
+    Event.JOB_CANCELLED: EventSpec("info", "The job was cancelled on request.", ("stage", "percent", *ATTEMPT)),
     Event.JOB_DEFERRED: EventSpec(
         "info",
         "Another delivery holds the job; this one is tried again later.",
@@ -183,7 +169,7 @@ CATALOGUE: dict[Event, EventSpec] = {
         "warning",
         "The message went to the dead-letter queue. It has an `outcome`, `refused`, where it was no job; "
         "else the line about the job's end has it.",
-        _REJECTION,
+        REJECTION,
     ),
     Event.MESSAGE_UNREADABLE: EventSpec(
         "warning",
@@ -193,7 +179,7 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.MESSAGE_DISCARDED: EventSpec(
         "error",
         "A rejected message was deleted, because the queue has no dead-letter queue.",
-        _REJECTION,
+        REJECTION,
     ),
     Event.MESSAGE_SETTLE_FAILED: EventSpec(
         "warning",
@@ -204,7 +190,7 @@ CATALOGUE: dict[Event, EventSpec] = {
         "warning",
         "The delivery or the claim is no longer ours; the job was stopped. With `disposition` and without an "
         "`outcome` where the job had ended before: its message comes again.",
-        ("error", "stage", "percent", "disposition", *_ATTEMPT),
+        ("error", "stage", "percent", "disposition", *ATTEMPT),
     ),
     Event.LEASE_RENEWAL_FAILED: EventSpec(
         "warning",

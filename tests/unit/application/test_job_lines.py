@@ -91,6 +91,22 @@ async def test_a_start_after_a_crash_says_which_worker_died(tmp_path: Path) -> N
 
 
 @virtual_time
+async def test_a_job_that_is_given_up_after_its_worker_died_says_which_one(tmp_path: Path) -> None:
+    async with a_harness(tmp_path) as it:
+        for count in (1, 2, 3):
+            await it.crashes(receive_count=count)
+            await asyncio.sleep(120)
+
+        with logged_events() as logged:
+            await it.handle(receive_count=4)
+
+        failed = logged.one(Event.JOB_FAILED)
+        assert failed["error_code"] == "too_many_attempts"
+        assert (failed["restart_reason"], failed["last_worker"]) == ("worker_died", it.name)
+        assert logged.of(Event.JOB_STARTED) == []
+
+
+@virtual_time
 async def test_a_job_that_cannot_be_claimed_is_deferred_with_the_cause_in_error(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as it:
         it.table.breaks()

@@ -27,8 +27,10 @@ from worker.domain.outcome import (
     WillRetry,
 )
 from worker.domain.progress import Record, Stage
-from worker.domain.restart import restart_after
+from worker.domain.restart import Restart, restart_after
 from worker.events import Event, emit
+
+_NO_RESTART = {"restart_reason": None, "last_worker": None, "last_error_code": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,7 @@ def announce_start(claim: Claim) -> None:
         formats=_formats(claim.job),
         queued_seconds=round(claim.queued_seconds, 3),
         run=record.run,
-        restart_reason=None if restart is None else restart.reason.value,
-        last_worker=None if restart is None else restart.last_worker,
-        last_error_code=None if restart is None else restart.error_code,
+        **(_NO_RESTART if restart is None else _of_last_start(restart)),
     )
 
 
@@ -102,8 +102,9 @@ def announce(ending: Ending, facts: Facts) -> None:
         case Completed(repaired=repaired):
             _end(Event.JOB_COMPLETED, "completed", repaired=list(repaired), **facts.measured)
             _observe(facts.measured)
-        case Failed(error):
-            _end(Event.JOB_FAILED, "failed", error.code.value, **_failure(error, facts))
+        case Failed(error, last_start=last_start):
+            last = {} if last_start is None else _of_last_start(last_start)
+            _end(Event.JOB_FAILED, "failed", error.code.value, **_failure(error, facts), **last)
         case WillRetry(error, delay_seconds):
             fields = {"delay_seconds": round(delay_seconds, 1), **_failure(error, facts)}
             _end(Event.JOB_RETRIED, "retried", error.code.value, **fields)
@@ -129,6 +130,15 @@ def _end(event: Event, outcome: str, code: str = "", **fields: Any) -> None:
     """One line for an outcome, which only this line has: so lines with an `outcome` can be counted."""
     emit(event, outcome=outcome, **fields)
     metrics.count_attempt(outcome, code)
+
+
+def _of_last_start(restart: Restart) -> dict[str, str | None]:
+    """How the last start of the job ended, in whose hands, and by which error."""
+    return {
+        "restart_reason": restart.reason.value,
+        "last_worker": restart.last_worker,
+        "last_error_code": restart.error_code,
+    }
 
 
 def _formats(job: Job) -> list[str]:

@@ -31,6 +31,7 @@ from worker.domain.outcome import (
     WillRetry,
 )
 from worker.domain.progress import FIRST_RUN, Record, Version
+from worker.domain.restart import restart_after
 from worker.ports import Delivery, StoreUnavailableError
 
 _SOON_SECONDS = 1.0
@@ -141,7 +142,7 @@ class JobClaimer:
                 return await self._finish(job, record, Cancelled(), record.attempt, version)
             case Exhausted(attempts, version, crashes):
                 run = FIRST_RUN if current is None else current.run
-                failed = Failed(TooManyAttemptsError(attempts, crashes), attempts, run)
+                failed = Failed(TooManyAttemptsError(attempts, crashes), attempts, run, restart_after(current))
                 return await self._finish(job, current, failed, attempts, version)
 
     def _while_it_runs(self, delay_seconds: float, delivery: Delivery) -> float:
