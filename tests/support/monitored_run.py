@@ -53,6 +53,7 @@ class Run:
     released: set[str] = field(default_factory=set)
     left_waiting: int = 0  # on the queue, when the last worker had ended
     dead_letters: int = 0
+    deaf: list[Line] = field(default_factory=list)  # of another worker, whose receives all failed
 
 
 class _Play:
@@ -243,8 +244,15 @@ def _seconds_since(timestamp: str) -> float:
 @contextmanager
 def played(faulty: Stack, healthy: Stack, aws_endpoint: str, settings: dict[str, str]) -> Iterator[tuple[Run, Run]]:
     """The run with faults, and that of one worker without any, which goes on meanwhile."""
-    with FaultProxy(aws_endpoint).running() as proxy, servers.redis() as redis:
+    with (
+        FaultProxy(aws_endpoint).running() as proxy,
+        FaultProxy(aws_endpoint).running() as without_receives,
+        servers.redis() as redis,
+    ):
+        without_receives.add(_denied(calls_of("ReceiveMessage")))
         calm = WorkerProcess(healthy.environment() | _PATIENT | {"WORKER_CONCURRENCY": "2"} | settings)
+        cut_off = replace(healthy, endpoint=without_receives.url)
+        deaf = WorkerProcess(cut_off.environment() | _PATIENT | settings)
         play = _Play(faulty, proxy, redis, settings)
         try:
             calm.wait_for("worker.ready")
@@ -255,10 +263,12 @@ def played(faulty: Stack, healthy: Stack, aws_endpoint: str, settings: dict[str,
                 healthy.send_job(f"calm-{number}", source, target)
             run = play.play()
             calm.wait_for("worker.heartbeat", timeout=60)
+            deaf.wait_for("worker.heartbeat", timeout=60)
+            run.deaf = list(deaf.lines)
             last = scraped(calm)
             calm.signal(signal.SIGTERM)
             calm.wait()
             yield run, Run(calm.lines, scraped=[first, last])
         finally:
-            for process in (calm, *play.processes):
+            for process in (calm, deaf, *play.processes):
                 process.close()

@@ -226,7 +226,8 @@ def test_no_alarm_goes_off_over_a_healthy_run(monitored: Monitored) -> None:
 
 
 def test_every_alarm_goes_off_over_the_run_with_faults(monitored: Monitored) -> None:
-    run, lines = monitored.run, sorted(monitored.run.lines, key=time_of)
+    run = monitored.run
+    lines = sorted([*run.lines, *run.deaf], key=time_of)
     begin, end = time_of(lines[0]), time_of(lines[-1])
     monitoring = Monitoring(OldestMessageSeconds=2, WaitingSeconds=2)
     queue = of_queue(QUEUE, run.left_waiting, run.waited_seconds, *(end + 300 * n for n in range(1, 5)))
@@ -241,7 +242,7 @@ def test_every_alarm_goes_off_over_the_run_with_faults(monitored: Monitored) -> 
         ("redis-unavailable", "progress.failed_over"),
         ("table-unavailable", "dynamodb.unavailable"),
         ("consumption-paused", "consumption.paused"),
-        ("poll-failed", "poll.failed"),
+        ("poll-failed", "worker.heartbeat"),
         ("job-failed", "job.failed"),
         ("message-rejected", "message.rejected"),
         ("worker-died", "job.started"),

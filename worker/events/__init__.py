@@ -56,9 +56,12 @@ CATALOGUE: dict[Event, EventSpec] = {
         "info",
         "Once a minute, in every state; a missing one means a dead worker or lost logs. `busy_share` and "
         "`loop_lag_seconds` are of the last minute. `queue_depth` is asked once a minute, and "
-        "`oldest_message_seconds` is estimated: since the youngest message was sent that has come so far.",
+        "`oldest_message_seconds` is estimated: since the youngest message was sent that has come so far. "
+        "`pause_reason` is null while nothing pauses; `poll_failures` counts the receives that failed since the last "
+        "that did not.",
         (
             *("jobs", "slots", "busy_share", "jobs_completed", "jobs_failed", "poll_age_seconds", "loop_lag_seconds"),
+            *("pause_reason", "poll_failures"),
             *("redis_state", "progress_store", "queue_depth", "oldest_message_seconds", "workspace_free_bytes"),
             *("worker_memory_bytes", "converters_memory_bytes"),
         ),

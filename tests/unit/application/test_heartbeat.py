@@ -14,6 +14,7 @@ from tests.support.events import LoggedEvents, logged_events
 from tests.support.virtual_time import virtual_time
 from tests.unit.test_http import RUNNING, Parts
 from worker.application.consuming.consumer import ConsumerStatus
+from worker.application.consuming.pause import Pause, PauseReason
 from worker.application.operations.health import HealthMonitor
 from worker.application.operations.heartbeat import Heartbeat
 from worker.domain.errors import DependencyUnavailableError
@@ -77,6 +78,17 @@ async def test_a_heartbeat_says_what_the_worker_does_and_what_it_has_left() -> N
     assert (line["redis_state"], line["progress_store"]) == ("unavailable", "dynamodb")
     assert (line["workspace_free_bytes"], line["worker_memory_bytes"]) == (7_000, 5_000)
     assert line["converters_memory_bytes"] is None
+
+
+@virtual_time
+async def test_a_heartbeat_says_whether_consumption_pauses_and_receives_fail() -> None:
+    paused = replace(RUNNING, pause=Pause(PauseReason.S3, "access denied"), poll_failures=3)
+
+    well = (await beats(FakeQueue(), 61)).one(Event.WORKER_HEARTBEAT)
+    ill = (await beats(FakeQueue(), 61, HalfBusy(paused))).one(Event.WORKER_HEARTBEAT)
+
+    assert (well["pause_reason"], well["poll_failures"]) == (None, 0)
+    assert (ill["pause_reason"], ill["poll_failures"]) == ("s3", 3)
 
 
 @virtual_time

@@ -10,6 +10,7 @@ import pytest
 from tests.support.events import LoggedEvents, logged_events
 from tests.support.harness import SECOND, TARGET, a_body, a_harness
 from tests.support.virtual_time import now, virtual_time
+from worker import metrics
 from worker.domain.errors import LeaseLostError, ShutdownError, StalledError
 from worker.events import Event
 
@@ -117,3 +118,15 @@ async def test_a_job_that_cannot_be_claimed_is_deferred_with_the_cause_in_error(
         deferred = logged.one(Event.JOB_DEFERRED)
         assert (deferred["outcome"], deferred["reason"]) == ("deferred", "the job table is away")
         assert deferred["error"]
+
+
+@virtual_time
+async def test_the_delay_before_a_later_start_is_no_time_that_the_job_waited_for_a_worker(tmp_path: Path) -> None:
+    async with a_harness(tmp_path) as it:
+        await it.crashes()
+        await asyncio.sleep(120)
+        metrics.WAITING_VALUES.take()
+
+        await it.handle(receive_count=2)
+
+        assert list(metrics.WAITING_VALUES.take()) == []

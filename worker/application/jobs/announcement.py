@@ -84,7 +84,8 @@ def announcing(
 def announce_start(claim: Claim) -> None:
     """Write the log line of a start. A second one says why there is one."""
     record, restart = claim.record, restart_after(claim.before)
-    metrics.observe_waiting(claim.queued_seconds)
+    if restart is None:  # the wait before a later start is the delay of a retry
+        metrics.observe_waiting(claim.queued_seconds)
     emit(
         Event.JOB_STARTED,
         source=record.source,

@@ -133,6 +133,8 @@ class HealthMonitor:
             "jobs_failed": health.ended["failed"],
             "redis_state": health.cache_state,
             "progress_store": health.progress_store,
+            "pause_reason": None if health.consumer.pause is None else health.consumer.pause.reason.value,
+            "poll_failures": health.consumer.poll_failures,
         }
 
     @property

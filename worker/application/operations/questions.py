@@ -24,12 +24,12 @@ QUESTIONS: Mapping[str, Question] = {
     "healthy": Question(
         "Is the service healthy?",
         "A worker is well whose last line is a heartbeat of the last two minutes, with redis connected or disabled, "
-        "a poll_age below 30 and a loop_lag below 1.",
+        "a poll_age below 30, a loop_lag below 1, nothing paused and no poll_failures.",
         """
 filter event in ["worker.ready", "worker.heartbeat", "worker.draining", "worker.stopped", "worker.crashed"]
 | stats latest(timestamp) as last_seen, latest(event) as last_line, latest(redis_state) as redis,
     latest(poll_age_seconds) as poll_age, latest(loop_lag_seconds) as loop_lag, latest(busy_share) as busy,
-    latest(queue_depth) as waiting by worker
+    latest(queue_depth) as waiting, latest(pause_reason) as paused, latest(poll_failures) as poll_failures by worker
 | sort last_seen desc
 """,
     ),
@@ -95,7 +95,7 @@ filter event in ["worker.heartbeat", "job.started"]
     ),
     "repeats": Question(
         "Did any job run twice?",
-        "Starts of one run of a job beyond the first, with what ended the start before. completed is 1 at most.",
+        "Jobs with a start that is not the first of its run, with what ended those before. completed is 1 at most.",
         """
 filter event in ["job.started", "job.completed"]
 | fields strcontains(event, "job.started") as start, strcontains(event, "job.completed") as completion,
@@ -104,7 +104,7 @@ filter event in ["job.started", "job.completed"]
     strcontains(coalesce(restart_reason, ""), "worker_died") as death
 | stats sum(start) as starts, sum(completion) as completed, sum(release) as released, sum(retry) as retried,
     sum(death) as worker_died by job_id
-| filter starts > 1
+| filter released + retried + worker_died > 0
 | sort starts desc
 """,
     ),
