@@ -27,7 +27,9 @@ Line = dict[str, Any]
 _ENDS = ("job.completed", "job.failed", "job.cancelled")
 _ENDS_OF_ATTEMPTS = (*_ENDS, "job.retried", "job.released", "lease.lost")
 _LEASE_SECONDS = 12
-_SLOW_SECONDS = 0.08  # for each 16 KiB of a source: five seconds for a long one
+_SLOTS = 2
+_SLOW_SECONDS = 0.08  # for each 16 KiB of a source: six seconds for a long one
+_SLOWER_SECONDS = 0.25  # so that a worker is killed over its jobs, and not after them
 _LONG_SECONDS = 80
 OUTAGE_SECONDS = 4.0
 _WAITING_JOBS = 6
@@ -85,7 +87,7 @@ class _Play:
 
     def _start(self) -> WorkerProcess:
         settings = {
-            "WORKER_CONCURRENCY": "2",
+            "WORKER_CONCURRENCY": str(_SLOTS),
             "WORKER_VISIBILITY_TIMEOUT_SECONDS": str(_LEASE_SECONDS),
             "WORKER_DRAIN_SECONDS": "2",
         }
@@ -104,7 +106,11 @@ class _Play:
             ends = (process.find(event, job_id=job_id) for process in self.processes for event in _ENDS)
             return next((line for line in ends if line is not None), None)
 
-        return wait_for(look, f"the end of {job_id}", timeout=timeout)
+        try:
+            return wait_for(look, f"the end of {job_id}", timeout=timeout)
+        except AssertionError as error:
+            story = [line for process in self.processes for line in process.lines if line.get("job_id") == job_id]
+            raise AssertionError("\n".join([str(error), *map(str, story)])) from None
 
     def _complete(self, job_id: str, source: str, *formats: str) -> None:
         self._send(job_id, source, *formats)
@@ -168,6 +174,7 @@ class _Play:
 
     def _messages_wait(self, worker: WorkerProcess) -> None:
         """Two of them run and the others wait when the minute is over."""
+        self._proxy.slow(_SLOWER_SECONDS)
         ready = worker.wait_for("worker.ready")["timestamp"]
         wait_for(lambda: _seconds_since(ready) > 52 or None, "the end of the first minute", timeout=60)
         for number in range(_WAITING_JOBS):
@@ -179,12 +186,11 @@ class _Play:
     def _kill(self, worker: WorkerProcess) -> None:
         """SIGKILL over what runs; the other worker does it again, with all that waits."""
         self.run.scraped.append(scraped(worker))
+        wait_for(lambda: len(_open_starts(worker)) == _SLOTS or None, "a job in each slot")
         worker.signal(signal.SIGKILL)
         worker.wait()
         self.run.killed = worker.lines[0]["worker"]
-        open_starts = Counter(line["job_id"] for line in worker.lines if line["event"] == "job.started")
-        open_starts.subtract(line["job_id"] for line in worker.lines if line["event"] in _ENDS_OF_ATTEMPTS)
-        self.run.died_over = {job_id for job_id, starts in open_starts.items() if starts > 0}
+        self.run.died_over = _open_starts(worker)
         self._proxy.restore()
         for number in range(_WAITING_JOBS):
             self._wait_for_end(f"waiting-{number}", timeout=90)
@@ -220,6 +226,13 @@ def scraped(process: WorkerProcess) -> Snapshot:
     started = process.wait_for("worker.started")
     with urllib.request.urlopen(f"http://{started['http_address']}/metrics", timeout=10) as answer:
         return Snapshot.of(time.time(), answer.read().decode(), started["worker"])
+
+
+def _open_starts(process: WorkerProcess) -> set[str]:
+    """The jobs that run there, as far as its lines say."""
+    starts = Counter(line["job_id"] for line in process.lines if line["event"] == "job.started")
+    starts.subtract(line["job_id"] for line in process.lines if line["event"] in _ENDS_OF_ATTEMPTS)
+    return {job_id for job_id, count in starts.items() if count > 0}
 
 
 def _while_paused(process: WorkerProcess) -> Snapshot | None:
