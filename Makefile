@@ -126,7 +126,7 @@ COMPILE = $(RESOLVE) --no-emit-package audio-conversion-worker pyproject.toml
 lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(COMPILE) --upgrade --extra dev -o locks/dev.txt
 	$(COMPILE) --extra demo -c locks/dev.txt -o locks/demo.txt
-	$(COMPILE) --extra worker --extra serve -c locks/dev.txt -o locks/runtime.txt
+	$(COMPILE) --extra worker --extra serve --extra otel -c locks/dev.txt -o locks/runtime.txt
 	cp locks/dev.txt locks/bench.txt  # a preference, no constraint: taskiq-aio-sqs is behind in one package
 	$(COMPILE) --extra bench -o locks/bench.txt
 	$(RESOLVE) --upgrade locks/deploy.in -o locks/deploy.txt
