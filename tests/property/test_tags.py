@@ -16,9 +16,10 @@ from worker.domain.tags.collecting import MAX_BYTES, Collector, Tags
 from worker.domain.tags.fields import FIELDS, TOTALS
 from worker.domain.tags.id3 import read_id3
 from worker.domain.tags.id3_writing import id3_in_front
+from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.mp4 import NUMBERS, read_mp4
 from worker.domain.tags.mp4_writing import with_items
-from worker.domain.tags.reading import read_tags
+from worker.domain.tags.reading import read_metadata
 from worker.domain.tags.vorbis import read_comments, with_comments
 
 
@@ -27,16 +28,16 @@ def _box(kind: bytes, content: bytes) -> bytes:
 
 
 def _of_id3(tags: Tags) -> Tags:
-    return read_id3(bytes_at(id3_in_front(bytes_at(b""), tags)[0]), 0)
+    return read_id3(bytes_at(id3_in_front(bytes_at(b""), Metadata(tags))[0]), 0)
 
 
 def _of_mp4(tags: Tags) -> Tags:
-    index = with_items(_box(b"moov", _box(b"udta", _box(b"chpl", b"chapters"))), tags)
+    index = with_items(_box(b"moov", _box(b"udta", _box(b"chpl", b"chapters"))), Metadata(tags))
     return read_mp4(bytes_at(index), len(index))
 
 
 def _of_comments(tags: Tags) -> Tags:
-    return read_comments(with_comments(bytes(8), tags))
+    return read_comments(with_comments(bytes(8), Metadata(tags)))
 
 
 _KINDS: dict[str, Callable[[Tags], Tags]] = {"id3": _of_id3, "mp4": _of_mp4, "vorbis": _of_comments}
@@ -76,7 +77,8 @@ _PARTS = st.sampled_from([
     *(b"TIT2\0\0\0\x05\0\0\x03", b"TXXX\0\0\0\x09\0\x08\x01", b"COMM\0\0\0\x08\0\x01\x02", b"TT2\0\0\x05\0", b"UFID"),
     *(b"\0\0\0\x60udta", b"\0\0\0\x50meta\0\0\0\0", b"\0\0\0\x40ilst", b"\0\0\0\x20----", b"\0\0\0\x18data\0\0\0\x01"),
     *(b"\0\0\0\x20trkn", b"APETAGEX\xd0\x07\0\0\x40\0\0\0\x02\0\0\0", b"TAG", b"\xff\xfe", b"\0" * 30),
-    b"id3 \x10\0\0\0",
+    *(b"id3 \x10\0\0\0", b"APIC\0\0\0\x20\0\0\0image/png\0\x03\0", b"PIC\0\0\x09\0PNG\x03\0", b"\0\0\0\x28covr"),
+    *(b"\xff\xd8\xff\xe0", b"METADATA_BLOCK_PICTURE=", b"\x06\0\0\x20", b"Cover Art (Front)\0a.png\0"),
 ])  # fmt: skip
 
 
@@ -88,9 +90,10 @@ _PARTS = st.sampled_from([
 def test_any_bytes_have_tags_or_none(head: bytes, parts: list[bytes], container: Container) -> None:
     file = head + b"".join(parts)
 
-    tags = read_tags(Sniffed(container, 0), bytes_at(file), len(file))
+    metadata = read_metadata(Sniffed(container, 0), bytes_at(file), len(file))
 
-    for name, values in tags.items():
+    assert metadata.cover is None or metadata.cover.content in file
+    for name, values in metadata.tags.items():
         assert name
         assert values
         assert all(value.strip() and value.encode() for value in values)

@@ -14,6 +14,7 @@ from worker.domain.tags.collecting import MAX_VALUE_BYTES, MAX_VALUES, Collector
 from worker.domain.tags.genres import genre_names
 from worker.domain.tags.id3 import read_id3
 from worker.domain.tags.id3_writing import id3_in_front
+from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.mp4 import read_mp4
 from worker.domain.tags.mp4_writing import with_items
 from worker.domain.tags.ogg import read_ogg
@@ -74,7 +75,7 @@ def test_people_of_id3_have_fields_by_their_roles_and_come_back() -> None:
     tags = read_id3(_id3(4, _frame(b"TIPL", people) + _frame(b"TMCL", players)), 0)
 
     assert tags == {"PRODUCER": ("P",), "DJMIXER": ("D",), "PERFORMER": ("V (violin)",)}
-    assert read_id3(bytes_at(id3_in_front(bytes_at(b""), tags)[0]), 0) == tags
+    assert read_id3(bytes_at(id3_in_front(bytes_at(b""), Metadata(tags))[0]), 0) == tags
 
 
 def test_an_id3_chunk_of_aiff_goes_before_its_chunks_of_text() -> None:
@@ -125,7 +126,7 @@ def test_genres_go_by_number_or_name(text: str, names: list[str]) -> None:
 
 
 def test_what_an_atom_cannot_hold_goes_by_its_name() -> None:
-    index = with_items(_box(b"moov", b""), {"TRACKNUMBER": ("A1",), "TRACKTOTAL": ("12",), "BPM": ("fast",)})
+    index = with_items(_box(b"moov", b""), Metadata({"TRACKNUMBER": ("A1",), "TRACKTOTAL": ("12",), "BPM": ("fast",)}))
 
     assert b"trkn" not in index
     assert b"tmpo" not in index
@@ -152,8 +153,8 @@ def test_a_vorbis_comment_names_channels_and_chapters_of_its_own_file_alone() ->
     block = bytes(4) + (1).to_bytes(4, "little") + len(mask).to_bytes(4, "little") + mask
 
     assert read_comments(block) == {}
-    assert mask in with_comments(block, {"TITLE": ("T",)})
-    assert read_comments(with_comments(bytes(8), {"DESCRIPTION": ("a note",)})) == {"COMMENT": ("a note",)}
+    assert mask in with_comments(block, Metadata({"TITLE": ("T",)}))
+    assert read_comments(with_comments(bytes(8), Metadata({"DESCRIPTION": ("a note",)}))) == {"COMMENT": ("a note",)}
 
 
 def test_values_over_a_limit_are_left_out_whole() -> None:

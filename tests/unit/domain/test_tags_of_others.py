@@ -18,6 +18,7 @@ from tests.support.sounds import sound
 from worker.domain.containers import ogg
 from worker.domain.tags.around import read_around
 from worker.domain.tags.flac import flac_in_front, read_flac
+from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.ogg import ogg_in_front, read_ogg
 from worker.domain.tags.riff import read_riff
 
@@ -159,7 +160,7 @@ def test_what_is_written_to_flac_is_read_by_others_and_by_us(length: int) -> Non
     whole = sound("plain.flac").read_bytes()
     tags = {"TITLE": ("T" * length,), "ARTIST": ("Ö", "Two")}
 
-    front, stop = flac_in_front(bytes_at(whole), tags)
+    front, stop = flac_in_front(bytes_at(whole), Metadata(tags))
 
     file = front + whole[stop:]
     others = FLAC(BytesIO(file))
@@ -177,7 +178,7 @@ def test_what_is_written_to_ogg_is_read_by_others_and_its_pages_fit(
     whole = sound(name).read_bytes()
     tags = {"TITLE": ("T" * length,), "ARTIST": ("Ö", "Two")}
 
-    front = ogg_in_front(bytes_at(whole), tags)
+    front = ogg_in_front(bytes_at(whole), Metadata(tags))
 
     assert front is not None
     patched = bytearray(whole)
@@ -194,6 +195,6 @@ def test_what_is_written_to_ogg_is_read_by_others_and_its_pages_fit(
 def test_headers_of_ogg_that_are_not_whole_are_left_alone() -> None:
     whole = sound("plain.opus").read_bytes()
 
-    assert ogg_in_front(bytes_at(b""), {}) is None
-    assert ogg_in_front(bytes_at(whole.replace(b"OpusTags", b"OpusTagz")), {}) is None
-    assert ogg_in_front(bytes_at(whole[: whole.index(b"OggS", 1)]), {}) is None
+    assert ogg_in_front(bytes_at(b""), Metadata()) is None
+    assert ogg_in_front(bytes_at(whole.replace(b"OpusTags", b"OpusTagz")), Metadata()) is None
+    assert ogg_in_front(bytes_at(whole[: whole.index(b"OggS", 1)]), Metadata()) is None

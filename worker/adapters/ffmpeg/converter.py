@@ -7,14 +7,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import repeat
 from pathlib import Path
 
 from worker.adapters.disk import unless_short
 from worker.adapters.ffmpeg.command import convert_command, probe_command
 from worker.adapters.ffmpeg.encodings import encodings_of, within
-from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, mended, to_artifact
+from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, mended
 from worker.adapters.ffmpeg.filters import filter_graph, has_reference
+from worker.adapters.ffmpeg.finishing import finished
 from worker.adapters.ffmpeg.finite import is_finite
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, Check, predicted_headers, source_audio
@@ -149,12 +149,10 @@ class FfmpegConverter:
             if any(each.cut is not None and each.cut.needs_length(audio.duration_seconds) for each in encodings):
                 audio, length = await convert(audio, [])
                 encodings = within(encodings, audio, length.source_seconds)
-            audio, verdict = await convert(audio, list(zip(encodings, paths, strict=True)))
-        formats = [encoding.format for encoding in encodings]
-        artifacts = await unless_short(
-            sum(path.stat().st_size for path in paths),
-            lambda: tuple(map(to_artifact, paths, formats, verdict.lengths, repeat(audio.tags))),
-        )
+            written = list(zip(encodings, paths, strict=True))
+            audio, verdict = await convert(audio, written)
+        size_bytes = sum(path.stat().st_size for path in paths)
+        artifacts = await unless_short(size_bytes, lambda: finished(audio, written, verdict.lengths))
         return Converted(artifacts, verdict.repaired)
 
     async def encode(

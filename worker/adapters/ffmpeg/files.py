@@ -20,8 +20,8 @@ from worker.domain.containers.stated import StatedSound, stated_sound
 from worker.domain.containers.structure import Patch, ReadAt, Structure
 from worker.domain.disk_space import OutputsTooLargeError
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
-from worker.domain.tags.collecting import Tags
-from worker.domain.tags.reading import read_tags
+from worker.domain.tags.metadata import Metadata
+from worker.domain.tags.reading import read_metadata
 from worker.domain.tags.writing import front_of
 from worker.ports import Artifact
 
@@ -86,7 +86,7 @@ class Inspected:
     container: Container
     structure: Structure
     size_bytes: int
-    tags: Tags
+    metadata: Metadata
     stated: StatedSound | None = None
 
 
@@ -97,13 +97,13 @@ def inspect(source: Path) -> Inspected:
         structure = examine(sniffed, read_at, size)
         if structure.problem:
             raise UnsupportedAudioError(structure.problem)
-        tags = read_tags(sniffed, read_at, size)
+        metadata = read_metadata(sniffed, read_at, size)
         stated = stated_sound(sniffed, structure, read_at, size)
-        return Inspected(sniffed.container, structure, size, tags, stated)
+        return Inspected(sniffed.container, structure, size, metadata, stated)
 
 
-def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, tags: Tags) -> Artifact:
-    """The finished output, its tags in front, and its index if it is an MP4.
+def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, metadata: Metadata) -> Artifact:
+    """The finished output, its metadata in front, and its index if it is an MP4.
 
     Raises ConverterCrashedError where it is not whole, OutputsTooLargeError where its format holds less.
     """
@@ -114,7 +114,7 @@ def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, 
         if size == 0 or examine(Sniffed(rules.container, 0), read_at, size).problem:
             raise ConverterCrashedError(f"the {audio_format} output is not complete")
         try:
-            front = front_of(audio_format, read_at, size, tags)
+            front = front_of(audio_format, read_at, size, metadata)
         except ValueError as exc:
             raise ConverterCrashedError(f"the {audio_format} output has no proper index") from exc
         with path.open("r+b") as file:

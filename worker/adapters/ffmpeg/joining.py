@@ -20,6 +20,7 @@ from worker.domain.splitting.joiner import EncodedPiece, Joiner, JoinError
 from worker.domain.splitting.mp3 import Mp3Joiner
 from worker.domain.splitting.opus import OpusJoiner
 from worker.domain.tags.flac import flac_in_front
+from worker.domain.tags.metadata import Metadata
 
 _WRITTEN_BYTES = 1 << 20
 
@@ -124,7 +125,7 @@ def joiner_for(encoding: Encoding) -> Joiner:
 def read_flac_header(path: Path) -> bytes:
     """All that stands before the first frame of the file, which is removed."""
     with path.open("rb") as file:
-        _, offset = flac_in_front(partial(bytes_at, file.fileno()), {})
+        _, offset = flac_in_front(partial(bytes_at, file.fileno()), Metadata())
         header = file.read(offset)
     path.unlink()
     return header

@@ -42,6 +42,11 @@ _CREATED = re.compile(r"Created audio stream from input stream 0:(\d+)")
 _TOO_LATE = re.compile(r"(\d+\.\d+)$")  # printed by the filter that keeps the clock
 _ESTIMATED = "Estimating duration from bitrate"
 _FRAMES_IN_DISORDER = "sample/frame number mismatch in adjacent frames"  # of FLAC: only a warning of its parser
+# Of a demuxer, about what is no sound: such a picture or chapter is left out.
+_OF_PICTURES = re.compile(
+    r"(Attached picture|Could not read mimetype from an attached|Unknown attached picture|Invalid picture type"
+    r"|Error (reading|parsing) (cover art|attached picture)|Chapter end time) "
+)
 _ERROR_LEVELS = frozenset({"1;31", "4;31"})  # and fatal
 
 
@@ -75,7 +80,8 @@ class LogError:
 
     @property
     def is_of_demuxer(self) -> bool:
-        return self.side is Side.DEMUXER and not self.context.startswith("aist#")  # which is a decoder's stream
+        is_decoders = self.context.startswith("aist#")  # its stream
+        return self.side is Side.DEMUXER and not is_decoders and not _OF_PICTURES.match(f"{self.text} ")
 
 
 class Decoded(NamedTuple):

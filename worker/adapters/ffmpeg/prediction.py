@@ -9,7 +9,7 @@ from worker.adapters.ffmpeg.files import Inspected
 from worker.adapters.ffmpeg.filters import late_seconds
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.report import Headers, has_packet, read_headers
-from worker.adapters.ffmpeg.tags import described_tags
+from worker.adapters.ffmpeg.tags import described_tags, metadata_of
 from worker.domain.containers.kinds import Container
 from worker.domain.errors import UnsupportedAudioError
 from worker.ports import MispredictedError, SourceAudio
@@ -53,7 +53,8 @@ def source_audio(inspected: Inspected, headers: Headers, described: str, *, is_f
         layout=headers.layout,
         track=headers.track,
         starts_at_seconds=headers.starts_at_seconds,
-        tags=inspected.tags or described_tags(described, inspected.container),
+        tags=inspected.metadata.tags or described_tags(described, inspected.container),
+        cover=inspected.metadata.cover,
         is_finite=is_finite,
     )
     return replace(audio, duration_seconds=_expected_seconds(audio, headers))
@@ -102,7 +103,7 @@ class Check:
             return
         predicted = self._predicted
         inspected = Inspected(
-            Container(predicted.container), predicted.structure, predicted.size_bytes, predicted.tags
+            Container(predicted.container), predicted.structure, predicted.size_bytes, metadata_of(predicted)
         )
         described = log.described.partition(_OUTPUT_BEGINS)[0] + "\n"
         try:

@@ -44,6 +44,7 @@ class Samples:
             duration_seconds=piece.given_samples / self.audio.sample_rate_hz,
             size_bytes=end - begin,
             tags={},
+            cover=None,
             is_predicted=False,
         )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from worker.adapters.ffmpeg.converter import FfmpegConverter
 from worker.adapters.ffmpeg.encodings import encodings_of
-from worker.adapters.ffmpeg.files import to_artifact
+from worker.adapters.ffmpeg.finishing import finished
 from worker.adapters.ffmpeg.joining import JoinedOutput, joiner_for, piece_path, read_flac_header
 from worker.adapters.ffmpeg.lanes import Lanes
 from worker.adapters.ffmpeg.report import Counts
@@ -188,13 +188,8 @@ class _Run:
             encoded_samples=tuple(output.samples for output in self._outputs),
         )
         verdict = check_counts(counts, audio, self._task.encodings, max_duration_seconds=seconds)
-        return Converted(
-            tuple(
-                to_artifact(output.path, output.encoding.format, length, audio.tags)
-                for output, length in zip(self._outputs, verdict.lengths, strict=True)
-            ),
-            verdict.repaired,
-        )
+        written = [(output.encoding, output.path) for output in self._outputs]
+        return Converted(finished(audio, written, verdict.lengths), verdict.repaired)
 
     async def _encode(self, piece: Piece) -> None:
         task = self._task

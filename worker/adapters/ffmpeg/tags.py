@@ -8,6 +8,7 @@ from worker.domain.audio import AudioFormat
 from worker.domain.containers.kinds import Container
 from worker.domain.tags.collecting import Collector, Tags, with_total
 from worker.domain.tags.fields import FIELDS, FRAMES, TOTALS
+from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.writing import WRITTEN_HERE
 from worker.ports import SourceAudio
 
@@ -20,6 +21,11 @@ _MAX_OPTION_BYTES = 65_536  # of all values of an output: an argument may have 1
 # Of a dump of tags: a name of at least 16 characters, blanks included, and a line of the value; the name of a further
 # line is blank.
 _ENTRY = re.compile(r"(?P<name>.{16,}?): (?P<line>.*)")
+
+
+def metadata_of(audio: SourceAudio) -> Metadata:
+    """What a source says of its sound."""
+    return Metadata(audio.tags, audio.cover)
 
 
 def described_tags(described: str, container: str) -> Tags:

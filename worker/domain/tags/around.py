@@ -5,58 +5,89 @@ APEv2: https://wiki.hydrogenaud.io/index.php?title=APEv2_specification. ID3v1: h
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from worker.domain.containers.structure import ReadAt
 from worker.domain.containers.tags import before_tags, behind_tags
 from worker.domain.tags.collecting import MAX_BYTES, Collector, Tags, merged
 from worker.domain.tags.genres import GENRES
-from worker.domain.tags.id3 import HEADER_BYTES, read_id3, tag_bytes
+from worker.domain.tags.id3 import HEADER_BYTES, pictures_of_id3, read_id3, tag_bytes
+from worker.domain.tags.pictures import FRONT_COVER
 
 _MAX_TAGS = 4
 _APE_BLOCK_BYTES = 32
 _MAX_APE_BYTES = 16 * MAX_BYTES  # with pictures
 _MAX_ITEMS = 1_000
+_TEXT, _BINARY = 0, 1
 _ID3V1_BYTES = 128
 _PARTS = (("TITLE", 3, 33), ("ARTIST", 33, 63), ("ALBUM", 63, 93), ("DATE", 93, 97))
 
 
 def read_around(read_at: ReadAt, size: int) -> Tags:
     """The fields of all tags in front and behind; ID3v1, whose texts are cut, only where there is no other."""
-    front, offset = [], 0
+    tags = [read_id3(read_at, offset) for offset in _id3_in_front(read_at)]
+    tags += [_read_ape(block) for block in _ape_blocks(read_at, size)]
+    return merged(tags) or _read_id3v1(read_at(max(0, size - _ID3V1_BYTES), _ID3V1_BYTES))
+
+
+def pictures_around(read_at: ReadAt, size: int) -> Iterator[tuple[int, bytes]]:
+    """The kind and the content of each picture in the tags in front and behind."""
+    for offset in _id3_in_front(read_at):
+        yield from pictures_of_id3(read_at, offset)
+    for block in _ape_blocks(read_at, size):
+        for kind, key, value in _ape_items(block):
+            name = key.decode("ascii", "replace").casefold()
+            if kind == _BINARY and name.startswith("cover art"):
+                yield (FRONT_COVER if "front" in name else 0), value.partition(b"\0")[2]  # behind the file's name
+
+
+def _id3_in_front(read_at: ReadAt) -> Iterator[int]:
+    offset = 0
     for _ in range(_MAX_TAGS):
         length = tag_bytes(read_at(offset, HEADER_BYTES))
         if not length:
-            break
-        front.append(read_id3(read_at, offset))
+            return
+        yield offset
         offset += length
-    end = min(size, behind_tags(read_at, offset))
-    front.append(_read_ape(read_at(offset, min(end - offset, _MAX_APE_BYTES))))
+
+
+def _ape_blocks(read_at: ReadAt, size: int) -> Iterator[bytes]:
+    """What may be tags in front of the sound, behind those of ID3, and behind it."""
+    behind_id3 = 0
+    for offset in _id3_in_front(read_at):
+        behind_id3 = offset + tag_bytes(read_at(offset, HEADER_BYTES))
+    end = min(size, behind_tags(read_at, behind_id3))
+    yield read_at(behind_id3, min(end - behind_id3, _MAX_APE_BYTES))
     begin = before_tags(read_at, end, size)
-    front.append(_read_ape(read_at(begin, min(size - begin, _MAX_APE_BYTES))))
-    return merged(front) or _read_id3v1(read_at(max(0, size - _ID3V1_BYTES), _ID3V1_BYTES))
+    yield read_at(begin, min(size - begin, _MAX_APE_BYTES))
 
 
 def _read_ape(block: bytes) -> Tags:
-    """Items from the first block that is one; a tag behind the sound may have a footer alone."""
     collector = Collector()
+    for kind, key, value in _ape_items(block):
+        if kind == _TEXT:
+            collector.add(key.decode("ascii", "replace"), *value.decode("utf-8", "replace").split("\0"))
+    return collector.tags
+
+
+def _ape_items(block: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """The kind, key and value of each item, from the first that is one; a tag may have a footer alone."""
     footer = block.rfind(b"APETAGEX")
     if footer < 0 or len(block) < footer + _APE_BLOCK_BYTES:
-        return {}
+        return
     length = int.from_bytes(block[footer + 12 : footer + 16], "little")
     items = int.from_bytes(block[footer + 16 : footer + 20], "little")
     offset = footer + _APE_BLOCK_BYTES - length
     for _ in range(min(items, _MAX_ITEMS)):
         if offset < 0 or offset + 8 > footer:
-            break
+            return
         value_bytes = int.from_bytes(block[offset : offset + 4], "little")
         kind = int.from_bytes(block[offset + 4 : offset + 8], "little") >> 1 & 3
         end_of_key = block.find(b"\0", offset + 8, footer)
         if end_of_key < 0 or end_of_key + 1 + value_bytes > footer:
-            break
-        key, value = block[offset + 8 : end_of_key], block[end_of_key + 1 : end_of_key + 1 + value_bytes]
+            return
+        yield kind, block[offset + 8 : end_of_key], block[end_of_key + 1 : end_of_key + 1 + value_bytes]
         offset = end_of_key + 1 + value_bytes
-        if kind == 0:  # text
-            collector.add(key.decode("ascii", "replace"), *value.decode("utf-8", "replace").split("\0"))
-    return collector.tags
 
 
 def _read_id3v1(block: bytes) -> Tags:

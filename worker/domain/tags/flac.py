@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.collecting import MAX_BYTES, Tags, merged
+from worker.domain.tags.metadata import Metadata
+from worker.domain.tags.pictures import MAX_BLOCK_BYTES, as_block, read_block
 from worker.domain.tags.vorbis import read_comments, with_comments
 
-_COMMENTS = 4
+_COMMENTS, _PICTURE = 4, 6
 _LAST = 0x80
 _MAX_BLOCKS = 10_000
 _MAX_COMMENTS = 4  # the standard allows one block of them
@@ -22,12 +24,21 @@ def read_flac(read_at: ReadAt, start: int) -> Tags:
     )
 
 
-def flac_in_front(read_at: ReadAt, tags: Tags) -> tuple[bytes, int]:
-    """All metadata of an output with the fields among it, and the offset of its first frame."""
+def pictures_of_flac(read_at: ReadAt, start: int) -> Iterator[tuple[int, bytes]]:
+    """The kind and the content of each picture of the file that begins at `start`."""
+    for kind, offset, length in _blocks(read_at, start):
+        if kind == _PICTURE and length <= MAX_BLOCK_BYTES:
+            yield read_block(read_at(offset, length))
+
+
+def flac_in_front(read_at: ReadAt, metadata: Metadata) -> tuple[bytes, int]:
+    """All metadata of an output with that which is given among it, and the offset of its first frame."""
     stop, parts = 4, []
     for kind, offset, length in _blocks(read_at, 0):
         content = read_at(offset, length)
-        parts.append((kind, with_comments(content, tags) if kind == _COMMENTS else content))
+        parts.append((kind, with_comments(content, metadata) if kind == _COMMENTS else content))
+        if kind == _COMMENTS and metadata.cover:
+            parts.append((_PICTURE, as_block(metadata.cover)))
         stop = offset + length
     blocks = [
         bytes([kind | (_LAST if number == len(parts) else 0)]) + len(content).to_bytes(3, "big") + content

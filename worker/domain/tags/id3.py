@@ -10,12 +10,14 @@ from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.collecting import MAX_VALUE_BYTES, Collector, Tags
 from worker.domain.tags.fields import FRAMES
 from worker.domain.tags.genres import genre_names
+from worker.domain.tags.pictures import MAX_PICTURE_BYTES
 
 HEADER_BYTES = 10
 _MAX_FRAMES = 2_000
 _MAX_UNSYNCHRONISED_BYTES = 1 << 24
 _MAX_FRAME_BYTES = 4 * MAX_VALUE_BYTES
 _MAX_READ_BYTES = 16 * MAX_VALUE_BYTES  # of all frames, as they are once expanded
+_OF_TEXTS = "TWCUIMG"
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 _MUSICBRAINZ = "http://musicbrainz.org"
 
@@ -52,7 +54,7 @@ def read_id3(read_at: ReadAt, start: int) -> Tags:
     collector = Collector()
     dates: dict[str, str] = {}
     room = _MAX_READ_BYTES
-    for frame in _frames(read_at, start):
+    for frame in frames_of(read_at, start):
         room -= len(frame.content)
         if room < 0:
             break
@@ -66,7 +68,10 @@ def read_id3(read_at: ReadAt, start: int) -> Tags:
     return collector.tags
 
 
-def _frames(read_at: ReadAt, start: int) -> Iterator[Frame]:
+def frames_of(
+    read_at: ReadAt, start: int, *, letters: str = _OF_TEXTS, max_bytes: int = _MAX_FRAME_BYTES
+) -> Iterator[Frame]:
+    """The frames of the tag at `start` whose names begin with one of the letters; longer ones are passed over."""
     header = read_at(start, HEADER_BYTES)
     if not tag_bytes(header) or not 2 <= header[3] <= 4:
         return
@@ -78,21 +83,43 @@ def _frames(read_at: ReadAt, start: int) -> Iterator[Frame]:
     if flags & 0x40 and version > 2:
         extended = read_at(offset, 4)
         offset += _syncsafe(extended) if version == 4 else 4 + int.from_bytes(extended, "big")
-    letters, head_bytes = (3, 6) if version == 2 else (4, 10)
+    letters_of_name, head_bytes = (3, 6) if version == 2 else (4, 10)
     for _ in range(_MAX_FRAMES):
         head = read_at(offset, head_bytes)
-        if len(head) < head_bytes or offset + head_bytes > end or not _is_name(head[:letters]):
+        if len(head) < head_bytes or offset + head_bytes > end or not _is_name(head[:letters_of_name]):
             return
         length = _frame_bytes(read_at, offset, head, version)
         offset += head_bytes
-        name = head[:letters].decode("ascii")
+        name = head[:letters_of_name].decode("ascii")
         if offset + length > end:
             return
-        if name[0] in "TWCUIMG" and length <= _MAX_FRAME_BYTES:
+        if name[0] in letters and length <= max_bytes:
             content = read_at(offset, length)
-            content = content if version == 2 else _plain_content(content, version, head[9], flags)
+            content = content if version == 2 else _plain_content(content, version, head[9], flags, max_bytes)
             yield Frame(_RENAMED.get(name, name), content)
         offset += length
+
+
+def pictures_of_id3(read_at: ReadAt, start: int) -> Iterator[tuple[int, bytes]]:
+    """The kind and the content of each picture in the tag at `start`. A link to a picture is none."""
+    for name, content in frames_of(read_at, start, letters="AP", max_bytes=MAX_PICTURE_BYTES + (1 << 16)):
+        if name == "APIC":
+            media_type_bytes = content.find(b"\0", 1) + 1
+        elif name == "PIC":
+            media_type_bytes = 4
+        else:
+            continue
+        kind, rest = content[media_type_bytes : media_type_bytes + 1], content[media_type_bytes + 1 :]
+        if kind:
+            yield kind[0], _behind_text(content[0], rest)
+
+
+def _behind_text(encoding: int, content: bytes) -> bytes:
+    """What follows on a text that ends with a zero, which has two bytes in UTF-16."""
+    if encoding not in {1, 2}:
+        return content.partition(b"\0")[2]
+    end = next((at for at in range(0, len(content) - 1, 2) if content[at : at + 2] == b"\0\0"), len(content))
+    return content[end + 2 :]
 
 
 def _frame_bytes(read_at: ReadAt, offset: int, head: bytes, version: int) -> int:
@@ -114,7 +141,7 @@ def _is_name(name: bytes) -> bool:
     return name.isalnum() and name.isupper()
 
 
-def _plain_content(content: bytes, version: int, flags: int, flags_of_tag: int) -> bytes:
+def _plain_content(content: bytes, version: int, flags: int, flags_of_tag: int, max_bytes: int) -> bytes:
     if version == 3:
         compressed, encrypted, skipped = flags & 0x80, flags & 0x40, (4 if flags & 0x80 else 0) + bool(flags & 0x20)
     else:
@@ -127,7 +154,7 @@ def _plain_content(content: bytes, version: int, flags: int, flags_of_tag: int) 
     if not compressed:
         return content
     try:
-        return zlib.decompressobj().decompress(content, _MAX_FRAME_BYTES)
+        return zlib.decompressobj().decompress(content, max_bytes)
     except zlib.error:
         return b""
 

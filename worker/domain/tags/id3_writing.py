@@ -9,6 +9,8 @@ from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.collecting import Tags, with_total
 from worker.domain.tags.fields import FIELDS, TOTALS, is_frame
 from worker.domain.tags.id3 import HEADER_BYTES, ROLES, tag_bytes
+from worker.domain.tags.metadata import Metadata
+from worker.domain.tags.pictures import FRONT_COVER, Picture
 
 _UTF_8 = b"\x03"
 _LANGUAGE = b"eng"  # which players look for, whatever the language is
@@ -17,14 +19,14 @@ _TIME = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?", re.ASCII
 _PERFORMER = re.compile(r"(.+) \((.+)\)", re.DOTALL)
 
 
-def id3_in_front(read_at: ReadAt, tags: Tags) -> tuple[bytes, int]:
-    """A tag with the fields, and the offset of what follows it in the file.
+def id3_in_front(read_at: ReadAt, metadata: Metadata) -> tuple[bytes, int]:
+    """A tag with tags and cover, and the offset of what follows it in the file.
 
     Frames that the file's own tag has, which are its chapters, are kept.
     """
     stop = tag_bytes(read_at(0, HEADER_BYTES))
     chapters = _frames_of(read_at(HEADER_BYTES, stop - HEADER_BYTES)) if stop else b""
-    body = b"".join(_frames(tags)) + chapters
+    body = b"".join([*_frames(metadata.tags), chapters, *_cover(metadata.cover)])
     return (b"ID3\x04\0\0" + _syncsafe(len(body)) + body if body else b""), stop
 
 
@@ -34,6 +36,12 @@ def _frames_of(body: bytes) -> bytes:
         size = body[offset + 4 : offset + 8]
         offset += 10 + (size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3])
     return body[:offset]
+
+
+def _cover(cover: Picture | None) -> Iterator[bytes]:
+    if cover:
+        head = b"\0" + cover.media_type.encode() + b"\0" + bytes([FRONT_COVER]) + b"\0"
+        yield _frame(b"APIC", head + cover.content)
 
 
 def _frames(tags: Tags) -> Iterator[bytes]:

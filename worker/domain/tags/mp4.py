@@ -14,11 +14,12 @@ from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.collecting import MAX_VALUE_BYTES, Collector, Tags
 from worker.domain.tags.fields import FIELDS
 from worker.domain.tags.genres import genre_name
+from worker.domain.tags.pictures import FRONT_COVER, MAX_PICTURE_BYTES
 
 _MAX_ITEMS = 2_000
 _MAX_READS = 20_000
 _MAX_READ_BYTES = 1 << 24
-_FREEFORM, _GENRE = b"----", b"gnre"
+_FREEFORM, _GENRE, COVER = b"----", b"gnre", b"covr"
 _UTF_8, _UTF_16 = 1, 2
 NUMBERS = {"tmpo": 2, "cpil": 1, "pcst": 1, "pgap": 1, "©mvi": 2, "©mvc": 2}  # bytes of each
 PAIRS = {"trkn": 8, "disk": 6}
@@ -36,14 +37,30 @@ class Box(NamedTuple):
 def read_mp4(read_at: ReadAt, size: int) -> Tags:
     """The fields of the file; none where it has other kinds of tags than an item list."""
     collector = Collector()
+    read_at = _bounded(read_at)
+    _collect(read_at, _item_lists(read_at, size), collector)
+    return collector.tags
+
+
+def pictures_of_mp4(read_at: ReadAt, size: int) -> Iterator[tuple[int, bytes]]:
+    """The pictures of the item list, of which the first is the cover."""
+    bounded = _bounded(read_at)
+    for item in (item for each in _item_lists(bounded, size) for item in _boxes(bounded, each.begin, each.end)):
+        if item.kind == COVER:
+            for part in _boxes(bounded, item.begin, item.end):
+                if part.kind == b"data" and part.end - part.begin <= 8 + MAX_PICTURE_BYTES:
+                    yield FRONT_COVER, read_at(part.begin + 8, part.end - part.begin - 8)
+
+
+def _item_lists(read_at: ReadAt, size: int) -> list[Box]:
+    lists: list[Box] = []
     top = next((box for box in top_boxes(read_at, size) if box.kind == b"moov"), None)
     if top:
-        read_at = _bounded(read_at)
         for meta in _within(read_at, Box(b"moov", top.start + 8, min(top.stop, size)), b"udta", b"meta"):
             children = list(_boxes(read_at, meta.begin + 4, meta.end))
             if not any(_is_quicktime(read_at, box) for box in children):
-                _collect(read_at, [box for box in children if box.kind == b"ilst"], collector)
-    return collector.tags
+                lists += [box for box in children if box.kind == b"ilst"]
+    return lists
 
 
 def _bounded(read_at: ReadAt) -> ReadAt:

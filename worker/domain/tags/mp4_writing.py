@@ -7,18 +7,22 @@ from collections.abc import Iterator
 
 from worker.domain.tags.collecting import Tags
 from worker.domain.tags.fields import FIELDS, TOTALS
-from worker.domain.tags.mp4 import ATOMS, NUMBERS, PAIRS
+from worker.domain.tags.metadata import Metadata
+from worker.domain.tags.mp4 import ATOMS, COVER, NUMBERS, PAIRS
+from worker.domain.tags.pictures import Picture
 
 _UTF_8, _INTEGER, _IMPLICIT = 1, 21, 0
+_KINDS_OF_PICTURES = {"image/jpeg": 13, "image/png": 14}
 # The handler of an item list: `mdir`, by `appl`, without a name.
 _HANDLER = b"\0\0\0\x21hdlr" + bytes(8) + b"mdirappl" + bytes(9)
 
 
-def with_items(moov: bytes, tags: Tags) -> bytes:
-    """The box `moov` with the fields as its item list; the rest of its user data, such as chapters, is kept."""
-    if not tags:
+def with_items(moov: bytes, metadata: Metadata) -> bytes:
+    """The box `moov` with tags and cover as its item list; the rest of its user data, such as chapters, is kept."""
+    items = [*_items(metadata.tags), *_cover(metadata.cover)]
+    if not items:
         return moov
-    meta = _box(b"meta", bytes(4) + _HANDLER + _box(b"ilst", b"".join(_items(tags))))
+    meta = _box(b"meta", bytes(4) + _HANDLER + _box(b"ilst", b"".join(items)))
     children = [(kind, box) for kind, box in _children(moov) if kind != b"udta"]
     kept = [
         box for kind, udta in _children(moov) if kind == b"udta" for kind, box in _children(udta) if kind != b"meta"
@@ -46,6 +50,11 @@ def _items(tags: Tags) -> Iterator[bytes]:
             yield _box(atom.encode("latin-1"), native)
         elif not any(total == name and _pair(tags, number) for number, total in TOTALS.items()):
             yield _freeform(name if atom.encode("latin-1") in ATOMS else atom or name, values)
+
+
+def _cover(cover: Picture | None) -> Iterator[bytes]:
+    if cover:
+        yield _box(COVER, _data(_KINDS_OF_PICTURES[cover.media_type], cover.content))
 
 
 def _native(atom: str, name: str, tags: Tags) -> bytes:

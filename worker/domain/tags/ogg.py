@@ -5,16 +5,21 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from worker.domain.containers.ogg_pages import Page, page_checksum, pages
 from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.collecting import MAX_BYTES, Tags
-from worker.domain.tags.vorbis import read_comments, with_comments
+from worker.domain.tags.metadata import Metadata
+from worker.domain.tags.pictures import read_block
+from worker.domain.tags.vorbis import pictures_of_comments, read_comments, with_comments, with_picture
 
 _MAX_STREAMS = 8
 _MAX_HEADER_PAGES = 300
 _MAX_HEADER_BYTES = 16 * MAX_BYTES  # with pictures
 _MAX_SEGMENTS = 255
+_MAX_FLAC_PACKETS = 20
+_PICTURE_OF_FLAC = 6
 _CONTINUED = 1
 # By how the comments' packet begins: how many bytes those are, and how many header packets follow on it.
 _VORBIS, _OPUS = b"\x03vorbis", b"OpusTags"
@@ -32,6 +37,28 @@ class OggFront:
 
 def read_ogg(read_at: ReadAt, start: int) -> Tags:
     """The fields of the first stream of sound in the file."""
+    return read_comments(_comments(read_at, start))
+
+
+def pictures_of_ogg(read_at: ReadAt, start: int) -> Iterator[tuple[int, bytes]]:
+    """The kind and the content of each picture in the comments of the first stream of sound.
+
+    FLAC in Ogg may have them in packets of their own (RFC 9639, section 10.1).
+    """
+    yield from pictures_of_comments(_comments(read_at, start))
+    first = next(pages(read_at, start), None)
+    if first is not None and first.is_first and read_at(first.body, len(_FLAC)) == _FLAC:
+        for packet in takewhile(_is_metadata, _packets(read_at, first, _MAX_FLAC_PACKETS)):
+            if packet[0] & 0x7F == _PICTURE_OF_FLAC:
+                yield read_block(packet[4:])
+
+
+def _is_metadata(packet: bytes) -> bool:
+    return packet[:1] not in {b"", b"\xff"}  # a frame begins with ones
+
+
+def _comments(read_at: ReadAt, start: int) -> bytes:
+    """The block of comments of the first stream of sound in the file; empty where there is none."""
     first = next(pages(read_at, start), None)
     for _ in range(_MAX_STREAMS):
         if first is None or not first.is_first:
@@ -39,15 +66,15 @@ def read_ogg(read_at: ReadAt, start: int) -> Tags:
         magic = read_at(first.body, 8)
         comment = next(iter(_packets(read_at, first, 1)), b"")
         if comment.startswith(_VORBIS):
-            return read_comments(comment[len(_VORBIS) :])
+            return comment[len(_VORBIS) :]
         if comment.startswith(_OPUS):
-            return read_comments(comment[len(_OPUS) :])
+            return comment[len(_OPUS) :]
         if magic.startswith(_FLAC):
-            return read_comments(comment[4:])
+            return comment[4:]
         if magic == _SPEEX:
-            return read_comments(comment)
+            return comment
         first = next(pages(read_at, first.end), None)  # of a stream of pictures, say
-    return {}
+    return b""
 
 
 def _packets(read_at: ReadAt, first: Page, count: int) -> list[bytes]:
@@ -76,7 +103,7 @@ def _headers(read_at: ReadAt, first: Page, count: int) -> tuple[list[bytes], lis
     return packets, taken
 
 
-def ogg_in_front(read_at: ReadAt, tags: Tags) -> OggFront | None:
+def ogg_in_front(read_at: ReadAt, metadata: Metadata) -> OggFront | None:
     """The headers of an output of Vorbis or Opus; None where its headers are not as they should be."""
     first = next(pages(read_at, 0), None)
     if first is None:
@@ -86,7 +113,10 @@ def ogg_in_front(read_at: ReadAt, tags: Tags) -> OggFront | None:
     packets, taken = _headers(read_at, first, count)
     if len(packets) != count or taken[-1].is_unfinished or not packets[0].startswith(magic):
         return None
-    comments = magic + with_comments(packets[0][len(magic) :], tags) + (b"\x01" if is_vorbis else b"")
+    block = with_comments(packets[0][len(magic) :], metadata)
+    if metadata.cover:
+        block = with_picture(block, metadata.cover)
+    comments = magic + block + (b"\x01" if is_vorbis else b"")
     written = list(_pages_of([comments, *packets[1:]], first.serial, len(taken)))
     shift, stop = len(written) - len(taken), taken[-1].end
     return OggFront(

@@ -1,21 +1,48 @@
-"""The tags of a source, by its container."""
+"""The metadata of a source, by its container."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed
 from worker.domain.containers.structure import ReadAt
-from worker.domain.tags.around import read_around
+from worker.domain.tags.around import pictures_around, read_around
 from worker.domain.tags.collecting import Tags, merged
-from worker.domain.tags.flac import read_flac
-from worker.domain.tags.mp4 import read_mp4
-from worker.domain.tags.ogg import read_ogg
-from worker.domain.tags.riff import read_aiff, read_riff
+from worker.domain.tags.flac import pictures_of_flac, read_flac
+from worker.domain.tags.id3 import pictures_of_id3
+from worker.domain.tags.metadata import Metadata
+from worker.domain.tags.mp4 import pictures_of_mp4, read_mp4
+from worker.domain.tags.ogg import pictures_of_ogg, read_ogg
+from worker.domain.tags.pictures import chosen
+from worker.domain.tags.riff import id3_of_aiff, id3_of_riff, read_aiff, read_riff
 
 _WITH_TAGS_AROUND = {
     *(Container.MP3, Container.ADTS, Container.WAVPACK, Container.TTA, Container.MUSEPACK_7, Container.MUSEPACK_8),
     *(Container.APE, Container.AC3, Container.EAC3, Container.DTS),
 }
+
+
+def read_metadata(sniffed: Sniffed, read_at: ReadAt, size: int) -> Metadata:
+    """Tags and cover of the source. Reads them and what leads to them, and not the sound."""
+    return Metadata(read_tags(sniffed, read_at, size), chosen(_pictures(sniffed, read_at, size)))
+
+
+def _pictures(sniffed: Sniffed, read_at: ReadAt, size: int) -> Iterable[tuple[int, bytes]]:
+    match sniffed.container:
+        case Container.FLAC:
+            return pictures_of_flac(read_at, sniffed.start)
+        case Container.OGG:
+            return pictures_of_ogg(read_at, sniffed.start)
+        case Container.MP4:
+            return pictures_of_mp4(read_at, size)
+        case Container.WAV | Container.AIFF:
+            find = id3_of_riff if sniffed.container is Container.WAV else id3_of_aiff
+            tag = find(read_at, sniffed.start, size)
+            return () if tag is None else pictures_of_id3(read_at, tag)
+        case container if container in _WITH_TAGS_AROUND:
+            return pictures_around(read_at, size)
+    return ()
 
 
 def read_tags(sniffed: Sniffed, read_at: ReadAt, size: int) -> Tags:

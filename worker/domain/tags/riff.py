@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Literal
+
 from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.collecting import MAX_BYTES, Collector, Tags, merged
 from worker.domain.tags.id3 import read_id3
 
 _MAX_CHUNKS = 1_000
+_ID3 = b"id3 "
 _FIELDS = {
     b"INAM": "TITLE",
     b"IART": "ARTIST",
@@ -35,17 +39,11 @@ def read_aiff(read_at: ReadAt, start: int, size: int) -> Tags:
     """The fields of the file that begins at `start`; an `ID3 ` chunk says more than those of text, and goes first."""
     id3: list[Tags] = []
     texts = Collector()
-    offset = start + 12
-    for _ in range(_MAX_CHUNKS):
-        header = read_at(offset, 8)
-        if len(header) < 8 or offset >= size:
-            break
-        length = int.from_bytes(header[4:], "big")
-        if field := _FIELDS_OF_AIFF.get(header[:4]):
-            texts.add(field, _text(read_at(offset + 8, min(length, MAX_BYTES))))
-        elif not id3 and header[:4].lower() == b"id3 ":
-            id3.append(read_id3(read_at, offset + 8))
-        offset += 8 + length + length % 2
+    for name, offset, length in _chunks(read_at, start, size, "big"):
+        if field := _FIELDS_OF_AIFF.get(name):
+            texts.add(field, _text(read_at(offset, min(length, MAX_BYTES))))
+        elif not id3 and name.lower() == _ID3:
+            id3.append(read_id3(read_at, offset))
     return merged([*id3, texts.tags])
 
 
@@ -53,18 +51,40 @@ def read_riff(read_at: ReadAt, start: int, size: int) -> Tags:
     """The fields of the file that begins at `start`; an `id3 ` chunk says more than `INFO`, and goes first."""
     id3: list[Tags] = []
     info: list[Tags] = []
+    for name, offset, length in _chunks(read_at, start, size, "little"):
+        if not info and name == b"LIST" and read_at(offset, 4) == b"INFO":
+            info.append(_read_info(read_at(offset + 4, min(length - 4, MAX_BYTES))))
+        elif not id3 and name.lower() == _ID3:
+            id3.append(read_id3(read_at, offset))
+    return merged([*id3, *info])
+
+
+def id3_of_aiff(read_at: ReadAt, start: int, size: int) -> int | None:
+    """Where the tag of its first `ID3 ` chunk begins; None where it has none."""
+    return _id3(_chunks(read_at, start, size, "big"))
+
+
+def id3_of_riff(read_at: ReadAt, start: int, size: int) -> int | None:
+    """Where the tag of its first `id3 ` chunk begins; None where it has none."""
+    return _id3(_chunks(read_at, start, size, "little"))
+
+
+def _id3(chunks: Iterator[tuple[bytes, int, int]]) -> int | None:
+    return next((offset for name, offset, _ in chunks if name.lower() == _ID3), None)
+
+
+def _chunks(
+    read_at: ReadAt, start: int, size: int, order: Literal["big", "little"]
+) -> Iterator[tuple[bytes, int, int]]:
+    """The name of each chunk, the offset of its content, and its length."""
     offset = start + 12
     for _ in range(_MAX_CHUNKS):
-        header = read_at(offset, 12)
-        if len(header) < 12 or offset >= size:
+        header = read_at(offset, 8)
+        if len(header) < 8 or offset >= size:
             break
-        length = int.from_bytes(header[4:8], "little")
-        if not info and header[:4] == b"LIST" and header[8:] == b"INFO":
-            info.append(_read_info(read_at(offset + 12, min(length - 4, MAX_BYTES))))
-        elif not id3 and header[:4].lower() == b"id3 ":
-            id3.append(read_id3(read_at, offset + 8))
+        length = int.from_bytes(header[4:], order)
+        yield header[:4], offset + 8, length
         offset += 8 + length + length % 2
-    return merged([*id3, *info])
 
 
 def _read_info(block: bytes) -> Tags:

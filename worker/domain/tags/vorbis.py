@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator
 
 from worker.domain.tags.collecting import Collector, Tags
+from worker.domain.tags.metadata import Metadata
+from worker.domain.tags.pictures import MAX_BLOCK_BYTES, Picture, as_block, read_block
 
 _MAX_COMMENTS = 2_000
+_PICTURE = b"METADATA_BLOCK_PICTURE"
+_MAX_BASE64_BYTES = MAX_BLOCK_BYTES * 4 // 3 + 4
 _NOT_OF_A_NAME = re.compile(r"[^ -<>-}]")
 # What ffmpeg writes of the output itself: chapters, and which channel is which.
 _OF_THE_OUTPUT = re.compile(rb"(CHAPTER\d{3}(NAME)?|WAVEFORMATEXTENSIBLE_CHANNEL_MASK)=", re.IGNORECASE)
@@ -26,14 +32,35 @@ def read_comments(block: bytes) -> Tags:
     return tags
 
 
-def with_comments(block: bytes, tags: Tags) -> bytes:
-    """The block of an output with the fields, and with what it has of the output itself."""
+def pictures_of_comments(block: bytes) -> Iterator[tuple[int, bytes]]:
+    """The kind and the content of each picture (https://wiki.xiph.org/VorbisComment#METADATA_BLOCK_PICTURE)."""
+    for comment in _comments(block):
+        name, _, value = comment.partition(b"=")
+        if name.upper() == _PICTURE and len(value) <= _MAX_BASE64_BYTES:
+            try:
+                yield read_block(base64.b64decode(value))
+            except binascii.Error:
+                continue
+
+
+def with_comments(block: bytes, metadata: Metadata) -> bytes:
+    """The block of an output with its tags, and with what it has of the output itself."""
     kept = [comment for comment in _comments(block) if _OF_THE_OUTPUT.match(comment)]
     comments = [
-        f"{_NOT_OF_A_NAME.sub('_', name)}={value}".encode() for name, values in tags.items() for value in values
+        f"{_NOT_OF_A_NAME.sub('_', name)}={value}".encode()
+        for name, values in metadata.tags.items()
+        for value in values
     ]
     vendor = block[: 4 + int.from_bytes(block[:4], "little")]
     return b"".join([vendor, _length(len(kept) + len(comments)), *map(_counted, [*comments, *kept])])
+
+
+def with_picture(block: bytes, picture: Picture) -> bytes:
+    """The block with one comment more, which is the picture."""
+    count_at = 4 + int.from_bytes(block[:4], "little")
+    count = int.from_bytes(block[count_at : count_at + 4], "little")
+    comment = _PICTURE + b"=" + base64.b64encode(as_block(picture))
+    return block[:count_at] + _length(count + 1) + block[count_at + 4 :] + _counted(comment)
 
 
 def _comments(block: bytes) -> Iterator[bytes]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.mp4_index import index_in_front
 from worker.domain.containers.structure import ReadAt
-from worker.domain.tags.collecting import Tags
 from worker.domain.tags.flac import flac_in_front
 from worker.domain.tags.id3_writing import id3_in_front
+from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.mp4_writing import with_items
 from worker.domain.tags.ogg import ogg_in_front
 
@@ -30,17 +30,17 @@ class Front:
     patches: Iterator[tuple[int, bytes]] = field(default_factory=lambda: iter(()))
 
 
-def front_of(audio_format: AudioFormat, read_at: ReadAt, size: int, tags: Tags) -> Front:
-    """The front of an output with its tags, and of an MP4 its index. Raises ValueError where an MP4 is not whole."""
+def front_of(audio_format: AudioFormat, read_at: ReadAt, size: int, metadata: Metadata) -> Front:
+    """The front of an output with its metadata, and an MP4's index. Raises ValueError where an MP4 is not whole."""
     match audio_format:
         case AudioFormat.M4A | AudioFormat.ALAC:
-            index = index_in_front(read_at, size, lambda moov: with_items(moov, tags))
+            index = index_in_front(read_at, size, lambda moov: with_items(moov, metadata))
             return Front(index.prefix, index.start, index.stop)
         case AudioFormat.MP3:
-            return Front(*id3_in_front(read_at, tags), size)
+            return Front(*id3_in_front(read_at, metadata), size)
         case AudioFormat.FLAC:
-            return Front(*flac_in_front(read_at, tags), size)
+            return Front(*flac_in_front(read_at, metadata), size)
         case AudioFormat.OGG | AudioFormat.OPUS:
-            front = ogg_in_front(read_at, tags)
+            front = ogg_in_front(read_at, metadata)
             return Front(front.prefix, front.stop, size, front.patches) if front else Front(b"", 0, size)
     return Front(b"", 0, size)

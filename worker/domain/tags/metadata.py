@@ -1,0 +1,16 @@
+"""What a file says of its sound: tags, a cover, chapters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from worker.domain.tags.collecting import Tags
+from worker.domain.tags.pictures import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Of a source, or of an output."""
+
+    tags: Tags = field(default_factory=dict)
+    cover: Picture | None = None
