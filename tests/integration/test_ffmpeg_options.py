@@ -12,7 +12,7 @@ import pytest
 from tests.support.conversions import converted
 from tests.support.sounds import sound
 from tests.support.strategies import ends_of
-from worker.adapters.ffmpeg import converter
+from worker.adapters.ffmpeg import converter, runs
 from worker.adapters.ffmpeg.process import run
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.declaration import Option, options_of
@@ -33,7 +33,8 @@ class Commands:
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._directory = directory
         self._last: Sequence[str] = ()
-        monkeypatch.setattr(converter, "run", self._run_probes_only)
+        for module in (converter, runs):
+            monkeypatch.setattr(module, "run", self._run_probes_only)
 
     async def of(self, spec: OutputSpec) -> Sequence[str]:
         """Without descriptors, whose numbers may differ; nothing where the source lacks what is asked for."""

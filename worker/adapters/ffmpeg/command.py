@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
-from worker.adapters.ffmpeg.filters import RAW_SAMPLES, filter_graph, target_layout
+from worker.adapters.ffmpeg.filters import RAW_SAMPLES, Analysis, filter_graph, target_layout
 from worker.adapters.ffmpeg.log import PROBE_MUXER
 from worker.adapters.ffmpeg.tags import tag_options
 from worker.domain.containers.kinds import Container
@@ -72,6 +72,7 @@ def convert_command(
     audio: SourceAudio,
     source_fds: Sequence[int],
     outputs: Sequence[tuple[Encoding, int]],
+    analyses: Sequence[Analysis] = (),
     *,
     limit_seconds: float,
     as_pieces: bool = False,
@@ -79,19 +80,19 @@ def convert_command(
     """Decode once and write each output to its descriptor, stopping after `limit_seconds` of sound.
 
     With `as_pieces` each output is written so that its packets can be found.
-    What has a reference (see `filters`) has one more output, to nowhere.
+    A reference (see `filters`) and each of the `analyses` have one more output, to nowhere.
     Of a source that was predicted, what a probe would print is printed as well.
     Each part of the source, in its order, is read from a descriptor of `source_fds`.
     """
     command = _general(binary)
     for part, source_fd in zip(audio.parts or (audio,), source_fds, strict=True):
         command += _source(part.container, source_fd, part.structure, options=_decoding(part))
-    graph, labels = filter_graph(audio, [encoding for encoding, _ in outputs])
+    graph, labels = filter_graph(audio, [encoding for encoding, _ in outputs], analyses)
     command += ["-progress", "pipe:1", "-stats_period", str(STATS_PERIOD_SECONDS), "-filter_complex", graph]
     for label, (encoding, target_fd) in zip(labels, outputs, strict=False):
         command += ["-map", label, *_output(audio, encoding, target_fd, limit_seconds, as_piece=as_pieces)]
-    if len(labels) > len(outputs):
-        command += ["-map", labels[-1], "-t", f"{limit_seconds:.3f}", "-ar", str(audio.sample_rate_hz), *_NOWHERE]
+    for label in labels[len(outputs) :]:
+        command += ["-map", label, "-t", f"{limit_seconds:.3f}", "-ar", str(audio.sample_rate_hz), *_NOWHERE]
     return [*command, *_FACTS] if audio.is_predicted else command
 
 

@@ -3,59 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 from worker.adapters.disk import unless_short
-from worker.adapters.ffmpeg.command import convert_command, probe_command
+from worker.adapters.ffmpeg.command import probe_command
 from worker.adapters.ffmpeg.encodings import encodings_of, within
 from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, mended
-from worker.adapters.ffmpeg.filters import filter_graph, has_reference
 from worker.adapters.ffmpeg.finishing import finished
 from worker.adapters.ffmpeg.finite import is_finite
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
-from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, Check, predicted_headers, source_audio
+from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, predicted_headers, source_audio
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import (
     Counts,
-    ProgressReader,
-    check_end,
     failure_of,
     read_counts,
     read_headers,
 )
-from worker.adapters.ffmpeg.verdict import Verdict, check_counts, check_headers
+from worker.adapters.ffmpeg.runs import Bounds, Runs, Task
+from worker.adapters.ffmpeg.verdict import check_headers
 from worker.adapters.sandbox.choice import available_sandbox
 from worker.adapters.sandbox.policy import Sandbox
 from worker.domain.encoding import Encoding
 from worker.domain.errors import (
-    ConverterAlwaysFailsError,
     ConverterCrashedError,
-    ConverterFailedError,
     DurationTooLongError,
     UnsupportedAudioError,
-    WorkerError,
 )
 from worker.domain.job import OutputSpec
 from worker.ports import ConversionProgress, Converted, MispredictedError, SourceAudio
 
 _PROBE_SECONDS = 60.0
 _PROBE_CPU_SECONDS = 30
-_OVER_THE_LIMIT_SECONDS = 1.0  # sound that is decoded beyond the limit, to see that there is more
-_HEADROOM_BYTES = 64 * 1024 * 1024  # of an output, for tags and for what a container adds
-_CPU_HEADROOM_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    """What the outputs may be. `file_bytes`: None leaves it to the seconds."""
-
-    seconds: float
-    file_bytes: int | None
-    as_pieces: bool = False
 
 
 class FfmpegConverter:
@@ -69,6 +50,7 @@ class FfmpegConverter:
         self._binary = binary
         self._sandbox = available_sandbox(binary) if sandbox is None else sandbox
         self._memory_bytes = memory_bytes
+        self._runs = Runs(binary, self._sandbox, memory_bytes)
 
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         """Read the headers, and see from its structure whether the source is all there."""
@@ -143,16 +125,17 @@ class FfmpegConverter:
             raise DurationTooLongError(audio.duration_seconds, max_duration_seconds)
         encodings = encodings_of([spec for spec, _ in outputs], audio)
         paths = [path for _, path in outputs]
-        bounds = _Bounds(max_duration_seconds, max_file_bytes)
+        bounds = Bounds(max_duration_seconds, max_file_bytes)
         async with mended(source, audio.structure) as readable:
-            convert = partial(self._run_as_found, readable, bounds=bounds, progress=progress)
+            task = Task(readable, audio)
             if any(each.cut is not None and each.cut.needs_length(audio.duration_seconds) for each in encodings):
-                audio, length = await convert(audio, [])
-                encodings = within(encodings, audio, length.source_seconds)
-            written = list(zip(encodings, paths, strict=True))
-            audio, verdict = await convert(audio, written)
-        size_bytes = sum(path.stat().st_size for path in paths)
-        artifacts = await unless_short(size_bytes, lambda: finished(audio, written, verdict.lengths))
+                found = await self._runs.run_as_found(task, bounds=bounds, progress=progress)
+                encodings = within(encodings, found.audio, found.verdict.source_seconds)
+                task = replace(task, audio=found.audio)
+            task = replace(task, outputs=list(zip(encodings, paths, strict=True)))
+            found = await self._runs.run_as_found(task, bounds=bounds, progress=progress)
+        size_bytes, verdict = sum(path.stat().st_size for path in paths), found.verdict
+        artifacts = await unless_short(size_bytes, lambda: finished(found.audio, task.outputs, verdict.lengths))
         return Converted(artifacts, verdict.repaired)
 
     async def encode(
@@ -171,127 +154,6 @@ class FfmpegConverter:
         Raises what `convert` raises. With `as_pieces` the files are not those of their formats, but such that their
         packets can be found.
         """
-        log = await self._run(source, audio, outputs, _Bounds(seconds, max_file_bytes, as_pieces), progress)
+        bounds = Bounds(seconds, max_file_bytes, as_pieces)
+        log = await self._runs.run(Task(source, audio, outputs), bounds, progress)
         return read_counts(log, len(outputs), audio.sample_rate_hz)
-
-    async def _run_as_found(
-        self,
-        source: Path,
-        audio: SourceAudio,
-        outputs: Sequence[tuple[Encoding, Path]],
-        *,
-        bounds: _Bounds,
-        progress: ConversionProgress,
-    ) -> tuple[SourceAudio, Verdict]:
-        """Convert, or without outputs decode alone; once more where the source turns out to be another than it seemed.
-
-        Gaps of one frame look like a clock that jitters, and a mix for every layout costs time: few sources need them.
-        """
-        encodings = [encoding for encoding, _ in outputs]
-        log = await self._run_twice(source, audio, outputs, bounds, progress)
-        audio = replace(audio, is_predicted=False)
-        found = replace(
-            audio,
-            loses_frames=audio.loses_frames or log.has_lost_frames,
-            changes_format=audio.changes_format or log.changes > 0,
-        )
-        if filter_graph(found, encodings) != filter_graph(audio, encodings):
-            audio = found
-            log = await self._run_twice(source, audio, outputs, bounds, progress)
-        counts = read_counts(log, len(encodings) + has_reference(encodings), audio.sample_rate_hz)
-        return audio, check_counts(counts, audio, encodings, max_duration_seconds=bounds.seconds)
-
-    async def _run_twice(
-        self,
-        source: Path,
-        audio: SourceAudio,
-        outputs: Sequence[tuple[Encoding, Path]],
-        bounds: _Bounds,
-        progress: ConversionProgress,
-    ) -> Log:
-        """Run ffmpeg again where it failed by itself: the same failure twice is not chance."""
-        try:
-            return await self._run(source, audio, outputs, bounds, progress)
-        except ConverterFailedError as first:
-            try:
-                return await self._run(source, audio, outputs, bounds, progress)
-            except ConverterFailedError as second:
-                if str(first) == str(second):
-                    raise ConverterAlwaysFailsError(str(first)) from second
-                raise
-
-    async def _run(
-        self,
-        source: Path,
-        audio: SourceAudio,
-        outputs: Sequence[tuple[Encoding, Path]],
-        bounds: _Bounds,
-        progress: ConversionProgress,
-    ) -> Log:
-        """Run ffmpeg to a good end and return what it said. Raises MispredictedError where it reads another source."""
-        log, check = Log(), Check(audio)
-        try:
-            await self._run_to_the_end(source, audio, outputs, bounds, progress, log, check)
-        except WorkerError:
-            check.final(log)
-            raise
-        check.final(log)
-        return log
-
-    async def _run_to_the_end(
-        self,
-        source: Path,
-        audio: SourceAudio,
-        outputs: Sequence[tuple[Encoding, Path]],
-        bounds: _Bounds,
-        progress: ConversionProgress,
-        log: Log,
-        check: Check,
-    ) -> None:
-        reader = ProgressReader()
-        limit_seconds = bounds.seconds + _OVER_THE_LIMIT_SECONDS
-        sources = [source] * max(1, len(audio.parts))
-        with descriptors(sources, [path for _, path in outputs]) as (source_fds, target_fds):
-
-            def on_output(chunk: bytes) -> None:
-                check.feed(chunk)
-                if reader.feed(chunk):
-                    check.early(log)
-                    if reader.seconds_done > limit_seconds + _OVER_THE_LIMIT_SECONDS:
-                        raise DurationTooLongError(None, bounds.seconds)  # ffmpeg counts anew at each change
-                    if not check.is_right:  # both pipes of ffmpeg have to be read for that, and they are in no order
-                        return
-                    progress.seconds_done = reader.seconds_done
-                    if not audio.duration_seconds:
-                        # The process shares the offset: it says how far it has read, and /proc is not needed.
-                        progress.bytes_read = os.lseek(source_fds[0], 0, os.SEEK_CUR)
-
-            returncode = await run(
-                convert_command(
-                    self._binary,
-                    audio,
-                    source_fds,
-                    [(encoding, fd) for (encoding, _), fd in zip(outputs, target_fds, strict=True)],
-                    limit_seconds=limit_seconds,
-                    as_pieces=bounds.as_pieces,
-                ),
-                fds=[*source_fds, *target_fds],
-                cwd=source.parent,
-                limits=self._limits(audio, [encoding for encoding, _ in outputs], limit_seconds, bounds.file_bytes),
-                on_output=on_output,
-                on_log=log.feed,
-                sandbox=self._sandbox,
-            )
-        check_end(returncode, reader, log)
-
-    def _limits(
-        self, audio: SourceAudio, encodings: Sequence[Encoding], limit_seconds: float, file_bytes: int | None
-    ) -> ProcessLimits:
-        """Nothing decodes or encodes slower than it plays, and nothing encodes to more than plain samples."""
-        length = audio.duration_seconds or limit_seconds
-        widest = max((encoding.sample_rate_hz * encoding.channels for encoding in encodings), default=0)
-        return ProcessLimits(
-            memory_bytes=self._memory_bytes,
-            cpu_seconds=_CPU_HEADROOM_SECONDS + int(length * (1 + len(encodings))),
-            file_bytes=_HEADROOM_BYTES + int(limit_seconds * widest * 4) if file_bytes is None else file_bytes,
-        )

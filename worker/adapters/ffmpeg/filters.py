@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from worker.adapters.ffmpeg.cuts import cut_filters, samples_of
 from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
@@ -89,16 +89,27 @@ def has_reference(encodings: Sequence[Encoding]) -> bool:
     return not encodings or any(encoding.cut is not None for encoding in encodings)
 
 
-def filter_graph(audio: SourceAudio, encodings: Sequence[Encoding]) -> tuple[str, list[str]]:
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Filters that examine what an output has of the source (None: all of it), and say what they find in the log."""
+
+    of: Encoding | None
+    filters: tuple[str, ...]
+
+
+def filter_graph(
+    audio: SourceAudio, encodings: Sequence[Encoding], analyses: Sequence[Analysis] = ()
+) -> tuple[str, list[str]]:
     """The graph from the chosen track to one labelled end for each output, and those labels.
 
-    Where there is a reference, its end is the last.
+    The outputs are followed by the reference, where there is one, and by the ends of the analyses.
     """
     source, shared, parts = f"[0:{audio.track}]", _shared(audio), list[str]()
     if audio.parts:
         source, shared, parts = _joined(audio)
     own = [_own(audio, encoding) for encoding in encodings]
     own += [[]] * has_reference(encodings)
+    own += [[*_heard(audio, analysis.of), *analysis.filters] for analysis in analyses]
     labels = [f"[o{number}]" for number in range(len(own))]
     if len(own) == 1:
         return ";".join([*parts, f"{source}{','.join([*shared, *own[0]])}{labels[0]}"]), labels
@@ -168,10 +179,7 @@ def _made_like(whole: SourceAudio, part: SourceAudio) -> list[str]:
 
 
 def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
-    layout, pan = _mapped(audio, encoding)
-    filters = [] if encoding.cut is None else cut_filters(encoding.cut, audio.sample_rate_hz)
-    if pan:
-        filters.append(pan)
+    layout, filters = _mapped(audio, encoding)[0], _heard(audio, encoding)
     if layout and (order := ENCODERS[encoding.format].orders.get(layout)):
         filters.append(_channelmap(layout, order))
     seconds = audio.duration_seconds
@@ -183,6 +191,15 @@ def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
         samples = max(1, math.ceil(round(seconds * encoding.sample_rate_hz, 6)))
         filters += [f"aresample={encoding.sample_rate_hz}", f"apad=whole_len={samples}"]
     return filters
+
+
+def _heard(audio: SourceAudio, encoding: Encoding | None) -> list[str]:
+    """What takes the part and the channels of the source that an output has."""
+    if encoding is None:
+        return []
+    filters = [] if encoding.cut is None else cut_filters(encoding.cut, audio.sample_rate_hz)
+    _, pan = _mapped(audio, encoding)
+    return [*filters, pan] if pan else filters
 
 
 def _mapped(audio: SourceAudio, encoding: Encoding) -> tuple[str | None, str | None]:

@@ -47,6 +47,9 @@ _OF_PICTURES = re.compile(
     r"(Attached picture|Could not read mimetype from an attached|Unknown attached picture|Invalid picture type"
     r"|Error (reading|parsing) (cover art|attached picture)|Chapter end time) "
 )
+# What a filter says that the graph gives a name of its own. Its first line alone has a colour, and no error is one.
+_SAID = re.compile(r"(?:\x1b\[0m)?\x1b\[1;32m\[(\w+@\w+) @ 0x[0-9a-f]+\] \x1b\[0m(?!\x1b)(.*)", re.DOTALL)
+_MAX_SAID_LINES = 4096  # of one filter: its summary has twelve
 _ERROR_LEVELS = frozenset({"1;31", "4;31"})  # and fatal
 
 
@@ -107,7 +110,9 @@ class Log:
     left_out_seconds: float = 0.0  # the longest of the pauses that are longer than silence is made for
     is_estimated: bool = False  # the length, from the bitrate
     said_bytes: int = 0
+    said: dict[str, list[str]] = field(default_factory=dict)  # lines of the filters with a name of their own
     _rest: bytes = b""
+    _speaker: str = ""  # the filter of that kind whose line was the last that had a colour
 
     def feed(self, chunk: bytes) -> None:
         self.said_bytes += len(chunk)
@@ -119,6 +124,8 @@ class Log:
         for line in lines:
             if line.startswith(b"\x1b"):
                 self._take(line[:_MAX_LINE_BYTES].decode("utf-8", "replace"))
+            elif self._speaker:
+                self._keep_said(line[:_MAX_LINE_BYTES].decode("utf-8", "replace"))
             elif not self.is_description_full:
                 self.described += line[:_MAX_LINE_BYTES].decode("utf-8", "replace") + "\n"
 
@@ -143,6 +150,11 @@ class Log:
         return next((each for each in self.errors if each.is_of_demuxer), None)
 
     def _take(self, line: str) -> None:
+        self._speaker = ""
+        if said := _SAID.fullmatch(line):
+            self._speaker = said[1]
+            self._keep_said(said[2])
+            return
         match = _LINE.match(line)
         if match is None:
             self._describe_behind_colour(line)
@@ -168,6 +180,11 @@ class Log:
             self.left_out_seconds = max(self.left_out_seconds, float(late[1]))
         elif text.startswith(_ESTIMATED):
             self.is_estimated = True
+
+    def _keep_said(self, line: str) -> None:
+        lines = self.said.setdefault(self._speaker, [])
+        if len(lines) < _MAX_SAID_LINES:
+            lines.append(line)
 
     def _describe_behind_colour(self, line: str) -> None:
         """The first uncoloured line behind a coloured one begins with the end of the colour."""

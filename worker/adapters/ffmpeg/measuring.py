@@ -1,0 +1,47 @@
+"""Measures loudness and true peak with ffmpeg's filter `ebur128`, which ends with a summary in the log."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from worker.adapters.ffmpeg.filters import Analysis
+from worker.adapters.ffmpeg.log import Log
+from worker.domain.encoding import Encoding
+from worker.domain.errors import ConverterCrashedError
+from worker.domain.loudness import Loudness
+
+# At its level the filter prints the loudness every 0.1 s: without that, its summary is all that it says.
+_FILTER = "ebur128@loudness{number}=peak=true:framelog=quiet"
+_NAME = "ebur128@loudness{number}"
+_GATE_LUFS = -70.0  # what the filter says where nothing is above it
+_VALUE = re.compile(r" *(I|LRA|Peak): +(-?\d+\.\d|-?inf|nan) (?:LUFS|LU|dBFS)")
+
+
+def loudness_of(encoding: Encoding | None, number: int) -> Analysis:
+    """Measures what an output has of the source (None: all of the source). Each of a run has a number of its own."""
+    return Analysis(encoding, (_FILTER.format(number=number),))
+
+
+def read_loudness(log: Log, number: int) -> Loudness:
+    """What the analysis of that number has measured. Raises ConverterCrashedError where it has said nothing.
+
+    Where the source's format changes on the way, each stretch is measured by itself: the loudest one counts.
+    """
+    values: dict[str, list[float]] = {"I": [], "LRA": [], "Peak": []}
+    for line in log.said.get(_NAME.format(number=number), ()):
+        if match := _VALUE.match(line):  # another part's words may follow
+            values[match[1]].append(float(match[2]))
+    if not all(values.values()):
+        raise ConverterCrashedError("the converter ended without the loudness")
+    integrated, peak = _highest(values["I"]), _highest(values["Peak"])
+    return Loudness(
+        integrated_lufs=integrated if integrated > _GATE_LUFS else None,
+        range_lu=max(values["LRA"]),
+        true_peak_dbtp=peak if math.isfinite(peak) else None,
+    )
+
+
+def _highest(values: Sequence[float]) -> float:
+    return max((value for value in values if not math.isnan(value)), default=-math.inf)

@@ -1,0 +1,168 @@
+"""Runs ffmpeg over a source to a good end, and once more where that finds or mends something."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from worker.adapters.ffmpeg.command import convert_command
+from worker.adapters.ffmpeg.files import descriptors
+from worker.adapters.ffmpeg.filters import Analysis, filter_graph, has_reference
+from worker.adapters.ffmpeg.log import Log
+from worker.adapters.ffmpeg.prediction import Check
+from worker.adapters.ffmpeg.process import ProcessLimits, run
+from worker.adapters.ffmpeg.report import ProgressReader, check_end, read_counts
+from worker.adapters.ffmpeg.verdict import Verdict, check_counts
+from worker.adapters.sandbox.policy import Sandbox
+from worker.domain.encoding import Encoding
+from worker.domain.errors import (
+    ConverterAlwaysFailsError,
+    ConverterFailedError,
+    DurationTooLongError,
+    WorkerError,
+)
+from worker.ports import ConversionProgress, SourceAudio
+
+_OVER_THE_LIMIT_SECONDS = 1.0  # sound that is decoded beyond the limit, to see that there is more
+_HEADROOM_BYTES = 64 * 1024 * 1024  # of an output, for tags and for what a container adds
+_CPU_HEADROOM_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the outputs may be. `file_bytes`: None leaves it to the seconds."""
+
+    seconds: float
+    file_bytes: int | None
+    as_pieces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What ffmpeg is given: a source, the outputs to write, and what of it is only examined."""
+
+    source: Path
+    audio: SourceAudio
+    outputs: Sequence[tuple[Encoding, Path]] = ()
+    analyses: Sequence[Analysis] = ()
+
+    @property
+    def encodings(self) -> list[Encoding]:
+        return [encoding for encoding, _ in self.outputs]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run has found: the source as it turned out to be, the verdict, and all that ffmpeg said."""
+
+    audio: SourceAudio
+    verdict: Verdict
+    log: Log
+
+
+class Runs:
+    """Runs the ffmpeg at `binary` in `sandbox`, with at most `memory_bytes` of addresses."""
+
+    def __init__(self, binary: str, sandbox: Sandbox, memory_bytes: int) -> None:
+        self._binary = binary
+        self._sandbox = sandbox
+        self._memory_bytes = memory_bytes
+
+    async def run_as_found(self, task: Task, *, bounds: Bounds, progress: ConversionProgress) -> Found:
+        """Convert, or without outputs decode alone; once more where the source turns out to be another than it seemed.
+
+        Gaps of one frame look like a clock that jitters, and a mix for every layout costs time: few sources need them.
+        """
+        log = await self._run_twice(task, bounds, progress)
+        task = replace(task, audio=replace(task.audio, is_predicted=False))
+        found = replace(
+            task.audio,
+            loses_frames=task.audio.loses_frames or log.has_lost_frames,
+            changes_format=task.audio.changes_format or log.changes > 0,
+        )
+        if _graph(task, found) != _graph(task, task.audio):
+            task = replace(task, audio=found)
+            log = await self._run_twice(task, bounds, progress)
+        encodings = task.encodings
+        counts = read_counts(log, len(encodings) + has_reference(encodings), task.audio.sample_rate_hz)
+        verdict = check_counts(counts, task.audio, encodings, max_duration_seconds=bounds.seconds)
+        return Found(task.audio, verdict, log)
+
+    async def _run_twice(self, task: Task, bounds: Bounds, progress: ConversionProgress) -> Log:
+        """Run ffmpeg again where it failed by itself: the same failure twice is not chance."""
+        try:
+            return await self.run(task, bounds, progress)
+        except ConverterFailedError as first:
+            try:
+                return await self.run(task, bounds, progress)
+            except ConverterFailedError as second:
+                if str(first) == str(second):
+                    raise ConverterAlwaysFailsError(str(first)) from second
+                raise
+
+    async def run(self, task: Task, bounds: Bounds, progress: ConversionProgress) -> Log:
+        """Run ffmpeg to a good end and return what it said. Raises MispredictedError where it reads another source."""
+        log, check = Log(), Check(task.audio)
+        try:
+            await self._run_to_the_end(task, bounds, progress, log, check)
+        except WorkerError:
+            check.final(log)
+            raise
+        check.final(log)
+        return log
+
+    async def _run_to_the_end(
+        self, task: Task, bounds: Bounds, progress: ConversionProgress, log: Log, check: Check
+    ) -> None:
+        audio, reader = task.audio, ProgressReader()
+        limit_seconds = bounds.seconds + _OVER_THE_LIMIT_SECONDS
+        sources = [task.source] * max(1, len(audio.parts))
+        with descriptors(sources, [path for _, path in task.outputs]) as (source_fds, target_fds):
+
+            def on_output(chunk: bytes) -> None:
+                check.feed(chunk)
+                if reader.feed(chunk):
+                    check.early(log)
+                    if reader.seconds_done > limit_seconds + _OVER_THE_LIMIT_SECONDS:
+                        raise DurationTooLongError(None, bounds.seconds)  # ffmpeg counts anew at each change
+                    if not check.is_right:  # both pipes of ffmpeg have to be read for that, and they are in no order
+                        return
+                    progress.seconds_done = reader.seconds_done
+                    if not audio.duration_seconds:
+                        # The process shares the offset: it says how far it has read, and /proc is not needed.
+                        progress.bytes_read = os.lseek(source_fds[0], 0, os.SEEK_CUR)
+
+            returncode = await run(
+                convert_command(
+                    self._binary,
+                    audio,
+                    source_fds,
+                    list(zip(task.encodings, target_fds, strict=True)),
+                    task.analyses,
+                    limit_seconds=limit_seconds,
+                    as_pieces=bounds.as_pieces,
+                ),
+                fds=[*source_fds, *target_fds],
+                cwd=task.source.parent,
+                limits=self._limits(task, limit_seconds, bounds.file_bytes),
+                on_output=on_output,
+                on_log=log.feed,
+                sandbox=self._sandbox,
+            )
+        check_end(returncode, reader, log)
+
+    def _limits(self, task: Task, limit_seconds: float, file_bytes: int | None) -> ProcessLimits:
+        """Nothing decodes, encodes or is examined slower than it plays, and nothing takes more than plain samples."""
+        length = task.audio.duration_seconds or limit_seconds
+        widest = max((encoding.sample_rate_hz * encoding.channels for encoding in task.encodings), default=0)
+        return ProcessLimits(
+            memory_bytes=self._memory_bytes,
+            cpu_seconds=_CPU_HEADROOM_SECONDS + int(length * (1 + len(task.outputs) + len(task.analyses))),
+            file_bytes=_HEADROOM_BYTES + int(limit_seconds * widest * 4) if file_bytes is None else file_bytes,
+        )
+
+
+def _graph(task: Task, audio: SourceAudio) -> tuple[str, list[str]]:
+    return filter_graph(audio, task.encodings, task.analyses)
