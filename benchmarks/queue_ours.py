@@ -79,7 +79,7 @@ class IdleConverter:
         for _, path in outputs:
             path.write_bytes(_SOUND)
         progress.seconds_done = 1.0
-        return Converted(tuple(Artifact(path, 1.0, 0, len(_SOUND)) for _, path in outputs))
+        return Converted(tuple(Artifact(path, 1.0, 0, len(_SOUND)) for _, path in outputs), 1.0)
 
 
 async def main(queue_url: str, kind: str) -> None:

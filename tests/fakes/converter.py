@@ -77,7 +77,7 @@ class FakeConverter:
                 await asyncio.to_thread(shutil.copyfile, source, path)
             progress.seconds_done = length
             artifacts = tuple(Artifact(path, length, 0, audio.size_bytes) for _, path in outputs)
-            return Converted(artifacts, self.repaired)
+            return Converted(artifacts, length, self.repaired)
         finally:
             self.running -= 1
 

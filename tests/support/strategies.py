@@ -12,6 +12,7 @@ from worker.domain.declaration import options_of
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.limits import Below, Choice, Limits, OneOf, Range
 from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version
+from worker.domain.source_format import SourceFormat
 
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -104,6 +105,8 @@ _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 _seconds = st.none() | st.floats(0, 1e9)
 _digests = st.none() | st.from_regex("[0-9a-f]{64}", fullmatch=True)
 _outputs = st.builds(OutputRecord, _text, st.none() | st.integers(0, 2**63), _seconds, _digests)
+_counts = st.integers(1, 2**31)
+_sources = st.builds(SourceFormat, _text, _text, _counts, _counts, st.none() | _counts, _seconds)
 
 
 @st.composite
@@ -122,6 +125,7 @@ def records(draw: st.DrawFn) -> Record:
         eta_seconds=draw(_seconds),
         worker=draw(st.none() | _text),
         source=draw(st.none() | _text),
+        source_audio=draw(st.none() | _sources),
         outputs=tuple(draw(st.lists(_outputs, max_size=3))),
         error=draw(st.none() | st.builds(ErrorInfo, _text, _text, st.booleans())),
         repaired=tuple(draw(st.lists(_text, max_size=2))),

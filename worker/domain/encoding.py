@@ -14,6 +14,8 @@ from worker.domain.disk_space import Need
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
 
+LOSSY_BITS = 16  # that a sample of a lossy source is worth
+
 # Of white noise in mono, Vorbis made 1.6 times the bitrate, AAC at its lowest 1.9 times, others less.
 _VARIATION = 2.0
 _OVERHEAD = 1.02  # of samples in frames

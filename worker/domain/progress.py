@@ -12,6 +12,7 @@ from worker.domain.declaration import Field
 from worker.domain.errors import JobError
 from worker.domain.limits import AtLeast, Pattern, Range
 from worker.domain.redaction import redact
+from worker.domain.source_format import SourceFormat
 
 HIGHEST_BEFORE_THE_END = 99.9  # percent; 100 is for completed jobs
 _SHA256 = Pattern("[0-9a-f]{64}", "64 hexadecimal digits")
@@ -101,6 +102,9 @@ class Record:
     eta_seconds: Annotated[float | None, Field("Seconds left; null where that is not known.", AtLeast(0))] = None
     worker: Annotated[str | None, Field("Host and process id of the worker.")] = None
     source: Annotated[str | None, Field("What is converted, as s3://bucket/key.")] = None
+    source_audio: Annotated[
+        SourceFormat | None, Field("What the source turned out to be; null until it is known.")
+    ] = None
     outputs: Annotated[tuple[OutputRecord, ...], Field("One for each output of the message, in its order.")] = ()
     error: Annotated[ErrorInfo | None, Field("Why the job failed, or why its last attempt did.")] = None
     repaired: Annotated[
@@ -140,6 +144,7 @@ class Record:
             "eta_seconds": self.eta_seconds,
             "worker": self.worker,
             "source": self.source,
+            "source_audio": None if self.source_audio is None else self.source_audio.to_dict(),
             "outputs": [
                 {
                     "target": output.target,
@@ -183,6 +188,7 @@ class Record:
                 eta_seconds=data["eta_seconds"],
                 worker=data["worker"],
                 source=data["source"],
+                source_audio=SourceFormat.from_dict(data.get("source_audio")),
                 outputs=tuple(
                     OutputRecord(
                         output["target"],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from worker.domain.errors import WorkerError
 from worker.domain.job import OutputSpec
+from worker.domain.source_format import SourceFormat, container_name
 from worker.ports.objects import Artifact
 
 if TYPE_CHECKING:  # programs that convert nothing do not load the containers
@@ -30,7 +31,7 @@ class SourceAudio:
     codec: str
     sample_rate_hz: int
     channels: int
-    bits_per_sample: int  # 16 for lossy codecs
+    bits_per_sample: int | None  # as they are stored; None for lossy codecs
     duration_seconds: float | None
     size_bytes: int
     structure: Structure  # for the converter that found it
@@ -44,6 +45,18 @@ class SourceAudio:
     parts: tuple[SourceAudio, ...] = ()  # that follow each other in the source, each with a decoder of its own
     is_finite: bool | None = True  # False: among the samples are some that are no numbers; None: there may be
     is_predicted: bool = False  # read from the source's own headers; the converter has not yet said the same
+
+    @property
+    def format(self) -> SourceFormat:
+        """The same for the record."""
+        return SourceFormat(
+            container_name(self.container),
+            self.codec,
+            self.sample_rate_hz,
+            self.channels,
+            self.bits_per_sample,
+            self.duration_seconds,
+        )
 
 
 @dataclass(slots=True)
@@ -61,9 +74,13 @@ class ConversionProgress:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What a conversion ends in: an artifact for each output, and what was repaired of the source, in sentences."""
+    """What a conversion ends in: an artifact for each output, and what was repaired of the source, in sentences.
+
+    `source_seconds` is the length of all of the source.
+    """
 
     artifacts: tuple[Artifact, ...]
+    source_seconds: float
     repaired: tuple[str, ...] = ()
 
 

@@ -40,7 +40,12 @@ def facts(codec: str = "aac", layout: str = "stereo", n: int = 0) -> str:
 def test_headers_are_read() -> None:
     headers = read_headers(facts(), log_of(described()))
 
-    assert (headers.codec, headers.sample_rate_hz, headers.channels, headers.bits_per_sample) == ("aac", 44100, 2, 16)
+    assert (headers.codec, headers.sample_rate_hz, headers.channels, headers.bits_per_sample) == (
+        "aac",
+        44100,
+        2,
+        None,
+    )
     assert headers.duration_seconds == pytest.approx(3723.5)
     assert (headers.track, headers.audio_track, headers.starts_at_seconds) == (0, 0, 0.0)
     assert not headers.is_float
@@ -71,17 +76,23 @@ def test_a_cover_does_not_make_the_length_a_guess() -> None:
     ("codec", "sample_format", "bits"),
     [
         ("pcm_s16le", "s16", 16),
-        ("pcm_u8", "u8", 16),
+        ("pcm_u8", "u8", 8),
         ("pcm_s24le", "s32 (24 bit)", 24),
-        ("pcm_f32le", "flt", 24),
+        ("pcm_s32le", "s32", 32),
+        ("pcm_f32le", "flt", 32),
+        ("pcm_f64le", "dbl", 64),
         ("flac", "s16", 16),
         ("flac", "s32 (24 bit)", 24),
         ("alac", "s32p (24 bit)", 24),
-        ("mp3", "fltp", 16),
-        ("pcm_mulaw", "s16", 16),
+        ("flac", "s16 (8 bit)", 8),
+        ("alac", "s32p (20 bit)", 20),
+        ("mp3", "fltp", None),
+        ("pcm_mulaw", "s16", 8),
     ],
 )
-def test_depth_is_16_or_24(codec: str, sample_format: str, bits: int) -> None:
+def test_the_depth_is_that_of_stored_samples_and_lossy_codecs_have_none(
+    codec: str, sample_format: str, bits: int | None
+) -> None:
     stderr = described(codec=codec, sample_format=sample_format)
     assert read_headers(facts(codec), log_of(stderr)).bits_per_sample == bits
 

@@ -20,9 +20,11 @@ from worker.domain.errors import (
     JobCancelledError,
     LeaseLostError,
     ShutdownError,
+    UnsupportedAudioError,
 )
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import Status, Version
+from worker.domain.source_format import SourceFormat
 from worker.events import Event
 
 
@@ -38,6 +40,40 @@ async def test_what_was_repaired_of_the_source_is_in_the_record_and_in_the_log(t
 
         assert harness.record().repaired == harness.converter.repaired
         assert logged.one(Event.JOB_COMPLETED)["repaired"] == list(harness.converter.repaired)
+
+
+@virtual_time
+@pytest.mark.parametrize("wrong_by", [0.0, 0.5])
+async def test_the_record_says_what_the_source_is_in_both_stores(wrong_by: float, tmp_path: Path) -> None:
+    async with a_harness(tmp_path) as harness:
+        harness.converter.prediction_error_seconds = wrong_by
+
+        await harness.handle()
+
+        expected = SourceFormat("wav", "pcm_s16le", 8000, 1, 16, 1.0)
+        for record in (harness.record(), harness.redis.held["ep-1"]):
+            assert record.source_audio == expected
+        assert {each.source_audio for each in harness.table.writes} <= {None, expected}
+
+
+@virtual_time
+async def test_the_record_of_a_source_that_cannot_be_read_does_not_say_what_it_is(tmp_path: Path) -> None:
+    async with a_harness(tmp_path) as harness:
+        harness.converter.probe_error = UnsupportedAudioError("the source holds no sound")
+
+        await harness.handle()
+
+        assert harness.record().source_audio is None
+
+
+@virtual_time
+async def test_the_record_of_a_source_that_fails_half_way_says_what_it_is(tmp_path: Path) -> None:
+    async with a_harness(tmp_path) as harness:
+        harness.converter.convert_error = UnsupportedAudioError("the source is damaged")
+
+        await harness.handle()
+
+        assert harness.record().source_audio is not None
 
 
 @virtual_time

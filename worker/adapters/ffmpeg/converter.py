@@ -67,7 +67,7 @@ class FfmpegConverter:
         lengths = [audio.duration_seconds for audio in audios if audio.duration_seconds is not None]
         return replace(
             audios[0],
-            bits_per_sample=max(audio.bits_per_sample for audio in audios),
+            bits_per_sample=max((audio.bits_per_sample for audio in audios if audio.bits_per_sample), default=None),
             duration_seconds=sum(lengths) if len(lengths) == len(audios) else None,
             size_bytes=inspected.size_bytes,
             structure=inspected.structure,
@@ -136,7 +136,7 @@ class FfmpegConverter:
             found = await self._runs.run_as_found(task, bounds=bounds, progress=progress)
         size_bytes, verdict = sum(path.stat().st_size for path in paths), found.verdict
         artifacts = await unless_short(size_bytes, lambda: finished(found.audio, task.outputs, verdict.lengths))
-        return Converted(artifacts, verdict.repaired)
+        return Converted(artifacts, verdict.source_seconds, verdict.repaired)
 
     async def encode(
         self,

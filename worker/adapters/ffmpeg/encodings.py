@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from worker.adapters.ffmpeg.cuts import samples_of
 from worker.domain.cutting import Cut, cut_of
-from worker.domain.encoding import Encoding, check_source, encoding_for
+from worker.domain.encoding import LOSSY_BITS, Encoding, check_source, encoding_for
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
 from worker.ports import MispredictedError, SourceAudio
@@ -28,7 +28,7 @@ def encodings_of(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encodi
             spec,
             sample_rate_hz=audio.sample_rate_hz,
             channels=audio.channels,
-            bits_per_sample=audio.bits_per_sample,
+            bits_per_sample=audio.bits_per_sample or LOSSY_BITS,
         )
         for spec in specs
     ]

@@ -27,7 +27,11 @@ _STREAM = re.compile(r"^  Stream #0:(\d+)\S*: (Video|Audio): (.*)$", re.MULTILIN
 _ATTACHED = "(attached pic)"
 _FACT = re.compile(r"^#(tb|codec_id|sample_rate|channel_layout_name) (\d+): (.+)$", re.MULTILINE)
 _PACKET = re.compile(r"^(\d+), +-?\d+, +(-?\d+), ", re.MULTILINE)
-_SAMPLE_FORMAT = re.compile(r", (u8|s16|s32|s64|flt|dbl)p?\b")
+_SAMPLE_FORMAT = re.compile(r", (u8|s16|s32|s64|flt|dbl)p?\b(?: \((\d+) bit\))?")
+_SAMPLE_BITS = {"u8": 8, "s16": 16, "s32": 32, "s64": 64, "flt": 32, "dbl": 64}
+_TELEPHONY = {"pcm_alaw", "pcm_mulaw"}
+_TELEPHONY_BITS = 8  # ITU-T G.711; the decoder makes 16 of them
+_USUAL_BITS = 16  # where the description does not tell
 _LOSSLESS = re.compile(r"pcm_(?!alaw|mulaw).*|flac|alac|ape|tta|wavpack|wmalossless|mlp|truehd")
 
 _NAMED_LAYOUTS = {
@@ -74,7 +78,7 @@ class Headers:
     sample_rate_hz: int
     channels: int
     layout: str
-    bits_per_sample: int
+    bits_per_sample: int | None  # as they are stored; None for lossy codecs
     is_float: bool
     duration_seconds: float | None
     track: int  # among all streams
@@ -109,13 +113,12 @@ def read_headers(facts: str, log: Log) -> Headers:
         codec, layout = found[number].get("codec_id", "none"), found[number].get("channel_layout_name", "")
         channels = count_channels(layout)
         if can_decode(codec) and found[number].get("sample_rate", "").isdigit() and channels is not None:
-            sample_format = _sample_format(log.described, track)
             return Headers(
                 codec=codec,
                 sample_rate_hz=int(found[number]["sample_rate"]),
                 channels=channels,
                 layout={1: "mono", 2: "stereo"}.get(channels, layout) if layout.endswith("channels") else layout,
-                bits_per_sample=24 if sample_format not in {"", "u8", "s16"} and is_lossless(codec) else 16,
+                bits_per_sample=_sample_bits(codec, log.described, track),
                 is_float=codec.startswith("pcm_f"),
                 duration_seconds=_duration(log),
                 track=track,
@@ -145,13 +148,19 @@ def count_channels(layout: str) -> int | None:
     return _NAMED_LAYOUTS.get(name)
 
 
-def _sample_format(described: str, track: int) -> str:
-    """Of a track, without its `p` for planar; empty where it is not known, or stands there twice."""
+def _sample_bits(codec: str, described: str, track: int) -> int | None:
+    """Of a track that is lossless. What is not known, or stands there twice, is taken for the usual."""
+    if codec in _TELEPHONY:
+        return _TELEPHONY_BITS
+    if not is_lossless(codec):
+        return None
     streams = [
         text for number, _, text in _STREAM.findall(described.partition("\nOutput #0")[0]) if int(number) == track
     ]
     found = _SAMPLE_FORMAT.search(streams[0]) if len(streams) == 1 else None
-    return found[1] if found else ""
+    if found is None:
+        return _USUAL_BITS
+    return int(found[2] or _SAMPLE_BITS[found[1]])
 
 
 def _start(facts: str, number: str, time_base: str) -> float:

@@ -189,7 +189,8 @@ class _Run:
         )
         verdict = check_counts(counts, audio, self._task.encodings, max_duration_seconds=seconds)
         written = [(output.encoding, output.path) for output in self._outputs]
-        return Converted(finished(audio, written, verdict.lengths), verdict.repaired)
+        artifacts = finished(audio, written, verdict.lengths)
+        return Converted(artifacts, verdict.source_seconds, verdict.repaired)
 
     async def _encode(self, piece: Piece) -> None:
         task = self._task

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from worker.application.jobs.space_needs import SpaceNeeds, bytes_per_second
@@ -188,6 +188,7 @@ class Conversion:
         if size_bytes > self._limits.output_bytes:
             raise OutputsTooLargeError(size_bytes, self._limits.output_bytes)
         progress.audio_seconds = converted.artifacts[0].duration_seconds
+        progress.know_source(replace(audio.format, duration_seconds=round(converted.source_seconds, 3)))
         seconds = progress.leave()
         if audio.duration_seconds is not None:
             progress.speeds.learn_conversion(progress.meter.expected_seconds(Stage.CONVERTING), seconds)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from worker.domain.disk_space import Need, OutputsTooLargeError
-from worker.domain.encoding import bytes_of, encoding_for
+from worker.domain.encoding import LOSSY_BITS, bytes_of, encoding_for
 from worker.domain.job import Job, ObjectLocation
 from worker.ports import SourceAudio
 
@@ -72,7 +72,7 @@ class SpaceNeeds:
                 spec,
                 sample_rate_hz=audio.sample_rate_hz,
                 channels=audio.channels,
-                bits_per_sample=audio.bits_per_sample,
+                bits_per_sample=audio.bits_per_sample or LOSSY_BITS,
             )
             need = bytes_of(encoding, seconds)
             needs.append(Need(0 if stated is None else need.least, int(need.most * self._scale)))

@@ -11,16 +11,18 @@ from typing import Any
 
 from worker.domain.meter import Meter, Speeds
 from worker.domain.progress import Stage
+from worker.domain.source_format import SourceFormat
 from worker.ports import ConversionProgress, SourceAudio
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A job's progress at one moment. `eta_seconds` is None as long as nothing is known."""
+    """A job's progress at one moment. `eta_seconds` and `source_audio` are None as long as nothing is known."""
 
     stage: Stage
     percent: float
     eta_seconds: float | None
+    source_audio: SourceFormat | None = None
 
 
 class JobProgress:
@@ -37,6 +39,7 @@ class JobProgress:
         self.output_bytes = 0
         self.audio_seconds: float | None = None
         self.source_codec: str | None = None
+        self._source_audio: SourceFormat | None = None
         self._stage = self._furthest = Stage.DOWNLOADING
         self._done: set[Stage] = set()
         self._conversion: _Position | None = None
@@ -78,9 +81,19 @@ class JobProgress:
             self.meter.postpone(self._moved_at - began_at)
 
     def follow(self, conversion: ConversionProgress, audio: SourceAudio) -> None:
-        """Until the stage ends, `conversion` says how much of `audio` is done."""
+        """Until the stage ends, `conversion` says how much of `audio` is done.
+
+        What was predicted of the source is shown once the converter has said the same.
+        """
         self.source_codec = audio.codec
         self._conversion = _Position(conversion, audio)
+        if not audio.is_predicted:
+            self.know_source(audio.format)
+
+    def know_source(self, source_audio: SourceFormat) -> None:
+        """The converter has read the source, and this is what it is."""
+        self._source_audio = source_audio
+        self._snapshot = None
 
     def leave(self) -> float:
         """The stage is done. Returns the seconds that it took."""
@@ -96,7 +109,7 @@ class JobProgress:
         """The progress as it was when the job last moved."""
         self._pull()
         if self._snapshot is None:
-            self._snapshot = Snapshot(self._furthest, self.meter.percent, self.meter.eta_seconds)
+            self._snapshot = Snapshot(self._furthest, self.meter.percent, self.meter.eta_seconds, self._source_audio)
         return self._snapshot
 
     @property
@@ -130,6 +143,7 @@ class JobProgress:
     def _pull(self) -> None:
         self._expect_encoders()
         if self._conversion is not None and (fraction := self._conversion.news()) is not None:
+            self.know_source(self._conversion.audio.format)  # it is converted, so a prediction was right
             self.advance(fraction)
 
     def _expect_encoders(self) -> None:
@@ -147,7 +161,7 @@ class _Position:
 
     def __init__(self, conversion: ConversionProgress, audio: SourceAudio) -> None:
         self._conversion = conversion
-        self._audio = audio
+        self.audio = audio
         self._seen = (conversion.seconds_done, conversion.bytes_read)
 
     @property
@@ -160,6 +174,6 @@ class _Position:
         if seen == self._seen:
             return None
         self._seen = seen
-        if self._audio.duration_seconds:
-            return self._conversion.seconds_done / self._audio.duration_seconds
-        return None if self._conversion.bytes_read is None else self._conversion.bytes_read / self._audio.size_bytes
+        if self.audio.duration_seconds:
+            return self._conversion.seconds_done / self.audio.duration_seconds
+        return None if self._conversion.bytes_read is None else self._conversion.bytes_read / self.audio.size_bytes

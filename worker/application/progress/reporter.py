@@ -96,7 +96,8 @@ class Reporter:
         """
         self._is_closed = True
         async with self._writing:  # a tick in flight ends first
-            last = record_of(ending, self._record, self._next_version(), self._now())
+            known = replace(self._record, source_audio=self._progress.snapshot().source_audio)
+            last = record_of(ending, known, self._next_version(), self._now())
             await self._keep(last)
             return last
 
@@ -157,7 +158,13 @@ class Reporter:
     def _progressed(self) -> Record:
         """The newest record with the job's present progress."""
         now = self._progress.snapshot()
-        return replace(self._record, stage=now.stage, percent=self._percent_of(now), eta_seconds=now.eta_seconds)
+        return replace(
+            self._record,
+            stage=now.stage,
+            percent=self._percent_of(now),
+            eta_seconds=now.eta_seconds,
+            source_audio=now.source_audio,
+        )
 
     def _percent_of(self, now: Snapshot) -> float:
         """It never falls, and 100 is for completed jobs."""

@@ -38,14 +38,13 @@ _MAX_MOOV_BYTES = 16 << 20
 class StatedSound:
     """Of the only track with sound, which begins at 0 on its clock; mono or stereo.
 
-    `bits_per_sample` is 16 for lossy codecs and 24 for all that is deeper. `seconds` is None where the `Structure`
-    has the length.
+    `bits_per_sample` is None for lossy codecs. `seconds` is None where the `Structure` has the length.
     """
 
     codec: str
     sample_rate_hz: int
     channels: int
-    bits_per_sample: int = 16
+    bits_per_sample: int | None = None
     seconds: Fraction | None = None
 
 
@@ -89,7 +88,7 @@ def _pcm(chunk: bytes) -> StatedSound | None:
     codec = _PCM.get(tag, {}).get(bits)
     if codec is None or align != channels * bits // 8:
         return None
-    return StatedSound(codec, rate_hz, channels, 24 if bits > 16 else 16)
+    return StatedSound(codec, rate_hz, channels, bits)
 
 
 def _flac(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
@@ -99,7 +98,7 @@ def _flac(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
         return None
     packed = int.from_bytes(head[14:22], "big")
     bits = (packed >> 36 & 31) + 1
-    return StatedSound("flac", packed >> 44, (packed >> 41 & 7) + 1, 24 if bits > 16 else 16)
+    return StatedSound("flac", packed >> 44, (packed >> 41 & 7) + 1, bits)
 
 
 def _mpeg(read_at: ReadAt, begin: int, _size: int) -> StatedSound | None:
@@ -161,9 +160,7 @@ def _mp4_sound(descriptions: bytes, seconds: Fraction) -> StatedSound | None:
         return None
     if entry[4:8] == b"alac" and len(cookie := _child(entry[36:], b"alac")) == 28:
         bits = cookie[9]
-        return StatedSound(
-            "alac", int.from_bytes(cookie[24:28], "big"), cookie[13], 24 if bits > 16 else 16, seconds=seconds
-        )
+        return StatedSound("alac", int.from_bytes(cookie[24:28], "big"), cookie[13], bits, seconds=seconds)
     if entry[4:8] == b"mp4a":
         return _aac(_configuration(_child(entry[36:], b"esds")), seconds)
     return None
