@@ -12,7 +12,7 @@ from tests.support.frames import reader
 from tests.support.sounds import sound
 from worker.domain.containers import asf
 from worker.domain.containers.asf_packets import has_lost_sound
-from worker.domain.containers.structure import CUT_OFF, Structure
+from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, Structure
 
 PACKET_BYTES = 3200
 DAMAGED = "the source is damaged: packets of the ASF file are missing or damaged"
@@ -147,3 +147,8 @@ def test_whole_objects_in_one_payload_are_counted() -> None:
 @given(st.binary(max_size=400))
 def test_any_bytes_have_an_answer(content: bytes) -> None:
     has_lost_sound(reader(content), 0, 3, 128, frozenset(range(128)), may_begin_amid=True)
+
+
+def test_bytes_behind_the_stated_end_are_mentioned_unless_they_are_padding() -> None:
+    assert examined(whole() + bytes(999)).repairs == ()
+    assert examined(whole() + b"junk" * 99).repairs == (BYTES_BEHIND,)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.frames import reader
 from tests.support.sounds import sound
 from worker.domain.containers import matroska
-from worker.domain.containers.structure import CUT_OFF, JOINED, Structure
+from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, Structure
 
 NAMES = ["plain.webm", "live.webm", "video.mkv"]
 DAMAGED = "the source is damaged: the elements of the Matroska file do not fit together"
@@ -216,3 +216,12 @@ def test_any_bytes_have_an_answer(rest: bytes, at: int, junk: bytes) -> None:
     structure = examined(data)
 
     assert 0 <= structure.begin <= structure.end <= len(data)
+
+
+def test_clusters_behind_junk_behind_the_segment_are_sound_that_would_be_lost() -> None:
+    data = matroska_file(cluster(0, [block(1, 0), block(1, 20)]))
+    rest = cluster(40, [block(1, 0), block(1, 20)])
+
+    assert examined(data + b"junk" + rest).problem == DAMAGED
+    assert (examined(data + b"junk").problem, examined(data + b"junk").repairs) == (None, (BYTES_BEHIND,))
+    assert examined(data + bytes(999)).repairs == ()

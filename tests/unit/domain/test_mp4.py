@@ -13,7 +13,7 @@ from tests.support.sounds import sound
 from worker.domain.containers import mp4
 from worker.domain.containers.mp4 import top_boxes
 from worker.domain.containers.mp4_index import index_in_front
-from worker.domain.containers.structure import JOINED
+from worker.domain.containers.structure import BYTES_BEHIND, JOINED
 
 
 def box(kind: bytes, body: bytes = b"") -> bytes:
@@ -113,6 +113,11 @@ def test_any_bytes_are_boxes_or_none(data: bytes) -> None:
     assert all(each.stop >= each.start + 8 for each in top_boxes(reader(data), len(data)))
 
 
+def fragment(time: int) -> bytes:
+    clock = box(b"tfdt", struct.pack(">IQ", 1 << 24, time))
+    return box(b"moof", box(b"traf", clock)) + box(b"mdat", MEDIA)
+
+
 def problem(data: bytes) -> str | None:
     return mp4.examine(reader(data), 0, len(data)).problem
 
@@ -123,9 +128,48 @@ def test_joined_files_are_refused(name: str) -> None:
 
 
 def test_an_index_that_is_repeated_between_fragments_whose_time_goes_on_is_no_second_file() -> None:
-    def fragment(time: int) -> bytes:
-        clock = box(b"tfdt", struct.pack(">IQ", 1 << 24, time))
-        return box(b"moof", box(b"traf", clock)) + box(b"mdat", MEDIA)
-
     assert problem(FTYP + moov() + fragment(0) + fragment(5) + FTYP + moov() + fragment(10)) is None
     assert problem(FTYP + moov() + fragment(0) + fragment(5) + FTYP + moov() + fragment(0)) == JOINED
+
+
+MISSING = "the source is damaged: fragments of the MP4 file are missing"
+FRAGMENTED = FTYP + moov() + fragment(0) + fragment(5) + fragment(10)
+
+
+def test_fragments_are_missing_where_what_follows_the_boxes_is_none_and_holds_one() -> None:
+    moof = len(FTYP + moov() + fragment(0)) + 4
+
+    assert problem(FRAGMENTED) is None
+    assert problem(FRAGMENTED[: moof - 4] + b"x" + FRAGMENTED[moof - 4 :]) == MISSING
+    assert problem(FRAGMENTED[: moof - 4] + bytes(8) + FRAGMENTED[moof + 4 :]) == MISSING
+
+
+def test_an_index_that_is_longer_than_it_was_has_swallowed_fragments() -> None:
+    grown = struct.pack(">I", len(moov()) + len(fragment(0)) + 2) + moov()[4:]
+
+    assert problem(FRAGMENTED.replace(moov(), grown)) == MISSING
+
+
+def test_a_fragment_whose_name_is_damaged_is_missing() -> None:
+    assert problem(FTYP + moov() + fragment(0) + fragment(5).replace(b"moof", b"moOf")) == MISSING
+    assert problem(FTYP + moov() + fragment(0) + box(b"free") + box(b"abcd", MEDIA) + fragment(5)) is None
+
+
+def test_zeros_amid_the_last_fragment_are_in_the_place_of_others() -> None:
+    padded = FRAGMENTED + bytes(5000)
+
+    assert problem(padded) is None
+    assert problem(FRAGMENTED[:-17] + bytes(17 + 5000)) == "the source is damaged: zeros begin amid its sound"
+
+
+def test_bytes_behind_the_boxes_are_mentioned_unless_they_are_padding_or_tags() -> None:
+    for rest, repairs in ((bytes(99), ()), (b"TAG" + bytes(125), ()), (b"junk" * 9, (BYTES_BEHIND,))):
+        data = a_file(moov()) + rest
+        assert mp4.examine(reader(data), 0, len(data)).repairs == repairs
+
+
+def test_the_boxes_of_a_fragment_must_fill_it() -> None:
+    for length in (27, 29):
+        broken = fragment(5).replace(struct.pack(">I4s", 28, b"traf"), struct.pack(">I4s", length, b"traf"))
+        assert broken != fragment(5)
+        assert problem(FTYP + moov() + fragment(0) + broken) == MISSING

@@ -221,3 +221,54 @@ def test_any_bytes_between_frames_have_an_answer(
 
     assert 0 <= structure.begin <= structure.end <= len(data)
     assert all(0 <= each.offset <= each.offset + each.length <= len(data) for each in structure.patches)
+
+
+def a_stream(frames: int, *, last: int = 0) -> bytes:
+    """MPEG audio of frames without zeros; of the last one, `last` bytes."""
+    frame = MPEG_FRAME[:4] + b"\x55" * 413
+    return frame * frames + frame[:last]
+
+
+def test_zeros_that_begin_within_the_last_frame_are_in_the_place_of_sound() -> None:
+    for there in (4, 100, 400):
+        structure = examined(a_stream(50, last=there) + bytes(40_000))
+        assert structure.problem == "the source is damaged: zeros begin amid its sound", there
+
+
+def test_zeros_behind_whole_frames_are_padding_and_so_they_are_behind_silence() -> None:
+    assert examined(a_stream(50) + bytes(40_000)).problem is None
+    assert examined(MPEG_FRAME * 50 + bytes(40_000)).problem is None
+
+
+@pytest.mark.parametrize("bit", range(21, 32))
+@pytest.mark.parametrize("kbps_bits", [0x90, 0xA0], ids=["as the others", "of another bitrate"])
+def test_a_last_frame_of_which_the_header_is_damaged_is_lost_sound_and_no_junk(bit: int, kbps_bits: int) -> None:
+    length = {0x90: 417, 0xA0: 522}[kbps_bits]
+    header = (int.from_bytes(bytes((0xFF, 0xFB, kbps_bits, 0x64)), "big") ^ 1 << bit).to_bytes(4, "big")
+    stream = a_stream(50) + header + b"\x55" * (length - 4)
+
+    structure = examined(stream)
+
+    assert (structure.problem, structure.end) == (None, len(stream))
+    assert structure.repairs == ("0.03 s of sound were damaged; silence took its place",)
+    assert sum(seconds or 0 for seconds in structure.track_seconds) == pytest.approx(51 * 1152 / 44100)
+
+
+def test_junk_of_another_length_than_a_frame_is_junk() -> None:
+    assert examined(a_stream(50) + NOISE[:300]).repairs == ("300 bytes of junk behind the sound were skipped",)
+
+
+def test_zeros_that_begin_within_the_last_frame_of_amr_are_in_the_place_of_speech() -> None:
+    data = b"#!AMR\n" + (b"\x3c" + b"\x55" * 31) * 50
+
+    assert examined(data + bytes(40_000)).problem is None
+    assert examined(data[:-8] + bytes(40_000)).problem == "the source is damaged: zeros begin amid its sound"
+
+
+def test_a_few_frames_of_amr_behind_what_is_none_are_lost_speech() -> None:
+    frame = b"\x24" + b"\x55" * 19
+    lost = b"\x83" + frame * 20
+
+    structure = examined(b"#!AMR\n" + frame * 100 + lost)
+
+    assert structure.problem == f"the source is damaged: its last {len(lost)} bytes are not all frames of audio"

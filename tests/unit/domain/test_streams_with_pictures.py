@@ -173,3 +173,11 @@ def test_a_movie_of_gigabytes_is_not_read() -> None:
 
     assert structure.problem is None
     assert asked < 50 << 20
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith(".avi")])
+def test_zeros_that_begin_amid_a_packet_are_in_the_place_of_others(name: str) -> None:
+    whole = sound(name).read_bytes()
+    end = len(whole) * 2 // 3 // 188 * 188 - 94
+
+    assert examined(whole[:end] + bytes(len(whole) - end)).problem

@@ -8,6 +8,7 @@ from worker.domain.containers.samples import is_constant
 from worker.domain.containers.stream import is_more_than_junk
 from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged
 from worker.domain.containers.tags import before_tags
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
 
 _NARROW = (13, 14, 16, 18, 20, 21, 27, 32, 6, 1, 1, 1, 1, 1, 1, 1)  # RFC 4867, section 5.3
 _WIDE = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 1, 1, 1, 1, 1, 1)
@@ -17,8 +18,10 @@ _FRAME_SECONDS = 0.02
 _MAX_FRAMES = 10_000_000  # two days and more; bounds the time for a hostile file of one-byte frames
 _BLOCK_BYTES = 1 << 20
 _CHAIN = 10  # frames in a row that cannot be chance
+_CHAIN_TO_THE_END = 4  # of which the last ends where the file does
 _CHAIN_BYTES = 11 * 61
 _LOOKED_AT_BYTES = 8192
+_FEW_BYTES = 5  # of zeros, with which no frame ends but for digital silence
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
@@ -31,12 +34,14 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     begin = min(size, start + (9 if wide else 6))
     end = before_tags(read_at, begin, size)
     lengths = _WIDE if wide else _NARROW
-    frames, stop = _count(read_at, begin, end, lengths)
+    frames, last, stop = _count(read_at, begin, end, lengths)
     problem: str | None = None
     repairs: tuple[str, ...] = ()
     rest = end - stop
     if stop > end:
         problem = CUT_OFF
+    elif begin_before(read_at, stop, end, few_bytes=_FEW_BYTES) and any(read_at(last - _FEW_BYTES, _FEW_BYTES)):
+        problem = ZEROS_AMID_SOUND
     elif rest > 0 and not is_constant(read_at, stop, end):
         repairs = (f"{rest} bytes of junk behind the sound were skipped",)
         if read_at(stop, len(_MAGIC)) == _MAGIC:
@@ -55,10 +60,10 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     )
 
 
-def _count(read_at: ReadAt, begin: int, end: int, lengths: Sequence[int]) -> tuple[int, int]:
-    """How many frames there are, and where the last of them ends: behind `end` if it is cut off."""
+def _count(read_at: ReadAt, begin: int, end: int, lengths: Sequence[int]) -> tuple[int, int, int]:
+    """How many frames there are, and where the last of them begins and ends: behind `end` if it is cut off."""
     by_first_byte = [0 if first & _PADDING_BITS else lengths[first >> 3] for first in range(256)]
-    offset, block, position, frames = begin, b"", 0, 0
+    offset, block, position, frames, last_bytes = begin, b"", 0, 0, 0
     while offset + position < end and frames < _MAX_FRAMES:
         if position >= len(block) - _CHAIN_BYTES and offset + len(block) < end:
             offset, position = offset + position, 0
@@ -70,8 +75,9 @@ def _count(read_at: ReadAt, begin: int, end: int, lengths: Sequence[int]) -> tup
         if not length or (not first and not any(block[position : position + length])):
             break
         position += length
+        last_bytes = length
         frames += 1
-    return frames, offset + position
+    return frames, offset + position - last_bytes, offset + position
 
 
 def _length_in_spite(block: bytes, position: int, lengths: Sequence[int]) -> int:
@@ -82,14 +88,14 @@ def _length_in_spite(block: bytes, position: int, lengths: Sequence[int]) -> int
 
 def _holds_frames(block: bytes, lengths: Sequence[int]) -> bool:
     """Whether frames follow each other anywhere in it, which are then lost sound."""
-    return any(_chain(block, position, lengths) for position in range(len(block) - _CHAIN_BYTES))
+    return any(_chain(block, position, lengths, to_the_end=_CHAIN_TO_THE_END) for position in range(len(block)))
 
 
-def _chain(block: bytes, position: int, lengths: Sequence[int]) -> bool:
-    """Whether frames follow each other from `position`, as many as it takes or up to the end of the block."""
-    for _ in range(_CHAIN):
+def _chain(block: bytes, position: int, lengths: Sequence[int], *, to_the_end: int = 0) -> bool:
+    """Whether frames follow each other from `position`, as many as it takes, or `to_the_end` up to the block's end."""
+    for number in range(_CHAIN):
         if position == len(block):
-            return True
+            return number >= to_the_end
         if position > len(block) or block[position] & _PADDING_BITS or not block[position]:
             return False
         position += lengths[block[position] >> 3]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from worker.domain.containers.asf_packets import has_lost_sound
+from worker.domain.containers.behind import repairs_behind
 from worker.domain.containers.sizes import SLACK_BYTES
 from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged, range_to
 
@@ -36,7 +37,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     smallest, largest = _number(header[at + 92 : at + 96]), _number(header[at + 96 : at + 100])
     if problem is None and smallest == largest > 0 and read_at(data, len(_DATA)) == _DATA:
         problem = _problem(read_at, data, end, largest, set(_sounds(header)), is_broadcast=is_broadcast)
-    return Structure(start, end, problem=problem, read_range=range_to(end, size))
+    repairs = repairs_behind(read_at, end, size)
+    return Structure(start, end, problem=problem, repairs=repairs, read_range=range_to(end, size))
 
 
 def _problem(

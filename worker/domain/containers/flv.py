@@ -6,6 +6,7 @@ import struct
 
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
 
 _AUDIO, _VIDEO, _SCRIPT = 8, 9, 18
 _HEADER_BYTES, _SIZE_BYTES = 11, 4
@@ -37,10 +38,11 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             first_ms = time_ms if first_ms is None else first_ms
             last_ms = time_ms
         offset = end
+    problem = _problem(reader, offset, size) or _missing(reader, start, last_ms, has_rest=offset < size)
     return Structure(
         start,
         min(offset, size),
-        problem=_problem(reader, offset, size) or _missing(reader, start, last_ms, has_rest=offset < size),
+        problem=problem or (ZEROS_AMID_SOUND if begin_before(read_at, offset, size) else None),
         track_seconds=() if first_ms is None else ((last_ms - first_ms) / 1000,),
         repairs=(BYTES_BEHIND,) if offset < size else (),
         read_range=range_to(offset, size),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from worker.domain.containers.behind import repairs_behind
 from worker.domain.containers.ebml import CRC32, VOID, DamagedError, Element, children, element_at, unsigned
 from worker.domain.containers.matroska_clusters import CLUSTER, Clusters, Track, read_track
 from worker.domain.containers.reading import BlockReader
@@ -20,6 +21,7 @@ _SEEK_HEAD, _CUES, _CHAPTERS, _TAGS, _ATTACHMENTS = 0x114D9B74, 0x1C53BB6B, 0x10
 _CUE_POINT, _CUE_TRACK_POSITIONS, _CUE_CLUSTER_POSITION = 0xBB, 0xB7, 0xF1
 _IN_SEGMENT = {_INFO, _TRACKS, CLUSTER, _SEEK_HEAD, _CUES, _CHAPTERS, _TAGS, _ATTACHMENTS, VOID, CRC32}
 _BEHIND_A_CLUSTER = _IN_SEGMENT - {VOID, CRC32} | {_EBML}
+_CLUSTER_NAME = CLUSTER.to_bytes(4, "big")
 _MAX_IN_SEGMENT = 2_000_000  # a day of clusters of a twentieth of a second
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
 
@@ -44,6 +46,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         min(end, size),
         problem=_problem(reader, segment, clusters, end, size),
         track_seconds=clusters.track_seconds(),
+        repairs=repairs_behind(read_at, min(end, size), size),
         read_range=range_to(end, size),
     )
 
@@ -56,6 +59,8 @@ def _problem(reader: BlockReader, segment: Element, clusters: Clusters, end: int
         return _DAMAGED  # the segment's size is wrong
     if segment.end is None and end != size:
         return CUT_OFF
+    if end < size and reader.find(_CLUSTER_NAME, end) is not None:
+        return _DAMAGED  # there are more clusters
     return _DAMAGED if clusters.has_lost_order else None
 
 

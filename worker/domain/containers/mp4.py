@@ -7,9 +7,17 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure
+from worker.domain.containers.behind import repairs_behind
+from worker.domain.containers.chunks import is_name
+from worker.domain.containers.reading import BlockReader
+from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
 
 _MEDIA = {b"moov", b"moof", b"mdat"}
+_BEFORE_MEDIA = _MEDIA | {b"free", b"skip", b"wide", b"uuid", b"sidx", b"ssix", b"styp", b"ftyp", b"emsg", b"prft"}
+_SEARCHED_BYTES = 1 << 26  # for fragments behind what is no box
+_MAX_INDEX_BYTES = 1 << 20  # of a fragment
+_FRAGMENTS_MISSING = damaged("fragments of the MP4 file are missing")
 _HEAD_BYTES = 4096  # of a fragment, in which its first track's begin stands
 _MAX_BOXES = 1_000_000  # bounds the time for a hostile file of empty boxes
 
@@ -25,11 +33,50 @@ class Box:
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the boxes are all there, the index among them, and whether it is one file."""
-    boxes = [box for box in top_boxes(read_at, size) if box.kind in _MEDIA]
-    kinds = [box.kind for box in boxes]
-    if any(box.stop > size for box in boxes) or b"moov" not in kinds or kinds[-1] == b"moof":
+    boxes = list(top_boxes(read_at, size))
+    media = [box for box in boxes if box.kind in _MEDIA]
+    kinds = [box.kind for box in media]
+    if any(box.stop > size for box in media) or b"moov" not in kinds or kinds[-1] == b"moof":
         return Structure(start, size, problem=CUT_OFF)
-    return Structure(start, size, problem=JOINED if _is_joined(read_at, boxes) else None)
+    end = next((box.start for box in boxes if not is_name(box.kind) or box.stop > size), boxes[-1].stop)
+    problem = JOINED if _is_joined(read_at, media) else _lost_fragments(read_at, boxes, end, size)
+    return Structure(start, size, problem=problem, repairs=repairs_behind(read_at, end, size))
+
+
+def _lost_fragments(read_at: ReadAt, boxes: list[Box], end: int, size: int) -> str | None:
+    """What shows that fragments are missing, each of which has an index of its own; `end` is behind the last box.
+
+    The decoder passes over what is no box, and over one whose name is damaged.
+    """
+    searched = min(size, end + _SEARCHED_BYTES)
+    if BlockReader(lambda at, length: read_at(at, min(length, max(0, searched - at)))).find(b"moof", end) is not None:
+        return _FRAGMENTS_MISSING
+    if all(box.kind != b"moof" for box in boxes):
+        return None
+    for index, media in itertools.pairwise(boxes):
+        has_lost_name = media.kind == b"mdat" and index.kind not in _BEFORE_MEDIA
+        if has_lost_name or (index.kind == b"moof" and not _is_filled(read_at, index)):
+            return _FRAGMENTS_MISSING
+    return ZEROS_AMID_SOUND if begin_before(read_at, end, size) else None
+
+
+def _is_filled(read_at: ReadAt, fragment: Box) -> bool:
+    """Whether the boxes in a fragment's index, and those of its tracks in them, end where their parents do."""
+    length = fragment.stop - fragment.start
+    data = read_at(fragment.start, min(length, _MAX_INDEX_BYTES))
+    offset, ends = 8, [length]
+    while offset + 8 <= len(data):
+        (size,), kind = struct.unpack_from(">I", data, offset), data[offset + 4 : offset + 8]
+        if not 8 <= size <= ends[-1] - offset:
+            return False
+        if kind == b"traf":
+            ends.append(offset + size)
+            offset += 8
+        else:
+            offset += size
+        while len(ends) > 1 and offset == ends[-1]:
+            ends.pop()
+    return offset == length or length > len(data)
 
 
 def _is_joined(read_at: ReadAt, boxes: list[Box]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
 
 _PREFIX = b"\0\0\1"
 _END, _PACK, _FIRST_PACKET = 0xB9, 0xBA, 0xBB
@@ -25,10 +26,11 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         if end > size:
             return Structure(start, size, problem=CUT_OFF)
         offset = end
+    problem = _problem(reader, offset, size)
     return Structure(
         start,
         offset,
-        problem=_problem(reader, offset, size),
+        problem=problem or (ZEROS_AMID_SOUND if begin_before(read_at, offset, size) else None),
         repairs=(BYTES_BEHIND,) if offset < size else (),
         read_range=range_to(offset, size),
     )

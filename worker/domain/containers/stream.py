@@ -9,10 +9,13 @@ from worker.domain.containers.frames import FrameKind, Run, chain_begins, count_
 from worker.domain.containers.samples import is_constant
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
 from worker.domain.containers.tags import before_tags, behind_tags
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_in_last_frame
 
 JUNK_BYTES = 2 << 20  # in front of the first frame and behind the last one
 _SMALL_JUNK_BYTES = 1 << 14
 _MAX_LOST_PART = 0.1
+_LONGEST_FRAME_BYTES = 16_384  # of DTS
+_ROUNDED_BYTES = 2  # by which frames of one bitrate differ
 _FRAMES_AT_START = 2
 
 SilentFrame = Callable[[bytes, int], bytes | None]
@@ -51,6 +54,7 @@ def examine_stream(
     if begin is None:
         return Structure(start, end, problem=damaged("no frames of audio follow on each other")), Run(start, start)
     run = count_frames(read_at, begin, end, kind)
+    _take_damaged_end(read_at, run, end, kind)
     structure = Structure(begin, run.end, track_seconds=(run.seconds,), frames_only=True)
     if run.is_overlong:
         return replace(structure, problem=damaged("most of it is no audio")), run
@@ -58,10 +62,33 @@ def examine_stream(
         if not may_lack(run):
             return replace(structure, problem=CUT_OFF), run
         structure = replace(structure, end=end, repairs=(f"the last frame lacks {run.missing_bytes} bytes",))
+    if begin_in_last_frame(read_at, begin, run.end, end, kind):
+        return replace(structure, problem=ZEROS_AMID_SOUND), run
     structure = _with_ends(read_at, structure, start, end, size)
     if structure.problem:
         return structure, run
     return (_mended(read_at, structure, run, silent_frame) if run.gaps or run.tags else structure), run
+
+
+def _take_damaged_end(read_at: ReadAt, run: Run, end: int, kind: FrameKind) -> None:
+    """What is as long as a frame behind the last one is a frame whose header is damaged, and no junk."""
+    rest = read_at(run.end, min(end - run.end, _LONGEST_FRAME_BYTES + 1))
+    if run.missing_bytes or run.is_overlong or not kind.header_bytes < len(rest) <= _LONGEST_FRAME_BYTES:
+        return
+    is_as_long = abs(len(rest) - run.mean_frame_bytes) < _ROUNDED_BYTES or _is_frame_but_for_a_bit(rest, kind)
+    if is_as_long and not is_constant(read_at, run.end, end):
+        run.gaps.append((run.end, end))
+        run.end = end
+
+
+def _is_frame_but_for_a_bit(data: bytes, kind: FrameKind) -> bool:
+    header = int.from_bytes(data[: kind.header_bytes], "big")
+    for bit in range(8 * kind.header_bytes):
+        mended = (header ^ 1 << bit).to_bytes(kind.header_bytes, "big")
+        frame = kind.measure(mended, 0)
+        if frame is not None and frame[0] == len(data):
+            return True
+    return False
 
 
 def is_more_than_junk(rest_bytes: int, sound_bytes: int) -> bool:

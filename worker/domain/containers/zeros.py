@@ -1,0 +1,39 @@
+"""Zeros behind the sound: padding, or sound that is missing where a copy to a file of its final length broke off.
+
+Such a copy ends within a frame or a packet, which then ends with zeros as well. Whole ones do not, but for silence.
+"""
+
+from __future__ import annotations
+
+from worker.domain.containers.frames import FrameKind
+from worker.domain.containers.structure import ReadAt, damaged
+
+ZEROS_AMID_SOUND = damaged("zeros begin amid its sound")
+_FEW_BYTES = 16  # a cut within the last ones of a frame or packet is not recognised
+_LONGEST_FRAME_BYTES = 16_384  # of DTS
+
+
+def begin_before(read_at: ReadAt, end: int, size: int, *, few_bytes: int = _FEW_BYTES) -> bool:
+    """Whether the last bytes before `end` are zeros, and those behind it are."""
+    around = read_at(max(0, end - few_bytes), min(few_bytes, end)) + read_at(end, min(_FEW_BYTES, size - end))
+    return size - end >= _FEW_BYTES and not any(around)
+
+
+def begin_in_last_frame(read_at: ReadAt, begin: int, end: int, size: int, kind: FrameKind) -> bool:
+    """Whether they begin in the last frame before `end`, and the frame before that has none: in silence it has."""
+    if not begin_before(read_at, end, size):
+        return False
+    begin = max(begin, end - 2 * _LONGEST_FRAME_BYTES)
+    window = read_at(begin, end - begin)
+    last = _last_frame(window, kind)
+    return last is not None and any(window[max(0, last - _FEW_BYTES) : last])
+
+
+def _last_frame(window: bytes, kind: FrameKind) -> int | None:
+    """The offset of the frame that ends with the window."""
+    at = len(window) - kind.header_bytes + 1
+    while (at := window.rfind(kind.sync, 0, at + len(kind.sync) - 1)) >= 0:
+        frame = kind.measure(window, at)
+        if frame is not None and at + frame[0] == len(window):
+            return at
+    return None
