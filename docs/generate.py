@@ -54,6 +54,11 @@ A download of either kind is not resumed.
 
 With `REDIS_IAM_AUTH` the role needs `elasticache:Connect`; `deploy/` has the statement.
 
+## OpenTelemetry
+
+`OTEL_EXPORTER_OTLP_ENDPOINT` names a collector that spans of jobs are sent to
+([operations.md](operations.md#spans-for-opentelemetry)).
+
 ## ECS
 
 Where ECS sets `ECS_AGENT_URI`, the worker has its task protected from scale-in and deployments while jobs run.

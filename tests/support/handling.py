@@ -21,12 +21,13 @@ from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
 from worker.application.jobs.outputs import PublishedOutputs
+from worker.application.jobs.tracing import tracing
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.reporter import Reporters
 from worker.domain.job import Job
 from worker.domain.outcome import Ending
-from worker.ports import EventPublisher, JobTable, ProgressStore
+from worker.ports import EventPublisher, JobTable, ProgressStore, Tracer
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Handling:
     over_job: Callable[[], AbstractContextManager[None]] = nullcontext
     on_end: Callable[[Ending, Job | None], None] = lambda _ending, _job: None
     publisher: EventPublisher | None = None
+    tracer: Tracer | None = None
     slots: Slots = field(default_factory=lambda: Slots(2))
     claims: JobClaims = field(init=False)  # its `run` has to run beside the handler
 
@@ -58,6 +60,8 @@ class Handling:
         now, random = self.now, self.random
         events = completion_events(self.publisher, now=now, random=random)
         on_end = announcing(self.on_end)
+        if self.tracer is not None:
+            on_end = tracing(self.tracer, on_end)
         finisher = JobFinisher(self.store, self.outputs, events, now=now, random=random, on_end=on_end)
         reporters = Reporters(self.store, now=now, random=random, lease_seconds=self.limits.lease_seconds)
         runner = JobRunner(self.conversion, reporters, self.cancels, finisher, self.limits, random=random)

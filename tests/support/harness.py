@@ -38,7 +38,7 @@ from worker.application.progress.guarded_cache import GuardedCache
 from worker.domain.disposition import Disposition
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import Record
-from worker.ports import JobQueue, Volume
+from worker.ports import JobQueue, Tracer, Volume
 
 SOURCE = ObjectLocation("in-bucket", "ep-1.wav")
 TARGET = ObjectLocation("out-bucket", "ep-1.flac")
@@ -67,6 +67,7 @@ class Harness:
     volume: Volume = field(default_factory=LocalVolume)
     output_limit_bytes: int = 1 << 30
     name: str = "w:1"
+    tracer: Tracer | None = None
     s3_outputs: S3EventOutputs | None = None
 
     def __post_init__(self) -> None:
@@ -106,6 +107,7 @@ class Harness:
             s3_outputs=self.s3_outputs,
             slots=self.slots,
             publisher=self.publisher,
+            tracer=self.tracer,
             on_end=self.watch.ended,
         )
         self.claims, self.handler = handling.claims, handling.handler()
@@ -113,10 +115,11 @@ class Harness:
     def now(self) -> datetime:
         return datetime.fromtimestamp(SENT_AT_MS / 1000, UTC) + timedelta(seconds=asyncio.get_running_loop().time())
 
-    def work(self, body: str | None = None, *, receive_count: int = 1) -> Work:
+    def work(self, body: str | None = None, *, receive_count: int = 1, **attributes: str) -> Work:
         delivery = a_delivery(
             body=a_body() if body is None else body,
             receive_count=receive_count,
+            attributes=attributes,
             received_at=asyncio.get_running_loop().time(),
         )
         return Work(Lease(delivery, lease_seconds=LEASE_SECONDS))

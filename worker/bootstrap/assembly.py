@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from worker import metrics
 from worker.adapters.disk import LocalVolume
@@ -20,14 +19,13 @@ from worker.adapters.resources import MachineResources
 from worker.adapters.s3.store import S3Store
 from worker.adapters.sandbox.launcher import shared_launcher
 from worker.adapters.sandbox.policy import Sandbox
-from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, receive_limits
+from worker.adapters.sqs.queue import CONTROL_LIMITS
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.credentials_check import CredentialsCheck
 from worker.application.consuming.dependencies import S3Access, S3Rights, TableAccess, WorkspaceAccess
 from worker.application.consuming.lease_renewer import LeaseRenewer
 from worker.application.consuming.pause import Pauses
 from worker.application.consuming.poller import Poller
-from worker.application.consuming.priorities import PriorityQueues
 from worker.application.consuming.protection import ProtectionController
 from worker.application.consuming.reject_limit import RejectLimit
 from worker.application.consuming.settlement import Settlement
@@ -44,6 +42,7 @@ from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
 from worker.application.jobs.outputs import PublishedOutputs
+from worker.application.jobs.tracing import tracing
 from worker.application.jobs.workspace import Workspace, open_workspace
 from worker.application.operations.doctor import Check, report_failures
 from worker.application.operations.health import HealthMonitor
@@ -58,12 +57,21 @@ from worker.bootstrap.failover import failover_store
 from worker.bootstrap.memory import warn_of_memory
 from worker.bootstrap.parts import Clients, s3_limits, s3_options, utc_now
 from worker.bootstrap.publishing import completion_events
+from worker.bootstrap.queues import open_queue, poll_seconds_for
 from worker.bootstrap.sandbox import described, sandbox_of
 from worker.bootstrap.stores import open_stores
-from worker.ports import AudioConverter, Credentials, JobQueue, JobTable, ObjectStore, ProgressCache, ScaleInProtection
+from worker.bootstrap.tracing import open_tracer
+from worker.ports import (
+    AudioConverter,
+    Credentials,
+    JobQueue,
+    JobTable,
+    ObjectStore,
+    ProgressCache,
+    ScaleInProtection,
+    Tracer,
+)
 from worker.settings import ConfigurationError, Fault, Settings
-
-_POLL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,7 @@ class _Adapters:
     sandbox: Sandbox
     protection: ProtectionController | None
     events: CompletionEvents
+    tracer: Tracer | None
     checks: Sequence[Check]
     credentials: Credentials
 
@@ -91,7 +100,7 @@ async def assemble(settings: Settings, name: str, stack: AsyncExitStack, began_a
     Raises ConfigurationError.
     """
     slots = Slots(settings.concurrency)
-    adapters = await _open_adapters(settings, slots, stack)
+    adapters = await _open_adapters(settings, name, slots, stack)
     warn_of_memory(settings, adapters.workspace.directory)
     table_access = TableAccess(adapters.table)
     store = failover_store(adapters.table, adapters.cache, settings, on_table_failure=table_access.failed)
@@ -135,7 +144,7 @@ async def _report_failures(credentials: CredentialsCheck, checks: Sequence[Check
     await report_failures(checks)
 
 
-async def _open_adapters(settings: Settings, slots: Slots, stack: AsyncExitStack) -> _Adapters:
+async def _open_adapters(settings: Settings, name: str, slots: Slots, stack: AsyncExitStack) -> _Adapters:
     sandbox = sandbox_of(settings, ffmpeg_of(settings))
     if settings.ffmpeg is not None:
         await refuse_no_ffmpeg(settings.ffmpeg, sandbox)
@@ -145,7 +154,7 @@ async def _open_adapters(settings: Settings, slots: Slots, stack: AsyncExitStack
     sqs = await clients.open("sqs", CONTROL_LIMITS)
     return _Adapters(
         workspace=workspace,
-        queue=await _open_queue(settings, clients, sqs),
+        queue=await open_queue(settings, clients, sqs),
         table=table,
         cache=cache,
         objects=S3Store(
@@ -155,6 +164,7 @@ async def _open_adapters(settings: Settings, slots: Slots, stack: AsyncExitStack
         sandbox=sandbox,
         protection=await _open_protection_controller(settings, stack),
         events=await completion_events(settings, clients),
+        tracer=open_tracer(settings, name, stack),
         checks=[table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings), *queue_checks(sqs, settings)],
         credentials=clients.session,
     )
@@ -175,6 +185,8 @@ def _make_handler(
     )
     outputs = PublishedOutputs(adapters.objects)
     on_end = announcing(watch.ended)
+    if adapters.tracer is not None:
+        on_end = tracing(adapters.tracer, on_end)
     finisher = JobFinisher(store, outputs, adapters.events, now=utc_now, random=random.random, on_end=on_end)
     runner = JobRunner(
         Conversion(adapters.objects, adapters.converter, adapters.workspace, conversion_limits, random=random.random),
@@ -237,23 +249,6 @@ def _open_workspace(settings: Settings, stack: AsyncExitStack) -> Workspace:
         raise ConfigurationError(Fault(("WORKER_WORKSPACE",), f"cannot be used: {exc.strerror}")) from exc
 
 
-async def _open_queue(settings: Settings, clients: Clients, control_client: Any) -> JobQueue:
-    poll_seconds = poll_seconds_for(settings)
-    receive_client = await clients.open("sqs", receive_limits(poll_seconds))
-    queues: list[JobQueue] = [
-        SqsQueue(
-            receive_client,
-            control_client,
-            url,
-            visibility_seconds=settings.visibility_timeout_seconds,
-            wait_seconds=poll_seconds,
-            delete_linger_seconds=delete_linger_for(settings),
-        )
-        for url in settings.queue_urls
-    ]
-    return queues[0] if len(queues) == 1 else PriorityQueues(queues)
-
-
 def _job_limits(settings: Settings) -> JobLimits:
     return JobLimits(
         lease_seconds=settings.visibility_timeout_seconds,
@@ -262,20 +257,6 @@ def _job_limits(settings: Settings) -> JobLimits:
         max_attempts=settings.max_attempts,
         max_crashes=settings.max_crashes,
     )
-
-
-def poll_seconds_for(settings: Settings) -> float:
-    """How long a poll waits, in whole seconds, as SQS counts them.
-
-    It is short because a drain waits for the open poll to end. It is at most a third of a lease, because a lease
-    counts from the beginning of the poll: of a message that comes at the end of it, too little would be left.
-    """
-    return max(1.0, min(_POLL_SECONDS, settings.drain_seconds // 3, settings.visibility_timeout_seconds // 3))
-
-
-def delete_linger_for(settings: Settings) -> float:
-    """How long deletes are gathered, in seconds. A drain waits for them, so it is at most a tenth of the drain."""
-    return max(0.1, min(0.5, settings.drain_seconds / 10))
 
 
 def _serve_http(settings: Settings, monitor: HealthMonitor, stack: AsyncExitStack) -> str | None:

@@ -266,6 +266,13 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.GATEWAY_LIMITED: EventSpec("warning", "Too few open files for all streams.", ("wanted", "max_streams")),
     Event.GATEWAY_DRAINING: EventSpec("info", "A stop signal came: its streams end.", ("signal",)),
     Event.GATEWAY_STOPPED: EventSpec("info", "`worker serve` has answered what was asked, and ends."),
+    Event.TRACING_FAILED: EventSpec(
+        "warning",
+        "Spans are not sent: the collector of OTEL_EXPORTER_OTLP_ENDPOINT does not take them, or cannot be spoken "
+        "to it; logged once until it takes some. The jobs go on.",
+        ("error",),
+    ),
+    Event.TRACING_RECOVERED: EventSpec("info", "The collector takes spans again.", ("outage_seconds", "spans_lost")),
     Event.LIBRARY_LOGGED: EventSpec(
         "warning", "A library wrote a warning or worse.", ("logger", "message", "exception")
     ),

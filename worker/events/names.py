@@ -64,5 +64,7 @@ class Event(StrEnum):
     GATEWAY_LIMITED = "gateway.limited"
     GATEWAY_DRAINING = "gateway.draining"
     GATEWAY_STOPPED = "gateway.stopped"
+    TRACING_FAILED = "tracing.failed"
+    TRACING_RECOVERED = "tracing.recovered"
     LIBRARY_LOGGED = "library.logged"
     LOG_DROPPED = "log.dropped"

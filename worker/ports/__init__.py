@@ -45,6 +45,7 @@ from worker.ports.queue import (
     JobQueue,
     ReceiptExpiredError,
 )
+from worker.ports.tracing import JobTrace, Span, Tracer
 from worker.ports.volume import Volume
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "JobIndex",
     "JobQueue",
     "JobTable",
+    "JobTrace",
     "ListedJob",
     "MispredictedError",
     "NoIndexError",
@@ -80,9 +82,11 @@ __all__ = [
     "ScaleInProtection",
     "SourceAudio",
     "SourceObject",
+    "Span",
     "SpareSlots",
     "StoreUnavailableError",
     "TableFacts",
+    "Tracer",
     "UnusableConverterError",
     "UploadAhead",
     "Volume",

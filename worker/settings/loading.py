@@ -81,8 +81,10 @@ def _tree(values: Mapping[str, str]) -> Settings:
 
 
 def _what_the_platform_says(environ: Mapping[str, str], queue_url: str) -> Mapping[str, object]:
-    """The fields that come from variables of the SDK, of ECS and of Kubernetes."""
+    """The fields that come from variables of the SDK, of ECS, of Kubernetes and of OpenTelemetry."""
     return {
+        "otlp_endpoint": _of_otlp(environ, "ENDPOINT"),
+        "otlp_protocol": _of_otlp(environ, "PROTOCOL"),
         "region": _region(environ, queue_url),
         "ecs_agent_uri": environ.get("ECS_AGENT_URI") or None,
         "pod": _pod(environ),
@@ -96,6 +98,12 @@ def _what_the_machine_allows(environ: Mapping[str, str], settings: Settings) -> 
     return {"memory_limit_bytes": limits.memory_bytes, "ecs_task": limits.task} | (
         {} if is_given else {"concurrency": limits.cpus}
     )
+
+
+def _of_otlp(environ: Mapping[str, str], name: str) -> str | None:
+    """https://opentelemetry.io/docs/specs/otel/protocol/exporter/"""
+    given = environ.get(f"OTEL_EXPORTER_OTLP_TRACES_{name}") or environ.get(f"OTEL_EXPORTER_OTLP_{name}")
+    return given or None
 
 
 def _pod(environ: Mapping[str, str]) -> str | None:

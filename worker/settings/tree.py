@@ -81,7 +81,7 @@ class Settings(BaseModel):
     """Everything that the environment decides. `bootstrap` passes parts of it to the objects that need them.
 
     Neither `bootstrap` nor a layer below this one reads an environment variable. The last fields come from
-    variables that belong to the SDK, to ECS and to Kubernetes.
+    variables that belong to the SDK, to ECS, to Kubernetes and to OpenTelemetry.
     """
 
     model_config = ConfigDict(
@@ -183,6 +183,8 @@ class Settings(BaseModel):
     memory_limit_bytes: int | None = Field(None, description="The memory that the container or the task may use.")
     ecs_task: str | None = Field(None, description="The id of the ECS task.")
     pod: str | None = Field(None, description="The name of the Kubernetes pod.")
+    otlp_endpoint: str | None = Field(None, description="The collector that spans of jobs are sent to.")
+    otlp_protocol: str | None = Field(None, description="How it is spoken to.")
     has_own_s3_endpoint: bool = Field(False, description="Whether the SDK's variables name an endpoint for S3.")
 
     @property
@@ -258,7 +260,10 @@ def _range(metadata: Collection[Any]) -> str:
 
 
 _OF_THE_PLATFORM = frozenset(
-    {"region", "ecs_agent_uri", "has_own_s3_endpoint", "memory_limit_bytes", "ecs_task", "pod"}
+    {
+        *("region", "ecs_agent_uri", "has_own_s3_endpoint", "memory_limit_bytes", "ecs_task", "pod"),
+        *("otlp_endpoint", "otlp_protocol"),
+    }
 )
 
 # The fields of the tree that are trees of their own, with variables of their own.

@@ -15,6 +15,8 @@ from tests.support.handling import completion_events
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, clock
 from tests.support.virtual_time import now, virtual_time
+from worker.application.consuming.lease import Lease
+from worker.application.consuming.work import Work
 from worker.application.jobs.announcement import announcing
 from worker.application.jobs.attempt import Attempt, Claim
 from worker.application.jobs.finisher import Finished, JobFinisher
@@ -43,7 +45,8 @@ async def an_attempt(it: Stores) -> Attempt:
     assert isinstance(await it.store.write_if_unchanged(CLAIM, None), Written)
     progress = JobProgress(Speeds())
     reporter = Reporter(it.store, CLAIM, progress, now=clock, random=lambda: 0.5, lease_seconds=60)
-    return Attempt(Claim(JOB, CLAIM, "token", now(), math.inf), progress, reporter)
+    work = Work(Lease(a_delivery(), lease_seconds=60))
+    return Attempt(Claim(JOB, CLAIM, "token", now(), math.inf), work, progress, reporter)
 
 
 @virtual_time

@@ -6,8 +6,8 @@ import gc
 
 import pytest
 
-from worker.bootstrap.assembly import delete_linger_for, poll_seconds_for
 from worker.bootstrap.identity import new_name
+from worker.bootstrap.queues import delete_linger_for, poll_seconds_for
 from worker.bootstrap.run import keep_for_good
 from worker.settings import Settings
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.trace import trace_fields
+from worker.domain.trace import trace_context
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
 OF_BOTH = {"trace_id": TRACE, "span_id": SPAN}
+
+
+def trace_fields(attributes: Mapping[str, str]) -> Mapping[str, str]:
+    context = trace_context(attributes)
+    return {} if context is None else context.log_fields
 
 
 @pytest.mark.parametrize(
@@ -31,6 +38,24 @@ def test_a_producers_traceparent_goes_before_what_aws_adds() -> None:
     header = "Root=1-5759e988-bd862e3fe1be46a994272793"
     assert trace_fields({"traceparent": f"00-{TRACE}-{SPAN}-01", "AWSTraceHeader": header}) == OF_BOTH
     assert "trace_id" in trace_fields({"traceparent": "malformed", "AWSTraceHeader": header})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_sampled"),
+    [
+        ("traceparent", f"00-{TRACE}-{SPAN}-01", True),
+        ("traceparent", f"00-{TRACE}-{SPAN}-03", True),
+        ("traceparent", f"00-{TRACE}-{SPAN}-02", False),
+        ("AWSTraceHeader", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1", True),
+        ("AWSTraceHeader", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0", False),
+        ("AWSTraceHeader", "Root=1-5759e988-bd862e3fe1be46a994272793", True),
+    ],
+)
+def test_the_sender_decides_whether_its_trace_is_recorded(name: str, text: str, *, is_sampled: bool) -> None:
+    context = trace_context({name: text})
+
+    assert context is not None
+    assert context.is_sampled is is_sampled
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,7 @@ class Consumer:
             if isinstance(disposition, Retry):
                 visible_at = asyncio.get_running_loop().time() + disposition.delay_seconds
                 self._hidden_until = max(self._hidden_until, visible_at)
-            with bound_contextvars(**work.trace):
+            with bound_contextvars(**work.trace_fields):
                 await self._settlement.settle(work.lease, disposition)
 
     async def _handle(self, work: Work) -> Disposition:

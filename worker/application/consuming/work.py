@@ -11,6 +11,7 @@ from structlog.contextvars import bound_contextvars
 from worker.application.consuming.execution import Execution
 from worker.application.consuming.lease import Lease
 from worker.domain.errors import LeaseLostError, WorkerError
+from worker.domain.trace import TraceContext
 from worker.ports import Delivery
 
 
@@ -25,13 +26,14 @@ class Estimate(Protocol):
 class Work:
     """The work on one delivery, done under `lease`.
 
-    The handler sets `trace`, the log fields of the trace that the message belongs to. They are on every line about
-    the delivery, the settlement's included.
+    The handler sets `trace`, the trace that the message belongs to: its fields are on every line about the delivery,
+    the settlement's included. It sets `job_begun_at` as well, the loop time at which it took up the present job.
     """
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
-        self.trace: Mapping[str, str] = {}
+        self.trace: TraceContext | None = None
+        self.job_begun_at = 0.0
         self._log_fields: Mapping[str, object] = {}
         self._job: tuple[Execution, Estimate] | None = None
         self._has_run_jobs = False
@@ -41,6 +43,11 @@ class Work:
     def delivery(self) -> Delivery:
         """The newest delivery of the message."""
         return self.lease.delivery
+
+    @property
+    def trace_fields(self) -> Mapping[str, str]:
+        """The log fields of the trace; none where the message has none."""
+        return {} if self.trace is None else self.trace.log_fields
 
     @property
     def log_fields(self) -> Mapping[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from worker.application.consuming.execution import Execution
+from worker.application.consuming.work import Work
 from worker.application.progress.job_progress import JobProgress
 from worker.application.progress.reporter import Reporter
 from worker.domain.job import Job
@@ -44,11 +45,17 @@ class Claim:
 
 @dataclass(eq=False, slots=True)
 class Attempt:
-    """One start of a claimed job. `outcome`, and the record that says so, are set once, by the finisher."""
+    """One start of a claimed job, in the `work` on its message.
+
+    `outcome`, and the record that says so, are set once, by the finisher. `finished_at` is the loop time at which it
+    began with that.
+    """
 
     claim: Claim
+    work: Work
     progress: JobProgress
     reporter: Reporter
     execution: Execution = field(default_factory=Execution)
+    finished_at: float | None = None
     outcome: Outcome | None = None
     last_record: Record | None = None

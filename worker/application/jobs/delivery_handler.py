@@ -18,7 +18,7 @@ from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.disposition import Disposition, Forfeit, Release, combined
 from worker.domain.errors import InvalidMessageError
 from worker.domain.outcome import Ending, Ignored, NotBegun, disposition_of
-from worker.domain.trace import trace_fields
+from worker.domain.trace import trace_context
 
 
 class DeliveryHandler:
@@ -44,8 +44,8 @@ class DeliveryHandler:
         """Do what the delivery asks for. Raises nothing but CancelledError."""
         delivery = work.delivery
         contents = open_envelope(delivery.body, self._s3_outputs)
-        work.trace = trace_fields({**delivery.attributes, **contents.attributes})
-        with work.log_context(message_id=delivery.message_id, **work.trace):
+        work.trace = trace_context({**delivery.attributes, **contents.attributes})
+        with work.log_context(message_id=delivery.message_id, **work.trace_fields):
             return await self._handle_parts(contents.parts, work)
 
     async def _handle_parts(self, parts: Sequence[Part], work: Work) -> Disposition:
@@ -72,6 +72,7 @@ class DeliveryHandler:
         if isinstance(part, Ignored):
             return self._finisher.pass_over(part)
         job_id = _job_id_of(part)
+        work.job_begun_at = asyncio.get_running_loop().time()
         with work.log_context(**({} if job_id is None else {"job_id": job_id})):
             if isinstance(part, InvalidMessageError):
                 return await self._finisher.refuse(part, work.delivery)

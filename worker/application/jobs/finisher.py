@@ -154,6 +154,8 @@ class JobFinisher:
         Raises nothing but CancelledError, and then may be called with another outcome.
         """
         until = None if within_seconds is None else asyncio.get_running_loop().time() + within_seconds
+        if attempt.finished_at is None:
+            attempt.finished_at = asyncio.get_running_loop().time()
         if attempt.outcome is None:
             attempt.outcome, attempt.last_record = await self._recorded(attempt, outcome, within_seconds)
             self._on_end(attempt.outcome, attempt)

@@ -52,22 +52,24 @@ class JobRunner:
         announce_start(claim)
         progress = JobProgress(self._speeds)
         with self._reporters.reporter_of(claim.record, progress) as reporter:
-            return await self._finished(Attempt(claim, progress, reporter), work)
+            return await self._finished(Attempt(claim, work, progress, reporter))
 
-    async def _finished(self, attempt: Attempt, work: Work) -> Outcome | Unpublished:
+    async def _finished(self, attempt: Attempt) -> Outcome | Unpublished:
+        work = attempt.work
         try:
             with work.running(attempt.execution, attempt.progress):
                 return await attempt.execution.run(self._completed(attempt), name=f"job {attempt.claim.job.job_id}")
         except Exception as error:  # noqa: BLE001 - the one place where everything that can go wrong ends
             outcome = self._outcome_of(error, attempt.claim, work.delivery)
-        return await self._recorded(attempt, outcome, work)
+        return await self._recorded(attempt, outcome)
 
-    async def _recorded(self, attempt: Attempt, outcome: Outcome, work: Work) -> Outcome | Unpublished:
+    async def _recorded(self, attempt: Attempt, outcome: Outcome) -> Outcome | Unpublished:
         """Have the end of the attempt recorded, however long the job table is away, while the message is ours.
 
         Given back before that, the message would meet a start without an end, which counts as the worker's death.
         Only a worker that stops cannot wait.
         """
+        work = attempt.work
         if work.stop_reason is None:
             recording = Execution()
             try:

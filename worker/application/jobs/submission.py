@@ -12,7 +12,7 @@ from worker.domain.job import Job
 from worker.domain.progress import QUEUED_FENCE, Record, Status
 from worker.domain.redaction import redact
 from worker.domain.refusals import JobExistsError
-from worker.domain.trace import TRACEPARENT, trace_fields
+from worker.domain.trace import TRACEPARENT, trace_context
 
 
 class Sender(Protocol):
@@ -67,7 +67,7 @@ class Submission:
             to_body(job),
             group_id=group,
             dedup_id=job.job_id,
-            attributes=attributes if trace_fields(attributes) else None,
+            attributes=attributes if trace_context(attributes) else None,
         )
         return held.record
 

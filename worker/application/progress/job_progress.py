@@ -25,11 +25,20 @@ class Snapshot:
     source_audio: SourceFormat | None = None
 
 
+@dataclass(slots=True)
+class Period:
+    """When a stage was worked on, in loop time; `ended_at` is None while it is."""
+
+    stage: Stage
+    begun_at: float
+    ended_at: float | None = None
+
+
 class JobProgress:
     """The progress of one attempt at a job.
 
     It calls nobody when it changes: each reader takes a snapshot at its own pace. The position of a running
-    converter is read at the same moments.
+    converter is read at the same moments. `periods` has each stage as often as it was done.
     """
 
     def __init__(self, speeds: Speeds) -> None:
@@ -40,6 +49,7 @@ class JobProgress:
         self.audio_seconds: float | None = None
         self.source_codec: str | None = None
         self._source_audio: SourceFormat | None = None
+        self.periods: list[Period] = []
         self._stage = self._furthest = Stage.DOWNLOADING
         self._done: set[Stage] = set()
         self._conversion: _Position | None = None
@@ -57,6 +67,8 @@ class JobProgress:
 
     def enter(self, stage: Stage) -> None:
         """The stage begins. One that is done again is not measured again, and the furthest stays the one shown."""
+        self._end_period()
+        self.periods.append(Period(stage, self._now()))
         self._stage = stage
         self._furthest = max(self._furthest, stage, key=list(Stage).index)
         self.advance(0.0)
@@ -71,6 +83,7 @@ class JobProgress:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Inside, the job waits until it may go on: that is no stall, and no part of the time that it takes."""
+        self._end_period()
         self._waits_since = began_at = self._now()
         try:
             yield
@@ -98,10 +111,15 @@ class JobProgress:
     def leave(self) -> float:
         """The stage is done. Returns the seconds that it took."""
         self._expect_encoders()
+        self._end_period()
         self._conversion = None
         self.advance(1.0)
         self._done.add(self._stage)
         return self.meter.stage_seconds[self._stage.value]
+
+    def _end_period(self) -> None:
+        if self.periods and self.periods[-1].ended_at is None:
+            self.periods[-1].ended_at = self._now()
 
     # --- read at any time ----------------------------------------------------------------------------------------
 

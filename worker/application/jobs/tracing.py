@@ -1,0 +1,71 @@
+"""The spans of an attempt at a job: receive, download, convert, upload, commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from worker.application.jobs.attempt import Attempt
+from worker.application.jobs.finisher import OnEnd
+from worker.domain.outcome import Cancelled, Completed, Ending, Failed, Lost, Released, WillRetry
+from worker.domain.progress import Record, Stage
+from worker.ports import JobTrace, Span, Tracer
+
+_STAGES: Mapping[Stage, str] = {
+    Stage.DOWNLOADING: "download",
+    Stage.CONVERTING: "convert",
+    Stage.UPLOADING: "upload",
+}
+_OUTCOMES: Mapping[type[Ending], str] = {
+    Completed: "completed",
+    Failed: "failed",
+    WillRetry: "retried",
+    Released: "released",
+    Cancelled: "cancelled",
+    Lost: "lost",
+}
+
+
+def tracing(tracer: Tracer, then: OnEnd) -> OnEnd:
+    """What a finisher calls with every ending: the spans of an attempt are recorded, and it is passed on to `then`."""
+
+    def on_end(ending: Ending, of: Attempt | Record | None) -> None:
+        then(ending, of)
+        if isinstance(of, Attempt):
+            tracer.record(_trace_of(ending, of, asyncio.get_running_loop().time()))
+
+    return on_end
+
+
+def _trace_of(ending: Ending, attempt: Attempt, now: float) -> JobTrace:
+    claim, work = attempt.claim, attempt.work
+    error = ending.error if isinstance(ending, Failed | WillRetry) else None
+    return JobTrace(
+        Span("job", work.job_begun_at, now),
+        _steps(attempt, now),
+        work.trace,
+        {
+            "messaging.message.id": work.delivery.message_id,
+            "job.id": claim.job.job_id,
+            "job.attempt": claim.record.attempt,
+            "job.run": claim.record.run,
+            "job.outcome": _OUTCOMES[type(ending)],
+        },
+        None if error is None else error.code.value,
+    )
+
+
+def _steps(attempt: Attempt, now: float) -> Sequence[Span]:
+    """A step that a failure or a stop has cut off ends where the end of the attempt began to be recorded."""
+    finished_at = now if attempt.finished_at is None else attempt.finished_at
+    periods = attempt.progress.periods
+    stages = [
+        Span(_STAGES[each.stage], each.begun_at, finished_at if each.ended_at is None else each.ended_at)
+        for each in periods
+    ]
+    started_at = stages[0].begun_at if stages else finished_at
+    return [
+        Span("receive", attempt.work.job_begun_at, started_at),
+        *stages,
+        Span("commit", finished_at, now),
+    ]
