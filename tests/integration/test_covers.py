@@ -20,11 +20,14 @@ from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
 from tests.support.conversions import an_output, converted, delivered
-from tests.support.sounds import SECONDS, listen, sound
+from tests.support.sounds import SECONDS, listen, run_ffmpeg, sound
 from worker.domain.audio import AudioFormat
 from worker.domain.tags.pictures import MAX_PICTURE_BYTES
 
-_FORMATS = (AudioFormat.MP3, AudioFormat.M4A, AudioFormat.ALAC, AudioFormat.FLAC, AudioFormat.OGG, AudioFormat.OPUS)
+_FORMATS = (
+    *(AudioFormat.MP3, AudioFormat.M4A, AudioFormat.ALAC, AudioFormat.FLAC, AudioFormat.OGG, AudioFormat.OPUS),
+    *(AudioFormat.WAV, AudioFormat.AIFF),
+)
 _FEW_FORMATS = (AudioFormat.MP3, AudioFormat.FLAC)
 # Nothing decodes a picture, so what follows on its first bytes may be anything.
 _NOISE = b"".join(hashlib.sha256(bytes([number])).digest() for number in range(250)) * 20
@@ -70,6 +73,14 @@ def _write_mp4(path: Path, content: bytes) -> None:
     file.save()
 
 
+def _write_attachment(path: Path, content: bytes) -> None:
+    bare, picture = path.with_name("bare.webm"), path.with_name("cover.jpg")
+    shutil.move(path, bare)
+    picture.write_bytes(content)
+    attached = ("-attach", str(picture), "-metadata:s:t", "mimetype=image/jpeg", "-metadata:s:t", "filename=cover.jpg")
+    run_ffmpeg("-i", str(bare), *attached, "-c", "copy", "-f", "matroska", str(path))
+
+
 def _picture(content: bytes, kind: int = _FRONT) -> Picture:
     picture = Picture()
     picture.type, picture.data, picture.desc = kind, content, f"Bild 曲 {kind}"
@@ -102,6 +113,7 @@ _SOURCES: Mapping[str, tuple[str, Callable[[Path, bytes], None]]] = {
     "id3 in aiff": ("plain.aiff", _write_chunk(AIFF)),
     "mp4": ("end.m4a", _write_mp4),
     "flac": ("plain.flac", _write_flac),
+    "matroska": ("plain.webm", _write_attachment),
     "vorbis": ("plain.ogg", _write_comment(OggVorbis)),
     "opus": ("plain.opus", _write_comment(OggOpus)),
 }
@@ -112,6 +124,10 @@ def _covers_of(path: Path) -> list[tuple[bytes, str]]:
     match path.suffix:
         case ".mp3":
             return [(frame.data, frame.mime) for frame in ID3(path).getall("APIC") if frame.type == _FRONT]
+        case ".wav" | ".aiff":
+            tags = (WAVE if path.suffix == ".wav" else AIFF)(path).tags
+            frames = tags.getall("APIC") if tags is not None else []
+            return [(frame.data, frame.mime) for frame in frames if frame.type == _FRONT]
         case ".m4a" | ".alac":
             types = {MP4Cover.FORMAT_PNG: "image/png", MP4Cover.FORMAT_JPEG: "image/jpeg"}
             return [(bytes(cover), types[cover.imageformat]) for cover in MP4(path).tags.get("covr", [])]

@@ -16,6 +16,7 @@ from worker.ports.objects import Artifact
 
 if TYPE_CHECKING:  # programs that convert nothing do not load the containers
     from worker.domain.containers.structure import Structure
+    from worker.domain.tags.chapters import Chapter
     from worker.domain.tags.collecting import Tags
     from worker.domain.tags.pictures import Picture
 
@@ -40,6 +41,7 @@ class SourceAudio:
     starts_at_seconds: float = 0.0  # on the source's own clock
     tags: Tags = field(default_factory=dict)
     cover: Picture | None = None
+    chapters: tuple[Chapter, ...] = ()
     loses_frames: bool = False  # some cannot be decoded, so that silence has to take the place of each
     changes_format: bool = False  # its rate or its channels change on the way
     parts: tuple[SourceAudio, ...] = ()  # that follow each other in the source, each with a decoder of its own

@@ -112,7 +112,6 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
         holds_tracks=True,
         orders=_ORDERS_OF_APPLE,
         is_lossless=True,
-        always=("-write_id3v2", "1"),
     ),
     AudioFormat.CAF: Encoder(
         name="pcm_s16be",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -105,7 +105,8 @@ def inspect(source: Path) -> Inspected:
 def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, metadata: Metadata) -> Artifact:
     """The finished output, its metadata in front, and its index if it is an MP4.
 
-    Raises ConverterCrashedError where it is not whole, OutputsTooLargeError where its format holds less.
+    Raises ConverterCrashedError where it is not whole, OutputsTooLargeError where its format holds less,
+    WorkspaceFullError.
     """
     rules = FORMATS[audio_format]
     with _reader(path) as (read_at, size):
@@ -117,10 +118,20 @@ def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, 
             front = front_of(audio_format, read_at, size, metadata)
         except ValueError as exc:
             raise ConverterCrashedError(f"the {audio_format} output has no proper index") from exc
-        with path.open("r+b") as file:
-            for offset, content in front.patches:
-                os.pwrite(file.fileno(), content, offset)
+        _write(path, front.patches)
         return Artifact(path, duration_seconds, front.start, front.stop, front.prefix)
+
+
+def _write(path: Path, patches: Iterable[tuple[int, bytes]]) -> None:
+    try:
+        with path.open("r+b") as file:
+            for offset, content in patches:
+                file.seek(offset)
+                file.write(content)
+    except OSError as exc:
+        if exc.errno in NO_SPACE:
+            raise LocalVolume().full_error(path.parent) from exc
+        raise
 
 
 @contextmanager

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from worker.adapters.ffmpeg.command import has_own_clock
 from worker.adapters.ffmpeg.files import to_artifact
+from worker.adapters.ffmpeg.filters import longest_pause_seconds
 from worker.adapters.ffmpeg.tags import metadata_of
 from worker.domain.encoding import Encoding
+from worker.domain.tags.chapters import chapters_within
+from worker.domain.tags.metadata import Metadata
 from worker.ports import Artifact, SourceAudio
 
 
@@ -19,6 +24,18 @@ def finished(
     Raises ConverterCrashedError where one is not whole, OutputsTooLargeError where its format holds less.
     """
     return tuple(
-        to_artifact(path, encoding.format, seconds, metadata_of(audio))
+        to_artifact(path, encoding.format, seconds, _metadata(audio, encoding, seconds))
         for (encoding, path), seconds in zip(outputs, lengths, strict=True)
     )
+
+
+def _metadata(audio: SourceAudio, encoding: Encoding, seconds: float) -> Metadata:
+    begin = _begin(audio) + (encoding.cut.start_seconds if encoding.cut else 0.0)
+    metadata = metadata_of(audio)
+    return replace(metadata, chapters=chapters_within(metadata.chapters, begin, seconds))
+
+
+def _begin(audio: SourceAudio) -> float:
+    """Which moment of the source's own clock is the beginning of the outputs."""
+    begins_late = has_own_clock(audio.container) and audio.starts_at_seconds > longest_pause_seconds(audio)
+    return audio.starts_at_seconds if begins_late else 0.0

@@ -9,7 +9,7 @@ from worker.adapters.ffmpeg.files import Inspected
 from worker.adapters.ffmpeg.filters import late_seconds
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.report import Headers, has_packet, read_headers
-from worker.adapters.ffmpeg.tags import described_tags, metadata_of
+from worker.adapters.ffmpeg.tags import described_chapters, described_tags, metadata_of
 from worker.domain.containers.kinds import Container
 from worker.domain.errors import UnsupportedAudioError
 from worker.ports import MispredictedError, SourceAudio
@@ -55,6 +55,7 @@ def source_audio(inspected: Inspected, headers: Headers, described: str, *, is_f
         starts_at_seconds=headers.starts_at_seconds,
         tags=inspected.metadata.tags or described_tags(described, inspected.container),
         cover=inspected.metadata.cover,
+        chapters=inspected.metadata.chapters or described_chapters(described),
         is_finite=is_finite,
     )
     return replace(audio, duration_seconds=_expected_seconds(audio, headers))

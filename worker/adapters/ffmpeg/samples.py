@@ -45,6 +45,7 @@ class Samples:
             size_bytes=end - begin,
             tags={},
             cover=None,
+            chapters=(),
             is_predicted=False,
         )
 

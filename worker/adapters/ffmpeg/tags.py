@@ -6,6 +6,7 @@ import re
 
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.kinds import Container
+from worker.domain.tags.chapters import Chapter, in_order
 from worker.domain.tags.collecting import Collector, Tags, with_total
 from worker.domain.tags.fields import FIELDS, FRAMES, TOTALS
 from worker.domain.tags.metadata import Metadata
@@ -21,11 +22,16 @@ _MAX_OPTION_BYTES = 65_536  # of all values of an output: an argument may have 1
 # Of a dump of tags: a name of at least 16 characters, blanks included, and a line of the value; the name of a further
 # line is blank.
 _ENTRY = re.compile(r"(?P<name>.{16,}?): (?P<line>.*)")
+_CHAPTER = re.compile(
+    r"^    Chapter #\d+:\d+: start (?P<begin>\d+\.\d+), end (?P<end>\d+\.\d+)$"
+    r"(\n      Metadata:\n        title           : (?P<title>.*))?",
+    re.MULTILINE,
+)
 
 
 def metadata_of(audio: SourceAudio) -> Metadata:
     """What a source says of its sound."""
-    return Metadata(audio.tags, audio.cover)
+    return Metadata(audio.tags, audio.cover, audio.chapters)
 
 
 def described_tags(described: str, container: str) -> Tags:
@@ -57,10 +63,23 @@ def _entries(described: str, container: str) -> dict[str, str]:
     return {name: value for name, value in tags.items() if name not in too_long}
 
 
+def described_chapters(described: str) -> tuple[Chapter, ...]:
+    """The chapters in ffmpeg's description of a source, in microseconds."""
+    found = _CHAPTER.finditer(described.partition("\nOutput #")[0])
+    return in_order(Chapter(float(each["begin"]), each["title"] or "", float(each["end"])) for each in found)
+
+
 def tag_options(audio: SourceAudio, audio_format: AudioFormat) -> list[str]:
     """ffmpeg's options of one output: no tags of ffmpeg's own finding, and ours where it writes them."""
     has_track = audio_format in _WITH_TRACKS and audio.container != Container.OGG
-    options = ["-map_metadata:g", "-1", "-map_metadata:s:a:0", f"0:s:{audio.track}" if has_track else "-1"]
+    options = [
+        "-map_chapters",
+        "-1",
+        "-map_metadata:g",
+        "-1",
+        "-map_metadata:s:a:0",
+        f"0:s:{audio.track}" if has_track else "-1",
+    ]
     if has_track:
         for name in _OF_A_TRACK:
             options += ["-metadata:s:a:0", f"{name}="]

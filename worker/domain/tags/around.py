@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 from worker.domain.containers.structure import ReadAt
 from worker.domain.containers.tags import before_tags, behind_tags
+from worker.domain.tags.chapters import Chapter
 from worker.domain.tags.collecting import MAX_BYTES, Collector, Tags, merged
 from worker.domain.tags.genres import GENRES
 from worker.domain.tags.id3 import HEADER_BYTES, pictures_of_id3, read_id3, tag_bytes
+from worker.domain.tags.id3_chapters import chapters_of_id3
 from worker.domain.tags.pictures import FRONT_COVER
 
 _MAX_TAGS = 4
@@ -39,6 +41,12 @@ def pictures_around(read_at: ReadAt, size: int) -> Iterator[tuple[int, bytes]]:
             name = key.decode("ascii", "replace").casefold()
             if kind == _BINARY and name.startswith("cover art"):
                 yield (FRONT_COVER if "front" in name else 0), value.partition(b"\0")[2]  # behind the file's name
+
+
+def chapters_around(read_at: ReadAt) -> Iterator[Chapter]:
+    """The chapters in the tags in front; the others have none."""
+    for offset in _id3_in_front(read_at):
+        yield from chapters_of_id3(read_at, offset)
 
 
 def _id3_in_front(read_at: ReadAt) -> Iterator[int]:

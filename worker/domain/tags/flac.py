@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from worker.domain.containers.structure import ReadAt
+from worker.domain.tags.chapters import Chapter
 from worker.domain.tags.collecting import MAX_BYTES, Tags, merged
 from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.pictures import MAX_BLOCK_BYTES, as_block, read_block
-from worker.domain.tags.vorbis import read_comments, with_comments
+from worker.domain.tags.vorbis import chapters_of_comments, read_comments, with_comments
 
 _COMMENTS, _PICTURE = 4, 6
 _LAST = 0x80
@@ -18,10 +19,18 @@ _MAX_COMMENTS = 4  # the standard allows one block of them
 
 def read_flac(read_at: ReadAt, start: int) -> Tags:
     """The fields of all comments of the file that begins at `start`."""
+    return merged([read_comments(block) for block in _comments(read_at, start)])
+
+
+def chapters_of_flac(read_at: ReadAt, start: int) -> Iterator[Chapter]:
+    """The chapters in the comments of the file that begins at `start`."""
+    for block in _comments(read_at, start):
+        yield from chapters_of_comments(block)
+
+
+def _comments(read_at: ReadAt, start: int) -> list[bytes]:
     comments = [(offset, length) for kind, offset, length in _blocks(read_at, start) if kind == _COMMENTS]
-    return merged(
-        [read_comments(read_at(offset, min(length, 4 * MAX_BYTES))) for offset, length in comments[:_MAX_COMMENTS]]
-    )
+    return [read_at(offset, min(length, 4 * MAX_BYTES)) for offset, length in comments[:_MAX_COMMENTS]]
 
 
 def pictures_of_flac(read_at: ReadAt, start: int) -> Iterator[tuple[int, bytes]]:

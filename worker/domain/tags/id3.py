@@ -59,7 +59,7 @@ def read_id3(read_at: ReadAt, start: int) -> Tags:
         if room < 0:
             break
         if frame.name in {"TYER", "TDAT"}:
-            dates.setdefault(frame.name, "".join(_texts(frame.content)[:1]))
+            dates.setdefault(frame.name, "".join(texts_of(frame.content)[:1]))
         else:
             _collect(frame, collector)
     if "TYER" in dates and "DATE" not in collector.tags:
@@ -163,7 +163,7 @@ def _collect(frame: Frame, collector: Collector) -> None:
     name, content = frame
     if name in {"TXXX", "COMM", "USLT"}:
         language_bytes = 0 if name == "TXXX" else 3
-        description, *values = _texts(content[:1] + content[1 + language_bytes :]) or [""]
+        description, *values = texts_of(content[:1] + content[1 + language_bytes :]) or [""]
         if name == "USLT":
             collector.add("LYRICS", *values)
         else:
@@ -173,13 +173,13 @@ def _collect(frame: Frame, collector: Collector) -> None:
         if owner.decode("latin-1") == _MUSICBRAINZ:
             collector.add("MUSICBRAINZ_TRACKID", identifier.decode("latin-1"))
     elif name in {"TIPL", "TMCL"}:
-        _collect_people(_texts(content), collector)
+        _collect_people(texts_of(content), collector)
     elif name == "TCON":
-        collector.add("GENRE", *(genre for text in _texts(content) for genre in genre_names(text)))
+        collector.add("GENRE", *(genre for text in texts_of(content) for genre in genre_names(text)))
     elif name.startswith("W") and name in FRAMES:
         collector.add(FRAMES[name], content.decode("latin-1").partition("\0")[0])
     elif name[0] in "TM" and name not in _STALE:
-        collector.add(FRAMES.get(name, name), *_texts(content))
+        collector.add(FRAMES.get(name, name), *texts_of(content))
 
 
 def _collect_people(texts: list[str], collector: Collector) -> None:
@@ -192,7 +192,7 @@ def _collect_people(texts: list[str], collector: Collector) -> None:
             collector.add("PERFORMER", f"{name} ({role})" if role else name)
 
 
-def _texts(content: bytes) -> list[str]:
+def texts_of(content: bytes) -> list[str]:
     """The texts of a frame: an encoding, and strings between zeros; each of UTF-16 may have a byte order mark."""
     if not content or content[0] >= len(_ENCODINGS):
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from worker.domain.tags.chapters import Chapter
 from worker.domain.tags.collecting import Tags
 from worker.domain.tags.pictures import Picture
 
@@ -14,3 +15,4 @@ class Metadata:
 
     tags: Tags = field(default_factory=dict)
     cover: Picture | None = None
+    chapters: tuple[Chapter, ...] = ()  # in their order; of an output, each with its end

@@ -37,42 +37,47 @@ class Box(NamedTuple):
 def read_mp4(read_at: ReadAt, size: int) -> Tags:
     """The fields of the file; none where it has other kinds of tags than an item list."""
     collector = Collector()
-    read_at = _bounded(read_at)
+    read_at = bounded(read_at)
     _collect(read_at, _item_lists(read_at, size), collector)
     return collector.tags
 
 
 def pictures_of_mp4(read_at: ReadAt, size: int) -> Iterator[tuple[int, bytes]]:
     """The pictures of the item list, of which the first is the cover."""
-    bounded = _bounded(read_at)
-    for item in (item for each in _item_lists(bounded, size) for item in _boxes(bounded, each.begin, each.end)):
+    in_bounds = bounded(read_at)
+    for item in (item for each in _item_lists(in_bounds, size) for item in boxes(in_bounds, each.begin, each.end)):
         if item.kind == COVER:
-            for part in _boxes(bounded, item.begin, item.end):
+            for part in boxes(in_bounds, item.begin, item.end):
                 if part.kind == b"data" and part.end - part.begin <= 8 + MAX_PICTURE_BYTES:
                     yield FRONT_COVER, read_at(part.begin + 8, part.end - part.begin - 8)
 
 
 def _item_lists(read_at: ReadAt, size: int) -> list[Box]:
     lists: list[Box] = []
-    top = next((box for box in top_boxes(read_at, size) if box.kind == b"moov"), None)
-    if top:
-        for meta in _within(read_at, Box(b"moov", top.start + 8, min(top.stop, size)), b"udta", b"meta"):
-            children = list(_boxes(read_at, meta.begin + 4, meta.end))
-            if not any(_is_quicktime(read_at, box) for box in children):
-                lists += [box for box in children if box.kind == b"ilst"]
+    moov = index_of(read_at, size)
+    for meta in within(read_at, moov, b"udta", b"meta") if moov else ():
+        children = list(boxes(read_at, meta.begin + 4, meta.end))
+        if not any(_is_quicktime(read_at, box) for box in children):
+            lists += [box for box in children if box.kind == b"ilst"]
     return lists
 
 
-def _bounded(read_at: ReadAt) -> ReadAt:
+def index_of(read_at: ReadAt, size: int) -> Box | None:
+    """The first box `moov` of a file."""
+    top = next((box for box in top_boxes(read_at, size) if box.kind == b"moov"), None)
+    return None if top is None else Box(b"moov", top.start + 8, min(top.stop, size))
+
+
+def bounded(read_at: ReadAt) -> ReadAt:
     """The file, which seems to end once too much of it was read: boxes within boxes may be millions."""
     reads, total = 0, 0
 
-    def bounded(offset: int, size: int) -> bytes:
+    def read(offset: int, size: int) -> bytes:
         nonlocal reads, total
         reads, total = reads + 1, total + size
         return read_at(offset, size) if reads <= _MAX_READS and total <= _MAX_READ_BYTES else b""
 
-    return bounded
+    return read
 
 
 def _is_quicktime(read_at: ReadAt, box: Box) -> bool:
@@ -80,16 +85,18 @@ def _is_quicktime(read_at: ReadAt, box: Box) -> bool:
     return box.kind == b"hdlr" and read_at(box.begin + 8, 4) == b"mdta"
 
 
-def _within(read_at: ReadAt, box: Box, *path: bytes) -> Iterator[Box]:
+def within(read_at: ReadAt, box: Box, *path: bytes) -> Iterator[Box]:
+    """The boxes at the end of a path of kinds below `box`."""
     if not path:
         yield box
         return
-    for child in _boxes(read_at, box.begin, box.end):
+    for child in boxes(read_at, box.begin, box.end):
         if child.kind == path[0]:
-            yield from _within(read_at, child, *path[1:])
+            yield from within(read_at, child, *path[1:])
 
 
-def _boxes(read_at: ReadAt, offset: int, end: int) -> Iterator[Box]:
+def boxes(read_at: ReadAt, offset: int, end: int) -> Iterator[Box]:
+    """The boxes that follow each other between two offsets, as far as they are proper ones."""
     for _ in range(_MAX_ITEMS):
         header = read_at(offset, 8) if offset + 8 <= end else b""
         length = int.from_bytes(header[:4], "big")
@@ -100,10 +107,10 @@ def _boxes(read_at: ReadAt, offset: int, end: int) -> Iterator[Box]:
 
 
 def _collect(read_at: ReadAt, lists: list[Box], collector: Collector) -> None:
-    for item in (item for each in lists for item in _boxes(read_at, each.begin, each.end)):
+    for item in (item for each in lists for item in boxes(read_at, each.begin, each.end)):
         if item.kind not in {_FREEFORM, _GENRE, *ATOMS}:
             continue  # a picture, say
-        parts = list(_boxes(read_at, item.begin, item.end))
+        parts = list(boxes(read_at, item.begin, item.end))
         values = [_data(read_at, part) for part in parts if part.kind == b"data"]
         if item.kind == _FREEFORM:
             name = next((read_at(part.begin + 4, part.end - part.begin - 4) for part in _named(parts)), b"")

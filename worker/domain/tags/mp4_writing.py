@@ -22,22 +22,26 @@ def with_items(moov: bytes, metadata: Metadata) -> bytes:
     items = [*_items(metadata.tags), *_cover(metadata.cover)]
     if not items:
         return moov
-    meta = _box(b"meta", bytes(4) + _HANDLER + _box(b"ilst", b"".join(items)))
-    children = [(kind, box) for kind, box in _children(moov) if kind != b"udta"]
+    meta = box(b"meta", bytes(4) + _HANDLER + box(b"ilst", b"".join(items)))
+    children = [child for kind, child in children_of(moov) if kind != b"udta"]
     kept = [
-        box for kind, udta in _children(moov) if kind == b"udta" for kind, box in _children(udta) if kind != b"meta"
+        child
+        for kind, udta in children_of(moov)
+        if kind == b"udta"
+        for kind, child in children_of(udta)
+        if kind != b"meta"
     ]
-    return _box(b"moov", b"".join([*(box for _, box in children), _box(b"udta", meta + b"".join(kept))]))
+    return box(b"moov", b"".join([*children, box(b"udta", meta + b"".join(kept))]))
 
 
-def _children(box: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Raises ValueError where a box within `box` has no proper length."""
+def children_of(parent: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The kind and all of each box within one. Raises ValueError where one has no proper length."""
     offset = 8
-    while offset < len(box):
-        length = int.from_bytes(box[offset : offset + 4], "big")
-        if length < 8 or offset + length > len(box):
+    while offset < len(parent):
+        length = int.from_bytes(parent[offset : offset + 4], "big")
+        if length < 8 or offset + length > len(parent):
             raise ValueError(f"a box of the index has a length of {length}")
-        yield box[offset + 4 : offset + 8], box[offset : offset + length]
+        yield parent[offset + 4 : offset + 8], parent[offset : offset + length]
         offset += length
 
 
@@ -47,14 +51,14 @@ def _items(tags: Tags) -> Iterator[bytes]:
         atom = known.mp4 if known else ""
         native = _native(atom, name, tags)
         if native:
-            yield _box(atom.encode("latin-1"), native)
+            yield box(atom.encode("latin-1"), native)
         elif not any(total == name and _pair(tags, number) for number, total in TOTALS.items()):
             yield _freeform(name if atom.encode("latin-1") in ATOMS else atom or name, values)
 
 
 def _cover(cover: Picture | None) -> Iterator[bytes]:
     if cover:
-        yield _box(COVER, _data(_KINDS_OF_PICTURES[cover.media_type], cover.content))
+        yield box(COVER, _data(_KINDS_OF_PICTURES[cover.media_type], cover.content))
 
 
 def _native(atom: str, name: str, tags: Tags) -> bytes:
@@ -87,13 +91,13 @@ def _number(text: str, size: int) -> int | None:
 
 
 def _freeform(name: str, values: tuple[str, ...]) -> bytes:
-    head = _box(b"mean", bytes(4) + b"com.apple.iTunes") + _box(b"name", bytes(4) + name.encode())
-    return _box(b"----", head + b"".join(_data(_UTF_8, value.encode()) for value in values))
+    head = box(b"mean", bytes(4) + b"com.apple.iTunes") + box(b"name", bytes(4) + name.encode())
+    return box(b"----", head + b"".join(_data(_UTF_8, value.encode()) for value in values))
 
 
 def _data(kind: int, content: bytes) -> bytes:
-    return _box(b"data", struct.pack(">II", kind, 0) + content)
+    return box(b"data", struct.pack(">II", kind, 0) + content)
 
 
-def _box(kind: bytes, content: bytes) -> bytes:
+def box(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(content), kind) + content

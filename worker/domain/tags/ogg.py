@@ -9,10 +9,17 @@ from itertools import takewhile
 
 from worker.domain.containers.ogg_pages import Page, page_checksum, pages
 from worker.domain.containers.structure import ReadAt
+from worker.domain.tags.chapters import Chapter
 from worker.domain.tags.collecting import MAX_BYTES, Tags
 from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.pictures import read_block
-from worker.domain.tags.vorbis import pictures_of_comments, read_comments, with_comments, with_picture
+from worker.domain.tags.vorbis import (
+    chapters_of_comments,
+    pictures_of_comments,
+    read_comments,
+    with_comments,
+    with_picture,
+)
 
 _MAX_STREAMS = 8
 _MAX_HEADER_PAGES = 300
@@ -51,6 +58,11 @@ def pictures_of_ogg(read_at: ReadAt, start: int) -> Iterator[tuple[int, bytes]]:
         for packet in takewhile(_is_metadata, _packets(read_at, first, _MAX_FLAC_PACKETS)):
             if packet[0] & 0x7F == _PICTURE_OF_FLAC:
                 yield read_block(packet[4:])
+
+
+def chapters_of_ogg(read_at: ReadAt, start: int) -> Iterator[Chapter]:
+    """The chapters of the first stream of sound in the file."""
+    return chapters_of_comments(_comments(read_at, start))
 
 
 def _is_metadata(packet: bytes) -> bool:

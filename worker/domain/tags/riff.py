@@ -32,6 +32,10 @@ _FIELDS = {
     b"IMED": "MEDIA",
     b"ISRC": "SOURCE",
 }
+# Those that ffmpeg writes (libavformat/riff.c), and reads back; a total stands beside its number.
+FIELDS_OF_INFO = frozenset(
+    {*("TITLE", "ARTIST", "ALBUM", "COMMENT", "DATE", "GENRE", "COPYRIGHT", "LANGUAGE", "TRACKNUMBER", "TRACKTOTAL")}
+)
 _FIELDS_OF_AIFF = {b"NAME": "TITLE", b"AUTH": "ARTIST", b"(c) ": "COPYRIGHT", b"ANNO": "COMMENT"}
 
 

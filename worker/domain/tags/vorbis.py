@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from worker.domain.tags.chapters import Chapter
 from worker.domain.tags.collecting import Collector, Tags
 from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.pictures import MAX_BLOCK_BYTES, Picture, as_block, read_block
@@ -15,8 +16,10 @@ _MAX_COMMENTS = 2_000
 _PICTURE = b"METADATA_BLOCK_PICTURE"
 _MAX_BASE64_BYTES = MAX_BLOCK_BYTES * 4 // 3 + 4
 _NOT_OF_A_NAME = re.compile(r"[^ -<>-}]")
-# What ffmpeg writes of the output itself: chapters, and which channel is which.
-_OF_THE_OUTPUT = re.compile(rb"(CHAPTER\d{3}(NAME)?|WAVEFORMATEXTENSIBLE_CHANNEL_MASK)=", re.IGNORECASE)
+# What ffmpeg writes of the output itself: which channel is which.
+_OF_THE_OUTPUT = re.compile(rb"WAVEFORMATEXTENSIBLE_CHANNEL_MASK=", re.IGNORECASE)
+_CHAPTER = re.compile(rb"CHAPTER(\d{2,3})(NAME)?", re.IGNORECASE)
+_TIME = re.compile(rb"(\d{1,4}):(\d{1,2}):(\d{1,2}(?:\.\d{1,9})?)")
 
 
 def read_comments(block: bytes) -> Tags:
@@ -43,6 +46,31 @@ def pictures_of_comments(block: bytes) -> Iterator[tuple[int, bytes]]:
                 continue
 
 
+def chapters_of_comments(block: bytes) -> Iterator[Chapter]:
+    """The chapters, by their numbers (https://wiki.xiph.org/Chapter_Extension)."""
+    times: dict[int, float] = {}
+    titles: dict[int, str] = {}
+    for comment in _comments(block):
+        name, _, value = comment.partition(b"=")
+        if (chapter := _CHAPTER.fullmatch(name)) is None:
+            continue
+        if chapter[2]:
+            titles.setdefault(int(chapter[1]), value.decode("utf-8", "replace"))
+        elif time := _TIME.fullmatch(value.strip()):
+            times.setdefault(int(chapter[1]), 3600 * int(time[1]) + 60 * int(time[2]) + float(time[3]))
+    for number, seconds in times.items():
+        yield Chapter(seconds, titles.get(number, ""))
+
+
+def _of_chapters(chapters: Sequence[Chapter]) -> Iterator[bytes]:
+    for number, chapter in enumerate(chapters, 1):
+        minutes, milliseconds = divmod(round(1000 * chapter.start_seconds), 60_000)
+        time = f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
+        yield f"CHAPTER{number:03}={time}".encode()
+        if chapter.title:
+            yield f"CHAPTER{number:03}NAME={chapter.title}".encode()
+
+
 def with_comments(block: bytes, metadata: Metadata) -> bytes:
     """The block of an output with its tags, and with what it has of the output itself."""
     kept = [comment for comment in _comments(block) if _OF_THE_OUTPUT.match(comment)]
@@ -51,6 +79,7 @@ def with_comments(block: bytes, metadata: Metadata) -> bytes:
         for name, values in metadata.tags.items()
         for value in values
     ]
+    comments += _of_chapters(metadata.chapters)
     vendor = block[: 4 + int.from_bytes(block[:4], "little")]
     return b"".join([vendor, _length(len(kept) + len(comments)), *map(_counted, [*comments, *kept])])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from worker.domain.audio import AudioFormat
@@ -11,10 +11,13 @@ from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.flac import flac_in_front
 from worker.domain.tags.id3_writing import id3_in_front
 from worker.domain.tags.metadata import Metadata
+from worker.domain.tags.mp4_chapters_writing import texts_of, with_chapters
 from worker.domain.tags.mp4_writing import with_items
 from worker.domain.tags.ogg import ogg_in_front
+from worker.domain.tags.riff_writing import id3_behind_aiff, id3_behind_wav
+from worker.domain.tags.webm_writing import chapters_behind
 
-# The converter writes the tags of all others.
+# Their tags are written here alone; the converter writes those of all others.
 WRITTEN_HERE = frozenset(
     {AudioFormat.MP3, AudioFormat.M4A, AudioFormat.ALAC, AudioFormat.FLAC, AudioFormat.OGG, AudioFormat.OPUS}
 )
@@ -22,7 +25,10 @@ WRITTEN_HERE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What stands in front of the file's bytes from `start` to `stop`, and what is to be written into them before."""
+    """What stands in front of the file's bytes from `start` to `stop`, and what is to be written into them before.
+
+    `patches` may reach beyond the file's end, up to `stop`.
+    """
 
     prefix: bytes
     start: int
@@ -34,8 +40,7 @@ def front_of(audio_format: AudioFormat, read_at: ReadAt, size: int, metadata: Me
     """The front of an output with its metadata, and an MP4's index. Raises ValueError where an MP4 is not whole."""
     match audio_format:
         case AudioFormat.M4A | AudioFormat.ALAC:
-            index = index_in_front(read_at, size, lambda moov: with_items(moov, metadata))
-            return Front(index.prefix, index.start, index.stop)
+            return _mp4(read_at, size, metadata)
         case AudioFormat.MP3:
             return Front(*id3_in_front(read_at, metadata), size)
         case AudioFormat.FLAC:
@@ -43,4 +48,27 @@ def front_of(audio_format: AudioFormat, read_at: ReadAt, size: int, metadata: Me
         case AudioFormat.OGG | AudioFormat.OPUS:
             front = ogg_in_front(read_at, metadata)
             return Front(front.prefix, front.stop, size, front.patches) if front else Front(b"", 0, size)
+        case AudioFormat.WEBM:
+            return _changed(size, chapters_behind(read_at, size, metadata.chapters))
+        case AudioFormat.WAV:
+            return _changed(size, id3_behind_wav(read_at, size, metadata))
+        case AudioFormat.AIFF:
+            return _changed(size, id3_behind_aiff(size, metadata))
     return Front(b"", 0, size)
+
+
+def _mp4(read_at: ReadAt, size: int, metadata: Metadata) -> Front:
+    """The titles of chapters are media: they take the place of the index that is sent in front."""
+    texts = texts_of(metadata.chapters)
+
+    def changed(moov: bytes) -> bytes:
+        return with_chapters(with_items(moov, metadata), metadata.chapters, size - len(moov))
+
+    index = index_in_front(read_at, size, changed)
+    return Front(index.prefix, index.start, index.stop + len(texts), iter([(index.stop, texts)] if texts else []))
+
+
+def _changed(size: int, changes: Iterable[tuple[int, bytes]]) -> Front:
+    """A file that begins as it is, with changes in it and behind it."""
+    patches = list(changes)
+    return Front(b"", 0, max([size, *(offset + len(content) for offset, content in patches)]), iter(patches))
