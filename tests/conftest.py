@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import aioboto3
+import botocore.session
 import hypothesis
 import pytest
 import structlog
@@ -23,6 +25,10 @@ _counter = itertools.count(1)
 # The duration of an example depends on the load of the machine, so none fails for it.
 hypothesis.settings.register_profile("patient", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("patient")
+
+# The SDK's descriptions of the services are read once, not by each session anew: that takes 100 ms of CPU, and most
+# tests of adapters have a session of their own.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
 @pytest.fixture(autouse=True)
