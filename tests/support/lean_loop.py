@@ -47,14 +47,13 @@ _CANCELLED: tuple[Any, ...] = (_nothing, (), {}, None)
 class _Loop(asyncio.AbstractEventLoop):
     """The methods that asyncio calls on a loop, except those for time and callbacks."""
 
-    def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)
+    def __init__(self) -> None:
+        self.create_future: Any = partial(asyncio.Future, loop=self)
 
     def create_task(self, coro: Any, *, name: str | None = None, **_options: Any) -> asyncio.Task[Any]:
         return asyncio.Task(coro, loop=self, name=name)
 
-    def get_debug(self) -> bool:
-        return False
+    get_debug: Any = staticmethod(bool)  # without a frame of Python: each future asks
 
     def is_running(self) -> bool:
         return True
@@ -67,6 +66,7 @@ class LeanLoop(_Loop):
     """Runs one coroutine. An exception of a plain callback ends the run; a task keeps its own exceptions."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.now = _START_SECONDS
         self._ready: deque[_Handle] = deque()
         self._timers: list[tuple[float, int, _Handle]] = []
@@ -102,7 +102,7 @@ class LeanLoop(_Loop):
                 handle = ready.popleft()
             elif timers:
                 when, _, handle = heappop(timers)
-                self.now = max(self.now, when)
+                self.now = when if when > self.now else self.now  # noqa: FURB136 - max() takes three times as long
             else:
                 raise StuckError(", ".join(each.get_name() for each in self._tasks if not each.done()))
             handle()
@@ -163,6 +163,7 @@ class ProcessLoop(_Loop):
     """The loop of one simulated process on the shared loop. It can be frozen between two callbacks, as by SIGSTOP."""
 
     def __init__(self, base: LeanLoop) -> None:
+        super().__init__()
         self._base = base
         self._due: list[_Handle] | None = None  # while frozen: the callbacks that are due
 

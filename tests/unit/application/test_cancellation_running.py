@@ -13,8 +13,9 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.stores import FakeJobTable
 from tests.support.events import logged_events
 from tests.support.harness import SECOND, TARGET, a_body, a_harness
-from tests.support.virtual_time import now, virtual_time
+from tests.support.virtual_time import DeadlockError, now, run, virtual_time
 from tests.support.waiting import wait_until
+from worker.application.jobs.cancel_watch import CancelWatch
 from worker.domain.disposition import Ack, Release
 from worker.domain.errors import JobCancelledError, ShutdownError
 from worker.domain.job import ObjectLocation
@@ -194,3 +195,8 @@ async def test_the_watch_costs_one_read_for_all_jobs_and_none_without_jobs(tmp_p
         assert looks == [{"ep-1", "ep-2"}] * 40
         harness.converter.may_finish.set()
         await asyncio.gather(*tasks)
+
+
+def test_without_jobs_the_watch_sets_no_timer() -> None:
+    with pytest.raises(DeadlockError):
+        run(CancelWatch(FakeJobTable()).run())

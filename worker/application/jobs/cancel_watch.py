@@ -22,12 +22,14 @@ class CancelWatch:
     def __init__(self, table: JobTable) -> None:
         self._table = table
         self._running: dict[Execution, str] = {}
+        self._is_any_running = asyncio.Event()
         self._failures = FailureStreak()
 
     @contextmanager
     def over(self, job_id: str, execution: Execution) -> Iterator[None]:
         """The job can be cancelled for as long as the `with` lasts; a later request comes too late."""
         self._running[execution] = job_id
+        self._is_any_running.set()
         try:
             yield
         finally:
@@ -36,9 +38,12 @@ class CancelWatch:
     async def run(self) -> None:
         """Read the requests for ever. An outage of DynamoDB is one line in the log, and delays what was asked for."""
         while True:
+            await self._is_any_running.wait()
             await asyncio.sleep(_READ_SECONDS)
             if self._running:
                 await self._stop_requested()
+            else:
+                self._is_any_running.clear()
 
     async def _stop_requested(self) -> None:
         try:
