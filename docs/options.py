@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from worker.application.messages.codec import name_of
 from worker.domain.audio import FORMATS, FormatSpec
-from worker.domain.declaration import Option, options_of
+from worker.domain.declaration import Field, Member, Option, members_of, options_of
 from worker.domain.job import OutputSpec
+from worker.domain.limits import ANYTHING
 
 Table = Callable[[Sequence[str], Iterable[Sequence[str]]], str]
 
@@ -61,6 +63,14 @@ EXAMPLES: Sequence[tuple[str, Mapping[str, Any]]] = (
         'One side of a call for a transcription (the other is `"pick_channel": 2`):',
         {"target": "s3://podcasts-out/ep.flac", "format": "flac", "pick_channel": 1, "sample_rate_hz": 16000},
     ),
+    (
+        "A podcast at -16 LUFS, whose true peaks stay below -1 dBTP:",
+        {
+            "target": "s3://podcasts-out/ep.mp3",
+            "format": "mp3",
+            "loudness": {"target_lufs": -16, "max_true_peak_dbtp": -1},
+        },
+    ),
 )
 
 OPTIONS_PAGE = """\
@@ -82,6 +92,10 @@ The default bitrate is for each channel, in kbit/s.
 ## Options
 
 {options}
+
+Those that are objects have members:
+
+{inner}
 
 ## Options by format
 
@@ -119,6 +133,7 @@ def options(table: Table) -> str:
             ("option", "must be", ""),
             ((f"`{name}`", name_of(member.type), option.meaning) for name, (member, option) in members.items()),
         ),
+        inner=table(("member", "must be", "default", ""), _inner(member for member, _ in members.values())),
         by_format=table(("format", *(f"`{name}`" for name in declared)), by_format),
         companions="\n".join(_companions(declared)),
         examples="\n".join(f"\n{meaning}\n\n```json\n{json.dumps(output)}\n```" for meaning, output in EXAMPLES),
@@ -127,7 +142,19 @@ def options(table: Table) -> str:
 
 def _limits(option: Option, rules: FormatSpec) -> str:
     limits = option.limits(rules)
-    return "–" if limits is None else str(limits)
+    if limits is None:
+        return "–"
+    return "yes" if limits is ANYTHING else str(limits)
+
+
+def _inner(members: Iterable[Member]) -> Iterator[tuple[str, str, str, str]]:
+    """The members of options that are objects."""
+    for member in members:
+        if dataclasses.is_dataclass(member.type):
+            for inner in members_of(member.type):
+                if isinstance(inner.declared, Field):
+                    default = "required" if inner.is_required else str(inner.default)
+                    yield f"`{member.name}.{inner.name}`", str(inner.declared.limits), default, inner.declared.meaning
 
 
 def _companions(declared: Mapping[str, Option]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.conversions import converted
 from tests.support.sounds import sound
-from tests.support.strategies import ends_of
+from tests.support.strategies import ends_for
 from worker.adapters.ffmpeg import converter, runs
 from worker.adapters.ffmpeg.process import run
 from worker.domain.audio import FORMATS, AudioFormat
@@ -60,10 +60,12 @@ async def unused_options(kind: type[OutputSpec], formats: Iterable[AudioFormat],
     unused = []
     for audio_format in formats:
         plain = await commands.of(kind(TARGET, audio_format))
-        for name, (_, option) in options_of(kind).items():
+        for name, (member, option) in options_of(kind).items():
             limits = option.limits(FORMATS[audio_format])
             if limits is not None:
-                asked = [await commands.of(kind(TARGET, audio_format, **{name: end})) for end in ends_of(limits)]
+                asked = [
+                    await commands.of(kind(TARGET, audio_format, **{name: end})) for end in ends_for(member, limits)
+                ]
                 if all(each == plain for each in asked):
                     unused.append(f"{audio_format}.{name}")
     return unused

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.strategies import beside, ends_of, some_options
+from tests.support.strategies import beside_for, ends_for, some_options
+from worker.application.messages.codec import write
 from worker.application.messages.message import parse_job, to_body
 from worker.cli.arguments import parse
 from worker.cli.typed_job import read_job
@@ -22,14 +23,16 @@ OPTIONS = options_of(OutputSpec)
 
 
 def body_of(audio_format: AudioFormat, **options: Any) -> str:
-    output = {"target": "s3://podcasts-out/ep-0142", "format": audio_format.value, **options}
+    given = {name: write(value) for name, value in options.items()}
+    output = {"target": "s3://podcasts-out/ep-0142", "format": audio_format.value, **given}
     return json.dumps({"job_id": "ep-0142", "source": "s3://podcasts-in/ep-0142.wav", "outputs": [output]})
 
 
 def a_value_of(name: str) -> Any:
     """One that some format allows."""
-    allowed = (OPTIONS[name][1].limits(rules) for rules in FORMATS.values())
-    return next(ends_of(limits)[0] for limits in allowed if limits is not None)
+    member, option = OPTIONS[name]
+    allowed = (option.limits(rules) for rules in FORMATS.values())
+    return next(ends_for(member, limits)[0] for limits in allowed if limits is not None)
 
 
 def test_an_options_companion_is_an_option_too() -> None:
@@ -50,7 +53,7 @@ def test_every_option_comes_back_out_of_a_message(data: st.DataObject, audio_for
 @given(st.data(), st.sampled_from(AudioFormat))
 def test_every_option_has_a_flag(data: st.DataObject, audio_format: AudioFormat) -> None:
     options = data.draw(some_options(audio_format))
-    typed = {name: value if isinstance(value, str) else json.dumps(value) for name, value in options.items()}
+    typed = {name: value if isinstance(value, str) else json.dumps(write(value)) for name, value in options.items()}
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in typed.items()]
     output = ["--output", "s3://podcasts-out/ep-0142", "--format", audio_format.value, *flags]
     job, _ = read_job(parse(["submit", "s3://podcasts-in/ep-0142.wav", "--job-id", "ep-0142", *output]))
@@ -61,10 +64,12 @@ def test_every_option_has_a_flag(data: st.DataObject, audio_format: AudioFormat)
 @pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.parametrize("audio_format", AudioFormat)
 def test_what_a_format_lacks_is_refused_with_the_options_name(audio_format: AudioFormat, name: str) -> None:
-    limits = OPTIONS[name][1].limits(FORMATS[audio_format])
-    refused = [a_value_of(name)] if limits is None else beside(limits)
+    member, option = OPTIONS[name]
+    limits = option.limits(FORMATS[audio_format])
+    refused = [a_value_of(name)] if limits is None else beside_for(member, limits)
     for value in (*refused, "a text that no option takes"):
         with pytest.raises(InvalidMessageError) as caught:
             parse_job(body_of(audio_format, **{name: value}))
-        assert caught.value.field == f"outputs[0].{name}"
-        assert isinstance(value, str) or audio_format.value in caught.value.problem
+        field, _, inner = caught.value.field.removeprefix("outputs[0].").partition(".")
+        assert field == name
+        assert inner or isinstance(value, str) or audio_format.value in caught.value.problem

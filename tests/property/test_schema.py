@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import product
 from typing import Any
 
@@ -14,14 +15,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from tests.support.records import NOW, a_record, completed
-from tests.support.strategies import any_json, ends_of, jobs, nearly_a_job, records
+from tests.support.strategies import any_json, beside_for, ends_for, ends_of, jobs, nearly_a_job, records
+from worker.application.messages.codec import write
 from worker.application.messages.message import parse_job, to_body
 from worker.application.messages.schema import SCHEMAS, message_schema, record_schema
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, OutputSpec
-from worker.domain.limits import ABSENT, Limits
+from worker.domain.limits import ABSENT, ANYTHING, Limits
+from worker.domain.loudness import OutputLoudness
 from worker.domain.progress import Record, first_record
 
 
@@ -112,8 +115,11 @@ def _limits_of(name: str) -> Iterator[Limits | None]:
                     yield companion.limits(rules)
 
 
-def _telling_values(name: str) -> set[Any]:
+def _telling_values(name: str) -> Collection[Any]:
     """No value, and those at each end of an option's limits and one beside it."""
+    member = OPTIONS[name][0]
+    if dataclasses.is_dataclass(member.type):
+        return [None, {}, *map(write, ends_for(member, ANYTHING)), *beside_for(member, ANYTHING)]
     ends = {end for limits in _limits_of(name) if limits is not None for end in ends_of(limits)}
     return {None} | {value for end in ends for value in ([end] if isinstance(end, str) else [end - 1, end, end + 1])}
 
@@ -155,7 +161,12 @@ def test_the_schema_of_records_names_every_member_in_order(record: Record) -> No
     document = record.to_dict()
     schema = record_schema()
     assert list(schema["properties"]) == schema["required"] == list(document)
-    assert list(schema["properties"]["outputs"]["items"]["properties"]) == list(document["outputs"][0])
+    output, loudness = schema["properties"]["outputs"]["items"], OutputLoudness(-20.5, -16.0, -1.2).to_dict()
+    assert output["required"] == list(document["outputs"][0])
+    assert list(output["properties"]) == [*output["required"], "loudness"]
+    _RECORD.validate(document)
+    document["outputs"][0]["loudness"] = loudness
+    assert list(output["properties"]["loudness"]["properties"]) == list(loudness)
     _RECORD.validate(document)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import strategies as st
 
+from worker.application.messages.codec import write
 from worker.domain.audio import FORMATS, AudioFormat
-from worker.domain.declaration import options_of
+from worker.domain.declaration import Field, Member, members_of, options_of
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.limits import Below, Choice, Limits, OneOf, Range
+from worker.domain.loudness import OutputLoudness
 from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version
 from worker.domain.source_format import SourceFormat
 
@@ -53,13 +56,37 @@ def ends_of(limits: Limits) -> tuple[Any, Any]:
             raise NotImplementedError(f"no values are known for {limits!r}: say here what they are")
 
 
+def ends_for(member: Member, limits: Limits) -> tuple[Any, Any]:
+    """Two values of a member within the limits; of an object, with the ends of all its own members."""
+    if not dataclasses.is_dataclass(member.type):
+        return ends_of(limits)
+    inner = {name: ends_of(within) for name, within in _limits_within(member.type).items()}
+    first, last = ({name: ends[number] for name, ends in inner.items()} for number in (0, 1))
+    kind: Any = member.type
+    return kind(**first), kind(**last)
+
+
+def beside_for(member: Member, limits: Limits) -> list[Any]:
+    """JSON just outside the limits; of an object, with one member that is."""
+    if not dataclasses.is_dataclass(member.type):
+        return beside(limits)
+    proper = write(ends_for(member, limits)[1])
+    return [proper | {name: value} for name, each in _limits_within(member.type).items() for value in beside(each)]
+
+
+def _limits_within(kind: Any) -> dict[str, Limits]:
+    return {each.name: each.declared.limits for each in members_of(kind) if isinstance(each.declared, Field)}
+
+
 def beside(limits: Limits) -> list[Any]:
     """Values just outside the limits."""
     first, last = ends_of(limits)
     return ["unheard of"] if isinstance(first, str) else [first - 1, last + 1]
 
 
-def _values_of(limits: Limits) -> st.SearchStrategy[Any]:
+def _values_of(member: Member, limits: Limits) -> st.SearchStrategy[Any]:
+    if dataclasses.is_dataclass(member.type):
+        return st.sampled_from(ends_for(member, limits))
     return st.sampled_from(limits.values) if isinstance(limits, OneOf | Choice) else st.integers(*ends_of(limits))
 
 
@@ -68,8 +95,9 @@ def some_options(draw: st.DrawFn, audio_format: AudioFormat) -> dict[str, Any]:
     """Any options that the format can have together; those that are not given are left out."""
     rules = FORMATS[audio_format]
     options = {name: option for name, (_, option) in options_of(OutputSpec).items()}
+    members = {name: member for name, (member, _) in options_of(OutputSpec).items()}
     given = {
-        name: draw(_values_of(limits))
+        name: draw(_values_of(members[name], limits))
         for name, option in options.items()
         if (limits := option.limits(rules)) is not None and draw(st.booleans())
     }
@@ -104,7 +132,9 @@ versions = st.builds(Version, st.integers(0, 2**53), st.integers(1, 2**31))
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 _seconds = st.none() | st.floats(0, 1e9)
 _digests = st.none() | st.from_regex("[0-9a-f]{64}", fullmatch=True)
-_outputs = st.builds(OutputRecord, _text, st.none() | st.integers(0, 2**63), _seconds, _digests)
+_lufs = st.none() | st.floats(-70, 0)
+_loudness = st.none() | st.builds(OutputLoudness, _lufs, _lufs, _lufs)
+_outputs = st.builds(OutputRecord, _text, st.none() | st.integers(0, 2**63), _seconds, _digests, _loudness)
 _counts = st.integers(1, 2**31)
 _sources = st.builds(SourceFormat, _text, _text, _counts, _counts, st.none() | _counts, _seconds)
 

@@ -27,10 +27,14 @@ LimitsByFormat = Callable[[FormatSpec], Limits | None]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A member whose limits are the same everywhere. `meaning` is a sentence for people."""
+    """A member whose limits are the same everywhere. `meaning` is a sentence for people.
+
+    A record is without a member that is `left_out_if_null`, where it has no value.
+    """
 
     meaning: str
     limits: Limits = ANYTHING
+    left_out_if_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)

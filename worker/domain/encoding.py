@@ -13,6 +13,7 @@ from worker.domain.cutting import Cut, cut_of
 from worker.domain.disk_space import Need
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
+from worker.domain.loudness import Gain, LoudnessTarget
 
 LOSSY_BITS = 16  # that a sample of a lossy source is worth
 
@@ -39,6 +40,8 @@ class Encoding:
     codec: Codec | None = None
     pick_channel: int | None = None
     cut: Cut | None = None
+    loudness: LoudnessTarget | None = None
+    gain: Gain | None = None  # once it is known
 
 
 def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_per_sample: int) -> Encoding:
@@ -64,6 +67,7 @@ def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_p
         codec=spec.codec,
         pick_channel=spec.pick_channel,
         cut=cut_of(spec),
+        loudness=spec.loudness,
     )
 
 

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar
 
 from worker.domain.audio import AudioFormat, Codec
 from worker.domain.declaration import Companion, Field, Option, options_of
-from worker.domain.limits import ABSENT, Count, OneOf, Pattern, Range
+from worker.domain.limits import ABSENT, ANYTHING, Count, OneOf, Pattern, Range
+from worker.domain.loudness import LoudnessTarget
 
 JOB_ID = Pattern(r"[A-Za-z0-9._-]{1,128}", "1 to 128 of A-Z a-z 0-9 . _ -")
 MAX_OUTPUTS = 16
@@ -148,6 +149,15 @@ class OutputSpec:
             "The number, from 1, of the source's channel that becomes a mono output; the others are not heard in it.",
             lambda _: Range(1, 64),
             companions=(Companion("channels", lambda _: ABSENT),),
+        ),
+    ] = None
+
+    loudness: Annotated[
+        LoudnessTarget | None,
+        Option(
+            "Loudness by EBU R 128: a gain, and a limiter only where the true peak would become too high.",
+            lambda _: ANYTHING,
+            is_local=False,
         ),
     ] = None
 

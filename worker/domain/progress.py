@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from worker.domain.declaration import Field
 from worker.domain.errors import JobError
 from worker.domain.limits import AtLeast, Pattern, Range
+from worker.domain.loudness import OutputLoudness
 from worker.domain.redaction import redact
 from worker.domain.source_format import SourceFormat
 
@@ -61,9 +62,27 @@ class OutputRecord:
     bytes: Annotated[int | None, Field("Size of the object; null until all outputs can be read.", AtLeast(0))] = None
     duration_seconds: Annotated[float | None, Field("Length of the audio in the output.", AtLeast(0))] = None
     sha256: Annotated[str | None, Field("Digest of the object, in hexadecimal.", _SHA256)] = None
+    loudness: Annotated[
+        OutputLoudness | None, Field("What was measured, where a loudness was asked for.", left_out_if_null=True)
+    ] = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "target", redact(self.target))
+
+    def to_dict(self) -> dict[str, Any]:
+        output = {
+            "target": self.target,
+            "bytes": self.bytes,
+            "duration_seconds": self.duration_seconds,
+            "sha256": self.sha256,
+        }
+        return output if self.loudness is None else output | {"loudness": self.loudness.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> OutputRecord:
+        """Read what `to_dict` wrote. Raises KeyError or TypeError for anything else."""
+        loudness = OutputLoudness.from_dict(data.get("loudness"))
+        return cls(data["target"], data["bytes"], data["duration_seconds"], data["sha256"], loudness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +164,7 @@ class Record:
             "worker": self.worker,
             "source": self.source,
             "source_audio": None if self.source_audio is None else self.source_audio.to_dict(),
-            "outputs": [
-                {
-                    "target": output.target,
-                    "bytes": output.bytes,
-                    "duration_seconds": output.duration_seconds,
-                    "sha256": output.sha256,
-                }
-                for output in self.outputs
-            ],
+            "outputs": [output.to_dict() for output in self.outputs],
             "error": None
             if self.error is None
             else {
@@ -189,15 +200,7 @@ class Record:
                 worker=data["worker"],
                 source=data["source"],
                 source_audio=SourceFormat.from_dict(data.get("source_audio")),
-                outputs=tuple(
-                    OutputRecord(
-                        output["target"],
-                        output["bytes"],
-                        output["duration_seconds"],
-                        output["sha256"],
-                    )
-                    for output in data["outputs"]
-                ),
+                outputs=tuple(map(OutputRecord.from_dict, data["outputs"])),
                 repaired=tuple(data.get("repaired", ())),
                 run=data.get("run", FIRST_RUN),
                 error=None

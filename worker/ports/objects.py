@@ -10,6 +10,7 @@ from typing import Protocol
 
 from worker.domain.errors import WorkerError
 from worker.domain.job import ObjectLocation
+from worker.domain.loudness import OutputLoudness
 
 BytesDone = Callable[[int], None]  # called with the bytes done so far; returns at once
 
@@ -34,6 +35,7 @@ class Artifact:
     start: int
     stop: int
     prefix: bytes = b""
+    loudness: OutputLoudness | None = None  # where it was asked for
 
     @property
     def size_bytes(self) -> int:

@@ -13,7 +13,9 @@ from worker.adapters.ffmpeg.encodings import encodings_of, within
 from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, mended
 from worker.adapters.ffmpeg.finishing import finished
 from worker.adapters.ffmpeg.finite import is_finite
+from worker.adapters.ffmpeg.levelling import Leveller
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
+from worker.adapters.ffmpeg.passes import Passes
 from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, predicted_headers, source_audio
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import (
@@ -37,6 +39,7 @@ from worker.ports import ConversionProgress, Converted, MispredictedError, Sourc
 
 _PROBE_SECONDS = 60.0
 _PROBE_CPU_SECONDS = 30
+_LENGTH_SHARE = 0.2  # of the progress, for a pass that only decodes
 
 
 class FfmpegConverter:
@@ -127,16 +130,19 @@ class FfmpegConverter:
         paths = [path for _, path in outputs]
         bounds = Bounds(max_duration_seconds, max_file_bytes)
         async with mended(source, audio.structure) as readable:
-            task = Task(readable, audio)
+            task, passes = Task(readable, audio), Passes(progress, audio)
             if any(each.cut is not None and each.cut.needs_length(audio.duration_seconds) for each in encodings):
-                found = await self._runs.run_as_found(task, bounds=bounds, progress=progress)
+                found = await self._runs.run_as_found(task, bounds=bounds, progress=passes.next(_LENGTH_SHARE))
                 encodings = within(encodings, found.audio, found.verdict.source_seconds)
                 task = replace(task, audio=found.audio)
             task = replace(task, outputs=list(zip(encodings, paths, strict=True)))
-            found = await self._runs.run_as_found(task, bounds=bounds, progress=progress)
-        size_bytes, verdict = sum(path.stat().st_size for path in paths), found.verdict
-        artifacts = await unless_short(size_bytes, lambda: finished(found.audio, task.outputs, verdict.lengths))
-        return Converted(artifacts, verdict.source_seconds, verdict.repaired)
+            written = await Leveller(self._runs, self.probe, bounds, passes).write(task)
+        size_bytes, found = sum(path.stat().st_size for path in paths), written.found
+        artifacts = await unless_short(size_bytes, lambda: finished(found.audio, task.outputs, written.lengths))
+        levelled = (
+            replace(each, loudness=loudness) for each, loudness in zip(artifacts, written.loudness, strict=True)
+        )
+        return Converted(tuple(levelled), found.verdict.source_seconds, found.verdict.repaired)
 
     async def encode(
         self,

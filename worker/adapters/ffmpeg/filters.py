@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from worker.adapters.ffmpeg.cuts import cut_filters, samples_of
 from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
+from worker.adapters.ffmpeg.levels import gain_filters
 from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding
 from worker.domain.mixing import LAYOUTS, layout_of, mix, mix_of_tracks, permutation
@@ -109,7 +110,7 @@ def filter_graph(
         source, shared, parts = _joined(audio)
     own = [_own(audio, encoding) for encoding in encodings]
     own += [[]] * has_reference(encodings)
-    own += [[*_heard(audio, analysis.of), *analysis.filters] for analysis in analyses]
+    own += [[*heard(audio, analysis.of), *analysis.filters] for analysis in analyses]
     labels = [f"[o{number}]" for number in range(len(own))]
     if len(own) == 1:
         return ";".join([*parts, f"{source}{','.join([*shared, *own[0]])}{labels[0]}"]), labels
@@ -179,7 +180,9 @@ def _made_like(whole: SourceAudio, part: SourceAudio) -> list[str]:
 
 
 def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
-    layout, filters = _mapped(audio, encoding)[0], _heard(audio, encoding)
+    layout, filters = _mapped(audio, encoding)[0], heard(audio, encoding)
+    if encoding.gain is not None:
+        filters += gain_filters(encoding.gain, audio.sample_rate_hz, encoding.sample_rate_hz)
     if layout and (order := ENCODERS[encoding.format].orders.get(layout)):
         filters.append(_channelmap(layout, order))
     seconds = audio.duration_seconds
@@ -193,8 +196,8 @@ def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
     return filters
 
 
-def _heard(audio: SourceAudio, encoding: Encoding | None) -> list[str]:
-    """What takes the part and the channels of the source that an output has."""
+def heard(audio: SourceAudio, encoding: Encoding | None) -> list[str]:
+    """The filters that take the part and the channels of the source that an output has."""
     if encoding is None:
         return []
     filters = [] if encoding.cut is None else cut_filters(encoding.cut, audio.sample_rate_hz)

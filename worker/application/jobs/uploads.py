@@ -73,7 +73,7 @@ class Uploads:
             sha256 = await self._repeat(upload, upload_ahead, progress, before_repeat)
             uploaded += artifact.size_bytes
             duration = round(artifact.duration_seconds, 3)
-            records.append(OutputRecord(str(output.target), artifact.size_bytes, duration, sha256))
+            records.append(OutputRecord(str(output.target), artifact.size_bytes, duration, sha256, artifact.loudness))
         progress.output_bytes = total
         progress.speeds.learn_upload(left, progress.leave())
         return tuple(records)

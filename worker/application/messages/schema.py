@@ -123,7 +123,11 @@ def _record_object(kind: Any) -> Schema:
     ]
     return {
         **_object((member, _property(member, _record_object, nullable=member.is_nullable)) for member in members),
-        "required": [member.name for member in members],
+        "required": [
+            member.name
+            for member in members
+            if not (isinstance(member.declared, Field) and member.declared.left_out_if_null)
+        ],
     }
 
 

@@ -1,0 +1,107 @@
+"""From what was measured to the gain: alone where the peak allows it, else with a limiter, and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from worker.domain.loudness import Gain, Levelling, Loudness, LoudnessTarget, OutputLoudness
+
+PODCAST = LoudnessTarget(-16.0)
+
+
+def heard(lufs: float | None, peak: float | None) -> Loudness:
+    return Loudness(lufs, 5.0, peak)
+
+
+def levelled(
+    target: LoudnessTarget, before: Loudness, encoded: Callable[[Gain], tuple[float, float]]
+) -> tuple[Levelling, list[Gain]]:
+    """Steps until it is done, with an encoder that makes a loudness and a peak of a gain."""
+    levelling, gains = Levelling(target, before), list[Gain]()
+    while True:
+        assert levelling.gain is not None
+        gains.append(levelling.gain)
+        if levelling.judge(heard(*encoded(levelling.gain))):
+            return levelling, gains
+
+
+def test_a_gain_alone_is_enough_where_the_peak_stays_below() -> None:
+    assert Levelling(PODCAST, heard(-20.5, -6.0)).gain == Gain(4.5)
+    assert Levelling(PODCAST, heard(-10.0, 0.5)).gain == Gain(-6.0)
+    assert Levelling(PODCAST, heard(-20.5, -5.5)).gain == Gain(4.5, -1.5)
+
+
+@pytest.mark.parametrize("peak", [None, -60.0])
+def test_what_has_no_loudness_is_left_as_it_is(peak: float | None) -> None:
+    levelling = Levelling(PODCAST, heard(None, peak))
+
+    assert levelling.gain is None
+    assert levelling.judge(heard(None, peak))
+    assert levelling.after is not None
+    assert OutputLoudness.of(levelling.before, levelling.after) == OutputLoudness(None, None, peak)
+
+
+def test_what_an_encoder_takes_of_the_loudness_is_given_back() -> None:
+    levelling, gains = levelled(PODCAST, heard(-20.5, -8.0), lambda gain: (-21.1 + gain.db, -8.0 + gain.db))
+
+    assert [round(gain.db, 6) for gain in gains] == [4.5, 5.1]
+    assert all(gain.ceiling_dbtp is None for gain in gains)
+    assert levelling.after is not None
+    assert levelling.after.integrated_lufs == pytest.approx(-16.0)
+
+
+def test_a_limiter_is_set_lower_by_what_an_encoder_adds_to_the_peak() -> None:
+    def overshoots(gain: Gain) -> tuple[float, float]:
+        ceiling = gain.ceiling_dbtp if gain.ceiling_dbtp is not None else -6.0 + gain.db
+        return -20.5 + gain.db, round(min(-6.0 + gain.db, ceiling) + 1.2, 1)
+
+    levelling, gains = levelled(PODCAST, heard(-20.5, -6.0), overshoots)
+
+    assert gains[0] == Gain(4.5)
+    assert gains[-1].ceiling_dbtp is not None
+    assert levelling.after is not None
+    assert levelling.after.true_peak_dbtp is not None
+    assert -2.0 < levelling.after.true_peak_dbtp <= -1.05
+
+
+def test_a_lower_ceiling_is_made_up_for_by_more_gain() -> None:
+    def pressed(gain: Gain) -> tuple[float, float]:
+        ceiling = 0.0 if gain.ceiling_dbtp is None else gain.ceiling_dbtp
+        return -20.0 + gain.db - 0.5 * max(0.0, -1.0 + gain.db - ceiling), ceiling + 1.4
+
+    levelling, gains = levelled(LoudnessTarget(-14.0), heard(-20.0, -1.0), pressed)
+
+    assert len(gains) <= 6
+    assert levelling.after is not None
+    assert levelling.after.integrated_lufs == pytest.approx(-14.0, abs=0.3)
+    assert levelling.after.true_peak_dbtp is not None
+    assert levelling.after.true_peak_dbtp <= -1.05
+
+
+def test_a_target_out_of_reach_is_missed_and_the_peak_is_kept() -> None:
+    def square(gain: Gain) -> tuple[float, float]:
+        ceiling = 0.0 if gain.ceiling_dbtp is None else gain.ceiling_dbtp
+        return min(-20.0 + gain.db, ceiling - 2.0), ceiling
+
+    levelling, gains = levelled(LoudnessTarget(-5.0, -9.0), heard(-20.0, -1.0), square)
+
+    assert levelling.after == heard(-11.5, -9.5)
+    assert len(gains) == 2  # more gain would bring nothing
+
+
+def test_a_peak_that_no_gain_brings_down_is_an_error() -> None:
+    with pytest.raises(ValueError, match="a true peak of"):
+        levelled(PODCAST, heard(-20.0, -1.0), lambda _: (-16.0, 3.0))
+
+
+def test_an_erratic_peak_is_brought_down_at_the_cost_of_loudness() -> None:
+    steps = iter([0.5, 0.4, 0.6, 0.5, 0.6, 0.4, 0.3, -1.2])
+
+    levelling, gains = levelled(PODCAST, heard(-20.0, -1.0), lambda gain: (-20.0 + gain.db, next(steps)))
+
+    assert levelling.after is not None
+    assert levelling.after.true_peak_dbtp == -1.2
+    assert gains[-1].db < gains[5].db
+    assert [gain.ceiling_dbtp for gain in gains] == sorted((gain.ceiling_dbtp or 0 for gain in gains), reverse=True)

@@ -1,0 +1,123 @@
+"""Brings outputs to the loudness that they are to have: measured before, and again in what was encoded.
+
+Encoders of lossy formats change both the loudness and the peaks, so the decoded output decides, and an output that has
+not come out as it should is encoded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from worker.adapters.ffmpeg.filters import heard
+from worker.adapters.ffmpeg.measuring import loudness_of, read_loudness
+from worker.adapters.ffmpeg.passes import Passes
+from worker.adapters.ffmpeg.runs import Bounds, Found, Runs, Task
+from worker.domain.errors import ConverterAlwaysFailsError, ConverterCrashedError, UnsupportedAudioError
+from worker.domain.loudness import Levelling, Loudness, OutputLoudness
+from worker.ports import SourceAudio
+
+_MEASURING = 0.25  # shares of the progress that is left
+_ENCODING = 0.7
+_EACH_MEASURED = 0.5
+_PADDING_SECONDS = 1.0  # that formats without a length of their own have more than they were given
+
+Probe = Callable[[Path], Awaitable[SourceAudio]]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The outputs as they were encoded, in their order; of those with a loudness, what was measured."""
+
+    found: Found
+    lengths: list[float]
+    loudness: list[OutputLoudness | None]
+
+
+@dataclass(slots=True)
+class _Output:
+    number: int
+    path: Path
+    levelling: Levelling
+
+
+@dataclass(slots=True)
+class Leveller:
+    """Runs one conversion. `probe` reads the headers of an output."""
+
+    runs: Runs
+    probe: Probe
+    bounds: Bounds
+    passes: Passes
+    _outputs: list[_Output] = field(default_factory=list)
+
+    async def write(self, task: Task) -> Written:
+        """Encode the outputs of the task, each with its loudness. Raises what a conversion raises."""
+        if not any(encoding.loudness for encoding in task.encodings):
+            found = await self._run(task, 1.0)
+            return Written(found, found.verdict.lengths, [None] * len(task.outputs))
+        task = await self._measured(task)
+        found = await self._run(self._with_gains(task), _ENCODING)
+        lengths, waiting = list(found.verdict.lengths), self._outputs
+        while waiting := [output for output in waiting if not await self._is_level(task, output)]:
+            part = self._with_gains(task, [output.number for output in waiting])
+            again = await self._run(part, _EACH_MEASURED)
+            for output, length in zip(waiting, again.verdict.lengths, strict=True):
+                lengths[output.number] = length
+        return Written(found, lengths, self._records(len(lengths)))
+
+    async def _measured(self, task: Task) -> Task:
+        """Have a levelling for each output with a loudness. What outputs have in common is measured once."""
+        wanted = [(number, each) for number, each in enumerate(task.encodings) if each.loudness is not None]
+        of_number = {number: tuple(heard(task.audio, each)) for number, each in wanted}
+        different = {of_number[number]: each for number, each in wanted}
+        analyses = [loudness_of(each, number) for number, each in enumerate(different.values())]
+        found = await self._run(replace(task, outputs=(), analyses=analyses), _MEASURING)
+        before = {chain: read_loudness(found.log, number) for number, chain in enumerate(different)}
+        for number, encoding in wanted:
+            if encoding.loudness is not None:
+                levelling = Levelling(encoding.loudness, before[of_number[number]])
+                self._outputs.append(_Output(number, task.outputs[number][1], levelling))
+        return replace(task, audio=found.audio)
+
+    def _with_gains(self, task: Task, numbers: Sequence[int] | None = None) -> Task:
+        """The task with those outputs, or with all."""
+        gains = {output.number: output.levelling.gain for output in self._outputs}
+        return replace(
+            task,
+            outputs=[
+                (replace(encoding, gain=gains.get(number)), path)
+                for number, (encoding, path) in enumerate(task.outputs)
+                if numbers is None or number in numbers
+            ],
+        )
+
+    async def _is_level(self, task: Task, output: _Output) -> bool:
+        encoding, _ = task.outputs[output.number]
+        try:
+            after = await self._loudness_of(output.path)
+        except UnsupportedAudioError as exc:
+            raise ConverterCrashedError(f"the {encoding.format} output cannot be read") from exc
+        try:
+            return output.levelling.judge(after)
+        except ValueError as exc:
+            raise ConverterAlwaysFailsError(f"the {encoding.format} output does not come below its true peak") from exc
+
+    async def _loudness_of(self, path: Path) -> Loudness:
+        audio = await self.probe(path)
+        task = Task(path, audio, analyses=[loudness_of(None, 0)])
+        bounds = replace(self.bounds, seconds=self.bounds.seconds + _PADDING_SECONDS)
+        log = await self.runs.run(task, bounds, self.passes.next(_EACH_MEASURED, audio))
+        return read_loudness(log, 0)
+
+    def _records(self, count: int) -> list[OutputLoudness | None]:
+        records: list[OutputLoudness | None] = [None] * count
+        for output in self._outputs:
+            levelling = output.levelling
+            if levelling.after is not None:
+                records[output.number] = OutputLoudness.of(levelling.before, levelling.after)
+        return records
+
+    async def _run(self, task: Task, share: float) -> Found:
+        return await self.runs.run_as_found(task, bounds=self.bounds, progress=self.passes.next(share))
