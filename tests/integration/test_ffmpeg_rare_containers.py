@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutation.trial import convert
 from tests.support import rare_sounds
 from tests.support.conversions import an_output, converted
 from tests.support.sounds import listen, run_ffmpeg, sound
@@ -73,3 +74,17 @@ async def test_one_flipped_bit_of_a_lossless_source_is_refused(name: str, tmp_pa
 
     with pytest.raises(UnsupportedAudioError, match="damaged"):
         await converted(tmp_path / name, tmp_path, an_output(AudioFormat.WAV))
+
+
+TAGGED = [*TONES[:-1], "plain.mp3", "bare.mp3", "plain.aac", "plain.flac", "plain.aiff", "alac.caf"]
+
+
+@pytest.mark.parametrize("tags", [rare_sounds.ID3V1, rare_sounds.APE_TAG], ids=["ID3v1", "APE"])
+@pytest.mark.parametrize("name", TAGGED)
+async def test_a_tag_behind_the_sound_is_no_damage(name: str, tags: bytes, tmp_path: Path) -> None:
+    source = tmp_path / name
+    source.write_bytes(sound(name).read_bytes() + tags)
+
+    outcome = await convert(source)
+
+    assert (outcome.error, outcome.repaired) == (None, ())

@@ -10,6 +10,9 @@ import zlib
 MUSEPACK_8 = bytes.fromhex(
     "4d50434b53480d860a586808c474001b1b52470c010000000000000000454907a0011e01534f080d000000004150050ff05354060112c0534503"
 )
+# What people's programs put behind the sound of any file.
+ID3V1 = b"TAG" + b"A title".ljust(125, b"\0")
+APE_TAG = struct.pack("<II", 5, 0) + b"Title\0Hello" + b"APETAGEX" + struct.pack("<IIII", 2000, 51, 1, 0) + bytes(8)
 _APE_FRAME_SAMPLES, _APE_LAST_SAMPLES = 73_728, 1_000
 _DSD_RATE_HZ, _DSD_BLOCK_BYTES = 2_822_400, 4096
 _DSD_SILENCE = b"\x69"

@@ -158,6 +158,20 @@ def test_what_lies_behind_the_sound_is_out_of_the_decoders_sight(container: Cont
     assert structure.read_range == (0, len(alone))
 
 
+@pytest.mark.parametrize("container", [Container.WAVPACK, Container.TTA, Container.MUSEPACK_8, Container.APE])
+def test_tags_behind_the_sound_are_out_of_the_decoders_sight(container: Container) -> None:
+    _, data, _ = next(each for each in files() if each[0] is container)
+    alone = data[: -len(_ape_tag_of(data)) or None]
+
+    for tags in (rare_sounds.ID3V1, rare_sounds.APE_TAG, rare_sounds.APE_TAG + rare_sounds.ID3V1):
+        structure = examined(alone + tags)
+        assert (structure.problem, structure.read_range) == (None, (0, len(alone)))
+
+
+def test_a_tag_behind_a_caf_is_no_chunk_that_is_cut_off() -> None:
+    assert examined(sound("alac.caf").read_bytes() + rare_sounds.ID3V1).problem is None
+
+
 def _ape_tag_of(data: bytes) -> bytes:
     return data[before_tags(reader(data), 0, len(data)) :]
 

@@ -181,3 +181,13 @@ def test_zeros_that_begin_amid_a_packet_are_in_the_place_of_others(name: str) ->
     end = len(whole) * 2 // 3 // 188 * 188 - 94
 
     assert examined(whole[:end] + bytes(len(whole) - end)).problem
+
+
+def test_zeros_behind_a_transport_packet_amid_a_packet_of_sound_are_in_the_place_of_others() -> None:
+    whole = sound("plain.ts").read_bytes()
+    packets = [whole[at : at + 188] for at in range(0, len(whole), 188)]
+    last_begin = max(number for number, packet in enumerate(packets) if packet[1] & 0x40 and packet[1] & 31)
+    end = 188 * (last_begin + 1)
+
+    assert examined(whole[:end]).problem is None
+    assert examined(whole[:end] + bytes(5000)).problem == "the source is damaged: zeros begin amid its sound"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
-from worker.domain.containers.tags import without_rest
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, range_to
 
 _DESCRIPTOR = struct.Struct("<4sHHIIIIIII16s")
 _HEADER = struct.Struct("<HHIIIHHI")
@@ -35,5 +34,5 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         min(end, size),
         problem=CUT_OFF if end > size else None,
         track_seconds=(samples / rate_hz,) if rate_hz else (),
-        read_range=without_rest(read_at, end + wav_tail, size),
+        read_range=range_to(end + wav_tail, size),
     )

@@ -10,6 +10,7 @@ from worker.domain.containers.data_end import MORE_SOUND, Samples, find_end
 from worker.domain.containers.samples import SampleLayout
 from worker.domain.containers.sizes import SLACK_BYTES
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+from worker.domain.containers.tags import before_tags
 
 _HEADER_BYTES = 12
 _TO_THE_END = -1  # which only the last chunk may have as its size
@@ -20,7 +21,10 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the data and the chunks are all there, for the table of packets may follow on the data."""
     layout: SampleLayout | None = None
     data: Chunk | None = None
+    end_of_chunks = before_tags(read_at, start, size)
     for chunk in chunks_from(read_at, start + 8, _chunk_at):
+        if chunk.begin - _HEADER_BYTES >= end_of_chunks:
+            break
         if chunk.begin + chunk.length > size + SLACK_BYTES:
             return Structure(start, size, problem=CUT_OFF)
         if chunk.name == b"desc":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from worker.domain.containers.mpegts_packets import PACKET_SIZES, SYNC, Counter, Sound, is_row, runs, sound_of
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
-from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, are_behind, begin_before
 
 _HEAD_BYTES = 4 << 20  # in which every stream of sound begins
 _TAIL_BYTES = 1 << 18
@@ -30,14 +30,16 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             has_lost = is_broken or any(sound.has_lost for sound in sounds)
             if not has_lost and any(sound.is_doubtful for sound in sounds):
                 has_lost = _jumps(read_at, start, end, packet_bytes, sync)
-            problem = ZEROS_AMID_SOUND if begin_before(read_at, end, size) else None
+            is_incomplete = any(sound.is_incomplete for sound in sounds)
+            are_zeros_sound = begin_before(read_at, end, size) or (is_incomplete and are_behind(read_at, end, size))
+            problem = ZEROS_AMID_SOUND if are_zeros_sound else None
             return Structure(
                 start,
                 end,
                 problem=_PACKETS_MISSING if has_lost else problem,
                 repairs=(
                     *([BYTES_BEHIND] if end < size else []),
-                    *([_LAST_INCOMPLETE] if any(sound.is_incomplete for sound in sounds) else []),
+                    *([_LAST_INCOMPLETE] if is_incomplete else []),
                 ),
                 read_range=range_to(end, size),
             )

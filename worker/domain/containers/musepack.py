@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
-from worker.domain.containers.tags import without_rest
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, range_to
 
 _RATES_HZ = (44100, 48000, 37800, 32000)
 _FRAME_SAMPLES = 1152
@@ -41,7 +40,7 @@ def examine_8(read_at: ReadAt, start: int, size: int) -> Structure:
         min(offset, size),
         problem=CUT_OFF if is_cut else None,
         track_seconds=seconds,
-        read_range=without_rest(read_at, offset, size),
+        read_range=range_to(offset, size),
     )
 
 

@@ -121,7 +121,7 @@ def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size
         patches.append(Patch(structure.end, rest))
         if is_more_than_junk(rest, structure.end - structure.begin):
             problem = damaged(f"its last {rest} bytes are no audio")
-    last = structure.end if rest > 0 and end == size else size
+    last = structure.end  # a decoder takes tags behind the sound for a damaged frame
     return replace(
         structure,
         problem=problem,

@@ -41,11 +41,6 @@ def before_tags(read_at: ReadAt, start: int, end: int) -> int:
     return end
 
 
-def without_rest(read_at: ReadAt, end: int, size: int) -> tuple[int, int] | None:
-    """The range of the file without what follows on the sound at `end`, unless tags are there; None is all of it."""
-    return (0, end) if 0 < end < size and before_tags(read_at, end, size) == size else None
-
-
 def _id3v2_bytes(header: bytes) -> int:
     """https://id3.org/id3v2.4.0-structure"""
     if len(header) < 10 or not header.startswith(b"ID3") or max(header[6:10]) > 127:

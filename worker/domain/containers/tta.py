@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
-from worker.domain.containers.tags import without_rest
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, range_to
 
 _HEADER_BYTES = 22
 _SIZE_BYTES = 4
@@ -29,5 +28,5 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         min(max(begin, end), size),
         problem=CUT_OFF if is_cut else None,
         track_seconds=(samples / rate_hz,),
-        read_range=without_rest(read_at, end, size),
+        read_range=range_to(end, size),
     )

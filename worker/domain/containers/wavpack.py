@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged
-from worker.domain.containers.tags import before_tags, behind_tags, without_rest
+from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.tags import before_tags, behind_tags
 
 _NAME = b"wvpk"
 _HEADER_BYTES = 32
@@ -45,7 +45,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         offset,
         problem=problem,
         track_seconds=_seconds(first, stated if is_stated else samples),
-        read_range=without_rest(read_at, offset, size),
+        read_range=range_to(offset, size),
     )
 
 
