@@ -106,7 +106,6 @@ async def test_what_is_not_there_is_a_problem(client: GatewayClient) -> None:
         ("POST", "/jobs/none/retry"),
         ("GET", "/jobs/none/events"),
         ("GET", "/jobs/none/outputs/0"),
-        ("GET", "/"),
         ("GET", "/nothing/here"),
     ]
 

@@ -16,6 +16,7 @@ from worker.gateway.files import FileRoutes
 from worker.gateway.guards import Guard
 from worker.gateway.health import HealthRoutes
 from worker.gateway.jobs import JobRoutes
+from worker.gateway.page import PageRoutes
 from worker.gateway.prefixes import Prefixes
 from worker.gateway.problems import add_handlers
 from worker.gateway.streams import StreamRoutes
@@ -55,6 +56,7 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int) -
         max_upload_bytes=settings.max_source_bytes,
         max_body_bytes=serve.max_body_bytes,
     ).add_to(router)
+    PageRoutes(parts.presigner, prefixes).add_to(app)
     health = HealthRoutes(parts.stores, lambda: feeds.streams)
     health.add_to(app)
     add_handlers(app)

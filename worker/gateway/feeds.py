@@ -13,15 +13,14 @@ from worker.domain.progress import Record, Version
 
 
 class Feed:
-    """The newest record of one job. `turned` is set when there is a newer one, or no more will come."""
+    """The newest record of one job. All `listeners` are set when there is a newer one, or no more will come."""
 
     def __init__(self, first: Reading) -> None:
-        self.streams = 0
+        self.listeners: list[asyncio.Event] = []
         self.is_over = False
         self.record: Record | None = None
         self.is_fresh = False
         self.event = b""
-        self.turned = asyncio.Event()
         self.take(first)
 
     def take(self, reading: Reading) -> None:
@@ -30,15 +29,15 @@ class Feed:
         if record is None or (self.record is not None and record.version == self.record.version):
             return
         self.record, self.event = record, event_of(reading)
-        self._turn()
+        self._notify()
 
     def end(self) -> None:
         self.is_over = True
-        self._turn()
+        self._notify()
 
-    def _turn(self) -> None:
-        self.turned.set()
-        self.turned = asyncio.Event()
+    def _notify(self) -> None:
+        for listener in self.listeners:
+            listener.set()
 
 
 class Feeds:
@@ -76,7 +75,7 @@ class Feeds:
         return await asyncio.shield(reading)
 
     @asynccontextmanager
-    async def of(self, job_id: str, first: Reading) -> AsyncIterator[Feed]:
+    async def of(self, job_id: str, first: Reading, listener: asyncio.Event) -> AsyncIterator[Feed]:
         """The job's feed, which is kept up while it is in use. It begins with a reading that was made just now."""
         feed = self._feeds.get(job_id)
         if feed is None:
@@ -84,12 +83,12 @@ class Feeds:
             self._watchers[feed] = asyncio.create_task(self._watch(job_id, feed), name=f"feed {job_id}")
         if self.is_closed:  # during the first read
             feed.end()
-        feed.streams += 1
+        feed.listeners.append(listener)
         try:
             yield feed
         finally:
-            feed.streams -= 1
-            if feed.streams == 0:
+            feed.listeners.remove(listener)
+            if not feed.listeners:
                 self._remove(job_id, feed)
                 self._watchers.pop(feed).cancel()
 

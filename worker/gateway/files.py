@@ -34,6 +34,8 @@ _MOST_NAME_BYTES = 255
 # Nothing that a browser would show as a page: the bucket may be one that browsers read from.
 _CONTENT_TYPE = re.compile(r"(audio|video)/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,100}|application/(octet-stream|ogg|mp4)")
 
+_NOT_KEPT = {"cache-control": "no-store", "vary": "accept"}
+
 _UPLOAD: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -54,6 +56,18 @@ _FORM = {
     },
     "required": ["source", "url", "fields", "expires_at"],
 }
+
+
+_PLACES = {
+    "type": "object",
+    "properties": {
+        "source": {"type": ["string", "null"], "description": "Uploads are put there; null: there are none."},
+        "target": {"type": ["string", "null"], "description": "Targets must lie there; null: anywhere."},
+        "max_bytes": {"type": "integer", "description": "The largest upload."},
+    },
+    "required": ["source", "target", "max_bytes"],
+}
+_URL = {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]}
 
 
 class FileRoutes:
@@ -87,12 +101,28 @@ class FileRoutes:
             openapi_extra=json_body(_UPLOAD),
         )
         router.add_api_route(
+            "/uploads",
+            self.places,
+            methods=["GET"],
+            responses={200: json_answer("Where sources and targets lie here.", _PLACES), **problems()},
+        )
+        router.add_api_route(
             "/jobs/{job_id}/outputs/{number}",
             self.output,
             methods=["GET"],
             status_code=HTTPStatus.TEMPORARY_REDIRECT,
-            responses={307: {"description": "To the download, for five minutes."}, **problems(404, 409, 422)},
+            responses={
+                307: {"description": "To the download, for five minutes."},
+                200: json_answer("Its URL, where JSON is accepted and nothing else.", _URL),
+                **problems(404, 409, 422),
+            },
         )
+
+    async def places(self) -> Response:
+        """Where uploads are put and targets must lie, for a client that makes up targets."""
+        prefixes = self._prefixes
+        answer = {"source": prefixes.source, "target": prefixes.target, "max_bytes": self._max_upload_bytes}
+        return JSONResponse(answer)
 
     async def upload(self, request: Request) -> Response:
         """A form that uploads one file of that size and type to S3, within an hour."""
@@ -113,12 +143,18 @@ class FileRoutes:
             "fields": dict(form.fields),
             "expires_at": timestamp(expires_at),
         }
-        return JSONResponse(answer, HTTPStatus.CREATED, {"cache-control": "no-store"})
+        return JSONResponse(answer, HTTPStatus.CREATED, _NOT_KEPT)
 
     async def output(
-        self, job_id: JobId, number: Annotated[int, Path(ge=0, lt=MAX_OUTPUTS, description="From 0.")]
+        self,
+        request: Request,
+        job_id: JobId,
+        number: Annotated[int, Path(ge=0, lt=MAX_OUTPUTS, description="From 0.")],
     ) -> Response:
-        """The download of an output, as a redirect to S3. Outputs are numbered from 0, in the order of the message."""
+        """The download of an output, as a redirect to S3. Outputs are numbered from 0, in the order of the message.
+
+        With `Accept: application/json` the URL comes as JSON: a page that sends a token can give a player no header.
+        """
         async with answered_in_time():
             record = (await self._reader.read(job_id)).record
             if record is None:
@@ -134,7 +170,9 @@ class FileRoutes:
             if not self._prefixes.has_target(target):
                 raise ProblemError(HTTPStatus.FORBIDDEN, f"the output does not lie under {self._prefixes.target}")
             url = await self._presigner.download(ObjectLocation.parse(target), seconds=_DOWNLOAD_SECONDS)
-        return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, {"cache-control": "no-store"})
+        if request.headers.get("accept") == "application/json":
+            return JSONResponse({"url": url}, headers=_NOT_KEPT)
+        return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, _NOT_KEPT)
 
     def _read(self, document: Mapping[str, Any]) -> tuple[str, int, str]:
         """Name, size in bytes and type. Raises InvalidMessageError about the first member that is wrong."""

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from worker.gateway.problems import ProblemError
 
 _OPEN = frozenset({"/", "/livez", "/readyz", "/health", "/metrics", "/openapi.json"})
+FILES_OF_PAGE = "/page/"  # without a token, too: they are the same everywhere
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _BURST_SECONDS = 10  # a page opens many streams at once; over this time the rate holds
 _MOST_CLIENTS = 10_000
@@ -56,7 +57,7 @@ class Guard:
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         """Raises ProblemError."""
-        if scope["path"] in _OPEN:
+        if scope["path"] in _OPEN or scope["path"].startswith(FILES_OF_PAGE):
             return
         client = scope.get("client")
         if not self._rate.allows(client[0] if client else ""):

@@ -1,0 +1,272 @@
+/** The page: connects the form, the uploads and the list of jobs with the gateway. */
+
+import { el, setText } from "./dom.js";
+import { Following } from "./following.js";
+import { acceptFiles } from "./intake.js";
+import { JobView } from "./job_view.js";
+import { Jobs, JobsError, newJobId, sleep } from "./jobs.js";
+import { OutputSchema, OutputsForm, withTargets } from "./outputs.js";
+import { UploadView } from "./upload_view.js";
+import { bytes, clock } from "./words.js";
+
+const UPLOADS_AT_ONCE = 3;
+const HEALTH_MS = 2000;
+const LISTED = 200;
+const OUTPUTS_KEY = "outputs";
+const TOKEN_KEY = "token";
+const THEME_KEY = "theme";
+
+const at = (id) => document.getElementById(id);
+
+class Page {
+  constructor(token) {
+    this.jobs = new Jobs({ token });
+    this.views = new Map();
+    this.uploading = 0;
+    this.waiting = [];
+    this.following = new Following(this.jobs, {
+      take: (record) => this.take(record),
+      connection: (isConnected) => this.connection(isConnected),
+      limit: LISTED,
+    });
+  }
+
+  /** Throws JobsError where the gateway cannot be used, as without a token. */
+  async start() {
+    this.places = await this.jobs.places();
+    const schema = new OutputSchema(await this.jobs.messageSchema());
+    this.outputs = new OutputsForm(schema, () => this.#keepOutputs());
+    const kept = read(OUTPUTS_KEY);
+    if (Array.isArray(kept) && kept.length > 0) this.outputs.value = kept;
+    at("outputs").replaceChildren(this.outputs.element);
+    this.#showPlaces();
+    acceptFiles(at("drop"), [at("files"), at("folder")], (files) => this.add(files));
+    at("filter").addEventListener("change", () => this.#filter());
+    window.addEventListener("hashchange", () => this.#openLinked());
+    window.addEventListener("beforeunload", (event) => this.uploading + this.waiting.length > 0 && event.preventDefault());
+    this.following.keepListing().catch((error) => this.#cannotList(error));
+    this.#watchHealth();
+    await this.#openLinked();
+  }
+
+  /** Takes files: each becomes a job with the outputs that are chosen now. */
+  add(files) {
+    const outputs = this.outputs.value;
+    for (const file of files) {
+      const view = new UploadView(file, (each) => this.#enqueue(each));
+      view.outputs = outputs;
+      at("jobs").prepend(view.element);
+      this.#enqueue(view);
+    }
+    announce(`${files.length} file${files.length === 1 ? "" : "s"} added`);
+    this.#count();
+  }
+
+  take(record) {
+    const view = this.views.get(record.job_id);
+    if (view === undefined) this.#show(record);
+    else if (view.take(record)) announce(`${view.name}: ${record.status}`);
+    this.following.note((view ?? this.views.get(record.job_id)).record);
+    this.#filter();
+  }
+
+  connection(isConnected) {
+    at("offline").hidden = isConnected;
+  }
+
+  #show(record) {
+    const view = new JobView(record, {
+      cancel: (id) => this.jobs.cancel(id),
+      retry: (id) => this.jobs.retry(id),
+      outputUrl: (id, number) => this.jobs.outputUrl(id, number),
+      take: (changed) => this.take(changed),
+    });
+    this.views.set(record.job_id, view);
+    const older = Array.from(this.views.values()).filter((each) => each !== view && each.record.created_at < record.created_at);
+    const next = older.sort((a, b) => b.record.created_at.localeCompare(a.record.created_at))[0];
+    if (next) next.element.before(view.element);
+    else at("jobs").append(view.element);
+  }
+
+  #enqueue(view) {
+    this.waiting.push(view);
+    this.#next();
+  }
+
+  #next() {
+    while (this.uploading < UPLOADS_AT_ONCE && this.waiting.length > 0) {
+      const view = this.waiting.shift();
+      if (view.signal.aborted) continue;
+      this.uploading += 1;
+      this.#upload(view).finally(() => {
+        this.uploading -= 1;
+        this.#next();
+      });
+    }
+  }
+
+  async #upload(view) {
+    try {
+      const file = view.file;
+      if (file.size > this.places.max_bytes) throw new JobsError(`It is larger than ${bytes(this.places.max_bytes)}.`);
+      view.uploading();
+      view.source ??= await this.jobs.upload(file, { onProgress: (progress) => view.sent(progress), signal: view.signal });
+      view.submitting();
+      const jobId = newJobId(file.name);
+      const outputs = withTargets(view.outputs ?? this.outputs.value, `${this.#target()}${jobId}/`, file.name);
+      const record = await this.jobs.submit({ job_id: jobId, source: view.source, outputs }, { signal: view.signal });
+      view.element.remove();
+      this.take(record);
+    } catch (error) {
+      if (view.signal.aborted) return;
+      view.failed(error.message);
+      this.outputs.complain(error.field, error.message);
+      view.outputs = null; // the next try takes what the form says then
+    }
+  }
+
+  #target() {
+    const entered = at("target").value.trim();
+    return this.places.target ?? (entered.endsWith("/") ? entered : `${entered}/`);
+  }
+
+  #showPlaces() {
+    const { source, target, max_bytes: most } = this.places;
+    at("own-target").hidden = target !== null;
+    at("drop").hidden = source === null;
+    at("no-uploads").hidden = source !== null;
+    setText(at("limit"), `Up to ${bytes(most)} each.`);
+  }
+
+  #keepOutputs() {
+    if (this.outputs) write(OUTPUTS_KEY, this.outputs.value);
+  }
+
+  async #openLinked() {
+    const id = new URLSearchParams(location.hash.slice(1)).get("job");
+    if (!id) return;
+    try {
+      if (!this.views.has(id)) this.take(await this.jobs.get(id));
+      this.views.get(id).open();
+    } catch (error) {
+      announce(error.message);
+      setText(at("notice"), error.message);
+    }
+  }
+
+  #cannotList(error) {
+    setText(at("notice"), `Jobs from elsewhere are not listed: ${error.message}`);
+  }
+
+  #filter() {
+    const wanted = at("filter").value;
+    for (const view of this.views.values()) {
+      const isWanted = wanted === "all" || (wanted === "active" ? !view.isFinal : view.record.status === wanted);
+      view.element.hidden = !isWanted;
+    }
+    this.#count();
+  }
+
+  #count() {
+    const shown = at("jobs").querySelectorAll(":scope > li:not([hidden])").length;
+    setText(at("count"), shown === 0 ? "" : String(shown));
+    at("empty").hidden = shown > 0;
+  }
+
+  async #watchHealth() {
+    for (;;) {
+      if (!document.hidden) {
+        try {
+          showHealth(await this.jobs.health());
+        } catch {
+          this.connection(false);
+        }
+      }
+      await sleep(HEALTH_MS);
+    }
+  }
+}
+
+function showHealth({ redis, progress_store: store, table }) {
+  const states = {
+    disabled: "Progress is read from DynamoDB.",
+    connected: "Progress is read from Redis.",
+    unavailable: `Redis is out of reach${redis.unavailable_since ? ` since ${clock(redis.unavailable_since)}` : ""}: progress is read from DynamoDB.`,
+  };
+  const text = table.state === "connected" ? states[redis.state] : "DynamoDB is out of reach: nothing can be submitted, and progress may lag behind.";
+  setText(at("store-text"), text);
+  at("store").dataset.state = table.state === "connected" ? store : "unavailable";
+  at("store").classList.toggle("degraded", redis.state === "unavailable" || table.state !== "connected");
+}
+
+function announce(text) {
+  at("announcements").append(el("p", {}, text));
+  while (at("announcements").childElementCount > 5) at("announcements").firstElementChild.remove();
+}
+
+function read(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key));
+  } catch {
+    return null; // no storage, or what another version has written
+  }
+}
+
+function write(key, value) {
+  try {
+    localStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    // without storage nothing is remembered
+  }
+}
+
+function chooseTheme() {
+  const show = (theme) => {
+    document.documentElement.dataset.theme = theme;
+    at("theme").value = theme;
+  };
+  show(["light", "dark"].includes(read(THEME_KEY)) ? read(THEME_KEY) : "system");
+  at("theme").addEventListener("change", () => {
+    write(THEME_KEY, at("theme").value);
+    show(at("theme").value);
+  });
+}
+
+/** Starts with the token of this tab, and asks for one where the gateway wants another. */
+async function start() {
+  chooseTheme();
+  for (;;) {
+    try {
+      await new Page(sessionStorage.getItem(TOKEN_KEY)).start();
+      at("main").hidden = false;
+      at("loading").hidden = true;
+      return;
+    } catch (error) {
+      if (!(error instanceof JobsError)) throw error;
+      if (error.status === 401) sessionStorage.setItem(TOKEN_KEY, await askForToken());
+      else {
+        setText(at("loading"), `${error.message} Trying again …`);
+        await sleep(HEALTH_MS);
+      }
+    }
+  }
+}
+
+function askForToken() {
+  const dialog = at("token-dialog");
+  setText(at("token-complaint"), sessionStorage.getItem(TOKEN_KEY) ? "The gateway does not know this token." : "");
+  dialog.showModal();
+  return new Promise((resolve) => {
+    at("token-form").addEventListener(
+      "submit",
+      (event) => {
+        event.preventDefault();
+        dialog.close();
+        resolve(at("token").value.trim());
+      },
+      { once: true },
+    );
+  });
+}
+
+start();

@@ -1,0 +1,75 @@
+/** Keeps the jobs of the page up to date: one stream for those that go on, and the list for what comes from elsewhere. */
+
+import { isFinal, JobsError, sleep } from "./jobs.js";
+
+const MOST = 50; // of one stream
+const LIST_MS = 5000;
+const AGAIN_MS = 1000;
+const FEWEST = 10;
+const GATHER_MS = 300; // jobs that are submitted together are followed by one stream
+
+export class Following {
+  /** `take(record)` is called for each record, `connection(isConnected)` when the gateway is lost and found. */
+  constructor(jobs, { take, connection, limit }) {
+    this.jobs = jobs;
+    this.take = take;
+    this.connection = connection;
+    this.most = limit;
+    this.limit = limit;
+    this.open = new Map();
+    this.followed = new Set();
+    this.abort = new AbortController();
+  }
+
+  /** Says that the job is shown, and in which state: it is followed unless it has ended. */
+  note(record) {
+    if (isFinal(record)) {
+      this.open.delete(record.job_id);
+      this.followed.delete(record.job_id);
+    } else this.open.set(record.job_id, record);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.#renew(), GATHER_MS);
+  }
+
+  /** Reads the list again and again while the page is seen. Ends with the error where that is for good. */
+  async keepListing() {
+    for (;;) {
+      const isRead = document.hidden || (await this.#list());
+      await sleep(isRead ? LIST_MS : AGAIN_MS);
+    }
+  }
+
+  async #list() {
+    try {
+      for (const record of (await this.jobs.list({ limit: this.limit })).reverse()) this.take(record);
+      this.connection(true);
+      this.limit = Math.min(this.limit * 2, this.most);
+      return true;
+    } catch (error) {
+      if (!(error instanceof JobsError) || !error.isTransient || error.status === 501) throw error;
+      if (error.status === 503) this.limit = Math.max(Math.floor(this.limit / 4), FEWEST); // too many for one answer
+      if (error.status === 0) this.connection(false);
+      return false;
+    }
+  }
+
+  /** Jobs that run come before those that wait, of which there may be more than one stream takes. */
+  #renew() {
+    const isRunning = (record) => Number(record.status === "running");
+    const ranked = Array.from(this.open.values()).sort((a, b) => isRunning(b) - isRunning(a));
+    const wanted = ranked.slice(0, MOST).map((record) => record.job_id);
+    if (wanted.length === this.followed.size && wanted.every((id) => this.followed.has(id))) return;
+    this.abort.abort();
+    this.abort = new AbortController();
+    this.followed = new Set(wanted);
+    if (wanted.length > 0) this.#follow(wanted, this.abort.signal);
+  }
+
+  async #follow(ids, signal) {
+    try {
+      for await (const record of this.jobs.watchAll(ids, { signal, onConnection: this.connection })) this.take(record);
+    } catch {
+      if (!signal.aborted) this.followed = new Set(); // the list goes on, and the next job begins a new stream
+    }
+  }
+}

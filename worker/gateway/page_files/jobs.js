@@ -1,0 +1,266 @@
+/**
+ * Submits audio-conversion jobs to a gateway (`worker serve`) and follows them. No dependency; browsers and Node 20.
+ *
+ *     import { Jobs } from "https://gateway.example.com/page/jobs.js";
+ *     const jobs = new Jobs({ url: "https://gateway.example.com", token });
+ *     const source = await jobs.upload(file, { onProgress: ({ sent, total }) => … });
+ *     const { job_id } = await jobs.submit({ source, outputs: [{ target: "s3://…/a.mp3", format: "mp3" }] });
+ *     for await (const record of jobs.watch(job_id)) console.log(record.status, record.percent);
+ */
+
+import { readEvents } from "./events.js";
+import { postForm } from "./posting.js";
+
+const FINAL = new Set(["completed", "failed", "cancelled"]);
+const SILENCE_MS = 45_000; // a stream has a comment every 15 s: after three without one it is dead
+const ATTEMPTS = 5;
+const FIRST_WAIT_MS = 500;
+const MOST_WAIT_MS = 15_000;
+const OCTETS = "application/octet-stream";
+const UPLOADABLE = /^((audio|video)\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,100}|application\/(octet-stream|ogg|mp4))$/;
+
+/** An answer that is an error, or none. `status` is 0 where the gateway could not be reached. */
+export class JobsError extends Error {
+  constructor(message, { status = 0, field = null, record = null, retryAfter = null } = {}) {
+    super(message);
+    this.name = "JobsError";
+    this.status = status;
+    this.field = field; // what is wrong in a message, such as "outputs[0].bitrate_kbps"
+    this.record = record; // of the job in the way
+    this.retryAfter = retryAfter; // seconds
+  }
+
+  /** Whether the same request may succeed later. */
+  get isTransient() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** Whether nothing more will happen to the job, unless it is retried. */
+export function isFinal(record) {
+  return FINAL.has(record.status);
+}
+
+/** Whether `record` says something newer than `other` (progress.md: `fence`, then `seq`; a later run before both). */
+export function isNewer(record, other) {
+  const keys = ["run", "fence", "seq"];
+  const key = keys.find((name) => (record[name] ?? 1) !== (other[name] ?? 1));
+  return key !== undefined && (record[key] ?? 1) > (other[key] ?? 1);
+}
+
+/** An id that no other job has and that shows what it is about, such as "interview-20261122T200102-7f3a9c". */
+export function newJobId(name) {
+  const readable = name.replace(/\.[^.]*$/, "").replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[-.]+|[-.]+$/g, "");
+  const time = new Date().toISOString().replace(/\.\d+Z$/, "").replace(/[-:]/g, "");
+  const random = crypto.getRandomValues(new Uint8Array(3));
+  const suffix = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${readable.slice(0, 64) || "job"}-${time}-${suffix}`;
+}
+
+/** Resolves after `ms`. Rejects with the signal's reason when it is aborted first. */
+export function sleep(ms, signal) {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const end = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", end);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", end, { once: true });
+  });
+}
+
+export class Jobs {
+  /** `url`: of the gateway, by default the page's own origin. `token`: its bearer token, where it has one. */
+  constructor({ url = "", token = null } = {}) {
+    this.url = url.replace(/\/$/, "");
+    this.token = token;
+  }
+
+  /** Where uploads and targets lie here: `{source, target, max_bytes}`. */
+  places({ signal } = {}) {
+    return this.#json("GET", "/uploads", { signal });
+  }
+
+  /** The JSON Schema of a message. */
+  async messageSchema({ signal } = {}) {
+    const document = await this.#json("GET", "/openapi.json", { signal });
+    return document.components.schemas.Message;
+  }
+
+  /** The state of the gateway and of the stores that it reads from. */
+  health({ signal } = {}) {
+    return this.#json("GET", "/health", { signal });
+  }
+
+  /**
+   * Uploads a file to S3, past the gateway. Returns what a message names it by, in `source`.
+   *
+   * `onProgress({sent, total})` counts bytes, in browsers. A connection that breaks is tried again, five times.
+   */
+  async upload(file, { name = file.name, onProgress = () => {}, signal } = {}) {
+    const type = UPLOADABLE.test(file.type) ? file.type : OCTETS;
+    return this.#insistently(async () => {
+      const form = await this.#json("POST", "/uploads", {
+        body: { name, bytes: file.size, content_type: type },
+        signal,
+      });
+      const { status, text } = await postForm(form, file, { onProgress, signal });
+      if (status < 200 || status > 299) throw new JobsError(reasonOfS3(text, status), { status });
+      return form.source;
+    }, signal);
+  }
+
+  /**
+   * Puts a job on the queue. Returns its first record. Throws JobsError: 422 with the `field`, 409 with the `record`.
+   *
+   * A message without a `job_id` gets one here, so that a request whose answer was lost can be repeated.
+   */
+  submit(message, { signal } = {}) {
+    const body = { job_id: message.job_id ?? newJobId(nameIn(message.source)), ...message };
+    return this.#insistently(() => this.#json("POST", "/jobs", { body, signal }), signal);
+  }
+
+  /** The newest record; `fresh` is false where a store could not be asked. Throws JobsError: 404. */
+  get(jobId, { signal } = {}) {
+    return this.#json("GET", `/jobs/${encodeURIComponent(jobId)}`, { signal });
+  }
+
+  /** The newest records of all jobs, or of those with a status. */
+  list({ status = null, limit = 50, signal } = {}) {
+    const query = new URLSearchParams({ limit, ...(status ? { status } : {}) });
+    return this.#json("GET", `/jobs?${query}`, { signal });
+  }
+
+  /** Asks for the end of a job, which comes within seconds. */
+  cancel(jobId, { signal } = {}) {
+    return this.#json("DELETE", `/jobs/${encodeURIComponent(jobId)}`, { signal });
+  }
+
+  /** Begins the next run of a job that failed or was cancelled. */
+  retry(jobId, { signal } = {}) {
+    return this.#json("POST", `/jobs/${encodeURIComponent(jobId)}/retry`, { signal });
+  }
+
+  /** A URL of S3 that downloads an output, for five minutes. Outputs are numbered from 0. */
+  async outputUrl(jobId, number, { signal } = {}) {
+    return (await this.#json("GET", `/jobs/${encodeURIComponent(jobId)}/outputs/${number}`, { signal })).url;
+  }
+
+  /** Each newer record of a job, up to the final one, through lost connections. Throws JobsError for what stays. */
+  watch(jobId, { signal } = {}) {
+    return this.watchAll([jobId], { signal });
+  }
+
+  /**
+   * Each newer record of up to 50 jobs, over one connection, up to the final ones of all. Unknown jobs are left out.
+   *
+   * `onConnection(isConnected)` is called when the connection is lost, and when it is back.
+   */
+  async *watchAll(jobIds, { signal, onConnection = () => {} } = {}) {
+    const newest = new Map();
+    let wait = FIRST_WAIT_MS;
+    for (;;) {
+      const open = jobIds.filter((id) => !newest.has(id) || !isFinal(newest.get(id)));
+      if (open.length === 0) return;
+      try {
+        for await (const record of this.#events(open, signal)) {
+          wait = FIRST_WAIT_MS;
+          onConnection(true);
+          const last = newest.get(record.job_id);
+          if (last && !isNewer(record, last)) continue;
+          newest.set(record.job_id, record);
+          yield record;
+        }
+        // Unknown jobs are not waited for: without them, a stream that ends in order has shown all ends.
+        if (open.every((id) => !newest.has(id) || isFinal(newest.get(id)))) return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!(error instanceof JobsError) || !error.isTransient) throw error;
+        onConnection(false);
+      }
+      await sleep(wait * (0.5 + Math.random() / 2), signal);
+      wait = Math.min(wait * 2, MOST_WAIT_MS);
+    }
+  }
+
+  async *#events(jobIds, signal) {
+    const silence = new AbortController();
+    const either = AbortSignal.any([silence.signal, ...(signal ? [signal] : [])]);
+    const query = new URLSearchParams(jobIds.map((id) => ["job_id", id]));
+    let timer;
+    const heard = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => silence.abort(), SILENCE_MS);
+    };
+    heard();
+    try {
+      const answer = await this.#ask("GET", `/events?${query}`, { accept: "text/event-stream", signal: either });
+      for await (const { event, data } of readEvents(answer.body, heard)) {
+        if (event === "progress") yield JSON.parse(data);
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error instanceof JobsError ? error : new JobsError("The connection to the gateway was lost.");
+    } finally {
+      clearTimeout(timer);
+      silence.abort(); // a reader that stops early leaves no connection behind
+    }
+  }
+
+  async #insistently(attempt, signal) {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await attempt();
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!(error instanceof JobsError) || !error.isTransient || tries === ATTEMPTS) throw error;
+        await sleep(error.retryAfter ? error.retryAfter * 1000 : FIRST_WAIT_MS * 2 ** tries, signal);
+      }
+    }
+  }
+
+  async #json(method, path, { body, signal } = {}) {
+    const answer = await this.#ask(method, path, { body, signal, accept: "application/json" });
+    return answer.json();
+  }
+
+  /** Throws JobsError for every answer from 400 up. */
+  async #ask(method, path, { body, signal, accept }) {
+    const headers = { accept };
+    if (this.token) headers.authorization = `Bearer ${this.token}`;
+    if (body !== undefined) headers["content-type"] = "application/json";
+    let answer;
+    try {
+      answer = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body), signal });
+    } catch {
+      signal?.throwIfAborted();
+      throw new JobsError("The gateway cannot be reached.");
+    }
+    if (!answer.ok) throw await problemOf(answer);
+    return answer;
+  }
+}
+
+async function problemOf(answer) {
+  const problem = await answer.json().catch(() => ({}));
+  return new JobsError(problem.detail ?? `The gateway answered with status ${answer.status}.`, {
+    status: answer.status,
+    field: problem.field,
+    record: problem.record,
+    retryAfter: Number(answer.headers.get("retry-after")) || null,
+  });
+}
+
+function reasonOfS3(xml, status) {
+  if (status === 0) return "The connection to S3 was lost.";
+  const message = /<Message>([^<]*)<\/Message>/.exec(xml)?.[1];
+  return `S3 refused the upload: ${message ?? `status ${status}`}`;
+}
+
+function nameIn(source) {
+  return typeof source === "string" ? source.slice(source.lastIndexOf("/") + 1) : "job";
+}
