@@ -17,7 +17,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client image image-tools image-on-debian image-check clean
+.PHONY: help install demo test test-browser browser test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client image image-tools image-on-debian image-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,15 @@ reference-decoders: $(VENV)/.dev
 
 test-reference: reference-decoders ## let independent decoders of Debian's judge what comes out (SEED=1); they are installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/reference
+
+# Debian's name. Playwright cannot fetch a browser of its own everywhere, and needs none. The last command says what is missing.
+browser: $(VENV)/.browser
+	@command -v chromium > /dev/null || { \
+		apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium; } > /dev/null 2>&1 || true
+	@command -v chromium > /dev/null || { echo "chromium is not installed, and apt-get could not install it"; exit 1; }
+
+test-browser: browser ## use the gateway's page in a real Chromium, which is installed (SCREENSHOTS=directory keeps pictures)
+	SCREENSHOTS=$(SCREENSHOTS) $(BIN)/python -m pytest $(or $(TESTS),tests/browser)
 
 simulate: $(VENV)/.dev ## run schedules of faults against the progress code (SEEDS=100000)
 	$(BIN)/python -m tests.simulation.progress.run $(if $(SEEDS),--seeds $(SEEDS))
@@ -133,6 +142,7 @@ lock: $(VENV)/.dev ## resolve the dependencies anew
 	cp locks/dev.txt locks/bench.txt  # a preference, no constraint: taskiq-aio-sqs is behind in one package
 	$(COMPILE) --extra bench -o locks/bench.txt
 	$(RESOLVE) --upgrade locks/deploy.in -o locks/deploy.txt
+	$(RESOLVE) --upgrade -c locks/dev.txt locks/browser.in -o locks/browser.txt
 	$(RESOLVE) --upgrade locks/emulator.in -o locks/emulator.txt
 
 clean: ## remove what the other commands made
@@ -163,6 +173,11 @@ $(VENV)/.dev: locks/dev.txt pyproject.toml | $(BIN)/pip
 	@$(PIP) install --require-hashes -r locks/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $(VENV)/.demo $@
+
+# Playwright's driver and axe-core, beside what the tests need anyway.
+$(VENV)/.browser: locks/browser.txt $(VENV)/.dev
+	@$(PIP) install --require-hashes -r locks/browser.txt
+	@touch $@
 
 # Of the peers that we are measured beside, nothing comes into the environment that tests and checks run in.
 $(BENCH_VENV)/.bench: locks/bench.txt pyproject.toml | $(BIN)/pip
