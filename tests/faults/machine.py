@@ -113,6 +113,11 @@ ROWS = (
         f"{_TIME}::test_a_worker_whose_clock_is_an_hour_fast_takes_over_a_live_claim_and_the_job_still_ends_once",
     ),
     Row(
+        "a worker's clock is an hour fast, and it is killed over a job",
+        "another one takes the job over when it has seen the claim unchanged for a lease",
+        f"{_TIME}::test_a_job_of_a_worker_whose_clock_was_an_hour_fast_goes_on_a_few_leases_after_its_death",
+    ),
+    Row(
         "a worker gets a tenth of a CPU",
         "it keeps its leases, and does each job once",
         f"{_TIME}::test_a_worker_with_a_tenth_of_a_cpu_keeps_its_leases_and_does_each_job_once",

@@ -189,6 +189,24 @@ def test_a_worker_whose_clock_is_an_hour_fast_takes_over_a_live_claim_and_the_jo
     assert stack.final_record(job_id) == record
 
 
+def test_a_job_of_a_worker_whose_clock_was_an_hour_fast_goes_on_a_few_leases_after_its_death(
+    stack: Stack, start_worker: StartWorker, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    job_id = unique("job")
+    held, clock = HeldConverter(tmp_path), Clock(tmp_path)
+    settings = {"WORKER_VISIBILITY_TIMEOUT_SECONDS": str(LEASE_SECONDS), "WORKER_CONCURRENCY": "1"}
+    clock.jump(HOUR)
+    fast = start_worker(stack, WORKER_FFMPEG=str(held.path), **settings, **clock.settings)
+    send(stack, job_id, stack.put_source(job_id, silence(2)))
+    held.wait_held()
+
+    fast.signal(signal.SIGKILL)
+    other = start_worker(stack, **settings)
+
+    assert other.wait_for("job.completed", job_id=job_id, timeout=60)
+    assert stack.final_record(job_id)["attempt"] == 2
+
+
 def _is_off(record: dict[str, object] | None, seconds: float) -> bool:
     """Whether the record's time is wrong by so much."""
     if record is None:

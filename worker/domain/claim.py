@@ -1,7 +1,8 @@
 """Whose job it is: the rule by which a delivery may start it, must wait, or has nothing left to do.
 
 A claim is a `running` record in DynamoDB. Its holder renews it with every checkpoint (`updated_at`); one that was
-not renewed for the length of a lease is stale and may be taken over with a higher fence.
+not renewed for the length of a lease is stale and may be taken over with a higher fence. Whose clock is wrong may see
+a stale claim dated in the future, so a claim that is seen unchanged for the length of a lease is stale as well.
 
 A start whose end is not recorded means that its worker died. A job that was running then is suspect: from then on it
 runs alone, so that only the deaths that it causes count against it.
@@ -141,9 +142,11 @@ def decide(
     now: datetime,
     limits: ClaimLimits,
     rejected_run: int | None = None,
+    unchanged_seconds: float = 0.0,
 ) -> ClaimDecision:
     """What a delivery with `fence` may do with a job in that state; None: nothing is known of it.
 
+    `unchanged_seconds`: for how long the worker has seen the job in that state, by a clock that does not jump.
     `rejected_run`: the message is a dead letter that has come back, and was rejected in that run.
     """
     if state is None:
@@ -156,7 +159,8 @@ def decide(
         return Wait(limits.lease_seconds)
     is_running = current.status is Status.RUNNING
     if is_running:
-        remaining = limits.lease_seconds - (now - current.updated_at).total_seconds()
+        age = max((now - current.updated_at).total_seconds(), unchanged_seconds)
+        remaining = limits.lease_seconds - age
         if remaining > 0:
             return Wait(min(remaining, limits.lease_seconds))
     # Receive counts are approximate (AWS), and two messages may be of one millisecond: on a tie of fences seq decides.

@@ -11,9 +11,9 @@ from typing import TypeVar
 from tests.simulation.core.faults import Fault
 from tests.simulation.core.network import Network, pause
 from tests.simulation.core.stores import SimulatedJobTable
+from tests.simulation.queue.incidents import LEASE_SECONDS
 from tests.simulation.queue.invariants import Checker
 from tests.simulation.queue.link_faults import PARTIAL, QUEUE
-from tests.simulation.queue.schedule import LEASE_SECONDS
 from tests.simulation.queue.servers import JobTableServer, QueueServer
 from worker.domain.claim import ClaimMark, JobMessage, JobState
 from worker.domain.disposition import Reject

@@ -6,8 +6,7 @@ import random
 from dataclasses import replace
 
 from tests.simulation.core.publishing import faults_of_events
-from tests.simulation.queue.link_faults import fault_of_a_claim, link_fault, outage_of_the_table, worker_at
-from tests.simulation.queue.schedule import (
+from tests.simulation.queue.incidents import (
     CancelRequest,
     ClockJump,
     ComeBack,
@@ -17,14 +16,15 @@ from tests.simulation.queue.schedule import (
     Kill,
     Redelivery,
     RetryRequest,
-    Schedule,
-    Script,
     SendAgain,
+    Starvation,
 )
+from tests.simulation.queue.link_faults import fault_of_a_claim, link_fault, outage_of_the_table, worker_at
+from tests.simulation.queue.schedule import Schedule, Script
 
 # What is drawn, each as often as it is listed. A FIFO queue never delivers a message that is held.
 _INCIDENTS_OF_FIFO: tuple[type[Incident], ...] = (
-    *(Kill, Drain, Freeze, ClockJump, SendAgain),
+    *(Kill, Drain, Freeze, Starvation, ClockJump, SendAgain),
     *(CancelRequest, CancelRequest),
 )
 _INCIDENTS: tuple[type[Incident], ...] = (*_INCIDENTS_OF_FIFO, Redelivery, Redelivery)

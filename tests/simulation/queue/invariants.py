@@ -9,18 +9,11 @@ from tests.simulation.core.checker import BaseChecker, traced
 from tests.simulation.core.publishing import PublishedEnds
 from tests.simulation.core.runs import Runs
 from tests.simulation.queue.groups import Groups
+from tests.simulation.queue.incidents import LEASE_SECONDS, CancelRequest, ClockJump, Redelivery
 from tests.simulation.queue.known_states import KnownStates
-from tests.simulation.queue.lateness import Lateness
+from tests.simulation.queue.lateness import WITHDRAW_SECONDS, Lateness
 from tests.simulation.queue.outages import TableOutages
-from tests.simulation.queue.schedule import (
-    LEASE_SECONDS,
-    MAX_ATTEMPTS,
-    MAX_CRASHES,
-    CancelRequest,
-    ClockJump,
-    Freeze,
-    Schedule,
-)
+from tests.simulation.queue.schedule import MAX_ATTEMPTS, MAX_CRASHES, Schedule
 from tests.simulation.queue.starts import Starts
 from tests.support.lean_loop import LeanLoop
 from worker.domain.disposition import RETRY_BACKOFF
@@ -30,8 +23,7 @@ from worker.ports import Delivery
 # A running job stops within three seconds of a request (issue 4), where nothing keeps its worker from seeing it.
 _CANCEL_SECONDS = 3.0
 _JUST_CLAIMED_SECONDS = 1.0  # a claim that is younger cannot have been taken over
-# The table answers again: the call that hangs is given up after a third of a lease, and the next one is answered.
-_WITHDRAW_SECONDS = 6.5
+_LONGEST_WAIT_SECONDS = 900.0  # for the topic, between two tries
 
 
 def number_of(job_id: str) -> int:
@@ -173,6 +165,14 @@ class Checker(BaseChecker):
         if worker in self._crowds:  # not where it begins: a run that is ended there leaves coroutines behind
             self.violated(self._crowds[worker])
 
+    @traced("{worker} loses the lease of {job_id}")
+    def lease_lost(self, worker: str, place: int, job_id: str) -> None:
+        """A job that runs ends there, because its message or its claim is another's."""
+        schedule = self._schedule
+        has_cause = schedule.have_clocks_parted or schedule.may_be_held(place) or schedule.may_lose_leases(place)
+        if not has_cause and not schedule.has(Redelivery, number_of(job_id)):
+            self.violated(f"{worker} loses the lease of {job_id} for no reason")
+
     @traced("{worker} is killed")
     def killed(self, worker: str) -> None:
         self._killed.add(worker)
@@ -198,7 +198,7 @@ class Checker(BaseChecker):
         if confirmed_at is None or confirmed_at < asked_at - self._began_at - _JUST_CLAIMED_SECONDS:
             self.violated(f"{worker} publishes {job_id} and no longer held it when it asked")
         held = self._held[job_id]
-        if not self._schedule.has(ClockJump):  # a worker whose clock is wrong may take over a live claim
+        if not self._schedule.have_clocks_parted:  # a worker whose clock is wrong may take over a live claim
             if held.version.fence != fence or held.worker != worker or held.is_final:
                 self.violated(f"{worker} publishes {job_id}, which is {held.status} by {held.worker}")
             self._check_the_order(job_id, "is published")
@@ -252,12 +252,11 @@ class Checker(BaseChecker):
         tries = max(delivery.receive_count, 0 if record is None else record.attempt)
         since_its_end = self.published_ends.longest_wait_seconds(job_id or "", self._clock.now)
         since_its_end += sum(abs(each.seconds) for each in self._schedule.events if isinstance(each, ClockJump))
+        since_its_end = min(since_its_end, _LONGEST_WAIT_SECONDS)
         if seconds > max(RETRY_BACKOFF.delay(tries, random=1.0), LEASE_SECONDS, since_its_end):
             self.violated(f"{delivery.message_id} is hidden for {seconds:.1f} s after {tries} tries")
-        # A clock that is wrong stays so, and takes a claim that is dead for one that was renewed just now.
-        is_due_to_a_fault = self._schedule.has(ClockJump) or self._now <= self._schedule.calm_at + _WITHDRAW_SECONDS
-        if job_id is not None and is_due_to_a_fault:
-            self._lateness.hidden(job_id, self._now + seconds)
+        if job_id is not None:
+            self._lateness.hidden(job_id, self._now, seconds)
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -281,12 +280,12 @@ class Checker(BaseChecker):
 
     def _check_that_all_were_started(self, job_id: str) -> None:
         """A claim that counts was started, unless its worker died, was cut off, or lost the lease before that."""
-        if self._schedule.has(ClockJump):  # a worker whose clock is wrong may take over a claim before it is withdrawn
+        if self._schedule.have_clocks_parted:  # a worker may take over a claim before it is withdrawn
             return
         for start, until in self._starts.that_never_were(job_id, self._ended_at[job_id]):
             if start.worker in self._killed | self.draining or self._schedule.may_lose_leases(start.place):
                 continue
-            if not self._schedule.is_hindered(start.place, until - _WITHDRAW_SECONDS, until):
+            if not self._schedule.is_hindered(start.place, until - WITHDRAW_SECONDS, until):
                 self.violated(f"{job_id} counts a start of {start.worker} that never was")
 
     def _check_the_failure(self, job_id: str, record: Record) -> None:
@@ -294,6 +293,7 @@ class Checker(BaseChecker):
         code = None if record.error is None else record.error.code
         if code != "too_many_attempts":
             self.violated(f"{job_id} failed with {code} and nothing was wrong with it")
-        is_quiet = not (self._schedule.link_faults or self._schedule.has(Freeze) or self._schedule.has(ClockJump))
+        schedule = self._schedule
+        is_quiet = not (schedule.link_faults or schedule.may_be_held() or schedule.have_clocks_parted)
         if is_quiet and record.attempt < MAX_ATTEMPTS and self._deaths_alone[job_id] < MAX_CRASHES:
             self.violated(f"{job_id} failed for {self._deaths_alone[job_id]} deaths while it ran alone")

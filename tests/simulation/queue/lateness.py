@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from tests.simulation.queue.incidents import ClockJump
 from tests.simulation.queue.schedule import Schedule, Script
 
 # A lease, a stall, a hung poll and a back-off. For a job whose group has attempts that go wrong: four of them, which
 # may stall or die, and the delays between them (5, 20 and 80 s at most).
 _PROMPT_SECONDS = 100.0
 _TROUBLED_SECONDS = 350.0
+# The table answers again: the call that hangs is given up after a third of a lease, and the next one is answered.
+WITHDRAW_SECONDS = 6.5
+# A clock that is wrong stays so: each worker has seen the claim of a dead one, and one of them has seen it unchanged.
+_UNCHANGED_SECONDS = 500.0
 
 
 class Lateness:
@@ -17,9 +22,11 @@ class Lateness:
         self._schedule = schedule
         self._hidden_until: dict[str, float] = {}  # by job: what a fault had its message put off to
 
-    def hidden(self, job_id: str, until: float) -> None:
-        """A fault had the job's message put off."""
-        self._hidden_until[job_id] = max(until, self._hidden_until.get(job_id, 0.0))
+    def hidden(self, job_id: str, at: float, seconds: float) -> None:
+        """The job's message is put off, by a fault if one may still last."""
+        doubt_seconds = _UNCHANGED_SECONDS if self._schedule.has(ClockJump) else WITHDRAW_SECONDS
+        if at <= self._schedule.calm_at + doubt_seconds:
+            self._hidden_until[job_id] = max(at + seconds, self._hidden_until.get(job_id, 0.0))
 
     def problem_with(self, job_id: str, ended_at: float) -> str | None:
         """None where the job has ended in time."""

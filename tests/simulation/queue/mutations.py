@@ -15,6 +15,7 @@ from typing import Any
 from tests.simulation.queue.servers import QueueServer
 from worker.application.consuming.consumer import Consumer
 from worker.application.consuming.dependencies import TableAccess
+from worker.application.consuming.lease_renewer import LeaseRenewer
 from worker.application.consuming.priorities import PriorityQueues
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.work import Work
@@ -27,6 +28,7 @@ from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
+from worker.application.jobs.sightings import Sightings
 from worker.application.progress import reporter
 from worker.domain import claim
 from worker.domain.backoff import Backoff
@@ -161,6 +163,14 @@ def _no_longer(_self: JobClaimer, delay_seconds: float, _delivery: Delivery) -> 
     return delay_seconds
 
 
+def _late_in_the_lease(self: LeaseRenewer, granted_at: float) -> float:
+    return granted_at + self._lease_seconds * 0.8
+
+
+def _by_their_dates(*_: object) -> float:
+    return 0.0
+
+
 def _send_to_no_group(self: QueueServer, body: str, *, group_id: str | None = None, **more: Any) -> str:
     return _send(self, body, group_id=group_id and f"{group_id} {len(self)}", **more)
 
@@ -199,5 +209,7 @@ MUTATIONS = {
     "an end is published before it is recorded": Mutation(
         JobFinisher, "_recorded", _publish_first, "before it is in the table"
     ),
+    "leases are renewed late": Mutation(LeaseRenewer, "_next_turn", _late_in_the_lease, "for no reason"),
+    "dead claims last by their dates": Mutation(Sightings, "unchanged_seconds", _by_their_dates, "s late"),
     "a group is no group": Mutation(QueueServer, "send", _send_to_no_group, "out of order"),
 }

@@ -11,8 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from tests.simulation.core.schedule import LinkFault
+from tests.simulation.queue.incidents import Redelivery, SendAgain
 from tests.simulation.queue.link_faults import place_of
-from tests.simulation.queue.schedule import ClockJump, Freeze, Redelivery, Schedule, SendAgain
+from tests.simulation.queue.schedule import Schedule
 
 _HOUR_SECONDS = 3600.0
 _MOST_RECEIVES = 10  # of a message in an hour: common queues move it to the dead-letter queue then
@@ -81,7 +82,7 @@ class TableOutages:
     def may_seem_dead(self, worker: str, job: int, *, has_begun: bool, is_draining: bool) -> bool:
         """Whether a worker that lives may have been unable to say how its start of the job ended, or goes on."""
         schedule, place = self._schedule, place_of(worker)
-        if schedule.has(ClockJump) or schedule.has(Freeze, place):
+        if schedule.have_clocks_parted or schedule.may_be_held(place):
             return True
         if not schedule.is_hindered(place, -math.inf, math.inf):
             return is_draining and schedule.may_lose_leases(place)

@@ -7,17 +7,9 @@ from __future__ import annotations
 
 from tests.simulation.core.faults import REFUSED, SILENT, UNANSWERED
 from tests.simulation.core.schedule import LinkFault
+from tests.simulation.queue.incidents import CancelRequest, ClockJump, Drain, Freeze, Redelivery, SendAgain
 from tests.simulation.queue.link_faults import DELAYED
-from tests.simulation.queue.schedule import (
-    CancelRequest,
-    ClockJump,
-    Drain,
-    Freeze,
-    Redelivery,
-    Schedule,
-    Script,
-    SendAgain,
-)
+from tests.simulation.queue.schedule import Schedule, Script
 
 REGRESSIONS = {
     "two published: one was frozen when DynamoDB had confirmed its claim, and went on when another had it": Schedule(

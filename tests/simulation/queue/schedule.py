@@ -1,30 +1,26 @@
-"""What happens in a run of the queue simulation, from a seed.
-
-An incident is declared once: its fields, how it is drawn, and what it does to the world.
-"""
+"""What happens in a run of the queue simulation, from a seed: jobs, faults and incidents."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Self
 
-from tests.simulation.core.schedule import BaseSchedule, LinkFault, Moment
+from tests.simulation.core.schedule import BaseSchedule, LinkFault
 from tests.simulation.core.stores import TABLE
-from tests.simulation.queue.link_faults import (
-    QUEUE,
-    is_outage_of_the_table,
-    moment,
-    worker_at,
+from tests.simulation.queue.incidents import (
+    LEASE_SECONDS,
+    ClockJump,
+    ComeBack,
+    Freeze,
+    Incident,
+    RetryRequest,
+    SendAgain,
+    Starvation,
 )
+from tests.simulation.queue.link_faults import QUEUE, is_outage_of_the_table, worker_at
 
-if TYPE_CHECKING:
-    from tests.simulation.queue.world import World
-
-LEASE_SECONDS = 12.0
 MAX_ATTEMPTS = 4
 MAX_CRASHES = 2
+_HARMLESS_JUMPS_SECONDS = LEASE_SECONDS / 2  # a claim that lives is renewed more often than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,130 +45,6 @@ class Script:
     def goes_well(self) -> bool:
         return set(self.attempts) == {"well"}
 
-
-@dataclass(frozen=True, slots=True)
-class WorkerIncident(Moment):
-    """Happens to the worker that is at this place at that time."""
-
-    worker: int
-
-    @classmethod
-    def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
-        return cls(moment(dice), dice.randrange(workers))
-
-    def concerns(self, whom: int) -> bool:
-        return self.worker == whom
-
-
-@dataclass(frozen=True, slots=True)
-class JobIncident(Moment):
-    """Happens to a job."""
-
-    job: int
-
-    @classmethod
-    def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
-        return cls(moment(dice), dice.randrange(jobs))
-
-    def concerns(self, whom: int) -> bool:
-        return self.job == whom
-
-
-@dataclass(frozen=True, slots=True)
-class Kill(WorkerIncident):
-    """Its process is killed, and another one takes its place."""
-
-    def happen(self, world: World) -> None:
-        world.workers[self.worker].kill()
-
-
-@dataclass(frozen=True, slots=True)
-class Drain(WorkerIncident):
-    """It is asked to stop, as by SIGTERM."""
-
-    def happen(self, world: World) -> None:
-        world.workers[self.worker].drain()
-
-
-@dataclass(frozen=True, slots=True)
-class Freeze(WorkerIncident):
-    """It does nothing for so many seconds, as after SIGSTOP."""
-
-    seconds: float
-
-    @classmethod
-    def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
-        return cls(moment(dice), dice.randrange(workers), dice.choice((2.0, 14.0, 20.0)))
-
-    @property
-    def end(self) -> float:
-        return self.at + self.seconds
-
-    def happen(self, world: World) -> None:
-        worker = world.workers[self.worker]
-        worker.freeze()
-        world.loop.call_later(self.seconds, worker.thaw)
-
-
-@dataclass(frozen=True, slots=True)
-class ClockJump(WorkerIncident):
-    """Its wall clock jumps by so many seconds."""
-
-    seconds: float
-
-    @classmethod
-    def drawn(cls, dice: random.Random, workers: int, jobs: int) -> Self:
-        return cls(moment(dice), dice.randrange(workers), dice.choice((-20.0, -3.0, 3.0, 20.0)))
-
-    @property
-    def end(self) -> float:
-        return self.at + max(self.seconds, 0.0)
-
-    def happen(self, world: World) -> None:
-        world.workers[self.worker].skew += timedelta(seconds=self.seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class SendAgain(JobIncident):
-    """A second message of the job is sent."""
-
-    def happen(self, world: World) -> None:
-        world.send(self.job)
-
-
-@dataclass(frozen=True, slots=True)
-class Redelivery(JobIncident):
-    """The job's message is delivered although a worker holds it, as a standard queue may."""
-
-    def happen(self, world: World) -> None:
-        world.deliver_again(self.job)
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRequest(JobIncident):
-    """Somebody asks for the job's cancellation."""
-
-    def happen(self, world: World) -> None:
-        world.cancel(self.job)
-
-
-@dataclass(frozen=True, slots=True)
-class ComeBack(JobIncident):
-    """The job's newest dead letter, if it has one, is moved back to the queue; a copy stays."""
-
-    def happen(self, world: World) -> None:
-        world.send_back(self.job)
-
-
-@dataclass(frozen=True, slots=True)
-class RetryRequest(JobIncident):
-    """Somebody asks for a new run of the job."""
-
-    def happen(self, world: World) -> None:
-        world.retry(self.job)
-
-
-Incident = Kill | Drain | Freeze | ClockJump | SendAgain | Redelivery | CancelRequest | ComeBack | RetryRequest
 
 _LONG_SECONDS = 100.0
 
@@ -201,6 +73,23 @@ class Schedule(BaseSchedule):
     def has(self, kind: type[Incident], whom: int | None = None) -> bool:
         """Whether there is such an incident; with `whom`, whether it happens to that worker or job."""
         return any(isinstance(each, kind) and (whom is None or each.concerns(whom)) for each in self.events)
+
+    def may_stand_still(self, place: int) -> bool:
+        """Whether the worker at this place is frozen or held for a while."""
+        return any(isinstance(each, Freeze | Starvation) and each.worker == place for each in self.events)
+
+    def may_be_held(self, place: int | None = None) -> bool:
+        """Whether the worker at this place, or any, is held for so long that it may lose its leases."""
+        return any(
+            isinstance(each, Freeze | Starvation) and each.may_cost_leases and place in {None, each.worker}
+            for each in self.events
+        )
+
+    @property
+    def have_clocks_parted(self) -> bool:
+        """Whether the workers' clocks may differ so much that one takes over a live claim of another."""
+        jumps = sum(abs(each.seconds) for each in self.events if isinstance(each, ClockJump))
+        return jumps > _HARMLESS_JUMPS_SECONDS
 
     @property
     def has_long_job(self) -> bool:
@@ -242,4 +131,4 @@ def _hinders(incident: object, place: int) -> bool:
     """Whether while it lasts the worker may be unable to ask DynamoDB."""
     if isinstance(incident, LinkFault):
         return incident.service == TABLE and worker_at(place) in incident.who
-    return isinstance(incident, Freeze) and incident.worker == place
+    return isinstance(incident, Freeze | Starvation) and incident.worker == place

@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeJobTable
+from tests.simulation.queue.incidents import LEASE_SECONDS
 from tests.simulation.queue.invariants import Checker
-from tests.simulation.queue.schedule import LEASE_SECONDS
 from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.progress import Record, Version
 from worker.ports import Conflict, Delivery, WriteResult, Written

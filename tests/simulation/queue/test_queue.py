@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.core.runner import first_failure
-from tests.simulation.queue import link_faults, schedule
+from tests.simulation.queue import incidents, link_faults, schedule
 from tests.simulation.queue.invariants import Checker
 from tests.simulation.queue.mutations import MUTATIONS, Mutation
 from tests.simulation.queue.regressions import REGRESSIONS
@@ -71,5 +71,5 @@ def test_a_failure_is_explained_the_same_way_each_time_by_its_smallest_schedule_
     assert "what happened:" in account
     assert "\nviolated: job-" in account
     smallest = QUEUE.shrink(QUEUE.generate(seed))
-    assert eval(account.splitlines()[-1], {**vars(link_faults), **vars(schedule)}) == smallest
+    assert eval(account.splitlines()[-1], {**vars(link_faults), **vars(incidents), **vars(schedule)}) == smallest
     assert QUEUE.explain(QUEUE.generate(seed)) == account

@@ -11,16 +11,10 @@ from tests.fakes.objects import MemoryObjects
 from tests.simulation.core.publishing import SimulatedPublisher
 from tests.simulation.core.stores import SimulatedRedis
 from tests.simulation.queue.clients import JobTableClient, QueueClient
+from tests.simulation.queue.incidents import LEASE_SECONDS, CancelRequest
 from tests.simulation.queue.invariants import number_of
 from tests.simulation.queue.link_faults import worker_at
-from tests.simulation.queue.schedule import (
-    LEASE_SECONDS,
-    MAX_ATTEMPTS,
-    MAX_CRASHES,
-    CancelRequest,
-    Freeze,
-    Script,
-)
+from tests.simulation.queue.schedule import MAX_ATTEMPTS, MAX_CRASHES, Script
 from tests.simulation.queue.servers import POLL_SECONDS
 from tests.support.consuming import a_consumer
 from tests.support.handling import Handling
@@ -38,7 +32,7 @@ from worker.application.progress.guarded_cache import GuardedCache
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.errors import ConverterCrashedError, NoAudioError
 from worker.domain.job import Job
-from worker.domain.outcome import Completed, Ending, PutOff
+from worker.domain.outcome import Completed, Ending, Lost, PutOff
 from worker.domain.progress import OutputRecord, Stage
 from worker.ports import Delivery
 
@@ -65,7 +59,7 @@ class Worker:
         self.is_over = False
         base, schedule = world.loop, world.schedule
         # asyncio needs no more of a loop than these have
-        self.loop: Any = ProcessLoop(base) if schedule.has(Freeze, place) else base  # type: ignore[abstract]
+        self.loop: Any = ProcessLoop(base) if schedule.may_stand_still(place) else base  # type: ignore[abstract]
         self.network = world.network(worker_at(place))
         self.table = JobTableClient(world.table, self.network, self.name, world.checker)
         redis = SimulatedRedis(world.redis, self.network, tick_seconds=_TICK_SECONDS)
@@ -121,6 +115,8 @@ class Worker:
 
     def _ended(self, ending: Ending, job: Job | None) -> None:
         self._watch.ended(ending, job)
+        if isinstance(ending, Lost) and job is not None:
+            self.world.checker.lease_lost(self.name, self.place, job.job_id)
         if isinstance(ending, PutOff):
             self.world.checker.outages.put_off(self.name)
 

@@ -37,12 +37,14 @@ def decided(
     max_attempts: int = 3,
     mark: ClaimMark | None = None,
     is_cancel_requested: bool = False,
+    unchanged: float = 0.0,
 ) -> ClaimDecision:
     return decide(
         None if current is None else JobState(current, mark, is_cancel_requested),
         fence=fence,
         now=NOW + timedelta(seconds=after),
         limits=ClaimLimits(LEASE, max_attempts, max_crashes=2),
+        unchanged_seconds=unchanged,
     )
 
 
@@ -91,6 +93,15 @@ def test_a_stale_claim_is_taken_over_with_the_higher_fence() -> None:
 
 def test_a_clock_that_is_behind_waits_no_longer_than_a_lease() -> None:
     assert decided(running(), after=-3600) == Wait(LEASE)
+
+
+def test_a_claim_that_is_dated_in_the_future_is_stale_when_it_has_not_changed_for_a_lease() -> None:
+    assert decided(running(), after=-3600, unchanged=20) == Wait(40)
+    assert decided(running(), after=-3600, unchanged=LEASE) == Start(2, Version(2000, 1), is_suspect=True)
+
+
+def test_a_claim_is_as_old_as_its_date_says_where_it_was_first_seen_later_than_that() -> None:
+    assert decided(running(), after=LEASE, unchanged=1) == Start(2, Version(2000, 1), is_suspect=True)
 
 
 def test_an_older_message_waits_for_the_newer_one() -> None:

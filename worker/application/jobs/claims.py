@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.application.jobs.attempt import Claim, JobLimits
+from worker.application.jobs.sightings import Sightings
 from worker.application.messages.message import message_to_keep
 from worker.application.progress.failover import FailoverStore
 from worker.domain.backoff import Backoff
@@ -74,6 +75,7 @@ class JobClaims:
         self._worker = worker
         self._now = now
         self._random = random
+        self._sightings = Sightings()
         self._over: dict[str, _Over] = {}  # by job id
         self._is_any_over = asyncio.Event()
 
@@ -106,7 +108,12 @@ class JobClaims:
         `rejected_run`: it is of a dead letter that has come back, and was rejected in that run.
         """
         return decide(
-            self._as_it_ended(state), fence=fence, now=self._now(), limits=self._limits, rejected_run=rejected_run
+            self._as_it_ended(state),
+            fence=fence,
+            now=self._now(),
+            limits=self._limits,
+            rejected_run=rejected_run,
+            unchanged_seconds=self._sightings.unchanged_seconds(None if state is None else state.record),
         )
 
     def _as_it_ended(self, state: JobState | None) -> JobState | None:
