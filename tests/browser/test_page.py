@@ -27,7 +27,7 @@ def a_file(directory: Path, name: str, seconds: float = 1.0) -> Path:
 
 
 def id_of(page: Page, name: str) -> str:
-    identifier = job(page, name).get_attribute("id")
+    identifier: str | None = job(page, name).get_attribute("id")
     assert identifier is not None
     return identifier.removeprefix("job-")
 

@@ -156,7 +156,7 @@ class Checker(BaseChecker):
         self._starts.begins(claim)
         self._begun_at[worker, job_id] = self._now
         if len(running) > concurrency:
-            self.violated(f"{worker} runs {len(running)} jobs in {concurrency} slots")
+            self.violated(f"{worker} runs {len(running)} jobs beside each other in {concurrency} slots")
         if len(running) > 1 and any(running.values()):
             self._crowds[worker] = f"{worker} runs {sorted(running)} beside each other, and one of them is suspect"
 
