@@ -71,6 +71,14 @@ EXAMPLES: Sequence[tuple[str, Mapping[str, Any]]] = (
             "loudness": {"target_lufs": -16, "max_true_peak_dbtp": -1},
         },
     ),
+    (
+        "A recording without the silence at its ends, but for a quarter of a second:",
+        {
+            "target": "s3://podcasts-out/ep.flac",
+            "format": "flac",
+            "trim_silence": {"threshold_db": -45, "keep_seconds": 0.25},
+        },
+    ),
 )
 
 OPTIONS_PAGE = """\

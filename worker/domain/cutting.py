@@ -48,3 +48,9 @@ def cut_of(spec: OutputSpec) -> Cut | None:
     """None where the output has all of the source as it is."""
     cut = Cut(spec.start_seconds or 0.0, spec.end_seconds, spec.fade_in_seconds or 0.0, spec.fade_out_seconds or 0.0)
     return None if cut == Cut() else cut
+
+
+def seconds_of(spec: OutputSpec, source_seconds: float) -> float:
+    """How long the output of a source of so many seconds is, as far as its options say that."""
+    cut = cut_of(spec)
+    return source_seconds if cut is None else cut.seconds_of(source_seconds)

@@ -14,6 +14,7 @@ from worker.domain.disk_space import Need
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
 from worker.domain.loudness import Gain, LoudnessTarget
+from worker.domain.trimming import TrimSilence
 
 LOSSY_BITS = 16  # that a sample of a lossy source is worth
 
@@ -40,8 +41,13 @@ class Encoding:
     codec: Codec | None = None
     pick_channel: int | None = None
     cut: Cut | None = None
+    trim: TrimSilence | None = None
     loudness: LoudnessTarget | None = None
     gain: Gain | None = None  # once it is known
+
+    def is_found_by_decoding(self, stated_seconds: float | None) -> bool:
+        """Whether the source has to be decoded first, to know which part of it the output has."""
+        return self.trim is not None or (self.cut is not None and self.cut.needs_length(stated_seconds))
 
 
 def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_per_sample: int) -> Encoding:
@@ -67,6 +73,7 @@ def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_p
         codec=spec.codec,
         pick_channel=spec.pick_channel,
         cut=cut_of(spec),
+        trim=spec.trim_silence,
         loudness=spec.loudness,
     )
 
@@ -99,8 +106,9 @@ def bytes_of(encoding: Encoding, seconds: float) -> Need:
         per_second = rules.bitrates_kbps.high * 125.0
     else:
         per_second = encoding.sample_rate_hz * encoding.channels * encoding.bits_per_sample / 8
+    is_certain = rules.is_constant and encoding.vbr_quality is None and encoding.trim is None
     factor = _OVERHEAD if rules.is_lossless else _VARIATION
     return Need(
-        least=int(seconds * per_second / _OVERHEAD) if rules.is_constant and encoding.vbr_quality is None else 0,
+        least=int(seconds * per_second / _OVERHEAD) if is_certain else 0,
         most=int(seconds * per_second * factor) + _ENDS_BYTES,
     )

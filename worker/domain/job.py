@@ -10,6 +10,7 @@ from worker.domain.audio import AudioFormat, Codec
 from worker.domain.declaration import Companion, Field, Option, options_of
 from worker.domain.limits import ABSENT, ANYTHING, Count, OneOf, Pattern, Range
 from worker.domain.loudness import LoudnessTarget
+from worker.domain.trimming import TrimSilence
 
 JOB_ID = Pattern(r"[A-Za-z0-9._-]{1,128}", "1 to 128 of A-Z a-z 0-9 . _ -")
 MAX_OUTPUTS = 16
@@ -159,6 +160,11 @@ class OutputSpec:
             lambda _: ANYTHING,
             is_local=False,
         ),
+    ] = None
+
+    trim_silence: Annotated[
+        TrimSilence | None,
+        Option("Leaves out silence at both ends, to the sample; before fades.", lambda _: ANYTHING, is_local=False),
     ] = None
 
     @property

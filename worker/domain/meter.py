@@ -6,13 +6,17 @@ its encoders. So the bar moves at an even pace, whether the job is a huge downlo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.audio import FORMATS
+from worker.domain.cutting import seconds_of
+from worker.domain.job import OutputSpec
 from worker.domain.progress import HIGHEST_BEFORE_THE_END, Stage
 
 _DECODING_COST = 0.06  # in the unit of FormatSpec.encoding_cost
+_MEASURING_COST = 0.26  # of loudness, in the source and in the output
+_TRIMMING_COST = 0.45  # of the search for the ends of silence
 _START_SECONDS = 0.04  # two short processes
 _CALL_SECONDS = 0.01  # one request to S3
 _LEARNING_RATE = 0.3
@@ -32,11 +36,18 @@ class Speeds:
     def expected_upload(self, size_bytes: int, objects: int) -> float:
         return _CALL_SECONDS * objects + size_bytes / self.upload_bytes_per_second
 
-    def expected_conversion(self, audio_seconds: float, formats: Iterable[AudioFormat]) -> float:
-        """Encoders of one process run side by side: the dearest sets the pace, the sum fills two cores."""
-        costs = [FORMATS[each].encoding_cost for each in formats]
-        cost = _DECODING_COST + max(*costs, sum(costs) / 2)
-        return (_START_SECONDS + audio_seconds / 60 * cost) * self.conversion_slowness
+    def expected_conversion(self, source_seconds: float, outputs: Sequence[OutputSpec]) -> float:
+        """Encoders of one process run side by side: the dearest sets the pace, the sum fills two cores.
+
+        All of the source is decoded, once in each pass over it; only what an output has of it is encoded.
+        """
+        shares = [(each, seconds_of(each, source_seconds)) for each in outputs]
+        encoding = [FORMATS[each.format].encoding_cost * seconds for each, seconds in shares]
+        examining = sum(_TRIMMING_COST * seconds for each, seconds in shares if each.trim_silence is not None)
+        examining += sum(2 * _MEASURING_COST * seconds for each, seconds in shares if each.loudness is not None)
+        passes = 1 + any(each.trim_silence for each in outputs) + any(each.loudness for each in outputs)
+        cost = passes * _DECODING_COST * source_seconds + max(*encoding, sum(encoding) / 2) + examining
+        return (_START_SECONDS + cost / 60) * self.conversion_slowness
 
     def learn_download(self, size_bytes: int, seconds: float) -> None:
         self.download_bytes_per_second = _learned(self.download_bytes_per_second, size_bytes, seconds)

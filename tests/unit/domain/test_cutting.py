@@ -9,6 +9,7 @@ from worker.domain.cutting import Cut, cut_of
 from worker.domain.encoding import bytes_of, encoding_for
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import ObjectLocation, OutputSpec
+from worker.domain.trimming import TrimSilence
 
 TARGET = ObjectLocation("podcasts-out", "ep")
 PREVIEW = Cut(10.0, 40.0, 1.0, 2.0)
@@ -73,3 +74,14 @@ def test_a_preview_takes_the_space_of_a_preview() -> None:
         return bytes_of(encoding_for(spec, sample_rate_hz=44_100, channels=2, bits_per_sample=16), 3600).most
 
     assert most(start_seconds=10.0, end_seconds=40.0) < most() / 50
+
+
+def test_an_output_that_is_trimmed_may_be_shorter_than_its_cut_and_takes_no_space_for_certain() -> None:
+    spec = OutputSpec(TARGET, AudioFormat.WAV, trim_silence=TrimSilence())
+    encoding = encoding_for(spec, sample_rate_hz=44_100, channels=2, bits_per_sample=16)
+    whole = encoding_for(OutputSpec(TARGET, AudioFormat.WAV), sample_rate_hz=44_100, channels=2, bits_per_sample=16)
+
+    assert bytes_of(encoding, 60).least == 0
+    assert bytes_of(encoding, 60).most == bytes_of(whole, 60).most
+    assert encoding.is_found_by_decoding(100.0)
+    assert not whole.is_found_by_decoding(None)

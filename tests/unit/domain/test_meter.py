@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.audio import AudioFormat
+from worker.domain.job import ObjectLocation, OutputSpec
+from worker.domain.loudness import LoudnessTarget
 from worker.domain.meter import Meter, Speeds
 from worker.domain.progress import Stage
+from worker.domain.trimming import TrimSilence
 
 D, C, U = Stage.DOWNLOADING, Stage.CONVERTING, Stage.UPLOADING
+
+
+def an_output(audio_format: AudioFormat = AudioFormat.MP3, **options: Any) -> OutputSpec:
+    return OutputSpec(ObjectLocation("podcasts-out", "ep"), audio_format, **options)
 
 
 def planned(download: float, convert: float, upload: float) -> Meter:
@@ -92,12 +101,12 @@ def test_a_worker_learns_its_own_speeds() -> None:
     for _ in range(20):
         speeds.learn_download(100_000_000, 10.0)
         speeds.learn_upload(100_000_000, 20.0)
-        expected = speeds.expected_conversion(600, [AudioFormat.MP3])
+        expected = speeds.expected_conversion(600, [an_output()])
         speeds.learn_conversion(expected, 30.0)
 
     assert speeds.expected_download(100_000_000) == pytest.approx(10, rel=0.05)
     assert speeds.expected_upload(100_000_000, 1) == pytest.approx(20, rel=0.05)
-    assert speeds.expected_conversion(600, [AudioFormat.MP3]) == pytest.approx(30, rel=0.05)
+    assert speeds.expected_conversion(600, [an_output()]) == pytest.approx(30, rel=0.05)
 
 
 def test_small_objects_do_not_change_the_measured_bandwidth() -> None:
@@ -111,4 +120,27 @@ def test_small_objects_do_not_change_the_measured_bandwidth() -> None:
 def test_more_outputs_take_longer() -> None:
     speeds = Speeds()
 
-    assert speeds.expected_conversion(60, list(AudioFormat)) > speeds.expected_conversion(60, [AudioFormat.MP3])
+    assert speeds.expected_conversion(60, [*map(an_output, AudioFormat)]) > speeds.expected_conversion(
+        60, [an_output()]
+    )
+
+
+def test_a_preview_takes_hardly_longer_than_decoding_its_source() -> None:
+    speeds = Speeds()
+
+    preview = speeds.expected_conversion(3600, [an_output(start_seconds=10.0, end_seconds=40.0)])
+
+    whole = speeds.expected_conversion(3600, [an_output()])
+    assert preview < whole / 5
+    assert preview > 1
+    both = speeds.expected_conversion(3600, [an_output(), an_output(end_seconds=30.0)])
+    assert both == pytest.approx(whole, rel=0.01)
+
+
+@pytest.mark.parametrize("options", [{"loudness": LoudnessTarget(-16.0)}, {"trim_silence": TrimSilence()}])
+def test_an_output_whose_sound_is_examined_takes_longer(options: dict[str, Any]) -> None:
+    speeds = Speeds()
+
+    assert speeds.expected_conversion(600, [an_output(**options)]) > 1.2 * speeds.expected_conversion(
+        600, [an_output()]
+    )

@@ -25,6 +25,7 @@ from worker.adapters.ffmpeg.report import (
     read_headers,
 )
 from worker.adapters.ffmpeg.runs import Bounds, Runs, Task
+from worker.adapters.ffmpeg.trimming import searches_for_sound, trimmed
 from worker.adapters.ffmpeg.verdict import check_headers
 from worker.adapters.sandbox.choice import available_sandbox
 from worker.adapters.sandbox.policy import Sandbox
@@ -39,7 +40,7 @@ from worker.ports import ConversionProgress, Converted, MispredictedError, Sourc
 
 _PROBE_SECONDS = 60.0
 _PROBE_CPU_SECONDS = 30
-_LENGTH_SHARE = 0.2  # of the progress, for a pass that only decodes
+_SEARCH_SHARE = 0.2  # of the progress, for a pass that encodes nothing
 
 
 class FfmpegConverter:
@@ -131,9 +132,12 @@ class FfmpegConverter:
         bounds = Bounds(max_duration_seconds, max_file_bytes)
         async with mended(source, audio.structure) as readable:
             task, passes = Task(readable, audio), Passes(progress, audio)
-            if any(each.cut is not None and each.cut.needs_length(audio.duration_seconds) for each in encodings):
-                found = await self._runs.run_as_found(task, bounds=bounds, progress=passes.next(_LENGTH_SHARE))
-                encodings = within(encodings, found.audio, found.verdict.source_seconds)
+            if any(each.is_found_by_decoding(audio.duration_seconds) for each in encodings):
+                search = replace(task, analyses=searches_for_sound(encodings))
+                found = await self._runs.run_as_found(search, bounds=bounds, progress=passes.next(_SEARCH_SHARE))
+                length = found.verdict.source_seconds
+                encodings = within(encodings, found.audio, length)
+                encodings = trimmed(encodings, found.log, rate_hz=audio.sample_rate_hz, source_seconds=length)
                 task = replace(task, audio=found.audio)
             task = replace(task, outputs=list(zip(encodings, paths, strict=True)))
             written = await Leveller(self._runs, self.probe, bounds, passes).write(task)

@@ -11,6 +11,7 @@ from worker.application.jobs.uploads import Uploads
 from worker.application.jobs.workspace import JobDirectory, Workspace
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.cutting import seconds_of
 from worker.domain.disk_space import Need, OutputsTooLargeError
 from worker.domain.errors import DurationTooLongError
 from worker.domain.job import Job, OutputSpec
@@ -130,13 +131,12 @@ class Conversion:
 
     async def _download(self, run: _Run) -> None:
         progress, needs = run.progress, run.needs
-        formats = [output.format for output in run.job.outputs]
 
         def on_start(size_bytes: int) -> None:
             run.reserve(needs.of_download(size_bytes))
             progress.source_bytes = size_bytes
             progress.meter.expect(Stage.DOWNLOADING, progress.speeds.expected_download(size_bytes))
-            _expect_the_rest(progress, size_bytes / bytes_per_second(run.job.source), formats)
+            _expect_the_rest(progress, size_bytes / bytes_per_second(run.job.source), run.job.outputs)
 
         def on_bytes(done: int) -> None:
             if done > progress.source_bytes:  # its size was not known beforehand
@@ -172,7 +172,7 @@ class Conversion:
                 raise MispredictedError from exc
             raise
         if audio.duration_seconds is not None:
-            _expect_the_rest(run.progress, audio.duration_seconds, [output.format for output in run.job.outputs])
+            _expect_the_rest(run.progress, audio.duration_seconds, run.job.outputs)
         return audio
 
     def _check_limits(self, run: _Run, audio: SourceAudio) -> None:
@@ -220,10 +220,10 @@ class Conversion:
         )
 
 
-def _expect_the_rest(progress: JobProgress, audio_seconds: float, formats: Sequence[AudioFormat]) -> None:
-    progress.meter.expect(Stage.CONVERTING, progress.speeds.expected_conversion(audio_seconds, formats))
-    size_bytes = sum(_expected_bytes(each, audio_seconds) for each in formats)
-    progress.meter.expect(Stage.UPLOADING, progress.speeds.expected_upload(size_bytes, len(formats)))
+def _expect_the_rest(progress: JobProgress, source_seconds: float, outputs: Sequence[OutputSpec]) -> None:
+    progress.meter.expect(Stage.CONVERTING, progress.speeds.expected_conversion(source_seconds, outputs))
+    size_bytes = sum(_expected_bytes(each.format, seconds_of(each, source_seconds)) for each in outputs)
+    progress.meter.expect(Stage.UPLOADING, progress.speeds.expected_upload(size_bytes, len(outputs)))
 
 
 def _expected_bytes(audio_format: AudioFormat, audio_seconds: float) -> int:
