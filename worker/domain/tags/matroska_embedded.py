@@ -25,9 +25,9 @@ def chapters_of_matroska(read_at: ReadAt, start: int, size: int) -> Iterator[Cha
     """The chapters of the first edition that is played from its beginning to its end."""
     reader = BlockReader(read_at)
     try:
-        for element in _in_segment(read_at, start, size, CHAPTERS):
-            for edition in _inside(reader, element, EDITION):
-                if not any(unsigned(reader, flag) for flag in _inside(reader, edition, _ORDERED)):
+        for element in in_segment(read_at, start, size, CHAPTERS):
+            for edition in inside(reader, element, EDITION):
+                if not any(unsigned(reader, flag) for flag in inside(reader, edition, _ORDERED)):
                     yield from _of_edition(reader, edition)
                     return
     except DamagedError:
@@ -38,49 +38,49 @@ def pictures_of_matroska(read_at: ReadAt, start: int, size: int) -> Iterator[tup
     """The attached files, of which the one that is named `cover` is the front cover (RFC 9559, section 21)."""
     reader = BlockReader(read_at, block_bytes=_HEADER_READ_BYTES)
     try:
-        for element in _in_segment(read_at, start, size, _ATTACHMENTS):
-            for attached in _inside(reader, element, _ATTACHED):
-                name = next((_content(reader, each, 1000) for each in _inside(reader, attached, _FILE_NAME)), b"")
-                for data in _inside(reader, attached, _FILE_DATA):
+        for element in in_segment(read_at, start, size, _ATTACHMENTS):
+            for attached in inside(reader, element, _ATTACHED):
+                name = next((content(reader, each, 1000) for each in inside(reader, attached, _FILE_NAME)), b"")
+                for data in inside(reader, attached, _FILE_DATA):
                     kind = FRONT_COVER if name.lower().startswith(b"cover.") else 0
-                    yield kind, _content(reader, data, MAX_PICTURE_BYTES)
+                    yield kind, content(reader, data, MAX_PICTURE_BYTES)
     except DamagedError:
         return
 
 
 def _of_edition(reader: BlockReader, edition: Element) -> Iterator[Chapter]:
-    for atom in _inside(reader, edition, ATOM):
-        if any(unsigned(reader, flag) for flag in _inside(reader, atom, _HIDDEN)):
+    for atom in inside(reader, edition, ATOM):
+        if any(unsigned(reader, flag) for flag in inside(reader, atom, _HIDDEN)):
             continue
         begin, end = (
-            next((unsigned(reader, time) / NS for time in _inside(reader, atom, kind)), None)
+            next((unsigned(reader, time) / NS for time in inside(reader, atom, kind)), None)
             for kind in (TIME_START, TIME_END)
         )
-        titles = (text for display in _inside(reader, atom, DISPLAY) for text in _inside(reader, display, TEXT))
-        title = next((_content(reader, text, MAX_TITLE_BYTES) for text in titles), b"")
+        titles = (text for display in inside(reader, atom, DISPLAY) for text in inside(reader, display, TEXT))
+        title = next((content(reader, text, MAX_TITLE_BYTES) for text in titles), b"")
         yield Chapter(begin or 0.0, title.rstrip(b"\0").decode("utf-8", "replace"), end)
 
 
-def _in_segment(read_at: ReadAt, start: int, size: int, kind: int) -> Iterator[Element]:
-    """The elements of a kind in the first segment, as far as their sizes lead from one to the next."""
+def in_segment(read_at: ReadAt, start: int, size: int, *kinds: int) -> Iterator[Element]:
+    """The elements of these kinds in the first segment, as far as their sizes lead from one to the next."""
     reader = BlockReader(read_at, block_bytes=_HEADER_READ_BYTES)
     offset: int | None = start
     for _ in range(_MAX_IN_SEGMENT):
         element = element_at(reader, offset) if offset is not None and offset < size else None
         if element is None:
             return
-        if element.identifier == kind and element.end is not None and element.end <= size:
+        if element.identifier in kinds and element.end is not None and element.end <= size:
             yield element
         offset = element.body if element.identifier == SEGMENT else element.end
 
 
-def _inside(reader: BlockReader, parent: Element, kind: int) -> list[Element]:
+def inside(reader: BlockReader, parent: Element, kind: int) -> list[Element]:
     """Raises DamagedError where the elements within the parent do not fit into it."""
     within = children(reader, parent.body, parent.end or parent.body, most=_MAX_IN_CHAPTERS)
     return [element for element in within if element.identifier == kind]
 
 
-def _content(reader: BlockReader, element: Element, most: int) -> bytes:
+def content(reader: BlockReader, element: Element, most: int) -> bytes:
     """Empty where it is longer than `most` bytes."""
     length = (element.end or element.body) - element.body
     return reader.at(element.body, length) if length <= most else b""

@@ -8,11 +8,13 @@ from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed
 from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.around import chapters_around, pictures_around, read_around
+from worker.domain.tags.asf import read_asf
 from worker.domain.tags.chapters import Chapter, in_order
 from worker.domain.tags.collecting import Tags, merged
 from worker.domain.tags.flac import chapters_of_flac, pictures_of_flac, read_flac
 from worker.domain.tags.id3 import pictures_of_id3
 from worker.domain.tags.id3_chapters import chapters_of_id3
+from worker.domain.tags.matroska import read_matroska
 from worker.domain.tags.matroska_embedded import chapters_of_matroska, pictures_of_matroska
 from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.mp4 import pictures_of_mp4, read_mp4
@@ -89,6 +91,10 @@ def read_tags(sniffed: Sniffed, read_at: ReadAt, size: int) -> Tags:
             return read_ogg(read_at, sniffed.start)
         case Container.MP4:
             return read_mp4(read_at, size)
+        case Container.MATROSKA:
+            return read_matroska(read_at, sniffed.start, size)
+        case Container.ASF:
+            return read_asf(read_at, sniffed.start)
         case Container.WAV:
             return read_riff(read_at, sniffed.start, size)
         case Container.AIFF:
