@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from worker.application.messages.codec import name_of
+from worker.application.messages.codec import is_text, name_of
 from worker.domain.audio import FORMATS, FormatSpec
 from worker.domain.declaration import Field, Member, Option, members_of, options_of
 from worker.domain.job import OutputSpec
@@ -77,6 +77,16 @@ EXAMPLES: Sequence[tuple[str, Mapping[str, Any]]] = (
             "target": "s3://podcasts-out/ep.flac",
             "format": "flac",
             "trim_silence": {"threshold_db": -45, "keep_seconds": 0.25},
+        },
+    ),
+    (
+        "Tags of an episode, in place of all that the source has, and no cover (another would be its `s3://bucket/key`):",
+        {
+            "target": "s3://podcasts-out/ep.m4a",
+            "format": "m4a",
+            "tags": {"title": "Épisode 142", "album": "The Show", "track": "142", "My Field": "as it is"},
+            "keep_tags": False,
+            "cover": "drop",
         },
     ),
 )
@@ -158,7 +168,7 @@ def _limits(option: Option, rules: FormatSpec) -> str:
 def _inner(members: Iterable[Member]) -> Iterator[tuple[str, str, str, str]]:
     """The members of options that are objects."""
     for member in members:
-        if dataclasses.is_dataclass(member.type):
+        if dataclasses.is_dataclass(member.type) and not is_text(member.type):
             for inner in members_of(member.type):
                 if isinstance(inner.declared, Field):
                     default = "required" if inner.is_required else str(inner.default)

@@ -33,6 +33,7 @@ class FakeConverter:
         self.may_finish.set()
         self.probes = 0  # without a prediction
         self.conversions = 0  # that have begun
+        self.specs: list[OutputSpec] = []  # of the last conversion
         self.running = 0  # conversions that have begun and not ended
 
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
@@ -62,6 +63,7 @@ class FakeConverter:
                 raise MispredictedError
             raise DurationTooLongError(length, max_duration_seconds)
         self.conversions += 1
+        self.specs = [spec for spec, _ in outputs]
         self.running += 1
         try:
             progress.seconds_done = length / 2

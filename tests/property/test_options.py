@@ -53,8 +53,11 @@ def test_every_option_comes_back_out_of_a_message(data: st.DataObject, audio_for
 @given(st.data(), st.sampled_from(AudioFormat))
 def test_every_option_has_a_flag(data: st.DataObject, audio_format: AudioFormat) -> None:
     options = data.draw(some_options(audio_format))
-    typed = {name: value if isinstance(value, str) else json.dumps(write(value)) for name, value in options.items()}
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in typed.items()]
+    typed = {name: write(value) for name, value in options.items()}
+    flags = [
+        f"--{name.replace('_', '-')}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in typed.items()
+    ]
     output = ["--output", "s3://podcasts-out/ep-0142", "--format", audio_format.value, *flags]
     job, _ = read_job(parse(["submit", "s3://podcasts-in/ep-0142.wav", "--job-id", "ep-0142", *output]))
 

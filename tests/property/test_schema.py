@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Collection, Iterator
@@ -23,7 +22,7 @@ from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, OutputSpec
-from worker.domain.limits import ABSENT, ANYTHING, Limits
+from worker.domain.limits import ABSENT, Below, Choice, Limits, OneOf, Range
 from worker.domain.loudness import OutputLoudness
 from worker.domain.progress import Record, first_record
 
@@ -117,9 +116,9 @@ def _limits_of(name: str) -> Iterator[Limits | None]:
 
 def _telling_values(name: str) -> Collection[Any]:
     """No value, and those at each end of an option's limits and one beside it."""
-    member = OPTIONS[name][0]
-    if dataclasses.is_dataclass(member.type):
-        return [None, {}, *map(write, ends_for(member, ANYTHING)), *beside_for(member, ANYTHING)]
+    member, usual = OPTIONS[name][0], next(limits for limits in _limits_of(name) if limits is not None)
+    if not isinstance(usual, Range | OneOf | Choice | Below):
+        return [None, {}, *map(write, ends_for(member, usual)), *beside_for(member, usual)]
     ends = {end for limits in _limits_of(name) if limits is not None for end in ends_of(limits)}
     return {None} | {value for end in ends for value in ([end] if isinstance(end, str) else [end - 1, end, end + 1])}
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from worker.application.messages.codec import write
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.declaration import Field, Member, members_of, options_of
-from worker.domain.job import Job, ObjectLocation, OutputSpec
+from worker.domain.job import Cover, Job, ObjectLocation, OutputSpec
 from worker.domain.limits import Below, Choice, Limits, OneOf, Range
 from worker.domain.loudness import OutputLoudness
 from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version
 from worker.domain.source_format import SourceFormat
+from worker.domain.tags.edits import TagEdits
 
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -52,12 +53,18 @@ def ends_of(limits: Limits) -> tuple[Any, Any]:
             return values[0], values[-1]
         case Below(bound):
             return bound - 1, bound - 1
+        case TagEdits():
+            return {"title": "Eins", "Album Artist": None}, {"grüße": "zwei\nZeilen"}
         case _:
             raise NotImplementedError(f"no values are known for {limits!r}: say here what they are")
 
 
 def ends_for(member: Member, limits: Limits) -> tuple[Any, Any]:
     """Two values of a member within the limits; of an object, with the ends of all its own members."""
+    if member.type is Cover:
+        return Cover.parse("keep"), Cover.parse("s3://podcasts-in/cover.jpg")
+    if member.type is bool:
+        return True, False
     if not dataclasses.is_dataclass(member.type):
         return ends_of(limits)
     inner = {name: ends_of(within) for name, within in _limits_within(member.type).items()}
@@ -68,6 +75,8 @@ def ends_for(member: Member, limits: Limits) -> tuple[Any, Any]:
 
 def beside_for(member: Member, limits: Limits) -> list[Any]:
     """JSON just outside the limits; of an object, with one member that is."""
+    if member.type in {Cover, bool}:
+        return ["unheard of"]
     if not dataclasses.is_dataclass(member.type):
         return beside(limits)
     proper = write(ends_for(member, limits)[1])
@@ -81,11 +90,13 @@ def _limits_within(kind: Any) -> dict[str, Limits]:
 def beside(limits: Limits) -> list[Any]:
     """Values just outside the limits."""
     first, last = ends_of(limits)
+    if isinstance(limits, TagEdits):
+        return [{"a=b": "x"}, {"title": "\0"}]
     return ["unheard of"] if isinstance(first, str) else [first - 1, last + 1]
 
 
 def _values_of(member: Member, limits: Limits) -> st.SearchStrategy[Any]:
-    if dataclasses.is_dataclass(member.type):
+    if dataclasses.is_dataclass(member.type) or member.type is bool or isinstance(limits, TagEdits):
         return st.sampled_from(ends_for(member, limits))
     return st.sampled_from(limits.values) if isinstance(limits, OneOf | Choice) else st.integers(*ends_of(limits))
 

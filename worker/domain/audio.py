@@ -85,6 +85,8 @@ class FormatSpec:
     vbr_quality: Range[int] | None = None  # of a variable bitrate, on the encoder's own scale
     bits_per_sample: OneOf | None = None  # that can be asked for; 32 is float
     codecs: Choice | None = None  # that can be asked for
+    holds_tags: bool = True
+    holds_cover: bool = True
     max_bytes: int | None = None  # of a file, where its sizes have no more digits
     is_constant: bool = False  # each second takes as many bytes as the next
 
@@ -157,6 +159,8 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         content_type="audio/aac",
         container=Container.ADTS,
         encoding_cost=1.30,
+        holds_tags=False,
+        holds_cover=False,
         # An ADTS header names up to six channels (ISO 13818-7, table 42); the encoder refuses its eighth layout there.
         channels=Range(1, 6),
         rates_hz=_AAC_RATES,
@@ -217,6 +221,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
     ),
     AudioFormat.WEBM: FormatSpec(
         description="Opus in WebM",
+        holds_cover=False,
         extensions=("webm",),
         content_type="audio/webm",
         container=Container.MATROSKA,
@@ -239,6 +244,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
     ),
     AudioFormat.CAF: FormatSpec(
         description="PCM in Core Audio Format",
+        holds_cover=False,
         extensions=("caf",),
         content_type="audio/x-caf",
         container=Container.CAF,

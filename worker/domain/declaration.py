@@ -5,8 +5,8 @@
 The annotation is the declaration. Reading, refusing and writing (`worker/application/messages/codec.py`), the JSON
 Schema (`schema.py` beside it), the flags of `worker submit` and the page docs/options.md are derived from it.
 A member's type may be a whole number, a number, a truth value, a text, an enumeration of texts, a class that has
-`parse` and the limits of its text in `TEXT`, a dataclass of further members, or a tuple of one of these. A member with
-a default may be left out.
+`parse` and the limits of its text in `TEXT`, a mapping of names to texts or None, a dataclass of further members, or a
+tuple of one of these. A member with a default may be left out.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ And how large it then becomes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from worker.domain.audio import FORMATS, AudioFormat, Codec
 from worker.domain.cutting import Cut, cut_of
@@ -14,6 +14,7 @@ from worker.domain.disk_space import Need
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
 from worker.domain.loudness import Gain, LoudnessTarget
+from worker.domain.tags.edits import Edits
 from worker.domain.trimming import TrimSilence
 
 LOSSY_BITS = 16  # that a sample of a lossy source is worth
@@ -44,6 +45,7 @@ class Encoding:
     trim: TrimSilence | None = None
     loudness: LoudnessTarget | None = None
     gain: Gain | None = None  # once it is known
+    edits: Edits = field(default_factory=Edits)
 
     def is_found_by_decoding(self, stated_seconds: float | None) -> bool:
         """Whether the source has to be decoded first, to know which part of it the output has."""
@@ -75,6 +77,7 @@ def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_p
         cut=cut_of(spec),
         trim=spec.trim_silence,
         loudness=spec.loudness,
+        edits=spec.edits,
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from worker.domain.audio import AudioFormat, Codec
 from worker.domain.declaration import Companion, Field, Option, options_of
 from worker.domain.limits import ABSENT, ANYTHING, Count, OneOf, Pattern, Range
 from worker.domain.loudness import LoudnessTarget
+from worker.domain.tags.edits import Edits, TagEdits
+from worker.domain.tags.pictures import Picture
 from worker.domain.trimming import TrimSilence
 
 JOB_ID = Pattern(r"[A-Za-z0-9._-]{1,128}", "1 to 128 of A-Z a-z 0-9 . _ -")
@@ -64,6 +67,31 @@ class ObjectLocation:
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """Which picture an output has: its source's (`keep`), none (`drop`), or that of an object.
+
+    `picture` is the object's content, once it has been downloaded.
+    """
+
+    TEXT: ClassVar = Pattern(f"(?:keep|drop|{ObjectLocation.TEXT.regex})", "keep, drop or s3://bucket/key")
+    is_kept: bool = False
+    location: ObjectLocation | None = None
+    picture: Picture | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Cover:
+        """Raises ValueError with a sentence that says what is wrong."""
+        if text in {"keep", "drop"}:
+            return cls(is_kept=text == "keep")
+        if not text.startswith("s3://"):
+            raise ValueError(f"must be {cls.TEXT}")
+        return cls(location=ObjectLocation.parse(text))
+
+    def __str__(self) -> str:
+        return str(self.location or ("keep" if self.is_kept else "drop"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +180,32 @@ class OutputSpec:
             companions=(Companion("channels", lambda _: ABSENT),),
         ),
     ] = None
+    tags: Annotated[
+        Mapping[str, str | None] | None,
+        Option(
+            "Tags to set, by name (title, artist, album, album_artist, track, disc, date, genre, comment, composer, "
+            "lyrics, or any other), and with null those to remove.",
+            lambda rules: TagEdits() if rules.holds_tags else None,
+            unavailable="which has no place for tags",
+        ),
+    ] = None
+    keep_tags: Annotated[
+        bool | None,
+        Option(
+            "Whether the source's tags and chapters are taken over; by default they are.",
+            lambda rules: ANYTHING if rules.holds_tags else None,
+            unavailable="which has no place for tags",
+        ),
+    ] = None
+    cover: Annotated[
+        Cover | None,
+        Option(
+            "The cover: the source's (`keep`, the default), none (`drop`), or a JPEG or PNG of up to 5 MiB by its "
+            "`s3://bucket/key`.",
+            lambda rules: ANYTHING if rules.holds_cover else None,
+            unavailable="which has no place for a cover",
+        ),
+    ] = None
 
     loudness: Annotated[
         LoudnessTarget | None,
@@ -166,6 +220,21 @@ class OutputSpec:
         TrimSilence | None,
         Option("Leaves out silence at both ends, to the sample; before fades.", lambda _: ANYTHING, is_local=False),
     ] = None
+
+    @property
+    def cover_location(self) -> ObjectLocation | None:
+        """The object that is the output's cover; None where it is the source's, or none."""
+        return None if self.cover is None else self.cover.location
+
+    def with_cover(self, picture: Picture | None) -> OutputSpec:
+        """The same, with the content of the object that is its cover."""
+        return self if self.cover is None else replace(self, cover=replace(self.cover, picture=picture))
+
+    @property
+    def edits(self) -> Edits:
+        """What the output changes of its source's metadata."""
+        cover = self.cover or Cover(is_kept=True)
+        return Edits(self.tags or {}, self.keep_tags is not False, cover.is_kept, cover.picture)
 
     @property
     def is_local(self) -> bool:

@@ -38,5 +38,7 @@ def _locations(value: Any, path: str) -> Iterator[tuple[str, ObjectLocation]]:
         for index, item in enumerate(value):
             yield from _locations(item, f"{path}[{index}]")
     elif dataclasses.is_dataclass(value):
+        is_text = hasattr(value, "parse")  # such as a cover: its parts have no fields of their own in a message
         for field in dataclasses.fields(value):
-            yield from _locations(getattr(value, field.name), f"{path}.{field.name}" if path else field.name)
+            inner = path if is_text else f"{path}.{field.name}" if path else field.name
+            yield from _locations(getattr(value, field.name), inner)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.adapters.ffmpeg.tags import described_tags, tag_options
+from worker.adapters.ffmpeg.tags import described_chapters, described_tags, tag_options
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.structure import Structure
+from worker.domain.encoding import Encoding
+from worker.domain.tags.chapters import Chapter
 from worker.domain.tags.collecting import Tags
 from worker.ports import SourceAudio
 
@@ -33,7 +35,7 @@ Stream mapping:
 
 def _options(tags: Tags, audio_format: AudioFormat, container: str = "mp3") -> list[str]:
     audio = SourceAudio(container, "mp3", 44100, 2, 16, 1.0, 1000, Structure(0, 1000), tags=tags)
-    return tag_options(audio, audio_format)
+    return tag_options(audio, Encoding(audio_format, 44100, 2, 16, None))
 
 
 def test_tags_are_read_with_all_their_lines_by_the_names_of_their_fields() -> None:
@@ -46,6 +48,17 @@ def test_tags_are_read_with_all_their_lines_by_the_names_of_their_fields() -> No
     }
     assert described_tags(_OGG, "ogg") == {"TITLE": ("A title",), "BPM": ("120",)}
     assert described_tags("Input #0, wav, from 'fd:':\n  Duration: 00:00:01.00\n", "wav") == {}
+
+
+def test_chapters_are_read_with_or_without_a_title() -> None:
+    described = (
+        "Input #0, asf, from 'fd:':\n  Duration: 00:00:02.30, start: 0.000000, bitrate: 81 kb/s\n  Chapters:\n"
+        "    Chapter #0:0: start 0.000000, end 1.250000\n      Metadata:\n        title           : One: 1\n"
+        "    Chapter #0:1: start 1.250000, end 2.300000\n  Stream #0:0: Audio: wmav2\n"
+        "Output #0, mp3, to 'fd:':\n    Chapter #0:0: start 9.000000, end 9.500000\n"
+    )
+
+    assert described_chapters(described) == (Chapter(0.0, "One: 1", 1.25), Chapter(1.25, "", 2.3))
 
 
 def test_a_tag_that_is_not_described_in_full_is_not_taken_for_whole() -> None:

@@ -150,7 +150,7 @@ def _output(
 ) -> list[str]:
     encoder = ENCODERS[encoding.format]
     muxer = (encoder.piece_muxer if as_piece else "") or encoder.muxer
-    options = [*tag_options(audio, encoding.format), "-c:a"]
+    options = [*tag_options(audio, encoding), "-c:a"]
     options.append(encoder.name_for(encoding.bits_per_sample, encoding.codec))
     options += _rate_control(encoder, encoding)
     if sample_format := encoder.sample_formats_by_depth.get(encoding.bits_per_sample):

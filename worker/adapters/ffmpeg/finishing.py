@@ -31,7 +31,7 @@ def finished(
 
 def _metadata(audio: SourceAudio, encoding: Encoding, seconds: float) -> Metadata:
     begin = _begin(audio) + (encoding.cut.start_seconds if encoding.cut else 0.0)
-    metadata = metadata_of(audio)
+    metadata = encoding.edits.applied_to(metadata_of(audio))
     return replace(metadata, chapters=chapters_within(metadata.chapters, begin, seconds))
 
 

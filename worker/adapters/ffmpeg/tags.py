@@ -6,6 +6,7 @@ import re
 
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.kinds import Container
+from worker.domain.encoding import Encoding
 from worker.domain.tags.chapters import Chapter, in_order
 from worker.domain.tags.collecting import Collector, Tags, with_total
 from worker.domain.tags.fields import FIELDS, FRAMES, TOTALS
@@ -69,8 +70,9 @@ def described_chapters(described: str) -> tuple[Chapter, ...]:
     return in_order(Chapter(float(each["begin"]), each["title"] or "", float(each["end"])) for each in found)
 
 
-def tag_options(audio: SourceAudio, audio_format: AudioFormat) -> list[str]:
+def tag_options(audio: SourceAudio, encoding: Encoding) -> list[str]:
     """ffmpeg's options of one output: no tags of ffmpeg's own finding, and ours where it writes them."""
+    audio_format = encoding.format
     has_track = audio_format in _WITH_TRACKS and audio.container != Container.OGG
     options = [
         "-map_chapters",
@@ -86,7 +88,7 @@ def tag_options(audio: SourceAudio, audio_format: AudioFormat) -> list[str]:
     if audio_format in WRITTEN_HERE:
         return options
     room = _MAX_OPTION_BYTES
-    for name, value in _named_by_ffmpeg(audio.tags).items():
+    for name, value in _named_by_ffmpeg(encoding.edits.applied_to(metadata_of(audio)).tags).items():
         length = len(value.encode())
         if length <= room:
             room -= length

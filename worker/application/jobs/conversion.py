@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from worker.application.jobs.space_needs import SpaceNeeds, bytes_per_second
@@ -13,10 +14,11 @@ from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.cutting import seconds_of
 from worker.domain.disk_space import Need, OutputsTooLargeError
-from worker.domain.errors import DurationTooLongError
-from worker.domain.job import Job, OutputSpec
+from worker.domain.errors import DurationTooLongError, InvalidMessageError, SourceTooLargeError
+from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.outcome import Completed
 from worker.domain.progress import Stage
+from worker.domain.tags.pictures import MAX_PICTURE_BYTES, Picture, picture_of
 from worker.ports import (
     AudioConverter,
     ConversionProgress,
@@ -57,6 +59,7 @@ class _Run:
     directory: JobDirectory
     progress: JobProgress
     needs: SpaceNeeds
+    covers: dict[ObjectLocation, Picture] = field(default_factory=dict)  # that were downloaded
 
     @property
     def source(self) -> Path:
@@ -64,7 +67,13 @@ class _Run:
 
     @property
     def outputs(self) -> list[tuple[OutputSpec, Path]]:
-        return [(output, self.source.with_name(f"output-{index}")) for index, output in enumerate(self.job.outputs)]
+        return [
+            (
+                output.with_cover(self.covers.get(output.cover_location)) if output.cover_location else output,
+                self.source.with_name(f"output-{index}"),
+            )
+            for index, output in enumerate(self.job.outputs)
+        ]
 
     def reserve(self, need: Need) -> None:
         """Raises _NoSpaceError where it is not free at once."""
@@ -122,12 +131,39 @@ class Conversion:
         """Download and convert. Where the space for a step is not free, all is done again when it is."""
         while True:
             try:
+                await self._download_covers(run)
                 await self._download(run)
                 return await self._probe_and_convert(run)
             except _NoSpaceError as no_space:
                 run.directory.clear()
                 with run.progress.waiting():
                     await run.directory.space.wait_for(no_space.need)
+
+    async def _download_covers(self, run: _Run) -> None:
+        """Before the source, which may take long. Raises InvalidMessageError about one that is not a cover."""
+        for index, output in enumerate(run.job.outputs):
+            location = output.cover_location
+            if location is not None and location not in run.covers:
+                run.covers[location] = await self._cover(run, location, f"outputs[{index}].cover")
+
+    async def _cover(self, run: _Run, location: ObjectLocation, path_of_field: str) -> Picture:
+        path = run.source.with_name("cover")
+        try:
+            await self._objects.download(
+                location,
+                path,
+                limit_bytes=MAX_PICTURE_BYTES,
+                on_start=lambda size_bytes: run.reserve(Need(size_bytes, size_bytes)),
+                on_bytes=lambda _: None,
+            )
+        except SourceTooLargeError as exc:
+            problem = f"{location} has {exc.size_bytes} bytes; a cover may have {exc.limit_bytes}"
+            raise InvalidMessageError(path_of_field, problem) from exc
+        picture = picture_of(await asyncio.to_thread(path.read_bytes))
+        path.unlink()
+        if picture is None:
+            raise InvalidMessageError(path_of_field, f"{location} is neither a JPEG nor a PNG")
+        return picture
 
     async def _download(self, run: _Run) -> None:
         progress, needs = run.progress, run.needs

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from worker.domain.disk_space import Need, OutputsTooLargeError
 from worker.domain.encoding import LOSSY_BITS, bytes_of, encoding_for
-from worker.domain.job import Job, ObjectLocation
+from worker.domain.job import Job, ObjectLocation, OutputSpec
+from worker.domain.tags.pictures import MAX_PICTURE_BYTES
 from worker.ports import SourceAudio
 
 # Bytes for a second of audio, by the source's name, until its headers are read.
@@ -75,8 +76,17 @@ class SpaceNeeds:
                 bits_per_sample=audio.bits_per_sample or LOSSY_BITS,
             )
             need = bytes_of(encoding, seconds)
-            needs.append(Need(0 if stated is None else need.least, int(need.most * self._scale)))
+            needs.append(
+                Need(0 if stated is None else need.least, int(need.most * self._scale) + _cover_bytes(spec, audio))
+            )
         return needs
+
+
+def _cover_bytes(spec: OutputSpec, audio: SourceAudio) -> int:
+    """At most: what it is is known once it has been downloaded."""
+    if spec.cover_location is not None:
+        return MAX_PICTURE_BYTES
+    return len(audio.cover.content) if audio.cover else 0
 
 
 def bytes_per_second(source: ObjectLocation) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar, cast, get_args, get_origin
 
@@ -50,7 +51,7 @@ def write(value: Any) -> Any:
         return {member.name: write(given) for member, given in members if given != member.default}
     if isinstance(value, tuple):
         return [write(item) for item in value]
-    return value
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def read_value(kind: Any, value: object, path: str) -> Any:
@@ -60,6 +61,8 @@ def read_value(kind: Any, value: object, path: str) -> Any:
             raise InvalidMessageError(path, f"must be {name_of(kind)}")
         item_kind = get_args(kind)[0]
         return tuple(read_value(item_kind, item, f"{path}[{index}]") for index, item in enumerate(value))
+    if get_origin(kind) is Mapping:
+        return _texts(value, path)
     if hasattr(kind, "parse"):
         return _parsed(kind, read_value(str, value, path), path)
     if dataclasses.is_dataclass(kind):
@@ -88,6 +91,16 @@ def _read_member(member: Member, value: object, path: str) -> Any:
     if isinstance(member.declared, Field) and (problem := member.declared.limits.problem_with(result)):
         raise InvalidMessageError(path, problem)
     return result
+
+
+def _texts(value: object, path: str) -> Mapping[str, str | None]:
+    """An object whose members are texts or null, with any names."""
+    if not isinstance(value, dict):
+        raise InvalidMessageError(path, "must be an object")
+    for name, text in value.items():
+        if not isinstance(text, str | None):
+            raise InvalidMessageError(_joined(path, shown(name)), "must be a string or null")
+    return dict(value)
 
 
 def _parsed(kind: Any, text: str, path: str) -> Any:

@@ -85,7 +85,10 @@ def _check_cut(output: OutputSpec, path: str) -> None:
 
 def _check_targets(source: ObjectLocation, outputs: Sequence[OutputSpec]) -> None:
     first_with: dict[ObjectLocation, int] = {}
+    covers = {output.cover.location for output in outputs if output.cover}
     for index, output in enumerate(outputs):
+        if output.target in covers:
+            raise InvalidMessageError(f"outputs[{index}].target", "is the cover of an output")
         if output.target == source:
             raise InvalidMessageError(f"outputs[{index}].target", "is the source")
         first = first_with.setdefault(output.target, index)

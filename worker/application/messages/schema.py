@@ -2,10 +2,11 @@
 
 Some rules of a message cannot be said in JSON Schema, so it accepts what `parse_job` refuses:
 
-* two outputs with one target, or with the source's
+* two outputs with one target, or with the source's or a cover's
 * an `end_seconds` that is not above its `start_seconds`
 * a key over 1024 bytes (a schema counts characters), or with half a surrogate pair
 * a whole number written as 128.0
+* a tag that says how the file is made, such as `duration`
 * a name that stands twice in an object
 """
 
@@ -148,6 +149,8 @@ def _property(member: Member, of_object: Callable[[Any], Schema], *, nullable: b
 def _type(kind: Any, of_object: Callable[[Any], Schema]) -> Schema:
     if get_origin(kind) is tuple:
         return {"type": "array", "items": _type(get_args(kind)[0], of_object)}
+    if get_origin(kind) is Mapping:
+        return {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
     if kind is datetime:
         return {"type": "string", "format": "date-time"}
     if hasattr(kind, "parse"):

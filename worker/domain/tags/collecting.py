@@ -14,21 +14,32 @@ MAX_VALUE_BYTES = 1 << 18
 MAX_BYTES = 1 << 20  # of all values
 _MAX_NAME_CHARACTERS = 100
 
-# What says how the source was made: its kind of file, its encoder, and the samples that this put around the sound.
-# Pictures and chapters have ways of their own.
-_STALE = re.compile(
-    r"ENCODER|ENCODEDBY|ENCODERSETTINGS|ENCODEROPTIONS|ENCODINGPARAMS|ENCODINGTOOL|ITUNSMPB|ITUNPGAP|TOOL"
-    r"|MAJORBRAND|MINORVERSION|COMPATIBLEBRANDS|HANDLERNAME|VENDORID|CREATIONTIME|DURATION"
+# What says how a file was made, and what players cut off of its sound. Pictures and chapters have ways of their own.
+_OF_THE_FILE = re.compile(
+    r"ITUNSMPB|ITUNPGAP|MAJORBRAND|MINORVERSION|COMPATIBLEBRANDS|HANDLERNAME|VENDORID|CREATIONTIME|DURATION"
     r"|WAVEFORMATEXTENSIBLECHANNELMASK|MP3GAIN(MINMAX|UNDO|ALBUMMINMAX)"
-    r"|METADATABLOCKPICTURE|COVERART|COVERARTMIME|CHAPTER\d{3}(NAME|URL)?|ID3V2PRIV.*|TDEN|TDTG|TLEN|TSIZ|TDLY|TFLT"
+    r"|METADATABLOCKPICTURE|COVERART|COVERARTMIME|CHAPTER\d{2,3}(NAME|URL)?|ID3V2PRIV.*|TDEN|TDTG|TLEN|TSIZ|TDLY|TFLT"
+)
+# What says that of the source alone, and may be set for an output.
+_OF_THE_ENCODER = re.compile(
+    r"ENCODER|ENCODEDBY|ENCODERSETTINGS|ENCODEROPTIONS|ENCODINGPARAMS|ENCODINGTOOL|TOOL", re.IGNORECASE
 )
 _WITH_TOTAL = re.compile(r"\s*(\d*)\s*/\s*(\d*)\s*")
 
 
-class Collector:
-    """Takes values in the order of the file. What is over a limit is left out whole: half a value is a wrong one."""
+def is_of_the_file(field: str) -> bool:
+    """Whether it is no tag, but says how the file is made that it stands in."""
+    return _OF_THE_FILE.fullmatch(plain(field)) is not None
 
-    def __init__(self) -> None:
+
+class Collector:
+    """Takes values in the order of the file. What is over a limit is left out whole: half a value is a wrong one.
+
+    Those of a source (not `is_set`) are without what says which encoder made it.
+    """
+
+    def __init__(self, *, is_set: bool = False) -> None:
+        self._is_set = is_set
         self._values: dict[str, list[str]] = {}
         self._names: dict[str, str] = {}
         self._room, self._room_bytes = MAX_VALUES, MAX_BYTES
@@ -48,7 +59,9 @@ class Collector:
     def _add(self, field: str, value: str) -> None:
         key = plain(field)
         length = len(value.encode("utf-8", "replace"))
-        if not value or not key or len(field) > _MAX_NAME_CHARACTERS or _STALE.fullmatch(key):
+        if not value or not key or len(field) > _MAX_NAME_CHARACTERS or is_of_the_file(field):
+            return
+        if not self._is_set and _OF_THE_ENCODER.fullmatch(key):
             return
         if length > min(MAX_VALUE_BYTES, self._room_bytes) or not self._room:
             return

@@ -1,0 +1,80 @@
+"""What a message changes of the metadata that an output takes over from its source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from worker.domain.limits import Limits
+from worker.domain.tags.collecting import MAX_VALUE_BYTES, Collector, Tags, is_of_the_file
+from worker.domain.tags.fields import TOTALS, field_named, plain
+from worker.domain.tags.metadata import Metadata
+from worker.domain.tags.pictures import Picture
+
+MAX_EDITS = 100
+# A letter or a digit at least, and no sign that a kind of tag parts names from texts by.
+_NAME = "(?=[^\\n]*[0-9A-Za-z\u00c0-\uffff])[^\\u0000-\\u001f\\u007f-\\u009f=]{1,100}"
+_TEXT = r"[^\u0000]*"
+
+
+@dataclass(frozen=True, slots=True)
+class TagEdits(Limits):
+    """Names of tags with their texts, or with null."""
+
+    def allows(self, value: Mapping[str, str | None]) -> bool:
+        return self.problem_with(value) is None
+
+    def problem_with(self, value: Mapping[str, str | None]) -> str | None:
+        if len(value) > MAX_EDITS:
+            return f"must be at most {MAX_EDITS} tags, not {len(value)}"
+        for name, text in value.items():
+            if not re.fullmatch(_NAME, name):
+                return "must have names of 1 to 100 characters, without '=' and control characters"
+            if is_of_the_file(field_named(name)):
+                return f"cannot set {name}, which says how the file is made"
+            if text is not None and ("\0" in text or len(text) > MAX_VALUE_BYTES // 4):
+                return f"must have texts of at most {MAX_VALUE_BYTES // 4} characters, none of them NUL"
+        return None
+
+    def keywords(self) -> Mapping[str, Any]:
+        return {
+            "maxProperties": MAX_EDITS,
+            "propertyNames": {"pattern": f"^{_NAME}$"},
+            "additionalProperties": {
+                "type": ["string", "null"],
+                "maxLength": MAX_VALUE_BYTES // 4,
+                "pattern": f"^{_TEXT}$",
+            },
+        }
+
+    def __str__(self) -> str:
+        return f"up to {MAX_EDITS} names with texts or null"
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """`tags`: a text for each name that is set, None for each that is removed. `cover`: in place of the source's."""
+
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    keeps_tags: bool = True
+    keeps_cover: bool = True
+    cover: Picture | None = None
+
+    def applied_to(self, metadata: Metadata) -> Metadata:
+        """The metadata of an output, from its source's."""
+        if not self.keeps_tags:
+            metadata = replace(metadata, tags={}, chapters=())
+        cover = self.cover or (metadata.cover if self.keeps_cover else None)
+        return replace(metadata, tags=_edited(metadata.tags, self.tags), cover=cover)
+
+
+def _edited(tags: Tags, edits: Mapping[str, str | None]) -> Tags:
+    """A number that is set or removed takes the total of the source with it: the text may have one, as in `3/12`."""
+    fields = {field_named(name) for name in edits}
+    gone = {plain(each) for each in (*fields, *(TOTALS[name] for name in fields if name in TOTALS))}
+    collector = Collector(is_set=True)
+    for name, text in edits.items():
+        collector.add(name, text or "")
+    return {**{name: values for name, values in tags.items() if plain(name) not in gone}, **collector.tags}
