@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -134,3 +137,21 @@ def test_an_interrupted_demo_leaves_nothing_behind(moment: str, stop: signal.Sig
         assert process.wait(timeout=_SECONDS) == 1
         check_nothing_is_left(tmp_path)
     assert not (tmp_path / "demo-output").exists()
+
+
+@pytest.mark.slow
+def test_the_demos_page_lists_its_batch_and_stays_up_until_ctrl_c_where_that_is_asked_for(tmp_path: Path) -> None:
+    with demo(tmp_path, "--keep") as process:
+        output = read_until(process, "stays up for files of your own")
+        address = re.findall(r"http://127\.0\.0\.1:[0-9]+/", output)[-1]
+        with urlopen(address, timeout=10) as page, urlopen(f"{address}jobs?limit=10", timeout=10) as jobs:
+            title, records = page.read().decode(), json.load(jobs)
+
+        process.send_signal(signal.SIGINT)
+
+        process.wait(timeout=_SECONDS)
+        check_nothing_is_left(tmp_path)
+    assert "<title>Audio conversion</title>" in title
+    assert {record["job_id"]: record["status"] for record in records} == dict.fromkeys(
+        ("night-train", "old-mill", "letter-home"), "completed"
+    )

@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", metavar="AUDIO", nargs="*", help="audio files of your own to convert")
     parser.add_argument("--short", action="store_true", help="a few seconds of it")
+    parser.add_argument("--keep", action="store_true", help="stay up afterwards, for files of your own on the page")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

@@ -19,4 +19,4 @@ def command(arguments: Namespace) -> int:
     if missing is not None:
         raise UsageError(f"{missing} is not a file")
     logs.silence()
-    return run_demo(files, short=arguments.short)
+    return run_demo(files, short=arguments.short, keep=arguments.keep)

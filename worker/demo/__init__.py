@@ -17,15 +17,18 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OUTPUT_DIRECTORY = Path("demo-output")
 
 
-def run_demo(audio: Sequence[Path] = (), *, directory: Path = OUTPUT_DIRECTORY, short: bool = False) -> int:
+def run_demo(
+    audio: Sequence[Path] = (), *, directory: Path = OUTPUT_DIRECTORY, short: bool = False, keep: bool = False
+) -> int:
     """Convert `audio` (or sounds that the demo makes) during an outage of Redis, and return the exit code.
 
     The converted files are in `directory` afterwards; everything else is removed. With `short` it takes seconds.
+    With `keep` all of it stays up afterwards, until Ctrl-C.
     """
     from worker.demo.play import play  # noqa: PLC0415 - tests use the servers alone
 
     try:
-        return run_interruptibly(lambda: play(audio, directory=directory, short=short), _SIGNALS)
+        return run_interruptibly(lambda: play(audio, directory=directory, short=short, keep=keep), _SIGNALS)
     except KeyboardInterrupt:
         print("\nStopped. Nothing is left running.", file=sys.stderr)
         return 1

@@ -17,10 +17,10 @@ from worker.client import Jobs
 from worker.demo import sounds
 from worker.demo.batch import Entry, entries_for_files, entries_for_sounds, programme
 from worker.demo.outage import Overall, StagedOutage
-from worker.demo.process import WorkerEndedError, WorkerProcess, running_worker
+from worker.demo.process import WorkerEndedError, WorkerProcess, running_gateway, running_worker
 from worker.demo.screen import Screen, open_screen
 from worker.demo.servers import ServerNotStartedError
-from worker.demo.stack import Stack, open_stack
+from worker.demo.stack import SOURCES, TARGETS, Stack, open_stack
 from worker.demo.summary import fetch_outputs, say_what_next, say_where, table_of
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.domain.progress import Record, Status
@@ -37,13 +37,13 @@ _CONCURRENCY = 2  # so that it takes about the same time on every machine
 _DRAIN_SECONDS = 5
 
 
-async def play(audio: Sequence[Path], *, directory: Path, short: bool) -> int:
+async def play(audio: Sequence[Path], *, directory: Path, short: bool, keep: bool) -> int:
     """Run the demo. Returns 0 if every job completed. An error is shown in one line."""
     screen = open_screen()
     exit_code = 1
     try:
         with TemporaryDirectory(prefix="worker-demo-") as scratch:
-            exit_code = await _play(screen, audio, Path(scratch), directory, short=short)
+            exit_code = await _play(screen, audio, Path(scratch), directory, short=short, keep=keep)
     except* (ServerNotStartedError, sounds.SoundNotMadeError, WorkerEndedError, WorkerError, OSError) as failures:
         screen.note(f"The demo cannot go on: {_first(failures)}")
     return exit_code
@@ -54,12 +54,16 @@ def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _play(screen: Screen, audio: Sequence[Path], scratch: Path, directory: Path, *, short: bool) -> int:
+async def _play(
+    screen: Screen, audio: Sequence[Path], scratch: Path, directory: Path, *, short: bool, keep: bool
+) -> int:
     async with AsyncExitStack() as stack:
-        screen.note("Starting an emulated AWS and a real Redis on 127.0.0.1, and a worker beside them ...")
+        screen.note("Starting an emulated AWS and a real Redis on 127.0.0.1, a worker and a gateway ...")
         servers = await stack.enter_async_context(open_stack())
         entries = await _prepare(audio, scratch, short=short)
         worker = await stack.enter_async_context(running_worker(_environment(servers, scratch)))
+        page = await stack.enter_async_context(running_gateway(_environment_of_gateway(servers)))
+        screen.note(f"The same jobs on a page, while the demo runs: {page}", emphasis=True)
         settings = load(servers.environment, needs=SUBMIT)
         jobs = await stack.enter_async_context(Jobs.of(settings))
         s3 = await stack.enter_async_context(open_files(settings))
@@ -68,6 +72,9 @@ async def _play(screen: Screen, audio: Sequence[Path], scratch: Path, directory:
         files = await fetch_outputs(s3.objects, records, directory)
         screen.console.print(table_of(entries, records, worker))
         say_where(screen, files, directory)
+        if keep:
+            screen.note(f"All of it stays up for files of your own, until Ctrl-C: {page}", emphasis=True)
+            await asyncio.Event().wait()
         say_what_next(screen, await worker.stop())
         return 0 if all(record.status is Status.COMPLETED for record in records) else 1
 
@@ -80,6 +87,15 @@ def _environment(stack: Stack, scratch: Path) -> dict[str, str]:
         "WORKER_HTTP_PORT": "off",
         "WORKER_LOG_FORMAT": "json",
         "WORKER_WORKSPACE": str(scratch / "workspace"),
+    }
+
+
+def _environment_of_gateway(stack: Stack) -> dict[str, str]:
+    return {
+        **stack.environment,
+        "WORKER_LOG_FORMAT": "json",
+        "WORKER_SERVE_SOURCE": f"s3://{SOURCES}/",
+        "WORKER_SERVE_TARGET": f"s3://{TARGETS}/",
     }
 
 

@@ -1,4 +1,4 @@
-"""The worker as a process of its own, whose log lines can be waited for."""
+"""The worker and the gateway as processes of their own, whose log lines can be waited for."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 
 
 class WorkerEndedError(Exception):
-    """The worker ended by itself. The text is its last output that is no log line."""
+    """The process ended by itself. The text is its last output that is no log line."""
 
 
 class WorkerProcess:
-    """A running worker. `lines` are those of its log."""
+    """A running worker or gateway. `lines` are those of its log."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.lines: list[dict[str, Any]] = []
@@ -83,19 +83,33 @@ class WorkerProcess:
 @asynccontextmanager
 async def running_worker(environment: Mapping[str, str]) -> AsyncIterator[WorkerProcess]:
     """`worker run` with that environment, ready to work. It is stopped after the `with`."""
+    async with _running("run", environment) as worker:
+        await worker.wait_for("worker.ready")
+        yield worker
+
+
+@asynccontextmanager
+async def running_gateway(environment: Mapping[str, str]) -> AsyncIterator[str]:
+    """`worker serve` with that environment, on a free port: the URL of its page. It is stopped after the `with`."""
+    async with _running("serve", {**environment, "WORKER_SERVE_PORT": "0"}) as gateway:
+        started = await gateway.wait_for("gateway.started")
+        yield f"http://{started['http_address']}/"
+
+
+@asynccontextmanager
+async def _running(command: str, environment: Mapping[str, str]) -> AsyncIterator[WorkerProcess]:
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "worker", "run"),
+        *(sys.executable, "-m", "worker", command),
         env={**inherited, **environment},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C is the demo's, which then stops the worker in order
+        start_new_session=True,  # Ctrl-C is the demo's, which then stops the process in order
         limit=_MAX_LINE_BYTES,
     )
     worker = WorkerProcess(process)
     try:
-        await worker.wait_for("worker.ready")
         yield worker
     finally:
         await worker.stop(at_once=True)
