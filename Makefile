@@ -8,10 +8,11 @@ EMULATOR_VENV := .venv-emulator
 BIN := $(VENV)/bin
 PIP_OF := bin/python -m pip --quiet --disable-pip-version-check
 PIP := $(VENV)/$(PIP_OF)
-CODE := worker tests benchmarks deploy docs
+CODE := worker tests benchmarks deploy docs examples
 BASE_IMAGE ?= python:3.13-slim
 IMAGE ?= audio-conversion-worker
 MINUTES ?= 2
+KEPT = $(if $(filter-out 0,$(KEEP)),--keep)
 BUILDER ?= docker
 
 export AUDIO
@@ -24,8 +25,8 @@ help: ## list these commands
 
 install: $(VENV)/.demo ## everything that running needs, in .venv; the command is then .venv/bin/worker
 
-demo: $(VENV)/.demo ## all of it on this machine, with a Redis that is killed half-way (AUDIO=path converts your own)
-	@if [ -e "$$AUDIO" ]; then exec $(BIN)/worker demo "$$AUDIO"; else exec $(BIN)/worker demo $$AUDIO; fi
+demo: $(VENV)/.demo ## all of it on this machine, with a Redis that is killed half-way (AUDIO=path converts your own, KEEP=1 stays up)
+	@if [ -e "$$AUDIO" ]; then exec $(BIN)/worker demo $(KEPT) "$$AUDIO"; else exec $(BIN)/worker demo $(KEPT) $$AUDIO; fi
 
 # Tests of processes and servers wait more than they compute, so two cores take three at a time. They come first: what is
 # left at the end is short, and no process waits for the last file of another.

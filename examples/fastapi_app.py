@@ -1,0 +1,42 @@
+"""A web app that converts recordings and shows their progress: uvicorn --factory fastapi_app:make_app
+
+It needs the package and FastAPI, and the worker's variables: WORKER_QUEUE_URL, WORKER_TABLE, REDIS_ENDPOINT.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import StreamingResponse
+
+from worker.client import Jobs
+
+TARGETS = os.environ.get("TARGETS", "s3://podcasts-out/")
+
+
+def make_app() -> FastAPI:
+    jobs = Jobs.from_env()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with jobs:
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.post("/episodes/{episode}", status_code=202)
+    async def convert(episode: str, source: str) -> dict[str, str]:
+        outputs = [{"target": f"{TARGETS}{episode}.mp3", "format": "mp3", "bitrate_kbps": 128}]
+        job = await jobs.submit(job_id=f"episode-{episode}", source=source, outputs=outputs)
+        return {"progress": f"/episodes/{episode}/progress", "status": job.status}
+
+    @app.get("/episodes/{episode}/progress")
+    async def progress(episode: str) -> StreamingResponse:
+        if await jobs.get(f"episode-{episode}") is None:
+            raise HTTPException(404)
+        records = jobs.watch(f"episode-{episode}")
+        lines = (f"data: {record.percent} {record.status}\n\n" async for record in records)
+        return StreamingResponse(lines, media_type="text/event-stream")
+
+    return app
