@@ -44,6 +44,33 @@ def test_the_dead_letter_queue_takes_them_from_this_queue_alone(ministack: Emula
     assert allowed == {"redrivePermission": "byQueue", "sourceQueueArns": [queue["QueueArn"]]}
 
 
+def test_of_several_queues_each_has_dead_letters_of_its_own_and_the_most_urgent_comes_first(
+    emulator: Emulator,
+) -> None:
+    outputs = emulator.make("data", Queues="3")
+
+    urls = outputs["QueueUrls"].split(",")
+    names = [url.rpartition("/")[2].removeprefix(emulator.environment) for url in urls]
+    assert names == ["-jobs-urgent", "-jobs", "-jobs-later"]
+    with emulator.client("sqs") as sqs:
+        targets = [json.loads(attributes_of(sqs, url)["RedrivePolicy"])["deadLetterTargetArn"] for url in urls]
+    dead = [outputs[f"{which}DeadLetterQueueName"] for which in ("Urgent", "", "Later")]
+    assert [target.rpartition(":")[2] for target in targets] == dead
+    assert len(set(dead)) == 3
+
+
+def test_a_worker_of_several_queues_may_receive_and_reject_for_all_of_them(emulator: Emulator) -> None:
+    of_three = emulator.make("data", Queues="3")
+
+    with emulator.client("iam") as iam:
+        policy = iam.get_policy(PolicyArn=of_three["WorkerPolicyArn"])["Policy"]
+        document = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+    written = {each["Sid"]: each["Resource"] for each in document["PolicyVersion"]["Document"]["Statement"]}
+    for sid, end in (("TakeJobs", ""), ("RejectMessages", "-dead")):
+        names = [arn.rpartition(f":{emulator.environment}")[2] for arn in written[sid]]
+        assert names == [f"-jobs{end}", f"-jobs-urgent{end}", f"-jobs-later{end}"]
+
+
 def test_the_table_has_its_key_its_index_and_a_stream(emulator: Emulator) -> None:
     name = emulator.make("data")["TableName"]
 

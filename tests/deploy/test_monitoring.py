@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cloudwatch import filter_of
+from tests.support.cloudwatch import Metrics, filter_of, goes_off
 from tests.support.monitoring import ALERTS, DEAD_LETTERS, QUEUE, RULES, Monitoring
 from tests.support.promql import Prometheus, Snapshot
 from worker import metrics
@@ -118,6 +118,28 @@ def test_the_dashboard_shows_metrics_that_exist_with_their_dimensions() -> None:
             assert dimensions == ["service", "audio-conversion-worker", "environment", "audio"]
         else:
             assert dimensions == []
+
+
+@pytest.mark.parametrize("queues", ["1", "2", "3"])
+def test_with_several_queues_no_worker_goes_off_for_messages_of_each(queues: str) -> None:
+    monitoring, alarms = Monitoring(Queues=queues), {}
+    asked = [
+        each["MetricStat"]["Metric"]["Dimensions"][0]["Value"]
+        for each in monitoring.alarms["no-worker"]["Metrics"]
+        if each["Id"].endswith("waiting")
+    ]
+    for name in asked:
+        measured = Metrics()
+        for at in range(0, 900, 300):
+            dimensions = {"QueueName": name}
+            measured.add("AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, at, 1)
+        alarms[name] = goes_off(monitoring.alarms["no-worker"], measured, 0, 900)
+
+    assert len(asked) == int(queues)
+    assert set(alarms.values()) == {True}
+    assert {name for name in monitoring.alarms if name.endswith("dead-letters")} == {
+        f"{which}dead-letters" for which in ("", "urgent-", "later-")[: int(queues)]
+    }
 
 
 # --- Prometheus and Grafana --------------------------------------------------------------------------------------

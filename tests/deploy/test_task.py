@@ -25,6 +25,16 @@ def test_without_redis_the_worker_is_told_of_none(deploy_on_moto: Deploy) -> Non
     assert settings.concurrency == 2
 
 
+def test_of_several_queues_the_worker_is_given_all_the_most_urgent_first(deploy_on_moto: Deploy) -> None:
+    deployed = deploy_on_moto(Redis="off", Queues="2")
+
+    settings = load_settings(deployed.environment(), needs=RUN)
+
+    assert len(settings.queue_urls) == 2
+    assert settings.queue_urls[0].endswith(deployed.data["UrgentQueueName"])
+    assert settings.queue_urls[1] == deployed.data["QueueUrl"]
+
+
 def test_with_the_role_s_login_the_worker_is_given_the_cache_and_its_user(deploy_on_moto: Deploy) -> None:
     deployed = deploy_on_moto(Redis="iam")
 

@@ -17,6 +17,7 @@ QUEUE, DEAD_LETTERS = "audio-data-QueueName", "audio-data-DeadLetterQueueName"  
 _RULES = yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text(encoding="utf-8"))
 RULES: Mapping[str, Mapping[str, Any]] = {rule["alert"]: rule for group in _RULES["groups"] for rule in group["rules"]}
 ALERTS: Mapping[str, str] = {name: rule["expr"] for name, rule in RULES.items()}
+_NO_VALUE = object()  # what stands for it is left out of its list
 
 
 class Monitoring:
@@ -26,7 +27,10 @@ class Monitoring:
         template = load("monitoring")
         defaults = {name: each["Default"] for name, each in template["Parameters"].items()}
         self._values: dict[str, Any] = {"AWS::Region": "eu-central-1", **defaults, **parameters}
-        self._resources = template["Resources"]
+        self._conditions: dict[str, Any] = template["Conditions"]
+        self._resources = {
+            name: each for name, each in template["Resources"].items() if self._holds(each.get("Condition"))
+        }
 
     def of_type(self, kind: str) -> Mapping[str, dict[str, Any]]:
         """The properties of each resource of the type, by its name in the template."""
@@ -82,20 +86,37 @@ class Monitoring:
                 return self._substituted(text, {})
             case {"Fn::ImportValue": name}:
                 return self._resolved(name)
-            case {"Fn::If": ["TellsSomebody", yes, no]}:
-                return self._resolved(yes if self._values["AlarmTopic"] else no)
+            case {"Fn::If": [condition, yes, no]}:
+                return self._resolved(yes if self._holds(condition) else no)
             case dict():
                 return {name: self._resolved(each) for name, each in value.items()}
             case list():
-                return [self._resolved(each) for each in value]
+                found = [self._resolved(each) for each in value]
+                return [each for each in found if each is not _NO_VALUE]
             case _:
                 return value
 
+    def _holds(self, condition: Any) -> bool:
+        match condition:
+            case None:
+                return True
+            case str(name):
+                return self._holds(self._conditions[name])
+            case {"Fn::Not": [negated]}:
+                return not self._holds(negated)
+            case {"Fn::Equals": [left, right]}:
+                return bool(self._resolved(left) == self._resolved(right))
+        raise ValueError(f"this condition is not known here: {condition}")
+
     def _named(self, name: str) -> Any:
+        if name == "AWS::NoValue":
+            return _NO_VALUE
         if name in self._values:
             return self._values[name]
         properties = self._resources[name]["Properties"]
         return self._resolved(properties.get("AlarmName") or properties["LogGroupName"])
 
     def _substituted(self, text: str, more: Mapping[str, Any]) -> str:
-        return re.sub(r"\$\{([\w:]+)\}", lambda match: str(more.get(match[1]) or self._named(match[1])), text)
+        return re.sub(
+            r"\$\{([\w:]+)\}", lambda match: str(more[match[1]] if match[1] in more else self._named(match[1])), text
+        )
