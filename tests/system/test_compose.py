@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,7 +31,7 @@ class Composition:
         self._redis_port = redis_port
 
     def environment(self, service: str) -> dict[str, str]:
-        given = {"WORKER_HTTP_PORT": "0"} | {
+        given = {"WORKER_HTTP_PORT": "0", "WORKER_SERVE_PORT": "0"} | {
             name: value.replace("http://aws:5000", self.endpoint)
             for name, value in SERVICES[service]["environment"].items()
         }
@@ -75,6 +76,21 @@ def test_the_services_of_the_composition_convert_a_job(
         done = composition.run("worker", "-m", "worker", "submit", *job, "--wait", "--json")
         assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "completed"), done.stderr
         assert aws["s3"].head_object(Bucket="targets", Key="a.mp3")["ContentLength"] > 0
+
+        gateway = WorkerProcess(composition.environment("gateway"), command="serve")
+        stack.callback(gateway.close)
+        address = gateway.wait_for("gateway.started")["http_address"]
+        port = address.rpartition(":")[2]
+        output = {"target": "s3://targets/b.mp3", "format": "mp3"}
+        body = json.dumps({"job_id": "b", "source": "s3://sources/a.wav", "outputs": [output]}).encode()
+        headers = {"Authorization": f"Bearer {SERVICES['gateway']['environment']['WORKER_SERVE_TOKEN']}"}
+        url = f"http://{servers.HOST}:{port}/jobs"
+        request = urllib.request.Request(url, body, headers | {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 202
+        worker.wait_for("job.completed", job_id="b")
+        program = [each.replace("8081", port) for each in SERVICES["gateway"]["healthcheck"]["test"][2:]]
+        assert subprocess.run([sys.executable, *program], check=False).returncode == 0
 
     done = composition.run("worker", "-m", "worker", "doctor", "sources", "targets", "--json")
     states = {check["name"]: check["status"] for check in json.loads(done.stdout)["checks"]}
