@@ -102,11 +102,12 @@ def test_a_source_without_a_sample_holds_no_sound() -> None:
         (LOSSLESS, 10 - 0.011),
         (replace(LOSSY, container="asf"), 10 - 0.25),
         (replace(LOSSY, container="mp3"), 10 - 0.06),
+        (replace(LOSSY, container="dts"), 10 - 0.06),
         (replace(LOSSY, container="ogg"), 10 - 0.06),
         (replace(LOSSY, container="matroska"), 9.0),
         (replace(LOSSLESS, container="matroska"), 9.0),
     ],
-    ids=["lossless", "lossy", "counted frames", "counted pages", "matroska", "lossless in matroska"],
+    ids=["lossless", "lossy", "counted frames", "frames of DTS", "counted pages", "matroska", "lossless in matroska"],
 )
 def test_what_is_shorter_than_its_header_states_is_cut_off(audio: SourceAudio, shortest: float) -> None:
     assert judged(of_seconds(shortest + 0.001), audio)[0] == [pytest.approx(shortest + 0.001, abs=0.0001)]

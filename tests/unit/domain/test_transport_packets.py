@@ -169,3 +169,13 @@ def test_packets_are_found_again_behind_what_is_none(size: int, sync: int) -> No
     assert not is_row(data, size, sync, begin=1)
     assert is_row(one * 5, size, sync)
     assert not is_row(one * 4, size, sync)
+
+
+def test_a_sync_byte_far_behind_a_break_of_the_row_is_no_packet() -> None:
+    row = (b"\x47" + bytes(187)) * 10
+    # The search goes on five packets before the end of a block of 4096 of them.
+    junk = bytes(4091 * 188) + b"\x47" + bytes(100 * 188)
+
+    found = list(runs(reader(row + junk + row), 0, len(2 * row + junk), 188, 0))
+
+    assert found == [(0, row), (len(row + junk), row)]

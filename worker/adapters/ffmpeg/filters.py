@@ -30,7 +30,7 @@ _WITHOUT_CLOCK = RAW_SAMPLES | {
 # Their clock is made from the frames' own lengths, so that a gap is a frame that could not be decoded.
 _COUNTED_CLOCK = frozenset({Container.MP3, Container.ADTS, Container.AMR})
 # Their length is that of their frames, which the examination of the file has counted.
-_COUNTED_FRAMES = _COUNTED_CLOCK | {Container.AC3, Container.EAC3}
+_COUNTED_FRAMES = _COUNTED_CLOCK | {Container.AC3, Container.EAC3, Container.DTS}
 # Their layout changes where a broadcast goes over to another programme, or an advertisement was put in.
 _CHANGES_LAYOUT = frozenset({Container.MP3, Container.ADTS, Container.MPEGTS})
 _FRAME_GAP_SECONDS = 0.01  # less than any frame, but for the short ones of Vorbis

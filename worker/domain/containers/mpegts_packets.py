@@ -28,29 +28,32 @@ def is_row(data: bytes, packet_bytes: int, sync: int, *, begin: int = 0) -> bool
 def runs(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> Iterator[tuple[int, bytes]]:
     """Where packets follow each other: the offset and the bytes of some thousands of them at a time.
 
-    Where the row is broken it is searched again, byte by byte.
+    Where the row is broken it is searched again, byte by byte: a sync byte alone is no packet.
     """
-    offset = start
+    offset, is_in_row = start, True
     while offset < end:
         block = read_at(offset, min(packet_bytes * _PACKETS_AT_ONCE, end - offset))
         if not block:
             return
         syncs = block[sync::packet_bytes]
         whole = len(syncs) - len(syncs.lstrip(bytes([SYNC])))
-        if whole:
+        if whole and is_in_row:
             yield offset, block[: whole * packet_bytes]
             offset += whole * packet_bytes
+            is_in_row = whole == len(syncs)
         else:
-            offset += _next_row(block, packet_bytes, sync)
+            found = _next_row(block, packet_bytes, sync)
+            offset += max(1, len(block) - _IN_A_ROW * packet_bytes) if found is None else found
+            is_in_row = found is not None
 
 
-def _next_row(block: bytes, packet_bytes: int, sync: int) -> int:
-    at = block.find(SYNC, sync + 1)
+def _next_row(block: bytes, packet_bytes: int, sync: int) -> int | None:
+    at = block.find(SYNC, sync)
     while at >= 0:
         if is_row(block, packet_bytes, sync, begin=at - sync):
             return at - sync
         at = block.find(SYNC, at + 1)
-    return max(1, len(block) - _IN_A_ROW * packet_bytes)
+    return None
 
 
 @dataclass(slots=True)
