@@ -68,6 +68,7 @@ class LeanLoop(_Loop):
     def __init__(self) -> None:
         super().__init__()
         self.now = _START_SECONDS
+        self.time: Any = partial(getattr, self, "now")
         self._ready: deque[_Handle] = deque()
         self._timers: list[tuple[float, int, _Handle]] = []
         self._timers_set = 0
@@ -122,9 +123,6 @@ class LeanLoop(_Loop):
 
     # --- what asyncio calls on a loop -----------------------------------------------------------------------------
 
-    def time(self) -> float:
-        return self.now
-
     def call_soon(  # type: ignore[override]
         self, callback: Any, *args: Any, context: Any = None
     ) -> Any:
@@ -164,6 +162,7 @@ class ProcessLoop(_Loop):
 
     def __init__(self, base: LeanLoop) -> None:
         super().__init__()
+        self.time: Any = base.time
         self._base = base
         self._due: list[_Handle] | None = None  # while frozen: the callbacks that are due
 
@@ -188,9 +187,6 @@ class ProcessLoop(_Loop):
             handle()
         finally:
             events._set_running_loop(self._base)
-
-    def time(self) -> float:
-        return self._base.now
 
     def call_soon(  # type: ignore[override]
         self, callback: Any, *args: Any, context: Any = None

@@ -37,7 +37,7 @@ _RESTART_SECONDS = 2.0
 # Retries are up to 900 s apart, of which five may be due.
 _LONGEST_SECONDS = 3 * 3600.0
 _LOOK_SECONDS = 2.0  # longer than a write that was given up takes to arrive
-_ASK_AGAIN = Backoff(first_seconds=1, factor=2, cap_seconds=8, floor=1)
+_ASK_AGAIN = Backoff(first_seconds=1, factor=2, cap_seconds=30, floor=1)
 
 
 class World(BaseWorld[Schedule, Checker]):
