@@ -42,7 +42,7 @@ reference-decoders: $(VENV)/.dev
 	@$(BIN)/python -m tests.reference.decoders
 
 test-reference: reference-decoders ## let independent decoders of Debian's judge what comes out (SEED=1); they are installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/reference
+	$(BIN)/python -m pytest -n 3 --dist worksteal tests/reference
 
 # Debian's name. Playwright cannot fetch a browser of its own everywhere, and needs none. The last command says what is missing.
 browser: $(VENV)/.browser
