@@ -53,10 +53,11 @@ async def measure() -> None:
         await ffmpeg("-f", "lavfi", "-i", _SOUND, "-t", _MINUTES * 60, source)
         print("CPU seconds for a minute of sound: without options, with them")
         for _, output in EXAMPLES:
-            plain = {name: output[name] for name in ("target", "format")}
+            spec = _spec(output)
+            plain = {"target": output["target"], "format": spec.format.value}
             without, with_options = await _cost(converter, source, plain), await _cost(converter, source, output)
             options = {name: value for name, value in output.items() if name not in plain}
-            print(f"  {without:6.3f} {with_options:6.3f}  {output['format']} {json.dumps(options)}")
+            print(f"  {without:6.3f} {with_options:6.3f}  {spec.format} {json.dumps(options)}")
 
 
 if __name__ == "__main__":

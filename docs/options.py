@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from worker.application.messages.codec import is_text, name_of
+from worker.application.messages.presets import BUILT_IN
 from worker.domain.audio import FORMATS, FormatSpec
 from worker.domain.declaration import Field, Member, Option, members_of, options_of
 from worker.domain.job import OutputSpec
@@ -72,6 +73,10 @@ EXAMPLES: Sequence[tuple[str, Mapping[str, Any]]] = (
         },
     ),
     (
+        "A podcast by its preset, with a bitrate of its own:",
+        {"target": "s3://podcasts-out/ep.mp3", "preset": "podcast", "bitrate_kbps": 192},
+    ),
+    (
         "A recording without the silence at its ends, but for a quarter of a second:",
         {
             "target": "s3://podcasts-out/ep.flac",
@@ -120,6 +125,18 @@ Those that are objects have members:
 {by_format}
 {companions}
 
+## Presets
+
+`"preset": "podcast"` in an output stands for the fields of that preset.
+The output's own fields override it; one that is `null` does not.
+`worker presets` lists them. `WORKER_PRESETS` names a JSON file with more, as `{{name: {{field: value}}}}`.
+One with the name of a built-in preset replaces it.
+The gateway and `worker submit` read the same variable, and send the fields in place of the name.
+
+{presets}
+
+A `preview` of a source that is shorter is refused, like any end beyond the source's: give the output an `end_seconds`.
+
 ## Examples
 
 Each is an output of a message; a test converts it.
@@ -154,6 +171,10 @@ def options(table: Table) -> str:
         inner=table(("member", "must be", "default", ""), _inner(member for member, _ in members.values())),
         by_format=table(("format", *(f"`{name}`" for name in declared)), by_format),
         companions="\n".join(_companions(declared)),
+        presets=table(
+            ("preset", "fields"),
+            ((f"`{name}`", f"`{json.dumps(fields)}`") for name, fields in BUILT_IN.fields.items()),
+        ),
         examples="\n".join(f"\n{meaning}\n\n```json\n{json.dumps(output)}\n```" for meaning, output in EXAMPLES),
     )
 

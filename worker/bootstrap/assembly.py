@@ -204,7 +204,7 @@ def _make_handler(
         random=random.random,
         over_job=nullcontext if adapters.protection is None else adapters.protection.over_job,
     )
-    return DeliveryHandler(claimer, finisher, limits, s3_outputs=settings.s3_event_outputs)
+    return DeliveryHandler(claimer, finisher, limits, s3_outputs=settings.s3_event_outputs, presets=settings.presets)
 
 
 def _make_consumer(

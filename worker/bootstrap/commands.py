@@ -16,6 +16,7 @@ from worker.application.jobs.direct_records import DirectRecords, LeftOutputs
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.retry import JobRetry
 from worker.application.jobs.submission import Submission
+from worker.application.messages.presets import BUILT_IN, Presets
 from worker.application.operations.all_dead_letters import AllDeadLetters
 from worker.application.operations.redrive import Redrive
 from worker.application.progress.reader import Reader
@@ -38,6 +39,7 @@ class ClientParts:
     submission: Callable[[], Submission]
     retry: Callable[[], JobRetry]
     index: Callable[[], Awaitable[JobIndex]]
+    presets: Presets = BUILT_IN
 
 
 @asynccontextmanager
@@ -59,6 +61,7 @@ async def open_client(settings: Settings, *, publish_seconds: float = PUBLISH_SE
             submission=lambda: Submission(finisher, _required(sender)),
             retry=lambda: JobRetry(table, finisher, _required(sender)),
             index=_Index(settings, clients).open,
+            presets=settings.presets,
         )
 
 

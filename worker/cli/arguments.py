@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_logs(command("logs", "Answer the operator's questions from log lines, as tables."))
     schema = command("schema", "Print the JSON Schema (draft 2020-12) of a message, a record or a completion event.")
     schema.add_argument("document", choices=list(SCHEMAS))
+    _add_presets(command("presets", "List the presets that outputs may name, with their fields."))
     _add_demo(command("demo", "Everything on this machine, embedded: no AWS, no Docker."))
     return parser
 
@@ -109,6 +110,10 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", metavar="AUDIO", nargs="*", help="audio files of your own to convert")
     parser.add_argument("--short", action="store_true", help="a few seconds of it")
     parser.add_argument("--keep", action="store_true", help="stay up afterwards, for files of your own on the page")
+
+
+def _add_presets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print them as one JSON object")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -175,6 +180,7 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
     outputs.add_argument("--output", metavar="TARGET", action=_NewOutput, help="s3://bucket/key to write")
     formats = f"one of {', '.join(AudioFormat)}; by default what the target's extension says"
     outputs.add_argument("--format", metavar="F", action=_OfOutput, help=formats)
+    outputs.add_argument("--preset", metavar="NAME", action=_OfOutput, help="one of `worker presets`")
     for name, (member, option) in options_of(OutputSpec).items():
         outputs.add_argument(
             f"--{name.replace('_', '-')}",

@@ -21,13 +21,13 @@ from worker.cli.watch import conclude, follow, say_that_it_goes_on
 from worker.client import JobRecord, Jobs
 from worker.client.jobs import PutSource
 from worker.domain.job import Job
-from worker.settings import SUBMIT, Settings
+from worker.settings import SUBMIT, Settings, read_presets
 
 
 def command(arguments: Namespace) -> int:
     if arguments.timeout is not None and not arguments.wait:
         raise UsageError("--timeout is for --wait")
-    job, local_source = read_job(arguments)
+    job, local_source = read_job(arguments, read_presets(os.environ))
 
     def opened(settings: Settings) -> AbstractAsyncContextManager[tuple[Jobs, PutSource | None]]:
         return _with_upload(settings, job, local_source)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.application.messages.message import parse_job
+from worker.application.messages.presets import BUILT_IN, Presets
 from worker.cli.exits import UsageError
 from worker.client import new_job_id
 from worker.domain.audio import FORMATS
@@ -20,16 +21,16 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _OUTPUT = re.compile(r"outputs\[(\d+)\]")
 
 
-def read_job(arguments: Namespace) -> tuple[Job, Path | None]:
+def read_job(arguments: Namespace, presets: Presets = BUILT_IN) -> tuple[Job, Path | None]:
     """The job that is asked for, and the file to upload first. Raises UsageError."""
     file = _local_file(arguments.source, arguments.upload_to)
     job_id = arguments.job_id or new_job_id(arguments.source)
     source = arguments.source if file is None else f"{arguments.upload_to.rstrip('/')}/{job_id}/{file.name}"
-    outputs = [_with_format(output) for output in arguments.outputs]
+    outputs = [_with_format(output, presets) for output in arguments.outputs]
     if not outputs:
         raise UsageError("give at least one --output")
     try:
-        return parse_job(json.dumps({"job_id": job_id, "source": source, "outputs": outputs})), file
+        return parse_job(json.dumps({"job_id": job_id, "source": source, "outputs": outputs}), presets), file
     except InvalidMessageError as exc:
         source_name = "SOURCE" if file is None else "--upload-to"
         raise UsageError(_as_typed(exc, source_name, outputs)) from exc
@@ -54,9 +55,13 @@ def _local_file(source: str, upload_to: str | None) -> Path | None:
     return file
 
 
-def _with_format(output: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The output with the format that its target's extension says, where none is given. Raises UsageError."""
-    if "format" in output:
+def _with_format(output: Mapping[str, Any], presets: Presets) -> Mapping[str, Any]:
+    """The output with the format that its target's extension says, where neither it nor its preset has one.
+
+    Raises UsageError.
+    """
+    preset = output.get("preset")
+    if "format" in output or (preset is not None and "format" in presets.fields.get(preset, {"format": None})):
         return output
     target = output["target"]
     _, dot, extension = target.rpartition("/")[2].rpartition(".")

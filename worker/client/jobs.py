@@ -110,7 +110,7 @@ class Jobs:
         put_source: PutSource | None = None,
     ) -> JobRecord:
         """Do what `submit` does with a whole message, `job_id` included."""
-        job = parse_job(json.dumps(message))
+        job = parse_job(json.dumps(message), self._parts.presets)
         if group is not None and not GROUP.allows(group):
             raise InvalidMessageError("group", f"must be {GROUP}", job_id=job.job_id)
         submission = self._parts.submission()

@@ -135,6 +135,6 @@ class JobRoutes:
         document = read_object(text)
         if document.get("job_id") is None:
             document["job_id"] = new_job_id(document.get("source"))
-        job = job_from(document)
+        job = job_from(document, self._jobs.presets)
         self._prefixes.check(job)
         return job

@@ -5,7 +5,7 @@ from this package. Credentials and endpoints of AWS are left to the SDK's own va
 """
 
 from worker.settings.faults import ConfigurationError, Fault
-from worker.settings.loading import READ, RUN, SERVE, SUBMIT, Need, load
+from worker.settings.loading import READ, RUN, SERVE, SUBMIT, Need, load, read_presets
 from worker.settings.tree import VARIABLES, RedisSettings, Settings, Variable
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "Settings",
     "Variable",
     "load",
+    "read_presets",
 ]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from worker.adapters.machine import machine_limits
+from worker.application.messages.presets import Presets
 from worker.domain.redaction import redact
 from worker.ports import MAX_IN_FLIGHT_SECONDS
 from worker.settings.faults import ConfigurationError, Fault
@@ -78,6 +79,14 @@ def _tree(values: Mapping[str, str]) -> Settings:
         return {name: value for name, value in values.items() if _BY_NAME[name].group is group}
 
     return Settings.model_validate(of(Settings) | {field: of(group) for field, group in GROUPS.items()})
+
+
+def read_presets(environ: Mapping[str, str]) -> Presets:
+    """What WORKER_PRESETS and the code name, for commands that need no other setting. Raises ConfigurationError."""
+    settings, faults = _read({name: value for name, value in _ours(environ).items() if name == "WORKER_PRESETS"})
+    if faults:
+        raise ConfigurationError(*faults)
+    return settings.presets
 
 
 def _what_the_platform_says(environ: Mapping[str, str], queue_url: str) -> Mapping[str, object]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, SecretStr
 from pydantic.fields import FieldInfo
 
 from worker.adapters.machine import machine_limits
+from worker.application.messages.presets import BUILT_IN
 from worker.ports import MAX_IN_FLIGHT_SECONDS
 from worker.settings.elasticache import Cache, cache_of
 from worker.settings.serve import ServeSettings
@@ -29,6 +30,7 @@ from worker.settings.values import (
     LogFormat,
     LogLevel,
     Port,
+    PresetsFile,
     ProgressMode,
     QueueUrls,
     RequestPayer,
@@ -134,6 +136,11 @@ class Settings(BaseModel):
     http_host: HostName = Field("127.0.0.1", description="Where /livez, /readyz, /health and /metrics listen.")
     http_port: HttpPort = Field(
         8080, description="0 takes a free port, which `worker.started` names; `off` listens on none."
+    )
+    presets: PresetsFile = Field(
+        BUILT_IN,
+        description="A JSON file of presets besides the built-in ones, as `{name: {field: value}}` "
+        "([options.md](options.md)).",
     )
     s3_event_outputs: S3Outputs = Field(
         None,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
-from pydantic import BeforeValidator, PlainValidator, StringConstraints
+from pydantic import BeforeValidator, PlainValidator, StringConstraints, ValidationInfo
 
+from worker.application.messages.json_text import read_json
+from worker.application.messages.presets import BUILT_IN, Presets
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.errors import InvalidMessageError
 from worker.ports import MAX_IN_FLIGHT_SECONDS
@@ -28,9 +31,24 @@ def _off_is_none(value: object) -> object:
     return None if isinstance(value, str) and value.lower() == "off" else value
 
 
-def _s3_event_outputs(value: object) -> object:
+def _presets(value: object) -> object:
+    """From the path of a file to the presets that it adds."""
+    if not isinstance(value, str):
+        return value
     try:
-        return S3EventOutputs(value) if isinstance(value, str) else value
+        return Presets(read_json(Path(value).read_text(encoding="utf-8"), "presets"))
+    except OSError as exc:
+        raise ValueError(f"{value} cannot be read: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{value} is not UTF-8") from None
+    except InvalidMessageError as exc:
+        raise ValueError(f"{value}: {exc}") from None
+
+
+def _s3_event_outputs(value: object, info: ValidationInfo) -> object:
+    presets = info.data.get("presets", BUILT_IN)
+    try:
+        return S3EventOutputs(value, presets) if isinstance(value, str) else value
     except InvalidMessageError as exc:
         raise ValueError(str(exc)) from None
 
@@ -71,6 +89,9 @@ TableName = Annotated[
     str,
     StringConstraints(pattern=r"^([A-Za-z0-9_.-]{1,255}|arn:aws[a-z-]*:dynamodb:\S+:table/\S+)$"),
     Expects("a DynamoDB table's name or ARN"),
+]
+PresetsFile = Annotated[
+    Presets, PlainValidator(_presets), Expects("the path of a JSON file: names, each with the fields of an output")
 ]
 S3Outputs = Annotated[
     S3EventOutputs | None,

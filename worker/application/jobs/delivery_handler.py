@@ -13,6 +13,7 @@ from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.messages.envelope import open_envelope
+from worker.application.messages.presets import BUILT_IN, Presets
 from worker.application.messages.s3_event import Part
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.disposition import Disposition, Forfeit, Release, combined
@@ -25,6 +26,7 @@ class DeliveryHandler:
     """Handles deliveries; one object for all of them.
 
     `s3_outputs` are the outputs of jobs that news of objects in S3 asks for; None refuses such messages.
+    `presets` are those that messages may name.
     """
 
     def __init__(
@@ -34,16 +36,18 @@ class DeliveryHandler:
         limits: JobLimits,
         *,
         s3_outputs: S3EventOutputs | None = None,
+        presets: Presets = BUILT_IN,
     ) -> None:
         self._job_claimer = job_claimer
         self._finisher = finisher
         self._limits = limits
         self._s3_outputs = s3_outputs
+        self._presets = presets
 
     async def handle(self, work: Work) -> Disposition:
         """Do what the delivery asks for. Raises nothing but CancelledError."""
         delivery = work.delivery
-        contents = open_envelope(delivery.body, self._s3_outputs)
+        contents = open_envelope(delivery.body, self._s3_outputs, self._presets)
         work.trace = trace_context({**delivery.attributes, **contents.attributes})
         with work.log_context(message_id=delivery.message_id, **work.trace_fields):
             return await self._handle_parts(contents.parts, work)

@@ -11,6 +11,7 @@ from typing import Any
 
 from worker.application.messages.json_text import read_object
 from worker.application.messages.message import job_from
+from worker.application.messages.presets import BUILT_IN, Presets
 from worker.application.messages.s3_event import (
     Part,
     is_event_bridge,
@@ -34,7 +35,7 @@ class Contents:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def open_envelope(body: str, outputs: S3EventOutputs | None) -> Contents:
+def open_envelope(body: str, outputs: S3EventOutputs | None, presets: Presets = BUILT_IN) -> Contents:
     """Read any text; raises nothing. `outputs` makes jobs of new objects in S3; None refuses their events."""
     attributes: Mapping[str, str] = {}
     try:
@@ -42,18 +43,18 @@ def open_envelope(body: str, outputs: S3EventOutputs | None) -> Contents:
         if _is_from_sns(document):
             attributes = _attributes_of_sns(document)
             document = _message_of_sns(document)
-        return Contents(_parts(document, outputs), attributes)
+        return Contents(_parts(document, outputs, presets), attributes)
     except InvalidMessageError as refusal:
         return Contents([refusal], attributes)
 
 
-def _parts(document: dict[str, Any], outputs: S3EventOutputs | None) -> Sequence[Part]:
+def _parts(document: dict[str, Any], outputs: S3EventOutputs | None, presets: Presets) -> Sequence[Part]:
     """Raises InvalidMessageError."""
     if is_notification(document):
         return parts_of_notification(document, outputs) or [Ignored("no records")]
     if is_event_bridge(document):
         return [part_of_event_bridge(document, outputs)]
-    return [job_from(document)]
+    return [job_from(document, presets)]
 
 
 # https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html

@@ -8,9 +8,9 @@ from typing import Any
 
 from worker.application.messages.codec import read, write
 from worker.application.messages.json_text import read_object, readable_job_id
-from worker.domain.audio import FORMATS
+from worker.application.messages.options import check_output
+from worker.application.messages.presets import BUILT_IN, Presets
 from worker.domain.claim import JobMessage
-from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.redaction import redact
@@ -18,18 +18,17 @@ from worker.domain.redaction import redact
 _MOST_KEPT_BYTES = 131_072  # an item holds 400 KB, its record included
 
 
-def parse_job(body: str) -> Job:
+def parse_job(body: str, presets: Presets = BUILT_IN) -> Job:
     """Read a body (contract, section 1). Raises InvalidMessageError, and nothing else, for any text that is no job."""
-    return job_from(read_object(body))
+    return job_from(read_object(body), presets)
 
 
-def job_from(document: dict[str, Any]) -> Job:
-    """The job that a body's JSON describes. Raises InvalidMessageError."""
+def job_from(document: dict[str, Any], presets: Presets = BUILT_IN) -> Job:
+    """The job that a body's JSON describes, with the fields of presets in their place. Raises InvalidMessageError."""
     try:
-        job = read(Job, document)
+        job = read(Job, presets.expanded(document))
         for index, output in enumerate(job.outputs):
-            check_options(output, f"outputs[{index}]")
-            _check_cut(output, f"outputs[{index}]")
+            check_output(output, f"outputs[{index}]")
         _check_targets(job.source, job.outputs)
     except InvalidMessageError as exc:
         exc.job_id = readable_job_id(document)
@@ -50,37 +49,6 @@ def message_to_keep(job: Job, group_id: str | None) -> JobMessage | None:
     """
     body = to_body(job)
     return JobMessage(body, group_id) if len(body) <= _MOST_KEPT_BYTES and redact(body) == body else None
-
-
-def check_options(output: OutputSpec, path: str) -> None:
-    """Raises InvalidMessageError about the first option that the output's format cannot have."""
-    rules = FORMATS[output.format]
-    options = options_of(type(output))
-    given = {name: value for name in options if (value := getattr(output, name)) != options[name][0].default}
-    for name, value in given.items():
-        option = options[name][1]
-        limits = option.limits(rules)
-        if limits is None:
-            reason = f", {option.unavailable}" if option.unavailable else ""
-            raise InvalidMessageError(f"{path}.{name}", f"cannot be chosen for {output.format}{reason}")
-        if problem := limits.problem_with(value):
-            raise InvalidMessageError(f"{path}.{name}", f"{problem} for {output.format}")
-    for name, value in given.items():
-        for companion in options[name][1].companions:
-            if companion.name not in given or companion.given not in {None, value}:
-                continue
-            limits = companion.limits(rules)
-            if limits is not None and not limits.allows(given[companion.name]):
-                chosen = "" if companion.given is None else f"{value} "
-                problem = f"{chosen}can be chosen for {output.format} only {limits.beside(companion.name)}"
-                raise InvalidMessageError(f"{path}.{name}", problem)
-
-
-def _check_cut(output: OutputSpec, path: str) -> None:
-    if output.end_seconds is not None and output.end_seconds <= (output.start_seconds or 0):
-        raise InvalidMessageError(
-            f"{path}.end_seconds", "must be above start_seconds, which is 0 where it is left out"
-        )
 
 
 def _check_targets(source: ObjectLocation, outputs: Sequence[OutputSpec]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from worker.application.messages.json_text import read_json
 from worker.application.messages.message import job_from
+from worker.application.messages.presets import BUILT_IN, Presets
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation, readable_id_part, stem_of
 
@@ -25,10 +26,11 @@ class S3EventOutputs:
     Raises InvalidMessageError where no message could have such outputs, or every object would overwrite the last.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, presets: Presets = BUILT_IN) -> None:
+        self._presets = presets
         self._text = text
         self._outputs = read_json(text, "outputs")
-        job_from(self._document(_SAMPLE, "sample"))
+        job_from(self._document(_SAMPLE, "sample"), presets)
         for index, target in enumerate(self._targets):
             field = f"outputs[{index}].target"
             if set("{}") & set(_PLACEHOLDER.sub("", target)):
@@ -42,7 +44,7 @@ class S3EventOutputs:
 
     def job(self, source: ObjectLocation, version: str) -> Job:
         """The job of one version of an object; always the same for the same one. Raises InvalidMessageError."""
-        return job_from(self._document(source, job_id_of(source, version)))
+        return job_from(self._document(source, job_id_of(source, version)), self._presets)
 
     def may_have_made(self, location: ObjectLocation) -> bool:
         """Whether the object could be an output of ours: a job of it might ask for itself, over and over."""

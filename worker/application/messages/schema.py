@@ -2,6 +2,7 @@
 
 Some rules of a message cannot be said in JSON Schema, so it accepts what `parse_job` refuses:
 
+* a `preset` that is not known, and fields that do not fit those of a preset
 * two outputs with one target, or with the source's or a cover's
 * an `end_seconds` that is not above its `start_seconds`
 * a key over 1024 bytes (a schema counts characters), or with half a surrogate pair
@@ -18,6 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, get_args, get_origin
 
+from worker.application.messages.presets import PRESET
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.declaration import Field, Member, members_of, options_of
 from worker.domain.job import Job, OutputSpec
@@ -89,8 +91,18 @@ def _message_object(kind: Any) -> Schema:
         "additionalProperties": False,
     }
     if kind is OutputSpec:
+        schema["properties"]["preset"] = {"description": PRESET.meaning} | _or_null(
+            {"type": "string"} | dict(PRESET.limits.keywords())
+        )
+        schema["properties"]["format"] = _or_null(schema["properties"]["format"])
+        schema["required"].remove("format")
+        schema["anyOf"] = [_given("format"), _given("preset")]
         schema["allOf"] = [_rules_of(audio_format) for audio_format in AudioFormat]
     return schema
+
+
+def _given(name: str) -> Schema:
+    return {"properties": {name: {"type": "string"}}, "required": [name]}
 
 
 def _rules_of(audio_format: AudioFormat) -> Schema:

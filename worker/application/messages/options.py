@@ -1,0 +1,45 @@
+"""Whether an output can have the options that it asks for: by its format, and beside each other."""
+
+from __future__ import annotations
+
+from worker.domain.audio import FORMATS
+from worker.domain.declaration import options_of
+from worker.domain.errors import InvalidMessageError
+from worker.domain.job import OutputSpec
+
+
+def check_output(output: OutputSpec, path: str) -> None:
+    """Raises InvalidMessageError about the first option that the output cannot have."""
+    check_options(output, path)
+    _check_cut(output, path)
+
+
+def check_options(output: OutputSpec, path: str) -> None:
+    """Raises InvalidMessageError about the first option that the output's format cannot have."""
+    rules = FORMATS[output.format]
+    options = options_of(type(output))
+    given = {name: value for name in options if (value := getattr(output, name)) != options[name][0].default}
+    for name, value in given.items():
+        option = options[name][1]
+        limits = option.limits(rules)
+        if limits is None:
+            reason = f", {option.unavailable}" if option.unavailable else ""
+            raise InvalidMessageError(f"{path}.{name}", f"cannot be chosen for {output.format}{reason}")
+        if problem := limits.problem_with(value):
+            raise InvalidMessageError(f"{path}.{name}", f"{problem} for {output.format}")
+    for name, value in given.items():
+        for companion in options[name][1].companions:
+            if companion.name not in given or companion.given not in {None, value}:
+                continue
+            limits = companion.limits(rules)
+            if limits is not None and not limits.allows(given[companion.name]):
+                chosen = "" if companion.given is None else f"{value} "
+                problem = f"{chosen}can be chosen for {output.format} only {limits.beside(companion.name)}"
+                raise InvalidMessageError(f"{path}.{name}", problem)
+
+
+def _check_cut(output: OutputSpec, path: str) -> None:
+    if output.end_seconds is not None and output.end_seconds <= (output.start_seconds or 0):
+        raise InvalidMessageError(
+            f"{path}.end_seconds", "must be above start_seconds, which is 0 where it is left out"
+        )
