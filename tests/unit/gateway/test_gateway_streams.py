@@ -14,6 +14,7 @@ from tests.support.records import a_record, completed
 from tests.support.virtual_time import virtual_time
 from worker.application.progress.reader import Reader
 from worker.domain.progress import Record, Status, next_run
+from worker.gateway.event_stream import COMMENT
 from worker.gateway.feeds import Feeds
 from worker.gateway.problems import ProblemError
 from worker.gateway.streams import StreamRoutes
@@ -124,3 +125,46 @@ async def test_a_stream_whose_first_read_ends_after_the_drain_began_sends_one_re
     async with asyncio.timeout(1):
         await client.take(response)
     assert client.body.count(b"event: progress") == 1
+
+
+@virtual_time
+async def test_a_stream_without_news_has_a_comment_every_15_seconds() -> None:
+    world, client = World(), Client()
+    stream = await world.connect(client)
+    await asyncio.sleep(14)
+    assert COMMENT not in client.body
+    await asyncio.sleep(32)
+    assert client.body.count(COMMENT) == 3
+    assert client.body.count(b"event: progress") == 1
+    stream.cancel()
+    await asyncio.wait([stream])
+    assert world.feeds.streams == 0
+
+
+@virtual_time
+async def test_a_stream_of_several_jobs_shows_each_and_ends_after_the_ends_of_all() -> None:
+    world, client = World(), Client()
+    other = a_record(9, 1, job_id="other")
+    world.table.held["other"] = other
+    stream = asyncio.create_task(client.take(await world.routes.watch_several([JOB, "other", "nobody", JOB])))
+    await asyncio.sleep(5)
+    assert client.body.count(b"event: progress") == 2
+    assert world.feeds.streams == 1
+
+    world.hold(completed(RUNNING, 2))
+    await asyncio.sleep(5)
+    assert not stream.done()
+    world.table.held["other"] = completed(other, 2)
+    await stream
+
+    assert client.body.count(b'"completed"') == 2
+    assert world.feeds.streams == 0
+
+
+@virtual_time
+async def test_a_stream_of_jobs_that_do_not_exist_is_a_problem_and_takes_no_place() -> None:
+    world = World()
+    with pytest.raises(ProblemError) as caught:
+        await world.routes.watch_several(["nobody", "nothing"])
+    assert caught.value.status == 404
+    assert world.feeds.streams == 0

@@ -195,6 +195,7 @@ function showHealth({ redis, progress_store: store, table }) {
   };
   const text = table.state === "connected" ? states[redis.state] : "DynamoDB is out of reach: nothing can be submitted, and progress may lag behind.";
   setText(at("store-text"), text);
+  document.body.dataset.redis = redis.state;
   at("store").dataset.state = table.state === "connected" ? store : "unavailable";
   at("store").classList.toggle("degraded", redis.state === "unavailable" || table.state !== "connected");
 }

@@ -40,7 +40,7 @@ class Field {
     this.path = path;
     this.input = input;
     input.id = `field-${count}`;
-    const help = el("small", { id: `${input.id}-help` }, schema.description ?? "");
+    const help = el("small", { id: `${input.id}-help` }, helpOf(schema));
     this.complaint = el("strong", { class: "complaint", id: `${input.id}-complaint` });
     input.setAttribute("aria-describedby", `${this.complaint.id} ${help.id}`);
     input.addEventListener("input", () => this.complain(""));
@@ -160,7 +160,7 @@ class Group {
       "fieldset",
       { class: "group" },
       el("legend", {}, label(name)),
-      el("small", {}, schema.description ?? ""),
+      el("small", {}, helpOf(schema)),
       this.complaint,
       el("div", { class: "fields" }, ...this.fields.map(([, field]) => field.element)),
       clear,
@@ -184,6 +184,11 @@ class Group {
     const inner = this.fields.map(([, field]) => field.fieldAt(path)).find((found) => found);
     return inner ?? (path === this.path || path.startsWith(`${this.path}.`) ? this : null);
   }
+}
+
+/** Descriptions are written in Markdown, of which only code is used. */
+function helpOf(schema) {
+  return (schema.description ?? "").replaceAll("`", "");
 }
 
 function placeholderOf(schema) {
