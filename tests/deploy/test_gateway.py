@@ -82,6 +82,21 @@ def test_its_role_has_the_rights_of_a_gateway_and_ecs_reads_its_secrets(new_emul
     assert gateway.secrets_of_ecs() == {gateway.outputs["TokenArn"], gateway.deployed.cache["PasswordArn"]}
 
 
+def test_a_gateway_that_cancels_a_job_may_publish_its_end(new_emulator: NewEmulator) -> None:
+    topic = "arn:aws:sns:eu-central-1:123456789012:audio-ends"
+    bus = "arn:aws:events:eu-central-1:123456789012:event-bus/audio-ends"
+    gateway = Gateway(new_emulator("ministack"), Redis="off", EventTopicArn=topic, EventBusArn=bus)
+
+    with gateway.emulator.client("iam") as iam:
+        role = gateway.outputs["TaskRoleArn"].rpartition("/")[2]
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+    allowed = {(each["Statement"][0]["Action"], each["Statement"][0]["Resource"]) for each in documents}
+    assert allowed == {("sns:Publish", topic), ("events:PutEvents", bus)}
+    settings = load_settings(gateway.environment() | {"WORKER_SERVE_TOKEN": "secret"}, needs=SERVE)
+    assert (settings.event_topic_arn, settings.event_bus) == (topic, bus)
+
+
 def test_the_load_balancer_sends_tls_requests_to_tasks_that_are_ready_and_no_probes_of_clients(
     new_emulator: NewEmulator,
 ) -> None:

@@ -242,7 +242,7 @@ def test_the_policy_as_json_is_the_one_of_the_template(scene: Scene, role: str) 
 
 def _shape(resources: Any) -> list[tuple[str, int]]:
     """Of each ARN the service and the number of its parts, which a name in capitals does not change."""
-    listed = [resources] if isinstance(resources, str) else resources
+    listed = [resources] if isinstance(resources, str) else [each for each in resources if each is not None]
     return [(arn.split(":")[2], len(arn.split("/"))) for arn in listed]
 
 

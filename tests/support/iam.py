@@ -83,7 +83,8 @@ def _queues(body: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
+    """moto keeps a None for what a condition of a template leaves out."""
+    return [value] if isinstance(value, str) else [each for each in value if each is not None]
 
 
 def _matches(pattern: str, text: str) -> bool:
