@@ -20,6 +20,7 @@ from mutagen.wave import WAVE
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.sounds import SECONDS, listen, run_ffmpeg, sound
 from worker.domain.audio import AudioFormat
+from worker.domain.trimming import TrimSilence
 
 _FORMATS = (
     *(AudioFormat.MP3, AudioFormat.M4A, AudioFormat.ALAC, AudioFormat.FLAC, AudioFormat.OGG, AudioFormat.OPUS),
@@ -175,6 +176,20 @@ async def test_chapters_of_a_part_of_the_source_are_those_of_its_times(tmp_path:
 
     for path in paths:
         assert _chapters_of(path) == [(0.0, _CHAPTERS[1][1]), (0.501, _CHAPTERS[2][1])], path.suffix
+
+
+async def test_chapters_stay_at_their_sounds_where_silence_before_them_is_left_out(tmp_path: Path) -> None:
+    source = tmp_path / "source.flac"
+    run_ffmpeg("-f", "lavfi", "-i", "sine=d=2,adelay=1000,apad=pad_dur=1", "-sample_fmt", "s16", str(source))
+    file = FLAC(source)
+    file["CHAPTER001"], file["CHAPTER002"] = "00:00:00.500", "00:00:02.000"
+    file.save()
+    trim = TrimSilence(threshold_db=-50.0, keep_seconds=0.25)
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.FLAC, trim_silence=trim))
+
+    (_, second) = _chapters_of(delivered(artifact))
+    assert second[0] == pytest.approx(1.25, abs=0.002)
 
 
 async def test_so_many_chapters_as_can_be_numbered_are_kept_and_the_sound_with_them(tmp_path: Path) -> None:

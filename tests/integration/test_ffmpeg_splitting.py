@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mutagen.id3 import APIC, CHAP, TIT2
+from mutagen.wave import WAVE
 
 from tests.support.conversions import delivered
 from tests.support.events import logged_events
@@ -65,6 +67,40 @@ async def test_other_plain_samples_are_split_as_well(name: str, options: tuple[s
 
     assert progress.encoders > 1
     assert delivered(split.artifacts[0]).read_bytes() == delivered(whole.artifacts[0]).read_bytes()
+
+
+@pytest.mark.parametrize("audio_format", [AudioFormat.FLAC, AudioFormat.MP3, AudioFormat.OPUS])
+async def test_an_output_in_pieces_has_the_tags_the_cover_and_the_chapters_of_a_whole_one(
+    audio_format: AudioFormat, tmp_path: Path
+) -> None:
+    source, progress = make_music(tmp_path / "music.wav"), ConversionProgress()
+    cover, file = b"\xff\xd8\xff" + bytes(range(256)) * 300, WAVE(source)
+    file.add_tags()
+    file.tags.add(TIT2(encoding=3, text="Änne"))
+    file.tags.add(APIC(encoding=3, mime="image/jpeg", type=3, data=cover))
+    for name, begin in (("a", 0), ("b", 11_500)):
+        title = TIT2(encoding=3, text=f"Kapitel {name}")
+        times = {"start_time": begin, "end_time": begin + 11_500, "start_offset": 2**32 - 1, "end_offset": 2**32 - 1}
+        file.tags.add(CHAP(element_id=name, **times, sub_frames=[title]))
+    file.save()
+    options = {"tags": {"album": "Ein Album"}}
+
+    split = await convert_one(
+        splitting(a_pace(audio_format)),
+        source,
+        tmp_path / "split",
+        audio_format,
+        progress=progress,
+        options=options,
+    )
+    whole = await convert_one(FfmpegConverter(FFMPEG), source, tmp_path / "whole", audio_format, options=options)
+
+    assert progress.encoders > 1
+    in_front = split.artifacts[0].prefix
+    assert in_front == whole.artifacts[0].prefix
+    for text in ("Änne", "Ein Album", "Kapitel b"):
+        assert text.encode() in in_front
+    assert len(in_front) > len(cover)
 
 
 @pytest.mark.parametrize("audio_format", [AudioFormat.WAV, AudioFormat.OGG, AudioFormat.M4A])

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mutagen.aiff import AIFF
 from mutagen.apev2 import APEv2
 from mutagen.flac import FLAC
 from mutagen.id3 import COMM, ID3, TXXX, UFID, USLT, Frames
 from mutagen.mp4 import MP4
 from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
+from mutagen.wave import WAVE
 
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.sounds import listen, sound
@@ -124,8 +126,7 @@ _SOURCES: Mapping[str, tuple[str, Callable[[Path], None]]] = {
 }
 
 
-def _id3_of(path: Path) -> dict[str, list[str]]:
-    tags = ID3(path)
+def _id3_of(tags: ID3) -> dict[str, list[str]]:
     assert tags.version == (2, 4, 0)
     found = {}
     for _, name, _, _, _ in [*_ROWS, ("", "TRCK", "", "", []), ("", "TPOS", "", "", [])]:
@@ -154,14 +155,18 @@ async def test_every_field_is_in_every_output_under_the_name_of_its_kind_of_tag(
     source = tmp_path / name
     shutil.copy(sound(name), source)
     write(source)
-    formats = (AudioFormat.MP3, AudioFormat.M4A, AudioFormat.ALAC, AudioFormat.FLAC, AudioFormat.OGG, AudioFormat.OPUS)
+    formats = (
+        *(AudioFormat.MP3, AudioFormat.M4A, AudioFormat.ALAC, AudioFormat.FLAC, AudioFormat.OGG, AudioFormat.OPUS),
+        *(AudioFormat.WAV, AudioFormat.AIFF),
+    )
 
     paths = [delivered(artifact) for artifact in await converted(source, tmp_path, *map(an_output, formats))]
 
-    mp3, m4a, alac, flac, ogg, opus = paths
+    mp3, m4a, alac, flac, ogg, opus, wav, aiff = paths
     track, tracks, disc, discs = _NUMBERS
     of_id3 = {name: list(values) for _, name, _, _, values in _ROWS}
-    assert _id3_of(mp3) == of_id3 | {"TRCK": [f"{track}/{tracks}"], "TPOS": [f"{disc}/{discs}"]}
+    for tags in (ID3(mp3), WAVE(wav).tags, AIFF(aiff).tags):
+        assert _id3_of(tags) == of_id3 | {"TRCK": [f"{track}/{tracks}"], "TPOS": [f"{disc}/{discs}"]}
     of_mp4 = {name: list(values) for _, _, name, _, values in _ROWS}
     for path in (m4a, alac):
         assert _mp4_of(path) == of_mp4 | {"trkn": [str((track, tracks))], "disk": [str((disc, discs))]}

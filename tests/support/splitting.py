@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from tests.support.conversions import an_output
 from tests.support.sounds import FFMPEG, run_ffmpeg
@@ -50,7 +51,7 @@ async def convert_one(
     progress: ConversionProgress | None = None,
     audio: SourceAudio | None = None,
     max_file_bytes: int | None = None,
-    options: Mapping[str, int] = MappingProxyType({}),
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Converted:
     """To one output with these options of its message."""
     target.parent.mkdir(exist_ok=True)

@@ -55,6 +55,10 @@ def test_an_output_that_keeps_no_tags_has_those_that_are_set_alone_and_no_chapte
     assert metadata == Metadata({"COMMENT": ("one\ntwo",), "encoder": ("ours",)}, _COVER)
 
 
+def test_changes_can_be_members_of_sets_as_other_values_can() -> None:
+    assert len({Edits({"title": "One"}), Edits({"title": "One"}), Edits({"title": "Two"})}) == 2
+
+
 def test_a_cover_is_dropped_or_another_one_takes_its_place() -> None:
     assert Edits(keeps_cover=False).applied_to(_SOURCE).cover is None
     assert Edits(keeps_cover=False, cover=_OTHER).applied_to(_SOURCE).cover == _OTHER

@@ -57,7 +57,7 @@ class TagEdits(Limits):
 class Edits:
     """`tags`: a text for each name that is set, None for each that is removed. `cover`: in place of the source's."""
 
-    tags: Mapping[str, str | None] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     keeps_tags: bool = True
     keeps_cover: bool = True
     cover: Picture | None = None
