@@ -168,8 +168,20 @@ def test_bytes_behind_the_boxes_are_mentioned_unless_they_are_padding_or_tags() 
         assert mp4.examine(reader(data), 0, len(data)).repairs == repairs
 
 
+def tfdt(length: int) -> bytes:
+    return struct.pack(">I4s", length, b"tfdt")
+
+
 def test_the_boxes_of_a_fragment_must_fill_it() -> None:
     for length in (27, 29):
         broken = fragment(5).replace(struct.pack(">I4s", 28, b"traf"), struct.pack(">I4s", length, b"traf"))
         assert broken != fragment(5)
         assert problem(FTYP + moov() + fragment(0) + broken) == MISSING
+        assert problem(FTYP + moov() + fragment(0) + fragment(5).replace(tfdt(20), tfdt(length - 8))) == MISSING
+
+
+def test_a_file_without_fragments_may_have_any_box_before_its_media_and_zeros_behind_them() -> None:
+    data = FTYP + moov() + box(b"abcd") + box(b"mdat", bytes(99))
+
+    assert problem(data) is None
+    assert problem(data + bytes(5000)) is None

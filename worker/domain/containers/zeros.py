@@ -34,9 +34,9 @@ def begin_in_last_frame(read_at: ReadAt, begin: int, end: int, size: int, kind: 
 
 
 def _last_frame(window: bytes, kind: FrameKind) -> int | None:
-    """The offset of the frame that ends with the window."""
+    """The offset of the frame that ends with the window, if others are before it."""
     at = len(window) - kind.header_bytes + 1
-    while (at := window.rfind(kind.sync, 0, at + len(kind.sync) - 1)) >= 0:
+    while (at := window.rfind(kind.sync, 0, at + len(kind.sync) - 1)) > 0:
         frame = kind.measure(window, at)
         if frame is not None and at + frame[0] == len(window):
             return at
