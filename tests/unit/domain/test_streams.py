@@ -251,7 +251,7 @@ def test_a_last_frame_of_which_the_header_is_damaged_is_lost_sound_and_no_junk(b
         structure = examined(stream + tag)
         assert (structure.problem, structure.end) == (None, len(stream))
         assert structure.repairs == ("0.03 s of sound were damaged; silence took its place",)
-    assert sum(seconds or 0 for seconds in structure.track_seconds) == pytest.approx(51 * 1152 / 44100)
+        assert sum(seconds or 0 for seconds in structure.track_seconds) == pytest.approx(51 * 1152 / 44100)
 
 
 def test_junk_of_another_length_than_a_frame_is_junk() -> None:
