@@ -156,6 +156,18 @@ def test_the_form_has_the_options_of_the_schema_for_each_format_and_sends_them(
     expect(page.locator("fieldset.output").first.get_by_label("Bitrate (kbit/s)")).to_have_value("32")
 
 
+def test_a_preset_is_chosen_by_its_name_and_its_format_names_the_output(
+    page: Page, stack: Stack, worker: WorkerProcess, tmp_path: Path
+) -> None:
+    page.get_by_label("Format of output 1").select_option(value="preset:voice-message")
+
+    drop(page, [a_file(tmp_path, "preset.wav")])
+
+    expect(job(page, "preset.wav", status="completed")).to_be_visible()
+    [output] = stack.final_record(id_of(page, "preset.wav"))["outputs"]
+    assert output["target"].endswith("/preset.opus")
+
+
 def test_what_the_gateway_refuses_is_said_beside_the_field_and_the_file_can_be_tried_again(
     page: Page, worker: WorkerProcess, tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int) -
         parts.presigner,
         reader,
         prefixes,
+        parts.jobs.presets,
         max_upload_bytes=settings.max_source_bytes,
         max_body_bytes=serve.max_body_bytes,
     ).add_to(router)

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from worker.adapters.s3.presigning import S3Presigner
 from worker.application.messages.json_text import read_object
+from worker.application.messages.presets import Presets
 from worker.application.progress.reader import Reader
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import MAX_OUTPUTS, ObjectLocation
@@ -64,8 +65,9 @@ _PLACES = {
         "source": {"type": ["string", "null"], "description": "Uploads are put there; null: there are none."},
         "target": {"type": ["string", "null"], "description": "Targets must lie there; null: anywhere."},
         "max_bytes": {"type": "integer", "description": "The largest upload."},
+        "presets": {"type": "object", "description": "The fields that each preset stands for, by its name."},
     },
-    "required": ["source", "target", "max_bytes"],
+    "required": ["source", "target", "max_bytes", "presets"],
 }
 _URL = {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]}
 
@@ -78,6 +80,7 @@ class FileRoutes:
         presigner: S3Presigner,
         reader: Reader,
         prefixes: Prefixes,
+        presets: Presets,
         *,
         max_upload_bytes: int,
         max_body_bytes: int,
@@ -85,6 +88,7 @@ class FileRoutes:
         self._presigner = presigner
         self._reader = reader
         self._prefixes = prefixes
+        self._presets = presets
         self._max_upload_bytes = min(max_upload_bytes, _MOST_POST_BYTES)
         self._max_body_bytes = max_body_bytes
 
@@ -119,9 +123,13 @@ class FileRoutes:
         )
 
     async def places(self) -> Response:
-        """Where uploads are put and targets must lie, for a client that makes up targets."""
-        prefixes = self._prefixes
-        answer = {"source": prefixes.source, "target": prefixes.target, "max_bytes": self._max_upload_bytes}
+        """Where uploads are put and targets must lie, and the presets: for a client that makes up messages."""
+        answer = {
+            "source": self._prefixes.source,
+            "target": self._prefixes.target,
+            "max_bytes": self._max_upload_bytes,
+            "presets": self._presets.fields,
+        }
         return JSONResponse(answer)
 
     async def upload(self, request: Request) -> Response:

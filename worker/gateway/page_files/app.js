@@ -34,7 +34,7 @@ class Page {
   /** Throws JobsError where the gateway cannot be used, as without a token. */
   async start() {
     this.places = await this.jobs.places();
-    const schema = new OutputSchema(await this.jobs.messageSchema());
+    const schema = new OutputSchema(await this.jobs.messageSchema(), this.places.presets);
     this.outputs = new OutputsForm(schema, () => this.#keepOutputs());
     const kept = read(OUTPUTS_KEY);
     if (Array.isArray(kept) && kept.length > 0) this.outputs.value = kept;
@@ -113,7 +113,7 @@ class Page {
       view.source ??= await this.jobs.upload(file, { onProgress: (progress) => view.sent(progress), signal: view.signal });
       view.submitting();
       const jobId = newJobId(file.name);
-      const outputs = withTargets(view.outputs ?? this.outputs.value, `${this.#target()}${jobId}/`, file.name);
+      const outputs = withTargets(view.outputs ?? this.outputs.value, this.outputs.schema, `${this.#target()}${jobId}/`, file.name);
       const record = await this.jobs.submit({ job_id: jobId, source: view.source, outputs }, { signal: view.signal });
       view.element.remove();
       this.take(record);

@@ -80,7 +80,7 @@ export class Jobs {
     this.token = token;
   }
 
-  /** Where uploads and targets lie here: `{source, target, max_bytes}`. */
+  /** Where uploads and targets lie here: `{source, target, max_bytes, presets}`. */
   places({ signal } = {}) {
     return this.#json("GET", "/uploads", { signal });
   }

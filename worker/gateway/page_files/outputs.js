@@ -7,14 +7,18 @@ const OWN = new Set(["target", "format", "preset"]); // what the form asks for i
 const FIRST = ["mp3", "m4a", "flac"];
 const ENDINGS = { alac: "m4a", report: "json", waveform: "png", hls: "" };
 
-/** What the message schema says about outputs. */
+/** What the message schema and the presets (`{name: fields}`) say about outputs. */
 export class OutputSchema {
-  constructor(message) {
+  constructor(message, presets) {
     this.items = message.properties.outputs.items;
-    const presets = this.items.properties.preset;
     this.formats = this.items.properties.format.enum.filter((format) => format !== null);
-    this.presets = (presets?.enum ?? presets?.examples ?? []).filter((preset) => preset !== null);
+    this.presets = presets;
     this.most = message.properties.outputs.maxItems ?? 16;
+  }
+
+  /** The format of an output, which may come from its preset. */
+  formatOf(output) {
+    return output.format ?? this.presets[output.preset]?.format ?? null;
   }
 
   /** The schemas of the options that a format has; all options where the format is not known, as of a preset. */
@@ -89,7 +93,7 @@ class OutputForm {
     this.kind = el(
       "select",
       { "aria-label": "Format", onchange: () => this.#show(this.#options()) },
-      this.#group("Presets", "preset", schema.presets),
+      this.#group("Presets", "preset", Object.keys(schema.presets)),
       this.#group("Formats", "format", schema.formats),
     );
     this.remove = button("Remove", onremove, { class: "quiet" });
@@ -111,8 +115,13 @@ class OutputForm {
   }
 
   get value() {
+    return { ...this.#chosen(), ...this.#options() };
+  }
+
+  /** `{format: …}` or `{preset: …}`; the name of a preset may hold any character. */
+  #chosen() {
     const [kind, ...name] = this.kind.value.split(":");
-    return { [kind]: name.join(":"), ...this.#options() };
+    return { [kind]: name.join(":") };
   }
 
   number(number, canBeRemoved) {
@@ -145,10 +154,9 @@ class OutputForm {
   }
 
   #show(values) {
-    const [kind, name] = this.kind.value.split(":");
     this.complaint.textContent = "";
     this.fields = this.schema
-      .optionsOf(kind === "format" ? name : null)
+      .optionsOf(this.schema.formatOf(this.#chosen()))
       .map(([option, schema]) => [option, fieldFor(option, schema)]);
     for (const [option, field] of this.fields) field.value = values[option];
     this.options.replaceChildren(...this.fields.map(([, field]) => field.element));
@@ -156,11 +164,11 @@ class OutputForm {
 }
 
 /** Outputs with their targets: in a folder of the job, named after the source, none twice. */
-export function withTargets(outputs, folder, sourceName) {
+export function withTargets(outputs, schema, folder, sourceName) {
   const stem = sourceName.replace(/\.[^.]*$/, "") || "audio";
   const taken = new Set();
   return outputs.map((output) => {
-    const kind = output.format ?? output.preset;
+    const kind = schema.formatOf(output) ?? "audio";
     const ending = ENDINGS[kind] ?? kind;
     let target;
     for (let number = 1; target === undefined || taken.has(target); number += 1) {
