@@ -15,6 +15,7 @@ from worker.domain.containers.sniffing import examine, sniff
 from worker.domain.containers.structure import Structure
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
 from worker.domain.job import OutputSpec
+from worker.domain.loudness import OutputLoudness
 from worker.ports import Artifact, ConversionProgress, Converted, MispredictedError, OutputLimitError, SourceAudio
 
 
@@ -28,6 +29,7 @@ class FakeConverter:
         self.probe_error: WorkerError | None = None
         self.convert_error: WorkerError | None = None
         self.repaired: tuple[str, ...] = ()
+        self.loudness: OutputLoudness | None = None  # of all outputs
         self.prediction_error_seconds = 0.0
         self.may_finish = asyncio.Event()
         self.may_finish.set()
@@ -78,7 +80,9 @@ class FakeConverter:
                     raise OutputLimitError
                 await asyncio.to_thread(shutil.copyfile, source, path)
             progress.seconds_done = length
-            artifacts = tuple(Artifact(path, length, 0, audio.size_bytes) for _, path in outputs)
+            artifacts = tuple(
+                Artifact(path, length, 0, audio.size_bytes, loudness=self.loudness) for _, path in outputs
+            )
             return Converted(artifacts, length, self.repaired)
         finally:
             self.running -= 1
