@@ -186,6 +186,25 @@ async def test_a_job_takes_back_what_it_has_put_there_and_nothing_else(subject: 
         )
 
 
+async def test_a_run_takes_back_what_it_and_earlier_ones_have_put_there_and_nothing_of_a_later_one(
+    subject: Subject, tmp_path: Path
+) -> None:
+    artifact = artifact_of(tmp_path / "up", b"of a run")
+    first, second, third = (subject.at(f"run-{run}.mp3") for run in (1, 2, 3))
+    for run, target in enumerate((first, second, third), start=1):
+        await subject.store.upload(
+            artifact, target, content_type="audio/mpeg", job_id="job-1", run=run, on_bytes=lambda _: None
+        )
+
+    for target in (first, second, third):
+        await subject.store.remove(target, "job-1", 2)
+
+    assert (await subject.other_side.get(third)).data == b"of a run"
+    for target in (first, second):
+        with pytest.raises(SourceNotFoundError):
+            await subject.store.probe(target)
+
+
 async def test_a_job_does_not_take_back_what_another_has_put_in_its_place(subject: Subject, tmp_path: Path) -> None:
     await upload(subject, artifact_of(tmp_path / "up", b"of job-1"), subject.at("a.mp3"))
 

@@ -20,7 +20,8 @@ from worker.domain.errors import (
     WorkerError,
 )
 from worker.domain.job import ObjectLocation
-from worker.ports import Artifact, BytesDone, SourceObject
+from worker.domain.progress import FIRST_RUN
+from worker.ports import Artifact, BytesDone, SourceObject, is_left_by, marks_of
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -99,6 +100,7 @@ class MemoryObjects:
         content_type: str,
         on_bytes: BytesDone,
         job_id: str | None = None,
+        run: int = FIRST_RUN,
     ) -> str:
         await asyncio.sleep(0)
         self._fail_if_told(target)
@@ -108,17 +110,17 @@ class MemoryObjects:
         data = read_artifact(artifact, 0, artifact.size_bytes)
         sha256 = hashlib.sha256(data).hexdigest()
         await _pass_by(len(data), on_bytes)
-        metadata = {"sha256": sha256} | ({"job-id": job_id} if job_id is not None else {})
+        metadata = {"sha256": sha256} | marks_of(job_id, run)
         self.buckets[target.bucket][target.key] = StoredObject(data, content_type, metadata)
         return sha256
 
     @asynccontextmanager
     async def upload_ahead(
-        self, path: Path, target: ObjectLocation, *, content_type: str, job_id: str
+        self, path: Path, target: ObjectLocation, *, content_type: str, job_id: str, run: int = FIRST_RUN
     ) -> AsyncIterator[FakeUploadAhead]:
         self.ahead.append(target)
         try:
-            yield FakeUploadAhead(self, target, content_type, job_id)
+            yield FakeUploadAhead(self, target, content_type, job_id, run)
         finally:
             self.ahead.remove(target)
 
@@ -126,11 +128,11 @@ class MemoryObjects:
         await asyncio.sleep(0)
         self.unfinished.discard(target)
 
-    async def remove(self, target: ObjectLocation, job_id: str) -> None:
+    async def remove(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> None:
         await asyncio.sleep(0)
         self._fail_if_told(target)
         found = self.buckets.get(target.bucket, {}).get(target.key)
-        if found is not None and found.metadata.get("job-id") == job_id:
+        if found is not None and is_left_by(found.metadata, job_id, run):
             del self.buckets[target.bucket][target.key]
 
     def _fail_if_told(self, location: ObjectLocation) -> None:
@@ -153,11 +155,17 @@ class FakeUploadAhead:
     target: ObjectLocation
     content_type: str
     job_id: str
+    run: int
     sent_bytes: int = 0
 
     async def finish(self, artifact: Artifact, *, on_bytes: BytesDone) -> str:
         return await self.objects.upload(
-            artifact, self.target, content_type=self.content_type, on_bytes=on_bytes, job_id=self.job_id
+            artifact,
+            self.target,
+            content_type=self.content_type,
+            on_bytes=on_bytes,
+            job_id=self.job_id,
+            run=self.run,
         )
 
 

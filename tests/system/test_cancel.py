@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.aws_calls import calls_of
 from tests.support.commands import worker
 from tests.support.fault_proxy import FaultProxy
 from tests.support.leftovers import leftovers
@@ -143,3 +144,31 @@ def test_a_queued_job_that_is_cancelled_never_starts_and_a_completed_one_stays_c
     assert process.find("job.started", job_id=queued) is None
     assert target_keys(stack) == ["b.mp3"]
     wait_for(lambda: stack.messages_in(stack.queue_url) == 0 or None, "an empty queue")
+
+
+def test_a_worker_that_stands_still_over_a_cancelled_job_leaves_the_outputs_of_its_next_run_alone(
+    stack: Stack, start_worker: StartWorker, unique: Callable[[str], str]
+) -> None:
+    job_id, target = unique("job"), unique("target")
+    source = stack.put_source(job_id, silence(1))
+    submit = ("submit", source, "--job-id", job_id, "--output", stack.target(target), "--format", "flac")
+    assert worker(stack, *submit).returncode == 0
+    assert worker(stack, "cancel", job_id).returncode == 0
+    with FaultProxy(stack.endpoint).running() as proxy:
+        proxy.hold(calls_of("HeadObject"))
+        late = start_worker(replace(stack, endpoint=proxy.url), WORKER_CONCURRENCY="1")
+        proxy.wait_held()  # it knows that the job is cancelled, and is about to take its outputs back
+
+        late.signal(signal.SIGSTOP)
+        assert worker(stack, "retry", job_id).returncode == 0
+        start_worker(stack).wait_for("job.completed", job_id=job_id, timeout=60)
+        output = stack.output(target)
+        proxy.release()
+        late.signal(signal.SIGCONT)
+
+        late.wait_for("job.duplicate_skipped", job_id=job_id)
+        wait_for(lambda: stack.messages_in(stack.queue_url) == 0 or None, "the end of both messages", timeout=60)
+        assert not proxy.seen("DeleteObject")
+    assert stack.output(target) == output
+    record = stack.final_record(job_id)
+    assert (record["status"], record["run"]) == ("completed", 2)

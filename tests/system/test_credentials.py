@@ -90,6 +90,7 @@ COMMANDS = (
     ("arguments", "variable", "value"),
     [
         *((arguments, "AWS_PROFILE", "nobody") for arguments in COMMANDS),
+        (("run",), "AWS_DEFAULT_PROFILE", "nobody"),
         (("run",), "AWS_ENDPOINT_URL", "localhost:5000"),
         (("run",), "AWS_REGION", "eu west 1"),
         (("run",), "AWS_SECRET_ACCESS_KEY", ""),

@@ -24,7 +24,7 @@ class Clients:
 
     def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
         try:
-            self.session = AwsSession()
+            self.session = AwsSession(settings.profile_variable)
         except SdkConfigurationError as exc:
             raise _refused(exc) from exc
         self._region = settings.region

@@ -21,7 +21,16 @@ from worker.ports.inspection import (
     TableFacts,
     UnusableConverterError,
 )
-from worker.ports.objects import Artifact, BytesDone, ObjectExistsError, ObjectStore, SourceObject, UploadAhead
+from worker.ports.objects import (
+    Artifact,
+    BytesDone,
+    ObjectExistsError,
+    ObjectStore,
+    SourceObject,
+    UploadAhead,
+    is_left_by,
+    marks_of,
+)
 from worker.ports.platform import Credentials, ScaleInProtection
 from worker.ports.progress import (
     Conflict,
@@ -92,4 +101,6 @@ __all__ = [
     "Volume",
     "WriteResult",
     "Written",
+    "is_left_by",
+    "marks_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Protocol
 from worker.domain.errors import WorkerError
 from worker.domain.job import ObjectLocation
 from worker.domain.loudness import OutputLoudness
+from worker.domain.progress import FIRST_RUN
 
 BytesDone = Callable[[int], None]  # called with the bytes done so far; returns at once
 
@@ -40,6 +41,19 @@ class Artifact:
     @property
     def size_bytes(self) -> int:
         return len(self.prefix) + self.stop - self.start
+
+
+def marks_of(job_id: str | None, run: int) -> dict[str, str]:
+    """The metadata by which an object of that job and run is known; of the first run it is the job's id alone."""
+    if job_id is None:
+        return {}
+    return {"job-id": job_id} | ({} if run == FIRST_RUN else {"run": str(run)})
+
+
+def is_left_by(metadata: Mapping[str, str], job_id: str, run: int) -> bool:
+    """Whether the object with that metadata was put there by that job, in that run or an earlier one."""
+    written_in = metadata.get("run", str(FIRST_RUN))
+    return metadata.get("job-id") == job_id and written_in.isdecimal() and int(written_in) <= run
 
 
 class ObjectExistsError(WorkerError):
@@ -98,16 +112,17 @@ class ObjectStore(Protocol):
         content_type: str,
         on_bytes: BytesDone,
         job_id: str | None = None,
+        run: int = FIRST_RUN,
     ) -> str:
         """Stream the artifact to the target; the object can be read when this returns.
 
-        Returns the artifact's SHA-256 in hex. The object carries it, and the job's id where it is given, as metadata.
+        Returns the artifact's SHA-256 in hex. The object carries it as metadata, and says whose it is (`marks_of`).
         Nothing is left behind when it raises or is cancelled (a multipart upload is aborted).
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
         """
 
     def upload_ahead(
-        self, path: Path, target: ObjectLocation, *, content_type: str, job_id: str
+        self, path: Path, target: ObjectLocation, *, content_type: str, job_id: str, run: int = FIRST_RUN
     ) -> AbstractAsyncContextManager[UploadAhead]:
         """Inside the `with`, a file that is written to `path` is sent as it grows. It need not exist yet.
 
@@ -121,8 +136,8 @@ class ObjectStore(Protocol):
         An upload to the same target that another worker has begun is aborted, too; one of this worker is not.
         """
 
-    async def remove(self, target: ObjectLocation, job_id: str) -> None:
-        """Delete the object if that job has put it there; any other object is left.
+    async def remove(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> None:
+        """Delete the object if that job has put it there, in that run or an earlier one; any other object is left.
 
-        Raises AccessDeniedError, DependencyUnavailableError.
+        Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
         """

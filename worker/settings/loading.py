@@ -17,7 +17,7 @@ from worker.domain.redaction import redact
 from worker.ports import MAX_IN_FLIGHT_SECONDS
 from worker.settings.faults import ConfigurationError, Fault
 from worker.settings.queue_region import region_of_queue
-from worker.settings.sdk import faults_of_sdk
+from worker.settings.sdk import PROFILES, faults_of_sdk
 from worker.settings.suggestions import misnamed, suggestion
 from worker.settings.tree import GROUPS, VARIABLES, RedisSettings, Settings
 
@@ -97,6 +97,7 @@ def _what_the_platform_says(environ: Mapping[str, str], queue_url: str) -> Mappi
         "region": _region(environ, queue_url),
         "ecs_agent_uri": environ.get("ECS_AGENT_URI") or None,
         "pod": _pod(environ),
+        "profile_variable": next((name for name in PROFILES if environ.get(name)), PROFILES[-1]),
         "has_own_s3_endpoint": any(environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")),
     }
 

@@ -16,6 +16,7 @@ from worker.settings.faults import Fault
 
 _REGION = re.compile(r"(?!\d+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")  # a label of a host name
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")  # the first that is set names the profile
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": ("preferred", "disabled", "required"),

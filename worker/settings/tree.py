@@ -192,6 +192,7 @@ class Settings(BaseModel):
     pod: str | None = Field(None, description="The name of the Kubernetes pod.")
     otlp_endpoint: str | None = Field(None, description="The collector that spans of jobs are sent to.")
     otlp_protocol: str | None = Field(None, description="How it is spoken to.")
+    profile_variable: str = Field("AWS_PROFILE", description="The SDK's variable that names the profile.")
     has_own_s3_endpoint: bool = Field(False, description="Whether the SDK's variables name an endpoint for S3.")
 
     @property
@@ -269,7 +270,7 @@ def _range(metadata: Collection[Any]) -> str:
 _OF_THE_PLATFORM = frozenset(
     {
         *("region", "ecs_agent_uri", "has_own_s3_endpoint", "memory_limit_bytes", "ecs_task", "pod"),
-        *("otlp_endpoint", "otlp_protocol"),
+        *("otlp_endpoint", "otlp_protocol", "profile_variable"),
     }
 )
 

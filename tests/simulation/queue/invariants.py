@@ -20,8 +20,7 @@ from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.progress import Record, Status
 from worker.ports import Delivery
 
-# A running job stops within three seconds of a request (issue 4), where nothing keeps its worker from seeing it.
-_CANCEL_SECONDS = 3.0
+_CANCEL_SECONDS = 3.0  # a running job stops within them, where nothing keeps its worker from seeing the request
 _JUST_CLAIMED_SECONDS = 1.0  # a claim that is younger cannot have been taken over
 _LONGEST_WAIT_SECONDS = 900.0  # for the topic, between two tries
 
@@ -48,7 +47,7 @@ class Checker(BaseChecker):
         self._ends: defaultdict[str, list[Record]] = defaultdict(list)  # by job: those of all runs
         self.published_ends = PublishedEnds(self)
         self._published: defaultdict[str, set[int]] = defaultdict(set)  # by job: the fences
-        self._readable: set[str] = set()  # jobs of which there are outputs
+        self._readable: dict[str, int] = {}  # by job: the run whose outputs are there
         self._confirmed: dict[tuple[str, int, str | None], float] = {}
         self._running: defaultdict[str, dict[str, bool]] = defaultdict(dict)  # by worker: jobs, and who is suspect
         self._crowds: dict[str, str] = {}  # by worker: what runs there and should not, beside each other
@@ -137,9 +136,9 @@ class Checker(BaseChecker):
         """The worker knows that these jobs are to be cancelled."""
         self._knows_of_cancel.update((worker, job_id) for job_id in job_ids)
 
-    @traced("{worker} deletes the outputs of {job_id}")
-    def retracted(self, worker: str, job_id: str) -> None:
-        self._readable.discard(job_id)
+    @traced("{worker} deletes the outputs of {job_id} of run {run} and before")
+    def retracted(self, worker: str, job_id: str, run: int) -> None:
+        self._readable = {name: of for name, of in self._readable.items() if name != job_id or of > run}
 
     # --- the workers ---------------------------------------------------------------------------------------------
 
@@ -193,7 +192,7 @@ class Checker(BaseChecker):
         """The worker of the claim writes its targets. At `asked_at` it began to check that it holds the claim."""
         job_id, fence, worker = claim.job_id, claim.version.fence, str(claim.worker)
         self._published[job_id].add(fence)
-        self._readable.add(job_id)
+        self._readable[job_id] = claim.run
         confirmed_at = self._confirmed.get((job_id, fence, worker))
         if confirmed_at is None or confirmed_at < asked_at - self._began_at - _JUST_CLAIMED_SECONDS:
             self.violated(f"{worker} publishes {job_id} and no longer held it when it asked")
@@ -275,11 +274,13 @@ class Checker(BaseChecker):
             self._check_the_failure(job_id, record)
         if record.status is Status.CANCELLED and job_id in self._readable:
             self.violated(f"{job_id} is cancelled, and there are outputs of it")
+        if record.status is Status.COMPLETED and job_id not in self._readable:
+            self.violated(f"{job_id} is completed, and its outputs are gone")
         if (problem := self._lateness.problem_with(job_id, self._ended_at[job_id])) is not None:
             self.violated(problem)
 
     def _check_that_all_were_started(self, job_id: str) -> None:
-        """A claim that counts was started, unless its worker died, was cut off, or lost the lease before that."""
+        """A claim that counts was started, unless its worker died, or lost the lease before that."""
         if self._schedule.have_clocks_parted:  # a worker may take over a claim before it is withdrawn
             return
         for start, until in self._starts.that_never_were(job_id, self._ended_at[job_id]):
@@ -293,7 +294,6 @@ class Checker(BaseChecker):
         code = None if record.error is None else record.error.code
         if code != "too_many_attempts":
             self.violated(f"{job_id} failed with {code} and nothing was wrong with it")
-        schedule = self._schedule
-        is_quiet = not (schedule.link_faults or schedule.may_be_held() or schedule.have_clocks_parted)
-        if is_quiet and record.attempt < MAX_ATTEMPTS and self._deaths_alone[job_id] < MAX_CRASHES:
+        is_early = record.attempt < MAX_ATTEMPTS and self._deaths_alone[job_id] < MAX_CRASHES
+        if is_early and not self._schedule.may_lose_starts:
             self.violated(f"{job_id} failed for {self._deaths_alone[job_id]} deaths while it ran alone")

@@ -92,6 +92,11 @@ class Schedule(BaseSchedule):
         return jumps > _HARMLESS_JUMPS_SECONDS
 
     @property
+    def may_lose_starts(self) -> bool:
+        """Whether a start may end although neither its job nor a death ends it."""
+        return bool(self.link_faults) or self.may_be_held() or self.have_clocks_parted
+
+    @property
     def has_long_job(self) -> bool:
         """Whether a job runs so long that another message of it waits for dozens of leases."""
         return any(script.seconds > _LONG_SECONDS for script in self.scripts)

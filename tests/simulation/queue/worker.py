@@ -198,7 +198,9 @@ class SimulatedConversion:
         self._worker = worker
         self._world = worker.world
 
-    async def run(self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]]) -> Completed:
+    async def run(
+        self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]], run_number: int
+    ) -> Completed:
         worker, checker = self._worker, self._world.checker
         script = self._world.schedule.scripts[number_of(job.job_id)]
         claim = worker.table.claims[job.job_id]
@@ -250,10 +252,10 @@ class SimulatedOutputs:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    async def retract(self, job: Job) -> None:
+    async def retract(self, job: Job, run: int) -> None:
         await asyncio.sleep(_DELETE_SECONDS)
         if not self._worker.network.is_cut:
-            self._worker.world.checker.retracted(self._worker.name, job.job_id)
+            self._worker.world.checker.retracted(self._worker.name, job.job_id, run)
 
     async def drop_unfinished(self, job: Job) -> None:
         """There are no unfinished uploads here."""

@@ -56,8 +56,8 @@ async def test_outputs_that_are_published_already_are_taken_back_before_the_reco
     statuses: list[Status] = []
 
     class Observed(MemoryObjects):
-        async def remove(self, target: ObjectLocation, job_id: str) -> None:
-            await super().remove(target, job_id)
+        async def remove(self, target: ObjectLocation, job_id: str, run: int = 1) -> None:
+            await super().remove(target, job_id, run)
             statuses.append(harness.record().status)
 
     async with a_harness(tmp_path, objects=Observed("in-bucket", "out-bucket")) as harness:

@@ -88,11 +88,11 @@ class _LazySession(AioSession):
 class AwsSession:
     """The session of all clients of a process, with the SDK's files checked. Implements the `Credentials` port."""
 
-    def __init__(self) -> None:
-        """Raises SdkConfigurationError."""
+    def __init__(self, profile_variable: str = "AWS_PROFILE") -> None:
+        """`profile_variable` is the one that names the profile. Raises SdkConfigurationError."""
         self._core = _LazySession()
         with_names = {
-            ProfileNotFound: ("AWS_PROFILE", "there is no such profile in the SDK's files"),
+            ProfileNotFound: (profile_variable, "there is no such profile in the SDK's files"),
             ConfigNotFound: ("AWS_CONFIG_FILE", "there is no such file"),
             ConfigParseError: ("AWS_CONFIG_FILE", "one of the SDK's files cannot be parsed"),
         }

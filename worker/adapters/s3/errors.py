@@ -130,7 +130,7 @@ def target_errors(target: ObjectLocation) -> Iterator[None]:
         yield
     except ClientError as exc:
         refusal = refusal_of(exc)
-        if refusal.status == 412:  # the only condition of a write is that the object is new
+        if refusal.status == 412:  # a write demands that it is new, a delete that it is unchanged
             raise ObjectExistsError(target) from exc
         raise refused_target(target, refusal) from exc
     except MISCONFIGURED as exc:

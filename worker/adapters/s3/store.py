@@ -25,7 +25,8 @@ from worker.adapters.s3.options import Arguments, S3Options
 from worker.domain.backoff import Backoff
 from worker.domain.errors import AccessDeniedError, TargetRefusedError
 from worker.domain.job import ObjectLocation
-from worker.ports import Artifact, BytesDone, SourceObject
+from worker.domain.progress import FIRST_RUN
+from worker.ports import Artifact, BytesDone, ObjectExistsError, SourceObject, is_left_by, marks_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -113,24 +114,27 @@ class S3Store:
         content_type: str,
         on_bytes: BytesDone,
         job_id: str | None = None,
+        run: int = FIRST_RUN,
     ) -> str:
-        """Stream the artifact to the target, with its digest and the job's id as metadata."""
+        """Stream the artifact to the target, with its digest and whose it is as metadata."""
         digest = await self.digest_of(artifact)
-        metadata = {"sha256": digest.sha256} | ({"job-id": job_id} if job_id is not None else {})
+        metadata = {"sha256": digest.sha256} | marks_of(job_id, run)
         headers: ObjectHeaders = {"ContentType": content_type, "Metadata": metadata}
         await self.send(artifact, target, headers, digest, on_bytes)
         return digest.sha256
 
     @asynccontextmanager
     async def upload_ahead(
-        self, path: Path, target: ObjectLocation, *, content_type: str, job_id: str
+        self, path: Path, target: ObjectLocation, *, content_type: str, job_id: str, run: int = FIRST_RUN
     ) -> AsyncIterator[UploadAhead]:
         """Send the file in parts while it is written, once it is longer than what is sent in one call."""
 
         async def send_anew(artifact: Artifact, on_bytes: BytesDone) -> str:
-            return await self.upload(artifact, target, content_type=content_type, on_bytes=on_bytes, job_id=job_id)
+            return await self.upload(
+                artifact, target, content_type=content_type, on_bytes=on_bytes, job_id=job_id, run=run
+            )
 
-        headers: ObjectHeaders = {"ContentType": content_type, "Metadata": {"job-id": job_id}}
+        headers: ObjectHeaders = {"ContentType": content_type, "Metadata": marks_of(job_id, run)}
         upload = MultipartUpload(self._client, target, headers, self._limits, self._options)
         self._ahead.add(upload)
         try:
@@ -144,13 +148,21 @@ class S3Store:
         own = {upload.known_id for upload in self._ahead}
         await drop_unfinished(self._client, target, self._options, but=own)
 
-    async def remove(self, target: ObjectLocation, job_id: str) -> None:
-        """Read the object's `job-id`, and delete it if it is this job's."""
+    async def remove(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> None:
+        """Read whose the object is, and delete it if it is this job's and has not been replaced since.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+        """
         where: Arguments = {"Bucket": target.bucket, "Key": target.key, **self._options.for_object()}
-        with suppress(TargetRefusedError), target_errors(target):  # refused: it is not there
-            found = await self._client.head_object(**where)
-            if found["Metadata"].get("job-id") == job_id:
-                await self._client.delete_object(**where)
+        try:
+            with target_errors(target):
+                found = await self._client.head_object(**where)
+        except TargetRefusedError:
+            return  # it is not there
+        if is_left_by(found["Metadata"], job_id, run):
+            unchanged: Arguments = {"IfMatch": found["ETag"]} if found.get("ETag") else {}
+            with suppress(ObjectExistsError), target_errors(target):  # another object is there now
+                await self._client.delete_object(**where, **unchanged)
 
     async def digest_of(self, artifact: Artifact) -> Digest:
         """The artifact's digests, in the parts that `send` makes of it."""

@@ -99,7 +99,14 @@ class Conversion:
         self._limits = limits
         self._uploads = Uploads(objects, random=random)
 
-    async def run(self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]]) -> Completed:
+    async def run(
+        self,
+        job: Job,
+        progress: JobProgress,
+        *,
+        before_upload: Callable[[], Awaitable[None]],
+        run_number: int,
+    ) -> Completed:
         """Do the job; every output can be read from S3 when this returns.
 
         `before_upload` is awaited when all outputs are converted, before the first target can be seen and before an
@@ -110,12 +117,14 @@ class Conversion:
         async with self._workspace.job_directory() as directory:
             await self._check_targets(job)
             run = _Run(job, directory, progress, SpaceNeeds(job, self._limits.output_bytes))
-            async with self._uploads.ahead(job, run.outputs) as ahead:
+            async with self._uploads.ahead(job, run_number, run.outputs) as ahead:
                 converted = await self._converted(run)
                 run.source.unlink()
                 directory.space.keep_what_is_written()
                 await before_upload()
-                records = await self._uploads.send(job, converted.artifacts, ahead, progress, before_upload)
+                records = await self._uploads.send(
+                    job, run_number, converted.artifacts, ahead, progress, before_upload
+                )
             return Completed(records, converted.repaired)
 
     async def drop_unfinished(self, job: Job) -> None:

@@ -18,7 +18,7 @@ _SHARE_SECONDS = 0.3  # a caller waits for it, with a second for all that it ask
 class LeftOutputs:
     """`Outputs` that a command leaves alone: the worker that gets the message of a cancelled job takes them back."""
 
-    async def retract(self, job: Job) -> None:
+    async def retract(self, job: Job, run: int) -> None:
         """Nothing."""
 
     async def drop_unfinished(self, job: Job) -> None:

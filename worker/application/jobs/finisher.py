@@ -84,8 +84,8 @@ class Finished:
 class Outputs(Protocol):
     """The targets of jobs."""
 
-    async def retract(self, job: Job) -> None:
-        """Delete what was published of the job. Raises nothing."""
+    async def retract(self, job: Job, run: int) -> None:
+        """Delete what was published of the job in that run or before. Raises nothing."""
 
     async def drop_unfinished(self, job: Job) -> None:
         """Drop what a killed worker has left half uploaded. Raises nothing."""
@@ -180,7 +180,7 @@ class JobFinisher:
         with bound(job_id=final.job_id, attempt=final.attempt):
             self._on_end(ending, final)
             if isinstance(ending, Cancelled) and job is not None:
-                await self._outputs.retract(job)
+                await self._outputs.retract(job, final.run)
             elif job is not None:  # its last worker was killed over it
                 await self._outputs.drop_unfinished(job)
             return Finished(final, await self._published(ending, final))
@@ -210,7 +210,7 @@ class JobFinisher:
         self._on_end(skipped, record)
         await self._records.share(record)
         if record.status is Status.CANCELLED:  # between two attempts: the first may have published something
-            await self._outputs.retract(job)
+            await self._outputs.retract(job, record.run)
         return await self._published(skipped, record, receives=delivery.receive_count)
 
     def put_off(self, delivery: Delivery, error: StoreUnavailableError) -> Ending:
@@ -249,7 +249,7 @@ class JobFinisher:
             await attempt.reporter.checkpoint()
         except DependencyUnavailableError:
             return self._retry(JobCancelledError())
-        await self._outputs.retract(attempt.claim.job)
+        await self._outputs.retract(attempt.claim.job, attempt.claim.record.run)
         return Cancelled()
 
     def _unrecorded(self, outcome: Outcome) -> Outcome:

@@ -109,7 +109,10 @@ class JobRunner:
             with self._cancels.over(job.job_id, execution):
                 await self._drop_unfinished(attempt)  # whatever ends this attempt
                 completed = await self._conversion.run(
-                    job, attempt.progress, before_upload=lambda: self._before_upload(attempt)
+                    job,
+                    attempt.progress,
+                    before_upload=lambda: self._before_upload(attempt),
+                    run_number=attempt.claim.record.run,
                 )
             return await self._finisher.finish_attempt(attempt, completed)
 

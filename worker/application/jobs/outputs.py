@@ -14,12 +14,15 @@ class PublishedOutputs:
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
-    async def retract(self, job: Job) -> None:
-        """Delete the outputs that this job has published. What cannot be deleted is a line in the log."""
+    async def retract(self, job: Job, run: int) -> None:
+        """Delete the outputs that the job has published in that run or before. What cannot be is a line in the log.
+
+        Those of a later run are left: a worker that stood still over the end of this one may get here after it.
+        """
         await self.drop_unfinished(job)
         for output in job.outputs:
             try:
-                await self._objects.remove(output.target, job.job_id)
+                await self._objects.remove(output.target, job.job_id, run)
             except JobError as error:
                 emit(Event.OUTPUT_REMOVE_FAILED, target=str(output.target), error=str(error))
 

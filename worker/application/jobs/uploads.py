@@ -31,27 +31,30 @@ class Uploads:
         self._random = random
 
     @asynccontextmanager
-    async def ahead(self, job: Job, files: Iterable[tuple[OutputSpec, Path]]) -> AsyncIterator[Ahead]:
+    async def ahead(self, job: Job, run: int, files: Iterable[tuple[OutputSpec, Path]]) -> AsyncIterator[Ahead]:
         """Inside the `with`, the outputs are sent as their files grow, where that saves time.
 
         Lossy ones are not: they are small, and encoding them takes far longer than sending them.
         """
         async with AsyncExitStack() as stack:
             yield [
-                await stack.enter_async_context(self._ahead_of(job, output, path))
+                await stack.enter_async_context(self._ahead_of(job, run, output, path))
                 if FORMATS[output.format].is_lossless
                 else None
                 for output, path in files
             ]
 
-    def _ahead_of(self, job: Job, output: OutputSpec, path: Path) -> AbstractAsyncContextManager[UploadAhead]:
+    def _ahead_of(
+        self, job: Job, run: int, output: OutputSpec, path: Path
+    ) -> AbstractAsyncContextManager[UploadAhead]:
         return self._objects.upload_ahead(
-            path, output.target, content_type=FORMATS[output.format].content_type, job_id=job.job_id
+            path, output.target, content_type=FORMATS[output.format].content_type, job_id=job.job_id, run=run
         )
 
     async def send(
         self,
         job: Job,
+        run: int,
         artifacts: Sequence[Artifact],
         ahead: Ahead,
         progress: JobProgress,
@@ -69,7 +72,7 @@ class Uploads:
             progress.advance((uploaded + done) / total)
 
         for output, artifact, upload_ahead in zip(job.outputs, artifacts, ahead, strict=True):
-            upload = partial(self._upload, job, output, artifact, on_bytes)
+            upload = partial(self._upload, job, run, output, artifact, on_bytes)
             sha256 = await self._repeat(upload, upload_ahead, progress, before_repeat)
             uploaded += artifact.size_bytes
             duration = round(artifact.duration_seconds, 3)
@@ -79,7 +82,13 @@ class Uploads:
         return tuple(records)
 
     async def _upload(
-        self, job: Job, output: OutputSpec, artifact: Artifact, on_bytes: BytesDone, ahead: UploadAhead | None
+        self,
+        job: Job,
+        run: int,
+        output: OutputSpec,
+        artifact: Artifact,
+        on_bytes: BytesDone,
+        ahead: UploadAhead | None,
     ) -> str:
         if ahead is not None:
             return await ahead.finish(artifact, on_bytes=on_bytes)
@@ -89,6 +98,7 @@ class Uploads:
             content_type=FORMATS[output.format].content_type,
             on_bytes=on_bytes,
             job_id=job.job_id,
+            run=run,
         )
 
     async def _repeat(
