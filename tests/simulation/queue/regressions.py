@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from tests.simulation.core.faults import REFUSED, SILENT, UNANSWERED
 from tests.simulation.core.schedule import LinkFault
-from tests.simulation.queue.incidents import CancelRequest, ClockJump, Drain, Freeze, Redelivery, SendAgain
+from tests.simulation.queue.incidents import (
+    CancelRequest,
+    ClockJump,
+    Drain,
+    Freeze,
+    Redelivery,
+    RetryRequest,
+    SendAgain,
+    Starvation,
+)
 from tests.simulation.queue.link_faults import DELAYED
 from tests.simulation.queue.schedule import Schedule, Script
 
@@ -109,5 +118,21 @@ REGRESSIONS = {
             Script(arrives_at=8.54, seconds=0.25, attempts=("hang", "hang", "stumble")),
         ),
         incidents=(LinkFault(5.68, 11.48, ("w0", "w1", "somebody"), "table", UNANSWERED), Redelivery(at=9.07, job=1)),
+    ),
+    "too late: three workers saw the claim of a dead one whose clock was fast, a quarter of an hour apart": Schedule(
+        seed=21722,
+        workers=3,
+        scripts=(
+            Script(arrives_at=6.94, seconds=2.32, attempts=("fail", "crash", "well", "well"), group="a"),
+            Script(arrives_at=4.01, seconds=0.39, attempts=("stumble", "crash", "well"), group="a"),
+            Script(arrives_at=0.64, seconds=5.99, attempts=("fail", "well"), is_submitted=True, group="a"),
+        ),
+        incidents=(
+            LinkFault(5.81, 68.89, ("w0", "w1", "w2", "somebody"), "table", REFUSED),
+            ClockJump(at=23.26, worker=2, seconds=3600.0),
+            Starvation(at=22.26, worker=2, seconds=10.0, hold=1.5),
+            RetryRequest(at=58.42, job=2),
+        ),
+        in_flight_limit=2,
     ),
 }
