@@ -94,6 +94,20 @@ EXAMPLES: Sequence[tuple[str, Mapping[str, Any]]] = (
             "cover": "drop",
         },
     ),
+    (
+        "The peaks of a player's waveform, as JSON for audiowaveform's readers such as peaks.js:",
+        {
+            "target": "s3://podcasts-out/ep.json",
+            "format": "waveform",
+            "points_per_second": 50,
+            "bits": 16,
+            "channels": 1,
+        },
+    ),
+    (
+        "The waveform as a picture:",
+        {"target": "s3://podcasts-out/ep.png", "format": "waveform", "width": 1200, "height": 100},
+    ),
 )
 
 OPTIONS_PAGE = """\
@@ -111,6 +125,16 @@ The same rules as a JSON Schema: [message.schema.json](schemas/message.schema.js
 {formats}
 
 The default bitrate is for each channel, in kbit/s.
+
+The end of a waveform's target says what it is.
+`.json` and `.dat` are the two forms of [audiowaveform's data][data], version 2, and `.png` is a picture.
+The data has the lowest and the highest sample of each point, of each channel that the source has.
+With `"channels": 1` it has those of their mix.
+A point has a whole number of samples, which stands in the data:
+the sample rate divided by `points_per_second`, rounded down.
+The picture has all channels in one, from their lowest sample to their highest, on a transparent background.
+
+[data]: https://github.com/bbc/audiowaveform/blob/master/doc/DataFormat.md
 
 ## Options
 
@@ -154,7 +178,7 @@ def options(table: Table) -> str:
             rules.description,
             _code(f".{extension}" for extension in rules.extensions),
             f"`{rules.content_type}`",
-            "lossless" if rules.is_lossless else str(rules.default_kbps_per_channel),
+            "lossless" if rules.is_lossless else str(rules.default_kbps_per_channel or "–"),
         )
         for name, rules in FORMATS.items()
     )
@@ -208,6 +232,9 @@ def _companions(declared: Mapping[str, Option]) -> Iterator[str]:
             for condition in dict.fromkeys(formats.values()):
                 having = _code(name for name, each in formats.items() if each == condition)
                 yield f"\n`{name}`{chosen} can be chosen only {condition} ({having})."
+        if option.extensions:
+            ends = _code(f".{extension}" for extension in option.extensions)
+            yield f"\n`{name}` can be chosen only with a target that ends with one of {ends}."
 
 
 def _code(words: Iterable[str]) -> str:

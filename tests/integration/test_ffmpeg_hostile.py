@@ -15,7 +15,7 @@ import pytest
 from tests.support.conversions import an_output, converted
 from tests.support.sounds import FFMPEG, listen, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import SOUND_FORMATS, AudioFormat
 from worker.domain.errors import (
     ConverterCrashedError,
     DurationTooLongError,
@@ -145,7 +145,7 @@ async def test_a_source_without_a_single_sample_is_unsupported(tmp_path: Path) -
 async def test_a_converter_without_memory_ends_that_job_alone(tmp_path: Path) -> None:
     source = a_wav(tmp_path / "source.wav")
     with pytest.raises(ConverterCrashedError):
-        await convert(source, *AudioFormat, converter=FfmpegConverter(FFMPEG, memory_bytes=256 * 1024 * 1024))
+        await convert(source, *SOUND_FORMATS, converter=FfmpegConverter(FFMPEG, memory_bytes=256 * 1024 * 1024))
 
     assert await convert(source)
 
@@ -220,7 +220,7 @@ async def test_a_cover_larger_than_the_sound_is_skipped(tmp_path: Path) -> None:
 async def test_a_cover_is_no_obstacle_to_any_format(name: str, tmp_path: Path) -> None:
     source = a_file(tmp_path / name, sound(name).read_bytes())
 
-    artifacts = await convert(source, *AudioFormat)
+    artifacts = await convert(source, *SOUND_FORMATS)
 
     seconds = listen(source).seconds
     assert all(artifact.duration_seconds == pytest.approx(seconds, abs=0.001) for artifact in artifacts)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.sounds import CONTAINERS, Heard, half_of, listen, sound
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import SOUND_FORMATS, AudioFormat
 from worker.domain.errors import UnsupportedAudioError
 from worker.ports import Artifact
 
@@ -29,7 +29,7 @@ _TONE_SECONDS_LOST = 0.005  # FFmpeg's Vorbis ends up to 128 samples early
 
 
 async def convert_to_all(source: Path, directory: Path) -> dict[AudioFormat, Artifact]:
-    return dict(zip(AudioFormat, await converted(source, directory, *map(an_output, AudioFormat)), strict=True))
+    return dict(zip(SOUND_FORMATS, await converted(source, directory, *map(an_output, SOUND_FORMATS)), strict=True))
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

@@ -16,7 +16,7 @@ from tests.support.conversions import an_output
 from tests.support.predictions import ends
 from tests.support.sounds import CONTAINERS, FFMPEG, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import SOUND_FORMATS, AudioFormat
 from worker.ports import ConversionProgress, MispredictedError, SourceAudio
 
 # Those whose headers say all. What is in other containers, or has more channels, is probed.
@@ -32,7 +32,7 @@ _DAMAGES = 8
 
 @pytest.mark.parametrize("name", sorted(_PREDICTED))
 async def test_each_source_ends_with_a_prediction_as_with_a_probe(name: str) -> None:
-    predicted, probed, kind = await ends(sound(name), list(AudioFormat))
+    predicted, probed, kind = await ends(sound(name), list(SOUND_FORMATS))
 
     assert predicted == probed
     assert kind == "right"

@@ -15,7 +15,7 @@ from tests.support.samples import RATE_HZ, a_wav, tones
 from tests.support.sounds import FFMPEG, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.ffmpeg.runs import Found, Runs, Task
-from worker.domain.audio import AudioFormat, Codec
+from worker.domain.audio import SOUND_FORMATS, AudioFormat, Codec
 from worker.domain.loudness import LoudnessTarget, OutputLoudness
 from worker.ports import Artifact, ConversionProgress
 
@@ -41,7 +41,7 @@ def a_talk(directory: Path, *, seconds: float = 3.0, clicks: bool) -> Path:
 
 
 @pytest.mark.parametrize("clicks", [False, True], ids=["gain", "limiter"])
-@pytest.mark.parametrize("audio_format", AudioFormat)
+@pytest.mark.parametrize("audio_format", SOUND_FORMATS)
 async def test_every_format_has_its_loudness_and_keeps_its_peak(
     audio_format: AudioFormat, clicks: bool, tmp_path: Path
 ) -> None:

@@ -22,9 +22,13 @@ from worker.domain.job import OutputSpec
 OPTIONS = options_of(OutputSpec)
 
 
+def target_of(audio_format: AudioFormat) -> str:
+    return f"s3://podcasts-out/ep-0142.{FORMATS[audio_format].extensions[0]}"
+
+
 def body_of(audio_format: AudioFormat, **options: Any) -> str:
     given = {name: write(value) for name, value in options.items()}
-    output = {"target": "s3://podcasts-out/ep-0142", "format": audio_format.value, **given}
+    output = {"target": target_of(audio_format), "format": audio_format.value, **given}
     return json.dumps({"job_id": "ep-0142", "source": "s3://podcasts-in/ep-0142.wav", "outputs": [output]})
 
 
@@ -58,7 +62,7 @@ def test_every_option_has_a_flag(data: st.DataObject, audio_format: AudioFormat)
         f"--{name.replace('_', '-')}={value if isinstance(value, str) else json.dumps(value)}"
         for name, value in typed.items()
     ]
-    output = ["--output", "s3://podcasts-out/ep-0142", "--format", audio_format.value, *flags]
+    output = ["--output", target_of(audio_format), "--format", audio_format.value, *flags]
     job, _ = read_job(parse(["submit", "s3://podcasts-in/ep-0142.wav", "--job-id", "ep-0142", *output]))
 
     assert job == parse_job(body_of(audio_format, **options))

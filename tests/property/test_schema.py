@@ -44,10 +44,16 @@ _BEYOND_A_SCHEMA = re.compile(
     r"is the source"
     r"|is the target of outputs\[\d+\], too"
     r"|must be above start_seconds, which is 0 where it is left out"
+    r"|must end with \.json, \.dat or \.png for waveform"
+    r"|can be chosen for waveform only with a target that ends with \.(png|json or \.dat)"
     r"|the key is longer than 1024 bytes"
     r"|the key is not valid Unicode"
     r"|must be a whole number"  # of 128.0
 )
+
+
+def target_of(audio_format: AudioFormat) -> str:
+    return f"s3://podcasts-out/a.{FORMATS[audio_format].extensions[0]}"
 
 
 def check(document: Any) -> None:
@@ -130,7 +136,7 @@ _RELATED = sorted({(name, each.name) for name, (_, option) in OPTIONS.items() fo
 @pytest.mark.parametrize("audio_format", AudioFormat)
 def test_the_schema_and_the_parser_agree_on_every_option(audio_format: AudioFormat, name: str) -> None:
     for value in _telling_values(name):
-        output = {"target": "s3://podcasts-out/a", "format": audio_format.value, name: value}
+        output = {"target": target_of(audio_format), "format": audio_format.value, name: value}
         check({"job_id": "ep-0142", "source": "s3://podcasts-in/a.wav", "outputs": [output]})
 
 
@@ -140,7 +146,7 @@ def test_the_schema_and_the_parser_agree_on_options_that_bind_each_other(
     audio_format: AudioFormat, one: str, other: str
 ) -> None:
     for values in product(_telling_values(one), _telling_values(other)):
-        output = {"target": "s3://podcasts-out/a", "format": audio_format.value} | dict(
+        output = {"target": target_of(audio_format), "format": audio_format.value} | dict(
             zip((one, other), values, strict=True)
         )
         check({"job_id": "ep-0142", "source": "s3://podcasts-in/a.wav", "outputs": [output]})

@@ -18,7 +18,7 @@ from tests.support.conversions import an_output, converted, delivered
 from tests.support.pcm import Pcm
 from tests.support.samples import RATE_HZ, a_wav, tones
 from tests.support.sounds import FFMPEG
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import SOUND_FORMATS, AudioFormat
 
 # In the order of WAVEFORMATEXTENSIBLE's bits, which is the order of the channels in the file:
 # https://learn.microsoft.com/en-us/windows/win32/api/mmreg/ns-mmreg-waveformatextensible
@@ -88,9 +88,11 @@ def levels(pcm: Pcm, frequencies: Sequence[int]) -> list[list[float]]:
 async def assert_each_channel_is_kept_or_heard(
     source: Path, frequencies: list[int], directory: Path, layout: str | None = None
 ) -> None:
-    artifacts = await converted(source, directory, *(an_output(each, sample_rate_hz=RATE_HZ) for each in AudioFormat))
+    artifacts = await converted(
+        source, directory, *(an_output(each, sample_rate_hz=RATE_HZ) for each in SOUND_FORMATS)
+    )
     original, _ = decode("sox", source)
-    for audio_format, artifact in zip(AudioFormat, artifacts, strict=True):
+    for audio_format, artifact in zip(SOUND_FORMATS, artifacts, strict=True):
         pcm, _ = decode(_DECODERS.get(audio_format, "ffmpeg"), delivered(artifact))
         assert pcm.channels == min(len(frequencies), _MOST_CHANNELS.get(audio_format, 8)), audio_format
         found = levels(pcm, frequencies)

@@ -118,6 +118,11 @@ def some_options(draw: st.DrawFn, audio_format: AudioFormat) -> dict[str, Any]:
                 limits = companion.limits(rules)
                 if limits is not None and not limits.allows(given[companion.name]):
                     del given[name]
+    for name in list(given):
+        if (extensions := options_of(OutputSpec)[name][1].extensions) and FORMATS[audio_format].extensions[
+            0
+        ] not in extensions:
+            del given[name]
     if "end_seconds" in given and given["end_seconds"] <= given.get("start_seconds", 0):
         del given["end_seconds"]
     return given
@@ -130,7 +135,7 @@ def jobs(draw: st.DrawFn) -> Job:
     outputs = []
     for key in draw(st.lists(keys, min_size=1, max_size=16, unique=True)):
         audio_format = draw(st.sampled_from(AudioFormat))
-        target = ObjectLocation("podcasts-out", key)
+        target = ObjectLocation("podcasts-out", f"{key}.{FORMATS[audio_format].extensions[0]}")
         outputs.append(OutputSpec(target, audio_format, **draw(some_options(audio_format))))
     job_id = draw(st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True))
     return Job(job_id, ObjectLocation("podcasts-in", draw(keys)), tuple(outputs))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from worker.application.messages.message import parse_job, to_body
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 
@@ -74,7 +74,9 @@ def test_the_contracts_example_is_a_job() -> None:
 
 @pytest.mark.parametrize("audio_format", list(AudioFormat))
 def test_every_format_of_the_contract_is_known(audio_format: AudioFormat) -> None:
-    assert parse_job(json.dumps(with_output(format=audio_format.value))).outputs[0].format is audio_format
+    target = f"s3://out-bucket/a.{FORMATS[audio_format].extensions[0]}"
+    document = with_output(format=audio_format.value, target=target)
+    assert parse_job(json.dumps(document)).outputs[0].format is audio_format
 
 
 @pytest.mark.parametrize("key", ["a b/ü 東京.wav", "a?b#c%20d+e", "//a", "a\\b", "../x", "a@b:c"])

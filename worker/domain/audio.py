@@ -7,7 +7,8 @@ format: those are words of one converter, and nothing but its adapter reads them
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from worker.domain.containers.kinds import Container
@@ -38,6 +39,7 @@ class AudioFormat(StrEnum):
     WEBM = "webm"
     AIFF = "aiff"
     CAF = "caf"
+    WAVEFORM = "waveform"
 
 
 class Codec(StrEnum):
@@ -74,7 +76,7 @@ class FormatSpec:
     description: str
     extensions: tuple[str, ...]  # of the files that hold it, without the dot; no two formats share one
     content_type: str
-    container: Container
+    container: Container | None  # None: no file of sound
     encoding_cost: float
     channels: Range[int] = _ALL_CHANNELS
     rates_hz: Range[int] | OneOf = _ALL_RATES
@@ -89,10 +91,18 @@ class FormatSpec:
     holds_cover: bool = True
     max_bytes: int | None = None  # of a file, where its sizes have no more digits
     is_constant: bool = False  # each second takes as many bytes as the next
+    content_types: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by the extension, where that is not always the same
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be heard. What cannot has a form that its target's extension decides."""
+        return self.container is not None
 
     @property
     def is_lossless(self) -> bool:
-        return self.bitrates_kbps is None
+        return self.is_sound and self.bitrates_kbps is None
 
     @property
     def rates_with_bitrate_hz(self) -> Below | None:
@@ -253,4 +263,17 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         bits_per_sample=_DEPTHS_WITH_FLOAT,
         is_constant=True,
     ),
+    AudioFormat.WAVEFORM: FormatSpec(
+        description="audiowaveform's data, or a picture",
+        extensions=("json", "dat", "png"),
+        content_type="application/json",
+        content_types={"dat": "application/octet-stream", "png": "image/png"},
+        container=None,
+        holds_tags=False,
+        holds_cover=False,
+        encoding_cost=0.20,
+        channels=Range(1, 16),
+    ),
 }
+
+SOUND_FORMATS = tuple(name for name, rules in FORMATS.items() if rules.is_sound)

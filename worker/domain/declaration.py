@@ -53,7 +53,8 @@ class Companion:
 class Option:
     """An option of an output, whose limits depend on the format; a format without limits does not have the option.
 
-    `unavailable` is a relative clause about the formats that do not have it. `is_local` is False where a moment of the
+    `unavailable` is a relative clause about the formats of sound that do not have it. With `extensions`, only targets
+    that end so have it. `is_local` is False where a moment of the
     output depends on other moments of the source: such an output cannot be converted in pieces.
     """
 
@@ -62,6 +63,7 @@ class Option:
     unavailable: str = ""
     companions: tuple[Companion, ...] = ()
     is_local: bool = True
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

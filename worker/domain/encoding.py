@@ -16,6 +16,7 @@ from worker.domain.job import OutputSpec
 from worker.domain.loudness import Gain, LoudnessTarget
 from worker.domain.tags.edits import Edits
 from worker.domain.trimming import TrimSilence
+from worker.domain.waveform import Waveform, waveform_of
 
 LOSSY_BITS = 16  # that a sample of a lossy source is worth
 
@@ -23,6 +24,8 @@ LOSSY_BITS = 16  # that a sample of a lossy source is worth
 _VARIATION = 2.0
 _OVERHEAD = 1.02  # of samples in frames
 _ENDS_BYTES = 256 * 1024  # headers and padding
+_BYTES_OF_A_POINT = 64  # its number and its time
+_BYTES_OF_A_CHANNEL = 2 * (42 + 8)  # its lowest and its highest sample, with their names and without
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,17 @@ class Encoding:
     loudness: LoudnessTarget | None = None
     gain: Gain | None = None  # once it is known
     edits: Edits = field(default_factory=Edits)
+    waveform: Waveform | None = None
 
     def is_found_by_decoding(self, stated_seconds: float | None) -> bool:
         """Whether the source has to be decoded first, to know which part of it the output has."""
         return self.trim is not None or (self.cut is not None and self.cut.needs_length(stated_seconds))
 
 
-def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_per_sample: int) -> Encoding:
-    """How `spec` is encoded from a source with this rate, channel count and depth.
+def encoding_for(
+    spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_per_sample: int, seconds: float | None = None
+) -> Encoding:
+    """How `spec` is encoded from a source with this rate, channel count, depth, and length as far as that is known.
 
     A bitrate that the encoder does not have at this rate and channel count becomes the nearest that it has.
     """
@@ -63,8 +69,12 @@ def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_p
     if spec.bitrate_kbps and not spec.sample_rate_hz:
         rate = min(rate, rules.max_rate_for_bitrate_hz or rate)
     bitrate = None
-    if not rules.is_lossless and spec.vbr_quality is None:
+    if rules.bitrates_kbps is not None and spec.vbr_quality is None:
         bitrate = rules.nearest_bitrate(spec.bitrate_kbps or rules.default_kbps_per_channel * count, rate, count)
+    cut, waveform = cut_of(spec), None
+    if spec.format is AudioFormat.WAVEFORM:
+        heard_seconds = cut.seconds_of(seconds) if cut and seconds else seconds
+        waveform = waveform_of(spec, rate_hz=rate, seconds=heard_seconds)
     return Encoding(
         spec.format,
         rate,
@@ -74,10 +84,11 @@ def encoding_for(spec: OutputSpec, *, sample_rate_hz: int, channels: int, bits_p
         vbr_quality=spec.vbr_quality,
         codec=spec.codec,
         pick_channel=spec.pick_channel,
-        cut=cut_of(spec),
+        cut=cut,
         trim=spec.trim_silence,
         loudness=spec.loudness,
         edits=spec.edits,
+        waveform=waveform,
     )
 
 
@@ -103,6 +114,8 @@ def bytes_of(encoding: Encoding, seconds: float) -> Need:
     rules = FORMATS[encoding.format]
     if encoding.cut is not None:
         seconds = encoding.cut.seconds_of(seconds)
+    if encoding.waveform is not None:
+        return _bytes_of_points(encoding.waveform, encoding, seconds)
     if encoding.bitrate_kbps is not None:
         per_second = encoding.bitrate_kbps * 125.0
     elif rules.bitrates_kbps is not None:
@@ -115,3 +128,10 @@ def bytes_of(encoding: Encoding, seconds: float) -> Need:
         least=int(seconds * per_second / _OVERHEAD) if is_certain else 0,
         most=int(seconds * per_second * factor) + _ENDS_BYTES,
     )
+
+
+def _bytes_of_points(waveform: Waveform, encoding: Encoding, seconds: float) -> Need:
+    """Of the waveform, and of the points as the converter prints them, which lie beside it for a moment."""
+    points = seconds * encoding.sample_rate_hz / waveform.samples_per_point
+    each = _BYTES_OF_A_POINT + encoding.channels * _BYTES_OF_A_CHANNEL
+    return Need(0, int(points * each) + waveform.picture_bytes + _ENDS_BYTES)

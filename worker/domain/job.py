@@ -3,70 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
-from worker.domain.audio import AudioFormat, Codec
+from worker.domain.audio import FORMATS, AudioFormat, Codec, FormatSpec
 from worker.domain.declaration import Companion, Field, Option, options_of
-from worker.domain.limits import ABSENT, ANYTHING, Count, OneOf, Pattern, Range
+from worker.domain.limits import ABSENT, ANYTHING, Count, Limits, OneOf, Pattern, Range
+from worker.domain.location import ObjectLocation
 from worker.domain.loudness import LoudnessTarget
 from worker.domain.tags.edits import Edits, TagEdits
 from worker.domain.tags.pictures import Picture
 from worker.domain.trimming import TrimSilence
 
+__all__ = [
+    "GROUP",
+    "JOB_ID",
+    "MAX_OUTPUTS",
+    "Cover",
+    "Job",
+    "ObjectLocation",
+    "OutputSpec",
+    "is_job_id",
+    "readable_id_part",
+    "stem_of",
+]
+
 JOB_ID = Pattern(r"[A-Za-z0-9._-]{1,128}", "1 to 128 of A-Z a-z 0-9 . _ -")
 MAX_OUTPUTS = 16
+_PIXELS = Range(16, 8192)
 _SECONDS = Range(0, 10_000_000)  # more than any source has
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _READABLE_CHARACTERS = 80
 
-MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-# The reserved endings (-s3alias, --x-s3, …) are allowed: access points and directory buckets are addressed by them.
-_CHARACTERS = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
-_NAME = rf"(?!xn--|sthree-|amzn-s3-demo-)(?![0-9]+(?:\.[0-9]+){{3}}(?:/|$))(?![a-z0-9.-]*\.\.){_CHARACTERS}"
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
-_ACCESS_POINT = (
-    r"arn:aws[a-z-]*:s3[a-z-]*:[a-z0-9-]*:[0-9]{12}:(?:outpost/[A-Za-z0-9-]+/)?accesspoint[/:][A-Za-z0-9.-]+"
-)
-_BUCKET = re.compile(f"(?:{_NAME}|{_ACCESS_POINT})")
-_LOCATION = re.compile(rf"s3://(?P<bucket>{_ACCESS_POINT}|[^/]+)/(?P<key>.+)", re.DOTALL)
 
-
-@dataclass(frozen=True, slots=True)
-class ObjectLocation:
-    """An object's bucket and key. The key is taken as it stands: nothing is unquoted.
-
-    The bucket may be an access point, by its ARN or its alias.
-    """
-
-    TEXT: ClassVar = Pattern(rf"s3://{_BUCKET.pattern}/[\s\S]+", "s3://bucket/key")
-    bucket: str
-    key: str
-
-    @classmethod
-    def parse(cls, url: str) -> ObjectLocation:
-        """Read `s3://bucket/key`. Raises ValueError with a sentence that says what is wrong."""
-        match = _LOCATION.fullmatch(url)
-        if match is None:
-            raise ValueError("must be s3://bucket/key")
-        if not _BUCKET.fullmatch(match["bucket"]):
-            if re.fullmatch(_CHARACTERS, match["bucket"]):
-                raise ValueError(
-                    "the bucket's name may be no IP address, and have no '..' and no prefix that S3 reserves"
-                )
-            raise ValueError("the bucket's name must be 3 to 63 of a-z 0-9 . -")
-        try:
-            key_bytes = match["key"].encode()
-        except UnicodeEncodeError:
-            raise ValueError("the key is not valid Unicode") from None
-        if len(key_bytes) > MAX_KEY_BYTES:
-            raise ValueError(f"the key is longer than {MAX_KEY_BYTES} bytes")
-        return cls(match["bucket"], match["key"])
-
-    def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
+def _of_waveforms(limits: Limits) -> Callable[[FormatSpec], Limits | None]:
+    return lambda rules: None if rules.is_sound else limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,20 +178,57 @@ class OutputSpec:
             unavailable="which has no place for a cover",
         ),
     ] = None
-
-    loudness: Annotated[
-        LoudnessTarget | None,
-        Option(
-            "Loudness by EBU R 128: a gain, and a limiter only where the true peak would become too high.",
-            lambda _: ANYTHING,
-            is_local=False,
-        ),
-    ] = None
-
     trim_silence: Annotated[
         TrimSilence | None,
         Option("Leaves out silence at both ends, to the sample; before fades.", lambda _: ANYTHING, is_local=False),
     ] = None
+    loudness: Annotated[
+        LoudnessTarget | None,
+        Option(
+            "Loudness by EBU R 128: a gain, and a limiter only where the true peak would become too high.",
+            lambda rules: ANYTHING if rules.is_sound else None,
+            is_local=False,
+        ),
+    ] = None
+    points_per_second: Annotated[
+        int | None,
+        Option(
+            "Points of a waveform in a second, 20 by default; more where a point would have a part of a sample.",
+            _of_waveforms(Range(1, 1000)),
+            extensions=("json", "dat"),
+        ),
+    ] = None
+    bits: Annotated[
+        int | None,
+        Option(
+            "Bits of each value of a waveform, 8 by default.",
+            _of_waveforms(OneOf((8, 16))),
+            extensions=("json", "dat"),
+        ),
+    ] = None
+    width: Annotated[
+        int | None,
+        Option(
+            "Width of a waveform's picture in pixels, 1800 by default.", _of_waveforms(_PIXELS), extensions=("png",)
+        ),
+    ] = None
+    height: Annotated[
+        int | None,
+        Option(
+            "Height of a waveform's picture in pixels, 140 by default.", _of_waveforms(_PIXELS), extensions=("png",)
+        ),
+    ] = None
+
+    @property
+    def extension(self) -> str:
+        """Of the target, in lower case and without the dot; empty where it has none."""
+        _, dot, extension = self.target.key.rpartition("/")[2].rpartition(".")
+        return extension.lower() if dot else ""
+
+    @property
+    def content_type(self) -> str:
+        rules = FORMATS[self.format]
+        return rules.content_types.get(self.extension, rules.content_type)
 
     @property
     def cover_location(self) -> ObjectLocation | None:

@@ -30,7 +30,7 @@ def test_the_converter_has_a_layout_for_each_number_of_channels(audio_format: Au
 @pytest.mark.parametrize("audio_format", AudioFormat)
 def test_a_lossy_format_has_a_default_bitrate_within_its_bounds(audio_format: AudioFormat) -> None:
     rules = FORMATS[audio_format]
-    assert rules.is_lossless == (rules.default_kbps_per_channel == 0)
+    assert (rules.bitrates_kbps is None) == (rules.default_kbps_per_channel == 0)
     if rules.bitrates_kbps is not None:
         for channels in (1, 2):
             assert rules.bitrates_kbps.allows(rules.default_kbps_per_channel * channels), channels

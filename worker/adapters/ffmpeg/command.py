@@ -87,7 +87,9 @@ def convert_command(
     command = _general(binary)
     for part, source_fd in zip(audio.parts or (audio,), source_fds, strict=True):
         command += _source(part.container, source_fd, part.structure, options=_decoding(part))
-    graph, labels = filter_graph(audio, [encoding for encoding, _ in outputs], analyses)
+    graph, labels = filter_graph(
+        audio, [encoding for encoding, _ in outputs], analyses, [target_fd for _, target_fd in outputs]
+    )
     command += ["-progress", "pipe:1", "-stats_period", str(STATS_PERIOD_SECONDS), "-filter_complex", graph]
     for label, (encoding, target_fd) in zip(labels, outputs, strict=False):
         command += ["-map", label, *_output(audio, encoding, target_fd, limit_seconds, as_piece=as_pieces)]
@@ -157,11 +159,14 @@ def _output(
         options += ["-sample_fmt", sample_format]
     layout = target_layout(audio, encoding)
     options += encoder.of_tracks if layout is None else ["-ac", str(encoding.channels), "-ch_layout", layout]
+    # What filters have written to the descriptor is all of a waveform.
+    target = ["-f", muxer, "-fd", str(target_fd), "fd:"] if encoding.waveform is None else ["-f", muxer, "-"]
     return [
         *options,
         *encoder.always,
         # The limit counts the outputs' samples: on the source's clock, a jump would end the reading.
         *("-t", f"{limit_seconds:.3f}", "-ar", str(encoding.sample_rate_hz), "-threads", "1"),
         # The same source gives the same bytes: no versions, dates or random serial numbers.
-        *("-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", muxer, "-fd", str(target_fd), "fd:"),
+        *("-fflags", "+bitexact", "-flags:a", "+bitexact"),
+        *target,
     ]

@@ -121,4 +121,6 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
         orders=_ORDERS_OF_APPLE,
         is_lossless=True,
     ),
+    # Its samples go nowhere: filters print what is to be known of them.
+    AudioFormat.WAVEFORM: Encoder(name="pcm_s16le", muxer="null", holds_tracks=True, is_lossless=True),
 }

@@ -29,6 +29,7 @@ def encodings_of(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encodi
             sample_rate_hz=audio.sample_rate_hz,
             channels=audio.channels,
             bits_per_sample=audio.bits_per_sample or LOSSY_BITS,
+            seconds=audio.duration_seconds,
         )
         for spec in specs
     ]

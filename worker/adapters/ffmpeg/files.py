@@ -112,7 +112,7 @@ def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, 
     with _reader(path) as (read_at, size):
         if rules.max_bytes is not None and size > rules.max_bytes:
             raise OutputsTooLargeError(size, rules.max_bytes)
-        if size == 0 or examine(Sniffed(rules.container, 0), read_at, size).problem:
+        if size == 0 or rules.container is None or examine(Sniffed(rules.container, 0), read_at, size).problem:
             raise ConverterCrashedError(f"the {audio_format} output is not complete")
         try:
             front = front_of(audio_format, read_at, size, metadata)

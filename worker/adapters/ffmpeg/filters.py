@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from worker.adapters.ffmpeg.cuts import cut_filters, samples_of
 from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
 from worker.adapters.ffmpeg.levels import gain_filters
+from worker.adapters.ffmpeg.peaks import peak_filters
 from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding
 from worker.domain.mixing import LAYOUTS, layout_of, mix, mix_of_tracks, permutation
@@ -99,16 +100,21 @@ class Analysis:
 
 
 def filter_graph(
-    audio: SourceAudio, encodings: Sequence[Encoding], analyses: Sequence[Analysis] = ()
+    audio: SourceAudio,
+    encodings: Sequence[Encoding],
+    analyses: Sequence[Analysis] = (),
+    target_fds: Sequence[int] | None = None,
 ) -> tuple[str, list[str]]:
     """The graph from the chosen track to one labelled end for each output, and those labels.
 
+    `target_fds` are the outputs' descriptors, for those that filters write. None: the graph is not to be run.
     The outputs are followed by the reference, where there is one, and by the ends of the analyses.
     """
     source, shared, parts = f"[0:{audio.track}]", _shared(audio), list[str]()
     if audio.parts:
         source, shared, parts = _joined(audio)
-    own = [_own(audio, encoding) for encoding in encodings]
+    fds = [0] * len(encodings) if target_fds is None else target_fds
+    own = [_own(audio, encoding, fd) for encoding, fd in zip(encodings, fds, strict=True)]
     own += [[]] * has_reference(encodings)
     own += [[*heard(audio, analysis.of), *analysis.filters] for analysis in analyses]
     labels = [f"[o{number}]" for number in range(len(own))]
@@ -179,7 +185,7 @@ def _made_like(whole: SourceAudio, part: SourceAudio) -> list[str]:
     return filters
 
 
-def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
+def _own(audio: SourceAudio, encoding: Encoding, target_fd: int) -> list[str]:
     layout, filters = _mapped(audio, encoding)[0], heard(audio, encoding)
     if encoding.gain is not None:
         filters += gain_filters(encoding.gain, audio.sample_rate_hz, encoding.sample_rate_hz)
@@ -193,6 +199,8 @@ def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
         # For a few samples the resampler returns nothing: the missing ones are silence.
         samples = max(1, math.ceil(round(seconds * encoding.sample_rate_hz, 6)))
         filters += [f"aresample={encoding.sample_rate_hz}", f"apad=whole_len={samples}"]
+    if encoding.waveform is not None:
+        filters += peak_filters(encoding.waveform, encoding.sample_rate_hz, layout, target_fd)
     return filters
 
 

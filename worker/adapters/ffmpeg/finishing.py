@@ -9,6 +9,7 @@ from pathlib import Path
 from worker.adapters.ffmpeg.command import has_own_clock
 from worker.adapters.ffmpeg.files import to_artifact
 from worker.adapters.ffmpeg.filters import longest_pause_seconds
+from worker.adapters.ffmpeg.peaks import to_waveform
 from worker.adapters.ffmpeg.tags import metadata_of
 from worker.domain.encoding import Encoding
 from worker.domain.tags.chapters import chapters_within
@@ -24,9 +25,14 @@ def finished(
     Raises ConverterCrashedError where one is not whole, OutputsTooLargeError where its format holds less.
     """
     return tuple(
-        to_artifact(path, encoding.format, seconds, _metadata(audio, encoding, seconds))
-        for (encoding, path), seconds in zip(outputs, lengths, strict=True)
+        _finished(audio, encoding, path, seconds) for (encoding, path), seconds in zip(outputs, lengths, strict=True)
     )
+
+
+def _finished(audio: SourceAudio, encoding: Encoding, path: Path, seconds: float) -> Artifact:
+    if encoding.waveform is not None:
+        return to_waveform(path, encoding, encoding.waveform, seconds)
+    return to_artifact(path, encoding.format, seconds, _metadata(audio, encoding, seconds))
 
 
 def _metadata(audio: SourceAudio, encoding: Encoding, seconds: float) -> Metadata:

@@ -74,6 +74,7 @@ class SpaceNeeds:
                 sample_rate_hz=audio.sample_rate_hz,
                 channels=audio.channels,
                 bits_per_sample=audio.bits_per_sample or LOSSY_BITS,
+                seconds=stated,
             )
             need = bytes_of(encoding, seconds)
             needs.append(

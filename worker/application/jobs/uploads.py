@@ -48,7 +48,7 @@ class Uploads:
         self, job: Job, run: int, output: OutputSpec, path: Path
     ) -> AbstractAsyncContextManager[UploadAhead]:
         return self._objects.upload_ahead(
-            path, output.target, content_type=FORMATS[output.format].content_type, job_id=job.job_id, run=run
+            path, output.target, content_type=output.content_type, job_id=job.job_id, run=run
         )
 
     async def send(
@@ -95,7 +95,7 @@ class Uploads:
         return await self._objects.upload(
             artifact,
             output.target,
-            content_type=FORMATS[output.format].content_type,
+            content_type=output.content_type,
             on_bytes=on_bytes,
             job_id=job.job_id,
             run=run,

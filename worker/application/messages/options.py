@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from worker.domain.audio import FORMATS
 from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError
@@ -11,6 +13,7 @@ from worker.domain.job import OutputSpec
 def check_output(output: OutputSpec, path: str) -> None:
     """Raises InvalidMessageError about the first option that the output cannot have."""
     check_options(output, path)
+    _check_extension(output, path)
     _check_cut(output, path)
 
 
@@ -23,7 +26,7 @@ def check_options(output: OutputSpec, path: str) -> None:
         option = options[name][1]
         limits = option.limits(rules)
         if limits is None:
-            reason = f", {option.unavailable}" if option.unavailable else ""
+            reason = f", {option.unavailable}" if option.unavailable and rules.is_sound else ""
             raise InvalidMessageError(f"{path}.{name}", f"cannot be chosen for {output.format}{reason}")
         if problem := limits.problem_with(value):
             raise InvalidMessageError(f"{path}.{name}", f"{problem} for {output.format}")
@@ -36,6 +39,22 @@ def check_options(output: OutputSpec, path: str) -> None:
                 chosen = "" if companion.given is None else f"{value} "
                 problem = f"{chosen}can be chosen for {output.format} only {limits.beside(companion.name)}"
                 raise InvalidMessageError(f"{path}.{name}", problem)
+
+
+def _check_extension(output: OutputSpec, path: str) -> None:
+    """The end of a target that is no sound says in which form it is, and has the options of that form."""
+    rules = FORMATS[output.format]
+    if not rules.is_sound and output.extension not in rules.extensions:
+        raise InvalidMessageError(f"{path}.target", f"must end with {_one_of(rules.extensions)} for {output.format}")
+    for name, (member, option) in options_of(type(output)).items():
+        if option.extensions and getattr(output, name) != member.default and output.extension not in option.extensions:
+            ends = f"only with a target that ends with {_one_of(option.extensions)}"
+            raise InvalidMessageError(f"{path}.{name}", f"can be chosen for {output.format} {ends}")
+
+
+def _one_of(extensions: Sequence[str]) -> str:
+    *others, last = (f".{each}" for each in extensions)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _check_cut(output: OutputSpec, path: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from worker.application.messages.codec import read
 from worker.application.messages.json_text import shown
 from worker.application.messages.options import check_output
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.declaration import Field, members_of
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import ObjectLocation, OutputSpec
@@ -78,6 +78,9 @@ class Presets:
         return {**own, **self.fields[name], **{key: value for key, value in own.items() if value is not None}}
 
 
+_EXTENSIONS = {name.value: rules.extensions for name, rules in FORMATS.items()}
+
+
 def _check(name: str, fields: object) -> None:
     """Raises InvalidMessageError where the fields cannot be those of an output, in any format that they may have."""
     if not NAME.allows(name):
@@ -95,12 +98,17 @@ def _check(name: str, fields: object) -> None:
 
 
 def _refusal(name: str, fields: Mapping[str, Any]) -> InvalidMessageError | None:
-    target = str(ObjectLocation("sample-bucket", "sample"))
-    try:
-        check_output(read(OutputSpec, {**fields, "target": target}, name), name)
-    except InvalidMessageError as refusal:
-        return refusal
-    return None
+    """None where an output with some end of its target can have them."""
+    first = None
+    for extension in _EXTENSIONS.get(str(fields["format"]), ("",)):
+        target = str(ObjectLocation("sample-bucket", f"sample.{extension}"))
+        try:
+            check_output(read(OutputSpec, {**fields, "target": target}, name), name)
+        except InvalidMessageError as refusal:
+            first = first or refusal
+        else:
+            return None
+    return first
 
 
 BUILT_IN = Presets()

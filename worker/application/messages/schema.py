@@ -5,6 +5,7 @@ Some rules of a message cannot be said in JSON Schema, so it accepts what `parse
 * a `preset` that is not known, and fields that do not fit those of a preset
 * two outputs with one target, or with the source's or a cover's
 * an `end_seconds` that is not above its `start_seconds`
+* a target whose end says no form of a waveform, and options that this form does not have
 * a key over 1024 bytes (a schema counts characters), or with half a surrogate pair
 * a whole number written as 128.0
 * a tag that says how the file is made, such as `duration`
