@@ -9,7 +9,7 @@ from tests.simulation.core.checker import BaseChecker, traced
 from tests.simulation.core.publishing import PublishedEnds
 from tests.simulation.core.runs import Runs
 from tests.simulation.queue.groups import Groups
-from tests.simulation.queue.incidents import LEASE_SECONDS, CancelRequest, ClockJump, Redelivery
+from tests.simulation.queue.incidents import LEASE_SECONDS, CancelRequest, ClockJump
 from tests.simulation.queue.known_states import KnownStates
 from tests.simulation.queue.lateness import WITHDRAW_SECONDS, Lateness
 from tests.simulation.queue.outages import TableOutages
@@ -167,9 +167,9 @@ class Checker(BaseChecker):
     @traced("{worker} loses the lease of {job_id}")
     def lease_lost(self, worker: str, place: int, job_id: str) -> None:
         """A job that runs ends there, because its message or its claim is another's."""
-        schedule = self._schedule
-        has_cause = schedule.have_clocks_parted or schedule.may_be_held(place) or schedule.may_lose_leases(place)
-        if not has_cause and not schedule.has(Redelivery, number_of(job_id)):
+        held = self._held[job_id]
+        is_own_end = held.is_final and held.worker == worker  # it arrived, though no answer came
+        if not is_own_end and not self._schedule.may_take_lease(place, number_of(job_id)):
             self.violated(f"{worker} loses the lease of {job_id} for no reason")
 
     @traced("{worker} is killed")

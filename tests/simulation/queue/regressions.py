@@ -5,7 +5,7 @@ They are kept as values and not as seeds: a seed stands for another schedule as 
 
 from __future__ import annotations
 
-from tests.simulation.core.faults import REFUSED, SILENT, UNANSWERED
+from tests.simulation.core.faults import REFUSED, SILENT, UNACKNOWLEDGED, UNANSWERED
 from tests.simulation.core.schedule import LinkFault
 from tests.simulation.queue.incidents import (
     CancelRequest,
@@ -21,6 +21,16 @@ from tests.simulation.queue.link_faults import DELAYED
 from tests.simulation.queue.schedule import Schedule, Script
 
 REGRESSIONS = {
+    "a job stalled over its end, which had arrived without an answer: the next end was refused, rightly": Schedule(
+        seed=6206,
+        workers=2,
+        scripts=(
+            Script(arrives_at=6.14, seconds=0.41, group="a"),
+            Script(arrives_at=2.24, seconds=4.77, group="b"),
+            Script(arrives_at=9.8, seconds=1.52, attempts=("well", "well", "well"), group="a"),
+        ),
+        incidents=(LinkFault(7.46, 26.81, ("w0", "w1", "somebody"), "table", UNACKNOWLEDGED),),
+    ),
     "two published: one was frozen when DynamoDB had confirmed its claim, and went on when another had it": Schedule(
         seed=6992,
         workers=3,

@@ -12,6 +12,7 @@ from tests.simulation.queue.incidents import (
     ComeBack,
     Freeze,
     Incident,
+    Redelivery,
     RetryRequest,
     SendAgain,
     Starvation,
@@ -109,6 +110,11 @@ class Schedule(BaseSchedule):
     def may_lose_leases(self, place: int) -> bool:
         """Whether something may keep the worker from the queue, so that a lease ends before its job begins."""
         return any(each.service == QUEUE and worker_at(place) in each.who for each in self.link_faults)
+
+    def may_take_lease(self, place: int, job: int) -> bool:
+        """Whether something may take a job that runs from the worker."""
+        is_late = self.have_clocks_parted or self.may_be_held(place) or self.may_lose_leases(place)
+        return is_late or self.has(Redelivery, job)
 
     def outage_at(self, time: float) -> LinkFault | None:
         """The outage of the job table, for all workers, that lasts at that time and that no other fault interrupts."""
