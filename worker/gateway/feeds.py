@@ -52,13 +52,13 @@ class Feeds:
         self.is_closed = False
 
     @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count one stream, from before its first read to its end."""
-        self.streams += 1
+    def counted(self, jobs: int = 1) -> Iterator[None]:
+        """Count a stream of so many jobs as so many, from before its first read to its end: each costs reads."""
+        self.streams += jobs
         try:
             yield
         finally:
-            self.streams -= 1
+            self.streams -= jobs
 
     async def newest(self, job_id: str) -> Reading:
         """What the job's feed shows. Only without a feed are the stores asked, once for all who ask at the same time.

@@ -72,8 +72,8 @@ class StreamRoutes:
         The newest record of each comes first. The stream ends after the final records of all. Jobs that do not exist
         are left out; 404 where none exists.
         """
-        with self._place() as place:
-            wanted = list(dict.fromkeys(job_ids))
+        wanted = list(dict.fromkeys(job_ids))
+        with self._place(len(wanted)) as place:
             async with answered_in_time():
                 readings = await asyncio.gather(*(self._feeds.newest(job_id) for job_id in wanted))
             found = {job_id: each for job_id, each in zip(wanted, readings, strict=True) if each.record is not None}
@@ -82,12 +82,12 @@ class StreamRoutes:
             return EventStream(_events(self._feeds, found, {}), place.pop_all())
 
     @contextmanager
-    def _place(self) -> Iterator[ExitStack]:
-        """A place among the streams, which is given up at the end unless it was taken over. Raises ProblemError."""
-        if self._feeds.is_closed or self._feeds.streams >= self._max_streams:
+    def _place(self, jobs: int = 1) -> Iterator[ExitStack]:
+        """Places among the streams, which are given up at the end unless they were taken over. Raises ProblemError."""
+        if self._feeds.is_closed or self._feeds.streams + jobs > self._max_streams:
             raise unavailable("this gateway stops" if self._feeds.is_closed else "too many streams are open")
         with ExitStack() as place:
-            place.enter_context(self._feeds.counted())
+            place.enter_context(self._feeds.counted(jobs))
             yield place
 
 

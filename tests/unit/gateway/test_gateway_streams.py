@@ -149,7 +149,7 @@ async def test_a_stream_of_several_jobs_shows_each_and_ends_after_the_ends_of_al
     stream = asyncio.create_task(client.take(await world.routes.watch_several([JOB, "other", "nobody", JOB])))
     await asyncio.sleep(5)
     assert client.body.count(b"event: progress") == 2
-    assert world.feeds.streams == 1
+    assert world.feeds.streams == 3  # one for each job that was asked for
 
     world.hold(completed(RUNNING, 2))
     await asyncio.sleep(5)
@@ -167,4 +167,14 @@ async def test_a_stream_of_jobs_that_do_not_exist_is_a_problem_and_takes_no_plac
     with pytest.raises(ProblemError) as caught:
         await world.routes.watch_several(["nobody", "nothing"])
     assert caught.value.status == 404
+    assert world.feeds.streams == 0
+
+
+@virtual_time
+async def test_a_stream_of_several_jobs_takes_a_place_for_each() -> None:
+    world = World(max_streams=2)
+
+    with pytest.raises(ProblemError, match="too many streams"):
+        await world.routes.watch_several([JOB, "other", "third"])
+
     assert world.feeds.streams == 0
