@@ -178,8 +178,8 @@ class Page {
       if (!document.hidden) {
         try {
           showHealth(await this.jobs.health());
-        } catch {
-          this.connection(false);
+        } catch (error) {
+          if (error.status === 0) this.connection(false);
         }
       }
       await sleep(HEALTH_MS);
@@ -258,10 +258,13 @@ function askForToken() {
   setText(at("token-complaint"), sessionStorage.getItem(TOKEN_KEY) ? "The gateway does not know this token." : "");
   dialog.showModal();
   return new Promise((resolve) => {
+    const ask = () => dialog.showModal(); // Escape closes it, and without a token there is nothing to show
+    dialog.addEventListener("close", ask);
     at("token-form").addEventListener(
       "submit",
       (event) => {
         event.preventDefault();
+        dialog.removeEventListener("close", ask);
         dialog.close();
         resolve(at("token").value.trim());
       },

@@ -27,8 +27,10 @@ export class Following {
       this.open.delete(record.job_id);
       this.followed.delete(record.job_id);
     } else this.open.set(record.job_id, record);
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.#renew(), GATHER_MS);
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.#renew();
+    }, GATHER_MS);
   }
 
   /** Reads the list again and again while the page is seen. Ends with the error where that is for good. */

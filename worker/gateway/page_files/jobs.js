@@ -120,7 +120,7 @@ export class Jobs {
    * A message without a `job_id` gets one here, so that a request whose answer was lost can be repeated.
    */
   submit(message, { signal } = {}) {
-    const body = { job_id: message.job_id ?? newJobId(nameIn(message.source)), ...message };
+    const body = { ...message, job_id: message.job_id ?? newJobId(nameIn(message.source)) };
     return this.#insistently(() => this.#json("POST", "/jobs", { body, signal }), signal);
   }
 
@@ -225,7 +225,12 @@ export class Jobs {
 
   async #json(method, path, { body, signal } = {}) {
     const answer = await this.#ask(method, path, { body, signal, accept: "application/json" });
-    return answer.json();
+    try {
+      return await answer.json();
+    } catch {
+      signal?.throwIfAborted();
+      throw new JobsError("The connection to the gateway was lost.");
+    }
   }
 
   /** Throws JobsError for every answer from 400 up. */
