@@ -18,7 +18,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-browser browser test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client image image-tools image-on-debian image-check clean
+.PHONY: help install demo test test-browser browser test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client image image-tools image-base image-on-base image-on-debian image-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,8 +125,12 @@ image-tools: # Debian's names; where they cannot be installed, the second comman
 		apt-get update -qq && apt-get install -qq --yes --no-install-recommends buildah debootstrap; } > /dev/null 2>&1 || true
 	@{ command -v buildah && command -v debootstrap; } > /dev/null || { echo "buildah and debootstrap are not installed, and apt-get could not install them"; exit 1; }
 
-image-on-debian: image-tools ## build the image on a base of Debian's packages, where no registry of images is at hand
+image-base: image-tools # needs Debian's mirror, and mounts
 	deploy/image/base localhost/python-base
+
+image-on-debian: image-base image-on-base ## build the image on a base of Debian's packages, where no registry of images is at hand
+
+image-on-base:
 	deploy/image/build localhost/python-base localhost/$(IMAGE)
 
 image-check: $(VENV)/.dev ## run the image of `make image-on-debian` as a container would
