@@ -103,7 +103,8 @@ def test_the_load_balancer_sends_tls_requests_to_tasks_that_are_ready_and_no_pro
     gateway = Gateway(new_emulator("moto"), Redis="off")
 
     with gateway.emulator.client("elbv2") as elbv2:
-        (balancer,) = elbv2.describe_load_balancers(Names=[f"{gateway.emulator.environment}-gateway"])["LoadBalancers"]
+        balancers = elbv2.describe_load_balancers()["LoadBalancers"]
+        (balancer,) = [each for each in balancers if each["DNSName"] == gateway.outputs["Address"]]
         (listener,) = elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
         (group,) = elbv2.describe_target_groups(LoadBalancerArn=balancer["LoadBalancerArn"])["TargetGroups"]
         rules = elbv2.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
@@ -113,7 +114,7 @@ def test_the_load_balancer_sends_tls_requests_to_tasks_that_are_ready_and_no_pro
     assert group["TargetGroupArn"] == listener["DefaultActions"][0]["TargetGroupArn"]
     (rule,) = [each for each in rules if not each["IsDefault"]]
     assert rule["Actions"][0]["FixedResponseConfig"]["StatusCode"] == "404"
-    assert set(rule["Conditions"][0]["PathPatternConfig"]["Values"]) == {"/metrics", "/health", "/livez", "/readyz"}
+    assert set(rule["Conditions"][0]["PathPatternConfig"]["Values"]) == {"/metrics", "/livez", "/readyz"}
 
 
 def test_the_load_balancer_alone_is_let_into_a_gateway(new_emulator: NewEmulator) -> None:
