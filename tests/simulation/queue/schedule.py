@@ -114,7 +114,12 @@ class Schedule(BaseSchedule):
     def may_take_lease(self, place: int, job: int) -> bool:
         """Whether something may take a job that runs from the worker."""
         is_late = self.have_clocks_parted or self.may_be_held(place) or self.may_lose_leases(place)
-        return is_late or self.has(Redelivery, job)
+        return is_late or self.may_lose_claims(place) or self.has(Redelivery, job)
+
+    def may_lose_claims(self, place: int) -> bool:
+        """Whether the worker may be kept from the table for so long that another message's worker takes over."""
+        faults = [each for each in self.link_faults if each.service == TABLE and worker_at(place) in each.who]
+        return sum(each.end - each.start for each in faults) >= LEASE_SECONDS / 2  # claims are renewed at a third
 
     def outage_at(self, time: float) -> LinkFault | None:
         """The outage of the job table, for all workers, that lasts at that time and that no other fault interrupts."""
