@@ -20,6 +20,8 @@ from worker.domain.errors import InvalidMessageError
 from worker.domain.job import ObjectLocation, OutputSpec
 from worker.domain.limits import Range
 
+# Written into what ffmpeg has made: test_tags_of_messages.py and test_metadata_options.py show each of them.
+_NOT_FOR_FFMPEG = {"tags", "keep_tags", "cover"}
 TARGET = ObjectLocation("podcasts-out", "ep-0142")
 
 
@@ -62,7 +64,7 @@ async def unused_options(kind: type[OutputSpec], formats: Iterable[AudioFormat],
         plain = await commands.of(kind(TARGET, audio_format))
         for name, (member, option) in options_of(kind).items():
             limits = option.limits(FORMATS[audio_format])
-            if limits is not None:
+            if limits is not None and name not in _NOT_FOR_FFMPEG:
                 asked = [
                     await commands.of(kind(TARGET, audio_format, **{name: end})) for end in ends_for(member, limits)
                 ]
