@@ -20,8 +20,9 @@ from worker.domain.errors import InvalidMessageError
 from worker.domain.job import ObjectLocation, OutputSpec
 from worker.domain.limits import Range
 
-# Written into what ffmpeg has made: test_tags_of_messages.py and test_metadata_options.py show each of them.
-_NOT_FOR_FFMPEG = {"tags", "keep_tags", "cover"}
+# What we write from what ffmpeg has made: test_tags_of_messages.py, test_metadata_options.py and
+# test_ffmpeg_waveforms.py show each of them.
+_NOT_FOR_FFMPEG = {"tags", "keep_tags", "cover", "bits", "width", "height"}
 TARGET = ObjectLocation("podcasts-out", "ep-0142")
 
 
