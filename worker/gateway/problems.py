@@ -21,7 +21,7 @@ from worker.domain.refusals import JobExistsError, NotRetriedError
 from worker.ports import NoIndexError, NotAllowedError, StoreUnavailableError
 
 PROBLEM_JSON = "application/problem+json"
-_OPERATION_SECONDS = 0.85  # the rest of the second is for what is around the call
+_OPERATION_SECONDS = 0.75  # the rest of the second is for what is around the call
 _RETRY_SECONDS = 2
 
 
