@@ -142,5 +142,5 @@ def _reader(path: Path) -> Iterator[tuple[ReadAt, int]]:
 
 def bytes_at(fd: int, offset: int, size: int) -> bytes:
     """Up to `size` bytes of a file from `offset`."""
-    # An offset from a hostile header may be beyond what the system call takes.
-    return os.pread(fd, size, offset) if offset < 1 << 62 else b""
+    # An offset or a size from a hostile header may be beyond what the system call takes.
+    return os.pread(fd, size, offset) if size > 0 and 0 <= offset < 1 << 62 else b""

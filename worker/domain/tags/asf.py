@@ -100,6 +100,8 @@ def _collect_description(content: bytes, collector: Collector) -> None:
 def _extended(content: bytes) -> Iterator[tuple[str, int, bytes]]:
     at = 2
     for _ in range(_number(content, 0, 2)):
+        if at >= len(content):  # the count says more than there is
+            return
         name_bytes = _number(content, at, 2)
         name = content[at + 2 : at + 2 + name_bytes]
         at += 2 + name_bytes
@@ -111,6 +113,8 @@ def _extended(content: bytes) -> Iterator[tuple[str, int, bytes]]:
 def _of_library(content: bytes) -> Iterator[tuple[str, int, bytes]]:
     at = 2
     for _ in range(_number(content, 0, 2)):
+        if at >= len(content):
+            return
         name_bytes, kind, length = (_number(content, at + begin, size) for begin, size in ((4, 2), (6, 2), (8, 4)))
         at += 12
         yield _text(content[at : at + name_bytes]), kind, content[at + name_bytes : at + name_bytes + length]
