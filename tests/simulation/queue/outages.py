@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from tests.simulation.core.schedule import LinkFault
-from tests.simulation.queue.incidents import ComeBack, Redelivery, SendAgain
+from tests.simulation.queue.incidents import Redelivery
 from tests.simulation.queue.link_faults import place_of
 from tests.simulation.queue.schedule import Schedule
 
@@ -86,6 +86,6 @@ class TableOutages:
             return True
         if not schedule.is_hindered(place, -math.inf, math.inf):
             return is_draining and schedule.may_lose_leases(place)
-        has_others = any(schedule.has(kind, job) for kind in (SendAgain, Redelivery, ComeBack))
+        has_others = schedule.has_other_messages(job) or schedule.has(Redelivery, job)
         is_in_doubt = not has_begun  # a claim of which the worker does not know: its message goes back before that
         return is_in_doubt or is_draining or has_others or schedule.may_lose_leases(place)

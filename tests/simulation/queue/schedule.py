@@ -114,12 +114,20 @@ class Schedule(BaseSchedule):
     def may_take_lease(self, place: int, job: int) -> bool:
         """Whether something may take a job that runs from the worker."""
         is_late = self.have_clocks_parted or self.may_be_held(place) or self.may_lose_leases(place)
-        return is_late or self.may_lose_claims(place) or self.has(Redelivery, job)
+        return is_late or self.may_lose_claim(place, job) or self.has(Redelivery, job)
 
-    def may_lose_claims(self, place: int) -> bool:
+    def has_other_messages(self, job: int) -> bool:
+        """Whether a message of the job may come while another one of it runs."""
+        return self.has(SendAgain, job) or self.has(ComeBack, job)
+
+    def may_lose_claim(self, place: int, job: int) -> bool:
         """Whether the worker may be kept from the table for so long that another message's worker takes over."""
-        faults = [each for each in self.link_faults if each.service == TABLE and worker_at(place) in each.who]
-        return sum(each.end - each.start for each in faults) >= LEASE_SECONDS / 2  # claims are renewed at a third
+        return self.has_other_messages(job) and any(
+            each.service == TABLE
+            and worker_at(place) in each.who
+            and each.end - each.start >= LEASE_SECONDS / 2  # a claim is renewed at a third of it
+            for each in self.link_faults
+        )
 
     def outage_at(self, time: float) -> LinkFault | None:
         """The outage of the job table, for all workers, that lasts at that time and that no other fault interrupts."""
