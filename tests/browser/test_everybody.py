@@ -93,14 +93,14 @@ def test_what_is_submitted_and_changes_elsewhere_is_shown_by_one_stream_for_all_
     page: Page, stack: Stack, gateway: GatewayProcess
 ) -> None:
     names = [f"elsewhere-{number}" for number in range(8)]
-    for name in names:
-        output = {"target": f"s3://{stack.targets}/made/{name}.mp3", "format": "mp3"}
-        source = f"s3://{stack.sources}/uploads/{name}.wav"
-        ask(gateway, "POST", "/jobs", {"job_id": name, "source": source, "outputs": [output]})
-    for name in names:
-        expect(job(page, f"{name}.wav", status="queued")).to_be_visible()
-    # A place for each job; as streams of their own these would be more than a browser opens.
-    wait_for(lambda: open_streams(gateway) == len(names) or None, "a stream of all jobs")
+    with page.expect_request(lambda asked: "/events?" in asked.url and all(name in asked.url for name in names)):
+        for name in names:
+            output = {"target": f"s3://{stack.targets}/made/{name}.mp3", "format": "mp3"}
+            source = f"s3://{stack.sources}/uploads/{name}.wav"
+            ask(gateway, "POST", "/jobs", {"job_id": name, "source": source, "outputs": [output]})
+        for name in names:
+            expect(job(page, f"{name}.wav", status="queued")).to_be_visible()
+    wait_for(lambda: open_streams(gateway) == len(names) or None, "no other stream, and a place for each job")
 
     for name in names:
         ask(gateway, "DELETE", f"/jobs/{name}")

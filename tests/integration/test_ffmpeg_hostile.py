@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.conversions import an_output, converted
+from tests.support.conversions import an_output, converted, delivered
 from tests.support.sounds import FFMPEG, listen, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import FORMATS, SOUND_FORMATS, AudioFormat
@@ -224,12 +224,8 @@ async def test_a_cover_is_no_obstacle_to_any_format(name: str, tmp_path: Path) -
 
     seconds = listen(source).seconds
     assert all(artifact.duration_seconds == pytest.approx(seconds, abs=0.001) for artifact in artifacts)
-    with_picture = {
-        output_format
-        for output_format, artifact in zip(SOUND_FORMATS, artifacts, strict=True)
-        if listen(artifact.path).has_picture
-    }
-    assert all(FORMATS[output_format].holds_cover for output_format in with_picture)
+    with_picture = [listen(delivered(artifact)).has_picture for artifact in artifacts]
+    assert with_picture == [FORMATS[output_format].holds_cover for output_format in SOUND_FORMATS]
 
 
 async def test_tags_behind_the_sound_are_no_missing_frame(tmp_path: Path) -> None:

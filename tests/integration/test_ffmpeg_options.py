@@ -19,10 +19,15 @@ from worker.domain.declaration import Option, options_of
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import ObjectLocation, OutputSpec
 from worker.domain.limits import Range
+from worker.domain.tags.writing import WRITTEN_HERE
 
 # What we write from what ffmpeg has made: test_tags_of_messages.py, test_metadata_options.py and
 # test_ffmpeg_waveforms.py show each of them.
-_NOT_FOR_FFMPEG = {"tags", "keep_tags", "cover", "bits", "width", "height"}
+_WRITTEN_BEHIND = {
+    **dict.fromkeys(WRITTEN_HERE, frozenset({"tags", "keep_tags", "cover"})),
+    **dict.fromkeys((AudioFormat.WAV, AudioFormat.AIFF), frozenset({"cover"})),
+    AudioFormat.WAVEFORM: frozenset({"bits", "width", "height"}),
+}
 TARGET = ObjectLocation("podcasts-out", "ep-0142")
 
 
@@ -65,7 +70,7 @@ async def unused_options(kind: type[OutputSpec], formats: Iterable[AudioFormat],
         plain = await commands.of(kind(TARGET, audio_format))
         for name, (member, option) in options_of(kind).items():
             limits = option.limits(FORMATS[audio_format])
-            if limits is not None and name not in _NOT_FOR_FFMPEG:
+            if limits is not None and name not in _WRITTEN_BEHIND.get(audio_format, frozenset()):
                 asked = [
                     await commands.of(kind(TARGET, audio_format, **{name: end})) for end in ends_for(member, limits)
                 ]
