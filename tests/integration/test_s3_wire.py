@@ -15,7 +15,7 @@ import aioboto3
 import pytest
 from aiohttp import web
 
-from tests.support.aws_calls import Call, calls_of
+from tests.support.aws_calls import Call
 from tests.support.certificate import Certificate
 from tests.support.fault_proxy import FaultProxy
 from tests.support.s3 import ANYWHERE, LIMITS, MIB, artifact_of, store_at, upload
@@ -277,21 +277,3 @@ async def test_an_endpoint_is_looked_for_once_a_bucket_and_not_for_each_object(
         await s3_client.list_objects_v2(Bucket=bucket, Prefix=f"key {number}")
 
     assert len(looked_for) <= 2  # one for each action
-
-
-async def test_an_object_is_deleted_only_as_it_was_when_it_was_looked_at(
-    proxy: FaultProxy, bucket: str, aws_session: aioboto3.Session, tmp_path: Path
-) -> None:
-    target = ObjectLocation(bucket, "target")
-    proxy.refuse(calls_of("DeleteObject"), 412, "PreconditionFailed", times=1)
-
-    async with store_at(aws_session, proxy.url) as store:
-        await store.upload(
-            artifact_of(tmp_path / "file", 1000), target, content_type="audio/wav", job_id="j", on_bytes=lambda _: None
-        )
-        await store.remove(target, "j")  # another object is there by now: that is no error
-        await store.remove(target, "j")
-
-    etags = [call.headers["if-match"] for call in proxy.seen("DeleteObject")]
-    assert len(etags) == 2
-    assert all(etag.startswith('"') for etag in etags)

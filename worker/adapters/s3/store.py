@@ -14,6 +14,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
+from worker.adapters.aws.client import refusal_of
 from worker.adapters.disk import SHORT_BYTES, read_artifact, unless_short
 from worker.adapters.s3.ahead import UploadAhead
 from worker.adapters.s3.body import body_of
@@ -160,9 +163,23 @@ class S3Store:
         except TargetRefusedError:
             return  # it is not there
         if is_left_by(found["Metadata"], job_id, run):
-            unchanged: Arguments = {"IfMatch": found["ETag"]} if found.get("ETag") else {}
             with suppress(ObjectExistsError), target_errors(target):  # another object is there now
-                await self._client.delete_object(**where, **unchanged)
+                await self._delete_unchanged(where, found.get("ETag"))
+
+    async def _delete_unchanged(self, where: Arguments, etag: str | None) -> None:
+        """Without the condition where the store has no conditional deletes. Raises ClientError."""
+        if etag:
+            try:
+                await self._client.delete_object(**where, IfMatch=etag)
+            except ClientError as exc:
+                refusal = refusal_of(exc)
+                if refusal.status == 404:  # the answer to a first try was lost, or another delivery was faster
+                    return
+                if refusal.status != 501 and refusal.code != "NotImplemented":
+                    raise
+            else:
+                return
+        await self._client.delete_object(**where)
 
     async def digest_of(self, artifact: Artifact) -> Digest:
         """The artifact's digests, in the parts that `send` makes of it."""
