@@ -35,6 +35,7 @@ from worker.events import Event, emit
 from worker.ports import JobTrace
 
 _CLOSE_SECONDS = 2.0
+_HEADERS_LOGGER = "opentelemetry.util.re"
 _NANOSECONDS = 1_000_000_000
 
 
@@ -43,7 +44,8 @@ class OtelTracer:
 
     def __init__(self, resource: Mapping[str, str]) -> None:
         self._ids = _Ids()
-        exporter = _WatchedExporter(OTLPSpanExporter())
+        complaints = _Complaints()  # before the SDK reads its variables, of which it may complain
+        exporter = _WatchedExporter(OTLPSpanExporter(), complaints)
         self._provider = TracerProvider(
             resource=Resource.create(resource).merge(OTELResourceDetector().detect()),
             id_generator=self._ids,
@@ -54,6 +56,8 @@ class OtelTracer:
 
     def record(self, trace: JobTrace) -> None:
         """Take the spans over. Raises nothing."""
+        if trace.parent is not None and not trace.parent.is_sampled and trace.parent.span_id is None:
+            return  # with a span of the sender's, the SDK sees to it
         nanoseconds = _epoch_nanoseconds()
         with self._ids.of(trace.parent):
             whole = self._tracer.start_span(
@@ -116,9 +120,9 @@ class _Ids(RandomIdGenerator):
 class _WatchedExporter(SpanExporter):
     """Says once in the log that the collector does not take spans, and once that it does again."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, complaints: _Complaints) -> None:
         self._exporter = exporter
-        self._complaints = _Complaints()
+        self._complaints = complaints
         self._failed_at: float | None = None
         self._lost = 0
 
@@ -149,4 +153,7 @@ class _Complaints(logging.Handler):
         logger.handlers, logger.propagate = [self], False
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.last = record.getMessage()
+        if record.name == _HEADERS_LOGGER:  # it says the whole header, with its secret
+            self.last = "OTEL_EXPORTER_OTLP_HEADERS has an entry that is not name=value"
+        else:
+            self.last = record.getMessage()
