@@ -130,3 +130,11 @@ async def test_outputs_of_one_message_have_each_its_own(tmp_path: Path) -> None:
     assert FLAC(dropped)["chapter001name"] == ["Ein Kapitel"]
     assert [bytes(cover) for cover in MP4(replaced)["covr"]] == [_PNG]
     assert set(MP4(replaced).tags) == {"covr"}
+
+
+async def test_a_wav_has_texts_that_are_longer_than_ffmpeg_can_be_given(tmp_path: Path) -> None:
+    long = "ü" * 40_000
+
+    (artifact,) = await converted(_a_source(tmp_path), tmp_path, an_output(AudioFormat.WAV, tags={"comment": long}))
+
+    assert long in {text for frame in WAVE(delivered(artifact)).tags.getall("COMM") for text in frame.text}

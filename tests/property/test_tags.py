@@ -127,11 +127,22 @@ def _chapters_in_comments(chapters: Chapters) -> Iterable[Chapter]:
 
 
 def _chapters_in_mp4(chapters: Chapters) -> Iterable[Chapter]:
-    header = _box(b"mvhd", bytes(12) + (1000).to_bytes(4, "big") + bytes(84))
-    moov = _box(b"moov", header + _box(b"trak", _box(b"tkhd", bytes(12) + b"\0\0\0\x01" + bytes(68))))
-    index = with_chapters(moov, chapters, 0)
-    file = with_chapters(moov, chapters, len(index)) + texts_of(chapters)
+    index = with_chapters(_an_index(), chapters, 0)
+    file = with_chapters(_an_index(), chapters, len(index)) + texts_of(chapters)
     return chapters_of_mp4(bytes_at(file), len(file))
+
+
+def _an_index() -> bytes:
+    header = _box(b"mvhd", bytes(12) + (1000).to_bytes(4, "big") + bytes(84))
+    return _box(b"moov", header + _box(b"trak", _box(b"tkhd", bytes(12) + b"\0\0\0\x01" + bytes(68))))
+
+
+@pytest.mark.parametrize(("texts_at", "table"), [(1 << 20, b"stco"), (1 << 32, b"co64")])
+def test_the_chapters_of_an_mp4_may_lie_beyond_4_gib(texts_at: int, table: bytes) -> None:
+    index = with_chapters(_an_index(), [Chapter(0.0, "one", 1.0)], texts_at)
+
+    behind = index.partition(table)[2]
+    assert int.from_bytes(behind[8 : 8 + (8 if table == b"co64" else 4)], "big") == texts_at + 8
 
 
 def _chapters_in_webm(chapters: Chapters) -> Iterable[Chapter]:

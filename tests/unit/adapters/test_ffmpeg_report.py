@@ -179,3 +179,11 @@ def test_progress_and_log_take_any_bytes(chunks: list[bytes]) -> None:
         progress.feed(chunk)
         log.feed(chunk)
     assert progress.seconds_done >= 0
+
+
+def test_a_measurement_of_too_many_stretches_is_refused_because_the_last_one_may_count() -> None:
+    line = b"\x1b[0m\x1b[1;32m[astats@ends @ 0x55] \x1b[0mMax level: %d\n"
+    lines = b"".join(line % number for number in range(100_000))
+
+    with pytest.raises(UnsupportedAudioError, match="changes too often"):
+        Log().feed(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,27 @@ def test_any_bytes_have_an_answer(at: int, junk: bytes, length: int) -> None:
         damaged = (file[:at] + junk + file[at + len(junk) :])[:length]
         matroska.read_matroska(reader(damaged), 0, len(damaged))
         asf.read_asf(reader(damaged), 0)
+
+
+def test_of_many_large_tags_of_matroska_no_more_is_held_than_can_be_kept() -> None:
+    file = matroska_file(*(tag(simple(f"NAME{number}", "x" * (1 << 18))) for number in range(200)))
+
+    tracemalloc.start()
+    try:
+        matroska.read_matroska(reader(file), 0, len(file))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < len(file) / 4
+
+
+@pytest.mark.timeout(20)
+def test_counts_that_say_more_than_an_asf_header_has_take_no_time() -> None:
+    empty = asf.EXTENDED_CONTENT_DESCRIPTION + struct.pack("<QH", 26, 0xFFFF)
+    described = asf.EXTENDED_CONTENT_DESCRIPTION + struct.pack("<Q", 26 + 12) + struct.pack("<HH", 1, 4)
+    described += "n\0".encode("utf-16-le") + struct.pack("<HH", 0, 0)
+    content = 4000 * empty + described
+    header = bytes(16) + struct.pack("<Q", 30 + len(content)) + bytes(6) + content
+
+    assert asf.read_asf(reader(header), 0) == {}

@@ -22,6 +22,7 @@ _MAX_LINE_BYTES = 4096
 _MAX_ERRORS = 20
 PROBE_MUXER = "framecrc"
 _TOO_MUCH = "the source is damaged, or has too many chapters, tags or tracks: the converter says more than can be read"
+_TOO_MANY_CHANGES = "the format of the source changes too often for what is measured of it"
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _LINE = re.compile(
@@ -183,8 +184,9 @@ class Log:
 
     def _keep_said(self, line: str) -> None:
         lines = self.said.setdefault(self._speaker, [])
-        if len(lines) < _MAX_SAID_LINES:
-            lines.append(line)
+        if len(lines) == _MAX_SAID_LINES:  # what is left out might be the loudest, or the last sound
+            raise UnsupportedAudioError(_TOO_MANY_CHANGES)
+        lines.append(line)
 
     def _describe_behind_colour(self, line: str) -> None:
         """The first uncoloured line behind a coloured one begins with the end of the colour."""

@@ -11,6 +11,7 @@ from worker.domain.tags.chapters import Chapter, in_order
 from worker.domain.tags.collecting import Collector, Tags, with_total
 from worker.domain.tags.fields import FIELDS, FRAMES, TOTALS
 from worker.domain.tags.metadata import Metadata
+from worker.domain.tags.riff_writing import MAX_ARGUMENT_BYTES
 from worker.domain.tags.writing import WRITTEN_HERE
 from worker.ports import SourceAudio
 
@@ -18,7 +19,6 @@ _OF_A_TRACK = ("handler_name", "vendor_id", "encoder", "creation_time")
 # Their tracks have a language; what a track of the source has is its own in none of the others.
 _WITH_TRACKS = frozenset({AudioFormat.M4A, AudioFormat.ALAC, AudioFormat.WEBM})
 _CUT_LINE_BYTES = 252  # of a value's line, 255 are described (libavformat/dump.c), and no part of a character
-_MAX_OPTION_BYTES = 65_536  # of all values of an output: an argument may have 128 KiB, and 16 outputs their own
 
 # Of a dump of tags: a name of at least 16 characters, blanks included, and a line of the value; the name of a further
 # line is blank.
@@ -87,7 +87,7 @@ def tag_options(audio: SourceAudio, encoding: Encoding) -> list[str]:
             options += ["-metadata:s:a:0", f"{name}="]
     if audio_format in WRITTEN_HERE:
         return options
-    room = _MAX_OPTION_BYTES
+    room = MAX_ARGUMENT_BYTES  # an argument may have 128 KiB, and 16 outputs their own
     for name, value in _named_by_ffmpeg(encoding.edits.applied_to(metadata_of(audio)).tags).items():
         length = len(value.encode())
         if length <= room:

@@ -6,6 +6,7 @@ ffmpeg prints these tags with long lines cut.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.collecting import Collector, Tags
@@ -16,6 +17,7 @@ HEADER_EXTENSION = bytes.fromhex("b503bf5f2ea9cf118ee300c00c205365")
 METADATA_LIBRARY = bytes.fromhex("941c23449894d149a1411d134e457054")
 _HEADER_BYTES, _OBJECT_BYTES, _EXTENSION_BYTES = 30, 24, 22
 _MAX_HEADER_BYTES = 16 << 20  # pictures are there
+_MAX_ENTRIES = 5_000
 _TEXT, _BOOLEAN, _NUMBERS = 0, 2, {3, 4, 5}
 _DESCRIBED = ("TITLE", "ARTIST", "COPYRIGHT", "COMMENT", "")  # the last is a rating, for parents
 _TECHNICAL = (  # what names begin with that say how the file was made
@@ -68,16 +70,21 @@ def read_asf(read_at: ReadAt, start: int) -> Tags:
     length = min(int.from_bytes(read_at(start + 16, 8), "little"), _MAX_HEADER_BYTES)
     header = read_at(start, length)
     collector = Collector()
+    _collect(islice(_entries(header), _MAX_ENTRIES), collector)
+    return collector.tags
+
+
+def _entries(header: bytes) -> Iterator[tuple[str, int, bytes]]:
+    """The name, the type and the value of each tag."""
     for kind, content in _objects(header, _HEADER_BYTES):
         if kind == CONTENT_DESCRIPTION:
-            _collect_description(content, collector)
+            yield from _described(content)
         elif kind == EXTENDED_CONTENT_DESCRIPTION:
-            _collect(_extended(content), collector)
+            yield from _extended(content)
         elif kind == HEADER_EXTENSION:
             for inner, library in _objects(content, _EXTENSION_BYTES):
                 if inner == METADATA_LIBRARY:
-                    _collect(_of_library(library), collector)
-    return collector.tags
+                    yield from _of_library(library)
 
 
 def _objects(data: bytes, offset: int) -> Iterator[tuple[bytes, bytes]]:
@@ -89,11 +96,11 @@ def _objects(data: bytes, offset: int) -> Iterator[tuple[bytes, bytes]]:
         offset += length
 
 
-def _collect_description(content: bytes, collector: Collector) -> None:
+def _described(content: bytes) -> Iterator[tuple[str, int, bytes]]:
     at = 2 * len(_DESCRIBED)
     for number, field in enumerate(_DESCRIBED):
         length = _number(content, 2 * number, 2)
-        collector.add(field, _text(content[at : at + length]))
+        yield field, _TEXT, content[at : at + length]
         at += length
 
 

@@ -17,6 +17,7 @@ _MAX_FRAMES = 2_000
 _MAX_UNSYNCHRONISED_BYTES = 1 << 24
 _MAX_FRAME_BYTES = 4 * MAX_VALUE_BYTES
 _MAX_READ_BYTES = 16 * MAX_VALUE_BYTES  # of all frames, as they are once expanded
+_MAX_EXPANDED_BYTES = 8 << 20  # that all frames of a tag have more than in the file
 _OF_TEXTS = "TWCUIMG"
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 _MUSICBRAINZ = "http://musicbrainz.org"
@@ -69,9 +70,17 @@ def read_id3(read_at: ReadAt, start: int) -> Tags:
 
 
 def frames_of(
-    read_at: ReadAt, start: int, *, letters: str = _OF_TEXTS, max_bytes: int = _MAX_FRAME_BYTES
+    read_at: ReadAt,
+    start: int,
+    *,
+    letters: str = _OF_TEXTS,
+    max_bytes: int = _MAX_FRAME_BYTES,
+    expanded_bytes: int = _MAX_EXPANDED_BYTES,
 ) -> Iterator[Frame]:
-    """The frames of the tag at `start` whose names begin with one of the letters; longer ones are passed over."""
+    """The frames of the tag at `start` whose names begin with one of the letters; longer ones are passed over.
+
+    They end where compression has made of all of them `expanded_bytes` more than the file has.
+    """
     header = read_at(start, HEADER_BYTES)
     if not tag_bytes(header) or not 2 <= header[3] <= 4:
         return
@@ -96,6 +105,9 @@ def frames_of(
         if name[0] in letters and length <= max_bytes:
             content = read_at(offset, length)
             content = content if version == 2 else _plain_content(content, version, head[9], flags, max_bytes)
+            expanded_bytes -= max(0, len(content) - length)
+            if expanded_bytes < 0:
+                return
             yield Frame(_RENAMED.get(name, name), content)
         offset += length
 

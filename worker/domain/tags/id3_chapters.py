@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from worker.domain.containers.structure import ReadAt
-from worker.domain.tags.chapters import Chapter
+from worker.domain.tags.chapters import MAX_TITLE_BYTES, Chapter
 from worker.domain.tags.id3 import frames_of, texts_of
 from worker.domain.tags.id3_frames import frame, syncsafe, text
 
@@ -33,7 +33,9 @@ def _title(version: bytes, frames: bytes) -> str:
     tag = b"ID3" + version + b"\0\0" + syncsafe(len(frames)) + frames
     titles = (
         texts_of(content)
-        for name, content in frames_of(lambda at, size: tag[at : at + size], 0, letters="T")
+        for name, content in frames_of(
+            lambda at, size: tag[at : at + size], 0, letters="T", max_bytes=MAX_TITLE_BYTES, expanded_bytes=0
+        )
         if name == "TIT2"
     )
     return next((each[0] for each in titles if each), "")

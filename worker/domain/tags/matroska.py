@@ -12,7 +12,7 @@ from worker.domain.containers.ebml import DamagedError, Element, children, unsig
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.collecting import MAX_VALUE_BYTES, Collector, Tags
-from worker.domain.tags.matroska_embedded import content, in_segment, inside
+from worker.domain.tags.matroska_embedded import MAX_TEXT_BYTES, BoundedReader, content, in_segment, inside
 
 TAGS, TAG, TARGETS, SIMPLE_TAG = 0x1254C367, 0x7373, 0x63C0, 0x67C8
 TAG_NAME, TAG_STRING, LEVEL = 0x45A3, 0x4487, 0x68CA
@@ -32,7 +32,7 @@ class _Simple(NamedTuple):
 
 def read_matroska(read_at: ReadAt, start: int, size: int) -> Tags:
     """The fields of the first segment: those of its tags that are about all of it, else its title."""
-    reader = BlockReader(read_at)
+    reader = BoundedReader(read_at, MAX_TEXT_BYTES)
     found, titles = list[_Simple](), list[str]()
     try:
         for element in in_segment(read_at, start, size, TAGS, INFO):

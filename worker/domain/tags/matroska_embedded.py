@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from worker.domain.containers.ebml import DamagedError, Element, children, element_at, unsigned
-from worker.domain.containers.reading import BlockReader
+from worker.domain.containers.reading import BLOCK_BYTES, BlockReader
 from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.chapters import MAX_TITLE_BYTES, Chapter
 from worker.domain.tags.pictures import FRONT_COVER, MAX_PICTURE_BYTES
@@ -13,17 +13,34 @@ from worker.domain.tags.pictures import FRONT_COVER, MAX_PICTURE_BYTES
 CHAPTERS, EDITION, ATOM, DISPLAY = 0x1043A770, 0x45B9, 0xB6, 0x80
 CHAPTER_UID, TIME_START, TIME_END, TEXT, LANGUAGE = 0x73C4, 0x91, 0x92, 0x85, 0x437C
 SEGMENT, SEEK_HEAD, CLUSTER, CUES = 0x18538067, 0x114D9B74, 0x1F43B675, 0x1C53BB6B
+MAX_TEXT_BYTES = 4 << 20  # that are read of tags or chapters, heads of elements included
 NS = 1_000_000_000  # of a second
 _ORDERED, _HIDDEN = 0x45DD, 0x98
 _ATTACHMENTS, _ATTACHED, _FILE_NAME, _FILE_DATA = 0x1941A469, 0x61A7, 0x466E, 0x465C
 _MAX_IN_SEGMENT = 100_000
 _MAX_IN_CHAPTERS = 10_000
+_MAX_READS = 200_000
+_MAX_PICTURES_BYTES = 64 << 20
 _HEADER_READ_BYTES = 64
+
+
+class BoundedReader(BlockReader):
+    """Raises DamagedError once too much has been asked for: elements within elements may be millions."""
+
+    def __init__(self, read_at: ReadAt, most_bytes: int, *, block_bytes: int = BLOCK_BYTES) -> None:
+        super().__init__(read_at, block_bytes=block_bytes)
+        self._reads, self._bytes = _MAX_READS, most_bytes
+
+    def at(self, offset: int, size: int) -> bytes:
+        self._reads, self._bytes = self._reads - 1, self._bytes - size
+        if self._reads < 0 or self._bytes < 0:
+            raise DamagedError
+        return super().at(offset, size)
 
 
 def chapters_of_matroska(read_at: ReadAt, start: int, size: int) -> Iterator[Chapter]:
     """The chapters of the first edition that is played from its beginning to its end."""
-    reader = BlockReader(read_at)
+    reader = BoundedReader(read_at, MAX_TEXT_BYTES)
     try:
         for element in in_segment(read_at, start, size, CHAPTERS):
             for edition in inside(reader, element, EDITION):
@@ -36,7 +53,7 @@ def chapters_of_matroska(read_at: ReadAt, start: int, size: int) -> Iterator[Cha
 
 def pictures_of_matroska(read_at: ReadAt, start: int, size: int) -> Iterator[tuple[int, bytes]]:
     """The attached files, of which the one that is named `cover` is the front cover (RFC 9559, section 21)."""
-    reader = BlockReader(read_at, block_bytes=_HEADER_READ_BYTES)
+    reader = BoundedReader(read_at, _MAX_PICTURES_BYTES, block_bytes=_HEADER_READ_BYTES)
     try:
         for element in in_segment(read_at, start, size, _ATTACHMENTS):
             for attached in inside(reader, element, _ATTACHED):

@@ -17,6 +17,7 @@ _NERO_SECONDS = 10_000_000
 _MOST_OF_NERO = 255
 _MOST_BYTES_OF_NERO = 255
 _UTF_8 = b"\0\0\0\x0cencd\0\0\x01\0"
+_MAX_32_BITS = 0xFFFF_FFFF
 _IDENTITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _ITSELF = b"\0\0\0\x0curl \0\0\0\x01"  # the media is in this file
 
@@ -96,7 +97,7 @@ def _media(chapters: Sequence[Chapter], lengths: Sequence[int], texts_at: int) -
         + _rows(b"stts", ">II", [(1, each) for each in lengths])
         + box(b"stsz", struct.pack(f">III{len(samples)}I", 0, 0, len(samples), *samples))
         + _rows(b"stsc", ">III", [(1, len(samples), 1)])
-        + _rows(b"stco", ">I", [(texts_at,)])
+        + (_rows(b"stco", ">I", [(texts_at,)]) if texts_at <= _MAX_32_BITS else _rows(b"co64", ">Q", [(texts_at,)]))
     )
     return (
         box(b"mdhd", header)

@@ -13,6 +13,7 @@ from worker.domain.tags.riff import FIELDS_OF_INFO
 
 _SIZE_AT, _WIDE_SIZE_AT = 4, 20  # the latter of RF64 (EBU Tech 3306)
 _MAX_BYTES = 2**32 - 1
+MAX_ARGUMENT_BYTES = 65_536  # of all values that ffmpeg is given for one output, because an argument has a limit
 
 
 def id3_behind_wav(read_at: ReadAt, size: int, metadata: Metadata) -> Iterator[tuple[int, bytes]]:
@@ -39,7 +40,9 @@ def id3_behind_aiff(size: int, metadata: Metadata) -> Iterator[tuple[int, bytes]
 
 
 def _has_place_in_info(tags: Tags) -> bool:
-    return all(name in FIELDS_OF_INFO and len(values) == 1 for name, values in tags.items())
+    value_bytes = sum(len(value.encode()) for values in tags.values() for value in values)
+    is_known = all(name in FIELDS_OF_INFO and len(values) == 1 for name, values in tags.items())
+    return is_known and value_bytes <= MAX_ARGUMENT_BYTES
 
 
 def _chunk(name: bytes, at: int, content: bytes, order: Literal["big", "little"]) -> bytes:
