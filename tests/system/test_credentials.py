@@ -111,6 +111,7 @@ FILES = {
     "a line that is none": ("config", "[default\nregion", "AWS_CONFIG_FILE"),
     "a region that cannot be one": ("config", "[default]\nregion = eu west 1\n", "AWS_REGION"),
     "an endpoint that is no URL": ("config", "[default]\nendpoint_url = localhost:5000\n", "AWS_ENDPOINT_URL"),
+    "authorities in no file": ("config", "[default]\nca_bundle = /nonexistent/ca.pem\n", "AWS_CONFIG_FILE"),
     "a retry mode that is none": ("config", "[default]\ndefaults_mode = sometimes\n", "AWS_CONFIG_FILE"),
     "a key without its secret": ("credentials", "[default]\naws_access_key_id = x\n", "AWS_SHARED_CREDENTIALS_FILE"),
 }

@@ -81,7 +81,7 @@ async def open_client(
             client = await stack.enter_async_context(
                 session.client(service, region_name=region, config=limits.config())
             )
-        except (BotoCoreError, ValueError) as exc:
+        except (BotoCoreError, ValueError, OSError) as exc:  # OSError: of the file that `ca_bundle` names
             raise sdk_configuration_error(exc) from exc
         wire.prepare(client)
         yield client
