@@ -17,4 +17,6 @@ def test_the_mutants_of_a_tested_module_die() -> None:
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
 
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.splitlines()[-1].split() == ["all", "13", "0", "0", "100.0%"]
+    name, died, *rest = run.stdout.splitlines()[-1].split()
+    assert (name, rest) == ("all", ["0", "0", "100.0%"])
+    assert int(died) > 10

@@ -16,7 +16,9 @@ from worker.ports import JobTrace, Span
 TRACE = "5759e988bd862e3fe1be46a994272793"
 
 
-@pytest.mark.parametrize("parent", [None, TraceContext(TRACE)], ids=["no-context", "a-trace-without-a-sender"])
+@pytest.mark.parametrize(
+    "parent", [None, TraceContext(TRACE, None, is_sampled=True)], ids=["no-context", "a-trace-without-a-sender"]
+)
 async def test_a_job_whose_sender_is_not_known_begins_its_trace_or_is_the_first_in_that_of_x_ray(
     parent: TraceContext | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,7 +60,7 @@ async def test_a_trace_that_its_sender_does_not_record_is_not_begun_here(monkeyp
         now = asyncio.get_running_loop().time()
         tracer = OtelTracer({"service.name": "worker"})
         for is_sampled in (False, True):
-            parent = TraceContext(TRACE, is_sampled=is_sampled)
+            parent = TraceContext(TRACE, None, is_sampled=is_sampled)
             tracer.record(JobTrace(Span("job", now - 1, now), [], parent, {}))
         await asyncio.to_thread(tracer.close)
 

@@ -27,8 +27,8 @@ class TraceContext:
     """
 
     trace_id: str
-    span_id: str | None = None
-    is_sampled: bool = True
+    span_id: str | None
+    is_sampled: bool
 
     @property
     def log_fields(self) -> dict[str, str]:

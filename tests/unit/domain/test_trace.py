@@ -46,6 +46,7 @@ def test_a_producers_traceparent_goes_before_what_aws_adds() -> None:
         ("traceparent", f"00-{TRACE}-{SPAN}-01", True),
         ("traceparent", f"00-{TRACE}-{SPAN}-03", True),
         ("traceparent", f"00-{TRACE}-{SPAN}-02", False),
+        ("traceparent", f"00-{TRACE}-{SPAN}-10", False),  # 16: hex, and no other base
         ("AWSTraceHeader", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1", True),
         ("AWSTraceHeader", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0", False),
         ("AWSTraceHeader", "Root=1-5759e988-bd862e3fe1be46a994272793", True),
