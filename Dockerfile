@@ -1,6 +1,7 @@
 # The worker as a container: no compiler and no pip in the image, nothing written outside /tmp.
 # Layers are in the order of change: base, ffmpeg, dependencies, code.
-ARG BASE_IMAGE=python:3.13-slim
+# The digest is that of the index, for amd64 and arm64; deploy/README.md says how it is renewed.
+ARG BASE_IMAGE=python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 FROM ${BASE_IMAGE} AS build
 RUN python3 -m venv /build/pip && python3 -m venv --without-pip /opt/worker

@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP_OF := bin/python -m pip --quiet --disable-pip-version-check
 PIP := $(VENV)/$(PIP_OF)
 CODE := worker tests benchmarks deploy docs examples
-BASE_IMAGE ?= python:3.13-slim
+BASE_IMAGE ?= $(shell sed -n 's/^ARG BASE_IMAGE=//p' Dockerfile)
 IMAGE ?= audio-conversion-worker
 MINUTES ?= 2
 KEPT = $(if $(filter-out 0,$(KEEP)),--keep)
