@@ -16,7 +16,8 @@ from mutagen.wave import WAVE
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.sounds import SECONDS, listen, sound
 from worker.domain.audio import FORMATS, AudioFormat
-from worker.domain.job import Cover, ObjectLocation
+from worker.domain.cover import Cover
+from worker.domain.job import ObjectLocation
 from worker.domain.tags.pictures import picture_of
 
 _WITH_TAGS = [name for name, rules in FORMATS.items() if rules.holds_tags]

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from worker.application.messages.codec import write
 from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.cover import Cover
 from worker.domain.declaration import Field, Member, members_of, options_of
-from worker.domain.job import Cover, Job, ObjectLocation, OutputSpec
+from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.limits import Below, Choice, Limits, OneOf, Range
 from worker.domain.loudness import OutputLoudness
 from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version

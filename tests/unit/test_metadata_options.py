@@ -9,8 +9,9 @@ import pytest
 
 from worker.application.messages.message import parse_job, to_body
 from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.cover import Cover
 from worker.domain.errors import InvalidMessageError
-from worker.domain.job import Cover, ObjectLocation
+from worker.domain.job import ObjectLocation
 from worker.gateway.prefixes import Prefixes
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from worker.domain.audio import FORMATS, AudioFormat, Codec, FormatSpec
+from worker.domain.cover import Cover
 from worker.domain.declaration import Companion, Field, Option, options_of
 from worker.domain.limits import ABSENT, ANYTHING, Count, Limits, OneOf, Pattern, Range
 from worker.domain.location import ObjectLocation
@@ -20,7 +21,6 @@ __all__ = [
     "GROUP",
     "JOB_ID",
     "MAX_OUTPUTS",
-    "Cover",
     "Job",
     "ObjectLocation",
     "OutputSpec",
@@ -39,31 +39,6 @@ _READABLE_CHARACTERS = 80
 
 def _of_waveforms(limits: Limits) -> Callable[[FormatSpec], Limits | None]:
     return lambda rules: None if rules.is_sound else limits
-
-
-@dataclass(frozen=True, slots=True)
-class Cover:
-    """Which picture an output has: its source's (`keep`), none (`drop`), or that of an object.
-
-    `picture` is the object's content, once it has been downloaded.
-    """
-
-    TEXT: ClassVar = Pattern(f"(?:keep|drop|{ObjectLocation.TEXT.regex})", "keep, drop or s3://bucket/key")
-    is_kept: bool = False
-    location: ObjectLocation | None = None
-    picture: Picture | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Cover:
-        """Raises ValueError with a sentence that says what is wrong."""
-        if text in {"keep", "drop"}:
-            return cls(is_kept=text == "keep")
-        if not text.startswith("s3://"):
-            raise ValueError(f"must be {cls.TEXT}")
-        return cls(location=ObjectLocation.parse(text))
-
-    def __str__(self) -> str:
-        return str(self.location or ("keep" if self.is_kept else "drop"))
 
 
 @dataclass(frozen=True, slots=True)
