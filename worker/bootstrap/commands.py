@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from worker.adapters.dynamodb.job_index import DynamoJobIndex
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsSender
@@ -16,14 +19,18 @@ from worker.application.jobs.direct_records import DirectRecords, LeftOutputs
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.retry import JobRetry
 from worker.application.jobs.submission import Submission
+from worker.application.messages.message import parse_job
 from worker.application.messages.presets import BUILT_IN, Presets
 from worker.application.operations.all_dead_letters import AllDeadLetters
+from worker.application.operations.listing import newest_jobs
 from worker.application.operations.redrive import Redrive
 from worker.application.progress.reader import Reader
 from worker.bootstrap.parts import Clients, utc_now
 from worker.bootstrap.publishing import completion_events
 from worker.bootstrap.stores import open_stores
-from worker.ports import JobIndex
+from worker.domain.job import Job
+from worker.domain.progress import Status
+from worker.ports import JobIndex, ListedJob
 from worker.settings import ConfigurationError, Fault, Settings
 
 
@@ -40,6 +47,16 @@ class ClientParts:
     retry: Callable[[], JobRetry]
     index: Callable[[], Awaitable[JobIndex]]
     presets: Presets = BUILT_IN
+
+    def job_of(self, message: Mapping[str, Any]) -> Job:
+        """The job that a message asks for. Raises InvalidMessageError."""
+        return parse_job(json.dumps(message), self.presets)
+
+    async def newest_jobs(
+        self, statuses: Collection[Status], *, since: datetime | None, limit: int
+    ) -> Sequence[ListedJob]:
+        """What `worker.application.operations.listing.newest_jobs` returns and raises."""
+        return await newest_jobs(await self.index(), statuses, since=since, limit=limit)
 
 
 @asynccontextmanager

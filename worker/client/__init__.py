@@ -13,8 +13,7 @@ from worker.client.jobs import Jobs, new_job_id
 from worker.client.record import JobRecord
 from worker.domain.errors import DependencyUnavailableError, InvalidMessageError, WorkerError
 from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version
-from worker.domain.refusals import JobExistsError, NotRetriedError
-from worker.ports import NoIndexError, NotAllowedError
+from worker.domain.refusals import JobExistsError, NoIndexError, NotAllowedError, NotRetriedError
 
 __all__ = [
     "DependencyUnavailableError",

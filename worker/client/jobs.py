@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
@@ -12,13 +11,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from worker.application.messages.message import parse_job
-from worker.application.operations.listing import newest_jobs
 from worker.client.record import JobRecord
-from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
-from worker.domain.job import GROUP, readable_id_part
+from worker.domain.errors import DependencyUnavailableError
+from worker.domain.naming import readable_id_part
 from worker.domain.progress import Status
-from worker.ports import StoreUnavailableError
 
 if TYPE_CHECKING:  # loaded when a Jobs is entered: these load the SDK
     from worker.bootstrap.commands import ClientParts
@@ -110,9 +106,7 @@ class Jobs:
         put_source: PutSource | None = None,
     ) -> JobRecord:
         """Do what `submit` does with a whole message, `job_id` included."""
-        job = parse_job(json.dumps(message), self._parts.presets)
-        if group is not None and not GROUP.allows(group):
-            raise InvalidMessageError("group", f"must be {GROUP}", job_id=job.job_id)
+        job = self._parts.job_of(message)
         submission = self._parts.submission()
         async with self._bounded(None if put_source else self._timeout_seconds):
             record = await submission.submit(job, group=group, traceparent=traceparent, put_source=put_source)
@@ -170,12 +164,14 @@ class Jobs:
         """
         statuses: Collection[Status] = tuple(Status) if status is None else (status,)
         async with self._bounded(self._timeout_seconds):
-            jobs = await newest_jobs(await self._parts.index(), statuses, since=since, limit=limit)
+            jobs = await self._parts.newest_jobs(statuses, since=since, limit=limit)
         return [JobRecord.of(job.record, status_at=job.status_at) for job in jobs]
 
     @asynccontextmanager
     async def _bounded(self, seconds: float | None) -> AsyncIterator[None]:
         """Raises DependencyUnavailableError for whatever else says that AWS did not do in time what was asked."""
+        from worker.ports import StoreUnavailableError  # noqa: PLC0415 - the parts have loaded it
+
         limit = asyncio.timeout(seconds)
         try:
             async with limit:

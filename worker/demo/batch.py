@@ -11,7 +11,8 @@ from typing import Any
 from worker.application.messages.message import parse_job
 from worker.demo.sounds import Sound
 from worker.demo.stack import SOURCES, TARGETS
-from worker.domain.job import Job, readable_id_part
+from worker.domain.job import Job
+from worker.domain.naming import readable_id_part
 
 _MP3 = {"format": "mp3", "bitrate_kbps": 192}
 _SPEECH = {"format": "opus", "bitrate_kbps": 48, "channels": 1}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -25,16 +24,12 @@ __all__ = [
     "ObjectLocation",
     "OutputSpec",
     "is_job_id",
-    "readable_id_part",
-    "stem_of",
 ]
 
 JOB_ID = Pattern(r"[A-Za-z0-9._-]{1,128}", "1 to 128 of A-Z a-z 0-9 . _ -")
 MAX_OUTPUTS = 16
 _PIXELS = Range(16, 8192)
 _SECONDS = Range(0, 10_000_000)  # more than any source has
-_NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._-]+")
-_READABLE_CHARACTERS = 80
 
 
 def _of_waveforms(limits: Limits) -> Callable[[FormatSpec], Limits | None]:
@@ -247,15 +242,3 @@ def is_job_id(text: str) -> bool:
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 GROUP = Pattern("[!-~]{1,128}", "1 to 128 ASCII letters, digits or punctuation marks")
-
-
-def readable_id_part(key: str) -> str:
-    """What a job's id may show of an object's key: its name without the extension, in the characters of an id."""
-    stem = stem_of(key.rstrip("/").rpartition("/")[2])
-    return _NOT_IN_AN_ID.sub("-", stem)[:_READABLE_CHARACTERS].strip("-.") or "job"
-
-
-def stem_of(name: str) -> str:
-    """A file's name without its last extension; all of it where there is none."""
-    stem, dot, _ = name.rpartition(".")
-    return stem if dot and stem else name

@@ -1,4 +1,4 @@
-"""What cannot be done with a job, because of what its record says."""
+"""What cannot be done: because of what the record of a job says, of the role, or of the table."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ class NotRetriedError(WorkerError):
     def __init__(self, record: Record, reason: str) -> None:
         super().__init__(f"job {record.job_id} {reason}")
         self.record = record
+
+
+class NotAllowedError(WorkerError):
+    """The dependency answers, but the role of this process may not make the call."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(f"this role may not call {action}")
+        self.action = action
+
+
+class NoIndexError(WorkerError):
+    """The job table cannot be asked for lists."""

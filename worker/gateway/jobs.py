@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 
 from worker.application.messages.json_text import read_object
 from worker.application.messages.message import job_from
-from worker.application.operations.listing import newest_jobs
 from worker.bootstrap.gateway import GatewayParts
 from worker.client.jobs import new_job_id
 from worker.domain.job import JOB_ID, Job
@@ -108,7 +107,7 @@ class JobRoutes:
         """The jobs that came last to a status, or to any; the newest first."""
         statuses: Sequence[Status] = tuple(Status) if status is None else (status,)
         async with answered_in_time():
-            jobs = await newest_jobs(await self._jobs.index(), statuses, since=None, limit=limit)
+            jobs = await self._jobs.newest_jobs(statuses, since=None, limit=limit)
         return JSONResponse([job.record.to_dict() for job in jobs])
 
     async def cancel(self, job_id: JobId) -> Response:

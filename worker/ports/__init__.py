@@ -4,6 +4,7 @@ Every method may raise a `WorkerError`, and no vendor's exception. A fake of a p
 one and passes the same contract suite (tests/contract).
 """
 
+from worker.domain.refusals import NoIndexError, NotAllowedError
 from worker.ports.audio import (
     AudioConverter,
     ConversionProgress,
@@ -16,7 +17,6 @@ from worker.ports.audio import (
 from worker.ports.inspection import (
     ConverterFacts,
     DependencyMissingError,
-    NotAllowedError,
     QueueFacts,
     TableFacts,
     UnusableConverterError,
@@ -37,7 +37,6 @@ from worker.ports.progress import (
     JobIndex,
     JobTable,
     ListedJob,
-    NoIndexError,
     ProgressCache,
     ProgressStore,
     StoreUnavailableError,

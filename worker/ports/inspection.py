@@ -9,14 +9,6 @@ from worker.domain.audio import AudioFormat
 from worker.domain.errors import WorkerError
 
 
-class NotAllowedError(WorkerError):
-    """The dependency answers, but the worker's role may not make this call."""
-
-    def __init__(self, action: str) -> None:
-        super().__init__(f"this role may not call {action}")
-        self.action = action
-
-
 class DependencyMissingError(WorkerError):
     """What a setting names does not exist."""
 

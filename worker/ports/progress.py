@@ -141,10 +141,6 @@ class ListedJob:
     status_at: datetime
 
 
-class NoIndexError(WorkerError):
-    """The job table cannot be asked for lists."""
-
-
 class JobIndex(Protocol):
     """The job table in the order in which jobs came to their statuses. It may be a moment behind the table."""
 

@@ -8,7 +8,8 @@ from typing import Protocol
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.messages.message import to_body
 from worker.domain.claim import JobState
-from worker.domain.job import Job
+from worker.domain.errors import InvalidMessageError
+from worker.domain.job import GROUP, Job
 from worker.domain.progress import QUEUED_FENCE, Record, Status
 from worker.domain.redaction import redact
 from worker.domain.refusals import JobExistsError
@@ -54,9 +55,11 @@ class Submission:
         `group` is the message group: on a FIFO queue what is done in order, by default each job for itself; on a
         standard queue the tenant, whom SQS keeps from delaying the others.
         `put_source` puts the source where the job says, once the id is the job's own and before a worker can take it.
-        Raises JobExistsError, StoreUnavailableError (nothing was sent), DependencyUnavailableError or what
-        `put_source` raises (the record is there; submit again with the same id).
+        Raises InvalidMessageError about the group, JobExistsError, StoreUnavailableError (nothing was sent),
+        DependencyUnavailableError or what `put_source` raises (the record is there; submit again with the same id).
         """
+        if group is not None and not GROUP.allows(group):
+            raise InvalidMessageError("group", f"must be {GROUP}", job_id=job.job_id)
         held = await self._finisher.queue(job, group)
         if not _is_unstarted(held, job):
             raise JobExistsError(held.record)

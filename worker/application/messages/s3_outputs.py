@@ -11,7 +11,8 @@ from worker.application.messages.json_text import read_json
 from worker.application.messages.message import job_from
 from worker.application.messages.presets import BUILT_IN, Presets
 from worker.domain.errors import InvalidMessageError
-from worker.domain.job import Job, ObjectLocation, readable_id_part, stem_of
+from worker.domain.job import Job, ObjectLocation
+from worker.domain.naming import readable_id_part, stem_of
 
 PLACEHOLDERS = ("bucket", "key", "folder", "name", "stem", "job_id")
 _PLACEHOLDER = re.compile("{(" + "|".join(PLACEHOLDERS) + ")}")
