@@ -20,6 +20,8 @@ from worker.adapters.aws.client import ClientLimits, open_client
 from worker.adapters.sqs.queue import CONTROL_LIMITS
 from worker.demo import servers
 
+pytest_plugins = ("pytester", "tests.support.budgets")
+
 _counter = itertools.count(1)
 
 # The duration of an example depends on the load of the machine, so none fails for it.

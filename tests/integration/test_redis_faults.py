@@ -15,6 +15,7 @@ import pytest
 import redis.asyncio
 
 from tests.support.black_hole import BlackHole
+from tests.support.budgets import check_budget, in_time
 from tests.support.events import LoggedEvents, logged_events
 from tests.support.processes import freeze, thaw
 from tests.support.records import a_record, completed
@@ -31,6 +32,7 @@ from worker.events import Event
 from worker.ports import StoreUnavailableError, WriteResult
 
 JOB = "ep-0142"
+PATIENT: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}  # a busy machine is no outage
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ async def back(worker: Worker) -> float:
 
 async def held(breakable: BreakableRedis) -> Record | None:
     """What Redis holds, asked over a connection that is not the worker's."""
-    store = breakable.store(connect_timeout=5, command_timeout=5)
+    store = breakable.store(**PATIENT)
     try:
         return await store.read(JOB)
     finally:
@@ -108,18 +110,19 @@ async def test_an_outage_costs_little_is_logged_once_and_ends_by_itself(name: st
 
         await fault.begin(breakable)
         newest = await worker.tick(10)
-        assert max(worker.seconds) < 1
-        assert sorted(worker.seconds)[6] < 0.2  # at most three wait for Redis
+        check_budget(max(worker.seconds), 1, "a tick")
+        check_budget(sorted(worker.seconds)[6], 0.2, "a tick")  # at most three wait for Redis
         assert await job_table.read(JOB) == newest
         assert worker.store.progress_store == "dynamodb"
         await wait_until(lambda: worker.logged() == [1, 1, 0])
 
         await fault.end(breakable)
-        assert await back(worker) < 6
+        check_budget(await back(worker), 6, "the failback")
         assert await held(breakable) == newest
-        assert worker.logged() == [1, 1, 1]
-        assert await worker.tick(3) == await held(breakable)
-        assert worker.logged() == [1, 1, 1]
+        with in_time():  # a late answer is another outage
+            assert worker.logged() == [1, 1, 1]
+            assert await worker.tick(3) == await held(breakable)
+            assert worker.logged() == [1, 1, 1]
 
 
 async def a_store(breakable: BreakableRedis, fault: Fault) -> RedisProgressCache:
@@ -132,7 +135,7 @@ async def a_store(breakable: BreakableRedis, fault: Fault) -> RedisProgressCache
 async def test_closed_connections_and_forgotten_scripts_are_no_outage(
     words: tuple[str, ...], job_table: DynamoJobTable
 ) -> None:
-    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store()) as worker:
+    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store(**PATIENT)) as worker:
         await connected(worker)
         for _ in range(5):
             await worker.tick()
@@ -143,7 +146,7 @@ async def test_closed_connections_and_forgotten_scripts_are_no_outage(
 
 
 async def test_a_key_of_another_type_concerns_its_job_alone(job_table: DynamoJobTable) -> None:
-    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store()) as worker:
+    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store(**PATIENT)) as worker:
         await connected(worker)
         breakable.command("SET", f"audio:job:{JOB}", "of somebody else")
         newest = await worker.tick(12)
@@ -154,14 +157,14 @@ async def test_a_key_of_another_type_concerns_its_job_alone(job_table: DynamoJob
         breakable.command("CONFIG", "SET", "min-replicas-to-write", "1")
         await worker.store.tick(a_record(seq=2, job_id="another"))
         breakable.command("CONFIG", "SET", "min-replicas-to-write", "0")
-        assert await back(worker) < 6
+        check_budget(await back(worker), 6, "the failback")
         line = worker.log.one(Event.PROGRESS_REPLAY_FAILED)
         assert (line["job_id"], line["error"]) == (JOB, "key of another type")
         assert breakable.command("GET", f"audio:job:{JOB}") == b"of somebody else"
 
 
 async def test_a_damaged_hash_is_written_anew(job_table: DynamoJobTable) -> None:
-    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store()) as worker:
+    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store(**PATIENT)) as worker:
         await connected(worker)
         for damage in (("HDEL", "seq"), ("HSET", "fence", "soon"), ("HDEL", "fence", "seq", "status", "record")):
             await worker.tick()

@@ -160,7 +160,7 @@ def make_stack(aws: dict[str, Any], name: str, *, endpoint: str, redis_port: int
     return Stack(aws, endpoint, queue_url, dead_letter_url, name, *buckets, redis_port)
 
 
-def wait_for(look: Callable[[], T | None], what: str, *, timeout: float = 30) -> T:
+def wait_for(look: Callable[[], T | None], what: str, *, timeout: float = 60) -> T:
     """Call `look` until it returns something other than None, and return that.
 
     Raises AssertionError after `timeout` seconds.

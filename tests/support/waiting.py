@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-async def wait_until(predicate: Callable[[], object], *, timeout: float = 10) -> None:
+async def wait_until(predicate: Callable[[], object], *, timeout: float = 30) -> None:
     """Return once `predicate()` is true. Raises AssertionError, which names the predicate, after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not predicate():

@@ -96,7 +96,7 @@ class WorkerProcess:
             None,
         )
 
-    def wait_for(self, event: str, *, timeout: float = 30, **fields: object) -> dict[str, Any]:
+    def wait_for(self, event: str, *, timeout: float = 60, **fields: object) -> dict[str, Any]:
         """Wait for the first line of that event with those fields. Raises AssertionError, with the log."""
         deadline = time.monotonic() + timeout
         with self._grown:
@@ -115,7 +115,7 @@ class WorkerProcess:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
-    def wait(self, timeout: float = 30) -> int:
+    def wait(self, timeout: float = 60) -> int:
         """The exit code, when the process has ended and all that it wrote has been read."""
         code = self._process.wait(timeout)
         for thread in self._threads:

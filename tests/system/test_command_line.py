@@ -15,6 +15,8 @@ from tests.support.sounds import sound
 from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess
 
+PATIENT = {"REDIS_CONNECT_TIMEOUT_SECONDS": "5", "REDIS_COMMAND_TIMEOUT_SECONDS": "5"}  # on a busy machine
+
 
 def test_a_local_file_is_uploaded_converted_and_followed_to_its_end(
     stack: Stack, unique: Callable[[str], str], start_worker: Callable[..., WorkerProcess]
@@ -35,7 +37,7 @@ def test_a_local_file_is_uploaded_converted_and_followed_to_its_end(
     assert "fresh" not in record
     assert worker(stack, "watch", job_id).returncode == 0
 
-    done = worker(stack, "status", job_id, "--json", AWS_ENDPOINT_URL_DYNAMODB="http://127.0.0.1:1")
+    done = worker(stack, "status", job_id, "--json", AWS_ENDPOINT_URL_DYNAMODB="http://127.0.0.1:1", **PATIENT)
     assert (done.returncode, json.loads(done.stdout)) == (0, record)
 
     again = worker(stack, "submit", record["source"], "--output", stack.target("a.mp3"), "--job-id", job_id)
@@ -130,8 +132,7 @@ def test_a_missing_queue_is_reported_in_one_line(stack: Stack) -> None:
 
 
 def test_the_doctor_reports_ok_or_says_what_to_do(stack: Stack) -> None:
-    patient = {"REDIS_CONNECT_TIMEOUT_SECONDS": "5", "REDIS_COMMAND_TIMEOUT_SECONDS": "5"}  # on a busy machine
-    done = worker(stack, "doctor", "--json", stack.sources, **patient)
+    done = worker(stack, "doctor", "--json", stack.sources, **PATIENT)
     document = json.loads(done.stdout)
     states = {check["name"]: check["status"] for check in document["checks"]}
     assert (done.returncode, done.stderr) == (0, "")
@@ -139,7 +140,7 @@ def test_the_doctor_reports_ok_or_says_what_to_do(stack: Stack) -> None:
     assert states["workspace"] in {"ok", "degraded"}  # by how full this machine is
     assert states["table"] == "degraded"  # the stack's table has no time to live
 
-    done = worker(stack, "doctor", "no-such-bucket", WORKER_TABLE="no-such-table", REDIS_PORT="1", **patient)
+    done = worker(stack, "doctor", "no-such-bucket", WORKER_TABLE="no-such-table", REDIS_PORT="1", **PATIENT)
     lines = {line.split()[1]: line for line in done.stdout.splitlines()}
     assert (done.returncode, done.stderr) == (1, "")
     assert lines["table"].startswith("failed")

@@ -10,6 +10,7 @@ from typing import Any
 import redis
 from aiohttp import web
 
+from tests.support.budgets import check_budget
 from tests.support.gateway import GatewayClient, GatewayProcess, SeenEvent
 from tests.support.processes import freeze, thaw
 from tests.support.records import a_record, completed
@@ -17,6 +18,8 @@ from tests.support.scripted_http import scripted_http
 from tests.support.stack import Stack
 from worker.demo import servers
 from worker.domain.progress import Record, Version
+
+ANSWER = 1.0  # seconds that an answer may take while a dependency is out
 
 
 def announce(stack: Stack, record: Record) -> None:
@@ -128,7 +131,7 @@ async def test_every_answer_comes_within_a_second_and_streams_go_on_while_redis_
                 await client.ask("DELETE", "/jobs/watched")
                 last = await rest_of(events)
 
-    assert max(hung + killed) < 1.0
+    check_budget(max(hung + killed), ANSWER, "an answer")
     assert (health["status"], health["redis"]["state"], health["progress_store"]) == (
         "degraded",
         "unavailable",
@@ -159,29 +162,30 @@ async def test_while_dynamodb_is_slow_each_answer_is_a_problem_within_a_second(
 
     assert [answer.problem["status"] for answer in (submitted, *others)] == [503] * 6
     assert submitted.problem["job_id"] == "slow"
-    assert max([answer.seconds for answer in (submitted, *others)]) < 1.0
+    check_budget(max(answer.seconds for answer in (submitted, *others)), ANSWER, "an answer")
     assert (ready.status, live.status) == (503, 200)
 
 
 async def test_while_the_topic_hangs_a_job_is_cancelled_and_run_again_within_a_second(
-    stack: Stack, start_gateway: Callable[..., GatewayProcess]
+    stack: Stack, start_gateway: Callable[..., GatewayProcess], unique: Callable[[str], str]
 ) -> None:
     async def never(_request: web.Request) -> web.Response:
         await asyncio.sleep(60)
         return web.Response()
 
+    job_id = unique("job")
     topic_arn = "arn:aws:sns:eu-central-1:123456789012:ends"
     async with scripted_http(never) as url:
         gateway = await asyncio.to_thread(
             start_gateway, stack, AWS_ENDPOINT_URL_SNS=url, WORKER_EVENT_TOPIC_ARN=topic_arn
         )
         async with gateway.client() as client:
-            await client.submit(stack, "unpublished")
-            answers = [await client.ask("DELETE", "/jobs/unpublished"), await client.post("/jobs/unpublished/retry")]
+            await client.submit(stack, job_id)
+            answers = [await client.ask("DELETE", f"/jobs/{job_id}"), await client.post(f"/jobs/{job_id}/retry")]
 
     assert [answer.status for answer in answers] == [202, 202]
     assert answers[1].json["status"] == "queued"
-    assert max(answer.seconds for answer in answers) < 1.0
+    check_budget(max(answer.seconds for answer in answers), ANSWER, "an answer")
 
 
 async def everything(client: GatewayClient, stack: Stack, job_id: str) -> list[float]:

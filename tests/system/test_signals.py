@@ -85,6 +85,7 @@ class WorkerAtStage:
             replacement.wait_for("worker.ready")
             try:
                 wait_for(self._is_over, "the end of the job", timeout=60)
+                self.stack.final_record(self.job_id)
             except AssertionError as exc:
                 raise AssertionError(f"{exc}\n{self.worker.transcript()}\n{replacement.transcript()}") from None
             _interrupt_twice(replacement)
@@ -129,6 +130,8 @@ def at_stage(
         "WORKER_VISIBILITY_TIMEOUT_SECONDS": str(LEASE_SECONDS),
         "WORKER_CONCURRENCY": "1",  # no poll is open while the job runs: a drain need not wait for one
         "WORKER_DRAIN_SECONDS": "12",
+        "REDIS_CONNECT_TIMEOUT_SECONDS": "5",  # on a busy machine
+        "REDIS_COMMAND_TIMEOUT_SECONDS": "5",
     }
     through_proxy = replace(stack, endpoint=proxy.url)
     source = stack.put_source("sound.wav", silence(STAGES[name].source_seconds))

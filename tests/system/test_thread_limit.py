@@ -13,6 +13,7 @@ from tests.support.stack import Stack, make_stack, wait_for
 from tests.support.worker_process import WorkerProcess
 from worker.demo import servers
 
+PATIENT = {"REDIS_CONNECT_TIMEOUT_SECONDS": "10", "REDIS_COMMAND_TIMEOUT_SECONDS": "10"}  # no other outage than this
 NO_THREADS = Path(__file__).parents[1] / "support" / "no_threads"
 
 
@@ -33,7 +34,7 @@ def test_where_no_thread_can_be_started_redis_is_out_and_jobs_complete(
     switch = tmp_path / "no-threads"
     with servers.redis() as server:
         stack = make_stack(aws, unique("threads"), endpoint=aws_endpoint, redis_port=server.port)
-        worker = start_worker(stack, PYTHONPATH=str(NO_THREADS), NO_THREADS=str(switch))
+        worker = start_worker(stack, PYTHONPATH=str(NO_THREADS), NO_THREADS=str(switch), **PATIENT)
         worker.wait_for("redis.connected")
 
         switch.touch()

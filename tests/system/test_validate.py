@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.support.budgets import check_budget
 from tests.support.scripted_http import scripted_http
 from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess, inherited
@@ -62,8 +63,8 @@ def test_a_worker_that_does_its_jobs_passes_each_line_with_its_time(
     lines = [line.split() for line in done.stdout.splitlines()]
     assert [line[1] for line in lines] == ["livez", "readyz", "health", "progress", "queue"]
     assert {line[0] for line in lines} == {"ok"}
-    assert all(float(line[2]) < 2 for line in lines)
     assert "redis connected, progress goes to redis" in done.stdout
+    check_budget(max(float(line[2]) for line in lines), 2, "a check")
 
 
 def test_a_worker_without_redis_passes_and_one_whose_redis_is_out_is_degraded(
@@ -134,7 +135,7 @@ async def test_a_server_that_hangs_fails_within_two_seconds() -> None:
     found = findings_of(done)
     assert done.returncode == 1
     assert {check["detail"] for check in found.values()} == {"no answer within 2 s"}
-    assert max(check["duration_seconds"] for check in found.values()) < 3
+    check_budget(max(check["duration_seconds"] for check in found.values()), 3, "a check")
 
 
 async def test_a_document_that_comes_in_pieces_is_read_to_its_end() -> None:
