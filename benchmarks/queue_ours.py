@@ -40,7 +40,7 @@ from worker.bootstrap.run import keep_for_good
 from worker.domain.containers.structure import Structure
 from worker.domain.disposition import Ack, Disposition
 from worker.domain.job import OutputSpec
-from worker.ports import Artifact, ConversionProgress, Converted, SourceAudio
+from worker.ports import Artifact, ConversionProgress, Converted, DownloadedPart, JoinedSources, SourceAudio
 
 _POLL_SECONDS = 5.0
 _SOUND = b"nothing"
@@ -80,6 +80,18 @@ class IdleConverter:
             path.write_bytes(_SOUND)
         progress.seconds_done = 1.0
         return Converted(tuple(Artifact(path, 1.0, 0, len(_SOUND)) for _, path in outputs), 1.0)
+
+    async def join(
+        self,
+        parts: Sequence[DownloadedPart],
+        path: Path,
+        *,
+        crossfade_seconds: float,
+        max_duration_seconds: float,
+        progress: ConversionProgress,
+        max_file_bytes: int | None = None,
+    ) -> JoinedSources:
+        raise NotImplementedError("no job of the benchmark has several sources")
 
 
 async def main(queue_url: str, kind: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.converter import FakeConverter
+from tests.support.joins import joined
 from tests.support.sounds import FFMPEG, SECONDS, half_of, sound
 from worker.adapters.disk import read_artifact
 from worker.adapters.ffmpeg import FfmpegConverter
@@ -153,6 +154,60 @@ async def test_a_cancelled_conversion_ends_at_once(converter: AudioConverter, tm
             progress=ConversionProgress(),
         )
     )
+    await asyncio.sleep(0)
+    task.cancel()
+
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_sources_are_joined_to_one_that_can_be_converted(converter: AudioConverter, tmp_path: Path) -> None:
+    source, together = sound("plain.wav"), tmp_path / "joined"
+
+    sources = await joined([source, (source, {"end_seconds": 1.0})], together, converter=converter)
+    converted = await converter.convert(
+        together,
+        sources.audio,
+        [an_output(AudioFormat.FLAC, tmp_path)],
+        max_duration_seconds=60,
+        progress=ConversionProgress(),
+    )
+
+    assert sources.audio.size_bytes == together.stat().st_size
+    assert sources.audio.format.container == "wav"
+    assert sources.audio.format.duration_seconds == pytest.approx(SECONDS + 1.0)
+    assert converted.source_seconds == converted.artifacts[0].duration_seconds == pytest.approx(SECONDS + 1.0)
+
+
+async def test_crossfades_shorten_what_is_joined(converter: AudioConverter, tmp_path: Path) -> None:
+    sources = await joined([sound("plain.wav")] * 3, tmp_path / "joined", crossfade_seconds=0.5, converter=converter)
+
+    assert sources.audio.duration_seconds == pytest.approx(3 * SECONDS - 1.0)
+
+
+async def test_the_progress_of_a_join_grows_to_the_length_of_all_sources(
+    converter: AudioConverter, tmp_path: Path
+) -> None:
+    progress = ConversionProgress()
+
+    await joined([sound("plain.wav")] * 2, tmp_path / "joined", progress=progress, converter=converter)
+
+    assert progress.seconds_done == pytest.approx(2 * SECONDS, abs=0.1)
+
+
+async def test_sources_over_the_limit_are_too_long_together(converter: AudioConverter, tmp_path: Path) -> None:
+    with pytest.raises(DurationTooLongError, match="the sources together play"):
+        await joined([sound("plain.wav")] * 2, tmp_path / "joined", max_seconds=4, converter=converter)
+
+
+async def test_joined_sources_become_no_larger_than_they_may(converter: AudioConverter, tmp_path: Path) -> None:
+    with pytest.raises(OutputLimitError):
+        await joined([sound("plain.wav")] * 2, tmp_path / "joined", max_file_bytes=500_000, converter=converter)
+
+
+async def test_a_cancelled_join_ends_at_once(converter: AudioConverter, tmp_path: Path) -> None:
+    task = asyncio.create_task(joined([sound("plain.wav")] * 2, tmp_path / "joined", converter=converter))
     await asyncio.sleep(0)
     task.cancel()
 

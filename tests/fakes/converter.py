@@ -15,12 +15,22 @@ from worker.domain.containers.sniffing import examine, sniff
 from worker.domain.containers.structure import Structure
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
 from worker.domain.job import OutputSpec
+from worker.domain.joining import SourcePart, naming
 from worker.domain.loudness import OutputLoudness
-from worker.ports import Artifact, ConversionProgress, Converted, MispredictedError, OutputLimitError, SourceAudio
+from worker.ports import (
+    Artifact,
+    ConversionProgress,
+    Converted,
+    DownloadedPart,
+    JoinedSources,
+    MispredictedError,
+    OutputLimitError,
+    SourceAudio,
+)
 
 
 class FakeConverter:
-    """`probe` and `convert` can each be made to fail; a conversion waits, half-way, until `may_finish` is set.
+    """`probe`, `convert` and `join` can each be made to fail; what runs waits, half-way, until `may_finish` is set.
 
     It predicts all sources; a length that is wrong by `prediction_error_seconds` is found out half-way.
     """
@@ -28,6 +38,7 @@ class FakeConverter:
     def __init__(self) -> None:
         self.probe_error: WorkerError | None = None
         self.convert_error: WorkerError | None = None
+        self.join_error: WorkerError | None = None
         self.repaired: tuple[str, ...] = ()
         self.loudness: OutputLoudness | None = None  # of all outputs
         self.prediction_error_seconds = 0.0
@@ -37,6 +48,7 @@ class FakeConverter:
         self.conversions = 0  # that have begun
         self.specs: list[OutputSpec] = []  # of the last conversion
         self.running = 0  # conversions that have begun and not ended
+        self.joined: list[list[SourcePart]] = []  # the parts of each join that has begun
 
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         await asyncio.sleep(0)
@@ -86,6 +98,41 @@ class FakeConverter:
             return Converted(artifacts, length, self.repaired)
         finally:
             self.running -= 1
+
+    async def join(
+        self,
+        parts: Sequence[DownloadedPart],
+        path: Path,
+        *,
+        crossfade_seconds: float,
+        max_duration_seconds: float,
+        progress: ConversionProgress,
+        max_file_bytes: int | None = None,
+    ) -> JoinedSources:
+        total = sum(part.source_seconds for part in parts)
+        if total > max_duration_seconds:
+            raise DurationTooLongError(total, max_duration_seconds, sources=len(parts))
+        self.joined.append([part.part for part in parts])
+        seconds = sum(part.seconds for part in parts) - crossfade_seconds * (len(parts) - 1)
+        size_bytes = sum(part.audio.size_bytes for part in parts)
+        if max_file_bytes is not None and size_bytes > max_file_bytes:
+            raise OutputLimitError
+        with naming(parts[-1].part.source):
+            progress.seconds_done = total / 2
+            await asyncio.sleep(0)
+            await self.may_finish.wait()
+            if self.join_error is not None:
+                raise self.join_error
+        await asyncio.to_thread(_concatenate, [part.path for part in parts], path)
+        progress.seconds_done = total
+        audio = parts[0].audio
+        made_of = replace(audio.format, duration_seconds=seconds)
+        audio = replace(audio, duration_seconds=seconds, size_bytes=size_bytes, made_of=made_of, is_predicted=False)
+        return JoinedSources(audio, self.repaired)
+
+
+def _concatenate(sources: Sequence[Path], path: Path) -> None:
+    path.write_bytes(b"".join(source.read_bytes() for source in sources))
 
 
 def _probe(source: Path) -> SourceAudio:

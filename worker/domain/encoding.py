@@ -33,7 +33,8 @@ class Encoding:
     """What the encoder is given.
 
     `bitrate_kbps` is None for the lossless, for a variable bitrate, and for Vorbis from 50 kHz on. `pick_channel` is
-    the number, from 1, of the only channel of the source that is heard.
+    the number, from 1, of the only channel of the source that is heard. With `samples_in` plain samples are written,
+    floats of 32 bits and nothing else.
     """
 
     format: AudioFormat
@@ -50,6 +51,7 @@ class Encoding:
     gain: Gain | None = None  # once it is known
     edits: Edits = field(default_factory=Edits)
     waveform: Waveform | None = None
+    samples_in: str | None = None  # the layout, by the converter's name, of plain samples without a format
 
     def is_found_by_decoding(self, stated_seconds: float | None) -> bool:
         """Whether the source has to be decoded first, to know which part of it the output has."""

@@ -159,9 +159,10 @@ class DurationTooLongError(PermanentError):
 
     code = ErrorCode.DURATION_TOO_LONG
 
-    def __init__(self, duration_seconds: float | None, limit_seconds: float) -> None:
+    def __init__(self, duration_seconds: float | None, limit_seconds: float, *, sources: int = 1) -> None:
         length = "more than that" if duration_seconds is None else f"{duration_seconds:.0f} s"
-        super().__init__(f"the source plays for {length}; the limit is {limit_seconds:.0f} s")
+        what = "the source plays" if sources == 1 else "the sources together play"
+        super().__init__(f"{what} for {length}; the limit is {limit_seconds:.0f} s")
         self.duration_seconds = duration_seconds
         self.limit_seconds = limit_seconds
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from worker.domain.errors import WorkerError
 from worker.domain.job import OutputSpec
+from worker.domain.joining import SourcePart
 from worker.domain.source_format import SourceFormat, container_name
 from worker.ports.objects import Artifact
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:  # programs that convert nothing do not load the containers
     from worker.domain.tags.chapters import Chapter
     from worker.domain.tags.collecting import Tags
     from worker.domain.tags.pictures import Picture
+
+
+_CODED_BYTES_PER_SECOND = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,13 @@ class SourceAudio:
     parts: tuple[SourceAudio, ...] = ()  # that follow each other in the source, each with a decoder of its own
     is_finite: bool | None = True  # False: among the samples are some that are no numbers; None: there may be
     is_predicted: bool = False  # read from the source's own headers; the converter has not yet said the same
+    made_of: SourceFormat | None = None  # of joined sources, whose samples this is: what the record says
 
     @property
     def format(self) -> SourceFormat:
         """The same for the record."""
+        if self.made_of is not None:
+            return self.made_of
         return SourceFormat(
             container_name(self.container),
             self.codec,
@@ -59,6 +66,35 @@ class SourceAudio:
             self.bits_per_sample,
             self.duration_seconds,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadedPart:
+    """A part of joined sources: the file that its source is, and what that turned out to be."""
+
+    part: SourcePart
+    path: Path
+    audio: SourceAudio
+
+    @property
+    def source_seconds(self) -> float:
+        """How long all of the source is; by its size, where only decoding can find it out."""
+        seconds = self.audio.duration_seconds
+        return self.audio.size_bytes / _CODED_BYTES_PER_SECOND if seconds is None else seconds
+
+    @property
+    def seconds(self) -> float:
+        """How long the part is, as far as that is known."""
+        end = self.source_seconds if self.part.end_seconds is None else self.part.end_seconds
+        return max(0.0, min(end, self.source_seconds) - (self.part.start_seconds or 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedSources:
+    """The one sound that sources were joined to, and what was repaired of them, in sentences."""
+
+    audio: SourceAudio
+    repaired: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -140,4 +176,23 @@ class AudioConverter(Protocol):
         DurationTooLongError, OutputsTooLargeError, OutputLimitError, WorkspaceFullError, ConverterCrashedError; and
         for a source that was predicted MispredictedError, in place of all others where the prediction is not known to
         be right.
+        """
+
+    async def join(
+        self,
+        parts: Sequence[DownloadedPart],
+        path: Path,
+        *,
+        crossfade_seconds: float,
+        max_duration_seconds: float,
+        progress: ConversionProgress,
+        max_file_bytes: int | None = None,
+    ) -> JoinedSources:
+        """Decode the parts, one behind the other, to one new file of plain samples: a source for `convert`.
+
+        Each source is decoded and checked as one alone would be. `progress` counts the seconds of all the sources, as
+        the parts say how long these are. No file becomes larger than `max_file_bytes`. Cancelling is as in `convert`.
+        Raises InvalidMessageError where a part has not what is asked for; DurationTooLongError where the sources
+        together, uncut, play for longer; about one source, with its name, UnsupportedAudioError, NoAudioError and
+        ConverterCrashedError; OutputLimitError, WorkspaceFullError.
         """

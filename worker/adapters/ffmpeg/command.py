@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
+from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
 from worker.adapters.ffmpeg.filters import RAW_SAMPLES, Analysis, filter_graph, target_layout
 from worker.adapters.ffmpeg.log import PROBE_MUXER
 from worker.adapters.ffmpeg.tags import tag_options
@@ -150,7 +150,7 @@ def _rate_control(encoder: Encoder, encoding: Encoding) -> Sequence[str]:
 def _output(
     audio: SourceAudio, encoding: Encoding, target_fd: int, limit_seconds: float, *, as_piece: bool
 ) -> list[str]:
-    encoder = ENCODERS[encoding.format]
+    encoder = encoder_for(encoding)
     muxer = (encoder.piece_muxer if as_piece else "") or encoder.muxer
     options = [*tag_options(audio, encoding), "-c:a"]
     options.append(encoder.name_for(encoding.bits_per_sample, encoding.codec))

@@ -25,6 +25,7 @@ from worker.adapters.ffmpeg.report import (
     read_headers,
 )
 from worker.adapters.ffmpeg.runs import Bounds, Runs, Task
+from worker.adapters.ffmpeg.sources import SourceJoiner
 from worker.adapters.ffmpeg.trimming import searches_for_sound, trimmed
 from worker.adapters.ffmpeg.verdict import check_headers
 from worker.adapters.sandbox.choice import available_sandbox
@@ -36,7 +37,14 @@ from worker.domain.errors import (
     UnsupportedAudioError,
 )
 from worker.domain.job import OutputSpec
-from worker.ports import ConversionProgress, Converted, MispredictedError, SourceAudio
+from worker.ports import (
+    ConversionProgress,
+    Converted,
+    DownloadedPart,
+    JoinedSources,
+    MispredictedError,
+    SourceAudio,
+)
 
 _PROBE_SECONDS = 60.0
 _PROBE_CPU_SECONDS = 30
@@ -147,6 +155,22 @@ class FfmpegConverter:
             replace(each, loudness=loudness) for each, loudness in zip(artifacts, written.loudness, strict=True)
         )
         return Converted(tuple(levelled), found.verdict.source_seconds, found.verdict.repaired)
+
+    async def join(
+        self,
+        parts: Sequence[DownloadedPart],
+        path: Path,
+        *,
+        crossfade_seconds: float,
+        max_duration_seconds: float,
+        progress: ConversionProgress,
+        max_file_bytes: int | None = None,
+    ) -> JoinedSources:
+        """Run one process for each part, or two where its source's length has to be known first."""
+        joiner = SourceJoiner(
+            self._runs, parts, path, crossfade_seconds, max_duration_seconds, max_file_bytes=max_file_bytes
+        )
+        return await joiner.join(progress)
 
     async def encode(
         self,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from worker.domain.audio import AudioFormat, Codec
+from worker.domain.encoding import Encoding
 from worker.domain.mixing import LAYOUTS
 
 # By name, because what ffmpeg takes for three and four channels (2.1, 4.0) libopus refuses and FLAC mislabels.
@@ -124,3 +125,9 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
     # Its samples go nowhere: filters print what is to be known of them.
     AudioFormat.WAVEFORM: Encoder(name="pcm_s16le", muxer="null", holds_tracks=True, is_lossless=True),
 }
+
+_SAMPLES = Encoder(name="pcm_f32le", muxer="f32le", holds_tracks=True, is_lossless=True)
+
+
+def encoder_for(encoding: Encoding) -> Encoder:
+    return ENCODERS[encoding.format] if encoding.samples_in is None else _SAMPLES

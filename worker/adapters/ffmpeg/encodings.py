@@ -18,7 +18,7 @@ def encodings_of(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encodi
     try:
         check_source(specs, channels=audio.channels)
         for index, spec in enumerate(specs):
-            _require_samples(cut_of(spec), audio.sample_rate_hz, index)
+            require_samples(cut_of(spec), audio.sample_rate_hz, f"outputs[{index}]")
     except InvalidMessageError as exc:
         if audio.is_predicted:
             raise MispredictedError from exc
@@ -40,15 +40,22 @@ def within(encodings: Sequence[Encoding], audio: SourceAudio, source_seconds: fl
 
     Raises InvalidMessageError where one is beyond its end, or leaves nothing of it.
     """
-    cut = [
-        each if each.cut is None else replace(each, cut=each.cut.within(source_seconds, f"outputs[{index}]"))
+    return [
+        each
+        if each.cut is None
+        else replace(each, cut=cut_within(each.cut, audio, source_seconds, f"outputs[{index}]"))
         for index, each in enumerate(encodings)
     ]
-    for index, each in enumerate(cut):
-        _require_samples(each.cut, audio.sample_rate_hz, index)
+
+
+def cut_within(cut: Cut, audio: SourceAudio, source_seconds: float, path: str) -> Cut:
+    """The same for one cut, which `path` has in the message."""
+    cut = cut.within(source_seconds, path)
+    require_samples(cut, audio.sample_rate_hz, path)
     return cut
 
 
-def _require_samples(cut: Cut | None, rate_hz: int, index: int) -> None:
+def require_samples(cut: Cut | None, rate_hz: int, path: str) -> None:
+    """Raises InvalidMessageError where a cut has an end and leaves nothing."""
     if cut is not None and cut.end_seconds is not None and samples_of(cut, rate_hz) < 1:
-        raise InvalidMessageError(f"outputs[{index}].end_seconds", f"leaves no sample of a source at {rate_hz} Hz")
+        raise InvalidMessageError(f"{path}.end_seconds", f"leaves no sample of a source at {rate_hz} Hz")

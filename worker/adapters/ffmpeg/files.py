@@ -29,10 +29,13 @@ _ZEROS = bytes(65_536)
 
 
 @contextmanager
-def descriptors(sources: Sequence[Path], targets: Sequence[Path] = ()) -> Iterator[tuple[list[int], list[int]]]:
-    """The sources opened for reading and the targets, new and empty, for writing. Raises WorkspaceFullError.
+def descriptors(
+    sources: Sequence[Path], targets: Sequence[Path] = (), *, kept_bytes: int = 0
+) -> Iterator[tuple[list[int], list[int]]]:
+    """The sources opened for reading and the targets for writing, new and empty. Raises WorkspaceFullError.
 
-    A source that is given several times has as many descriptors, each with an offset of its own.
+    A source that is given several times has as many descriptors, each with an offset of its own. With `kept_bytes`
+    the targets keep so many bytes, and what is written follows them.
     """
     with ExitStack() as stack:
 
@@ -47,7 +50,13 @@ def descriptors(sources: Sequence[Path], targets: Sequence[Path] = ()) -> Iterat
             return fd
 
         source_fds = [opened(source, os.O_RDONLY) for source in sources]
-        yield source_fds, [opened(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for target in targets]
+        # ffmpeg begins with a seek to 0, which appending ignores.
+        behind = os.O_APPEND if kept_bytes else os.O_TRUNC
+        target_fds = [opened(target, os.O_WRONLY | os.O_CREAT | behind) for target in targets]
+        if kept_bytes:
+            for fd in target_fds:
+                os.ftruncate(fd, kept_bytes)
+        yield source_fds, target_fds
 
 
 @asynccontextmanager

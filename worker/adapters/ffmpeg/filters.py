@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from worker.adapters.ffmpeg.cuts import cut_filters, samples_of
-from worker.adapters.ffmpeg.encoders import ENCODERS, Encoder
+from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
 from worker.adapters.ffmpeg.levels import gain_filters
 from worker.adapters.ffmpeg.peaks import peak_filters
 from worker.domain.containers.kinds import Container
@@ -170,14 +170,7 @@ def _silent_end(audio: SourceAudio) -> list[str]:
 
 
 def _made_like(whole: SourceAudio, part: SourceAudio) -> list[str]:
-    filters = []
-    if part.layout != whole.layout:
-        source, target = layout_of(part.layout), layout_of(whole.layout)
-        if source and target:
-            filters.append(_mix(whole.layout, source, target))
-        else:
-            rows = _numbered(mix_of_tracks(part.channels, whole.channels))
-            filters.append(_pan(whole.layout if target else f"{whole.channels}C", rows, "="))
+    filters = [] if part.layout == whole.layout else [_relaid(part, whole.layout, whole.channels)]
     if part.sample_rate_hz != whole.sample_rate_hz:
         filters.append(f"aresample={whole.sample_rate_hz}")
     if any(each.codec != whole.codec for each in whole.parts):
@@ -185,11 +178,19 @@ def _made_like(whole: SourceAudio, part: SourceAudio) -> list[str]:
     return filters
 
 
+def _relaid(audio: SourceAudio, layout: str, channels: int) -> str:
+    """The filter that brings the source's channels into another layout of so many."""
+    source, target = layout_of(audio.layout), layout_of(layout)
+    if source and target:
+        return _mix(layout, source, target)
+    return _pan(layout if target else f"{channels}C", _numbered(mix_of_tracks(audio.channels, channels)), "=")
+
+
 def _own(audio: SourceAudio, encoding: Encoding, target_fd: int) -> list[str]:
     layout, filters = _mapped(audio, encoding)[0], heard(audio, encoding)
     if encoding.gain is not None:
         filters += gain_filters(encoding.gain, audio.sample_rate_hz, encoding.sample_rate_hz)
-    if layout and (order := ENCODERS[encoding.format].orders.get(layout)):
+    if layout and (order := encoder_for(encoding).orders.get(layout)):
         filters.append(_channelmap(layout, order))
     seconds = audio.duration_seconds
     if encoding.cut is not None and encoding.cut.end_seconds is not None:
@@ -217,7 +218,10 @@ def _mapped(audio: SourceAudio, encoding: Encoding) -> tuple[str | None, str | N
     """The output's layout, and the filter that takes or mixes the source's channels, where one is needed."""
     if encoding.pick_channel is not None:
         return "mono", _channelmap("mono", [encoding.pick_channel - 1])
-    return _target(ENCODERS[encoding.format], audio, encoding.channels)
+    if encoding.samples_in not in {None, audio.layout}:
+        layout = encoding.samples_in
+        return layout if layout_of(layout) else None, _relaid(audio, layout, encoding.channels)
+    return _target(encoder_for(encoding), audio, encoding.channels)
 
 
 def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | None, str | None]:

@@ -36,12 +36,12 @@ def _finished(audio: SourceAudio, encoding: Encoding, path: Path, seconds: float
 
 
 def _metadata(audio: SourceAudio, encoding: Encoding, seconds: float) -> Metadata:
-    begin = _begin(audio) + (encoding.cut.start_seconds if encoding.cut else 0.0)
+    begin = begin_of(audio) + (encoding.cut.start_seconds if encoding.cut else 0.0)
     metadata = encoding.edits.applied_to(metadata_of(audio))
     return replace(metadata, chapters=chapters_within(metadata.chapters, begin, seconds))
 
 
-def _begin(audio: SourceAudio) -> float:
+def begin_of(audio: SourceAudio) -> float:
     """Which moment of the source's own clock is the beginning of the outputs."""
     begins_late = has_own_clock(audio.container) and audio.starts_at_seconds > longest_pause_seconds(audio)
     return audio.starts_at_seconds if begins_late else 0.0

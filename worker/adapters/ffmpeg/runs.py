@@ -41,12 +41,16 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What ffmpeg is given: a source, the outputs to write, and what of it is only examined."""
+    """What ffmpeg is given: a source, the outputs to write, and what of it is only examined.
+
+    The files of the outputs keep their first `kept_bytes`.
+    """
 
     source: Path
     audio: SourceAudio
     outputs: Sequence[tuple[Encoding, Path]] = ()
     analyses: Sequence[Analysis] = ()
+    kept_bytes: int = 0
 
     @property
     def encodings(self) -> list[Encoding]:
@@ -119,7 +123,8 @@ class Runs:
         audio, reader = task.audio, ProgressReader()
         limit_seconds = bounds.seconds + _OVER_THE_LIMIT_SECONDS
         sources = [task.source] * max(1, len(audio.parts))
-        with descriptors(sources, [path for _, path in task.outputs]) as (source_fds, target_fds):
+        targets = [path for _, path in task.outputs]
+        with descriptors(sources, targets, kept_bytes=task.kept_bytes) as (source_fds, target_fds):
 
             def on_output(chunk: bytes) -> None:
                 check.feed(chunk)
@@ -160,7 +165,9 @@ class Runs:
         return ProcessLimits(
             memory_bytes=self._memory_bytes,
             cpu_seconds=_CPU_HEADROOM_SECONDS + int(length * (1 + len(task.outputs) + len(task.analyses))),
-            file_bytes=_HEADROOM_BYTES + int(limit_seconds * widest * 4) if file_bytes is None else file_bytes,
+            file_bytes=task.kept_bytes + _HEADROOM_BYTES + int(limit_seconds * widest * 4)
+            if file_bytes is None
+            else file_bytes,
         )
 
 

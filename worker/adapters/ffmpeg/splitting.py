@@ -32,6 +32,8 @@ from worker.events import Event, emit
 from worker.ports import (
     ConversionProgress,
     Converted,
+    DownloadedPart,
+    JoinedSources,
     MispredictedError,
     OutputLimitError,
     SourceAudio,
@@ -65,6 +67,25 @@ class SplittingConverter:
 
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         return await self._whole.probe(source, may_predict=may_predict)
+
+    async def join(
+        self,
+        parts: Sequence[DownloadedPart],
+        path: Path,
+        *,
+        crossfade_seconds: float,
+        max_duration_seconds: float,
+        progress: ConversionProgress,
+        max_file_bytes: int | None = None,
+    ) -> JoinedSources:
+        return await self._whole.join(
+            parts,
+            path,
+            crossfade_seconds=crossfade_seconds,
+            max_duration_seconds=max_duration_seconds,
+            progress=progress,
+            max_file_bytes=max_file_bytes,
+        )
 
     async def convert(
         self,

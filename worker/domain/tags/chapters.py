@@ -46,6 +46,18 @@ def chapters_within(chapters: Sequence[Chapter], begin_seconds: float, length_se
     return tuple(within)
 
 
+def chapters_from(chapters: Sequence[Chapter], seconds: float) -> tuple[Chapter, ...]:
+    """The same of a sound that begins so much later."""
+    return tuple(
+        Chapter(
+            chapter.start_seconds + seconds,
+            chapter.title,
+            None if chapter.end_seconds is None else chapter.end_seconds + seconds,
+        )
+        for chapter in chapters
+    )
+
+
 def _one_line(title: str) -> str:
     text = "".join(sign if sign.isprintable() else " " for sign in title).strip()
     text = text.encode("utf-8", "replace").decode()
