@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
 from docs.faults import faults
 from docs.formats import CUTS, formats
 from docs.modules import modules
@@ -17,6 +19,7 @@ from worker.application.messages.schema import SCHEMAS
 from worker.domain import disk_space, errors
 from worker.domain.errors import ErrorCode, JobError
 from worker.events import CATALOGUE, COMMON_FIELDS, JOB_FIELDS, TRACE_FIELDS
+from worker.gateway import instruments as gateway_instruments
 from worker.settings import VARIABLES, Variable
 
 HERE = Path(__file__).parent
@@ -121,11 +124,17 @@ Adding one is a changelog entry, changing one a breaking change.
 METRICS = """\
 # Metrics
 
-<!-- Written by docs/generate.py from worker/metrics.py. -->
+<!-- Written by docs/generate.py from worker/metrics.py and worker/gateway/instruments.py. -->
 
-`GET /metrics` answers with these, and with the process's own (`process_*`), as Prometheus text.
+`GET /metrics` of a worker answers with these, and with the process's own (`process_*`), as Prometheus text.
 
-{table}
+{worker}
+
+`GET /metrics` of the gateway answers with these, and with the process's own.
+It needs no bearer token, as that of the worker needs none: it shows no job, bucket or client.
+Open the gateway's port to its balancer alone, or keep `/metrics` from the outside there, where that is too much.
+
+{gateway}
 """
 
 
@@ -157,12 +166,18 @@ def schema(name: str) -> str:
 
 
 def instruments() -> str:
+    return METRICS.format(
+        worker=_instruments_of(metrics.REGISTRY), gateway=_instruments_of(gateway_instruments.REGISTRY)
+    )
+
+
+def _instruments_of(registry: CollectorRegistry) -> str:
     rows = (
         (f"`{family.name}{'_total' if family.type == 'counter' else ''}`", family.type, family.documentation)
-        for family in metrics.REGISTRY.collect()
-        if family.name.startswith("worker_")
+        for family in registry.collect()
+        if not family.name.startswith("process_")
     )
-    return METRICS.format(table=_table(("name", "type", "meaning"), rows))
+    return _table(("name", "type", "meaning"), rows)
 
 
 def _default(variable: Variable) -> str:

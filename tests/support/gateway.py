@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -119,11 +120,14 @@ def a_message(stack: Stack, job_id: str | None = None) -> dict[str, Any]:
 
 
 class GatewayProcess:
-    """`worker serve` on a stack, on a port of its own."""
+    """`worker serve` on a stack, on a port of its own. It may have so many `open_files`."""
 
-    def __init__(self, stack: Stack, **settings: str) -> None:
+    def __init__(self, stack: Stack, open_files: int | None = None, /, **settings: str) -> None:
         environment = stack.environment() | {"WORKER_SERVE_PORT": "0"} | settings
-        self.process = WorkerProcess(environment, command="serve")
+        program = [sys.executable, "-m", "worker"]
+        if open_files is not None:
+            program = ["bash", "-c", f'ulimit -n {open_files}; exec "$@"', "bash", *program]
+        self.process = WorkerProcess(environment, command="serve", program=program)
         try:
             address: str = self.process.wait_for("gateway.started")["http_address"]
         except BaseException:

@@ -48,9 +48,9 @@ def start_worker() -> Iterator[Callable[..., WorkerProcess]]:
 
 @pytest.fixture
 def start_gateway() -> Iterator[Callable[..., GatewayProcess]]:
-    """Starts `worker serve` on a stack; every process that a test leaves running is ended."""
+    """Starts `worker serve` on a stack, as GatewayProcess does; every process that a test leaves running is ended."""
     with ExitStack() as processes:
-        yield lambda stack, **settings: processes.enter_context(GatewayProcess(stack, **settings))
+        yield lambda stack, *limits, **settings: processes.enter_context(GatewayProcess(stack, *limits, **settings))
 
 
 @pytest.fixture(scope="module")

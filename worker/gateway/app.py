@@ -15,7 +15,9 @@ from worker.gateway.feeds import Feeds
 from worker.gateway.files import FileRoutes
 from worker.gateway.guards import Guard
 from worker.gateway.health import HealthRoutes
+from worker.gateway.instruments import Measured
 from worker.gateway.jobs import JobRoutes
+from worker.gateway.open_files import Connections
 from worker.gateway.page import PageRoutes
 from worker.gateway.prefixes import Prefixes
 from worker.gateway.problems import add_handlers
@@ -39,7 +41,7 @@ class Gateway:
         self.feeds.close()
 
 
-def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int) -> Gateway:
+def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, connections: Connections) -> Gateway:
     """The gateway of these settings, with at most `max_streams` open streams."""
     serve = settings.serve
     prefixes = Prefixes(serve.source, serve.target)
@@ -62,13 +64,19 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int) -
     health.add_to(app)
     add_handlers(app)
     app.openapi = partial(document_of, app)  # type: ignore[method-assign]
-    return Gateway(_guarded(app, settings), feeds, health)
+    return Gateway(Measured(_guarded(app, settings, connections)), feeds, health)
 
 
-def _guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
+def _guarded(app: ASGIApp, settings: Settings, connections: Connections) -> ASGIApp:
     serve = settings.serve
     token = None if serve.token is None else serve.token.get_secret_value()
-    guarded = Guard(app, token=token, origins=serve.origins, requests_per_second=serve.requests_per_second)
+    guarded = Guard(
+        app,
+        token=token,
+        origins=serve.origins,
+        requests_per_second=serve.requests_per_second,
+        connections=connections,
+    )
     if not serve.origins:
         return guarded
     # Outermost, because a browser asks first without the token, and shows a page no error that lacks the headers.

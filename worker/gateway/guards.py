@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from worker.gateway.open_files import Connections
 from worker.gateway.problems import ProblemError
 
 _OPEN = frozenset({"/", "/livez", "/readyz", "/health", "/metrics", "/openapi.json"})
@@ -37,12 +38,14 @@ class Guard:
         token: str | None,
         origins: Collection[str],
         requests_per_second: int,
+        connections: Connections,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._token = None if token is None else token.encode()
         self._origins = frozenset(origins)
         self._rate = Rate(requests_per_second, clock)
+        self._connections = connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,6 +62,9 @@ class Guard:
         """Raises ProblemError."""
         if scope["path"] in _OPEN or scope["path"].startswith(FILES_OF_PAGE):
             return
+        if self._connections.are_full:
+            over = {"retry-after": "2", "connection": "close"}
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open", headers=over)
         client = scope.get("client")
         if not self._rate.allows(client[0] if client else ""):
             wait = {"retry-after": "1"}

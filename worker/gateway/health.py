@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from worker import __version__, metrics
+from worker import __version__
 from worker.application.operations.store_watch import StoreWatch
 from worker.domain.progress import timestamp
+from worker.gateway.instruments import render
 
 _READ = ["GET"]  # HEAD comes with it
 
@@ -46,7 +47,7 @@ class HealthRoutes:
         return JSONResponse(self._document())
 
     async def metrics(self, _request: Request) -> Response:
-        body, content_type = metrics.render()
+        body, content_type = render(self._streams())
         return Response(body, headers={"content-type": content_type})
 
     def _document(self) -> Mapping[str, Any]:

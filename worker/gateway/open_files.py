@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Sized
 from contextlib import suppress
 
 from worker.events import Event, emit
 
 _OWN_FILES = 64  # listeners, connections to AWS and Redis, and files that are read
 _SHARE_OF_REQUESTS = 4  # one connection in so many is kept for requests that are no streams
+
+
+class Connections:
+    """Those that are `open`, of which there may be so many at `most`; None: any number."""
+
+    def __init__(self, most: int | None) -> None:
+        self.most = most
+        self.open: Sized = ()
+
+    @property
+    def are_full(self) -> bool:
+        return self.most is not None and len(self.open) >= self.most
 
 
 def raise_open_files() -> int | None:

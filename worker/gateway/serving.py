@@ -15,7 +15,8 @@ from worker.adapters.http.listening import CannotListenError, listen
 from worker.bootstrap.gateway import open_gateway
 from worker.events import Event, emit
 from worker.gateway.app import Gateway, make_gateway
-from worker.gateway.open_files import connections_within, raise_open_files, streams_within
+from worker.gateway.open_files import Connections, connections_within, raise_open_files, streams_within
+from worker.gateway.protocol import ProblemProtocol
 from worker.settings import ConfigurationError, Fault, Settings
 from worker.signals import handling_signals
 
@@ -32,9 +33,9 @@ async def serve(settings: Settings) -> int:
     listeners = _listen(settings)
     try:
         async with open_gateway(settings) as parts:
-            connections = connections_within(raise_open_files())
-            max_streams = streams_within(connections, settings.serve.max_streams)
-            gateway = make_gateway(settings, parts, max_streams=max_streams)
+            connections = Connections(connections_within(raise_open_files()))
+            max_streams = streams_within(connections.most, settings.serve.max_streams)
+            gateway = make_gateway(settings, parts, max_streams=max_streams, connections=connections)
             watching = asyncio.create_task(parts.stores.run(), name="store watch")
             try:
                 emit(Event.GATEWAY_STARTED, **_announced(settings, listeners))
@@ -62,18 +63,19 @@ def _listen(settings: Settings) -> Sequence[socket]:
         raise ConfigurationError(Fault(("WORKER_SERVE_PORT",), str(exc))) from exc
 
 
-async def _serve(gateway: Gateway, listeners: Sequence[socket], connections: int | None) -> None:
+async def _serve(gateway: Gateway, listeners: Sequence[socket], connections: Connections) -> None:
     config = uvicorn.Config(
         gateway.app,
+        http=ProblemProtocol,
         log_config=None,  # its warnings become lines of our log; requests are counted and not logged
         access_log=False,
         lifespan="off",
         server_header=False,
-        limit_concurrency=connections,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
     server = _Server(config)
+    connections.open = server.server_state.connections
 
     def stop(number: signal.Signals) -> None:
         if not server.should_exit:

@@ -1,0 +1,112 @@
+"""What `/metrics` of `worker serve` shows, and what it answers at the limits of its connections and of HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.gateway import PROBLEM, GatewayClient, GatewayProcess
+from tests.support.stack import Stack
+
+OPEN_FILES = 100  # of which the gateway keeps 64 for itself
+
+
+async def metrics_of(client: GatewayClient) -> dict[str, float]:
+    """The samples of `/metrics`, as Prometheus writes them: `name{label="value"}`."""
+    answer = await client.get("/metrics")
+    assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
+    samples = [sample for family in text_string_to_metric_families(answer.text) for sample in family.samples]
+    return {
+        sample.name + json.dumps(sample.labels, sort_keys=True, separators=(",", ":")): sample.value
+        for sample in samples
+    }
+
+
+def requests(route: str, status: int, method: str = "GET") -> str:
+    labels = {"method": method, "route": route, "status": str(status)}
+    return "gateway_requests_total" + json.dumps(labels, separators=(",", ":"))
+
+
+def answers(route: str, method: str = "GET") -> str:
+    labels = {"method": method, "route": route}
+    return "gateway_response_duration_seconds_count" + json.dumps(labels, separators=(",", ":"))
+
+
+async def test_requests_are_counted_by_route_and_status_and_timed_and_streams_are_counted(
+    stack: Stack, start_gateway: Callable[..., GatewayProcess]
+) -> None:
+    async with start_gateway(stack).client() as client:
+        await client.submit(stack, "job")
+        await client.post("/jobs", {"source": 1})
+        for path in ("/jobs/job", "/jobs/none", "/jobs/other", "/page/jobs.js", "/nowhere/1", "/nowhere/2"):
+            await client.get(path)
+        await client.ask("BREW", "/jobs/job")
+        async with client.events("job") as events:
+            await anext(events)
+            with_stream = await metrics_of(client)
+        await client.until_open_streams_are(0)
+        without = await metrics_of(client)
+
+    assert with_stream[requests("/jobs", 202, "POST")] == with_stream[requests("/jobs", 422, "POST")] == 1
+    assert with_stream[answers("/jobs", "POST")] == 2
+    assert with_stream[requests("/jobs/{job_id}", 200)] == 1
+    assert with_stream[requests("/jobs/{job_id}", 404)] == 2
+    assert with_stream[requests("/page/jobs.js", 200)] == 1
+    assert with_stream[requests("", 404)] == 2
+    assert with_stream[requests("/jobs/{job_id}/events", 200)] == 1
+    assert any('"method":"other"' in name for name in with_stream)
+    assert not any("nowhere" in name or "BREW" in name for name in with_stream)
+    assert (with_stream["gateway_streams{}"], without["gateway_streams{}"]) == (1, 0)
+
+
+async def test_a_gateway_shows_no_series_of_a_worker_and_needs_no_token_for_its_own(
+    stack: Stack, start_gateway: Callable[..., GatewayProcess]
+) -> None:
+    async with start_gateway(stack, WORKER_SERVE_TOKEN="secret").client() as client:
+        assert (await client.get("/jobs")).status == 401
+        shown = await metrics_of(client)
+
+    assert shown[requests("", 401)] == 1
+    assert any(name.startswith("gateway_info") for name in shown)
+    assert any(name.startswith("process_") for name in shown)
+    assert not any(name.startswith("worker_") for name in shown)
+
+
+async def test_connections_beyond_the_open_files_are_refused_with_a_problem_and_closed_and_probes_are_answered(
+    stack: Stack, start_gateway: Callable[..., GatewayProcess]
+) -> None:
+    gateway = start_gateway(stack, OPEN_FILES)
+    address = urlsplit(gateway.url)
+    connecting = (asyncio.open_connection(address.hostname, address.port) for _ in range(OPEN_FILES - 64))
+    idle = [writer for _, writer in await asyncio.gather(*connecting)]
+    async with gateway.client() as client:
+        probe = await client.get("/livez")
+        refused = await client.get("/jobs")
+
+    for writer in idle:
+        writer.close()
+        await writer.wait_closed()
+    async with gateway.client() as client, asyncio.timeout(30):
+        while (again := await client.get("/jobs")).status == 503:  # noqa: ASYNC110 - until it has seen the ends
+            await asyncio.sleep(0.05)
+
+    assert (probe.status, refused.status, again.status) == (200, 503, 200)
+    assert refused.problem["detail"] == "too many connections are open"
+    assert (refused.headers["connection"], refused.headers["retry-after"]) == ("close", "2")
+
+
+async def test_what_is_no_http_is_refused_with_a_problem(gateway: GatewayProcess) -> None:
+    address = urlsplit(gateway.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+
+    writer.write(b"GET /jobs HTTP/1.1\r\nno header\r\n\r\n")
+    head, _, body = (await asyncio.wait_for(reader.read(), 20)).partition(b"\r\n\r\n")
+    writer.close()
+
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert f"content-type: {PROBLEM}".encode() in head
+    assert json.loads(body)["status"] == 400
