@@ -150,7 +150,8 @@ class Unpublished:
 
 Unstarted = Skipped | Deferred | PutOff | NotBegun | Refused | Ignored
 Ending = Outcome | Unstarted | Unpublished
-RecordedEnding = Completed | Failed | WillRetry | Released | Cancelled | Refused
+RecordedOutcome = Completed | Failed | WillRetry | Released | Cancelled
+RecordedEnding = RecordedOutcome | Refused
 
 # --- what follows ------------------------------------------------------------------------------------------------
 

@@ -269,8 +269,9 @@ CATALOGUE: dict[Event, EventSpec] = {
     Event.TRACING_FAILED: EventSpec(
         "warning",
         "Spans are not sent: the collector of OTEL_EXPORTER_OTLP_ENDPOINT does not take them, or cannot be spoken "
-        "to it; logged once until it takes some. The jobs go on.",
-        ("error",),
+        "to it; logged once until it takes some. Or the spans of one job could not be made: then with `exception`. "
+        "The jobs go on.",
+        ("error", "exception"),
     ),
     Event.TRACING_RECOVERED: EventSpec("info", "The collector takes spans again.", ("outage_seconds", "spans_lost")),
     Event.LIBRARY_LOGGED: EventSpec(

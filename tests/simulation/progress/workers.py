@@ -209,9 +209,9 @@ class Worker:
         async with execution.accompanied_by(reporter.run(), name=f"progress of {self.name}"):
             with self.cancels.over(record.job_id, execution):
                 await self._convert_and_upload(record, script, reporter, progress)
-            completed = Completed(_UPLOADED)
-            self.ends[record.job_id] = await reporter.end(completed)
-            return completed
+            ended = await reporter.end(Completed(_UPLOADED))
+            self.ends[record.job_id] = ended.record
+            return ended.outcome
 
     async def _convert_and_upload(
         self, record: Record, script: Script, reporter: Reporter, progress: PlayedProgress
@@ -230,8 +230,10 @@ class Worker:
         outcome = outcome_of(error, attempt=record.attempt, max_attempts=_LIMITS.max_attempts, random=self._random())
         try:
             async with asyncio.timeout(_LAST_WORD_SECONDS):
-                if not isinstance(outcome, Lost):
-                    self.ends[record.job_id] = await reporter.end(outcome)
+                ended = await (reporter.kept_end() if isinstance(outcome, Lost) else reporter.end(outcome))
+                if ended is not None:
+                    self.ends[record.job_id] = ended.record
+                    return ended.outcome
         except LeaseLostError as loss:
             return Lost(loss.reason)
         except (TimeoutError, DependencyUnavailableError):

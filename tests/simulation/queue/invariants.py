@@ -167,9 +167,7 @@ class Checker(BaseChecker):
     @traced("{worker} loses the lease of {job_id}")
     def lease_lost(self, worker: str, place: int, job_id: str) -> None:
         """A job that runs ends there, because its message or its claim is another's."""
-        held = self._held[job_id]
-        is_own_end = held.is_final and held.worker == worker  # it arrived, though no answer came
-        if not is_own_end and not self._schedule.may_take_lease(place, number_of(job_id)):
+        if not self._schedule.may_take_lease(place, number_of(job_id)):
             self.violated(f"{worker} loses the lease of {job_id} for no reason")
 
     @traced("{worker} is killed")

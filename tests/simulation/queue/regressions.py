@@ -31,6 +31,14 @@ REGRESSIONS = {
         ),
         incidents=(LinkFault(7.46, 26.81, ("w0", "w1", "somebody"), "table", UNACKNOWLEDGED),),
     ),
+    "a worker stopped over an end that had arrived without an answer: its release was refused, and nothing was lost": (
+        Schedule(
+            seed=0,
+            workers=1,
+            scripts=(Script(arrives_at=2.0, seconds=8.0),),
+            incidents=(LinkFault(10.1, 20.5, ("w0", "somebody"), "table", UNACKNOWLEDGED), Drain(at=5.0, worker=0)),
+        )
+    ),
     "two published: one was frozen when DynamoDB had confirmed its claim, and went on when another had it": Schedule(
         seed=6992,
         workers=3,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.events import logged_events
-from tests.support.harness import a_harness, two_harnesses
+from tests.support.harness import TARGET, a_harness, two_harnesses
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
 from worker.domain.claim import ClaimMark
@@ -39,6 +39,27 @@ async def test_a_job_that_ends_while_the_table_is_away_keeps_its_message_until_t
         assert isinstance(disposition, Reject)
         assert disposition.error.code is ErrorCode.UNSUPPORTED_AUDIO
         assert harness.record().status is Status.FAILED
+
+
+@virtual_time
+async def test_a_completed_job_that_waits_for_the_table_does_not_stall_and_is_not_converted_again(
+    tmp_path: Path,
+) -> None:
+    async with a_harness(tmp_path) as harness:
+        harness.objects.may_finish[TARGET] = uploaded = asyncio.Event()
+        task = await harness.begins()
+        harness.converter.may_finish.set()
+        await harness.objects.half_done[TARGET].wait()
+        harness.table.breaks()
+        uploaded.set()
+        await asyncio.sleep(2 * harness.limits.stall_seconds)
+        assert not task.done()
+
+        harness.table.works()
+
+        assert await task == Ack()
+        assert harness.record().status is Status.COMPLETED
+        assert harness.record().attempt == 1
 
 
 @virtual_time

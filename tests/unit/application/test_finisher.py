@@ -15,6 +15,7 @@ from tests.support.handling import completion_events
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, clock
 from tests.support.virtual_time import now, virtual_time
+from tests.support.waiting import wait_until
 from worker.application.consuming.lease import Lease
 from worker.application.consuming.work import Work
 from worker.application.jobs.announcement import announcing
@@ -74,6 +75,25 @@ async def test_a_run_whose_job_is_another_workers_is_lost_however_it_ended() -> 
         assert isinstance(outcome, Lost)
         assert it.log.one(Event.LEASE_LOST)
         assert not it.log.of(Event.JOB_COMPLETED)
+
+
+@virtual_time
+async def test_a_run_whose_end_was_kept_without_an_answer_is_no_loss_when_its_lease_ends() -> None:
+    async with stores() as it:
+        finisher, attempt = a_finisher(it), await an_attempt(it)
+        it.table.acks_lost = 1
+        completing = asyncio.create_task(finisher.finish_attempt(attempt, Completed(OUTPUTS)))
+        await wait_until(lambda: it.table.held[JOB.job_id].is_final)
+        it.table.hangs = True
+        completing.cancel()
+        await asyncio.wait([completing])
+        it.table.works()
+
+        ended = await finisher.finish_attempt(attempt, Lost("the receipt handle is dead"), within_seconds=5)
+
+        assert ended == Completed(OUTPUTS)
+        assert it.log.one(Event.JOB_COMPLETED)
+        assert not it.log.of(Event.LEASE_LOST)
 
 
 @virtual_time

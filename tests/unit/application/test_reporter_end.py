@@ -7,12 +7,13 @@ import asyncio
 import pytest
 
 from tests.fakes.stores import FakeJobTable
-from tests.support.failover import stores
+from tests.support.failover import Stores, stores
 from tests.support.records import a_record
 from tests.support.reporting import CLAIM, OUTPUTS, Reporting, a_reporter, reporting
 from tests.support.virtual_time import now, virtual_time
+from tests.support.waiting import wait_until
 from worker.domain.errors import DependencyUnavailableError, InternalError, LeaseLostError
-from worker.domain.outcome import Cancelled, Completed, Failed, RecordedEnding, Released, WillRetry
+from worker.domain.outcome import Cancelled, Completed, Failed, RecordedOutcome, Released, WillRetry
 from worker.domain.progress import Record, Stage, Status
 from worker.ports import StoreUnavailableError, WriteResult, Written
 
@@ -105,7 +106,7 @@ async def test_a_failed_job_keeps_its_percent_and_says_why() -> None:
     ids=["failed", "will retry", "completed"],
 )
 async def test_a_tick_that_is_cancelled_under_way_leaves_room_for_the_end(
-    where: str, ending: RecordedEnding, status: Status
+    where: str, ending: RecordedOutcome, status: Status
 ) -> None:
     async with stores() as it:
         assert isinstance(await it.store.write_if_unchanged(CLAIM, None), Written)
@@ -120,7 +121,7 @@ async def test_a_tick_that_is_cancelled_under_way_leaves_room_for_the_end(
         await asyncio.wait([running])
         it.redis.works()
         it.table.works()
-        final = await job.reporter.end(ending)
+        final = (await job.reporter.end(ending)).record
         assert it.table.held["ep-0142"] == final
         assert final.status is status
 
@@ -136,6 +137,58 @@ async def test_an_end_that_is_cancelled_may_still_be_another_one() -> None:
         await job.reporter.end(Released())
         held = it.table.held["ep-0142"]
         assert (held.status, held.percent, held.outputs) == (Status.QUEUED, 0, CLAIM.outputs)
+
+
+@virtual_time
+@pytest.mark.parametrize("later", [Released(), WillRetry(InternalError(), 5.0), Failed(InternalError(), 1)])
+async def test_an_end_that_was_kept_without_an_answer_is_the_end_whatever_is_tried_later(
+    later: RecordedOutcome,
+) -> None:
+    async with stores() as it, reporting(it) as job:
+        await a_lost_answer(it, job)
+
+        ended = await job.reporter.end(later)
+
+        assert ended.outcome == Completed(OUTPUTS)
+        assert ended.record == it.table.held["ep-0142"] == it.redis.held["ep-0142"]
+
+
+@virtual_time
+async def test_an_end_in_doubt_is_looked_up_until_the_table_answers() -> None:
+    async with stores() as it, reporting(it) as job:
+        await a_lost_answer(it, job)
+        it.table.breaks()
+        asyncio.get_running_loop().call_later(40, it.table.works)
+
+        kept = await job.reporter.kept_end()
+
+        assert kept is not None
+        assert kept.outcome == Completed(OUTPUTS)
+
+
+@virtual_time
+async def test_an_end_in_doubt_that_another_worker_was_faster_than_is_a_loss() -> None:
+    async with stores() as it, reporting(it) as job:
+        it.table.hangs = True
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await job.reporter.end(Completed(OUTPUTS))
+        it.table.works()
+        await it.table.write(a_record(2000, 1))
+
+        with pytest.raises(LeaseLostError):
+            await job.reporter.end(Released())
+
+
+async def a_lost_answer(it: Stores, job: Reporting) -> None:
+    """The job is completed in the table, and the reporter was cut off before it knew."""
+    it.table.acks_lost = 1
+    ending = asyncio.create_task(job.reporter.end(Completed(OUTPUTS)))
+    await wait_until(lambda: it.table.held["ep-0142"].is_final)
+    it.table.hangs = True
+    ending.cancel()
+    await asyncio.wait([ending])
+    it.table.works()
 
 
 class AnsweredTooLate(FakeJobTable):

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.events import logged_events
 from tests.support.harness import a_body, a_harness
 from tests.support.virtual_time import now, virtual_time
+from worker.domain.disposition import Ack
 from worker.domain.errors import LeaseLostError, ShutdownError, StalledError
+from worker.domain.progress import Status
 from worker.domain.trace import TraceContext
+from worker.events import Event
 from worker.ports import JobTrace
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -88,3 +92,20 @@ async def test_what_does_not_run_has_no_spans(tmp_path: Path) -> None:
         await it.handle(a_body("ep 2"))
 
     assert [trace.attributes["job.id"] for trace in tracer.traces] == ["ep-1"]
+
+
+class BrokenTracer:
+    def record(self, trace: JobTrace) -> None:
+        raise RuntimeError(f"no span of {trace.whole.name}")
+
+
+@virtual_time
+async def test_a_tracer_that_raises_changes_nothing_about_the_end_of_a_job(tmp_path: Path) -> None:
+    async with a_harness(tmp_path, tracer=BrokenTracer()) as it:
+        with logged_events() as logged:
+            assert await it.handle() == Ack()
+
+        assert it.record().status is Status.COMPLETED
+        assert len(it.publisher.events) == 1
+        assert logged.one(Event.JOB_COMPLETED)
+        assert logged.one(Event.TRACING_FAILED)["error"] == "RuntimeError: no span of job"

@@ -227,13 +227,15 @@ class JobFinisher:
         self, attempt: Attempt, outcome: Outcome, within_seconds: float | None
     ) -> tuple[Outcome, Record | None]:
         """The outcome as it can be recorded, with the record."""
-        if isinstance(outcome, Lost):
-            return outcome, None
         try:
             async with asyncio.timeout(within_seconds):
+                if isinstance(outcome, Lost):
+                    ended = await attempt.reporter.kept_end()
+                    return (outcome, None) if ended is None else (ended.outcome, ended.record)
                 if isinstance(outcome, Cancelled):
                     outcome = await self._retract(attempt)
-                return outcome, await attempt.reporter.end(outcome)
+                ended = await attempt.reporter.end(outcome)
+                return ended.outcome, ended.record
         except LeaseLostError as loss:
             return Lost(loss.reason), None
         except TimeoutError:

@@ -102,18 +102,17 @@ class JobRunner:
     async def _completed(self, attempt: Attempt) -> Outcome | Unpublished:
         """Convert, and record that it is done. Raises what ends the attempt otherwise."""
         job, execution = attempt.claim.job, attempt.execution
-        async with (
-            execution.accompanied_by(attempt.reporter.run(), name=f"progress of {job.job_id}"),
-            execution.accompanied_by(self._watch(attempt), name=f"time limits of {job.job_id}"),
-        ):
-            with self._cancels.over(job.job_id, execution):
-                await self._drop_unfinished(attempt)  # whatever ends this attempt
-                completed = await self._conversion.run(
-                    job,
-                    attempt.progress,
-                    before_upload=lambda: self._before_upload(attempt),
-                    run_number=attempt.claim.record.run,
-                )
+        async with execution.accompanied_by(attempt.reporter.run(), name=f"progress of {job.job_id}"):
+            async with execution.accompanied_by(self._watch(attempt), name=f"time limits of {job.job_id}"):
+                with self._cancels.over(job.job_id, execution):
+                    await self._drop_unfinished(attempt)  # whatever ends this attempt
+                    completed = await self._conversion.run(
+                        job,
+                        attempt.progress,
+                        before_upload=lambda: self._before_upload(attempt),
+                        run_number=attempt.claim.record.run,
+                    )
+            # Without its time limits: a job table that is away is not the job's fault.
             return await self._finisher.finish_attempt(attempt, completed)
 
     async def _before_upload(self, attempt: Attempt) -> None:

@@ -9,6 +9,7 @@ from worker.application.jobs.attempt import Attempt
 from worker.application.jobs.finisher import OnEnd
 from worker.domain.outcome import Cancelled, Completed, Ending, Failed, Lost, Released, WillRetry
 from worker.domain.progress import Record, Stage
+from worker.events import Event, emit
 from worker.ports import JobTrace, Span, Tracer
 
 _STAGES: Mapping[Stage, str] = {
@@ -27,12 +28,18 @@ _OUTCOMES: Mapping[type[Ending], str] = {
 
 
 def tracing(tracer: Tracer, then: OnEnd) -> OnEnd:
-    """What a finisher calls with every ending: the spans of an attempt are recorded, and it is passed on to `then`."""
+    """What a finisher calls with every ending: it is passed on to `then`, and the spans of an attempt are recorded.
+
+    A tracer that raises is said in the log. The job has ended then, and nothing about its end changes.
+    """
 
     def on_end(ending: Ending, of: Attempt | Record | None) -> None:
         then(ending, of)
         if isinstance(of, Attempt):
-            tracer.record(_trace_of(ending, of, asyncio.get_running_loop().time()))
+            try:
+                tracer.record(_trace_of(ending, of, asyncio.get_running_loop().time()))
+            except Exception as exc:  # noqa: BLE001 - whatever a tracer does wrong, the job has ended as it has
+                emit(Event.TRACING_FAILED, error=f"{type(exc).__name__}: {exc}", exception=exc)
 
     return on_end
 

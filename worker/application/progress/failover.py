@@ -8,7 +8,6 @@ up may still arrive and harms nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from worker import metrics
@@ -127,14 +126,13 @@ class FailoverStore:
     async def is_kept(self, record: Record) -> bool:
         """Whether the table is seen to hold this very record, whose write was not answered. The cache gets it then.
 
-        False where the table cannot be asked.
+        Raises StoreUnavailableError where the table cannot be asked.
         """
-        with suppress(StoreUnavailableError):
-            state = await self._table.state(record.job_id)
-            if state is not None and _named(state.record) == _named(record):
-                await self.found_in_table(record)
-                return True
-        return False
+        state = await self._table.state(record.job_id)
+        if state is None or _named(state.record) != _named(record):
+            return False
+        await self.found_in_table(record)
+        return True
 
     async def share(self, record: Record) -> None:
         """Write a final record of the table to the cache: its writer may have died before it did so."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from worker.application.progress.failover import FailoverStore
 from worker.application.progress.job_progress import Snapshot
 from worker.domain.backoff import Backoff
 from worker.domain.errors import DependencyUnavailableError, LeaseLostError
-from worker.domain.outcome import RecordedEnding, record_of
+from worker.domain.outcome import RecordedOutcome, record_of
 from worker.domain.progress import HIGHEST_BEFORE_THE_END, Record, Version
 from worker.domain.streak import FailureStreak
 from worker.events import Event, emit
@@ -29,6 +29,14 @@ class Progress(Protocol):
 
     def snapshot(self) -> Snapshot:
         """The progress as it is now. Returns at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended, and the record that says so."""
+
+    outcome: RecordedOutcome
+    record: Record
 
 
 class Reporter:
@@ -59,6 +67,7 @@ class Reporter:
         self._checkpoint_due = self._time() + self._checkpoint_seconds
         self._writing = asyncio.Lock()
         self._is_closed = False
+        self._in_doubt: list[Ended] = []  # the ends that were tried, of which one may be kept
         self._failures = FailureStreak()
 
     @staticmethod
@@ -89,17 +98,42 @@ class Reporter:
                 raise DependencyUnavailableError("the job table") from exc
             self._checkpoint_due = self._time() + self._checkpoint_seconds
 
-    async def end(self, ending: RecordedEnding) -> Record:
-        """Record how the attempt ended, and return that record. Tries until it is kept; raises LeaseLostError.
+    async def end(self, outcome: RecordedOutcome) -> Ended:
+        """Record how the attempt ended, and return how it did. Tries until it is kept; raises LeaseLostError.
 
-        No tick follows. Cut off by a cancellation, it may be called again, with another ending.
+        No tick follows. Cut off by a cancellation, it may be called again, with another outcome. Where the job table
+        turns out to have kept an earlier one, which is final, that is the end.
         """
         self._is_closed = True
         async with self._writing:  # a tick in flight ends first
             known = replace(self._record, source_audio=self._progress.snapshot().source_audio)
-            last = record_of(ending, known, self._next_version(), self._now())
-            await self._keep(last)
-            return last
+            ended = Ended(outcome, record_of(outcome, known, self._next_version(), self._now()))
+            self._in_doubt.append(ended)
+            try:
+                await self._keep(ended.record)
+            except LeaseLostError:
+                kept = await self.kept_end()
+                if kept is None:
+                    raise
+                return kept
+            return ended
+
+    async def kept_end(self) -> Ended | None:
+        """The end that the job table is seen to hold, of those that were tried without an answer. None: it has none.
+
+        Asks until the table answers.
+        """
+        failures = 0
+        while True:
+            try:
+                for ended in self._in_doubt:
+                    if await self._store.is_kept(ended.record):
+                        return ended
+            except StoreUnavailableError:
+                failures += 1
+                await asyncio.sleep(_RETRY.delay(failures, self._random()))
+            else:
+                return None
 
     async def _keep(self, record: Record) -> None:
         """Write the same version until it is known to be kept: what failed may have arrived, and is looked up."""
@@ -108,7 +142,7 @@ class Reporter:
             try:
                 _require_ours(await self._store.commit(record))
             except StoreUnavailableError as error:
-                if not error.is_refusal and await self._store.is_kept(record):
+                if not error.is_refusal and await self._is_seen(record):
                     return
                 failures += 1
                 self._failed(error, record)
@@ -116,6 +150,12 @@ class Reporter:
             else:
                 self._failures.end()
                 return
+
+    async def _is_seen(self, record: Record) -> bool:
+        """Whether the table holds the record. False where it cannot be asked."""
+        with suppress(StoreUnavailableError):
+            return await self._store.is_kept(record)
+        return False
 
     async def _tick(self) -> None:
         is_checkpoint = self._time() >= self._checkpoint_due
