@@ -154,6 +154,8 @@ class S3Store:
     async def remove(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> None:
         """Read whose the object is, and delete it if it is this job's and has not been replaced since.
 
+        The condition is the ETag. General purpose buckets have no other, so an object with equal bytes that another
+        run has put there between the two requests is deleted.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
         """
         where: Arguments = {"Bucket": target.bucket, "Key": target.key, **self._options.for_object()}
