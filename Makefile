@@ -18,7 +18,7 @@ BUILDER ?= docker
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-browser browser test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client image image-tools image-base image-on-base image-on-debian image-check clean
+.PHONY: help install demo test test-browser browser test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client bench-probes image image-tools image-base image-on-base image-on-debian image-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ bench-clips: $(VENV)/.dev ## measure the CPU of one-second clips by format besid
 
 bench-serve: $(VENV)/.dev ## measure a gateway with 2,000 open streams: memory, and how soon they show a change
 	$(BIN)/python -m benchmarks.gateway
+
+bench-probes: $(VENV)/.dev ## measure how long probes take beside 5,000 slow clients and a flood of connections
+	$(BIN)/python -m benchmarks.probes
 
 bench-start: $(VENV)/.dev ## measure what it costs to start a converter, with and without the sandbox
 	$(BIN)/python -m benchmarks.start_cost

@@ -32,9 +32,11 @@ def test_neither_thousands_of_slow_clients_nor_a_flood_make_a_probe_fail(
     port = port_of(start_worker(stack))
 
     with clients(port):
-        seconds = [probe_seconds(port, path) for _ in range(ROUNDS) for path in PATHS]
+        seconds = sorted(probe_seconds(port, path) for _ in range(ROUNDS) for path in PATHS)
 
-    assert statistics.median(seconds) < PROBE_SECONDS
+    assert statistics.median(seconds) < PROBE_SECONDS / 2
+    # Not the worst: tests run beside each other on few cores. `make bench-probes` shows that one, too.
+    assert seconds[len(seconds) * 9 // 10] < PROBE_SECONDS
 
 
 def test_a_worker_with_few_descriptors_answers_beside_slow_clients_and_floods(
