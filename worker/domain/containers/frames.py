@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from worker.domain.containers.structure import ReadAt
-from worker.domain.containers.tags import behind_tags
+from worker.domain.containers.tags import behind_tags_between
 
 _BLOCK_BYTES = 1 << 20
 _CHAIN = 4  # frames in a row that cannot be chance: a sync word of 11 bits alone comes every 2 kB of noise
 _MAX_SKIPPED_BYTES = 1 << 28  # of what is no frame; bounds the time for a hostile file
 _MAX_GAPS = 10_000
-_ID3V1_BYTES = 128
 
 
 Clock = tuple[int, int]  # samples of each channel in a frame, and their rate in Hz
@@ -79,7 +78,8 @@ def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Run:
         block = read_at(at, min(_BLOCK_BYTES, end - at))
         passed = _pass_frames(block, end - at, kind, clocks)
         at += passed
-        run.end = at
+        if passed:
+            run.end = at
         if passed and passed > len(block) - kind.header_bytes:
             continue  # the next header is in the next block
         block = block[passed : passed + kind.header_bytes]
@@ -89,11 +89,13 @@ def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Run:
             run.missing_bytes = _missing_bytes(block, end - at, frame, kind)
             break
         skipped += found - at
-        (run.tags if _behind_tags(read_at, at) == found else run.gaps).append((at, found))
+        (run.tags if behind_tags_between(read_at, at) == found else run.gaps).append((at, found))
         if skipped > _MAX_SKIPPED_BYTES or len(run.gaps) + len(run.tags) > _MAX_GAPS:
             run.is_overlong = True
             break
         at = found
+    for skips in (run.gaps, run.tags):
+        skips[:] = [(begin, behind) for begin, behind in skips if behind <= run.end]
     run.count = sum(clocks.values())
     run.seconds = sum(count * samples / rate_hz for (samples, rate_hz), count in clocks.items())
     return run
@@ -119,10 +121,10 @@ def _pass_frames(block: bytes, end: int, kind: FrameKind, clocks: dict[Clock, in
 
 
 def _next_frames(read_at: ReadAt, at: int, end: int, kind: FrameKind) -> int | None:
-    """Where frames go on behind what is none; None where they do not."""
-    behind = _behind_tags(read_at, at)
-    if behind > at:
-        return behind if behind < end else None
+    """Where frames go on behind what is none; None where they do not. A tag that states too much is searched."""
+    behind = behind_tags_between(read_at, at)
+    if at < behind < end:
+        return behind
     at += 1
     stop = min(end, at + _MAX_SKIPPED_BYTES)
     while at < stop:
@@ -135,11 +137,6 @@ def _next_frames(read_at: ReadAt, at: int, end: int, kind: FrameKind) -> int | N
             return None
         at += _BLOCK_BYTES // 2
     return end if stop < end else None
-
-
-def _behind_tags(read_at: ReadAt, at: int) -> int:
-    """Behind the tag at the end of one file, and those in front of the next one that was joined to it."""
-    return behind_tags(read_at, at + _ID3V1_BYTES if read_at(at, 3) == b"TAG" else at)
 
 
 def _missing_bytes(header: bytes, there: int, frame: Frame | None, kind: FrameKind) -> int:

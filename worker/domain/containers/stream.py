@@ -8,7 +8,7 @@ from dataclasses import replace
 from worker.domain.containers.frames import FrameKind, Run, chain_begins, count_frames, find_chain
 from worker.domain.containers.samples import is_constant
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
-from worker.domain.containers.tags import before_tags, behind_tags
+from worker.domain.containers.tags import APE_FOOTER_BYTES, before_tags, behind_tags, behind_tags_between
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_in_last_frame
 
 JUNK_BYTES = 2 << 20  # in front of the first frame and behind the last one
@@ -75,6 +75,8 @@ def _take_damaged_end(read_at: ReadAt, run: Run, end: int, kind: FrameKind) -> N
     rest = read_at(run.end, min(end - run.end, _LONGEST_FRAME_BYTES + 1))
     if run.missing_bytes or run.is_overlong or not kind.header_bytes < len(rest) <= _LONGEST_FRAME_BYTES:
         return
+    if behind_tags_between(read_at, run.end) > run.end:
+        return
     is_as_long = abs(len(rest) - run.mean_frame_bytes) < _ROUNDED_BYTES or _is_frame_but_for_a_bit(rest, kind)
     if is_as_long and not is_constant(read_at, run.end, end):
         run.gaps.append((run.end, end))
@@ -108,17 +110,19 @@ def _first_in_sight(read_at: ReadAt, start: int, begin: int) -> int:
 
 
 def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size: int) -> Structure:
-    """Padding and junk at the ends are no sound. The decoder sees zeros in their place where it reads tags there."""
-    repairs, problem, patches = [], None, []
-    rest = end - structure.end
+    """Tags, padding and junk at the ends are no sound. The decoder sees zeros in their place where it reads tags there."""
+    repairs, problem, patches = [], None, list[Patch]()
     first = _first_in_sight(read_at, start, structure.begin)
     junk = (first or structure.begin) - start
     if not is_constant(read_at, start, start + junk):
         repairs.append(f"{junk} bytes of junk before the sound were skipped")
-        patches.append(Patch(start, junk))
-    if not is_constant(read_at, structure.end, end):
+        patches += [Patch(start, junk)] if first <= start else []
+    behind = behind_tags_between(read_at, structure.end) if structure.end < end else end
+    if behind > end + APE_FOOTER_BYTES:
+        repairs.append("the tag behind the sound is cut off")
+    rest = max(0, end - behind)
+    if rest and not is_constant(read_at, behind, end):
         repairs.append(f"{rest} bytes of junk behind the sound were skipped")
-        patches.append(Patch(structure.end, rest))
         if is_more_than_junk(rest, structure.end - structure.begin):
             problem = damaged(f"its last {rest} bytes are no audio")
     last = structure.end  # a decoder takes tags behind the sound for a damaged frame
@@ -126,7 +130,7 @@ def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size
         structure,
         problem=problem,
         repairs=(*structure.repairs, *repairs),
-        patches=tuple(patch for patch in patches if first <= patch.offset < last),
+        patches=tuple(patches),
         read_range=None if (first, last) == (0, size) else (first, last),
     )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from worker.domain.containers.structure import ReadAt
 
 _MAX_TAGS = 16
-_APE_FOOTER_BYTES = 32  # and so its header (https://wiki.hydrogenaud.io/index.php?title=APE_Tags_Header)
+_ID3V1_BYTES = 128
+APE_FOOTER_BYTES = 32  # and so its header, which a tag may have alone (https://wiki.hydrogenaud.io/index.php?title=APE_Tags_Header)
 
 
 def behind_tags(read_at: ReadAt, start: int = 0) -> int:
@@ -14,7 +15,7 @@ def behind_tags(read_at: ReadAt, start: int = 0) -> int:
     It may lie behind the end of the file, where the file is cut off within a tag.
     """
     for _ in range(_MAX_TAGS):
-        header = read_at(start, _APE_FOOTER_BYTES)
+        header = read_at(start, APE_FOOTER_BYTES)
         length = _id3v2_bytes(header) or _ape_bytes(header)
         if not length:
             break
@@ -22,14 +23,19 @@ def behind_tags(read_at: ReadAt, start: int = 0) -> int:
     return start
 
 
+def behind_tags_between(read_at: ReadAt, start: int) -> int:
+    """Behind the tag at the end of one file, and those in front of the next one that was joined to it."""
+    return behind_tags(read_at, start + _ID3V1_BYTES if read_at(start, 3) == b"TAG" else start)
+
+
 def before_tags(read_at: ReadAt, start: int, end: int) -> int:
     """The offset where the tags begin that end at `end`; not before `start`."""
     for _ in range(_MAX_TAGS):
         tail = read_at(max(start, end - 227), min(227, end - start))
         if tail[-128:-125] == b"TAG":
-            length = 227 if tail.startswith(b"TAG+") else 128
-        elif tail[-_APE_FOOTER_BYTES:-24] == b"APETAGEX":
-            header = _APE_FOOTER_BYTES if tail[-9] & 0x80 else 0
+            length = 227 if tail.startswith(b"TAG+") else _ID3V1_BYTES
+        elif tail[-APE_FOOTER_BYTES:-24] == b"APETAGEX":
+            header = APE_FOOTER_BYTES if tail[-9] & 0x80 else 0
             length = int.from_bytes(tail[-20:-16], "little") + header
         elif tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
             length = int(tail[-15:-9]) + 15
@@ -51,6 +57,6 @@ def _id3v2_bytes(header: bytes) -> int:
 
 def _ape_bytes(header: bytes) -> int:
     """A tag in front begins with a header, whose size counts the items and the footer."""
-    if len(header) < _APE_FOOTER_BYTES or not header.startswith(b"APETAGEX") or not header[23] & 0x20:
+    if len(header) < APE_FOOTER_BYTES or not header.startswith(b"APETAGEX") or not header[23] & 0x20:
         return 0
-    return _APE_FOOTER_BYTES + int.from_bytes(header[12:16], "little")
+    return APE_FOOTER_BYTES + int.from_bytes(header[12:16], "little")
