@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,32 @@ async def test_a_last_frame_that_cannot_be_decoded_is_silence_too(
     (sentence,) = conversion.repaired
     assert sentence.endswith("s of sound could not be decoded (damaged frames: 1); silence took its place")
     assert len(samples) == pytest.approx(len(whole), abs=0.001 * rate_hz)
+
+
+# What stands before a frame of the sound; in an MP4 nothing does, and the last bytes are those of the last frames.
+_IN_FRONT = {
+    "source.m4a": rb"(?=.{1000}\Z)",
+    "source.flv": rb"\x08.{10}\xaf\x01",
+    "source.avi": rb"00wb....(?=.*idx1)",
+}
+
+
+@pytest.mark.parametrize("name", _IN_FRONT)
+async def test_silence_stands_for_the_last_frames_in_a_container_that_states_its_length(
+    name: str, tmp_path: Path
+) -> None:
+    source, codec = tmp_path / name, "mp3" if name.endswith("avi") else "aac"
+    data = bytearray(a_sweep(source, "-c:a", codec, *(["-movflags", "+faststart"] if name.endswith("m4a") else [])))
+    whole, _ = await heard_of(source)
+    lost_bytes = 1000 if name.endswith("m4a") else 4
+    for frame in list(re.finditer(_IN_FRONT[name], data, re.DOTALL))[-5:]:
+        data[frame.end() : frame.end() + lost_bytes] = b"\x55" * lost_bytes
+    source.write_bytes(data)
+
+    samples, conversion = await heard_of(source)
+
+    assert conversion.repaired[0].endswith("silence took its place")
+    assert len(samples) == pytest.approx(len(whole), abs=0.002 * _RATE_HZ)
 
 
 def crc_of(data: bytes) -> int:

@@ -62,6 +62,15 @@ def test_the_longest_of_the_pauses_that_are_left_out_is_kept() -> None:
     assert Log().left_out_seconds == 0.0
 
 
+def test_silence_in_the_place_of_pauses_is_counted_by_the_rate_of_the_source() -> None:
+    filled = said(FILTER, "Parsed_aresample_1", VERBOSE, "adding 4410 audio samples of silence")
+
+    counts = read_counts(log_of(SUMMARY, filled, filled), 2, 44100)
+
+    assert counts is not None
+    assert counts.filled_seconds == pytest.approx(0.2)
+
+
 def test_lost_frames_are_those_that_were_counted() -> None:
     assert log_of(SUMMARY).has_lost_frames
     assert not log_of(SUMMARY.replace("2 decode errors", "0 decode errors")).has_lost_frames

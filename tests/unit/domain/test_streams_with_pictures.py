@@ -12,10 +12,11 @@ from tests.support.frames import reader
 from tests.support.sounds import sound
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed, examine, sniff
-from worker.domain.containers.structure import Structure
+from worker.domain.containers.structure import CUT_OFF, Structure
 
 NAMES = ["plain.flv", "video.flv", "plain.avi", "video.avi", "video.mpg", "video.vob", "plain.ts", "video.ts"]
 KINDS = [Container.FLV, Container.AVI, Container.MPEGPS, Container.MPEGTS]
+FLV_DAMAGED = "the tags of the FLV file do not follow each other"
 PASSED_OVER = "bytes behind the end of the sound are none of its container and were passed over"
 
 
@@ -102,14 +103,63 @@ def test_a_transport_stream_that_is_damaged_before_its_sound_begins_may_have_los
     assert examined(whole[: 8 * 188] + bytes(40 * 188) + whole[48 * 188 :]).problem
 
 
+FLV_HEAD = b"FLV\1\4\0\0\0\x09\0\0\0\0"
+
+
+def a_tag(time_ms: int, *, kind: int = 8, stated_bytes: int = 4, content: bytes = bytes(4)) -> bytes:
+    header = bytes((kind,)) + stated_bytes.to_bytes(3, "big") + time_ms.to_bytes(3, "big") + bytes(4)
+    return header + content + (11 + len(content)).to_bytes(4, "big")
+
+
+def a_duration(seconds: float) -> bytes:
+    """The first tag, of which only the duration is read."""
+    content = b"\x02\0\x0aonMetaData" + b"\0\x08duration\0" + struct.pack(">d", seconds)
+    return a_tag(0, kind=18, stated_bytes=len(content), content=content)
+
+
+def test_a_tag_of_an_flv_whose_size_is_damaged_is_damage_and_no_cut() -> None:
+    tags = [a_tag(time) for time in range(0, 500, 23)]
+    tags[5] = a_tag(115, stated_bytes=1 << 20)
+
+    assert examined(FLV_HEAD + b"".join(tags)).problem == "the source is damaged: " + FLV_DAMAGED
+    assert examined(FLV_HEAD + b"".join(tags[:6])).problem == CUT_OFF
+
+
+def test_the_last_tag_of_an_flv_is_as_long_as_the_others() -> None:
+    sound = b"".join(a_tag(time) for time in range(100, 330, 23))
+
+    assert examined(FLV_HEAD + sound).track_seconds == pytest.approx((0.23,))
+
+
+@pytest.mark.parametrize(
+    ("stated", "repairs"),
+    [
+        (0.33, ()),
+        (0.42, ()),
+        (0.5, ("its header states 0.17 s more than its tags have",)),
+        (0.0, ()),
+        (float("nan"), ()),
+        (float("inf"), ()),
+    ],
+)
+def test_tags_that_an_flv_lacks_at_its_end_by_its_duration_are_said(stated: float, repairs: tuple[str, ...]) -> None:
+    sound = b"".join(a_tag(time) for time in range(100, 330, 23))
+    pictures = b"".join(a_tag(time, kind=9) for time in range(0, 250, 50))
+
+    assert examined(FLV_HEAD + a_duration(stated) + sound).repairs == repairs
+    assert examined(FLV_HEAD + a_duration(stated) + pictures + sound).repairs == repairs
+
+
+def test_pictures_to_the_stated_end_of_an_flv_lack_nothing() -> None:
+    sound = b"".join(a_tag(time) for time in range(100, 330, 23))
+    pictures = b"".join(a_tag(time, kind=9) for time in range(0, 500, 50))
+
+    assert examined(FLV_HEAD + a_duration(0.5) + sound + pictures).repairs == ()
+
+
 def test_two_tags_of_sound_in_the_wrong_order_are_damage() -> None:
-    def tag(time_ms: int) -> bytes:
-        return b"\x08\0\0\x04" + time_ms.to_bytes(3, "big") + bytes(8) + (15).to_bytes(4, "big")
-
-    head = b"FLV\1\4\0\0\0\x09\0\0\0\0"
-
-    assert examined(head + tag(0) + tag(23) + tag(46)).problem is None
-    assert examined(head + tag(0) + tag(46) + tag(23)).problem
+    assert examined(FLV_HEAD + a_tag(0) + a_tag(23) + a_tag(46)).problem is None
+    assert examined(FLV_HEAD + a_tag(0) + a_tag(46) + a_tag(23)).problem
 
 
 def test_zeros_that_fill_a_sector_lie_between_packets_of_a_program_stream() -> None:

@@ -32,6 +32,8 @@ _WITHOUT_CLOCK = RAW_SAMPLES | {
 _COUNTED_CLOCK = frozenset({Container.MP3, Container.ADTS, Container.AMR})
 # Their length is that of their frames, which the examination of the file has counted.
 _COUNTED_FRAMES = _COUNTED_CLOCK | {Container.AC3, Container.EAC3, Container.DTS}
+# Their stated length is not exact enough for silence up to it, or nothing can be lost at their end unnoticed.
+_WITHOUT_SILENT_END = _WITHOUT_CLOCK | {Container.MATROSKA, Container.OGG}
 # Their layout changes where a broadcast goes over to another programme, or an advertisement was put in.
 _CHANGES_LAYOUT = frozenset({Container.MP3, Container.ADTS, Container.MPEGTS})
 _FRAME_GAP_SECONDS = 0.01  # less than any frame, but for the short ones of Vorbis
@@ -164,7 +166,7 @@ def _silent_end(audio: SourceAudio) -> list[str]:
 
     A source whose format changes has filters of its own for each stretch, and only the last stretch has the end.
     """
-    may_lack = audio.loses_frames and not audio.changes_format and has_counted_frames(audio.container)
+    may_lack = audio.loses_frames and not audio.changes_format and audio.container not in _WITHOUT_SILENT_END
     seconds = (audio.duration_seconds or 0.0) - _CLOCK_STEP_SECONDS
     return [f"apad=whole_dur={seconds:.6f}"] if may_lack and seconds > 0 else []
 

@@ -41,6 +41,7 @@ _GRAPH_INPUT = re.compile(r"graph_\d+_in_(\d+):\d+")
 _GRAPH = re.compile(r"tb:\S+ samplefmt:\S+ samplerate:(\d+) chlayout:")
 _CREATED = re.compile(r"Created audio stream from input stream 0:(\d+)")
 _TOO_LATE = re.compile(r"(\d+\.\d+)$")  # printed by the filter that keeps the clock
+_FILLED = re.compile(r"adding (\d+) audio samples of silence")
 _ESTIMATED = "Estimating duration from bitrate"
 _FRAMES_IN_DISORDER = "sample/frame number mismatch in adjacent frames"  # of FLAC: only a warning of its parser
 # Of a demuxer, about what is no sound: such a picture or chapter is left out.
@@ -109,6 +110,7 @@ class Log:
     rates_hz: dict[int, list[int]] = field(default_factory=dict)  # by input, of each stretch with a format of its own
     tracks: list[int] = field(default_factory=list)  # the source's stream of each stream that was created
     left_out_seconds: float = 0.0  # the longest of the pauses that are longer than silence is made for
+    filled_samples: int = 0  # of silence in the place of pauses, at the source's rate
     is_estimated: bool = False  # the length, from the bitrate
     said_bytes: int = 0
     said: dict[str, list[str]] = field(default_factory=dict)  # lines of the filters with a name of their own
@@ -179,6 +181,8 @@ class Log:
             self.tracks.append(int(created[1]))
         elif late := _TOO_LATE.match(text):
             self.left_out_seconds = max(self.left_out_seconds, float(late[1]))
+        elif filled := _FILLED.match(text):
+            self.filled_samples += int(filled[1])
         elif text.startswith(_ESTIMATED):
             self.is_estimated = True
 

@@ -93,9 +93,10 @@ def check_counts(
 def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
     lossless = any(is_lossless(part.codec) for part in audio.parts or (audio,))
     stated_seconds = audio.duration_seconds
-    if has_counted_frames(audio.container):
+    if has_counted_frames(audio.container) or audio.loses_frames:
         # Silence at the end is made for frames that could not be decoded, and for nothing else.
-        seconds = min(seconds, counts.longest_seconds + _lost_seconds(counts))
+        pauses = 0.0 if has_counted_frames(audio.container) else counts.filled_seconds
+        seconds = min(seconds, counts.longest_seconds + pauses + _lost_seconds(counts))
     if stated_seconds is not None and seconds < stated_seconds - _tolerance(audio):
         if counts.left_out_seconds:
             raise UnsupportedAudioError(
@@ -142,17 +143,30 @@ def _repaired(counts: Counts, audio: SourceAudio, seconds: float) -> list[str]:
     if counts.decode_errors:
         sentences.append(
             f"{lost_seconds:.2f} s of sound could not be decoded (damaged frames: {counts.decode_errors}); "
-            "silence took its place"
+            + _replaced(counts, audio, seconds)
         )
     # Recorders make pauses, and so do pieces that are missing where nothing has a number: the producer may know which.
     pause_seconds = seconds - counts.longest_seconds - late_seconds(audio) - lost_seconds
     if has_clock(audio.container) and pause_seconds >= SHORTEST_PAUSE_SECONDS:
         sentences.append(f"the source's clock has {pause_seconds:.2f} s without sound; silence took their place")
+    stated_seconds = audio.duration_seconds or 0.0
+    if audio.container != Container.MATROSKA and seconds <= stated_seconds - SHORTEST_PAUSE_SECONDS:
+        sentences.append(f"of {stated_seconds:.2f} s that the source states, {seconds:.2f} s could be decoded")
     if skipped := _skipped_bytes(counts, audio):
         sentences.append(f"{skipped} bytes between the frames are no audio and were skipped")
     if audio.is_finite is False:
         sentences.append("samples that are no finite numbers became silence")
     return sentences
+
+
+def _replaced(counts: Counts, audio: SourceAudio, seconds: float) -> str:
+    """What is in the place of the frames that could not be decoded."""
+    lost_seconds = _lost_seconds(counts)
+    silent_seconds = max(0.0, seconds - counts.longest_seconds - late_seconds(audio))
+    reaches_end = audio.duration_seconds is not None and seconds > audio.duration_seconds - _OUTPUT_TOLERANCE_SECONDS
+    if reaches_end or lost_seconds - silent_seconds < lost_seconds / counts.decode_errors / 2:
+        return "silence took its place"
+    return f"silence took the place of {silent_seconds:.2f} s, and the rest is left out at an end of the sound"
 
 
 def _check_whole(name: str, seconds: float, counts: Counts, audio: SourceAudio, others_seconds: float) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import re
+import struct
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
@@ -13,12 +18,78 @@ _MAX_PARTS = 1000  # of 1 GB each
 _OPEN_SIZES = {0, 0xFFFF_FFFF}  # of a recorder that could not go back to its header
 _LISTS = {b"RIFF", b"LIST"}
 _NAME = re.compile(rb"[A-Za-z0-9_ ]{4}")
+_OF_STREAM = re.compile(rb"\d\d(wb|d[bc]|pc|tx)")
+_SOUND = b"wb"
+_INDEX_OF_CHUNKS = 1
+_MAX_INDEX_BYTES = 1 << 24  # of a million chunks; what a longer one lists behind them is not compared
+_LACKING = damaged("the index of the AVI file lists sound that is not there")
 _DAMAGED = damaged("the chunks of the AVI file do not follow each other")
 
 
+@dataclass(slots=True)
+class _Tally:
+    """How many chunks each stream has, and how many bytes, by the stream's number in the chunks' names."""
+
+    chunks: Counter[int] = field(default_factory=Counter)
+    sizes: Counter[int] = field(default_factory=Counter)
+    indexed: Counter[int] = field(default_factory=Counter)  # chunks by the indexes of the parts (OpenDML)
+    sounds: set[int] = field(default_factory=set)
+    headers: list[bytes] = field(default_factory=list)  # of the streams
+    is_damaged: bool = False  # an index lists other chunks than there are
+
+    def add(self, name: bytes, length: int, content: Callable[[], bytes]) -> None:
+        """One chunk. `content` reads it, which only an index is worth."""
+        if _OF_STREAM.match(name):
+            number = int(name[:2])
+            self.chunks[number] += 1
+            self.sizes[number] += length
+            if name[2:] == _SOUND:
+                self.sounds.add(number)
+        elif name[:2] == b"ix":
+            head = content()[:12]
+            if len(head) == 12 and head[3] == _INDEX_OF_CHUNKS and head[10:] == _SOUND and head[8:10].isdigit():
+                self.indexed[int(head[8:10])] += int.from_bytes(head[4:8], "little")
+        elif name == b"idx1":
+            self._compare(content())
+        elif name == b"strh":
+            self.headers.append(content())
+
+    def lacks_sound(self) -> bool:
+        """Whether an index lists chunks of sound that are not there."""
+        return self.is_damaged or any(count > self.chunks[number] for number, count in self.indexed.items())
+
+    def track_seconds(self) -> tuple[float | None, ...]:
+        """Of each stream of sound with a frame in each chunk, as many as its header states. Others have no exact rate.
+
+        AVISTREAMHEADER of Windows: the time of a frame is dwScale over dwRate, and dwSampleSize is 0.
+        """
+        found: list[float | None] = []
+        for number, header in enumerate(self.headers):
+            if header[:4] == b"auds" and len(header) >= 48:
+                scale, rate, _, length = struct.unpack_from("<4I", header, 20)
+                is_exact = not any(header[44:48]) and rate > 0 and length == self.chunks[number]
+                found.append(length * scale / rate if is_exact else None)
+        return tuple(found)
+
+    def _compare(self, index: bytes) -> None:
+        """With the index behind the first part: for each chunk its name, flags, offset and size."""
+        chunks, sizes = Counter[int](), Counter[int]()
+        for name, size in struct.iter_unpack("<4s8xI", index[: len(index) // 16 * 16]):
+            if _OF_STREAM.match(name):
+                chunks[int(name[:2])] += 1
+                sizes[int(name[:2])] += size
+                if name[2:] == _SOUND:
+                    self.sounds.add(int(name[:2]))
+        lacks_any = any(count > self.chunks[number] for number, count in chunks.items())
+        for number in self.sounds & chunks.keys():
+            # A chunk whose size is damaged takes others in.
+            has_taken_in = lacks_any and self.sizes[number] > sizes[number]
+            self.is_damaged |= has_taken_in or chunks[number] > self.chunks[number]
+
+
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether chunk follows chunk to the end of the last part."""
-    reader = BlockReader(read_at, block_bytes=_READ_BYTES)
+    """Whether chunk follows chunk to the end of the last part, and all sound is there that the indexes list."""
+    reader, tally = BlockReader(read_at, block_bytes=_READ_BYTES), _Tally()
     offset = start
     for _ in range(_MAX_PARTS):
         header = reader.at(offset, 12)
@@ -28,14 +99,21 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         end = size if length in _OPEN_SIZES else offset + 8 + length
         if end > size:
             return Structure(start, size, problem=CUT_OFF)
-        if not _are_chunks(reader, offset + 12, end):
+        if not _are_chunks(reader, offset + 12, end, tally):
             return Structure(start, size, problem=CUT_OFF if length in _OPEN_SIZES else _DAMAGED)
         offset = end + length % 2 * (length not in _OPEN_SIZES)
     end = min(offset, size)
-    return Structure(start, end, repairs=(BYTES_BEHIND,) if end < size else (), read_range=range_to(end, size))
+    return Structure(
+        start,
+        end,
+        problem=_LACKING if tally.lacks_sound() else None,
+        track_seconds=tally.track_seconds(),
+        repairs=(BYTES_BEHIND,) if end < size else (),
+        read_range=range_to(end, size),
+    )
 
 
-def _are_chunks(reader: BlockReader, offset: int, end: int) -> bool:
+def _are_chunks(reader: BlockReader, offset: int, end: int, tally: _Tally) -> bool:
     """Whether named chunks fill the place; lists are entered, and end where their parent allows."""
     ends = [end]
     for _ in range(_MAX_CHUNKS):
@@ -55,11 +133,16 @@ def _are_chunks(reader: BlockReader, offset: int, end: int) -> bool:
         elif header[:4] in _LISTS:
             offset += 12
         else:
+            tally.add(header[:4], length, partial(_content, reader, offset + 8, min(length, ends[-1] - offset)))
             offset = min(offset + 8 + length, ends[-1] + 1)
             if offset > ends[-1]:
                 return False
             offset += _padding(reader, offset, ends[-1]) if length % 2 else 0
     return False
+
+
+def _content(reader: BlockReader, offset: int, length: int) -> bytes:
+    return reader.at(offset, min(length, _MAX_INDEX_BYTES))
 
 
 def _padding(reader: BlockReader, offset: int, end: int) -> int:

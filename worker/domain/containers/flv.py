@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import struct
+from dataclasses import dataclass
 
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
@@ -14,37 +16,64 @@ _READ_BYTES = 16_384  # small, so that of a large picture only the header is rea
 _MAX_TAGS = 20_000_000
 _BACKWARDS_MS = 10  # how far the times of sound may go back
 _UNSTATED_MS = 1000  # how much less than its stated duration a file may have
+_ROUNDED_MS = 100  # by which a duration and the times of tags differ
 _DURATION = b"\0\x08duration\0"  # in the first tag, as a number of AMF
 _DAMAGED = damaged("the tags of the FLV file do not follow each other")
+
+
+@dataclass(slots=True)
+class _Times:
+    """When the tags of one kind begin, in milliseconds."""
+
+    first: int = 0
+    last: int = 0
+    count: int = 0
+
+    def add(self, time: int) -> None:
+        self.first = time if self.count == 0 else self.first
+        self.last = time
+        self.count += 1
+
+    @property
+    def end(self) -> float:
+        """Of the last tag, if it is as long as the others are."""
+        return self.last + (self.last - self.first) / max(1, self.count - 1)
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether tag follows tag to the end, with times that go on."""
     reader = BlockReader(read_at, block_bytes=_READ_BYTES)
     offset = start + int.from_bytes(reader.at(start + 5, 4), "big") + _SIZE_BYTES
-    first_ms: int | None = None
-    last_ms = 0
+    sound, picture = _Times(), _Times()
     for _ in range(_MAX_TAGS):
         end = _end_of_tag(reader, offset)
         if end is None:
             break
         if end > size:
-            return Structure(start, size, problem=CUT_OFF)
+            has_more = _has_tags_behind(reader, offset, size)
+            return Structure(start, size, problem=_DAMAGED if has_more else CUT_OFF)
         header = reader.at(offset, _HEADER_BYTES)
+        time_ms = header[7] << 24 | int.from_bytes(header[4:7], "big")
         if header[0] & 31 == _AUDIO:
-            time_ms = header[7] << 24 | int.from_bytes(header[4:7], "big")
-            if time_ms < last_ms - _BACKWARDS_MS:
+            if time_ms < sound.last - _BACKWARDS_MS:
                 return Structure(start, size, problem=_DAMAGED)
-            first_ms = time_ms if first_ms is None else first_ms
-            last_ms = time_ms
+            sound.add(time_ms)
+        elif header[0] & 31 == _VIDEO:
+            picture.add(time_ms)
         offset = end
-    problem = _problem(reader, offset, size) or _missing(reader, start, last_ms, has_rest=offset < size)
+    lacking_ms = _stated_ms(reader, start) - max(sound.end, picture.end)
+    problem = _problem(reader, offset, size)
+    if problem is None and offset < size and lacking_ms > _UNSTATED_MS:
+        problem = _DAMAGED  # what lies behind the last tag stands where more tags were
+    repairs = [BYTES_BEHIND] if offset < size else []
+    if lacking_ms > _ROUNDED_MS:
+        repairs.append(f"its header states {lacking_ms / 1000:.2f} s more than its tags have")
     return Structure(
         start,
         min(offset, size),
         problem=problem or (ZEROS_AMID_SOUND if begin_before(read_at, offset, size) else None),
-        track_seconds=() if first_ms is None else ((last_ms - first_ms) / 1000,),
-        repairs=(BYTES_BEHIND,) if offset < size else (),
+        track_seconds=((sound.end - sound.first) / 1000,) if sound.count else (),
+        repairs=tuple(repairs),
         read_range=range_to(offset, size),
     )
 
@@ -53,23 +82,28 @@ def _problem(reader: BlockReader, end: int, size: int) -> str | None:
     """What the bytes behind the last whole tag mean."""
     if end > size or _is_cut_tag(reader, end, size):
         return CUT_OFF
+    return _DAMAGED if _has_tags_behind(reader, end, size) else None
+
+
+def _has_tags_behind(reader: BlockReader, end: int, size: int) -> bool:
+    """Whether whole tags stand somewhere behind `end`."""
     offset = end
     while (found := reader.find(b"\0\0\0", offset)) is not None and found < size:  # the stream's number in a header
         tag = found - 8
         if tag > end and (behind := _end_of_tag(reader, tag)) is not None and behind <= size:
-            return _DAMAGED
+            return True
         offset = found + 1 if reader.at(found, 64).strip(b"\0") else found + 61
-    return None
+    return False
 
 
-def _missing(reader: BlockReader, start: int, last_ms: int, *, has_rest: bool) -> str | None:
-    """Whether the bytes behind the last tag stand where, by the stated duration, more tags were."""
+def _stated_ms(reader: BlockReader, start: int) -> float:
+    """The duration in the first tag; 0 where there is none."""
     head = reader.at(start, _READ_BYTES)
     at = head.find(_DURATION)
-    if not has_rest or at < 0 or len(head) < at + len(_DURATION) + 8:
-        return None
+    if at < 0 or len(head) < at + len(_DURATION) + 8:
+        return 0.0
     (stated,) = struct.unpack_from(">d", head, at + len(_DURATION))
-    return _DAMAGED if stated * 1000 > last_ms + _UNSTATED_MS else None
+    return stated * 1000 if math.isfinite(stated) else 0.0
 
 
 def _end_of_tag(reader: BlockReader, offset: int) -> int | None:

@@ -110,7 +110,7 @@ def _first_in_sight(read_at: ReadAt, start: int, begin: int) -> int:
 
 
 def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size: int) -> Structure:
-    """Tags, padding and junk at the ends are no sound. The decoder sees zeros in their place where it reads tags there."""
+    """Tags, padding and junk at the ends are no sound. Where the decoder reads tags, it sees zeros for junk."""
     repairs, problem, patches = [], None, list[Patch]()
     first = _first_in_sight(read_at, start, structure.begin)
     junk = (first or structure.begin) - start

@@ -6,7 +6,9 @@ from worker.domain.containers.structure import ReadAt
 
 _MAX_TAGS = 16
 _ID3V1_BYTES = 128
-APE_FOOTER_BYTES = 32  # and so its header, which a tag may have alone (https://wiki.hydrogenaud.io/index.php?title=APE_Tags_Header)
+APE_FOOTER_BYTES = (
+    32  # and so its header, which a tag may have alone (https://wiki.hydrogenaud.io/index.php?title=APE_Tags_Header)
+)
 
 
 def behind_tags(read_at: ReadAt, start: int = 0) -> int:

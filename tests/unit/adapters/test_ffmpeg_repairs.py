@@ -1,0 +1,80 @@
+"""What is said of sound that is lost and not refused: whether silence is in its place, and how much is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from worker.adapters.ffmpeg.report import Counts
+from worker.adapters.ffmpeg.verdict import Verdict, check_counts
+from worker.domain.audio import AudioFormat
+from worker.domain.containers.structure import Structure
+from worker.domain.encoding import Encoding
+from worker.domain.errors import UnsupportedAudioError
+from worker.ports import SourceAudio
+
+RATE = 48_000
+LOSSY = SourceAudio("mov", "aac", RATE, 2, 16, 10.0, 2_000_000, Structure(44, 2_000_000))
+WAV = Encoding(AudioFormat.WAV, RATE, 2, 16, None)
+
+
+def judged(counts: Counts, audio: SourceAudio) -> Verdict:
+    return check_counts(counts, audio, [WAV], max_duration_seconds=60)
+
+
+def of_seconds(decoded: float, encoded: float, *, frames: int = 500, errors: int = 0, filled: float = 0.0) -> Counts:
+    return Counts(
+        read_bytes=1_900_000,
+        decoded_frames=frames,
+        decoded_samples=round(decoded * RATE),
+        decode_errors=errors,
+        shortest_seconds=decoded,
+        longest_seconds=decoded,
+        changes=0,
+        left_out_seconds=0.0,
+        encoded_samples=(round(encoded * RATE),),
+        filled_seconds=filled,
+    )
+
+
+@pytest.mark.parametrize(
+    ("container", "seconds", "sentences"),
+    [
+        ("mov", 9.91, ()),
+        ("mov", 9.89, ("of 10.00 s that the source states, 9.89 s could be decoded",)),
+        ("avi", 9.89, ("of 10.00 s that the source states, 9.89 s could be decoded",)),
+        ("matroska", 9.5, ()),
+    ],
+)
+def test_what_an_output_lacks_of_a_stated_length_that_is_exact_is_said(
+    container: str, seconds: float, sentences: tuple[str, ...]
+) -> None:
+    assert judged(of_seconds(seconds, seconds), replace(LOSSY, container=container)).repaired == sentences
+
+
+@pytest.mark.parametrize(
+    ("stated", "decoded", "heard", "in_its_place"),
+    [
+        (10.0, 9.8, 10.0, "silence took its place"),
+        (10.0, 9.8, 9.992, "silence took its place"),
+        (None, 9.8, 10.0, "silence took its place"),
+        (None, 9.8, 9.9, "silence took the place of 0.10 s, and the rest is left out at an end of the sound"),
+        (None, 9.8, 9.8, "silence took the place of 0.00 s, and the rest is left out at an end of the sound"),
+    ],
+)
+def test_silence_is_said_to_be_in_the_place_of_lost_frames_only_where_it_is(
+    stated: float | None, decoded: float, heard: float, in_its_place: str
+) -> None:
+    audio = replace(LOSSY, duration_seconds=stated)
+    counts = of_seconds(decoded, heard, frames=490, errors=10)
+
+    assert judged(counts, audio).repaired[0].rpartition("); ")[2] == in_its_place
+
+
+def test_silence_at_the_end_makes_up_for_no_more_than_pauses_and_lost_frames() -> None:
+    audio = replace(LOSSY, loses_frames=True)
+
+    assert judged(of_seconds(9.0, 10.0, frames=450, errors=10, filled=0.56), audio).lengths == [10.0]
+    with pytest.raises(UnsupportedAudioError, match=r"cut off or damaged: of 10\.00 s, 9\.74 s"):
+        judged(of_seconds(9.0, 10.0, frames=450, errors=10, filled=0.54), audio)

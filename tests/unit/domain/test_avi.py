@@ -1,0 +1,128 @@
+"""AVI: what its indexes and the headers of its streams say of the chunks."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import pytest
+
+from tests.support.frames import reader
+from worker.domain.containers.avi import examine
+from worker.domain.containers.structure import Structure
+
+Chunk = tuple[bytes, bytes]
+SOUND, PICTURE = (b"00wb", bytes(4)), (b"01dc", bytes(6))
+MOVIE = [SOUND, PICTURE] * 10
+LACKING = "the source is damaged: the index of the AVI file lists sound that is not there"
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+
+
+def header(kind: bytes, *, length: int, sample_bytes: int = 0, rate: int = 44_100) -> bytes:
+    """Of a stream, whose chunks have 1152 samples (AVISTREAMHEADER)."""
+    content = kind + bytes(16) + struct.pack("<IIII", 1152, rate, 0, length) + bytes(8)
+    return chunk(b"strh", content + struct.pack("<I", sample_bytes) + bytes(8))
+
+
+def old_index(chunks: Sequence[Chunk]) -> bytes:
+    return chunk(b"idx1", b"".join(struct.pack("<4sIII", name, 16, 4, len(content)) for name, content in chunks))
+
+
+def part_index(name: bytes, count: int, kind: int = 1) -> Chunk:
+    """Of one part of an OpenDML file, with `count` entries."""
+    return b"ix" + name[:2], struct.pack("<HBBI4s", 2, 0, kind, count, name) + bytes(12 + 8 * count)
+
+
+def part(chunks: Sequence[Chunk], *, before: bytes = b"", behind: bytes = b"", form: bytes = b"AVI ") -> bytes:
+    movie = chunk(b"LIST", b"movi" + b"".join(chunk(*each) for each in chunks))
+    return chunk(b"RIFF", form + before + movie + behind)
+
+
+def examined(data: bytes) -> Structure:
+    return examine(reader(data), 0, len(data))
+
+
+def test_an_index_that_lists_what_is_there_is_right() -> None:
+    assert examined(part(MOVIE, behind=old_index(MOVIE))).problem is None
+    assert examined(part([*MOVIE, part_index(b"00wb", 10)])).problem is None
+
+
+@pytest.mark.parametrize("name", [b"JUNK", b"\x700wb", b"02wb"])
+def test_sound_of_which_the_name_is_damaged_is_missed_in_the_index(name: bytes) -> None:
+    damaged = [*MOVIE[:4], (name, bytes(4)), *MOVIE[5:]]
+
+    assert examined(part(damaged, behind=old_index(MOVIE))).problem == LACKING
+
+
+def test_a_chunk_that_takes_in_the_sound_behind_it_is_damage() -> None:
+    picture = (b"01dc", bytes(6) + chunk(*SOUND))
+
+    assert examined(part([*MOVIE[:5], picture, *MOVIE[7:]], behind=old_index(MOVIE))).problem == LACKING
+
+
+def test_sound_that_takes_in_a_picture_is_damage() -> None:
+    sound = (b"00wb", bytes(4) + chunk(*PICTURE))
+
+    assert examined(part([*MOVIE[:4], sound, *MOVIE[6:]], behind=old_index(MOVIE))).problem == LACKING
+
+
+def test_pictures_that_are_missing_are_no_lost_sound() -> None:
+    assert examined(part([*MOVIE[:5], *MOVIE[6:]], behind=old_index(MOVIE))).problem is None
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        old_index(MOVIE[:8]),
+        old_index([]),
+        old_index([(name, content * 2) for name, content in MOVIE]),
+        old_index([(b"7Fxx" if name == b"00wb" else name, content) for name, content in MOVIE]),
+        old_index([*MOVIE, (b"rec ", b"")]),
+        old_index(MOVIE)[:-3],
+    ],
+    ids=["short", "empty", "other sizes", "other names", "lists", "cut"],
+)
+def test_an_index_that_is_wrong_itself_is_no_lost_sound(index: bytes) -> None:
+    whole = chunk(b"idx1", index[8:])
+
+    assert examined(part(MOVIE, behind=whole)).problem is None
+
+
+def test_the_index_of_a_part_counts_the_sound_of_all_parts() -> None:
+    second = part([*MOVIE[:6], part_index(b"00wb", 4)], form=b"AVIX")
+
+    assert examined(part([*MOVIE, part_index(b"00wb", 10)]) + second).problem == LACKING
+
+
+@pytest.mark.parametrize("other", [part_index(b"00wb", 99, kind=0), part_index(b"01dc", 99), (b"ix00", bytes(8))])
+def test_an_index_of_something_else_lists_no_sound(other: Chunk) -> None:
+    assert examined(part([*MOVIE, other])).problem is None
+
+
+@pytest.mark.parametrize(
+    ("sound", "seconds"),
+    [
+        (header(b"auds", length=10), 10 * 1152 / 44_100),
+        (header(b"auds", length=9), None),
+        (header(b"auds", length=10, sample_bytes=1), None),
+        (header(b"auds", length=10, rate=0), None),
+        (chunk(b"strh", b"auds" + bytes(40)), None),
+    ],
+    ids=["a frame in each chunk", "another count", "bytes", "no rate", "short"],
+)
+def test_a_stream_of_sound_with_a_frame_in_each_chunk_has_an_exact_length(sound: bytes, seconds: float | None) -> None:
+    structure = examined(part(MOVIE, before=sound + header(b"vids", length=10)))
+
+    assert structure.track_seconds == (() if len(sound) < 56 else (seconds,))
+
+
+def test_each_stream_of_sound_has_its_length() -> None:
+    streams = header(b"vids", length=4) + header(b"auds", length=5) + header(b"auds", length=6)
+    chunks = [(b"00dc", b"")] * 4 + [(b"01wb", b"")] * 5 + [(b"02wb", b"")] * 6
+
+    assert examined(part(chunks, before=streams)).track_seconds == pytest.approx(
+        (5 * 1152 / 44_100, 6 * 1152 / 44_100)
+    )
