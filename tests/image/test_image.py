@@ -28,10 +28,16 @@ def buildah(*arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def config() -> dict[str, Any]:
+def image() -> dict[str, Any]:
+    """Docker's configuration of the image."""
+    image: dict[str, Any] = json.loads(buildah("inspect", "--type", "image", IMAGE))["Docker"]
+    return image
+
+
+@pytest.fixture(scope="module")
+def config(image: dict[str, Any]) -> dict[str, Any]:
     """What the image says of how it is run."""
-    image: dict[str, Any] = json.loads(buildah("inspect", "--type", "image", IMAGE))
-    config: dict[str, Any] = image["Docker"]["config"]
+    config: dict[str, Any] = image["config"]
     return config
 
 
@@ -145,3 +151,9 @@ def test_the_image_says_what_it_is_and_how_it_is_run(config: dict[str, Any]) -> 
     assert {"title", "description", "licenses", "version", "revision"} <= labels
     assert (config["Entrypoint"], config["Cmd"], config["User"]) == (["worker"], ["run"], "10001:10001")
     assert (config["StopSignal"], config["Healthcheck"]["Test"][:2]) == ("SIGTERM", ["CMD", "python"])
+
+
+def test_nothing_in_the_image_is_of_one_build_alone(image: dict[str, Any]) -> None:
+    assert not image.get("container")
+    assert not image["config"].get("Hostname")
+    assert not [step for step in image["history"] if step.get("comment")]
