@@ -13,6 +13,9 @@ from worker.domain.audio import FORMATS, FormatSpec
 from worker.domain.declaration import Field, Member, Option, members_of, options_of
 from worker.domain.job import OutputSpec
 from worker.domain.limits import ANYTHING
+from worker.domain.loudness import Loudness
+from worker.domain.report import MAX_SILENCES, SHORTEST_SILENCE_SECONDS, SILENCE_DBFS, Report
+from worker.domain.source_format import SourceFormat
 
 Table = Callable[[Sequence[str], Iterable[Sequence[str]]], str]
 
@@ -108,6 +111,18 @@ EXAMPLES: Sequence[tuple[str, Mapping[str, Any]]] = (
         "The waveform as a picture:",
         {"target": "s3://podcasts-out/ep.png", "format": "waveform", "width": 1200, "height": 100},
     ),
+    (
+        "A report on the first second of the sound, for a check of what was sent in (without options: on all of it):",
+        {"target": "s3://podcasts-out/ep.report.json", "format": "report", "start_seconds": 0, "end_seconds": 1},
+    ),
+)
+
+_REPORT = Report(
+    SourceFormat("wav", "pcm_s16le", 44_100, 2, 16, 200.0),
+    {"TITLE": ("Épisode 142",), "ALBUMARTIST": ("The Show",), "TRACKNUMBER": ("142",)},
+    Loudness(-19.4, 6.1, -0.2),
+    clipped_samples=3,
+    silences=[(0.0, 0.75), (198.5, 200.0)],
 )
 
 OPTIONS_PAGE = """\
@@ -135,6 +150,30 @@ the sample rate divided by `points_per_second`, rounded down.
 The picture has all channels in one, from their lowest sample to their highest, on a transparent background.
 
 [data]: https://github.com/bbc/audiowaveform/blob/master/doc/DataFormat.md
+
+### Reports
+
+A report says what a source is and what its sound is like. It changes nothing, and costs no decode of its own.
+
+```json
+{report}
+```
+
+- `source_audio` is that of the [record](progress.md). `tags` are the source's, by the names that a message has for
+  them; several values of one tag are parted by `; `.
+- `loudness` is measured by EBU R 128, in LUFS, LU and dBTP, to a tenth.
+  `integrated_lufs` and `range_lu` are `null` where nothing is louder than -70 LUFS,
+  or the sound is shorter than 0.4 s; `true_peak_dbtp` is `null` where all samples are zero.
+- `clipped_samples` counts the samples at or beyond full scale, those of all channels together.
+  Full scale is the highest number that the source's depth has, with either sign: 32767 for 16 bits, 1.0 for floats,
+  and the highest of the code for A-law and µ-law. Samples of lossy sources count as 16 bits.
+- `silences` are where no channel reaches {silence:g} dBFS for {shortest:g} s or longer:
+  from and to, in seconds of the output, to the sample. At most {most} are listed, the first ones.
+
+With a part of the source, one channel or a mix, `loudness`, `clipped_samples` and `silences` are those of that sound;
+`source_audio` and `tags` are of the whole source in any case.
+Where the source's format changes on the way, each stretch of it is measured by itself, and the loudest counts.
+A report's target may end in any way; on the command line `.report.json` stands for `--format report`.
 
 ## Options
 
@@ -186,6 +225,10 @@ def options(table: Table) -> str:
         (f"`{name}`", *(_limits(option, rules) for option in declared.values())) for name, rules in FORMATS.items()
     )
     return OPTIONS_PAGE.format(
+        report=json.dumps(json.loads(_REPORT.to_json()), indent=2, ensure_ascii=False),
+        silence=SILENCE_DBFS,
+        shortest=SHORTEST_SILENCE_SECONDS,
+        most=MAX_SILENCES,
         flag=next(iter(declared)).replace("_", "-"),
         formats=table(("format", "", "file ending", "content type", "default bitrate"), formats),
         options=table(

@@ -15,6 +15,7 @@ from tests.support.samples import a_wav, tones
 from tests.support.sounds import listen
 from tests.support.waveforms import read_json, read_png
 from worker.application.messages.message import parse_job
+from worker.domain.audio import AudioFormat
 from worker.domain.declaration import options_of
 from worker.domain.job import OutputSpec
 
@@ -32,6 +33,13 @@ async def test_an_example_becomes_an_output_that_can_be_used(output: Mapping[str
 
     (artifact,) = await converted(source, tmp_path, *job.outputs)
 
+    if job.outputs[0].format is AudioFormat.REPORT:
+        # Two tones of -12 dBFS, by ffmpeg's own measuring; the part has one second.
+        found = json.loads(artifact.path.read_bytes())
+        assert found["loudness"]["integrated_lufs"] == pytest.approx(-11.9, abs=0.5)
+        assert (found["clipped_samples"], found["silences"]) == (0, [])
+        assert artifact.duration_seconds == 1
+        return
     if reader := _READERS.get(job.outputs[0].content_type):
         assert reader(artifact.path.read_bytes())
         return

@@ -13,7 +13,7 @@ from tests.support.sounds import sound
 from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess
 from worker.adapters.sandbox.launcher import shared_launcher
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
 
 StartWorker = Callable[..., WorkerProcess]
 
@@ -57,8 +57,10 @@ def test_a_job_completes_where_the_sandbox_is_required(
         pytest.skip("this kernel has no complete sandbox")
     running = start_worker(stack, WORKER_SANDBOX="required")
     source, job_id = stack.put_source("plain.wav", sound("plain.wav")), unique("job")
-    extensions = {name: "json" if name is AudioFormat.WAVEFORM else name for name in sorted(AudioFormat)}
-    outputs = [{"target": stack.target(f"{job_id}.{end}"), "format": name} for name, end in extensions.items()]
+    outputs = [
+        {"target": stack.target(f"{job_id}.{FORMATS[name].extensions[0]}"), "format": name}
+        for name in sorted(AudioFormat)
+    ]
 
     stack.send_job(job_id, source, *outputs)
 

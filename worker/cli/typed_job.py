@@ -64,12 +64,12 @@ def _with_format(output: Mapping[str, Any], presets: Presets) -> Mapping[str, An
     if "format" in output or (preset is not None and "format" in presets.fields.get(preset, {"format": None})):
         return output
     target = output["target"]
-    _, dot, extension = target.rpartition("/")[2].rpartition(".")
-    name = next((name.value for name, rules in FORMATS.items() if dot and extension.lower() in rules.extensions), None)
-    if name is None:
+    endings = {f".{extension}": name.value for name, rules in FORMATS.items() for extension in rules.extensions}
+    said = [ending for ending in endings if target.rpartition("/")[2].lower().endswith(ending)]
+    if not said:
         formats = ", ".join(FORMATS)
         raise UsageError(f"--output {target}: its extension says no format; give --format, one of {formats}")
-    return {"format": name, **output}
+    return {"format": endings[max(said, key=len)], **output}
 
 
 def _as_typed(error: InvalidMessageError, source_name: str, outputs: Sequence[Mapping[str, Any]]) -> str:

@@ -40,6 +40,7 @@ class AudioFormat(StrEnum):
     AIFF = "aiff"
     CAF = "caf"
     WAVEFORM = "waveform"
+    REPORT = "report"
 
 
 class Codec(StrEnum):
@@ -91,13 +92,14 @@ class FormatSpec:
     holds_cover: bool = True
     max_bytes: int | None = None  # of a file, where its sizes have no more digits
     is_constant: bool = False  # each second takes as many bytes as the next
+    is_waveform: bool = False  # shows the peaks of the sound, in a form that its target's extension decides
     content_types: Mapping[str, str] = field(
         default_factory=dict
     )  # by the extension, where that is not always the same
 
     @property
     def is_sound(self) -> bool:
-        """Whether it can be heard. What cannot has a form that its target's extension decides."""
+        """Whether it can be heard."""
         return self.container is not None
 
     @property
@@ -272,6 +274,17 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         holds_tags=False,
         holds_cover=False,
         encoding_cost=0.20,
+        channels=Range(1, 16),
+        is_waveform=True,
+    ),
+    AudioFormat.REPORT: FormatSpec(
+        description="format, tags, loudness, clipped samples and silences, in JSON",
+        extensions=("report.json",),
+        content_type="application/json",
+        container=None,
+        holds_tags=False,
+        holds_cover=False,
+        encoding_cost=0.40,
         channels=Range(1, 16),
     ),
 }

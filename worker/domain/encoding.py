@@ -14,6 +14,7 @@ from worker.domain.disk_space import Need
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
 from worker.domain.loudness import Gain, LoudnessTarget
+from worker.domain.report import Report, most_bytes
 from worker.domain.tags.edits import Edits
 from worker.domain.trimming import TrimSilence
 from worker.domain.waveform import Waveform, waveform_of
@@ -52,6 +53,7 @@ class Encoding:
     edits: Edits = field(default_factory=Edits)
     waveform: Waveform | None = None
     samples_in: str | None = None  # the layout, by the converter's name, of plain samples without a format
+    report: Report | None = None  # once the sound is measured
 
     def is_found_by_decoding(self, stated_seconds: float | None) -> bool:
         """Whether the source has to be decoded first, to know which part of it the output has."""
@@ -118,6 +120,8 @@ def bytes_of(encoding: Encoding, seconds: float) -> Need:
         seconds = encoding.cut.seconds_of(seconds)
     if encoding.waveform is not None:
         return _bytes_of_points(encoding.waveform, encoding, seconds)
+    if encoding.format is AudioFormat.REPORT:
+        return Need(0, most_bytes(seconds))
     if encoding.bitrate_kbps is not None:
         per_second = encoding.bitrate_kbps * 125.0
     elif rules.bitrates_kbps is not None:

@@ -33,7 +33,7 @@ _SECONDS = Range(0, 10_000_000)  # more than any source has
 
 
 def _of_waveforms(limits: Limits) -> Callable[[FormatSpec], Limits | None]:
-    return lambda rules: None if rules.is_sound else limits
+    return lambda rules: limits if rules.is_waveform else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
 from worker.adapters.ffmpeg.filters import RAW_SAMPLES, Analysis, filter_graph, target_layout
 from worker.adapters.ffmpeg.log import PROBE_MUXER
 from worker.adapters.ffmpeg.tags import tag_options
+from worker.domain.audio import FORMATS
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
@@ -159,8 +160,8 @@ def _output(
         options += ["-sample_fmt", sample_format]
     layout = target_layout(audio, encoding)
     options += encoder.of_tracks if layout is None else ["-ac", str(encoding.channels), "-ch_layout", layout]
-    # What filters have written to the descriptor is all of a waveform.
-    target = ["-f", muxer, "-fd", str(target_fd), "fd:"] if encoding.waveform is None else ["-f", muxer, "-"]
+    # What is no sound is made of what filters write to the descriptor, or say.
+    target = ["-f", muxer, "-fd", str(target_fd), "fd:"] if FORMATS[encoding.format].is_sound else ["-f", muxer, "-"]
     return [
         *options,
         *encoder.always,

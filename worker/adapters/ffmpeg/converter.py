@@ -25,6 +25,7 @@ from worker.adapters.ffmpeg.report import (
     read_headers,
 )
 from worker.adapters.ffmpeg.runs import Bounds, Runs, Task
+from worker.adapters.ffmpeg.sound_reports import measurements, with_reports
 from worker.adapters.ffmpeg.sources import SourceJoiner
 from worker.adapters.ffmpeg.trimming import searches_for_sound, trimmed
 from worker.adapters.ffmpeg.verdict import check_headers
@@ -147,14 +148,18 @@ class FfmpegConverter:
                 encodings = within(encodings, found.audio, length)
                 encodings = trimmed(encodings, found.log, rate_hz=audio.sample_rate_hz, source_seconds=length)
                 task = replace(task, audio=found.audio)
-            task = replace(task, outputs=list(zip(encodings, paths, strict=True)))
+            task = replace(
+                task, outputs=list(zip(encodings, paths, strict=True)), analyses=measurements(encodings, audio)
+            )
             written = await Leveller(self._runs, self.probe, bounds, passes).write(task)
         size_bytes, found = sum(path.stat().st_size for path in paths), written.found
-        artifacts = await unless_short(size_bytes, lambda: finished(found.audio, task.outputs, written.lengths))
+        length = found.verdict.source_seconds
+        reported = with_reports(task.outputs, found.audio, found.log, written.lengths, length)
+        artifacts = await unless_short(size_bytes, lambda: finished(found.audio, reported, written.lengths))
         levelled = (
             replace(each, loudness=loudness) for each, loudness in zip(artifacts, written.loudness, strict=True)
         )
-        return Converted(tuple(levelled), found.verdict.source_seconds, found.verdict.repaired)
+        return Converted(tuple(levelled), length, found.verdict.repaired)
 
     async def join(
         self,

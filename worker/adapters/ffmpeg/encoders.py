@@ -122,8 +122,9 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
         orders=_ORDERS_OF_APPLE,
         is_lossless=True,
     ),
-    # Its samples go nowhere: filters print what is to be known of them.
+    # Its samples go nowhere: what is to be known of them, filters print.
     AudioFormat.WAVEFORM: Encoder(name="pcm_s16le", muxer="null", holds_tracks=True, is_lossless=True),
+    AudioFormat.REPORT: Encoder(name="pcm_s16le", muxer="null", holds_tracks=True, is_lossless=True),
 }
 
 _SAMPLES = Encoder(name="pcm_f32le", muxer="f32le", holds_tracks=True, is_lossless=True)

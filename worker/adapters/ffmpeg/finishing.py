@@ -10,6 +10,7 @@ from worker.adapters.ffmpeg.command import has_own_clock
 from worker.adapters.ffmpeg.files import to_artifact
 from worker.adapters.ffmpeg.filters import longest_pause_seconds
 from worker.adapters.ffmpeg.peaks import to_waveform
+from worker.adapters.ffmpeg.sound_reports import to_report
 from worker.adapters.ffmpeg.tags import metadata_of
 from worker.domain.encoding import Encoding
 from worker.domain.tags.chapters import chapters_within
@@ -32,6 +33,8 @@ def finished(
 def _finished(audio: SourceAudio, encoding: Encoding, path: Path, seconds: float) -> Artifact:
     if encoding.waveform is not None:
         return to_waveform(path, encoding, encoding.waveform, seconds)
+    if encoding.report is not None:
+        return to_report(path, encoding.report, seconds)
     return to_artifact(path, encoding.format, seconds, _metadata(audio, encoding, seconds))
 
 

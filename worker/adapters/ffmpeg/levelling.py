@@ -62,7 +62,7 @@ class Leveller:
         lengths, waiting = list(found.verdict.lengths), self._outputs
         while waiting := [output for output in waiting if not await self._is_level(task, output)]:
             part = self._with_gains(task, [output.number for output in waiting])
-            again = await self._run(part, _EACH_MEASURED)
+            again = await self._run(replace(part, analyses=()), _EACH_MEASURED)
             for output, length in zip(waiting, again.verdict.lengths, strict=True):
                 lengths[output.number] = length
         return Written(found, lengths, self._records(len(lengths)))

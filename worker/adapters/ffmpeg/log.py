@@ -13,6 +13,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from worker.domain.errors import UnsupportedAudioError
+from worker.domain.report import MAX_SILENCES
 
 # The description of a source with 9,000 chapters; and each of 16 outputs with as many, or twelve hours of pauses.
 MAX_DESCRIPTION_BYTES = 2 * 1024 * 1024
@@ -52,6 +53,9 @@ _OF_PICTURES = re.compile(
 # What a filter says that the graph gives a name of its own. Its first line alone has a colour, and no error is one.
 _SAID = re.compile(r"(?:\x1b\[0m)?\x1b\[1;32m\[(\w+@\w+) @ 0x[0-9a-f]+\] \x1b\[0m(?!\x1b)(.*)", re.DOTALL)
 _MAX_SAID_LINES = 4096  # of one filter: its summary has twelve
+# What such a filter says has two lines for each silence of the sound, and no summary.
+_LISTS = "silencedetect@"
+_MAX_LISTED_LINES = 2 * MAX_SILENCES
 _ERROR_LEVELS = frozenset({"1;31", "4;31"})  # and fatal
 
 
@@ -127,6 +131,8 @@ class Log:
         for line in lines:
             if line.startswith(b"\x1b"):
                 self._take(line[:_MAX_LINE_BYTES].decode("utf-8", "replace"))
+                if self._speaker.startswith(_LISTS):
+                    self.said_bytes -= len(line)  # there are no more than the length of the sound allows
             elif self._speaker:
                 self._keep_said(line[:_MAX_LINE_BYTES].decode("utf-8", "replace"))
             elif not self.is_description_full:
@@ -188,6 +194,9 @@ class Log:
 
     def _keep_said(self, line: str) -> None:
         lines = self.said.setdefault(self._speaker, [])
+        if self._speaker.startswith(_LISTS):
+            lines += [line] * (len(lines) < _MAX_LISTED_LINES)
+            return
         if len(lines) == _MAX_SAID_LINES:  # what is left out might be the loudest, or the last sound
             raise UnsupportedAudioError(_TOO_MANY_CHANGES)
         lines.append(line)

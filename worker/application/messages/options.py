@@ -42,9 +42,9 @@ def check_options(output: OutputSpec, path: str) -> None:
 
 
 def _check_extension(output: OutputSpec, path: str) -> None:
-    """The end of a target that is no sound says in which form it is, and has the options of that form."""
+    """The end of a waveform's target says in which form it is, and has the options of that form."""
     rules = FORMATS[output.format]
-    if not rules.is_sound and output.extension not in rules.extensions:
+    if rules.is_waveform and output.extension not in rules.extensions:
         raise InvalidMessageError(f"{path}.target", f"must end with {_one_of(rules.extensions)} for {output.format}")
     for name, (member, option) in options_of(type(output)).items():
         if option.extensions and getattr(output, name) != member.default and output.extension not in option.extensions:

@@ -1,0 +1,131 @@
+"""Reports with ffmpeg: filters measure the sound of an output, and say in the log what they have found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from worker.adapters.disk import NO_SPACE, LocalVolume
+from worker.adapters.ffmpeg.filters import Analysis, target_layout
+from worker.adapters.ffmpeg.log import Log
+from worker.adapters.ffmpeg.measuring import loudness_of, read_loudness
+from worker.adapters.ffmpeg.tags import metadata_of
+from worker.domain.audio import AudioFormat
+from worker.domain.encoding import LOSSY_BITS, Encoding
+from worker.domain.errors import ConverterCrashedError
+from worker.domain.report import SHORTEST_SILENCE_SECONDS, SILENCE_DBFS, Report, Silence, full_scale, joined_silences
+from worker.ports import Artifact, SourceAudio
+
+_SILENCES = "silencedetect@silences{number}"
+_CLIPPED = "astats@clipped{number}"
+# The first filter makes all samples from full scale on the same, the last counts the highest that there are. What is
+# printed has six places: between them, a millionfold gain tells full scale from what is a bit of 32 below it.
+_COUNTED = (
+    "asoftclip=type=hard:threshold={threshold:.15f},volume={gain:.9f}:precision=double,"
+    "{name}=measure_perchannel=Min_level+Max_level+Abs_Peak_count:measure_overall=none"
+)
+_PLACES = 1e6
+_ROUNDING = 1e-12  # of the division by the threshold; less than a bit of 32
+_GAP_SECONDS = 0.001  # that may lie between two stretches of a source whose format changes
+_SILENCE = re.compile(r"silence_(start|end): (-?\d+(?:\.\d+)?)")
+_LEVEL = re.compile(r"(?:Min|Max) level: (-?\d+\.\d+)")
+_COUNT = re.compile(r"Abs Peak count: (\d+)")
+
+
+def measurements(encodings: Sequence[Encoding], audio: SourceAudio) -> list[Analysis]:
+    """What has to be measured for the reports among the outputs of a source."""
+    return [
+        analysis
+        for number, encoding in enumerate(encodings)
+        if encoding.format is AudioFormat.REPORT
+        for analysis in (loudness_of(encoding, number), _other_measurements(encoding, audio, number))
+    ]
+
+
+def _other_measurements(encoding: Encoding, audio: SourceAudio, number: int) -> Analysis:
+    """Apart from the loudness, whose filter holds back samples and loses them where the source's format changes."""
+    layout = target_layout(audio, encoding)
+    threshold = full_scale(audio.codec, audio.bits_per_sample or LOSSY_BITS) - _ROUNDING
+    return Analysis(
+        encoding,
+        (
+            f"aresample={encoding.sample_rate_hz}",
+            "aformat=sample_fmts=dbl" + ("" if layout is None else f":channel_layouts={layout}"),
+            f"{_SILENCES.format(number=number)}=noise={SILENCE_DBFS}dB:duration={SHORTEST_SILENCE_SECONDS}",
+            _COUNTED.format(threshold=threshold, gain=_PLACES / threshold, name=_CLIPPED.format(number=number)),
+        ),
+    )
+
+
+def with_reports(
+    outputs: Sequence[tuple[Encoding, Path]],
+    audio: SourceAudio,
+    log: Log,
+    lengths: Sequence[float],
+    source_seconds: float,
+) -> list[tuple[Encoding, Path]]:
+    """The outputs of a source; those that are reports have what was measured. `lengths` are theirs, in seconds.
+
+    Raises ConverterCrashedError where something was not measured.
+    """
+    source = replace(audio.format, duration_seconds=round(source_seconds, 3))
+    tags = metadata_of(audio).tags
+
+    def with_report(encoding: Encoding, number: int, seconds: float) -> Encoding:
+        if encoding.format is not AudioFormat.REPORT:
+            return encoding
+        silences = _silences(log.said.get(_SILENCES.format(number=number), ()), seconds)
+        report = Report(
+            source,
+            tags,
+            read_loudness(log, number),
+            _clipped_samples(log.said.get(_CLIPPED.format(number=number), ())),
+            joined_silences(silences, seconds, gap_seconds=_GAP_SECONDS if audio.changes_format else 0.0),
+        )
+        return replace(encoding, report=report)
+
+    return [
+        (with_report(encoding, number, seconds), path)
+        for number, ((encoding, path), seconds) in enumerate(zip(outputs, lengths, strict=True))
+    ]
+
+
+def to_report(path: Path, report: Report, seconds: float) -> Artifact:
+    """Write it to the file at `path`, which is there. Waits for the disk. Raises WorkspaceFullError."""
+    try:
+        size_bytes = path.write_bytes(report.to_json())
+    except OSError as exc:
+        if exc.errno in NO_SPACE:
+            raise LocalVolume().full_error(path.parent) from exc
+        raise
+    return Artifact(path, seconds, 0, size_bytes)
+
+
+def _silences(lines: Iterable[str], seconds: float) -> Iterator[Silence]:
+    """One that has no end lasts to the end of the sound."""
+    begin: float | None = None
+    for line in lines:
+        if match := _SILENCE.match(line):
+            if match[1] == "start":
+                begin = float(match[2])
+            elif begin is not None:
+                yield begin, float(match[2])
+                begin = None
+    if begin is not None:
+        yield begin, seconds
+
+
+def _clipped_samples(lines: Iterable[str]) -> int:
+    """Of all channels, and of all stretches of a source whose format changes on the way."""
+    clipped, counts, highest = 0, 0, 0.0
+    for line in lines:
+        if level := _LEVEL.match(line):
+            highest = max(highest, abs(float(level[1])))
+        elif count := _COUNT.match(line):
+            clipped += int(count[1]) if highest >= _PLACES else 0
+            counts, highest = counts + 1, 0.0
+    if not counts:
+        raise ConverterCrashedError("the converter ended without the clipped samples")
+    return clipped
