@@ -13,6 +13,7 @@ from tests.support.sounds import FFMPEG, run_ffmpeg
 from tests.support.sweep import sweep_wav
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
+from worker.domain.errors import UnsupportedAudioError
 from worker.ports import ConversionProgress, Converted
 
 _RATE_HZ = 44_100
@@ -116,6 +117,21 @@ async def test_silence_stands_for_the_last_frames_in_a_container_that_states_its
 
     assert conversion.repaired[0].endswith("silence took its place")
     assert len(samples) == pytest.approx(len(whole), abs=0.002 * _RATE_HZ)
+
+
+@pytest.mark.parametrize("damage", [b"\0" * 32, b"\xff" * 32, b"\x04", b"\x44"], ids=["zeros", "ones", "13 B", "6 B"])
+async def test_damaged_packets_of_amr_in_an_mp4_do_not_make_it_longer(damage: bytes, tmp_path: Path) -> None:
+    source = tmp_path / "source.3gp"
+    amr = ("-ac", "1", "-ar", "8000", "-c:a", "libopencore_amrnb", "-b:a", "12.2k", "-movflags", "+faststart")
+    data = bytearray(a_sweep(source, *amr))
+    whole, _ = await heard_of(source)
+    frame = data.index(b"mdat") + 4 + 32 * 50
+    data[frame : frame + len(damage)] = damage
+    source.write_bytes(data)
+
+    assert len(whole) == pytest.approx(3 * 8000, abs=0.03 * 8000)
+    with pytest.raises(UnsupportedAudioError, match="more frames of sound than others"):
+        await heard_of(source)
 
 
 def crc_of(data: bytes) -> int:

@@ -43,8 +43,8 @@ SUMMARY = "".join(
 def test_counts_are_exact() -> None:
     log = log_of(SUMMARY)
 
-    assert read_counts(log, 2, 44100) == Counts(441000, 27, 110250, 2, 2.5, 2.5, 0, 0.0, (55125, 110250))
-    assert read_counts(log, 3, 44100) == Counts(441000, 27, 110250, 2, 2.5, 2.5, 0, 0.0, (55125, 110250, None))
+    assert read_counts(log, 2, 44100) == Counts(441000, 27, 110250, 2, 2.5, 2.5, 0, 0.0, (55125, 110250), 27)
+    assert read_counts(log, 3, 44100) == Counts(441000, 27, 110250, 2, 2.5, 2.5, 0, 0.0, (55125, 110250, None), 27)
     assert read_counts(Log(), 1, 44100) is None
 
 
@@ -106,7 +106,7 @@ def test_the_counts_of_all_inputs_are_added_up_and_their_lengths_by_the_rate_of_
     second = SUMMARY.replace("graph_0_in_0:0", "graph_0_in_1:0").replace("Input stream #0:0", "Input stream #1:0")
     log = log_of(SUMMARY, second.replace("samplerate:44100", "samplerate:88200"))
 
-    assert read_counts(log, 2, 44100) == Counts(882000, 54, 220500, 4, 3.75, 3.75, 0, 0.0, (55125, 110250))
+    assert read_counts(log, 2, 44100) == Counts(882000, 54, 220500, 4, 3.75, 3.75, 0, 0.0, (55125, 110250), 54)
 
 
 NO_SPACE = "Error closing file: No space left on device"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -78,3 +79,25 @@ def test_silence_at_the_end_makes_up_for_no_more_than_pauses_and_lost_frames() -
     assert judged(of_seconds(9.0, 10.0, frames=450, errors=10, filled=0.56), audio).lengths == [10.0]
     with pytest.raises(UnsupportedAudioError, match=r"cut off or damaged: of 10\.00 s, 9\.74 s"):
         judged(of_seconds(9.0, 10.0, frames=450, errors=10, filled=0.54), audio)
+
+
+@pytest.mark.parametrize("codec", ["amr_nb", "amr_wb"])
+@pytest.mark.parametrize(
+    ("packets", "frames", "is_damaged"),
+    [
+        *((100, 100, False), (100, 101, True), (100, 132, True), (100, 99, False), (1, 1, False)),
+        *((100, 198, True), (100, 199, False), (100, 200, False), (100, 500, False), (100, 495, True), (1, 3, False)),
+    ],
+)
+def test_packets_of_amr_have_as_many_frames_as_each_other(
+    codec: str, packets: int, frames: int, *, is_damaged: bool
+) -> None:
+    audio = replace(LOSSY, codec=codec, duration_seconds=None)
+    counts = replace(of_seconds(10.0, 10.0, frames=frames), read_packets=packets)
+
+    with pytest.raises(UnsupportedAudioError, match="more frames") if is_damaged else nullcontext():
+        judged(counts, audio)
+
+
+def test_packets_of_other_codecs_may_have_any_number_of_frames() -> None:
+    assert judged(replace(of_seconds(10.0, 10.0, frames=101), read_packets=100), LOSSY).repaired == ()

@@ -34,7 +34,7 @@ _LINE = re.compile(
     re.DOTALL,
 )
 _DECODED = re.compile(
-    r"  Input stream #(\d+):\d+ \(audio\): \d+ packets read \((\d+) bytes\); (\d+) frames decoded; "
+    r"  Input stream #(\d+):\d+ \(audio\): (\d+) packets read \((\d+) bytes\); (\d+) frames decoded; "
     r"(\d+) decode errors \((\d+) samples\)"
 )
 _ENCODED = re.compile(r"  Output stream #(\d+):0 \(audio\): \d+ frames encoded \((\d+) samples\)")
@@ -96,7 +96,8 @@ class LogError:
 class Decoded(NamedTuple):
     """What was decoded of an input, by ffmpeg's count."""
 
-    read_bytes: int  # in packets of the audio stream
+    packets: int  # of the audio stream
+    read_bytes: int  # in them
     frames: int
     errors: int
     samples: int

@@ -99,6 +99,7 @@ class Counts:
     changes: int  # of its rate or channels
     left_out_seconds: float  # the longest of the pauses that are longer than silence is made for
     encoded_samples: tuple[int | None, ...]  # one for each output
+    read_packets: int = 0  # of the audio stream
     filled_seconds: float = 0.0  # of silence in the place of pauses, at the highest rate
 
 
@@ -222,6 +223,7 @@ def read_counts(log: Log, outputs: int, rate_hz: int) -> Counts | None:
         changes=log.changes,
         left_out_seconds=log.left_out_seconds,
         encoded_samples=tuple(log.encoded.get(index) for index in range(outputs)),
+        read_packets=sum(each.packets for each in log.decoded.values()),
         filled_seconds=log.filled_samples / max(max(each) for each in rates.values()),
     )
 

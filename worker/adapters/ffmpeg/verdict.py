@@ -21,6 +21,7 @@ from worker.domain.errors import ConverterCrashedError, DurationTooLongError, Un
 from worker.ports import SourceAudio
 
 _MAX_CHANNELS = 16
+_MANY_FRAMES_A_PACKET = frozenset({"amr_nb", "amr_wb"})
 _MUSEPACK = frozenset({Container.MUSEPACK_7, Container.MUSEPACK_8})
 _POSSIBLE_RATES_HZ = range(1000, 50_000_001)  # from telephones' slowest to four times DSD256
 _POSSIBLE_CHANNELS = range(1, 256)  # Opus and Vorbis count them in a byte
@@ -108,10 +109,21 @@ def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
         )
     if _skipped_bytes(counts, audio) > _MAX_FRAMES_SKIPPED * _FRAME_BYTES:
         raise UnsupportedAudioError("the source is damaged: what lies between its frames is no audio")
+    if audio.codec in _MANY_FRAMES_A_PACKET and _has_odd_packets(counts):
+        raise UnsupportedAudioError("the source is damaged: some of its packets have more frames of sound than others")
     if lossless and counts.decode_errors:
         raise UnsupportedAudioError("the source is damaged: not all of its lossless audio can be decoded")
     if counts.decode_errors and not has_clock(audio.container):
         raise UnsupportedAudioError("the source is damaged: not all of its audio can be decoded")
+
+
+def _has_odd_packets(counts: Counts) -> bool:
+    """Whether packets have different numbers of frames: only the last may have fewer.
+
+    The decoder takes what a damaged length leaves of a packet for further frames, without an error.
+    """
+    each = -(-counts.decoded_frames // max(1, counts.read_packets))
+    return each > 1 and counts.decoded_frames <= each * (counts.read_packets - 1)
 
 
 def _tolerance(audio: SourceAudio) -> float:
