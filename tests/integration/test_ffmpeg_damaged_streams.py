@@ -11,6 +11,7 @@ import pytest
 from tests.support.conversions import an_output, converted
 from tests.support.sounds import run_ffmpeg, sound
 from worker.domain.audio import AudioFormat
+from worker.domain.containers import adts, mp3
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError
 
 NOISE = random.Random(5).randbytes(100_000).replace(b"\xff", b"\xfe")
@@ -51,6 +52,21 @@ async def test_damaged_frames_are_silence_and_the_rest_stays_where_it_was(name: 
     assert min(max(map(abs, mended[at : at + 400])) for at in range(80_000, 120_000, 400)) < 50
     assert mended[-50_000:] == pytest.approx(whole[-50_000:], abs=2) or len(mended) != len(whole)
     assert not list(tmp_path.glob("*.mended"))
+
+
+@pytest.mark.parametrize("junk_bytes", [1, 3, 7, 60])
+@pytest.mark.parametrize("name", ["bare.mp3", "plain.aac"])
+async def test_junk_between_two_frames_changes_no_sample(name: str, junk_bytes: int, tmp_path: Path) -> None:
+    data = sound(name).read_bytes()
+    alone = await samples_of(tmp_path, f"alone-{name}", data)
+    kind = adts.KIND if name.endswith("aac") else mp3.KIND
+    frame = data.index(b"\xff\xf1" if name.endswith("aac") else b"\xff\xfb")
+    while frame < len(data) // 2:
+        measured = kind.measure(data, frame)
+        assert measured is not None
+        frame += measured[0]
+
+    assert await samples_of(tmp_path, name, data[:frame] + NOISE[:junk_bytes] + data[frame:]) == alone
 
 
 @pytest.mark.parametrize("name", ["bare.mp3", "plain.aac"])

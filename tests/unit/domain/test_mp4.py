@@ -113,9 +113,10 @@ def test_any_bytes_are_boxes_or_none(data: bytes) -> None:
     assert all(each.stop >= each.start + 8 for each in top_boxes(reader(data), len(data)))
 
 
-def fragment(time: int) -> bytes:
-    clock = box(b"tfdt", struct.pack(">IQ", 1 << 24, time))
-    return box(b"moof", box(b"traf", clock)) + box(b"mdat", MEDIA)
+def fragment(time: int, *, track: int | None = None, media: bytes = MEDIA, is_wide: bool = True) -> bytes:
+    header = b"" if track is None else box(b"tfhd", struct.pack(">II", 0, track))
+    clock = box(b"tfdt", struct.pack(">IQ", 1 << 24, time) if is_wide else struct.pack(">II", 0, time))
+    return box(b"moof", box(b"traf", header + clock)) + box(b"mdat", media)
 
 
 def problem(data: bytes) -> str | None:
@@ -130,6 +131,44 @@ def test_joined_files_are_refused(name: str) -> None:
 def test_an_index_that_is_repeated_between_fragments_whose_time_goes_on_is_no_second_file() -> None:
     assert problem(FTYP + moov() + fragment(0) + fragment(5) + FTYP + moov() + fragment(10)) is None
     assert problem(FTYP + moov() + fragment(0) + fragment(5) + FTYP + moov() + fragment(0)) == JOINED
+
+
+def test_a_copy_of_the_index_is_no_second_file() -> None:
+    media, other = box(b"mdat", MEDIA), box(b"moov", bytes(len(moov()) - 8))
+
+    assert problem(FTYP + moov() + media + moov()) is None
+    assert problem(FTYP + media + moov() + moov()) is None
+    assert problem(FTYP + moov() + media + other) == JOINED
+    assert problem(FTYP + moov() + media + moov() + box(b"free")) is None
+    assert problem(FTYP + moov() + media + FTYP + moov() + media) == JOINED
+
+
+DISORDER = "the source is damaged: fragments of the MP4 file are not in the order of their times"
+
+
+@pytest.mark.parametrize("is_wide", [True, False])
+def test_fragments_whose_time_goes_back_are_damage(*, is_wide: bool) -> None:
+    first, second, third = (fragment(time, track=1, is_wide=is_wide) for time in (0, 5, 10))
+
+    assert problem(FTYP + moov() + first + second + third) is None
+    assert problem(FTYP + moov() + first + third + second) == DISORDER
+
+
+def test_a_copy_of_a_fragment_and_one_without_sound_are_no_damage() -> None:
+    first, empty = fragment(0) + fragment(5), fragment(5, media=b"")
+
+    assert problem(FTYP + moov() + first + fragment(5) + fragment(10)) is None
+    assert problem(FTYP + moov() + first + empty + fragment(10)) is None
+    assert problem(FTYP + moov() + fragment(0) + empty + fragment(5) + fragment(10)) is None
+    assert problem(FTYP + moov() + first + fragment(5, media=MEDIA[:-1]) + fragment(10)) == DISORDER
+
+
+def test_each_track_of_fragments_has_its_own_time() -> None:
+    sound_and_picture = [
+        fragment(time * scale, track=track) for time in range(3) for track, scale in ((1, 5), (2, 90))
+    ]
+
+    assert problem(FTYP + moov() + b"".join(sound_and_picture)) is None
 
 
 MISSING = "the source is damaged: fragments of the MP4 file are missing"

@@ -14,7 +14,7 @@ from tests.support.sounds import sound
 from worker.domain.containers import ape
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed, examine, sniff
-from worker.domain.containers.structure import CUT_OFF, JOINED, Structure
+from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, Structure
 from worker.domain.containers.tags import before_tags
 from worker.domain.errors import UnsupportedAudioError
 
@@ -176,5 +176,26 @@ def _ape_tag_of(data: bytes) -> bytes:
     return data[before_tags(reader(data), 0, len(data)) :]
 
 
-def test_joined_wavpack_files_are_refused() -> None:
-    assert examined(2 * sound("plain.wv").read_bytes()).problem == JOINED
+IN_ONE_PIECE = [*(each for each in [*MADE, *BUILT] if each not in {Container.AC3, Container.EAC3, Container.DTS})]
+
+
+@pytest.mark.parametrize("tags", [b"", ID3_TAG], ids=["alone", "behind a tag"])
+@pytest.mark.parametrize("container", [each for each in IN_ONE_PIECE if each is not Container.GSM])
+def test_a_second_file_behind_the_first_is_refused(container: Container, tags: bytes) -> None:
+    _, data, _ = next(each for each in files() if each[0] is container)
+
+    assert examined(data + tags + data).problem == JOINED
+
+
+@pytest.mark.parametrize("container", [Container.TTA, Container.APE, Container.MUSEPACK_8])
+def test_junk_behind_the_sound_is_mentioned(container: Container) -> None:
+    _, data, _ = next(each for each in files() if each[0] is container)
+
+    assert examined(data + b"junk" * 9).repairs == (BYTES_BEHIND,)
+    assert examined(data + bytes(99)).repairs == ()
+
+
+def test_a_wavpack_file_that_begins_with_a_later_block_lacks_the_first() -> None:
+    data = sound("plain.wv").read_bytes()
+
+    assert examined(data[20:]).problem == "the source is damaged: its first blocks are missing"

@@ -129,6 +129,21 @@ def test_bytes_that_are_put_between_two_frames_are_skipped_and_that_is_said() ->
     assert structure.repairs == ("100 bytes of junk amid the sound were skipped",)
 
 
+def test_junk_between_two_frames_of_aac_becomes_part_of_the_first() -> None:
+    structure = examined(ADTS_FRAME * 20 + NOISE[:5] + ADTS_FRAME * 20)
+
+    longer = ADTS_FRAME[:4] + (21 << 5 | 0x1F).to_bytes(2, "big") + ADTS_FRAME[6:7]
+    assert (structure.problem, structure.repairs) == (None, ("5 bytes of junk amid the sound were skipped",))
+    assert structure.patches == (Patch(19 * 16, 7, longer), Patch(20 * 16, 5))
+
+
+def test_a_frame_of_aac_becomes_no_longer_than_a_frame_may_be() -> None:
+    long = ADTS_FRAME[:3] + (int.from_bytes(ADTS_FRAME[3:6], "big") | 0x1FFF << 5).to_bytes(3, "big")
+    frame = (long + b"\xfc").ljust(0x1FFF, b"\0")
+
+    assert examined(frame * 20 + NOISE[:5] + frame * 20).patches == (Patch(20 * len(frame), 5),)
+
+
 def test_frames_that_are_missing_in_the_middle_are_noticed_by_the_encoders_count() -> None:
     assert examined(with_xing(50) + MPEG_FRAME * 50).problem is None
     assert examined(with_xing(51) + MPEG_FRAME * 50).problem is None

@@ -37,7 +37,7 @@ KIND = FrameKind(b"\xff", _HEADER_BYTES, _measure)
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file ends with a frame, and what is damaged between the frames."""
-    return examine_stream(read_at, start, size, KIND, silent_frame=_silent_frame)[0]
+    return examine_stream(read_at, start, size, KIND, silent_frame=_silent_frame, stretched=_stretched)[0]
 
 
 def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:
@@ -47,3 +47,12 @@ def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:
         return None
     bits = (header[0], header[1] | 1, header[2], header[3] & 0xC0 | length >> 11, length >> 3 & 0xFF)
     return bytes((*bits, (length & 7) << 5 | 0x1F, 0xFC)) + block.ljust(length - _HEADER_BYTES, b"\0")
+
+
+def _stretched(header: bytes, more: int) -> bytes | None:
+    """Behind its last element a frame may have any bytes."""
+    length = (int.from_bytes(header[3:6], "big") >> 5 & _LONGEST_FRAME_BYTES) + more
+    if length > _LONGEST_FRAME_BYTES:
+        return None
+    packed = int.from_bytes(header[3:6], "big") & ~(_LONGEST_FRAME_BYTES << 5) | length << 5
+    return header[:3] + packed.to_bytes(3, "big") + header[6:_HEADER_BYTES]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import struct
 
+from worker.domain.containers.behind import joined_behind, repairs_behind
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, range_to
 
 _DESCRIPTOR = struct.Struct("<4sHHIIIIIII16s")
 _HEADER = struct.Struct("<HHIIIHHI")
+_MAGIC = b"MAC "
 _FIRST_WITH_DESCRIPTOR = 3980
 _UNSUPPORTED = "Monkey's Audio of a version before 3.98 is not supported"
 
@@ -32,7 +34,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     return Structure(
         min(begin, size),
         min(end, size),
-        problem=CUT_OFF if end > size else None,
+        problem=CUT_OFF if end > size else joined_behind(read_at, end + wav_tail, size, _MAGIC),
         track_seconds=(samples / rate_hz,) if rate_hz else (),
+        repairs=repairs_behind(read_at, end + wav_tail, size),
         read_range=range_to(end + wav_tail, size),
     )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from worker.domain.containers.samples import is_constant
-from worker.domain.containers.structure import BYTES_BEHIND, ReadAt
-from worker.domain.containers.tags import before_tags
+from worker.domain.containers.structure import BYTES_BEHIND, JOINED, ReadAt
+from worker.domain.containers.tags import before_tags, behind_tags
+
+
+def joined_behind(read_at: ReadAt, end: int, size: int, magic: bytes) -> str | None:
+    """The problem of a second file of the same kind, with tags before it or none; None where there is none."""
+    return JOINED if end < size and read_at(behind_tags(read_at, end), len(magic)) == magic else None
 
 
 def repairs_behind(read_at: ReadAt, end: int, size: int) -> tuple[str, ...]:
     """The sentence for bytes that are neither padding nor tags; empty where there are none."""
-    rest_end = before_tags(read_at, min(end, size), size)
-    return () if is_constant(read_at, min(end, size), rest_end) else (BYTES_BEHIND,)
+    begin = min(behind_tags(read_at, end), size)
+    return () if is_constant(read_at, begin, before_tags(read_at, begin, size)) else (BYTES_BEHIND,)

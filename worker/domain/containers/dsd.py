@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from worker.domain.containers.behind import joined_behind
 from worker.domain.containers.chunks import Chunk, behind_chunks, chunks_from, is_name
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
 
+_DSF_MAGIC, _DFF_MAGIC = b"DSD ", b"FRM8"
 _DSF_HEADER_BYTES = 28
+_FORM_SIZE_BYTES = 12  # with the name before it
 _DFF_HEADER_BYTES = 16  # FRM8, its size, and the kind
 _SOUND = {b"DSD ", b"DST "}
 
@@ -23,7 +26,7 @@ def examine_dsf(read_at: ReadAt, start: int, size: int) -> Structure:
     return Structure(
         min(data_at + 12, size),
         max(min(data_at + 12, size), min(end, size)),
-        problem=CUT_OFF if len(data) < 12 or end > size else None,
+        problem=CUT_OFF if len(data) < 12 or end > size else joined_behind(read_at, end, size, _DSF_MAGIC),
         track_seconds=(samples / rate_hz,) if rate_hz else (),
     )
 
@@ -34,11 +37,12 @@ def examine_dff(read_at: ReadAt, start: int, size: int) -> Structure:
         if chunk.name in _SOUND:
             end = chunk.begin + chunk.length
             begin = min(chunk.begin, size)
+            form_end = start + _FORM_SIZE_BYTES + int.from_bytes(read_at(start + 4, 8), "big")
             chunks_end = min(size, behind_chunks(read_at, chunk.behind, size, _chunk_at))
             return Structure(
                 begin,
                 min(end, size),
-                problem=CUT_OFF if end > size else None,
+                problem=CUT_OFF if end > size else joined_behind(read_at, form_end, size, _DFF_MAGIC),
                 read_range=(0, chunks_end) if chunks_end < size else None,
             )
     return Structure(start, size, problem=CUT_OFF)

@@ -6,10 +6,12 @@ import math
 import struct
 from dataclasses import dataclass
 
+from worker.domain.containers.behind import joined_behind
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
 
+_MAGIC = b"FLV\1"
 _AUDIO, _VIDEO, _SCRIPT = 8, 9, 18
 _HEADER_BYTES, _SIZE_BYTES = 11, 4
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
@@ -82,7 +84,7 @@ def _problem(reader: BlockReader, end: int, size: int) -> str | None:
     """What the bytes behind the last whole tag mean."""
     if end > size or _is_cut_tag(reader, end, size):
         return CUT_OFF
-    return _DAMAGED if _has_tags_behind(reader, end, size) else None
+    return joined_behind(reader.at, end, size, _MAGIC) or (_DAMAGED if _has_tags_behind(reader, end, size) else None)
 
 
 def _has_tags_behind(reader: BlockReader, end: int, size: int) -> bool:

@@ -17,8 +17,10 @@ _MEDIA = {b"moov", b"moof", b"mdat"}
 _BEFORE_MEDIA = _MEDIA | {b"free", b"skip", b"wide", b"uuid", b"sidx", b"ssix", b"styp", b"ftyp", b"emsg", b"prft"}
 _SEARCHED_BYTES = 1 << 26  # for fragments behind what is no box
 _MAX_INDEX_BYTES = 1 << 20  # of a fragment
+_EMPTY_BYTES = 8  # of media: the header alone
+_DISORDER = damaged("fragments of the MP4 file are not in the order of their times")
 _FRAGMENTS_MISSING = damaged("fragments of the MP4 file are missing")
-_HEAD_BYTES = 4096  # of a fragment, in which its first track's begin stands
+_MAX_COMPARED_BYTES = 1 << 24
 _MAX_BOXES = 1_000_000  # bounds the time for a hostile file of empty boxes
 
 
@@ -53,17 +55,31 @@ def _lost_fragments(read_at: ReadAt, boxes: list[Box], end: int, size: int) -> s
         return _FRAGMENTS_MISSING
     if all(box.kind != b"moof" for box in boxes):
         return None
+    latest: dict[int, tuple[int, int]] = {}  # when the last fragment of each track begins, and how long it is
     for index, media in itertools.pairwise(boxes):
-        has_lost_name = media.kind == b"mdat" and index.kind not in _BEFORE_MEDIA
-        if has_lost_name or (index.kind == b"moof" and not _is_filled(read_at, index)):
+        if media.kind == b"mdat" and index.kind not in _BEFORE_MEDIA:
             return _FRAGMENTS_MISSING
+        if index.kind != b"moof":
+            continue
+        data = _index_of(read_at, index)
+        if not _is_filled(data, index.stop - index.start):
+            return _FRAGMENTS_MISSING
+        if (begin := _begin(data)) is not None:
+            track, time = begin
+            last_time, last_bytes = latest.get(track, (-1, 0))
+            media_bytes = media.stop - media.start  # the same time twice is a copy, or one of them is empty
+            if time < last_time or (time == last_time and media_bytes != last_bytes > _EMPTY_BYTES < media_bytes):
+                return _DISORDER
+            latest[track] = time, media_bytes
     return ZEROS_AMID_SOUND if begin_before(read_at, end, size) else None
 
 
-def _is_filled(read_at: ReadAt, fragment: Box) -> bool:
+def _index_of(read_at: ReadAt, fragment: Box) -> bytes:
+    return read_at(fragment.start, min(fragment.stop - fragment.start, _MAX_INDEX_BYTES))
+
+
+def _is_filled(data: bytes, length: int) -> bool:
     """Whether the boxes in a fragment's index, and those of its tracks in them, end where their parents do."""
-    length = fragment.stop - fragment.start
-    data = read_at(fragment.start, min(length, _MAX_INDEX_BYTES))
     offset, ends = 8, [length]
     while offset + 8 <= len(data):
         (size,), kind = struct.unpack_from(">I", data, offset), data[offset + 4 : offset + 8]
@@ -86,16 +102,34 @@ def _is_joined(read_at: ReadAt, boxes: list[Box]) -> bool:
     """
     indexes = [number for number, box in enumerate(boxes) if box.kind == b"moov"]
     times = [_time(read_at, boxes[index + 1]) if index + 1 < len(boxes) else None for index in indexes]
-    return len(indexes) > 1 and any(a is None or b is None or a >= b for a, b in itertools.pairwise(times))
+    has_one_media = sum(box.kind == b"mdat" for box in boxes) == 1
+    if has_one_media and all(_are_alike(read_at, boxes[a], boxes[b]) for a, b in itertools.pairwise(indexes)):
+        return False
+    return any(a is None or b is None or a >= b for a, b in itertools.pairwise(times))
+
+
+def _are_alike(read_at: ReadAt, first: Box, second: Box) -> bool:
+    """Whether two indexes are the same bytes: then the second is a copy."""
+    length = first.stop - first.start
+    if length != second.stop - second.start or length > _MAX_COMPARED_BYTES:
+        return False
+    return read_at(first.start, length) == read_at(second.start, length)
 
 
 def _time(read_at: ReadAt, fragment: Box) -> int | None:
-    """When a fragment begins, by its first track's clock (ISO 14496-12, section 8.8.12)."""
-    head = read_at(fragment.start, _HEAD_BYTES) if fragment.kind == b"moof" else b""
-    at = head.find(b"tfdt")
-    if at < 0 or len(head) < at + 16:
+    """When a fragment begins, by its first track's clock."""
+    begin = _begin(_index_of(read_at, fragment)) if fragment.kind == b"moof" else None
+    return None if begin is None else begin[1]
+
+
+def _begin(index: bytes) -> tuple[int, int] | None:
+    """The first track of a fragment, and when it begins there (ISO 14496-12, sections 8.8.7 and 8.8.12)."""
+    track, time = index.find(b"tfhd"), index.find(b"tfdt")
+    behind = time + (16 if index[time + 4 : time + 5] == b"\1" else 12)
+    if time < 0 or len(index) < behind:
         return None
-    return int.from_bytes(head[at + 8 : at + (16 if head[at + 4] else 12)], "big")
+    number = int.from_bytes(index[track + 8 : track + 12], "big") if track >= 0 else 0
+    return number, int.from_bytes(index[time + 8 : behind], "big")
 
 
 def top_boxes(read_at: ReadAt, size: int) -> Iterator[Box]:

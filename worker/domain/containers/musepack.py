@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from worker.domain.containers.behind import joined_behind, repairs_behind
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, range_to
 
 _RATES_HZ = (44100, 48000, 37800, 32000)
 _FRAME_SAMPLES = 1152
 _MAX_PACKETS = 1_000_000
 _END = b"SE"
+_MAGIC_8 = b"MPCK"
 
 
 def examine_7(read_at: ReadAt, start: int, size: int) -> Structure:
@@ -34,12 +36,12 @@ def examine_8(read_at: ReadAt, start: int, size: int) -> Structure:
         has_ended = key == _END and offset <= size
         if has_ended:
             break
-    is_cut = not has_ended
     return Structure(
         start,
         min(offset, size),
-        problem=CUT_OFF if is_cut else None,
+        problem=joined_behind(read_at, offset, size, _MAGIC_8) if has_ended else CUT_OFF,
         track_seconds=seconds,
+        repairs=repairs_behind(read_at, offset, size),
         read_range=range_to(offset, size),
     )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from worker.domain.containers.frames import FrameKind, Run, chain_begins, count_frames, find_chain
 from worker.domain.containers.samples import is_constant
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
 from worker.domain.containers.tags import APE_FOOTER_BYTES, before_tags, behind_tags, behind_tags_between
-from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_in_last_frame
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_in_last_frame, last_frame
 
 JUNK_BYTES = 2 << 20  # in front of the first frame and behind the last one
 _SMALL_JUNK_BYTES = 1 << 14
@@ -18,6 +18,8 @@ _LONGEST_FRAME_BYTES = 16_384  # of DTS
 _ROUNDED_BYTES = 2  # by which frames of one bitrate differ
 _FRAMES_AT_START = 2
 
+Stretched = Callable[[bytes, int], bytes | None]
+"""From a header, that of the same frame with so many bytes more, which its decoder leaves out; None where none is."""
 SilentFrame = Callable[[bytes, int], bytes | None]
 """From a header, a frame of silence of at most so many bytes; None where there is none."""
 
@@ -43,6 +45,7 @@ def examine_stream(
     kind: FrameKind,
     *,
     silent_frame: SilentFrame | None = None,
+    stretched: Stretched | None = None,
     may_lack: Callable[[Run], bool] = lambda _: False,
 ) -> tuple[Structure, Run]:
     """Count the frames, and put silence where they are missing.
@@ -67,7 +70,9 @@ def examine_stream(
     structure = _with_ends(read_at, structure, start, end, size)
     if structure.problem:
         return structure, run
-    return (_mended(read_at, structure, run, silent_frame) if run.gaps or run.tags else structure), run
+    if run.gaps or run.tags:
+        structure = _mended(read_at, structure, run, _Mender(kind, silent_frame, stretched))
+    return structure, run
 
 
 def _take_damaged_end(read_at: ReadAt, run: Run, end: int, kind: FrameKind) -> None:
@@ -135,7 +140,31 @@ def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size
     )
 
 
-def _mended(read_at: ReadAt, structure: Structure, run: Run, silent_frame: SilentFrame | None) -> Structure:
+@dataclass(frozen=True, slots=True)
+class _Mender:
+    """What is put in the place of bytes between frames."""
+
+    kind: FrameKind
+    silent_frame: SilentFrame | None
+    stretched: Stretched | None
+
+    def patches(self, read_at: ReadAt, header: bytes, begin: int, end: int, frames: int) -> Sequence[Patch] | None:
+        """As many frames of silence as there is room for, or else zeros. None where there is no such frame."""
+        if frames == 0:
+            return [*self._taken_in(read_at, begin, end), Patch(begin, end - begin)]
+        silence = self.silent_frame(header, (end - begin) // frames) if self.silent_frame else None
+        return None if silence is None else [Patch(begin, end - begin, silence * frames)]
+
+    def _taken_in(self, read_at: ReadAt, begin: int, end: int) -> Iterator[Patch]:
+        """The frame before takes the bytes in, where it can: a decoder may lose the frame behind zeros."""
+        last = last_frame(read_at, begin, self.kind)
+        if self.stretched is not None and last is not None:
+            header = self.stretched(read_at(last, self.kind.header_bytes), end - begin)
+            if header is not None:
+                yield Patch(last, len(header), header)
+
+
+def _mended(read_at: ReadAt, structure: Structure, run: Run, mender: _Mender) -> Structure:
     """With frames of silence in the gaps, as many as there was room for, and zeros for tags between the frames.
 
     A decoder may lose the frame that follows on anything else.
@@ -144,12 +173,10 @@ def _mended(read_at: ReadAt, structure: Structure, run: Run, silent_frame: Silen
     for begin, end in run.gaps:
         frames = round((end - begin) / run.mean_frame_bytes)
         run.lost_frames += frames
-        silence: bytes | None = b""
-        if frames:
-            silence = silent_frame(read_at(structure.begin, 16), (end - begin) // frames) if silent_frame else None
-        if silence is None:
+        found = mender.patches(read_at, read_at(structure.begin, 16), begin, end, frames)
+        if found is None:
             return replace(structure, problem=damaged(f"{end - begin} bytes amid the audio are none"))
-        patches.append(Patch(begin, end - begin, silence * frames))
+        patches += found
     if run.lost_frames > _MAX_LOST_PART * run.count:
         return replace(structure, problem=damaged("much of it is no audio"))
     seconds = run.lost_frames * run.seconds / max(1, run.count)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from worker.domain.containers.behind import joined_behind, repairs_behind
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, range_to
 
+_MAGIC = b"TTA1"
 _HEADER_BYTES = 22
 _SIZE_BYTES = 4
 _MAX_FRAMES = 1_000_000  # eleven days
@@ -26,7 +28,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     return Structure(
         min(begin, size),
         min(max(begin, end), size),
-        problem=CUT_OFF if is_cut else None,
+        problem=CUT_OFF if is_cut else joined_behind(read_at, end, size, _MAGIC),
         track_seconds=(samples / rate_hz,),
+        repairs=repairs_behind(read_at, end, size),
         read_range=range_to(end, size),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from worker.domain.containers.behind import joined_behind
 from worker.domain.containers.sizes import MAX_CHUNKS, SLACK_BYTES
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
 
 _PAUSES = "the source holds pauses that its decoder leaves out"
+_MAGIC = b"Creative Voice File"
 _END, _PAUSE, _LAST_KIND = 0, 3, 9
 
 
@@ -26,4 +28,5 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     if offset > size or begin >= size:
         problem = CUT_OFF
     end = max(begin, min(offset + 1, size))
+    problem = problem or joined_behind(read_at, end, size, _MAGIC)
     return Structure(begin, end, problem=problem, read_range=(0, end) if end < size else None)

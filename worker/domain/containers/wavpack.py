@@ -35,7 +35,9 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     stated = int.from_bytes(first[12:16], "little") + (first[11] << 32 if len(first) == _HEADER_BYTES else 0)
     is_stated = int.from_bytes(first[12:16], "little") != _UNKNOWN
     problem = None
-    if is_stated and samples < stated:
+    if int.from_bytes(first[16:20], "little") not in {0, _UNKNOWN}:
+        problem = damaged("its first blocks are missing")
+    elif is_stated and samples < stated:
         is_cut = is_gapless and end - offset < _HEADER_BYTES
         problem = CUT_OFF if is_cut else damaged(f"of {stated} samples, {samples} are there")
     elif read_at(behind_tags(read_at, offset), len(_NAME)) == _NAME:

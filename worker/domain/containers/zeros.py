@@ -27,17 +27,17 @@ def begin_in_last_frame(read_at: ReadAt, begin: int, end: int, size: int, kind: 
     """Whether they begin in the last frame before `end`, and the frame before that has none: in silence it has."""
     if not begin_before(read_at, end, size):
         return False
+    last = last_frame(read_at, end, kind, begin=begin)
+    return last is not None and any(read_at(max(begin, last - _FEW_BYTES), min(_FEW_BYTES, last - begin)))
+
+
+def last_frame(read_at: ReadAt, end: int, kind: FrameKind, *, begin: int = 0) -> int | None:
+    """The offset of the frame that ends at `end`, if others are before it, from `begin`."""
     begin = max(begin, end - 2 * _LONGEST_FRAME_BYTES)
     window = read_at(begin, end - begin)
-    last = _last_frame(window, kind)
-    return last is not None and any(window[max(0, last - _FEW_BYTES) : last])
-
-
-def _last_frame(window: bytes, kind: FrameKind) -> int | None:
-    """The offset of the frame that ends with the window, if others are before it."""
     at = len(window) - kind.header_bytes + 1
     while (at := window.rfind(kind.sync, 0, at + len(kind.sync) - 1)) > 0:
         frame = kind.measure(window, at)
         if frame is not None and at + frame[0] == len(window):
-            return at
+            return begin + at
     return None
