@@ -22,6 +22,7 @@ from tests.support.samples import RATE_HZ, a_wav, tones
 from tests.support.sounds import run_ffmpeg, sound
 from worker.adapters.ffmpeg.runs import Runs, Task
 from worker.domain.audio import AudioFormat
+from worker.domain.loudness import LoudnessTarget
 from worker.domain.trimming import TrimSilence
 
 _FORMAT_OF = {8: "<B", 16: "<h", 32: "<i"}
@@ -275,3 +276,16 @@ async def test_the_tags_are_those_that_mutagen_has_written(
         "lyrics": "one\ntwo",
         own: "own",
     }
+
+
+async def test_a_report_beside_an_output_with_a_loudness_is_on_the_sound_before(tmp_path: Path) -> None:
+    source = a_wav(tmp_path / "source.wav", tones([1000, 1000], seconds=2, level=0.5), 2)
+    alone = await report_on(source, tmp_path)
+
+    beside = [
+        an_output(AudioFormat.OPUS, loudness=LoudnessTarget(-30.0)),
+        an_output(AudioFormat.FLAC, trim_silence=TrimSilence()),
+    ]
+
+    assert await report_on(source, tmp_path, *beside) == alone
+    assert alone["loudness"]["integrated_lufs"] == pytest.approx(-6.0, abs=0.2)

@@ -284,7 +284,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         container=None,
         holds_tags=False,
         holds_cover=False,
-        encoding_cost=0.40,
+        encoding_cost=0.44,
         channels=Range(1, 16),
     ),
 }
