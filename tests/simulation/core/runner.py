@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import multiprocessing
 import os
 import sys
@@ -35,13 +36,18 @@ def first_failure(fails: Callable[[int], bool], seeds: Iterable[int]) -> int | N
     return None
 
 
-def simulate(
-    simulation: Simulation[Any], first: int, seeds: int, *, processes: int, deadline: float = float("inf")
-) -> tuple[int, int | None]:
+def known_first(seed: int, seeds: int) -> Iterable[int]:
+    """The first `seeds` seeds, and before them the one that has been seen to fail.
+
+    The others are needed where the code or the drawing has changed since.
+    """
+    return itertools.chain([seed], range(seeds))
+
+
+def simulate(simulation: Simulation[Any], first: int, seeds: int, *, processes: int) -> tuple[int, int | None]:
     """Play the schedules of `seeds` seeds from `first` on, in processes of their own.
 
-    Returns how many were played, and the first that was found to fail. It ends at the first failure, or when the
-    monotonic clock passes `deadline`.
+    Returns how many were played, and the first that was found to fail. It ends at the first failure.
     """
     end = first + seeds
     blocks = [range(start, min(start + _SEEDS_AT_ONCE, end)) for start in range(first, end, _SEEDS_AT_ONCE)]
@@ -53,9 +59,6 @@ def simulate(
             if failure is not None:
                 return played + failure - block.start + 1, failure
             played += len(block)
-            if time.monotonic() > deadline:
-                break
-        pool.terminate()
     return played, None
 
 

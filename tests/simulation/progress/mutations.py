@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 
 from tests.simulation.progress.observed import ObservedCache, ObservedStore
 from tests.simulation.progress.servers import JobTableServer, RedisServer
@@ -132,16 +133,24 @@ class PublishesOnce(CompletionEvents):
         return None
 
 
-MUTATIONS: dict[str, Parts] = {
-    "ticks before the claim": Parts(store=TicksBeforeTheClaim),
-    "no compare-and-set in Redis": Parts(redis=RedisThatTakesAnything),
-    "no compare-and-set in DynamoDB": Parts(table=TableThatTakesAnything),
-    "no runs in Redis": Parts(redis=RedisThatKeepsEndsForEver),
-    "any end is the last": Parts(reader=TakesAnyEnd),
-    "no merge": Parts(reader=ReadsOneStore),
-    "no high-water mark": Parts(reader=ForgetsWhatItHasShown),
-    "an end in Redis first": Parts(store=RedisFirstAtTheEnd),
-    "user traffic probes": Parts(cache=ProbesWithUserTraffic),
-    "no replay": Parts(cache=NoReplay),
-    "an end is published once": Parts(events=PublishesOnce),
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """`parts` stand in the world instead of the right ones. The schedule of `seed` has been seen to notice it."""
+
+    seed: int
+    parts: Parts
+
+
+MUTATIONS = {
+    "ticks before the claim": Mutation(154, Parts(store=TicksBeforeTheClaim)),
+    "no compare-and-set in Redis": Mutation(54, Parts(redis=RedisThatTakesAnything)),
+    "no compare-and-set in DynamoDB": Mutation(16, Parts(table=TableThatTakesAnything)),
+    "no runs in Redis": Mutation(64, Parts(redis=RedisThatKeepsEndsForEver)),
+    "any end is the last": Mutation(45, Parts(reader=TakesAnyEnd)),
+    "no merge": Mutation(2, Parts(reader=ReadsOneStore)),
+    "no high-water mark": Mutation(216, Parts(reader=ForgetsWhatItHasShown)),
+    "an end in Redis first": Mutation(111, Parts(store=RedisFirstAtTheEnd)),
+    "user traffic probes": Mutation(2, Parts(cache=ProbesWithUserTraffic)),
+    "no replay": Mutation(9, Parts(cache=NoReplay)),
+    "an end is published once": Mutation(116, Parts(events=PublishesOnce)),
 }

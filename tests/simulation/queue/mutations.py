@@ -53,8 +53,12 @@ from worker.ports import Conflict, Delivery, Written
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """`instead` replaces the attribute `name` of `where`; `word` is part of the violation that must follow."""
+    """`instead` replaces the attribute `name` of `where`; `word` is part of the violation that must follow.
 
+    The schedule of `seed` has been seen to notice it.
+    """
+
+    seed: int
     where: type | ModuleType
     name: str
     instead: Any
@@ -176,40 +180,50 @@ def _send_to_no_group(self: QueueServer, body: str, *, group_id: str | None = No
 
 
 MUTATIONS = {
-    "no fence before the upload": Mutation(JobRunner, "_confirm_claim", _nothing, "no longer held it"),
+    "no fence before the upload": Mutation(0, JobRunner, "_confirm_claim", _nothing, "no longer held it"),
     "no final record before the delete": Mutation(
-        DeliveryHandler, "handle", _delete_what_should_be_retried, "is deleted"
+        2, DeliveryHandler, "handle", _delete_what_should_be_retried, "is deleted"
     ),
-    "releases count": Mutation(reporter, "record_of", _count_releases, "counts all the same"),
-    "retries do not count": Mutation(reporter, "record_of", _count_no_retries, "does not count"),
-    "receives beyond the free slots": Mutation(Consumer, "_free", property(lambda self: self._concurrency), "beside"),
-    "nobody listens while a job runs": Mutation(CancelWatch, "_stop_requested", _nothing, "to be cancelled since"),
-    "nobody looks before a job starts": Mutation(JobClaims, "decide", _start_unasked, "was to be cancelled when"),
-    "a cancelled job is run again": Mutation(JobClaims, "decide", _start_what_was_cancelled, "was cancelled and is"),
-    "the outputs of a cancelled job stay": Mutation(JobFinisher, "_retract", _keep_outputs, "there are outputs of it"),
-    "a duplicate begins a run": Mutation(JobClaims, "decide", _begin_a_run_for_anybody, "nobody asked for run"),
-    "attempts go on in the next run": Mutation(finisher, "next_run", _keep_the_attempt, "with attempt"),
-    "a group does not wait for a retry": Mutation(QueueServer, "hide", _let_the_group_go_on, "out of order"),
-    "a suspect does not run alone": Mutation(Slots, "alone", _beside_others, "one of them is suspect"),
-    "every death counts": Mutation(claim, "_suspicion", _blame_for_every_death, "deaths while it ran alone"),
-    "nobody looks after a claim without an answer": Mutation(JobClaims, "_known", _claim_once, "that never was"),
-    "claims that started nothing stay": Mutation(JobClaims, "_record_end", _nothing, "that never was"),
-    "a table that is out pauses nothing": Mutation(TableAccess, "is_suspected", False, "cannot reach the table"),
-    "a table that is out is asked all the time": Mutation(TableAccess, "backoff", Backoff(0.2, 1, 0.2), "too often"),
-    "no end waits for the table": Mutation(JobFinisher, "finish_attempt", _finish_within_seconds, "which lives"),
-    "nothing is said of a lost run": Mutation(JobClaims, "give_back", _nothing, "which lives"),
-    "a job that runs is asked for all the time": Mutation(JobClaimer, "_while_it_runs", _no_longer, "more than 10"),
-    "all is settled on one queue": Mutation(PriorityQueues, "_receive", _forget_the_queue, "never settled"),
-    "the less urgent queue is not reached": Mutation(PriorityQueues, "_order", _most_urgent_only, "never settled"),
-    "no end is published": Mutation(CompletionEvents, "publish", _nothing, "unpublished"),
+    "releases count": Mutation(132, reporter, "record_of", _count_releases, "counts all the same"),
+    "retries do not count": Mutation(2, reporter, "record_of", _count_no_retries, "does not count"),
+    "receives beyond the free slots": Mutation(
+        82, Consumer, "_free", property(lambda self: self._concurrency), "beside"
+    ),
+    "nobody listens while a job runs": Mutation(30, CancelWatch, "_stop_requested", _nothing, "to be cancelled since"),
+    "nobody looks before a job starts": Mutation(176, JobClaims, "decide", _start_unasked, "was to be cancelled when"),
+    "a cancelled job is run again": Mutation(
+        10, JobClaims, "decide", _start_what_was_cancelled, "was cancelled and is"
+    ),
+    "the outputs of a cancelled job stay": Mutation(
+        29, JobFinisher, "_retract", _keep_outputs, "there are outputs of it"
+    ),
+    "a duplicate begins a run": Mutation(7, JobClaims, "decide", _begin_a_run_for_anybody, "nobody asked for run"),
+    "attempts go on in the next run": Mutation(4, finisher, "next_run", _keep_the_attempt, "with attempt"),
+    "a group does not wait for a retry": Mutation(36, QueueServer, "hide", _let_the_group_go_on, "out of order"),
+    "a suspect does not run alone": Mutation(8, Slots, "alone", _beside_others, "one of them is suspect"),
+    "every death counts": Mutation(224, claim, "_suspicion", _blame_for_every_death, "deaths while it ran alone"),
+    "nobody looks after a claim without an answer": Mutation(9, JobClaims, "_known", _claim_once, "that never was"),
+    "claims that started nothing stay": Mutation(471, JobClaims, "_record_end", _nothing, "that never was"),
+    "a table that is out pauses nothing": Mutation(63, TableAccess, "is_suspected", False, "cannot reach the table"),
+    "a table that is out is asked all the time": Mutation(
+        29, TableAccess, "backoff", Backoff(0.2, 1, 0.2), "too often"
+    ),
+    "no end waits for the table": Mutation(217, JobFinisher, "finish_attempt", _finish_within_seconds, "which lives"),
+    "nothing is said of a lost run": Mutation(37, JobClaims, "give_back", _nothing, "which lives"),
+    "a job that runs is asked for all the time": Mutation(
+        195, JobClaimer, "_while_it_runs", _no_longer, "more than 10"
+    ),
+    "all is settled on one queue": Mutation(4, PriorityQueues, "_receive", _forget_the_queue, "never settled"),
+    "the less urgent queue is not reached": Mutation(4, PriorityQueues, "_order", _most_urgent_only, "never settled"),
+    "no end is published": Mutation(0, CompletionEvents, "publish", _nothing, "unpublished"),
     "a message is deleted before its end is published": Mutation(
-        JobFinisher, "_published", _publish_once, "unpublished"
+        71, JobFinisher, "_published", _publish_once, "unpublished"
     ),
-    "what a dead worker left unpublished stays so": Mutation(JobFinisher, "skip", _skip_in_silence, "unpublished"),
+    "what a dead worker left unpublished stays so": Mutation(10, JobFinisher, "skip", _skip_in_silence, "unpublished"),
     "an end is published before it is recorded": Mutation(
-        JobFinisher, "_recorded", _publish_first, "before it is in the table"
+        0, JobFinisher, "_recorded", _publish_first, "before it is in the table"
     ),
-    "leases are renewed late": Mutation(LeaseRenewer, "_next_turn", _late_in_the_lease, "for no reason"),
-    "dead claims last by their dates": Mutation(Sightings, "unchanged_seconds", _by_their_dates, "s late"),
-    "a group is no group": Mutation(QueueServer, "send", _send_to_no_group, "out of order"),
+    "leases are renewed late": Mutation(182, LeaseRenewer, "_next_turn", _late_in_the_lease, "for no reason"),
+    "dead claims last by their dates": Mutation(388, Sightings, "unchanged_seconds", _by_their_dates, "s late"),
+    "a group is no group": Mutation(5, QueueServer, "send", _send_to_no_group, "out of order"),
 }
