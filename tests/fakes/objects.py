@@ -81,11 +81,13 @@ class MemoryObjects:
             file.write(found.data)
         return SourceObject(len(found.data), found.etag)
 
-    async def probe(self, source: ObjectLocation) -> None:
+    async def probe(self, source: ObjectLocation) -> int:
         await asyncio.sleep(0)
         self._fail_if_told(source)
-        if self.get(source) is None:
+        found = self.get(source)
+        if found is None:
             raise SourceNotFoundError(source)
+        return len(found.data)
 
     async def check_target(self, target: ObjectLocation) -> None:
         await asyncio.sleep(0)

@@ -97,8 +97,9 @@ def test_a_local_file_goes_where_it_is_told(tmp_path: Path) -> None:
     file = tmp_path / "take one.wav"
     file.touch()
     arguments = parse(["submit", str(file), "--upload-to", "s3://in-bucket/raw/", *TARGET, "--job-id", "ep-1"])
-    job, local = read_job(arguments)
-    assert (str(job.source), local) == ("s3://in-bucket/raw/ep-1/take one.wav", file)
+    job, uploads = read_job(arguments)
+    assert str(job.source) == "s3://in-bucket/raw/ep-1/take one.wav"
+    assert uploads == {job.source: file}
     arguments = parse(["submit", str(file), "--upload-to", "s3://in-bucket", *TARGET, "--job-id", "ep-1"])
     assert str(read_job(arguments)[0].source) == "s3://in-bucket/ep-1/take one.wav"
 

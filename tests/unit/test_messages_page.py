@@ -26,11 +26,11 @@ def part(heading: str) -> Part:
 
 
 def test_every_kind_of_body_has_an_example() -> None:
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 7
 
 
 def test_the_jobs_are_jobs() -> None:
-    for heading in ("A job", "A job through SNS"):
+    for heading in ("A job", "Several sources", "A job through SNS"):
         job = part(heading)
         assert isinstance(job, Job)
         assert job.job_id == "ep-0142"

@@ -175,7 +175,14 @@ def _add_validate(parser: argparse.ArgumentParser) -> None:
 
 def _add_submit(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(outputs=[])
-    parser.add_argument("source", metavar="SOURCE", help="s3://bucket/key, or a local file with --upload-to")
+    source = "s3://bucket/key, or a local file with --upload-to; several are joined in this order"
+    parser.add_argument("sources", metavar="SOURCE", nargs="+", help=source)
+    parser.add_argument(
+        "--crossfade-seconds",
+        metavar="X",
+        type=_value_of(float),
+        help="for how long each SOURCE that is joined is heard together with the one before it",
+    )
     outputs = parser.add_argument_group("outputs", "One --output each, followed by the options that are for it.")
     outputs.add_argument("--output", metavar="TARGET", action=_NewOutput, help="s3://bucket/key to write")
     formats = f"one of {', '.join(AudioFormat)}; by default what the target's extension says"

@@ -68,11 +68,15 @@ def describe(record: Record) -> str:
         ("worker", record.worker),
         ("created", f"{record.created_at:%Y-%m-%d %H:%M:%S} UTC"),
         ("updated", f"{record.updated_at:%Y-%m-%d %H:%M:%S} UTC"),
-        ("source", record.source),
+        *(("source", source) for source in _sources(record)),
         *(("output", output_text(record, index)) for index in range(len(record.outputs))),
         ("error", f"{record.error.code}: {record.error.message}" if record.error else None),
     ]
     return "\n".join(f"{name:<8} {one_line(value)}" for name, value in rows if value is not None)
+
+
+def _sources(record: Record) -> tuple[str | None, ...]:
+    return record.source if isinstance(record.source, tuple) else (record.source,)
 
 
 def output_text(record: Record, index: int) -> str:

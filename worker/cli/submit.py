@@ -6,9 +6,8 @@ import asyncio
 import json
 import os
 from argparse import Namespace
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 from worker.application.messages.message import to_body
@@ -20,32 +19,37 @@ from worker.cli.typed_job import read_job
 from worker.cli.watch import conclude, follow, say_that_it_goes_on
 from worker.client import JobRecord, Jobs
 from worker.client.jobs import PutSource
-from worker.domain.job import Job
+from worker.domain.job import Job, ObjectLocation
 from worker.settings import SUBMIT, Settings, read_presets
 
 
 def command(arguments: Namespace) -> int:
     if arguments.timeout is not None and not arguments.wait:
         raise UsageError("--timeout is for --wait")
-    job, local_source = read_job(arguments, read_presets(os.environ))
+    job, uploads = read_job(arguments, read_presets(os.environ))
 
     def opened(settings: Settings) -> AbstractAsyncContextManager[tuple[Jobs, PutSource | None]]:
-        return _with_upload(settings, job, local_source)
+        return _with_uploads(settings, uploads)
 
     return run_with(SUBMIT, opened, lambda parts: submit(*parts, job, arguments))
 
 
 @asynccontextmanager
-async def _with_upload(
-    settings: Settings, job: Job, local_source: Path | None
+async def _with_uploads(
+    settings: Settings, uploads: Mapping[ObjectLocation, Path]
 ) -> AsyncIterator[tuple[Jobs, PutSource | None]]:
-    """The client, and what uploads the source where it is a local file."""
+    """The client, and what uploads the sources that are local files."""
     async with Jobs.of(settings) as jobs:
-        if local_source is None:
+        if not uploads:
             yield jobs, None
             return
         async with open_files(settings) as files:
-            yield jobs, partial(files.sources.upload, local_source, job.source)
+
+            async def put_sources() -> None:
+                for location, file in uploads.items():
+                    await files.sources.upload(file, location)
+
+            yield jobs, put_sources
 
 
 async def submit(jobs: Jobs, put_source: PutSource | None, job: Job, options: Namespace) -> int:

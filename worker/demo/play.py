@@ -123,7 +123,7 @@ async def _convert(
 
 async def _follow(screen: Screen, jobs: Jobs, s3: Files, entry: Entry, overall: Overall) -> Record:
     """Submit the job and show it until it is final."""
-    upload = partial(s3.sources.upload, entry.file, entry.job.source)
+    upload = partial(s3.sources.upload, entry.file, entry.job.parts[0].source)
     record = await jobs.submit_message(json.loads(to_body(entry.job)), put_source=upload)
     screen.show(record, is_fresh=True)
     while not record.is_final:

@@ -5,8 +5,8 @@
 The annotation is the declaration. Reading, refusing and writing (`worker/application/messages/codec.py`), the JSON
 Schema (`schema.py` beside it), the flags of `worker submit` and the page docs/options.md are derived from it.
 A member's type may be a whole number, a number, a truth value, a text, an enumeration of texts, a class that has
-`parse` and the limits of its text in `TEXT`, a mapping of names to texts or None, a dataclass of further members, or a
-tuple of one of these. A member with a default may be left out.
+`parse` and the limits of its text in `TEXT`, a mapping of names to texts or None, a dataclass of further members, a
+tuple of one of these, or a text or such a tuple. A member with a default may be left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -107,6 +108,11 @@ def _member(field: dataclasses.Field[Any], hint: Any) -> Member:
     declared = next((each for each in metadata if isinstance(each, Field | Option)), None)
     if declared is None:
         raise TypeError(f"{field.name} is not declared: Annotated[…, Field(…)] is missing")
-    alternatives = get_args(type_) if get_origin(type_) in {Union, UnionType} else (type_,)
-    (bare,) = (each for each in alternatives if each is not NoneType)
-    return Member(field.name, bare, NoneType in alternatives, declared, field.default)
+    alternatives = alternatives_of(type_)
+    bare = [each for each in alternatives if each is not NoneType]
+    return Member(field.name, reduce(or_, bare), NoneType in alternatives, declared, field.default)
+
+
+def alternatives_of(kind: Any) -> tuple[Any, ...]:
+    """The types of a union; a type that is none is its own only alternative."""
+    return get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)

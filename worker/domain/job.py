@@ -1,4 +1,4 @@
-"""What a message asks for: one source, one or more outputs. The one declaration of each member of a message."""
+"""What a message asks for: sources and outputs. The one declaration of each member of a message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Annotated
 from worker.domain.audio import FORMATS, AudioFormat, Codec, FormatSpec
 from worker.domain.cover import Cover
 from worker.domain.declaration import Companion, Field, Option, options_of
-from worker.domain.limits import ABSENT, ANYTHING, Count, Limits, OneOf, Pattern, Range
+from worker.domain.joining import CROSSFADE_SECONDS, MAX_SOURCES, SourcePart
+from worker.domain.limits import ABSENT, ANYTHING, Count, CountIfList, Limits, OneOf, Pattern, Range
 from worker.domain.location import ObjectLocation
 from worker.domain.loudness import LoudnessTarget
 from worker.domain.tags.edits import Edits, TagEdits
@@ -229,11 +230,39 @@ class Job:
     """A valid message. `job_id` is the idempotency key, chosen by the producer."""
 
     job_id: Annotated[str, Field("The idempotency key: a job with the same id is never done twice.", JOB_ID)]
-    source: Annotated[ObjectLocation, Field("What is converted, as s3://bucket/key.")]
+    source: Annotated[
+        ObjectLocation | tuple[SourcePart, ...],
+        Field(
+            "What is converted, as s3://bucket/key, or a list of what is joined, in its order.",
+            CountIfList(1, MAX_SOURCES),
+        ),
+    ]
     outputs: Annotated[
         tuple[OutputSpec, ...],
-        Field("What is written. No two have the same target, and none has the source.", Count(1, MAX_OUTPUTS)),
+        Field("What is written. No two have the same target, and none has a source's.", Count(1, MAX_OUTPUTS)),
     ]
+    crossfade_seconds: Annotated[
+        float,
+        Field("For how long each part that is joined is heard together with the one before it.", CROSSFADE_SECONDS),
+    ] = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.source, tuple) and len(self.source) == 1 and self.source[0].is_whole:
+            object.__setattr__(self, "source", self.source[0].source)
+
+    @property
+    def parts(self) -> tuple[SourcePart, ...]:
+        """What is joined, or the one source."""
+        return self.source if isinstance(self.source, tuple) else (SourcePart(self.source),)
+
+    @property
+    def is_joined(self) -> bool:
+        return isinstance(self.source, tuple)
+
+    @property
+    def sources(self) -> str | tuple[str, ...]:
+        """As the record names them (contract, section 2)."""
+        return tuple(str(part.source) for part in self.source) if isinstance(self.source, tuple) else str(self.source)
 
 
 def is_job_id(text: str) -> bool:

@@ -188,3 +188,11 @@ class Count(Limits):
 
     def __str__(self) -> str:
         return f"{self.low} to {self.high}"
+
+
+@dataclass(frozen=True, slots=True)
+class CountIfList(Count):
+    """A list of `low` to `high` items, or a value that is no list."""
+
+    def problem_with(self, value: Any) -> str | None:
+        return Count.problem_with(self, value) if isinstance(value, tuple) else None

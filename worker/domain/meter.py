@@ -16,6 +16,7 @@ from worker.domain.progress import HIGHEST_BEFORE_THE_END, Stage
 
 _DECODING_COST = 0.06  # in the unit of FormatSpec.encoding_cost
 _MEASURING_COST = 0.26  # of loudness, in the source and in the output
+_JOINING_COST = 0.1  # of a source that is decoded to samples, which are read again
 _TRIMMING_COST = 0.45  # of the search for the ends of silence
 _START_SECONDS = 0.04  # two short processes
 _CALL_SECONDS = 0.01  # one request to S3
@@ -48,6 +49,10 @@ class Speeds:
         passes = 1 + any(each.trim_silence for each in outputs) + any(each.loudness for each in outputs)
         cost = passes * _DECODING_COST * source_seconds + max(*encoding, sum(encoding) / 2) + examining
         return (_START_SECONDS + cost / 60) * self.conversion_slowness
+
+    def expected_joining(self, source_seconds: float, sources: int) -> float:
+        """Of so many sources, which play for so long together."""
+        return (_START_SECONDS * sources + _JOINING_COST * source_seconds / 60) * self.conversion_slowness
 
     def learn_download(self, size_bytes: int, seconds: float) -> None:
         self.download_bytes_per_second = _learned(self.download_bytes_per_second, size_bytes, seconds)

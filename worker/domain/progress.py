@@ -120,7 +120,10 @@ class Record:
     updated_at: Annotated[datetime, Field("When this record was written.")]
     eta_seconds: Annotated[float | None, Field("Seconds left; null where that is not known.", AtLeast(0))] = None
     worker: Annotated[str | None, Field("Host and process id of the worker.")] = None
-    source: Annotated[str | None, Field("What is converted, as s3://bucket/key.")] = None
+    source: Annotated[
+        str | tuple[str, ...] | None,
+        Field("What is converted, as s3://bucket/key, or a list of what is joined, in its order."),
+    ] = None
     source_audio: Annotated[
         SourceFormat | None, Field("What the source turned out to be; null until it is known.")
     ] = None
@@ -142,7 +145,7 @@ class Record:
         if (self.stage is not None) != (self.status is Status.RUNNING):
             raise ValueError(f"stage {self.stage} while {self.status}")
         if self.source is not None:
-            object.__setattr__(self, "source", redact(self.source))
+            object.__setattr__(self, "source", redacted_sources(self.source))
 
     @property
     def is_final(self) -> bool:
@@ -162,7 +165,7 @@ class Record:
             "updated_at": timestamp(self.updated_at),
             "eta_seconds": self.eta_seconds,
             "worker": self.worker,
-            "source": self.source,
+            "source": list(self.source) if isinstance(self.source, tuple) else self.source,
             "source_audio": None if self.source_audio is None else self.source_audio.to_dict(),
             "outputs": [output.to_dict() for output in self.outputs],
             "error": None
@@ -198,7 +201,7 @@ class Record:
                 updated_at=datetime.fromisoformat(data["updated_at"]),
                 eta_seconds=data["eta_seconds"],
                 worker=data["worker"],
-                source=data["source"],
+                source=tuple(data["source"]) if isinstance(data["source"], list) else data["source"],
                 source_audio=SourceFormat.from_dict(data.get("source_audio")),
                 outputs=tuple(map(OutputRecord.from_dict, data["outputs"])),
                 repaired=tuple(data.get("repaired", ())),
@@ -209,6 +212,11 @@ class Record:
             )
         except (KeyError, TypeError, AttributeError) as exc:
             raise ValueError("not a progress record") from exc
+
+
+def redacted_sources(sources: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """The source, or those that are joined, without what looks like a secret."""
+    return tuple(map(redact, sources)) if isinstance(sources, tuple) else redact(sources)
 
 
 def newest(first: Record | None, second: Record | None) -> Record | None:
@@ -225,7 +233,7 @@ def _rank(record: Record) -> tuple[bool, int, bool, Version]:
     return record.status is Status.COMPLETED, record.run, record.is_final, record.version
 
 
-def first_record(job_id: str, source: str | None, targets: tuple[str, ...], now: datetime) -> Record:
+def first_record(job_id: str, source: str | tuple[str, ...] | None, targets: tuple[str, ...], now: datetime) -> Record:
     """The `queued` record that `worker submit` writes before it sends the message."""
     return Record(
         job_id=job_id,

@@ -92,8 +92,8 @@ class ObjectStore(Protocol):
         DependencyUnavailableError.
         """
 
-    async def probe(self, source: ObjectLocation) -> None:
-        """Ask whether the source could be downloaded, without its content.
+    async def probe(self, source: ObjectLocation) -> int:
+        """Ask whether the source could be downloaded, without its content. Returns its size; 0 where that is not said.
 
         Raises SourceNotFoundError, AccessDeniedError, DependencyUnavailableError.
         """

@@ -140,7 +140,7 @@ def test_each_record_is_a_job_and_one_that_is_wrong_stops_no_other() -> None:
     first, wrong, second = parts(body)
     assert isinstance(first, Job)
     assert isinstance(second, Job)
-    assert (first.source.key, second.source.key) == ("a.wav", "b.wav")
+    assert (first.parts[0].source.key, second.parts[0].source.key) == ("a.wav", "b.wav")
     assert isinstance(wrong, InvalidMessageError)
     assert wrong.field == "Records[1].eventName"
 

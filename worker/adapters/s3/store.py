@@ -90,10 +90,13 @@ class S3Store:
         )
         return await download.run(path, on_start, on_bytes)
 
-    async def probe(self, source: ObjectLocation) -> None:
+    async def probe(self, source: ObjectLocation) -> int:
         """Ask for the object's headers."""
         with source_errors(source):
-            await self._client.head_object(Bucket=source.bucket, Key=source.key, **self._options.for_object())
+            headers = await self._client.head_object(
+                Bucket=source.bucket, Key=source.key, **self._options.for_object()
+            )
+        return headers.get("ContentLength") or 0
 
     # --- targets -------------------------------------------------------------------------------------------------
 

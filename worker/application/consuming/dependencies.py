@@ -84,7 +84,7 @@ class _FailedJobs:
         return frozenset(source.bucket for source in self._sources.values())
 
     def add(self, job: Job) -> None:
-        self._sources[job.job_id] = job.source
+        self._sources[job.job_id] = job.parts[0].source
         self._sources.move_to_end(job.job_id)
         if len(self._sources) > self._enough:
             self._sources.popitem(last=False)

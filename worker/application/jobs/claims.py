@@ -175,7 +175,7 @@ class JobClaims:
             created_at=now if current is None else current.created_at,
             updated_at=now,
             worker=self._worker,
-            source=str(job.source),
+            source=job.sources,
             outputs=tuple(OutputRecord(str(output.target)) for output in job.outputs),
             run=FIRST_RUN if current is None else current.run,
         )

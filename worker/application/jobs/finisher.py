@@ -121,7 +121,7 @@ class JobFinisher:
         Raises StoreUnavailableError: the record may have been kept.
         """
         targets = tuple(str(output.target) for output in job.outputs)
-        record = first_record(job.job_id, str(job.source), targets, self._now())
+        record = first_record(job.job_id, job.sources, targets, self._now())
         message = message_to_keep(job, group_id)
         match await self._records.submit(record, message):
             case Conflict(state):

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from worker.domain.disk_space import Need, OutputsTooLargeError
 from worker.domain.encoding import LOSSY_BITS, bytes_of, encoding_for
-from worker.domain.job import Job, ObjectLocation, OutputSpec
+from worker.domain.job import Job, OutputSpec
+from worker.domain.joining import common_form
 from worker.domain.tags.pictures import MAX_PICTURE_BYTES
-from worker.ports import SourceAudio
+from worker.ports import DownloadedPart, SourceAudio
 
 # Bytes for a second of audio, by the source's name, until its headers are read.
 _PCM_BYTES_PER_SECOND = 176_400
 _CODED_BYTES_PER_SECOND = 20_000
 _PCM_SUFFIXES = frozenset({".wav", ".aiff", ".aif", ".au", ".caf", ".w64", ".flac", ".alac"})
 _GROWTH = 4  # few repetitions: each costs as much as all before it together
+_INEXACT_SECONDS = 1.0  # by no more does the length differ that a source states
 _USUAL = {"sample_rate_hz": 44_100, "channels": 2, "bits_per_sample": 16}
 
 
@@ -28,13 +30,15 @@ class SpaceNeeds:
     output_limit_bytes: int
     _scale: float = 1.0
     _outgrown_bytes: int = field(default=0)  # what the outputs together have turned out to exceed
+    _samples_scale: float = 1.0
+    _outgrown_samples_bytes: int = 0  # what joined samples have turned out to exceed
 
     def of_download(self, source_bytes: int, *, least: int | None = None) -> Need:
         """Before the headers are read, so that the outputs are a guess.
 
         Of a source whose size is one, too, `least` bytes are known.
         """
-        seconds = source_bytes / bytes_per_second(self.job.source)
+        seconds = source_bytes / bytes_per_second(self.job)
         guess = sum(bytes_of(encoding_for(spec, **_USUAL), seconds).most for spec in self.job.outputs)
         return Need(source_bytes if least is None else least, source_bytes + min(guess, self.output_limit_bytes))
 
@@ -47,6 +51,26 @@ class SpaceNeeds:
         most = min(sum(need.most for need in outputs), self.output_limit_bytes)
         inputs = self.of_inputs(audio)
         return Need(inputs + least, inputs + max(least, most))
+
+    def of_joining(self, parts: Sequence[DownloadedPart]) -> Need:
+        """Of the sources and of the samples that they are joined to."""
+        form = common_form([part.audio for part in parts])
+        samples = form.bytes_of(sum(part.seconds + _INEXACT_SECONDS for part in parts))
+        beside = self.beside_samples(parts)
+        most = max(int(samples * self._samples_scale), self._outgrown_samples_bytes)
+        return Need(beside + self._outgrown_samples_bytes, beside + most)
+
+    def beside_samples(self, parts: Sequence[DownloadedPart]) -> int:
+        """All that is on the disk with the samples: the sources, a copy of one to mend it, the end of a crossfade."""
+        audios = {part.path: part.audio for part in parts}.values()
+        copies = [audio.size_bytes for audio in audios if audio.structure.patches]
+        crossfade = common_form([*audios]).bytes_of(self.job.crossfade_seconds)
+        return sum(audio.size_bytes for audio in audios) + max(copies, default=0) + crossfade
+
+    def outgrown_joining(self, samples_bytes: int) -> None:
+        """The samples became more than so many bytes."""
+        self._samples_scale *= _GROWTH
+        self._outgrown_samples_bytes = samples_bytes + samples_bytes // 10
 
     def of_inputs(self, audio: SourceAudio) -> int:
         """The source, and the copy of it that a converter makes to mend it."""
@@ -90,6 +114,9 @@ def _cover_bytes(spec: OutputSpec, audio: SourceAudio) -> int:
     return len(audio.cover.content) if audio.cover else 0
 
 
-def bytes_per_second(source: ObjectLocation) -> int:
-    """Of sound in the source, by its name."""
-    return _PCM_BYTES_PER_SECOND if Path(source.key).suffix.lower() in _PCM_SUFFIXES else _CODED_BYTES_PER_SECOND
+def bytes_per_second(job: Job) -> int:
+    """Of sound in the sources, by their names; of several, what the smallest has."""
+    return min(
+        _PCM_BYTES_PER_SECOND if Path(part.source.key).suffix.lower() in _PCM_SUFFIXES else _CODED_BYTES_PER_SECOND
+        for part in job.parts
+    )

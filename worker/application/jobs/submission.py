@@ -10,7 +10,7 @@ from worker.application.messages.message import to_body
 from worker.domain.claim import JobState
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import GROUP, Job
-from worker.domain.progress import QUEUED_FENCE, Record, Status
+from worker.domain.progress import QUEUED_FENCE, Record, Status, redacted_sources
 from worker.domain.redaction import redact
 from worker.domain.refusals import JobExistsError
 from worker.domain.trace import TRACEPARENT, trace_context
@@ -85,5 +85,5 @@ def _is_unstarted(held: JobState, job: Job) -> bool:
         return False
     if held.message is not None:
         return held.message.body == to_body(job)
-    asked = (redact(str(job.source)), [redact(str(output.target)) for output in job.outputs])
+    asked = (redacted_sources(job.sources), [redact(str(output.target)) for output in job.outputs])
     return asked == (record.source, [output.target for output in record.outputs])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 from worker.application.messages.json_text import shown
-from worker.domain.declaration import Field, Member, members_of
+from worker.domain.declaration import Field, Member, alternatives_of, members_of
 from worker.domain.errors import InvalidMessageError
 
 T = TypeVar("T")
@@ -56,6 +56,9 @@ def write(value: Any) -> Any:
 
 def read_value(kind: Any, value: object, path: str) -> Any:
     """A value of the declared type `kind`. Raises InvalidMessageError."""
+    alternatives = alternatives_of(kind)
+    if len(alternatives) > 1:
+        return read_value(_alternative(alternatives, value, path), value, path)
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
             raise InvalidMessageError(path, f"must be {name_of(kind)}")
@@ -72,6 +75,13 @@ def read_value(kind: Any, value: object, path: str) -> Any:
     if type(value) not in _SCALARS[kind]:
         raise InvalidMessageError(path, f"must be {name_of(kind)}")
     return value
+
+
+def _alternative(kinds: Sequence[Any], value: object, path: str) -> Any:
+    """Which of a text and a list the value is. Raises InvalidMessageError where it is neither."""
+    if not isinstance(value, str | list):
+        raise InvalidMessageError(path, "must be " + " or ".join(map(name_of, kinds)))
+    return next(kind for kind in kinds if is_text(kind) == isinstance(value, str))
 
 
 def name_of(kind: Any) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from worker.application.messages.codec import read, write
 from worker.application.messages.json_text import read_object, readable_job_id
-from worker.application.messages.options import check_output
+from worker.application.messages.options import check_output, check_span
 from worker.application.messages.presets import BUILT_IN, Presets
 from worker.domain.claim import JobMessage
 from worker.domain.errors import InvalidMessageError
@@ -29,7 +29,8 @@ def job_from(document: dict[str, Any], presets: Presets = BUILT_IN) -> Job:
         job = read(Job, presets.expanded(document))
         for index, output in enumerate(job.outputs):
             check_output(output, f"outputs[{index}]")
-        _check_targets(job.source, job.outputs)
+        _check_parts(job)
+        _check_targets({part.source for part in job.parts}, job.outputs)
     except InvalidMessageError as exc:
         exc.job_id = readable_job_id(document)
         raise
@@ -51,14 +52,22 @@ def message_to_keep(job: Job, group_id: str | None) -> JobMessage | None:
     return JobMessage(body, group_id) if len(body) <= _MOST_KEPT_BYTES and redact(body) == body else None
 
 
-def _check_targets(source: ObjectLocation, outputs: Sequence[OutputSpec]) -> None:
+def _check_parts(job: Job) -> None:
+    for index, part in enumerate(job.parts):
+        check_span(part, f"source[{index}]")
+    if job.crossfade_seconds and len(job.parts) == 1:
+        raise InvalidMessageError("crossfade_seconds", "must be 0 where there is one source")
+
+
+def _check_targets(sources: Collection[ObjectLocation], outputs: Sequence[OutputSpec]) -> None:
     first_with: dict[ObjectLocation, int] = {}
     covers = {output.cover.location for output in outputs if output.cover}
     for index, output in enumerate(outputs):
         if output.target in covers:
             raise InvalidMessageError(f"outputs[{index}].target", "is the cover of an output")
-        if output.target == source:
-            raise InvalidMessageError(f"outputs[{index}].target", "is the source")
+        if output.target in sources:
+            what = "the source" if len(sources) == 1 else "one of the sources"
+            raise InvalidMessageError(f"outputs[{index}].target", f"is {what}")
         first = first_with.setdefault(output.target, index)
         if first != index:
             raise InvalidMessageError(f"outputs[{index}].target", f"is the target of outputs[{first}], too")

@@ -8,13 +8,14 @@ from worker.domain.audio import FORMATS
 from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
+from worker.domain.joining import SourcePart
 
 
 def check_output(output: OutputSpec, path: str) -> None:
     """Raises InvalidMessageError about the first option that the output cannot have."""
     check_options(output, path)
     _check_extension(output, path)
-    _check_cut(output, path)
+    check_span(output, path)
 
 
 def check_options(output: OutputSpec, path: str) -> None:
@@ -57,8 +58,9 @@ def _one_of(extensions: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def _check_cut(output: OutputSpec, path: str) -> None:
-    if output.end_seconds is not None and output.end_seconds <= (output.start_seconds or 0):
+def check_span(cut: OutputSpec | SourcePart, path: str) -> None:
+    """Raises InvalidMessageError where it ends before it begins, or with that."""
+    if cut.end_seconds is not None and cut.end_seconds <= (cut.start_seconds or 0):
         raise InvalidMessageError(
             f"{path}.end_seconds", "must be above start_seconds, which is 0 where it is left out"
         )

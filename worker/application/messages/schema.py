@@ -3,8 +3,9 @@
 Some rules of a message cannot be said in JSON Schema, so it accepts what `parse_job` refuses:
 
 * a `preset` that is not known, and fields that do not fit those of a preset
-* two outputs with one target, or with the source's or a cover's
+* two outputs with one target, or with a source's or a cover's
 * an `end_seconds` that is not above its `start_seconds`
+* a `crossfade_seconds` where nothing is joined
 * a target whose end says no form of a waveform, and options that this form does not have
 * a key over 1024 bytes (a schema counts characters), or with half a surrogate pair
 * a whole number written as 128.0
@@ -22,7 +23,7 @@ from typing import Any, get_args, get_origin
 
 from worker.application.messages.presets import PRESET
 from worker.domain.audio import FORMATS, AudioFormat
-from worker.domain.declaration import Field, Member, members_of, options_of
+from worker.domain.declaration import Field, Member, alternatives_of, members_of, options_of
 from worker.domain.job import Job, OutputSpec
 from worker.domain.progress import Record, Stage, Status, Version
 
@@ -160,6 +161,11 @@ def _property(member: Member, of_object: Callable[[Any], Schema], *, nullable: b
 
 
 def _type(kind: Any, of_object: Callable[[Any], Schema]) -> Schema:
+    alternatives = alternatives_of(kind)
+    if len(alternatives) > 1:
+        schemas = [_type(each, of_object) for each in alternatives]
+        keywords = {name: value for schema in schemas for name, value in schema.items()}  # each is of one type alone
+        return keywords | {"type": [schema["type"] for schema in schemas]}
     if get_origin(kind) is tuple:
         return {"type": "array", "items": _type(get_args(kind)[0], of_object)}
     if get_origin(kind) is Mapping:
@@ -179,7 +185,8 @@ def _or_null(schema: Schema) -> Schema:
     """The schema with null allowed as well; keywords about numbers, texts, lists and objects pass over null anyway."""
     widened = dict(schema)
     if "type" in schema:
-        widened["type"] = [schema["type"], "null"]
+        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        widened["type"] = [*types, "null"]
     if "enum" in schema:
         widened["enum"] = [*schema["enum"], None]
     return widened

@@ -93,13 +93,16 @@ class JobProgress:
             self._waited_seconds += self._moved_at - began_at
             self.meter.postpone(self._moved_at - began_at)
 
-    def follow(self, conversion: ConversionProgress, audio: SourceAudio) -> None:
+    def follow(
+        self, conversion: ConversionProgress, audio: SourceAudio, *, since: float = 0.0, until: float = 1.0
+    ) -> None:
         """Until the stage ends, `conversion` says how much of `audio` is done.
 
-        What was predicted of the source is shown once the converter has said the same.
+        It is the part of the stage from `since` to `until` (0 to 1). What was predicted of the source is shown once
+        the converter has said the same.
         """
-        self.source_codec = audio.codec
-        self._conversion = _Position(conversion, audio)
+        self.source_codec = audio.format.codec
+        self._conversion = _Position(conversion, audio, since, until)
         if not audio.is_predicted:
             self.know_source(audio.format)
 
@@ -177,8 +180,9 @@ class JobProgress:
 class _Position:
     """How much of a source a running converter has done, and whether that has changed."""
 
-    def __init__(self, conversion: ConversionProgress, audio: SourceAudio) -> None:
+    def __init__(self, conversion: ConversionProgress, audio: SourceAudio, since: float, until: float) -> None:
         self._conversion = conversion
+        self._since, self._until = since, until
         self.audio = audio
         self._seen = (conversion.seconds_done, conversion.bytes_read)
 
@@ -187,11 +191,15 @@ class _Position:
         return self._conversion.encoders
 
     def news(self) -> float | None:
-        """The fraction (0 to 1) that is done; None where nothing has changed since the last call."""
+        """The fraction of the stage that is done; None where nothing has changed since the last call."""
         seen = (self._conversion.seconds_done, self._conversion.bytes_read)
         if seen == self._seen:
             return None
         self._seen = seen
         if self.audio.duration_seconds:
-            return self._conversion.seconds_done / self.audio.duration_seconds
-        return None if self._conversion.bytes_read is None else self._conversion.bytes_read / self.audio.size_bytes
+            done = self._conversion.seconds_done / self.audio.duration_seconds
+        elif self._conversion.bytes_read is not None:
+            done = self._conversion.bytes_read / self.audio.size_bytes
+        else:
+            return None
+        return self._since + (self._until - self._since) * min(done, 1.0)

@@ -1,0 +1,86 @@
+"""One run of a conversion: what its steps share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from worker.application.jobs.space_needs import SpaceNeeds
+from worker.application.jobs.workspace import JobDirectory
+from worker.application.progress.job_progress import JobProgress
+from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.cutting import seconds_of
+from worker.domain.disk_space import Need
+from worker.domain.job import Job, ObjectLocation, OutputSpec
+from worker.domain.progress import Stage
+from worker.domain.tags.pictures import Picture
+
+# Bytes for a second of audio: only weights depend on it.
+_PCM_BYTES_PER_SECOND = 176_400
+_CODED_BYTES_PER_SECOND = 20_000
+
+
+class NoSpaceError(Exception):
+    """The space that the job needs is not free. It gives back what it has, and waits."""
+
+    def __init__(self, need: Need) -> None:
+        super().__init__(need)
+        self.need = need
+
+
+@dataclass(slots=True)
+class ConversionRun:
+    """A job, where its files are, and how far it is."""
+
+    job: Job
+    directory: JobDirectory
+    progress: JobProgress
+    needs: SpaceNeeds
+    covers: dict[ObjectLocation, Picture] = field(default_factory=dict)  # that were downloaded
+    joining_seconds: float = 0.0  # that joining is expected to take, of the time of converting
+
+    @property
+    def source(self) -> Path:
+        """What is converted: the source, or the samples of those that are joined."""
+        return self.directory.path / "source"
+
+    @property
+    def downloads(self) -> dict[ObjectLocation, Path]:
+        """Where each source is downloaded to; one that is joined several times is downloaded once."""
+        if not self.job.is_joined:
+            return {part.source: self.source for part in self.job.parts}
+        locations = dict.fromkeys(part.source for part in self.job.parts)
+        return {location: self.source.with_name(f"source-{number}") for number, location in enumerate(locations)}
+
+    @property
+    def outputs(self) -> list[tuple[OutputSpec, Path]]:
+        return [
+            (
+                output.with_cover(self.covers.get(output.cover_location)) if output.cover_location else output,
+                self.source.with_name(f"output-{index}"),
+            )
+            for index, output in enumerate(self.job.outputs)
+        ]
+
+    @property
+    def joining_share(self) -> float:
+        """How much of the time of converting goes into joining, 0 to 1."""
+        expected_seconds = self.progress.meter.expected_seconds(Stage.CONVERTING)
+        return self.joining_seconds / expected_seconds if self.joining_seconds else 0.0
+
+    def reserve(self, need: Need) -> None:
+        """Raises NoSpaceError where it is not free at once."""
+        if not self.directory.space.take(need):
+            raise NoSpaceError(need)
+
+    def expect_the_rest(self, source_seconds: float) -> None:
+        """Say how long converting and uploading should take, of a source of that length."""
+        meter, speeds, outputs = self.progress.meter, self.progress.speeds, self.job.outputs
+        meter.expect(Stage.CONVERTING, self.joining_seconds + speeds.expected_conversion(source_seconds, outputs))
+        size_bytes = sum(_expected_bytes(each.format, seconds_of(each, source_seconds)) for each in outputs)
+        meter.expect(Stage.UPLOADING, speeds.expected_upload(size_bytes, len(outputs)))
+
+
+def _expected_bytes(audio_format: AudioFormat, audio_seconds: float) -> int:
+    per_second = _PCM_BYTES_PER_SECOND if FORMATS[audio_format].is_lossless else _CODED_BYTES_PER_SECOND
+    return int(audio_seconds * per_second)

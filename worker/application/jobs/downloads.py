@@ -1,0 +1,97 @@
+"""The first step of a conversion: what a job reads comes into its directory, the covers before the sources."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from worker.application.jobs.conversion_run import ConversionRun
+from worker.application.jobs.space_needs import bytes_per_second
+from worker.domain.disk_space import Need
+from worker.domain.errors import InvalidMessageError, SourceTooLargeError
+from worker.domain.job import ObjectLocation
+from worker.domain.progress import Stage
+from worker.domain.tags.pictures import MAX_PICTURE_BYTES, Picture, picture_of
+from worker.ports import ObjectStore
+
+_ALL_SOURCES = "the list of sources"
+
+
+class Downloads:
+    """Downloads for all jobs. The sources of one may have `limit_bytes` together."""
+
+    def __init__(self, objects: ObjectStore, limit_bytes: int) -> None:
+        self._objects = objects
+        self._limit_bytes = limit_bytes
+
+    async def fetch(self, run: ConversionRun) -> None:
+        """Raises NoSpaceError, and what `ObjectStore.download` raises."""
+        await self._covers(run)
+        run.progress.enter(Stage.DOWNLOADING)
+        known_bytes = await self._size_of_all(run) if run.job.is_joined else 0
+        done = 0
+        for location, path in run.downloads.items():
+            done += await self._source(run, location, path, done, known_bytes)
+        run.progress.source_bytes = done
+        run.progress.speeds.learn_download(done, run.progress.leave())
+
+    async def _covers(self, run: ConversionRun) -> None:
+        """Before the sources, which may take long. Raises InvalidMessageError about one that is not a cover."""
+        for index, output in enumerate(run.job.outputs):
+            location = output.cover_location
+            if location is not None and location not in run.covers:
+                run.covers[location] = await self._cover(run, location, f"outputs[{index}].cover")
+
+    async def _cover(self, run: ConversionRun, location: ObjectLocation, path_of_field: str) -> Picture:
+        path = run.source.with_name("cover")
+        try:
+            await self._objects.download(
+                location,
+                path,
+                limit_bytes=MAX_PICTURE_BYTES,
+                on_start=lambda size_bytes: run.reserve(Need(size_bytes, size_bytes)),
+                on_bytes=lambda _: None,
+            )
+        except SourceTooLargeError as exc:
+            problem = f"{location} has {exc.size_bytes} bytes; a cover may have {exc.limit_bytes}"
+            raise InvalidMessageError(path_of_field, problem) from exc
+        picture = picture_of(await asyncio.to_thread(path.read_bytes))
+        path.unlink()
+        if picture is None:
+            raise InvalidMessageError(path_of_field, f"{location} is neither a JPEG nor a PNG")
+        return picture
+
+    async def _size_of_all(self, run: ConversionRun) -> int:
+        """Of all sources, before the first is downloaded: one that is missing, or all too large, costs no download."""
+        size_bytes = sum([await self._objects.probe(location) for location in run.downloads])
+        if size_bytes > self._limit_bytes:
+            raise SourceTooLargeError(_ALL_SOURCES, size_bytes, self._limit_bytes)
+        return size_bytes
+
+    async def _source(
+        self, run: ConversionRun, location: ObjectLocation, path: Path, before: int, known_bytes: int
+    ) -> int:
+        """Download one source, `before` bytes after the first; all are known to have so many. Returns its size."""
+        progress, needs = run.progress, run.needs
+
+        def on_start(size_bytes: int) -> None:
+            progress.source_bytes = max(known_bytes, before + size_bytes)
+            run.reserve(needs.of_download(progress.source_bytes))
+            progress.meter.expect(Stage.DOWNLOADING, progress.speeds.expected_download(progress.source_bytes))
+            run.expect_the_rest(progress.source_bytes / bytes_per_second(run.job))
+
+        def on_bytes(size_bytes: int) -> None:
+            done = before + size_bytes
+            if done > progress.source_bytes:  # its size was not known beforehand
+                run.reserve(needs.of_download(2 * done, least=done))
+            progress.advance(done / progress.source_bytes if progress.source_bytes else 0)
+
+        try:
+            found = await self._objects.download(
+                location, path, limit_bytes=self._limit_bytes - before, on_start=on_start, on_bytes=on_bytes
+            )
+        except SourceTooLargeError as exc:
+            if before:
+                raise SourceTooLargeError(_ALL_SOURCES, before + exc.size_bytes, self._limit_bytes) from exc
+            raise
+        return found.size_bytes
