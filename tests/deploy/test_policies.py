@@ -209,6 +209,15 @@ async def test_a_gateway_may_do_all_that_its_requests_ask_for_and_nothing_else(
         async with gateway.client() as client:
             upload = {"name": "a.wav", "bytes": 1, "content_type": "audio/wav"}
             form = (await client.post("/uploads", upload)).json
+            in_parts = [(await client.post("/uploads/multipart", upload)).headers["location"] for _ in range(2)]
+            part = (await client.get(f"{in_parts[0]}/parts/1")).json
+            async with client.session.put(URL(part["url"], encoded=True), data=b"x") as put:
+                assert put.status == 200
+            uploaded = [
+                (await client.post(f"{in_parts[0]}/complete")).status,
+                (await client.post(f"{in_parts[0]}/complete")).status,
+                (await client.ask("DELETE", in_parts[1])).status,
+            ]
             statuses = [
                 (await client.submit(stack, "a")).status,
                 (await client.ask("DELETE", "/jobs/a")).status,
@@ -223,7 +232,7 @@ async def test_a_gateway_may_do_all_that_its_requests_ask_for_and_nothing_else(
             async with client.session.get(URL(found.headers["location"], encoded=True)) as download:
                 assert download.status == 200
 
-    assert (statuses, seen) == ([202, 202, 202, 200, 200], ["completed"])
+    assert (uploaded, statuses, seen) == ([200, 200, 204], [202, 202, 202, 200, 200], ["completed"])
     key = form["fields"]["key"]
     assert scene.judge("gateway", Right("s3:PutObject", f"arn:aws:s3:::{stack.sources}/{key}")) == (set(), set())
 

@@ -70,8 +70,8 @@ class Call:
         if "uploads" in query:
             return {"POST": "CreateMultipartUpload", "GET": "ListMultipartUploads"}[self.method]
         if "uploadId" in query:
-            parts = {"PUT": "UploadPart", "POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload"}
-            return parts[self.method]
+            parts = {"PUT": "UploadPart", "GET": "ListParts", "POST": "CompleteMultipartUpload"}
+            return parts.get(self.method, "AbortMultipartUpload")
         kind = "Object" if self.key else "Bucket"
         return {"PUT": "Put", "GET": "Get", "HEAD": "Head", "DELETE": "Delete"}.get(self.method, self.method) + kind
 

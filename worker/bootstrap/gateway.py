@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from worker.adapters.aws.client import ClientLimits
+from worker.adapters.s3.part_uploads import PartUploads
 from worker.adapters.s3.presigning import S3Presigner
 from worker.application.operations.store_watch import StoreWatch
 from worker.bootstrap.commands import ClientParts, open_client
@@ -23,6 +24,7 @@ class GatewayParts:
 
     jobs: ClientParts
     presigner: S3Presigner
+    uploads: PartUploads
     stores: StoreWatch
 
 
@@ -35,12 +37,12 @@ async def open_gateway(settings: Settings) -> AsyncIterator[GatewayParts]:
         clients = Clients(settings, stack)
         limits = ClientLimits(
             connect_seconds=1,
-            read_seconds=1,
+            read_seconds=60,  # of the completion of an upload; what else is asked has less by the gateway's own limits
             attempts=1,
-            connections=1,
+            connections=20,
             path_style=settings.has_own_s3_endpoint,
             presigns=True,
         )
-        presigner = S3Presigner(await clients.open("s3", limits), s3_options(settings))
+        client, options = await clients.open("s3", limits), s3_options(settings)
         stores = StoreWatch(*await open_stores(settings, clients, stack), now=utc_now)
-        yield GatewayParts(jobs, presigner, stores)
+        yield GatewayParts(jobs, S3Presigner(client, options), PartUploads(client, options), stores)

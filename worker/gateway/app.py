@@ -19,6 +19,7 @@ from worker.gateway.instruments import Measured
 from worker.gateway.jobs import JobRoutes
 from worker.gateway.open_files import Connections
 from worker.gateway.page import PageRoutes
+from worker.gateway.part_uploads import PartUploadRoutes
 from worker.gateway.prefixes import Prefixes
 from worker.gateway.problems import add_handlers
 from worker.gateway.streams import StreamRoutes
@@ -58,6 +59,9 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, c
         parts.jobs.presets,
         max_upload_bytes=settings.max_source_bytes,
         max_body_bytes=serve.max_body_bytes,
+    ).add_to(router)
+    PartUploadRoutes(
+        parts.uploads, prefixes, max_bytes=settings.max_source_bytes, max_body_bytes=serve.max_body_bytes
     ).add_to(router)
     PageRoutes(parts.presigner, prefixes).add_to(app)
     health = HealthRoutes(parts.stores, lambda: feeds.streams)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path
 from starlette.requests import Request
@@ -17,7 +14,6 @@ from worker.adapters.s3.presigning import S3Presigner
 from worker.application.messages.json_text import read_object
 from worker.application.messages.presets import Presets
 from worker.application.progress.reader import Reader
-from worker.domain.errors import InvalidMessageError
 from worker.domain.job import MAX_OUTPUTS, ObjectLocation
 from worker.domain.progress import Status, timestamp
 from worker.domain.redaction import REDACTED
@@ -26,27 +22,15 @@ from worker.gateway.documents import json_answer, json_body, problems
 from worker.gateway.jobs import JobId, no_job
 from worker.gateway.prefixes import Prefixes
 from worker.gateway.problems import ProblemError, answered_in_time
+from worker.gateway.uploads import UPLOAD, UploadedFile, location_under
 
 _UPLOAD_SECONDS = 3600
 _DOWNLOAD_SECONDS = 300
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _MOST_POST_BYTES = 5 * 1024**3
-_MOST_NAME_BYTES = 255
-# Nothing that a browser would show as a page: the bucket may be one that browsers read from.
-_CONTENT_TYPE = re.compile(r"(audio|video)/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,100}|application/(octet-stream|ogg|mp4)")
 
 _NOT_KEPT = {"cache-control": "no-store", "vary": "accept"}
 
-_UPLOAD: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "description": "The file's name.", "minLength": 1, "maxLength": 255},
-        "bytes": {"type": "integer", "description": "Its exact size.", "minimum": 1},
-        "content_type": {"type": "string", "description": "Its type.", "pattern": f"^({_CONTENT_TYPE.pattern})$"},
-    },
-    "required": ["name", "bytes", "content_type"],
-    "additionalProperties": False,
-}
 _FORM = {
     "type": "object",
     "properties": {
@@ -64,7 +48,7 @@ _PLACES = {
     "properties": {
         "source": {"type": ["string", "null"], "description": "Uploads are put there; null: there are none."},
         "target": {"type": ["string", "null"], "description": "Targets must lie there; null: anywhere."},
-        "max_bytes": {"type": "integer", "description": "The largest upload."},
+        "max_bytes": {"type": "integer", "description": "The largest upload in parts; a form takes at most 5 GiB."},
         "presets": {"type": "object", "description": "The fields that each preset stands for, by its name."},
     },
     "required": ["source", "target", "max_bytes", "presets"],
@@ -89,6 +73,7 @@ class FileRoutes:
         self._reader = reader
         self._prefixes = prefixes
         self._presets = presets
+        self._max_source_bytes = max_upload_bytes
         self._max_upload_bytes = min(max_upload_bytes, _MOST_POST_BYTES)
         self._max_body_bytes = max_body_bytes
 
@@ -102,7 +87,7 @@ class FileRoutes:
                 201: json_answer("The form to post the file with.", _FORM),
                 **problems(400, 408, 413, 415, 422, 501),
             },
-            openapi_extra=json_body(_UPLOAD),
+            openapi_extra=json_body(UPLOAD),
         )
         router.add_api_route(
             "/uploads",
@@ -127,7 +112,7 @@ class FileRoutes:
         answer = {
             "source": self._prefixes.source,
             "target": self._prefixes.target,
-            "max_bytes": self._max_upload_bytes,
+            "max_bytes": self._max_source_bytes,
             "presets": self._presets.fields,
         }
         return JSONResponse(answer)
@@ -135,15 +120,12 @@ class FileRoutes:
     async def upload(self, request: Request) -> Response:
         """A form that uploads one file of that size and type to S3, within an hour."""
         document = read_object(await read_json_text(request, max_bytes=self._max_body_bytes))
-        name, size_bytes, content_type = self._read(document)
-        if self._prefixes.source is None:
-            raise ProblemError(HTTPStatus.NOT_IMPLEMENTED, "uploads need the setting WORKER_SERVE_SOURCE")
-        key = f"{self._prefixes.source}{secrets.token_hex(16)}/{name}"
-        source = _location(key)
+        file = UploadedFile.read(document, max_bytes=self._max_upload_bytes)
+        source = location_under(self._prefixes, file.new_key())
         expires_at = datetime.now(UTC) + timedelta(seconds=_UPLOAD_SECONDS)
         async with answered_in_time():
             form = await self._presigner.upload(
-                source, size_bytes=size_bytes, content_type=content_type, seconds=_UPLOAD_SECONDS
+                source, size_bytes=file.size_bytes, content_type=file.content_type, seconds=_UPLOAD_SECONDS
             )
         answer = {
             "source": str(source),
@@ -181,33 +163,3 @@ class FileRoutes:
         if request.headers.get("accept") == "application/json":
             return JSONResponse({"url": url}, headers=_NOT_KEPT)
         return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, _NOT_KEPT)
-
-    def _read(self, document: Mapping[str, Any]) -> tuple[str, int, str]:
-        """Name, size in bytes and type. Raises InvalidMessageError about the first member that is wrong."""
-        for field in document:
-            if field not in _UPLOAD["properties"]:
-                raise InvalidMessageError(field[:64], "is not known")
-        name, size_bytes, content_type = (document.get(field) for field in ("name", "bytes", "content_type"))
-        if not isinstance(name, str) or not name or len(name.encode(errors="replace")) > _MOST_NAME_BYTES:
-            raise InvalidMessageError("name", f"must be a file's name of at most {_MOST_NAME_BYTES} bytes")
-        if type(size_bytes) is not int or not 1 <= size_bytes <= self._max_upload_bytes:
-            raise InvalidMessageError("bytes", f"must be a whole number from 1 to {self._max_upload_bytes}")
-        if not isinstance(content_type, str) or not _CONTENT_TYPE.fullmatch(content_type):
-            raise InvalidMessageError("content_type", "must be audio/…, video/… or application/octet-stream")
-        return _without_folders(name), size_bytes, content_type
-
-
-def _without_folders(name: str) -> str:
-    """The last part of a path, without characters that are none. Raises InvalidMessageError where nothing is left."""
-    last = re.split(r"[/\\]", name)[-1]
-    kept = "".join(character for character in last if character.isprintable())
-    if kept in {"", ".", ".."} or "${" in kept:  # S3 puts a name of the client's own in the place of ${filename}
-        raise InvalidMessageError("name", "must be a file's name, without ${")
-    return kept
-
-
-def _location(url: str) -> ObjectLocation:
-    try:
-        return ObjectLocation.parse(url)
-    except ValueError as exc:
-        raise InvalidMessageError("name", str(exc)) from None

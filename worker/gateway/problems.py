@@ -16,7 +16,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
-from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
+from worker.adapters.s3.part_uploads import UploadGoneError
+from worker.domain.errors import (
+    AccessDeniedError,
+    DependencyUnavailableError,
+    InvalidMessageError,
+    TargetRefusedError,
+)
 from worker.domain.refusals import JobExistsError, NotRetriedError
 from worker.ports import NoIndexError, NotAllowedError, StoreUnavailableError
 
@@ -50,16 +56,16 @@ def unavailable(detail: str, **members: object) -> ProblemError:
 
 
 @asynccontextmanager
-async def answered_in_time(**members: object) -> AsyncIterator[None]:
+async def answered_in_time(*, seconds: float = _OPERATION_SECONDS, **members: object) -> AsyncIterator[None]:
     """Bounds what the request waits for, so that its answer comes within a second. Raises ProblemError with 503.
 
-    `members` are added to the problem.
+    `members` are added to the problem. With `seconds`, it may take longer.
     """
     try:
-        async with asyncio.timeout(_OPERATION_SECONDS):
+        async with asyncio.timeout(seconds):
             yield
     except TimeoutError as error:
-        raise unavailable(f"AWS did not answer within {_OPERATION_SECONDS:g} s; try again", **members) from error
+        raise unavailable(f"AWS did not answer within {seconds:g} s; try again", **members) from error
     except StoreUnavailableError as error:
         raise unavailable(f"the table of progress records did not answer ({error.reason})", **members) from error
     except DependencyUnavailableError as error:
@@ -123,5 +129,8 @@ _PROBLEMS: Mapping[type[Exception], Any] = {
     NotRetriedError: _of_refusal,
     NoIndexError: lambda error: ProblemError(HTTPStatus.NOT_IMPLEMENTED, str(error)),
     NotAllowedError: lambda error: unavailable(str(error)),
+    AccessDeniedError: lambda error: unavailable(str(error)),
+    TargetRefusedError: lambda error: unavailable(str(error)),
+    UploadGoneError: lambda _: ProblemError(HTTPStatus.NOT_FOUND, "there is no such upload"),
     Exception: lambda _: ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; the log has it"),
 }

@@ -22,6 +22,7 @@ class Page {
   constructor(token) {
     this.jobs = new Jobs({ token });
     this.views = new Map();
+    this.uploads = new Set();
     this.uploading = 0;
     this.waiting = [];
     this.following = new Following(this.jobs, {
@@ -40,9 +41,11 @@ class Page {
     if (Array.isArray(kept) && kept.length > 0) this.outputs.value = kept;
     at("outputs").replaceChildren(this.outputs.element);
     this.#showPlaces();
+    this.#showInterrupted();
     acceptFiles(at("drop"), [at("files"), at("folder")], (files) => this.add(files));
     at("filter").addEventListener("change", () => this.#filter());
     window.addEventListener("hashchange", () => this.#openLinked());
+    window.addEventListener("online", () => this.uploads.forEach((view) => view.goOn()));
     window.addEventListener("beforeunload", (event) => this.uploading + this.waiting.length > 0 && event.preventDefault());
     this.following.keepListing().catch((error) => this.#cannotList(error));
     this.#watchHealth();
@@ -53,11 +56,16 @@ class Page {
   add(files) {
     const outputs = this.outputs.value;
     for (const file of files) {
-      const view = new UploadView(file, (each) => this.#enqueue(each));
+      const view = new UploadView(file, {
+        start: (each) => this.#enqueue(each),
+        discard: (each) => this.#discard(each),
+      });
       view.outputs = outputs;
+      this.uploads.add(view);
       at("jobs").prepend(view.element);
       this.#enqueue(view);
     }
+    this.#showInterrupted();
     announce(`${files.length} file${files.length === 1 ? "" : "s"} added`);
     this.#count();
   }
@@ -116,13 +124,30 @@ class Page {
       const outputs = withTargets(view.outputs ?? this.outputs.value, this.outputs.schema, `${this.#target()}${jobId}/`, file.name);
       const record = await this.jobs.submit({ job_id: jobId, source: view.source, outputs }, { signal: view.signal });
       view.element.remove();
+      this.uploads.delete(view);
       this.take(record);
     } catch (error) {
       if (view.signal.aborted) return;
-      view.failed(error.message);
+      view.failed(error.message, { isInterrupted: view.source === undefined && error.isTransient === true });
       this.outputs.complain(error.field, error.message);
       view.outputs = null; // the next try takes what the form says then
     }
+  }
+
+  /** What was sent of a file is deleted, unless another entry of the list sends it. */
+  #discard(view) {
+    this.uploads.delete(view);
+    this.#count();
+    if (view.source === undefined) this.jobs.discardUpload(view.file).finally(() => this.#showInterrupted());
+  }
+
+  /** A page may not open a file again by itself after a reload. */
+  #showInterrupted() {
+    const here = Array.from(this.uploads, ({ file }) => `${file.name} (${bytes(file.size)})`);
+    const begun = this.jobs.interruptedUploads().map(({ name, bytes: size }) => `${name} (${bytes(size)})`);
+    const names = begun.filter((each) => !here.includes(each));
+    at("interrupted").hidden = names.length === 0;
+    setText(at("interrupted-files"), names.join(", "));
   }
 
   #target() {

@@ -8,33 +8,18 @@
  *     for await (const record of jobs.watch(job_id)) console.log(record.status, record.percent);
  */
 
+import { insistently, JobsError, sleep } from "./errors.js";
 import { readEvents } from "./events.js";
-import { postForm } from "./posting.js";
+import { Uploads } from "./uploading.js";
+
+export { JobsError, sleep };
 
 const FINAL = new Set(["completed", "failed", "cancelled"]);
 const SILENCE_MS = 45_000; // a stream has a comment every 15 s: after three without one it is dead
-const ATTEMPTS = 5;
 const FIRST_WAIT_MS = 500;
 const MOST_WAIT_MS = 15_000;
 const OCTETS = "application/octet-stream";
 const UPLOADABLE = /^((audio|video)\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,100}|application\/(octet-stream|ogg|mp4))$/;
-
-/** An answer that is an error, or none. `status` is 0 where the gateway could not be reached. */
-export class JobsError extends Error {
-  constructor(message, { status = 0, field = null, record = null, retryAfter = null } = {}) {
-    super(message);
-    this.name = "JobsError";
-    this.status = status;
-    this.field = field; // what is wrong in a message, such as "outputs[0].bitrate_kbps"
-    this.record = record; // of the job in the way
-    this.retryAfter = retryAfter; // seconds
-  }
-
-  /** Whether the same request may succeed later. */
-  get isTransient() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
-  }
-}
 
 /** Whether nothing more will happen to the job, unless it is retried. */
 export function isFinal(record) {
@@ -57,27 +42,14 @@ export function newJobId(name) {
   return `${readable.slice(0, 64) || "job"}-${time}-${suffix}`;
 }
 
-/** Resolves after `ms`. Rejects with the signal's reason when it is aborted first. */
-export function sleep(ms, signal) {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const end = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", end);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", end, { once: true });
-  });
-}
-
 export class Jobs {
+  #uploads;
+
   /** `url`: of the gateway, by default the page's own origin. `token`: its bearer token, where it has one. */
   constructor({ url = "", token = null } = {}) {
     this.url = url.replace(/\/$/, "");
     this.token = token;
+    this.#uploads = new Uploads((method, path, options) => this.#json(method, path, options), this.url);
   }
 
   /** Where uploads and targets lie here: `{source, target, max_bytes, presets}`. */
@@ -99,19 +71,23 @@ export class Jobs {
   /**
    * Uploads a file to S3, past the gateway. Returns what a message names it by, in `source`.
    *
-   * `onProgress({sent, total})` counts bytes, in browsers. A connection that breaks is tried again, five times.
+   * `onProgress({sent, total})` counts bytes, in browsers. A connection that breaks is tried again, five times. What is
+   * larger than 8 MiB is sent in parts: called again with the same file, also after a reload, this goes on where it
+   * stopped. Aborted by the signal, it is given up.
    */
-  async upload(file, { name = file.name, onProgress = () => {}, signal } = {}) {
+  upload(file, { name = file.name ?? "audio", onProgress = () => {}, signal } = {}) {
     const type = UPLOADABLE.test(file.type) ? file.type : OCTETS;
-    return this.#insistently(async () => {
-      const form = await this.#json("POST", "/uploads", {
-        body: { name, bytes: file.size, content_type: type },
-        signal,
-      });
-      const { status, text } = await postForm(form, file, { onProgress, signal });
-      if (status < 200 || status > 299) throw new JobsError(reasonOfS3(text, status), { status });
-      return form.source;
-    }, signal);
+    return this.#uploads.upload(file, { name, type, onProgress, signal });
+  }
+
+  /** Gives up the upload of a file that was interrupted: S3 deletes what it has of it. */
+  discardUpload(file) {
+    return this.#uploads.discard(file);
+  }
+
+  /** Files whose uploads were interrupted in this browser: `[{name, bytes}]`. Given one again, `upload` goes on. */
+  interruptedUploads() {
+    return this.#uploads.interrupted();
   }
 
   /**
@@ -121,7 +97,7 @@ export class Jobs {
    */
   submit(message, { signal } = {}) {
     const body = { ...message, job_id: message.job_id ?? newJobId(nameIn(message.source)) };
-    return this.#insistently(() => this.#json("POST", "/jobs", { body, signal }), signal);
+    return insistently(() => this.#json("POST", "/jobs", { body, signal }), signal);
   }
 
   /** The newest record; `fresh` is false where a store could not be asked. Throws JobsError: 404. */
@@ -211,20 +187,9 @@ export class Jobs {
     }
   }
 
-  async #insistently(attempt, signal) {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await attempt();
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (!(error instanceof JobsError) || !error.isTransient || tries === ATTEMPTS) throw error;
-        await sleep(error.retryAfter ? error.retryAfter * 1000 : FIRST_WAIT_MS * 2 ** tries, signal);
-      }
-    }
-  }
-
   async #json(method, path, { body, signal } = {}) {
     const answer = await this.#ask(method, path, { body, signal, accept: "application/json" });
+    if (answer.status === 204) return null;
     try {
       return await answer.json();
     } catch {
@@ -258,12 +223,6 @@ async function problemOf(answer) {
     record: problem.record,
     retryAfter: Number(answer.headers.get("retry-after")) || null,
   });
-}
-
-function reasonOfS3(xml, status) {
-  if (status === 0) return "The connection to S3 was lost.";
-  const message = /<Message>([^<]*)<\/Message>/.exec(xml)?.[1];
-  return `S3 refused the upload: ${message ?? `status ${status}`}`;
 }
 
 function nameIn(source) {

@@ -1,13 +1,15 @@
 /** One file on its way to becoming a job: waiting, uploading, submitting, or failed. */
 
 import { button, el, setText } from "./dom.js";
-import { bytes } from "./words.js";
+import { bytes, timeLeft } from "./words.js";
 
-/** `start(view)` uploads and submits; it is called again for "Try again". */
+/** `start(view)` uploads and submits, and is called again for "Try again"; `discard(view)` is called at its removal. */
 export class UploadView {
-  constructor(file, start) {
+  constructor(file, { start, discard }) {
     this.file = file;
     this.start = start;
+    this.discard = discard;
+    this.isInterrupted = false;
     this.abort = new AbortController();
     this.status = el("span", { class: "status" }, "waiting");
     this.bar = el("progress", { max: file.size || 1, value: 0, "aria-label": `Upload of ${file.name}` });
@@ -31,31 +33,41 @@ export class UploadView {
 
   uploading() {
     setText(this.status, "uploading");
-    this.began = performance.now();
+    this.first = null;
   }
 
+  /** The rate counts from the first call: what had been sent before was not sent now. */
   sent({ sent, total }) {
+    this.first ??= { sent, at: performance.now() };
     this.bar.max = total;
     this.bar.value = sent;
-    const seconds = (performance.now() - this.began) / 1000;
-    const rate = seconds > 0.5 ? ` · ${bytes(sent / seconds)}/s` : "";
-    setText(this.words, `${bytes(Math.min(sent, this.file.size))} of ${bytes(this.file.size)}${rate}`);
+    const seconds = (performance.now() - this.first.at) / 1000;
+    const rate = (sent - this.first.sent) / seconds;
+    const left = seconds > 1 && rate > 0 ? [`${bytes(rate)}/s`, timeLeft((total - sent) / rate)] : [];
+    setText(this.words, [`${bytes(sent)} of ${bytes(total)}`, ...left].join(" · "));
   }
 
   submitting() {
     setText(this.status, "submitting");
   }
 
-  failed(message) {
-    setText(this.status, "failed");
-    this.element.dataset.status = "failed";
+  /** An upload that is interrupted goes on by itself when the connection is back. */
+  failed(message, { isInterrupted = false } = {}) {
+    this.isInterrupted = isInterrupted;
+    setText(this.status, isInterrupted ? "interrupted" : "failed");
+    this.element.dataset.status = isInterrupted ? "interrupted" : "failed";
     this.error.hidden = false;
     this.error.textContent = message;
     this.again.hidden = false;
     setText(this.cancel, "Remove");
   }
 
+  goOn() {
+    if (this.isInterrupted) this.#restart();
+  }
+
   #restart() {
+    this.isInterrupted = false;
     delete this.element.dataset.status;
     this.error.hidden = true;
     this.again.hidden = true;
@@ -67,5 +79,6 @@ export class UploadView {
   #end() {
     this.abort.abort();
     this.element.remove();
+    this.discard(this);
   }
 }

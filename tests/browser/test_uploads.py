@@ -1,0 +1,158 @@
+"""A person uploads large files on the page, with a connection that breaks and a tab that is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.support.gateway import GatewayProcess
+from tests.support.page import drop, job, open_page
+from tests.support.stack import Stack, wait_for
+
+MIB = 1024**2
+SIZE = 30 * MIB  # four parts
+PARTS = "**/*partNumber=*"
+
+Keep = Callable[[Page, str], None]
+
+
+@pytest.fixture
+def recording(tmp_path: Path, unique: Callable[[str], str]) -> Path:
+    path = tmp_path / f"{unique('long')} recording.wav"
+    path.write_bytes(bytes(range(256)) * (SIZE // 256))
+    return path
+
+
+class Parts:
+    """The parts that pages send. Those in `lost` do not arrive, and those in `held` stay on the way."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.arrived: list[int] = []
+        self.lost: list[int] = []  # each entry is for one try
+        self.held: set[int] = set()
+        context.route(PARTS, self._judge)
+
+    def _judge(self, route: Route) -> None:
+        if route.request.method != "PUT":
+            route.continue_()
+            return
+        number = int(parse_qs(urlsplit(route.request.url).query)["partNumber"][0])
+        if number in self.lost:
+            self.lost.remove(number)
+            route.abort("connectionreset")
+        elif number not in self.held:
+            self.arrived.append(number)
+            route.continue_()
+
+
+@pytest.fixture
+def parts(context: BrowserContext) -> Parts:
+    return Parts(context)
+
+
+@pytest.fixture
+def unfinished(stack: Stack) -> Iterator[Callable[[], list[Any]]]:
+    """The uploads in parts that S3 holds. A test leaves none."""
+
+    def look() -> list[Any]:
+        found: list[Any] = stack.aws["s3"].list_multipart_uploads(Bucket=stack.sources).get("Uploads", [])
+        return found
+
+    yield look
+    assert look() == []
+
+
+def uploaded(stack: Stack, page: Page, name: str) -> bytes:
+    """What lies at the source of the job."""
+    entry = job(page, name, status="queued")
+    entry.get_by_text("Details").click()
+    source = entry.locator("dd").first.text_content()
+    assert source is not None
+    body: bytes = stack.aws["s3"].get_object(Bucket=stack.sources, Key=source.split("/", 3)[3])["Body"].read()
+    return body
+
+
+def test_a_part_that_is_lost_on_the_way_is_sent_again_and_the_bar_shows_what_has_been_sent(
+    page: Page, parts: Parts, stack: Stack, recording: Path, unfinished: Any, keep_screenshot: Keep
+) -> None:
+    parts.held = {4}
+    parts.lost = [2]
+    drop(page, [recording])
+    bar = job(page, recording.name).locator("progress")
+    wait_for(lambda: float(bar.get_attribute("value") or 0) == 24 * MIB or None, "the other parts")
+    assert sorted(parts.arrived) == [1, 2, 3]
+    expect(job(page, recording.name).get_by_text("24.0 MiB of 30.0 MiB")).to_be_visible()
+    keep_screenshot(page, "uploading")
+
+    page.get_by_role("button", name=f"Cancel the upload of {recording.name}").click()
+
+    expect(job(page, recording.name)).to_have_count(0)
+    wait_for(lambda: unfinished() == [] or None, "the end of the upload at S3")
+    assert page.evaluate("() => Object.keys(localStorage).filter((key) => key.startsWith('audio-upload'))") == []
+
+
+@pytest.mark.parametrize("is_closed", [False, True], ids=["reload", "closed tab"])
+def test_an_upload_goes_on_after_a_reload_and_in_another_tab_with_the_parts_that_are_missing(
+    is_closed: bool,
+    page: Page,
+    context: BrowserContext,
+    gateway: GatewayProcess,
+    parts: Parts,
+    stack: Stack,
+    recording: Path,
+    unfinished: Any,
+    keep_screenshot: Keep,
+) -> None:
+    parts.held = {3}
+    page.on("dialog", lambda dialog: dialog.accept())  # "Leave the page?"
+    drop(page, [recording])
+    bar = job(page, recording.name).locator("progress")
+    wait_for(lambda: float(bar.get_attribute("value") or 0) == SIZE - 8 * MIB or None, "all parts but one")
+    if is_closed:
+        page.close()
+        page = open_page(context, gateway.url)
+    else:
+        page.reload()
+    expect(page.get_by_text(f"Not uploaded to the end: {recording.name} (30.0 MiB).")).to_be_visible()
+    keep_screenshot(page, "interrupted")
+    parts.held, parts.arrived = set(), []
+
+    drop(page, [recording])
+
+    expect(job(page, recording.name, status="queued")).to_be_visible()
+    assert parts.arrived == [3]
+    assert uploaded(stack, page, recording.name) == recording.read_bytes()
+    expect(page.locator("#interrupted")).to_be_hidden()
+    page.get_by_role("button", name=f"Cancel {recording.name}").click()
+    expect(job(page, recording.name, status="cancelled")).to_be_visible()
+
+
+def test_an_upload_that_a_lost_network_interrupts_goes_on_by_itself_when_it_is_back(
+    page: Page,
+    context: BrowserContext,
+    parts: Parts,
+    stack: Stack,
+    recording: Path,
+    unfinished: Any,
+    keep_screenshot: Keep,
+) -> None:
+    parts.lost = [2] * 5  # as often as it is tried
+    drop(page, [recording])
+    interrupted = job(page, recording.name, status="interrupted")
+    expect(interrupted).to_be_visible(timeout=60_000)
+    expect(interrupted.locator(".error")).to_have_text("The connection to S3 was lost.")
+    keep_screenshot(page, "lost-network")
+
+    context.set_offline(True)
+    context.set_offline(False)
+
+    expect(job(page, recording.name, status="queued")).to_be_visible()
+    assert sorted(parts.arrived) == [1, 2, 3, 4]
+    assert uploaded(stack, page, recording.name) == recording.read_bytes()
+    page.get_by_role("button", name=f"Cancel {recording.name}").click()
+    expect(job(page, recording.name, status="cancelled")).to_be_visible()
