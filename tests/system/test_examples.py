@@ -104,7 +104,7 @@ def test_the_node_app_converts_what_is_posted_to_it_and_shows_the_way_to_the_out
     with urlopen(link, timeout=20) as download:
         (tmp_path / "talk.mp3").write_bytes(download.read())
 
-    assert progress[0] == "0 % queued"
+    assert progress[0].startswith("0 % ")  # a worker may have taken it before it is watched
     assert last == "100 % completed"
     assert listen(tmp_path / "talk.mp3").seconds == pytest.approx(2.0, abs=0.1)
     assert refused.startswith("unsupported_audio: ")
