@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -13,6 +12,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.support.forking import ForkedProcess, can_fork, inherited
+
+__all__ = ["STARTED_ANEW", "WorkerProcess", "can_mount", "inherited"]
+
+STARTED_ANEW = (sys.executable, "-m", "worker")  # for tests of what happens before and while Python imports the code
 _OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")
 
 
@@ -28,8 +32,10 @@ class WorkerProcess:
     """A worker, or another `command` that logs, with the settings of `environment` and no others.
 
     With `limit_file_kib`, a write beyond that size of a file fails, as on a full disk. With `tmpfs`, which are options
-    such as `size=8m`, its WORKER_WORKSPACE is a file system of its own, which nobody else sees. `program` is what runs
-    in the place of this Python's `-m worker`.
+    such as `size=8m`, its WORKER_WORKSPACE is a file system of its own, which nobody else sees.
+
+    It is forked from a process that has imported the code, unless `program` says what is to be started: STARTED_ANEW,
+    or another one.
     """
 
     def __init__(
@@ -39,25 +45,17 @@ class WorkerProcess:
         command: str = "run",
         limit_file_kib: int | None = None,
         tmpfs: str | None = None,
-        program: Sequence[str] = (sys.executable, "-m", "worker"),
+        program: Sequence[str] | None = None,
     ) -> None:
-        command_line = [*program, command, *arguments]
-        if limit_file_kib is not None:
-            command_line = ["bash", "-c", f'ulimit -f {limit_file_kib}; exec "$@"', "bash", *command_line]
-        if tmpfs is not None:
-            mount = f'mount -t tmpfs -o {tmpfs} tmpfs "$WORKER_WORKSPACE" && exec "$@"'
-            command_line = [*_OWN_MOUNTS, "bash", "-c", mount, "bash", *command_line]
         self.lines: list[dict[str, Any]] = []
         self._grown = threading.Condition()
-        self._process = subprocess.Popen(
-            command_line,
-            env={**inherited(), **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        environment = {**inherited(), **environment}
+        self._process: ForkedProcess | subprocess.Popen[str]
+        if program is None and limit_file_kib is None and tmpfs is None and can_fork(environment):
+            self._process = ForkedProcess.piped([command, *arguments], env=environment)
+        else:
+            command_line = [*(program or STARTED_ANEW), command, *arguments]
+            self._process = _started_anew(command_line, environment, limit_file_kib, tmpfs)
         self.errors = ""
         self._threads = [threading.Thread(target=self._read_log), threading.Thread(target=self._read_errors)]
         for thread in self._threads:
@@ -136,6 +134,20 @@ class WorkerProcess:
             stream.close()
 
 
-def inherited() -> dict[str, str]:
-    """The variables that any process needs, without the settings of the environment in which the tests run."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+def _started_anew(
+    command_line: Sequence[str], environment: Mapping[str, str], limit_file_kib: int | None, tmpfs: str | None
+) -> subprocess.Popen[str]:
+    if limit_file_kib is not None:
+        command_line = ["bash", "-c", f'ulimit -f {limit_file_kib}; exec "$@"', "bash", *command_line]
+    if tmpfs is not None:
+        mount = f'mount -t tmpfs -o {tmpfs} tmpfs "$WORKER_WORKSPACE" && exec "$@"'
+        command_line = [*_OWN_MOUNTS, "bash", "-c", mount, "bash", *command_line]
+    return subprocess.Popen(
+        command_line,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -36,10 +36,17 @@ def start_worker() -> Iterator[Callable[..., WorkerProcess]]:
     with ExitStack() as processes:
 
         def start(
-            stack: Stack, *arguments: str, limit_file_kib: int | None = None, tmpfs: str | None = None, **settings: str
+            stack: Stack,
+            *arguments: str,
+            limit_file_kib: int | None = None,
+            tmpfs: str | None = None,
+            program: Sequence[str] | None = None,
+            **settings: str,
         ) -> WorkerProcess:
             environment = stack.environment() | settings
-            process = WorkerProcess(environment, *arguments, limit_file_kib=limit_file_kib, tmpfs=tmpfs)
+            process = WorkerProcess(
+                environment, *arguments, limit_file_kib=limit_file_kib, tmpfs=tmpfs, program=program
+            )
             processes.callback(process.close)
             return process
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.forking import inherited, run_worker
 from tests.support.gateway import GatewayClient, GatewayProcess, a_message
 from tests.support.stack import Stack
-from tests.support.worker_process import WorkerProcess, inherited
+from tests.support.worker_process import WorkerProcess
 
 # --- submitting -----------------------------------------------------------------------------------------------------
 
@@ -177,15 +178,7 @@ async def test_the_probes_answer_like_a_worker_and_validate_passes(
 
     health = await client.get("/health")
     metrics = await client.get("/metrics")
-    validated = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "worker", "validate", gateway.url, "--json"],
-        env=inherited(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+    validated = await asyncio.to_thread(run_worker, ["validate", gateway.url, "--json"], env=inherited())
 
     assert (health.json["status"], health.json["redis"]["state"], health.json["progress_store"]) == (
         "ok",

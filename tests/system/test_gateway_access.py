@@ -5,29 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
+from tests.support.forking import inherited, run_worker
 from tests.support.gateway import GatewayClient, GatewayProcess, a_message
 from tests.support.stack import Stack
-from tests.support.worker_process import inherited
 from worker.demo.servers import free_port
 
 TOKEN = "t0k3n"
 
 
 def serve(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "worker", "serve"],
-        env={**inherited(), **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+    return run_worker(["serve"], env={**inherited(), **environment})
 
 
 def test_a_host_that_others_reach_needs_a_token(stack: Stack) -> None:

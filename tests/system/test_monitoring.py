@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,11 +15,11 @@ import pytest
 
 from tests.support.cloudwatch import Metrics
 from tests.support.emf import data_of
+from tests.support.forking import inherited, run_worker
 from tests.support.monitored_run import OUTAGE_SECONDS, Line, Run, played
 from tests.support.monitoring import ALERTS, DEAD_LETTERS, QUEUE, Monitoring
 from tests.support.promql import Prometheus
 from tests.support.stack import Stack
-from tests.support.worker_process import inherited
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 Rows = list[dict[str, Any]]
@@ -43,15 +41,9 @@ class Monitored:
 
 
 def worker_logs(*arguments: str, text: bytes | None = None) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "worker", "logs", *arguments],
-        env=inherited(),
-        input=text,
-        capture_output=True,
-        check=True,
-        timeout=60,
-    )
-    return done.stdout.decode()
+    done = run_worker(["logs", *arguments], env=inherited(), text=text or b"")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.support.redis_faults import FAULTS, HUNG, REFUSED
 from tests.support.sounds import sound
 from tests.support.stack import make_stack, wait_for
 from tests.support.worker_and_redis import SLOTS, WorkerAndRedis, Writes, a_worker_and_redis
-from tests.support.worker_process import WorkerProcess
+from tests.support.worker_process import STARTED_ANEW, WorkerProcess
 from worker.demo import servers
 
 Find = Callable[..., WorkerAndRedis]
@@ -135,7 +135,7 @@ def test_a_worker_starts_and_works_while_redis_swallows_everything(
     hole = BlackHole(port)
     stack = make_stack(aws, unique("hole")[:40], endpoint=aws_endpoint, redis_port=port)
     began_at = time.monotonic()
-    worker = WorkerProcess(stack.environment())
+    worker = WorkerProcess(stack.environment(), program=STARTED_ANEW)
     try:
         worker.wait_for("worker.ready")
         start_seconds = time.monotonic() - began_at  # Python's own start included

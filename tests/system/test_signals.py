@@ -15,7 +15,7 @@ from tests.support.held_converter import HeldConverter
 from tests.support.leftovers import leftovers
 from tests.support.sounds import listen, silence
 from tests.support.stack import Stack, wait_for
-from tests.support.worker_process import WorkerProcess
+from tests.support.worker_process import STARTED_ANEW, WorkerProcess
 
 StartWorker = Callable[..., WorkerProcess]
 
@@ -208,7 +208,7 @@ def handles_sigterm(pid: int) -> bool:
 def test_a_worker_that_is_stopped_while_it_starts_exits_with_0(
     stack: Stack, start_worker: Callable[..., WorkerProcess]
 ) -> None:
-    worker = start_worker(stack)
+    worker = start_worker(stack, program=STARTED_ANEW)
     wait_for(lambda: handles_sigterm(worker.pid) or None, "a handler for SIGTERM")
 
     worker.signal(signal.SIGTERM)

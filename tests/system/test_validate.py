@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +12,10 @@ import pytest
 from aiohttp import web
 
 from tests.support.budgets import check_budget
+from tests.support.forking import inherited, run_worker
 from tests.support.scripted_http import scripted_http
 from tests.support.stack import Stack
-from tests.support.worker_process import WorkerProcess, inherited
+from tests.support.worker_process import WorkerProcess
 from worker.demo.servers import free_port
 
 HEALTH: dict[str, Any] = {
@@ -29,15 +29,7 @@ HEALTH: dict[str, Any] = {
 
 def validate(*arguments: str) -> subprocess.CompletedProcess[str]:
     """In an environment without a single setting."""
-    return subprocess.run(
-        [sys.executable, "-m", "worker", "validate", *arguments],
-        env=inherited(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+    return run_worker(["validate", *arguments], env=inherited())
 
 
 def findings_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
