@@ -231,7 +231,7 @@ def test_a_drain_releases_a_job_that_cannot_finish_in_time(
         {"target": stack.target(f"{job_id}.{name}"), "format": name, "sample_rate_hz": 48000}
         for name in ("mp3", "m4a", "ogg")
     ]
-    worker = start_worker(stack, WORKER_DRAIN_SECONDS="1")
+    worker = start_worker(stack, WORKER_DRAIN_SECONDS="3")
     stack.send_job(job_id, source, *outputs)
     worker.wait_for("job.started", job_id=job_id)
 
