@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from array import array
 from pathlib import Path
@@ -134,3 +135,24 @@ async def test_a_point_of_one_sample_is_a_waveform(tmp_path: Path) -> None:
     found = await read(source, tmp_path, a_waveform("json", bits=16))
 
     assert found.points == [[-5, -5]]
+
+
+@pytest.mark.parametrize("points_per_second", [1, 20, 1000])
+async def test_a_source_whose_format_changes_is_whole_in_its_waveform(points_per_second: int, tmp_path: Path) -> None:
+    parts = []
+    for rate_hz in (48_000, 44_100):
+        part, bare = tmp_path / f"{rate_hz}.mp3", ("-write_xing", "0", "-id3v2_version", "0")
+        run_ffmpeg("-f", "lavfi", "-i", f"sine=440:sample_rate={rate_hz}:duration=2.2,volume=12dB", *bare, str(part))
+        parts.append(part.read_bytes())
+    source = tmp_path / "source.mp3"
+    source.write_bytes(b"".join(parts))
+    spec = OutputSpec(ObjectLocation("bucket", "out.wav"), AudioFormat.WAV)
+
+    wav, waveform = await converted(source, tmp_path, spec, a_waveform("json", points_per_second=points_per_second))
+
+    assert waveform.duration_seconds == wav.duration_seconds
+    assert waveform.duration_seconds == pytest.approx(4.4, abs=0.2)
+    found = read_json(waveform.path.read_bytes())
+    assert len(found.points) == math.ceil(waveform.duration_seconds * RATE_HZ / found.samples_per_pixel)
+    loud = sum(max(-low, high) > 40 for low, high in found.points)
+    assert loud >= 0.95 * len(found.points) - 2

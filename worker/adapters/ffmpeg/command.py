@@ -81,7 +81,7 @@ def convert_command(
     """Decode once and write each output to its descriptor, stopping after `limit_seconds` of sound.
 
     With `as_pieces` each output is written so that its packets can be found.
-    A reference (see `filters`) and each of the `analyses` have one more output, to nowhere.
+    A reference (see `filters`), each of the `analyses` and each waveform have one more output, to nowhere.
     Of a source that was predicted, what a probe would print is printed as well.
     Each part of the source, in its order, is read from a descriptor of `source_fds`.
     """

@@ -110,15 +110,16 @@ def filter_graph(
     """The graph from the chosen track to one labelled end for each output, and those labels.
 
     `target_fds` are the outputs' descriptors, for those that filters write. None: the graph is not to be run.
-    The outputs are followed by the reference, where there is one, and by the ends of the analyses.
+    The outputs are followed by the reference, where there is one, and by the ends of the analyses and of the peaks.
     """
     source, shared, parts = f"[0:{audio.track}]", _shared(audio), list[str]()
     if audio.parts:
         source, shared, parts = _joined(audio)
     fds = [0] * len(encodings) if target_fds is None else target_fds
-    own = [_own(audio, encoding, fd) for encoding, fd in zip(encodings, fds, strict=True)]
+    own = [_own(audio, encoding) for encoding in encodings]
     own += [[]] * has_reference(encodings)
     own += [[*heard(audio, analysis.of), *analysis.filters] for analysis in analyses]
+    own += [_peaks(audio, each, fd) for each, fd in zip(encodings, fds, strict=True) if each.waveform is not None]
     labels = [f"[o{number}]" for number in range(len(own))]
     if len(own) == 1:
         return ";".join([*parts, f"{source}{','.join([*shared, *own[0]])}{labels[0]}"]), labels
@@ -188,7 +189,7 @@ def _relaid(audio: SourceAudio, layout: str, channels: int) -> str:
     return _pan(layout if target else f"{channels}C", _numbered(mix_of_tracks(audio.channels, channels)), "=")
 
 
-def _own(audio: SourceAudio, encoding: Encoding, target_fd: int) -> list[str]:
+def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
     layout, filters = _mapped(audio, encoding)[0], heard(audio, encoding)
     if encoding.gain is not None:
         filters += gain_filters(encoding.gain, audio.sample_rate_hz, encoding.sample_rate_hz)
@@ -202,9 +203,18 @@ def _own(audio: SourceAudio, encoding: Encoding, target_fd: int) -> list[str]:
         # For a few samples the resampler returns nothing: the missing ones are silence.
         samples = max(1, math.ceil(round(seconds * encoding.sample_rate_hz, 6)))
         filters += [f"aresample={encoding.sample_rate_hz}", f"apad=whole_len={samples}"]
-    if encoding.waveform is not None:
-        filters += peak_filters(encoding.waveform, encoding.sample_rate_hz, layout, target_fd)
     return filters
+
+
+def _peaks(audio: SourceAudio, encoding: Encoding, target_fd: int) -> list[str]:
+    """What prints the peaks of a waveform.
+
+    It has an end of its own: it holds back samples and loses them where the source's format changes, and those that
+    come out of the output itself are counted.
+    """
+    waveform, layout = encoding.waveform, target_layout(audio, encoding)
+    printing = [] if waveform is None else peak_filters(waveform, encoding.sample_rate_hz, layout, target_fd)
+    return [*_own(audio, encoding), *printing]
 
 
 def heard(audio: SourceAudio, encoding: Encoding | None) -> list[str]:
