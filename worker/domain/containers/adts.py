@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from worker.domain.containers.adts_checksum import Checksums
 from worker.domain.containers.frames import Frame, FrameKind
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import ReadAt, Structure
@@ -37,7 +38,8 @@ KIND = FrameKind(b"\xff", _HEADER_BYTES, _measure)
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file ends with a frame, and what is damaged between the frames."""
-    return examine_stream(read_at, start, size, KIND, silent_frame=_silent_frame, stretched=_stretched)[0]
+    kind = KIND._replace(is_right=Checksums().is_right)
+    return examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, stretched=_stretched)[0]
 
 
 def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:

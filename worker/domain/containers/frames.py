@@ -25,6 +25,7 @@ class FrameKind(NamedTuple):
     sync: bytes  # what each of them begins with
     header_bytes: int
     measure: Callable[[bytes, int], Frame | None]
+    is_right: Callable[[bytes, int, int], bool] | None = None  # whether a frame of a block is what its checksum says
 
 
 @dataclass(slots=True)
@@ -103,11 +104,11 @@ def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Run:
 
 def _pass_frames(block: bytes, end: int, kind: FrameKind, clocks: dict[Clock, int]) -> int:
     """The offset behind the frames that begin in this block and are whole before `end`; `clocks` counts them."""
-    measure, last_header = kind.measure, len(block) - kind.header_bytes
+    measure, is_right, last_header = kind.measure, kind.is_right, len(block) - kind.header_bytes
     offset, count, clock = 0, 0, None
     while offset <= last_header and (frame := measure(block, offset)) is not None:
         behind = offset + frame[0]
-        if behind > end:
+        if behind > end or (is_right is not None and not is_right(block, offset, behind)):
             break
         if frame[1] is not clock:
             if clock is not None:

@@ -90,8 +90,8 @@ def _take_damaged_end(read_at: ReadAt, run: Run, end: int, kind: FrameKind) -> N
 
 def _is_frame_but_for_a_bit(data: bytes, kind: FrameKind) -> bool:
     header = int.from_bytes(data[: kind.header_bytes], "big")
-    for bit in range(8 * kind.header_bytes):
-        mended = (header ^ 1 << bit).to_bytes(kind.header_bytes, "big")
+    for mask in (0, *(1 << bit for bit in range(8 * kind.header_bytes))):
+        mended = (header ^ mask).to_bytes(kind.header_bytes, "big")
         frame = kind.measure(mended, 0)
         if frame is not None and frame[0] == len(data):
             return True

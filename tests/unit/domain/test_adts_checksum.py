@@ -1,0 +1,145 @@
+"""Checksums of ADTS: a frame that does not have the one that it states is damaged."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.support.frames import reader
+from tests.support.sounds import run_ffmpeg, sound
+from worker.domain.containers.adts import KIND, examine
+from worker.domain.containers.adts_checksum import _behind_fill
+from worker.domain.containers.structure import Structure
+
+SILENT_PAIR = bytes.fromhex("210049900219002380")  # of 48 bits for the pair, the second channel from the 29th on
+
+
+def crc_of(bits: str) -> int:
+    """Of 16 bits, with the polynomial x^16 + x^15 + x^2 + 1, from ones."""
+    crc = 0xFFFF
+    for bit in bits:
+        crc = (crc << 1 ^ (0x8005 if (crc >> 15) ^ int(bit) else 0)) & 0xFFFF
+    return crc
+
+
+def bits_of(data: bytes) -> str:
+    return "".join(f"{byte:08b}" for byte in data)
+
+
+def protected(frame: bytes, *, second_at: int | None = None, element_end: int | None = None) -> bytes:
+    """The frame with a checksum, for one channel, or for a pair whose second channel begins with that bit."""
+    length = len(frame) + 2
+    header = bytes((frame[0], frame[1] & 0xFE, frame[2], frame[3] & 0xFC | length >> 11, length >> 3 & 0xFF))
+    header += bytes(((length & 7) << 5 | frame[5] & 31, frame[6]))
+    element = bits_of(frame[7:])[:element_end]
+    covered = bits_of(header) + element[3:195].ljust(192, "0")
+    if second_at is not None:
+        covered += element[second_at : second_at + 128].ljust(128, "0")
+    return header + crc_of(covered).to_bytes(2, "big") + frame[7:]
+
+
+def frames_of(data: bytes) -> list[bytes]:
+    found, offset = [], 0
+    while offset < len(data):
+        measured = KIND.measure(data, offset)
+        assert measured is not None
+        found.append(data[offset : offset + measured[0]])
+        offset += measured[0]
+    return found
+
+
+def a_stream(channels: int) -> list[bytes]:
+    """Frames of a real encoder, with checksums. Its second channel is taken to begin somewhere."""
+    path = sound("plain.aac").with_name(f"checked-{channels}.aac")
+    if not path.exists():
+        run_ffmpeg("-i", str(sound("plain.aac")), "-ac", str(channels), str(path))
+    frames = frames_of(path.read_bytes())[1:]  # the first has the encoder's name
+    frames = [frame for frame in frames if len(frame) > 120]
+    return [protected(frame, second_at=len(frame) * 3 if channels == 2 else None) for frame in frames]
+
+
+def examined(frames: list[bytes]) -> Structure:
+    data = b"".join(frames)
+    return examine(reader(data), 0, len(data))
+
+
+def flipped(frame: bytes, bit: int) -> bytes:
+    changed = bytearray(frame)
+    changed[bit // 8] ^= 0x80 >> bit % 8
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_frames_with_right_checksums_are_whole(channels: int) -> None:
+    structure = examined(a_stream(channels))
+
+    assert (structure.problem, structure.repairs, structure.patches) == (None, (), ())
+
+
+@pytest.mark.parametrize("number", [20, -1], ids=["amid", "last"])
+@pytest.mark.parametrize("bit", [60, 75, 120, 260])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_silence_takes_the_place_of_a_frame_whose_checksum_is_wrong(channels: int, bit: int, number: int) -> None:
+    frames = a_stream(channels)
+    whole = examined(frames)
+    frames[number] = flipped(frames[number], bit)
+
+    structure = examined(frames)
+
+    assert structure.problem is None
+    assert structure.repairs == ("0.02 s of sound were damaged; silence took its place",)
+    assert structure.track_seconds == pytest.approx(whole.track_seconds, abs=0.03)
+    assert structure.end == whole.end
+
+
+@pytest.mark.parametrize("bit", [5, 400])
+def test_what_a_checksum_does_not_cover_is_left_to_the_decoder(bit: int) -> None:
+    frames = a_stream(1)
+    frames[20] = flipped(frames[20], 8 * 9 + 195 + bit)
+
+    assert examined(frames).repairs == ()
+
+
+def test_a_pair_that_is_shorter_than_what_is_covered_is_filled_up_with_zeros() -> None:
+    header = bytes.fromhex("fff15080021ffc")
+    frame = protected(header + SILENT_PAIR, second_at=29, element_end=bits_of(SILENT_PAIR).rindex("111"))
+    frames = [frame] * 30
+
+    assert examined(frames).repairs == ()
+    frames[20] = flipped(frame, 64)
+    assert len(examined(frames).repairs) == 1
+
+
+@pytest.mark.parametrize("fill_bytes", [0, 5, 14, 15, 200])
+def test_bytes_that_fill_a_frame_up_are_not_covered(fill_bytes: int) -> None:
+    count = f"{fill_bytes:04b}" if fill_bytes < 15 else f"1111{fill_bytes - 14:08b}"
+    element = bits_of(SILENT_PAIR)[: bits_of(SILENT_PAIR).rindex("111")]
+    bits = element + "110" + count + "10110101" * fill_bytes + "111"
+    payload = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+    frame = protected(bytes.fromhex("fff15080021ffc") + payload, second_at=29, element_end=len(element))
+    frames = [frame] * 30
+
+    assert examined(frames).repairs == ()
+    frames[20] = flipped(frame, 8 * 9 + 12)
+    assert len(examined(frames).repairs) == 1
+
+
+def test_bytes_in_front_of_the_sound_are_passed_over() -> None:
+    assert _behind_fill("110" + "0001" + "10110101" + "000") == "000"
+    assert _behind_fill("110" + "1111" + "00000011" + "1" * 8 * 17 + "001") == "001"
+    assert _behind_fill("110") == ""
+
+
+def test_an_encoder_that_writes_other_checksums_is_believed() -> None:
+    frames = [frame[:7] + b"\x12\x34" + frame[9:] for frame in a_stream(1)]
+
+    assert examined(frames).repairs == ()
+
+
+def test_a_hostile_file_of_wrong_checksums_costs_bounded_time() -> None:
+    frames = a_stream(1)[:8] + [flipped(a_stream(1)[9], 80)] * 20_000
+
+    began = time.process_time()
+    assert examined(frames).problem is not None
+    assert time.process_time() - began < 20
