@@ -50,9 +50,6 @@ class _Loop(asyncio.AbstractEventLoop):
     def __init__(self) -> None:
         self.create_future: Any = partial(asyncio.Future, loop=self)
 
-    def create_task(self, coro: Any, *, name: str | None = None, **_options: Any) -> asyncio.Task[Any]:
-        return asyncio.Task(coro, loop=self, name=name)
-
     get_debug: Any = staticmethod(bool)  # without a frame of Python: each future asks
 
     def is_running(self) -> bool:
@@ -110,7 +107,8 @@ class LeanLoop(_Loop):
 
     def _end_the_rest(self) -> None:
         """Cancel the tasks until they end. A task that waits while it cleans up is cancelled again: no timer fires."""
-        for _ in range(_CANCELLATIONS):
+        cancellations = 0
+        while (self._tasks or self._ready) and cancellations < _CANCELLATIONS:
             self._tasks = [task for task in self._tasks if not task.done()]
             for task in self._tasks:
                 task.cancel()
@@ -118,6 +116,7 @@ class LeanLoop(_Loop):
                 handle = self._ready.popleft()
                 with suppress(Exception):  # the run is over
                     handle()
+            cancellations += 1
         self._tasks.clear()
         self._timers.clear()
 
@@ -143,12 +142,13 @@ class LeanLoop(_Loop):
         return handle
 
     def create_task(self, coro: Any, *, name: str | None = None, **_options: Any) -> asyncio.Task[Any]:
-        return self.keep(super().create_task(coro, name=name))
-
-    def keep(self, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
-        """Cancel the task at the end of the run."""
+        task = asyncio.Task(coro, loop=self, name=name)
         self._tasks.append(task)
         return task
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Cancel the task at the end of the run."""
+        self._tasks.append(task)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """The exception of a task that nothing awaited: a violation that has ended the run already, or a bug."""
@@ -204,7 +204,9 @@ class ProcessLoop(_Loop):
         return self.call_at(self._base.now + delay, callback, *args)
 
     def create_task(self, coro: Any, *, name: str | None = None, **_options: Any) -> asyncio.Task[Any]:
-        return self._base.keep(super().create_task(coro, name=name))
+        task = asyncio.Task(coro, loop=self, name=name)
+        self._base.keep(task)
+        return task
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         self._base.call_exception_handler(context)
