@@ -30,6 +30,7 @@ class TableOutages:
         self._schedule = schedule
         self._now = now
         self._violated = violated
+        self._outages = schedule.outages
         self._began_at: dict[str, float] = {}  # by worker
         self._put_off_at: dict[str, float] = {}  # by worker: since when it knows that a job could not be claimed
         self._receives: defaultdict[LinkFault | None, Counter[tuple[str, int]]] = defaultdict(
@@ -37,6 +38,9 @@ class TableOutages:
         )  # by message and hour
         self._probes: defaultdict[LinkFault, Counter[str]] = defaultdict(Counter)  # by worker
         self._probed_at: dict[str, float] = {}
+
+    def _outage_at(self, time: float) -> LinkFault | None:
+        return next((each for each in self._outages if each.start <= time < each.end), None)
 
     def worker_begins(self, worker: str) -> None:
         self._began_at[worker] = self._now()
@@ -48,7 +52,7 @@ class TableOutages:
     def polled(self, worker: str, seconds: float) -> None:
         """The worker has received for so many seconds."""
         at = self._now() - seconds
-        outage = self._schedule.outage_at(at)
+        outage = self._outage_at(at)
         if outage is None:
             return
         knows_since = max(self._began_at[worker], self._put_off_at.get(worker, -math.inf))
@@ -58,7 +62,7 @@ class TableOutages:
     def message_received(self, message_id: str) -> None:
         """The message was handed out."""
         at = self._now()
-        outage = self._schedule.outage_at(at)
+        outage = self._outage_at(at)
         if outage is None and not self._schedule.has_long_job:
             return
         hour = int((at - (outage.start if outage else 0)) / _HOUR_SECONDS)
@@ -70,7 +74,7 @@ class TableOutages:
     def table_probed(self, worker: str) -> None:
         """The worker asked whether the table can be used."""
         at = self._now()
-        outage = self._schedule.outage_at(at)
+        outage = self._outage_at(at)
         if outage is None:
             return
         last, self._probed_at[worker] = self._probed_at.get(worker, -math.inf), at

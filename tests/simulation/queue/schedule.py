@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.simulation.core.schedule import BaseSchedule, LinkFault
@@ -129,17 +130,19 @@ class Schedule(BaseSchedule):
             for each in self.link_faults
         )
 
-    def outage_at(self, time: float) -> LinkFault | None:
-        """The outage of the job table, for all workers, that lasts at that time and that no other fault interrupts."""
+    @property
+    def outages(self) -> Sequence[LinkFault]:
+        """The outages of the job table for all workers that no other fault of it interrupts.
+
+        Of two faults at once the first in the schedule is met, and it may answer.
+        """
         of_the_table = [each for each in self.link_faults if each.service == TABLE]
-        lasting = (each for each in of_the_table if each.start <= time < each.end)
-        outage = next((each for each in lasting if is_outage_of_the_table(each, self.workers)), None)
-        if outage is None:
-            return None
-        # Of two faults at once the first in the schedule is met, and it may answer.
-        others = (each for each in of_the_table if each is not outage)
-        is_alone = all(each.end <= outage.start or outage.end <= each.start for each in others)
-        return outage if is_alone else None
+        outages = [each for each in of_the_table if is_outage_of_the_table(each, self.workers)]
+        return [
+            outage
+            for outage in outages
+            if all(each is outage or each.end <= outage.start or outage.end <= each.start for each in of_the_table)
+        ]
 
     def is_hindered(self, place: int, since: float, until: float) -> bool:
         """Whether something may keep the worker from asking DynamoDB in that time."""
