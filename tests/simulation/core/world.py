@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from tests.simulation.core.checker import BaseChecker, ViolationError
 from tests.simulation.core.log_capture import captured_events
+from tests.simulation.core.message_cache import messages_read_once
 from tests.simulation.core.network import Network
 from tests.simulation.core.schedule import BaseSchedule
 from tests.support.lean_loop import LeanLoop
@@ -50,7 +51,7 @@ class BaseWorld(ABC, Generic[S, C]):
 
     def run(self) -> ViolationError | None:
         """Play once. Returns the violation that ended the run, if one did."""
-        with captured_events(self.log_event):
+        with captured_events(self.log_event), messages_read_once():
             try:
                 self.loop.run(self.play())
             except ViolationError as violation:
