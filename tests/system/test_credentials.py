@@ -107,12 +107,19 @@ def test_a_configuration_of_the_sdk_that_cannot_work_is_one_line_and_exit_code_7
     assert line.startswith(f"worker: {named}: ")
 
 
+ROLE = "arn:aws:iam::123456789012:role/worker"
 FILES = {
     "a line that is none": ("config", "[default\nregion", "AWS_CONFIG_FILE"),
     "a region that cannot be one": ("config", "[default]\nregion = eu west 1\n", "AWS_REGION"),
     "an endpoint that is no URL": ("config", "[default]\nendpoint_url = localhost:5000\n", "AWS_ENDPOINT_URL"),
     "authorities in no file": ("config", "[default]\nca_bundle = /nonexistent/ca.pem\n", "AWS_CONFIG_FILE"),
     "a retry mode that is none": ("config", "[default]\ndefaults_mode = sometimes\n", "AWS_CONFIG_FILE"),
+    "a role without a source": ("config", f"[default]\nrole_arn = {ROLE}\n", "AWS_CONFIG_FILE"),
+    "a source that is not there": (
+        "config",
+        f"[default]\nrole_arn = {ROLE}\nsource_profile = nobody\n",
+        "AWS_CONFIG_FILE",
+    ),
     "a key without its secret": ("credentials", "[default]\naws_access_key_id = x\n", "AWS_SHARED_CREDENTIALS_FILE"),
 }
 

@@ -33,6 +33,8 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": SECRET}
         ("AWS_STS_REGIONAL_ENDPOINTS", "global"),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254"),
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "/v2/credentials"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://credentials.example.com/v1"),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "v2/credentials"),
         ("AWS_CA_BUNDLE", "/nonexistent/ca.pem"),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"),
         ("AWS_SESSION_TOKEN", "a token without keys"),

@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 from aiobotocore.session import get_session
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.domain.circuit import Severity
 from worker.ports import StoreUnavailableError
@@ -27,7 +26,7 @@ CONNECTION_SECONDS = 11 * 3600.0
 async def sdk_credentials() -> Any:
     """The frozen credentials that the SDK's chain finds; None where it finds none.
 
-    Raises BotoCoreError, or ClientError where STS refuses the role.
+    Raises what the providers of the chain raise, which may be anything.
     """
     credentials = await get_session().get_credentials()
     return None if credentials is None else await credentials.get_frozen_credentials()
@@ -71,7 +70,7 @@ class IamToken:
     async def _make(self) -> None:
         try:
             credentials = await self._credentials()
-        except (BotoCoreError, ClientError, OSError) as exc:
+        except Exception as exc:  # whatever a provider raises, a file or a page that cannot be read included
             raise StoreUnavailableError("no AWS credentials to log in with") from exc
         if credentials is None:
             raise StoreUnavailableError("no AWS credentials to log in with", Severity.HARD)

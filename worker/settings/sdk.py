@@ -29,7 +29,10 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "AWS_STS_REGIONAL_ENDPOINTS": ("legacy", "regional"),
 }
 _NUMBERS = ("AWS_MAX_ATTEMPTS", "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "AWS_METADATA_SERVICE_TIMEOUT")
-_URLS = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+_URLS = ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_SERVICE_ENDPOINT")
+_CONTAINER_URL, _CONTAINER_PATH = "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+# What the SDK sends its token to, beside loopback addresses: the agents of ECS and EKS.
+_CONTAINER_HOSTS = ("169.254.170.2", "169.254.170.23", "fd00:ec2::23", "localhost")
 
 
 def faults_of_sdk(environ: Mapping[str, str]) -> Iterator[Fault]:
@@ -45,7 +48,11 @@ def faults_of_sdk(environ: Mapping[str, str]) -> Iterator[Fault]:
 
 
 def _problem_of(name: str) -> Callable[[str], str | None]:
-    if name in _URLS or name == "AWS_ENDPOINT_URL" or name.startswith("AWS_ENDPOINT_URL_"):
+    if name == _CONTAINER_URL:
+        return _problem_of_container_url
+    if name == _CONTAINER_PATH:
+        return lambda value: None if value.startswith("/") else f"must begin with a slash, not {_show(value)}"
+    if name in _URLS or name.startswith("AWS_ENDPOINT_URL_"):
         return _problem_of_url
     if name in _REGIONS:
         return _problem_of_region
@@ -70,6 +77,14 @@ def _problem_of_url(value: str) -> str | None:
     except ValueError:
         is_url = False
     return None if is_url else f"must be a URL such as http://127.0.0.1:4566, not {_show(value)}"
+
+
+def _problem_of_container_url(value: str) -> str | None:
+    problem = _problem_of_url(value)
+    host = "" if problem else urlsplit(value).hostname or ""
+    if problem or host in _CONTAINER_HOSTS or host.startswith("127.") or host == "::1":
+        return problem
+    return f"must name a loopback address or {', '.join(_CONTAINER_HOSTS)}, not {_show(host)}"
 
 
 def _problem_of_region(value: str) -> str | None:

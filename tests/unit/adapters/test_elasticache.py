@@ -105,9 +105,16 @@ async def test_without_credentials_the_store_is_unavailable() -> None:
 
 
 @virtual_time
-async def test_where_sts_refuses_the_role_the_store_is_unavailable() -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "AssumeRole"),
+        ValueError("a page in the place of credentials"),
+    ],
+)
+async def test_where_the_chain_fails_the_store_is_unavailable(failure: Exception) -> None:
     async def refused() -> Any:
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "AssumeRole")
+        raise failure
 
     token = IamToken("audio-progress", "worker", region="eu-west-1", is_serverless=False, credentials=refused)
     with pytest.raises(StoreUnavailableError, match="no AWS credentials"):

@@ -31,7 +31,7 @@ from botocore.parsers import ResponseParserError
 
 from worker import __version__
 from worker.adapters.aws import wire
-from worker.adapters.aws.session import sdk_configuration_error
+from worker.adapters.aws.session import reason_of, sdk_configuration_error
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 
 DENIED = ("AccessDenied", "AccessDeniedException", "403")  # the codes for a call that the role may not make
@@ -134,7 +134,7 @@ def unreachable(dependency: str, error: Exception, about: object = None) -> Depe
     The vendor's text never gets into the message: it may hold a presigned URL or a token.
     """
     if isinstance(error, _NO_CREDENTIALS):
-        problem = "cannot be asked: there are no AWS credentials"
+        problem = f"cannot be asked: there are no AWS credentials{reason_of(error)}"
     else:
         problem = f"did not answer ({type(error).__name__})"
     return DependencyUnavailableError(dependency, problem if about is None else f"{problem} for {about}")

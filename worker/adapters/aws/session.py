@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import aioboto3
-import aiohttp
 from aiobotocore.session import AioSession
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
     ConfigNotFound,
     ConfigParseError,
+    CredentialRetrievalError,
     InvalidRegionError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
 )
+
+from worker.adapters.aws.profiles import problem_of_profile
 
 # Providers of the chain that read nothing but variables and files.
 _LOCAL_PROVIDERS = ("env", "shared-credentials-file", "config-file")
@@ -32,6 +35,14 @@ class SdkConfigurationError(Exception):
         super().__init__(f"{variable}: {problem}")
         self.variable = variable
         self.problem = problem
+
+
+class ChainError(CredentialRetrievalError):
+    """The chain failed on its way to credentials; `reason` is a code of STS, or the name of an exception."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(provider="chain", error_msg=reason)
+        self.reason = reason
 
 
 class ChainCredentials:
@@ -49,20 +60,22 @@ class ChainCredentials:
         self._loading: asyncio.Task[Any] | None = None
 
     async def get_frozen_credentials(self) -> Any:
-        """Raises NoCredentialsError, and what the chain raises."""
-        found = await self._look()
-        if found is None:
-            raise NoCredentialsError
-        return await found.get_frozen_credentials()
+        """Raises NoCredentialsError and CredentialRetrievalError."""
+        with _retrieving():
+            found = await self._look()
+            if found is None:
+                raise NoCredentialsError
+            return await found.get_frozen_credentials()
 
     async def get_account_id(self) -> str | None:
-        """The account, where the credentials say it. Raises what the chain raises."""
-        found = await self._look()
-        if found is None:
-            return None
-        account = found.get_account_id()  # a method of some kinds of credentials, a coroutine of others
-        account = await account if inspect.isawaitable(account) else account
-        return None if account is None else str(account)
+        """The account, where the credentials say it. Raises CredentialRetrievalError."""
+        with _retrieving():
+            found = await self._look()
+            if found is None:
+                return None
+            account = found.get_account_id()  # a method of some kinds of credentials, a coroutine of others
+            account = await account if inspect.isawaitable(account) else account
+            return None if account is None else str(account)
 
     def get_deferred_property(self, _name: str) -> Callable[[], Coroutine[Any, Any, str | None]]:
         """The SDK asks for one property so: the account's id."""
@@ -74,6 +87,29 @@ class ChainCredentials:
                 self._loading = asyncio.create_task(self._load(), name="credentials")
             self._found = await asyncio.shield(self._loading)
         return self._found
+
+
+@contextmanager
+def _retrieving() -> Iterator[None]:
+    """One error for all that goes wrong on the way to credentials, which come in many ways: files, processes, HTTP.
+
+    A refusal of STS, above all, is not one of the service that the credentials are for.
+    """
+    try:
+        yield
+    except (NoCredentialsError, CredentialRetrievalError):
+        raise
+    except Exception as exc:
+        code = exc.response.get("Error", {}).get("Code") if isinstance(exc, ClientError) else None
+        raise ChainError(code or type(exc).__name__) from exc
+
+
+def reason_of(error: Exception) -> str:
+    """Why there are no credentials, in brackets; empty where nothing is known that may be shown.
+
+    A provider's own text may hold the output of a program.
+    """
+    return f" ({error.reason})" if isinstance(error, ChainError) else ""
 
 
 class _LazySession(AioSession):
@@ -91,19 +127,30 @@ class AwsSession:
     def __init__(self, profile_variable: str = "AWS_PROFILE") -> None:
         """`profile_variable` is the one that names the profile. Raises SdkConfigurationError."""
         self._core = _LazySession()
-        with_names = {
-            ProfileNotFound: (profile_variable, "there is no such profile in the SDK's files"),
-            ConfigNotFound: ("AWS_CONFIG_FILE", "there is no such file"),
-            ConfigParseError: ("AWS_CONFIG_FILE", "one of the SDK's files cannot be parsed"),
-        }
+        self._profile_variable = profile_variable
         try:
             self.session = aioboto3.Session(botocore_session=self._core)
             self._core.get_scoped_config()
-        except tuple(with_names) as exc:
-            raise SdkConfigurationError(*with_names[type(exc)]) from exc
+        except ProfileNotFound as exc:
+            raise SdkConfigurationError(profile_variable, "there is no such profile in the SDK's files") from exc
+        except ConfigNotFound as exc:
+            raise SdkConfigurationError("AWS_CONFIG_FILE", "there is no such file") from exc
+        except ConfigParseError as exc:
+            raise SdkConfigurationError(self._variable_of(exc), "one of the SDK's files cannot be parsed") from exc
+
+    def _variable_of(self, error: ConfigParseError) -> str:
+        """The variable that names the file."""
+        credentials = os.path.expanduser(self._core.get_config_variable("credentials_file"))  # noqa: PTH111
+        is_credentials = error.kwargs.get("path") == credentials
+        return "AWS_SHARED_CREDENTIALS_FILE" if is_credentials else "AWS_CONFIG_FILE"
 
     async def check_files(self) -> None:
-        """Read the credentials in variables and files. Raises SdkConfigurationError where a key lacks its secret."""
+        """Read the credentials in variables and files.
+
+        Raises SdkConfigurationError where a key lacks its secret, or the profile can give no credentials.
+        """
+        if not os.environ.get("AWS_ACCESS_KEY_ID"):  # it comes before any profile
+            self._check_profile()
         for provider in self._providers():
             if provider.METHOD in _LOCAL_PROVIDERS:
                 try:
@@ -112,14 +159,19 @@ class AwsSession:
                     problem = f"the SDK's files hold a key without its secret ({provider.METHOD})"
                     raise SdkConfigurationError("AWS_SHARED_CREDENTIALS_FILE", problem) from exc
 
+    def _check_profile(self) -> None:
+        named = self._core.get_config_variable("profile")
+        problem = problem_of_profile(self._core.full_config["profiles"], named or "default")
+        if problem is not None:
+            raise SdkConfigurationError(self._profile_variable if named else "AWS_CONFIG_FILE", problem)
+
     async def problem(self) -> str | None:
         """None where there are credentials; else why not, with the chain that was asked."""
         try:
             await (await self._core.get_credentials()).get_frozen_credentials()
-        except (BotoCoreError, ClientError, aiohttp.ClientError, OSError, ValueError, KeyError) as exc:
-            reason = "" if isinstance(exc, NoCredentialsError) else f" ({type(exc).__name__})"
+        except (NoCredentialsError, CredentialRetrievalError) as exc:
             chain = ", ".join(provider.METHOD for provider in self._providers())
-            return f"the AWS SDK finds no credentials{reason}; asked were {chain}"
+            return f"the AWS SDK finds no credentials{reason_of(exc)}; asked were {chain}"
         return None
 
     def _providers(self) -> list[Any]:
