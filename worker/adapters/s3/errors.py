@@ -36,11 +36,14 @@ _CREDENTIALS = frozenset(
         "ExpiredToken",
         "ExpiredTokenException",
         "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSecurity",
         "InvalidToken",
         "RequestExpired",
         "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
         "TokenRefreshRequired",
+        "UnrecognizedClientException",
     }
 )
 _THROTTLES = frozenset(
@@ -65,6 +68,7 @@ _ON_THE_WAY = frozenset(
         "IncompleteBody",
         "InternalError",
         "KMSInternalException",
+        "KeyUnavailableException",
         "RequestTimeout",
         "RequestTimeoutException",
         "ServiceUnavailable",
@@ -75,7 +79,7 @@ _ON_THE_WAY = frozenset(
 _CONFLICTS = frozenset({"ConditionalRequestConflict", "OperationAborted", "TemporaryRedirect"})
 _LOST_UPLOADS = frozenset({"InvalidPart", "InvalidPartOrder", "NoSuchUpload"})  # the next upload begins anew
 _TRANSIENT = _CREDENTIALS | _THROTTLES | _ON_THE_WAY | _CONFLICTS | _LOST_UPLOADS
-_TRANSIENT_STATUSES = frozenset({307, 408, 409, 425, 429})
+_TRANSIENT_STATUSES = frozenset({307, 408, 425, 429})
 
 _MISSING = frozenset(
     {"InvalidBucketName", "InvalidURI", "KeyTooLongError", "NoSuchAccessPoint", "NoSuchBucket", "NoSuchVersion"}
@@ -165,7 +169,9 @@ def _is_transient(refusal: Refusal) -> bool:
     if _name(refusal) == "NotImplemented" or refusal.status == 501:
         return False
     is_known = _name(refusal) in _TRANSIENT or refusal.status in _TRANSIENT_STATUSES
-    return is_known or refusal.status >= 500 or refusal.status < 300  # an error in an answer that says 200
+    is_conflict = refusal.status == 409 and not refusal.code  # with a code, it may be about the state of the bucket
+    is_in_success = refusal.status < 300  # an error in an answer that says 200
+    return is_known or is_conflict or is_in_success or refusal.status >= 500
 
 
 def _is_denied(refusal: Refusal) -> bool:
