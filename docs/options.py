@@ -166,7 +166,8 @@ A report says what a source is and what its sound is like. It changes nothing, a
   or the sound is shorter than 0.4 s; `true_peak_dbtp` is `null` where all samples are zero.
 - `clipped_samples` counts the samples at or beyond full scale, those of all channels together.
   Full scale is the highest number that the source's depth has, with either sign: 32767 for 16 bits, 1.0 for floats,
-  and the highest of the code for A-law and µ-law. Samples of lossy sources count as 16 bits.
+  and the highest of the code for A-law and µ-law. Samples of lossy sources count as 16 bits,
+  and those of joined sources as what the deepest of them has.
 - `silences` are where no channel reaches {silence:g} dBFS for {shortest:g} s or longer:
   from and to, in seconds of the output, to the sample. At most {most} are listed, the first ones.
 

@@ -19,7 +19,7 @@ _LIKELY_BYTES_OF_A_SILENCE = 32
 _ENDS_BYTES = 64 * 1024
 
 # The highest that a decoder makes of 8 bits (ITU-T G.711, tables 1a and 2a), of the full scale of 16.
-_HIGHEST_OF_TELEPHONY = {"pcm_mulaw": 32_124 / 32_768, "pcm_alaw": 32_256 / 32_768}
+_HIGHEST_OF_TELEPHONY = {("pcm_mulaw", 8): 32_124 / 32_768, ("pcm_alaw", 8): 32_256 / 32_768}
 
 # Fields that a message calls otherwise than by their own names.
 _NAMES_IN_MESSAGES = {
@@ -60,7 +60,7 @@ def full_scale(codec: str, bits_per_sample: int) -> float:
     It is the highest number of that many bits: 32767 of 16, for a positive and for a negative sample (AES17, 3.12).
     """
     highest = 1 - 2.0 ** (1 - bits_per_sample)
-    return _HIGHEST_OF_TELEPHONY.get(codec, highest)
+    return _HIGHEST_OF_TELEPHONY.get((codec, bits_per_sample), highest)
 
 
 def joined_silences(silences: Iterable[Silence], seconds: float, *, gap_seconds: float = 0.0) -> list[Silence]:
