@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -154,6 +155,44 @@ def test_the_form_has_the_options_of_the_schema_for_each_format_and_sends_them(
     assert mutagen.flac.FLAC(folder / "a.flac").info.channels == 1
     page.reload()
     expect(page.locator("fieldset.output").first.get_by_label("Bitrate (kbit/s)")).to_have_value("32")
+
+
+def test_a_group_of_options_is_turned_on_with_all_its_defaults(
+    page: Page, worker: WorkerProcess, tmp_path: Path
+) -> None:
+    first = page.locator("fieldset.output").first
+    first.get_by_text("Options").click()
+    trim = first.get_by_role("group", name="Trim silence")
+    trim.get_by_label("On", exact=True).check()
+    with page.expect_request(lambda asked: asked.method == "POST" and asked.url.endswith("/jobs")) as submitted:
+        drop(page, [a_file(tmp_path, "trimmed.wav")])
+
+    message = json.loads(submitted.value.post_data or "")
+    assert message["outputs"] == [{"format": "mp3", "trim_silence": {}, "target": message["outputs"][0]["target"]}]
+    page.reload()
+    first.get_by_text("Options").click()
+    expect(trim.get_by_label("On", exact=True)).to_be_checked()
+    trim.get_by_role("button", name="Clear Trim silence").click()
+    expect(trim.get_by_label("On", exact=True)).not_to_be_checked()
+
+
+def test_the_picture_of_a_waveform_is_shown_beside_its_job(
+    page: Page, worker: WorkerProcess, tmp_path: Path, keep_screenshot: Keep
+) -> None:
+    page.get_by_label("Format of output 1").select_option("waveform")
+    page.locator("fieldset.output").get_by_text("Options").click()
+    page.get_by_label("Width").fill("640")
+
+    drop(page, [a_file(tmp_path, "drawn.wav")])
+
+    done = job(page, "drawn.wav", status="completed")
+    expect(done).to_be_visible()
+    done.get_by_text("Details").click()
+    picture = done.get_by_role("img", name="Waveform of drawn.wav")
+    expect(picture).to_be_visible()
+    size = "each => each.complete && [each.naturalWidth, each.naturalHeight]"
+    assert wait_for(lambda: picture.evaluate(size) or None, "the picture") == [640, 140]
+    keep_screenshot(page, "waveform")
 
 
 def test_a_preset_is_chosen_by_its_name_and_its_format_names_the_output(

@@ -130,6 +130,22 @@ def test_a_queue_that_does_not_answer_degrades_health_and_nothing_else(worker: W
     assert ask(server, "/livez")[0] == 200
 
 
+def test_health_says_which_of_several_queues_does_not_answer(worker: Worker, server: HttpServer) -> None:
+    worker.health = health(queue_failures=(0, 2))
+
+    document = json.loads(ask(server, "/health")[1])
+
+    assert document["status"] == "degraded"
+    assert document["queue"]["by_priority"] == [
+        {"priority": 1, "poll_failures": 0},
+        {"priority": 2, "poll_failures": 2},
+    ]
+    worker.health = health(queue_failures=(0, 0))
+    assert json.loads(ask(server, "/health")[1])["status"] == "ok"
+    worker.health = health()
+    assert "by_priority" not in json.loads(ask(server, "/health")[1])["queue"]
+
+
 def test_too_many_rejects_degrade_health_and_nothing_else(worker: Worker, server: HttpServer) -> None:
     worker.health = health(
         consumer=replace(RUNNING, pause=Pause(PauseReason.REJECTS, "more than 60 rejects in a minute"))

@@ -57,7 +57,7 @@ from worker.bootstrap.failover import failover_store
 from worker.bootstrap.memory import warn_of_memory
 from worker.bootstrap.parts import Clients, s3_limits, s3_options, utc_now
 from worker.bootstrap.publishing import completion_events
-from worker.bootstrap.queues import open_queue, poll_seconds_for
+from worker.bootstrap.queues import failures_of, open_queue, poll_seconds_for
 from worker.bootstrap.sandbox import described, sandbox_of
 from worker.bootstrap.stores import open_stores
 from worker.bootstrap.tracing import open_tracer
@@ -116,7 +116,7 @@ async def assemble(settings: Settings, name: str, stack: AsyncExitStack, began_a
     renewer = LeaseRenewer(adapters.queue, lease_seconds=settings.visibility_timeout_seconds, random=random.random)
     credentials = CredentialsCheck(adapters.credentials, random=random.random)
     consumer = _make_consumer(settings, adapters.queue, handler, renewer, watch, credentials, slots)
-    monitor = HealthMonitor(store, consumer)
+    monitor = HealthMonitor(store, consumer, lambda: failures_of(adapters.queue))
     side_tasks: dict[str, SideTask] = {
         "lease renewer": renewer.run,
         "progress store": store.run,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from worker.adapters.sqs.queue import SqsQueue, receive_limits
@@ -28,6 +29,11 @@ async def open_queue(settings: Settings, clients: Clients, control_client: Any) 
         for url in settings.queue_urls
     ]
     return queues[0] if len(queues) == 1 else PriorityQueues(queues)
+
+
+def failures_of(queue: JobQueue) -> Sequence[int]:
+    """How often in a row each of several queues has failed. Empty where there is one, which the poller counts."""
+    return queue.failures if isinstance(queue, PriorityQueues) else ()
 
 
 def poll_seconds_for(settings: Settings) -> float:

@@ -139,6 +139,21 @@ async def test_while_the_urgent_queue_fails_the_next_one_is_waited_for() -> None
 
 
 @virtual_time
+async def test_the_failures_of_each_queue_are_counted_until_it_answers() -> None:
+    both, (urgent, other) = queues(wait_seconds=1.0)
+    urgent.faults = faults = ScriptedFaults()
+    faults.requests("receive", AWAY, AWAY)
+
+    seen = [both.failures]
+    for _ in range(3):
+        other.send("later")
+        await both.receive(1)
+        seen.append(both.failures)
+
+    assert seen == [(0, 0), (1, 0), (2, 0), (0, 0)]
+
+
+@virtual_time
 async def test_a_receive_fails_where_all_queues_do() -> None:
     both, each = queues()
     for queue in each:

@@ -28,7 +28,13 @@ class PriorityQueues:
     def __init__(self, queues: Sequence[JobQueue]) -> None:
         self._queues = queues
         self._passed_over = [0] * len(queues)
-        self._streaks = [FailureStreak() for _ in queues]
+        self._streaks = [FailureStreak() for _ in queues]  # with others that answered: they are logged here
+        self._failures = [0] * len(queues)
+
+    @property
+    def failures(self) -> Sequence[int]:
+        """How often in a row each queue has failed when it was asked, the most urgent first. Safe from any thread."""
+        return tuple(self._failures)
 
     async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
         failures: dict[int, DependencyUnavailableError] = {}
@@ -43,6 +49,8 @@ class PriorityQueues:
             if deliveries:
                 break
         self._reached(asked)
+        for priority in asked:
+            self._failures[priority] = self._failures[priority] + 1 if priority in failures else 0
         answered = [priority for priority in asked if priority not in failures]
         if not answered:
             raise failures[min(failures)]

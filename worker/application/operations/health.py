@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -55,6 +55,7 @@ class Health:
     consumer: ConsumerStatus
     ended: Mapping[str, int]
     beat_age_seconds: float
+    queue_failures: Sequence[int] = ()  # in a row, of each queue where there are several
 
     @property
     def is_live(self) -> bool:
@@ -70,7 +71,9 @@ class Health:
     def status(self) -> Literal["ok", "degraded", "draining"]:
         if self.consumer.is_draining:
             return "draining"
-        is_receiving = self.consumer.poll_failures == 0 and self.consumer.pause is None
+        is_receiving = (
+            self.consumer.poll_failures == 0 and self.consumer.pause is None and not any(self.queue_failures)
+        )
         return "ok" if is_receiving and self.cache_state != "unavailable" and self.is_live else "degraded"
 
     def to_dict(self) -> Mapping[str, Any]:
@@ -91,16 +94,28 @@ class Health:
                 "paused": pause is not None,
                 "pause_reason": pause.reason.value if pause else None,
                 "pause_problem": pause.problem if pause else None,
+                **self._by_priority(),
             },
             "jobs": {"running": self.consumer.jobs, "slots": self.consumer.slots, **self.ended},
             "version": __version__,
         }
 
+    def _by_priority(self) -> Mapping[str, Any]:
+        """Of several queues each, the most urgent first: one may be away while the others answer."""
+        queues = [{"priority": number, "poll_failures": each} for number, each in enumerate(self.queue_failures, 1)]
+        return {"by_priority": queues} if queues else {}
+
 
 class HealthMonitor:
-    """Measures the event loop once a second, and gives snapshots of the worker's health to any thread."""
+    """Measures the event loop once a second, and gives snapshots of the worker's health to any thread.
 
-    def __init__(self, progress: Progress, consumer: Receiving) -> None:
+    `queue_failures` says for each of several queues how often in a row it has failed.
+    """
+
+    def __init__(
+        self, progress: Progress, consumer: Receiving, queue_failures: Callable[[], Sequence[int]] = tuple
+    ) -> None:
+        self._queue_failures = queue_failures
         self._progress = progress
         self._consumer = consumer
         self._beat_at = time.monotonic()
@@ -118,6 +133,7 @@ class HealthMonitor:
             consumer=self._consumer.status(),
             ended={name: metrics.attempts_ended(name) for name in ("completed", "failed", "cancelled")},
             beat_age_seconds=time.monotonic() - self._beat_at,
+            queue_failures=self._queue_failures(),
         )
 
     def pulse(self) -> Mapping[str, Any]:

@@ -149,31 +149,48 @@ class Pairs extends Field {
   }
 }
 
-/** An object with members of its own: it is left out while none of them is given. */
+/**
+ * An object with members of its own. It is left out while none of them is given.
+ *
+ * Where it needs none of them, it has a box of its own, which turns it on with all defaults. Whatever is given ticks it.
+ */
 class Group {
   constructor(path, name, schema) {
     this.path = path;
+    count += 1;
+    const on = `field-${count}`;
+    this.on = el("input", { type: "checkbox", id: on });
+    const canBeEmpty = (schema.required ?? []).length === 0;
+    const choice = canBeEmpty ? el("label", { for: on, class: "check" }, this.on, "On") : null;
+    this.canBeEmpty = canBeEmpty;
     this.fields = Object.entries(schema.properties).map(([inner, each]) => [inner, fieldFor(`${path}.${inner}`, each)]);
     this.complaint = el("strong", { class: "complaint" });
-    const clear = button("Clear", () => (this.value = {}), { class: "quiet", "aria-label": `Clear ${label(name)}` });
+    const clear = button("Clear", () => (this.value = undefined), { class: "quiet", "aria-label": `Clear ${label(name)}` });
     this.element = el(
       "fieldset",
       { class: "group" },
       el("legend", {}, label(name)),
       el("small", {}, helpOf(schema)),
       this.complaint,
-      el("div", { class: "fields" }, ...this.fields.map(([, field]) => field.element)),
+      choice,
+      el("div", { class: "fields", oninput: () => this.#tick() }, ...this.fields.map(([, field]) => field.element)),
       clear,
     );
   }
 
   get value() {
     const given = this.fields.map(([name, field]) => [name, field.value]).filter(([, value]) => value !== undefined);
-    return given.length === 0 ? undefined : Object.fromEntries(given);
+    const isOn = this.canBeEmpty ? this.on.checked : given.length > 0;
+    return isOn ? Object.fromEntries(given) : undefined;
   }
 
   set value(value) {
+    this.on.checked = value !== undefined && value !== null;
     for (const [name, field] of this.fields) field.value = value?.[name];
+  }
+
+  #tick() {
+    if (this.fields.some(([, field]) => field.value !== undefined)) this.on.checked = true;
   }
 
   complain(text) {
