@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +31,9 @@ _WRITTEN_BEHIND = {
 TARGET = ObjectLocation("podcasts-out", "ep-0142")
 
 
+Feed = Callable[[bytes], None]
+
+
 class _NotRunError(Exception):
     """The conversion's command was read instead of being run."""
 
@@ -41,6 +44,7 @@ class Commands:
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._directory = directory
         self._last: Sequence[str] = ()
+        self._probes: dict[tuple[str, ...], tuple[int, bytes, bytes]] = {}
         for module in (converter, runs):
             monkeypatch.setattr(module, "run", self._run_probes_only)
 
@@ -49,13 +53,26 @@ class Commands:
         self._last = []
         with pytest.raises((_NotRunError, InvalidMessageError)):
             await converted(sound("plain.wav"), self._directory, spec)
-        return [word for before, word in zip(["", *self._last], self._last, strict=False) if before != "-fd"]
+        return _without_descriptors(self._last)
 
-    async def _run_probes_only(self, command: Sequence[str], **how: Any) -> Any:
-        if "-progress" not in command:
-            return await run(command, **how)
-        self._last = command
-        raise _NotRunError
+    async def _run_probes_only(self, command: Sequence[str], *, on_output: Feed, on_log: Feed, **how: Any) -> int:
+        """What a probe has said of the source it would say again: each is run once."""
+        if "-progress" in command:
+            self._last = command
+            raise _NotRunError
+        key = tuple(_without_descriptors(command))
+        if key not in self._probes:
+            output, log = bytearray(), bytearray()
+            code = await run(command, on_output=output.extend, on_log=log.extend, **how)
+            self._probes[key] = code, bytes(output), bytes(log)
+        code, said, logged = self._probes[key]
+        on_output(said)
+        on_log(logged)
+        return code
+
+
+def _without_descriptors(command: Sequence[str]) -> list[str]:
+    return [word for before, word in zip(["", *command], command, strict=False) if before != "-fd"]
 
 
 @pytest.fixture
