@@ -176,5 +176,6 @@ export class JobView {
 
 function loudness({ loudness: measured }) {
   if (!measured) return [];
+  if (measured.before_lufs === null || measured.after_lufs === null) return ["too quiet to be measured"];
   return [`${measured.before_lufs.toFixed(1)} → ${measured.after_lufs.toFixed(1)} LUFS`];
 }
