@@ -16,7 +16,7 @@ from typing import Any
 from tests.simulation.core.simulation import Simulation
 
 _SEEDS_AT_ONCE = 250
-_COLLECT_EVERY = 5  # often, while what was just used is still in the caches
+_COLLECT_EVERY = 25  # seldom, because each time costs milliseconds; not so seldom that garbage leaves the caches
 
 
 def first_failure(fails: Callable[[int], bool], seeds: Iterable[int]) -> int | None:
