@@ -90,7 +90,7 @@ class Reporter:
         a minute.
         """
         async with self._writing:
-            record = self._numbered(self._progressed())
+            record = self._next_record()
             try:
                 async with asyncio.timeout(_FENCE_SECONDS):
                     await self._keep(record)
@@ -159,7 +159,7 @@ class Reporter:
 
     async def _tick(self) -> None:
         is_checkpoint = self._time() >= self._checkpoint_due
-        record = self._numbered(self._progressed())
+        record = self._next_record()
         try:
             if not (is_checkpoint and await self._checkpointed(record)):
                 _require_ours(await self._store.tick(record))
@@ -195,24 +195,23 @@ class Reporter:
         has_changed = now.stage is not self._record.stage or self._percent_of(now) != self._record.percent
         return has_changed or self._time() >= self._checkpoint_due
 
-    def _progressed(self) -> Record:
-        """The newest record with the job's present progress."""
+    def _next_record(self) -> Record:
+        """The newest record with the job's present progress and the next number."""
         now = self._progress.snapshot()
-        return replace(
+        self._record = replace(
             self._record,
             stage=now.stage,
             percent=self._percent_of(now),
             eta_seconds=now.eta_seconds,
             source_audio=now.source_audio,
+            version=self._next_version(),
+            updated_at=self._now(),
         )
+        return self._record
 
     def _percent_of(self, now: Snapshot) -> float:
         """It never falls, and 100 is for completed jobs."""
         return min(max(now.percent, self._record.percent), HIGHEST_BEFORE_THE_END)
-
-    def _numbered(self, progressed: Record) -> Record:
-        self._record = replace(progressed, version=self._next_version(), updated_at=self._now())
-        return self._record
 
     def _next_version(self) -> Version:
         self._version = Version(self._version.fence, self._version.seq + 1)
