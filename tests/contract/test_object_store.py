@@ -41,10 +41,10 @@ async def upload(subject: Subject, artifact: Artifact, target: ObjectLocation, a
     )
 
 
-async def test_a_probe_finds_a_source_or_says_that_it_is_missing(subject: Subject) -> None:
-    await subject.other_side.put(subject.at("there"), b"x")
+async def test_a_probe_says_how_large_a_source_is_or_that_it_is_missing(subject: Subject) -> None:
+    await subject.other_side.put(subject.at("there"), b"seven b")
 
-    await subject.store.probe(subject.at("there"))
+    assert await subject.store.probe(subject.at("there")) == 7
     with pytest.raises(SourceNotFoundError):
         await subject.store.probe(subject.at("missing"))
 

@@ -13,6 +13,7 @@ from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.cover import Cover
 from worker.domain.declaration import Field, Member, members_of, options_of
 from worker.domain.job import Job, ObjectLocation, OutputSpec
+from worker.domain.joining import SourcePart
 from worker.domain.limits import Below, Choice, Limits, OneOf, Range
 from worker.domain.loudness import OutputLoudness
 from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version
@@ -34,11 +35,20 @@ nearly_an_output = st.fixed_dictionaries(
         "unheard_of": any_json,
     },
 )
+_nearly_a_part = st.fixed_dictionaries(
+    {},
+    optional={
+        "source": st.sampled_from(["s3://in-bucket/a", "s3://in-bucket/b", "in"]) | any_json,
+        "start_seconds": st.none() | st.floats(-1, 10) | any_json,
+        "end_seconds": st.none() | st.floats(-1, 10) | any_json,
+    },
+)
 nearly_a_job = st.fixed_dictionaries(
     {},
     optional={
         "job_id": st.text(max_size=10) | any_json,
-        "source": st.just("s3://in-bucket/a") | any_json,
+        "source": st.just("s3://in-bucket/a") | st.lists(_nearly_a_part, max_size=18) | any_json,
+        "crossfade_seconds": st.none() | st.floats(-1, 61) | any_json,
         "outputs": st.lists(nearly_an_output, max_size=18) | any_json,
         "extra": any_json,
     },
@@ -129,6 +139,10 @@ def some_options(draw: st.DrawFn, audio_format: AudioFormat) -> dict[str, Any]:
     return given
 
 
+_locations = st.builds(ObjectLocation, st.just("podcasts-in"), st.text(min_size=1, max_size=30))
+_begins, _ends = st.none() | st.floats(0, 10), st.none() | st.floats(11, 10_000_000)
+
+
 @st.composite
 def jobs(draw: st.DrawFn) -> Job:
     """Any job that a message can ask for."""
@@ -139,7 +153,11 @@ def jobs(draw: st.DrawFn) -> Job:
         target = ObjectLocation("podcasts-out", f"{key}.{FORMATS[audio_format].extensions[0]}")
         outputs.append(OutputSpec(target, audio_format, **draw(some_options(audio_format))))
     job_id = draw(st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True))
-    return Job(job_id, ObjectLocation("podcasts-in", draw(keys)), tuple(outputs))
+    parts = draw(st.lists(st.builds(SourcePart, _locations, _begins, _ends), min_size=1, max_size=16).map(tuple))
+    crossfade_seconds = draw(st.floats(0, 60)) if len(parts) > 1 else 0.0
+    return Job(
+        job_id, draw(st.just(parts) | _locations) if len(parts) == 1 else parts, tuple(outputs), crossfade_seconds
+    )
 
 
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - bounds, made aware below
@@ -171,7 +189,7 @@ def records(draw: st.DrawFn) -> Record:
         updated_at=draw(moments),
         eta_seconds=draw(_seconds),
         worker=draw(st.none() | _text),
-        source=draw(st.none() | _text),
+        source=draw(st.none() | _text | st.lists(_text, min_size=1, max_size=3).map(tuple)),
         source_audio=draw(st.none() | _sources),
         outputs=tuple(draw(st.lists(_outputs, max_size=3))),
         error=draw(st.none() | st.builds(ErrorInfo, _text, _text, st.booleans())),
