@@ -89,6 +89,18 @@ def test_200_jobs_are_listed_the_newest_first_and_one_is_found_among_them(
     assert errors == []
 
 
+def test_a_long_list_fits_a_window_that_has_become_narrow(context: BrowserContext, gateway: GatewayProcess) -> None:
+    show_jobs(context, JOBS)
+    page = open_page(context, gateway.url)
+    expect(page.locator(".job")).to_have_count(JOBS)
+    page.locator(".job").nth(JOBS // 2).scroll_into_view_if_needed()
+    page.locator("#drop").scroll_into_view_if_needed()
+
+    page.set_viewport_size({"width": 360, "height": 740})
+
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
 def test_what_is_submitted_and_changes_elsewhere_is_shown_by_one_stream_for_all_jobs(
     page: Page, stack: Stack, gateway: GatewayProcess
 ) -> None:
