@@ -50,6 +50,17 @@ ROWS = (
         f"{_VARIABLES}::test_the_region_of_a_queue_is_seen_at_each_kind_of_endpoint",
     ),
     Row(
+        "a profile assumes a role from nothing, from a profile that is missing, or in a circle",
+        "exit code 78 and one line",
+        "tests/unit/adapters/test_aws_session.py::test_a_profile_that_can_give_no_credentials_is_seen_in_the_files",
+    ),
+    Row(
+        "STS refuses the role, or a file, a program or an agent gives no credentials while jobs run",
+        "`dependency_unavailable` with the cause, whichever service was to be asked",
+        "tests/unit/adapters/test_aws_session.py::"
+        "test_whatever_goes_wrong_on_the_way_to_credentials_is_no_answer_of_the_service_that_they_are_for",
+    ),
+    Row(
         "there is no home directory and no name of the user",
         "nothing needs one",
         f"{_SYSTEM}::test_a_process_without_home_and_name_can_run",

@@ -75,6 +75,18 @@ ROWS = (
         "tests/unit/application/test_reporter_end.py::test_what_is_kept_and_never_answered_is_looked_up",
     ),
     Row(
+        "a final record is kept without an answer, and the worker is stopped or loses the lease meanwhile",
+        "the record is looked up: the job has ended so, and is no loss",
+        "tests/unit/application/test_reporter_end.py::"
+        "test_an_end_that_was_kept_without_an_answer_is_the_end_whatever_is_tried_later",
+    ),
+    Row(
+        "the table is out of reach for longer than `WORKER_STALL_SECONDS` when a job is done",
+        "the job is no stall, and is not converted again",
+        "tests/unit/application/test_ends_in_an_outage.py::"
+        "test_a_completed_job_that_waits_for_the_table_does_not_stall_and_is_not_converted_again",
+    ),
+    Row(
         "a proxy answers with a page of its own under status 200",
         "that is no answer: the call has failed",
         "tests/integration/test_gateway_pages.py::test_a_page_in_the_place_of_dynamodb_is_a_failure",
