@@ -37,6 +37,10 @@ EQUIVALENT: Mapping[str, str] = {
     ),
     "worker.adapters.ffmpeg.report: if returncode < 0:: Lt for LtE": "0 has been answered before",
     "worker.adapters.ffmpeg.report: if returncode < 0:: 0 off by one": "0 has been answered before",
+    "worker.domain.containers.flv: return 0.0: 0.0 off by one": "a millisecond is less than what is said",
+    "worker.domain.containers.mp4: last_time, last_bytes = latest.get(track, (-1, 0)): 0 off by one": (
+        "no fragment begins at -1, at which this size would count"
+    ),
     "worker.domain.mixing: return positions if set(positions) <= set(POSITIONS) else None: LtE for Lt": (
         "no layout has all positions"
     ),

@@ -126,3 +126,18 @@ def test_each_stream_of_sound_has_its_length() -> None:
     assert examined(part(chunks, before=streams)).track_seconds == pytest.approx(
         (5 * 1152 / 44_100, 6 * 1152 / 44_100)
     )
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFF_FFFF])
+def test_a_list_of_which_the_size_was_not_known_ends_with_its_part(size: int) -> None:
+    movie = b"LIST" + struct.pack("<I", size) + b"movi" + b"".join(chunk(*each) for each in MOVIE)
+
+    structure = examined(chunk(b"RIFF", b"AVI " + header(b"auds", length=10) + movie))
+
+    assert structure.problem is None
+    assert structure.track_seconds == pytest.approx((10 * 1152 / 44_100,))
+
+
+@pytest.mark.parametrize(("rest", "is_whole"), [(b"", True), (b"\0", True), (b"\0\0", False)])
+def test_behind_the_last_chunk_of_a_part_there_may_be_a_byte_of_padding(rest: bytes, *, is_whole: bool) -> None:
+    assert (examined(part(MOVIE, behind=rest)).problem is None) is is_whole

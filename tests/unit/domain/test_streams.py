@@ -73,6 +73,13 @@ def test_tags_between_junk_and_the_first_frame_stay_in_sight() -> None:
     assert structure.read_range == (len(NOISE), len(NOISE) + len(ID3_TAG) + 50 * 417)
 
 
+def test_a_name_of_a_tag_within_the_junk_is_no_tag() -> None:
+    junk = NOISE[:100] + b"ID3" + NOISE[:5000]
+    structure = examined(junk + ID3_TAG + MPEG_FRAME * 50)
+
+    assert structure.read_range == (len(junk), len(junk) + len(ID3_TAG) + 50 * 417)
+
+
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
 def test_tags_between_joined_files_are_no_gap(frame: bytes) -> None:
     structure = examined(ID3_TAG + frame * 50 + ID3V1 + ID3_TAG + frame * 50 + ID3V1)
