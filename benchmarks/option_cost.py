@@ -39,7 +39,8 @@ async def _cost(converter: FfmpegConverter, source: Path, output: Mapping[str, A
         progress = ConversionProgress()
         await converter.convert(source, audio, [(spec, target)], max_duration_seconds=3600, progress=progress)
         costs.append(cpu_seconds() - before)
-        target.unlink()
+        for written in source.parent.glob("output*"):  # a stream has one for each bitrate
+            written.unlink()
     return min(costs) / _MINUTES
 
 

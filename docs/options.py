@@ -115,6 +115,10 @@ EXAMPLES: Sequence[tuple[str, Mapping[str, Any]]] = (
         "A report on the first second of the sound, for a check of what was sent in (without options: on all of it):",
         {"target": "s3://podcasts-out/ep.report.json", "format": "report", "start_seconds": 0, "end_seconds": 1},
     ),
+    (
+        "A stream for players that choose a bitrate by the network, in segments of four seconds:",
+        {"target": "s3://podcasts-out/ep/", "format": "hls", "bitrates_kbps": [64, 128], "segment_seconds": 4},
+    ),
 )
 
 _REPORT = Report(
@@ -128,7 +132,7 @@ _REPORT = Report(
 OPTIONS_PAGE = """\
 # Output formats and options
 
-<!-- Written by docs/options.py from worker/domain/audio.py and worker/domain/job.py. -->
+<!-- Written by docs/options.py from worker/domain/audio.py and worker/domain/output.py. -->
 
 What an output of a [message](messages.md) may ask for.
 An option may be left out or be `null`; one that its format does not have is refused with the name of the field.
@@ -149,7 +153,17 @@ A point has a whole number of samples, which stands in the data:
 the sample rate divided by `points_per_second`, rounded down.
 The picture has all channels in one, from their lowest sample to their highest, on a transparent background.
 
+A stream (`hls`, [RFC 8216][hls]) has a prefix for its target, which ends with `/`.
+`master.m3u8` beneath it is written last: nobody sees a stream of which something is missing.
+It names a playlist for each of `bitrates_kbps`, and that the segments: fragmented MP4, which today's players read,
+with one header for all (`EXT-X-MAP`) and an edit list by which they leave out what the encoder puts in front.
+All of that lies in a directory of the job's own: a second job to the target replaces `master.m3u8` alone.
+Everything beneath the target counts as the stream's, so no other target, source or cover of the job may lie there.
+In the record, `bytes` is the sum of all objects, and `sha256` that of `master.m3u8`.
+`loudness` brings each bitrate to its loudness; the record has what was measured in the first.
+
 [data]: https://github.com/bbc/audiowaveform/blob/master/doc/DataFormat.md
+[hls]: https://www.rfc-editor.org/rfc/rfc8216
 
 ### Reports
 
@@ -216,7 +230,7 @@ def options(table: Table) -> str:
         (
             f"`{name}`",
             rules.description,
-            _code(f".{extension}" for extension in rules.extensions),
+            _code(rules.endings),
             f"`{rules.content_type}`",
             "lossless" if rules.is_lossless else str(rules.default_kbps_per_channel or "–"),
         )
@@ -231,7 +245,7 @@ def options(table: Table) -> str:
         shortest=SHORTEST_SILENCE_SECONDS,
         most=MAX_SILENCES,
         flag=next(iter(declared)).replace("_", "-"),
-        formats=table(("format", "", "file ending", "content type", "default bitrate"), formats),
+        formats=table(("format", "", "end of the target", "content type", "default bitrate"), formats),
         options=table(
             ("option", "must be", ""),
             ((f"`{name}`", name_of(member.type), option.meaning) for name, (member, option) in members.items()),

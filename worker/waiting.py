@@ -1,8 +1,10 @@
-"""Waiting for an event, for a bounded time."""
+"""Waiting for an event for a bounded time, and for several works at once."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 
 async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
@@ -21,3 +23,14 @@ async def wait_for_event_until(event: asyncio.Event, deadline: float | None) -> 
     except TimeoutError:
         return False
     return True
+
+
+async def all_or_first_error(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all of them at once; the first error cancels the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except ExceptionGroup as failures:
+        first = failures.exceptions[0]
+        raise first from first.__cause__

@@ -211,3 +211,39 @@ async def test_a_job_does_not_take_back_what_another_has_put_in_its_place(subjec
     await subject.store.remove(subject.at("a.mp3"), "job-2")
 
     assert (await subject.other_side.get(subject.at("a.mp3"))).data == b"of job-1"
+
+
+async def test_an_object_is_known_by_the_job_that_put_it_there(subject: Subject, tmp_path: Path) -> None:
+    ours, theirs = subject.at("ours/master.m3u8"), subject.at("theirs.mp3")
+    artifact = artifact_of(tmp_path / "up", b"of run 2")
+    await subject.store.upload(
+        artifact, ours, content_type="audio/mpeg", job_id="job-1", run=2, on_bytes=lambda _: None
+    )
+    await subject.other_side.put(theirs, b"theirs")
+
+    assert [await subject.store.was_left_by(ours, "job-1", run) for run in (1, 2, 3)] == [False, True, True]
+    assert not await subject.store.was_left_by(ours, "job-2", 2)
+    assert not await subject.store.was_left_by(theirs, "job-1")
+    assert not await subject.store.was_left_by(subject.at("nothing"), "job-1")
+    assert not await subject.store.was_left_by(ObjectLocation(subject.absent_bucket, "a.mp3"), "job-1")
+
+
+async def test_all_that_lies_beneath_a_prefix_is_removed_and_nothing_beside_it(subject: Subject) -> None:
+    beneath = [subject.at(f"ep ü+%/{name}") for name in ("master.m3u8", "64k/00000.m4s", "a b&c=d.m4s", "/odd//")]
+    beside = [subject.at(key) for key in ("ep ü+%", "ep ü+%2/a", "ep u+%/a")]
+    for location in (*beneath, *beside):
+        await subject.other_side.put(location, b"x")
+
+    await subject.store.remove_beneath(subject.at("ep ü+%/"))
+    await subject.store.remove_beneath(subject.at("nothing/"))
+
+    for location in beneath:
+        with pytest.raises(SourceNotFoundError):
+            await subject.store.probe(location)
+    for location in beside:
+        assert (await subject.other_side.get(location)).data == b"x"
+
+
+async def test_nothing_is_removed_beneath_a_prefix_of_a_bucket_that_does_not_exist(subject: Subject) -> None:
+    with pytest.raises(TargetRefusedError):
+        await subject.store.remove_beneath(ObjectLocation(subject.absent_bucket, "ep/"))

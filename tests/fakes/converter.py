@@ -7,6 +7,7 @@ import shutil
 import wave
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from tests.support.frames import reader
@@ -14,6 +15,7 @@ from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import examine, sniff
 from worker.domain.containers.structure import Structure
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
+from worker.domain.hls import Rendition, Segment
 from worker.domain.job import OutputSpec
 from worker.domain.joining import SourcePart, naming
 from worker.domain.loudness import OutputLoudness
@@ -26,6 +28,7 @@ from worker.ports import (
     MispredictedError,
     OutputLimitError,
     SourceAudio,
+    Stream,
 )
 
 
@@ -93,7 +96,10 @@ class FakeConverter:
                 await asyncio.to_thread(shutil.copyfile, source, path)
             progress.seconds_done = length
             artifacts = tuple(
-                Artifact(path, length, 0, audio.size_bytes, loudness=self.loudness) for _, path in outputs
+                _stream(spec, path, length, audio.size_bytes)
+                if spec.is_stream
+                else Artifact(path, length, 0, audio.size_bytes, loudness=self.loudness)
+                for spec, path in outputs
             )
             return Converted(artifacts, length, self.repaired)
         finally:
@@ -133,6 +139,14 @@ class FakeConverter:
 
 def _concatenate(sources: Sequence[Path], path: Path) -> None:
     path.write_bytes(b"".join(source.read_bytes() for source in sources))
+
+
+def _stream(spec: OutputSpec, path: Path, seconds: float, size_bytes: int) -> Artifact:
+    """At each bitrate the copy, of which a quarter is what stands before the segments, and each segment another."""
+    bounds = [number * size_bytes // 4 for number in range(1, 5)]
+    segments = [Segment(begin, end, seconds / 3) for begin, end in pairwise(bounds)]
+    renditions = [Rendition(each.bitrate_kbps or 0, segments) for each in spec.renditions]
+    return Artifact(path, seconds, 0, 0, streams=tuple(Stream(path, each) for each in renditions))
 
 
 def _probe(source: Path) -> SourceAudio:

@@ -137,6 +137,20 @@ class MemoryObjects:
         if found is not None and is_left_by(found.metadata, job_id, run):
             del self.buckets[target.bucket][target.key]
 
+    async def was_left_by(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> bool:
+        await asyncio.sleep(0)
+        self._fail_if_told(target)
+        found = self.buckets.get(target.bucket, {}).get(target.key)
+        return found is not None and is_left_by(found.metadata, job_id, run)
+
+    async def remove_beneath(self, prefix: ObjectLocation) -> None:
+        await asyncio.sleep(0)
+        self._fail_if_told(prefix)
+        if prefix.bucket not in self.buckets:
+            raise TargetRefusedError(prefix, "the bucket does not exist")
+        for key in [key for key in self.buckets[prefix.bucket] if key.startswith(prefix.key)]:
+            del self.buckets[prefix.bucket][key]
+
     def _fail_if_told(self, location: ObjectLocation) -> None:
         if self.errors[location]:
             raise self.errors[location].pop(0)

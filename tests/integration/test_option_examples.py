@@ -11,6 +11,7 @@ import pytest
 
 from docs.options import EXAMPLES
 from tests.support.conversions import converted, delivered
+from tests.support.hls import published
 from tests.support.samples import a_wav, tones
 from tests.support.sounds import listen
 from tests.support.waveforms import read_json, read_png
@@ -43,6 +44,7 @@ async def test_an_example_becomes_an_output_that_can_be_used(output: Mapping[str
     if reader := _READERS.get(job.outputs[0].content_type):
         assert reader(artifact.path.read_bytes())
         return
-    heard = listen(delivered(artifact))
+    spec = job.outputs[0]
+    heard = listen(published(spec, artifact, tmp_path / "stream") if artifact.streams else delivered(artifact))
     assert heard.seconds == pytest.approx(artifact.duration_seconds, abs=0.01)
     assert heard.level_db > -40

@@ -23,7 +23,7 @@ OPTIONS = options_of(OutputSpec)
 
 
 def target_of(audio_format: AudioFormat) -> str:
-    return f"s3://podcasts-out/ep-0142.{FORMATS[audio_format].extensions[0]}"
+    return f"s3://podcasts-out/ep-0142{FORMATS[audio_format].endings[0]}"
 
 
 def body_of(audio_format: AudioFormat, **options: Any) -> str:

@@ -53,7 +53,7 @@ _BEYOND_A_SCHEMA = re.compile(
 
 
 def target_of(audio_format: AudioFormat) -> str:
-    return f"s3://podcasts-out/a.{FORMATS[audio_format].extensions[0]}"
+    return f"s3://podcasts-out/a{FORMATS[audio_format].endings[0]}"
 
 
 def check(document: Any) -> None:

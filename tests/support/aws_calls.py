@@ -72,6 +72,8 @@ class Call:
         if "uploadId" in query:
             parts = {"PUT": "UploadPart", "GET": "ListParts", "POST": "CompleteMultipartUpload"}
             return parts.get(self.method, "AbortMultipartUpload")
+        if "list-type" in query:
+            return "ListObjectsV2"
         kind = "Object" if self.key else "Bucket"
         return {"PUT": "Put", "GET": "Get", "HEAD": "Head", "DELETE": "Delete"}.get(self.method, self.method) + kind
 

@@ -134,9 +134,9 @@ class Harness:
         await wait_until(lambda: self.converter.running)
         return handling
 
-    async def crashes(self, *, receive_count: int = 1) -> None:
+    async def crashes(self, body: str | None = None, *, receive_count: int = 1) -> None:
         """Claim the job and die half-way, as a killed worker does: nothing more is reported or settled."""
-        handling = await self.begins(self.work(receive_count=receive_count))
+        handling = await self.begins(self.work(body, receive_count=receive_count))
         handling.cancel()
         await asyncio.wait([handling])
         self.converter.may_finish.set()

@@ -14,7 +14,7 @@ from worker.domain.cover import Cover
 from worker.domain.declaration import Field, Member, members_of, options_of
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.joining import SourcePart
-from worker.domain.limits import Below, Choice, Limits, OneOf, Range
+from worker.domain.limits import Below, Choice, Different, Limits, OneOf, Range
 from worker.domain.loudness import OutputLoudness
 from worker.domain.progress import ErrorInfo, OutputRecord, Record, Stage, Status, Version
 from worker.domain.source_format import SourceFormat
@@ -29,7 +29,7 @@ _number = st.none() | st.integers(-1, 200_000) | any_json
 nearly_an_output = st.fixed_dictionaries(
     {},
     optional={
-        "target": st.sampled_from(["s3://out/a", "s3://out/b", "s3://in-bucket/a", "out"]) | any_json,
+        "target": st.sampled_from(["s3://out/a", "s3://out/b", "s3://out/a/", "s3://in-bucket/a", "out"]) | any_json,
         "format": st.sampled_from([*AudioFormat, "mp4", "", 3]) | any_json,
         **dict.fromkeys(options_of(OutputSpec), _number),
         "unheard_of": any_json,
@@ -64,6 +64,9 @@ def ends_of(limits: Limits) -> tuple[Any, Any]:
             return values[0], values[-1]
         case Below(bound):
             return bound - 1, bound - 1
+        case Different(count, each):
+            low, high = ends_of(each)
+            return (low,), tuple(range(high, high - count.high, -1))
         case TagEdits():
             return {"title": "Eins", "Album Artist": None}, {"grüße": "zwei\nZeilen"}
         case _:
@@ -103,11 +106,13 @@ def beside(limits: Limits) -> list[Any]:
     first, last = ends_of(limits)
     if isinstance(limits, TagEdits):
         return [{"a=b": "x"}, {"title": "\0"}]
+    if isinstance(limits, Different):
+        return [[], [*last, first[0]], [first[0], first[0]], [first[0] - 1], [last[0] + 1]]
     return ["unheard of"] if isinstance(first, str) else [first - 1, last + 1]
 
 
 def _values_of(member: Member, limits: Limits) -> st.SearchStrategy[Any]:
-    if dataclasses.is_dataclass(member.type) or member.type is bool or isinstance(limits, TagEdits):
+    if dataclasses.is_dataclass(member.type) or member.type is bool or isinstance(limits, TagEdits | Different):
         return st.sampled_from(ends_for(member, limits))
     return st.sampled_from(limits.values) if isinstance(limits, OneOf | Choice) else st.integers(*ends_of(limits))
 
@@ -148,9 +153,9 @@ def jobs(draw: st.DrawFn) -> Job:
     """Any job that a message can ask for."""
     keys = st.text(min_size=1, max_size=30)
     outputs = []
-    for key in draw(st.lists(keys, min_size=1, max_size=16, unique=True)):
+    for number, key in enumerate(draw(st.lists(keys, min_size=1, max_size=16))):
         audio_format = draw(st.sampled_from(AudioFormat))
-        target = ObjectLocation("podcasts-out", f"{key}.{FORMATS[audio_format].extensions[0]}")
+        target = ObjectLocation("podcasts-out", f"{number}-{key}{FORMATS[audio_format].endings[0]}")
         outputs.append(OutputSpec(target, audio_format, **draw(some_options(audio_format))))
     job_id = draw(st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True))
     parts = draw(st.lists(st.builds(SourcePart, _locations, _begins, _ends), min_size=1, max_size=16).map(tuple))

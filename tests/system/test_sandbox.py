@@ -58,8 +58,7 @@ def test_a_job_completes_where_the_sandbox_is_required(
     running = start_worker(stack, WORKER_SANDBOX="required")
     source, job_id = stack.put_source("plain.wav", sound("plain.wav")), unique("job")
     outputs = [
-        {"target": stack.target(f"{job_id}.{FORMATS[name].extensions[0]}"), "format": name}
-        for name in sorted(AudioFormat)
+        {"target": stack.target(f"{job_id}{FORMATS[name].endings[0]}"), "format": name} for name in sorted(AudioFormat)
     ]
 
     stack.send_job(job_id, source, *outputs)

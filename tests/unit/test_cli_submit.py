@@ -29,9 +29,9 @@ def test_what_is_typed_is_the_job() -> None:
 
 
 @pytest.mark.parametrize("audio_format", AudioFormat)
-def test_the_extension_says_the_format(audio_format: AudioFormat) -> None:
-    for extension in FORMATS[audio_format].extensions:
-        job = job_of("s3://in-bucket/a.wav", "--output", f"s3://out-bucket/a.{extension.upper()}")
+def test_the_end_of_the_target_says_the_format(audio_format: AudioFormat) -> None:
+    for ending in FORMATS[audio_format].endings:
+        job = job_of("s3://in-bucket/a.wav", "--output", f"s3://out-bucket/a{ending.upper()}")
         assert job.outputs[0].format is audio_format
 
 

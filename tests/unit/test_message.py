@@ -74,7 +74,7 @@ def test_the_contracts_example_is_a_job() -> None:
 
 @pytest.mark.parametrize("audio_format", list(AudioFormat))
 def test_every_format_of_the_contract_is_known(audio_format: AudioFormat) -> None:
-    target = f"s3://out-bucket/a.{FORMATS[audio_format].extensions[0]}"
+    target = f"s3://out-bucket/a{FORMATS[audio_format].endings[0]}"
     document = with_output(format=audio_format.value, target=target)
     assert parse_job(json.dumps(document)).outputs[0].format is audio_format
 

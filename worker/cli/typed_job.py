@@ -85,8 +85,8 @@ def _with_format(output: Mapping[str, Any], presets: Presets) -> Mapping[str, An
     if "format" in output or (preset is not None and "format" in presets.fields.get(preset, {"format": None})):
         return output
     target = output["target"]
-    endings = {f".{extension}": name.value for name, rules in FORMATS.items() for extension in rules.extensions}
-    said = [ending for ending in endings if target.rpartition("/")[2].lower().endswith(ending)]
+    endings = {ending: name.value for name, rules in FORMATS.items() for ending in rules.endings}
+    said = [ending for ending in endings if target.lower().endswith(ending)]
     if not said:
         formats = ", ".join(FORMATS)
         raise UsageError(f"--output {target}: its extension says no format; give --format, one of {formats}")

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from worker.domain.bitrate_bounds import OPUS_BOUNDS, VORBIS_BOUNDS, BitrateBounds
 from worker.domain.containers.kinds import Container
+from worker.domain.hls import PLAYLIST_TYPE
 from worker.domain.limits import Below, Choice, OneOf, Range
 
 MIN_RATE_HZ = 4000  # below it nothing is sound, and a header's 1 Hz makes hours of output from a few bytes
@@ -41,6 +43,7 @@ class AudioFormat(StrEnum):
     CAF = "caf"
     WAVEFORM = "waveform"
     REPORT = "report"
+    HLS = "hls"
 
 
 class Codec(StrEnum):
@@ -50,20 +53,6 @@ class Codec(StrEnum):
     FLOAT = "float"
     MULAW = "mulaw"
     ALAW = "alaw"
-
-
-@dataclass(frozen=True, slots=True)
-class BitrateBounds:
-    """The lowest and highest kbit/s a channel that an encoder takes at sample rates below `below_hz`."""
-
-    below_hz: int
-    mono: tuple[float, float]
-    stereo: tuple[float, float]
-    more: tuple[float, float]
-
-    def nearest(self, kbps: int, channels: int) -> int:
-        low, high = (self.mono, self.stereo, self.more)[min(channels, 3) - 1]
-        return round(min(max(kbps, low * channels), high * channels))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +82,7 @@ class FormatSpec:
     max_bytes: int | None = None  # of a file, where its sizes have no more digits
     is_constant: bool = False  # each second takes as many bytes as the next
     is_waveform: bool = False  # shows the peaks of the sound, in a form that its target's extension decides
+    is_segmented: bool = False  # several objects beneath a prefix, at several bitrates
     content_types: Mapping[str, str] = field(
         default_factory=dict
     )  # by the extension, where that is not always the same
@@ -101,6 +91,11 @@ class FormatSpec:
     def is_sound(self) -> bool:
         """Whether it can be heard."""
         return self.container is not None
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """How targets of the format end: all of them, where another end has no meaning."""
+        return ("/",) if self.is_segmented else tuple(f".{extension}" for extension in self.extensions)
 
     @property
     def is_lossless(self) -> bool:
@@ -126,20 +121,6 @@ class FormatSpec:
         bounds = next((each for each in self.bitrate_bounds if rate_hz < each.below_hz), None)
         return None if bounds is None else bounds.nearest(kbps, channels)
 
-
-# libopus refuses more than 256 kbit/s a channel.
-_OPUS_BOUNDS = (BitrateBounds(MAX_RATE_HZ + 1, mono=(0, 256), stereo=(0, 256), more=(0, 256)),)
-
-# libvorbis takes a bitrate only within bounds that depend on the rate, and none from 50 kHz on. Measured, as in
-# lib/modes/setup_*.h of libvorbis.
-_VORBIS_BOUNDS = (
-    BitrateBounds(9_000, mono=(8, 42), stereo=(6, 42), more=(8, 42)),
-    BitrateBounds(15_000, mono=(12, 50), stereo=(8, 50), more=(12, 50)),
-    BitrateBounds(19_000, mono=(16, 100), stereo=(12, 100), more=(16, 100)),
-    BitrateBounds(26_000, mono=(16, 90), stereo=(15, 90), more=(16, 90)),
-    BitrateBounds(40_000, mono=(30, 190), stereo=(18, 190), more=(30, 190)),
-    BitrateBounds(50_000, mono=(32, 240), stereo=(22.5, 250), more=(32, 240)),
-)
 
 FORMATS: dict[AudioFormat, FormatSpec] = {
     AudioFormat.MP3: FormatSpec(
@@ -216,7 +197,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         rates_hz=Range(8000, 192_000),
         bitrates_kbps=Range(16, 500),
         default_kbps_per_channel=64,
-        bitrate_bounds=_VORBIS_BOUNDS,
+        bitrate_bounds=VORBIS_BOUNDS,
         vbr_quality=Range(-1, 10),
         max_rate_for_bitrate_hz=48_000,
     ),
@@ -229,7 +210,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         rates_hz=_OPUS_RATES,
         bitrates_kbps=Range(6, 510),
         default_kbps_per_channel=48,
-        bitrate_bounds=_OPUS_BOUNDS,
+        bitrate_bounds=OPUS_BOUNDS,
     ),
     AudioFormat.WEBM: FormatSpec(
         description="Opus in WebM",
@@ -241,7 +222,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         rates_hz=_OPUS_RATES,
         bitrates_kbps=Range(6, 510),
         default_kbps_per_channel=48,
-        bitrate_bounds=_OPUS_BOUNDS,
+        bitrate_bounds=OPUS_BOUNDS,
     ),
     AudioFormat.AIFF: FormatSpec(
         description="PCM in AIFF",
@@ -287,6 +268,20 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         encoding_cost=0.44,
         channels=Range(1, 16),
     ),
+    AudioFormat.HLS: FormatSpec(
+        description="AAC in segments of MP4, with playlists (RFC 8216)",
+        extensions=(),
+        content_type=PLAYLIST_TYPE,
+        container=Container.MP4,
+        encoding_cost=1.30,
+        holds_tags=False,
+        holds_cover=False,
+        rates_hz=_AAC_RATES,
+        bitrates_kbps=Range(8, 512),
+        default_kbps_per_channel=64,
+        is_segmented=True,
+    ),
 }
 
-SOUND_FORMATS = tuple(name for name, rules in FORMATS.items() if rules.is_sound)
+# Each of these is one file that can be heard.
+SOUND_FORMATS = tuple(name for name, rules in FORMATS.items() if rules.is_sound and not rules.is_segmented)

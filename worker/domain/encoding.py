@@ -6,12 +6,13 @@ And how large it then becomes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from worker.domain.audio import FORMATS, AudioFormat, Codec
 from worker.domain.cutting import Cut, cut_of
 from worker.domain.disk_space import Need
 from worker.domain.errors import InvalidMessageError
+from worker.domain.hls import DEFAULT_SEGMENT_SECONDS
 from worker.domain.job import OutputSpec
 from worker.domain.loudness import Gain, LoudnessTarget
 from worker.domain.report import Report, most_bytes
@@ -54,10 +55,37 @@ class Encoding:
     waveform: Waveform | None = None
     samples_in: str | None = None  # the layout, by the converter's name, of plain samples without a format
     report: Report | None = None  # once the sound is measured
+    segment_seconds: float | None = None  # of a stream
+    output: int = 0  # the number, from 0, of the output that it is, or one bitrate of
 
     def is_found_by_decoding(self, stated_seconds: float | None) -> bool:
         """Whether the source has to be decoded first, to know which part of it the output has."""
         return self.trim is not None or (self.cut is not None and self.cut.needs_length(stated_seconds))
+
+
+def encodings_for(
+    specs: Sequence[OutputSpec],
+    *,
+    sample_rate_hz: int,
+    channels: int,
+    bits_per_sample: int,
+    seconds: float | None = None,
+) -> list[Encoding]:
+    """How all outputs are encoded, in their order: a stream once for each of its bitrates, any other output once."""
+    return [
+        replace(
+            encoding_for(
+                spec,
+                sample_rate_hz=sample_rate_hz,
+                channels=channels,
+                bits_per_sample=bits_per_sample,
+                seconds=seconds,
+            ),
+            output=number,
+        )
+        for number, output in enumerate(specs)
+        for spec in output.renditions
+    ]
 
 
 def encoding_for(
@@ -93,6 +121,7 @@ def encoding_for(
         loudness=spec.loudness,
         edits=spec.edits,
         waveform=waveform,
+        segment_seconds=(spec.segment_seconds or DEFAULT_SEGMENT_SECONDS) if rules.is_segmented else None,
     )
 
 

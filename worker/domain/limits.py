@@ -196,3 +196,25 @@ class CountIfList(Count):
 
     def problem_with(self, value: Any) -> str | None:
         return Count.problem_with(self, value) if isinstance(value, tuple) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Different(Limits):
+    """A list of items no two of which are equal: as many as `count` allows, each within `each`."""
+
+    count: Count
+    each: Limits
+
+    def allows(self, value: Sequence[Any]) -> bool:
+        return self.problem_with(value) is None
+
+    def problem_with(self, value: Sequence[Any]) -> str | None:
+        if not self.count.allows(value) or len(set(value)) != len(value):
+            return f"must be {self}"
+        return next((f"must be {self}" for item in value if not self.each.allows(item)), None)
+
+    def keywords(self) -> Mapping[str, Any]:
+        return {**self.count.keywords(), "uniqueItems": True, "items": dict(self.each.keywords())}
+
+    def __str__(self) -> str:
+        return f"{self.count} different ones, each {self.each}"

@@ -42,7 +42,7 @@ class Speeds:
 
         All of the source is decoded, once in each pass over it; only what an output has of it is encoded.
         """
-        shares = [(each, seconds_of(each, source_seconds)) for each in outputs]
+        shares = [(each, seconds_of(each, source_seconds)) for output in outputs for each in output.renditions]
         encoding = [FORMATS[each.format].encoding_cost * seconds for each, seconds in shares]
         examining = sum(_TRIMMING_COST * seconds for each, seconds in shares if each.trim_silence is not None)
         examining += sum(2 * _MEASURING_COST * seconds for each, seconds in shares if each.loudness is not None)

@@ -59,9 +59,13 @@ class OutputRecord:
     """One output as the record shows it; the numbers are None until it can be read from S3."""
 
     target: Annotated[str, Field("Where the output is written, as s3://bucket/key.")]
-    bytes: Annotated[int | None, Field("Size of the object; null until all outputs can be read.", AtLeast(0))] = None
+    bytes: Annotated[
+        int | None, Field("Size of the output, in all of its objects; null until all outputs can be read.", AtLeast(0))
+    ] = None
     duration_seconds: Annotated[float | None, Field("Length of the audio in the output.", AtLeast(0))] = None
-    sha256: Annotated[str | None, Field("Digest of the object, in hexadecimal.", _SHA256)] = None
+    sha256: Annotated[
+        str | None, Field("Digest of the object, in hexadecimal; of a stream, of its master playlist.", _SHA256)
+    ] = None
     loudness: Annotated[
         OutputLoudness | None, Field("What was measured, where a loudness was asked for.", left_out_if_null=True)
     ] = None

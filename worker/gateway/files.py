@@ -14,6 +14,7 @@ from worker.adapters.s3.presigning import S3Presigner
 from worker.application.messages.json_text import read_object
 from worker.application.messages.presets import Presets
 from worker.application.progress.reader import Reader
+from worker.domain.hls import visible_at
 from worker.domain.job import MAX_OUTPUTS, ObjectLocation
 from worker.domain.progress import Status, timestamp
 from worker.domain.redaction import REDACTED
@@ -143,6 +144,9 @@ class FileRoutes:
     ) -> Response:
         """The download of an output, as a redirect to S3. Outputs are numbered from 0, in the order of the message.
 
+        Of a stream it is the master playlist. Its URL opens that one object: what the playlist names is read only
+        where the bucket, or what stands before it, lets readers have it.
+
         With `Accept: application/json` the URL comes as JSON: a page that sends a token can give a player no header.
         """
         async with answered_in_time():
@@ -159,7 +163,8 @@ class FileRoutes:
                 raise ProblemError(HTTPStatus.NOT_FOUND, "the record does not show the whole name of the output")
             if not self._prefixes.has_target(target):
                 raise ProblemError(HTTPStatus.FORBIDDEN, f"the output does not lie under {self._prefixes.target}")
-            url = await self._presigner.download(ObjectLocation.parse(target), seconds=_DOWNLOAD_SECONDS)
+            visible = visible_at(ObjectLocation.parse(target))
+            url = await self._presigner.download(visible, seconds=_DOWNLOAD_SECONDS)
         if request.headers.get("accept") == "application/json":
             return JSONResponse({"url": url}, headers=_NOT_KEPT)
         return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, _NOT_KEPT)

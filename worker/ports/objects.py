@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from worker.domain.errors import WorkerError
+from worker.domain.hls import Rendition
 from worker.domain.job import ObjectLocation
 from worker.domain.loudness import OutputLoudness
 from worker.domain.progress import FIRST_RUN
@@ -25,10 +26,19 @@ class SourceObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """The sound at one bitrate, in the file at `path`."""
+
+    path: Path
+    rendition: Rendition
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """A converted output on disk: `prefix`, then the bytes of `path` from `start` to `stop`.
 
     The prefix holds a part that belongs in front and is known only at the end: the index of an MP4.
+    An output that is `streams` is nothing but these.
     """
 
     path: Path
@@ -37,10 +47,12 @@ class Artifact:
     stop: int
     prefix: bytes = b""
     loudness: OutputLoudness | None = None  # where it was asked for
+    streams: tuple[Stream, ...] = ()
 
     @property
     def size_bytes(self) -> int:
-        return len(self.prefix) + self.stop - self.start
+        streams_bytes = sum(stream.rendition.size_bytes for stream in self.streams)
+        return len(self.prefix) + self.stop - self.start + streams_bytes
 
 
 def marks_of(job_id: str | None, run: int) -> dict[str, str]:
@@ -134,6 +146,18 @@ class ObjectStore(Protocol):
         """Drop what a killed worker had uploaded of the object. Raises nothing: a lifecycle rule does it as well.
 
         An upload to the same target that another worker has begun is aborted, too; one of this worker is not.
+        """
+
+    async def was_left_by(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> bool:
+        """Whether there is an object, and that job has put it there, in that run or an earlier one.
+
+        Raises AccessDeniedError, DependencyUnavailableError.
+        """
+
+    async def remove_beneath(self, prefix: ObjectLocation) -> None:
+        """Delete all objects whose keys begin with that one.
+
+        Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
         """
 
     async def remove(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> None:

@@ -236,6 +236,9 @@ class SimulatedConversion:
     async def drop_unfinished(self, job: Job) -> None:
         """There are no unfinished uploads here."""
 
+    async def drop_unpublished(self, job: Job, run: int) -> None:
+        """Nor outputs of several objects."""
+
 
 async def _go_on(seconds: float, progress: JobProgress) -> None:
     """Take so long, and move often enough to be no stall."""
@@ -257,5 +260,5 @@ class SimulatedOutputs:
         if not self._worker.network.is_cut:
             self._worker.world.checker.retracted(self._worker.name, job.job_id, run)
 
-    async def drop_unfinished(self, job: Job) -> None:
-        """There are no unfinished uploads here."""
+    async def drop_unpublished(self, job: Job, run: int) -> None:
+        """There are no unfinished uploads here, and no outputs of several objects."""

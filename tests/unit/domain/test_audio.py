@@ -16,9 +16,9 @@ def test_every_format_is_declared_once_here_and_once_at_the_converter() -> None:
 
 
 def test_no_two_formats_share_a_file_ending() -> None:
-    endings = Counter(ending for rules in FORMATS.values() for ending in rules.extensions)
+    endings = Counter(ending for rules in FORMATS.values() for ending in rules.endings)
     assert set(endings.values()) == {1}
-    assert all(rules.extensions for rules in FORMATS.values())
+    assert all(rules.endings for rules in FORMATS.values())
 
 
 @pytest.mark.parametrize("audio_format", AudioFormat)

@@ -148,6 +148,13 @@ def _rate_control(encoder: Encoder, encoding: Encoding) -> Sequence[str]:
     return encoder.without_bitrate if encoding.bitrate_kbps is None else ["-b:a", f"{encoding.bitrate_kbps}k"]
 
 
+def _fragments(encoding: Encoding) -> Sequence[str]:
+    """A fragment is ended by the first frame that begins so late."""
+    if encoding.segment_seconds is None:
+        return []
+    return ["-frag_duration", str(round(encoding.segment_seconds * 1e6))]
+
+
 def _output(
     audio: SourceAudio, encoding: Encoding, target_fd: int, limit_seconds: float, *, as_piece: bool
 ) -> list[str]:
@@ -165,6 +172,7 @@ def _output(
     return [
         *options,
         *encoder.always,
+        *_fragments(encoding),
         # The limit counts the outputs' samples: on the source's clock, a jump would end the reading.
         *("-t", f"{limit_seconds:.3f}", "-ar", str(encoding.sample_rate_hz), "-threads", "1"),
         # The same source gives the same bytes: no versions, dates or random serial numbers.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from worker.adapters.disk import unless_short
 from worker.adapters.ffmpeg.command import probe_command
-from worker.adapters.ffmpeg.encodings import encodings_of, within
+from worker.adapters.ffmpeg.encodings import encodings_of, paths_of, within
 from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, mended
 from worker.adapters.ffmpeg.finishing import finished
 from worker.adapters.ffmpeg.finite import is_finite
@@ -137,7 +137,7 @@ class FfmpegConverter:
                 raise MispredictedError
             raise DurationTooLongError(audio.duration_seconds, max_duration_seconds)
         encodings = encodings_of([spec for spec, _ in outputs], audio)
-        paths = [path for _, path in outputs]
+        paths = paths_of(encodings, [path for _, path in outputs])
         bounds = Bounds(max_duration_seconds, max_file_bytes)
         async with mended(source, audio.structure) as readable:
             task, passes = Task(readable, audio), Passes(progress, audio)
@@ -156,9 +156,9 @@ class FfmpegConverter:
         length = found.verdict.source_seconds
         reported = with_reports(task.outputs, found.audio, found.log, written.lengths, length)
         artifacts = await unless_short(size_bytes, lambda: finished(found.audio, reported, written.lengths))
-        levelled = (
-            replace(each, loudness=loudness) for each, loudness in zip(artifacts, written.loudness, strict=True)
-        )
+        measured = reversed([*zip(encodings, written.loudness, strict=True)])
+        of_outputs = {each.output: loudness for each, loudness in measured}  # of a stream, that of its first bitrate
+        levelled = (replace(each, loudness=of_outputs[number]) for number, each in enumerate(artifacts))
         return Converted(tuple(levelled), length, found.verdict.repaired)
 
     async def join(

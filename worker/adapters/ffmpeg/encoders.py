@@ -125,6 +125,15 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
     # Its samples go nowhere: what is to be known of them, filters print.
     AudioFormat.WAVEFORM: Encoder(name="pcm_s16le", muxer="null", holds_tracks=True, is_lossless=True),
     AudioFormat.REPORT: Encoder(name="pcm_s16le", muxer="null", holds_tracks=True, is_lossless=True),
+    # The header is written with the first fragment, when it is known how many samples the encoder has put in front:
+    # players leave those out. Nothing stands behind the last fragment.
+    AudioFormat.HLS: Encoder(
+        name="aac",
+        muxer="mp4",
+        layouts=_LAYOUTS_OF_AAC,
+        more_layouts=_MORE_OF_AAC,
+        always=("-movflags", "+default_base_moof+delay_moov+skip_trailer"),
+    ),
 }
 
 _SAMPLES = Encoder(name="pcm_f32le", muxer="f32le", holds_tracks=True, is_lossless=True)

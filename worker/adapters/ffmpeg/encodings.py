@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from worker.adapters.ffmpeg.cuts import samples_of
 from worker.domain.cutting import Cut, cut_of
-from worker.domain.encoding import LOSSY_BITS, Encoding, check_source, encoding_for
+from worker.domain.encoding import LOSSY_BITS, Encoding, check_source, encodings_for
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
 from worker.ports import MispredictedError, SourceAudio
 
 
 def encodings_of(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encoding]:
-    """Raises InvalidMessageError where the source lacks what is asked for."""
+    """How the outputs are encoded, a stream once for each of its bitrates.
+
+    Raises InvalidMessageError where the source lacks what is asked for.
+    """
     try:
         check_source(specs, channels=audio.channels)
         for index, spec in enumerate(specs):
@@ -23,15 +27,21 @@ def encodings_of(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encodi
         if audio.is_predicted:
             raise MispredictedError from exc
         raise
+    return encodings_for(
+        specs,
+        sample_rate_hz=audio.sample_rate_hz,
+        channels=audio.channels,
+        bits_per_sample=audio.bits_per_sample or LOSSY_BITS,
+        seconds=audio.duration_seconds,
+    )
+
+
+def paths_of(encodings: Sequence[Encoding], outputs: Sequence[Path]) -> list[Path]:
+    """Where each is written, where the outputs have these paths."""
+    paths = [outputs[each.output] for each in encodings]
     return [
-        encoding_for(
-            spec,
-            sample_rate_hz=audio.sample_rate_hz,
-            channels=audio.channels,
-            bits_per_sample=audio.bits_per_sample or LOSSY_BITS,
-            seconds=audio.duration_seconds,
-        )
-        for spec in specs
+        path if each.segment_seconds is None else path.with_name(f"{path.name}.{each.bitrate_kbps}k")
+        for each, path in zip(encodings, paths, strict=True)
     ]
 
 
@@ -43,8 +53,8 @@ def within(encodings: Sequence[Encoding], audio: SourceAudio, source_seconds: fl
     return [
         each
         if each.cut is None
-        else replace(each, cut=cut_within(each.cut, audio, source_seconds, f"outputs[{index}]"))
-        for index, each in enumerate(encodings)
+        else replace(each, cut=cut_within(each.cut, audio, source_seconds, f"outputs[{each.output}]"))
+        for each in encodings
     ]
 
 

@@ -101,7 +101,7 @@ class Inspected:
 
 def inspect(source: Path) -> Inspected:
     """Raises UnsupportedAudioError where the source is not all there, or none that can be read."""
-    with _reader(source) as (read_at, size):
+    with reader(source) as (read_at, size):
         sniffed = sniff(read_at, size)
         structure = examine(sniffed, read_at, size)
         if structure.problem:
@@ -118,7 +118,7 @@ def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, 
     WorkspaceFullError.
     """
     rules = FORMATS[audio_format]
-    with _reader(path) as (read_at, size):
+    with reader(path) as (read_at, size):
         if rules.max_bytes is not None and size > rules.max_bytes:
             raise OutputsTooLargeError(size, rules.max_bytes)
         if size == 0 or rules.container is None or examine(Sniffed(rules.container, 0), read_at, size).problem:
@@ -144,7 +144,8 @@ def _write(path: Path, patches: Iterable[tuple[int, bytes]]) -> None:
 
 
 @contextmanager
-def _reader(path: Path) -> Iterator[tuple[ReadAt, int]]:
+def reader(path: Path) -> Iterator[tuple[ReadAt, int]]:
+    """The file's bytes by their place, and how many there are."""
     with descriptors([path]) as ((fd,), _):
         yield partial(bytes_at, fd), os.fstat(fd).st_size
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from worker.adapters.ffmpeg.command import has_own_clock
 from worker.adapters.ffmpeg.files import to_artifact
 from worker.adapters.ffmpeg.filters import longest_pause_seconds
 from worker.adapters.ffmpeg.peaks import to_waveform
+from worker.adapters.ffmpeg.segments import to_stream
 from worker.adapters.ffmpeg.sound_reports import to_report
 from worker.adapters.ffmpeg.tags import metadata_of
 from worker.domain.encoding import Encoding
@@ -21,13 +23,19 @@ from worker.ports import Artifact, SourceAudio
 def finished(
     audio: SourceAudio, outputs: Sequence[tuple[Encoding, Path]], lengths: Sequence[float]
 ) -> tuple[Artifact, ...]:
-    """The outputs of a source. `lengths` are in seconds. Waits for the disk.
+    """The outputs of a source, one for all bitrates of a stream. `lengths` are in seconds. Waits for the disk.
 
     Raises ConverterCrashedError where one is not whole, OutputsTooLargeError where its format holds less.
     """
-    return tuple(
-        _finished(audio, encoding, path, seconds) for (encoding, path), seconds in zip(outputs, lengths, strict=True)
-    )
+    encoded = [
+        (encoding.output, _finished(audio, encoding, path, seconds))
+        for (encoding, path), seconds in zip(outputs, lengths, strict=True)
+    ]
+    return tuple(_together([each for _, each in group]) for _, group in groupby(encoded, lambda pair: pair[0]))
+
+
+def _together(bitrates: Sequence[Artifact]) -> Artifact:
+    return replace(bitrates[0], streams=tuple(stream for each in bitrates for stream in each.streams))
 
 
 def _finished(audio: SourceAudio, encoding: Encoding, path: Path, seconds: float) -> Artifact:
@@ -35,6 +43,8 @@ def _finished(audio: SourceAudio, encoding: Encoding, path: Path, seconds: float
         return to_waveform(path, encoding, encoding.waveform, seconds)
     if encoding.report is not None:
         return to_report(path, encoding.report, seconds)
+    if encoding.segment_seconds is not None:
+        return to_stream(path, encoding, seconds)
     return to_artifact(path, encoding.format, seconds, _metadata(audio, encoding, seconds))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,6 +21,7 @@ from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.domain.job import ObjectLocation
 from worker.events import Event, emit
 from worker.ports import Artifact, BytesDone
+from worker.waiting import all_or_first_error
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -132,7 +133,7 @@ class MultipartUpload:
                 sent += part.length
                 on_bytes(sent)
 
-        await _all_or_first_error(sender() for _ in range(self._limits.concurrency))
+        await all_or_first_error(sender() for _ in range(self._limits.concurrency))
 
     async def send_part(self, artifact: Artifact, part: Part) -> None:
         """Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError."""
@@ -240,14 +241,3 @@ async def _result_or_none(creation: asyncio.Task[str] | None) -> str | None:
         return await creation
     except WorkerError:
         return None
-
-
-async def _all_or_first_error(works: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all of them at once; the first error cancels the others and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for work in works:
-                group.create_task(work)
-    except ExceptionGroup as failures:
-        first = failures.exceptions[0]
-        raise first from first.__cause__

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,12 +30,15 @@ from worker.domain.errors import AccessDeniedError, TargetRefusedError
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import FIRST_RUN
 from worker.ports import Artifact, BytesDone, ObjectExistsError, SourceObject, is_left_by, marks_of
+from worker.waiting import all_or_first_error
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_s3.type_defs import HeadObjectOutputTypeDef
 
 _MIB = 1 << 20
 _TARGET_SEEN_SECONDS = 300.0
+_DELETES_AT_ONCE = 8
 RESUME_BACKOFF = Backoff(first_seconds=0.2, factor=2, cap_seconds=5, floor=0.5)
 
 
@@ -93,9 +96,7 @@ class S3Store:
     async def probe(self, source: ObjectLocation) -> int:
         """Ask for the object's headers."""
         with source_errors(source):
-            headers = await self._client.head_object(
-                Bucket=source.bucket, Key=source.key, **self._options.for_object()
-            )
+            headers = await self._client.head_object(**self._where(source))
         return headers.get("ContentLength") or 0
 
     # --- targets -------------------------------------------------------------------------------------------------
@@ -161,15 +162,41 @@ class S3Store:
         run has put there between the two requests is deleted.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
         """
-        where: Arguments = {"Bucket": target.bucket, "Key": target.key, **self._options.for_object()}
-        try:
-            with target_errors(target):
-                found = await self._client.head_object(**where)
-        except TargetRefusedError:
-            return  # it is not there
-        if is_left_by(found["Metadata"], job_id, run):
+        where = self._where(target)
+        found = await self._found(target)
+        if found is not None and is_left_by(found["Metadata"], job_id, run):
             with suppress(ObjectExistsError), target_errors(target):  # another object is there now
                 await self._delete_unchanged(where, found.get("ETag"))
+
+    async def was_left_by(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> bool:
+        """Ask for its headers."""
+        found = await self._found(target)
+        return found is not None and is_left_by(found["Metadata"], job_id, run)
+
+    async def remove_beneath(self, prefix: ObjectLocation) -> None:
+        """List the objects, and delete each: not all stores delete many with one call."""
+        with target_errors(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=prefix.bucket, Prefix=prefix.key, **self._options.for_object()
+            )
+            async for page in pages:
+                keys = iter([found["Key"] for found in page.get("Contents", ())])
+                await all_or_first_error(self._delete_each(prefix.bucket, keys) for _ in range(_DELETES_AT_ONCE))
+
+    async def _delete_each(self, bucket: str, keys: Iterator[str]) -> None:
+        for key in keys:
+            await self._client.delete_object(**self._where(ObjectLocation(bucket, key)))
+
+    def _where(self, location: ObjectLocation) -> Arguments:
+        return {"Bucket": location.bucket, "Key": location.key, **self._options.for_object()}
+
+    async def _found(self, target: ObjectLocation) -> HeadObjectOutputTypeDef | None:
+        """The headers of the object; None where there is none."""
+        try:
+            with target_errors(target):
+                return await self._client.head_object(**self._where(target))
+        except TargetRefusedError:
+            return None
 
     async def _delete_unchanged(self, where: Arguments, etag: str | None) -> None:
         """Without the condition where the store has no conditional deletes. Raises ClientError."""

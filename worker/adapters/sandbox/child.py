@@ -17,7 +17,7 @@ from worker.adapters.sandbox import kernel, landlock, seccomp
 from worker.adapters.sandbox.protocol import RECORD, Kind, Order
 
 _NOT_STARTED = 127
-_MORE_TASKS = 256  # beside those that the machine runs already: more than any conversion's threads
+_MORE_TASKS = 512  # beside those that the machine runs already: more than any conversion's threads
 _MAP_FIXED = 0x10
 _DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # which Python ignores, and a program inherits that
 

@@ -6,7 +6,7 @@ import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-OPEN_FILES = 128  # ffmpeg copies each that it is given: of 32 streams that are joined, and 16 outputs
+OPEN_FILES = 320  # ffmpeg copies each that it is given: of 32 streams that are joined, and 16 outputs of 6 bitrates
 
 
 @dataclass(frozen=True, slots=True)

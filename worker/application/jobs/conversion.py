@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from worker.application.jobs.conversion_run import ConversionRun, NoSpaceError
 from worker.application.jobs.downloads import Downloads
 from worker.application.jobs.joining import Joining
+from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.space_needs import SpaceNeeds
 from worker.application.jobs.uploads import Uploads
 from worker.application.jobs.workspace import Workspace
@@ -55,6 +56,7 @@ class Conversion:
         self._limits = limits
         self._downloads = Downloads(objects, limits.source_bytes)
         self._joining = Joining(converter, limits.duration_seconds)
+        self._outputs = PublishedOutputs(objects)
         self._uploads = Uploads(objects, random=random)
 
     async def run(
@@ -83,12 +85,16 @@ class Conversion:
                 records = await self._uploads.send(
                     job, run_number, converted.artifacts, ahead, progress, before_upload
                 )
+                await self._outputs.drop_replaced(job, run_number)
             return Completed(records, converted.repaired)
 
     async def drop_unfinished(self, job: Job) -> None:
         """Drop the halves of uploads that an earlier attempt's worker, killed over them, has left at the targets."""
-        for output in job.outputs:
-            await self._objects.drop_unfinished(output.target)
+        await self._outputs.drop_unfinished(job)
+
+    async def drop_unpublished(self, job: Job, run: int) -> None:
+        """Drop these, and what it has left in that run or before of outputs that have several objects."""
+        await self._outputs.drop_unpublished(job, run)
 
     async def _check_targets(self, job: Job) -> None:
         for target in {output.target.bucket: output.target for output in job.outputs}.values():

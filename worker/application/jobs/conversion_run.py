@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from worker.application.jobs.space_needs import SpaceNeeds
+from worker.application.jobs.uploads import AT_ONCE
 from worker.application.jobs.workspace import JobDirectory
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.cutting import seconds_of
 from worker.domain.disk_space import Need
+from worker.domain.hls import DEFAULT_SEGMENT_SECONDS
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.progress import Stage
 from worker.domain.tags.pictures import Picture
@@ -77,8 +79,17 @@ class ConversionRun:
         """Say how long converting and uploading should take, of a source of that length."""
         meter, speeds, outputs = self.progress.meter, self.progress.speeds, self.job.outputs
         meter.expect(Stage.CONVERTING, self.joining_seconds + speeds.expected_conversion(source_seconds, outputs))
-        size_bytes = sum(_expected_bytes(each.format, seconds_of(each, source_seconds)) for each in outputs)
-        meter.expect(Stage.UPLOADING, speeds.expected_upload(size_bytes, len(outputs)))
+        renditions = [(each, seconds_of(each, source_seconds)) for output in outputs for each in output.renditions]
+        size_bytes = sum(_expected_bytes(each.format, seconds) for each, seconds in renditions)
+        calls = sum(_expected_calls(each, seconds) for each, seconds in renditions)
+        meter.expect(Stage.UPLOADING, speeds.expected_upload(size_bytes, calls))
+
+
+def _expected_calls(output: OutputSpec, audio_seconds: float) -> int:
+    """One after the other: segments are sent side by side."""
+    if not output.is_stream:
+        return 1
+    return 1 + int(audio_seconds / (output.segment_seconds or DEFAULT_SEGMENT_SECONDS)) // AT_ONCE
 
 
 def _expected_bytes(audio_format: AudioFormat, audio_seconds: float) -> int:

@@ -21,7 +21,7 @@ class LeftOutputs:
     async def retract(self, job: Job, run: int) -> None:
         """Nothing."""
 
-    async def drop_unfinished(self, job: Job) -> None:
+    async def drop_unpublished(self, job: Job, run: int) -> None:
         """Nothing."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -87,8 +88,8 @@ class Outputs(Protocol):
     async def retract(self, job: Job, run: int) -> None:
         """Delete what was published of the job in that run or before. Raises nothing."""
 
-    async def drop_unfinished(self, job: Job) -> None:
-        """Drop what a killed worker has left half uploaded. Raises nothing."""
+    async def drop_unpublished(self, job: Job, run: int) -> None:
+        """Delete what was uploaded in that run or before of outputs that were not published. Raises nothing."""
 
 
 class JobFinisher:
@@ -159,6 +160,10 @@ class JobFinisher:
         if attempt.outcome is None:
             attempt.outcome, attempt.last_record = await self._recorded(attempt, outcome, within_seconds)
             self._on_end(attempt.outcome, attempt)
+            if attempt.last_record is not None and isinstance(attempt.outcome, Failed):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(until):
+                        await self._outputs.drop_unpublished(attempt.claim.job, attempt.last_record.run)
         if attempt.last_record is None:
             return attempt.outcome
         rest = None if until is None else max(0.0, until - asyncio.get_running_loop().time())
@@ -182,7 +187,7 @@ class JobFinisher:
             if isinstance(ending, Cancelled) and job is not None:
                 await self._outputs.retract(job, final.run)
             elif job is not None:  # its last worker was killed over it
-                await self._outputs.drop_unfinished(job)
+                await self._outputs.drop_unpublished(job, final.run)
             return Finished(final, await self._published(ending, final))
 
     async def refuse(self, error: InvalidMessageError, delivery: Delivery) -> Ending:
@@ -211,6 +216,8 @@ class JobFinisher:
         await self._records.share(record)
         if record.status is Status.CANCELLED:  # between two attempts: the first may have published something
             await self._outputs.retract(job, record.run)
+        elif record.status is Status.FAILED and not skipped.is_own:
+            await self._outputs.drop_unpublished(job, record.run)
         return await self._published(skipped, record, receives=delivery.receive_count)
 
     def put_off(self, delivery: Delivery, error: StoreUnavailableError) -> Ending:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from worker.domain.disk_space import Need, OutputsTooLargeError
-from worker.domain.encoding import LOSSY_BITS, bytes_of, encoding_for
+from worker.domain.encoding import LOSSY_BITS, bytes_of, encodings_for
 from worker.domain.job import Job, OutputSpec
 from worker.domain.joining import common_form
 from worker.domain.tags.pictures import MAX_PICTURE_BYTES
@@ -39,7 +39,7 @@ class SpaceNeeds:
         Of a source whose size is one, too, `least` bytes are known.
         """
         seconds = source_bytes / bytes_per_second(self.job)
-        guess = sum(bytes_of(encoding_for(spec, **_USUAL), seconds).most for spec in self.job.outputs)
+        guess = sum(bytes_of(each, seconds).most for each in encodings_for(self.job.outputs, **_USUAL))
         return Need(source_bytes if least is None else least, source_bytes + min(guess, self.output_limit_bytes))
 
     def of_conversion(self, audio: SourceAudio) -> Need:
@@ -91,19 +91,18 @@ class SpaceNeeds:
     def _of_outputs(self, audio: SourceAudio) -> Sequence[Need]:
         stated = audio.duration_seconds
         seconds = audio.size_bytes / _CODED_BYTES_PER_SECOND if stated is None else stated
+        encodings = encodings_for(
+            self.job.outputs,
+            sample_rate_hz=audio.sample_rate_hz,
+            channels=audio.channels,
+            bits_per_sample=audio.bits_per_sample or LOSSY_BITS,
+            seconds=stated,
+        )
         needs = []
-        for spec in self.job.outputs:
-            encoding = encoding_for(
-                spec,
-                sample_rate_hz=audio.sample_rate_hz,
-                channels=audio.channels,
-                bits_per_sample=audio.bits_per_sample or LOSSY_BITS,
-                seconds=stated,
-            )
+        for encoding in encodings:
             need = bytes_of(encoding, seconds)
-            needs.append(
-                Need(0 if stated is None else need.least, int(need.most * self._scale) + _cover_bytes(spec, audio))
-            )
+            cover_bytes = _cover_bytes(self.job.outputs[encoding.output], audio)
+            needs.append(Need(0 if stated is None else need.least, int(need.most * self._scale) + cover_bytes))
         return needs
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
+from worker.application.jobs.publication import Publication, publications_of
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS
 from worker.domain.backoff import Backoff
@@ -15,9 +16,11 @@ from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import Job, OutputSpec
 from worker.domain.progress import OutputRecord, Stage
 from worker.ports import Artifact, BytesDone, ObjectStore, UploadAhead
+from worker.waiting import all_or_first_error
 
 # An upload that fails is repeated for a minute and a half: the outputs are there, and converting again costs more.
 _TRIES = 8
+AT_ONCE = 8  # objects of a stream: each is small, and its call takes longer than its bytes
 _BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=30, floor=0.5)
 
 Ahead = Sequence[UploadAhead | None]  # of each output in its order; None of those that are sent when they are done
@@ -58,65 +61,95 @@ class Uploads:
         artifacts: Sequence[Artifact],
         ahead: Ahead,
         progress: JobProgress,
-        before_repeat: Callable[[], Awaitable[None]],
+        still_ours: Callable[[], Awaitable[None]],
     ) -> tuple[OutputRecord, ...]:
-        """Complete all targets. Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError."""
-        total = sum(artifact.size_bytes for artifact in artifacts)
+        """Complete all targets. Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
+
+        `still_ours` is awaited before an upload is repeated, and before a stream becomes visible.
+        """
+        published = [
+            publications_of(job.job_id, run, output, artifact)
+            for output, artifact in zip(job.outputs, artifacts, strict=True)
+        ]
+        total = sum(each.artifact.size_bytes for objects in published for each in objects)
         left = max(1, total - sum(upload.sent_bytes for upload in ahead if upload is not None))
-        progress.meter.expect(Stage.UPLOADING, progress.speeds.expected_upload(left, len(artifacts)))
+        calls = sum(1 + (len(objects) - 1) // AT_ONCE for objects in published)
+        progress.meter.expect(Stage.UPLOADING, progress.speeds.expected_upload(left, calls))
         progress.enter(Stage.UPLOADING)
+        sending = _Sending(job.job_id, run, progress, still_ours, total)
         records = []
-        uploaded = 0
-
-        def on_bytes(done: int) -> None:
-            progress.advance((uploaded + done) / total)
-
-        for output, artifact, upload_ahead in zip(job.outputs, artifacts, ahead, strict=True):
-            upload = partial(self._upload, job, run, output, artifact, on_bytes)
-            sha256 = await self._repeat(upload, upload_ahead, progress, before_repeat)
-            uploaded += artifact.size_bytes
+        for output, artifact, objects, upload_ahead in zip(job.outputs, artifacts, published, ahead, strict=True):
+            sha256 = await self._publish(sending, objects, upload_ahead)
+            size_bytes = sum(each.artifact.size_bytes for each in objects)
             duration = round(artifact.duration_seconds, 3)
-            records.append(OutputRecord(str(output.target), artifact.size_bytes, duration, sha256, artifact.loudness))
+            records.append(OutputRecord(str(output.target), size_bytes, duration, sha256, artifact.loudness))
         progress.output_bytes = total
         progress.speeds.learn_upload(left, progress.leave())
         return tuple(records)
 
+    async def _publish(self, sending: _Sending, objects: Sequence[Publication], ahead: UploadAhead | None) -> str:
+        """Send all objects of an output, some at a time, and then the last. Returns the SHA-256 of that one."""
+        *hidden, visible = objects
+        if hidden:
+            waiting = iter(hidden)
+
+            async def send_some() -> None:
+                for each in waiting:
+                    await self._repeat(sending, each, None)
+
+            await all_or_first_error(send_some() for _ in range(AT_ONCE))
+            await sending.still_ours()
+        return await self._repeat(sending, visible, ahead)
+
     async def _upload(
-        self,
-        job: Job,
-        run: int,
-        output: OutputSpec,
-        artifact: Artifact,
-        on_bytes: BytesDone,
-        ahead: UploadAhead | None,
+        self, sending: _Sending, publication: Publication, on_bytes: BytesDone, ahead: UploadAhead | None
     ) -> str:
         if ahead is not None:
-            return await ahead.finish(artifact, on_bytes=on_bytes)
+            return await ahead.finish(publication.artifact, on_bytes=on_bytes)
         return await self._objects.upload(
-            artifact,
-            output.target,
-            content_type=output.content_type,
+            publication.artifact,
+            publication.location,
+            content_type=publication.content_type,
             on_bytes=on_bytes,
-            job_id=job.job_id,
-            run=run,
+            job_id=sending.job_id,
+            run=sending.run,
         )
 
-    async def _repeat(
-        self,
-        upload: Callable[[UploadAhead | None], Awaitable[str]],
-        ahead: UploadAhead | None,
-        progress: JobProgress,
-        before_repeat: Callable[[], Awaitable[None]],
-    ) -> str:
+    async def _repeat(self, sending: _Sending, publication: Publication, ahead: UploadAhead | None) -> str:
         """Upload, again and with growing pauses while the store is out of reach. Raises what the last try raises.
 
         What was sent ahead counts for the first try alone.
         """
+        on_bytes = sending.bytes_of_one()
         for failures in range(1, _TRIES):
             try:
-                return await upload(ahead if failures == 1 else None)
+                return await self._upload(sending, publication, on_bytes, ahead if failures == 1 else None)
             except DependencyUnavailableError:
-                progress.advance(0)  # a pause is no stall
+                sending.progress.advance(0)  # a pause is no stall
                 await asyncio.sleep(_BACKOFF.delay(failures, self._random()))
-                await before_repeat()
-        return await upload(None)
+                await sending.still_ours()
+        return await self._upload(sending, publication, on_bytes, None)
+
+
+@dataclass(slots=True)
+class _Sending:
+    """What the uploads of one job share."""
+
+    job_id: str
+    run: int
+    progress: JobProgress
+    still_ours: Callable[[], Awaitable[None]]
+    total_bytes: int
+    _sent_bytes: int = 0
+
+    def bytes_of_one(self) -> BytesDone:
+        """To be called with what is done of one object."""
+        counted = 0
+
+        def on_bytes(done: int) -> None:
+            nonlocal counted
+            self._sent_bytes += done - counted
+            counted = done
+            self.progress.advance(self._sent_bytes / self.total_bytes)
+
+        return on_bytes

@@ -12,6 +12,7 @@ from worker.application.messages.options import check_output, check_span
 from worker.application.messages.presets import BUILT_IN, Presets
 from worker.domain.claim import JobMessage
 from worker.domain.errors import InvalidMessageError
+from worker.domain.hls import lies_beneath
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.redaction import redact
 
@@ -71,3 +72,22 @@ def _check_targets(sources: Collection[ObjectLocation], outputs: Sequence[Output
         first = first_with.setdefault(output.target, index)
         if first != index:
             raise InvalidMessageError(f"outputs[{index}].target", f"is the target of outputs[{first}], too")
+    _check_prefixes(sources, covers, outputs)
+
+
+def _check_prefixes(
+    sources: Collection[ObjectLocation], covers: Collection[ObjectLocation | None], outputs: Sequence[OutputSpec]
+) -> None:
+    """All that lies beneath a stream's target is the stream's."""
+    for number, stream in enumerate(outputs):
+        if not stream.is_stream:
+            continue
+        if any(lies_beneath(source, stream.target) for source in sources):
+            what = "the source" if len(sources) == 1 else "one of the sources"
+            raise InvalidMessageError(f"outputs[{number}].target", f"is a prefix of {what}")
+        if any(cover is not None and lies_beneath(cover, stream.target) for cover in covers):
+            raise InvalidMessageError(f"outputs[{number}].target", "is a prefix of an output's cover")
+        for index, output in enumerate(outputs):
+            if index != number and lies_beneath(output.target, stream.target):
+                problem = f"lies beneath the target of outputs[{number}]"
+                raise InvalidMessageError(f"outputs[{index}].target", problem)

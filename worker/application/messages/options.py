@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from worker.domain.audio import FORMATS
 from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError
+from worker.domain.hls import MAX_TARGET_BYTES
 from worker.domain.job import OutputSpec
 from worker.domain.joining import SourcePart
 
@@ -14,7 +15,7 @@ from worker.domain.joining import SourcePart
 def check_output(output: OutputSpec, path: str) -> None:
     """Raises InvalidMessageError about the first option that the output cannot have."""
     check_options(output, path)
-    _check_extension(output, path)
+    _check_ending(output, path)
     check_span(output, path)
 
 
@@ -42,15 +43,29 @@ def check_options(output: OutputSpec, path: str) -> None:
                 raise InvalidMessageError(f"{path}.{name}", problem)
 
 
-def _check_extension(output: OutputSpec, path: str) -> None:
-    """The end of a waveform's target says in which form it is, and has the options of that form."""
-    rules = FORMATS[output.format]
-    if rules.is_waveform and output.extension not in rules.extensions:
+def _check_ending(output: OutputSpec, path: str) -> None:
+    """The end of a waveform's target says in which form it is, and has the options of that form.
+
+    A stream has a prefix for its target, and nothing else has one.
+    """
+    rules, key = FORMATS[output.format], output.target.key
+    if rules.is_segmented:
+        _check_prefix(key, path, output.format)
+    elif rules.is_waveform and output.extension not in rules.extensions:
         raise InvalidMessageError(f"{path}.target", f"must end with {_one_of(rules.extensions)} for {output.format}")
+    elif key.endswith("/"):
+        raise InvalidMessageError(f"{path}.target", f"must not end with / for {output.format}: it is one object")
     for name, (member, option) in options_of(type(output)).items():
         if option.extensions and getattr(output, name) != member.default and output.extension not in option.extensions:
             ends = f"only with a target that ends with {_one_of(option.extensions)}"
             raise InvalidMessageError(f"{path}.{name}", f"can be chosen for {output.format} {ends}")
+
+
+def _check_prefix(key: str, path: str, name: str) -> None:
+    if not key.endswith("/"):
+        raise InvalidMessageError(f"{path}.target", f"must end with / for {name}: it is a prefix of several objects")
+    if len(key.encode()) > MAX_TARGET_BYTES:
+        raise InvalidMessageError(f"{path}.target", f"may have {MAX_TARGET_BYTES} bytes for {name}")
 
 
 def _one_of(extensions: Sequence[str]) -> str:

@@ -78,7 +78,7 @@ class Presets:
         return {**own, **self.fields[name], **{key: value for key, value in own.items() if value is not None}}
 
 
-_EXTENSIONS = {name.value: rules.extensions for name, rules in FORMATS.items()}
+_ENDINGS = {name.value: rules.endings for name, rules in FORMATS.items()}
 
 
 def _check(name: str, fields: object) -> None:
@@ -100,8 +100,8 @@ def _check(name: str, fields: object) -> None:
 def _refusal(name: str, fields: Mapping[str, Any]) -> InvalidMessageError | None:
     """None where an output with some end of its target can have them."""
     first = None
-    for extension in _EXTENSIONS.get(str(fields["format"]), ("",)):
-        target = str(ObjectLocation("sample-bucket", f"sample.{extension}"))
+    for ending in _ENDINGS.get(str(fields["format"]), ("",)):
+        target = str(ObjectLocation("sample-bucket", f"sample{ending}"))
         try:
             check_output(read(OutputSpec, {**fields, "target": target}, name), name)
         except InvalidMessageError as refusal:

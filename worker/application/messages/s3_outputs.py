@@ -48,8 +48,18 @@ class S3EventOutputs:
         return job_from(self._document(source, job_id_of(source, version)), self._presets)
 
     def may_have_made(self, location: ObjectLocation) -> bool:
-        """Whether the object could be an output of ours: a job of it might ask for itself, over and over."""
-        return any(_fits(str(location), target.replace("{bucket}", location.bucket)) for target in self._targets)
+        """Whether the object could be an output of ours: a job of it might ask for itself, over and over.
+
+        A target that is a prefix may have made all that lies beneath it.
+        """
+        url = str(location)
+        prefixes = [url[: slash.end()] for slash in re.finditer("/", url)]
+        return any(
+            any(_fits(each, target.replace("{bucket}", location.bucket)) for each in prefixes)
+            if target.endswith("/")
+            else _fits(url, target.replace("{bucket}", location.bucket))
+            for target in self._targets
+        )
 
     @property
     def target_prefixes(self) -> Sequence[str]:

@@ -15,7 +15,10 @@ FLAC_FRAME_SAMPLES = 4096  # the size that its encoder is given
 _OPUS_MIN_KBPS = 64
 _RESAMPLER_SECONDS = 0.1  # more than its filter is long at any rate
 # What is asked for besides, such as a cut, a fade or a loudness, depends on where in the source a moment is.
-_LOCAL = {"format", "sample_rate_hz", "channels", "bits_per_sample", "bitrate_kbps", "codec", "pick_channel", "edits"}
+_LOCAL = {
+    *("format", "sample_rate_hz", "channels", "bits_per_sample", "bitrate_kbps", "codec", "pick_channel", "edits"),
+    "output",
+}
 _MAX_OVERLAP = 0.1  # of a piece: what is encoded twice
 
 

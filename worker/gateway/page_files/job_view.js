@@ -138,7 +138,8 @@ export class JobView {
     const name = fileName(output.target);
     const sizes = [output.bytes && bytes(output.bytes), output.duration_seconds && duration(output.duration_seconds), ...loudness(output)];
     const row = el("li", {}, el("span", { class: "name", title: output.target }, name), el("span", { class: "words" }, sizes.filter(Boolean).join(" · ")));
-    if (!isThere || output.target.endsWith("/")) return row;
+    if (!isThere) return row;
+    const isStream = output.target.endsWith("/"); // its download is the playlist, which players read where the bucket lets them
     const media = el("div", { class: "media" });
     if (SOUND.test(name)) row.append(button("Play", () => this.#play(media, name, number), { "aria-label": `Play ${name}` }));
     const href = `/jobs/${encodeURIComponent(this.record.job_id)}/outputs/${number}`;
@@ -146,7 +147,8 @@ export class JobView {
       event.preventDefault(); // a link sends no token
       this.actions.outputUrl(this.record.job_id, number).then((url) => location.assign(url), (error) => media.replaceChildren(error.message));
     };
-    row.append(el("a", { href, download: name, class: "button", onclick: download, "aria-label": `Download ${name}` }, "Download"), media);
+    const [file, label] = isStream ? ["master.m3u8", "Playlist"] : [name, "Download"];
+    row.append(el("a", { href, download: file, class: "button", onclick: download, "aria-label": `${label} ${isStream ? "of " : ""}${name}` }, label), media);
     if (PICTURE.test(name)) this.#picture(media, name, number);
     return row;
   }

@@ -1,0 +1,157 @@
+"""What a message may ask of a stream; the rest is refused by its name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from worker.application.messages.message import parse_job, to_body
+from worker.application.messages.s3_outputs import S3EventOutputs
+from worker.cli.arguments import parse
+from worker.cli.typed_job import read_job
+from worker.domain.audio import AudioFormat
+from worker.domain.errors import InvalidMessageError
+from worker.domain.job import Job, ObjectLocation
+
+STREAM = {"target": "s3://podcasts-out/ep/", "format": "hls"}
+FILE = {"target": "s3://podcasts-out/ep.mp3", "format": "mp3"}
+
+
+def job_of(*outputs: dict[str, Any], source: str = "s3://podcasts-in/ep.wav") -> Job:
+    return parse_job(json.dumps({"job_id": "ep", "source": source, "outputs": outputs}))
+
+
+def refusal_of(*outputs: dict[str, Any], source: str = "s3://podcasts-in/ep.wav") -> tuple[str, str]:
+    with pytest.raises(InvalidMessageError) as caught:
+        job_of(*outputs, source=source)
+    return caught.value.field, caught.value.problem
+
+
+def test_a_stream_has_a_playlist_beneath_its_target_and_its_bitrates_in_their_order() -> None:
+    (output,) = job_of({**STREAM, "bitrates_kbps": [128, 64], "segment_seconds": 4}).outputs
+
+    assert output.visible_at == ObjectLocation("podcasts-out", "ep/master.m3u8")
+    assert output.content_type == "application/vnd.apple.mpegurl"
+    assert [each.bitrate_kbps for each in output.renditions] == [128, 64]
+
+
+def test_a_stream_is_read_back_from_its_body() -> None:
+    job = job_of({**STREAM, "bitrates_kbps": [128, 64], "segment_seconds": 2.5})
+
+    assert parse_job(to_body(job)) == job
+
+
+def test_a_stream_may_have_a_single_bitrate() -> None:
+    (output,) = job_of({**STREAM, "bitrate_kbps": 96}).outputs
+
+    assert [each.bitrate_kbps for each in output.renditions] == [96]
+
+
+def test_the_target_of_a_stream_is_a_prefix_and_that_of_anything_else_is_none() -> None:
+    without = refusal_of({**STREAM, "target": "s3://podcasts-out/ep"})
+    with_file_name = refusal_of({**STREAM, "target": "s3://podcasts-out/ep/master.m3u8"})
+    of_a_file = refusal_of({**FILE, "target": "s3://podcasts-out/ep/"})
+
+    is_a_prefix = "must end with / for hls: it is a prefix of several objects"
+    assert without == with_file_name == ("outputs[0].target", is_a_prefix)
+    assert of_a_file == ("outputs[0].target", "must not end with / for mp3: it is one object")
+
+
+def test_names_beneath_the_target_fit_into_a_key() -> None:
+    longest = "é" * 487 + "a/"
+
+    assert len(longest.encode()) == 976
+    assert job_of({**STREAM, "target": f"s3://podcasts-out/{longest}"}).outputs[0].target.key == longest
+    assert refusal_of({**STREAM, "target": f"s3://podcasts-out/a{longest}"}) == (
+        "outputs[0].target",
+        "may have 976 bytes for hls",
+    )
+
+
+_LIST = "must be 1 to 6 different ones, each from 8 to 512 for hls"
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "problem"),
+    [
+        ({"bitrates_kbps": []}, "bitrates_kbps", _LIST),
+        ({"bitrates_kbps": [32, 48, 64, 96, 128, 192, 256]}, "bitrates_kbps", _LIST),
+        ({"bitrates_kbps": [64, 128, 64]}, "bitrates_kbps", _LIST),
+        ({"bitrates_kbps": [64, 7]}, "bitrates_kbps", _LIST),
+        ({"bitrates_kbps": [513]}, "bitrates_kbps", _LIST),
+        ({"bitrates_kbps": 64}, "bitrates_kbps", "must be a list"),
+        ({"bitrates_kbps": ["64"]}, "bitrates_kbps[0]", "must be a whole number"),
+        ({"bitrates_kbps": [True]}, "bitrates_kbps[0]", "must be a whole number"),
+        ({"segment_seconds": 1}, "segment_seconds", "must be from 2 to 20 for hls"),
+        ({"segment_seconds": 20.5}, "segment_seconds", "must be from 2 to 20 for hls"),
+        (
+            {"bitrates_kbps": [64], "bitrate_kbps": 64},
+            "bitrate_kbps",
+            "can be chosen for hls only without a bitrates_kbps",
+        ),
+        ({"vbr_quality": 2}, "vbr_quality", "cannot be chosen for hls"),
+        ({"bits_per_sample": 16}, "bits_per_sample", "cannot be chosen for hls, which is lossy"),
+        ({"codec": "pcm"}, "codec", "cannot be chosen for hls"),
+        ({"tags": {"title": "x"}}, "tags", "cannot be chosen for hls, which has no place for tags"),
+        ({"keep_tags": False}, "keep_tags", "cannot be chosen for hls, which has no place for tags"),
+        ({"cover": "drop"}, "cover", "cannot be chosen for hls, which has no place for a cover"),
+        ({"points_per_second": 20}, "points_per_second", "cannot be chosen for hls"),
+    ],
+)
+def test_what_a_stream_cannot_have_is_refused_by_its_name(options: dict[str, Any], field: str, problem: str) -> None:
+    assert refusal_of({**STREAM, **options}) == (f"outputs[0].{field}", problem)
+
+
+@pytest.mark.parametrize("audio_format", sorted(set(AudioFormat) - {AudioFormat.HLS}))
+@pytest.mark.parametrize("option", [{"bitrates_kbps": [64]}, {"segment_seconds": 6}])
+def test_only_a_stream_has_several_bitrates_and_segments(audio_format: AudioFormat, option: dict[str, Any]) -> None:
+    target = "s3://podcasts-out/ep.json" if audio_format is AudioFormat.WAVEFORM else "s3://podcasts-out/ep"
+
+    refused = refusal_of({"target": target, "format": audio_format.value, **option})
+
+    assert refused == (f"outputs[0].{next(iter(option))}", f"cannot be chosen for {audio_format}")
+
+
+def test_nothing_else_of_the_job_lies_beneath_a_stream() -> None:
+    beneath = {**FILE, "target": "s3://podcasts-out/ep/a.mp3"}
+
+    assert refusal_of(STREAM, beneath) == ("outputs[1].target", "lies beneath the target of outputs[0]")
+    assert refusal_of(beneath, STREAM) == ("outputs[0].target", "lies beneath the target of outputs[1]")
+    inner = {**STREAM, "target": "s3://podcasts-out/ep/hls/"}
+    assert refusal_of(STREAM, inner) == ("outputs[1].target", "lies beneath the target of outputs[0]")
+    assert refusal_of(STREAM, STREAM) == ("outputs[1].target", "is the target of outputs[0], too")
+    assert refusal_of(STREAM, source="s3://podcasts-out/ep/source.wav") == (
+        "outputs[0].target",
+        "is a prefix of the source",
+    )
+    with_cover = {**FILE, "cover": "s3://podcasts-out/ep/cover.jpg"}
+    assert refusal_of(with_cover, STREAM) == ("outputs[1].target", "is a prefix of an output's cover")
+
+
+def test_what_only_begins_alike_is_beside_a_stream() -> None:
+    job = job_of(
+        STREAM,
+        FILE,
+        {**STREAM, "target": "s3://podcasts-out/ep-2/"},
+        {**FILE, "target": "s3://other-bucket/ep/a.mp3"},
+        source="s3://podcasts-out/ep.wav",
+    )
+
+    assert len(job.outputs) == 4
+
+
+def test_a_stream_is_asked_for_on_the_command_line() -> None:
+    arguments = ["s3://podcasts-in/ep.wav", "--output", "s3://podcasts-out/ep/", "--bitrates-kbps", "[64, 128]"]
+    job, _ = read_job(parse(["submit", *arguments, "--segment-seconds", "4", "--job-id", "ep"]))
+
+    assert job == job_of({**STREAM, "bitrates_kbps": [64, 128], "segment_seconds": 4})
+
+
+def test_what_lies_beneath_a_stream_begins_no_job_of_its_own() -> None:
+    outputs = S3EventOutputs('[{"target": "s3://{bucket}/out/{stem}/", "format": "hls"}]')
+
+    for key in ("out/ep/master.m3u8", "out/ep/0123456789abcdef/64k/00000.m4s"):
+        assert outputs.may_have_made(ObjectLocation("podcasts", key)), key
+    assert not outputs.may_have_made(ObjectLocation("podcasts", "in/ep.wav"))
