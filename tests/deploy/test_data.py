@@ -180,6 +180,18 @@ def test_new_objects_and_a_topic_may_put_jobs_on_the_queue_where_that_is_asked_f
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("sqs", queue["QueueArn"])
 
 
+def test_a_page_may_upload_from_its_own_origin_where_that_is_asked_for(ministack: Emulator) -> None:
+    origins = ["https://gateway.example.com", "https://other.example.com"]
+
+    outputs = ministack.make("data", PageOrigins=",".join(origins))
+
+    with ministack.client("s3") as s3:
+        (rule,) = s3.get_bucket_cors(Bucket=outputs["SourceBucketName"])["CORSRules"]
+        with pytest.raises(s3.exceptions.ClientError, match="NoSuchCORSConfiguration"):
+            s3.get_bucket_cors(Bucket=outputs["TargetBucketName"])
+    assert (rule["AllowedOrigins"], set(rule["AllowedMethods"])) == (origins, {"POST", "PUT"})
+
+
 def test_buckets_of_your_own_are_used_and_none_is_made(emulator: Emulator) -> None:
     outputs = emulator.make("data", SourceBucket="mine-in", TargetBucket="mine-out")
 
