@@ -15,7 +15,7 @@ from tests.support.redis_faults import FAULTS, HUNG, REFUSED
 from tests.support.sounds import sound
 from tests.support.stack import make_stack, wait_for
 from tests.support.worker_and_redis import SLOTS, WorkerAndRedis, Writes, a_worker_and_redis
-from tests.support.worker_process import STARTED_ANEW, WorkerProcess
+from tests.support.worker_process import WorkerProcess
 from worker.demo import servers
 
 Find = Callable[..., WorkerAndRedis]
@@ -24,6 +24,7 @@ Find = Callable[..., WorkerAndRedis]
 ANY_WRITE = 1
 HEALTH = 0.1
 START = 3
+PYTHON = 1  # of these, for Python to start and import the code, which a forked worker need not
 BACK = 5
 
 # The part of a budget that is left for DynamoDB, which answers in less than 10 ms. The emulator shares the cores with
@@ -125,7 +126,8 @@ def test_closed_connections_and_forgotten_scripts_are_no_outage(
 
 def await_write_to_redis(worker: WorkerAndRedis) -> None:
     before = worker.writes().to_redis
-    wait_for(lambda: worker.writes().to_redis > before or None, "a write to Redis")
+    with in_time():  # on a busy machine the jobs may end before the last of the commands
+        wait_for(lambda: worker.writes().to_redis > before or None, "a write to Redis", timeout=10)
 
 
 def test_a_worker_starts_and_works_while_redis_swallows_everything(
@@ -135,10 +137,10 @@ def test_a_worker_starts_and_works_while_redis_swallows_everything(
     hole = BlackHole(port)
     stack = make_stack(aws, unique("hole")[:40], endpoint=aws_endpoint, redis_port=port)
     began_at = time.monotonic()
-    worker = WorkerProcess(stack.environment(), program=STARTED_ANEW)
+    worker = WorkerProcess(stack.environment())
     try:
         worker.wait_for("worker.ready")
-        start_seconds = time.monotonic() - began_at  # Python's own start included
+        start_seconds = time.monotonic() - began_at
         job_id = unique("job")
         source = stack.put_source(job_id, sound("plain.wav"))
         stack.send_job(job_id, source, {"target": stack.target(job_id), "format": "mp3"})
@@ -147,7 +149,7 @@ def test_a_worker_starts_and_works_while_redis_swallows_everything(
         assert line["error"] == "connect timeout"
         worker.wait_for("progress.failed_over")
         check_budget(line["duration_seconds"], 1, "the first write")
-        check_budget(start_seconds, START, "the start")
+        check_budget(start_seconds, START - PYTHON, "the start")
     finally:
         worker.close()
         hole.close()
