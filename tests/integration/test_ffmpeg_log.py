@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import shutil
 import struct
 import sys
 from pathlib import Path
 
 import pytest
+from mutagen.id3 import ID3, USLT
 
 from tests.support.conversions import an_output, converted
 from tests.support.processes import descendants_of
+from tests.support.reports import a_report
 from tests.support.sounds import run_ffmpeg, sound
 from worker.adapters.ffmpeg.log import Log
 from worker.adapters.ffmpeg.process import ProcessLimits, run
@@ -107,3 +111,17 @@ async def test_millions_of_frames_of_one_byte_are_refused_before_they_are_all_co
             await converted(source, tmp_path, an_output(AudioFormat.WAV), max_seconds=1_000_000)
 
     assert descendants_of(os.getpid(), named="ffmpeg") == []
+
+
+async def test_sixteen_reports_on_a_source_with_long_tags_do_not_repeat_them(tmp_path: Path) -> None:
+    source = tmp_path / "source.mp3"
+    shutil.copyfile(sound("bare.mp3"), source)
+    tags = ID3()
+    tags.add(USLT(text=("la " * 80 + "\n") * 6500))
+    tags.save(source)
+
+    artifacts = await converted(source, tmp_path, *[a_report()] * 16)
+
+    reports = {artifact.path.read_bytes() for artifact in artifacts}
+    assert len(reports) == 1
+    assert json.loads(reports.pop())["loudness"]["integrated_lufs"] is not None

@@ -41,11 +41,13 @@ _WITH_CHECKSUMS = frozenset({"flac", "ac3", "eac3", "mp1", "mp2", "mp3", "ape", 
 # what it has to know of it, it sees in its first packet.
 _SAYS_ALL_IN_HEADER = frozenset({Container.WAV, Container.W64, Container.AIFF, Container.CAF, Container.AU})
 _SMALLEST_PROBE_BYTES = 32
+# Else ffmpeg copies the source's to each output, and prints them in the log for each.
+_NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
 _FACTS = (
     *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1"),
-    *("-map_metadata", "-1", "-map_chapters", "-1", "-f", PROBE_MUXER, "pipe:1"),
+    *(*_NO_TAGS, "-f", PROBE_MUXER, "pipe:1"),
 )
-_NOWHERE = ("-c:a", "pcm_s16le", "-f", "null", "-")
+_NOWHERE = (*_NO_TAGS, "-c:a", "pcm_s16le", "-f", "null", "-")
 # Their clock begins where their header says, and other tracks and files are in step with it.
 _OWN_CLOCK = frozenset({Container.MATROSKA, Container.MP4})
 
