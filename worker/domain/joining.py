@@ -58,6 +58,9 @@ class Sound(Protocol):
     def channels(self) -> int: ...
 
     @property
+    def bits_per_sample(self) -> int | None: ...
+
+    @property
     def layout(self) -> str:
         """Of the channels, by the converter's name."""
 
@@ -83,6 +86,11 @@ def common_form(sounds: Sequence[Sound]) -> SampleForm:
     """The highest rate of all, and the channels of the first that has the most: nothing of any source is lost."""
     widest = max(sounds, key=lambda sound: sound.channels)
     return SampleForm(max(sound.sample_rate_hz for sound in sounds), widest.channels, widest.layout)
+
+
+def common_depth(sounds: Sequence[Sound]) -> int | None:
+    """The most bits per sample of all; None where all are lossy."""
+    return max((sound.bits_per_sample for sound in sounds if sound.bits_per_sample), default=None)
 
 
 @dataclass(frozen=True, slots=True)

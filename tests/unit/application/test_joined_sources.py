@@ -6,12 +6,9 @@ import asyncio
 import io
 import json
 import wave
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.converter import FakeConverter
-from tests.fakes.volume import FakeVolume
 from tests.support.harness import TARGET, Harness, a_harness
 from tests.support.sounds import silence
 from tests.support.virtual_time import virtual_time
@@ -21,7 +18,6 @@ from worker.domain.errors import UnsupportedAudioError
 from worker.domain.job import ObjectLocation
 from worker.domain.joining import SourcePart
 from worker.domain.progress import Record, Status
-from worker.ports import DownloadedPart, JoinedSources, OutputLimitError
 
 _INTRO, _EPISODE = ObjectLocation("in-bucket", "intro.wav"), ObjectLocation("in-bucket", "episode.wav")
 
@@ -220,47 +216,3 @@ async def test_a_record_with_several_sources_is_read_back_as_it_was_written(tmp_
         text = harness.record().to_json()
         assert json.loads(text)["source"] == [str(_INTRO), str(_EPISODE)]
         assert Record.from_json(text) == harness.record()
-
-
-class _Outgrowing(FakeConverter):
-    """Its samples are larger than they may be, until they may have so many bytes."""
-
-    def __init__(self, size_bytes: int) -> None:
-        super().__init__()
-        self.size_bytes = size_bytes
-        self.limits: list[int] = []
-
-    async def join(
-        self, parts: Sequence[DownloadedPart], path: Path, *, max_file_bytes: int | None = None, **more: Any
-    ) -> JoinedSources:
-        assert max_file_bytes is not None
-        self.limits.append(max_file_bytes)
-        if self.size_bytes > max_file_bytes:
-            raise OutputLimitError
-        return await super().join(parts, path, max_file_bytes=max_file_bytes, **more)
-
-
-@virtual_time
-async def test_samples_that_are_more_than_was_estimated_are_joined_again_with_more_space(tmp_path: Path) -> None:
-    converter = _Outgrowing(5_000_000)
-    async with a_harness(tmp_path, converter=converter) as harness:
-        _put(harness)
-
-        assert await harness.handle(_two()) == Ack()
-
-    assert len(converter.limits) > 1
-    assert converter.limits == sorted(converter.limits)
-    assert converter.limits[-2] < 5_000_000 <= converter.limits[-1]
-
-
-@virtual_time
-async def test_samples_that_the_disk_cannot_hold_are_refused(tmp_path: Path) -> None:
-    volume = FakeVolume(tmp_path, 3_000_000)
-    async with a_harness(tmp_path, converter=_Outgrowing(5_000_000), volume=volume) as harness:
-        _put(harness)
-
-        assert isinstance(await harness.handle(_two()), Reject)
-
-        code, message = _error(harness)
-        assert code == "source_too_large"
-        assert message.endswith("all of it has 3000000")

@@ -16,6 +16,7 @@ class Sound:
     sample_rate_hz: int
     channels: int
     layout: str
+    bits_per_sample: int | None = None
 
 
 def test_the_form_has_the_highest_rate_and_the_channels_of_the_first_source_with_the_most() -> None:

@@ -20,7 +20,7 @@ from worker.domain.containers.structure import Structure
 from worker.domain.cutting import Cut
 from worker.domain.encoding import Encoding
 from worker.domain.errors import ConverterCrashedError, DurationTooLongError
-from worker.domain.joining import Crossfade, SampleForm, SourcePart, common_form, naming
+from worker.domain.joining import Crossfade, SampleForm, SourcePart, common_depth, common_form, naming
 from worker.domain.tags.chapters import Chapter, chapters_from, chapters_within, in_order
 from worker.domain.tags.edits import Edits
 from worker.ports import ConversionProgress, DownloadedPart, JoinedSources, SourceAudio
@@ -132,7 +132,6 @@ class SourceJoiner:
     def _audio(self) -> SourceAudio:
         """The joined sound as a source: its tags and its cover are the first source's, its chapters those of all."""
         form, first = self._form, self.parts[0].audio
-        depths = [part.audio.bits_per_sample for part in self.parts]
         seconds = self._joined[-1].end / form.rate_hz
         size_bytes = self._joined[-1].end * form.frame_bytes
         return SourceAudio(
@@ -140,7 +139,7 @@ class SourceJoiner:
             codec=f"pcm_{_RAW_SAMPLES}",
             sample_rate_hz=form.rate_hz,
             channels=form.channels,
-            bits_per_sample=max((depth for depth in depths if depth), default=None),
+            bits_per_sample=common_depth([part.audio for part in self.parts]),
             duration_seconds=seconds,
             size_bytes=size_bytes,
             structure=Structure(0, size_bytes),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from worker.domain.disk_space import Need, OutputsTooLargeError
 from worker.domain.encoding import LOSSY_BITS, bytes_of, encodings_for
 from worker.domain.job import Job, OutputSpec
-from worker.domain.joining import common_form
+from worker.domain.joining import common_depth, common_form
 from worker.domain.tags.pictures import MAX_PICTURE_BYTES
 from worker.ports import DownloadedPart, SourceAudio
 
@@ -53,12 +53,27 @@ class SpaceNeeds:
         return Need(inputs + least, inputs + max(least, most))
 
     def of_joining(self, parts: Sequence[DownloadedPart]) -> Need:
-        """Of the sources and of the samples that they are joined to."""
-        form = common_form([part.audio for part in parts])
+        """Of the sources and of the samples that they are joined to.
+
+        Raises OutputsTooLargeError where the outputs, too, are sure to exceed their limit.
+        """
+        audios = [part.audio for part in parts]
+        form, depth = common_form(audios), common_depth(audios)
+        least_seconds = self._least_seconds(parts)
+        if least_seconds is not None:
+            shape = replace(audios[0], sample_rate_hz=form.rate_hz, channels=form.channels, bits_per_sample=depth)
+            self.of_conversion(replace(shape, duration_seconds=least_seconds))
         samples = form.bytes_of(sum(part.seconds + _INEXACT_SECONDS for part in parts))
+        least = max(form.bytes_of(least_seconds or 0.0), self._outgrown_samples_bytes)
         beside = self.beside_samples(parts)
-        most = max(int(samples * self._samples_scale), self._outgrown_samples_bytes)
-        return Need(beside + self._outgrown_samples_bytes, beside + most)
+        return Need(beside + least, beside + max(least, int(samples * self._samples_scale)))
+
+    def _least_seconds(self, parts: Sequence[DownloadedPart]) -> float | None:
+        """How long the parts are together at least; None where a source does not state its length."""
+        if any(part.audio.duration_seconds is None for part in parts):
+            return None
+        crossfades_seconds = self.job.crossfade_seconds * (len(parts) - 1)
+        return max(0.0, sum(part.seconds - _INEXACT_SECONDS for part in parts) - crossfades_seconds)
 
     def beside_samples(self, parts: Sequence[DownloadedPart]) -> int:
         """All that is on the disk with the samples: the sources, a copy of one to mend it, the end of a crossfade."""
