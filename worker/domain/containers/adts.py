@@ -38,7 +38,12 @@ KIND = FrameKind(b"\xff", _HEADER_BYTES, _measure)
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file ends with a frame, and what is damaged between the frames."""
-    kind = KIND._replace(is_right=Checksums().is_right)
+    checksums = Checksums()
+    structure = _examine(read_at, start, size, KIND._replace(is_right=checksums.is_right))
+    return _examine(read_at, start, size, KIND) if checksums.is_off else structure
+
+
+def _examine(read_at: ReadAt, start: int, size: int, kind: FrameKind) -> Structure:
     return examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, stretched=_stretched)[0]
 
 
