@@ -53,6 +53,11 @@ class Gain:
     ceiling_dbtp: float | None = None
 
 
+def finite(value: float | None) -> float | None:
+    """The same, or None where it is no number that JSON has: infinity, or none at all."""
+    return value if value is not None and math.isfinite(value) else None
+
+
 class Levelling:
     """Finds the gain of one output, from the loudness before, and after each step from that of what was encoded.
 
@@ -134,7 +139,8 @@ class OutputLoudness:
 
     @classmethod
     def of(cls, before: Loudness, after: Loudness) -> OutputLoudness:
-        return cls(before.integrated_lufs, after.integrated_lufs, after.true_peak_dbtp)
+        """Numbers that are not finite become None."""
+        return cls(finite(before.integrated_lufs), finite(after.integrated_lufs), finite(after.true_peak_dbtp))
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

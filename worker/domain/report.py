@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from worker.domain.loudness import Loudness
+from worker.domain.loudness import Loudness, finite
 from worker.domain.source_format import SourceFormat
 from worker.domain.tags.collecting import MAX_BYTES, Tags, with_total
 from worker.domain.tags.fields import TOTALS
@@ -51,7 +51,7 @@ class Report:
             "clipped_samples": self.clipped_samples,
             "silences": [list(silence) for silence in self.silences[:MAX_SILENCES]],
         }
-        return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+        return json.dumps(document, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def full_scale(codec: str, bits_per_sample: int) -> float:
@@ -92,10 +92,10 @@ def _named(tags: Tags) -> Mapping[str, str]:
 
 
 def _values_of(loudness: Loudness) -> Mapping[str, Any]:
-    """Where nothing is above the gate there is no range either."""
-    is_measured = loudness.integrated_lufs is not None
+    """Where nothing is above the gate there is no range either. Numbers that are not finite are null."""
+    integrated_lufs = finite(loudness.integrated_lufs)
     return {
-        "integrated_lufs": loudness.integrated_lufs,
-        "range_lu": loudness.range_lu if is_measured else None,
-        "true_peak_dbtp": loudness.true_peak_dbtp,
+        "integrated_lufs": integrated_lufs,
+        "range_lu": None if integrated_lufs is None else finite(loudness.range_lu),
+        "true_peak_dbtp": finite(loudness.true_peak_dbtp),
     }

@@ -13,6 +13,7 @@ from worker.domain.audio import AudioFormat
 from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
 from worker.domain.errors import ConverterCrashedError
+from worker.domain.loudness import Loudness
 from worker.domain.report import MAX_SILENCES, Report
 from worker.ports import SourceAudio
 
@@ -79,6 +80,13 @@ def test_the_words_of_other_outputs_and_of_ffmpeg_are_not_taken() -> None:
     )
 
     assert (report.clipped_samples, report.silences) == (2, [(1.0, 2.0)])
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+def test_what_is_measured_of_samples_that_are_too_large_is_no_loudness(value: str) -> None:
+    summary = _LOUDNESS.replace("-16.0", value).replace("3.0", value).replace("-1.0", value)
+
+    assert report_of(line("ebur128@loudness0", summary), channel(1, 0, 1e6, 2)).loudness == Loudness(None, 0.0, None)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -41,6 +42,11 @@ def test_what_has_no_loudness_is_left_as_it_is(peak: float | None) -> None:
     assert levelling.judge(heard(None, peak))
     assert levelling.after is not None
     assert OutputLoudness.of(levelling.before, levelling.after) == OutputLoudness(None, None, peak)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_a_record_has_null_for_what_is_no_finite_number(value: float) -> None:
+    assert OutputLoudness.of(heard(value, value), heard(value, value)) == OutputLoudness(None, None, None)
 
 
 def test_what_an_encoder_takes_of_the_loudness_is_given_back() -> None:

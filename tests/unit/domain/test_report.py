@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -47,6 +48,21 @@ def test_a_report_has_the_shape_of_the_contract() -> None:
         "clipped_samples": 7,
         "silences": [[0.5, 1.25]],
     }
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_what_is_no_finite_number_is_null(value: float) -> None:
+    assert document_of(loudness=Loudness(-16.0, value, value))["loudness"] == {
+        "integrated_lufs": -16.0,
+        "range_lu": None,
+        "true_peak_dbtp": None,
+    }
+    assert document_of(loudness=Loudness(value, 1.0, -1.0))["loudness"]["integrated_lufs"] is None
+
+
+def test_a_report_with_a_number_that_json_lacks_is_none() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        document_of(silences=[(0.0, math.inf)])
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,14 @@ def read_loudness(log: Log, number: int) -> Loudness:
             values[match[1]].append(float(match[2]))
     if not all(values.values()):
         raise ConverterCrashedError("the converter ended without the loudness")
-    integrated, peak = _highest(values["I"]), _highest(values["Peak"])
+    integrated = _highest(values["I"])
     return Loudness(
-        integrated_lufs=integrated if integrated > _GATE_LUFS else None,
-        range_lu=max(values["LRA"]),
-        true_peak_dbtp=peak if math.isfinite(peak) else None,
+        integrated_lufs=integrated if integrated is not None and integrated > _GATE_LUFS else None,
+        range_lu=_highest(values["LRA"]) or 0.0,
+        true_peak_dbtp=_highest(values["Peak"]),
     )
 
 
-def _highest(values: Sequence[float]) -> float:
-    return max((value for value in values if not math.isnan(value)), default=-math.inf)
+def _highest(values: Sequence[float]) -> float | None:
+    """Of the finite ones; None where there is none. Of samples that are too large, what is measured is infinite."""
+    return max((value for value in values if math.isfinite(value)), default=None)
