@@ -157,8 +157,8 @@ A stream (`hls`, [RFC 8216][hls]) has a prefix for its target, which ends with `
 `master.m3u8` beneath it is written last: nobody sees a stream of which something is missing.
 It names a playlist for each of `bitrates_kbps`, and that the segments: fragmented MP4, which today's players read,
 with one header for all (`EXT-X-MAP`) and an edit list by which they leave out what the encoder puts in front.
-All of that lies in a directory of the job's own: a second job to the target replaces `master.m3u8` alone.
-Everything beneath the target counts as the stream's, so no other target, source or cover of the job may lie there.
+All of that lies in a directory of the attempt in one of the job: a second job replaces `master.m3u8` alone.
+No other target, source or cover of the job may be `master.m3u8` or lie in the job's directory; beside them it may.
 In the record, `bytes` is the sum of all objects, and `sha256` that of `master.m3u8`.
 `loudness` brings each bitrate to its loudness; the record has what was measured in the first.
 

@@ -213,19 +213,33 @@ async def test_a_job_does_not_take_back_what_another_has_put_in_its_place(subjec
     assert (await subject.other_side.get(subject.at("a.mp3"))).data == b"of job-1"
 
 
-async def test_an_object_is_known_by_the_job_that_put_it_there(subject: Subject, tmp_path: Path) -> None:
-    ours, theirs = subject.at("ours/master.m3u8"), subject.at("theirs.mp3")
-    artifact = artifact_of(tmp_path / "up", b"of run 2")
+async def test_a_playlist_says_which_directory_it_names(subject: Subject, tmp_path: Path) -> None:
+    naming, plain, theirs = subject.at("ep/master.m3u8"), subject.at("plain.mp3"), subject.at("theirs.mp3")
+    artifact = artifact_of(tmp_path / "up", b"a playlist")
     await subject.store.upload(
-        artifact, ours, content_type="audio/mpeg", job_id="job-1", run=2, on_bytes=lambda _: None
+        artifact, naming, content_type="audio/mpeg", job_id="job-1", directory="0a/7-1/", on_bytes=lambda _: None
     )
+    await upload(subject, artifact, plain)
     await subject.other_side.put(theirs, b"theirs")
 
-    assert [await subject.store.was_left_by(ours, "job-1", run) for run in (1, 2, 3)] == [False, True, True]
-    assert not await subject.store.was_left_by(ours, "job-2", 2)
-    assert not await subject.store.was_left_by(theirs, "job-1")
-    assert not await subject.store.was_left_by(subject.at("nothing"), "job-1")
-    assert not await subject.store.was_left_by(ObjectLocation(subject.absent_bucket, "a.mp3"), "job-1")
+    assert await subject.store.directory_named_at(naming) == "0a/7-1/"
+    for location in (plain, theirs, subject.at("nothing"), ObjectLocation(subject.absent_bucket, "a.mp3")):
+        assert await subject.store.directory_named_at(location) is None
+
+
+async def test_the_directories_beneath_a_prefix_are_found_each_once(subject: Subject) -> None:
+    for key in ("ep ü+%/1-1/64k/a", "ep ü+%/1-1/b", "ep ü+%/2 &=/a", "ep ü+%/file", "ep ü+%2/3-1/a", "other/4-1/a"):
+        await subject.other_side.put(subject.at(key), b"x")
+
+    found = await subject.store.directories(subject.at("ep ü+%/"))
+
+    assert sorted(found, key=str) == [subject.at("ep ü+%/1-1/"), subject.at("ep ü+%/2 &=/")]
+    assert list(await subject.store.directories(subject.at("nothing/"))) == []
+
+
+async def test_there_are_no_directories_to_find_in_a_bucket_that_does_not_exist(subject: Subject) -> None:
+    with pytest.raises(TargetRefusedError):
+        await subject.store.directories(ObjectLocation(subject.absent_bucket, "ep/"))
 
 
 async def test_all_that_lies_beneath_a_prefix_is_removed_and_nothing_beside_it(subject: Subject) -> None:

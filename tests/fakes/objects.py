@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from worker.domain.errors import (
 )
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import FIRST_RUN
-from worker.ports import Artifact, BytesDone, SourceObject, is_left_by, marks_of
+from worker.ports import DIRECTORY_MARK, Artifact, BytesDone, SourceObject, is_left_by, marks_of
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -103,6 +103,7 @@ class MemoryObjects:
         on_bytes: BytesDone,
         job_id: str | None = None,
         run: int = FIRST_RUN,
+        directory: str | None = None,
     ) -> str:
         await asyncio.sleep(0)
         self._fail_if_told(target)
@@ -112,7 +113,7 @@ class MemoryObjects:
         data = read_artifact(artifact, 0, artifact.size_bytes)
         sha256 = hashlib.sha256(data).hexdigest()
         await _pass_by(len(data), on_bytes)
-        metadata = {"sha256": sha256} | marks_of(job_id, run)
+        metadata = {"sha256": sha256} | marks_of(job_id, run, directory)
         self.buckets[target.bucket][target.key] = StoredObject(data, content_type, metadata)
         return sha256
 
@@ -137,15 +138,26 @@ class MemoryObjects:
         if found is not None and is_left_by(found.metadata, job_id, run):
             del self.buckets[target.bucket][target.key]
 
-    async def was_left_by(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> bool:
+    async def directory_named_at(self, target: ObjectLocation) -> str | None:
         await asyncio.sleep(0)
         self._fail_if_told(target)
         found = self.buckets.get(target.bucket, {}).get(target.key)
-        return found is not None and is_left_by(found.metadata, job_id, run)
+        return None if found is None else found.metadata.get(DIRECTORY_MARK)
+
+    async def directories(self, prefix: ObjectLocation) -> Sequence[ObjectLocation]:
+        await asyncio.sleep(0)
+        self._fail_if_told(prefix)
+        await self._pause(prefix)
+        if prefix.bucket not in self.buckets:
+            raise TargetRefusedError(prefix, "the bucket does not exist")
+        rests = [key.removeprefix(prefix.key) for key in self.buckets[prefix.bucket] if key.startswith(prefix.key)]
+        names = {rest.partition("/")[0] for rest in rests if "/" in rest}
+        return [ObjectLocation(prefix.bucket, f"{prefix.key}{name}/") for name in names]
 
     async def remove_beneath(self, prefix: ObjectLocation) -> None:
         await asyncio.sleep(0)
         self._fail_if_told(prefix)
+        await self._pause(prefix)
         if prefix.bucket not in self.buckets:
             raise TargetRefusedError(prefix, "the bucket does not exist")
         for key in [key for key in self.buckets[prefix.bucket] if key.startswith(prefix.key)]:

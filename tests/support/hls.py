@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from worker.adapters.disk import read_artifact
-from worker.application.jobs.publication import publications_of
+from worker.application.jobs.publication import hidden_objects, visible_object
 from worker.domain.job import OutputSpec
 from worker.ports import Artifact
 
@@ -137,9 +137,10 @@ def play(master: str, fetch: Fetch) -> list[HlsStream]:
     return streams
 
 
-def published(output: OutputSpec, artifact: Artifact, directory: Path, *, job_id: str = "job", run: int = 1) -> Path:
+def published(output: OutputSpec, artifact: Artifact, directory: Path) -> Path:
     """The stream's objects as files beneath the directory. Returns the master playlist's."""
-    for each in publications_of(job_id, run, output, artifact):
+    beneath = "job/1-1/"
+    for each in (*hidden_objects(output, artifact, beneath), visible_object(output, artifact, beneath)):
         path = directory / each.location.key.removeprefix(output.target.key)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(read_artifact(each.artifact, 0, each.artifact.size_bytes))

@@ -61,7 +61,7 @@ def check(stack: Stack, prefix: str, directory: Path) -> None:
         assert stream.playlist.seconds == pytest.approx(SECONDS, abs=1e-3)
         assert listen(file).seconds == pytest.approx(SECONDS, abs=0.03)
     named = 1 + sum(2 + len(stream.segments) for stream in streams)
-    assert len([key for key in keys_in(stack) if key.startswith(prefix)]) == named
+    wait_for(lambda: len([key for key in keys_in(stack) if key.startswith(prefix)]) == named or None, "the clean-up")
 
 
 def test_a_stream_is_published_beside_a_file_of_the_same_decode(

@@ -14,6 +14,8 @@ from worker.cli.typed_job import read_job
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation
+from worker.domain.progress import Version
+from worker.domain.stream_layout import attempt_directory, job_directory
 
 STREAM = {"target": "s3://podcasts-out/ep/", "format": "hls"}
 FILE = {"target": "s3://podcasts-out/ep.mp3", "format": "mp3"}
@@ -49,24 +51,28 @@ def test_a_stream_may_have_a_single_bitrate() -> None:
     assert [each.bitrate_kbps for each in output.renditions] == [96]
 
 
-def test_the_target_of_a_stream_is_a_prefix_and_that_of_anything_else_is_none() -> None:
+def test_the_target_of_a_stream_is_a_prefix() -> None:
     without = refusal_of({**STREAM, "target": "s3://podcasts-out/ep"})
     with_file_name = refusal_of({**STREAM, "target": "s3://podcasts-out/ep/master.m3u8"})
-    of_a_file = refusal_of({**FILE, "target": "s3://podcasts-out/ep/"})
 
     is_a_prefix = "must end with / for hls: it is a prefix of several objects"
     assert without == with_file_name == ("outputs[0].target", is_a_prefix)
-    assert of_a_file == ("outputs[0].target", "must not end with / for mp3: it is one object")
+
+
+def test_the_key_of_anything_else_may_end_like_a_prefix_and_is_one_object() -> None:
+    (output,) = job_of({**FILE, "target": "s3://podcasts-out/ep/"}).outputs
+
+    assert output.visible_at == output.target == ObjectLocation("podcasts-out", "ep/")
 
 
 def test_names_beneath_the_target_fit_into_a_key() -> None:
-    longest = "é" * 487 + "a/"
+    longest = "é" * 471 + "a/"
 
-    assert len(longest.encode()) == 976
+    assert len(longest.encode()) == 944
     assert job_of({**STREAM, "target": f"s3://podcasts-out/{longest}"}).outputs[0].target.key == longest
     assert refusal_of({**STREAM, "target": f"s3://podcasts-out/a{longest}"}) == (
         "outputs[0].target",
-        "may have 976 bytes for hls",
+        "may have 944 bytes for hls",
     )
 
 
@@ -114,20 +120,43 @@ def test_only_a_stream_has_several_bitrates_and_segments(audio_format: AudioForm
     assert refused == (f"outputs[0].{next(iter(option))}", f"cannot be chosen for {audio_format}")
 
 
-def test_nothing_else_of_the_job_lies_beneath_a_stream() -> None:
-    beneath = {**FILE, "target": "s3://podcasts-out/ep/a.mp3"}
+MADE = [
+    "s3://podcasts-out/ep/master.m3u8",
+    f"s3://podcasts-out/ep/{attempt_directory('ep', Version(7, 1))}64k/00000.m4s",
+    f"s3://podcasts-out/ep/{job_directory('ep')}a.mp3",
+]
 
-    assert refusal_of(STREAM, beneath) == ("outputs[1].target", "lies beneath the target of outputs[0]")
-    assert refusal_of(beneath, STREAM) == ("outputs[0].target", "lies beneath the target of outputs[1]")
-    inner = {**STREAM, "target": "s3://podcasts-out/ep/hls/"}
-    assert refusal_of(STREAM, inner) == ("outputs[1].target", "lies beneath the target of outputs[0]")
-    assert refusal_of(STREAM, STREAM) == ("outputs[1].target", "is the target of outputs[0], too")
-    assert refusal_of(STREAM, source="s3://podcasts-out/ep/source.wav") == (
-        "outputs[0].target",
-        "is a prefix of the source",
+
+@pytest.mark.parametrize("made", MADE)
+def test_nothing_else_of_the_job_is_an_object_that_a_stream_has(made: str) -> None:
+    file = {**FILE, "target": made}
+
+    assert refusal_of(STREAM, file) == ("outputs[1].target", "is one of the objects beneath the target of outputs[0]")
+    assert refusal_of(file, STREAM) == ("outputs[0].target", "is one of the objects beneath the target of outputs[1]")
+    assert refusal_of(STREAM, source=made) == ("outputs[0].target", "would put an object in the place of a source")
+    with_cover = {**FILE, "cover": made}
+    assert refusal_of(with_cover, STREAM) == (
+        "outputs[1].target",
+        "would put an object in the place of an output's cover",
     )
-    with_cover = {**FILE, "cover": "s3://podcasts-out/ep/cover.jpg"}
-    assert refusal_of(with_cover, STREAM) == ("outputs[1].target", "is a prefix of an output's cover")
+
+
+def test_no_stream_lies_among_the_segments_of_another() -> None:
+    inner = {**STREAM, "target": f"s3://podcasts-out/ep/{job_directory('ep')}"}
+
+    assert refusal_of(STREAM, inner) == ("outputs[1].target", "is one of the objects beneath the target of outputs[0]")
+    assert refusal_of(STREAM, STREAM) == ("outputs[1].target", "is the target of outputs[0], too")
+
+
+def test_files_and_other_streams_may_lie_beneath_the_target_of_a_stream() -> None:
+    job = job_of(
+        STREAM,
+        {**FILE, "target": "s3://podcasts-out/ep/a.mp3", "cover": "s3://podcasts-out/ep/cover.jpg"},
+        {**STREAM, "target": "s3://podcasts-out/ep/hls/"},
+        source="s3://podcasts-out/ep/a.wav",
+    )
+
+    assert len(job.outputs) == 3
 
 
 def test_what_only_begins_alike_is_beside_a_stream() -> None:
@@ -149,9 +178,18 @@ def test_a_stream_is_asked_for_on_the_command_line() -> None:
     assert job == job_of({**STREAM, "bitrates_kbps": [64, 128], "segment_seconds": 4})
 
 
-def test_what_lies_beneath_a_stream_begins_no_job_of_its_own() -> None:
-    outputs = S3EventOutputs('[{"target": "s3://{bucket}/out/{stem}/", "format": "hls"}]')
+@pytest.mark.parametrize("target", ["{bucket}/out/{stem}/", "{bucket}/{folder}{stem}/"])
+def test_what_is_made_beneath_a_stream_begins_no_job_of_its_own(target: str) -> None:
+    outputs = S3EventOutputs(json.dumps([{"target": f"s3://{target}", "format": "hls"}]))
+    directory = attempt_directory("ep", Version(7, 1))
 
-    for key in ("out/ep/master.m3u8", "out/ep/0123456789abcdef/64k/00000.m4s"):
+    for key in ("out/ep/master.m3u8", f"out/ep/{directory}64k/00000.m4s", f"out/ep/{directory}64k/init.mp4"):
         assert outputs.may_have_made(ObjectLocation("podcasts", key)), key
-    assert not outputs.may_have_made(ObjectLocation("podcasts", "in/ep.wav"))
+
+
+@pytest.mark.parametrize("target", ["{bucket}/out/{stem}/", "{bucket}/{folder}{stem}/"])
+@pytest.mark.parametrize("key", ["in/ep.wav", "out/ep/a.wav", "a/b/c/ep.wav", "ep.wav", "in/64k/00000.m4s"])
+def test_an_upload_beside_or_beneath_a_stream_begins_a_job(target: str, key: str) -> None:
+    outputs = S3EventOutputs(json.dumps([{"target": f"s3://{target}", "format": "hls"}]))
+
+    assert not outputs.may_have_made(ObjectLocation("podcasts", key))

@@ -1,31 +1,23 @@
-"""HTTP Live Streaming (RFC 8216): one sound at several bitrates, in segments, and the playlists that name them.
-
-Beneath the target lies `master.m3u8`. All else lies in a directory that belongs to one run of one job: what a player
-reads by the master playlist of an earlier job is not replaced while it reads it.
-"""
+"""HTTP Live Streaming (RFC 8216): one sound at several bitrates, in segments, and the playlists that name them."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from worker.domain.limits import Range
-from worker.domain.location import MAX_KEY_BYTES, ObjectLocation
 
-MASTER = "master.m3u8"
 PLAYLIST = "playlist.m3u8"
 INIT = "init.mp4"
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"  # RFC 8216, section 4
 MEDIA_TYPE = "audio/mp4"
 SEGMENT_SECONDS = Range(2, 20)
 DEFAULT_SEGMENT_SECONDS = 6.0
-MAX_TARGET_BYTES = MAX_KEY_BYTES - 48  # of a target's key: names beneath it are shorter than the rest
 
 _VERSION = 7  # fragmented MP4 with EXT-X-MAP (section 7 asks for 6)
 _CODECS = "mp4a.40.2"  # AAC-LC (RFC 6381, section 3.3), which is what the encoder writes
-_DIRECTORY_CHARACTERS = 16  # 64 bits
 # Section 4.3.4.2: BANDWIDTH is the highest of all sets of neighbours that last from half to one and a half of it.
 _SHORTEST_PEAK, _LONGEST_PEAK = 0.5, 1.5
 
@@ -63,9 +55,15 @@ class Rendition:
         return self.segments[-1].stop
 
     @property
+    def microseconds(self) -> Sequence[int]:
+        """The lengths of the segments as they are written. They add up to that of the sound."""
+        ends = [round(1e6 * end) for end in accumulate(segment.seconds for segment in self.segments)]
+        return [end - begin for begin, end in pairwise([0, *ends])]
+
+    @property
     def target_seconds(self) -> int:
-        """What no segment is longer than, once it is rounded (section 4.3.3.1)."""
-        return max(1, *(math.floor(segment.seconds + 0.5) for segment in self.segments))
+        """What no segment is longer than, once its written length is rounded (section 4.3.3.1)."""
+        return max(1, (max(self.microseconds) + 500_000) // 1_000_000)
 
     @property
     def average_bandwidth(self) -> int:
@@ -75,7 +73,8 @@ class Rendition:
     @property
     def bandwidth(self) -> int:
         """The peak, in bits a second."""
-        shortest, longest = _SHORTEST_PEAK * self.target_seconds, _LONGEST_PEAK * self.target_seconds
+        target_seconds = self.target_seconds
+        shortest, longest = _SHORTEST_PEAK * target_seconds, _LONGEST_PEAK * target_seconds
         peak = self.average_bandwidth
         for first in range(len(self.segments)):
             size_bytes, seconds = 0, 0.0
@@ -87,28 +86,6 @@ class Rendition:
                 if seconds >= shortest:
                     peak = max(peak, _bandwidth(size_bytes, seconds))
         return peak
-
-
-def visible_at(target: ObjectLocation) -> ObjectLocation:
-    """The object by which an output can be read: its target, or the master playlist beneath one that is a prefix."""
-    return _beneath(target, MASTER) if target.key.endswith("/") else target
-
-
-def lies_beneath(location: ObjectLocation, prefix: ObjectLocation) -> bool:
-    return location.bucket == prefix.bucket and location.key.startswith(prefix.key)
-
-
-def directory_of(target: ObjectLocation, job_id: str, run: int) -> ObjectLocation:
-    """The prefix of all that this run of the job puts beneath the target, but for the master playlist.
-
-    It is always the same for the same run, and says nothing of the job's id.
-    """
-    return _beneath(target, f"{_directory(job_id, run)}/")
-
-
-def media_location(directory: ObjectLocation, rendition: Rendition, name: str) -> ObjectLocation:
-    """Where an object of a rendition lies."""
-    return _beneath(directory, f"{rendition.name}/{name}")
 
 
 def segment_name(number: int) -> str:
@@ -127,29 +104,22 @@ def media_playlist(rendition: Rendition) -> str:
         "#EXT-X-INDEPENDENT-SEGMENTS",
         f'#EXT-X-MAP:URI="{INIT}"',
     ]
-    begin = end = 0.0
-    for number, segment in enumerate(rendition.segments):
-        begin, end = end, end + segment.seconds
-        lines += [f"#EXTINF:{round(end, 6) - round(begin, 6):.6f},", segment_name(number)]
+    for number, microseconds in enumerate(rendition.microseconds):
+        lines += [f"#EXTINF:{microseconds / 1e6:.6f},", segment_name(number)]
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
-def master_playlist(renditions: Sequence[Rendition], job_id: str, run: int) -> str:
-    """The playlist of all bitrates, in their order: most players begin with the first."""
+def master_playlist(renditions: Sequence[Rendition], directory: str) -> str:
+    """The playlist of all bitrates, in their order: most players begin with the first.
+
+    `directory` is where they lie beside it.
+    """
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for rendition in renditions:
         bandwidth = f"BANDWIDTH={rendition.bandwidth},AVERAGE-BANDWIDTH={rendition.average_bandwidth}"
         lines.append(f'#EXT-X-STREAM-INF:{bandwidth},CODECS="{_CODECS}"')
-        lines.append(f"{_directory(job_id, run)}/{rendition.name}/{PLAYLIST}")
+        lines.append(f"{directory}{rendition.name}/{PLAYLIST}")
     return "\n".join([*lines, ""])
-
-
-def _directory(job_id: str, run: int) -> str:
-    return hashlib.sha256(f"{job_id}/{run}".encode()).hexdigest()[:_DIRECTORY_CHARACTERS]
-
-
-def _beneath(prefix: ObjectLocation, name: str) -> ObjectLocation:
-    return ObjectLocation(prefix.bucket, prefix.key + name)
 
 
 def _bandwidth(size_bytes: int, seconds: float) -> int:

@@ -9,10 +9,11 @@ from typing import Annotated
 from worker.domain.audio import FORMATS, AudioFormat, Codec, FormatSpec
 from worker.domain.cover import Cover
 from worker.domain.declaration import Companion, Field, Option, options_of
-from worker.domain.hls import SEGMENT_SECONDS, visible_at
+from worker.domain.hls import SEGMENT_SECONDS
 from worker.domain.limits import ABSENT, ANYTHING, Count, Different, Limits, OneOf, Range
 from worker.domain.location import ObjectLocation
 from worker.domain.loudness import LoudnessTarget
+from worker.domain.stream_layout import master_of
 from worker.domain.tags.edits import Edits, TagEdits
 from worker.domain.tags.pictures import Picture
 from worker.domain.trimming import TrimSilence
@@ -210,7 +211,7 @@ class OutputSpec:
     @property
     def visible_at(self) -> ObjectLocation:
         """The object by which the output can be read; without it, nobody sees anything of the output."""
-        return visible_at(self.target)
+        return master_of(self.target) if self.is_stream else self.target
 
     @property
     def is_stream(self) -> bool:

@@ -14,10 +14,10 @@ from worker.adapters.s3.presigning import S3Presigner
 from worker.application.messages.json_text import read_object
 from worker.application.messages.presets import Presets
 from worker.application.progress.reader import Reader
-from worker.domain.hls import visible_at
 from worker.domain.job import MAX_OUTPUTS, ObjectLocation
 from worker.domain.progress import Status, timestamp
 from worker.domain.redaction import REDACTED
+from worker.domain.stream_layout import master_of
 from worker.gateway.bodies import read_json_text
 from worker.gateway.documents import json_answer, json_body, problems
 from worker.gateway.jobs import JobId, no_job
@@ -163,8 +163,13 @@ class FileRoutes:
                 raise ProblemError(HTTPStatus.NOT_FOUND, "the record does not show the whole name of the output")
             if not self._prefixes.has_target(target):
                 raise ProblemError(HTTPStatus.FORBIDDEN, f"the output does not lie under {self._prefixes.target}")
-            visible = visible_at(ObjectLocation.parse(target))
-            url = await self._presigner.download(visible, seconds=_DOWNLOAD_SECONDS)
+            url = await self._presigner.download(_read_at(target), seconds=_DOWNLOAD_SECONDS)
         if request.headers.get("accept") == "application/json":
             return JSONResponse({"url": url}, headers=_NOT_KEPT)
         return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, _NOT_KEPT)
+
+
+def _read_at(target: str) -> ObjectLocation:
+    """A record does not hold the format: a target that ends with / is taken for that of a stream."""
+    location = ObjectLocation.parse(target)
+    return master_of(location) if location.key.endswith("/") else location

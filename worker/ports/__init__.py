@@ -24,6 +24,7 @@ from worker.ports.inspection import (
     UnusableConverterError,
 )
 from worker.ports.objects import (
+    DIRECTORY_MARK,
     Artifact,
     BytesDone,
     ObjectExistsError,
@@ -60,6 +61,7 @@ from worker.ports.tracing import JobTrace, Span, Tracer
 from worker.ports.volume import Volume
 
 __all__ = [
+    "DIRECTORY_MARK",
     "MAX_BATCH_ENTRIES",
     "MAX_IN_FLIGHT_SECONDS",
     "Artifact",

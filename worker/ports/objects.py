@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +55,18 @@ class Artifact:
         return len(self.prefix) + self.stop - self.start + streams_bytes
 
 
-def marks_of(job_id: str | None, run: int) -> dict[str, str]:
-    """The metadata by which an object of that job and run is known; of the first run it is the job's id alone."""
+DIRECTORY_MARK = "directory"
+
+
+def marks_of(job_id: str | None, run: int, directory: str | None = None) -> dict[str, str]:
+    """The metadata by which an object of that job and run is known; of the first run it is the job's id alone.
+
+    `directory` is the one that the object names, if it is a playlist.
+    """
     if job_id is None:
         return {}
-    return {"job-id": job_id} | ({} if run == FIRST_RUN else {"run": str(run)})
+    of_run = {} if run == FIRST_RUN else {"run": str(run)}
+    return {"job-id": job_id} | of_run | ({} if directory is None else {DIRECTORY_MARK: directory})
 
 
 def is_left_by(metadata: Mapping[str, str], job_id: str, run: int) -> bool:
@@ -125,10 +132,12 @@ class ObjectStore(Protocol):
         on_bytes: BytesDone,
         job_id: str | None = None,
         run: int = FIRST_RUN,
+        directory: str | None = None,
     ) -> str:
         """Stream the artifact to the target; the object can be read when this returns.
 
-        Returns the artifact's SHA-256 in hex. The object carries it as metadata, and says whose it is (`marks_of`).
+        Returns the artifact's SHA-256 in hex. The object carries it as metadata, and says whose it is and which
+        directory it names (`marks_of`).
         Nothing is left behind when it raises or is cancelled (a multipart upload is aborted).
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
         """
@@ -148,10 +157,16 @@ class ObjectStore(Protocol):
         An upload to the same target that another worker has begun is aborted, too; one of this worker is not.
         """
 
-    async def was_left_by(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> bool:
-        """Whether there is an object, and that job has put it there, in that run or an earlier one.
+    async def directory_named_at(self, target: ObjectLocation) -> str | None:
+        """The `directory` with which the object was uploaded; None where there is no object, or without one.
 
         Raises AccessDeniedError, DependencyUnavailableError.
+        """
+
+    async def directories(self, prefix: ObjectLocation) -> Sequence[ObjectLocation]:
+        """The prefixes directly beneath that one, each with its `/`, in any order.
+
+        Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
         """
 
     async def remove_beneath(self, prefix: ObjectLocation) -> None:

@@ -33,7 +33,7 @@ from worker.application.progress.job_progress import JobProgress
 from worker.domain.errors import ConverterCrashedError, NoAudioError
 from worker.domain.job import Job
 from worker.domain.outcome import Completed, Ending, Lost, PutOff
-from worker.domain.progress import OutputRecord, Stage
+from worker.domain.progress import OutputRecord, Record, Stage, Version
 from worker.ports import Delivery
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class SimulatedConversion:
         self._world = worker.world
 
     async def run(
-        self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]], run_number: int
+        self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]], claimed: Record
     ) -> Completed:
         worker, checker = self._worker, self._world.checker
         script = self._world.schedule.scripts[number_of(job.job_id)]
@@ -236,9 +236,6 @@ class SimulatedConversion:
     async def drop_unfinished(self, job: Job) -> None:
         """There are no unfinished uploads here."""
 
-    async def drop_unpublished(self, job: Job, run: int) -> None:
-        """Nor outputs of several objects."""
-
 
 async def _go_on(seconds: float, progress: JobProgress) -> None:
     """Take so long, and move often enough to be no stall."""
@@ -255,10 +252,13 @@ class SimulatedOutputs:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    async def retract(self, job: Job, run: int) -> None:
+    async def retract(self, job: Job, run: int, until: Version) -> None:
         await asyncio.sleep(_DELETE_SECONDS)
         if not self._worker.network.is_cut:
             self._worker.world.checker.retracted(self._worker.name, job.job_id, run)
 
-    async def drop_unpublished(self, job: Job, run: int) -> None:
-        """There are no unfinished uploads here, and no outputs of several objects."""
+    async def drop_unfinished(self, job: Job) -> None:
+        """There are none here."""
+
+    async def drop_hidden(self, job: Job, until: Version) -> None:
+        """Nor outputs of several objects."""

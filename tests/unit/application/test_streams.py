@@ -1,65 +1,27 @@
-"""Outputs of several objects: what is seen of them when, and what stays of them whatever ends their job."""
+"""Outputs of several objects: what is seen of them when, and what stays where their job does not complete."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from pathlib import Path
 
 import pytest
 
-from tests.support.harness import SECOND, SOURCE, Harness, a_harness, two_harnesses, until_empty
+from tests.support.harness import SECOND, SOURCE, a_harness, two_harnesses
 from tests.support.hls import play
 from tests.support.records import a_record
+from tests.support.streams import MASTER, MASTER_URL, OBJECTS, STREAM, a_body, fetched, held, hidden, keys
 from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
-from tests.support.worker_with_commands import a_worker_with_commands
 from worker.domain.disposition import Ack
 from worker.domain.errors import (
-    AccessDeniedError,
     DependencyUnavailableError,
     JobCancelledError,
     TargetRefusedError,
 )
-from worker.domain.hls import directory_of
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import Status
-
-STREAM = ObjectLocation("out-bucket", "ep-1/")
-MASTER = ObjectLocation("out-bucket", "ep-1/master.m3u8")
-MASTER_URL = "https://out-bucket/ep-1/master.m3u8"
-OBJECTS = 2 * 5 + 1  # of two bitrates: what stands in front, three segments and a playlist each; the master playlist
-
-
-def a_body(job_id: str = "ep-1", *, with_file: bool = False) -> str:
-    """A job of a stream at two bitrates; with a file behind it."""
-    outputs: list[dict[str, object]] = [{"target": str(STREAM), "format": "hls", "bitrates_kbps": [64, 128]}]
-    if with_file:
-        outputs.append({"target": str(SECOND), "format": "flac"})
-    return json.dumps({"job_id": job_id, "source": str(SOURCE), "outputs": outputs})
-
-
-def hidden(name: str = "", *, job_id: str = "ep-1", run: int = 1) -> ObjectLocation:
-    """An object of the stream that is not its master playlist."""
-    return ObjectLocation("out-bucket", directory_of(STREAM, job_id, run).key + name)
-
-
-def keys(harness: Harness) -> list[str]:
-    return sorted(harness.objects.buckets["out-bucket"])
-
-
-def fetched(harness: Harness, uri: str) -> bytes:
-    """What lies at `https://bucket/key`."""
-    found = harness.objects.get(ObjectLocation.parse(uri.replace("https://", "s3://")))
-    assert found is not None, uri
-    return found.data
-
-
-def held(harness: Harness, location: ObjectLocation) -> asyncio.Event:
-    """Let the upload of an object stop half-way, until the event is set."""
-    harness.objects.may_finish[location] = asyncio.Event()
-    return harness.objects.may_finish[location]
 
 
 @virtual_time
@@ -168,21 +130,6 @@ async def test_a_published_stream_of_a_cancelled_job_is_taken_back_and_what_othe
 
 
 @virtual_time
-async def test_a_master_playlist_that_cannot_be_deleted_keeps_its_segments(tmp_path: Path) -> None:
-    async with a_harness(tmp_path) as harness:
-        held(harness, SECOND)
-        work = harness.work(a_body(with_file=True))
-        handling = asyncio.create_task(harness.handler.handle(work))
-        await harness.objects.half_done[SECOND].wait()
-        harness.objects.errors[MASTER] = [AccessDeniedError(MASTER)]
-
-        work.stop(JobCancelledError())
-        await handling
-
-        assert len(keys(harness)) == OBJECTS
-
-
-@virtual_time
 async def test_of_a_job_that_fails_while_it_is_sent_nothing_stays(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as harness:
         refused = hidden("128k/00002.m4s")
@@ -235,47 +182,3 @@ async def test_a_worker_that_has_lost_its_claim_meanwhile_shows_nothing_and_anot
         await asyncio.sleep(120)  # until the claim that took over has become old
         assert await second.handle(a_body(), receive_count=3) == Ack()
         assert len(keys(second)) == OBJECTS
-
-
-@virtual_time
-async def test_what_a_killed_worker_has_left_is_gone_before_the_next_attempt_sends_anything(tmp_path: Path) -> None:
-    async with a_harness(tmp_path) as harness:
-        await harness.crashes(a_body())
-        for name in ("64k/00000.m4s", "64k/00099.m4s", "32k/init.mp4"):
-            harness.objects.put(hidden(name), b"of a source that was longer")
-        await asyncio.sleep(120)
-
-        assert await harness.handle(a_body(), receive_count=2) == Ack()
-
-        assert harness.record().attempt == 2
-        assert len(keys(harness)) == OBJECTS
-
-
-@virtual_time
-async def test_a_second_job_to_the_same_target_leaves_what_listeners_of_the_first_read(tmp_path: Path) -> None:
-    async with a_harness(tmp_path) as harness:
-        await harness.handle(a_body("ep-1"))
-        first = fetched(harness, MASTER_URL)
-
-        await harness.handle(a_body("ep-2"))
-
-        assert fetched(harness, MASTER_URL) != first
-        assert len(keys(harness)) == 2 * OBJECTS - 1
-
-
-@virtual_time
-async def test_the_next_run_leaves_nothing_of_the_one_before_beneath_the_stream(tmp_path: Path) -> None:
-    async with a_worker_with_commands(tmp_path) as system:
-        harness = system.harness
-        harness.objects.errors[SECOND] = [TargetRefusedError(SECOND, "the object is locked")]
-        system.queue.send(a_body(with_file=True))
-        await until_empty(system.queue)
-        assert harness.record().status is Status.FAILED
-        assert sum(key.startswith(hidden().key) for key in keys(harness)) == OBJECTS - 1
-
-        system.queue.send_back(system.queue.dead_letters[-1])
-        await until_empty(system.queue)
-
-        assert (harness.record().status, harness.record().run) == (Status.COMPLETED, 2)
-        assert sum(key.startswith(hidden(run=2).key) for key in keys(harness)) == OBJECTS - 1
-        assert len(keys(harness)) == OBJECTS + 1

@@ -33,6 +33,8 @@ def to_stream(path: Path, encoding: Encoding, seconds: float) -> Artifact:
     lacking = seconds - sum(segment.seconds for segment in segments)
     if abs(lacking) > _TOLERANCE_SECONDS:
         raise ConverterCrashedError(f"the {encoding.format} output is not as long as its sound")
+    if segments[-1].seconds + lacking <= 0:
+        raise ConverterCrashedError(f"the last segment of the {encoding.format} output has no sound")
     segments[-1] = replace(segments[-1], seconds=segments[-1].seconds + lacking)
     rendition = Rendition(encoding.bitrate_kbps or 0, segments)
     return Artifact(path, seconds, 0, 0, streams=(Stream(path, rendition),))

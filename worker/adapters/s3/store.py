@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,15 @@ from worker.domain.backoff import Backoff
 from worker.domain.errors import AccessDeniedError, TargetRefusedError
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import FIRST_RUN
-from worker.ports import Artifact, BytesDone, ObjectExistsError, SourceObject, is_left_by, marks_of
+from worker.ports import (
+    DIRECTORY_MARK,
+    Artifact,
+    BytesDone,
+    ObjectExistsError,
+    SourceObject,
+    is_left_by,
+    marks_of,
+)
 from worker.waiting import all_or_first_error
 
 if TYPE_CHECKING:
@@ -122,10 +130,11 @@ class S3Store:
         on_bytes: BytesDone,
         job_id: str | None = None,
         run: int = FIRST_RUN,
+        directory: str | None = None,
     ) -> str:
         """Stream the artifact to the target, with its digest and whose it is as metadata."""
         digest = await self.digest_of(artifact)
-        metadata = {"sha256": digest.sha256} | marks_of(job_id, run)
+        metadata = {"sha256": digest.sha256} | marks_of(job_id, run, directory)
         headers: ObjectHeaders = {"ContentType": content_type, "Metadata": metadata}
         await self.send(artifact, target, headers, digest, on_bytes)
         return digest.sha256
@@ -168,10 +177,22 @@ class S3Store:
             with suppress(ObjectExistsError), target_errors(target):  # another object is there now
                 await self._delete_unchanged(where, found.get("ETag"))
 
-    async def was_left_by(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> bool:
-        """Ask for its headers."""
+    async def directory_named_at(self, target: ObjectLocation) -> str | None:
+        """Read its metadata."""
         found = await self._found(target)
-        return found is not None and is_left_by(found["Metadata"], job_id, run)
+        return None if found is None else found["Metadata"].get(DIRECTORY_MARK)
+
+    async def directories(self, prefix: ObjectLocation) -> Sequence[ObjectLocation]:
+        """List what the keys have in common up to the next `/`."""
+        with target_errors(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=prefix.bucket, Prefix=prefix.key, Delimiter="/", **self._options.for_object()
+            )
+            return [
+                ObjectLocation(prefix.bucket, found["Prefix"])
+                async for page in pages
+                for found in page.get("CommonPrefixes", ())
+            ]
 
     async def remove_beneath(self, prefix: ObjectLocation) -> None:
         """List the objects, and delete each: not all stores delete many with one call."""

@@ -17,7 +17,7 @@ from worker.domain.disk_space import OutputsTooLargeError
 from worker.domain.errors import DurationTooLongError
 from worker.domain.job import Job
 from worker.domain.outcome import Completed
-from worker.domain.progress import Stage
+from worker.domain.progress import Record, Stage
 from worker.ports import (
     AudioConverter,
     ConversionProgress,
@@ -65,36 +65,29 @@ class Conversion:
         progress: JobProgress,
         *,
         before_upload: Callable[[], Awaitable[None]],
-        run_number: int,
+        claimed: Record,
     ) -> Completed:
         """Do the job; every output can be read from S3 when this returns.
 
         `before_upload` is awaited when all outputs are converted, before the first target can be seen and before an
-        upload is repeated: it makes sure that the job is still ours.
+        upload is repeated: it makes sure that the job is still ours. `claimed` is the record of its claim.
 
         Raises a JobError, or what `before_upload` raises.
         """
         async with self._workspace.job_directory() as directory:
             await self._check_targets(job)
             run = ConversionRun(job, directory, progress, SpaceNeeds(job, self._limits.output_bytes))
-            async with self._uploads.ahead(job, run_number, run.outputs) as ahead:
+            async with self._uploads.ahead(job, claimed.run, run.outputs) as ahead:
                 converted = await self._converted(run)
                 run.source.unlink()
                 directory.space.keep_what_is_written()
                 await before_upload()
-                records = await self._uploads.send(
-                    job, run_number, converted.artifacts, ahead, progress, before_upload
-                )
-                await self._outputs.drop_replaced(job, run_number)
+                records = await self._uploads.send(job, claimed, converted.artifacts, ahead, progress, before_upload)
             return Completed(records, converted.repaired)
 
     async def drop_unfinished(self, job: Job) -> None:
         """Drop the halves of uploads that an earlier attempt's worker, killed over them, has left at the targets."""
         await self._outputs.drop_unfinished(job)
-
-    async def drop_unpublished(self, job: Job, run: int) -> None:
-        """Drop these, and what it has left in that run or before of outputs that have several objects."""
-        await self._outputs.drop_unpublished(job, run)
 
     async def _check_targets(self, job: Job) -> None:
         for target in {output.target.bucket: output.target for output in job.outputs}.values():

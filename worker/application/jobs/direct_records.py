@@ -18,10 +18,13 @@ _SHARE_SECONDS = 0.3  # a caller waits for it, with a second for all that it ask
 class LeftOutputs:
     """`Outputs` that a command leaves alone: the worker that gets the message of a cancelled job takes them back."""
 
-    async def retract(self, job: Job, run: int) -> None:
+    async def retract(self, job: Job, run: int, until: Version) -> None:
         """Nothing."""
 
-    async def drop_unpublished(self, job: Job, run: int) -> None:
+    async def drop_unfinished(self, job: Job) -> None:
+        """Nothing."""
+
+    async def drop_hidden(self, job: Job, until: Version) -> None:
         """Nothing."""
 
 

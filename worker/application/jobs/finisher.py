@@ -85,11 +85,17 @@ class Finished:
 class Outputs(Protocol):
     """The targets of jobs."""
 
-    async def retract(self, job: Job, run: int) -> None:
-        """Delete what was published of the job in that run or before. Raises nothing."""
+    async def retract(self, job: Job, run: int, until: Version) -> None:
+        """Delete what was published of the job in that run or before, and do all of the below. Raises nothing."""
 
-    async def drop_unpublished(self, job: Job, run: int) -> None:
-        """Delete what was uploaded in that run or before of outputs that were not published. Raises nothing."""
+    async def drop_unfinished(self, job: Job) -> None:
+        """Drop what a killed worker has left half uploaded. Raises nothing."""
+
+    async def drop_hidden(self, job: Job, until: Version) -> None:
+        """Delete what attempts that were claimed up to that version have left where nobody sees it. Raises nothing.
+
+        The version stands in the job table.
+        """
 
 
 class JobFinisher:
@@ -160,14 +166,16 @@ class JobFinisher:
         if attempt.outcome is None:
             attempt.outcome, attempt.last_record = await self._recorded(attempt, outcome, within_seconds)
             self._on_end(attempt.outcome, attempt)
-            if attempt.last_record is not None and isinstance(attempt.outcome, Failed):
-                with suppress(TimeoutError):
-                    async with asyncio.timeout_at(until):
-                        await self._outputs.drop_unpublished(attempt.claim.job, attempt.last_record.run)
-        if attempt.last_record is None:
+        record = attempt.last_record
+        if record is None:
             return attempt.outcome
         rest = None if until is None else max(0.0, until - asyncio.get_running_loop().time())
-        return await self._published(attempt.outcome, attempt.last_record, within_seconds=rest)
+        published = await self._published(attempt.outcome, record, within_seconds=rest)
+        if record.is_final:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._outputs.drop_hidden(attempt.claim.job, record.version)
+        return published
 
     async def finish(
         self, ending: Failed | Cancelled | Refused, record: Record, seen: Version | None, job: Job | None = None
@@ -185,9 +193,10 @@ class JobFinisher:
         with bound(job_id=final.job_id, attempt=final.attempt):
             self._on_end(ending, final)
             if isinstance(ending, Cancelled) and job is not None:
-                await self._outputs.retract(job, final.run)
+                await self._outputs.retract(job, final.run, final.version)
             elif job is not None:  # its last worker was killed over it
-                await self._outputs.drop_unpublished(job, final.run)
+                await self._outputs.drop_unfinished(job)
+                await self._outputs.drop_hidden(job, final.version)
             return Finished(final, await self._published(ending, final))
 
     async def refuse(self, error: InvalidMessageError, delivery: Delivery) -> Ending:
@@ -215,9 +224,9 @@ class JobFinisher:
         self._on_end(skipped, record)
         await self._records.share(record)
         if record.status is Status.CANCELLED:  # between two attempts: the first may have published something
-            await self._outputs.retract(job, record.run)
-        elif record.status is Status.FAILED and not skipped.is_own:
-            await self._outputs.drop_unpublished(job, record.run)
+            await self._outputs.retract(job, record.run, record.version)
+        else:
+            await self._outputs.drop_hidden(job, record.version)
         return await self._published(skipped, record, receives=delivery.receive_count)
 
     def put_off(self, delivery: Delivery, error: StoreUnavailableError) -> Ending:
@@ -258,7 +267,8 @@ class JobFinisher:
             await attempt.reporter.checkpoint()
         except DependencyUnavailableError:
             return self._retry(JobCancelledError())
-        await self._outputs.retract(attempt.claim.job, attempt.claim.record.run)
+        claimed = attempt.claim.record
+        await self._outputs.retract(attempt.claim.job, claimed.run, claimed.version)
         return Cancelled()
 
     def _unrecorded(self, outcome: Outcome) -> Outcome:

@@ -105,20 +105,24 @@ class JobRunner:
         async with execution.accompanied_by(attempt.reporter.run(), name=f"progress of {job.job_id}"):
             async with execution.accompanied_by(self._watch(attempt), name=f"time limits of {job.job_id}"):
                 with self._cancels.over(job.job_id, execution):
-                    if _may_have_left_something(attempt):  # and whatever ends this attempt
-                        await self._conversion.drop_unpublished(job, attempt.claim.record.run)
+                    await self._drop_unfinished(attempt)  # whatever ends this attempt
                     completed = await self._conversion.run(
                         job,
                         attempt.progress,
                         before_upload=lambda: self._before_upload(attempt),
-                        run_number=attempt.claim.record.run,
+                        claimed=attempt.claim.record,
                     )
             # Without its time limits: a job table that is away is not the job's fault.
             return await self._finisher.finish_attempt(attempt, completed)
 
     async def _before_upload(self, attempt: Attempt) -> None:
         await self._confirm_claim(attempt)
-        if _may_have_left_something(attempt):  # again: the last worker may have stood still, and gone on meanwhile
+        await self._drop_unfinished(attempt)  # again: the last worker may have stood still, and gone on meanwhile
+
+    async def _drop_unfinished(self, attempt: Attempt) -> None:
+        """Drop what a worker that was killed over an earlier attempt has left half uploaded."""
+        record = attempt.claim.record
+        if record.attempt > 1 or record.run > FIRST_RUN:  # not at the first: it would end other jobs' uploads to them
             await self._conversion.drop_unfinished(attempt.claim.job)
 
     async def _confirm_claim(self, attempt: Attempt) -> None:
@@ -154,12 +158,3 @@ class JobRunner:
             if now >= stalls_at:
                 raise StalledError(limits.stall_seconds)
             await asyncio.sleep(min(stalls_at, ends_at) - now)
-
-
-def _may_have_left_something(attempt: Attempt) -> bool:
-    """Whether a worker may have been killed over an earlier attempt.
-
-    At the first it would end other jobs' uploads to the same targets.
-    """
-    record = attempt.claim.record
-    return record.attempt > 1 or record.run > FIRST_RUN

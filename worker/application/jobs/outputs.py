@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from worker.domain.errors import JobError
-from worker.domain.hls import directory_of
 from worker.domain.job import Job, ObjectLocation, OutputSpec
-from worker.domain.progress import FIRST_RUN
+from worker.domain.progress import Version
+from worker.domain.stream_layout import claimed_by, directories_at
 from worker.events import Event, emit
 from worker.ports import ObjectStore
 
 
 class PublishedOutputs:
-    """Deletes what jobs have published, or have not finished to publish.
+    """Deletes what jobs have published, or have not finished to publish. What cannot be is a line in the log.
 
     Of a stream the master playlist is deleted first: then nobody is led to segments that are not there.
     """
@@ -22,8 +22,8 @@ class PublishedOutputs:
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
-    async def retract(self, job: Job, run: int) -> None:
-        """Delete the outputs that the job has published in that run or before. What cannot be is a line in the log.
+    async def retract(self, job: Job, run: int, until: Version) -> None:
+        """Delete the outputs that the job has published in that run or before, and drop what it has not finished.
 
         Those of a later run are left: a worker that stood still over the end of this one may get here after it.
         """
@@ -31,31 +31,32 @@ class PublishedOutputs:
         for output in job.outputs:
             with _logged(output.visible_at):
                 await self._objects.remove(output.visible_at, job.job_id, run)
-                await self._remove_hidden(job, output, run)
+        await self.drop_hidden(job, until)
 
-    async def drop_unpublished(self, job: Job, run: int) -> None:
-        """Delete what a worker has left of outputs that it has not finished in that run or before."""
-        await self.drop_unfinished(job)
-        for output in job.outputs:
-            with _logged(output.visible_at):
-                if output.is_stream and not await self._objects.was_left_by(output.visible_at, job.job_id, run):
-                    await self._remove_hidden(job, output, run)
+    async def drop_hidden(self, job: Job, until: Version) -> None:
+        """Delete what nobody sees of streams: the directories of the job that no master playlist names.
 
-    async def drop_replaced(self, job: Job, run: int) -> None:
-        """Delete what earlier runs have left beneath outputs that are published in this one."""
+        Only those of attempts that were claimed up to that version: a later one may be writing. That version has to
+        stand in the job table, so that none of these attempts goes on.
+        """
         for output in job.outputs:
-            with _logged(output.visible_at):
-                await self._remove_hidden(job, output, run - 1)
+            if output.is_stream:
+                with _logged(output.visible_at):
+                    await self._drop_directories(output, job.job_id, until)
 
     async def drop_unfinished(self, job: Job) -> None:
         """Drop the halves of uploads that a killed worker has left at the targets, where nobody sees them."""
         for output in job.outputs:
             await self._objects.drop_unfinished(output.visible_at)
 
-    async def _remove_hidden(self, job: Job, output: OutputSpec, run: int) -> None:
-        if output.is_stream:
-            for each in range(FIRST_RUN, run + 1):
-                await self._objects.remove_beneath(directory_of(output.target, job.job_id, each))
+    async def _drop_directories(self, output: OutputSpec, job_id: str, until: Version) -> None:
+        """The master playlist is asked first: a directory that it names later is of a later attempt."""
+        named = await self._objects.directory_named_at(output.visible_at)
+        visible = None if named is None else f"{output.target.key}{named}"
+        for directory in await self._objects.directories(directories_at(output.target, job_id)):
+            claimed = claimed_by(directory.key)
+            if claimed is not None and claimed <= until and directory.key != visible:
+                await self._objects.remove_beneath(directory)
 
 
 @contextmanager

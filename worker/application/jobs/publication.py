@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,44 +11,51 @@ from worker.domain.hls import (
     MEDIA_TYPE,
     PLAYLIST,
     PLAYLIST_TYPE,
-    directory_of,
     master_playlist,
-    media_location,
     media_playlist,
     segment_name,
 )
 from worker.domain.job import ObjectLocation, OutputSpec
+from worker.domain.stream_layout import in_directory
 from worker.ports import Artifact, Stream
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One object: where it is put, and what it is."""
+    """One object: where it is put, and what it is. `directory` is the one that a master playlist names."""
 
     location: ObjectLocation
     content_type: str
     artifact: Artifact
+    directory: str | None = None
 
 
-def publications_of(job_id: str, run: int, output: OutputSpec, artifact: Artifact) -> Sequence[Publication]:
-    """One of a file; of a stream all segments and their playlists, and last the master playlist."""
+def hidden_objects(output: OutputSpec, artifact: Artifact, directory: str) -> Iterator[Publication]:
+    """What nobody sees before `visible_object` is there: of a stream all segments and their playlists.
+
+    They are made one by one: there may be a hundred thousand.
+    """
+    for stream in artifact.streams:
+        yield from _of_stream(stream, output.target, directory)
+
+
+def visible_object(output: OutputSpec, artifact: Artifact, directory: str) -> Publication:
+    """The file; of a stream its master playlist."""
     if not artifact.streams:
-        return [Publication(output.visible_at, output.content_type, artifact)]
-    directory = directory_of(output.target, job_id, run)
-    objects = [each for stream in artifact.streams for each in _of_stream(stream, directory)]
-    master = master_playlist([stream.rendition for stream in artifact.streams], job_id, run)
-    return [*objects, Publication(output.visible_at, output.content_type, _text(artifact.path, master))]
+        return Publication(output.visible_at, output.content_type, artifact)
+    master = master_playlist([stream.rendition for stream in artifact.streams], directory)
+    return Publication(output.visible_at, output.content_type, _text(artifact.path, master), directory)
 
 
-def _of_stream(stream: Stream, directory: ObjectLocation) -> Iterator[Publication]:
+def _of_stream(stream: Stream, target: ObjectLocation, directory: str) -> Iterator[Publication]:
     rendition = stream.rendition
     init = Artifact(stream.path, 0.0, 0, rendition.init_bytes)
-    yield Publication(media_location(directory, rendition, INIT), MEDIA_TYPE, init)
+    yield Publication(in_directory(target, directory, rendition, INIT), MEDIA_TYPE, init)
     for number, segment in enumerate(rendition.segments):
         part = Artifact(stream.path, segment.seconds, segment.start, segment.stop)
-        yield Publication(media_location(directory, rendition, segment_name(number)), MEDIA_TYPE, part)
+        yield Publication(in_directory(target, directory, rendition, segment_name(number)), MEDIA_TYPE, part)
     playlist = _text(stream.path, media_playlist(rendition))
-    yield Publication(media_location(directory, rendition, PLAYLIST), PLAYLIST_TYPE, playlist)
+    yield Publication(in_directory(target, directory, rendition, PLAYLIST), PLAYLIST_TYPE, playlist)
 
 
 def _text(path: Path, text: str) -> Artifact:

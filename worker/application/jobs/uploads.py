@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.application.jobs.publication import Publication, publications_of
+from worker.application.jobs.publication import Publication, hidden_objects, visible_object
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS
 from worker.domain.backoff import Backoff
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import Job, OutputSpec
-from worker.domain.progress import OutputRecord, Stage
+from worker.domain.progress import OutputRecord, Record, Stage
+from worker.domain.stream_layout import attempt_directory
 from worker.ports import Artifact, BytesDone, ObjectStore, UploadAhead
 from worker.waiting import all_or_first_error
 
@@ -57,7 +58,7 @@ class Uploads:
     async def send(
         self,
         job: Job,
-        run: int,
+        claimed: Record,
         artifacts: Sequence[Artifact],
         ahead: Ahead,
         progress: JobProgress,
@@ -65,41 +66,39 @@ class Uploads:
     ) -> tuple[OutputRecord, ...]:
         """Complete all targets. Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
 
-        `still_ours` is awaited before an upload is repeated, and before a stream becomes visible.
+        `claimed` is the record of the claim. `still_ours` is awaited before an upload is repeated, and before a stream
+        becomes visible.
         """
+        directory = attempt_directory(job.job_id, claimed.version)
         published = [
-            publications_of(job.job_id, run, output, artifact)
-            for output, artifact in zip(job.outputs, artifacts, strict=True)
+            _Published.of(output, artifact, directory) for output, artifact in zip(job.outputs, artifacts, strict=True)
         ]
-        total = sum(each.artifact.size_bytes for objects in published for each in objects)
+        total = sum(each.size_bytes for each in published)
         left = max(1, total - sum(upload.sent_bytes for upload in ahead if upload is not None))
-        calls = sum(1 + (len(objects) - 1) // AT_ONCE for objects in published)
+        calls = sum(1 + each.hidden // AT_ONCE for each in published)
         progress.meter.expect(Stage.UPLOADING, progress.speeds.expected_upload(left, calls))
         progress.enter(Stage.UPLOADING)
-        sending = _Sending(job.job_id, run, progress, still_ours, total)
+        sending = _Sending(job.job_id, claimed.run, progress, still_ours, total)
         records = []
-        for output, artifact, objects, upload_ahead in zip(job.outputs, artifacts, published, ahead, strict=True):
-            sha256 = await self._publish(sending, objects, upload_ahead)
-            size_bytes = sum(each.artifact.size_bytes for each in objects)
+        for output, artifact, each, upload_ahead in zip(job.outputs, artifacts, published, ahead, strict=True):
+            if each.hidden:
+                await self._send_hidden(sending, hidden_objects(output, artifact, directory))
+            sha256 = await self._repeat(sending, visible_object(output, artifact, directory), upload_ahead)
             duration = round(artifact.duration_seconds, 3)
-            records.append(OutputRecord(str(output.target), size_bytes, duration, sha256, artifact.loudness))
+            records.append(OutputRecord(str(output.target), each.size_bytes, duration, sha256, artifact.loudness))
         progress.output_bytes = total
         progress.speeds.learn_upload(left, progress.leave())
         return tuple(records)
 
-    async def _publish(self, sending: _Sending, objects: Sequence[Publication], ahead: UploadAhead | None) -> str:
-        """Send all objects of an output, some at a time, and then the last. Returns the SHA-256 of that one."""
-        *hidden, visible = objects
-        if hidden:
-            waiting = iter(hidden)
+    async def _send_hidden(self, sending: _Sending, hidden: Iterator[Publication]) -> None:
+        """Send all that is hidden of an output, some at a time. What makes it visible may be sent after this."""
 
-            async def send_some() -> None:
-                for each in waiting:
-                    await self._repeat(sending, each, None)
+        async def send_some() -> None:
+            for each in hidden:
+                await self._repeat(sending, each, None)
 
-            await all_or_first_error(send_some() for _ in range(AT_ONCE))
-            await sending.still_ours()
-        return await self._repeat(sending, visible, ahead)
+        await all_or_first_error(send_some() for _ in range(AT_ONCE))
+        await sending.still_ours()
 
     async def _upload(
         self, sending: _Sending, publication: Publication, on_bytes: BytesDone, ahead: UploadAhead | None
@@ -113,6 +112,7 @@ class Uploads:
             on_bytes=on_bytes,
             job_id=sending.job_id,
             run=sending.run,
+            directory=publication.directory,
         )
 
     async def _repeat(self, sending: _Sending, publication: Publication, ahead: UploadAhead | None) -> str:
@@ -129,6 +129,22 @@ class Uploads:
                 await asyncio.sleep(_BACKOFF.delay(failures, self._random()))
                 await sending.still_ours()
         return await self._upload(sending, publication, on_bytes, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """How many bytes the objects of an output have, and how many of them are hidden."""
+
+    size_bytes: int
+    hidden: int
+
+    @classmethod
+    def of(cls, output: OutputSpec, artifact: Artifact, directory: str) -> _Published:
+        size_bytes, hidden = visible_object(output, artifact, directory).artifact.size_bytes, 0
+        for each in hidden_objects(output, artifact, directory):
+            size_bytes += each.artifact.size_bytes
+            hidden += 1
+        return cls(size_bytes, hidden)
 
 
 @dataclass(slots=True)

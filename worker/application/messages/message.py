@@ -12,9 +12,9 @@ from worker.application.messages.options import check_output, check_span
 from worker.application.messages.presets import BUILT_IN, Presets
 from worker.domain.claim import JobMessage
 from worker.domain.errors import InvalidMessageError
-from worker.domain.hls import lies_beneath
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.redaction import redact
+from worker.domain.stream_layout import is_made_by
 
 _MOST_KEPT_BYTES = 131_072  # an item holds 400 KB, its record included
 
@@ -32,6 +32,7 @@ def job_from(document: dict[str, Any], presets: Presets = BUILT_IN) -> Job:
             check_output(output, f"outputs[{index}]")
         _check_parts(job)
         _check_targets({part.source for part in job.parts}, job.outputs)
+        _check_streams(job)
     except InvalidMessageError as exc:
         exc.job_id = readable_job_id(document)
         raise
@@ -72,22 +73,19 @@ def _check_targets(sources: Collection[ObjectLocation], outputs: Sequence[Output
         first = first_with.setdefault(output.target, index)
         if first != index:
             raise InvalidMessageError(f"outputs[{index}].target", f"is the target of outputs[{first}], too")
-    _check_prefixes(sources, covers, outputs)
 
 
-def _check_prefixes(
-    sources: Collection[ObjectLocation], covers: Collection[ObjectLocation | None], outputs: Sequence[OutputSpec]
-) -> None:
-    """All that lies beneath a stream's target is the stream's."""
-    for number, stream in enumerate(outputs):
+def _check_streams(job: Job) -> None:
+    """No object that the job makes of a stream may be another one of the job."""
+    covers = {output.cover_location: "an output's cover" for output in job.outputs if output.cover_location}
+    inputs = covers | {part.source: "a source" for part in job.parts}
+    for number, stream in enumerate(job.outputs):
         if not stream.is_stream:
             continue
-        if any(lies_beneath(source, stream.target) for source in sources):
-            what = "the source" if len(sources) == 1 else "one of the sources"
-            raise InvalidMessageError(f"outputs[{number}].target", f"is a prefix of {what}")
-        if any(cover is not None and lies_beneath(cover, stream.target) for cover in covers):
-            raise InvalidMessageError(f"outputs[{number}].target", "is a prefix of an output's cover")
-        for index, output in enumerate(outputs):
-            if index != number and lies_beneath(output.target, stream.target):
-                problem = f"lies beneath the target of outputs[{number}]"
+        for location, what in inputs.items():
+            if is_made_by(job.job_id, stream.target, location):
+                raise InvalidMessageError(f"outputs[{number}].target", f"would put an object in the place of {what}")
+        for index, output in enumerate(job.outputs):
+            if is_made_by(job.job_id, stream.target, output.target):
+                problem = f"is one of the objects beneath the target of outputs[{number}]"
                 raise InvalidMessageError(f"outputs[{index}].target", problem)

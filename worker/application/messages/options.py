@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from worker.domain.audio import FORMATS
 from worker.domain.declaration import options_of
 from worker.domain.errors import InvalidMessageError
-from worker.domain.hls import MAX_TARGET_BYTES
 from worker.domain.job import OutputSpec
 from worker.domain.joining import SourcePart
+from worker.domain.stream_layout import MAX_TARGET_BYTES
 
 
 def check_output(output: OutputSpec, path: str) -> None:
@@ -46,15 +46,13 @@ def check_options(output: OutputSpec, path: str) -> None:
 def _check_ending(output: OutputSpec, path: str) -> None:
     """The end of a waveform's target says in which form it is, and has the options of that form.
 
-    A stream has a prefix for its target, and nothing else has one.
+    A stream has a prefix for its target.
     """
     rules, key = FORMATS[output.format], output.target.key
     if rules.is_segmented:
         _check_prefix(key, path, output.format)
     elif rules.is_waveform and output.extension not in rules.extensions:
         raise InvalidMessageError(f"{path}.target", f"must end with {_one_of(rules.extensions)} for {output.format}")
-    elif key.endswith("/"):
-        raise InvalidMessageError(f"{path}.target", f"must not end with / for {output.format}: it is one object")
     for name, (member, option) in options_of(type(output)).items():
         if option.extensions and getattr(output, name) != member.default and output.extension not in option.extensions:
             ends = f"only with a target that ends with {_one_of(option.extensions)}"

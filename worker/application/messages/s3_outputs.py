@@ -13,6 +13,7 @@ from worker.application.messages.presets import BUILT_IN, Presets
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation
 from worker.domain.naming import readable_id_part, stem_of
+from worker.domain.stream_layout import target_that_made
 
 PLACEHOLDERS = ("bucket", "key", "folder", "name", "stem", "job_id")
 _PLACEHOLDER = re.compile("{(" + "|".join(PLACEHOLDERS) + ")}")
@@ -50,16 +51,12 @@ class S3EventOutputs:
     def may_have_made(self, location: ObjectLocation) -> bool:
         """Whether the object could be an output of ours: a job of it might ask for itself, over and over.
 
-        A target that is a prefix may have made all that lies beneath it.
+        Of a target that is a prefix, only what a stream has beneath it could be.
         """
-        url = str(location)
-        prefixes = [url[: slash.end()] for slash in re.finditer("/", url)]
-        return any(
-            any(_fits(each, target.replace("{bucket}", location.bucket)) for each in prefixes)
-            if target.endswith("/")
-            else _fits(url, target.replace("{bucket}", location.bucket))
-            for target in self._targets
-        )
+        prefix = target_that_made(location.key)
+        made = [location] if prefix is None else [location, ObjectLocation(location.bucket, prefix)]
+        targets = [target.replace("{bucket}", location.bucket) for target in self._targets]
+        return any(_fits(str(each), target) for each in made for target in targets)
 
     @property
     def target_prefixes(self) -> Sequence[str]:

@@ -6,7 +6,7 @@ Some rules of a message cannot be said in JSON Schema, so it accepts what `parse
 * two outputs with one target, or with a source's or a cover's
 * an `end_seconds` that is not above its `start_seconds`
 * a `crossfade_seconds` where nothing is joined
-* a target that is no prefix for `hls`, or is one for another format; one beneath such a prefix
+* a target that is no prefix for `hls`; one that is an object of such a stream
 * a target whose end says no form of a waveform, and options that this form does not have
 * a key over 1024 bytes (a schema counts characters), or with half a surrogate pair
 * a whole number written as 128.0
