@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ MAX_SOURCES = 16
 CROSSFADE_SECONDS = Range(0, 60)
 _SECONDS = Range(0, 10_000_000)  # more than any source has
 _SAMPLE_BYTES = 4
+# Of one crossfade, in all channels: 60 s of 8 channels at 192 kHz. They take most of a minute to mix.
+MAX_CROSSED_SAMPLES = 60 * 192_000 * 8
 _OF_A_SOURCE = (UnsupportedAudioError, NoAudioError, ConverterCrashedError, ConverterAlwaysFailsError)
 
 
@@ -102,6 +105,13 @@ class Crossfade:
     def frames_of(self, number: int, parts: int) -> int:
         """How many frames of a part are in its crossfades, at both of its ends."""
         return self.frames * ((number > 0) + (number < parts - 1))
+
+    def check_size(self, form: SampleForm) -> None:
+        """Raises InvalidMessageError where it has more samples than can be mixed in a reasonable time."""
+        if self.frames * form.channels > MAX_CROSSED_SAMPLES:
+            longest = math.floor(MAX_CROSSED_SAMPLES / form.channels / form.rate_hz)
+            of = f"{form.rate_hz} Hz and {form.channels} channels"
+            raise InvalidMessageError("crossfade_seconds", f"is at most {longest} for sources of {of}")
 
     def check(self, number: int, parts: int, frames: int, rate_hz: int) -> None:
         """Raises InvalidMessageError where a part of so many frames is not longer than its crossfades."""

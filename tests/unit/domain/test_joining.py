@@ -53,6 +53,15 @@ def test_without_a_crossfade_a_part_may_have_any_length() -> None:
     Crossfade(0).check(1, 3, 1, 48_000)
 
 
+def test_a_crossfade_of_more_samples_than_can_be_mixed_is_refused_with_the_longest_that_can() -> None:
+    Crossfade(60 * 192_000).check_size(SampleForm(192_000, 8, "7.1"))
+
+    with pytest.raises(
+        InvalidMessageError, match=r"^crossfade_seconds: is at most 7 for sources of 768000 Hz and 16 channels$"
+    ):
+        Crossfade(60 * 768_000).check_size(SampleForm(768_000, 16, "16 channels"))
+
+
 def test_a_crossfade_goes_evenly_from_one_to_the_other_in_all_channels() -> None:
     ending, beginning = array("f", [1.0, 0.0] * 4).tobytes(), array("f", [0.0, 1.0] * 4).tobytes()
 

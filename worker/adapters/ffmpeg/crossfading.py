@@ -8,6 +8,7 @@ from pathlib import Path
 
 from worker.adapters.disk import NO_SPACE, LocalVolume
 from worker.domain.joining import Crossfade, SampleForm
+from worker.ports import ConversionProgress
 
 _BLOCK_FRAMES = 8192
 
@@ -38,8 +39,11 @@ class Overlap:
                 raise LocalVolume().full_error(self._path.parent) from exc
             raise
 
-    def mix_in(self, begin_bytes: int) -> None:
-        """Mix them with the frames that have been written in their place, from `begin_bytes` on."""
+    def mix_in(self, begin_bytes: int, progress: ConversionProgress) -> None:
+        """Mix them with the frames that have been written in their place, from `begin_bytes` on.
+
+        `progress` counts the seconds of the crossfade.
+        """
         frame_bytes = self._form.frame_bytes
         with self._path.open("r+b") as samples, self._kept.open("rb") as kept:
             done = 0
@@ -50,6 +54,7 @@ class Overlap:
                 samples.seek(place)
                 samples.write(self._crossfade.mixed(ending, beginning, self._form.channels, done))
                 done += len(ending) // frame_bytes
+                progress.seconds_done = done / self._form.rate_hz
 
     def stop(self) -> None:
         """Have a mixing that another thread does end soon."""

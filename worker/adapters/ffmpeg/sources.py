@@ -26,6 +26,7 @@ from worker.domain.tags.edits import Edits
 from worker.ports import ConversionProgress, DownloadedPart, JoinedSources, SourceAudio
 
 _SEARCH_SHARE = 0.5  # of a part's progress, where a first pass finds out how long its source is
+_DECODING_SHARE = 0.8  # of a part's progress, where its beginning is mixed with the part before
 _RAW_SAMPLES = "f32le"
 
 
@@ -53,6 +54,7 @@ class SourceJoiner:
 
     async def join(self, progress: ConversionProgress) -> JoinedSources:
         """Raises what `AudioConverter.join` raises."""
+        self._crossfade.check_size(self._form)
         lengths = [part.source_seconds for part in self.parts]
         passes = Passes(progress, replace(self.parts[0].audio, duration_seconds=sum(lengths)))
         for number, part in enumerate(self.parts):
@@ -82,14 +84,17 @@ class SourceJoiner:
         try:
             await run_shielded(asyncio.to_thread(overlap.keep))
             kept_bytes = self.path.stat().st_size - overlap.size_bytes
-            joined = await self._decoded(number, kept_bytes, progress)
-            await self._mixed(overlap, kept_bytes)
+            audio = self.parts[number].audio
+            passes = Passes(progress, audio)
+            joined = await self._decoded(number, kept_bytes, passes.next(_DECODING_SHARE))
+            crossfade = replace(audio, duration_seconds=self.crossfade_seconds)
+            await self._mixed(overlap, kept_bytes, passes.next(1.0, crossfade))
             return joined
         finally:
             overlap.drop()
 
-    async def _mixed(self, overlap: Overlap, kept_bytes: int) -> None:
-        mixing = asyncio.ensure_future(asyncio.to_thread(overlap.mix_in, kept_bytes))
+    async def _mixed(self, overlap: Overlap, kept_bytes: int, progress: ConversionProgress) -> None:
+        mixing = asyncio.ensure_future(asyncio.to_thread(overlap.mix_in, kept_bytes, progress))
         try:
             await asyncio.shield(mixing)
         finally:
