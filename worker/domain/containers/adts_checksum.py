@@ -35,6 +35,7 @@ _TRUSTED_AFTER = 8  # frames that differ
 _RECENT = (1 << 100) - 1  # a bit for each of the last frames
 _MAX_WRONG = 10  # of them
 _MAX_BITS = 1 << 29  # compared in a file, which bounds the time
+_SEARCH_BITS = 1 << 15  # that take as long to compare as all ends of an element take to find
 
 
 def _checksum_of_byte(byte: int) -> int:
@@ -85,6 +86,7 @@ class Checksums:
             return True
         starts = self._right_starts(trust, head, bits, first, (end,))
         if not starts:
+            self._bits_left -= _SEARCH_BITS
             ends = _ends(bits, first, end)
             starts = self._right_starts(trust, head, bits, first, ends)
             if not ends:
