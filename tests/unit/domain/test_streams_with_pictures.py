@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.frames import reader
 from tests.support.sounds import sound
+from worker.domain.containers import flv
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.containers.structure import CUT_OFF, Structure
@@ -123,6 +124,29 @@ def test_a_tag_of_an_flv_whose_size_is_damaged_is_damage_and_no_cut() -> None:
 
     assert examined(FLV_HEAD + b"".join(tags)).problem == "the source is damaged: " + FLV_DAMAGED
     assert examined(FLV_HEAD + b"".join(tags[:6])).problem == CUT_OFF
+
+
+@pytest.mark.parametrize("unit", [b"\0\0\0\1", b"\x08" + bytes(10), b"\x08" + bytes(9) + b"\1", b"\xff\0\0\0"])
+def test_what_lies_behind_the_tags_of_an_flv_is_read_once(unit: bytes) -> None:
+    data = FLV_HEAD + a_tag(0) + a_tag(23) + b"\xff" * 16 + unit * 20_000
+    reads: list[int] = []
+
+    def read_at(offset: int, size: int) -> bytes:
+        reads.append(len(data[offset : offset + size]))
+        return data[offset : offset + size]
+
+    flv.examine(read_at, 0, len(data))
+
+    assert len(reads) < 2100
+    assert sum(reads) < 3 * len(data)
+
+
+@pytest.mark.parametrize("gap_bytes", [16, 1 << 20, (1 << 20) + 5, (1 << 20) - 45])
+def test_tags_behind_junk_in_an_flv_are_lost_sound(gap_bytes: int) -> None:
+    whole = FLV_HEAD + a_tag(0) + a_tag(23)
+
+    assert examined(whole + b"\xff" * gap_bytes + a_tag(46)).problem == "the source is damaged: " + FLV_DAMAGED
+    assert examined(whole + b"\xff" * gap_bytes + a_tag(46)[:-1]).problem is None
 
 
 def test_the_last_tag_of_an_flv_is_as_long_as_the_others() -> None:

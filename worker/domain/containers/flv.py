@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from worker.domain.containers.behind import joined_behind
@@ -16,10 +19,15 @@ _AUDIO, _VIDEO, _SCRIPT = 8, 9, 18
 _HEADER_BYTES, _SIZE_BYTES = 11, 4
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
 _MAX_TAGS = 20_000_000
+_SEARCHED_BYTES = 1 << 26  # for tags behind what is none
+_SEARCHED_BLOCK_BYTES = 1 << 20
+_MAX_FOUND = 1000  # of what begins as a tag does, which noise of as many bytes does not once
 _BACKWARDS_MS = 10  # how far the times of sound may go back
 _UNSTATED_MS = 1000  # how much less than its stated duration a file may have
 _ROUNDED_MS = 100  # by which a duration and the times of tags differ
 _DURATION = b"\0\x08duration\0"  # in the first tag, as a number of AMF
+_KINDS = bytes(byte for byte in range(256) if byte & 31 in {_AUDIO, _VIDEO, _SCRIPT})
+_TAG = re.compile(b"(?=[" + re.escape(_KINDS) + rb"].{7}\0{3})", re.DOTALL)
 _DAMAGED = damaged("the tags of the FLV file do not follow each other")
 
 
@@ -52,7 +60,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         if end is None:
             break
         if end > size:
-            has_more = _has_tags_behind(reader, offset, size)
+            has_more = _has_tags_behind(read_at, offset, size)
             return Structure(start, size, problem=_DAMAGED if has_more else CUT_OFF)
         header = reader.at(offset, _HEADER_BYTES)
         time_ms = header[7] << 24 | int.from_bytes(header[4:7], "big")
@@ -64,7 +72,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             picture.add(time_ms)
         offset = end
     lacking_ms = _stated_ms(reader, start) - max(sound.end, picture.end)
-    problem = _problem(reader, offset, size)
+    problem = _problem(read_at, offset, size)
     if problem is None and offset < size and lacking_ms > _UNSTATED_MS:
         problem = _DAMAGED  # what lies behind the last tag stands where more tags were
     repairs = [BYTES_BEHIND] if offset < size else []
@@ -80,22 +88,28 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     )
 
 
-def _problem(reader: BlockReader, end: int, size: int) -> str | None:
+def _problem(read_at: ReadAt, end: int, size: int) -> str | None:
     """What the bytes behind the last whole tag mean."""
-    if end > size or _is_cut_tag(reader, end, size):
+    if end > size or _is_cut_tag(read_at, end, size):
         return CUT_OFF
-    return joined_behind(reader.at, end, size, _MAGIC) or (_DAMAGED if _has_tags_behind(reader, end, size) else None)
+    return joined_behind(read_at, end, size, _MAGIC) or (_DAMAGED if _has_tags_behind(read_at, end, size) else None)
 
 
-def _has_tags_behind(reader: BlockReader, end: int, size: int) -> bool:
-    """Whether whole tags stand somewhere behind `end`."""
-    offset = end
-    while (found := reader.find(b"\0\0\0", offset)) is not None and found < size:  # the stream's number in a header
-        tag = found - 8
-        if tag > end and (behind := _end_of_tag(reader, tag)) is not None and behind <= size:
+def _has_tags_behind(read_at: ReadAt, end: int, size: int) -> bool:
+    """Whether a whole tag stands somewhere behind `end`, as far as the bytes are searched."""
+    header = BlockReader(read_at, block_bytes=_HEADER_BYTES)
+    for offset in itertools.islice(_beginnings(read_at, end + 1, min(size, end + _SEARCHED_BYTES)), _MAX_FOUND):
+        behind = _end_of_tag(header, offset)
+        if behind is not None and behind <= size:
             return True
-        offset = found + 1 if reader.at(found, 64).strip(b"\0") else found + 61
     return False
+
+
+def _beginnings(read_at: ReadAt, begin: int, end: int) -> Iterator[int]:
+    """Where bytes stand that begin as a tag does. Each byte is read once."""
+    for offset in range(begin, end, _SEARCHED_BLOCK_BYTES):
+        block = read_at(offset, min(_SEARCHED_BLOCK_BYTES + _HEADER_BYTES - 1, end - offset))
+        yield from (offset + found.start() for found in _TAG.finditer(block))
 
 
 def _stated_ms(reader: BlockReader, start: int) -> float:
@@ -121,6 +135,6 @@ def _end_of_tag(reader: BlockReader, offset: int) -> int | None:
     return offset + length + _SIZE_BYTES
 
 
-def _is_cut_tag(reader: BlockReader, end: int, size: int) -> bool:
-    rest = reader.at(end, _HEADER_BYTES)
+def _is_cut_tag(read_at: ReadAt, end: int, size: int) -> bool:
+    rest = read_at(end, _HEADER_BYTES)
     return 0 < size - end < _HEADER_BYTES and rest[0] & 31 in {_AUDIO, _VIDEO, _SCRIPT}
