@@ -104,3 +104,26 @@ def test_more_silences_than_are_listed_take_no_memory_and_do_not_end_the_convers
         log.feed(block)
 
     assert len(log.said["silencedetect@silences0"]) == 2 * MAX_SILENCES
+
+
+def test_words_of_others_between_the_silences_take_no_place_among_them() -> None:
+    log = Log()
+
+    for number in range(MAX_SILENCES):
+        log.feed(f"{silence(number, number + 0.5)}words without a colour\n".encode())
+
+    lines = log.said["silencedetect@silences0"]
+    assert len(lines) == 2 * MAX_SILENCES
+    assert all(each.startswith("silence_") for each in lines)
+
+
+def test_a_silence_whose_end_is_not_listed_does_not_last_to_the_end_of_the_sound() -> None:
+    lost_end = line("silencedetect@silences0", "silence_end: 0.5 | silence_duration: 0.5")
+    listed = "".join(silence(number, number + 0.5) for number in range(MAX_SILENCES))
+
+    report = report_of(
+        line("ebur128@loudness0", _LOUDNESS), channel(1, 0, 1e6, 2), lost_end, listed, seconds=MAX_SILENCES + 99.0
+    )
+
+    assert len(report.silences) == MAX_SILENCES - 1
+    assert report.silences[-1] == (MAX_SILENCES - 2, MAX_SILENCES - 1.5)

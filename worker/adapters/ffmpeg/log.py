@@ -55,7 +55,8 @@ _SAID = re.compile(r"(?:\x1b\[0m)?\x1b\[1;32m\[(\w+@\w+) @ 0x[0-9a-f]+\] \x1b\[0
 _MAX_SAID_LINES = 4096  # of one filter: its summary has twelve
 # What such a filter says has two lines for each silence of the sound, and no summary.
 _LISTS = "silencedetect@"
-_MAX_LISTED_LINES = 2 * MAX_SILENCES
+_LISTED = re.compile(r"silence_(?:start|end): ")
+MAX_LISTED_LINES = 2 * MAX_SILENCES
 _ERROR_LEVELS = frozenset({"1;31", "4;31"})  # and fatal
 
 
@@ -134,6 +135,8 @@ class Log:
                 self._take(line[:_MAX_LINE_BYTES].decode("utf-8", "replace"))
                 if self._speaker.startswith(_LISTS):
                     self.said_bytes -= len(line)  # there are no more than the length of the sound allows
+            elif self._speaker.startswith(_LISTS):
+                continue  # each of its lines has a colour: this one is another's, and may be a tag
             elif self._speaker:
                 self._keep_said(line[:_MAX_LINE_BYTES].decode("utf-8", "replace"))
             elif not self.is_description_full:
@@ -196,7 +199,8 @@ class Log:
     def _keep_said(self, line: str) -> None:
         lines = self.said.setdefault(self._speaker, [])
         if self._speaker.startswith(_LISTS):
-            lines += [line] * (len(lines) < _MAX_LISTED_LINES)
+            if len(lines) < MAX_LISTED_LINES and _LISTED.match(line):  # another part's words may follow
+                lines.append(line)
             return
         if len(lines) == _MAX_SAID_LINES:  # what is left out might be the loudest, or the last sound
             raise UnsupportedAudioError(_TOO_MANY_CHANGES)

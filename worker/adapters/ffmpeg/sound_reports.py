@@ -9,7 +9,7 @@ from pathlib import Path
 
 from worker.adapters.disk import NO_SPACE, LocalVolume
 from worker.adapters.ffmpeg.filters import Analysis, target_layout
-from worker.adapters.ffmpeg.log import Log
+from worker.adapters.ffmpeg.log import MAX_LISTED_LINES, Log
 from worker.adapters.ffmpeg.measuring import loudness_of, read_loudness
 from worker.adapters.ffmpeg.tags import metadata_of
 from worker.domain.audio import AudioFormat
@@ -103,8 +103,8 @@ def to_report(path: Path, report: Report, seconds: float) -> Artifact:
     return Artifact(path, seconds, 0, size_bytes)
 
 
-def _silences(lines: Iterable[str], seconds: float) -> Iterator[Silence]:
-    """One that has no end lasts to the end of the sound."""
+def _silences(lines: Sequence[str], seconds: float) -> Iterator[Silence]:
+    """One that has no end lasts to the end of the sound, unless its end is not listed for want of a place."""
     begin: float | None = None
     for line in lines:
         if match := _SILENCE.match(line):
@@ -113,7 +113,7 @@ def _silences(lines: Iterable[str], seconds: float) -> Iterator[Silence]:
             elif begin is not None:
                 yield begin, float(match[2])
                 begin = None
-    if begin is not None:
+    if begin is not None and len(lines) < MAX_LISTED_LINES:
         yield begin, seconds
 
 
