@@ -18,7 +18,11 @@ from worker.domain.report import MAX_SILENCES, Report
 from worker.ports import SourceAudio
 
 _AUDIO = SourceAudio("wav", "pcm_s16le", 48_000, 2, 16, None, 1000, Structure(44, 1000))
-_LOUDNESS = "Summary:\n\n    I: -16.0 LUFS\n    LRA: 3.0 LU\n  True peak:\n    Peak: -1.0 dBFS"
+_LOUDNESS = (
+    "Summary:\n\n  Integrated loudness:\n    I:         -16.0 LUFS\n    Threshold: -26.4 LUFS\n"
+    "\n  Loudness range:\n    LRA:         3.0 LU\n    Threshold: -36.4 LUFS\n"
+    "    LRA low:   -18.2 LUFS\n    LRA high:  -15.2 LUFS\n\n  True peak:\n    Peak:       -1.0 dBFS"
+)
 
 
 def line(name: str, text: str) -> str:
@@ -82,9 +86,32 @@ def test_the_words_of_other_outputs_and_of_ffmpeg_are_not_taken() -> None:
     assert (report.clipped_samples, report.silences) == (2, [(1.0, 2.0)])
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "    Peak:        9.0 dBFS: a tag\n",
+        "    Peak:        9.0 dBFS\n",
+        "  True peak:\n    Peak:        9.0 dBFS: a tag\n",
+        "  True peak:\n      Peak:        9.0 dBFS\n",
+        "  Integrated loudness:\n    Peak:        9.0 dBFS\n",
+    ],
+)
+def test_words_behind_a_summary_that_are_no_part_of_one_are_not_measured(words: str) -> None:
+    report = report_of(channel(1, 0, 1e6, 2), line("ebur128@loudness0", _LOUDNESS), words)
+
+    assert report.loudness == Loudness(-16.0, 3.0, -1.0)
+
+
+@pytest.mark.parametrize("words", [f"{RESET}\x1b[0;32mall done", "Output #1, mp3, to 'fd:':"])
+def test_a_summary_is_read_whole_where_words_of_others_follow_on_its_last_line(words: str) -> None:
+    report = report_of(channel(1, 0, 1e6, 2), line("ebur128@loudness0", _LOUDNESS + words))
+
+    assert report.loudness == Loudness(-16.0, 3.0, -1.0)
+
+
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
 def test_what_is_measured_of_samples_that_are_too_large_is_no_loudness(value: str) -> None:
-    summary = _LOUDNESS.replace("-16.0", value).replace("3.0", value).replace("-1.0", value)
+    summary = _LOUDNESS.replace("-16.0", value).replace(" 3.0", f" {value}").replace("-1.0", value)
 
     assert report_of(line("ebur128@loudness0", summary), channel(1, 0, 1e6, 2)).loudness == Loudness(None, 0.0, None)
 

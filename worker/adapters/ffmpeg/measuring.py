@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from worker.adapters.ffmpeg.filters import Analysis
 from worker.adapters.ffmpeg.log import Log
@@ -16,7 +17,10 @@ from worker.domain.loudness import Loudness
 _FILTER = "ebur128@loudness{number}=peak=true:framelog=quiet"
 _NAME = "ebur128@loudness{number}"
 _GATE_LUFS = -70.0  # what the filter says where nothing is above it
-_VALUE = re.compile(r" *(I|LRA|Peak): +(-?\d+\.\d|-?inf|nan) (?:LUFS|LU|dBFS)")
+# Each value stands below its heading. A summary has no end of its own: another part's words may follow, which begin
+# with a colour, or with the description of an output. Tags are described with a colon behind their name.
+_VALUE_BELOW = {"  Integrated loudness:": "I", "  Loudness range:": "LRA", "  True peak:": "Peak"}
+_VALUE = re.compile(r"    (I|LRA|Peak): +(-?\d+\.\d|-?inf|nan) (?:LUFS|LU|dBFS)(?:(?:\x1b|Output #).*)?")
 
 
 def loudness_of(encoding: Encoding | None, number: int) -> Analysis:
@@ -30,8 +34,9 @@ def read_loudness(log: Log, number: int) -> Loudness:
     Where the source's format changes on the way, each stretch is measured by itself: the loudest one counts.
     """
     values: dict[str, list[float]] = {"I": [], "LRA": [], "Peak": []}
-    for line in log.said.get(_NAME.format(number=number), ()):
-        if match := _VALUE.match(line):  # another part's words may follow
+    for heading, line in pairwise(log.said.get(_NAME.format(number=number), ())):
+        match = _VALUE.fullmatch(line)
+        if match and match[1] == _VALUE_BELOW.get(heading):
             values[match[1]].append(float(match[2]))
     if not all(values.values()):
         raise ConverterCrashedError("the converter ended without the loudness")
