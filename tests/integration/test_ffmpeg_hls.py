@@ -14,9 +14,12 @@ from tests.support.hls import HlsStream, play, published
 from tests.support.samples import a_wav, tones
 from tests.support.sounds import FFMPEG, listen, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
+from worker.adapters.ffmpeg.segments import to_stream
 from worker.application.messages.message import parse_job
+from worker.domain.audio import AudioFormat
 from worker.domain.containers.mp4_fragments import fragments_of
-from worker.domain.errors import InvalidMessageError
+from worker.domain.encoding import Encoding
+from worker.domain.errors import ConverterCrashedError, InvalidMessageError
 from worker.domain.job import Job
 from worker.ports import Artifact, ConversionProgress, OutputLimitError
 
@@ -207,3 +210,18 @@ async def test_as_many_streams_as_a_job_may_have_are_made_in_one_run(tmp_path: P
     artifacts = await converted(short, tmp_path, *job.outputs)
 
     assert [len(artifact.streams) for artifact in artifacts] == [6] * 16
+
+
+async def test_a_last_segment_that_would_last_no_time_is_an_error(tmp_path: Path) -> None:
+    first, _ = await streams_of(
+        a_wav(tmp_path / "long.wav", tones([440], seconds=2.5), 1), tmp_path, segment_seconds=2
+    )
+    seconds = first.streams[0].rendition.segments[0].seconds + 0.003
+    (tmp_path / "short").mkdir()
+    source = a_wav(tmp_path / "short.wav", tones([440], seconds=seconds), 1)
+    artifact, _ = await streams_of(source, tmp_path / "short", segment_seconds=2)
+    assert 0 < artifact.streams[0].rendition.segments[-1].seconds < 0.004
+
+    encoding = Encoding(AudioFormat.HLS, 44_100, 1, 16, 64)
+    with pytest.raises(ConverterCrashedError, match="last segment"):
+        to_stream(artifact.streams[0].path, encoding, artifact.duration_seconds - 0.005)

@@ -35,7 +35,10 @@ def _of_waveforms(limits: Limits) -> Callable[[FormatSpec], Limits | None]:
 class OutputSpec:
     """One output that is asked for. An option that is None is kept from the source, or is the format's default."""
 
-    target: Annotated[ObjectLocation, Field("Where the output is written, as s3://bucket/key.")]
+    target: Annotated[
+        ObjectLocation,
+        Field("Where the output is written, as s3://bucket/key; of `hls` a prefix, as s3://bucket/prefix/."),
+    ]
     format: Annotated[AudioFormat, Field("What the output is.")]
     bitrate_kbps: Annotated[
         int | None,

@@ -166,16 +166,15 @@ class JobFinisher:
         if attempt.outcome is None:
             attempt.outcome, attempt.last_record = await self._recorded(attempt, outcome, within_seconds)
             self._on_end(attempt.outcome, attempt)
-        record = attempt.last_record
-        if record is None:
-            return attempt.outcome
-        rest = None if until is None else max(0.0, until - asyncio.get_running_loop().time())
-        published = await self._published(attempt.outcome, record, within_seconds=rest)
-        if record.is_final:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
-                    await self._outputs.drop_hidden(attempt.claim.job, record.version)
-        return published
+        ended: Outcome | Unpublished = attempt.outcome
+        if attempt.last_record is not None:
+            rest = None if until is None else max(0.0, until - asyncio.get_running_loop().time())
+            ended = await self._published(attempt.outcome, attempt.last_record, within_seconds=rest)
+        last = attempt.last_record or attempt.claim.record  # without a claim, too: it may have sent something
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._outputs.drop_hidden(attempt.claim.job, last.version)
+        return ended
 
     async def finish(
         self, ending: Failed | Cancelled | Refused, record: Record, seen: Version | None, job: Job | None = None
