@@ -141,3 +141,22 @@ def test_a_list_of_which_the_size_was_not_known_ends_with_its_part(size: int) ->
 @pytest.mark.parametrize(("rest", "is_whole"), [(b"", True), (b"\0", True), (b"\0\0", False)])
 def test_behind_the_last_chunk_of_a_part_there_may_be_a_byte_of_padding(rest: bytes, *, is_whole: bool) -> None:
     assert (examined(part(MOVIE, behind=rest)).problem is None) is is_whole
+
+
+def test_long_headers_and_indexes_of_streams_are_not_read_whole() -> None:
+    streams = chunk(b"strh", b"auds" + bytes(200_000)) * 3
+    data = part([*MOVIE, (b"ix00", bytes(200_000))], before=streams)
+    reads: list[int] = []
+
+    def read_at(offset: int, size: int) -> bytes:
+        reads.append(size)
+        return data[offset : offset + size]
+
+    assert examine(read_at, 0, len(data)).problem is None
+    assert max(reads) <= 16_384
+
+
+def test_of_the_headers_of_streams_as_many_count_as_there_are_numbers() -> None:
+    streams = header(b"auds", length=1) * 1000
+
+    assert len(examined(part(MOVIE, before=streams)).track_seconds) == 100

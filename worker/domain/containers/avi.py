@@ -21,6 +21,9 @@ _NAME = re.compile(rb"[A-Za-z0-9_ ]{4}")
 _OF_STREAM = re.compile(rb"\d\d(wb|d[bc]|pc|tx)")
 _SOUND = b"wb"
 _INDEX_OF_CHUNKS = 1
+_INDEX_HEADER_BYTES = 12
+_STREAM_HEADER_BYTES = 48  # as far as its sample size
+_MAX_STREAMS = 100  # have a number of two digits
 _MAX_INDEX_BYTES = 1 << 24  # of a million chunks; what a longer one lists behind them is not compared
 _LACKING = damaged("the index of the AVI file lists sound that is not there")
 _DAMAGED = damaged("the chunks of the AVI file do not follow each other")
@@ -37,8 +40,8 @@ class _Tally:
     headers: list[bytes] = field(default_factory=list)  # of the streams
     is_damaged: bool = False  # an index lists other chunks than there are
 
-    def add(self, name: bytes, length: int, content: Callable[[], bytes]) -> None:
-        """One chunk. `content` reads it, which only an index is worth."""
+    def add(self, name: bytes, length: int, content: Callable[[int], bytes]) -> None:
+        """One chunk. `content` reads up to so many bytes of it, which only an index or a stream's header is worth."""
         if _OF_STREAM.match(name):
             number = int(name[:2])
             self.chunks[number] += 1
@@ -46,13 +49,18 @@ class _Tally:
             if name[2:] == _SOUND:
                 self.sounds.add(number)
         elif name[:2] == b"ix":
-            head = content()[:12]
-            if len(head) == 12 and head[3] == _INDEX_OF_CHUNKS and head[10:] == _SOUND and head[8:10].isdigit():
+            head = content(_INDEX_HEADER_BYTES)
+            if (
+                len(head) == _INDEX_HEADER_BYTES
+                and head[3] == _INDEX_OF_CHUNKS
+                and head[10:] == _SOUND
+                and head[8:10].isdigit()
+            ):
                 self.indexed[int(head[8:10])] += int.from_bytes(head[4:8], "little")
         elif name == b"idx1":
-            self._compare(content())
-        elif name == b"strh":
-            self.headers.append(content())
+            self._compare(content(_MAX_INDEX_BYTES))
+        elif name == b"strh" and len(self.headers) < _MAX_STREAMS:
+            self.headers.append(content(_STREAM_HEADER_BYTES))
 
     def lacks_sound(self) -> bool:
         """Whether an index lists chunks of sound that are not there."""
@@ -65,7 +73,7 @@ class _Tally:
         """
         found: list[float | None] = []
         for number, header in enumerate(self.headers):
-            if header[:4] == b"auds" and len(header) >= 48:
+            if header[:4] == b"auds" and len(header) >= _STREAM_HEADER_BYTES:
                 scale, rate, _, length = struct.unpack_from("<4I", header, 20)
                 is_exact = not any(header[44:48]) and rate > 0 and length == self.chunks[number]
                 found.append(length * scale / rate if is_exact else None)
@@ -141,8 +149,8 @@ def _are_chunks(reader: BlockReader, offset: int, end: int, tally: _Tally) -> bo
     return False
 
 
-def _content(reader: BlockReader, offset: int, length: int) -> bytes:
-    return reader.at(offset, min(length, _MAX_INDEX_BYTES))
+def _content(reader: BlockReader, offset: int, length: int, most_bytes: int) -> bytes:
+    return reader.at(offset, min(length, most_bytes))
 
 
 def _padding(reader: BlockReader, offset: int, end: int) -> int:
