@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -181,6 +182,23 @@ def test_fragments_are_missing_where_what_follows_the_boxes_is_none_and_holds_on
     assert problem(FRAGMENTED) is None
     assert problem(FRAGMENTED[: moof - 4] + b"x" + FRAGMENTED[moof - 4 :]) == MISSING
     assert problem(FRAGMENTED[: moof - 4] + bytes(8) + FRAGMENTED[moof + 4 :]) == MISSING
+
+
+def wide_box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I4sQ", 1, kind, 16 + len(body)) + body
+
+
+@pytest.mark.parametrize("of_track", [box, wide_box])
+@pytest.mark.parametrize("of_fragment", [box, wide_box])
+def test_boxes_of_a_fragment_may_have_sizes_of_64_bits(
+    of_fragment: Callable[[bytes, bytes], bytes], of_track: Callable[[bytes, bytes], bytes]
+) -> None:
+    clock = box(b"tfdt", struct.pack(">IQ", 1 << 24, 5))
+    inside = box(b"mfhd", bytes(8)) + of_track(b"traf", clock) + box(b"free")
+    whole, swollen = of_fragment(b"moof", inside), of_fragment(b"moof", inside + bytes((0, 0, 0, 9)) + b"free")
+
+    assert problem(FTYP + moov() + fragment(0) + whole + box(b"mdat", MEDIA)) is None
+    assert problem(FTYP + moov() + fragment(0) + swollen + box(b"mdat", MEDIA)) == MISSING
 
 
 def test_an_index_that_is_longer_than_it_was_has_swallowed_fragments() -> None:

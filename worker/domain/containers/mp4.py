@@ -17,6 +17,7 @@ _MEDIA = {b"moov", b"moof", b"mdat"}
 _BEFORE_MEDIA = _MEDIA | {b"free", b"skip", b"wide", b"uuid", b"sidx", b"ssix", b"styp", b"ftyp", b"emsg", b"prft"}
 _SEARCHED_BYTES = 1 << 26  # for fragments behind what is no box
 _MAX_INDEX_BYTES = 1 << 20  # of a fragment
+_HEADER_BYTES, _WIDE_HEADER_BYTES = 8, 16  # of a box; the second has a size of 64 bits
 _EMPTY_BYTES = 8  # of media: the header alone
 _DISORDER = damaged("fragments of the MP4 file are not in the order of their times")
 _FRAGMENTS_MISSING = damaged("fragments of the MP4 file are missing")
@@ -80,19 +81,28 @@ def _index_of(read_at: ReadAt, fragment: Box) -> bytes:
 
 def _is_filled(data: bytes, length: int) -> bool:
     """Whether the boxes in a fragment's index, and those of its tracks in them, end where their parents do."""
-    offset, ends = 8, [length]
-    while offset + 8 <= len(data):
-        (size,), kind = struct.unpack_from(">I", data, offset), data[offset + 4 : offset + 8]
-        if not 8 <= size <= ends[-1] - offset:
+    _, _, header_bytes = _box_header(data, 0)
+    offset, ends = header_bytes, [length]
+    while offset + _HEADER_BYTES <= len(data):
+        size, kind, header_bytes = _box_header(data, offset)
+        if not header_bytes <= size <= ends[-1] - offset:
             return False
         if kind == b"traf":
             ends.append(offset + size)
-            offset += 8
+            offset += header_bytes
         else:
             offset += size
         while len(ends) > 1 and offset == ends[-1]:
             ends.pop()
     return offset == length or length > len(data)
+
+
+def _box_header(data: bytes, offset: int) -> tuple[int, bytes, int]:
+    """The size and kind that a box states, and the bytes of its header; there are 8 bytes at least."""
+    size, kind = struct.unpack_from(">I4s", data, offset)
+    if size == 1 and len(data) - offset >= _WIDE_HEADER_BYTES:
+        return *struct.unpack_from(">Q", data, offset + _HEADER_BYTES), kind, _WIDE_HEADER_BYTES
+    return size, kind, _HEADER_BYTES
 
 
 def _is_joined(read_at: ReadAt, boxes: list[Box]) -> bool:
@@ -136,14 +146,11 @@ def top_boxes(read_at: ReadAt, size: int) -> Iterator[Box]:
     """The boxes of a file, in their order. Ends where what follows is no box."""
     offset = 0
     for _ in range(_MAX_BOXES):
-        header = read_at(offset, 16)
-        if len(header) < 8:
+        header = read_at(offset, _WIDE_HEADER_BYTES)
+        if len(header) < _HEADER_BYTES:
             return
-        length, kind = struct.unpack_from(">I4s", header)
-        minimum = 8
-        if length == 1 and len(header) == 16:
-            (length,), minimum = struct.unpack_from(">Q", header, 8), 16
-        elif length == 0:  # to the end of the file
+        length, kind, minimum = _box_header(header, 0)
+        if length == 0 and minimum == _HEADER_BYTES:  # to the end of the file
             length = size - offset
         if length < minimum:
             return
