@@ -61,9 +61,9 @@ def test_what_an_output_lacks_of_a_stated_length_that_is_exact_is_said(
         (10.0, 9.8, 9.992, "silence took its place"),
         (None, 9.8, 10.0, "silence took its place"),
         (None, 9.8, 9.992, "silence took its place"),
-        (None, 9.8, 9.986, "silence took the place of 0.19 s, and the rest is left out at an end of the sound"),
-        (None, 9.8, 9.9, "silence took the place of 0.10 s, and the rest is left out at an end of the sound"),
-        (None, 9.8, 9.8, "silence took the place of 0.00 s, and the rest is left out at an end of the sound"),
+        (None, 9.8, 9.986, "silence took the place of 0.19 s; the rest is missing at the start or at the end"),
+        (None, 9.8, 9.9, "silence took the place of 0.10 s; the rest is missing at the start or at the end"),
+        (None, 9.8, 9.8, "silence took the place of 0.00 s; the rest is missing at the start or at the end"),
     ],
 )
 def test_silence_is_said_to_be_in_the_place_of_lost_frames_only_where_it_is(

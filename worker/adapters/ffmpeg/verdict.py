@@ -178,7 +178,7 @@ def _replaced(counts: Counts, audio: SourceAudio, seconds: float) -> str:
     reaches_end = audio.duration_seconds is not None and seconds > audio.duration_seconds - _OUTPUT_TOLERANCE_SECONDS
     if reaches_end or lost_seconds - silent_seconds < lost_seconds / counts.decode_errors / 2:
         return "silence took its place"
-    return f"silence took the place of {silent_seconds:.2f} s, and the rest is left out at an end of the sound"
+    return f"silence took the place of {silent_seconds:.2f} s; the rest is missing at the start or at the end"
 
 
 def _check_whole(name: str, seconds: float, counts: Counts, audio: SourceAudio, others_seconds: float) -> None:
