@@ -93,6 +93,20 @@ def test_silence_takes_the_place_of_a_frame_whose_checksum_is_wrong(channels: in
     assert structure.end == whole.end
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_short_frame_whose_checksum_is_wrong_is_one_frame_of_silence(channels: int) -> None:
+    frames = a_stream(channels)
+    payload = {1: "01180007", 2: "210004608c1c"}[channels]
+    short = otherwise(protected(frames[0][:7] + bytes.fromhex(payload)))
+
+    structure = examined([*frames[:40], short, *frames[40:]])
+
+    assert structure.problem is None
+    assert structure.repairs == ("0.02 s of sound were damaged; silence took its place",)
+    (patch,) = structure.patches
+    assert patch.length == len(short) == len(patch.content)
+
+
 @pytest.mark.parametrize("bit", [5, 400])
 def test_what_a_checksum_does_not_cover_is_left_to_the_decoder(bit: int) -> None:
     frames = a_stream(1)

@@ -11,8 +11,8 @@ _HEADER_BYTES = 7
 _LONGEST_FRAME_BYTES = 8191
 _RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _BLOCK_SAMPLES = 1024
-# A block of AAC-LC without a single coefficient, for a mono and for a stereo stream.
-_SILENCE = {1: bytes.fromhex("00c800802380"), 2: bytes.fromhex("210049900219002380")}
+# A block of AAC-LC without a single coefficient, for mono and for stereo: no longer than the shortest sound.
+_SILENCE = {1: bytes.fromhex("00c800802380"), 2: bytes.fromhex("210004608c1c")}
 
 
 _CLOCKS = {

@@ -22,6 +22,7 @@ _FIRST_BITS, _SECOND_BITS = 192, 128
 _SINGLE, _PAIR, _DATA, _FILL, _END = "000", "001", "100", "110", "111"
 _ELEMENTS = {1: _SINGLE, 2: _PAIR}  # by the configuration of channels; the others have several
 _NAME_BITS = 3
+_SHORTEST_BYTES = 4  # of a single channel without sound
 _SHORT_FILL_BITS, _LONG_FILL_BITS = 7, 15  # in front of its bytes
 _LONG_FILL = 15  # then eight bits more count its bytes
 _MAX_FILL_BYTES = 269
@@ -77,7 +78,7 @@ class Checksums:
             return True
         trust = self._trusts.setdefault(bytes((head[1], head[2], head[3] & 0xF0)), _Trust())
         payload = block[begin + _HEADER_BYTES + _CRC_BYTES : end]
-        if not trust.starts or not payload:
+        if not trust.starts or len(payload) < _SHORTEST_BYTES:
             return True
         bits = f"{int.from_bytes(payload, 'big'):0{8 * len(payload)}b}"
         first = _behind_fill(bits)

@@ -164,6 +164,13 @@ class _Mender:
                 yield Patch(last, len(header), header)
 
 
+def _lost_frames(read_at: ReadAt, begin: int, end: int, mean_frame_bytes: float, kind: FrameKind) -> int:
+    """How many frames there were: one where its header is whole and its checksum alone is wrong."""
+    header = read_at(begin, kind.header_bytes)
+    frame = kind.measure(header, 0) if len(header) == kind.header_bytes else None
+    return 1 if frame is not None and frame[0] == end - begin else round((end - begin) / mean_frame_bytes)
+
+
 def _mended(read_at: ReadAt, structure: Structure, run: Run, mender: _Mender) -> Structure:
     """With frames of silence in the gaps, as many as there was room for, and zeros for tags between the frames.
 
@@ -171,7 +178,7 @@ def _mended(read_at: ReadAt, structure: Structure, run: Run, mender: _Mender) ->
     """
     patches = [Patch(begin, end - begin) for begin, end in run.tags]
     for begin, end in run.gaps:
-        frames = round((end - begin) / run.mean_frame_bytes)
+        frames = _lost_frames(read_at, begin, end, run.mean_frame_bytes, mender.kind)
         run.lost_frames += frames
         found = mender.patches(read_at, read_at(structure.begin, 16), begin, end, frames)
         if found is None:
