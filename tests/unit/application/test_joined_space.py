@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.support.sounds import silence
 from tests.support.virtual_time import virtual_time
 from worker.domain.disposition import Ack, Reject
 from worker.domain.job import ObjectLocation
-from worker.ports import DownloadedPart, JoinedSources, OutputLimitError
+from worker.ports import DownloadedPart, JoinedSources, OutputLimitError, SourceAudio
 
 _SOURCES = ObjectLocation("in-bucket", "intro.wav"), ObjectLocation("in-bucket", "episode.wav")
 
@@ -49,6 +50,7 @@ class _Outgrowing(FakeConverter):
     ) -> JoinedSources:
         assert max_file_bytes is not None
         self.limits.append(max_file_bytes)
+        assert len(self.limits) < 10, "the join is tried again and again"
         if self.size_bytes > max_file_bytes:
             raise OutputLimitError
         return await super().join(parts, path, max_file_bytes=max_file_bytes, **more)
@@ -117,3 +119,23 @@ async def test_a_crossfade_and_the_inexactness_of_lengths_are_allowed_for_before
         put_two(harness, intro=10, episode=11)
 
         assert await harness.handle(a_body_of_two(crossfade_seconds=4)) == Ack()
+
+
+class _WithoutLengths(_Outgrowing):
+    """No source states how long it is."""
+
+    async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
+        return replace(await super().probe(source, may_predict=may_predict), duration_seconds=None)
+
+
+@virtual_time
+async def test_samples_that_have_only_a_few_bytes_are_refused_where_there_are_no_more(tmp_path: Path) -> None:
+    volume = FakeVolume(tmp_path, sum(len(silence(seconds)) for seconds in (1, 20)) + 5)
+    converter = _WithoutLengths(5_000_000)
+    async with a_harness(tmp_path, converter=converter, volume=volume) as harness:
+        put_two(harness)
+
+        assert isinstance(await harness.handle(a_body_of_two()), Reject)
+
+        assert error_of(harness)[0] == "source_too_large"
+        assert converter.limits == [5]

@@ -18,6 +18,7 @@ _PCM_BYTES_PER_SECOND = 176_400
 _CODED_BYTES_PER_SECOND = 20_000
 _PCM_SUFFIXES = frozenset({".wav", ".aiff", ".aif", ".au", ".caf", ".w64", ".flac", ".alac"})
 _GROWTH = 4  # few repetitions: each costs as much as all before it together
+_LEAST_GROWTH_BYTES = 1 << 20  # else a few bytes would stay as few, again and again
 _INEXACT_SECONDS = 1.0  # by no more does the length differ that a source states
 _USUAL = {"sample_rate_hz": 44_100, "channels": 2, "bits_per_sample": 16}
 
@@ -85,7 +86,7 @@ class SpaceNeeds:
     def outgrown_joining(self, samples_bytes: int) -> None:
         """The samples became more than so many bytes."""
         self._samples_scale *= _GROWTH
-        self._outgrown_samples_bytes = samples_bytes + samples_bytes // 10
+        self._outgrown_samples_bytes = samples_bytes + max(samples_bytes // 10, _LEAST_GROWTH_BYTES)
 
     def of_inputs(self, audio: SourceAudio) -> int:
         """The source, and the copy of it that a converter makes to mend it."""
