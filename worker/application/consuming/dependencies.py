@@ -68,11 +68,11 @@ class TableAccess:
 
 
 class _FailedJobs:
-    """The sources of the newest jobs that failed in a row, one for each job, up to `enough` of them."""
+    """The sources of the newest jobs that failed in a row, up to `enough` jobs."""
 
     def __init__(self, enough: int) -> None:
         self._enough = enough
-        self._sources: OrderedDict[str, ObjectLocation] = OrderedDict()  # by job id
+        self._sources: OrderedDict[str, tuple[ObjectLocation, ...]] = OrderedDict()  # by job id; each source once
 
     @property
     def are_enough(self) -> bool:
@@ -80,11 +80,13 @@ class _FailedJobs:
         return len(self._sources) >= self._enough
 
     @property
-    def buckets(self) -> frozenset[str]:
-        return frozenset(source.bucket for source in self._sources.values())
+    def share_a_bucket(self) -> bool:
+        """Whether all of them have a source in one and the same bucket, which alone may be to blame."""
+        buckets = [{source.bucket for source in sources} for sources in self._sources.values()]
+        return bool(buckets) and bool(set.intersection(*buckets))
 
     def add(self, job: Job) -> None:
-        self._sources[job.job_id] = job.parts[0].source
+        self._sources[job.job_id] = tuple(dict.fromkeys(part.source for part in job.parts))
         self._sources.move_to_end(job.job_id)
         if len(self._sources) > self._enough:
             self._sources.popitem(last=False)
@@ -92,8 +94,8 @@ class _FailedJobs:
     def clear(self) -> None:
         self._sources.clear()
 
-    def next_source(self) -> ObjectLocation:
-        """The sources in turn."""
+    def next_sources(self) -> tuple[ObjectLocation, ...]:
+        """All sources of one job; the jobs in turn."""
         job_id = next(iter(self._sources))
         self._sources.move_to_end(job_id)
         return self._sources[job_id]
@@ -102,8 +104,9 @@ class _FailedJobs:
 class S3Access:
     """S3. It is suspected once three jobs in a row have ended because it was away; one failure may be of one object.
 
-    The probe asks for the sources of these jobs, in turn. A job that S3 serves starts the count again, and the end of
-    a pause does not: as long as jobs fail in the same way, one failure is enough for the next pause.
+    The probe asks for all the sources of one of these jobs, which take turns. A job that S3 serves starts the count
+    again, and the end of a pause does not: as long as jobs fail in the same way, one failure is enough for the next
+    pause.
     """
 
     reason = PauseReason.S3
@@ -128,12 +131,13 @@ class S3Access:
         self._jobs.clear()
 
     async def probe(self) -> Problem | None:
-        try:
-            await self._objects.probe(self._jobs.next_source())
-        except DependencyUnavailableError as error:
-            return Problem(str(error))
-        except JobError:  # an answer
-            pass
+        for source in self._jobs.next_sources():
+            try:
+                await self._objects.probe(source)
+            except DependencyUnavailableError as error:
+                return Problem(str(error))
+            except JobError:  # an answer
+                pass
         self._has_failed = False
         return None
 
@@ -145,7 +149,7 @@ class S3Access:
 
 
 class S3Rights:
-    """The role's rights in S3. They are suspected once S3 refused ten jobs in a row, in more than one bucket.
+    """The role's rights in S3. They are suspected once S3 refused ten jobs in a row that have no bucket in common.
 
     No probe is certain: without s3:ListBucket, S3 also answers so for objects that are missing, and rights to write
     cannot be tried without writing. So a pause lasts a minute at least, and after a quarter of an hour the next job
@@ -163,7 +167,7 @@ class S3Rights:
 
     @property
     def is_suspected(self) -> bool:
-        return self._has_failed and self._jobs.are_enough and len(self._jobs.buckets) > 1
+        return self._has_failed and self._jobs.are_enough and not self._jobs.share_a_bucket
 
     def failed(self, job: Job) -> None:
         """The job failed because S3 refused the rights."""
@@ -178,14 +182,14 @@ class S3Rights:
         problem = Problem(f"S3 refused {_DENIED_JOBS} jobs in a row: check the role's rights", is_lasting=True)
         if self._paused_at is None:
             return problem
-        source = self._jobs.next_source()
-        try:
-            await self._objects.probe(source)
-        except (AccessDeniedError, DependencyUnavailableError):
-            if asyncio.get_running_loop().time() - self._paused_at < _LONGEST_DENIAL_SECONDS:
-                return problem
-        except JobError:  # an answer
-            pass
+        for source in self._jobs.next_sources():
+            try:
+                await self._objects.probe(source)
+            except (AccessDeniedError, DependencyUnavailableError):
+                if asyncio.get_running_loop().time() - self._paused_at < _LONGEST_DENIAL_SECONDS:
+                    return problem
+            except JobError:  # an answer
+                pass
         self._has_failed = False
         return None
 
