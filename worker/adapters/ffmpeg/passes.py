@@ -20,7 +20,7 @@ class Passes:
         """
         begin = self._begun
         self._begun += (1.0 - begin) * share
-        if (begin, self._begun) == (0.0, 1.0):
+        if audio is None and (begin, self._begun) == (0.0, 1.0):
             return self._whole
         return _PassProgress(self._whole, self._audio, audio or self._audio, begin, self._begun)
 
