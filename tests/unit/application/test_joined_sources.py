@@ -6,9 +6,11 @@ import asyncio
 import io
 import json
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.converter import FakeConverter
 from tests.support.harness import TARGET, Harness, a_harness
 from tests.support.sounds import silence
 from tests.support.virtual_time import virtual_time
@@ -18,6 +20,7 @@ from worker.domain.errors import UnsupportedAudioError
 from worker.domain.job import ObjectLocation
 from worker.domain.joining import SourcePart
 from worker.domain.progress import Record, Status
+from worker.ports import JoinedSources
 
 _INTRO, _EPISODE = ObjectLocation("in-bucket", "intro.wav"), ObjectLocation("in-bucket", "episode.wav")
 
@@ -160,6 +163,24 @@ async def test_the_limit_of_the_length_is_for_all_sources_together_as_they_are_u
             "duration_too_long",
             "the sources together play for 3750 s; the limit is 3600 s",
         )
+
+
+class _Longer(FakeConverter):
+    """What it joins turns out to be longer than the sources state."""
+
+    async def join(self, *given: Any, **more: Any) -> JoinedSources:
+        sound = await super().join(*given, **more)
+        return replace(sound, audio=replace(sound.audio, duration_seconds=4000.0))
+
+
+@virtual_time
+async def test_a_joined_sound_that_turns_out_to_be_too_long_is_that_of_all_sources(tmp_path: Path) -> None:
+    async with a_harness(tmp_path, converter=_Longer()) as harness:
+        _put(harness)
+
+        assert isinstance(await harness.handle(_two()), Reject)
+
+        assert _error(harness) == ("duration_too_long", "the sources together play for 4000 s; the limit is 3600 s")
 
 
 def _silence_of_250_seconds() -> bytes:

@@ -132,7 +132,7 @@ class Conversion:
     def _check_limits(self, run: ConversionRun, audio: SourceAudio) -> None:
         limit = self._limits.duration_seconds
         if audio.duration_seconds is not None and audio.duration_seconds > limit:
-            raise DurationTooLongError(audio.duration_seconds, limit)
+            raise DurationTooLongError(audio.duration_seconds, limit, sources=len(run.job.parts))
         run.needs.of_conversion(audio)
 
     async def _convert(self, run: ConversionRun, audio: SourceAudio) -> Converted:
