@@ -43,3 +43,20 @@ async def test_joined_calls_are_clipped_at_the_highest_that_their_code_has(
 
     expected = 2 * sum(abs(value) >= highest for value in array("h", raw.read_bytes()))
     assert json.loads(artifact.path.read_bytes())["clipped_samples"] == expected > 1000
+
+
+@pytest.mark.parametrize("codes", [("pcm_alaw", "pcm_mulaw"), ("pcm_u8", "pcm_mulaw"), ("pcm_mulaw", "pcm_alaw")])
+async def test_joined_calls_of_different_codes_are_clipped_at_the_lower_of_their_highest(
+    codes: tuple[str, str], tmp_path: Path
+) -> None:
+    sources, expected = [], 0
+    for code in codes:
+        sources.append(tmp_path / f"{code}.wav")
+        sine = "sine=440:sample_rate=8000:d=1,volume=24dB"
+        run_ffmpeg("-f", "lavfi", "-i", sine, "-c:a", code, str(sources[-1]))
+        run_ffmpeg("-i", str(sources[-1]), "-f", "s16le", str(tmp_path / code))
+        expected += sum(abs(value) >= 32124 for value in array("h", (tmp_path / code).read_bytes()))
+
+    (artifact,) = await converted_together(sources, tmp_path, a_report())
+
+    assert json.loads(artifact.path.read_bytes())["clipped_samples"] == expected > 5000

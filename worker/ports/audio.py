@@ -52,6 +52,7 @@ class SourceAudio:
     is_finite: bool | None = True  # False: among the samples are some that are no numbers; None: there may be
     is_predicted: bool = False  # read from the source's own headers; the converter has not yet said the same
     made_of: SourceFormat | None = None  # of joined sources, whose samples this is: what the record says
+    clips_at: float | None = None  # of joined sources: the lowest full scale of those with the most bits
 
     @property
     def format(self) -> SourceFormat:

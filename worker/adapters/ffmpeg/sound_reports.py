@@ -47,7 +47,7 @@ def measurements(encodings: Sequence[Encoding], audio: SourceAudio) -> list[Anal
 def _other_measurements(encoding: Encoding, audio: SourceAudio, number: int) -> Analysis:
     """Apart from the loudness, whose filter holds back samples and loses them where the source's format changes."""
     layout = target_layout(audio, encoding)
-    threshold = full_scale(audio.format.codec, audio.bits_per_sample or LOSSY_BITS) - _ROUNDING
+    threshold = (audio.clips_at or full_scale(audio.codec, audio.bits_per_sample or LOSSY_BITS)) - _ROUNDING
     return Analysis(
         encoding,
         (

@@ -18,9 +18,10 @@ from worker.adapters.shielding import run_shielded
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.structure import Structure
 from worker.domain.cutting import Cut
-from worker.domain.encoding import Encoding
+from worker.domain.encoding import LOSSY_BITS, Encoding
 from worker.domain.errors import ConverterCrashedError, DurationTooLongError
 from worker.domain.joining import Crossfade, SampleForm, SourcePart, common_depth, common_form, naming
+from worker.domain.report import full_scale
 from worker.domain.tags.chapters import Chapter, chapters_from, chapters_within, in_order
 from worker.domain.tags.edits import Edits
 from worker.ports import ConversionProgress, DownloadedPart, JoinedSources, SourceAudio
@@ -137,6 +138,9 @@ class SourceJoiner:
     def _audio(self) -> SourceAudio:
         """The joined sound as a source: its tags and its cover are the first source's, its chapters those of all."""
         form, first = self._form, self.parts[0].audio
+        audios = [part.audio for part in self.parts]
+        depth = common_depth(audios)
+        deepest = [audio.codec for audio in audios if audio.bits_per_sample == depth]
         seconds = self._joined[-1].end / form.rate_hz
         size_bytes = self._joined[-1].end * form.frame_bytes
         return SourceAudio(
@@ -144,7 +148,7 @@ class SourceJoiner:
             codec=f"pcm_{_RAW_SAMPLES}",
             sample_rate_hz=form.rate_hz,
             channels=form.channels,
-            bits_per_sample=common_depth([part.audio for part in self.parts]),
+            bits_per_sample=depth,
             duration_seconds=seconds,
             size_bytes=size_bytes,
             structure=Structure(0, size_bytes),
@@ -153,6 +157,7 @@ class SourceJoiner:
             cover=first.cover,
             chapters=self._chapters(),
             made_of=replace(first.format, duration_seconds=round(seconds, 3)),
+            clips_at=min(full_scale(codec, depth or LOSSY_BITS) for codec in deepest),
         )
 
     def _chapters(self) -> tuple[Chapter, ...]:
