@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from tests.support.gateway import GatewayProcess
 from tests.support.page import open_page
+from tests.support.page_uploads import MIB, Parts
 from tests.support.slow_converter import slow_converter
 from tests.support.stack import Stack, aws_clients, make_stack
 from tests.support.worker_process import WorkerProcess
@@ -118,3 +119,28 @@ def keep_screenshot(request: pytest.FixtureRequest) -> Callable[[Page, str], Non
 def start_gateway(stack: Stack) -> Iterator[Callable[..., GatewayProcess]]:
     with ExitStack() as processes:
         yield lambda **settings: processes.enter_context(GatewayProcess(stack, **settings))
+
+
+@pytest.fixture
+def recording(tmp_path: Path, unique: Callable[[str], str]) -> Path:
+    """A file of four parts."""
+    path = tmp_path / f"{unique('long')} recording.wav"
+    path.write_bytes(bytes(range(256)) * (30 * MIB // 256))
+    return path
+
+
+@pytest.fixture
+def parts(context: BrowserContext) -> Parts:
+    return Parts(context)
+
+
+@pytest.fixture
+def unfinished(stack: Stack) -> Iterator[Callable[[], list[Any]]]:
+    """The uploads in parts that S3 holds. A test leaves none."""
+
+    def look() -> list[Any]:
+        found: list[Any] = stack.aws["s3"].list_multipart_uploads(Bucket=stack.sources).get("Uploads", [])
+        return found
+
+    yield look
+    assert look() == []

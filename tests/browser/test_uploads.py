@@ -2,79 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.support.gateway import GatewayProcess
 from tests.support.page import drop, job, open_page
+from tests.support.page_uploads import MIB, Parts, kept, uploaded
 from tests.support.stack import Stack, wait_for
 
-MIB = 1024**2
-SIZE = 30 * MIB  # four parts
-PARTS = "**/*partNumber=*"
+SIZE = 30 * MIB
 
 Keep = Callable[[Page, str], None]
-
-
-@pytest.fixture
-def recording(tmp_path: Path, unique: Callable[[str], str]) -> Path:
-    path = tmp_path / f"{unique('long')} recording.wav"
-    path.write_bytes(bytes(range(256)) * (SIZE // 256))
-    return path
-
-
-class Parts:
-    """The parts that pages send. Those in `lost` do not arrive, and those in `held` stay on the way."""
-
-    def __init__(self, context: BrowserContext) -> None:
-        self.arrived: list[int] = []
-        self.lost: list[int] = []  # each entry is for one try
-        self.held: set[int] = set()
-        context.route(PARTS, self._judge)
-
-    def _judge(self, route: Route) -> None:
-        if route.request.method != "PUT":
-            route.continue_()
-            return
-        number = int(parse_qs(urlsplit(route.request.url).query)["partNumber"][0])
-        if number in self.lost:
-            self.lost.remove(number)
-            route.abort("connectionreset")
-        elif number not in self.held:
-            self.arrived.append(number)
-            route.continue_()
-
-
-@pytest.fixture
-def parts(context: BrowserContext) -> Parts:
-    return Parts(context)
-
-
-@pytest.fixture
-def unfinished(stack: Stack) -> Iterator[Callable[[], list[Any]]]:
-    """The uploads in parts that S3 holds. A test leaves none."""
-
-    def look() -> list[Any]:
-        found: list[Any] = stack.aws["s3"].list_multipart_uploads(Bucket=stack.sources).get("Uploads", [])
-        return found
-
-    yield look
-    assert look() == []
-
-
-def uploaded(stack: Stack, page: Page, name: str) -> bytes:
-    """What lies at the source of the job."""
-    entry = job(page, name, status="queued")
-    entry.get_by_text("Details").click()
-    source = entry.locator("dd").first.text_content()
-    assert source is not None
-    body: bytes = stack.aws["s3"].get_object(Bucket=stack.sources, Key=source.split("/", 3)[3])["Body"].read()
-    return body
 
 
 def test_a_part_that_is_lost_on_the_way_is_sent_again_and_the_bar_shows_what_has_been_sent(
@@ -93,7 +35,7 @@ def test_a_part_that_is_lost_on_the_way_is_sent_again_and_the_bar_shows_what_has
 
     expect(job(page, recording.name)).to_have_count(0)
     wait_for(lambda: unfinished() == [] or None, "the end of the upload at S3")
-    assert page.evaluate("() => Object.keys(localStorage).filter((key) => key.startsWith('audio-upload'))") == []
+    assert kept(page) == []
 
 
 @pytest.mark.parametrize("is_closed", [False, True], ids=["reload", "closed tab"])

@@ -23,7 +23,7 @@ class Page {
     this.jobs = new Jobs({ token });
     this.views = new Map();
     this.uploads = new Set();
-    this.uploading = 0;
+    this.uploading = new Map(); // the promise of each that is on its way
     this.waiting = [];
     this.following = new Following(this.jobs, {
       take: (record) => this.take(record),
@@ -46,7 +46,7 @@ class Page {
     at("filter").addEventListener("change", () => this.#filter());
     window.addEventListener("hashchange", () => this.#openLinked());
     window.addEventListener("online", () => this.uploads.forEach((view) => view.goOn()));
-    window.addEventListener("beforeunload", (event) => this.uploading + this.waiting.length > 0 && event.preventDefault());
+    window.addEventListener("beforeunload", (event) => this.uploading.size + this.waiting.length > 0 && event.preventDefault());
     this.following.keepListing().catch((error) => this.#cannotList(error));
     this.#watchHealth();
     await this.#openLinked();
@@ -102,14 +102,14 @@ class Page {
   }
 
   #next() {
-    while (this.uploading < UPLOADS_AT_ONCE && this.waiting.length > 0) {
+    while (this.uploading.size < UPLOADS_AT_ONCE && this.waiting.length > 0) {
       const view = this.waiting.shift();
       if (view.signal.aborted) continue;
-      this.uploading += 1;
-      this.#upload(view).finally(() => {
-        this.uploading -= 1;
+      const ended = this.#upload(view).finally(() => {
+        this.uploading.delete(view);
         this.#next();
       });
+      this.uploading.set(view, ended);
     }
   }
 
@@ -134,17 +134,19 @@ class Page {
     }
   }
 
-  /** What was sent of a file is deleted, unless another entry of the list sends it. */
+  /** What was sent of a file is deleted, but not what another entry of the list sends. An upload deletes its own. */
   #discard(view) {
     this.uploads.delete(view);
     this.#count();
-    if (view.source === undefined) this.jobs.discardUpload(view.file).finally(() => this.#showInterrupted());
+    const discarded = this.uploading.get(view) ?? (view.source === undefined && this.jobs.discardUpload(view.file));
+    Promise.resolve(discarded).finally(() => this.#showInterrupted());
   }
 
   /** A page may not open a file again by itself after a reload. */
-  #showInterrupted() {
+  async #showInterrupted() {
+    const interrupted = await this.jobs.interruptedUploads();
     const here = Array.from(this.uploads, ({ file }) => `${file.name} (${bytes(file.size)})`);
-    const begun = this.jobs.interruptedUploads().map(({ name, bytes: size }) => `${name} (${bytes(size)})`);
+    const begun = interrupted.map(({ name, bytes: size }) => `${name} (${bytes(size)})`);
     const names = begun.filter((each) => !here.includes(each));
     at("interrupted").hidden = names.length === 0;
     setText(at("interrupted-files"), names.join(", "));

@@ -38,7 +38,11 @@ async function filesIn(transfer) {
 }
 
 async function filesOf(entry) {
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    // As that of a file in a folder that was chosen: names alone do not tell the files of two folders.
+    return [Object.defineProperty(file, "webkitRelativePath", { value: entry.fullPath.replace(/^\//, "") })];
+  }
   const reader = entry.createReader();
   const found = [];
   for (;;) {

@@ -73,19 +73,19 @@ export class Jobs {
    *
    * `onProgress({sent, total})` counts bytes, in browsers. A connection that breaks is tried again, five times. What is
    * larger than 8 MiB is sent in parts: called again with the same file, also after a reload, this goes on where it
-   * stopped. Aborted by the signal, it is given up.
+   * stopped. A Blob that is no File cannot be told from another, so its upload begins anew. Aborted by the signal, an
+   * upload is given up.
    */
-  upload(file, { name = file.name ?? "audio", onProgress = () => {}, signal } = {}) {
-    const type = UPLOADABLE.test(file.type) ? file.type : OCTETS;
-    return this.#uploads.upload(file, { name, type, onProgress, signal });
+  upload(file, { name = nameOf(file), onProgress = () => {}, signal } = {}) {
+    return this.#uploads.upload(file, { name, type: typeOf(file), onProgress, signal });
   }
 
-  /** Gives up the upload of a file that was interrupted: S3 deletes what it has of it. */
-  discardUpload(file) {
-    return this.#uploads.discard(file);
+  /** Gives up the upload of a file that was interrupted, of that name: S3 deletes what it has of it. */
+  discardUpload(file, { name = nameOf(file) } = {}) {
+    return this.#uploads.discard(file, { name, type: typeOf(file) });
   }
 
-  /** Files whose uploads were interrupted in this browser: `[{name, bytes}]`. Given one again, `upload` goes on. */
+  /** Resolves with files whose uploads were interrupted here: `[{name, bytes}]`. Given one again, `upload` goes on. */
   interruptedUploads() {
     return this.#uploads.interrupted();
   }
@@ -223,6 +223,14 @@ async function problemOf(answer) {
     record: problem.record,
     retryAfter: Number(answer.headers.get("retry-after")) || null,
   });
+}
+
+function nameOf(file) {
+  return file.name ?? "audio";
+}
+
+function typeOf(file) {
+  return UPLOADABLE.test(file.type) ? file.type : OCTETS;
 }
 
 function nameIn(source) {

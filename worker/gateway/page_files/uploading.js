@@ -1,45 +1,45 @@
 /** Files that are put into S3: small ones by one form, others in parts, of which none is sent twice. */
 
-import { insistently, isTransient, JobsError } from "./errors.js";
+import { insistently, JobsError } from "./errors.js";
+import { KeptUploads } from "./kept_uploads.js";
 import { formOf, sendToS3 } from "./sending.js";
 
 const IN_PARTS_BYTES = 8 * 1024 ** 2; // what is not larger is sent at once
 const PARTS_AT_ONCE = 3;
-const KEPT = "audio-upload:";
-const KEPT_MS = 24 * 3600 * 1000; // buckets should abort what is older
+const REFUSED = new Set([404, 413, 422]); // S3 has deleted the upload, or its file is not taken: it cannot go on
 
 export class Uploads {
   /** `ask(method, path, {body, signal})` resolves with the gateway's answer. `url` is the gateway's. */
   constructor(ask, url) {
     this.ask = ask;
-    this.url = url;
+    this.kept = new KeptUploads(url);
   }
 
   /** Resolves with the file's `source`. `onProgress({sent, total})` counts bytes. */
   async upload(file, { name, type, onProgress, signal }) {
     const about = { name, bytes: file.size, content_type: type };
     if (file.size <= IN_PARTS_BYTES) return insistently(() => this.#atOnce(file, about, onProgress, signal), signal);
+    const resumed = await this.kept.take(file, { name, type });
     try {
-      return await this.#inParts(file, about, onProgress, signal);
+      if (resumed !== null) return await this.#inParts(resumed, null, file, onProgress, signal);
     } catch (error) {
-      if (signal?.aborted || !isTransient(error)) await this.discard(file);
-      throw error;
+      if (!isGone(error)) throw error;
     }
+    const state = await insistently(() => this.ask("POST", "/uploads/multipart", { body: about, signal }), signal);
+    return this.#inParts(await this.kept.add(state.upload, file, { name, type }), state, file, onProgress, signal);
   }
 
-  /** Gives up what was begun of a file: S3 deletes its parts. */
-  async discard(file) {
-    const upload = this.#kept(file);
-    if (upload === null) return;
-    write(this.#key(file), null);
-    // Where this fails, too, the bucket's own rule deletes the parts.
-    await this.ask("DELETE", pathOf(upload), {}).catch(() => {});
+  /** Gives up what was begun of a file and nobody sends now: S3 deletes its parts. */
+  async discard(file, { name, type }) {
+    const kept = await this.kept.take(file, { name, type });
+    if (kept === null) return;
+    await this.#giveUp(kept);
+    kept.release();
   }
 
-  /** Files whose uploads were begun here and have not ended: `{name, bytes}`. Given the same file, `upload` goes on. */
+  /** Resolves with the files whose uploads were begun in this browser and nobody sends now: `{name, bytes}`. */
   interrupted() {
-    const found = keys().filter((key) => key.startsWith(`${KEPT}${this.url}|`)).map((key) => read(key));
-    return found.filter((kept) => isRecent(kept)).map(({ name, bytes }) => ({ name, bytes }));
+    return this.kept.idle();
   }
 
   async #atOnce(file, about, onProgress, signal) {
@@ -50,8 +50,31 @@ export class Uploads {
     return form.source;
   }
 
-  async #inParts(file, about, onProgress, signal) {
-    const upload = (await this.#resumed(file, signal)) ?? (await this.#begun(file, about, signal));
+  async #inParts(kept, state, file, onProgress, signal) {
+    try {
+      const source = await this.#sourceOf(kept.upload, state, file, onProgress, signal);
+      kept.forget();
+      return source;
+    } catch (error) {
+      if (signal?.aborted || !kept.isKept || REFUSED.has(error.status)) await this.#giveUp(kept);
+      throw error;
+    } finally {
+      kept.release();
+    }
+  }
+
+  /** Where S3 no longer knows the upload, it may be complete: another tab has asked for that, or an answer was lost. */
+  async #sourceOf(upload, state, file, onProgress, signal) {
+    try {
+      const known = state ?? (await insistently(() => this.ask("GET", pathOf(upload), { signal }), signal));
+      await this.#send(known, file, onProgress, signal);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+    return (await insistently(() => this.ask("POST", `${pathOf(upload)}/complete`, { signal }), signal)).source;
+  }
+
+  async #send(upload, file, onProgress, signal) {
     const sizeOf = (number) => Math.min(upload.part_bytes, file.size - (number - 1) * upload.part_bytes);
     const sent = new Map(upload.sent.map((number) => [number, sizeOf(number)]));
     const report = () => onProgress({ sent: sum(sent.values()), total: file.size });
@@ -73,48 +96,26 @@ export class Uploads {
       failure.abort(error);
       throw error;
     }
-    const { source } = await insistently(() => this.ask("POST", `${pathOf(upload)}/complete`, { signal }), signal);
-    write(this.#key(file), null);
-    return source;
   }
 
   async #part(upload, number, file, onSent, signal) {
     const begin = (number - 1) * upload.part_bytes;
-    const { url, bytes } = await this.ask("GET", `${pathOf(upload)}/parts/${number}`, { signal });
+    const { url, bytes } = await this.ask("GET", `${pathOf(upload.upload)}/parts/${number}`, { signal });
     await sendToS3("PUT", url, file.slice(begin, begin + bytes), { onSent, signal }); // a slice has no type: none is signed
   }
 
-  async #begun(file, about, signal) {
-    const upload = await insistently(() => this.ask("POST", "/uploads/multipart", { body: about, signal }), signal);
-    write(this.#key(file), { upload: upload.upload, name: about.name, bytes: file.size, at: Date.now() });
-    return upload;
-  }
-
-  /** The upload of this file that was begun before; null where there is none, or S3 has deleted it. */
-  async #resumed(file, signal) {
-    const kept = this.#kept(file);
-    if (kept === null) return null;
-    try {
-      return await insistently(() => this.ask("GET", pathOf(kept), { signal }), signal);
-    } catch (error) {
-      if (!(error instanceof JobsError) || error.status !== 404) throw error;
-      write(this.#key(file), null);
-      return null;
-    }
-  }
-
-  #kept(file) {
-    const kept = read(this.#key(file));
-    return isRecent(kept) ? kept : null;
-  }
-
-  /** What tells a file from others without reading it. */
-  #key(file) {
-    return [`${KEPT}${this.url}`, file.name, file.size, file.lastModified].join("|");
+  async #giveUp(kept) {
+    kept.forget();
+    // Where this fails, too, the bucket's own rule deletes the parts.
+    await this.ask("DELETE", pathOf(kept.upload), {}).catch(() => {});
   }
 }
 
-function pathOf({ upload }) {
+function isGone(error) {
+  return error instanceof JobsError && error.status === 404;
+}
+
+function pathOf(upload) {
   return `/uploads/multipart/${upload}`;
 }
 
@@ -124,37 +125,4 @@ function numbers(count) {
 
 function sum(values) {
   return Array.from(values).reduce((total, value) => total + value, 0);
-}
-
-function isRecent(kept) {
-  return typeof kept?.upload === "string" && Date.now() - kept.at < KEPT_MS;
-}
-
-// Without a storage, as in Node, an upload goes on as long as the program runs.
-const memory = new Map();
-
-function keys() {
-  try {
-    return Object.keys(globalThis.localStorage);
-  } catch {
-    return Array.from(memory.keys());
-  }
-}
-
-function read(key) {
-  try {
-    return JSON.parse(globalThis.localStorage.getItem(key));
-  } catch {
-    return memory.get(key) ?? null;
-  }
-}
-
-function write(key, value) {
-  try {
-    if (value === null) globalThis.localStorage.removeItem(key);
-    else globalThis.localStorage.setItem(key, JSON.stringify(value));
-  } catch {
-    if (value === null) memory.delete(key);
-    else memory.set(key, value);
-  }
 }
