@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.support.gateway import GatewayProcess
 from tests.support.page import drop, job, open_page
@@ -98,3 +99,33 @@ def test_an_upload_that_a_lost_network_interrupts_goes_on_by_itself_when_it_is_b
     assert uploaded(stack, page, recording.name) == recording.read_bytes()
     page.get_by_role("button", name=f"Cancel {recording.name}").click()
     expect(job(page, recording.name, status="cancelled")).to_be_visible()
+
+
+def test_a_job_whose_answers_are_lost_is_the_same_job_when_it_is_tried_again_with_other_outputs(
+    page: Page, tmp_path: Path
+) -> None:
+    file = tmp_path / "answers are lost.wav"
+    file.write_bytes(bytes(1000))
+    ids: list[str] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method == "POST":
+            ids.append(json.loads(route.request.post_data or "")["job_id"])
+            route.fetch()
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route("**/jobs", lose)
+    drop(page, [file])
+    expect(job(page, file.name, status="failed")).to_be_visible(timeout=60_000)
+    page.unroute("**/jobs", lose)
+    page.get_by_label("Format of output 1").select_option("flac")
+    page.get_by_role("button", name=f"Upload {file.name} again").click()
+
+    expect(job(page, file.name, status="queued")).to_be_visible()
+    expect(page.locator(".job.upload")).to_have_count(0)
+    expect(job(page, file.name).get_by_role("link", name=ids[0])).to_be_visible()
+    assert len(set(ids)) == 1
+    page.get_by_role("button", name=f"Cancel {file.name}").click()
+    expect(job(page, file.name, status="cancelled")).to_be_visible()

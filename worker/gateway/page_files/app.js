@@ -120,9 +120,7 @@ class Page {
       view.uploading();
       view.source ??= await this.jobs.upload(file, { onProgress: (progress) => view.sent(progress), signal: view.signal });
       view.submitting();
-      const jobId = newJobId(file.name);
-      const outputs = withTargets(view.outputs ?? this.outputs.value, this.outputs.schema, `${this.#target()}${jobId}/`, file.name);
-      const record = await this.jobs.submit({ job_id: jobId, source: view.source, outputs }, { signal: view.signal });
+      const record = await this.#submit(view);
       view.element.remove();
       this.uploads.delete(view);
       this.take(record);
@@ -131,6 +129,19 @@ class Page {
       view.failed(error.message, { isInterrupted: view.source === undefined && error.isTransient === true });
       this.outputs.complain(error.field, error.message);
       view.outputs = null; // the next try takes what the form says then
+    }
+  }
+
+  /** Each try has the same id: one whose answer was lost may have made the job, and then 409 shows it. */
+  async #submit(view) {
+    view.jobId ??= newJobId(view.file.name);
+    const directory = `${this.#target()}${view.jobId}/`;
+    const outputs = withTargets(view.outputs ?? this.outputs.value, this.outputs.schema, directory, view.file.name);
+    try {
+      return await this.jobs.submit({ job_id: view.jobId, source: view.source, outputs }, { signal: view.signal });
+    } catch (error) {
+      if (error.status === 409 && error.record) return error.record;
+      throw error;
     }
   }
 
