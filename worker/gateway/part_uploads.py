@@ -5,9 +5,9 @@ The gateway keeps no state: what it must know of an upload stands in its id, and
 
 from __future__ import annotations
 
-import binascii
 import json
 import math
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,11 +29,13 @@ from worker.gateway.prefixes import Prefixes
 from worker.gateway.problems import ProblemError, answered_in_time
 from worker.gateway.uploads import UPLOAD, UploadedFile, location_under
 
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-MOST_PARTS = 10_000
+# As many as one answer of ListParts has, so that it comes in time; S3 takes ten times as many, of up to 5 GiB
+# (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+MOST_PARTS = 1000
 _PART_BYTES = 8 * 1024**2  # what a lost connection costs at most; S3 takes none below 5 MiB but the last
 _URL_SECONDS = 3600
 _COMPLETION_SECONDS = 60  # S3 puts many parts together in seconds
+_KEY = re.compile(r"[0-9a-f]{32}/[^/]+")  # UploadedFile.new_key
 _NOT_KEPT = {"cache-control": "no-store"}
 
 UploadId = Annotated[str, Path(max_length=4096, description="`upload` of the answer that began it.")]
@@ -76,9 +78,9 @@ class PartUpload:
         """Raises ProblemError where it is no id of ours."""
         try:
             key, size_bytes, s3_id = json.loads(urlsafe_b64decode(text.encode() + b"=="))
-        except (ValueError, TypeError, binascii.Error):
+        except (ValueError, TypeError, RecursionError):
             raise _no_upload() from None
-        is_named = isinstance(key, str) and isinstance(s3_id, str) and key and s3_id
+        is_named = isinstance(key, str) and _KEY.fullmatch(key) and isinstance(s3_id, str) and s3_id
         if not is_named or type(size_bytes) is not int or not 1 <= size_bytes <= max_bytes:
             raise _no_upload()
         return cls(key, size_bytes, s3_id)

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from worker.adapters.aws.client import refusal_of, translated
 from worker.adapters.s3.errors import source_errors, target_errors
 from worker.adapters.s3.options import Arguments, S3Options
-from worker.domain.errors import SourceNotFoundError, WorkerError
+from worker.domain.errors import AccessDeniedError, SourceNotFoundError, WorkerError
 from worker.domain.job import ObjectLocation
 
 if TYPE_CHECKING:
@@ -83,13 +83,17 @@ class PartUploads:
             await self._client.abort_multipart_upload(**self._of(target, upload_id))
 
     async def is_there(self, target: ObjectLocation, size_bytes: int) -> bool:
-        """Whether there is an object of that size: an upload whose completion was not heard of is gone, too."""
+        """Whether there is an object of that size: an upload whose completion was not heard of is gone, too.
+
+        Without s3:ListBucket, S3 answers 403 about an object that is not there
+        (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+        """
         try:
             with source_errors(target):
                 found = await self._client.head_object(
                     Bucket=target.bucket, Key=target.key, **self._options.for_object()
                 )
-        except SourceNotFoundError:
+        except (SourceNotFoundError, AccessDeniedError):
             return False
         return found["ContentLength"] == size_bytes
 
