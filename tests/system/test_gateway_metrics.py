@@ -99,7 +99,10 @@ async def test_connections_beyond_the_open_files_are_refused_with_a_problem_and_
     assert (refused.headers["connection"], refused.headers["retry-after"]) == ("close", "2")
 
 
-async def test_what_is_no_http_is_refused_with_a_problem(gateway: GatewayProcess) -> None:
+async def test_what_is_no_http_is_refused_with_a_problem_and_counted(gateway: GatewayProcess) -> None:
+    unreadable = requests("", 400, "other")
+    async with gateway.client() as client:
+        before = (await metrics_of(client)).get(unreadable, 0)
     address = urlsplit(gateway.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
 
@@ -110,3 +113,5 @@ async def test_what_is_no_http_is_refused_with_a_problem(gateway: GatewayProcess
     assert head.startswith(b"HTTP/1.1 400 ")
     assert f"content-type: {PROBLEM}".encode() in head
     assert json.loads(body)["status"] == 400
+    async with gateway.client() as client:
+        assert (await metrics_of(client))[unreadable] == before + 1

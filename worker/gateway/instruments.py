@@ -73,6 +73,11 @@ def _count(scope: Scope, status: int, seconds: float) -> None:
     RESPONSE_DURATION.labels(route=route, method=method).observe(seconds)
 
 
+def count_unreadable() -> None:
+    """Count a request that was answered with 400 because it could not be read: it has neither path nor method."""
+    REQUESTS.labels(route="", method="other", status="400").inc()
+
+
 def _route_of(scope: Scope) -> str:
     """The router notes in the scope what it has found: a route, or the endpoint of one whose path has no parts."""
     if "route" in scope:
