@@ -50,6 +50,8 @@ def test_a_profile_that_can_give_no_credentials_is_seen_in_the_files(
         {"a": {"region": "eu-west-1"}},
         {"a": KEYS},
         {"a": SSO},
+        {"a": {"sso_start_url": "https://x", "sso_region": "r", **KEYS}},
+        {"a": {"sso_start_url": "https://x", "sso_region": "r"}},
         {"a": {"sso_session": "s", "sso_account_id": "1", "sso_role_name": "n"}},
         {"a": {"credential_process": "/bin/x"}},
         {"a": {"role_arn": ROLE, "credential_source": "EcsContainer"}},

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _CREDENTIAL_SOURCES = ("Ec2InstanceMetadata", "EcsContainer", "Environment")
-_SSO = ("sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
+_SSO_ROLE = ("sso_account_id", "sso_role_name")
+_SSO = ("sso_start_url", "sso_region", *_SSO_ROLE)
 _OWN = ("aws_access_key_id", "credential_process", "web_identity_token_file", "sso_session", *_SSO)
 
 
@@ -46,6 +47,7 @@ def _problem_without_role(name: str, profile: Mapping[str, Any], *, is_source: b
     if is_source and not any(key in profile for key in _OWN):
         return f"profile {name!r} is a source_profile and has no credentials"
     missing = [key for key in _SSO if key not in profile]
-    if 0 < len(missing) < len(_SSO) and "sso_session" not in profile:
+    asks_sso = any(key in profile for key in _SSO_ROLE)  # as the SDK decides it: without either, it passes over SSO
+    if asks_sso and missing and "sso_session" not in profile:
         return f"profile {name!r} lacks {', '.join(missing)}"
     return None
