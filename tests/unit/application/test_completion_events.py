@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,14 @@ from tests.support.events import logged_events
 from tests.support.handling import a_commands_finisher
 from tests.support.harness import LEASE_SECONDS, LIMITS, Harness, a_harness
 from tests.support.records import NOW, a_record, completed
+from tests.support.sounds import silence
 from tests.support.virtual_time import now, virtual_time
 from tests.support.waiting import wait_until
 from worker.application.jobs.completion_events import CompletionEvents
 from worker.domain.completion import CompletionEvent
 from worker.domain.disposition import Ack, Disposition, Reject, Retry
 from worker.domain.errors import DependencyUnavailableError, NoAudioError, ShutdownError
+from worker.domain.location import ObjectLocation
 from worker.domain.progress import Status, first_record
 from worker.events import Event
 
@@ -38,6 +41,21 @@ async def test_the_end_of_a_completed_job_is_published_with_its_final_record(tmp
         [event] = harness.publisher.events
         assert event.record == harness.record()
         assert event.type == "job.completed"
+
+
+@virtual_time
+async def test_the_event_of_joined_sources_has_a_list_of_their_addresses(tmp_path: Path) -> None:
+    sources = ["s3://in-bucket/a.wav", "s3://in-bucket/b.wav"]
+    outputs = [{"target": "s3://out-bucket/ab.flac", "format": "flac"}]
+    body = {"job_id": "ep-1", "source": [{"source": source} for source in sources], "outputs": outputs}
+    async with a_harness(tmp_path) as harness:
+        for source in sources:
+            harness.objects.put(ObjectLocation.parse(source), silence(1))
+
+        assert await harness.handle(json.dumps(body)) == Ack()
+
+        [event] = harness.publisher.events
+        assert json.loads(event.to_json())["record"]["source"] == sources
 
 
 @virtual_time

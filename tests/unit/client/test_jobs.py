@@ -66,6 +66,18 @@ async def test_a_job_is_put_on_the_queue_with_a_record_that_can_be_read_at_once(
     assert job.job_id.startswith("a-b-")
 
 
+async def test_a_list_of_sources_is_sent_as_it_is_and_read_back_as_their_addresses() -> None:
+    sender = Sent()
+    sources = [{"source": SOURCE}, {"source": "s3://in-bucket/b.mp3", "start_seconds": 0.5}]
+    async with a_client(FakeJobTable(), FakeProgressCache(), sender=sender) as jobs:
+        job = await jobs.submit(source=sources, outputs=OUTPUTS, crossfade_seconds=0.25)
+
+        assert job.source == (SOURCE, "s3://in-bucket/b.mp3")
+        assert await jobs.get(job.job_id) == job
+    ((body, _, _),) = sender.messages
+    assert body == {"job_id": job.job_id, "source": sources, "outputs": OUTPUTS, "crossfade_seconds": 0.25}
+
+
 async def test_a_trace_context_goes_along_and_the_source_is_put_before_the_message_is_sent() -> None:
     sender = Sent()
     order: list[int] = []
