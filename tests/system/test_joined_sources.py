@@ -78,6 +78,30 @@ def test_two_sources_become_their_samples_one_behind_the_other(
     assert record["outputs"][0]["duration_seconds"] == 0.85
 
 
+def test_the_progress_of_joined_sources_never_falls_and_is_100_only_where_the_job_is_completed(
+    deployment: Deployment, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    stack, job_id, long = deployment.stack, unique("job"), tmp_path / "long.mp3"
+    run_ffmpeg("-f", "lavfi", "-i", "anoisesrc=duration=240:sample_rate=48000", "-b:a", "32k", str(long))
+    source = {"source": stack.put_source(f"{job_id}.mp3", long)}
+    seen: list[tuple[float, bool]] = []
+
+    def ended() -> bool | None:
+        record = stack.record(job_id)
+        if record is not None:
+            seen.append((record["percent"], record["status"] == "completed"))
+        return True if record is not None and record["status"] in {"completed", "failed"} else None
+
+    outputs = [{"target": stack.target(f"{job_id}.{name}"), "format": name} for name in ("mp3", "opus")]
+    stack.send(a_message(stack, job_id, source, source, crossfade_seconds=20, outputs=outputs))
+    wait_for(ended, "the end of the job")
+
+    percents = [percent for percent, _ in seen]
+    assert percents == sorted(percents), percents
+    assert any(0 < percent < 100 for percent in percents), set(seen)
+    assert all((percent == 100) == is_completed for percent, is_completed in seen)
+
+
 def test_what_is_wrong_with_one_source_is_said_with_its_address(
     deployment: Deployment, unique: Callable[[str], str], tmp_path: Path
 ) -> None:
