@@ -55,6 +55,16 @@ async def test_half_of_it_is_refused(name: str, tmp_path: Path) -> None:
         await converted(tmp_path / name, tmp_path, an_output(AudioFormat.WAV))
 
 
+async def test_a_piece_that_was_cut_out_of_a_wavpack_file_is_converted(tmp_path: Path) -> None:
+    piece = tmp_path / "piece.wv"
+    run_ffmpeg("-ss", "1", "-i", str(sound("plain.wv")), "-c", "copy", str(piece))
+
+    (artifact,) = await converted(piece, tmp_path, an_output(AudioFormat.WAV))
+
+    assert listen(artifact.path).seconds == pytest.approx(1.3, abs=0.03)
+    assert artifact.duration_seconds == pytest.approx(1.3, abs=0.03)
+
+
 @pytest.mark.parametrize("name", ["deep.wv", "deep.tta"])
 async def test_24_bits_of_a_lossless_source_are_kept(name: str, tmp_path: Path) -> None:
     (artifact,) = await converted(sound(name), tmp_path, an_output(AudioFormat.FLAC))

@@ -68,7 +68,7 @@ def test_a_late_start_is_silence_up_to_the_longest_pause(starts_at: float, late:
     assert late_seconds(audio) == late
     assert late_seconds(replace(audio, container="wav")) == 0.0
     assert (":first_pts=0" in graph_of(audio)) == (late > 0)
-    assert f"PTS-{'0' if late else f'{starts_at:.6f}'}/TB,0" in graph_of(audio)
+    assert f"PTS-{0.0 if late else starts_at:.6f}/TB,0" in graph_of(audio)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,15 @@ def test_a_wavpack_file_that_ends_behind_a_block_is_cut_off_and_one_with_a_gap_i
     assert of_wavpack(first + second + b"x" * 32).problem == "the source is damaged: of 3000 samples, 2000 are there"
 
 
+def test_a_wavpack_file_that_was_cut_out_of_another_may_keep_the_numbers_of_its_samples() -> None:
+    first, second = (wavpack_block(index * BLOCK_SAMPLES, total=2 * BLOCK_SAMPLES) for index in (7, 8))
+
+    structure = of_wavpack(first + second)
+
+    assert (structure.problem, structure.track_seconds) == (None, (2 * BLOCK_SAMPLES / 44_100,))
+    assert of_wavpack(first).problem == "the source is damaged: its first blocks are missing"
+
+
 @pytest.mark.parametrize(("kind", "is_block"), [(1, True), (9, True), (10, False), (0, False)])
 def test_the_blocks_of_a_voc_have_kinds_from_1_to_9(kind: int, *, is_block: bool) -> None:
     head = b"Creative Voice File\x1a" + struct.pack("<HHH", 26, 0x10A, 0x1129)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from worker.adapters.ffmpeg.clock import clock_of_outputs
 from worker.adapters.ffmpeg.cuts import cut_filters, samples_of
 from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
 from worker.adapters.ffmpeg.levels import gain_filters
@@ -36,6 +37,8 @@ _COUNTED_FRAMES = _COUNTED_CLOCK | {Container.AC3, Container.EAC3, Container.DTS
 _WITHOUT_SILENT_END = _WITHOUT_CLOCK | {Container.MATROSKA, Container.OGG}
 # Their layout changes where a broadcast goes over to another programme, or an advertisement was put in.
 _CHANGES_LAYOUT = frozenset({Container.MP3, Container.ADTS, Container.MPEGTS})
+# A piece cut out of such a file keeps the numbers of its samples: before the first of them nothing is missing.
+_NUMBERS_FROM_ANYWHERE = frozenset({Container.WAVPACK})
 _FRAME_GAP_SECONDS = 0.01  # less than any frame, but for the short ones of Vorbis
 _LATE_SECONDS = 0.01
 SHORTEST_PAUSE_SECONDS = 0.1  # what recorders' clocks jitter by is less; what is less adds up until it is a gap
@@ -47,23 +50,7 @@ _LABELS = {len(LAYOUTS[name]): name for name in ("mono", "stereo", "3.0", "4.0",
 # Encoders refuse what is not a number, or infinite, or make a full-scale click of it: here it is silence.
 _FINITE = "aeval=exprs='if(lt(abs(val(ch)),1e30),val(ch),0)':c=same"
 
-# The clock of the outputs, in registers: 1 is where the last frame ended, 2 how far the source's clock was set back,
-# 3 by how much this frame is late, 4 its place. A frame that is late by a pause keeps its place, and the resampler
-# puts silence before it. One that is early (another recording's clock begins) or late beyond all pauses follows the
-# last one, and the clock is set back; how late it was beyond all pauses is printed, at ffmpeg's level 40 (verbose).
-# The filter begins anew where the source's format changes: then the first frame's place is the source's own, so that
-# the outputs' clock goes on.
-_CLOCK = (
-    "st(3,PTS+ld(2)-ld(1));"
-    "st(4,if(NB_CONSUMED_SAMPLES,"
-    "if(gt(ld(3)*TB,{gap})*lte(ld(3)*TB,{pause}),PTS+ld(2),"
-    "if(gt(abs(ld(3)*TB),{gap}),if(gt(ld(3),0),print(ld(3)*TB,40))*0+st(2,ld(1)-PTS)*0+ld(1),ld(1))),"
-    "if(gt(abs((PTS-{start}/TB)*TB),{snap}),PTS-{start}/TB,0)));"
-    "st(1,ld(4)+S/SR/TB);"
-    "ld(4)"
-)
 _CLOCK_STEP_SECONDS = 0.001  # silence within the sound is as much shorter or longer
-_SNAP_SECONDS = 0.1  # a decoder may be a frame behind its packets
 _PADDED = "aresample=async=1:min_comp=0.001:min_hard_comp=0.001"
 
 
@@ -79,8 +66,9 @@ def has_counted_frames(container: str) -> bool:
 
 def late_seconds(audio: SourceAudio) -> float:
     """How much silence stands before the sound of a source whose clock begins before its sound."""
+    has_start = has_clock(audio.container) and audio.container not in _NUMBERS_FROM_ANYWHERE
     late = _LATE_SECONDS < audio.starts_at_seconds <= longest_pause_seconds(audio)
-    return audio.starts_at_seconds if late and has_clock(audio.container) else 0.0
+    return audio.starts_at_seconds if late and has_start else 0.0
 
 
 def longest_pause_seconds(audio: SourceAudio) -> float:
@@ -152,11 +140,14 @@ def _shared(audio: SourceAudio) -> list[str]:
     if not has_clock(audio.container):
         return [*filters, "asetpts=N/SR/TB"]
     late = late_seconds(audio) > 0
-    clock = _CLOCK.format(
-        gap=_FRAME_GAP_SECONDS if audio.loses_frames or audio.container in _COUNTED_CLOCK else SHORTEST_PAUSE_SECONDS,
-        pause=f"{longest_pause_seconds(audio):.3f}",
-        start="0" if late else f"{audio.starts_at_seconds:.6f}",
-        snap=_SNAP_SECONDS,
+    is_shifted = audio.container in _NUMBERS_FROM_ANYWHERE and audio.starts_at_seconds > 0
+    if is_shifted:
+        filters.append(f"asetpts=PTS-{audio.starts_at_seconds:.6f}/TB")
+    gap = _FRAME_GAP_SECONDS if audio.loses_frames or audio.container in _COUNTED_CLOCK else SHORTEST_PAUSE_SECONDS
+    clock = clock_of_outputs(
+        gap_seconds=gap,
+        pause_seconds=longest_pause_seconds(audio),
+        start_seconds=0.0 if late or is_shifted else audio.starts_at_seconds,
     )
     padded = [f"asetpts='{clock}'", _PADDED + (":first_pts=0" if late else "")]
     return [*filters, *padded, *_silent_end(audio)]

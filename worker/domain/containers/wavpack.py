@@ -18,6 +18,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the blocks hold the samples that the first one states."""
     end = before_tags(read_at, start, size)
     first = read_at(start, _HEADER_BYTES)
+    begin = int.from_bytes(first[16:20], "little")  # which a part that was cut out may keep
     offset, samples, is_gapless = start, 0, True
     for _ in range(_MAX_BLOCKS):
         header = read_at(offset, _HEADER_BYTES)
@@ -27,7 +28,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             index = int.from_bytes(header[16:20], "little")
             if index == 0 and samples > 0:
                 break  # of a second file
-            is_gapless = is_gapless and index in {samples & _UNKNOWN, _UNKNOWN}
+            is_gapless = is_gapless and index in {begin + samples & _UNKNOWN, _UNKNOWN}
             samples += int.from_bytes(header[20:24], "little")
         offset += 8 + int.from_bytes(header[4:8], "little")
     if offset > end:
@@ -35,8 +36,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     stated = int.from_bytes(first[12:16], "little") + (first[11] << 32 if len(first) == _HEADER_BYTES else 0)
     is_stated = int.from_bytes(first[12:16], "little") != _UNKNOWN
     problem = None
-    if int.from_bytes(first[16:20], "little") not in {0, _UNKNOWN}:
-        problem = damaged("its first blocks are missing")
+    if begin not in {0, _UNKNOWN} and not (is_stated and 0 < stated <= samples):
+        problem = damaged("its first blocks are missing")  # only the first block states a length
     elif is_stated and samples < stated:
         is_cut = is_gapless and end - offset < _HEADER_BYTES
         problem = CUT_OFF if is_cut else damaged(f"of {stated} samples, {samples} are there")

@@ -1,0 +1,31 @@
+"""The clock of the outputs: silence where the source's clock has a pause, and none where it jumps."""
+
+from __future__ import annotations
+
+_SNAP_SECONDS = 0.1  # a decoder may be a frame behind its packets
+# The clock of the outputs, in registers: 1 is where the last frame ended, 2 how far the source's clock was set back,
+# 3 by how much this frame is late, 4 its place. A frame that is late by a pause keeps its place, and the resampler
+# puts silence before it. One that is early (another recording's clock begins) or late beyond all pauses follows the
+# last one, and the clock is set back; how late it was beyond all pauses is printed, at ffmpeg's level 40 (verbose).
+# The filter begins anew where the source's format changes: then the first frame's place is the source's own, so that
+# the outputs' clock goes on.
+_CLOCK = (
+    "st(3,PTS+ld(2)-ld(1));"
+    "st(4,if(NB_CONSUMED_SAMPLES,"
+    "if(gt(ld(3)*TB,{gap})*lte(ld(3)*TB,{pause}),PTS+ld(2),"
+    "if(gt(abs(ld(3)*TB),{gap}),if(gt(ld(3),0),print(ld(3)*TB,40))*0+st(2,ld(1)-PTS)*0+ld(1),ld(1))),"
+    "if(gt(abs((PTS-{start}/TB)*TB),{snap}),PTS-{start}/TB,0)));"
+    "st(1,ld(4)+S/SR/TB);"
+    "ld(4)"
+)
+
+
+def clock_of_outputs(*, gap_seconds: float, pause_seconds: float, start_seconds: float) -> str:
+    """The expression of a frame's time for ffmpeg's filter `asetpts`.
+
+    Silence stands for what is late by more than `gap_seconds` and at most `pause_seconds`. What begins at
+    `start_seconds` of the source's clock is the beginning of the outputs.
+    """
+    return _CLOCK.format(
+        gap=gap_seconds, pause=f"{pause_seconds:.3f}", start=f"{start_seconds:.6f}", snap=_SNAP_SECONDS
+    )
