@@ -25,7 +25,8 @@ from botocore.exceptions import (
 from worker.adapters.aws.profiles import problem_of_profile
 
 # Providers of the chain that read nothing but variables and files.
-_LOCAL_PROVIDERS = ("env", "shared-credentials-file", "config-file")
+_VARIABLES = "env"
+_LOCAL_PROVIDERS = (_VARIABLES, "shared-credentials-file", "config-file")
 
 
 class SdkConfigurationError(Exception):
@@ -149,15 +150,17 @@ class AwsSession:
 
         Raises SdkConfigurationError where a key lacks its secret, or the profile can give no credentials.
         """
-        if not os.environ.get("AWS_ACCESS_KEY_ID"):  # it comes before any profile
-            self._check_profile()
+        has_own_keys = False
         for provider in self._providers():
             if provider.METHOD in _LOCAL_PROVIDERS:
                 try:
-                    await provider.load()
+                    found = await provider.load()
                 except PartialCredentialsError as exc:
                     problem = f"the SDK's files hold a key without its secret ({provider.METHOD})"
                     raise SdkConfigurationError("AWS_SHARED_CREDENTIALS_FILE", problem) from exc
+                has_own_keys |= provider.METHOD == _VARIABLES and found is not None
+        if not has_own_keys:  # they come before any profile
+            self._check_profile()
 
     def _check_profile(self) -> None:
         named = self._core.get_config_variable("profile")
