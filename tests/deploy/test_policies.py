@@ -255,6 +255,10 @@ def _shape(resources: Any) -> list[tuple[str, int]]:
     return [(arn.split(":")[2], len(arn.split("/"))) for arn in listed]
 
 
+# A paginator makes the call that it is named for.
+_CALL = r"client\.(?:get_paginator\(\"(?=[a-z]))?((?!get_paginator)[a-z_0-9]+)[(\"]"
+
+
 def test_each_call_that_the_code_may_make_is_allowed_by_some_policy() -> None:
     """Also the calls that the runs above do not come to, such as those that publish ends of jobs."""
     files = (DEPLOY / "policies").glob("*.json")
@@ -265,7 +269,7 @@ def test_each_call_that_the_code_may_make_is_allowed_by_some_policy() -> None:
         "".join(word.capitalize() for word in call.split("_"))
         for vendor in ("aws", "dynamodb", "eventbridge", "s3", "sns", "sqs")
         for file in (adapters / vendor).rglob("*.py")
-        for call in re.findall(r"client\.([a-z_]+)\(", file.read_text(encoding="utf-8"))
+        for call in re.findall(_CALL, file.read_text(encoding="utf-8"))
     }
 
     actions = {action.partition(":")[2] for action in granted}
