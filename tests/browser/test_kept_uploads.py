@@ -136,6 +136,7 @@ def test_a_part_of_an_upload_that_is_complete_already_is_no_failure(
     parts.held = {4}
     drop(page, [recording])
     parts.wait_for(page, [1, 2, 3])
+    parts.wait_for_held(page, 1)
     [upload] = unfinished()
     of = {"Bucket": stack.sources, "Key": upload["Key"], "UploadId": upload["UploadId"]}
     s3 = stack.aws["s3"]

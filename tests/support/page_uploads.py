@@ -40,6 +40,10 @@ class Parts:
         """Wait until those have been sent on. Playwright calls the route only within a call of its own."""
         wait_for(lambda: (page.title() and sorted(self.arrived) == numbers) or None, f"the parts {numbers}")
 
+    def wait_for_held(self, page: Page, count: int) -> None:
+        """Wait until so many are on the way."""
+        wait_for(lambda: (page.title() and len(self.waiting) == count) or None, f"{count} held parts")
+
     def release(self) -> None:
         """Let those arrive that are held, as far as their page still waits for them."""
         self.held = set()
