@@ -6,6 +6,7 @@ import functools
 import itertools
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import aioboto3
@@ -23,6 +24,16 @@ from worker.demo import servers
 pytest_plugins = ("pytester", "tests.support.budgets")
 
 _counter = itertools.count(1)
+
+# Those of processes and servers take long, so they come first: what is left at the end is short, and no process of a
+# run waits for the last file of another. pytest itself would go by the folders' names.
+_FIRST = ("system", "chaos", "history", "deploy", "integration")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {Path(__file__).with_name(name): rank for rank, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: min((ranks.get(each, len(_FIRST)) for each in item.path.parents), default=len(_FIRST)))
+
 
 # The duration of an example depends on the load of the machine, so none fails for it.
 hypothesis.settings.register_profile("patient", hypothesis.settings(), deadline=None)

@@ -185,7 +185,8 @@ async def test_the_probes_answer_like_a_worker_and_validate_passes(
         "connected",
         "redis",
     )
-    assert "worker_info{" in metrics.text
+    assert "\ngateway_streams 0.0\n" in metrics.text
+    assert "worker_" not in metrics.text  # by them alerts tell that a worker runs
     assert (validated.returncode, json.loads(validated.stdout)["status"]) == (0, "ok"), validated.stdout
 
 
