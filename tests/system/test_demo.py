@@ -93,14 +93,19 @@ def test_the_demo_converts_its_batch_through_an_outage_and_leaves_nothing_behind
         "ended with exit code 0",
     ):
         assert sentence in output, output
-    converted = {file.name: listen(file).seconds for file in (tmp_path / "demo-output").iterdir()}
+    picture = tmp_path / "demo-output" / "interview.png"
+    assert f"A picture of the waveform: {picture}" in output
+    assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert re.search(r"interview\.ogg .* interview\.mp3 .* -16\.\d ", output), output
+    sounds = [file for file in (tmp_path / "demo-output").iterdir() if file != picture]
+    converted = {file.name: listen(file).seconds for file in sounds}
     assert converted == pytest.approx(
         {
             "night-train.mp3": 60,
             "night-train.ogg": 60,
             "old-mill.ogg": 90,
             "old-mill.m4a": 90,
-            "letter-home.mp3": 5,
+            "interview.mp3": 5,
         },
         abs=0.1,
     )
@@ -115,7 +120,7 @@ def test_the_demo_converts_a_file_that_the_user_names(tmp_path: Path) -> None:
         output, _ = process.communicate(timeout=_SECONDS)
 
     assert process.returncode == 0, output
-    assert {file.suffix for file in (tmp_path / "demo-output").iterdir()} == {".mp3", ".opus", ".m4a", ".flac"}
+    assert {file.suffix for file in (tmp_path / "demo-output").iterdir()} == {".mp3", ".opus", ".m4a", ".flac", ".png"}
 
 
 @pytest.mark.slow
@@ -153,5 +158,5 @@ def test_the_demos_page_lists_its_batch_and_stays_up_until_ctrl_c_where_that_is_
         check_nothing_is_left(tmp_path)
     assert "<title>Audio conversion</title>" in title
     assert {record["job_id"]: record["status"] for record in records} == dict.fromkeys(
-        ("night-train", "old-mill", "letter-home"), "completed"
+        ("night-train", "old-mill", "interview"), "completed"
     )

@@ -14,25 +14,30 @@ from worker.demo.stack import SOURCES, TARGETS
 from worker.domain.job import Job
 from worker.domain.naming import readable_id_part
 
+PICTURE_ENDING = ".png"
+
 _MP3 = {"format": "mp3", "bitrate_kbps": 192}
 _SPEECH = {"format": "opus", "bitrate_kbps": 48, "channels": 1}
 _M4A = {"format": "m4a", "bitrate_kbps": 192}
 _OGG = {"format": "ogg", "bitrate_kbps": 160}
-_FOR_USERS = (_MP3, {"format": "opus", "bitrate_kbps": 96}, _M4A, {"format": "flac"})
+_PODCAST = {"preset": "podcast", "format": "mp3"}  # brought to the loudness of podcasts
+_PICTURE = {"format": "waveform"}
+_FOR_USERS = (_PODCAST, {"format": "opus", "bitrate_kbps": 96}, _M4A, {"format": "flac"}, _PICTURE)
+_ENDINGS = {"alac": "-alac.m4a", "waveform": PICTURE_ENDING}
 
 # About half a minute of work for two cores.
 _PROGRAMME: dict[Sound, Sequence[dict[str, Any]]] = {
     Sound("night-train.wav", 420): (_MP3, _SPEECH),
     Sound("old-mill.flac", 240): (_OGG, _M4A),
     Sound("harbour.aiff", 240): (_M4A, {"format": "flac"}),
-    Sound("first-snow.mp3", 60): ({"format": "wav", "sample_rate_hz": 48000}, {"format": "opus"}),
-    Sound("letter-home.m4a", 45): (_MP3, {"format": "webm"}),
-    Sound("interview.ogg", 30): ({"format": "alac"}, {"format": "aac", "bitrate_kbps": 96}),
+    Sound("first-snow.mp3", 60): ({"format": "wav", "sample_rate_hz": 48000}, {"format": "alac"}),
+    Sound("letter-home.m4a", 45): ({"format": "aac", "bitrate_kbps": 96}, {"format": "webm"}),
+    Sound("interview.ogg", 30): (_PODCAST, _PICTURE),
 }
 _SHORT_PROGRAMME: dict[Sound, Sequence[dict[str, Any]]] = {
     Sound("night-train.wav", 60): (_MP3, _OGG),
     Sound("old-mill.flac", 90): (_OGG, _M4A),
-    Sound("letter-home.m4a", 5): (_MP3,),
+    Sound("interview.ogg", 5): (_PODCAST, _PICTURE),
 }
 
 
@@ -56,7 +61,7 @@ def entries_for_sounds(files: Sequence[Path], *, short: bool) -> Sequence[Entry]
 
 
 def entries_for_files(files: Sequence[Path]) -> Sequence[Entry]:
-    """The jobs for the user's own files: four formats of each, under its name."""
+    """The jobs for the user's own files: four formats of each and its picture, under its name."""
     job_ids: list[str] = []
     names: list[str] = []
     for file in files:
@@ -79,4 +84,4 @@ def _entry(job_id: str, name: str, file: Path, outputs: Sequence[dict[str, Any]]
 
 
 def _target(name: str, output: dict[str, Any]) -> str:
-    return f"{name}-alac.m4a" if output["format"] == "alac" else f"{name}.{output['format']}"
+    return name + _ENDINGS.get(output["format"], f".{output['format']}")

@@ -71,7 +71,7 @@ async def _play(
         records = await _convert(screen, servers, worker, follow, entries, short=short)
         files = await fetch_outputs(s3.objects, records, directory)
         screen.console.print(table_of(entries, records, worker))
-        say_where(screen, files, directory)
+        say_where(screen, records, files, directory)
         if keep:
             screen.note(f"All of it stays up for files of your own, until Ctrl-C: {page}", emphasis=True)
             await asyncio.Event().wait()

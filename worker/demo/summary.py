@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.adapters.s3.store import S3Store
-from worker.demo.batch import Entry
+from worker.demo.batch import PICTURE_ENDING, Entry
 from worker.demo.process import WorkerProcess
 from worker.demo.screen import Screen
 from worker.domain.job import ObjectLocation
-from worker.domain.progress import Record
+from worker.domain.progress import OutputRecord, Record
 
 _NO_LIMIT = 1 << 60
 
@@ -42,6 +42,7 @@ def table_of(entries: Sequence[Entry], records: Sequence[Record], worker: Worker
     table.add_column("length", justify="right", no_wrap=True)
     table.add_column("output", overflow="fold")
     table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("LUFS", justify="right", no_wrap=True)
     table.add_column("took", justify="right", overflow="fold")
     for entry, record in zip(entries, records, strict=True):
         table.add_row(
@@ -50,6 +51,7 @@ def table_of(entries: Sequence[Entry], records: Sequence[Record], worker: Worker
             _length(record.outputs[0].duration_seconds),
             Text("\n".join(output.target.rpartition("/")[2] for output in record.outputs)),
             "\n".join("-" if output.bytes is None else decimal(output.bytes) for output in record.outputs),
+            "\n".join(_loudness(output) for output in record.outputs),
             Text(_ending(record, worker)),
         )
     return table
@@ -62,6 +64,12 @@ def _ending(record: Record, worker: WorkerProcess) -> str:
     return record.status.value if seconds is None else f"{seconds:.1f} s"
 
 
+def _loudness(output: OutputRecord) -> str:
+    """Empty for an output that keeps the loudness of its source."""
+    measured = output.loudness
+    return "" if measured is None or measured.after_lufs is None else f"{measured.after_lufs:.1f}"
+
+
 def _length(seconds: float | None) -> str:
     if seconds is None:
         return "-"
@@ -69,9 +77,17 @@ def _length(seconds: float | None) -> str:
     return f"{minutes}:{rest:02}"
 
 
-def say_where(screen: Screen, files: Sequence[Path], directory: Path) -> None:
-    if files:
-        screen.note(f"The {len(files)} converted files are in {directory.resolve()}")
+def say_where(screen: Screen, records: Sequence[Record], files: Sequence[Path], directory: Path) -> None:
+    if not files:
+        return
+    screen.note(f"The {len(files)} converted files are in {directory.resolve()}")
+    for output in (output for record in records for output in record.outputs):
+        name, measured = output.target.rpartition("/")[2], output.loudness
+        if measured is not None and measured.before_lufs is not None:
+            before, now = f"{measured.before_lufs:.1f}", _loudness(output)
+            screen.note(f"{name} has the loudness of podcasts: {before} LUFS before, {now} now.")
+        if output.bytes is not None and name.endswith(PICTURE_ENDING):
+            screen.note(f"A picture of the waveform: {directory.resolve() / name}")
 
 
 def say_what_next(screen: Screen, exit_code: int) -> None:
