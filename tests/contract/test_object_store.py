@@ -10,7 +10,7 @@ import pytest
 from tests.support.object_stores import Account, Subject, artifact_of
 from worker.domain.errors import SourceNotFoundError, SourceTooLargeError, TargetRefusedError
 from worker.domain.job import ObjectLocation
-from worker.ports import Artifact
+from worker.ports import Artifact, ObjectExistsError, Seen
 
 MIB = 1 << 20
 
@@ -225,6 +225,36 @@ async def test_a_playlist_says_which_directory_it_names(subject: Subject, tmp_pa
     assert await subject.store.directory_named_at(naming) == "0a/7-1/"
     for location in (plain, theirs, subject.at("nothing"), ObjectLocation(subject.absent_bucket, "a.mp3")):
         assert await subject.store.directory_named_at(location) is None
+
+
+async def test_an_upload_replaces_only_what_was_seen_there(subject: Subject, tmp_path: Path) -> None:
+    target, artifact = subject.at("ep/master.m3u8"), artifact_of(tmp_path / "up", b"a playlist")
+
+    async def send(seen: Seen | None) -> None:
+        await subject.store.upload(artifact, target, content_type="audio/mpeg", on_bytes=lambda _: None, seen=seen)
+
+    nothing = await subject.store.seen_at(target)
+    await subject.other_side.put(target, b"theirs")
+    with pytest.raises(ObjectExistsError):
+        await send(nothing)
+    theirs = await subject.store.seen_at(target)
+    await send(theirs)
+    with pytest.raises(ObjectExistsError):
+        await send(theirs)
+
+    assert nothing == Seen(None)
+    assert (await subject.other_side.get(target)).data == b"a playlist"
+
+
+async def test_an_upload_does_not_take_the_place_of_an_object_that_is_gone(subject: Subject, tmp_path: Path) -> None:
+    target = subject.at("ep/master.m3u8")
+    artifact = artifact_of(tmp_path / "up", b"ours")
+    await upload(subject, artifact, target)
+    seen = await subject.store.seen_at(target)
+    await subject.store.remove(target, "job-1")
+
+    with pytest.raises(ObjectExistsError):
+        await subject.store.upload(artifact, target, content_type="audio/mpeg", on_bytes=lambda _: None, seen=seen)
 
 
 async def test_the_directories_beneath_a_prefix_are_found_each_once(subject: Subject) -> None:

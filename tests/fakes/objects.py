@@ -21,7 +21,16 @@ from worker.domain.errors import (
 )
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import FIRST_RUN
-from worker.ports import DIRECTORY_MARK, Artifact, BytesDone, SourceObject, is_left_by, marks_of
+from worker.ports import (
+    DIRECTORY_MARK,
+    Artifact,
+    BytesDone,
+    ObjectExistsError,
+    Seen,
+    SourceObject,
+    is_left_by,
+    marks_of,
+)
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -104,6 +113,7 @@ class MemoryObjects:
         job_id: str | None = None,
         run: int = FIRST_RUN,
         directory: str | None = None,
+        seen: Seen | None = None,
     ) -> str:
         await asyncio.sleep(0)
         self._fail_if_told(target)
@@ -114,8 +124,18 @@ class MemoryObjects:
         sha256 = hashlib.sha256(data).hexdigest()
         await _pass_by(len(data), on_bytes)
         metadata = {"sha256": sha256} | marks_of(job_id, run, directory)
+        if seen is not None and seen != self._seen(target):
+            raise ObjectExistsError(target)
         self.buckets[target.bucket][target.key] = StoredObject(data, content_type, metadata)
         return sha256
+
+    async def seen_at(self, target: ObjectLocation) -> Seen | None:
+        await asyncio.sleep(0)
+        return None if target.bucket in self.denied else self._seen(target)
+
+    def _seen(self, target: ObjectLocation) -> Seen:
+        found = self.buckets.get(target.bucket, {}).get(target.key)
+        return Seen(None if found is None else found.etag)
 
     @asynccontextmanager
     async def upload_ahead(

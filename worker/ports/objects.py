@@ -75,8 +75,15 @@ def is_left_by(metadata: Mapping[str, str], job_id: str, run: int) -> bool:
     return metadata.get("job-id") == job_id and written_in.isdecimal() and int(written_in) <= run
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found at a target: the object with that ETag, or with None nothing."""
+
+    etag: str | None
+
+
 class ObjectExistsError(WorkerError):
-    """An object that was to be new is there already."""
+    """An object that was to be new is there already, or one that was to be replaced is no longer the same."""
 
     def __init__(self, location: ObjectLocation) -> None:
         super().__init__(f"{location} exists already, with other content")
@@ -133,13 +140,20 @@ class ObjectStore(Protocol):
         job_id: str | None = None,
         run: int = FIRST_RUN,
         directory: str | None = None,
+        seen: Seen | None = None,
     ) -> str:
         """Stream the artifact to the target; the object can be read when this returns.
 
         Returns the artifact's SHA-256 in hex. The object carries it as metadata, and says whose it is and which
-        directory it names (`marks_of`).
+        directory it names (`marks_of`). With `seen` it replaces nothing else, in a store that knows such conditions.
         Nothing is left behind when it raises or is cancelled (a multipart upload is aborted).
-        Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
+        Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError, and with `seen` ObjectExistsError.
+        """
+
+    async def seen_at(self, target: ObjectLocation) -> Seen | None:
+        """What is there now; None where the role may not ask or the store does not say it.
+
+        Raises DependencyUnavailableError.
         """
 
     def upload_ahead(

@@ -134,7 +134,8 @@ def target_errors(target: ObjectLocation) -> Iterator[None]:
         yield
     except ClientError as exc:
         refusal = refusal_of(exc)
-        if refusal.status == 412:  # a write demands that it is new, a delete that it is unchanged
+        # A write or a delete demands that it is new or unchanged. NoSuchKey: it is gone, so it is not unchanged.
+        if refusal.status == 412 or refusal.code == "NoSuchKey":
             raise ObjectExistsError(target) from exc
         raise refused_target(target, refusal) from exc
     except MISCONFIGURED as exc:

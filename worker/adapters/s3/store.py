@@ -14,12 +14,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from worker.adapters.aws.client import refusal_of
 from worker.adapters.disk import SHORT_BYTES, read_artifact, unless_short
 from worker.adapters.s3.ahead import UploadAhead
 from worker.adapters.s3.body import body_of
+from worker.adapters.s3.conditions import delete_unchanged, is_unknown, replacing
 from worker.adapters.s3.digest import Digest, digest_of
 from worker.adapters.s3.download import Download
 from worker.adapters.s3.errors import source_errors, target_errors
@@ -34,6 +32,7 @@ from worker.ports import (
     Artifact,
     BytesDone,
     ObjectExistsError,
+    Seen,
     SourceObject,
     is_left_by,
     marks_of,
@@ -131,13 +130,33 @@ class S3Store:
         job_id: str | None = None,
         run: int = FIRST_RUN,
         directory: str | None = None,
+        seen: Seen | None = None,
     ) -> str:
-        """Stream the artifact to the target, with its digest and whose it is as metadata."""
+        """Stream the artifact to the target, with its digest and whose it is as metadata.
+
+        Without the condition where the store has no conditional writes.
+        """
         digest = await self.digest_of(artifact)
         metadata = {"sha256": digest.sha256} | marks_of(job_id, run, directory)
         headers: ObjectHeaders = {"ContentType": content_type, "Metadata": metadata}
-        await self.send(artifact, target, headers, digest, on_bytes)
+        condition = replacing(seen)
+        try:
+            await self.send(artifact, target, headers, digest, on_bytes, condition)
+        except TargetRefusedError as exc:
+            if not condition or not is_unknown(exc.__cause__):
+                raise
+            await self.send(artifact, target, headers, digest, on_bytes)
         return digest.sha256
+
+    async def seen_at(self, target: ObjectLocation) -> Seen | None:
+        """Ask for its headers. Without s3:ListBucket a missing object is denied, too, and nothing is known."""
+        try:
+            found = await self._found(target)
+        except AccessDeniedError:
+            return None
+        if found is None:
+            return Seen(None)
+        return Seen(found["ETag"]) if found.get("ETag") else None
 
     @asynccontextmanager
     async def upload_ahead(
@@ -175,7 +194,7 @@ class S3Store:
         found = await self._found(target)
         if found is not None and is_left_by(found["Metadata"], job_id, run):
             with suppress(ObjectExistsError), target_errors(target):  # another object is there now
-                await self._delete_unchanged(where, found.get("ETag"))
+                await delete_unchanged(self._client, where, found.get("ETag"))
 
     async def directory_named_at(self, target: ObjectLocation) -> str | None:
         """Read its metadata."""
@@ -218,21 +237,6 @@ class S3Store:
                 return await self._client.head_object(**self._where(target))
         except TargetRefusedError:
             return None
-
-    async def _delete_unchanged(self, where: Arguments, etag: str | None) -> None:
-        """Without the condition where the store has no conditional deletes. Raises ClientError."""
-        if etag:
-            try:
-                await self._client.delete_object(**where, IfMatch=etag)
-            except ClientError as exc:
-                refusal = refusal_of(exc)
-                if refusal.status == 404:  # the answer to a first try was lost, or another delivery was faster
-                    return
-                if refusal.status != 501 and refusal.code != "NotImplemented":
-                    raise
-            else:
-                return
-        await self._client.delete_object(**where)
 
     async def digest_of(self, artifact: Artifact) -> Digest:
         """The artifact's digests, in the parts that `send` makes of it."""

@@ -12,11 +12,11 @@ from worker.application.jobs.publication import Publication, hidden_objects, vis
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS
 from worker.domain.backoff import Backoff
-from worker.domain.errors import DependencyUnavailableError
+from worker.domain.errors import DependencyUnavailableError, TargetRefusedError
 from worker.domain.job import Job, OutputSpec
 from worker.domain.progress import OutputRecord, Record, Stage
 from worker.domain.stream_layout import attempt_directory
-from worker.ports import Artifact, BytesDone, ObjectStore, UploadAhead
+from worker.ports import Artifact, BytesDone, ObjectExistsError, ObjectStore, Seen, UploadAhead
 from worker.waiting import all_or_first_error
 
 # An upload that fails is repeated for a minute and a half: the outputs are there, and converting again costs more.
@@ -81,9 +81,12 @@ class Uploads:
         sending = _Sending(job.job_id, claimed.run, progress, still_ours, total)
         records = []
         for output, artifact, each, upload_ahead in zip(job.outputs, artifacts, published, ahead, strict=True):
+            visible = visible_object(output, artifact, directory)
             if each.hidden:
                 await self._send_hidden(sending, hidden_objects(output, artifact, directory))
-            sha256 = await self._repeat(sending, visible_object(output, artifact, directory), upload_ahead)
+                sha256 = await self._show(sending, visible)
+            else:
+                sha256 = await self._repeat(sending, visible, upload_ahead)
             duration = round(artifact.duration_seconds, 3)
             records.append(OutputRecord(str(output.target), each.size_bytes, duration, sha256, artifact.loudness))
         progress.output_bytes = total
@@ -98,10 +101,29 @@ class Uploads:
                 await self._repeat(sending, each, None)
 
         await all_or_first_error(send_some() for _ in range(AT_ONCE))
-        await sending.still_ours()
+
+    async def _show(self, sending: _Sending, master: Publication) -> str:
+        """Put the master playlist in the place of what is there now, and of nothing that comes there meanwhile.
+
+        A worker may stand still after its claim was confirmed. Until it goes on, another may have published the stream
+        and deleted what this master playlist names.
+        """
+        for _ in range(_TRIES):
+            seen = await self._objects.seen_at(master.location)
+            await sending.still_ours()
+            try:
+                return await self._repeat(sending, master, None, seen)
+            except ObjectExistsError:
+                continue  # the claim may be lost, which is seen now
+        raise TargetRefusedError(master.location, "others change it all the time")
 
     async def _upload(
-        self, sending: _Sending, publication: Publication, on_bytes: BytesDone, ahead: UploadAhead | None
+        self,
+        sending: _Sending,
+        publication: Publication,
+        on_bytes: BytesDone,
+        ahead: UploadAhead | None,
+        seen: Seen | None,
     ) -> str:
         if ahead is not None:
             return await ahead.finish(publication.artifact, on_bytes=on_bytes)
@@ -113,9 +135,12 @@ class Uploads:
             job_id=sending.job_id,
             run=sending.run,
             directory=publication.directory,
+            seen=seen,
         )
 
-    async def _repeat(self, sending: _Sending, publication: Publication, ahead: UploadAhead | None) -> str:
+    async def _repeat(
+        self, sending: _Sending, publication: Publication, ahead: UploadAhead | None, seen: Seen | None = None
+    ) -> str:
         """Upload, again and with growing pauses while the store is out of reach. Raises what the last try raises.
 
         What was sent ahead counts for the first try alone.
@@ -123,12 +148,12 @@ class Uploads:
         on_bytes = sending.bytes_of_one()
         for failures in range(1, _TRIES):
             try:
-                return await self._upload(sending, publication, on_bytes, ahead if failures == 1 else None)
+                return await self._upload(sending, publication, on_bytes, ahead if failures == 1 else None, seen)
             except DependencyUnavailableError:
                 sending.progress.advance(0)  # a pause is no stall
                 await asyncio.sleep(_BACKOFF.delay(failures, self._random()))
                 await sending.still_ours()
-        return await self._upload(sending, publication, on_bytes, None)
+        return await self._upload(sending, publication, on_bytes, None, seen)
 
 
 @dataclass(frozen=True, slots=True)
