@@ -12,7 +12,7 @@ from itertools import pairwise
 from worker.adapters.disk import read_artifact
 from worker.ports import Artifact
 
-_STEP_BYTES = 1 << 20
+_STEP_BYTES = 128 << 10  # malloc keeps larger ones for each thread that has read one
 
 
 @dataclass(frozen=True, slots=True)
