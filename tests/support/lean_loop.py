@@ -16,6 +16,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -44,6 +45,20 @@ def _nothing() -> None:
 _CANCELLED: tuple[Any, ...] = (_nothing, (), {}, None)
 
 
+class _Task(asyncio.Task[Any]):
+    """Hashed by its number: asyncio keeps tasks in sets, whose order would come from addresses in memory."""
+
+    _number: int
+
+    def __hash__(self) -> int:  # first called when it is made
+        try:
+            return self._number
+        except AttributeError:
+            loop: Any = self.get_loop()
+            self._number = loop.next_number()
+            return self._number
+
+
 class _Loop(asyncio.AbstractEventLoop):
     """The methods that asyncio calls on a loop, except those for time and callbacks."""
 
@@ -69,6 +84,7 @@ class LeanLoop(_Loop):
         self._ready: deque[_Handle] = deque()
         self._timers: list[tuple[float, int, _Handle]] = []
         self._timers_set = 0
+        self.next_number: Any = count().__next__
         self._tasks: list[asyncio.Task[Any]] = []
         self._fault: BaseException | None = None
 
@@ -142,7 +158,7 @@ class LeanLoop(_Loop):
         return handle
 
     def create_task(self, coro: Any, *, name: str | None = None, **_options: Any) -> asyncio.Task[Any]:
-        task = asyncio.Task(coro, loop=self, name=name)
+        task = _Task(coro, loop=self, name=name)
         self._tasks.append(task)
         return task
 
@@ -163,6 +179,7 @@ class ProcessLoop(_Loop):
     def __init__(self, base: LeanLoop) -> None:
         super().__init__()
         self.time: Any = base.time
+        self.next_number = base.next_number
         self._base = base
         self._due: list[_Handle] | None = None  # while frozen: the callbacks that are due
 
@@ -204,7 +221,7 @@ class ProcessLoop(_Loop):
         return self.call_at(self._base.now + delay, callback, *args)
 
     def create_task(self, coro: Any, *, name: str | None = None, **_options: Any) -> asyncio.Task[Any]:
-        task = asyncio.Task(coro, loop=self, name=name)
+        task = _Task(coro, loop=self, name=name)
         self._base.keep(task)
         return task
 
