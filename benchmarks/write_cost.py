@@ -27,7 +27,6 @@ from worker.domain.progress import OutputRecord, Stage
 from worker.ports import StoreUnavailableError
 
 _WRITES = 400
-_ROUNDS = 15
 
 
 async def open_writes(job_table: DynamoJobTable, client: Any, table: str) -> Mapping[str, Any]:
@@ -73,7 +72,7 @@ async def _timed(call: Awaitable[Any]) -> float:
     return perf_counter() - began_at
 
 
-async def overhead() -> Mapping[str, float]:
+async def overhead(*, rounds: int = 15, writes: int = _WRITES) -> Mapping[str, float]:
     """This process's CPU, in microseconds, for one write by the same script in three ways, in turns."""
     async with a_breakable_redis() as breakable:
         redis_store = breakable.store()
@@ -93,22 +92,24 @@ async def overhead() -> Mapping[str, float]:
         async def whole(seq: int) -> None:
             await store.tick(a_record(1000, seq, job_id="whole"))
 
-        seconds = await _in_turns({"redis_py": library, "adapter": adapter, "store": whole})
+        seconds = await _in_turns({"redis_py": library, "adapter": adapter, "store": whole}, rounds, writes)
         running.cancel()
         await client.aclose()
         await redis_store.aclose()
     return {name: round(value * 1e6, 1) for name, value in seconds.items()}
 
 
-async def _in_turns(ways: Mapping[str, Callable[[int], Awaitable[None]]]) -> Mapping[str, float]:
+async def _in_turns(
+    ways: Mapping[str, Callable[[int], Awaitable[None]]], rounds: int, writes: int
+) -> Mapping[str, float]:
     """CPU seconds of one call: the median of all rounds."""
     spent: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(_ROUNDS):
+    for number in range(rounds):
         for name, write in ways.items():
             began_at = process_time()
-            for seq in range(_WRITES):
-                await write(number * _WRITES + seq)
-            spent[name].append((process_time() - began_at) / _WRITES)
+            for seq in range(writes):
+                await write(number * writes + seq)
+            spent[name].append((process_time() - began_at) / writes)
     return {name: median(values) for name, values in spent.items()}
 
 
