@@ -40,6 +40,11 @@ ROWS = (
         f"{_VARIABLES}::test_a_variable_of_the_sdk_that_cannot_work_is_one_line_with_its_name",
     ),
     Row(
+        "`HTTPS_PROXY` is no URL of an HTTP proxy",
+        "exit code 78; the password in it is not shown",
+        f"{_VARIABLES}::test_a_proxy_that_the_sdk_cannot_use_is_named_and_its_password_not_shown",
+    ),
+    Row(
         "a key was copied with the end of its line",
         "exit code 78; the key is not shown",
         f"{_VARIABLES}::test_a_key_with_a_line_end_is_refused_and_not_shown",

@@ -36,6 +36,10 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": SECRET}
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://credentials.example.com/v1"),
         ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "v2/credentials"),
         ("AWS_CA_BUNDLE", "/nonexistent/ca.pem"),
+        ("AWS_EC2_METADATA_DISABLED", "1"),
+        ("AWS_USE_FIPS_ENDPOINT", "yes"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "treu"),
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "on"),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"),
         ("AWS_SESSION_TOKEN", "a token without keys"),
     ],
@@ -62,6 +66,16 @@ def test_a_key_with_a_line_end_is_refused_and_not_shown(name: str) -> None:
     assert line == f"{name}: has white space in it"
 
 
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"])
+@pytest.mark.parametrize(
+    "value", ["socks5://user:hunter2@proxy:1080", "http://", "http://user:hunter2@:3128", "proxy:port", "a proxy:3128"]
+)
+def test_a_proxy_that_the_sdk_cannot_use_is_named_and_its_password_not_shown(name: str, value: str) -> None:
+    (line,) = faults(**{name: value})
+
+    assert line == f"{name}: must be a URL such as http://proxy.example.com:3128"
+
+
 def test_a_file_that_holds_no_certificates_is_refused(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("no certificate")
@@ -80,6 +94,11 @@ def test_what_the_sdk_takes_is_taken() -> None:
         "AWS_MAX_ATTEMPTS": "3",
         "AWS_RETRY_MODE": "Adaptive",
         "AWS_PROFILE": "",
+        "AWS_EC2_METADATA_DISABLED": "TRUE",
+        "AWS_USE_FIPS_ENDPOINT": "false",
+        "HTTPS_PROXY": "http://user:a-password@proxy.example.com:3128",
+        "HTTP_PROXY": "socks5://not.asked.for:1080",
+        "http_proxy": "//proxy:3128",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials",
     }
     load(ENOUGH | usual | KEYS)

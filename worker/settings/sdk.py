@@ -28,9 +28,26 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": ("legacy", "regional"),
     "AWS_STS_REGIONAL_ENDPOINTS": ("legacy", "regional"),
 }
+# The SDK takes any other word for false, and says nothing.
+_BOOLEANS = frozenset(
+    {
+        "AWS_DISABLE_HOST_PREFIX_INJECTION",
+        "AWS_DISABLE_REQUEST_COMPRESSION",
+        "AWS_EC2_METADATA_DISABLED",
+        "AWS_EC2_METADATA_V1_DISABLED",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "AWS_IMDS_USE_IPV6",
+        "AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS",
+        "AWS_S3_USE_ARN_REGION",
+        "AWS_USE_DUALSTACK_ENDPOINT",
+        "AWS_USE_FIPS_ENDPOINT",
+    }
+)
 _NUMBERS = ("AWS_MAX_ATTEMPTS", "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "AWS_METADATA_SERVICE_TIMEOUT")
 _URLS = ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_SERVICE_ENDPOINT")
 _CONTAINER_URL, _CONTAINER_PATH = "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+_PROXIES = ("https_proxy", "HTTPS_PROXY"), ("http_proxy", "HTTP_PROXY")  # the first of each pair wins
+_OTHER_SCHEME = re.compile(r"(?!https?:)[A-Za-z0-9+.-]+://")  # the SDK puts http:// in front: it knows no SOCKS
 # What the SDK sends its token to, beside loopback addresses: the agents of ECS and EKS.
 _CONTAINER_HOSTS = ("169.254.170.2", "169.254.170.23", "fd00:ec2::23", "localhost")
 
@@ -43,6 +60,7 @@ def faults_of_sdk(environ: Mapping[str, str]) -> Iterator[Fault]:
         if problem is not None:
             yield Fault((name,), problem)
     yield from _faults_of_keys(given)
+    yield from _faults_of_proxies(environ)
     if "AWS_WEB_IDENTITY_TOKEN_FILE" in given and "AWS_ROLE_ARN" not in given:
         yield Fault(("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"), "is set without AWS_ROLE_ARN")
 
@@ -64,6 +82,10 @@ def _problem_of(name: str) -> Callable[[str], str | None]:
         words = _WORDS[name]
         expected = f"must be {', '.join(words[:-1])} or {words[-1]}"
         return lambda value: None if value.lower() in words else f"{expected}, not {_show(value)}"
+    if name in _BOOLEANS:
+        return lambda value: (
+            None if value.lower() in {"true", "false"} else f"must be true or false, not {_show(value)}"
+        )
     if name == "AWS_CA_BUNDLE":
         return _problem_of_ca_bundle
     return lambda _: None
@@ -111,6 +133,18 @@ def _faults_of_keys(given: Mapping[str, str]) -> Iterator[Fault]:
         yield Fault((_KEYS[1], _KEYS[0]), "is set without AWS_ACCESS_KEY_ID")
     if token and not (key_id or secret):
         yield Fault((_KEYS[2], *_KEYS[:2]), "is set without AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+
+
+def _faults_of_proxies(environ: Mapping[str, str]) -> Iterator[Fault]:
+    """The value is never shown: it may hold a password."""
+    for names in _PROXIES:
+        name = next((name for name in names if environ.get(name)), None)
+        if name is None:
+            continue
+        value = environ.get(name, "")
+        url = value if value.startswith(("http:", "https:")) else f"http://{value.removeprefix('//')}"
+        if _OTHER_SCHEME.match(value) or _problem_of_url(url):
+            yield Fault((name,), "must be a URL such as http://proxy.example.com:3128")
 
 
 def _show(value: str) -> str:
