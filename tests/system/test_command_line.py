@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.aws import a_bucket
 from tests.support.commands import worker
 from tests.support.processes import processes_of
 from tests.support.sounds import sound
@@ -76,6 +78,24 @@ def test_a_job_that_is_refused_uploads_nothing(stack: Stack, unique: Callable[[s
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"worker: job {job_id} exists already (queued)\n"
     assert "Contents" not in stack.aws["s3"].list_objects_v2(Bucket=stack.sources)
+
+
+def test_a_job_whose_upload_is_refused_can_be_submitted_again_with_the_id_that_is_shown(
+    stack: Stack, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.wav"
+    file.write_bytes(b"RIFF")
+    command = ["submit", str(file), "--output", stack.target("a.mp3")]
+    missing = worker(stack, *command, "--upload-to", f"s3://{stack.sources}-2/raw")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    shown = re.search(r": the bucket does not exist .*; submit it again with --job-id (\S+)\n$", missing.stderr)
+    assert shown is not None
+    stack.aws["s3"].create_bucket(**a_bucket(f"{stack.sources}-2"))
+
+    again = worker(stack, *command, "--upload-to", f"s3://{stack.sources}-2/raw", "--job-id", shown[1])
+
+    assert (again.returncode, again.stdout, again.stderr) == (0, f"{shown[1]}\n", "")
+    assert stack.messages_in(stack.queue_url) == 1
 
 
 def test_a_submission_as_json_is_the_record_alone(stack: Stack, unique: Callable[[str], str]) -> None:

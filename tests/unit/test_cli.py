@@ -58,6 +58,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ["submit", "s3://in-bucket/a.wav", "--output", "s3://out-bucket/a.mp3", "--group", "a b"],
         ["watch", "ep-1", "--timeout", "inf"],
         ["status", "ep-1", "--timeout", "soon"],
+        ["validate", "http://["],
         ["demo", "/no/such/file.wav"],
     ],
 )
@@ -72,6 +73,20 @@ def test_wrong_usage_ends_with_64_and_one_line(argv: list[str], capsys: pytest.C
     assert len(err.splitlines()) == 1
     assert err.startswith("worker")
     assert "--help" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["redrive", "--code", "broken"], "choose from 'invalid_message', 'source_not_found', "),
+        (["jobs", "--status", "broken"], "must be one of queued, running, completed, failed, cancelled "),
+        (["validate", "http://["], "must be a URL such as http://127.0.0.1:8080 "),
+    ],
+)
+def test_wrong_usage_shows_what_can_be_typed(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(argv)
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from worker import __version__
-from worker.application.messages.codec import is_text, read_value
 from worker.application.messages.schema import SCHEMAS
 from worker.application.operations.questions import QUESTIONS
+from worker.cli import typed
 from worker.cli.console import printable
 from worker.cli.exits import ExitCode
 from worker.domain.audio import AudioFormat
 from worker.domain.declaration import options_of
-from worker.domain.errors import ErrorCode, InvalidMessageError
-from worker.domain.job import GROUP, JOB_ID, ObjectLocation, OutputSpec, is_job_id
+from worker.domain.errors import ErrorCode
+from worker.domain.job import OutputSpec
 from worker.domain.progress import Status
 
-_AGO_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _METAVARS = {int: "N", float: "X", bool: "true|false", str: "TEXT"}
 
 
@@ -77,21 +71,21 @@ def _parser() -> argparse.ArgumentParser:
     command("serve", "Answer requests over HTTP: uploads, jobs, progress, downloads; until SIGTERM or SIGINT.")
     _add_submit(command("submit", "Put a job on the queue and print its id."))
     status = command("status", "Show the newest record of a job; exit 4 if there is none.")
-    status.add_argument("job_id", metavar="JOB_ID", type=_job_id)
+    status.add_argument("job_id", metavar="JOB_ID", type=typed.job_id)
     status.add_argument("--json", action="store_true", help="print the record as JSON")
     _add_timeout(status, "ask again for so long while no store answers; then exit 124")
     watch = command("watch", "Show a progress bar until the job is final; exit 0 if it completed, else 1.")
-    watch.add_argument("job_id", metavar="JOB_ID", type=_job_id)
+    watch.add_argument("job_id", metavar="JOB_ID", type=typed.job_id)
     _add_timeout(watch, "stop watching after so long, and exit 124; the job goes on")
     cancel = command(
         "cancel", "End a job; a running one stops within seconds. Exit 4 if there is none, 1 if it has ended."
     )
-    cancel.add_argument("job_id", metavar="JOB_ID", type=_job_id)
+    cancel.add_argument("job_id", metavar="JOB_ID", type=typed.job_id)
     retry = command(
         "retry",
         "Begin a new run of jobs that failed or were cancelled. Exit 1 if one could not be, 4 if there is none.",
     )
-    retry.add_argument("job_ids", metavar="JOB_ID", nargs="+", type=_job_id)
+    retry.add_argument("job_ids", metavar="JOB_ID", nargs="+", type=typed.job_id)
     _add_redrive(command("redrive", "Move dead letters back to the queue, each to begin a new run of its job."))
     _add_jobs(command("jobs", "List jobs, the newest first."))
     _add_doctor(
@@ -119,22 +113,22 @@ def _add_presets(parser: argparse.ArgumentParser) -> None:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until-empty", action="store_true", help="end when the queue has been empty for 20 s")
     jobs = "end when so many messages are done: completed, failed for good, cancelled or refused"
-    parser.add_argument("--max-jobs", metavar="N", type=_count, help=jobs)
+    parser.add_argument("--max-jobs", metavar="N", type=typed.count, help=jobs)
 
 
 def _add_redrive(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--code", choices=list(ErrorCode), metavar="CODE", help="only those that were rejected with it"
+        "--code", choices=[*map(str, ErrorCode)], metavar="CODE", help="only those that were rejected with it"
     )
-    parser.add_argument("--limit", metavar="N", type=_count, help="at most so many")
+    parser.add_argument("--limit", metavar="N", type=typed.count, help="at most so many")
     parser.add_argument("--dry-run", action="store_true", help="move nothing; print what would be moved")
 
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--status", metavar="S", type=Status, choices=list(Status), help=f"one of {', '.join(Status)}")
+    parser.add_argument("--status", metavar="S", type=typed.status, help=f"one of {', '.join(Status)}")
     since = "only those that came to their status since then: a time such as 2026-11-22T20:00Z, or 90m, 12h, 7d ago"
-    parser.add_argument("--since", metavar="T", type=_since, help=since)
-    parser.add_argument("--limit", metavar="N", type=_count, default=100, help="at most so many; 100 by default")
+    parser.add_argument("--since", metavar="T", type=typed.since, help=since)
+    parser.add_argument("--limit", metavar="N", type=typed.count, default=100, help="at most so many; 100 by default")
     parser.add_argument("--json", action="store_true", help="print a list of records as JSON")
 
 
@@ -148,13 +142,17 @@ def _add_logs(parser: argparse.ArgumentParser) -> None:
         choices=list(QUESTIONS),
         help=f"only this one, which may be repeated: {', '.join(QUESTIONS)}",
     )
-    parser.add_argument("--job", metavar="JOB_ID", dest="job_id", type=_job_id, help="show all lines of that job")
+    parser.add_argument("--job", metavar="JOB_ID", dest="job_id", type=typed.job_id, help="show all lines of that job")
     parser.add_argument("--json", action="store_true", help="print the answers as one JSON document")
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "buckets", metavar="BUCKET", nargs="*", type=_bucket, help="a bucket, or s3://bucket/prefix, to read and write"
+        "buckets",
+        metavar="BUCKET",
+        nargs="*",
+        type=typed.bucket,
+        help="a bucket, or s3://bucket/prefix, to read and write",
     )
     parser.add_argument(
         "--source",
@@ -162,14 +160,16 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
         dest="sources",
         action="append",
         default=[],
-        type=_bucket,
+        type=typed.bucket,
         help="one to read only",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def _add_validate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", metavar="URL", type=_base_url, help="where it listens, such as http://127.0.0.1:8080")
+    parser.add_argument(
+        "url", metavar="URL", type=typed.base_url, help="where it listens, such as http://127.0.0.1:8080"
+    )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
@@ -180,7 +180,7 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--crossfade-seconds",
         metavar="X",
-        type=_value_of(float),
+        type=typed.value_of(float),
         help="for how long each SOURCE that is joined is heard together with the one before it",
     )
     outputs = parser.add_argument_group("outputs", "One --output each, followed by the options that are for it.")
@@ -192,16 +192,16 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
         outputs.add_argument(
             f"--{name.replace('_', '-')}",
             metavar=_METAVARS.get(member.type, "JSON"),
-            type=_value_of(member.type),
+            type=typed.value_of(member.type),
             action=_OfOutput,
             help=option.meaning.replace("%", "%%"),
         )
-    parser.add_argument("--job-id", metavar="ID", type=_job_id, help="the idempotency key; made up if not given")
+    parser.add_argument("--job-id", metavar="ID", type=typed.job_id, help="the idempotency key; made up if not given")
     parser.add_argument("--upload-to", metavar="s3://BUCKET/PREFIX", help="where to upload a local SOURCE first")
     parser.add_argument(
         "--group",
         metavar="G",
-        type=_group,
+        type=typed.group,
         help="the message group: a tenant whom a standard queue keeps from delaying others; the order on a FIFO queue",
     )
     parser.add_argument("--wait", action="store_true", help="show a progress bar until the job is final")
@@ -210,7 +210,7 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_timeout(parser: argparse.ArgumentParser, meaning: str) -> None:
-    parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, help=meaning)
+    parser.add_argument("--timeout", metavar="SECONDS", type=typed.seconds, help=meaning)
 
 
 def _imported(name: str) -> Callable[[argparse.Namespace], int]:
@@ -219,80 +219,3 @@ def _imported(name: str) -> Callable[[argparse.Namespace], int]:
         return code
 
     return call
-
-
-def _value_of(kind: Any) -> Callable[[str], Any]:
-    """Reads an option's value: a text as it is, anything else as the JSON that a message would have."""
-
-    def value_of(text: str) -> Any:
-        value: Any = text
-        if not is_text(kind):
-            with suppress(ValueError):
-                value = json.loads(text)
-        try:
-            read_value(kind, value, "")
-        except InvalidMessageError as exc:
-            raise argparse.ArgumentTypeError(exc.problem) from None
-        return value
-
-    return value_of
-
-
-def _job_id(text: str) -> str:
-    if not is_job_id(text):
-        raise argparse.ArgumentTypeError(f"a job id is {JOB_ID}")
-    return text
-
-
-def _group(text: str) -> str:
-    if not GROUP.allows(text):
-        raise argparse.ArgumentTypeError(f"a message group is {GROUP}")
-    return text
-
-
-def _seconds(text: str) -> float:
-    with suppress(ValueError):
-        seconds = float(text)
-        if 0 < seconds < math.inf:
-            return seconds
-    raise argparse.ArgumentTypeError("must be a number of seconds above 0")
-
-
-def _count(text: str) -> int:
-    with suppress(ValueError):
-        count = int(text)
-        if count > 0:
-            return count
-    raise argparse.ArgumentTypeError("must be a whole number above 0")
-
-
-def _since(text: str) -> datetime:
-    """A moment by ISO 8601, in UTC where it names no zone, or how long ago it is."""
-    with suppress(ValueError, OverflowError):
-        if text[-1:] in _AGO_SECONDS:
-            return datetime.now(UTC) - timedelta(seconds=float(text[:-1]) * _AGO_SECONDS[text[-1]])
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    raise argparse.ArgumentTypeError("must be a time such as 2026-11-22T20:00Z, or 90m, 12h or 7d")
-
-
-def _base_url(text: str) -> str:
-    """The URL without the path of a probe."""
-    parts = urlsplit(text)
-    path = parts.path.rstrip("/")
-    for probe in ("/health", "/livez", "/readyz"):
-        path = path.removesuffix(probe)
-    with suppress(ValueError):
-        if parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0):
-            return f"{parts.scheme}://{parts.netloc}{path}"
-    raise argparse.ArgumentTypeError("must be a URL such as http://127.0.0.1:8080")
-
-
-def _bucket(text: str) -> str:
-    """`s3://bucket/` and the prefix, of a bucket's name or an address in it."""
-    bucket, _, prefix = text.removeprefix("s3://").partition("/")
-    try:
-        ObjectLocation.parse(f"s3://{bucket}/{prefix}worker-doctor")
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{exc}") from None
-    return f"s3://{bucket}/{prefix}"

@@ -19,6 +19,7 @@ from worker.cli.typed_job import read_job
 from worker.cli.watch import conclude, follow, say_that_it_goes_on
 from worker.client import JobRecord, Jobs
 from worker.client.jobs import PutSource
+from worker.domain.errors import AccessDeniedError, DependencyUnavailableError, TargetRefusedError, WorkerError
 from worker.domain.job import Job, ObjectLocation
 from worker.settings import SUBMIT, Settings, read_presets
 
@@ -29,14 +30,14 @@ def command(arguments: Namespace) -> int:
     job, uploads = read_job(arguments, read_presets(os.environ))
 
     def opened(settings: Settings) -> AbstractAsyncContextManager[tuple[Jobs, PutSource | None]]:
-        return _with_uploads(settings, uploads)
+        return _with_uploads(settings, job.job_id, uploads)
 
     return run_with(SUBMIT, opened, lambda parts: submit(*parts, job, arguments))
 
 
 @asynccontextmanager
 async def _with_uploads(
-    settings: Settings, uploads: Mapping[ObjectLocation, Path]
+    settings: Settings, job_id: str, uploads: Mapping[ObjectLocation, Path]
 ) -> AsyncIterator[tuple[Jobs, PutSource | None]]:
     """The client, and what uploads the sources that are local files."""
     async with Jobs.of(settings) as jobs:
@@ -46,8 +47,11 @@ async def _with_uploads(
         async with open_files(settings) as files:
 
             async def put_sources() -> None:
-                for location, file in uploads.items():
-                    await files.sources.upload(file, location)
+                try:
+                    for location, file in uploads.items():
+                        await files.sources.upload(file, location)
+                except (AccessDeniedError, DependencyUnavailableError, TargetRefusedError) as error:
+                    raise WorkerError(f"{error}; submit it again with --job-id {job_id}") from error
 
             yield jobs, put_sources
 

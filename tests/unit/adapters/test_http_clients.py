@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import threading
 import time
@@ -89,6 +90,8 @@ def drip(client: socket.socket) -> None:
 
 def a_flood(port: int, host: str, stack: ExitStack) -> int:
     """Connect until the server's queue is full. Returns how many connections it took."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     for number in range(10_000):
         client = stack.enter_context(closing(socket.socket()))
         client.settimeout(0.2)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import sys
+import threading
+import time
+from collections.abc import Iterator
 
 import pytest
 
 from worker.bootstrap.identity import new_name
 from worker.bootstrap.queues import delete_linger_for, poll_seconds_for
-from worker.bootstrap.run import keep_for_good
+from worker.bootstrap.run import keep_for_good, share_the_interpreter
 from worker.settings import Settings
 
 
@@ -42,3 +46,40 @@ def test_what_is_there_for_good_is_no_work_for_the_garbage_collector() -> None:
         gc.unfreeze()
 
     assert left < len(gc.get_objects()) / 100
+
+
+@pytest.fixture
+def _switch_interval() -> Iterator[None]:
+    seconds = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(seconds)
+
+
+def turns_beside_a_busy_thread() -> int:
+    """How often another thread gets the interpreter in 0.2 s in which this one computes without a break."""
+    turns = 0
+    is_over = False
+
+    def take_turns() -> None:
+        nonlocal turns
+        while not is_over:
+            time.sleep(0.0001)  # as a thread that waits for a connection
+            turns += 1
+
+    thread = threading.Thread(target=take_turns)
+    thread.start()
+    until = time.perf_counter() + 0.2
+    while time.perf_counter() < until:
+        pass
+    is_over = True
+    thread.join()
+    return turns
+
+
+@pytest.mark.usefixtures("_switch_interval")
+def test_a_thread_that_answers_is_not_kept_waiting_by_a_loop_that_computes() -> None:
+    before = max(turns_beside_a_busy_thread() for _ in range(3))
+
+    share_the_interpreter()
+
+    assert max(turns_beside_a_busy_thread() for _ in range(3)) > 2 * before

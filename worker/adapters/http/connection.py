@@ -56,6 +56,8 @@ class Connection:
 
     def _take(self) -> bool:
         """Respond to the next request, if its head is complete. Returns whether there is a response to send."""
+        if not self._received:  # as of each connection of a flood
+            return False
         try:
             request = take_request(self._received)
         except BadRequestError as error:
