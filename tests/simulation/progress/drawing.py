@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tests.simulation.core.faults import (
@@ -42,6 +44,7 @@ from tests.simulation.progress.schedule import (
 
 _SECONDS_OF_TROUBLE = 4.0
 _LONGEST_FAULT_SECONDS = 3.0
+_CALLED_BACK_SECONDS = 0.4
 
 
 def generate(seed: int) -> Schedule:
@@ -76,7 +79,7 @@ def generate(seed: int) -> Schedule:
         mode="failover" if rng.random() < 0.6 else "durable",
         jobs=jobs,
         is_submitted=rng.random() < 0.5,
-        scripts=tuple(_scripts(rng, fails_first=is_run_again) for _ in range(jobs)),
+        scripts=_some_in_pieces(seed, [_scripts(rng, fails_first=is_run_again) for _ in range(jobs)]),
     )
 
 
@@ -92,6 +95,19 @@ def _scripts(rng: random.Random, *, fails_first: bool) -> tuple[Script, ...]:
     if fails_first and rng.random() < 0.8:
         scripts[0] = replace(scripts[0], ending=Ending.FAIL)
     return tuple(scripts)
+
+
+def _some_in_pieces(seed: int, scripts: Sequence[tuple[Script, ...]]) -> tuple[tuple[Script, ...], ...]:
+    """In an eighth of the schedules, all are encoded in pieces. The other dice are not touched."""
+    if random.Random(f"pieces of {seed}").random() > 0.125:
+        return tuple(scripts)
+    return tuple(tuple(map(_in_pieces, each)) for each in scripts)
+
+
+def _in_pieces(script: Script) -> Script:
+    """The script with a piece that is called back after each step, and what it had done is done again."""
+    steps = ((step, (_CALLED_BACK_SECONDS, step[1] / 2)) for step in script.steps)
+    return replace(script, steps=tuple(itertools.chain.from_iterable(steps)))
 
 
 def _moment(rng: random.Random) -> float:

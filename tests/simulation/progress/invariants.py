@@ -26,6 +26,7 @@ class Job:
     claimed: set[int] = field(default_factory=set)  # their fences
     highest_claim: int = 0  # of those whose claim was acknowledged
     published: set[int] = field(default_factory=set)  # fences of attempts whose outputs can be read
+    unconfirmed: set[int] = field(default_factory=set)  # those that may not be, until the table confirms the claim
     durable: Version | None = None  # the newest version that was acknowledged as kept in the table
     newest: Version | None = None  # the newest version that was acknowledged at all, and that Redis did not lose
     runs: Runs = field(default_factory=Runs)
@@ -56,6 +57,7 @@ class Checker(BaseChecker):
     I9: a run begins only where it was asked for: by the dead letter of the run before, or by a retry. It begins with
     attempt 0, and starts at attempt 1.
     I10: an end is published after it is in the table, and before its message is deleted.
+    I11: of outputs whose parts are sent early, nothing can be seen until the table confirms the claim once more.
     Also: nothing is kept of an attempt that was never claimed, and `completed` comes after its outputs.
     """
 
@@ -146,6 +148,7 @@ class Checker(BaseChecker):
         job = self.job(record.job_id)
         version = record.version
         if is_durable:
+            job.unconfirmed.discard(version.fence)
             if job.durable is None or version > job.durable:
                 job.durable = version
             if record.is_final:
@@ -154,10 +157,19 @@ class Checker(BaseChecker):
         if (is_durable or losses_before == self._losses) and (job.newest is None or version > job.newest):
             job.newest = version
 
+    def converted(self, job_id: str, fence: int) -> None:
+        """Parts of the attempt's outputs are sent, and the rest is on its worker's disk."""
+        self.job(job_id).unconfirmed.add(fence)
+
     @traced("outputs of {job_id} are published under {fence}")
     def published(self, job_id: str, fence: int) -> None:
         """All outputs of the attempt can be read."""
-        self.job(job_id).published.add(fence)
+        job = self.job(job_id)
+        job.published.add(fence)
+        if fence in job.unconfirmed:
+            self.violated(
+                f"I11: outputs of {job_id} can be seen, and the table has not confirmed the claim of {fence}"
+            )
 
     def took(self, what: str, seconds: float, longest: float = LONGEST_CALL_SECONDS) -> None:
         if seconds > longest:

@@ -13,10 +13,12 @@ from tests.simulation.progress.observed import ObservedCache, ObservedStore
 from tests.simulation.progress.servers import JobTableServer, RedisServer
 from tests.simulation.progress.world import Parts
 from worker.application.jobs.completion_events import CompletionEvents
+from worker.application.progress.job_progress import Snapshot
 from worker.application.progress.reader import Reader, Reading
+from worker.application.progress.reporter import Reporter
 from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.errors import DependencyUnavailableError
-from worker.domain.progress import Record, Version
+from worker.domain.progress import HIGHEST_BEFORE_THE_END, Record, Version
 from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
 
 
@@ -133,6 +135,20 @@ class PublishesOnce(CompletionEvents):
         return None
 
 
+class ShowsWhatTheConverterSays(Reporter):
+    """Lets the percentage fall where a piece is called back."""
+
+    def _percent_of(self, now: Snapshot) -> float:
+        return min(now.percent, HIGHEST_BEFORE_THE_END)
+
+
+class NoFenceBeforeTheUpload(Reporter):
+    """Takes the claim for confirmed without a word from the table."""
+
+    async def checkpoint(self) -> None:
+        await asyncio.sleep(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Mutation:
     """`parts` stand in the world instead of the right ones. The schedule of `seed` has been seen to notice it."""
@@ -153,4 +169,6 @@ MUTATIONS = {
     "user traffic probes": Mutation(2, Parts(cache=ProbesWithUserTraffic)),
     "no replay": Mutation(9, Parts(cache=NoReplay)),
     "an end is published once": Mutation(116, Parts(events=PublishesOnce)),
+    "percent falls with a piece": Mutation(198, Parts(reporter=ShowsWhatTheConverterSays)),
+    "no fence before the upload": Mutation(0, Parts(reporter=NoFenceBeforeTheUpload)),
 }

@@ -188,7 +188,7 @@ class Worker:
 
     async def _attempt(self, record: Record, script: Script) -> Outcome:
         progress = PlayedProgress()
-        reporter = Reporter(
+        reporter = self._world.parts.reporter(
             self.store, record, progress, now=self.now, random=self._random, lease_seconds=LEASE_SECONDS
         )
         execution = Execution()
@@ -222,6 +222,7 @@ class Worker:
         if script.ending is not Ending.COMPLETE:
             error = _ERRORS[script.ending]
             raise error()
+        self.checker.converted(record.job_id, record.version.fence)
         await reporter.checkpoint()
         await asyncio.sleep(_UPLOAD_SECONDS * self._random())
         self.checker.published(record.job_id, record.version.fence)

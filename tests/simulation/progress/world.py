@@ -25,6 +25,7 @@ from tests.support.handling import a_cancellation, a_commands_finisher
 from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.jobs.retry import JobRetry
 from worker.application.progress.reader import Reader
+from worker.application.progress.reporter import Reporter
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, first_record
 from worker.domain.refusals import NotRetriedError
@@ -48,6 +49,7 @@ class Parts:
     redis: type[RedisServer] = RedisServer
     table: type[JobTableServer] = JobTableServer
     events: type[CompletionEvents] = CompletionEvents
+    reporter: type[Reporter] = Reporter
 
 
 class AskedJobTable(SimulatedJobTable):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tests.simulation.core.publishing import faults_of_events
+from tests.simulation.core.schedule import LinkFault
 from tests.simulation.queue.incidents import (
     CancelRequest,
     ClockJump,
@@ -19,7 +21,13 @@ from tests.simulation.queue.incidents import (
     SendAgain,
     Starvation,
 )
-from tests.simulation.queue.link_faults import fault_of_a_claim, link_fault, outage_of_the_table, worker_at
+from tests.simulation.queue.link_faults import (
+    fault_of_a_claim,
+    fault_of_s3,
+    link_fault,
+    outage_of_the_table,
+    worker_at,
+)
 from tests.simulation.queue.schedule import Schedule, Script
 
 # What is drawn, each as often as it is listed. A FIFO queue never delivers a message that is held.
@@ -52,6 +60,8 @@ def make_schedule(seed: int) -> Schedule:
     if dice.random() < 0.005:
         return _sent_again_in_a_long_run(dice, seed, workers)
     scripts = _with_priorities(seed, scripts)
+    scripts, faults_of_uploads = _with_long_outputs(seed, scripts, workers)
+    faults += faults_of_uploads
     faults += faults_of_events(seed, [*map(worker_at, range(workers))], 30.0)
     return Schedule(seed, (*faults, *incidents), workers, scripts, limit)
 
@@ -62,6 +72,21 @@ def _with_priorities(seed: int, scripts: tuple[Script, ...]) -> tuple[Script, ..
     if dice.random() > 0.25 or any(script.group is not None for script in scripts):
         return scripts
     return tuple(replace(script, priority=dice.randrange(2)) for script in scripts)
+
+
+def _with_long_outputs(
+    seed: int, scripts: tuple[Script, ...], workers: int
+) -> tuple[tuple[Script, ...], Sequence[LinkFault]]:
+    """In some of the schedules, most jobs have long outputs, and in a third of these S3 fails for a while.
+
+    The other dice are not touched.
+    """
+    dice = random.Random(f"long outputs of {seed}")
+    if dice.random() > 0.03:  # each takes several times as long to play as another
+        return scripts, ()
+    pieces = [dice.choice((None, 1, 1, 4, 8)) for _ in scripts]
+    faults = [fault_of_s3(dice, workers)] if dice.random() < 0.35 else []
+    return tuple(replace(script, pieces=each) for script, each in zip(scripts, pieces, strict=True)), faults
 
 
 def _beside_a_crash(dice: random.Random) -> tuple[Script, ...]:

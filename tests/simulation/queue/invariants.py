@@ -8,6 +8,7 @@ from collections.abc import Collection
 from tests.simulation.core.checker import BaseChecker, traced
 from tests.simulation.core.publishing import PublishedEnds
 from tests.simulation.core.runs import Runs
+from tests.simulation.queue.encoders import Encoders
 from tests.simulation.queue.groups import Groups
 from tests.simulation.queue.incidents import LEASE_SECONDS, CancelRequest, ClockJump
 from tests.simulation.queue.known_states import KnownStates
@@ -15,13 +16,13 @@ from tests.simulation.queue.lateness import WITHDRAW_SECONDS, Lateness
 from tests.simulation.queue.outages import TableOutages
 from tests.simulation.queue.schedule import MAX_ATTEMPTS, MAX_CRASHES, Schedule
 from tests.simulation.queue.starts import Starts
+from tests.simulation.queue.targets import JUST_CLAIMED_SECONDS, Targets
 from tests.support.lean_loop import LeanLoop
 from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.progress import Record, Status
 from worker.ports import Delivery
 
 _CANCEL_SECONDS = 3.0  # a running job stops within them, where nothing keeps its worker from seeing the request
-_JUST_CLAIMED_SECONDS = 1.0  # a claim that is younger cannot have been taken over
 _LONGEST_WAIT_SECONDS = 900.0  # for the topic, between two tries
 
 
@@ -47,9 +48,10 @@ class Checker(BaseChecker):
         self._ends: defaultdict[str, list[Record]] = defaultdict(list)  # by job: those of all runs
         self.published_ends = PublishedEnds(self)
         self._published: defaultdict[str, set[int]] = defaultdict(set)  # by job: the fences
-        self._readable: dict[str, int] = {}  # by job: the run whose outputs are there
         self._confirmed: dict[tuple[str, int, str | None], float] = {}
+        self.targets = Targets(schedule, self._held, self._confirmed, lambda: self._now, self.violated)
         self._running: defaultdict[str, dict[str, bool]] = defaultdict(dict)  # by worker: jobs, and who is suspect
+        self.encoders = Encoders(self._running, self.violated)
         self._crowds: dict[str, str] = {}  # by worker: what runs there and should not, beside each other
         self._deaths_alone: defaultdict[str, int] = defaultdict(int)
         self._begun_at: dict[tuple[str, str], float] = {}
@@ -138,7 +140,7 @@ class Checker(BaseChecker):
 
     @traced("{worker} deletes the outputs of {job_id} of run {run} and before")
     def retracted(self, worker: str, job_id: str, run: int) -> None:
-        self._readable = {name: of for name, of in self._readable.items() if name != job_id or of > run}
+        self.targets.delete(job_id, run)
 
     # --- the workers ---------------------------------------------------------------------------------------------
 
@@ -173,6 +175,7 @@ class Checker(BaseChecker):
     @traced("{worker} is killed")
     def killed(self, worker: str) -> None:
         self._killed.add(worker)
+        self.targets.killed(worker)
         for job_id, is_suspect in self._running[worker].items():
             self._deaths_alone[job_id] += is_suspect
 
@@ -190,9 +193,8 @@ class Checker(BaseChecker):
         """The worker of the claim writes its targets. At `asked_at` it began to check that it holds the claim."""
         job_id, fence, worker = claim.job_id, claim.version.fence, str(claim.worker)
         self._published[job_id].add(fence)
-        self._readable[job_id] = claim.run
         confirmed_at = self._confirmed.get((job_id, fence, worker))
-        if confirmed_at is None or confirmed_at < asked_at - self._began_at - _JUST_CLAIMED_SECONDS:
+        if confirmed_at is None or confirmed_at < asked_at - self._began_at - JUST_CLAIMED_SECONDS:
             self.violated(f"{worker} publishes {job_id} and no longer held it when it asked")
         held = self._held[job_id]
         if not self._schedule.have_clocks_parted:  # a worker whose clock is wrong may take over a live claim
@@ -238,7 +240,7 @@ class Checker(BaseChecker):
         failed = [end for end in failures if delivery.has_written(end.version)]
         if (how != "reject" and record in failed) or (how == "reject" and not failed):
             self.violated(f"{job_id} is {record.status} and its message ends by {how}")
-        if record.status is Status.CANCELLED and job_id in self._readable:
+        if record.status is Status.CANCELLED and job_id in self.targets.visible:
             self.violated(f"{job_id} is cancelled, its message is gone, and there are outputs of it")
 
     @traced("{delivery.message_id} is hidden for {seconds:.1f} s")
@@ -270,10 +272,7 @@ class Checker(BaseChecker):
         script = self._schedule.scripts[number_of(job_id)]
         if record.status is Status.FAILED and script.goes_well:
             self._check_the_failure(job_id, record)
-        if record.status is Status.CANCELLED and job_id in self._readable:
-            self.violated(f"{job_id} is cancelled, and there are outputs of it")
-        if record.status is Status.COMPLETED and job_id not in self._readable:
-            self.violated(f"{job_id} is completed, and its outputs are gone")
+        self.targets.check_the_end(record)
         if (problem := self._lateness.problem_with(job_id, self._ended_at[job_id])) is not None:
             self.violated(problem)
 

@@ -10,6 +10,7 @@ from tests.simulation.core.faults import (
     OVERDUE,
     REFUSED,
     SILENT,
+    SLOW,
     THROTTLED,
     UNACKNOWLEDGED,
     UNANSWERED,
@@ -20,7 +21,7 @@ from tests.simulation.core.schedule import LinkFault
 from tests.simulation.core.stores import REDIS, TABLE
 
 SOMEBODY = "somebody"  # who asks for cancellations
-QUEUE = "queue"  # the service
+QUEUE, S3 = "queue", "s3"  # services
 _SPAN_SECONDS = 25.0  # in which faults and incidents begin
 _DELAY_SECONDS = 4.0
 
@@ -49,6 +50,7 @@ _FAULTS: dict[str, tuple[Fault, ...]] = {
     TABLE: (REFUSED, UNACKNOWLEDGED, SILENT, LATE, OVERDUE, UNANSWERED, THROTTLED),
     REDIS: (REFUSED, UNACKNOWLEDGED, SILENT),
 }
+_FAULTS_OF_S3 = (REFUSED, UNACKNOWLEDGED, SILENT, SLOW, UNANSWERED)
 _OUTAGES = (REFUSED, SILENT, THROTTLED, FORBIDDEN)
 
 
@@ -83,6 +85,14 @@ def fault_of_a_claim(dice: random.Random, workers: int, arrives_at: float) -> Li
     end = round(arrives_at + dice.choice((0.5, 2.0, 6.0)) * dice.uniform(0.5, 1.5), 2)
     who = (*map(worker_at, range(workers)), SOMEBODY)
     return LinkFault(arrives_at, end, who, TABLE, dice.choice((UNANSWERED, UNACKNOWLEDGED, OVERDUE)))
+
+
+def fault_of_s3(dice: random.Random, workers: int) -> LinkFault:
+    """Calls to S3 go wrong for seconds. None arrives late: nothing fences S3, and no worker could call it back."""
+    start = moment(dice)
+    end = round(start + dice.choice((1.0, 8.0, 20.0)) * dice.uniform(0.2, 1.2), 2)
+    who = (worker_at(dice.randrange(workers)),) if dice.random() < 0.5 else (*map(worker_at, range(workers)),)
+    return LinkFault(start, end, who, S3, dice.choice(_FAULTS_OF_S3), dice.choice((0.3, 1.0)))
 
 
 def moment(dice: random.Random) -> float:

@@ -5,7 +5,7 @@ They live here and not behind flags in the product. Each replaces the one place 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,18 +18,21 @@ from worker.application.consuming.dependencies import TableAccess
 from worker.application.consuming.lease_renewer import LeaseRenewer
 from worker.application.consuming.priorities import PriorityQueues
 from worker.application.consuming.slots import Slots
+from worker.application.consuming.spare_slots import SpareSlots
 from worker.application.consuming.work import Work
 from worker.application.jobs import finisher
 from worker.application.jobs.attempt import Attempt
 from worker.application.jobs.cancel_watch import CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.completion_events import CompletionEvents
+from worker.application.jobs.conversion import Conversion
 from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
 from worker.application.jobs.sightings import Sightings
 from worker.application.progress import reporter
+from worker.application.progress.job_progress import JobProgress
 from worker.domain import claim
 from worker.domain.backoff import Backoff
 from worker.domain.claim import ClaimDecision, ClaimMark, JobMessage, JobState, Start
@@ -67,6 +70,7 @@ class Mutation:
 
 _handle, _decide = DeliveryHandler.handle, JobClaims.decide
 _hide, _send = QueueServer.hide, QueueServer.send
+_run = Conversion.run
 _finish_attempt, _recorded = JobFinisher.finish_attempt, JobFinisher._recorded
 
 
@@ -179,6 +183,23 @@ def _send_to_no_group(self: QueueServer, body: str, *, group_id: str | None = No
     return _send(self, body, group_id=group_id and f"{group_id} {len(self)}", **more)
 
 
+async def _publish_and_ask(
+    self: Conversion, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]], claimed: Record
+) -> Completed:
+    completed = await _run(self, job, progress, before_upload=_nothing, claimed=claimed)
+    await before_upload()
+    return completed
+
+
+def _call_nothing_back(self: SpareSlots, deliveries: int) -> None:
+    self._in_hand = deliveries
+    self._changed.set()
+
+
+def _lend_beside_suspects(self: SpareSlots) -> int:
+    return max(0, self.concurrency - self._in_hand - len(self._lent))
+
+
 MUTATIONS = {
     "no fence before the upload": Mutation(0, JobRunner, "_confirm_claim", _nothing, "no longer held it"),
     "no final record before the delete": Mutation(
@@ -225,5 +246,15 @@ MUTATIONS = {
     ),
     "leases are renewed late": Mutation(182, LeaseRenewer, "_next_turn", _late_in_the_lease, "for no reason"),
     "dead claims last by their dates": Mutation(388, Sightings, "unchanged_seconds", _by_their_dates, "s late"),
+    "outputs are seen before the claim is confirmed": Mutation(
+        21, Conversion, "run", _publish_and_ask, "can be seen before"
+    ),
+    "parts of a killed worker stay": Mutation(80, JobRunner, "_drop_unfinished", _nothing, "parts of an output"),
+    "slots that are lent are not called back": Mutation(
+        588, SpareSlots, "hold", _call_nothing_back, "not called back"
+    ),
+    "slots are lent beside a suspect": Mutation(
+        318, SpareSlots, "_free", property(_lend_beside_suspects), "runs a suspect, and"
+    ),
     "a group is no group": Mutation(5, QueueServer, "send", _send_to_no_group, "out of order"),
 }

@@ -39,6 +39,7 @@ class Script:
     is_submitted: bool = False  # there is a `queued` record, as `worker submit` leaves it
     group: str | None = None  # of a FIFO queue
     priority: int = 0  # the queue that its messages are sent to; 0 is the most urgent
+    pieces: int | None = None  # of outputs of which parts are sent while they are encoded, 1 for as a whole
 
     def attempt(self, number: int) -> str:
         return self.attempts[min(number, len(self.attempts)) - 1]

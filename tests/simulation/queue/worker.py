@@ -14,6 +14,8 @@ from tests.simulation.queue.clients import JobTableClient, QueueClient
 from tests.simulation.queue.incidents import LEASE_SECONDS, CancelRequest
 from tests.simulation.queue.invariants import number_of
 from tests.simulation.queue.link_faults import worker_at
+from tests.simulation.queue.long_outputs import convert_long, meet
+from tests.simulation.queue.objects import S3Client, SimulatedObjects
 from tests.simulation.queue.schedule import MAX_ATTEMPTS, MAX_CRASHES, Script
 from tests.simulation.queue.servers import POLL_SECONDS
 from tests.support.consuming import a_consumer
@@ -30,11 +32,10 @@ from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.progress.failover import FailoverStore
 from worker.application.progress.guarded_cache import GuardedCache
 from worker.application.progress.job_progress import JobProgress
-from worker.domain.errors import ConverterCrashedError, NoAudioError
 from worker.domain.job import Job
 from worker.domain.outcome import Completed, Ending, Lost, PutOff
 from worker.domain.progress import OutputRecord, Record, Stage, Version
-from worker.ports import Delivery
+from worker.ports import Delivery, ObjectStore
 
 if TYPE_CHECKING:
     from tests.simulation.queue.world import World
@@ -73,16 +74,17 @@ class Worker:
         queue = clients[0] if len(clients) == 1 else _TimedQueues(clients)
         self._queue = queue
         cancels = CancelWatch(self.table)
-        slots = Slots(CONCURRENCY)
+        self.slots = Slots(CONCURRENCY)
+        self.s3 = S3Client(world.checker.targets, self.network)
         objects = MemoryObjects()
         self._watch = DependencyWatch(
             table_access, S3Access(objects), S3Rights(objects), WorkspaceAccess(lambda: None)
         )
-        handling = self._handling(store, cancels, slots)
+        handling = self._handling(store, cancels)
         renewer, self.consumer = a_consumer(
             queue,
             handling.handler(),
-            concurrency=slots,
+            concurrency=self.slots,
             lease_seconds=LEASE_SECONDS,
             poll_seconds=POLL_SECONDS,
             random=world.rng.random,
@@ -97,7 +99,7 @@ class Worker:
         world.checker.outages.worker_begins(self.name)
         world.checker.noted(f"{self.name} begins")
 
-    def _handling(self, store: FailoverStore, cancels: CancelWatch, slots: Slots) -> Handling:
+    def _handling(self, store: FailoverStore, cancels: CancelWatch) -> Handling:
         return Handling(
             self.table,
             store,
@@ -108,7 +110,7 @@ class Worker:
             worker=self.name,
             now=self.now,
             random=self.world.rng.random,
-            slots=slots,
+            slots=self.slots,
             publisher=SimulatedPublisher(self.network, self.world.checker.published_ends.published),
             on_end=self._ended,
         )
@@ -197,6 +199,7 @@ class SimulatedConversion:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._world = worker.world
+        self._outputs = SimulatedOutputs(worker)
 
     async def run(
         self, job: Job, progress: JobProgress, *, before_upload: Callable[[], Awaitable[None]], claimed: Record
@@ -205,36 +208,37 @@ class SimulatedConversion:
         script = self._world.schedule.scripts[number_of(job.job_id)]
         claim = worker.table.claims[job.job_id]
         checker.begins(claim, CONCURRENCY, is_suspect=worker.table.marks[job.job_id].is_suspect)
-        try:
-            await self._convert(script, claim.attempt + claim.run - 1, progress)
+
+        async def confirm() -> None:
             asked_at = self._world.loop.now
             await before_upload()
-            progress.enter(Stage.UPLOADING)
             if not worker.network.is_cut:
                 checker.publishes(worker.place, claim, asked_at)
+
+        word = script.attempt(claim.attempt + claim.run - 1)
+        try:
+            if script.pieces is not None:
+                return await convert_long(worker, script, word, job, progress, confirm, claim)
+            await self._convert(script, word, progress)
+            checker.targets.converted(claim)
+            await confirm()
+            progress.enter(Stage.UPLOADING)
+            if not worker.network.is_cut:
+                checker.targets.put(claim)
             await _go_on(script.seconds / 5, progress)  # for the other outputs
             return Completed(tuple(OutputRecord(str(output.target), 1, 1.0, "00") for output in job.outputs))
         finally:
             checker.ends(worker.name, job.job_id)
 
-    async def _convert(self, script: Script, attempt: int, progress: JobProgress) -> None:
+    async def _convert(self, script: Script, word: str, progress: JobProgress) -> None:
         progress.enter(Stage.CONVERTING)
         await _go_on(script.seconds / 2, progress)
-        match script.attempt(attempt):
-            case "fail":
-                raise NoAudioError
-            case "stumble":
-                raise ConverterCrashedError("by the schedule")
-            case "crash":
-                self._worker.kill()
-                await asyncio.sleep(0)
-            case "hang":
-                await asyncio.get_running_loop().create_future()
+        await meet(word, self._worker)
         progress.advance(0.5)
         await _go_on(script.seconds / 2, progress)
 
     async def drop_unfinished(self, job: Job) -> None:
-        """There are no unfinished uploads here."""
+        await self._outputs.drop_unfinished(job)
 
 
 async def _go_on(seconds: float, progress: JobProgress) -> None:
@@ -247,18 +251,26 @@ async def _go_on(seconds: float, progress: JobProgress) -> None:
 
 
 class SimulatedOutputs:
-    """What `PublishedOutputs` does, without an object."""
+    """The real `PublishedOutputs` for long outputs. For the others what it does, without an object."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self._long = PublishedOutputs(cast("ObjectStore", SimulatedObjects(worker.s3, None)))
 
     async def retract(self, job: Job, run: int, until: Version) -> None:
+        if self._is_long(job):
+            await self._long.retract(job, run, until)
+            return
         await asyncio.sleep(_DELETE_SECONDS)
         if not self._worker.network.is_cut:
             self._worker.world.checker.retracted(self._worker.name, job.job_id, run)
 
     async def drop_unfinished(self, job: Job) -> None:
-        """There are none here."""
+        if self._is_long(job):
+            await self._long.drop_unfinished(job)
+
+    def _is_long(self, job: Job) -> bool:
+        return self._worker.world.schedule.scripts[number_of(job.job_id)].pieces is not None
 
     async def drop_hidden(self, job: Job, until: Version) -> None:
         """Nor outputs of several objects."""

@@ -127,7 +127,7 @@ class World(BaseWorld[Schedule, Checker]):
         self._to_come -= 1
         job_id = f"job-{number}"
         target = f"s3://targets/{job_id}"
-        outputs = [{"target": target, "format": "mp3"}]
+        outputs = [{"target": target, "format": "mp3" if script.pieces is None else "wav"}]
         body = json.dumps({"job_id": job_id, "source": "s3://sources/a.wav", "outputs": outputs})
         if script.is_submitted and script.is_readable:
             self.table.put_if_unchanged(first_record(job_id, None, (target,), self.now()), None)
