@@ -31,6 +31,23 @@ def granules_of(data: bytes) -> list[int]:
     return granules
 
 
+def durations_in(moov: bytes) -> set[int]:
+    """That the index of an MP4 states for its packets, in samples (ISO 14496-12, section 8.6.1.2)."""
+    at = moov.index(b"stts")
+    count = int.from_bytes(moov[at + 8 : at + 12], "big")
+    return {int.from_bytes(moov[at + 16 + 8 * row : at + 20 + 8 * row], "big") for row in range(count)}
+
+
+async def test_packets_of_an_mp4_are_stated_with_the_samples_that_they_have(tmp_path: Path) -> None:
+    source = tmp_path / "source.wav"
+    run_ffmpeg("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=30", str(source))
+
+    aac, alac = await converted(source, tmp_path, an_output(AudioFormat.M4A), an_output(AudioFormat.ALAC))
+
+    assert durations_in(aac.prefix) == {1024, 30 * 44_100 % 1024}
+    assert durations_in(alac.prefix) == {4096, 30 * 44_100 % 4096}
+
+
 @pytest.mark.parametrize("formats", [(2, 1, 2), (1, 2)], ids=["stereo first", "mono first"])
 async def test_a_source_whose_channels_change_is_whole_in_every_format(
     formats: tuple[int, ...], tmp_path: Path

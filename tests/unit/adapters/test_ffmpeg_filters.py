@@ -19,7 +19,7 @@ WAV = SourceAudio("wav", "pcm_s16le", RATE, 2, 16, 10.0, 2_000_000, Structure(44
 WEBM = replace(WAV, container="matroska", codec="opus")
 TO_WAV = Encoding(AudioFormat.WAV, RATE, 2, 16, None)
 TO_MP3 = Encoding(AudioFormat.MP3, RATE, 2, 16, 128)
-COUNTED = "asetpts=N/SR/TB"
+COUNTED = "asetpts=round(N/SR/TB)"
 
 
 def graph_of(audio: SourceAudio, *encodings: Encoding) -> str:

@@ -127,7 +127,7 @@ def _joined(audio: SourceAudio) -> tuple[str, list[str], list[str]]:
     for number, (part, label) in enumerate(zip(audio.parts, labels, strict=True)):
         filters = [*_shared(replace(part, loses_frames=audio.loses_frames)), *_made_like(audio, part)]
         chains.append(f"[{number}:{part.track}]{','.join(filters)}{label}")
-    return "".join(labels), [f"concat=n={len(labels)}:v=0:a=1", "asetpts=N/SR/TB"], chains
+    return "".join(labels), [f"concat=n={len(labels)}:v=0:a=1", "asetpts=round(N/SR/TB)"], chains
 
 
 def target_layout(audio: SourceAudio, encoding: Encoding) -> str | None:
@@ -138,7 +138,7 @@ def target_layout(audio: SourceAudio, encoding: Encoding) -> str | None:
 def _shared(audio: SourceAudio) -> list[str]:
     filters = [] if audio.is_finite else [_FINITE]
     if not has_clock(audio.container):
-        return [*filters, "asetpts=N/SR/TB"]
+        return [*filters, "asetpts=round(N/SR/TB)"]
     late = late_seconds(audio) > 0
     is_shifted = audio.container in _NUMBERS_FROM_ANYWHERE and audio.starts_at_seconds > 0
     if is_shifted:
