@@ -140,7 +140,7 @@ class SpareSlots(Protocol):
 
     @property
     def spare(self) -> int:
-        """How many could be borrowed at this moment."""
+        """How many are free now. Each can be borrowed when it has been free for a while."""
 
     def borrowed(self) -> AbstractAsyncContextManager[asyncio.Event]:
         """Wait for a slot that has been free for a while, and have it inside.

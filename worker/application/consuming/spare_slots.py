@@ -35,15 +35,16 @@ class SpareSlots:
 
     @property
     def spare(self) -> int:
-        """How many could be borrowed at this moment."""
-        return self._free if asyncio.get_running_loop().time() >= self._came_at + _CALM_SECONDS else 0
+        """How many are free. Each can be borrowed as soon as no job has come for a while."""
+        return 0 if self._are_reserved() else max(0, self.concurrency - self._in_hand - len(self._lent))
 
     @asynccontextmanager
     async def borrowed(self) -> AsyncIterator[asyncio.Event]:
         """Wait for a slot, and have it inside. The event is set when it is called back."""
-        while not self.spare:
+        time = asyncio.get_running_loop().time
+        while not self.spare or time() < self._came_at + _CALM_SECONDS:
             self._changed.clear()
-            await wait_for_event_until(self._changed, self._came_at + _CALM_SECONDS if self._free else None)
+            await wait_for_event_until(self._changed, self._came_at + _CALM_SECONDS if self.spare else None)
         recalled = asyncio.Event()
         self._lent.append(recalled)
         try:
@@ -51,7 +52,3 @@ class SpareSlots:
         finally:
             self._lent.remove(recalled)
             self._changed.set()
-
-    @property
-    def _free(self) -> int:
-        return 0 if self._are_reserved() else max(0, self.concurrency - self._in_hand - len(self._lent))
