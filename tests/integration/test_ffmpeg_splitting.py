@@ -12,9 +12,9 @@ import pytest
 from mutagen.id3 import APIC, CHAP, TIT2
 from mutagen.wave import WAVE
 
-from tests.support.conversions import delivered
+from tests.support.conversions import an_output, delivered
 from tests.support.events import logged_events
-from tests.support.sounds import FFMPEG
+from tests.support.sounds import FFMPEG, run_ffmpeg
 from tests.support.splitting import MUSIC_SECONDS, a_pace, convert_one, make_music, splitting
 from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import FfmpegConverter
@@ -36,11 +36,14 @@ def is_in_pieces(directory: Path) -> bool:
     return any(directory.glob("*.piece-*"))
 
 
-async def test_a_flac_in_pieces_is_the_file_that_one_encoder_writes(music: Path, tmp_path: Path) -> None:
-    progress = ConversionProgress()
+@pytest.mark.parametrize("audio_format", [AudioFormat.FLAC, AudioFormat.ALAC])
+async def test_a_lossless_output_in_pieces_is_the_file_that_one_encoder_writes(
+    audio_format: AudioFormat, music: Path, tmp_path: Path
+) -> None:
+    pace, progress = a_pace(audio_format, piece_seconds=12), ConversionProgress()
 
-    split = await convert_one(splitting(FLAC_PACE), music, tmp_path / "split", AudioFormat.FLAC, progress=progress)
-    whole = await convert_one(FfmpegConverter(FFMPEG), music, tmp_path / "whole", AudioFormat.FLAC)
+    split = await convert_one(splitting(pace), music, tmp_path / "split", audio_format, progress=progress)
+    whole = await convert_one(FfmpegConverter(FFMPEG), music, tmp_path / "whole", audio_format)
 
     assert delivered(split.artifacts[0]).read_bytes() == delivered(whole.artifacts[0]).read_bytes()
     assert split.artifacts[0].duration_seconds == whole.artifacts[0].duration_seconds
@@ -49,12 +52,45 @@ async def test_a_flac_in_pieces_is_the_file_that_one_encoder_writes(music: Path,
     assert {path.name for path in tmp_path.iterdir() if "delivered" not in path.name} == {"split", "whole"}
 
 
+async def test_outputs_whose_pieces_need_different_surroundings_are_split_together(tmp_path: Path) -> None:
+    source, slots, progress = tmp_path / "noise.wav", one_spare_slot(), ConversionProgress()
+    run_ffmpeg("-f", "lavfi", "-i", "anoisesrc=duration=110:sample_rate=44100:color=pink", str(source))
+    formats = (AudioFormat.FLAC, AudioFormat.ALAC, AudioFormat.MP3)
+    splits, whole = splitting(a_pace(AudioFormat.MP3, piece_seconds=60), slots=slots), FfmpegConverter(FFMPEG)
+
+    ours, others = [
+        await converter.convert(
+            source,
+            await converter.probe(source),
+            [(an_output(each), tmp_path / f"{number}.{each}") for each in formats],
+            max_duration_seconds=1000.0,
+            progress=progress if converter is splits else ConversionProgress(),
+        )
+        for number, converter in enumerate((splits, whole))
+    ]
+
+    assert progress.encoders > 1
+    for one, other in zip(ours.artifacts[:2], others.artifacts[:2], strict=True):
+        assert delivered(one).read_bytes() == delivered(other).read_bytes()
+    assert ours.artifacts[2].duration_seconds == others.artifacts[2].duration_seconds
+
+
+def one_spare_slot() -> SpareSlots:
+    slots = SpareSlots(2, lambda: False)
+    slots.hold(1)
+    return slots
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
         ("deep.wav", ("-c:a", "pcm_s24le")),
         ("rf64.wav", ("-rf64", "always")),
         ("sony.w64", ()),
+        ("apple.aiff", ("-c:a", "pcm_s16be")),
+        ("deep.aiff", ("-c:a", "pcm_s24be")),
+        ("core.caf", ("-c:a", "pcm_s24be")),
+        ("sun.au", ("-c:a", "pcm_s16be")),
         ("chunks.wav", ("-metadata", "title=" + "long " * 500)),
     ],
 )
@@ -69,7 +105,7 @@ async def test_other_plain_samples_are_split_as_well(name: str, options: tuple[s
     assert delivered(split.artifacts[0]).read_bytes() == delivered(whole.artifacts[0]).read_bytes()
 
 
-@pytest.mark.parametrize("audio_format", [AudioFormat.FLAC, AudioFormat.MP3, AudioFormat.OPUS])
+@pytest.mark.parametrize("audio_format", [AudioFormat.FLAC, AudioFormat.MP3, AudioFormat.OPUS, AudioFormat.ALAC])
 async def test_an_output_in_pieces_has_the_tags_the_cover_and_the_chapters_of_a_whole_one(
     audio_format: AudioFormat, tmp_path: Path
 ) -> None:
@@ -115,16 +151,17 @@ async def test_what_cannot_be_joined_is_converted_as_a_whole(
     assert split.artifacts[0].duration_seconds == pytest.approx(MUSIC_SECONDS, abs=0.001)
 
 
-async def test_flac_whose_samples_are_not_those_of_the_source_is_converted_as_a_whole(
-    music: Path, tmp_path: Path
+@pytest.mark.parametrize("audio_format", [AudioFormat.FLAC, AudioFormat.ALAC])
+async def test_a_lossless_output_whose_samples_are_not_those_of_the_source_is_converted_as_a_whole(
+    audio_format: AudioFormat, music: Path, tmp_path: Path
 ) -> None:
     progress = ConversionProgress()
 
     await convert_one(
-        splitting(FLAC_PACE),
+        splitting(a_pace(audio_format, piece_seconds=12)),
         music,
         tmp_path / "out",
-        AudioFormat.FLAC,
+        audio_format,
         progress=progress,
         options={"sample_rate_hz": 48_000},
     )
@@ -144,10 +181,8 @@ async def test_without_a_spare_slot_nothing_is_split(music: Path, tmp_path: Path
 async def test_a_slot_that_is_called_back_is_free_at_once_and_its_piece_is_encoded_again(
     music: Path, tmp_path: Path
 ) -> None:
-    slots, progress = SpareSlots(2, lambda: False), ConversionProgress()
-    slots.hold(1)
+    slots, progress = one_spare_slot(), ConversionProgress()
     pace = a_pace(AudioFormat.MP3, piece_seconds=24)
-    await wait_until(lambda: slots.spare == 1)
     converting = convert_one(
         splitting(pace, slots=slots), music, tmp_path / "split", AudioFormat.MP3, progress=progress
     )

@@ -34,6 +34,7 @@ CASES: Sequence[Case] = [
     (AudioFormat.OPUS, 48_000, ("opusdec", "ffmpeg"), {"bitrate_kbps": 256}),
     (AudioFormat.OPUS, 48_000, ("opusdec", "ffmpeg"), {"bitrate_kbps": 64, "channels": 1}),
     (AudioFormat.FLAC, 44_100, ("flac", "ffmpeg", "sox"), {}),
+    (AudioFormat.ALAC, 44_100, ("ffmpeg",), {}),
 ]
 
 

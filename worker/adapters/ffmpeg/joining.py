@@ -18,6 +18,7 @@ from worker.domain.encoding import Encoding
 from worker.domain.splitting.cuts import Piece, framing_of
 from worker.domain.splitting.joiner import EncodedPiece, Joiner, JoinError
 from worker.domain.splitting.mp3 import Mp3Joiner
+from worker.domain.splitting.mp4 import Mp4Joiner
 from worker.domain.splitting.opus import OpusJoiner
 from worker.domain.tags.flac import flac_in_front
 from worker.domain.tags.metadata import Metadata
@@ -117,6 +118,8 @@ def joiner_for(encoding: Encoding) -> Joiner:
     match encoding.format:
         case AudioFormat.MP3 if framing is not None:
             return Mp3Joiner(framing.samples)
+        case AudioFormat.ALAC if framing is not None:
+            return Mp4Joiner(framing.samples)
         case AudioFormat.OPUS:
             return OpusJoiner(encoding.sample_rate_hz)
     raise JoinError(f"{encoding.format} is not joined")

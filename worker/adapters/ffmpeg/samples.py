@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from worker.adapters.ffmpeg.filters import RAW_SAMPLES, filter_graph
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import FORMATS
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
@@ -20,8 +20,8 @@ _CONTAINERS = frozenset({Container.WAV, Container.W64, Container.AIFF, Container
 _PREFIX = "pcm_"
 _BYTES = {"u8": 1, "s8": 1, "alaw": 1, "mulaw": 1, "s16": 2, "s24": 3, "s32": 4, "f32": 4, "f64": 8}
 _HUNDREDTH = 0.011  # to which the length in headers is printed
-_SAME_SAMPLES = {("pcm_s16le", 16), ("pcm_s24le", 24)}
-_HASHED_BYTES = 1 << 20
+_SAME_SAMPLES = {("s16", 16), ("s24", 24)}
+_HASHED_BYTES = 3 << 19  # whole samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,19 @@ class Samples:
         """Whether a lossless output has the very bytes of them, so that its checksum is theirs."""
         (graph, _), audio = filter_graph(self.audio, [encoding]), self.audio
         is_unchanged = "," not in graph and encoding.sample_rate_hz == audio.sample_rate_hz
-        return is_unchanged and (audio.codec, encoding.bits_per_sample) in _SAME_SAMPLES
+        return is_unchanged and (_kind(self.name), encoding.bits_per_sample) in _SAME_SAMPLES
 
     def md5(self, source: Path, stopped: threading.Event) -> bytes:
-        """Of all of them, as FLAC states it (RFC 9639, section 8.2); of some, where it was stopped."""
+        """Of all of them, as FLAC states it (RFC 9639, section 8.2); of some, where it was stopped.
+
+        The bytes of each are in little-endian order there.
+        """
         digest, left = hashlib.md5(usedforsecurity=False), self.count * self.frame_bytes
+        width = _BYTES[_kind(self.name)] if self.name.endswith("be") else 1
         with source.open("rb") as file:
             file.seek(self.audio.structure.begin)
             while left and not stopped.is_set() and (block := file.read(min(left, _HASHED_BYTES))):
-                digest.update(block)
+                digest.update(_turned(block, width))
                 left -= len(block)
         return digest.digest()
 
@@ -75,7 +79,7 @@ def samples_of(audio: SourceAudio) -> Samples | None:
         return None
     if audio.layout not in LAYOUTS or audio.track or audio.starts_at_seconds or audio.duration_seconds is None:
         return None
-    frame_bytes = _BYTES[name.removesuffix("le").removesuffix("be")] * audio.channels
+    frame_bytes = _BYTES[_kind(name)] * audio.channels
     count = (structure.end - structure.begin) // frame_bytes
     if abs(count / audio.sample_rate_hz - audio.duration_seconds) > _HUNDREDTH:
         return None
@@ -84,4 +88,18 @@ def samples_of(audio: SourceAudio) -> Samples | None:
 
 def can_be_joined(samples: Samples, encoding: Encoding) -> bool:
     """Whether nothing that stands in the output has to be known of all its sound, but what is known here."""
-    return encoding.format is not AudioFormat.FLAC or samples.are_those_of(encoding)
+    return not FORMATS[encoding.format].is_lossless or samples.are_those_of(encoding)
+
+
+def _kind(name: str) -> str:
+    return name.removesuffix("le").removesuffix("be")
+
+
+def _turned(block: bytes, width: int) -> bytes:
+    """The bytes with each `width` of them in the other order."""
+    if width == 1:
+        return block
+    turned = bytearray(len(block))
+    for place in range(width):
+        turned[place::width] = block[width - 1 - place :: width]
+    return bytes(turned)

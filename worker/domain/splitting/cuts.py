@@ -8,8 +8,10 @@ from dataclasses import dataclass, fields
 
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.encoding import Encoding
+from worker.domain.splitting.mp4_index import LONGEST_SAMPLES
 
 FLAC_FRAME_SAMPLES = 4096  # the size that its encoder is given
+_ALAC_FRAME_SAMPLES = 4096  # the size that its encoder takes
 # Below it, libopus may take speech for its other codec (SILK), whose state does not converge: a joint was 5 dB worse.
 # At 10 kbit/s + 0.81 * 54 (mode_thresholds of opus_encoder.c) it does so for mono at the latest.
 _OPUS_MIN_KBPS = 64
@@ -29,6 +31,7 @@ class Framing:
     samples: int
     before: int = 0
     behind: int = 0
+    longest: int | None = None  # of an output, in samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class Pace:
 def framing_of(encoding: Encoding) -> Framing | None:
     """None for what cannot be joined to what one encoder would write, or is not worth it.
 
-    Vorbis has blocks of two sizes, whose places depend on all that came before. ADTS and WebM are not done yet.
+    Vorbis has blocks of two sizes, whose places depend on all that came before, and so do the frames of AAC. WebM is
+    not done yet.
     A part of the source, or one that is faded, is made from the whole. MP3 of a variable bitrate was not tried.
     Writing WAV is copying. Opus is split where it is sure to be CELT.
     """
@@ -70,6 +74,8 @@ def framing_of(encoding: Encoding) -> Framing | None:
     match encoding.format:
         case AudioFormat.FLAC:
             return Framing(FLAC_FRAME_SAMPLES)
+        case AudioFormat.ALAC:
+            return Framing(_ALAC_FRAME_SAMPLES, longest=LONGEST_SAMPLES)
         case AudioFormat.MP3:
             # ISO 11172-3 and 13818-3: two granules of 576 samples, or one at the low rates. Joints are looked for
             # among 32 frames, behind 16 after which LAME was measured to be in the same state.
@@ -88,7 +94,7 @@ def cut(samples: int, rate_hz: int, encodings: Sequence[Encoding], most: int, pa
         return []
     grid, before, behind = 1, 0, 0
     for encoding, framing in zip(encodings, framings, strict=True):
-        if framing is None:
+        if framing is None or samples * encoding.sample_rate_hz // rate_hz > (framing.longest or math.inf):
             return []
         frame = _in_source(framing.samples, rate_hz, encoding.sample_rate_hz)
         grid = math.lcm(grid, frame[0])

@@ -9,7 +9,7 @@ from worker.domain.containers.flac_frames import crc8, crc16
 from worker.domain.splitting.checksums import with_zeros
 from worker.domain.splitting.cuts import FLAC_FRAME_SAMPLES
 from worker.domain.splitting.joiner import EncodedPiece, JoinError
-from worker.domain.splitting.packets import packets_of
+from worker.domain.splitting.packets import kept_packets
 
 _STREAMINFO = 8  # its content's offset (RFC 9639, section 8.2)
 _FRAME_SIZES, _SAMPLES, _MD5 = _STREAMINFO + 4, _STREAMINFO + 13, _STREAMINFO + 18
@@ -32,16 +32,13 @@ class FlacJoiner:
     def add(self, piece: EncodedPiece) -> Iterator[bytes]:
         if self._next_frame == 0:
             yield self._header
-        if piece.first_frame != piece.begin_frame or piece.begin_frame != self._next_frame:
-            raise JoinError("a piece does not begin where the last one ended")
+        packets = kept_packets(piece, self._next_frame)
         self._samples = piece.first_frame * FLAC_FRAME_SAMPLES + piece.samples
-        for offset, length in packets_of(piece.read_at, piece.size):
+        for offset, length in packets:
             frame = numbered(piece.read_at(offset, length), self._next_frame)
             self._next_frame += 1
             self._smallest, self._largest = min(self._smallest, len(frame)), max(self._largest, len(frame))
             yield frame
-        if piece.end_frame not in {None, self._next_frame}:
-            raise JoinError("a piece does not have as many frames as it should")
 
     def finish(self) -> Iterator[bytes]:
         return iter(())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from worker.domain.containers.mp4 import top_boxes
 from worker.domain.containers.structure import ReadAt
-from worker.domain.splitting.joiner import JoinError
+from worker.domain.splitting.joiner import EncodedPiece, JoinError
 
 _PATH = (b"trak", b"mdia", b"minf", b"stbl")
 
@@ -18,13 +18,12 @@ def packets_of(read_at: ReadAt, size: int) -> Iterator[tuple[int, int]]:
     Raises JoinError.
     """
     boxes = {box.kind: box for box in top_boxes(read_at, size)}
-    if b"moov" not in boxes or b"mdat" not in boxes or boxes[b"moov"].stop > size:
-        raise JoinError("a piece has no index")
-    moov = boxes[b"moov"]
-    table = read_at(moov.start, moov.stop - moov.start)
+    if b"mdat" not in boxes:
+        raise JoinError("a piece has no media")
+    table = index_of(read_at, size)
     for kind in _PATH:
-        table = _child(table, kind)
-    sizes = _sizes(_child(table, b"stsz"))
+        table = child_of(table, kind)
+    sizes = _sizes(child_of(table, b"stsz"))
     offset = _first_offset(table)
     if offset < boxes[b"mdat"].start or offset + sum(sizes) != boxes[b"mdat"].stop:
         raise JoinError("the packets of a piece do not follow each other")
@@ -33,7 +32,31 @@ def packets_of(read_at: ReadAt, size: int) -> Iterator[tuple[int, int]]:
         offset += length
 
 
-def _child(box: bytes, kind: bytes) -> bytes:
+def kept_packets(piece: EncodedPiece, next_frame: int) -> list[tuple[int, int]]:
+    """Those of the frames that are kept of a piece, one a frame, where `next_frame` is the first that is wanted.
+
+    Raises JoinError.
+    """
+    if piece.begin_frame != next_frame:
+        raise JoinError("a piece does not begin where the last one ended")
+    begin = piece.begin_frame - piece.first_frame
+    end = None if piece.end_frame is None else piece.end_frame - piece.first_frame
+    packets = list(packets_of(piece.read_at, piece.size))[begin:end]
+    if not packets or (end is not None and len(packets) < end - begin):
+        raise JoinError("a piece does not have as many packets as it should")
+    return packets
+
+
+def index_of(read_at: ReadAt, size: int) -> bytes:
+    """The box `moov`. Raises JoinError."""
+    moov = next((box for box in top_boxes(read_at, size) if box.kind == b"moov"), None)
+    if moov is None or moov.stop > size:
+        raise JoinError("a piece has no index")
+    return read_at(moov.start, moov.stop - moov.start)
+
+
+def child_of(box: bytes, kind: bytes) -> bytes:
+    """The first box of a kind within one. Raises JoinError."""
     offset = 8
     while offset + 8 <= len(box):
         length = int.from_bytes(box[offset : offset + 4], "big")
@@ -50,6 +73,6 @@ def _sizes(stsz: bytes) -> tuple[int, ...]:
 
 def _first_offset(table: bytes) -> int:
     try:
-        return int(struct.unpack_from(">I", _child(table, b"stco"), 16)[0])
+        return int(struct.unpack_from(">I", child_of(table, b"stco"), 16)[0])
     except JoinError:
-        return int(struct.unpack_from(">Q", _child(table, b"co64"), 16)[0])
+        return int(struct.unpack_from(">Q", child_of(table, b"co64"), 16)[0])
