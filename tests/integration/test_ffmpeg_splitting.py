@@ -22,7 +22,7 @@ from worker.application.consuming.spare_slots import SpareSlots
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import ConverterCrashedError
 from worker.events import Event
-from worker.ports import ConversionProgress, MispredictedError, OutputLimitError
+from worker.ports import AudioConverter, ConversionProgress, MispredictedError, OutputLimitError
 
 FLAC_PACE = a_pace(AudioFormat.FLAC, piece_seconds=12)
 
@@ -56,7 +56,8 @@ async def test_outputs_whose_pieces_need_different_surroundings_are_split_togeth
     source, slots, progress = tmp_path / "noise.wav", one_spare_slot(), ConversionProgress()
     run_ffmpeg("-f", "lavfi", "-i", "anoisesrc=duration=110:sample_rate=44100:color=pink", str(source))
     formats = (AudioFormat.FLAC, AudioFormat.ALAC, AudioFormat.MP3)
-    splits, whole = splitting(a_pace(AudioFormat.MP3, piece_seconds=60), slots=slots), FfmpegConverter(FFMPEG)
+    splits: AudioConverter = splitting(a_pace(AudioFormat.MP3, piece_seconds=60), slots=slots)
+    converters = (splits, FfmpegConverter(FFMPEG))
 
     ours, others = [
         await converter.convert(
@@ -66,7 +67,7 @@ async def test_outputs_whose_pieces_need_different_surroundings_are_split_togeth
             max_duration_seconds=1000.0,
             progress=progress if converter is splits else ConversionProgress(),
         )
-        for number, converter in enumerate((splits, whole))
+        for number, converter in enumerate(converters)
     ]
 
     assert progress.encoders > 1
