@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.conversions import an_output, converted, delivered
+from tests.support.pcm import read_wav
 from tests.support.samples import a_wav, level_of, samples_of, tones
 from tests.support.sounds import FFMPEG, run_ffmpeg
 from worker.adapters.ffmpeg import FfmpegConverter
@@ -141,3 +142,34 @@ async def test_mono_is_as_loud_in_stereo(codec: str, tmp_path: Path) -> None:
     for artifact in artifacts:
         for samples in samples_of(artifact.path, 2):
             assert level_of(samples, 1000) == pytest.approx(0.25, rel=_LAME)
+
+
+@pytest.mark.parametrize("channels", [3, 8])
+@pytest.mark.parametrize("name", ["source.wv", "source.tta", "source.mka"])
+async def test_a_decoder_gives_no_positions_to_tracks_of_a_file_that_names_none(
+    name: str, channels: int, tmp_path: Path
+) -> None:
+    frequencies = [1000 + 200 * number for number in range(channels)]
+    samples = tones(frequencies, seconds=0.5)
+    wav = a_wav(tmp_path / "made.wav", samples, channels)
+    codec = "wavpack" if name.endswith("wv") else "tta"
+    run_ffmpeg("-guess_layout_max", "0", "-i", str(wav), "-c:a", codec, str(tmp_path / name))
+
+    kept, mixed = await converted(
+        tmp_path / name, tmp_path, an_output(AudioFormat.WAV), an_output(AudioFormat.M4A, sample_rate_hz=48_000)
+    )
+
+    assert samples_of(kept.path, channels) == [samples[number::channels] for number in range(channels)]
+    assert read_wav(kept.path.read_bytes()).mask == 0
+    outputs = samples_of(delivered(mixed), channels)
+    for frequency in frequencies:
+        assert max(level_of(each, frequency) for each in outputs) > 0.25 * 0.4, frequency
+
+
+async def test_a_wavpack_file_that_names_positions_keeps_them(tmp_path: Path) -> None:
+    wav = a_wav(tmp_path / "made.wav", tones([1000, 1300, 1600, _LOW_HZ]), 4, mask=0xF)
+    run_ffmpeg("-i", str(wav), "-c:a", "wavpack", str(tmp_path / "source.wv"))
+
+    (artifact,) = await converted(tmp_path / "source.wv", tmp_path, an_output(AudioFormat.WAV))
+
+    assert read_wav(artifact.path.read_bytes()).mask == 0xF

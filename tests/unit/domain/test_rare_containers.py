@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support import rare_sounds
 from tests.support.frames import ID3_TAG, reader
 from tests.support.sounds import sound
-from worker.domain.containers import ape
+from worker.domain.containers import ape, wavpack
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, Structure
@@ -199,3 +199,29 @@ def test_a_wavpack_file_that_begins_with_a_later_block_lacks_the_first() -> None
     data = sound("plain.wv").read_bytes()
 
     assert examined(data[20:]).problem == "the source is damaged: its first blocks are missing"
+
+
+@pytest.mark.parametrize(
+    ("information", "names_positions"),
+    [
+        ("0d 01 06 3f", True),  # six channels, a mask of one byte
+        ("4d 02 06 00 00 00", False),  # an odd length: a mask of two bytes, and one byte of padding
+        ("4d 02 06 00 06 00", True),
+        ("0d 03 05 00 00 3f 00 00", True),  # the long form: counts in three bytes, a mask of three
+        ("0d 03 05 05 00 00 00 00", False),
+        ("4d 04 05 05 00 00 00 00 01 00", True),  # a mask of four bytes
+        ("82 01 00 00 aa bb 0d 01 06 00", False),  # behind another one, whose length has three bytes
+        ("02 01 aa bb", True),  # mono and stereo have none
+    ],
+)
+def test_a_wavpack_file_names_positions_where_its_mask_has_any(information: str, names_positions: bool) -> None:
+    body = bytes.fromhex(information)
+    data = b"wvpk" + (24 + len(body)).to_bytes(4, "little") + bytes(4) + b"\xff" * 4 + bytes(16) + body
+
+    structure = wavpack.examine(reader(data), 0, len(data))
+
+    assert structure.names_positions is names_positions
+
+
+def test_a_tta_file_names_no_positions() -> None:
+    assert not examined(sound("plain.tta").read_bytes()).names_positions

@@ -39,6 +39,8 @@ _WITHOUT_SILENT_END = _WITHOUT_CLOCK | {Container.MATROSKA, Container.OGG}
 _CHANGES_LAYOUT = frozenset({Container.MP3, Container.ADTS, Container.MPEGTS})
 # A piece cut out of such a file keeps the numbers of its samples: before the first of them nothing is missing.
 _NUMBERS_FROM_ANYWHERE = frozenset({Container.WAVPACK})
+# Their decoders name positions by the number of channels where the source names none.
+_GUESSES_POSITIONS = frozenset({"tta", "wavpack"})
 _FRAME_GAP_SECONDS = 0.01  # less than any frame, but for the short ones of Vorbis
 _LATE_SECONDS = 0.01
 SHORTEST_PAUSE_SECONDS = 0.1  # what recorders' clocks jitter by is less; what is less adds up until it is a gap
@@ -137,6 +139,8 @@ def target_layout(audio: SourceAudio, encoding: Encoding) -> str | None:
 
 def _shared(audio: SourceAudio) -> list[str]:
     filters = [] if audio.is_finite else [_FINITE]
+    if audio.codec in _GUESSES_POSITIONS and layout_of(audio.layout) is None:
+        filters.append(_channelmap(f"{audio.channels}C", range(audio.channels)))
     if not has_clock(audio.container):
         return [*filters, "asetpts=round(N/SR/TB)"]
     late = late_seconds(audio) > 0

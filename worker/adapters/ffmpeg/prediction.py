@@ -16,6 +16,7 @@ from worker.ports import MispredictedError, SourceAudio
 
 MAX_PRINTED_BYTES = 65_536
 _HUNDREDTH = 100
+_WITHOUT_POSITIONS = frozenset({"tta"})  # in any container: its header counts the channels
 _OUTPUT_BEGINS = "\nOutput #"
 
 
@@ -50,7 +51,7 @@ def source_audio(inspected: Inspected, headers: Headers, described: str, *, is_f
         duration_seconds=None,
         size_bytes=inspected.size_bytes,
         structure=inspected.structure,
-        layout=headers.layout,
+        layout=_layout(inspected, headers),
         track=headers.track,
         starts_at_seconds=headers.starts_at_seconds,
         tags=inspected.metadata.tags or described_tags(described, inspected.container),
@@ -59,6 +60,12 @@ def source_audio(inspected: Inspected, headers: Headers, described: str, *, is_f
         is_finite=is_finite,
     )
     return replace(audio, duration_seconds=_expected_seconds(audio, headers))
+
+
+def _layout(inspected: Inspected, headers: Headers) -> str:
+    """That of discrete tracks where the source names no positions: its decoder takes the usual ones for the number."""
+    names_positions = inspected.structure.names_positions and headers.codec not in _WITHOUT_POSITIONS
+    return headers.layout if names_positions or headers.channels <= 2 else f"{headers.channels} channels"
 
 
 def _expected_seconds(audio: SourceAudio, headers: Headers) -> float | None:

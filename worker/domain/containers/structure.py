@@ -43,6 +43,7 @@ class Structure:
     frames_only: bool = False  # nothing but frames lies between `begin` and `end`, so every byte is to be decoded
     read_range: tuple[int, int] | None = None  # what the decoder may see, where the rest would mislead it
     patches: tuple[Patch, ...] = ()  # what the decoder gets in place of bytes that it cannot handle
+    names_positions: bool = True  # False: the channels have no positions, and those of a decoder are a guess
     ignores_stated_size: bool = False  # the header's size of the sound is wrong, and the sound ends with the range
 
     @property

@@ -32,4 +32,5 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         track_seconds=(samples / rate_hz,),
         repairs=repairs_behind(read_at, end, size),
         read_range=range_to(end, size),
+        names_positions=False,  # its header counts the channels
     )

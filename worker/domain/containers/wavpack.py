@@ -12,6 +12,10 @@ _UNKNOWN = 0xFFFF_FFFF
 _FIRST_OF_ITS_TIME = 0x800  # blocks for further channels have the same time as the first
 _RATES_HZ = (6000, 8000, 9600, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 192000)
 _DSD = 0x8000_0000
+# Of the metadata in a block: the kind is in six bits of the first byte, the others say how the length is stated.
+_CHANNEL_INFO, _KIND_BITS, _LARGE = 0x0D, 0x3F, 0x80
+_LONG_COUNTS_BYTES, _LONGEST_SHORT_INFO_BYTES = 3, 5  # of channels and streams, before the mask
+_MAX_CHANNEL_INFO_BYTES = 65_536
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
@@ -49,7 +53,23 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         problem=problem,
         track_seconds=_seconds(first, stated if is_stated else samples),
         read_range=range_to(offset, size),
+        names_positions=_names_positions(read_at(start, min(_MAX_CHANNEL_INFO_BYTES, end - start))),
     )
+
+
+def _names_positions(block: bytes) -> bool:
+    """Whether the first block has a mask of positions, or no channels that need one ("Metadata Sub-Blocks")."""
+    offset = _HEADER_BYTES
+    while offset + 4 <= len(block):
+        kind, is_large = block[offset], block[offset] & _LARGE
+        words = int.from_bytes(block[offset + 1 : offset + (4 if is_large else 2)], "little")
+        begin = offset + (4 if is_large else 2)
+        offset = begin + 2 * words
+        if kind & _KIND_BITS == _CHANNEL_INFO:
+            length = 2 * words - (kind >> 6 & 1)
+            counts = _LONG_COUNTS_BYTES if length > _LONGEST_SHORT_INFO_BYTES else 1
+            return any(block[begin + counts : begin + length])
+    return True
 
 
 def _seconds(first: bytes, samples: int) -> tuple[float, ...]:
