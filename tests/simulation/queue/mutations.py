@@ -254,7 +254,7 @@ MUTATIONS = {
         588, SpareSlots, "hold", _call_nothing_back, "not called back"
     ),
     "slots are lent beside a suspect": Mutation(
-        318, SpareSlots, "_free", property(_lend_beside_suspects), "runs a suspect, and"
+        318, SpareSlots, "spare", property(_lend_beside_suspects), "runs a suspect, and"
     ),
     "a group is no group": Mutation(5, QueueServer, "send", _send_to_no_group, "out of order"),
 }

@@ -21,7 +21,7 @@ _PREFIX = "pcm_"
 _BYTES = {"u8": 1, "s8": 1, "alaw": 1, "mulaw": 1, "s16": 2, "s24": 3, "s32": 4, "f32": 4, "f64": 8}
 _HUNDREDTH = 0.011  # to which the length in headers is printed
 _SAME_SAMPLES = {("s16", 16), ("s24", 24)}
-_HASHED_BYTES = 3 << 19  # whole samples
+_HASHED_BYTES = 96 << 10  # whole samples; malloc keeps larger blocks than 128 KiB for each thread that has read one
 
 
 @dataclass(frozen=True, slots=True)
