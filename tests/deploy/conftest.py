@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 
 import pytest
 
 from tests.support import ministack
 from tests.support.emulators import Deploy, Deployed, Emulator
+from tests.support.fault_proxy import FaultProxy
+from tests.support.kubernetes import Rendered, rendered
+from tests.support.rights import Scene
 from tests.support.stack import Stack, aws_clients
+from tests.support.worker_process import WorkerProcess
 from worker.demo.servers import HOST
 
 # The directory of programs. `make deploy-check` sets it, and with it no test may be left out.
@@ -53,6 +59,12 @@ def tool() -> Callable[[str], str]:
     return find
 
 
+@pytest.fixture(scope="session")
+def render(tool: Callable[[str], str]) -> Callable[[str], Rendered]:
+    """The resources of an overlay of deploy/k8s, by kind."""
+    return cache(lambda overlay: rendered(tool("kubectl"), overlay))
+
+
 @pytest.fixture
 def stack_of_data(new_emulator: Callable[[str], Emulator]) -> Iterator[tuple[Stack, dict[str, str]]]:
     """What data.yaml makes on moto, for a worker without Redis, and the outputs of the stack."""
@@ -82,3 +94,23 @@ def deploy(new_emulator: Callable[[str], Emulator]) -> Deploy:
 @pytest.fixture
 def deploy_on_moto(new_emulator: Callable[[str], Emulator]) -> Deploy:
     return lambda **parameters: Deployed(new_emulator("moto"), **parameters)
+
+
+@pytest.fixture
+def scene(stack_of_data: tuple[Stack, dict[str, str]]) -> Iterator[Scene]:
+    stack, outputs = stack_of_data
+    with FaultProxy(stack.endpoint).running() as proxy:
+        yield Scene(replace(stack, endpoint=proxy.url), stack, proxy, outputs)
+
+
+@pytest.fixture
+def start_worker() -> Iterator[Callable[..., WorkerProcess]]:
+    processes: list[WorkerProcess] = []
+
+    def start(stack: Stack, **settings: str) -> WorkerProcess:
+        processes.append(WorkerProcess(stack.environment() | settings))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.close()

@@ -1,89 +1,31 @@
-"""The overlays of deploy/k8s as kustomize makes them: valid to the letter, and what a worker needs."""
+"""The overlays of deploy/k8s as kustomize makes them: all valid to the letter, and those of workers what they need."""
 
 from __future__ import annotations
 
-import json
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 import yaml  # type: ignore[import-untyped]
 
 from tests.support.cloudformation import DEPLOY
+from tests.support.kubernetes import (
+    CUSTOM,
+    OVERLAYS,
+    WORKERS,
+    Rendered,
+    environment_of,
+    pod_of,
+    read,
+    standard,
+)
 from worker.settings import RUN, load
 
-OVERLAYS = sorted(folder.name for folder in (DEPLOY / "k8s" / "overlays").iterdir())
 SERVICES = ("redis-off", "redis-on")
-CUSTOM = json.loads(Path(__file__).with_name("custom_resources.json").read_text(encoding="utf-8"))
-SECRET = {"REDIS_PASSWORD": "the secret"}
 
-Rendered = dict[str, Any]
 Render = Callable[[str], Rendered]
-
-
-@pytest.fixture(scope="session")
-def render(tool: Callable[[str], str]) -> Render:
-    """The resources of an overlay, by kind."""
-    made: dict[str, Rendered] = {}
-
-    def call(overlay: str) -> Rendered:
-        if overlay not in made:
-            folder = str(DEPLOY / "k8s" / "overlays" / overlay)
-            text = subprocess.run([tool("kubectl"), "kustomize", folder], capture_output=True, text=True, check=True)
-            assert text.stderr == ""
-            made[overlay] = {each["kind"]: each for each in yaml.safe_load_all(text.stdout)}
-        return made[overlay]
-
-    return call
-
-
-def read(path: str) -> Any:
-    return yaml.safe_load((DEPLOY / "k8s" / path).read_text(encoding="utf-8"))
-
-
-def pod_of(resources: Rendered) -> dict[str, Any]:
-    spec = (
-        resources["Deployment"]["spec"]
-        if "Deployment" in resources
-        else resources["ScaledJob"]["spec"]["jobTargetRef"]
-    )
-    pod: dict[str, Any] = spec["template"]["spec"]
-    return pod
-
-
-def environment_of(resources: Rendered) -> Mapping[str, str]:
-    """What the worker sees: the settings by name, and the secret where the container takes it."""
-    (container,) = pod_of(resources)["containers"]
-    settings = resources["ConfigMap"]
-    found: dict[str, str] = {}
-    for source in container["envFrom"]:
-        if "configMapRef" in source:
-            assert source["configMapRef"]["name"] == settings["metadata"]["name"]
-            found |= settings["data"]
-        else:
-            found |= SECRET
-    return found
-
-
-def job_of(scaled_job: Mapping[str, Any]) -> dict[str, Any]:
-    """The Kubernetes job that KEDA makes of it."""
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": scaled_job["metadata"],
-        "spec": scaled_job["spec"]["jobTargetRef"],
-    }
-
-
-def standard(resources: Rendered) -> Iterator[Mapping[str, Any]]:
-    for kind, each in resources.items():
-        if kind == "ScaledJob":
-            yield job_of(each)
-        elif kind not in CUSTOM["$defs"]:
-            yield each
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -106,7 +48,7 @@ def test_every_resource_of_kubernetes_is_valid_and_has_no_unknown_member(
 def test_every_custom_resource_is_valid_and_has_no_unknown_member(overlay: str, render: Render) -> None:
     found = {kind: each for kind, each in render(overlay).items() if kind in CUSTOM["$defs"]}
 
-    assert len(found) >= 2
+    assert found
     for kind, each in found.items():
         jsonschema.validate(each["spec"], CUSTOM | {"$ref": f"#/$defs/{kind}"})
 
@@ -123,7 +65,7 @@ def test_checkov_finds_nothing(render: Render, tool: Callable[[str], str], tmp_p
     assert (done.returncode, "Passed checks" in done.stdout) == (0, True), done.stdout
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", WORKERS)
 def test_the_worker_takes_the_environment_as_it_is(overlay: str, render: Render) -> None:
     resources = render(overlay)
 
@@ -135,7 +77,7 @@ def test_the_worker_takes_the_environment_as_it_is(overlay: str, render: Render)
     assert settings.concurrency == int(limit)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", WORKERS)
 def test_a_pod_is_stopped_later_than_the_worker_drains(overlay: str, render: Render) -> None:
     resources = render(overlay)
 
@@ -144,7 +86,7 @@ def test_a_pod_is_stopped_later_than_the_worker_drains(overlay: str, render: Ren
     assert drain_seconds + 60 <= pod_of(resources)["terminationGracePeriodSeconds"]
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", WORKERS)
 def test_nothing_may_reach_a_worker_but_metrics_and_it_reaches_what_it_needs(overlay: str, render: Render) -> None:
     policy = render(overlay)["NetworkPolicy"]["spec"]
 
@@ -155,7 +97,7 @@ def test_nothing_may_reach_a_worker_but_metrics_and_it_reaches_what_it_needs(ove
     assert len(sources) == (1 if overlay in SERVICES else 0)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", WORKERS)
 def test_everything_selects_the_same_pods_in_the_same_namespace(overlay: str, render: Render) -> None:
     resources = render(overlay)
     labels = {"app.kubernetes.io/name": "audio-conversion-worker"}

@@ -5,82 +5,28 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
 import pytest
 from yarl import URL
 
-from tests.support.aws import REGION
 from tests.support.aws_calls import Call, calls_of
 from tests.support.cloudformation import DEPLOY
 from tests.support.commands import worker
 from tests.support.fault_proxy import FaultProxy
 from tests.support.gateway import GatewayProcess
-from tests.support.iam import ACTIONS, Right, grants_of, rights_of
+from tests.support.iam import ACTIONS, Right, grants_of
+from tests.support.rights import Scene
 from tests.support.sounds import sound
 from tests.support.stack import Stack, wait_for
 from tests.support.worker_process import WorkerProcess
 
-ACCOUNT = "123456789012"  # moto's
 ROLES = ("worker", "producer", "reader", "canceller", "operator", "gateway")
 # Rights that no call to SQS, S3 or DynamoDB shows: ECS's agent uses them for the task, and Redis asks for the last.
 SHOWN_ELSEWHERE = {"BeKeptWhileJobsRun", "LogInToRedis"}
-
-
-@dataclass
-class Scene:
-    """A stack of data.yaml behind a proxy that records each call, and another way to it that is not recorded."""
-
-    stack: Stack
-    behind: Stack
-    proxy: FaultProxy
-    outputs: dict[str, str]
-
-    def policy(self, role: str) -> dict[str, Any]:
-        """The policy that the template has made for the role."""
-        arn = self.outputs[f"{role.capitalize()}PolicyArn"]
-        with closing(boto3.client("iam", endpoint_url=self.behind.endpoint)) as client:
-            version = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-            document: dict[str, Any] = client.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"][
-                "Document"
-            ]
-            return document
-
-    def judge(self, role: str, *more: Right) -> tuple[set[Right], set[tuple[str, str]]]:
-        """The rights that were needed and are not allowed, and the actions that are allowed and were not needed.
-
-        `more` are needed beside those that the calls show.
-        """
-        needed = {right for call in self.proxy.calls for right in rights_of(call, ACCOUNT, REGION)} | set(more)
-        grants = grants_of(self.policy(role))
-        denied = {right for right in needed if not any(grant.allows(right) for grant in grants)}
-        unused = {(grant.sid, grant.action) for grant in grants if not any(grant.allows(right) for right in needed)}
-        return denied, unused
-
-
-@pytest.fixture
-def scene(stack_of_data: tuple[Stack, dict[str, str]]) -> Iterator[Scene]:
-    stack, outputs = stack_of_data
-    with FaultProxy(stack.endpoint).running() as proxy:
-        yield Scene(replace(stack, endpoint=proxy.url), stack, proxy, outputs)
-
-
-@pytest.fixture
-def start_worker() -> Iterator[Callable[..., WorkerProcess]]:
-    processes: list[WorkerProcess] = []
-
-    def start(stack: Stack, **settings: str) -> WorkerProcess:
-        processes.append(WorkerProcess(stack.environment() | settings))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        process.close()
 
 
 def put_to(key: str) -> Callable[[Call], bool]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.support.aws_calls import Call
 
@@ -62,15 +62,33 @@ def grants_of(policy: Mapping[str, Any]) -> list[Grant]:
 
 
 def rights_of(call: Call, account: str, region: str) -> Iterator[Right]:
-    """The rights that a call to SQS, DynamoDB or S3 needs."""
+    """The rights that a call of the worker needs."""
     action = f"{call.service}:{ACTIONS.get(call.action, call.action)}"
-    if call.service == "s3":
-        path = unquote(urlsplit(call.path).path).strip("/")
-        yield Right(action, f"arn:aws:s3:::{path}")
-        return
-    names = _tables if call.service == "dynamodb" else _queues
-    for name in names(json.loads(call.body)):
-        yield Right(action, f"arn:aws:{call.service}:{region}:{account}:{name}")
+    match call.service:
+        case "s3":
+            yield from _rights_at_s3(call, action)
+        case "sns":
+            yield Right(action, parse_qs(call.body.decode())["TopicArn"][0])
+        case "events":
+            body = json.loads(call.body)
+            for bus in [body["Name"]] if "Name" in body else [each["EventBusName"] for each in body["Entries"]]:
+                yield Right(action, bus)
+        case service:
+            names = _tables if service == "dynamodb" else _queues
+            for name in names(json.loads(call.body)):
+                yield Right(action, f"arn:aws:{service}:{region}:{account}:{name}")
+
+
+def _rights_at_s3(call: Call, action: str) -> Iterator[Right]:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html"""
+    resource = f"arn:aws:s3:::{unquote(urlsplit(call.path).path).strip('/')}"
+    yield Right(action, resource)
+    if "x-amz-acl" in call.headers:
+        yield Right("s3:PutObjectAcl", resource)
+    if key := call.headers.get("x-amz-server-side-encryption-aws-kms-key-id"):
+        yield Right("kms:GenerateDataKey", key)
+        if call.action == "CreateMultipartUpload":
+            yield Right("kms:Decrypt", key)  # S3 joins what it has encrypted
 
 
 def _tables(body: Mapping[str, Any]) -> list[str]:
