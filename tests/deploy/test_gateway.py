@@ -126,9 +126,9 @@ def test_the_load_balancer_alone_is_let_into_a_gateway(new_emulator: NewEmulator
             cluster=gateway.deployed.service["ClusterName"], services=[gateway.outputs["ServiceName"]]
         )["services"]
     network = service["networkConfiguration"]["awsvpcConfiguration"]
-    inside = [port for each in network["securityGroups"] for port in groups[each]["IpPermissions"]]
+    (own,) = set(network["securityGroups"]) - {gateway.deployed.network["WorkerSecurityGroup"]}
     assert gateway.deployed.network["WorkerSecurityGroup"] in network["securityGroups"]
-    (rule,) = inside
+    (rule,) = groups[own]["IpPermissions"]
     assert (rule["FromPort"], rule["ToPort"]) == (8081, 8081)
     (source,) = [pair["GroupId"] for pair in rule["UserIdGroupPairs"]]
     assert [each["FromPort"] for each in groups[source]["IpPermissions"]] == [443]

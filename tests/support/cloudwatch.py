@@ -175,10 +175,10 @@ def _value_of(alarm: Mapping[str, Any], metrics: Metrics, begin: float, end: flo
         else:
             stat = each["MetricStat"]
             inputs[each["Id"]] = metrics.statistic(stat["Metric"], stat["Stat"], begin, end)
-    return _computed(expression, inputs)
+    return computed(expression, inputs)
 
 
-def _computed(expression: str, inputs: Mapping[str, float | None]) -> float:
+def computed(expression: str, inputs: Mapping[str, float | None]) -> float:
     """Metric math with IF, FILL and AND: our own text, whose words Python has as well but for these."""
     names: dict[str, Any] = {
         "IF": lambda condition, yes, no: yes if condition else no,
