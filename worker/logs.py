@@ -28,9 +28,7 @@ from structlog.typing import Processor
 from worker import __version__
 from worker.adapters.stdout import LineWriter
 from worker.domain.redaction import REDACTED, names_a_secret, redact
-from worker.events import COMMON_FIELDS, JOB_FIELDS, PLATFORM_FIELDS, TRACE_FIELDS, Event, emit
-
-SERVICE = "audio-conversion-worker"
+from worker.events import COMMON_FIELDS, JOB_FIELDS, PLATFORM_FIELDS, SERVICE, TRACE_FIELDS, Event, emit
 
 # An event of CloudWatch may have 256 KB or 1 MB, depending on region and year; log drivers split longer lines.
 MAX_LINE_BYTES = 64 * 1024

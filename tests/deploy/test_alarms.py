@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.support.cloudwatch import Line, Metrics
-from tests.support.monitoring import QUEUE, Monitoring
+from tests.support.monitoring import ALERTS, QUEUE, Monitoring
+from worker.domain.errors import ErrorCode
 from worker.events import Event
 
 BEGIN = datetime(2026, 11, 22, 20, 0, 0, tzinfo=UTC).timestamp()
@@ -74,3 +76,66 @@ def test_a_long_job_in_flight_is_no_old_queue_and_messages_that_wait_are_one(wai
         queue.add("AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, at, 3 * HOUR)
 
     assert ("queue-old" in alarms(heartbeats(0, HOUR), 0, HOUR, queue)) is is_on
+
+
+@pytest.mark.parametrize(
+    ("alarm", "of_fault"),
+    [
+        ("worker-died", line(Event.JOB_STARTED, 1, restart_reason="worker_died")),
+        ("worker-died", line(Event.JOB_FAILED, 1, restart_reason="worker_died", error_code="too_many_attempts")),
+        ("message-rejected", line(Event.MESSAGE_REJECTED, 1, outcome="refused")),
+        ("message-rejected", line(Event.MESSAGE_DISCARDED, 1, outcome="refused")),
+        ("consumption-paused", line(Event.CONSUMPTION_PAUSED, 1, reason="workspace")),
+        ("consumption-paused", line(Event.WORKER_HEARTBEAT, 1, pause_reason="workspace")),
+        ("error-logged", line(Event.CHECK_FAILED, 1, level="error")),
+        ("error-logged", line(Event.HANDLER_CRASHED, 1, level="error")),
+    ],
+)
+def test_an_alarm_goes_off_for_each_line_that_says_its_fault(alarm: str, of_fault: Line) -> None:
+    assert alarm in alarms([of_fault, *heartbeats(0, HOUR)], 0, HOUR)
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        line(Event.JOB_STARTED, 1, restart_reason="released"),
+        line(Event.JOB_STARTED, 1, restart_reason="retried"),
+        line(Event.JOB_FAILED, 1, error_code="unsupported_audio", restart_reason=None),
+        line(Event.MESSAGE_REJECTED, 1, error_code="unsupported_audio"),
+        line(Event.JOB_RETRIED, 1, error_code="internal", level="warning"),
+        line(Event.REDIS_DISABLED, 1, level="info"),
+    ],
+)
+def test_a_line_that_says_no_fault_raises_no_alarm(harmless: Line) -> None:
+    assert alarms([harmless, *heartbeats(0, HOUR, redis_state="disabled")], 0, HOUR) == set()
+
+
+# What is wrong with such a job is for its producer to mend.
+OF_THE_PRODUCER = {
+    *("invalid_message", "source_not_found", "source_too_large", "source_changed", "unsupported_audio"),
+    *("no_audio", "duration_too_long", "cancelled"),
+}
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_a_failed_job_raises_the_alarm_and_the_alert_unless_its_producer_has_to_mend_it(code: ErrorCode) -> None:
+    failed = line(Event.JOB_FAILED, 1, error_code=code.value)
+    (of_alert,) = re.findall(r'code=~"([a-z_|]+)"', ALERTS["JobFailed"])
+
+    is_ours = code.value not in OF_THE_PRODUCER
+
+    assert ("job-failed" in alarms([failed, *heartbeats(0, HOUR)], 0, HOUR)) is is_ours
+    assert (code.value in of_alert.split("|")) is is_ours
+
+
+@pytest.mark.parametrize(("queues", "impairs"), [("1", False), ("2", True)])
+def test_an_old_message_of_the_most_urgent_queue_impairs_the_service(queues: str, *, impairs: bool) -> None:
+    queue = Metrics()
+    for minute in range(0, 60, 5):
+        at, dimensions = BEGIN + minute * MINUTE, {"QueueName": "audio-data-UrgentQueueName"}
+        queue.add("AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, at, 5)
+        queue.add("AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, at, HOUR)
+
+    found = Monitoring(Queues=queues).alarms_of(heartbeats(0, HOUR), queue, BEGIN, BEGIN + HOUR)
+
+    assert found == ({"urgent-queue-old", "service-impaired"} if impairs else set())

@@ -6,8 +6,7 @@ from contextlib import AsyncExitStack
 from importlib.util import find_spec
 
 from worker import __version__
-from worker.events import Event, emit
-from worker.logs import SERVICE
+from worker.events import SERVICE, Event, emit
 from worker.ports import Tracer
 from worker.settings import Settings
 

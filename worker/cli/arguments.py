@@ -133,7 +133,7 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_logs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="JSON lines; standard input if none")
+    parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="JSON lines or their gzip; else stdin")
     parser.add_argument(
         "--question",
         metavar="NAME",

@@ -7,12 +7,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, cast
 
 from worker.application.operations.questions import ANY_JOB, QUESTIONS, Question
 from worker.cli.console import complain, one_line, report, say
 from worker.cli.exits import ExitCode, UsageError
+from worker.cli.log_lines import LogLines
 from worker.domain.log_query import run_query
 
 
@@ -23,13 +25,13 @@ def command(arguments: Namespace) -> int:
         raise UsageError("--question story needs --job JOB_ID")
     if not arguments.files and sys.stdin.isatty():
         raise UsageError("name files of log lines, or pipe them in")
-    lines = sorted(_lines(arguments.files), key=lambda line: str(line.get("timestamp", "")))
+    lines = _lines(arguments.files)
     if not lines:
         complain("there is no log line of a worker in the input")
         return ExitCode.FAILED
     answers = {name: run_query(_query(QUESTIONS[name], arguments.job_id), lines) for name in asked}
     if arguments.json:
-        say(json.dumps(answers, ensure_ascii=False))
+        say(json.dumps(answers))
     else:
         say("\n\n".join(_described(QUESTIONS[name], rows) for name, rows in answers.items()))
     return ExitCode.OK
@@ -39,29 +41,19 @@ def _query(question: Question, job_id: str | None) -> str:
     return question.query if job_id is None else question.query.replace(ANY_JOB, job_id)
 
 
-def _lines(files: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
-    """The lines of the workers; others are counted and passed over."""
-    others = 0
+def _lines(files: Sequence[Path]) -> list[Mapping[str, Any]]:
+    """The lines of the workers in the order of their times; others are counted and passed over."""
+    lines = LogLines()
     with ExitStack() as stack:
-        inputs: list[BinaryIO] = [stack.enter_context(path.open("rb")) for path in files] or [sys.stdin.buffer]
-        for raw in (raw for each in inputs for raw in each):
-            line = _parsed(raw)
-            if line is None:
-                others += bool(raw.strip())
-            else:
-                yield line
-    if others:
-        report(f"worker: {others} lines are not the worker's and were passed over")
-
-
-def _parsed(raw: bytes) -> Mapping[str, Any] | None:
-    """The line; what a log tool put before it, such as a time and the name of a pod, is left out."""
-    begin = raw.find(b"{")
-    try:
-        line = json.loads(raw[begin:]) if begin >= 0 else None
-    except (ValueError, RecursionError):
-        return None
-    return line if isinstance(line, dict) and isinstance(line.get("event"), str) else None
+        inputs = [stack.enter_context(path.open("rb")) for path in files] or [cast("BufferedReader", sys.stdin.buffer)]
+        found = sorted(
+            (line for each in inputs for line in lines.of(each)), key=lambda line: str(line.get("timestamp", ""))
+        )
+    if lines.others:
+        report(f"worker: {lines.others} lines are not the worker's and were passed over")
+    if lines.is_cut_off:
+        report("worker: the gzip data is damaged or ends too early; the lines before that were read")
+    return found
 
 
 def _described(question: Question, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -7,6 +7,8 @@ from typing import Literal
 
 Level = Literal["debug", "info", "warning", "error"]
 
+SERVICE = "audio-conversion-worker"  # on every line, and a dimension of its metrics
+
 # Set on every line by worker.logs, and within a job by the handler.
 COMMON_FIELDS = ("timestamp", "level", "event", "service", "version", "worker")
 PLATFORM_FIELDS = ("task", "pod")  # of ECS and of Kubernetes

@@ -75,11 +75,13 @@ filter event in ["message.rejected", "message.discarded"]
     ),
     "deaths": Question(
         "Which worker died, and over what?",
-        "Each job whose last start has no end: its worker died, and any of that worker's jobs may be the reason.",
+        "Each start without an end, as the next worker of the job found it: last_worker died over it, or was cut off "
+        "until its lease was over. Any of that worker's jobs may be the reason. outcome is failed where the job was "
+        "given up.",
         """
-filter event = "job.started" and restart_reason = "worker_died"
+filter event in ["job.started", "job.failed"] and restart_reason = "worker_died"
 | sort timestamp asc
-| display timestamp, last_worker, job_id, source, attempt, worker
+| display timestamp, last_worker, job_id, source, attempt, outcome, worker
 """,
     ),
     "fleet": Question(

@@ -206,14 +206,14 @@ _FUNCTIONS: Mapping[str, Callable[[Sequence[Any]], Any]] = {
 
 
 def _beginning_of(row: Row, period: str) -> str | None:
-    """The beginning of the period, such as `5m`, in which the line was written."""
+    """The beginning of the period, such as `5m`, in which the line was written; None where it does not say when."""
+    seconds = timedelta(**{_UNITS[period[-1]]: int(period[:-1])}).total_seconds()
     try:
         written = datetime.fromisoformat(str(field_of(row, "@timestamp")))
-    except ValueError:
+        epoch = (written if written.tzinfo else written.replace(tzinfo=UTC)).timestamp() // seconds * seconds
+        return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
         return None
-    seconds = timedelta(**{_UNITS[period[-1]]: int(period[:-1])}).total_seconds()
-    epoch = written.timestamp() // seconds * seconds
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _either(left: Expression, right: Expression) -> Expression:
