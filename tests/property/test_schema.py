@@ -168,7 +168,7 @@ def test_the_schema_of_records_names_every_member_in_order(record: Record) -> No
     assert list(schema["properties"]) == schema["required"] == list(document)
     output, loudness = schema["properties"]["outputs"]["items"], OutputLoudness(-20.5, -16.0, -1.2).to_dict()
     assert output["required"] == list(document["outputs"][0])
-    assert list(output["properties"]) == [*output["required"], "loudness"]
+    assert list(output["properties"]) == [*output["required"], "loudness", "playlist"]
     _RECORD.validate(document)
     document["outputs"][0]["loudness"] = loudness
     assert list(output["properties"]["loudness"]["properties"]) == list(loudness)

@@ -174,7 +174,9 @@ _seconds = st.none() | st.floats(0, 1e9)
 _digests = st.none() | st.from_regex("[0-9a-f]{64}", fullmatch=True)
 _lufs = st.none() | st.floats(-70, 0)
 _loudness = st.none() | st.builds(OutputLoudness, _lufs, _lufs, _lufs)
-_outputs = st.builds(OutputRecord, _text, st.none() | st.integers(0, 2**63), _seconds, _digests, _loudness)
+_outputs = st.builds(
+    OutputRecord, _text, st.none() | st.integers(0, 2**63), _seconds, _digests, _loudness, st.none() | _text
+)
 _counts = st.integers(1, 2**31)
 _sources = st.builds(SourceFormat, _text, _text, _counts, _counts, st.none() | _counts, _seconds)
 

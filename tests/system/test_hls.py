@@ -79,6 +79,8 @@ def test_a_stream_is_published_beside_a_file_of_the_same_decode(
     stream, file = record["outputs"]
     objects = {key: stack.output(key) for key in keys_in(stack) if key != "a.mp3"}
     assert stream["target"] == stack.target("ü 1/")
+    assert stream["playlist"] == stack.target("ü 1/master.m3u8")
+    assert "playlist" not in file
     assert stream["bytes"] == sum(map(len, objects.values()))
     assert stream["sha256"] == hashlib.sha256(objects["ü 1/master.m3u8"]).hexdigest()
     assert stream["duration_seconds"] == file["duration_seconds"] == SECONDS
@@ -168,14 +170,14 @@ def test_the_outputs_of_a_job_may_not_have_more_bytes_than_all_bitrates_together
     assert not [key for key in keys_in(stack) if key.startswith("two/")]
 
 
-async def test_the_download_of_a_stream_is_its_master_playlist(
+async def test_the_download_of_a_stream_is_its_master_playlist_and_that_of_a_file_the_file_whatever_its_name(
     client: GatewayClient, shared: Stack, start_worker: StartWorker, source: Path
 ) -> None:
     start_worker(shared)
     message = {
         "job_id": "streamed",
         "source": shared.put_source("a.wav", source),
-        "outputs": [stream_at(shared, "s/")],
+        "outputs": [stream_at(shared, "s/"), {"target": shared.target("file/"), "format": "wav"}],
     }
     await client.post("/jobs", message)
     shared.final_record("streamed")
@@ -188,3 +190,6 @@ async def test_the_download_of_a_stream_is_its_master_playlist(
     assert found.status == 307
     assert body == shared.output("s/master.m3u8")
     assert content_type == "application/vnd.apple.mpegurl"
+    file = await client.get("/jobs/streamed/outputs/1")
+    async with client.session.get(file.headers["location"]) as download:
+        assert await download.read() == shared.output("file/")

@@ -69,9 +69,18 @@ class OutputRecord:
     loudness: Annotated[
         OutputLoudness | None, Field("What was measured, where a loudness was asked for.", left_out_if_null=True)
     ] = None
+    playlist: Annotated[
+        str | None,
+        Field(
+            "Of a stream that can be read, its master playlist, as s3://bucket/key: what a player opens.",
+            left_out_if_null=True,
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "target", redact(self.target))
+        if self.playlist is not None:
+            object.__setattr__(self, "playlist", redact(self.playlist))
 
     def to_dict(self) -> dict[str, Any]:
         output = {
@@ -80,13 +89,15 @@ class OutputRecord:
             "duration_seconds": self.duration_seconds,
             "sha256": self.sha256,
         }
-        return output if self.loudness is None else output | {"loudness": self.loudness.to_dict()}
+        measured = {} if self.loudness is None else {"loudness": self.loudness.to_dict()}
+        return output | measured | ({} if self.playlist is None else {"playlist": self.playlist})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> OutputRecord:
         """Read what `to_dict` wrote. Raises KeyError or TypeError for anything else."""
         loudness = OutputLoudness.from_dict(data.get("loudness"))
-        return cls(data["target"], data["bytes"], data["duration_seconds"], data["sha256"], loudness)
+        numbers = data["bytes"], data["duration_seconds"], data["sha256"]
+        return cls(data["target"], *numbers, loudness, data.get("playlist"))
 
 
 @dataclass(frozen=True, slots=True)

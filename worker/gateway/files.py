@@ -17,7 +17,6 @@ from worker.application.progress.reader import Reader
 from worker.domain.job import MAX_OUTPUTS, ObjectLocation
 from worker.domain.progress import Status, timestamp
 from worker.domain.redaction import REDACTED
-from worker.domain.stream_layout import master_of
 from worker.gateway.bodies import read_json_text
 from worker.gateway.documents import json_answer, json_body, problems
 from worker.gateway.jobs import JobId, no_job
@@ -158,18 +157,13 @@ class FileRoutes:
             if record.status is not Status.COMPLETED:
                 detail = f"job {job_id} is {record.status.value}: its outputs cannot be read"
                 raise ProblemError(HTTPStatus.CONFLICT, detail, record=record.to_dict())
-            target = record.outputs[number].target
+            output = record.outputs[number]
+            target = output.playlist or output.target
             if REDACTED in target:
                 raise ProblemError(HTTPStatus.NOT_FOUND, "the record does not show the whole name of the output")
             if not self._prefixes.has_target(target):
                 raise ProblemError(HTTPStatus.FORBIDDEN, f"the output does not lie under {self._prefixes.target}")
-            url = await self._presigner.download(_read_at(target), seconds=_DOWNLOAD_SECONDS)
+            url = await self._presigner.download(ObjectLocation.parse(target), seconds=_DOWNLOAD_SECONDS)
         if request.headers.get("accept") == "application/json":
             return JSONResponse({"url": url}, headers=_NOT_KEPT)
         return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, _NOT_KEPT)
-
-
-def _read_at(target: str) -> ObjectLocation:
-    """A record does not hold the format: a target that ends with / is taken for that of a stream."""
-    location = ObjectLocation.parse(target)
-    return master_of(location) if location.key.endswith("/") else location

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from worker.application.jobs.publication import Publication, hidden_objects, visible_object
@@ -88,7 +88,8 @@ class Uploads:
             else:
                 sha256 = await self._repeat(sending, visible, upload_ahead)
             duration = round(artifact.duration_seconds, 3)
-            records.append(OutputRecord(str(output.target), each.size_bytes, duration, sha256, artifact.loudness))
+            record = OutputRecord(str(output.target), each.size_bytes, duration, sha256, artifact.loudness)
+            records.append(replace(record, playlist=str(visible.location)) if output.is_stream else record)
         progress.output_bytes = total
         progress.speeds.learn_upload(left, progress.leave())
         return tuple(records)
