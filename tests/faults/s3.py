@@ -84,6 +84,12 @@ ROWS = (
         f"{_OTHERS}::test_an_upload_whose_answers_lack_their_members_is_no_bug_of_ours",
     ),
     Row("credentials expire, or the clock is skewed", "the attempt ends as `dependency_unavailable`", _TRANSIENT),
+    Row(
+        "credentials expire, and the first call of a job is one to HEAD, whose answer has no code",
+        "the attempt ends as `dependency_unavailable`",
+        "tests/system/test_s3_faults.py"
+        "::test_expired_credentials_fail_no_job_although_s3_cannot_say_so_in_its_answer_to_head",
+    ),
     Row("S3 or its key service throttles", "the SDK repeats the call, then the job is tried again", _TRANSIENT),
     Row("another request for the same object is under way (409)", "the job is tried again", _TRANSIENT),
     Row("a body is damaged or cut short on its way to S3", "the job is tried again", _TRANSIENT),
@@ -163,5 +169,10 @@ ROWS = (
         "a proxy answers an upload with a page of its own under status 200",
         "that is no answer: the upload is repeated",
         "tests/integration/test_gateway_pages.py::test_a_page_in_the_place_of_s3_is_no_upload",
+    ),
+    Row(
+        "a proxy answers a download with a page of its own under status 200",
+        "that is no source: the attempt ends as `dependency_unavailable`",
+        "tests/integration/test_gateway_pages.py::test_a_page_in_the_place_of_a_source_is_no_source",
     ),
 )

@@ -68,6 +68,11 @@ ROWS = (
         f"{_DEAD}::test_a_copy_that_fails_leaves_the_message_on_the_queue",
     ),
     Row(
+        "a rejected message is copied there, and its delete fails",
+        "the delete is repeated, and the copy is not",
+        f"{_DEAD}::test_a_message_whose_delete_fails_is_copied_once",
+    ),
+    Row(
         "the redrive policy names another dead-letter queue than before",
         "it is asked for again after the first failure",
         f"{_DEAD}::test_a_dead_letter_queue_that_was_replaced_is_found_after_the_first_failure",

@@ -13,7 +13,7 @@ from tests.support.aws_calls import Call, calls_of
 from tests.support.deliveries import a_delivery
 from tests.support.fault_proxy import FaultProxy
 from tests.support.records import NOW, a_record
-from tests.support.s3 import MIB, artifact_of, upload
+from tests.support.s3 import MIB, artifact_of, download, upload
 from worker.adapters.aws.client import open_client
 from worker.adapters.dynamodb.job_table import LIMITS, DynamoJobTable
 from worker.adapters.s3.store import S3Store
@@ -72,3 +72,16 @@ async def test_a_page_in_the_place_of_s3_is_no_upload(
             await upload(S3Store(client), artifact_of(tmp_path / "file", size), ObjectLocation(bucket, "target"))
 
         assert "Contents" not in await client.list_objects_v2(Bucket=bucket)
+
+
+async def test_a_page_in_the_place_of_a_source_is_no_source(
+    proxy: FaultProxy, bucket: str, aws_session: aioboto3.Session, tmp_path: Path
+) -> None:
+    async with open_client(aws_session, "s3", CONTROL_LIMITS) as client:
+        await client.put_object(Bucket=bucket, Key="page.html", Body=b"<html>", ContentType="text/html")
+        source = ObjectLocation(bucket, "page.html")
+        await download(S3Store(client), source, tmp_path / "stored")
+        proxy.answer(calls_of("GetObject"), a_page)
+
+        with pytest.raises(DependencyUnavailableError, match="S3 answered with a page in the place of s3://"):
+            await download(S3Store(client), source, tmp_path / "page")

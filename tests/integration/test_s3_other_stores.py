@@ -8,6 +8,7 @@ import aioboto3
 import pytest
 from aiohttp import web
 
+from tests.support.fault_proxy import FaultProxy
 from tests.support.s3 import ANYWHERE, MIB, artifact_of, download, store_at, upload
 from tests.support.scripted_http import Handler, scripted_http
 from worker.domain.errors import AccessDeniedError, DependencyUnavailableError, SourceTooLargeError
@@ -77,6 +78,22 @@ async def test_a_source_without_length_is_cut_at_the_limit(aws_session: aioboto3
             )
 
     assert (tmp_path / "source").stat().st_size <= 1000
+
+
+async def test_a_400_to_head_is_no_verdict_because_it_cannot_say_why(
+    bucket: str, aws_endpoint: str, aws_session: aioboto3.Session
+) -> None:
+    target = ObjectLocation(bucket, "target")
+    with FaultProxy(aws_endpoint).running() as proxy:
+        proxy.refuse(lambda call: call.method == "HEAD", 400, "ExpiredToken")
+        async with store_at(aws_session, proxy.url) as store:
+            for call in (store.check_target(target), store.probe(target), store.remove(target, "job")):
+                with pytest.raises(
+                    DependencyUnavailableError, match=f"answered 400 without a reason for s3://{bucket}"
+                ):
+                    await call
+
+            assert await store.seen_at(target) is None  # as without s3:ListBucket: the upload will tell
 
 
 @pytest.mark.parametrize("status", [400, 403, 500])

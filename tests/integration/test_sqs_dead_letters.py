@@ -163,3 +163,22 @@ async def test_a_message_with_attributes_of_its_own_is_no_dead_letter(sqs: Sqs) 
     await SqsSender(sqs.client, url).send("{}", attributes=own)
 
     assert (await a_delivery_from(sqs.queue(url))).rejected_run is None
+
+
+async def test_a_message_whose_delete_fails_is_copied_once(sqs: Sqs) -> None:
+    url, dead = await sqs.made_with_dead_letters()
+    await SqsSender(sqs.client, url).send("{}")
+    queue = sqs.queue(url)
+    delivery = await a_delivery_from(queue)
+    failure = {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}
+    sqs.counted.answers["delete_message_batch"] = [failure, failure]
+    reject = Reject(UnsupportedAudioError("no audio"))
+
+    for _ in range(2):
+        with pytest.raises(DependencyUnavailableError):
+            await queue.reject(delivery, reject)
+    assert await queue.reject(delivery, reject)
+
+    assert (await sqs.depth(dead)).visible == 1
+    assert await queue.reject(delivery, reject)  # rejected once more, after it was deleted
+    assert (await sqs.depth(dead)).visible == 2

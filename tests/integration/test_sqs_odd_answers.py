@@ -117,3 +117,19 @@ async def test_an_answer_about_entries_that_were_not_sent_is_passed_over(sqs: Sq
     ]
 
     await queue.ack(delivery)
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"RedrivePolicy": "none"}, {"RedrivePolicy": "{}"}, {"MessageRetentionPeriod": "for ever"}]
+)
+async def test_attributes_of_the_queue_that_cannot_be_read_keep_no_message_back(
+    attributes: dict[str, str], sqs: Sqs
+) -> None:
+    url = await sqs.made()
+    await SqsSender(sqs.client, url).send("{}")
+    queue = sqs.queue(url)
+    sqs.counted.answers["get_queue_attributes"] = [{"Attributes": attributes}]
+
+    delivery = await a_delivery_from(queue)
+
+    assert delivery.expires_at_ms is None

@@ -73,3 +73,19 @@ def test_a_refusal_that_stays_fails_the_job_at_once_and_says_whose_it_is(
     assert address in error["message"]
     assert refusal in error["message"]
     assert len(proxy.seen(action)) == 1
+
+
+def test_expired_credentials_fail_no_job_although_s3_cannot_say_so_in_its_answer_to_head(
+    stack: Stack, proxy: FaultProxy, start_worker: StartWorker, unique: Callable[[str], str]
+) -> None:
+    job_id = unique("job")
+    source = stack.put_source("sound.wav", sound("plain.wav"))
+    proxy.refuse(lambda call: call.service == "s3", 400, "ExpiredToken")
+    stack.send_job(job_id, source, {"target": stack.target(job_id), "format": "mp3"})
+    worker = start_worker(replace(stack, endpoint=proxy.url))
+
+    retried = worker.wait_for("job.retried", job_id=job_id)
+    proxy.restore()
+
+    assert retried["error_code"] == "dependency_unavailable"
+    assert stack.final_record(job_id)["status"] == "completed"

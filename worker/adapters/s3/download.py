@@ -63,13 +63,16 @@ class Download:
         """Write the object to a new file at `path`.
 
         `on_start` gets its size, 0 where S3 does not say it. Without a size the end of the body is the end of the
-        object; without an ETag nobody can see that it was replaced meanwhile. So neither is resumed.
+        object; without an ETag nobody can see that it was replaced meanwhile. So neither is resumed. A page of HTML
+        without an ETag is that of a proxy.
         """
         with source_errors(self._source):
             response = await self._client.get_object(**self._arguments)
         size_bytes, etag = response.get("ContentLength"), response.get("ETag")
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(response["Body"])
+            if etag is None and response.get("ContentType", "").startswith("text/html"):
+                raise DependencyUnavailableError("S3", f"answered with a page in the place of {self._source}")
             self._require_in_limit(size_bytes or 0)
             on_start(size_bytes or 0)
             sink = _Sink(stack.enter_context(path.open("xb", buffering=0)), on_bytes)

@@ -114,6 +114,10 @@ _SEE_ERROR = "see this code in the S3 API reference"
 _RENEW = "the worker's credentials or its clock are refused"
 
 
+class UnexplainedError(DependencyUnavailableError):
+    """S3 refused a HEAD and cannot say why; the next call that has a body will."""
+
+
 @contextmanager
 def source_errors(source: ObjectLocation) -> Iterator[None]:
     """Raises SourceNotFoundError, SourceChangedError, AccessDeniedError or DependencyUnavailableError."""
@@ -142,6 +146,21 @@ def target_errors(target: ObjectLocation) -> Iterator[None]:
         raise TargetRefusedError(target, misconfigured(exc)) from exc
     except UNREACHABLE as exc:
         raise unreachable("S3", exc, about=target) from exc
+
+
+@contextmanager
+def head_errors(location: ObjectLocation) -> Iterator[None]:
+    """Inside of one of the others, for HEAD: an answer to it has no body, so that a 400 has no code.
+
+    S3 answers so where the credentials have expired, and where an object has a key of its own (SSE-C)
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). Raises UnexplainedError.
+    """
+    try:
+        yield
+    except ClientError as exc:
+        if refusal_of(exc) == Refusal("", 400):
+            raise UnexplainedError("S3", f"answered 400 without a reason for {location}") from exc
+        raise
 
 
 def refused_source(source: ObjectLocation, refusal: Refusal) -> JobError:

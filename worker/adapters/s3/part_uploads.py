@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from worker.adapters.aws.client import refusal_of, translated
-from worker.adapters.s3.errors import source_errors, target_errors
+from worker.adapters.s3.errors import head_errors, source_errors, target_errors
 from worker.adapters.s3.options import Arguments, S3Options
 from worker.domain.errors import AccessDeniedError, SourceNotFoundError, WorkerError
 from worker.domain.job import ObjectLocation
@@ -89,7 +89,7 @@ class PartUploads:
         (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
         """
         try:
-            with source_errors(target):
+            with source_errors(target), head_errors(target):
                 found = await self._client.head_object(
                     Bucket=target.bucket, Key=target.key, **self._options.for_object()
                 )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worker.adapters.s3.errors import source_errors
+from worker.adapters.s3.errors import head_errors, source_errors
 from worker.adapters.s3.store import S3Store
 from worker.domain.errors import AccessDeniedError
 from worker.domain.job import ObjectLocation
@@ -49,7 +49,7 @@ class SourceUpload:
 
     async def _sha256_of(self, location: ObjectLocation) -> str | None:
         """The digest that the object has as metadata. None where it has none, or the role may not read it."""
-        with suppress(AccessDeniedError), source_errors(location):
+        with suppress(AccessDeniedError), source_errors(location), head_errors(location):
             found = await self._client.head_object(Bucket=location.bucket, Key=location.key)
             return found["Metadata"].get("sha256")
         return None

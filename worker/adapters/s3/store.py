@@ -20,7 +20,7 @@ from worker.adapters.s3.body import body_of
 from worker.adapters.s3.conditions import delete_unchanged, is_unknown, replacing
 from worker.adapters.s3.digest import Digest, digest_of
 from worker.adapters.s3.download import Download
-from worker.adapters.s3.errors import source_errors, target_errors
+from worker.adapters.s3.errors import UnexplainedError, head_errors, source_errors, target_errors
 from worker.adapters.s3.multipart import MultipartUpload, ObjectHeaders, UploadLimits, drop_unfinished, sends_checksums
 from worker.adapters.s3.options import Arguments, S3Options
 from worker.domain.backoff import Backoff
@@ -102,7 +102,7 @@ class S3Store:
 
     async def probe(self, source: ObjectLocation) -> int:
         """Ask for the object's headers."""
-        with source_errors(source):
+        with source_errors(source), head_errors(source):
             headers = await self._client.head_object(**self._where(source))
         return headers.get("ContentLength") or 0
 
@@ -114,7 +114,7 @@ class S3Store:
         if seen_at is not None and self._clock() - seen_at < _TARGET_SEEN_SECONDS:
             return
         try:
-            with target_errors(target):
+            with target_errors(target), head_errors(target):
                 await self._client.head_bucket(Bucket=target.bucket)
         except AccessDeniedError:
             pass  # the role may lack s3:ListBucket and still write there
@@ -152,7 +152,7 @@ class S3Store:
         """Ask for its headers. Without s3:ListBucket a missing object is denied, too, and nothing is known."""
         try:
             found = await self._found(target)
-        except AccessDeniedError:
+        except (AccessDeniedError, UnexplainedError):
             return None
         if found is None:
             return Seen(None)
@@ -233,7 +233,7 @@ class S3Store:
     async def _found(self, target: ObjectLocation) -> HeadObjectOutputTypeDef | None:
         """The headers of the object; None where there is none."""
         try:
-            with target_errors(target):
+            with target_errors(target), head_errors(target):
                 return await self._client.head_object(**self._where(target))
         except TargetRefusedError:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -64,13 +65,20 @@ class QueueAttributes:
             response = await self._client.get_queue_attributes(
                 QueueUrl=self._url, AttributeNames=["RedrivePolicy", "MessageRetentionPeriod", "MaximumMessageSize"]
             )
-        attributes = response.get("Attributes", {})
-        policy, retention = attributes.get("RedrivePolicy"), attributes.get("MessageRetentionPeriod")
-        return Attributes(
-            json.loads(policy)["deadLetterTargetArn"] if policy else None,
-            float(retention) if retention else None,
-            int(attributes.get("MaximumMessageSize", _MAX_MESSAGE_BYTES)),
-        )
+        try:
+            return _read(response.get("Attributes", {}))
+        except (KeyError, TypeError, ValueError) as exc:
+            raise DependencyUnavailableError("SQS", "answered with attributes that cannot be read") from exc
+
+
+def _read(attributes: Mapping[str, str]) -> Attributes:
+    """Raises KeyError, TypeError or ValueError where they are not as SQS has them."""
+    policy, retention = attributes.get("RedrivePolicy"), attributes.get("MessageRetentionPeriod")
+    return Attributes(
+        json.loads(policy)["deadLetterTargetArn"] if policy else None,
+        float(retention) if retention else None,
+        int(attributes.get("MaximumMessageSize", _MAX_MESSAGE_BYTES)),
+    )
 
 
 def is_fifo(queue_url: str) -> bool:

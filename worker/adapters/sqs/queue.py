@@ -27,6 +27,7 @@ _SYSTEM_ATTRIBUTES = [
     "SenderId",
     TRACE,
 ]
+_MOST_COPIED = 10_000
 _NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
 # With "InvalidParameterValue" SQS says that a handle has expired, or that the twelve hours in flight are over.
 _DEAD_HANDLE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
@@ -70,6 +71,7 @@ class SqsQueue:
         self._delays = Batcher(self._delay, linger_seconds=linger_seconds)
         self._attributes = QueueAttributes(control_client, queue_url)
         self._dead_letters = _DeadLetterSender(control_client, self._attributes)
+        self._copied: dict[str, bool] = {}  # by message id: whether there was a dead-letter queue for its copy
         # A receive from a FIFO queue may return several messages of one group, which would hold slots but run in turn.
         self._most = 1 if is_fifo(queue_url) else MAX_BATCH_ENTRIES
 
@@ -106,9 +108,12 @@ class SqsQueue:
         await self._delays.do((delivery, seconds))
 
     async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
-        is_kept = await self._dead_letters.send(delivery, rejection)
+        if delivery.message_id not in self._copied:  # else only the delete has failed
+            self._copied[delivery.message_id] = await self._dead_letters.send(delivery, rejection)
+            if len(self._copied) > _MOST_COPIED:
+                del self._copied[next(iter(self._copied))]
         await self.ack(delivery)
-        return is_kept
+        return self._copied.pop(delivery.message_id)
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[WorkerError | None]:
         entries = [{"Id": str(n), "ReceiptHandle": delivery.receipt_handle} for n, delivery in enumerate(deliveries)]
