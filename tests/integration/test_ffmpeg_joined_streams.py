@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,34 @@ async def test_more_streams_that_differ_are_refused_and_not_cut_short(tmp_path: 
 
     with pytest.raises(UnsupportedAudioError, match="more than 32 Ogg streams in a row"):
         await converted(joined(tmp_path, *streams), tmp_path, an_output(AudioFormat.WAV))
+
+
+@pytest.mark.parametrize(("one", "other"), [(("-ar", "32000", "-ac", "1"), ("-ar", "48000")), (("-ar", "48000"), ())])
+async def test_adts_whose_rate_changes_is_heard_without_gaps(
+    one: Sequence[str], other: Sequence[str], tmp_path: Path
+) -> None:
+    streams = [a_stream(tmp_path, "-c:a", "aac", *options, "-f", "adts") for options in (one, other, one)]
+    source = joined(tmp_path, *streams)
+
+    artifacts = await converted(source, tmp_path, an_output(AudioFormat.WAV), an_output(AudioFormat.M4A))
+
+    alone = [await samples_of(each, tmp_path / f"alone{number}") for number, each in enumerate(streams)]
+    seconds, quiet = sum(pcm.seconds for pcm in alone), sum(map(_quiet_seconds, alone))
+    assert [each.duration_seconds for each in artifacts] == [pytest.approx(seconds, abs=0.002)] * 2
+    assert _quiet_seconds(read_wav(artifacts[0].path.read_bytes())) == pytest.approx(quiet, abs=0.01)
+    assert set(_steps_of_packets(delivered(artifacts[1]))) == {1024}
+
+
+def _steps_of_packets(path: Path) -> list[int]:
+    """The times between the packets, in samples."""
+    printed = path.with_suffix(".txt")
+    run_ffmpeg("-i", str(path), "-c", "copy", "-f", "framecrc", str(printed))
+    lines = [line.split(",") for line in printed.read_text().splitlines() if not line.startswith("#")]
+    times = [int(line[2]) for line in lines]
+    return [after - before for before, after in pairwise(times)]
+
+
+def _quiet_seconds(pcm: Pcm) -> float:
+    """How much of it is silence, in steps of 2 ms."""
+    heard, step = pcm.channel(0), pcm.rate_hz // 500
+    return sum(not any(heard[at : at + step]) for at in range(0, len(heard), step)) * step / pcm.rate_hz

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from worker.domain.containers.adts_checksum import Checksums
 from worker.domain.containers.frames import Frame, FrameKind
+from worker.domain.containers.rate_changes import in_parts
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import ReadAt, Structure
 
@@ -44,7 +45,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 
 def _examine(read_at: ReadAt, start: int, size: int, kind: FrameKind) -> Structure:
-    return examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, stretched=_stretched)[0]
+    structure, run = examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, stretched=_stretched)
+    return in_parts(structure, run, read_at, kind)
 
 
 def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:

@@ -39,6 +39,7 @@ class Run:
     missing_bytes: int = 0  # of a last frame that is cut off; 0 where none is
     gaps: list[tuple[int, int]] = field(default_factory=list)  # begin and end of what is no frame, between frames
     tags: list[tuple[int, int]] = field(default_factory=list)  # begin and end of tags between frames
+    rates_hz: frozenset[int] = frozenset()
     lost_frames: int = 0  # for which there is room in the gaps
     is_overlong: bool = False  # more is no frame than was looked at
 
@@ -46,6 +47,10 @@ class Run:
     def mean_frame_bytes(self) -> float:
         skipped = sum(end - begin for begin, end in self.gaps + self.tags)
         return (self.end - self.begin - skipped) / max(1, self.count)
+
+    def frames_in(self, length: int) -> int:
+        """For how many frames so many bytes have room."""
+        return round(length / self.mean_frame_bytes)
 
 
 def chain_begins(window: bytes, offset: int, kind: FrameKind, *, frames: int = _CHAIN) -> bool:
@@ -98,6 +103,7 @@ def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Run:
     for skips in (run.gaps, run.tags):
         skips[:] = [(begin, behind) for begin, behind in skips if behind <= run.end]
     run.count = sum(clocks.values())
+    run.rates_hz = frozenset(rate_hz for _, rate_hz in clocks)
     run.seconds = sum(count * samples / rate_hz for (samples, rate_hz), count in clocks.items())
     return run
 

@@ -11,12 +11,11 @@ from zlib import crc32
 
 from worker.domain.containers.ogg_codecs import HEAD_BYTES, Codec, begin_of, codec_of
 from worker.domain.containers.ogg_pages import CAPTURE, MAX_PAGES, Page, pages
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.structure import CUT_OFF, MAX_PARTS, ReadAt, Structure, damaged, range_to
 
 _NO_HEADER = damaged("a stream of the Ogg file begins without its header")
 _PAGES_MISSING = damaged("pages of the Ogg file are missing or fail their checksum")
 _NO_LAST_MARK = "the Ogg stream has no end-of-stream flag; its last page is whole"
-MAX_PARTS = 32  # each has a descriptor and two threads of the converter's process
 _TOO_MANY_PARTS = (
     f"the source is more than {MAX_PARTS} Ogg streams in a row whose codec, channels, sample rate or settings differ"
 )

@@ -164,11 +164,11 @@ class _Mender:
                 yield Patch(last, len(header), header)
 
 
-def _lost_frames(read_at: ReadAt, begin: int, end: int, mean_frame_bytes: float, kind: FrameKind) -> int:
+def _lost_frames(read_at: ReadAt, begin: int, end: int, run: Run, kind: FrameKind) -> int:
     """How many frames there were: one where its header is whole and its checksum alone is wrong."""
     header = read_at(begin, kind.header_bytes)
     frame = kind.measure(header, 0) if len(header) == kind.header_bytes else None
-    return 1 if frame is not None and frame[0] == end - begin else round((end - begin) / mean_frame_bytes)
+    return 1 if frame is not None and frame[0] == end - begin else run.frames_in(end - begin)
 
 
 def _mended(read_at: ReadAt, structure: Structure, run: Run, mender: _Mender) -> Structure:
@@ -178,9 +178,10 @@ def _mended(read_at: ReadAt, structure: Structure, run: Run, mender: _Mender) ->
     """
     patches = [Patch(begin, end - begin) for begin, end in run.tags]
     for begin, end in run.gaps:
-        frames = _lost_frames(read_at, begin, end, run.mean_frame_bytes, mender.kind)
+        frames = _lost_frames(read_at, begin, end, run, mender.kind)
         run.lost_frames += frames
-        found = mender.patches(read_at, read_at(structure.begin, 16), begin, end, frames)
+        model = last_frame(read_at, begin, mender.kind, begin=structure.begin)
+        found = mender.patches(read_at, read_at(structure.begin if model is None else model, 16), begin, end, frames)
         if found is None:
             return replace(structure, problem=damaged(f"{end - begin} bytes amid the audio are none"))
         patches += found

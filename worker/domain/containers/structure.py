@@ -12,6 +12,9 @@ BYTES_BEHIND = "bytes behind the end of the sound are none of its container and 
 JOINED = "the source is several files joined to one: only the first of them would be heard"
 
 
+MAX_PARTS = 32  # of a source, each of which has a descriptor and two threads of the converter's process
+
+
 def damaged(what: str) -> str:
     """The sentence of a file that is refused because sound is missing in the middle."""
     return f"the source is damaged: {what}"

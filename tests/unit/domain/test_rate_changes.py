@@ -1,0 +1,77 @@
+"""ADTS whose sample rate changes: parts with a decoder each."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.frames import ADTS_FRAME, ID3_TAG, reader
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import Sniffed, examine
+from worker.domain.containers.structure import MAX_PARTS, Structure
+
+AT_44 = ADTS_FRAME
+AT_48 = ADTS_FRAME[:2] + b"\x4c" + ADTS_FRAME[3:]
+_LENGTH = len(ADTS_FRAME)
+_SECONDS_AT_44, _SECONDS_AT_48 = 1024 / 44_100, 1024 / 48_000
+
+
+def examined(data: bytes) -> Structure:
+    return examine(Sniffed(Container.ADTS, 0), reader(data), len(data))
+
+
+def test_each_stretch_of_frames_of_one_rate_is_a_part() -> None:
+    structure = examined(AT_44 * 50 + AT_48 * 40 + AT_44 * 30)
+
+    assert structure.problem is None
+    assert [part.read_range for part in structure.parts] == [
+        (0, 50 * _LENGTH),
+        (50 * _LENGTH, 90 * _LENGTH),
+        (90 * _LENGTH, 120 * _LENGTH),
+    ]
+    seconds = [50 * _SECONDS_AT_44, 40 * _SECONDS_AT_48, 30 * _SECONDS_AT_44]
+    assert [part.track_seconds for part in structure.parts] == [pytest.approx((each,)) for each in seconds]
+    assert structure.track_seconds == pytest.approx((sum(seconds),))
+
+
+def test_frames_of_one_rate_are_no_parts() -> None:
+    mono = ADTS_FRAME[:3] + b"\x40" + ADTS_FRAME[4:]
+
+    assert examined(AT_44 * 50 + mono * 50).parts == ()
+
+
+def test_a_stretch_longer_than_what_is_read_at_once_is_one_part() -> None:
+    frames = 2 * (1 << 20) // _LENGTH + 7
+
+    structure = examined(AT_44 * 5 + AT_48 * frames)
+
+    assert [part.end - part.begin for part in structure.parts] == [5 * _LENGTH, frames * _LENGTH]
+    assert structure.parts[1].track_seconds == pytest.approx((frames * _SECONDS_AT_48,))
+
+
+def test_silence_in_a_stretch_has_its_rate_and_its_place() -> None:
+    damaged = bytes(3 * _LENGTH)
+
+    structure = examined(AT_44 * 50 + AT_48 * 40 + damaged + AT_48 * 20)
+
+    (patch,) = structure.patches
+    assert patch.offset == 90 * _LENGTH
+    assert patch.content[2] == AT_48[2]
+    assert [part.end - part.begin for part in structure.parts] == [50 * _LENGTH, 63 * _LENGTH]
+    assert structure.parts[1].track_seconds == pytest.approx((63 * _SECONDS_AT_48,))
+
+
+def test_a_tag_between_two_stretches_takes_no_time() -> None:
+    structure = examined(AT_44 * 50 + ID3_TAG + AT_48 * 40)
+
+    assert structure.track_seconds == pytest.approx((50 * _SECONDS_AT_44 + 40 * _SECONDS_AT_48,))
+    assert structure.parts[1].begin == 50 * _LENGTH + len(ID3_TAG)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_more_changes_than_a_process_has_decoders_for_are_refused(more: int) -> None:
+    rates = [AT_44, AT_48]
+
+    structure = examined(b"".join(rates[number % 2] * 10 for number in range(MAX_PARTS + more)))
+
+    assert structure.problem == (None if more == 0 else "the source's sample rate changes more than 31 times")
+    assert len(structure.parts) == (0 if more else MAX_PARTS)
