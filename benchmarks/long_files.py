@@ -27,12 +27,13 @@ from worker.demo.stack import open_stack
 RESULTS = Path(__file__).parent / "results"
 _SIDES = ("bare ffmpeg", "whole", "split")
 # Of bare ffmpeg's time, on two idle cores.
-_AIMS = {"mp3": 0.60, "opus": 0.60, "m4a": 0.70, "flac": 0.75}
+_AIMS = {"mp3": 0.60, "opus": 0.60, "m4a": 0.70, "flac": 0.75, "alac": 0.75}
 _BARE: Mapping[str, Sequence[str]] = {
     "mp3": ("-b:a", f"{BITRATE_KBPS}k"),
     "opus": ("-c:a", "libopus", "-b:a", "96k"),
     "m4a": ("-c:a", "aac", "-b:a", "128k"),
     "flac": (),
+    "alac": ("-c:a", "alac", "-f", "ipod"),
 }
 Runs = dict[str, dict[str, list[Run]]]  # by format and side
 
