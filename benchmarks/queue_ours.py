@@ -40,7 +40,15 @@ from worker.bootstrap.run import keep_for_good
 from worker.domain.containers.structure import Structure
 from worker.domain.disposition import Ack, Disposition
 from worker.domain.job import OutputSpec
-from worker.ports import Artifact, ConversionProgress, Converted, DownloadedPart, JoinedSources, SourceAudio
+from worker.ports import (
+    Artifact,
+    ConversionProgress,
+    Converted,
+    DownloadedPart,
+    IncomingSource,
+    JoinedSources,
+    SourceAudio,
+)
 
 _POLL_SECONDS = 5.0
 _SOUND = b"nothing"
@@ -66,6 +74,11 @@ class IdleConverter:
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         return SourceAudio("wav", "pcm_s16le", 44100, 2, 16, 1.0, len(_SOUND), Structure(0, len(_SOUND)))
 
+    async def foretell(
+        self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
+    ) -> SourceAudio | None:
+        return None
+
     async def convert(
         self,
         source: Path,
@@ -75,6 +88,7 @@ class IdleConverter:
         max_duration_seconds: float,
         progress: ConversionProgress,
         max_file_bytes: int | None = None,
+        incoming: IncomingSource | None = None,
     ) -> Converted:
         for _, path in outputs:
             path.write_bytes(_SOUND)

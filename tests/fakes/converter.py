@@ -24,6 +24,7 @@ from worker.ports import (
     ConversionProgress,
     Converted,
     DownloadedPart,
+    IncomingSource,
     JoinedSources,
     MispredictedError,
     OutputLimitError,
@@ -48,6 +49,7 @@ class FakeConverter:
         self.may_finish = asyncio.Event()
         self.may_finish.set()
         self.probes = 0  # without a prediction
+        self.foretells = False  # of any source that is a WAV
         self.conversions = 0  # that have begun
         self.specs: list[OutputSpec] = []  # of the last conversion
         self.running = 0  # conversions that have begun and not ended
@@ -64,6 +66,22 @@ class FakeConverter:
         predicted_seconds = (audio.duration_seconds or 0.0) + self.prediction_error_seconds
         return replace(audio, duration_seconds=predicted_seconds, is_predicted=True)
 
+    async def foretell(
+        self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
+    ) -> SourceAudio | None:
+        await asyncio.sleep(0)
+        if not self.foretells:
+            return None
+        with source.open("rb") as file:
+            front = file.read(44)
+        silence = bytes(incoming.size_bytes - len(front))
+        whole = source.with_name("foretold")
+        whole.write_bytes(front + silence)
+        try:
+            return replace(_probe(whole), is_predicted=True)
+        finally:
+            whole.unlink()
+
     async def convert(
         self,
         source: Path,
@@ -73,6 +91,7 @@ class FakeConverter:
         max_duration_seconds: float,
         progress: ConversionProgress,
         max_file_bytes: int | None = None,
+        incoming: IncomingSource | None = None,
     ) -> Converted:
         length = audio.duration_seconds or 0.0
         if length > max_duration_seconds:
@@ -86,6 +105,8 @@ class FakeConverter:
             progress.seconds_done = length / 2
             await asyncio.sleep(0)
             await self.may_finish.wait()
+            if incoming is not None:
+                await incoming.complete()
             if audio.is_predicted and self.prediction_error_seconds:
                 raise MispredictedError
             if self.convert_error is not None:

@@ -7,6 +7,7 @@ from tests.faults.row import Row
 _FAULTS = "tests/integration/test_s3_faults.py"
 _UPLOADS = "tests/integration/test_s3_uploads.py"
 _AHEAD = "tests/system/test_uploads_ahead.py"
+_FOLLOWED = "tests/system/test_followed_sources.py"
 _OTHERS = "tests/integration/test_s3_other_stores.py"
 _WIRE = "tests/integration/test_s3_wire.py"
 _ERRORS = "tests/unit/adapters/test_s3_errors.py"
@@ -29,6 +30,11 @@ ROWS = (
         "a source is replaced while it is read",
         "the two are not mixed: the attempt ends as `source_changed`",
         f"{_FAULTS}::test_a_source_that_is_replaced_while_it_is_read_is_not_mixed",
+    ),
+    Row(
+        "a source breaks off, or is replaced, while it is downloaded and converted at once",
+        "the converter waits for the rest; of a replaced source nothing is kept, and the next attempt has the new one",
+        f"{_FOLLOWED}::test_a_source_that_is_replaced_while_it_is_followed_is_converted_as_it_is_then",
     ),
     Row(
         "an endpoint never takes the body of an upload",

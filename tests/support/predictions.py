@@ -46,28 +46,30 @@ async def ends(path: Path, formats: Sequence[AudioFormat]) -> tuple[End, End, st
         async def probed() -> End:
             try:
                 audio = await converter.probe(path)
-                return _end(audio, await convert(audio))
+                return the_end(audio, await convert(audio))
             except JobError as refusal:
-                return _refused(refusal)
+                return refused(refusal)
 
         kind = "none"
         try:
             audio = await converter.probe(path, may_predict=True)
             kind = "right" if audio.is_predicted else "none"
-            predicted = _end(audio, await convert(audio))
+            predicted = the_end(audio, await convert(audio))
         except MispredictedError:
             kind, predicted = "wrong", await probed()
         except JobError as refusal:
-            predicted = _refused(refusal)
+            predicted = refused(refusal)
         return predicted, await probed(), kind
 
 
-def _end(audio: SourceAudio, converted: Converted) -> End:
+def the_end(audio: SourceAudio, converted: Converted) -> End:
+    """Of a source that was converted."""
     outputs = tuple((artifact.duration_seconds, _digest(artifact)) for artifact in converted.artifacts)
     return End(replace(audio, is_predicted=False), converted.repaired, outputs)
 
 
-def _refused(refusal: JobError) -> End:
+def refused(refusal: JobError) -> End:
+    """Of a source that was not."""
     return End(refusal=f"{type(refusal).__name__}: {refusal}")
 
 

@@ -209,9 +209,10 @@ CATALOGUE: dict[Event, EventSpec] = {
         ("removed", "directory"),
     ),
     Event.CONVERSION_SPLIT_FAILED: EventSpec(
-        "warning",
-        "A source could not be encoded in pieces side by side; it was encoded again as a whole.",
-        ("error",),
+        "warning", "A source could not be encoded in pieces side by side; it was encoded again as a whole.", ("error",)
+    ),
+    Event.CONVERSION_EARLY_FAILED: EventSpec(
+        "info", "A conversion that began before all of its source was there failed; it is done again.", ("error",)
     ),
     Event.UPLOAD_ABORT_FAILED: EventSpec(
         "warning",

@@ -131,6 +131,28 @@ class MispredictedError(WorkerError):
     """The converter reads the source otherwise than it was predicted, so that a probe has to be asked."""
 
 
+class IncomingSource(Protocol):
+    """A source whose file is still being written, from the first byte to the last. What is there is not changed."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the whole source."""
+
+    @property
+    def written_bytes(self) -> int:
+        """How many bytes are in the file."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it is there, and was not changed meanwhile."""
+
+    async def more_than(self, written_bytes: int) -> None:
+        """Wait until more bytes than that are written, or all. Who waits is cancelled where that fails."""
+
+    async def complete(self) -> None:
+        """Wait until all of it is there. Who waits is cancelled where that fails."""
+
+
 class SpareSlots(Protocol):
     """The slots of the worker in which there is no job, for jobs that can use more than one."""
 
@@ -159,6 +181,15 @@ class AudioConverter(Protocol):
         converter would say; the result is then marked, and `convert` compares it with what the converter finds.
         """
 
+    async def foretell(
+        self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
+    ) -> SourceAudio | None:
+        """What the headers of a source say that is still coming: what `probe` predicts of it when it is there.
+
+        None where they do not say all, or the outputs are made sooner when it is there. Raises nothing about the
+        source.
+        """
+
     async def convert(
         self,
         source: Path,
@@ -168,10 +199,12 @@ class AudioConverter(Protocol):
         max_duration_seconds: float,
         progress: ConversionProgress,
         max_file_bytes: int | None = None,
+        incoming: IncomingSource | None = None,
     ) -> Converted:
         """Convert; one artifact for each output, in their order, complete and checked. Keeps `progress` up to date.
 
         No file that is written becomes larger than `max_file_bytes`. Without it, the longest duration decides.
+        Of an `incoming` source, the `audio` is what was foretold; what is converted counts only if all of it comes.
         When it is cancelled, the converter's whole process group has been killed by the time it returns.
         Raises InvalidMessageError where the source lacks what an output asks for; UnsupportedAudioError, NoAudioError,
         DurationTooLongError, OutputsTooLargeError, OutputLimitError, WorkspaceFullError, ConverterCrashedError; and

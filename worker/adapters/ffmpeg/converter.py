@@ -10,7 +10,8 @@ from pathlib import Path
 from worker.adapters.disk import unless_short
 from worker.adapters.ffmpeg.command import probe_command
 from worker.adapters.ffmpeg.encodings import encodings_of, paths_of, within
-from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, mended
+from worker.adapters.ffmpeg.feeding import FED, NotYetThereError, so_far
+from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, inspected_by, mended, reader
 from worker.adapters.ffmpeg.finishing import finished
 from worker.adapters.ffmpeg.finite import is_finite
 from worker.adapters.ffmpeg.levelling import Leveller
@@ -42,6 +43,7 @@ from worker.ports import (
     ConversionProgress,
     Converted,
     DownloadedPart,
+    IncomingSource,
     JoinedSources,
     MispredictedError,
     SourceAudio,
@@ -88,6 +90,20 @@ class FfmpegConverter:
             parts=tuple(audios),
         )
 
+    async def foretell(
+        self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
+    ) -> SourceAudio | None:
+        """Read the headers, where no byte behind those that are there is needed to say what the whole source is."""
+        try:
+            inspected = await asyncio.to_thread(_inspect_front, source, incoming.written_bytes, incoming.size_bytes)
+        except (NotYetThereError, UnsupportedAudioError):
+            return None
+        is_read_in_order = inspected.container in FED and not inspected.structure.patches
+        headers = predicted_headers(inspected)
+        if not is_read_in_order or headers is None or headers.is_float:  # of floats each sample is looked at first
+            return None
+        return await self._predicted(source, inspected)
+
     async def _predicted(self, source: Path, inspected: Inspected) -> SourceAudio | None:
         headers = predicted_headers(inspected)
         if headers is None:
@@ -131,6 +147,7 @@ class FfmpegConverter:
         max_duration_seconds: float,
         progress: ConversionProgress,
         max_file_bytes: int | None = None,
+        incoming: IncomingSource | None = None,
     ) -> Converted:
         """Run one process for all outputs, and accept the result only where ffmpeg's own counts add up."""
         if audio.duration_seconds is not None and audio.duration_seconds > max_duration_seconds:
@@ -141,7 +158,7 @@ class FfmpegConverter:
         paths = paths_of(encodings, [path for _, path in outputs])
         bounds = Bounds(max_duration_seconds, max_file_bytes)
         async with mended(source, audio.structure) as readable:
-            task, passes = Task(readable, audio), Passes(progress, audio)
+            task, passes = Task(readable, audio, incoming=incoming), Passes(progress, audio)
             if any(each.is_found_by_decoding(audio.duration_seconds) for each in encodings):
                 search = replace(task, analyses=searches_for_sound(encodings))
                 found = await self._runs.run_as_found(search, bounds=bounds, progress=passes.next(_SEARCH_SHARE))
@@ -197,3 +214,9 @@ class FfmpegConverter:
         bounds = Bounds(seconds, max_file_bytes, as_pieces)
         log = await self._runs.run(Task(source, audio, outputs), bounds, progress)
         return read_counts(log, len(outputs), audio.sample_rate_hz)
+
+
+def _inspect_front(source: Path, written_bytes: int, size_bytes: int) -> Inspected:
+    """Raises NotYetThereError, UnsupportedAudioError."""
+    with reader(source) as (read_at, _):
+        return inspected_by(so_far(read_at, written_bytes, size_bytes), size_bytes)

@@ -102,13 +102,18 @@ class Inspected:
 def inspect(source: Path) -> Inspected:
     """Raises UnsupportedAudioError where the source is not all there, or none that can be read."""
     with reader(source) as (read_at, size):
-        sniffed = sniff(read_at, size)
-        structure = examine(sniffed, read_at, size)
-        if structure.problem:
-            raise UnsupportedAudioError(structure.problem)
-        metadata = read_metadata(sniffed, read_at, size)
-        stated = stated_sound(sniffed, structure, read_at, size)
-        return Inspected(sniffed.container, structure, size, metadata, stated)
+        return inspected_by(read_at, size)
+
+
+def inspected_by(read_at: ReadAt, size: int) -> Inspected:
+    """Raises UnsupportedAudioError, and what `read_at` raises."""
+    sniffed = sniff(read_at, size)
+    structure = examine(sniffed, read_at, size)
+    if structure.problem:
+        raise UnsupportedAudioError(structure.problem)
+    metadata = read_metadata(sniffed, read_at, size)
+    stated = stated_sound(sniffed, structure, read_at, size)
+    return Inspected(sniffed.container, structure, size, metadata, stated)
 
 
 def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, metadata: Metadata) -> Artifact:

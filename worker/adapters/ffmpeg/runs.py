@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from worker.adapters.ffmpeg.command import convert_command
+from worker.adapters.ffmpeg.feeding import as_it_comes
 from worker.adapters.ffmpeg.files import descriptors
 from worker.adapters.ffmpeg.filters import Analysis, filter_graph, has_reference
 from worker.adapters.ffmpeg.log import Log
@@ -23,7 +25,7 @@ from worker.domain.errors import (
     DurationTooLongError,
     WorkerError,
 )
-from worker.ports import ConversionProgress, SourceAudio
+from worker.ports import ConversionProgress, IncomingSource, SourceAudio
 
 _OVER_THE_LIMIT_SECONDS = 1.0  # sound that is decoded beyond the limit, to see that there is more
 _HEADROOM_BYTES = 64 * 1024 * 1024  # of an output, for tags and for what a container adds
@@ -43,7 +45,7 @@ class Bounds:
 class Task:
     """What ffmpeg is given: a source, the outputs to write, and what of it is only examined.
 
-    The files of the outputs keep their first `kept_bytes`.
+    The files of the outputs keep their first `kept_bytes`. A source that is `incoming` is read as it comes.
     """
 
     source: Path
@@ -51,6 +53,7 @@ class Task:
     outputs: Sequence[tuple[Encoding, Path]] = ()
     analyses: Sequence[Analysis] = ()
     kept_bytes: int = 0
+    incoming: IncomingSource | None = None
 
     @property
     def encodings(self) -> list[Encoding]:
@@ -124,7 +127,9 @@ class Runs:
         limit_seconds = bounds.seconds + _OVER_THE_LIMIT_SECONDS
         sources = [task.source] * max(1, len(audio.parts))
         targets = [path for _, path in task.outputs]
-        with descriptors(sources, targets, kept_bytes=task.kept_bytes) as (source_fds, target_fds):
+        async with AsyncExitStack() as stack:
+            source_fds, target_fds = stack.enter_context(descriptors(sources, targets, kept_bytes=task.kept_bytes))
+            read, read_fds = await stack.enter_async_context(as_it_comes(audio, source_fds, task.incoming))
 
             def on_output(chunk: bytes) -> None:
                 check.feed(chunk)
@@ -142,14 +147,14 @@ class Runs:
             returncode = await run(
                 convert_command(
                     self._binary,
-                    audio,
-                    source_fds,
+                    read,
+                    read_fds,
                     list(zip(task.encodings, target_fds, strict=True)),
                     task.analyses,
                     limit_seconds=limit_seconds,
                     as_pieces=bounds.as_pieces,
                 ),
-                fds=[*source_fds, *target_fds],
+                fds=[*read_fds, *target_fds],
                 cwd=task.source.parent,
                 limits=self._limits(task, limit_seconds, bounds.file_bytes),
                 on_output=on_output,

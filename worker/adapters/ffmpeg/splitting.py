@@ -33,6 +33,7 @@ from worker.ports import (
     ConversionProgress,
     Converted,
     DownloadedPart,
+    IncomingSource,
     JoinedSources,
     MispredictedError,
     OutputLimitError,
@@ -68,6 +69,16 @@ class SplittingConverter:
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         return await self._whole.probe(source, may_predict=may_predict)
 
+    async def foretell(
+        self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
+    ) -> SourceAudio | None:
+        """None where pieces would be encoded side by side: they lie all over the source."""
+        audio = await self._whole.foretell(source, incoming, outputs)
+        try:
+            return None if audio is None or self._pieces_of(audio, encodings_of(outputs, audio)) else audio
+        except WorkerError:  # of outputs that the source cannot have
+            return None
+
     async def join(
         self,
         parts: Sequence[DownloadedPart],
@@ -96,11 +107,12 @@ class SplittingConverter:
         max_duration_seconds: float,
         progress: ConversionProgress,
         max_file_bytes: int | None = None,
+        incoming: IncomingSource | None = None,
     ) -> Converted:
         paths = [path for _, path in outputs]
         encodings = encodings_of([spec for spec, _ in outputs], audio)
         samples = samples_of(audio) if (audio.duration_seconds or 0) <= max_duration_seconds else None
-        pieces = [] if samples is None else self._pieces(samples, encodings)
+        pieces = [] if samples is None or incoming is not None else self._pieces(samples, encodings)
         if samples is not None and pieces:
             await self._confirm(source, audio)
             limit = _NO_LIMIT_BYTES if max_file_bytes is None else max_file_bytes
@@ -116,7 +128,12 @@ class SplittingConverter:
             max_duration_seconds=max_duration_seconds,
             progress=progress,
             max_file_bytes=max_file_bytes,
+            incoming=incoming,
         )
+
+    def _pieces_of(self, audio: SourceAudio, encodings: Sequence[Encoding]) -> list[Piece]:
+        samples = samples_of(audio)
+        return [] if samples is None else self._pieces(samples, encodings)
 
     def _pieces(self, samples: Samples, encodings: Sequence[Encoding]) -> list[Piece]:
         if not all(can_be_joined(samples, encoding) for encoding in encodings):

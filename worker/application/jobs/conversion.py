@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from worker.application.jobs.conversion_run import ConversionRun, NoSpaceError
 from worker.application.jobs.downloads import Downloads
+from worker.application.jobs.incoming import Incoming
 from worker.application.jobs.joining import Joining
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.space_needs import SpaceNeeds
@@ -14,10 +15,11 @@ from worker.application.jobs.uploads import Uploads
 from worker.application.jobs.workspace import Workspace
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.disk_space import OutputsTooLargeError
-from worker.domain.errors import DurationTooLongError
+from worker.domain.errors import DurationTooLongError, WorkerError
 from worker.domain.job import Job
 from worker.domain.outcome import Completed
 from worker.domain.progress import Record, Stage
+from worker.events import Event, emit
 from worker.ports import (
     AudioConverter,
     ConversionProgress,
@@ -31,11 +33,15 @@ from worker.ports import (
 
 @dataclass(frozen=True, slots=True)
 class ConversionLimits:
-    """The largest and the longest source, and the most bytes that the outputs of a job may have together."""
+    """The largest and the longest source, and the most bytes that the outputs of a job may have together.
+
+    A source of `followed_bytes` and more may be converted while it is downloaded. A shorter one is there at once.
+    """
 
     source_bytes: int
     duration_seconds: float
     output_bytes: int = 20 * 1024**3
+    followed_bytes: int = 16 * 1024**2
 
 
 class Conversion:
@@ -96,13 +102,34 @@ class Conversion:
     async def _converted(self, run: ConversionRun) -> Converted:
         """Download and convert. Where the space for a step is not free, all is done again when it is."""
         while True:
+            run.incoming = Incoming(run.source)
             try:
-                await self._downloads.fetch(run)
-                return await self._probe_and_convert(run)
+                return await self._converted_once(run)
             except NoSpaceError as no_space:
                 run.directory.clear()
                 with run.progress.waiting():
                     await run.directory.space.wait_for(no_space.need)
+
+    async def _converted_once(self, run: ConversionRun) -> Converted:
+        """A long source while it is downloaded, where its front says all that a converter has to know."""
+        incoming, converted = run.incoming, None
+        async with incoming.downloaded_by(lambda: self._downloads.fetch(run)):
+            if not run.job.is_joined and await incoming.may_be_followed(self._limits.followed_bytes):
+                converted = await self._convert_while_it_comes(run)
+            await incoming.complete()
+        return await self._probe_and_convert(run) if converted is None else converted
+
+    async def _convert_while_it_comes(self, run: ConversionRun) -> Converted | None:
+        """None where nothing has come of it: what a source is refused for, all of it decides."""
+        audio = await self._converter.foretell(run.source, run.incoming, run.job.outputs)
+        if audio is None:
+            return None
+        run.follow()
+        try:
+            return await self._convert(run, self._accepted(run, audio))
+        except WorkerError as exc:
+            emit(Event.CONVERSION_EARLY_FAILED, error=str(exc))
+            return None
 
     async def _probe_and_convert(self, run: ConversionRun) -> Converted:
         """By the source's own headers where the converter confirms them; else by what a probe says."""
@@ -144,7 +171,7 @@ class Conversion:
         progress.audio_seconds = converted.artifacts[0].duration_seconds
         progress.know_source(replace(audio.format, duration_seconds=round(converted.source_seconds, 3)))
         seconds = progress.leave()
-        if audio.duration_seconds is not None:
+        if audio.duration_seconds is not None and not run.incoming.is_followed:
             progress.speeds.learn_conversion(progress.meter.expected_seconds(Stage.CONVERTING), seconds)
         return converted
 
@@ -171,4 +198,5 @@ class Conversion:
             max_duration_seconds=self._limits.duration_seconds,
             progress=conversion,
             max_file_bytes=run.needs.largest_output(audio, outputs_bytes),
+            incoming=None if run.incoming.is_complete else run.incoming,
         )

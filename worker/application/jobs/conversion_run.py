@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from worker.application.jobs.incoming import Incoming
 from worker.application.jobs.space_needs import SpaceNeeds
 from worker.application.jobs.uploads import AT_ONCE
 from worker.application.jobs.workspace import JobDirectory
@@ -39,7 +40,11 @@ class ConversionRun:
     progress: JobProgress
     needs: SpaceNeeds
     covers: dict[ObjectLocation, Picture] = field(default_factory=dict)  # that were downloaded
+    incoming: Incoming = field(init=False)  # the source while it is downloaded
     joining_seconds: float = 0.0  # that joining is expected to take, of the time of converting
+
+    def __post_init__(self) -> None:
+        self.incoming = Incoming(self.source)
 
     @property
     def source(self) -> Path:
@@ -69,6 +74,12 @@ class ConversionRun:
         """How much of the time of converting goes into joining, 0 to 1."""
         expected_seconds = self.progress.meter.expected_seconds(Stage.CONVERTING)
         return self.joining_seconds / expected_seconds if self.joining_seconds else 0.0
+
+    def follow(self) -> None:
+        """The converter begins, and the rest of the download belongs to its stage."""
+        self.incoming.is_followed = True
+        self.progress.meter.expect(Stage.DOWNLOADING, self.progress.leave())
+        self.progress.enter(Stage.CONVERTING)
 
     def reserve(self, need: Need) -> None:
         """Raises NoSpaceError where it is not free at once."""

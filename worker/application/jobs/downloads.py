@@ -33,7 +33,8 @@ class Downloads:
         for location, path in run.downloads.items():
             done += await self._source(run, location, path, done, known_bytes)
         run.progress.source_bytes = done
-        run.progress.speeds.learn_download(done, run.progress.leave())
+        if not run.incoming.is_followed:
+            run.progress.speeds.learn_download(done, run.progress.leave())
 
     async def _covers(self, run: ConversionRun) -> None:
         """Before the sources, which may take long. Raises InvalidMessageError about one that is not a cover."""
@@ -75,6 +76,7 @@ class Downloads:
         progress, needs = run.progress, run.needs
 
         def on_start(size_bytes: int) -> None:
+            run.incoming.size_bytes = size_bytes
             progress.source_bytes = max(known_bytes, before + size_bytes)
             run.reserve(needs.of_download(progress.source_bytes))
             progress.meter.expect(Stage.DOWNLOADING, progress.speeds.expected_download(progress.source_bytes))
@@ -84,7 +86,10 @@ class Downloads:
             done = before + size_bytes
             if done > progress.source_bytes:  # its size was not known beforehand
                 run.reserve(needs.of_download(2 * done, least=done))
-            progress.advance(done / progress.source_bytes if progress.source_bytes else 0)
+            run.incoming.moved()
+            # While a converter follows, its position is the job's.
+            is_shown = progress.source_bytes and not run.incoming.is_followed
+            progress.advance(done / progress.source_bytes if is_shown else 0)
 
         try:
             found = await self._objects.download(

@@ -1,0 +1,87 @@
+"""A source is converted while it comes exactly as if it had been there, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.integration.test_ffmpeg_prediction import damaged_header
+from tests.mutation.mutations import MUTATIONS
+from tests.mutation.sources import whole
+from tests.mutation.trial import Trial
+from tests.support.conversions import an_output
+from tests.support.incoming import FRONT_BYTES, Trickle, ends
+from tests.support.sounds import CONTAINERS, FFMPEG, sound
+from worker.adapters.ffmpeg import FfmpegConverter
+from worker.domain.audio import SOUND_FORMATS, AudioFormat
+from worker.ports import ConversionProgress
+
+_FOLLOWED = ("plain.wav", "deep.wav", "high.wav", "rf64.wav")
+_OTHERS = ("float.wav", "surround.wav", "adpcm_ms.wav")
+_MUTATED = "pcm.wav"
+_DAMAGES = 8
+
+
+@pytest.mark.parametrize("name", _FOLLOWED)
+async def test_each_source_ends_as_it_comes_as_when_it_is_there(name: str, tmp_path: Path) -> None:
+    followed, there, kind = await ends(sound(name).read_bytes(), tmp_path, list(SOUND_FORMATS))
+
+    assert followed == there
+    assert kind == "right"
+
+
+@pytest.mark.parametrize("name", sorted({*CONTAINERS, *_OTHERS} - {*_FOLLOWED}))
+async def test_a_source_of_which_the_end_has_to_be_known_is_not_followed(name: str, tmp_path: Path) -> None:
+    data, source = sound(name).read_bytes(), tmp_path / "source"
+    incoming = Trickle(source, data)
+    await incoming.more_than(FRONT_BYTES)
+
+    assert await FfmpegConverter(FFMPEG).foretell(source, incoming, [an_output(AudioFormat.MP3)]) is None
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+async def test_each_damaged_source_ends_as_it_comes_as_when_it_is_there(mutation: str, tmp_path: Path) -> None:
+    followed, there, _ = await ends(Trial(_MUTATED, mutation, 1).mutant(), tmp_path, [AudioFormat.FLAC])
+
+    assert followed == there
+
+
+@pytest.mark.parametrize("seed", range(_DAMAGES))
+async def test_each_damaged_header_ends_as_it_comes_as_when_it_is_there(seed: int, tmp_path: Path) -> None:
+    followed, there, _ = await ends(damaged_header(_MUTATED, seed), tmp_path, [AudioFormat.FLAC])
+
+    assert followed == there
+
+
+async def test_a_conversion_of_a_source_that_stops_coming_can_be_cancelled(tmp_path: Path) -> None:
+    class Stopping(Trickle):
+        async def more_than(self, written_bytes: int) -> None:
+            if written_bytes > self.size_bytes // 2:
+                has_stopped.set()
+                await asyncio.get_running_loop().create_future()
+            await super().more_than(written_bytes)
+
+    source, has_stopped, converter = tmp_path / "source", asyncio.Event(), FfmpegConverter(FFMPEG)
+    incoming = Stopping(source, whole("pcm.wav"))
+    await incoming.more_than(FRONT_BYTES)
+    audio = await converter.foretell(source, incoming, [an_output(AudioFormat.MP3)])
+    assert audio is not None
+    outputs = [(an_output(AudioFormat.MP3), tmp_path / "out.mp3")]
+    conversion = asyncio.create_task(
+        converter.convert(
+            source,
+            audio,
+            outputs,
+            max_duration_seconds=60,
+            progress=ConversionProgress(),
+            incoming=incoming,
+        )
+    )
+    await has_stopped.wait()
+
+    conversion.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await conversion
