@@ -14,11 +14,11 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.support.gateway import GatewayProcess
+from tests.support.gateway import GatewayProcess, a_message
 from tests.support.page import job, open_page
 from tests.support.records import NOW, a_record, completed
 from tests.support.sounds import silence
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack, make_stack, wait_for
 from worker.domain.progress import Record, Status
 
 JOBS = 200
@@ -66,6 +66,23 @@ def records_of(jobs: int) -> Sequence[Record]:
     return records
 
 
+def copy_jobs(stack: Stack, job_id: str, count: int) -> None:
+    """Put copies of a job into the table, each a second older than the one before."""
+    item = stack.item(job_id)
+    assert item is not None
+    copies = [copy_of(item, number) for number in range(1, count + 1)]
+    for first in range(0, count, 25):  # the most that one request takes
+        puts = [{"PutRequest": {"Item": copy}} for copy in copies[first : first + 25]]
+        stack.aws["dynamodb"].batch_write_item(RequestItems={stack.table: puts})
+
+
+def copy_of(item: dict[str, Any], number: int) -> dict[str, Any]:
+    name = f"{item['job_id']['S']}-{number}"
+    record = json.dumps(json.loads(item["record"]["S"]) | {"job_id": name})
+    status_at = str(int(item["status_at"]["N"]) - 1000 * number)
+    return item | {"job_id": {"S": name}, "record": {"S": record}, "status_at": {"N": status_at}}
+
+
 def show_jobs(context: BrowserContext, jobs: int) -> None:
     """Have the page list so many jobs. The emulator is too slow to list hundreds within the gateway's second."""
     body = json.dumps([record.to_dict() for record in records_of(jobs)])
@@ -86,6 +103,24 @@ def test_200_jobs_are_listed_the_newest_first_and_one_is_found_among_them(
 
     expect(page.locator(".job:visible")).to_have_count(JOBS // 5)
     expect(page.locator("#count")).to_have_text(str(JOBS // 5))
+    assert errors == []
+
+
+def test_200_real_jobs_are_listed_page_by_page(
+    context: BrowserContext, errors: list[str], aws: dict[str, Any], aws_endpoint: str, keep_screenshot: Keep
+) -> None:
+    stack = make_stack(aws, "page-200", endpoint=aws_endpoint, redis_port=None)
+    with GatewayProcess(stack) as gateway:
+        ask(gateway, "POST", "/jobs", a_message(stack, "ended"))
+        ask(gateway, "DELETE", "/jobs/ended")
+        copy_jobs(stack, "ended", JOBS - 2)
+        ask(gateway, "POST", "/jobs", a_message(stack, "queued"))
+        page = context.new_page()
+        page.goto(gateway.url)
+
+        expect(page.locator(".job")).to_have_count(JOBS)
+        expect(page.locator('.job[data-status="cancelled"]')).to_have_count(JOBS - 1)
+        keep_screenshot(page, "200-real-jobs")
     assert errors == []
 
 

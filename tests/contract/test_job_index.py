@@ -16,7 +16,7 @@ from tests.support.records import NOW, a_record
 from worker.adapters.dynamodb.budgets import Budgets
 from worker.adapters.dynamodb.job_index import DynamoJobIndex
 from worker.adapters.dynamodb.job_table import DynamoJobTable
-from worker.application.operations.listing import newest_jobs
+from worker.application.operations.listing import newest_jobs, positions_after
 from worker.domain.claim import ClaimMark
 from worker.domain.errors import NoAudioError
 from worker.domain.outcome import Failed, record_of
@@ -135,3 +135,31 @@ async def test_lists_of_several_statuses_are_merged(subject: Subject) -> None:
     found = await newest_jobs(subject.index, tuple(Status), since=None, limit=2)
 
     assert [job.record.job_id for job in found] == ["r", "f"]
+
+
+async def test_a_long_list_is_read_in_pages_that_repeat_and_leave_out_nothing(subject: Subject) -> None:
+    for number in range(7):  # three at a time came at the same moment
+        await subject.failed(f"f-{number}", number // 3)
+        await subject.submitted(f"q-{number}", number // 3)
+    pages = [await newest_jobs(subject.index, tuple(Status), since=None, limit=4)]
+    positions = positions_after(pages[0])
+
+    while pages[-1]:
+        pages.append(await newest_jobs(subject.index, tuple(Status), since=None, limit=4, after=positions))
+        positions = positions_after(pages[-1], positions)
+
+    assert [len(page) for page in pages] == [4, 4, 4, 2, 0]
+    listed = [job for page in pages for job in page]
+    assert sorted(job.record.job_id for job in listed) == [f"{kind}-{number}" for kind in "fq" for number in range(7)]
+    assert [job.status_at for job in listed] == sorted((job.status_at for job in listed), reverse=True)
+
+
+async def test_a_page_goes_on_behind_a_job_that_has_another_status_by_now(subject: Subject) -> None:
+    last = [await subject.failed(name, seconds) for name, seconds in (("a", 10), ("b", 20), ("c", 30))][1]
+    page = await subject.index.newest(Status.FAILED, None, 2)
+    assert [job.record.job_id for job in page] == ["c", "b"]
+    await subject.table.begin_run(next_run(last, at(40)), last.version)
+
+    rest = await subject.index.newest(Status.FAILED, None, 2, after=page[-1].position)
+
+    assert [job.record.job_id for job in rest] == ["a"]

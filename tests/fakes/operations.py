@@ -11,7 +11,7 @@ from tests.fakes.queue import FakeQueue
 from tests.fakes.stores import FakeJobTable
 from worker.domain.errors import WorkerError
 from worker.domain.progress import Status
-from worker.ports import DeadLetter, DependencyMissingError, ListedJob, NoIndexError
+from worker.ports import DeadLetter, DependencyMissingError, ListedJob, ListPosition, NoIndexError
 
 _MOST = 10
 
@@ -73,14 +73,17 @@ class FakeJobIndex:
         self._table = table
         self._is_there = is_there
 
-    async def newest(self, status: Status, since: datetime | None, limit: int) -> Sequence[ListedJob]:
+    async def newest(
+        self, status: Status, since: datetime | None, limit: int, *, after: ListPosition | None = None
+    ) -> Sequence[ListedJob]:
         await asyncio.sleep(0)
         if not self._is_there:
             raise NoIndexError("table jobs has no index")
         held = [record for record in self._table.held.values() if record.status is status]
         listed = [ListedJob(record, self._status_at(record.job_id)) for record in held]
         recent = [job for job in listed if since is None or job.status_at >= since]
-        return sorted(recent, key=lambda job: job.status_at, reverse=True)[:limit]
+        in_order = sorted(recent, key=_order, reverse=True)
+        return [job for job in in_order if after is None or _order(job) < (after.status_at, after.job_id)][:limit]
 
     def _status_at(self, job_id: str) -> datetime:
         """When the job came to its status: the first of its last records that all have it."""
@@ -90,3 +93,7 @@ class FakeJobIndex:
                 break
             at = record.updated_at
         return at
+
+
+def _order(job: ListedJob) -> tuple[datetime, str]:
+    return job.status_at, job.record.job_id

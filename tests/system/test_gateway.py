@@ -136,6 +136,32 @@ async def test_jobs_are_listed_newest_first_by_their_status(
     assert [fault["field"] for fault in wrong.problem["errors"]] == ["status", "limit"]
 
 
+async def test_the_link_of_a_full_list_leads_to_the_older_jobs(
+    client: GatewayClient, shared: Stack, unique: Callable[[str], str]
+) -> None:
+    ids = [unique("paged") for _ in range(5)]
+    for job_id in ids:
+        await client.submit(shared, job_id)
+
+    first = await client.get("/jobs", params={"status": "queued", "limit": "2"})
+    second = await client.get(first.headers["link"].removeprefix("<").removesuffix('>; rel="next"'))
+    whole = await client.get("/jobs", params={"status": "queued", "limit": "1000"})
+
+    assert [record["job_id"] for record in first.json + second.json] == ids[:0:-1]
+    assert [record["job_id"] for record in whole.json][:5] == ids[::-1]
+    assert "link" not in whole.headers
+
+
+@pytest.mark.parametrize(
+    "after", ["odd:1795000000000:job", "failed:-1:job", "failed:1795000000000:", "failed", "", f"failed:{10**14}:job"]
+)
+async def test_a_page_that_begins_nowhere_is_refused(client: GatewayClient, after: str) -> None:
+    refused = await client.get("/jobs", params={"after": after})
+
+    assert refused.status == 422
+    assert refused.problem["detail"].startswith(f"{refused.problem['field']}: ")
+
+
 async def test_a_queued_job_is_cancelled_at_once_and_retried_as_its_next_run(
     client: GatewayClient, shared: Stack, unique: Callable[[str], str]
 ) -> None:

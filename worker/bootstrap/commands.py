@@ -22,7 +22,7 @@ from worker.application.jobs.submission import Submission
 from worker.application.messages.message import parse_job
 from worker.application.messages.presets import BUILT_IN, Presets
 from worker.application.operations.all_dead_letters import AllDeadLetters
-from worker.application.operations.listing import newest_jobs
+from worker.application.operations.listing import Positions, newest_jobs
 from worker.application.operations.redrive import Redrive
 from worker.application.progress.reader import Reader
 from worker.bootstrap.parts import Clients, utc_now
@@ -53,10 +53,10 @@ class ClientParts:
         return parse_job(json.dumps(message), self.presets)
 
     async def newest_jobs(
-        self, statuses: Collection[Status], *, since: datetime | None, limit: int
+        self, statuses: Collection[Status], *, since: datetime | None, limit: int, after: Positions | None = None
     ) -> Sequence[ListedJob]:
         """What `worker.application.operations.listing.newest_jobs` returns and raises."""
-        return await newest_jobs(await self.index(), statuses, since=since, limit=limit)
+        return await newest_jobs(await self.index(), statuses, since=since, limit=limit, after=after)
 
 
 @asynccontextmanager

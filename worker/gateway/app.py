@@ -89,5 +89,5 @@ def _guarded(app: ASGIApp, settings: Settings, connections: Connections) -> ASGI
         allow_origins=serve.origins,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=_HEADERS_OF_PAGES,
-        expose_headers=["location", "retry-after"],
+        expose_headers=["link", "location", "retry-after"],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -12,12 +12,14 @@ from starlette.responses import JSONResponse, Response
 
 from worker.application.messages.json_text import read_object
 from worker.application.messages.message import job_from
+from worker.application.operations.listing import positions_after
 from worker.bootstrap.gateway import GatewayParts
 from worker.client.jobs import new_job_id
 from worker.domain.job import JOB_ID, Job
 from worker.domain.progress import Record, Status
 from worker.gateway.bodies import read_json_text
 from worker.gateway.documents import MESSAGE, RECORD, json_answer, json_body, problems
+from worker.gateway.pages_of_jobs import After, link_to_next, positions_of
 from worker.gateway.prefixes import Prefixes
 from worker.gateway.problems import ProblemError, answered_in_time
 
@@ -30,6 +32,11 @@ _FRESH = {
     "properties": {"fresh": {"type": "boolean", "description": "False where a store could not be asked."}},
     "required": ["fresh"],
 }
+
+
+def _a_page(records: Mapping[str, Any]) -> dict[str, Any]:
+    link = {"description": "The next page, where there may be one (RFC 8288).", "schema": {"type": "string"}}
+    return json_answer("The jobs, the newest first.", records) | {"headers": {"Link": link}}
 
 
 def no_job(job_id: str) -> ProblemError:
@@ -63,7 +70,7 @@ class JobRoutes:
             "/jobs",
             self.list,
             methods=["GET"],
-            responses={200: json_answer("The jobs, the newest first.", records), **problems(422, 501)},
+            responses={200: _a_page(records), **problems(422, 501)},
         )
         router.add_api_route(
             "/jobs/{job_id}",
@@ -102,13 +109,19 @@ class JobRoutes:
         return JSONResponse(shown(reading.record, fresh=reading.fresh))
 
     async def list(
-        self, status: Status | None = None, limit: Annotated[int, Query(ge=1, le=_MOST_JOBS)] = _DEFAULT_JOBS
+        self,
+        status: Status | None = None,
+        limit: Annotated[int, Query(ge=1, le=_MOST_JOBS)] = _DEFAULT_JOBS,
+        after: After = None,
     ) -> Response:
-        """The jobs that came last to a status, or to any; the newest first."""
+        """The jobs that came last to a status, or to any; the newest first. `Link` names the next page."""
+        before = positions_of(after or ())
         statuses: Sequence[Status] = tuple(Status) if status is None else (status,)
         async with answered_in_time():
-            jobs = await self._jobs.newest_jobs(statuses, since=None, limit=limit)
-        return JSONResponse([job.record.to_dict() for job in jobs])
+            jobs = await self._jobs.newest_jobs(statuses, since=None, limit=limit, after=before)
+        is_full = len(jobs) == limit
+        headers = {"link": link_to_next(status, limit, positions_after(jobs, before))} if is_full else None
+        return JSONResponse([job.record.to_dict() for job in jobs], headers=headers)
 
     async def cancel(self, job_id: JobId) -> Response:
         """Ask for the end of a job. One that runs ends within seconds, and one that does not has ended now."""

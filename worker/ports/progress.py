@@ -134,19 +134,34 @@ class JobTable(ProgressStore, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ListPosition:
+    """Where a job stands in the list of its status: when it came to that, and its id."""
+
+    status_at: datetime
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListedJob:
     """A job of a list. `status_at`: when it came to the status that it has."""
 
     record: Record
     status_at: datetime
 
+    @property
+    def position(self) -> ListPosition:
+        return ListPosition(self.status_at, self.record.job_id)
+
 
 class JobIndex(Protocol):
     """The job table in the order in which jobs came to their statuses. It may be a moment behind the table."""
 
-    async def newest(self, status: Status, since: datetime | None, limit: int) -> Sequence[ListedJob]:
+    async def newest(
+        self, status: Status, since: datetime | None, limit: int, *, after: ListPosition | None = None
+    ) -> Sequence[ListedJob]:
         """The newest jobs of that status, at most so many, that came to it at `since` or later; the newest first.
 
+        `after` leaves out the job of that position and those before it, so that a long list is read in pages.
         Raises NoIndexError, NotAllowedError, DependencyUnavailableError.
         """
 

@@ -17,7 +17,7 @@ from worker.adapters.dynamodb.errors import errors_of
 from worker.adapters.dynamodb.expressions import STATUS_AT, number
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, Status
-from worker.ports import ListedJob, NoIndexError, NotAllowedError
+from worker.ports import ListedJob, ListPosition, NoIndexError, NotAllowedError
 
 INDEX = "jobs-by-status"
 
@@ -36,19 +36,22 @@ class DynamoJobIndex:
         self._now = now
         self._errors = errors_of(table)
 
-    async def newest(self, status: Status, since: datetime | None, limit: int) -> Sequence[ListedJob]:
+    async def newest(
+        self, status: Status, since: datetime | None, limit: int, *, after: ListPosition | None = None
+    ) -> Sequence[ListedJob]:
         found: list[ListedJob] = []
-        async for keys in self._pages(status, since, min(limit, _PAGE)):
+        start = None if after is None else _key(status, after)
+        async for keys in self._pages(status, since, min(limit, _PAGE), start):
             found += await self._read(keys, status)
             if len(found) >= limit:
                 break
         return found[:limit]
 
     async def _pages(
-        self, status: Status, since: datetime | None, page: int
+        self, status: Status, since: datetime | None, page: int, start: Mapping[str, Any] | None
     ) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
-        since_ms = 0 if since is None else round(since.timestamp() * 1000)
-        more: dict[str, Any] = {}
+        since_ms = 0 if since is None else _milliseconds(since)
+        more: dict[str, Any] = {} if start is None else {"ExclusiveStartKey": start}
         while True:
             with translated("DynamoDB", {**self._errors, **_query_errors(self._table)}):
                 answer = await self._client.query(
@@ -90,6 +93,19 @@ class DynamoJobIndex:
             if keys:
                 await asyncio.sleep(_BATCH_PAUSE_SECONDS)
         raise DependencyUnavailableError("DynamoDB", "left records out of its answers: its capacity is used up")
+
+
+def _key(status: Status, position: ListPosition) -> Mapping[str, Any]:
+    """The key of a job in the index. A query can begin behind a key whose job has another status by then.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
+    """
+    at = number(_milliseconds(position.status_at))
+    return {"job_id": {"S": position.job_id}, "status": {"S": status.value}, STATUS_AT: at}
+
+
+def _milliseconds(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
 
 
 def _listed(item: Mapping[str, Any]) -> ListedJob:

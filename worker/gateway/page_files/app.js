@@ -70,12 +70,15 @@ class Page {
     this.#count();
   }
 
+  /** Returns whether the job is new here or has another status than before. */
   take(record) {
     const view = this.views.get(record.job_id);
+    const isChanged = view === undefined || view.take(record);
     if (view === undefined) this.#show(record);
-    else if (view.take(record)) announce(`${view.name}: ${record.status}`);
+    else if (isChanged) announce(`${view.name}: ${record.status}`);
     this.following.note((view ?? this.views.get(record.job_id)).record);
     this.#filter();
+    return isChanged;
   }
 
   connection(isConnected) {

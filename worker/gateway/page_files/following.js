@@ -5,17 +5,24 @@ import { isFinal, JobsError, sleep } from "./jobs.js";
 const MOST = 50; // of one stream
 const LIST_MS = 5000;
 const AGAIN_MS = 1000;
+const PAGE = 25; // jobs of the list in one answer, which a slow table gives within its second
 const FEWEST = 10;
 const GATHER_MS = 300; // jobs that are submitted together are followed by one stream
 
 export class Following {
-  /** `take(record)` is called for each record, `connection(isConnected)` when the gateway is lost and found. */
+  /**
+   * `take(record)` is called for each record and returns whether it has changed what is shown; `connection(isConnected)`
+   * when the gateway is lost and found. `limit`: how many jobs of the list are shown.
+   */
   constructor(jobs, { take, connection, limit }) {
     this.jobs = jobs;
     this.take = take;
     this.connection = connection;
-    this.most = limit;
     this.limit = limit;
+    this.size = PAGE;
+    this.after = [];
+    this.listed = 0;
+    this.isListed = false;
     this.open = new Map();
     this.followed = new Set();
     this.abort = new AbortController();
@@ -35,23 +42,31 @@ export class Following {
 
   /** Reads the list again and again while the page is seen. Ends with the error where that is for good. */
   async keepListing() {
-    for (;;) {
-      const isRead = document.hidden || (await this.#list());
-      await sleep(isRead ? LIST_MS : AGAIN_MS);
-    }
+    for (;;) await sleep(document.hidden ? LIST_MS : await this.#readPage());
   }
 
-  async #list() {
+  /** Returns after how many milliseconds to go on: with the next page, or with the newest where the others are shown. */
+  async #readPage() {
     try {
-      for (const record of (await this.jobs.list({ limit: this.limit })).reverse()) this.take(record);
+      const { records, after } = await this.jobs.page({ limit: this.size, after: this.after });
       this.connection(true);
-      this.limit = Math.min(this.limit * 2, this.most);
-      return true;
+      const changes = records.filter((record) => this.take(record));
+      this.listed += records.length;
+      const hasShownRest = this.listed >= this.limit || (this.isListed && changes.length === 0);
+      if (after !== null && !hasShownRest) {
+        this.after = after;
+        return 0;
+      }
+      this.after = [];
+      this.listed = 0;
+      this.isListed = true;
+      this.size = Math.min(this.size * 2, PAGE);
+      return LIST_MS;
     } catch (error) {
       if (!(error instanceof JobsError) || !error.isTransient || error.status === 501) throw error;
-      if (error.status === 503) this.limit = Math.max(Math.floor(this.limit / 4), FEWEST); // too many for one answer
+      if (error.status === 503) this.size = Math.max(Math.floor(this.size / 4), FEWEST); // too many for one answer
       if (error.status === 0) this.connection(false);
-      return false;
+      return AGAIN_MS;
     }
   }
 

@@ -106,9 +106,18 @@ export class Jobs {
   }
 
   /** The newest records of all jobs, or of those with a status. */
-  list({ status = null, limit = 50, signal } = {}) {
+  async list({ status = null, limit = 50, signal } = {}) {
+    return (await this.page({ status, limit, signal })).records;
+  }
+
+  /** A page of what `list` returns: `{records, after}`. Given that `after`, it is the next one; null is the end. */
+  async page({ status = null, limit = 50, after = [], signal } = {}) {
     const query = new URLSearchParams({ limit, ...(status ? { status } : {}) });
-    return this.#json("GET", `/jobs?${query}`, { signal });
+    for (const each of after) query.append("after", each);
+    const answer = await this.#ask("GET", `/jobs?${query}`, { signal, accept: "application/json" });
+    const next = /<([^>]+)>; rel="next"/.exec(answer.headers.get("link"))?.[1];
+    const records = await readJson(answer, signal);
+    return { records, after: next ? new URL(next, "http://gateway").searchParams.getAll("after") : null };
   }
 
   /** Asks for the end of a job, which comes within seconds. */
@@ -189,13 +198,7 @@ export class Jobs {
 
   async #json(method, path, { body, signal } = {}) {
     const answer = await this.#ask(method, path, { body, signal, accept: "application/json" });
-    if (answer.status === 204) return null;
-    try {
-      return await answer.json();
-    } catch {
-      signal?.throwIfAborted();
-      throw new JobsError("The connection to the gateway was lost.");
-    }
+    return answer.status === 204 ? null : readJson(answer, signal);
   }
 
   /** Throws JobsError for every answer from 400 up. */
@@ -212,6 +215,15 @@ export class Jobs {
     }
     if (!answer.ok) throw await problemOf(answer);
     return answer;
+  }
+}
+
+async function readJson(answer, signal) {
+  try {
+    return await answer.json();
+  } catch {
+    signal?.throwIfAborted();
+    throw new JobsError("The connection to the gateway was lost.");
   }
 }
 
