@@ -59,6 +59,13 @@ def test_the_target_of_a_stream_is_a_prefix() -> None:
     assert without == with_file_name == ("outputs[0].target", is_a_prefix)
 
 
+@pytest.mark.parametrize("target", ["s3://podcasts-out/", "s3://podcasts-out"])
+def test_a_bucket_alone_is_no_target_of_a_stream(target: str) -> None:
+    no_key = "must be s3://bucket/key, and there is no key"
+
+    assert refusal_of({**STREAM, "target": target}) == ("outputs[0].target", no_key)
+
+
 def test_the_key_of_anything_else_may_end_like_a_prefix_and_is_one_object() -> None:
     (output,) = job_of({**FILE, "target": "s3://podcasts-out/ep/"}).outputs
 

@@ -68,6 +68,20 @@ def test_tags_that_no_output_can_have_are_refused_with_their_field(tags: Any, fi
     assert problem in refusal.problem
 
 
+@pytest.mark.parametrize("audio_format", ["webm", "caf"])
+def test_more_text_than_a_format_can_hold_is_refused_and_not_left_out(audio_format: str) -> None:
+    tags = {"lyrics": "ü" * 20_000, "comment": "x" * 30_000}
+
+    refusal = _refusal(_body(audio_format, tags=tags))
+
+    assert (refusal.field, refusal.problem) == (
+        "outputs[0].tags",
+        f"must have texts of at most 65536 bytes in UTF-8 together for {audio_format}",
+    )
+    assert parse_job(_body(audio_format, tags={**tags, "comment": None})).outputs[0].tags
+    assert parse_job(_body("mp3", tags=tags)).outputs[0].tags
+
+
 @pytest.mark.parametrize(("cover", "problem"), [("cover.jpg", "keep, drop"), ("s3://X/k", "bucket"), (3, "a string")])
 def test_a_cover_that_is_no_choice_and_no_object_is_refused(cover: Any, problem: str) -> None:
     refusal = _refusal(_body(cover=cover))

@@ -78,6 +78,7 @@ class FormatSpec:
     bits_per_sample: OneOf | None = None  # that can be asked for; 32 is float
     codecs: Choice | None = None  # that can be asked for
     holds_tags: bool = True
+    has_tags_by_converter: bool = False  # that writes them, and takes only so many
     holds_cover: bool = True
     max_bytes: int | None = None  # of a file, where its sizes have no more digits
     is_constant: bool = False  # each second takes as many bytes as the next
@@ -223,6 +224,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         bitrates_kbps=Range(6, 510),
         default_kbps_per_channel=48,
         bitrate_bounds=OPUS_BOUNDS,
+        has_tags_by_converter=True,
     ),
     AudioFormat.AIFF: FormatSpec(
         description="PCM in AIFF",
@@ -245,6 +247,7 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         channels=Range(1, 16),
         bits_per_sample=_DEPTHS_WITH_FLOAT,
         is_constant=True,
+        has_tags_by_converter=True,
     ),
     AudioFormat.WAVEFORM: FormatSpec(
         description="audiowaveform's data, or a picture",

@@ -37,7 +37,8 @@ class ObjectLocation:
         """Read `s3://bucket/key`. Raises ValueError with a sentence that says what is wrong."""
         match = _LOCATION.fullmatch(url)
         if match is None:
-            raise ValueError("must be s3://bucket/key")
+            has_bucket = re.fullmatch("s3://[^/]+/?", url) is not None
+            raise ValueError("must be s3://bucket/key" + ", and there is no key" * has_bucket)
         if not _BUCKET.fullmatch(match["bucket"]):
             if re.fullmatch(_CHARACTERS, match["bucket"]):
                 raise ValueError(

@@ -128,7 +128,7 @@ class OutputSpec:
         Option(
             "Tags to set, by name (title, artist, album, album_artist, track, disc, date, genre, comment, composer, "
             "lyrics, or any other), and with null those to remove.",
-            lambda rules: TagEdits() if rules.holds_tags else None,
+            lambda rules: TagEdits(by_converter=rules.has_tags_by_converter) if rules.holds_tags else None,
             unavailable="which has no place for tags",
         ),
     ] = None

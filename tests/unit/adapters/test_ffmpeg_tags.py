@@ -98,3 +98,13 @@ def test_any_description_has_tags_or_none(text: str, container: str) -> None:
         assert name
         assert values
         assert all(value.strip() and value.encode() for value in values)
+
+
+def test_of_tags_that_are_too_long_together_the_longest_are_left_out() -> None:
+    tags = {"comment": ("x" * 40_000,), "lyrics": ("ü" * 20_000,), "title": ("A title",)}
+
+    options = " ".join(_options(tags, AudioFormat.CAF))
+
+    assert "lyrics=" in options
+    assert "title=A title" in options
+    assert "comment=" not in options

@@ -9,9 +9,9 @@ from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding
 from worker.domain.tags.chapters import Chapter, in_order
 from worker.domain.tags.collecting import Collector, Tags, with_total
+from worker.domain.tags.edits import MAX_ARGUMENT_BYTES
 from worker.domain.tags.fields import FIELDS, FRAMES, TOTALS
 from worker.domain.tags.metadata import Metadata
-from worker.domain.tags.riff_writing import MAX_ARGUMENT_BYTES
 from worker.domain.tags.writing import WRITTEN_HERE
 from worker.ports import SourceAudio
 
@@ -87,13 +87,17 @@ def tag_options(audio: SourceAudio, encoding: Encoding) -> list[str]:
             options += ["-metadata:s:a:0", f"{name}="]
     if audio_format in WRITTEN_HERE:
         return options
-    room = MAX_ARGUMENT_BYTES  # an argument may have 128 KiB, and 16 outputs their own
-    for name, value in _named_by_ffmpeg(encoding.edits.applied_to(metadata_of(audio)).tags).items():
-        length = len(value.encode())
-        if length <= room:
-            room -= length
-            options += ["-metadata:g", f"{name}={value}"]
+    for name, value in _short_enough(_named_by_ffmpeg(encoding.edits.applied_to(metadata_of(audio)).tags)).items():
+        options += ["-metadata:g", f"{name}={value}"]
     return options
+
+
+def _short_enough(tags: dict[str, str]) -> dict[str, str]:
+    """Without the longest where all together are too long: an argument may have 128 KiB, and 16 outputs their own."""
+    lengths = {name: len(value.encode()) for name, value in tags.items()}
+    while sum(lengths.values()) > MAX_ARGUMENT_BYTES:
+        del lengths[max(lengths, key=lambda name: lengths[name])]
+    return {name: tags[name] for name in lengths}
 
 
 def _named_by_ffmpeg(tags: Tags) -> dict[str, str]:

@@ -10,7 +10,7 @@ Some rules of a message cannot be said in JSON Schema, so it accepts what `parse
 * a target whose end says no form of a waveform, and options that this form does not have
 * a key over 1024 bytes (a schema counts characters), or with half a surrogate pair
 * a whole number written as 128.0
-* a tag that says how the file is made, such as `duration`
+* a tag that says how the file is made, such as `duration`; texts that are too long together for `webm` or `caf`
 * a name that stands twice in an object
 """
 

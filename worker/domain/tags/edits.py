@@ -14,6 +14,7 @@ from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.pictures import Picture
 
 MAX_EDITS = 100
+MAX_ARGUMENT_BYTES = 65_536  # of all values that the converter is given for one output: an argument has a limit
 # A letter or a digit at least, and no sign that a kind of tag parts names from texts by.
 _NAME = "(?=[^\\n]*[0-9A-Za-z\u00c0-\uffff])[^\\u0000-\\u001f\\u007f-\\u009f=]{1,100}"
 _TEXT = r"[^\u0000]*"
@@ -21,7 +22,9 @@ _TEXT = r"[^\u0000]*"
 
 @dataclass(frozen=True, slots=True)
 class TagEdits(Limits):
-    """Names of tags with their texts, or with null."""
+    """Names of tags with their texts, or with null. `by_converter`: that writes them, and takes only so many."""
+
+    by_converter: bool = False
 
     def allows(self, value: Mapping[str, str | None]) -> bool:
         return self.problem_with(value) is None
@@ -36,6 +39,11 @@ class TagEdits(Limits):
                 return f"cannot set {name}, which says how the file is made"
             if text is not None and ("\0" in text or len(text) > MAX_VALUE_BYTES // 4):
                 return f"must have texts of at most {MAX_VALUE_BYTES // 4} characters, none of them NUL"
+        if (
+            self.by_converter
+            and sum(len(text.encode(errors="replace")) for text in value.values() if text) > MAX_ARGUMENT_BYTES
+        ):
+            return f"must have texts of at most {MAX_ARGUMENT_BYTES} bytes in UTF-8 together"
         return None
 
     def keywords(self) -> Mapping[str, Any]:

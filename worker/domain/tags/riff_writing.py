@@ -7,13 +7,13 @@ from typing import Literal
 
 from worker.domain.containers.structure import ReadAt
 from worker.domain.tags.collecting import Tags
+from worker.domain.tags.edits import MAX_ARGUMENT_BYTES
 from worker.domain.tags.id3_writing import id3_tag
 from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.riff import FIELDS_OF_INFO
 
 _SIZE_AT, _WIDE_SIZE_AT = 4, 20  # the latter of RF64 (EBU Tech 3306)
 _MAX_BYTES = 2**32 - 1
-MAX_ARGUMENT_BYTES = 65_536  # of all values that ffmpeg is given for one output, because an argument has a limit
 
 
 def id3_behind_wav(read_at: ReadAt, size: int, metadata: Metadata) -> Iterator[tuple[int, bytes]]:
