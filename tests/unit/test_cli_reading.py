@@ -150,6 +150,12 @@ async def test_watch_of_a_job_that_is_not_final_in_time_ends_with_124(
     assert err.splitlines()[-1] == "worker: ep-0142 is not final after 0.01 s; it goes on, but is no longer watched"
 
 
+async def test_watch_does_not_say_that_a_job_goes_on_of_which_it_has_seen_nothing(jobs: Jobs, capsys: Capture) -> None:
+    assert await watched(jobs, timeout_seconds=0.01) == 124
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "worker: no record of ep-0142 was seen within 0.01 s; it is no longer watched"
+
+
 class Script(FakeJobTable):
     """A table that returns the next record of a script with each read."""
 

@@ -44,7 +44,10 @@ async def follow(jobs: Jobs, job_id: str, *, timeout_seconds: float | None = Non
                         newest = record
                         view.show(record, is_fresh=record.fresh)
     except TimeoutError:
-        complain(f"{job_id} is not final after {timeout_seconds:g} s; it goes on, but is no longer watched")
+        if newest is None:
+            complain(f"no record of {job_id} was seen within {timeout_seconds:g} s; it is no longer watched")
+        else:
+            complain(f"{job_id} is not final after {timeout_seconds:g} s; it goes on, but is no longer watched")
     return newest
 
 

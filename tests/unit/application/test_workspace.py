@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,7 @@ async def test_a_workspace_that_was_cleaned_away_is_made_again_with_its_lock(tmp
         (errno.EDQUOT, WorkspaceFullError),
         (errno.ENOENT, DependencyUnavailableError),  # cleaned away under the job
         (errno.EROFS, DependencyUnavailableError),
+        (errno.ENOTCONN, DependencyUnavailableError),  # the program behind a FUSE mount has ended
         (errno.ECONNRESET, ConnectionResetError),  # says nothing of the workspace
     ],
 )
@@ -85,15 +87,36 @@ async def test_an_error_of_the_disk_within_a_job_says_whose_it_is(
         assert [path.name for path in workspace.directory.iterdir()] == ["lock"]
 
 
-async def test_where_the_workspace_cannot_be_made_again_the_job_is_tried_again_later(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "replace",
+    [
+        lambda root: root.touch(),
+        lambda root: root.symlink_to("/nonexistent/volume"),  # that is not mounted
+        lambda root: root.symlink_to(root),
+    ],
+    ids=["a file", "a link that leads nowhere", "a link to itself"],
+)
+async def test_where_the_workspace_cannot_be_made_again_the_job_is_tried_again_later(
+    replace: Callable[[Path], None], tmp_path: Path
+) -> None:
     root = tmp_path / "root"
     with open_workspace(root, LocalVolume()) as workspace:
         shutil.rmtree(root)
-        root.touch()  # a file, in which no directory can be made
+        replace(root)
 
         with pytest.raises(DependencyUnavailableError, match="the workspace cannot be used"):
             async with workspace.job_directory():
                 pass
+        with pytest.raises(DependencyUnavailableError, match="the workspace cannot be used"):
+            workspace.probe()
+
+
+def test_a_root_that_is_a_link_to_nowhere_cannot_be_used(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.symlink_to("/nonexistent/volume")
+
+    with pytest.raises(NotADirectoryError), open_workspace(root, LocalVolume()):
+        pass
 
 
 def test_what_a_killed_worker_left_is_swept_and_a_living_ones_is_not(tmp_path: Path) -> None:

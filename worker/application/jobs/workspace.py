@@ -28,7 +28,12 @@ _PROBE_BYTES = 64 * 1024
 
 # The errors of the system that are the workspace's. Any other one is a bug of ours or has another cause.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})  # no bytes or no inodes are left
-_UNUSABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
+_UNUSABLE = frozenset(
+    {
+        *(errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+        *(errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO),  # of a mount: NFS, FUSE, a volume taken away
+    }
+)
 
 
 @contextmanager
@@ -38,13 +43,21 @@ def open_workspace(root: Path | None, volume: Volume) -> Iterator[Workspace]:
     Raises OSError where it cannot be made.
     """
     root = root or Path(gettempdir())
-    root.mkdir(parents=True, exist_ok=True)
+    _make_root(root)
     _sweep(root)
     own = _OwnDirectory(root)
     try:
         yield Workspace(own.path, own.make_again, volume)
     finally:
         own.close()
+
+
+def _make_root(root: Path) -> None:
+    """Make the directory unless it is there. Raises OSError."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as exc:  # also a link that leads nowhere, as to a volume that is not mounted
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root)) from exc
 
 
 def _lock(directory: Path) -> int:
@@ -90,7 +103,7 @@ class _OwnDirectory:
         os.close(self._lock_fd)
 
     def _make(self) -> None:
-        self._root.mkdir(parents=True, exist_ok=True)
+        _make_root(self._root)
         self.path = Path(mkdtemp(prefix=_PREFIX, dir=self._root))
         self._lock_fd = _lock(self.path)
 
