@@ -133,3 +133,15 @@ async def test_attributes_of_the_queue_that_cannot_be_read_keep_no_message_back(
     delivery = await a_delivery_from(queue)
 
     assert delivery.expires_at_ms is None
+
+
+@pytest.mark.parametrize("run", ["", "x", "0", "-1", "1.5", "9" * 5000])
+async def test_a_message_that_only_looks_like_a_dead_letter_is_taken_as_any_other(run: str, sqs: Sqs) -> None:
+    forged = {"error_code": "internal", "original_message_id": "m", "run": run}
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in forged.items()}
+    sqs.counted.answers["receive_message"] = [{"Messages": [a_message("forged", MessageAttributes=attributes)]}]
+    queue = SqsQueue(sqs.counted, sqs.counted, await sqs.made(), visibility_seconds=60)
+
+    delivery = await a_delivery_from(queue)
+
+    assert delivery.rejected_run is None

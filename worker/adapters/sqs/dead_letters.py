@@ -21,6 +21,7 @@ _MAX_REASON_CHARACTERS = 1024
 _TYPE = "String"
 TRACE = "AWSTraceHeader"  # a system attribute; it does not count towards the size of the message
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+_RUN = re.compile("[1-9][0-9]{0,8}")
 _REFUSED_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -68,9 +69,10 @@ def is_dead_letter(attributes: Mapping[str, str]) -> bool:
 def rejected_run_in(attributes: Mapping[str, str]) -> int | None:
     """The run in which a message with these attributes was rejected. None: it is no dead letter of a worker's.
 
-    Raises ValueError where another program has changed the attribute.
+    Nor is one whose run is no number: any producer can give a message such attributes.
     """
-    return int(attributes.get("run", FIRST_RUN)) if is_dead_letter(attributes) else None
+    run = attributes.get("run", str(FIRST_RUN))
+    return int(run) if is_dead_letter(attributes) and _RUN.fullmatch(run) else None
 
 
 def _cut(text: str, max_bytes: int) -> str:
