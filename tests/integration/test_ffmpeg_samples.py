@@ -19,14 +19,21 @@ from worker.domain.errors import ConverterAlwaysFailsError, ErrorCode, Unsupport
 from worker.ports import ConversionProgress
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-async def test_a_sample_that_is_no_number_is_silence(value: float, tmp_path: Path) -> None:
-    source = tmp_path / "source.wav"
-    run_ffmpeg("-i", str(a_wav(tmp_path / "made.wav", tones([1000]), 1)), "-c:a", "pcm_f32le", str(source))
-    data = bytearray(source.read_bytes())
+@pytest.mark.parametrize(
+    ("value", "container"),
+    [
+        *((float(value), "wav") for value in ("nan", "inf", "-inf")),
+        *((float(value), container) for value in ("nan", "-inf") for container in ("mka", "mov", "avi")),
+    ],
+)
+async def test_a_sample_that_is_no_number_is_silence_and_said(value: float, container: str, tmp_path: Path) -> None:
+    wav, source = tmp_path / "float.wav", tmp_path / f"source.{container}"
+    run_ffmpeg("-i", str(a_wav(tmp_path / "made.wav", tones([1000]), 1)), "-c:a", "pcm_f32le", str(wav))
+    data = bytearray(wav.read_bytes())
     place = data.index(b"data") + 8 + 4 * 6012
     data[place : place + 4] = struct.pack("<f", value)
-    source.write_bytes(data)
+    wav.write_bytes(data)
+    run_ffmpeg("-i", str(wav), "-c:a", "copy", str(source))
     converter = FfmpegConverter(FFMPEG)
     audio = await converter.probe(source)
     targets = [(an_output(each), tmp_path / f"out.{each}") for each in (AudioFormat.WAV, AudioFormat.M4A)]
@@ -41,6 +48,20 @@ async def test_a_sample_that_is_no_number_is_silence(value: float, tmp_path: Pat
     samples = array("h", raw.read_bytes())
     assert samples[6012] == 0
     assert max(map(abs, samples)) == pytest.approx(0.25 * 32_767, rel=0.01)
+
+
+@pytest.mark.parametrize("container", ["mka", "mov"])
+async def test_nothing_is_said_of_floating_point_samples_that_are_numbers(container: str, tmp_path: Path) -> None:
+    source = tmp_path / f"source.{container}"
+    run_ffmpeg("-i", str(sound("plain.wav")), "-c:a", "pcm_f32le", str(source))
+    converter = FfmpegConverter(FFMPEG)
+    targets = [(an_output(AudioFormat.WAV), tmp_path / "out.wav")]
+
+    conversion = await converter.convert(
+        source, await converter.probe(source), targets, max_duration_seconds=60, progress=ConversionProgress()
+    )
+
+    assert conversion.repaired == ()
 
 
 @pytest.mark.parametrize("first_codec", ["aac", "cook"])

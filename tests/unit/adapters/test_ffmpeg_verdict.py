@@ -185,6 +185,12 @@ def test_a_lost_frame_counts_as_long_as_the_mean_of_those_that_were_decoded(fram
     assert sentence.startswith(f"{seconds} s of sound could not be decoded")
 
 
+def test_samples_that_turn_out_to_be_no_numbers_are_said() -> None:
+    (sentence,) = judged(replace(COUNTS, has_no_numbers=True), replace(LOSSLESS, is_finite=None))[1]
+
+    assert sentence == "samples that are no finite numbers became silence"
+
+
 @pytest.mark.parametrize("is_finite", [True, None])
 def test_only_samples_that_are_known_to_be_none_were_repaired(*, is_finite: bool | None) -> None:
     assert judged(COUNTS, replace(LOSSLESS, is_finite=is_finite))[1] == ()

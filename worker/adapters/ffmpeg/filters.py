@@ -49,8 +49,9 @@ _SHORT_SECONDS = 0.1
 _NAMED = frozenset(LAYOUTS.values()) - {LAYOUTS[name] for name in ("7.2.3", "downmix", "binaural")}
 _LABELS = {len(LAYOUTS[name]): name for name in ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1", "7.1.4")}
 
-# Encoders refuse what is not a number, or infinite, or make a full-scale click of it: here it is silence.
-_FINITE = "aeval=exprs='if(lt(abs(val(ch)),1e30),val(ch),0)':c=same"
+# Encoders refuse what is not a number, or infinite, or make a full-scale click of it: here it is silence. The first
+# such sample is said at ffmpeg's level 40 (verbose), by a number that the clock never prints.
+_FINITE = "aeval=exprs='if(lt(abs(val(ch)),1e30),val(ch),if(ld(0),0,st(0,1)*0+print(-1,40)*0))':c=same"
 
 _CLOCK_STEP_SECONDS = 0.001  # silence within the sound is as much shorter or longer
 _PADDED = "aresample=async=1:min_comp=0.001:min_hard_comp=0.001"

@@ -42,6 +42,7 @@ _GRAPH_INPUT = re.compile(r"graph_\d+_in_(\d+):\d+")
 _GRAPH = re.compile(r"tb:\S+ samplefmt:\S+ samplerate:(\d+) chlayout:")
 _CREATED = re.compile(r"Created audio stream from input stream 0:(\d+)")
 _TOO_LATE = re.compile(r"(\d+\.\d+)$")  # printed by the filter that keeps the clock
+_NO_NUMBER = "-1.000000"  # printed by the filter that makes silence of such samples
 _FILLED = re.compile(r"adding (\d+) audio samples of silence")
 _ESTIMATED = "Estimating duration from bitrate"
 _FRAMES_IN_DISORDER = "sample/frame number mismatch in adjacent frames"  # of FLAC: only a warning of its parser
@@ -116,6 +117,7 @@ class Log:
     rates_hz: dict[int, list[int]] = field(default_factory=dict)  # by input, of each stretch with a format of its own
     tracks: list[int] = field(default_factory=list)  # the source's stream of each stream that was created
     left_out_seconds: float = 0.0  # the longest of the pauses that are longer than silence is made for
+    has_no_numbers: bool = False  # among the samples
     filled_samples: int = 0  # of silence in the place of pauses, at the source's rate
     is_estimated: bool = False  # the length, from the bitrate
     said_bytes: int = 0
@@ -191,6 +193,8 @@ class Log:
             self.tracks.append(int(created[1]))
         elif late := _TOO_LATE.match(text):
             self.left_out_seconds = max(self.left_out_seconds, float(late[1]))
+        elif text == _NO_NUMBER:
+            self.has_no_numbers = True
         elif filled := _FILLED.match(text):
             self.filled_samples += int(filled[1])
         elif text.startswith(_ESTIMATED):
