@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 _UNITS = frozenset({"Seconds", "Count", "None", "Percent", "Bytes"})
 _MOST_VALUES = 100
 _MOST_DIMENSIONS = 30
+_LONGEST_NAME = 1024
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ def data_of(line: Mapping[str, Any]) -> Iterator[Datum]:
     aws = line.get("_aws")
     if aws is None:
         return
+    assert isinstance(aws["Timestamp"], int)
     for directive in aws["CloudWatchMetrics"]:
+        assert 0 < len(directive["Namespace"]) <= _LONGEST_NAME
         for names in directive["Dimensions"]:
             assert len(names) <= _MOST_DIMENSIONS
             dimensions = {name: line[name] for name in names}
@@ -44,7 +48,9 @@ def data_of(line: Mapping[str, Any]) -> Iterator[Datum]:
                 value = line[metric["Name"]]
                 values = value if isinstance(value, list) else [value]
                 assert 0 < len(values) <= _MOST_VALUES, metric
-                assert all(isinstance(each, int | float) for each in values), metric
+                assert 0 < len(metric["Name"]) <= _LONGEST_NAME, metric
+                assert all(isinstance(each, int | float) and not isinstance(each, bool) for each in values), metric
+                assert all(math.isfinite(each) for each in values), metric
                 assert metric["Unit"] in _UNITS, metric
                 yield Datum(
                     directive["Namespace"],
