@@ -199,6 +199,7 @@ def test_a_gateway_that_goes_away_is_said_and_the_page_goes_on_when_it_is_back(
 
     context.set_offline(True)
     expect(page.get_by_role("alert").get_by_text("The gateway cannot be reached")).to_be_visible()
+    expect(page.locator("#store-text")).to_have_text("The state of the stores is not known.")
     context.set_offline(False)
 
     expect(page.locator("#offline")).to_be_hidden()

@@ -48,8 +48,9 @@ def test_files_and_a_folder_that_are_dropped_become_outputs_that_can_be_played_a
         expect(job(page, name, status="completed")).to_be_visible()
     expect(page.locator(".job")).to_have_count(3)
     done = job(page, single.name)
-    done.get_by_text("Details").click()
+    done.get_by_text("Outputs and details").click()
     expect(done.get_by_text("ä & 'single'.mp3", exact=True)).to_be_visible()
+    assert done.locator(".result > *").evaluate_all("each => each.map(one => one.tagName)") == ["UL", "DL"]
     done.get_by_role("button", name="Play").click()
     player = done.locator("audio")
     wait_for(lambda: player.evaluate("each => each.readyState >= 1 && each.duration > 0.5") or None, "a sound")

@@ -127,6 +127,20 @@ async def test_an_absent_queue_is_a_dependency_that_failed(sqs: Sqs) -> None:
         await queue.receive(1)
 
 
+async def test_the_sender_counts_what_it_has_sent_and_what_has_failed_since(sqs: Sqs) -> None:
+    url = await sqs.made()
+    sender = SqsSender(sqs.client, url)
+    await sender.send("{}")
+    assert (sender.sent, sender.failures) == (1, 0)
+
+    await sqs.client.delete_queue(QueueUrl=url)
+    for _ in range(2):
+        with pytest.raises(DependencyUnavailableError):
+            await sender.send("{}")
+
+    assert (sender.sent, sender.failures) == (1, 2)
+
+
 async def test_a_port_on_which_nothing_listens_is_a_dependency_that_failed(unique: Callable[[str], str]) -> None:
     session = aioboto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-central-1")
     async with session.client("sqs", endpoint_url="http://127.0.0.1:9", config=receive_limits(5).config()) as client:

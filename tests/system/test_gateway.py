@@ -198,9 +198,11 @@ async def test_a_job_that_has_ended_cannot_be_cancelled(
 
 
 async def test_the_probes_answer_like_a_worker_and_validate_passes(
-    client: GatewayClient, gateway: GatewayProcess
+    client: GatewayClient, gateway: GatewayProcess, shared: Stack, unique: Callable[[str], str]
 ) -> None:
     gateway.process.wait_for("redis.connected")
+    before = (await client.get("/health")).json["queue"]
+    await client.submit(shared, unique("sent"))
 
     health = await client.get("/health")
     metrics = await client.get("/metrics")
@@ -211,6 +213,8 @@ async def test_the_probes_answer_like_a_worker_and_validate_passes(
         "connected",
         "redis",
     )
+    assert health.json["queue"] == {"sent": before["sent"] + 1, "send_failures": 0}
+    assert health.json["jobs"] == {"running": 0, "slots": 0}
     assert "\ngateway_streams 0.0\n" in metrics.text
     assert "worker_" not in metrics.text  # by them alerts tell that a worker runs
     assert (validated.returncode, json.loads(validated.stdout)["status"]) == (0, "ok"), validated.stdout

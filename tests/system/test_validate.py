@@ -160,6 +160,17 @@ async def test_a_gateway_that_has_no_queue_passes() -> None:
     assert (done.returncode, findings_of(done)["queue"]["detail"]) == (0, "receives nothing, as a gateway")
 
 
+@pytest.mark.parametrize(("failures", "state"), [(0, "ok"), (3, "degraded")])
+async def test_a_gateway_is_judged_by_what_it_sends(failures: int, state: str) -> None:
+    document = HEALTH | {"queue": {"sent": 7, "send_failures": failures}, "jobs": {"running": 0, "slots": 0}}
+
+    done = await validated(lambda _: web.json_response(document))
+
+    finding = findings_of(done)["queue"]
+    assert (done.returncode, finding["status"]) == (0, state)
+    assert ("3 sends in a row have failed" in finding["detail"]) is (failures > 0)
+
+
 @pytest.mark.parametrize(
     ("document", "failed"),
     [

@@ -38,7 +38,8 @@ from worker.settings import ConfigurationError, Fault, Settings
 class ClientParts:
     """What `worker.client` is made from.
 
-    `submission` and `retry` raise ConfigurationError where no queue is named. `index` is opened at its first use.
+    `submission` and `retry` raise ConfigurationError where no queue is named, and `sender` is None. `index` is opened
+    at its first use.
     """
 
     reader: Reader
@@ -46,6 +47,7 @@ class ClientParts:
     submission: Callable[[], Submission]
     retry: Callable[[], JobRetry]
     index: Callable[[], Awaitable[JobIndex]]
+    sender: SqsSender | None = None
     presets: Presets = BUILT_IN
 
     def job_of(self, message: Mapping[str, Any]) -> Job:
@@ -78,6 +80,7 @@ async def open_client(settings: Settings, *, publish_seconds: float = PUBLISH_SE
             submission=lambda: Submission(finisher, _required(sender)),
             retry=lambda: JobRetry(table, finisher, _required(sender)),
             index=_Index(settings, clients).open,
+            sender=sender,
             presets=settings.presets,
         )
 

@@ -64,7 +64,7 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, c
         parts.uploads, prefixes, max_bytes=settings.max_source_bytes, max_body_bytes=serve.max_body_bytes
     ).add_to(router)
     PageRoutes(parts.presigner, prefixes).add_to(app)
-    health = HealthRoutes(parts.stores, lambda: feeds.streams)
+    health = HealthRoutes(parts.stores, lambda: feeds.streams, parts.jobs.sender)
     health.add_to(app)
     add_handlers(app)
     app.openapi = partial(document_of, app)  # type: ignore[method-assign]

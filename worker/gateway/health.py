@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from worker import __version__
+from worker.adapters.sqs.queue import SqsSender
 from worker.application.operations.store_watch import StoreWatch
 from worker.domain.progress import timestamp
 from worker.gateway.instruments import render
@@ -19,11 +20,12 @@ _READ = ["GET"]  # HEAD comes with it
 
 
 class HealthRoutes:
-    """`streams` says how many streams are open."""
+    """`streams` says how many streams are open, `sender` puts the jobs on the queue."""
 
-    def __init__(self, stores: StoreWatch, streams: Callable[[], int]) -> None:
+    def __init__(self, stores: StoreWatch, streams: Callable[[], int], sender: SqsSender | None) -> None:
         self._stores = stores
         self._streams = streams
+        self._sender = sender
         self.is_draining = False
 
     def add_to(self, app: FastAPI) -> None:
@@ -51,7 +53,7 @@ class HealthRoutes:
         return Response(body, headers={"content-type": content_type})
 
     def _document(self) -> Mapping[str, Any]:
-        """What the worker's `/health` has, but for the queue and the jobs: a gateway receives none."""
+        """What the worker's `/health` has. A gateway sends to the queue and receives nothing, so it runs no job."""
         stores, outage = self._stores, self._stores.outage
         return {
             "status": self._status(),
@@ -66,6 +68,11 @@ class HealthRoutes:
                 "state": "connected" if stores.has_table else "unavailable",
                 "reason": stores.table_problem,
             },
+            "queue": {
+                "sent": self._sender.sent if self._sender else 0,
+                "send_failures": self._sender.failures if self._sender else 0,
+            },
+            "jobs": {"running": 0, "slots": 0},
             "streams": {"open": self._streams()},
             "version": __version__,
         }

@@ -132,9 +132,14 @@ class SqsQueue:
 
 
 class SqsSender:
-    """The producer's side: puts bodies on a queue."""
+    """The producer's side: puts bodies on a queue.
+
+    `sent` counts what it has put there, and `failures` the tries since that have failed or were given up.
+    """
 
     def __init__(self, client: Any, queue_url: str) -> None:
+        self.sent = 0
+        self.failures = 0
         self._client = client
         self._url = queue_url
         self._errors = _errors_of(queue_url)
@@ -163,8 +168,14 @@ class SqsSender:
             extra |= {"MessageGroupId": group_id or own_id, "MessageDeduplicationId": own_id}
         elif group_id is not None:
             extra["MessageGroupId"] = group_id
-        with translated(_SQS, self._errors | _denied("sqs:SendMessage")):
-            response = await self._client.send_message(QueueUrl=self._url, MessageBody=body, **extra)
+        try:
+            with translated(_SQS, self._errors | _denied("sqs:SendMessage")):
+                response = await self._client.send_message(QueueUrl=self._url, MessageBody=body, **extra)
+        except BaseException:  # a cancellation included: that is how a bounded call gives up
+            self.failures += 1
+            raise
+        self.failures = 0
+        self.sent += 1
         message_id: str = response["MessageId"]
         return message_id
 

@@ -65,11 +65,11 @@ def judge_progress(status: int, body: bytes) -> Verdict:
 
 
 def judge_queue_side(status: int, body: bytes) -> Verdict:
-    """Whether messages are received. A gateway has no queue to receive from."""
+    """Whether messages are received. A gateway receives none: it sends them."""
     document = _document(status, body)
-    if document is not None and "queue" not in document:
-        return Verdict(State.OK, "receives nothing, as a gateway")
     queue = _part(document, "queue")
+    if document is not None and ("queue" not in document or "send_failures" in queue):
+        return _judge_sending(queue.get("send_failures", 0))
     age, failures = queue.get("poll_age_seconds"), queue.get("poll_failures")
     if queue.get("paused") is not False:
         problem = f"{queue.get('pause_reason')}: {queue.get('pause_problem')}"
@@ -79,6 +79,14 @@ def judge_queue_side(status: int, body: bytes) -> Verdict:
     if failures != 0:
         return Verdict(State.DEGRADED, f"{failures} polls in a row have failed", "check the queue, or wait for it")
     return Verdict(State.OK, f"its last poll began {age} s ago")
+
+
+def _judge_sending(failures: object) -> Verdict:
+    detail = "receives nothing, as a gateway"
+    if failures == 0:
+        return Verdict(State.OK, detail)
+    problem = f"{detail}; {failures} sends in a row have failed"
+    return Verdict(State.DEGRADED, problem, "check the queue, and whether it may be sent to")
 
 
 def _document(status: int, body: bytes) -> Mapping[str, Any] | None:

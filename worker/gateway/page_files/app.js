@@ -83,6 +83,7 @@ class Page {
 
   connection(isConnected) {
     at("offline").hidden = isConnected;
+    if (!isConnected) showStore("unknown", "The state of the stores is not known.");
   }
 
   #show(record) {
@@ -235,10 +236,14 @@ function showHealth({ redis, progress_store: store, table }) {
     unavailable: `Redis is out of reach${redis.unavailable_since ? ` since ${clock(redis.unavailable_since)}` : ""}: progress is read from DynamoDB.`,
   };
   const text = table.state === "connected" ? states[redis.state] : "DynamoDB is out of reach: nothing can be submitted, and progress may lag behind.";
-  setText(at("store-text"), text);
   document.body.dataset.redis = redis.state;
-  at("store").dataset.state = table.state === "connected" ? store : "unavailable";
-  at("store").classList.toggle("degraded", redis.state === "unavailable" || table.state !== "connected");
+  showStore(table.state === "connected" ? store : "unavailable", text, redis.state === "unavailable" || table.state !== "connected");
+}
+
+function showStore(state, text, isDegraded = false) {
+  setText(at("store-text"), text);
+  at("store").dataset.state = state;
+  at("store").classList.toggle("degraded", isDegraded);
 }
 
 function announce(text) {

@@ -24,10 +24,11 @@ export class JobView {
     this.cancel = button("Cancel", () => this.#do(() => actions.cancel(id)), { "aria-label": `Cancel ${this.name}` });
     this.retry = button("Try again", () => this.#do(() => actions.retry(id)), { "aria-label": `Try ${this.name} again` });
     this.result = el("div", { class: "result" });
+    this.summary = el("summary");
     this.details = el(
       "details",
       { ontoggle: () => this.details.open && this.#showResult() },
-      el("summary", { "aria-label": `Details of ${this.name}` }, "Details"),
+      this.summary,
       this.result,
     );
     const link = el("a", { href: `#job=${encodeURIComponent(id)}`, class: "id", title: "Link to this job" }, id);
@@ -80,6 +81,9 @@ export class JobView {
       this.error.hidden = false;
       this.error.replaceChildren(`Repaired: ${repaired.join(" ")}`);
     }
+    const inside = status === "completed" ? "Outputs and details" : "Details";
+    setText(this.summary, inside);
+    this.summary.setAttribute("aria-label", `${inside} of ${this.name}`);
     if (this.details.open) this.#showResult();
   }
 
@@ -118,7 +122,7 @@ export class JobView {
     this.shown = key;
     const { outputs, status } = this.record;
     const rows = outputs.map((output, number) => this.#output(output, number, status === "completed"));
-    this.result.replaceChildren(this.#facts(), el("ul", { class: "files" }, ...rows));
+    this.result.replaceChildren(el("ul", { class: "files" }, ...rows), this.#facts());
   }
 
   #facts() {
