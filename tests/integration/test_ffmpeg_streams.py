@@ -116,3 +116,22 @@ async def test_a_last_page_without_its_flag_and_half_of_another_is_a_cut(tmp_pat
 
     with pytest.raises(UnsupportedAudioError, match="cut off"):
         await seconds_of(tmp_path, "plain.ogg", without_last_mark(sound("plain.ogg").read_bytes()) + half)
+
+
+@pytest.mark.parametrize("length", [1100, 2048])
+async def test_an_mp4_whose_index_makes_its_frames_too_long_is_heard_without_pauses(
+    length: int, tmp_path: Path
+) -> None:
+    data = sound("end.m4a").read_bytes()
+    frame = data.index(b"stts") + 16
+    changed = data[:frame] + length.to_bytes(4, "big") + data[frame + 4 :]
+
+    outputs = []
+    for name, content in (("changed", changed), ("right", data)):
+        (tmp_path / name).mkdir()
+        source = tmp_path / f"{name}.m4a"
+        source.write_bytes(content)
+        (artifact,) = await converted(source, tmp_path / name, an_output(AudioFormat.WAV))
+        outputs.append(artifact.path.read_bytes())
+
+    assert outputs[0] == outputs[1]

@@ -12,6 +12,14 @@ from fractions import Fraction
 
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.mp4 import top_boxes
+from worker.domain.containers.mp4_boxes import (
+    AAC_LC,
+    AAC_RATES_HZ,
+    MAX_INDEX_BYTES,
+    audio_configuration,
+    child,
+    children,
+)
 from worker.domain.containers.ogg_codecs import HEAD_BYTES, codec_of
 from worker.domain.containers.ogg_pages import pages
 from worker.domain.containers.sizes import MAX_CHUNKS
@@ -29,9 +37,6 @@ _SUBFORMAT_REST = bytes.fromhex("000000001000800000aa00389b71")  # KSDATAFORMAT_
 _USUAL_MASKS = {1: {0, 4}, 2: {0, 3}}  # none, and those of mono and stereo
 _MPEG_LAYERS = {1: "mp3", 2: "mp2", 3: "mp1"}  # by the bits of the header
 _MPEG_RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-_AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000)  # below, a decoder may find a band that no header states
-_AAC_LC = 2
-_MAX_MOOV_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +133,17 @@ def _ogg(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
 def _mp4(read_at: ReadAt, _start: int, size: int) -> StatedSound | None:
     """ISO 14496-12, of the only track; with at most one edit, which leaves out what the encoder put in front."""
     boxes = [box for box in top_boxes(read_at, size) if box.kind in {b"moov", b"moof"}]
-    if [box.kind for box in boxes] != [b"moov"] or boxes[0].stop - boxes[0].start > _MAX_MOOV_BYTES:
+    if [box.kind for box in boxes] != [b"moov"] or boxes[0].stop - boxes[0].start > MAX_INDEX_BYTES:
         return None
     moov = read_at(boxes[0].start, boxes[0].stop - boxes[0].start)[8:]
-    tracks = _children(moov, b"trak")
-    if len(tracks) != 1 or _children(moov, b"mvex") or b"iTunSMPB" in moov:
+    tracks = children(moov, b"trak")
+    if len(tracks) != 1 or children(moov, b"mvex") or b"iTunSMPB" in moov:
         return None
-    media = _child(tracks[0], b"mdia")
-    seconds = _mp4_seconds(_child(moov, b"mvhd"), _child(media, b"mdhd"), _child(tracks[0], b"edts", b"elst"))
-    if _child(media, b"hdlr")[8:12] != b"soun" or seconds is None:
+    media = child(tracks[0], b"mdia")
+    seconds = _mp4_seconds(child(moov, b"mvhd"), child(media, b"mdhd"), child(tracks[0], b"edts", b"elst"))
+    if child(media, b"hdlr")[8:12] != b"soun" or seconds is None:
         return None
-    return _mp4_sound(_child(media, b"minf", b"stbl", b"stsd"), seconds)
+    return _mp4_sound(child(media, b"minf", b"stbl", b"stsd"), seconds)
 
 
 def _mp4_seconds(movie: bytes, media: bytes, edits: bytes) -> Fraction | None:
@@ -158,72 +163,23 @@ def _mp4_sound(descriptions: bytes, seconds: Fraction) -> StatedSound | None:
         return None
     if entry[16:18] != b"\0\0":  # of QuickTime
         return None
-    if entry[4:8] == b"alac" and len(cookie := _child(entry[36:], b"alac")) == 28:
+    if entry[4:8] == b"alac" and len(cookie := child(entry[36:], b"alac")) == 28:
         bits = cookie[9]
         return StatedSound("alac", int.from_bytes(cookie[24:28], "big"), cookie[13], bits, seconds=seconds)
     if entry[4:8] == b"mp4a":
-        return _aac(_configuration(_child(entry[36:], b"esds")), seconds)
+        return _aac(audio_configuration(child(entry[36:], b"esds")), seconds)
     return None
-
-
-def _configuration(esds: bytes) -> bytes:
-    """The AudioSpecificConfig (ISO 14496-1, section 7.2.6); empty where it is not that of MPEG-4 audio."""
-    offset = 4
-    for tag, head_bytes in ((3, 3), (4, 13), (5, 0)):
-        if esds[offset : offset + 1] != bytes((tag,)):
-            return b""
-        offset, length = _expandable(esds, offset + 1)
-        if tag == 3 and esds[offset + 2 : offset + 3] != b"\0":
-            return b""
-        if tag == 4 and esds[offset : offset + 1] != b"\x40":
-            return b""
-        if tag == 5:
-            return esds[offset : offset + length]
-        offset += head_bytes
-    return b""
-
-
-def _expandable(esds: bytes, offset: int) -> tuple[int, int]:
-    """The offset behind a length of up to four bytes with seven bits each, and that length."""
-    length = 0
-    for byte in esds[offset : offset + 4]:
-        offset, length = offset + 1, length << 7 | byte & 0x7F
-        if byte < 0x80:
-            break
-    return offset, length
 
 
 def _aac(configuration: bytes, seconds: Fraction) -> StatedSound | None:
     """ISO 14496-3, section 1.6.2.1: AAC-LC without a further band, or with one that is said to be absent."""
     bits = int.from_bytes(configuration[:2], "big")
     rate, rest = bits >> 7 & 15, configuration[2:]
-    if len(configuration) < 2 or bits >> 11 != _AAC_LC or rate >= len(_AAC_RATES_HZ) or bits & 7:
+    if len(configuration) < 2 or bits >> 11 != AAC_LC or rate >= len(AAC_RATES_HZ) or bits & 7:
         return None
     if rest.rstrip(b"\0") and rest != b"\x56\xe5\x00":
         return None
-    return StatedSound("aac", _AAC_RATES_HZ[rate], bits >> 3 & 15, seconds=seconds)
-
-
-def _child(box: bytes, *path: bytes) -> bytes:
-    """What is in the first box of that path; empty where there is none."""
-    for kind in path:
-        found = _children(box, kind)
-        if not found:
-            return b""
-        box = found[0]
-    return box
-
-
-def _children(box: bytes, kind: bytes) -> list[bytes]:
-    found, offset = [], 0
-    while offset + 8 <= len(box):
-        length = int.from_bytes(box[offset : offset + 4], "big")
-        if length < 8:
-            break
-        if box[offset + 4 : offset + 8] == kind:
-            found.append(box[offset + 8 : offset + length])
-        offset += length
-    return found
+    return StatedSound("aac", AAC_RATES_HZ[rate], bits >> 3 & 15, seconds=seconds)
 
 
 _READERS: dict[Container, Callable[[ReadAt, int, int], StatedSound | None]] = {

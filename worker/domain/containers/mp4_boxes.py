@@ -1,0 +1,61 @@
+"""Boxes in the index of an MP4 (ISO 14496-12), and what they say of AAC."""
+
+from __future__ import annotations
+
+MAX_INDEX_BYTES = 16 << 20
+AAC_LC = 2  # the audio object type
+AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000)  # below, a decoder may find a band that no header states
+
+
+def child(box: bytes, *path: bytes) -> bytes:
+    """What is in the first box of that path; empty where there is none."""
+    for kind in path:
+        found = children(box, kind)
+        if not found:
+            return b""
+        box = found[0]
+    return box
+
+
+def children(box: bytes, kind: bytes) -> list[bytes]:
+    return [box[begin:end] for begin, end in places(box, kind, 0, len(box))]
+
+
+def places(data: bytes, kind: bytes, begin: int, end: int) -> list[tuple[int, int]]:
+    """Where what is in the boxes of a kind begins and ends, of those that follow each other between two offsets."""
+    found = []
+    while begin + 8 <= end:
+        length = int.from_bytes(data[begin : begin + 4], "big")
+        if length < 8:
+            break
+        if data[begin + 4 : begin + 8] == kind:
+            found.append((begin + 8, min(begin + length, end)))
+        begin += length
+    return found
+
+
+def audio_configuration(esds: bytes) -> bytes:
+    """The AudioSpecificConfig (ISO 14496-1, section 7.2.6); empty where it is not that of MPEG-4 audio."""
+    offset = 4
+    for tag, head_bytes in ((3, 3), (4, 13), (5, 0)):
+        if esds[offset : offset + 1] != bytes((tag,)):
+            return b""
+        offset, length = _expandable(esds, offset + 1)
+        if tag == 3 and esds[offset + 2 : offset + 3] != b"\0":
+            return b""
+        if tag == 4 and esds[offset : offset + 1] != b"\x40":
+            return b""
+        if tag == 5:
+            return esds[offset : offset + length]
+        offset += head_bytes
+    return b""
+
+
+def _expandable(esds: bytes, offset: int) -> tuple[int, int]:
+    """The offset behind a length of up to four bytes with seven bits each, and that length."""
+    length = 0
+    for byte in esds[offset : offset + 4]:
+        offset, length = offset + 1, length << 7 | byte & 0x7F
+        if byte < 0x80:
+            break
+    return offset, length
