@@ -186,6 +186,16 @@ async def test_a_cover_that_is_no_jpeg_or_png_or_is_too_large_is_left_out_and_th
         assert listen(path).seconds == pytest.approx(SECONDS, abs=0.06)
 
 
+@pytest.mark.parametrize("kind", _SOURCES)
+async def test_a_cover_of_the_largest_size_is_read_from_every_source(kind: str, tmp_path: Path) -> None:
+    content = _JPEG[:3] + bytes(MAX_PICTURE_BYTES - 3)
+    source = _a_source(kind, tmp_path, content)
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.FLAC))
+
+    assert _covers_of(delivered(artifact)) == [(content, "image/jpeg")]
+
+
 async def test_a_cover_of_the_largest_size_is_kept(tmp_path: Path) -> None:
     content = _JPEG[:3] + bytes(MAX_PICTURE_BYTES - 3)
     source = _a_source("flac", tmp_path, content)

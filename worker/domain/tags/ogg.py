@@ -22,8 +22,8 @@ from worker.domain.tags.vorbis import (
 )
 
 _MAX_STREAMS = 8
-_MAX_HEADER_PAGES = 300
 _MAX_HEADER_BYTES = 16 * MAX_BYTES  # with pictures
+_MAX_HEADER_PAGES = _MAX_HEADER_BYTES // 4080  # mutagen, and so most editors of tags, makes pages of no more
 _MAX_SEGMENTS = 255
 _MAX_FLAC_PACKETS = 20
 _PICTURE_OF_FLAC = 6
@@ -102,9 +102,9 @@ def _headers(read_at: ReadAt, first: Page, count: int) -> tuple[list[bytes], lis
                 break
             continue
         taken.append(page)
-        offset = page.body
+        body, offset = read_at(page.body, page.end - page.body), 0
         for segment in page.lacing:
-            data += read_at(offset, segment)
+            data += body[offset : offset + segment]
             offset += segment
             if segment < _MAX_SEGMENTS:
                 packets.append(bytes(data))
