@@ -159,7 +159,8 @@ def head_errors(location: ObjectLocation) -> Iterator[None]:
         yield
     except ClientError as exc:
         if refusal_of(exc) == Refusal("", 400):
-            raise UnexplainedError("S3", f"answered 400 without a reason for {location}") from exc
+            problem = f"answered 400 without a reason for {location}: the credentials may have expired"
+            raise UnexplainedError("S3", problem) from exc
         raise
 
 
