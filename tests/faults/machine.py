@@ -48,6 +48,12 @@ ROWS = (
         "tests/system/test_workspace.py::test_a_workspace_that_is_cleaned_away_is_made_again_and_jobs_complete",
     ),
     Row(
+        "the workspace has become a link to a volume that is not mounted, or a file",
+        "the job is tried again, and consumption pauses until a probe can write",
+        "tests/unit/application/test_workspace.py"
+        "::test_where_the_workspace_cannot_be_made_again_the_job_is_tried_again_later",
+    ),
+    Row(
         "the workspace is out of bytes, inodes or quota, read-only, or gone",
         "`workspace_full` or `dependency_unavailable`: the job is tried again",
         "tests/unit/application/test_workspace.py::test_an_error_of_the_disk_within_a_job_says_whose_it_is",

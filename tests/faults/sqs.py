@@ -68,6 +68,12 @@ ROWS = (
         f"{_DEAD}::test_a_copy_that_fails_leaves_the_message_on_the_queue",
     ),
     Row(
+        "a producer gives a message the attributes of a dead letter, with a run that is no number",
+        "it is taken as any other message",
+        "tests/integration/test_sqs_odd_answers.py"
+        "::test_a_message_that_only_looks_like_a_dead_letter_is_taken_as_any_other",
+    ),
+    Row(
         "a rejected message is copied there, and its delete fails",
         "the delete is repeated, and the copy is not",
         f"{_DEAD}::test_a_message_whose_delete_fails_is_copied_once",
