@@ -54,7 +54,7 @@ async def test_a_lossless_output_in_pieces_is_the_file_that_one_encoder_writes(
 
 async def test_outputs_whose_pieces_need_different_surroundings_are_split_together(tmp_path: Path) -> None:
     source, slots, progress = tmp_path / "noise.wav", one_spare_slot(), ConversionProgress()
-    run_ffmpeg("-f", "lavfi", "-i", "anoisesrc=duration=110:sample_rate=44100:color=pink", str(source))
+    run_ffmpeg("-f", "lavfi", "-i", "anoisesrc=duration=110:sample_rate=44100:color=pink:seed=1", str(source))
     formats = (AudioFormat.FLAC, AudioFormat.ALAC, AudioFormat.MP3)
     splits: AudioConverter = splitting(a_pace(AudioFormat.MP3, piece_seconds=60), slots=slots)
     converters = (splits, FfmpegConverter(FFMPEG))
