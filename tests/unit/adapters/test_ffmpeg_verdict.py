@@ -106,8 +106,9 @@ def test_a_source_without_a_sample_holds_no_sound() -> None:
         (replace(LOSSY, container="ogg"), 10 - 0.06),
         (replace(LOSSY, container="matroska"), 9.0),
         (replace(LOSSLESS, container="matroska"), 9.0),
+        (replace(LOSSLESS, container="flv"), 10 - 0.25),
     ],
-    ids=["lossless", "lossy", "counted frames", "frames of DTS", "counted pages", "matroska", "lossless in matroska"],
+    ids=str.split("lossless lossy counted-frames frames-of-DTS pages matroska lossless-in-matroska lossless-in-FLV"),
 )
 def test_what_is_shorter_than_its_header_states_is_cut_off(audio: SourceAudio, shortest: float) -> None:
     assert judged(of_seconds(shortest + 0.001), audio)[0] == [pytest.approx(shortest + 0.001, abs=0.0001)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.frames import ID3_TAG, reader
 from tests.support.sounds import sound
 from worker.domain.containers import flac
-from worker.domain.containers.flac_frames import LONGEST_HEADER_BYTES, end_of_frame, frame_header
+from worker.domain.containers.flac_frames import LONGEST_HEADER_BYTES, crc8, crc16, end_of_frame, frame_header
 from worker.domain.containers.structure import CUT_OFF, Structure
 
 SECONDS = 2.3
@@ -47,6 +47,23 @@ def test_a_whole_file_has_the_length_of_its_frames_and_no_repairs() -> None:
 
     assert structure == Structure(0, len(whole()), track_seconds=(SECONDS,))
     assert len(frames()) > 10
+
+
+def _with_rate_code(code: int) -> bytes:
+    """The whole file with another code for the rate in its first frame and in its last, and right checksums."""
+    data, begins = whole(), frames()
+    for begin, end in ((begins[0], begins[1]), (begins[-2], begins[-1])):
+        frame = data[begin:end]
+        length = next(each for each in range(5, LONGEST_HEADER_BYTES) if crc8(frame[:each]) == frame[each])
+        header = frame[:2] + bytes((frame[2] & 0xF0 | code,)) + frame[3:length]
+        changed = header + bytes((crc8(header),)) + frame[length + 1 : -2]
+        data = data[:begin] + changed + crc16(changed).to_bytes(2, "big") + data[end:]
+    return data
+
+
+@pytest.mark.parametrize(("code", "rate_hz"), [(0, 44_100), (9, 44_100), (10, 48_000)])
+def test_the_frames_have_the_rate_that_they_state_or_else_that_of_the_header(code: int, rate_hz: int) -> None:
+    assert examined(_with_rate_code(code)).track_seconds == pytest.approx((SECONDS * 44_100 / rate_hz,))
 
 
 @given(st.integers(0, 1 << 20))

@@ -132,7 +132,7 @@ def _tolerance(audio: SourceAudio) -> float:
     if audio.container in _MUSEPACK:
         return _MUSEPACK_TOLERANCE_SECONDS
     lossless = all(is_lossless(part.codec) for part in audio.parts or (audio,))
-    if lossless:
+    if lossless and audio.container != Container.FLV:  # its duration is one of its tags, and often rounded to frames
         return _LOSSLESS_TOLERANCE_SECONDS
     is_counted = has_counted_frames(audio.container) or audio.container == Container.OGG
     return _COUNTED_TOLERANCE_SECONDS if is_counted else _LOSSY_TOLERANCE_SECONDS
