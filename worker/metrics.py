@@ -88,7 +88,13 @@ MESSAGES_RECEIVED = Counter("worker_messages_received", "Deliveries from the que
 MESSAGES_REJECTED = Counter(
     "worker_messages_rejected", "Messages sent to the dead-letter queue.", ["code"], registry=REGISTRY
 )
-CONSUMPTION_PAUSED = Gauge("worker_consumption_paused", "1 while consumption is paused.", registry=REGISTRY)
+CONSUMPTION_PAUSED = Gauge(
+    "worker_consumption_paused",
+    "1 while consumption is paused for the `reason`: rejects, table, workspace, s3, credentials.",
+    ["reason"],
+    registry=REGISTRY,
+)
+PAUSE_REASONS = ("rejects", "table", "workspace", "s3", "credentials")
 CLAIM_FAILURES = Counter(
     "worker_claim_failures", "Jobs that were put off because the job table was away.", registry=REGISTRY
 )
@@ -253,6 +259,15 @@ def _expect_labels() -> None:
 
 
 _expect_labels()
+
+
+def show_pause(reason: str | None) -> None:
+    """None where nothing pauses."""
+    for each in PAUSE_REASONS:
+        CONSUMPTION_PAUSED.labels(reason=each).set(each == reason)
+
+
+show_pause(None)
 
 
 def render() -> tuple[bytes, str]:

@@ -16,6 +16,7 @@ from tests.support.cloudwatch import Metrics, filter_of, goes_off
 from tests.support.monitoring import ALERTS, DEAD_LETTERS, QUEUE, RULES, Monitoring
 from tests.support.promql import Prometheus, Snapshot
 from worker import metrics
+from worker.application.consuming.pause import PauseReason
 from worker.application.operations import metric_lines
 from worker.application.operations.questions import QUESTIONS
 from worker.domain.errors import ErrorCode
@@ -218,6 +219,18 @@ def test_the_alert_about_a_late_event_loop_goes_off_above_a_second(seconds: floa
     snapshot = Snapshot.of(0.0, f"worker_loop_lag_seconds {seconds}\n", "host:1")
 
     assert bool(Prometheus([snapshot]).evaluate(ALERTS["LoopLag"])) == is_off
+
+
+@pytest.mark.parametrize("reason", PauseReason)
+def test_the_alert_about_a_pause_goes_off_for_each_reason_but_rejects(reason: PauseReason) -> None:
+    metrics.show_pause(reason.value)
+    try:
+        scraped = [Snapshot.of(0.0, metrics.render()[0].decode(), "host:1")]
+    finally:
+        metrics.show_pause(None)
+
+    assert bool(Prometheus(scraped).evaluate(ALERTS["ConsumptionPaused"])) is (reason is not PauseReason.REJECTS)
+    assert not Prometheus(fresh()).evaluate(ALERTS["ConsumptionPaused"])
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from worker import metrics
+from worker.application.consuming.pause import PauseReason
 
 
 def test_a_write_of_progress_is_timed_and_counted_by_how_it_ended() -> None:
@@ -113,5 +114,7 @@ def test_every_series_exists_before_its_first_event() -> None:
     assert all(sample.value == 0 for sample in by_name["worker_jobs"].samples)
     labelled = [name for name in by_name if name.startswith("worker_") and by_name[name].type != "gauge"]
     assert [name for name in labelled if not by_name[name].samples] == []
+    pauses = {sample.labels["reason"] for sample in by_name["worker_consumption_paused"].samples}
+    assert pauses == {reason.value for reason in PauseReason}
     conversions = {sample.labels["format"] for sample in by_name["worker_conversion_duration_seconds"].samples}
     assert {"mp3", "several"} <= conversions

@@ -182,7 +182,7 @@ class HealthMonitor:
         metrics.SLOT_SECONDS.inc(used_seconds)
         metrics.JOBS_RUNNING.set(health.consumer.jobs)
         metrics.SLOTS.set(health.consumer.slots)
-        metrics.CONSUMPTION_PAUSED.set(health.consumer.pause is not None)
+        metrics.show_pause(None if health.consumer.pause is None else health.consumer.pause.reason.value)
         metrics.CACHE_UP.set(health.cache_state == "connected")
         metrics.FAILOVERS.inc(health.outages - self._outages_counted)
         self._outages_counted = health.outages
