@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.frames import reader
 from tests.support.sounds import sound
-from worker.domain.containers.data_end import MORE_SOUND, UNCLEAR_REST
+from worker.domain.containers.data_end import MORE_SOUND, UNCLEAR_REST, Samples, find_end
 from worker.domain.containers.sniffing import examine, sniff
 from worker.domain.containers.structure import CUT_OFF, JOINED, Structure
 
@@ -201,3 +201,15 @@ def test_any_bytes_have_an_end(header: bytes, rest: bytes, at: int, byte: int) -
 
     assert 0 <= structure.begin <= structure.end <= len(data)
     assert structure.read_range is None or 0 < structure.read_range[1] <= len(data)
+
+
+@pytest.mark.parametrize(("junk_bytes", "problem"), [(1000, None), (1001, UNCLEAR_REST)])
+def test_behind_compressed_samples_a_tenth_of_them_is_junk_and_more_may_be_sound(
+    junk_bytes: int, problem: str | None
+) -> None:
+    data = bytes(10_000) + bytes(number % 251 + 1 for number in range(junk_bytes))
+
+    end = find_end(reader(data), Samples(0, 10_000, None), len(data), lambda offset: offset)
+
+    assert (end.sound, end.problem) == (10_000, problem)
+    assert end.repair == (None if problem else "1000 bytes of junk behind the sound were skipped")
