@@ -36,7 +36,7 @@ async def fetch_outputs(objects: S3Store, records: Sequence[Record], directory: 
 
 def table_of(entries: Sequence[Entry], records: Sequence[Record], worker: WorkerProcess) -> Table:
     """The batch: sizes, durations, and the time that each job took in the worker."""
-    table = Table(box=SIMPLE, pad_edge=False)
+    table = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
     table.add_column("source", overflow="fold")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("length", justify="right", no_wrap=True)
