@@ -118,7 +118,7 @@ def test_200_real_jobs_are_listed_page_by_page(
         page = context.new_page()
         page.goto(gateway.url)
 
-        expect(page.locator(".job")).to_have_count(JOBS)
+        expect(page.locator(".job")).to_have_count(JOBS, timeout=60_000)  # the emulator is slow
         expect(page.locator('.job[data-status="cancelled"]')).to_have_count(JOBS - 1)
         keep_screenshot(page, "200-real-jobs")
     assert errors == []

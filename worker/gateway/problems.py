@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -101,10 +101,15 @@ def _handler_with(of: Any) -> Any:
 
 def _of_validation(error: RequestValidationError) -> ProblemError:
     """About the first parameter that is wrong; the names of the others are in `errors`."""
-    faults = [{"field": str(fault["loc"][-1]), "detail": fault["msg"]} for fault in error.errors()]
+    faults = [{"field": _field_in(fault["loc"]), "detail": fault["msg"]} for fault in error.errors()]
     first = faults[0]
     detail = f"{first['field']}: {first['detail']}"
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field=first["field"], errors=faults)
+
+
+def _field_in(location: Sequence[str | int]) -> str:
+    """The last name in it: behind it may be the position in a list."""
+    return next(name for name in reversed(location) if isinstance(name, str))
 
 
 def _of_message(error: InvalidMessageError) -> ProblemError:

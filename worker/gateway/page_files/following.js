@@ -23,6 +23,7 @@ export class Following {
     this.after = [];
     this.listed = 0;
     this.isListed = false;
+    this.states = new Map(); // that the list has shown, by job
     this.open = new Map();
     this.followed = new Set();
     this.abort = new AbortController();
@@ -50,9 +51,10 @@ export class Following {
     try {
       const { records, after } = await this.jobs.page({ limit: this.size, after: this.after });
       this.connection(true);
-      const changes = records.filter((record) => this.take(record));
+      const news = records.filter((record) => this.#isNewInList(record));
+      records.forEach((record) => this.take(record));
       this.listed += records.length;
-      const hasShownRest = this.listed >= this.limit || (this.isListed && changes.length === 0);
+      const hasShownRest = this.listed >= this.limit || (this.isListed && news.length === 0);
       if (after !== null && !hasShownRest) {
         this.after = after;
         return 0;
@@ -68,6 +70,14 @@ export class Following {
       if (error.status === 0) this.connection(false);
       return AGAIN_MS;
     }
+  }
+
+  /** Streams may have shown it already: they say nothing of the jobs that come behind it in the list. */
+  #isNewInList(record) {
+    const state = `${record.run} ${record.status}`;
+    const isNew = this.states.get(record.job_id) !== state;
+    this.states.set(record.job_id, state);
+    return isNew;
   }
 
   /** Jobs that run come before those that wait, of which there may be more than one stream takes. */

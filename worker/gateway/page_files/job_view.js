@@ -143,7 +143,7 @@ export class JobView {
     const sizes = [output.bytes && bytes(output.bytes), output.duration_seconds && duration(output.duration_seconds), ...loudness(output)];
     const row = el("li", {}, el("span", { class: "name", title: output.target }, name), el("span", { class: "words" }, sizes.filter(Boolean).join(" · ")));
     if (!isThere) return row;
-    const isStream = output.target.endsWith("/"); // its download is the playlist, which players read where the bucket lets them
+    const isStream = Boolean(output.playlist); // its download is the playlist, which players read where the bucket lets them
     const media = el("div", { class: "media" });
     if (SOUND.test(name)) row.append(button("Play", () => this.#play(media, name, number), { "aria-label": `Play ${name}` }));
     const href = `/jobs/${encodeURIComponent(this.record.job_id)}/outputs/${number}`;
