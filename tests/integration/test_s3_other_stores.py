@@ -87,13 +87,25 @@ async def test_a_400_to_head_is_no_verdict_because_it_cannot_say_why(
     with FaultProxy(aws_endpoint).running() as proxy:
         proxy.refuse(lambda call: call.method == "HEAD", 400, "ExpiredToken")
         async with store_at(aws_session, proxy.url) as store:
-            for call in (store.check_target(target), store.probe(target), store.remove(target, "job")):
-                with pytest.raises(
-                    DependencyUnavailableError, match=f"answered 400 without a reason for s3://{bucket}"
-                ):
-                    await call
+            with pytest.raises(DependencyUnavailableError, match=f"answered 400 without a reason for s3://{bucket}"):
+                await store.remove(target, "job")
 
-            assert await store.seen_at(target) is None  # as without s3:ListBucket: the upload will tell
+            await store.check_target(target)  # as without s3:ListBucket: the download and the upload will tell
+            assert await store.seen_at(target) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("ExpiredToken", DependencyUnavailableError), ("InvalidRequest", AccessDeniedError)]
+)
+async def test_a_probe_asks_for_a_byte_where_head_cannot_say_why_it_is_refused(
+    code: str, expected: type[Exception], bucket: str, aws_endpoint: str, aws_session: aioboto3.Session
+) -> None:
+    source = ObjectLocation(bucket, "source")
+    with FaultProxy(aws_endpoint).running() as proxy:
+        proxy.refuse(lambda call: call.method in {"HEAD", "GET"}, 400, code)
+        async with store_at(aws_session, proxy.url) as store:
+            with pytest.raises(expected, match=f"{code}.*s3://{bucket}/source|s3://{bucket}/source.*{code}"):
+                await store.probe(source)
 
 
 @pytest.mark.parametrize("status", [400, 403, 500])

@@ -101,9 +101,15 @@ class S3Store:
         return await download.run(path, on_start, on_bytes)
 
     async def probe(self, source: ObjectLocation) -> int:
-        """Ask for the object's headers."""
-        with source_errors(source), head_errors(source):
-            headers = await self._client.head_object(**self._where(source))
+        """Ask for the object's headers, and for its first byte where the answer cannot say why there are none."""
+        with source_errors(source):
+            try:
+                with head_errors(source):
+                    headers = await self._client.head_object(**self._where(source))
+            except UnexplainedError:
+                found = await self._client.get_object(**self._where(source), Range="bytes=0-0")
+                found["Body"].close()
+                raise
         return headers.get("ContentLength") or 0
 
     # --- targets -------------------------------------------------------------------------------------------------
@@ -116,8 +122,8 @@ class S3Store:
         try:
             with target_errors(target), head_errors(target):
                 await self._client.head_bucket(Bucket=target.bucket)
-        except AccessDeniedError:
-            pass  # the role may lack s3:ListBucket and still write there
+        except (AccessDeniedError, UnexplainedError):
+            pass  # the role may lack s3:ListBucket and still write there; what cannot be explained, the download will
         self._targets_seen[target.bucket] = self._clock()
 
     async def upload(
