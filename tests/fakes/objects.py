@@ -133,7 +133,10 @@ class MemoryObjects:
 
     async def seen_at(self, target: ObjectLocation) -> Seen | None:
         await asyncio.sleep(0)
-        return None if target.bucket in self.denied else self._seen(target)
+        if target.bucket in self.denied:
+            return None
+        self._fail_if_told(target)
+        return self._seen(target)
 
     def _seen(self, target: ObjectLocation) -> Seen:
         found = self.buckets.get(target.bucket, {}).get(target.key)

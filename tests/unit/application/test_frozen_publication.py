@@ -16,7 +16,7 @@ from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.uploads import Uploads
 from worker.application.messages.message import parse_job
 from worker.application.progress.job_progress import JobProgress
-from worker.domain.errors import LeaseLostError, TargetRefusedError
+from worker.domain.errors import DependencyUnavailableError, LeaseLostError, TargetRefusedError
 from worker.domain.hls import Rendition, Segment
 from worker.domain.meter import Speeds
 from worker.domain.progress import Record
@@ -111,3 +111,14 @@ async def test_a_target_that_others_change_all_the_time_is_refused(tmp_path: Pat
         await send(objects, tmp_path / "first", FIRST, still_ours)
 
     assert 1 < changes < 20
+
+
+@virtual_time
+async def test_a_stream_is_not_sent_again_for_an_answer_that_is_missing_before_it_is_shown(tmp_path: Path) -> None:
+    objects = MemoryObjects(STREAM.bucket)
+    objects.errors[MASTER] = [DependencyUnavailableError("S3", "answered 503")] * 2
+
+    await send(objects, tmp_path / "first", FIRST)
+
+    assert b"/7-1/" in shown(objects)
+    assert objects.errors[MASTER] == []

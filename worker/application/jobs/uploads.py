@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from worker.application.jobs.publication import Publication, hidden_objects, visible_object
 from worker.application.progress.job_progress import JobProgress
@@ -18,6 +20,8 @@ from worker.domain.progress import OutputRecord, Record, Stage
 from worker.domain.stream_layout import attempt_directory
 from worker.ports import Artifact, BytesDone, ObjectExistsError, ObjectStore, Seen, UploadAhead
 from worker.waiting import all_or_first_error
+
+T = TypeVar("T")
 
 # An upload that fails is repeated for a minute and a half: the outputs are there, and converting again costs more.
 _TRIES = 8
@@ -86,7 +90,7 @@ class Uploads:
                 await self._send_hidden(sending, hidden_objects(output, artifact, directory))
                 sha256 = await self._show(sending, visible)
             else:
-                sha256 = await self._repeat(sending, visible, upload_ahead)
+                sha256 = await self._publish(sending, visible, ahead=upload_ahead)
             duration = round(artifact.duration_seconds, 3)
             record = OutputRecord(str(output.target), each.size_bytes, duration, sha256, artifact.loudness)
             records.append(replace(record, playlist=str(visible.location)) if output.is_stream else record)
@@ -99,7 +103,7 @@ class Uploads:
 
         async def send_some() -> None:
             for each in hidden:
-                await self._repeat(sending, each, None)
+                await self._publish(sending, each)
 
         await all_or_first_error(send_some() for _ in range(AT_ONCE))
 
@@ -110,10 +114,10 @@ class Uploads:
         and deleted what this master playlist names.
         """
         for _ in range(_TRIES):
-            seen = await self._objects.seen_at(master.location)
+            seen = await self._repeat(sending, partial(self._objects.seen_at, master.location))
             await sending.still_ours()
             try:
-                return await self._repeat(sending, master, None, seen)
+                return await self._publish(sending, master, seen=seen)
             except ObjectExistsError:
                 continue  # the claim may be lost, which is seen now
         raise TargetRefusedError(master.location, "others change it all the time")
@@ -139,22 +143,30 @@ class Uploads:
             seen=seen,
         )
 
-    async def _repeat(
-        self, sending: _Sending, publication: Publication, ahead: UploadAhead | None, seen: Seen | None = None
+    async def _publish(
+        self,
+        sending: _Sending,
+        publication: Publication,
+        *,
+        ahead: UploadAhead | None = None,
+        seen: Seen | None = None,
     ) -> str:
-        """Upload, again and with growing pauses while the store is out of reach. Raises what the last try raises.
+        """Upload. What was sent ahead counts for the first try alone."""
+        on_bytes, tries = sending.bytes_of_one(), iter([ahead])
+        return await self._repeat(
+            sending, lambda: self._upload(sending, publication, on_bytes, next(tries, None), seen)
+        )
 
-        What was sent ahead counts for the first try alone.
-        """
-        on_bytes = sending.bytes_of_one()
+    async def _repeat(self, sending: _Sending, call: Callable[[], Awaitable[T]]) -> T:
+        """Call, again and with growing pauses while the store is out of reach. Raises what the last try raises."""
         for failures in range(1, _TRIES):
             try:
-                return await self._upload(sending, publication, on_bytes, ahead if failures == 1 else None, seen)
+                return await call()
             except DependencyUnavailableError:
                 sending.progress.advance(0)  # a pause is no stall
                 await asyncio.sleep(_BACKOFF.delay(failures, self._random()))
                 await sending.still_ours()
-        return await self._upload(sending, publication, on_bytes, None, seen)
+        return await call()
 
 
 @dataclass(frozen=True, slots=True)
