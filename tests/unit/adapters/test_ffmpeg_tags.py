@@ -11,6 +11,7 @@ from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
 from worker.domain.tags.chapters import Chapter
 from worker.domain.tags.collecting import Tags
+from worker.domain.tags.edits import Edits
 from worker.ports import SourceAudio
 
 _MATROSKA = """Input #0, matroska,webm, from 'fd:':
@@ -33,9 +34,11 @@ Stream mapping:
 """
 
 
-def _options(tags: Tags, audio_format: AudioFormat, container: str = "mp3") -> list[str]:
+def _options(
+    tags: Tags, audio_format: AudioFormat, container: str = "mp3", asked: dict[str, str] | None = None
+) -> list[str]:
     audio = SourceAudio(container, "mp3", 44100, 2, 16, 1.0, 1000, Structure(0, 1000), tags=tags)
-    return tag_options(audio, Encoding(audio_format, 44100, 2, 16, None))
+    return tag_options(audio, Encoding(audio_format, 44100, 2, 16, None, edits=Edits(asked or {})))
 
 
 def test_tags_are_read_with_all_their_lines_by_the_names_of_their_fields() -> None:
@@ -108,3 +111,10 @@ def test_of_tags_that_are_too_long_together_the_longest_are_left_out() -> None:
     assert "lyrics=" in options
     assert "title=A title" in options
     assert "comment=" not in options
+
+
+def test_what_the_message_asks_for_is_no_tag_that_is_left_out() -> None:
+    options = " ".join(_options({"comment": ("x" * 6000,)}, AudioFormat.WEBM, asked={"Lyrics": "ü" * 31_000}))
+
+    assert "lyrics=ü" in options.lower()
+    assert "comment=" not in options.lower()

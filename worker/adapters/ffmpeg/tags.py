@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.kinds import Container
@@ -10,7 +11,7 @@ from worker.domain.encoding import Encoding
 from worker.domain.tags.chapters import Chapter, in_order
 from worker.domain.tags.collecting import Collector, Tags, with_total
 from worker.domain.tags.edits import MAX_ARGUMENT_BYTES
-from worker.domain.tags.fields import FIELDS, FRAMES, TOTALS
+from worker.domain.tags.fields import FIELDS, FRAMES, TOTALS, field_named
 from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.writing import WRITTEN_HERE
 from worker.ports import SourceAudio
@@ -87,26 +88,33 @@ def tag_options(audio: SourceAudio, encoding: Encoding) -> list[str]:
             options += ["-metadata:s:a:0", f"{name}="]
     if audio_format in WRITTEN_HERE:
         return options
-    for name, value in _short_enough(_named_by_ffmpeg(encoding.edits.applied_to(metadata_of(audio)).tags)).items():
+    asked = {_name_for_ffmpeg(field_named(name)) for name, text in encoding.edits.tags.items() if text is not None}
+    tags = _named_by_ffmpeg(encoding.edits.applied_to(metadata_of(audio)).tags)
+    for name, value in _short_enough(tags, asked).items():
         options += ["-metadata:g", f"{name}={value}"]
     return options
 
 
-def _short_enough(tags: dict[str, str]) -> dict[str, str]:
-    """Without the longest where all together are too long: an argument may have 128 KiB, and 16 outputs their own."""
+def _short_enough(tags: dict[str, str], asked: Collection[str]) -> dict[str, str]:
+    """Without the source's longest where all together are too long; what the message `asked` for is short enough.
+
+    An argument may have 128 KiB, and 16 outputs have their own.
+    """
     lengths = {name: len(value.encode()) for name, value in tags.items()}
     while sum(lengths.values()) > MAX_ARGUMENT_BYTES:
-        del lengths[max(lengths, key=lambda name: lengths[name])]
+        del lengths[max(lengths, key=lambda name: (name not in asked, lengths[name]))]
     return {name: tags[name] for name in lengths}
+
+
+def _name_for_ffmpeg(name: str) -> str:
+    return (FIELDS[name].ffmpeg if name in FIELDS else "") or name
 
 
 def _named_by_ffmpeg(tags: Tags) -> dict[str, str]:
     """One value for each name; a total that stands beside its number has no name of its own."""
     totals = {total for number, total in TOTALS.items() if number in tags}
     return {
-        (FIELDS[name].ffmpeg if name in FIELDS else "") or name: with_total(tags, name)
-        if name in TOTALS
-        else "; ".join(values)
+        _name_for_ffmpeg(name): with_total(tags, name) if name in TOTALS else "; ".join(values)
         for name, values in tags.items()
         if name not in totals
     }
