@@ -76,6 +76,15 @@ def test_a_proxy_that_the_sdk_cannot_use_is_named_and_its_password_not_shown(nam
     assert line == f"{name}: must be a URL such as http://proxy.example.com:3128"
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [{"https_proxy": ""}, {"NO_PROXY": "*"}, {"no_proxy": "*", "NO_PROXY": "x"}],
+    ids=["off", "none", "lower"],
+)
+def test_a_proxy_that_is_not_asked_needs_no_url_that_the_sdk_can_use(beside: dict[str, str]) -> None:
+    load(ENOUGH | {"HTTPS_PROXY": "socks5://proxy:1080"} | beside)
+
+
 def test_a_file_that_holds_no_certificates_is_refused(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("no certificate")

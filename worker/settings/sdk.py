@@ -46,7 +46,10 @@ _BOOLEANS = frozenset(
 _NUMBERS = ("AWS_MAX_ATTEMPTS", "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "AWS_METADATA_SERVICE_TIMEOUT")
 _URLS = ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_SERVICE_ENDPOINT")
 _CONTAINER_URL, _CONTAINER_PATH = "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
-_PROXIES = ("https_proxy", "HTTPS_PROXY"), ("http_proxy", "HTTP_PROXY")  # the first of each pair wins
+_PROXIES = (
+    ("https_proxy", "HTTPS_PROXY"),
+    ("http_proxy", "HTTP_PROXY"),
+)  # the first of each pair wins, an empty one too
 _OTHER_SCHEME = re.compile(r"(?!https?:)[A-Za-z0-9+.-]+://")  # the SDK puts http:// in front: it knows no SOCKS
 # What the SDK sends its token to, beside loopback addresses: the agents of ECS and EKS.
 _CONTAINER_HOSTS = ("169.254.170.2", "169.254.170.23", "fd00:ec2::23", "localhost")
@@ -137,11 +140,13 @@ def _faults_of_keys(given: Mapping[str, str]) -> Iterator[Fault]:
 
 def _faults_of_proxies(environ: Mapping[str, str]) -> Iterator[Fault]:
     """The value is never shown: it may hold a password."""
-    for names in _PROXIES:
-        name = next((name for name in names if environ.get(name)), None)
-        if name is None:
-            continue
+    if environ.get("no_proxy", environ.get("NO_PROXY", "")).strip() == "*":
+        return
+    for lower, upper in _PROXIES:
+        name = lower if lower in environ else upper  # an empty one switches the other off
         value = environ.get(name, "")
+        if not value:
+            continue
         url = value if value.startswith(("http:", "https:")) else f"http://{value.removeprefix('//')}"
         if _OTHER_SCHEME.match(value) or _problem_of_url(url):
             yield Fault((name,), "must be a URL such as http://proxy.example.com:3128")
