@@ -33,6 +33,7 @@ def command(arguments: Namespace) -> int:
 async def follow(jobs: Jobs, job_id: str, *, timeout_seconds: float | None = None) -> JobRecord | None:
     """Show the job on standard error until it is final or the time is up. Returns the newest record that was seen."""
     newest: JobRecord | None = None
+    is_there = False
     try:
         async with asyncio.timeout(timeout_seconds):
             is_there = await _is_there(jobs, job_id)
@@ -44,7 +45,7 @@ async def follow(jobs: Jobs, job_id: str, *, timeout_seconds: float | None = Non
                         newest = record
                         view.show(record, is_fresh=record.fresh)
     except TimeoutError:
-        if newest is None:
+        if newest is None and not is_there:
             complain(f"no record of {job_id} was seen within {timeout_seconds:g} s; it is no longer watched")
         else:
             complain(f"{job_id} is not final after {timeout_seconds:g} s; it goes on, but is no longer watched")
