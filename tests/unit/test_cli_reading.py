@@ -144,10 +144,10 @@ async def test_watch_of_a_job_that_is_not_final_in_time_ends_with_124(
 ) -> None:
     table.held["ep-0142"] = a_record()
 
-    assert await watched(jobs, timeout_seconds=0.01) == 124
+    assert await watched(jobs, timeout_seconds=0.5) == 124
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.splitlines()[-1] == "worker: ep-0142 is not final after 0.01 s; it goes on, but is no longer watched"
+    assert err.splitlines()[-1] == "worker: ep-0142 is not final after 0.5 s; it goes on, but is no longer watched"
 
 
 async def test_watch_does_not_say_that_a_job_goes_on_of_which_it_has_seen_nothing(jobs: Jobs, capsys: Capture) -> None:
