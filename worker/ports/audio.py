@@ -162,10 +162,10 @@ class SpareSlots(Protocol):
 
     @property
     def spare(self) -> int:
-        """How many are free now. Each can be borrowed when it has been free for a while."""
+        """How many are free now. Each can be borrowed as soon as no job has come for a while."""
 
     def borrowed(self) -> AbstractAsyncContextManager[asyncio.Event]:
-        """Wait for a slot that has been free for a while, and have it inside.
+        """Wait for one, while no job has come for a while, and have it inside.
 
         The event is set when a job has come for it: then what runs in it has to stop at once.
         """

@@ -22,7 +22,7 @@ class PauseReason(StrEnum):
     TABLE = "table"
     WORKSPACE = "workspace"
     S3 = "s3"
-    CREDENTIALS = "credentials"  # shown in `/health` only: it has log events of its own
+    CREDENTIALS = "credentials"  # it has log events of its own
 
 
 @dataclass(frozen=True, slots=True)
