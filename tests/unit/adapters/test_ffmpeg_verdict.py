@@ -187,7 +187,7 @@ def test_a_lost_frame_counts_as_long_as_the_mean_of_those_that_were_decoded(fram
 
 
 def test_samples_that_turn_out_to_be_no_numbers_are_said() -> None:
-    (sentence,) = judged(replace(COUNTS, has_no_numbers=True), replace(LOSSLESS, is_finite=None))[1]
+    (sentence,) = judged(replace(COUNTS, has_non_finite_samples=True), replace(LOSSLESS, is_finite=None))[1]
 
     assert sentence == "samples that are no finite numbers became silence"
 

@@ -117,7 +117,7 @@ class Log:
     rates_hz: dict[int, list[int]] = field(default_factory=dict)  # by input, of each stretch with a format of its own
     tracks: list[int] = field(default_factory=list)  # the source's stream of each stream that was created
     left_out_seconds: float = 0.0  # the longest of the pauses that are longer than silence is made for
-    has_no_numbers: bool = False  # among the samples
+    has_non_finite_samples: bool = False  # among the samples
     filled_samples: int = 0  # of silence in the place of pauses, at the source's rate
     is_estimated: bool = False  # the length, from the bitrate
     said_bytes: int = 0
@@ -194,7 +194,7 @@ class Log:
         elif late := _TOO_LATE.match(text):
             self.left_out_seconds = max(self.left_out_seconds, float(late[1]))
         elif text == _NO_NUMBER:
-            self.has_no_numbers = True
+            self.has_non_finite_samples = True
         elif filled := _FILLED.match(text):
             self.filled_samples += int(filled[1])
         elif text.startswith(_ESTIMATED):

@@ -166,7 +166,7 @@ def _repaired(counts: Counts, audio: SourceAudio, seconds: float) -> list[str]:
         sentences.append(f"of {stated_seconds:.2f} s that the source states, {seconds:.2f} s could be decoded")
     if skipped := _skipped_bytes(counts, audio):
         sentences.append(f"{skipped} bytes between the frames are no audio and were skipped")
-    if audio.is_finite is False or counts.has_no_numbers:
+    if audio.is_finite is False or counts.has_non_finite_samples:
         sentences.append("samples that are no finite numbers became silence")
     return sentences
 
