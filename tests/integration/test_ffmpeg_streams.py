@@ -10,7 +10,8 @@ import pytest
 from tests.mutation.trial import convert as convert_to_wav
 from tests.support.conversions import an_output, converted
 from tests.support.ogg import page, split, without_last_mark
-from tests.support.sounds import SECONDS, run_ffmpeg, sound
+from tests.support.sounds import FFMPEG, SECONDS, run_ffmpeg, sound
+from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.flac_frames import frame_header
 from worker.domain.errors import UnsupportedAudioError
@@ -135,3 +136,35 @@ async def test_an_mp4_whose_index_makes_its_frames_too_long_is_heard_without_pau
         outputs.append(artifact.path.read_bytes())
 
     assert outputs[0] == outputs[1]
+
+
+def _box(data: bytearray, kind: bytes) -> int:
+    """Where what is in the box begins."""
+    return data.index(kind) + 4
+
+
+def _scaled(data: bytearray, offset: int, factor: float) -> None:
+    number = int.from_bytes(data[offset : offset + 4], "big") * factor
+    data[offset : offset + 4] = round(number).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize(("ticks", "longer"), [(44_100, 1100 / 1024), (44_100, 2), (1000, 1.1), (1000, 2), (600, 2)])
+async def test_an_mp4_whose_index_agrees_with_its_frames_that_are_too_long_is_heard_to_its_end(
+    ticks: int, longer: float, tmp_path: Path
+) -> None:
+    source, made = tmp_path / "source.m4a", tmp_path / "made.m4a"
+    run_ffmpeg("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=60", "-c:a", "aac", str(made))
+    data = bytearray(made.read_bytes())
+    header, edit = _box(data, b"mdhd"), _box(data, b"elst")
+    frame = _box(data, b"stts") + 12
+    for offset in (header + 12, header + 16, edit + 12, frame, frame + 8):
+        _scaled(data, offset, ticks / 44_100)
+    for offset in (frame, frame + 8, header + 16, _box(data, b"mvhd") + 16, edit + 8):
+        _scaled(data, offset, longer)
+    source.write_bytes(data)
+
+    audio = await FfmpegConverter(FFMPEG).probe(source)
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV), max_seconds=62.0)
+
+    assert artifact.duration_seconds == pytest.approx(60.0, abs=0.25)
+    assert audio.duration_seconds == pytest.approx(60.0, abs=0.05)

@@ -33,6 +33,8 @@ def an_mp4(
     configuration: bytes = b"\x12\x10",
     wide: bool = False,
     codec: bytes = b"mp4a",
+    edits: bytes = b"",
+    others: bytes = b"",
 ) -> bytes:
     """AAC-LC in stereo at 44.1 kHz: an index and no sound."""
     esds = bytes(4) + b"\x03\x19\0\0\0\x04\x11\x40" + bytes(12) + b"\x05" + bytes([len(configuration)]) + configuration
@@ -40,8 +42,9 @@ def an_mp4(
     table = a_box(b"stts", struct.pack(">II", 0, len(times)), *(struct.pack(">II", *each) for each in times))
     header = struct.pack(">IQQIQ", 1 << 24, 0, 0, ticks, 0) if wide else struct.pack(">IIIII", 0, 0, 0, ticks, 0)
     tables = a_box(b"minf", a_box(b"stbl", a_box(b"stsd", struct.pack(">II", 0, 1), entry), table))
-    track = a_box(b"trak", a_box(b"mdia", a_box(b"mdhd", header), tables))
-    return a_box(b"ftyp", b"M4A ") + a_box(b"moov", a_box(b"mvhd", bytes(100)), track) + a_box(b"mdat", bytes(100))
+    track = a_box(b"trak", a_box(b"edts", edits), a_box(b"mdia", a_box(b"mdhd", header), tables))
+    movie = a_box(b"mvhd", bytes(12), struct.pack(">I", 1000), bytes(84))
+    return a_box(b"ftyp", b"M4A ") + a_box(b"moov", movie, others, track) + a_box(b"mdat", bytes(100))
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -59,6 +62,50 @@ def test_frames_that_are_longer_than_their_codec_makes_them_get_its_length(
     assert structure.repairs == (WRONG_TIMES,)
 
 
+def an_elst(*edits: tuple[int, int], wide: bool = False) -> bytes:
+    """Of edits with a length in milliseconds, and where each begins in the track."""
+    code = ">QqI" if wide else ">IiI"
+    return a_box(
+        b"elst",
+        struct.pack(">II", wide << 24, len(edits)),
+        *(struct.pack(code, *each, 1 << 16) for each in edits),
+    )
+
+
+_SOUND = (99 * _FRAME + 512) / _RATE_HZ
+
+
+@pytest.mark.parametrize(
+    ("edits", "seconds"),
+    [
+        (b"", _SOUND),
+        (an_elst((9999, 1024)), _SOUND - 1024 / _RATE_HZ),
+        (an_elst((0, 1024)), _SOUND - 1024 / _RATE_HZ),
+        (an_elst((500, 1024)), 0.5),
+        (an_elst((500, 1024), wide=True), 0.5),
+        (an_elst((700, -1), (500, 0), (250, 40_000)), 0.75),  # a pause in front, and a second piece
+        (an_elst((500, 999_999)), 0.0),
+        (a_box(b"elst", struct.pack(">II", 0, 9)), _SOUND),
+    ],
+)
+def test_a_track_with_mended_times_has_their_length_but_for_what_edits_leave_out(edits: bytes, seconds: float) -> None:
+    structure = examined(an_mp4([(99, 2048), (1, 512)], edits=edits))
+
+    assert structure.track_seconds == pytest.approx((seconds,))
+
+
+def test_a_clock_too_coarse_for_a_frame_does_not_change_the_length() -> None:
+    assert examined(an_mp4([(1000, 46)], ticks=1000)).track_seconds == pytest.approx((1000 * _FRAME / _RATE_HZ,))
+
+
+def test_of_tracks_beside_a_mended_one_nothing_is_stated() -> None:
+    others = [a_box(b"trak", a_box(b"mdia", a_box(b"hdlr", bytes(8), kind, bytes(12)))) for kind in (b"vide", b"soun")]
+
+    structure = examined(an_mp4([(100, 2048)], others=b"".join(others)))
+
+    assert structure.track_seconds == (None, 100 * _FRAME / _RATE_HZ)
+
+
 @pytest.mark.parametrize(
     "times",
     [
@@ -74,7 +121,7 @@ def test_frames_that_are_longer_than_their_codec_makes_them_get_its_length(
 def test_times_that_a_recording_may_have_stay(times: Sequence[tuple[int, int]]) -> None:
     structure = examined(an_mp4(times))
 
-    assert (structure.patches, structure.repairs) == ((), ())
+    assert (structure.patches, structure.repairs, structure.track_seconds) == ((), (), ())
 
 
 @pytest.mark.parametrize(

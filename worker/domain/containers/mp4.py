@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from worker.domain.containers.behind import repairs_behind
 from worker.domain.containers.chunks import is_name
 from worker.domain.containers.mp4_boxes import MAX_INDEX_BYTES
-from worker.domain.containers.mp4_times import WRONG_TIMES, mended_times
+from worker.domain.containers.mp4_times import WRONG_TIMES, MendedTimes, mended_times
 from worker.domain.containers.reading import BlockReader
-from worker.domain.containers.structure import CUT_OFF, JOINED, Patch, ReadAt, Structure, damaged
+from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
 
 _MEDIA = {b"moov", b"moof", b"mdat"}
@@ -45,17 +45,24 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         return Structure(start, size, problem=CUT_OFF)
     end = next((box.start for box in boxes if not is_name(box.kind) or box.stop > size), boxes[-1].stop)
     problem = JOINED if _is_joined(read_at, media) else _lost_fragments(read_at, boxes, end, size)
-    patches = _mended_times(read_at, media)
-    repairs = (*repairs_behind(read_at, end, size), *([WRONG_TIMES] if patches else []))
-    return Structure(start, size, problem=problem, patches=patches, repairs=repairs)
+    mended = _mended_times(read_at, media)
+    repairs = (*repairs_behind(read_at, end, size), *([WRONG_TIMES] if mended.patches else []))
+    return Structure(
+        start,
+        size,
+        problem=problem,
+        track_seconds=mended.track_seconds,
+        patches=mended.patches,
+        repairs=repairs,
+    )
 
 
-def _mended_times(read_at: ReadAt, media: list[Box]) -> tuple[Patch, ...]:
+def _mended_times(read_at: ReadAt, media: list[Box]) -> MendedTimes:
     indexes = [box for box in media if box.kind in {b"moov", b"moof"}]
     length = indexes[0].stop - indexes[0].start
     if len(indexes) > 1 or length > MAX_INDEX_BYTES:
-        return ()
-    return tuple(mended_times(read_at(indexes[0].start, length), indexes[0].start))
+        return MendedTimes()
+    return mended_times(read_at(indexes[0].start, length), indexes[0].start)
 
 
 def _lost_fragments(read_at: ReadAt, boxes: list[Box], end: int, size: int) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 
 from worker.domain.containers.mp4_boxes import AAC_LC, AAC_RATES_HZ, audio_configuration, child, places
 from worker.domain.containers.structure import Patch
@@ -18,16 +20,42 @@ _ROUNDED_TICKS = 1
 _MOST = 0.9  # of the frames
 
 
-def mended_times(index: bytes, begin: int) -> Iterator[Patch]:
-    """What makes the frames as long as they are, in an index that begins at an offset of the file.
+@dataclass(frozen=True, slots=True)
+class MendedTimes:
+    """What makes the frames as long as they are, and how long each track with sound is then.
 
-    Only what is the same for most of the frames is an error: pauses are longer frames here and there.
+    A track that has no wrong times has no length here: the demuxer says it.
     """
-    for media_begin, media_end in _inside(index, 8, len(index), b"trak", b"mdia"):
-        frame_ticks = _frame_ticks(index[media_begin:media_end])
-        for times_begin, times_end in _inside(index, media_begin, media_end, b"minf", b"stbl", b"stts"):
-            if frame_ticks:
-                yield from _mended(index, times_begin, times_end, begin, frame_ticks)
+
+    patches: tuple[Patch, ...] = ()
+    track_seconds: tuple[float | None, ...] = ()  # none where nothing is mended
+
+
+def mended_times(index: bytes, begin: int) -> MendedTimes:
+    """Of an index that begins at an offset of the file.
+
+    Only what is the same for most of the frames is an error: pauses are longer frames here and there. The lengths that
+    the index states elsewhere may be wrong as well: they are the sums of what its writer took for the frames.
+    """
+    movie_per_second = _per_second(child(index[8:], b"mvhd"))
+    patches, track_seconds = list[Patch](), list[float | None]()
+    for track_begin, track_end in places(index, b"trak", 8, len(index)):
+        track = index[track_begin:track_end]
+        ticks: Fraction | None = None
+        frame_ticks = _frame_ticks(child(track, b"mdia"))
+        for times_begin, times_end in _inside(index, track_begin, track_end, b"mdia", b"minf", b"stbl", b"stts"):
+            times = _times(index[times_begin:times_end])
+            number = _wrong(times, frame_ticks)
+            if number is not None:
+                content = struct.pack(">I", round(frame_ticks))
+                patches.append(Patch(begin + times_begin + 12 + 8 * number, 4, content))
+                too_long = times[number][0] * (times[number][1] - frame_ticks)
+                ticks = sum(frames * length for frames, length in times) - too_long
+        if ticks is not None:
+            track_seconds.append(_heard_seconds(track, ticks, movie_per_second))
+        elif child(track, b"mdia", b"hdlr")[8:12] == b"soun":
+            track_seconds.append(None)
+    return MendedTimes(tuple(patches), tuple(track_seconds) if patches else ())
 
 
 def _inside(index: bytes, begin: int, end: int, kind: bytes, *kinds: bytes) -> Iterator[tuple[int, int]]:
@@ -39,12 +67,16 @@ def _inside(index: bytes, begin: int, end: int, kind: bytes, *kinds: bytes) -> I
             yield place
 
 
-def _frame_ticks(media: bytes) -> int | None:
-    """How long a frame is on the track's clock; None where it has none, or its sound is not AAC-LC."""
-    header = child(media, b"mdhd")
-    at = 20 if header[:1] == b"\1" else 12
+def _frame_ticks(media: bytes) -> Fraction:
+    """How long a frame is on the track's clock; 0 where it has none, or its sound is not AAC-LC."""
     rate_hz = _rate_hz(child(media, b"minf", b"stbl", b"stsd"))
-    return round(_FRAME_SAMPLES * int.from_bytes(header[at : at + 4], "big") / rate_hz) if rate_hz else None
+    return Fraction(_FRAME_SAMPLES * _per_second(child(media, b"mdhd")), rate_hz) if rate_hz else Fraction()
+
+
+def _per_second(header: bytes) -> int:
+    """The ticks of the clock that a `mvhd` or `mdhd` states; 0 where there is none."""
+    at = 20 if header[:1] == b"\1" else 12
+    return int.from_bytes(header[at : at + 4], "big")
 
 
 def _rate_hz(descriptions: bytes) -> int | None:
@@ -58,12 +90,39 @@ def _rate_hz(descriptions: bytes) -> int | None:
     return AAC_RATES_HZ[rate] if bits >> 11 == AAC_LC and rate < len(AAC_RATES_HZ) else None
 
 
-def _mended(index: bytes, begin: int, end: int, offset: int, frame_ticks: int) -> Iterator[Patch]:
-    count = int.from_bytes(index[begin + 4 : begin + 8], "big")
-    if not 0 < count <= _MAX_ENTRIES or end - begin < 8 + 8 * count:
-        return
-    entries = [struct.unpack_from(">II", index, begin + 8 + 8 * number) for number in range(count)]
-    number = max(range(count), key=lambda each: entries[each][0])
-    frames, length = entries[number]
-    if frames >= _MOST * sum(each for each, _ in entries) and length > frame_ticks + _ROUNDED_TICKS:
-        yield Patch(offset + begin + 12 + 8 * number, 4, struct.pack(">I", frame_ticks))
+def _times(table: bytes) -> list[tuple[int, int]]:
+    """How many frames follow each other with one length, and that length; empty where there are too many entries."""
+    count = int.from_bytes(table[4:8], "big")
+    if not 0 < count <= _MAX_ENTRIES or len(table) < 8 + 8 * count:
+        return []
+    return [struct.unpack_from(">II", table, 8 + 8 * number) for number in range(count)]
+
+
+def _wrong(times: list[tuple[int, int]], frame_ticks: Fraction) -> int | None:
+    """The entry that makes most of the frames too long; None where there is none."""
+    if not times or not round(frame_ticks):
+        return None
+    number = max(range(len(times)), key=lambda each: times[each][0])
+    frames, length = times[number]
+    is_most = frames >= _MOST * sum(each for each, _ in times)
+    return number if is_most and length > round(frame_ticks) + _ROUNDED_TICKS else None
+
+
+def _heard_seconds(track: bytes, ticks: Fraction, movie_per_second: int) -> float:
+    """How long the track is without what its edits leave out; an edit may state more than there is."""
+    per_second = _per_second(child(track, b"mdia", b"mdhd"))
+    edits = _edits(child(track, b"edts", b"elst"))
+    if not edits or not movie_per_second:
+        return float(ticks / per_second)
+    heard = Fraction()
+    for length, begin in edits:
+        rest = max(Fraction(), ticks - begin) / per_second if begin >= 0 else Fraction()  # below 0 it is a pause
+        heard += min(rest, Fraction(length, movie_per_second)) if length else rest
+    return float(heard)
+
+
+def _edits(table: bytes) -> list[tuple[int, int]]:
+    """The length of each on the movie's clock, and where it begins on the track's (ISO 14496-12, section 8.6.6)."""
+    entry = struct.Struct(">QqI" if table[:1] == b"\1" else ">IiI")
+    count = min(int.from_bytes(table[4:8], "big"), _MAX_ENTRIES, len(table[8:]) // entry.size)
+    return [entry.unpack_from(table, 8 + entry.size * number)[:2] for number in range(count)]
