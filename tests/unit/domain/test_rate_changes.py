@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.frames import ADTS_FRAME, ID3_TAG, reader
+from tests.unit.domain.test_adts_checksum import a_stream, flipped
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed, examine
 from worker.domain.containers.structure import MAX_PARTS, Structure
@@ -75,3 +76,14 @@ def test_more_changes_than_a_process_has_decoders_for_are_refused(more: int) -> 
 
     assert structure.problem == (None if more == 0 else "the source's sample rate changes more than 31 times")
     assert len(structure.parts) == (0 if more else MAX_PARTS)
+
+
+def test_a_long_frame_whose_checksum_is_wrong_is_one_frame_of_its_stretch() -> None:
+    frames = a_stream(1)
+    damaged = [flipped(frame, 75) if number in {20, 25, 30} else frame for number, frame in enumerate(frames)]
+
+    structure = examined(b"".join(damaged) + AT_48 * 200)
+
+    assert structure.repairs == ("0.07 s of sound were damaged; silence took its place",)
+    seconds = [len(frames) * _SECONDS_AT_44, 200 * _SECONDS_AT_48]
+    assert [part.track_seconds for part in structure.parts] == [pytest.approx((each,)) for each in seconds]

@@ -108,6 +108,13 @@ def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Run:
     return run
 
 
+def lost_frames(read_at: ReadAt, begin: int, end: int, run: Run, kind: FrameKind) -> int:
+    """How many frames there were in a gap of a run: one where its header is whole and its checksum alone is wrong."""
+    header = read_at(begin, kind.header_bytes)
+    frame = kind.measure(header, 0) if len(header) == kind.header_bytes else None
+    return 1 if frame is not None and frame[0] == end - begin else run.frames_in(end - begin)
+
+
 def _pass_frames(block: bytes, end: int, kind: FrameKind, clocks: dict[Clock, int]) -> int:
     """The offset behind the frames that begin in this block and are whole before `end`; `clocks` counts them."""
     measure, is_right, last_header = kind.measure, kind.is_right, len(block) - kind.header_bytes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from worker.domain.containers.frames import FrameKind, Run
+from worker.domain.containers.frames import FrameKind, Run, lost_frames
 from worker.domain.containers.structure import MAX_PARTS, ReadAt, Structure
 
 _BLOCK_BYTES = 1 << 20
@@ -17,7 +17,7 @@ _TOO_MANY_CHANGES = f"the source's sample rate changes more than {MAX_PARTS - 1}
 
 @dataclass(slots=True)
 class _Stretch:
-    """Frames of one rate in a row, and what is no frame between them and behind them."""
+    """Frames of one rate in a row, lost ones among them, and what is no frame between them and behind them."""
 
     begin: int
     rate_hz: int
@@ -27,6 +27,7 @@ class _Stretch:
 
     def add_gap(self, end: int, frames: int) -> None:
         self.seconds += frames * self.seconds / self.frames
+        self.frames += frames
         self.end = end
 
 
@@ -52,7 +53,7 @@ def _stretches(read_at: ReadAt, run: Run, kind: FrameKind) -> list[_Stretch]:
     at, block_at, block = run.begin, run.begin, b""
     while at < run.end and len(found) <= MAX_PARTS:
         if found and at in skips:
-            frames = run.frames_in(skips[at] - at) if at in gaps else 0
+            frames = lost_frames(read_at, at, skips[at], run, kind) if at in gaps else 0
             at = skips[at]
             found[-1].add_gap(at, frames)
             continue

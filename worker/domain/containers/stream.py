@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from worker.domain.containers.frames import FrameKind, Run, chain_begins, count_frames, find_chain
+from worker.domain.containers.frames import FrameKind, Run, chain_begins, count_frames, find_chain, lost_frames
 from worker.domain.containers.samples import is_constant
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
 from worker.domain.containers.tags import APE_FOOTER_BYTES, before_tags, behind_tags, behind_tags_between
@@ -164,13 +164,6 @@ class _Mender:
                 yield Patch(last, len(header), header)
 
 
-def _lost_frames(read_at: ReadAt, begin: int, end: int, run: Run, kind: FrameKind) -> int:
-    """How many frames there were: one where its header is whole and its checksum alone is wrong."""
-    header = read_at(begin, kind.header_bytes)
-    frame = kind.measure(header, 0) if len(header) == kind.header_bytes else None
-    return 1 if frame is not None and frame[0] == end - begin else run.frames_in(end - begin)
-
-
 def _mended(read_at: ReadAt, structure: Structure, run: Run, mender: _Mender) -> Structure:
     """With frames of silence in the gaps, as many as there was room for, and zeros for tags between the frames.
 
@@ -178,7 +171,7 @@ def _mended(read_at: ReadAt, structure: Structure, run: Run, mender: _Mender) ->
     """
     patches = [Patch(begin, end - begin) for begin, end in run.tags]
     for begin, end in run.gaps:
-        frames = _lost_frames(read_at, begin, end, run, mender.kind)
+        frames = lost_frames(read_at, begin, end, run, mender.kind)
         run.lost_frames += frames
         model = last_frame(read_at, begin, mender.kind, begin=structure.begin)
         found = mender.patches(read_at, read_at(structure.begin if model is None else model, 16), begin, end, frames)
