@@ -11,6 +11,7 @@ from tests.mutation.trial import convert as convert_to_wav
 from tests.support.conversions import an_output, converted
 from tests.support.ogg import page, split, without_last_mark
 from tests.support.sounds import FFMPEG, SECONDS, run_ffmpeg, sound
+from tests.unit.domain.test_adts_checksum import flipped, frames_of
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.flac_frames import frame_header
@@ -168,3 +169,12 @@ async def test_an_mp4_whose_index_agrees_with_its_frames_that_are_too_long_is_he
 
     assert artifact.duration_seconds == pytest.approx(60.0, abs=0.25)
     assert audio.duration_seconds == pytest.approx(60.0, abs=0.05)
+
+
+async def test_adts_with_one_frame_whose_header_states_another_rate_is_heard(tmp_path: Path) -> None:
+    frames = frames_of(sound("plain.aac").read_bytes())
+    frames[30] = flipped(frames[30], 19)
+
+    seconds = await seconds_of(tmp_path, "plain.aac", b"".join(frames))
+
+    assert seconds == pytest.approx(len(frames) * 1024 / 44_100, abs=0.001)

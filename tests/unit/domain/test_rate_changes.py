@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.frames import ADTS_FRAME, ID3_TAG, reader
-from tests.unit.domain.test_adts_checksum import a_stream, flipped
+from tests.support.sounds import sound
+from tests.unit.domain.test_adts_checksum import a_stream, flipped, frames_of
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed, examine
 from worker.domain.containers.structure import MAX_PARTS, Structure
@@ -87,3 +88,26 @@ def test_a_long_frame_whose_checksum_is_wrong_is_one_frame_of_its_stretch() -> N
     assert structure.repairs == ("0.07 s of sound were damaged; silence took its place",)
     seconds = [len(frames) * _SECONDS_AT_44, 200 * _SECONDS_AT_48]
     assert [part.track_seconds for part in structure.parts] == [pytest.approx((each,)) for each in seconds]
+
+
+@pytest.mark.parametrize("bit", [18, 19, 20, 21])
+def test_a_frame_that_is_alone_with_its_rate_is_damaged(bit: int) -> None:
+    frames = frames_of(sound("plain.aac").read_bytes())
+    whole = examined(b"".join(frames))
+    frames[30] = flipped(frames[30], bit)
+
+    structure = examined(b"".join(frames))
+
+    assert (structure.problem, structure.parts) == (None, ())
+    assert structure.repairs == ("0.02 s of sound were damaged; silence took its place",)
+    assert structure.track_seconds == pytest.approx(whole.track_seconds)
+    (patch,) = structure.patches
+    assert (patch.offset, patch.length) == (sum(map(len, frames[:30])), len(frames[30]))
+
+
+def test_two_frames_with_a_rate_of_their_own_are_sound() -> None:
+    assert len(examined(AT_44 * 50 + AT_48 * 2 + AT_44 * 30).parts) == 3
+
+
+def test_a_frame_in_front_of_another_rate_is_sound() -> None:
+    assert [part.end for part in examined(AT_44 + AT_48 * 50).parts] == [_LENGTH, 51 * _LENGTH]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from worker.domain.containers.adts_checksum import Checksums
-from worker.domain.containers.frames import Frame, FrameKind
+from worker.domain.containers.frames import Frame, FrameKind, chain_begins
 from worker.domain.containers.rate_changes import in_parts
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import ReadAt, Structure
@@ -11,6 +13,7 @@ from worker.domain.containers.structure import ReadAt, Structure
 _HEADER_BYTES = 7
 _LONGEST_FRAME_BYTES = 8191
 _RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+_RATE_BITS = 0x3C  # of the third byte
 _BLOCK_SAMPLES = 1024
 # A block of AAC-LC without a single coefficient, for mono and for stereo: no longer than the shortest sound.
 _SILENCE = {1: bytes.fromhex("00c800802380"), 2: bytes.fromhex("210004608c1c")}
@@ -37,14 +40,42 @@ def _measure(block: bytes, offset: int) -> Frame | None:
 KIND = FrameKind(b"\xff", _HEADER_BYTES, _measure)
 
 
+class _Rates:
+    """The sample rates of the frames of one file, in their order."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def is_right(self, block: bytes, begin: int, end: int) -> bool:
+        """Whether the frame between two offsets has the rate of the frame before, or of what follows on it.
+
+        A frame that is alone with its rate has a damaged header. Its decoder would often refuse it, and with it the
+        file. At the end of a block, where not enough follows to compare it with, a frame is right.
+        """
+        rate = block[begin + 2] & _RATE_BITS
+        if rate != self._last:
+            if chain_begins(block, end, KIND) and block[end + 2] & _RATE_BITS == self._last:
+                return False
+            self._last = rate
+        return True
+
+
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file ends with a frame, and what is damaged between the frames."""
     checksums = Checksums()
-    structure = _examine(read_at, start, size, KIND._replace(is_right=checksums.is_right))
-    return _examine(read_at, start, size, KIND) if checksums.is_off else structure
+    structure = _examine(read_at, start, size, checksums.is_right)
+    return _examine(read_at, start, size, lambda *_: True) if checksums.is_off else structure
 
 
-def _examine(read_at: ReadAt, start: int, size: int, kind: FrameKind) -> Structure:
+def _examine(
+    read_at: ReadAt, start: int, size: int, has_right_checksum: Callable[[bytes, int, int], bool]
+) -> Structure:
+    rates = _Rates()
+
+    def is_right(block: bytes, begin: int, end: int) -> bool:
+        return rates.is_right(block, begin, end) and has_right_checksum(block, begin, end)
+
+    kind = KIND._replace(is_right=is_right)
     structure, run = examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, stretched=_stretched)
     return in_parts(structure, run, read_at, kind)
 

@@ -25,7 +25,7 @@ class FrameKind(NamedTuple):
     sync: bytes  # what each of them begins with
     header_bytes: int
     measure: Callable[[bytes, int], Frame | None]
-    is_right: Callable[[bytes, int, int], bool] | None = None  # whether a frame of a block is what its checksum says
+    is_right: Callable[[bytes, int, int], bool] | None = None  # False for a damaged frame; asked of each in its order
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Run:
 
 
 def lost_frames(read_at: ReadAt, begin: int, end: int, run: Run, kind: FrameKind) -> int:
-    """How many frames there were in a gap of a run: one where its header is whole and its checksum alone is wrong."""
+    """How many frames there were in a gap of a run: one where a header states the length of the gap."""
     header = read_at(begin, kind.header_bytes)
     frame = kind.measure(header, 0) if len(header) == kind.header_bytes else None
     return 1 if frame is not None and frame[0] == end - begin else run.frames_in(end - begin)
