@@ -28,13 +28,16 @@ class Downloads:
         """Raises NoSpaceError, and what `ObjectStore.download` raises."""
         await self._covers(run)
         run.progress.enter(Stage.DOWNLOADING)
+        time = asyncio.get_running_loop().time
+        begun_at = time()  # the stage may end sooner, and is measured once where it is done again
         known_bytes = await self._size_of_all(run) if run.job.is_joined else 0
         done = 0
         for location, path in run.downloads.items():
             done += await self._source(run, location, path, done, known_bytes)
         run.progress.source_bytes = done
+        run.progress.speeds.learn_download(done, time() - begun_at)
         if not run.incoming.is_followed:
-            run.progress.speeds.learn_download(done, run.progress.leave())
+            run.progress.leave()
 
     async def _covers(self, run: ConversionRun) -> None:
         """Before the sources, which may take long. Raises InvalidMessageError about one that is not a cover."""

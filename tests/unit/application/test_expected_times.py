@@ -1,0 +1,106 @@
+"""What is expected and learned of times, where a source is converted while it is downloaded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.converter import FakeConverter
+from tests.fakes.objects import MemoryObjects
+from tests.support.harness import SOURCE, a_body
+from tests.support.records import a_record
+from tests.support.sounds import silence
+from tests.support.virtual_time import virtual_time
+from tests.support.waiting import wait_until
+from worker.adapters.disk import LocalVolume
+from worker.application.jobs.conversion import Conversion, ConversionLimits
+from worker.application.jobs.conversion_run import NoSpaceError
+from worker.application.jobs.workspace import Workspace
+from worker.application.messages.message import parse_job
+from worker.application.progress.job_progress import JobProgress
+from worker.domain.disk_space import Need
+from worker.domain.meter import Speeds
+from worker.domain.outcome import Completed
+from worker.ports import Converted, SourceAudio
+
+_DATA = silence(150)
+_DEFAULT = Speeds().download_bytes_per_second
+_OF_100_SECONDS = _DEFAULT + 0.3 * (len(_DATA) / 100 - _DEFAULT)  # learned of one download that takes so long
+
+
+@dataclass
+class _Running:
+    """A job of which half of the source is there, and the rest comes when `may_come` is set."""
+
+    progress: JobProgress
+    may_come: asyncio.Event
+    ending: asyncio.Task[Completed]
+
+
+async def _is_ours() -> None:
+    """The claim is confirmed."""
+
+
+@asynccontextmanager
+async def a_conversion(root: Path, converter: FakeConverter, speeds: Speeds) -> AsyncIterator[_Running]:
+    objects = MemoryObjects("in-bucket", "out-bucket")
+    objects.put(SOURCE, _DATA)
+    may_come = objects.may_finish[SOURCE] = asyncio.Event()
+    limits = ConversionLimits(1 << 30, 3600, followed_bytes=1)
+    workspace = Workspace(root, lambda: root, LocalVolume())
+    conversion, progress = Conversion(objects, converter, workspace, limits, random=lambda: 0.5), JobProgress(speeds)
+    job = parse_job(a_body())
+    running = conversion.run(job, progress, before_upload=_is_ours, claimed=a_record(job_id=job.job_id))
+    ending = asyncio.create_task(running)
+    await objects.half_done[SOURCE].wait()
+    yield _Running(progress, may_come, ending)
+    await ending
+
+
+def a_converter() -> FakeConverter:
+    converter = FakeConverter()
+    converter.foretells = True
+    return converter
+
+
+class _FindingNoSpace(FakeConverter):
+    """Begins while the source is downloaded and finds no space; after that it waits for the whole source."""
+
+    async def foretell(self, *arguments: Any) -> SourceAudio | None:
+        await asyncio.sleep(0.05)
+        return await super().foretell(*arguments)
+
+    async def convert(self, *arguments: Any, **more: Any) -> Converted:
+        if self.foretells:
+            self.foretells = False
+            raise NoSpaceError(Need(1, 1))
+        return await super().convert(*arguments, **more)
+
+
+@virtual_time
+async def test_the_speed_of_a_download_is_learned_while_its_source_is_converted(tmp_path: Path) -> None:
+    speeds = Speeds()
+    async with a_conversion(tmp_path, a_converter(), speeds) as it:
+        await asyncio.sleep(100)
+        it.may_come.set()
+
+    assert speeds.download_bytes_per_second == pytest.approx(_OF_100_SECONDS)
+    assert speeds.conversion_slowness == Speeds().conversion_slowness  # the conversion waited for the download
+
+
+@virtual_time
+async def test_a_download_that_is_done_again_is_measured_by_its_own_time(tmp_path: Path) -> None:
+    speeds, converter = Speeds(), _FindingNoSpace()
+    converter.foretells = True
+    async with a_conversion(tmp_path, converter, speeds) as it:
+        await wait_until(lambda: not converter.foretells)
+        await asyncio.sleep(100)
+        it.may_come.set()
+
+    assert speeds.download_bytes_per_second == pytest.approx(_OF_100_SECONDS, rel=1e-3)
