@@ -27,6 +27,7 @@ from worker.application.progress.job_progress import JobProgress
 from worker.domain.disk_space import Need
 from worker.domain.meter import Speeds
 from worker.domain.outcome import Completed
+from worker.domain.progress import Stage
 from worker.ports import Converted, SourceAudio
 
 _DATA = silence(150)
@@ -104,3 +105,28 @@ async def test_a_download_that_is_done_again_is_measured_by_its_own_time(tmp_pat
         it.may_come.set()
 
     assert speeds.download_bytes_per_second == pytest.approx(_OF_100_SECONDS, rel=1e-3)
+
+
+@virtual_time
+async def test_the_rest_of_a_slow_download_is_expected_while_its_source_is_converted(tmp_path: Path) -> None:
+    speeds = Speeds(download_bytes_per_second=10_000)
+    async with a_conversion(tmp_path, a_converter(), speeds) as it:
+        await wait_until(lambda: it.progress.source_codec)
+
+        expected_seconds = it.progress.meter.expected_seconds(Stage.CONVERTING)
+        assert len(_DATA) * 0.8 / 10_000 < expected_seconds < len(_DATA) / 10_000  # it began behind the source's front
+        assert it.progress.snapshot().eta_seconds == pytest.approx(expected_seconds / 2, rel=0.01)  # half is converted
+
+        it.may_come.set()
+
+
+@virtual_time
+async def test_a_conversion_that_takes_longer_than_the_rest_of_the_download_is_expected_to(tmp_path: Path) -> None:
+    speeds = Speeds(conversion_slowness=1000)
+    async with a_conversion(tmp_path, a_converter(), speeds) as it:
+        await wait_until(lambda: it.progress.source_codec)
+
+        alone = speeds.expected_conversion(150, parse_job(a_body()).outputs)
+        assert it.progress.meter.expected_seconds(Stage.CONVERTING) == pytest.approx(alone)
+
+        it.may_come.set()

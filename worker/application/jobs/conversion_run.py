@@ -89,11 +89,17 @@ class ConversionRun:
     def expect_the_rest(self, source_seconds: float) -> None:
         """Say how long converting and uploading should take, of a source of that length."""
         meter, speeds, outputs = self.progress.meter, self.progress.speeds, self.job.outputs
-        meter.expect(Stage.CONVERTING, self.joining_seconds + speeds.expected_conversion(source_seconds, outputs))
+        converting_seconds = self.joining_seconds + speeds.expected_conversion(source_seconds, outputs)
+        meter.expect(Stage.CONVERTING, max(converting_seconds, self._download_seconds_beside()))
         renditions = [(each, seconds_of(each, source_seconds)) for output in outputs for each in output.renditions]
         size_bytes = sum(_expected_bytes(each.format, seconds) for each, seconds in renditions)
         calls = sum(_expected_calls(each, seconds) for each, seconds in renditions)
         meter.expect(Stage.UPLOADING, speeds.expected_upload(size_bytes, calls))
+
+    def _download_seconds_beside(self) -> float:
+        """How long the download should go on while the converter reads: it cannot end sooner."""
+        rest_bytes = self.incoming.size_bytes - self.incoming.written_bytes
+        return self.progress.speeds.expected_download(rest_bytes) if self.incoming.is_followed else 0.0
 
 
 def _expected_calls(output: OutputSpec, audio_seconds: float) -> int:
