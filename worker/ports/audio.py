@@ -130,6 +130,9 @@ class OutputLimitError(WorkerError):
 class MispredictedError(WorkerError):
     """The converter reads the source otherwise than it was predicted, so that a probe has to be asked."""
 
+    def __init__(self) -> None:
+        super().__init__("the source is not known to be what was predicted of it")
+
 
 class IncomingSource(Protocol):
     """A source whose file is still being written, from the first byte to the last. What is there is not changed."""

@@ -86,11 +86,14 @@ async def test_a_conversion_that_fails_as_the_source_comes_is_judged_by_all_of_i
 async def test_a_source_that_is_foretold_wrongly_is_converted_when_it_is_there(tmp_path: Path) -> None:
     async with following(tmp_path) as (harness, handling):
         harness.converter.prediction_error_seconds = 5.0
-        harness.objects.may_finish[SOURCE].set()
+        with logged_events() as logged:
+            harness.objects.may_finish[SOURCE].set()
 
-        assert await handling == Ack()
+            assert await handling == Ack()
         assert harness.converter.probes == 1
         assert harness.record().outputs[0].duration_seconds == pytest.approx(1.0)
+        error = logged.one(Event.CONVERSION_EARLY_FAILED)["error"]
+        assert error == "the source is not known to be what was predicted of it"
 
 
 @virtual_time
