@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from tests.mutation.sources import whole
 from tests.mutation.trial import Trial
 from tests.support.conversions import an_output
 from tests.support.incoming import FRONT_BYTES, Trickle, ends
-from tests.support.sounds import CONTAINERS, FFMPEG, sound
+from tests.support.sounds import CONTAINERS, FFMPEG, silence, sound
+from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import FfmpegConverter
+from worker.adapters.ffmpeg.feeding import as_it_comes
 from worker.domain.audio import SOUND_FORMATS, AudioFormat
 from worker.ports import ConversionProgress
 
@@ -85,3 +88,18 @@ async def test_a_conversion_of_a_source_that_stops_coming_can_be_cancelled(tmp_p
 
     with pytest.raises(asyncio.CancelledError):
         await conversion
+
+
+async def test_what_feeds_a_converter_ends_with_it_where_it_leaves_the_rest_unread(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    incoming = Trickle(source, silence(200))  # 3 MB, more than a pipe holds
+    await incoming.more_than(FRONT_BYTES)
+    audio = await FfmpegConverter(FFMPEG).foretell(source, incoming, [an_output(AudioFormat.MP3)])
+    assert audio is not None
+
+    with source.open("rb") as file:
+        async with as_it_comes(audio, [file.fileno()], incoming) as (_, (read_end,)):
+            await wait_until(lambda: select.select([read_end], [], [], 0)[0])
+
+    assert not incoming.is_complete
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "feeding"]

@@ -70,9 +70,12 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 async def _feed(source_fd: int, pipe: int, begin: int, end: int, incoming: IncomingSource, closing: ExitStack) -> None:
-    """Write what is between `begin` and `end`, and close the pipe. A reader that has ended is no error."""
+    """Write what is between `begin` and `end`, and close the pipe.
+
+    The caller has its other end open, so that no write fails where the reader has ended: it is cancelled then.
+    """
     offset = begin
-    with closing, suppress(BrokenPipeError):
+    with closing:
         while offset < end:
             await incoming.more_than(offset)
             # It waits for the disk where the page cache has lost it. After a cancellation nobody sees what was read.
