@@ -49,7 +49,7 @@ class FakeConverter:
         self.may_finish = asyncio.Event()
         self.may_finish.set()
         self.probes = 0  # without a prediction
-        self.foretells = False  # of any source that is a WAV
+        self.predicts_from_front = False  # of any source that is a WAV
         self.conversions = 0  # that have begun
         self.specs: list[OutputSpec] = []  # of the last conversion
         self.running = 0  # conversions that have begun and not ended
@@ -66,16 +66,16 @@ class FakeConverter:
         predicted_seconds = (audio.duration_seconds or 0.0) + self.prediction_error_seconds
         return replace(audio, duration_seconds=predicted_seconds, is_predicted=True)
 
-    async def foretell(
+    async def predict_from_front(
         self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
     ) -> SourceAudio | None:
         await asyncio.sleep(0)
-        if not self.foretells:
+        if not self.predicts_from_front:
             return None
         with source.open("rb") as file:
             front = file.read(44)
         silence = bytes(incoming.size_bytes - len(front))
-        whole = source.with_name("foretold")
+        whole = source.with_name("predicted")
         whole.write_bytes(front + silence)
         try:
             return replace(_probe(whole), is_predicted=True)

@@ -7,7 +7,7 @@ from tests.faults.row import Row
 _FAULTS = "tests/integration/test_s3_faults.py"
 _UPLOADS = "tests/integration/test_s3_uploads.py"
 _AHEAD = "tests/system/test_uploads_ahead.py"
-_FOLLOWED = "tests/system/test_followed_sources.py"
+_EARLY = "tests/system/test_early_conversions.py"
 _OTHERS = "tests/integration/test_s3_other_stores.py"
 _WIRE = "tests/integration/test_s3_wire.py"
 _ERRORS = "tests/unit/adapters/test_s3_errors.py"
@@ -34,7 +34,7 @@ ROWS = (
     Row(
         "a source breaks off, or is replaced, while it is downloaded and converted at once",
         "the converter waits for the rest; of a replaced source nothing is kept, and the next attempt has the new one",
-        f"{_FOLLOWED}::test_a_source_that_is_replaced_while_it_is_followed_is_converted_as_it_is_then",
+        f"{_EARLY}::test_a_source_that_is_replaced_during_an_early_conversion_is_converted_as_it_is_then",
     ),
     Row(
         "an endpoint never takes the body of an upload",

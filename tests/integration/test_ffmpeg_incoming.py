@@ -21,41 +21,41 @@ from worker.adapters.ffmpeg.feeding import as_it_comes
 from worker.domain.audio import SOUND_FORMATS, AudioFormat
 from worker.ports import ConversionProgress
 
-_FOLLOWED = ("plain.wav", "deep.wav", "high.wav", "rf64.wav")
+_EARLY = ("plain.wav", "deep.wav", "high.wav", "rf64.wav")
 _OTHERS = ("float.wav", "surround.wav", "adpcm_ms.wav")
 _MUTATED = "pcm.wav"
 _DAMAGES = 8
 
 
-@pytest.mark.parametrize("name", _FOLLOWED)
+@pytest.mark.parametrize("name", _EARLY)
 async def test_each_source_ends_as_it_comes_as_when_it_is_there(name: str, tmp_path: Path) -> None:
-    followed, there, kind = await ends(sound(name).read_bytes(), tmp_path, list(SOUND_FORMATS))
+    early, there, kind = await ends(sound(name).read_bytes(), tmp_path, list(SOUND_FORMATS))
 
-    assert followed == there
+    assert early == there
     assert kind == "right"
 
 
-@pytest.mark.parametrize("name", sorted({*CONTAINERS, *_OTHERS} - {*_FOLLOWED}))
-async def test_a_source_of_which_the_end_has_to_be_known_is_not_followed(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sorted({*CONTAINERS, *_OTHERS} - {*_EARLY}))
+async def test_a_source_of_which_the_end_has_to_be_known_is_not_converted_early(name: str, tmp_path: Path) -> None:
     data, source = sound(name).read_bytes(), tmp_path / "source"
     incoming = Trickle(source, data)
     await incoming.more_than(FRONT_BYTES)
 
-    assert await FfmpegConverter(FFMPEG).foretell(source, incoming, [an_output(AudioFormat.MP3)]) is None
+    assert await FfmpegConverter(FFMPEG).predict_from_front(source, incoming, [an_output(AudioFormat.MP3)]) is None
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
 async def test_each_damaged_source_ends_as_it_comes_as_when_it_is_there(mutation: str, tmp_path: Path) -> None:
-    followed, there, _ = await ends(Trial(_MUTATED, mutation, 1).mutant(), tmp_path, [AudioFormat.FLAC])
+    early, there, _ = await ends(Trial(_MUTATED, mutation, 1).mutant(), tmp_path, [AudioFormat.FLAC])
 
-    assert followed == there
+    assert early == there
 
 
 @pytest.mark.parametrize("seed", range(_DAMAGES))
 async def test_each_damaged_header_ends_as_it_comes_as_when_it_is_there(seed: int, tmp_path: Path) -> None:
-    followed, there, _ = await ends(damaged_header(_MUTATED, seed), tmp_path, [AudioFormat.FLAC])
+    early, there, _ = await ends(damaged_header(_MUTATED, seed), tmp_path, [AudioFormat.FLAC])
 
-    assert followed == there
+    assert early == there
 
 
 async def test_a_conversion_of_a_source_that_stops_coming_can_be_cancelled(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ async def test_a_conversion_of_a_source_that_stops_coming_can_be_cancelled(tmp_p
     source, has_stopped, converter = tmp_path / "source", asyncio.Event(), FfmpegConverter(FFMPEG)
     incoming = Stopping(source, whole("pcm.wav"))
     await incoming.more_than(FRONT_BYTES)
-    audio = await converter.foretell(source, incoming, [an_output(AudioFormat.MP3)])
+    audio = await converter.predict_from_front(source, incoming, [an_output(AudioFormat.MP3)])
     assert audio is not None
     outputs = [(an_output(AudioFormat.MP3), tmp_path / "out.mp3")]
     conversion = asyncio.create_task(
@@ -94,7 +94,7 @@ async def test_what_feeds_a_converter_ends_with_it_where_it_leaves_the_rest_unre
     source = tmp_path / "source"
     incoming = Trickle(source, silence(200))  # 3 MB, more than a pipe holds
     await incoming.more_than(FRONT_BYTES)
-    audio = await FfmpegConverter(FFMPEG).foretell(source, incoming, [an_output(AudioFormat.MP3)])
+    audio = await FfmpegConverter(FFMPEG).predict_from_front(source, incoming, [an_output(AudioFormat.MP3)])
     assert audio is not None
 
     with source.open("rb") as file:

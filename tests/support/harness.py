@@ -66,7 +66,7 @@ class Harness:
     publisher: FakePublisher = field(default_factory=FakePublisher)
     volume: Volume = field(default_factory=LocalVolume)
     output_limit_bytes: int = 1 << 30
-    followed_bytes: int = 1 << 30
+    early_bytes: int = 1 << 30
     name: str = "w:1"
     tracer: Tracer | None = None
     s3_outputs: S3EventOutputs | None = None
@@ -97,7 +97,7 @@ class Harness:
                 self.objects,
                 self.converter,
                 workspace,
-                ConversionLimits(1 << 20, 3600, self.output_limit_bytes, self.followed_bytes),
+                ConversionLimits(1 << 20, 3600, self.output_limit_bytes, self.early_bytes),
                 random=lambda: 0.5,
             ),
             outputs,

@@ -44,31 +44,31 @@ class Trickle:
 
 
 async def ends(data: bytes, directory: Path, formats: Sequence[AudioFormat]) -> tuple[End, End, str]:
-    """The end as it comes, that when it is there, and how it was followed: `right`, `wrong`, or `none` for not."""
+    """The end as it comes, that when it is there, and how it was predicted: `right`, `wrong`, or `none` for not."""
     converter = FfmpegConverter(FFMPEG)
     with TemporaryDirectory(dir=directory) as scratch:
         source, targets = Path(scratch, "source"), _targets(Path(scratch), formats)
         incoming = Trickle(source, data)
         await incoming.more_than(FRONT_BYTES)
-        foretold = await converter.foretell(source, incoming, [spec for spec, _ in targets])
-        followed, kind = None, "none"
-        if foretold is not None:
+        predicted = await converter.predict_from_front(source, incoming, [spec for spec, _ in targets])
+        early, kind = None, "none"
+        if predicted is not None:
             try:
-                followed, kind = (
-                    the_end(foretold, await _convert(converter, source, foretold, targets, incoming)),
+                early, kind = (
+                    the_end(predicted, await _convert(converter, source, predicted, targets, incoming)),
                     "right",
                 )
             except WorkerError:
                 kind = "wrong"
         await incoming.complete()
-        if foretold is not None:
-            assert foretold == await converter.probe(source, may_predict=True)
+        if predicted is not None:
+            assert predicted == await converter.probe(source, may_predict=True)
         try:
             audio = await converter.probe(source)
             whole = the_end(audio, await _convert(converter, source, audio, targets))
         except JobError as refusal:
             whole = refused(refusal)
-        return followed or whole, whole, kind
+        return early or whole, whole, kind
 
 
 async def _convert(

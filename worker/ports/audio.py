@@ -184,10 +184,10 @@ class AudioConverter(Protocol):
         converter would say; the result is then marked, and `convert` compares it with what the converter finds.
         """
 
-    async def foretell(
+    async def predict_from_front(
         self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
     ) -> SourceAudio | None:
-        """What the headers of a source say that is still coming: what `probe` predicts of it when it is there.
+        """What `probe` predicts of a source when it is there, by the headers in the part of it that has come.
 
         None where they do not say all, or the outputs are made sooner when it is there. Raises nothing about the
         source.
@@ -207,7 +207,7 @@ class AudioConverter(Protocol):
         """Convert; one artifact for each output, in their order, complete and checked. Keeps `progress` up to date.
 
         No file that is written becomes larger than `max_file_bytes`. Without it, the longest duration decides.
-        Of an `incoming` source, the `audio` is what was foretold; what is converted counts only if all of it comes.
+        Of an `incoming` source, the `audio` was predicted from its front; what is converted counts only if all comes.
         When it is cancelled, the converter's whole process group has been killed by the time it returns.
         Raises InvalidMessageError where the source lacks what an output asks for; UnsupportedAudioError, NoAudioError,
         DurationTooLongError, OutputsTooLargeError, OutputLimitError, WorkspaceFullError, ConverterCrashedError; and

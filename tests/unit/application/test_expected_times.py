@@ -53,7 +53,7 @@ async def a_conversion(root: Path, converter: FakeConverter, speeds: Speeds) -> 
     objects = MemoryObjects("in-bucket", "out-bucket")
     objects.put(SOURCE, _DATA)
     may_come = objects.may_finish[SOURCE] = asyncio.Event()
-    limits = ConversionLimits(1 << 30, 3600, followed_bytes=1)
+    limits = ConversionLimits(1 << 30, 3600, early_bytes=1)
     workspace = Workspace(root, lambda: root, LocalVolume())
     conversion, progress = Conversion(objects, converter, workspace, limits, random=lambda: 0.5), JobProgress(speeds)
     job = parse_job(a_body())
@@ -66,20 +66,20 @@ async def a_conversion(root: Path, converter: FakeConverter, speeds: Speeds) -> 
 
 def a_converter() -> FakeConverter:
     converter = FakeConverter()
-    converter.foretells = True
+    converter.predicts_from_front = True
     return converter
 
 
 class _FindingNoSpace(FakeConverter):
     """Begins while the source is downloaded and finds no space; after that it waits for the whole source."""
 
-    async def foretell(self, *arguments: Any) -> SourceAudio | None:
+    async def predict_from_front(self, *arguments: Any) -> SourceAudio | None:
         await asyncio.sleep(0.05)
-        return await super().foretell(*arguments)
+        return await super().predict_from_front(*arguments)
 
     async def convert(self, *arguments: Any, **more: Any) -> Converted:
-        if self.foretells:
-            self.foretells = False
+        if self.predicts_from_front:
+            self.predicts_from_front = False
             raise NoSpaceError(Need(1, 1))
         return await super().convert(*arguments, **more)
 
@@ -98,9 +98,9 @@ async def test_the_speed_of_a_download_is_learned_while_its_source_is_converted(
 @virtual_time
 async def test_a_download_that_is_done_again_is_measured_by_its_own_time(tmp_path: Path) -> None:
     speeds, converter = Speeds(), _FindingNoSpace()
-    converter.foretells = True
+    converter.predicts_from_front = True
     async with a_conversion(tmp_path, converter, speeds) as it:
-        await wait_until(lambda: not converter.foretells)
+        await wait_until(lambda: not converter.predicts_from_front)
         await asyncio.sleep(100)
         it.may_come.set()
 

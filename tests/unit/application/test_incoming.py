@@ -22,10 +22,10 @@ from worker.events import Event
 
 
 @asynccontextmanager
-async def following(root: Path) -> AsyncIterator[tuple[Harness, asyncio.Task[Disposition]]]:
+async def converted_early(root: Path) -> AsyncIterator[tuple[Harness, asyncio.Task[Disposition]]]:
     """A job that is converted while half of its source is there."""
-    async with a_harness(root, followed_bytes=1) as harness:
-        harness.converter.foretells = True
+    async with a_harness(root, early_bytes=1) as harness:
+        harness.converter.predicts_from_front = True
         harness.objects.may_finish[SOURCE] = asyncio.Event()
         handling = asyncio.create_task(harness.handle())
         await wait_until(lambda: harness.converter.running)
@@ -34,7 +34,7 @@ async def following(root: Path) -> AsyncIterator[tuple[Harness, asyncio.Task[Dis
 
 @virtual_time
 async def test_a_long_source_is_converted_while_it_is_downloaded(tmp_path: Path) -> None:
-    async with following(tmp_path) as (harness, handling):
+    async with converted_early(tmp_path) as (harness, handling):
         harness.objects.may_finish[SOURCE].set()
 
         assert await handling == Ack()
@@ -45,7 +45,7 @@ async def test_a_long_source_is_converted_while_it_is_downloaded(tmp_path: Path)
 
 @virtual_time
 async def test_nothing_can_be_seen_before_all_of_the_source_has_come(tmp_path: Path) -> None:
-    async with following(tmp_path) as (harness, handling):
+    async with converted_early(tmp_path) as (harness, handling):
         await asyncio.sleep(30)
 
         assert harness.objects.get(TARGET) is None
@@ -56,8 +56,8 @@ async def test_nothing_can_be_seen_before_all_of_the_source_has_come(tmp_path: P
 
 
 @virtual_time
-async def test_a_source_that_is_replaced_while_it_is_followed_is_converted_anew(tmp_path: Path) -> None:
-    async with following(tmp_path) as (harness, handling):
+async def test_a_source_that_is_replaced_during_an_early_conversion_is_converted_anew(tmp_path: Path) -> None:
+    async with converted_early(tmp_path) as (harness, handling):
         harness.objects.put(SOURCE, silence(2))
         harness.objects.may_finish[SOURCE].set()
 
@@ -72,7 +72,7 @@ async def test_a_source_that_is_replaced_while_it_is_followed_is_converted_anew(
 @virtual_time
 async def test_a_conversion_that_fails_as_the_source_comes_is_judged_by_all_of_it(tmp_path: Path) -> None:
     with logged_events() as logged:
-        async with following(tmp_path) as (harness, handling):
+        async with converted_early(tmp_path) as (harness, handling):
             harness.converter.convert_error = UnsupportedAudioError("it is damaged")
             harness.objects.may_finish[SOURCE].set()
 
@@ -83,8 +83,8 @@ async def test_a_conversion_that_fails_as_the_source_comes_is_judged_by_all_of_i
 
 
 @virtual_time
-async def test_a_source_that_is_foretold_wrongly_is_converted_when_it_is_there(tmp_path: Path) -> None:
-    async with following(tmp_path) as (harness, handling):
+async def test_a_source_that_is_predicted_wrongly_from_its_front_is_converted_when_it_is_there(tmp_path: Path) -> None:
+    async with converted_early(tmp_path) as (harness, handling):
         harness.converter.prediction_error_seconds = 5.0
         with logged_events() as logged:
             harness.objects.may_finish[SOURCE].set()
@@ -98,8 +98,8 @@ async def test_a_source_that_is_foretold_wrongly_is_converted_when_it_is_there(t
 
 @virtual_time
 async def test_a_job_that_is_cancelled_leaves_neither_a_converter_nor_a_download(tmp_path: Path) -> None:
-    async with a_harness(tmp_path, followed_bytes=1) as harness:
-        harness.converter.foretells = True
+    async with a_harness(tmp_path, early_bytes=1) as harness:
+        harness.converter.predicts_from_front = True
         harness.objects.may_finish[SOURCE] = asyncio.Event()
         work = harness.work()
         handling = asyncio.create_task(harness.handler.handle(work))
@@ -114,8 +114,8 @@ async def test_a_job_that_is_cancelled_leaves_neither_a_converter_nor_a_download
 
 
 @virtual_time
-async def test_a_source_of_which_nothing_is_foretold_is_converted_when_it_is_there(tmp_path: Path) -> None:
-    async with a_harness(tmp_path, followed_bytes=1) as harness:
+async def test_a_source_of_which_nothing_is_predicted_is_converted_when_it_is_there(tmp_path: Path) -> None:
+    async with a_harness(tmp_path, early_bytes=1) as harness:
         may_come = harness.objects.may_finish[SOURCE] = asyncio.Event()
         handling = asyncio.create_task(harness.handle())
         await harness.objects.half_done[SOURCE].wait()
@@ -128,9 +128,9 @@ async def test_a_source_of_which_nothing_is_foretold_is_converted_when_it_is_the
 
 
 @virtual_time
-async def test_a_short_source_is_not_followed(tmp_path: Path) -> None:
+async def test_a_short_source_is_not_converted_early(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as harness:
-        harness.converter.foretells = True
+        harness.converter.predicts_from_front = True
         may_come = harness.objects.may_finish[SOURCE] = asyncio.Event()
         handling = asyncio.create_task(harness.handle())
         await harness.objects.half_done[SOURCE].wait()

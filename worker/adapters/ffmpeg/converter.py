@@ -90,7 +90,7 @@ class FfmpegConverter:
             parts=tuple(audios),
         )
 
-    async def foretell(
+    async def predict_from_front(
         self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
     ) -> SourceAudio | None:
         """Read the headers, where no byte behind those that are there is needed to say what the whole source is."""

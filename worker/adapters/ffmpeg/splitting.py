@@ -69,11 +69,11 @@ class SplittingConverter:
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         return await self._whole.probe(source, may_predict=may_predict)
 
-    async def foretell(
+    async def predict_from_front(
         self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
     ) -> SourceAudio | None:
         """None where pieces would be encoded side by side: they lie all over the source."""
-        audio = await self._whole.foretell(source, incoming, outputs)
+        audio = await self._whole.predict_from_front(source, incoming, outputs)
         try:
             return None if audio is None or self._pieces_of(audio, encodings_of(outputs, audio)) else audio
         except WorkerError:  # of outputs that the source cannot have

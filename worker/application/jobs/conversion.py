@@ -35,13 +35,13 @@ from worker.ports import (
 class ConversionLimits:
     """The largest and the longest source, and the most bytes that the outputs of a job may have together.
 
-    A source of `followed_bytes` and more may be converted while it is downloaded. A shorter one is there at once.
+    A source of `early_bytes` and more may be converted while it is downloaded. A shorter one is there at once.
     """
 
     source_bytes: int
     duration_seconds: float
     output_bytes: int = 20 * 1024**3
-    followed_bytes: int = 16 * 1024**2
+    early_bytes: int = 16 * 1024**2
 
 
 class Conversion:
@@ -114,17 +114,17 @@ class Conversion:
         """A long source while it is downloaded, where its front says all that a converter has to know."""
         incoming, converted = run.incoming, None
         async with incoming.downloaded_by(lambda: self._downloads.fetch(run)):
-            if not run.job.is_joined and await incoming.may_be_followed(self._limits.followed_bytes):
+            if not run.job.is_joined and await incoming.may_be_converted_early(self._limits.early_bytes):
                 converted = await self._convert_while_it_comes(run)
             await incoming.complete()
         return await self._probe_and_convert(run) if converted is None else converted
 
     async def _convert_while_it_comes(self, run: ConversionRun) -> Converted | None:
         """None where nothing has come of it: what a source is refused for, all of it decides."""
-        audio = await self._converter.foretell(run.source, run.incoming, run.job.outputs)
+        audio = await self._converter.predict_from_front(run.source, run.incoming, run.job.outputs)
         if audio is None:
             return None
-        run.follow()
+        run.begin_early()
         try:
             return await self._convert(run, self._accepted(run, audio))
         except WorkerError as exc:
@@ -171,7 +171,7 @@ class Conversion:
         progress.audio_seconds = converted.artifacts[0].duration_seconds
         progress.know_source(replace(audio.format, duration_seconds=round(converted.source_seconds, 3)))
         seconds = progress.leave()
-        if audio.duration_seconds is not None and not run.incoming.is_followed:
+        if audio.duration_seconds is not None and not run.incoming.is_converted_early:
             progress.speeds.learn_conversion(progress.meter.expected_seconds(Stage.CONVERTING), seconds)
         return converted
 

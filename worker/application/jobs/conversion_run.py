@@ -75,9 +75,9 @@ class ConversionRun:
         expected_seconds = self.progress.meter.expected_seconds(Stage.CONVERTING)
         return self.joining_seconds / expected_seconds if self.joining_seconds else 0.0
 
-    def follow(self) -> None:
+    def begin_early(self) -> None:
         """The converter begins, and the rest of the download belongs to its stage."""
-        self.incoming.is_followed = True
+        self.incoming.is_converted_early = True
         self.progress.meter.expect(Stage.DOWNLOADING, self.progress.leave())
         self.progress.enter(Stage.CONVERTING)
 
@@ -99,7 +99,7 @@ class ConversionRun:
     def _download_seconds_beside(self) -> float:
         """How long the download should go on while the converter reads: it cannot end sooner."""
         rest_bytes = self.incoming.size_bytes - self.incoming.written_bytes
-        return self.progress.speeds.expected_download(rest_bytes) if self.incoming.is_followed else 0.0
+        return self.progress.speeds.expected_download(rest_bytes) if self.incoming.is_converted_early else 0.0
 
 
 def _expected_calls(output: OutputSpec, audio_seconds: float) -> int:

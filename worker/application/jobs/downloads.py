@@ -36,7 +36,7 @@ class Downloads:
             done += await self._source(run, location, path, done, known_bytes)
         run.progress.source_bytes = done
         run.progress.speeds.learn_download(done, time() - begun_at)
-        if not run.incoming.is_followed:
+        if not run.incoming.is_converted_early:
             run.progress.leave()
 
     async def _covers(self, run: ConversionRun) -> None:
@@ -90,8 +90,8 @@ class Downloads:
             if done > progress.source_bytes:  # its size was not known beforehand
                 run.reserve(needs.of_download(2 * done, least=done))
             run.incoming.moved()
-            # While a converter follows, its position is the job's.
-            is_shown = progress.source_bytes and not run.incoming.is_followed
+            # Where a converter reads it already, the converter's position is the job's.
+            is_shown = progress.source_bytes and not run.incoming.is_converted_early
             progress.advance(done / progress.source_bytes if is_shown else 0)
 
         try:

@@ -21,7 +21,7 @@ class Incoming:
 
     def __init__(self, path: Path) -> None:
         self.size_bytes = 0
-        self.is_followed = False  # a converter reads it
+        self.is_converted_early = False  # a converter reads it while it comes
         self._path = path
         self._news = asyncio.Event()
         self._is_complete = False
@@ -53,7 +53,7 @@ class Incoming:
         while not self._is_complete:
             await self._more()
 
-    async def may_be_followed(self, least_bytes: int) -> bool:
+    async def may_be_converted_early(self, least_bytes: int) -> bool:
         """Wait for its front. False where it is complete then, or has less than so many bytes."""
         await self.more_than(0)
         if self.size_bytes < max(least_bytes, 1):

@@ -19,11 +19,11 @@ from tests.support.worker_process import WorkerProcess
 
 _MIB = 1 << 20
 _RATE_HZ = 44_100
-_SECONDS = 110  # 19 MB: a source of 16 MiB and more is followed
+_SECONDS = 110  # 19 MB: a source of 16 MiB and more is converted early
 
 
 @dataclass
-class Following:
+class EarlyConversion:
     """A worker that converts a source of which 8 MiB have come; its next request for the rest is held."""
 
     stack: Stack
@@ -62,9 +62,9 @@ def proxy(stack: Stack) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def following(
+def early(
     stack: Stack, proxy: FaultProxy, start_worker: Callable[..., WorkerProcess], unique: Callable[[str], str]
-) -> Following:
+) -> EarlyConversion:
     job_id = unique("job")
     proxy.cut_answers(lambda call: call.action == "GetObject" and "range" not in call.headers, after_bytes=8 * _MIB)
     proxy.hold(_is_for_the_rest)
@@ -73,29 +73,29 @@ def following(
     process = start_worker(replace(stack, endpoint=proxy.url))
     proxy.wait_held(60)
     wait_for(lambda: (stack.record(job_id) or {}).get("stage") == "converting" or None, "a record of the conversion")
-    return Following(stack, job_id, process, proxy)
+    return EarlyConversion(stack, job_id, process, proxy)
 
 
-def test_a_source_that_breaks_off_while_it_is_followed_is_converted_whole(
-    following: Following, tmp_path: Path
+def test_a_source_that_breaks_off_during_an_early_conversion_is_converted_whole(
+    early: EarlyConversion, tmp_path: Path
 ) -> None:
-    following.proxy.release()
+    early.proxy.release()
 
-    record = following.record()
+    record = early.record()
     assert record["status"] == "completed"
     assert record["source_audio"]["duration_seconds"] == pytest.approx(_SECONDS, abs=0.01)
-    assert following.output_seconds(tmp_path) == pytest.approx(_SECONDS, abs=0.01)
-    assert following.process.find("conversion.early_failed") is None
+    assert early.output_seconds(tmp_path) == pytest.approx(_SECONDS, abs=0.01)
+    assert early.process.find("conversion.early_failed") is None
 
 
-def test_a_source_that_is_replaced_while_it_is_followed_is_converted_as_it_is_then(
-    following: Following, tmp_path: Path
+def test_a_source_that_is_replaced_during_an_early_conversion_is_converted_as_it_is_then(
+    early: EarlyConversion, tmp_path: Path
 ) -> None:
-    following.stack.put_source("long.wav", a_wav(2))
-    following.proxy.release()
+    early.stack.put_source("long.wav", a_wav(2))
+    early.proxy.release()
 
-    record = following.record()
+    record = early.record()
     assert record["status"] == "completed"
     assert record["attempt"] == 2
     assert record["source_audio"]["duration_seconds"] == pytest.approx(2, abs=0.01)
-    assert following.output_seconds(tmp_path) == pytest.approx(2, abs=0.01)
+    assert early.output_seconds(tmp_path) == pytest.approx(2, abs=0.01)
