@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
 
 from tests.support.sounds import FFMPEG
@@ -17,6 +18,9 @@ class HeldConverter:
         self._reached = directory / "reached"
         self._fifo = directory / "fifo"
         os.mkfifo(self._fifo)
+        # With an end for reading, too, writing waits for nobody, and what is written waits for the reader.
+        self._go = os.open(self._fifo, os.O_RDWR)
+        weakref.finalize(self, os.close, self._go)
         hold = f'case "$*" in *-progress*) mkdir {self._reached} 2> /dev/null && read -r _ < {self._fifo} ;; esac'
         convert = f'{FFMPEG} "$@"'
         lines = [convert, "code=$?", hold, "exit $code"] if at_end else [hold, f"exec {convert}"]
@@ -27,5 +31,4 @@ class HeldConverter:
         wait_for(lambda: self._reached.exists() or None, "a conversion")
 
     def release(self) -> None:
-        with self._fifo.open("w") as fifo:
-            fifo.write("go\n")
+        os.write(self._go, b"go\n")

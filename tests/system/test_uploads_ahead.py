@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,11 +88,15 @@ def converting(
     stack.send_job(
         job_id, source, {"target": stack.target(f"{job_id}.wav"), "format": "wav", "sample_rate_hz": 48_000}
     )
+    process.wait_for("job.started", job_id=job_id)
+    started_at = time.monotonic()
     held.wait_held()
     case = Converting(stack, job_id, process, held, proxy, lambda: start_worker(stack, **settings))
     wait_for(lambda: 2 in case.parts_sent() or None, "parts of the output")
     assert 1 not in case.parts_sent()
     assert not case.is_visible()
+    # A claim of the last second is not confirmed: nobody takes it over.
+    wait_for(lambda: time.monotonic() > started_at + 1 or None, "a claim that has to be confirmed")
     return case
 
 
