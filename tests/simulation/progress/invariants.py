@@ -26,7 +26,8 @@ class Job:
     claimed: set[int] = field(default_factory=set)  # their fences
     highest_claim: int = 0  # of those whose claim was acknowledged
     published: set[int] = field(default_factory=set)  # fences of attempts whose outputs can be read
-    unconfirmed: set[int] = field(default_factory=set)  # those that may not be, until the table confirms the claim
+    # Whose may not be, until the table confirms the claim: fences and workers, as two deliveries may have one fence.
+    unconfirmed: set[tuple[int, str | None]] = field(default_factory=set)
     durable: Version | None = None  # the newest version that was acknowledged as kept in the table
     newest: Version | None = None  # the newest version that was acknowledged at all, and that Redis did not lose
     runs: Runs = field(default_factory=Runs)
@@ -148,7 +149,7 @@ class Checker(BaseChecker):
         job = self.job(record.job_id)
         version = record.version
         if is_durable:
-            job.unconfirmed.discard(version.fence)
+            job.unconfirmed.discard((version.fence, record.worker))
             if job.durable is None or version > job.durable:
                 job.durable = version
             if record.is_final:
@@ -157,18 +158,18 @@ class Checker(BaseChecker):
         if (is_durable or losses_before == self._losses) and (job.newest is None or version > job.newest):
             job.newest = version
 
-    def converted(self, job_id: str, fence: int) -> None:
+    def converted(self, claim: Record) -> None:
         """Parts of the attempt's outputs are sent, and the rest is on its worker's disk."""
-        self.job(job_id).unconfirmed.add(fence)
+        self.job(claim.job_id).unconfirmed.add((claim.version.fence, claim.worker))
 
-    @traced("outputs of {job_id} are published under {fence}")
-    def published(self, job_id: str, fence: int) -> None:
+    @traced("{claim.worker} has published the outputs of {claim.job_id}")
+    def published(self, claim: Record) -> None:
         """All outputs of the attempt can be read."""
-        job = self.job(job_id)
-        job.published.add(fence)
-        if fence in job.unconfirmed:
+        job = self.job(claim.job_id)
+        job.published.add(claim.version.fence)
+        if (claim.version.fence, claim.worker) in job.unconfirmed:
             self.violated(
-                f"I11: outputs of {job_id} can be seen, and the table has not confirmed the claim of {fence}"
+                f"I11: outputs of {claim.job_id} can be seen, and the table has not confirmed {claim.worker}'s claim"
             )
 
     def took(self, what: str, seconds: float, longest: float = LONGEST_CALL_SECONDS) -> None:

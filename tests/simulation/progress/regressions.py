@@ -47,4 +47,14 @@ REGRESSIONS = {
             ReadAt(at=1.865, reader="r0", job=0, is_new_session=False),
         ),
     ),
+    "on a tie of fences, a confirmed claim was taken for that of the worker which converted later": Schedule(
+        seed=27111,
+        mode="durable",
+        jobs=1,
+        is_submitted=False,
+        scripts=(
+            (Script(steps=((0.586, 22.4), (0.443, 63.7), (0.99, 70.2), (0.247, 71.6)), ending=Ending.COMPLETE),),
+        ),
+        incidents=(Duplicate(at=1.912, job=0, worker="w1", is_tie=True),),
+    ),
 }

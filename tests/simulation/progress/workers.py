@@ -222,10 +222,10 @@ class Worker:
         if script.ending is not Ending.COMPLETE:
             error = _ERRORS[script.ending]
             raise error()
-        self.checker.converted(record.job_id, record.version.fence)
+        self.checker.converted(record)
         await reporter.checkpoint()
         await asyncio.sleep(_UPLOAD_SECONDS * self._random())
-        self.checker.published(record.job_id, record.version.fence)
+        self.checker.published(record)
 
     async def _end(self, error: WorkerError, record: Record, reporter: Reporter) -> Outcome:
         outcome = outcome_of(error, attempt=record.attempt, max_attempts=_LIMITS.max_attempts, random=self._random())
