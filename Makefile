@@ -28,9 +28,9 @@ install: $(VENV)/.demo ## everything that running needs, in .venv; the command i
 demo: $(VENV)/.demo ## all of it on this machine, with a Redis that is killed half-way (AUDIO=path converts your own, KEEP=1 stays up)
 	@if [ -e "$$AUDIO" ]; then exec $(BIN)/worker demo $(KEPT) "$$AUDIO"; else exec $(BIN)/worker demo $(KEPT) $$AUDIO; fi
 
-# Tests of processes and servers wait more than they compute, so two cores take four at a time.
+# Tests of processes and servers wait more than they compute, so two cores take three at a time.
 test: $(VENV)/.dev ## run all tests
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(or $(TESTS),tests)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(or $(TESTS),tests)
 
 # Debian's names. Where they are not installed and apt-get may not, the second command says so.
 REFERENCE_PACKAGES := flac mpg123 opus-tools vorbis-tools sox faad ffmpeg wavpack
