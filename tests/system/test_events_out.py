@@ -107,10 +107,16 @@ def is_done_with(stack: Stack) -> bool | None:
     return stack.messages_in(stack.queue_url) == 0 or None
 
 
+@pytest.fixture
+def good(unique: Callable[[str], str]) -> str:
+    """The id of a job. All tests have one Redis, which keeps the records of ended jobs."""
+    return unique("good")
+
+
 def test_a_program_takes_each_end_once_though_it_comes_by_both_ways_and_again(
-    stack: Stack, listener: Listener, start_worker: Callable[..., WorkerProcess]
+    stack: Stack, listener: Listener, start_worker: Callable[..., WorkerProcess], good: str
 ) -> None:
-    job = a_job(stack, "good")
+    job = a_job(stack, good)
     stack.send(job)
     start_worker(stack, **listener.settings)
     wait_for(lambda: listener.messages() == 2 or None, "the end by both ways")
@@ -120,23 +126,23 @@ def test_a_program_takes_each_end_once_though_it_comes_by_both_ways_and_again(
 
     ends = {event["record"]["job_id"]: event for event in listener.take()}
 
-    assert {job_id: event["type"] for job_id, event in ends.items()} == {"good": "job.completed", "bad": "job.failed"}
+    assert {job_id: event["type"] for job_id, event in ends.items()} == {good: "job.completed", "bad": "job.failed"}
     for event in ends.values():
         jsonschema.validate(event, event_schema())
-    assert ends["good"]["record"]["outputs"][0]["bytes"] > 0
+    assert ends[good]["record"]["outputs"][0]["bytes"] > 0
     assert listener.messages() == 0
 
 
 def test_the_end_that_a_killed_worker_did_not_publish_is_published_by_the_next(
-    stack: Stack, listener: Listener, start_worker: Callable[..., WorkerProcess]
+    stack: Stack, listener: Listener, start_worker: Callable[..., WorkerProcess], good: str
 ) -> None:
     short = {"WORKER_VISIBILITY_TIMEOUT_SECONDS": "3", "WORKER_EVENT_TOPIC_ARN": listener.topic_arn}
     with FaultProxy(stack.endpoint).running() as proxy:
         proxy.hold(calls_of("Publish"))
-        stack.send(a_job(stack, "good"))
+        stack.send(a_job(stack, good))
         first = start_worker(stack, AWS_ENDPOINT_URL=proxy.url, **short)
         proxy.wait_held()
-        assert stack.status("good") == "completed"
+        assert stack.status(good) == "completed"
         first.signal(signal.SIGKILL)
         first.wait()
         assert (stack.messages_in(stack.queue_url), listener.messages()) == (1, 0)
@@ -144,21 +150,21 @@ def test_the_end_that_a_killed_worker_did_not_publish_is_published_by_the_next(
     start_worker(stack, **short)
 
     wait_for(lambda: is_done_with(stack), "the end of the message")
-    assert [event["record"]["job_id"] for event in listener.take()] == ["good"]
+    assert [event["record"]["job_id"] for event in listener.take()] == [good]
 
 
 def test_a_worker_that_cannot_publish_an_end_keeps_the_message_and_the_job_is_done(
-    stack: Stack, listener: Listener, start_worker: Callable[..., WorkerProcess]
+    stack: Stack, listener: Listener, start_worker: Callable[..., WorkerProcess], good: str
 ) -> None:
     with FaultProxy(stack.endpoint).running() as proxy:
         proxy.refuse(calls_of("PutEvents"), 500, "InternalFailure")
-        stack.send(a_job(stack, "good"))
+        stack.send(a_job(stack, good))
         worker = start_worker(stack, AWS_ENDPOINT_URL=proxy.url, WORKER_EVENT_BUS=listener.bus)
         line = worker.wait_for("event.publish_failed")
         assert (line["level"], line["publisher"]) == ("warning", "eventbridge")
         assert line["error"] == "EventBridge answered InternalFailure"
-        assert line["event_id"].startswith("good:")
-        assert stack.status("good") == "completed"
+        assert line["event_id"].startswith(f"{good}:")
+        assert stack.status(good) == "completed"
         assert stack.messages_in(stack.queue_url) == 1
         proxy.restore()
         wait_for(lambda: is_done_with(stack), "the end of the message")
