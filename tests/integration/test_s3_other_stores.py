@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import aioboto3
 import pytest
@@ -97,7 +98,7 @@ async def test_a_400_to_head_is_no_verdict_because_it_cannot_say_why(
 @pytest.mark.parametrize(
     ("code", "expected"), [("ExpiredToken", DependencyUnavailableError), ("InvalidRequest", AccessDeniedError)]
 )
-async def test_a_probe_asks_for_a_byte_where_head_cannot_say_why_it_is_refused(
+async def test_a_probe_asks_again_by_get_where_head_cannot_say_why_it_is_refused(
     code: str, expected: type[Exception], bucket: str, aws_endpoint: str, aws_session: aioboto3.Session
 ) -> None:
     source = ObjectLocation(bucket, "source")
@@ -106,6 +107,17 @@ async def test_a_probe_asks_for_a_byte_where_head_cannot_say_why_it_is_refused(
         async with store_at(aws_session, proxy.url) as store:
             with pytest.raises(expected, match=f"{code}.*s3://{bucket}/source|s3://{bucket}/source.*{code}"):
                 await store.probe(source)
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000])
+async def test_a_probe_knows_the_size_where_head_alone_is_refused(
+    size: int, bucket: str, aws_endpoint: str, aws_session: aioboto3.Session, s3_client: Any
+) -> None:
+    await s3_client.put_object(Bucket=bucket, Key="source", Body=b"x" * size)
+    with FaultProxy(aws_endpoint).running() as proxy:
+        proxy.refuse(lambda call: call.method == "HEAD", 400, "BadRequest")
+        async with store_at(aws_session, proxy.url) as store:
+            assert await store.probe(ObjectLocation(bucket, "source")) == size
 
 
 @pytest.mark.parametrize("status", [400, 403, 500])

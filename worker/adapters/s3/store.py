@@ -101,16 +101,16 @@ class S3Store:
         return await download.run(path, on_start, on_bytes)
 
     async def probe(self, source: ObjectLocation) -> int:
-        """Ask for the object's headers, and for its first byte where the answer cannot say why there are none."""
+        """Ask for the object's headers; where HEAD cannot say why it is refused, by a GET whose body is not read."""
         with source_errors(source):
             try:
                 with head_errors(source):
                     headers = await self._client.head_object(**self._where(source))
+                return headers.get("ContentLength") or 0
             except UnexplainedError:
-                found = await self._client.get_object(**self._where(source), Range="bytes=0-0")
+                found = await self._client.get_object(**self._where(source))
                 found["Body"].close()
-                raise
-        return headers.get("ContentLength") or 0
+                return found.get("ContentLength") or 0
 
     # --- targets -------------------------------------------------------------------------------------------------
 
