@@ -113,24 +113,15 @@ async def test_a_job_that_is_cancelled_leaves_neither_a_converter_nor_a_download
         assert not [task for task in asyncio.all_tasks() if task.get_name() == "download"]
 
 
+@pytest.mark.parametrize(
+    ("early_bytes", "is_predicted"), [(1, False), (1 << 24, True)], ids=["nothing is predicted", "it is short"]
+)
 @virtual_time
-async def test_a_source_of_which_nothing_is_predicted_is_converted_when_it_is_there(tmp_path: Path) -> None:
-    async with a_harness(tmp_path, early_bytes=1) as harness:
-        may_come = harness.objects.may_finish[SOURCE] = asyncio.Event()
-        handling = asyncio.create_task(harness.handle())
-        await harness.objects.half_done[SOURCE].wait()
-        await asyncio.sleep(5)
-
-        assert harness.converter.conversions == 0
-
-        may_come.set()
-        assert await handling == Ack()
-
-
-@virtual_time
-async def test_a_short_source_is_not_converted_early(tmp_path: Path) -> None:
-    async with a_harness(tmp_path) as harness:
-        harness.converter.predicts_from_front = True
+async def test_a_source_is_not_converted_early_unless_it_is_long_and_predicted(
+    early_bytes: int, is_predicted: bool, tmp_path: Path
+) -> None:
+    async with a_harness(tmp_path, early_bytes=early_bytes) as harness:
+        harness.converter.predicts_from_front = is_predicted
         may_come = harness.objects.may_finish[SOURCE] = asyncio.Event()
         handling = asyncio.create_task(harness.handle())
         await harness.objects.half_done[SOURCE].wait()
