@@ -157,7 +157,7 @@ class Writer:
             await reporter.end(WillRetry(ConverterCrashedError("by chance"), 5.0))
         else:
             await reporter.checkpoint()
-            self._history.note(_time(), "published", record.job_id, record.version.fence)
+            self._history.note(_time(), "published", record)
             await reporter.end(Completed(_UPLOADED))
 
 
