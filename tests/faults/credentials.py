@@ -70,4 +70,9 @@ ROWS = (
         "nothing needs one",
         f"{_SYSTEM}::test_a_process_without_home_and_name_can_run",
     ),
+    Row(
+        "`WORKER_QUEUE_URL` has a query, a fragment or anything else behind the queue's name",
+        "exit code 78, with the name of the variable",
+        "tests/unit/test_settings_queues.py::test_a_url_that_does_not_end_with_a_queues_name_is_refused",
+    ),
 )

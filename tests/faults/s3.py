@@ -181,4 +181,14 @@ ROWS = (
         "that is no source: the attempt ends as `dependency_unavailable`",
         "tests/integration/test_gateway_pages.py::test_a_page_in_the_place_of_a_source_is_no_source",
     ),
+    Row(
+        "a store refuses to replace an object that the worker replaces without a condition (412)",
+        "the job fails as `target_refused`, with the code in its message",
+        "tests/system/test_s3_faults.py::test_a_refusal_that_stays_fails_the_job_at_once_and_says_whose_it_is",
+    ),
+    Row(
+        "a bucket is in another region than the one that is asked (301, AuthorizationHeaderMalformed)",
+        "the SDK asks there; where that is refused, too, the message names `AWS_REGION`",
+        f"{_ERRORS}::test_a_bucket_of_another_region_is_named_as_one_where_the_answer_has_no_code",
+    ),
 )

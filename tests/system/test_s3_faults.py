@@ -49,6 +49,7 @@ def test_an_outage_of_s3_at_the_upload_costs_no_second_conversion(
         ("GetObject", 400, "KMS.DisabledException", "access_denied"),
         ("PutObject", 400, "AccessControlListNotSupported", "target_refused"),
         ("PutObject", 403, "QuotaExceeded", "target_refused"),
+        ("PutObject", 412, "PreconditionFailed", "target_refused"),
     ],
 )
 def test_a_refusal_that_stays_fails_the_job_at_once_and_says_whose_it_is(

@@ -245,7 +245,7 @@ def test_a_drain_releases_a_job_that_cannot_finish_in_time(
 
 
 def test_a_bad_environment_is_reported_in_one_line_for_each_fault(stack: Stack, start_worker: StartWorker) -> None:
-    worker = start_worker(stack, WORKER_QUEUE_URL="", REDIS_PORT="abc", WORKER_CONCURENCY="3")
+    worker = start_worker(stack, WORKER_QUEUE_URL=f"{stack.queue_url}?x=1", REDIS_PORT="abc", WORKER_CONCURENCY="3")
 
     assert worker.wait() == 78
     lines = worker.errors.strip().splitlines()

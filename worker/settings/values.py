@@ -78,7 +78,8 @@ HttpPort = Annotated[
     BeforeValidator(_off_is_none),
     Expects("a port from 1 to 65535, 0 for a free one, or off"),
 ]
-_QUEUE_URL = r"https?://[^\s/@,]+/[^\s,]*[^\s/,]"
+# No query and no fragment: whether a queue is FIFO is read from the end of its name. Emulators allow dots in names.
+_QUEUE_URL = r"https?://[^\s/@,?#]+/([^\s,?#]*/)?[A-Za-z0-9_.-]{1,80}"
 QueueUrls = Annotated[
     str,
     StringConstraints(pattern=rf"^{_QUEUE_URL}(\s*,\s*{_QUEUE_URL}){{0,2}}$"),

@@ -111,8 +111,13 @@ def test_a_range_that_does_not_fit_means_that_the_source_was_replaced(status: in
         ("InvalidObjectState", "must be restored first"),
         ("MissingContentLength", "AWS_REQUEST_CHECKSUM_CALCULATION=when_required"),
         ("PermanentRedirect", "AWS_REGION"),
+        ("AuthorizationHeaderMalformed", "AWS_REGION"),
         ("InvalidStorageClass", "WORKER_S3_STORAGE_CLASS"),
     ],
 )
 def test_where_something_can_be_done_about_a_code_it_is_said(code: str, advice: str) -> None:
     assert advice in str(refused_target(OBJECT, Refusal(code, 400)))
+
+
+def test_a_bucket_of_another_region_is_named_as_one_where_the_answer_has_no_code() -> None:
+    assert "AWS_REGION" in str(refused_target(OBJECT, Refusal("", 301)))

@@ -87,8 +87,12 @@ _MISSING = frozenset(
 _CHANGED_STATUSES = frozenset({412, 416})  # answers to a ranged GET that names an ETag
 _NOT_RIGHTS = frozenset({"InvalidObjectState", "QuotaExceeded"})  # answered with 403
 
+_OTHER_REGION = "its bucket is in another region: check AWS_REGION and the endpoint"
+
 _ADVICE = {
+    "301": _OTHER_REGION,  # an answer to HEAD has no code
     "AccessControlListNotSupported": "its bucket has ACLs switched off: unset WORKER_S3_ACL",
+    "AuthorizationHeaderMalformed": _OTHER_REGION,
     "DisabledException": "enable its KMS key",
     "EntityTooLarge": "it is larger than the store takes: choose a smaller format or bitrate",
     "InvalidArgument": "check the settings WORKER_S3_* against what its bucket allows",
@@ -102,7 +106,8 @@ _ADVICE = {
     "MissingSecurityHeader": "check the settings WORKER_S3_* and its bucket's policy",
     "NotFoundException": "its KMS key does not exist: check WORKER_S3_KMS_KEY_ID and the bucket's default key",
     "NotImplemented": "the endpoint does not know the request: check the settings WORKER_S3_*",
-    "PermanentRedirect": "its bucket is in another region: check AWS_REGION and the endpoint",
+    "PermanentRedirect": _OTHER_REGION,
+    "PreconditionFailed": "its store does not let it be replaced",
     "QuotaExceeded": "its bucket is full: raise the quota or delete objects",
     "UnsupportedArgument": "check the settings WORKER_S3_*",
 }
@@ -133,19 +138,30 @@ def source_errors(source: ObjectLocation) -> Iterator[None]:
 
 @contextmanager
 def target_errors(target: ObjectLocation) -> Iterator[None]:
-    """Raises ObjectExistsError, TargetRefusedError, AccessDeniedError or DependencyUnavailableError."""
+    """Raises TargetRefusedError, AccessDeniedError or DependencyUnavailableError."""
     try:
         yield
     except ClientError as exc:
-        refusal = refusal_of(exc)
-        # A write or a delete demands that it is new or unchanged. NoSuchKey: it is gone, so it is not unchanged.
-        if refusal.status == 412 or refusal.code == "NoSuchKey":
-            raise ObjectExistsError(target) from exc
-        raise refused_target(target, refusal) from exc
+        raise refused_target(target, refusal_of(exc)) from exc
     except MISCONFIGURED as exc:
         raise TargetRefusedError(target, misconfigured(exc)) from exc
     except UNREACHABLE as exc:
         raise unreachable("S3", exc, about=target) from exc
+
+
+@contextmanager
+def condition_errors(target: ObjectLocation) -> Iterator[None]:
+    """Inside of `target_errors`, for a call that demands that the object is new or unchanged.
+
+    NoSuchKey: it is gone, so it is not unchanged. Raises ObjectExistsError.
+    """
+    try:
+        yield
+    except ClientError as exc:
+        refusal = refusal_of(exc)
+        if refusal.status == 412 or refusal.code == "NoSuchKey":
+            raise ObjectExistsError(target) from exc
+        raise
 
 
 @contextmanager
@@ -206,7 +222,7 @@ def _unavailable(location: ObjectLocation, refusal: Refusal) -> DependencyUnavai
 
 
 def _reason(refusal: Refusal, otherwise: str) -> str:
-    return f"S3 answered {refusal}: {_ADVICE.get(_name(refusal), otherwise)}"
+    return f"S3 answered {refusal}: {_ADVICE.get(_name(refusal) or str(refusal.status), otherwise)}"
 
 
 def _name(refusal: Refusal) -> str:

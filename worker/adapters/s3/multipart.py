@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from worker.adapters.s3.body import body_of
 from worker.adapters.s3.digest import Digest
-from worker.adapters.s3.errors import target_errors
+from worker.adapters.s3.errors import condition_errors, target_errors
 from worker.adapters.s3.options import Arguments, S3Options
 from worker.adapters.shielding import run_shielded
 from worker.domain.errors import DependencyUnavailableError, WorkerError
@@ -155,7 +155,7 @@ class MultipartUpload:
             checksum = {"ChecksumCRC32": digest.crc32, "ChecksumType": "FULL_OBJECT"}
         parts = [part for _, part in sorted(self._parts.items())]
         upload: Arguments = {"UploadId": await self._upload_id(), "MultipartUpload": {"Parts": parts}}
-        with target_errors(self._target):
+        with target_errors(self._target), condition_errors(self._target) if condition else nullcontext():
             try:
                 await self._client.complete_multipart_upload(**self._where, **upload, **condition, **checksum)
             except self._client.exceptions.NoSuchUpload:

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from worker.adapters.s3.body import body_of
 from worker.adapters.s3.conditions import delete_unchanged, is_unknown, replacing
 from worker.adapters.s3.digest import Digest, digest_of
 from worker.adapters.s3.download import Download
-from worker.adapters.s3.errors import UnexplainedError, head_errors, source_errors, target_errors
+from worker.adapters.s3.errors import UnexplainedError, condition_errors, head_errors, source_errors, target_errors
 from worker.adapters.s3.multipart import MultipartUpload, ObjectHeaders, UploadLimits, drop_unfinished, sends_checksums
 from worker.adapters.s3.options import Arguments, S3Options
 from worker.domain.backoff import Backoff
@@ -199,7 +199,7 @@ class S3Store:
         where = self._where(target)
         found = await self._found(target)
         if found is not None and is_left_by(found["Metadata"], job_id, run):
-            with suppress(ObjectExistsError), target_errors(target):  # another object is there now
+            with suppress(ObjectExistsError), target_errors(target), condition_errors(target):  # another one is there
                 await delete_unchanged(self._client, where, found.get("ETag"))
 
     async def directory_named_at(self, target: ObjectLocation) -> str | None:
@@ -265,23 +265,26 @@ class S3Store:
         """
         condition = condition or {}
         if artifact.size_bytes <= self._multipart_threshold:
-            await self._put(artifact, target, {**headers, **condition}, digest)
+            await self._put(artifact, target, headers, digest, condition)
             on_bytes(artifact.size_bytes)
         else:
             upload = MultipartUpload(self._client, target, headers, self._limits, self._options)
             await upload.run(artifact, digest, on_bytes, condition)
 
-    async def _put(self, artifact: Artifact, target: ObjectLocation, headers: Arguments, digest: Digest) -> None:
+    async def _put(
+        self, artifact: Artifact, target: ObjectLocation, headers: ObjectHeaders, digest: Digest, condition: Arguments
+    ) -> None:
         size = artifact.size_bytes
         body = read_artifact(artifact, 0, size) if size <= SHORT_BYTES else body_of(artifact, 0, size)
         checksum: Arguments = {"ChecksumCRC32": digest.crc32} if sends_checksums(self._client) else {}
-        with target_errors(target):
+        with target_errors(target), condition_errors(target) if condition else nullcontext():
             async with asyncio.timeout(self._limits.body_seconds):
                 await self._client.put_object(
                     Bucket=target.bucket,
                     Key=target.key,
                     Body=body,
                     **headers,
+                    **condition,
                     **checksum,
                     **self._options.for_new_object(),
                 )
