@@ -206,7 +206,7 @@ Those that are objects have members:
 ## Presets
 
 `"preset": "podcast"` in an output stands for the fields of that preset.
-The output's own fields override it; one that is `null` does not.
+The output's own fields override it; `null` takes one away, as `"loudness": null` beside `podcast` does.
 `worker presets` lists them. `WORKER_PRESETS` names a JSON file with more, as `{{name: {{field: value}}}}`.
 One with the name of a built-in preset replaces it.
 The gateway and `worker submit` read the same variable, and send the fields in place of the name.

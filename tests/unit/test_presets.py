@@ -65,14 +65,23 @@ def test_the_built_in_ones_are_what_people_who_publish_sound_ask_for() -> None:
     }
 
 
-def test_an_outputs_own_fields_override_the_presets_and_null_does_not() -> None:
-    own = output_of(preset="podcast", format="opus", loudness={"target_lufs": -20}, bitrate_kbps=None, channels=1)
+def test_an_outputs_own_fields_override_the_presets() -> None:
+    own = output_of(preset="podcast", format="opus", loudness={"target_lufs": -20}, channels=1)
 
     assert own == OutputSpec(
         ObjectLocation("podcasts-out", "ep"), AudioFormat.OPUS, loudness=LoudnessTarget(-20), channels=1
     )
-    assert output_of(preset="voice-message", bitrate_kbps=None).bitrate_kbps == 24
     assert output_of(preset=None, format="mp3").format is AudioFormat.MP3
+
+
+def test_null_takes_a_field_of_the_preset_away() -> None:
+    target = ObjectLocation("podcasts-out", "ep")
+
+    assert output_of(preset="podcast", loudness=None) == OutputSpec(target, AudioFormat.MP3)
+    assert output_of(preset="voice-message", bitrate_kbps=None) == OutputSpec(target, AudioFormat.OPUS, channels=1)
+    as_mp3 = output_of(preset="telephony", format="mp3", codec=None)
+    assert as_mp3 == OutputSpec(target, AudioFormat.MP3, sample_rate_hz=8000, channels=1)
+    assert output_of(preset="podcast", bitrate_kbps=None) == output_of(preset="podcast")
 
 
 def test_a_job_is_kept_with_the_fields_so_that_a_changed_preset_changes_no_retry() -> None:
@@ -91,6 +100,7 @@ def test_a_job_is_kept_with_the_fields_so_that_a_changed_preset_changes_no_retry
         ({"preset": "podcast", "bits_per_sample": 16}, "bits_per_sample", "cannot be chosen for mp3"),
         ({"preset": "broadcast", "format": "mp3"}, "bits_per_sample", "cannot be chosen for mp3"),
         ({"preset": None}, "format", "is required"),
+        ({"preset": "podcast", "format": None}, "format", "must be a string"),
         ({"preset": "podcast", "unheard_of": 1}, "unheard_of", "is not known"),
     ],
 )
@@ -106,7 +116,7 @@ def test_the_schema_of_messages_takes_a_preset_in_place_of_a_format(preset: str)
     schema = Draft202012Validator(message_schema())
 
     assert schema.is_valid(json.loads(body(preset=preset)))
-    assert schema.is_valid(json.loads(body(preset=preset, format=None)))
+    assert not schema.is_valid(json.loads(body(preset=preset, format=None)))
     assert schema.is_valid(json.loads(body(preset=preset, format="mp3")))
     assert schema.is_valid(json.loads(body(preset=None, format="mp3")))
     assert not schema.is_valid(json.loads(body(preset=None, format=None)))

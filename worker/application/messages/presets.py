@@ -1,4 +1,4 @@
-"""Presets: names for sets of an output's fields, which the output's own fields override."""
+"""Presets: names for sets of an output's fields, which the output's own fields override, and null takes away."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from worker.domain.errors import InvalidMessageError
 from worker.domain.job import ObjectLocation, OutputSpec
 from worker.domain.limits import Pattern
 
-PRESET = Field("A set of fields by its name; the output's own fields override it.", Pattern(".{1,64}", "a name"))
+PRESET = Field(
+    "A set of fields by its name; the output's own fields override it, and null takes one of them away.",
+    Pattern(".{1,64}", "a name"),
+)
 NAME = Pattern("[A-Za-z0-9._-]{1,64}", "1 to 64 of A-Z a-z 0-9 . _ -")
 
 # The loudness of podcasts is Apple's, that of broadcasts EBU R 128's, that of streaming what most services play at:
@@ -75,7 +78,7 @@ class Presets:
             raise InvalidMessageError(f"{path}.preset", "must be a string")
         if name not in self.fields:
             raise InvalidMessageError(f"{path}.preset", f"{shown(name)} is none of {self}")
-        return {**own, **self.fields[name], **{key: value for key, value in own.items() if value is not None}}
+        return {**self.fields[name], **own}
 
 
 _ENDINGS = {name.value: rules.endings for name, rules in FORMATS.items()}

@@ -97,7 +97,6 @@ def _message_object(kind: Any) -> Schema:
         schema["properties"]["preset"] = {"description": PRESET.meaning} | _or_null(
             {"type": "string"} | dict(PRESET.limits.keywords())
         )
-        schema["properties"]["format"] = _or_null(schema["properties"]["format"])
         schema["required"].remove("format")
         schema["anyOf"] = [_given("format"), _given("preset")]
         schema["allOf"] = [_rules_of(audio_format) for audio_format in AudioFormat]
