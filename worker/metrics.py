@@ -49,6 +49,11 @@ JOBS = Counter(
     ["status", "code"],
     registry=REGISTRY,
 )
+WORKER_DEATHS = Counter(
+    "worker_deaths",
+    "Jobs over which a worker died, counted by the worker that starts them again or gives them up.",
+    registry=REGISTRY,
+)
 JOB_WAITING = Histogram(
     "worker_job_waiting_seconds",
     "Time that a job waited for a start: since it was sent, or since its last start ended.",

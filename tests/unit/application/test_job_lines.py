@@ -24,6 +24,11 @@ def outcomes(logged: LoggedEvents) -> list[str]:
     return [line["outcome"] for event in ENDS for line in logged.of(event)]
 
 
+def deaths() -> float:
+    """Jobs that a worker died over, as /metrics has them."""
+    return metrics.totals(metrics.WORKER_DEATHS)[()]
+
+
 @virtual_time
 async def test_a_start_and_an_end_say_how_long_the_job_waited_and_what_it_was(tmp_path: Path) -> None:
     async with a_harness(tmp_path) as it:
@@ -57,6 +62,7 @@ async def test_an_attempt_that_is_stopped_has_one_line_with_its_length_and_the_n
     code: str | None,
     tmp_path: Path,
 ) -> None:
+    counted = deaths()
     async with a_harness(tmp_path) as it:
         with logged_events() as logged:
             work = it.work()
@@ -76,6 +82,7 @@ async def test_an_attempt_that_is_stopped_has_one_line_with_its_length_and_the_n
         assert again["last_error_code"] == code
         assert again["queued_seconds"] == pytest.approx(10, abs=1)
         assert outcomes(logged) == [*(["completed"] if outcome != "completed" else []), outcome]
+        assert deaths() == counted
 
 
 @virtual_time
@@ -83,12 +90,14 @@ async def test_a_start_after_a_crash_says_which_worker_died(tmp_path: Path) -> N
     async with a_harness(tmp_path) as it:
         await it.crashes()
         await asyncio.sleep(120)
+        counted = deaths()
 
         with logged_events() as logged:
             await it.handle(receive_count=2)
 
         again = logged.one(Event.JOB_STARTED)
         assert (again["restart_reason"], again["last_worker"]) == ("worker_died", it.name)
+        assert deaths() == counted + 1
 
 
 @virtual_time
@@ -97,6 +106,7 @@ async def test_a_job_that_is_given_up_after_its_worker_died_says_which_one(tmp_p
         for count in (1, 2, 3):
             await it.crashes(receive_count=count)
             await asyncio.sleep(120)
+        counted = deaths()
 
         with logged_events() as logged:
             await it.handle(receive_count=4)
@@ -105,6 +115,7 @@ async def test_a_job_that_is_given_up_after_its_worker_died_says_which_one(tmp_p
         assert failed["error_code"] == "too_many_attempts"
         assert (failed["restart_reason"], failed["last_worker"]) == ("worker_died", it.name)
         assert logged.of(Event.JOB_STARTED) == []
+        assert deaths() == counted + 1
 
 
 @virtual_time

@@ -27,7 +27,7 @@ from worker.domain.outcome import (
     WillRetry,
 )
 from worker.domain.progress import Record, Stage
-from worker.domain.restart import Restart, restart_after
+from worker.domain.restart import Restart, RestartReason, restart_after
 from worker.events import Event, emit
 
 _NO_RESTART = {"restart_reason": None, "last_worker": None, "last_error_code": None}
@@ -86,6 +86,7 @@ def announce_start(claim: Claim) -> None:
     record, restart = claim.record, restart_after(claim.before)
     if restart is None:  # the wait before a later start is the delay of a retry
         metrics.observe_waiting(claim.queued_seconds)
+    _count_death(restart)
     emit(
         Event.JOB_STARTED,
         source=record.source,
@@ -105,6 +106,7 @@ def announce(ending: Ending, facts: Facts) -> None:
             _observe(facts.measured)
         case Failed(error, last_start=last_start):
             last = {} if last_start is None else _of_last_start(last_start)
+            _count_death(last_start)
             _end(Event.JOB_FAILED, "failed", error.code.value, **_failure(error, facts), **last)
         case WillRetry(error, delay_seconds):
             fields = {"delay_seconds": round(delay_seconds, 1), **_failure(error, facts)}
@@ -131,6 +133,12 @@ def _end(event: Event, outcome: str, code: str = "", **fields: Any) -> None:
     """One line for an outcome, which only this line has: so lines with an `outcome` can be counted."""
     emit(event, outcome=outcome, **fields)
     metrics.count_attempt(outcome, code)
+
+
+def _count_death(restart: Restart | None) -> None:
+    """Count the death of the worker that had the job before, if that is how its last start ended."""
+    if restart is not None and restart.reason is RestartReason.WORKER_DIED:
+        metrics.WORKER_DEATHS.inc()
 
 
 def _of_last_start(restart: Restart) -> dict[str, str | None]:
