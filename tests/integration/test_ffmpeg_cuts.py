@@ -86,13 +86,18 @@ async def test_a_fade_is_a_straight_line_from_and_to_silence(end: float | None, 
     assert abs(faded[-1]) <= 2
 
 
-async def test_a_fade_longer_than_the_output_takes_all_of_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [None, 1.0])
+@pytest.mark.parametrize(("fade", "first", "last"), [("fade_in_seconds", 0, 10_000), ("fade_out_seconds", 10_000, 0)])
+async def test_a_fade_longer_than_the_output_takes_all_of_it(
+    fade: str, first: int, last: int, end: float | None, tmp_path: Path
+) -> None:
     source = a_wav(tmp_path / "source.wav", array("h", [10_000] * RATE_HZ), 1)
+    spec = an_output(AudioFormat.WAV, end_seconds=end, **{fade: 60})
 
-    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV, fade_out_seconds=60))
+    (artifact,) = await converted(source, tmp_path, spec)
 
     faded = wav_samples(artifact.path)
-    assert faded[RATE_HZ // 2] == pytest.approx(5000, abs=2)
+    assert (faded[0], faded[RATE_HZ // 2], faded[-1]) == pytest.approx((first, 5000, last), abs=2)
     assert len(faded) == RATE_HZ
 
 

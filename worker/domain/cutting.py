@@ -29,7 +29,8 @@ class Cut:
         """Whether the source has to be decoded first, to know how long it is."""
         if stated_seconds is None or (self.fade_out_seconds and self.end_seconds is None):
             return True
-        return max(self.start_seconds, self.end_seconds or 0.0) > stated_seconds - _DOUBT_SECONDS
+        last = self.start_seconds + self.fade_in_seconds if self.end_seconds is None else self.end_seconds
+        return last > stated_seconds - _DOUBT_SECONDS
 
     def within(self, source_seconds: float, path: str) -> Cut:
         """The same cut of a source of exactly that length. Raises InvalidMessageError where it is beyond the end.

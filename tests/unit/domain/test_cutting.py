@@ -43,6 +43,9 @@ def test_it_has_what_the_source_has_of_it(source_seconds: float, seconds: float)
         (Cut(start_seconds=99.5), 100.0, True),
         (Cut(start_seconds=98.5), 100.0, False),
         (Cut(fade_in_seconds=2.0), 100.0, False),
+        (Cut(fade_in_seconds=99.5), 100.0, True),
+        (Cut(start_seconds=60.0, fade_in_seconds=40.0), 100.0, True),
+        (Cut(start_seconds=60.0, end_seconds=90.0, fade_in_seconds=40.0), 100.0, False),
         (Cut(fade_out_seconds=2.0), 100.0, True),
     ],
 )

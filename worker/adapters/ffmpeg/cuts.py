@@ -15,7 +15,7 @@ def samples_of(cut: Cut, rate_hz: int) -> int:
 
 
 def cut_filters(cut: Cut, rate_hz: int) -> list[str]:
-    """Of a source at `rate_hz`. A fade out needs the cut's end."""
+    """Of a source at `rate_hz`. A fade out needs the cut's end, and so does a fade in that may be longer than it."""
     start = round(cut.start_seconds * rate_hz)
     bounds = [f"start={start / rate_hz:.6f}"] if start else []
     if cut.end_seconds is not None:
@@ -23,10 +23,11 @@ def cut_filters(cut: Cut, rate_hz: int) -> list[str]:
     filters = [f"atrim={':'.join(bounds)}"] if bounds else []
     if start:
         filters.append(f"asetpts=round(PTS-{start}/{rate_hz}/TB)")
-    if round(cut.fade_in_seconds * rate_hz):  # afade takes a length of nothing for its default, a second
-        filters.append(f"afade=t=in:st=0:d={cut.fade_in_seconds:.6f}")
-    length = 0.0 if cut.end_seconds is None else cut.end_seconds - cut.start_seconds
-    fade = min(cut.fade_out_seconds, length)
-    if round(fade * rate_hz):
-        filters.append(f"afade=t=out:st={length - fade:.6f}:d={fade:.6f}")
+    length = None if cut.end_seconds is None else cut.end_seconds - cut.start_seconds
+    fade_in = cut.fade_in_seconds if length is None else min(cut.fade_in_seconds, length)
+    if round(fade_in * rate_hz):  # afade takes a length of nothing for its default, a second
+        filters.append(f"afade=t=in:st=0:d={fade_in:.6f}")
+    fade_out = 0.0 if length is None else min(cut.fade_out_seconds, length)
+    if length is not None and round(fade_out * rate_hz):
+        filters.append(f"afade=t=out:st={length - fade_out:.6f}:d={fade_out:.6f}")
     return filters
