@@ -28,7 +28,7 @@ def _exact(path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("audio_format", "best_first"), [(AudioFormat.MP3, [0, 4, 9]), (AudioFormat.OGG, [10, 4, -1])]
+    ("audio_format", "best_first"), [(AudioFormat.MP3, [0, 4, 9]), (AudioFormat.OGG, [10, 4, 0, -1])]
 )
 async def test_a_better_quality_takes_more_bytes_and_a_variable_bitrate(
     audio_format: AudioFormat, best_first: list[int], tmp_path: Path

@@ -16,6 +16,7 @@ from worker.ports import SourceAudio
 
 STATS_PERIOD_SECONDS = 0.5
 _MAX_ALLOCATION_BYTES = 256 * 1024 * 1024
+_QUALITY_UNIT = 118  # of an encoder's own scale in ffmpeg's (FF_QP2LAMBDA in libavutil/avutil.h)
 _MAX_ERROR_RATE = 0.1  # of the frames; above it ffmpeg ends with 69
 
 # Decoders of sound only: no video or subtitle decoder ever sees a byte of the source.
@@ -146,7 +147,8 @@ def _source(container: str, source_fd: int, structure: Structure, *, options: Se
 
 def _rate_control(encoder: Encoder, encoding: Encoding) -> Sequence[str]:
     if encoding.vbr_quality is not None:
-        return ["-q:a", str(encoding.vbr_quality)]
+        # Not -q, which passes over negative numbers: libvorbis would take its own default for them.
+        return ["-global_quality:a", str(encoding.vbr_quality * _QUALITY_UNIT)]
     return encoder.without_bitrate if encoding.bitrate_kbps is None else ["-b:a", f"{encoding.bitrate_kbps}k"]
 
 
@@ -167,6 +169,7 @@ def _output(
     options += _rate_control(encoder, encoding)
     if sample_format := encoder.sample_formats_by_depth.get(encoding.bits_per_sample):
         options += ["-sample_fmt", sample_format]
+    flags = "+bitexact" if encoding.vbr_quality is None else "+bitexact+qscale"
     layout = target_layout(audio, encoding)
     options += encoder.of_tracks if layout is None else ["-ac", str(encoding.channels), "-ch_layout", layout]
     # What is no sound is made of what filters write to the descriptor, or say.
@@ -178,6 +181,6 @@ def _output(
         # The limit counts the outputs' samples: on the source's clock, a jump would end the reading.
         *("-t", f"{limit_seconds:.3f}", "-ar", str(encoding.sample_rate_hz), "-threads", "1"),
         # The same source gives the same bytes: no versions, dates or random serial numbers.
-        *("-fflags", "+bitexact", "-flags:a", "+bitexact"),
+        *("-fflags", "+bitexact", "-flags:a", flags),
         *target,
     ]
