@@ -1,0 +1,113 @@
+"""What the catalogue says of jobs, and of the messages that ask for them."""
+
+from __future__ import annotations
+
+from worker.events.names import Event
+from worker.events.spec import ATTEMPT, FAILURE, LAST_START, REJECTION, EventSpec
+
+JOBS: dict[Event, EventSpec] = {
+    Event.RUN_BEGUN: EventSpec(
+        "info",
+        "A dead letter has come back: the next run of its job, which had failed or was cancelled, has begun.",
+        ("run", "last_status"),
+    ),
+    Event.JOB_STARTED: EventSpec(
+        "info",
+        "A claim was won. `queued_seconds`: since the message was sent, or since the last start of the job ended. "
+        "`restart_reason`, of a second start: `released`, `retried` or `worker_died`, with who had it last and why.",
+        ("source", "outputs", "formats", "queued_seconds", "run", *LAST_START),
+    ),
+    Event.JOB_COMPLETED: EventSpec(
+        "info", "Every output can be read from S3 and the final record is kept.", ("repaired", *ATTEMPT)
+    ),
+    Event.JOB_FAILED: EventSpec(
+        "warning",
+        "The job failed for good. Where it was given up without another start, `restart_reason`, `last_worker` and "
+        "`last_error_code` say how its last start ended.",
+        (*FAILURE, *LAST_START),
+    ),
+    Event.JOB_DELAYED: EventSpec(
+        "info",
+        "The workspace has no space for the job beside the others; it waits for that, and its lease is renewed.",
+        ("needed_bytes", "free_bytes"),
+    ),
+    Event.JOB_RETRIED: EventSpec("warning", "The attempt failed; another follows.", ("delay_seconds", *FAILURE)),
+    Event.JOB_RELEASED: EventSpec(
+        "info", "The job was given back because the worker stops.", ("stage", "percent", *ATTEMPT)
+    ),
+    Event.JOB_CANCELLED: EventSpec("info", "The job was cancelled on request.", ("stage", "percent", *ATTEMPT)),
+    Event.JOB_DEFERRED: EventSpec(
+        "info",
+        "Another delivery holds the job; this one is tried again later.",
+        ("outcome", "reason", "error", "delay_seconds"),
+    ),
+    Event.JOB_DUPLICATE_SKIPPED: EventSpec(
+        "info", "The job is final already; the message is deleted.", ("outcome", "status")
+    ),
+    Event.CANCEL_LOOKUP_FAILED: EventSpec(
+        "warning",
+        "DynamoDB could not be asked for requests to cancel; logged once until it answers. Then they are seen.",
+        ("error",),
+    ),
+    Event.EVENT_PUBLISH_FAILED: EventSpec(
+        "warning",
+        "A job has ended, and its completion event could not be published; the message comes back for that. "
+        "An error where it is given up, an hour after the end. The job has ended all the same.",
+        ("publisher", "error", "event_id", "delay_seconds"),
+        or_level="error",
+    ),
+    Event.HANDLER_CRASHED: EventSpec(
+        "error",
+        "A bug ended the handling of a delivery; the delivery is retried, and the worker goes on.",
+        ("exception",),
+    ),
+    Event.MESSAGE_IGNORED: EventSpec(
+        "info", "A notification of S3, or a record in one, asks for no job; it is acknowledged.", ("reason",)
+    ),
+    Event.MESSAGE_REJECTED: EventSpec(
+        "warning",
+        "The message went to the dead-letter queue. It has an `outcome`, `refused`, where it was no job; "
+        "else the line about the job's end has it.",
+        REJECTION,
+    ),
+    Event.MESSAGE_UNREADABLE: EventSpec(
+        "warning",
+        "A message came without a member that SQS always sends. It is left alone, and its visibility ends.",
+        ("error",),
+    ),
+    Event.MESSAGE_DISCARDED: EventSpec(
+        "error",
+        "A rejected message was deleted, because the queue has no dead-letter queue.",
+        REJECTION,
+    ),
+    Event.MESSAGE_SETTLE_FAILED: EventSpec(
+        "warning",
+        "The queue did not accept the settlement; the message comes back when its lease ends.",
+        ("disposition", "error"),
+    ),
+    Event.LEASE_LOST: EventSpec(
+        "warning",
+        "The delivery or the claim is no longer ours; the job was stopped. With `disposition` and without an "
+        "`outcome` where the job had ended before: its message comes again.",
+        ("error", "stage", "percent", "disposition", *ATTEMPT),
+    ),
+    Event.LEASE_RENEWAL_FAILED: EventSpec(
+        "warning",
+        "A renewal failed; it is tried again until a margin before the lease ends.",
+        ("error", "remaining_seconds"),
+    ),
+    Event.CONVERSION_SPLIT_FAILED: EventSpec(
+        "warning", "A source could not be encoded in pieces side by side; it was encoded again as a whole.", ("error",)
+    ),
+    Event.CONVERSION_EARLY_FAILED: EventSpec(
+        "info", "A conversion that began before all of its source was there failed; it is done again.", ("error",)
+    ),
+    Event.UPLOAD_ABORT_FAILED: EventSpec(
+        "warning",
+        "An unfinished upload could not be aborted; the bucket's lifecycle rule has to do it.",
+        ("target", "error"),
+    ),
+    Event.OUTPUT_REMOVE_FAILED: EventSpec(
+        "warning", "An output of a cancelled job could not be deleted and still exists.", ("target", "error")
+    ),
+}
