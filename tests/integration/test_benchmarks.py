@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import write_cost
+from benchmarks import client_start, write_cost
 
 
 async def test_each_way_of_writing_that_is_compared_writes_to_redis() -> None:
@@ -10,3 +10,10 @@ async def test_each_way_of_writing_that_is_compared_writes_to_redis() -> None:
 
     assert microseconds.keys() == {"redis_py", "adapter", "store"}
     assert min(microseconds.values()) > 0
+
+
+def test_the_import_of_the_client_is_measured_behind_that_of_the_sdk() -> None:
+    milliseconds = client_start.cpu_milliseconds(repetitions=1)
+
+    sdk, client, *_ = milliseconds.values()
+    assert 0 < client < sdk
