@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
 
-from worker.client import Jobs
+from worker.client import InvalidMessageError, JobExistsError, Jobs, WorkerError
 
 TARGETS = os.environ.get("TARGETS", "s3://podcasts-out/")
+STATUSES = {InvalidMessageError: 422, JobExistsError: 409}  # of other errors it may be tried again
 
 
 def make_app() -> FastAPI:
@@ -28,7 +29,10 @@ def make_app() -> FastAPI:
     @app.post("/episodes/{episode}", status_code=202)
     async def convert(episode: str, source: str) -> dict[str, str]:
         outputs = [{"target": f"{TARGETS}{episode}.mp3", "format": "mp3", "bitrate_kbps": 128}]
-        job = await jobs.submit(job_id=f"episode-{episode}", source=source, outputs=outputs)
+        try:
+            job = await jobs.submit(job_id=f"episode-{episode}", source=source, outputs=outputs)
+        except WorkerError as error:
+            raise HTTPException(STATUSES.get(type(error), 503), str(error)) from error
         return {"progress": f"/episodes/{episode}/progress", "status": job.status}
 
     @app.get("/episodes/{episode}/progress")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -59,6 +60,14 @@ def answers(url: str) -> bool:
         return False
 
 
+def refusal_of(url: str) -> tuple[int, str]:
+    """The status of the answer to a POST, and what FastAPI says in it."""
+    with pytest.raises(HTTPError) as refused:
+        urlopen(Request(url, method="POST"), timeout=20)
+    with refused.value as answer:
+        return answer.code, json.load(answer)["detail"]
+
+
 def test_the_fastapi_app_converts_an_episode_and_streams_its_progress(
     stack: Stack, start_worker: Callable[..., WorkerProcess]
 ) -> None:
@@ -75,8 +84,12 @@ def test_the_fastapi_app_converts_an_episode_and_streams_its_progress(
             assert accepted.status == 202
         with urlopen(f"{url}/episodes/142/progress", timeout=60) as stream:
             events = stream.read().decode().split("\n\n")
+        again, wrong = (refusal_of(f"{url}/episodes/{query}") for query in (f"142?source={source}", "143?source=x"))
 
     assert events[-2] == "data: 100.0 completed"
+    assert again == (409, "job episode-142 exists already (completed)")
+    assert wrong[0] == 422
+    assert wrong[1].startswith("source: ")
     assert stack.output("142.mp3")
 
 
