@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any
 
 from worker.domain.declaration import Field
@@ -229,6 +230,7 @@ class Record:
             raise ValueError("not a progress record") from exc
 
 
+@lru_cache(maxsize=1024)  # a job makes a record four times a second, each with the same source
 def redacted_sources(sources: str | tuple[str, ...]) -> str | tuple[str, ...]:
     """The source, or those that are joined, without what looks like a secret."""
     return tuple(map(redact, sources)) if isinstance(sources, tuple) else redact(sources)
