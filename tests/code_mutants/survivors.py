@@ -47,6 +47,39 @@ EQUIVALENT: Mapping[str, str] = {
     'worker.domain.mixing: if low or len(substitutes) > 1 or substitutes == ("FC",):: 1 off by one': (
         "what goes to a pair is mixed in at -3 dB anyway"
     ),
+    "worker.domain.splitting.cuts: grid, before, behind = 1, 0, 0: 1 off by one": "each frame is a multiple of 2",
+    (
+        "worker.domain.splitting.cuts: case AudioFormat.OPUS if encoding.channels <= 2 "
+        "and (encoding.bitrate_kbps or 0) >= _OPUS_MIN_KBPS:: 0 off by one"
+    ): "1 is below the limit, too",
+    "worker.domain.splitting.flac: self._smallest, self._largest = 1 << 24, 0: 24 off by one": (
+        "each frame is smaller than either"
+    ),
+    "worker.domain.splitting.flac: self._smallest, self._largest = 1 << 24, 0: 1 off by one": (
+        "each frame is smaller than either"
+    ),
+    "worker.domain.splitting.flac: self._smallest, self._largest = 1 << 24, 0: 0 off by one": (
+        "each frame is larger than either"
+    ),
+    (
+        "worker.domain.splitting.flac: number_bytes = 1 if frame[4] < 0x80 "
+        "else 8 - (frame[4] ^ 0xFF).bit_length(): 128 off by one"
+    ): "no coded number begins with 0x80",
+    "worker.domain.splitting.mp3: frame = KIND.measure(reader.at(at, 4), 0): 4 off by one": (
+        "the bytes behind a header are not read"
+    ),
+    "worker.domain.splitting.mp3: while len(sound) < wanted:: Lt for LtE": "what is too much is cut off behind it",
+    "worker.domain.splitting.flac: lead = (0xFF00 >> count) & 0xFF: 65280 off by one": "the last bit is shifted out",
+    "worker.domain.splitting.mp3: self._front_bytes = 0  # before the tag: 0 off by one": (
+        "the first piece sets it before it is read"
+    ),
+    "worker.domain.splitting.mp4: self._media_at = 0: 0 off by one": "the first piece sets it before it is read",
+    "worker.domain.splitting.mp4: self._samples = 0: 0 off by one": "the first piece sets it before it is read",
+    "worker.domain.splitting.opus: self._serial = 0: 0 off by one": "the first piece sets it before it is read",
+    "worker.domain.splitting.opus: self._last_granule = 0: 0 off by one": "the first piece sets it before it is read",
+    "worker.domain.splitting.opus: body = piece.read_at(page.body, page.end - page.body): Sub for Add": (
+        "the packets are cut out by their lengths"
+    ),
 }
 
 

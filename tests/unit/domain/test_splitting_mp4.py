@@ -4,60 +4,25 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.frames import reader
+from tests.support.pieces import FRAME, FRONT, a_piece, an_index, an_mp4, joined
 from worker.domain.splitting.joiner import EncodedPiece, JoinError
 from worker.domain.splitting.mp4 import Mp4Joiner, media_header
 from worker.domain.splitting.mp4_index import Index, joined_index
 from worker.domain.splitting.packets import child_of, packets_of
 from worker.domain.tags.mp4_writing import box
 
-RATE_HZ, FRAME = 44_100, 4096
+MEDIA_AT = len(FRONT) + 8
 TABLES = (b"trak", b"mdia", b"minf", b"stbl")
 
 
-def an_index(sizes: list[int], media_at: int, *, version: int = 0) -> bytes:
-    head = struct.pack(">B3xII", version, 0, 0)
-    stbl = (
-        box(b"stsd", bytes(8) + box(b"alac", bytes(28))),
-        box(b"stts", struct.pack(">4I", 0, 1, len(sizes), FRAME)),
-        box(b"stsc", struct.pack(">5I", 0, 1, 1, len(sizes), 1)),
-        box(b"stsz", struct.pack(f">{3 + len(sizes)}I", 0, 0, len(sizes), *sizes)),
-        box(b"stco", struct.pack(">3I", 0, 1, media_at)),
-    )
-    mdhd = box(b"mdhd", head + struct.pack(">III", RATE_HZ, 0, 0))
-    edts = box(b"edts", box(b"elst", struct.pack(">5I", 0, 1, 0, 0, 0x10000)))
-    mdia = box(b"mdia", mdhd + box(b"minf", box(b"stbl", b"".join(stbl))))
-    mvhd = box(b"mvhd", head + struct.pack(">II", RATE_HZ, 0) + bytes(80))
-    return box(b"moov", mvhd + box(b"trak", box(b"tkhd", bytes(84)) + edts + mdia))
-
-
-def a_file(packets: list[bytes]) -> bytes:
-    front = box(b"ftyp", b"M4A \0\0\2\0") + box(b"free", b"")
-    index = an_index([len(packet) for packet in packets], len(front) + 8)
-    return front + box(b"mdat", b"".join(packets)) + index
-
-
-def a_piece(packets: list[bytes], first: int, begin: int, end: int | None, samples: int) -> EncodedPiece:
-    data = a_file(packets)
-    return EncodedPiece(reader(data), len(data), samples, first, begin, end)
-
-
-def joined(joiner: Mp4Joiner, *pieces: EncodedPiece) -> bytes:
-    def chunks() -> Iterator[bytes]:
-        for piece in pieces:
-            yield from joiner.add(piece)
-        yield from joiner.finish()
-
-    data = bytearray(b"".join(chunks()))
-    for offset, content in joiner.patches():
-        data[offset : offset + len(content)] = content
-    return bytes(data)
+def a_piece_of(packets: list[bytes], first: int, begin: int, end: int | None, samples: int) -> EncodedPiece:
+    return a_piece(an_mp4(packets), first, begin, end, samples)
 
 
 def in_track(moov: bytes, *path: bytes) -> bytes:
@@ -75,42 +40,82 @@ def numbers(table: bytes) -> tuple[int, ...]:
 def test_a_joined_file_has_each_packet_once_and_says_how_long_it_is(sizes: list[int], cut: int, last: int) -> None:
     packets = [bytes([number]) * size for number, size in enumerate(sizes)]
     samples = (len(packets) - 1) * FRAME + last
-    one = a_piece(packets[: cut + 1], 0, 0, cut, (cut + 1) * FRAME)
-    other = a_piece(packets[cut - 1 :], cut - 1, cut, None, samples - (cut - 1) * FRAME)
+    one = a_piece_of(packets[: cut + 1], 0, 0, cut, (cut + 1) * FRAME)
+    other = a_piece_of(packets[cut - 1 :], cut - 1, cut, None, samples - (cut - 1) * FRAME)
 
-    data = joined(Mp4Joiner(FRAME), one, other)
-
-    found = [data[offset : offset + length] for offset, length in packets_of(reader(data), len(data))]
-    assert found == packets
-    moov = data[-child_length(data) :]
-    assert numbers(child_of(moov, b"mvhd"))[2] == samples
-    assert numbers(in_track(moov, b"tkhd"))[3] == samples
-    assert numbers(in_track(moov, b"edts", b"elst"))[:2] == (samples, 0)
-    assert numbers(in_track(moov, b"mdia", b"mdhd"))[2] == samples
-    durations = numbers(in_track(moov, b"mdia", *TABLES[2:], b"stts"))
-    assert sum(count * each for count, each in zip(durations[::2], durations[1::2], strict=True)) == samples
+    assert joined(Mp4Joiner(FRAME), one, other) == an_mp4(packets, samples=samples)
 
 
-def child_length(data: bytes) -> int:
-    """Of the index, which is the last box."""
-    return len(data) - data.rindex(b"moov") + 4
+def test_the_packets_of_a_file_are_found_by_its_index() -> None:
+    packets = [b"a" * 3, b"b", b"c" * 9]
+    data = an_mp4(packets) + box(b"free", bytes(99))
+
+    assert [data[offset : offset + length] for offset, length in packets_of(reader(data), len(data))] == packets
+    assert list(packets_of(reader(an_mp4([b"ab", b"cd"])), 1 << 20)) == [(MEDIA_AT, 2), (MEDIA_AT + 2, 2)]
+
+
+def test_boxes_behind_the_index_of_a_piece_are_none_of_it() -> None:
+    packets = [bytes([number]) * 9 for number in range(4)]
+    data = an_mp4(packets) + box(b"skip", bytes(99))
+
+    assert joined(Mp4Joiner(FRAME), a_piece(data, 0, 0, None, 4 * FRAME)) == an_mp4(packets, samples=4 * FRAME)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (FRONT, "has no media"),
+        (FRONT + box(b"mdat", b"abc"), "has no index"),
+        (an_mp4([b"abc"])[:-1], "has no index"),
+        (FRONT + box(b"mdat", b"abc") + an_index([3], MEDIA_AT - 1), "do not follow each other"),
+        (FRONT + box(b"mdat", b"abc") + an_index([2], MEDIA_AT), "do not follow each other"),
+        (FRONT + box(b"mdat", b"abc") + an_index([4], MEDIA_AT - 1), "do not follow each other"),
+        (FRONT + box(b"mdat", b"abc") + box(b"moov", box(b"trak", bytes(8))), "has no mdia"),
+    ],
+)
+def test_a_piece_whose_packets_cannot_be_found_is_not_joined(data: bytes, reason: str) -> None:
+    with pytest.raises(JoinError, match=reason):
+        list(packets_of(reader(data), len(data)))
+
+
+def test_the_first_box_of_a_kind_is_found_at_any_place_and_be_it_empty() -> None:
+    first, second, last = box(b"free", b"abc"), box(b"free", b"d"), box(b"skip", b"")
+    parent = box(b"moov", first + second + last)
+
+    assert child_of(parent, b"free") == first
+    assert child_of(parent, b"skip") == last
+    with pytest.raises(JoinError, match="has no trak"):
+        child_of(parent, b"trak")
+    with pytest.raises(JoinError, match="has no trak"):
+        child_of(box(b"moov", bytes(99)), b"trak")  # boxes of no length
+
+
+def test_offsets_of_64_bits_are_read() -> None:
+    index = an_index([3], MEDIA_AT)
+    stco = box(b"stco", struct.pack(">3I", 0, 1, MEDIA_AT))
+    wide = box(b"co64", struct.pack(">IIQ", 0, 1, MEDIA_AT))
+    stbl = index[index.index(b"stbl") + 4 :].replace(stco, wide)
+    moov = box(b"moov", box(b"trak", box(b"mdia", box(b"minf", box(b"stbl", stbl)))))
+    data = FRONT + box(b"mdat", b"abc") + moov
+
+    assert list(packets_of(reader(data), len(data))) == [(MEDIA_AT, 3)]
 
 
 def test_pieces_that_do_not_follow_each_other_are_not_joined() -> None:
     packets = [bytes(10)] * 8
     joiner = Mp4Joiner(FRAME)
-    list(joiner.add(a_piece(packets, 0, 0, 8, 8 * FRAME)))
+    list(joiner.add(a_piece_of(packets, 0, 0, 8, 8 * FRAME)))
 
     with pytest.raises(JoinError, match="begin where"):
-        list(joiner.add(a_piece(packets, 8, 9, None, 8 * FRAME)))
+        list(joiner.add(a_piece_of(packets, 8, 9, None, 8 * FRAME)))
     with pytest.raises(JoinError, match="as many packets"):
-        list(joiner.add(a_piece(packets, 7, 8, 16, 8 * FRAME)))
+        list(joiner.add(a_piece_of(packets, 7, 8, 16, 8 * FRAME)))
 
 
 @pytest.mark.parametrize("samples", [5 * FRAME, 6 * FRAME + 1])
 def test_packets_that_do_not_end_where_the_sound_does_are_not_joined(samples: int) -> None:
     joiner = Mp4Joiner(FRAME)
-    list(joiner.add(a_piece([bytes(10)] * 6, 0, 0, None, samples)))
+    list(joiner.add(a_piece_of([bytes(10)] * 6, 0, 0, None, samples)))
 
     with pytest.raises(JoinError, match="do not end"):
         list(joiner.finish())
@@ -136,9 +141,21 @@ def test_chunks_of_the_index_have_less_than_a_mebibyte() -> None:
     moov = joined_index(an_index([5], 44), Index(sizes, 44, 5 * FRAME, FRAME))
 
     tables = in_track(moov, *TABLES[1:])
+    assert child_of(tables, b"stsc")[8:12] == bytes(4)
     assert numbers(child_of(tables, b"stsc")) == (1, 2, 1, 3, 1, 1)
     assert numbers(child_of(tables, b"stco")) == (44, 800_044, 1_600_044)
     assert struct.unpack(">II", child_of(tables, b"stsz")[12:]) == (400_000, 5)
+
+
+@pytest.mark.parametrize(("third", "chunks"), [(575, (2, 2)), (576, (2, 1, 1))])
+def test_a_chunk_of_a_mebibyte_is_one_byte_too_long(third: int, chunks: tuple[int, ...]) -> None:
+    sizes = array("I", [600_000, 448_575, 1_048_000, third])
+
+    moov = joined_index(an_index([5], 44), Index(sizes, 44, 4 * FRAME, FRAME))
+
+    offsets = numbers(child_of(in_track(moov, *TABLES[1:]), b"stco"))
+    begins = [sum(chunks[:number]) for number in range(len(chunks))]
+    assert offsets == tuple(44 + sum(sizes[:begin]) for begin in begins)
 
 
 def test_sound_beyond_what_the_boxes_of_a_piece_can_say_is_not_joined() -> None:

@@ -106,7 +106,7 @@ def cut(samples: int, rate_hz: int, encodings: Sequence[Encoding], most: int, pa
     before, behind = (math.ceil(each / grid) * grid for each in (before, behind))
     count = max(2 * most, round(cost / pace.of_a_piece))
     length = math.ceil(samples / count / grid) * grid
-    if length <= before + behind or (before + behind) > _MAX_OVERLAP * length:
+    if before + behind > _MAX_OVERLAP * length:
         return []
     begins = list(range(0, samples - length // 2, length))
     return [

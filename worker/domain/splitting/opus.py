@@ -57,7 +57,7 @@ class OpusJoiner:
                 frame += 1
         samples = piece.samples * _CLOCK_HZ // self._rate_hz
         self._last_granule = self._pre_skip + piece.first_frame * _SAMPLES + samples
-        if frame < (piece.end_frame or 0):
+        if piece.end_frame is not None and frame < piece.end_frame:
             raise JoinError("a piece does not have as many packets as it should")
 
     def finish(self) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from worker.domain.containers.mp4 import top_boxes
 from worker.domain.containers.structure import ReadAt
 from worker.domain.splitting.joiner import EncodedPiece, JoinError
 
+_HEADER_BYTES = 8  # of a box
 _PATH = (b"trak", b"mdia", b"minf", b"stbl")
 
 
@@ -25,7 +26,7 @@ def packets_of(read_at: ReadAt, size: int) -> Iterator[tuple[int, int]]:
         table = child_of(table, kind)
     sizes = _sizes(child_of(table, b"stsz"))
     offset = _first_offset(table)
-    if offset < boxes[b"mdat"].start or offset + sum(sizes) != boxes[b"mdat"].stop:
+    if offset < boxes[b"mdat"].start + _HEADER_BYTES or offset + sum(sizes) != boxes[b"mdat"].stop:
         raise JoinError("the packets of a piece do not follow each other")
     for length in sizes:
         yield offset, length
@@ -57,12 +58,12 @@ def index_of(read_at: ReadAt, size: int) -> bytes:
 
 def child_of(box: bytes, kind: bytes) -> bytes:
     """The first box of a kind within one. Raises JoinError."""
-    offset = 8
-    while offset + 8 <= len(box):
+    offset = _HEADER_BYTES
+    while offset + _HEADER_BYTES <= len(box):
         length = int.from_bytes(box[offset : offset + 4], "big")
         if box[offset + 4 : offset + 8] == kind:
             return box[offset : offset + length]
-        offset += max(8, length)
+        offset += max(_HEADER_BYTES, length)
     raise JoinError(f"the index of a piece has no {kind.decode('ascii')}")
 
 
