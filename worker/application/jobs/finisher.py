@@ -192,7 +192,7 @@ class JobFinisher:
         with bound(job_id=final.job_id, attempt=final.attempt):
             self._on_end(ending, final)
             if isinstance(ending, Cancelled) and job is not None:
-                await self._outputs.retract(job, final.run, final.version)
+                await self.retract(job, final)
             elif job is not None:  # its last worker was killed over it
                 await self._outputs.drop_unfinished(job)
                 await self._outputs.drop_hidden(job, final.version)
@@ -217,13 +217,17 @@ class JobFinisher:
                 return await self._published(refused, result.record, receives=delivery.receive_count)
         return refused
 
+    async def retract(self, job: Job, cancelled: Record) -> None:
+        """Take back what was published of a job that is cancelled, as its record says. Raises nothing."""
+        await self._outputs.retract(job, cancelled.run, cancelled.version)
+
     async def skip(self, job: Job, record: Record, delivery: Delivery) -> Skipped | Unpublished:
         """The job is final already: do what the worker that ended it may have left undone."""
         skipped = Skipped(record, is_own=delivery.has_written(record.version))
         self._on_end(skipped, record)
         await self._records.share(record)
         if record.status is Status.CANCELLED:  # between two attempts: the first may have published something
-            await self._outputs.retract(job, record.run, record.version)
+            await self.retract(job, record)
         else:
             await self._outputs.drop_hidden(job, record.version)
         return await self._published(skipped, record, receives=delivery.receive_count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 
 from worker import usage
@@ -30,7 +30,7 @@ from worker.domain.outcome import (
     Unpublished,
     WillRetry,
 )
-from worker.domain.progress import FIRST_RUN, Record, Version
+from worker.domain.progress import FIRST_RUN, Record, Status, Version
 from worker.domain.restart import restart_after
 from worker.ports import Delivery, StoreUnavailableError
 
@@ -162,7 +162,19 @@ class JobClaimer:
                 outcome = await self._runner.run(claim, work)
             if isinstance(outcome, Lost):
                 await self._claims.give_back(claim, outcome)
+                await self._take_back_if_cancelled(claim.job)
             return await self._unless_cancelled(claim.job, work.delivery, outcome)
+
+    async def _take_back_if_cancelled(self, job: Job) -> None:
+        """Delete what this worker has published since another one has cancelled the job.
+
+        It may have stood still over an upload. A job table that does not answer leaves it to the next delivery.
+        """
+        with suppress(TimeoutError, StoreUnavailableError):
+            async with asyncio.timeout(_LOOK_SECONDS):
+                state = await self._claims.state(job.job_id)
+            if state is not None and state.record.status is Status.CANCELLED:
+                await self._finisher.retract(job, state.record)
 
     async def _unless_cancelled(self, job: Job, delivery: Delivery, outcome: Outcome | Unpublished) -> Ending:
         """End the job where a request to cancel came while its attempt ended: the next delivery may be far away."""
