@@ -39,6 +39,11 @@ ROWS = (
         f"{_WRONG}::test_the_port_of_an_http_server_is_named",
     ),
     Row(
+        "a node redirects to a node, a port or a name that cannot be, or the reply cannot be read at all",
+        "an outage whose reason says so; jobs complete",
+        "tests/system/test_redis_outage.py::test_redirections_that_lead_nowhere_are_an_outage_and_jobs_complete",
+    ),
+    Row(
         "the user has no rights to keys, commands or channels",
         "an outage whose reason names the right; the doctor says what to allow",
         f"{_WRONG}::test_the_right_that_a_user_lacks_is_named",

@@ -17,6 +17,7 @@ import redis.asyncio
 from tests.support.black_hole import BlackHole
 from tests.support.budgets import check_budget, in_time
 from tests.support.events import LoggedEvents, logged_events
+from tests.support.odd_server import answering
 from tests.support.processes import freeze, thaw
 from tests.support.records import a_record, completed
 from tests.support.redis_faults import FAULTS, PASSWORD, BreakableRedis, Fault, a_breakable_redis
@@ -236,39 +237,28 @@ ODD_ANSWERS = {
     "zeros": bytes(100),
     "half an answer": b"$500\r\nab",
     "farewell": b"",
+    "a redirection to no node": b"-MOVED x\r\n",
+    "a redirection to no port": b"-MOVED 1 127.0.0.1:\r\n",
+    "a redirection to a port that none has": b"-MOVED 1 127.0.0.1:65536\r\n",
+    "a redirection to a name that none has": b"-ASK 1 a..b:1\r\n",
+    "lists without end": b"*1\r\n" * 100_000,
 }
 
 
+@pytest.mark.parametrize("is_cluster", [False, True], ids=["one server", "a cluster"])
 @pytest.mark.parametrize("name", ODD_ANSWERS)
-async def test_what_is_no_redis_is_unavailable_and_never_a_crash(name: str) -> None:
-    answered: set[asyncio.Task[None]] = set()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            await reader.read(65536)
-            writer.write(ODD_ANSWERS[name])
-            await writer.drain()
-        writer.close()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(answer(reader, writer))
-        answered.add(task)
-        task.add_done_callback(answered.discard)
-
-    server = await asyncio.start_server(accept, HOST, 0)
-    store = RedisProgressCache(Endpoint(HOST, server.sockets[0].getsockname()[1]), resolve=lambda _host, _port: [HOST])
-    try:
-        for _ in range(2):
-            with pytest.raises(StoreUnavailableError):
-                await store.probe()
-            with pytest.raises(StoreUnavailableError):
-                await store.write(a_record())
-            with contextlib.suppress(StoreUnavailableError):  # "nothing" may be a key that is not there
-                assert await store.read(JOB) is None
-        async with asyncio.timeout(5), contextlib.aclosing(store.subscribe(JOB)) as records:
-            assert [record async for record in records] == []
-    finally:
-        await store.aclose()
-        server.close()
-        if answered:
-            await asyncio.wait(answered)
+async def test_what_is_no_redis_is_unavailable_and_never_a_crash(name: str, is_cluster: bool) -> None:
+    with answering(ODD_ANSWERS[name]) as port:
+        store = RedisProgressCache(Endpoint(HOST, port), resolve=lambda _host, _port: [HOST], is_cluster=is_cluster)
+        try:
+            for _ in range(2):
+                with pytest.raises(StoreUnavailableError):
+                    await store.probe()
+                with pytest.raises(StoreUnavailableError):
+                    await store.write(a_record())
+                with contextlib.suppress(StoreUnavailableError):  # "nothing" may be a key that is not there
+                    assert await store.read(JOB) is None
+            async with asyncio.timeout(5), contextlib.aclosing(store.subscribe(JOB)) as records:
+                assert [record async for record in records] == []
+        finally:
+            await store.aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,9 +12,10 @@ import pytest
 
 from tests.support.black_hole import BlackHole
 from tests.support.budgets import check_budget, in_time
+from tests.support.odd_server import answering
 from tests.support.redis_faults import FAULTS, HUNG, REFUSED
 from tests.support.sounds import sound
-from tests.support.stack import make_stack, wait_for
+from tests.support.stack import Stack, make_stack, wait_for
 from tests.support.worker_and_redis import SLOTS, WorkerAndRedis, Writes, a_worker_and_redis
 from tests.support.worker_process import WorkerProcess
 from worker.demo import servers
@@ -153,3 +155,21 @@ def test_a_worker_starts_and_works_while_redis_swallows_everything(
     finally:
         worker.close()
         hole.close()
+
+
+@pytest.mark.parametrize("answer", [b"-MOVED x\r\n", b"-MOVED 1 127.0.0.1:65536\r\n"])
+def test_redirections_that_lead_nowhere_are_an_outage_and_jobs_complete(
+    answer: bytes, stack: Stack, start_worker: Callable[..., WorkerProcess], unique: Callable[[str], str]
+) -> None:
+    job_id = unique("job")
+    stack.send_job(
+        job_id, stack.put_source(job_id, sound("plain.wav")), {"target": stack.target(job_id), "format": "mp3"}
+    )
+
+    with answering(answer) as port:
+        worker = start_worker(stack, REDIS_PORT=str(port), REDIS_CLUSTER="true")
+
+        wait_for(lambda: stack.status(job_id) == "completed" or None, "the end of the job", timeout=20)
+        worker.wait_for("redis.unavailable")
+        worker.signal(signal.SIGTERM)
+        assert worker.wait() == 0, worker.transcript()

@@ -10,8 +10,6 @@ import asyncio
 import ssl
 from contextlib import suppress
 
-from redis.exceptions import RedisError
-
 from worker.adapters.redis.connection import BoundedConnection
 from worker.adapters.redis.endpoint import Endpoint, Resolve
 from worker.adapters.redis.errors import store_failure
@@ -107,7 +105,7 @@ class Connections:
             return exc
         except TimeoutError:
             return StoreUnavailableError("connect timeout")
-        except (OSError, RedisError) as exc:
+        except Exception as exc:  # noqa: BLE001 - also what the library makes of a reply that it cannot read
             failure = store_failure(exc)
             failure.__cause__ = exc
             return failure

@@ -58,6 +58,7 @@ _TABLE: tuple[tuple[type[Exception], str, Severity], ...] = (
     (ConnectionRefusedError, "connection refused", Severity.SOFT),
     (TimeoutError, "timeout", Severity.SOFT),
     (OSError, "connection lost", Severity.SOFT),
+    (RedisError, "failed", Severity.SOFT),
 )
 
 _REPLY_CODE = re.compile(r"[A-Z]{2,}")
@@ -67,7 +68,11 @@ _CODE_WITHIN_SCRIPT = re.compile(r"[- ]([A-Z]{2,}) ")
 
 
 def store_failure(exc: Exception) -> StoreUnavailableError:
-    """Ours for one of theirs. The vendor's text, which may hold a key or a host, stays in the cause."""
+    """Ours for one of theirs. The vendor's text, which may hold a key or a host, stays in the cause.
+
+    Where it is neither the library's own nor the system's, the library could not read what the server said: a
+    redirection without a node raises ValueError, one to a port beyond 65535 OverflowError.
+    """
     for words, reason in _WORDS:
         if isinstance(exc, RedisError) and words in str(exc):
             return StoreUnavailableError(reason, Severity.HARD)
@@ -77,7 +82,7 @@ def store_failure(exc: Exception) -> StoreUnavailableError:
     for kind, reason, severity in _TABLE:
         if isinstance(exc, kind):
             return StoreUnavailableError(reason, severity)
-    return StoreUnavailableError("failed")
+    return StoreUnavailableError(NOT_REDIS, Severity.HARD)
 
 
 def _reply_code(exc: Exception) -> str:

@@ -142,7 +142,7 @@ class RedisProgressCache:
                         pass
                     case _:
                         return  # what answers so is no Redis
-        except (RedisError, OSError, ValueError):
+        except Exception:  # noqa: BLE001 - whatever it is, the watcher polls from now on
             return
         finally:
             connections.discard(connection)
@@ -208,5 +208,9 @@ class RedisProgressCache:
                 return await connection.read_response()
         except TimeoutError as exc:
             raise StoreUnavailableError("command timeout") from exc
+        except RedisError:
+            raise
+        except Exception as exc:  # of a reply that the library cannot read
+            raise store_failure(exc) from exc
         finally:
             connections.release(connection)
