@@ -191,4 +191,10 @@ ROWS = (
         "the SDK asks there; where that is refused, too, the message names `AWS_REGION`",
         f"{_ERRORS}::test_a_bucket_of_another_region_is_named_as_one_where_the_answer_has_no_code",
     ),
+    Row(
+        "S3 hangs while a worker stops over an upload",
+        "the worker waits a second for the abort; the end of the job is recorded, and its message given back in time",
+        "tests/system/test_s3_faults.py::"
+        "test_a_worker_that_stops_while_s3_hangs_records_the_end_of_its_job_and_gives_it_back",
+    ),
 )

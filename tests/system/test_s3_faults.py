@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.support.aws_calls import calls_of
 from tests.support.fault_proxy import FaultProxy
-from tests.support.sounds import sound
+from tests.support.sounds import silence, sound
 from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess
 
@@ -90,3 +91,23 @@ def test_expired_credentials_fail_no_job_although_s3_cannot_say_so_in_its_answer
 
     assert retried["error_code"] == "dependency_unavailable"
     assert stack.final_record(job_id)["status"] == "completed"
+
+
+def test_a_worker_that_stops_while_s3_hangs_records_the_end_of_its_job_and_gives_it_back(
+    stack: Stack, proxy: FaultProxy, start_worker: StartWorker, unique: Callable[[str], str]
+) -> None:
+    job_id = unique("job")
+    proxy.hold(calls_of("UploadPart", "AbortMultipartUpload"))
+    source = stack.put_source("long.wav", silence(1100))  # 17.6 MB, as its output, which is sent in parts
+    stack.send_job(job_id, source, {"target": stack.target(job_id), "format": "wav"})
+    worker = start_worker(replace(stack, endpoint=proxy.url))
+    proxy.wait_held(timeout=30)
+
+    worker.signal(signal.SIGTERM)
+    worker.wait_for("worker.draining")
+    worker.signal(signal.SIGTERM)  # no longer waits for what runs
+
+    assert worker.wait() == 0, worker.transcript()
+    assert worker.find("job.released", job_id=job_id)
+    assert stack.status(job_id) == "queued"
+    assert stack.messages_in(stack.queue_url) == 1

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _ABORT_SECONDS = 10.0
+# So long a job waits for its upload to be aborted. A worker that stops has other things to do before its time is over:
+# to record how the job ended, and to give its message back.
+ABORT_PATIENCE_SECONDS = 1.0
 
 
 class ObjectHeaders(TypedDict):
@@ -93,7 +96,7 @@ class MultipartUpload:
     async def run(self, artifact: Artifact, digest: Digest, on_bytes: BytesDone, condition: Arguments) -> None:
         """Upload all of the artifact; the `condition` must hold at the end.
 
-        When this raises or is cancelled, the upload has been aborted.
+        When this raises or is cancelled, the upload has been aborted, or S3 takes long over it.
         """
         step = self._limits.step(artifact.size_bytes)
         bounds = pairwise([*range(0, artifact.size_bytes, step), artifact.size_bytes])
@@ -106,7 +109,7 @@ class MultipartUpload:
             await self.send(artifact, parts, on_bytes)
             await self.complete(artifact.size_bytes, digest, condition)
         except BaseException:
-            await run_shielded(self.abort())
+            await run_shielded(self.abort(), seconds=ABORT_PATIENCE_SECONDS)
             raise
 
     async def begin(self) -> None:
