@@ -92,6 +92,10 @@ class SharedDisk:
         others = (share for share in self._shares if share.reserved and share is not to_others_than)
         return sum(max(0, share.reserved - written(share)) for share in others)
 
+    def taken(self, written: Callable[[Share], int]) -> int:
+        """What all have: as much as is reserved, or `written` by those that write nothing more."""
+        return sum(share.reserved or written(share) for share in self._shares)
+
     def take(self, share: Share, size_bytes: int, available: int) -> bool:
         """Let the share be so large, if that fits and it is not another's turn. `available` is for this share."""
         if size_bytes > available:

@@ -1,13 +1,18 @@
-"""The disk space of the workspace: reserved by each job before it writes; jobs wait for it."""
+"""The disk space of the workspace: reserved by each job before it writes; jobs wait for it.
+
+Jobs of one worker get it in an order that holds up none for ever. Between workers it goes to the one that asks first,
+and a job that has waited for a quarter of an hour is given back.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from worker import metrics
+from worker.application.jobs.other_workers import OtherWorkers
 from worker.domain.disk_space import Need, Share, SharedDisk, WorkspaceBusyError, WorkspaceTooSmallError
 from worker.domain.errors import WorkspaceFullError
 from worker.events import Event, emit
@@ -19,14 +24,11 @@ _LOOK_SECONDS = 1.0  # other programs may use the disk, too
 
 
 class WorkspaceSpace:
-    """What all jobs of the worker have reserved.
+    """What all jobs of the worker have reserved, beside those of `others` that share its disk."""
 
-    `directories` returns those of this worker and of others that share its disk: what is in them is there for a time.
-    """
-
-    def __init__(self, volume: Volume, directories: Callable[[], Iterable[Path]]) -> None:
+    def __init__(self, volume: Volume, others: OtherWorkers) -> None:
         self.volume = volume
-        self.directories = directories
+        self._others = others
         self.disk = SharedDisk()
         self._reservations: dict[Share, Reservation] = {}
 
@@ -45,24 +47,34 @@ class WorkspaceSpace:
     def admit(self) -> None:
         """Let those begin whose turn it is. To be called when space has become free."""
         waiting = self.disk.waiting
-        if waiting:
-            with suppress(OSError):  # each of those that wait finds out for itself
+        with self._announced(sum(share.wanted or 0 for share in waiting)), suppress(OSError):
+            if waiting:  # where the disk cannot be asked, each of them finds out for itself
                 for share in self.disk.admit(self._available(waiting[0])):
                     self._reservations[share].granted.set()
 
     def take(self, share: Share, size_bytes: int) -> bool:
         """Let the share be so large, now or not at all. Raises OSError."""
-        # Mostly there is enough even if no job has written anything yet. To look at all files takes longer.
-        free_bytes = self.volume.free_bytes(self._reservations[share].directory)
-        available = free_bytes - self.disk.unwritten(lambda _: 0, to_others_than=share)
-        if self.disk.take(share, size_bytes, available):
-            return True
-        return self.disk.take(share, size_bytes, self._available(share))
+        with self._announced(size_bytes):
+            # Mostly there is enough even if no job has written anything yet. To look at all files takes longer.
+            free_bytes = self.volume.free_bytes(self._reservations[share].directory) - self._others.unwritten()
+            available = free_bytes - self.disk.unwritten(lambda _: 0, to_others_than=share)
+            if self.disk.take(share, size_bytes, available):
+                return True
+            return self.disk.take(share, size_bytes, self._available(share))
+
+    @contextmanager
+    def _announced(self, asked_bytes: int) -> Iterator[None]:
+        """Inside, other workers see as reserved what is asked for: two that ask at once do not both get the same."""
+        self._others.announce(self.disk.taken(self._written) + asked_bytes)
+        try:
+            yield
+        finally:
+            self._others.announce(self.disk.taken(self._written))
 
     def _available(self, share: Share) -> int:
         """What is free and not promised to others, with what the share has written itself."""
         # First what is written, then what is free: what is written in between makes it less, and not more.
-        unwritten = self.disk.unwritten(self._written, to_others_than=share)
+        unwritten = self.disk.unwritten(self._written, to_others_than=share) + self._others.unwritten()
         own = self._written(share)
         return own + self.volume.free_bytes(self._reservations[share].directory) - unwritten
 
@@ -71,7 +83,7 @@ class WorkspaceSpace:
 
     def attainable(self, directory: Path) -> int:
         """How much one job could have if there were no other. Raises OSError."""
-        return self.volume.free_bytes(directory) + sum(map(self.volume.used_bytes, self.directories()))
+        return self.volume.free_bytes(directory) + sum(map(self.volume.used_bytes, self._others.directories()))
 
 
 class Reservation:

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
+from worker.application.jobs.other_workers import LOCK, PREFIX, OtherWorkers
 from worker.application.jobs.space import Reservation, WorkspaceSpace
 from worker.domain.errors import DependencyUnavailableError
 from worker.events import Event, emit
 from worker.ports import Volume
 
-_PREFIX = "audio-worker-"
-_LOCK = "lock"
 _PROBE_BYTES = 64 * 1024
 
 
@@ -62,18 +61,18 @@ def _make_root(root: Path) -> None:
 
 def _lock(directory: Path) -> int:
     """Lock the directory. The lock gets its name only when it is ours, so no sweep can come in between."""
-    unnamed = directory / f"{_LOCK}.new"
+    unnamed = directory / f"{LOCK}.new"
     lock = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    unnamed.rename(directory / _LOCK)
+    unnamed.rename(directory / LOCK)
     return lock
 
 
 def _sweep(root: Path) -> None:
     """Remove what dead workers left. A directory whose lock can be had has no owner."""
-    for directory in root.glob(f"{_PREFIX}*"):
+    for directory in root.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            lock = os.open(directory / _LOCK, os.O_RDWR)
+            lock = os.open(directory / LOCK, os.O_RDWR)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(directory, ignore_errors=True)
@@ -104,7 +103,7 @@ class _OwnDirectory:
 
     def _make(self) -> None:
         _make_root(self._root)
-        self.path = Path(mkdtemp(prefix=_PREFIX, dir=self._root))
+        self.path = Path(mkdtemp(prefix=PREFIX, dir=self._root))
         self._lock_fd = _lock(self.path)
 
 
@@ -131,7 +130,7 @@ class Workspace:
         self.directory = directory
         self._make_again = make_again
         self._volume = volume
-        self._space = WorkspaceSpace(volume, lambda: {self.directory, *self.directory.parent.glob(f"{_PREFIX}*")})
+        self._space = WorkspaceSpace(volume, OtherWorkers(lambda: self.directory, volume))
 
     @asynccontextmanager
     async def job_directory(self) -> AsyncIterator[JobDirectory]:
