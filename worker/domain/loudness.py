@@ -71,7 +71,10 @@ class Levelling:
         self.gain: Gain | None = None  # of the next step; None leaves the output as it is
         self._target = target
         self._steps = 0
-        self._missed_lu = math.inf
+        self._missed_lu = math.inf  # by the last step; infinite where its peak was too high
+        self._best_missed_lu = math.inf
+        self._best: Gain | None = None  # of all steps whose peak was low enough
+        self._is_last = False  # the next step, which is the best one again
         if before.integrated_lufs is not None:
             self.gain = self._with_ceiling(target.target_lufs - before.integrated_lufs)
 
@@ -86,12 +89,24 @@ class Levelling:
             return True
         excess_db = after.true_peak_dbtp + _PRINTED_DB - self._target.max_true_peak_dbtp
         missing_lu = self._target.target_lufs - after.integrated_lufs
-        if excess_db <= 0 and (abs(missing_lu) <= _TOLERANCE_LU or self._is_out_of_reach(abs(missing_lu))):
+        missed_lu = abs(missing_lu) if excess_db <= 0 else math.inf
+        if missed_lu < self._best_missed_lu:
+            self._best_missed_lu, self._best = missed_lu, self.gain
+        if missed_lu <= _TOLERANCE_LU or (self._is_last and excess_db <= 0):
             return True
-        if self._steps >= _MAX_STEPS:
-            raise ValueError(f"a true peak of {after.true_peak_dbtp} dBTP with {self.gain}")
-        self._missed_lu = abs(missing_lu) if excess_db <= 0 else math.inf
+        if self._steps >= _MAX_STEPS or self._is_last or (excess_db <= 0 and self._is_out_of_reach(missed_lu)):
+            return self._is_best(missed_lu, after)
+        self._missed_lu = missed_lu
         self.gain = self._next(self.gain, excess_db, missing_lu)
+        return False
+
+    def _is_best(self, missed_lu: float, after: Loudness) -> bool:
+        """No new step is tried: whether the last one is the best. Else the best one is made once more."""
+        if self._best is None or self._is_last:
+            raise ValueError(f"a true peak of {after.true_peak_dbtp} dBTP with {self.gain}")
+        if missed_lu <= self._best_missed_lu + _LEAST_LU:
+            return True
+        self.gain, self._is_last = self._best, True
         return False
 
     def _is_out_of_reach(self, missed_lu: float) -> bool:

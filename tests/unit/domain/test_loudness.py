@@ -111,3 +111,30 @@ def test_an_erratic_peak_is_brought_down_at_the_cost_of_loudness() -> None:
     assert levelling.after.true_peak_dbtp == -1.2
     assert gains[-1].db < gains[5].db
     assert [gain.ceiling_dbtp for gain in gains] == sorted((gain.ceiling_dbtp or 0 for gain in gains), reverse=True)
+
+
+def test_where_the_target_is_out_of_reach_the_step_that_came_nearest_is_made_once_more() -> None:
+    worse = [(-18.5, 0.3), (-19.0, -2.0), (-19.0, -2.0)]
+    steps = iter([(-16.8, 0.5), (-18.0, -1.2), (-17.0, -1.2), *worse, (-17.0, -1.2)])
+
+    levelling, gains = levelled(PODCAST, heard(-20.0, -6.0), lambda _: next(steps))
+
+    assert levelling.after == heard(-17.0, -1.2)
+    assert gains[-1] == gains[2]
+    assert len(set(gains)) == len(gains) - 1
+
+
+def test_an_encoder_that_stays_erratic_has_the_best_step_that_kept_the_peak() -> None:
+    steps = iter([(-17.0, 0.5), (-18.0, -1.2), *((-17.0, 0.5) for _ in range(8)), (-18.0, -1.2)])
+
+    levelling, gains = levelled(PODCAST, heard(-20.0, -6.0), lambda _: next(steps))
+
+    assert levelling.after == heard(-18.0, -1.2)
+    assert gains[-1] == gains[1]
+
+
+def test_the_best_step_that_does_not_keep_the_peak_a_second_time_is_an_error() -> None:
+    steps = iter([(-18.0, -1.2), *((-17.0, 0.5) for _ in range(9)), (-18.0, 0.5)])
+
+    with pytest.raises(ValueError, match=r"a true peak of 0\.5 dBTP"):
+        levelled(PODCAST, heard(-20.0, -6.0), lambda _: next(steps))
