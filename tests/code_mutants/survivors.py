@@ -22,7 +22,7 @@ KINDS: tuple[tuple[str, str], ...] = (
         "a bound of effort or memory, of which the size matters and not whether it is within it",
     ),
     (
-        r": _?[A-Z_]*(MAX|BYTES|LINES|WINDOW|BLOCK|CHUNK|LIMIT)[A-Z_]* = .*off by one$",
+        r": _?[A-Z_]*(MAX|BYTES|LINES|WINDOW|BLOCK|CHUNK|LIMIT|AT_ONCE)[A-Z_]* = .*off by one$",
         "a bound of effort or memory, of which the size matters and not the last digit",
     ),
 )
@@ -37,10 +37,31 @@ EQUIVALENT: Mapping[str, str] = {
     ),
     "worker.adapters.ffmpeg.report: if returncode < 0:: Lt for LtE": "0 has been answered before",
     "worker.adapters.ffmpeg.report: if returncode < 0:: 0 off by one": "0 has been answered before",
+    (
+        "worker.domain.containers.asf_packets: "
+        "object_bytes = _number(packet, at, 4) if replicated >= 8 else 0: 0 off by one"
+    ): ("a payload has a byte at least"),
     "worker.domain.containers.flv: return 0.0: 0.0 off by one": "a millisecond is less than what is said",
     "worker.domain.containers.mp4: last_time, last_bytes = latest.get(track, (-1, 0)): 0 off by one": (
         "no fragment begins at -1, at which this size would count"
     ),
+    "worker.domain.containers.ogg: stream.read_headers(page, read_at(page.body, page.end - page.body)): Sub for Add": (
+        "the packets are cut out by their lengths"
+    ),
+    (
+        "worker.domain.containers.ogg: "
+        'if stream.codec and stream.codec.name == "Vorbis" and stream.packets < 3:: 3 off by one'
+    ): "no packet behind the third counts",
+    (
+        "worker.domain.containers.ogg: "
+        'if stream.codec and stream.codec.name == "Vorbis" and stream.packets < 3:: Lt for LtE'
+    ): "no packet behind the third counts",
+    "worker.domain.containers.ogg_codecs: if configuration < 12:: 12 off by one": "12 has 10 ms by either table",
+    "worker.domain.containers.ogg_codecs: if configuration < 12:: Lt for LtE": "12 has 10 ms by either table",
+    "worker.domain.containers.ogg_codecs: samples += packet_samples(read_at(offset, 2)): 2 off by one": (
+        "the first two bytes say it"
+    ),
+    "worker.domain.containers.ogg_pages: offset, failed = start, 0: 0 off by one": "a bound of effort",
     "worker.domain.mixing: return positions if set(positions) <= set(POSITIONS) else None: LtE for Lt": (
         "no layout has all positions"
     ),

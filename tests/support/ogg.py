@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from worker.domain.containers.ogg_pages import page_checksum
 
@@ -12,10 +12,14 @@ FIRST, LAST = 2, 4
 
 def page(body: bytes, *, number: int, granule: int = 0, serial: int = 7, flags: int = 0) -> bytes:
     """A page of one packet, with the right checksum."""
-    lacing = bytes([255] * (len(body) // 255) + [len(body) % 255])
-    return sealed(
-        struct.pack("<4sBBqIIIB", b"OggS", 0, flags, granule, serial, number, 0, len(lacing)) + lacing + body
-    )
+    return page_of([body], number=number, granule=granule, serial=serial, flags=flags)
+
+
+def page_of(packets: Sequence[bytes], *, number: int, granule: int = 0, serial: int = 7, flags: int = 0) -> bytes:
+    """A page of whole packets."""
+    lacing = b"".join(b"\xff" * (len(each) // 255) + bytes([len(each) % 255]) for each in packets)
+    head = struct.pack("<4sBBqIIIB", b"OggS", 0, flags, granule, serial, number, 0, len(lacing))
+    return sealed(head + lacing + b"".join(packets))
 
 
 def sealed(raw: bytes) -> bytes:

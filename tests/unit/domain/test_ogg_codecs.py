@@ -55,7 +55,7 @@ def test_the_header_of_flac(channels: int, rate_hz: int, block: int) -> None:
 
 @pytest.mark.parametrize(("frames", "longest"), [(0, 320), (1, 320), (3, 960)])
 def test_the_header_of_speex(frames: int, longest: int) -> None:
-    fields = struct.pack("<iiiiiiiiiii", 1, 80, 16_000, 1, 4, 2, -1, 320, 0, frames, 0)
+    fields = struct.pack("<iiiiiiiiiii", 1, 80, 16_000, 1, 4, 2, -1, 320, 1, frames, 1)
 
     assert codec_of(padded(b"Speex   " + b"1.2".ljust(20, b"\0") + fields)) == Codec("Speex", 2, 16_000, longest)
 

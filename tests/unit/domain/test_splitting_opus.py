@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.ogg import FIRST, LAST, page, sealed
+from tests.support.ogg import FIRST, LAST, page, page_of, sealed
 from tests.support.pieces import a_piece, joined
 from worker.domain.splitting.joiner import EncodedPiece, JoinError
 from worker.domain.splitting.opus import OpusJoiner
@@ -25,16 +25,10 @@ def packets(count: int, *, size: int = 3) -> list[bytes]:
     return [number.to_bytes(2, "big").ljust(size, b"x") for number in range(count)]
 
 
-def a_page(contents: list[bytes], *, number: int, granule: int, flags: int = 0) -> bytes:
-    lacing = b"".join(b"\xff" * (len(each) // 255) + bytes([len(each) % 255]) for each in contents)
-    head = struct.pack("<4sBBqIIIB", b"OggS", 0, flags, granule, 7, number, 0, len(lacing))
-    return sealed(head + lacing + b"".join(contents))
-
-
 def encoded(contents: list[bytes]) -> bytes:
     """A piece's file, of some packets a page."""
     groups = [contents[at : at + 7] for at in range(0, len(contents), 7)]
-    return HEADERS + b"".join(a_page(each, number=2 + number, granule=9) for number, each in enumerate(groups))
+    return HEADERS + b"".join(page_of(each, number=2 + number, granule=9) for number, each in enumerate(groups))
 
 
 def a_part(contents: list[bytes], first: int, begin: int, end: int | None, samples: int) -> EncodedPiece:
@@ -73,7 +67,7 @@ def test_a_page_has_a_second_of_packets_or_as_many_as_its_table_holds(
     for number, kept in enumerate(on_pages, 2):
         is_last = number == len(on_pages) + 1
         granule = PRE_SKIP + samples if is_last else (begin + kept) * PACKET
-        expected += a_page(contents[begin : begin + kept], number=number, granule=granule, flags=LAST * is_last)
+        expected += page_of(contents[begin : begin + kept], number=number, granule=granule, flags=LAST * is_last)
         begin += kept
     assert data == expected
 

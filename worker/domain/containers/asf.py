@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from worker.domain.containers.asf_packets import has_lost_sound
@@ -13,6 +14,8 @@ _HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _STREAM_PROPERTIES = bytes.fromhex("9107dcb7b7a9cf118ee600c00c205365")
 _SOUND = bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b")
+# Its kind is at 24, and its number at 72.
+_SOUND_STREAM = re.compile(re.escape(_STREAM_PROPERTIES) + b".{8}" + re.escape(_SOUND) + b".{32}(.)", re.DOTALL)
 _DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 _DATA_HEADER_BYTES = 50
 _MAX_HEADER_BYTES = 16 << 20  # pictures are there
@@ -25,7 +28,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     data = start + _number(read_at(start + 16, 8))
     header = read_at(start, min(data - start, _MAX_HEADER_BYTES))
     at = header.find(_FILE_PROPERTIES)
-    if at < 0 or len(header) < at + 104:
+    if at == -1 or len(header) < at + 104:
         return Structure(start, size)
     is_broadcast = bool(header[at + 88] & 1)  # then the sizes are not known
     stated = start + _number(header[at + 40 : at + 48])
@@ -62,11 +65,7 @@ def _problem(
 
 def _sounds(header: bytes) -> Iterator[int]:
     """The number of each stream of sound."""
-    at = header.find(_STREAM_PROPERTIES)
-    while 0 <= at < len(header) - 74:
-        if header[at + 24 : at + 40] == _SOUND:
-            yield header[at + 72] & 127
-        at = header.find(_STREAM_PROPERTIES, at + 1)
+    return (found[1][0] & 127 for found in _SOUND_STREAM.finditer(header))
 
 
 def _number(data: bytes) -> int:

@@ -47,7 +47,6 @@ class _Sound:
         if payload.offset == 0:
             expected = None if self.number is None else (self.number + 1) % (1 << 8 * payload.number_bytes)
             self.has_lost |= self.is_incomplete or (expected is not None and payload.number != expected)
-            self.read_bytes = 0
         elif self.number is not None:
             self.has_lost |= payload.number != self.number or payload.offset != self.read_bytes
         self.number = payload.number + payload.objects - 1
