@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pytest
 
+from tests.support.headers import LC, a_format, an_edit, an_m4a, box, esds, extensible
 from tests.support.reading import bytes_at
 from tests.support.sounds import SECONDS, sound
 from worker.domain.containers.kinds import Container
@@ -14,22 +15,11 @@ from worker.domain.containers.sniffing import Sniffed, examine, sniff
 from worker.domain.containers.stated import StatedSound, stated_sound
 from worker.domain.containers.structure import Structure
 
-_PCM_GUID = bytes.fromhex("0100000000001000800000aa00389b71")
-
 
 def stated(data: bytes) -> StatedSound | None:
     read_at = bytes_at(data)
     sniffed = sniff(read_at, len(data))
     return stated_sound(sniffed, examine(sniffed, read_at, len(data)), read_at, len(data))
-
-
-def a_format(*, tag: int = 1, channels: int = 2, bits: int = 16, align: int | None = None, rest: bytes = b"") -> bytes:
-    align = channels * bits // 8 if align is None else align
-    return struct.pack("<HHIIHH", tag, channels, 44100, 44100 * align, align, bits) + rest
-
-
-def extensible(*, mask: int, valid_bits: int = 16, channels: int = 2, guid: bytes = _PCM_GUID) -> bytes:
-    return a_format(tag=0xFFFE, channels=channels, rest=struct.pack("<HHI", 22, valid_bits, mask) + guid)
 
 
 def a_wav(*formats: bytes) -> bytes:
@@ -89,60 +79,23 @@ def test_samples_are_stated_by_one_plain_format_chunk(formats: list[bytes], code
     assert (found.codec if found else None) == codec
 
 
-def _esds(configuration: bytes, *, kind: int = 0x40) -> bytes:
-    specific = b"\x05" + bytes((len(configuration),)) + configuration
-    decoder = b"\x04" + bytes((13 + len(specific), kind, 0x15)) + bytes(11) + specific
-    whole = b"\0\0\0\0\x03" + bytes((3 + len(decoder),)) + b"\0\1\0" + decoder
-    return _box(b"esds", whole)
-
-
-def _box(kind: bytes, *contents: bytes) -> bytes:
-    body = b"".join(contents)
-    return struct.pack(">I4s", 8 + len(body), kind) + body
-
-
-_LONG = struct.pack(">IIIII", 0, 0, 0, 1000, 2000)  # of a movie or a track: 2 s
-_LC = b"\x12\x10"  # AAC-LC, 44.1 kHz, stereo
-
-
-def an_m4a(
-    esds: bytes = _esds(_LC),
-    *,
-    edits: bytes = b"",
-    tracks: int = 1,
-    handler: bytes = b"soun",
-    more: bytes = b"",
-) -> bytes:
-    entry = _box(b"mp4a", bytes(6), b"\0\1", bytes(8), struct.pack(">HHHHI", 2, 16, 0, 0, 44100 << 16), esds)
-    stsd = _box(b"stsd", bytes(4), b"\0\0\0\1", entry)
-    media = _box(b"mdia", _box(b"mdhd", _LONG), _box(b"hdlr", bytes(8), handler), _box(b"minf", _box(b"stbl", stsd)))
-    track = _box(b"trak", _box(b"edts", _box(b"elst", edits)) if edits else b"", media)
-    return (
-        _box(b"ftyp", b"M4A ") + _box(b"mdat", bytes(64)) + _box(b"moov", _box(b"mvhd", _LONG), track * tracks, more)
-    )
-
-
-def _edit(count: int = 1, length: int = 1500, begin: int = 1024) -> bytes:
-    return struct.pack(">IIIiHH", 0, count, length, begin, 1, 0)
-
-
 @pytest.mark.parametrize(
     ("data", "seconds"),
     [
         (an_m4a(), 2.0),
-        (an_m4a(edits=_edit()), 1.5),
-        (an_m4a(_esds(b"\x12\x10\x56\xe5\x00")), 2.0),  # a further band is said to be absent
-        (an_m4a(_esds(b"\x12\x10\x56\xe5\x9d")), None),  # and here to be there (HE-AAC)
-        (an_m4a(_esds(b"\x2b\x92\x08\x00")), None),  # HE-AAC from the start
-        (an_m4a(_esds(b"\x13\x90")), None),  # 22.05 kHz, where a further band may come unsaid
-        (an_m4a(_esds(b"\x12\x30")), None),  # six channels
-        (an_m4a(_esds(_LC, kind=0x6B)), None),  # MP3 in MP4
-        (an_m4a(edits=_edit(begin=-1)), None),  # it begins late
-        (an_m4a(edits=_edit(count=2)), None),
+        (an_m4a(edits=an_edit()), 1.5),
+        (an_m4a(esds(b"\x12\x10\x56\xe5\x00")), 2.0),  # a further band is said to be absent
+        (an_m4a(esds(b"\x12\x10\x56\xe5\x9d")), None),  # and here to be there (HE-AAC)
+        (an_m4a(esds(b"\x2b\x92\x08\x00")), None),  # HE-AAC from the start
+        (an_m4a(esds(b"\x13\x90")), None),  # 22.05 kHz, where a further band may come unsaid
+        (an_m4a(esds(b"\x12\x30")), None),  # six channels
+        (an_m4a(esds(LC, kind=0x6B)), None),  # MP3 in MP4
+        (an_m4a(edits=an_edit(begin=-1)), None),  # it begins late
+        (an_m4a(edits=an_edit(count=2)), None),
         (an_m4a(tracks=2), None),
         (an_m4a(handler=b"vide"), None),
-        (an_m4a(more=_box(b"mvex")), None),
-        (an_m4a(more=_box(b"udta", b"iTunSMPB")), None),
+        (an_m4a(more=box(b"mvex")), None),
+        (an_m4a(more=box(b"udta", b"iTunSMPB")), None),
     ],
 )
 def test_aac_is_stated_in_a_track_without_surprises(data: bytes, seconds: float | None) -> None:
