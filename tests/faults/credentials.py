@@ -75,4 +75,9 @@ ROWS = (
         "exit code 78, with the name of the variable",
         "tests/unit/test_settings_queues.py::test_a_url_that_does_not_end_with_a_queues_name_is_refused",
     ),
+    Row(
+        "keys in a file are replaced while the worker runs, and the old ones end",
+        "the new ones are used from the next request on; while the file cannot be read, the old ones are",
+        f"{_SYSTEM}::test_keys_that_are_replaced_in_their_file_are_used_for_the_next_request",
+    ),
 )

@@ -176,4 +176,15 @@ ROWS = (
         "it is refused with the field's name, and S3 is not asked",
         "tests/unit/test_message.py::test_a_name_that_no_bucket_can_have_is_refused",
     ),
+    Row(
+        "the name of a control group or of its mount point has blanks or is no UTF-8",
+        "its limits are found",
+        "tests/unit/adapters/test_machine.py::test_a_group_and_a_mount_point_with_any_name_are_found",
+    ),
+    Row(
+        "other workers of the same user reserve space on the same file system",
+        "what they have reserved is not given to jobs; a job waits until theirs have ended, for a quarter of an hour",
+        "tests/unit/application/test_other_workers.py::"
+        "test_a_job_does_not_get_what_one_of_another_worker_has_reserved_and_not_yet_written",
+    ),
 )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.support.aws_calls import Call
 from tests.support.commands import worker
+from tests.support.fault_proxy import FaultProxy
 from tests.support.metadata_service import MetadataService
 from tests.support.sounds import sound
 from tests.support.stack import Stack, wait_for
@@ -74,6 +78,29 @@ def test_a_metadata_service_that_hangs_delays_neither_http_nor_the_stop(
 
     assert process.wait() == 0, process.transcript()
     assert time.monotonic() - began_at < 30  # of the 60 that a request to the service may take
+
+
+def test_keys_that_are_replaced_in_their_file_are_used_for_the_next_request(
+    stack: Stack, start_worker: StartWorker, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    def of_an_old_key(call: Call) -> bool:
+        return new.is_set() and "OLDKEY" in call.headers.get("authorization", "")
+
+    file, new, jobs = tmp_path / "credentials", threading.Event(), [unique("job") for _ in range(2)]
+    file.write_text("[default]\naws_access_key_id = OLDKEY\naws_secret_access_key = secret\n")
+    source = stack.put_source("sound.wav", sound("plain.wav"))
+    with FaultProxy(stack.endpoint).running() as proxy:
+        keys = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SHARED_CREDENTIALS_FILE": str(file)}
+        process = start_worker(replace(stack, endpoint=proxy.url), **keys)
+        process.wait_for("worker.ready")
+
+        file.write_text("[default]\naws_access_key_id = NEWKEY\naws_secret_access_key = secret\n")
+        new.set()
+        proxy.refuse(of_an_old_key, 400, "ExpiredTokenException")
+        for job_id in jobs:
+            stack.send_job(job_id, source, {"target": stack.target(job_id), "format": "mp3"})
+
+        assert [stack.final_record(job_id)["status"] for job_id in jobs] == ["completed", "completed"]
 
 
 COMMANDS = (

@@ -96,8 +96,8 @@ def _memory_of_groups(root: Path) -> Iterator[int]:
 
 def _groups(root: Path, controller: str) -> Sequence[Group]:
     try:
-        membership = (root / "proc/self/cgroup").read_text("utf-8")
-        mounts = (root / "proc/self/mountinfo").read_text("utf-8", errors="replace")
+        membership = os.fsdecode((root / "proc/self/cgroup").read_bytes())
+        mounts = os.fsdecode((root / "proc/self/mountinfo").read_bytes())
     except OSError:
         return ()
     return groups_of(controller, membership, mounts)

@@ -5,10 +5,12 @@ https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+_OCTAL = re.compile(r"\\([0-7]{3})")
 _UNLIMITED_BYTES = 1 << 60  # version 1 says the largest number of whole pages where there is no limit
 
 
@@ -39,8 +41,14 @@ def groups_of(controller: str, membership: str, mounts: str) -> Sequence[Group]:
         else:
             continue
         if path is not None:
-            groups += [Group(each, version) for each in _upwards(path, root=fields[3], mount=fields[4])]
+            root, mount = map(_unescaped, fields[3:5])
+            groups += [Group(each, version) for each in _upwards(path, root=root, mount=mount)]
     return groups
+
+
+def _unescaped(path: str) -> str:
+    r"""The kernel writes blanks, line ends and backslashes in mountinfo as octal numbers, such as \040."""
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), path)
 
 
 def _paths_by_controller(membership: str) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,18 @@ def test_the_tightest_group_is_the_limit_be_it_the_own_one_or_one_above(
     limits = machine_limits({}, root=machine(tmp_path, files, version=version))
 
     assert (limits.cpus, limits.memory_bytes) == (cpus, memory)
+
+
+def test_a_group_and_a_mount_point_with_any_name_are_found(tmp_path: Path) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_bytes(b"0::/a b/\xff\n")
+    mounts = b"1 0 0:1 / /a\\040\xffb rw - ext4 x rw\n2 0 0:2 / /sys/fs/control\\040groups rw - cgroup2 c rw\n"
+    (tmp_path / "proc/self/mountinfo").write_bytes(mounts)
+    group = tmp_path / os.fsdecode(b"sys/fs/control groups/a b/\xff")
+    group.mkdir(parents=True)
+    (group / "cpu.max").write_text("200000 100000\n")
+
+    assert machine_limits({}, root=tmp_path).cpus == 2
 
 
 def test_the_task_of_ecs_is_a_limit_of_its_own(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import os
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import aioboto3
@@ -26,7 +26,8 @@ from worker.adapters.aws.profiles import problem_of_profile
 
 # Providers of the chain that read nothing but variables and files.
 _VARIABLES = "env"
-_LOCAL_PROVIDERS = (_VARIABLES, "shared-credentials-file", "config-file")
+_FILES = ("shared-credentials-file", "config-file")
+_LOCAL_PROVIDERS = (_VARIABLES, *_FILES)
 
 
 class SdkConfigurationError(Exception):
@@ -51,12 +52,19 @@ class ChainCredentials:
 
     The SDK would ask once, when a client is made. That holds the start up where the metadata service hangs, and what
     it does not find then is never found. As much of the SDK's credentials as its clients use.
+
+    The SDK knows when credentials of other kinds end, and reads keys in a file once. Programs beside the worker write
+    new ones there before the old ones end, so they are read again when `version_of_files` is another one.
     """
 
     method = "chain"
 
-    def __init__(self, load: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    def __init__(
+        self, load: Callable[[], Coroutine[Any, Any, Any]], version_of_files: Callable[[], object] = lambda: None
+    ) -> None:
         self._load = load
+        self._version_of_files = version_of_files
+        self._version: object = None  # of the files that were read
         self._found: Any = None
         self._loading: asyncio.Task[Any] | None = None
 
@@ -84,10 +92,22 @@ class ChainCredentials:
 
     async def _look(self) -> Any:
         if self._found is None:
-            if self._loading is None or self._loading.done():
-                self._loading = asyncio.create_task(self._load(), name="credentials")
-            self._found = await asyncio.shield(self._loading)
+            await self._read()
+        elif getattr(self._found, "method", None) in _FILES and self._version_of_files() != self._version:
+            with suppress(Exception):  # a file that is being written; it is read again with the next request
+                await self._read()
         return self._found
+
+    async def _read(self) -> None:
+        if self._loading is None or self._loading.done():
+            self._loading = asyncio.create_task(self._loaded(), name="credentials")
+        await asyncio.shield(self._loading)
+
+    async def _loaded(self) -> None:
+        version = self._version_of_files()
+        found = await self._load()
+        if found is not None:
+            self._found, self._version = found, version
 
 
 @contextmanager
@@ -114,12 +134,31 @@ def reason_of(error: Exception) -> str:
 
 
 class _LazySession(AioSession):
+    _credentials: Any
+
     def __init__(self) -> None:
         super().__init__()
-        self._chain = ChainCredentials(super().get_credentials)
+        self._chain = ChainCredentials(self._load, self._version_of_files)
+
+    async def _load(self) -> Any:
+        self._credentials = None  # else the SDK asks nobody a second time
+        return await super().get_credentials()
+
+    def _version_of_files(self) -> tuple[object, ...]:
+        names = ("credentials_file", "config_file")
+        return tuple(_version_of(os.path.expanduser(self.get_config_variable(name))) for name in names)  # noqa: PTH111
 
     async def get_credentials(self) -> ChainCredentials:  # type: ignore[override]
         return self._chain
+
+
+def _version_of(path: str) -> object:
+    """Another one as soon as the file is another one or has been written to; None where there is none."""
+    try:
+        stats = os.stat(path)  # noqa: PTH116 - for each request
+    except OSError:
+        return None
+    return stats.st_ino, stats.st_mtime_ns, stats.st_size
 
 
 class AwsSession:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,13 +73,9 @@ class DynamoJobIndex:
     async def _read(self, keys: Sequence[Mapping[str, Any]], status: Status) -> list[ListedJob]:
         """The jobs of these keys that have not changed their status since, nor expired, in the order of the keys."""
         items = {item["job_id"]["S"]: item for item in await self._items([key["job_id"] for key in keys])}
-        return [
-            _listed(item)
-            for key in keys
-            if (item := items.get(key["job_id"]["S"])) is not None
-            and item["status"]["S"] == status.value
-            and float(item["expires_at"]["N"]) > self._now().timestamp()
-        ]
+        found = (items.get(key["job_id"]["S"]) for key in keys)
+        jobs = (_listed(item, status, self._now()) for item in found if item is not None)
+        return [job for job in jobs if job is not None]
 
     async def _items(self, job_ids: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
         keys = [{"job_id": job_id} for job_id in job_ids]
@@ -108,9 +105,13 @@ def _milliseconds(time: datetime) -> int:
     return round(time.timestamp() * 1000)
 
 
-def _listed(item: Mapping[str, Any]) -> ListedJob:
-    status_at = datetime.fromtimestamp(int(item[STATUS_AT]["N"]) / 1000, UTC)
-    return ListedJob(Record.from_json(item["record"]["S"]), status_at)
+def _listed(item: Mapping[str, Any], status: Status, now: datetime) -> ListedJob | None:
+    """None where the job has another status or has expired, and for an item that no worker has written so."""
+    with suppress(KeyError, TypeError, ValueError, OverflowError, OSError):
+        if item["status"]["S"] == status.value and float(item["expires_at"]["N"]) > now.timestamp():
+            status_at = datetime.fromtimestamp(int(item[STATUS_AT]["N"]) / 1000, UTC)
+            return ListedJob(Record.from_json(item["record"]["S"]), status_at)
+    return None
 
 
 def _query_errors(table: str) -> ErrorTable:
