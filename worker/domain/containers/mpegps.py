@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.succession import Track, clock_of, in_succession
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
 
 _PREFIX = b"\0\0\1"
 _END, _PACK, _FIRST_PACKET = 0xB9, 0xBA, 0xBB
+_PRIVATE, _MPEG_AUDIO = 0xBD, 0xC0  # the latter with a number of five bits
+_DVD_SOUND = {0x80, 0xA0}  # AC-3 and DTS, PCM; each with a number of three or four bits
 _MAX_UNITS = 20_000_000
 _PACK_BYTES = 14  # the header of a pack, the longest that is read
 _PADDING_BYTES = 4096
@@ -19,18 +22,24 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether packet follows packet to the end."""
     reader = BlockReader(read_at)
     offset = start
+    tracks: dict[int, Track] = {}
     for _ in range(_MAX_UNITS):
         end = _end_of_unit(reader, offset) or _end_of_padding(reader, offset)
         if end is None:
             break
         if end > size:
             return Structure(start, size, problem=CUT_OFF)
+        if (number := _track_of(reader, offset)) is not None:
+            clock = clock_of(reader.at(offset, _PACK_BYTES))
+            tracks.setdefault(number, Track()).add(offset, end, clock, described=offset)
         offset = end
-    problem = _problem(reader, offset, size)
+    succession = in_succession([*tracks.values()], start, offset)
+    problem = _problem(reader, offset, size) or succession.problem
     return Structure(
         start,
         offset,
         problem=problem or (ZEROS_AMID_SOUND if begin_before(read_at, offset, size) else None),
+        parts=succession.parts,
         repairs=(BYTES_BEHIND,) if offset < size else (),
         read_range=range_to(offset, size),
     )
@@ -50,6 +59,18 @@ def _end_of_padding(reader: BlockReader, offset: int) -> int | None:
     sector = reader.at(offset, _SECTOR_BYTES)
     at = sector.find(_PREFIX)
     return offset + at if at > 0 and not sector[:at].strip(b"\0") else None
+
+
+def _track_of(reader: BlockReader, offset: int) -> int | None:
+    """The number of the track of sound that a packet is of: that of the packet, or in private ones that of DVDs."""
+    header = reader.at(offset, 9)
+    code = header[3]
+    if code & 0xE0 == _MPEG_AUDIO:
+        return code
+    if code != _PRIVATE or len(header) < 9:
+        return None
+    track = int.from_bytes(reader.at(offset + 9 + header[8], 1), "big")
+    return track if track & 0xF0 in _DVD_SOUND else None
 
 
 def _end_of_unit(reader: BlockReader, offset: int) -> int | None:

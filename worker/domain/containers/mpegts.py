@@ -6,16 +6,39 @@ are missing in between show in the counters, lengths and clocks of the streams o
 
 from __future__ import annotations
 
-from worker.domain.containers.mpegts_packets import PACKET_SIZES, SYNC, Counter, Sound, is_row, runs, sound_of
+from dataclasses import dataclass, field
+
+from worker.domain.containers.mpegts_packets import (
+    PACKET_SIZES,
+    SYNC,
+    Counter,
+    Sound,
+    is_certain_sound,
+    is_row,
+    payload_of,
+    runs,
+    sound_of,
+)
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.succession import Track, clock_of, in_succession
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, are_behind, begin_before
 
-_HEAD_BYTES = 4 << 20  # in which every stream of sound begins
 _TAIL_BYTES = 1 << 18
 _PACKET_BYTES = 188
+_BEGINS = 0x40  # of the second byte of a transport packet: a packet of the stream begins in it
+_PROGRAMS = 0  # the number of the stream with the table of all programmes
 _NULL_PACKET = b"\x1f\xff"
 _PACKETS_MISSING = damaged("packets of the MPEG transport stream are missing")
 _LAST_INCOMPLETE = "the MPEG transport stream ends within a packet of sound"
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A stream of sound, or perhaps of subtitles, and where its packets are."""
+
+    is_certain: bool
+    sound: Sound = field(default_factory=Sound)
+    track: Track = field(default_factory=Track)
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
@@ -26,17 +49,20 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             end = _end_of_packets(read_at, start, size, packet_bytes, sync)
             if end is None or end > size:
                 return Structure(start, size, problem=CUT_OFF)
-            sounds, is_broken = _read(read_at, start, end, packet_bytes, sync)
+            streams, is_broken = _read(read_at, start, end, packet_bytes, sync)
+            sounds = [stream.sound for stream in streams]
             has_lost = is_broken or any(sound.has_lost for sound in sounds)
             if not has_lost and any(sound.is_doubtful for sound in sounds):
                 has_lost = _jumps(read_at, start, end, packet_bytes, sync)
             is_incomplete = any(sound.is_incomplete for sound in sounds)
             are_zeros_sound = begin_before(read_at, end, size) or (is_incomplete and are_behind(read_at, end, size))
-            problem = ZEROS_AMID_SOUND if are_zeros_sound else None
+            succession = in_succession([stream.track for stream in streams if stream.is_certain], start, end)
+            problem = ZEROS_AMID_SOUND if are_zeros_sound else succession.problem
             return Structure(
                 start,
                 end,
                 problem=_PACKETS_MISSING if has_lost else problem,
+                parts=succession.parts,
                 repairs=(
                     *([BYTES_BEHIND] if end < size else []),
                     *([_LAST_INCOMPLETE] if is_incomplete else []),
@@ -58,25 +84,29 @@ def _end_of_packets(read_at: ReadAt, start: int, size: int, packet_bytes: int, s
     return None
 
 
-def _read(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> tuple[list[Sound], bool]:
+def _read(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> tuple[list[_Stream], bool]:
     """Each stream of sound, and whether the row of packets is broken before the first of them begins."""
-    sounds: dict[int, Sound] = {}
-    is_broken, expected = False, start
+    streams: dict[int, _Stream] = {}
+    is_broken, expected, tables_at = False, start, None
     for offset, run in runs(read_at, start, end, packet_bytes, sync):
-        is_broken |= offset != expected and not sounds
+        is_broken |= offset != expected and not streams
         expected = offset + len(run)
         highs, lows = run[sync + 1 :: packet_bytes], run[sync + 2 :: packet_bytes]
-        if offset < start + _HEAD_BYTES:
-            for index in range(len(lows)):
-                if sound_of(_packet(run, index, packet_bytes, sync)):
-                    sounds.setdefault((highs[index] & 31) << 8 | lows[index], Sound())
-        for number, sound in sounds.items():
-            high, low = number >> 8, number & 0xFF
-            if low not in lows:
+        for index, (high, low) in enumerate(zip(highs, lows, strict=False)):
+            number, begins = (high & 31) << 8 | low, high & _BEGINS
+            stream = streams.get(number)
+            if stream is None and not begins:
                 continue
-            for index in [i for i, (a, b) in enumerate(zip(highs, lows, strict=False)) if b == low and a & 31 == high]:
-                sound.add(_packet(run, index, packet_bytes, sync))
-    return list(sounds.values()), is_broken and bool(sounds)
+            packet, at = _packet(run, index, packet_bytes, sync), offset + index * packet_bytes
+            if stream is None and sound_of(packet):
+                stream = streams[number] = _Stream(is_certain_sound(packet))
+            if stream is not None:
+                stream.sound.add(packet)
+                clock = clock_of(payload_of(packet)) if begins else None
+                stream.track.add(at, at + packet_bytes, clock, described=tables_at)
+            elif number == _PROGRAMS:
+                tables_at = at
+    return list(streams.values()), is_broken and bool(streams)
 
 
 def _jumps(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> bool:

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from worker.domain.containers.structure import ReadAt
+from worker.domain.containers.succession import CLOCK_HZ, clock_of
 
 PACKET_SIZES = ((188, 0), (192, 4), (204, 0))  # bytes of a packet, and where in it the sync byte stands
 SYNC = 0x47
 _IN_A_ROW = 5
 _PACKETS_AT_ONCE = 4096
-_CLOCK_HZ = 90_000
 _CLOCK_TURN = 1 << 33
 # A longer gap is another recording that was joined; a gap of less than half a packet of sound is rounding.
-_LONGEST_GAP = 3600 * _CLOCK_HZ
+_LONGEST_GAP = 3600 * CLOCK_HZ
 _MORE_THAN_A_PACKET = 1.5
+_PRIVATE = {0xBD, 0xFD}  # the numbers of private packets
+_SYNC_WORDS = (b"\x0b\x77", b"\x7f\xfe\x80\x01", b"\x7f\xe0")  # of AC-3 and E-AC-3, DTS, Opus
 
 
 def is_row(data: bytes, packet_bytes: int, sync: int, *, begin: int = 0) -> bool:
@@ -114,7 +116,7 @@ class Sound:
         length = int.from_bytes(payload[4:6], "big")
         self.stated_bytes = length + 6 if length else None
         self.bytes_read, self.has_begun = len(payload), True
-        clock = _clock(payload)
+        clock = clock_of(payload)
         if clock is not None:
             if self.clock is not None:
                 self._compare((clock - self.clock) % _CLOCK_TURN)
@@ -136,13 +138,20 @@ def sound_of(packet: bytes) -> bool:
     """Whether a transport packet begins a packet of sound: MPEG audio and AAC, or private, as AC-3 and Opus."""
     if not packet[1] & 0x40 or not packet[3] & 0x10:
         return False
-    payload = packet[5 + packet[4] if packet[3] & 0x20 else 4 :]
-    return len(payload) > 8 and payload[:3] == b"\0\0\1" and (0xC0 <= payload[3] < 0xE0 or payload[3] in {0xBD, 0xFD})
+    payload = payload_of(packet)
+    return len(payload) > 8 and payload[:3] == b"\0\0\1" and (_is_mpeg_audio(payload) or payload[3] in _PRIVATE)
 
 
-def _clock(payload: bytes) -> int | None:
-    """The presentation time stamp in units of 1/90,000 s (section 2.4.3.7)."""
-    if len(payload) < 14 or not payload[7] & 0x80:
-        return None
-    high, middle, low = payload[9] >> 1 & 7, int.from_bytes(payload[10:12], "big") >> 1, payload[12:14]
-    return high << 30 | middle << 15 | int.from_bytes(low, "big") >> 1
+def is_certain_sound(packet: bytes) -> bool:
+    """Whether what `sound_of` found is sound: private packets may have subtitles."""
+    payload = payload_of(packet)
+    return _is_mpeg_audio(payload) or payload[9 + payload[8] :].startswith(_SYNC_WORDS)
+
+
+def payload_of(packet: bytes) -> bytes:
+    """What a transport packet carries that has a payload."""
+    return packet[5 + packet[4] if packet[3] & 0x20 else 4 :]
+
+
+def _is_mpeg_audio(payload: bytes) -> bool:
+    return 0xC0 <= payload[3] < 0xE0

@@ -1,0 +1,64 @@
+"""Broadcasts that go over to another track of sound: a demuxer plays one track, and says nothing of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.trial import convert
+from tests.support.sounds import run_ffmpeg
+from tests.support.sweep import WHOLE, sweep_wav
+
+_PICTURE = ("-f", "lavfi", "-i", "testsrc=duration=1:size=64x64:rate=25", "-map", "0:a", "-map", "1:v")
+_ADDED_SECONDS = 0.15  # what three encoders put in front and behind
+
+
+def a_second(directory: Path, number: int, suffix: str, *options: str) -> bytes:
+    """The second of that number of the sweep."""
+    sweep, path = directory / "sweep.wav", directory / f"{number}.{suffix}"
+    sweep.write_bytes(sweep_wav(44_100))
+    run_ffmpeg("-ss", str(number), "-t", "1", "-i", str(sweep), *options, str(path))
+    return path.read_bytes()
+
+
+async def assert_all_is_heard(source: Path) -> None:
+    outcome = await convert(source)
+
+    assert outcome.heard is not None, outcome.error
+    assert outcome.heard.missing_from(WHOLE, at_least=0.1) == []
+    assert outcome.heard.seconds == pytest.approx(3.0, abs=_ADDED_SECONDS)
+    assert outcome.repaired == ()
+
+
+@pytest.mark.parametrize(
+    ("codecs", "picture"),
+    [
+        (("aac", "aac", "aac"), ()),
+        (("mp2", "ac3", "aac"), ()),
+        (("mp2", "mp2", "mp2"), (*_PICTURE, "-c:v", "mpeg2video")),
+    ],
+    ids=["same codec", "other codecs", "pictures"],
+)
+async def test_a_transport_stream_whose_sound_goes_over_to_another_stream_is_heard_to_its_end(
+    codecs: Sequence[str], picture: Sequence[str], tmp_path: Path
+) -> None:
+    programmes = []
+    for number, codec in enumerate(codecs):
+        numbers = ("-mpegts_start_pid", str(0x100 + 16 * number), "-mpegts_pmt_start_pid", str(0x1000 + number))
+        programmes.append(a_second(tmp_path, number, "ts", *picture, "-c:a", codec, *numbers))
+    (tmp_path / "joined.ts").write_bytes(b"".join(programmes))
+
+    await assert_all_is_heard(tmp_path / "joined.ts")
+
+
+@pytest.mark.parametrize("codecs", [("mp2", "ac3", "mp2"), ("ac3", "mp2", "ac3")])
+async def test_a_program_stream_whose_sound_goes_over_to_another_track_is_heard_to_its_end(
+    codecs: Sequence[str], tmp_path: Path
+) -> None:
+    each = [a_second(tmp_path, number, "vob", "-c:a", codec) for number, codec in enumerate(codecs)]
+    each[2] = each[2].replace(b"\0\0\1\xc0", b"\0\0\1\xc5")
+    (tmp_path / "joined.mpg").write_bytes(b"".join(each))
+
+    await assert_all_is_heard(tmp_path / "joined.mpg")
