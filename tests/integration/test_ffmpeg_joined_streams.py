@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutation.trial import convert
 from tests.support.conversions import an_output, converted, delivered
+from tests.support.ogg import split
 from tests.support.pcm import Pcm, level_db, read_wav
 from tests.support.sounds import listen, run_ffmpeg, sound
 from worker.domain.audio import SOUND_FORMATS, AudioFormat
@@ -157,3 +159,36 @@ def _quiet_seconds(pcm: Pcm) -> float:
     """How much of it is silence, in steps of 2 ms."""
     heard, step = pcm.channel(0), pcm.rate_hz // 500
     return sum(not any(heard[at : at + step]) for at in range(0, len(heard), step)) * step / pcm.rate_hz
+
+
+_BARE_MP3 = ("-c:a", "libmp3lame", "-write_xing", "0", "-id3v2_version", "0", "-f", "mp3")
+
+
+@pytest.mark.parametrize(("one", "other"), [(44_100, 48_000), (48_000, 44_100)])
+async def test_the_times_of_mp3_whose_rate_changes_soon_never_go_back(one: int, other: int, tmp_path: Path) -> None:
+    source = joined(tmp_path, *(a_stream(tmp_path, *_BARE_MP3, "-ar", str(rate)) for rate in (one, other, one)))
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.OPUS))
+
+    ends = [_end_of_page(page) for page in split(delivered(artifact).read_bytes())[2:]]
+    assert ends[0][0] >= ends[0][1]
+    assert [later >= earlier for (earlier, _), (later, _) in pairwise(ends)] == [True] * (len(ends) - 1)
+
+
+def _end_of_page(page: bytes) -> tuple[int, int]:
+    """What a page of Opus states as its end, and how many samples its packets of 20 ms have."""
+    lacing = page[27 : 27 + page[26]]
+    return int.from_bytes(page[6:14], "little"), 960 * sum(length < 255 for length in lacing)
+
+
+async def test_sound_that_begins_late_and_changes_has_no_silence_added_at_each_change(tmp_path: Path) -> None:
+    streams = [a_stream(tmp_path, *_BARE_MP3, "-ac", str(channels)) for channels in (1, 2, 1)]
+    source = tmp_path / "late.mka"
+    run_ffmpeg("-itsoffset", "2", "-i", str(joined(tmp_path, *streams)), "-c", "copy", str(source))
+
+    outcome = await convert(source)
+
+    assert outcome.heard is not None, outcome.error
+    assert outcome.heard.seconds == pytest.approx(3 * _SECONDS, abs=0.15)
+    assert len(outcome.repaired) == 1
+    assert outcome.repaired[0].startswith("the sound begins 2.00 s late on the source's clock")

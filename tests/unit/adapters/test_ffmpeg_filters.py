@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from worker.adapters.ffmpeg.filters import filter_graph, has_clock, late_seconds, longest_pause_seconds, target_layout
+from worker.adapters.ffmpeg.clock import longest_pause_seconds
+from worker.adapters.ffmpeg.filters import filter_graph, has_clock, late_seconds, target_layout
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from worker.ports import SourceAudio
+
+_MAX_PAUSE_SAMPLES = 28_800_000  # ten minutes of mono at 48 kHz: the resampler holds a pause in 500 MB of memory
 _SNAP_SECONDS = 0.1  # a decoder may be a frame behind its packets
+_CHANGING_SNAP_SECONDS = 0.01  # less than a frame: the second one may be the first in another format
 # The clock of the outputs, in registers: 1 is where the last frame ended, 2 how far the source's clock was set back,
 # 3 by how much this frame is late, 4 its place. A frame that is late by a pause keeps its place, and the resampler
 # puts silence before it. One that is early (another recording's clock begins) or late beyond all pauses follows the
@@ -14,18 +18,26 @@ _CLOCK = (
     "st(4,if(NB_CONSUMED_SAMPLES,"
     "if(gt(ld(3)*TB,{gap})*lte(ld(3)*TB,{pause}),PTS+ld(2),"
     "if(gt(abs(ld(3)*TB),{gap}),if(gt(ld(3),0),print(ld(3)*TB,40))*0+st(2,ld(1)-PTS)*0+ld(1),ld(1))),"
-    "if(gt(abs((PTS-{start}/TB)*TB),{snap}),PTS-{start}/TB,0)));"
+    "st(2,-{start}/TB)*0+if(gt(abs((PTS-{start}/TB)*TB),{snap}),PTS-{start}/TB,0)));"
     "st(1,ld(4)+S/SR/TB);"
     "ld(4)"
 )
 
 
-def clock_of_outputs(*, gap_seconds: float, pause_seconds: float, start_seconds: float) -> str:
+def clock_of_outputs(*, gap_seconds: float, pause_seconds: float, start_seconds: float, changes_format: bool) -> str:
     """The expression of a frame's time for ffmpeg's filter `asetpts`.
 
     Silence stands for what is late by more than `gap_seconds` and at most `pause_seconds`. What begins at
     `start_seconds` of the source's clock is the beginning of the outputs.
     """
     return _CLOCK.format(
-        gap=gap_seconds, pause=f"{pause_seconds:.3f}", start=f"{start_seconds:.6f}", snap=_SNAP_SECONDS
+        gap=gap_seconds,
+        pause=f"{pause_seconds:.3f}",
+        start=f"{start_seconds:.6f}",
+        snap=_CHANGING_SNAP_SECONDS if changes_format else _SNAP_SECONDS,
     )
+
+
+def longest_pause_seconds(audio: SourceAudio) -> float:
+    """Up to which silence takes the place of a pause."""
+    return _MAX_PAUSE_SAMPLES / (audio.sample_rate_hz * audio.channels)

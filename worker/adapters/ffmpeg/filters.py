@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from worker.adapters.ffmpeg.clock import clock_of_outputs
+from worker.adapters.ffmpeg.clock import clock_of_outputs, longest_pause_seconds
 from worker.adapters.ffmpeg.cuts import cut_filters, samples_of
 from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
 from worker.adapters.ffmpeg.levels import gain_filters
@@ -44,7 +44,6 @@ _GUESSES_POSITIONS = frozenset({"tta", "wavpack"})
 _FRAME_GAP_SECONDS = 0.01  # less than any frame, but for the short ones of Vorbis
 _LATE_SECONDS = 0.01
 SHORTEST_PAUSE_SECONDS = 0.1  # what recorders' clocks jitter by is less; what is less adds up until it is a gap
-_MAX_PAUSE_SAMPLES = 28_800_000  # ten minutes of mono at 48 kHz: the resampler holds a pause in 500 MB of memory
 _SHORT_SECONDS = 0.1
 _NAMED = frozenset(LAYOUTS.values()) - {LAYOUTS[name] for name in ("7.2.3", "downmix", "binaural")}
 _LABELS = {len(LAYOUTS[name]): name for name in ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1", "7.1.4")}
@@ -68,15 +67,18 @@ def has_counted_frames(container: str) -> bool:
 
 
 def late_seconds(audio: SourceAudio) -> float:
-    """How much silence stands before the sound of a source whose clock begins before its sound."""
+    """How much silence stands before the sound of a source whose clock begins before its sound.
+
+    None does where its format changes: the resampler would begin anew at each change, and put it there once more.
+    """
+    return 0.0 if audio.changes_format else begins_late_seconds(audio)
+
+
+def begins_late_seconds(audio: SourceAudio) -> float:
+    """How long the clock of a source runs before its sound begins; 0 where that is another recording's clock."""
     has_start = has_clock(audio.container) and audio.container not in _NUMBERS_FROM_ANYWHERE
     late = _LATE_SECONDS < audio.starts_at_seconds <= longest_pause_seconds(audio)
     return audio.starts_at_seconds if late and has_start else 0.0
-
-
-def longest_pause_seconds(audio: SourceAudio) -> float:
-    """Up to which silence takes the place of a pause."""
-    return _MAX_PAUSE_SAMPLES / (audio.sample_rate_hz * audio.channels)
 
 
 def has_reference(encodings: Sequence[Encoding]) -> bool:
@@ -153,6 +155,7 @@ def _shared(audio: SourceAudio) -> list[str]:
         gap_seconds=gap,
         pause_seconds=longest_pause_seconds(audio),
         start_seconds=0.0 if late or is_shifted else audio.starts_at_seconds,
+        changes_format=audio.changes_format,
     )
     padded = [f"asetpts='{clock}'", _PADDED + (":first_pts=0" if late else "")]
     return [*filters, *padded, *_silent_end(audio)]

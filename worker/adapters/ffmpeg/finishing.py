@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from worker.adapters.ffmpeg.clock import longest_pause_seconds
 from worker.adapters.ffmpeg.command import has_own_clock
 from worker.adapters.ffmpeg.files import to_artifact
-from worker.adapters.ffmpeg.filters import longest_pause_seconds
 from worker.adapters.ffmpeg.peaks import to_waveform
 from worker.adapters.ffmpeg.segments import to_stream
 from worker.adapters.ffmpeg.sound_reports import to_report
@@ -56,5 +56,5 @@ def _metadata(audio: SourceAudio, encoding: Encoding, seconds: float) -> Metadat
 
 def begin_of(audio: SourceAudio) -> float:
     """Which moment of the source's own clock is the beginning of the outputs."""
-    begins_late = has_own_clock(audio.container) and audio.starts_at_seconds > longest_pause_seconds(audio)
-    return audio.starts_at_seconds if begins_late else 0.0
+    is_left_out = audio.changes_format or audio.starts_at_seconds > longest_pause_seconds(audio)
+    return audio.starts_at_seconds if has_own_clock(audio.container) and is_left_out else 0.0

@@ -79,6 +79,14 @@ def _expected_seconds(audio: SourceAudio, headers: Headers) -> float | None:
     return max(0.0, headers.duration_seconds - audio.starts_at_seconds + silence)
 
 
+def of_changing_format(audio: SourceAudio) -> SourceAudio:
+    """The source as it is converted where its format changes on the way: without silence before its sound."""
+    changing = replace(audio, changes_format=True)
+    if audio.duration_seconds is None:
+        return changing
+    return replace(changing, duration_seconds=audio.duration_seconds - late_seconds(audio) + late_seconds(changing))
+
+
 class Check:
     """Compares a source as it was predicted with what ffmpeg prints and says while it converts it.
 

@@ -13,7 +13,7 @@ from worker.adapters.ffmpeg.feeding import as_it_comes
 from worker.adapters.ffmpeg.files import descriptors
 from worker.adapters.ffmpeg.filters import Analysis, filter_graph, has_reference
 from worker.adapters.ffmpeg.log import Log
-from worker.adapters.ffmpeg.prediction import Check
+from worker.adapters.ffmpeg.prediction import Check, of_changing_format
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.report import ProgressReader, check_end, read_counts
 from worker.adapters.ffmpeg.verdict import Verdict, check_counts
@@ -84,11 +84,9 @@ class Runs:
         """
         log = await self._run_twice(task, bounds, progress)
         task = replace(task, audio=replace(task.audio, is_predicted=False))
-        found = replace(
-            task.audio,
-            loses_frames=task.audio.loses_frames or log.has_lost_frames,
-            changes_format=task.audio.changes_format or log.changes > 0,
-        )
+        found = replace(task.audio, loses_frames=task.audio.loses_frames or log.has_lost_frames)
+        if log.changes:
+            found = of_changing_format(found)
         if _graph(task, found) != _graph(task, task.audio):
             task = replace(task, audio=found)
             log = await self._run_twice(task, bounds, progress)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from worker.adapters.ffmpeg.clock import longest_pause_seconds
 from worker.adapters.ffmpeg.filters import (
     SHORTEST_PAUSE_SECONDS,
+    begins_late_seconds,
     has_clock,
     has_counted_frames,
     late_seconds,
-    longest_pause_seconds,
 )
 from worker.adapters.ffmpeg.report import Counts, Headers, is_lossless
 from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ
@@ -166,6 +167,11 @@ def _repaired(counts: Counts, audio: SourceAudio, seconds: float) -> list[str]:
         sentences.append(f"of {stated_seconds:.2f} s that the source states, {seconds:.2f} s could be decoded")
     if skipped := _skipped_bytes(counts, audio):
         sentences.append(f"{skipped} bytes between the frames are no audio and were skipped")
+    if lacking := begins_late_seconds(audio) - late_seconds(audio):
+        sentences.append(
+            f"the sound begins {lacking:.2f} s late on the source's clock, and its format changes on the way; "
+            "no silence is put before it"
+        )
     if audio.is_finite is False or counts.has_non_finite_samples:
         sentences.append("samples that are no finite numbers became silence")
     return sentences
