@@ -11,8 +11,8 @@ from tests.fakes.operations import FakeDeadLetters
 from tests.fakes.queue import DeadLetter as Letter
 from tests.fakes.queue import FakeQueue
 from tests.support.sqs import FIFO, Sqs, a_delivery_from
-from worker.adapters.sqs.queue import SqsSender
 from worker.adapters.sqs.redrive import SqsDeadLetters
+from worker.adapters.sqs.sender import SqsSender
 from worker.application.operations.redrive import Redrive
 from worker.domain.disposition import Reject
 from worker.domain.errors import ErrorCode, JobError, NoAudioError, SourceNotFoundError

@@ -16,7 +16,8 @@ from tests.fakes.queue import FakeQueue
 from tests.support import ministack
 from tests.support.aws import aws_environment
 from worker.adapters.aws.client import ClientLimits, open_client
-from worker.adapters.sqs.queue import SqsQueue, SqsSender
+from worker.adapters.sqs.queue import SqsQueue
+from worker.adapters.sqs.sender import SqsSender
 from worker.demo.servers import HOST
 from worker.domain.disposition import Reject
 from worker.domain.errors import UnsupportedAudioError
@@ -26,7 +27,6 @@ LIMITS = ClientLimits(connect_seconds=2, read_seconds=20, attempts=1, connection
 REJECTION = Reject(UnsupportedAudioError("the source is cut off"), "ep-1", 2)
 
 _MINISTACK = ministack.interpreter()  # None where it is not installed (tests/README.md says how)
-
 Send = Callable[[str], Awaitable[object]]
 
 

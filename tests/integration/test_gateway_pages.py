@@ -17,7 +17,8 @@ from tests.support.s3 import MIB, artifact_of, download, upload
 from worker.adapters.aws.client import open_client
 from worker.adapters.dynamodb.job_table import LIMITS, DynamoJobTable
 from worker.adapters.s3.store import S3Store
-from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, SqsSender
+from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue
+from worker.adapters.sqs.sender import SqsSender
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import ObjectLocation
 from worker.ports import StoreUnavailableError

@@ -11,8 +11,9 @@ import pytest
 from tests.support.consuming import a_consumer
 from tests.support.sqs import FIFO, QueueDepth, Sqs, a_delivery_from
 from tests.support.waiting import wait_until
-from worker.adapters.sqs.queue import SqsQueue, SqsSender, receive_limits
+from worker.adapters.sqs.queue import SqsQueue, receive_limits
 from worker.adapters.sqs.redrive import SqsDeadLetters
+from worker.adapters.sqs.sender import SqsSender
 from worker.application.consuming.work import Work
 from worker.domain.disposition import Ack, Disposition, Reject
 from worker.domain.errors import DependencyUnavailableError, InvalidMessageError

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.sqs import FIFO, Sqs, a_delivery_from, strings
 from worker import __version__
-from worker.adapters.sqs.queue import SqsSender
+from worker.adapters.sqs.sender import SqsSender
 from worker.domain.disposition import Reject
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, UnsupportedAudioError
 

@@ -12,7 +12,8 @@ from tests.support.events import logged_events
 from tests.support.fault_proxy import FaultProxy
 from tests.support.sqs import Sqs, a_delivery_from
 from worker.adapters.aws.client import open_client
-from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue, SqsSender
+from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue
+from worker.adapters.sqs.sender import SqsSender
 from worker.domain.errors import DependencyUnavailableError
 from worker.events import Event
 

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from worker.adapters.dynamodb.job_index import DynamoJobIndex
-from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsSender
+from worker.adapters.sqs.queue import CONTROL_LIMITS
 from worker.adapters.sqs.redrive import SqsDeadLetters
+from worker.adapters.sqs.sender import SqsSender
 from worker.application.jobs.cancellation import Cancellation
 from worker.application.jobs.completion_events import PUBLISH_SECONDS
 from worker.application.jobs.direct_records import DirectRecords, LeftOutputs

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from worker import __version__
-from worker.adapters.sqs.queue import SqsSender
+from worker.adapters.sqs.sender import SqsSender
 from worker.application.operations.store_watch import StoreWatch
 from worker.domain.progress import timestamp
 from worker.gateway.instruments import render

@@ -1,23 +1,22 @@
-"""SQS: the queue that jobs come from, and the sender that `worker submit` uses."""
+"""SQS: the queue that jobs come from."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from worker.adapters.aws.client import DENIED, ClientLimits, translated
+from worker.adapters.aws.client import ClientLimits, translated
 from worker.adapters.sqs.attributes import QueueAttributes, is_fifo, queue_url_of
 from worker.adapters.sqs.batching import Batcher
 from worker.adapters.sqs.dead_letters import TRACE, dead_letter_attributes, rejected_run_in, string_attribute
+from worker.adapters.sqs.refusals import SQS, denied, no_queue
 from worker.domain.disposition import Reject
 from worker.domain.errors import DependencyUnavailableError, WorkerError
 from worker.events import Event, emit
 from worker.ports import MAX_BATCH_ENTRIES, MAX_IN_FLIGHT_SECONDS, Delivery, ReceiptExpiredError
 
-_SQS = "SQS"
 _WAITING = "ApproximateNumberOfMessages"
 _SYSTEM_ATTRIBUTES = [
     "SentTimestamp",
@@ -28,7 +27,6 @@ _SYSTEM_ATTRIBUTES = [
     TRACE,
 ]
 _MOST_COPIED = 10_000
-_NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
 # With "InvalidParameterValue" SQS says that a handle has expired, or that the twelve hours in flight are over.
 _DEAD_HANDLE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
 
@@ -62,7 +60,7 @@ class SqsQueue:
         self._receive_client = receive_client
         self._client = control_client
         self._url = queue_url
-        self._errors = _errors_of(queue_url)
+        self._errors = no_queue(queue_url)
         self._visibility_seconds = _visibility(visibility_seconds)
         self._wait_seconds = min(20, math.ceil(wait_seconds))
         # Only on a FIFO queue does something wait for a delete: the next message of the group.
@@ -77,7 +75,7 @@ class SqsQueue:
 
     async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
         received_at = asyncio.get_running_loop().time()
-        with translated(_SQS, self._errors | _denied("sqs:ReceiveMessage")):
+        with translated(SQS, self._errors | denied("sqs:ReceiveMessage")):
             response = await self._receive_client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=min(slots, self._most),
@@ -91,11 +89,11 @@ class SqsQueue:
         return list(_readable(messages, received_at, retention_seconds))
 
     async def depth(self) -> int:
-        with translated(_SQS, self._errors | _denied("sqs:GetQueueAttributes")):
+        with translated(SQS, self._errors | denied("sqs:GetQueueAttributes")):
             response = await self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[_WAITING])
         waiting = response.get("Attributes", {}).get(_WAITING)
         if waiting is None:
-            raise DependencyUnavailableError(_SQS, "did not say how many messages wait")
+            raise DependencyUnavailableError(SQS, "did not say how many messages wait")
         return int(waiting)
 
     async def extend(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[WorkerError | None]:
@@ -117,7 +115,7 @@ class SqsQueue:
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[WorkerError | None]:
         entries = [{"Id": str(n), "ReceiptHandle": delivery.receipt_handle} for n, delivery in enumerate(deliveries)]
-        with translated(_SQS, _denied("sqs:DeleteMessage")):
+        with translated(SQS, denied("sqs:DeleteMessage")):
             response = await self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
         return _results(response, len(entries))
 
@@ -126,58 +124,9 @@ class SqsQueue:
             {"Id": str(n), "ReceiptHandle": delivery.receipt_handle, "VisibilityTimeout": _visibility(seconds)}
             for n, (delivery, seconds) in enumerate(delays)
         ]
-        with translated(_SQS, _denied("sqs:ChangeMessageVisibility")):
+        with translated(SQS, denied("sqs:ChangeMessageVisibility")):
             response = await self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
         return _results(response, len(entries))
-
-
-class SqsSender:
-    """The producer's side: puts bodies on a queue.
-
-    `sent` counts what it has put there, and `failures` the tries since that have failed or were given up.
-    """
-
-    def __init__(self, client: Any, queue_url: str) -> None:
-        self.sent = 0
-        self.failures = 0
-        self._client = client
-        self._url = queue_url
-        self._errors = _errors_of(queue_url)
-
-    async def send(
-        self,
-        body: str,
-        *,
-        group_id: str | None = None,
-        dedup_id: str | None = None,
-        attributes: Mapping[str, str] | None = None,
-    ) -> str:
-        """Put `body` on the queue and return its message id. Raises DependencyUnavailableError.
-
-        A FIFO queue keeps the order within a group, which is the message's own by default. Without a `dedup_id`, which
-        no standard queue has, equal bodies count as one message for five minutes. On a standard queue the group is a
-        tenant, whom SQS's fair queues keep from delaying the others:
-        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
-        """
-        extra: dict[str, Any] = {}
-        if attributes:
-            extra["MessageAttributes"] = {name: string_attribute(value) for name, value in attributes.items()}
-        if is_fifo(self._url):
-            digest = hashlib.sha256(body.encode()).hexdigest()
-            own_id = dedup_id or digest
-            extra |= {"MessageGroupId": group_id or own_id, "MessageDeduplicationId": own_id}
-        elif group_id is not None:
-            extra["MessageGroupId"] = group_id
-        try:
-            with translated(_SQS, self._errors | _denied("sqs:SendMessage")):
-                response = await self._client.send_message(QueueUrl=self._url, MessageBody=body, **extra)
-        except BaseException:  # a cancellation included: that is how a bounded call gives up
-            self.failures += 1
-            raise
-        self.failures = 0
-        self.sent += 1
-        message_id: str = response["MessageId"]
-        return message_id
 
 
 class _DeadLetterSender:
@@ -195,7 +144,7 @@ class _DeadLetterSender:
         if arn is None:
             return False
         try:
-            with translated(_SQS, _denied("sqs:GetQueueUrl and sqs:SendMessage on the dead-letter queue")):
+            with translated(SQS, denied("sqs:GetQueueUrl and sqs:SendMessage on the dead-letter queue")):
                 url = self._urls.get(arn) or await queue_url_of(self._client, arn)
                 why = _quarantine(delivery, rejection, url, known.max_message_bytes)
                 await self._client.send_message(QueueUrl=url, MessageBody=delivery.body, **why)
@@ -246,17 +195,9 @@ def _delivery(message: Mapping[str, Any], received_at: float, retention_seconds:
     )
 
 
-def _denied(action: str) -> dict[str, Callable[[], WorkerError]]:
-    return dict.fromkeys(DENIED, lambda: DependencyUnavailableError(_SQS, f"does not allow the role {action}"))
-
-
-def _errors_of(queue_url: str) -> dict[str, Callable[[], WorkerError]]:
-    return dict.fromkeys(_NO_QUEUE, lambda: DependencyUnavailableError(_SQS, f"has no queue at {queue_url}"))
-
-
 def _results(response: Mapping[str, Any], count: int) -> list[WorkerError | None]:
     """One result for each entry, by position. An entry that the answer does not mention has failed."""
-    results: list[WorkerError | None] = [DependencyUnavailableError(_SQS, "left the entry out of its answer")] * count
+    results: list[WorkerError | None] = [DependencyUnavailableError(SQS, "left the entry out of its answer")] * count
     positions = {str(n): n for n in range(count)}
     for entry in response.get("Successful", ()):
         if (position := positions.get(entry.get("Id"))) is not None:
@@ -271,7 +212,7 @@ def _failure(entry: Mapping[str, Any]) -> WorkerError:
     code = str(entry.get("Code", "Unknown")).rpartition(".")[2]
     if code in _DEAD_HANDLE:
         return ReceiptExpiredError(f"SQS answered {code}")
-    return DependencyUnavailableError(_SQS, f"answered {code}")
+    return DependencyUnavailableError(SQS, f"answered {code}")
 
 
 def _quarantine(delivery: Delivery, rejection: Reject, queue_url: str, max_bytes: int) -> dict[str, Any]:

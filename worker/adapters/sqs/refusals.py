@@ -1,0 +1,22 @@
+"""What SQS refuses, in words of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from worker.adapters.aws.client import DENIED
+from worker.domain.errors import DependencyUnavailableError, WorkerError
+
+SQS = "SQS"
+Errors = dict[str, Callable[[], WorkerError]]  # an ErrorTable to which others can be added
+_NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
+
+
+def denied(action: str) -> Errors:
+    """For a call that needs the right to this action."""
+    return dict.fromkeys(DENIED, lambda: DependencyUnavailableError(SQS, f"does not allow the role {action}"))
+
+
+def no_queue(queue_url: str) -> Errors:
+    """For a call to this queue."""
+    return dict.fromkeys(_NO_QUEUE, lambda: DependencyUnavailableError(SQS, f"has no queue at {queue_url}"))
