@@ -36,6 +36,7 @@ _PART_BYTES = 8 * 1024**2  # what a lost connection costs at most; S3 takes none
 _URL_SECONDS = 3600
 _COMPLETION_SECONDS = 60  # S3 puts many parts together in seconds
 _KEY = re.compile(r"[0-9a-f]{32}/[^/]+")  # UploadedFile.new_key
+_S3_ID = re.compile(r"[!-~]+")  # what a URL can carry; S3's own have letters, digits and a few signs
 _NOT_KEPT = {"cache-control": "no-store"}
 
 UploadId = Annotated[str, Path(max_length=4096, description="`upload` of the answer that began it.")]
@@ -80,7 +81,7 @@ class PartUpload:
             key, size_bytes, s3_id = json.loads(urlsafe_b64decode(text.encode() + b"=="))
         except (ValueError, TypeError, RecursionError):
             raise _no_upload() from None
-        is_named = isinstance(key, str) and _KEY.fullmatch(key) and isinstance(s3_id, str) and s3_id
+        is_named = isinstance(key, str) and _KEY.fullmatch(key) and isinstance(s3_id, str) and _S3_ID.fullmatch(s3_id)
         if not is_named or type(size_bytes) is not int or not 1 <= size_bytes <= max_bytes:
             raise _no_upload()
         return cls(key, size_bytes, s3_id)

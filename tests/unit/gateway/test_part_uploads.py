@@ -34,6 +34,8 @@ def test_an_id_is_read_as_it_was_written() -> None:
         json.dumps([KEY, 8, "s3-id"]),
         json.dumps([KEY, True, "s3-id"]),
         json.dumps([KEY, 7, ""]),
+        json.dumps([KEY, 7, "\ud800"]),
+        json.dumps([KEY, 7, "s3 id\n"]),
     ],
 )
 def test_an_id_that_the_gateway_has_not_made_is_not_found(text: str) -> None:
