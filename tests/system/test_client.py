@@ -73,6 +73,7 @@ def test_jobs_are_cancelled_run_again_and_listed_without_a_word_on_standard_outp
     outputs = [{"target": stack.target("a.mp3"), "format": "mp3"}]
     with Jobs.from_env(stack.environment()) as jobs:
         job = jobs.submit(source="s3://in-bucket/a.wav", outputs=outputs)
+        same = jobs.submit_message({"job_id": job.job_id, "source": job.source, "outputs": outputs})
         cancelled = jobs.cancel(job.job_id)
         again = jobs.retry(job.job_id)
         listed = jobs.list(limit=5)
@@ -80,13 +81,14 @@ def test_jobs_are_cancelled_run_again_and_listed_without_a_word_on_standard_outp
         with pytest.raises(TimeoutError):
             list(jobs.watch(job.job_id, timeout_seconds=0.5))
 
+    assert same == job
     assert cancelled is not None
     assert cancelled.status == "cancelled"
     assert again is not None
     assert again.run == 2
     assert found == again
     assert [record.job_id for record in listed] == [job.job_id]
-    assert stack.messages_in(stack.queue_url) == 2
+    assert stack.messages_in(stack.queue_url) == 3
     assert capsys.readouterr() == ("", "")
 
 

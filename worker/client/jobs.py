@@ -115,9 +115,12 @@ class Jobs:
     async def retry(self, job_id: str) -> JobRecord | None:
         """Begin a new run of a job that failed or was cancelled. Returns its first record; None: no such job.
 
-        Raises NotRetriedError for any other job, and `worker.settings.ConfigurationError` without a WORKER_QUEUE_URL.
+        Raises NotRetriedError for any other job, InvalidMessageError where the queue does not take its message any
+        more, and `worker.settings.ConfigurationError` without a WORKER_QUEUE_URL.
         """
         retry = self._parts.retry()
+        if not _is_id(job_id):
+            return None
         async with self._bounded(self._timeout_seconds):
             record = await retry.retry(job_id)
         return None if record is None else JobRecord.of(record)
@@ -128,6 +131,8 @@ class Jobs:
         A job that does not run is `cancelled` at once. One that is `running` ends within seconds. One that had ended
         before stays as it was.
         """
+        if not _is_id(job_id):
+            return None
         async with self._bounded(self._timeout_seconds):
             record = await self._parts.cancellation.cancel(job_id)
         return None if record is None else JobRecord.of(record)
@@ -136,6 +141,8 @@ class Jobs:
 
     async def get(self, job_id: str) -> JobRecord | None:
         """The newest record of the job, of either store; None: there is none."""
+        if not _is_id(job_id):
+            return None
         reading = await self._parts.reader.read(job_id)
         return None if reading.record is None else JobRecord.of(reading.record, fresh=reading.fresh)
 
@@ -156,13 +163,16 @@ class Jobs:
                     yield JobRecord.of(reading.record, fresh=reading.fresh)
 
     async def list(
-        self, *, status: Status | None = None, since: datetime | None = None, limit: int = 50
+        self, *, status: Status | str | None = None, since: datetime | None = None, limit: int = 50
     ) -> Sequence[JobRecord]:
         """The jobs that came last to the status, or to any, at `since` or later; the newest first, at most so many.
 
-        Raises NoIndexError where the table has no index for lists, and NotAllowedError.
+        Raises NoIndexError where the table has no index for lists, NotAllowedError, and ValueError for what is no
+        status.
         """
-        statuses: Collection[Status] = tuple(Status) if status is None else (status,)
+        statuses: Collection[Status] = tuple(Status) if status is None else (Status(status),)
+        if limit < 1:
+            return []
         async with self._bounded(self._timeout_seconds):
             jobs = await self._parts.newest_jobs(statuses, since=since, limit=limit)
         return [JobRecord.of(job.record, status_at=job.status_at) for job in jobs]
@@ -183,6 +193,13 @@ class Jobs:
             if not limit.expired():  # one of `put_source`
                 raise
             raise DependencyUnavailableError("AWS", f"did not answer within {seconds:g} s") from error
+
+
+def _is_id(job_id: str) -> bool:
+    """Whether a job may have that id. Of any other there is none, and DynamoDB refuses some of them as keys."""
+    from worker.domain.job import is_job_id  # noqa: PLC0415 - the parts have loaded it
+
+    return is_job_id(job_id)
 
 
 def new_job_id(source: Any) -> str:

@@ -62,6 +62,11 @@ class Jobs:
             )
         )
 
+    def submit_message(
+        self, message: Mapping[str, Any], *, group: str | None = None, traceparent: str | None = None
+    ) -> JobRecord:
+        return self._runner.run(self._jobs.submit_message(message, group=group, traceparent=traceparent))
+
     def retry(self, job_id: str) -> JobRecord | None:
         return self._runner.run(self._jobs.retry(job_id))
 
@@ -80,7 +85,7 @@ class Jobs:
             self._runner.run(records.aclose())
 
     def list(
-        self, *, status: Status | None = None, since: datetime | None = None, limit: int = 50
+        self, *, status: Status | str | None = None, since: datetime | None = None, limit: int = 50
     ) -> Sequence[JobRecord]:
         return self._runner.run(self._jobs.list(status=status, since=since, limit=limit))
 

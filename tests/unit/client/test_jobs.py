@@ -209,6 +209,24 @@ async def test_a_list_has_the_newest_first_and_says_when_each_came_to_its_status
             await jobs.list()
 
 
+async def test_a_list_takes_the_name_of_a_status_and_may_be_of_no_jobs() -> None:
+    table = FakeJobTable()
+    await table.write(first_record("old", None, (), NOW))
+    async with a_client(table) as jobs:
+        assert [record.job_id for record in await jobs.list(status="queued")] == ["old"]
+        assert await jobs.list(limit=0) == []
+        with pytest.raises(ValueError, match="nonsense"):
+            await jobs.list(status="nonsense")
+
+
+@pytest.mark.parametrize("job_id", ["", "a b", "ü", "x" * 3000])
+async def test_of_what_is_no_id_there_is_no_job_and_dynamodb_is_not_asked(job_id: str) -> None:
+    table = FakeJobTable()
+    table.breaks()
+    async with a_client(table, sender=Sent()) as jobs:
+        assert [await jobs.get(job_id), await jobs.cancel(job_id), await jobs.retry(job_id)] == [None] * 3
+
+
 @virtual_time
 async def test_what_hangs_is_given_up_in_time() -> None:
     sender = Sent()
