@@ -197,6 +197,16 @@ async def test_the_sender_gives_a_fifo_queue_group_and_deduplication(sqs: Sqs) -
     assert (await sqs.depth(url)).visible == 0
 
 
+async def test_a_message_that_the_queue_does_not_take_is_refused_and_counts_as_no_outage(sqs: Sqs) -> None:
+    sender = SqsSender(sqs.client, await sqs.made("queue", {"MaximumMessageSize": "1024"}))
+
+    with pytest.raises(InvalidMessageError, match="body: SQS does not take it") as caught:
+        await sender.send("x" * 2000)
+    await sender.send("x" * 1000)
+
+    assert (caught.value.field, sender.failures, sender.sent) == ("body", 0, 1)
+
+
 async def test_a_cancelled_ack_does_not_disturb_the_others_of_its_batch(sqs: Sqs) -> None:
     url = await sqs.made()
     for number in range(2):

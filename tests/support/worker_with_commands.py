@@ -11,7 +11,7 @@ from tests.support.handling import a_commands_finisher
 from tests.support.harness import SOURCE, Harness, a_body, a_harness, a_worker, until_empty
 from worker.application.jobs.retry import JobRetry
 from worker.application.jobs.submission import Submission
-from worker.domain.errors import DependencyUnavailableError
+from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
 from worker.domain.progress import Record, Status
 
 
@@ -21,11 +21,14 @@ class FakeSender:
     def __init__(self, queue: FakeQueue) -> None:
         self._queue = queue
         self.is_away = False
+        self.refuses = False
         self.dedup_ids: list[str | None] = []
 
     async def send(self, body: str, *, group_id: str | None = None, dedup_id: str | None = None, **_: object) -> str:
         if self.is_away:
             raise DependencyUnavailableError("SQS")
+        if self.refuses:
+            raise InvalidMessageError("body", "is too large")
         self.dedup_ids.append(dedup_id)
         return self._queue.send(body)
 

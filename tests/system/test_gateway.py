@@ -195,6 +195,24 @@ async def test_a_job_that_has_ended_cannot_be_cancelled(
     assert answer.problem["record"]["error"]["code"] == "source_not_found"
 
 
+async def test_a_message_that_the_queue_does_not_take_is_refused_with_the_field_and_its_job_has_failed(
+    stack: Stack, start_gateway: Callable[..., GatewayProcess], unique: Callable[[str], str]
+) -> None:
+    job_id = unique("large")
+    stack.aws["sqs"].set_queue_attributes(QueueUrl=stack.queue_url, Attributes={"MaximumMessageSize": "1024"})
+    message = a_message(stack, job_id)
+    message["outputs"][0]["tags"] = {"lyrics": "la " * 1000}
+    async with start_gateway(stack).client() as client:
+        refused = await client.post("/jobs", message)
+        shown = await client.get(f"/jobs/{job_id}")
+        health = await client.get("/health")
+
+    assert (refused.status, refused.problem["field"]) == (422, "body")
+    assert (shown.json["status"], shown.json["error"]["code"]) == ("failed", "invalid_message")
+    assert health.json["queue"] == {"sent": 0, "send_failures": 0}
+    assert stack.messages_in(stack.queue_url) == 0
+
+
 # --- probes, and the process ----------------------------------------------------------------------------------------
 
 

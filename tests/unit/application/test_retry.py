@@ -12,7 +12,7 @@ from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
 from tests.support.worker_with_commands import a_worker_with_commands
 from worker.application.messages.message import parse_job
-from worker.domain.errors import DependencyUnavailableError
+from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
 from worker.domain.progress import Status, Version
 from worker.domain.refusals import NotRetriedError
 
@@ -61,6 +61,18 @@ async def test_a_cancelled_job_that_never_started_is_run_again(tmp_path: Path) -
         await until_empty(system.queue)
 
         assert (system.harness.record().status, system.harness.record().run) == (Status.COMPLETED, 2)
+
+
+@virtual_time
+async def test_a_run_whose_message_the_queue_does_not_take_any_more_has_failed(tmp_path: Path) -> None:
+    async with a_worker_with_commands(tmp_path) as system:
+        await system.failed()
+        system.sender.refuses = True
+
+        with pytest.raises(InvalidMessageError):
+            await system.retry.retry("ep-1")
+
+        assert (system.harness.record().status, system.harness.record().run) == (Status.FAILED, 2)
 
 
 @virtual_time

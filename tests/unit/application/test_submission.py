@@ -15,7 +15,7 @@ from tests.support.records import NOW, a_record
 from worker.application.jobs.submission import Submission
 from worker.application.messages.message import parse_job
 from worker.domain.audio import AudioFormat
-from worker.domain.errors import DependencyUnavailableError
+from worker.domain.errors import DependencyUnavailableError, ErrorCode, InvalidMessageError, WorkerError
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.progress import Status, Version
 from worker.domain.refusals import JobExistsError
@@ -34,7 +34,7 @@ class FakeSender:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str | None, str | None]] = []
         self.attributes: Mapping[str, str] | None = None
-        self.failure: DependencyUnavailableError | None = None
+        self.failure: WorkerError | None = None
 
     async def send(
         self,
@@ -235,3 +235,20 @@ async def test_a_job_may_have_a_message_group_with_others(submission: Submission
 
     ((_, group_id, dedup_id),) = sender.sent
     assert (group_id, dedup_id) == ("show-7", "ep-0142")
+
+
+async def test_a_job_whose_message_the_queue_does_not_take_has_failed_and_does_not_wait_for_ever(
+    submission: Submission, table: FakeJobTable, sender: FakeSender
+) -> None:
+    sender.failure = InvalidMessageError("body", "is too large")
+
+    with pytest.raises(InvalidMessageError) as caught:
+        await submission.submit(JOB)
+
+    record = await table.read(JOB.job_id)
+    assert caught.value.job_id == JOB.job_id
+    assert record is not None
+    assert (record.status, record.version) == (Status.FAILED, Version(0, 2))
+    assert record.error is not None
+    assert record.error.code == ErrorCode.INVALID_MESSAGE
+    assert sender.sent == []

@@ -9,7 +9,8 @@ from typing import Any
 from worker.adapters.aws.client import translated
 from worker.adapters.sqs.attributes import is_fifo
 from worker.adapters.sqs.dead_letters import string_attribute
-from worker.adapters.sqs.refusals import SQS, denied, no_queue
+from worker.adapters.sqs.refusals import SQS, denied, no_queue, not_taken
+from worker.domain.errors import InvalidMessageError
 
 
 class SqsSender:
@@ -23,7 +24,7 @@ class SqsSender:
         self.failures = 0
         self._client = client
         self._url = queue_url
-        self._errors = no_queue(queue_url)
+        self._errors = no_queue(queue_url) | denied("sqs:SendMessage") | not_taken()
 
     async def send(
         self,
@@ -33,7 +34,9 @@ class SqsSender:
         dedup_id: str | None = None,
         attributes: Mapping[str, str] | None = None,
     ) -> str:
-        """Put `body` on the queue and return its message id. Raises DependencyUnavailableError.
+        """Put `body` on the queue and return its message id.
+
+        Raises InvalidMessageError where the queue takes no such message, and DependencyUnavailableError.
 
         A FIFO queue keeps the order within a group, which is the message's own by default. Without a `dedup_id`, which
         no standard queue has, equal bodies count as one message for five minutes. On a standard queue the group is a
@@ -50,8 +53,10 @@ class SqsSender:
         elif group_id is not None:
             extra["MessageGroupId"] = group_id
         try:
-            with translated(SQS, self._errors | denied("sqs:SendMessage")):
+            with translated(SQS, self._errors):
                 response = await self._client.send_message(QueueUrl=self._url, MessageBody=body, **extra)
+        except InvalidMessageError:
+            raise  # the queue takes others
         except BaseException:  # a cancellation included: that is how a bounded call gives up
             self.failures += 1
             raise

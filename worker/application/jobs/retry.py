@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from worker.application.jobs.finisher import JobFinisher
-from worker.application.jobs.submission import Sender
+from worker.application.jobs.submission import Sender, fail_unsent
 from worker.domain.claim import JobMessage, JobState
-from worker.domain.errors import DependencyUnavailableError
+from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
 from worker.domain.progress import FIRST_RUN, Record, Status
 from worker.domain.refusals import NotRetriedError
 from worker.ports import JobTable
@@ -31,7 +31,8 @@ class JobRetry:
     async def retry(self, job_id: str) -> Record | None:
         """Run the job again. Returns the first record of the run; None: there is no such job.
 
-        Raises NotRetriedError; StoreUnavailableError or DependencyUnavailableError, and then may be called again.
+        Raises NotRetriedError; InvalidMessageError where the queue does not take the message; StoreUnavailableError or
+        DependencyUnavailableError, and then may be called again.
         """
         for _ in range(_TRIES):
             state = await self._table.state(job_id)
@@ -41,7 +42,11 @@ class JobRetry:
             if state.record.is_final:
                 state = await self._finisher.begin_run(state)
             if _is_unstarted(state.record):
-                await self._send(state.record, message)
+                try:
+                    await self._send(state.record, message)
+                except InvalidMessageError as error:
+                    await fail_unsent(self._finisher, state.record, error)
+                    raise
                 return state.record
         raise DependencyUnavailableError("the job", "changed each time it was read; try again")
 

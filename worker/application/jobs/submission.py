@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from worker.application.jobs.finisher import JobFinisher
@@ -10,7 +11,8 @@ from worker.application.messages.message import to_body
 from worker.domain.claim import JobState
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import GROUP, Job
-from worker.domain.progress import QUEUED_FENCE, Record, Status, redacted_sources
+from worker.domain.outcome import Refused
+from worker.domain.progress import QUEUED_FENCE, Record, Status, Version, redacted_sources
 from worker.domain.redaction import redact
 from worker.domain.refusals import JobExistsError
 from worker.domain.trace import TRACEPARENT, trace_context
@@ -27,13 +29,17 @@ class Sender(Protocol):
         dedup_id: str | None = None,
         attributes: Mapping[str, str] | None = None,
     ) -> str:
-        """Put a message on the queue and return its id. Raises DependencyUnavailableError."""
+        """Put a message on the queue and return its id.
+
+        Raises InvalidMessageError where the queue takes no such message, and DependencyUnavailableError.
+        """
 
 
 class Submission:
     """Has the `finisher` write the `queued` record, then sends the message.
 
-    The record decides who has the id, so it is first: a job that is refused has changed nothing.
+    The record decides who has the id, so it is first: a job that is refused has changed nothing. But whether the queue
+    takes the message is known later: where it does not, the job has failed.
     Submitting a job again is safe: one that was never started is sent again (the first send may have failed), and
     the message that comes second finds the job claimed.
     """
@@ -55,8 +61,9 @@ class Submission:
         `group` is the message group: on a FIFO queue what is done in order, by default each job for itself; on a
         standard queue the tenant, whom SQS keeps from delaying the others.
         `put_source` puts the source where the job says, once the id is the job's own and before a worker can take it.
-        Raises InvalidMessageError about the group, JobExistsError, StoreUnavailableError (nothing was sent),
-        DependencyUnavailableError or what `put_source` raises (the record is there; submit again with the same id).
+        Raises InvalidMessageError about the group or the body, JobExistsError, StoreUnavailableError (nothing was
+        sent), DependencyUnavailableError or what `put_source` raises (the record is there; submit again with the same
+        id).
         """
         if group is not None and not GROUP.allows(group):
             raise InvalidMessageError("group", f"must be {GROUP}", job_id=job.job_id)
@@ -65,6 +72,14 @@ class Submission:
             raise JobExistsError(held.record)
         if put_source is not None:
             await put_source()
+        try:
+            await self._send(job, group, traceparent)
+        except InvalidMessageError as error:
+            await fail_unsent(self._finisher, held.record, error)
+            raise
+        return held.record
+
+    async def _send(self, job: Job, group: str | None, traceparent: str | None) -> None:
         attributes = {TRACEPARENT: traceparent} if traceparent else {}
         await self._sender.send(
             to_body(job),
@@ -72,7 +87,13 @@ class Submission:
             dedup_id=job.job_id,
             attributes=attributes if trace_context(attributes) else None,
         )
-        return held.record
+
+
+async def fail_unsent(finisher: JobFinisher, queued: Record, error: InvalidMessageError) -> None:
+    """End a job whose message the queue does not take: no worker will ever have it. Raises StoreUnavailableError."""
+    error.job_id = queued.job_id
+    version = Version(queued.version.fence, queued.version.seq + 1)
+    await finisher.finish(Refused(error), replace(queued, version=version), queued.version)
 
 
 def _is_unstarted(held: JobState, job: Job) -> bool:
