@@ -26,6 +26,7 @@ from worker.settings import ConfigurationError, load, read_presets
 
 OURS = {"house-style": {"format": "ogg", "vbr_quality": 6}, "quiet": {"loudness": {"target_lufs": -30}}}
 TARGET = "s3://podcasts-out/ep"
+HINT = "; the preset telephony has it, and null takes it away"
 
 
 def body(**output: Any) -> str:
@@ -82,6 +83,28 @@ def test_null_takes_a_field_of_the_preset_away() -> None:
     as_mp3 = output_of(preset="telephony", format="mp3", codec=None)
     assert as_mp3 == OutputSpec(target, AudioFormat.MP3, sample_rate_hz=8000, channels=1)
     assert output_of(preset="podcast", bitrate_kbps=None) == output_of(preset="podcast")
+
+
+@pytest.mark.parametrize(
+    ("output", "refusal"),
+    [
+        ({"preset": "telephony", "format": "mp3"}, f"codec: cannot be chosen for mp3{HINT}"),
+        (
+            {"preset": "telephony", "bits_per_sample": 16},
+            f"codec: mulaw can be chosen for wav only without a bits_per_sample{HINT}",
+        ),
+        ({"preset": "telephony", "format": "mp3", "codec": "pcm"}, "codec: cannot be chosen for mp3"),
+        ({"preset": "podcast", "bits": 8}, "bits: cannot be chosen for mp3"),
+        ({"preset": 3}, "preset: must be a string"),
+    ],
+)
+def test_a_refusal_of_a_field_that_the_message_does_not_show_names_its_preset(
+    output: dict[str, Any], refusal: str
+) -> None:
+    with pytest.raises(InvalidMessageError) as refused:
+        output_of(**output)
+
+    assert str(refused.value) == f"outputs[0].{refusal}"
 
 
 def test_a_job_is_kept_with_the_fields_so_that_a_changed_preset_changes_no_retry() -> None:

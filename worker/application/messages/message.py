@@ -34,8 +34,8 @@ def job_from(document: dict[str, Any], presets: Presets = BUILT_IN) -> Job:
         _check_targets({part.source for part in job.parts}, job.outputs)
         _check_streams(job)
     except InvalidMessageError as exc:
-        exc.job_id = readable_job_id(document)
-        raise
+        problem = exc.problem + presets.hint(exc.field, document)
+        raise InvalidMessageError(exc.field, problem, job_id=readable_job_id(document)) from exc.__cause__
     return job
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,6 +68,17 @@ class Presets:
             return document
         return {**document, "outputs": [self._expanded(each, f"outputs[{at}]") for at, each in enumerate(outputs)]}
 
+    def hint(self, field: str, document: Mapping[str, Any]) -> str:
+        """What to add to a refusal of that field, where an output has it from its preset and does not show it."""
+        found = _FIELD_OF_OUTPUT.match(field)
+        if found is None:
+            return ""
+        output = document["outputs"][int(found[1])]
+        preset, name = output.get("preset"), found[2]
+        if name in output or name not in self.fields.get(preset, ()):
+            return ""
+        return f"; the preset {preset} has it, and null takes it away"
+
     def _expanded(self, output: object, path: str) -> object:
         if not isinstance(output, dict) or "preset" not in output:
             return output
@@ -81,6 +93,7 @@ class Presets:
         return {**self.fields[name], **own}
 
 
+_FIELD_OF_OUTPUT = re.compile(r"outputs\[(\d+)\]\.(\w+)")
 _ENDINGS = {name.value: rules.endings for name, rules in FORMATS.items()}
 
 
