@@ -142,7 +142,7 @@ def _are_chunks(reader: BlockReader, offset: int, end: int, tally: _Tally) -> bo
             offset += 12
         else:
             tally.add(header[:4], length, partial(_content, reader, offset + 8, min(length, ends[-1] - offset)))
-            offset = min(offset + 8 + length, ends[-1] + 1)
+            offset += 8 + length
             if offset > ends[-1]:
                 return False
             offset += _padding(reader, offset, ends[-1]) if length % 2 else 0
