@@ -35,12 +35,13 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         return Structure(start, size, problem=CUT_OFF)
     begin = min(data.begin + 8, size)  # behind the offset and the block size, which are not used
     samples = Samples(begin, max(0, data.length - 8), layout)
-    end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size))
+    end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size, begin))
     return end.as_structure(samples, size, more_problem=MORE_SOUND)
 
 
-def _behind_chunks(read_at: ReadAt, size: int, offset: int) -> int:
-    return behind_chunks(read_at, offset, size, _chunk_at)
+def _behind_chunks(read_at: ReadAt, size: int, begin: int, offset: int) -> int:
+    """The offset behind the chunks that follow on the samples. A byte fills up an odd number of these."""
+    return behind_chunks(read_at, offset + (offset - begin) % 2, size, _chunk_at)
 
 
 def _chunk_at(read_at: ReadAt, offset: int) -> Chunk | None:

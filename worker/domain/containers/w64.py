@@ -22,13 +22,14 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         if chunk.name == b"data":
             stated = chunk.length if 0 < chunk.length < _UNKNOWN else None
             samples = Samples(min(chunk.begin, size), stated, layout, is_wide=True)
-            end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size))
+            end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size, samples.begin))
             return end.as_structure(samples, size, more_problem=MORE_SOUND)
     return Structure(start, size, problem=CUT_OFF)
 
 
-def _behind_chunks(read_at: ReadAt, size: int, offset: int) -> int:
-    return behind_chunks(read_at, offset, size, _chunk_at)
+def _behind_chunks(read_at: ReadAt, size: int, begin: int, offset: int) -> int:
+    """The offset behind the chunks that follow on the samples. The first one begins at a multiple of 8 bytes."""
+    return behind_chunks(read_at, offset + (begin - offset) % 8, size, _chunk_at)
 
 
 def _chunk_at(read_at: ReadAt, offset: int) -> Chunk | None:
