@@ -184,7 +184,6 @@ ROWS = (
     Row(
         "other workers of the same user reserve space on the same file system",
         "what they have reserved is not given to jobs; a job waits until theirs have ended, for a quarter of an hour",
-        "tests/unit/application/test_other_workers.py::"
-        "test_a_job_does_not_get_what_one_of_another_worker_has_reserved_and_not_yet_written",
+        f"{_DISK}::test_two_workers_on_one_disk_do_not_give_the_same_space_to_their_jobs",
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from tests.support.sounds import silence, sound
 from tests.support.stack import Stack, wait_for
-from tests.support.worker_process import WorkerProcess, can_mount
+from tests.support.worker_process import STARTED_ANEW, WorkerProcess, can_mount
 
 pytestmark = pytest.mark.skipif(not can_mount(), reason="this machine lets no process mount a file system")
 
@@ -81,6 +82,29 @@ def test_more_jobs_than_fit_wait_for_each_other_and_are_started_once_each(
     assert len(started) == len(job_ids)
     assert worker.find("job.delayed")
     assert files_of(worker, workspace) == []
+
+
+@pytest.mark.skipif(shutil.which("nsenter") is None, reason="there is no nsenter")
+def test_two_workers_on_one_disk_do_not_give_the_same_space_to_their_jobs(
+    stack: Stack, start_worker: StartWorker, unique: Callable[[str], str], workspace: Path
+) -> None:
+    settings = {"WORKER_WORKSPACE": str(workspace), "WORKER_CONCURRENCY": "6"}
+    source = stack.put_source("source.wav", silence(60))  # 1 MB, and as much for its output
+    job_ids = [unique("job") for _ in range(16)]
+    first = start_worker(stack, tmpfs="size=5m", **settings)
+    first.wait_for("worker.ready")
+    into = ("nsenter", f"--target={first.pid}", "--user", "--mount", "--preserve-credentials")
+    second = start_worker(stack, program=(*into, *STARTED_ANEW), **settings)
+    second.wait_for("worker.ready")
+
+    for job_id in job_ids:
+        stack.send_job(job_id, source, {"target": stack.target(job_id), "format": "wav"})
+
+    for job_id in job_ids:
+        assert stack.final_record(job_id)["status"] == "completed", first.transcript() + second.transcript()
+    for worker in (first, second):
+        assert worker.find("job.completed")
+        assert worker.find("job.retried") is None, worker.transcript()
 
 
 def test_a_killed_worker_whose_jobs_waited_for_space_loses_none(

@@ -19,6 +19,7 @@ _DENIED_BACKOFF = Backoff(first_seconds=60, factor=2, cap_seconds=900, floor=1)
 _OUT_JOBS = 3
 _DENIED_JOBS = 10
 _LONGEST_DENIAL_SECONDS = 900.0
+_MOST_BUCKETS = 1000  # are remembered
 
 
 class TableAccess:
@@ -80,10 +81,10 @@ class _FailedJobs:
         return len(self._sources) >= self._enough
 
     @property
-    def share_a_bucket(self) -> bool:
-        """Whether all of them have a source in one and the same bucket, which alone may be to blame."""
+    def common_buckets(self) -> set[str]:
+        """The buckets in which all of them have a source, each of which alone may be to blame."""
         buckets = [{source.bucket for source in sources} for sources in self._sources.values()]
-        return bool(buckets) and bool(set.intersection(*buckets))
+        return set.intersection(*buckets) if buckets else set()
 
     def add(self, job: Job) -> None:
         self._sources[job.job_id] = tuple(dict.fromkeys(part.source for part in job.parts))
@@ -149,7 +150,10 @@ class S3Access:
 
 
 class S3Rights:
-    """The role's rights in S3. They are suspected once S3 refused ten jobs in a row that have no bucket in common.
+    """The role's rights in S3. They are suspected once S3 refused ten jobs in a row.
+
+    A bucket that all of them have in common may be one that the role was never to read: then their producer is to
+    blame. It is not where the bucket has served a job of this worker before.
 
     No probe is certain: without s3:ListBucket, S3 also answers so for objects that are missing, and rights to write
     cannot be tried without writing. So a pause lasts a minute at least, and after a quarter of an hour the next job
@@ -164,10 +168,13 @@ class S3Rights:
         self._jobs = _FailedJobs(_DENIED_JOBS)
         self._has_failed = False
         self._paused_at: float | None = None
+        self._read_before: OrderedDict[str, None] = OrderedDict()  # the buckets of completed jobs, the newest last
 
     @property
     def is_suspected(self) -> bool:
-        return self._has_failed and self._jobs.are_enough and not self._jobs.share_a_bucket
+        if not (self._has_failed and self._jobs.are_enough):
+            return False
+        return self._jobs.common_buckets <= self._read_before.keys()
 
     def failed(self, job: Job) -> None:
         """The job failed because S3 refused the rights."""
@@ -177,6 +184,15 @@ class S3Rights:
     def served(self) -> None:
         """S3 did what a job needed, or refused it for another reason."""
         self._jobs.clear()
+
+    def completed(self, job: Job) -> None:
+        """S3 gave all sources of the job."""
+        self.served()
+        for part in job.parts:
+            self._read_before[part.source.bucket] = None
+            self._read_before.move_to_end(part.source.bucket)
+        while len(self._read_before) > _MOST_BUCKETS:
+            self._read_before.popitem(last=False)
 
     async def probe(self) -> Problem | None:
         problem = Problem(f"S3 refused {_DENIED_JOBS} jobs in a row: check the role's rights", is_lasting=True)

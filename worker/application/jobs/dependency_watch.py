@@ -40,8 +40,9 @@ class DependencyWatch:
         match ending:
             case PutOff():
                 self._table.put_off()
-            case Completed():
-                self._served()
+            case Completed() if job is not None:
+                self._s3.served()
+                self._rights.completed(job)
             case Failed(error) | WillRetry(error) if job is not None:
                 self._failed(error, job)
 
