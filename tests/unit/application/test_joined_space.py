@@ -121,6 +121,26 @@ async def test_a_crossfade_and_the_inexactness_of_lengths_are_allowed_for_before
         assert await harness.handle(a_body_of_two(crossfade_seconds=4)) == Ack()
 
 
+class _FirstWithoutLength(FakeConverter):
+    """The first source does not state how long it is."""
+
+    async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
+        audio = await super().probe(source, may_predict=may_predict)
+        return replace(audio, duration_seconds=None) if source.name.endswith("-0") else audio
+
+
+@virtual_time
+async def test_the_known_lengths_alone_are_enough_to_refuse_sources_before_they_are_joined(tmp_path: Path) -> None:
+    volume, converter = FakeVolume(tmp_path, 900_000), _FirstWithoutLength()
+    async with a_harness(tmp_path, volume=volume, converter=converter) as harness:
+        put_two(harness)
+
+        assert isinstance(await harness.handle(a_body_of_two()), Reject)
+
+        assert error_of(harness)[0] == "source_too_large"
+        assert harness.converter.joined == []
+
+
 class _WithoutLengths(_Outgrowing):
     """No source states how long it is."""
 

@@ -61,20 +61,18 @@ class SpaceNeeds:
         audios = [part.audio for part in parts]
         form, depth = common_form(audios), common_depth(audios)
         least_seconds = self._least_seconds(parts)
-        if least_seconds is not None:
-            shape = replace(audios[0], sample_rate_hz=form.rate_hz, channels=form.channels, bits_per_sample=depth)
-            self.of_conversion(replace(shape, duration_seconds=least_seconds))
+        shape = replace(audios[0], sample_rate_hz=form.rate_hz, channels=form.channels, bits_per_sample=depth)
+        self.of_conversion(replace(shape, duration_seconds=least_seconds))
         samples = form.bytes_of(sum(part.seconds + _INEXACT_SECONDS for part in parts))
-        least = max(form.bytes_of(least_seconds or 0.0), self._outgrown_samples_bytes)
+        least = max(form.bytes_of(least_seconds), self._outgrown_samples_bytes)
         beside = self.beside_samples(parts)
         return Need(beside + least, beside + max(least, int(samples * self._samples_scale)))
 
-    def _least_seconds(self, parts: Sequence[DownloadedPart]) -> float | None:
-        """How long the parts are together at least; None where a source does not state its length."""
-        if any(part.audio.duration_seconds is None for part in parts):
-            return None
+    def _least_seconds(self, parts: Sequence[DownloadedPart]) -> float:
+        """How long the parts are together at least: one whose source does not state its length may be short."""
+        stated = [part for part in parts if part.audio.duration_seconds is not None]
         crossfades_seconds = self.job.crossfade_seconds * (len(parts) - 1)
-        return max(0.0, sum(part.seconds - _INEXACT_SECONDS for part in parts) - crossfades_seconds)
+        return max(0.0, sum(part.seconds - _INEXACT_SECONDS for part in stated) - crossfades_seconds)
 
     def beside_samples(self, parts: Sequence[DownloadedPart]) -> int:
         """All that is on the disk with the samples: the sources, a copy of one to mend it, the end of a crossfade."""
