@@ -80,7 +80,7 @@ class _Play:
         self._redis_is_out(first)
         self._messages_wait(first)
         second = self._start()
-        self._kill(first)
+        self._kill(first, second)
         self._drain(second)
         self.run.lines = [line for process in self.processes for line in process.lines]
         return self.run
@@ -183,7 +183,7 @@ class _Play:
         worker.wait_for("worker.heartbeat", timeout=30)
         self.run.waited_seconds = time.monotonic() - sent  # so long the last of them, at least
 
-    def _kill(self, worker: WorkerProcess) -> None:
+    def _kill(self, worker: WorkerProcess, other: WorkerProcess) -> None:
         """SIGKILL over what runs; the other worker does it again, with all that waits."""
         self.run.scraped.append(scraped(worker))
         wait_for(lambda: len(_open_starts(worker)) == _SLOTS or None, "a job in each slot")
@@ -195,6 +195,7 @@ class _Play:
         for number in range(_WAITING_JOBS):
             self._wait_for_end(f"waiting-{number}", timeout=90)
             self.run.completed[f"waiting-{number}"] = ("mp3",)
+        self.run.scraped.append(scraped(other))
 
     def _drain(self, worker: WorkerProcess) -> None:
         """SIGTERM over a job that does not fit the drain; another worker does it, and is stopped without one."""
