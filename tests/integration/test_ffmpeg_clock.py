@@ -118,6 +118,19 @@ async def test_sound_that_begins_late_begins_late(tmp_path: Path) -> None:
         assert max(map(abs, samples[int(2.1 * RATE_HZ) :])) > 1000
 
 
+@pytest.mark.parametrize(("suffix", "codec", "seconds"), [("wma", "wmav2", 4.3), ("flv", "aac", 2.3)])
+async def test_a_file_of_sound_alone_whose_clock_begins_late_is_whole(
+    suffix: str, codec: str, seconds: float, tmp_path: Path
+) -> None:
+    """A recorder of FLV takes the clock of its stream, which is no silence."""
+    source = tmp_path / f"late.{suffix}"
+    run_ffmpeg("-itsoffset", "2", "-i", str(sound("plain.wav")), "-c:a", codec, str(source))
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+    assert artifact.duration_seconds == pytest.approx(seconds, abs=0.06)
+
+
 async def test_a_recording_that_was_cut_from_hours_of_a_stream_begins_at_once(tmp_path: Path) -> None:
     source = tmp_path / "source.mka"
     run_ffmpeg(

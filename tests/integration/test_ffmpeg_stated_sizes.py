@@ -44,6 +44,16 @@ async def test_every_sample_of_a_wav_with_a_wrong_size_comes_out(stated: int, tm
     assert await samples_of(tmp_path, "source.wav", a_wav(data, stated)) == data
 
 
+@pytest.mark.parametrize("stated", [0, 48_000, 0xFFFF_FFFF])
+async def test_every_sample_of_an_au_with_a_wrong_size_comes_out(stated: int, tmp_path: Path) -> None:
+    data = a_tone(4)
+    big_endian = array("h", data)
+    big_endian.byteswap()
+    header = b".snd" + struct.pack(">IIIII", 24, stated, 3, _RATE_HZ, 1)
+
+    assert await samples_of(tmp_path, "source.au", header + big_endian.tobytes()) == data
+
+
 @pytest.mark.parametrize("behind", [bytes(5000), random.Random(3).randbytes(9000), b"TAG" + bytes(125)])
 async def test_nothing_behind_the_sound_comes_out(behind: bytes, tmp_path: Path) -> None:
     data = a_tone(4)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.support.frames import reader
-from tests.support.sounds import sound
+from tests.support.sounds import SECONDS, sound
 from worker.domain.containers.mp4 import examine
 from worker.domain.containers.mp4_times import WRONG_TIMES
 from worker.domain.containers.structure import Structure
@@ -48,8 +48,11 @@ def an_mp4(
 
 
 @pytest.mark.parametrize("wide", [False, True])
-@pytest.mark.parametrize(("ticks", "length", "right"), [(44_100, 1100, 1024), (88_200, 4096, 2048), (600, 30, 14)])
-def test_frames_that_are_longer_than_their_codec_makes_them_get_its_length(
+@pytest.mark.parametrize(
+    ("ticks", "length", "right"),
+    [(44_100, 1100, 1024), (88_200, 4096, 2048), (600, 30, 14), (44_100, 960, 1024), (44_100, 1, 1024)],
+)
+def test_frames_that_are_longer_or_shorter_than_their_codec_makes_them_get_its_length(
     ticks: int, length: int, right: int, *, wide: bool
 ) -> None:
     data = an_mp4([(99, length), (1, 512)], ticks=ticks, wide=wide)
@@ -111,7 +114,6 @@ def test_of_tracks_beside_a_mended_one_nothing_is_stated() -> None:
     [
         [(100, 1024)],
         [(100, 1025)],  # rounded
-        [(100, 960)],
         [(50, 1024), (1, 90_000), (50, 1024)],  # a pause
         [(80, 2048), (20, 1024)],
         [(1, 2048)] * 17,
@@ -130,12 +132,30 @@ def test_times_that_a_recording_may_have_stay(times: Sequence[tuple[int, int]]) 
         {"configuration": b"\x2b\x92\x08\0"},  # with a further band, whose frames are longer
         {"configuration": b"\x13\x90"},  # at 22.05 kHz: a decoder may find such a band
         {"configuration": b""},
-        {"codec": b"alac"},
+        {"codec": b"alac"},  # that does not say how long its frames are
         {"ticks": 0, "codec": b"samr"},
     ],
 )
 def test_the_times_of_other_codecs_stay(options: dict[str, object]) -> None:
     assert examined(an_mp4([(100, 4096)], **options)).patches == ()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("length", [1, 2048, 8192])
+def test_frames_of_alac_have_the_length_that_its_header_states(length: int) -> None:
+    data = sound("alac.m4a").read_bytes()
+    table = data.index(b"stts") + 12
+    (frames,) = struct.unpack_from(">I", data, table)
+
+    structure = examined(data[: table + 4] + struct.pack(">I", length) + data[table + 8 :])
+
+    assert frames > 20
+    assert [(patch.offset, patch.content) for patch in structure.patches] == [(table + 4, struct.pack(">I", 4096))]
+    assert structure.track_seconds == pytest.approx((SECONDS,), abs=0.001)
+
+
+def test_short_frames_of_aac_are_960_samples() -> None:
+    assert examined(an_mp4([(100, 960)], configuration=b"\x12\x14")).patches == ()
+    assert examined(an_mp4([(100, 1024)], configuration=b"\x12\x14")).track_seconds == (100 * 960 / _RATE_HZ,)
 
 
 def test_a_table_of_times_that_states_more_than_it_has_is_left_alone() -> None:

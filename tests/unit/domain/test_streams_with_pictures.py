@@ -265,3 +265,11 @@ def test_zeros_behind_a_transport_packet_amid_a_packet_of_sound_are_in_the_place
 
     assert examined(whole[:end]).problem is None
     assert examined(whole[:end] + bytes(5000)).problem == "the source is damaged: zeros begin amid its sound"
+
+
+def test_zeros_behind_a_transport_stream_may_be_any_length() -> None:
+    whole = sound("plain.ts").read_bytes()
+
+    structure = examined(whole + bytes(700_000))
+
+    assert (structure.problem, structure.end) == (None, len(whole))

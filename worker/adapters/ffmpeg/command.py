@@ -50,7 +50,7 @@ _FACTS = (
 )
 _NOWHERE = (*_NO_TAGS, "-c:a", "pcm_s16le", "-f", "null", "-")
 # Their clock begins where their header says, and other tracks and files are in step with it.
-_OWN_CLOCK = frozenset({Container.MATROSKA, Container.MP4})
+_OWN_CLOCK = frozenset({Container.MATROSKA, Container.MP4, Container.ASF})
 
 
 def can_decode(codec: str) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from worker.domain.containers.data_end import Samples, find_end
 from worker.domain.containers.samples import SampleLayout
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
 
 _UNKNOWN = 0xFFFF_FFFF
+_SIZE_AT = 8  # in the header
 _ENCODINGS = {1: ("mulaw", 1), 2: ("int", 1), 3: ("int", 2), 4: ("int", 3), 5: ("int", 4)} | {
     6: ("float", 4),
     7: ("float", 8),
@@ -25,4 +28,9 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     kind, sample_bytes = _ENCODINGS.get(encoding, ("", 0))
     layout = SampleLayout(kind, sample_bytes, channels, "big", rate_hz).if_known()
     samples = Samples(start + offset, None if length == _UNKNOWN else length, layout)
-    return find_end(read_at, samples, size, lambda at: at).as_structure(samples, size)
+    structure = find_end(read_at, samples, size, lambda at: at).as_structure(samples, size)
+    if not structure.ignores_stated_size:
+        return structure
+    # The demuxer has no option for that.
+    unknown = Patch(start + _SIZE_AT, 4, _UNKNOWN.to_bytes(4, "big"))
+    return replace(structure, ignores_stated_size=False, patches=(unknown,))

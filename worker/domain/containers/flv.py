@@ -16,7 +16,9 @@ from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
 
 _MAGIC = b"FLV\1"
 _AUDIO, _VIDEO, _SCRIPT = 8, 9, 18
+_AAC = 10
 _HEADER_BYTES, _SIZE_BYTES = 11, 4
+_CODEC_BYTES = 2  # behind the header of a tag of sound: the codec, and of AAC whether it is sound
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
 _MAX_TAGS = 20_000_000
 _SEARCHED_BYTES = 1 << 26  # for tags behind what is none
@@ -62,9 +64,9 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         if end > size:
             has_more = _has_tags_behind(read_at, offset, size)
             return Structure(start, size, problem=_DAMAGED if has_more else CUT_OFF)
-        header = reader.at(offset, _HEADER_BYTES)
+        header = reader.at(offset, _HEADER_BYTES + _CODEC_BYTES)
         time_ms = header[7] << 24 | int.from_bytes(header[4:7], "big")
-        if header[0] & 31 == _AUDIO:
+        if header[0] & 31 == _AUDIO and not _describes_aac(header):
             if time_ms < sound.last - _BACKWARDS_MS:
                 return Structure(start, size, problem=_DAMAGED)
             sound.add(time_ms)
@@ -86,6 +88,11 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         repairs=tuple(repairs),
         read_range=range_to(offset, size),
     )
+
+
+def _describes_aac(tag: bytes) -> bool:
+    """Whether a tag of sound has none: it comes before the sound, and often at time 0 though the sound begins late."""
+    return len(tag) == _HEADER_BYTES + _CODEC_BYTES and tag[11] >> 4 == _AAC and tag[12] == 0
 
 
 def _problem(read_at: ReadAt, end: int, size: int) -> str | None:

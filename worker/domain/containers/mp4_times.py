@@ -1,4 +1,4 @@
-"""The times that the index of an MP4 gives to frames of AAC-LC, whose length the codec says (ISO 14496-12, 8.6.1)."""
+"""The times that an MP4 gives to frames of AAC-LC and ALAC, whose length the codec says (ISO 14496-12, 8.6.1)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from worker.domain.containers.mp4_boxes import AAC_LC, AAC_RATES_HZ, audio_confi
 from worker.domain.containers.structure import Patch
 
 WRONG_TIMES = (
-    "the MP4's index makes each frame longer than its codec does; the frames follow each other without pauses"
+    "the MP4's index gives the frames another length than their codec does; they follow each other without pauses"
 )
 
-_FRAME_SAMPLES = 1024  # of AAC-LC; those of 960 are shorter
+_FRAME_SAMPLES, _SHORT_FRAME_SAMPLES = 1024, 960  # of AAC-LC; a bit of its configuration says which
+_SHORT_FRAMES = 4
 _MAX_ENTRIES = 16  # of a table that gives all frames one length, but for a few
 _ROUNDED_TICKS = 1
 _MOST = 0.9  # of the frames
@@ -49,8 +50,8 @@ def mended_times(index: bytes, begin: int) -> MendedTimes:
             if number is not None:
                 content = struct.pack(">I", round(frame_ticks))
                 patches.append(Patch(begin + times_begin + 12 + 8 * number, 4, content))
-                too_long = times[number][0] * (times[number][1] - frame_ticks)
-                ticks = sum(frames * length for frames, length in times) - too_long
+                surplus = times[number][0] * (times[number][1] - frame_ticks)
+                ticks = sum(frames * length for frames, length in times) - surplus
         if ticks is not None:
             track_seconds.append(_heard_seconds(track, ticks, movie_per_second))
         elif child(track, b"mdia", b"hdlr")[8:12] == b"soun":
@@ -68,9 +69,9 @@ def _inside(index: bytes, begin: int, end: int, kind: bytes, *kinds: bytes) -> I
 
 
 def _frame_ticks(media: bytes) -> Fraction:
-    """How long a frame is on the track's clock; 0 where it has none, or its sound is not AAC-LC."""
-    rate_hz = _rate_hz(child(media, b"minf", b"stbl", b"stsd"))
-    return Fraction(_FRAME_SAMPLES * _per_second(child(media, b"mdhd")), rate_hz) if rate_hz else Fraction()
+    """How long a frame is on the track's clock; 0 where it has none, or its codec does not say it."""
+    samples, rate_hz = _frame(child(media, b"minf", b"stbl", b"stsd"))
+    return Fraction(samples * _per_second(child(media, b"mdhd")), rate_hz) if rate_hz else Fraction()
 
 
 def _per_second(header: bytes) -> int:
@@ -79,15 +80,23 @@ def _per_second(header: bytes) -> int:
     return int.from_bytes(header[at : at + 4], "big")
 
 
-def _rate_hz(descriptions: bytes) -> int | None:
-    """Of a track of AAC-LC alone; None of others."""
+def _frame(descriptions: bytes) -> tuple[int, int]:
+    """The samples of a frame, and their rate in Hz; zeros where the track is not of AAC-LC or ALAC alone."""
     entry = descriptions[8:]
-    configuration = audio_configuration(child(entry[36:], b"esds"))
-    if descriptions[4:8] != b"\0\0\0\1" or entry[4:8] != b"mp4a" or len(configuration) < 2:
-        return None
+    if descriptions[4:8] != b"\0\0\0\1":
+        return 0, 0
+    if entry[4:8] == b"mp4a":
+        return _frame_of_aac(audio_configuration(child(entry[36:], b"esds")))
+    cookie = child(entry[36:], b"alac") if entry[4:8] == b"alac" else b""
+    return (int.from_bytes(cookie[4:8], "big"), int.from_bytes(cookie[24:28], "big")) if cookie[27:] else (0, 0)
+
+
+def _frame_of_aac(configuration: bytes) -> tuple[int, int]:
     bits = int.from_bytes(configuration[:2], "big")
     rate = bits >> 7 & 15
-    return AAC_RATES_HZ[rate] if bits >> 11 == AAC_LC and rate < len(AAC_RATES_HZ) else None
+    if len(configuration) < 2 or bits >> 11 != AAC_LC or rate >= len(AAC_RATES_HZ):
+        return 0, 0
+    return _SHORT_FRAME_SAMPLES if bits & _SHORT_FRAMES else _FRAME_SAMPLES, AAC_RATES_HZ[rate]
 
 
 def _times(table: bytes) -> list[tuple[int, int]]:
@@ -99,13 +108,13 @@ def _times(table: bytes) -> list[tuple[int, int]]:
 
 
 def _wrong(times: list[tuple[int, int]], frame_ticks: Fraction) -> int | None:
-    """The entry that makes most of the frames too long; None where there is none."""
+    """The entry that makes most of the frames too long or too short; None where there is none."""
     if not times or not round(frame_ticks):
         return None
     number = max(range(len(times)), key=lambda each: times[each][0])
     frames, length = times[number]
     is_most = frames >= _MOST * sum(each for each, _ in times)
-    return number if is_most and length > round(frame_ticks) + _ROUNDED_TICKS else None
+    return number if is_most and abs(length - round(frame_ticks)) > _ROUNDED_TICKS else None
 
 
 def _heard_seconds(track: bytes, ticks: Fraction, movie_per_second: int) -> float:

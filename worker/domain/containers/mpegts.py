@@ -73,14 +73,20 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 
 def _end_of_packets(read_at: ReadAt, start: int, size: int, packet_bytes: int, sync: int) -> int | None:
-    """Where the last packet ends that follows others; behind the end of the file if it is cut. None: there is none."""
-    begin = max(start, size - _TAIL_BYTES)
-    window = read_at(begin, size - begin)
-    at = len(window)
-    while (at := window.rfind(SYNC, 0, at)) >= 0:
-        first = at - sync - 4 * packet_bytes
-        if first >= 0 and is_row(window, packet_bytes, sync, begin=first):
-            return begin + at - sync + packet_bytes
+    """Where the last packet ends that follows others; behind the end of the file if it is cut. None: there is none.
+
+    Zeros behind it may be any length.
+    """
+    end, window = size, b""
+    while end > start and not window.strip(b"\0"):
+        begin = max(start, end - _TAIL_BYTES)
+        window = read_at(begin, end - begin)
+        at = len(window)
+        while (at := window.rfind(SYNC, 0, at)) >= 0:
+            first = at - sync - 4 * packet_bytes
+            if first >= 0 and is_row(window, packet_bytes, sync, begin=first):
+                return begin + at - sync + packet_bytes
+        end = begin
     return None
 
 
