@@ -192,3 +192,15 @@ async def test_sound_that_begins_late_and_changes_has_no_silence_added_at_each_c
     assert outcome.heard.seconds == pytest.approx(3 * _SECONDS, abs=0.15)
     assert len(outcome.repaired) == 1
     assert outcome.repaired[0].startswith("the sound begins 2.00 s late on the source's clock")
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mka", "flv"])
+async def test_aac_that_goes_over_to_stereo_where_no_header_says_so_is_refused(suffix: str, tmp_path: Path) -> None:
+    streams = [a_stream(tmp_path, "-c:a", "aac", "-ac", str(channels), "-f", "adts") for channels in (2, 1, 2)]
+    source = tmp_path / f"copied.{suffix}"
+    run_ffmpeg("-i", str(joined(tmp_path, *streams)), "-c", "copy", str(source))
+
+    outcome = await convert(source)
+
+    assert str(outcome.error).startswith("the source is damaged: its AAC changes its channels")
+    assert (await convert(joined(tmp_path, *streams))).error is None

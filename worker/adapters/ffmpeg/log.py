@@ -58,6 +58,7 @@ _MAX_SAID_LINES = 4096  # of one filter: its summary has twelve
 _LISTS = "silencedetect@"
 _LISTED = re.compile(r"silence_(?:start|end): ")
 MAX_LISTED_LINES = 2 * MAX_SILENCES
+_CHANNEL_MISSING = "ChannelElement 0.0 missing"  # of AAC that was mono; at level 40 (verbose)
 _ERROR_LEVELS = frozenset({"1;31", "4;31"})  # and fatal
 
 
@@ -118,6 +119,7 @@ class Log:
     tracks: list[int] = field(default_factory=list)  # the source's stream of each stream that was created
     left_out_seconds: float = 0.0  # the longest of the pauses that are longer than silence is made for
     has_non_finite_samples: bool = False  # among the samples
+    frames_without_channel: int = 0  # of AAC, in which the decoder plays an old one in place of what it has
     filled_samples: int = 0  # of silence in the place of pauses, at the source's rate
     is_estimated: bool = False  # the length, from the bitrate
     said_bytes: int = 0
@@ -191,10 +193,17 @@ class Log:
             self.rates_hz.setdefault(int(source[1]) if source else 0, []).append(int(graph[1]))
         elif created := _CREATED.match(text):
             self.tracks.append(int(created[1]))
-        elif late := _TOO_LATE.match(text):
+        else:
+            self._note(text, _side(match["class"]))
+
+    def _note(self, text: str, side: Side) -> None:
+        """What shows how the sound is, in a line of a level below errors."""
+        if late := _TOO_LATE.match(text):
             self.left_out_seconds = max(self.left_out_seconds, float(late[1]))
         elif text == _NO_NUMBER:
             self.has_non_finite_samples = True
+        elif text.startswith(_CHANNEL_MISSING) and side is Side.DECODER:
+            self.frames_without_channel += 1
         elif filled := _FILLED.match(text):
             self.filled_samples += int(filled[1])
         elif text.startswith(_ESTIMATED):

@@ -101,6 +101,7 @@ class Counts:
     encoded_samples: tuple[int | None, ...]  # one for each output
     read_packets: int = 0  # of the audio stream
     filled_seconds: float = 0.0  # of silence in the place of pauses, at the highest rate
+    frames_without_channel: int = 0  # see `Log`
     has_non_finite_samples: bool = False  # among the samples of a source that was decoded to see that
 
 
@@ -226,6 +227,7 @@ def read_counts(log: Log, outputs: int, rate_hz: int) -> Counts | None:
         encoded_samples=tuple(log.encoded.get(index) for index in range(outputs)),
         read_packets=sum(each.packets for each in log.decoded.values()),
         filled_seconds=log.filled_samples / max(max(each) for each in rates.values()),
+        frames_without_channel=log.frames_without_channel,
         has_non_finite_samples=log.has_non_finite_samples,
     )
 

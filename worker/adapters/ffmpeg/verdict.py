@@ -35,6 +35,7 @@ _MATROSKA_TOLERANCE_SECONDS = 1.0  # what browsers record has its length written
 _MUSEPACK_TOLERANCE_SECONDS = 0.03  # its header counts the samples, or the frames of 26 ms
 _FRAME_BYTES = 1441  # the longest of MPEG audio; the first may be a tag that is not played
 _MAX_FRAMES_SKIPPED = 2  # of a raw stream: the demuxer skips what is no frame, and nothing takes its place
+_MAX_WITHOUT_CHANNEL = 0.1  # of the frames; where ADTS says that its channels change, it is some at each change
 _OUTPUT_TOLERANCE_SECONDS = 0.01  # what resampling may add or leave at the end; otherwise the counts are equal
 _CHANGE_TOLERANCE_SECONDS = 0.001  # what it may leave where the source's format changes
 
@@ -112,6 +113,10 @@ def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
         raise UnsupportedAudioError("the source is damaged: what lies between its frames is no audio")
     if audio.codec in _MANY_FRAMES_A_PACKET and _has_odd_packets(counts):
         raise UnsupportedAudioError("the source is damaged: some of its packets have more frames of sound than others")
+    if counts.frames_without_channel > _MAX_WITHOUT_CHANNEL * counts.decoded_frames:
+        raise UnsupportedAudioError(
+            "the source is damaged: its AAC changes its channels, and the container does not say so"
+        )
     if lossless and counts.decode_errors:
         raise UnsupportedAudioError("the source is damaged: not all of its lossless audio can be decoded")
     if counts.decode_errors and not has_clock(audio.container):
