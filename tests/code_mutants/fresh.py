@@ -14,7 +14,7 @@ import pytest
 from tests.code_mutants.children import succeeds
 from tests.code_mutants.lines import TestRun
 from tests.code_mutants.operators import Mutant
-from tests.code_mutants.suites import covering, source_of
+from tests.code_mutants.suites import covering, covering_files, source_of
 
 OPTIONS = ("-s", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
 # Its plugins are imported before the fork.
@@ -28,12 +28,10 @@ def survives(mutant: Mutant, runs: Sequence[TestRun]) -> bool:
 
     All tests in files that import the module are tried, of the others those that ran a line of it.
     """
-    passed = [run for run in runs if run.passed]
     direct, *_ = covering(mutant.module)
-    near = [run for run in passed if _file_of(run) in direct]
-    far = [
-        run for run in passed if _file_of(run) not in direct and any(mutant.module == name for name, _ in run.lines)
-    ]
+    judges = [run for run in runs if run.passed and run.file in covering_files(mutant.module)]
+    near = [run for run in judges if run.file in direct]
+    far = [run for run in judges if run.file not in direct and any(mutant.module == name for name, _ in run.lines)]
     return all(_survives(mutant, stage) for stage in (near, far))
 
 
@@ -42,13 +40,9 @@ def _survives(mutant: Mutant, runs: Sequence[TestRun]) -> bool:
     return not runs or succeeds(lambda: _pass(mutant, {run.name: run for run in runs}), within_seconds=seconds)
 
 
-def _file_of(run: TestRun) -> str:
-    return run.name.partition("::")[0]
-
-
 def _pass(mutant: Mutant, runs: Mapping[str, TestRun]) -> bool:
     sys.meta_path.insert(0, _MutantImporter(mutant))
-    files = sorted({_file_of(run) for run in runs.values()})
+    files = sorted({run.file for run in runs.values()})
     code = pytest.main(["-x", *OPTIONS, *QUIET, *files], plugins=[_FastestFirst(runs)])
     return code in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
 

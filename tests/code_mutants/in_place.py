@@ -18,7 +18,7 @@ import pytest
 from tests.code_mutants.children import limit_cpu_seconds, succeeds
 from tests.code_mutants.lines import Line, LineRecorder, TestRun, read_runs, write_runs
 from tests.code_mutants.operators import Mutant
-from tests.code_mutants.suites import path_of, source_of
+from tests.code_mutants.suites import covering_files, path_of, source_of
 
 _RECORDING_SECONDS = 1800.0
 _MOST = 5  # times what a test took with recording, which makes it slower
@@ -69,7 +69,7 @@ class InPlaceJudge:
         gc.freeze()  # else each fork copies the memory of what it only counts
         for mutant in self._chosen:
             if self._import_lines.isdisjoint(_lines_of(mutant)):
-                runs = [run for run in self.runs if run.passed and not run.lines.isdisjoint(_lines_of(mutant))]
+                runs = [run for run in self.runs if run.passed and _judges(run, mutant)]
                 self._judged(
                     mutant, self._survives(mutant, session, [(items[run.name], run) for run in runs], functions)
                 )
@@ -132,6 +132,10 @@ class _Functions:
             function.__code__ = changed[old.co_qualname, old.co_firstlineno]
         for cache in self._caches:
             cache.cache_clear()
+
+
+def _judges(run: TestRun, mutant: Mutant) -> bool:
+    return run.file in covering_files(mutant.module) and not run.lines.isdisjoint(_lines_of(mutant))
 
 
 def _lines_of(mutant: Mutant) -> set[Line]:

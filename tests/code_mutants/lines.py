@@ -27,6 +27,10 @@ class TestRun:
     cpu_seconds: float
     lines: frozenset[Line]
 
+    @property
+    def file(self) -> str:
+        return self.name.partition("::")[0]
+
 
 class LineRecorder:
     """Notes the lines that run, of the files that it is given, in all threads."""

@@ -1,7 +1,7 @@
 """Mutants of our own code: `python -m tests.code_mutants.run --count 200` (`make mutants`).
 
-Draws places in the domain and in the converter's verdicts, changes each alone, and runs the unit, property and
-contract tests that run it, the fastest first, to the first failure. Prints each survivor and a table of the modules,
+Draws places in the domain and in the converter's verdicts, changes each alone, and runs the tests of `suites` that
+run it, the fastest first, to the first failure. Prints each survivor and a table of the modules,
 and ends with 1 where fewer than 95 % die, or where a named survivor dies.
 """
 
@@ -29,7 +29,7 @@ from tests.code_mutants import fresh
 from tests.code_mutants.in_place import InPlaceJudge
 from tests.code_mutants.lines import TestRun
 from tests.code_mutants.operators import Mutant, mutants
-from tests.code_mutants.suites import ROOT, covering, module_of, source_of
+from tests.code_mutants.suites import ROOT, covering_files, module_of, source_of
 from tests.code_mutants.survivors import must_survive, reason_of
 
 PLACES = (
@@ -88,7 +88,7 @@ def _share(ends: Counter[str]) -> float:
 
 def _judge_in_place(chosen: Sequence[Mutant]) -> tuple[Ends, list[Mutant], list[TestRun]]:
     """The ends of those that need no new imports, the other mutants, and the runs of the tests."""
-    files = {file for module in {mutant.module for mutant in chosen} for stage in covering(module) for file in stage}
+    files = frozenset[str]().union(*(covering_files(mutant.module) for mutant in chosen))
     ends, others = Ends(), list(chosen)
 
     def take(mutant: Mutant, survived: bool) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _TESTS = ("tests/unit", "tests/property", "tests/contract/test_audio_converter.py")
+_WITH_PROCESSES = "tests/contract/"  # slow: the domain is judged without them, so that it has tests of its own
+_DOMAIN = "worker.domain."
 _MAX_STEPS = 1  # what lies further away tests something else
 
 
@@ -20,11 +22,21 @@ def covering(module: str) -> list[list[str]]:
     for _ in range(_MAX_STEPS):
         reached |= {name for name, imports in _graph().items() if imports & reached and not name.startswith("tests/")}
         files = [name for name, imports in _graph().items() if name.startswith("tests/") and imports & reached]
-        stage = [name for name in files if name not in known]
+        stage = [name for name in files if name not in known and _may_judge(name, module)]
         known.update(stage)
         stages.append(stage)
     direct = [name for name in stages[0] if module in _graph()[name]]
     return [stage for stage in (direct, [n for n in stages[0] if n not in direct], *stages[1:]) if stage]
+
+
+@cache
+def covering_files(module: str) -> frozenset[str]:
+    """Those of all stages."""
+    return frozenset(name for stage in covering(module) for name in stage)
+
+
+def _may_judge(test: str, module: str) -> bool:
+    return not (test.startswith(_WITH_PROCESSES) and module.startswith(_DOMAIN))
 
 
 @cache
