@@ -86,6 +86,10 @@ EQUIVALENT: Mapping[str, str] = {
         "worker.domain.splitting.flac: number_bytes = 1 if frame[4] < 0x80 "
         "else 8 - (frame[4] ^ 0xFF).bit_length(): 128 off by one"
     ): "no coded number begins with 0x80",
+    (
+        "worker.domain.splitting.flac: number_bytes = 1 if frame[4] < 0x80 "
+        "else 8 - (frame[4] ^ 0xFF).bit_length(): Lt for LtE"
+    ): "no coded number begins with 0x80",
     "worker.domain.splitting.mp3: frame = KIND.measure(reader.at(at, 4), 0): 4 off by one": (
         "the bytes behind a header are not read"
     ),

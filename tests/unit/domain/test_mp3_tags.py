@@ -1,0 +1,140 @@
+"""What the encoder's tag in the first frame of an MP3 states, field by field, and where one answer becomes another."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.frames import MPEG_FRAME, reader
+from worker.domain.containers import adts, mp3
+from worker.domain.containers.structure import CUT_OFF, Structure
+
+SAMPLES, RATE_HZ, FRAME_BYTES = 1152, 44_100, 417
+COUNT = 60  # frames behind the one with the tag
+
+
+def a_tag(
+    *,
+    frames: int | None = None,
+    size: int | None = None,
+    flags: int = 0,
+    name: bytes = b"Xing",
+    encoder: bytes = b"",
+    trimmed: int = 0,
+) -> bytes:
+    fields = [each.to_bytes(4, "big") for each in (frames, size) if each is not None]
+    flags |= (frames is not None) | (size is not None) << 1
+    tag = bytearray(FRAME_BYTES)
+    tag[: len(MPEG_FRAME)] = MPEG_FRAME
+    tag[36:44] = name + b"\xff\xff\xff" + bytes([flags])
+    tag[44 : 44 + 4 * len(fields)] = b"".join(fields)
+    tag[156 : 156 + len(encoder)] = encoder
+    tag[177:180] = trimmed.to_bytes(3, "big")
+    tag[180] = 0xFF
+    return bytes(tag)
+
+
+def examined(tag: bytes, count: int = COUNT, *, cut: int = 0) -> Structure:
+    data = tag + MPEG_FRAME * count
+    data = data[: len(data) - cut]
+    return mp3.examine(reader(data), 0, len(data))
+
+
+def played(samples: int) -> object:
+    return pytest.approx((samples / RATE_HZ,))
+
+
+@pytest.mark.parametrize("name", [b"Xing", b"Info"])
+def test_the_frame_with_a_tag_is_not_played(name: bytes) -> None:
+    assert examined(a_tag(name=name)).track_seconds == played(COUNT * SAMPLES)
+    assert examined(a_tag(name=b"Xinh")).track_seconds == played((COUNT + 1) * SAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "flags", "trimmed"),
+    [
+        (b"LAME", 15, 1576),
+        (b"Lavc", 15, 1576),
+        (b"Lavf", 0xFF, 1576),
+        (b"LAMF", 15, 0),
+        (b"LAME", 7, 0),
+        (b"LAME", 14, 0),
+    ],
+)
+def test_what_an_encoder_put_around_the_sound_is_said_by_a_tag_with_all_fields(
+    encoder: bytes, flags: int, trimmed: int
+) -> None:
+    tag = a_tag(encoder=encoder, trimmed=576 << 12 | 1000)
+    tag = tag[:43] + bytes([flags & 0xFC]) + bytes(8) + tag[52:]
+    if flags & 3:
+        tag = tag[:43] + bytes([flags]) + (COUNT).to_bytes(4, "big") + bytes(4) + tag[52:]
+
+    assert examined(tag).track_seconds == played(COUNT * SAMPLES - trimmed)
+
+
+def test_more_than_all_cannot_be_left_out() -> None:
+    tag = a_tag(frames=2, size=0, flags=12, encoder=b"LAME", trimmed=4000 << 12 | 4000)
+
+    assert examined(tag, 4).track_seconds == (0.0,)
+
+
+@pytest.mark.parametrize(
+    ("frames", "problem"),
+    [
+        (0, None),
+        (1, None),
+        (COUNT, None),
+        (COUNT + 1, None),
+        (COUNT + 2, None),
+        (COUNT + 3, "the source is damaged: of 63 frames, 61 are there"),
+    ],
+)
+def test_all_frames_are_there_that_the_tag_counts(frames: int, problem: str | None) -> None:
+    assert examined(a_tag(frames=frames)).problem == problem
+
+
+@pytest.mark.parametrize(("more", "problem"), [(1441, None), (1442, CUT_OFF)])
+def test_a_file_may_be_shorter_than_stated_by_the_longest_frame(more: int, problem: str | None) -> None:
+    size = FRAME_BYTES * (COUNT + 1) + more
+
+    assert examined(a_tag(size=size)).problem == problem
+    assert examined(a_tag(frames=COUNT, size=size)).problem == problem
+
+
+@pytest.mark.parametrize(
+    ("frames", "cut", "problem"),
+    [(COUNT, 64, None), (COUNT, 65, CUT_OFF), (COUNT + 1, 1, CUT_OFF), (1, 1, None), (0, 1, CUT_OFF)],
+)
+def test_a_last_frame_that_the_tag_does_not_count_may_lack_some_bytes(
+    frames: int, cut: int, problem: str | None
+) -> None:
+    assert examined(a_tag(frames=frames), cut=cut).problem == problem
+
+
+def adts_header(channels: int, *, length: int = 100, first: int = 0xF1) -> bytes:
+    bits = 1 << 38 | 4 << 34 | channels << 30 | length << 13 | 0x7FF << 2
+    return bytes((0xFF, first)) + bits.to_bytes(5, "big")
+
+
+@pytest.mark.parametrize("channels", range(8))
+def test_aac_has_frames_of_silence_for_mono_and_stereo(channels: int) -> None:
+    header = adts_header(channels, first=0xF0)
+
+    for most in (12, 13, 100, 9000):
+        frame = adts._silent_frame(header, most)
+        if channels not in {1, 2} or most < 13:
+            assert frame is None
+            continue
+        assert frame is not None
+        assert len(frame) == min(most, 8191)
+        assert adts.KIND.measure(frame, 0) == (len(frame), (1024, 44_100))
+        assert frame[:3] == header[:1] + b"\xf1" + header[2:3]
+        assert frame[3] >> 6 == header[3] >> 6
+
+
+@pytest.mark.parametrize(("more", "length"), [(0, 100), (1, 101), (8091, 8191), (8092, None)])
+def test_a_frame_of_aac_can_be_as_long_as_its_header_can_say(more: int, length: int | None) -> None:
+    header = adts_header(2)
+
+    longer = adts._stretched(header + b"x", more)
+
+    assert longer == (None if length is None else adts_header(2, length=length))

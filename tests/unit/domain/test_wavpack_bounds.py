@@ -1,0 +1,109 @@
+"""The header of WavPack's blocks, field by field."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from tests.support.frames import ID3_TAG, reader
+from worker.domain.containers import wavpack
+from worker.domain.containers.structure import CUT_OFF, JOINED, Structure
+
+UNKNOWN = 0xFFFF_FFFF
+FIRST = 0x1800  # of its time
+RATES = 9 << 23  # 44.1 kHz
+
+
+def a_block(
+    index: int,
+    *,
+    total: int = 2000,
+    samples: int = 1000,
+    flags: int = FIRST | RATES,
+    high: int = 0,
+    content: bytes = b"x" * 100,
+) -> bytes:
+    head = struct.pack("<4sIHBBIIIII", b"wvpk", 24 + len(content), 0x410, 0xFF, high, total, index, samples, flags, 0)
+    return head + content
+
+
+def examined(*blocks: bytes) -> Structure:
+    data = b"".join(blocks)
+    return wavpack.examine(reader(data), 0, len(data))
+
+
+def test_a_length_may_be_unknown_or_have_40_bits() -> None:
+    blocks = a_block(0, total=UNKNOWN), a_block(1000, total=UNKNOWN)
+
+    assert (examined(*blocks).problem, examined(*blocks).track_seconds) == (None, (2000 / 44_100,))
+    long = a_block(0, high=1), a_block(1000)
+    assert examined(*long).problem == CUT_OFF
+    assert examined(*long).track_seconds == (((1 << 32) + 2000) / 44_100,)
+
+
+def test_blocks_without_a_number_of_their_own_are_not_compared() -> None:
+    assert examined(a_block(UNKNOWN), a_block(UNKNOWN)).problem is None
+    assert examined(a_block(0), a_block(UNKNOWN)).problem is None
+    assert examined(a_block(0, total=3000), a_block(1000)).problem == CUT_OFF
+    assert examined(a_block(0, total=3000), a_block(1001, total=3000)).problem == (
+        "the source is damaged: of 3000 samples, 2000 are there"
+    )
+
+
+def test_blocks_for_further_channels_take_no_time() -> None:
+    further = a_block(0, flags=RATES)
+
+    structure = examined(a_block(0), further, a_block(1000), a_block(1000, flags=RATES))
+
+    assert (structure.problem, structure.track_seconds) == (None, (2000 / 44_100,))
+
+
+@pytest.mark.parametrize(
+    ("flags", "seconds"), [(FIRST | 15 << 23, ()), (FIRST | RATES | 1 << 31, ()), (FIRST, (1 / 3,))]
+)
+def test_a_rate_of_no_number_and_that_of_dsd_say_no_length(flags: int, seconds: tuple[float, ...]) -> None:
+    assert examined(a_block(0, flags=flags), a_block(1000, flags=flags)).track_seconds == pytest.approx(seconds)
+
+
+def test_a_part_of_another_file_needs_a_length_of_its_own() -> None:
+    assert examined(a_block(5000), a_block(6000)).problem is None
+    assert examined(a_block(5000, total=2001), a_block(6000)).problem is not None
+    assert examined(a_block(5000, total=0), a_block(6000)).problem is not None
+    assert examined(a_block(5000, total=UNKNOWN), a_block(6000)).problem is not None
+    assert examined(a_block(5000, total=1), a_block(6000)).problem is None
+
+
+def test_a_second_file_begins_behind_the_first_or_behind_its_tags() -> None:
+    whole = a_block(0), a_block(1000)
+
+    assert examined(*whole, *whole).problem == JOINED
+    assert examined(*whole, ID3_TAG, *whole).problem == JOINED
+    assert examined(*whole, ID3_TAG[:-1]).problem is None
+    assert examined(*whole).end == 2 * 132
+    assert examined(*whole, b"junk" * 9).read_range == (0, 2 * 132)
+
+
+@pytest.mark.parametrize("length", [31, 32, 131, 132, 133, 163, 263])
+def test_wavpack_is_cut_off_anywhere_before_its_last_byte(length: int) -> None:
+    assert examined((a_block(0) + a_block(1000))[:length]).problem == CUT_OFF
+
+
+@pytest.mark.parametrize(
+    ("information", "names_positions"),
+    [
+        ("4d 02 06 00 00 01", False),  # the byte that fills it up is none of the mask
+        ("0d 02 06 00 00 01", True),
+        ("0d 03 05 05 00 01 00 00", True),  # six bytes: counts in three
+        ("0d 03 05 05 01 00 00 00", False),
+        ("4d 03 05 00 00 00 01 00", True),  # five bytes: counts in one
+        ("8d 01 00 00 06 01", True),
+        ("8d 01 00 00 06 00", False),
+        ("21 01 ff ff 0d 01 06 00", False),
+        ("0c 01 06 00", True),
+    ],
+)
+def test_the_channels_have_positions_where_their_mask_has_a_bit(information: str, *, names_positions: bool) -> None:
+    block = a_block(0, total=1000, content=bytes.fromhex(information))
+
+    assert examined(block).names_positions is names_positions
