@@ -130,6 +130,16 @@ def test_an_index_beyond_4_gib_has_wide_offsets() -> None:
     assert struct.unpack(">QQQ", offsets[16:]) == (44, 44 + (3 << 30), 44 + (6 << 30))
 
 
+@pytest.mark.parametrize(("more", "kind"), [(0, b"stco"), (1, b"co64")])
+def test_the_last_offset_of_32_bits_is_one_byte_below_4_gib(more: int, kind: bytes) -> None:
+    sizes = array("I", [(1 << 32) - 1 - 44 + more, 5])
+
+    moov = joined_index(an_index([5], 44), Index(sizes, 44, 2 * FRAME, FRAME))
+
+    offsets = child_of(in_track(moov, *TABLES[1:]), kind)[16:]
+    assert struct.unpack(">II" if kind == b"stco" else ">QQ", offsets) == (44, (1 << 32) - 1 + more)
+
+
 def test_the_media_beyond_4_gib_has_a_wide_length() -> None:
     assert media_header(44, (1 << 32) - 9) == (36, b"\xff\xff\xff\xff")
     assert media_header(44, 6 << 30) == (28, struct.pack(">I4sQ", 1, b"mdat", (6 << 30) + 16))
