@@ -44,6 +44,7 @@ class FakeDeadLetters:
             found = self._found(letter)
             self._queue.send_back(found)
             self._queue.dead_letters.remove(found)
+            self._hidden.discard(id(found))  # another letter may have that identity next
         return [None for _ in letters]
 
     async def leave(self, letters: Sequence[DeadLetter]) -> None:
@@ -62,6 +63,7 @@ def _as_received(letter: Letter) -> DeadLetter:
         None if rejection is None else rejection.error.code.value,
         None if rejection is None else rejection.job_id,
         None if rejection is None else str(rejection.error),
+        letter.body,
         {},
     )
 

@@ -93,4 +93,9 @@ ROWS = (
         "jobs run without that limit",
         f"{_SQS}::test_a_queue_whose_retention_cannot_be_read_delays_no_message",
     ),
+    Row(
+        "dead letters are moved back before their cause is mended, while workers run",
+        "each is moved once, and its new letter is left; the job fails in one more run",
+        "tests/system/test_runs.py::test_a_redrive_whose_cause_is_not_mended_moves_each_message_once",
+    ),
 )

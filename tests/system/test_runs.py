@@ -125,6 +125,25 @@ def test_a_redrive_moves_the_letters_of_one_code_and_each_job_runs_again(
     assert (again.returncode, again.stdout) == (0, "0 moved back, 1 left\n")
 
 
+def test_a_redrive_whose_cause_is_not_mended_moves_each_message_once(
+    stack: Stack, start_worker: StartWorker, unique: Callable[[str], str]
+) -> None:
+    job_id = unique("job")
+    start_worker(stack)
+    send(stack, job_id)
+    last = failed(stack, job_id)
+    wait_for(lambda: stack.messages_in(stack.dead_letter_url) == 1 or None, "a dead letter")
+
+    done = worker(stack, "redrive")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("1 moved back, ")
+    again = wait_for(
+        lambda: record if (record := failed(stack, job_id))["run"] > last["run"] else None, "the end of a second run"
+    )
+    assert again["run"] == 2
+
+
 @pytest.mark.parametrize("has_redis", [True, False], ids=["with Redis", "command without Redis"])
 def test_a_retry_runs_failed_and_cancelled_jobs_again(
     has_redis: bool, stack: Stack, start_worker: StartWorker, unique: Callable[[str], str]

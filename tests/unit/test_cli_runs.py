@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,9 +24,10 @@ from worker.cli.jobs import show
 from worker.cli.redrive import move
 from worker.cli.retry import retry
 from worker.domain.disposition import Reject
-from worker.domain.errors import DependencyUnavailableError, NoAudioError
+from worker.domain.errors import DependencyUnavailableError, NoAudioError, WorkerError
 from worker.domain.outcome import Failed, record_of
 from worker.domain.progress import Status, Version
+from worker.ports import DeadLetter as Received
 from worker.ports import NoIndexError
 
 Capture = pytest.CaptureFixture[str]
@@ -70,6 +72,29 @@ async def test_a_redrive_says_how_many_it_moved_and_whose_the_others_are(capsys:
     out, err = capsys.readouterr()
     assert out == "2 moved back, 0 left\n"
     assert err == "2 others were not rejected by a worker: SQS moved them, and so can move them back\n"
+    assert len(queue) == 2
+
+
+@virtual_time
+async def test_a_message_that_is_rejected_again_during_a_redrive_is_not_moved_again(capsys: Capture) -> None:
+    queue, _ = dead_letters("ep-1", "ep-2")
+
+    class BesideWorkers(FakeDeadLetters):
+        """Workers reject each message again at once."""
+
+        async def move_back(self, letters: Sequence[Received]) -> Sequence[WorkerError | None]:
+            results = await super().move_back(letters)
+            queue.dead_letters += [
+                DeadLetter(f"{each.message_id} again", each.body, Reject(NoAudioError(), each.job_id, 1))
+                for each in letters
+            ]
+            return results
+
+    letters = BesideWorkers(queue)
+
+    assert await move(Redrive(letters), options("redrive")) == 0
+
+    assert capsys.readouterr().out == "2 moved back, 2 left\n"
     assert len(queue) == 2
 
 

@@ -55,7 +55,7 @@ class DeadLetter:
     """A message on the dead-letter queue.
 
     `error_code`, `job_id` and `error` are what the worker said that rejected it; the code is None where SQS itself
-    moved it there. `receipt_handle` and `contents` are opaque outside the adapter.
+    moved it there. `receipt_handle` and `contents` are opaque outside the adapter. `body` is that of the message.
     """
 
     message_id: str
@@ -63,6 +63,7 @@ class DeadLetter:
     error_code: str | None
     job_id: str | None
     error: str | None
+    body: str = field(repr=False)
     contents: Mapping[str, Any] = field(repr=False)
 
 

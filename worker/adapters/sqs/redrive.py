@@ -102,6 +102,7 @@ class SqsDeadLetters:
             texts["error_code"] if is_dead_letter(texts) else None,
             texts.get("job_id"),
             texts.get("error"),
+            message["Body"],
             contents,
         )
 

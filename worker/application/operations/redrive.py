@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from worker.domain.errors import WorkerError
@@ -43,18 +44,22 @@ class Redrive:
     ) -> Redriven:
         """Move the letters back that were rejected with `code` (None: with any), at most so many.
 
+        A message is moved once. Where its cause is still there, a worker rejects it again at once, and its new letter
+        is left: else this would go on for as long as workers run.
+
         `on_letter` is called for each that is chosen. With `is_dry` all are left where they are.
         Raises DependencyMissingError, NotAllowedError, DependencyUnavailableError: those that were moved are moved.
         """
         done = Redriven()
         kept: dict[str, DeadLetter] = {}  # by message id: what is left, hidden until the end
+        asked: set[bytes] = set()  # the messages that were chosen
         try:
             while (limit is None or done.moved < limit) and (letters := await self._queue.receive()):
                 news = [letter for letter in letters if letter.message_id not in kept]
                 kept |= {letter.message_id: letter for letter in letters}
                 if not news:  # all of them have been seen: the first are visible again
                     break
-                chosen = [letter for letter in news if _is_chosen(letter, code)]
+                chosen = _chosen(news, code, asked)
                 if limit is not None:
                     chosen = chosen[: limit - done.moved]
                 for letter in chosen:
@@ -81,5 +86,12 @@ class Redrive:
             raise failures[0]
 
 
-def _is_chosen(letter: DeadLetter, code: str | None) -> bool:
-    return letter.error_code is not None and code in {None, letter.error_code}
+def _chosen(letters: Sequence[DeadLetter], code: str | None, asked: set[bytes]) -> list[DeadLetter]:
+    """Those with the code, or with any, but for messages that are among the `asked`, to which they are added."""
+    chosen = []
+    for letter in letters:
+        message = hashlib.sha256(f"{letter.job_id} {letter.body}".encode()).digest()
+        if letter.error_code is not None and code in {None, letter.error_code} and message not in asked:
+            asked.add(message)
+            chosen.append(letter)
+    return chosen
