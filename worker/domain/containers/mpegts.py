@@ -6,6 +6,8 @@ are missing in between show in the counters, lengths and clocks of the streams o
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from worker.domain.containers.mpegts_packets import (
@@ -26,6 +28,7 @@ from worker.domain.containers.zeros import ZEROS_AMID_SOUND, are_behind, begin_b
 _TAIL_BYTES = 1 << 18
 _PACKET_BYTES = 188
 _BEGINS = 0x40  # of the second byte of a transport packet: a packet of the stream begins in it
+_BEGINNING = re.compile(rb"[\x40-\x7f\xc0-\xff]")  # that byte of such a packet
 _PROGRAMS = 0  # the number of the stream with the table of all programmes
 _NULL_PACKET = b"\x1f\xff"
 _PACKETS_MISSING = damaged("packets of the MPEG transport stream are missing")
@@ -98,21 +101,28 @@ def _read(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -
         is_broken |= offset != expected and not streams
         expected = offset + len(run)
         highs, lows = run[sync + 1 :: packet_bytes], run[sync + 2 :: packet_bytes]
-        for index, (high, low) in enumerate(zip(highs, lows, strict=False)):
-            number, begins = (high & 31) << 8 | low, high & _BEGINS
-            stream = streams.get(number)
-            if stream is None and not begins:
-                continue
-            packet, at = _packet(run, index, packet_bytes, sync), offset + index * packet_bytes
-            if stream is None and sound_of(packet):
-                stream = streams[number] = _Stream(is_certain_sound(packet))
-            if stream is not None:
-                stream.sound.add(packet)
-                clock = clock_of(payload_of(packet)) if begins else None
-                stream.track.add(at, at + packet_bytes, clock, described=tables_at)
+        begins = [found.start() for found in _BEGINNING.finditer(highs)]
+        for index in begins:
+            number, packet = (highs[index] & 31) << 8 | lows[index], _packet(run, index, packet_bytes, sync)
+            if number not in streams and sound_of(packet):
+                streams[number] = _Stream(is_certain_sound(packet))
+        for index in sorted({*begins, *_with_low_bytes(lows, {number & 0xFF for number in streams})}):
+            number, at = (highs[index] & 31) << 8 | lows[index], offset + index * packet_bytes
+            if number in streams:
+                packet = _packet(run, index, packet_bytes, sync)
+                clock = clock_of(payload_of(packet)) if packet[1] & _BEGINS else None
+                streams[number].sound.add(packet)
+                streams[number].track.add(at, at + packet_bytes, clock, described=tables_at)
             elif number == _PROGRAMS:
                 tables_at = at
     return list(streams.values()), is_broken and bool(streams)
+
+
+def _with_low_bytes(lows: bytes, wanted: set[int]) -> Iterator[int]:
+    """The packets whose stream has one of these as the low byte of its number; no loop over all packets, for speed."""
+    if wanted:
+        pattern = re.compile(b"[" + re.escape(bytes(sorted(wanted))) + b"]")
+        yield from (found.start() for found in pattern.finditer(lows))
 
 
 def _jumps(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> bool:
