@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.audio import FORMATS, AudioFormat
+from worker.domain.audio import AudioFormat
 from worker.domain.containers.flac_frames import crc8, crc16, frame_header
 from worker.domain.cutting import Cut
 from worker.domain.encoding import Encoding
 from worker.domain.splitting.checksums import reversed_bits, reversed_crc16, with_zeros
-from worker.domain.splitting.cuts import Framing, Pace, Piece, cut, framing_of
+from worker.domain.splitting.cuts import Pace, cut, framing_of
 from worker.domain.splitting.flac import numbered
 from worker.domain.splitting.joiner import JoinError
 from worker.domain.splitting.mp3_frames import side_information
@@ -165,109 +165,3 @@ def test_a_part_of_the_source_is_made_from_the_whole() -> None:
 
     assert framing_of(whole) is not None
     assert framing_of(replace(whole, cut=Cut(start_seconds=10.0))) is None
-
-
-@pytest.mark.parametrize(
-    ("encoding", "framing"),
-    [
-        (FLAC, Framing(4096)),
-        (replace(FLAC, format=AudioFormat.ALAC), Framing(4096, longest=(1 << 31) - 1)),
-        (MP3, Framing(1152, before=40, behind=12)),
-        (replace(MP3, sample_rate_hz=32_000), Framing(1152, before=40, behind=12)),
-        (replace(MP3, sample_rate_hz=24_000), Framing(576, before=40, behind=12)),
-        (OPUS, Framing(960, before=50, behind=2)),
-        (replace(OPUS, sample_rate_hz=24_000, bitrate_kbps=64), Framing(480, before=50, behind=2)),
-        (replace(OPUS, bitrate_kbps=63), None),
-        (replace(OPUS, bitrate_kbps=None), None),
-        (replace(OPUS, channels=3), None),
-    ],
-)
-def test_each_encoder_needs_frames_of_its_own_around_a_piece(encoding: Encoding, framing: Framing | None) -> None:
-    assert framing_of(encoding) == framing
-
-
-def a_pace(encoding: Encoding, seconds: float) -> Pace:
-    """Pieces of so many seconds, if there are as many as two for each encoder."""
-    cost = FORMATS[encoding.format].encoding_cost / 60 * seconds
-    return Pace(of_a_piece=cost, worth_it=cost)
-
-
-def test_pieces_are_as_long_as_the_pace_says_rounded_up_to_frames() -> None:
-    frames = 108  # 10.03 s; the last piece has the rest
-    length = frames * 4096
-
-    assert cut(60 * 44_100, 44_100, [FLAC], 2, a_pace(FLAC, 10)) == [
-        Piece(number, number * length, (number + 1) * length, number * length, (number + 1) * length, is_last=False)
-        for number in range(5)
-    ] + [Piece(5, 5 * length, 60 * 44_100, 5 * length, 60 * 44_100, is_last=True)]
-
-
-def test_each_encoder_gets_two_pieces_at_least() -> None:
-    assert len(cut(60 * 44_100, 44_100, [FLAC], 4, a_pace(FLAC, 20))) == 8
-
-
-def test_what_is_given_beside_a_piece_is_whole_frames_within_the_source() -> None:
-    before, behind, length = 40 * 1152, 12 * 1152, 520 * 1152
-
-    pieces = cut(4 * length, 44_100, [MP3], 2, a_pace(MP3, 40))
-
-    assert pieces == [
-        Piece(0, 0, length, 0, length + behind, is_last=False),
-        Piece(1, length, 2 * length, length - before, 2 * length + behind, is_last=False),
-        Piece(2, 2 * length, 3 * length, 2 * length - before, 3 * length + behind, is_last=False),
-        Piece(3, 3 * length, 4 * length, 3 * length - before, 4 * length, is_last=True),
-    ]
-    assert pieces[1].given_samples == length + before + behind
-
-
-def test_where_more_than_a_tenth_would_be_encoded_twice_nothing_is_split() -> None:
-    assert len(cut(4 * 520 * 1152, 44_100, [MP3], 2, a_pace(MP3, 40))) == 4
-    assert cut(4 * 519 * 1152, 44_100, [MP3], 2, a_pace(MP3, 40)) == []
-
-
-def test_a_resampler_needs_a_tenth_of_a_second_around_a_piece_that_is_cut_where_both_clocks_have_a_frame() -> None:
-    grid = 160 * 4096  # samples at 48 kHz, in which there are 147 frames at 44.1 kHz: 13.7 s
-    pace = a_pace(FLAC, 20 * grid / 48_000)
-
-    pieces = cut(100 * grid, 48_000, [FLAC], 2, pace)
-
-    assert [piece.begin for piece in pieces] == [0, 20 * grid, 40 * grid, 60 * grid, 80 * grid]
-    assert (pieces[1].given_begin, pieces[1].given_end) == (19 * grid, 41 * grid)
-
-
-def test_a_piece_has_what_the_neediest_of_its_encoders_needs_around_it() -> None:
-    """MP3 needs 40 frames of 24 ms before it and 12 behind, Opus 50 of 20 ms and 2; both are framed every 120 ms."""
-    grid, samples = 5 * 1152, 600 * 48_000
-    mp3 = replace(MP3, sample_rate_hz=48_000)
-
-    pieces = cut(samples, 48_000, [mp3, OPUS], 2)
-
-    assert all(piece.begin % grid == 0 for piece in pieces)
-    assert pieces[1].begin - pieces[1].given_begin == 9 * grid  # 1.08 s
-    assert pieces[1].given_end - pieces[1].end == 3 * grid  # 0.36 s
-
-
-@pytest.mark.parametrize(("rest", "pieces"), [(6143, 3), (6144, 3), (6145, 4)])
-def test_a_rest_of_at_most_half_a_piece_belongs_to_the_piece_before_it(rest: int, pieces: int) -> None:
-    length = 3 * 4096  # a quarter of the source, rounded up to frames
-
-    found = cut(3 * length + rest, 44_100, [FLAC], 2, Pace(of_a_piece=1.0, worth_it=0.0))
-
-    assert [piece.begin for piece in found] == [number * length for number in range(pieces)]
-
-
-def test_what_costs_as_much_as_a_split_is_worth_is_split() -> None:
-    samples = 60 * 44_100
-    cost = FORMATS[AudioFormat.FLAC].encoding_cost / 60 * samples / 44_100
-
-    assert len(cut(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost))) == 4
-    assert cut(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost * 1.001)) == []
-
-
-def test_what_the_boxes_of_an_output_cannot_count_is_not_split() -> None:
-    alac = replace(FLAC, format=AudioFormat.ALAC)
-
-    assert cut((1 << 31) - 1, 44_100, [alac], 2)
-    assert cut(1 << 31, 44_100, [alac], 2) == []
-    assert cut((1 << 32) - 2, 88_200, [alac], 2)  # half as many at the output's rate
-    assert cut(1 << 31, 44_100, [FLAC], 2)

@@ -33,7 +33,7 @@ class _Frames:
     piece: EncodedPiece
     offsets: list[int] = field(init=False)  # one more than there are frames: the end
     tag: bytes = field(init=False)
-    begin: int = 0  # of the bytes that are kept: the first frame's offset
+    begin: int = field(init=False)  # of the bytes that are kept: the first frame's offset
 
     def __post_init__(self) -> None:
         reader = BlockReader(self.piece.read_at)
