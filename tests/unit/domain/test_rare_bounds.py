@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import rare_sounds
 from tests.support.frames import reader
-from worker.domain.containers import ape, au, dsd, gsm, musepack, tta, voc
+from worker.domain.containers import amr, ape, au, dsd, gsm, musepack, tta, voc
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, Examine, Structure
 
 MUSEPACK_RATES_HZ = (44_100, 48_000, 37_800, 32_000)
@@ -259,3 +259,35 @@ def test_an_au_has_a_header_of_24_bytes(length: int) -> None:
 
     assert examined(au.examine, data[:length]).problem == CUT_OFF
     assert (examined(au.examine, data).begin, examined(au.examine, data).track_seconds) == (28, (0.001,))
+
+
+AMR_FRAME = b"\x3c" + b"\x55" * 31  # 12.2 kbit/s
+
+
+@pytest.mark.parametrize(("frames", "is_lost"), [(3, False), (4, True), (9, True)])
+def test_four_frames_of_amr_up_to_the_end_behind_what_is_none_are_lost_speech(frames: int, *, is_lost: bool) -> None:
+    data = b"#!AMR\n" + AMR_FRAME * 50 + b"\xff" * 9 + AMR_FRAME * frames
+
+    structure = examined(amr.examine, data)
+
+    rest = 9 + 32 * frames
+    if is_lost:
+        assert structure.problem == f"the source is damaged: its last {rest} bytes are not all frames of audio"
+    else:
+        assert structure.problem is None
+        assert structure.repairs == (f"{rest} bytes of junk behind the sound were skipped",)
+
+
+@pytest.mark.parametrize(("magic", "first", "length"), [(b"#!AMR\n", 0x3C, 32), (b"#!AMR-WB\n", 0x44, 61)])
+def test_amr_is_frames_of_20_ms_from_its_name_to_the_end(magic: bytes, first: int, length: int) -> None:
+    frame = bytes([first]) + b"\x55" * (length - 1)
+    data = magic + frame * 50
+
+    structure = examined(amr.examine, data)
+
+    assert (structure.problem, structure.begin, structure.end) == (None, len(magic), len(data))
+    assert structure.track_seconds == pytest.approx((1.0,))
+    assert (structure.frame_bytes, structure.read_range) == (50 * length, None)
+    assert examined(amr.examine, data[:-1]).problem == CUT_OFF
+    assert examined(amr.examine, data + magic + frame * 50).problem == JOINED
+    assert examined(amr.examine, data + bytes(20)).read_range == (0, len(data))
