@@ -23,7 +23,7 @@ from worker.adapters.ffmpeg.process import run
 from worker.adapters.sandbox import kernel
 from worker.adapters.sandbox.choice import available_sandbox
 from worker.adapters.sandbox.launcher import Launcher, shared_launcher
-from worker.adapters.sandbox.policy import Sandbox
+from worker.adapters.sandbox.policy import STACK_BYTES, Sandbox
 from worker.adapters.sandbox.programs import program_of
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import ConverterCrashedError
@@ -54,10 +54,13 @@ async def test_a_converter_has_no_right_to_gain_and_no_descriptor_but_its_own(tm
 
 
 async def test_the_limits_hold_from_the_first_instruction(tmp_path: Path) -> None:
-    code = "import resource as r; print(*(r.getrlimit(n)[1] for n in (r.RLIMIT_AS, r.RLIMIT_FSIZE, r.RLIMIT_CORE)))"
+    code = (
+        "import resource as r; "
+        "print(*(r.getrlimit(n)[1] for n in (r.RLIMIT_AS, r.RLIMIT_FSIZE, r.RLIMIT_CORE, r.RLIMIT_STACK)))"
+    )
     for _ in range(10):
         ran = await run_python(code, cwd=tmp_path, sandbox=Sandbox())
-        assert ran.output == f"{LIMITS.memory_bytes} {LIMITS.file_bytes} 0\n"
+        assert ran.output == f"{LIMITS.memory_bytes} {LIMITS.file_bytes} 0 {STACK_BYTES}\n"
 
 
 async def test_nothing_starts_with_more_memory_than_the_filter_of_system_calls_was_made_for(tmp_path: Path) -> None:
@@ -184,7 +187,7 @@ def test_a_worker_that_is_killed_leaves_no_launcher_and_nothing_that_a_converter
 import asyncio, pathlib
 from tests.integration.test_sandbox import _LEAVES_A_STRAY
 from tests.support.cages import run_python
-from worker.adapters.sandbox.policy import Sandbox
+from worker.adapters.sandbox.policy import STACK_BYTES, Sandbox
 asyncio.run(run_python(_LEAVES_A_STRAY + "time.sleep(600)", cwd=pathlib.Path({str(tmp_path)!r}), sandbox=Sandbox()))
 """
     with a_process([sys.executable, "-c", script]) as worker:

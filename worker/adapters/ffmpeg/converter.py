@@ -58,7 +58,7 @@ class FfmpegConverter:
     """Converts with the ffmpeg at `binary`.
 
     `memory_bytes` bounds the address space of each process; 16 outputs were measured to need 768 MiB, and 16 streams
-    of 6 bitrates 1.9 GiB. A conversion that hangs is stopped by the caller, which watches its progress. `sandbox`:
+    of 6 bitrates 1.6 GiB. A conversion that hangs is stopped by the caller, which watches its progress. `sandbox`:
     None for all that the kernel has.
     """
 

@@ -6,6 +6,9 @@ import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# Each thread has a stack of so many addresses, and 96 bitrates have 288 threads. A fourth of it is for arguments
+# (execve(2)): the tags of 16 outputs have 1 MiB.
+STACK_BYTES = 6 * 1024 * 1024
 OPEN_FILES = 320  # ffmpeg copies each that it is given: of 32 streams that are joined, and 16 outputs of 6 bitrates
 
 
@@ -20,6 +23,7 @@ class ProcessLimits:
     def by_resource(self) -> Iterator[tuple[int, int]]:
         """Each resource's number with its limit (getrlimit(2))."""
         yield resource.RLIMIT_AS, self.memory_bytes
+        yield resource.RLIMIT_STACK, STACK_BYTES
         yield resource.RLIMIT_CPU, self.cpu_seconds
         yield resource.RLIMIT_FSIZE, self.file_bytes
         yield resource.RLIMIT_NOFILE, OPEN_FILES
