@@ -94,10 +94,23 @@ async def test_browsers_are_allowed_the_origins_of_the_setting(
 
     async with gateway.client() as client:
         preflight = await client.ask("OPTIONS", "/jobs", headers=asked)
+        preflights_refused = [
+            await client.ask("OPTIONS", "/jobs", headers=asked | change)
+            for change in (
+                {"origin": "https://evil.example.com"},
+                {"access-control-request-method": "PUT"},
+                {"access-control-request-headers": "x-other"},
+            )
+        ]
         refused = await client.get("/jobs", headers={"origin": page})
         foreign = await client.get("/jobs", headers={"origin": "https://evil.example.com"})
 
     assert (preflight.status, preflight.headers["access-control-allow-origin"]) == (200, page)
+    assert [answer.problem["detail"] for answer in preflights_refused] == [
+        "Disallowed CORS origin",
+        "Disallowed CORS method",
+        "Disallowed CORS headers",
+    ]
     assert (refused.status, refused.headers["access-control-allow-origin"]) == (401, page)
     assert "access-control-allow-origin" not in foreign.headers
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from worker.bootstrap.gateway import GatewayParts
+from worker.gateway.cors import Cors
 from worker.gateway.documents import document_of
 from worker.gateway.feeds import Feeds
 from worker.gateway.files import FileRoutes
@@ -24,8 +24,6 @@ from worker.gateway.prefixes import Prefixes
 from worker.gateway.problems import add_handlers
 from worker.gateway.streams import StreamRoutes
 from worker.settings import Settings
-
-_HEADERS_OF_PAGES = ["authorization", "content-type", "last-event-id", "traceparent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +81,4 @@ def _guarded(app: ASGIApp, settings: Settings, connections: Connections) -> ASGI
     )
     if not serve.origins:
         return guarded
-    # Outermost, because a browser asks first without the token, and shows a page no error that lacks the headers.
-    return CORSMiddleware(
-        guarded,
-        allow_origins=serve.origins,
-        allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=_HEADERS_OF_PAGES,
-        expose_headers=["link", "location", "retry-after"],
-    )
+    return Cors(guarded, serve.origins)  # outermost: a browser asks first without the token
