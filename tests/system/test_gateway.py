@@ -115,7 +115,7 @@ async def test_what_is_not_there_is_a_problem(client: GatewayClient) -> None:
     assert [answer.problem["status"] for answer in answers] == [404] * len(requests)
     assert answers[0].problem["detail"] == "there is no job none"
     wrong = await client.ask("PATCH", "/jobs/none")
-    assert (wrong.problem["status"], wrong.headers["allow"]) == (405, "DELETE, GET")
+    assert (wrong.problem["status"], wrong.headers["allow"]) == (405, "DELETE, GET, HEAD")
 
 
 async def test_jobs_are_listed_newest_first_by_their_status(
@@ -211,6 +211,27 @@ async def test_a_message_that_the_queue_does_not_take_is_refused_with_the_field_
     assert (shown.json["status"], shown.json["error"]["code"]) == ("failed", "invalid_message")
     assert health.json["queue"] == {"sent": 0, "send_failures": 0}
     assert stack.messages_in(stack.queue_url) == 0
+
+
+async def test_head_answers_as_get_without_the_body_and_a_stream_ends_with_its_headers(
+    client: GatewayClient, shared: Stack, unique: Callable[[str], str]
+) -> None:
+    job_id = unique("head")
+    await client.submit(shared, job_id)
+    paths = ["/jobs", f"/jobs/{job_id}", "/jobs/none", f"/jobs/{job_id}/outputs/0", "/uploads", "/health", "/"]
+
+    heads = [await client.ask("HEAD", path) for path in paths]
+    gets = [await client.get(path) for path in paths]
+    stream = await client.ask("HEAD", f"/jobs/{job_id}/events")
+    refused = await client.ask("PUT", "/jobs")
+
+    assert [head.text for head in (*heads, stream)] == [""] * 8
+    assert [(head.status, head.headers["content-type"]) for head in heads] == [
+        (get.status, get.headers["content-type"]) for get in gets
+    ]
+    assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    await client.until_open_streams_are(0)
+    assert refused.headers["allow"] == "GET, HEAD, POST"
 
 
 # --- probes, and the process ----------------------------------------------------------------------------------------

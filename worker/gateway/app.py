@@ -14,6 +14,7 @@ from worker.gateway.documents import document_of
 from worker.gateway.feeds import Feeds
 from worker.gateway.files import FileRoutes
 from worker.gateway.guards import Guard
+from worker.gateway.head import HeadAsGet
 from worker.gateway.health import HealthRoutes
 from worker.gateway.instruments import Measured
 from worker.gateway.jobs import JobRoutes
@@ -66,7 +67,7 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, c
     health.add_to(app)
     add_handlers(app)
     app.openapi = partial(document_of, app)  # type: ignore[method-assign]
-    return Gateway(Measured(_guarded(app, settings, connections)), feeds, health)
+    return Gateway(HeadAsGet(Measured(_guarded(app, settings, connections))), feeds, health)
 
 
 def _guarded(app: ASGIApp, settings: Settings, connections: Connections) -> ASGIApp:

@@ -86,9 +86,10 @@ def add_handlers(app: FastAPI) -> None:
 
 
 def _methods_at(app: FastAPI, scope: Scope) -> list[str]:
-    """The methods that are allowed at the path of a request, over all routes that have it."""
+    """The methods that are allowed at the path of a request, over all routes that have it. HEAD comes with GET."""
     found = (route for route in app.routes if isinstance(route, Route) and route.path_regex.match(scope["path"]))
-    return sorted({method for route in found for method in route.methods or ()})
+    methods = {method for route in found for method in route.methods or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 def _handler_with(of: Any) -> Any:
