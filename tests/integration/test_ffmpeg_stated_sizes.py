@@ -125,3 +125,11 @@ async def test_a_last_frame_that_lacks_channels_is_no_damage(missing: int, tmp_p
     raw = tmp_path / "raw"
     run_ffmpeg("-i", str(artifact.path), "-f", "s24le", str(raw))
     assert raw.read_bytes() == whole[:-6]
+
+
+async def test_a_wav_with_a_second_chunk_of_samples_is_refused_and_not_cut_short(tmp_path: Path) -> None:
+    data, tags = a_tone(4), b"LIST" + struct.pack("<I", 20) + b"INFOINAM" + struct.pack("<I", 8) + b"A title\0"
+    second = b"data" + struct.pack("<I", len(data)) + data
+
+    with pytest.raises(UnsupportedAudioError, match="more sound than its header states"):
+        await samples_of(tmp_path, "source.wav", a_wav(data, len(data)) + tags + second)

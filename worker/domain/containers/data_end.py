@@ -15,6 +15,7 @@ MORE_SOUND = "the source holds more sound than its header states"
 
 _WRAP_BYTES = 1 << 32
 _MAGIC = (b"RIFF", b"RF64", b"BW64", b"riff", b"FORM", b".snd", b"caff")
+_MORE_SAMPLES = b"data"  # the name of a second chunk of samples, which no decoder plays
 _SMALL_PART = 10  # of compressed samples: junk up to a tenth of them is skipped, more might be lost sound
 
 
@@ -110,6 +111,8 @@ def _judged(read_at: ReadAt, samples: Samples, stated_end: int, chunks_end: int,
     aligned = stated_end - (stated_end - samples.begin) % layout.frame_bytes
     if chunks_end <= stated_end + 1 and is_sound(read_at, aligned, rest_end, layout):
         return _going_on(samples, rest_end, rest_end)
+    if read_at(chunks_end, len(_MORE_SAMPLES)) == _MORE_SAMPLES:
+        return DataEnd(stated_end, chunks_end, problem=MORE_SOUND)
     return unclear if is_rough(read_at, samples.begin, stated_end, layout) else junk
 
 
