@@ -42,6 +42,9 @@ EQUIVALENT: Mapping[str, str] = {
         "object_bytes = _number(packet, at, 4) if replicated >= 8 else 0: 0 off by one"
     ): ("a payload has a byte at least"),
     "worker.domain.containers.flv: return 0.0: 0.0 off by one": "a millisecond is less than what is said",
+    (
+        "worker.domain.containers.matroska_clusters: if len(data) < 8 or data[0] != _SIMPLE_BLOCK:: 8 off by one"
+    ): "a block that is not read the short way is read as any element",
     "worker.domain.containers.mp4: last_time, last_bytes = latest.get(track, (-1, 0)): 0 off by one": (
         "no fragment begins at -1, at which this size would count"
     ),

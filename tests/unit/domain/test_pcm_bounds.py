@@ -272,7 +272,7 @@ def a_wave64(samples: bytes, *behind: bytes, length: int | None = None) -> bytes
 def test_the_chunks_of_a_wave64_are_padded_to_eight_bytes() -> None:
     for count in (4000, 4001, 4003):
         samples = tone(count)
-        for behind in ((), (in_wave64(b"fact", b"x" * 9), in_wave64(b"levl", b""))):
+        for behind in ((), (in_wave64(b"fact", b"x" * 9), in_wave64(b"levl", b"x" * 90))):
             data = a_wave64(samples, *behind)
             structure = examined(w64.examine, data)
             assert (structure.problem, structure.begin, structure.track_seconds) == (None, 104, (count / RATE_HZ,))

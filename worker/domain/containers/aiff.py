@@ -7,7 +7,6 @@ from functools import partial
 from worker.domain.containers.chunks import Chunk, behind_chunks, chunks_from, is_name
 from worker.domain.containers.data_end import MORE_SOUND, Samples, find_end
 from worker.domain.containers.samples import SampleLayout
-from worker.domain.containers.sizes import SLACK_BYTES
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
 
 _KINDS = {b"NONE": "int", b"twos": "int", b"in24": "int", b"in32": "int", b"fl32": "float", b"FL32": "float"} | {
@@ -29,8 +28,6 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             layout = _layout(read_at(chunk.begin, min(chunk.length, 32)))
         if chunk.name == b"SSND":
             data = chunk
-        if chunk.begin + chunk.length > size + SLACK_BYTES:
-            break
     if data is None:
         return Structure(start, size, problem=CUT_OFF)
     begin = min(data.begin + 8, size)  # behind the offset and the block size, which are not used

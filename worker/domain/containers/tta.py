@@ -19,7 +19,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     rate_hz, samples = int.from_bytes(header[10:14], "little"), int.from_bytes(header[14:18], "little")
     if not rate_hz:
         return Structure(start, size)
-    frames = -(-samples // max(1, 256 * rate_hz // 245))
+    frames = -(-samples // (256 * rate_hz // 245))
     table = read_at(start + _HEADER_BYTES, _SIZE_BYTES * min(frames, _MAX_FRAMES))
     sizes = (table[at : at + _SIZE_BYTES] for at in range(0, len(table), _SIZE_BYTES))
     begin = start + _HEADER_BYTES + _SIZE_BYTES * (frames + 1)  # a checksum follows on the table
