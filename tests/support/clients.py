@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
+from typing import Any
 
 from tests.fakes.operations import FakeJobIndex
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
@@ -22,8 +23,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@asynccontextmanager
-async def a_client(
+def client_parts(
     table: FakeJobTable,
     cache: FakeProgressCache | None = None,
     *,
@@ -31,9 +31,8 @@ async def a_client(
     is_indexed: bool = True,
     now: Callable[[], datetime] = _utc_now,
     random: Callable[[], float] = lambda: 0.0,
-    timeout_seconds: float = 10.0,
-) -> AsyncIterator[Jobs]:
-    """A `Jobs` that is entered. Without a `sender` it can neither submit nor retry."""
+) -> ClientParts:
+    """Without a `sender` they can neither submit nor retry."""
     finisher = a_commands_finisher(table, cache, now=now)
 
     def required() -> Sender:
@@ -43,12 +42,19 @@ async def a_client(
     async def index() -> JobIndex:
         return FakeJobIndex(table, is_there=is_indexed)
 
-    parts = ClientParts(
+    return ClientParts(
         reader=Reader(table, cache, random=random),
         cancellation=Cancellation(table, finisher),
         submission=lambda: Submission(finisher, required()),
         retry=lambda: JobRetry(table, finisher, required()),
         index=index,
     )
-    async with Jobs(nullcontext(parts), timeout_seconds=timeout_seconds) as jobs:
+
+
+@asynccontextmanager
+async def a_client(
+    table: FakeJobTable, cache: FakeProgressCache | None = None, *, timeout_seconds: float = 10.0, **more: Any
+) -> AsyncIterator[Jobs]:
+    """A `Jobs` that is entered, of `client_parts`."""
+    async with Jobs(nullcontext(client_parts(table, cache, **more)), timeout_seconds=timeout_seconds) as jobs:
         yield jobs

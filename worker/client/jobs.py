@@ -149,8 +149,11 @@ class Jobs:
     async def watch(self, job_id: str, *, timeout_seconds: float | None = None) -> AsyncGenerator[JobRecord, None]:
         """Each newer record of the job, up to the final one; the newest that there is at once.
 
-        A job without a record is waited for, and no outage ends this. Raises TimeoutError after so many seconds.
+        A job without a record is waited for, and no outage ends this. An id that no job may have has no records.
+        Raises TimeoutError after so many seconds.
         """
+        if not _is_id(job_id):
+            return
         time = asyncio.get_running_loop().time
         until = None if timeout_seconds is None else time() + timeout_seconds
         async with aclosing(self._parts.reader.watch(job_id)) as readings:

@@ -9,22 +9,28 @@ with Jobs.from_env() as jobs:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from worker.client import jobs as asynchronous
 from worker.client.record import JobRecord
 from worker.domain.progress import Status
 
+T = TypeVar("T")
+
 
 class Jobs:
-    """What `worker.client.Jobs` is, inside of `with`. It belongs to one thread, in which no event loop may run."""
+    """What `worker.client.Jobs` is, inside of `with`. It belongs to one thread, in which no event loop may run.
+
+    Outside of `with` each call raises RuntimeError.
+    """
 
     def __init__(self, jobs: asynchronous.Jobs) -> None:
         self._jobs = jobs
         self._runner = asyncio.Runner()
+        self._is_open = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, timeout_seconds: float = 10.0) -> Self:
@@ -36,15 +42,23 @@ class Jobs:
         except BaseException:
             self._runner.close()
             raise
+        self._is_open = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._is_open = False
         try:
             self._runner.run(self._jobs.__aexit__(kind, error, traceback))
         finally:
             self._runner.close()
+
+    def _run(self, call: Coroutine[Any, Any, T]) -> T:
+        if not self._is_open:
+            call.close()
+            raise RuntimeError("use Jobs inside of `with`")
+        return self._runner.run(call)
 
     def submit(
         self,
@@ -56,7 +70,7 @@ class Jobs:
         traceparent: str | None = None,
         **more: Any,
     ) -> JobRecord:
-        return self._runner.run(
+        return self._run(
             self._jobs.submit(
                 source=source, outputs=outputs, job_id=job_id, group=group, traceparent=traceparent, **more
             )
@@ -65,29 +79,30 @@ class Jobs:
     def submit_message(
         self, message: Mapping[str, Any], *, group: str | None = None, traceparent: str | None = None
     ) -> JobRecord:
-        return self._runner.run(self._jobs.submit_message(message, group=group, traceparent=traceparent))
+        return self._run(self._jobs.submit_message(message, group=group, traceparent=traceparent))
 
     def retry(self, job_id: str) -> JobRecord | None:
-        return self._runner.run(self._jobs.retry(job_id))
+        return self._run(self._jobs.retry(job_id))
 
     def cancel(self, job_id: str) -> JobRecord | None:
-        return self._runner.run(self._jobs.cancel(job_id))
+        return self._run(self._jobs.cancel(job_id))
 
     def get(self, job_id: str) -> JobRecord | None:
-        return self._runner.run(self._jobs.get(job_id))
+        return self._run(self._jobs.get(job_id))
 
     def watch(self, job_id: str, *, timeout_seconds: float | None = None) -> Iterator[JobRecord]:
         records = self._jobs.watch(job_id, timeout_seconds=timeout_seconds)
         try:
-            while (record := self._runner.run(_next_of(records))) is not None:
+            while (record := self._run(_next_of(records))) is not None:
                 yield record
         finally:
-            self._runner.run(records.aclose())
+            if self._is_open:  # else its loop has closed it
+                self._run(records.aclose())
 
     def list(
         self, *, status: Status | str | None = None, since: datetime | None = None, limit: int = 50
     ) -> Sequence[JobRecord]:
-        return self._runner.run(self._jobs.list(status=status, since=since, limit=limit))
+        return self._run(self._jobs.list(status=status, since=since, limit=limit))
 
 
 async def _next_of(records: AsyncGenerator[JobRecord, None]) -> JobRecord | None:

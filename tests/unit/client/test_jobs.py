@@ -225,6 +225,7 @@ async def test_of_what_is_no_id_there_is_no_job_and_dynamodb_is_not_asked(job_id
     table.breaks()
     async with a_client(table, sender=Sent()) as jobs:
         assert [await jobs.get(job_id), await jobs.cancel(job_id), await jobs.retry(job_id)] == [None] * 3
+        assert [record async for record in jobs.watch(job_id)] == []
 
 
 @virtual_time

@@ -1,0 +1,37 @@
+"""The client for programs without asyncio."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+
+from tests.fakes.stores import FakeJobTable
+from tests.support.clients import client_parts
+from tests.support.records import a_record
+from worker.client import Jobs as AsynchronousJobs
+from worker.client.sync import Jobs
+
+
+def _a_client() -> Jobs:
+    table = FakeJobTable()
+    table.put(a_record(1000, 1, job_id="a"))
+    return Jobs(AsynchronousJobs(nullcontext(client_parts(table))))
+
+
+def test_it_is_used_inside_of_with() -> None:
+    jobs = _a_client()
+    with pytest.raises(RuntimeError, match="inside of `with`"):
+        jobs.get("a")
+    with jobs:
+        assert jobs.get("a") is not None
+    with pytest.raises(RuntimeError, match="inside of `with`"):
+        jobs.get("a")
+
+
+def test_a_watch_that_outlives_its_client_is_closed_with_it() -> None:
+    with _a_client() as jobs:
+        records = iter(jobs.watch("a"))
+        assert next(records).job_id == "a"
+    with pytest.raises(RuntimeError, match="inside of `with`"):
+        next(records)
