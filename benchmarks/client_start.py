@@ -1,8 +1,8 @@
 """What the client costs at the start: its import, and all that its first use loads, beyond the SDK's and redis-py's.
 
-`make bench-client`. New processes import the SDK and redis-py, and then say how much CPU time the import behind it
-takes: the median of some. The difference of two processes would say less, because the second of CPU that the SDK's
-own import takes varies by more than the client's.
+`make bench-client`. Each new process imports the SDK and redis-py, and then prints the CPU time of the import
+that follows. The result is the median of nine. The difference of two processes would say less, because the second of
+CPU that the SDK's own import takes varies by more than the client's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from statistics import median
 _REPETITIONS = 9
 _SDK = "import aioboto3, redis.asyncio"
 _CLIENT = "import worker.client"
-# What is imported first, and what is measured behind it.
+# What is imported first, and what is measured after it.
 PROGRAMS = {
     "the SDK and redis-py": ("", _SDK),
     "worker.client, beyond them": (_SDK, _CLIENT),

@@ -75,7 +75,9 @@ An output of WAV needs what its samples take; FLAC and ALAC may need as much; a 
 A job for which there is no space beside the others waits (`job.delayed`), with its lease renewed, outside of its time
 limits; a few smaller ones at most overtake it. After a quarter of an hour it is given back, and uses up no attempt.
 A job that needs more than the whole file system has fails at once.
-Give each worker a file system of its own: they do not know of each other's reservations.
+Workers of one user that share a file system see what the others have reserved.
+Between them, space goes to the one that asks first.
+Workers of different users do not see each other: give each a file system of its own.
 
 ## What contradicts what
 

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from worker.client import InvalidMessageError, JobExistsError, Jobs, WorkerError
 
 TARGETS = os.environ.get("TARGETS", "s3://podcasts-out/")
-STATUSES = {InvalidMessageError: 422, JobExistsError: 409}  # of other errors it may be tried again
+STATUSES = {InvalidMessageError: 422, JobExistsError: 409}  # any other error is 503: the request may be sent again
 
 
 def make_app() -> FastAPI:

@@ -18,7 +18,7 @@ PLATFORMS = {"linux/amd64": "x86_64-manylinux_2_28", "linux/arm64": "aarch64-man
 def test_each_package_of_the_image_has_a_wheel_for_the_platform_that_the_lock_knows(
     platform: str, tool: Callable[[str], str], tmp_path: Path
 ) -> None:
-    assert tool("checkov")  # the package index was in reach when the tools were installed
+    tool("checkov")  # skips where the tools of deploy/ are not installed, as where no package index is in reach
     base = re.search(r"BASE_IMAGE=python:(\d+\.\d+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
     assert base is not None
     options = ("--dry-run", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:")

@@ -133,6 +133,6 @@ ROWS = (
     Row(
         "another program has written an item that is no record",
         "`worker jobs` leaves it out",
-        "tests/system/test_runs.py::test_an_item_that_no_worker_has_written_so_is_left_out_of_a_list",
+        "tests/system/test_runs.py::test_an_item_that_is_no_record_is_left_out_of_a_list",
     ),
 )

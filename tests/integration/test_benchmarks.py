@@ -12,7 +12,7 @@ async def test_each_way_of_writing_that_is_compared_writes_to_redis() -> None:
     assert min(microseconds.values()) > 0
 
 
-def test_the_import_of_the_client_is_measured_behind_that_of_the_sdk() -> None:
+def test_the_import_of_the_client_is_measured_after_that_of_the_sdk() -> None:
     milliseconds = client_start.cpu_milliseconds(repetitions=1)
 
     sdk, client, *_ = milliseconds.values()

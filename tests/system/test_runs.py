@@ -204,9 +204,7 @@ def test_jobs_are_listed_by_status_and_time(
     assert "source_not_found" in lines[1]
 
 
-def test_an_item_that_no_worker_has_written_so_is_left_out_of_a_list(
-    stack: Stack, unique: Callable[[str], str]
-) -> None:
+def test_an_item_that_is_no_record_is_left_out_of_a_list(stack: Stack, unique: Callable[[str], str]) -> None:
     good = worker(stack, "submit", "s3://bucket/a.wav", "--output", "s3://bucket/a.mp3").stdout.strip()
     listed = {"status": {"S": "queued"}, "status_at": {"N": "1"}}
     odd = [{}, {"expires_at": {"N": "4e9"}}, {"expires_at": {"N": "4e9"}, "record": {"S": "{not json"}}]

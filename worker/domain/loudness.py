@@ -95,13 +95,16 @@ class Levelling:
         if missed_lu <= _TOLERANCE_LU or (self._is_last and excess_db <= 0):
             return True
         if self._steps >= _MAX_STEPS or self._is_last or (excess_db <= 0 and self._is_out_of_reach(missed_lu)):
-            return self._is_best(missed_lu, after)
+            return self._ended(missed_lu, after)
         self._missed_lu = missed_lu
         self.gain = self._next(self.gain, excess_db, missing_lu)
         return False
 
-    def _is_best(self, missed_lu: float, after: Loudness) -> bool:
-        """No new step is tried: whether the last one is the best. Else the best one is made once more."""
+    def _ended(self, missed_lu: float, after: Loudness) -> bool:
+        """No new step is tried. True where the last one is the best; else `gain` is that of the best, made once more.
+
+        Raises ValueError where no step kept the peak.
+        """
         if self._best is None or self._is_last:
             raise ValueError(f"a true peak of {after.true_peak_dbtp} dBTP with {self.gain}")
         if missed_lu <= self._best_missed_lu + _LEAST_LU:

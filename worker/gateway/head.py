@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class HeadAsGet:
     """An ASGI layer. The `app` gets a HEAD as a GET, and is told that the client has left once its answer has begun.
 
-    So a stream ends with its headers, and holds no place.
+    So a stream ends once its headers are sent, and does not count as an open one.
     """
 
     def __init__(self, app: ASGIApp) -> None:

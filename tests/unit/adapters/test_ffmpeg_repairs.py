@@ -103,3 +103,25 @@ def test_packets_of_amr_have_as_many_frames_as_each_other(
 
 def test_packets_of_other_codecs_may_have_any_number_of_frames() -> None:
     assert judged(replace(of_seconds(10.0, 10.0, frames=101), read_packets=100), LOSSY).repaired == ()
+
+
+@pytest.mark.parametrize(
+    ("container", "sentences"),
+    [
+        (
+            "mov",
+            ("50 frames of AAC lack a channel that the source states; the decoder played old sound in its place",),
+        ),
+        ("aac", ()),  # its frames say that the channels change
+    ],
+)
+def test_frames_that_lack_a_channel_are_said_where_no_header_says_that_channels_change(
+    container: str, sentences: tuple[str, ...]
+) -> None:
+    counts = replace(of_seconds(10.0, 10.0), frames_without_channel=50)
+    assert judged(counts, replace(LOSSY, container=container)).repaired == sentences
+
+
+def test_more_than_a_tenth_of_the_frames_without_a_channel_are_refused() -> None:
+    with pytest.raises(UnsupportedAudioError, match="changes its channels"):
+        judged(replace(of_seconds(10.0, 10.0), frames_without_channel=51), LOSSY)

@@ -19,7 +19,7 @@ def _a_client() -> Jobs:
     return Jobs(AsynchronousJobs(nullcontext(client_parts(table))))
 
 
-def test_it_is_used_inside_of_with() -> None:
+def test_a_call_outside_with_raises_runtime_error() -> None:
     jobs = _a_client()
     with pytest.raises(RuntimeError, match="inside of `with`"):
         jobs.get("a")

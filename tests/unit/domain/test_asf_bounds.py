@@ -1,4 +1,4 @@
-"""The headers of an ASF file and of its packets, field by field, and where one answer becomes another."""
+"""The headers of an ASF file and of its packets, field by field, with values on both sides of each limit."""
 
 from __future__ import annotations
 
@@ -179,12 +179,12 @@ def test_a_packet_says_how_long_the_fields_of_its_payloads_are(kinds: int, layou
     assert has_lost(packet(last), packet(1))
 
 
-def test_a_payload_of_one_byte_is_one() -> None:
+def test_a_payload_has_one_byte_at_least() -> None:
     assert not has_lost(whole(0, size=1), whole(1))
     assert has_lost(a_packet(a_payload(0, 0, 0, 0)))
 
 
-def test_a_packet_may_be_full() -> None:
+def test_a_packet_may_have_no_padding() -> None:
     packet = a_packet(a_payload(0, 0, 103, 103))
 
     assert packet.endswith(b"x")

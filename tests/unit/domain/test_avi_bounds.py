@@ -1,4 +1,4 @@
-"""The chunks of AVI at the ends of what they lie in, and the numbers at which one answer becomes another."""
+"""The chunks of AVI at the ends of what contains them, with values on both sides of each limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of containers' headers at which one answer becomes another."""
+"""The limits in containers' headers, with values on both sides of each."""
 
 from __future__ import annotations
 

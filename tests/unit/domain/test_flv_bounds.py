@@ -1,4 +1,4 @@
-"""The tags of FLV and the packets of MPEG program streams field by field, and where one answer becomes another."""
+"""The tags of FLV and the packets of MPEG program streams field by field, with values on both sides of each limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The blocks of Matroska: their sizes, tracks and times, to the numbers at which one answer becomes another."""
+"""The blocks of Matroska: their sizes, tracks and times, with values on both sides of each limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the encoder's tag in the first frame of an MP3 states, field by field, and where one answer becomes another."""
+"""What the encoder's tag in the first frame of an MP3 states, with values on both sides of each limit."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_what_an_encoder_put_around_the_sound_is_said_by_a_tag_with_all_fields(
     assert examined(tag).track_seconds == played(COUNT * SAMPLES - trimmed)
 
 
-def test_more_than_all_cannot_be_left_out() -> None:
+def test_a_tag_that_trims_more_samples_than_there_are_leaves_a_length_of_0() -> None:
     tag = a_tag(frames=2, size=0, flags=12, encoder=b"LAME", trimmed=4000 << 12 | 4000)
 
     assert examined(tag, 4).track_seconds == (0.0,)

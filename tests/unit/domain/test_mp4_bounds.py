@@ -1,4 +1,4 @@
-"""The boxes of an MP4 field by field, and where one answer becomes another."""
+"""The boxes of an MP4 field by field, with values on both sides of each limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of Ogg's pages at which one answer becomes another."""
+"""The limits in Ogg's pages, with values on both sides of each."""
 
 from __future__ import annotations
 

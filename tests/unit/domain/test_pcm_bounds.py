@@ -1,4 +1,4 @@
-"""The chunks of WAV, RF64, AIFF, CAF and Wave64 field by field, and where one answer becomes another."""
+"""The chunks of WAV, RF64, AIFF, CAF and Wave64 field by field, with values on both sides of each limit."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_size_of_64_bits_counts_where_that_of_the_samples_is_open() -> None:
 
 
 @pytest.mark.parametrize(("behind", "seconds"), [(SLACK, 0.0), (SLACK + 2, (SLACK + 2) / 2 / RATE_HZ)])
-def test_a_size_of_nothing_is_meant_where_next_to_nothing_follows(behind: int, seconds: float) -> None:
+def test_a_stated_size_of_0_is_believed_where_64_bytes_or_fewer_follow(behind: int, seconds: float) -> None:
     data = a_wav(chunk(b"fmt ", FORMAT), chunk(b"data", b"")) + tone(behind // 2)
 
     assert examined(wav.examine, data).track_seconds == (seconds,)

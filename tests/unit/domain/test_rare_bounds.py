@@ -1,4 +1,4 @@
-"""Musepack, TTA, Monkey's Audio, DSD, VOC and GSM field by field, and where one answer becomes another."""
+"""Musepack, TTA, Monkey's Audio, DSD, VOC and GSM field by field, with values on both sides of each limit."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_tta_without_a_rate_is_not_judged() -> None:
         (musepack.examine_8, a_musepack()),
     ],
 )
-def test_a_second_file_may_begin_with_the_last_bytes_and_what_is_none_may_follow(
+def test_four_bytes_of_a_second_file_are_refused_as_joined_and_three_are_passed_over(
     examine: Examine, data: bytes
 ) -> None:
     assert examined(examine, data + data[:4]).problem == JOINED
@@ -231,13 +231,13 @@ def test_voc_is_blocks_behind_a_header_to_one_byte_that_ends_them() -> None:
 
 
 @pytest.mark.parametrize(("rest", "problem"), [(64, None), (65, CUT_OFF)])
-def test_a_last_block_of_voc_that_is_a_little_longer_than_the_file_is_none(rest: int, problem: str | None) -> None:
+def test_a_last_block_of_voc_that_is_cut_off_is_junk_up_to_64_bytes(rest: int, problem: str | None) -> None:
     data = a_voc(a_block(1, b"s" * 200), a_block(2, b"t" * (rest - 4), more=9))
 
     assert examined(voc.examine, data).problem == problem
 
 
-def test_gsm_is_frames_to_its_end_as_far_as_its_begin_and_its_end_show() -> None:
+def test_gsm_is_refused_where_its_beginning_or_its_end_is_not_frames() -> None:
     frame = b"\xd3" + bytes(32)
     many = (1 << 15) + 100
 

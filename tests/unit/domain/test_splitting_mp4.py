@@ -78,7 +78,7 @@ def test_a_piece_whose_packets_cannot_be_found_is_not_joined(data: bytes, reason
         list(packets_of(reader(data), len(data)))
 
 
-def test_the_first_box_of_a_kind_is_found_at_any_place_and_be_it_empty() -> None:
+def test_the_first_box_of_a_kind_is_found_at_any_place_even_if_it_is_empty() -> None:
     first, second, last = box(b"free", b"abc"), box(b"free", b"d"), box(b"skip", b"")
     parent = box(b"moov", first + second + last)
 

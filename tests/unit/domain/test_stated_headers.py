@@ -144,7 +144,7 @@ def _times(version: int, per_second: int, length: int) -> bytes:
         (_times(0, 1000, 0), _times(0, 44_100, 88_200), an_edit()[:16] + b"\0\2\0\0", None),
     ],
 )
-def test_the_length_is_that_of_the_media_or_of_its_onlyan_edit(
+def test_the_length_is_that_of_the_media_or_of_its_only_edit(
     movie: bytes, media: bytes, edits: bytes, seconds: Fraction | None
 ) -> None:
     data = an_m4a(edits=edits)

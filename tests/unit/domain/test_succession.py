@@ -76,7 +76,7 @@ def test_tracks_that_take_turns_with_clocks_that_go_on_are_beside_each_other() -
     assert in_succession([first, other], 0, 50) == Succession()
 
 
-def test_the_turn_of_the_clock_is_no_jump() -> None:
+def test_a_clock_that_starts_again_at_0_after_its_last_value_is_no_jump() -> None:
     turn = (1 << 33) / CLOCK_HZ
 
     assert len(a_track((0, turn - 0.3), (10, 0.2)).spans) == 1

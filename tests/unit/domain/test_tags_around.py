@@ -63,7 +63,7 @@ def test_more_than_16_tags_in_front_are_not_passed() -> None:
     assert behind_tags(reader(id3v2(1) * 17)) == 16 * len(id3v2(1))
 
 
-def test_what_is_no_whole_header_of_a_tag_is_none() -> None:
+def test_a_tag_whose_header_is_cut_off_or_wrong_is_not_passed_over() -> None:
     for tag in (id3v2(5), ape(5, header=True)):
         assert behind_tags(reader(tag[:9])) == 0
     assert behind_tags(reader(id3v2(5)[:10])) == 15

@@ -54,7 +54,8 @@ class ChainCredentials:
     it does not find then is never found. As much of the SDK's credentials as its clients use.
 
     The SDK knows when credentials of other kinds end, and reads keys in a file once. Programs beside the worker write
-    new ones there before the old ones end, so they are read again when `version_of_files` is another one.
+    new ones there before the old ones end, so they are read again when `version_of_files` returns another
+    value than before.
     """
 
     method = "chain"
@@ -153,7 +154,7 @@ class _LazySession(AioSession):
 
 
 def _version_of(path: str) -> object:
-    """Another one as soon as the file is another one or has been written to; None where there is none."""
+    """A value that changes when the file is replaced or written to; None where there is no file."""
     try:
         stats = os.stat(path)  # noqa: PTH116 - for each request
     except OSError:

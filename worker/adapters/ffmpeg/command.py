@@ -16,7 +16,7 @@ from worker.ports import SourceAudio
 
 STATS_PERIOD_SECONDS = 0.5
 _MAX_ALLOCATION_BYTES = 256 * 1024 * 1024
-_QUALITY_UNIT = 118  # of an encoder's own scale in ffmpeg's (FF_QP2LAMBDA in libavutil/avutil.h)
+_QUALITY_UNIT = 118  # -global_quality counts so many for each 1 of an encoder's own scale (FF_QP2LAMBDA in libavutil)
 _MAX_ERROR_RATE = 0.1  # of the frames; above it ffmpeg ends with 69
 
 # Decoders of sound only: no video or subtitle decoder ever sees a byte of the source.

@@ -119,7 +119,7 @@ class Log:
     tracks: list[int] = field(default_factory=list)  # the source's stream of each stream that was created
     left_out_seconds: float = 0.0  # the longest of the pauses that are longer than silence is made for
     has_non_finite_samples: bool = False  # among the samples
-    frames_without_channel: int = 0  # of AAC, in which the decoder plays an old one in place of what it has
+    frames_without_channel: int = 0  # of AAC: they lack a channel that the configuration names
     filled_samples: int = 0  # of silence in the place of pauses, at the source's rate
     is_estimated: bool = False  # the length, from the bitrate
     said_bytes: int = 0

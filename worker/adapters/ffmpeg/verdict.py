@@ -35,7 +35,10 @@ _MATROSKA_TOLERANCE_SECONDS = 1.0  # what browsers record has its length written
 _MUSEPACK_TOLERANCE_SECONDS = 0.03  # its header counts the samples, or the frames of 26 ms
 _FRAME_BYTES = 1441  # the longest of MPEG audio; the first may be a tag that is not played
 _MAX_FRAMES_SKIPPED = 2  # of a raw stream: the demuxer skips what is no frame, and nothing takes its place
-_MAX_WITHOUT_CHANNEL = 0.1  # of the frames; where ADTS says that its channels change, it is some at each change
+_MAX_WITHOUT_CHANNEL = (
+    0.1  # of the frames; ADTS, which says that its channels change, has a few such frames at each change
+)
+_WITHOUT_ADTS = frozenset({Container.MP4, Container.MATROSKA, Container.FLV})  # a header states the channels once
 _OUTPUT_TOLERANCE_SECONDS = 0.01  # what resampling may add or leave at the end; otherwise the counts are equal
 _CHANGE_TOLERANCE_SECONDS = 0.001  # what it may leave where the source's format changes
 
@@ -172,6 +175,11 @@ def _repaired(counts: Counts, audio: SourceAudio, seconds: float) -> list[str]:
         sentences.append(f"of {stated_seconds:.2f} s that the source states, {seconds:.2f} s could be decoded")
     if skipped := _skipped_bytes(counts, audio):
         sentences.append(f"{skipped} bytes between the frames are no audio and were skipped")
+    if counts.frames_without_channel and audio.container in _WITHOUT_ADTS:
+        sentences.append(
+            f"{counts.frames_without_channel} frames of AAC lack a channel that the source states; "
+            "the decoder played old sound in its place"
+        )
     if lacking := begins_late_seconds(audio) - late_seconds(audio):
         sentences.append(
             f"the sound begins {lacking:.2f} s late on the source's clock, and its format changes on the way; "

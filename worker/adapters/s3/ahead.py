@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from worker.adapters.s3.digest import Digest, digest_of_parts
-from worker.adapters.s3.multipart import ABORT_PATIENCE_SECONDS, MAX_PARTS, MultipartUpload, Part, UploadLimits
+from worker.adapters.s3.multipart import ABORT_WAIT_SECONDS, MAX_PARTS, MultipartUpload, Part, UploadLimits
 from worker.adapters.shielding import run_shielded
 from worker.domain.errors import WorkerError
 from worker.ports import Artifact, BytesDone
@@ -136,7 +136,7 @@ class UploadAhead:
         await asyncio.wait([self._tailing])
         if self.is_begun and not self._is_completed:
             self.is_begun, self._has_failed = False, True
-            await run_shielded(self._upload.abort(), seconds=ABORT_PATIENCE_SECONDS)
+            await run_shielded(self._upload.abort(), seconds=ABORT_WAIT_SECONDS)
 
 
 def _parts_between(bounds: list[int], digest: Digest) -> list[Part]:

@@ -151,7 +151,7 @@ def target_errors(target: ObjectLocation) -> Iterator[None]:
 
 @contextmanager
 def condition_errors(target: ObjectLocation) -> Iterator[None]:
-    """Inside of `target_errors`, for a call that demands that the object is new or unchanged.
+    """Inside `target_errors`, for a call that demands that the object is new or unchanged.
 
     NoSuchKey: it is gone, so it is not unchanged. Raises ObjectExistsError.
     """

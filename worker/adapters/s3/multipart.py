@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _ABORT_SECONDS = 10.0
-# So long a job waits for its upload to be aborted. A worker that stops has other things to do before its time is over:
+# How long a job waits until its upload is aborted. A worker that stops has other things to do before its time is over:
 # to record how the job ended, and to give its message back.
-ABORT_PATIENCE_SECONDS = 1.0
+ABORT_WAIT_SECONDS = 1.0
 
 
 class ObjectHeaders(TypedDict):
@@ -109,7 +109,7 @@ class MultipartUpload:
             await self.send(artifact, parts, on_bytes)
             await self.complete(artifact.size_bytes, digest, condition)
         except BaseException:
-            await run_shielded(self.abort(), seconds=ABORT_PATIENCE_SECONDS)
+            await run_shielded(self.abort(), seconds=ABORT_WAIT_SECONDS)
             raise
 
     async def begin(self) -> None:

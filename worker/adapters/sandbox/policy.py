@@ -6,8 +6,8 @@ import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Each thread has a stack of so many addresses, and 96 bitrates have 288 threads. A fourth of it is for arguments
-# (execve(2)): the tags of 16 outputs have 1 MiB.
+# Of addresses, for the stack of each thread; a conversion to 96 bitrates has 288 threads. A quarter of it is the limit
+# for arguments (execve(2)): the tags of 16 outputs may take 1 MiB.
 STACK_BYTES = 6 * 1024 * 1024
 OPEN_FILES = 320  # ffmpeg copies each that it is given: of 32 streams that are joined, and 16 outputs of 6 bitrates
 

@@ -19,7 +19,7 @@ _DENIED_BACKOFF = Backoff(first_seconds=60, factor=2, cap_seconds=900, floor=1)
 _OUT_JOBS = 3
 _DENIED_JOBS = 10
 _LONGEST_DENIAL_SECONDS = 900.0
-_MOST_BUCKETS = 1000  # are remembered
+_MOST_BUCKETS = 1000  # that are remembered as read
 
 
 class TableAccess:
@@ -152,8 +152,8 @@ class S3Access:
 class S3Rights:
     """The role's rights in S3. They are suspected once S3 refused ten jobs in a row.
 
-    A bucket that all of them have in common may be one that the role was never to read: then their producer is to
-    blame. It is not where the bucket has served a job of this worker before.
+    A bucket that all of them have in common may be one that the role was never to read: then nothing pauses, unless a
+    job of this worker was completed from that bucket before.
 
     No probe is certain: without s3:ListBucket, S3 also answers so for objects that are missing, and rights to write
     cannot be tried without writing. So a pause lasts a minute at least, and after a quarter of an hour the next job

@@ -52,14 +52,14 @@ class Redrive:
         """
         done = Redriven()
         kept: dict[str, DeadLetter] = {}  # by message id: what is left, hidden until the end
-        asked: set[bytes] = set()  # the messages that were chosen
+        moved_before: set[bytes] = set()  # digests of messages
         try:
             while (limit is None or done.moved < limit) and (letters := await self._queue.receive()):
                 news = [letter for letter in letters if letter.message_id not in kept]
                 kept |= {letter.message_id: letter for letter in letters}
                 if not news:  # all of them have been seen: the first are visible again
                     break
-                chosen = _chosen(news, code, asked)
+                chosen = _choose(news, code, moved_before)
                 if limit is not None:
                     chosen = chosen[: limit - done.moved]
                 for letter in chosen:
@@ -86,12 +86,12 @@ class Redrive:
             raise failures[0]
 
 
-def _chosen(letters: Sequence[DeadLetter], code: str | None, asked: set[bytes]) -> list[DeadLetter]:
-    """Those with the code, or with any, but for messages that are among the `asked`, to which they are added."""
+def _choose(letters: Sequence[DeadLetter], code: str | None, moved_before: set[bytes]) -> list[DeadLetter]:
+    """The letters with the code (None: with any) whose message is not among `moved_before`; adds theirs to it."""
     chosen = []
     for letter in letters:
         message = hashlib.sha256(f"{letter.job_id} {letter.body}".encode()).digest()
-        if letter.error_code is not None and code in {None, letter.error_code} and message not in asked:
-            asked.add(message)
+        if letter.error_code is not None and code in {None, letter.error_code} and message not in moved_before:
+            moved_before.add(message)
             chosen.append(letter)
     return chosen
