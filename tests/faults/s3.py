@@ -197,9 +197,4 @@ ROWS = (
         "tests/system/test_s3_faults.py::"
         "test_a_worker_that_stops_while_s3_hangs_records_the_end_of_its_job_and_gives_it_back",
     ),
-    Row(
-        "the role loses its rights to one bucket, from which all jobs come",
-        "after ten jobs in a row consumption pauses, because the bucket has served a job before",
-        f"{_PAUSES}::test_a_bucket_that_was_read_before_and_is_denied_pauses_consumption_until_it_can_be_read_again",
-    ),
 )

@@ -254,27 +254,6 @@ async def test_jobs_of_one_bucket_that_are_denied_pause_nothing(tmp_path: Path) 
     assert not logged.of(Event.CONSUMPTION_PAUSED)
 
 
-@virtual_time
-async def test_a_bucket_that_was_read_before_and_is_denied_pauses_consumption_until_it_can_be_read_again(
-    tmp_path: Path,
-) -> None:
-    queue = a_queue()
-    with logged_events() as logged:
-        async with a_harness(tmp_path) as harness, a_worker(harness, queue) as consumer:
-            send(queue, harness, 0, "first")
-            await until_empty(queue)
-            harness.objects.denied.add("first")
-            for number in range(1, 31):
-                send(queue, harness, number, "first")
-            await until_paused(consumer, PauseReason.S3)
-            await asyncio.sleep(600)
-            harness.objects.denied.clear()
-            await until_empty(queue)
-
-    assert 10 <= len(queue.dead_letters) <= 14
-    assert pauses_of(logged) == [("error", "s3")]
-
-
 # --- the workspace -------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,6 @@ _DENIED_BACKOFF = Backoff(first_seconds=60, factor=2, cap_seconds=900, floor=1)
 _OUT_JOBS = 3
 _DENIED_JOBS = 10
 _LONGEST_DENIAL_SECONDS = 900.0
-_MOST_BUCKETS = 1000  # that are remembered as read
 
 
 class TableAccess:
@@ -81,10 +80,10 @@ class _FailedJobs:
         return len(self._sources) >= self._enough
 
     @property
-    def common_buckets(self) -> set[str]:
-        """The buckets in which all of them have a source, each of which alone may be to blame."""
+    def share_a_bucket(self) -> bool:
+        """Whether all of them have a source in one and the same bucket, which alone may be to blame."""
         buckets = [{source.bucket for source in sources} for sources in self._sources.values()]
-        return set.intersection(*buckets) if buckets else set()
+        return bool(buckets) and bool(set.intersection(*buckets))
 
     def add(self, job: Job) -> None:
         self._sources[job.job_id] = tuple(dict.fromkeys(part.source for part in job.parts))
@@ -150,10 +149,7 @@ class S3Access:
 
 
 class S3Rights:
-    """The role's rights in S3. They are suspected once S3 refused ten jobs in a row.
-
-    A bucket that all of them have in common may be one that the role was never to read: then nothing pauses, unless a
-    job of this worker was completed from that bucket before.
+    """The role's rights in S3. They are suspected once S3 refused ten jobs in a row that have no bucket in common.
 
     No probe is certain: without s3:ListBucket, S3 also answers so for objects that are missing, and rights to write
     cannot be tried without writing. So a pause lasts a minute at least, and after a quarter of an hour the next job
@@ -168,13 +164,10 @@ class S3Rights:
         self._jobs = _FailedJobs(_DENIED_JOBS)
         self._has_failed = False
         self._paused_at: float | None = None
-        self._read_before: OrderedDict[str, None] = OrderedDict()  # the buckets of completed jobs, the newest last
 
     @property
     def is_suspected(self) -> bool:
-        if not (self._has_failed and self._jobs.are_enough):
-            return False
-        return self._jobs.common_buckets <= self._read_before.keys()
+        return self._has_failed and self._jobs.are_enough and not self._jobs.share_a_bucket
 
     def failed(self, job: Job) -> None:
         """The job failed because S3 refused the rights."""
@@ -184,15 +177,6 @@ class S3Rights:
     def served(self) -> None:
         """S3 did what a job needed, or refused it for another reason."""
         self._jobs.clear()
-
-    def completed(self, job: Job) -> None:
-        """S3 gave all sources of the job."""
-        self.served()
-        for part in job.parts:
-            self._read_before[part.source.bucket] = None
-            self._read_before.move_to_end(part.source.bucket)
-        while len(self._read_before) > _MOST_BUCKETS:
-            self._read_before.popitem(last=False)
 
     async def probe(self) -> Problem | None:
         problem = Problem(f"S3 refused {_DENIED_JOBS} jobs in a row: check the role's rights", is_lasting=True)

@@ -40,9 +40,8 @@ class DependencyWatch:
         match ending:
             case PutOff():
                 self._table.put_off()
-            case Completed() if job is not None:
-                self._s3.served()
-                self._rights.completed(job)
+            case Completed():
+                self._served()
             case Failed(error) | WillRetry(error) if job is not None:
                 self._failed(error, job)
 
