@@ -9,9 +9,11 @@ from typing import Any
 
 import aioboto3
 import pytest
+from aiohttp import web
 
 from tests.support.aws_calls import s3_error
 from tests.support.certificate import Certificate
+from tests.support.events import logged_events
 from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, store_at, upload
 from tests.support.scripted_http import scripted_http
 from tests.support.switchable_proxy import SwitchableProxy
@@ -22,6 +24,7 @@ from worker.adapters.s3.multipart import MultipartUpload, Part
 from worker.adapters.s3.store import S3Store
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import ObjectLocation
+from worker.events import Event
 from worker.ports import Artifact
 
 
@@ -109,6 +112,32 @@ async def test_an_upload_that_fails_midway_is_aborted_and_says_why(
             await upload(store, artifact_of(tmp_path / "file", 17 * MIB), ANYWHERE)
 
     assert aborted.is_set()
+
+
+async def test_an_abort_that_has_no_answer_when_the_worker_ends_is_logged(
+    aws_session: aioboto3.Session, tmp_path: Path
+) -> None:
+    never = asyncio.Event()
+    uploading = a_multipart_upload(on_abort=lambda: None, part_2=lambda: s3_error(503, "SlowDown"))
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.method == "DELETE":
+            await never.wait()
+        return await uploading(request)
+
+    with logged_events() as logged:
+        async with scripted_http(handler) as url, store_at(aws_session, url) as store:
+            before = asyncio.all_tasks()
+            with pytest.raises(DependencyUnavailableError, match="answered SlowDown"):
+                await upload(store, artifact_of(tmp_path / "file", 17 * MIB), ANYWHERE)
+            (abort,) = (task for task in asyncio.all_tasks() - before if "abort" in repr(task.get_coro()))
+
+            abort.cancel()  # as the end of the event loop does
+            with pytest.raises(asyncio.CancelledError):
+                await abort
+
+    line = logged.one(Event.UPLOAD_ABORT_FAILED)
+    assert (line["target"], line["error"]) == (str(ANYWHERE), "the worker ended before S3 answered")
 
 
 @pytest.mark.parametrize("stands_there", ["ours", "another", None])

@@ -193,7 +193,10 @@ class MultipartUpload:
         return str(value)
 
     async def abort(self) -> None:
-        """Abort the upload. Where that fails, a line is logged, and the bucket's lifecycle rule has to do it."""
+        """Abort the upload. Where that fails, a line is logged, and the bucket's lifecycle rule has to do it.
+
+        So it is where this is cancelled: a worker that ends does not wait for S3's answer.
+        """
         try:
             async with asyncio.timeout(_ABORT_SECONDS):
                 upload_id = await _result_or_none(self._creation)
@@ -201,7 +204,13 @@ class MultipartUpload:
                     with target_errors(self._target), suppress(self._client.exceptions.NoSuchUpload):
                         await self._client.abort_multipart_upload(**self._where, UploadId=upload_id)
         except (WorkerError, TimeoutError) as exc:
-            emit(Event.UPLOAD_ABORT_FAILED, target=str(self._target), error=str(exc) or "no answer in time")
+            self._log_failed_abort(str(exc) or "no answer in time")
+        except asyncio.CancelledError:
+            self._log_failed_abort("the worker ended before S3 answered")
+            raise
+
+    def _log_failed_abort(self, error: str) -> None:
+        emit(Event.UPLOAD_ABORT_FAILED, target=str(self._target), error=error)
 
     @property
     def known_id(self) -> str | None:
