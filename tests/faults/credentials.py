@@ -80,4 +80,15 @@ ROWS = (
         "the new ones are used from the next request on; while the file cannot be read, the old ones are",
         f"{_SYSTEM}::test_keys_that_are_replaced_in_their_file_are_used_for_the_next_request",
     ),
+    Row(
+        "a file with keys is written in place, and a request comes when it is empty or half written",
+        "the old keys are used; neither a container's nor an instance's role is asked for, at no request",
+        "tests/unit/adapters/test_aws_key_files.py::"
+        "test_while_a_file_is_written_no_other_provider_is_asked_for_its_keys",
+    ),
+    Row(
+        "keys that a profile's role is assumed with are replaced in their file",
+        "the role is assumed with the new ones; until STS takes those, the session that it gave before is used",
+        "tests/unit/adapters/test_aws_key_files.py::test_an_assumed_role_is_used_until_the_new_keys_may_assume_it",
+    ),
 )

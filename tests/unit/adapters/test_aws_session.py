@@ -140,33 +140,3 @@ def chain(failure: Exception, *, is_refreshed: bool) -> ChainCredentials:
         return Found()
 
     return ChainCredentials(load)
-
-
-async def test_keys_in_a_file_are_read_again_when_it_has_been_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "credentials"
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-
-    async def key_after(text: str) -> str:
-        new = file.with_suffix(".new")
-        new.write_text(text)
-        new.rename(file)
-        return str((await credentials.get_frozen_credentials()).access_key)
-
-    file.write_text(_keys("first"))
-    credentials = await AwsSession().session._session.get_credentials()
-
-    assert await key_after(_keys("first")) == "first"
-    assert await key_after(_keys("second")) == "second"
-    assert await key_after("[default\n") == "second"  # as of a file that is being written
-    assert await key_after("") == "second"
-    assert await key_after(_keys("third")) == "third"
-
-
-def _keys(name: str) -> str:
-    return f"[default]\naws_access_key_id = {name}\naws_secret_access_key = secret\n"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import aioboto3
+from aiobotocore.credentials import create_credential_resolver
 from aiobotocore.session import AioSession
 from botocore.exceptions import (
     ClientError,
@@ -28,6 +31,10 @@ from worker.adapters.aws.profiles import problem_of_profile
 _VARIABLES = "env"
 _FILES = ("shared-credentials-file", "config-file")
 _LOCAL_PROVIDERS = (_VARIABLES, *_FILES)
+# Providers whose credentials hold keys of a file as long as they are used: a role is assumed with those of a profile.
+_KEEPS_KEYS = (*_FILES, "assume-role")
+_READ_AGAIN_SECONDS = 1.0  # so long after a version of the files in which there were no keys that can be used
+_WAIT_SECONDS = 0.5  # so long do requests wait for keys that are read again; then they go on with the old ones
 
 
 class SdkConfigurationError(Exception):
@@ -47,6 +54,17 @@ class ChainError(CredentialRetrievalError):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """The version of the files that was read again, and when by the loop's clock, in seconds."""
+
+    version: object
+    began: float
+
+    def is_due_after(self, last: _Attempt) -> bool:
+        return self.version != last.version or self.began >= last.began + _READ_AGAIN_SECONDS
+
+
 class ChainCredentials:
     """Credentials that the SDK's chain is asked for when a request is signed, again until it finds some.
 
@@ -55,19 +73,25 @@ class ChainCredentials:
 
     The SDK knows when credentials of other kinds end, and reads keys in a file once. Programs beside the worker write
     new ones there before the old ones end, so they are read again when `version_of_files` returns another
-    value than before.
+    value than before. `load_again` then asks the provider that found the old ones, and no other: while the file
+    is written it has no keys, and what the rest of the chain finds, such as the instance's role, has other rights.
     """
 
     method = "chain"
 
     def __init__(
-        self, load: Callable[[], Coroutine[Any, Any, Any]], version_of_files: Callable[[], object] = lambda: None
+        self,
+        load: Callable[[], Coroutine[Any, Any, Any]],
+        load_again: Callable[[str], Coroutine[Any, Any, Any]] | None = None,
+        version_of_files: Callable[[], object] = lambda: None,
     ) -> None:
         self._load = load
+        self._load_again = load_again
         self._version_of_files = version_of_files
-        self._version: object = None  # of the files that were read
+        self._version: object = None  # of the files, when they had the keys that are used
+        self._last_attempt = _Attempt(None, -math.inf)
         self._found: Any = None
-        self._loading: asyncio.Task[Any] | None = None
+        self._loading: asyncio.Task[None] | None = None
 
     async def get_frozen_credentials(self) -> Any:
         """Raises NoCredentialsError and CredentialRetrievalError."""
@@ -93,22 +117,40 @@ class ChainCredentials:
 
     async def _look(self) -> Any:
         if self._found is None:
-            await self._read()
-        elif getattr(self._found, "method", None) in _FILES and self._version_of_files() != self._version:
-            with suppress(Exception):  # a file that is being written; it is read again with the next request
-                await self._read()
+            await asyncio.shield(self._begun(self._find))
+        elif getattr(self._found, "method", None) in _KEEPS_KEYS and self._version_of_files() != self._version:
+            await self._keep_up()
         return self._found
 
-    async def _read(self) -> None:
+    def _begun(self, load: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+        """The one load for all requests, which outlives each of them."""
         if self._loading is None or self._loading.done():
-            self._loading = asyncio.create_task(self._loaded(), name="credentials")
-        await asyncio.shield(self._loading)
+            self._loading = asyncio.create_task(load(), name="credentials")
+        return self._loading
 
-    async def _loaded(self) -> None:
+    async def _find(self) -> None:
         version = self._version_of_files()
-        found = await self._load()
-        if found is not None:
-            self._found, self._version = found, version
+        self._found, self._version = await self._load(), version
+
+    async def _keep_up(self) -> None:
+        """Have the files read again and wait for it, but not for long: the old keys are still there."""
+        now = asyncio.get_running_loop().time()
+        attempt = _Attempt(self._version_of_files(), now)
+        is_idle = self._loading is None or self._loading.done()
+        if is_idle and attempt.is_due_after(self._last_attempt):
+            self._last_attempt = attempt
+        elif is_idle:
+            return
+        left = max(0.0, self._last_attempt.began + _WAIT_SECONDS - now)
+        await asyncio.wait({self._begun(self._replace)}, timeout=left)
+
+    async def _replace(self) -> None:
+        version = self._version_of_files()
+        with suppress(Exception):  # of a file that is being written, in one of many ways; it is read again later
+            found = await self._load_again(self._found.method) if self._load_again else None
+            if found is not None:
+                await found.get_frozen_credentials()  # STS may refuse the role to keys of which only a part is written
+                self._found, self._version = found, version
 
 
 @contextmanager
@@ -136,14 +178,21 @@ def reason_of(error: Exception) -> str:
 
 class _LazySession(AioSession):
     _credentials: Any
+    _last_client_region_used: str | None
 
     def __init__(self) -> None:
         super().__init__()
-        self._chain = ChainCredentials(self._load, self._version_of_files)
+        self._chain = ChainCredentials(self._load, self._load_again, self._version_of_files)
 
     async def _load(self) -> Any:
         self._credentials = None  # else the SDK asks nobody a second time
         return await super().get_credentials()
+
+    async def _load_again(self, method: str) -> Any:
+        # By a session of its own: the config file is parsed once a session, and a provider that has
+        # resolved a source_profile takes it for a circle the second time.
+        chain = create_credential_resolver(AioSession(), region_name=self._last_client_region_used)
+        return await chain.get_provider(method).load()
 
     def _version_of_files(self) -> tuple[object, ...]:
         names = ("credentials_file", "config_file")
