@@ -62,3 +62,28 @@ async def test_a_program_stream_whose_sound_goes_over_to_another_track_is_heard_
     (tmp_path / "joined.mpg").write_bytes(b"".join(each))
 
     await assert_all_is_heard(tmp_path / "joined.mpg")
+
+
+async def test_another_recording_within_a_transport_stream_whose_clock_goes_on_is_heard(tmp_path: Path) -> None:
+    seconds, clocks, pieces = (3, 4, 3), (0, 0, 3), []
+    for number, (length, clock) in enumerate(zip(seconds, clocks, strict=True)):
+        path, pid = tmp_path / f"{number}.ts", "0x110" if number == 1 else "0x100"
+        sound = ("-f", "lavfi", "-i", f"sine={300 * (number + 1)}:duration={length}", "-c:a", "mp2")
+        run_ffmpeg(*sound, "-output_ts_offset", str(clock), "-mpegts_start_pid", pid, str(path))
+        pieces.append(path.read_bytes())
+    (tmp_path / "joined.ts").write_bytes(b"".join(pieces))
+
+    outcome = await convert(tmp_path / "joined.ts")
+
+    assert outcome.heard is not None, outcome.error
+    assert outcome.heard.seconds == pytest.approx(sum(seconds), abs=_ADDED_SECONDS)
+
+
+@pytest.mark.parametrize("suffix", ["mpg", "vob", "ts"])
+async def test_two_tracks_at_once_are_one_part_however_late_their_clock_is(suffix: str, tmp_path: Path) -> None:
+    sweep, path = tmp_path / "sweep.wav", tmp_path / f"two.{suffix}"
+    sweep.write_bytes(sweep_wav(44_100))
+    late = ("-map", "0", "-map", "0", "-c:a", "mp2", "-output_ts_offset", "6000")
+    run_ffmpeg("-i", str(sweep), *late, str(path))
+
+    await assert_all_is_heard(path)

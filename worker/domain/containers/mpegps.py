@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
-from worker.domain.containers.succession import Track, clock_of, in_succession
+from worker.domain.containers.succession import CLOCK_BYTES, Tracks, clock_of
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
 
 _PREFIX = b"\0\0\1"
@@ -22,7 +22,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether packet follows packet to the end."""
     reader = BlockReader(read_at)
     offset = start
-    tracks: dict[int, Track] = {}
+    tracks = Tracks()
     for _ in range(_MAX_UNITS):
         end = _end_of_unit(reader, offset) or _end_of_padding(reader, offset)
         if end is None:
@@ -30,10 +30,10 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         if end > size:
             return Structure(start, size, problem=CUT_OFF)
         if (number := _track_of(reader, offset)) is not None:
-            clock = clock_of(reader.at(offset, _PACK_BYTES))
-            tracks.setdefault(number, Track()).add(offset, end, clock, described=offset)
+            clock = clock_of(reader.at(offset, min(CLOCK_BYTES, end - offset)))
+            tracks.add(number, offset, end, clock, described=offset)
         offset = end
-    succession = in_succession([*tracks.values()], start, offset)
+    succession = tracks.succession(start, offset)
     problem = _problem(reader, offset, size) or succession.problem
     return Structure(
         start,

@@ -22,7 +22,7 @@ from worker.domain.containers.mpegts_packets import (
     sound_of,
 )
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
-from worker.domain.containers.succession import Track, clock_of, in_succession
+from worker.domain.containers.succession import Tracks, clock_of
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, are_behind, begin_before
 
 _TAIL_BYTES = 1 << 18
@@ -37,11 +37,10 @@ _LAST_INCOMPLETE = "the MPEG transport stream ends within a packet of sound"
 
 @dataclass(slots=True)
 class _Stream:
-    """A stream of sound, or perhaps of subtitles, and where its packets are."""
+    """A stream of sound, or perhaps of subtitles."""
 
     is_certain: bool
     sound: Sound = field(default_factory=Sound)
-    track: Track = field(default_factory=Track)
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
@@ -52,14 +51,14 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             end = _end_of_packets(read_at, start, size, packet_bytes, sync)
             if end is None or end > size:
                 return Structure(start, size, problem=CUT_OFF)
-            streams, is_broken = _read(read_at, start, end, packet_bytes, sync)
-            sounds = [stream.sound for stream in streams]
+            tracks = Tracks()
+            sounds, is_broken = _read(read_at, start, end, packet_bytes, sync, tracks)
             has_lost = is_broken or any(sound.has_lost for sound in sounds)
             if not has_lost and any(sound.is_doubtful for sound in sounds):
                 has_lost = _jumps(read_at, start, end, packet_bytes, sync)
             is_incomplete = any(sound.is_incomplete for sound in sounds)
             are_zeros_sound = begin_before(read_at, end, size) or (is_incomplete and are_behind(read_at, end, size))
-            succession = in_succession([stream.track for stream in streams if stream.is_certain], start, end)
+            succession = tracks.succession(start, end)
             problem = ZEROS_AMID_SOUND if are_zeros_sound else succession.problem
             return Structure(
                 start,
@@ -93,8 +92,13 @@ def _end_of_packets(read_at: ReadAt, start: int, size: int, packet_bytes: int, s
     return None
 
 
-def _read(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> tuple[list[_Stream], bool]:
-    """Each stream of sound, and whether the row of packets is broken before the first of them begins."""
+def _read(
+    read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int, tracks: Tracks
+) -> tuple[list[Sound], bool]:
+    """Each stream of sound, and whether the row of packets is broken before the first of them begins.
+
+    Packets of what is certain to be sound are added to `tracks`.
+    """
     streams: dict[int, _Stream] = {}
     is_broken, expected, tables_at = False, start, None
     for offset, run in runs(read_at, start, end, packet_bytes, sync):
@@ -110,12 +114,13 @@ def _read(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -
             number, at = (highs[index] & 31) << 8 | lows[index], offset + index * packet_bytes
             if number in streams:
                 packet = _packet(run, index, packet_bytes, sync)
-                clock = clock_of(payload_of(packet)) if packet[1] & _BEGINS else None
                 streams[number].sound.add(packet)
-                streams[number].track.add(at, at + packet_bytes, clock, described=tables_at)
+                if streams[number].is_certain:
+                    clock = clock_of(payload_of(packet)) if packet[1] & _BEGINS else None
+                    tracks.add(number, at, at + packet_bytes, clock, described=tables_at)
             elif number == _PROGRAMS:
                 tables_at = at
-    return list(streams.values()), is_broken and bool(streams)
+    return [stream.sound for stream in streams.values()], is_broken and bool(streams)
 
 
 def _with_low_bytes(lows: bytes, wanted: set[int]) -> Iterator[int]:

@@ -5,40 +5,52 @@ A demuxer takes one of the tracks that it finds, and plays nothing of the others
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from worker.domain.containers.structure import JOINED, MAX_PARTS, Structure
 
 CLOCK_HZ = 90_000
+CLOCK_BYTES = 6 + 16 + 2 + 5  # of a packet: start code and length, stuffing, a buffer's size, the time stamp
 _CLOCK_TURN = 1 << 33
 _LONGEST_STEP = round(0.75 * CLOCK_HZ)  # streams have a time stamp every 0.7 s (ISO 13818-1, section 2.7.4)
+# How far another track can go on between two packets of one: a packet comes at most 1 s before it is heard (2.4.2).
+_LONGEST_LEAD = _LONGEST_STEP + 2 * CLOCK_HZ
+_MAX_STRETCHES = 4 * MAX_PARTS  # while the file is read: later packets can show that some are one
 
 
 @dataclass(slots=True)
-class Span:
-    """Where sound of a track begins and ends in the file, and where what describes it stands last (None: nowhere)."""
+class _Stretch:
+    """Where sound begins and ends in the file, and where what describes its first track stands (None: nowhere).
+
+    `resumes` is the index of the stretch from which a clock goes on; its own index where none does.
+    """
 
     described: int | None
     begin: int
     end: int
+    resumes: int
+    passed: int = 0  # by the clock of the track that has gone furthest in it
 
 
 @dataclass(slots=True)
-class Track:
-    """The packets of one track of sound in their order: a span for each stretch in which its clock goes on."""
+class _Track:
+    """The last packet of a track of sound."""
 
-    spans: list[Span] = field(default_factory=list)
-    _clock: int | None = None
+    at: int = -1
+    clock: int | None = None
+    passed: int = 0  # by its clock since it began a stretch, without jumps
 
-    def add(self, begin: int, end: int, clock: int | None, described: int | None) -> None:
-        """A packet, with its time stamp in units of 1/90,000 s where it has one."""
-        jumps = clock is not None and self._clock is not None and (clock - self._clock) % _CLOCK_TURN > _LONGEST_STEP
-        if jumps or not self.spans:
-            self.spans.append(Span(described, begin, end))
-        self.spans[-1].end = end
-        self._clock = self._clock if clock is None else clock
+    def advance(self, clock: int) -> bool:
+        """Take the time stamp of the next packet; False where it is a jump."""
+        step = 0 if self.clock is None else (clock - self.clock) % _CLOCK_TURN
+        self.clock = clock
+        if step > _LONGEST_STEP:
+            return False
+        self.passed += step
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +61,88 @@ class Succession:
     problem: str | None = None
 
 
-def in_succession(tracks: Sequence[Track], begin: int, end: int) -> Succession:
-    """Of the tracks in a file whose sound lies between two offsets.
+@dataclass(slots=True)
+class Tracks:
+    """Stretches of a file with tracks of their own, found packet by packet. Its memory is bounded.
 
-    A part begins where the sound before it ends. A demuxer that begins there must find what describes the next track.
+    A stretch ends where another track begins, and is extended where a later packet shows that both are heard at once.
     """
-    stretches, numbers = list[Span](), set[int]()  # the tracks of the last stretch
-    each = [(span, number) for number, track in enumerate(tracks) for span in track.spans]
-    for span, number in sorted(each, key=lambda pair: pair[0].begin):
-        last = stretches[-1] if stretches else None
-        if last is not None and (span.begin < last.end or number in numbers):
-            last.end = max(last.end, span.end)
-            numbers.add(number)
-        elif last is not None and (span.described is None or span.described < last.end):
+
+    _tracks: defaultdict[int, _Track] = field(default_factory=lambda: defaultdict(_Track))
+    _stretches: list[_Stretch] = field(default_factory=list)
+
+    def add(self, number: int, begin: int, end: int, clock: int | None, described: int | None) -> None:
+        """The next packet of sound in the file, with its time stamp in units of 1/90,000 s where it has one."""
+        stretches, track = self._stretches, self._tracks[number]
+        if len(stretches) > _MAX_STRETCHES:
+            return
+        goes_on = clock is None or track.advance(clock)
+        if not stretches or track.at < stretches[-1].begin:
+            index = self._resumed(track) if goes_on and track.at >= 0 else len(stretches)
+            if index == len(stretches) or not self._extend(index):
+                stretches.append(_Stretch(described, begin, end, resumes=index))
+                track.passed = 0
+        last = stretches[-1]
+        last.end, track.at = end, begin
+        if clock is not None:
+            last.passed = max(last.passed, track.passed)
+
+    def _resumed(self, track: _Track) -> int:
+        """The index of the stretch that a track goes on from: the one it was last in, or the one that resumed that.
+
+        Two tracks of which each goes on where the other pauses are heard at once, however long the pauses are: all
+        stretches from the first of them are merged then.
+        """
+        index = bisect_right(self._stretches, track.at, key=lambda stretch: stretch.begin) - 1
+        first = min(stretch.resumes for stretch in self._stretches[index + 1 :])
+        if first < index:
+            self._merge(first)
+            return first
+        for later in range(index + 1, len(self._stretches)):
+            if self._stretches[later].resumes == index:
+                index = later
+        return index
+
+    def _extend(self, index: int) -> bool:
+        """Extend a stretch over those behind it; False where another track plays too long in one to be beside it."""
+        if any(stretch.passed > _LONGEST_LEAD for stretch in self._stretches[index + 1 :]):
+            return False
+        self._merge(index)
+        return True
+
+    def _merge(self, first: int) -> None:
+        """Make one stretch of all from that index."""
+        self._stretches[first].passed = max(stretch.passed for stretch in self._stretches[first:])
+        del self._stretches[first + 1 :]
+
+    def succession(self, begin: int, end: int) -> Succession:
+        """Of the tracks in a file whose sound lies between two offsets.
+
+        A part begins where the sound before it ends. A demuxer that begins there must find what describes the track.
+        """
+        if len(self._stretches) > MAX_PARTS:
             return Succession(problem=JOINED)
-        else:
-            stretches.append(replace(span))
-            numbers = {number}
-    if len(stretches) > MAX_PARTS:
-        return Succession(problem=JOINED)
-    borders = [begin, *(stretch.end for stretch in stretches[:-1]), end]
-    parts = tuple(Structure(first, behind, read_range=(first, behind)) for first, behind in pairwise(borders))
-    return Succession(parts if len(parts) > 1 else ())
+        for last, stretch in pairwise(self._stretches):
+            if stretch.described is None or stretch.described < last.end:
+                return Succession(problem=JOINED)
+        borders = [begin, *(stretch.end for stretch in self._stretches[:-1]), end]
+        parts = tuple(Structure(first, behind, read_range=(first, behind)) for first, behind in pairwise(borders))
+        return Succession(parts if len(parts) > 1 else ())
 
 
 def clock_of(packet: bytes) -> int | None:
-    """The presentation time stamp of a packet of sound (ISO 13818-1, section 2.4.3.7); None where it has none."""
-    if len(packet) < 14 or not packet[7] & 0x80:
+    """The presentation time stamp of a packet of sound, in units of 1/90,000 s; None where it has none.
+
+    ISO 13818-1, section 2.4.3.7, where flags say so; ISO 11172-1, section 2.4.3.3, behind stuffing and a buffer size.
+    """
+    if b"\x80" <= packet[6:7] < b"\xc0":
+        stamp = packet[9:14] if len(packet) >= 14 and packet[7] & 0x80 else b""
+    else:
+        fields = packet[6:CLOCK_BYTES]
+        stuffing = len(fields) - len(fields.lstrip(b"\xff"))
+        begin = stuffing + 2 * (b"\x40" <= fields[stuffing : stuffing + 1] < b"\x80")
+        stamp = fields[begin : begin + 5]
+    if len(stamp) < 5 or stamp[0] & 0xE1 != 0x21 or not stamp[2] & stamp[4] & 1:
         return None
-    high, middle, low = packet[9] >> 1 & 7, int.from_bytes(packet[10:12], "big") >> 1, packet[12:14]
-    return high << 30 | middle << 15 | int.from_bytes(low, "big") >> 1
+    middle, low = int.from_bytes(stamp[1:3], "big") >> 1, int.from_bytes(stamp[3:5], "big") >> 1
+    return (stamp[0] >> 1 & 7) << 30 | middle << 15 | low
