@@ -31,6 +31,7 @@ from worker.application.jobs.cancel_watch import CancelWatch
 from worker.application.jobs.conversion import Conversion, ConversionLimits
 from worker.application.jobs.dependency_watch import DependencyWatch
 from worker.application.jobs.outputs import PublishedOutputs
+from worker.application.jobs.worker_directory import LOCK, WorkerDirectory
 from worker.application.jobs.workspace import Workspace
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.application.progress.failover import FailoverStore
@@ -80,7 +81,8 @@ class Harness:
             on_table_failure=table_access.failed,
         )
         outputs = PublishedOutputs(self.objects)
-        self.workspace = workspace = Workspace(self.root, lambda: self.root, self.volume)
+        self.directory = WorkerDirectory(self.root)
+        self.workspace = workspace = Workspace(self.directory, self.volume)
         self.watch = DependencyWatch(
             table_access,
             S3Access(self.objects),
@@ -112,6 +114,10 @@ class Harness:
             on_end=self.watch.ended,
         )
         self.claims, self.handler = handling.claims, handling.handler()
+
+    def files(self) -> list[Path]:
+        """What is in the workspace, besides the lock."""
+        return [path for path in self.directory.path.iterdir() if path.name != LOCK]
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(SENT_AT_MS / 1000, UTC) + timedelta(seconds=asyncio.get_running_loop().time())
@@ -158,6 +164,7 @@ async def a_harness(root: Path, **parts: object) -> AsyncIterator[Harness]:
         for task in beside:
             task.cancel()
         await asyncio.wait(beside)
+        harness.directory.close()
 
 
 @asynccontextmanager

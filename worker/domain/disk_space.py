@@ -61,6 +61,7 @@ class Share:
 
     order: int
     reserved: int = 0
+    kept: int = 0  # what it has written, once it writes nothing more and has nothing reserved
     wanted: int | None = None  # all that it needs; None while it does not wait
     overtaken: int = 0  # how often a later one was served while it waited
 
@@ -92,9 +93,14 @@ class SharedDisk:
         others = (share for share in self._shares if share.reserved and share is not to_others_than)
         return sum(max(0, share.reserved - written(share)) for share in others)
 
-    def taken(self, written: Callable[[Share], int]) -> int:
-        """What all have: as much as is reserved, or `written` by those that write nothing more."""
-        return sum(share.reserved or written(share) for share in self._shares)
+    @property
+    def taken(self) -> int:
+        """What all have: as much as is reserved, or kept by those that write nothing more."""
+        return sum(share.reserved or share.kept for share in self._shares)
+
+    def admissible(self, available: int) -> int:
+        """How much those that wait can be given at most: no more than is `available`, and to none a part."""
+        return min(available, sum(share.wanted or 0 for share in self.waiting if (share.wanted or 0) <= available))
 
     def take(self, share: Share, size_bytes: int, available: int) -> bool:
         """Let the share be so large, if that fits and it is not another's turn. `available` is for this share."""
@@ -109,7 +115,7 @@ class SharedDisk:
 
     def wait(self, share: Share, size_bytes: int) -> None:
         """Have the share wait until it can be so large. It holds nothing meanwhile."""
-        share.reserved = 0
+        share.reserved = share.kept = 0
         share.wanted = size_bytes
         share.overtaken = 0
 

@@ -43,7 +43,7 @@ def test_a_running_job_stops_within_three_seconds_and_leaves_nothing(tmp_path: P
             assert harness.record().status is Status.CANCELLED
             assert harness.converter.running == 0
             assert harness.objects.get(TARGET) is None
-            assert list(harness.root.iterdir()) == []
+            assert harness.files() == []
             assert logged.one(Event.JOB_CANCELLED)["stage"] == "converting"
 
     body()

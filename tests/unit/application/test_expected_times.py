@@ -21,7 +21,7 @@ from tests.support.waiting import wait_until
 from worker.adapters.disk import LocalVolume
 from worker.application.jobs.conversion import Conversion, ConversionLimits
 from worker.application.jobs.conversion_run import NoSpaceError
-from worker.application.jobs.workspace import Workspace
+from worker.application.jobs.workspace import open_workspace
 from worker.application.messages.message import parse_job
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.disk_space import Need
@@ -54,14 +54,14 @@ async def a_conversion(root: Path, converter: FakeConverter, speeds: Speeds) -> 
     objects.put(SOURCE, _DATA)
     may_come = objects.may_finish[SOURCE] = asyncio.Event()
     limits = ConversionLimits(1 << 30, 3600, early_bytes=1)
-    workspace = Workspace(root, lambda: root, LocalVolume())
-    conversion, progress = Conversion(objects, converter, workspace, limits, random=lambda: 0.5), JobProgress(speeds)
-    job = parse_job(a_body())
-    running = conversion.run(job, progress, before_upload=_is_ours, claimed=a_record(job_id=job.job_id))
-    ending = asyncio.create_task(running)
-    await objects.half_done[SOURCE].wait()
-    yield _Running(progress, may_come, ending)
-    await ending
+    job, progress = parse_job(a_body()), JobProgress(speeds)
+    with open_workspace(root, LocalVolume()) as workspace:
+        conversion = Conversion(objects, converter, workspace, limits, random=lambda: 0.5)
+        running = conversion.run(job, progress, before_upload=_is_ours, claimed=a_record(job_id=job.job_id))
+        ending = asyncio.create_task(running)
+        await objects.half_done[SOURCE].wait()
+        yield _Running(progress, may_come, ending)
+        await ending
 
 
 def a_converter() -> FakeConverter:

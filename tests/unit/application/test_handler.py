@@ -32,7 +32,7 @@ async def test_a_job_is_done_and_its_end_recorded_before_the_ack(tmp_path: Path)
         assert record.outputs[0].bytes == len(stored.data)
         assert record.outputs[0].sha256 == stored.metadata["sha256"]
         assert harness.redis.held["ep-1"] == record
-        assert list(harness.root.iterdir()) == []
+        assert harness.files() == []
         line = logged.one(Event.JOB_COMPLETED)
         assert line["source_bytes"] == len(harness.objects.buckets["in-bucket"][SOURCE.key].data)
         assert set(line["stage_seconds"]) == {stage.value for stage in Stage}
@@ -146,7 +146,7 @@ def test_a_permanent_failure_is_recorded_and_rejected(
             assert harness.record().error is not None
             assert harness.record().error.code == code  # type: ignore[union-attr]
             assert harness.redis.held["ep-1"] == harness.record()
-            assert list(harness.root.iterdir()) == []
+            assert harness.files() == []
 
     body()
 

@@ -130,7 +130,7 @@ async def test_a_shutdown_gives_the_job_back_as_if_it_had_not_begun(tmp_path: Pa
         assert (record.status, record.attempt, record.error) == (Status.QUEUED, 0, None)
         assert logged.of(Event.JOB_RELEASED)
         assert harness.converter.running == 0
-        assert list(harness.root.iterdir()) == []
+        assert harness.files() == []
 
 
 @virtual_time
@@ -290,4 +290,4 @@ async def test_cancelling_the_handler_leaves_nothing_behind(tmp_path: Path) -> N
         with pytest.raises(asyncio.CancelledError):
             await task
         assert harness.converter.running == 0
-        assert list(harness.root.iterdir()) == []
+        assert harness.files() == []

@@ -1,55 +1,69 @@
-"""Workers that share a file system: each sees how much of it the jobs of the others have reserved.
-
-A worker keeps that number in the file of its lock, so that it counts as long as the worker lives.
-"""
+"""Workers that share a file system: each sees how much of it the jobs of the others have reserved."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from worker.application.jobs.worker_directory import DIGITS, LOCK, WorkerDirectory, directories_in, opened_lock
 from worker.ports import Volume
 
-PREFIX = "audio-worker-"
-LOCK = "lock"
-_DIGITS = 20
+_STEP_NS = 2_000_000_000  # within that two changes of a directory may have the same time; it is FAT's
 
 
 class OtherWorkers:
-    """The workers whose directories are beside that of this one, and which run under the same user.
+    """The workers whose directories are beside `own`, that of this one, and which run under the same user.
 
-    `own` returns the directory of this worker. Sizes are in bytes.
+    Sizes are in bytes.
     """
 
-    def __init__(self, own: Callable[[], Path], volume: Volume) -> None:
+    def __init__(self, own: WorkerDirectory, volume: Volume) -> None:
         self._own = own
         self._volume = volume
+        self._found: set[Path] = set()
+        self._found_as_of_ns: int | None = None  # the time of the last change that `_found` is sure to show
 
     def announce(self, reserved_bytes: int) -> None:
         """Let the others see how much this worker's jobs have reserved, with what is written of it."""
-        # All digits in one write: nobody reads a part of the number. Without its directory nothing can be written.
-        with suppress(OSError), (self._own() / LOCK).open("r+b", buffering=0) as file:
-            file.write(b"%0*d" % (_DIGITS, reserved_bytes))
+        self._own.announce(reserved_bytes)
 
-    def directories(self) -> set[Path]:
-        """Those of all workers, this one and dead ones included."""
-        own = self._own()
-        with suppress(OSError), os.scandir(own.parent) as entries:
-            return {own, *(Path(entry.path) for entry in entries if entry.name.startswith(PREFIX))}
-        return {own}
+    def reserved(self) -> int:
+        """How much the others have reserved, with what they have written of it. Quick: it looks at no job's files."""
+        return sum(reserved for _, reserved in self._reserved())
 
     def unwritten(self) -> int:
         """How much the others have reserved beyond what they have written."""
-        return sum(max(0, reserved - self._volume.used_bytes(directory)) for directory, reserved in self._reserved())
+        return sum(max(0, reserved - self._written(directory)) for directory, reserved in self._reserved())
+
+    def written_by_all(self) -> int:
+        """How much the files of all jobs take: those of this worker, of the others, and of dead ones."""
+        return sum(map(self._written, self._directories()))
+
+    def _written(self, directory: Path) -> int:
+        """Without the lock, which stays when the jobs have ended."""
+        with suppress(OSError):
+            return sum(self._volume.used_bytes(path) for path in directory.iterdir() if path.name != LOCK)
+        return 0
+
+    def _directories(self) -> set[Path]:
+        """Those of all workers, this one and dead ones included."""
+        root = self._own.path.parent
+        with suppress(OSError):
+            changed_ns = root.stat().st_mtime_ns
+            if changed_ns != self._found_as_of_ns:  # to read all of a large /tmp takes long
+                self._found = directories_in(root)
+                self._found_as_of_ns = changed_ns if time.time_ns() - changed_ns > _STEP_NS else None
+        return self._found | {self._own.path}
 
     def _reserved(self) -> Iterator[tuple[Path, int]]:
-        for directory in self.directories() - {self._own()}:
-            with suppress(OSError, ValueError), (directory / LOCK).open("rb", buffering=0) as file:
-                if _is_held(file.fileno()):
-                    yield directory, int(file.read(_DIGITS) or 0)
+        for directory in self._directories() - {self._own.path}:
+            with suppress(OSError, ValueError), opened_lock(directory, os.O_RDONLY) as lock:
+                if _is_held(lock):
+                    yield directory, max(0, int(os.read(lock, DIGITS) or 0))
 
 
 def _is_held(lock: int) -> bool:

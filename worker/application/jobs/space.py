@@ -47,43 +47,59 @@ class WorkspaceSpace:
     def admit(self) -> None:
         """Let those begin whose turn it is. To be called when space has become free."""
         waiting = self.disk.waiting
-        with self._announced(sum(share.wanted or 0 for share in waiting)), suppress(OSError):
-            if waiting:  # where the disk cannot be asked, each of them finds out for itself
-                for share in self.disk.admit(self._available(waiting[0])):
+        if waiting:
+            with suppress(OSError):  # where the disk cannot be asked, each of them finds out for itself
+                self._admit(waiting[0])
+        self._others.announce(self.disk.taken)
+
+    def _admit(self, first: Share) -> None:
+        admissible = self.disk.admissible(self._available(first))
+        if admissible:
+            with self._announced(admissible):
+                for share in self.disk.admit(min(admissible, self._available(first))):
                     self._reservations[share].granted.set()
 
     def take(self, share: Share, size_bytes: int) -> bool:
         """Let the share be so large, now or not at all. Raises OSError."""
-        with self._announced(size_bytes):
+        with self._announced(size_bytes - share.reserved):
             # Mostly there is enough even if no job has written anything yet. To look at all files takes longer.
-            free_bytes = self.volume.free_bytes(self._reservations[share].directory) - self._others.unwritten()
-            available = free_bytes - self.disk.unwritten(lambda _: 0, to_others_than=share)
-            if self.disk.take(share, size_bytes, available):
-                return True
-            return self.disk.take(share, size_bytes, self._available(share))
+            least = self._available_at_least(share)
+            return self.disk.take(share, size_bytes, least if size_bytes <= least else self._available(share))
 
     @contextmanager
     def _announced(self, asked_bytes: int) -> Iterator[None]:
-        """Inside, other workers see as reserved what is asked for: two that ask at once do not both get the same."""
-        self._others.announce(self.disk.taken(self._written) + asked_bytes)
+        """Inside, other workers see as reserved what is asked for: two that ask at once do not both get the same.
+
+        What is available is to be asked for inside.
+        """
+        self._others.announce(self.disk.taken + asked_bytes)
         try:
             yield
         finally:
-            self._others.announce(self.disk.taken(self._written))
+            self._others.announce(self.disk.taken)
+
+    def _available_at_least(self, share: Share) -> int:
+        """What would be available if nobody had written anything of what is reserved. Looks at no files."""
+        reserved = self.disk.unwritten(lambda _: 0, to_others_than=share) + self._others.reserved()
+        return self._free(share) - reserved
 
     def _available(self, share: Share) -> int:
         """What is free and not promised to others, with what the share has written itself."""
         # First what is written, then what is free: what is written in between makes it less, and not more.
         unwritten = self.disk.unwritten(self._written, to_others_than=share) + self._others.unwritten()
         own = self._written(share)
-        return own + self.volume.free_bytes(self._reservations[share].directory) - unwritten
+        return own + self._free(share) - unwritten
+
+    def _free(self, share: Share) -> int:
+        return self.volume.free_bytes(self._reservations[share].directory)
 
     def _written(self, share: Share) -> int:
         return self.volume.used_bytes(self._reservations[share].directory)
 
     def attainable(self, directory: Path) -> int:
         """How much one job could have if there were no other. Raises OSError."""
-        return self.volume.free_bytes(directory) + sum(map(self.volume.used_bytes, self._others.directories()))
+        written = self._others.written_by_all()
+        return written + self.volume.free_bytes(directory)
 
 
 class Reservation:
@@ -141,7 +157,7 @@ class Reservation:
 
     def keep_what_is_written(self) -> None:
         """The job writes nothing more."""
-        self._share.reserved = 0
+        self._share.reserved, self._share.kept = 0, self._space.volume.used_bytes(self.directory)
         self._space.admit()
 
     async def _turn(self, wanted: int) -> None:

@@ -7,19 +7,17 @@ with the process, and sweeps those of dead workers when it starts.
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
-from worker.application.jobs.other_workers import LOCK, PREFIX, OtherWorkers
+from worker.application.jobs.other_workers import OtherWorkers
 from worker.application.jobs.space import Reservation, WorkspaceSpace
+from worker.application.jobs.worker_directory import WorkerDirectory, make_root, sweep
 from worker.domain.errors import DependencyUnavailableError
-from worker.events import Event, emit
 from worker.ports import Volume
 
 _PROBE_BYTES = 64 * 1024
@@ -42,69 +40,13 @@ def open_workspace(root: Path | None, volume: Volume) -> Iterator[Workspace]:
     Raises OSError where it cannot be made.
     """
     root = root or Path(gettempdir())
-    _make_root(root)
-    _sweep(root)
-    own = _OwnDirectory(root)
+    make_root(root)
+    sweep(root)
+    own = WorkerDirectory(root)
     try:
-        yield Workspace(own.path, own.make_again, volume)
+        yield Workspace(own, volume)
     finally:
         own.close()
-
-
-def _make_root(root: Path) -> None:
-    """Make the directory unless it is there. Raises OSError."""
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as exc:  # also a link that leads nowhere, as to a volume that is not mounted
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root)) from exc
-
-
-def _lock(directory: Path) -> int:
-    """Lock the directory. The lock gets its name only when it is ours, so no sweep can come in between."""
-    unnamed = directory / f"{LOCK}.new"
-    lock = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    unnamed.rename(directory / LOCK)
-    return lock
-
-
-def _sweep(root: Path) -> None:
-    """Remove what dead workers left. A directory whose lock can be had has no owner."""
-    for directory in root.glob(f"{PREFIX}*"):
-        with suppress(OSError):
-            lock = os.open(directory / LOCK, os.O_RDWR)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(directory, ignore_errors=True)
-            finally:
-                os.close(lock)
-
-
-class _OwnDirectory:
-    """The directory of this worker, with its lock. Raises OSError where it cannot be made."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._lock_fd = -1
-        self._make()
-
-    def make_again(self) -> Path:
-        """Another one, in place of one that has been removed."""
-        removed, lock_fd = self.path, self._lock_fd
-        self._make()
-        os.close(lock_fd)
-        emit(Event.WORKSPACE_REMADE, removed=str(removed), directory=str(self.path))
-        return self.path
-
-    def close(self) -> None:
-        """Remove it with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._lock_fd)
-
-    def _make(self) -> None:
-        _make_root(self._root)
-        self.path = Path(mkdtemp(prefix=PREFIX, dir=self._root))
-        self._lock_fd = _lock(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +63,20 @@ class JobDirectory:
 
 
 class Workspace:
-    """Hands out a directory for each job, beneath `directory`, which is on the `volume`.
+    """Hands out a directory for each job, beneath `own`, that of this worker, which is on the `volume`.
 
-    Cleaners of temporary directories, such as systemd-tmpfiles, may remove that one. `make_again` then makes another.
+    Cleaners of temporary directories, such as systemd-tmpfiles, may remove that one. It is then made again.
     """
 
-    def __init__(self, directory: Path, make_again: Callable[[], Path], volume: Volume) -> None:
-        self.directory = directory
-        self._make_again = make_again
+    def __init__(self, own: WorkerDirectory, volume: Volume) -> None:
+        self._own = own
         self._volume = volume
-        self._space = WorkspaceSpace(volume, OtherWorkers(lambda: self.directory, volume))
+        self._space = WorkspaceSpace(volume, OtherWorkers(own, volume))
+
+    @property
+    def directory(self) -> Path:
+        """That of this worker."""
+        return self._own.path
 
     @asynccontextmanager
     async def job_directory(self) -> AsyncIterator[JobDirectory]:
@@ -160,7 +106,7 @@ class Workspace:
         try:
             return Path(mkdtemp(dir=self.directory))
         except FileNotFoundError:
-            self.directory = self._make_again()
+            self._own.make_again()
             return Path(mkdtemp(dir=self.directory))
 
     @contextmanager
