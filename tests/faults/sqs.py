@@ -31,6 +31,16 @@ ROWS = (
         f"{_ODD}::test_an_answer_about_entries_that_were_not_sent_is_passed_over",
     ),
     Row(
+        "SQS refuses a message for its length, its characters or its group",
+        "the job has failed, with `body` or `group` as the field",
+        f"{_ODD}::test_a_refusal_that_is_about_the_message_names_its_field",
+    ),
+    Row(
+        "SQS refuses a message by the same code for another reason",
+        "`dependency_unavailable` with the code; the job stays `queued` and can be submitted again",
+        f"{_ODD}::test_a_refusal_that_is_about_something_else_says_nothing_of_the_message",
+    ),
+    Row(
         "SQS is out for minutes",
         "receives are backed off; one line when it goes and one when it is back",
         f"{_POLLER}::test_an_outage_of_the_queue_is_logged_once_and_outlived",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aioboto3
 import pytest
 
-from tests.support.aws_calls import calls_of
+from tests.support.aws_calls import calls_of, json_error
 from tests.support.events import logged_events
 from tests.support.fault_proxy import FaultProxy
 from tests.support.sqs import Sqs, a_delivery_from
 from worker.adapters.aws.client import open_client
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue
 from worker.adapters.sqs.sender import SqsSender
-from worker.domain.errors import DependencyUnavailableError
+from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
 from worker.events import Event
 
 
@@ -146,3 +149,95 @@ async def test_a_message_that_only_looks_like_a_dead_letter_is_taken_as_any_othe
     delivery = await a_delivery_from(queue)
 
     assert delivery.rejected_run is None
+
+
+CHARACTERS = "Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"
+OF_A_GROUP = "Value tenant for parameter MessageGroupId is invalid."
+WRONG_TYPE = "The request include parameter that is not valid for this queue type"
+SENT_IN_VAIN = [
+    (
+        "InvalidParameterValue",
+        "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.",
+        "body",
+    ),
+    ("MessageTooLong", "MessageTooLong; see the SQS docs.", "body"),
+    ("InvalidParameterValue", "MessageTooLong", "body"),
+    ("InvalidParameterValue", "InvalidMessageContents", "body"),
+    (
+        "InvalidParameterValue",
+        "The request includes parameter MessageGroupId that is not valid for this queue type",
+        "group",
+    ),
+    ("AWS.SimpleQueueService.BatchRequestTooLong", "Batch requests cannot be longer than 1048576 bytes.", "body"),
+    ("InvalidMessageContents", f"Invalid characters found. {CHARACTERS}", "body"),
+    ("InvalidMessageContents", "InvalidMessageContents; see the SQS docs.", "body"),
+    ("InvalidParameterValue", "Invalid binary character was found in the message body", "body"),
+    ("InvalidParameterValue", f"{OF_A_GROUP} Reason: {WRONG_TYPE}.", "group"),
+    ("InvalidParameterValue", f"{OF_A_GROUP} {WRONG_TYPE}", "group"),
+    (
+        "InvalidParameterValue",
+        f"{OF_A_GROUP} Reason: The request includes a parameter that is not valid for this queue type. ",
+        "group",
+    ),
+    (
+        "InvalidParameterValue",
+        "The request include parameter MessageGroupId which is not valid for this queue type",
+        "group",
+    ),
+    (
+        "InvalidParameterValue",
+        "The request includes the parameter MessageGroupId, which is not valid for this queue type.",
+        "group",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "text", "field"), SENT_IN_VAIN)
+async def test_a_refusal_that_is_about_the_message_names_its_field(
+    code: str, text: str, field: str, sqs: Sqs, aws_endpoint: str, aws_session: aioboto3.Session
+) -> None:
+    async with a_sender_that_is_answered(code, text, sqs, aws_endpoint, aws_session) as sender:
+        with pytest.raises(InvalidMessageError, match=f"^{field}: SQS does not take it: ") as raised:
+            await sender.send("{}", group_id="tenant")
+
+        assert raised.value.field == field
+        assert sender.failures == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (
+            "InvalidParameterValue",
+            "Value 2000 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be <= 900.",
+        ),
+        ("InvalidParameterValue", f"Value 7 for parameter DelaySeconds is invalid. Reason: {WRONG_TYPE}."),
+        ("InvalidParameterValue", "The request must contain the parameter MessageGroupId."),
+        ("InvalidParameterValue", "InvalidParameterValue; see the SQS docs."),
+        ("InvalidParameterValue", ""),
+        ("MissingParameter", "The request must contain the parameter MessageGroupId."),
+        ("UnsupportedOperation", "Unsupported operation."),
+        ("InternalError", "Message must be shorter than 1048576 bytes."),
+    ],
+)
+async def test_a_refusal_that_is_about_something_else_says_nothing_of_the_message(
+    code: str, text: str, sqs: Sqs, aws_endpoint: str, aws_session: aioboto3.Session
+) -> None:
+    async with a_sender_that_is_answered(code, text, sqs, aws_endpoint, aws_session) as sender:
+        with pytest.raises(DependencyUnavailableError, match=f"SQS answered {code}$"):
+            await sender.send("{}", group_id="tenant")
+
+        assert sender.failures == 1
+
+
+@asynccontextmanager
+async def a_sender_that_is_answered(
+    code: str, text: str, sqs: Sqs, aws_endpoint: str, aws_session: aioboto3.Session
+) -> AsyncIterator[SqsSender]:
+    """A sender to whose SendMessage SQS answers with this error."""
+    url = await sqs.made()
+    with FaultProxy(aws_endpoint).running() as proxy, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        proxy.answer(calls_of("SendMessage"), lambda _: json_error("sqs", 400, code, message=text))
+        async with open_client(aws_session, "sqs", replace(CONTROL_LIMITS, attempts=1)) as client:
+            yield SqsSender(client, url)

@@ -237,10 +237,11 @@ async def test_a_job_may_have_a_message_group_with_others(submission: Submission
     assert (group_id, dedup_id) == ("show-7", "ep-0142")
 
 
+@pytest.mark.parametrize("field", ["body", "group"])
 async def test_a_job_whose_message_the_queue_does_not_take_has_failed_and_does_not_wait_for_ever(
-    submission: Submission, table: FakeJobTable, sender: FakeSender
+    field: str, submission: Submission, table: FakeJobTable, sender: FakeSender
 ) -> None:
-    sender.failure = InvalidMessageError("body", "is too large")
+    sender.failure = InvalidMessageError(field, "SQS does not take it")
 
     with pytest.raises(InvalidMessageError) as caught:
         await submission.submit(JOB)
@@ -251,4 +252,5 @@ async def test_a_job_whose_message_the_queue_does_not_take_has_failed_and_does_n
     assert (record.status, record.version) == (Status.FAILED, Version(0, 2))
     assert record.error is not None
     assert record.error.code == ErrorCode.INVALID_MESSAGE
+    assert record.error.message == f"{field}: SQS does not take it"
     assert sender.sent == []

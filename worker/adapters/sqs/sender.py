@@ -9,7 +9,7 @@ from typing import Any
 from worker.adapters.aws.client import translated
 from worker.adapters.sqs.attributes import is_fifo
 from worker.adapters.sqs.dead_letters import string_attribute
-from worker.adapters.sqs.refusals import SQS, denied, no_queue, not_taken
+from worker.adapters.sqs.refusals import SQS, denied, no_queue, of_a_sent_message
 from worker.domain.errors import InvalidMessageError
 
 
@@ -24,7 +24,7 @@ class SqsSender:
         self.failures = 0
         self._client = client
         self._url = queue_url
-        self._errors = no_queue(queue_url) | denied("sqs:SendMessage") | not_taken()
+        self._errors = no_queue(queue_url) | denied("sqs:SendMessage")
 
     async def send(
         self,
@@ -53,7 +53,7 @@ class SqsSender:
         elif group_id is not None:
             extra["MessageGroupId"] = group_id
         try:
-            with translated(SQS, self._errors):
+            with translated(SQS, self._errors), of_a_sent_message():
                 response = await self._client.send_message(QueueUrl=self._url, MessageBody=body, **extra)
         except InvalidMessageError:
             raise  # the queue takes others
