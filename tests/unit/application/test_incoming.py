@@ -109,7 +109,7 @@ async def test_a_job_that_is_cancelled_leaves_neither_a_converter_nor_a_download
         await handling
 
         assert harness.converter.running == 0
-        assert list(tmp_path.iterdir()) == []
+        assert harness.files() == []
         assert not [task for task in asyncio.all_tasks() if task.get_name() == "download"]
 
 

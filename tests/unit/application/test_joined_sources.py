@@ -58,7 +58,7 @@ async def test_sources_are_joined_and_converted_as_one(tmp_path: Path) -> None:
         assert record.source_audio is not None
         assert record.source_audio.duration_seconds == record.outputs[0].duration_seconds == 20.5
         assert harness.converter.joined == [[SourcePart(_INTRO), SourcePart(_EPISODE)]]
-        assert not list(tmp_path.iterdir())
+        assert not harness.files()
 
 
 @virtual_time

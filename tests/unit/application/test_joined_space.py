@@ -13,6 +13,7 @@ from tests.fakes.volume import FakeVolume
 from tests.support.harness import TARGET, Harness, a_harness
 from tests.support.sounds import silence
 from tests.support.virtual_time import virtual_time
+from worker.application.jobs.worker_directory import DIGITS
 from worker.domain.disposition import Ack, Reject
 from worker.domain.job import ObjectLocation
 from worker.ports import DownloadedPart, JoinedSources, OutputLimitError, SourceAudio
@@ -150,7 +151,7 @@ class _WithoutLengths(_Outgrowing):
 
 @virtual_time
 async def test_samples_that_have_only_a_few_bytes_are_refused_where_there_are_no_more(tmp_path: Path) -> None:
-    volume = FakeVolume(tmp_path, sum(len(silence(seconds)) for seconds in (1, 20)) + 5)
+    volume = FakeVolume(tmp_path, sum(len(silence(seconds)) for seconds in (1, 20)) + 5 + DIGITS)
     converter = _WithoutLengths(5_000_000)
     async with a_harness(tmp_path, converter=converter, volume=volume) as harness:
         put_two(harness)
