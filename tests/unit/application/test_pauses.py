@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -263,12 +264,14 @@ async def test_a_workspace_that_cannot_be_written_pauses_consumption_and_uses_up
     root = tmp_path / "workspace"
     with logged_events() as logged:
         async with a_harness(root) as harness, a_worker(harness, queue) as consumer:
+            shutil.rmtree(root)
+            root.touch()  # a file in its place: the worker cannot make it again
             for number in range(JOBS):
                 send(queue, harness, number)
             await until_paused(consumer, PauseReason.WORKSPACE)
             await asyncio.sleep(HOUR)
             assert queue.dead_letters == []
-            root.mkdir()
+            root.unlink()
             await until_empty(queue)
 
             assert all_completed(harness)
