@@ -11,10 +11,11 @@ from tests.code_mutants.suites import ROOT
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(330)  # it computes, and so takes what a busy machine leaves it
 def test_the_mutants_of_a_tested_module_die() -> None:
     command = [sys.executable, "-m", "tests.code_mutants.run", "--count", "0", "worker/domain/trace.py"]
 
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
     assert run.returncode == 0, run.stdout + run.stderr
     name, died, *rest = run.stdout.splitlines()[-1].split()
