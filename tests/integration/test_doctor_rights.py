@@ -128,6 +128,14 @@ async def test_a_denied_right_fails_its_check_by_name(
     assert findings[check].subject.endpoint == dependencies.proxy.url
 
 
+async def test_a_queue_whose_key_the_role_may_not_use_fails_by_its_key(dependencies: Dependencies) -> None:
+    dependencies.proxy.refuse(calls_of("ReceiveMessage"), 400, "KmsAccessDenied")
+
+    findings = await dependencies.diagnosed()
+    assert failed(findings) == ["queue"]
+    assert "kms:Decrypt" in findings["queue"].verdict.detail
+
+
 @pytest.mark.parametrize(
     ("call", "check", "action"),
     [

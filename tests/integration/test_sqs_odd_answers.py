@@ -111,6 +111,34 @@ async def test_a_right_that_the_role_lacks_is_named(
                 await all_calls_of(queue)
 
 
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("KmsAccessDenied", "the role needs kms:Decrypt on the queue's key"),
+        ("AWS.SimpleQueueService.KMS.AccessDeniedException", "the role needs kms:Decrypt on the queue's key"),
+        ("KmsDisabled", "check the key that encrypts the queue"),
+        ("KmsInvalidState", "check the key that encrypts the queue"),
+        ("KmsNotFound", "check the key that encrypts the queue"),
+        ("AWS.SimpleQueueService.KMS.NotFoundException", "check the key that encrypts the queue"),
+        ("KmsThrottled", "SQS answered KmsThrottled$"),
+    ],
+)
+async def test_the_key_of_an_encrypted_queue_is_told_apart_from_a_right_on_the_queue(
+    code: str, named: str, sqs: Sqs, aws_endpoint: str, aws_session: aioboto3.Session
+) -> None:
+    url = await sqs.made()
+    with FaultProxy(aws_endpoint).running() as proxy, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        proxy.refuse(calls_of("ReceiveMessage", "SendMessage"), 400, code)
+        async with open_client(aws_session, "sqs", CONTROL_LIMITS) as client:
+            for call in (
+                SqsSender(client, url).send("{}"),
+                SqsQueue(client, client, url, visibility_seconds=60).receive(1),
+            ):
+                with pytest.raises(DependencyUnavailableError, match=named):
+                    await call
+
+
 async def test_an_answer_about_entries_that_were_not_sent_is_passed_over(sqs: Sqs) -> None:
     url = await sqs.made()
     await SqsSender(sqs.client, url).send("{}")

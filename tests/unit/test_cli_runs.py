@@ -180,7 +180,7 @@ def test_a_time_is_a_moment_or_how_long_ago_it_is() -> None:
         assert abs(ago.total_seconds() - seconds) < 60
 
 
-@pytest.mark.parametrize("text", ["yesterday", "", "h", "1e999d", "-"])
+@pytest.mark.parametrize("text", ["yesterday", "", "h", "1e999d", "-", "-5m"])
 def test_a_time_that_is_none_is_wrong_usage(text: str, capsys: Capture) -> None:
     with pytest.raises(SystemExit) as exit_:
         options("jobs", f"--since={text}")

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from worker.adapters.aws.client import DENIED, UNREACHABLE, ErrorTable, Refusal, refusal_of, unreachable
 from worker.domain.errors import DependencyUnavailableError
 
-_FURTHER_DENIALS = frozenset({"KmsAccessDenied", "AllAccessDisabled", "AuthorizationError", "UnauthorizedOperation"})
+_FURTHER_DENIALS = frozenset({"AllAccessDisabled", "AuthorizationError", "UnauthorizedOperation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ async def _is_denied(dependency: str, attempt: Attempt, errors: ErrorTable) -> b
         await attempt.call()
     except ClientError as exc:
         refusal = refusal_of(exc)
-        if is_denial(refusal):
-            return True
         if refusal.code in errors:
             ours = errors[refusal.code]()
             raise ours from exc
+        if is_denial(refusal):
+            return True
         if refusal.status >= 500:
             raise DependencyUnavailableError(dependency, f"answered {refusal} to {attempt.action}") from exc
     except UNREACHABLE as exc:

@@ -9,6 +9,7 @@ from typing import Any
 
 from worker.adapters.aws.client import DENIED, ErrorTable, translated
 from worker.adapters.aws.rights import Attempt, denied_actions
+from worker.adapters.sqs.refusals import Errors, unusable_key
 from worker.ports import DependencyMissingError, NotAllowedError, QueueFacts
 
 _NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
@@ -48,7 +49,7 @@ async def denied_queue_actions(client: Any, queue_url: str) -> Sequence[str]:
         Attempt("sqs:DeleteMessage", delete),
         Attempt("sqs:ChangeMessageVisibility", hide),
     ]
-    return await denied_actions("SQS", attempts, _missing("the queue"))
+    return await denied_actions("SQS", attempts, _missing("the queue") | unusable_key())
 
 
 async def denied_dead_letter_actions(client: Any, arn: str) -> Sequence[str]:
@@ -64,8 +65,8 @@ async def denied_dead_letter_actions(client: Any, arn: str) -> Sequence[str]:
     with translated("SQS", missing):
         url = (await find())["QueueUrl"]
     send = partial(client.send_message_batch, QueueUrl=url, Entries=[])
-    return await denied_actions("SQS", [Attempt(f"sqs:SendMessage on {name}", send)], missing)
+    return await denied_actions("SQS", [Attempt(f"sqs:SendMessage on {name}", send)], missing | unusable_key())
 
 
-def _missing(what: str) -> ErrorTable:
+def _missing(what: str) -> Errors:
     return dict.fromkeys(_NO_QUEUE, lambda: DependencyMissingError(what))

@@ -9,6 +9,7 @@ from typing import Any
 from worker.adapters.aws.client import DENIED, ErrorTable, translated
 from worker.adapters.sqs.attributes import QueueAttributes, is_fifo, queue_url_of
 from worker.adapters.sqs.dead_letters import TRACE, is_dead_letter, string_attribute
+from worker.adapters.sqs.refusals import unusable_key
 from worker.domain.errors import WorkerError
 from worker.ports import MAX_BATCH_ENTRIES, DeadLetter, DependencyMissingError, NotAllowedError
 
@@ -108,4 +109,4 @@ class SqsDeadLetters:
 
 
 def _denied(action: str) -> ErrorTable:
-    return dict.fromkeys(DENIED, lambda: NotAllowedError(action))
+    return {**dict.fromkeys(DENIED, lambda: NotAllowedError(action)), **unusable_key()}

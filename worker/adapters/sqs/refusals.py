@@ -15,6 +15,14 @@ from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
 SQS = "SQS"
 Errors = dict[str, Callable[[], WorkerError]]  # an ErrorTable to which others can be added
 _NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
+# Of the key, by the names of SQS's JSON protocol and of its older one. KmsThrottled is not here, because it passes.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html#API_ReceiveMessage_Errors
+_DENIED_KEYS = ("KmsAccessDenied", "KMS.AccessDeniedException")
+_BAD_KEYS = (
+    *("KmsDisabled", "KmsInvalidKeyUsage", "KmsInvalidState", "KmsNotFound", "KmsOptInRequired"),
+    *("KMS.DisabledException", "KMS.InvalidKeyUsageException", "KMS.InvalidStateException"),
+    *("KMS.NotFoundException", "KMS.OptInRequired"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +63,21 @@ _REFUSED_MESSAGES = (
 
 
 def denied(action: str) -> Errors:
-    """For a call that needs the right to this action."""
-    return dict.fromkeys(DENIED, lambda: DependencyUnavailableError(SQS, f"does not allow the role {action}"))
+    """For a call that needs the right to this action, and on an encrypted queue the use of its key."""
+    refusals: Errors = dict.fromkeys(DENIED, _failure(f"does not allow the role {action}"))
+    return refusals | unusable_key()
+
+
+def unusable_key() -> Errors:
+    """For a call that reads or writes messages of an encrypted queue."""
+    needs = "the role needs kms:Decrypt on the queue's key, and to send kms:GenerateDataKey"
+    refusals: Errors = {code: _failure(f"answered {code}: {needs}") for code in _DENIED_KEYS}
+    return refusals | {code: _failure(f"answered {code}: check the key that encrypts the queue") for code in _BAD_KEYS}
 
 
 def no_queue(queue_url: str) -> Errors:
     """For a call to this queue."""
-    return dict.fromkeys(_NO_QUEUE, lambda: DependencyUnavailableError(SQS, f"has no queue at {queue_url}"))
+    return dict.fromkeys(_NO_QUEUE, _failure(f"has no queue at {queue_url}"))
 
 
 @contextmanager
@@ -79,3 +95,7 @@ def of_a_sent_message() -> Iterator[None]:
             if code == refused.code and re.search(refused.text, text, re.IGNORECASE):
                 raise InvalidMessageError(refused.field, refused.problem) from exc
         raise
+
+
+def _failure(problem: str) -> Callable[[], WorkerError]:
+    return lambda: DependencyUnavailableError(SQS, problem)
