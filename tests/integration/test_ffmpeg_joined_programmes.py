@@ -53,6 +53,20 @@ async def test_a_transport_stream_whose_sound_goes_over_to_another_stream_is_hea
     await assert_all_is_heard(tmp_path / "joined.ts")
 
 
+@pytest.mark.parametrize("with_picture", [(0,), (1,), (0, 2)])
+async def test_a_number_may_be_that_of_pictures_in_one_of_the_joined_recordings(
+    with_picture: Sequence[int], tmp_path: Path
+) -> None:
+    of_pictures = ("-f", "lavfi", "-i", "testsrc=duration=1:size=64x64:rate=25", "-map", "1:v", "-map", "0:a")
+    recordings = [
+        a_second(tmp_path, number, "ts", *(of_pictures if number in with_picture else ()), "-c:v", "mpeg2video")
+        for number in range(3)
+    ]
+    (tmp_path / "joined.ts").write_bytes(b"".join(recordings))
+
+    await assert_all_is_heard(tmp_path / "joined.ts")
+
+
 @pytest.mark.parametrize("codecs", [("mp2", "ac3", "mp2"), ("ac3", "mp2", "ac3")])
 async def test_a_program_stream_whose_sound_goes_over_to_another_track_is_heard_to_its_end(
     codecs: Sequence[str], tmp_path: Path

@@ -1,4 +1,4 @@
-"""Sources whose length is known: silence makes up for frames that could not be decoded."""
+"""Sources whose length is known: how much may lack, and silence for frames that could not be decoded."""
 
 from __future__ import annotations
 
@@ -71,3 +71,26 @@ def test_the_outputs_end_in_silence_where_frames_are_lost(container: str) -> Non
 )
 def test_no_silence_is_put_behind_the_sound_otherwise(audio: SourceAudio) -> None:
     assert "apad=whole_dur" not in filter_graph(audio, [TO_WAV])[0]
+
+
+@pytest.mark.parametrize(
+    ("codec", "lacking_seconds", "is_refused"),
+    [
+        ("alac", 4096 / RATE - 0.001, False),
+        ("alac", 4096 / RATE + 0.001, True),
+        ("pcm_s16be", 0.01, False),
+        ("pcm_s16be", 0.012, True),
+    ],
+)
+def test_the_table_of_a_caf_may_count_the_last_packet_of_alac_as_a_whole_one(
+    codec: str, lacking_seconds: float, *, is_refused: bool
+) -> None:
+    source = SourceAudio("caf", codec, RATE, 2, 16, 10.0, 160_000, Structure(0, 160_000))
+    seconds = 10 - lacking_seconds
+    found = replace(counts(seconds, frames=118, errors=0), encoded_samples=(round(seconds * RATE),))
+
+    if is_refused:
+        with pytest.raises(UnsupportedAudioError, match="cut off or damaged"):
+            check_counts(found, source, [TO_WAV], max_duration_seconds=60)
+    else:
+        assert check_counts(found, source, [TO_WAV], max_duration_seconds=60).repaired == ()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.frames import reader
 from worker.domain.containers.avi import examine
-from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, Structure
+from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, Structure
 
 LACKING = "the source is damaged: the index of the AVI file lists sound that is not there"
 NOT_IN_A_ROW = "the source is damaged: the chunks of the AVI file do not follow each other"
@@ -78,6 +78,23 @@ def test_a_byte_of_padding_behind_a_chunk_of_an_odd_length_may_be_left_out() -> 
     assert examined(a_part(even, SOUND)).problem == NOT_IN_A_ROW
 
 
+def test_a_byte_of_padding_may_follow_a_list_of_an_odd_length() -> None:
+    odd = b"INFO" + chunk(b"ISFT", b"Lavf\0", pads=False)
+    inner = chunk(b"LIST", b"rec " + SOUND + chunk(b"00wb", b"sound", pads=False))
+
+    for parts in (
+        [chunk(b"LIST", odd), SOUND],
+        [chunk(b"LIST", odd, pads=False), SOUND],
+        [SOUND, chunk(b"LIST", odd)],
+        [a_list(inner, SOUND), SOUND],
+        [a_list(inner), SOUND],
+    ):
+        data = a_part(*parts)
+        assert (examined(data).problem, examined(data).end) == (None, len(data))
+    assert examined(a_part(chunk(b"LIST", odd) + b"\0", SOUND)).problem == NOT_IN_A_ROW
+    assert examined(a_part(a_list(SOUND) + b"\0", SOUND)).problem == NOT_IN_A_ROW
+
+
 @pytest.mark.parametrize("length", [0, 0xFFFF_FFFF])
 def test_a_recorder_that_could_not_go_back_leaves_the_sizes_open(length: int) -> None:
     data = a_part(a_list(SOUND, SOUND, length=length), length=length)
@@ -99,6 +116,13 @@ def test_parts_of_opendml_follow_each_other_and_what_is_none_ends_them() -> None
         assert structure.read_range == (0, len(first))
     assert examined(first + second[:-1]).problem == CUT_OFF
     assert examined(first[:-1]).problem == CUT_OFF
+
+
+def test_a_second_file_is_none_of_the_parts_of_the_first() -> None:
+    whole = a_part(a_list(SOUND))
+
+    for second in (whole, b"ID3\4\0\0\0\0\0\1x" + whole):
+        assert (examined(whole + second).problem, examined(whole + second).end) == (JOINED, len(whole))
 
 
 def a_stream(kind: bytes = b"auds", *, length: int = 2, scale: int = 1152, rate: int = 48_000, size: int = 0) -> bytes:

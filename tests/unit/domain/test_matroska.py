@@ -188,6 +188,34 @@ def test_live_recordings_have_clusters_of_unknown_size() -> None:
     assert examined(live + live).problem == JOINED
 
 
+def a_live_file(*, size_of_clusters: bytes | None, last: bytes) -> bytes:
+    block_of_sound = element(0xA3, b"\x81\0\0\x80" + last)
+    content = element(0xE7, b"\0") + block_of_sound
+    return matroska_file(*[element(0x1F43B675, content, size=size_of_clusters)] * 3, size=UNKNOWN)
+
+
+@pytest.mark.parametrize("size_of_clusters", [UNKNOWN, None])
+def test_zeros_and_tags_behind_a_live_recording_are_no_sound(size_of_clusters: bytes | None) -> None:
+    live = a_live_file(size_of_clusters=size_of_clusters, last=b"s" * 50)
+    tag = b"TAG" + b"t" * 125
+
+    for rest in (b"\0", bytes(5000), tag, bytes(99) + tag):
+        structure = examined(live + rest)
+        assert (structure.problem, structure.end, structure.read_range) == (None, len(live), (0, len(live)))
+    for rest in (b"\xa3", b"\x1f", b"\xa3" * 5, b"junk", bytes(99) + b"x", bytes(3000) + live[40:]):
+        assert examined(live + rest).problem in {CUT_OFF, DAMAGED}
+
+
+@pytest.mark.parametrize("size_of_clusters", [UNKNOWN, None])
+def test_zeros_that_begin_within_a_block_of_a_live_recording_are_sound_that_is_missing(
+    size_of_clusters: bytes | None,
+) -> None:
+    live = a_live_file(size_of_clusters=size_of_clusters, last=b"s" * 34 + bytes(16))
+
+    assert examined(live).problem is None
+    assert examined(live + bytes(5000)).problem == CUT_OFF
+
+
 def test_a_picture_of_gigabytes_is_not_read() -> None:
     head = matroska_file(cluster(0, [block(1, 0)]), tracks=track(1) + track(2, 1), size=UNKNOWN)
     pictures, size, asked = 2000, 2_000_000, 0

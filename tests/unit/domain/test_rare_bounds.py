@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import rare_sounds
 from tests.support.frames import reader
-from worker.domain.containers import amr, ape, au, dsd, gsm, musepack, tta, voc
+from worker.domain.containers import amr, ape, au, dsd, gsm, musepack, tta
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, Examine, Structure
 
 MUSEPACK_RATES_HZ = (44_100, 48_000, 37_800, 32_000)
@@ -204,37 +204,6 @@ def test_dff_may_have_chunks_behind_its_sound_and_nothing_else_is_seen() -> None
     assert examined(dsd.examine_dff, data).read_range is None
     assert examined(dsd.examine_dff, data + b"\xff" * 20).read_range == (0, len(data))
     assert examined(dsd.examine_dff, data + data).problem == JOINED
-
-
-def a_voc(*blocks: bytes, header_bytes: int = 26) -> bytes:
-    head = b"Creative Voice File\x1a" + struct.pack("<HHH", header_bytes, 0x10A, 0x1129)
-    return head.ljust(header_bytes, b"\xff") + b"".join(blocks)
-
-
-def a_block(kind: int, content: bytes, *, more: int = 0) -> bytes:
-    return bytes([kind]) + (len(content) + more).to_bytes(3, "little") + content
-
-
-def test_voc_is_blocks_behind_a_header_to_one_byte_that_ends_them() -> None:
-    sound = a_block(1, b"s" * 70_000)
-    for header_bytes in (26, 300):
-        data = a_voc(sound, a_block(2, b"t" * 99), header_bytes=header_bytes)
-        structure = examined(voc.examine, data + b"\0")
-        assert (structure.problem, structure.begin, structure.end) == (None, header_bytes, len(data) + 1)
-        assert structure.read_range is None
-        assert examined(voc.examine, data + b"\0xx").read_range == (0, len(data) + 1)
-        assert examined(voc.examine, data).problem is None
-        assert examined(voc.examine, data[:-110]).problem == CUT_OFF
-        assert examined(voc.examine, data[:header_bytes]).problem == CUT_OFF
-        assert examined(voc.examine, data[: header_bytes + 1]).problem is None
-        assert examined(voc.examine, data + b"\0" + data).problem == JOINED
-
-
-@pytest.mark.parametrize(("rest", "problem"), [(64, None), (65, CUT_OFF)])
-def test_a_last_block_of_voc_that_is_cut_off_is_junk_up_to_64_bytes(rest: int, problem: str | None) -> None:
-    data = a_voc(a_block(1, b"s" * 200), a_block(2, b"t" * (rest - 4), more=9))
-
-    assert examined(voc.examine, data).problem == problem
 
 
 def test_gsm_is_refused_where_its_beginning_or_its_end_is_not_frames() -> None:

@@ -50,6 +50,21 @@ def test_a_cut_within_a_packet_is_noticed(name: str, data: st.DataObject) -> Non
         assert length + 1 == len(whole) or examined(whole[: length + 1]).problem
 
 
+@pytest.mark.parametrize("name", ["plain.ts", "video.ts"])
+def test_packets_of_sound_that_were_received_with_errors_are_said(name: str) -> None:
+    whole = sound(name).read_bytes()
+    marked = bytearray(whole)
+    marked[1::188] = bytes(byte | 0x80 for byte in whole[1::188])
+
+    structure = examined(bytes(marked))
+
+    assert structure.problem is None
+    (said,) = structure.repairs
+    count, _, rest = said.partition(" ")
+    assert 10 < int(count) < len(whole) // 188
+    assert rest == "packets of sound were received with errors, as their receiver has marked them"
+
+
 @pytest.mark.parametrize("name", NAMES)
 @given(begin=st.floats(0.1, 0.85))
 def test_a_tenth_deleted_or_swapped_is_noticed(name: str, begin: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.frames import reader
-from worker.domain.containers.mpegts_packets import Counter, Sound, is_row, runs, sound_of
+from worker.domain.containers.mpegts_packets import Counter, Sound, is_of_pictures, is_row, runs, sound_of
 
 
 def packet(
@@ -103,6 +103,30 @@ def test_a_jump_within_a_packet_of_sound_is_a_loss_and_one_before_the_first_is_n
     assert not sound(begun, packet(1, b"a"), packet(2, b"b")).has_lost
     assert sound(begun, packet(1, b"a"), packet(3, b"b")).has_lost
     assert not sound(packet(5, b"a"), packet(9, b"b")).has_lost
+
+
+def test_packets_that_were_received_with_errors_are_counted() -> None:
+    whole, marked = packet(0, b"s"), bytearray(packet(1, b"s"))
+    marked[1] |= 0x80
+
+    assert sound(whole, bytes(marked), packet(2, b"s"), bytes(marked)).marked_packets == 2
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (b"\0\0\1\xe0", True),
+        (b"\0\0\1\xef", True),
+        (b"\0\0\1\xdf", False),
+        (b"\0\0\1\xf0", False),
+        (b"\0\0\1", False),
+        (b"\0\1\1\xe0", False),
+    ],
+)
+def test_pictures_have_16_numbers(payload: bytes, expected: bool) -> None:
+    assert is_of_pictures(packet(0, payload)) == expected
+    assert is_of_pictures(packet(0, payload, adaptation=b"\0")) == expected
+    assert not is_of_pictures(packet(0, payload, has_payload=False))
 
 
 def beginnings(*clocks: int, numbers: tuple[int, ...]) -> Sound:

@@ -33,6 +33,7 @@ _LOSSY_TOLERANCE_SECONDS = 0.25
 _COUNTED_TOLERANCE_SECONDS = 0.06  # frames and granules are exact; MP3 decoders trim up to 529 samples more
 _MATROSKA_TOLERANCE_SECONDS = 1.0  # what browsers record has its length written afterwards, by another clock
 _MUSEPACK_TOLERANCE_SECONDS = 0.03  # its header counts the samples, or the frames of 26 ms
+_ALAC_PACKET_SAMPLES = 4096  # FFmpeg 5 counts the last packet in the table of a CAF as long as the others
 _FRAME_BYTES = 1441  # the longest of MPEG audio; the first may be a tag that is not played
 _MAX_FRAMES_SKIPPED = 2  # of a raw stream: the demuxer skips what is no frame, and nothing takes its place
 _MAX_WITHOUT_CHANNEL = (
@@ -140,6 +141,8 @@ def _tolerance(audio: SourceAudio) -> float:
         return _MATROSKA_TOLERANCE_SECONDS
     if audio.container in _MUSEPACK:
         return _MUSEPACK_TOLERANCE_SECONDS
+    if audio.container == Container.CAF and audio.codec == "alac":
+        return _ALAC_PACKET_SAMPLES / audio.sample_rate_hz
     lossless = all(is_lossless(part.codec) for part in audio.parts or (audio,))
     if lossless and audio.container != Container.FLV:  # its duration is one of its tags, and often rounded to frames
         return _LOSSLESS_TOLERANCE_SECONDS

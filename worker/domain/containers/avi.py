@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from worker.domain.containers.reading import BlockReader
-from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.tags import behind_tags
 
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
 _MAX_CHUNKS = 10_000_000
 _MAX_PARTS = 1000  # of 1 GB each
 _OPEN_SIZES = {0, 0xFFFF_FFFF}  # of a recorder that could not go back to its header
-_LISTS = {b"RIFF", b"LIST"}
+_RIFF, _FIRST, _LATER = b"RIFF", b"AVI ", b"AVIX"
+_LISTS = {_RIFF, b"LIST"}
 _NAME = re.compile(rb"[A-Za-z0-9_ ]{4}")
 _OF_STREAM = re.compile(rb"\d\d(wb|d[bc]|pc|tx)")
 _SOUND = b"wb"
@@ -101,7 +103,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     offset = start
     for _ in range(_MAX_PARTS):
         header = reader.at(offset, 12)
-        if len(header) < 12 or header[:4] != b"RIFF" or header[8:12] not in {b"AVI ", b"AVIX"}:
+        if header[:4] != _RIFF or header[8:12] not in ({_FIRST, _LATER} if offset == start else {_LATER}):
             break
         length = int.from_bytes(header[4:8], "little")
         end = size if length in _OPEN_SIZES else offset + 8 + length
@@ -111,10 +113,12 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             return Structure(start, size, problem=CUT_OFF if length in _OPEN_SIZES else _DAMAGED)
         offset = end + length % 2 * (length not in _OPEN_SIZES)
     end = min(offset, size)
+    behind = read_at(behind_tags(read_at, end), 12)
+    is_joined = behind[:4] == _RIFF and behind[8:] == _FIRST
     return Structure(
         start,
         end,
-        problem=_LACKING if tally.lacks_sound() else None,
+        problem=_LACKING if tally.lacks_sound() else JOINED if is_joined else None,
         track_seconds=tally.track_seconds(),
         repairs=(BYTES_BEHIND,) if end < size else (),
         read_range=range_to(end, size),
@@ -123,10 +127,11 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 def _are_chunks(reader: BlockReader, offset: int, end: int, tally: _Tally) -> bool:
     """Whether named chunks fill the place; lists are entered, and end where their parent allows."""
-    ends = [end]
+    begins, ends = list[int](), [end]  # of the lists that are open, and where they all end
     for _ in range(_MAX_CHUNKS):
         while len(ends) > 1 and offset == ends[-1]:
-            ends.pop()
+            is_odd = (ends.pop() - begins.pop()) % 2
+            offset += _padding(reader, offset, ends[-1]) if is_odd else 0
         if offset >= ends[0] - 1:  # a byte of padding may follow
             return True
         header = reader.at(offset, 12)
@@ -136,6 +141,7 @@ def _are_chunks(reader: BlockReader, offset: int, end: int, tally: _Tally) -> bo
         if header[:4] in _LISTS and length not in _OPEN_SIZES:
             if not 4 <= length <= ends[-1] - offset - 8:
                 return False
+            begins.append(offset)
             ends.append(offset + 8 + length)
             offset += 12
         elif header[:4] in _LISTS:

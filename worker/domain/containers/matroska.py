@@ -6,9 +6,10 @@ element is read here: each must be known, and end where its parent allows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from worker.domain.containers.behind import repairs_behind
+from worker.domain.containers.behind import is_padding, repairs_behind
 from worker.domain.containers.ebml import CRC32, VOID, DamagedError, Element, children, element_at, unsigned
 from worker.domain.containers.matroska_clusters import CLUSTER, Clusters, Track, read_track
 from worker.domain.containers.reading import BlockReader
@@ -38,7 +39,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     if segment is None or segment.identifier != _SEGMENT or (segment.end or 0) > size:
         return Structure(start, size, problem=CUT_OFF)
     try:
-        clusters, end = _read_segment(reader, segment, size)
+        clusters, end = _read_segment(reader, segment, size, partial(is_padding, read_at, size=size))
     except DamagedError:
         return Structure(start, size, problem=_DAMAGED if segment.end else CUT_OFF)
     return Structure(
@@ -57,17 +58,17 @@ def _problem(reader: BlockReader, segment: Element, clusters: Clusters, end: int
         return JOINED
     if follower and follower.identifier in _BEHIND_A_CLUSTER:
         return _DAMAGED  # the segment's size is wrong
-    if segment.end is None and end != size:
-        return CUT_OFF
     if end < size and reader.find(_CLUSTER_NAME, end) is not None:
         return _DAMAGED  # there are more clusters
     return _DAMAGED if clusters.has_lost_order else None
 
 
-def _read_segment(reader: BlockReader, segment: Element, size: int) -> tuple[Clusters, int]:
+def _read_segment(
+    reader: BlockReader, segment: Element, size: int, is_padding: Callable[[int], bool]
+) -> tuple[Clusters, int]:
     """What the clusters hold, and where the segment ends. Raises DamagedError."""
     tracks: dict[int, Track] = {}
-    clusters = Clusters(reader, tracks)
+    clusters = Clusters(reader, tracks, is_padding)
     cues: Element | None = None
     offset, end = segment.body, segment.end or size
     for _ in range(_MAX_IN_SEGMENT):
@@ -76,7 +77,7 @@ def _read_segment(reader: BlockReader, segment: Element, size: int) -> tuple[Clu
                 raise DamagedError
             return clusters, offset
         element = element_at(reader, offset)
-        if element and element.identifier == _EBML and segment.end is None:
+        if segment.end is None and _ends_at(offset, element, is_padding):
             return clusters, offset
         if element is None or element.identifier not in _IN_SEGMENT or (element.end or 0) > end:
             raise DamagedError
@@ -94,6 +95,13 @@ def _read_segment(reader: BlockReader, segment: Element, size: int) -> tuple[Clu
             cues = element
         offset = element.end
     raise DamagedError
+
+
+def _ends_at(offset: int, element: Element | None, is_padding: Callable[[int], bool]) -> bool:
+    """Whether a segment of unknown size ends where another file or padding begins."""
+    if element is not None and element.identifier in _IN_SEGMENT:
+        return False
+    return (element is not None and element.identifier == _EBML) or is_padding(offset)
 
 
 def _has_lost_clusters(reader: BlockReader, segment: Element, cues: Element, clusters: Clusters, end: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -59,11 +60,17 @@ def read_track(reader: BlockReader, entry: Element) -> Track:
 
 
 class Clusters:
-    """Reads cluster after cluster. `tracks` is filled before the first of them, and has each by its number."""
+    """Reads cluster after cluster. `tracks` is filled before the first of them, and has each by its number.
 
-    def __init__(self, reader: BlockReader, tracks: dict[int, Track]) -> None:
+    `is_padding` says whether what begins at an offset, and is no element, is none of the file's sound.
+    """
+
+    def __init__(
+        self, reader: BlockReader, tracks: dict[int, Track], is_padding: Callable[[int], bool] = lambda _: False
+    ) -> None:
         self._reader = reader
         self._tracks = tracks
+        self._is_padding = is_padding
         self._blocks = 0
         self._checked_bytes = 0
         self._previous_bytes: int | None = None
@@ -74,7 +81,7 @@ class Clusters:
         self.has_gap = False  # a track of sound goes on later in a cluster than it ended in the one before
 
     def read(self, cluster: Element, end: int, followers: AbstractSet[int]) -> int:
-        """The offset behind the cluster; of one of unknown size, where one of `followers` begins or at `end`.
+        """The offset behind the cluster; of one of unknown size, where one of `followers` begins, padding or `end`.
 
         Raises DamagedError.
         """
@@ -88,12 +95,17 @@ class Clusters:
             behind = self._read_simple_block(offset, stop)
             if behind is None:
                 element = element_at(self._reader, offset)
-                if element and cluster.end is None and element.identifier in followers:
+                if cluster.end is None and self._ends_at(offset, element, followers):
                     break
                 behind = self._read_element(element, stop)
             offset = behind
         self._previous_bytes = offset - cluster.begin
         return offset
+
+    def _ends_at(self, offset: int, element: Element | None, followers: AbstractSet[int]) -> bool:
+        if element is not None and element.identifier in _IN_CLUSTER:
+            return False
+        return (element is not None and element.identifier in followers) or self._is_padding(offset)
 
     def track_seconds(self) -> tuple[float | None, ...]:
         """Of each track of sound: from its first sample to its last block, pauses included."""

@@ -16,6 +16,7 @@ from worker.domain.containers.mpegts_packets import (
     Counter,
     Sound,
     is_certain_sound,
+    is_of_pictures,
     is_row,
     payload_of,
     runs,
@@ -32,6 +33,7 @@ _BEGINNING = re.compile(rb"[\x40-\x7f\xc0-\xff]")  # that byte of such a packet
 _PROGRAMS = 0  # the number of the stream with the table of all programmes
 _NULL_PACKET = b"\x1f\xff"
 _PACKETS_MISSING = damaged("packets of the MPEG transport stream are missing")
+_MARKED = "{} packets of sound were received with errors, as their receiver has marked them"
 _LAST_INCOMPLETE = "the MPEG transport stream ends within a packet of sound"
 
 
@@ -58,6 +60,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
                 has_lost = _jumps(read_at, start, end, packet_bytes, sync)
             is_incomplete = any(sound.is_incomplete for sound in sounds)
             are_zeros_sound = begin_before(read_at, end, size) or (is_incomplete and are_behind(read_at, end, size))
+            marked = sum(sound.marked_packets for sound in sounds)
             succession = tracks.succession(start, end)
             problem = ZEROS_AMID_SOUND if are_zeros_sound else succession.problem
             return Structure(
@@ -68,6 +71,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
                 repairs=(
                     *([BYTES_BEHIND] if end < size else []),
                     *([_LAST_INCOMPLETE] if is_incomplete else []),
+                    *([_MARKED.format(marked)] if marked else []),
                 ),
                 read_range=range_to(end, size),
             )
@@ -99,28 +103,50 @@ def _read(
 
     Packets of what is certain to be sound are added to `tracks`.
     """
-    streams: dict[int, _Stream] = {}
-    is_broken, expected, tables_at = False, start, None
+    reading = _Reading(tracks)
+    is_broken, expected = False, start
     for offset, run in runs(read_at, start, end, packet_bytes, sync):
-        is_broken |= offset != expected and not streams
+        is_broken |= offset != expected and not reading.streams
         expected = offset + len(run)
         highs, lows = run[sync + 1 :: packet_bytes], run[sync + 2 :: packet_bytes]
         begins = [found.start() for found in _BEGINNING.finditer(highs)]
-        for index in begins:
-            number, packet = (highs[index] & 31) << 8 | lows[index], _packet(run, index, packet_bytes, sync)
-            if number not in streams and sound_of(packet):
-                streams[number] = _Stream(is_certain_sound(packet))
-        for index in sorted({*begins, *_with_low_bytes(lows, {number & 0xFF for number in streams})}):
+        sounds = {index for index in begins if sound_of(_packet(run, index, packet_bytes, sync))}
+        numbers = {lows[index] for index in sounds} | {number & 0xFF for number in reading.streams}
+        for index in sorted({*begins, *_with_low_bytes(lows, numbers)}):
             number, at = (highs[index] & 31) << 8 | lows[index], offset + index * packet_bytes
-            if number in streams:
-                packet = _packet(run, index, packet_bytes, sync)
-                streams[number].sound.add(packet)
-                if streams[number].is_certain:
-                    clock = clock_of(payload_of(packet)) if packet[1] & _BEGINS else None
-                    tracks.add(number, at, at + packet_bytes, clock, described=tables_at)
+            if index in sounds or number in reading.streams:
+                reading.add(number, _packet(run, index, packet_bytes, sync), at, at + packet_bytes)
             elif number == _PROGRAMS:
-                tables_at = at
-    return [stream.sound for stream in streams.values()], is_broken and bool(streams)
+                reading.tables_at = at
+    sounds_found = [*reading.ended, *(stream.sound for stream in reading.streams.values())]
+    return sounds_found, is_broken and bool(sounds_found)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The streams of sound, as far as the file has been read.
+
+    Where files were joined, a number may be that of pictures in one and of sound in another.
+    """
+
+    tracks: Tracks
+    streams: dict[int, _Stream] = field(default_factory=dict)
+    ended: list[Sound] = field(default_factory=list)
+    tables_at: int | None = None  # the last table of all programmes
+
+    def add(self, number: int, packet: bytes, at: int, end: int) -> None:
+        """Take a packet of a stream of sound, or the first that makes it one or ends it."""
+        begins = bool(packet[1] & _BEGINS)
+        stream = self.streams.get(number)
+        if stream is None:
+            stream = self.streams[number] = _Stream(is_certain_sound(packet))
+        elif begins and is_of_pictures(packet):
+            self.ended.append(self.streams.pop(number).sound)
+            return
+        stream.sound.add(packet)
+        if stream.is_certain:
+            clock = clock_of(payload_of(packet)) if begins else None
+            self.tracks.add(number, at, end, clock, described=self.tables_at)
 
 
 def _with_low_bytes(lows: bytes, wanted: set[int]) -> Iterator[int]:

@@ -17,6 +17,7 @@ _CLOCK_TURN = 1 << 33
 _LONGEST_GAP = 3600 * CLOCK_HZ
 _MORE_THAN_A_PACKET = 1.5
 _PRIVATE = {0xBD, 0xFD}  # the numbers of private packets
+_PICTURES = [bytes([0xE0 | number]) for number in range(16)]  # the numbers of their packets
 _SYNC_WORDS = (b"\x0b\x77", b"\x7f\xfe\x80\x01", b"\x7f\xe0")  # of AC-3 and E-AC-3, DTS, Opus
 
 
@@ -92,11 +93,13 @@ class Sound:
     clock: int | None = None
     interval: int = 0  # of the clock, from one packet of sound to the next; 0: not yet known
     has_lost: bool = False
+    marked_packets: int = 0  # which their receiver marked as damaged (section 2.4.3.3)
     is_doubtful: bool = False  # the clock jumps and the counter does not: a pause, or a multiple of 16 packets
     _longest_jump: int = 0  # of the clock, where the counter jumps, too
 
     def add(self, packet: bytes) -> None:
         """Take a transport packet of 188 bytes."""
+        self.marked_packets += packet[1] >> 7
         payload = self.counter.take(packet)
         if payload is None:
             return
@@ -146,6 +149,12 @@ def is_certain_sound(packet: bytes) -> bool:
     """Whether what `sound_of` found is sound: private packets may have subtitles."""
     payload = payload_of(packet)
     return _is_mpeg_audio(payload) or payload[9 + payload[8] :].startswith(_SYNC_WORDS)
+
+
+def is_of_pictures(packet: bytes) -> bool:
+    """Whether a transport packet begins a packet of a stream of pictures."""
+    payload = payload_of(packet) if packet[3] & 0x10 else b""
+    return payload[:3] == b"\0\0\1" and payload[3:4] in _PICTURES
 
 
 def payload_of(packet: bytes) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.behind import joined_behind
+from worker.domain.containers.behind import joined_behind, repairs_behind
 from worker.domain.containers.sizes import MAX_CHUNKS, SLACK_BYTES
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+from worker.domain.containers.stream import is_more_than_junk
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
 
 _PAUSES = "the source holds pauses that its decoder leaves out"
 _MAGIC = b"Creative Voice File"
@@ -29,4 +30,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         problem = CUT_OFF
     end = max(begin, min(offset + 1, size))
     problem = problem or joined_behind(read_at, end, size, _MAGIC)
-    return Structure(begin, end, problem=problem, read_range=(0, end) if end < size else None)
+    repairs = repairs_behind(read_at, end, size)
+    if repairs and is_more_than_junk(size - end, 0):
+        # Any zero ends the blocks: where a length is damaged, or bytes are missing, one within the sound does.
+        problem = problem or damaged(f"its last {size - end} bytes are no audio")
+    return Structure(begin, end, problem=problem, repairs=repairs, read_range=(0, end) if end < size else None)
