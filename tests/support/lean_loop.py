@@ -19,6 +19,8 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, TypeVar
 
+from tests.support.lean_asyncio import lean_asyncio
+
 T = TypeVar("T")
 
 _START_SECONDS = 1_000.0  # not 0, so that a time taken for a truth value shows
@@ -27,6 +29,10 @@ _CANCELLATIONS = 10
 
 class StuckError(AssertionError):
     """Nothing is ready, no timer is set, and the body has not ended."""
+
+
+class _EndOfRunError(Exception):
+    """The run has come to its end."""
 
 
 class _Handle(partial[object]):
@@ -42,21 +48,20 @@ def _nothing() -> None:
     """What a cancelled callback does."""
 
 
+def _is_over() -> None:
+    raise _EndOfRunError
+
+
 _CANCELLED: tuple[Any, ...] = (_nothing, (), {}, None)
 
 
 class _Task(asyncio.Task[Any]):
     """Hashed by its number: asyncio keeps tasks in sets, whose order would come from addresses in memory."""
 
-    _number: int
+    number: int
 
-    def __hash__(self) -> int:  # first called when it is made
-        try:
-            return self._number
-        except AttributeError:
-            loop: Any = self.get_loop()
-            self._number = loop.next_number()
-            return self._number
+    def __hash__(self) -> int:
+        return self.number
 
 
 class _Loop(asyncio.AbstractEventLoop):
@@ -87,39 +92,62 @@ class LeanLoop(_Loop):
         self.next_number: Any = count().__next__
         self._tasks: list[asyncio.Task[Any]] = []
         self._fault: BaseException | None = None
+        self.running: _Loop = self  # this one, or that of a process which is the one to run
 
     def run(self, body: Coroutine[Any, Any, T]) -> T:
         """Raises what the body raises, or what `abort` was given. All other tasks are then cancelled."""
         return copy_context().run(self._run, body)  # context variables that a run sets end with it
 
     def _run(self, body: Coroutine[Any, Any, T]) -> T:
-        events._set_running_loop(self)
+        self.run_as(self)
         try:
-            task = self.create_task(body)
-            self._run_until(task)
-            if self._fault is not None:
-                raise self._fault
-            result: T = task.result()
-            return result
+            with lean_asyncio(partial(getattr, self, "running")):
+                try:
+                    task = self.create_task(self._last(body))
+                    self._run_to_the_end()
+                    if self._fault is not None:
+                        raise self._fault
+                    result: T = task.result()
+                    return result
+                finally:
+                    self._end_the_rest()
         finally:
-            self._end_the_rest()
             events._set_running_loop(None)
+
+    def run_as(self, loop: _Loop) -> None:
+        """From now on `loop` is the one that runs."""
+        self.running = loop
+        events._set_running_loop(loop)
 
     def abort(self, fault: BaseException) -> None:
         """End the run with `fault`, also where a task would handle the exception. The first fault counts."""
-        self._fault = self._fault or fault
+        if self._fault is None:
+            self._fault = fault
+            self._end()
 
-    def _run_until(self, task: asyncio.Task[Any]) -> None:
+    def _end(self) -> None:
+        """Run no other callback."""
+        self._ready.appendleft(_Handle(_is_over))
+
+    async def _last(self, body: Coroutine[Any, Any, T]) -> T:
+        """The body, whose end is that of the run."""
+        try:
+            return await body
+        finally:
+            self._end()
+
+    def _run_to_the_end(self) -> None:
         ready, timers = self._ready, self._timers
-        while self._fault is None and not task.done():
-            if ready:
-                handle = ready.popleft()
-            elif timers:
-                when, _, handle = heappop(timers)
-                self.now = when if when > self.now else self.now  # noqa: FURB136 - max() takes three times as long
-            else:
-                raise StuckError(", ".join(each.get_name() for each in self._tasks if not each.done()))
-            handle()
+        with suppress(_EndOfRunError):
+            while True:
+                if ready:
+                    handle = ready.popleft()
+                elif timers:
+                    when, _, handle = heappop(timers)
+                    self.now = when if when > self.now else self.now  # noqa: FURB136 - max() takes three times as long
+                else:
+                    raise StuckError(", ".join(each.get_name() for each in self._tasks if not each.done()))
+                handle()
 
     def _end_the_rest(self) -> None:
         """Cancel the tasks until they end. A task that waits while it cleans up is cancelled again: no timer fires."""
@@ -159,6 +187,7 @@ class LeanLoop(_Loop):
 
     def create_task(self, coro: Any, *, name: str | None = None, **_options: Any) -> asyncio.Task[Any]:
         task = _Task(coro, loop=self, name=name)
+        task.number = self.next_number()
         self._tasks.append(task)
         return task
 
@@ -179,7 +208,6 @@ class ProcessLoop(_Loop):
     def __init__(self, base: LeanLoop) -> None:
         super().__init__()
         self.time: Any = base.time
-        self.next_number = base.next_number
         self._base = base
         self._due: list[_Handle] | None = None  # while frozen: the callbacks that are due
 
@@ -199,11 +227,12 @@ class ProcessLoop(_Loop):
         if self._due is not None:
             self._due.append(handle)
             return
-        events._set_running_loop(self)
+        base = self._base
+        base.run_as(self)
         try:
             handle()
         finally:
-            events._set_running_loop(self._base)
+            base.run_as(base)
 
     def call_soon(  # type: ignore[override]
         self, callback: Any, *args: Any, context: Any = None
@@ -222,6 +251,7 @@ class ProcessLoop(_Loop):
 
     def create_task(self, coro: Any, *, name: str | None = None, **_options: Any) -> asyncio.Task[Any]:
         task = _Task(coro, loop=self, name=name)
+        task.number = self._base.next_number()
         self._base.keep(task)
         return task
 

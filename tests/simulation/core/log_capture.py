@@ -1,4 +1,4 @@
-"""Log events of a run go to the simulation, and measurements are discarded."""
+"""Log events of a run go to the simulation. Measurements and the context of log lines are discarded."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import Self
 
 from prometheus_client.metrics import MetricWrapperBase
+from structlog.contextvars import bound_contextvars
 
 from worker import events, metrics
+from worker.application.consuming import consumer, work
 
 OnEvent = Callable[[str, Mapping[str, object]], None]  # an event of the catalogue, and its fields
 
@@ -26,7 +28,7 @@ class _Log:
 
 
 class _NoInstrument:
-    """In the place of an instrument: in virtual time there is nothing to measure."""
+    """In the place of an instrument, where there is nothing to measure in virtual time, and of a log context."""
 
     outcome = ""
 
@@ -54,13 +56,28 @@ _DISCARDING: dict[str, object] = {
 }
 
 
+_NOTHING = _NoInstrument()
+_BINDING = (consumer, work)  # they bind fields to the context of their log lines
+
+
+def _bind_nothing(**_fields: object) -> _NoInstrument:
+    return _NOTHING
+
+
 @contextmanager
 def captured_events(on_event: OnEvent) -> Iterator[None]:
     log = events._log
     events._log = _Log(on_event)
     vars(metrics).update(_DISCARDING)
+    _bind_with(_bind_nothing)
     try:
         yield
     finally:
+        _bind_with(bound_contextvars)
         events._log = log
         vars(metrics).update(_REAL)
+
+
+def _bind_with(bound: Callable[..., object]) -> None:
+    for module in _BINDING:
+        vars(module)["bound_contextvars"] = bound

@@ -84,13 +84,20 @@ class World(BaseWorld[Schedule, Checker]):
             self.loop.call_later(script.arrives_at, self.send, number)
         for each in self.schedule.events:
             self.loop.call_later(each.at, each.happen, self)
-        last = self.began_at + self.schedule.calm_at + _LONGEST_SECONDS
-        while not self._is_over():
-            if self.loop.now > last:
-                self.checker.violated(f"{self._messages} messages are never settled")
-            await asyncio.sleep(_LOOK_SECONDS)
+        over: asyncio.Future[None] = self.loop.create_future()
+        self._look(over, self.began_at + self.schedule.calm_at + _LONGEST_SECONDS)
+        await over
         await asyncio.sleep(_LOOK_SECONDS)
         await self._end()
+
+    def _look(self, over: asyncio.Future[None], last: float) -> None:
+        """Set `over` when all is done. Looks again and again until then, up to the time `last`."""
+        if self._is_over():
+            over.set_result(None)
+            return
+        if self.loop.now > last:
+            self.checker.violated(f"{self._messages} messages are never settled")
+        self.loop.call_later(_LOOK_SECONDS, self._look, over, last)
 
     @property
     def _messages(self) -> int:

@@ -161,7 +161,7 @@ class Consumer:
         if self._slots.is_reserved:
             return 0
         free = min(self._concurrency - len(self._handling), self._concurrency + MAX_BATCH_ENTRIES - self._unsettled)
-        left = self._limits.left(self._taken())
+        left = self._limits.left(self._taken()) if self._limits.are_set else None
         return free if left is None else min(free, left)
 
     async def _until(self, is_so: Callable[[], bool], deadline: float | None = None) -> None:
@@ -239,6 +239,8 @@ class Consumer:
 
     def _stop_at_limits(self) -> None:
         """Stop where a limit is reached. What is in hand may take its time: only a signal bounds the drain."""
+        if not self._limits.are_set:
+            return
         reached = self._limits.reached(self._taken(), asyncio.get_running_loop().time())
         if reached is not None and not self._stopping.is_set():
             emit(Event.WORKER_FINISHED, reason=reached.value, messages=self._taken().ended)

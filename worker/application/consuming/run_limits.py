@@ -34,6 +34,11 @@ class RunLimits:
     max_jobs: int | None = None
     empty_seconds: float | None = None
 
+    @property
+    def are_set(self) -> bool:
+        """Whether there is any limit."""
+        return self.max_jobs is not None or self.empty_seconds is not None
+
     def left(self, taken: Taken) -> int | None:
         """How many messages may still be received; None: any number."""
         return None if self.max_jobs is None else max(0, self.max_jobs - taken.ended - taken.in_hand)
