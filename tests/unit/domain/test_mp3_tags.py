@@ -115,6 +115,41 @@ def adts_header(channels: int, *, length: int = 100, first: int = 0xF1) -> bytes
     return bytes((0xFF, first)) + bits.to_bytes(5, "big")
 
 
+STEREO, JOINT, MONO = (MPEG_FRAME[:3] + bytes([mode << 6]) + MPEG_FRAME[4:] for mode in (0, 1, 3))
+
+
+@pytest.mark.parametrize(
+    ("first", "left_out"),
+    [
+        ([], 0),
+        ([STEREO], 0),
+        ([JOINT], 1),
+        ([JOINT, STEREO, JOINT], 3),
+        ([JOINT, JOINT, MONO], 0),
+        ([MONO, JOINT, JOINT, MONO], 1),
+    ],
+)
+@pytest.mark.parametrize("tag", [b"", a_tag()])
+def test_frames_that_change_their_mode_are_left_out_up_to_two_that_are_alike(
+    first: list[bytes], left_out: int, tag: bytes
+) -> None:
+    data = tag + b"".join(first) + STEREO * COUNT
+
+    structure = mp3.examine(reader(data), 0, len(data))
+
+    assert structure.track_seconds == played((len(first) + COUNT - left_out) * SAMPLES)
+    assert structure.begin == (len(tag) + left_out * FRAME_BYTES if left_out else 0)
+    said = f"{left_out * SAMPLES / RATE_HZ:.3f} s of sound at the start were left out: its frames change their mode"
+    assert structure.repairs == ((said,) if left_out else ())
+
+
+def test_how_stereo_is_joined_and_the_bitrate_may_change_at_each_frame() -> None:
+    other = JOINT[:2] + b"\x80" + b"\x70" + JOINT[4:365]
+    data = (JOINT + other) * COUNT
+
+    assert mp3.examine(reader(data), 0, len(data)).repairs == ()
+
+
 @pytest.mark.parametrize("channels", range(8))
 def test_aac_has_frames_of_silence_for_mono_and_stereo(channels: int) -> None:
     header = adts_header(channels, first=0xF0)

@@ -21,6 +21,8 @@ _MPEG2_KBPS = {
     2: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     1: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+_SEARCHED_BYTES = 1 << 16  # by FFmpeg 9.0, from the first frame
+_ALIKE = b"\xff\xfe\x0c\xcf"  # the bits of headers that it compares: neither bitrate nor how stereo is joined
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
 
@@ -82,7 +84,42 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         return replace(structure, problem=CUT_OFF)
     if run.count + run.lost_frames + 1 < info.frames:
         return replace(structure, problem=damaged(f"of {info.frames} frames, {run.count} are there"))
-    return replace(structure, track_seconds=(_played_seconds(read_at, structure, info),))
+    seconds, (begin, left_out) = _played_seconds(read_at, structure, info), _left_out(read_at, run, info)
+    if seconds is None or not left_out:
+        return replace(structure, track_seconds=(seconds,))
+    return replace(
+        structure,
+        begin=begin,
+        track_seconds=(max(0.0, seconds - left_out),),
+        repairs=(
+            *structure.repairs,
+            f"{left_out:.3f} s of sound at the start were left out: its frames change their mode",
+        ),
+    )
+
+
+def _left_out(read_at: ReadAt, run: Run, info: _Info) -> tuple[int, float]:
+    """Where FFmpeg begins to play, and how many seconds lie before: it searches for two frames that are alike.
+
+    Encoders of layer II may change between stereo and joint stereo at each frame.
+    """
+    at, seconds, is_tag = run.begin, 0.0, info.is_there
+    while at < min(run.end, run.begin + _SEARCHED_BYTES):
+        header = read_at(at, _HEADER_BYTES)
+        frame = _measure(header, 0)
+        if frame is None:
+            break  # a gap
+        next_header = read_at(at + frame[0], _HEADER_BYTES)
+        if not is_tag and _is_alike(header, next_header):
+            return at, seconds
+        at += frame[0]
+        seconds += 0 if is_tag else frame[1][0] / frame[1][1]
+        is_tag = False
+    return run.begin, 0.0
+
+
+def _is_alike(header: bytes, other: bytes) -> bool:
+    return not any((a ^ b) & mask for a, b, mask in zip(header, other, _ALIKE, strict=False))
 
 
 def _played_seconds(read_at: ReadAt, structure: Structure, info: _Info) -> float | None:
