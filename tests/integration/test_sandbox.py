@@ -23,7 +23,7 @@ from worker.adapters.ffmpeg.process import run
 from worker.adapters.sandbox import kernel
 from worker.adapters.sandbox.choice import available_sandbox
 from worker.adapters.sandbox.launcher import Launcher, shared_launcher
-from worker.adapters.sandbox.policy import STACK_BYTES, Sandbox
+from worker.adapters.sandbox.policy import CORE_BYTES, STACK_BYTES, Sandbox
 from worker.adapters.sandbox.programs import program_of
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import ConverterCrashedError
@@ -60,7 +60,7 @@ async def test_the_limits_hold_from_the_first_instruction(tmp_path: Path) -> Non
     )
     for _ in range(10):
         ran = await run_python(code, cwd=tmp_path, sandbox=Sandbox())
-        assert ran.output == f"{LIMITS.memory_bytes} {LIMITS.file_bytes} 0 {STACK_BYTES}\n"
+        assert ran.output == f"{LIMITS.memory_bytes} {LIMITS.file_bytes} {CORE_BYTES} {STACK_BYTES}\n"
 
 
 async def test_nothing_starts_with_more_memory_than_the_filter_of_system_calls_was_made_for(tmp_path: Path) -> None:

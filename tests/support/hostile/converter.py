@@ -149,6 +149,47 @@ def stay_when_the_worker_dies() -> None:
         raise OSError(ctypes.get_errno(), "prctl")
 
 
+def take_the_disk() -> None:
+    """fallocate(2) of blocks behind the largest size that a file may have, with FALLOC_FL_KEEP_SIZE."""
+    call(285, 47, TARGETS["output_fd"], 1, TARGETS["file_bytes"], 4096)
+
+
+def open_by_another_call() -> None:
+    """openat2(2), whose flags lie in memory that no filter sees."""
+    os.close(call(437, 437, -100, b"/etc/passwd", (ctypes.c_uint64 * 3)(os.O_RDONLY, 0, 0), 24))
+
+
+def fork_by_another_call() -> None:
+    """clone3(2) with SIGCHLD alone."""
+    if call(435, 435, (ctypes.c_uint64 * 8)(0, 0, 0, 0, signal.SIGCHLD), 64) == 0:
+        os._exit(0)
+
+
+def take_a_descriptor() -> None:
+    """pidfd_getfd(2)."""
+    os.close(call(438, 438, os.pidfd_open(TARGETS["neighbour"]), 1, 0))
+
+
+def drop_memory_of_another() -> None:
+    """process_madvise(2) of an address that is mapped nowhere."""
+    vector = (ctypes.c_size_t * 2)(4096, 4096)
+    try:
+        call(440, 440, os.pidfd_open(TARGETS["neighbour"]), vector, 1, 21, 0)
+    except OSError as exc:
+        if exc.errno != 12:
+            raise
+
+
+def keep_semaphores() -> None:
+    call(66, 191, call(64, 190, 0, 1, 0o1600), 0, 0)  # and remove them
+
+
+def keep_a_queue() -> None:
+    name = f"hostile-{os.getpid()}".encode()
+    os.close(call(240, 180, name, os.O_RDWR | os.O_CREAT, 0o600, None))
+    call(241, 181, name)
+
+
 def raise_a_limit() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
@@ -160,25 +201,36 @@ ATTEMPTS: dict[str, Callable[[], Any]] = {
     "open the worker's memory": lambda: os.open(f"/proc/{TARGETS['worker']}/mem", os.O_RDONLY),
     "read the worker's memory": read_memory,
     "read the launcher's environment": lambda: read(f"/proc/{os.getppid()}/environ"),
+    "open the launcher's memory": lambda: os.open(f"/proc/{os.getppid()}/mem", os.O_RDONLY),
     "read a neighbour's environment": lambda: read(f"/proc/{TARGETS['neighbour']}/environ"),
     "read the credentials' file": lambda: read(TARGETS["credentials"]),
     "read /etc/passwd": lambda: read("/etc/passwd"),
+    "open by another call": open_by_another_call,
+    "watch for files": lambda: os.close(call(294, 26, 0)),
     "connect to the metadata of EC2": lambda: connect("169.254.169.254", 80),
     "connect to the metadata of ECS": lambda: connect("169.254.170.2", 80),
     "connect to a server here": lambda: connect("127.0.0.1", TARGETS["port"]),
     "connect to an abstract socket": connect_abstract,
     "listen": listen,
     "send datagrams": lambda: socket.socket(type=socket.SOCK_DGRAM).close(),
+    "ask the kernel by netlink": lambda: socket.socket(16, socket.SOCK_RAW, 0).close(),
+    "connect to the hypervisor": lambda: socket.socket(40, socket.SOCK_STREAM).close(),
     "trace the worker": lambda: call(101, 117, 16, TARGETS["worker"], 0, 0),
     "trace a neighbour": lambda: call(101, 117, 16, TARGETS["neighbour"], 0, 0),
     "signal the worker": lambda: os.kill(TARGETS["worker"], 0),
+    "signal the launcher": lambda: os.kill(os.getppid(), 0),
     "kill a neighbour": lambda: os.kill(TARGETS["neighbour"], signal.SIGKILL),
     "kill all": lambda: os.kill(-1, 0),
     "signal by a descriptor": signal_by_descriptor,
     "signal by a pidfd": lambda: os.close(os.pidfd_open(TARGETS["neighbour"])),
+    "take a neighbour's descriptor": take_a_descriptor,
+    "drop a neighbour's memory": drop_memory_of_another,
     "limit the worker": limit_worker,
+    "keep a neighbour to one core": lambda: os.sched_setaffinity(TARGETS["neighbour"], {min(os.sched_getaffinity(0))}),
     "slow the worker down": lambda: os.setpriority(os.PRIO_PROCESS, TARGETS["worker"], 19),
     "fork": forked,
+    "fork by another call": fork_by_another_call,
+    "make calls by numbers of x32": lambda: call(0x4000_0000 + 39, 0x4000_0000 + 39),
     "outlive the job": outlive,
     "outlive the worker": stay_when_the_worker_dies,
     "start a process in namespaces": lambda: call(56, 220, 0x10000000 | 17, 0, 0, 0, 0) or os._exit(0),
@@ -190,14 +242,19 @@ ATTEMPTS: dict[str, Callable[[], Any]] = {
     "remove another job's file": lambda: os.unlink(TARGETS["other_file"]),
     "rename another job's file": lambda: os.rename(TARGETS["other_output"], "taken"),
     "make a directory": lambda: os.mkdir("directory"),
+    "make a FIFO": lambda: os.mkfifo("fifo"),
     "make a link": lambda: os.symlink("/etc/passwd", "link"),
     "write to the source": reopen_source,
     "put a path at the converter's": run_at_the_same_address,
     "reach the converter's path from below": reach_the_same_address,
     "take memory": take_memory,
+    "take the disk": take_the_disk,
     "raise a limit": raise_a_limit,
     "keep memory in a file": lambda: os.memfd_create("memory"),
     "keep memory in a segment": lambda: call(29, 194, 0, 4096, 0o1600),
+    "keep memory in pipes": lambda: os.closerange(*sorted(os.pipe())),
+    "keep memory in a queue": keep_a_queue,
+    "keep semaphores": keep_semaphores,
     "mount": lambda: call(165, 40, b"none", b"/", b"tmpfs", 0, None),
     "change the root": lambda: os.chroot("."),
     "use io_uring": lambda: call(425, 425, 8, ctypes.create_string_buffer(120)),

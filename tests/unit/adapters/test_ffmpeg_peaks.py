@@ -59,8 +59,10 @@ def test_a_clock_that_jitters_moves_no_point(tmp_path: Path) -> None:
         ("", 0.1),
         (frame(0, 0, -1, 1) + "frame:1    pts:100  pts_time:0.1\n", 0.2),
         ("lavfi.astats.1.Min_level=0.000000\n", 0.1),
+        (frame(0, 0, -1, 1) + frame(0, 10**15, -1, 1), 0.1),
+        (frame(0, 0, -1, 1).rstrip("\n") + "0" * 1_000_000, 0.1),
     ],
-    ids=["too few", "too many", "none", "half a frame", "no frame"],
+    ids=["too few", "too many", "none", "half a frame", "no frame", "a clock of ages", "no end of a line"],
 )
 def test_a_waveform_whose_points_are_not_all_there_is_none(printed: str, seconds: float, tmp_path: Path) -> None:
     with pytest.raises(ConverterCrashedError):

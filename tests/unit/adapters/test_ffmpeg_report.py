@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.ffmpeg_log import DEMUXER, WARNING, created, log_of, said
+from tests.support.ffmpeg_log import DEMUXER, FILTER, VERBOSE, WARNING, created, log_of, said
 from worker.adapters.ffmpeg.log import Log
 from worker.adapters.ffmpeg.report import ProgressReader, count_channels, read_headers
 from worker.domain.errors import UnsupportedAudioError
@@ -181,9 +181,38 @@ def test_progress_and_log_take_any_bytes(chunks: list[bytes]) -> None:
     assert progress.seconds_done >= 0
 
 
+def test_of_progress_without_end_nothing_is_kept() -> None:
+    progress = ProgressReader()
+    for _ in range(100):
+        progress.feed(b"out_time_us=" + b"9" * 60_000)
+    assert len(progress._rest) < 1000
+
+    assert progress.feed(b"\nout_time_us=" + b"9" * 60_000 + b"\n"), "a number of any length is one"
+
+
 def test_a_measurement_of_too_many_stretches_is_refused_because_the_last_one_may_count() -> None:
     line = b"\x1b[0m\x1b[1;32m[astats@ends @ 0x55] \x1b[0mMax level: %d\n"
     lines = b"".join(line % number for number in range(100_000))
 
     with pytest.raises(UnsupportedAudioError, match="changes too often"):
+        Log().feed(lines)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\x1b[0m\x1b[1;32m[silencedetect@s{n} @ 0x55] \x1b[0msilence_start: 1\n",
+        said(
+            VERBOSE,
+            "in",
+            VERBOSE,
+            "  Input stream #{n}:0 (audio): 1 packets read (1 bytes); 1 frames decoded; 0 decode errors (1 samples)",
+        ),
+        said(FILTER, "graph_0_in_{n}:0", VERBOSE, "tb:1/1 samplefmt:s16 samplerate:1 chlayout:mono"),
+    ],
+)
+def test_names_without_end_are_refused(line: str) -> None:
+    lines = "".join(line.format(n=number) for number in range(2000)).encode()
+
+    with pytest.raises(UnsupportedAudioError, match="says more than can be read"):
         Log().feed(lines)

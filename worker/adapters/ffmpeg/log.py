@@ -21,6 +21,7 @@ MAX_LOG_BYTES = 48 * 1024 * 1024
 _KEPT_DESCRIPTION_BYTES = 131_072  # tags are printed there, and lyrics are long
 _MAX_LINE_BYTES = 4096
 _MAX_ERRORS = 20
+_MAX_NAMES = 1024  # of inputs, outputs and filters: a conversion has some hundreds
 PROBE_MUXER = "framecrc"
 _TOO_MUCH = "the source is damaged, or has too many chapters, tags or tracks: the converter says more than can be read"
 _TOO_MANY_CHANGES = "the format of the source changes too often for what is measured of it"
@@ -145,6 +146,8 @@ class Log:
                 self._keep_said(line[:_MAX_LINE_BYTES].decode("utf-8", "replace"))
             elif not self.is_description_full:
                 self.described += line[:_MAX_LINE_BYTES].decode("utf-8", "replace") + "\n"
+        if max(len(self.decoded), len(self.encoded), len(self.rates_hz), len(self.said)) > _MAX_NAMES:
+            raise UnsupportedAudioError(_TOO_MUCH)
 
     @property
     def is_description_full(self) -> bool:

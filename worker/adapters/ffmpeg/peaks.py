@@ -16,6 +16,7 @@ from worker.ports import Artifact
 
 _FRAME = re.compile(rb"frame:(\d+) +pts:(-?\d+) ")
 _LEVEL = re.compile(rb"lavfi\.astats\.\d+\.M(?:in|ax)_level=(-?\d+)\.0+\n")
+_MAX_LINE_BYTES = 256
 _MOST_INEXACT = 1  # points: where the source's format changes, the resampler may leave out a millisecond
 
 
@@ -67,7 +68,7 @@ def _exactly(length: int, points: Iterator[Point]) -> Iterator[Point]:
     for last in islice(points, length):
         count += 1
         yield last
-    lacking, beyond = length - count, sum(1 for _ in points)
+    lacking, beyond = length - count, sum(1 for _ in islice(points, _MOST_INEXACT + 1))
     if max(lacking, beyond) > _MOST_INEXACT or not count:
         raise ConverterCrashedError("the waveform output is not complete")
     yield from repeat([0] * len(last), lacking)
@@ -101,7 +102,7 @@ def _points(printed: BinaryIO, channels: int, samples_per_point: int) -> Iterato
 
 def _frames(printed: BinaryIO, channels: int) -> Iterator[tuple[int, int, list[int]]]:
     """Of each frame its number, its place on the clock in samples, and what was printed of it."""
-    lines = iter(printed)
+    lines = iter(lambda: printed.readline(_MAX_LINE_BYTES), b"")  # a converter that was taken over may end none
     for line in lines:
         frame = _FRAME.match(line)
         levels = [match[1] for each in islice(lines, 2 * channels) if (match := _LEVEL.fullmatch(each))]

@@ -61,7 +61,9 @@ async def run(
 
 async def _attend(child: Child, on_output: Callable[[bytes], None], on_log: Callable[[bytes], None]) -> int:
     has_ended = asyncio.Event()
-    reading = asyncio.gather(_drain(child.output, on_output), _gather(child.errors, on_log, has_ended))
+    reading = asyncio.gather(
+        _drain(child.output, on_output, has_ended), _drain(child.errors, on_log, has_ended, may_flood=True)
+    )
     reading.add_done_callback(lambda done: child.kill() if not done.cancelled() and done.exception() else None)
     try:
         end = await _end_of(child)
@@ -97,19 +99,17 @@ async def _settle(child: Child, reading: asyncio.Future[Any]) -> None:
     await asyncio.wait([reading])
 
 
-async def _drain(descriptor: int, on_chunk: Callable[[bytes], None]) -> None:
-    while chunk := await _read(descriptor):
-        on_chunk(chunk)
+async def _drain(
+    descriptor: int, on_chunk: Callable[[bytes], None], has_ended: asyncio.Event, *, may_flood: bool = False
+) -> None:
+    """Read it in few steps: ffmpeg writes word by word, and a turn of the loop for each costs 2 ms a job.
 
-
-async def _gather(descriptor: int, on_chunk: Callable[[bytes], None], has_ended: asyncio.Event) -> None:
-    """Drain it in few steps: ffmpeg writes word by word, and a turn of the loop for each costs 2 ms a job.
-
-    A flood is not slowed down: where much has come, more is read at once.
+    What `may_flood` is not slowed down: where much has come, more is read at once. Of its progress ffmpeg prints
+    little, and one that has been taken over could keep the loop busy with it.
     """
     while chunk := await _read(descriptor):
         on_chunk(chunk)
-        if len(chunk) < _FLOOD_BYTES:
+        if len(chunk) < _FLOOD_BYTES or not may_flood:
             await wait_for_event(has_ended, _GATHER_SECONDS)
 
 

@@ -186,8 +186,11 @@ def _duration(log: Log) -> float | None:
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
+_MAX_PROGRESS_LINE_BYTES = 128  # ffmpeg's own are shorter: a name and a number
+
+
 class ProgressReader:
-    """Seconds of sound done, from the blocks of `-progress`."""
+    """Seconds of sound done, from the blocks of `-progress`. Of a line that is too long no more is kept than that."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -196,10 +199,11 @@ class ProgressReader:
 
     def feed(self, chunk: bytes) -> bool:
         """Take what was printed; True where it brought a new position."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        *lines, rest = (self._rest + chunk).split(b"\n")
+        self._rest = rest[:_MAX_PROGRESS_LINE_BYTES]
         before = self.seconds_done
         for line in lines:
-            key, _, value = line.partition(b"=")
+            key, _, value = line[:_MAX_PROGRESS_LINE_BYTES].partition(b"=")
             if key == b"out_time_us" and value.isdigit():  # N/A and negative values come first
                 self.seconds_done = max(self.seconds_done, int(value) / 1e6)
             elif key == b"progress":
