@@ -120,7 +120,7 @@ EXCUSES: Sequence[Excuse] = (
         "the structure or a checksum is damaged, and a decoder decodes all of it by chance",
     ),
     Excuse(
-        r"live\.webm|.*\.mpg",
+        r"live\.webm",
         "junk behind",
         frozenset({Fault.REFUSED}),
         "nothing states where the sound ends, so noise looks like sound that is damaged",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from worker.domain.containers.flac_frames import Frame, frame_header
+from worker.domain.containers.flac_frames import Frame, crc16, frame_header, has_right_checksum
 
 # RFC 9639, tables 14 and 15: by code; None where the header states it behind the number.
 BLOCK_SIZES = {1: 192, 2: 576, 3: 1152, 4: 2304, 5: 4608, 8: 256, 9: 512, 10: 1024, 11: 2048, 12: 4096} | {
@@ -161,3 +163,17 @@ def test_frames_of_one_stream_differ_in_their_numbers_alone() -> None:
         Frame(0, False, 4096, 44_100, 2, 6),
     ):
         assert not first.is_like(other)
+
+
+@given(st.binary(max_size=300), st.integers(1, 1 << 48), st.integers(0, 2400))
+@example(b"", 1, 0)
+@example(b"\0" * 9000 + b"frame" * 2000, 0x18005, 0)  # the polynomial itself: a damage that no checksum shows
+def test_a_frame_is_right_where_the_remainder_of_it_and_its_checksum_is_0(
+    data: bytes, damage: int, shift: int
+) -> None:
+    frame = data + crc16(data).to_bytes(2, "big")
+    changed = int.from_bytes(frame, "big") ^ damage << shift % (8 * len(frame))
+    damaged = (changed & (1 << 8 * len(frame)) - 1).to_bytes(len(frame), "big")
+
+    assert has_right_checksum(frame)
+    assert has_right_checksum(damaged) == (crc16(damaged) == 0)

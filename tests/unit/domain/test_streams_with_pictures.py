@@ -101,10 +101,27 @@ def test_what_comes_before_the_first_packet_is_skipped(name: str, junk: bytes) -
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_junk_behind_is_passed_over_where_the_file_says_how_long_it_is(name: str) -> None:
+def test_junk_behind_is_passed_over_and_that_is_said(name: str) -> None:
     data = sound(name).read_bytes() + b"\xffjunk" * 999
 
-    assert bool(examined(data).problem) == name.startswith(("video.mpg", "video.vob"))
+    assert (examined(data).problem, examined(data).repairs) == (None, (PASSED_OVER,))
+
+
+@pytest.mark.parametrize(
+    ("rest", "is_junk"),
+    [
+        (b"xy" * 8192, True),
+        (b"xy" * 8192 + b"x", False),
+        (b"y" * 99_999, True),
+        (b"junk\0\0\1\xc0", False),
+        (b"\0\0\1\xc0", False),
+        (b"\0", False),
+    ],
+)
+def test_behind_a_program_stream_short_junk_is_none_of_its_sound_where_no_packet_begins(
+    rest: bytes, *, is_junk: bool
+) -> None:
+    assert (examined(sound("video.mpg").read_bytes() + rest).problem is None) == is_junk
 
 
 def test_zeros_to_the_end_of_an_flv_are_damage_by_its_stated_duration() -> None:

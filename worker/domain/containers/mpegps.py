@@ -14,6 +14,7 @@ _DVD_SOUND = {0x80, 0xA0}  # AC-3 and DTS, PCM; each with a number of three or f
 _MAX_UNITS = 20_000_000
 _PACK_BYTES = 14  # the header of a pack, the longest that is read
 _PADDING_BYTES = 4096
+_JUNK_BYTES = 16_384
 _SECTOR_BYTES = 2324
 _DAMAGED = damaged("the packets of the MPEG program stream do not follow each other")
 
@@ -46,12 +47,15 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 
 def _problem(reader: BlockReader, end: int, size: int) -> str | None:
-    """What the bytes behind the last whole packet mean. Nothing states how long the file is: only padding is none."""
+    """What the bytes behind the last whole packet mean, as nothing states how long the file is.
+
+    Sound that is cut off begins as a packet does, and sound that is damaged has more packets behind it, or is short.
+    """
     rest = reader.at(end, min(size - end, _PADDING_BYTES))
     if len(rest) < _PACK_BYTES and rest.startswith(_PREFIX[: len(rest)]):
         return CUT_OFF if rest else None
-    is_padding = rest == rest[:1] * len(rest) and reader.find(_PREFIX, end) is None
-    return None if is_padding or rest.startswith(b"TAG") else _DAMAGED
+    is_junk = rest == rest[:1] * len(rest) or size - end <= _JUNK_BYTES
+    return None if rest.startswith(b"TAG") or (is_junk and reader.find(_PREFIX, end) is None) else _DAMAGED
 
 
 def _end_of_padding(reader: BlockReader, offset: int) -> int | None:
