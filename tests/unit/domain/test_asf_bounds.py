@@ -132,6 +132,13 @@ def test_only_streams_of_sound_are_judged_by_their_numbers() -> None:
     assert examined(a_file(lost, a_stream(5), a_stream(7))).problem == DAMAGED
 
 
+@pytest.mark.parametrize(("rest", "problem"), [(b"$E\x08\0" + bytes(8), None), (b"$F\x08\0" + bytes(8), CUT_OFF)])
+def test_a_broadcast_may_end_with_what_servers_send_at_the_end(rest: bytes, problem: str | None) -> None:
+    data = a_file([whole(0), whole(1)], flags=1)
+
+    assert examined(data + rest).problem == problem
+
+
 def test_a_broadcast_states_no_sizes_and_ends_with_a_whole_packet() -> None:
     begun = a_packet(a_payload(4, 9, 18, 9))
 

@@ -213,3 +213,32 @@ def test_behind_compressed_samples_a_tenth_of_them_is_junk_and_more_may_be_sound
 
     assert (end.sound, end.problem) == (10_000, problem)
     assert end.repair == (None if problem else "1000 bytes of junk behind the sound were skipped")
+
+
+@pytest.mark.parametrize("name", [b"LIST", b"bext", b"iXML", b"id3 "])
+@pytest.mark.parametrize("pad", [b"", b"\0"])
+def test_a_chunk_behind_the_samples_that_is_cut_off_is_none_of_them(name: bytes, pad: bytes) -> None:
+    data = tone()[: -len(pad) or None]
+    chunk = name + struct.pack("<I", 4000) + tone()[:4000]
+    for behind in (chunk[:-100], chunk[:200]):
+        structure = examined(a_wav(data, behind=pad + behind, bits=8 if pad else 16))
+
+        assert (structure.problem, structure.end) == (None, 44 + len(data))
+        assert structure.repairs == ("the chunk behind the sound is cut off",)
+        assert structure.read_range is not None
+        assert structure.read_range[1] <= structure.end + len(pad)
+    assert examined(a_wav(tone(), behind=chunk)).repairs == ()
+
+
+def test_the_size_in_an_rf64_that_was_written_to_a_pipe_is_no_end() -> None:
+    plain = a_wav(tone())
+
+    def rf64(stated: int) -> bytes:
+        sizes = b"ds64" + struct.pack("<IQQQI", 28, 0, stated, 0, 0)
+        return b"RF64\xff\xff\xff\xffWAVE" + sizes + plain[12:40] + b"\xff\xff\xff\xff" + plain[44:]
+
+    for stated, is_ignored in ((0, True), (len(tone()), False)):
+        structure = examined(rf64(stated))
+        assert (structure.problem, structure.ignores_stated_size) == (None, is_ignored)
+        assert structure.track_seconds == (1.0,)
+    assert not examined(plain).ignores_stated_size

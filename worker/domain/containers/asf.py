@@ -18,6 +18,7 @@ _SOUND = bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b")
 _SOUND_STREAM = re.compile(re.escape(_STREAM_PROPERTIES) + b".{8}" + re.escape(_SOUND) + b".{32}(.)", re.DOTALL)
 _DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 _DATA_HEADER_BYTES = 50
+_END_OF_STREAM = b"$E"  # what a server sends behind the packets; FFmpeg writes it to a pipe, too
 _MAX_HEADER_BYTES = 16 << 20  # pictures are there
 _MAX_PACKETS = 10_000_000
 _DAMAGED = damaged("packets of the ASF file are missing or damaged")
@@ -49,7 +50,7 @@ def _problem(
 ) -> str | None:
     header, begin = read_at(data, _DATA_HEADER_BYTES), data + _DATA_HEADER_BYTES
     count, rest = divmod(end - begin, packet_bytes)
-    if is_broadcast and rest:
+    if is_broadcast and rest and read_at(end - rest, len(_END_OF_STREAM)) != _END_OF_STREAM:
         return CUT_OFF
     if not is_broadcast:
         stated = _number(header[40:48])

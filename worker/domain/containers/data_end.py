@@ -15,6 +15,12 @@ MORE_SOUND = "the source holds more sound than its header states"
 
 _WRAP_BYTES = 1 << 32
 _MAGIC = (b"RIFF", b"RF64", b"BW64", b"riff", b"FORM", b".snd", b"caff")
+# Names of chunks that writers put behind the samples.
+_BEHIND = (
+    *(b"LIST", b"bext", b"iXML", b"id3 ", b"ID3 ", b"_PMX", b"axml", b"chna", b"cue ", b"smpl", b"inst", b"acid"),
+    *(b"fact", b"PEAK", b"DISP", b"umid", b"regn", b"MARK", b"INST", b"COMT", b"NAME", b"AUTH", b"ANNO", b"(c) "),
+)
+_CHUNK_CUT_OFF = "the chunk behind the sound is cut off"
 _MORE_SAMPLES = b"data"  # the name of a second chunk of samples, which no decoder plays
 _SMALL_PART = 10  # of compressed samples: junk up to a tenth of them is skipped, more might be lost sound
 
@@ -104,6 +110,8 @@ def _judged(read_at: ReadAt, samples: Samples, stated_end: int, chunks_end: int,
     layout, rest_bytes = samples.layout, rest_end - chunks_end
     if read_at(chunks_end, 4) in _MAGIC:
         return DataEnd(stated_end, chunks_end, problem=JOINED)
+    if any(read_at(at, 4) in _BEHIND for at in (chunks_end, chunks_end + 1)):  # a byte of padding may stand before
+        return DataEnd(stated_end, chunks_end, repair=_CHUNK_CUT_OFF)
     junk = DataEnd(stated_end, chunks_end, repair=f"{rest_bytes} bytes of junk behind the sound were skipped")
     unclear = DataEnd(stated_end, chunks_end, problem=UNCLEAR_REST)
     if layout is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from worker.domain.containers.data_end import Samples, find_end
@@ -14,7 +15,7 @@ _UNKNOWN = 0xFFFF_FFFF
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Where the sound ends, whatever the header states, and whether it is all there."""
-    offset, ds64, layout = start + 12, 0, None
+    offset, ds64, layout = start + 12, None, None
     for _ in range(MAX_CHUNKS):
         header = read_at(offset, 8 + FORMAT_BYTES)
         if len(header) < 8:
@@ -28,7 +29,9 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             is_wide = length == _UNKNOWN
             samples = Samples(offset + 8, (ds64 or None) if is_wide else length, layout, is_wide=is_wide)
             end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size, samples.begin))
-            return end.as_structure(samples, size)
+            structure = end.as_structure(samples, size)
+            # Of an RF64 that was written to a pipe both sizes are unknown, and a decoder would believe the second one.
+            return replace(structure, ignores_stated_size=True) if is_wide and ds64 == 0 else structure
         offset += 8 + length + length % 2
     return Structure(start, size, problem=CUT_OFF)  # no data chunk
 
