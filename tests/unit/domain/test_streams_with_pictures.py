@@ -107,23 +107,6 @@ def test_junk_behind_is_passed_over_and_that_is_said(name: str) -> None:
     assert (examined(data).problem, examined(data).repairs) == (None, (PASSED_OVER,))
 
 
-@pytest.mark.parametrize(
-    ("rest", "is_junk"),
-    [
-        (b"xy" * 8192, True),
-        (b"xy" * 8192 + b"x", False),
-        (b"y" * 99_999, True),
-        (b"junk\0\0\1\xc0", False),
-        (b"\0\0\1\xc0", False),
-        (b"\0", False),
-    ],
-)
-def test_behind_a_program_stream_short_junk_is_none_of_its_sound_where_no_packet_begins(
-    rest: bytes, *, is_junk: bool
-) -> None:
-    assert (examined(sound("video.mpg").read_bytes() + rest).problem is None) == is_junk
-
-
 def test_zeros_to_the_end_of_an_flv_are_damage_by_its_stated_duration() -> None:
     whole = sound("plain.flv").read_bytes()
 
@@ -216,14 +199,6 @@ def test_pictures_to_the_stated_end_of_an_flv_lack_nothing() -> None:
 def test_two_tags_of_sound_in_the_wrong_order_are_damage() -> None:
     assert examined(FLV_HEAD + a_tag(0) + a_tag(23) + a_tag(46)).problem is None
     assert examined(FLV_HEAD + a_tag(0) + a_tag(46) + a_tag(23)).problem
-
-
-def test_zeros_that_fill_a_sector_lie_between_packets_of_a_program_stream() -> None:
-    data = sound("video.mpg").read_bytes()
-    second = data.index(b"\0\0\x01\xba", 4)
-
-    assert examined(data[:second] + bytes(20) + data[second:]).problem is None
-    assert examined(data[:second] + bytes(20) + b"x" + data[second:]).problem
 
 
 @pytest.mark.parametrize("padding", [b"", b"\0", b"x"])
