@@ -175,12 +175,13 @@ def test_a_time_is_a_moment_or_how_long_ago_it_is() -> None:
         ("2026-11-22T21:00+01:00", datetime(2026, 11, 22, 20, tzinfo=UTC)),
     ):
         assert options("jobs", "--since", text).since == moment
-    for text, seconds in (("90m", 5400), ("12h", 43200), ("7d", 604800), ("30s", 30), ("1.5h", 5400)):
-        ago = datetime.now(UTC) - options("jobs", "--since", text).since
-        assert abs(ago.total_seconds() - seconds) < 60
+    for text, seconds in (("90m", 5400), ("12h", 43200), ("7d", 604800), ("30s", 30), ("1.5h", 5400), ("-5m", 300)):
+        for arguments in (("--since", text), (f"--since={text}",)):
+            ago = datetime.now(UTC) - options("jobs", *arguments).since
+            assert abs(ago.total_seconds() - seconds) < 60
 
 
-@pytest.mark.parametrize("text", ["yesterday", "", "h", "1e999d", "-", "-5m"])
+@pytest.mark.parametrize("text", ["yesterday", "", "h", "1e999d", "-", "--5m", "-m", "-2026-11-22"])
 def test_a_time_that_is_none_is_wrong_usage(text: str, capsys: Capture) -> None:
     with pytest.raises(SystemExit) as exit_:
         options("jobs", f"--since={text}")

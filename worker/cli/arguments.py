@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -46,7 +47,18 @@ class _OfOutput(argparse.Action):
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line; `command` is what to call with the result. Wrong usage exits with 64."""
-    return _parser().parse_args(argv)
+    return _parser().parse_args(_with_times_joined(argv))
+
+
+def _with_times_joined(argv: Sequence[str]) -> Sequence[str]:
+    """With `--since -5m` as `--since=-5m`: argparse takes what begins with a minus and is no number for an option."""
+    joined: list[str] = []
+    for argument in argv:
+        if joined[-1:] == ["--since"] and re.match(r"-\d", argument):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _parser() -> argparse.ArgumentParser:

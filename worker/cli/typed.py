@@ -71,17 +71,17 @@ def status(text: str) -> Status:
 
 
 def since(text: str) -> datetime:
-    """A moment by ISO 8601, in UTC where it names no zone, or how long ago it is."""
+    """A moment by ISO 8601, in UTC where it names no zone, or how long ago it is, with a minus or without."""
     with suppress(ValueError, OverflowError):
         if text[-1:] in _AGO_SECONDS:
-            return datetime.now(UTC) - timedelta(seconds=_ago_seconds(text))
+            return datetime.now(UTC) - timedelta(seconds=_ago_seconds(text.removeprefix("-")))
         moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     raise argparse.ArgumentTypeError("must be a time such as 2026-11-22T20:00Z, or 90m, 12h or 7d")
 
 
 def _ago_seconds(text: str) -> float:
-    """Raises ValueError, also for a time to come."""
+    """Raises ValueError, also for a number with a sign."""
     seconds = float(text[:-1]) * _AGO_SECONDS[text[-1]]
     if seconds < 0:
         raise ValueError(text)
