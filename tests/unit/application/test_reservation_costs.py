@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.fakes.volume import FakeVolume
 from tests.support.worker_directories import a_directory
 from worker.application.jobs.other_workers import OtherWorkers
+from worker.application.jobs.space import WorkspaceSpace
 from worker.application.jobs.workspace import open_workspace
 from worker.domain.disk_space import Need
 
@@ -39,6 +41,34 @@ async def test_where_nobody_waits_a_jobs_end_asks_the_disk_nothing(tmp_path: Pat
             asked = volume.asked
 
         assert volume.asked == asked
+
+
+class _Slow(FakeVolume):
+    """Each look at the files of a job takes as long as on a network file system under load."""
+
+    looks = 0
+
+    def used_bytes(self, directory: Path) -> int:
+        self.looks += 1
+        time.sleep(0.02)
+        return super().used_bytes(directory)
+
+
+def test_a_look_at_the_files_of_many_jobs_on_a_slow_disk_ends_and_gives_away_nothing_that_is_promised(
+    tmp_path: Path,
+) -> None:
+    volume = _Slow(tmp_path, 4_000_000)
+    with a_directory(tmp_path) as own, a_directory(tmp_path) as other:
+        other.announce(3_000_000)
+        for name in range(200):
+            (other.path / str(name)).mkdir()
+            (other.path / str(name) / "output").write_bytes(bytes(5000))
+        others = OtherWorkers(own, volume)
+
+        assert others.unwritten() == 3_000_000
+        assert others.written_by_all() is None
+        assert volume.looks < 20
+        assert WorkspaceSpace(volume, others).attainable(own.path) == 4_000_000  # all of it, for which a job may wait
 
 
 class _Counting(FakeVolume):

@@ -12,7 +12,12 @@ from pathlib import Path
 from worker.application.jobs.worker_directory import DIGITS, LOCK, WorkerDirectory, directories_in, opened_lock
 from worker.ports import Volume
 
+_LOOK_SECONDS = 0.1  # so long may a look at the files of jobs take: it is taken in the event loop
 _STEP_NS = 2_000_000_000  # within that two changes of a directory may have the same time; it is FAT's
+
+
+class _TooSlowError(Exception):
+    """The files could not all be looked at in time."""
 
 
 class OtherWorkers:
@@ -36,18 +41,41 @@ class OtherWorkers:
         return sum(reserved for _, reserved in self._reserved())
 
     def unwritten(self) -> int:
-        """How much the others have reserved beyond what they have written."""
-        return sum(max(0, reserved - self._written(directory)) for directory, reserved in self._reserved())
+        """How much the others have reserved beyond what they have written.
 
-    def written_by_all(self) -> int:
-        """How much the files of all jobs take: those of this worker, of the others, and of dead ones."""
-        return sum(map(self._written, self._directories()))
+        Where a slow disk does not show all files in time, nothing counts as written in the rest: then jobs wait that
+        would have found space, and none is given what others have.
+        """
+        until = time.monotonic() + _LOOK_SECONDS
+        unwritten = 0
+        for directory, reserved in self._reserved():
+            written = 0
+            with suppress(_TooSlowError):
+                written = self._written(directory, until)
+            unwritten += max(0, reserved - written)
+        return unwritten
 
-    def _written(self, directory: Path) -> int:
-        """Without the lock, which stays when the jobs have ended."""
-        with suppress(OSError):
-            return sum(self._volume.used_bytes(path) for path in directory.iterdir() if path.name != LOCK)
-        return 0
+    def written_by_all(self) -> int | None:
+        """How much the files of all jobs take: those of this worker, of the others, and of dead ones.
+
+        None where a slow disk does not show all of them in time.
+        """
+        until = time.monotonic() + _LOOK_SECONDS
+        try:
+            return sum(self._written(directory, until) for directory in self._directories())
+        except _TooSlowError:
+            return None
+
+    def _written(self, directory: Path, until: float) -> int:
+        """Without the lock, which stays when the jobs have ended. Raises _TooSlowError."""
+        written = 0
+        with suppress(OSError), os.scandir(directory) as entries:
+            for entry in entries:
+                if time.monotonic() >= until:
+                    raise _TooSlowError
+                if entry.name != LOCK:
+                    written += self._volume.used_bytes(Path(entry.path))
+        return written
 
     def _directories(self) -> set[Path]:
         """Those of all workers, this one and dead ones included."""

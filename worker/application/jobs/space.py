@@ -99,6 +99,8 @@ class WorkspaceSpace:
     def attainable(self, directory: Path) -> int:
         """How much one job could have if there were no other. Raises OSError."""
         written = self._others.written_by_all()
+        if written is None:  # it waits, and is given back if that was in vain
+            return self.volume.size_bytes(directory)
         return written + self.volume.free_bytes(directory)
 
 
