@@ -14,6 +14,19 @@ _WAITS = f"{_OUTAGES}::test_jobs_wait_for_a_table_that_is_out_of_reach"
 
 ROWS = (
     Row(
+        "another program has changed the item of a job, so that it is no record any more",
+        "`record.unreadable` names the job and the attribute; the message comes back until that is mended, "
+        "and other jobs go on",
+        "tests/system/test_unreadable_records.py"
+        "::test_a_job_whose_record_cannot_be_read_is_named_and_runs_when_that_is_mended",
+    ),
+    Row(
+        "another program changes the item of a job while it runs, so that no record can be kept",
+        "the job is no longer the worker's: it is stopped",
+        "tests/integration/test_dynamodb_job_table.py"
+        "::test_a_damaged_item_refuses_claims_and_has_the_writes_of_its_worker_end",
+    ),
+    Row(
         "every write is done and answered 0.7 s late",
         "claims and ends have seconds: the job starts at once and completes as attempt 1",
         f"{_ANSWERS}::test_a_job_whose_claim_and_end_are_answered_late_starts_at_once_as_attempt_1",

@@ -12,8 +12,8 @@ from tests.support.records import a_record
 from worker.adapters.dynamodb.budgets import Budgets
 from worker.adapters.dynamodb.job_table import RETENTION_DAYS, DynamoJobTable
 from worker.domain.claim import ClaimMark, JobState
-from worker.domain.progress import Version
-from worker.ports import StoreUnavailableError, Written
+from worker.domain.progress import Record, Version
+from worker.ports import UnreadableRecordError, WriteResult, Written
 
 
 async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(dynamodb_client: Any, table: str) -> None:
@@ -36,27 +36,59 @@ async def test_a_job_of_an_id_that_has_expired_begins_without_a_past(dynamodb_cl
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "attribute"),
     [
-        "REMOVE expires_at",
-        "SET expires_at = :text",
-        "SET deaths_alone = :text",
-        "REMOVE is_suspect",
-        "REMOVE #record",
-        "SET #record = :text",
+        ("REMOVE expires_at", "expires_at"),
+        ("SET expires_at = :text", "expires_at"),
+        ("SET deaths_alone = :text", "deaths_alone"),
+        ("REMOVE is_suspect", "is_suspect"),
+        ("REMOVE #record", "record"),
+        ("SET #record = :text", "record"),
+        ("SET #record = :of_another_job", "record"),
+        ("SET fence = :text", "fence"),
+        ("SET seq = seq + :one", "seq"),
+        ("SET message = :one", "message"),
     ],
 )
-async def test_a_damaged_item_is_an_unreadable_record(dynamodb_client: Any, table: str, damage: str) -> None:
+async def test_a_damaged_item_is_an_unreadable_record_with_the_attribute_named(
+    dynamodb_client: Any, table: str, damage: str, attribute: str
+) -> None:
     job_table = DynamoJobTable(dynamodb_client, table, now=lambda: datetime.now(UTC), budgets=Budgets(20, 20))
     record = a_record()
     await job_table.claim(record, None, ClaimMark("first"))
-    arguments: dict[str, Any] = {"ExpressionAttributeNames": {"#record": "record"}} if "#record" in damage else {}
-    if ":text" in damage:
-        arguments["ExpressionAttributeValues"] = {":text": {"S": "soon"}}
-    await dynamodb_client.update_item(
-        TableName=table, Key={"job_id": {"S": record.job_id}}, UpdateExpression=damage, **arguments
-    )
+    await damage_item(dynamodb_client, table, record, damage)
 
     for call in (job_table.state, job_table.read):
-        with pytest.raises(StoreUnavailableError, match="unreadable record in DynamoDB"):
+        with pytest.raises(UnreadableRecordError, match=rf"unreadable record in DynamoDB: attribute {attribute}$"):
             await call(record.job_id)
+
+
+async def test_a_damaged_item_refuses_claims_and_has_the_writes_of_its_worker_end(
+    dynamodb_client: Any, table: str
+) -> None:
+    job_table = DynamoJobTable(dynamodb_client, table, now=lambda: datetime.now(UTC), budgets=Budgets(20, 20))
+    record = a_record()
+    await job_table.claim(record, None, ClaimMark("first"))
+    await damage_item(dynamodb_client, table, record, "SET fence = fence + :one")
+
+    with pytest.raises(UnreadableRecordError) as refused:
+        await job_table.claim(replace(record, version=Version(2000, 1)), None, ClaimMark("second"))
+    assert refused.value.is_refusal  # nothing is in doubt
+    for write in (job_table.write, job_table.commit):
+        assert await write(replace(record, version=Version(record.version.fence, 2))) is WriteResult.STALE
+
+
+async def damage_item(client: Any, table: str, record: Record, damage: str) -> None:
+    values = {
+        ":text": {"S": "soon"},
+        ":one": {"N": "1"},
+        ":of_another_job": {"S": replace(record, job_id="another").to_json()},
+    }
+    used = {name: value for name, value in values.items() if name in damage}
+    await client.update_item(
+        TableName=table,
+        Key={"job_id": {"S": record.job_id}},
+        UpdateExpression=damage,
+        **({"ExpressionAttributeNames": {"#record": "record"}} if "#record" in damage else {}),
+        **({"ExpressionAttributeValues": used} if used else {}),
+    )

@@ -6,14 +6,13 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Annotated, Any
 
 from worker.domain.declaration import Field
 from worker.domain.errors import JobError
 from worker.domain.limits import AtLeast, Pattern, Range
 from worker.domain.loudness import OutputLoudness
-from worker.domain.redaction import redact
+from worker.domain.redaction import redact, redacted_sources
 from worker.domain.source_format import SourceFormat
 
 HIGHEST_BEFORE_THE_END = 99.9  # percent; 100 is for completed jobs
@@ -206,7 +205,7 @@ class Record:
         """
         try:
             data = json.loads(text)
-            return cls(
+            record = cls(
                 job_id=data["job_id"],
                 status=Status(data["status"]),
                 stage=None if data["stage"] is None else Stage(data["stage"]),
@@ -226,14 +225,18 @@ class Record:
                 if data["error"] is None
                 else ErrorInfo(data["error"]["code"], data["error"]["message"], data["error"]["retryable"]),
             )
-        except (KeyError, TypeError, AttributeError) as exc:
+            _require_types(record)
+        except (KeyError, TypeError, AttributeError, RecursionError) as exc:
             raise ValueError("not a progress record") from exc
+        return record
 
 
-@lru_cache(maxsize=1024)  # a job makes a record four times a second, each with the same source
-def redacted_sources(sources: str | tuple[str, ...]) -> str | tuple[str, ...]:
-    """The source, or those that are joined, without what looks like a secret."""
-    return tuple(map(redact, sources)) if isinstance(sources, tuple) else redact(sources)
+def _require_types(record: Record) -> None:
+    """Raises TypeError for values that would be taken, and fail where they are counted or compared with others."""
+    counts = {type(count) for count in (record.attempt, record.version.fence, record.version.seq, record.run)}
+    texts = {type(record.job_id), type(record.worker or "")}
+    if (counts, texts) != ({int}, {str}) or None in {record.created_at.tzinfo, record.updated_at.tzinfo}:
+        raise TypeError
 
 
 def newest(first: Record | None, second: Record | None) -> Record | None:

@@ -75,6 +75,12 @@ JOBS: dict[Event, EventSpec] = {
         "A message came without a member that SQS always sends. It is left alone, and its visibility ends.",
         ("error",),
     ),
+    Event.RECORD_UNREADABLE: EventSpec(
+        "error",
+        "Another program has changed the job's item in the table, in this attribute. The message comes back, later "
+        "each time, until the item is mended or deleted.",
+        ("attribute", "receives"),
+    ),
     Event.MESSAGE_DISCARDED: EventSpec(
         "error",
         "A rejected message was deleted, because the queue has no dead-letter queue.",

@@ -42,6 +42,7 @@ class Event(StrEnum):
     MESSAGE_REJECTED = "message.rejected"
     MESSAGE_DISCARDED = "message.discarded"
     MESSAGE_UNREADABLE = "message.unreadable"
+    RECORD_UNREADABLE = "record.unreadable"
     MESSAGE_SETTLE_FAILED = "message.settle_failed"
     LEASE_LOST = "lease.lost"
     LEASE_RENEWAL_FAILED = "lease.renewal_failed"

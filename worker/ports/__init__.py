@@ -47,6 +47,7 @@ from worker.ports.progress import (
     ProgressCache,
     ProgressStore,
     StoreUnavailableError,
+    UnreadableRecordError,
     WriteResult,
     Written,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "Stream",
     "TableFacts",
     "Tracer",
+    "UnreadableRecordError",
     "UnusableConverterError",
     "UploadAhead",
     "Volume",

@@ -44,6 +44,17 @@ class StoreUnavailableError(WorkerError):
         self.is_refusal = is_refusal
 
 
+class UnreadableRecordError(StoreUnavailableError):
+    """What the store holds of a job was written or changed by another program. `attribute` is the one at fault.
+
+    That does not pass by itself. Nothing was written.
+    """
+
+    def __init__(self, store: str, attribute: str) -> None:
+        super().__init__(f"unreadable record in {store}: attribute {attribute}", is_refusal=True)
+        self.attribute = attribute
+
+
 class ProgressStore(Protocol):
     """A store of progress records that never replaces a record by an older one.
 

@@ -129,20 +129,6 @@ def begins_run(seen: Version) -> ConditionalUpdate:
     return if_unchanged(seen).setting({"deaths_alone": number(0)}).removing(CANCEL)
 
 
-def mark_in(item: Mapping[str, Any]) -> ClaimMark | None:
-    """The mark of the last claim. Raises KeyError or ValueError for an item that another program has changed."""
-    if "claim_token" not in item:
-        return None
-    return ClaimMark(item["claim_token"]["S"], item["is_suspect"]["BOOL"], int(item["deaths_alone"]["N"]))
-
-
-def message_in(item: Mapping[str, Any]) -> JobMessage | None:
-    """The message of the job, where it is kept. Raises KeyError for an item that another program has changed."""
-    if "message" not in item:
-        return None
-    return JobMessage(item["message"]["S"], item["group_id"]["S"] if "group_id" in item else None)
-
-
 def is_tick(record: Record) -> bool:
     """Whether the record, where it is newer, leaves the job in the status that it had."""
     return record.status is Status.RUNNING

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +19,15 @@ from worker.adapters.dynamodb.expressions import (
     if_newer,
     if_unchanged,
     is_tick,
-    mark_in,
-    message_in,
     new_status,
     number,
     record_attributes,
     with_message,
 )
+from worker.adapters.dynamodb.items import expiry_in, state_of
 from worker.domain.claim import ClaimMark, JobMessage, JobState
 from worker.domain.progress import Record, Status, Version
-from worker.ports import Conflict, StoreUnavailableError, WriteResult, Written
+from worker.ports import Conflict, StoreUnavailableError, UnreadableRecordError, WriteResult, Written
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -161,16 +160,19 @@ class DynamoJobTable:
 
     async def _write(self, record: Record) -> WriteResult:
         update = if_newer(record, self._epoch_seconds())
-        held = await self._set(record, update if is_tick(record) else update.setting(new_status(record)))
+        try:
+            held = await self._set(record, update if is_tick(record) else update.setting(new_status(record)))
+        except UnreadableRecordError:  # what this worker has written can be read
+            return WriteResult.STALE
         if held is None:
             return WriteResult.APPLIED
         return WriteResult.SAME if _is_own(held.record, record) else WriteResult.STALE
 
     async def _state(self, job_id: str) -> JobState | None:
         item = await self._get(job_id)
-        if item is None or _number_in(item, "expires_at") <= self._now().timestamp():
+        if item is None or expiry_in(item) <= self._now().timestamp():
             return None
-        return _state_of(item)
+        return state_of(item)
 
     async def _written(self, record: Record, update: ConditionalUpdate) -> Written | Conflict:
         held = await self._update(record, update)
@@ -196,7 +198,7 @@ class DynamoJobTable:
             return None
         if held is None:
             raise StoreUnavailableError("record vanished")
-        return _state_of(held)
+        return state_of(held)
 
     def _epoch_seconds(self) -> int:
         return int(self._now().timestamp())
@@ -208,23 +210,3 @@ class DynamoJobTable:
 
 def _is_own(held: Record, record: Record) -> bool:
     return (held.version, held.worker, held.status) == (record.version, record.worker, record.status)
-
-
-def _number_in(item: Mapping[str, Any], name: str) -> float:
-    with _readable():
-        return float(item[name]["N"])
-
-
-def _state_of(item: Mapping[str, Any]) -> JobState:
-    with _readable():
-        record = Record.from_json(item["record"]["S"])
-        return JobState(record, mark_in(item), is_cancel_requested=CANCEL in item, message=message_in(item))
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """Raises StoreUnavailableError for an item that another program wrote or damaged: its job waits meanwhile."""
-    try:
-        yield
-    except (KeyError, ValueError) as exc:
-        raise StoreUnavailableError("unreadable record in DynamoDB") from exc

@@ -28,7 +28,7 @@ from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import Job
 from worker.domain.outcome import Lost, Released, WillRetry, record_of
 from worker.domain.progress import FIRST_RUN, OutputRecord, Record, Stage, Status, Version
-from worker.ports import Conflict, Delivery, JobTable, StoreUnavailableError, Written
+from worker.ports import Conflict, Delivery, JobTable, StoreUnavailableError, UnreadableRecordError, Written
 
 # How long an unanswered claim is asked for again. With the last write and read after it, that is less than a lease.
 _DOUBT_SECONDS = 5.0
@@ -230,7 +230,11 @@ class JobClaims:
 
     async def _record_end(self, job_id: str, over: _Over) -> None:
         """Raises StoreUnavailableError, and then may be called again."""
-        state = await self._table.state(job_id)
+        try:
+            state = await self._table.state(job_id)
+        except UnreadableRecordError:  # nothing can be recorded of the job until somebody has mended that
+            self._forget(job_id, over)
+            raise
         if state is not None and state.is_claimed_by(over.token):
             seen = state.record.version
             version = Version(seen.fence, seen.seq + MOST_SEQS)  # Redis may have ticks that are later than this one
@@ -240,6 +244,9 @@ class JobClaims:
                 return  # a tick of the attempt has arrived meanwhile
         elif asyncio.get_running_loop().time() < over.until:
             return
+        self._forget(job_id, over)
+
+    def _forget(self, job_id: str, over: _Over) -> None:
         if self._over.get(job_id) is over:
             del self._over[job_id]
 

@@ -45,7 +45,7 @@ from worker.domain.outcome import (
 )
 from worker.domain.progress import Record, Status, Version, first_record, next_run
 from worker.events import Event, bound, emit
-from worker.ports import Conflict, Delivery, StoreUnavailableError, Written
+from worker.ports import Conflict, Delivery, StoreUnavailableError, UnreadableRecordError, Written
 
 if TYPE_CHECKING:  # a program that ends jobs without running them does not load what runs them
     from worker.application.jobs.attempt import Attempt
@@ -201,8 +201,7 @@ class JobFinisher:
     async def refuse(self, error: InvalidMessageError, delivery: Delivery) -> Ending:
         """A message that is no job is not retried. Its record says so, unless there is a job of that name.
 
-        It waits for the job table where that is away: once the message is a dead letter, its record is not written any
-        more.
+        It waits for a job table that is away: once the message is a dead letter, no record is written any more.
         """
         refused = Refused(error)
         if error.job_id is not None:
@@ -235,6 +234,9 @@ class JobFinisher:
     def put_off(self, delivery: Delivery, error: StoreUnavailableError) -> Ending:
         """Nothing can be claimed or recorded: the message comes back, later with each receive."""
         delay_seconds = RETRY_BACKOFF.delay(delivery.receive_count, self._random())
+        if isinstance(error, UnreadableRecordError):  # the table is there
+            emit(Event.RECORD_UNREADABLE, attribute=error.attribute, receives=delivery.receive_count)
+            return self.pass_over(Deferred(delay_seconds, error.reason))
         return self.pass_over(PutOff(delay_seconds, error.reason))
 
     def pass_over(self, ending: Deferred | PutOff | NotBegun | Ignored) -> Ending:

@@ -12,8 +12,8 @@ from worker.domain.claim import JobState
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import GROUP, Job
 from worker.domain.outcome import Refused
-from worker.domain.progress import QUEUED_FENCE, Record, Status, Version, redacted_sources
-from worker.domain.redaction import redact
+from worker.domain.progress import QUEUED_FENCE, Record, Status, Version
+from worker.domain.redaction import redact, redacted_sources
 from worker.domain.refusals import JobExistsError
 from worker.domain.trace import TRACEPARENT, trace_context
 

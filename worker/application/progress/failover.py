@@ -15,7 +15,7 @@ from worker.application.progress.guarded_cache import CacheState, GuardedCache, 
 from worker.application.progress.outages import Outage
 from worker.domain.claim import ClaimMark, JobMessage
 from worker.domain.progress import Record, Version
-from worker.ports import Conflict, JobTable, StoreUnavailableError, WriteResult, Written
+from worker.ports import Conflict, JobTable, StoreUnavailableError, UnreadableRecordError, WriteResult, Written
 
 T = TypeVar("T")
 
@@ -128,7 +128,10 @@ class FailoverStore:
 
         Raises StoreUnavailableError where the table cannot be asked.
         """
-        state = await self._table.state(record.job_id)
+        try:
+            state = await self._table.state(record.job_id)
+        except UnreadableRecordError:
+            return False
         if state is None or _named(state.record) != _named(record):
             return False
         await self.found_in_table(record)
@@ -169,6 +172,8 @@ class FailoverStore:
     async def _asked(self, write: Coroutine[Any, Any, T]) -> T:
         try:
             return await write
+        except UnreadableRecordError:  # it did answer
+            raise
         except StoreUnavailableError:
             self._on_table_failure()
             raise
