@@ -16,6 +16,8 @@ KEPT = $(if $(filter-out 0,$(KEEP)),--keep)
 BUILDER ?= docker
 
 export AUDIO
+# Tests start hundreds of processes, each of which would compile the worker anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-browser browser test-reference reference-decoders mutate mutants simulate simulate-queue chaos history check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client bench-probes image image-tools image-base image-on-base image-on-debian image-check clean

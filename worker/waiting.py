@@ -17,6 +17,8 @@ async def wait_for_event_until(event: asyncio.Event, deadline: float | None) -> 
 
     Returns whether it was set in time.
     """
+    if deadline is None:
+        return await event.wait()
     try:
         async with asyncio.timeout_at(deadline):
             await event.wait()

@@ -6,6 +6,7 @@ The order of callbacks stays the same: nothing here adds a turn of the loop, or 
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio import events
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 
 from tests.support.waiting import wake
 
-_tasks: Any = asyncio.tasks
+_ALL_TASKS: Any = getattr(asyncio.tasks, "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks")
 
 
 @contextmanager
@@ -43,11 +44,11 @@ def lean_asyncio(running_loop: Callable[[], Any]) -> Iterator[None]:
     ]
     real = [(where, name, getattr(where, name)) for where, name, _ in replaced]
     _set(replaced)
-    _tasks._all_tasks.add = id  # asyncio calls it with each new task
+    _ALL_TASKS.add = id  # asyncio calls it with each new task
     try:
         yield
     finally:
-        del _tasks._all_tasks.add
+        del _ALL_TASKS.add
         _set(real)
 
 

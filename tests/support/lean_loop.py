@@ -86,7 +86,7 @@ class LeanLoop(_Loop):
         super().__init__()
         self.now = _START_SECONDS
         self.time: Any = partial(getattr, self, "now")
-        self._ready: deque[_Handle] = deque()
+        self._ready: deque[tuple[Any, tuple[Any, ...]]] = deque()  # callbacks and their arguments
         self._timers: list[tuple[float, int, _Handle]] = []
         self._timers_set = 0
         self.next_number: Any = count().__next__
@@ -127,7 +127,7 @@ class LeanLoop(_Loop):
 
     def _end(self) -> None:
         """Run no other callback."""
-        self._ready.appendleft(_Handle(_is_over))
+        self._ready.appendleft((_is_over, ()))
 
     async def _last(self, body: Coroutine[Any, Any, T]) -> T:
         """The body, whose end is that of the run."""
@@ -141,13 +141,14 @@ class LeanLoop(_Loop):
         with suppress(_EndOfRunError):
             while True:
                 if ready:
-                    handle = ready.popleft()
+                    callback, arguments = ready.popleft()
+                    callback(*arguments)
                 elif timers:
                     when, _, handle = heappop(timers)
                     self.now = when if when > self.now else self.now  # noqa: FURB136 - max() takes three times as long
+                    handle()
                 else:
                     raise StuckError(", ".join(each.get_name() for each in self._tasks if not each.done()))
-                handle()
 
     def _end_the_rest(self) -> None:
         """Cancel the tasks until they end. A task that waits while it cleans up is cancelled again: no timer fires."""
@@ -157,9 +158,9 @@ class LeanLoop(_Loop):
             for task in self._tasks:
                 task.cancel()
             while self._ready:
-                handle = self._ready.popleft()
+                callback, arguments = self._ready.popleft()
                 with suppress(Exception):  # the run is over
-                    handle()
+                    callback(*arguments)
             cancellations += 1
         self._tasks.clear()
         self._timers.clear()
@@ -169,8 +170,11 @@ class LeanLoop(_Loop):
     def call_soon(  # type: ignore[override]
         self, callback: Any, *args: Any, context: Any = None
     ) -> Any:
+        if context is not None:  # a task or a future, which cancels no callback
+            self._ready.append((callback, args))
+            return None
         handle = _Handle(callback, *args)
-        self._ready.append(handle)
+        self._ready.append((handle, ()))
         return handle
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
