@@ -30,6 +30,11 @@ ROWS = (
         f"{_SYSTEM}::test_the_end_that_a_killed_worker_did_not_publish_is_published_by_the_next",
     ),
     Row(
+        "the worker is killed between the event and the deletion of the message",
+        "the next worker that receives the message publishes the event again, under the same `event_id`",
+        f"{_SYSTEM}::test_the_end_that_a_worker_published_before_it_was_killed_comes_again_with_the_same_id",
+    ),
+    Row(
         "the worker is stopped while it publishes an event",
         "it is published again within the time that is left",
         f"{_EVENTS}::test_a_stop_while_an_end_is_published_does_not_lose_it",

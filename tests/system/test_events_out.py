@@ -18,7 +18,7 @@ import boto3  # type: ignore[import-untyped]
 import jsonschema
 import pytest
 
-from tests.support.aws_calls import calls_of
+from tests.support.aws_calls import Call, calls_of
 from tests.support.fault_proxy import FaultProxy
 from tests.support.sounds import sound
 from tests.support.stack import Stack, wait_for
@@ -107,6 +107,11 @@ def is_done_with(stack: Stack) -> bool | None:
     return stack.messages_in(stack.queue_url) == 0 or None
 
 
+def deletes_a_message(call: Call) -> bool:
+    """The worker also tries at its start whether it may delete, by a handle that no message has."""
+    return call.action == "DeleteMessageBatch" and b'"worker-doctor"' not in call.body
+
+
 @pytest.fixture
 def good(unique: Callable[[str], str]) -> str:
     """The id of a job. All tests have one Redis, which keeps the records of ended jobs."""
@@ -151,6 +156,27 @@ def test_the_end_that_a_killed_worker_did_not_publish_is_published_by_the_next(
 
     wait_for(lambda: is_done_with(stack), "the end of the message")
     assert [event["record"]["job_id"] for event in listener.take()] == [good]
+
+
+def test_the_end_that_a_worker_published_before_it_was_killed_comes_again_with_the_same_id(
+    stack: Stack, listener: Listener, start_worker: Callable[..., WorkerProcess], good: str
+) -> None:
+    short = {"WORKER_VISIBILITY_TIMEOUT_SECONDS": "3", "WORKER_EVENT_TOPIC_ARN": listener.topic_arn}
+    with FaultProxy(stack.endpoint).running() as proxy:
+        proxy.hold(deletes_a_message)
+        stack.send(a_job(stack, good))
+        first = start_worker(stack, AWS_ENDPOINT_URL=proxy.url, **short)
+        proxy.wait_held()
+        first.signal(signal.SIGKILL)
+        first.wait()
+        assert (stack.messages_in(stack.queue_url), listener.messages()) == (1, 1)
+
+    second = start_worker(stack, **short)
+
+    wait_for(lambda: is_done_with(stack), "the end of the message")
+    assert listener.messages() == 2
+    assert [event["record"]["job_id"] for event in listener.take()] == [good]  # the other has the same event_id
+    assert "job.started" not in [line["event"] for line in second.lines]
 
 
 def test_a_worker_that_cannot_publish_an_end_keeps_the_message_and_the_job_is_done(
