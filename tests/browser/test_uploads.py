@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.support.gateway import GatewayProcess
 from tests.support.page import drop, job, open_page
-from tests.support.page_uploads import MIB, Parts, kept, uploaded
+from tests.support.page_uploads import MIB, Parts, held_by_s3, kept, uploaded
 from tests.support.stack import Stack, wait_for
 
 SIZE = 30 * MIB
@@ -56,6 +56,7 @@ def test_an_upload_goes_on_after_a_reload_and_in_another_tab_with_the_parts_that
     drop(page, [recording])
     bar = job(page, recording.name).locator("progress")
     wait_for(lambda: float(bar.get_attribute("value") or 0) == SIZE - 8 * MIB or None, "all parts but one")
+    wait_for(lambda: held_by_s3(stack) == [1, 2, 4] or None, "their arrival")
     if is_closed:
         page.close()
         page = open_page(context, gateway.url)
@@ -89,6 +90,7 @@ def test_an_upload_that_a_lost_network_interrupts_goes_on_by_itself_when_it_is_b
     interrupted = job(page, recording.name, status="interrupted")
     expect(interrupted).to_be_visible(timeout=60_000)
     expect(interrupted.locator(".error")).to_have_text("The connection to S3 was lost.")
+    expect(interrupted.locator(".words")).not_to_contain_text("/s")
     keep_screenshot(page, "lost-network")
 
     context.set_offline(True)

@@ -61,6 +61,14 @@ def uploaded(stack: Stack, page: Page, name: str) -> bytes:
     return body
 
 
+def held_by_s3(stack: Stack) -> list[int]:
+    """The parts of the only upload in parts that S3 holds. The bar of the page is ahead: it counts what was sent."""
+    s3 = stack.aws["s3"]
+    (upload,) = s3.list_multipart_uploads(Bucket=stack.sources)["Uploads"]
+    parts = s3.list_parts(Bucket=stack.sources, Key=upload["Key"], UploadId=upload["UploadId"]).get("Parts", [])
+    return [part["PartNumber"] for part in parts]
+
+
 def kept(page: Page) -> list[str]:
     """The names under which the browser keeps uploads that have begun."""
     names: list[str] = page.evaluate("() => Object.keys(localStorage).filter((key) => key.startsWith('audio-upload'))")

@@ -10,10 +10,11 @@ export class UploadView {
     this.start = start;
     this.discard = discard;
     this.isInterrupted = false;
+    this.amount = bytes(file.size);
     this.abort = new AbortController();
     this.status = el("span", { class: "status" }, "waiting");
     this.bar = el("progress", { max: file.size || 1, value: 0, "aria-label": `Upload of ${file.name}` });
-    this.words = el("span", { class: "words" }, bytes(file.size));
+    this.words = el("span", { class: "words" }, this.amount);
     this.error = el("p", { class: "error", role: "alert", hidden: true });
     this.again = button("Try again", () => this.#restart(), { hidden: true, "aria-label": `Upload ${file.name} again` });
     this.cancel = button("Cancel", () => this.#end(), { "aria-label": `Cancel the upload of ${file.name}` });
@@ -41,10 +42,14 @@ export class UploadView {
     this.first ??= { sent, at: performance.now() };
     this.bar.max = total;
     this.bar.value = sent;
+    this.amount = `${bytes(sent)} of ${bytes(total)}`;
     const seconds = (performance.now() - this.first.at) / 1000;
     const rate = (sent - this.first.sent) / seconds;
-    const left = seconds > 1 && rate > 0 ? [`${bytes(rate)}/s`, timeLeft((total - sent) / rate)] : [];
-    setText(this.words, [`${bytes(sent)} of ${bytes(total)}`, ...left].join(" · "));
+    this.#say(seconds > 1 && rate > 0 ? [`${bytes(rate)}/s`, timeLeft((total - sent) / rate)] : []);
+  }
+
+  #say(pace) {
+    setText(this.words, [this.amount, ...pace].join(" · "));
   }
 
   submitting() {
@@ -54,6 +59,7 @@ export class UploadView {
   /** An upload that is interrupted goes on by itself when the connection is back. */
   failed(message, { isInterrupted = false } = {}) {
     this.isInterrupted = isInterrupted;
+    this.#say([]); // it has no pace while it stands
     setText(this.status, isInterrupted ? "interrupted" : "failed");
     this.element.dataset.status = isInterrupted ? "interrupted" : "failed";
     this.error.hidden = false;
