@@ -57,6 +57,14 @@ def test_the_sizes_of_an_old_itunes_are_distinguished_from_those_of_the_standard
         assert read_id3(_id3(4, frames + bytes(20)), 0) == {"TITLE": ("x" * 199,), "ALBUM": ("Album",)}
 
 
+@pytest.mark.parametrize("behind", [b"", b"\xff\xfb\x90\0", b"\xff\xfb\x90\0" * 500])
+def test_a_tag_may_end_with_a_long_frame_however_short_the_sound_behind_it_is(behind: bytes) -> None:
+    text = b"\x03" + b"x" * 399  # its size read as a plain number is beyond the tag, and may be beyond the file
+    tag = _id3(4, _frame(b"TIT2", text, size=0x0310))(0, 1000)
+
+    assert read_id3(bytes_at(tag + behind), 0) == {"TITLE": ("x" * 399,)}
+
+
 def test_unsynchronised_and_compressed_frames_are_read_and_encrypted_ones_are_not() -> None:
     in_utf_16 = b"\x01\xff\xfe\xff\0"  # U+00FF
     unsynchronised = _frame(b"TIT2", in_utf_16).replace(b"\xff", b"\xff\0")

@@ -97,7 +97,7 @@ def frames_of(
         head = read_at(offset, head_bytes)
         if len(head) < head_bytes or offset + head_bytes > end or not _is_name(head[:letters_of_name]):
             return
-        length = _frame_bytes(read_at, offset, head, version)
+        length = _frame_bytes(read_at, offset, end, head, version)
         offset += head_bytes
         name = head[:letters_of_name].decode("ascii")
         if offset + length > end:
@@ -134,19 +134,22 @@ def _behind_text(encoding: int, content: bytes) -> bytes:
     return content[end + 2 :]
 
 
-def _frame_bytes(read_at: ReadAt, offset: int, head: bytes, version: int) -> int:
+def _frame_bytes(read_at: ReadAt, offset: int, end: int, head: bytes, version: int) -> int:
+    """The length of the content of the frame at `offset`, in a tag that ends at `end`."""
     if version == 2:
         return int.from_bytes(head[3:6], "big")
     plain, safe = int.from_bytes(head[4:8], "big"), _syncsafe(head[4:8])
     if version == 3 or max(head[4:8]) > 127:
         return plain
     # Older versions of iTunes wrote 2.4 with plain sizes. What follows the frame shows which size is meant.
-    follows, otherwise = (read_at(offset + 10 + length, 4) for length in (safe, plain))
-    return plain if plain != safe and not _can_follow(follows) and _can_follow(otherwise) else safe
+    are_right = [_can_end(read_at, offset + 10 + length, end) for length in (safe, plain)]
+    return plain if are_right == [False, True] else safe
 
 
-def _can_follow(name: bytes) -> bool:
-    return len(name) < 4 or _is_name(name) or name == bytes(4)
+def _can_end(read_at: ReadAt, at: int, end: int) -> bool:
+    """Whether a frame may end there: with the tag, before another frame, or before padding."""
+    name = read_at(at, min(4, end - at)) if at < end else b""
+    return at <= end and (len(name) < 4 or _is_name(name) or name == bytes(4))
 
 
 def _is_name(name: bytes) -> bool:
