@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[2]
 _TESTS = ("tests/unit", "tests/property", "tests/contract/test_audio_converter.py")
 _WITH_PROCESSES = "tests/contract/"  # slow: the domain is judged without them, so that it has tests of its own
 _DOMAIN = "worker.domain."
-_MAX_STEPS = 1  # what lies further away tests something else
+_MAX_STEPS = 1  # what lies further away tests something else, but for the readings
+_READINGS = "tests/unit/domain/readings/test_readings.py"
+_READ_THERE = ("worker.domain.containers.", "worker.domain.tags.")
 
 
 def covering(module: str) -> list[list[str]]:
@@ -26,7 +28,8 @@ def covering(module: str) -> list[list[str]]:
         known.update(stage)
         stages.append(stage)
     direct = [name for name in stages[0] if module in _graph()[name]]
-    return [stage for stage in (direct, [n for n in stages[0] if n not in direct], *stages[1:]) if stage]
+    whole_files = [_READINGS] if module.startswith(_READ_THERE) else []
+    return [stage for stage in (direct, [n for n in stages[0] if n not in direct], *stages[1:], whole_files) if stage]
 
 
 @cache

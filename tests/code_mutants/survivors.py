@@ -25,6 +25,10 @@ KINDS: tuple[tuple[str, str], ...] = (
         r": _?[A-Z_]*(MAX|BYTES|LINES|WINDOW|BLOCK|CHUNK|LIMIT|AT_ONCE)[A-Z_]* = .*off by one$",
         "a bound of effort or memory, of which the size matters and not the last digit",
     ),
+    (
+        r"read_at\([^()]*, (\d+)\).*: \1 off by one$",
+        "what is read beyond the fields is not looked at",
+    ),
 )
 
 # Single ones by the same name, which must survive: a test that kills one shows its reason to be wrong.
@@ -48,6 +52,16 @@ EQUIVALENT: Mapping[str, str] = {
     "worker.domain.containers.mp4: last_time, last_bytes = latest.get(track, (-1, 0)): 0 off by one": (
         "no fragment begins at -1, at which this size would count"
     ),
+    "worker.domain.containers.mp4: last_time, last_bytes = latest.get(track, (-1, 0)): 1 off by one": (
+        "no fragment begins before 0"
+    ),
+    "worker.domain.containers.mp4: length = indexes[0].stop - indexes[0].start: Sub for Add": (
+        "the index is read by the size that it states, and what is read behind it is not"
+    ),
+    (
+        "worker.domain.containers.matroska_clusters: "
+        "if behind > stop or length < 4 or not data[header] & 0x80:: 4 off by one"
+    ): "a block that is not read the short way is read as any element",
     "worker.domain.containers.ogg: stream.read_headers(page, read_at(page.body, page.end - page.body)): Sub for Add": (
         "the packets are cut out by their lengths"
     ),

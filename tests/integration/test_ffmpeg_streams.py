@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.trial import convert as convert_to_wav
+from tests.support.adts import flipped, frames_of
 from tests.support.conversions import an_output, converted
 from tests.support.ogg import page, split, without_last_mark
 from tests.support.sounds import FFMPEG, SECONDS, run_ffmpeg, sound
-from tests.unit.domain.test_adts_checksum import flipped, frames_of
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.flac_frames import frame_header

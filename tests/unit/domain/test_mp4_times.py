@@ -97,6 +97,12 @@ def test_a_track_with_mended_times_has_their_length_but_for_what_edits_leave_out
     assert structure.track_seconds == pytest.approx((seconds,))
 
 
+def test_what_a_configuration_says_behind_its_first_fields_does_not_change_the_length_of_a_frame() -> None:
+    (patch,) = examined(an_mp4([(99, 2048)], configuration=b"\x12\x10\x56\xe5\x00")).patches
+
+    assert patch.content == struct.pack(">I", _FRAME)
+
+
 def test_a_clock_too_coarse_for_a_frame_does_not_change_the_length() -> None:
     assert examined(an_mp4([(1000, 46)], ticks=1000)).track_seconds == pytest.approx((1000 * _FRAME / _RATE_HZ,))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.adts import a_stream, flipped, frames_of
 from tests.support.frames import ADTS_FRAME, ID3_TAG, reader
 from tests.support.sounds import sound
-from tests.unit.domain.test_adts_checksum import a_stream, flipped, frames_of
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed, examine
 from worker.domain.containers.structure import MAX_PARTS, Structure
