@@ -55,7 +55,7 @@ ROWS = (
         f"{_VARIABLES}::test_the_region_of_a_queue_is_seen_at_each_kind_of_endpoint",
     ),
     Row(
-        "a profile assumes a role from nothing, from a profile that is missing, or in a circle",
+        "a profile assumes a role from nothing, from a profile that is missing, in a circle, or with a code (MFA)",
         "exit code 78 and one line",
         "tests/unit/adapters/test_aws_session.py::test_a_profile_that_can_give_no_credentials_is_seen_in_the_files",
     ),

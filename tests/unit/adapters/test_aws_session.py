@@ -34,6 +34,17 @@ SSO = {"sso_start_url": "https://x", "sso_region": "r", "sso_account_id": "1", "
         ),
         ({"a": {"role_arn": ROLE, "source_profile": "a"}}, "'a' assumes its role from 'a'"),
         ({"a": {"role_arn": ROLE, "credential_source": "Ec2"}}, "credential_source must be Ec2InstanceMetadata, EcsC"),
+        (
+            {"a": {"role_arn": ROLE, "source_profile": "b", "mfa_serial": "arn:aws:iam::1:mfa/me"}, "b": KEYS},
+            "profile 'a' has mfa_serial: its role needs a code that a person types",
+        ),
+        (
+            {
+                "a": {"role_arn": ROLE, "source_profile": "b"},
+                "b": {"role_arn": ROLE, "credential_source": "Environment", "mfa_serial": "arn:aws:iam::1:mfa/me"},
+            },
+            "profile 'b' has mfa_serial",
+        ),
         ({"a": {"sso_start_url": "https://x", "sso_role_name": "n"}}, "profile 'a' lacks sso_region, sso_account_id"),
     ],
 )
@@ -58,6 +69,8 @@ def test_a_profile_that_can_give_no_credentials_is_seen_in_the_files(
         {"a": {"role_arn": ROLE, "web_identity_token_file": "/t"}},
         {"a": {"role_arn": ROLE, "source_profile": "b"}, "b": KEYS},
         {"a": {"role_arn": ROLE, "source_profile": "a", **KEYS}},
+        {"a": {"mfa_serial": "arn:aws:iam::1:mfa/me", **KEYS}},
+        {"a": {"role_arn": ROLE, "source_profile": "b"}, "b": {"mfa_serial": "arn:aws:iam::1:mfa/me", **KEYS}},
         {
             "a": {"role_arn": ROLE, "source_profile": "b"},
             "b": {"role_arn": ROLE, "source_profile": "c"},

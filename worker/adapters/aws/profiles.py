@@ -29,6 +29,8 @@ def problem_of_profile(profiles: Mapping[str, Mapping[str, Any]], name: str) -> 
             return _problem_without_role(name, profile, is_source=is_source)
         if "web_identity_token_file" in profile:
             return None
+        if "mfa_serial" in profile:
+            return f"profile {name!r} has mfa_serial: its role needs a code that a person types, again and again"
         source, kind = profile.get("source_profile"), profile.get("credential_source")
         if (source is None) == (kind is None):
             return f"profile {name!r} has role_arn and needs one of source_profile and credential_source"
