@@ -8,6 +8,7 @@ cannot come from a tag. All other lines are ignored, except the description of t
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -72,6 +73,9 @@ class Side(Enum):
     ENCODER = "1;36"
     FILTER = "1;32"
     OTHER = ""
+
+
+_SIDES: Mapping[str | None, Side] = {side.value: side for side in Side}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +183,12 @@ class Log:
         if match is None:
             self._describe_behind_colour(line)
             return
-        text = _COLOUR.sub("", match["text"])
+        text = match["text"]
+        if "\x1b" in text:
+            text = _COLOUR.sub("", text)
         context = match["context"] or ""
         if match["level"] in _ERROR_LEVELS or text == _FRAMES_IN_DISORDER:
-            side = Side.DEMUXER if text == _FRAMES_IN_DISORDER else _side(match["class"])
+            side = Side.DEMUXER if text == _FRAMES_IN_DISORDER else _SIDES.get(match["class"], Side.OTHER)
             error = LogError(side, context, text)
             if len(self.errors) < _MAX_ERRORS or (error.is_of_demuxer and self.demuxer_error is None):
                 self.errors.append(error)
@@ -197,15 +203,15 @@ class Log:
         elif created := _CREATED.match(text):
             self.tracks.append(int(created[1]))
         else:
-            self._note(text, _side(match["class"]))
+            self._note(text, match["class"])
 
-    def _note(self, text: str, side: Side) -> None:
-        """What shows how the sound is, in a line of a level below errors."""
+    def _note(self, text: str, colour: str | None) -> None:
+        """What shows how the sound is, in a line of a level below errors. `colour` is its speaker's."""
         if late := _TOO_LATE.match(text):
             self.left_out_seconds = max(self.left_out_seconds, float(late[1]))
         elif text == _NO_NUMBER:
             self.has_non_finite_samples = True
-        elif text.startswith(_CHANNEL_MISSING) and side is Side.DECODER:
+        elif text.startswith(_CHANNEL_MISSING) and colour == Side.DECODER.value:
             self.frames_without_channel += 1
         elif filled := _FILLED.match(text):
             self.filled_samples += int(filled[1])
@@ -227,7 +233,3 @@ class Log:
         plain = line.removeprefix("\x1b[0m")
         if not self.is_description_full and not plain.startswith("\x1b"):
             self.described += plain + "\n"
-
-
-def _side(colour: str | None) -> Side:
-    return Side(colour) if colour in {side.value for side in Side} else Side.OTHER
