@@ -16,6 +16,11 @@ ROWS = (
     Row("the primary becomes a replica", f"{_ON_DYNAMODB} 50 ms; the name is looked up again", _OUTAGE),
     Row("Redis has no memory left, or not enough replicas", f"{_ON_DYNAMODB} 50 ms", _OUTAGE),
     Row("the password of Redis is changed", f"{_ON_DYNAMODB} 50 ms", _OUTAGE),
+    Row(
+        "its certificate has expired, is not yet valid, is of another name, or nobody trusted has signed it",
+        "an outage, with that as its reason",
+        "tests/integration/test_redis_wrong_server.py::test_what_is_wrong_with_a_certificate_is_named",
+    ),
     Row("only one side has TLS", f"{_ON_DYNAMODB} 350 ms", _OUTAGE),
     Row("the look-up of Redis' name hangs", f"{_ON_DYNAMODB} 350 ms; DynamoDB's is not held up", _OUTAGE),
     Row(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 import redis
 
+from tests.support.certificate import Certificate
 from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.application.operations.diagnosis import judge_cache
@@ -73,6 +76,33 @@ async def test_the_port_of_a_sentinel_is_named(password: str | None, problem: st
 
     assert found == problem
     assert "REDIS_PORT" in advice
+
+
+@pytest.mark.parametrize(
+    ("certificate", "problem", "advice_part"),
+    [
+        ({"days": (-9, -1)}, "TLS certificate expired", "renew"),
+        ({"days": (1, 9)}, "TLS certificate not yet valid", "clocks"),
+        ({"host": "127.0.0.2"}, "TLS certificate of another name", "REDIS_ENDPOINT"),
+        ({}, "TLS certificate not trusted", "SSL_CERT_FILE"),
+    ],
+)
+async def test_what_is_wrong_with_a_certificate_is_named(
+    certificate: dict[str, Any], problem: str, advice_part: str, tmp_path: Path
+) -> None:
+    shown = Certificate(tmp_path, **certificate)
+    (tmp_path / "trusted").mkdir()
+    trusted = shown if certificate else Certificate(tmp_path / "trusted")
+    async with await asyncio.start_server(_closed, HOST, 0, ssl=shown.server()) as server:
+        port = server.sockets[0].getsockname()[1]
+        found, advice = await problem_of(Endpoint(HOST, port, tls=trusted.client))
+
+    assert found == problem
+    assert advice_part in advice
+
+
+def _closed(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from worker.demo.servers import HOST
 
 
 class Certificate:
-    """A self-signed certificate for 127.0.0.1, valid for a day."""
+    """A self-signed certificate, by default for 127.0.0.1 and valid for a day."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, host: str = HOST, days: tuple[int, int] = (-1, 1)) -> None:
+        """`days`: from when to when it is valid, counted from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
         now = datetime.now(UTC)
@@ -28,9 +29,9 @@ class Certificate:
             .issuer_name(name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))]), critical=False)
+            .not_valid_before(now + timedelta(days=days[0]))
+            .not_valid_after(now + timedelta(days=days[1]))
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), critical=False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(key, hashes.SHA256())
         )

@@ -53,13 +53,21 @@ _TABLE: tuple[tuple[type[Exception], str, Severity], ...] = (
     (redis_exceptions.TimeoutError, "timeout", Severity.SOFT),
     (redis_exceptions.ConnectionError, "connection lost", Severity.SOFT),
     (socket.gaierror, "name not resolved", Severity.SOFT),
-    (ssl.SSLCertVerificationError, "TLS certificate refused", Severity.HARD),
+    (ssl.SSLCertVerificationError, "TLS certificate not trusted", Severity.HARD),
     (ssl.SSLError, "TLS handshake failed", Severity.SOFT),
     (ConnectionRefusedError, "connection refused", Severity.SOFT),
     (TimeoutError, "timeout", Severity.SOFT),
     (OSError, "connection lost", Severity.SOFT),
     (RedisError, "failed", Severity.SOFT),
 )
+
+# By the number of X509_V_ERR_…: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
+_CERTIFICATES = {
+    9: "TLS certificate not yet valid",
+    10: "TLS certificate expired",
+    62: "TLS certificate of another name",
+    64: "TLS certificate of another name",  # of another address
+}
 
 _REPLY_CODE = re.compile(r"[A-Z]{2,}")
 # Before Redis 7 an error within a script comes as "ERR Error running script (…): … -READONLY You can't …", or, where
@@ -79,6 +87,8 @@ def store_failure(exc: Exception) -> StoreUnavailableError:
     code = _reply_code(exc)
     if code in _REPLIES:
         return StoreUnavailableError(*_REPLIES[code])
+    if isinstance(exc, ssl.SSLCertVerificationError) and exc.verify_code in _CERTIFICATES:
+        return StoreUnavailableError(_CERTIFICATES[exc.verify_code], Severity.HARD)
     for kind, reason, severity in _TABLE:
         if isinstance(exc, kind):
             return StoreUnavailableError(reason, severity)
