@@ -48,6 +48,29 @@ def test_counts_are_exact() -> None:
     assert read_counts(Log(), 1, 44100) is None
 
 
+_HUGE = "9" * 400  # more than a float takes
+
+
+@pytest.mark.parametrize(
+    ("number", "forged"),
+    [
+        ("110250 samples", f"{_HUGE} samples"),
+        ("samplerate:44100", "samplerate:0"),
+        ("#0:0 (audio): 96", f"#{_HUGE}:0 (audio): 96"),
+    ],
+)
+def test_numbers_that_ffmpeg_cannot_have_printed_count_for_nothing(number: str, forged: str) -> None:
+    assert number in SUMMARY
+    log = log_of(SUMMARY, SUMMARY.replace(number, forged))
+
+    assert read_counts(log, 2, 44100) is not None
+    assert max(log.encoded, default=0) < 10
+
+
+def test_a_pause_without_end_counts_for_nothing() -> None:
+    assert log_of(said(FILTER, "Parsed_asetpts_0", VERBOSE, f"{_HUGE}.5")).left_out_seconds == 0.0
+
+
 def test_a_run_without_a_graph_has_no_changes() -> None:
     counts = read_counts(log_of(SUMMARY.replace(GRAPH, "")), 1, 22050)
 

@@ -35,17 +35,18 @@ _LINE = re.compile(
     r"\x1b\[(?P<level>\d;3\d)m(?P<text>.*)",
     re.DOTALL,
 )
+_N = r"(\d{1,18})"  # ffmpeg counts in 64 bits; a longer number is none of its own, and too large to reckon with
 _DECODED = re.compile(
-    r"  Input stream #(\d+):\d+ \(audio\): (\d+) packets read \((\d+) bytes\); (\d+) frames decoded; "
-    r"(\d+) decode errors \((\d+) samples\)"
+    rf"  Input stream #{_N}:\d+ \(audio\): {_N} packets read \({_N} bytes\); {_N} frames decoded; "
+    rf"{_N} decode errors \({_N} samples\)"
 )
-_ENCODED = re.compile(r"  Output stream #(\d+):0 \(audio\): \d+ frames encoded \((\d+) samples\)")
-_GRAPH_INPUT = re.compile(r"graph_\d+_in_(\d+):\d+")
-_GRAPH = re.compile(r"tb:\S+ samplefmt:\S+ samplerate:(\d+) chlayout:")
-_CREATED = re.compile(r"Created audio stream from input stream 0:(\d+)")
-_TOO_LATE = re.compile(r"(\d+\.\d+)$")  # printed by the filter that keeps the clock
+_ENCODED = re.compile(rf"  Output stream #{_N}:0 \(audio\): \d+ frames encoded \({_N} samples\)")
+_GRAPH_INPUT = re.compile(rf"graph_\d+_in_{_N}:\d+")
+_GRAPH = re.compile(r"tb:\S+ samplefmt:\S+ samplerate:([1-9]\d{0,17}) chlayout:")
+_CREATED = re.compile(rf"Created audio stream from input stream 0:{_N}")
+_TOO_LATE = re.compile(r"(\d{1,18}\.\d+)$")  # printed by the filter that keeps the clock
 _NO_NUMBER = "-1.000000"  # printed by the filter that makes silence of such samples
-_FILLED = re.compile(r"adding (\d+) audio samples of silence")
+_FILLED = re.compile(rf"adding {_N} audio samples of silence")
 _ESTIMATED = "Estimating duration from bitrate"
 _FRAMES_IN_DISORDER = "sample/frame number mismatch in adjacent frames"  # of FLAC: only a warning of its parser
 # Of a demuxer, about what is no sound: such a picture or chapter is left out.
