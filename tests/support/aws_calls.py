@@ -86,6 +86,16 @@ def calls_of(*actions: str) -> Matches:
     return lambda call: call.action in actions
 
 
+def receives_messages(call: Call) -> bool:
+    """Matches calls of a consumer. What a worker tries at its start, whether it may receive, asks for no message."""
+    return call.action == "ReceiveMessage" and json.loads(call.body)["MaxNumberOfMessages"] > 0
+
+
+def deletes_messages(call: Call) -> bool:
+    """Matches calls of a consumer. What a worker tries at its start, whether it may delete, names no message."""
+    return call.action == "DeleteMessageBatch" and b'"ReceiptHandle": "worker-doctor"' not in call.body
+
+
 def s3_error(status: int, code: str, **more: str) -> web.Response:
     """An error as S3 words it (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
 

@@ -18,7 +18,7 @@ import boto3  # type: ignore[import-untyped]
 import jsonschema
 import pytest
 
-from tests.support.aws_calls import Call, calls_of
+from tests.support.aws_calls import calls_of, deletes_messages
 from tests.support.fault_proxy import FaultProxy
 from tests.support.sounds import sound
 from tests.support.stack import Stack, wait_for
@@ -107,11 +107,6 @@ def is_done_with(stack: Stack) -> bool | None:
     return stack.messages_in(stack.queue_url) == 0 or None
 
 
-def deletes_a_message(call: Call) -> bool:
-    """The worker also tries at its start whether it may delete, by a handle that no message has."""
-    return call.action == "DeleteMessageBatch" and b'"worker-doctor"' not in call.body
-
-
 @pytest.fixture
 def good(unique: Callable[[str], str]) -> str:
     """The id of a job. All tests have one Redis, which keeps the records of ended jobs."""
@@ -163,7 +158,7 @@ def test_the_end_that_a_worker_published_before_it_was_killed_comes_again_with_t
 ) -> None:
     short = {"WORKER_VISIBILITY_TIMEOUT_SECONDS": "3", "WORKER_EVENT_TOPIC_ARN": listener.topic_arn}
     with FaultProxy(stack.endpoint).running() as proxy:
-        proxy.hold(deletes_a_message)
+        proxy.hold(deletes_messages)
         stack.send(a_job(stack, good))
         first = start_worker(stack, AWS_ENDPOINT_URL=proxy.url, **short)
         proxy.wait_held()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.aws_calls import Call, calls_of
+from tests.support.aws_calls import Call, calls_of, deletes_messages, receives_messages
 from tests.support.fault_proxy import FaultProxy
 from tests.support.held_converter import HeldConverter
 from tests.support.leftovers import leftovers
@@ -45,7 +45,7 @@ def _sends_part_2(call: Call) -> bool:
 
 
 STAGES = {
-    "receive": Stage(calls_of("ReceiveMessage"), after=True, lost_attempts=0),
+    "receive": Stage(receives_messages, after=True, lost_attempts=0),
     "claim": Stage(_sets("running"), lost_attempts=0),
     "claimed": Stage(_sets("running"), after=True),
     "download": Stage(calls_of("GetObject")),
@@ -54,7 +54,7 @@ STAGES = {
     "uploaded": Stage(calls_of("CompleteMultipartUpload"), after=True, source_seconds=LONG_SECONDS),
     "commit": Stage(_sets("completed")),
     "committed": Stage(_sets("completed"), after=True, lost_attempts=0),
-    "delete": Stage(calls_of("DeleteMessageBatch"), lost_attempts=0),
+    "delete": Stage(deletes_messages, lost_attempts=0),
 }
 
 
