@@ -1,7 +1,4 @@
-"""A web app that converts recordings and shows their progress: uvicorn --factory fastapi_app:make_app
-
-It needs the package and FastAPI, and the worker's variables: WORKER_QUEUE_URL, WORKER_TABLE, REDIS_ENDPOINT.
-"""
+"""Convert recordings and show their progress: uvicorn --factory fastapi_app:make_app, with the worker's variables."""
 
 import os
 from collections.abc import AsyncIterator
@@ -17,14 +14,12 @@ STATUSES = {InvalidMessageError: 422, JobExistsError: 409}  # any other error is
 
 
 def make_app() -> FastAPI:
-    jobs = Jobs.from_env()
-
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with jobs:
             yield
 
-    app = FastAPI(lifespan=lifespan)
+    app, jobs = FastAPI(lifespan=lifespan), Jobs.from_env()
 
     @app.post("/episodes/{episode}", status_code=202)
     async def convert(episode: str, source: str) -> dict[str, str]:
@@ -39,8 +34,7 @@ def make_app() -> FastAPI:
     async def progress(episode: str) -> StreamingResponse:
         if await jobs.get(f"episode-{episode}") is None:
             raise HTTPException(404)
-        records = jobs.watch(f"episode-{episode}")
-        lines = (f"data: {record.percent} {record.status}\n\n" async for record in records)
+        lines = (f"data: {now.percent} {now.status}\n\n" async for now in jobs.watch(f"episode-{episode}"))
         return StreamingResponse(lines, media_type="text/event-stream")
 
     return app

@@ -136,6 +136,13 @@ async def test_jobs_are_listed_newest_first_by_their_status(
     assert [fault["field"] for fault in wrong.problem["errors"]] == ["status", "limit"]
 
 
+@pytest.mark.parametrize("name", ["status", "limit"])
+async def test_a_parameter_without_a_value_is_refused(name: str, client: GatewayClient) -> None:
+    refused = await client.get(f"/jobs?{name}=")
+
+    assert (refused.status, refused.problem["field"]) == (422, name)
+
+
 async def test_the_link_of_a_full_list_leads_to_the_older_jobs(
     client: GatewayClient, shared: Stack, unique: Callable[[str], str]
 ) -> None:
