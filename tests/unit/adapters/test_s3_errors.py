@@ -96,6 +96,8 @@ def test_what_passes_by_itself_is_tried_again(status: int, code: str) -> None:
 
         assert type(error) is DependencyUnavailableError
         assert says_all(error, code, status)
+        assert "job" not in str(error)  # a gateway says it, too, about files of which no job knows yet
+        assert "worker" not in str(error)
 
 
 @pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (416, "InvalidRange"), (412, "")])

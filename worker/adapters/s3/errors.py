@@ -116,7 +116,7 @@ _CREATE_BUCKET = "create the bucket or correct the target"
 _ALLOW_READING = "allow the role s3:GetObject on it and kms:Decrypt with its key"
 _ALLOW_WRITING = "allow the role s3:PutObject on it and kms:GenerateDataKey with its key"
 _SEE_ERROR = "see this code in the S3 API reference"
-_RENEW = "the worker's credentials or its clock are refused"
+_RENEW = "the credentials or the clock of this process are refused"
 
 
 class UnexplainedError(DependencyUnavailableError):
@@ -217,7 +217,7 @@ def _is_denied(refusal: Refusal) -> bool:
 
 
 def _unavailable(location: ObjectLocation, refusal: Refusal) -> DependencyUnavailableError:
-    advice = _RENEW if _name(refusal) in _CREDENTIALS else "the job is tried again"
+    advice = _RENEW if _name(refusal) in _CREDENTIALS else "the same request may succeed later"
     return DependencyUnavailableError("S3", f"answered {refusal} for {location}: {advice}")
 
 
