@@ -180,6 +180,10 @@ def drop_memory_of_another() -> None:
             raise
 
 
+def keep_a_segment() -> None:
+    call(31, 195, call(29, 194, 0, 4096, 0o1600), 0, None)  # and remove it: it would outlive all processes
+
+
 def keep_semaphores() -> None:
     call(66, 191, call(64, 190, 0, 1, 0o1600), 0, 0)  # and remove them
 
@@ -251,7 +255,7 @@ ATTEMPTS: dict[str, Callable[[], Any]] = {
     "take the disk": take_the_disk,
     "raise a limit": raise_a_limit,
     "keep memory in a file": lambda: os.memfd_create("memory"),
-    "keep memory in a segment": lambda: call(29, 194, 0, 4096, 0o1600),
+    "keep memory in a segment": keep_a_segment,
     "keep memory in pipes": lambda: os.closerange(*sorted(os.pipe())),
     "keep memory in a queue": keep_a_queue,
     "keep semaphores": keep_semaphores,
