@@ -58,7 +58,7 @@ async def _play(
     screen: Screen, audio: Sequence[Path], scratch: Path, directory: Path, *, short: bool, keep: bool
 ) -> int:
     async with AsyncExitStack() as stack:
-        screen.note("Starting an emulated AWS and a real Redis on 127.0.0.1, a worker and a gateway ...")
+        screen.note("Starting an emulated AWS, a real Redis, a worker and a gateway on 127.0.0.1 ...")
         servers = await stack.enter_async_context(open_stack())
         entries = await _prepare(audio, scratch, short=short)
         worker = await stack.enter_async_context(running_worker(_environment(servers, scratch)))
@@ -70,7 +70,9 @@ async def _play(
         follow = partial(_follow, screen, jobs, s3)
         records = await _convert(screen, servers, worker, follow, entries, short=short)
         files = await fetch_outputs(s3.objects, records, directory)
+        screen.note("")
         screen.console.print(table_of(entries, records, worker))
+        screen.note("")
         say_where(screen, records, files, directory)
         if keep:
             screen.note(f"All of it stays up for files of your own, until Ctrl-C: {page}", emphasis=True)

@@ -36,7 +36,7 @@ async def fetch_outputs(objects: S3Store, records: Sequence[Record], directory: 
 
 def table_of(entries: Sequence[Entry], records: Sequence[Record], worker: WorkerProcess) -> Table:
     """The batch: sizes, durations, and the time that each job took in the worker."""
-    table = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
+    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("source", overflow="fold")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("length", justify="right", no_wrap=True)
@@ -97,7 +97,7 @@ def say_what_next(screen: Screen, exit_code: int) -> None:
     for command, meaning in (
         ("make demo AUDIO=path/to/your.wav", "the same with a file of your own"),
         (".venv/bin/worker --help", "the commands"),
-        (".venv/bin/worker doctor", "what a worker needs, and whether this environment has it"),
+        (".venv/bin/worker doctor", "tries each thing that a worker needs"),
         ("make test", "run all tests"),
     ):
         screen.note(f"  {command:<34} {meaning}")
