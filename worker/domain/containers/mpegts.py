@@ -110,11 +110,14 @@ def _read(
         expected = offset + len(run)
         highs, lows = run[sync + 1 :: packet_bytes], run[sync + 2 :: packet_bytes]
         begins = [found.start() for found in _BEGINNING.finditer(highs)]
-        sounds = {index for index in begins if sound_of(_packet(run, index, packet_bytes, sync))}
-        numbers = {lows[index] for index in sounds} | {number & 0xFF for number in reading.streams}
-        for index in sorted({*begins, *_with_low_bytes(lows, numbers)}):
+        known = set(reading.streams)
+        for index in begins:
+            number = (highs[index] & 31) << 8 | lows[index]
+            if number not in known and sound_of(_packet(run, index, packet_bytes, sync)):
+                known.add(number)
+        for index in sorted({*begins, *_with_low_bytes(lows, {number & 0xFF for number in known})}):
             number, at = (highs[index] & 31) << 8 | lows[index], offset + index * packet_bytes
-            if index in sounds or number in reading.streams:
+            if number in known:
                 reading.add(number, _packet(run, index, packet_bytes, sync), at, at + packet_bytes)
             elif number == _PROGRAMS:
                 reading.tables_at = at
@@ -135,10 +138,12 @@ class _Reading:
     tables_at: int | None = None  # the last table of all programmes
 
     def add(self, number: int, packet: bytes, at: int, end: int) -> None:
-        """Take a packet of a stream of sound, or the first that makes it one or ends it."""
+        """Take a packet of a stream that is one of sound here, or has been or will be one."""
         begins = bool(packet[1] & _BEGINS)
         stream = self.streams.get(number)
         if stream is None:
+            if not sound_of(packet):
+                return
             stream = self.streams[number] = _Stream(is_certain_sound(packet))
         elif begins and is_of_pictures(packet):
             self.ended.append(self.streams.pop(number).sound)
