@@ -5,6 +5,7 @@ This takes a fraction of a second a mutant. It cannot judge code that runs while
 
 from __future__ import annotations
 
+import ast
 import functools
 import gc
 import time
@@ -16,7 +17,7 @@ import hypothesis
 import pytest
 
 from tests.code_mutants.children import limit_cpu_seconds, succeeds
-from tests.code_mutants.lines import Line, LineRecorder, TestRun, read_runs, write_runs
+from tests.code_mutants.lines import Line, LineRecorder, TestRun, marked_lines, read_runs, with_marks, write_runs
 from tests.code_mutants.operators import Mutant
 from tests.code_mutants.suites import covering_files, path_of, source_of
 
@@ -76,10 +77,12 @@ class InPlaceJudge:
         return True
 
     def _record(self, session: pytest.Session, path: Path) -> bool:
-        runs = []
+        functions, runs = _Functions(), []
+        for module in {mutant.module for mutant in self._chosen}:
+            functions.mark(module)
         for item, following in zip(session.items, [*session.items[1:], None], strict=True):
             failed, began, began_cpu = session.testsfailed, time.monotonic(), time.process_time()
-            with self._recorder.recording() as lines:
+            with marked_lines() as lines:
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
             cpu_seconds = time.process_time() - began_cpu
             passed = session.testsfailed == failed
@@ -122,8 +125,15 @@ class _Functions:
                 self._caches.append(thing)
 
     def change(self, mutant: Mutant) -> None:
-        path = path_of(mutant.module)
-        code = compile(mutant.tree(source_of(mutant.module)), str(path), "exec", dont_inherit=True)
+        """Give the functions of the module the code of the mutant."""
+        self._take(path_of(mutant.module), mutant.tree(source_of(mutant.module)))
+
+    def mark(self, module: str) -> None:
+        """Let the functions of the module tell which of their lines run."""
+        self._take(path_of(module), with_marks(ast.parse(source_of(module)), module))
+
+    def _take(self, path: Path, tree: ast.Module) -> None:
+        code = compile(tree, str(path), "exec", dont_inherit=True)
         changed: Mapping[tuple[str, int], CodeType] = {
             (each.co_qualname, each.co_firstlineno): each for each in _codes_in(code)
         }
