@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.audio import FORMATS, MAX_RATE_HZ, MIN_RATE_HZ, AudioFormat
-from worker.domain.encoding import Encoding, encoding_for
+from worker.domain.encoding import Encoding, check_source, encoding_for
+from worker.domain.errors import InvalidMessageError
+from worker.domain.hls import DEFAULT_SEGMENT_SECONDS
 from worker.domain.job import ObjectLocation, OutputSpec
 
 
@@ -78,3 +80,19 @@ def test_a_bitrate_that_the_encoder_refuses_becomes_the_nearest(
 ) -> None:
     result = encoding(AudioFormat(audio_format), rate=rate, channels=channels, bitrate_kbps=asked)
     assert result.bitrate_kbps == taken
+
+
+def test_a_stream_has_segments_of_the_length_that_is_asked_for_or_of_the_usual_one() -> None:
+    assert encoding(AudioFormat.HLS, segment_seconds=4).segment_seconds == 4
+    assert encoding(AudioFormat.HLS).segment_seconds == DEFAULT_SEGMENT_SECONDS
+    assert encoding(AudioFormat.MP3).segment_seconds is None
+
+
+def test_a_channel_can_be_picked_that_the_source_has() -> None:
+    target = ObjectLocation.parse("s3://bucket/key")
+    all_of_it, second = OutputSpec(target, AudioFormat.WAV), OutputSpec(target, AudioFormat.WAV, pick_channel=2)
+
+    check_source([all_of_it, second], channels=2)
+    for channels, count in ((1, "1 channel"), (0, "0 channels")):
+        with pytest.raises(InvalidMessageError, match=rf"^outputs\[1\].pick_channel: the source has {count}$"):
+            check_source([all_of_it, second], channels=channels)

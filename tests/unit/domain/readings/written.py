@@ -49,6 +49,7 @@ _TAGS = {
     "PRODUCER": ("P",),
     "TRACKNUMBER": ("3",),
     "TRACKTOTAL": ("9",),
+    "WEBSITE": ("https://artist.example/ö",),
     "OWN FIELD": ("x" * 300,),
 }
 _PNG = Picture(
