@@ -18,7 +18,7 @@ from worker.cli.exits import UsageError
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import first_record
 from worker.domain.refusals import JobExistsError
-from worker.ports import StoreUnavailableError
+from worker.ports import StoreUnavailableError, UnreadableRecordError
 from worker.settings import ConfigurationError, Fault
 
 
@@ -128,6 +128,11 @@ def raising(error: BaseException) -> Callable[[Namespace], int]:
             JobExistsError(first_record("ep-1", None, (), NOW)),
             1,
             "worker: job ep-1 exists already (queued)",
+        ),
+        (
+            UnreadableRecordError("DynamoDB", "record"),
+            1,
+            "worker: unreadable record in DynamoDB: attribute record: mend or delete the job's item",
         ),
         (
             StoreUnavailableError("timeout"),
