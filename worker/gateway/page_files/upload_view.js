@@ -53,6 +53,7 @@ export class UploadView {
   }
 
   submitting() {
+    this.#say([]);
     setText(this.status, "submitting");
   }
 
