@@ -36,6 +36,7 @@ class Fleet:
     _stopped: set[int] = field(default_factory=set)  # the ids of processes that were asked to stop
     _killed: set[int] = field(default_factory=set)
     _frozen: set[int] = field(default_factory=set)
+    _redis_outages: int = 0  # at once
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _order: itertools.count[int] = field(default_factory=itertools.count)
     _processes: ExitStack = field(default_factory=ExitStack)
@@ -97,7 +98,8 @@ class Fleet:
         match each.kind:
             case "redis":
                 self.redis.kill()
-                self._later(each.seconds, self.redis.start)
+                self._redis_outages += 1
+                self._later(each.seconds, self._end_redis_outage)
             case "cut":
                 self.aws.cut()
                 self._later(each.seconds, self.aws.restore)
@@ -106,6 +108,12 @@ class Fleet:
                 self._later(each.seconds, self.aws.restore)
             case _ if each.worker is not None:
                 self._disturb_worker(self.workers[each.worker], each)
+
+    def _end_redis_outage(self) -> None:
+        """Outages may overlap: a second start beside the first would leave that one behind."""
+        self._redis_outages -= 1
+        if not self._redis_outages:
+            self.redis.start()
 
     def _disturb_worker(self, worker: WorkerProcess, each: Disturbance) -> None:
         if worker.exit_code is not None:
