@@ -51,7 +51,7 @@ def marked_lines() -> Iterator[set[Line]]:
 def with_marks(tree: ast.Module, module: str) -> ast.Module:
     """The module with a mark in front of each statement of its functions.
 
-    That costs a fraction of a trace, which is called for every function that runs, whoever's it is.
+    Marks cost time in this module alone. A trace costs time in every function that runs, of libraries too.
     """
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -77,7 +77,10 @@ def _is_mark(statement: ast.stmt) -> bool:
 
 
 class LineRecorder:
-    """Notes the lines that run, of the files that it is given, in all threads: also while modules are imported."""
+    """Notes the lines that run, of the files that it is given, in all threads.
+
+    It is for the time in which modules are imported, when their functions cannot have marks yet.
+    """
 
     def __init__(self, modules: Mapping[str, str]) -> None:
         """`modules` has the names of the modules by the paths of their files."""

@@ -26,9 +26,8 @@ def first_failure(fails: Callable[[int], bool], seeds: Iterable[int]) -> int | N
         for seed in seeds:
             if fails(seed):
                 return seed
-            gc.collect(
-                0
-            )  # after each run, while its garbage is in the processor's caches: later takes four times as long
+            # While the garbage of the run is in the processor's caches: later takes four times as long.
+            gc.collect(0)
     finally:
         gc.enable()
         gc.unfreeze()
