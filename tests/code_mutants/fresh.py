@@ -6,15 +6,16 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from types import CodeType, ModuleType
 
 import pytest
 
-from tests.code_mutants.children import succeeds
+from tests.code_mutants.children import Work, results
 from tests.code_mutants.lines import TestRun
 from tests.code_mutants.operators import Mutant
-from tests.code_mutants.suites import covering, covering_files, source_of
+from tests.code_mutants.suites import covering, source_of
 
 OPTIONS = ("-s", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
 # Its plugins are imported before the fork.
@@ -23,24 +24,40 @@ _MOST = 10  # times what the tests took
 _MORE_SECONDS = 60.0  # for the imports, on a busy machine
 
 
-def survives(mutant: Mutant, runs: Sequence[TestRun]) -> bool:
-    """Whether no test fails with the mutant. `runs` are those of the tests with the code as it is.
+def ends(chosen: Sequence[Mutant], runs: Sequence[TestRun]) -> Iterator[tuple[Mutant, bool]]:
+    """Each mutant with whether no test fails with it. `runs` are those of the tests with the code as it is.
 
-    All tests in files that import the module are tried, of the others those that ran a line of it.
+    The tests in files that import the module are tried, and where they pass, those of others that ran a line of it.
     """
+    passed = []
+    for mutant, survived in results(_work(mutant, _near(mutant, runs)) for mutant in chosen):
+        if survived:
+            passed.append(mutant)
+        else:
+            yield mutant, False
+    yield from results(_work(mutant, _far(mutant, runs)) for mutant in passed)
+
+
+def _near(mutant: Mutant, runs: Sequence[TestRun]) -> list[TestRun]:
     direct, *_ = covering(mutant.module)
-    judges = [run for run in runs if run.passed and run.file in covering_files(mutant.module)]
-    near = [run for run in judges if run.file in direct]
-    far = [run for run in judges if run.file not in direct and any(mutant.module == name for name, _ in run.lines)]
-    return all(_survives(mutant, stage) for stage in (near, far))
+    return [run for run in runs if run.passed and run.file in direct]
 
 
-def _survives(mutant: Mutant, runs: Sequence[TestRun]) -> bool:
+def _far(mutant: Mutant, runs: Sequence[TestRun]) -> list[TestRun]:
+    direct, *others = covering(mutant.module)
+    files = {name for stage in others for name in stage if name not in direct}
+    ran = [run for run in runs if run.passed and run.file in files]
+    return [run for run in ran if any(mutant.module == name for name, _ in run.lines)]
+
+
+def _work(mutant: Mutant, runs: Sequence[TestRun]) -> Work[Mutant]:
     seconds = _MORE_SECONDS + _MOST * sum(run.seconds for run in runs)
-    return not runs or succeeds(lambda: _pass(mutant, {run.name: run for run in runs}), within_seconds=seconds)
+    return Work(mutant, partial(_pass, mutant, {run.name: run for run in runs}), seconds)
 
 
 def _pass(mutant: Mutant, runs: Mapping[str, TestRun]) -> bool:
+    if not runs:
+        return True
     sys.meta_path.insert(0, _MutantImporter(mutant))
     files = sorted({run.file for run in runs.values()})
     code = pytest.main(["-x", *OPTIONS, *QUIET, *files], plugins=[_FastestFirst(runs)])

@@ -1,6 +1,7 @@
 """Mutants judged by tests that are imported once: each in a process forked from it, in which functions get other code.
 
-This takes a fraction of a second a mutant. It cannot judge code that runs while modules are imported.
+This takes a fraction of a second a mutant. Of the code that runs while modules are imported, it judges what gives a
+value to a name that is private to its module (`constants`).
 """
 
 from __future__ import annotations
@@ -8,19 +9,23 @@ from __future__ import annotations
 import ast
 import functools
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType
 
 import hypothesis
 import pytest
 
-from tests.code_mutants.children import limit_cpu_seconds, succeeds
+from tests.code_mutants.children import Work, limit_cpu_seconds, results, succeeds
+from tests.code_mutants.constants import Dependents, dependents
 from tests.code_mutants.lines import Line, LineRecorder, TestRun, marked_lines, read_runs, with_marks, write_runs
 from tests.code_mutants.operators import Mutant
-from tests.code_mutants.suites import covering_files, path_of, source_of
+from tests.code_mutants.suites import are_imported, covering_files, path_of, source_of
 
+_FLAGS = annotations.compiler_flag  # of the import of the future above
 _RECORDING_SECONDS = 1800.0
 _MOST = 5  # times what a test took with recording, which makes it slower
 _MORE_CPU_SECONDS = 1.0
@@ -65,16 +70,27 @@ class InPlaceJudge:
         if not succeeds(lambda: self._record(session, path), within_seconds=_RECORDING_SECONDS):
             raise RuntimeError("the tests do not end")
         self.runs = sorted(read_runs(path), key=lambda run: run.seconds)
-        items = {item.nodeid: item for item in session.items}
         functions = _Functions()
         gc.freeze()  # else each fork copies the memory of what it only counts
-        for mutant in self._chosen:
-            if self._import_lines.isdisjoint(_lines_of(mutant)):
-                runs = [run for run in self.runs if run.passed and _judges(run, mutant)]
-                self._judged(
-                    mutant, self._survives(mutant, session, [(items[run.name], run) for run in runs], functions)
-                )
+        for mutant, survived in results(self._works(session, functions)):
+            self._judged(mutant, survived)
         return True
+
+    def _works(self, session: pytest.Session, functions: _Functions) -> Iterator[Work[Mutant]]:
+        items = {item.nodeid: item for item in session.items}
+        for mutant in self._chosen:
+            lines = _lines_of(mutant)
+            again = None
+            if not self._import_lines.isdisjoint(lines):
+                again = _dependents(mutant)
+                if again is None:
+                    continue
+                lines |= {(mutant.module, number) for number in again.lines}
+            files = covering_files(mutant.module)
+            runs = [run for run in self.runs if run.passed and run.file in files and not run.lines.isdisjoint(lines)]
+            tests = [(items[run.name], run) for run in runs]
+            passes = partial(_passes, mutant, again, tests, session, functions)
+            yield Work(mutant, passes, _MORE_SECONDS + _MOST * sum(run.seconds for run in runs))
 
     def _record(self, session: pytest.Session, path: Path) -> bool:
         functions, runs = _Functions(), []
@@ -90,26 +106,32 @@ class InPlaceJudge:
         write_runs(path, runs)
         return True
 
-    def _survives(
-        self,
-        mutant: Mutant,
-        session: pytest.Session,
-        tests: Sequence[tuple[pytest.Item, TestRun]],
-        functions: _Functions,
-    ) -> bool:
-        def passes() -> bool:
-            functions.change(mutant)
-            following = [item for item, _ in tests[1:]]
-            for (item, run), next_item in zip(tests, [*following, None], strict=True):
-                limit_cpu_seconds(_MORE_CPU_SECONDS + _MOST * run.cpu_seconds)
-                item.ihook.pytest_runtest_protocol(item=item, nextitem=next_item)
-                if session.testsfailed:
-                    return False
-            return True
 
-        return not tests or succeeds(
-            passes, within_seconds=_MORE_SECONDS + _MOST * sum(run.seconds for _, run in tests)
-        )
+def _dependents(mutant: Mutant) -> Dependents | None:
+    """What is computed again in this process; None where others have imported a value as it was."""
+    again = dependents(mutant.tree(source_of(mutant.module)), mutant.number)
+    return again if again and not are_imported(mutant.module, again.names) else None
+
+
+def _passes(
+    mutant: Mutant,
+    again: Dependents | None,
+    tests: Sequence[tuple[pytest.Item, TestRun]],
+    session: pytest.Session,
+    functions: _Functions,
+) -> bool:
+    """Whether all tests pass with the mutant, which this process has from now on."""
+    try:
+        functions.change(mutant, again)
+    except Exception:  # noqa: BLE001  # nor could it be imported
+        return False
+    following = [item for item, _ in tests[1:]]
+    for (item, run), next_item in zip(tests, [*following, None], strict=True):
+        limit_cpu_seconds(_MORE_CPU_SECONDS + _MOST * run.cpu_seconds)
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=next_item)
+        if session.testsfailed:
+            return False
+    return True
 
 
 class _Functions:
@@ -124,9 +146,12 @@ class _Functions:
             elif isinstance(thing, functools._lru_cache_wrapper) and thing.__module__.startswith("worker."):
                 self._caches.append(thing)
 
-    def change(self, mutant: Mutant) -> None:
-        """Give the functions of the module the code of the mutant."""
+    def change(self, mutant: Mutant, again: Dependents | None) -> None:
+        """Give the functions of the module the code of the mutant, and its names what is computed again."""
         self._take(path_of(mutant.module), mutant.tree(source_of(mutant.module)))
+        if again:
+            assignments = ast.Module(list(again.assignments), [])
+            exec(compile(assignments, str(path_of(mutant.module)), "exec", _FLAGS), vars(sys.modules[mutant.module]))
 
     def mark(self, module: str) -> None:
         """Let the functions of the module tell which of their lines run."""
@@ -142,10 +167,6 @@ class _Functions:
             function.__code__ = changed[old.co_qualname, old.co_firstlineno]
         for cache in self._caches:
             cache.cache_clear()
-
-
-def _judges(run: TestRun, mutant: Mutant) -> bool:
-    return run.file in covering_files(mutant.module) and not run.lines.isdisjoint(_lines_of(mutant))
 
 
 def _lines_of(mutant: Mutant) -> set[Line]:

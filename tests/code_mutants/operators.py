@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -36,21 +37,31 @@ _SIGNS: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A module with one place changed. `line` is the line's text, by which a survivor is listed.
+    """A module with one place changed. `line` is the line's text.
 
-    `statement` has the numbers of the lines whose run runs the place; `place` and `which` find it in the tree.
+    `nth` counts the same changes of lines with the same text, from 1. `statement` has the numbers of the lines whose
+    run runs the place; `place` and `which` find it in the tree.
     """
 
     module: str
     number: int  # of the line
     line: str
     change: str
+    nth: int
     statement: tuple[int, ...]
     place: int
     which: int
 
     def __str__(self) -> str:
-        return f"{self.module}:{self.number}: {self.change} in `{self.line}`"
+        return f"{self.module}:{self.number}: {self.change}{self._which_one()} in `{self.line}`"
+
+    @property
+    def name(self) -> str:
+        """By which a survivor is listed. It does not change with the lines above it."""
+        return f"{self.module}: {self.line}: {self.change}{self._which_one()}"
+
+    def _which_one(self) -> str:
+        return f" ({self.nth})" if self.nth > 1 else ""
 
     def tree(self, source: str) -> ast.Module:
         """The changed module, from its source as it is."""
@@ -63,17 +74,20 @@ class Mutant:
 def mutants(module: str, source: str) -> Iterator[Mutant]:
     """All mutants of a module."""
     texts = source.splitlines()
+    seen: Counter[tuple[str, str]] = Counter()
     tree = ast.parse(source)
-    statements = _statements(tree)
+    statements = lines_of_statements(tree)
     for place, (node, changes) in enumerate(_places(tree)):
         for which, change in enumerate(changes):
             where = change.where or node
             number = getattr(where, "lineno", 1)
             lines = statements.get(id(where), (number,))
-            yield Mutant(module, number, texts[number - 1].strip(), change.name, lines, place, which)
+            line = texts[number - 1].strip()
+            seen[line, change.name] += 1
+            yield Mutant(module, number, line, change.name, seen[line, change.name], lines, place, which)
 
 
-def _statements(tree: ast.Module) -> dict[int, tuple[int, ...]]:
+def lines_of_statements(tree: ast.Module) -> dict[int, tuple[int, ...]]:
     """By the id of a node: the lines of the innermost statement around it, without the statements within that."""
     lines: dict[int, tuple[int, ...]] = {}
     for statement in ast.walk(tree):  # inner ones after outer ones

@@ -115,8 +115,8 @@ def main() -> int:
     # In a process of its own: what judges anew may not have imported anything of ours.
     with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
         ends, others, runs = pool.submit(_judge_in_place, chosen).result()
-    for mutant in others:
-        ends.add(mutant, fresh.survives(mutant, runs))
+    for mutant, survived in fresh.ends(others, runs):
+        ends.add(mutant, survived)
     for run in runs:
         if not run.passed:
             _say(f"left out, because it fails with the code as it is: {run.name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -36,6 +36,12 @@ def covering(module: str) -> list[list[str]]:
 def covering_files(module: str) -> frozenset[str]:
     """Those of all stages."""
     return frozenset(name for stage in covering(module) for name in stage)
+
+
+def are_imported(module: str, names: Iterable[str]) -> bool:
+    """Whether another module, or a test, imports one of the module's names, and so keeps the value that it had."""
+    wanted = {f"{module}.{name}" for name in names}
+    return any(imports & wanted for imports in _graph().values())
 
 
 def _may_judge(test: str, module: str) -> bool:

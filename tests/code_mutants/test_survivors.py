@@ -9,12 +9,12 @@ import pytest
 
 from tests.code_mutants.operators import Mutant
 from tests.code_mutants.run import all_mutants
-from tests.code_mutants.survivors import EQUIVALENT, KINDS, must_survive, name_of, reason_of
+from tests.code_mutants.survivors import EQUIVALENT, KINDS, must_survive, reason_of
 
 
 @cache
 def names() -> frozenset[str]:
-    return frozenset(map(name_of, all_mutants()))
+    return frozenset(mutant.name for mutant in all_mutants())
 
 
 @pytest.mark.parametrize("pattern", [pattern for pattern, _ in KINDS])
@@ -27,7 +27,7 @@ def test_each_survivor_that_is_named_alone_is_in_the_code() -> None:
 
 
 def test_a_mutant_that_is_not_named_has_no_reason_to_survive() -> None:
-    mutant = Mutant("worker.domain.claim", 1, "if a == b:", "Eq for NotEq", (1,), 0, 0)
+    mutant = Mutant("worker.domain.claim", 1, "if a == b:", "Eq for NotEq", 1, (1,), 0, 0)
 
     assert reason_of(mutant) is None
     assert not must_survive(mutant)
