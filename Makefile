@@ -90,9 +90,12 @@ format: $(VENV)/.dev ## bring the code into the one format
 docs: $(VENV)/.dev ## write the documents that are made from the code
 	$(BIN)/python -m docs.generate
 
-bench: $(VENV)/.dev ## measure the worker beside bare ffmpeg, and what options cost; the table is kept in benchmarks/results
+bench: $(VENV)/.dev ## measure the worker beside bare ffmpeg: long files, a full queue, clips, memory, starts, options; tables are kept in benchmarks/results
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.long_files
+	$(BIN)/python -m benchmarks.full_queue
+	$(BIN)/python -m benchmarks.clips
+	$(BIN)/python -m benchmarks.start_cost
 	$(BIN)/python -m benchmarks.option_cost
 
 bench-progress: $(BENCH_VENV)/.bench ## measure outages of Redis and the cost of progress, beside redis-py and its MultiDBClient
