@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import random
 import struct
+import subprocess
 from array import array
 from pathlib import Path
 
 import pytest
 
 from tests.support.conversions import an_output, converted, delivered
-from tests.support.sounds import listen, run_ffmpeg, sound
+from tests.support.sounds import FFMPEG, listen, run_ffmpeg, sound
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import UnsupportedAudioError
 
@@ -26,6 +27,11 @@ def a_wav(data: bytes, stated: int) -> bytes:
     layout = struct.pack("<HHIIHH", 1, 1, _RATE_HZ, 2 * _RATE_HZ, 2, 16)
     head = b"WAVEfmt " + struct.pack("<I", 16) + layout + b"data" + struct.pack("<I", stated)
     return b"RIFF" + struct.pack("<I", min(len(head) + stated, 0xFFFF_FFFF)) + head + data
+
+
+def piped(*arguments: str) -> bytes:
+    """What ffmpeg writes where it cannot go back to its header."""
+    return subprocess.run([FFMPEG, "-v", "error", *arguments, "-"], check=True, capture_output=True).stdout
 
 
 async def samples_of(directory: Path, name: str, content: bytes) -> bytes:
@@ -52,6 +58,48 @@ async def test_every_sample_of_an_au_with_a_wrong_size_comes_out(stated: int, tm
     header = b".snd" + struct.pack(">IIIII", 24, stated, 3, _RATE_HZ, 1)
 
     assert await samples_of(tmp_path, "source.au", header + big_endian.tobytes()) == data
+
+
+@pytest.mark.parametrize("suffix", ["aiff", "w64", "caf", "au", "wav", "rf64"])
+async def test_every_sample_of_what_was_written_to_a_pipe_comes_out(suffix: str, tmp_path: Path) -> None:
+    data = a_tone(4)
+    (tmp_path / "tone.raw").write_bytes(data)
+    options = {"rf64": ("-rf64", "always", "-f", "wav")}.get(suffix, ("-f", suffix))
+    raw = ("-f", "s16le", "-ar", str(_RATE_HZ), "-ac", "2", "-i", str(tmp_path / "tone.raw"))
+
+    assert await samples_of(tmp_path, f"source.{suffix}", piped(*raw, *options)) == data
+
+
+@pytest.mark.parametrize("kind", ["aiff", "w64", "caf"])
+async def test_samples_behind_a_stale_size_come_out(kind: str, tmp_path: Path) -> None:
+    data, source = a_tone(4), tmp_path / f"whole.{kind}"
+    (tmp_path / "tone.raw").write_bytes(data)
+    run_ffmpeg("-f", "s16le", "-ar", str(_RATE_HZ), "-ac", "1", "-i", str(tmp_path / "tone.raw"), str(source))
+    whole = source.read_bytes()
+    name, width, order, head = {
+        "aiff": (b"SSND", 4, "big", 8),
+        "w64": (b"data", 8, "little", 24),
+        "caf": (b"data", 8, "big", 4),
+    }[kind]
+    at = whole.rindex(name, 0, 5000) + (16 if kind == "w64" else 4)
+    stale = (len(data) // 2 + head).to_bytes(width, "little" if order == "little" else "big")
+
+    assert await samples_of(tmp_path, f"source.{kind}", whole[:at] + stale + whole[at + width :]) == data
+
+
+@pytest.mark.parametrize("stated", [0, 0xFFFF_FFFF])
+async def test_chunks_behind_samples_of_unknown_size_do_not_come_out(stated: int, tmp_path: Path) -> None:
+    data, tags = a_tone(4), b"LIST" + struct.pack("<I", 20) + b"INFOINAM" + struct.pack("<I", 8) + b"A title\0"
+
+    assert await samples_of(tmp_path, "source.wav", a_wav(data, stated) + tags + b"TAG" + bytes(125)) == data
+
+
+async def test_every_sample_of_an_rf64_with_impossible_sizes_comes_out(tmp_path: Path) -> None:
+    data = a_tone(4)
+    sizes = b"ds64" + struct.pack("<I", 28) + b"\xff" * 24 + bytes(4)
+    source = b"RF64\xff\xff\xff\xffWAVE" + sizes + a_wav(data, 0xFFFF_FFFF)[12:]
+
+    assert await samples_of(tmp_path, "source.wav", source) == data
 
 
 @pytest.mark.parametrize("behind", [bytes(5000), random.Random(3).randbytes(9000), b"TAG" + bytes(125)])

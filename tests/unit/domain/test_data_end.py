@@ -147,10 +147,36 @@ def test_joined_files_are_refused(make) -> None:  # type: ignore[no-untyped-def]
     assert examined(make() + make()).problem == JOINED
 
 
-def test_a_decoder_that_goes_by_the_header_gets_no_aiff_with_more_sound() -> None:
+def test_a_decoder_that_goes_by_the_header_gets_the_true_sizes_of_an_aiff_with_more_sound() -> None:
     assert examined(an_aiff(swapped(tone()), 16_000)).problem is None
     assert examined(an_aiff(swapped(tone()), 16_000)).track_seconds == (1.0,)
-    assert examined(an_aiff(swapped(tone()), 8_000)).problem == MORE_SOUND
+    assert examined(an_aiff(swapped(tone()), 16_000)).patches == ()
+    for stated in (0, 8_000):
+        structure = examined(an_aiff(swapped(tone()), stated))
+        assert (structure.problem, structure.track_seconds, structure.mends_header) == (None, (1.0,), True)
+        patches = {patch.offset: int.from_bytes(patch.content, "big") for patch in structure.patches}
+        assert patches == {4: 16_046, 42: 16_008}
+
+
+def test_an_aiff_with_more_sound_than_its_sizes_can_state_is_refused() -> None:
+    head = an_aiff(b"", 0)
+
+    def read_at(offset: int, size: int) -> bytes:
+        return (head[offset : offset + size] + NOISE)[: min(size, 5 << 30)]
+
+    assert examine(sniff(read_at, 5 << 30), read_at, 5 << 30).problem == MORE_SOUND
+
+
+@pytest.mark.parametrize("stated", [0, 0xFFFF_FFFF])
+@pytest.mark.parametrize("names", [(b"LIST",), (b"id3 ", b"junk"), (b"bext", b"iXML")])
+def test_chunks_behind_samples_of_unknown_size_are_no_samples(stated: int, names: tuple[bytes, ...]) -> None:
+    chunks = b"".join(name + struct.pack("<I", 4000) + tone()[:4000] for name in names)
+
+    for behind in (chunks, chunks + ID3V1):
+        structure = examined(a_wav(tone(), stated, behind))
+        assert (structure.problem, structure.end, structure.track_seconds) == (None, 44 + 16_000, (1.0,))
+        assert structure.read_range == (0, 44 + 16_000)
+    assert examined(a_wav(tone(), stated, chunks[:-100])).end == 44 + 16_000 + len(chunks) - 100
     assert examined(an_aiff(swapped(tone()), 16_000) + bytes(5000)).problem is None
 
 
@@ -237,8 +263,13 @@ def test_the_size_in_an_rf64_that_was_written_to_a_pipe_is_no_end() -> None:
         sizes = b"ds64" + struct.pack("<IQQQI", 28, 0, stated, 0, 0)
         return b"RF64\xff\xff\xff\xffWAVE" + sizes + plain[12:40] + b"\xff\xff\xff\xff" + plain[44:]
 
-    for stated, is_ignored in ((0, True), (len(tone()), False)):
+    for stated, is_ignored in ((0, True), ((1 << 32) - 1, True), (len(tone()), False)):
         structure = examined(rf64(stated))
-        assert (structure.problem, structure.ignores_stated_size) == (None, is_ignored)
+        assert (structure.problem, structure.ignores_stated_size, structure.patches) == (None, is_ignored, ())
         assert structure.track_seconds == (1.0,)
+    for stated in (1 << 48, (1 << 63) - 1, (1 << 64) - 1):
+        structure = examined(rf64(stated))
+        assert (structure.problem, structure.ignores_stated_size, structure.mends_header) == (None, True, True)
+        assert [(patch.offset, patch.length, patch.content) for patch in structure.patches] == [(28, 8, b"")]
+    assert examined(rf64((1 << 48) - 1)).problem == CUT_OFF
     assert not examined(plain).ignores_stated_size

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.frames import reader
 from worker.domain.containers.samples import (
+    ByteOrder,
     SampleLayout,
     _alaw,
     _mulaw,
@@ -39,7 +40,7 @@ def test_companded_samples_have_the_values_of_g_711(segment: int, step: int) -> 
 
 
 @pytest.mark.parametrize("order", ["little", "big"])
-def test_samples_of_each_size_and_order_are_read(order: str) -> None:
+def test_samples_of_each_size_and_order_are_read(order: ByteOrder) -> None:
     sign = "<" if order == "little" else ">"
     shorts, floats = (-32768, -1, 0, 1, 300, 32767), (-1.0, 0.25, 1.0)
 
@@ -47,7 +48,7 @@ def test_samples_of_each_size_and_order_are_read(order: str) -> None:
     assert _values(struct.pack(f"{sign}3f", *floats), SampleLayout("float", 4, 1, order)) == list(floats)
     assert _values(struct.pack(f"{sign}3d", *floats), SampleLayout("float", 8, 1, order)) == list(floats)
     for size in (3, 4):  # of which the two highest bytes count
-        wide = b"".join((value << 8 * (size - 2)).to_bytes(size, order, signed=True) for value in shorts)  # type: ignore[arg-type]
+        wide = b"".join((value << 8 * (size - 2)).to_bytes(size, order, signed=True) for value in shorts)
         assert _values(wide, SampleLayout("int", size, 1, order)) == list(shorts)
 
 

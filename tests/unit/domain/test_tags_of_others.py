@@ -198,3 +198,17 @@ def test_headers_of_ogg_that_are_not_whole_are_left_alone() -> None:
     assert ogg_in_front(bytes_at(b""), Metadata()) is None
     assert ogg_in_front(bytes_at(whole.replace(b"OpusTags", b"OpusTagz")), Metadata()) is None
     assert ogg_in_front(bytes_at(whole[: whole.index(b"OggS", 1)]), Metadata()) is None
+
+
+def test_the_tags_of_a_big_endian_wav_are_read_in_its_order() -> None:
+    def big(name: bytes, content: bytes) -> bytes:
+        return name + struct.pack(">I", len(content)) + content + bytes(len(content) % 2)
+
+    chunks = big(b"data", bytes(9)) + big(b"LIST", b"INFO" + big(b"INAM", b"Title\0") + big(b"IART", b"Who\0"))
+    file = b"RIFX" + struct.pack(">I", 4 + len(chunks)) + b"WAVE" + chunks + big(b"id3 ", id3_of(4, 3))
+
+    assert read_riff(bytes_at(file), 0, len(file))["TITLE"] == ("TTT",)
+    assert read_riff(bytes_at(file[: 12 + len(chunks)]), 0, 12 + len(chunks)) == {
+        "TITLE": ("Title",),
+        "ARTIST": ("Who",),
+    }

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from worker.domain.containers.samples import SampleLayout
-from worker.domain.containers.wave_format import layout_of
+from worker.domain.containers.wave_format import layout_of, misread_codec
 
 REST_OF_GUID = bytes.fromhex("000000001000800000aa00389b71")
 
@@ -69,3 +69,45 @@ def test_the_format_of_wav_says_kind_size_channels_and_rate(tag: int, bits: int,
 )
 def test_what_is_no_pcm_has_no_layout(chunk: bytes) -> None:
     assert layout_of(chunk) is None
+
+
+@pytest.mark.parametrize(
+    ("bits", "valid", "frame", "codec"),
+    [
+        (16, 16, 4, None),
+        (16, 9, 4, None),
+        (16, 8, 4, "pcm_s16le"),
+        (24, 24, 6, None),
+        (24, 17, 6, None),
+        (24, 16, 6, "pcm_s24le"),
+        (32, 32, 8, None),
+        (32, 25, 8, None),
+        (32, 24, 8, "pcm_s32le"),
+        (24, 24, 8, "pcm_s32le"),
+        (32, 0, 8, None),
+        (24, 0, 8, "pcm_s32le"),
+        (8, 8, 2, None),
+        (16, 16, 40, None),  # of no size that samples have
+    ],
+)
+def test_samples_with_fewer_bits_than_they_have_room_for_are_misread(
+    bits: int, valid: int, frame: int, codec: str | None
+) -> None:
+    chunk = struct.pack("<HHIIHHHHIH", 0xFFFE, 2, 8000, 8000 * frame, frame, bits, 22, valid, 3, 1) + REST_OF_GUID
+
+    assert misread_codec(chunk, layout_of(chunk)) == codec
+
+
+@pytest.mark.parametrize(
+    ("tag", "bits", "codec"),
+    [
+        *((1, 8, "pcm_u8"), (1, 16, "pcm_s16be"), (1, 24, "pcm_s24be"), (1, 32, "pcm_s32be")),
+        *((3, 32, "pcm_f32be"), (3, 64, "pcm_f64be"), (6, 8, "pcm_alaw"), (7, 8, "pcm_mulaw"), (2, 4, None)),
+    ],
+)
+def test_big_endian_samples_are_misread(tag: int, bits: int, codec: str | None) -> None:
+    little = wave_format(tag, 2, 44_100, bits)
+    big = struct.pack(">HHIIHH", *struct.unpack("<HHIIHH", little))
+
+    assert misread_codec(big, layout_of(big, "big")) == codec
+    assert misread_codec(little, layout_of(little)) is None

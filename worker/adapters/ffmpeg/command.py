@@ -131,6 +131,8 @@ def _source(container: str, source_fd: int, structure: Structure, *, options: Se
         url, protocols = f"subfile,,start,{begin},end,{end},,:fd:", "fd,subfile"
     if structure.ignores_stated_size:
         options = [*options, "-ignore_length", "1"]
+    if structure.codec is not None:
+        options = [*options, "-c:a", structure.codec]
     if has_own_clock(container):
         options = [*options, "-copyts"]
     if container in _SAYS_ALL_IN_HEADER:

@@ -11,7 +11,15 @@ from worker.adapters.disk import unless_short
 from worker.adapters.ffmpeg.command import probe_command
 from worker.adapters.ffmpeg.encodings import encodings_of, paths_of, within
 from worker.adapters.ffmpeg.feeding import FED, NotYetThereError, so_far
-from worker.adapters.ffmpeg.files import Inspected, descriptors, inspect, inspected_by, mended, reader
+from worker.adapters.ffmpeg.files import (
+    Inspected,
+    descriptors,
+    inspect,
+    inspected_by,
+    mended,
+    readable_head,
+    reader,
+)
 from worker.adapters.ffmpeg.finishing import finished
 from worker.adapters.ffmpeg.finite import is_finite
 from worker.adapters.ffmpeg.levelling import Leveller
@@ -117,20 +125,21 @@ class FfmpegConverter:
 
     async def _probe(self, source: Path, inspected: Inspected) -> SourceAudio:
         printed, log = bytearray(), Log(MAX_DESCRIPTION_BYTES)
-        with descriptors([source]) as ((source_fd,), _):
-            try:
-                async with asyncio.timeout(_PROBE_SECONDS):
-                    returncode = await run(
-                        probe_command(self._binary, inspected.container, source_fd, inspected.structure),
-                        fds=[source_fd],
-                        cwd=source.parent,
-                        limits=ProcessLimits(self._memory_bytes, _PROBE_CPU_SECONDS, file_bytes=0),
-                        on_output=lambda chunk: printed.extend(chunk[: MAX_PRINTED_BYTES - len(printed)]),
-                        on_log=log.feed,
-                        sandbox=self._sandbox,
-                    )
-            except TimeoutError:
-                raise ConverterCrashedError(f"the source's headers took over {_PROBE_SECONDS:.0f} s") from None
+        async with readable_head(source, inspected.structure) as head:
+            with descriptors([head]) as ((source_fd,), _):
+                try:
+                    async with asyncio.timeout(_PROBE_SECONDS):
+                        returncode = await run(
+                            probe_command(self._binary, inspected.container, source_fd, inspected.structure),
+                            fds=[source_fd],
+                            cwd=source.parent,
+                            limits=ProcessLimits(self._memory_bytes, _PROBE_CPU_SECONDS, file_bytes=0),
+                            on_output=lambda chunk: printed.extend(chunk[: MAX_PRINTED_BYTES - len(printed)]),
+                            on_log=log.feed,
+                            sandbox=self._sandbox,
+                        )
+                except TimeoutError:
+                    raise ConverterCrashedError(f"the source's headers took over {_PROBE_SECONDS:.0f} s") from None
         if error := failure_of(returncode, log):
             raise error
         headers = read_headers(printed.decode("utf-8", "replace"), log)

@@ -26,6 +26,8 @@ from worker.domain.tags.writing import front_of
 from worker.ports import Artifact
 
 _ZEROS = bytes(65_536)
+_MAX_HEAD_BYTES = 16 << 20
+_FIRST_SOUND_BYTES = 65_536
 
 
 @contextmanager
@@ -73,9 +75,33 @@ async def mended(source: Path, structure: Structure) -> AsyncIterator[Path]:
         copy.unlink(missing_ok=True)
 
 
-def _copy_with(patches: Sequence[Patch], source: Path, copy: Path) -> None:
+@asynccontextmanager
+async def readable_head(source: Path, structure: Structure) -> AsyncIterator[Path]:
+    """What a probe is to read: the source, or a copy of its first bytes where its header is to be mended.
+
+    Raises WorkspaceFullError.
+    """
+    if not structure.mends_header or structure.begin > _MAX_HEAD_BYTES:
+        yield source
+        return
+    copy = source.with_name(f"{source.name}.head")
+    length = structure.begin + _FIRST_SOUND_BYTES
     try:
-        shutil.copyfile(source, copy)
+        await run_shielded(asyncio.to_thread(_copy_with, structure.patches, source, copy, length))
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _copy_with(patches: Sequence[Patch], source: Path, copy: Path, length: int | None = None) -> None:
+    """`length`: how much of the source is copied, with the patches in it; None for all."""
+    try:
+        if length is None:
+            shutil.copyfile(source, copy)
+        else:
+            with source.open("rb") as file:
+                copy.write_bytes(file.read(length))
+            patches = [patch for patch in patches if patch.offset + patch.length <= length]
         with copy.open("r+b") as file:
             for patch in patches:
                 file.seek(patch.offset)

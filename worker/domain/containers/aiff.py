@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from worker.domain.containers.chunks import Chunk, behind_chunks, chunks_from, is_name
 from worker.domain.containers.data_end import MORE_SOUND, Samples, find_end
-from worker.domain.containers.samples import SampleLayout
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
+from worker.domain.containers.samples import ByteOrder, SampleLayout
+from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
 
+_MAX_SIZE = 0xFFFF_FFFF
+_SOUND_AT = 8  # in the chunk, behind the offset and the block size, which are not used
 _KINDS = {b"NONE": "int", b"twos": "int", b"in24": "int", b"in32": "int", b"fl32": "float", b"FL32": "float"} | {
     b"fl64": "float",
     b"FL64": "float",
@@ -30,10 +33,26 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             data = chunk
     if data is None:
         return Structure(start, size, problem=CUT_OFF)
-    begin = min(data.begin + 8, size)  # behind the offset and the block size, which are not used
-    samples = Samples(begin, max(0, data.length - 8), layout)
+    begin = min(data.begin + _SOUND_AT, size)
+    samples = Samples(begin, max(0, data.length - _SOUND_AT), layout)
     end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size, begin))
-    return end.as_structure(samples, size, more_problem=MORE_SOUND)
+    return _with_sizes(read_at, start, data, end.as_structure(samples, size))
+
+
+def _with_sizes(read_at: ReadAt, start: int, data: Chunk, structure: Structure) -> Structure:
+    """With the true sizes for the demuxer, which fails on the zeros of files that were written to a pipe."""
+    has_samples = structure.end > data.begin + _SOUND_AT
+    are_stated = data.length > _SOUND_AT and start + 8 + int.from_bytes(read_at(start + 4, 4), "big") >= data.begin
+    if not has_samples or (are_stated and not structure.ignores_stated_size):
+        return structure
+    of_file, of_chunk = structure.end - start - 8, structure.end - data.begin
+    if of_file > _MAX_SIZE:
+        return replace(structure, problem=structure.problem or MORE_SOUND)
+    patches = (
+        Patch(start + 4, 4, of_file.to_bytes(4, "big")),
+        Patch(data.begin - 4, 4, of_chunk.to_bytes(4, "big")),
+    )
+    return replace(structure, patches=patches, mends_header=True, ignores_stated_size=False)
 
 
 def _behind_chunks(read_at: ReadAt, size: int, begin: int, offset: int) -> int:
@@ -54,7 +73,7 @@ def _layout(common: bytes) -> SampleLayout | None:
         return None
     channels, bits = int.from_bytes(common[:2], "big"), int.from_bytes(common[6:8], "big")
     compression = common[18:22] or b"NONE"
-    order = "little" if compression == b"sowt" else "big"
+    order: ByteOrder = "little" if compression == b"sowt" else "big"
     kind = "int" if compression == b"sowt" else _KINDS.get(compression, "")
     sample_bytes = 1 if kind in {"mulaw", "alaw"} else (bits + 7) // 8
     return SampleLayout(kind, sample_bytes, channels, order, _rate_hz(common[8:18])).if_known()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,12 +16,15 @@ UNCLEAR_REST = "the source holds more bytes than its header states, and whether 
 MORE_SOUND = "the source holds more sound than its header states"
 
 _WRAP_BYTES = 1 << 32
-_MAGIC = (b"RIFF", b"RF64", b"BW64", b"riff", b"FORM", b".snd", b"caff")
+_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff", b"FORM", b".snd", b"caff")
 # Names of chunks that writers put behind the samples.
 _BEHIND = (
     *(b"LIST", b"bext", b"iXML", b"id3 ", b"ID3 ", b"_PMX", b"axml", b"chna", b"cue ", b"smpl", b"inst", b"acid"),
     *(b"fact", b"PEAK", b"DISP", b"umid", b"regn", b"MARK", b"INST", b"COMT", b"NAME", b"AUTH", b"ANNO", b"(c) "),
 )
+_NAME_BEHIND = re.compile(b"|".join(map(re.escape, _BEHIND)))
+_SEARCHED_BYTES = 1 << 20  # for chunks behind samples whose size is not stated
+_MAX_FOUND = 64
 _CHUNK_CUT_OFF = "the chunk behind the sound is cut off"
 _MORE_SAMPLES = b"data"  # the name of a second chunk of samples, which no decoder plays
 _SMALL_PART = 10  # of compressed samples: junk up to a tenth of them is skipped, more might be lost sound
@@ -52,8 +57,8 @@ class DataEnd:
     repair: str | None = None
     goes_on: bool = False
 
-    def as_structure(self, samples: Samples, size: int, *, more_problem: str | None = None) -> Structure:
-        """Of the file. `more_problem` is for a decoder that goes by the size in the header."""
+    def as_structure(self, samples: Samples, size: int) -> Structure:
+        """Of the file."""
         begin = min(samples.begin, size)
         sound = min(max(begin, self.sound), size)
         layout, seconds = samples.layout, None
@@ -67,7 +72,7 @@ class DataEnd:
         return Structure(
             begin,
             sound,
-            problem=self.problem or (more_problem if self.goes_on else None),
+            problem=self.problem,
             track_seconds=() if seconds is None else (seconds,),
             repairs=(self.repair,) if self.repair else (),
             read_range=range_to(visible, size),
@@ -85,7 +90,8 @@ def find_end(read_at: ReadAt, samples: Samples, size: int, skip_chunks: Callable
     if stated == 0 and skip_chunks(samples.begin) < size - SLACK_BYTES:
         stated = None  # 0 is meant where nothing or chunks alone follow
     if stated is None or (not samples.is_wide and stated > there + SLACK_BYTES and is_placeholder(stated, there)):
-        return DataEnd(before_tags(read_at, min(samples.begin, size), size), size)
+        end = _before_chunks(read_at, samples.begin, before_tags(read_at, min(samples.begin, size), size), skip_chunks)
+        return DataEnd(end, end)
     stated_end = samples.begin + stated
     if stated_end > size + SLACK_BYTES:
         return DataEnd(size, size, problem=CUT_OFF)
@@ -98,6 +104,15 @@ def find_end(read_at: ReadAt, samples: Samples, size: int, skip_chunks: Callable
     if rest_bytes <= SLACK_BYTES or is_constant(read_at, rest, rest + rest_bytes):
         return DataEnd(min(stated_end, size), chunks_end)
     return _judged(read_at, samples, stated_end, chunks_end, rest + rest_bytes)
+
+
+def _before_chunks(read_at: ReadAt, begin: int, end: int, skip_chunks: Callable[[int], int]) -> int:
+    """Where the chunks begin that end at `end`, as far as they are looked for; `end` where there are none."""
+    first = max(begin, end - _SEARCHED_BYTES)
+    for found in itertools.islice(_NAME_BEHIND.finditer(read_at(first, end - first)), _MAX_FOUND):
+        if end - 1 <= skip_chunks(first + found.start()) <= end:
+            return first + found.start()
+    return end
 
 
 def _rest(read_at: ReadAt, chunks_end: int, size: int) -> tuple[int, int]:

@@ -7,8 +7,11 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
 from worker.domain.containers.structure import ReadAt
+
+ByteOrder = Literal["little", "big"]
 
 _WINDOWS = 16
 _WINDOW_FRAMES = 1024
@@ -25,12 +28,21 @@ class SampleLayout:
     kind: str
     sample_bytes: int
     channels: int
-    byte_order: str = "little"
+    byte_order: ByteOrder = "little"
     rate_hz: int = 0
 
     @property
     def frame_bytes(self) -> int:
         return self.sample_bytes * self.channels
+
+    @property
+    def codec(self) -> str:
+        """By FFmpeg's name."""
+        if self.kind in {"mulaw", "alaw"}:
+            return f"pcm_{self.kind}"
+        if self.sample_bytes == 1:
+            return "pcm_u8" if self.kind == "unsigned" else "pcm_s8"
+        return f"pcm_{'f' if self.kind == 'float' else 's'}{8 * self.sample_bytes}{self.byte_order[0]}e"
 
     def if_known(self) -> SampleLayout | None:
         """Itself, or None where there are no such samples."""

@@ -70,7 +70,7 @@ def _magic(pattern: bytes) -> re.Pattern[bytes]:
 
 _WINDOW_BYTES = 65_536
 SOURCES: dict[Container, SourceFormat] = {
-    Container.WAV: SourceFormat("WAV, RF64, BW64", _magic(rb"(RIFF|RF64|BW64)....WAVE"), wav.examine),
+    Container.WAV: SourceFormat("WAV, RF64, BW64, RIFX", _magic(rb"(RIFF|RIFX|RF64|BW64)....WAVE"), wav.examine),
     Container.W64: SourceFormat("Wave64", _magic(rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"), w64.examine),
     Container.AIFF: SourceFormat("AIFF, AIFF-C", _magic(rb"FORM....AIF[FC]"), aiff.examine),
     Container.AU: SourceFormat("AU", _magic(rb"\.snd"), au.examine),

@@ -56,7 +56,7 @@ class StatedSound:
 def stated_sound(sniffed: Sniffed, structure: Structure, read_at: ReadAt, size: int) -> StatedSound | None:
     """None where the headers do not say it exactly. Total: any bytes have an answer."""
     read = _READERS.get(sniffed.container)
-    if read is None or structure.parts or structure.patches:
+    if read is None or structure.parts or structure.patches or structure.codec:
         return None
     sound = read(read_at, structure.begin if sniffed.container is Container.MP3 else sniffed.start, size)
     is_usual = sound is not None and sound.channels in _USUAL_MASKS and sound.sample_rate_hz > 0

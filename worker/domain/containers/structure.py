@@ -46,7 +46,9 @@ class Structure:
     frames_only: bool = False  # nothing but frames lies between `begin` and `end`, so every byte is to be decoded
     read_range: tuple[int, int] | None = None  # what the decoder may see, where the rest would mislead it
     patches: tuple[Patch, ...] = ()  # what the decoder gets in place of bytes that it cannot handle
+    mends_header: bool = False  # without the patches the decoder cannot read so much as the header
     names_positions: bool = True  # False: the channels have no positions, and those of a decoder are a guess
+    codec: str | None = None  # of the samples, by FFmpeg's name, where its demuxer takes them for others
     ignores_stated_size: bool = False  # the header's size of the sound is wrong, and the sound ends with the range
 
     @property

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.samples import SampleLayout
+from worker.domain.containers.samples import ByteOrder, SampleLayout
 
 FORMAT_BYTES = 48
 _EXTENSIBLE = 0xFFFE
 _KINDS = {1: "int", 3: "float", 6: "alaw", 7: "mulaw"}
 
 
-def layout_of(chunk: bytes) -> SampleLayout | None:
+def layout_of(chunk: bytes, byte_order: ByteOrder = "little") -> SampleLayout | None:
     """None where the samples are compressed, or the chunk is too short."""
     if len(chunk) < 16:
         return None
-    tag = int.from_bytes(chunk[:2], "little")
-    if tag == _EXTENSIBLE and len(chunk) >= 26:
-        tag = int.from_bytes(chunk[24:26], "little")
-    channels, rate_hz, bits = (int.from_bytes(chunk[a:b], "little") for a, b in ((2, 4), (4, 8), (14, 16)))
+    tag, channels = (int.from_bytes(chunk[at : at + 2], byte_order) for at in (0, 2))
+    rate_hz, bits = int.from_bytes(chunk[4:8], byte_order), int.from_bytes(chunk[14:16], byte_order)
+    is_extensible = tag == _EXTENSIBLE and len(chunk) >= 26
+    if is_extensible:
+        tag = int.from_bytes(chunk[24:26], byte_order)
     sample_bytes = (bits + 7) // 8
+    if is_extensible and tag == 1 and channels:
+        # Samples may have fewer bits than they have room for, and lie in the highest of it.
+        sample_bytes = max(sample_bytes, int.from_bytes(chunk[12:14], byte_order) // channels)
     kind = "unsigned" if tag == 1 and sample_bytes == 1 else _KINDS.get(tag, "")
-    return SampleLayout(kind, sample_bytes, channels, rate_hz=rate_hz).if_known()
+    return SampleLayout(kind, sample_bytes, channels, byte_order, rate_hz).if_known()
+
+
+def misread_codec(chunk: bytes, layout: SampleLayout | None) -> str | None:
+    """The codec of samples that FFmpeg takes for others, by its name.
+
+    FFmpeg 9.0 takes big-endian samples for little-endian ones, and reads as many bytes as the valid bits need.
+    """
+    if layout is None:
+        return None
+    if layout.byte_order == "big":
+        return layout.codec
+    if int.from_bytes(chunk[:2], "little") != _EXTENSIBLE or layout.kind not in {"int", "unsigned"}:
+        return None
+    bits, valid_bits = (int.from_bytes(chunk[at : at + 2], "little") for at in (14, 18))
+    return None if (valid_bits or bits) + 7 >> 3 == layout.sample_bytes else layout.codec

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
+from worker.domain.containers.samples import ByteOrder
 from worker.domain.containers.structure import ReadAt
+from worker.domain.containers.wav import BIG_ENDIAN
 from worker.domain.tags.collecting import MAX_BYTES, Collector, Tags, merged
 from worker.domain.tags.id3 import read_id3
 
@@ -55,9 +56,10 @@ def read_riff(read_at: ReadAt, start: int, size: int) -> Tags:
     """The fields of the file that begins at `start`; an `id3 ` chunk says more than `INFO`, and goes first."""
     id3: list[Tags] = []
     info: list[Tags] = []
-    for name, offset, length in _chunks(read_at, start, size, "little"):
+    order = _order(read_at, start)
+    for name, offset, length in _chunks(read_at, start, size, order):
         if not info and name == b"LIST" and read_at(offset, 4) == b"INFO":
-            info.append(_read_info(read_at(offset + 4, min(length - 4, MAX_BYTES))))
+            info.append(_read_info(read_at(offset + 4, min(length - 4, MAX_BYTES)), order))
         elif not id3 and name.lower() == _ID3:
             id3.append(read_id3(read_at, offset))
     return merged([*id3, *info])
@@ -70,16 +72,18 @@ def id3_of_aiff(read_at: ReadAt, start: int, size: int) -> int | None:
 
 def id3_of_riff(read_at: ReadAt, start: int, size: int) -> int | None:
     """Where the tag of its first `id3 ` chunk begins; None where it has none."""
-    return _id3(_chunks(read_at, start, size, "little"))
+    return _id3(_chunks(read_at, start, size, _order(read_at, start)))
+
+
+def _order(read_at: ReadAt, start: int) -> ByteOrder:
+    return "big" if read_at(start, 4) == BIG_ENDIAN else "little"
 
 
 def _id3(chunks: Iterator[tuple[bytes, int, int]]) -> int | None:
     return next((offset for name, offset, _ in chunks if name.lower() == _ID3), None)
 
 
-def _chunks(
-    read_at: ReadAt, start: int, size: int, order: Literal["big", "little"]
-) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(read_at: ReadAt, start: int, size: int, order: ByteOrder) -> Iterator[tuple[bytes, int, int]]:
     """The name of each chunk, the offset of its content, and its length."""
     offset = start + 12
     for _ in range(_MAX_CHUNKS):
@@ -91,11 +95,11 @@ def _chunks(
         offset += 8 + length + length % 2
 
 
-def _read_info(block: bytes) -> Tags:
+def _read_info(block: bytes, order: ByteOrder) -> Tags:
     collector = Collector()
     offset = 0
     for _ in range(_MAX_CHUNKS):
-        length = int.from_bytes(block[offset + 4 : offset + 8], "little")
+        length = int.from_bytes(block[offset + 4 : offset + 8], order)
         value = block[offset + 8 : offset + 8 + length]
         if not value or len(value) < length:
             break
