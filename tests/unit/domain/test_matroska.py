@@ -152,8 +152,28 @@ def test_a_cue_behind_the_end_shows_that_the_last_cluster_is_missing() -> None:
     assert examined(matroska_file(whole, cues(far))).problem == DAMAGED
 
 
-def test_stale_cues_are_no_damage_where_the_sound_has_no_gap() -> None:
-    assert examined(matroska_file(cluster(0, [block(1, 0)]), cluster(20, [block(1, 0)]), cues(3))).problem is None
+@pytest.mark.parametrize(
+    "clusters",
+    [
+        [cluster(0, [block(1, 0)]), cluster(20, [block(1, 0)])],
+        [cluster(0, [block(1, 0), block(1, 900)])],
+        [
+            cluster(0, [block(1, 0), block(2, 0)]),
+            cluster(200, [block(1, 0)]),
+            cluster(400, [block(1, 0), block(2, 0)]),
+        ],
+    ],
+    ids=["no pause", "a pause within a cluster", "a pause of the pictures"],
+)
+def test_stale_cues_are_no_damage_where_the_sound_has_no_gap(clusters: list[bytes]) -> None:
+    assert examined(matroska_file(*clusters, cues(3), tracks=track(1) + track(2, kind=1))).problem is None
+
+
+@pytest.mark.parametrize(("milliseconds", "problem"), [(450, None), (551, DAMAGED)])
+def test_a_gap_begins_behind_the_last_block(milliseconds: int, problem: str | None) -> None:
+    clusters = [cluster(0, [block(1, 0), last_block(1, 200, 250)]), cluster(200 + milliseconds, [block(1, 0)])]
+
+    assert examined(matroska_file(*clusters, cues(3))).problem == problem
 
 
 @pytest.mark.parametrize(("kind", "problem"), [(2, DAMAGED), (1, None)], ids=["sound", "picture"])

@@ -78,13 +78,29 @@ def test_a_block_may_be_as_long_as_its_size_can_say(size: int, size_bytes: int) 
     assert seconds(a_cluster(0, a_block(0, size=size, size_bytes=size_bytes), a_block(7))) == (0.007,)
 
 
+@pytest.mark.parametrize(("number", "number_bytes"), [(126, 1), (127, 2), (257, 2), (0x10001, 3), (0x1000001, 4)])
+def test_a_track_may_have_any_number(number: int, number_bytes: int) -> None:
+    track = element(0xAE, element(0xD7, number.to_bytes(4, "big")) + element(0x83, bytes([AUDIO])))
+    blocks = [a_block(time, track=number, number_bytes=number_bytes) for time in (0, 7)]
+
+    assert seconds(a_cluster(0, *blocks), tracks=[track]) == (0.007,)
+
+
+@pytest.mark.parametrize("size", range(25, 35))
+def test_a_group_with_a_block_may_be_of_any_length(size: int) -> None:
+    block = element(0xA1, vint(1, 1) + struct.pack(">hB", 7, 0) + bytes(size), size_bytes=1)
+
+    assert seconds(a_cluster(0, a_block(0), element(0xA0, block, size_bytes=1))) == (0.007,)
+
+
 @pytest.mark.parametrize(("first", "last"), [(-32_768, -32_700), (-1, 0), (0, 1), (255, 300), (32_700, 32_767)])
 def test_the_times_of_blocks_are_signed_and_count_from_their_cluster(first: int, last: int) -> None:
     blocks = [a_block(first), a_block(last)]
     groups = [a_group(first), a_group(last)]
+    long = [a_block(first, size_bytes=2), a_block(last, size_bytes=2)]
     wide = [a_block(first, number_bytes=2), a_block(last, size_bytes=4)]
 
-    for each in (blocks, groups, wide):
+    for each in (blocks, groups, long, wide):
         assert seconds(a_cluster(100_000, *each)) == pytest.approx(((last - first) / 1000,))
 
 
@@ -105,6 +121,25 @@ def test_each_track_of_sound_has_a_length_if_it_has_blocks() -> None:
     blocks = [a_block(0), a_block(0, track=2), a_block(50, track=127), a_block(20), a_block(90, track=2)]
 
     assert seconds(a_cluster(0, *blocks), a_cluster(80, a_block(0, track=127)), tracks=tracks) == (0.02, 0.03, None)
+
+
+def test_a_cluster_that_states_no_time_begins_at_0() -> None:
+    assert seconds(element(0x1F43B675, a_block(5)), a_cluster(0, a_block(20))) == (0.015,)
+
+
+def test_a_track_without_a_number_has_none_of_the_blocks() -> None:
+    without = element(0xAE, element(0x83, bytes([AUDIO])))
+
+    assert examined(a_file(a_cluster(0, a_block(0)), tracks=[without])).problem == DAMAGED
+
+
+def test_a_track_of_no_kind_is_no_sound_and_no_pictures() -> None:
+    of_no_kind = element(0xAE, element(0xD7, b"\2"))
+    checked = element(0x1F43B675, element(0xBF, b"\0\0\0\0") + a_block(0))
+
+    assert seconds(a_cluster(0, a_block(0), a_block(7, track=2)), tracks=[a_track(), of_no_kind]) == (0.0,)
+    assert examined(a_file(checked, tracks=[a_track(), of_no_kind])).problem == DAMAGED
+    assert examined(a_file(checked, tracks=[a_track(), a_track(2, VIDEO)])).problem is None
 
 
 @pytest.mark.parametrize(("back", "problem"), [(5, None), (6, DAMAGED)])

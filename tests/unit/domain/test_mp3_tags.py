@@ -150,6 +150,38 @@ def test_how_stereo_is_joined_and_the_bitrate_may_change_at_each_frame() -> None
     assert mp3.examine(reader(data), 0, len(data)).repairs == ()
 
 
+@pytest.mark.parametrize(("wide", "left_out"), [(66, 157), (67, 0)])
+def test_two_frames_that_are_alike_are_searched_in_the_first_64_kib(wide: int, left_out: int) -> None:
+    """Of the frames in front, so many have a byte of padding: what is alike begins at 65,535, or behind the search."""
+    frames = [(STEREO, MONO)[number % 2] for number in range(157)]
+    padded = [each[:2] + b"\x92" + each[3:] + b"\0" if number < wide else each for number, each in enumerate(frames)]
+    data = b"".join(padded) + JOINT * COUNT
+
+    structure = mp3.examine(reader(data), 0, len(data))
+
+    assert structure.track_seconds == played((157 + COUNT - left_out) * SAMPLES)
+
+
+@pytest.mark.parametrize(("at", "trimmed"), [(36, 1576), (48, 1576), (49, 0)])
+def test_a_tag_is_read_to_the_byte_192_of_its_frame(at: int, trimmed: int) -> None:
+    tag = a_tag(frames=COUNT, size=0, flags=12, encoder=b"LAME", trimmed=576 << 12 | 1000)
+    moved = tag[:4] + bytes(at - 4) + tag[36:]
+
+    assert examined(moved[:FRAME_BYTES]).track_seconds == played(COUNT * SAMPLES - trimmed)
+
+
+@pytest.mark.parametrize(("at", "is_there"), [(176, True), (177, False)])
+def test_a_tag_has_16_bytes_at_least_within_the_first_192(at: int, is_there: bool) -> None:
+    tag = a_tag(frames=9)
+    moved = tag[:4] + bytes(at - 4) + tag[36:]
+
+    assert examined(moved[:FRAME_BYTES]).track_seconds == played((COUNT + (not is_there)) * SAMPLES)
+
+
+def test_a_tag_that_counts_no_frames_does_not_say_which_is_the_last_one() -> None:
+    assert examined(a_tag(), cut=1).problem == CUT_OFF
+
+
 @pytest.mark.parametrize("channels", range(8))
 def test_aac_has_frames_of_silence_for_mono_and_stereo(channels: int) -> None:
     header = adts_header(channels, first=0xF0)

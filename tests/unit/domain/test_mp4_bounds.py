@@ -14,6 +14,7 @@ from worker.domain.containers.mp4_index import index_in_front
 from worker.domain.containers.structure import CUT_OFF, Structure
 from worker.domain.tags.mp4_writing import box
 
+MISSING = "the source is damaged: fragments of the MP4 file are missing"
 DISORDER = "the source is damaged: fragments of the MP4 file are not in the order of their times"
 FTYP, MDAT = box(b"ftyp", b"M4A "), box(b"mdat", b"sound")
 
@@ -160,6 +161,45 @@ def a_fragment(time: int, *, track: int = 1, wide: bool = False, media: bytes = 
     )
 
 
+@pytest.mark.parametrize(("behind", "problem"), [((1 << 26) - 4, MISSING), ((1 << 26) - 3, None)])
+def test_fragments_are_searched_in_64_mib_behind_what_is_no_box(behind: int, problem: str | None) -> None:
+    boxes = FTYP + box(b"moov", b"") + MDAT
+    at, size = len(boxes) + behind, 1 << 27
+
+    def read_at(offset: int, length: int) -> bytes:
+        read = bytearray(b"\1" * min(length, size - offset))
+        for begin, content in ((0, boxes), (at, b"moof")):
+            first, stop = max(begin, offset), min(begin + len(content), offset + len(read))
+            if first < stop:
+                read[first - offset : stop - offset] = content[first - begin : stop - begin]
+        return bytes(read)
+
+    assert examine(read_at, 0, size).problem == problem
+
+
+@pytest.mark.parametrize(
+    ("inner", "problem"),
+    [
+        (b"", None),
+        (box(b"free", b""), None),
+        (box(b"traf", box(b"free", b"")) + box(b"traf", b""), None),
+        (struct.pack(">I4sQ", 1, b"free", 16), None),
+        (box(b"traf", struct.pack(">I4sQ", 1, b"free", 16)), None),
+        (struct.pack(">I4sQ", 1, b"free", 15), MISSING),
+        (struct.pack(">I4sQ", 1, b"free", 17), MISSING),
+        (struct.pack(">I4sI", 1, b"free", 12), MISSING),
+        (struct.pack(">I4s", 7, b"free"), MISSING),
+        (struct.pack(">I4s", 9, b"free"), MISSING),
+        (box(b"free", b"") + bytes(7), MISSING),
+        (box(b"traf", struct.pack(">I4s", 9, b"free")) + box(b"free", b""), MISSING),
+    ],
+)
+def test_the_boxes_in_the_index_of_a_fragment_fill_their_parents(inner: bytes, problem: str | None) -> None:
+    header = FTYP + box(b"moov", b"")
+
+    assert examined(header + box(b"moof", inner) + MDAT).problem == problem
+
+
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("bit", [0, 8, 16, 24, 31])
 def test_the_times_of_fragments_are_compared_to_their_first_bit(bit: int, *, wide: bool) -> None:
@@ -180,6 +220,16 @@ def test_the_times_of_each_track_are_compared_with_its_own(number: int) -> None:
     other = a_fragment(9, track=number * 2)
     assert examined(header + other + a_fragment(5, track=number)).problem is None
     assert examined(header + a_fragment(9, track=number) + other + a_fragment(5, track=number)).problem == DISORDER
+
+
+def test_the_number_of_a_track_alone_says_of_which_a_fragment_is() -> None:
+    header, tfdt = FTYP + box(b"moov", b""), box(b"tfdt", struct.pack(">II", 0, 9))
+    with_duration = box(b"tfhd", struct.pack(">III", 0x8, 1, 1 << 24))
+    first = box(b"moof", box(b"traf", with_duration + tfdt)) + MDAT
+    without_track = box(b"moof", box(b"traf", tfdt)) + MDAT
+
+    assert examined(header + first + a_fragment(5)).problem == DISORDER
+    assert examined(header + without_track + a_fragment(5)).problem is None
 
 
 @pytest.mark.parametrize(

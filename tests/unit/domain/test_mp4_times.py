@@ -164,6 +164,18 @@ def test_short_frames_of_aac_are_960_samples() -> None:
     assert examined(an_mp4([(100, 1024)], configuration=b"\x12\x14")).track_seconds == (100 * 960 / _RATE_HZ,)
 
 
+def test_the_times_of_a_file_with_fragments_stay() -> None:
+    fragment = a_box(b"moof", a_box(b"traf")) + a_box(b"mdat", bytes(100))
+
+    assert examined(an_mp4([(100, 2048)]) + fragment).patches == ()
+
+
+def test_the_index_may_stand_behind_much_sound() -> None:
+    data = a_box(b"mdat", bytes(9 << 20)) + an_mp4([(99, 2048), (1, 512)])
+
+    assert len(examined(data).patches) == 1
+
+
 def test_a_table_of_times_that_states_more_than_it_has_is_left_alone() -> None:
     entry = struct.pack(">II", 100, 2048)
 

@@ -135,3 +135,35 @@ def test_windows_begin_with_a_frame_wherever_they_lie() -> None:
     sound = interleaved(3) * 9
 
     assert is_sound(reader(b"\0" + sound), 1, 1 + len(sound), layout)
+
+
+def windows_of(begin: int, end: int, layout: SampleLayout) -> list[tuple[int, int]]:
+    """The offset and the size of each reading of a range."""
+    calls: list[tuple[int, int]] = []
+
+    def read_at(offset: int, size: int) -> bytes:
+        calls.append((offset, size))
+        return bytes(size)
+
+    is_sound(read_at, begin, end, layout)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("sample_bytes", "channels", "length"),
+    [(1, 1, 1024), (2, 3, 6144), (4, 4, 16_384), (4, 5, 16_380), (4, 64, 16_384)],
+)
+def test_sixteen_windows_are_spread_evenly_from_the_begin_to_the_end(
+    sample_bytes: int, channels: int, length: int
+) -> None:
+    layout, frames = SampleLayout("int", sample_bytes, channels), 123_457
+    step = (frames - length // layout.frame_bytes) / 15  # in frames
+
+    assert windows_of(77, 77 + frames * layout.frame_bytes, layout) == [
+        (77 + math.floor(step * number) * layout.frame_bytes, length) for number in range(16)
+    ]
+
+
+@pytest.mark.parametrize("frames", [1, 1023, 1024])
+def test_a_range_no_longer_than_a_window_is_read_once(frames: int) -> None:
+    assert windows_of(7, 7 + 4 * frames, SampleLayout("int", 2, 2)) == [(7, 4 * frames)]

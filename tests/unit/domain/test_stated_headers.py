@@ -47,6 +47,13 @@ def test_a_format_chunk_is_found_behind_others_and_counts_from_its_own_length() 
     assert of(Container.WAV, wav(b"fmt " + extensible(mask=0, channels=3)) + bytes(4)) is None
 
 
+def test_a_format_chunk_behind_the_samples_is_none_of_theirs() -> None:
+    form = b"fmt " + struct.pack("<I", 16) + a_format()
+    data = b"RIFF\xff\xff\xff\xffWAVE" + form + b"data" + struct.pack("<I", 8) + bytes(8) + form
+
+    assert of(Container.WAV, data) == StatedSound("pcm_s16le", 44100, 2, 16)
+
+
 @pytest.mark.parametrize(("tag", "codec"), [(1, "pcm_s32le"), (3, "pcm_f32le"), (6, None), (0, None), (2, None)])
 def test_an_extensible_format_has_its_codec_behind_the_mask(tag: int, codec: str | None) -> None:
     guid = struct.pack("<H", tag) + PCM_GUID[2:]
@@ -115,6 +122,15 @@ def test_an_alac_states_its_sound_in_its_cookie() -> None:
         _an_alac(more=-1),
     ):
         assert of(Container.MP4, other) is None
+
+
+def test_an_index_is_read_from_where_it_begins_to_where_it_ends() -> None:
+    data, sound_bytes = an_m4a(), bytes(9 << 20)
+
+    expected = of(Container.MP4, data)
+    assert expected is not None
+    assert of(Container.MP4, data + box(b"mdat", b"iTunSMPB")) == expected
+    assert of(Container.MP4, box(b"mdat", sound_bytes) + data) == expected
 
 
 def _times(version: int, per_second: int, length: int) -> bytes:

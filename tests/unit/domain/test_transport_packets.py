@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.support.frames import reader
-from worker.domain.containers.mpegts_packets import Counter, Sound, is_of_pictures, is_row, runs, sound_of
+from worker.domain.containers.mpegts_packets import (
+    Counter,
+    Sound,
+    is_certain_sound,
+    is_of_pictures,
+    is_row,
+    payload_of,
+    runs,
+    sound_of,
+)
 
 
 def packet(
@@ -117,6 +126,7 @@ def test_packets_that_were_received_with_errors_are_counted() -> None:
     [
         (b"\0\0\1\xe0", True),
         (b"\0\0\1\xef", True),
+        (b"\0\0\1\xe0\0\0", True),
         (b"\0\0\1\xdf", False),
         (b"\0\0\1\xf0", False),
         (b"\0\0\1", False),
@@ -126,7 +136,8 @@ def test_packets_that_were_received_with_errors_are_counted() -> None:
 def test_pictures_have_16_numbers(payload: bytes, expected: bool) -> None:
     assert is_of_pictures(packet(0, payload)) == expected
     assert is_of_pictures(packet(0, payload, adaptation=b"\0")) == expected
-    assert not is_of_pictures(packet(0, payload, has_payload=False))
+    for number in range(16):
+        assert not is_of_pictures(packet(number, payload, has_payload=False))
 
 
 def beginnings(*clocks: int, numbers: tuple[int, ...]) -> Sound:
@@ -145,6 +156,7 @@ def test_a_clock_that_jumps_alone_is_doubtful() -> None:
     assert not beginnings(0, 1000, 2500, numbers=(0, 1, 2)).is_doubtful
     assert beginnings(0, 1000, 2501, numbers=(0, 1, 2)).is_doubtful
     assert not beginnings((1 << 33) - 500, 500, 1500, numbers=(0, 1, 2)).is_doubtful  # it turned
+    assert beginnings(0, 1000, 1000 + 3600 * 90_000, numbers=(0, 1, 2)).is_doubtful
     assert not beginnings(0, 1000, 1001 + 3600 * 90_000, numbers=(0, 1, 2)).is_doubtful
 
 
@@ -171,11 +183,31 @@ def test_the_identifier_of_a_stream_says_whether_it_is_sound(stream: int, is_sou
 def test_what_is_no_beginning_of_a_packet_of_sound() -> None:
     head = stamped(0)
 
-    assert not sound_of(packet(0, head))
-    assert not sound_of(packet(0, head, begins=True, adaptation=b"", has_payload=False))
+    for number in range(16):
+        assert not sound_of(packet(number, head))
+        assert not sound_of(packet(number, head, begins=True, adaptation=b"", has_payload=False))
+    of_another_number = bytearray(packet(0, head))
+    of_another_number[1] |= 0x1F
+    assert not sound_of(bytes(of_another_number))
     assert not sound_of(packet(0, b"\0\0\2" + head[3:], begins=True))
     assert not sound_of(packet(0, head[:8], begins=True))
     assert sound_of(packet(0, head[:9], begins=True))
+
+
+def test_private_packets_are_certain_sound_where_a_sync_word_follows_on_their_header() -> None:
+    head = stamped(0, stream=0xBD)
+
+    for word in (b"\x0b\x77", b"\x7f\xfe\x80\x01", b"\x7f\xe0"):
+        assert is_certain_sound(packet(0, head + word, begins=True))
+        assert not is_certain_sound(packet(0, head + b"\0" + word, begins=True))
+        assert not is_certain_sound(packet(0, head[:-1] + word, begins=True))
+    assert is_certain_sound(packet(0, stamped(0), begins=True))
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_the_number_of_a_packet_does_not_say_what_it_has(number: int) -> None:
+    assert payload_of(packet(number, b"payload")) == b"payload"
+    assert payload_of(packet(number, b"payload", adaptation=b"\x10123456")) == b"payload"
 
 
 @pytest.mark.parametrize(("size", "sync"), [(188, 0), (192, 4), (204, 0)])
@@ -203,3 +235,33 @@ def test_a_sync_byte_far_behind_a_break_of_the_row_is_no_packet() -> None:
     found = list(runs(reader(row + junk + row), 0, len(2 * row + junk), 188, 0))
 
     assert found == [(0, row), (len(row + junk), row)]
+
+
+PACKET = b"\x47" + bytes(187)
+AT_ONCE = 4096  # packets that are read with one call
+
+
+def found_between(data: bytes, start: int, end: int) -> list[tuple[int, bytes]]:
+    return list(runs(reader(data), start, end, 188, 0))
+
+
+def test_packets_from_the_start_on_are_a_row_however_few_they_are() -> None:
+    assert found_between(PACKET * 3 + b"junk" * 99, 0, 3 * 188 + 396) == [(0, PACKET * 3)]
+
+
+def test_packets_are_looked_for_between_two_offsets() -> None:
+    assert found_between(PACKET * 12, 188, 7 * 188) == [(188, PACKET * 6)]
+
+
+@pytest.mark.parametrize("more", [0, 1, 4, 5])
+def test_a_row_goes_on_behind_what_is_read_at_once(more: int) -> None:
+    data = PACKET * (AT_ONCE + more)
+
+    assert b"".join(block for _, block in found_between(data, 0, len(data))) == data
+
+
+@pytest.mark.parametrize("junk", [bytes(AT_ONCE * 188 - 300), b"\0\x47"], ids=["to the end of a block", "a sync byte"])
+def test_a_row_is_found_right_behind_what_is_none(junk: bytes) -> None:
+    row = PACKET * 10
+
+    assert found_between(row + junk + row, 0, len(row + junk + row)) == [(0, row), (len(row + junk), row)]

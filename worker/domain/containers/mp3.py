@@ -135,18 +135,18 @@ def _info(read_at: ReadAt, begin: int) -> _Info:
     """The tag stands behind the side information, whose length depends on version and channels."""
     frame = read_at(begin, 192)
     at = max(frame.find(b"Xing"), frame.find(b"Info"))
-    if at < 0 or len(frame) < at + 16:
+    if at == -1 or len(frame) < at + 16:
         return _Info()
-    flags, position, stated = frame[at + 7], at + 8, [0, 0]
-    for index in (0, 1):
-        if flags & 1 << index:
-            stated[index] = int.from_bytes(frame[position : position + 4], "big")
+    flags, position, stated = frame[at + 7], at + 8, dict[str, int]()
+    for bit, name in ((1, "frames"), (2, "file_bytes")):
+        if flags & bit:
+            stated[name] = int.from_bytes(frame[position : position + 4], "big")
             position += 4
     trimmed = 0
     if len(frame) >= at + 144 and flags & 15 == 15 and frame[at + 120 : at + 124] in {b"LAME", b"Lavc", b"Lavf"}:
         both = int.from_bytes(frame[at + 141 : at + 144], "big")
         trimmed = (both >> 12) + (both & 0xFFF)
-    return _Info(stated[0], stated[1], trimmed, is_there=True)
+    return _Info(**stated, trimmed_samples=trimmed, is_there=True)
 
 
 def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:

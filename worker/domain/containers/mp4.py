@@ -86,8 +86,8 @@ def _lost_fragments(read_at: ReadAt, boxes: list[Box], end: int, size: int) -> s
             return _FRAGMENTS_MISSING
         if (begin := _begin(data)) is not None:
             track, time = begin
-            last_time, last_bytes = latest.get(track, (-1, 0))
             media_bytes = media.stop - media.start  # the same time twice is a copy, or one of them is empty
+            last_time, last_bytes = latest.get(track, (time, media_bytes))
             if time < last_time or (time == last_time and media_bytes != last_bytes > _EMPTY_BYTES < media_bytes):
                 return _DISORDER
             latest[track] = time, media_bytes
@@ -111,7 +111,7 @@ def _is_filled(data: bytes, length: int) -> bool:
             offset += header_bytes
         else:
             offset += size
-        while len(ends) > 1 and offset == ends[-1]:
+        while ends and offset == ends[-1]:
             ends.pop()
     return offset == length or length > len(data)
 
@@ -129,25 +129,26 @@ def _is_joined(read_at: ReadAt, boxes: list[Box]) -> bool:
 
     A live stream repeats its index between fragments, whose time goes on.
     """
-    indexes = [number for number, box in enumerate(boxes) if box.kind == b"moov"]
-    times = [_time(read_at, boxes[index + 1]) if index + 1 < len(boxes) else None for index in indexes]
+    indexes = [box for box in boxes if box.kind == b"moov"]
     has_one_media = sum(box.kind == b"mdat" for box in boxes) == 1
-    if has_one_media and all(_are_alike(read_at, boxes[a], boxes[b]) for a, b in itertools.pairwise(indexes)):
+    if has_one_media and all(_are_alike(read_at, a, b) for a, b in itertools.pairwise(indexes)):
         return False
+    followed = itertools.zip_longest(boxes, boxes[1:])
+    times = [_time(read_at, follower) for box, follower in followed if box.kind == b"moov"]
     return any(a is None or b is None or a >= b for a, b in itertools.pairwise(times))
 
 
 def _are_alike(read_at: ReadAt, first: Box, second: Box) -> bool:
     """Whether two indexes are the same bytes: then the second is a copy."""
-    length = first.stop - first.start
-    if length != second.stop - second.start or length > _MAX_COMPARED_BYTES:
-        return False
-    return read_at(first.start, length) == read_at(second.start, length)
+    length = first.stop - first.start  # which is among the bytes that are compared
+    return length <= _MAX_COMPARED_BYTES and read_at(first.start, length) == read_at(second.start, length)
 
 
-def _time(read_at: ReadAt, fragment: Box) -> int | None:
-    """When a fragment begins, by its first track's clock."""
-    begin = _begin(_index_of(read_at, fragment)) if fragment.kind == b"moof" else None
+def _time(read_at: ReadAt, fragment: Box | None) -> int | None:
+    """When a fragment begins, by its first track's clock; None where it is none."""
+    if fragment is None or fragment.kind != b"moof":
+        return None
+    begin = _begin(_index_of(read_at, fragment))
     return None if begin is None else begin[1]
 
 
@@ -155,9 +156,9 @@ def _begin(index: bytes) -> tuple[int, int] | None:
     """The first track of a fragment, and when it begins there (ISO 14496-12, sections 8.8.7 and 8.8.12)."""
     track, time = index.find(b"tfhd"), index.find(b"tfdt")
     behind = time + (16 if index[time + 4 : time + 5] == b"\1" else 12)
-    if time < 0 or len(index) < behind:
+    if time == -1 or len(index) < behind:
         return None
-    number = int.from_bytes(index[track + 8 : track + 12], "big") if track >= 0 else 0
+    number = int.from_bytes(index[track + 8 : track + 12], "big") if track != -1 else 0
     return number, int.from_bytes(index[time + 8 : behind], "big")
 
 

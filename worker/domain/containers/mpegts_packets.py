@@ -24,7 +24,7 @@ _SYNC_WORDS = (b"\x0b\x77", b"\x7f\xfe\x80\x01", b"\x7f\xe0")  # of AC-3 and E-A
 def is_row(data: bytes, packet_bytes: int, sync: int, *, begin: int = 0) -> bool:
     """Whether packets follow each other from `begin`, by their sync bytes."""
     first = begin + sync
-    row = data[first : first + (_IN_A_ROW - 1) * packet_bytes + 1 : packet_bytes]
+    row = data[first : first + _IN_A_ROW * packet_bytes : packet_bytes]
     return row == bytes([SYNC]) * _IN_A_ROW
 
 
@@ -34,10 +34,7 @@ def runs(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) ->
     Where the row is broken it is searched again, byte by byte: a sync byte alone is no packet.
     """
     offset, is_in_row = start, True
-    while offset < end:
-        block = read_at(offset, min(packet_bytes * _PACKETS_AT_ONCE, end - offset))
-        if not block:
-            return
+    while offset < end and (block := read_at(offset, min(packet_bytes * _PACKETS_AT_ONCE, end - offset))):
         syncs = block[sync::packet_bytes]
         whole = len(syncs) - len(syncs.lstrip(bytes([SYNC])))
         if whole and is_in_row:

@@ -78,7 +78,7 @@ def _roughness(read_at: ReadAt, begin: int, end: int, layout: SampleLayout) -> f
 
 
 def _windows(read_at: ReadAt, begin: int, end: int, frame_bytes: int) -> Iterator[bytes]:
-    length = min(_WINDOW_FRAMES * max(1, frame_bytes), _MAX_WINDOW_BYTES)
+    length = min(_WINDOW_FRAMES * frame_bytes, _MAX_WINDOW_BYTES)
     length -= length % frame_bytes
     last = max(0, end - begin - length)
     for number in range(_WINDOWS):

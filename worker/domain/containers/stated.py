@@ -6,6 +6,7 @@ and one track of AAC-LC or ALAC in MP4. Codecs go by FFmpeg's names.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,6 +36,7 @@ _PCM = {**_PCM_BITS, **_PCM_LAWS}
 _EXTENSIBLE = 0xFFFE
 _SUBFORMAT_REST = bytes.fromhex("000000001000800000aa00389b71")  # KSDATAFORMAT_SUBTYPE_PCM and others, behind the tag
 _USUAL_MASKS = {1: {0, 4}, 2: {0, 3}}  # none, and those of mono and stereo
+_AS_IT_IS = 0x1_0000  # the speed of an edit of MP4, in units of 1/65,536
 _MPEG_LAYERS = {1: "mp3", 2: "mp2", 3: "mp1"}  # by the bits of the header
 _MPEG_RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
@@ -59,7 +61,7 @@ def stated_sound(sniffed: Sniffed, structure: Structure, read_at: ReadAt, size: 
     if read is None or structure.parts or structure.patches or structure.codec:
         return None
     sound = read(read_at, structure.begin if sniffed.container is Container.MP3 else sniffed.start, size)
-    is_usual = sound is not None and sound.channels in _USUAL_MASKS and sound.sample_rate_hz > 0
+    is_usual = sound is not None and sound.channels in _USUAL_MASKS and sound.sample_rate_hz != 0
     has_length = sound is not None and (sound.seconds is not None or len(structure.track_seconds) == 1)
     return sound if is_usual and has_length else None
 
@@ -69,7 +71,7 @@ def _wav(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
     offset, chunks = start + 12, list[bytes]()
     for _ in range(MAX_CHUNKS):
         header = read_at(offset, 8)
-        length = int.from_bytes(header[4:8], "little")
+        length = int.from_bytes(header[4:], "little")
         if len(header) < 8 or header[:4] == b"data":
             break
         if header[:4] == b"fmt ":
@@ -79,17 +81,13 @@ def _wav(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
 
 
 def _pcm(chunk: bytes) -> StatedSound | None:
-    tag, channels, rate_hz, _, align, bits = (
-        int.from_bytes(chunk[begin:end], "little")
-        for begin, end in ((0, 2), (2, 4), (4, 8), (8, 12), (12, 14), (14, 16))
-    )
+    tag, channels, rate_hz, align, bits = struct.unpack_from("<HHI4xHH", chunk)
     if tag == _EXTENSIBLE:
-        valid_bits, mask = int.from_bytes(chunk[18:20], "little"), int.from_bytes(chunk[20:24], "little")
-        if len(chunk) < 40 or chunk[26:40] != _SUBFORMAT_REST or valid_bits != bits:
+        if chunk[26:] != _SUBFORMAT_REST:
             return None
-        if mask not in _USUAL_MASKS.get(channels, ()):
+        valid_bits, mask, tag = struct.unpack_from("<HIH", chunk, 18)
+        if valid_bits != bits or mask not in _USUAL_MASKS.get(channels, ()):
             return None
-        tag = int.from_bytes(chunk[24:26], "little")
     codec = _PCM.get(tag, {}).get(bits)
     if codec is None or align != channels * bits // 8:
         return None
@@ -101,7 +99,7 @@ def _flac(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
     head = read_at(start + 4, 22)
     if len(head) < 22 or head[0] & 0x7F:
         return None
-    packed = int.from_bytes(head[14:22], "big")
+    packed = int.from_bytes(head[14:], "big")
     bits = (packed >> 36 & 31) + 1
     return StatedSound("flac", packed >> 44, (packed >> 41 & 7) + 1, bits)
 
@@ -149,23 +147,26 @@ def _mp4(read_at: ReadAt, _start: int, size: int) -> StatedSound | None:
 def _mp4_seconds(movie: bytes, media: bytes, edits: bytes) -> Fraction | None:
     if len(movie) < 20 or len(media) < 20 or movie[0] or media[0]:  # the version with 32 bits
         return None
-    per_second, length = int.from_bytes(media[12:16], "big"), int.from_bytes(media[16:20], "big")
+    per_second, length = struct.unpack_from(">II", media, 12)
     if edits:
-        if len(edits) != 20 or edits[0] or edits[4:8] != b"\0\0\0\1" or edits[12] & 0x80 or edits[16:] != b"\0\1\0\0":
+        if len(edits) != 20 or edits[0]:
             return None
-        per_second, length = int.from_bytes(movie[12:16], "big"), int.from_bytes(edits[8:12], "big")
+        count, length, begin, speed = struct.unpack_from(">IIiI", edits, 4)
+        if count != 1 or begin < 0 or speed != _AS_IT_IS:
+            return None
+        (per_second,) = struct.unpack_from(">I", movie, 12)
     return Fraction(length, per_second) if per_second and length else None
 
 
 def _mp4_sound(descriptions: bytes, seconds: Fraction) -> StatedSound | None:
     entry = descriptions[8:]
-    if descriptions[4:8] != b"\0\0\0\1" or int.from_bytes(entry[:4], "big") != len(entry) or len(entry) < 36:
+    if descriptions[4:8] != b"\0\0\0\1" or int.from_bytes(entry[:4], "big") != len(entry):
         return None
     if entry[16:18] != b"\0\0":  # of QuickTime
         return None
     if entry[4:8] == b"alac" and len(cookie := child(entry[36:], b"alac")) == 28:
-        bits = cookie[9]
-        return StatedSound("alac", int.from_bytes(cookie[24:28], "big"), cookie[13], bits, seconds=seconds)
+        bits, channels, rate_hz = struct.unpack(">9xB3xB10xI", cookie)
+        return StatedSound("alac", rate_hz, channels, bits, seconds=seconds)
     if entry[4:8] == b"mp4a":
         return _aac(audio_configuration(child(entry[36:], b"esds")), seconds)
     return None
