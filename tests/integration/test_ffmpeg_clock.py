@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.samples import RATE_HZ, a_wav, level_of, samples_of, tones
-from tests.support.sounds import listen, run_ffmpeg, sound
+from tests.support.sounds import SECONDS, listen, run_ffmpeg, sound
 from worker.domain.audio import SOUND_FORMATS, AudioFormat
 from worker.domain.errors import UnsupportedAudioError
 
@@ -180,3 +180,16 @@ async def test_a_pause_that_is_too_long_for_silence_is_refused_by_its_length(tmp
     assert str(refused.value) == (
         "the source has a pause of 400.0 s; with its channels and sample rate, 300 s is the limit"
     )
+
+
+async def test_an_edit_without_a_length_goes_on_to_the_end(tmp_path: Path) -> None:
+    data = bytearray(sound("end.m4a").read_bytes())
+    at = data.index(b"elst") + 12
+    assert data[at : at + 4] != bytes(4)
+    data[at : at + 4] = bytes(4)
+    (tmp_path / "source.m4a").write_bytes(data)
+
+    (artifact,) = await converted(tmp_path / "source.m4a", tmp_path, an_output(AudioFormat.WAV))
+
+    assert artifact.duration_seconds == pytest.approx(SECONDS, abs=0.001)
+    assert listen(artifact.path).seconds == pytest.approx(SECONDS, abs=0.001)

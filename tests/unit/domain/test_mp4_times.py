@@ -35,6 +35,7 @@ def an_mp4(
     codec: bytes = b"mp4a",
     edits: bytes = b"",
     others: bytes = b"",
+    handler: bytes = b"soun",
 ) -> bytes:
     """AAC-LC in stereo at 44.1 kHz: an index and no sound."""
     esds = bytes(4) + b"\x03\x19\0\0\0\x04\x11\x40" + bytes(12) + b"\x05" + bytes([len(configuration)]) + configuration
@@ -42,7 +43,11 @@ def an_mp4(
     table = a_box(b"stts", struct.pack(">II", 0, len(times)), *(struct.pack(">II", *each) for each in times))
     header = struct.pack(">IQQIQ", 1 << 24, 0, 0, ticks, 0) if wide else struct.pack(">IIIII", 0, 0, 0, ticks, 0)
     tables = a_box(b"minf", a_box(b"stbl", a_box(b"stsd", struct.pack(">II", 0, 1), entry), table))
-    track = a_box(b"trak", a_box(b"edts", edits), a_box(b"mdia", a_box(b"mdhd", header), tables))
+    track = a_box(
+        b"trak",
+        a_box(b"edts", edits),
+        a_box(b"mdia", a_box(b"mdhd", header), a_box(b"hdlr", bytes(8), handler, bytes(12)), tables),
+    )
     movie = a_box(b"mvhd", bytes(12), struct.pack(">I", 1000), bytes(84))
     return a_box(b"ftyp", b"M4A ") + a_box(b"moov", movie, others, track) + a_box(b"mdat", bytes(100))
 
@@ -95,6 +100,42 @@ def test_a_track_with_mended_times_has_their_length_but_for_what_edits_leave_out
     structure = examined(an_mp4([(99, 2048), (1, 512)], edits=edits))
 
     assert structure.track_seconds == pytest.approx((seconds,))
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize(
+    ("edits", "seconds"),
+    [([(0, 1024)], 99 * _FRAME / _RATE_HZ), ([(0, 0)], 100 * _FRAME / _RATE_HZ), ([(500, 0), (0, 99_000)], None)],
+)
+def test_an_edit_without_a_length_goes_on_to_the_end(
+    edits: list[tuple[int, int]], seconds: float | None, *, wide: bool
+) -> None:
+    data = an_mp4([(100, _FRAME)], edits=an_elst(*edits, wide=wide))
+
+    structure = examined(data)
+
+    (patch,) = structure.patches
+    assert patch.offset == data.index(b"elst") + 12 + (len(edits) - 1) * (20 if wide else 12)
+    assert patch.content == (0x7FFF_FFFF).to_bytes(8 if wide else 4, "big")
+    assert structure.repairs == ()
+    assert structure.track_seconds == pytest.approx((0.5 + 3400 / _RATE_HZ if seconds is None else seconds,))
+
+
+@pytest.mark.parametrize(
+    ("edits", "handler"),
+    [
+        (an_elst((1, 1024)), b"soun"),
+        (an_elst((0, -1)), b"soun"),  # a pause
+        (an_elst((0, 0), (500, 0)), b"soun"),
+        (an_elst((0, 0)), b"vide"),
+        (an_elst((0, 0))[:-1], b"soun"),
+        (b"", b"soun"),
+    ],
+)
+def test_other_edits_stay_as_they_are(edits: bytes, handler: bytes) -> None:
+    structure = examined(an_mp4([(100, _FRAME)], edits=edits, handler=handler))
+
+    assert (structure.problem, structure.patches, structure.track_seconds) == (None, (), ())
 
 
 def test_what_a_configuration_says_behind_its_first_fields_does_not_change_the_length_of_a_frame() -> None:

@@ -14,7 +14,7 @@ from worker.domain.containers.tags import before_tags, behind_tags, behind_tags_
 
 SOUND = b"\xf0" * 500
 ID3V1 = b"TAG" + bytes(range(125))
-ENHANCED = b"TAG+" + bytes(range(95)) + ID3V1
+ENHANCED = b"TAG+" + bytes(range(223)) + ID3V1  # 60 bytes each of title, artist and album, 43 of others
 MILLION = 1_000_000
 
 
@@ -30,6 +30,11 @@ def ape(length: int, *, header: bool = False, footer: bool = True) -> bytes:
     parts.append(b"a" * length)
     parts += [b"APETAGEX" + fields + struct.pack("<I", 0x8000_0000 * header) + bytes(8)] if footer else []
     return b"".join(parts)
+
+
+def lyrics3(*fields: bytes) -> bytes:
+    content = b"LYRICSBEGIN" + b"".join(b"LYR" + b"%05d" % len(field) + field for field in fields)
+    return content + b"%06d" % len(content) + b"LYRICS200"
 
 
 def lyrics(length: int) -> bytes:
@@ -88,6 +93,8 @@ def test_a_tag_whose_header_is_cut_off_or_wrong_is_not_passed_over() -> None:
         ape(70_000),
         lyrics(11),
         lyrics(900),
+        lyrics3(b"words", b"w" * 99_999),
+        b"LYRICSBEGIN" + b"words" * 1000 + b"LYRICSEND" + ID3V1,
         ape(5) + lyrics(20) + ID3V1,
         ID3V1 * 16,
     ],
@@ -108,12 +115,44 @@ def test_more_than_16_tags_behind_are_not_passed() -> None:
     assert before_tags(reader(data), 0, len(data)) == len(SOUND + ID3V1)
 
 
+@pytest.mark.parametrize(
+    "tag",
+    [
+        ENHANCED,
+        ID3V1[:3] + b"+" + ID3V1[4:],  # a title that begins so
+        lyrics3(),
+        lyrics3(b"words", b"w" * 70_000) + ID3V1,
+        b"LYRICSBEGIN" + b"w" * 5100 + b"LYRICSEND" + ID3V1,
+        ape(9, header=True) + lyrics3(b"words") + ENHANCED + id3v2(9) + ape(9, header=True),
+    ],
+)
+def test_tags_of_both_files_between_which_sound_was_joined_are_passed(tag: bytes) -> None:
+    assert behind_tags_between(reader(SOUND + tag + SOUND), len(SOUND)) == len(SOUND + tag)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        b"LYRICSBEGIN" + b"w" * 5101 + b"LYRICSEND",
+        lyrics3(b"words")[:-1],
+        lyrics3(b"words").replace(b"000024", b"000025"),
+        lyrics3(b"words").replace(b"00005", b"99999"),
+        lyrics3(*[b""] * 65),
+        ape(9),
+    ],
+)
+def test_what_is_no_whole_tag_between_two_files_is_not_passed(tag: bytes) -> None:
+    assert behind_tags_between(reader(SOUND + tag + SOUND), len(SOUND)) == len(SOUND)
+
+
 def test_a_tag_behind_that_states_nothing_or_more_than_there_is_is_none() -> None:
     for size in (0, 10_000):
         footer = b"APETAGEX" + struct.pack("<III", 2000, size, 1) + bytes(12)
         data = SOUND + footer
         assert before_tags(reader(data), 0, len(data)) == len(data)
     data = b"x" + b"123456LYRICS200"
+    assert before_tags(reader(data), 0, len(data)) == len(data)
+    data = b"LYRICSEND"
     assert before_tags(reader(data), 0, len(data)) == len(data)
     data = SOUND + b"12345xLYRICS200"
     assert before_tags(reader(data), 0, len(data)) == len(data)

@@ -35,6 +35,8 @@ TAGS_BEHIND = {
     "APE and a line's end": ape_tag(COVER) + b"\0\0",
     "APE and ID3v1": ape_tag(COVER) + ID3V1,
     "APE, Lyrics3 and ID3v1": ape_tag(COVER) + b"LYRICSBEGINLYR00005hello000024LYRICS200" + ID3V1,
+    "Lyrics3 of version 1": b"LYRICSBEGIN" + b"hello " * 300 + b"LYRICSEND" + ID3V1,
+    "the enhanced tag": b"TAG+" + bytes(223) + ID3V1,
     "ID3v2": ID3V2_WITH_COVER,
     "ID3v2 and ID3v1": ID3V2_WITH_COVER + ID3V1,
 }
@@ -70,6 +72,16 @@ def test_frames_behind_a_tag_that_states_too_great_a_size_are_lost_by_no_means(f
     structure = examined(frame * 50 + tag + frame * 50)
 
     assert (structure.problem, structure.end) == (None, 100 * len(frame) + len(tag))
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
+def test_tags_between_joined_files_are_no_lost_frames(frame: bytes) -> None:
+    words = b"LYR20000" + b"la " * 6666 + b"la"
+    tags = b"LYRICSBEGIN" + words + b"%06d" % (11 + len(words)) + b"LYRICS200" + ID3V1
+    structure = examined(frame * 50 + tags + ID3V2_WITH_COVER + frame * 50 + tags)
+
+    assert (structure.problem, structure.repairs) == (None, ())
+    assert structure.track_seconds == (2 * (examined(frame * 50).track_seconds[0] or 0),)
 
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)

@@ -46,7 +46,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     end = next((box.start for box in boxes if not is_name(box.kind) or box.stop > size), boxes[-1].stop)
     problem = JOINED if _is_joined(read_at, media) else _lost_fragments(read_at, boxes, end, size)
     mended = _mended_times(read_at, media)
-    repairs = (*repairs_behind(read_at, end, size), *([WRONG_TIMES] if mended.patches else []))
+    repairs = (*repairs_behind(read_at, end, size), *([WRONG_TIMES] if mended.has_wrong_times else []))
     return Structure(
         start,
         size,

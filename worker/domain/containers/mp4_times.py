@@ -1,4 +1,8 @@
-"""The times that an MP4 gives to frames of AAC-LC and ALAC, whose length the codec says (ISO 14496-12, 8.6.1)."""
+"""The times in the index of an MP4 that its demuxer cannot use (ISO 14496-12, sections 8.6.1 and 8.6.6).
+
+Frames of AAC-LC and ALAC may have other lengths than their codec says, and an edit may have none, which means that it
+goes on to the end.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ _FRAME_SAMPLES, _SHORT_FRAME_SAMPLES = 1024, 960  # of AAC-LC; a bit of its conf
 _SHORT_FRAMES = 4
 _MAX_ENTRIES = 16  # of a table that gives all frames one length, but for a few
 _ROUNDED_TICKS = 1
+_TO_THE_END = 0x7FFF_FFFF  # of an edit: weeks, of which the demuxer takes what there is
 _MOST = 0.9  # of the frames
 
 
@@ -30,6 +35,7 @@ class MendedTimes:
 
     patches: tuple[Patch, ...] = ()
     track_seconds: tuple[float | None, ...] = ()  # none where nothing is mended
+    has_wrong_times: bool = False
 
 
 def mended_times(index: bytes, begin: int) -> MendedTimes:
@@ -39,7 +45,7 @@ def mended_times(index: bytes, begin: int) -> MendedTimes:
     the index states elsewhere may be wrong as well: they are the sums of what its writer took for the frames.
     """
     movie_per_second = _per_second(child(index[8:], b"mvhd"))
-    patches, track_seconds = list[Patch](), list[float | None]()
+    patches, open_edits, track_seconds = list[Patch](), list[Patch](), list[float | None]()
     for track_begin, track_end in places(index, b"trak", 8, len(index)):
         track = index[track_begin:track_end]
         ticks: Fraction | None = None
@@ -52,11 +58,18 @@ def mended_times(index: bytes, begin: int) -> MendedTimes:
                 patches.append(Patch(begin + times_begin + 12 + 8 * number, 4, content))
                 surplus = times[number][0] * (times[number][1] - frame_ticks)
                 ticks = sum(frames * length for frames, length in times) - surplus
+        is_sound = child(track, b"mdia", b"hdlr")[8:12] == b"soun"
+        for edits_begin, edits_end in _inside(index, track_begin, track_end, b"edts", b"elst") if is_sound else ():
+            if (edit := _open_edit(index[edits_begin:edits_end])) is not None:
+                offset, width = edit
+                open_edits.append(Patch(begin + edits_begin + offset, width, _TO_THE_END.to_bytes(width, "big")))
+                ticks = _ticks(track) if ticks is None else ticks
         if ticks is not None:
             track_seconds.append(_heard_seconds(track, ticks, movie_per_second))
-        elif child(track, b"mdia", b"hdlr")[8:12] == b"soun":
+        elif is_sound:
             track_seconds.append(None)
-    return MendedTimes(tuple(patches), tuple(track_seconds) if patches else ())
+    mended = (*patches, *open_edits)
+    return MendedTimes(mended, tuple(track_seconds) if mended else (), has_wrong_times=bool(patches))
 
 
 def _inside(index: bytes, begin: int, end: int, kind: bytes, *kinds: bytes) -> Iterator[tuple[int, int]]:
@@ -78,6 +91,13 @@ def _per_second(header: bytes) -> int:
     """The ticks of the clock that a `mvhd` or `mdhd` states; 0 where there is none."""
     at = 20 if header[:1] == b"\1" else 12
     return int.from_bytes(header[at : at + 4], "big")
+
+
+def _ticks(track: bytes) -> Fraction | None:
+    """The length of a track's frames on its clock; None where there are too many entries to add."""
+    tables = list(_inside(track, 0, len(track), b"mdia", b"minf", b"stbl", b"stts"))
+    times = [each for begin, end in tables for each in _times(track[begin:end])]
+    return Fraction(sum(frames * length for frames, length in times)) if times else None
 
 
 def _frame(descriptions: bytes) -> tuple[int, int]:
@@ -128,6 +148,14 @@ def _heard_seconds(track: bytes, ticks: Fraction, movie_per_second: int) -> floa
         rest = max(Fraction(), ticks - begin) / per_second if begin >= 0 else Fraction()  # below 0 it is a pause
         heard += min(rest, Fraction(length, movie_per_second)) if length else rest
     return float(heard)
+
+
+def _open_edit(table: bytes) -> tuple[int, int] | None:
+    """Where the length of the last edit stands, if that has none and is no pause, and in how many bytes."""
+    edits, width = _edits(table), 8 if table[:1] == b"\1" else 4
+    if not edits or int.from_bytes(table[4:8], "big") != len(edits) or edits[-1][0] or edits[-1][1] < 0:
+        return None
+    return 8 + (len(edits) - 1) * (2 * width + 4), width
 
 
 def _edits(table: bytes) -> list[tuple[int, int]]:

@@ -123,7 +123,7 @@ def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size
         repairs.append(f"{junk} bytes of junk before the sound were skipped")
         patches += [Patch(start, junk)] if first <= start else []
     behind = behind_tags_between(read_at, structure.end) if structure.end < end else end
-    if behind > end + APE_FOOTER_BYTES:
+    if behind > size + APE_FOOTER_BYTES:
         repairs.append("the tag behind the sound is cut off")
     rest = max(0, end - behind)
     if rest and not is_constant(read_at, behind, end):

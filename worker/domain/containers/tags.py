@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from worker.domain.containers import lyrics3
 from worker.domain.containers.structure import ReadAt
 
 _MAX_TAGS = 16
 _ID3V1_BYTES = 128
+_ENHANCED_BYTES = 227  # before an ID3v1: longer fields
+_BOTH_BYTES = _ENHANCED_BYTES + _ID3V1_BYTES
 APE_FOOTER_BYTES = (
     32  # and so its header, which a tag may have alone (https://wiki.hydrogenaud.io/index.php?title=APE_Tags_Header)
 )
@@ -26,21 +29,32 @@ def behind_tags(read_at: ReadAt, start: int = 0) -> int:
 
 
 def behind_tags_between(read_at: ReadAt, start: int) -> int:
-    """Behind the tag at the end of one file, and those in front of the next one that was joined to it."""
-    return behind_tags(read_at, start + _ID3V1_BYTES if read_at(start, 3) == b"TAG" else start)
+    """Behind the tags at the end of one file, and those in front of the next one that was joined to it."""
+    for _ in range(2 * _MAX_TAGS):
+        header = read_at(start, APE_FOOTER_BYTES)
+        if header.startswith(b"TAG+") and read_at(start + _ENHANCED_BYTES, 3) == b"TAG":
+            length = _ENHANCED_BYTES
+        elif header.startswith(b"TAG"):
+            length = _ID3V1_BYTES
+        else:
+            length = _id3v2_bytes(header) or _ape_bytes(header) or lyrics3.length_from(read_at, start)
+        if not length:
+            break
+        start += length
+    return start
 
 
 def before_tags(read_at: ReadAt, start: int, end: int) -> int:
     """The offset where the tags begin that end at `end`; not before `start`."""
     for _ in range(_MAX_TAGS):
-        tail = read_at(max(start, end - 227), min(227, end - start))
+        tail = read_at(max(start, end - _BOTH_BYTES), min(_BOTH_BYTES, end - start))
         if tail[-128:-125] == b"TAG":
-            length = 227 if tail.startswith(b"TAG+") else _ID3V1_BYTES
+            length = _BOTH_BYTES if len(tail) == _BOTH_BYTES and tail.startswith(b"TAG+") else _ID3V1_BYTES
         elif tail[-APE_FOOTER_BYTES:-24] == b"APETAGEX":
             header = APE_FOOTER_BYTES if tail[-9] & 0x80 else 0
             length = int.from_bytes(tail[-20:-16], "little") + header
-        elif tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
-            length = int(tail[-15:-9]) + 15
+        elif tail[-9:-3] == b"LYRICS":
+            length = lyrics3.length_to(read_at, end)
         else:
             break
         if not 0 < length <= end - start:
