@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 
 import pytest
@@ -173,6 +174,14 @@ def test_values_over_a_limit_are_left_out_whole() -> None:
 
     assert set(collector.tags) == {"ARTIST"}
     assert len(collector.tags["ARTIST"]) == MAX_VALUES
+
+
+def test_values_that_are_empty_or_alike_are_not_looked_at_without_end() -> None:
+    collector = Collector()
+
+    collector.add_all("GENRE", itertools.chain(itertools.repeat("", 10), itertools.repeat("Rock")))
+
+    assert collector.tags == {"GENRE": ("Rock",)}
 
 
 def _a_flood_of_boxes() -> bytes:

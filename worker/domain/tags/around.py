@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from worker.domain.containers.structure import ReadAt
 from worker.domain.containers.tags import before_tags, behind_tags
 from worker.domain.tags.chapters import Chapter
-from worker.domain.tags.collecting import MAX_BYTES, Collector, Tags, merged
+from worker.domain.tags.collecting import MAX_BYTES, MAX_OFFERED, Collector, Tags, merged
 from worker.domain.tags.genres import GENRES
 from worker.domain.tags.id3 import HEADER_BYTES, pictures_of_id3, read_id3, tag_bytes
 from worker.domain.tags.id3_chapters import chapters_of_id3
@@ -74,7 +74,8 @@ def _read_ape(block: bytes) -> Tags:
     collector = Collector()
     for kind, key, value in _ape_items(block):
         if kind == _TEXT:
-            collector.add(key.decode("ascii", "replace"), *value.decode("utf-8", "replace").split("\0"))
+            values = value.decode("utf-8", "replace").split("\0", MAX_OFFERED)
+            collector.add_all(key.decode("ascii", "replace"), values[:MAX_OFFERED])
     return collector.tags
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from worker.domain.tags.fields import TOTALS, field_named, plain
 
@@ -12,6 +13,7 @@ Tags = Mapping[str, tuple[str, ...]]  # the values of each field, by its name
 MAX_VALUES = 500
 MAX_VALUE_BYTES = 1 << 18
 MAX_BYTES = 1 << 20  # of all values
+MAX_OFFERED = 10_000  # that are looked at: a file can have millions that are empty or alike
 _MAX_NAME_CHARACTERS = 100
 
 # What says how a file was made, and what players cut off of its sound. Pictures and chapters have ways of their own.
@@ -42,12 +44,17 @@ class Collector:
         self._is_set = is_set
         self._values: dict[str, list[str]] = {}
         self._names: dict[str, str] = {}
-        self._room, self._room_bytes = MAX_VALUES, MAX_BYTES
+        self._room, self._room_bytes, self._offers = MAX_VALUES, MAX_BYTES, MAX_OFFERED
 
     def add(self, name: str, *values: str) -> None:
         """Add values of the field that a tag calls `name`."""
+        self.add_all(name, values)
+
+    def add_all(self, name: str, values: Iterable[str]) -> None:
+        """The same of any number of values, which are taken one by one, and no more of them than are looked at."""
         field = field_named(name)
-        for value in values:
+        for value in islice(values, self._offers):
+            self._offers -= 1
             text = value.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").strip()
             match = _WITH_TOTAL.fullmatch(text) if field in TOTALS else None
             if match:

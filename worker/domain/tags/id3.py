@@ -85,7 +85,7 @@ def frames_of(
     if not tag_bytes(header) or not 2 <= header[3] <= 4:
         return
     version, flags = header[3], header[5]
-    offset, end = start + HEADER_BYTES, start + HEADER_BYTES + _syncsafe(header[6:10])
+    offset, end = start + HEADER_BYTES, start + HEADER_BYTES + _syncsafe(header[6:])
     if flags & 0x80 and version < 4:  # of the whole tag
         body = read_at(offset, min(end - offset, _MAX_UNSYNCHRONISED_BYTES)).replace(b"\xff\0", b"\xff")
         read_at, offset, end = (lambda at, size: body[at : at + size]), 0, len(body)
@@ -95,7 +95,7 @@ def frames_of(
     letters_of_name, head_bytes = (3, 6) if version == 2 else (4, 10)
     for _ in range(_MAX_FRAMES):
         head = read_at(offset, head_bytes)
-        if len(head) < head_bytes or offset + head_bytes > end or not _is_name(head[:letters_of_name]):
+        if len(head) < head_bytes or not _is_name(head[:letters_of_name]):
             return
         length = _frame_bytes(read_at, offset, end, head, version)
         offset += head_bytes
@@ -121,23 +121,23 @@ def pictures_of_id3(read_at: ReadAt, start: int) -> Iterator[tuple[int, bytes]]:
             media_type_bytes = 4
         else:
             continue
-        kind, rest = content[media_type_bytes : media_type_bytes + 1], content[media_type_bytes + 1 :]
-        if kind:
-            yield kind[0], _behind_text(content[0], rest)
+        rest = content[media_type_bytes:]
+        if rest:
+            yield rest[0], _behind_text(content[0], rest[1:])
 
 
 def _behind_text(encoding: int, content: bytes) -> bytes:
     """What follows on a text that ends with a zero, which has two bytes in UTF-16."""
     if encoding not in {1, 2}:
         return content.partition(b"\0")[2]
-    end = next((at for at in range(0, len(content) - 1, 2) if content[at : at + 2] == b"\0\0"), len(content))
+    end = next((at for at in range(0, len(content), 2) if content[at : at + 2] == b"\0\0"), len(content))
     return content[end + 2 :]
 
 
 def _frame_bytes(read_at: ReadAt, offset: int, end: int, head: bytes, version: int) -> int:
     """The length of the content of the frame at `offset`, in a tag that ends at `end`."""
     if version == 2:
-        return int.from_bytes(head[3:6], "big")
+        return int.from_bytes(head[3:], "big")
     plain, safe = int.from_bytes(head[4:8], "big"), _syncsafe(head[4:8])
     if version == 3 or max(head[4:8]) > 127:
         return plain
@@ -148,8 +148,10 @@ def _frame_bytes(read_at: ReadAt, offset: int, end: int, head: bytes, version: i
 
 def _can_end(read_at: ReadAt, at: int, end: int) -> bool:
     """Whether a frame may end there: with the tag, before another frame, or before padding."""
-    name = read_at(at, min(4, end - at)) if at < end else b""
-    return at <= end and (len(name) < 4 or _is_name(name) or name == bytes(4))
+    if at > end:
+        return False
+    name = read_at(at, min(4, end - at))
+    return len(name) < 4 or _is_name(name) or name == bytes(4)
 
 
 def _is_name(name: bytes) -> bool:
@@ -190,7 +192,7 @@ def _collect(frame: Frame, collector: Collector) -> None:
     elif name in {"TIPL", "TMCL"}:
         _collect_people(texts_of(content), collector)
     elif name == "TCON":
-        collector.add("GENRE", *(genre for text in texts_of(content) for genre in genre_names(text)))
+        collector.add_all("GENRE", (genre for text in filter(None, texts_of(content)) for genre in genre_names(text)))
     elif name.startswith("W") and name in FRAMES:
         collector.add(FRAMES[name], content.decode("latin-1").partition("\0")[0])
     elif name[0] in "TM" and name not in _STALE:

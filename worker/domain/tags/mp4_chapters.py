@@ -16,6 +16,7 @@ from worker.domain.tags.mp4 import Box, bounded, boxes, index_of, within
 
 _NERO_SECONDS = 10_000_000  # of its unit
 _MAX_TABLE_BYTES = 1 << 16  # MAX_CHAPTERS entries of any table
+_MAX_NERO_BYTES = 1 << 17  # 255 chapters with titles of 255 bytes
 _EMPTY = -1  # the media's time in an edit that shows nothing
 
 
@@ -30,9 +31,9 @@ def chapters_of_mp4(read_at: ReadAt, size: int) -> list[Chapter]:
 
 def _of_nero(read_at: ReadAt, moov: Box) -> Iterator[Chapter]:
     for box in islice(within(read_at, moov, b"udta", b"chpl"), 1):
-        content = read_at(box.begin, min(box.end - box.begin, _MAX_TABLE_BYTES * 5))
+        content = read_at(box.begin, min(box.end - box.begin, _MAX_NERO_BYTES))
         offset = 9 if content[:1] == b"\x01" else 5
-        for _ in range(content[offset - 1] if len(content) >= offset else 0):
+        for _ in range(int.from_bytes(content[offset - 1 : offset], "big")):
             head = content[offset : offset + 9]
             if len(head) < 9:
                 return
@@ -53,7 +54,7 @@ def _of_tracks(read_at: ReadAt, moov: Box) -> Iterator[Chapter]:
         header = next((_table(read_at, box) for box in within(read_at, track, b"tkhd")), b"")
         at = 20 if header[:1] == b"\x01" else 12
         kind = next((read_at(box.begin + 8, 4) for box in within(read_at, track, b"mdia", b"hdlr")), b"")
-        if named and kind in {b"text", b"sbtl"} and int.from_bytes(header[at : at + 4], "big") in named:
+        if kind in {b"text", b"sbtl"} and int.from_bytes(header[at : at + 4], "big") in named:
             yield from _of_track(read_at, moov, track)
             return
 

@@ -86,4 +86,4 @@ def _wide(length: int) -> bytes:
 
 
 def _identifier(identifier: int) -> bytes:
-    return identifier.to_bytes(-(-identifier.bit_length() // 8), "big")
+    return identifier.to_bytes(identifier.bit_length() // 7, "big")  # one of n bytes has 7 n + 1 bits
