@@ -131,8 +131,6 @@ class Meter:
 
 
 def _remaining(part: _Part) -> float:
-    if part.done >= 1:
-        return 0.0
     pace_is_known = part.done > 0.02 and part.seconds > 1
     whole = part.seconds / part.done if pace_is_known else part.expected_seconds
     return whole * (1 - part.done)
