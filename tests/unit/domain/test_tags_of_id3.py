@@ -7,11 +7,10 @@ import zlib
 import pytest
 
 from tests.support.reading import bytes_at
-from worker.domain.tags.id3 import Frame, frames_of, pictures_of_id3, read_id3, tag_bytes, texts_of
+from worker.domain.tags.id3 import Frame, frames_of, read_id3, tag_bytes, texts_of
 from worker.domain.tags.id3_frames import frame, syncsafe
 from worker.domain.tags.id3_writing import id3_in_front, id3_tag
 from worker.domain.tags.metadata import Metadata
-from worker.domain.tags.pictures import MAX_PICTURE_BYTES
 
 TITLE = b"\x03Title"
 
@@ -297,43 +296,3 @@ def test_an_identifier_is_written_behind_its_owner() -> None:
     written = id3_tag(Metadata({"MUSICBRAINZ_TRACKID": ("an id",)}))
 
     assert written == tag(4, frame(b"UFID", b"http://musicbrainz.org\0an id"))
-
-
-@pytest.mark.parametrize(
-    ("content", "picture"),
-    [
-        (b"\0image/png\0\x03Front\0data", (3, b"data")),
-        (b"\x03image/png\0\x04\0data", (4, b"data")),
-        (b"\x01image/png\0\x03A\0B\0\0\0data", (3, b"data")),
-        (b"\x01image/png\0\x03\0\0data", (3, b"data")),
-        (b"\x02image/png\0\x03\0A\0\0data", (3, b"data")),
-        (b"\x02image/png\0\x03\0A\x01\0\0\0data", (3, b"data")),  # no zero at an odd place
-        (b"\x01image/png\0\x03A\0B\0", (3, b"")),
-        (b"\0\0\x03\0data", (3, b"data")),  # without a type
-    ],
-)
-def test_a_picture_stands_behind_its_type_its_kind_and_its_description(
-    content: bytes, picture: tuple[int, bytes]
-) -> None:
-    assert list(pictures_of_id3(bytes_at(tag(4, frame(b"APIC", content))), 0)) == [picture]
-
-
-def test_a_picture_of_version_2_has_a_type_of_three_letters() -> None:
-    data = tag(
-        2, a_frame(2, b"PIC", b"\0PNG\x03Front\0data") + a_frame(2, b"PIC", b"\0PNG") + a_frame(2, b"TT2", b"x")
-    )
-
-    assert list(pictures_of_id3(bytes_at(data), 0)) == [(3, b"data")]
-
-
-@pytest.mark.parametrize("name", [b"PRIV", b"POPM", b"AENC"])
-def test_other_frames_have_no_pictures(name: bytes) -> None:
-    assert list(pictures_of_id3(bytes_at(tag(4, frame(name, b"\0image/png\0\x03\0data"))), 0)) == []
-
-
-def test_a_frame_may_have_64_kib_beside_the_largest_picture() -> None:
-    head = b"\0image/png\0\x03\0"
-    largest = head + bytes(MAX_PICTURE_BYTES + 65_536 - len(head))
-
-    assert len(list(pictures_of_id3(bytes_at(tag(4, frame(b"APIC", largest))), 0))) == 1
-    assert list(pictures_of_id3(bytes_at(tag(4, frame(b"APIC", largest + b"\0"))), 0)) == []
