@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import pytest
 
@@ -63,6 +64,18 @@ def test_a_chapter_of_id3_is_read_by_its_times_and_its_title(content: bytes, cha
     file = b"junk" + b"ID3\x04\0\0" + syncsafe(len(body)) + body
 
     assert list(chapters_of_id3(bytes_at(file), 4)) == chapters
+
+
+def test_no_frame_within_a_chapter_may_become_longer_than_it_is_in_the_file() -> None:
+    for more, title in ((0, True), (1, False)):
+        text = next(
+            text for count in range(99) if len(text := b"\x03" + b"x" * count) - len(zlib.compress(text)) == more
+        )
+        packed = zlib.compress(text)
+        inside = b"TIT2" + syncsafe(len(packed)) + b"\0\x08" + packed
+        body = frame(b"CHAP", b"a\0" + bytes(16) + inside)
+        (chapter,) = chapters_of_id3(bytes_at(b"ID3\x04\0\0" + syncsafe(len(body)) + body), 0)
+        assert bool(chapter.title) is title
 
 
 def test_frames_within_a_chapter_are_of_the_version_of_the_tag() -> None:

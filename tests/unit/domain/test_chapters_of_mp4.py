@@ -16,7 +16,7 @@ IN_FRONT = b"one\0two_three"  # media in front of the index
 
 
 def nero(titles: Sequence[bytes], *, version: int = 1, count: int | None = None) -> bytes:
-    head = bytes([version]) + bytes(3 + 4 * version) + bytes([len(titles) if count is None else count])
+    head = bytes([version]) + b"\xee" * (3 + 4 * version) + bytes([len(titles) if count is None else count])
     entries = (struct.pack(">QB", 10_000_000 * at, len(title)) + title for at, title in enumerate(titles))
     return box(b"chpl", head + b"".join(entries))
 
@@ -50,7 +50,7 @@ def test_255_chapters_of_nero_may_have_the_longest_titles() -> None:
 def test_a_list_of_nero_that_is_cut_has_the_chapters_that_are_whole(version: int) -> None:
     file = nero([b"One", b"Two"], version=version)
     for missing, left in ((0, ["One", "Two"]), (3, ["One", ""]), (4, ["One"]), (12, ["One"]), (24, []), (25, [])):
-        assert titles(moov(user_data=box(b"chpl", file[8 : len(file) - missing]))) == left
+        assert titles(moov(user_data=box(b"chpl", file[8 : len(file) - missing]) + box(b"free", bytes(99)))) == left
     assert titles(moov(user_data=nero([b"One"], version=version, count=0))) == []
     assert titles(moov(user_data=nero([b"One"], version=version, count=2))) == ["One"]
 
@@ -221,6 +221,7 @@ def test_lengths_stand_in_rows_of_a_count_and_a_length() -> None:
         ([(2, 1, 1)], [table(b"stco", ">I", (8,), (15,))], sizes(5), ["ccc"]),
         ([(1, 1, 1)], [table(b"co64", ">Q", (15,), (8,))], sizes(5, 3), ["ccc", "a"]),
         ([(1, 2, 1)], [table(b"stco", ">I", (8,))], sizes(same=3), ["a", "b"]),
+        ([(1, 1, 1)], [table(b"stco", ">I", (8,))], sizes(same=1 << 24), ["a"]),
         ([(1, 9, 1)], [table(b"stco", ">I", (8,))], sizes(3), ["a"]),
         ([], [table(b"stco", ">I", (8,))], sizes(3), []),
     ],
@@ -241,3 +242,12 @@ def test_a_table_that_is_cut_has_the_rows_that_are_whole() -> None:
         track = text_track(table(b"stts", ">II", (9, 1)), sizes(5, 5, 5), table(b"stsc", ">III", (1, 1, 1)), cut)
         file = box(b"mdat", sample(b"One")) + moov(sound_track(2), track)
         assert len(read(file)) == left
+
+
+@pytest.mark.parametrize(("stated", "left"), [(0, 0), (1, 1), (3, 3), (4, 3), (1 << 24, 3)])
+def test_a_table_has_the_rows_that_it_states_as_far_as_they_are_there(stated: int, left: int) -> None:
+    offsets = box(b"stco", bytes(4) + struct.pack(">4I", stated, 8, 8, 8))
+    track = text_track(table(b"stts", ">II", (9, 1)), sizes(5, 5, 5), table(b"stsc", ">III", (1, 1, 1)), offsets)
+    file = box(b"mdat", sample(b"One")) + moov(sound_track(2), track)
+
+    assert len(read(file)) == left

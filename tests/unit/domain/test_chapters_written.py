@@ -55,6 +55,14 @@ def test_an_index_gets_a_track_of_texts_that_the_track_of_sound_names() -> None:
     assert user_data["udta/meta"] == b"m"
 
 
+def test_numbers_of_the_index_may_have_32_bits() -> None:
+    index = with_chapters(an_index(1 << 24, scale=1 << 24), CHAPTERS, 100)
+
+    _, _, texts, *_ = (dict(leaves(box(b"", each))) for _, each in children_of(index))
+    assert texts["trak/tkhd"][12:16] == struct.pack(">I", 1 + (1 << 24))
+    assert texts["trak/edts/elst"][8:12] == struct.pack(">I", 1 << 23)
+
+
 def test_each_box_of_the_track_has_its_fields() -> None:
     track = track_of_texts(CHAPTERS)
 

@@ -30,7 +30,7 @@ MASK = b"WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x3"
         (block(b"TITLE=A", count=0), {}),
         (block(b"TITLE=A", b"ARTIST=B", count=1), {"TITLE": ("A",)}),
         (block(b"TITLE=A", count=2), {"TITLE": ("A",)}),
-        (block(b"TITLE=A", b"ARTIST=B")[:-1], {"TITLE": ("A",)}),
+        (block(b"TITLE=A", b"ARTIST=Bee")[:-1], {"TITLE": ("A",)}),
         (block(b"TITLE=A") + b"more", {"TITLE": ("A",)}),
         (block(*[b"x="] * 1999, b"TITLE=A"), {"TITLE": ("A",)}),
         (block(*[b"x="] * 2000, b"TITLE=A"), {}),
@@ -110,7 +110,12 @@ INFO = (0, bytes(34))
 
 def test_a_flac_has_blocks_of_comments_and_of_pictures() -> None:
     comments = ((4, block(b"TITLE=A", b"CHAPTER001=00:00:01")), (4, block(b"TITLE=B", b"ARTIST=C")))
-    file = b"junk" + of_flac(INFO, *comments, (6, as_block(PNG)), (1, bytes(9))) + of_flac((4, block(b"MOOD=D")))[4:]
+    others = ((1, bytes(9)), (5, block(b"MOOD=E")))
+    file = (
+        b"junk"
+        + of_flac(INFO, *others, *comments, (6, as_block(PNG)), (1, bytes(9)))
+        + of_flac((4, block(b"MOOD=D")))[4:]
+    )
 
     assert read_flac(bytes_at(file), 4) == {"TITLE": ("A",), "ARTIST": ("C",)}
     assert list(chapters_of_flac(bytes_at(file), 4)) == [Chapter(1.0)]
@@ -139,3 +144,4 @@ def test_the_metadata_of_a_flac_is_written_among_its_blocks() -> None:
     assert file[stop:] == sound
     assert front == of_flac(INFO, (4, block(b"TITLE=A")), (6, as_block(PNG)), (1, bytes(9)))
     assert flac_in_front(bytes_at(file), Metadata({"TITLE": ("old",)})) == (file[:stop], stop)
+    assert flac_in_front(bytes_at(b"fLaC"), Metadata()) == (b"fLaC", 4)

@@ -83,7 +83,9 @@ def test_a_file_seems_to_end_after_20000_reads_or_16_mib() -> None:
         (box(b"\xa9nam", data(1, "Tïtle".encode())), {"TITLE": ("Tïtle",)}),
         (box(b"\xa9nam", data(0, b"Title")), {"TITLE": ("Title",)}),
         (box(b"\xa9nam", data(2, "Tïtle".encode("utf-16-be") + b"x")), {"TITLE": ("Tïtle",)}),
+        (box(b"\xa9nam", data(2, "Tïtle".encode("utf-16-be"))), {"TITLE": ("Tïtle",)}),
         (box(b"\xa9nam", data(3, b"Title")), {}),
+        (box(b"\xa9nam", data(0x010001, b"Title")), {}),
         (box(b"\xa9nam", data(0x01000001, b"Title")), {"TITLE": ("Title",)}),  # three bytes are the type
         (box(b"\xa9nam", data(1, b"One") + data(1, b"Two")), {"TITLE": ("One", "Two")}),
         (box(b"\xa9nam", box(b"free", b"12345678No") + data(1, b"Yes")), {"TITLE": ("Yes",)}),
@@ -164,6 +166,7 @@ def test_the_pictures_are_those_of_the_list_up_to_the_largest() -> None:
             {"DISCNUMBER": ("1",), "DISCTOTAL": ("two",)},
             [freeform(bytes(4) + b"DISCNUMBER", data(1, b"1")), freeform(bytes(4) + b"DISCTOTAL", data(1, b"two"))],
         ),
+        ({"TRACKNUMBER": ("65536",)}, [freeform(bytes(4) + b"TRACKNUMBER", data(1, b"65536"))]),
         ({"DISCTOTAL": ("2",)}, [freeform(bytes(4) + b"DISCTOTAL", data(1, b"2"))]),
         ({"DISCNUMBER": ("0",)}, [freeform(bytes(4) + b"DISCNUMBER", data(1, b"0"))]),
         ({"LABEL": ("L",)}, [freeform(bytes(4) + b"LABEL", data(1, b"L"))]),

@@ -14,6 +14,7 @@ from worker.domain.tags.vorbis import chapters_of_comments, read_comments, with_
 _COMMENTS, _PICTURE = 4, 6
 _LAST = 0x80
 _MAX_BLOCKS = 10_000
+_MAX_COMMENTS_BYTES = 4 * MAX_BYTES
 _MAX_COMMENTS = 4  # the standard allows one block of them
 
 
@@ -30,7 +31,7 @@ def chapters_of_flac(read_at: ReadAt, start: int) -> Iterator[Chapter]:
 
 def _comments(read_at: ReadAt, start: int) -> list[bytes]:
     comments = [(offset, length) for kind, offset, length in _blocks(read_at, start) if kind == _COMMENTS]
-    return [read_at(offset, min(length, 4 * MAX_BYTES)) for offset, length in comments[:_MAX_COMMENTS]]
+    return [read_at(offset, min(length, _MAX_COMMENTS_BYTES)) for offset, length in comments[:_MAX_COMMENTS]]
 
 
 def pictures_of_flac(read_at: ReadAt, start: int) -> Iterator[tuple[int, bytes]]:

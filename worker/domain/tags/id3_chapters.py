@@ -11,7 +11,7 @@ from worker.domain.tags.id3_frames import frame, syncsafe, text
 
 _TIMES_BYTES = 16  # of its begin and end, in milliseconds and in bytes of the file
 _BY_BYTES = 0xFFFF_FFFF  # in place of a time
-_TOP, _ORDERED = 2, 1
+_TOP, _ORDERED = 3, 1  # the top one is ordered, too
 _MOST_ENTRIES = 255
 
 
@@ -45,7 +45,7 @@ def chapter_frames(chapters: Sequence[Chapter]) -> Iterator[bytes]:
     """A table of contents, and a frame for each chapter, which has an end."""
     names = [f"chp{number}".encode() for number in range(len(chapters))]
     if names:
-        yield from _tables(b"toc", names, _TOP | _ORDERED)
+        yield from _tables(b"toc", names, _TOP)
     for name, chapter in zip(names, chapters, strict=True):
         times = (chapter.start_seconds, chapter.end_seconds or chapter.start_seconds)
         content = b"".join(round(1000 * each).to_bytes(4, "big") for each in times)

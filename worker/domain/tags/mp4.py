@@ -129,7 +129,7 @@ def _named(parts: list[Box]) -> list[Box]:
 def _data(read_at: ReadAt, part: Box) -> tuple[int, bytes]:
     """The type of a value and its bytes; none where it is too long."""
     length = part.end - part.begin
-    content = read_at(part.begin, length) if 8 <= length <= 8 + MAX_VALUE_BYTES else bytes(8)
+    content = read_at(part.begin, length) if length <= 8 + MAX_VALUE_BYTES else b""
     return int.from_bytes(content[1:4], "big"), content[8:]
 
 

@@ -34,12 +34,12 @@ def _of_nero(read_at: ReadAt, moov: Box) -> Iterator[Chapter]:
         content = read_at(box.begin, min(box.end - box.begin, _MAX_NERO_BYTES))
         offset = 9 if content[:1] == b"\x01" else 5
         for _ in range(int.from_bytes(content[offset - 1 : offset], "big")):
-            head = content[offset : offset + 9]
-            if len(head) < 9:
+            if len(content) < offset + 9:
                 return
-            title = content[offset + 9 : offset + 9 + head[8]]
-            yield Chapter(int.from_bytes(head[:8], "big") / _NERO_SECONDS, title.decode("utf-8", "replace"))
-            offset += 9 + head[8]
+            begin, end = offset + 9, offset + 9 + content[offset + 8]
+            seconds = int.from_bytes(content[offset : offset + 8], "big") / _NERO_SECONDS
+            yield Chapter(seconds, content[begin:end].decode("utf-8", "replace"))
+            offset = end
 
 
 def _of_tracks(read_at: ReadAt, moov: Box) -> Iterator[Chapter]:

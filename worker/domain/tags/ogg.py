@@ -145,7 +145,7 @@ def _pages_of(packets: list[bytes], serial: int, at_least: int) -> Iterator[byte
     for number in range(count):
         begin, end = (len(lacing) * each // count for each in (number, number + 1))
         segments = lacing[begin:end]
-        is_continued = begin > 0 and lacing[begin - 1] == 255
+        is_continued = lacing[begin - 1 : begin] == b"\xff"
         has_end = any(segment < 255 for segment in segments)
         body = data[offset : offset + sum(segments)]
         offset += len(body)

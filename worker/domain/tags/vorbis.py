@@ -14,7 +14,7 @@ from worker.domain.tags.pictures import MAX_BLOCK_BYTES, Picture, as_block, read
 
 _MAX_COMMENTS = 2_000
 _PICTURE = b"METADATA_BLOCK_PICTURE"
-_MAX_BASE64_BYTES = MAX_BLOCK_BYTES * 4 // 3 + 4
+_MAX_ENCODED_BYTES = MAX_BLOCK_BYTES * 4 // 3 + 4
 _NOT_OF_A_NAME = re.compile(r"[^ -<>-}]")
 # What ffmpeg writes of the output itself: which channel is which.
 _OF_THE_OUTPUT = re.compile(rb"WAVEFORMATEXTENSIBLE_CHANNEL_MASK=", re.IGNORECASE)
@@ -39,7 +39,7 @@ def pictures_of_comments(block: bytes) -> Iterator[tuple[int, bytes]]:
     """The kind and the content of each picture (https://wiki.xiph.org/VorbisComment#METADATA_BLOCK_PICTURE)."""
     for comment in _comments(block):
         name, _, value = comment.partition(b"=")
-        if name.upper() == _PICTURE and len(value) <= _MAX_BASE64_BYTES:
+        if name.upper() == _PICTURE and len(value) <= _MAX_ENCODED_BYTES:
             try:
                 yield read_block(base64.b64decode(value))
             except binascii.Error:

@@ -7,6 +7,7 @@ a `Void` (libavformat/matroskaenc.c). Elements are those of RFC 9559.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 
 from worker.domain.containers.ebml import VOID, Element, element_at
 from worker.domain.containers.reading import BlockReader
@@ -77,7 +78,7 @@ def _number(identifier: int, number: int) -> bytes:
 
 
 def _element(identifier: int, content: bytes) -> bytes:
-    size = next(size for size in range(1, _WIDE_BYTES + 1) if len(content) < (1 << 7 * size) - 1)
+    size = next(size for size in count(1) if len(content) < (1 << 7 * size) - 1)
     return _identifier(identifier) + (1 << 7 * size | len(content)).to_bytes(size, "big") + content
 
 
