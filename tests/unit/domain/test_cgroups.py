@@ -35,6 +35,13 @@ CPU, MEMORY = "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/memory"
         ("4:cpu,cpuacct:/docker/abc\n", V1.format(root="/another"), [CPU]),
         ("4:memory:/ecs/task\n", V1.format(root="/"), []),
         ("nonsense\n", "nonsense\n", []),
+        ("0::/\n", "31 23 0:28 / /sys/fs/cgroup - cgroup2 cgroup rw\n", ["/sys/fs/cgroup"]),
+        ("0::/\n", "31 23 0:28 / /sys/fs/cgroup - cgroup2 cgroup\n", []),
+        ("0::/\n", "31 23 0:28 / - cgroup2 cgroup rw\n", []),
+        ("2:cpu:/a\n", "33 32 0:30 / /cpu rw - cgroup systemd rw,cpu\n", ["/cpu/a", "/cpu"]),
+        ("2:cpu:/a\n", "33 32 0:30 / /cpu rw - tmpfs cgroup rw,cpu\n", []),
+        ("0::/a:b\n", V2, ["/sys/fs/cgroup/a:b", "/sys/fs/cgroup"]),
+        ("0::/\n", V2.replace("/sys/fs/cgroup", r"/a\040b\134"), ["/a b\\"]),
     ],
     ids=[
         "v2, namespace of its own",
@@ -45,6 +52,13 @@ CPU, MEMORY = "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/memory"
         "v1, another mount",
         "another controller",
         "nonsense",
+        "no more fields than are needed",
+        "no options",
+        "no mount point",
+        "v1, source of any name",
+        "no cgroup",
+        "colon in a path",
+        "octal numbers",
     ],
 )
 def test_a_process_is_limited_by_its_own_group_and_all_above_it(
@@ -74,6 +88,9 @@ def test_controllers_of_both_versions_side_by_side_are_found() -> None:
         ("-1", "100000", None),
         ("", "", None),
         ("1", "0", None),
+        ("1", "1", 1.0),
+        ("1", "2", 0.5),
+        ("0", "1", None),
     ],
 )
 def test_a_quota_of_cpu_time_is_a_number_of_cpus(quota: str, period: str, cpus: float | None) -> None:
@@ -81,7 +98,17 @@ def test_a_quota_of_cpu_time_is_a_number_of_cpus(quota: str, period: str, cpus: 
 
 
 @pytest.mark.parametrize(
-    ("text", "limit"), [("536870912", 536870912), ("max", None), ("9223372036854771712", None), ("", None)]
+    ("text", "limit"),
+    [
+        ("536870912", 536870912),
+        ("1", 1),
+        ("0", None),
+        ("max", None),
+        ("9223372036854771712", None),
+        ("1152921504606846976", None),
+        ("1152921504606846975", 1152921504606846975),
+        ("", None),
+    ],
 )
 def test_a_limit_of_memory_is_a_number_of_bytes(text: str, limit: int | None) -> None:
     assert bytes_of_limit(text) == limit

@@ -81,5 +81,32 @@ def test_an_end_that_waited_for_hours_to_be_recorded_is_tried_for_two_hours_more
     assert now - ENDED_AT > timedelta(hours=7)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "receives", "delay"),
+    [
+        (3599.5, 10, 900.0),
+        (3600.5, 10, None),
+        (3600.5, 9, 900.0),
+        (3600.5, None, 900.0),
+        (60.0, 10, 60.0),
+        (899.0, 1, 899.0),
+        (5.5, 1, 5.5),
+        (4.5, 1, 5.0),
+    ],
+)
+def test_it_waits_as_long_as_the_job_has_ended_until_it_is_given_up(
+    seconds: float, receives: int | None, delay: float | None
+) -> None:
+    now = ENDED_AT + timedelta(seconds=seconds)
+
+    assert delay_before_next_try(ENDED_AT, now, 1.0, receives=receives) == delay
+
+
+def test_chance_takes_up_to_a_quarter_off() -> None:
+    now = ENDED_AT + timedelta(seconds=100)
+
+    assert [delay_before_next_try(ENDED_AT, now, random) for random in (0.0, 0.5)] == [75.0, 87.5]
+
+
 def test_a_clock_that_is_behind_waits_as_at_first() -> None:
     assert delay_before_next_try(ENDED_AT, ENDED_AT - timedelta(hours=3), 1.0) == 5.0

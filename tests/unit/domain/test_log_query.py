@@ -120,6 +120,70 @@ def test_rows_are_sorted_with_what_is_missing_first_or_last_and_cut_off() -> Non
     assert [row["n"] for row in run_query("sort n desc | limit 2", LINES)] == [3, 2]
 
 
+def test_what_is_missing_is_sorted_before_numbers_and_these_before_texts() -> None:
+    rows: list[dict[str, Any]] = [{"v": "a"}, {"v": -5}, {}, {"v": 1}, {"v": [2]}, {"v": "0"}]
+
+    assert [row.get("v") for row in run_query("sort v", rows)] == [None, -5, 1, "0", [2], "a"]
+    assert [row.get("v") for row in run_query("sort v desc", rows)] == ["a", [2], "0", 1, -5, None]
+
+
+@pytest.mark.parametrize(
+    ("percent", "value"), [(0, 1), (1, 1), (25, 1), (26, 2), (50, 2), (51, 3), (75, 3), (76, 4), (99, 4), (100, 4)]
+)
+def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(percent: int, value: int) -> None:
+    rows = [{"n": number} for number in (3, 1, 4, 2)]
+
+    assert run_query(f"stats pct(n, {percent}) as p", rows) == [{"p": value}]
+
+
+def test_more_aggregates_than_one_are_named_by_their_functions_or_as_they_are_told() -> None:
+    assert run_query("stats min(n), max(n) as most, count(*)", LINES) == [{"min": 1, "most": 3, "count": 3}]
+    assert run_query("stats count(*) by event, n > 1 as is_more | sort n", LINES[:1]) == [
+        {"event": "a", "is_more": False, "count": 1}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "beginning"),
+    [
+        ("2026-11-22T20:04:59.999Z", "2026-11-22T20:00:00Z"),
+        ("2026-11-22T20:05:00Z", "2026-11-22T20:05:00Z"),
+        ("2026-11-22T22:05:00+02:00", "2026-11-22T20:05:00Z"),
+        ("2026-11-22T20:07:00", "2026-11-22T20:05:00Z"),
+    ],
+)
+def test_a_period_is_that_of_utc(written: str, beginning: str) -> None:
+    rows = run_query("display bin(5m) as period", [{"timestamp": written}])
+
+    assert rows == [{"period": beginning}]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("list.0", "mp3"),
+        ("list.1", "opus"),
+        ("list.2", None),
+        ("list.x", None),
+        ("deep.x", 2.5),
+        ("n.x", None),
+        ("1 + 2 * 3", 7.0),
+        ("(1 + 2) * 3", 9.0),
+        ("7 - 2 - 1", 4.0),
+        ("8 / 2 / 2", 2.0),
+        ('concat(event, "-", n, missing)', "a-1"),
+        ('strcontains(event, "b")', 0),
+        ("ispresent(n)", True),
+        ('"a\\"b"', 'a"b'),
+        ("n < 2", True),
+        ("n <= 1", True),
+        ("n >= 2", False),
+    ],
+)
+def test_an_expression_has_the_value_of_its_line(expression: str, value: object) -> None:
+    assert run_query(f"display {expression} as v", LINES[:1]) == [{"v": value}]
+
+
 @pytest.mark.parametrize(
     "text",
     [
