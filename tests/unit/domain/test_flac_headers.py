@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from worker.domain.containers.flac_frames import Frame, crc16, frame_header, has_right_checksum
+from tests.support.flac import coded, crc8, header
+from worker.domain.containers.flac_frames import Frame, crc16, end_of_frame, frame_header, has_right_checksum
 
 # RFC 9639, tables 14 and 15: by code; None where the header states it behind the number.
 BLOCK_SIZES = {1: 192, 2: 576, 3: 1152, 4: 2304, 5: 4608, 8: 256, 9: 512, 10: 1024, 11: 2048, 12: 4096} | {
@@ -18,37 +19,6 @@ RATES_HZ = {0: 0, 1: 88200, 2: 176400, 3: 192000, 4: 8000, 5: 16000, 6: 22050, 7
     10: 48000,
     11: 96000,
 }
-
-
-def coded(number: int) -> bytes:
-    """As UTF-8 does it, up to 36 bits."""
-    if number < 0x80:
-        return bytes([number])
-    length = next(length for length in range(2, 8) if number < 1 << (5 * length + 1))
-    rest = [0x80 | number >> 6 * place & 0x3F for place in range(length - 1)]
-    return bytes([(0xFF00 >> length & 0xFF) | number >> 6 * (length - 1), *reversed(rest)])
-
-
-def crc8(data: bytes) -> int:
-    """Bit by bit: x^8 + x^2 + x + 1."""
-    state = 0
-    for bit in "".join(f"{byte:08b}" for byte in data):
-        state = (state << 1 & 0xFF) ^ (0x07 if (state >> 7) ^ int(bit) else 0)
-    return state
-
-
-def header(
-    size_code: int,
-    rate_code: int,
-    channels: int = 1,
-    depth: int = 4,
-    *,
-    number: bytes = b"\0",
-    stated: bytes = b"",
-    second: int = 0xF8,
-) -> bytes:
-    data = bytes((0xFF, second, size_code << 4 | rate_code, channels << 4 | depth << 1)) + number + stated
-    return data + bytes([crc8(data)])
 
 
 @pytest.mark.parametrize("size_code", BLOCK_SIZES)
@@ -87,6 +57,10 @@ def test_a_number_of_up_to_36_bits_is_read(bits: int) -> None:
 
         assert frame == Frame(number, True, 4096, 44_100, 2, 4)
         assert frame.begin(4096) == number
+
+
+def test_a_number_may_have_more_bytes_than_it_needs() -> None:
+    assert frame_header(header(12, 9, number=b"\xc0\xbf") + bytes(9)) == Frame(63, False, 4096, 44_100, 2, 4)
 
 
 def test_a_number_of_a_frame_counts_blocks() -> None:
@@ -177,3 +151,38 @@ def test_a_frame_is_right_where_the_remainder_of_it_and_its_checksum_is_0(
 
     assert has_right_checksum(frame)
     assert has_right_checksum(damaged) == (crc16(damaged) == 0)
+
+
+def with_checksum(content: bytes, zeros: int) -> bytes:
+    """The content, some bytes and their checksum, which ends with so many zeros."""
+    if zeros == 2:
+        return content + crc16(content).to_bytes(2, "big") + bytes(2)
+    datas = (content + bytes([more]) for more in range(1, 256))
+    frames = (data + crc16(data).to_bytes(2, "big") for data in datas)
+    return next(frame for frame in frames if len(frame) - len(frame.rstrip(b"\0")) == zeros)
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 2])
+def test_a_frame_ends_with_the_zeros_of_its_checksum(zeros: int) -> None:
+    begun = b"some of a frame"
+    frame = with_checksum(begun + crc16(begun).to_bytes(2, "big") + b"the rest of it", zeros)
+
+    assert end_of_frame(b"before" + frame, 6) == 6 + len(frame)
+    for behind in (b"junk", b"TAG", b"\0junk", bytes(16) + b"junk"):
+        where = 6 + len(with_checksum(b"a frame", zeros))
+        end = end_of_frame(b"before" + with_checksum(b"a frame", zeros) + behind, 6)
+        assert end is not None
+        assert where <= end <= where + 2
+    for padding in (1, 2, 30):
+        end = end_of_frame(b"before" + frame + bytes(padding), 6)
+        assert end is not None
+        assert 6 + len(frame) <= end <= 8 + len(frame)  # which of the zeros are the checksum's, nothing tells
+
+
+def test_a_frame_that_has_a_tag_behind_it_ends_there_though_its_checksum_fits_sooner() -> None:
+    begun = b"some of a frame"
+    frame = with_checksum(begun + crc16(begun).to_bytes(2, "big") + b"the rest of it", 0)
+
+    assert end_of_frame(frame + b"TAG" + b"x" * 125, 0) == len(frame)
+    assert end_of_frame(frame + b"junk", 0) == len(begun) + 2
+    assert end_of_frame(begun, 0) is None

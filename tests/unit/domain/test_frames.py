@@ -65,6 +65,7 @@ def test_frames_are_counted_by_their_clocks() -> None:
     assert (run.gaps, run.tags, run.rates_hz) == ([], [], frozenset({100}))
     assert run.mean_frame_bytes == 260 / 6
     assert (run.frames_in(65), run.frames_in(64), run.frames_in(0)) == (2, 1, 0)
+    assert Run(7, 47, count=1).mean_frame_bytes == 40
 
 
 def test_frames_are_counted_across_blocks() -> None:

@@ -31,7 +31,7 @@ class _Stream:
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file begins and ends with a whole frame, and how long it is by the numbers of its frames."""
-    stream = _stream(read_at, start, size)
+    stream = _stream(read_at, start)
     if stream is None:
         return Structure(start, size, problem=CUT_OFF)
     first = frame_header(read_at(stream.frames_at, LONGEST_HEADER_BYTES))
@@ -60,12 +60,12 @@ def _repairs(stated: int, found: int, rate_hz: int) -> tuple[str, ...]:
     return (f"the FLAC header states {stated / rate_hz:.2f} s; the frames are whole and hold {found / rate_hz:.2f} s",)
 
 
-def _stream(read_at: ReadAt, start: int, size: int) -> _Stream | None:
+def _stream(read_at: ReadAt, start: int) -> _Stream | None:
     info = read_at(start + 8, 34)
     offset = start + 4
     for _ in range(_MAX_METADATA_BLOCKS):
         header = read_at(offset, 4)
-        if len(header) < 4 or offset >= size:
+        if len(header) < 4:
             return None
         offset += 4 + int.from_bytes(header[1:], "big")
         if header[0] & 0x80:
@@ -92,7 +92,7 @@ def _last_frame(read_at: ReadAt, stream: _Stream, first: Frame, size: int) -> tu
 
 
 def _is_begun_header(rest: bytes) -> bool:
-    return 0 < len(rest) < LONGEST_HEADER_BYTES and (rest == b"\xff" or rest[:2] in {b"\xff\xf8", b"\xff\xf9"})
+    return len(rest) < LONGEST_HEADER_BYTES and (rest == b"\xff" or rest[:2] in {b"\xff\xf8", b"\xff\xf9"})
 
 
 def _end_of_data(read_at: ReadAt, start: int, size: int) -> int:

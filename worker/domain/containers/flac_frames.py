@@ -79,18 +79,24 @@ def end_of_frame(data: bytes, begin: int) -> int | None:
     """The offset at which a frame that begins at `begin` ends, by its checksum; None where it is cut.
 
     That is the end of the data, but for zeros, or else where the checksum fits and a tag or zeros follow, or else
-    where it fits first: one of 65,536 fits by chance.
+    where it fits first: one of 65,536 fits by chance. The checksum fits in front of zeros that it ends with, too. So
+    up to two zeros behind it are taken for a part of it: a decoder misses them, and passes over those that are none.
     """
     trimmed = len(data.rstrip(b"\0"))
-    for end in (trimmed, trimmed + 1, trimmed + 2):  # the checksum may end with zeros
-        if begin < end <= len(data) and has_right_checksum(data[begin:end]):
-            return end
+    if has_right_checksum(data[begin:trimmed]):
+        return _behind_zeros(data, trimmed)
     fits, state, table = [], 0, _CRC16
     for offset in range(begin, len(data)):
         state = (state << 8 & 0xFFFF) ^ table[state >> 8 ^ data[offset]]
         if not state:
             fits.append(offset + 1)
-    return next((end for end in fits if data.startswith(_BEHIND_FRAMES, end)), fits[0] if fits else None)
+    end = next((end for end in fits if data.startswith(_BEHIND_FRAMES, end)), fits[0] if fits else None)
+    return None if end is None else _behind_zeros(data, end)
+
+
+def _behind_zeros(data: bytes, end: int) -> int:
+    """Behind those at an offset that a checksum may end with."""
+    return end + len(data[end : end + 2]) - len(data[end : end + 2].lstrip(b"\0"))
 
 
 def _coded_number(data: bytes) -> int:
@@ -120,7 +126,7 @@ def has_right_checksum(frame: bytes) -> bool:
     rest = int.from_bytes(frame, "big")
     if rest.bit_count() % 2:
         return False
-    step = 1 << max(0, rest.bit_length() // 15).bit_length()
+    step = 1 << (rest.bit_length() // 15).bit_length()
     while step:
         while high := rest >> 15 * step:
             rest ^= high << 15 * step ^ high << step ^ high

@@ -157,6 +157,4 @@ def _missing_bytes(header: bytes, there: int, frame: Frame | None, kind: FrameKi
     """What a frame lacks that the file ends in. What does not begin as a frame does is junk or padding."""
     if frame is not None:
         return max(0, frame[0] - there)
-    if 0 < there < kind.header_bytes and header.startswith(kind.sync[: len(header)]):
-        return kind.header_bytes - there
-    return 0
+    return max(0, kind.header_bytes - there) if header.startswith(kind.sync[: len(header)]) else 0
