@@ -44,6 +44,7 @@ def test_a_length_may_be_unknown_or_have_40_bits() -> None:
 
 def test_blocks_without_a_number_of_their_own_are_not_compared() -> None:
     assert examined(a_block(UNKNOWN), a_block(UNKNOWN)).problem is None
+    assert examined(a_block(UNKNOWN, total=UNKNOWN), a_block(UNKNOWN)).problem is None
     assert examined(a_block(0), a_block(UNKNOWN)).problem is None
     assert examined(a_block(0, total=3000), a_block(1000)).problem == CUT_OFF
     assert examined(a_block(0, total=3000), a_block(1001, total=3000)).problem == (
@@ -72,6 +73,7 @@ def test_a_part_of_another_file_needs_a_length_of_its_own() -> None:
     assert examined(a_block(5000, total=0), a_block(6000)).problem is not None
     assert examined(a_block(5000, total=UNKNOWN), a_block(6000)).problem is not None
     assert examined(a_block(5000, total=1), a_block(6000)).problem is None
+    assert examined(a_block(200, total=UNKNOWN), a_block(1200)).problem is not None
 
 
 def test_a_second_file_begins_behind_the_first_or_behind_its_tags() -> None:
@@ -82,11 +84,16 @@ def test_a_second_file_begins_behind_the_first_or_behind_its_tags() -> None:
     assert examined(*whole, ID3_TAG[:-1]).problem is None
     assert examined(*whole).end == 2 * 132
     assert examined(*whole, b"junk" * 9).read_range == (0, 2 * 132)
+    shortest = a_block(0, total=1, samples=1)
+    assert examined(shortest, shortest).problem == JOINED
+    as_a_tag = a_block(0) + b"APETAGEX" + struct.pack("<IIII8x", 2000, 132 + 32, 1, 0)
+    assert examined(*whole, as_a_tag).problem == JOINED
 
 
 @pytest.mark.parametrize("length", [31, 32, 131, 132, 133, 163, 263])
 def test_wavpack_is_cut_off_anywhere_before_its_last_byte(length: int) -> None:
     assert examined((a_block(0) + a_block(1000))[:length]).problem == CUT_OFF
+    assert examined(a_block(0, total=0)[: min(length, 131)]).problem == CUT_OFF
 
 
 @pytest.mark.parametrize(
@@ -101,9 +108,17 @@ def test_wavpack_is_cut_off_anywhere_before_its_last_byte(length: int) -> None:
         ("8d 01 00 00 06 00", False),
         ("21 01 ff ff 0d 01 06 00", False),
         ("0c 01 06 00", True),
+        ("4d 03 05 01 00 00 00 00", True),  # the lowest byte of the mask
     ],
 )
 def test_the_channels_have_positions_where_their_mask_has_a_bit(information: str, *, names_positions: bool) -> None:
     block = a_block(0, total=1000, content=bytes.fromhex(information))
 
     assert examined(block).names_positions is names_positions
+
+
+def test_the_channels_of_the_second_block_are_not_those_of_the_first() -> None:
+    # Read as metadata, "wv" is a head, and 236 bytes behind it are its content.
+    second = a_block(1000, content=b"x" * 206 + bytes.fromhex("0d 01 06 00") + b"x" * 20)
+
+    assert examined(a_block(0, content=b""), second).names_positions

@@ -22,6 +22,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the blocks hold the samples that the first one states."""
     end = before_tags(read_at, start, size)
     first = read_at(start, _HEADER_BYTES)
+    if len(first) < _HEADER_BYTES:
+        return Structure(start, end, problem=CUT_OFF)
     begin = int.from_bytes(first[16:20], "little")  # which a part that was cut out may keep
     offset, samples, is_gapless = start, 0, True
     for _ in range(_MAX_BLOCKS):
@@ -34,11 +36,11 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
                 break  # of a second file
             is_gapless = is_gapless and index in {begin + samples & _UNKNOWN, _UNKNOWN}
             samples += int.from_bytes(header[20:24], "little")
-        offset += 8 + int.from_bytes(header[4:8], "little")
+        offset += _block_bytes(header)
     if offset > end:
         return Structure(start, end, problem=CUT_OFF)
-    stated = int.from_bytes(first[12:16], "little") + (first[11] << 32 if len(first) == _HEADER_BYTES else 0)
-    is_stated = int.from_bytes(first[12:16], "little") != _UNKNOWN
+    low = int.from_bytes(first[12:16], "little")
+    stated, is_stated = low + (first[11] << 32), low != _UNKNOWN
     problem = None
     if begin not in {0, _UNKNOWN} and not (is_stated and 0 < stated <= samples):
         problem = damaged("its first blocks are missing")  # only the first block states a length
@@ -53,8 +55,12 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         problem=problem,
         track_seconds=_seconds(first, stated if is_stated else samples),
         read_range=range_to(offset, size),
-        names_positions=_names_positions(read_at(start, min(_MAX_CHANNEL_INFO_BYTES, end - start))),
+        names_positions=_names_positions(read_at(start, min(_MAX_CHANNEL_INFO_BYTES, _block_bytes(first)))),
     )
+
+
+def _block_bytes(header: bytes) -> int:
+    return 8 + int.from_bytes(header[4:8], "little")
 
 
 def _names_positions(block: bytes) -> bool:
