@@ -83,7 +83,7 @@ class Checksums:
         bits = f"{int.from_bytes(payload, 'big'):0{8 * len(payload)}b}"
         first = _behind_fill(bits)
         end = bits.rfind(_END, first + _NAME_BITS)
-        if end < 0 or not bits.startswith(name, first):
+        if end == -1 or not bits.startswith(name, first):
             return True
         starts = self._right_starts(trust, head, bits, first, (end,))
         if not starts:
@@ -95,7 +95,7 @@ class Checksums:
         return self._judge(trust, starts, payload)
 
     def _right_starts(self, trust: _Trust, head: bytes, bits: str, first: int, ends: Sequence[int]) -> Sequence[int]:
-        self._bits_left -= len(bits) * max(1, len(ends)) * len(trust.starts)
+        self._bits_left -= len(bits) * len(ends) * len(trust.starts)
         return tuple(start for start in trust.starts if _matches(head, bits, first + start, ends))
 
     def _judge(self, trust: _Trust, starts: Sequence[int], payload: bytes) -> bool:
