@@ -49,6 +49,22 @@ def test_a_stream_of_flv_lasts_as_many_steps_as_it_has_tags() -> None:
     assert examined(flv.examine, an_flv(*times)).track_seconds == (2 * 0x0123_4567 / 1000,)
 
 
+@pytest.mark.parametrize(
+    ("content", "seconds"),
+    [
+        (b"\xaf\0\x12\x10", 1.0),  # AAC, and what it is
+        (b"\xa0\0", 1.0),
+        (b"\xaf\1\x12\x10", 8.1396),  # AAC, and sound
+        (b"\x2f\0\x12\x10", 8.1396),  # MP3
+        (b"\xbf\0\x12\x10", 8.1396),  # Speex
+    ],
+)
+def test_the_sound_begins_behind_the_tag_that_describes_aac(content: bytes, seconds: float) -> None:
+    data = an_flv(a_tag(AUDIO, 0, content), *every(20, 50, 7000))
+
+    assert examined(flv.examine, data).track_seconds == (seconds,)
+
+
 @pytest.mark.parametrize("behind", [None, 0, 5])
 @pytest.mark.parametrize("kind", [AUDIO, VIDEO, SCRIPT, AUDIO | 0x20])
 def test_a_tag_states_its_size_behind_it_with_or_without_its_header_or_not_at_all(
@@ -70,6 +86,14 @@ def test_what_is_no_tag_ends_the_sound_and_tags_behind_it_are_damage() -> None:
     assert examined(flv.examine, good + b"x" + a_tag(AUDIO, 60)).problem == NOT_IN_A_ROW
     assert examined(flv.examine, good + b"x" + a_tag(AUDIO, 60)[:-1]).problem != NOT_IN_A_ROW
     assert examined(flv.examine, good + good).problem == JOINED
+
+
+@pytest.mark.parametrize("between", [1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])
+def test_tags_are_searched_for_far_behind_what_is_none(between: int) -> None:
+    good = an_flv(*every(20, 3))
+
+    assert examined(flv.examine, good + b"\xff" * between).problem is None
+    assert examined(flv.examine, good + b"\xff" * between + a_tag(AUDIO, 60)).problem == NOT_IN_A_ROW
 
 
 def test_a_tag_whose_length_is_damaged_hides_others_or_is_cut_off() -> None:

@@ -150,6 +150,7 @@ def test_monkeys_audio_states_where_everything_lies() -> None:
     assert structure.track_seconds == (2010 / 44_100,)
     assert (structure.problem, structure.read_range) == (None, (0, 185))
     assert structure.repairs == (BYTES_BEHIND,)
+    assert examined(ape.examine, data + an_ape()).problem == JOINED
     assert examined(ape.examine, data[:178]).problem is None
     assert examined(ape.examine, data[:177]).problem == CUT_OFF
     assert examined(ape.examine, data[:83]).problem == CUT_OFF
@@ -218,8 +219,9 @@ def test_gsm_is_refused_where_its_beginning_or_its_end_is_not_frames() -> None:
     assert examined(gsm.examine, frame * many).problem is None
     assert examined(gsm.examine, frame * (many - 1) + bytes(33)).problem is not None
     assert examined(gsm.examine, bytes(33) + frame * (many - 1)).problem is not None
-    tagged = frame * 12 + rare_sounds.ID3V1
-    assert examined(gsm.examine, tagged).read_range == (0, 396)
+    for count in (12, many):
+        tagged = examined(gsm.examine, frame * count + rare_sounds.ID3V1)
+        assert (tagged.problem, tagged.read_range) == (None, (0, 33 * count))
 
 
 @pytest.mark.parametrize("length", [0, 23])

@@ -147,10 +147,10 @@ def _are_chunks(reader: BlockReader, offset: int, end: int, tally: _Tally) -> bo
         elif header[:4] in _LISTS:
             offset += 12
         else:
-            tally.add(header[:4], length, partial(_content, reader, offset + 8, min(length, ends[-1] - offset)))
-            offset += 8 + length
-            if offset > ends[-1]:
+            if offset + 8 + length > ends[-1]:
                 return False
+            tally.add(header[:4], length, partial(_content, reader, offset + 8, length))
+            offset += 8 + length
             offset += _padding(reader, offset, ends[-1]) if length % 2 else 0
     return False
 

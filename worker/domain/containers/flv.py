@@ -92,7 +92,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 def _describes_aac(tag: bytes) -> bool:
     """Whether a tag of sound has none: it comes before the sound, and often at time 0 though the sound begins late."""
-    return len(tag) == _HEADER_BYTES + _CODEC_BYTES and tag[11] >> 4 == _AAC and tag[12] == 0
+    return tag[11] >> 4 == _AAC and tag[12] == 0
 
 
 def _problem(read_at: ReadAt, end: int, size: int) -> str | None:
