@@ -75,6 +75,38 @@ def test_frames_are_counted_across_blocks() -> None:
     assert (run.count, run.end, run.gaps) == (count, 40 * count, [])
 
 
+def test_the_shortest_frame_may_be_the_last_one() -> None:
+    run = counted(frame() * 5 + frame(3))
+
+    assert (run.count, run.end, run.missing_bytes) == (6, 203, 0)
+
+
+def test_frames_behind_the_given_end_are_not_counted() -> None:
+    run = count_frames(reader(frame() * 9), 0, 120, KIND)
+
+    assert (run.count, run.end, run.missing_bytes) == (3, 120, 0)
+    run = count_frames(reader(frame() * 3 + frame()[:15] + frame() * 9), 0, 135, KIND)
+    assert (run.count, run.end, run.missing_bytes) == (3, 120, 25)
+
+
+def test_what_looks_like_frames_in_a_tag_at_the_end_is_none() -> None:
+    tag = b"ID3\x04\0\0\0\0\x02\x20" + frame(32) * 9
+
+    assert (len(tag), counted(frame() * 5 + tag).end) == (10 + (2 << 7) + 32, 200)
+
+
+def test_frames_may_go_on_behind_megabytes_that_are_none() -> None:
+    run = counted(frame() * 5 + b"x" * (3 << 19) + frame() * 5)
+
+    assert (run.count, run.gaps) == (10, [(200, 200 + (3 << 19))])
+
+
+def test_many_small_gaps_are_not_more_than_is_looked_at() -> None:
+    run = counted((frame(255) * 400 + b"gap") * 60 + frame() * 5)
+
+    assert (len(run.gaps), run.is_overlong) == (60, False)
+
+
 @pytest.mark.parametrize("gap", [b"x", b"x" * 39, b"\xf5\x01" * 15])
 def test_what_is_no_frame_between_frames_is_a_gap(gap: bytes) -> None:
     run = counted(frame() * 5 + gap + frame() * 6)

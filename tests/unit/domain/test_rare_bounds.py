@@ -10,6 +10,7 @@ from tests.support import rare_sounds
 from tests.support.frames import reader
 from worker.domain.containers import amr, ape, au, dsd, gsm, musepack, tta
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, Examine, Structure
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND
 
 MUSEPACK_RATES_HZ = (44_100, 48_000, 37_800, 32_000)
 
@@ -262,3 +263,36 @@ def test_amr_is_frames_of_20_ms_from_its_name_to_the_end(magic: bytes, first: in
     assert examined(amr.examine, data[:-1]).problem == CUT_OFF
     assert examined(amr.examine, data + magic + frame * 50).problem == JOINED
     assert examined(amr.examine, data + bytes(20)).read_range == (0, len(data))
+
+
+AMR_WB_FRAME = b"\x44" + b"\x55" * 60
+
+
+@pytest.mark.parametrize(
+    "number", [0, 17_188, 17_189, 17_190, 17_299]
+)  # the block that is read at once ends in 17,189
+@pytest.mark.parametrize("behind", [b"", rare_sounds.ID3V1])
+def test_a_frame_of_amr_whose_padding_is_not_zero_is_one_where_frames_follow_or_the_end(
+    number: int, behind: bytes
+) -> None:
+    damaged = b"\xc5" + AMR_WB_FRAME[1:]
+    data = b"#!AMR-WB\n" + AMR_WB_FRAME * number + damaged + AMR_WB_FRAME * (17_299 - number) + behind
+
+    assert examined(amr.examine, data).track_seconds == pytest.approx((346.0,))
+
+
+def test_a_frame_of_amr_of_bad_quality_is_one_and_zeros_are_none() -> None:
+    frame = b"\0" + b"\x55" * 12
+
+    assert examined(amr.examine, b"#!AMR\n" + frame * 50).track_seconds == pytest.approx((1.0,))
+    assert examined(amr.examine, b"#!AMR\n" + frame * 50 + bytes(13)).track_seconds == pytest.approx((1.0,))
+
+
+def test_zeros_behind_amr_begin_amid_a_frame_where_the_one_before_does_not_end_with_them() -> None:
+    data, silent = b"#!AMR\n" + AMR_FRAME * 9, AMR_FRAME[:27] + bytes(5)
+
+    for there in (3, 27):
+        cut = AMR_FRAME[:there] + bytes(32 - there)
+        assert examined(amr.examine, data + cut + bytes(20)).problem == ZEROS_AMID_SOUND
+        assert examined(amr.examine, data + silent + cut + bytes(20)).problem is None
+    assert examined(amr.examine, data + AMR_FRAME[:28] + bytes(4) + bytes(20)).problem is None

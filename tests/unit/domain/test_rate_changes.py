@@ -35,6 +35,13 @@ def test_each_stretch_of_frames_of_one_rate_is_a_part() -> None:
     assert structure.track_seconds == pytest.approx((sum(seconds),))
 
 
+@pytest.mark.parametrize(("bits", "is_other_rate"), [(1, False), (2, False), (4, True), (0x20, True), (0x40, False)])
+def test_only_the_bits_of_the_rate_tell_rates_apart(bits: int, *, is_other_rate: bool) -> None:
+    alone = ADTS_FRAME[:2] + bytes([ADTS_FRAME[2] ^ bits]) + ADTS_FRAME[3:]
+
+    assert bool(examined(AT_44 * 10 + alone + AT_44 * 10).repairs) is is_other_rate
+
+
 def test_frames_of_one_rate_are_no_parts() -> None:
     mono = ADTS_FRAME[:3] + b"\x40" + ADTS_FRAME[4:]
 

@@ -42,7 +42,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         problem = CUT_OFF
     elif begin_before(read_at, stop, end, few_bytes=_FEW_BYTES) and any(read_at(last - _FEW_BYTES, _FEW_BYTES)):
         problem = ZEROS_AMID_SOUND
-    elif rest > 0 and not is_constant(read_at, stop, end):
+    elif not is_constant(read_at, stop, end):
         repairs = (f"{rest} bytes of junk behind the sound were skipped",)
         if read_at(stop, len(_MAGIC)) == _MAGIC:
             problem = JOINED

@@ -137,7 +137,7 @@ def _pass_frames(block: bytes, end: int, kind: FrameKind, clocks: dict[Clock, in
 def _next_frames(read_at: ReadAt, at: int, end: int, kind: FrameKind) -> int | None:
     """Where frames go on behind what is none; None where they do not. A tag that states too much is searched."""
     behind = behind_tags_between(read_at, at)
-    if at < behind < end:
+    if at < behind <= end:
         return behind
     at += 1
     stop = min(end, at + _MAX_SKIPPED_BYTES)
