@@ -31,7 +31,7 @@ def with_header(frame: bytes, number: int, bits: int) -> bytes:
     """Some bits of a byte of the header set, and the checksum that follows from it. For one channel."""
     header = bytearray(frame[:7])
     header[number] |= bits
-    return bytes(header) + crc_of(bits_of(header) + bits_of(frame[9:])[3:195]).to_bytes(2, "big") + frame[9:]
+    return bytes(header) + crc_of(bits_of(bytes(header)) + bits_of(frame[9:])[3:195]).to_bytes(2, "big") + frame[9:]
 
 
 def test_a_checksum_counts_once_eight_frames_had_it_right() -> None:
