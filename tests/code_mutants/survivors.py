@@ -12,7 +12,7 @@ from tests.code_mutants.operators import Mutant
 # Kinds of which single ones may die, as patterns over `module: line: change`.
 KINDS: tuple[tuple[str, str], ...] = (
     (
-        r"(seconds|tolerance|_SECONDS|(?<!RATES)_HZ\b|_PART\b).*: (Lt|LtE|Gt|GtE) for (Lt|LtE|Gt|GtE)$",
+        r"(seconds|tolerance|_db\b|_lu\b|_SECONDS|(?<!RATES)_HZ\b|_PART\b).*: (Lt|LtE|Gt|GtE) for (Lt|LtE|Gt|GtE)$",
         "both sides are measured: that they are equal to the last bit is chance",
     ),
     (

@@ -34,6 +34,10 @@ def test_an_event_is_the_document_of_the_contract() -> None:
     }
 
 
+def test_an_event_is_in_utf_8_and_without_blanks() -> None:
+    assert '"source":"s3://sources/Änne.wav"' in CompletionEvent(an_end(source="s3://sources/Änne.wav")).to_json()
+
+
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
 def test_the_type_says_how_the_job_ended(status: Status) -> None:
     assert CompletionEvent(an_end(status)).type == f"job.{status.value}"

@@ -96,3 +96,54 @@ def test_a_channel_can_be_picked_that_the_source_has() -> None:
     for channels, count in ((1, "1 channel"), (0, "0 channels")):
         with pytest.raises(InvalidMessageError, match=rf"^outputs\[1\].pick_channel: the source has {count}$"):
             check_source([all_of_it, second], channels=channels)
+
+
+def test_a_picked_channel_is_alone_whatever_the_source_has() -> None:
+    assert encoding(AudioFormat.WAV, channels=4, pick_channel=2).channels == 1
+
+
+@pytest.mark.parametrize(("bits", "depth"), [(8, 16), (16, 16), (17, 24), (24, 24), (32, 24)])
+def test_samples_of_more_than_16_bits_are_kept_in_24(bits: int, depth: int) -> None:
+    assert encoding(AudioFormat.FLAC, bits=bits).bits_per_sample == depth
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cut", "heard"),
+    [(60.0, {}, 60.0), (60.0, {"end_seconds": 20.0}, 20.0), (None, {"end_seconds": 20.0}, None), (None, {}, None)],
+)
+def test_a_picture_is_made_for_the_part_that_an_output_has(
+    seconds: float | None, cut: dict[str, float], heard: float | None
+) -> None:
+    spec = OutputSpec(ObjectLocation("bucket", "key.png"), AudioFormat.WAVEFORM, **cut)  # type: ignore[arg-type]
+    whole = OutputSpec(ObjectLocation("bucket", "key.png"), AudioFormat.WAVEFORM)
+
+    waveform = encoding_for(spec, sample_rate_hz=48_000, channels=2, bits_per_sample=16, seconds=seconds).waveform
+
+    expected = encoding_for(whole, sample_rate_hz=48_000, channels=2, bits_per_sample=16, seconds=heard).waveform
+    assert waveform == expected
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "lowest", "highest"),
+    [
+        (8_999, 1, 8, 42),
+        (9_000, 1, 12, 50),
+        (8_999, 2, 12, 84),
+        (8_999, 3, 24, 126),
+        (14_999, 2, 16, 100),
+        (15_000, 2, 24, 200),
+        (19_000, 1, 16, 90),
+        (19_000, 2, 30, 180),
+        (26_000, 3, 90, 570),
+        (40_000, 2, 45, 500),
+        (49_999, 1, 32, 240),
+        (49_999, 8, 256, 1920),
+    ],
+)
+def test_the_bitrates_of_vorbis_have_bounds_by_rate_and_channels(
+    rate: int, channels: int, lowest: int, highest: int
+) -> None:
+    vorbis = FORMATS[AudioFormat.OGG]
+
+    assert [vorbis.nearest_bitrate(kbps, rate, channels) for kbps in (1, 9_999)] == [lowest, highest]
+    assert vorbis.nearest_bitrate(128, 50_000, channels) is None

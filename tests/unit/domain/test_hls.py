@@ -19,6 +19,24 @@ def rendition(*parts: tuple[int, float], kbps: int = 64, init_bytes: int = 700) 
     return Rendition(kbps, segments)
 
 
+def test_the_peak_is_that_of_neighbours_of_half_to_one_and_a_half_of_the_longest() -> None:
+    parts = [(1000, 4.0), (9000, 2.0), (9000, 2.0), (1000, 4.0)]
+
+    of_four = rendition(*parts)
+
+    assert of_four.target_seconds == 4
+    assert of_four.bandwidth == 8 * 18_000 // 4
+    assert rendition((1000, 4.0), (9000, 1.0), (1000, 4.0)).bandwidth == 8 * 10_000 // 5
+    assert rendition((1000, 4.0), (9000, 2.5), (1000, 4.0)).bandwidth == 8 * 9000 * 2 // 5
+
+
+def test_a_playlist_is_of_the_version_for_fragments_and_a_file_ends_with_its_last_segment() -> None:
+    of_two = rendition((6000, 6.0), (3000, 0.5), init_bytes=700)
+
+    assert media_playlist(of_two).splitlines()[1] == "#EXT-X-VERSION:7"
+    assert (of_two.init_bytes, of_two.size_bytes) == (700, 9700)
+
+
 def test_the_lengths_of_the_segments_add_up_to_the_sounds() -> None:
     third = 6.0139229024943314
     playlist = read_media(media_playlist(rendition(*[(48_000, third)] * 3000)))

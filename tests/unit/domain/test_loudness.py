@@ -34,6 +34,59 @@ def test_a_gain_alone_is_enough_where_the_peak_stays_below() -> None:
     assert Levelling(PODCAST, heard(-20.5, -5.5)).gain == Gain(4.5, -1.5)
 
 
+def test_a_peak_at_full_scale_is_one() -> None:
+    assert Levelling(PODCAST, heard(-14.9, 0.0)).gain == Gain(pytest.approx(-1.1))  # type: ignore[arg-type]
+    assert Levelling(PODCAST, heard(-14.96, 0.0)).gain == Gain(pytest.approx(-1.04), -1.5)  # type: ignore[arg-type]
+
+
+def test_a_ceiling_is_no_lower_than_a_limiter_goes() -> None:
+    levelling = Levelling(PODCAST, heard(-20.0, -1.0))
+
+    assert not levelling.judge(heard(-16.0, 40.0))
+    assert levelling.gain == Gain(4.0, -24.0)
+
+
+def test_a_step_that_does_not_keep_the_peak_says_nothing_of_what_can_be_reached() -> None:
+    levelling = Levelling(PODCAST, heard(-20.0, -1.0))
+    first = levelling.gain
+
+    assert not levelling.judge(heard(-18.0, -1.2))
+    assert not levelling.judge(heard(-17.95, -0.5))
+    assert levelling.gain is not None
+    assert levelling.gain != first
+    assert levelling.gain.ceiling_dbtp == pytest.approx(-1.5 - 0.55 - 0.1)
+
+
+@pytest.mark.parametrize(("second", "is_over"), [(-17.8, True), (-17.6, False)])
+def test_a_target_is_out_of_reach_where_a_step_brings_too_small_a_share(second: float, is_over: bool) -> None:
+    levelling = Levelling(PODCAST, heard(-20.0, -1.0))
+
+    assert not levelling.judge(heard(-18.0, -1.2))
+    assert levelling.judge(heard(second, -1.2)) == is_over
+
+
+def test_the_first_six_steps_see_to_the_loudness_and_further_ones_to_the_peak_alone() -> None:
+    levelling = Levelling(PODCAST, heard(-20.0, -1.0))
+    gains = list[Gain | None]()
+    for _ in range(8):
+        assert not levelling.judge(heard(-17.0, -0.75))
+        gains.append(levelling.gain)
+
+    steps = [(gain.db, gain.ceiling_dbtp) for gain in gains if gain]
+    assert [db for db, _ in steps[:6]] == pytest.approx([5, 6, 7, 8, 9, 10])
+    assert [ceiling for _, ceiling in steps[:6]] == pytest.approx([-1.9, -2.3, -2.7, -3.1, -3.5, -3.9])
+    assert steps[6] == pytest.approx((10 - 1.0, -3.9 - 1.0))
+    assert steps[7] == pytest.approx((9 - 1.1, -4.9 - 1.1))
+
+
+def test_a_sixth_step_may_still_come_nearer_and_a_seventh_is_the_last_that_keeps_the_peak() -> None:
+    levelling = Levelling(PODCAST, heard(-30.0, -11.0))
+    for lufs in (-26.0, -24.0, -22.0, -20.0, -19.0, -18.0):
+        assert not levelling.judge(heard(lufs, -1.2))
+
+    assert levelling.judge(heard(-17.0, -1.2))
+
+
 @pytest.mark.parametrize("peak", [None, -60.0])
 def test_what_has_no_loudness_is_left_as_it_is(peak: float | None) -> None:
     levelling = Levelling(PODCAST, heard(None, peak))

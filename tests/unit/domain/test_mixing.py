@@ -87,3 +87,10 @@ def test_the_name_of_a_layout_says_its_positions() -> None:
     assert layout_of("2 channels (SL+SR)") == ("SL", "SR")
     assert layout_of("4 channels") is None
     assert layout_of("3 channels (FL+FR+NOWHERE)") is None
+
+
+def test_channels_that_are_more_or_fewer_are_no_permutation() -> None:
+    assert permutation(("FL", "FR"), ("FL",)) is None
+    assert permutation(("FC",), ("FL", "FR")) is None
+    assert permutation(("FC", "FL", "FR"), ("FL", "FR")) is None
+    assert permutation(("FR", "FL"), ("FL", "FR")) == (1, 0)

@@ -20,7 +20,7 @@ from worker.domain.report import (
     most_bytes,
 )
 from worker.domain.source_format import SourceFormat
-from worker.domain.tags.collecting import Collector, Tags
+from worker.domain.tags.collecting import MAX_BYTES, Collector, Tags
 
 _SOURCE = SourceFormat("wav", "pcm_s16le", 48_000, 2, 16, 12.345)
 _LOUDNESS = Loudness(-16.1, 5.2, -0.3)
@@ -90,6 +90,7 @@ def test_a_total_stands_beside_its_number_and_several_values_are_one_text() -> N
     collector.add("artist", "Änne", "Бард")
 
     assert document_of(tags=collector.tags)["tags"] == {"track": "3/12", "DISCTOTAL": "2", "artist": "Änne; Бард"}
+    assert "Änne; Бард".encode() in Report(_SOURCE, collector.tags, _LOUDNESS, 7, []).to_json()
 
 
 def test_without_a_loudness_there_is_no_range() -> None:
@@ -134,6 +135,23 @@ def test_silences_with_a_gap_are_two_and_without_one() -> None:
 
     assert joined_silences(silences, 9.0) == [(0.0, 2.0), (2.0005, 3.0)]
     assert joined_silences(silences, 9.0, gap_seconds=0.001) == [(0.0, 3.0)]
+
+
+def test_silences_have_microseconds_and_some_length() -> None:
+    assert joined_silences([(0.12345649, 1.0000004)], 9.0) == [(0.123456, 1.0)]
+    assert joined_silences([(1.0, 1.0), (9.0, 12.0)], 9.0) == []
+
+
+def test_the_space_for_a_report_grows_with_the_silences_that_may_be_in_it() -> None:
+    ends = 65_536 + MAX_BYTES
+
+    assert [most_bytes(seconds) for seconds in (0.0, 0.4, 0.5, 10.0)] == [
+        ends + 32,
+        ends + 32,
+        ends + 2 * 32,
+        ends + 21 * 32,
+    ]
+    assert most_bytes(86_400.0) == ends + MAX_SILENCES * 32
 
 
 _spans = st.lists(

@@ -104,6 +104,17 @@ def test_of_two_records_readers_take_that_of_the_later_run(before: Record, later
     assert newest(before, later) == newest(later, before) == later
 
 
+def test_of_two_records_of_the_same_version_the_first_is_as_good() -> None:
+    record = a_record(1, 1)
+    same = replace(record, percent=0.0)
+
+    assert newest(record, same) is record
+
+
+def test_a_record_is_written_in_utf_8_and_without_blanks() -> None:
+    assert '"source":"s3://sources/Änne.wav"' in replace(a_record(1, 1), source="s3://sources/Änne.wav").to_json()
+
+
 def test_a_rejection_says_in_which_run() -> None:
     assert disposition_of(Failed(NoAudioError(), 2, 3), "ep-1").run == 3  # type: ignore[union-attr]
 

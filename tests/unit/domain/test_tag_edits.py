@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from worker.domain.audio import AudioFormat
+from worker.domain.job import ObjectLocation, OutputSpec
 from worker.domain.tags.chapters import Chapter
 from worker.domain.tags.edits import Edits
 from worker.domain.tags.metadata import Metadata
@@ -32,6 +34,13 @@ def test_a_tag_goes_by_any_of_its_names_and_one_text_takes_the_place_of_several(
         "TRACKTOTAL": ("12",),
         "Ünknown": ("as it is",),
     }
+
+
+@pytest.mark.parametrize(("keep_tags", "are_kept"), [(None, True), (True, True), (False, False)])
+def test_tags_are_kept_unless_a_message_says_otherwise(keep_tags: bool | None, are_kept: bool) -> None:
+    spec = OutputSpec(ObjectLocation("bucket", "key.mp3"), AudioFormat.MP3, keep_tags=keep_tags)
+
+    assert bool(spec.edits.applied_to(_SOURCE).tags) == are_kept
 
 
 @pytest.mark.parametrize(
