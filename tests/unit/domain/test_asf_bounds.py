@@ -97,6 +97,7 @@ def test_a_file_without_properties_in_its_header_is_not_judged() -> None:
     header = a_header(b"\xff" * 300)
 
     assert examined(header).problem is None
+    assert examined(a_header(b"\x02" * 300)).problem is None
     for junk in (b"", bytes(200)):
         assert examined(junk + header + properties(1 << 20), len(junk)).problem is None
 

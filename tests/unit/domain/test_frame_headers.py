@@ -10,6 +10,7 @@ from mutagen.mp3 import HeaderNotFoundError, MPEGFrame
 from tests.support.frames import reader
 from worker.domain.containers import ac3, adts, amr, dts, mp3
 from worker.domain.containers.adts import _silent_frame as silent_frame_of_adts
+from worker.domain.containers.adts import _stretched as stretched_of_adts
 from worker.domain.containers.frames import Frame, FrameKind
 from worker.domain.containers.mp3 import _silent_frame as silent_frame_of_mpeg
 from worker.domain.containers.structure import CUT_OFF
@@ -135,7 +136,7 @@ def dts_header(blocks: int, length: int, rate_code: int) -> bytes:
 
 @pytest.mark.parametrize("code", range(16))
 def test_a_header_of_dts_says_length_blocks_and_rate(code: int) -> None:
-    for blocks, length in ((16, 1006), (6, 96), (128, 16384), (65, 4097)):
+    for blocks, length in ((16, 1006), (6, 96), (128, 16384), (65, 4097), (16, 8000), (65, 96)):
         expected = (length, (32 * blocks, DTS_RATES_HZ[code])) if code in DTS_RATES_HZ else None
         assert measured(dts.KIND, dts_header(blocks, length, code)) == expected
     assert measured(dts.KIND, dts_header(5, 1006, code)) is None
@@ -174,7 +175,7 @@ def test_each_mode_of_amr_has_its_length_and_every_frame_is_20_ms(magic: bytes, 
 @pytest.mark.parametrize("most_bytes", [*range(10, 40), 1000, 2048, 4097, 8191, 9000])
 def test_a_silent_frame_of_adts_is_as_long_as_there_is_room(channels: int, most_bytes: int) -> None:
     block = {1: "00c800802380", 2: "210004608c1c"}[channels]
-    header = bytearray(adts_header(0xF0, 3, 500))
+    header = bytearray(adts_header(0xF0, 3, 8191))
     header[3] = header[3] & 0x3F | channels << 6
     room = most_bytes >= 7 + len(bytes.fromhex(block))
 
@@ -188,6 +189,19 @@ def test_a_silent_frame_of_adts_is_as_long_as_there_is_room(channels: int, most_
         assert silent[:3] == b"\xff\xf1" + header[2:3]  # without a checksum
         assert silent[3] & 0xC0 == channels << 6
         assert (silent[5] & 0x1F, silent[6]) == (0x1F, 0xFC)  # a bit rate that varies; one block
+
+
+@pytest.mark.parametrize(
+    ("length", "more", "stretched"),
+    [(500, 1, 501), (501, 1, 502), (2047, 1, 2048), (8000, 191, 8191), (8000, 192, None), (8191, 1, None)],
+)
+def test_a_frame_of_adts_is_stretched_by_its_length_alone(length: int, more: int, stretched: int | None) -> None:
+    header = bytearray(adts_header(0xF1, 3, length))
+    expected = bytearray(adts_header(0xF1, 3, stretched or 0))
+    for each in (header, expected):
+        each[3] |= 0x3C  # what stands before the length
+
+    assert stretched_of_adts(bytes(header) + b"more", more) == (bytes(expected) if stretched else None)
 
 
 def test_no_silence_is_known_for_more_channels() -> None:

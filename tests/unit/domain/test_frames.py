@@ -192,6 +192,8 @@ def test_the_last_frame_is_the_one_that_ends_at_the_offset() -> None:
     assert last_frame(reader(data), len(data), KIND, begin=130) is None
     assert last_frame(reader(frame() + b"\xf5\x03\x00"), 43, KIND) == 40
     assert last_frame(reader(frame(4) + b"\xf5" * 4 + frame(5)), 13, KIND) == 8
+    assert last_frame(reader(frame() + frame()[:38] + b"\xf5\x11"), 80, KIND) == 40
+    assert last_frame(reader(b"x" * 5 + frame() * 3 + b"junk" * 9), 125, KIND, begin=5) == 85
 
 
 def test_zeros_that_begin_in_the_last_frame_are_in_the_place_of_sound_unless_it_is_silent() -> None:

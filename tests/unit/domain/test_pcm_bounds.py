@@ -108,7 +108,7 @@ def test_a_size_of_64_bits_counts_where_that_of_the_samples_is_open() -> None:
 def test_a_stated_size_of_0_is_believed_where_64_bytes_or_fewer_follow(behind: int, seconds: float) -> None:
     data = a_wav(chunk(b"fmt ", FORMAT), chunk(b"data", b"")) + tone(behind // 2)
 
-    assert examined(wav.examine, data).track_seconds == (seconds,)
+    assert (examined(wav.examine, data).track_seconds, examined(wav.examine, data).repairs) == ((seconds,), ())
 
 
 def extended(rate_hz: float) -> bytes:

@@ -39,6 +39,18 @@ def test_voc_is_blocks_behind_a_header_to_one_byte_that_ends_them() -> None:
         assert examined(data + b"\0" + data).problem == JOINED
 
 
+def test_pauses_are_refused_by_their_kind() -> None:
+    assert "pauses" in (examined(a_voc(a_block(1, b"s" * 99), a_block(3, b"\0\0\0"))).problem or "")
+    assert examined(a_voc(a_block(1, b"s" * 0x103))).problem is None
+
+
+@pytest.mark.parametrize("length", [0, 1, 60, 61])
+def test_a_last_block_of_voc_that_is_short_is_sound(length: int) -> None:
+    data = a_voc(a_block(1, b"s" * 200), a_block(2, b"t" * length))
+
+    assert (examined(data).problem, examined(data).end, examined(data).repairs) == (None, len(data), ())
+
+
 @pytest.mark.parametrize(("rest", "problem"), [(64, None), (65, CUT_OFF)])
 def test_a_last_block_of_voc_that_is_cut_off_is_junk_up_to_64_bytes(rest: int, problem: str | None) -> None:
     data = a_voc(a_block(1, b"s" * 200), a_block(2, b"t" * (rest - 4), more=9))

@@ -27,6 +27,7 @@ _SEARCHED_BYTES = 1 << 20  # for chunks behind samples whose size is not stated
 _MAX_FOUND = 64
 _CHUNK_CUT_OFF = "the chunk behind the sound is cut off"
 _MORE_SAMPLES = b"data"  # the name of a second chunk of samples, which no decoder plays
+_LEAST_CHUNK_BYTES = 8  # less behind the samples is padding
 _SMALL_PART = 10  # of compressed samples: junk up to a tenth of them is skipped, more might be lost sound
 
 
@@ -96,7 +97,7 @@ def find_end(read_at: ReadAt, samples: Samples, size: int, skip_chunks: Callable
     if stated_end > size + SLACK_BYTES:
         return DataEnd(size, size, problem=CUT_OFF)
     # A size of 32 bits that wrapped is short by a multiple of 4 GiB. Then chunks or nothing follow on the true one.
-    end = stated_end + max(0, size - stated_end) // _WRAP_BYTES * _WRAP_BYTES
+    end = stated_end + (size - stated_end) // _WRAP_BYTES * _WRAP_BYTES
     if end > stated_end and _rest(read_at, skip_chunks(end), size)[1] == 0:
         return _going_on(samples, end, size)
     chunks_end = skip_chunks(stated_end)
@@ -130,9 +131,9 @@ def _judged(read_at: ReadAt, samples: Samples, stated_end: int, chunks_end: int,
     junk = DataEnd(stated_end, chunks_end, repair=f"{rest_bytes} bytes of junk behind the sound were skipped")
     unclear = DataEnd(stated_end, chunks_end, problem=UNCLEAR_REST)
     if layout is None:
-        return junk if rest_bytes * _SMALL_PART <= (samples.stated_bytes or 0) else unclear
+        return junk if rest_bytes * _SMALL_PART <= stated_end - samples.begin else unclear
     aligned = stated_end - (stated_end - samples.begin) % layout.frame_bytes
-    if chunks_end <= stated_end + 1 and is_sound(read_at, aligned, rest_end, layout):
+    if chunks_end < stated_end + _LEAST_CHUNK_BYTES and is_sound(read_at, aligned, rest_end, layout):
         return _going_on(samples, rest_end, rest_end)
     if read_at(chunks_end, len(_MORE_SAMPLES)) == _MORE_SAMPLES:
         return DataEnd(stated_end, chunks_end, problem=MORE_SOUND)

@@ -23,9 +23,10 @@ def examine_dsf(read_at: ReadAt, start: int, size: int) -> Structure:
     data_at = at + int.from_bytes(form[4:12], "little")
     data = read_at(data_at, 12)
     end = data_at + int.from_bytes(data[4:], "little")
+    begin = min(data_at + 12, size)
     return Structure(
-        min(data_at + 12, size),
-        max(min(data_at + 12, size), min(end, size)),
+        begin,
+        max(begin, min(end, size)),
         problem=CUT_OFF if len(data) < 12 or end > size else joined_behind(read_at, end, size, _DSF_MAGIC),
         track_seconds=(samples / rate_hz,) if rate_hz else (),
     )

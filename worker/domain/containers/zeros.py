@@ -36,7 +36,7 @@ def last_frame(read_at: ReadAt, end: int, kind: FrameKind, *, begin: int = 0) ->
     begin = max(begin, end - 2 * _LONGEST_FRAME_BYTES)
     window = read_at(begin, end - begin)
     at = len(window) - kind.header_bytes + 1
-    while (at := window.rfind(kind.sync, 0, at + len(kind.sync) - 1)) > 0:
+    while (at := window.rfind(kind.sync, 1, at + len(kind.sync) - 1)) != -1:
         frame = kind.measure(window, at)
         if frame is not None and at + frame[0] == len(window):
             return begin + at

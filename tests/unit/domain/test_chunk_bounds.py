@@ -1,0 +1,133 @@
+"""The chunks of AIFF, CAF and Wave64 behind and before the samples, with values on both sides of each limit."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from tests.support.frames import reader
+from tests.unit.domain.test_pcm_bounds import (
+    RATE_HZ,
+    SLACK,
+    a_caf,
+    an_aiff,
+    big,
+    common,
+    description,
+    examined,
+    tone,
+    wide,
+)
+from tests.unit.domain.test_wave64 import a_wave64, in_wave64
+from worker.domain.containers import aiff, caf, w64
+from worker.domain.containers.caf import _layout as layout_of_caf
+from worker.domain.containers.chunks import is_name
+from worker.domain.containers.samples import SampleLayout
+from worker.domain.containers.structure import CUT_OFF, JOINED
+
+
+def swapped(samples: bytes) -> bytes:
+    return struct.pack(f">{len(samples) // 2}h", *struct.unpack(f"<{len(samples) // 2}h", samples))
+
+
+def test_the_name_of_a_chunk_is_four_characters_that_can_be_printed() -> None:
+    names = (b"data", b"    ", b"~~~~", b"dat\x1f", b"dat\x7f", b"dat\xff", b"dat", b"datas")
+
+    assert [name for name in names if is_name(name)] == [b"data", b"    ", b"~~~~"]
+
+
+@pytest.mark.parametrize(("more", "is_chunk"), [(0, True), (SLACK, True), (SLACK + 2, False), (1 << 20, False)])
+def test_a_chunk_behind_the_samples_ends_with_the_file(more: int, *, is_chunk: bool) -> None:
+    samples = tone(400)
+    chunk = big(b"note", b"x" * 200, length=200 + more)
+
+    structure = examined(aiff.examine, an_aiff(swapped(samples), common(), chunk))
+
+    assert (structure.problem is None and structure.repairs == ()) is is_chunk
+
+
+@pytest.mark.parametrize("length", [0, 8])
+def test_an_aiff_that_states_no_samples_has_those_that_follow(length: int) -> None:
+    data = an_aiff(swapped(tone(400)), common(), more=length - 808)
+
+    structure = examined(aiff.examine, data)
+
+    assert (structure.problem, structure.track_seconds, structure.repairs) == (None, (400 / RATE_HZ,), ())
+
+
+def test_a_chunk_of_16_mib_and_more_is_cut_off_in_a_small_aiff() -> None:
+    assert examined(aiff.examine, an_aiff(tone(400), common(), more=1 << 24)).problem == CUT_OFF
+
+
+def test_files_of_one_kind_in_a_row_are_joined() -> None:
+    for examine, data in (
+        (aiff.examine, an_aiff(swapped(tone(400)), common())),
+        (caf.examine, a_caf(swapped(tone(400)), description())),
+        (w64.examine, a_wave64(tone(400))),
+    ):
+        assert examined(examine, data + data).problem == JOINED
+
+
+def test_a_depth_of_more_than_32_bits_is_none() -> None:
+    assert examined(aiff.examine, an_aiff(bytes(range(200)), common(256 + 16))).track_seconds == ()
+
+
+@pytest.mark.parametrize("kind", [b"NONE", b"twos", b"sowt"])
+@pytest.mark.parametrize("stated", [400, 401])
+def test_the_samples_of_an_aiff_are_known_for_sound_in_their_byte_order(kind: bytes, stated: int) -> None:
+    samples = tone(4000) if kind == b"sowt" else swapped(tone(4000))
+
+    structure = examined(aiff.examine, an_aiff(samples, common(kind=kind + b"\0\0"), more=stated - 8000))
+
+    assert (structure.problem, structure.track_seconds) == (None, (0.5,))
+    assert structure.repairs == (f"The header states {stated} bytes of sound, and all 8000 were taken.",)
+
+
+@pytest.mark.parametrize(
+    ("form", "layout"),
+    [
+        (description(), SampleLayout("int", 2, 1, "big", RATE_HZ)),
+        (description(flags=2), SampleLayout("int", 2, 1, "little", RATE_HZ)),
+        (description(flags=1, frame=4, bits=32), SampleLayout("float", 4, 1, "big", RATE_HZ)),
+        (description(flags=3, frame=8, bits=64), SampleLayout("float", 8, 1, "little", RATE_HZ)),
+        (description(frame=6, bits=17, channels=2), SampleLayout("int", 3, 2, "big", RATE_HZ)),
+        (description(b"ulaw", frame=1, bits=8), SampleLayout("mulaw", 1, 1, "big", RATE_HZ)),
+        (description(b"alaw", frame=1, bits=8), SampleLayout("alaw", 1, 1, "big", RATE_HZ)),
+        (description(rate_hz=1.0), SampleLayout("int", 2, 1, "big", 1)),
+        (description(rate_hz=0.5), SampleLayout("int", 2, 1, "big", 0)),
+        (description(rate_hz=0.0), None),
+        (description(rate_hz=-1.0), None),
+    ],
+)
+def test_the_description_of_a_caf_says_what_its_samples_are(form: bytes, layout: SampleLayout | None) -> None:
+    assert layout_of_caf(form[12:]) == layout
+
+
+def test_a_chunk_of_a_caf_may_be_empty_or_too_long_for_any_file() -> None:
+    samples = swapped(tone(400))
+    empty = wide(b"free", b"")
+
+    assert examined(caf.examine, a_caf(samples, description() + empty)).track_seconds == (400 / RATE_HZ,)
+    assert examined(caf.examine, a_caf(samples, description(), wide(b"info", b"", length=1 << 56))).problem == CUT_OFF
+
+
+def test_the_chunks_behind_the_samples_of_a_wave64_are_all_in_sight() -> None:
+    data = a_wave64(tone(400), in_wave64(b"fact", b"x" * 9), in_wave64(b"levl", b"x" * 90))
+
+    assert (examined(w64.examine, data).repairs, examined(w64.examine, data).read_range) == ((), None)
+    junk = examined(w64.examine, data + b"\xff" * 99)
+    assert junk.read_range == (0, len(data))
+
+
+@pytest.mark.parametrize("stated", [400, 402, 406])
+def test_sound_that_goes_on_in_a_wave64_is_taken_to_its_end(stated: int) -> None:
+    structure = examined(w64.examine, a_wave64(tone(4000), length=stated))
+
+    assert (structure.problem, structure.track_seconds) == (None, (0.5,))
+
+
+def test_a_file_may_begin_at_an_odd_offset() -> None:
+    data = an_aiff(swapped(tone(400)), common(), big(b"NAME", b"odd"))
+
+    assert aiff.examine(reader(b"j" + data), 1, 1 + len(data)).repairs == ()
