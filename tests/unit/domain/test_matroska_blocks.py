@@ -191,6 +191,14 @@ def test_clusters_of_unknown_size_end_where_the_next_one_begins() -> None:
     assert examined(tagged).problem is None
 
 
+@pytest.mark.parametrize("name", [0x114D9B74, 0x1C53BB6B, 0x1043A770, 0x1254C367, 0x1941A469, 0xEC])
+def test_what_else_a_segment_holds_may_follow_on_a_cluster(name: int) -> None:
+    for size in (None, UNKNOWN):
+        data = a_file(a_cluster(0, a_block(0), size=size), element(name, b""), a_cluster(9, a_block(0)), size=size)
+        assert (examined(data).problem, examined(data).track_seconds) == (None, (0.009,))
+    assert examined(a_file(a_cluster(0, a_block(0)), element(name + 1, b""))).problem == DAMAGED
+
+
 def test_a_segment_ends_where_it_says_and_the_file_with_it() -> None:
     data = a_file(a_cluster(0, a_block(0)))
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.frames import reader
 from worker.domain.containers.mp4 import examine
-from worker.domain.containers.mp4_boxes import audio_configuration, child, children
+from worker.domain.containers.mp4_boxes import audio_configuration, child, children, places
 from worker.domain.containers.mp4_fragments import fragments_of
 from worker.domain.containers.mp4_index import index_in_front
 from worker.domain.containers.structure import CUT_OFF, Structure
@@ -38,6 +38,7 @@ def test_the_configuration_of_aac_is_found_whatever_bytes_its_lengths_take(size:
     configuration = bytes(number % 256 for number in range(length))
 
     assert audio_configuration(an_esds(configuration, size=size)) == configuration
+    assert audio_configuration(an_esds(configuration, size=5)) == b""
 
 
 def test_a_configuration_of_anything_else_is_none() -> None:
@@ -58,6 +59,15 @@ def test_a_box_has_eight_bytes_at_least_and_ends_where_its_parent_does() -> None
     assert children(inner[:7], b"name") == []
     assert child(box(b"a___", box(b"b___", b"deep")), b"a___", b"b___") == b"deep"
     assert child(box(b"a___", box(b"b___", b"deep")), b"a___", b"c___") == b""
+
+
+def test_boxes_are_looked_for_between_two_offsets() -> None:
+    data = box(b"a___", b"") + box(b"b___", b"x") + box(b"b___", b"")
+
+    assert places(data, b"b___", 0, 8) == []
+    assert places(data, b"b___", 0, 17) == [(16, 17)]
+    assert places(data, b"b___", 8, len(data)) == [(16, 17), (25, 25)]
+    assert places(data, b"b___", 0, 16) == [(16, 16)]
 
 
 def a_table(offsets: list[int], *, wide: bool = False) -> bytes:
@@ -86,6 +96,12 @@ def test_offsets_grow_by_the_index_that_comes_in_front(offsets: list[int], *, wi
     moved = [offset + len(moov) for offset in offsets]
 
     assert in_front(moov) == FTYP + a_moov(a_table(moved, wide=wide), a_table([5 + len(moov)]))
+
+
+def test_a_box_in_the_index_may_be_empty() -> None:
+    moov = box(b"moov", box(b"mvhd", b"") + box(b"trak", box(b"mdia", b"")))
+
+    assert in_front(moov) == FTYP + moov
 
 
 def test_the_last_offset_of_32_bits_is_one_byte_below_4_gib() -> None:

@@ -49,6 +49,10 @@ def test_frames_of_the_same_length_are_counted() -> None:
     ("flags", "entries"),
     [
         (0x100, [1024, 640]),
+        (0x101, [0, 1024, 640]),
+        (0x104, [0, 1024, 640]),
+        (0x500, [1024, 0, 640, 0]),
+        (0x900, [1024, 0, 640, 0]),
         (0x300, [1024, 77, 640, 78]),
         (0xF00, [1024, 77, 0, 0, 640, 78, 0, 0]),
         (0x305, [0, 0, 1024, 77, 640, 78]),
@@ -61,9 +65,19 @@ def test_lengths_of_their_own_outweigh_the_tracks(flags: int, entries: list[int]
 
 
 def test_the_tracks_length_stands_behind_what_else_is_told_of_it() -> None:
-    track = box(b"tfhd", numbers("IIQII", 0xB, 1, 0, 1, 960))
+    for fields in (
+        numbers("III", 0x8, 1, 960),
+        numbers("IIQI", 0x9, 1, 0, 960),
+        numbers("IIII", 0xA, 1, 1, 960),
+        numbers("IIQII", 0xB, 1, 0, 1, 960),
+        numbers("IIII", 0xFFFF_FFFC, 1, 960, 1),
+    ):
+        assert read(header() + fragment(box(b"tfhd", fields), RUN)).each[0].samples == 2880
 
-    assert read(header() + fragment(track, RUN)).each[0].samples == 2880
+
+def test_a_track_that_states_no_length_of_its_samples_has_none() -> None:
+    for fields in (numbers("III", 0, 1, 960), numbers("IIQI", 0x1, 1, 0, 960)):
+        assert read(header() + fragment(box(b"tfhd", fields), RUN)).each[0].samples == 0
 
 
 @pytest.mark.parametrize(
@@ -71,6 +85,12 @@ def test_the_tracks_length_stands_behind_what_else_is_told_of_it() -> None:
 )
 def test_what_is_not_played_at_the_beginning_stands_in_the_edit_list(edits: bytes, skipped: int) -> None:
     assert read(header(edits=edits) + fragment(TRACK, RUN)).skipped == skipped
+
+
+def test_what_the_boxes_of_a_fragment_state_is_not_of_the_header() -> None:
+    data = header() + fragment(TRACK, RUN, box(b"mdhd", numbers("IIIII", 0, 0, 0, 8000, 0)))
+
+    assert read(data).rate_hz == 44_100
 
 
 def test_a_header_of_64_bits_has_its_rate_elsewhere() -> None:

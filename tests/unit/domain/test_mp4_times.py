@@ -68,6 +68,9 @@ def test_frames_that_are_longer_or_shorter_than_their_codec_makes_them_get_its_l
     assert data[patch.offset - 4 : patch.offset + 4] == struct.pack(">II", 99, length)
     assert patch.content == struct.pack(">I", right)
     assert structure.repairs == (WRONG_TIMES,)
+    data = an_mp4([(1, 512), (2, 700), (99, length)], ticks=ticks, wide=wide)
+    (patch,) = examined(data).patches
+    assert (data[patch.offset - 4 : patch.offset + 4], patch.length) == (struct.pack(">II", 99, length), 4)
 
 
 def an_elst(*edits: tuple[int, int], wide: bool = False) -> bytes:
@@ -94,6 +97,11 @@ _SOUND = (99 * _FRAME + 512) / _RATE_HZ
         (an_elst((700, -1), (500, 0), (250, 40_000)), 0.75),  # a pause in front, and a second piece
         (an_elst((500, 999_999)), 0.0),
         (a_box(b"elst", struct.pack(">II", 0, 9)), _SOUND),
+        (
+            a_box(b"elst", struct.pack(">IIIiIIiI", 0, 1, 500, 0, 1 << 16, 500, 0, 1 << 16)),
+            0.5,
+        ),  # two, of which 1 counts
+        (a_box(b"elst", struct.pack(">IIIiI", 0, 9, 500, 0, 1 << 16) + bytes(11)), 0.5),  # the second is cut off
     ],
 )
 def test_a_track_with_mended_times_has_their_length_but_for_what_edits_leave_out(edits: bytes, seconds: float) -> None:
@@ -149,11 +157,19 @@ def test_a_clock_too_coarse_for_a_frame_does_not_change_the_length() -> None:
 
 
 def test_of_tracks_beside_a_mended_one_nothing_is_stated() -> None:
-    others = [a_box(b"trak", a_box(b"mdia", a_box(b"hdlr", bytes(8), kind, bytes(12)))) for kind in (b"vide", b"soun")]
+    others = [
+        a_box(b"trak", a_box(b"mdia", a_box(b"hdlr", bytes(8), kind, bytes(12))))
+        for kind in (b"vide", b"soun", b"soun")
+    ]
 
     structure = examined(an_mp4([(100, 2048)], others=b"".join(others)))
 
-    assert structure.track_seconds == (None, 100 * _FRAME / _RATE_HZ)
+    assert structure.track_seconds == (None, None, 100 * _FRAME / _RATE_HZ)
+
+
+@pytest.mark.parametrize(("length", "is_mended"), [(1022, True), (1023, False), (1025, False), (1026, True)])
+def test_a_length_may_be_rounded_by_one(length: int, *, is_mended: bool) -> None:
+    assert bool(examined(an_mp4([(100, length)])).patches) == is_mended
 
 
 @pytest.mark.parametrize(
@@ -163,6 +179,7 @@ def test_of_tracks_beside_a_mended_one_nothing_is_stated() -> None:
         [(100, 1025)],  # rounded
         [(50, 1024), (1, 90_000), (50, 1024)],  # a pause
         [(80, 2048), (20, 1024)],
+        [(89, 2048), (11, 1024)],
         [(1, 2048)] * 17,
         [],
     ],
@@ -177,6 +194,7 @@ def test_times_that_a_recording_may_have_stay(times: Sequence[tuple[int, int]]) 
     "options",
     [
         {"configuration": b"\x2b\x92\x08\0"},  # with a further band, whose frames are longer
+        {"configuration": b"\x13\x10"},  # at 24 kHz
         {"configuration": b"\x13\x90"},  # at 22.05 kHz: a decoder may find such a band
         {"configuration": b""},
         {"codec": b"alac"},  # that does not say how long its frames are
@@ -198,6 +216,16 @@ def test_frames_of_alac_have_the_length_that_its_header_states(length: int) -> N
     assert frames > 20
     assert [(patch.offset, patch.content) for patch in structure.patches] == [(table + 4, struct.pack(">I", 4096))]
     assert structure.track_seconds == pytest.approx((SECONDS,), abs=0.001)
+
+
+def test_nine_tenths_of_the_frames_are_most_of_them() -> None:
+    assert len(examined(an_mp4([(90, 2048), (10, 1024)])).patches) == 1
+
+
+@pytest.mark.parametrize("configuration", [b"\x12\x11", b"\x12\x12"])
+def test_other_bits_of_a_configuration_of_aac_do_not_shorten_its_frames(configuration: bytes) -> None:
+    assert examined(an_mp4([(100, 1024)], configuration=configuration)).patches == ()
+    assert len(examined(an_mp4([(100, 960)], configuration=configuration)).patches) == 1
 
 
 def test_short_frames_of_aac_are_960_samples() -> None:

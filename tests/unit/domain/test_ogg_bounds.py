@@ -22,13 +22,22 @@ def examined(data: bytes) -> Structure:
     return ogg.examine(reader(data), 0, len(data))
 
 
-def opus(*granules: int, first_number: int = 2, tags: bytes = b"OpusTags", tags_number: int = 1) -> bytes:
+def opus(
+    *granules: int, first_number: int = 2, tags: bytes = b"OpusTags", tags_number: int = 1, serial: int = 7
+) -> bytes:
     """A stream of a packet of 20 ms a page that ends at each granule."""
     sound = [
-        page(OPUS_20_MS, number=first_number + index, granule=granule, flags=LAST * (granule == granules[-1]))
+        page(
+            OPUS_20_MS,
+            number=first_number + index,
+            granule=granule,
+            serial=serial,
+            flags=LAST * (index == len(granules) - 1),
+        )
         for index, granule in enumerate(granules)
     ]
-    return page(OPUS, number=0, flags=FIRST) + page(tags, number=tags_number) + b"".join(sound)
+    head = page(OPUS, number=0, serial=serial, flags=FIRST)
+    return head + page(tags, number=tags_number, serial=serial) + b"".join(sound)
 
 
 def vorbis(*pages: tuple[int, int]) -> bytes:
@@ -71,6 +80,7 @@ def test_a_stream_may_have_one_sample_and_one_that_is_all_pre_skip_has_none() ->
     assert examined(opus(312)).track_seconds == (0.0,)
     assert examined(opus(100)).track_seconds == (0.0,)
     assert examined(opus(100) + opus(960, 1920)).track_seconds == ((1920 - 312) / 48_000,)
+    assert examined(opus(960, 1920, 0)).track_seconds == ((1920 - 312) / 48_000,)
 
 
 @pytest.mark.parametrize(("missing", "problem"), [(1, PAGES_MISSING), (23, PAGES_MISSING), (24, None)])
@@ -96,6 +106,14 @@ def test_one_byte_between_pages_is_passed_over() -> None:
     assert structure.end == len(data) + 1
 
 
+@pytest.mark.parametrize(("flags", "is_said"), [(LAST, False), (LAST | 1, False), (0, True), (1, True), (8, True)])
+def test_a_flag_says_that_a_page_is_the_last_one(flags: int, *, is_said: bool) -> None:
+    structure = examined(opus() + page(OPUS_20_MS, number=2, granule=960, flags=flags))
+
+    said = ("the Ogg stream has no end-of-stream flag; its last page is whole",)
+    assert (structure.problem, structure.repairs) == (None, said if is_said else ())
+
+
 @pytest.mark.parametrize("begun", [b"O", b"Ogg", b"OggS\0\0"])
 def test_a_page_that_is_begun_behind_the_last_one_is_cut_off(begun: bytes) -> None:
     assert examined(opus(960) + begun).problem == CUT_OFF
@@ -112,8 +130,12 @@ def test_streams_that_play_at_the_same_time_have_a_length_each() -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(opus(960), opus(960, tags=b"OpusTags of another title")), (flac(1), flac(2))],
-    ids=["tags", "FLAC"],
+    [
+        (opus(960), opus(960, tags=b"OpusTags of another title")),
+        (opus(960, serial=1), opus(960, serial=2)),
+        (flac(1), flac(2)),
+    ],
+    ids=["tags", "number", "FLAC"],
 )
 def test_streams_are_alike_that_differ_in_what_no_decoder_is_set_up_with(one: bytes, other: bytes) -> None:
     structure = examined((one + other) * 17)

@@ -7,7 +7,19 @@ import pytest
 from tests.support.frames import reader
 from tests.support.sounds import sound
 from worker.domain.containers import mpegps
-from worker.domain.containers.structure import Structure
+from worker.domain.containers.structure import CUT_OFF, Structure
+
+DAMAGED = "the source is damaged: the packets of the MPEG program stream do not follow each other"
+END = b"\0\0\1\xb9"
+PACK_1 = b"\0\0\1\xba\x21" + bytes(7)
+PACK_2 = b"\0\0\1\xba\x44" + bytes(8) + b"\xf8"
+
+
+def packet(code: int, body: bytes = b"") -> bytes:
+    return b"\0\0\1" + bytes([code]) + len(body).to_bytes(2, "big") + body
+
+
+SOUND = packet(0xC0, b"\x0f" + b"s" * 90)
 
 
 def examined(data: bytes) -> Structure:
@@ -37,3 +49,83 @@ def test_zeros_that_fill_a_sector_lie_between_packets_of_a_program_stream() -> N
 
     assert examined(data[:second] + bytes(20) + data[second:]).problem is None
     assert examined(data[:second] + bytes(20) + b"x" + data[second:]).problem
+
+
+def problem(*units: bytes) -> str | None:
+    return examined(b"".join(units)).problem
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        PACK_1,
+        PACK_2,
+        *(PACK_2[:-1] + bytes([0xF8 | stuffing]) + b"\xff" * stuffing for stuffing in range(8)),
+        PACK_2[:4] + b"\x7f" + PACK_2[5:],
+        PACK_1[:4] + b"\x2f" + PACK_1[5:],
+        packet(0xBB),
+        packet(0xBB, bytes(range(256)) * 3),
+        packet(0xFF, b"x"),
+        END,
+    ],
+)
+def test_a_unit_of_a_program_stream_is_followed_by_the_next_one(unit: bytes) -> None:
+    assert problem(PACK_1, SOUND, unit, SOUND, END) is None
+    assert problem(PACK_1, SOUND, unit, SOUND) is None
+    assert problem(PACK_1, SOUND, unit + b"\1", SOUND) == DAMAGED
+    assert problem(PACK_1, SOUND, unit[:-1], SOUND, SOUND) == DAMAGED
+
+
+@pytest.mark.parametrize("unit", [b"\0\0\1\xb8", PACK_1[:4] + b"\x31", PACK_1[:4] + b"\x11", PACK_2[:4] + b"\x84"])
+def test_other_start_codes_are_no_units(unit: bytes) -> None:
+    padded = unit.ljust(14, b"\0")
+
+    assert problem(PACK_1, SOUND, padded, SOUND) == DAMAGED
+    assert problem(PACK_1, SOUND, padded) == DAMAGED
+    assert problem(PACK_1, SOUND, padded[:13]) == CUT_OFF
+
+
+def test_a_stream_is_cut_off_where_a_unit_begins_and_does_not_end() -> None:
+    for unit in (PACK_1, PACK_2, SOUND):
+        for length in range(1, len(unit)):
+            assert problem(PACK_1, SOUND, unit[:length]) == CUT_OFF
+    assert problem(PACK_1, SOUND, END[:3]) == CUT_OFF
+    assert problem(PACK_1, SOUND, END) is None
+    assert problem(PACK_1, SOUND, END + b"x") is None
+    assert problem(PACK_1, SOUND, packet(0xBE)) is None
+
+
+def private(track: int, *, header: bytes = b"") -> bytes:
+    return packet(0xBD, b"\x80\0" + bytes([len(header)]) + header + bytes([track]) + b"s" * 30)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_sound"),
+    [
+        *((packet(code, b"\x0fs"), 0xC0 < code < 0xE0) for code in (0xBB, 0xBE, 0xBF, 0xC1, 0xDF, 0xE0, 0xF0)),
+        *((private(track), track >> 4 in {8, 10}) for track in range(0, 256, 5)),
+        (private(0x8F, header=b"\x20" * 7), True),
+        (private(0x20, header=b"\x80" * 7), False),
+        (packet(0xBD, b"\x80\0"), False),
+        (packet(0xBD, b"\x80\0\0"), False),
+    ],
+)
+def test_a_second_track_of_sound_is_a_part(other: bytes, *, is_sound: bool) -> None:
+    structure = examined(PACK_1 + SOUND + other)
+
+    border = len(PACK_1 + SOUND)
+    parts = [(0, border), (border, border + len(other))] if is_sound else []
+    assert [part.read_range for part in structure.parts] == parts
+
+
+def test_what_fills_the_end_of_a_sector_is_zeros_of_less_than_a_sector() -> None:
+    for zeros, expected in ((1, None), (2321, None), (2322, DAMAGED)):
+        assert problem(PACK_1, SOUND, bytes(zeros), SOUND) == expected
+
+
+@pytest.mark.parametrize("code", [0xC0, 0xBD])
+def test_zeros_amid_a_packet_of_sound_are_none_of_it(code: int) -> None:
+    cut = packet(code, b"\x0f" + b"s" * 50 + bytes(40))
+
+    assert problem(PACK_1, SOUND, cut, bytes(4000)) == "the source is damaged: zeros begin amid its sound"
+    assert problem(PACK_1, SOUND, bytes(4000)) is None

@@ -71,7 +71,7 @@ def test_musepack_8_is_packets_of_two_capitals_and_a_length() -> None:
     data = a_musepack(packets=sound)
 
     assert examined(musepack.examine_8, data).problem is None
-    for packet in (b"ap\x05xx", b"A1\x05xx", b"AP\x02", b"AP\x00", b"AP" + b"\x80" * 9):
+    for packet in (b"ap\x05xx", b"A1\x05xx", b"AP\x02", b"AP\x00", b"SE\x01", b"SE\x02", b"AP" + b"\x80" * 9):
         assert examined(musepack.examine_8, a_musepack(packets=packet)).problem == CUT_OFF
 
 

@@ -7,8 +7,7 @@ import pytest
 from tests.support.adts import a_stream, flipped, frames_of
 from tests.support.frames import ADTS_FRAME, ID3_TAG, reader
 from tests.support.sounds import sound
-from worker.domain.containers.kinds import Container
-from worker.domain.containers.sniffing import Sniffed, examine
+from worker.domain.containers import adts
 from worker.domain.containers.structure import MAX_PARTS, Structure
 
 AT_44 = ADTS_FRAME
@@ -18,7 +17,7 @@ _SECONDS_AT_44, _SECONDS_AT_48 = 1024 / 44_100, 1024 / 48_000
 
 
 def examined(data: bytes) -> Structure:
-    return examine(Sniffed(Container.ADTS, 0), reader(data), len(data))
+    return adts.examine(reader(data), 0, len(data))
 
 
 def test_each_stretch_of_frames_of_one_rate_is_a_part() -> None:
@@ -48,12 +47,14 @@ def test_frames_of_one_rate_are_no_parts() -> None:
     assert examined(AT_44 * 50 + mono * 50).parts == ()
 
 
-def test_a_stretch_longer_than_what_is_read_at_once_is_one_part() -> None:
-    frames = 2 * (1 << 20) // _LENGTH + 7
+@pytest.mark.parametrize("more", [0, 9])
+def test_a_stretch_longer_than_what_is_read_at_once_is_one_part(more: int) -> None:
+    frames = (1 << 20) // _LENGTH + 7
+    longer = AT_44[:4] + ((_LENGTH + more) << 5 | 0x1F).to_bytes(2, "big") + AT_44[6:] + bytes(more)
 
-    structure = examined(AT_44 * 5 + AT_48 * frames)
+    structure = examined(longer + AT_44 * 4 + AT_48 * frames)
 
-    assert [part.end - part.begin for part in structure.parts] == [5 * _LENGTH, frames * _LENGTH]
+    assert [part.end - part.begin for part in structure.parts] == [5 * _LENGTH + more, frames * _LENGTH]
     assert structure.parts[1].track_seconds == pytest.approx((frames * _SECONDS_AT_48,))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import struct
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -15,11 +16,13 @@ from worker.domain.containers.samples import (
     SampleLayout,
     _alaw,
     _mulaw,
+    _roughness_of,
     _values,
     is_constant,
     is_rough,
     is_sound,
 )
+from worker.domain.containers.structure import ReadAt
 
 TONE = [math.sin(number / 9) * 0.4 for number in range(500)]
 NOISE = random.Random(7).randbytes(64_000)
@@ -137,15 +140,15 @@ def test_windows_begin_with_a_frame_wherever_they_lie() -> None:
     assert is_sound(reader(b"\0" + sound), 1, 1 + len(sound), layout)
 
 
-def windows_of(begin: int, end: int, layout: SampleLayout) -> list[tuple[int, int]]:
-    """The offset and the size of each reading of a range."""
+def windows_of(ask: Callable[[ReadAt], object]) -> list[tuple[int, int]]:
+    """The offset and the size of each reading for an answer."""
     calls: list[tuple[int, int]] = []
 
     def read_at(offset: int, size: int) -> bytes:
         calls.append((offset, size))
         return bytes(size)
 
-    is_sound(read_at, begin, end, layout)
+    ask(read_at)
     return calls
 
 
@@ -157,13 +160,39 @@ def test_sixteen_windows_are_spread_evenly_from_the_begin_to_the_end(
     sample_bytes: int, channels: int, length: int
 ) -> None:
     layout, frames = SampleLayout("int", sample_bytes, channels), 123_457
+    end = 77 + frames * layout.frame_bytes
     step = (frames - length // layout.frame_bytes) / 15  # in frames
+    windows = [(77 + math.floor(step * number) * layout.frame_bytes, length) for number in range(16)]
 
-    assert windows_of(77, 77 + frames * layout.frame_bytes, layout) == [
-        (77 + math.floor(step * number) * layout.frame_bytes, length) for number in range(16)
-    ]
+    assert windows_of(lambda read_at: is_sound(read_at, 77, end, layout)) == windows
+    if layout.frame_bytes == 1:
+        assert windows_of(lambda read_at: is_constant(read_at, 77, end)) == windows
 
 
 @pytest.mark.parametrize("frames", [1, 1023, 1024])
 def test_a_range_no_longer_than_a_window_is_read_once(frames: int) -> None:
-    assert windows_of(7, 7 + 4 * frames, SampleLayout("int", 2, 2)) == [(7, 4 * frames)]
+    layout, end = SampleLayout("int", 2, 2), 7 + 4 * frames
+
+    assert windows_of(lambda read_at: is_sound(read_at, 7, end, layout)) == [(7, 4 * frames)]
+
+
+@pytest.mark.parametrize(
+    ("values", "channels", "roughness"),
+    [
+        ([0, 2], 1, 2.0),
+        ([5, 7, 5], 1, 2 / (8 / 9)),
+        ([0, 0, 2, 2], 2, 2.0),
+        ([0, 9, 2, 11], 2, 2 / 4.5),
+        ([1, 1], 1, None),
+        ([1, 3], 2, None),  # one sample of each channel
+        ([1], 2, None),
+        ([], 1, None),
+        ([0, 1e6], 1, math.inf),
+        ([0, -1e6], 1, math.inf),
+        ([1e6], 1, None),
+    ],
+)
+def test_roughness_is_the_mean_step_over_the_mean_deviation(
+    values: list[float], channels: int, roughness: float | None
+) -> None:
+    assert _roughness_of(values, channels) == (None if roughness is None else pytest.approx(roughness))

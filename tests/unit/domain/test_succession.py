@@ -106,6 +106,30 @@ def test_a_track_that_comes_before_the_other_by_what_a_decoder_holds_is_beside_i
     assert a_file(("A", 1.0), *played("B", 1.0, lead), *ahead) == []
 
 
+@pytest.mark.parametrize("first", [[], [("B", None)]])
+@pytest.mark.parametrize(("more", "is_beside"), [(0.0, True), (1 / CLOCK_HZ, False)])
+def test_a_track_may_go_on_for_2_75_seconds_while_the_other_pauses(
+    first: list[tuple[str, float | None]], more: float, *, is_beside: bool
+) -> None:
+    other = [*first, *played("B", 1.0, 2.75, step=0.55), ("B", 3.75 + more)]
+    begin, behind = 20, 20 + 10 * len(other)
+
+    parts = a_file(("A", 1.0), ("A", 1.5), *other, *played("A", 2.0, 5.0))
+
+    assert parts == ([] if is_beside else [(0, begin), (begin, behind), (behind, behind + 100)])
+
+
+@pytest.mark.parametrize(("step", "is_jump"), [(0.75, False), (0.75 + 1 / CLOCK_HZ, True), (-1 / CLOCK_HZ, True)])
+def test_a_clock_goes_on_by_three_quarters_of_a_second_at_most(step: float, *, is_jump: bool) -> None:
+    assert a_file(("A", 1.0), ("B", 1.0), ("A", 1.0 + step)) == ([(0, 10), (10, 20), (20, 30)] if is_jump else [])
+
+
+def test_a_track_goes_on_from_where_it_was_last() -> None:
+    packets = [*played("A", 1.0, 3.0), *played("B", 50.0, 3.0), *played("C", 1.4, 5.0), *played("B", 53.0, 3.0)]
+
+    assert a_file(*packets) == [(0, 60), (60, 120), (120, 220), (220, 280)]
+
+
 def test_tracks_that_take_turns_of_any_length_with_clocks_that_go_on_are_beside_each_other() -> None:
     turns = [played(track, begin, 10.0) for begin in (0.0, 10.0, 20.0) for track in "AB"]
 
@@ -171,6 +195,7 @@ def test_the_clock_stands_where_the_layout_of_mpeg_1_or_2_has_it(seconds: float,
         b"\x0f\xff\xfd" + bytes(20),
         b"\xff" * 17 + stamp(1.0)[:4],
         b"\xff" * 40,
+        b"\x80\x7f\x80" + stamp(1.0),
     ],
 )
 def test_a_packet_without_a_time_stamp_has_no_clock(header: bytes) -> None:

@@ -76,6 +76,8 @@ def test_a_tag_whose_header_is_cut_off_or_wrong_is_not_passed_over() -> None:
     assert behind_tags(reader(ape(0, header=True)[:32])) == 64
     assert behind_tags(reader(ape(5) + SOUND)) == 0  # items without a header
     assert behind_tags(reader(ape(5)[5:] + SOUND)) == 0  # a footer
+    other_flags = ape(5, header=True)[:23] + b"\xdf" + ape(5, header=True)[24:]
+    assert behind_tags(reader(other_flags + SOUND)) == 0
     for at in range(6, 10):
         wrong = bytearray(id3v2(5))
         wrong[at] = 128

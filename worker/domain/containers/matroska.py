@@ -36,7 +36,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     segment = element_at(reader, header.end) if header and header.end is not None else None
     while segment and segment.identifier == VOID and segment.end is not None and segment.end < size:
         segment = element_at(reader, segment.end)
-    if segment is None or segment.identifier != _SEGMENT or (segment.end or 0) > size:
+    if segment is None or segment.identifier != _SEGMENT or (segment.end or size) > size:
         return Structure(start, size, problem=CUT_OFF)
     try:
         clusters, end = _read_segment(reader, segment, size, partial(is_padding, read_at, size=size))
@@ -45,20 +45,20 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     return Structure(
         start,
         min(end, size),
-        problem=_problem(reader, segment, clusters, end, size),
+        problem=_problem(reader, clusters, end),
         track_seconds=clusters.track_seconds(),
         repairs=repairs_behind(read_at, min(end, size), size),
         read_range=range_to(end, size),
     )
 
 
-def _problem(reader: BlockReader, segment: Element, clusters: Clusters, end: int, size: int) -> str | None:
-    follower = element_at(reader, end) if end < size else None
+def _problem(reader: BlockReader, clusters: Clusters, end: int) -> str | None:
+    follower = element_at(reader, end)
     if follower and follower.identifier == _EBML:
         return JOINED
     if follower and follower.identifier in _BEHIND_A_CLUSTER:
         return _DAMAGED  # the segment's size is wrong
-    if end < size and reader.find(_CLUSTER_NAME, end) is not None:
+    if reader.find(_CLUSTER_NAME, end) is not None:
         return _DAMAGED  # there are more clusters
     return _DAMAGED if clusters.has_lost_order else None
 
@@ -79,7 +79,7 @@ def _read_segment(
         element = element_at(reader, offset)
         if segment.end is None and _ends_at(offset, element, is_padding):
             return clusters, offset
-        if element is None or element.identifier not in _IN_SEGMENT or (element.end or 0) > end:
+        if element is None or element.identifier not in _IN_SEGMENT or (element.end or end) > end:
             raise DamagedError
         if element.identifier == CLUSTER:
             offset = clusters.read(element, end, _BEHIND_A_CLUSTER)

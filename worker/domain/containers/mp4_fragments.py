@@ -43,7 +43,7 @@ def fragments_of(read_at: ReadAt, size: int) -> Fragments:
     if len(kinds) < 4 or boxes[-1].stop != size:
         raise ValueError("the fragments of the MP4 are not complete")
     try:
-        header = dict(_inner(read_at(boxes[1].start, boxes[1].stop - boxes[1].start)))
+        header = dict(_inner(_read(read_at, boxes[1])))
         fragments = [
             Fragment(index.start, media.stop, _samples(read_at, index))
             for index, media in zip(boxes[2::2], boxes[3::2], strict=True)
@@ -51,6 +51,10 @@ def fragments_of(read_at: ReadAt, size: int) -> Fragments:
         return Fragments(_timescale(header[b"mdhd"]), _skipped(header.get(b"elst")), fragments)
     except (struct.error, KeyError) as exc:
         raise ValueError("an index in the MP4 cannot be read") from exc
+
+
+def _read(read_at: ReadAt, box: Box) -> bytes:
+    return read_at(box.start, box.stop - box.start)
 
 
 def _inner(box: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -85,7 +89,7 @@ def _skipped(edits: bytes | None) -> int:
 
 def _samples(read_at: ReadAt, index: Box) -> int:
     default = total = 0
-    for kind, content in _inner(read_at(index.start, index.stop - index.start)):
+    for kind, content in _inner(_read(read_at, index)):
         if kind == b"tfhd":
             default = _default_duration(content)
         elif kind == b"trun":

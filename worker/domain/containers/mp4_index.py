@@ -72,7 +72,7 @@ def _shifted_table(box: bytes, code: str, shift: int, *, wide: bool) -> bytes | 
     (count,) = struct.unpack_from(">I", box, 12)
     offsets = [offset + shift for offset in struct.unpack_from(f">{count}{code}", box, 16)]
     if code == "I" and not wide:
-        if max(offsets, default=0) > _LAST_STCO_OFFSET:
+        if offsets and max(offsets) > _LAST_STCO_OFFSET:
             return None
         return box[:16] + struct.pack(f">{count}I", *offsets)
     return struct.pack(">I4s", 16 + 8 * count, b"co64") + box[8:16] + struct.pack(f">{count}Q", *offsets)

@@ -83,8 +83,7 @@ def _inside(index: bytes, begin: int, end: int, kind: bytes, *kinds: bytes) -> I
 
 def _frame_ticks(media: bytes) -> Fraction:
     """How long a frame is on the track's clock; 0 where it has none, or its codec does not say it."""
-    samples, rate_hz = _frame(child(media, b"minf", b"stbl", b"stsd"))
-    return Fraction(samples * _per_second(child(media, b"mdhd")), rate_hz) if rate_hz else Fraction()
+    return _frame_seconds(child(media, b"minf", b"stbl", b"stsd")) * _per_second(child(media, b"mdhd"))
 
 
 def _per_second(header: bytes) -> int:
@@ -100,23 +99,26 @@ def _ticks(track: bytes) -> Fraction | None:
     return Fraction(sum(frames * length for frames, length in times)) if times else None
 
 
-def _frame(descriptions: bytes) -> tuple[int, int]:
-    """The samples of a frame, and their rate in Hz; zeros where the track is not of AAC-LC or ALAC alone."""
+def _frame_seconds(descriptions: bytes) -> Fraction:
+    """How long a frame is; 0 where the track is not of AAC-LC or ALAC alone."""
     entry = descriptions[8:]
     if descriptions[4:8] != b"\0\0\0\1":
-        return 0, 0
+        return Fraction()
     if entry[4:8] == b"mp4a":
-        return _frame_of_aac(audio_configuration(child(entry[36:], b"esds")))
+        return _seconds_of_aac(audio_configuration(child(entry[36:], b"esds")))
     cookie = child(entry[36:], b"alac") if entry[4:8] == b"alac" else b""
-    return (int.from_bytes(cookie[4:8], "big"), int.from_bytes(cookie[24:28], "big")) if cookie[27:] else (0, 0)
+    if len(cookie) < 28:
+        return Fraction()
+    samples, rate_hz = struct.unpack_from(">4xI16xI", cookie)
+    return Fraction(samples, rate_hz) if rate_hz else Fraction()
 
 
-def _frame_of_aac(configuration: bytes) -> tuple[int, int]:
+def _seconds_of_aac(configuration: bytes) -> Fraction:
     bits = int.from_bytes(configuration[:2], "big")
     rate = bits >> 7 & 15
     if len(configuration) < 2 or bits >> 11 != AAC_LC or rate >= len(AAC_RATES_HZ):
-        return 0, 0
-    return _SHORT_FRAME_SAMPLES if bits & _SHORT_FRAMES else _FRAME_SAMPLES, AAC_RATES_HZ[rate]
+        return Fraction()
+    return Fraction(_SHORT_FRAME_SAMPLES if bits & _SHORT_FRAMES else _FRAME_SAMPLES, AAC_RATES_HZ[rate])
 
 
 def _times(table: bytes) -> list[tuple[int, int]]:

@@ -31,7 +31,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         if end > size:
             return Structure(start, size, problem=CUT_OFF)
         if (number := _track_of(reader, offset)) is not None:
-            clock = clock_of(reader.at(offset, min(CLOCK_BYTES, end - offset)))
+            clock = clock_of(reader.at(offset, CLOCK_BYTES))  # what follows begins with zeros, which are no clock
             tracks.add(number, offset, end, clock, described=offset)
         offset = end
     succession = tracks.succession(start, offset)
@@ -51,7 +51,7 @@ def _problem(reader: BlockReader, end: int, size: int) -> str | None:
 
     Sound that is cut off begins as a packet does, and sound that is damaged has more packets behind it, or is short.
     """
-    rest = reader.at(end, min(size - end, _PADDING_BYTES))
+    rest = reader.at(end, _PADDING_BYTES)
     if len(rest) < _PACK_BYTES and rest.startswith(_PREFIX[: len(rest)]):
         return CUT_OFF if rest else None
     is_junk = rest == rest[:1] * len(rest) or size - end <= _JUNK_BYTES

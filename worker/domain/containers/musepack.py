@@ -60,7 +60,7 @@ def _seconds(stream_header: bytes) -> tuple[float, ...]:
     """Checksum (4 bytes), version, number of samples, silence at the begin, and the rate's number in three bits."""
     samples, samples_bytes = _number(stream_header[5:])
     silence, silence_bytes = _number(stream_header[5 + samples_bytes :])
-    rate = stream_header[5 + samples_bytes + silence_bytes :][:1]
+    rate = stream_header[5 + samples_bytes + silence_bytes :]
     if not samples_bytes or not silence_bytes or not rate or rate[0] >> 5 >= len(_RATES_HZ):
         return ()
     return (max(0, samples - silence) / _RATES_HZ[rate[0] >> 5],)

@@ -89,8 +89,10 @@ def _windows(read_at: ReadAt, begin: int, end: int, frame_bytes: int) -> Iterato
 
 
 def _roughness_of(values: Sequence[float], channels: int) -> float | None:
-    if len(values) <= channels or not all(abs(value) < 1e6 for value in values):
-        return None if len(values) <= channels else math.inf
+    if len(values) <= channels:
+        return None
+    if not all(abs(value) < 1e6 for value in values):
+        return math.inf
     mean = math.fsum(values) / len(values)
     deviation = math.fsum(abs(value - mean) for value in values) / len(values)
     if deviation == 0:

@@ -12,6 +12,7 @@ from worker.domain.containers.tags import APE_FOOTER_BYTES, before_tags, behind_
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_in_last_frame, last_frame
 
 JUNK_BYTES = 2 << 20  # in front of the first frame and behind the last one
+_WINDOW_BYTES = 1 << 16  # that are read first, as most files have no junk
 _SMALL_JUNK_BYTES = 1 << 14
 _MAX_LOST_PART = 0.1
 _LONGEST_FRAME_BYTES = 16_384  # of DTS
@@ -29,7 +30,7 @@ def find_first(read_at: ReadAt, start: int, kind: FrameKind) -> int | None:
 
     Two frames at the start are sound, whatever follows: what lies between them and the rest is a gap and no padding.
     """
-    window = read_at(start, 1 << 16)
+    window = read_at(start, _WINDOW_BYTES)
     if chain_begins(window, 0, kind, frames=_FRAMES_AT_START):
         return start
     found = find_chain(window, kind)
@@ -105,13 +106,13 @@ def is_more_than_junk(rest_bytes: int, sound_bytes: int) -> bool:
 
 def _first_in_sight(read_at: ReadAt, start: int, begin: int) -> int:
     """Where the decoder begins to read: at the tags, which may stand between the junk and the first frame."""
-    if start > 0 or begin == 0:
+    if start > 0:
         return 0
-    junk = read_at(start, begin - start)
+    junk = read_at(0, begin)
     tag = junk.find(b"ID3")
-    while tag != -1 and behind_tags(read_at, start + tag) != begin:
+    while tag != -1 and behind_tags(read_at, tag) != begin:
         tag = junk.find(b"ID3", tag + 1)
-    return begin if tag == -1 else start + tag
+    return begin if tag == -1 else tag
 
 
 def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size: int) -> Structure:
@@ -125,7 +126,7 @@ def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size
     behind = behind_tags_between(read_at, structure.end) if structure.end < end else end
     if behind > size + APE_FOOTER_BYTES:
         repairs.append("the tag behind the sound is cut off")
-    rest = max(0, end - behind)
+    rest = len(range(behind, end))  # none where a tag reaches behind the end
     if rest and not is_constant(read_at, behind, end):
         repairs.append(f"{rest} bytes of junk behind the sound were skipped")
         if is_more_than_junk(rest, structure.end - structure.begin):
@@ -180,7 +181,7 @@ def _mended(read_at: ReadAt, structure: Structure, run: Run, mender: _Mender) ->
         patches += found
     if run.lost_frames > _MAX_LOST_PART * run.count:
         return replace(structure, problem=damaged("much of it is no audio"))
-    seconds = run.lost_frames * run.seconds / max(1, run.count)
+    seconds = run.lost_frames * run.seconds / run.count if run.lost_frames else 0.0
     repairs = []
     if run.lost_frames:
         repairs.append(f"{seconds:.2f} s of sound were damaged; silence took its place")

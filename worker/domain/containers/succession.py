@@ -135,14 +135,14 @@ def clock_of(packet: bytes) -> int | None:
 
     ISO 13818-1, section 2.4.3.7, where flags say so; ISO 11172-1, section 2.4.3.3, behind stuffing and a buffer size.
     """
-    if b"\x80" <= packet[6:7] < b"\xc0":
+    if int.from_bytes(packet[6:7], "big") >> 6 == 2:
         stamp = packet[9:14] if len(packet) >= 14 and packet[7] & 0x80 else b""
     else:
         fields = packet[6:CLOCK_BYTES]
         stuffing = len(fields) - len(fields.lstrip(b"\xff"))
-        begin = stuffing + 2 * (b"\x40" <= fields[stuffing : stuffing + 1] < b"\x80")
+        begin = stuffing + 2 * (int.from_bytes(fields[stuffing : stuffing + 1], "big") >> 6 == 1)
         stamp = fields[begin : begin + 5]
     if len(stamp) < 5 or stamp[0] & 0xE1 != 0x21 or not stamp[2] & stamp[4] & 1:
         return None
-    middle, low = int.from_bytes(stamp[1:3], "big") >> 1, int.from_bytes(stamp[3:5], "big") >> 1
+    middle, low = int.from_bytes(stamp[1:3], "big") >> 1, int.from_bytes(stamp[3:], "big") >> 1
     return (stamp[0] >> 1 & 7) << 30 | middle << 15 | low

@@ -57,7 +57,7 @@ def before_tags(read_at: ReadAt, start: int, end: int) -> int:
             length = lyrics3.length_to(read_at, end)
         else:
             break
-        if not 0 < length <= end - start:
+        if length > end - start:
             break
         end -= length
     return end
