@@ -23,7 +23,7 @@ from worker.ports import ConversionProgress
     ("value", "container"),
     [
         *((float(value), "wav") for value in ("nan", "inf", "-inf")),
-        *((float(value), container) for value in ("nan", "-inf") for container in ("mka", "mov", "avi")),
+        *((float(value), container) for value in ("nan", "-inf") for container in ("mka", "mov", "avi", "wv")),
     ],
 )
 async def test_a_sample_that_is_no_number_is_silence_and_said(value: float, container: str, tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ async def test_a_sample_that_is_no_number_is_silence_and_said(value: float, cont
     place = data.index(b"data") + 8 + 4 * 6012
     data[place : place + 4] = struct.pack("<f", value)
     wav.write_bytes(data)
-    run_ffmpeg("-i", str(wav), "-c:a", "copy", str(source))
+    run_ffmpeg("-i", str(wav), "-c:a", "wavpack" if container == "wv" else "copy", str(source))
     converter = FfmpegConverter(FFMPEG)
     audio = await converter.probe(source)
     targets = [(an_output(each), tmp_path / f"out.{each}") for each in (AudioFormat.WAV, AudioFormat.M4A)]
@@ -50,10 +50,11 @@ async def test_a_sample_that_is_no_number_is_silence_and_said(value: float, cont
     assert max(map(abs, samples)) == pytest.approx(0.25 * 32_767, rel=0.01)
 
 
-@pytest.mark.parametrize("container", ["mka", "mov"])
+@pytest.mark.parametrize("container", ["mka", "mov", "wv"])
 async def test_nothing_is_said_of_floating_point_samples_that_are_numbers(container: str, tmp_path: Path) -> None:
     source = tmp_path / f"source.{container}"
-    run_ffmpeg("-i", str(sound("plain.wav")), "-c:a", "pcm_f32le", str(source))
+    codec = ("wavpack", "-sample_fmt", "fltp") if container == "wv" else ("pcm_f32le",)
+    run_ffmpeg("-i", str(sound("plain.wav")), "-c:a", *codec, str(source))
     converter = FfmpegConverter(FFMPEG)
     targets = [(an_output(AudioFormat.WAV), tmp_path / "out.wav")]
 

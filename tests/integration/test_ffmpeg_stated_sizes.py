@@ -181,3 +181,15 @@ async def test_a_wav_with_a_second_chunk_of_samples_is_refused_and_not_cut_short
 
     with pytest.raises(UnsupportedAudioError, match="more sound than its header states"):
         await samples_of(tmp_path, "source.wav", a_wav(data, len(data)) + tags + second)
+
+
+async def test_a_byte_of_padding_that_is_counted_as_gsm_is_no_damage(tmp_path: Path) -> None:
+    source = tmp_path / "source.wav"
+    layout = struct.pack("<HHIIHHHH", 0x31, 1, 8000, 1625, 65, 0, 2, 320)
+    data = bytes(65 * 21) + b"\0"  # as sox writes it
+    head = b"WAVEfmt " + struct.pack("<I", 20) + layout + b"data" + struct.pack("<I", len(data))
+    source.write_bytes(b"RIFF" + struct.pack("<I", len(head) + len(data)) + head + data)
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+    assert artifact.duration_seconds == pytest.approx(21 * 320 / 8000)

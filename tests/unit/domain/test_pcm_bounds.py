@@ -262,6 +262,14 @@ def test_a_caf_has_a_size_for_its_samples_or_they_reach_to_the_end() -> None:
     assert examined(caf.examine, a_caf(samples, description(), wide(b"info", b"x", length=999))).problem == CUT_OFF
 
 
+@pytest.mark.parametrize(("tag", "rest", "hidden"), [(0x31, 0, 0), (0x31, 1, 1), (0x31, 64, 64), (2, 1, 0)])
+def test_a_decoder_of_gsm_sees_whole_blocks_alone(tag: int, rest: int, hidden: int) -> None:
+    form = struct.pack("<HHIIHHHH", tag, 1, RATE_HZ, 1625, 65, 0, 2, 320)
+    data = a_wav(chunk(b"fmt ", form), chunk(b"data", bytes(650 + rest), pads=False))
+
+    assert examined(wav.examine, data).read_range == ((0, len(data) - hidden) if hidden else None)
+
+
 @pytest.mark.parametrize(("rest", "problem"), [(400, None), (401, UNCLEAR_REST)])
 def test_behind_compressed_samples_a_tenth_of_them_may_be_junk(rest: int, problem: str | None) -> None:
     compressed = struct.pack("<HHIIHH", 0x11, 1, RATE_HZ, 4000, 256, 4)

@@ -29,6 +29,7 @@ _FACT = re.compile(r"^#(tb|codec_id|sample_rate|channel_layout_name) (\d+): (.+)
 _PACKET = re.compile(r"^(\d+), +-?\d+, +(-?\d+), ", re.MULTILINE)
 _SAMPLE_FORMAT = re.compile(r", (u8|s16|s32|s64|flt|dbl)p?\b(?: \((\d+) bit\))?")
 _SAMPLE_BITS = {"u8": 8, "s16": 16, "s32": 32, "s64": 64, "flt": 32, "dbl": 64}
+_FLOATS = {"flt", "dbl"}
 _TELEPHONY = {"pcm_alaw", "pcm_mulaw"}
 _TELEPHONY_BITS = 8  # ITU-T G.711; the decoder makes 16 of them
 _USUAL_BITS = 16  # where the description does not tell
@@ -123,7 +124,7 @@ def read_headers(facts: str, log: Log) -> Headers:
                 channels=channels,
                 layout={1: "mono", 2: "stereo"}.get(channels, layout) if layout.endswith("channels") else layout,
                 bits_per_sample=_sample_bits(codec, log.described, track),
-                is_float=codec.startswith("pcm_f"),
+                is_float=codec.startswith("pcm_f") or (codec == "wavpack" and _is_float(log.described, track)),
                 duration_seconds=_duration(log),
                 track=track,
                 audio_track=sorted(set(log.tracks)).index(track),
@@ -158,13 +159,20 @@ def _sample_bits(codec: str, described: str, track: int) -> int | None:
         return _TELEPHONY_BITS
     if not is_lossless(codec):
         return None
-    streams = [
-        text for number, _, text in _STREAM.findall(described.partition("\nOutput #0")[0]) if int(number) == track
-    ]
-    found = _SAMPLE_FORMAT.search(streams[0]) if len(streams) == 1 else None
-    if found is None:
-        return _USUAL_BITS
-    return int(found[2] or _SAMPLE_BITS[found[1]])
+    found = _sample_format(described, track)
+    return _USUAL_BITS if found is None else int(found[2] or _SAMPLE_BITS[found[1]])
+
+
+def _is_float(described: str, track: int) -> bool:
+    found = _sample_format(described, track)
+    return found is not None and found[1] in _FLOATS
+
+
+def _sample_format(described: str, track: int) -> re.Match[str] | None:
+    """Its name and, where some of its bits are unused, how many are not; None where that stands there twice."""
+    source = described.partition("\nOutput #0")[0]
+    streams = [text for number, _, text in _STREAM.findall(source) if int(number) == track]
+    return _SAMPLE_FORMAT.search(streams[0]) if len(streams) == 1 else None
 
 
 def _start(facts: str, number: str, time_base: str) -> float:

@@ -43,6 +43,7 @@ class Samples:
     stated_bytes: int | None
     layout: SampleLayout | None
     is_wide: bool = False
+    block_bytes: int = 1  # of compressed samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,11 @@ class DataEnd:
         begin = min(samples.begin, size)
         sound = min(max(begin, self.sound), size)
         layout, seconds = samples.layout, None
-        visible = self.chunks
-        if layout:
-            rest_bytes = (sound - begin) % layout.frame_bytes
-            if rest_bytes:  # no whole frame, such as the padding that ffmpeg counts in Wave64: decoders fail on it
-                visible = sound - rest_bytes
-            if layout.rate_hz:
-                seconds = (sound - begin) // layout.frame_bytes / layout.rate_hz
+        rest_bytes = (sound - begin) % (layout.frame_bytes if layout else samples.block_bytes)
+        # No whole frame, such as the padding that ffmpeg counts in Wave64 and sox in GSM: decoders fail on it.
+        visible = sound - rest_bytes if rest_bytes else self.chunks
+        if layout and layout.rate_hz:
+            seconds = (sound - begin) // layout.frame_bytes / layout.rate_hz
         return Structure(
             begin,
             sound,

@@ -9,7 +9,7 @@ from worker.domain.containers.data_end import Samples, find_end
 from worker.domain.containers.samples import ByteOrder
 from worker.domain.containers.sizes import MAX_CHUNKS, MAX_FILE_BYTES, SLACK_BYTES
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
-from worker.domain.containers.wave_format import FORMAT_BYTES, layout_of, misread_codec
+from worker.domain.containers.wave_format import FORMAT_BYTES, block_bytes, layout_of, misread_codec
 
 _UNKNOWN = 0xFFFF_FFFF
 BIG_ENDIAN = b"RIFX"
@@ -34,7 +34,7 @@ class _Sizes:
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Where the sound ends, whatever the header states, and whether it is all there."""
-    offset, sizes, layout, codec = start + 12, _Sizes(), None, None
+    offset, sizes, layout, codec, block = start + 12, _Sizes(), None, None, 1
     order: ByteOrder = "big" if read_at(start, 4) == BIG_ENDIAN else "little"
     for _ in range(MAX_CHUNKS):
         header = read_at(offset, 8 + FORMAT_BYTES)
@@ -45,11 +45,11 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             sizes = _Sizes.at(offset + 8, header[8:])
         if kind == b"fmt ":
             layout = layout_of(header[8 : 8 + length], order)
-            codec = misread_codec(header[8 : 8 + length], layout)
+            codec, block = misread_codec(header[8 : 8 + length], layout), block_bytes(header[8 : 8 + length])
         if kind == b"data":
             is_wide = length == _UNKNOWN
             stated = sizes.of_data if is_wide else length
-            samples = Samples(offset + 8, stated, layout, is_wide=is_wide)
+            samples = Samples(offset + 8, stated, layout, is_wide=is_wide, block_bytes=block)
             end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size, samples.begin, order))
             structure = replace(
                 end.as_structure(samples, size),

@@ -6,6 +6,7 @@ from worker.domain.containers.samples import ByteOrder, SampleLayout
 
 FORMAT_BYTES = 48
 _EXTENSIBLE = 0xFFFE
+_GSM = 0x31
 _KINDS = {1: "int", 3: "float", 6: "alaw", 7: "mulaw"}
 
 
@@ -24,6 +25,12 @@ def layout_of(chunk: bytes, byte_order: ByteOrder = "little") -> SampleLayout | 
         sample_bytes = max(sample_bytes, int.from_bytes(chunk[12:14], byte_order) // channels)
     kind = "unsigned" if tag == 1 and sample_bytes == 1 else _KINDS.get(tag, "")
     return SampleLayout(kind, sample_bytes, channels, byte_order, rate_hz).if_known()
+
+
+def block_bytes(chunk: bytes) -> int:
+    """How many bytes of compressed samples can be decoded at once; 1 where the decoder takes any number of them."""
+    is_gsm = int.from_bytes(chunk[:2], "little") == _GSM
+    return max(1, int.from_bytes(chunk[12:14], "little")) if is_gsm else 1
 
 
 def misread_codec(chunk: bytes, layout: SampleLayout | None) -> str | None:
