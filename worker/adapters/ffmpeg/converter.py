@@ -120,7 +120,7 @@ class FfmpegConverter:
             check_headers(headers)
         except UnsupportedAudioError:
             return None  # refused for what ffmpeg says alone
-        has_only_numbers = await asyncio.to_thread(is_finite, source, inspected, headers)
+        has_only_numbers = await is_finite(source, inspected, headers)
         return replace(source_audio(inspected, headers, "", is_finite=has_only_numbers), is_predicted=True)
 
     async def _probe(self, source: Path, inspected: Inspected) -> SourceAudio:
@@ -144,7 +144,7 @@ class FfmpegConverter:
             raise error
         headers = read_headers(printed.decode("utf-8", "replace"), log)
         check_headers(headers)
-        has_only_numbers = await asyncio.to_thread(is_finite, source, inspected, headers)
+        has_only_numbers = await is_finite(source, inspected, headers)
         return source_audio(inspected, headers, log.described, is_finite=has_only_numbers)
 
     async def convert(

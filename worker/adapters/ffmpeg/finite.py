@@ -5,6 +5,7 @@ To look at each sample in ffmpeg costs a quarter of an encoder's time; here it i
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from worker.adapters.ffmpeg.files import Inspected, descriptors
@@ -36,10 +37,10 @@ def has_only_numbers(source: Path, structure: Structure, codec: str) -> bool:
     return True
 
 
-def is_finite(source: Path, inspected: Inspected, headers: Headers) -> bool | None:
+async def is_finite(source: Path, inspected: Inspected, headers: Headers) -> bool | None:
     """Whether all samples of a source are numbers; None where that cannot be seen without decoding it."""
     if not headers.is_float:
         return True
     if has_clock(inspected.container):
         return None  # the samples lie in blocks among other things
-    return has_only_numbers(source, inspected.structure, headers.codec)
+    return await asyncio.to_thread(has_only_numbers, source, inspected.structure, headers.codec)

@@ -115,13 +115,19 @@ async def _drain(
 
 async def _read(descriptor: int) -> bytes:
     """What there is to read, at least a byte. Empty at the end."""
-    loop = asyncio.get_running_loop()
     while True:
-        is_ready = asyncio.Event()
-        loop.add_reader(descriptor, is_ready.set)
+        await asyncio.sleep(0)  # one that never stops writing must not keep the loop busy
         try:
-            await is_ready.wait()
-        finally:
-            loop.remove_reader(descriptor)
-        with suppress(BlockingIOError):
             return os.read(descriptor, _READ_BYTES)
+        except BlockingIOError:  # seldom: something has mostly come while the last was gathered
+            await _readable(descriptor)
+
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    is_ready = asyncio.Event()
+    loop.add_reader(descriptor, is_ready.set)
+    try:
+        await is_ready.wait()
+    finally:
+        loop.remove_reader(descriptor)
