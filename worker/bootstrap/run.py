@@ -7,6 +7,7 @@ import gc
 import sys
 from contextlib import AsyncExitStack
 
+from worker.adapters.huge_pages import gather_heap
 from worker.adapters.sandbox.launcher import shared_launcher
 from worker.adapters.threads import started_threads
 from worker.application.consuming.run_limits import RunLimits
@@ -33,6 +34,7 @@ async def run_worker(settings: Settings, name: str, limits: RunLimits) -> int:
     async with AsyncExitStack() as stack:
         lifecycle = await assemble(settings, name, stack, began_at)
         keep_for_good()
+        gather_heap()
         return await lifecycle.run(limits)
 
 
