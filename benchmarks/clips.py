@@ -44,7 +44,7 @@ async def _measure(scratch: Path, rounds: int, count: int) -> Mapping[str, tuple
     workloads = [await _workload(scratch, source_format, count) for source_format in _FORMATS]
     turns: dict[str, tuple[list[Run], list[Run]]] = {workload.name: ([], []) for workload in workloads}
     with canned_aws() as aws, servers.redis() as redis:
-        environment = _environment(aws.port, redis.port)
+        environment = _environment(aws.port, redis.port) | {"WORKER_WORKSPACE": str(scratch)}  # others change /tmp
         os.environ.update(environment)  # for the clients that send and upload
         async with measured_worker(environment) as worker:
             for workload in workloads:
