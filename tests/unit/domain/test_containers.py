@@ -46,6 +46,7 @@ def sniffed(data: bytes) -> Sniffed:
         (b"\0\0\x01\xba\x44\0\0\0", Container.MPEGPS),
         (b"\0\0\x01\xba\x21\0\0\0", Container.MPEGPS),
         (MPEG_FRAME * 5, Container.MP3),
+        ((MPEG_FRAME[:9] + b"fLaC" + MPEG_FRAME[13:]) * 5, Container.MP3),
         (ID3_TAG + ID3_TAG + bytes(1500) + MPEG_FRAME * 5, Container.MP3),
         (ADTS_FRAME * 5, Container.ADTS),
         (ID3_TAG + ADTS_FRAME * 5, Container.ADTS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.frames import reader
-from worker.domain.containers.frames import FrameKind
+from worker.domain.containers.frames import Frame, FrameKind
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import Structure
 
@@ -35,6 +35,18 @@ def test_a_damaged_frame_is_longer_than_its_header_and_no_longer_than_any_frame(
     data = frames + b"x" + b"y" * (rest - 1)
 
     assert examined(data, length=length)[1] == ([(len(frames), len(data))] if is_frame else [])
+
+
+def test_a_last_frame_that_is_damaged_behind_its_header_is_as_long_as_that_states() -> None:
+    def measure(block: bytes, offset: int) -> Frame | None:
+        return (block[offset + 1], (10, 100)) if block[offset] == 0xF5 and block[offset + 1] > 2 else None
+
+    kind = FrameKind(b"\xf5", 3, measure, is_right=lambda block, _, end: block[end - 1] == 1)
+    data = (b"\xf5\x28" + b"\1" * 38) * 20 + b"\xf5\x5a" + b"\1" * 87 + b"\2"
+
+    _, run = examine_stream(reader(data), 0, len(data), kind, silent_frame=lambda _, most: b"S" * most)
+
+    assert run.gaps == [(800, 890)]
 
 
 def test_a_tag_behind_a_damaged_frame_is_not_of_its_length() -> None:

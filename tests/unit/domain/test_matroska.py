@@ -147,9 +147,11 @@ def test_cues_show_that_a_cluster_is_missing_where_the_sound_has_a_gap() -> None
 
 def test_a_cue_behind_the_end_shows_that_the_last_cluster_is_missing() -> None:
     whole = cluster(0, [block(1, 0)])
-    far = 10_000
+    end = len(element(0x1654AE6B, track(1)) + whole + cues(0))
 
-    assert examined(matroska_file(whole, cues(far))).problem == DAMAGED
+    assert examined(matroska_file(whole, cues(10_000))).problem == DAMAGED
+    assert examined(matroska_file(whole, cues(end))).problem == DAMAGED
+    assert examined(matroska_file(whole, cues(end - 1))).problem is None
 
 
 @pytest.mark.parametrize(

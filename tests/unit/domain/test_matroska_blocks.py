@@ -114,6 +114,7 @@ def test_a_track_lasts_to_the_end_of_its_last_block_less_its_delay() -> None:
     assert seconds(a_cluster(0, *blocks), info=element(0x1549A966, element(0x2AD7B1, b"\x0f\x42\x40"))) == (0.055,)
     assert seconds(a_cluster(0, *blocks), info=element(0x1549A966, element(0x2AD7B1, b"\x01\x86\xa0"))) == (0.0055,)
     assert seconds(a_cluster(0, *blocks), info=element(0x1549A966, element(0x2AD7B1, b"\0"))) == (0.055,)
+    assert seconds(a_cluster(0, *blocks), info=element(0x1549A966, element(0x4D80, b"an application"))) == (0.055,)
 
 
 def test_each_track_of_sound_has_a_length_if_it_has_blocks() -> None:

@@ -178,6 +178,12 @@ def test_a_tag_has_16_bytes_at_least_within_the_first_192(at: int, is_there: boo
     assert examined(moved[:FRAME_BYTES]).track_seconds == played((COUNT + (not is_there)) * SAMPLES)
 
 
+def test_what_follows_on_the_number_of_frames_is_no_size_where_no_flag_says_so() -> None:
+    tag = a_tag(frames=COUNT)
+
+    assert examined(tag[:48] + b"\xff" * 4 + tag[52:]).problem is None
+
+
 def test_a_tag_that_counts_no_frames_does_not_say_which_is_the_last_one() -> None:
     assert examined(a_tag(), cut=1).problem == CUT_OFF
 

@@ -246,6 +246,8 @@ def test_the_number_of_a_track_alone_says_of_which_a_fragment_is() -> None:
 
     assert examined(header + first + a_fragment(5)).problem == DISORDER
     assert examined(header + without_track + a_fragment(5)).problem is None
+    longer = box(b"moof", box(b"traf", box(b"tfdt", bytes(8)) + box(b"free", bytes(300)))) + MDAT
+    assert examined(header + without_track + longer).problem == DISORDER
 
 
 @pytest.mark.parametrize(

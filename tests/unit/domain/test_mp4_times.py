@@ -101,6 +101,7 @@ _SOUND = (99 * _FRAME + 512) / _RATE_HZ
             a_box(b"elst", struct.pack(">IIIiIIiI", 0, 1, 500, 0, 1 << 16, 500, 0, 1 << 16)),
             0.5,
         ),  # two, of which 1 counts
+        (a_box(b"elst", struct.pack(">IIIiI", 0, 1 << 24, 500, 0, 1 << 16)), 0.5),
         (a_box(b"elst", struct.pack(">IIIiI", 0, 9, 500, 0, 1 << 16) + bytes(11)), 0.5),  # the second is cut off
     ],
 )
@@ -137,6 +138,7 @@ def test_an_edit_without_a_length_goes_on_to_the_end(
         (an_elst((0, 0), (500, 0)), b"soun"),
         (an_elst((0, 0)), b"vide"),
         (an_elst((0, 0))[:-1], b"soun"),
+        (a_box(b"elst", struct.pack(">IIIiI", 0, 1 << 24 | 1, 0, 0, 1 << 16)), b"soun"),  # more are stated
         (b"", b"soun"),
     ],
 )
@@ -248,9 +250,9 @@ def test_the_index_may_stand_behind_much_sound() -> None:
 def test_a_table_of_times_that_states_more_than_it_has_is_left_alone() -> None:
     entry = struct.pack(">II", 100, 2048)
 
-    structure = examined(an_mp4([(100, 2048)]).replace(bytes(7) + b"\1" + entry, bytes(7) + b"\5" + entry))
-
-    assert structure.patches == ()
+    for count in (b"\0\0\0\5", b"\1\0\0\1"):
+        structure = examined(an_mp4([(100, 2048)]).replace(bytes(7) + b"\1" + entry, bytes(4) + count + entry))
+        assert structure.patches == ()
 
 
 def test_the_times_of_a_usual_file_stay() -> None:

@@ -51,6 +51,8 @@ def lyrics(length: int) -> bytes:
         id3v2(1 << 14),
         id3v2(1 << 21 | 3 << 14 | 5 << 7 | 9),
         id3v2(300, flags=0x10),
+        id3v2(300, flags=0xEF),
+        id3v2(5)[:10] + b"\xff" * 5,
         ape(9, header=True),
         ape(70_000, header=True),
         id3v2(7) + ape(3, header=True) + id3v2(9),
@@ -109,6 +111,15 @@ def test_the_sound_ends_before_all_tags_behind(tag: bytes) -> None:
     assert before_tags(reader(data), len(SOUND), len(data)) == len(SOUND)
     if tag and tag != ID3V1 * 16:
         assert before_tags(reader(data), len(SOUND) + 1, len(data)) > len(SOUND)  # not before where the sound begins
+
+
+@pytest.mark.parametrize(("flags", "has_header"), [(0x00, False), (0x7F, False), (0x80, True), (0xFF, True)])
+def test_a_flag_says_whether_a_tag_behind_has_a_header(flags: int, *, has_header: bool) -> None:
+    footer = bytearray(ape(9)[-32:])
+    footer[23] = flags
+    data = SOUND + b"h" * 32 + b"a" * 9 + bytes(footer)
+
+    assert before_tags(reader(data), 0, len(data)) == len(SOUND) + (0 if has_header else 32)
 
 
 def test_more_than_16_tags_behind_are_not_passed() -> None:

@@ -156,6 +156,7 @@ def test_a_clock_that_jumps_alone_is_doubtful() -> None:
     assert not beginnings(0, 1000, 2500, numbers=(0, 1, 2)).is_doubtful
     assert beginnings(0, 1000, 2501, numbers=(0, 1, 2)).is_doubtful
     assert not beginnings((1 << 33) - 500, 500, 1500, numbers=(0, 1, 2)).is_doubtful  # it turned
+    assert beginnings((1 << 33) - 500, 500, 5500, numbers=(0, 1, 2)).is_doubtful
     assert beginnings(0, 1000, 1000 + 3600 * 90_000, numbers=(0, 1, 2)).is_doubtful
     assert not beginnings(0, 1000, 1001 + 3600 * 90_000, numbers=(0, 1, 2)).is_doubtful
 

@@ -95,6 +95,7 @@ def test_a_number_of_pictures_in_one_file_may_be_one_of_sound_in_the_next() -> N
 
     assert examined(*sounds(5, number=OTHER), *pictures, *sounds(5)).problem != MISSING
     assert examined(*sounds(5), *pictures, *pictures).problem is None
+    assert examined(*sounds(5), *pictures, packet(SOUND, 9, b"p"), packet(SOUND, 13, b"p")).problem is None
     lost = [*sounds(5)[:6], *sounds(5)[7:], *pictures]
     assert examined(*lost).problem == MISSING
 

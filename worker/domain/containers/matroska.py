@@ -34,7 +34,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     reader = BlockReader(read_at, block_bytes=_READ_BYTES)
     header = element_at(reader, start)
     segment = element_at(reader, header.end) if header and header.end is not None else None
-    while segment and segment.identifier == VOID and segment.end is not None and segment.end < size:
+    while segment and segment.identifier == VOID and segment.end is not None:
         segment = element_at(reader, segment.end)
     if segment is None or segment.identifier != _SEGMENT or (segment.end or size) > size:
         return Structure(start, size, problem=CUT_OFF)

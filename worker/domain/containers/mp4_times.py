@@ -155,7 +155,7 @@ def _heard_seconds(track: bytes, ticks: Fraction, movie_per_second: int) -> floa
 def _open_edit(table: bytes) -> tuple[int, int] | None:
     """Where the length of the last edit stands, if that has none and is no pause, and in how many bytes."""
     edits, width = _edits(table), 8 if table[:1] == b"\1" else 4
-    if not edits or int.from_bytes(table[4:8], "big") != len(edits) or edits[-1][0] or edits[-1][1] < 0:
+    if not edits or struct.unpack_from(">I", table, 4) != (len(edits),) or edits[-1][0] or edits[-1][1] < 0:
         return None
     return 8 + (len(edits) - 1) * (2 * width + 4), width
 

@@ -26,6 +26,7 @@ from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, St
 from worker.domain.containers.succession import Tracks, clock_of
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, are_behind, begin_before
 
+_HEAD_BYTES = 5 * 204  # five packets, the longest that there are
 _TAIL_BYTES = 1 << 18
 _PACKET_BYTES = 188
 _BEGINS = 0x40  # of the second byte of a transport packet: a packet of the stream begins in it
@@ -47,7 +48,7 @@ class _Stream:
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file ends with a packet, and no packet of sound is missing."""
-    head = read_at(start, 5 * 204)
+    head = read_at(start, _HEAD_BYTES)
     for packet_bytes, sync in PACKET_SIZES:
         if is_row(head, packet_bytes, sync):
             end = _end_of_packets(read_at, start, size, packet_bytes, sync)

@@ -106,7 +106,7 @@ def is_more_than_junk(rest_bytes: int, sound_bytes: int) -> bool:
 
 def _first_in_sight(read_at: ReadAt, start: int, begin: int) -> int:
     """Where the decoder begins to read: at the tags, which may stand between the junk and the first frame."""
-    if start > 0:
+    if start:
         return 0
     junk = read_at(0, begin)
     tag = junk.find(b"ID3")
