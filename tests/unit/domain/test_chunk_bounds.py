@@ -23,6 +23,7 @@ from tests.unit.domain.test_wave64 import a_wave64, in_wave64
 from worker.domain.containers import aiff, caf, w64
 from worker.domain.containers.caf import _layout as layout_of_caf
 from worker.domain.containers.chunks import is_name
+from worker.domain.containers.data_end import MORE_SOUND
 from worker.domain.containers.samples import SampleLayout
 from worker.domain.containers.structure import CUT_OFF, JOINED
 
@@ -80,7 +81,7 @@ def test_the_samples_of_an_aiff_are_known_for_sound_in_their_byte_order(kind: by
 
     structure = examined(aiff.examine, an_aiff(samples, common(kind=kind + b"\0\0"), more=stated - 8000))
 
-    assert (structure.problem, structure.track_seconds) == (None, (0.5,))
+    assert (structure.problem, structure.track_seconds) == (MORE_SOUND, (0.5,))
     assert structure.repairs == (f"The header states {stated} bytes of sound, and all 8000 were taken.",)
 
 
@@ -121,10 +122,10 @@ def test_the_chunks_behind_the_samples_of_a_wave64_are_all_in_sight() -> None:
 
 
 @pytest.mark.parametrize("stated", [400, 402, 406])
-def test_sound_that_goes_on_in_a_wave64_is_taken_to_its_end(stated: int) -> None:
+def test_sound_that_goes_on_in_a_wave64_is_seen_to_its_end(stated: int) -> None:
     structure = examined(w64.examine, a_wave64(tone(4000), length=stated))
 
-    assert (structure.problem, structure.track_seconds) == (None, (0.5,))
+    assert (structure.problem, structure.track_seconds) == (MORE_SOUND, (0.5,))
 
 
 def test_a_file_may_begin_at_an_odd_offset() -> None:

@@ -65,6 +65,25 @@ def test_the_sound_begins_behind_the_tag_that_describes_aac(content: bytes, seco
     assert examined(flv.examine, data).track_seconds == (seconds,)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "are_one"),
+    [
+        (b"\xaf\x01", b"\xaf\x01", True),
+        (b"\x2f\xff", b"\x2e\xff", True),
+        (b"\x2f\xff", b"\xef\xff", True),  # MP3 of 8 kHz
+        (b"", b"\xaf\x01", True),
+        (b"\x2f\xff", b"\xaf\x01", False),
+        (b"\xaf\x01", b"\x3f\xff", False),
+    ],
+)
+def test_a_codec_that_changes_on_the_way_is_refused_and_said(first: bytes, second: bytes, *, are_one: bool) -> None:
+    for others in (1, 2):
+        tags = [a_tag(AUDIO, 20 * number, (first, second)[number >= 10 - others]) for number in range(10)]
+        problem = examined(flv.examine, an_flv(*tags)).problem
+        is_none = are_one or others == 1  # a damaged tag
+        assert problem is None if is_none else "the codec of the sound changes on the way" in (problem or "")
+
+
 @pytest.mark.parametrize("behind", [None, 0, 5])
 @pytest.mark.parametrize("kind", [AUDIO, VIDEO, SCRIPT, AUDIO | 0x20])
 def test_a_tag_states_its_size_behind_it_with_or_without_its_header_or_not_at_all(

@@ -8,6 +8,7 @@ from array import array
 
 from tests.support.frames import reader
 from worker.domain.containers import w64
+from worker.domain.containers.data_end import MORE_SOUND
 from worker.domain.containers.structure import CUT_OFF, Structure
 
 SLACK = 64  # bytes, less than a millisecond
@@ -43,13 +44,13 @@ def test_a_demuxer_gets_the_true_sizes_of_a_wave64_that_states_others() -> None:
         a_wave64(samples)[:16] + b"\xff" * 8 + a_wave64(samples)[24:],
         right + a_wave64(samples, length=(1 << 63) - 1 - 24)[24:],
         right + a_wave64(samples, length=0)[24:],
-        right + a_wave64(samples, length=4000)[24:],
     ):
         structure = examined(data)
         assert (structure.problem, structure.track_seconds, structure.mends_header) == (None, (0.5,), True)
         patches = {patch.offset: int.from_bytes(patch.content, "little") for patch in structure.patches}
         assert patches == {16: 8104, 96: 8024}
     assert examined(a_wave64(b"")).patches == ()
+    assert examined(right + a_wave64(samples, length=4000)[24:]).problem == MORE_SOUND
 
 
 def test_the_chunks_of_a_wave64_are_padded_to_eight_bytes() -> None:

@@ -36,23 +36,23 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     begin = min(data.begin + _SOUND_AT, size)
     samples = Samples(begin, max(0, data.length - _SOUND_AT), layout)
     end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size, begin))
-    return _with_sizes(read_at, start, data, end.as_structure(samples, size))
+    return _with_sizes(read_at, start, data, end.as_structure(samples, size, more_problem=MORE_SOUND))
 
 
 def _with_sizes(read_at: ReadAt, start: int, data: Chunk, structure: Structure) -> Structure:
     """With the true sizes for the demuxer, which fails on the zeros of files that were written to a pipe."""
     has_samples = structure.end > data.begin + _SOUND_AT
     are_stated = data.length > _SOUND_AT and start + 8 + int.from_bytes(read_at(start + 4, 4), "big") >= data.begin
-    if not has_samples or (are_stated and not structure.ignores_stated_size):
+    if structure.problem or not has_samples or are_stated:
         return structure
     of_file, of_chunk = structure.end - start - 8, structure.end - data.begin
     if of_file > _MAX_SIZE:
-        return replace(structure, problem=structure.problem or MORE_SOUND)
+        return replace(structure, problem=MORE_SOUND)
     patches = (
         Patch(start + 4, 4, of_file.to_bytes(4, "big")),
         Patch(data.begin - 4, 4, of_chunk.to_bytes(4, "big")),
     )
-    return replace(structure, patches=patches, mends_header=True, ignores_stated_size=False)
+    return replace(structure, patches=patches, mends_header=True)
 
 
 def _behind_chunks(read_at: ReadAt, size: int, begin: int, offset: int) -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from functools import partial
 
 from worker.domain.containers.chunks import Chunk, behind_chunks, chunks_from, is_name
-from worker.domain.containers.data_end import Samples, find_end
+from worker.domain.containers.data_end import MORE_SOUND, Samples, find_end
 from worker.domain.containers.samples import SampleLayout
 from worker.domain.containers.sizes import SLACK_BYTES
-from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure
 from worker.domain.containers.tags import before_tags
 
 _HEADER_BYTES = 12
@@ -36,14 +35,10 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
                 break
     if data is None:
         return Structure(start, size, problem=CUT_OFF)
-    stated = None if data.length == _TO_THE_END else max(0, data.length - _EDIT_COUNT_BYTES)
+    stated = None if data.length == _TO_THE_END else data.length - _EDIT_COUNT_BYTES
     samples = Samples(min(data.begin + _EDIT_COUNT_BYTES, size), stated, layout, is_wide=True)
     end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size))
-    structure = end.as_structure(samples, size)
-    if not structure.ignores_stated_size:
-        return structure
-    size_for_demuxer = Patch(data.begin - 8, 8, (structure.end - data.begin).to_bytes(8, "big"))
-    return replace(structure, patches=(size_for_demuxer,), ignores_stated_size=False)
+    return end.as_structure(samples, size, more_problem=MORE_SOUND)
 
 
 def _behind_chunks(read_at: ReadAt, size: int, offset: int) -> int:

@@ -59,8 +59,8 @@ class DataEnd:
     repair: str | None = None
     goes_on: bool = False
 
-    def as_structure(self, samples: Samples, size: int) -> Structure:
-        """Of the file."""
+    def as_structure(self, samples: Samples, size: int, *, more_problem: str | None = None) -> Structure:
+        """Of the file. `more_problem` is for containers whose chunks go on where bytes are missing before them."""
         begin = min(samples.begin, size)
         sound = min(max(begin, self.sound), size)
         layout, seconds = samples.layout, None
@@ -72,7 +72,7 @@ class DataEnd:
         return Structure(
             begin,
             sound,
-            problem=self.problem,
+            problem=self.problem or (more_problem if self.goes_on else None),
             track_seconds=() if seconds is None else (seconds,),
             repairs=(self.repair,) if self.repair else (),
             read_range=range_to(visible, size),

@@ -6,6 +6,7 @@ import itertools
 import math
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,9 @@ _ROUNDED_MS = 100  # by which a duration and the times of tags differ
 _DURATION = b"\0\x08duration\0"  # in the first tag, as a number of AMF
 _KINDS = bytes(byte for byte in range(256) if byte & 31 in {_AUDIO, _VIDEO, _SCRIPT})
 _TAG = re.compile(b"(?=[" + re.escape(_KINDS) + rb"].{7}\0{3})", re.DOTALL)
+_EIGHT_KHZ_MP3, _MP3 = 14, 2  # which are one codec
+_MAX_OTHERS = 0.1  # of the tags of sound
+_CODEC_CHANGES = "the codec of the sound changes on the way, and only that of the first part would be heard"
 _DAMAGED = damaged("the tags of the FLV file do not follow each other")
 
 
@@ -56,7 +60,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether tag follows tag to the end, with times that go on."""
     reader = BlockReader(read_at, block_bytes=_READ_BYTES)
     offset = start + int.from_bytes(reader.at(start + 5, 4), "big") + _SIZE_BYTES
-    sound, picture = _Times(), _Times()
+    sound, picture, codecs = _Times(), _Times(), Counter[int]()
     for _ in range(_MAX_TAGS):
         end = _end_of_tag(reader, offset)
         if end is None:
@@ -70,11 +74,13 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             if time_ms < sound.last - _BACKWARDS_MS:
                 return Structure(start, size, problem=_DAMAGED)
             sound.add(time_ms)
+            if end - offset > _HEADER_BYTES + _SIZE_BYTES:  # some recorders write tags of sound without any
+                codecs[_MP3 if header[11] >> 4 == _EIGHT_KHZ_MP3 else header[11] >> 4] += 1
         elif header[0] & 31 == _VIDEO:
             picture.add(time_ms)
         offset = end
     lacking_ms = _stated_ms(reader, start) - max(sound.end, picture.end)
-    problem = _problem(read_at, offset, size)
+    problem = _problem(read_at, offset, size) or _change_of(codecs)
     if problem is None and offset < size and lacking_ms > _UNSTATED_MS:
         problem = _DAMAGED  # what lies behind the last tag stands where more tags were
     repairs = [BYTES_BEHIND] if offset < size else []
@@ -88,6 +94,12 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         repairs=tuple(repairs),
         read_range=range_to(offset, size),
     )
+
+
+def _change_of(codecs: Counter[int]) -> str | None:
+    """The problem of tags of sound with other codecs; a few of them are damaged tags."""
+    others = codecs.total() - max(codecs.values(), default=0)
+    return _CODEC_CHANGES if others > _MAX_OTHERS * codecs.total() else None
 
 
 def _describes_aac(tag: bytes) -> bool:

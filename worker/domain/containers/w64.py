@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from worker.domain.containers.chunks import Chunk, behind_chunks, chunks_from, is_name
-from worker.domain.containers.data_end import Samples, find_end
+from worker.domain.containers.data_end import MORE_SOUND, Samples, find_end
 from worker.domain.containers.sizes import MAX_FILE_BYTES
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
 from worker.domain.containers.wave_format import FORMAT_BYTES, layout_of, misread_codec
@@ -27,7 +27,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             stated = chunk.length if 0 < chunk.length < MAX_FILE_BYTES else None
             samples = Samples(min(chunk.begin, size), stated, layout, is_wide=True)
             end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size, samples.begin))
-            structure = replace(end.as_structure(samples, size), codec=codec)
+            structure = replace(end.as_structure(samples, size, more_problem=MORE_SOUND), codec=codec)
             return _with_sizes(read_at, start, structure, is_stated=stated is not None)
     return Structure(start, size, problem=CUT_OFF)
 
@@ -35,14 +35,14 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 def _with_sizes(read_at: ReadAt, start: int, structure: Structure, *, is_stated: bool) -> Structure:
     """With the true sizes for the demuxer, which fails on the placeholders of files that were written to a pipe."""
     has_file_size = _LEAST_BYTES <= int.from_bytes(read_at(start + 16, 8), "little") < MAX_FILE_BYTES
-    if structure.begin == structure.end or (is_stated and has_file_size and not structure.ignores_stated_size):
+    if structure.problem or structure.begin == structure.end or (is_stated and has_file_size):
         return structure
     of_file, of_chunk = structure.end - start, structure.end - structure.begin + _HEADER_BYTES
     patches = (
         Patch(start + 16, 8, of_file.to_bytes(8, "little")),
         Patch(structure.begin - 8, 8, of_chunk.to_bytes(8, "little")),
     )
-    return replace(structure, patches=patches, mends_header=True, ignores_stated_size=False)
+    return replace(structure, patches=patches, mends_header=True)
 
 
 def _behind_chunks(read_at: ReadAt, size: int, begin: int, offset: int) -> int:
