@@ -116,4 +116,4 @@ def _blocks(waveform: Waveform, points: Iterable[Point]) -> Iterator[list[int]]:
 
 def _in_8_bits(sample: int) -> int:
     """Towards zero, as audiowaveform does it."""
-    return sample // _HIGH_BYTE if sample >= 0 else -(-sample // _HIGH_BYTE)
+    return int(sample / _HIGH_BYTE)

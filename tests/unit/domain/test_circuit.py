@@ -135,3 +135,30 @@ def test_flapping_does_not_shorten_the_delays_and_calm_does() -> None:
         circuit.probe_succeeded(at)
         circuit.probe_succeeded(at)
     assert longest == [0.5, 1, 2, 0.5]
+
+
+@pytest.mark.parametrize(("calls", "opens"), [("sfsfsfsfsf", True), ("sssfsfsfsf", False), ("ssfsfsfsf", False)])
+def test_five_of_ten_calls_open_it_and_neither_four_nor_half_of_nine_do(calls: str, *, opens: bool) -> None:
+    circuit = closed()
+    for call in calls[:-1]:
+        assert not (call == "f" and fail(circuit))
+        if call == "s":
+            succeed(circuit)
+
+    assert fail(circuit) is opens
+
+
+def test_failures_from_before_a_trip_are_not_counted_after_it() -> None:
+    circuit = closed()
+    for _ in range(3):
+        fail(circuit)
+    assert not circuit.probe_succeeded(2.0)
+    assert circuit.probe_succeeded(2.5)
+
+    for _ in range(6):
+        succeed(circuit, at=3.0)
+    assert [fail(circuit, at=3.0), fail(circuit, at=3.0)] == [False, False]
+    succeed(circuit, at=3.0)
+    assert not fail(circuit, at=3.0)
+    succeed(circuit, at=3.0)
+    assert not fail(circuit, at=3.0)

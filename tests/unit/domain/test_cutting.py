@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from worker.domain.audio import AudioFormat
-from worker.domain.cutting import Cut, cut_of
+from worker.domain.cutting import Cut, cut_of, seconds_of
 from worker.domain.encoding import bytes_of, encoding_for
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import ObjectLocation, OutputSpec
@@ -88,3 +88,8 @@ def test_an_output_that_is_trimmed_may_be_shorter_than_its_cut_and_takes_no_spac
     assert bytes_of(encoding, 60).most == bytes_of(whole, 60).most
     assert encoding.is_found_by_decoding(100.0)
     assert not whole.is_found_by_decoding(None)
+
+
+def test_an_output_lasts_as_long_as_its_source_or_its_cut() -> None:
+    assert seconds_of(OutputSpec(TARGET, AudioFormat.MP3), 50.0) == 50.0
+    assert seconds_of(OutputSpec(TARGET, AudioFormat.MP3, start_seconds=10.0), 50.0) == 40.0

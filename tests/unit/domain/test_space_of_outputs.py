@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from worker.domain.audio import AudioFormat
 from worker.domain.disk_space import Need
 from worker.domain.encoding import bytes_of, encoding_for
 from worker.domain.job import ObjectLocation, OutputSpec
+from worker.domain.report import most_bytes
 
 HOUR = 3600.0
 ENDS = 256 * 1024
@@ -48,3 +50,22 @@ def test_without_a_bitrate_the_highest_of_the_format_is_expected() -> None:
 
     assert encoding.bitrate_kbps is None
     assert bytes_of(encoding, HOUR).most == 2 * 500 * 125 * 3600 + ENDS
+
+
+def test_a_report_takes_what_its_silences_may_take() -> None:
+    assert need_of(AudioFormat.REPORT) == Need(0, most_bytes(HOUR))
+    least = 65_536 + (1 << 20)
+    assert [most_bytes(seconds) - least for seconds in (0.0, 10.2, 10.5, 4999.9, 5000.0)] == [
+        *(32, 21 * 32, 22 * 32, 10_000 * 32, 10_000 * 32)
+    ]
+
+
+def test_a_waveform_takes_its_picture_and_its_points_as_they_are_printed() -> None:
+    spec = OutputSpec(ObjectLocation("bucket", "key.png"), AudioFormat.WAVEFORM, width=100, height=50)
+    encoding = encoding_for(spec, sample_rate_hz=8000, channels=1, bits_per_sample=16, seconds=100.0)
+
+    one, two = (bytes_of(replace(encoding, channels=channels), 100.0) for channels in (1, 2))
+
+    points = 200  # two a column
+    assert one == Need(0, points * (64 + 100) + 100 * 50 + ENDS)
+    assert two == Need(0, points * (64 + 200) + 100 * 50 + ENDS)
