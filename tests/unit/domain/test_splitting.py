@@ -165,3 +165,7 @@ def test_a_part_of_the_source_is_made_from_the_whole() -> None:
 
     assert framing_of(whole) is not None
     assert framing_of(replace(whole, cut=Cut(start_seconds=10.0))) is None
+
+
+def test_shapes_of_windows_have_four_bits_whatever_is_in_front_of_them() -> None:
+    assert side_information(b"\xff\xfb\x90\x64" + b"\xff" * 60).windows == (15, 15, 15, 15)

@@ -14,7 +14,7 @@ from worker.domain.splitting.joiner import EncodedPiece, JoinError
 MD5 = bytes(range(16))
 FORM = 44_100 << 44 | 1 << 41 | 15 << 36  # stereo, 16 bits; the samples follow
 # STREAMINFO: two block sizes, two frame sizes, and what the header was written for, which states other samples.
-STREAMINFO = struct.pack(">HH6xQ", FRAME, FRAME, FORM | 0x6_1234_5678) + bytes(16)
+STREAMINFO = struct.pack(">HH6xQ", FRAME, FRAME, FORM | 0x7_1234_5678) + bytes(16)
 HEADER = b"fLaC\0\0\0\x22" + STREAMINFO + b"\x84\0\0\x04" + bytes(4)
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.frames import ID3_TAG
 from tests.support.pieces import a_piece, joined
 from worker.domain.splitting.joiner import EncodedPiece, JoinError
-from worker.domain.splitting.mp3 import Mp3Joiner
+from worker.domain.splitting.mp3 import Mp3Joiner, _Frames
 
 SAMPLES = 1152  # of a frame
 FRAME_BYTES, BODY, BODY_BYTES = 417, 36, 381  # 128 kbit/s at 44.1 kHz, in stereo
@@ -37,7 +37,7 @@ def checksum(data: bytes) -> int:
 
 
 def a_tag(frames: int, music: bytes, *, header: bytes = b"\xff\xfb\x90\x64") -> bytes:
-    tag = bytearray(header.ljust(BODY, b"\0").ljust(FRAME_BYTES, b"\x55"))
+    tag = bytearray(header.ljust(BODY, b"\0") + bytes(number % 251 for number in range(FRAME_BYTES - BODY)))
     size = (len(music) + FRAME_BYTES).to_bytes(4, "big")
     tag[36:52] = b"Info\0\0\0\x0f" + frames.to_bytes(4, "big") + size
     tag[156:165] = b"Lavc60.31"
@@ -249,6 +249,21 @@ def test_a_tag_needs_room_for_its_checksum(length: int, *, is_complete: bool) ->
         assert list(Mp3Joiner(SAMPLES).add(a_piece(data, 0, 0, None, SAMPLES))) == [tag]
     else:
         assert refused(data) == "a piece has no complete tag"
+
+
+def test_a_tag_that_is_one_byte_too_short_for_its_checksum_is_none() -> None:
+    header = b"\xff\xf3\x74\xc0"  # MPEG 2, 56 kbit/s at 24 kHz in mono
+    tag = header.ljust(13, b"\0") + b"Info\0\0\0\x0f".ljust(155, b"\0")
+
+    assert refused(tag + header + bytes(164)) == "a piece has no complete tag"
+
+
+def test_a_piece_has_no_frames_from_before_it() -> None:
+    frames = _Frames(Encoded(20, [a_frame(0, bytes(BODY_BYTES))] * 5).piece(22, None))
+
+    assert frames.offset(20) == FRAME_BYTES
+    with pytest.raises(JoinError, match="from before its piece"):
+        frames.offset(19)
 
 
 @pytest.mark.parametrize("more", [-1, 1])

@@ -142,6 +142,7 @@ def test_the_last_offset_of_32_bits_is_one_byte_below_4_gib(more: int, kind: byt
 
 def test_the_media_beyond_4_gib_has_a_wide_length() -> None:
     assert media_header(44, (1 << 32) - 9) == (36, b"\xff\xff\xff\xff")
+    assert media_header(44, (1 << 32) - 8) == (28, struct.pack(">I4sQ", 1, b"mdat", (1 << 32) + 8))
     assert media_header(44, 6 << 30) == (28, struct.pack(">I4sQ", 1, b"mdat", (6 << 30) + 16))
 
 
@@ -174,6 +175,43 @@ def test_sound_beyond_what_the_boxes_of_a_piece_can_say_is_not_joined() -> None:
 
     with pytest.raises(JoinError, match="can be changed"):
         joined_index(an_index([5], 44), Index(sizes, 44, samples, FRAME))
+
+
+def test_the_longest_sound_that_the_boxes_can_say_is_joined() -> None:
+    samples = (1 << 31) - 1
+
+    moov = joined_index(an_index([5], 44), Index(array("I", [5]), 44, samples, 1 << 31))
+
+    assert child_of(moov, b"mvhd")[24:28] == samples.to_bytes(4, "big")
+
+
+@pytest.mark.parametrize("at", [20, 21, 22, 23])
+def test_an_index_has_one_rate_for_the_movie_and_its_media(at: int) -> None:
+    index = bytearray(an_index([5], 44))
+    index[index.index(b"mdhd") - 4 + at] ^= 1
+
+    with pytest.raises(JoinError, match="can be changed"):
+        joined_index(bytes(index), Index(array("I", [5]), 44, FRAME, FRAME))
+
+
+def test_the_lengths_that_an_index_states_do_not_matter() -> None:
+    index = bytearray(an_index([5], 44))
+    index[index.index(b"mdhd") - 4 + 24] ^= 1
+
+    assert joined_index(bytes(index), Index(array("I", [5]), 44, FRAME, FRAME)) == an_index([5], 44, samples=FRAME)
+
+
+def test_a_piece_in_the_middle_has_all_packets_that_are_kept_of_it() -> None:
+    packets = [bytes([number]) * (9 + number) for number in range(12)]
+    one = a_piece_of(packets[:5], 0, 0, 4, 5 * FRAME)
+    middle = a_piece_of(packets[2:9], 2, 4, 8, 7 * FRAME)
+    last = a_piece_of(packets[6:], 6, 8, None, 6 * FRAME)
+
+    assert joined(Mp4Joiner(FRAME), one, middle, last) == an_mp4(packets, samples=12 * FRAME)
+    joiner = Mp4Joiner(FRAME)
+    list(joiner.add(one))
+    with pytest.raises(JoinError, match="as many packets"):
+        list(joiner.add(a_piece_of(packets[2:7], 2, 4, 8, 5 * FRAME)))
 
 
 def test_boxes_of_another_version_are_not_changed() -> None:

@@ -15,9 +15,9 @@ from worker.domain.splitting.opus import OpusJoiner
 
 PACKET = 960  # samples
 PRE_SKIP = 312
-HEADERS = page(b"OpusHead\x01\x02" + PRE_SKIP.to_bytes(2, "little") + bytes(9), number=0, flags=FIRST) + page(
-    b"OpusTags" + bytes(8), number=1
-)
+HEADERS = page(
+    b"OpusHead\x01\x02" + PRE_SKIP.to_bytes(2, "little") + b"\x80\xbb" + bytes(7), number=0, flags=FIRST
+) + page(b"OpusTags" + bytes(8), number=1)
 
 
 def packets(count: int, *, size: int = 3) -> list[bytes]:

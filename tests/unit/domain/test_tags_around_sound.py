@@ -51,6 +51,14 @@ def test_the_first_tag_that_has_a_field_counts() -> None:
     assert tags == {"TITLE": ("One",), "ALBUM": ("Two",), "ARTIST": ("Three",), "GENRE": ("Four",)}
 
 
+def test_each_tag_of_ape_ends_where_it_ends() -> None:
+    front = id3(frame(b"PRIV", bytes(2000)))
+    file = front + ape(item(b"Artist", b"One"), header=True) + SOUND + ape(item(b"Album", b"Two"))
+    more = ape(item(b"Title", b"no"))
+
+    assert read_around(bytes_at(file + more), len(file)) == {"ARTIST": ("One",), "ALBUM": ("Two",)}
+
+
 def test_four_tags_of_id3_are_read() -> None:
     tags = [id3(frame(b"TXXX", b"\x03FIELD%d\0x" % number)) for number in range(5)]
 
@@ -104,8 +112,8 @@ def test_chapters_are_those_of_all_tags_in_front() -> None:
 
 
 def id3v1(comment: bytes, genre: int) -> bytes:
-    parts = (b"Title", b"Artist", b"Album")
-    return b"TAG" + b"".join(each.ljust(30, b"\0") for each in parts) + b"1999" + comment + bytes([genre])
+    parts = (b"T" * 30, b"R" * 30, b"L" * 30)
+    return b"TAG" + b"".join(parts) + b"1999" + comment + bytes([genre])
 
 
 @pytest.mark.parametrize(
@@ -119,7 +127,7 @@ def id3v1(comment: bytes, genre: int) -> bytes:
     ],
 )
 def test_id3v1_has_fields_of_fixed_lengths(comment: bytes, genre: int, tags: Tags) -> None:
-    fixed = {"TITLE": ("Title",), "ARTIST": ("Artist",), "ALBUM": ("Album",), "DATE": ("1999",)}
+    fixed = {"TITLE": ("T" * 30,), "ARTIST": ("R" * 30,), "ALBUM": ("L" * 30,), "DATE": ("1999",)}
 
     assert around(SOUND + id3v1(comment, genre)) == {**fixed, **tags}
     assert around(id3v1(comment, genre)) == {**fixed, **tags}
