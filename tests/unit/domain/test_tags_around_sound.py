@@ -32,9 +32,10 @@ def item(key: bytes, value: bytes, *, kind: int = 0) -> bytes:
 def ape(*items: bytes, count: int | None = None, more: int = 0, header: bool = False) -> bytes:
     """Its size counts the items and the footer."""
     body = b"".join(items)
-    fields = b"APETAGEX" + struct.pack("<III", 2000, len(body) + 32 + more, len(items) if count is None else count)
-    front = fields + struct.pack("<I", 0xA000_0000) + bytes(8) if header else b""
-    return front + body + fields + struct.pack("<I", 0x8000_0000 * header) + bytes(8)
+    read_only, number = 1, len(items) if count is None else count
+    front = b"APETAGEX" + struct.pack("<4I8x", 2000, len(body) + 32, number, 0xA000_0000) if header else b""
+    footer = struct.pack("<4I8x", 2000, len(body) + 32 + more, number, 0x8000_0000 * header | read_only)
+    return front + body + b"APETAGEX" + footer
 
 
 def around(file: bytes) -> Tags:
@@ -76,6 +77,7 @@ def test_four_tags_of_id3_are_read() -> None:
         (ape(item(b"Title", b"")), {}),
         (ape(item(b"Title", b"A"), more=1000), {}),  # it would begin before the file
         (ape(item(b"Title", b"A"))[:-1], {}),
+        (ape(item(b"", b"ab"), item(b"Title", b"A")), {"TITLE": ("A",)}),
         (ape(item(b"Title", b"A"), struct.pack("<II", 2, 0) + b"Mood\0C"), {"TITLE": ("A",)}),
         (ape(item(b"Title", b"A"), struct.pack("<II", 0, 0) + b"Mood"), {"TITLE": ("A",)}),
         (ape(item(b"Title", b"A"), bytes(7)), {"TITLE": ("A",)}),
@@ -85,6 +87,15 @@ def test_four_tags_of_id3_are_read() -> None:
 )
 def test_ape_has_items_of_a_length_a_kind_and_a_key(tag: bytes, tags: Tags) -> None:
     assert around(SOUND + tag) == tags
+
+
+def test_an_ape_tag_in_front_is_read_by_its_footer_which_is_whole_and_right() -> None:
+    one = item(b"Title", b"A")
+
+    assert around(ape(one, header=True) + SOUND) == {"TITLE": ("A",)}
+    assert around(ape(one, header=True)[:-1]) == {}
+    # With a size that leads to a place in front of the file, which counts from its end.
+    assert around(ape(one, header=True, more=len(one) + 64) + SOUND) == {}
 
 
 def test_an_ape_tag_may_be_all_of_a_file() -> None:
@@ -138,21 +149,21 @@ def chunk(name: bytes, content: bytes, order: str = "<") -> bytes:
     return name + struct.pack(f"{order}I", len(content)) + content + bytes(len(content) % 2)
 
 
-INFO = chunk(b"LIST", b"INFO" + chunk(b"INAM", b"A") + chunk(b"IART", b"Caf\xe9\0"))
+INFO = chunk(b"LIST", b"INFO" + chunk(b"INAM", b"Ab") + chunk(b"IART", b"Caf\xe9\0"))
 
 
 def test_the_first_list_and_the_first_tag_of_a_wav_count() -> None:
-    other = chunk(b"LIST", b"INFO" + chunk(b"IPRD", b"no"))
-    tags = [chunk(b"ID3 ", id3(frame(b"TALB", b"\x03" + each))) for each in (b"B", b"no")]
+    other = chunk(b"LIST", b"INFO" + chunk(b"IGNR", b"no"))
+    tags = [chunk(b"ID3 ", id3(frame(each, b"\x03B"))) for each in (b"TALB", b"TMOO")]
     file = b"junkRIFF\0\0\0\0WAVE" + chunk(b"data", bytes(3)) + INFO + other + b"".join(tags)
 
-    assert read_riff(bytes_at(file), 4, len(file)) == {"ALBUM": ("B",), "TITLE": ("A",), "ARTIST": ("Café",)}
+    assert read_riff(bytes_at(file), 4, len(file)) == {"ALBUM": ("B",), "TITLE": ("Ab",), "ARTIST": ("Café",)}
     assert id3_of_riff(bytes_at(file), 4, len(file)) == file.index(b"ID3\x04")
     assert id3_of_riff(bytes_at(file[:90]), 4, 90) is None
 
 
 def test_the_first_tag_of_an_aiff_counts_and_all_of_its_texts() -> None:
-    tags = [chunk(b"ID3 ", id3(frame(b"TALB", b"\x03" + each)), ">") for each in (b"B", b"no")]
+    tags = [chunk(b"ID3 ", id3(frame(each, b"\x03B")), ">") for each in (b"TALB", b"TMOO")]
     texts = chunk(b"NAME", b"A", ">") + chunk(b"ANNO", b"one", ">") + chunk(b"ANNO", b"two", ">")
     file = b"junkFORM\0\0\0\0AIFF" + texts + b"".join(tags)
 
@@ -161,7 +172,7 @@ def test_the_first_tag_of_an_aiff_counts_and_all_of_its_texts() -> None:
 
 
 def test_a_thousand_chunks_are_looked_at() -> None:
-    for others, tags in ((999, {"TITLE": ("A",), "ARTIST": ("Café",)}), (1000, {})):
+    for others, tags in ((999, {"TITLE": ("Ab",), "ARTIST": ("Café",)}), (1000, {})):
         file = b"RIFF\0\0\0\0WAVE" + chunk(b"x   ", b"") * others + INFO
         assert read_riff(bytes_at(file), 0, len(file)) == tags
         info = b"INFO" + chunk(b"IXXX", b"x") * others + chunk(b"INAM", b"A")

@@ -55,6 +55,7 @@ TITLE, MOOD = (utf16("Title"), 0, utf16("A")), (utf16("WM/Mood"), 0, utf16("B"))
         ([extended(TITLE), bytes(16) + struct.pack("<Q", 23), extended(MOOD)], {"TITLE": ("A",)}),
         ([extended(TITLE), bytes(16) + struct.pack("<Q", 900)], {"TITLE": ("A",)}),
         ([extended(TITLE), bytes(23)], {"TITLE": ("A",)}),
+        ([extended(TITLE), extended(MOOD)[:-1]], {"TITLE": ("A",)}),
         ([library(TITLE)], {}),  # not within an extension
         ([extension(extended(TITLE))], {}),
         ([extended(TITLE, MOOD, count=1)], {"TITLE": ("A",)}),
@@ -83,6 +84,7 @@ def test_what_follows_on_a_header_is_none_of_it() -> None:
         ((utf16("Title"), 0, utf16("A") + utf16("B")), {"TITLE": ("A",)}),
         ((utf16("Title"), 0, b"A\0x"), {"TITLE": ("A",)}),  # half a character
         ((utf16("Title")[:-2], 0, b"A\0"), {"TITLE": ("A",)}),
+        ((utf16("Title")[:-2] + b"x", 0, b"A\0"), {"TITLE": ("A",)}),
         ((utf16("T" * 200), 0, utf16("x" * 300)), {}),  # too long a name
         ((utf16("T" * 99), 0, utf16("x" * 300)), {"T" * 99: ("x" * 300,)}),
         ((utf16("WM/Track"), 3, struct.pack("<I", 1 << 24)), {"WM/Track": (str(1 << 24),)}),

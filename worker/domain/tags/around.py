@@ -81,22 +81,19 @@ def _read_ape(block: bytes) -> Tags:
 
 def _ape_items(block: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """The kind, key and value of each item, from the first that is one; a tag may have a footer alone."""
-    footer = block.rfind(b"APETAGEX")
-    if footer < 0 or len(block) < footer + _APE_BLOCK_BYTES:
+    front, magic, footer = block.rpartition(b"APETAGEX")
+    if len(magic + footer) < _APE_BLOCK_BYTES:
         return
-    length = int.from_bytes(block[footer + 12 : footer + 16], "little")
-    items = int.from_bytes(block[footer + 16 : footer + 20], "little")
-    offset = footer + _APE_BLOCK_BYTES - length
+    length = int.from_bytes(footer[4:8], "little")
+    items = int.from_bytes(footer[8:12], "little")
+    offset = len(front) + _APE_BLOCK_BYTES - length
     for _ in range(min(items, _MAX_ITEMS)):
-        if offset < 0 or offset + 8 > footer:
+        end_of_key = front.find(b"\0", offset + 8) if offset >= 0 else -1
+        begin, end = end_of_key + 1, end_of_key + 1 + int.from_bytes(front[offset : offset + 4], "little")
+        if end_of_key == -1 or end > len(front):
             return
-        value_bytes = int.from_bytes(block[offset : offset + 4], "little")
-        kind = int.from_bytes(block[offset + 4 : offset + 8], "little") >> 1 & 3
-        end_of_key = block.find(b"\0", offset + 8, footer)
-        if end_of_key < 0 or end_of_key + 1 + value_bytes > footer:
-            return
-        yield kind, block[offset + 8 : end_of_key], block[end_of_key + 1 : end_of_key + 1 + value_bytes]
-        offset = end_of_key + 1 + value_bytes
+        yield front[offset + 4] >> 1 & 3, front[offset + 8 : end_of_key], front[begin:end]
+        offset = end
 
 
 def _read_id3v1(block: bytes) -> Tags:
@@ -106,7 +103,7 @@ def _read_id3v1(block: bytes) -> Tags:
     for name, begin, end in _PARTS:
         collector.add(name, _text(block[begin:end]))
     has_number = block[125] == 0 and block[126] != 0  # ID3v1.1
-    collector.add("COMMENT", _text(block[97 : 125 if has_number else 127]))
+    collector.add("COMMENT", _text(block[97:127]))
     if has_number:
         collector.add("TRACKNUMBER", str(block[126]))
     if block[127] < len(GENRES):

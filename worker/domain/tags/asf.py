@@ -88,7 +88,7 @@ def _entries(header: bytes) -> Iterator[tuple[str, int, bytes]]:
 
 
 def _objects(data: bytes, offset: int) -> Iterator[tuple[bytes, bytes]]:
-    while offset + _OBJECT_BYTES <= len(data):
+    while True:
         length = _number(data, offset + 16, 8)
         if not _OBJECT_BYTES <= length <= len(data) - offset:
             return
