@@ -230,3 +230,33 @@ def test_an_error_of_the_demuxer_is_seen_among_many_others() -> None:
 
     assert log_of(decoders).demuxer_error is None
     assert log_of(decoders, demuxers).demuxer_error is not None
+
+
+def test_an_error_of_a_stream_map_is_none_of_a_source_without_sound() -> None:
+    for text in ("Stream map '0:a' is odd.", "it matches no streams"):
+        failure = failure_of(1, log_of(said("", "fatal", ERROR, text)))
+        assert failure is not None
+        assert failure.code is not ErrorCode.NO_AUDIO
+
+
+def test_20_errors_are_kept_and_the_first_of_the_demuxer() -> None:
+    of_decoder = [said(DECODER, "mp3", ERROR, f"broken {number}") for number in range(30)]
+    of_demuxer = [said(DEMUXER, "mp3", ERROR, f"lost {number}") for number in range(2)]
+
+    assert [error.text for error in log_of(*of_decoder).errors] == [f"broken {number}" for number in range(20)]
+    assert [error.text for error in log_of(*of_decoder, *of_demuxer).errors][19:] == ["broken 19", "lost 0"]
+
+
+def test_a_rate_is_that_of_the_input_of_a_graph() -> None:
+    text = "tb:1/44100 samplefmt:fltp samplerate:44100 chlayout:stereo"
+
+    assert log_of(said(FILTER, "graph_0_in_3:0", VERBOSE, text)).rates_hz == {3: [44100]}
+    assert log_of(said(FILTER, "another", VERBOSE, text)).rates_hz == {0: [44100]}
+
+
+def test_only_the_decoder_says_that_a_channel_is_missing() -> None:
+    text = "ChannelElement 0.0 missing"
+
+    assert log_of(said(DECODER, "aac", VERBOSE, text) * 2).frames_without_channel == 2
+    assert log_of(said(DECODER, "aac", VERBOSE, "another")).frames_without_channel == 0
+    assert log_of(said(FILTER, "aac", VERBOSE, text)).frames_without_channel == 0

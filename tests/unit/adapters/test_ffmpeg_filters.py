@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from worker.adapters.ffmpeg.clock import longest_pause_seconds
-from worker.adapters.ffmpeg.filters import filter_graph, has_clock, late_seconds, target_layout
+from worker.adapters.ffmpeg.filters import filter_graph, has_clock, has_reference, late_seconds, target_layout
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure
+from worker.domain.cutting import Cut
 from worker.domain.encoding import Encoding
 from worker.domain.mixing import LAYOUTS
 from worker.ports import SourceAudio
@@ -163,3 +164,48 @@ def test_two_channels_of_a_stream_whose_layout_may_change_are_mixed_from_the_sta
 
 def test_low_frequencies_of_a_second_channel_are_never_mixed_by_name() -> None:
     assert "LFE2" not in graph_of(replace(WAV, layout="5.1", channels=6), replace(TO_MP3, channels=2))
+
+
+def test_no_silence_is_put_before_a_sound_whose_format_changes() -> None:
+    assert late_seconds(replace(WEBM, starts_at_seconds=0.5)) == 0.5
+    assert late_seconds(replace(WEBM, starts_at_seconds=0.5, changes_format=True)) == 0.0
+
+
+def test_all_of_a_source_is_decoded_where_no_output_shows_its_length() -> None:
+    assert has_reference([])
+    assert has_reference([TO_WAV, replace(TO_MP3, cut=Cut(1.0))])
+    assert not has_reference([TO_WAV, TO_MP3])
+
+
+@pytest.mark.parametrize("codec", ["tta", "wavpack", "flac"])
+def test_positions_that_a_decoder_guesses_are_taken_away(codec: str) -> None:
+    for layout, is_named in (("stereo", True), ("2 channels", False)):
+        is_taken = "channelmap=0|1:2C" in graph_of(replace(WAV, codec=codec, layout=layout))
+        assert is_taken == (codec != "flac" and not is_named)
+
+
+def test_a_piece_of_wavpack_begins_where_its_numbers_do() -> None:
+    piece = replace(WAV, container="wv", codec="wavpack")
+
+    assert "[0:0]asetpts=PTS-0.500000/TB," in graph_of(replace(piece, starts_at_seconds=0.5))
+    assert "asetpts=PTS-" not in graph_of(piece)
+
+
+@pytest.mark.parametrize(("seconds", "padding"), [(0.5, "apad=whole_dur=0.4"), (None, ""), (0.00001, "")])
+def test_last_frames_that_cannot_be_decoded_become_silence(seconds: float | None, padding: str) -> None:
+    graph = graph_of(replace(WEBM, container="mov", loses_frames=True, duration_seconds=seconds))
+
+    assert ("whole_dur" in graph) == bool(padding)
+    assert padding in graph
+
+
+def test_a_short_part_is_filled_up_to_its_length_and_one_without_an_end_is_not() -> None:
+    assert "apad=whole_len=2400" in graph_of(WAV, replace(TO_WAV, cut=Cut(1.0, 1.05)))
+    assert "apad" not in graph_of(WAV, replace(TO_WAV, cut=Cut(1.0)))
+
+
+def test_channels_are_in_the_order_of_the_encoder_that_has_its_own() -> None:
+    surround = replace(WAV, layout="7.1", channels=8)
+
+    assert "channelmap=0|1|2|3|6|7|4|5:7.1" in graph_of(surround, Encoding(AudioFormat.CAF, RATE, 8, 16, None))
+    assert "channelmap" not in graph_of(surround, Encoding(AudioFormat.WAV, RATE, 8, 16, None))

@@ -75,6 +75,14 @@ def test_silence_is_said_to_be_in_the_place_of_lost_frames_only_where_it_is(
     assert judged(counts, audio).repaired[0].rpartition("); ")[2] == in_its_place
 
 
+def test_a_late_start_is_none_of_the_silence_in_the_place_of_lost_frames() -> None:
+    audio = replace(LOSSY, duration_seconds=None, starts_at_seconds=0.5)
+
+    repaired = judged(of_seconds(9.8, 10.4, frames=490, errors=10), audio).repaired
+
+    assert "silence took the place of 0.10 s" in repaired[0]
+
+
 def test_silence_at_the_end_makes_up_for_no_more_than_pauses_and_lost_frames() -> None:
     audio = replace(LOSSY, loses_frames=True)
 

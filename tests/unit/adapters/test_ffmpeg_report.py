@@ -216,3 +216,21 @@ def test_names_without_end_are_refused(line: str) -> None:
 
     with pytest.raises(UnsupportedAudioError, match="says more than can be read"):
         Log().feed(lines)
+
+
+@pytest.mark.parametrize(
+    ("base", "first", "seconds"),
+    [
+        ("1/44100", "44100", 1.0),
+        ("3/1000", "500", 1.5),
+        ("1/44100", "-44100", 0.0),
+        ("1/0", "5", 0.0),
+        ("x/1000", "5", 0.0),
+    ],
+)
+def test_a_track_begins_with_its_first_packet(base: str, first: str, seconds: float) -> None:
+    packets = f"0, {first}, {first}, 1024, 300, 0x0\n0, 99999, 99999, 1024, 300, 0x0\n"
+
+    found = read_headers(facts().replace("1/44100", base) + packets, log_of(described()))
+
+    assert found.starts_at_seconds == seconds
