@@ -114,7 +114,3 @@ def test_chance_takes_up_to_a_quarter_off() -> None:
 
 def test_a_clock_that_is_behind_waits_as_at_first() -> None:
     assert delay_before_next_try(ENDED_AT, ENDED_AT - timedelta(hours=3), 1.0) == 5.0
-
-
-def test_an_event_is_in_utf_8_as_it_is() -> None:
-    assert "ünïcode" in CompletionEvent(an_end(repaired=("ünïcode",))).to_json()

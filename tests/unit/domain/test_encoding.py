@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.audio import FORMATS, MAX_RATE_HZ, MIN_RATE_HZ, AudioFormat
-from worker.domain.encoding import Encoding, check_source, encoding_for
+from worker.domain.audio import FORMATS, MAX_RATE_HZ, MIN_RATE_HZ, AudioFormat, Codec
+from worker.domain.encoding import Encoding, check_source, encoding_for, encodings_for
 from worker.domain.errors import InvalidMessageError
 from worker.domain.hls import DEFAULT_SEGMENT_SECONDS
 from worker.domain.job import ObjectLocation, OutputSpec
@@ -147,3 +147,26 @@ def test_the_bitrates_of_vorbis_have_bounds_by_rate_and_channels(
 
     assert [vorbis.nearest_bitrate(kbps, rate, channels) for kbps in (1, 9_999)] == [lowest, highest]
     assert vorbis.nearest_bitrate(128, 50_000, channels) is None
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 8])
+def test_opus_has_up_to_256_kbit_a_channel_at_any_rate(channels: int) -> None:
+    rules = FORMATS[AudioFormat.OPUS]
+
+    assert rules.nearest_bitrate(9999, 999_999, channels) == 256 * channels
+    assert rules.nearest_bitrate(0, 48_000, channels) == 0
+
+
+@pytest.mark.parametrize(("codec", "depth"), [(Codec.FLOAT, 32), (Codec.MULAW, 8), (Codec.ALAW, 8)])
+def test_a_sample_has_the_depth_of_its_codec(codec: Codec, depth: int) -> None:
+    assert encoding(AudioFormat.WAV, bits=24, codec=codec).bits_per_sample == depth
+
+
+def test_each_encoding_has_the_number_of_its_output() -> None:
+    target = ObjectLocation("bucket", "key")
+    specs = [OutputSpec(target, AudioFormat.MP3), OutputSpec(target, AudioFormat.WAV)]
+
+    made = encodings_for(specs, sample_rate_hz=44_100, channels=2, bits_per_sample=16)
+
+    assert [each.output for each in made] == [0, 1]
+    assert encoding(AudioFormat.MP3).output == 0

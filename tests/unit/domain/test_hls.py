@@ -82,7 +82,3 @@ def test_the_master_playlist_names_each_bitrate_in_its_order() -> None:
     variants = read_master(master_playlist(several, "a/1-1/"))
 
     assert [variant.uri for variant in variants] == [f"a/1-1/{kbps}k/playlist.m3u8" for kbps in (128, 64, 256)]
-
-
-def test_a_rendition_is_as_large_as_its_file_up_to_the_last_segment() -> None:
-    assert rendition((100, 6.0), (200, 6.0), (300, 2.0)).size_bytes == 700 + 600

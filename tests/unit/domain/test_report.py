@@ -166,15 +166,3 @@ def test_silences_lie_within_the_sound_in_order_and_apart(spans: list[Silence], 
     moments = [moment for silence in joined for moment in silence]
     assert moments == sorted(moments)
     assert all(0 <= moment <= round(seconds, 6) for moment in moments)
-
-
-def test_a_silence_lasts_longer_than_nothing_and_has_six_decimals() -> None:
-    assert joined_silences([(1.0, 1.0), (2.12345678, 3.98765432)], 9.0) == [(2.123457, 3.987654)]
-    assert joined_silences([(-1.0, 0.0), (9.0, 10.0)], 9.0) == []
-
-
-def test_a_report_is_a_line_in_utf_8() -> None:
-    written = Report(_SOURCE, {"TITLE": ("Änne",)}, _LOUDNESS, 7, []).to_json()
-
-    assert "Änne".encode() in written
-    assert written.endswith(b"}\n")

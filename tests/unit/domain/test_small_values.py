@@ -11,7 +11,6 @@ from worker.domain.backoff import Backoff
 from worker.domain.cover import Cover
 from worker.domain.limits import ABSENT, AtLeast, Below, Choice, Count, CountIfList, Different, Limits, OneOf, Range
 from worker.domain.location import ObjectLocation
-from worker.domain.naming import readable_id_part
 from worker.domain.output import OutputSpec
 from worker.domain.source_format import SourceFormat
 from worker.domain.tags.edits import Edits
@@ -76,10 +75,6 @@ def test_a_place_without_a_key_is_told_so(url: str, *, lacks_key: bool) -> None:
     with pytest.raises(ValueError, match="must be s3://bucket/key") as caught:
         ObjectLocation.parse(url)
     assert ("and there is no key" in str(caught.value)) is lacks_key
-
-
-def test_an_id_shows_80_characters_of_a_name() -> None:
-    assert readable_id_part("folder/" + "n" * 90 + ".wav") == "n" * 80
 
 
 def test_a_source_format_is_read_back() -> None:
