@@ -1,15 +1,18 @@
-"""Each field as the frame of ID3 that it is written as, and which edits of tags are allowed."""
+"""Each field as the frame of ID3 that it is written as, the front of a file, and which edits of tags are allowed."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.support.reading import bytes_at
+from worker.domain.audio import AudioFormat
 from worker.domain.tags.collecting import MAX_BYTES, MAX_OFFERED, MAX_VALUE_BYTES, Collector
 from worker.domain.tags.edits import MAX_ARGUMENT_BYTES, TagEdits
 from worker.domain.tags.genres import GENRES, genre_name
 from worker.domain.tags.id3_frames import frame, syncsafe
 from worker.domain.tags.id3_writing import id3_tag
 from worker.domain.tags.metadata import Metadata
+from worker.domain.tags.writing import front_of
 
 
 @pytest.mark.parametrize(
@@ -104,3 +107,10 @@ def test_ten_thousand_values_are_looked_at() -> None:
         collector.add_all("MOOD", [""] * others)
         collector.add("TITLE", "A")
         assert collector.tags == tags
+
+
+def test_a_file_whose_headers_have_another_form_stays_as_it_is() -> None:
+    for audio_format in (AudioFormat.OPUS, AudioFormat.CAF):
+        front = front_of(audio_format, bytes_at(b"no pages"), 8, Metadata({"TITLE": ("A",)}))
+
+        assert (front.prefix, front.start, front.stop, list(front.patches)) == (b"", 0, 8, [])
