@@ -10,7 +10,6 @@ from worker.adapters.ffmpeg.report import Counts, Headers
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.structure import Structure
-from worker.domain.cutting import Cut
 from worker.domain.encoding import Encoding
 from worker.domain.errors import ConverterCrashedError, DurationTooLongError, UnsupportedAudioError
 from worker.ports import SourceAudio
@@ -120,23 +119,6 @@ def test_what_is_shorter_than_its_header_states_is_cut_off(audio: SourceAudio, s
 
 def test_without_a_stated_length_any_is_right() -> None:
     assert judged(of_seconds(0.5), replace(LOSSLESS, duration_seconds=None)) == ([0.5], ())
-
-
-def test_the_reference_says_how_long_the_source_is_of_which_outputs_have_parts() -> None:
-    part = replace(WAV, cut=Cut(2, 6))
-
-    assert judged(of_seconds(10, 4, 10), LOSSLESS, part) == ([4.0], ())
-    assert judged(of_seconds(10, 4, 4, 10), LOSSLESS, part, part) == ([4.0, 4.0], ())
-    with pytest.raises(ConverterCrashedError, match="the wav output"):
-        judged(of_seconds(10, 5, 10), LOSSLESS, part)
-
-
-def test_alac_in_caf_may_be_a_packet_shorter_than_stated() -> None:
-    audio = replace(LOSSLESS, container="caf", codec="alac", duration_seconds=10 + 0.5 / RATE)
-
-    assert judged(of_seconds(10 - 4095 / RATE), audio)[0] == [10 - 4095 / RATE]
-    with pytest.raises(UnsupportedAudioError, match="cut off"):
-        judged(of_seconds(10 - 4096 / RATE), audio)
 
 
 def test_a_source_may_be_a_quarter_of_a_second_over_the_limit() -> None:

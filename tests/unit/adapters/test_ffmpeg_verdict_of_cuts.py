@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.adapters.test_ffmpeg_verdict import LOSSLESS, WAV, judged, of_seconds
+from tests.unit.adapters.test_ffmpeg_verdict import LOSSLESS, RATE, WAV, judged, of_seconds
+from worker.adapters.ffmpeg.verdict import check_counts
 from worker.domain.cutting import Cut
-from worker.domain.errors import ConverterCrashedError
+from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
 
 
 @pytest.mark.parametrize(("cut", "seconds"), [(Cut(2, 6), 4), (Cut(2), 8), (Cut(0, 30), 10)])
@@ -19,3 +20,22 @@ def test_an_output_of_a_part_is_as_long_as_the_part(cut: Cut, seconds: float) ->
     for wrong in (seconds - 0.5, seconds + 0.5):
         with pytest.raises(ConverterCrashedError, match=rf"the wav output has {wrong:.2f} s of {seconds:.2f} s"):
             judged(of_seconds(10, wrong, 10), LOSSLESS, part)
+
+
+def test_the_reference_says_how_long_the_source_is_of_which_outputs_have_parts() -> None:
+    part = replace(WAV, cut=Cut(2, 6))
+
+    assert judged(of_seconds(10, 4, 10), LOSSLESS, part) == ([4.0], ())
+    assert judged(of_seconds(10, 4, 4, 10), LOSSLESS, part, part) == ([4.0, 4.0], ())
+    with pytest.raises(ConverterCrashedError, match="the wav output"):
+        judged(of_seconds(10, 5, 10), LOSSLESS, part)
+
+
+def test_alac_in_caf_may_be_a_packet_shorter_than_stated() -> None:
+    audio = replace(LOSSLESS, container="caf", codec="alac", duration_seconds=10 + 0.5 / RATE)
+
+    assert check_counts(of_seconds(10 - 4095 / RATE), audio, [WAV], max_duration_seconds=60).lengths == [
+        10 - 4095 / RATE
+    ]
+    with pytest.raises(UnsupportedAudioError, match="cut off"):
+        judged(of_seconds(10 - 4096 / RATE), audio)

@@ -16,6 +16,7 @@ from worker.domain.tags.mp4_chapters_writing import texts_of, with_chapters
 from worker.domain.tags.mp4_writing import box, children_of
 from worker.domain.tags.webm_writing import chapters_behind
 
+CUES = 0x1C53BB6B
 CHAPTERS = [Chapter(0.5, "One", 1.5), Chapter(2.0, "Zwö", 4.0)]
 IDENTITY = (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
@@ -153,7 +154,7 @@ SEEK = an_element(0x4DBB, b"first")
 
 def a_webm(void: int, *, head: int = matroska.SEEK_HEAD, size_bytes: int = 8, kind: int = 0xEC) -> bytes:
     """A `Void` of so many bytes, its header included."""
-    inside = an_element(head, SEEK) + an_element(kind, bytes(void - 2)) + an_element(matroska.CUES, b"cues")
+    inside = an_element(head, SEEK) + an_element(kind, bytes(void - 2)) + an_element(CUES, b"cues")
     return an_element(0x1A45DFA3, b"head") + an_element(matroska.SEGMENT, inside, size_bytes=size_bytes)
 
 
@@ -181,7 +182,7 @@ def test_a_webm_gets_chapters_behind_all_that_is_there_and_an_entry_for_them(voi
     assert segment.end == len(file)
     seek_head, empty, cues, chapters = inside(file, segment)
     assert [each.identifier for each in (seek_head, empty, cues, chapters)] == [
-        *(matroska.SEEK_HEAD, 0xEC, matroska.CUES, matroska.CHAPTERS)
+        *(matroska.SEEK_HEAD, 0xEC, CUES, matroska.CHAPTERS)
     ]
     assert file[cues.begin :].startswith(before[cues.begin :])
     position = len(before) - segment.body
@@ -204,7 +205,7 @@ def test_a_void_that_is_too_short_has_no_place_for_one_more_entry() -> None:
         a_webm(60)[:40],
         a_webm(60) + b"x",
         a_webm(60)[:-1],
-        a_webm(60, head=matroska.CUES),
+        a_webm(60, head=CUES),
         a_webm(60, kind=0xBF),
         a_webm(60, size_bytes=7),
         a_webm(60).replace(b"\x18\x53\x80\x67", b"\x18\x53\x80\x68"),
