@@ -48,6 +48,7 @@ def sniffed(data: bytes) -> Sniffed:
         (MPEG_FRAME * 5, Container.MP3),
         ((MPEG_FRAME[:9] + b"fLaC" + MPEG_FRAME[13:]) * 5, Container.MP3),
         (ID3_TAG + ID3_TAG + bytes(1500) + MPEG_FRAME * 5, Container.MP3),
+        (bytes(1 << 17) + MPEG_FRAME * 5, Container.MP3),
         (ADTS_FRAME * 5, Container.ADTS),
         (ID3_TAG + ADTS_FRAME * 5, Container.ADTS),
     ],

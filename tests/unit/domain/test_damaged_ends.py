@@ -7,7 +7,7 @@ import pytest
 from tests.support.frames import reader
 from worker.domain.containers.frames import Frame, FrameKind
 from worker.domain.containers.stream import examine_stream
-from worker.domain.containers.structure import Structure
+from worker.domain.containers.structure import Patch, Structure
 
 LENGTH = 40
 FRAMES = (b"\xf5" + b"f" * (LENGTH - 1)) * 20
@@ -37,16 +37,44 @@ def test_a_damaged_frame_is_longer_than_its_header_and_no_longer_than_any_frame(
     assert examined(data, length=length)[1] == ([(len(frames), len(data))] if is_frame else [])
 
 
-def test_a_last_frame_that_is_damaged_behind_its_header_is_as_long_as_that_states() -> None:
+@pytest.mark.parametrize(
+    ("sync", "is_frame"), [(0xF5, True), *((0xF5 ^ 1 << bit, True) for bit in range(8)), (0xF5 ^ 3, False)]
+)
+def test_a_last_frame_that_is_damaged_is_as_long_as_its_header_states_but_for_a_bit(
+    sync: int, *, is_frame: bool
+) -> None:
     def measure(block: bytes, offset: int) -> Frame | None:
         return (block[offset + 1], (10, 100)) if block[offset] == 0xF5 and block[offset + 1] > 2 else None
 
     kind = FrameKind(b"\xf5", 3, measure, is_right=lambda block, _, end: block[end - 1] == 1)
-    data = (b"\xf5\x28" + b"\1" * 38) * 20 + b"\xf5\x5a" + b"\1" * 87 + b"\2"
+    data = (b"\xf5\x28" + b"\1" * 38) * 20 + bytes([sync]) + b"\x5a" + b"\1" * 87 + b"\2"
 
     _, run = examine_stream(reader(data), 0, len(data), kind, silent_frame=lambda _, most: b"S" * most)
 
-    assert run.gaps == [(800, 890)]
+    assert run.gaps == ([(800, 890)] if is_frame else [])
+
+
+@pytest.mark.parametrize(("missing", "is_said"), [(0, False), (32, False), (33, True)])
+def test_a_tag_behind_the_sound_that_lacks_more_than_a_footer_is_cut_off(missing: int, *, is_said: bool) -> None:
+    structure, _ = examined(FRAMES + b"ID3\x04\0\0\0\0\0\x64" + b"t" * (100 - missing))
+
+    assert structure.repairs == (("the tag behind the sound is cut off",) if is_said else ())
+    assert (structure.problem, structure.end) == (None, 800)
+
+
+def test_a_tag_in_front_of_the_sound_is_read_by_the_decoder() -> None:
+    data = b"ID3\x04\0\0\0\0\0\0" + FRAMES
+
+    structure, _ = examine_stream(reader(data), 10, len(data), of_one_length(LENGTH))
+
+    assert (structure.begin, structure.end, structure.read_range) == (10, 810, None)
+
+
+def test_a_tag_between_frames_is_read_as_zeros() -> None:
+    structure, gaps = examined(FRAMES + b"TAG" + bytes(125) + FRAMES)
+
+    assert (structure.patches, gaps) == ((Patch(800, 128),), [])
+    assert structure.track_seconds == pytest.approx((4.0,))
 
 
 def test_a_tag_behind_a_damaged_frame_is_not_of_its_length() -> None:

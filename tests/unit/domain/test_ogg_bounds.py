@@ -114,6 +114,12 @@ def test_a_flag_says_that_a_page_is_the_last_one(flags: int, *, is_said: bool) -
     assert (structure.problem, structure.repairs) == (None, said if is_said else ())
 
 
+def test_the_last_page_may_have_no_packet() -> None:
+    data = opus() + page(OPUS_20_MS, number=2, granule=960) + page_of([], number=3, granule=960, flags=LAST)
+
+    assert (examined(data).problem, examined(data).end, examined(data).repairs) == (None, len(data), ())
+
+
 @pytest.mark.parametrize("begun", [b"O", b"Ogg", b"OggS\0\0"])
 def test_a_page_that_is_begun_behind_the_last_one_is_cut_off(begun: bytes) -> None:
     assert examined(opus(960) + begun).problem == CUT_OFF

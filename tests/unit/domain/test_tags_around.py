@@ -68,6 +68,7 @@ def test_the_sound_begins_behind_all_tags_in_front(tag: bytes) -> None:
 
 def test_more_than_16_tags_in_front_are_not_passed() -> None:
     assert behind_tags(reader(id3v2(1) * 17)) == 16 * len(id3v2(1))
+    assert behind_tags_between(reader(ID3V1 * 33), 0) == 32 * len(ID3V1)
 
 
 def test_a_tag_whose_header_is_cut_off_or_wrong_is_not_passed_over() -> None:

@@ -53,6 +53,7 @@ def test_the_payload_begins_behind_the_header_and_the_adaptation_field() -> None
 
 def test_the_counter_goes_from_15_to_0_and_a_packet_may_come_twice() -> None:
     counter = Counter()
+    assert not counter.has_jumped
     for number in (14, 15, 0, 1):
         assert counter.take(packet(number, bytes([number]))) is not None
         assert not counter.has_jumped

@@ -164,11 +164,11 @@ def _with_low_bytes(lows: bytes, wanted: set[int]) -> Iterator[int]:
 
 def _jumps(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> bool:
     """Whether the counter of any stream jumps, be it one of pictures or tables."""
-    counters: dict[int, Counter] = {}
+    counters: dict[tuple[int, int], Counter] = {}
     for _, run in runs(read_at, start, end, packet_bytes, sync):
         for index in range(len(run) // packet_bytes):
             packet = _packet(run, index, packet_bytes, sync)
-            counter = counters.setdefault((packet[1] & 31) << 8 | packet[2], Counter())
+            counter = counters.setdefault((packet[1] & 31, packet[2]), Counter())
             if packet[1:3] != _NULL_PACKET and counter.take(packet) is not None and counter.has_jumped:
                 return True
     return False

@@ -28,7 +28,7 @@ def examine_8(read_at: ReadAt, start: int, size: int) -> Structure:
     for _ in range(_MAX_PACKETS):
         header = read_at(offset, 24)
         key, (length, size_bytes) = header[:2], _number(header[2:])
-        if not (key.isalpha() and key.isupper()) or length < 2 + size_bytes or offset >= size:
+        if not (key.isalpha() and key.isupper()) or length < 2 + size_bytes:
             break
         if key == b"SH":
             seconds = _seconds(header[2 + size_bytes :])
