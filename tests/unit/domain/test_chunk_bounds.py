@@ -57,6 +57,12 @@ def test_an_aiff_that_states_no_samples_has_those_that_follow(length: int) -> No
     assert (structure.problem, structure.track_seconds, structure.repairs) == (None, (400 / RATE_HZ,), ())
 
 
+def test_an_aiff_may_state_a_size_from_before_its_length_was_known() -> None:
+    structure = examined(aiff.examine, an_aiff(swapped(tone(400)), common(), more=(1 << 31) - 808))
+
+    assert (structure.problem, structure.track_seconds) == (None, (400 / RATE_HZ,))
+
+
 def test_a_chunk_of_16_mib_and_more_is_cut_off_in_a_small_aiff() -> None:
     assert examined(aiff.examine, an_aiff(tone(400), common(), more=1 << 24)).problem == CUT_OFF
 

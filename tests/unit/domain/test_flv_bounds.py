@@ -155,6 +155,13 @@ def test_a_duration_that_is_longer_than_the_tags_is_said_and_with_bytes_behind_t
     assert examined(flv.examine, data + b"x" * 40).problem == (NOT_IN_A_ROW if is_damage else None)
 
 
+@pytest.mark.parametrize(("seconds", "is_said"), [(0.1, False), (0.101, True)])
+def test_a_file_without_sound_and_pictures_has_no_length(seconds: float, *, is_said: bool) -> None:
+    structure = examined(flv.examine, an_flv(a_duration(seconds)))
+
+    assert (structure.track_seconds, bool(structure.repairs)) == ((), is_said)
+
+
 def test_a_duration_may_be_that_of_the_pictures() -> None:
     data = an_flv(a_duration(4.0), *every(20, 50), *every(40, 100, kind=VIDEO))
 

@@ -48,6 +48,7 @@ def test_the_first_chain_is_found_behind_what_looks_like_a_frame() -> None:
     data = b"\xf5\x06" + b"\xf5\x00" + b"\xf5" + frame() * 4
 
     assert find_chain(data, KIND) == 5
+    assert find_chain(data[5:], KIND) == 0
     assert find_chain(data, KIND, 5) == 5
     assert find_chain(data, KIND, 6) == 45
     assert find_chain(b"x" * 99, KIND) is None
@@ -55,6 +56,14 @@ def test_the_first_chain_is_found_behind_what_looks_like_a_frame() -> None:
     assert find_first(reader(frame() * 2 + bytes(900) + frame() * 9), 0, KIND) == 0
     assert find_first(reader(bytes(1 << 17) + frame() * 4), 0, KIND) == 1 << 17
     assert find_first(reader(frame() + bytes(900)), 0, KIND) is None
+
+
+def test_where_no_frames_are_nothing_is_counted() -> None:
+    structure, run = examine_stream(reader(b"x" * 99), 7, 99, KIND)
+
+    assert structure.problem == "the source is damaged: no frames of audio follow on each other"
+    nothing = Run(7, 7, count=0, seconds=0.0, missing_bytes=0, gaps=[], tags=[], lost_frames=0, is_overlong=False)
+    assert run == nothing
 
 
 def test_frames_are_counted_by_their_clocks() -> None:
@@ -188,6 +197,7 @@ def test_the_last_frame_is_the_one_that_ends_at_the_offset() -> None:
     assert last_frame(reader(data), 130, KIND) == 40
     assert last_frame(reader(data), 131, KIND) is None
     assert last_frame(reader(data), 40, KIND) is None  # none is before it
+    assert last_frame(reader(b"x" + data), 41, KIND) == 1
     assert last_frame(reader(data), len(data), KIND, begin=129) == 130
     assert last_frame(reader(data), len(data), KIND, begin=130) is None
     assert last_frame(reader(frame() + b"\xf5\x03\x00"), 43, KIND) == 40
