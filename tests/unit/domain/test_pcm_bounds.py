@@ -44,7 +44,7 @@ def a_wav(*chunks: bytes, magic: bytes = b"RIFF") -> bytes:
         b"",
         chunk(b"LIST", b""),
         chunk(b"LIST", b"even" * 40),
-        chunk(b"LIST", b"odd" * 41) + chunk(b"id3 ", b"x"),
+        chunk(b"LIST", b"odd" * 41) + chunk(b"id3 ", b"x" * 201),
         chunk(b"LIST", b"odd" * 41, pads=False) + chunk(b"id3 ", b"x" * 200),
         chunk(b" ~a~", b"names may have these" * 9),
         chunk(b"LIST", b"x" * 200, more=SLACK),
@@ -75,6 +75,13 @@ def test_what_is_no_chunk_behind_the_samples_of_a_wav_is_judged_as_bytes(behind:
     data = a_wav(chunk(b"fmt ", FORMAT), chunk(b"data", tone(4000)), behind)
 
     assert len(examined(wav.examine, data).repairs) == 1
+
+
+@pytest.mark.parametrize(("length", "is_known"), [(14, False), (15, False), (16, True)])
+def test_a_format_of_a_wav_has_16_bytes(length: int, *, is_known: bool) -> None:
+    data = a_wav(chunk(b"fmt ", FORMAT[:length]), chunk(b"data", tone(400)))
+
+    assert bool(examined(wav.examine, data).track_seconds) is is_known
 
 
 def test_a_wav_without_samples_is_cut_off() -> None:
