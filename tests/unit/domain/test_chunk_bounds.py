@@ -25,7 +25,7 @@ from worker.domain.containers.caf import _layout as layout_of_caf
 from worker.domain.containers.chunks import is_name
 from worker.domain.containers.data_end import MORE_SOUND
 from worker.domain.containers.samples import SampleLayout
-from worker.domain.containers.structure import CUT_OFF, JOINED
+from worker.domain.containers.structure import CUT_OFF, JOINED, Patch
 
 
 def swapped(samples: bytes) -> bytes:
@@ -57,6 +57,86 @@ def test_an_aiff_that_states_no_samples_has_those_that_follow(length: int) -> No
     assert (structure.problem, structure.track_seconds, structure.repairs) == (None, (400 / RATE_HZ,), ())
 
 
+@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize(
+    ("more", "lacking", "is_mended"), [(0, 0, False), (0, 1, True), (-800, 0, True), (-400, 0, True)]
+)
+def test_a_demuxer_gets_the_true_sizes_of_an_aiff_that_states_less(
+    start: int, more: int, lacking: int, *, is_mended: bool
+) -> None:
+    data = an_aiff(swapped(tone(400)), common(), more=more)
+    begin = data.index(b"SSND") + 8
+    sized = data[:4] + (begin - 8 - lacking).to_bytes(4, "big") + data[8:]
+
+    structure = aiff.examine(reader(b"j" * start + sized), start, start + len(sized))
+
+    of_file = Patch(start + 4, 4, (begin + 800).to_bytes(4, "big"))
+    of_chunk = Patch(start + begin - 4, 4, (808).to_bytes(4, "big"))
+    assert (structure.problem, structure.end) == (None, start + begin + 808)
+    assert structure.patches == ((of_file, of_chunk) if is_mended else ())
+    assert (structure.mends_header, structure.ignores_stated_size) == (is_mended, False)
+
+
+def test_one_byte_of_samples_is_a_size() -> None:
+    data = an_aiff(b"x", common(8))
+
+    assert examined(aiff.examine, data).patches == ()
+
+
+@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize(
+    ("length", "of_file", "is_mended"),
+    [
+        (800, 88, False),
+        (800, 87, True),
+        (800, (1 << 48) - 1, False),
+        (800, 1 << 48, True),
+        (0, 88, True),
+        (1, 88, True),
+    ],
+)
+def test_a_demuxer_gets_the_true_sizes_of_a_wave64_that_states_less(
+    start: int, length: int, of_file: int, *, is_mended: bool
+) -> None:
+    data = a_wave64(tone(400), length=length)
+    sized = data[:16] + of_file.to_bytes(8, "little") + data[24:]
+
+    structure = w64.examine(reader(b"j" * start + sized), start, start + len(sized))
+
+    patches = (
+        Patch(start + 16, 8, (904).to_bytes(8, "little")),
+        Patch(start + 96, 8, (824).to_bytes(8, "little")),
+    )
+    assert (structure.problem, structure.end) == (None, start + 904)
+    assert structure.patches == (patches if is_mended else ())
+    assert (structure.mends_header, structure.ignores_stated_size) == (is_mended, False)
+    assert len(structure.repairs) == (1 if length == 1 else 0)  # 0 is not stated
+
+
+@pytest.mark.parametrize(("length", "is_mended"), [(804, False), (404, True), (5, True)])
+def test_a_demuxer_gets_the_true_size_of_a_caf_that_states_less(length: int, *, is_mended: bool) -> None:
+    structure = examined(caf.examine, a_caf(swapped(tone(400)), description(), length=length))
+
+    begin = structure.begin - 4
+    patch = Patch(begin - 8, 8, (804).to_bytes(8, "big"))
+    assert (structure.problem, structure.end) == (None, begin + 804)
+    assert structure.patches == ((patch,) if is_mended else ())
+    assert (len(structure.repairs), structure.ignores_stated_size) == (is_mended, False)
+
+
+@pytest.mark.parametrize("length", [0, 3, 4])
+def test_a_caf_that_states_no_samples_has_those_that_follow(length: int) -> None:
+    structure = examined(caf.examine, a_caf(swapped(tone(400)), description(), length=length))
+
+    assert (structure.problem, structure.track_seconds, structure.repairs) == (None, (400 / RATE_HZ,), ())
+
+
+def test_an_aiff_without_samples_needs_no_sizes() -> None:
+    data = an_aiff(b"", common())
+
+    assert examined(aiff.examine, data[:4] + bytes(4) + data[8:]).patches == ()
+
+
 def test_an_aiff_may_state_a_size_from_before_its_length_was_known() -> None:
     structure = examined(aiff.examine, an_aiff(swapped(tone(400)), common(), more=(1 << 31) - 808))
 
@@ -68,10 +148,13 @@ def test_a_chunk_of_16_mib_and_more_is_cut_off_in_a_small_aiff() -> None:
 
 
 def test_files_of_one_kind_in_a_row_are_joined() -> None:
+    plain = an_aiff(swapped(tone(400)), common())
+    sized = plain[:4] + (len(plain) - 8).to_bytes(4, "big") + plain[8:]
+    wave64 = a_wave64(tone(400))
     for examine, data in (
-        (aiff.examine, an_aiff(swapped(tone(400)), common())),
+        (aiff.examine, sized),
         (caf.examine, a_caf(swapped(tone(400)), description())),
-        (w64.examine, a_wave64(tone(400))),
+        (w64.examine, wave64[:16] + len(wave64).to_bytes(8, "little") + wave64[24:]),
     ):
         assert examined(examine, data + data).problem == JOINED
 

@@ -58,6 +58,17 @@ def test_a_size_that_wrapped_is_a_multiple_of_4_gib_short(there: int) -> None:
     assert (end.sound, end.goes_on) == (BEGIN + there, True)
 
 
+@pytest.mark.parametrize(("short", "is_end"), [(-1, False), (0, True), (1, True), (2, False)])
+def test_samples_without_a_size_end_where_chunks_begin_that_end_with_the_file_or_a_byte_before(
+    short: int, *, is_end: bool
+) -> None:
+    data = b"x" * 99 + b"LIST" + b"y" * 40
+
+    end = find_end(reader(data), Samples(9, None, None), len(data), lambda _: len(data) - short)
+
+    assert end.sound == (99 if is_end else len(data))
+
+
 def test_samples_behind_the_end_of_the_file_are_cut_off_or_none() -> None:
     assert find_end(reader(b"x" * 99), Samples(200, 10, None), 99, lambda offset: offset).problem == CUT_OFF
 

@@ -103,6 +103,8 @@ def test_a_size_of_64_bits_counts_where_that_of_the_samples_is_open() -> None:
     assert examined(wav.examine, a_rf64(samples, 8000)).track_seconds == (0.5,)
     assert examined(wav.examine, a_rf64(samples + b"x" * 99, 8000)).track_seconds == (0.5,)
     assert examined(wav.examine, a_rf64(samples, 0)).track_seconds == (0.5,)  # not stated
+    for stated, repairs in ((0, 0), (1, 1), (4000, 1)):  # 1 is stated, and not all
+        assert len(examined(wav.examine, a_rf64(samples, stated)).repairs) == repairs
     for stated in (8001 + SLACK, 1 << 32, 1 << 47):
         assert examined(wav.examine, a_rf64(samples, stated)).problem == CUT_OFF
         assert examined(wav.examine, a_rf64(samples, stated, in_data=8000)).problem is None

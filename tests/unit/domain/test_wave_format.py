@@ -111,3 +111,18 @@ def test_big_endian_samples_are_misread(tag: int, bits: int, codec: str | None) 
 
     assert misread_codec(big, layout_of(big, "big")) == codec
     assert misread_codec(little, layout_of(little)) is None
+
+
+def test_the_kind_of_big_endian_samples_may_stand_in_the_extension() -> None:
+    chunk = struct.pack(">HHIIHHHHIH", 0xFFFE, 2, 44_100, 176_400, 4, 16, 22, 16, 3, 1) + REST_OF_GUID
+
+    assert layout_of(chunk, "big") == SampleLayout("int", 2, 2, "big", 44_100)
+
+
+@pytest.mark.parametrize(("tag", "bits", "valid_bits"), [(1, 24, 16), (3, 32, 24)])
+def test_only_whole_numbers_with_an_extension_have_valid_bits(tag: int, bits: int, valid_bits: int) -> None:
+    plain = wave_format(tag, 2, 44_100, bits) + struct.pack("<HH", 22, valid_bits)
+    extensible = wave_format(0xFFFE, 2, 44_100, bits) + struct.pack("<HHIH", 22, valid_bits, 3, tag) + REST_OF_GUID
+
+    assert misread_codec(plain, layout_of(plain)) is None
+    assert (misread_codec(extensible, layout_of(extensible)) is None) is (tag == 3)
