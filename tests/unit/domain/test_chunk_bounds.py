@@ -8,11 +8,14 @@ import pytest
 
 from tests.support.frames import reader
 from tests.unit.domain.test_pcm_bounds import (
+    FORMAT,
     RATE_HZ,
     SLACK,
     a_caf,
+    a_wav,
     an_aiff,
     big,
+    chunk,
     common,
     description,
     examined,
@@ -20,7 +23,7 @@ from tests.unit.domain.test_pcm_bounds import (
     wide,
 )
 from tests.unit.domain.test_wave64 import a_wave64, in_wave64
-from worker.domain.containers import aiff, caf, w64
+from worker.domain.containers import aiff, caf, w64, wav
 from worker.domain.containers.caf import _layout as layout_of_caf
 from worker.domain.containers.chunks import is_name
 from worker.domain.containers.data_end import MORE_SOUND
@@ -41,9 +44,9 @@ def test_the_name_of_a_chunk_is_four_characters_that_can_be_printed() -> None:
 @pytest.mark.parametrize(("more", "is_chunk"), [(0, True), (SLACK, True), (SLACK + 2, False), (1 << 20, False)])
 def test_a_chunk_behind_the_samples_ends_with_the_file(more: int, *, is_chunk: bool) -> None:
     samples = tone(400)
-    chunk = big(b"note", b"x" * 200, length=200 + more)
+    note = big(b"note", b"x" * 200, length=200 + more)
 
-    structure = examined(aiff.examine, an_aiff(swapped(samples), common(), chunk))
+    structure = examined(aiff.examine, an_aiff(swapped(samples), common(), note))
 
     assert (structure.problem is None and structure.repairs == ()) is is_chunk
 
@@ -81,6 +84,19 @@ def test_one_byte_of_samples_is_a_size() -> None:
     data = an_aiff(b"x", common(8))
 
     assert examined(aiff.examine, data).patches == ()
+
+
+def test_samples_of_fewer_bits_than_they_have_room_for_have_their_codec_told() -> None:
+    guid = bytes.fromhex("000000001000800000aa00389b71")
+    extensible = struct.pack("<HHIIHHHHIH", 0xFFFE, 1, RATE_HZ, 3 * RATE_HZ, 3, 24, 22, 16, 4, 1) + guid
+    wave64 = a_wave64(tone(300))
+    at = wave64.index(b"fmt ")
+
+    for form, codec in ((FORMAT, None), (extensible, "pcm_s24le")):
+        data = a_wav(chunk(b"fmt ", form), chunk(b"data", tone(300)))
+        assert examined(wav.examine, data).codec == codec
+        data = wave64[:at] + in_wave64(b"fmt ", form) + wave64[at + 40 :]
+        assert examined(w64.examine, data).codec == codec
 
 
 @pytest.mark.parametrize("start", [0, 3])
