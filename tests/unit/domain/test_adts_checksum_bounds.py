@@ -10,6 +10,7 @@ from tests.support.adts import a_stream, bits_of, crc_of
 from worker.domain.containers.adts_checksum import (
     Checksums,
     _behind_fill,
+    _ends,
     _fills_before,
     _has_stretch,
     _may_hold_data,
@@ -142,6 +143,17 @@ def test_no_more_than_510_bytes_are_data() -> None:
 
     assert not _may_hold_data(bits, 0, len(bits))
     assert not _may_hold_data(NAME + "100" + "0101" + "0" + "1" * 8 + "1" * 8 * 255, 0, 3 + 16 + 8 * 255)
+
+
+def test_an_element_may_end_before_each_of_those_that_fill_the_frame_up_but_where_data_may_be() -> None:
+    element = NAME + "0" * 18
+    bits = element + a_fill(5) + a_fill(20)
+
+    assert list(_ends(bits, 0, len(bits))) == [len(bits), len(element + a_fill(5)), len(element)]
+    assert list(_ends(element, 0, len(element))) == [len(element)]
+    with_data = element + a_data_element(40)
+    for behind in ("", a_fill(5)):
+        assert list(_ends(with_data + behind, 0, len(with_data + behind))) == []
 
 
 def test_data_in_whole_bytes_may_end_where_a_byte_does() -> None:

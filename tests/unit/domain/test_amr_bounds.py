@@ -62,6 +62,20 @@ def test_a_frame_of_amr_whose_padding_is_not_zero_is_one_where_frames_follow_or_
     assert examined(data).track_seconds == pytest.approx((346.0,))
 
 
+@pytest.mark.parametrize(("following", "frames"), [(9, 5), (10, 16)])
+def test_ten_frames_in_a_row_show_that_a_frame_with_wrong_padding_is_one(following: int, frames: int) -> None:
+    data = b"#!AMR\n" + AMR_FRAME * 5 + b"\xbd" + AMR_FRAME[1:] + AMR_FRAME * following + b"\xff\xfe" * 50
+
+    assert examined(data).track_seconds == pytest.approx((0.02 * frames,))
+
+
+@pytest.mark.parametrize(("rest", "is_damaged"), [(32_000, False), (32_001, True)])
+def test_a_tenth_of_the_sound_may_be_junk_behind_amr(rest: int, *, is_damaged: bool) -> None:
+    data = b"#!AMR\n" + AMR_FRAME * 10_000 + (b"\xff\xfe" * 16_001)[:rest]
+
+    assert (examined(data).problem is not None) is is_damaged
+
+
 def test_a_frame_of_amr_of_bad_quality_is_one_and_zeros_are_none() -> None:
     frame = b"\0" + b"\x55" * 12
 

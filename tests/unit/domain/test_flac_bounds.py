@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.flac import a_flac, a_frame
+from tests.support.flac import a_flac, a_frame, header
 from tests.support.frames import reader
 from worker.domain.containers import flac
+from worker.domain.containers.flac_frames import crc16
 from worker.domain.containers.structure import CUT_OFF, Structure
 
 NO_FRAME = "the source is damaged: no frame follows the header of the FLAC file"
@@ -23,6 +24,12 @@ def test_one_frame_is_a_whole_file(second: int) -> None:
     data = a_flac(a_frame(0, second=second))
 
     assert examined(data) == Structure(0, len(data), track_seconds=(FRAME_SECONDS,))
+
+
+def test_one_sample_is_a_whole_file() -> None:
+    frame = header(6, 9, stated=b"\0") + b"content"
+
+    assert examined(a_flac(frame + crc16(frame).to_bytes(2, "big"))).track_seconds == (1 / 44_100,)
 
 
 def test_metadata_that_do_not_end_are_a_cut() -> None:

@@ -105,6 +105,13 @@ def test_what_is_no_tag_ends_the_sound_and_tags_behind_it_are_damage() -> None:
     assert examined(flv.examine, good + b"x" + a_tag(AUDIO, 60)).problem == NOT_IN_A_ROW
     assert examined(flv.examine, good + b"x" + a_tag(AUDIO, 60)[:-1]).problem != NOT_IN_A_ROW
     assert examined(flv.examine, good + good).problem == JOINED
+    assert examined(flv.examine, good + a_tag(AUDIO)[:8] + b"\1" + a_tag(AUDIO)[9:]).end == len(good)
+    no_tag = bytes([AUDIO]) + bytes(7) + b"\1\1\1"
+    assert examined(flv.examine, good + no_tag[:10]).problem == CUT_OFF
+    assert examined(flv.examine, good + no_tag).problem is None
+    last = a_tag(AUDIO, 60, b"7 bytes")
+    assert last[-1] == SCRIPT
+    assert examined(flv.examine, good + last + a_tag(SCRIPT, 60)[1:]).problem is None
 
 
 @pytest.mark.parametrize("between", [1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])
@@ -160,6 +167,16 @@ def test_a_file_without_sound_and_pictures_has_no_length(seconds: float, *, is_s
     structure = examined(flv.examine, an_flv(a_duration(seconds)))
 
     assert (structure.track_seconds, bool(structure.repairs)) == ((), is_said)
+
+
+def test_what_stands_in_the_place_of_a_duration_is_none() -> None:
+    head = b"FLV\1\5" + (20).to_bytes(4, "big") + b"\x40" * 11 + bytes(4)
+    cut = b"\0\x08duration\0\x40\x40"
+
+    assert examined(flv.examine, head + b"".join(every(20, 3))).repairs == ()
+    assert examined(flv.examine, an_flv(*every(20, 3)) + cut).repairs == (BYTES_BEHIND,)
+    assert examined(flv.examine, an_flv(*every(20, 3)) + cut + bytes(5)).problem is None
+    assert examined(flv.examine, an_flv(*every(20, 3)) + cut + bytes(6)).problem == NOT_IN_A_ROW
 
 
 def test_a_duration_may_be_that_of_the_pictures() -> None:

@@ -91,9 +91,9 @@ def test_the_shortest_frame_may_be_the_last_one() -> None:
 
 
 def test_frames_behind_the_given_end_are_not_counted() -> None:
-    run = count_frames(reader(frame() * 9), 0, 120, KIND)
+    run = count_frames(reader(b"x" * 40 + frame() * 9), 40, 160, KIND)
 
-    assert (run.count, run.end, run.missing_bytes) == (3, 120, 0)
+    assert (run.count, run.end, run.missing_bytes) == (3, 160, 0)
     run = count_frames(reader(frame() * 3 + frame()[:15] + frame() * 9), 0, 135, KIND)
     assert (run.count, run.end, run.missing_bytes) == (3, 120, 25)
 
@@ -108,6 +108,16 @@ def test_frames_may_go_on_behind_megabytes_that_are_none() -> None:
     run = counted(frame() * 5 + b"x" * (3 << 19) + frame() * 5)
 
     assert (run.count, run.gaps) == (10, [(200, 200 + (3 << 19))])
+
+
+def test_a_quarter_of_a_gibibyte_that_is_none_is_too_much() -> None:
+    data, size = frame() * 5, 300 << 20
+
+    def read_at(offset: int, length: int) -> bytes:
+        return data[offset : offset + length].ljust(max(0, min(length, size - offset)), b"\0")
+
+    assert count_frames(read_at, 0, size, KIND).is_overlong
+    assert not count_frames(read_at, 0, 200 << 20, KIND).is_overlong
 
 
 def test_many_small_gaps_are_not_more_than_is_looked_at() -> None:

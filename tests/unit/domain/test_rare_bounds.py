@@ -225,6 +225,8 @@ def test_gsm_is_refused_where_its_beginning_or_its_end_is_not_frames() -> None:
     assert examined(gsm.examine, frame * many).problem is None
     assert examined(gsm.examine, frame * (many - 1) + bytes(33)).problem is not None
     assert examined(gsm.examine, bytes(33) + frame * (many - 1)).problem is not None
+    data = b"j" * 9 + frame * 12 + rare_sounds.ID3V1
+    assert gsm.examine(reader(data), 9, len(data)).problem is None
     for count in (12, many):
         tagged = examined(gsm.examine, frame * count + rare_sounds.ID3V1)
         assert (tagged.problem, tagged.read_range) == (None, (0, 33 * count))

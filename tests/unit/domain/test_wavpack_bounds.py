@@ -86,7 +86,7 @@ def test_a_second_file_begins_behind_the_first_or_behind_its_tags() -> None:
     assert examined(*whole, b"junk" * 9).read_range == (0, 2 * 132)
     shortest = a_block(0, total=1, samples=1)
     assert examined(shortest, shortest).problem == JOINED
-    as_a_tag = a_block(0) + b"APETAGEX" + struct.pack("<IIII8x", 2000, 132 + 32, 1, 0)
+    as_a_tag = a_block(2000) + b"APETAGEX" + struct.pack("<IIII8x", 2000, 132 + 32, 1, 0)
     assert examined(*whole, as_a_tag).problem == JOINED
 
 

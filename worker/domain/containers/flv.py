@@ -135,7 +135,7 @@ def _stated_ms(reader: BlockReader, start: int) -> float:
     """The duration in the first tag; 0 where there is none."""
     head = reader.at(start, _READ_BYTES)
     at = head.find(_DURATION)
-    if at < 0 or len(head) < at + len(_DURATION) + 8:
+    if at == -1 or len(head) < at + len(_DURATION) + 8:
         return 0.0
     (stated,) = struct.unpack_from(">d", head, at + len(_DURATION))
     return stated * 1000 if math.isfinite(stated) else 0.0
