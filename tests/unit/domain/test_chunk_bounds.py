@@ -86,6 +86,18 @@ def test_one_byte_of_samples_is_a_size() -> None:
     assert examined(aiff.examine, data).patches == ()
 
 
+@pytest.mark.parametrize("more", [0, 4, 34])
+def test_a_decoder_does_not_see_a_last_block_of_gsm_that_is_not_whole(more: int) -> None:
+    form = struct.pack("<HHIIHH", 0x31, 1, RATE_HZ, 1625, 65, 0) + bytes(more)
+    data = a_wav(chunk(b"fmt ", form), chunk(b"data", b"\xd5" * 205, pads=False))
+
+    assert examined(wav.examine, data).read_range == (0, len(data) - 10)
+
+
+def test_a_wav_without_a_format_is_seen_to_its_last_byte() -> None:
+    assert examined(wav.examine, a_wav(chunk(b"data", tone(400) + b"x", pads=False))).read_range is None
+
+
 def test_samples_of_fewer_bits_than_they_have_room_for_have_their_codec_told() -> None:
     guid = bytes.fromhex("000000001000800000aa00389b71")
     extensible = struct.pack("<HHIIHHHHIH", 0xFFFE, 1, RATE_HZ, 3 * RATE_HZ, 3, 24, 22, 16, 4, 1) + guid

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from worker.domain.containers.samples import SampleLayout
-from worker.domain.containers.wave_format import layout_of, misread_codec
+from worker.domain.containers.wave_format import block_bytes, layout_of, misread_codec
 
 REST_OF_GUID = bytes.fromhex("000000001000800000aa00389b71")
 
@@ -126,3 +126,10 @@ def test_only_whole_numbers_with_an_extension_have_valid_bits(tag: int, bits: in
 
     assert misread_codec(plain, layout_of(plain)) is None
     assert (misread_codec(extensible, layout_of(extensible)) is None) is (tag == 3)
+
+
+@pytest.mark.parametrize(
+    ("tag", "align", "length"), [(0x31, 65, 65), (0x31, 0x141, 0x141), (0x31, 1, 1), (0x31, 0, 1), (0x11, 256, 1)]
+)
+def test_gsm_is_decoded_in_whole_blocks(tag: int, align: int, length: int) -> None:
+    assert block_bytes(struct.pack("<HHIIHH", tag, 1, 8000, 1625, align, 4)) == length
