@@ -109,7 +109,7 @@ def test_what_is_no_tag_ends_the_sound_and_tags_behind_it_are_damage() -> None:
     no_tag = bytes([AUDIO]) + bytes(7) + b"\1\1\1"
     assert examined(flv.examine, good + no_tag[:10]).problem == CUT_OFF
     assert examined(flv.examine, good + no_tag).problem is None
-    last = a_tag(AUDIO, 60, b"7 bytes")
+    last = a_tag(AUDIO, 60, b"seven b")
     assert last[-1] == SCRIPT
     assert examined(flv.examine, good + last + a_tag(SCRIPT, 60)[1:]).problem is None
 
