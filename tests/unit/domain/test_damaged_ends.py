@@ -44,7 +44,8 @@ def test_a_last_frame_that_is_damaged_is_as_long_as_its_header_states_but_for_a_
     sync: int, *, is_frame: bool
 ) -> None:
     def measure(block: bytes, offset: int) -> Frame | None:
-        return (block[offset + 1], (10, 100)) if block[offset] == 0xF5 and block[offset + 1] > 2 else None
+        is_header = block[offset] == 0xF5 and block[offset + 1] > 2 and block[offset + 2] == 1
+        return (block[offset + 1], (10, 100)) if is_header else None
 
     kind = FrameKind(b"\xf5", 3, measure, is_right=lambda block, _, end: block[end - 1] == 1)
     data = (b"\xf5\x28" + b"\1" * 38) * 20 + bytes([sync]) + b"\x5a" + b"\1" * 87 + b"\2"
