@@ -64,6 +64,10 @@ def test_the_largest_record_fits_into_a_message_of_sns(repairs: int) -> None:
     )
 
 
+def test_a_message_of_sns_has_room_for_its_attributes_beside_the_event() -> None:
+    assert 250_000 <= MAX_EVENT_BYTES <= 262_144 - 1024
+
+
 def test_it_is_published_some_ten_times_in_an_hour_and_then_given_up() -> None:
     now, tries = ENDED_AT, 0
     while (delay_seconds := delay_before_next_try(ENDED_AT, now, 0.5, receives=tries or None)) is not None:
