@@ -28,6 +28,7 @@ def test_the_peak_is_that_of_neighbours_of_half_to_one_and_a_half_of_the_longest
     assert of_four.bandwidth == 8 * 18_000 // 4
     assert rendition((1000, 4.0), (9000, 1.0), (1000, 4.0)).bandwidth == 8 * 10_000 // 5
     assert rendition((1000, 4.0), (9000, 2.5), (1000, 4.0)).bandwidth == 8 * 9000 * 2 // 5
+    assert rendition((5000, 4.0), (9000, 1.5), (5000, 4.0), (9000, 1.5)).bandwidth == -(-8 * 14_000 * 2 // 11)
 
 
 def test_a_playlist_is_of_the_version_for_fragments_and_a_file_ends_with_its_last_segment() -> None:

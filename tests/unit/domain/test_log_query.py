@@ -136,11 +136,30 @@ def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(percent: 
     assert run_query(f"stats pct(n, {percent}) as p", rows) == [{"p": value}]
 
 
+def test_a_percentile_of_many_values_is_exact() -> None:
+    rows = [{"n": number} for number in range(1, 201)]
+
+    assert run_query("stats pct(n, 51) as p", rows) == [{"p": 102}]
+
+
 def test_more_aggregates_than_one_are_named_by_their_functions_or_as_they_are_told() -> None:
     assert run_query("stats min(n), max(n) as most, count(*)", LINES) == [{"min": 1, "most": 3, "count": 3}]
     assert run_query("stats count(*) by event, n > 1 as is_more | sort n", LINES[:1]) == [
         {"event": "a", "is_more": False, "count": 1}
     ]
+
+
+def test_lists_are_groups_by_what_they_hold() -> None:
+    rows = run_query("stats count(*) as n by list | sort n", [{"list": ["ä"]}, {"list": ["ä"]}, {"list": ["b"]}])
+
+    assert rows == [{"list": '["b"]', "n": 1}, {"list": '["ä"]', "n": 2}]
+
+
+@pytest.mark.parametrize(("period", "beginning"), [("1h", "2026-11-22T20:00:00Z"), ("15m", "2026-11-22T20:15:00Z")])
+def test_a_period_has_any_number_of_a_unit(period: str, beginning: str) -> None:
+    rows = run_query(f"display bin({period}) as period", [{"timestamp": "2026-11-22T20:29:00Z"}])
+
+    assert rows == [{"period": beginning}]
 
 
 @pytest.mark.parametrize(

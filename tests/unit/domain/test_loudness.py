@@ -186,10 +186,11 @@ def test_an_encoder_that_stays_erratic_has_the_best_step_that_kept_the_peak() ->
     assert gains[-1] == gains[1]
 
 
-def test_the_best_step_that_does_not_keep_the_peak_a_second_time_is_an_error() -> None:
-    steps = iter([(-18.0, -1.2), *((-17.0, 0.5) for _ in range(9)), (-18.0, 0.5)])
+@pytest.mark.parametrize("peak", [0.5, -0.5])
+def test_the_best_step_that_does_not_keep_the_peak_a_second_time_is_an_error(peak: float) -> None:
+    steps = iter([(-18.0, -1.2), *((-17.0, 0.5) for _ in range(9)), (-18.0, peak)])
 
-    with pytest.raises(ValueError, match=r"a true peak of 0\.5 dBTP"):
+    with pytest.raises(ValueError, match=f"a true peak of {peak} dBTP"):
         levelled(PODCAST, heard(-20.0, -6.0), lambda _: next(steps))
 
 
