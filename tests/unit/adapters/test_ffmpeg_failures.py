@@ -232,11 +232,17 @@ def test_an_error_of_the_demuxer_is_seen_among_many_others() -> None:
     assert log_of(decoders, demuxers).demuxer_error is not None
 
 
-def test_an_error_of_a_stream_map_is_none_of_a_source_without_sound() -> None:
-    for text in ("Stream map '0:a' is odd.", "it matches no streams"):
-        failure = failure_of(1, log_of(said("", "fatal", ERROR, text)))
-        assert failure is not None
-        assert failure.code is not ErrorCode.NO_AUDIO
+@pytest.mark.parametrize(
+    ("text", "is_without_sound"),
+    [(NO_STREAMS, True), ("Stream map '0:a' is odd.", False), ("it matches no streams", False)],
+)
+def test_an_error_of_a_stream_map_may_be_another_than_that_of_a_source_without_sound(
+    text: str, *, is_without_sound: bool
+) -> None:
+    failure = failure_of(1, log_of(f"{RESET}\x1b[{ERROR}m{text}\n"))
+
+    assert failure is not None
+    assert (failure.code is ErrorCode.NO_AUDIO) == is_without_sound
 
 
 def test_20_errors_are_kept_and_the_first_of_the_demuxer() -> None:
