@@ -24,6 +24,7 @@ from tests.code_mutants.constants import Dependents, dependents
 from tests.code_mutants.lines import Line, LineRecorder, TestRun, marked_lines, read_runs, with_marks, write_runs
 from tests.code_mutants.operators import Mutant
 from tests.code_mutants.suites import are_imported, covering_files, path_of, source_of
+from tests.support import sounds
 
 _FLAGS = annotations.compiler_flag  # of the import of the future above
 _RECORDING_SECONDS = 1800.0
@@ -67,6 +68,7 @@ class InPlaceJudge:
         if session.testsfailed:
             raise RuntimeError("the tests cannot be imported")
         path = self._scratch / "runs.json"
+        sounds.directory()  # all processes share what one has made
         if not succeeds(lambda: self._record(session, path), within_seconds=_RECORDING_SECONDS):
             raise RuntimeError("the tests do not end")
         self.runs = sorted(read_runs(path), key=lambda run: run.seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -106,7 +107,8 @@ CONTAINERS = (
 
 
 @cache
-def _directory() -> Path:
+def directory() -> Path:
+    """Where they are kept: removed with the process that asks first. Those forked from it share it."""
     path = Path(tempfile.mkdtemp(prefix="sounds-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
@@ -115,8 +117,11 @@ def _directory() -> Path:
 @cache
 def sound(name: str) -> Path:
     """The file of that name: read it, never write to it."""
-    path = _directory() / name
-    run_ffmpeg(*_RECIPES[name], "-threads", "1", str(path))
+    path = directory() / name
+    if not path.exists():  # else another process has made it
+        made = path.with_name(f"{os.getpid()}-{name}")
+        run_ffmpeg(*_RECIPES[name], "-threads", "1", str(made))
+        made.rename(path)
     return path
 
 
