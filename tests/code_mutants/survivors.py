@@ -28,6 +28,10 @@ KINDS: tuple[tuple[str, str], ...] = (
         "a bound of effort or memory, of which the size matters and not the last digit",
     ),
     (
+        r"encoding_cost=[\d.]+,.*off by one$",
+        "an estimate of time, which is measured again in each job",
+    ),
+    (
         r"read_at\([^()]*, (\d+)\).*: \1 off by one$",
         "what is read beyond the fields is not looked at",
     ),

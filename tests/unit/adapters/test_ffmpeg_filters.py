@@ -209,3 +209,23 @@ def test_channels_are_in_the_order_of_the_encoder_that_has_its_own() -> None:
 
     assert "channelmap=0|1|2|3|6|7|4|5:7.1" in graph_of(surround, Encoding(AudioFormat.CAF, RATE, 8, 16, None))
     assert "channelmap" not in graph_of(surround, Encoding(AudioFormat.WAV, RATE, 8, 16, None))
+
+
+def test_one_channel_that_is_picked_is_the_only_one() -> None:
+    assert "channelmap=1:mono" in graph_of(WAV, replace(TO_WAV, channels=1, pick_channel=2))
+    assert "channelmap=0:mono" in graph_of(WAV, replace(TO_WAV, channels=1, pick_channel=1))
+
+
+def test_joined_sources_get_the_layout_and_the_rate_of_the_whole_and_one_kind_of_sample() -> None:
+    mono = replace(WAV, layout="mono", channels=1, sample_rate_hz=44_100)
+    alike = graph_of(replace(WAV, parts=(WAV, WAV)))
+    different = graph_of(replace(WAV, parts=(WAV, mono)))
+    in_other_codecs = graph_of(replace(WAV, parts=(WAV, replace(WAV, codec="flac"))))
+
+    assert "pan=" not in alike
+    assert "aresample=48000" not in alike
+    assert "sample_fmts=fltp" not in alike
+    assert different.count("pan=stereo") == 1
+    assert different.count("aresample=48000") == 1
+    assert "sample_fmts=fltp" not in different
+    assert in_other_codecs.count("aformat=sample_fmts=fltp") == 2

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.ffmpeg_log import DEMUXER, FILTER, VERBOSE, WARNING, created, log_of, said
+from tests.support.ffmpeg_log import DEMUXER, ERROR, FILTER, VERBOSE, WARNING, created, log_of, said
 from worker.adapters.ffmpeg.log import Log
-from worker.adapters.ffmpeg.report import ProgressReader, count_channels, read_headers
-from worker.domain.errors import UnsupportedAudioError
+from worker.adapters.ffmpeg.report import ProgressReader, check_end, count_channels, has_packet, read_headers
+from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
 from worker.domain.mixing import LAYOUTS
 
 FACTS = """#tb {n}: 1/44100
@@ -49,6 +49,28 @@ def test_headers_are_read() -> None:
     assert headers.duration_seconds == pytest.approx(3723.5)
     assert (headers.track, headers.audio_track, headers.starts_at_seconds) == (0, 0, 0.0)
     assert not headers.is_float
+
+
+@pytest.mark.parametrize(
+    ("codec", "sample_format", "is_float"),
+    [
+        ("wavpack", "fltp", True),
+        ("wavpack", "dblp", True),
+        ("wavpack", "s16p", False),
+        ("pcm_f32le", "flt", True),
+        ("aac", "fltp", False),
+    ],
+)
+def test_the_samples_of_pcm_and_of_wavpack_may_be_floats(codec: str, sample_format: str, *, is_float: bool) -> None:
+    headers = read_headers(facts(codec), log_of(described(codec=codec, sample_format=sample_format)))
+
+    assert headers.is_float == is_float
+
+
+def test_what_is_told_twice_of_a_track_is_not_known() -> None:
+    twice = described(codec="wavpack").replace("Output #0", "  Stream #0:0: Audio: wavpack, fltp\nOutput #0", 1)
+
+    assert not read_headers(facts("wavpack"), log_of(twice)).is_float
 
 
 @pytest.mark.parametrize(
@@ -234,3 +256,20 @@ def test_a_track_begins_with_its_first_packet(base: str, first: str, seconds: fl
     found = read_headers(facts().replace("1/44100", base) + packets, log_of(described()))
 
     assert found.starts_at_seconds == seconds
+
+
+def test_the_first_packet_of_a_track_shows_that_all_is_said_of_it() -> None:
+    assert not has_packet(facts())
+    assert has_packet(facts() + "0,          0,          0,     1024,      371, 0x2e9e5a41\n")
+
+
+def test_a_converter_ends_well_where_it_says_so_and_no_part_of_the_file_is_unread() -> None:
+    ended, unfinished = ProgressReader(), ProgressReader()
+    ended.feed(b"out_time_us=1000000\nprogress=end\n")
+    unread = log_of(said(DEMUXER, "in#0/matroska,webm", ERROR, "Element at 0x8db8 exceeds containing master element"))
+
+    check_end(0, ended, Log())
+    with pytest.raises(ConverterCrashedError, match="before the end"):
+        check_end(0, unfinished, Log())
+    with pytest.raises(UnsupportedAudioError, match="cannot be read"):
+        check_end(0, ended, unread)

@@ -160,6 +160,10 @@ def test_the_pictures_are_those_of_the_list_up_to_the_largest() -> None:
         ({"BPM": ("inf",)}, [freeform(bytes(4) + b"BPM", data(1, b"inf"))]),
         ({"COMPILATION": ("255",)}, [box(b"cpil", data(21, b"\xff"))]),
         ({"COMPILATION": ("256",)}, [freeform(bytes(4) + b"COMPILATION", data(1, b"256"))]),
+        ({"PODCAST": ("1",)}, [box(b"pcst", data(21, b"\1"))]),
+        ({"GAPLESSALBUM": ("1",)}, [box(b"pgap", data(21, b"\1"))]),
+        ({"MOVEMENT": ("1",)}, [box(b"\xa9mvi", data(21, b"\0\1"))]),
+        ({"MOVEMENTTOTAL": ("4",)}, [box(b"\xa9mvc", data(21, b"\0\4"))]),
         ({"TRACKNUMBER": ("3",)}, [box(b"trkn", data(0, b"\0\0\0\x03\0\0\0\0"))]),
         ({"DISCNUMBER": ("1",), "DISCTOTAL": ("2",)}, [box(b"disk", data(0, b"\0\0\0\x01\0\x02"))]),
         (
