@@ -229,3 +229,12 @@ def test_joined_sources_get_the_layout_and_the_rate_of_the_whole_and_one_kind_of
     assert different.count("aresample=48000") == 1
     assert "sample_fmts=fltp" not in different
     assert in_other_codecs.count("aformat=sample_fmts=fltp") == 2
+
+
+def test_channels_with_positions_are_mixed_by_name_and_others_by_number() -> None:
+    numbered = replace(WAV, layout="4 channels", channels=4)
+    to_quad = replace(TO_WAV, channels=4, samples_in="quad")
+
+    assert "pan=quad|c0=1.00000*c0|c1=1.00000*c1|c2=1.00000*c2|c3=1.00000*c3[" in graph_of(numbered, to_quad)
+    mono = replace(WAV, layout="mono", channels=1)
+    assert "+1.00000*FC+" in graph_of(mono, replace(TO_WAV, samples_in="stereo"))

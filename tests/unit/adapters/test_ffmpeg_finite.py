@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from worker.adapters.ffmpeg.finite import has_only_numbers
+from worker.adapters.ffmpeg.files import Inspected
+from worker.adapters.ffmpeg.finite import has_only_numbers, is_finite
+from worker.adapters.ffmpeg.report import Headers
+from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure
+from worker.domain.tags.metadata import Metadata
 
 _CODES = {"pcm_f32le": "<f", "pcm_f32be": ">f", "pcm_f64le": "<d", "pcm_f64be": ">d"}
 _HEADER = bytes(44)
@@ -55,3 +59,22 @@ def test_a_file_of_several_blocks_is_read_to_its_end(codec: str, tmp_path: Path)
 
     path, structure = _file(tmp_path, codec, [*whole, math.nan])
     assert not has_only_numbers(path, structure, codec)
+
+
+@pytest.mark.parametrize(
+    ("container", "is_float", "answer"),
+    [
+        (Container.WAV, True, False),
+        (Container.WAV, False, True),
+        (Container.MATROSKA, False, True),
+        (Container.MATROSKA, True, None),
+    ],
+)
+async def test_samples_are_looked_at_where_they_are_floats_and_lie_together(
+    container: Container, answer: bool | None, tmp_path: Path, *, is_float: bool
+) -> None:
+    path, structure = _file(tmp_path, "pcm_f32le", [0.5, math.nan])
+    inspected = Inspected(container, structure, path.stat().st_size, Metadata())
+    headers = Headers("pcm_f32le", 48_000, 1, "mono", 32, is_float, 1.0, 0, 0, 0.0)
+
+    assert await is_finite(path, inspected, headers) is answer

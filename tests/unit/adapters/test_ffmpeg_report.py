@@ -119,6 +119,10 @@ def test_the_depth_is_that_of_stored_samples_and_lossy_codecs_have_none(
     assert read_headers(facts(codec), log_of(stderr)).bits_per_sample == bits
 
 
+def test_a_depth_that_is_not_told_is_taken_for_16_bits() -> None:
+    assert read_headers(facts("flac"), log_of(described(codec="flac", sample_format="xyz"))).bits_per_sample == 16
+
+
 @pytest.mark.parametrize(
     ("layout", "channels"),
     [

@@ -32,10 +32,10 @@ def test_the_peak_is_that_of_neighbours_of_half_to_one_and_a_half_of_the_longest
 
 
 def test_a_playlist_is_of_the_version_for_fragments_and_a_file_ends_with_its_last_segment() -> None:
-    of_two = rendition((6000, 6.0), (3000, 0.5), init_bytes=700)
+    of_three = rendition((6000, 6.0), (6000, 6.0), (3000, 0.5), init_bytes=700)
 
-    assert media_playlist(of_two).splitlines()[1] == "#EXT-X-VERSION:7"
-    assert (of_two.init_bytes, of_two.size_bytes) == (700, 9700)
+    assert media_playlist(of_three).splitlines()[1] == "#EXT-X-VERSION:7"
+    assert (of_three.init_bytes, of_three.size_bytes) == (700, 15_700)
 
 
 def test_the_lengths_of_the_segments_add_up_to_the_sounds() -> None:

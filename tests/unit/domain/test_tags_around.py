@@ -109,6 +109,7 @@ def test_the_sound_ends_before_all_tags_behind(tag: bytes) -> None:
 
     assert before_tags(reader(data), 0, len(data)) == len(SOUND)
     assert before_tags(reader(data + b"behind"), 0, len(data)) == len(SOUND)
+    assert before_tags(reader(data + tag), 0, len(data)) == len(SOUND)
     assert before_tags(reader(data), len(SOUND), len(data)) == len(SOUND)
     if tag and tag != ID3V1 * 16:
         assert before_tags(reader(data), len(SOUND) + 1, len(data)) > len(SOUND)  # not before where the sound begins
@@ -158,6 +159,11 @@ def test_tags_of_both_files_between_which_sound_was_joined_are_passed(tag: bytes
 )
 def test_what_is_no_whole_tag_between_two_files_is_not_passed(tag: bytes) -> None:
     assert behind_tags_between(reader(SOUND + tag + SOUND), len(SOUND)) == len(SOUND)
+
+
+@pytest.mark.parametrize("tag", [b"000000LYRICS200", b"LYRICSBEGIN" + b"words" + b"LYRICSEND"])
+def test_a_tag_may_be_all_that_there_is(tag: bytes) -> None:
+    assert before_tags(reader(tag), 0, len(tag)) == 0
 
 
 def test_a_tag_behind_that_states_nothing_or_more_than_there_is_is_none() -> None:
