@@ -253,6 +253,13 @@ def test_20_errors_are_kept_and_the_first_of_the_demuxer() -> None:
     assert [error.text for error in log_of(*of_decoder, *of_demuxer).errors][19:] == ["broken 19", "lost 0"]
 
 
+@pytest.mark.parametrize(("printed", "is_none"), [("-1.000000", True), ("1.000000", False)])
+def test_a_sample_that_is_no_number_is_printed_by_the_filter_that_makes_it_silence(
+    printed: str, *, is_none: bool
+) -> None:
+    assert log_of(said(FILTER, "Parsed_aeval_1", VERBOSE, printed)).has_non_finite_samples == is_none
+
+
 def test_a_rate_is_that_of_the_input_of_a_graph() -> None:
     text = "tb:1/44100 samplefmt:fltp samplerate:44100 chlayout:stereo"
 
