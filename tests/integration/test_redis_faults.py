@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
@@ -26,14 +26,16 @@ from worker.adapters.dynamodb.job_table import DynamoJobTable
 from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.application.progress.failover import FailoverStore
-from worker.application.progress.guarded_cache import GuardedCache
+from worker.application.progress.guarded_cache import CACHE_SECONDS, GuardedCache
 from worker.demo.servers import HOST
 from worker.domain.progress import Record
 from worker.events import Event
 from worker.ports import StoreUnavailableError, WriteResult
 
 JOB = "ep-0142"
-PATIENT: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}  # a busy machine is no outage
+# A busy machine is no outage.
+PATIENT: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}
+PATIENT_SECONDS = 10.0
 
 
 @pytest.fixture
@@ -68,8 +70,10 @@ class Worker:
 
 
 @asynccontextmanager
-async def a_worker(job_table: DynamoJobTable, redis_store: RedisProgressCache) -> AsyncIterator[Worker]:
-    store = FailoverStore(job_table, GuardedCache(redis_store, now=lambda: datetime.now(UTC)))
+async def a_worker(
+    job_table: DynamoJobTable, redis_store: RedisProgressCache, cache_seconds: float = CACHE_SECONDS
+) -> AsyncIterator[Worker]:
+    store = FailoverStore(job_table, GuardedCache(redis_store, now=lambda: datetime.now(UTC), seconds=cache_seconds))
     with logged_events() as log:
         running = asyncio.create_task(store.run())
         try:
@@ -79,6 +83,10 @@ async def a_worker(job_table: DynamoJobTable, redis_store: RedisProgressCache) -
             running.cancel()
             await asyncio.wait([running])
             await redis_store.aclose()
+
+
+def a_patient_worker(job_table: DynamoJobTable, breakable: BreakableRedis) -> AbstractAsyncContextManager[Worker]:
+    return a_worker(job_table, breakable.store(**PATIENT), PATIENT_SECONDS)
 
 
 async def connected(worker: Worker) -> None:
@@ -136,7 +144,7 @@ async def a_store(breakable: BreakableRedis, fault: Fault) -> RedisProgressCache
 async def test_closed_connections_and_forgotten_scripts_are_no_outage(
     words: tuple[str, ...], job_table: DynamoJobTable
 ) -> None:
-    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store(**PATIENT)) as worker:
+    async with a_breakable_redis() as breakable, a_patient_worker(job_table, breakable) as worker:
         await connected(worker)
         for _ in range(5):
             await worker.tick()
@@ -147,7 +155,7 @@ async def test_closed_connections_and_forgotten_scripts_are_no_outage(
 
 
 async def test_a_key_of_another_type_concerns_its_job_alone(job_table: DynamoJobTable) -> None:
-    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store(**PATIENT)) as worker:
+    async with a_breakable_redis() as breakable, a_patient_worker(job_table, breakable) as worker:
         await connected(worker)
         breakable.command("SET", f"audio:job:{JOB}", "of somebody else")
         newest = await worker.tick(12)
@@ -165,7 +173,7 @@ async def test_a_key_of_another_type_concerns_its_job_alone(job_table: DynamoJob
 
 
 async def test_a_damaged_hash_is_written_anew(job_table: DynamoJobTable) -> None:
-    async with a_breakable_redis() as breakable, a_worker(job_table, breakable.store(**PATIENT)) as worker:
+    async with a_breakable_redis() as breakable, a_patient_worker(job_table, breakable) as worker:
         await connected(worker)
         for damage in (("HDEL", "seq"), ("HSET", "fence", "soon"), ("HDEL", "fence", "seq", "status", "record")):
             await worker.tick()
