@@ -14,6 +14,7 @@ from worker.domain.containers.structure import Structure
 from worker.domain.cutting import Cut
 from worker.domain.encoding import Encoding
 from worker.domain.mixing import LAYOUTS
+from worker.domain.waveform import Waveform
 from worker.ports import SourceAudio
 
 RATE = 48_000
@@ -238,3 +239,12 @@ def test_channels_with_positions_are_mixed_by_name_and_others_by_number() -> Non
     assert "pan=quad|c0=1.00000*c0|c1=1.00000*c1|c2=1.00000*c2|c3=1.00000*c3[" in graph_of(numbered, to_quad)
     mono = replace(WAV, layout="mono", channels=1)
     assert "+1.00000*FC+" in graph_of(mono, replace(TO_WAV, samples_in="stereo"))
+
+
+def test_the_peaks_of_a_waveform_are_printed_to_the_descriptor_of_its_output() -> None:
+    waveform = Encoding(AudioFormat.WAVEFORM, RATE, 2, 16, None, waveform=Waveform("json", samples_per_point=100))
+
+    graph, _ = filter_graph(WAV, [TO_WAV, waveform], target_fds=[6, 7])
+
+    assert graph.count("asetnsamples=n=100:p=0") == 1
+    assert r"ametadata=mode=print:file=pipe\\:7," in graph

@@ -99,6 +99,7 @@ def test_a_tag_whose_header_is_cut_off_or_wrong_is_not_passed_over() -> None:
         lyrics(11),
         lyrics(900),
         lyrics3(b"words", b"w" * 99_999),
+        b"LYRICSBEGIN" + b"words" * 1000 + b"LYRICSEND" + ID3V1,
         b"LYRICSBEGIN" + b"words" * 1020 + b"LYRICSEND" + ID3V1,
         ape(5) + lyrics(20) + ID3V1,
         ID3V1 * 16,
@@ -173,8 +174,8 @@ def test_a_tag_behind_that_states_nothing_or_more_than_there_is_is_none() -> Non
         assert before_tags(reader(data), 0, len(data)) == len(data)
     data = b"x" + b"123456LYRICS200"
     assert before_tags(reader(data), 0, len(data)) == len(data)
-    data = b"LYRICSEND"
-    assert before_tags(reader(data), 0, len(data)) == len(data)
+    for data in (b"LYRICSEND", SOUND + b"a text without its beginning: LYRICSEND"):
+        assert before_tags(reader(data), 0, len(data)) == len(data)
     data = SOUND + b"12345xLYRICS200"
     assert before_tags(reader(data), 0, len(data)) == len(data)
 
