@@ -55,6 +55,15 @@ def test_an_option_of_another_form_is_refused(target: str, option: dict[str, int
     assert caught.value.problem == f"can be chosen for waveform only with a target that ends with {ends}"
 
 
+@pytest.mark.parametrize("name", ["width", "height"])
+def test_a_picture_has_16_to_8192_pixels_each_way(name: str) -> None:
+    for pixels in (16, 8192):
+        assert getattr(output_of("ep.png", **{name: pixels}), name) == pixels
+    for pixels in (15, 8193):
+        with pytest.raises(InvalidMessageError, match=name):
+            output_of("ep.png", **{name: pixels})
+
+
 @pytest.mark.parametrize(
     "option",
     [

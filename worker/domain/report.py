@@ -11,8 +11,9 @@ from worker.domain.loudness import Loudness, finite
 from worker.domain.source_format import SourceFormat
 from worker.domain.tags.collecting import MAX_BYTES, Tags, with_total
 from worker.domain.tags.fields import TOTALS
+from worker.domain.trimming import TrimSilence
 
-SILENCE_DBFS = -50.0  # what is below it in all channels is silence, as `trim_silence` has it by default
+SILENCE_DBFS = TrimSilence().threshold_db  # what is below it in all channels is silence
 SHORTEST_SILENCE_SECONDS = 0.5
 MAX_SILENCES = 10_000
 _LIKELY_BYTES_OF_A_SILENCE = 32

@@ -17,7 +17,7 @@ from tests.support.ffmpeg_log import (
     log_of,
     said,
 )
-from worker.adapters.ffmpeg.log import Log
+from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.report import Counts, failure_of, has_hit_the_file_limit, read_counts
 from worker.domain.errors import ConverterCrashedError, ConverterFailedError, ErrorCode, UnsupportedAudioError
 
@@ -106,6 +106,14 @@ def test_a_converter_that_says_too_much_is_stopped() -> None:
 
     with pytest.raises(UnsupportedAudioError, match="says more than can be read"):
         log.feed(b"x")
+
+
+def test_a_description_may_have_two_mebibytes() -> None:
+    log = Log(MAX_DESCRIPTION_BYTES)
+    log.feed(b"title: a chapter\n" * 123_361)
+
+    with pytest.raises(UnsupportedAudioError, match="says more than can be read"):
+        log.feed(b"title: a chapter\n")
 
 
 def test_frames_of_flac_in_disorder_are_an_error_of_the_structure_though_only_warned_of() -> None:

@@ -162,3 +162,11 @@ def test_failures_from_before_a_trip_are_not_counted_after_it() -> None:
     assert not fail(circuit, at=3.0)
     succeed(circuit, at=3.0)
     assert not fail(circuit, at=3.0)
+
+
+def test_a_good_probe_is_followed_by_another_in_a_quarter_of_a_second() -> None:
+    circuit = closed()
+    assert fail(circuit, severity=Severity.HARD)
+
+    assert not circuit.probe_succeeded(at=2.0)
+    assert circuit.probe_delay_seconds(random=0.9) == 0.25

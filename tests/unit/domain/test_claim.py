@@ -212,3 +212,19 @@ def test_the_next_run_forgets_deaths_and_requests_to_cancel_and_keeps_the_suspic
 
 def test_a_claim_that_would_be_stale_in_half_a_second_is_waited_for() -> None:
     assert decided(running(), after=LEASE - 0.5) == Wait(0.5)
+
+
+def test_a_claim_that_was_not_seen_before_is_as_old_as_its_date_says() -> None:
+    limits = ClaimLimits(LEASE, 3, max_crashes=2)
+
+    assert decide(JobState(running()), fence=2000, now=NOW, limits=limits) == Wait(LEASE)
+
+
+@pytest.mark.parametrize("percent", [-0.5, 100.5])
+def test_a_record_has_no_percent_beyond_its_range(percent: float) -> None:
+    with pytest.raises(ValueError, match="percent is"):
+        replace(running(), percent=percent)
+
+
+def test_a_job_that_is_queued_has_done_nothing() -> None:
+    assert queued().percent == 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -9,9 +10,13 @@ import pytest
 from worker.domain.audio import FORMATS, SOUND_FORMATS, AudioFormat
 from worker.domain.backoff import Backoff
 from worker.domain.cover import Cover
+from worker.domain.encoding import LOSSY_BITS
+from worker.domain.errors import DurationTooLongError, TooManyAttemptsError
 from worker.domain.limits import ABSENT, AtLeast, Below, Choice, Count, CountIfList, Different, Limits, OneOf, Range
 from worker.domain.location import ObjectLocation
+from worker.domain.outcome import MessageAge
 from worker.domain.output import OutputSpec
+from worker.domain.report import SILENCE_DBFS
 from worker.domain.source_format import SourceFormat
 from worker.domain.tags.edits import Edits
 from worker.domain.tags.pictures import Picture
@@ -130,3 +135,29 @@ def test_the_content_of_a_cover_is_put_into_the_output_that_has_one() -> None:
 def test_pieces_are_converted_apart_where_no_option_looks_further() -> None:
     assert an_output(bitrate_kbps=64).is_local
     assert not an_output(trim_silence=TrimSilence()).is_local
+
+
+def test_silence_is_below_50_dbfs_and_a_tenth_of_a_second_of_it_stays() -> None:
+    assert TrimSilence() == TrimSilence(threshold_db=-50.0, keep_seconds=0.1)
+    assert SILENCE_DBFS == -50.0
+
+
+def test_a_sample_of_a_lossy_source_is_worth_16_bits() -> None:
+    assert LOSSY_BITS == 16
+
+
+def test_each_second_of_some_formats_takes_as_many_bytes_as_the_next() -> None:
+    assert {name for name, rules in FORMATS.items() if rules.is_constant} == {"mp3", "wav", "aiff", "caf"}
+
+
+def test_a_message_is_taken_for_new_where_nothing_is_said_of_it() -> None:
+    assert MessageAge() == MessageAge(receives=1, seconds=0.0, seconds_left=math.inf)
+
+
+def test_errors_say_what_they_are_told() -> None:
+    assert str(DurationTooLongError(90.0, 60.0)) == "the source plays for 90 s; the limit is 60 s"
+    assert str(DurationTooLongError(None, 60.0, sources=2)) == (
+        "the sources together play for more than that; the limit is 60 s"
+    )
+    assert str(TooManyAttemptsError(5)) == "started 5 times: it never came to an end"
+    assert str(TooManyAttemptsError(5, 2)) == "started 5 times: its worker died 2 times while it ran alone"

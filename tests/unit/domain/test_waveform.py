@@ -47,6 +47,12 @@ def test_a_picture_has_two_points_for_each_column(seconds: float | None, samples
     assert waveform_of(spec("png"), rate_hz=48_000, seconds=seconds) == Waveform("png", samples_per_point)
 
 
+def test_a_picture_is_1800_pixels_wide_and_140_high_unless_another_size_is_asked_for() -> None:
+    waveform = waveform_of(spec("png"), rate_hz=48_000, seconds=60.0)
+
+    assert (waveform.width, waveform.height) == (1800, 140)
+
+
 def test_a_picture_has_the_size_that_is_asked_for_and_takes_no_more_bytes_than_pixels() -> None:
     waveform = waveform_of(spec("png", width=300, height=40), rate_hz=48_000, seconds=60.0)
 
