@@ -24,8 +24,12 @@ KINDS: tuple[tuple[str, str], ...] = (
         "a bound of effort or memory, of which the size matters and not whether it is within it",
     ),
     (
-        r": _?[A-Z_]*(MAX|BYTES|LINES|WINDOW|BLOCK|CHUNK|LIMIT|AT_ONCE)[A-Z_]* = .*off by one$",
+        r": _?(MAX|KEPT)_[A-Z_]+ = .*off by one$",
         "a bound of effort or memory, of which the size matters and not the last digit",
+    ),
+    (
+        r": (_?(READ|COPY|BLOCK|STEP|WINDOW|TAIL|LOOKED_AT|SEARCHED(_BLOCK)?)_BYTES|_[A-Z]+_AT_ONCE) = .*off by one$",
+        "how much is read at a time or searched, of which the last digit does not matter",
     ),
     (
         r"encoding_cost=[\d.]+,.*off by one$",

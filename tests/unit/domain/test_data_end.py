@@ -158,13 +158,14 @@ def test_a_decoder_that_goes_by_the_header_gets_the_true_sizes_of_an_aiff_that_s
     assert patches == {4: 16_046, 42: 16_008}
 
 
-def test_an_aiff_with_more_sound_than_its_sizes_can_state_is_refused() -> None:
+@pytest.mark.parametrize("file_bytes", [8 + (1 << 32), 5 << 30])
+def test_an_aiff_with_more_sound_than_its_sizes_can_state_is_refused(file_bytes: int) -> None:
     head = an_aiff(b"", 0)
 
     def read_at(offset: int, size: int) -> bytes:
-        return (head[offset : offset + size] + NOISE)[: min(size, 5 << 30)]
+        return (head[offset : offset + size] + NOISE)[: min(size, file_bytes)]
 
-    assert examine(sniff(read_at, 5 << 30), read_at, 5 << 30).problem == MORE_SOUND
+    assert examine(sniff(read_at, file_bytes), read_at, file_bytes).problem == MORE_SOUND
 
 
 @pytest.mark.parametrize("stated", [0, 0xFFFF_FFFF])

@@ -162,6 +162,7 @@ def test_a_copy_of_a_fragment_and_one_without_sound_are_no_damage() -> None:
     assert problem(FTYP + moov() + first + empty + fragment(10)) is None
     assert problem(FTYP + moov() + fragment(0) + empty + fragment(5) + fragment(10)) is None
     assert problem(FTYP + moov() + first + fragment(5, media=MEDIA[:-1]) + fragment(10)) == DISORDER
+    assert problem(FTYP + moov() + first + fragment(5, media=b"x") + fragment(10)) == DISORDER
 
 
 def test_each_track_of_fragments_has_its_own_time() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import pytest
 
 from tests.support.pieces import FRAME, a_piece, an_mp4, joined
-from worker.domain.containers.flac_frames import crc8, crc16, frame_header
+from worker.domain.containers.flac_frames import crc8, crc16, frame_header, has_right_checksum
 from worker.domain.splitting.flac import FlacJoiner, numbered
 from worker.domain.splitting.joiner import EncodedPiece, JoinError
 
@@ -23,8 +24,9 @@ def a_frame(number: int, body: bytes) -> bytes:
     return numbered(_frame_0(body), number)
 
 
-def _frame_0(body: bytes) -> bytes:
-    header = b"\xff\xf8\xc9\x18\0"
+def _frame_0(body: bytes, codes: int = 0xC9, stated: bytes = b"") -> bytes:
+    """`codes` are those of its block size and its rate, of which some say that the values themselves are `stated`."""
+    header = b"\xff\xf8" + bytes([codes]) + b"\x18\0" + stated
     frame = header + bytes([crc8(header)]) + body
     return frame + crc16(frame).to_bytes(2, "big")
 
@@ -98,6 +100,21 @@ def test_a_number_is_written_in_as_few_bytes_as_it_needs(number: int, size: int)
     assert header is not None
     assert header.number == number
     assert len(changed) == len(frame) - 1 + size
+
+
+@pytest.mark.parametrize(
+    ("codes", "stated"),
+    [(0xC9, ""), (0x69, "0f"), (0x79, "0fff"), (0xCC, "2c"), (0xCD, "ac44"), (0xCE, "113a"), (0x7E, "0fff113a")],
+)
+def test_a_block_size_and_a_rate_that_a_frame_states_stay_behind_its_number(codes: int, stated: str) -> None:
+    frame = _frame_0(b"body", codes, bytes.fromhex(stated))
+    header = frame_header(frame)
+    assert header is not None
+
+    changed = numbered(frame, 300)
+
+    assert frame_header(changed) == replace(header, number=300)
+    assert has_right_checksum(changed)
 
 
 def test_a_piece_that_does_not_begin_where_the_last_one_ended_is_not_joined() -> None:

@@ -53,11 +53,13 @@ def test_blocks_without_a_number_of_their_own_are_not_compared() -> None:
 
 
 def test_blocks_for_further_channels_take_no_time() -> None:
-    further = a_block(0, flags=RATES)
+    of_16_bits = RATES | 1
+    further = a_block(0, flags=of_16_bits)
 
-    structure = examined(a_block(0), further, a_block(1000), a_block(1000, flags=RATES))
+    structure = examined(a_block(0), further, a_block(1000), a_block(1000, flags=of_16_bits))
 
     assert (structure.problem, structure.track_seconds) == (None, (2000 / 44_100,))
+    assert examined(a_block(0), further, a_block(0, flags=of_16_bits)).problem == CUT_OFF
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def _table(polynomial: int, bits: int) -> list[int]:
         state = byte << (bits - 8)
         for _ in range(8):
             state = state << 1 ^ polynomial if state >> (bits - 1) else state << 1
-        table.append(state & ((1 << bits) - 1))
+        table.append(state)
     return table
 
 
