@@ -18,13 +18,16 @@ def bits_of(data: bytes) -> str:
     return "".join(f"{byte:08b}" for byte in data)
 
 
-def protected(frame: bytes, *, second_at: int | None = None, element_end: int | None = None) -> bytes:
-    """The frame with a checksum, for one channel, or for a pair whose second channel begins with that bit."""
+def protected(frame: bytes, *, second_at: int | None = None, element_end: int | None = None, begin: int = 3) -> bytes:
+    """The frame with a checksum, for one channel, or for a pair whose second channel begins with that bit.
+
+    What is covered begins with the bit `begin` of the element, which is behind its name.
+    """
     length = len(frame) + 2
     header = bytes((frame[0], frame[1] & 0xFE, frame[2], frame[3] & 0xFC | length >> 11, length >> 3 & 0xFF))
     header += bytes(((length & 7) << 5 | frame[5] & 31, frame[6]))
     element = bits_of(frame[7:])[:element_end]
-    covered = bits_of(header) + element[3:195].ljust(192, "0")
+    covered = bits_of(header) + element[begin : begin + 192].ljust(192, "0")
     if second_at is not None:
         covered += element[second_at : second_at + 128].ljust(128, "0")
     return header + crc_of(covered).to_bytes(2, "big") + frame[7:]

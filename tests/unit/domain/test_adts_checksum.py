@@ -101,6 +101,14 @@ def test_an_encoder_that_writes_other_checksums_is_believed() -> None:
     assert examined(frames).repairs == ()
 
 
+def test_some_encoders_cover_the_name_of_the_element_too() -> None:
+    frames = [protected(frame[:7] + frame[9:], begin=0) for frame in a_stream(1)]
+
+    assert examined(frames).repairs == ()
+    frames[20] = flipped(frames[20], 120)
+    assert len(examined(frames).repairs) == 1
+
+
 @pytest.mark.parametrize("fills", [2, 3, 5])
 def test_several_elements_may_fill_up_a_frame_with_a_short_pair(fills: int) -> None:
     element = bits_of(SILENT_PAIR)[: bits_of(SILENT_PAIR).rindex("111")]

@@ -107,6 +107,13 @@ def test_a_packet_that_would_go_on_in_the_next_page_is_cut() -> None:
     assert examined(first + unfinished).problem == CUT_OFF
 
 
+def test_a_first_packet_that_would_go_on_in_the_next_page_is_cut() -> None:
+    raw = page(VORBIS.ljust(254, b"\0"), number=0, flags=FIRST)
+
+    assert examined(raw).problem is None
+    assert examined(sealed(raw[:27] + b"\xff" + raw[28:] + b"\0")).problem == CUT_OFF
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("junk", [bytes(5000), b"TAG" + bytes(125), b"\xff" * 70_000])
 def test_what_follows_the_last_page_of_an_ended_stream_is_no_sound(name: str, junk: bytes) -> None:

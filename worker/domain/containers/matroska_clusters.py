@@ -41,7 +41,7 @@ class Track:
 
     number: int
     kind: int
-    codec_delay_ns: int = 0
+    codec_delay_ns: int
     first: int | None = None
     last: int = 0
     last_cluster: int = 0  # how many there were at the last block
@@ -65,9 +65,7 @@ class Clusters:
     `is_padding` says whether what begins at an offset, and is no element, is none of the file's sound.
     """
 
-    def __init__(
-        self, reader: BlockReader, tracks: dict[int, Track], is_padding: Callable[[int], bool] = lambda _: False
-    ) -> None:
+    def __init__(self, reader: BlockReader, tracks: dict[int, Track], is_padding: Callable[[int], bool]) -> None:
         self._reader = reader
         self._tracks = tracks
         self._is_padding = is_padding

@@ -27,9 +27,7 @@ _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 1200
 
 
 def _frame(header: bytes) -> Frame | None:
-    """ISO 11172-3, section 2.4.2.3. A free format, whose length no header states, is none."""
-    if header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
-        return None
+    """Of three bytes with the sync word (ISO 11172-3, 2.4.2.3). None for a free format, which states no length."""
     version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
     bitrate_index, rate_index = header[2] >> 4, header[2] >> 2 & 3
     if version == 1 or layer == 0 or bitrate_index in {0, 15} or rate_index == 3:

@@ -28,13 +28,13 @@ class _Stream:
 
     codec: Codec | None  # None where it is no sound
     number: int
+    is_ended: bool
+    is_unfinished: bool
     pages: int = 1
     granule: int = 0
     begin: int | None = None  # the granule at which the first page with sound begins
     missing_before_sound: int = 0
     has_gap: bool = False
-    is_ended: bool = False
-    is_unfinished: bool = False
     packets: int = 1  # of its headers, as far as they are read
     setup: int = 0  # a checksum of the third of them, which in Vorbis has the codebooks
 
@@ -142,7 +142,9 @@ def _take(page: Page, links: list[_Link], read_at: ReadAt) -> bool:
         if not links or links[-1].has_data:
             links.append(_Link(page.begin, page.end))
         head = read_at(page.body, min(page.end - page.body, HEAD_BYTES)).ljust(HEAD_BYTES, b"\0")
-        links[-1].streams[page.serial] = _Stream(codec_of(head), page.number, is_ended=page.is_last)
+        links[-1].streams[page.serial] = _Stream(
+            codec_of(head), page.number, is_ended=page.is_last, is_unfinished=page.is_unfinished
+        )
     elif links and (stream := links[-1].streams.get(page.serial)):
         links[-1].has_data = True
         stream.add(page)

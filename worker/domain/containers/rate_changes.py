@@ -21,9 +21,9 @@ class _Stretch:
 
     begin: int
     rate_hz: int
+    end: int
     frames: int = 0
     seconds: float = 0.0
-    end: int = 0
 
     def add_gap(self, end: int, frames: int) -> None:
         self.seconds += frames * self.seconds / self.frames
@@ -64,7 +64,7 @@ def _stretches(read_at: ReadAt, run: Run, kind: FrameKind) -> list[_Stretch]:
             break  # never within a run
         length, (samples, rate_hz) = frame
         if not found or found[-1].rate_hz != rate_hz:
-            found.append(_Stretch(at, rate_hz))
+            found.append(_Stretch(at, rate_hz, end=at))
         at += length
         found[-1].frames += 1
         found[-1].seconds += samples / rate_hz
