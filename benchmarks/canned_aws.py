@@ -1,13 +1,15 @@
 """An AWS that costs next to nothing: SQS, S3 and DynamoDB that answer every call with the same success.
 
-`python -m benchmarks.canned_aws PORT`. It keeps objects and messages in memory, and no records. It checks nothing:
-what it is for is measuring what its client costs.
+`python -m benchmarks.canned_aws PORT DIRECTORY`. It keeps objects and messages in memory, and no records. What was not
+put there is sent from the file of the key's last part in the directory. It checks nothing: what it is for is measuring
+what its client costs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import sys
 from collections import deque
@@ -15,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import md5
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +34,7 @@ _ETAG = b'"canned"'
 class _Aws:
     """What it receives, and what it answers."""
 
+    directory: Path
     objects: dict[str, bytes] = field(default_factory=dict)
     messages: deque[str] = field(default_factory=deque)
     has_messages: asyncio.Event = field(default_factory=asyncio.Event)
@@ -135,23 +139,51 @@ class _Connection(asyncio.Protocol):
         method, target, _ = head.split(b" ", 2)
         action = _ACTION.search(head)
         path = urlsplit(target.decode()).path
+        if method == b"GET" and path not in self._aws.objects:
+            await self._send_file(self._aws.directory / Path(path).name)
+            return
         answer = await self._aws.answer(method, path, action[1].decode() if action else "", body)
         self._transport.write(answer)
 
+    async def _send_file(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._transport.write(_HEAD % (200, _ETAG, b"", os.fstat(file.fileno()).st_size))
+            await asyncio.get_running_loop().sendfile(self._transport, file)
+
 
 @contextmanager
-def canned_aws() -> Iterator[Server]:
+def canned_aws(directory: Path) -> Iterator[Server]:
     """It, as a process of its own."""
     port = free_port()
-    with running(Server("canned AWS", [sys.executable, "-m", __name__, str(port)], port)) as server:
+    with running(Server("canned AWS", [sys.executable, "-m", __name__, str(port), str(directory)], port)) as server:
         yield server
 
 
-async def _serve(port: int) -> None:
-    aws = _Aws()
+def settings(aws_port: int, redis_port: int) -> dict[str, str]:
+    """The environment of a worker that uses it, and of the clients that send to it."""
+    endpoint = f"http://{HOST}:{aws_port}"
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "canned",
+        "AWS_SECRET_ACCESS_KEY": "canned",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "WORKER_QUEUE_URL": f"{endpoint}/000000000000/jobs",
+        "WORKER_TABLE": "jobs",
+        "REDIS_ENDPOINT": HOST,
+        "REDIS_PORT": str(redis_port),
+        "REDIS_TLS": "false",
+    }
+
+
+async def _serve(port: int, directory: Path) -> None:
+    aws = _Aws(directory)
     server = await asyncio.get_running_loop().create_server(lambda: _Connection(aws), HOST, port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1])))
+    asyncio.run(_serve(int(sys.argv[1]), Path(sys.argv[2])))

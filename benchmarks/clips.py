@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bare import CORES, Run, Workload, ffmpeg, make_music, run_bare
-from benchmarks.canned_aws import canned_aws
+from benchmarks.canned_aws import canned_aws, settings
 from benchmarks.measured_worker import measured_worker
 from worker.demo import servers
 
@@ -43,8 +43,8 @@ async def _measure(scratch: Path, rounds: int, count: int) -> Mapping[str, tuple
     outputs.mkdir()
     workloads = [await _workload(scratch, source_format, count) for source_format in _FORMATS]
     turns: dict[str, tuple[list[Run], list[Run]]] = {workload.name: ([], []) for workload in workloads}
-    with canned_aws() as aws, servers.redis() as redis:
-        environment = _environment(aws.port, redis.port) | {"WORKER_WORKSPACE": str(scratch)}  # others change /tmp
+    with canned_aws(scratch) as aws, servers.redis() as redis:
+        environment = settings(aws.port, redis.port) | {"WORKER_WORKSPACE": str(scratch)}  # others change /tmp
         os.environ.update(environment)  # for the clients that send and upload
         async with measured_worker(environment) as worker:
             for workload in workloads:
@@ -67,25 +67,6 @@ async def _workload(scratch: Path, source_format: str, count: int) -> Workload:
     for file in files:
         file.write_bytes(clip.read_bytes())
     return Workload(source_format, files)
-
-
-def _environment(aws_port: int, redis_port: int) -> dict[str, str]:
-    endpoint = f"http://{servers.HOST}:{aws_port}"
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_REGION": "eu-central-1",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": "canned",
-        "AWS_SECRET_ACCESS_KEY": "canned",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "WORKER_QUEUE_URL": f"{endpoint}/000000000000/jobs",
-        "WORKER_TABLE": "jobs",
-        "REDIS_ENDPOINT": servers.HOST,
-        "REDIS_PORT": str(redis_port),
-        "REDIS_TLS": "false",
-    }
 
 
 def _table(turns: Mapping[str, tuple[Sequence[Run], Sequence[Run]]], rounds: int, count: int) -> Table:

@@ -1,11 +1,15 @@
-"""The threads of the event loop's executor, which look up names and use files."""
+"""The threads of the event loop's executor, which look up names and use files, and the memory that they share."""
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from worker.domain.errors import WorkerError
+
+_M_ARENA_MAX = -8  # mallopt(3)
+_ARENAS = 2
 
 
 class NoThreadsError(WorkerError):
@@ -35,3 +39,15 @@ def started_threads(count: int) -> ThreadPoolExecutor:
         raise NoThreadsError(count) from exc
     are_started.wait()
     return executor
+
+
+def share_arenas() -> None:
+    """Let all threads use two arenas of glibc's malloc. To be called before they are started.
+
+    By default each thread gets one of its own, up to eight for each processor, and each keeps what was freed there:
+    buffers of a mebibyte. Measured with two jobs of 100 MB at a time on two cores: 161 MB at the peak, 118 MB so.
+    Does nothing with other libraries.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, _ARENAS)

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 from worker.adapters.huge_pages import gather_heap
 from worker.adapters.sandbox.launcher import shared_launcher
-from worker.adapters.threads import started_threads
+from worker.adapters.threads import share_arenas, started_threads
 from worker.application.consuming.run_limits import RunLimits
 from worker.bootstrap.assembly import assemble
 from worker.settings import Settings
@@ -29,6 +29,7 @@ async def run_worker(settings: Settings, name: str, limits: RunLimits) -> int:
     loop = asyncio.get_running_loop()
     began_at = loop.time()
     shared_launcher().start()  # it starts beside all that follows
+    share_arenas()
     loop.set_default_executor(started_threads(_THREADS))
     share_the_interpreter()
     async with AsyncExitStack() as stack:
