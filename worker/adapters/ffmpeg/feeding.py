@@ -89,8 +89,8 @@ async def _feed(source_fd: int, pipe: int, begin: int, end: int, incoming: Incom
 class _PipeWriter:
     """Writes to a pipe, and leaves it alone while it is full until about half of it has been read.
 
-    A full pipe is writable once a page of it has been read. To write each time took 6,600 turns of the loop for a
-    source of 100 MB, and more than half of the worker's CPU for such a job.
+    A full pipe is writable once a page of it has been read. To write each time took thousands of turns of the loop for
+    a source of 106 MB, and 0.2 of the 0.5 s of CPU that such a job took.
     """
 
     def __init__(self, pipe: int) -> None:
