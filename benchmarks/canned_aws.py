@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from hashlib import md5
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from worker.demo.servers import HOST, Server, free_port, running
 
@@ -28,6 +28,8 @@ _ACTION = re.compile(rb"\r\nx-amz-target: *\S+\.(\w+)", re.IGNORECASE)
 _JSON = b"Content-Type: application/x-amz-json-1.0\r\n"
 _HEAD = b"HTTP/1.1 %d OK\r\nx-amzn-RequestId: canned\r\nETag: %s\r\n%sContent-Length: %d\r\n\r\n"
 _ETAG = b'"canned"'
+_BEGUN = b"<InitiateMultipartUploadResult><UploadId>canned</UploadId></InitiateMultipartUploadResult>"
+_COMPLETE = b"<CompleteMultipartUploadResult><ETag>canned</ETag></CompleteMultipartUploadResult>"
 
 
 @dataclass
@@ -39,13 +41,17 @@ class _Aws:
     messages: deque[str] = field(default_factory=deque)
     has_messages: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def answer(self, method: bytes, path: str, action: str, body: bytes) -> bytes:
+    async def answer(self, method: bytes, url: SplitResult, action: str, body: bytes) -> bytes:
         if action:
             handler = self._actions().get(action)
             found = {} if handler is None else await handler(json.loads(body))
             content = json.dumps(found).encode()
             return _HEAD % (200, _ETAG, _JSON, len(content)) + content
-        return self._object(method, path, body)
+        if "upload" in url.query:  # uploads to begin, uploadId to go on with it or to end it
+            results = {b"POST": _BEGUN if url.query == "uploads" else _COMPLETE}
+            content = results.get(method, b"")
+            return _HEAD % (200, _ETAG, b"", len(content)) + content
+        return self._object(method, url.path, body)
 
     def _actions(self) -> Mapping[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]:
         return {
@@ -138,11 +144,11 @@ class _Connection(asyncio.Protocol):
     async def _answer(self, head: bytes, body: bytes) -> None:
         method, target, _ = head.split(b" ", 2)
         action = _ACTION.search(head)
-        path = urlsplit(target.decode()).path
-        if method == b"GET" and path not in self._aws.objects:
-            await self._send_file(self._aws.directory / Path(path).name)
+        url = urlsplit(target.decode())
+        if method == b"GET" and url.path not in self._aws.objects:
+            await self._send_file(self._aws.directory / Path(url.path).name)
             return
-        answer = await self._aws.answer(method, path, action[1].decode() if action else "", body)
+        answer = await self._aws.answer(method, url, action[1].decode() if action else "", body)
         self._transport.write(answer)
 
     async def _send_file(self, path: Path) -> None:

@@ -1,6 +1,7 @@
 """A long WAV by format: bare ffmpeg, a worker with one slot, and one with a slot for each core, which splits it.
 
-Part of `make bench`. The worker goes from S3 to S3, bare ffmpeg from file to file.
+Part of `make bench`. The worker goes from S3 to S3, bare ffmpeg from file to file. The S3 is one that costs next to
+nothing, as it has the same processors here, which a real one has not.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,8 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bare import BITRATE_KBPS, CORES, Run, Workload, children_cpu_seconds, ffmpeg, make_music
+from benchmarks.canned_aws import canned_aws, settings
 from benchmarks.measured_worker import measured_worker
-from worker.demo.stack import open_stack
+from worker.demo import servers
 
 RESULTS = Path(__file__).parent / "results"
 _SIDES = ("bare ffmpeg", "whole", "split")
@@ -59,14 +62,15 @@ async def _measure(console: Console, scratch: Path, arguments: argparse.Namespac
     source = await make_music(scratch / "long.wav", arguments.minutes * 60)
     runs: Runs = {audio_format: {side: [] for side in _SIDES} for audio_format in arguments.formats}
     peak = 0.0
-    async with open_stack() as stack:
+    with canned_aws(scratch) as aws, servers.redis() as redis:
+        environment = settings(aws.port, redis.port)
+        os.environ.update(environment)  # for the client that sends
         for number in range(1, arguments.rounds + 1):
             console.print(f"Round {number} of {arguments.rounds}")
             for audio_format in arguments.formats:
                 runs[audio_format]["bare ffmpeg"].append(await _run_bare(source, audio_format))
             for side, concurrency in (("whole", 1), ("split", CORES)):
-                async with measured_worker(stack.environment, concurrency=concurrency) as worker:
-                    await worker.upload([source])
+                async with measured_worker(environment, concurrency=concurrency) as worker:
                     for audio_format in arguments.formats:
                         run = await worker.run(Workload("long", [source]), audio_format=audio_format)
                         runs[audio_format][side].append(run)
