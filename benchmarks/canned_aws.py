@@ -53,6 +53,11 @@ class _Aws:
             return _HEAD % (200, _ETAG, b"", len(content)) + content
         return self._object(method, url.path, body)
 
+    def file_of(self, path: str) -> Path | None:
+        """The file that is sent as the object at that path; None where one was put there, or there is none."""
+        file = self.directory / Path(path).name
+        return file if path not in self.objects and file.is_file() else None
+
     def _actions(self) -> Mapping[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]:
         return {
             "SendMessageBatch": self._send,
@@ -145,8 +150,9 @@ class _Connection(asyncio.Protocol):
         method, target, _ = head.split(b" ", 2)
         action = _ACTION.search(head)
         url = urlsplit(target.decode())
-        if method == b"GET" and url.path not in self._aws.objects:
-            await self._send_file(self._aws.directory / Path(url.path).name)
+        file = self._aws.file_of(url.path) if method == b"GET" else None
+        if file is not None:
+            await self._send_file(file)
             return
         answer = await self._aws.answer(method, url, action[1].decode() if action else "", body)
         self._transport.write(answer)
