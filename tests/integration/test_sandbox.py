@@ -53,6 +53,29 @@ async def test_a_converter_has_no_right_to_gain_and_no_descriptor_but_its_own(tm
     assert int(oom_score) >= 500, "where memory is short, it ends before the worker"
 
 
+async def test_a_converter_interrupts_no_other_program(tmp_path: Path) -> None:
+    """Nor its own threads: with all cores busy, it takes less CPU."""
+    code = "import os; print(os.sched_getscheduler(0) == os.SCHED_BATCH)"
+
+    ran = await run_python(code, cwd=tmp_path, sandbox=Sandbox())
+
+    assert ran.output == "True\n"
+
+
+async def test_a_policy_that_the_operator_has_chosen_stays(tmp_path: Path) -> None:
+    code = "import os; print(os.sched_getscheduler(0) == os.SCHED_IDLE)"
+    launcher = shared_launcher()
+    launcher.facts()
+    assert launcher.pid is not None
+    os.sched_setscheduler(launcher.pid, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        ran = await run_python(code, cwd=tmp_path, sandbox=Sandbox())
+    finally:
+        launcher.close()  # only root may take the policy back
+
+    assert ran.output == "True\n"
+
+
 async def test_the_limits_hold_from_the_first_instruction(tmp_path: Path) -> None:
     code = (
         "import resource as r; "

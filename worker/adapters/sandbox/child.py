@@ -36,6 +36,7 @@ def become(order: Order, report: int, descriptors: Sequence[int], rules: int | N
         for number, limit in (*order.limits, *_limit_of_tasks()):
             _limit(number, limit)
         if kernel.IS_LINUX:
+            _compute_in_the_background()
             with suppress(OSError):  # it has none
                 kernel.drop_capabilities()
             kernel.gain_no_privileges()
@@ -83,6 +84,17 @@ def _limit(number: int, limit: int) -> None:
     _, hard = resource.getrlimit(number)
     bound = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
     resource.setrlimit(number, (bound, bound))
+
+
+def _compute_in_the_background() -> None:
+    """Its threads interrupt no other when they have something to do (SCHED_BATCH, sched(7)).
+
+    They hand frames to each other, and the one that hands over goes on until it has to wait: with all cores busy, that
+    takes 5 to 35 % less CPU (docs/decisions/speed.md). A policy that the operator has chosen stays.
+    """
+    with suppress(OSError):  # the container forbids it
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _execute(order: Order) -> None:
