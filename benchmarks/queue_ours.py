@@ -74,9 +74,7 @@ class IdleConverter:
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         return SourceAudio("wav", "pcm_s16le", 44100, 2, 16, 1.0, len(_SOUND), Structure(0, len(_SOUND)))
 
-    async def predict_from_front(
-        self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
-    ) -> SourceAudio | None:
+    async def predict_from_front(self, source: Path, incoming: IncomingSource) -> SourceAudio | None:
         return None
 
     async def convert(

@@ -66,9 +66,7 @@ class FakeConverter:
         predicted_seconds = (audio.duration_seconds or 0.0) + self.prediction_error_seconds
         return replace(audio, duration_seconds=predicted_seconds, is_predicted=True)
 
-    async def predict_from_front(
-        self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
-    ) -> SourceAudio | None:
+    async def predict_from_front(self, source: Path, incoming: IncomingSource) -> SourceAudio | None:
         await asyncio.sleep(0)
         if not self.predicts_from_front:
             return None

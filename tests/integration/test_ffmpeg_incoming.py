@@ -41,7 +41,7 @@ async def test_a_source_of_which_the_end_has_to_be_known_is_not_converted_early(
     incoming = Trickle(source, data)
     await incoming.more_than(FRONT_BYTES)
 
-    assert await FfmpegConverter(FFMPEG).predict_from_front(source, incoming, [an_output(AudioFormat.MP3)]) is None
+    assert await FfmpegConverter(FFMPEG).predict_from_front(source, incoming) is None
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
@@ -69,7 +69,7 @@ async def test_a_conversion_of_a_source_that_stops_coming_can_be_cancelled(tmp_p
     source, has_stopped, converter = tmp_path / "source", asyncio.Event(), FfmpegConverter(FFMPEG)
     incoming = Stopping(source, whole("pcm.wav"))
     await incoming.more_than(FRONT_BYTES)
-    audio = await converter.predict_from_front(source, incoming, [an_output(AudioFormat.MP3)])
+    audio = await converter.predict_from_front(source, incoming)
     assert audio is not None
     outputs = [(an_output(AudioFormat.MP3), tmp_path / "out.mp3")]
     conversion = asyncio.create_task(
@@ -94,7 +94,7 @@ async def test_what_feeds_a_converter_ends_with_it_where_it_leaves_the_rest_unre
     source = tmp_path / "source"
     incoming = Trickle(source, silence(200))  # 3 MB, more than a pipe holds
     await incoming.more_than(FRONT_BYTES)
-    audio = await FfmpegConverter(FFMPEG).predict_from_front(source, incoming, [an_output(AudioFormat.MP3)])
+    audio = await FfmpegConverter(FFMPEG).predict_from_front(source, incoming)
     assert audio is not None
 
     with source.open("rb") as file:

@@ -50,7 +50,7 @@ async def ends(data: bytes, directory: Path, formats: Sequence[AudioFormat]) -> 
         source, targets = Path(scratch, "source"), _targets(Path(scratch), formats)
         incoming = Trickle(source, data)
         await incoming.more_than(FRONT_BYTES)
-        predicted = await converter.predict_from_front(source, incoming, [spec for spec, _ in targets])
+        predicted = await converter.predict_from_front(source, incoming)
         early, kind = None, "none"
         if predicted is not None:
             try:

@@ -14,7 +14,7 @@ from worker.adapters.ffmpeg.splitting import SplittingConverter
 from worker.application.consuming.spare_slots import SpareSlots
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.splitting.cuts import Pace
-from worker.ports import AudioConverter, ConversionProgress, Converted, SourceAudio
+from worker.ports import AudioConverter, ConversionProgress, Converted, IncomingSource, SourceAudio
 
 MUSIC_SECONDS = 97.3
 # Speech-like bursts and tones that never repeat, so that every joint is in another place of them.
@@ -51,6 +51,7 @@ async def convert_one(
     progress: ConversionProgress | None = None,
     audio: SourceAudio | None = None,
     max_file_bytes: int | None = None,
+    incoming: IncomingSource | None = None,
     options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Converted:
     """To one output with these options of its message."""
@@ -62,4 +63,5 @@ async def convert_one(
         max_duration_seconds=1000.0,
         progress=progress or ConversionProgress(),
         max_file_bytes=max_file_bytes,
+        incoming=incoming,
     )

@@ -184,13 +184,10 @@ class AudioConverter(Protocol):
         converter would say; the result is then marked, and `convert` compares it with what the converter finds.
         """
 
-    async def predict_from_front(
-        self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
-    ) -> SourceAudio | None:
+    async def predict_from_front(self, source: Path, incoming: IncomingSource) -> SourceAudio | None:
         """What `probe` predicts of a source when it is there, by the headers in the part of it that has come.
 
-        None where they do not say all, or the outputs are made sooner when it is there. Raises nothing about the
-        source.
+        None where they do not say all. Raises nothing about the source.
         """
 
     async def convert(

@@ -98,9 +98,7 @@ class FfmpegConverter:
             parts=tuple(audios),
         )
 
-    async def predict_from_front(
-        self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
-    ) -> SourceAudio | None:
+    async def predict_from_front(self, source: Path, incoming: IncomingSource) -> SourceAudio | None:
         """Read the headers, where no byte behind those that are there is needed to say what the whole source is."""
         try:
             inspected = await asyncio.to_thread(_inspect_front, source, incoming.written_bytes, incoming.size_bytes)

@@ -21,7 +21,7 @@ _PREFIX = "pcm_"
 _BYTES = {"u8": 1, "s8": 1, "alaw": 1, "mulaw": 1, "s16": 2, "s24": 3, "s32": 4, "f32": 4, "f64": 8}
 _HUNDREDTH = 0.011  # to which the length in headers is printed
 _SAME_SAMPLES = {("s16", 16), ("s24", 24)}
-_HASHED_BYTES = 96 << 10  # whole samples; malloc keeps larger blocks than 128 KiB for each thread that has read one
+_HASHED_BYTES = 96 << 10  # malloc keeps larger blocks than 128 KiB for each thread that has read one
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,13 @@ class Samples:
     frame_bytes: int
     count: int
 
+    def offset(self, frame: int) -> int:
+        """Where a sample frame lies in the file."""
+        return self.audio.structure.begin + frame * self.frame_bytes
+
     def given_to(self, piece: Piece) -> SourceAudio:
         """The part that a piece's encoder is given, as a source of its own."""
-        origin = self.audio.structure.begin
-        begin, end = (origin + each * self.frame_bytes for each in (piece.given_begin, piece.given_end))
+        begin, end = self.offset(piece.given_begin), self.offset(piece.given_end)
         return replace(
             self.audio,
             container=self.name,
@@ -55,19 +58,33 @@ class Samples:
         is_unchanged = "," not in graph and encoding.sample_rate_hz == audio.sample_rate_hz
         return is_unchanged and (_kind(self.name), encoding.bits_per_sample) in _SAME_SAMPLES
 
-    def md5(self, source: Path, stopped: threading.Event) -> bytes:
-        """Of all of them, as FLAC states it (RFC 9639, section 8.2); of some, where it was stopped.
 
-        The bytes of each are in little-endian order there.
-        """
-        digest, left = hashlib.md5(usedforsecurity=False), self.count * self.frame_bytes
-        width = _BYTES[_kind(self.name)] if self.name.endswith("be") else 1
-        with source.open("rb") as file:
-            file.seek(self.audio.structure.begin)
-            while left and not stopped.is_set() and (block := file.read(min(left, _HASHED_BYTES))):
-                digest.update(_turned(block, width))
-                left -= len(block)
-        return digest.digest()
+class SampleDigest:
+    """The MD5 of samples, as FLAC states it (RFC 9639, section 8.2): the bytes of each are in little-endian order."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.hashed = 0  # sample frames
+        self._samples = samples
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    @property
+    def md5(self) -> bytes:
+        return self._md5.digest()
+
+    def update(self, source: Path, stopped: threading.Event) -> None:
+        """Go on to the end of what is in the file, or until it is stopped."""
+        samples = self._samples
+        width = _BYTES[_kind(samples.name)] if samples.name.endswith("be") else 1
+        step = _HASHED_BYTES // samples.frame_bytes
+        with source.open("rb", buffering=0) as file:
+            file.seek(samples.offset(self.hashed))
+            while not stopped.is_set() and (wanted := min(step, samples.count - self.hashed)):
+                block = file.read(wanted * samples.frame_bytes)
+                frames = len(block) // samples.frame_bytes
+                self._md5.update(_turned(block[: frames * samples.frame_bytes], width))
+                self.hashed += frames
+                if frames < wanted:
+                    return
 
 
 def samples_of(audio: SourceAudio) -> Samples | None:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from worker.adapters.ffmpeg.converter import FfmpegConverter
 from worker.adapters.ffmpeg.encodings import encodings_of
 from worker.adapters.ffmpeg.finishing import finished
-from worker.adapters.ffmpeg.joining import JoinedOutput, joiner_for, piece_path, read_flac_header
+from worker.adapters.ffmpeg.joining import JoinedOutput, joiner_for, read_flac_header
 from worker.adapters.ffmpeg.lanes import Lanes
 from worker.adapters.ffmpeg.report import Counts
 from worker.adapters.ffmpeg.samples import Samples, can_be_joined, samples_of
+from worker.adapters.ffmpeg.split_task import SplitTask
 from worker.adapters.ffmpeg.verdict import check_counts
 from worker.adapters.shielding import run_shielded
 from worker.domain.audio import AudioFormat
@@ -45,19 +46,6 @@ _SMALL_FILE_BYTES = 256 * 1024  # an output without sound, and what headers add 
 _NO_LIMIT_BYTES = 1 << 40
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A conversion in pieces. `encodings` and `paths` are those of the outputs."""
-
-    source: Path
-    samples: Samples
-    encodings: list[Encoding]
-    paths: list[Path]
-    pieces: list[Piece]
-    max_file_bytes: int
-    progress: ConversionProgress
-
-
 class SplittingConverter:
     """Converts with `whole`, and its pieces in the spare ones of `slots`."""
 
@@ -69,15 +57,8 @@ class SplittingConverter:
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         return await self._whole.probe(source, may_predict=may_predict)
 
-    async def predict_from_front(
-        self, source: Path, incoming: IncomingSource, outputs: Sequence[OutputSpec]
-    ) -> SourceAudio | None:
-        """None where pieces would be encoded side by side: they lie all over the source."""
-        audio = await self._whole.predict_from_front(source, incoming, outputs)
-        try:
-            return None if audio is None or self._pieces_of(audio, encodings_of(outputs, audio)) else audio
-        except WorkerError:  # of outputs that the source cannot have
-            return None
+    async def predict_from_front(self, source: Path, incoming: IncomingSource) -> SourceAudio | None:
+        return await self._whole.predict_from_front(source, incoming)
 
     async def join(
         self,
@@ -112,15 +93,23 @@ class SplittingConverter:
         paths = [path for _, path in outputs]
         encodings = encodings_of([spec for spec, _ in outputs], audio)
         samples = samples_of(audio) if (audio.duration_seconds or 0) <= max_duration_seconds else None
-        pieces = [] if samples is None or incoming is not None else self._pieces(samples, encodings)
+        pieces = [] if samples is None else self._pieces(samples, encodings)
         if samples is not None and pieces:
-            await self._confirm(source, audio)
+            if incoming is None:  # else when all of it is there
+                await self._confirm(source, audio)
             limit = _NO_LIMIT_BYTES if max_file_bytes is None else max_file_bytes
             try:
-                return await self._split(_Task(source, samples, encodings, paths, pieces, limit, progress))
+                converted = await self._split(
+                    SplitTask(source, samples, encodings, paths, pieces, limit, progress, incoming)
+                )
             except (JoinError, WorkerError) as exc:
                 emit(Event.CONVERSION_SPLIT_FAILED, error=str(exc))
                 progress.seconds_done, progress.encoders = 0.0, 1.0
+            else:
+                if incoming is not None:
+                    await incoming.complete()
+                    await self._confirm(source, audio)
+                return converted
         return await self._whole.convert(
             source,
             audio,
@@ -130,10 +119,6 @@ class SplittingConverter:
             max_file_bytes=max_file_bytes,
             incoming=incoming,
         )
-
-    def _pieces_of(self, audio: SourceAudio, encodings: Sequence[Encoding]) -> list[Piece]:
-        samples = samples_of(audio)
-        return [] if samples is None else self._pieces(samples, encodings)
 
     def _pieces(self, samples: Samples, encodings: Sequence[Encoding]) -> list[Piece]:
         if not all(can_be_joined(samples, encoding) for encoding in encodings):
@@ -145,11 +130,11 @@ class SplittingConverter:
         if audio.is_predicted and await self._whole.probe(source) != replace(audio, is_predicted=False):
             raise MispredictedError
 
-    async def _split(self, task: _Task) -> Converted:
+    async def _split(self, task: SplitTask) -> Converted:
         stopped = threading.Event()
         digest: asyncio.Future[bytes] | None = None
         if any(encoding.format is AudioFormat.FLAC for encoding in task.encodings):
-            digest = asyncio.ensure_future(asyncio.to_thread(task.samples.md5, task.source, stopped))
+            digest = asyncio.create_task(task.md5(stopped), name="checksum of samples")
         try:
             outputs = [await self._output(task, number, digest) for number in range(len(task.paths))]
             run = _Run(task, self._whole, outputs)
@@ -162,14 +147,15 @@ class SplittingConverter:
                 for output in outputs:
                     output.close()
         except BaseException:
-            await run_shielded(asyncio.to_thread(_remove_files, task))
+            await run_shielded(asyncio.to_thread(task.remove_files))
             raise
         finally:
             stopped.set()
             if digest is not None:
-                await asyncio.wait([digest])
+                digest.cancel()
+                await run_shielded(_ended(digest))
 
-    async def _output(self, task: _Task, number: int, digest: asyncio.Future[bytes] | None) -> JoinedOutput:
+    async def _output(self, task: SplitTask, number: int, digest: asyncio.Future[bytes] | None) -> JoinedOutput:
         encoding, path = task.encodings[number], task.paths[number]
         if encoding.format is AudioFormat.FLAC and digest is not None:
             joiner: Joiner = FlacJoiner(await self._flac_header(task, encoding, path), digest.result)
@@ -177,8 +163,9 @@ class SplittingConverter:
             joiner = joiner_for(encoding)
         return JoinedOutput(path, encoding, task.samples.audio.sample_rate_hz, joiner)
 
-    async def _flac_header(self, task: _Task, encoding: Encoding, path: Path) -> bytes:
+    async def _flac_header(self, task: SplitTask, encoding: Encoding, path: Path) -> bytes:
         """What stands before the frames of such an output: that of a first frame has the same."""
+        await task.has_come(FLAC_FRAME_SAMPLES)
         first = task.samples.given_to(Piece(0, 0, FLAC_FRAME_SAMPLES, 0, FLAC_FRAME_SAMPLES, is_last=True))
         await self._whole.encode(
             task.source,
@@ -194,7 +181,7 @@ class SplittingConverter:
 class _Run:
     """Has the pieces of one conversion encoded, and joins them."""
 
-    def __init__(self, task: _Task, converter: FfmpegConverter, outputs: list[JoinedOutput]) -> None:
+    def __init__(self, task: SplitTask, converter: FfmpegConverter, outputs: list[JoinedOutput]) -> None:
         self._task = task
         self._converter = converter
         self._outputs = outputs
@@ -232,6 +219,7 @@ class _Run:
 
     async def _encode(self, piece: Piece) -> None:
         task = self._task
+        await task.has_come(piece.given_end)
         part = task.samples.given_to(piece)
         progress = _PieceProgress(task.progress, (piece.end - piece.begin) / piece.given_samples)
         self._running += 1
@@ -282,8 +270,5 @@ class _PieceProgress(ConversionProgress):
         self._seconds = seconds
 
 
-def _remove_files(task: _Task) -> None:
-    for path in task.paths:
-        path.unlink(missing_ok=True)
-        for piece in task.pieces:
-            piece_path(path, piece).unlink(missing_ok=True)
+async def _ended(digest: asyncio.Future[bytes]) -> None:
+    await asyncio.gather(digest, return_exceptions=True)

@@ -90,7 +90,8 @@ def _compute_in_the_background() -> None:
     """Its threads interrupt no other when they have something to do (SCHED_BATCH, sched(7)).
 
     They hand frames to each other, and the one that hands over goes on until it has to wait: with all cores busy, that
-    takes 5 to 35 % less CPU (docs/decisions/speed.md). A policy that the operator has chosen stays.
+    takes 5 to 35 % less CPU (docs/decisions/speed.md). The worker's own threads go first. A policy that the operator
+    has chosen stays.
     """
     with suppress(OSError):  # the container forbids it
         if os.sched_getscheduler(0) == os.SCHED_OTHER:

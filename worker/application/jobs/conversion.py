@@ -121,7 +121,7 @@ class Conversion:
 
     async def _convert_while_it_comes(self, run: ConversionRun) -> Converted | None:
         """None where nothing has come of it: what a source is refused for, all of it decides."""
-        audio = await self._converter.predict_from_front(run.source, run.incoming, run.job.outputs)
+        audio = await self._converter.predict_from_front(run.source, run.incoming)
         if audio is None:
             return None
         run.begin_early()

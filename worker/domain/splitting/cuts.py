@@ -104,7 +104,7 @@ def cut(samples: int, rate_hz: int, encodings: Sequence[Encoding], most: int, pa
             for most_yet, frames in ((before, framing.before), (behind, framing.behind))
         )
     before, behind = (math.ceil(each / grid) * grid for each in (before, behind))
-    count = max(2 * most, round(cost / pace.of_a_piece))
+    count = most * max(2, round(cost / pace.of_a_piece / most))  # so that all encoders end at about the same time
     length = math.ceil(samples / count / grid) * grid
     if before + behind > _MAX_OVERLAP * length:
         return []
