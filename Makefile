@@ -93,6 +93,7 @@ docs: $(VENV)/.dev ## write the documents that are made from the code
 bench: $(VENV)/.dev ## measure the worker beside bare ffmpeg: long files, a full queue, clips, memory, starts, options; tables are kept in benchmarks/results
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.long_files
+	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.full_queue
 	$(BIN)/python -m benchmarks.clips
 	$(BIN)/python -m benchmarks.start_cost
