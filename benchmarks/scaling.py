@@ -33,7 +33,6 @@ _ENCODINGS = {
     "mp3": Encoding(AudioFormat.MP3, _RATE_HZ, 2, 16, 192),
     "opus": Encoding(AudioFormat.OPUS, 48_000, 2, 16, 96),
     "alac": Encoding(AudioFormat.ALAC, _RATE_HZ, 2, 16, None),
-    "flac": Encoding(AudioFormat.FLAC, _RATE_HZ, 2, 16, None),
 }
 _PAPER_CORES = (8, 16, 64)
 # Of one request: https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance-design-patterns.html
@@ -52,7 +51,7 @@ class Model:
     def wall_seconds(self, cores: int, *, bytes_per_second: float = math.inf) -> float:
         """With a slot for each core, all of them free, and a source that comes at that speed."""
         samples = round(self.minutes * 60 * _RATE_HZ)
-        pieces = len(cut(samples, _RATE_HZ, [_ENCODINGS[self.audio_format]], cores)) or 1
+        pieces = len(cut(samples, _RATE_HZ, [_ENCODINGS[self.audio_format]], cores)) or 1  # of one core
         of_a_piece = self.converters_seconds / pieces
         encoders = math.ceil(pieces / cores) * of_a_piece
         shares = (self.converters_seconds + self.own_seconds) / cores

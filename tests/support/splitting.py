@@ -35,7 +35,7 @@ def make_music(path: Path, *options: str, seconds: float = MUSIC_SECONDS, rate_h
 def a_pace(audio_format: AudioFormat, *, piece_seconds: float = 24.0) -> Pace:
     """Pieces of so many seconds of sound."""
     cost = FORMATS[audio_format].encoding_cost / 60 * piece_seconds
-    return Pace(of_a_piece=cost, worth_it=cost)
+    return Pace(of_a_piece=cost, worth_it=cost, of_a_minute=0.0)
 
 
 def splitting(pace: Pace, *, slots: SpareSlots | None = None) -> SplittingConverter:

@@ -43,7 +43,7 @@ def test_each_encoder_needs_frames_of_its_own_around_a_piece(encoding: Encoding,
 def a_pace(encoding: Encoding, seconds: float) -> Pace:
     """Pieces of so many seconds, if there are as many as two for each encoder."""
     cost = FORMATS[encoding.format].encoding_cost / 60 * seconds
-    return Pace(of_a_piece=cost, worth_it=cost)
+    return Pace(of_a_piece=cost, worth_it=cost, of_a_minute=0.0)
 
 
 def test_pieces_are_as_long_as_the_pace_says_rounded_up_to_frames() -> None:
@@ -92,16 +92,22 @@ def test_a_resampler_needs_a_tenth_of_a_second_around_a_piece_that_is_cut_where_
 def test_a_tenth_of_a_second_is_rounded_up_to_frames_that_begin_on_both_clocks() -> None:
     frame = 2 * 4096  # at 48 kHz, where the output has 24 kHz: 0.17 s
 
-    pieces = cut(HOUR, 48_000, [replace(FLAC, sample_rate_hz=24_000)], 2)
+    pieces = cut(HOUR, 48_000, [replace(FLAC, sample_rate_hz=24_000)], 2, a_pace(FLAC, 900))
 
     assert (pieces[1].begin - pieces[1].given_begin, pieces[1].given_end - pieces[1].end) == (frame, frame)
 
 
 def test_by_default_what_costs_less_than_three_core_seconds_is_not_split() -> None:
-    minutes = 3.0 / FORMATS[AudioFormat.FLAC].encoding_cost
+    minutes, alac = 3.0 / FORMATS[AudioFormat.ALAC].encoding_cost, replace(FLAC, format=AudioFormat.ALAC)
 
-    assert cut(int(minutes * 60 * 44_100) + 1, 44_100, [FLAC], 2)
-    assert cut(int(minutes * 60 * 44_100) - 1, 44_100, [FLAC], 2) == []
+    assert cut(int(minutes * 60 * 44_100) + 1, 44_100, [alac], 2)
+    assert cut(int(minutes * 60 * 44_100) - 1, 44_100, [alac], 2) == []
+
+
+def test_by_default_flac_is_split_with_others_alone_because_it_is_encoded_as_fast_as_it_comes() -> None:
+    assert cut(HOUR, 44_100, [FLAC], 2) == []
+    assert cut(HOUR, 44_100, [FLAC, FLAC], 2)
+    assert cut(HOUR, 44_100, [FLAC, MP3], 2)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +135,7 @@ def test_a_piece_has_what_the_neediest_of_its_encoders_needs_around_it() -> None
 def test_a_rest_of_at_most_half_a_piece_belongs_to_the_piece_before_it(rest: int, pieces: int) -> None:
     length = 3 * 4096  # a quarter of the source, rounded up to frames
 
-    found = cut(3 * length + rest, 44_100, [FLAC], 2, Pace(of_a_piece=1.0, worth_it=0.0))
+    found = cut(3 * length + rest, 44_100, [FLAC], 2, Pace(of_a_piece=1.0, worth_it=0.0, of_a_minute=0.0))
 
     assert [piece.begin for piece in found] == [number * length for number in range(pieces)]
 
@@ -138,8 +144,9 @@ def test_what_costs_as_much_as_a_split_is_worth_is_split() -> None:
     samples = 60 * 44_100
     cost = FORMATS[AudioFormat.FLAC].encoding_cost / 60 * samples / 44_100
 
-    assert len(cut(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost))) == 4
-    assert cut(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost * 1.001)) == []
+    assert len(cut(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost, cost))) == 4
+    assert cut(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost * 1.001, cost)) == []
+    assert cut(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost, cost * 1.001)) == []
 
 
 def test_what_the_boxes_of_an_output_cannot_count_is_not_split() -> None:
@@ -148,4 +155,4 @@ def test_what_the_boxes_of_an_output_cannot_count_is_not_split() -> None:
     assert cut((1 << 31) - 1, 44_100, [alac], 2)
     assert cut(1 << 31, 44_100, [alac], 2) == []
     assert cut((1 << 32) - 2, 88_200, [alac], 2)  # half as many at the output's rate
-    assert cut(1 << 31, 44_100, [FLAC], 2)
+    assert cut(1 << 31, 44_100, [FLAC], 2, a_pace(FLAC, 900))

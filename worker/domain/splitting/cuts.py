@@ -59,6 +59,7 @@ class Pace:
 
     of_a_piece: float = 2.0
     worth_it: float = 3.0  # what costs less is not split
+    of_a_minute: float = 0.15  # nor what costs less for a minute of sound, which hardly comes faster (FLAC alone)
 
 
 def framing_of(encoding: Encoding) -> Framing | None:
@@ -89,8 +90,9 @@ def framing_of(encoding: Encoding) -> Framing | None:
 def cut(samples: int, rate_hz: int, encodings: Sequence[Encoding], most: int, pace: Pace = Pace()) -> list[Piece]:
     """The pieces of a source of so many sample frames, for at most `most` encoders at a time; empty: not to be cut."""
     framings = [framing_of(encoding) for encoding in encodings]
-    cost = sum(FORMATS[encoding.format].encoding_cost for encoding in encodings) / 60 * samples / rate_hz
-    if most < 2 or cost < pace.worth_it:
+    of_a_minute = sum(FORMATS[encoding.format].encoding_cost for encoding in encodings)
+    cost = of_a_minute / 60 * samples / rate_hz
+    if most < 2 or cost < pace.worth_it or of_a_minute < pace.of_a_minute:
         return []
     grid, before, behind = 1, 0, 0
     for encoding, framing in zip(encodings, framings, strict=True):
