@@ -77,6 +77,29 @@ def test_a_file_that_is_dropped_twice_has_two_uploads_of_which_one_may_be_cancel
     expect(job(page, recording.name, status="cancelled")).to_be_visible()
 
 
+def test_an_upload_is_given_up_though_the_gateway_cannot_do_it_at_once(
+    page: Page, context: BrowserContext, parts: Parts, recording: Path, unfinished: Any
+) -> None:
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        if route.request.method == "DELETE" and not refused:
+            refused.append(route.request.url)
+            route.fulfill(status=503, headers={"Retry-After": "1"})
+        else:
+            route.continue_()
+
+    context.route("**/uploads/multipart/*", refuse_once)
+    parts.held = {4}
+    drop(page, [recording])
+    parts.wait_for(page, [1, 2, 3])
+
+    page.get_by_role("button", name=f"Cancel the upload of {recording.name}").click()
+
+    wait_for(lambda: (page.title() and not unfinished()) or None, "the end at S3")
+    assert len(refused) == 1
+
+
 def test_files_of_two_folders_that_look_alike_are_never_mixed(
     page: Page, parts: Parts, stack: Stack, tmp_path: Path, unfinished: Any
 ) -> None:

@@ -106,8 +106,8 @@ export class Uploads {
 
   async #giveUp(kept) {
     kept.forget();
-    // Where this fails, too, the bucket's own rule deletes the parts.
-    await this.ask("DELETE", pathOf(kept.upload), {}).catch(() => {});
+    // Where it fails five times, the bucket's own rule deletes the parts.
+    await insistently(() => this.ask("DELETE", pathOf(kept.upload), {})).catch(() => {});
   }
 }
 
