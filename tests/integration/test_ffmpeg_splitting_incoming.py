@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.conversions import delivered
+from tests.support.events import logged_events
 from tests.support.incoming import FRONT_BYTES, Trickle
+from tests.support.sounds import FFMPEG
 from tests.support.splitting import a_pace, convert_one, make_music, splitting
+from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
+from worker.events import Event
 from worker.ports import AudioConverter, ConversionProgress, MispredictedError, SourceAudio
 
 FLAC_PACE = a_pace(AudioFormat.FLAC, piece_seconds=12)
@@ -23,7 +27,10 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Coming(Trickle):
-    """Notes the least that was waited for after its front, and stops in its middle where it is told to."""
+    """`least_wanted` is the smallest offset behind the front that somebody waited for.
+
+    With `stops`, no more than half of the source comes: the event is set when somebody waits for more.
+    """
 
     def __init__(self, path: Path, data: bytes, stops: asyncio.Event | None) -> None:
         super().__init__(path, data)
@@ -76,6 +83,37 @@ async def test_a_wrong_prediction_is_noticed_when_all_has_come(music: Path, tmp_
 
     with pytest.raises(MispredictedError):
         await convert_one(converter, source, tmp_path / "out", AudioFormat.FLAC, audio=wrong, incoming=incoming)
+
+
+async def test_what_a_wrong_prediction_has_written_is_replaced(music: Path, tmp_path: Path) -> None:
+    converter, target = splitting(FLAC_PACE), tmp_path / "out"
+    source, incoming, audio = await coming(music, tmp_path / "source", converter)
+    wrong = replace(audio, tags={"title": ("another",)})
+    with pytest.raises(MispredictedError):
+        await convert_one(converter, source, target, AudioFormat.FLAC, audio=wrong, incoming=incoming)
+
+    again = await convert_one(converter, source, target, AudioFormat.ALAC)
+
+    there = await convert_one(converter, music, tmp_path / "there", AudioFormat.ALAC)
+    assert delivered(again.artifacts[0]).read_bytes() == delivered(there.artifacts[0]).read_bytes()
+
+
+async def test_a_source_whose_pieces_do_not_fit_is_converted_as_a_whole_as_it_comes(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.domain.splitting.mp3._fit", lambda *_: False)
+    converter = splitting(a_pace(AudioFormat.MP3))
+    source, incoming, audio = await coming(music, tmp_path / "source", converter)
+
+    with logged_events() as events:
+        early = await convert_one(
+            converter, source, tmp_path / "early", AudioFormat.MP3, audio=audio, incoming=incoming
+        )
+
+    whole = await convert_one(FfmpegConverter(FFMPEG), music, tmp_path / "whole", AudioFormat.MP3)
+    assert events.one(Event.CONVERSION_SPLIT_FAILED)["error"] == "nowhere do the pieces fit together"
+    assert delivered(early.artifacts[0]).read_bytes() == delivered(whole.artifacts[0]).read_bytes()
+    assert list(tmp_path.glob("*.piece-*")) == []
 
 
 async def test_pieces_of_a_source_that_stops_coming_can_be_cancelled(music: Path, tmp_path: Path) -> None:
