@@ -49,6 +49,12 @@ ROWS = (
         "tests/system/test_redis_outage.py::test_redirections_that_lead_nowhere_are_an_outage_and_jobs_complete",
     ),
     Row(
+        "a node refuses the request for a slot that is moved to it",
+        "an outage whose reason says so; no job is given the record of another",
+        "tests/integration/test_redis_cluster.py"
+        "::test_a_node_that_refuses_a_slot_on_its_way_gives_no_job_the_record_of_another",
+    ),
+    Row(
         "the user has no rights to keys, commands or channels",
         "an outage whose reason names the right; the doctor says what to allow",
         f"{_WRONG}::test_the_right_that_a_user_lacks_is_named",

@@ -127,6 +127,33 @@ async def test_a_slot_on_its_way_is_found_at_both_ends(cluster: tuple[Server, Se
         await store.aclose()
 
 
+async def test_a_node_that_refuses_a_slot_on_its_way_gives_no_job_the_record_of_another(
+    cluster: tuple[Server, Server],
+) -> None:
+    first, second = cluster
+    moving = next(f"refused-{n}" for n in range(1000) if slot_of(f"audio:job:refused-{n}") < HALF)
+    slot = slot_of(f"audio:job:{moving}")
+    names = [command(node, "CLUSTER", "MYID").decode() for node in cluster]
+    others = [job_id for n in range(1000) if slot_of(f"audio:job:{(job_id := f'other-{n}')}") >= HALF][:3]
+    store = a_store(first, is_cluster=True)
+    try:
+        for job_id in others:
+            await store.write(a_record(job_id=job_id))
+        command(second, "ACL", "SETUSER", "default", "-asking")
+        command(second, "CLUSTER", "SETSLOT", slot, "IMPORTING", names[0])
+        command(first, "CLUSTER", "SETSLOT", slot, "MIGRATING", names[1])
+
+        with pytest.raises(StoreUnavailableError, match="permission denied"):
+            await store.read(moving)
+
+        assert [await store.read(job_id) for job_id in others] == [a_record(job_id=job_id) for job_id in others]
+    finally:
+        for node in cluster:
+            command(node, "CLUSTER", "SETSLOT", slot, "STABLE")
+        command(second, "ACL", "SETUSER", "default", "+asking")
+        await store.aclose()
+
+
 async def test_without_the_setting_a_cluster_is_named_as_one(cluster: tuple[Server, Server]) -> None:
     store = a_store(cluster[0])
     try:

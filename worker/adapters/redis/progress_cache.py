@@ -200,11 +200,13 @@ class RedisProgressCache:
 
     async def _exchange(self, connections: Connections, connection: BoundedConnection, commands: Commands) -> Any:
         """The reply to the last of the commands."""
+        is_at_last = False
         try:
             async with asyncio.timeout(self._command_seconds):
                 await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
                 for _ in commands[1:]:
                     await connection.read_response()
+                is_at_last = True
                 return await connection.read_response()
         except TimeoutError as exc:
             raise StoreUnavailableError("command timeout") from exc
@@ -213,4 +215,7 @@ class RedisProgressCache:
         except Exception as exc:  # of a reply that the library cannot read
             raise store_failure(exc) from exc
         finally:
-            connections.release(connection)
+            if is_at_last:
+                connections.release(connection)
+            else:  # replies are still to come, and the next command would take them for its own
+                connections.discard(connection)
