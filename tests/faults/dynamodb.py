@@ -105,6 +105,11 @@ ROWS = (
         "tests/integration/test_gateway_pages.py::test_a_page_in_the_place_of_dynamodb_is_a_failure",
     ),
     Row(
+        "a proxy answers with JSON of its own under status 200",
+        "that is no answer: the call has failed",
+        "tests/integration/test_gateway_pages.py::test_json_that_is_no_answer_of_dynamodb_is_a_failure",
+    ),
+    Row(
         "one call fails with 500",
         "it is made a second time, within its budget",
         f"{_CALLS}::test_one_failure_of_the_server_is_outlived_within_the_budget",

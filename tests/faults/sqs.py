@@ -73,6 +73,12 @@ ROWS = (
         "tests/integration/test_gateway_pages.py::test_a_page_in_the_place_of_sqs_is_a_failure",
     ),
     Row(
+        "a proxy answers with JSON of its own under status 200 while a message is rejected",
+        "that is no answer: the message stays on its queue",
+        "tests/integration/test_gateway_pages.py"
+        "::test_a_rejected_message_is_kept_where_json_that_is_no_answer_comes_in_the_place_of_sqs",
+    ),
+    Row(
         "the dead-letter queue is gone",
         "the message stays on its queue",
         f"{_DEAD}::test_a_copy_that_fails_leaves_the_message_on_the_queue",

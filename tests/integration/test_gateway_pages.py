@@ -14,18 +14,31 @@ from tests.support.deliveries import a_delivery
 from tests.support.fault_proxy import FaultProxy
 from tests.support.records import NOW, a_record
 from tests.support.s3 import MIB, artifact_of, download, upload
+from tests.support.sqs import QueueDepth, Sqs, a_delivery_from
 from worker.adapters.aws.client import open_client
+from worker.adapters.dynamodb.budgets import Budgets
+from worker.adapters.dynamodb.inspection import inspect_table
+from worker.adapters.dynamodb.job_index import DynamoJobIndex
 from worker.adapters.dynamodb.job_table import LIMITS, DynamoJobTable
 from worker.adapters.s3.store import S3Store
 from worker.adapters.sqs.queue import CONTROL_LIMITS, SqsQueue
 from worker.adapters.sqs.sender import SqsSender
-from worker.domain.errors import DependencyUnavailableError
+from worker.domain.disposition import Reject
+from worker.domain.errors import DependencyUnavailableError, NoAudioError
 from worker.domain.job import ObjectLocation
+from worker.domain.progress import Status
 from worker.ports import StoreUnavailableError
+
+NO_ANSWER = r"did not answer \(ResponseParserError\)"
+PATIENT = Budgets(tick_seconds=10)  # a busy machine ends no call early
 
 
 def a_page(_: Call) -> web.Response:
     return web.Response(text="<html><body>Sign in to the network</body></html>", content_type="text/html")
+
+
+def a_text(text: str) -> Callable[[Call], web.Response]:
+    return lambda _: web.Response(text=text, content_type="application/json")
 
 
 @pytest.fixture
@@ -49,6 +62,22 @@ async def test_a_page_in_the_place_of_dynamodb_is_a_failure(
         assert not caught.value.is_refusal
 
 
+@pytest.mark.parametrize("text", ["{}", '{"message": "sign in"}', '{"Responses": null}', "[]", '"ok"', "null"])
+async def test_json_that_is_no_answer_of_dynamodb_is_a_failure(
+    text: str, proxy: FaultProxy, table: str, aws_session: aioboto3.Session
+) -> None:
+    async with open_client(aws_session, "dynamodb", LIMITS) as client:
+        jobs = DynamoJobTable(client, table, now=lambda: NOW, budgets=PATIENT)
+        proxy.answer(calls_of("BatchGetItem", "Query", "DescribeTable"), a_text(text))
+
+        with pytest.raises(StoreUnavailableError, match=NO_ANSWER):
+            await jobs.cancel_requests(["job"])
+        with pytest.raises(DependencyUnavailableError, match=NO_ANSWER):
+            await DynamoJobIndex(client, table, now=lambda: NOW).newest(Status.FAILED, None, 1)
+        with pytest.raises(DependencyUnavailableError, match=NO_ANSWER):
+            await inspect_table(client, table)
+
+
 async def test_a_page_in_the_place_of_sqs_is_a_failure(
     proxy: FaultProxy, unique: Callable[[str], str], aws_session: aioboto3.Session
 ) -> None:
@@ -60,6 +89,38 @@ async def test_a_page_in_the_place_of_sqs_is_a_failure(
         for call in (queue.receive(1), queue.ack(a_delivery()), SqsSender(client, url).send("{}")):
             with pytest.raises(DependencyUnavailableError):
                 await call
+
+
+@pytest.mark.parametrize("action", ["GetQueueAttributes", "GetQueueUrl", "SendMessage"])
+async def test_a_rejected_message_is_kept_where_json_that_is_no_answer_comes_in_the_place_of_sqs(
+    action: str, sqs: Sqs, proxy: FaultProxy, aws_session: aioboto3.Session
+) -> None:
+    url, dead = await sqs.made_with_dead_letters()
+    await SqsSender(sqs.client, url).send("{}")
+    async with open_client(aws_session, "sqs", CONTROL_LIMITS) as client:
+        queue = SqsQueue(sqs.client, client, url, visibility_seconds=60)
+        proxy.answer(calls_of(action), a_text("{}"))
+        delivery = await a_delivery_from(queue)
+
+        with pytest.raises(DependencyUnavailableError, match=NO_ANSWER):
+            await queue.reject(delivery, Reject(NoAudioError()))
+
+    assert await sqs.depth(url) == QueueDepth(0, 1)
+    assert await sqs.depth(dead) == QueueDepth(0, 0)
+
+
+async def test_a_message_that_json_which_is_no_answer_came_for_is_not_sent(
+    sqs: Sqs, proxy: FaultProxy, aws_session: aioboto3.Session
+) -> None:
+    url = await sqs.made()
+    async with open_client(aws_session, "sqs", CONTROL_LIMITS) as client:
+        sender = SqsSender(client, url)
+        proxy.answer(calls_of("SendMessage"), a_text("{}"))
+
+        with pytest.raises(DependencyUnavailableError, match=NO_ANSWER):
+            await sender.send("{}")
+
+    assert (sender.sent, sender.failures) == (0, 1)
 
 
 @pytest.mark.parametrize(("action", "size"), [("PutObject", 1000), ("CompleteMultipartUpload", 17 * MIB)])

@@ -12,6 +12,9 @@ from aiohttp import web
 from tests.support.fault_proxy import FaultProxy
 from tests.support.s3 import ANYWHERE, MIB, artifact_of, download, store_at, upload
 from tests.support.scripted_http import Handler, scripted_http
+from worker.adapters.s3.inspection import try_writing
+from worker.adapters.s3.options import S3Options
+from worker.adapters.s3.part_uploads import PartUploads
 from worker.domain.errors import AccessDeniedError, DependencyUnavailableError, SourceTooLargeError
 from worker.domain.job import ObjectLocation
 from worker.ports import SourceObject
@@ -142,8 +145,20 @@ async def test_an_upload_whose_answers_lack_their_members_is_no_bug_of_ours(
         return web.Response(text="<html/>", content_type="text/html")
 
     async with scripted_http(page) as url, store_at(aws_session, url) as store:
-        with pytest.raises(DependencyUnavailableError, match="answered without UploadId for s3://bucket/key"):
-            await upload(store, artifact_of(tmp_path / "file", 17 * MIB), ANYWHERE)
+        for call in (
+            upload(store, artifact_of(tmp_path / "file", 17 * MIB), ANYWHERE),
+            PartUploads(store._client).begin(ANYWHERE, "audio/wav"),
+            try_writing(store._client, ANYWHERE, S3Options()),
+        ):
+            with pytest.raises(DependencyUnavailableError, match="answered without UploadId for s3://bucket/key"):
+                await call
+
+
+async def test_an_object_whose_length_is_not_told_does_not_count_as_uploaded(aws_session: aioboto3.Session) -> None:
+    handler = a_source(b"", has_length=False, has_etag=True)
+
+    async with scripted_http(handler) as url, store_at(aws_session, url) as store:
+        assert not await PartUploads(store._client).is_there(ANYWHERE, 2)
 
 
 async def test_an_access_point_that_the_sdk_cannot_reach_is_a_permanent_refusal(

@@ -25,6 +25,17 @@ _HOPS = "worker_redirections"
 _UNREAD_PARAMETERS = ("Key", "Prefix", "CopySource")
 _REGION_IN_HOST = re.compile(r"(?:^|\.)s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.")
 
+# By operation, what each answer of success has, also one that says that there is nothing.
+_MEMBERS = {
+    "BatchGetItem": "Responses",
+    "DescribeTable": "Table",
+    "DescribeTimeToLive": "TimeToLiveDescription",
+    "GetQueueAttributes": "Attributes",  # each call asks for one that every queue has
+    "GetQueueUrl": "QueueUrl",
+    "Query": "Items",
+    "SendMessage": "MessageId",
+}
+
 
 class Session(AIOHTTPSession):
     """Leaves redirections to the SDK: aiohttp would follow them with a signature that is for another host.
@@ -100,16 +111,20 @@ def _resolve_by_bucket(client: Any) -> None:
         parameters.pop(name, None)
 
 
-def _require_json(response_dict: dict[str, Any], **_: Any) -> None:
+def _require_json(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
     """The SDK takes a success whose body is no JSON for an empty one: a write counts as done that nobody has done.
 
-    Proxies and captive portals answer so: a page with status 200. Raises ResponseParserError.
+    Proxies and captive portals answer so: a page with status 200. Raises ResponseParserError, also for JSON that is
+    not the service's.
     """
     if response_dict["status_code"] < 300:
         try:
-            json.loads(response_dict["body"])
+            answer = json.loads(response_dict["body"])
         except ValueError as exc:
             raise ResponseParserError("the body is no JSON") from exc
+        member = _MEMBERS.get(operation_model.name)
+        if not isinstance(answer, dict) or (member is not None and answer.get(member) is None):
+            raise ResponseParserError("the body is none of the service's")
 
 
 def _require_published(response_dict: dict[str, Any], **_: Any) -> None:

@@ -6,8 +6,9 @@ A refusal is permanent unless it is known to pass: the same request would be ref
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -178,6 +179,14 @@ def head_errors(location: ObjectLocation) -> Iterator[None]:
             problem = f"answered 400 without a reason for {location}: the credentials may have expired"
             raise UnexplainedError("S3", problem) from exc
         raise
+
+
+def required(answer: Mapping[str, Any], name: str, location: ObjectLocation) -> str:
+    """Raises DependencyUnavailableError where the answer has no such member: it comes from something else."""
+    value = answer.get(name)
+    if not value:
+        raise DependencyUnavailableError("S3", f"answered without {name} for {location}")
+    return str(value)
 
 
 def refused_source(source: ObjectLocation, refusal: Refusal) -> JobError:

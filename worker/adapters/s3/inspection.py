@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from worker.adapters.aws.client import DENIED, refusal_of, translated
 from worker.adapters.aws.rights import Attempt, denied_actions, is_denial
-from worker.adapters.s3.errors import source_errors, target_errors
+from worker.adapters.s3.errors import required, source_errors, target_errors
 from worker.adapters.s3.options import S3Options
 from worker.domain.errors import AccessDeniedError, SourceNotFoundError
 from worker.domain.job import ObjectLocation
@@ -49,7 +49,8 @@ async def try_writing(client: Any, target: ObjectLocation, options: S3Options) -
     """
     where = {"Bucket": target.bucket, "Key": target.key, **options.for_object()}
     with target_errors(target):
-        upload_id = (await client.create_multipart_upload(**where | options.for_new_object()))["UploadId"]
+        answer = await client.create_multipart_upload(**where | options.for_new_object())
+    upload_id = required(answer, "UploadId", target)
     lacking: list[str] = []
     try:
         await client.abort_multipart_upload(**where, UploadId=upload_id)

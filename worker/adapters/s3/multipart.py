@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 
 from worker.adapters.s3.body import body_of
 from worker.adapters.s3.digest import Digest
-from worker.adapters.s3.errors import condition_errors, target_errors
+from worker.adapters.s3.errors import condition_errors, required, target_errors
 from worker.adapters.s3.options import Arguments, S3Options
 from worker.adapters.shielding import run_shielded
-from worker.domain.errors import DependencyUnavailableError, WorkerError
+from worker.domain.errors import WorkerError
 from worker.domain.job import ObjectLocation
 from worker.events import Event, emit
 from worker.ports import Artifact, BytesDone
@@ -123,7 +123,7 @@ class MultipartUpload:
         arguments: Arguments = self._where | self._headers | checksum | self._options.for_new_object()
         with target_errors(self._target):
             answer = await self._client.create_multipart_upload(**arguments)
-        return self._required(answer, "UploadId")
+        return required(answer, "UploadId", self._target)
 
     async def send(self, artifact: Artifact, parts: Iterable[Part], on_bytes: BytesDone) -> None:
         """Send those parts, some at once; `on_bytes` gets how many bytes of them are sent."""
@@ -148,7 +148,7 @@ class MultipartUpload:
                 answer = await self._client.upload_part(
                     **self._where, UploadId=upload_id, PartNumber=part.number, Body=body, **checksum
                 )
-        etag = self._required(answer, "ETag")
+        etag = required(answer, "ETag", self._target)
         self._parts[part.number] = {"PartNumber": part.number, "ETag": etag, **checksum}  # type: ignore[typeddict-item]
 
     async def complete(self, size_bytes: int, digest: Digest, condition: Arguments) -> None:
@@ -184,13 +184,6 @@ class MultipartUpload:
     async def _upload_id(self) -> str:
         assert self._creation is not None
         return await asyncio.shield(self._creation)
-
-    def _required(self, answer: Mapping[str, Any], name: str) -> str:
-        """Raises DependencyUnavailableError where the answer has no such member: it comes from something else."""
-        value = answer.get(name)
-        if not value:
-            raise DependencyUnavailableError("S3", f"answered without {name} for {self._target}")
-        return str(value)
 
     async def abort(self) -> None:
         """Abort the upload. Where that fails, a line is logged, and the bucket's lifecycle rule has to do it.

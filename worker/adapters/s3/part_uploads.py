@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from worker.adapters.aws.client import refusal_of, translated
-from worker.adapters.s3.errors import head_errors, source_errors, target_errors
+from worker.adapters.s3.errors import head_errors, required, source_errors, target_errors
 from worker.adapters.s3.options import Arguments, S3Options
 from worker.domain.errors import AccessDeniedError, SourceNotFoundError, WorkerError
 from worker.domain.job import ObjectLocation
@@ -48,7 +48,7 @@ class PartUploads:
             answer = await self._client.create_multipart_upload(
                 Bucket=target.bucket, Key=target.key, ContentType=content_type, **self._options.for_new_object()
             )
-        return answer["UploadId"]
+        return required(answer, "UploadId", target)
 
     async def url(self, target: ObjectLocation, upload_id: str, number: int, *, size_bytes: int, seconds: int) -> str:
         """The URL to which one part of that size is put, for so many seconds. S3 is not asked."""
@@ -95,7 +95,7 @@ class PartUploads:
                 )
         except (SourceNotFoundError, AccessDeniedError):
             return False
-        return found["ContentLength"] == size_bytes
+        return found.get("ContentLength") == size_bytes
 
     def _of(self, target: ObjectLocation, upload_id: str) -> Arguments:
         where = {"Bucket": target.bucket, "Key": target.key, "UploadId": upload_id}
