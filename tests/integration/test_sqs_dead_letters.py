@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import aioboto3
 import pytest
+from aiohttp import web
 
-from tests.support.sqs import FIFO, Sqs, a_delivery_from, strings
+from tests.support.aws_calls import calls_of
+from tests.support.fault_proxy import FaultProxy
+from tests.support.sqs import FIFO, QueueDepth, Sqs, a_delivery_from, strings
 from worker import __version__
+from worker.adapters.aws.client import open_client
+from worker.adapters.sqs.queue import CONTROL_LIMITS
+from worker.adapters.sqs.redrive import SqsDeadLetters
 from worker.adapters.sqs.sender import SqsSender
 from worker.domain.disposition import Reject
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, UnsupportedAudioError
@@ -182,3 +189,20 @@ async def test_a_message_whose_delete_fails_is_copied_once(sqs: Sqs) -> None:
     assert (await sqs.depth(dead)).visible == 1
     assert await queue.reject(delivery, reject)  # rejected once more, after it was deleted
     assert (await sqs.depth(dead)).visible == 2
+
+
+async def test_a_letter_whose_deletion_is_answered_as_sqs_does_with_an_empty_body_is_moved_back(
+    sqs: Sqs, aws_endpoint: str, aws_session: aioboto3.Session
+) -> None:
+    url, dead = await sqs.made_with_dead_letters()
+    await sqs.client.send_message(QueueUrl=dead, MessageBody="{}")
+    with FaultProxy(aws_endpoint).running() as proxy, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        proxy.answer(calls_of("DeleteMessage"), lambda _: web.Response(), is_applied=True)
+        async with open_client(aws_session, "sqs", CONTROL_LIMITS) as client:
+            letters = SqsDeadLetters(client, url)
+
+            assert list(await letters.move_back(await letters.receive())) == [None]
+
+    assert await sqs.depth(url) == QueueDepth(1, 0)
+    assert await sqs.depth(dead) == QueueDepth(0, 0)

@@ -115,11 +115,15 @@ def _require_json(response_dict: dict[str, Any], operation_model: Any, **_: Any)
     """The SDK takes a success whose body is no JSON for an empty one: a write counts as done that nobody has done.
 
     Proxies and captive portals answer so: a page with status 200. Raises ResponseParserError, also for JSON that is
-    not the service's.
+    not the service's. Where an operation has no output, SQS answers with an empty body
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html).
     """
+    body = response_dict["body"]
+    if not body and operation_model.output_shape is None:
+        return
     if response_dict["status_code"] < 300:
         try:
-            answer = json.loads(response_dict["body"])
+            answer = json.loads(body)
         except ValueError as exc:
             raise ResponseParserError("the body is no JSON") from exc
         member = _MEMBERS.get(operation_model.name)
