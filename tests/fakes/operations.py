@@ -49,7 +49,7 @@ class FakeDeadLetters:
 
     async def leave(self, letters: Sequence[DeadLetter]) -> None:
         await self.count()
-        self._hidden -= {id(self._found(letter)) for letter in letters}
+        self._hidden -= {int(letter.receipt_handle) for letter in letters}
 
     def _found(self, letter: DeadLetter) -> Letter:
         return next(each for each in self._queue.dead_letters if str(id(each)) == letter.receipt_handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from argparse import Namespace
 from collections.abc import Sequence
@@ -109,6 +110,57 @@ async def test_a_redrive_that_fails_says_what_it_had_done_and_hides_nothing(caps
     assert capsys.readouterr().err == "worker: 0 of the dead letters were moved back before this\n"
     assert len(queue) == 0
     assert len(await letters.receive()) == 10
+
+
+@virtual_time
+async def test_a_redrive_that_fails_for_one_letter_counts_the_others_of_its_batch(capsys: Capture) -> None:
+    queue, _ = dead_letters(*(f"ep-{number}" for number in range(15)))
+    failure = DependencyUnavailableError("SQS")
+
+    class ThrottledAtTheLast(FakeDeadLetters):
+        async def move_back(self, letters: Sequence[Received]) -> Sequence[WorkerError | None]:
+            return [*await super().move_back(letters[:-1]), failure]
+
+    letters = ThrottledAtTheLast(queue)
+
+    with pytest.raises(DependencyUnavailableError):
+        await move(Redrive(letters), options("redrive"))
+
+    assert capsys.readouterr().err == "worker: 9 of the dead letters were moved back before this\n"
+    assert len(queue) == 9
+    assert len(await letters.receive()) == 6
+
+
+@virtual_time
+async def test_a_redrive_that_is_interrupted_says_that_more_may_have_been_moved(capsys: Capture) -> None:
+    queue, _ = dead_letters(*(f"ep-{number}" for number in range(15)))
+
+    class Interrupted(FakeDeadLetters):
+        async def move_back(self, letters: Sequence[Received]) -> Sequence[WorkerError | None]:
+            if len(letters) < 10:
+                await super().move_back(letters[:1])
+                raise asyncio.CancelledError
+            return await super().move_back(letters)
+
+    with pytest.raises(asyncio.CancelledError):
+        await move(Redrive(Interrupted(queue)), options("redrive"))
+
+    assert "worker: at least 10 of the dead letters were moved back before this\n" in capsys.readouterr().err
+    assert len(queue) == 11
+
+
+@virtual_time
+async def test_a_dry_redrive_that_fails_speaks_of_no_letter_that_was_moved(capsys: Capture) -> None:
+    queue, _ = dead_letters("ep-1")
+
+    class GoneAtTheEnd(FakeDeadLetters):
+        async def leave(self, letters: Sequence[Received]) -> None:
+            raise DependencyUnavailableError("SQS")
+
+    with pytest.raises(DependencyUnavailableError):
+        await move(Redrive(GoneAtTheEnd(queue)), options("redrive", "--dry-run"))
+
+    assert "before this" not in capsys.readouterr().err
 
 
 @virtual_time

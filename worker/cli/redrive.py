@@ -10,6 +10,7 @@ from worker.cli.console import complain, one_line, report, say
 from worker.cli.exits import ExitCode
 from worker.cli.session import run_with
 from worker.cli.views import counter_of
+from worker.domain.errors import WorkerError
 from worker.ports import DeadLetter
 from worker.settings import SUBMIT
 
@@ -37,8 +38,11 @@ async def move(redrive: Redrive, options: Namespace) -> int:
                 on_letter=_name if options.dry_run else lambda _: None,
                 on_progress=keep,
             )
-    except BaseException:
-        complain(f"{done.moved} of the dead letters were {_moved(options)} before this")
+    except BaseException as exc:
+        if not options.dry_run:
+            # What is no WorkerError, such as Ctrl-C, may have come amid a batch that is not counted yet.
+            least = "" if isinstance(exc, WorkerError) else "at least "
+            complain(f"{least}{done.moved} of the dead letters were moved back before this")
         raise
     say(f"{done.moved} {_moved(options)}, {done.left} left")
     if done.foreign:

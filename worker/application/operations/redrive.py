@@ -64,26 +64,26 @@ class Redrive:
                     chosen = chosen[: limit - done.moved]
                 for letter in chosen:
                     on_letter(letter)
-                if not is_dry:
-                    await self._move(chosen, kept)
-                done.moved += len(chosen)
+                failures = [] if is_dry else await self._move(chosen, kept)
+                done.moved += len(chosen) - len(failures)
                 done.foreign += sum(letter.error_code is None for letter in news)
                 done.left = len(kept) - done.foreign - (done.moved if is_dry else 0)
                 on_progress(done)
+                if failures:
+                    raise failures[0]
         finally:
             await self._queue.leave(list(kept.values()))
         return done
 
-    async def _move(self, letters: list[DeadLetter], kept: dict[str, DeadLetter]) -> None:
-        """Raises the first failure, when all have been tried."""
+    async def _move(self, letters: list[DeadLetter], kept: dict[str, DeadLetter]) -> list[WorkerError]:
+        """Try all of them, and return the failures. Those that were moved are kept no more."""
         failures: list[WorkerError] = []
         for letter, failure in zip(letters, await self._queue.move_back(letters), strict=True):
             if failure is None:
                 del kept[letter.message_id]
             else:
                 failures.append(failure)
-        if failures:
-            raise failures[0]
+        return failures
 
 
 def _choose(letters: Sequence[DeadLetter], code: str | None, moved_before: set[bytes]) -> list[DeadLetter]:
