@@ -18,6 +18,7 @@ from tests.support.aws_calls import calls_of, s3_error
 from tests.support.fault_proxy import FaultProxy
 from tests.support.s3 import ANYWHERE, MIB, a_multipart_upload, artifact_of, download, store_at, upload
 from tests.support.scripted_http import scripted_http
+from tests.support.waiting import wait_until
 from worker.adapters.s3.store import S3Store
 from worker.domain.errors import (
     AccessDeniedError,
@@ -207,6 +208,30 @@ async def test_an_endpoint_that_never_says_100_continue_gets_the_body(
 
     async with scripted_http(accept, on_expect=never) as url, store_at(aws_session, url) as store:
         await upload(store, artifact_of(tmp_path / "file", size), ANYWHERE)
+
+
+# --- uploads that are left in the middle ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["CreateMultipartUpload", "UploadPart"])
+async def test_what_killed_workers_left_is_dropped_and_no_upload_of_the_same_store_whatever_that_waits_for(
+    action: str, proxy: FaultProxy, bucket: str, s3_client: Any, aws_session: aioboto3.Session, tmp_path: Path
+) -> None:
+    target = ObjectLocation(bucket, "target")
+    left = await s3_client.create_multipart_upload(Bucket=bucket, Key="target")
+    proxy.hold(calls_of(action), after=True)
+
+    async with store_at(aws_session, proxy.url) as store:
+        uploading = asyncio.create_task(upload(store, artifact_of(tmp_path / "file", 17 * MIB), target))
+        await asyncio.to_thread(proxy.wait_held)
+        dropping = asyncio.create_task(store.drop_unfinished(target))
+        await wait_until(lambda: bool(proxy.seen("ListMultipartUploads")))
+        proxy.release()
+        await dropping
+        await uploading
+
+    assert [call.query["uploadId"] for call in proxy.seen("AbortMultipartUpload")] == [left["UploadId"]]
+    assert (await s3_client.head_object(Bucket=bucket, Key="target"))["ContentLength"] == 17 * MIB
 
 
 # --- a disk without room -------------------------------------------------------------------------------------------

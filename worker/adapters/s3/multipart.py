@@ -205,13 +205,13 @@ class MultipartUpload:
     def _log_failed_abort(self, error: str) -> None:
         emit(Event.UPLOAD_ABORT_FAILED, target=str(self._target), error=error)
 
-    @property
-    def known_id(self) -> str | None:
-        """The upload's id, once S3 has answered with it."""
+    async def id_at(self, target: ObjectLocation) -> str | None:
+        """The upload's id, if it is one to that target and S3 has begun it. An answer on its way is waited for."""
         creation = self._creation
-        if creation is None or not creation.done() or creation.cancelled() or creation.exception():
+        if creation is None or self._target != target:
             return None
-        return creation.result()
+        await asyncio.wait([creation])
+        return None if creation.cancelled() or creation.exception() else creation.result()
 
 
 def sends_checksums(client: S3Client) -> bool:
@@ -221,17 +221,18 @@ def sends_checksums(client: S3Client) -> bool:
 
 
 async def drop_unfinished(
-    client: S3Client, target: ObjectLocation, options: S3Options, *, but: Collection[str | None] = ()
+    client: S3Client, target: ObjectLocation, options: S3Options, *, own: Collection[MultipartUpload] = ()
 ) -> None:
-    """Abort all uploads to the target `but` those of these ids.
+    """Abort all uploads to the target but the `own`, to which others may be added meanwhile.
 
     Where the role may not list them, the bucket's lifecycle rule has to do it.
     """
     arguments: Arguments = {"Bucket": target.bucket, **options.for_object()}
     with suppress(WorkerError), target_errors(target):
         answer = await client.list_multipart_uploads(**arguments, Prefix=target.key)
+        own_ids = {await upload.id_at(target) for upload in tuple(own)}  # after the list, which may have new ones
         for upload in answer.get("Uploads", ()):
-            if upload.get("Key") == target.key and upload.get("UploadId") not in but:
+            if upload.get("Key") == target.key and upload.get("UploadId") not in own_ids:
                 with suppress(client.exceptions.NoSuchUpload):
                     await client.abort_multipart_upload(
                         **arguments, Key=target.key, UploadId=upload.get("UploadId", "")

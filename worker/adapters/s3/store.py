@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +78,7 @@ class S3Store:
         self._resume_backoff = resume_backoff
         self._random = random
         self._clock = clock
-        self._ahead: set[MultipartUpload] = set()  # of files that are being written
+        self._own: set[MultipartUpload] = set()  # that are neither completed nor given up
         self._targets_seen: dict[str, float] = {}  # by bucket: when it was last known to exist
 
     # --- sources -------------------------------------------------------------------------------------------------
@@ -176,18 +176,13 @@ class S3Store:
             )
 
         headers: ObjectHeaders = {"ContentType": content_type, "Metadata": marks_of(job_id, run)}
-        upload = MultipartUpload(self._client, target, headers, self._limits, self._options)
-        self._ahead.add(upload)
-        try:
+        with self._in_parts(target, headers) as upload:
             async with UploadAhead(path, upload, self._limits, self._multipart_threshold, send_anew) as ahead:
                 yield ahead
-        finally:
-            self._ahead.discard(upload)
 
     async def drop_unfinished(self, target: ObjectLocation) -> None:
         """List the multipart uploads to the target, and abort them, but for those that are this store's own."""
-        own = {upload.known_id for upload in self._ahead}
-        await drop_unfinished(self._client, target, self._options, but=own)
+        await drop_unfinished(self._client, target, self._options, own=self._own)
 
     async def remove(self, target: ObjectLocation, job_id: str, run: int = FIRST_RUN) -> None:
         """Read whose the object is, and delete it if it is this job's and has not been replaced since.
@@ -268,8 +263,18 @@ class S3Store:
             await self._put(artifact, target, headers, digest, condition)
             on_bytes(artifact.size_bytes)
         else:
-            upload = MultipartUpload(self._client, target, headers, self._limits, self._options)
-            await upload.run(artifact, digest, on_bytes, condition)
+            with self._in_parts(target, headers) as upload:
+                await upload.run(artifact, digest, on_bytes, condition)
+
+    @contextmanager
+    def _in_parts(self, target: ObjectLocation, headers: ObjectHeaders) -> Iterator[MultipartUpload]:
+        """An upload that `drop_unfinished` leaves alone for as long as the `with` lasts."""
+        upload = MultipartUpload(self._client, target, headers, self._limits, self._options)
+        self._own.add(upload)
+        try:
+            yield upload
+        finally:
+            self._own.discard(upload)
 
     async def _put(
         self, artifact: Artifact, target: ObjectLocation, headers: ObjectHeaders, digest: Digest, condition: Arguments
