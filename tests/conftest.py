@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import itertools
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,14 +26,35 @@ pytest_plugins = ("pytester", "tests.support.budgets")
 
 _counter = itertools.count(1)
 
-# Those of processes and servers take long, so they come first: what is left at the end is short, and no process of a
-# run waits for the last file of another. pytest itself would go by the folders' names.
-_FIRST = ("system", "chaos", "history", "deploy", "integration")
+_TESTS = Path(__file__).parent
+_WAIT = ("system", "chaos", "history", "deploy")  # for processes and servers
+_COMPUTE = ("integration",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    ranks = {Path(__file__).with_name(name): rank for rank, name in enumerate(_FIRST)}
-    items.sort(key=lambda item: min((ranks.get(each, len(_FIRST)) for each in item.path.parents), default=len(_FIRST)))
+    """Long tests come first: what is left at the end is short, and no process of a run waits for the last of another.
+
+    Those that wait and those that compute take turns, so that processors are busy and nothing starves.
+    """
+    waiting, computing, short = (list[pytest.Item](), list[pytest.Item](), list[pytest.Item]())
+    for item in items:
+        folder = item.path.relative_to(_TESTS).parts[0] if item.path.is_relative_to(_TESTS) else ""
+        (waiting if folder in _WAIT else computing if folder in _COMPUTE else short).append(item)
+    items[:] = [*_in_turns(waiting, computing), *short]
+
+
+def _in_turns(*lists: list[pytest.Item]) -> list[pytest.Item]:
+    """Files of each list spread evenly among those of the others; a file's tests stay together."""
+    files = [[list(file) for _, file in itertools.groupby(items, lambda item: item.path)] for items in lists]
+    placed = [(number / len(each), file) for each in files for number, file in enumerate(each)]
+    return [item for _, file in sorted(placed, key=lambda pair: pair[0]) for item in file]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A process of `make test` does not search its thousands of tests for garbage: that took a tenth of its time."""
+    if hasattr(session.config, "workerinput"):  # not where tests/code_mutants looks for functions among all objects
+        gc.collect()
+        gc.freeze()
 
 
 # The duration of an example depends on the load of the machine, so none fails for it.

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -236,7 +237,7 @@ async def test_a_cancel_as_the_process_ends_leaves_no_descriptor_open(turns: int
             on_log=nothing,
         )
     )
-    with pytest.raises(asyncio.CancelledError):
+    with suppress(asyncio.CancelledError):  # or the process ends first, with a load that makes it begin late
         await task
 
     assert open_descriptors() <= before

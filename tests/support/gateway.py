@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any, Self
 import aiohttp
 
 from tests.support.stack import Stack
-from tests.support.worker_process import WorkerProcess
+from tests.support.worker_process import STARTED_ANEW, WorkerProcess
 
 PROBLEM = "application/problem+json"
 
@@ -124,9 +123,9 @@ class GatewayProcess:
 
     def __init__(self, stack: Stack, open_files: int | None = None, /, **settings: str) -> None:
         environment = stack.environment() | {"WORKER_SERVE_PORT": "0"} | settings
-        program = [sys.executable, "-m", "worker"]
+        program = None
         if open_files is not None:
-            program = ["bash", "-c", f'ulimit -n {open_files}; exec "$@"', "bash", *program]
+            program = ["bash", "-c", f'ulimit -n {open_files}; exec "$@"', "bash", *STARTED_ANEW]
         self.process = WorkerProcess(environment, command="serve", program=program)
         try:
             address: str = self.process.wait_for("gateway.started")["http_address"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from tests.support.conversions import an_output
-from tests.support.sounds import FFMPEG, run_ffmpeg
+from tests.support.sounds import FFMPEG, directory, run_ffmpeg
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.ffmpeg.splitting import SplittingConverter
 from worker.application.consuming.spare_slots import SpareSlots
@@ -23,10 +27,18 @@ _LEFT = (
     "+0.15*random(0)*pow(mod(t\\,0.37)/0.37\\,4)+0.1*sin(2*PI*90*t)"
 )
 _RIGHT = "0.3*sin(2*PI*(500+100*sin(2*PI*0.2*t))*t)+0.1*random(1)*pow(1-mod(t\\,0.5)/0.5\\,8)"
+_number = itertools.count()
 
 
 def make_music(path: Path, *options: str, seconds: float = MUSIC_SECONDS, rate_hz: int = 44_100) -> Path:
     """A file of two channels; the suffix decides the container."""
+    return Path(shutil.copyfile(_music(path.suffix, options, seconds, rate_hz), path))
+
+
+@cache
+def _music(suffix: str, options: Sequence[str], seconds: float, rate_hz: int) -> Path:
+    """Made once a run: it takes ffmpeg longer to compute than to convert."""
+    path = directory() / f"{os.getpid()}-music-{next(_number)}{suffix}"
     source = f"aevalsrc='{_LEFT}|{_RIGHT}':s={rate_hz}:d={seconds}"
     run_ffmpeg("-f", "lavfi", "-i", source, "-c:a", "pcm_s16le", *options, str(path))
     return path

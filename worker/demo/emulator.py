@@ -7,6 +7,9 @@ reader may see half an item.
 It does not pause. A full garbage collection of its many objects would delay all answers by 50 to 90 ms, once in some
 hundred requests.
 
+It knows the service of a host. moto lists its directory and tries the patterns of all services at each request, which
+takes as long as the rest of a short one.
+
 Connections are kept open, as AWS keeps them. moto's own server closes each after one answer, and a new connection
 costs the caller as much CPU as half a call.
 """
@@ -20,7 +23,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 import waitress
@@ -34,6 +37,7 @@ _LOCK = threading.RLock()
 _METADATA = re.compile(rb"^x-amz-meta-[^:]*", re.IGNORECASE | re.MULTILINE)
 _THREADS = 64  # a long poll of a queue holds one
 _CONNECTIONS = 1000
+_HOSTS = 1000  # each bucket may have one
 _MEMORY_BYTES = 16 << 20  # a body up to here is kept out of temporary files
 
 
@@ -44,6 +48,10 @@ def _atomic(call: Callable[..., Any]) -> Callable[..., Any]:
             return copy.deepcopy(call(*arguments, **options))
 
     return locked
+
+
+class _Application(DomainDispatcherApplication):
+    get_backend_for_host = lru_cache(_HOSTS)(DomainDispatcherApplication.get_backend_for_host)
 
 
 class _Task(WSGITask):  # type: ignore[misc]  # it has no types
@@ -73,7 +81,7 @@ def serve(host: str, port: int) -> None:
     TcpWSGIServer.channel_class = _Channel
     logging.getLogger("waitress").setLevel(logging.ERROR)
     waitress.serve(
-        DomainDispatcherApplication(create_backend_app),
+        _Application(create_backend_app),
         host=host,
         port=port,
         threads=_THREADS,
