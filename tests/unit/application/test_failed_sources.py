@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.objects import MemoryObjects
 from tests.support.virtual_time import virtual_time
 from worker.application.consuming.dependencies import S3Access, S3Rights
+from worker.application.consuming.pause import Problem
 from worker.application.messages.message import parse_job
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import Job, ObjectLocation
@@ -45,6 +46,22 @@ async def test_s3_is_away_while_any_source_of_a_job_cannot_be_reached(number: in
     assert problem is not None
     assert problem.text == str(_AWAY)
     assert access.is_suspected
+    assert await access.probe() is None
+    assert not access.is_suspected
+
+
+@pytest.mark.parametrize("cause", [S3Access, S3Rights])
+@virtual_time
+async def test_s3_that_serves_a_job_during_a_pause_ends_it_with_the_next_probe(
+    cause: type[S3Access | S3Rights],
+) -> None:
+    access = cause(MemoryObjects())
+    for number in range(10):
+        access.failed(a_job(number, ObjectLocation(f"in-{number}", "a.wav")))
+    access.begun(Problem(""))
+
+    access.served()  # a job that was running already
+
     assert await access.probe() is None
     assert not access.is_suspected
 

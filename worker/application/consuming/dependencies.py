@@ -95,8 +95,10 @@ class _FailedJobs:
         self._sources.clear()
 
     def next_sources(self) -> tuple[ObjectLocation, ...]:
-        """All sources of one job; the jobs in turn."""
-        job_id = next(iter(self._sources))
+        """The sources of one job; the jobs take turns. Empty where S3 has served a job meanwhile."""
+        job_id = next(iter(self._sources), None)
+        if job_id is None:
+            return ()
         self._sources.move_to_end(job_id)
         return self._sources[job_id]
 
@@ -152,8 +154,8 @@ class S3Rights:
     """The role's rights in S3. They are suspected once S3 refused ten jobs in a row that have no bucket in common.
 
     No probe is certain: without s3:ListBucket, S3 also answers so for objects that are missing, and rights to write
-    cannot be tried without writing. So a pause lasts a minute at least, and after a quarter of an hour the next job
-    is tried. The count starts again as in `S3Access`.
+    are not probed, because that would begin an upload to a producer's target. So a pause lasts a minute at least, and
+    after a quarter of an hour the next job is tried. The count starts again as in `S3Access`.
     """
 
     reason = PauseReason.S3
