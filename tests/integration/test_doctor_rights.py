@@ -156,6 +156,16 @@ async def test_a_right_that_the_worker_can_do_without_degrades(
     assert action in findings[check].verdict.detail
 
 
+async def test_a_probing_upload_whose_end_has_no_answer_is_an_s3_that_did_not_answer(
+    dependencies: Dependencies,
+) -> None:
+    dependencies.proxy.cut_answers(calls_of("AbortMultipartUpload"), times=None)
+
+    findings = await dependencies.diagnosed()
+    assert failed(findings) == ["bucket"]
+    assert findings["bucket"].verdict.detail.startswith("S3 did not answer (")
+
+
 PUBLISHING = {"WORKER_EVENT_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:ends", "WORKER_EVENT_BUS": "default"}
 
 

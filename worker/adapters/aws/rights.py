@@ -44,7 +44,7 @@ async def _is_denied(dependency: str, attempt: Attempt, errors: ErrorTable) -> b
         if refusal.code in errors:
             ours = errors[refusal.code]()
             raise ours from exc
-        if is_denial(refusal):
+        if _is_denial(refusal):
             return True
         if refusal.status >= 500:
             raise DependencyUnavailableError(dependency, f"answered {refusal} to {attempt.action}") from exc
@@ -53,7 +53,7 @@ async def _is_denied(dependency: str, attempt: Attempt, errors: ErrorTable) -> b
     return False
 
 
-def is_denial(refusal: Refusal) -> bool:
+def _is_denial(refusal: Refusal) -> bool:
     """Whether the role may not make the call."""
     code = refusal.code.removeprefix("KMS.")
     return (code or str(refusal.status)) in DENIED or code in _FURTHER_DENIALS

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from worker.adapters.aws.client import DENIED, refusal_of, translated
-from worker.adapters.aws.rights import Attempt, denied_actions, is_denial
+from worker.adapters.aws.client import DENIED, translated
+from worker.adapters.aws.rights import Attempt, denied_actions
 from worker.adapters.s3.errors import required, source_errors, target_errors
 from worker.adapters.s3.options import S3Options
 from worker.domain.errors import AccessDeniedError, SourceNotFoundError
@@ -41,7 +40,7 @@ async def try_reading(client: Any, source: ObjectLocation, options: S3Options, *
         raise
 
 
-async def try_writing(client: Any, target: ObjectLocation, options: S3Options) -> list[str]:
+async def try_writing(client: Any, target: ObjectLocation, options: S3Options) -> Sequence[str]:
     """Begin a multipart upload to `target` and abort it, which writes nothing.
 
     Returns the actions that are denied and that the worker can do without.
@@ -51,15 +50,12 @@ async def try_writing(client: Any, target: ObjectLocation, options: S3Options) -
     with target_errors(target):
         answer = await client.create_multipart_upload(**where | options.for_new_object())
     upload_id = required(answer, "UploadId", target)
-    lacking: list[str] = []
-    try:
+
+    async def abort() -> None:
         await client.abort_multipart_upload(**where, UploadId=upload_id)
-    except ClientError as exc:
-        if is_denial(refusal_of(exc)):
-            lacking.append("s3:AbortMultipartUpload")
 
     async def list_uploads() -> None:
         await client.list_multipart_uploads(Bucket=target.bucket, Prefix=target.key, **options.for_object())
 
-    lacking += await denied_actions("S3", [Attempt("s3:ListBucketMultipartUploads", list_uploads)], {})
-    return lacking
+    attempts = [Attempt("s3:AbortMultipartUpload", abort), Attempt("s3:ListBucketMultipartUploads", list_uploads)]
+    return await denied_actions("S3", attempts, {})
