@@ -11,9 +11,11 @@ _LEFT: set[asyncio.Task[None]] = set()  # that still run; the loop itself keeps 
 
 
 async def run_shielded(work: Coroutine[Any, Any, None], *, seconds: float = math.inf) -> None:
-    """Finish the work, however often the caller is cancelled meanwhile. The cancellation is raised afterwards.
+    """Finish the work, however often the caller is cancelled meanwhile.
 
-    Work that takes longer than `seconds` goes on beside the caller; it must raise nothing.
+    Raises CancelledError afterwards if the caller was cancelled, whatever the work raised: a caller that handles
+    errors of the work must not go on. Else raises what the work raises. Work that takes longer than `seconds` goes on
+    beside the caller; it must raise nothing.
     """
     time = asyncio.get_running_loop().time
     task = asyncio.create_task(work)
@@ -26,7 +28,9 @@ async def run_shielded(work: Coroutine[Any, Any, None], *, seconds: float = math
             await asyncio.wait([task], timeout=None if left_seconds == math.inf else left_seconds)
         except asyncio.CancelledError as exc:
             interruption = exc
+    if interruption is not None:
+        if task.done() and not task.cancelled():
+            task.exception()  # else asyncio logs that nobody has seen it
+        raise interruption
     if task.done():
         task.result()
-    if interruption is not None:
-        raise interruption
