@@ -83,7 +83,7 @@ class StagedOutage:
         first = self._worker.find("redis.unavailable") or {}
         self._screen.note(
             f"The first write after it lost {_milliseconds(first.get('duration_seconds', 0.0))} to Redis "
-            f"({first.get('reason', 'no answer')}), then went to DynamoDB; "
+            f"({first.get('error', 'no answer')}), then went to DynamoDB; "
             f"{_seconds_between(killed_at, line)} after the kill the worker stopped asking Redis. The bars go on."
         )
 
