@@ -55,15 +55,13 @@ class Option:
     """An option of an output, whose limits depend on the format; a format without limits does not have the option.
 
     `unavailable` is a relative clause about the formats of sound that do not have it. With `extensions`, only targets
-    that end so have it. `is_local` is False where a moment of the
-    output depends on other moments of the source: such an output cannot be converted in pieces.
+    that end so have it.
     """
 
     meaning: str
     limits: LimitsByFormat
     unavailable: str = ""
     companions: tuple[Companion, ...] = ()
-    is_local: bool = True
     extensions: tuple[str, ...] = ()
 
 

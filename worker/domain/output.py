@@ -8,7 +8,7 @@ from typing import Annotated
 
 from worker.domain.audio import FORMATS, AudioFormat, Codec, FormatSpec
 from worker.domain.cover import Cover
-from worker.domain.declaration import Companion, Field, Option, options_of
+from worker.domain.declaration import Companion, Field, Option
 from worker.domain.hls import SEGMENT_SECONDS
 from worker.domain.limits import ABSENT, ANYTHING, Count, Different, Limits, OneOf, Range
 from worker.domain.location import ObjectLocation
@@ -97,23 +97,22 @@ class OutputSpec:
     ] = None
     start_seconds: Annotated[
         float | None,
-        Option("Where in the source the output begins, to the sample.", lambda _: _SECONDS, is_local=False),
+        Option("Where in the source the output begins, to the sample.", lambda _: _SECONDS),
     ] = None
     end_seconds: Annotated[
         float | None,
         Option(
             "Where in the source the output ends, to the sample; above `start_seconds`.",
             lambda _: _SECONDS,
-            is_local=False,
         ),
     ] = None
     fade_in_seconds: Annotated[
         float | None,
-        Option("How long the output takes to come to its full level.", lambda _: _SECONDS, is_local=False),
+        Option("How long the output takes to come to its full level.", lambda _: _SECONDS),
     ] = None
     fade_out_seconds: Annotated[
         float | None,
-        Option("How long the output takes to become silent at its end.", lambda _: _SECONDS, is_local=False),
+        Option("How long the output takes to become silent at its end.", lambda _: _SECONDS),
     ] = None
     pick_channel: Annotated[
         int | None,
@@ -151,14 +150,13 @@ class OutputSpec:
     ] = None
     trim_silence: Annotated[
         TrimSilence | None,
-        Option("Leaves out silence at both ends, to the sample; before fades.", lambda _: ANYTHING, is_local=False),
+        Option("Leaves out silence at both ends, to the sample; before fades.", lambda _: ANYTHING),
     ] = None
     loudness: Annotated[
         LoudnessTarget | None,
         Option(
             "Loudness by EBU R 128: a gain, and a limiter only where the true peak would become too high.",
             lambda rules: ANYTHING if rules.is_sound else None,
-            is_local=False,
         ),
     ] = None
     points_per_second: Annotated[
@@ -246,11 +244,3 @@ class OutputSpec:
         """What the output changes of its source's metadata."""
         cover = self.cover or Cover(is_kept=True)
         return Edits(self.tags or {}, self.keep_tags is not False, cover.is_kept, cover.picture)
-
-    @property
-    def is_local(self) -> bool:
-        """Whether each moment comes from that moment of the source alone, so that pieces can be converted apart."""
-        return all(
-            option.is_local or getattr(self, name) == member.default
-            for name, (member, option) in options_of(type(self)).items()
-        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from worker.domain.audio import AudioFormat
@@ -9,23 +11,38 @@ from worker.domain.cutting import Cut, cut_of, seconds_of
 from worker.domain.encoding import bytes_of, encoding_for
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import ObjectLocation, OutputSpec
+from worker.domain.loudness import LoudnessTarget
+from worker.domain.splitting.cuts import framing_of
 from worker.domain.trimming import TrimSilence
 
 TARGET = ObjectLocation("podcasts-out", "ep")
 PREVIEW = Cut(10.0, 40.0, 1.0, 2.0)
 
 
+def can_be_split(spec: OutputSpec) -> bool:
+    return framing_of(encoding_for(spec, sample_rate_hz=44_100, channels=2, bits_per_sample=16)) is not None
+
+
 def test_an_output_without_a_cut_has_none_and_can_be_converted_in_pieces() -> None:
     plain = OutputSpec(TARGET, AudioFormat.MP3, bitrate_kbps=128, pick_channel=1)
     assert cut_of(plain) is None
-    assert plain.is_local
+    assert can_be_split(plain)
 
 
 @pytest.mark.parametrize("name", ["start_seconds", "end_seconds", "fade_in_seconds", "fade_out_seconds"])
 def test_an_output_with_one_cannot_be_converted_in_pieces(name: str) -> None:
     spec = OutputSpec(TARGET, AudioFormat.MP3, **{name: 3.0})  # type: ignore[arg-type]
     assert cut_of(spec) is not None
-    assert not spec.is_local
+    assert not can_be_split(spec)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"trim_silence": TrimSilence()}, {"loudness": LoudnessTarget(-16.0)}],
+    ids=lambda option: next(iter(option)),
+)
+def test_nor_can_an_output_that_depends_on_all_of_the_sound(option: dict[str, Any]) -> None:
+    assert not can_be_split(OutputSpec(TARGET, AudioFormat.MP3, **option))
 
 
 @pytest.mark.parametrize(("source_seconds", "seconds"), [(100, 30), (40, 30), (25, 15), (10, 0), (5, 0)])

@@ -132,11 +132,6 @@ def test_the_content_of_a_cover_is_put_into_the_output_that_has_one() -> None:
     assert an_output().cover_location is None
 
 
-def test_pieces_are_converted_apart_where_no_option_looks_further() -> None:
-    assert an_output(bitrate_kbps=64).is_local
-    assert not an_output(trim_silence=TrimSilence()).is_local
-
-
 def test_silence_is_below_50_dbfs_and_a_tenth_of_a_second_of_it_stays() -> None:
     assert TrimSilence() == TrimSilence(threshold_db=-50.0, keep_seconds=0.1)
     assert SILENCE_DBFS == -50.0
