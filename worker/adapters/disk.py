@@ -27,13 +27,13 @@ class NotWritableError(WorkerError):
     """Nothing can be written to a directory."""
 
 
-async def unless_short(size_bytes: int, work: Callable[[], _T]) -> _T:
-    """Do what reads or writes so many bytes in a thread, unless they are few."""
+async def in_thread_if_large(size_bytes: int, work: Callable[[], _T]) -> _T:
+    """Do work that reads or writes so many bytes: in a thread, or on the loop where they are few."""
     return work() if size_bytes <= SHORT_BYTES else await asyncio.to_thread(work)
 
 
 def read_artifact(artifact: Artifact, offset: int, length: int) -> bytes:
-    """Up to `length` bytes of the artifact from `offset` on; its prefix counts. Waits for the disk."""
+    """Up to `length` bytes of the artifact from `offset` on; its prefix counts. Blocks on disk I/O."""
     head = artifact.prefix[offset : offset + length]
     begin = artifact.start + max(0, offset - len(artifact.prefix))
     wanted = min(length - len(head), artifact.stop - begin)
@@ -48,9 +48,7 @@ def read_artifact(artifact: Artifact, offset: int, length: int) -> bytes:
 def free_bytes_of(directory: Path) -> int:
     """How many bytes can be written under `directory`, which need not exist yet. A byte is written to try it.
 
-    Waits for the disk.
-
-    Raises NotWritableError.
+    Blocks on disk I/O. Raises NotWritableError.
     """
     existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
     try:
@@ -86,7 +84,10 @@ class LocalVolume:
         return total
 
     def full_error(self, directory: Path) -> WorkspaceFullError:
-        """Some file systems have no fixed number of inodes, and say 0 of 0."""
+        """The error says `inodes` where there are none left, else bytes.
+
+        A file system without a fixed number of inodes states 0 of 0.
+        """
         with suppress(OSError):
             stats = os.statvfs(directory)
             if stats.f_files > 0 and stats.f_favail == 0:

@@ -175,7 +175,7 @@ class SpareSlots(Protocol):
 
 
 class AudioConverter(Protocol):
-    """Turns the source into all outputs, decoding it once."""
+    """Says what a source is, joins sources, and converts a source to all outputs of a job at once."""
 
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         """Read the headers. Raises UnsupportedAudioError, NoAudioError, ConverterCrashedError.

@@ -9,7 +9,10 @@ from worker.domain.errors import WorkspaceFullError
 
 
 class Volume(Protocol):
-    """The file system of a directory, in bytes. All of it returns at once, and raises OSError."""
+    """The file system of a directory, in bytes. Each call blocks for as long as the file system takes.
+
+    `free_bytes` and `size_bytes` raise OSError; the others raise nothing.
+    """
 
     def free_bytes(self, directory: Path) -> int:
         """How much can be written now."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from worker.adapters.disk import unless_short
+from worker.adapters.disk import in_thread_if_large
 from worker.adapters.ffmpeg.command import probe_command
 from worker.adapters.ffmpeg.encodings import encodings_of, paths_of, within
 from worker.adapters.ffmpeg.feeding import FED, NotYetThereError, so_far
@@ -117,7 +117,7 @@ class FfmpegConverter:
         try:
             check_headers(headers)
         except UnsupportedAudioError:
-            return None  # refused for what ffmpeg says alone
+            return None  # a source is refused only for what ffmpeg itself says of it
         has_only_numbers = await is_finite(source, inspected, headers)
         return replace(source_audio(inspected, headers, "", is_finite=has_only_numbers), is_predicted=True)
 
@@ -156,7 +156,12 @@ class FfmpegConverter:
         max_file_bytes: int | None = None,
         incoming: IncomingSource | None = None,
     ) -> Converted:
-        """Run one process for all outputs, and accept the result only where ffmpeg's own counts add up."""
+        """Encode all outputs in one pass of ffmpeg, and accept them only where ffmpeg's own counts add up.
+
+        Further passes come before it where silence or a loudness has to be measured, or a cut needs the source's
+        length; and after it, to measure the loudness of outputs and to encode again those that miss it. A pass is
+        repeated where the source turns out to be another than it seemed, and once where ffmpeg failed by itself.
+        """
         if audio.duration_seconds is not None and audio.duration_seconds > max_duration_seconds:
             if audio.is_predicted:
                 raise MispredictedError
@@ -180,7 +185,7 @@ class FfmpegConverter:
         size_bytes, found = sum(path.stat().st_size for path in paths), written.found
         length = found.verdict.source_seconds
         reported = with_reports(task.outputs, found.audio, found.log, written.lengths, length)
-        artifacts = await unless_short(size_bytes, lambda: finished(found.audio, reported, written.lengths))
+        artifacts = await in_thread_if_large(size_bytes, lambda: finished(found.audio, reported, written.lengths))
         measured = reversed([*zip(encodings, written.loudness, strict=True)])
         of_outputs = {each.output: loudness for each, loudness in measured}  # of a stream, that of its first bitrate
         levelled = (replace(each, loudness=of_outputs[number]) for number, each in enumerate(artifacts))
@@ -196,7 +201,10 @@ class FfmpegConverter:
         progress: ConversionProgress,
         max_file_bytes: int | None = None,
     ) -> JoinedSources:
-        """Run one process for each part, or two where its source's length has to be known first."""
+        """Decode each part in one pass of ffmpeg, or in two where its source's length has to be known first.
+
+        A pass is repeated as in `convert`.
+        """
         joiner = SourceJoiner(
             self._runs, parts, path, crossfade_seconds, max_duration_seconds, max_file_bytes=max_file_bytes
         )
@@ -218,8 +226,8 @@ class FfmpegConverter:
         Raises what `convert` raises. With `as_pieces` the files are not those of their formats, but such that their
         packets can be found.
         """
-        bounds = Bounds(seconds, max_file_bytes, as_pieces)
-        log = await self._runs.run(Task(source, audio, outputs), bounds, progress)
+        task, bounds = Task(source, audio, outputs, as_pieces=as_pieces), Bounds(seconds, max_file_bytes)
+        log = await self._runs.run(task, bounds, progress)
         return read_counts(log, len(outputs), audio.sample_rate_hz)
 
 

@@ -14,7 +14,10 @@ _BLOCK_FRAMES = 8192
 
 
 class Overlap:
-    """The last frames of the samples at `path`, which the next part is mixed with. All of it waits for the disk."""
+    """The last frames of the samples at `path`, which the next part is mixed with.
+
+    `keep` and `mix_in` block on disk I/O.
+    """
 
     def __init__(self, path: Path, form: SampleForm, crossfade: Crossfade) -> None:
         self._path = path
@@ -57,7 +60,7 @@ class Overlap:
                 progress.seconds_done = done / self._form.rate_hz
 
     def stop(self) -> None:
-        """Have a mixing that another thread does end soon."""
+        """Make a `mix_in` that runs in another thread return after the block that it is at."""
         self._stopped.set()
 
     def drop(self) -> None:

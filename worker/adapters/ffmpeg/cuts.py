@@ -15,7 +15,7 @@ def samples_of(cut: Cut, rate_hz: int) -> int:
 
 
 def cut_filters(cut: Cut, rate_hz: int) -> list[str]:
-    """Of a source at `rate_hz`. A fade out needs the cut's end, and so does a fade in that may be longer than it."""
+    """Of a source at `rate_hz`. A fade out needs the cut's end; so does a fade in that may be longer than the cut."""
     start = round(cut.start_seconds * rate_hz)
     bounds = [f"start={start / rate_hz:.6f}"] if start else []
     if cut.end_seconds is not None:

@@ -80,7 +80,7 @@ async def _feed(source_fd: int, pipe: int, begin: int, end: int, incoming: Incom
     with closing:
         while offset < end:
             await incoming.more_than(offset)
-            # It waits for the disk where the page cache has lost it. After a cancellation nobody sees what was read.
+            # It blocks on the disk where the page cache has lost it. After a cancellation nobody sees what was read.
             chunk = await asyncio.to_thread(os.pread, source_fd, min(_STEP_BYTES, end - offset), offset)
             offset += len(chunk)
             await writer.write(chunk)

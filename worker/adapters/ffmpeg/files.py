@@ -1,4 +1,4 @@
-"""The source before ffmpeg sees it, and the outputs after it has gone. All of it waits for the disk."""
+"""The source before ffmpeg sees it, and the outputs after it has gone. What is no coroutine blocks on disk I/O."""
 
 from __future__ import annotations
 

@@ -67,9 +67,9 @@ def has_counted_frames(container: str) -> bool:
 
 
 def late_seconds(audio: SourceAudio) -> float:
-    """How much silence stands before the sound of a source whose clock begins before its sound.
+    """How much silence is put before the sound of a source whose clock begins before its sound.
 
-    None does where its format changes: the resampler would begin anew at each change, and put it there once more.
+    It is 0 where the source's format changes: the resampler would begin anew at each change, and put it there again.
     """
     return 0.0 if audio.changes_format else begins_late_seconds(audio)
 

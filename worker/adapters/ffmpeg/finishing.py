@@ -23,7 +23,7 @@ from worker.ports import Artifact, SourceAudio
 def finished(
     audio: SourceAudio, outputs: Sequence[tuple[Encoding, Path]], lengths: Sequence[float]
 ) -> tuple[Artifact, ...]:
-    """The outputs of a source, one for all bitrates of a stream. `lengths` are in seconds. Waits for the disk.
+    """The outputs of a source, one for all bitrates of a stream. `lengths` are in seconds. Blocks on disk I/O.
 
     Raises ConverterCrashedError where one is not whole, OutputsTooLargeError where its format holds less.
     """

@@ -22,7 +22,7 @@ def has_only_numbers(source: Path, structure: Structure, codec: str) -> bool:
 
     The samples lie between the structure's `begin` and `end`. Their exponent is in the first byte, or in the last
     where the order is little-endian; all of it set (IEEE 754, section 3.4) leaves two values for that byte.
-    Waits for the disk.
+    Blocks on disk I/O.
     """
     size = _SAMPLE_BYTES[codec]
     top = 0 if codec.endswith("be") else size - 1

@@ -38,7 +38,7 @@ def peak_filters(waveform: Waveform, rate_hz: int, layout: str | None, target_fd
 
 
 def to_waveform(path: Path, encoding: Encoding, waveform: Waveform, seconds: float) -> Artifact:
-    """From what the filters have printed into the file at `path` to the waveform, in its place. Waits for the disk.
+    """From what the filters have printed into the file at `path` to the waveform, in its place. Blocks on disk I/O.
 
     Raises ConverterCrashedError where points are missing, WorkspaceFullError.
     """
@@ -102,7 +102,7 @@ def _points(printed: BinaryIO, channels: int, samples_per_point: int) -> Iterato
 
 def _frames(printed: BinaryIO, channels: int) -> Iterator[tuple[int, int, list[int]]]:
     """Of each frame its number, its place on the clock in samples, and what was printed of it."""
-    lines = iter(lambda: printed.readline(_MAX_LINE_BYTES), b"")  # a converter that was taken over may end none
+    lines = iter(lambda: printed.readline(_MAX_LINE_BYTES), b"")  # a compromised converter may end none
     for line in lines:
         frame = _FRAME.match(line)
         levels = [match[1] for each in islice(lines, 2 * channels) if (match := _LEVEL.fullmatch(each))]

@@ -104,8 +104,8 @@ async def _drain(
 ) -> None:
     """Read it in few steps: ffmpeg writes word by word, and a turn of the loop for each costs 2 ms a job.
 
-    What `may_flood` is not slowed down: where much has come, more is read at once. Of its progress ffmpeg prints
-    little, and one that has been taken over could keep the loop busy with it.
+    With `may_flood`, reading does not pause after a large chunk: more may be waiting. Else it always pauses: of its
+    progress ffmpeg prints little, and a compromised converter could keep the loop busy with it.
     """
     while chunk := await _read(descriptor):
         on_chunk(chunk)

@@ -34,18 +34,21 @@ _CPU_HEADROOM_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What the outputs may be. `file_bytes`: None leaves it to the seconds."""
+    """The limits of a run: how long the source may play, and how large a file may become.
+
+    `file_bytes` is None where plain samples of that length are the limit.
+    """
 
     seconds: float
     file_bytes: int | None
-    as_pieces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """What ffmpeg is given: a source, the outputs to write, and what of it is only examined.
 
-    The files of the outputs keep their first `kept_bytes`. A source that is `incoming` is read as it comes.
+    The files of the outputs keep their first `kept_bytes`. A source that is `incoming` is read as it comes. With
+    `as_pieces` the files are not those of their formats, but such that their packets can be found.
     """
 
     source: Path
@@ -54,6 +57,7 @@ class Task:
     analyses: Sequence[Analysis] = ()
     kept_bytes: int = 0
     incoming: IncomingSource | None = None
+    as_pieces: bool = False
 
     @property
     def encodings(self) -> list[Encoding]:
@@ -81,22 +85,26 @@ class Runs:
         """Convert, or without outputs decode alone; once more where the source turns out to be another than it seemed.
 
         Gaps of one frame look like a clock that jitters, and a mix for every layout costs time: few sources need them.
+        Raises what `run` and `check_counts` raise, and ConverterAlwaysFailsError.
         """
-        log = await self._run_twice(task, bounds, progress)
+        log = await self._run_with_one_retry(task, bounds, progress)
         task = replace(task, audio=replace(task.audio, is_predicted=False))
         found = replace(task.audio, loses_frames=task.audio.loses_frames or log.has_lost_frames)
         if log.changes:
             found = of_changing_format(found)
         if _graph(task, found) != _graph(task, task.audio):
             task = replace(task, audio=found)
-            log = await self._run_twice(task, bounds, progress)
+            log = await self._run_with_one_retry(task, bounds, progress)
         encodings = task.encodings
         counts = read_counts(log, len(encodings) + has_reference(encodings), task.audio.sample_rate_hz)
         verdict = check_counts(counts, task.audio, encodings, max_duration_seconds=bounds.seconds)
         return Found(task.audio, verdict, log)
 
-    async def _run_twice(self, task: Task, bounds: Bounds, progress: ConversionProgress) -> Log:
-        """Run ffmpeg again where it failed by itself: the same failure twice is not chance."""
+    async def _run_with_one_retry(self, task: Task, bounds: Bounds, progress: ConversionProgress) -> Log:
+        """Run ffmpeg, and once more where it failed by itself: the same failure twice is not chance.
+
+        Raises what `run` raises, and ConverterAlwaysFailsError for the same failure twice.
+        """
         try:
             return await self.run(task, bounds, progress)
         except ConverterFailedError as first:
@@ -108,7 +116,12 @@ class Runs:
                 raise
 
     async def run(self, task: Task, bounds: Bounds, progress: ConversionProgress) -> Log:
-        """Run ffmpeg to a good end and return what it said. Raises MispredictedError where it reads another source."""
+        """Run ffmpeg once, and return what it said.
+
+        Raises MispredictedError, in place of all others, where it does not describe the source as was predicted;
+        UnsupportedAudioError, NoAudioError, DurationTooLongError, OutputLimitError, WorkspaceFullError; and
+        ConverterCrashedError, of which ConverterFailedError says that ffmpeg failed by itself.
+        """
         log, check = Log(), Check(task.audio)
         try:
             await self._run_to_the_end(task, bounds, progress, log, check)
@@ -150,7 +163,7 @@ class Runs:
                     list(zip(task.encodings, target_fds, strict=True)),
                     task.analyses,
                     limit_seconds=limit_seconds,
-                    as_pieces=bounds.as_pieces,
+                    as_pieces=task.as_pieces,
                 ),
                 fds=[*read_fds, *target_fds],
                 cwd=task.source.parent,
@@ -162,7 +175,10 @@ class Runs:
         check_end(returncode, reader, log)
 
     def _limits(self, task: Task, limit_seconds: float, file_bytes: int | None) -> ProcessLimits:
-        """Nothing decodes, encodes or is examined slower than it plays, and nothing takes more than plain samples."""
+        """CPU: the playing time for each of decoding, encoding an output and examining: none of them is slower.
+
+        Bytes of a file: those of plain samples of 32 bits, which no format exceeds. Both with headroom.
+        """
         length = task.audio.duration_seconds or limit_seconds
         widest = max((encoding.sample_rate_hz * encoding.channels for encoding in task.encodings), default=0)
         return ProcessLimits(

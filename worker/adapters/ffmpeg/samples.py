@@ -104,7 +104,10 @@ def samples_of(audio: SourceAudio) -> Samples | None:
 
 
 def can_be_joined(samples: Samples, encoding: Encoding) -> bool:
-    """Whether nothing that stands in the output has to be known of all its sound, but what is known here."""
+    """Whether the output can be joined of pieces, of which none knows the others.
+
+    A lossless one only if its samples are the source's own: FLAC states their MD5, which is then that of the source.
+    """
     return not FORMATS[encoding.format].is_lossless or samples.are_those_of(encoding)
 
 

@@ -18,7 +18,7 @@ _TOLERANCE_SECONDS = 0.01  # times are rounded to samples, and a source's clock 
 
 
 def to_stream(path: Path, encoding: Encoding, seconds: float) -> Artifact:
-    """The file stays as it is. Waits for the disk.
+    """The fragments of the file become segments; the file stays as it is. Blocks on disk I/O.
 
     Raises ConverterCrashedError where it is not whole, or has not as many samples as went into it.
     """

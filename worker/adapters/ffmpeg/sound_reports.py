@@ -93,7 +93,7 @@ def with_reports(
 
 
 def to_report(path: Path, report: Report, seconds: float) -> Artifact:
-    """Write it to the file at `path`, which is there. Waits for the disk. Raises WorkspaceFullError."""
+    """Write it to the file at `path`, which is there. Blocks on disk I/O. Raises WorkspaceFullError."""
     try:
         size_bytes = path.write_bytes(report.to_json())
     except OSError as exc:

@@ -72,10 +72,11 @@ def check_counts(
     *,
     max_duration_seconds: float,
 ) -> Verdict:
-    """What came out, once it is certain that nothing of the source is missing in it.
+    """The lengths of source and outputs, and what was repaired.
 
     Where the source was decoded to a reference as well, its samples are the last that were counted.
-    Raises UnsupportedAudioError, DurationTooLongError, ConverterCrashedError.
+    Raises UnsupportedAudioError where the source has no sound or lacks more than is tolerated, DurationTooLongError,
+    and ConverterCrashedError where an output does not have the length that it must have, or nothing was counted.
     """
     if counts is None:
         raise ConverterCrashedError("the converter ended without its summary")

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext, suppres
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worker.adapters.disk import SHORT_BYTES, read_artifact, unless_short
+from worker.adapters.disk import SHORT_BYTES, in_thread_if_large, read_artifact
 from worker.adapters.s3.ahead import UploadAhead
 from worker.adapters.s3.body import body_of
 from worker.adapters.s3.conditions import delete_unchanged, is_unknown, replacing
@@ -242,7 +242,7 @@ class S3Store:
     async def digest_of(self, artifact: Artifact) -> Digest:
         """The artifact's digests, in the parts that `send` makes of it."""
         size = artifact.size_bytes
-        return await unless_short(size, lambda: digest_of(artifact, self._limits.step(size)))
+        return await in_thread_if_large(size, lambda: digest_of(artifact, self._limits.step(size)))
 
     async def send(
         self,
