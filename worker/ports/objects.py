@@ -100,7 +100,7 @@ class UploadAhead(Protocol):
         """Complete the object with what the file has become, as `ObjectStore.upload` does.
 
         It is the artifact, whatever was sent before. Where a part was sent before, the object has the job's id and no
-        digest as metadata.
+        digest as metadata. Raises what `ObjectStore.upload` raises.
         """
 
 
@@ -146,7 +146,8 @@ class ObjectStore(Protocol):
 
         Returns the artifact's SHA-256 in hex. The object carries it as metadata, and says whose it is and which
         directory it names (`marks_of`). With `seen` it replaces nothing else, in a store that knows such conditions.
-        Nothing is left behind when it raises or is cancelled (a multipart upload is aborted).
+        When it raises or is cancelled, nothing can be seen of it. A multipart upload is aborted; where the store does
+        not answer to that in time, its parts are left to the bucket's lifecycle rule.
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError, and with `seen` ObjectExistsError.
         """
 
@@ -161,12 +162,12 @@ class ObjectStore(Protocol):
     ) -> AbstractAsyncContextManager[UploadAhead]:
         """Inside the `with`, a file that is written to `path` is sent as it grows. It need not exist yet.
 
-        Nothing is left behind where it is not finished. What goes wrong before that is no error: then the file is sent
-        from its beginning when it is finished.
+        Where it is not finished, what was sent is dropped as in `upload`. What goes wrong before that is no error:
+        then the file is sent from its beginning when it is finished.
         """
 
     async def drop_unfinished(self, target: ObjectLocation) -> None:
-        """Drop what a killed worker had uploaded of the object. Raises nothing: a lifecycle rule does it as well.
+        """Drop what a killed worker had uploaded of the object. Raises nothing: a lifecycle rule does it otherwise.
 
         An upload to the same target that another worker has begun is aborted, too; one of this worker is not.
         """

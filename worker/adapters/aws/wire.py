@@ -138,7 +138,7 @@ def _require_published(response_dict: dict[str, Any], **_: Any) -> None:
 
 
 def _require_kept(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
-    """S3 answers a PUT that it has kept without a body, and the end of a multipart upload with its result.
+    """S3 answers a PUT that it has stored with an empty body, and the end of a multipart upload with its result.
 
     Raises ResponseParserError for anything else under a status of success.
     """

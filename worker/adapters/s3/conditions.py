@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def replacing(seen: Seen | None) -> Arguments:
-    """The arguments of a write that replaces nothing else; none for None."""
+    """If-Match or If-None-Match, for a write that replaces only what was seen. Empty for None: any may be replaced."""
     if seen is None:
         return {}
     return {"IfNoneMatch": "*"} if seen.etag is None else {"IfMatch": seen.etag}
 
 
-def is_unknown(error: BaseException | None) -> bool:
+def is_not_implemented(error: BaseException | None) -> bool:
     """Whether the store does not know such requests."""
     if not isinstance(error, ClientError):
         return False
@@ -33,14 +33,17 @@ def is_unknown(error: BaseException | None) -> bool:
 
 
 async def delete_unchanged(client: S3Client, where: Arguments, etag: str | None) -> None:
-    """Without the condition where the store has no conditional deletes. Raises ClientError."""
+    """Delete the object if it still has that ETag, or whatever it is where the store has no conditional deletes.
+
+    Raises ClientError.
+    """
     if etag:
         try:
             await client.delete_object(**where, IfMatch=etag)
         except ClientError as exc:
             if refusal_of(exc).status == 404:  # the answer to a first try was lost, or another delivery was faster
                 return
-            if not is_unknown(exc):
+            if not is_not_implemented(exc):
                 raise
         else:
             return

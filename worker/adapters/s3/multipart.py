@@ -1,4 +1,8 @@
-"""One multipart upload: complete when it returns, aborted when it raises."""
+"""One multipart upload: begun, sent in parts, and completed, or aborted when it raises.
+
+Where S3 does not answer to an abort in time, a line is logged, and the bucket's
+lifecycle rule removes the parts.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +100,8 @@ class MultipartUpload:
     async def run(self, artifact: Artifact, digest: Digest, on_bytes: BytesDone, condition: Arguments) -> None:
         """Upload all of the artifact; the `condition` must hold at the end.
 
-        When this raises or is cancelled, the upload has been aborted, or S3 takes long over it.
+        When this raises or is cancelled, the upload has been aborted, or S3 has not answered to that within a second.
+        Raises what `begin`, `send` and `complete` raise.
         """
         step = self._limits.step(artifact.size_bytes)
         bounds = pairwise([*range(0, artifact.size_bytes, step), artifact.size_bytes])
@@ -113,7 +118,10 @@ class MultipartUpload:
             raise
 
     async def begin(self) -> None:
-        """To be followed by `complete` or `abort`, also where it is cancelled midway."""
+        """To be followed by `complete` or `abort`, also where it is cancelled midway.
+
+        Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
+        """
         # A task of its own: if this is cancelled, the upload may exist at S3, and only the answer has its id.
         self._creation = asyncio.create_task(self._created(), name=f"begin upload to {self._target}")
         await asyncio.shield(self._creation)
@@ -126,7 +134,10 @@ class MultipartUpload:
         return required(answer, "UploadId", self._target)
 
     async def send(self, artifact: Artifact, parts: Iterable[Part], on_bytes: BytesDone) -> None:
-        """Send those parts, some at once; `on_bytes` gets how many bytes of them are sent."""
+        """Send those parts, some at once; `on_bytes` gets how many bytes of them are sent.
+
+        Raises what `send_part` raises.
+        """
         waiting, sent = iter(parts), 0
 
         async def sender() -> None:
@@ -152,7 +163,12 @@ class MultipartUpload:
         self._parts[part.number] = {"PartNumber": part.number, "ETag": etag, **checksum}  # type: ignore[typeddict-item]
 
     async def complete(self, size_bytes: int, digest: Digest, condition: Arguments) -> None:
-        """Make the object of the parts, if it has that size and digest and the `condition` holds."""
+        """Have S3 make the object of the parts. It compares the checksum, where checksums are sent.
+
+        The size and the digest also tell the object where S3's answer was lost, so that the upload is gone.
+        Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError, and ObjectExistsError where the
+        `condition` does not hold.
+        """
         checksum: Arguments = {}
         if self._has_checksums:
             checksum = {"ChecksumCRC32": digest.crc32, "ChecksumType": "FULL_OBJECT"}
@@ -223,9 +239,10 @@ def sends_checksums(client: S3Client) -> bool:
 async def drop_unfinished(
     client: S3Client, target: ObjectLocation, options: S3Options, *, own: Collection[MultipartUpload] = ()
 ) -> None:
-    """Abort all uploads to the target but the `own`, to which others may be added meanwhile.
+    """Abort the uploads to the target, as far as the first page of S3's list has them, but not the `own`.
 
-    Where the role may not list them, the bucket's lifecycle rule has to do it.
+    Others may be added to these meanwhile.
+    Raises nothing: what is left, for whatever reason, the bucket's lifecycle rule removes.
     """
     arguments: Arguments = {"Bucket": target.bucket, **options.for_object()}
     with suppress(WorkerError), target_errors(target):

@@ -36,14 +36,17 @@ class SentPart:
 
 
 class PartUploads:
-    """Each call raises TargetRefusedError, AccessDeniedError or DependencyUnavailableError."""
+    """Multipart uploads by their ids. Nothing is kept of them here."""
 
     def __init__(self, client: S3Client, options: S3Options = S3Options()) -> None:  # noqa: B008 - it is frozen
         self._client = client
         self._options = options
 
     async def begin(self, target: ObjectLocation, content_type: str) -> str:
-        """Begin an upload of an object of that type, and return its id."""
+        """Begin an upload of an object of that type, and return its id.
+
+        Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
+        """
         with target_errors(target):
             answer = await self._client.create_multipart_upload(
                 Bucket=target.bucket, Key=target.key, ContentType=content_type, **self._options.for_new_object()
@@ -51,7 +54,10 @@ class PartUploads:
         return required(answer, "UploadId", target)
 
     async def url(self, target: ObjectLocation, upload_id: str, number: int, *, size_bytes: int, seconds: int) -> str:
-        """The URL to which one part of that size is put, for so many seconds. S3 is not asked."""
+        """The URL to which one part of that size is put, for so many seconds.
+
+        S3 is not asked. Raises DependencyUnavailableError where there are no credentials to sign with.
+        """
         part: Arguments = {"PartNumber": number, "ContentLength": size_bytes}
         with translated("S3"):
             return await self._client.generate_presigned_url(
@@ -59,7 +65,10 @@ class PartUploads:
             )
 
     async def sent(self, target: ObjectLocation, upload_id: str) -> Sequence[SentPart]:
-        """The parts that S3 holds, in their order. Raises UploadGoneError, too."""
+        """The parts that S3 holds, in their order.
+
+        Raises UploadGoneError, TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
+        """
         parts: list[SentPart] = []
         marker: Arguments = {}
         with _errors(target):
@@ -71,14 +80,14 @@ class PartUploads:
                 marker = {"PartNumberMarker": page["NextPartNumberMarker"]}
 
     async def complete(self, target: ObjectLocation, upload_id: str, parts: Sequence[SentPart]) -> None:
-        """Make an object of these parts. Raises UploadGoneError, too."""
+        """Make an object of these parts. Raises what `sent` raises."""
         named = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
         arguments: Arguments = {**self._of(target, upload_id), "MultipartUpload": {"Parts": named}}
         with _errors(target):
             await self._client.complete_multipart_upload(**arguments)
 
     async def abort(self, target: ObjectLocation, upload_id: str) -> None:
-        """Have S3 delete the parts. Raises UploadGoneError, too."""
+        """Have S3 delete the parts. Raises what `sent` raises."""
         with _errors(target):
             await self._client.abort_multipart_upload(**self._of(target, upload_id))
 
@@ -87,6 +96,7 @@ class PartUploads:
 
         Without s3:ListBucket, S3 answers 403 about an object that is not there
         (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+        Raises DependencyUnavailableError.
         """
         try:
             with source_errors(target), head_errors(target):

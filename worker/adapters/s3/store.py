@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from worker.adapters.disk import SHORT_BYTES, in_thread_if_large, read_artifact
 from worker.adapters.s3.ahead import UploadAhead
 from worker.adapters.s3.body import body_of
-from worker.adapters.s3.conditions import delete_unchanged, is_unknown, replacing
+from worker.adapters.s3.conditions import delete_unchanged, is_not_implemented, replacing
 from worker.adapters.s3.digest import Digest, digest_of
 from worker.adapters.s3.download import Download
 from worker.adapters.s3.errors import UnexplainedError, condition_errors, head_errors, source_errors, target_errors
@@ -116,8 +116,8 @@ class S3Store:
 
     async def check_target(self, target: ObjectLocation) -> None:
         """Ask for the bucket, at most once in five minutes while it is there."""
-        seen_at = self._targets_seen.get(target.bucket)
-        if seen_at is not None and self._clock() - seen_at < _TARGET_SEEN_SECONDS:
+        found_at = self._targets_seen.get(target.bucket)
+        if found_at is not None and self._clock() - found_at < _TARGET_SEEN_SECONDS:
             return
         try:
             with target_errors(target), head_errors(target):
@@ -140,7 +140,7 @@ class S3Store:
     ) -> str:
         """Stream the artifact to the target, with its digest and whose it is as metadata.
 
-        Without the condition where the store has no conditional writes.
+        What was `seen` is sent as If-Match or If-None-Match. A store that does not know these is written to without.
         """
         digest = await self.digest_of(artifact)
         metadata = {"sha256": digest.sha256} | marks_of(job_id, run, directory)
@@ -149,7 +149,7 @@ class S3Store:
         try:
             await self.send(artifact, target, headers, digest, on_bytes, condition)
         except TargetRefusedError as exc:
-            if not condition or not is_unknown(exc.__cause__):
+            if not condition or not is_not_implemented(exc.__cause__):
                 raise
             await self.send(artifact, target, headers, digest, on_bytes)
         return digest.sha256
@@ -232,7 +232,10 @@ class S3Store:
         return {"Bucket": location.bucket, "Key": location.key, **self._options.for_object()}
 
     async def _found(self, target: ObjectLocation) -> HeadObjectOutputTypeDef | None:
-        """The headers of the object; None where there is none."""
+        """The headers of the object; None where S3 says that there is none, or refuses the target for good.
+
+        Raises AccessDeniedError, DependencyUnavailableError.
+        """
         try:
             with target_errors(target), head_errors(target):
                 return await self._client.head_object(**self._where(target))

@@ -28,7 +28,9 @@ _TRIES = 8
 AT_ONCE = 8  # objects of a stream: each is small, and its call takes longer than its bytes
 _BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=30, floor=0.5)
 
-Ahead = Sequence[UploadAhead | None]  # of each output in its order; None of those that are sent when they are done
+Ahead = Sequence[
+    UploadAhead | None
+]  # for each output in its order; None for one that is sent only when it is complete
 
 
 class Uploads:
@@ -68,10 +70,11 @@ class Uploads:
         progress: JobProgress,
         still_ours: Callable[[], Awaitable[None]],
     ) -> tuple[OutputRecord, ...]:
-        """Complete all targets. Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
+        """Complete all targets.
 
         `claimed` is the record of the claim. `still_ours` is awaited before an upload is repeated, and before a stream
-        becomes visible.
+        becomes visible; it raises where the claim is lost.
+        Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError, and what `still_ours` raises.
         """
         directory = attempt_directory(job.job_id, claimed.version)
         published = [
