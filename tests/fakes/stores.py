@@ -201,7 +201,7 @@ class FakeJobTable(FakeStore):
 
     def _conflict(self, job_id: str) -> Conflict:
         if (state := self.held_state(job_id)) is None:
-            raise StoreUnavailableError("record vanished")
+            raise StoreUnavailableError("the table refused a write because of an item that is gone")
         return Conflict(state)
 
     @staticmethod

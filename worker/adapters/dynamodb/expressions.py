@@ -100,7 +100,10 @@ def record_attributes(record: Record, expires_at: int) -> dict[str, Any]:
 
 
 def new_status(record: Record) -> dict[str, Any]:
-    """When the job came to the status of the record. It is left as it is by records of the same status."""
+    """When the job came to the status of the record: set by every write but a tick.
+
+    So a claim that takes a running job over counts as a new beginning.
+    """
     return {STATUS_AT: number(round(record.updated_at.timestamp() * 1000))}
 
 

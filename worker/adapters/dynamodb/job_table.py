@@ -162,7 +162,7 @@ class DynamoJobTable:
         update = if_newer(record, self._epoch_seconds())
         try:
             held = await self._set(record, update if is_tick(record) else update.setting(new_status(record)))
-        except UnreadableRecordError:  # what this worker has written can be read
+        except UnreadableRecordError:  # this worker has not written it, so the job is no longer ours
             return WriteResult.STALE
         if held is None:
             return WriteResult.APPLIED
@@ -197,7 +197,7 @@ class DynamoJobTable:
         else:
             return None
         if held is None:
-            raise StoreUnavailableError("record vanished")
+            raise StoreUnavailableError("DynamoDB refused a write because of an item that is gone")
         return state_of(held)
 
     def _epoch_seconds(self) -> int:

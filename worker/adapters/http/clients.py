@@ -10,9 +10,10 @@ from worker.adapters.http.connection import Connection
 
 
 class Clients:
-    """Connections, the one that has been unfinished for the longest time first. Times are of one monotonic clock.
+    """Connections, the one with the earliest deadline first. Times are of one monotonic clock, in seconds.
 
-    At most `limit` of them, and each for `seconds` at most until a whole response is sent, and until the next one is.
+    A deadline is `seconds` after the connection began or its last response was sent. The caller enforces the limits:
+    it disconnects the first connection where `is_full` says so, and those that are `overdue`.
     """
 
     def __init__(self, limit: int, seconds: float) -> None:
@@ -40,7 +41,7 @@ class Clients:
         return [connection for connection, _ in takewhile(lambda item: item[1] <= now, self._deadlines.items())]
 
     def begin_request(self, connection: Connection, now: float) -> None:
-        """The connection is new, or its last request is done: the full time begins."""
+        """The connection is new, or its last response is sent: the full time begins."""
         self._deadlines[connection] = now + self._seconds
         self._deadlines.move_to_end(connection)
 

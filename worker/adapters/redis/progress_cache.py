@@ -56,10 +56,11 @@ _OUTCOMES = {outcome.value.encode(): outcome for outcome in WriteResult}
 
 
 class RedisProgressCache:
-    """A `ProgressCache`. Each call makes one exchange, within the time for a connect and that for a command.
+    """A `ProgressCache`. A call is one exchange, which takes at most the time for a connect and that for a command.
 
-    It retries in one case, which costs nothing and risks nothing: a connection that had served before turns out to be
-    closed, as servers close idle ones. The writes are compare-and-set, so a second one changes nothing.
+    It is repeated where Redis does not know the script, after up to two redirections of a cluster, and once where a
+    connection that had served before turns out to be closed, as servers close idle ones. The caller bounds the whole.
+    The writes are compare-and-set, so a second one changes nothing.
     """
 
     name = "redis"

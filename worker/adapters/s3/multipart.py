@@ -1,7 +1,6 @@
 """One multipart upload: begun, sent in parts, and completed, or aborted when it raises.
 
-Where S3 does not answer to an abort in time, a line is logged, and the bucket's
-lifecycle rule removes the parts.
+Where S3 does not answer to an abort in time, a line is logged, and the bucket's lifecycle rule removes the parts.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ _MAX_ATTRIBUTES = 10
 _MAX_REASON_CHARACTERS = 1024
 _TYPE = "String"
 TRACE = "AWSTraceHeader"  # a system attribute; it does not count towards the size of the message
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _RUN = re.compile("[1-9][0-9]{0,8}")
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _REFUSED_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
