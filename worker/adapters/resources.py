@@ -13,7 +13,8 @@ _PROC = Path("/proc")
 class MachineResources:
     """Memory by the kernel's accounts, and space in the workspace.
 
-    `launcher` returns the process that starts converters; None while there is none. `workspace` returns the directory.
+    `launcher` returns the pid of the process that starts converters, which may have ended; None while there is none.
+    `workspace` returns the directory.
     """
 
     def __init__(self, workspace: Callable[[], Path], launcher: Callable[[], int | None]) -> None:

@@ -1,4 +1,4 @@
-"""What the two commands that last have in common: `worker run` and `worker serve`."""
+"""What the two long-running commands share: `worker run` and `worker serve`."""
 
 from __future__ import annotations
 

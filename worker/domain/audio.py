@@ -80,7 +80,7 @@ class FormatSpec:
     holds_tags: bool = True
     has_tags_by_converter: bool = False  # that writes them, and takes only so many
     holds_cover: bool = True
-    max_bytes: int | None = None  # of a file, where its sizes have no more digits
+    max_bytes: int | None = None  # of a file, where its size fields have 32 bits
     is_constant: bool = False  # each second takes as many bytes as the next
     is_waveform: bool = False  # shows the peaks of the sound, in a form that its target's extension decides
     is_segmented: bool = False  # several objects beneath a prefix, at several bitrates

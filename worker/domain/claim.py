@@ -1,8 +1,8 @@
 """Whose job it is: the rule by which a delivery may start it, must wait, or has nothing left to do.
 
 A claim is a `running` record in DynamoDB. Its holder renews it with every checkpoint (`updated_at`); one that was
-not renewed for the length of a lease is stale and may be taken over with a higher fence. Whose clock is wrong may see
-a stale claim dated in the future, so a claim that is seen unchanged for the length of a lease is stale as well.
+not renewed for the length of a lease is stale and may be taken over with a higher fence. A worker whose clock is wrong
+may see a stale claim dated in the future, so a claim that is seen unchanged for the length of a lease is stale, too.
 
 A start whose end is not recorded means that its worker died. A job that was running then is suspect: from then on it
 runs alone, so that only the deaths that it causes count against it.

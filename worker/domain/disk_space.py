@@ -2,8 +2,7 @@
 
 A job that waits holds nothing, so no two jobs wait for each other. Those that came first are served first. Where the
 first needs more than there is, others that need less may overtake it, but only so often: then no job that came later
-is served before it. So small jobs do not starve a large one, and behind a large one they wait for those only that came
-before them.
+is served before it. So a large job always has its turn, and a small one waits for none but those that came before it.
 """
 
 from __future__ import annotations

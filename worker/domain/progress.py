@@ -120,9 +120,9 @@ class ErrorInfo:
 class Record:
     """The state of a job at one version.
 
-    Raises ValueError where the contract's rules do not hold: 100 % if and only if completed, a stage only while
-    running. So no code path can show one. Secrets in its texts are redacted, such as a presigned URL that was pasted
-    as a key. So no code path can keep one.
+    Raises ValueError where its rules do not hold (docs/progress.md): 100 % if and only if completed, a stage only
+    while running. So no record that breaks them is ever shown. Secrets in its texts are redacted, such as a presigned
+    URL that was pasted as a key. So none is ever stored.
     """
 
     job_id: Annotated[str, Field("The job's id, as in its message.")]

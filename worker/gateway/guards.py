@@ -27,8 +27,8 @@ class Guard:
     """Lets a request through, or answers it with a problem.
 
     Without a token it listens on loopback alone, where any web page of the same user could reach it. So it answers
-    only to a host name of this machine (a page may have a name of its own lead here), and changes nothing for a page
-    of another origin.
+    only to a host name of this machine (against DNS rebinding), and changes nothing for a page of another origin
+    (against CSRF).
     """
 
     def __init__(

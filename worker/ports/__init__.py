@@ -1,7 +1,7 @@
 """What the application asks of the world: narrow Protocols, and the values that pass through them.
 
-Every method may raise a `WorkerError`, and no vendor's exception. A fake of a port is an adapter like the real
-one and passes the same contract suite (tests/contract).
+A method raises what its docstring names, which is a `WorkerError` unless that says otherwise, and never a vendor's
+exception. A fake of a port is an adapter like the real one and passes the same contract suite (tests/contract).
 """
 
 from worker.domain.refusals import NoIndexError, NotAllowedError

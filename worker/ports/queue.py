@@ -78,8 +78,8 @@ class JobQueue(Protocol):
         """Wait for messages, at most `slots` and at most ten, for the length of a long poll.
 
         A poll that is not long asks once and waits for none: it may miss messages.
-        Of a message group, one message at a time is handed out: the next one comes when that has been deleted, and a
-        message that waits for a retry is not overtaken.
+        Of a message group of a FIFO queue, one message at a time is handed out: the next one comes when that has been
+        deleted, and a message that waits for a retry is not overtaken.
         Raises DependencyUnavailableError.
         """
 

@@ -33,9 +33,9 @@ def kernel_abi() -> int:
 
 
 def ruleset(abi: int, executables: Iterable[str], readable: Iterable[str]) -> int:
-    """The descriptor of rules that allow nothing but to execute and read these files, and to read those.
+    """The descriptor of rules that allow nothing but to execute and read `executables`, and to read `readable`.
 
-    `readable` may name directories, for all that is in them. A path that is not there is left out. Raises OSError.
+    These may be directories, for all that is in them. A path that is not there is left out. Raises OSError.
     """
     rights = (1 << _FILE_RIGHTS_OF[min(abi, max(_FILE_RIGHTS_OF))]) - 1
     network = _NETWORK if abi >= _NETWORK_SINCE else 0

@@ -101,7 +101,7 @@ class Launcher:
 
     @property
     def pid(self) -> int | None:
-        """Its process, while it runs."""
+        """Of the process that was started last; it may have ended. None before the first start and after `close`."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:

@@ -156,7 +156,7 @@ class Consumer:
     def _free(self) -> int:
         """Slots in which nothing is handled; fewer when settlements pile up because the queue fails.
 
-        None while a suspect runs alone, or waits until it can. Not more than the limits leave.
+        0 while a suspect runs alone, or waits until it can. Not more than the limits leave.
         """
         if self._slots.is_reserved:
             return 0
@@ -249,7 +249,7 @@ class Consumer:
     # --- the end -------------------------------------------------------------------------------------------------
 
     async def _drain(self, poll: asyncio.Task[None]) -> None:
-        """Let the open poll end, then stop what cannot be finished in time, and at the end of the time all.
+        """Wait for the open poll; then stop the jobs that cannot end by `jobs_until`. At that time stop the others.
 
         In this order: a message that is given back while our own poll is open comes straight back to us.
         """

@@ -14,7 +14,8 @@ from worker.events import Event, emit
 from worker.ports import Delivery, JobQueue
 from worker.waiting import wait_for_event
 
-# Past this a dead connection is not waited for: sockets without an end have hung consumers for good (peers' issues).
+# Past this a receive is given up: on a half-open connection it would never end. Other consumers of SQS have stopped
+# for good and without a word (celery/celery#5072).
 _OVERTIME_SECONDS = 10.0
 _BACKOFF = Backoff(first_seconds=0.4, factor=2, cap_seconds=15, floor=0.5)
 # SQS answers at once and with nothing when too many messages are in flight:
@@ -70,7 +71,7 @@ class Poller:
 
     @property
     def pause(self) -> Pause | None:
-        """Why nothing is received for the moment; None while it is. For any thread."""
+        """What keeps messages from being received now; None where nothing does. For any thread."""
         if self._credentials.is_waiting:
             return Pause(PauseReason.CREDENTIALS, "there are no AWS credentials")
         return self._pauses.current

@@ -47,8 +47,8 @@ class Claim:
 class Attempt:
     """One start of a claimed job, in the `work` on its message.
 
-    `outcome`, and the record that says so, are set once, by the finisher. `finished_at` is the loop time at which it
-    began with that.
+    `outcome`, and the record that says so, are set once, by the finisher. `ending_since` is the loop time at which the
+    finisher began to record the end.
     """
 
     claim: Claim
@@ -56,6 +56,6 @@ class Attempt:
     progress: JobProgress
     reporter: Reporter
     execution: Execution = field(default_factory=Execution)
-    finished_at: float | None = None
+    ending_since: float | None = None
     outcome: Outcome | None = None
     last_record: Record | None = None

@@ -92,7 +92,7 @@ class Conversion:
             return Completed(records, converted.repaired)
 
     async def drop_unfinished(self, job: Job) -> None:
-        """Drop the halves of uploads that an earlier attempt's worker, killed over them, has left at the targets."""
+        """Drop the incomplete multipart uploads that the killed worker of an earlier attempt has left."""
         await self._outputs.drop_unfinished(job)
 
     async def _check_targets(self, job: Job) -> None:
@@ -111,7 +111,7 @@ class Conversion:
                     await run.directory.space.wait_for(no_space.need)
 
     async def _converted_once(self, run: ConversionRun) -> Converted:
-        """A long source while it is downloaded, where its front says all that a converter has to know."""
+        """Download and convert; both at once where a long source's front says all that a converter has to know."""
         incoming, converted = run.incoming, None
         async with incoming.downloaded_by(lambda: self._downloads.fetch(run)):
             if not run.job.is_joined and await incoming.may_be_converted_early(self._limits.early_bytes):
@@ -120,7 +120,7 @@ class Conversion:
         return await self._probe_and_convert(run) if converted is None else converted
 
     async def _convert_while_it_comes(self, run: ConversionRun) -> Converted | None:
-        """None where nothing has come of it: what a source is refused for, all of it decides."""
+        """Convert the source as it comes. None where that fails: only the whole source decides why it is refused."""
         audio = await self._converter.predict_from_front(run.source, run.incoming)
         if audio is None:
             return None
@@ -132,7 +132,7 @@ class Conversion:
             return None
 
     async def _probe_and_convert(self, run: ConversionRun) -> Converted:
-        """By the source's own headers where the converter confirms them; else by what a probe says."""
+        """Convert by the source's own headers where the converter confirms them; else by what a probe says."""
         run.progress.enter(Stage.CONVERTING)
         if run.job.is_joined:
             joined = await self._joining.join(run)
@@ -176,7 +176,7 @@ class Conversion:
         return converted
 
     async def _convert_as_large_as_needed(self, run: ConversionRun, audio: SourceAudio) -> Converted:
-        """Again with more space where an output turns out to be larger than its estimate."""
+        """Convert, and again with more space where an output turns out to be larger than its estimate."""
         while True:
             need = run.needs.of_conversion(audio)
             run.reserve(need)
@@ -188,7 +188,7 @@ class Conversion:
                 run.needs.outgrown(outputs_bytes)
 
     async def _convert_within(self, run: ConversionRun, audio: SourceAudio, outputs_bytes: int) -> Converted:
-        """Raises OutputLimitError where an output grows beyond its part of so many bytes."""
+        """Convert once. Raises OutputLimitError where an output grows beyond its part of so many bytes."""
         conversion = ConversionProgress()
         run.progress.follow(conversion, audio, since=run.joining_share)
         return await self._converter.convert(

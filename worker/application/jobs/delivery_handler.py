@@ -25,7 +25,7 @@ from worker.domain.trace import trace_context
 class DeliveryHandler:
     """Handles deliveries; one object for all of them.
 
-    `s3_outputs` are the outputs of jobs that news of objects in S3 asks for; None refuses such messages.
+    `s3_outputs` are the outputs of jobs that S3 event notifications ask for; None refuses such messages.
     `presets` are those that messages may name.
     """
 

@@ -43,11 +43,11 @@ class DirectRecords:
         return await self._shared(record, self._table.write_if_unchanged(record, seen))
 
     async def submit(self, record: Record, message: JobMessage | None) -> Written | Conflict:
-        """Do that with the first record of a job, where none is held, and keep its message."""
+        """As `write_if_unchanged`: keep the first record of a job, if none is held, and its message beside it."""
         return await self._shared(record, self._table.submit(record, message))
 
     async def begin_run(self, record: Record, seen: Version) -> Written | Conflict:
-        """Do that with the first record of the next run, in the place of the final record at `seen`."""
+        """As `write_if_unchanged`: keep the first record of the next run, if the final one at `seen` is still held."""
         return await self._shared(record, self._table.begin_run(record, seen))
 
     async def share(self, record: Record) -> None:

@@ -65,10 +65,10 @@ class JobRecords(Protocol):
         """
 
     async def submit(self, record: Record, message: JobMessage | None) -> Written | Conflict:
-        """Do that with the first record of a job, where none is held, and keep its message."""
+        """As `write_if_unchanged`: keep the first record of a job, if none is held, and its message beside it."""
 
     async def begin_run(self, record: Record, seen: Version) -> Written | Conflict:
-        """Do that with the first record of the next run, in the place of the final record at `seen`."""
+        """As `write_if_unchanged`: keep the first record of the next run, if the final one at `seen` is still held."""
 
     async def share(self, record: Record) -> None:
         """Bring the cache up to a record of the job table, where it answers. Raises nothing."""
@@ -86,10 +86,10 @@ class Outputs(Protocol):
     """The targets of jobs."""
 
     async def retract(self, job: Job, run: int, until: Version) -> None:
-        """Delete what was published of the job in that run or before, and do all of the below. Raises nothing."""
+        """Delete what the job published in that run or before, as well as what the others drop. Raises nothing."""
 
     async def drop_unfinished(self, job: Job) -> None:
-        """Drop what a killed worker has left half uploaded. Raises nothing."""
+        """Drop the incomplete multipart uploads that a killed worker has left. Raises nothing."""
 
     async def drop_hidden(self, job: Job, until: Version) -> None:
         """Delete what attempts that were claimed up to that version have left where nobody sees it. Raises nothing.
@@ -101,7 +101,8 @@ class Outputs(Protocol):
 class JobFinisher:
     """Ends jobs, and writes the first record of a run that is asked for. `random` gives numbers in [0, 1).
 
-    `on_end` is called once with every ending, when its record is in the job table: it has the log line written.
+    `on_end` is called once with each ending, after its record was kept, if it has one: it writes the log line.
+    It is not called with Unpublished, nor with a Refused without a record.
     """
 
     def __init__(
@@ -124,8 +125,7 @@ class JobFinisher:
     async def queue(self, job: Job, group_id: str | None = None) -> JobState:
         """Write the first record of a job that is to be sent. Returns what is held: another's may be there.
 
-        `group_id` is the message group that was chosen for it.
-        Raises StoreUnavailableError: the record may have been kept.
+        `group_id` is its message group. Raises StoreUnavailableError: the record may have been kept.
         """
         targets = tuple(str(output.target) for output in job.outputs)
         record = first_record(job.job_id, job.sources, targets, self._now())
@@ -161,8 +161,8 @@ class JobFinisher:
         Raises nothing but CancelledError, and then may be called with another outcome.
         """
         until = None if within_seconds is None else asyncio.get_running_loop().time() + within_seconds
-        if attempt.finished_at is None:
-            attempt.finished_at = asyncio.get_running_loop().time()
+        if attempt.ending_since is None:
+            attempt.ending_since = asyncio.get_running_loop().time()
         if attempt.outcome is None:
             attempt.outcome, attempt.last_record = await self._recorded(attempt, outcome, within_seconds)
             self._on_end(attempt.outcome, attempt)

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-# Of which a converter is to see the headers: a part of the source, and this at most. Where they are longer, as with a
-# cover in front of the sound, the download is waited for.
+# How much of the source must have come before its headers are read: a sixteenth of it, but at most a mebibyte. Where
+# the headers are longer, as with a cover in front of the sound, the download is waited for.
 _FRONT_SHARE = 16
 _FRONT_BYTES = 1 << 20
 

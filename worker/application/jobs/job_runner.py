@@ -120,7 +120,7 @@ class JobRunner:
         await self._drop_unfinished(attempt)  # again: the last worker may have stood still, and gone on meanwhile
 
     async def _drop_unfinished(self, attempt: Attempt) -> None:
-        """Drop what a worker that was killed over an earlier attempt has left half uploaded."""
+        """Drop the incomplete multipart uploads of a worker that was killed over an earlier attempt."""
         record = attempt.claim.record
         if record.attempt > 1 or record.run > FIRST_RUN:  # not at the first: it would end other jobs' uploads to them
             await self._conversion.drop_unfinished(attempt.claim.job)
@@ -142,7 +142,7 @@ class JobRunner:
             is_ours = time() - asked_at < self._limits.lease_seconds
 
     async def _watch(self, attempt: Attempt) -> None:
-        """No lease keeps a hung job alive, nor an endless one.
+        """Stop a job that hangs or takes too long, although its lease is renewed.
 
         Raises StalledError when nothing has moved for too long, ConversionTimeoutError when all takes too long.
         The time in which it waits for disk space counts for neither.
@@ -151,7 +151,7 @@ class JobRunner:
         while True:
             stalls_at = progress.moved_at + limits.stall_seconds
             ends_at = progress.worked_since + limits.job_timeout_seconds
-            # In absolute times: a rest that is lost beside the clock's own digits would make this turn for ever.
+            # Absolute times are compared: with a remainder below the clock's float precision this would loop for ever.
             now = time()
             if now >= ends_at:
                 raise ConversionTimeoutError(limits.job_timeout_seconds)

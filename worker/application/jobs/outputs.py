@@ -14,8 +14,10 @@ from worker.ports import ObjectStore
 
 
 class PublishedOutputs:
-    """Deletes what jobs have published, or have not finished to publish. What cannot be is a line in the log.
+    """Deletes what jobs have published, or have begun to publish. Raises nothing.
 
+    A deletion that fails is logged. An unfinished upload that cannot be aborted is not: the bucket's lifecycle rule
+    removes it.
     Of a stream the master playlist is deleted first: then nobody is led to segments that are not there.
     """
 
@@ -45,7 +47,7 @@ class PublishedOutputs:
                     await self._drop_directories(output, job.job_id, until)
 
     async def drop_unfinished(self, job: Job) -> None:
-        """Drop the halves of uploads that a killed worker has left at the targets, where nobody sees them."""
+        """Drop the incomplete multipart uploads that a killed worker has left at the targets. Nobody sees them."""
         for output in job.outputs:
             await self._objects.drop_unfinished(output.visible_at)
 

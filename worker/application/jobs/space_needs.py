@@ -37,7 +37,7 @@ class SpaceNeeds:
     def of_download(self, source_bytes: int, *, least: int | None = None) -> Need:
         """Before the headers are read, so that the outputs are a guess.
 
-        Of a source whose size is one, too, `least` bytes are known.
+        Where S3 does not say how large the source is, `source_bytes` is a guess, too, and `least` is what has come.
         """
         seconds = source_bytes / bytes_per_second(self.job)
         guess = sum(bytes_of(each, seconds).most for each in encodings_for(self.job.outputs, **_USUAL))

@@ -64,15 +64,15 @@ def _trace_of(ending: Ending, attempt: Attempt, now: float) -> JobTrace:
 
 def _steps(attempt: Attempt, now: float) -> Sequence[Span]:
     """A step that a failure or a stop has cut off ends where the end of the attempt began to be recorded."""
-    finished_at = now if attempt.finished_at is None else attempt.finished_at
+    ending_since = now if attempt.ending_since is None else attempt.ending_since
     periods = attempt.progress.periods
     stages = [
-        Span(_STAGES[each.stage], each.begun_at, finished_at if each.ended_at is None else each.ended_at)
+        Span(_STAGES[each.stage], each.begun_at, ending_since if each.ended_at is None else each.ended_at)
         for each in periods
     ]
-    started_at = stages[0].begun_at if stages else finished_at
+    started_at = stages[0].begun_at if stages else ending_since
     return [
         Span("receive", attempt.work.job_begun_at, started_at),
         *stages,
-        Span("commit", finished_at, now),
+        Span("commit", ending_since, now),
     ]

@@ -146,7 +146,7 @@ class JobProgress:
 
     @property
     def worked_since(self) -> float:
-        """Loop time at which a run would have begun that has worked as long and has not waited."""
+        """Loop time of the attempt's beginning, put off by all time spent waiting. The job timeout counts from it."""
         waits_for = 0.0 if self._waits_since is None else self._now() - self._waits_since
         return self._began_at + self._waited_seconds + waits_for
 

@@ -28,7 +28,7 @@ class Progress(Protocol):
     """What a job's progress is read from."""
 
     def snapshot(self) -> Snapshot:
-        """The progress as it is now. Returns at once."""
+        """The progress as it was when the job last moved. Returns at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class Tokens:
         return match[match.lastgroup or 0] if match else ""
 
     def take(self) -> str:
-        """The next token, which is then behind. Raises QuerySyntaxError at the end."""
+        """Return the next token and move past it. Raises QuerySyntaxError at the end."""
         match = self._match()
         if match is None:
             raise QuerySyntaxError(f"the query ends at {self._text[-40:]!r}")
