@@ -40,7 +40,7 @@ def create_dead_letter_queue(sqs: Any) -> str:
 
 
 def create_table(dynamodb: Any) -> None:
-    """The table of progress records, whose items expire."""
+    """The job table, whose items expire."""
     dynamodb.create_table(
         TableName="jobs",
         KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],

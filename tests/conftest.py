@@ -125,7 +125,7 @@ async def dynamodb_client(aws_session: aioboto3.Session) -> AsyncIterator[Any]:
 
 @pytest.fixture
 async def table(dynamodb_client: Any, unique: Callable[[str], str]) -> str:
-    """The name of a table of progress records."""
+    """The name of a job table."""
     name = unique("table")
     await dynamodb_client.create_table(**a_table(name))
     return name

@@ -23,7 +23,7 @@ def aws_environment(endpoint: str) -> dict[str, str]:
 
 
 def a_table(name: str) -> dict[str, Any]:
-    """The arguments of `create_table` for a table of progress records."""
+    """The arguments of `create_table` for a job table."""
     return {
         "TableName": name,
         "KeySchema": [{"AttributeName": "job_id", "KeyType": "HASH"}],

@@ -141,7 +141,7 @@ def test_a_missing_table_is_reported_in_one_line(stack: Stack) -> None:
 
     done = worker(stack, "submit", "s3://bucket/a.wav", "--output", "s3://bucket/a.mp3", WORKER_TABLE="no-such-table")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"worker: the table of progress records could not be written ({no_table})\n"
+    assert done.stderr == f"worker: the job table could not be used ({no_table})\n"
 
 
 def test_a_missing_queue_is_reported_in_one_line(stack: Stack) -> None:

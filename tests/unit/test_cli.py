@@ -137,7 +137,7 @@ def raising(error: BaseException) -> Callable[[Namespace], int]:
         (
             StoreUnavailableError("timeout"),
             1,
-            "worker: the table of progress records could not be written (timeout)",
+            "worker: the job table could not be used (timeout)",
         ),
         (FileNotFoundError(2, "No such file or directory", "a.wav"), 1, "worker: a.wav: No such file or directory"),
         (

@@ -79,7 +79,7 @@ def test_names_beneath_the_target_fit_into_a_key() -> None:
     assert job_of({**STREAM, "target": f"s3://podcasts-out/{longest}"}).outputs[0].target.key == longest
     assert refusal_of({**STREAM, "target": f"s3://podcasts-out/a{longest}"}) == (
         "outputs[0].target",
-        "may have 944 bytes for hls",
+        "must have at most 944 bytes in UTF-8 for hls",
     )
 
 

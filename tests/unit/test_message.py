@@ -176,9 +176,9 @@ def test_vorbis_has_a_bitrate_below_50_khz_or_any_rate_without_one() -> None:
 
 def test_a_field_that_stands_there_twice_is_refused() -> None:
     error = refusal('{"job_id": "a", "job_id": "b"}')
-    assert (error.field, error.problem, error.job_id) == ("job_id", "stands there twice", None)
+    assert (error.field, error.problem, error.job_id) == ("job_id", "appears more than once", None)
     error = refusal('{"job_id": "ep-1", "outputs": [{"format": "mp3", "format": "flac"}]}')
-    assert (error.field, error.problem, error.job_id) == ("format", "stands there twice", "ep-1")
+    assert (error.field, error.problem, error.job_id) == ("format", "appears more than once", "ep-1")
     assert refusal('[{"job_id": "ep-1", "a": 1, "a": 2}]').job_id is None
 
 

@@ -44,7 +44,7 @@ def _explain(error: Exception) -> int:
         case UnreadableRecordError():
             complain(f"{error.reason}: mend or delete the job's item")
         case StoreUnavailableError():
-            complain(f"the table of progress records could not be written ({error.reason})")
+            complain(f"the job table could not be used ({error.reason})")
         case WorkerError():
             complain(str(error))
         case ModuleNotFoundError():

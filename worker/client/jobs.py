@@ -190,8 +190,8 @@ class Jobs:
             async with limit:
                 yield
         except StoreUnavailableError as error:
-            problem = f"could not be written ({error.reason})"
-            raise DependencyUnavailableError("the table of progress records", problem) from error
+            problem = f"could not be used ({error.reason})"
+            raise DependencyUnavailableError("the job table", problem) from error
         except TimeoutError as error:
             if not limit.expired():  # one of `put_source`
                 raise

@@ -24,8 +24,10 @@ class OutputsTooLargeError(PermanentError):
     code = ErrorCode.SOURCE_TOO_LARGE
 
     def __init__(self, size_bytes: int | None, limit_bytes: int) -> None:
-        size = "more than that" if size_bytes is None else f"{size_bytes} bytes"
-        super().__init__(f"the outputs of the source have {size}; the limit is {limit_bytes}")
+        size = f"more bytes than the limit of {limit_bytes}"
+        if size_bytes is not None:
+            size = f"{size_bytes} bytes; the limit is {limit_bytes}"
+        super().__init__(f"the outputs together have {size}")
 
 
 class WorkspaceTooSmallError(PermanentError):
@@ -43,7 +45,8 @@ class WorkspaceBusyError(TransientError):
     code = ErrorCode.WORKSPACE_FULL
 
     def __init__(self, needed_bytes: int, free_bytes: int) -> None:
-        super().__init__(f"the job needs {needed_bytes} bytes in the workspace, where {free_bytes} are to be had now")
+        others = ", but other jobs come first" if free_bytes >= needed_bytes else ""
+        super().__init__(f"the job needs {needed_bytes} bytes in the workspace; {free_bytes} are free{others}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ async def test_what_others_than_the_worker_have_written_is_not_waited_for(tmp_pa
 
         assert now() - began < 1
         assert harness.record().attempt == 0
-        assert f"where {free_bytes} are" in harness.record().error.message  # type: ignore[union-attr]
+        assert f"; {free_bytes} are free" in harness.record().error.message  # type: ignore[union-attr]
         volume.foreign_bytes = 0
         assert await harness.handle(receive_count=2) == Ack()
 

@@ -93,10 +93,11 @@ def test_an_earlier_one_overtakes_nobody() -> None:
     assert all(disk.take(early, 5, 5) for _ in range(MAX_OVERTAKES + 2))
 
 
-@pytest.mark.parametrize(("size", "words"), [(None, "more than that"), (7, "7 bytes")])
+@pytest.mark.parametrize(("size", "words"), [(None, "more bytes than the limit of 5"), (7, "7 bytes; the limit is 5")])
 def test_outputs_that_are_too_large_have_their_size_or_more_than_the_limit(size: int | None, words: str) -> None:
-    assert str(OutputsTooLargeError(size, 5)) == f"the outputs of the source have {words}; the limit is 5"
+    assert str(OutputsTooLargeError(size, 5)) == f"the outputs together have {words}"
 
 
-def test_a_job_that_waited_too_long_says_what_there_is() -> None:
-    assert "needs 7 bytes in the workspace, where 3 are" in str(WorkspaceBusyError(7, 3))
+@pytest.mark.parametrize(("free", "words"), [(6, "6 are free"), (7, "7 are free, but other jobs come first")])
+def test_a_job_that_waited_too_long_says_what_there_is(free: int, words: str) -> None:
+    assert str(WorkspaceBusyError(7, free)) == f"the job needs 7 bytes in the workspace; {words}"

@@ -35,7 +35,7 @@ class _RefusedMessage:
     problem: str
 
 
-_TOO_LONG = ("body", "SQS does not take it: a message may have 1 MiB, or what the queue's MaximumMessageSize says")
+_TOO_LONG = ("body", "SQS does not take it: it is longer than the queue's MaximumMessageSize (at most 1 MiB)")
 _CHARACTERS = ("body", "SQS does not take it: it has a character that XML does not allow")
 _GROUP = (
     "group",

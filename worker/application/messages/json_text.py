@@ -38,7 +38,7 @@ def read_json(text: str, field: str) -> Any:
     if twice:
         # Which of two wins differs from parser to parser, so it is not clear what the producer meant.
         job_id = None if "job_id" in twice else readable_job_id(document)
-        raise InvalidMessageError(shown(twice[0]), "stands there twice", job_id=job_id)
+        raise InvalidMessageError(shown(twice[0]), "appears more than once", job_id=job_id)
     return document
 
 

@@ -63,7 +63,7 @@ def _check_prefix(key: str, path: str, name: str) -> None:
     if not key.endswith("/"):
         raise InvalidMessageError(f"{path}.target", f"must end with / for {name}: it is a prefix of several objects")
     if len(key.encode()) > MAX_TARGET_BYTES:
-        raise InvalidMessageError(f"{path}.target", f"may have {MAX_TARGET_BYTES} bytes for {name}")
+        raise InvalidMessageError(f"{path}.target", f"must have at most {MAX_TARGET_BYTES} bytes in UTF-8 for {name}")
 
 
 def _one_of(extensions: Sequence[str]) -> str:
