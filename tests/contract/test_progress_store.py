@@ -25,8 +25,8 @@ def cache(request: pytest.FixtureRequest) -> ProgressCache:
     return found
 
 
-def test_each_store_says_the_contracts_word_for_it(cache: ProgressCache, job_table: JobTable) -> None:
-    assert (cache.name, job_table.name) == ("redis", "dynamodb")  # /health and metrics show them (contract, section 6)
+def test_each_store_has_the_name_that_users_see(cache: ProgressCache, job_table: JobTable) -> None:
+    assert (cache.name, job_table.name) == ("redis", "dynamodb")  # /health and metrics show them (docs/progress.md)
 
 
 def test_ticks_to_the_cache_are_a_pace_for_screens_and_ticks_to_the_table_are_rarer(

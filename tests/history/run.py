@@ -30,7 +30,7 @@ from worker.bootstrap.parts import utc_now
 from worker.demo import servers
 from worker.events import Event
 
-_BACK_SECONDS = 20.0  # a bound for a machine under load; the contract's five are tested elsewhere
+_BACK_SECONDS = 20.0  # a bound for a machine under load; the five that are promised are tested in tests/system
 _JOBS_AT_ONCE = 3
 _LAG_SECONDS = 0.02
 

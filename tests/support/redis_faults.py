@@ -106,7 +106,7 @@ Step = Callable[[BreakableRedis], Coroutine[Any, Any, None]]
 class Fault:
     """`begin` makes Redis refuse writes or swallow them, `end` makes it take them again.
 
-    `budget_seconds` is what the contract (section 9) gives to each of the first writes.
+    `budget_seconds` is how long each of the first writes may take.
     """
 
     begin: Step

@@ -1,4 +1,4 @@
-"""What `worker serve` tells a browser about its page, and what the page needs beside the contract's requests."""
+"""What `worker serve` tells a browser about its page, and what the page needs besides docs/gateway.md."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess
 
 PATHS = ("/livez", "/readyz", "/health", "/metrics")
-PROBE_SECONDS = 0.1  # the contract's bound of /health
+PROBE_SECONDS = 0.1  # in which /health must answer, whatever else happens
 ROUNDS = 40
 
 

@@ -22,7 +22,7 @@ from worker.demo import servers
 
 Find = Callable[..., WorkerAndRedis]
 
-# The contract's budgets (section 9), in seconds.
+# How long each may take during an outage and after it, in seconds.
 ANY_WRITE = 1
 HEALTH = 0.1
 START = 3

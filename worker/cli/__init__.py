@@ -1,4 +1,4 @@
-"""The command line (contract, section 5). A command's own file is imported only when it is called."""
+"""The command line (`worker --help`). A command's own file is imported only when it is called."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The contract's exit codes; 64 and 78 as in sysexits.h, 124 as of timeout(1), 130 as shells report SIGINT."""
+    """64 and 78 are those of sysexits.h, 124 is that of timeout(1), and 130 is how shells report SIGINT."""
 
     OK = 0
     FAILED = 1

@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from worker.cli.services import leave_at_once_on_signals, run_service
 
-_EMPTY_SECONDS = 20.0  # of --until-empty (contract, section 5)
+_EMPTY_SECONDS = 20.0  # of --until-empty (`worker run --help`)
 
 
 def command(arguments: Namespace) -> int:

@@ -26,5 +26,5 @@ class JobRecord(Record):
         return cls(**values, fresh=fresh, status_at=status_at)
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as JSON's types (contract, section 2), with `"fresh": false` where it is not fresh."""
+        """The record as JSON's types (docs/progress.md), with `"fresh": false` where it is not fresh."""
         return Record.to_dict(self) | ({} if self.fresh else {"fresh": False})

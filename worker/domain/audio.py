@@ -28,7 +28,7 @@ _DEPTHS_WITH_FLOAT = OneOf((16, 24, 32))
 
 
 class AudioFormat(StrEnum):
-    """The formats of the contract (section 1)."""
+    """The formats of outputs (docs/options.md)."""
 
     MP3 = "mp3"
     M4A = "m4a"

@@ -19,7 +19,8 @@ WINDOW_FAILURE_RATE = 0.5
 PROBES_AFTER_A_TRIP = 2
 SECONDS_BETWEEN_GOOD_PROBES = 0.25
 CALM_SECONDS = 30.0  # closed for so long, and the next outage starts with short delays again
-# The cap leaves room for a hung probe, the second probe and the replay within five seconds (contract, section 9).
+# Five seconds after Redis answers again it is used again, which tests/system/test_redis_outage.py measures. The cap
+# leaves room for a hung probe, the second probe and the replay within them.
 PROBE_BACKOFF = Backoff(first_seconds=0.5, factor=2, cap_seconds=3.0, floor=0.5)
 
 

@@ -1,4 +1,4 @@
-"""The completion event of a job (contract, section 10), and when it is published again after a failure."""
+"""The completion event of a job (docs/events-out.md), and when it is published again after a failure."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ from typing import ClassVar
 
 
 class ErrorCode(StrEnum):
-    """The codes of the contract (section 8). Adding one is a changelog entry, changing one a breaking change."""
+    """The codes of errors (docs/errors.md). Adding one is a changelog entry, changing one a breaking change."""
 
     INVALID_MESSAGE = "invalid_message"
     SOURCE_NOT_FOUND = "source_not_found"

@@ -1,4 +1,4 @@
-"""The progress record: one shape in Redis, DynamoDB, HTTP and the command line (contract, section 2)."""
+"""The progress record: one shape in Redis, DynamoDB, HTTP and the command line (docs/progress.md)."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class Record:
         return self.status.is_final
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON shape, in the contract's order."""
+        """The JSON shape, in the order of docs/progress.md."""
         return {
             "job_id": self.job_id,
             "status": self.status.value,

@@ -44,7 +44,7 @@ class Report:
     silences: Sequence[Silence]
 
     def to_json(self) -> bytes:
-        """The shape of the contract (section 1); at most MAX_SILENCES, the first ones."""
+        """The shape that docs/options.md shows; at most MAX_SILENCES, the first ones."""
         document = {
             "source_audio": self.source.to_dict(),
             "tags": _named(self.tags),

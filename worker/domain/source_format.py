@@ -1,4 +1,4 @@
-"""What a source turned out to be: `source_audio` of the progress record (contract, section 2)."""
+"""What a source turned out to be: `source_audio` of the progress record (docs/progress.md)."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class ProgressStore(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in `/health`, in metrics and in the log (contract, section 6)."""
+        """Its name in `/health`, in metrics and in the log (docs/progress.md, docs/metrics.md)."""
 
     @property
     def tick_seconds(self) -> float:

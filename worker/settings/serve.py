@@ -1,4 +1,4 @@
-"""The settings of the gateway, `worker serve` (contract, section 11)."""
+"""The settings of the gateway, `worker serve` (docs/configuration.md)."""
 
 from __future__ import annotations
 

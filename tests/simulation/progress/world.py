@@ -32,7 +32,7 @@ from worker.domain.refusals import NotRetriedError
 from worker.events import Event
 from worker.ports import StoreUnavailableError
 
-_BACK_ON_REDIS_SECONDS = 5.0  # contract, section 9
+_BACK_ON_REDIS_SECONDS = 5.0  # as tests/system/test_redis_outage.py measures of real processes
 _LONGEST_RUN_SECONDS = 100.0
 _CANCEL_SECONDS = 20.0
 _ASK_AGAIN_SECONDS = 0.5

@@ -16,8 +16,7 @@ from worker.application.progress.reader import Reader
 from worker.events import Event
 
 APPLICATION = Path(__file__).parents[3] / "worker" / "application"
-# Names that are the contract's: log events (section 7), the key in the document of /health (section 6), and metrics in
-# CloudWatch.
+# Names that are interfaces: log events, the key in the document of /health, and metrics in CloudWatch.
 CONTRACT = {
     *("REDIS_DISABLED", "REDIS_CONNECTED", "REDIS_UNAVAILABLE", '"redis"', '"redis_state"'),
     *("DYNAMODB_UNAVAILABLE", "DYNAMODB_AVAILABLE"),

@@ -16,7 +16,7 @@ _PROBE_SECONDS = 15.0  # for one probe
 
 
 class PauseReason(StrEnum):
-    """Why consumption pauses: the words of the contract (section 7)."""
+    """Why consumption pauses: the words in the event `consumption.paused` (docs/events.md)."""
 
     REJECTS = "rejects"
     TABLE = "table"

@@ -20,7 +20,7 @@ _MOST_KEPT_BYTES = 131_072  # an item holds 400 KB, its record included
 
 
 def parse_job(body: str, presets: Presets = BUILT_IN) -> Job:
-    """Read a body (contract, section 1). Raises InvalidMessageError, and nothing else, for any text that is no job."""
+    """Read a body (docs/messages.md). Raises InvalidMessageError, and nothing else, for any text that is no job."""
     return job_from(read_object(body), presets)
 
 

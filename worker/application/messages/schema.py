@@ -35,12 +35,12 @@ Schema = dict[str, Any]
 
 
 def message_schema() -> Schema:
-    """Of a job as a producer writes it (contract, section 1)."""
+    """Of a job as a producer writes it (docs/messages.md)."""
     return {"$schema": _DIALECT, "title": "Job message"} | _message_object(Job)
 
 
 def event_schema() -> Schema:
-    """Of a completion event (contract, section 10)."""
+    """Of a completion event (docs/events-out.md)."""
     texts = {
         "event_id": "The same in every repetition, and of no other end: job_id, fence and seq of the record.",
         "type": "How the job ended.",
@@ -61,7 +61,7 @@ def event_schema() -> Schema:
 
 
 def record_schema() -> Schema:
-    """Of a progress record (contract, section 2). Members may be added to records, so unknown ones are allowed."""
+    """Of a progress record (docs/progress.md). Members may be added to records, so unknown ones are allowed."""
     return {
         "$schema": _DIALECT,
         "title": "Progress record",

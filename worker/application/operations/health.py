@@ -77,7 +77,7 @@ class Health:
         return "ok" if is_receiving and self.cache_state != "unavailable" and self.is_live else "degraded"
 
     def to_dict(self) -> Mapping[str, Any]:
-        """The document of `/health`. Its keys are the contract's, for any progress cache."""
+        """The document of `/health`. Its keys are the same for any progress cache (docs/progress.md)."""
         outage, pause = self.outage, self.consumer.pause
         return {
             "status": self.status,

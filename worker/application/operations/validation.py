@@ -12,7 +12,7 @@ from typing import Any
 from worker.application.operations.diagnosis import REDIS_ADVICE, State, Verdict
 from worker.application.operations.health import LIVE_SECONDS
 
-ANSWER_SECONDS = 2.0  # of any probe (contract, section 6)
+ANSWER_SECONDS = 2.0  # within which any probe must be answered
 _LOOK = "look at its log"
 
 

@@ -25,7 +25,7 @@ class Outage:
 class Outages:
     """Counts outages and announces each once. With `moves_ticks`, ticks go to the job table for as long as one lasts.
 
-    The names of the events are the contract's (section 7), for any progress cache.
+    The events have the same names for any progress cache: `redis.*` (docs/events.md).
     """
 
     def __init__(self, endpoint: str, *, moves_ticks: bool, now: Callable[[], datetime]) -> None:

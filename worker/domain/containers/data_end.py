@@ -81,7 +81,7 @@ class DataEnd:
 
 
 def find_end(read_at: ReadAt, samples: Samples, size: int, skip_chunks: Callable[[int], int]) -> DataEnd:
-    """The end of the samples in a file of `size` bytes. Total: any bytes have an answer.
+    """The end of the samples in a file of `size` bytes. Raises nothing, whatever the bytes are.
 
     `skip_chunks` gives the offset behind the chunks that follow on an offset.
     """

@@ -158,7 +158,7 @@ def sniff(read_at: ReadAt, size: int) -> Sniffed:
 
 
 def examine(sniffed: Sniffed, read_at: ReadAt, size: int) -> Structure:
-    """The structure of a source. Total: any bytes have an answer."""
+    """The structure of a source. Raises nothing, whatever the bytes are."""
     source = SOURCES[sniffed.container]
     structure = source.examine(read_at, sniffed.start, size)
     if sniffed.start == 0 or source.magic is None or read_at(0, 3) == b"ID3":

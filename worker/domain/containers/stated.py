@@ -56,7 +56,7 @@ class StatedSound:
 
 
 def stated_sound(sniffed: Sniffed, structure: Structure, read_at: ReadAt, size: int) -> StatedSound | None:
-    """None where the headers do not say it exactly. Total: any bytes have an answer."""
+    """None where the headers do not say it exactly. Raises nothing, whatever the bytes are."""
     read = _READERS.get(sniffed.container)
     if read is None or structure.parts or structure.patches or structure.codec:
         return None

@@ -58,7 +58,10 @@ class Structure:
 
 
 Examine = Callable[[ReadAt, int, int], Structure]
-"""From `start`, where sniffing found the container, in a file of `size` bytes. Total: any bytes have an answer."""
+"""From `start`, where sniffing found the container, in a file of `size` bytes.
+
+Raises nothing, whatever the bytes are.
+"""
 
 
 def range_to(end: int, size: int) -> tuple[int, int] | None:

@@ -1,5 +1,6 @@
-"""Reading the tags that lie around the sound of raw streams: ID3v2 in front, APEv2 and ID3v1 behind. Total.
+"""Reading the tags that lie around the sound of raw streams: ID3v2 in front, APEv2 and ID3v1 behind.
 
+Nothing is raised, whatever the bytes are.
 APEv2: https://wiki.hydrogenaud.io/index.php?title=APEv2_specification. ID3v1: https://id3.org/ID3v1.
 """
 

@@ -1,6 +1,6 @@
-"""Reading the tags of ASF (ASF specification 01.20.03, sections 3.10, 3.11, 4.7 and 4.8). Total.
+"""Reading the tags of ASF (ASF specification 01.20.03, sections 3.10, 3.11, 4.7 and 4.8).
 
-ffmpeg prints these tags with long lines cut.
+Nothing is raised, whatever the bytes are. ffmpeg prints these tags with long lines cut.
 """
 
 from __future__ import annotations

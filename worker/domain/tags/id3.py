@@ -1,4 +1,7 @@
-"""Reading ID3v2.2, 2.3 and 2.4 (https://id3.org/id3v2.4.0-structure, https://id3.org/id3v2.3.0). Total."""
+"""Reading ID3v2.2, 2.3 and 2.4 (https://id3.org/id3v2.4.0-structure, https://id3.org/id3v2.3.0).
+
+Nothing is raised, whatever the bytes are.
+"""
 
 from __future__ import annotations
 

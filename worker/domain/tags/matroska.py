@@ -1,6 +1,6 @@
 """Reading the tags of Matroska and WebM (RFC 9559, section 5.1.8, and https://www.matroska.org/technical/tagging.html).
 
-Total. ffmpeg prints these tags with long lines cut.
+Nothing is raised, whatever the bytes are. ffmpeg prints these tags with long lines cut.
 """
 
 from __future__ import annotations

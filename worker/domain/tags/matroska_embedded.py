@@ -1,4 +1,7 @@
-"""Reading the chapters and the pictures of Matroska and WebM (RFC 9559, sections 5.1.6 and 5.1.7). Total."""
+"""Reading the chapters and the pictures of Matroska and WebM (RFC 9559, sections 5.1.6 and 5.1.7).
+
+The readers of whole files raise nothing, whatever the bytes are; `inside` and `BoundedReader` raise DamagedError.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Reading the item list of MP4 (`moov/udta/meta/ilst`). Total.
+"""Reading the item list of MP4 (`moov/udta/meta/ilst`).
 
-Its atoms are those of iTunes and of QuickTime's metadata
+Nothing is raised, whatever the bytes are. Its atoms are those of iTunes and of QuickTime's metadata
 (https://developer.apple.com/documentation/quicktime-file-format/metadata_atoms_and_types).
 """
 

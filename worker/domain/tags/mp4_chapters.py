@@ -1,6 +1,6 @@
-"""Reading the chapters of MP4: a track of texts that the sound's track names, or Nero's list. Total.
+"""Reading the chapters of MP4: a track of texts that the sound's track names, or Nero's list.
 
-The track is that of QuickTime
+Nothing is raised, whatever the bytes are. The track is that of QuickTime
 (https://developer.apple.com/documentation/quicktime-file-format/chapter_lists); Nero's list is `moov/udta/chpl`.
 """
 

@@ -1,4 +1,7 @@
-"""Reading the tags of WAV and AIFF: `LIST` of kind `INFO` (RIFF MCI, 1991), AIFF's chunks of text, `id3 `. Total."""
+"""Reading the tags of WAV and AIFF: `LIST` of kind `INFO` (RIFF MCI, 1991), AIFF's chunks of text, `id3 `.
+
+Nothing is raised, whatever the bytes are.
+"""
 
 from __future__ import annotations
 
