@@ -207,9 +207,9 @@ class AudioConverter(Protocol):
         Of an `incoming` source, the `audio` was predicted from its front; what is converted counts only if all comes.
         When it is cancelled, the converter's whole process group has been killed by the time it returns.
         Raises InvalidMessageError where the source lacks what an output asks for; UnsupportedAudioError, NoAudioError,
-        DurationTooLongError, OutputsTooLargeError, OutputLimitError, WorkspaceFullError, ConverterCrashedError; and
-        for a source that was predicted MispredictedError, in place of all others where the prediction is not known to
-        be right.
+        DurationTooLongError, OutputsTooLargeError, OutputLimitError, WorkspaceFullError, ConverterCrashedError,
+        ConverterAlwaysFailsError; and for a source that was predicted MispredictedError, in place of all others where
+        the prediction is not known to be right.
         """
 
     async def join(
@@ -227,6 +227,6 @@ class AudioConverter(Protocol):
         Each source is decoded and checked as one alone would be. `progress` counts the seconds of all the sources, as
         the parts say how long these are. No file becomes larger than `max_file_bytes`. Cancelling is as in `convert`.
         Raises InvalidMessageError where a part has not what is asked for; DurationTooLongError where the sources
-        together, uncut, play for longer; about one source, with its name, UnsupportedAudioError, NoAudioError and
-        ConverterCrashedError; OutputLimitError, WorkspaceFullError.
+        together, uncut, play for longer; about one source, with its name, UnsupportedAudioError, NoAudioError,
+        ConverterCrashedError and ConverterAlwaysFailsError; OutputLimitError, WorkspaceFullError.
         """

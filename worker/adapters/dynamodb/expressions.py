@@ -128,7 +128,10 @@ def with_message(update: ConditionalUpdate, message: JobMessage | None) -> Condi
 
 
 def begins_run(seen: Version) -> ConditionalUpdate:
-    """If the record that is held is at version `seen`: what was kept of that run does not count for the next."""
+    """If the record that is held is at version `seen`.
+
+    What was kept of that run does not count for the next: deaths are 0 again, and a request to cancel is removed.
+    """
     return if_unchanged(seen).setting({"deaths_alone": number(0)}).removing(CANCEL)
 
 

@@ -59,7 +59,7 @@ def within(encodings: Sequence[Encoding], audio: SourceAudio, source_seconds: fl
 
 
 def cut_within(cut: Cut, audio: SourceAudio, source_seconds: float, path: str) -> Cut:
-    """The same for one cut, which `path` has in the message."""
+    """The same for one cut, which `path` has in the message. Raises InvalidMessageError in the same cases."""
     cut = cut.within(source_seconds, path)
     require_samples(cut, audio.sample_rate_hz, path)
     return cut

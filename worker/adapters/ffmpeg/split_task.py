@@ -35,7 +35,10 @@ class SplitTask:
             await self.incoming.more_than(self.samples.offset(end) - 1)
 
     async def md5(self, stopped: threading.Event) -> bytes:
-        """Of all samples, as they come."""
+        """Of all samples, as they come, or of those that came before it was `stopped`.
+
+        Raises JoinError where the source ends before its headers say.
+        """
         digest = SampleDigest(self.samples)
         while (hashed := digest.hashed) < self.samples.count and not stopped.is_set():
             await self.has_come(hashed + 1)

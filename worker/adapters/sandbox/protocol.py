@@ -55,7 +55,10 @@ def send_order(channel: socket.socket, order: Order, descriptors: Sequence[int])
 
 
 def receive_order(channel: socket.socket) -> tuple[Order, list[int]] | None:
-    """The next order with its descriptors, none of which a new program inherits. None: the worker has ended."""
+    """The next order with its descriptors, none of which a new program inherits. None: the worker has ended.
+
+    Raises OSError, and EOFError where the worker has ended within an order.
+    """
     descriptors = array.array("i")
     size = socket.CMSG_SPACE(_MAX_DESCRIPTORS * descriptors.itemsize)
     head, ancillary, _, _ = channel.recvmsg(_LENGTH.size, size, getattr(socket, "MSG_CMSG_CLOEXEC", 0))

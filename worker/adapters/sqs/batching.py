@@ -28,7 +28,10 @@ class Batcher(Generic[E]):
         self._calls: set[asyncio.Task[None]] = set()
 
     async def do(self, entry: E) -> None:
-        """Send the entry in a batch with others. Raises its own error. Cancelled, it may still be sent."""
+        """Send the entry in a batch with others. Cancelled, it may still be sent.
+
+        Raises the error of this entry, or what `call` raises for the whole batch.
+        """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((entry, done))

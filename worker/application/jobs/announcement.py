@@ -82,7 +82,11 @@ def announcing(
 
 
 def announce_start(claim: Claim) -> None:
-    """Write the log line of a start. A second one says why there is one."""
+    """Write the log line of a start, and count it: the time that the job waited, if it is the first of its run.
+
+    A later start is after another that failed, was released, or died with its worker: the line says which, and a death
+    is counted.
+    """
     record, restart = claim.record, restart_after(claim.before)
     if restart is None:  # the wait before a later start is the delay of a retry
         metrics.observe_waiting(claim.queued_seconds)

@@ -1,4 +1,4 @@
-"""From text to JSON. Text that is none, and an object in which a name stands twice, is refused."""
+"""From text to JSON. Text that is none, and an object in which a name appears more than once, is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import is_job_id
 
-_MAX_FIELD = 64  # characters of a name that the producer chose
+_MAX_FIELD = 64  # characters of a name that the producer chose, as an error shows it
 
 
 def read_object(text: str, field: str = "body") -> dict[str, Any]:
