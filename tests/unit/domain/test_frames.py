@@ -8,7 +8,13 @@ from tests.support.frames import reader
 from worker.domain.containers.frames import Frame, FrameKind, Run, chain_begins, count_frames, find_chain, lost_frames
 from worker.domain.containers.stream import examine_stream, find_first, is_more_than_junk
 from worker.domain.containers.structure import CUT_OFF, Patch
-from worker.domain.containers.zeros import ZEROS_AMID_SOUND, are_behind, begin_before, begin_in_last_frame, last_frame
+from worker.domain.containers.zeros import (
+    ZEROS_AMID_SOUND,
+    last_frame,
+    zeros_are_behind,
+    zeros_begin_before,
+    zeros_begin_in_last_frame,
+)
 
 CLOCK, OTHER_CLOCK = (10, 100), (20, 100)  # a tenth of a second, and two
 
@@ -184,20 +190,20 @@ def test_junk_behind_the_sound_is_16_kib_or_a_tenth_of_it_up_to_2_mib(sound: int
 def test_zeros_behind_an_offset_are_sixteen_at_least() -> None:
     sound = b"s" * 50
 
-    assert are_behind(reader(sound + bytes(16)), 50, 66)
-    assert not are_behind(reader(sound + bytes(15)), 50, 65)
-    assert not are_behind(reader(sound + bytes(15) + b"x"), 50, 66)
-    assert are_behind(reader(sound + bytes(16) + b"x"), 50, 67)
+    assert zeros_are_behind(reader(sound + bytes(16)), 50, 66)
+    assert not zeros_are_behind(reader(sound + bytes(15)), 50, 65)
+    assert not zeros_are_behind(reader(sound + bytes(15) + b"x"), 50, 66)
+    assert zeros_are_behind(reader(sound + bytes(16) + b"x"), 50, 67)
 
 
 def test_zeros_begin_before_an_offset_where_sixteen_stand_on_either_side() -> None:
     for zeros, begins in ((16, True), (15, False)):
         data = b"s" * 50 + bytes(zeros) + bytes(16)
-        assert begin_before(reader(data), 50 + zeros, len(data)) is begins
-    assert begin_before(reader(b"s" * 50 + bytes(21)), 55, 71, few_bytes=5)
-    assert not begin_before(reader(b"s" * 50 + bytes(20)), 54, 70, few_bytes=5)
-    assert begin_before(reader(bytes(25)), 9, 25)  # no more are there
-    assert not begin_before(reader(b"s" + bytes(24)), 9, 25)
+        assert zeros_begin_before(reader(data), 50 + zeros, len(data)) is begins
+    assert zeros_begin_before(reader(b"s" * 50 + bytes(21)), 55, 71, few_bytes=5)
+    assert not zeros_begin_before(reader(b"s" * 50 + bytes(20)), 54, 70, few_bytes=5)
+    assert zeros_begin_before(reader(bytes(25)), 9, 25)  # no more are there
+    assert not zeros_begin_before(reader(b"s" + bytes(24)), 9, 25)
 
 
 def test_the_last_frame_is_the_one_that_ends_at_the_offset() -> None:
@@ -223,10 +229,10 @@ def test_zeros_that_begin_in_the_last_frame_are_in_the_place_of_sound_unless_it_
     for last, begins in ((cut, True), (frame()[:25] + bytes(15), False), (frame(), False)):
         data = frame() * 5 + last
         padded = data + bytes(16)
-        assert begin_in_last_frame(reader(padded), 0, len(data), len(padded), KIND) is begins
-        assert not begin_in_last_frame(reader(data + b"x" * 16), 0, len(data), len(data) + 16, KIND)
+        assert zeros_begin_in_last_frame(reader(padded), 0, len(data), len(padded), KIND) is begins
+        assert not zeros_begin_in_last_frame(reader(data + b"x" * 16), 0, len(data), len(data) + 16, KIND)
     data = silent * 5 + cut
-    assert not begin_in_last_frame(reader(data + bytes(16)), 0, len(data), len(data) + 16, KIND)
+    assert not zeros_begin_in_last_frame(reader(data + bytes(16)), 0, len(data), len(data) + 16, KIND)
     data = frame() * 4 + cut + bytes(99)
     assert examine_stream(reader(data), 0, len(data), KIND)[0].problem == ZEROS_AMID_SOUND
 

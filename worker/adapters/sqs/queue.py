@@ -146,8 +146,8 @@ class _DeadLetterSender:
         try:
             with translated(SQS, denied("sqs:GetQueueUrl and sqs:SendMessage on the dead-letter queue")):
                 url = self._urls.get(arn) or await queue_url_of(self._client, arn)
-                why = _quarantine(delivery, rejection, url, known.max_message_bytes)
-                await self._client.send_message(QueueUrl=url, MessageBody=delivery.body, **why)
+                arguments = _dead_letter_arguments(delivery, rejection, url, known.max_message_bytes)
+                await self._client.send_message(QueueUrl=url, MessageBody=delivery.body, **arguments)
         except DependencyUnavailableError:  # the redrive policy may name another queue by now
             self._attributes.forget()
             raise
@@ -215,8 +215,8 @@ def _failure(entry: Mapping[str, Any]) -> WorkerError:
     return DependencyUnavailableError(SQS, f"answered {code}")
 
 
-def _quarantine(delivery: Delivery, rejection: Reject, queue_url: str, max_bytes: int) -> dict[str, Any]:
-    """The arguments of SendMessage that carry the reason."""
+def _dead_letter_arguments(delivery: Delivery, rejection: Reject, queue_url: str, max_bytes: int) -> dict[str, Any]:
+    """The arguments of SendMessage beside the body: the reason, the trace, the group and the deduplication id."""
     arguments: dict[str, Any] = {}
     attributes = dead_letter_attributes(delivery, rejection, max_bytes=max_bytes)
     if attributes:

@@ -69,7 +69,7 @@ class LeaseRenewer:
         """
         lease = work.lease
         self._renewals[lease] = renewal = _Renewal(work, math.inf)
-        if self._may_renew(renewal, asyncio.get_running_loop().time()):
+        if self._stop_unless_renewable(renewal, asyncio.get_running_loop().time()):
             self._schedule(renewal, self._next_turn(lease.delivery.received_at))
         try:
             yield
@@ -103,12 +103,12 @@ class LeaseRenewer:
             if due > now + (self._window_seconds if batch else 0.0):
                 break
             heappop(self._heap)
-            if renewal.due == due and self._may_renew(renewal, now):
+            if renewal.due == due and self._stop_unless_renewable(renewal, now):
                 batch.append(renewal)
         return batch
 
-    def _may_renew(self, renewal: _Renewal, now: float) -> bool:
-        """False, with the work stopped, where no renewal can help."""
+    def _stop_unless_renewable(self, renewal: _Renewal, now: float) -> bool:
+        """Stop the work where no renewal can help. Returns whether one can."""
         renewal.due = math.inf
         lease = renewal.lease
         if now >= lease.deadline - self._margin_seconds:

@@ -123,8 +123,8 @@ class FailoverStore:
         """
         return await self._keep(record, self._table.commit(record))
 
-    async def is_kept(self, record: Record) -> bool:
-        """Whether the table is seen to hold this very record, whose write was not answered. The cache gets it then.
+    async def look_up(self, record: Record) -> bool:
+        """Ask the table whether it holds this very record, whose write was not answered. The cache gets it then.
 
         Raises StoreUnavailableError where the table cannot be asked.
         """

@@ -20,7 +20,7 @@ from worker.events import Event, emit
 from worker.ports import StoreUnavailableError, WriteResult
 
 _CHECKPOINT_SECONDS = 12.0
-_FENCE_SECONDS = 60.0
+_CONFIRM_SECONDS = 60.0  # for the table to confirm the claim
 _RETRY = Backoff(first_seconds=0.2, factor=2, cap_seconds=5, floor=0.5)
 
 
@@ -92,7 +92,7 @@ class Reporter:
         async with self._writing:
             record = self._next_record()
             try:
-                async with asyncio.timeout(_FENCE_SECONDS):
+                async with asyncio.timeout(_CONFIRM_SECONDS):
                     await self._keep(record)
             except TimeoutError as exc:
                 raise DependencyUnavailableError("the job table") from exc
@@ -127,7 +127,7 @@ class Reporter:
         while True:
             try:
                 for ended in self._in_doubt:
-                    if await self._store.is_kept(ended.record):
+                    if await self._store.look_up(ended.record):
                         return ended
             except StoreUnavailableError:
                 failures += 1
@@ -154,7 +154,7 @@ class Reporter:
     async def _is_seen(self, record: Record) -> bool:
         """Whether the table holds the record. False where it cannot be asked."""
         with suppress(StoreUnavailableError):
-            return await self._store.is_kept(record)
+            return await self._store.look_up(record)
         return False
 
     async def _tick(self) -> None:

@@ -8,7 +8,7 @@ from worker.domain.containers.samples import is_constant
 from worker.domain.containers.stream import is_more_than_junk
 from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged
 from worker.domain.containers.tags import before_tags
-from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, zeros_begin_before
 
 _NARROW = (13, 14, 16, 18, 20, 21, 27, 32, 6, 1, 1, 1, 1, 1, 1, 1)  # RFC 4867, section 5.3
 _WIDE = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 1, 1, 1, 1, 1, 1)
@@ -40,7 +40,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     rest = end - stop
     if stop > end:
         problem = CUT_OFF
-    elif begin_before(read_at, stop, end, few_bytes=_FEW_BYTES) and any(read_at(last - _FEW_BYTES, _FEW_BYTES)):
+    elif zeros_begin_before(read_at, stop, end, few_bytes=_FEW_BYTES) and any(read_at(last - _FEW_BYTES, _FEW_BYTES)):
         problem = ZEROS_AMID_SOUND
     elif not is_constant(read_at, stop, end):
         repairs = (f"{rest} bytes of junk behind the sound were skipped",)

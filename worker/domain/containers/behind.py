@@ -5,7 +5,7 @@ from __future__ import annotations
 from worker.domain.containers.samples import is_constant
 from worker.domain.containers.structure import BYTES_BEHIND, JOINED, ReadAt
 from worker.domain.containers.tags import before_tags, behind_tags
-from worker.domain.containers.zeros import begin_before
+from worker.domain.containers.zeros import zeros_begin_before
 
 
 def joined_behind(read_at: ReadAt, end: int, size: int, magic: bytes) -> str | None:
@@ -26,4 +26,4 @@ def is_padding(read_at: ReadAt, begin: int, size: int) -> bool:
     """
     end = before_tags(read_at, begin, size)
     are_zeros = begin == end or (read_at(begin, 1) == b"\0" and is_constant(read_at, begin, end))
-    return are_zeros and not begin_before(read_at, begin, size)
+    return are_zeros and not zeros_begin_before(read_at, begin, size)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from worker.domain.containers.behind import joined_behind
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
-from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, zeros_begin_before
 
 _MAGIC = b"FLV\1"
 _AUDIO, _VIDEO, _SCRIPT = 8, 9, 18
@@ -89,7 +89,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     return Structure(
         start,
         min(offset, size),
-        problem=problem or (ZEROS_AMID_SOUND if begin_before(read_at, offset, size) else None),
+        problem=problem or (ZEROS_AMID_SOUND if zeros_begin_before(read_at, offset, size) else None),
         track_seconds=((sound.end - sound.first) / 1000,) if sound.count else (),
         repairs=tuple(repairs),
         read_range=range_to(offset, size),

@@ -13,7 +13,7 @@ from worker.domain.containers.mp4_boxes import MAX_INDEX_BYTES
 from worker.domain.containers.mp4_times import WRONG_TIMES, MendedTimes, mended_times
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged
-from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, zeros_begin_before
 
 _MEDIA = {b"moov", b"moof", b"mdat"}
 _BEFORE_MEDIA = _MEDIA | {b"free", b"skip", b"wide", b"uuid", b"sidx", b"ssix", b"styp", b"ftyp", b"emsg", b"prft"}
@@ -91,7 +91,7 @@ def _lost_fragments(read_at: ReadAt, boxes: list[Box], end: int, size: int) -> s
             if time < last_time or (time == last_time and media_bytes != last_bytes > _EMPTY_BYTES < media_bytes):
                 return _DISORDER
             latest[track] = time, media_bytes
-    return ZEROS_AMID_SOUND if begin_before(read_at, end, size) else None
+    return ZEROS_AMID_SOUND if zeros_begin_before(read_at, end, size) else None
 
 
 def _index_of(read_at: ReadAt, fragment: Box) -> bytes:

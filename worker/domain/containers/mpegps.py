@@ -5,7 +5,7 @@ from __future__ import annotations
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
 from worker.domain.containers.succession import CLOCK_BYTES, Tracks, clock_of
-from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_before
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, zeros_begin_before
 
 _PREFIX = b"\0\0\1"
 _END, _PACK, _FIRST_PACKET = 0xB9, 0xBA, 0xBB
@@ -39,7 +39,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     return Structure(
         start,
         offset,
-        problem=problem or (ZEROS_AMID_SOUND if begin_before(read_at, offset, size) else None),
+        problem=problem or (ZEROS_AMID_SOUND if zeros_begin_before(read_at, offset, size) else None),
         parts=succession.parts,
         repairs=(BYTES_BEHIND,) if offset < size else (),
         read_range=range_to(offset, size),

@@ -24,7 +24,7 @@ from worker.domain.containers.mpegts_packets import (
 )
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
 from worker.domain.containers.succession import Tracks, clock_of
-from worker.domain.containers.zeros import ZEROS_AMID_SOUND, are_behind, begin_before
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, zeros_are_behind, zeros_begin_before
 
 _HEAD_BYTES = 5 * 204  # five packets, the longest that there are
 _TAIL_BYTES = 1 << 18
@@ -60,7 +60,9 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             if not has_lost and any(sound.is_doubtful for sound in sounds):
                 has_lost = _jumps(read_at, start, end, packet_bytes, sync)
             is_incomplete = any(sound.is_incomplete for sound in sounds)
-            are_zeros_sound = begin_before(read_at, end, size) or (is_incomplete and are_behind(read_at, end, size))
+            are_zeros_sound = zeros_begin_before(read_at, end, size) or (
+                is_incomplete and zeros_are_behind(read_at, end, size)
+            )
             marked = sum(sound.marked_packets for sound in sounds)
             succession = tracks.succession(start, end)
             problem = ZEROS_AMID_SOUND if are_zeros_sound else succession.problem

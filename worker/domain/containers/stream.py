@@ -9,7 +9,7 @@ from worker.domain.containers.frames import FrameKind, Run, chain_begins, count_
 from worker.domain.containers.samples import is_constant
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
 from worker.domain.containers.tags import APE_FOOTER_BYTES, before_tags, behind_tags, behind_tags_between
-from worker.domain.containers.zeros import ZEROS_AMID_SOUND, begin_in_last_frame, last_frame
+from worker.domain.containers.zeros import ZEROS_AMID_SOUND, last_frame, zeros_begin_in_last_frame
 
 JUNK_BYTES = 2 << 20  # in front of the first frame and behind the last one
 _WINDOW_BYTES = 1 << 16  # that are read first, as most files have no junk
@@ -66,7 +66,7 @@ def examine_stream(
         if not may_lack(run):
             return replace(structure, problem=CUT_OFF), run
         structure = replace(structure, end=end, repairs=(f"the last frame lacks {run.missing_bytes} bytes",))
-    if begin_in_last_frame(read_at, begin, run.end, end, kind):
+    if zeros_begin_in_last_frame(read_at, begin, run.end, end, kind):
         return replace(structure, problem=ZEROS_AMID_SOUND), run
     structure = _with_ends(read_at, structure, start, end, size)
     if structure.problem:

@@ -13,19 +13,19 @@ _FEW_BYTES = 16  # a cut within the last ones of a frame or packet is not recogn
 _LONGEST_FRAME_BYTES = 16_384  # of DTS
 
 
-def are_behind(read_at: ReadAt, end: int, size: int) -> bool:
+def zeros_are_behind(read_at: ReadAt, end: int, size: int) -> bool:
     """Whether the bytes behind `end` are zeros, as far as the first of them show."""
     return size - end >= _FEW_BYTES and not any(read_at(end, _FEW_BYTES))
 
 
-def begin_before(read_at: ReadAt, end: int, size: int, *, few_bytes: int = _FEW_BYTES) -> bool:
+def zeros_begin_before(read_at: ReadAt, end: int, size: int, *, few_bytes: int = _FEW_BYTES) -> bool:
     """Whether the last bytes before `end` are zeros, and those behind it are."""
-    return are_behind(read_at, end, size) and not any(read_at(max(0, end - few_bytes), min(few_bytes, end)))
+    return zeros_are_behind(read_at, end, size) and not any(read_at(max(0, end - few_bytes), min(few_bytes, end)))
 
 
-def begin_in_last_frame(read_at: ReadAt, begin: int, end: int, size: int, kind: FrameKind) -> bool:
+def zeros_begin_in_last_frame(read_at: ReadAt, begin: int, end: int, size: int, kind: FrameKind) -> bool:
     """Whether they begin in the last frame before `end`, and the frame before that has none: in silence it has."""
-    if not begin_before(read_at, end, size):
+    if not zeros_begin_before(read_at, end, size):
         return False
     last = last_frame(read_at, end, kind, begin=begin)
     return last is not None and any(read_at(max(begin, last - _FEW_BYTES), min(_FEW_BYTES, last - begin)))
