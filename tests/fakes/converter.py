@@ -104,7 +104,7 @@ class FakeConverter:
             await asyncio.sleep(0)
             await self.may_finish.wait()
             if incoming is not None:
-                await incoming.complete()
+                await incoming.wait_until_complete()
             if audio.is_predicted and self.prediction_error_seconds:
                 raise MispredictedError
             if self.convert_error is not None:

@@ -39,7 +39,7 @@ async def test_each_source_ends_as_it_comes_as_when_it_is_there(name: str, tmp_p
 async def test_a_source_of_which_the_end_has_to_be_known_is_not_converted_early(name: str, tmp_path: Path) -> None:
     data, source = sound(name).read_bytes(), tmp_path / "source"
     incoming = Trickle(source, data)
-    await incoming.more_than(FRONT_BYTES)
+    await incoming.wait_for_more_than(FRONT_BYTES)
 
     assert await FfmpegConverter(FFMPEG).predict_from_front(source, incoming) is None
 
@@ -60,15 +60,15 @@ async def test_each_damaged_header_ends_as_it_comes_as_when_it_is_there(seed: in
 
 async def test_a_conversion_of_a_source_that_stops_coming_can_be_cancelled(tmp_path: Path) -> None:
     class Stopping(Trickle):
-        async def more_than(self, written_bytes: int) -> None:
+        async def wait_for_more_than(self, written_bytes: int) -> None:
             if written_bytes > self.size_bytes // 2:
                 has_stopped.set()
                 await asyncio.get_running_loop().create_future()
-            await super().more_than(written_bytes)
+            await super().wait_for_more_than(written_bytes)
 
     source, has_stopped, converter = tmp_path / "source", asyncio.Event(), FfmpegConverter(FFMPEG)
     incoming = Stopping(source, whole("pcm.wav"))
-    await incoming.more_than(FRONT_BYTES)
+    await incoming.wait_for_more_than(FRONT_BYTES)
     audio = await converter.predict_from_front(source, incoming)
     assert audio is not None
     outputs = [(an_output(AudioFormat.MP3), tmp_path / "out.mp3")]
@@ -93,7 +93,7 @@ async def test_a_conversion_of_a_source_that_stops_coming_can_be_cancelled(tmp_p
 async def test_what_feeds_a_converter_ends_with_it_where_it_leaves_the_rest_unread(tmp_path: Path) -> None:
     source = tmp_path / "source"
     incoming = Trickle(source, silence(200))  # 3 MB, more than a pipe holds
-    await incoming.more_than(FRONT_BYTES)
+    await incoming.wait_for_more_than(FRONT_BYTES)
     audio = await FfmpegConverter(FFMPEG).predict_from_front(source, incoming)
     assert audio is not None
 

@@ -37,13 +37,13 @@ class Coming(Trickle):
         self.least_wanted = self.size_bytes
         self._stops = stops
 
-    async def more_than(self, written_bytes: int) -> None:
+    async def wait_for_more_than(self, written_bytes: int) -> None:
         if written_bytes >= FRONT_BYTES:
             self.least_wanted = min(self.least_wanted, written_bytes)
         if self._stops is not None and written_bytes > self.size_bytes // 2:
             self._stops.set()
             await asyncio.get_running_loop().create_future()
-        await super().more_than(written_bytes)
+        await super().wait_for_more_than(written_bytes)
 
 
 async def coming(
@@ -51,7 +51,7 @@ async def coming(
 ) -> tuple[Path, Coming, SourceAudio]:
     """The music while it comes, and what its front says of it."""
     incoming = Coming(path, music.read_bytes(), stops)
-    await incoming.more_than(FRONT_BYTES)
+    await incoming.wait_for_more_than(FRONT_BYTES)
     audio = await converter.predict_from_front(path, incoming)
     assert audio is not None
     return path, incoming, audio

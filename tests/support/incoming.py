@@ -34,13 +34,13 @@ class Trickle:
     def is_complete(self) -> bool:
         return self.written_bytes == self.size_bytes
 
-    async def more_than(self, written_bytes: int) -> None:
+    async def wait_for_more_than(self, written_bytes: int) -> None:
         while not self.is_complete and self.written_bytes <= written_bytes:
             with self._path.open("ab") as file:
                 self.written_bytes += file.write(self._data[self.written_bytes :][:_CHUNK_BYTES])
 
-    async def complete(self) -> None:
-        await self.more_than(self.size_bytes)
+    async def wait_until_complete(self) -> None:
+        await self.wait_for_more_than(self.size_bytes)
 
 
 async def ends(data: bytes, directory: Path, formats: Sequence[AudioFormat]) -> tuple[End, End, str]:
@@ -49,7 +49,7 @@ async def ends(data: bytes, directory: Path, formats: Sequence[AudioFormat]) -> 
     with TemporaryDirectory(dir=directory) as scratch:
         source, targets = Path(scratch, "source"), _targets(Path(scratch), formats)
         incoming = Trickle(source, data)
-        await incoming.more_than(FRONT_BYTES)
+        await incoming.wait_for_more_than(FRONT_BYTES)
         predicted = await converter.predict_from_front(source, incoming)
         early, kind = None, "none"
         if predicted is not None:
@@ -60,7 +60,7 @@ async def ends(data: bytes, directory: Path, formats: Sequence[AudioFormat]) -> 
                 )
             except WorkerError:
                 kind = "wrong"
-        await incoming.complete()
+        await incoming.wait_until_complete()
         if predicted is not None:
             assert predicted == await converter.probe(source, may_predict=True)
         try:

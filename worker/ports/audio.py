@@ -149,10 +149,10 @@ class IncomingSource(Protocol):
     def is_complete(self) -> bool:
         """Whether all of it is there, and was not changed meanwhile."""
 
-    async def more_than(self, written_bytes: int) -> None:
+    async def wait_for_more_than(self, written_bytes: int) -> None:
         """Wait until more bytes than that are written, or all. Who waits is cancelled where that fails."""
 
-    async def complete(self) -> None:
+    async def wait_until_complete(self) -> None:
         """Wait until all of it is there. Who waits is cancelled where that fails."""
 
 

@@ -143,7 +143,7 @@ async def test_what_waits_for_a_download_that_fails_is_cancelled_and_its_error_i
 
     async def wait() -> None:
         async with incoming.downloaded_by(download):
-            await incoming.complete()
+            await incoming.wait_until_complete()
             waited.append(True)
 
     with pytest.raises(DependencyUnavailableError):

@@ -79,7 +79,7 @@ async def _feed(source_fd: int, pipe: int, begin: int, end: int, incoming: Incom
     offset, writer = begin, _PipeWriter(pipe)
     with closing:
         while offset < end:
-            await incoming.more_than(offset)
+            await incoming.wait_for_more_than(offset)
             # It blocks on the disk where the page cache has lost it. After a cancellation nobody sees what was read.
             chunk = await asyncio.to_thread(os.pread, source_fd, min(_STEP_BYTES, end - offset), offset)
             offset += len(chunk)

@@ -29,10 +29,10 @@ class SplitTask:
     progress: ConversionProgress
     incoming: IncomingSource | None
 
-    async def has_come(self, end: int) -> None:
+    async def wait_for_frames(self, end: int) -> None:
         """Wait until the sample frames before this one are in the source's file."""
         if self.incoming is not None:
-            await self.incoming.more_than(self.samples.offset(end) - 1)
+            await self.incoming.wait_for_more_than(self.samples.offset(end) - 1)
 
     async def md5(self, stopped: threading.Event) -> bytes:
         """Of all samples, as they come, or of those that came before it was `stopped`.
@@ -41,7 +41,7 @@ class SplitTask:
         """
         digest = SampleDigest(self.samples)
         while (hashed := digest.hashed) < self.samples.count and not stopped.is_set():
-            await self.has_come(hashed + 1)
+            await self.wait_for_frames(hashed + 1)
             await run_shielded(asyncio.to_thread(digest.update, self.source, stopped))
             if digest.hashed == hashed and not stopped.is_set():
                 raise JoinError("the source is shorter than its headers say")

@@ -107,7 +107,7 @@ class SplittingConverter:
                 progress.seconds_done, progress.encoders = 0.0, 1.0
             else:
                 if incoming is not None:
-                    await incoming.complete()
+                    await incoming.wait_until_complete()
                     await self._confirm(source, audio)
                 return converted
         return await self._whole.convert(
@@ -165,7 +165,7 @@ class SplittingConverter:
 
     async def _flac_header(self, task: SplitTask, encoding: Encoding, path: Path) -> bytes:
         """What stands before the frames of such an output: that of a first frame has the same."""
-        await task.has_come(FLAC_FRAME_SAMPLES)
+        await task.wait_for_frames(FLAC_FRAME_SAMPLES)
         first = task.samples.given_to(Piece(0, 0, FLAC_FRAME_SAMPLES, 0, FLAC_FRAME_SAMPLES, is_last=True))
         await self._whole.encode(
             task.source,
@@ -219,7 +219,7 @@ class _Run:
 
     async def _encode(self, piece: Piece) -> None:
         task = self._task
-        await task.has_come(piece.given_end)
+        await task.wait_for_frames(piece.given_end)
         part = task.samples.given_to(piece)
         progress = _PieceProgress(task.progress, (piece.end - piece.begin) / piece.given_samples)
         self._running += 1

@@ -116,7 +116,7 @@ class Conversion:
         async with incoming.downloaded_by(lambda: self._downloads.fetch(run)):
             if not run.job.is_joined and await incoming.may_be_converted_early(self._limits.early_bytes):
                 converted = await self._convert_while_it_comes(run)
-            await incoming.complete()
+            await incoming.wait_until_complete()
         return await self._probe_and_convert(run) if converted is None else converted
 
     async def _convert_while_it_comes(self, run: ConversionRun) -> Converted | None:

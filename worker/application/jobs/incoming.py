@@ -43,22 +43,22 @@ class Incoming:
         """To be called when more has come."""
         self._news.set()
 
-    async def more_than(self, written_bytes: int) -> None:
+    async def wait_for_more_than(self, written_bytes: int) -> None:
         """Wait until more bytes than that are written, or all."""
         while not self._is_complete and self.written_bytes <= written_bytes:
             await self._more()
 
-    async def complete(self) -> None:
+    async def wait_until_complete(self) -> None:
         """Wait until all of it is there."""
         while not self._is_complete:
             await self._more()
 
     async def may_be_converted_early(self, least_bytes: int) -> bool:
         """Wait for its front. False where it is complete then, or has less than so many bytes."""
-        await self.more_than(0)
+        await self.wait_for_more_than(0)
         if self.size_bytes < max(least_bytes, 1):
             return False
-        await self.more_than(min(_FRONT_BYTES, self.size_bytes // _FRONT_SHARE))
+        await self.wait_for_more_than(min(_FRONT_BYTES, self.size_bytes // _FRONT_SHARE))
         return not self._is_complete
 
     @asynccontextmanager
