@@ -233,11 +233,11 @@ async def test_an_upload_replaces_only_what_was_seen_there(subject: Subject, tmp
     async def send(seen: Seen | None) -> None:
         await subject.store.upload(artifact, target, content_type="audio/mpeg", on_bytes=lambda _: None, seen=seen)
 
-    nothing = await subject.store.seen_at(target)
+    nothing = await subject.store.current_object(target)
     await subject.other_side.put(target, b"theirs")
     with pytest.raises(ObjectExistsError):
         await send(nothing)
-    theirs = await subject.store.seen_at(target)
+    theirs = await subject.store.current_object(target)
     await send(theirs)
     with pytest.raises(ObjectExistsError):
         await send(theirs)
@@ -250,7 +250,7 @@ async def test_an_upload_does_not_take_the_place_of_an_object_that_is_gone(subje
     target = subject.at("ep/master.m3u8")
     artifact = artifact_of(tmp_path / "up", b"ours")
     await upload(subject, artifact, target)
-    seen = await subject.store.seen_at(target)
+    seen = await subject.store.current_object(target)
     await subject.store.remove(target, "job-1")
 
     with pytest.raises(ObjectExistsError):

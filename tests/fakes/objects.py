@@ -131,7 +131,7 @@ class MemoryObjects:
         self.buckets[target.bucket][target.key] = StoredObject(data, content_type, metadata)
         return sha256
 
-    async def seen_at(self, target: ObjectLocation) -> Seen | None:
+    async def current_object(self, target: ObjectLocation) -> Seen | None:
         await asyncio.sleep(0)
         if target.bucket in self.denied:
             return None

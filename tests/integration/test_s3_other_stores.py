@@ -95,7 +95,7 @@ async def test_a_400_to_head_is_no_verdict_because_it_cannot_say_why(
                 await store.remove(target, "job")
 
             await store.check_target(target)  # as without s3:ListBucket: the download and the upload will tell
-            assert await store.seen_at(target) is None
+            assert await store.current_object(target) is None
 
 
 @pytest.mark.parametrize(

@@ -78,4 +78,4 @@ async def test_nothing_is_known_of_a_target_that_the_role_may_not_read(
     proxy.refuse(calls_of("HeadObject"), 403, "AccessDenied", times=1)
 
     async with store_at(aws_session, proxy.url) as store:
-        assert await store.seen_at(ObjectLocation(bucket, "target")) is None
+        assert await store.current_object(ObjectLocation(bucket, "target")) is None

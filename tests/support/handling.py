@@ -44,7 +44,7 @@ class Handling:
     now: Callable[[], datetime]
     random: Callable[[], float] = lambda: 0.5
     s3_outputs: S3EventOutputs | None = None
-    over_job: Callable[[], AbstractContextManager[None]] = nullcontext
+    protected_job: Callable[[], AbstractContextManager[None]] = nullcontext
     on_end: Callable[[Ending, Job | None], None] = lambda _ending, _job: None
     publisher: EventPublisher | None = None
     tracer: Tracer | None = None
@@ -65,7 +65,9 @@ class Handling:
         finisher = JobFinisher(self.store, self.outputs, events, now=now, random=random, on_end=on_end)
         reporters = Reporters(self.store, now=now, random=random, lease_seconds=self.limits.lease_seconds)
         runner = JobRunner(self.conversion, reporters, self.cancels, finisher, self.limits, random=random)
-        claimer = JobClaimer(self.claims, runner, finisher, self.slots, random=random, over_job=self.over_job)
+        claimer = JobClaimer(
+            self.claims, runner, finisher, self.slots, random=random, protected_job=self.protected_job
+        )
         return DeliveryHandler(claimer, finisher, self.limits, s3_outputs=self.s3_outputs)
 
 

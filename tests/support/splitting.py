@@ -47,7 +47,7 @@ def _music(suffix: str, options: Sequence[str], seconds: float, rate_hz: int) ->
 def a_pace(audio_format: AudioFormat, *, piece_seconds: float = 24.0) -> Pace:
     """Pieces of so many seconds of sound."""
     cost = FORMATS[audio_format].encoding_cost / 60 * piece_seconds
-    return Pace(of_a_piece=cost, worth_it=cost, of_a_minute=0.0)
+    return Pace(piece_core_seconds=cost, min_core_seconds=cost, min_core_seconds_per_minute=0.0)
 
 
 def splitting(pace: Pace, *, slots: SpareSlots | None = None) -> SplittingConverter:

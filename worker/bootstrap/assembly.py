@@ -202,7 +202,7 @@ def _make_handler(
         finisher,
         slots,
         random=random.random,
-        over_job=nullcontext if adapters.protection is None else adapters.protection.over_job,
+        protected_job=nullcontext if adapters.protection is None else adapters.protection.protected_job,
     )
     return DeliveryHandler(claimer, finisher, limits, s3_outputs=settings.s3_event_outputs, presets=settings.presets)
 

@@ -17,7 +17,7 @@ class Feed:
 
     def __init__(self, first: Reading) -> None:
         self.listeners: list[asyncio.Event] = []
-        self.is_over = False
+        self.has_ended = False
         self.record: Record | None = None
         self.is_fresh = False
         self.event = b""
@@ -32,7 +32,7 @@ class Feed:
         self._notify()
 
     def end(self) -> None:
-        self.is_over = True
+        self.has_ended = True
         self._notify()
 
     def _notify(self) -> None:

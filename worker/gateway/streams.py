@@ -109,7 +109,7 @@ async def _events(
                     last_seen[job_id] = feed.record.version
                     has_sent = True
                     yield feed.event
-                elif feed.is_over:
+                elif feed.has_ended:
                     del following[job_id]
             if following and not has_sent and not await _happens(news, _COMMENT_SECONDS):
                 yield COMMENT

@@ -151,7 +151,7 @@ class ObjectStore(Protocol):
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError, and with `seen` ObjectExistsError.
         """
 
-    async def seen_at(self, target: ObjectLocation) -> Seen | None:
+    async def current_object(self, target: ObjectLocation) -> Seen | None:
         """What is there now; None where the role may not ask or the store does not say it.
 
         Raises DependencyUnavailableError.

@@ -207,7 +207,7 @@ class Worker:
         self, record: Record, script: Script, execution: Execution, reporter: Reporter, progress: PlayedProgress
     ) -> Outcome:
         async with execution.accompanied_by(reporter.run(), name=f"progress of {self.name}"):
-            with self.cancels.over(record.job_id, execution):
+            with self.cancels.cancellable(record.job_id, execution):
                 await self._convert_and_upload(record, script, reporter, progress)
             ended = await reporter.end(Completed(_UPLOADED))
             self.ends[record.job_id] = ended.record

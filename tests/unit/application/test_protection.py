@@ -31,7 +31,7 @@ class Subject:
     def jobs(self, count: int) -> None:
         while len(self._running) < count:
             job = ExitStack()
-            job.enter_context(self.controller.over_job())
+            job.enter_context(self.controller.protected_job())
             self._running.append(job)
         while len(self._running) > count:
             self._running.pop().close()

@@ -43,7 +43,7 @@ def test_each_encoder_needs_frames_of_its_own_around_a_piece(encoding: Encoding,
 def a_pace(encoding: Encoding, seconds: float) -> Pace:
     """Pieces of so many seconds, if there are as many as two for each encoder."""
     cost = FORMATS[encoding.format].encoding_cost / 60 * seconds
-    return Pace(of_a_piece=cost, worth_it=cost, of_a_minute=0.0)
+    return Pace(piece_core_seconds=cost, min_core_seconds=cost, min_core_seconds_per_minute=0.0)
 
 
 def test_pieces_are_as_long_as_the_pace_says_rounded_up_to_frames() -> None:
@@ -135,7 +135,13 @@ def test_a_piece_has_what_the_neediest_of_its_encoders_needs_around_it() -> None
 def test_a_rest_of_at_most_half_a_piece_belongs_to_the_piece_before_it(rest: int, pieces: int) -> None:
     length = 3 * 4096  # a quarter of the source, rounded up to frames
 
-    found = cut(3 * length + rest, 44_100, [FLAC], 2, Pace(of_a_piece=1.0, worth_it=0.0, of_a_minute=0.0))
+    found = cut(
+        3 * length + rest,
+        44_100,
+        [FLAC],
+        2,
+        Pace(piece_core_seconds=1.0, min_core_seconds=0.0, min_core_seconds_per_minute=0.0),
+    )
 
     assert [piece.begin for piece in found] == [number * length for number in range(pieces)]
 

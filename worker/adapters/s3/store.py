@@ -154,7 +154,7 @@ class S3Store:
             await self.send(artifact, target, headers, digest, on_bytes)
         return digest.sha256
 
-    async def seen_at(self, target: ObjectLocation) -> Seen | None:
+    async def current_object(self, target: ObjectLocation) -> Seen | None:
         """Ask for its headers. Without s3:ListBucket a missing object is denied, too, and nothing is known."""
         try:
             found = await self._found(target)

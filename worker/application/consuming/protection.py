@@ -36,7 +36,7 @@ class ProtectionController:
         self._refusals = FailureStreak()
 
     @contextmanager
-    def over_job(self) -> Iterator[None]:
+    def protected_job(self) -> Iterator[None]:
         """A job runs for as long as the `with` lasts. Never waits."""
         self._jobs += 1
         self._has_begun.set()

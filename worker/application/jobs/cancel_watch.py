@@ -26,7 +26,7 @@ class CancelWatch:
         self._failures = FailureStreak()
 
     @contextmanager
-    def over(self, job_id: str, execution: Execution) -> Iterator[None]:
+    def cancellable(self, job_id: str, execution: Execution) -> Iterator[None]:
         """The job can be cancelled for as long as the `with` lasts; a later request comes too late."""
         self._running[execution] = job_id
         self._is_any_running.set()

@@ -40,7 +40,7 @@ _ARRIVAL_SECONDS = 30.0  # a write that nobody waits for any more has arrived by
 
 
 @dataclass(frozen=True, slots=True)
-class _Over:
+class _EndedClaim:
     """A claim of this worker under which nothing runs any more, and an end that the job table does not have yet.
 
     After the loop time `until` the claim cannot arrive any more.
@@ -76,8 +76,8 @@ class JobClaims:
         self._now = now
         self._random = random
         self._sightings = Sightings()
-        self._over: dict[str, _Over] = {}  # by job id
-        self._is_any_over = asyncio.Event()
+        self._ended: dict[str, _EndedClaim] = {}  # by job id
+        self._is_any_ended = asyncio.Event()
 
     @property
     def lease_seconds(self) -> float:
@@ -88,14 +88,14 @@ class JobClaims:
         """Record, for ever, the ends of claims under which nothing runs any more."""
         turns = 0
         while True:
-            await self._is_any_over.wait()
+            await self._is_any_ended.wait()
             turns += 1
             await asyncio.sleep(_RECORD_BACKOFF.delay(turns, self._random()))
-            for job_id, over in tuple(self._over.items()):
+            for job_id, ended in tuple(self._ended.items()):
                 with suppress(StoreUnavailableError):
-                    await self._record_end(job_id, over)
-            if not self._over:
-                self._is_any_over.clear()
+                    await self._record_end(job_id, ended)
+            if not self._ended:
+                self._is_any_ended.clear()
                 turns = 0
 
     async def state(self, job_id: str) -> JobState | None:
@@ -118,10 +118,10 @@ class JobClaims:
 
     def _as_it_ended(self, state: JobState | None) -> JobState | None:
         """The state with the end of this worker's own claim in it, where the table does not have it yet."""
-        over = None if state is None else self._over.get(state.record.job_id)
-        if state is None or over is None or not state.is_claimed_by(over.token):
+        ended = None if state is None else self._ended.get(state.record.job_id)
+        if state is None or ended is None or not state.is_claimed_by(ended.token):
             return state
-        return replace(state, record=record_of(over.ending, state.record, state.record.version, self._now()))
+        return replace(state, record=record_of(ended.ending, state.record, state.record.version, self._now()))
 
     async def claim(self, job: Job, state: JobState | None, start: Start, delivery: Delivery) -> Claim | Conflict:
         """Claim the job, which is in that state. Raises StoreUnavailableError: nothing may be started."""
@@ -156,11 +156,11 @@ class JobClaims:
             problem = f"did not keep the message for its worker: {loss.reason}"
             ending = WillRetry(DependencyUnavailableError("SQS", problem), 0.0)
         now = asyncio.get_running_loop().time()  # it has arrived: one that is not there was taken over
-        over = _Over(claim.token, ending, until=now)
-        self._note(claim.job.job_id, over)
+        ended = _EndedClaim(claim.token, ending, until=now)
+        self._note(claim.job.job_id, ended)
         with suppress(StoreUnavailableError, TimeoutError):
             async with asyncio.timeout(_GIVE_BACK_SECONDS):
-                await self._record_end(claim.job.job_id, over)
+                await self._record_end(claim.job.job_id, ended)
 
     def record_of(self, job: Job, current: Record | None, attempt: int, version: Version) -> Record:
         """The record of the job as this worker begins it."""
@@ -212,12 +212,12 @@ class JobClaims:
                 await asyncio.sleep(_RETRY.delay(failures, self._random()))
         except (StoreUnavailableError, asyncio.CancelledError):
             if is_in_doubt:
-                self._note(record.job_id, _Over(mark.token, Released(), until=time() + _ARRIVAL_SECONDS))
+                self._note(record.job_id, _EndedClaim(mark.token, Released(), until=time() + _ARRIVAL_SECONDS))
             raise
 
-    def _note(self, job_id: str, over: _Over) -> None:
-        self._over[job_id] = over
-        self._is_any_over.set()
+    def _note(self, job_id: str, ended: _EndedClaim) -> None:
+        self._ended[job_id] = ended
+        self._is_any_ended.set()
 
     async def _is_kept(self, record: Record, mark: ClaimMark) -> bool:
         """Whether the table is seen to hold the claim. False where it cannot be asked, or does not hold it yet."""
@@ -228,27 +228,27 @@ class JobClaims:
                 return True
         return False
 
-    async def _record_end(self, job_id: str, over: _Over) -> None:
+    async def _record_end(self, job_id: str, ended: _EndedClaim) -> None:
         """Raises StoreUnavailableError, and then may be called again."""
         try:
             state = await self._table.state(job_id)
         except UnreadableRecordError:  # nothing can be recorded of the job until somebody has mended that
-            self._forget(job_id, over)
+            self._forget(job_id, ended)
             raise
-        if state is not None and state.is_claimed_by(over.token):
+        if state is not None and state.is_claimed_by(ended.token):
             seen = state.record.version
             version = Version(seen.fence, seen.seq + MOST_SEQS)  # Redis may have ticks that are later than this one
-            end = record_of(over.ending, state.record, version, self._now())
+            end = record_of(ended.ending, state.record, version, self._now())
             result = await self._store.write_if_unchanged(end, seen)
-            if isinstance(result, Conflict) and result.state.is_claimed_by(over.token):
+            if isinstance(result, Conflict) and result.state.is_claimed_by(ended.token):
                 return  # a tick of the attempt has arrived meanwhile
-        elif asyncio.get_running_loop().time() < over.until:
+        elif asyncio.get_running_loop().time() < ended.until:
             return
-        self._forget(job_id, over)
+        self._forget(job_id, ended)
 
-    def _forget(self, job_id: str, over: _Over) -> None:
-        if self._over.get(job_id) is over:
-            del self._over[job_id]
+    def _forget(self, job_id: str, ended: _EndedClaim) -> None:
+        if self._ended.get(job_id) is ended:
+            del self._ended[job_id]
 
 
 def _waiting_since(before: Record | None, delivery: Delivery) -> float:

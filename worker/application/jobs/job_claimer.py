@@ -41,7 +41,7 @@ _TRIES = 3  # a run that begins, a claim that is refused, another one: beyond th
 
 
 class JobClaimer:
-    """Claims jobs and has them run; one object for all of them. `over_job` is entered for as long as a job runs.
+    """Claims jobs and has them run; one object for all of them. A job runs inside `protected_job`.
 
     A job that is suspect waits until nothing else runs in the `slots`, and is claimed then.
     """
@@ -54,14 +54,14 @@ class JobClaimer:
         slots: Slots,
         *,
         random: Callable[[], float],
-        over_job: Callable[[], AbstractContextManager[None]] = nullcontext,
+        protected_job: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._claims = claims
         self._runner = runner
         self._finisher = finisher
         self._slots = slots
         self._random = random
-        self._over_job = over_job
+        self._protected_job = protected_job
         self._at_work: dict[str, int | None] = {}  # the attempt, by job id; None before the claim is won
 
     async def handle(self, job: Job, work: Work) -> Ending:
@@ -158,7 +158,7 @@ class JobClaimer:
     async def _run(self, claim: Claim, work: Work) -> Ending:
         self._at_work[claim.job.job_id] = claim.record.attempt
         with work.log_context(attempt=claim.record.attempt):
-            with self._over_job():
+            with self._protected_job():
                 outcome = await self._runner.run(claim, work)
             if isinstance(outcome, Lost):
                 await self._claims.give_back(claim, outcome)

@@ -104,7 +104,7 @@ class JobRunner:
         job, execution = attempt.claim.job, attempt.execution
         async with execution.accompanied_by(attempt.reporter.run(), name=f"progress of {job.job_id}"):
             async with execution.accompanied_by(self._watch(attempt), name=f"time limits of {job.job_id}"):
-                with self._cancels.over(job.job_id, execution):
+                with self._cancels.cancellable(job.job_id, execution):
                     await self._drop_unfinished(attempt)  # whatever ends this attempt
                     completed = await self._conversion.run(
                         job,

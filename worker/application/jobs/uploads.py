@@ -117,7 +117,7 @@ class Uploads:
         and deleted what this master playlist names.
         """
         for _ in range(_TRIES):
-            seen = await self._repeat(sending, partial(self._objects.seen_at, master.location))
+            seen = await self._repeat(sending, partial(self._objects.current_object, master.location))
             await sending.still_ours()
             try:
                 return await self._publish(sending, master, seen=seen)

@@ -52,14 +52,14 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long pieces are, in core-seconds of encoding (see FormatSpec.encoding_cost).
+    """How long pieces are, and from which cost on a source is split, in core-seconds (see FormatSpec.encoding_cost).
 
     A piece costs a process, so it must not be short; one that is given back half done is lost, so it must not be long.
     """
 
-    of_a_piece: float = 2.0
-    worth_it: float = 3.0  # what costs less is not split
-    of_a_minute: float = 0.15  # nor what costs less for a minute of sound: FLAC alone, which keeps up with S3
+    piece_core_seconds: float = 2.0
+    min_core_seconds: float = 3.0
+    min_core_seconds_per_minute: float = 0.15  # of sound: FLAC alone costs less, and keeps up with S3
 
 
 def framing_of(encoding: Encoding) -> Framing | None:
@@ -90,9 +90,9 @@ def framing_of(encoding: Encoding) -> Framing | None:
 def cut(samples: int, rate_hz: int, encodings: Sequence[Encoding], most: int, pace: Pace = Pace()) -> list[Piece]:
     """The pieces of a source of so many sample frames, for at most `most` encoders at a time; empty: not to be cut."""
     framings = [framing_of(encoding) for encoding in encodings]
-    of_a_minute = sum(FORMATS[encoding.format].encoding_cost for encoding in encodings)
-    cost = of_a_minute / 60 * samples / rate_hz
-    if most < 2 or cost < pace.worth_it or of_a_minute < pace.of_a_minute:
+    cost_per_minute = sum(FORMATS[encoding.format].encoding_cost for encoding in encodings)
+    cost = cost_per_minute / 60 * samples / rate_hz
+    if most < 2 or cost < pace.min_core_seconds or cost_per_minute < pace.min_core_seconds_per_minute:
         return []
     grid, before, behind = 1, 0, 0
     for encoding, framing in zip(encodings, framings, strict=True):
@@ -106,7 +106,8 @@ def cut(samples: int, rate_hz: int, encodings: Sequence[Encoding], most: int, pa
             for most_yet, frames in ((before, framing.before), (behind, framing.behind))
         )
     before, behind = (math.ceil(each / grid) * grid for each in (before, behind))
-    count = most * max(2, round(cost / pace.of_a_piece / most))  # so that all encoders end at about the same time
+    rounds = max(2, round(cost / pace.piece_core_seconds / most))
+    count = most * rounds  # so that all encoders end at about the same time
     length = math.ceil(samples / count / grid) * grid
     if before + behind > _MAX_OVERLAP * length:
         return []
