@@ -146,8 +146,8 @@ class ObjectStore(Protocol):
 
         Returns the artifact's SHA-256 in hex. The object carries it as metadata, and says whose it is and which
         directory it names (`marks_of`). With `seen` it replaces nothing else, in a store that knows such conditions.
-        When it raises or is cancelled, nothing can be seen of it. A multipart upload is aborted; where the store does
-        not answer to that in time, its parts are left to the bucket's lifecycle rule.
+        When it raises or is cancelled, the object may have been written all the same. A multipart upload is aborted;
+        where the store does not answer to that in time, its parts are left to the bucket's lifecycle rule.
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError, and with `seen` ObjectExistsError.
         """
 

@@ -1,4 +1,7 @@
-"""The source before ffmpeg sees it, and the outputs after it has gone. What is no coroutine blocks on disk I/O."""
+"""The source before ffmpeg sees it, and the outputs after it has gone.
+
+Functions that are not async block on disk I/O.
+"""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def samples_of(audio: SourceAudio) -> Samples | None:
 
 
 def can_be_joined(samples: Samples, encoding: Encoding) -> bool:
-    """Whether the output can be joined of pieces, of which none knows the others.
+    """Whether the output can be made of pieces that are encoded apart.
 
     A lossless one only if its samples are the source's own: FLAC states their MD5, which is then that of the source.
     """

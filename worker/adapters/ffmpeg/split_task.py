@@ -37,7 +37,7 @@ class SplitTask:
     async def md5(self, stopped: threading.Event) -> bytes:
         """Of all samples, as they come, or of those that came before it was `stopped`.
 
-        Raises JoinError where the source ends before its headers say.
+        Raises JoinError where the source is shorter than its headers say.
         """
         digest = SampleDigest(self.samples)
         while (hashed := digest.hashed) < self.samples.count and not stopped.is_set():

@@ -82,10 +82,9 @@ def announcing(
 
 
 def announce_start(claim: Claim) -> None:
-    """Write the log line of a start, and count it: the time that the job waited, if it is the first of its run.
+    """Write the log line of a start, and observe the time that the job waited for the first start of its run.
 
-    A later start is after another that failed, was released, or died with its worker: the line says which, and a death
-    is counted.
+    The line of a later start says how the one before ended. If that was its worker's death, the death is counted.
     """
     record, restart = claim.record, restart_after(claim.before)
     if restart is None:  # the wait before a later start is the delay of a retry

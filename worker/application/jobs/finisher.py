@@ -86,7 +86,7 @@ class Outputs(Protocol):
     """The targets of jobs."""
 
     async def retract(self, job: Job, run: int, until: Version) -> None:
-        """Delete what the job published in that run or before, as well as what the others drop. Raises nothing."""
+        """Delete what was published of the job up to that run, `drop_unfinished` and `drop_hidden`. Raises nothing."""
 
     async def drop_unfinished(self, job: Job) -> None:
         """Drop the incomplete multipart uploads that a killed worker has left. Raises nothing."""

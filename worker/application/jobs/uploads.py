@@ -28,9 +28,8 @@ _TRIES = 8
 AT_ONCE = 8  # objects of a stream: each is small, and its call takes longer than its bytes
 _BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=30, floor=0.5)
 
-Ahead = Sequence[
-    UploadAhead | None
-]  # for each output in its order; None for one that is sent only when it is complete
+# For each output in its order; None for one that is sent only when it is complete.
+Ahead = Sequence[UploadAhead | None]
 
 
 class Uploads:
