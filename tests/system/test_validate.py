@@ -152,6 +152,14 @@ def test_a_password_in_the_url_is_not_shown() -> None:
     assert "hunter2" not in done.stdout + done.stderr
 
 
+async def test_a_worker_that_writes_each_tick_to_the_table_first_is_as_it_should_be() -> None:
+    done = await validated(lambda _: web.json_response(HEALTH | {"progress_store": "dynamodb"}))
+
+    finding = findings_of(done)["progress"]
+    assert (done.returncode, finding["status"]) == (0, "ok")
+    assert finding["detail"] == "redis connected, progress goes to dynamodb first (WORKER_PROGRESS_MODE=durable)"
+
+
 async def test_a_gateway_that_has_no_queue_passes() -> None:
     document = {name: value for name, value in HEALTH.items() if name != "queue"}
 

@@ -39,6 +39,7 @@ OUTAGE = Outage(datetime(2026, 11, 22, 20, 1, 2, tzinfo=UTC), 0.0, "timeout", 0.
 
 def health(**changes: Any) -> Health:
     values: dict[str, Any] = {
+        "cache_name": "redis",
         "cache_state": "connected",
         "progress_store": "redis",
         "outage": None,
@@ -224,6 +225,7 @@ async def test_a_blocked_event_loop_does_not_delay_an_answer(server: HttpServer)
 class Parts:
     """A progress store and a consumer, as far as health goes."""
 
+    cache_name = "redis"
     cache_state: CacheState = "unavailable"
     progress_store: str = "dynamodb"
     outage: Outage | None = OUTAGE

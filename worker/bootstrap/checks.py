@@ -24,6 +24,7 @@ from worker.adapters.sns.inspection import denied_topic_actions
 from worker.adapters.sqs.inspection import denied_dead_letter_actions, denied_queue_actions, inspect_queue
 from worker.adapters.sqs.queue import CONTROL_LIMITS
 from worker.application.operations.diagnosis import (
+    CACHE_BY_DEFAULT,
     State,
     Verdict,
     judge_address,
@@ -69,7 +70,7 @@ async def open_checks(settings: Settings, buckets: Sequence[NamedBucket]) -> Asy
             table_check(dynamodb, settings),
             *(_bucket_check(s3, bucket, s3_options(settings)) for bucket in (*buckets, *_buckets_of(settings))),
             *[check async for check in _publisher_checks(settings, clients)],
-            _cache_check(open_cache(settings, stack)),
+            cache_check(open_cache(settings, stack)),
             _converter_check(settings),
             _sandbox_check(settings),
             _workspace_check(settings),
@@ -180,7 +181,7 @@ def _publisher_check(
     return Check(name, subject, run, f"check {variable} and the role", is_essential=False)
 
 
-def _cache_check(cache: ProgressCache | None) -> Check:
+def cache_check(cache: ProgressCache | None) -> Check:
     async def run() -> Verdict:
         if cache is None:
             return Verdict(State.OK, "progress goes to DynamoDB only")
@@ -190,8 +191,8 @@ def _cache_check(cache: ProgressCache | None) -> Check:
             return judge_cache(cache.name, exc.reason)
         return Verdict(State.OK, "takes writes")
 
-    name = "redis" if cache is None else cache.name
-    subject = Subject("REDIS_ENDPOINT", None if cache is None else cache.endpoint)
+    name = CACHE_BY_DEFAULT if cache is None else cache.name
+    subject = Subject(f"{name.upper()}_ENDPOINT", None if cache is None else cache.endpoint)
     return Check(name, subject, run, "check its endpoint and the network in between", is_essential=False)
 
 

@@ -63,7 +63,8 @@ class HealthRoutes:
                 "reason": outage.reason if outage else None,
                 "outages": stores.outages,
             },
-            "progress_store": "redis" if stores.cache_state == "connected" else "dynamodb",
+            "progress_store": stores.progress_store,
+            "progress_cache": stores.cache_name,
             "table": {
                 "state": "connected" if stores.has_table else "unavailable",
                 "reason": stores.table_problem,

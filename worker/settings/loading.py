@@ -19,9 +19,8 @@ from worker.settings.faults import ConfigurationError, Fault
 from worker.settings.queue_region import region_of_queue
 from worker.settings.sdk import PROFILES, faults_of_sdk
 from worker.settings.suggestions import misnamed, suggestion
-from worker.settings.tree import GROUPS, VARIABLES, RedisSettings, Settings
+from worker.settings.tree import GROUPS, PREFIXES, VARIABLES, RedisSettings, Settings
 
-_PREFIXES = ("WORKER_", "REDIS_")
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
 _TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:([a-z0-9-]+):")
 # Kubernetes sets such variables in each container of a namespace that has a Service named `redis` or `worker`.
@@ -59,7 +58,7 @@ def load(environ: Mapping[str, str], *, needs: Collection[Need] = RUN) -> Settin
 
 def _ours(environ: Mapping[str, str]) -> Mapping[str, str]:
     """The variables that are settings of ours by their prefix and are not empty."""
-    return {name: value for name, value in environ.items() if name.startswith(_PREFIXES) and value.strip()}
+    return {name: value for name, value in environ.items() if name.startswith(PREFIXES) and value.strip()}
 
 
 def _read(given: Mapping[str, str]) -> tuple[Settings, list[Fault]]:
@@ -207,7 +206,7 @@ def _faults_of_metrics(settings: Settings) -> Iterator[Fault]:
 
 def _instead_of(need: Need, environ: Mapping[str, str]) -> str:
     """Names the variable that was probably set in place of the one that is missing."""
-    name = misnamed(need.value, (name for name in environ if not name.startswith(_PREFIXES)))
+    name = misnamed(need.value, (name for name in environ if not name.startswith(PREFIXES)))
     return "" if name is None else f"; {name} is set, did you mean {need.value}?"
 
 

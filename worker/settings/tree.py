@@ -207,7 +207,7 @@ class Settings(BaseModel):
 
     def effective(self) -> dict[str, object]:
         """The value in force of each variable, for the log; secrets are masked."""
-        groups: Mapping[type[BaseModel], BaseModel] = {type(group): group for group in (self, self.redis, self.serve)}
+        groups = {type(group): group for group in (self, *(getattr(self, field) for field in GROUPS))}
         values = {variable.name: getattr(groups[variable.group], variable.field) for variable in VARIABLES}
         if self.http_port is None:
             values["WORKER_HTTP_PORT"] = "off"
@@ -275,7 +275,11 @@ _OF_THE_PLATFORM = frozenset(
 )
 
 # The fields of the tree that are trees of their own, with variables of their own.
-GROUPS: Mapping[str, type[BaseModel]] = {"redis": RedisSettings, "serve": ServeSettings}
+GROUPS: Mapping[str, type[BaseModel]] = {
+    name: info.annotation
+    for name, info in Settings.model_fields.items()
+    if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
+}
 
 _ALL_GROUPS: Sequence[type[BaseModel]] = (Settings, *GROUPS.values())
 VARIABLES: tuple[Variable, ...] = tuple(
@@ -284,3 +288,4 @@ VARIABLES: tuple[Variable, ...] = tuple(
     for name, info in group.model_fields.items()
     if name not in {*GROUPS, *_OF_THE_PLATFORM}
 )
+PREFIXES = tuple(sorted({variable.name.partition("_")[0] + "_" for variable in VARIABLES}))

@@ -147,13 +147,17 @@ REDIS_ADVICE = {
     "read only: not a primary": "name the primary's endpoint in REDIS_ENDPOINT",
     "out of memory": "give it more memory, or a maxmemory-policy that evicts",
 }
+CACHE_BY_DEFAULT = "redis"  # the cache that is spoken of where none is set
 _CACHE_ADVICE = {"redis": REDIS_ADVICE}  # by the cache's name; one that is not here has the general advice
 
 
-def judge_cache(name: str, problem: str) -> Verdict:
-    """The worker runs without the cache of that `name`, so no problem of it is worse than `degraded`."""
+def judge_cache(name: str, problem: str, detail: str | None = None) -> Verdict:
+    """The worker runs without the cache of that `name`, so no problem of it is worse than `degraded`.
+
+    `detail` is what the verdict says in place of the problem alone.
+    """
     advice = _CACHE_ADVICE.get(name, {}).get(problem, f"check the server and the {name.upper()}_ settings")
-    return Verdict(State.DEGRADED, problem, advice)
+    return Verdict(State.DEGRADED, detail or problem, advice)
 
 
 def judge_converter(facts: ConverterFacts) -> Verdict:

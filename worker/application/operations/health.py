@@ -29,6 +29,8 @@ class Progress(Protocol):
     """What health needs of the progress store."""
 
     @property
+    def cache_name(self) -> str | None: ...
+    @property
     def cache_state(self) -> CacheState: ...
     @property
     def progress_store(self) -> str: ...
@@ -48,6 +50,7 @@ class Receiving(Protocol):
 class Health:
     """The worker's health at one moment."""
 
+    cache_name: str | None
     cache_state: CacheState
     progress_store: str
     outage: Outage | None
@@ -88,6 +91,7 @@ class Health:
                 "outages": self.outages,
             },
             "progress_store": self.progress_store,
+            "progress_cache": self.cache_name,
             "queue": {
                 "poll_age_seconds": round(self.consumer.poll_age_seconds, 3),
                 "poll_failures": self.consumer.poll_failures,
@@ -126,6 +130,7 @@ class HealthMonitor:
     def snapshot(self) -> Health:
         """The health of the worker now. Safe from any thread; never waits."""
         return Health(
+            cache_name=self._progress.cache_name,
             cache_state=self._progress.cache_state,
             progress_store=self._progress.progress_store,
             outage=self._progress.outage,

@@ -30,6 +30,16 @@ class StoreWatch:
         self.table_problem: str | None = "was not asked yet"
 
     @property
+    def cache_name(self) -> str | None:
+        """The name of the cache; None where there is none."""
+        return None if self._cache is None else self._cache.name
+
+    @property
+    def progress_store(self) -> str:
+        """The name of the store that answers for running jobs."""
+        return self._table.name if self._cache is None or self.cache_state != "connected" else self._cache.name
+
+    @property
     def cache_state(self) -> CacheState:
         if self._outages is None:
             return "disabled"

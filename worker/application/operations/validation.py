@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from worker.application.operations.diagnosis import REDIS_ADVICE, State, Verdict
+from worker.application.operations.diagnosis import CACHE_BY_DEFAULT, State, Verdict, judge_cache
 from worker.application.operations.health import LIVE_SECONDS
 
 ANSWER_SECONDS = 2.0  # within which any probe must be answered
@@ -47,20 +47,22 @@ def judge_health(status: int, body: bytes) -> Verdict:
 
 
 def judge_progress(status: int, body: bytes) -> Verdict:
-    """Redis, and whether progress goes where Redis' state says."""
-    document = _document(status, body)
-    redis = _part(document, "redis")
-    state, reason = redis.get("state"), redis.get("reason")
-    store = None if document is None else document.get("progress_store")
-    detail = f"redis {state}, progress goes to {store}"
+    """The progress cache, and whether progress goes where its state says."""
+    document = _document(status, body) or {}
+    cache = _part(document, "redis")  # the contract's key, for any cache
+    state, reason = cache.get("state"), cache.get("reason")
+    name = document.get("progress_cache") or CACHE_BY_DEFAULT
+    store = document.get("progress_store")
+    detail = f"{name} {state}, progress goes to {store}"
     match state, store:
-        case ("connected", "redis") | ("disabled", "dynamodb"):
+        case ("disabled", "dynamodb"):
             return Verdict(State.OK, detail)
-        case ("connected", "dynamodb"):
-            return Verdict(State.DEGRADED, detail, "wait: Redis gets what it has missed before it is used again")
+        case ("connected", "dynamodb"):  # a cache that lacks records after an outage is not connected yet
+            return Verdict(State.OK, f"{detail} first (WORKER_PROGRESS_MODE=durable)")
+        case ("connected", _) if store == name:
+            return Verdict(State.OK, detail)
         case ("unavailable", "dynamodb"):
-            advice = REDIS_ADVICE.get(str(reason), "check REDIS_ENDPOINT and the network in between")
-            return Verdict(State.DEGRADED, f"{detail} ({reason})", advice)
+            return judge_cache(str(name), str(reason), f"{detail} ({reason})")
     return Verdict(State.FAILED, detail, "check the URL and the version: no worker says so")
 
 

@@ -57,6 +57,11 @@ class FailoverStore:
         return (self._cache.tick_store or self._table).tick_seconds
 
     @property
+    def cache_name(self) -> str | None:
+        """The name of the cache; None where there is none."""
+        return self._cache.name
+
+    @property
     def cache_state(self) -> CacheState:
         return self._cache.state
 

@@ -52,6 +52,11 @@ class GuardedCache:
         self._first_failure: tuple[str, float] | None = None  # of a streak: the reason, and the seconds it took
 
     @property
+    def name(self) -> str | None:
+        """Of the cache."""
+        return self._cache.name
+
+    @property
     def state(self) -> CacheState:
         return "connected" if self._circuit.is_closed else "unavailable"
 
@@ -195,6 +200,7 @@ class GuardedCache:
 class NoCache:
     """In place of a cache where none is set: everything goes to the job table."""
 
+    name: str | None = None
     state: CacheState = "disabled"
     tick_store: ProgressStore | None = None
     outage: Outage | None = None
