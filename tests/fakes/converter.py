@@ -14,6 +14,7 @@ from tests.support.frames import reader
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import examine, sniff
 from worker.domain.containers.structure import Structure
+from worker.domain.cutting import seconds_of
 from worker.domain.errors import DurationTooLongError, UnsupportedAudioError, WorkerError
 from worker.domain.hls import Rendition, Segment
 from worker.domain.job import OutputSpec
@@ -117,7 +118,7 @@ class FakeConverter:
             artifacts = tuple(
                 _stream(spec, path, length, audio.size_bytes)
                 if spec.is_stream
-                else Artifact(path, length, 0, audio.size_bytes, loudness=self.loudness)
+                else Artifact(path, seconds_of(spec, length), 0, audio.size_bytes, loudness=self.loudness)
                 for spec, path in outputs
             )
             return Converted(artifacts, length, self.repaired)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,20 @@ async def test_a_start_and_an_end_say_how_long_the_job_waited_and_what_it_was(tm
         assert completed["source_codec"] == "pcm_s16le"
         assert {"cpu_seconds", "s3_calls", "dynamodb_calls", "converter_peak_bytes"} <= completed.keys()
         assert outcomes(logged) == ["completed"]
+
+
+@virtual_time
+async def test_the_playing_time_is_that_of_the_source_however_short_its_first_output_is(tmp_path: Path) -> None:
+    counted = metrics.totals(metrics.AUDIO_SECONDS)[()]
+    async with a_harness(tmp_path) as it:
+        body = json.loads(a_body("ep-1", TARGET, SECOND))
+        body["outputs"][0]["end_seconds"] = 0.01
+
+        with logged_events() as logged:
+            await it.handle(json.dumps(body))
+
+        assert logged.one(Event.JOB_COMPLETED)["audio_seconds"] == 1.0
+        assert metrics.totals(metrics.AUDIO_SECONDS)[()] == counted + 1.0
 
 
 @virtual_time

@@ -168,7 +168,7 @@ class Conversion:
         size_bytes = sum(artifact.size_bytes for artifact in converted.artifacts)
         if size_bytes > self._limits.output_bytes:
             raise OutputsTooLargeError(size_bytes, self._limits.output_bytes)
-        progress.audio_seconds = converted.artifacts[0].duration_seconds
+        progress.audio_seconds = converted.source_seconds
         progress.know_source(replace(audio.format, duration_seconds=round(converted.source_seconds, 3)))
         seconds = progress.leave()
         if audio.duration_seconds is not None and not run.incoming.is_converted_early:
