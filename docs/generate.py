@@ -116,7 +116,10 @@ ERRORS = """\
 <!-- Written by docs/generate.py from worker/domain/errors.py. -->
 
 What a record's `error.code` may be.
-A code that is retryable is tried again, up to `WORKER_MAX_ATTEMPTS` times.
+A job that ends with a retryable code is started again, until it has been started `WORKER_MAX_ATTEMPTS` times.
+Starts that a dependency ended (`dependency_unavailable`), or that had no space because others had it
+(`workspace_full`), do not count in the first twelve hours after the first receive of the message.
+A job whose retry would come after the queue has dropped its message fails at once.
 Adding one is a changelog entry, changing one a breaking change.
 
 {table}
@@ -208,7 +211,8 @@ def _job_errors() -> Iterator[type[JobError]]:
 
 
 def _summary(kind: type) -> str:
-    return (kind.__doc__ or "").strip().splitlines()[0]
+    """The first paragraph of its docstring."""
+    return " ".join((kind.__doc__ or "").strip().split("\n\n")[0].split())
 
 
 def _code(words: Iterable[str]) -> str:

@@ -16,7 +16,8 @@ from tests.support.sounds import FFMPEG, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.ffmpeg.runs import Found, Runs, Task
 from worker.domain.audio import SOUND_FORMATS, AudioFormat, Codec
-from worker.domain.loudness import LoudnessTarget, OutputLoudness
+from worker.domain.errors import ErrorCode
+from worker.domain.loudness import Levelling, Loudness, LoudnessTarget, OutputLoudness, PeakOutOfReachError
 from worker.ports import Artifact, ConversionProgress
 
 PODCAST = LoudnessTarget(-16.0, -1.0)
@@ -79,6 +80,22 @@ async def test_what_few_bits_do_to_the_sound_is_made_up_for(
     loudness, peak = measured(artifact)
     assert loudness == pytest.approx(-18.0, abs=0.5)
     assert peak <= -2.0
+
+
+async def test_a_peak_that_no_gain_brings_down_fails_the_job_with_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge(_self: Levelling, _after: Loudness) -> bool:
+        raise ValueError("a true peak of 3.0 dBTP")
+
+    monkeypatch.setattr(Levelling, "judge", judge)
+
+    with pytest.raises(PeakOutOfReachError) as failure:
+        await converted(a_talk(tmp_path, clicks=True), tmp_path, an_output(AudioFormat.MP3, loudness=PODCAST))
+
+    limit = "max_true_peak_dbtp (-1 dBTP)"
+    assert str(failure.value) == f"no gain brings the true peak of the mp3 output down to {limit}"
+    assert (failure.value.code, failure.value.retryable) == (ErrorCode.CONVERTER_CRASHED, False)
 
 
 async def test_where_the_peak_allows_it_every_sample_has_the_same_gain(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every way in which a job can go wrong.
+"""The errors that the record of a job may show, and those by which an attempt ends without one.
 
     WorkerError
     ├── JobError                        has a `code` that producers and operators see
@@ -15,11 +15,14 @@
     │   │   ├── TargetRefusedError      target_refused
     │   │   ├── ConversionTimeoutError  conversion_timeout
     │   │   ├── ConverterAlwaysFailsError  converter_crashed
+    │   │   ├── PeakOutOfReachError     converter_crashed (in `loudness`)
     │   │   ├── TooManyAttemptsError    too_many_attempts
-    │   │   └── JobCancelledError       cancelled
-    │   └── TransientError              may pass: retried with backoff, WORKER_MAX_ATTEMPTS times
+    │   │   ├── JobCancelledError       cancelled
+    │   │   └── RecordedError           what the record of a failed job says
+    │   └── TransientError              may pass: started again, up to WORKER_MAX_ATTEMPTS starts (`outcome`)
     │       ├── SourceChangedError      source_changed
     │       ├── ConverterCrashedError   converter_crashed
+    │       │   └── ConverterFailedError    converter_crashed
     │       ├── StalledError            stalled
     │       ├── WorkspaceFullError      workspace_full
     │       ├── WorkspaceBusyError      workspace_full (in `disk_space`)
@@ -27,7 +30,6 @@
     │       └── InternalError           internal
     ├── LeaseLostError                  the delivery or the claim is no longer ours: touch nothing
     └── ShutdownError                   we stop: give the message back
-
 Messages are for people: a fixed sentence with the names and numbers in it, never a vendor's text, a secret,
 a presigned URL or a traceback. The vendor's exception is the `__cause__`.
 """
@@ -125,9 +127,9 @@ class SourceChangedError(TransientError):
 
 
 class AccessDeniedError(PermanentError):
-    """S3 refuses the object: by rights, by its key or because it is archived.
+    """S3 refuses the object: the role lacks a right, its KMS key cannot be used, or it is archived.
 
-    S3 answers so for a missing key, too, where the role may not list the bucket.
+    S3 answers so for an object that does not exist, too, where the role may not list the bucket.
     """
 
     code = ErrorCode.ACCESS_DENIED
@@ -177,7 +179,7 @@ class TargetRefusedError(PermanentError):
 
 
 class ConversionTimeoutError(PermanentError):
-    """The job took longer than WORKER_JOB_TIMEOUT_SECONDS. Another try would take as long."""
+    """The job took more than WORKER_JOB_TIMEOUT_SECONDS, or nearly SQS's 12 hours. Another try would take as long."""
 
     code = ErrorCode.CONVERSION_TIMEOUT
 
@@ -194,7 +196,9 @@ class ConverterAlwaysFailsError(PermanentError):
 
 
 class ConverterCrashedError(TransientError):
-    """The converter ended for a reason that need not be the source's. Not retried if it failed twice by itself."""
+    """The converter ended for a reason that need not be the source's.
+    Not retried if it failed twice by itself, or no gain brings a true peak as low as a `loudness` asks for.
+    """
 
     code = ErrorCode.CONVERTER_CRASHED
 
@@ -225,7 +229,7 @@ class WorkspaceFullError(TransientError):
 
 
 class DependencyUnavailableError(TransientError):
-    """S3, SQS or DynamoDB did not answer, throttled, or failed on their side."""
+    """S3, SQS, DynamoDB or another `dependency` did not answer, throttled, or failed on its side."""
 
     code = ErrorCode.DEPENDENCY_UNAVAILABLE
 
@@ -235,7 +239,7 @@ class DependencyUnavailableError(TransientError):
 
 
 class TooManyAttemptsError(PermanentError):
-    """The job was started WORKER_MAX_ATTEMPTS times without an end, or WORKER_MAX_CRASHES workers died over it."""
+    """The job did not end in WORKER_MAX_ATTEMPTS starts, or WORKER_MAX_CRASHES workers died while it ran alone."""
 
     code = ErrorCode.TOO_MANY_ATTEMPTS
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from worker.domain.declaration import Field
+from worker.domain.errors import ErrorCode, PermanentError
 from worker.domain.limits import Range
 
 _PRINTED_DB = 0.05  # a measurement is rounded to a tenth
@@ -22,6 +23,15 @@ _LEAST_SHARE = 0.15  # and by this share of what was missed; else more gain only
 _LOWEST_CEILING_DBTP = -24.0  # of the limiter
 _STEPS_FOR_LOUDNESS = 6  # further ones see to the peak alone
 _MAX_STEPS = 10
+
+
+class PeakOutOfReachError(PermanentError):
+    """No gain brings the true peak of an output as low as its `loudness` asks for."""
+
+    def __init__(self, audio_format: str, max_true_peak_dbtp: float) -> None:
+        limit = f"max_true_peak_dbtp ({max_true_peak_dbtp:g} dBTP)"
+        super().__init__(f"no gain brings the true peak of the {audio_format} output down to {limit}")
+        self.code = ErrorCode.CONVERTER_CRASHED  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from worker.adapters.ffmpeg.filters import heard
 from worker.adapters.ffmpeg.measuring import loudness_of, read_loudness
 from worker.adapters.ffmpeg.passes import Passes
 from worker.adapters.ffmpeg.runs import Bounds, Found, Runs, Task
-from worker.domain.errors import ConverterAlwaysFailsError, ConverterCrashedError, UnsupportedAudioError
-from worker.domain.loudness import Levelling, Loudness, OutputLoudness
+from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
+from worker.domain.loudness import Levelling, Loudness, OutputLoudness, PeakOutOfReachError
 from worker.ports import SourceAudio
 
 _MEASURING = 0.25  # shares of the progress that is left
@@ -39,6 +39,7 @@ class Written:
 class _Output:
     number: int
     path: Path
+    max_true_peak_dbtp: float
     levelling: Levelling
 
 
@@ -77,8 +78,9 @@ class Leveller:
         before = {chain: read_loudness(found.log, number) for number, chain in enumerate(different)}
         for number, encoding in wanted:
             if encoding.loudness is not None:
-                levelling = Levelling(encoding.loudness, before[of_number[number]])
-                self._outputs.append(_Output(number, task.outputs[number][1], levelling))
+                target, path = encoding.loudness, task.outputs[number][1]
+                levelling = Levelling(target, before[of_number[number]])
+                self._outputs.append(_Output(number, path, target.max_true_peak_dbtp, levelling))
         return replace(task, audio=found.audio)
 
     def _with_gains(self, task: Task, numbers: Sequence[int] | None = None) -> Task:
@@ -102,7 +104,7 @@ class Leveller:
         try:
             return output.levelling.judge(after)
         except ValueError as exc:
-            raise ConverterAlwaysFailsError(f"the {encoding.format} output does not come below its true peak") from exc
+            raise PeakOutOfReachError(encoding.format, output.max_true_peak_dbtp) from exc
 
     async def _loudness_of(self, path: Path) -> Loudness:
         audio = await self.probe(path)
