@@ -29,7 +29,9 @@ MAX_OUTPUTS = 16
 class Job:
     """A valid message. `job_id` is the idempotency key, chosen by the producer."""
 
-    job_id: Annotated[str, Field("The idempotency key: a job with the same id is never done twice.", JOB_ID)]
+    job_id: Annotated[
+        str, Field("The idempotency key: no two jobs have the same id, and a job is completed once.", JOB_ID)
+    ]
     source: Annotated[
         ObjectLocation | tuple[SourcePart, ...],
         Field(

@@ -254,7 +254,7 @@ def _rank(record: Record) -> tuple[bool, int, bool, Version]:
 
 
 def first_record(job_id: str, source: str | tuple[str, ...] | None, targets: tuple[str, ...], now: datetime) -> Record:
-    """The `queued` record that `worker submit` writes before it sends the message."""
+    """The first record of a job: `queued`, attempt 0."""
     return Record(
         job_id=job_id,
         status=Status.QUEUED,
