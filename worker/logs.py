@@ -191,4 +191,4 @@ def _on_crash(kind: type[BaseException], error: BaseException, _traceback: Trace
 
 def _on_thread_crash(arguments: threading.ExceptHookArgs) -> None:
     name = arguments.thread.name if arguments.thread else "unknown"
-    emit(Event.LIBRARY_LOGGED, logger=f"thread {name}", message="a thread ended", exception=arguments.exc_value)
+    emit(Event.BUG_CAUGHT, place=f"thread {name}", exception=arguments.exc_value)

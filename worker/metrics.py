@@ -44,8 +44,8 @@ INFO.labels(version=__version__).set(1)
 
 JOBS = Counter(
     "worker_jobs",
-    "Attempts that ended. `status`: completed, failed, cancelled, retried, released, deferred, skipped, lost; "
-    "`code`: the error's, or empty.",
+    "Jobs that were handled, by how that ended. `status`: completed, failed, cancelled, retried, released, lost, or "
+    "where nothing was started deferred, skipped; `code`: the error's, or empty.",
     ["status", "code"],
     registry=REGISTRY,
 )
@@ -56,7 +56,7 @@ WORKER_DEATHS = Counter(
 )
 JOB_WAITING = Histogram(
     "worker_job_waiting_seconds",
-    "Time that a job waited for a start: since it was sent, or since its last start ended.",
+    "Time that a job waited for the first start of its run: since its message was sent, or since the run began.",
     buckets=_JOB_SECONDS,
     registry=REGISTRY,
 )
@@ -91,7 +91,10 @@ QUEUE_DEPTH = Gauge(
 )
 MESSAGES_RECEIVED = Counter("worker_messages_received", "Deliveries from the queue.", registry=REGISTRY)
 MESSAGES_REJECTED = Counter(
-    "worker_messages_rejected", "Messages sent to the dead-letter queue.", ["code"], registry=REGISTRY
+    "worker_messages_rejected",
+    "Messages that were rejected: moved to the dead-letter queue, or deleted where the queue has none.",
+    ["code"],
+    registry=REGISTRY,
 )
 CONSUMPTION_PAUSED = Gauge(
     "worker_consumption_paused",
@@ -105,7 +108,9 @@ CLAIM_FAILURES = Counter(
 )
 POLL_FAILURES = Counter("worker_poll_failures", "Receives that failed.", registry=REGISTRY)
 POLL_AGE = Gauge(
-    "worker_poll_age_seconds", "Time since the last attempt to receive, successful or not.", registry=REGISTRY
+    "worker_poll_age_seconds",
+    "Time since a receive began or was answered; 0 while none is due: no slot is free, or consumption is paused.",
+    registry=REGISTRY,
 )
 LEASE_RENEWALS = Counter(
     "worker_lease_renewals",
@@ -141,9 +146,7 @@ PROGRESS_DURATION = Histogram(
     buckets=_CALL_SECONDS,
     registry=REGISTRY,
 )
-CACHE_UP = Gauge(
-    "worker_redis_up", "1 while progress goes to Redis, 0 while it is out or disabled.", registry=REGISTRY
-)
+CACHE_UP = Gauge("worker_redis_up", "1 while Redis takes writes, 0 while it is out or disabled.", registry=REGISTRY)
 FAILOVERS = Counter("worker_progress_failovers", "Outages of Redis.", registry=REGISTRY)
 OUTAGE_SECONDS = Counter("worker_redis_outage_seconds", "Time in which Redis could not be used.", registry=REGISTRY)
 
@@ -221,14 +224,14 @@ class ProgressWrite:
 _ENDED: collections.Counter[str] = collections.Counter()
 
 
-def count_attempt(status: str, code: str = "") -> None:
-    """Count an attempt that ended with `status`, one of those that `JOBS` names; `code` is the error's."""
+def count_ending(status: str, code: str = "") -> None:
+    """Count a job whose handling ended with `status`, one of those that `JOBS` names; `code` is the error's."""
     JOBS.labels(status=status, code=code).inc()
     _ENDED[status] += 1
 
 
-def attempts_ended(status: str) -> int:
-    """How many attempts have ended with `status` since the start, with any code. Safe from any thread."""
+def endings(status: str) -> int:
+    """How often `count_ending` has counted `status` since the start, with any code. Safe from any thread."""
     return _ENDED[status]
 
 

@@ -196,7 +196,7 @@ def test_a_bug_in_a_report_is_a_500_and_the_next_answer_is_good(worker: Worker, 
     worker.is_broken = True
     with structlog.testing.capture_logs() as lines:
         assert ask(server, "/health")[0] == 500
-    assert [line["event"] for line in lines] == ["library.logged"]
+    assert [(line["event"], line["place"]) for line in lines] == [("bug.caught", "/health")]
     worker.is_broken = False
     assert ask(server, "/health")[0] == 200
 

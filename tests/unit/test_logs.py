@@ -163,8 +163,9 @@ def test_a_crash_is_one_line(output: Output) -> None:
     thread.start()
     thread.join()
     lines = output.lines()
-    assert [line["event"] for line in lines] == ["worker.crashed", "library.logged"]
+    assert [line["event"] for line in lines] == ["worker.crashed", "bug.caught"]
     assert "boom" in lines[0]["exception"]
+    assert lines[1]["place"] == "thread http"
     assert "ZeroDivisionError" in lines[1]["exception"]
 
 

@@ -43,13 +43,13 @@ def test_every_instrument_is_used() -> None:
 
 
 def test_jobs_are_counted_by_how_they_ended() -> None:
-    before = metrics.attempts_ended("failed")
+    before = metrics.endings("failed")
 
-    metrics.count_attempt("failed", "no_audio")
-    metrics.count_attempt("failed", "stalled")
-    metrics.count_attempt("retried", "stalled")
+    metrics.count_ending("failed", "no_audio")
+    metrics.count_ending("failed", "stalled")
+    metrics.count_ending("retried", "stalled")
 
-    assert metrics.attempts_ended("failed") == before + 2
+    assert metrics.endings("failed") == before + 2
 
 
 def test_the_counts_in_health_are_those_in_metrics_and_no_instrument_is_asked_for_them(
@@ -62,13 +62,13 @@ def test_the_counts_in_health_are_those_in_metrics_and_no_instrument_is_asked_fo
     def refuse() -> NoReturn:
         raise AssertionError("an instrument was asked")
 
-    shown_before, counted_before = shown(), metrics.attempts_ended("cancelled")
-    metrics.count_attempt("cancelled")
+    shown_before, counted_before = shown(), metrics.endings("cancelled")
+    metrics.count_ending("cancelled")
     shown_after = shown()
 
     monkeypatch.setattr(metrics.JOBS, "collect", refuse)
 
-    assert metrics.attempts_ended("cancelled") - counted_before == shown_after - shown_before > 0
+    assert metrics.endings("cancelled") - counted_before == shown_after - shown_before > 0
 
 
 # The rules of `promtool check metrics`: https://prometheus.io/docs/practices/naming/

@@ -8,7 +8,8 @@ from worker.events.spec import ATTEMPT, FAILURE, LAST_START, REJECTION, EventSpe
 JOBS: dict[Event, EventSpec] = {
     Event.RUN_BEGUN: EventSpec(
         "info",
-        "A dead letter has come back: the next run of its job, which had failed or was cancelled, has begun.",
+        "The next run of a job that had failed or was cancelled has begun: a dead letter has come back, or a gateway "
+        "was asked to retry it.",
         ("run", "last_status"),
     ),
     Event.JOB_STARTED: EventSpec(
@@ -38,11 +39,16 @@ JOBS: dict[Event, EventSpec] = {
     Event.JOB_CANCELLED: EventSpec("info", "The job was cancelled on request.", ("stage", "percent", *ATTEMPT)),
     Event.JOB_DEFERRED: EventSpec(
         "info",
-        "Another delivery holds the job; this one is tried again later.",
+        "The job was not started; its message comes again after `delay_seconds`. `reason` says why: another delivery "
+        "holds the job, the job table is away (then with `error`), the item of the job cannot be read, a job that may "
+        "crash the worker runs alone here, or the message has to go back first.",
         ("outcome", "reason", "error", "delay_seconds"),
     ),
     Event.JOB_DUPLICATE_SKIPPED: EventSpec(
-        "info", "The job is final already; the message is deleted.", ("outcome", "status")
+        "info",
+        "The job is final already. The message is deleted, or rejected where the job had failed by it; it comes back "
+        "where the completion event cannot be published.",
+        ("outcome", "status"),
     ),
     Event.CANCEL_LOOKUP_FAILED: EventSpec(
         "warning",
@@ -88,8 +94,9 @@ JOBS: dict[Event, EventSpec] = {
     ),
     Event.MESSAGE_SETTLE_FAILED: EventSpec(
         "warning",
-        "The queue did not accept the settlement; the message comes back when its lease ends.",
-        ("disposition", "error"),
+        "The queue did not accept the settlement; the message comes back when its lease ends. With `exception` where "
+        "a bug is the reason.",
+        ("disposition", "error", "exception"),
     ),
     Event.LEASE_LOST: EventSpec(
         "warning",
@@ -114,6 +121,9 @@ JOBS: dict[Event, EventSpec] = {
         ("target", "error"),
     ),
     Event.OUTPUT_REMOVE_FAILED: EventSpec(
-        "warning", "An output of a cancelled job could not be deleted and still exists.", ("target", "error")
+        "warning",
+        "An output of a cancelled job, or what an earlier attempt has left of a stream where nobody sees it, could "
+        "not be deleted. `target`: the output, or the master playlist of the stream.",
+        ("target", "error"),
     ),
 }

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Event(StrEnum):
-    """Names are `noun.past_participle`; nothing variable is part of a name."""
+    """Names are `noun.past_participle`, or `noun.state` such as `worker.ready`; nothing variable is part of a name."""
 
     WORKER_STARTED = "worker.started"
     WORKER_READY = "worker.ready"
@@ -69,4 +69,5 @@ class Event(StrEnum):
     TRACING_FAILED = "tracing.failed"
     TRACING_RECOVERED = "tracing.recovered"
     LIBRARY_LOGGED = "library.logged"
+    BUG_CAUGHT = "bug.caught"
     LOG_DROPPED = "log.dropped"

@@ -78,7 +78,11 @@ PROCESSES: dict[Event, EventSpec] = {
         ("error",),
     ),
     Event.PROGRESS_WRITE_FAILED: EventSpec(
-        "warning", "Both stores refused a record; the job goes on.", ("error", "status", "seq")
+        "warning",
+        "No store took a tick, and the job goes on; or the job table did not take a checkpoint before the uploads or "
+        "the record of an attempt's end, and is tried again. Logged once until a record is kept. `status` and `seq` "
+        "are the record's.",
+        ("error", "status", "seq"),
     ),
     Event.WORKSPACE_REMADE: EventSpec(
         "warning",
@@ -135,14 +139,20 @@ PROCESSES: dict[Event, EventSpec] = {
     Event.GATEWAY_STOPPED: EventSpec("info", "`worker serve` has answered what was asked, and ends."),
     Event.TRACING_FAILED: EventSpec(
         "warning",
-        "Spans are not sent: the collector of OTEL_EXPORTER_OTLP_ENDPOINT does not take them, or cannot be spoken "
-        "to it; logged once until it takes some. Or the spans of one job could not be made: then with `exception`. "
-        "The jobs go on.",
+        "Spans are not sent: the collector of OTEL_EXPORTER_OTLP_ENDPOINT does not take them, which is logged once "
+        "until it takes some; or packages are missing, or a variable of the SDK has a value that is not usable here. "
+        "Or the spans of one job could not be made: then with `exception`. The jobs go on.",
         ("error", "exception"),
     ),
     Event.TRACING_RECOVERED: EventSpec("info", "The collector takes spans again.", ("outage_seconds", "spans_lost")),
     Event.LIBRARY_LOGGED: EventSpec(
         "warning", "A library wrote a warning or worse.", ("logger", "message", "exception")
+    ),
+    Event.BUG_CAUGHT: EventSpec(
+        "error",
+        "A bug outside of a job: a request to the HTTP port or a probe of a pause failed by it, or a thread ended. "
+        "The process goes on. `place` says where.",
+        ("place", "exception"),
     ),
     Event.LOG_DROPPED: EventSpec(
         "warning",

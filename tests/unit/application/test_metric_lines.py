@@ -67,10 +67,10 @@ async def test_the_dimensions_are_service_and_environment_and_nothing_else() -> 
 @virtual_time
 async def test_jobs_are_counted_by_status_and_code_once_each() -> None:
     def happens() -> None:
-        metrics.count_attempt("completed")
-        metrics.count_attempt("completed")
-        metrics.count_attempt("failed", "source_not_found")
-        metrics.count_attempt("retried", "stalled")
+        metrics.count_ending("completed")
+        metrics.count_ending("completed")
+        metrics.count_ending("failed", "source_not_found")
+        metrics.count_ending("retried", "stalled")
 
     first, last = await lines(61, happens=happens)
 

@@ -87,7 +87,7 @@ class HttpServer:
         try:
             return route()
         except Exception as exc:  # noqa: BLE001 - a bug here must not look like a dead worker
-            emit(Event.LIBRARY_LOGGED, logger="http", message=f"{request.path} failed", exception=exc)
+            emit(Event.BUG_CAUGHT, place=request.path, exception=exc)
             return Response.of(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _livez(self) -> Response:

@@ -138,5 +138,5 @@ async def _asked(cause: Cause) -> Problem | None:
     except TimeoutError:
         return Problem("no answer in time")
     except Exception as exc:  # noqa: BLE001 - a bug in a probe neither ends the poll loop nor pauses it for ever
-        emit(Event.LIBRARY_LOGGED, logger="pause", message=f"the probe of {cause.reason.value} failed", exception=exc)
+        emit(Event.BUG_CAUGHT, place=f"the probe of {cause.reason.value}", exception=exc)
         return None

@@ -135,7 +135,7 @@ def announce(ending: Ending, facts: Facts) -> None:
 def _end(event: Event, outcome: str, code: str = "", **fields: Any) -> None:
     """One line for an outcome, which only this line has: so lines with an `outcome` can be counted."""
     emit(event, outcome=outcome, **fields)
-    metrics.count_attempt(outcome, code)
+    metrics.count_ending(outcome, code)
 
 
 def _count_death(restart: Restart | None) -> None:

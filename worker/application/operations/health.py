@@ -136,7 +136,7 @@ class HealthMonitor:
             outage=self._progress.outage,
             outages=self._progress.outages,
             consumer=self._consumer.status(),
-            ended={name: metrics.attempts_ended(name) for name in ("completed", "failed", "cancelled")},
+            ended={name: metrics.endings(name) for name in ("completed", "failed", "cancelled")},
             beat_age_seconds=time.monotonic() - self._beat_at,
             queue_failures=self._queue_failures(),
         )
