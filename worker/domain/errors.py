@@ -30,6 +30,7 @@
     │       └── InternalError           internal
     ├── LeaseLostError                  the delivery or the claim is no longer ours: touch nothing
     └── ShutdownError                   we stop: give the message back
+
 Messages are for people: a fixed sentence with the names and numbers in it, never a vendor's text, a secret,
 a presigned URL or a traceback. The vendor's exception is the `__cause__`.
 """
@@ -165,8 +166,6 @@ class DurationTooLongError(PermanentError):
         length = "more than that" if duration_seconds is None else f"{duration_seconds:.0f} s"
         what = "the source plays" if sources == 1 else "the sources together play"
         super().__init__(f"{what} for {length}; the limit is {limit_seconds:.0f} s")
-        self.duration_seconds = duration_seconds
-        self.limit_seconds = limit_seconds
 
 
 class TargetRefusedError(PermanentError):
