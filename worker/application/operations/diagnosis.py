@@ -11,7 +11,7 @@ from worker.ports import ConverterFacts, QueueFacts, TableFacts
 
 MIN_CONVERTER_VERSION = (7, 1)  # the first with stream specifiers by disposition (FFmpeg's Changelog)
 WORKER_BYTES = 128 << 20  # of the worker's process at its peak
-CONVERTER_BYTES = 80 << 20  # of the converter of a job with one output: 34 to 68 MB were measured
+CONVERTER_BYTES = 80 << 20  # of the converter of a job with one output: 32 to 68 MB were measured
 _FEW_RECEIVES = 10  # in an outage of the job table they last for an hour, and duplicates and deploys come on top
 _MIN_FREE_BYTES = 1 << 20  # below this not even a short job fits
 
