@@ -15,6 +15,7 @@ from docs.formats import CUTS, formats
 from docs.modules import modules
 from docs.options import options
 from worker import metrics
+from worker.application.messages.presets import Presets
 from worker.application.messages.schema import SCHEMAS
 from worker.domain import disk_space, errors
 from worker.domain.errors import ErrorCode, JobError
@@ -61,11 +62,13 @@ With `REDIS_IAM_AUTH` the role needs `elasticache:Connect`; `deploy/` has the st
 
 `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector that spans of jobs are sent to
 ([operations.md](operations.md#spans-for-opentelemetry)).
+`OTEL_EXPORTER_OTLP_PROTOCOL` may be unset or `http/protobuf`, the only one that is spoken here.
 
 ## ECS
 
 Where ECS sets `ECS_AGENT_URI`, the worker has its task protected from scale-in and deployments while jobs run.
 A refusal is a line in the log (`protection.refused`), and nothing else.
+The limits of the task, and its id (the field `task` of log lines), come from `ECS_CONTAINER_METADATA_URI_V4`.
 
 ## The workspace
 
@@ -81,17 +84,27 @@ Workers of different users do not see each other: give each a file system of its
 
 ## What contradicts what
 
-- `REDIS_USERNAME` without `REDIS_PASSWORD`, and `REDIS_PASSWORD` without `REDIS_ENDPOINT`.
+- `REDIS_USERNAME` without `REDIS_PASSWORD` or `REDIS_IAM_AUTH`, and `REDIS_PASSWORD` without `REDIS_ENDPOINT`.
+- `REDIS_IAM_AUTH` without `REDIS_ENDPOINT`, `REDIS_USERNAME`, TLS or a region, or with `REDIS_PASSWORD`; and without
+  `REDIS_IAM_CACHE_NAME` where the endpoint does not show the cache's name.
+- `REDIS_IAM_CACHE_NAME` without `REDIS_IAM_AUTH`.
+- A `REDIS_ENDPOINT` that begins with `clustercfg.`, without `REDIS_CLUSTER=true`.
+- A queue that `WORKER_QUEUE_URL` names twice.
 - `WORKER_JOB_TIMEOUT_SECONDS` and `WORKER_VISIBILITY_TIMEOUT_SECONDS` together above the 12 hours
   that [SQS keeps a message in flight][quotas].
 - A region that is not the one in `WORKER_QUEUE_URL`, or in `WORKER_TABLE` where that is an ARN.
 - `WORKER_S3_KMS_KEY_ID` without `WORKER_S3_SSE=aws:kms` or `aws:kms:dsse`.
+- `WORKER_METRICS=emf` with a `WORKER_LOG_LEVEL` above `info`, or with `WORKER_LOG_FORMAT=console`.
 - For `worker run`: a `WORKER_FFMPEG` that cannot be run, a `WORKER_WORKSPACE` that is no directory.
+- For `worker serve`: a `WORKER_SERVE_HOST` other than loopback without `WORKER_SERVE_TOKEN`.
 
 ## On Kubernetes
 
 A Service named `redis` makes Kubernetes put `REDIS_PORT=tcp://…` and more into every container of its namespace.
 Set `enableServiceLinks: false` in the pod; the worker says so if it finds them.
+
+Where `KUBERNETES_SERVICE_HOST` is set, log lines have the pod's name as `pod`: `POD_NAME`, which the manifests of
+`deploy/` set, else `HOSTNAME`.
 
 [quotas]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 """
@@ -189,7 +202,7 @@ def _default(variable: Variable) -> str:
     if variable.info.default_factory is not None:
         return "usable CPUs"
     match variable.info.default:
-        case None:
+        case None | Presets():
             return "unset"
         case "":
             return "required"

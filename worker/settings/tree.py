@@ -133,14 +133,16 @@ class Settings(BaseModel):
         "failover", description="`durable`: each tick is written to DynamoDB first, and Redis only speeds up reads."
     )
     redis_prefix: KeyPrefix = Field("audio:", description="The prefix of each key and channel in Redis.")
-    http_host: HostName = Field("127.0.0.1", description="Where /livez, /readyz, /health and /metrics listen.")
+    http_host: HostName = Field(
+        "127.0.0.1", description="Where /livez, /readyz, /health and /metrics listen. The image sets 0.0.0.0."
+    )
     http_port: HttpPort = Field(
         8080, description="0 takes a free port, which `worker.started` names; `off` listens on none."
     )
     presets: PresetsFile = Field(
         BUILT_IN,
-        description="A JSON file of presets besides the built-in ones, as `{name: {field: value}}` "
-        "([options.md](options.md)).",
+        description=f"A JSON file of presets besides the built-in ones ({BUILT_IN}), as "
+        "`{name: {field: value}}` ([options.md](options.md)).",
     )
     s3_event_outputs: S3Outputs = Field(
         None,
@@ -161,7 +163,7 @@ class Settings(BaseModel):
     event_topic_arn: TopicArn | None = Field(
         None, description="An SNS topic to which ends of jobs are published ([events-out.md](events-out.md))."
     )
-    event_bus: EventBus | None = Field(None, description="An EventBridge bus to which they are published, too.")
+    event_bus: EventBus | None = Field(None, description="An EventBridge bus to which ends of jobs are published.")
     workspace: Path | None = Field(
         None,
         description="The directory for sources and outputs while a job runs. "
