@@ -32,8 +32,9 @@ def modules(table: Table) -> str:
 
 def _section(package: Path, files: Sequence[Path], table: Table) -> str:
     purpose = next(_sentence(file) for file in files if file.stem == "__init__")
-    rows = ((f"`{file.stem}`", _sentence(file)) for file in files if file.stem != "__init__")
-    return f"## {package.relative_to(ROOT).as_posix()}\n\n{purpose}\n\n{table(('file', ''), rows)}"
+    rows = [(f"`{file.stem}`", _sentence(file)) for file in files if file.stem != "__init__"]
+    files_of_it = f"\n\n{table(('file', ''), rows)}" if rows else ""
+    return f"## {package.relative_to(ROOT).as_posix()}\n\n{purpose}{files_of_it}"
 
 
 def _sentence(file: Path) -> str:
