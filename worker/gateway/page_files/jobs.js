@@ -26,11 +26,19 @@ export function isFinal(record) {
   return FINAL.has(record.status);
 }
 
-/** Whether `record` says something newer than `other` (progress.md: `fence`, then `seq`; a later run before both). */
+/**
+ * Whether `record` counts and no longer `other`, of the same job (progress.md): a completed one before all others, then
+ * one of a later run; within a run a final one, else the one with the higher `fence` and `seq`.
+ */
 export function isNewer(record, other) {
-  const keys = ["run", "fence", "seq"];
-  const key = keys.find((name) => (record[name] ?? 1) !== (other[name] ?? 1));
-  return key !== undefined && (record[key] ?? 1) > (other[key] ?? 1);
+  const mine = rank(record);
+  const theirs = rank(other);
+  const at = mine.findIndex((each, index) => each !== theirs[index]);
+  return at >= 0 && mine[at] > theirs[at];
+}
+
+function rank(record) {
+  return [Number(record.status === "completed"), record.run ?? 1, Number(isFinal(record)), record.fence, record.seq];
 }
 
 /** An id that no other job has and that shows what it is about, such as "interview-20261122T200102-7f3a9c". */
