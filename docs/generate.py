@@ -10,6 +10,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from docs.commands import commands
 from docs.faults import faults
 from docs.formats import CUTS, formats
 from docs.modules import modules
@@ -237,6 +238,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": partial(commands, _table),
     "configuration.md": configuration,
     "events.md": events,
     "errors.md": error_codes,

@@ -47,7 +47,7 @@ class _OfOutput(argparse.Action):
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line; `command` is what to call with the result. Wrong usage exits with 64."""
-    return _parser().parse_args(_with_times_joined(argv))
+    return parser_of_commands().parse_args(_with_times_joined(argv))
 
 
 def _with_times_joined(argv: Sequence[str]) -> Sequence[str]:
@@ -61,7 +61,7 @@ def _with_times_joined(argv: Sequence[str]) -> Sequence[str]:
     return joined
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser_of_commands() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="worker",
         allow_abbrev=False,
