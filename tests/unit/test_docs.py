@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from docs.generate import HERE, PAGES
+from tests.fakes.stores import FakeJobTable
+from tests.support.records import NOW
+from tests.unit.test_http import health
+from worker.application.operations.store_watch import StoreWatch
 from worker.domain.progress import Record
+from worker.gateway.health import HealthRoutes
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -20,6 +28,32 @@ def test_the_record_on_the_page_of_progress_is_one() -> None:
     page = (HERE / "progress.md").read_text(encoding="utf-8")
     example = page.partition("```json\n")[2].partition("```")[0]
     assert Record.from_json(example).to_dict() == json.loads(example)
+
+
+def test_the_members_of_health_are_on_the_page_of_the_worker() -> None:
+    document = health(queue_failures=(0, 1)).to_dict()
+    assert members_on("progress.md") == sorted(members_of(document))
+
+
+async def test_the_members_of_health_are_on_the_page_of_the_gateway() -> None:
+    watch = StoreWatch(FakeJobTable(), None, now=lambda: NOW)
+    answer = await HealthRoutes(watch, lambda: 0, None).health(Request({"type": "http"}))
+    assert members_on("gateway.md") == sorted(members_of(json.loads(bytes(answer.body))))
+
+
+def members_on(page: str) -> list[str]:
+    """What the table of /health names, in the order of the alphabet."""
+    section = (HERE / page).read_text(encoding="utf-8").partition("The document of `/health`\n")[2].partition("\n#")[0]
+    rows = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `")]
+    return sorted(name for row in rows for name in re.findall(r"`([a-z_.]+)`", row))
+
+
+def members_of(document: Any, prefix: str = "") -> Iterator[str]:
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from members_of(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
 
 
 def test_every_file_that_architecture_names_exists() -> None:
