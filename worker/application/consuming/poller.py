@@ -61,7 +61,7 @@ class Poller:
 
     @property
     def age_seconds(self) -> float:
-        """Time since a receive last began or ended; 0 while none is due because no slot is free."""
+        """Time since a receive began or was answered; 0 while none is due: no slot is free, or a pause is on."""
         return self._clock() - self._last_turn if self._is_polling else 0.0
 
     @property
