@@ -26,7 +26,7 @@ from benchmarks.measured_worker import measured_worker
 from worker.demo import servers
 from worker.domain.audio import AudioFormat
 from worker.domain.encoding import Encoding
-from worker.domain.splitting.cuts import cut
+from worker.domain.splitting.pieces import pieces_of
 
 _RATE_HZ, _FRAME_BYTES = 44_100, 4  # of the source
 _ENCODINGS = {
@@ -51,7 +51,7 @@ class Model:
     def wall_seconds(self, cores: int, *, bytes_per_second: float = math.inf) -> float:
         """With a slot for each core, all of them free, and a source that comes at that speed."""
         samples = round(self.minutes * 60 * _RATE_HZ)
-        pieces = len(cut(samples, _RATE_HZ, [_ENCODINGS[self.audio_format]], cores)) or 1  # of one core
+        pieces = len(pieces_of(samples, _RATE_HZ, [_ENCODINGS[self.audio_format]], cores)) or 1  # of one core
         of_a_piece = self.converters_seconds / pieces
         encoders = math.ceil(pieces / cores) * of_a_piece
         shares = (self.converters_seconds + self.own_seconds) / cores

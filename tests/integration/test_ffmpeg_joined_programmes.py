@@ -1,4 +1,4 @@
-"""Broadcasts that go over to another track of sound: a demuxer plays one track, and says nothing of the others."""
+"""Broadcasts that go over to another audio track: a demuxer plays one track, and says nothing of the others."""
 
 from __future__ import annotations
 

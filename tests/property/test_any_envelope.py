@@ -56,9 +56,9 @@ nearly_from_sns = nearly(
 def check(body: str) -> None:
     for outputs in (None, OUTPUTS):
         contents = open_envelope(body, outputs)
-        assert contents.parts
+        assert contents.entries
         assert all(isinstance(value, str) for value in contents.attributes.values())
-        for part in contents.parts:
+        for part in contents.entries:
             assert isinstance(part, Job | Ignored | InvalidMessageError)
             shown = part.reason if isinstance(part, Ignored) else str(part)
             assert isinstance(part, Job) or len(shown) < 1500

@@ -1,4 +1,4 @@
-"""Each layout that a WAV can name, and 1 to 16 tracks without one, to every format: each channel by its own tone."""
+"""Each layout that a WAV can name, and 1 to 16 channels without one, to every format: each channel by its own tone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _POSITIONS = [
 # Of Vorbis with seven channels, oggdec 1.4.2 makes noise.
 _DECODERS = {AudioFormat.FLAC: "flac", AudioFormat.WAV: "sox", AudioFormat.OPUS: "opusdec", AudioFormat.AIFF: "sox"}
 _EXACT = {AudioFormat.ALAC, AudioFormat.AIFF, AudioFormat.CAF}  # hold the samples, under names of their own
-_ORDERED = {AudioFormat.WAV, AudioFormat.FLAC}  # hold any layout, and tracks without one
+_ORDERED = {AudioFormat.WAV, AudioFormat.FLAC}  # hold any layout, and channels without a position
 _XIPH = {"mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"}  # RFC 7845, section 5.1.1.2
 _MPEG = {"mono", "stereo", "3.0", "4.0", "5.0", "5.1"}  # ISO 14496-3, table 1.19
 _HELD = {
@@ -127,11 +127,11 @@ async def test_a_layout_keeps_its_channels(name: str, tmp_path: Path) -> None:
     await assert_each_channel_is_kept_or_heard(source, frequencies, tmp_path, name)
 
 
-@pytest.mark.parametrize("tracks", range(1, 17))
-async def test_tracks_without_positions_are_kept(tracks: int, tmp_path: Path) -> None:
-    frequencies = _TONES_HZ[:tracks]
+@pytest.mark.parametrize("discrete", range(1, 17))
+async def test_channels_without_positions_are_kept(discrete: int, tmp_path: Path) -> None:
+    frequencies = _TONES_HZ[:discrete]
     samples = tones(frequencies, seconds=0.4, level=_LEVEL)
-    source = a_wav(tmp_path / "source.wav", samples, tracks, mask=None if tracks <= 2 else 0)
+    source = a_wav(tmp_path / "source.wav", samples, discrete, mask=None if discrete <= 2 else 0)
 
     await assert_each_channel_is_kept_or_heard(source, frequencies, tmp_path)
 

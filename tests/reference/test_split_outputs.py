@@ -16,7 +16,7 @@ from tests.support.splitting import MUSIC_SECONDS, a_pace, convert_one, make_mus
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
 from worker.domain.encoding import Encoding, encoding_for
-from worker.domain.splitting.cuts import cut
+from worker.domain.splitting.pieces import pieces_of
 from worker.ports import ConversionProgress
 
 _WINDOW_SECONDS = 0.5
@@ -60,7 +60,7 @@ async def test_the_joints_are_as_good_as_the_whole_and_every_decoder_finds_the_s
     assert progress.encoders > 1
     assert split.artifacts[0].duration_seconds == whole.artifacts[0].duration_seconds
     reference = await samples_of(source, tmp_path / "reference.wav", encoding)
-    joints = [piece.begin / rate_hz for piece in cut(reference_count(rate_hz), rate_hz, [encoding], 3, pace)[1:]]
+    joints = [piece.begin / rate_hz for piece in pieces_of(reference_count(rate_hz), rate_hz, [encoding], 3, pace)[1:]]
     assert len(joints) >= 3
     for decoder in decoders:
         ours, complains = decode(decoder, delivered(split.artifacts[0]))

@@ -17,7 +17,7 @@ from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.ffmpeg.splitting import SplittingConverter
 from worker.application.consuming.spare_slots import SpareSlots
 from worker.domain.audio import FORMATS, AudioFormat
-from worker.domain.splitting.cuts import Pace
+from worker.domain.splitting.pieces import Pace
 from worker.ports import AudioConverter, ConversionProgress, Converted, IncomingSource, SourceAudio
 
 MUSIC_SECONDS = 97.3

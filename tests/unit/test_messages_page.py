@@ -12,7 +12,7 @@ import pytest
 from docs.generate import HERE
 from worker.application.messages.envelope import open_envelope
 from worker.application.messages.message import parse_job
-from worker.application.messages.s3_event import Part
+from worker.application.messages.s3_event import Entry
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.application.messages.schema import message_schema
 from worker.domain.errors import InvalidMessageError
@@ -28,8 +28,8 @@ EXAMPLES = {
 OUTPUTS = S3EventOutputs(EXAMPLES.pop("Outputs for new objects"))
 
 
-def part(heading: str) -> Part:
-    (only,) = open_envelope(EXAMPLES[heading], OUTPUTS).parts
+def part(heading: str) -> Entry:
+    (only,) = open_envelope(EXAMPLES[heading], OUTPUTS).entries
     return only
 
 

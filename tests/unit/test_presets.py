@@ -150,7 +150,7 @@ def test_the_schema_of_messages_takes_a_preset_in_place_of_a_format(preset: str)
 def test_a_worker_takes_messages_with_the_presets_of_its_file(presets_file: Path) -> None:
     settings = load({"AWS_REGION": "eu-west-1", "WORKER_PRESETS": str(presets_file)}, needs=())
 
-    (job,) = open_envelope(body(preset="house-style"), None, settings.presets).parts
+    (job,) = open_envelope(body(preset="house-style"), None, settings.presets).entries
 
     assert isinstance(job, Job)
     assert job.outputs[0].vbr_quality == 6

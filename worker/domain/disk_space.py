@@ -50,7 +50,7 @@ class WorkspaceBusyError(TransientError):
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class SpaceNeed:
     """How many bytes of the disk a job needs: at least, and at most as far as that is known beforehand."""
 
     least: int

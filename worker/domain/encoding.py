@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from worker.domain.audio import FORMATS, AudioFormat, Codec
 from worker.domain.cutting import Cut, cut_of
-from worker.domain.disk_space import Need
+from worker.domain.disk_space import SpaceNeed
 from worker.domain.errors import InvalidMessageError
 from worker.domain.hls import DEFAULT_SEGMENT_SECONDS
 from worker.domain.job import OutputSpec
@@ -142,7 +142,7 @@ def check_source(specs: Sequence[OutputSpec], *, channels: int) -> None:
             raise InvalidMessageError(f"outputs[{index}].pick_channel", f"the source has {count}")
 
 
-def bytes_of(encoding: Encoding, seconds: float) -> Need:
+def bytes_of(encoding: Encoding, seconds: float) -> SpaceNeed:
     """How large an output of a source of so many seconds becomes."""
     rules = FORMATS[encoding.format]
     if encoding.cut is not None:
@@ -150,7 +150,7 @@ def bytes_of(encoding: Encoding, seconds: float) -> Need:
     if encoding.waveform is not None:
         return _bytes_of_points(encoding.waveform, encoding, seconds)
     if encoding.format is AudioFormat.REPORT:
-        return Need(0, most_bytes(seconds))
+        return SpaceNeed(0, most_bytes(seconds))
     if encoding.bitrate_kbps is not None:
         per_second = encoding.bitrate_kbps * 125.0
     elif rules.bitrates_kbps is not None:
@@ -159,14 +159,14 @@ def bytes_of(encoding: Encoding, seconds: float) -> Need:
         per_second = encoding.sample_rate_hz * encoding.channels * encoding.bits_per_sample / 8
     is_certain = rules.is_constant and encoding.vbr_quality is None and encoding.trim is None
     factor = _OVERHEAD if rules.is_lossless else _VARIATION
-    return Need(
+    return SpaceNeed(
         least=int(seconds * per_second / _OVERHEAD) if is_certain else 0,
         most=int(seconds * per_second * factor) + _ENDS_BYTES,
     )
 
 
-def _bytes_of_points(waveform: Waveform, encoding: Encoding, seconds: float) -> Need:
+def _bytes_of_points(waveform: Waveform, encoding: Encoding, seconds: float) -> SpaceNeed:
     """Of the waveform, and of the points as the converter prints them, which lie beside it for a moment."""
     points = seconds * encoding.sample_rate_hz / waveform.samples_per_point
     each = _BYTES_OF_A_POINT + encoding.channels * _BYTES_OF_A_CHANNEL
-    return Need(0, int(points * each) + waveform.picture_bytes + _ENDS_BYTES)
+    return SpaceNeed(0, int(points * each) + waveform.picture_bytes + _ENDS_BYTES)

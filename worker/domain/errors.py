@@ -163,9 +163,10 @@ class DurationTooLongError(PermanentError):
     code = ErrorCode.DURATION_TOO_LONG
 
     def __init__(self, duration_seconds: float | None, limit_seconds: float, *, sources: int = 1) -> None:
-        length = "more than that" if duration_seconds is None else f"{duration_seconds:.0f} s"
+        limit = f"{limit_seconds:.0f} s"
+        length = f"more than {limit}" if duration_seconds is None else f"{duration_seconds:.0f} s"
         what = "the source plays" if sources == 1 else "the sources together play"
-        super().__init__(f"{what} for {length}; the limit is {limit_seconds:.0f} s")
+        super().__init__(f"{what} for {length}; the limit is {limit}")
 
 
 class TargetRefusedError(PermanentError):

@@ -1,7 +1,7 @@
 """Channel layouts, and the one matrix by which channels become fewer or other channels.
 
 A layout is a tuple of positions in ffmpeg's names (https://ffmpeg.org/ffmpeg-utils.html#Channel-Layout), or None for
-discrete tracks, which have numbers and no positions.
+discrete channels, which have numbers and no positions.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ _CUSTOM = re.compile(r"\d+ channels \(([A-Z0-9+]+)\)")
 
 
 def layout_of(name: str) -> Layout:
-    """The positions of a layout by its name, such as `5.1(side)` or `2 channels (SL+SR)`. None: discrete tracks."""
+    """The positions of a layout by its name, such as `5.1(side)` or `2 channels (SL+SR)`. None: discrete channels."""
     if custom := _CUSTOM.fullmatch(name):
         positions = tuple(custom[1].split("+"))
         return positions if set(positions) <= set(POSITIONS) else None
@@ -147,15 +147,15 @@ def mix(source: tuple[str, ...], target: tuple[str, ...]) -> list[dict[str, floa
     return [{position: gain / loudest for position, gain in row.items()} for row in rows]
 
 
-def mix_of_tracks(tracks: int, channels: int) -> list[dict[int, float]]:
-    """For each channel how much it has of which discrete track, counted from 0.
+def mix_of_discrete(discrete: int, channels: int) -> list[dict[int, float]]:
+    """For each of the `channels`: how much it has of which of so many `discrete` ones, counted from 0.
 
-    Mono and stereo have all tracks alike, because none of them is left or right; more channels have the tracks in
-    turn. Where there are as many channels as tracks, or more, each track has its own.
+    Mono and stereo have all of them alike, because none is left or right; more channels have them in turn.
+    Where there are as many channels, or more, each has its own.
     """
-    if tracks <= channels:
-        return [{number: 1.0} if number < tracks else {} for number in range(channels)]
+    if discrete <= channels:
+        return [{number: 1.0} if number < discrete else {} for number in range(channels)]
     if channels <= 2:
-        return [dict.fromkeys(range(tracks), 1 / tracks)] * channels
-    shared = -(-tracks // channels)
-    return [dict.fromkeys(range(channel, tracks, channels), 1 / shared) for channel in range(channels)]
+        return [dict.fromkeys(range(discrete), 1 / discrete)] * channels
+    shared = -(-discrete // channels)
+    return [dict.fromkeys(range(channel, discrete, channels), 1 / shared) for channel in range(channels)]

@@ -24,7 +24,7 @@ from worker.domain.errors import ConverterCrashedError, NoAudioError
 from worker.domain.job import Job, OutputSpec
 from worker.domain.outcome import Completed
 from worker.domain.progress import Record
-from worker.domain.splitting.cuts import Piece
+from worker.domain.splitting.pieces import Piece
 from worker.ports import Artifact, AudioConverter, ConversionProgress, Converted, ObjectStore, SourceAudio
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from worker.adapters.ffmpeg.counts import Counts
 from worker.adapters.ffmpeg.filters import filter_graph
-from worker.adapters.ffmpeg.report import Counts
 from worker.adapters.ffmpeg.verdict import check_counts
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.structure import Structure

@@ -17,8 +17,9 @@ from tests.support.ffmpeg_log import (
     log_of,
     said,
 )
+from worker.adapters.ffmpeg.counts import Counts, read_counts
+from worker.adapters.ffmpeg.failures import failure_of, has_hit_the_file_limit
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
-from worker.adapters.ffmpeg.report import Counts, failure_of, has_hit_the_file_limit, read_counts
 from worker.domain.errors import ConverterCrashedError, ConverterFailedError, ErrorCode, UnsupportedAudioError
 
 GRAPH = said(FILTER, "graph_0_in_0:0", VERBOSE, "tb:1/44100 samplefmt:fltp samplerate:44100 chlayout:stereo")

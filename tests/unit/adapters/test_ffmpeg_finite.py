@@ -10,7 +10,7 @@ import pytest
 
 from worker.adapters.ffmpeg.files import Inspected
 from worker.adapters.ffmpeg.finite import has_only_numbers, is_finite
-from worker.adapters.ffmpeg.report import Headers
+from worker.adapters.ffmpeg.printed_headers import Headers
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure
 from worker.domain.tags.metadata import Metadata

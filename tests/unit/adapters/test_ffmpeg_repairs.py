@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from worker.adapters.ffmpeg.report import Counts
+from worker.adapters.ffmpeg.counts import Counts
 from worker.adapters.ffmpeg.verdict import Verdict, check_counts
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.structure import Structure

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from worker.adapters.ffmpeg.report import Counts, Headers
+from worker.adapters.ffmpeg.counts import Counts
+from worker.adapters.ffmpeg.printed_headers import Headers
 from worker.adapters.ffmpeg.verdict import check_counts, check_headers
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.structure import Structure

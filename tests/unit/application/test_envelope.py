@@ -9,7 +9,7 @@ import pytest
 
 from worker.application.messages.envelope import open_envelope
 from worker.application.messages.message import parse_job
-from worker.application.messages.s3_event import Part
+from worker.application.messages.s3_event import Entry
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import Job, ObjectLocation
@@ -61,8 +61,8 @@ def event_bridge(**changes: Any) -> str:
     return json.dumps(event | changes)
 
 
-def parts(body: str, outputs: S3EventOutputs | None = OUTPUTS) -> list[Part]:
-    return list(open_envelope(body, outputs).parts)
+def parts(body: str, outputs: S3EventOutputs | None = OUTPUTS) -> list[Entry]:
+    return list(open_envelope(body, outputs).entries)
 
 
 def the_job(body: str) -> Job:

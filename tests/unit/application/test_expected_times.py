@@ -20,11 +20,11 @@ from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
 from worker.adapters.disk import LocalVolume
 from worker.application.jobs.conversion import Conversion, ConversionLimits
-from worker.application.jobs.conversion_run import NoSpaceError
+from worker.application.jobs.conversion_state import NoSpaceError
 from worker.application.jobs.workspace import open_workspace
 from worker.application.messages.message import parse_job
 from worker.application.progress.job_progress import JobProgress
-from worker.domain.disk_space import Need
+from worker.domain.disk_space import SpaceNeed
 from worker.domain.meter import Speeds
 from worker.domain.outcome import Completed
 from worker.domain.progress import Stage
@@ -80,7 +80,7 @@ class _FindingNoSpace(FakeConverter):
     async def convert(self, *arguments: Any, **more: Any) -> Converted:
         if self.predicts_from_front:
             self.predicts_from_front = False
-            raise NoSpaceError(Need(1, 1))
+            raise NoSpaceError(SpaceNeed(1, 1))
         return await super().convert(*arguments, **more)
 
 

@@ -16,10 +16,10 @@ from worker.application.jobs.other_workers import OtherWorkers
 from worker.application.jobs.space import WAIT_SECONDS
 from worker.application.jobs.worker_directory import LOCK
 from worker.application.jobs.workspace import Workspace, open_workspace
-from worker.domain.disk_space import Need, WorkspaceBusyError
+from worker.domain.disk_space import SpaceNeed, WorkspaceBusyError
 
 DISK_BYTES = 1000
-MOST = Need(600, 600)
+MOST = SpaceNeed(600, 600)
 
 
 async def test_a_job_does_not_get_what_one_of_another_worker_has_reserved_and_not_yet_written(tmp_path: Path) -> None:
@@ -29,22 +29,22 @@ async def test_a_job_does_not_get_what_one_of_another_worker_has_reserved_and_no
             assert first.space.take(MOST)
 
             assert not second.space.take(MOST)
-            assert second.space.take(Need(300, 300))
-            assert not first.space.take(Need(900, 900))
+            assert second.space.take(SpaceNeed(300, 300))
+            assert not first.space.take(SpaceNeed(900, 900))
 
 
 async def test_what_another_worker_has_written_counts_once(tmp_path: Path) -> None:
     volume = FakeVolume(tmp_path, DISK_BYTES)
     with open_workspace(tmp_path, volume) as one, open_workspace(tmp_path, volume) as other:
         async with one.job_directory() as first, other.job_directory() as second:
-            assert first.space.take(Need(500, 500))
+            assert first.space.take(SpaceNeed(500, 500))
             (first.path / "output").write_bytes(bytes(400))
 
-            assert second.space.take(Need(400, 400))
+            assert second.space.take(SpaceNeed(400, 400))
 
-            second.space.give_back_beyond(Need(0, 0))
+            second.space.give_back_beyond(SpaceNeed(0, 0))
             first.space.keep_what_is_written()
-            assert second.space.take(Need(500, 500))
+            assert second.space.take(SpaceNeed(500, 500))
 
 
 @virtual_time
@@ -140,7 +140,7 @@ async def test_what_another_worker_writes_while_one_asks_is_not_given_twice(tmp_
     volume = _Interrupted(tmp_path, DISK_BYTES)
     with open_workspace(tmp_path, volume) as one, open_workspace(tmp_path, volume) as other:
         async with one.job_directory() as first, other.job_directory() as second:
-            assert first.space.take(Need(500, 500))
+            assert first.space.take(SpaceNeed(500, 500))
             volume.interrupt = lambda: (first.path / "output").write_bytes(bytes(400))
 
             assert not second.space.take(MOST)
@@ -172,7 +172,7 @@ async def test_what_a_dead_worker_had_reserved_is_free(tmp_path: Path) -> None:
 
         assert OtherWorkers(own, volume).unwritten() == 0
         async with Workspace(own, volume).job_directory() as job:
-            assert job.space.take(Need(900, 900))
+            assert job.space.take(SpaceNeed(900, 900))
 
 
 @pytest.mark.parametrize("text", ["", "many", "-5", "12 34"])
@@ -188,10 +188,10 @@ async def test_a_worker_whose_directory_was_cleaned_away_announces_in_its_new_on
     volume = FakeVolume(tmp_path, DISK_BYTES)
     with open_workspace(tmp_path, volume) as one, a_directory(tmp_path) as other:
         async with one.job_directory() as removed:
-            assert removed.space.take(Need(500, 500))
+            assert removed.space.take(SpaceNeed(500, 500))
             shutil.rmtree(one.directory)
             async with one.job_directory() as job:
-                assert job.space.take(Need(100, 100))
+                assert job.space.take(SpaceNeed(100, 100))
 
                 assert OtherWorkers(other, volume).reserved() == 600
 
@@ -204,9 +204,9 @@ async def test_a_job_that_needs_more_than_the_disk_has_waits_for_no_more_than_al
     with open_workspace(tmp_path, volume) as one, open_workspace(tmp_path, volume) as other:
         async with one.job_directory() as waiting:
             async with other.job_directory() as first:
-                assert first.space.take(Need(500, 500))  # now the lock has bytes, too
+                assert first.space.take(SpaceNeed(500, 500))  # now the lock has bytes, too
                 (first.path / "output").write_bytes(bytes(500))
-                wait = asyncio.create_task(waiting.space.wait_for(Need(100, 10 * DISK_BYTES)))
+                wait = asyncio.create_task(waiting.space.wait_for(SpaceNeed(100, 10 * DISK_BYTES)))
                 await asyncio.sleep(10)
                 assert not wait.done()
 

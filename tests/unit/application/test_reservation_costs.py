@@ -13,7 +13,7 @@ from tests.support.worker_directories import a_directory
 from worker.application.jobs.other_workers import OtherWorkers
 from worker.application.jobs.space import WorkspaceSpace
 from worker.application.jobs.workspace import open_workspace
-from worker.domain.disk_space import Need
+from worker.domain.disk_space import SpaceNeed
 
 DISK_BYTES = 1000
 
@@ -22,13 +22,13 @@ async def test_where_there_is_enough_for_all_nobody_looks_at_the_files_of_jobs(t
     volume = _Counting(tmp_path, DISK_BYTES)
     with open_workspace(tmp_path, volume) as one, open_workspace(tmp_path, volume) as other:
         async with one.job_directory() as first, one.job_directory() as second, other.job_directory() as third:
-            assert third.space.take(Need(200, 200))
-            assert first.space.take(Need(200, 200))
+            assert third.space.take(SpaceNeed(200, 200))
+            assert first.space.take(SpaceNeed(200, 200))
             first.space.keep_what_is_written()
             volume.looks.clear()
 
-            assert second.space.take(Need(200, 200))
-            second.space.give_back_beyond(Need(100, 100))
+            assert second.space.take(SpaceNeed(200, 200))
+            second.space.give_back_beyond(SpaceNeed(100, 100))
 
             assert volume.looks == []
 
@@ -37,7 +37,7 @@ async def test_where_nobody_waits_a_jobs_end_asks_the_disk_nothing(tmp_path: Pat
     volume = _Counting(tmp_path, DISK_BYTES)
     with open_workspace(tmp_path, volume) as workspace:
         async with workspace.job_directory() as job:
-            assert job.space.take(Need(600, 600))
+            assert job.space.take(SpaceNeed(600, 600))
             asked = volume.asked
 
         assert volume.asked == asked
@@ -102,10 +102,10 @@ async def test_a_number_that_has_not_changed_is_not_written_again(
     monkeypatch.setattr(os, "pwrite", recording)
     with open_workspace(tmp_path, FakeVolume(tmp_path, DISK_BYTES)) as workspace:
         async with workspace.job_directory() as job:
-            assert job.space.take(Need(200, 200))
-            assert job.space.take(Need(100, 100))
-            job.space.give_back_beyond(Need(200, 200))
-            assert job.space.take(Need(300, 300))
+            assert job.space.take(SpaceNeed(200, 200))
+            assert job.space.take(SpaceNeed(100, 100))
+            job.space.give_back_beyond(SpaceNeed(200, 200))
+            assert job.space.take(SpaceNeed(300, 300))
 
     assert written == [0, 200, 300, 0]
 

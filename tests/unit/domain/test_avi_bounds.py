@@ -187,7 +187,7 @@ def test_an_old_index_lists_the_chunks_of_each_stream_with_their_sizes() -> None
     assert examined(a_part(movie, an_old_index(*right))).problem is None
     assert examined(a_part(movie, an_old_index(*right, (b"12wb", 2)))).problem == LACKING
     assert examined(a_part(movie, an_old_index(*right, (b"13wb", 2)))).problem == LACKING
-    otherwise = (b"12pc", 2)  # a stream of sound by another name
+    otherwise = (b"12pc", 2)  # an audio stream by another name
     assert examined(a_part(movie, an_old_index(*right[:2], otherwise, otherwise))).problem == LACKING
     assert examined(a_part(movie, an_old_index(*right, (b"01dc", 2)))).problem is None  # a picture is missing
     taken_in = [(b"00wb", 3), *right[1:], (b"01dc", 2)]

@@ -12,7 +12,7 @@ from worker.domain.encoding import bytes_of, encoding_for
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import ObjectLocation, OutputSpec
 from worker.domain.loudness import LoudnessTarget
-from worker.domain.splitting.cuts import framing_of
+from worker.domain.splitting.pieces import framing_of
 from worker.domain.trimming import TrimSilence
 
 TARGET = ObjectLocation("podcasts-out", "ep")

@@ -5,14 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.support.frames import reader
-from worker.domain.containers.frames import Frame, FrameKind, Run, chain_begins, count_frames, find_chain, lost_frames
+from worker.domain.containers.frames import (
+    Chain,
+    Frame,
+    FrameKind,
+    chain_begins,
+    count_frames,
+    find_chain,
+    lost_frames,
+)
 from worker.domain.containers.stream import examine_stream, find_first, is_more_than_junk
 from worker.domain.containers.structure import CUT_OFF, Patch
 from worker.domain.containers.zeros import (
     ZEROS_AMID_SOUND,
     last_frame,
-    zeros_are_behind,
-    zeros_begin_before,
     zeros_begin_in_last_frame,
 )
 
@@ -33,7 +39,7 @@ def frame(length: int = 40, *, clock: int = 0, fill: int = 0x11) -> bytes:
     return bytes((0xF5, length, clock)) + bytes([fill]) * (length - 3)
 
 
-def counted(data: bytes, begin: int = 0, kind: FrameKind = KIND) -> Run:
+def counted(data: bytes, begin: int = 0, kind: FrameKind = KIND) -> Chain:
     return count_frames(reader(data), begin, len(data), kind)
 
 
@@ -65,43 +71,44 @@ def test_the_first_chain_is_found_behind_what_looks_like_a_frame() -> None:
 
 
 def test_where_no_frames_are_nothing_is_counted() -> None:
-    structure, run = examine_stream(reader(b"x" * 99), 7, 99, KIND)
+    structure, chain = examine_stream(reader(b"x" * 99), 7, 99, KIND)
 
     assert structure.problem == "the source is damaged: no frames of audio follow on each other"
-    nothing = Run(7, 7, count=0, seconds=0.0, missing_bytes=0, gaps=[], tags=[], lost_frames=0, is_overlong=False)
-    assert run == nothing
+    assert chain == Chain(
+        7, 7, count=0, seconds=0.0, missing_bytes=0, gaps=[], tags=[], lost_frames=0, is_overlong=False
+    )
 
 
 def test_frames_are_counted_by_their_clocks() -> None:
-    run = counted(b"x" * 5 + frame() * 3 + frame(50, clock=1) * 2 + frame(), 5)
+    chain = counted(b"x" * 5 + frame() * 3 + frame(50, clock=1) * 2 + frame(), 5)
 
-    assert (run.begin, run.end, run.count, run.missing_bytes) == (5, 265, 6, 0)
-    assert run.seconds == pytest.approx(0.4 + 0.4)
-    assert (run.gaps, run.tags, run.rates_hz) == ([], [], frozenset({100}))
-    assert run.mean_frame_bytes == 260 / 6
-    assert (run.frames_in(65), run.frames_in(64), run.frames_in(0)) == (2, 1, 0)
-    assert Run(7, 47, count=1).mean_frame_bytes == 40
+    assert (chain.begin, chain.end, chain.count, chain.missing_bytes) == (5, 265, 6, 0)
+    assert chain.seconds == pytest.approx(0.4 + 0.4)
+    assert (chain.gaps, chain.tags, chain.rates_hz) == ([], [], frozenset({100}))
+    assert chain.mean_frame_bytes == 260 / 6
+    assert (chain.frames_in(65), chain.frames_in(64), chain.frames_in(0)) == (2, 1, 0)
+    assert Chain(7, 47, count=1).mean_frame_bytes == 40
 
 
 def test_frames_are_counted_across_blocks() -> None:
     count = (1 << 21) // 40 + 7
-    run = counted(frame() * count)
+    chain = counted(frame() * count)
 
-    assert (run.count, run.end, run.gaps) == (count, 40 * count, [])
+    assert (chain.count, chain.end, chain.gaps) == (count, 40 * count, [])
 
 
 def test_the_shortest_frame_may_be_the_last_one() -> None:
-    run = counted(frame() * 5 + frame(3))
+    chain = counted(frame() * 5 + frame(3))
 
-    assert (run.count, run.end, run.missing_bytes) == (6, 203, 0)
+    assert (chain.count, chain.end, chain.missing_bytes) == (6, 203, 0)
 
 
 def test_frames_behind_the_given_end_are_not_counted() -> None:
-    run = count_frames(reader(b"x" * 40 + frame() * 9), 40, 160, KIND)
+    chain = count_frames(reader(b"x" * 40 + frame() * 9), 40, 160, KIND)
 
-    assert (run.count, run.end, run.missing_bytes) == (3, 160, 0)
-    run = count_frames(reader(frame() * 3 + frame()[:15] + frame() * 9), 0, 135, KIND)
-    assert (run.count, run.end, run.missing_bytes) == (3, 120, 25)
+    assert (chain.count, chain.end, chain.missing_bytes) == (3, 160, 0)
+    chain = count_frames(reader(frame() * 3 + frame()[:15] + frame() * 9), 0, 135, KIND)
+    assert (chain.count, chain.end, chain.missing_bytes) == (3, 120, 25)
 
 
 def test_what_looks_like_frames_in_a_tag_at_the_end_is_none() -> None:
@@ -111,9 +118,9 @@ def test_what_looks_like_frames_in_a_tag_at_the_end_is_none() -> None:
 
 
 def test_frames_may_go_on_behind_megabytes_that_are_none() -> None:
-    run = counted(frame() * 5 + b"x" * (3 << 19) + frame() * 5)
+    chain = counted(frame() * 5 + b"x" * (3 << 19) + frame() * 5)
 
-    assert (run.count, run.gaps) == (10, [(200, 200 + (3 << 19))])
+    assert (chain.count, chain.gaps) == (10, [(200, 200 + (3 << 19))])
 
 
 def test_a_quarter_of_a_gibibyte_that_is_none_is_too_much() -> None:
@@ -127,83 +134,62 @@ def test_a_quarter_of_a_gibibyte_that_is_none_is_too_much() -> None:
 
 
 def test_many_small_gaps_are_not_more_than_is_looked_at() -> None:
-    run = counted((frame(255) * 400 + b"gap") * 60 + frame() * 5)
+    chain = counted((frame(255) * 400 + b"gap") * 60 + frame() * 5)
 
-    assert (len(run.gaps), run.is_overlong) == (60, False)
+    assert (len(chain.gaps), chain.is_overlong) == (60, False)
 
 
 @pytest.mark.parametrize("gap", [b"x", b"x" * 39, b"\xf5\x01" * 15])
 def test_what_is_no_frame_between_frames_is_a_gap(gap: bytes) -> None:
-    run = counted(frame() * 5 + gap + frame() * 6)
+    chain = counted(frame() * 5 + gap + frame() * 6)
 
-    assert (run.gaps, run.tags, run.count) == ([(200, 200 + len(gap))], [], 11)
-    assert run.end == 440 + len(gap)
-    assert run.mean_frame_bytes == 40
+    assert (chain.gaps, chain.tags, chain.count) == ([(200, 200 + len(gap))], [], 11)
+    assert chain.end == 440 + len(gap)
+    assert chain.mean_frame_bytes == 40
 
 
 def test_tags_between_frames_are_no_gap() -> None:
     tag = b"TAG" + bytes(125)
-    run = counted(frame() * 5 + tag + frame() * 6 + b"xx" + frame() * 5)
+    chain = counted(frame() * 5 + tag + frame() * 6 + b"xx" + frame() * 5)
 
-    assert (run.tags, run.gaps) == ([(200, 328)], [(568, 570)])
-    assert run.mean_frame_bytes == 40
+    assert (chain.tags, chain.gaps) == ([(200, 328)], [(568, 570)])
+    assert chain.mean_frame_bytes == 40
 
 
 @pytest.mark.parametrize(("there", "missing"), [(1, 2), (2, 1), (3, 37), (39, 1)])
 def test_a_last_frame_that_is_cut_off_lacks_bytes(there: int, missing: int) -> None:
-    run = counted(frame() * 5 + frame()[:there])
+    chain = counted(frame() * 5 + frame()[:there])
 
-    assert (run.end, run.count, run.missing_bytes, run.gaps) == (200, 5, missing, [])
+    assert (chain.end, chain.count, chain.missing_bytes, chain.gaps) == (200, 5, missing, [])
 
 
 @pytest.mark.parametrize("rest", [b"x", b"xy", b"x" * 99, b"\0" * 40])
 def test_what_does_not_begin_as_a_frame_behind_the_last_one_is_none(rest: bytes) -> None:
-    run = counted(frame() * 5 + rest)
+    chain = counted(frame() * 5 + rest)
 
-    assert (run.end, run.missing_bytes, run.gaps) == (200, 0, [])
+    assert (chain.end, chain.missing_bytes, chain.gaps) == (200, 0, [])
 
 
 def test_a_frame_that_is_judged_damaged_is_a_gap() -> None:
     data = frame() * 3 + frame(fill=0x66) + frame() * 5
 
-    run = counted(data, kind=KIND._replace(is_right=lambda block, begin, end: block[end - 1] != 0x66))
+    chain = counted(data, kind=KIND._replace(is_right=lambda block, begin, end: block[end - 1] != 0x66))
 
-    assert (run.gaps, run.count) == ([(120, 160)], 8)
+    assert (chain.gaps, chain.count) == ([(120, 160)], 8)
 
 
 def test_there_were_as_many_frames_in_a_gap_as_fit_or_one_that_states_its_length() -> None:
-    run = Run(0, 400, count=10)
+    chain = Chain(0, 400, count=10)
     data = frame(90) + frame()
 
-    assert lost_frames(reader(data), 0, 90, run, KIND) == 1
-    assert lost_frames(reader(data), 0, 91, run, KIND) == 2
-    assert lost_frames(reader(b"x" * 200), 0, 100, run, KIND) == 2
-    assert lost_frames(reader(b"\xf5"), 0, 1, run, KIND) == 0
+    assert [lost_frames(reader(data), 0, end, chain, KIND) for end in (90, 91)] == [1, 2]
+    assert [lost_frames(reader(data), 0, len(data), chain, KIND) for data in (b"x" * 100, b"\xf5")] == [2, 0]
 
 
 @pytest.mark.parametrize(("sound", "limit"), [(10_000, 1 << 14), (1_000_000, 100_000), (1 << 30, 2 << 20)])
 def test_junk_behind_the_sound_is_16_kib_or_a_tenth_of_it_up_to_2_mib(sound: int, limit: int) -> None:
     assert not is_more_than_junk(limit, sound)
     assert is_more_than_junk(limit + 1, sound)
-
-
-def test_zeros_behind_an_offset_are_sixteen_at_least() -> None:
-    sound = b"s" * 50
-
-    assert zeros_are_behind(reader(sound + bytes(16)), 50, 66)
-    assert not zeros_are_behind(reader(sound + bytes(15)), 50, 65)
-    assert not zeros_are_behind(reader(sound + bytes(15) + b"x"), 50, 66)
-    assert zeros_are_behind(reader(sound + bytes(16) + b"x"), 50, 67)
-
-
-def test_zeros_begin_before_an_offset_where_sixteen_stand_on_either_side() -> None:
-    for zeros, begins in ((16, True), (15, False)):
-        data = b"s" * 50 + bytes(zeros) + bytes(16)
-        assert zeros_begin_before(reader(data), 50 + zeros, len(data)) is begins
-    assert zeros_begin_before(reader(b"s" * 50 + bytes(21)), 55, 71, few_bytes=5)
-    assert not zeros_begin_before(reader(b"s" * 50 + bytes(20)), 54, 70, few_bytes=5)
-    assert zeros_begin_before(reader(bytes(25)), 9, 25)  # no more are there
-    assert not zeros_begin_before(reader(b"s" + bytes(24)), 9, 25)
 
 
 def test_the_last_frame_is_the_one_that_ends_at_the_offset() -> None:
@@ -242,10 +228,10 @@ def test_silence_takes_the_place_of_as_many_frames_as_are_missing() -> None:
         return b"S" * (most_bytes - 1) if most_bytes > 20 else None
 
     data = frame() * 20 + b"x" * 80 + frame() * 20
-    structure, run = examine_stream(reader(data), 0, len(data), KIND, silent_frame=silent_frame)
+    structure, chain = examine_stream(reader(data), 0, len(data), KIND, silent_frame=silent_frame)
 
     assert structure.patches == (Patch(800, 80, b"S" * 78),)
-    assert run.lost_frames == 2
+    assert chain.lost_frames == 2
     assert structure.track_seconds == pytest.approx((4.2,))
     assert structure.repairs == ("0.20 s of sound were damaged; silence took its place",)
     without = examine_stream(reader(data), 0, len(data), KIND)[0]
@@ -265,7 +251,7 @@ def test_a_last_frame_that_is_cut_off_may_be_the_end_of_the_sound() -> None:
     data = frame() * 20 + frame()[:35]
 
     assert examine_stream(reader(data), 0, len(data), KIND)[0].problem == CUT_OFF
-    structure = examine_stream(reader(data), 0, len(data), KIND, may_lack=lambda run: run.missing_bytes == 5)[0]
+    structure = examine_stream(reader(data), 0, len(data), KIND, may_lack=lambda chain: chain.missing_bytes == 5)[0]
     assert (structure.problem, structure.end) == (None, len(data))
     assert structure.repairs == ("the last frame lacks 5 bytes",)
 
@@ -291,8 +277,8 @@ def test_junk_around_the_sound_is_mentioned_with_its_length_and_zeros_are_not() 
 def test_what_is_as_long_as_a_frame_behind_the_last_one_is_a_damaged_frame(length: int) -> None:
     data = frame() * 20 + bytes(number % 7 + 1 for number in range(length))
 
-    structure, run = examine_stream(reader(data), 0, len(data), KIND, silent_frame=lambda _, most: b"S" * most)
+    structure, chain = examine_stream(reader(data), 0, len(data), KIND, silent_frame=lambda _, most: b"S" * most)
 
     is_frame = 39 <= length <= 41
-    assert run.gaps == ([(800, 800 + length)] if is_frame else [])
+    assert chain.gaps == ([(800, 800 + length)] if is_frame else [])
     assert structure.end == (800 + length if is_frame else 800)

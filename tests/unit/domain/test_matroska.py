@@ -1,4 +1,4 @@
-"""What the elements of a Matroska file say: whether all are there, and how long each track of sound is."""
+"""What the elements of a Matroska file say: whether all are there, and how long each audio track is."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.domain.mixing import LAYOUTS, gains, layout_of, mix, mix_of_tracks, permutation
+from worker.domain.mixing import LAYOUTS, gains, layout_of, mix, mix_of_discrete, permutation
 
 _TARGETS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1", "7.1(wide)")
 
@@ -62,24 +62,24 @@ def test_one_position_goes_to_another_at_its_level_or_at_minus_3_db_and_low_freq
 
 
 def test_tracks_beyond_stereo_go_to_the_channels_in_turn() -> None:
-    assert mix_of_tracks(4, 3) == [{0: 0.5, 3: 0.5}, {1: 0.5}, {2: 0.5}]
-    assert mix_of_tracks(2, 3) == [{0: 1.0}, {1: 1.0}, {}]
-    assert mix_of_tracks(2, 2) == [{0: 1.0}, {1: 1.0}]
+    assert mix_of_discrete(4, 3) == [{0: 0.5, 3: 0.5}, {1: 0.5}, {2: 0.5}]
+    assert mix_of_discrete(2, 3) == [{0: 1.0}, {1: 1.0}, {}]
+    assert mix_of_discrete(2, 2) == [{0: 1.0}, {1: 1.0}]
 
 
-@pytest.mark.parametrize("tracks", range(1, 17))
+@pytest.mark.parametrize("discrete", range(1, 17))
 @pytest.mark.parametrize("channels", range(1, 17))
-def test_every_track_is_heard_and_none_over_full_scale(tracks: int, channels: int) -> None:
-    rows = mix_of_tracks(tracks, channels)
+def test_every_discrete_channel_is_heard_and_none_over_full_scale(discrete: int, channels: int) -> None:
+    rows = mix_of_discrete(discrete, channels)
 
     assert len(rows) == channels
-    assert {number for row in rows for number in row} == set(range(tracks))
+    assert {number for row in rows for number in row} == set(range(discrete))
     assert all(sum(row.values()) <= 1.0 + 1e-9 for row in rows)
 
 
-def test_tracks_are_alike_in_mono_and_in_stereo() -> None:
-    assert mix_of_tracks(4, 1) == [{0: 0.25, 1: 0.25, 2: 0.25, 3: 0.25}]
-    assert mix_of_tracks(4, 2) == mix_of_tracks(4, 1) * 2
+def test_discrete_channels_are_alike_in_mono_and_in_stereo() -> None:
+    assert mix_of_discrete(4, 1) == [{0: 0.25, 1: 0.25, 2: 0.25, 3: 0.25}]
+    assert mix_of_discrete(4, 2) == mix_of_discrete(4, 1) * 2
 
 
 def test_the_name_of_a_layout_says_its_positions() -> None:

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from worker.domain.containers.ogg_codecs import HEAD_BYTES, Codec, codec_of, packet_samples
+from worker.domain.containers.ogg_codecs import HEAD_BYTES, OggCodec, codec_of, packet_samples
 
 # RFC 6716, table 2: milliseconds of a frame, by configuration.
 OPUS_MS = (10, 20, 40, 60) * 3 + (10, 20) * 2 + (2.5, 5, 10, 20) * 4
@@ -33,7 +33,7 @@ def test_a_packet_of_opus_has_the_frames_of_its_first_bytes(configuration: int, 
 def test_the_header_of_vorbis() -> None:
     head = b"\x01vorbis" + struct.pack("<IBIiiiBB", 0, 6, 44_100, -1, 128_000, -1, 0xB8, 1)
 
-    assert codec_of(padded(head)) == Codec("Vorbis", 6, 44_100, 2048, settings=b"\xb8")
+    assert codec_of(padded(head)) == OggCodec("Vorbis", 6, 44_100, 2048, settings=b"\xb8")
 
 
 def test_the_header_of_opus() -> None:
@@ -41,7 +41,7 @@ def test_the_header_of_opus() -> None:
 
     codec = codec_of(padded(head))
 
-    assert codec == Codec("Opus", 2, 48_000, 5760, 3840, padded(head)[16:40])
+    assert codec == OggCodec("Opus", 2, 48_000, 5760, 3840, padded(head)[16:40])
 
 
 @pytest.mark.parametrize(("channels", "rate_hz", "block"), [(1, 8000, 4096), (8, 655_350, 65_535), (2, 44_100, 256)])
@@ -50,14 +50,14 @@ def test_the_header_of_flac(channels: int, rate_hz: int, block: int) -> None:
     info = struct.pack(">HH", 16, block) + bytes(6) + packed.to_bytes(8, "big")
     head = b"\x7fFLAC\x01\x00\x00\x01fLaC\x00\x00\x00\x22" + info
 
-    assert codec_of(padded(head)) == Codec("FLAC", channels, rate_hz, block)
+    assert codec_of(padded(head)) == OggCodec("FLAC", channels, rate_hz, block)
 
 
 @pytest.mark.parametrize(("frames", "longest"), [(0, 320), (1, 320), (3, 960)])
 def test_the_header_of_speex(frames: int, longest: int) -> None:
     fields = struct.pack("<iiiiiiiiiii", 1, 80, 16_000, 1, 4, 2, -1, 320, 1, frames, 1)
 
-    assert codec_of(padded(b"Speex   " + b"1.2".ljust(20, b"\0") + fields)) == Codec("Speex", 2, 16_000, longest)
+    assert codec_of(padded(b"Speex   " + b"1.2".ljust(20, b"\0") + fields)) == OggCodec("Speex", 2, 16_000, longest)
 
 
 def test_a_header_without_a_rate_or_of_no_sound_is_none() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from worker.domain.audio import AudioFormat
-from worker.domain.disk_space import Need
+from worker.domain.disk_space import SpaceNeed
 from worker.domain.encoding import bytes_of, encoding_for
 from worker.domain.job import ObjectLocation, OutputSpec
 from worker.domain.report import most_bytes
@@ -15,7 +15,7 @@ HOUR = 3600.0
 ENDS = 256 * 1024
 
 
-def need_of(audio_format: AudioFormat, bits: int = 16, **options: Any) -> Need:
+def need_of(audio_format: AudioFormat, bits: int = 16, **options: Any) -> SpaceNeed:
     spec = OutputSpec(ObjectLocation("bucket", "out"), audio_format, **options)
     return bytes_of(encoding_for(spec, sample_rate_hz=44_100, channels=2, bits_per_sample=bits), HOUR)
 
@@ -41,7 +41,7 @@ def test_a_bitrate_is_kept_within_a_factor_of_two() -> None:
 
     assert need.least <= 320 * 125 * 3600 <= need.most
     assert need.most == 2 * 320 * 125 * 3600 + ENDS
-    assert need_of(AudioFormat.OPUS, bitrate_kbps=64) == Need(0, 2 * 64 * 125 * 3600 + ENDS)
+    assert need_of(AudioFormat.OPUS, bitrate_kbps=64) == SpaceNeed(0, 2 * 64 * 125 * 3600 + ENDS)
 
 
 def test_without_a_bitrate_the_highest_of_the_format_is_expected() -> None:
@@ -53,7 +53,7 @@ def test_without_a_bitrate_the_highest_of_the_format_is_expected() -> None:
 
 
 def test_a_report_takes_what_its_silences_may_take() -> None:
-    assert need_of(AudioFormat.REPORT) == Need(0, most_bytes(HOUR))
+    assert need_of(AudioFormat.REPORT) == SpaceNeed(0, most_bytes(HOUR))
     least = 65_536 + (1 << 20)
     assert [most_bytes(seconds) - least for seconds in (0.0, 10.2, 10.5, 4999.9, 5000.0)] == [
         *(32, 21 * 32, 22 * 32, 10_000 * 32, 10_000 * 32)
@@ -67,5 +67,5 @@ def test_a_waveform_takes_its_picture_and_its_points_as_they_are_printed() -> No
     one, two = (bytes_of(replace(encoding, channels=channels), 100.0) for channels in (1, 2))
 
     points = 200  # two a column
-    assert one == Need(0, points * (64 + 100) + 100 * 50 + ENDS)
-    assert two == Need(0, points * (64 + 200) + 100 * 50 + ENDS)
+    assert one == SpaceNeed(0, points * (64 + 100) + 100 * 50 + ENDS)
+    assert two == SpaceNeed(0, points * (64 + 200) + 100 * 50 + ENDS)

@@ -1,4 +1,4 @@
-"""Where sources are cut, and the byte structures of what is joined."""
+"""The pieces of sources, and the byte structures of what is joined."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from worker.domain.containers.flac_frames import crc8, crc16, frame_header
 from worker.domain.cutting import Cut
 from worker.domain.encoding import Encoding
 from worker.domain.splitting.checksums import reversed_bits, reversed_crc16, with_zeros
-from worker.domain.splitting.cuts import Pace, cut, framing_of
 from worker.domain.splitting.flac import numbered
 from worker.domain.splitting.joiner import JoinError
 from worker.domain.splitting.mp3_frames import side_information
+from worker.domain.splitting.pieces import Pace, framing_of, pieces_of
 
 MP3 = Encoding(AudioFormat.MP3, 44_100, 2, 16, 128)
 FLAC = Encoding(AudioFormat.FLAC, 44_100, 2, 16, None)
@@ -34,7 +34,7 @@ HOUR = 3600 * 44_100
 def test_pieces_follow_each_other_and_have_what_their_encoders_need(
     samples: int, rate: int, encodings: list[Encoding], most: int
 ) -> None:
-    pieces = cut(samples, rate, encodings, most)
+    pieces = pieces_of(samples, rate, encodings, most)
 
     assert not pieces or pieces[0].begin == pieces[0].given_begin == 0
     assert all(one.end == other.begin for one, other in itertools.pairwise(pieces))
@@ -53,17 +53,17 @@ def test_pieces_follow_each_other_and_have_what_their_encoders_need(
 
 
 def test_long_sources_are_split_and_short_ones_are_not() -> None:
-    assert len(cut(HOUR, 44_100, [MP3], 2)) == 20
-    assert len(cut(HOUR, 44_100, [MP3, FLAC], 2)) == 24
-    assert cut(3 * 60 * 44_100, 44_100, [MP3], 2) == []
-    assert cut(HOUR, 44_100, [MP3], 1) == []
+    assert len(pieces_of(HOUR, 44_100, [MP3], 2)) == 20
+    assert len(pieces_of(HOUR, 44_100, [MP3, FLAC], 2)) == 24
+    assert pieces_of(3 * 60 * 44_100, 44_100, [MP3], 2) == []
+    assert pieces_of(HOUR, 44_100, [MP3], 1) == []
 
 
 @pytest.mark.parametrize("audio_format", [AudioFormat.OGG, AudioFormat.WAV, AudioFormat.AAC, AudioFormat.WEBM])
 def test_with_an_output_that_cannot_be_joined_nothing_is_split(audio_format: AudioFormat) -> None:
     other = Encoding(audio_format, 44_100, 2, 16, None)
 
-    assert cut(HOUR, 44_100, [MP3, other], 2, Pace(0.1, 0.1)) == []
+    assert pieces_of(HOUR, 44_100, [MP3, other], 2, Pace(0.1, 0.1)) == []
 
 
 @pytest.mark.parametrize(("channels", "kbps"), [(1, 48), (2, 48), (6, 512)])

@@ -62,7 +62,7 @@ def test_packets_of_sound_that_were_received_with_errors_are_said(name: str) -> 
     (said,) = structure.repairs
     count, _, rest = said.partition(" ")
     assert 10 < int(count) < len(whole) // 188
-    assert rest == "packets of sound were received with errors, as their receiver has marked them"
+    assert rest == "audio packets were received with errors, as their receiver has marked them"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""Packets of a transport stream: their counter, their payload, and the packets of sound in it (ISO 13818-1)."""
+"""Packets of a transport stream: their counter, their payload, and the audio packets in it (ISO 13818-1)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def packet(
 
 
 def stamped(ticks: int, *, length: int = 0, stream: int = 0xC0) -> bytes:
-    """The head of a packet of sound with a presentation time stamp."""
+    """The head of an audio packet with a presentation time stamp."""
     high, middle, low = ticks >> 30 & 7, ticks >> 15 & 0x7FFF, ticks & 0x7FFF
     stamp = bytes([0x21 | high << 1]) + (middle << 1 | 1).to_bytes(2, "big") + (low << 1 | 1).to_bytes(2, "big")
     return b"\0\0\1" + bytes([stream]) + length.to_bytes(2, "big") + b"\x80\x80\x05" + stamp

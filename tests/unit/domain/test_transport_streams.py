@@ -10,9 +10,9 @@ from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, Structure
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND
 
 MISSING = "the source is damaged: packets of the MPEG transport stream are missing"
-INCOMPLETE = "the MPEG transport stream ends within a packet of sound"
+INCOMPLETE = "the MPEG transport stream ends within an audio packet"
 SOUND, OTHER, PICTURES, TABLES = 0x121, 0x1F21, 0x122, 0
-TICKS = 1920  # of the clock, from one packet of sound to the next
+TICKS = 1920  # of the clock, from one audio packet to the next
 
 
 def packet(number: int, counter: int, payload: bytes, *, begins: bool = False) -> bytes:

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from worker.domain.containers.samples import SampleLayout
-from worker.domain.containers.wave_format import block_bytes, layout_of, misread_codec
+from worker.domain.containers.wave_format import block_bytes, misread_codec, sample_layout_of
 
 REST_OF_GUID = bytes.fromhex("000000001000800000aa00389b71")
 
@@ -38,10 +38,10 @@ def test_the_format_of_wav_says_kind_size_channels_and_rate(tag: int, bits: int,
     plain = wave_format(tag, 3, 44_100, bits)
     extensible = wave_format(0xFFFE, 3, 44_100, bits) + struct.pack("<HHIH", 22, bits, 7, tag) + REST_OF_GUID
 
-    assert layout_of(plain) == expected
-    assert layout_of(plain + b"\0\0") == expected
-    assert layout_of(extensible) == expected
-    assert layout_of(extensible[:26]) == expected
+    assert sample_layout_of(plain) == expected
+    assert sample_layout_of(plain + b"\0\0") == expected
+    assert sample_layout_of(extensible) == expected
+    assert sample_layout_of(extensible[:26]) == expected
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_format_of_wav_says_kind_size_channels_and_rate(tag: int, bits: int,
     ],
 )
 def test_what_is_no_pcm_has_no_layout(chunk: bytes) -> None:
-    assert layout_of(chunk) is None
+    assert sample_layout_of(chunk) is None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_samples_with_fewer_bits_than_they_have_room_for_are_misread(
 ) -> None:
     chunk = struct.pack("<HHIIHHHHIH", 0xFFFE, 2, 8000, 8000 * frame, frame, bits, 22, valid, 3, 1) + REST_OF_GUID
 
-    assert misread_codec(chunk, layout_of(chunk)) == codec
+    assert misread_codec(chunk, sample_layout_of(chunk)) == codec
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def test_big_endian_samples_are_misread(tag: int, bits: int, codec: str | None) 
     little = wave_format(tag, 2, 44_100, bits)
     big = struct.pack(">HHIIHH", *struct.unpack("<HHIIHH", little))
 
-    assert misread_codec(big, layout_of(big, "big")) == codec
-    assert misread_codec(little, layout_of(little)) is None
+    assert misread_codec(big, sample_layout_of(big, "big")) == codec
+    assert misread_codec(little, sample_layout_of(little)) is None
 
 
 def test_the_kind_of_big_endian_samples_may_stand_in_the_extension() -> None:
     chunk = struct.pack(">HHIIHHHHIH", 0xFFFE, 2, 44_100, 176_400, 4, 16, 22, 16, 3, 1) + REST_OF_GUID
 
-    assert layout_of(chunk, "big") == SampleLayout("int", 2, 2, "big", 44_100)
+    assert sample_layout_of(chunk, "big") == SampleLayout("int", 2, 2, "big", 44_100)
 
 
 @pytest.mark.parametrize(("tag", "bits", "valid_bits"), [(1, 24, 16), (3, 32, 24)])
@@ -124,8 +124,8 @@ def test_only_whole_numbers_with_an_extension_have_valid_bits(tag: int, bits: in
     plain = wave_format(tag, 2, 44_100, bits) + struct.pack("<HH", 22, valid_bits)
     extensible = wave_format(0xFFFE, 2, 44_100, bits) + struct.pack("<HHIH", 22, valid_bits, 3, tag) + REST_OF_GUID
 
-    assert misread_codec(plain, layout_of(plain)) is None
-    assert (misread_codec(extensible, layout_of(extensible)) is None) is (tag == 3)
+    assert misread_codec(plain, sample_layout_of(plain)) is None
+    assert (misread_codec(extensible, sample_layout_of(extensible)) is None) is (tag == 3)
 
 
 @pytest.mark.parametrize(

@@ -20,14 +20,14 @@ _FURTHER_DENIALS = frozenset({"AllAccessDisabled", "AuthorizationError", "Unauth
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class TrialCall:
     """A call, and the action that a policy has to allow for it."""
 
     action: str
     call: Callable[[], Awaitable[Any]]
 
 
-async def denied_actions(dependency: str, attempts: Sequence[Attempt], errors: ErrorTable) -> Sequence[str]:
+async def denied_actions(dependency: str, attempts: Sequence[TrialCall], errors: ErrorTable) -> Sequence[str]:
     """Make all calls at once, and return the actions of those that are denied.
 
     Raises what `errors` makes of a refusal's code, and DependencyUnavailableError where the service does not answer.
@@ -36,7 +36,7 @@ async def denied_actions(dependency: str, attempts: Sequence[Attempt], errors: E
     return [attempt.action for attempt, is_denied in zip(attempts, are_denied, strict=True) if is_denied]
 
 
-async def _is_denied(dependency: str, attempt: Attempt, errors: ErrorTable) -> bool:
+async def _is_denied(dependency: str, attempt: TrialCall, errors: ErrorTable) -> bool:
     try:
         await attempt.call()
     except ClientError as exc:

@@ -107,7 +107,7 @@ def new_status(record: Record) -> dict[str, Any]:
     return {STATUS_AT: number(round(record.updated_at.timestamp() * 1000))}
 
 
-def claimed_by(update: ConditionalUpdate, mark: ClaimMark, message: JobMessage | None) -> ConditionalUpdate:
+def with_claim(update: ConditionalUpdate, mark: ClaimMark, message: JobMessage | None) -> ConditionalUpdate:
     """The update with the mark of a claim, and with the message of the job or without any."""
     marked = update.setting(
         {

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from worker.adapters.aws.client import DENIED, translated
-from worker.adapters.aws.rights import Attempt, denied_actions
+from worker.adapters.aws.rights import TrialCall, denied_actions
 from worker.domain.errors import DependencyUnavailableError
 from worker.ports import DependencyMissingError, NotAllowedError, TableFacts
 
@@ -50,9 +50,9 @@ async def denied_table_actions(client: Any, table: str) -> Sequence[str]:
         ExpressionAttributeValues={":status": {"S": "queued"}},
     )
     attempts = [
-        Attempt("dynamodb:GetItem", partial(client.get_item, TableName=table, Key=key, ConsistentRead=True)),
-        Attempt("dynamodb:BatchGetItem", partial(client.batch_get_item, RequestItems={table: {"Keys": [key]}})),
-        Attempt("dynamodb:UpdateItem", update),
+        TrialCall("dynamodb:GetItem", partial(client.get_item, TableName=table, Key=key, ConsistentRead=True)),
+        TrialCall("dynamodb:BatchGetItem", partial(client.batch_get_item, RequestItems={table: {"Keys": [key]}})),
+        TrialCall("dynamodb:UpdateItem", update),
     ]
     missing = {"ResourceNotFoundException": lambda: DependencyMissingError(f"table {table}")}
     return await denied_actions("DynamoDB", attempts, missing)

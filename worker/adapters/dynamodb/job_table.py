@@ -14,7 +14,6 @@ from worker.adapters.dynamodb.expressions import (
     CANCEL,
     ConditionalUpdate,
     begins_run,
-    claimed_by,
     if_absent,
     if_newer,
     if_unchanged,
@@ -22,6 +21,7 @@ from worker.adapters.dynamodb.expressions import (
     new_status,
     number,
     record_attributes,
+    with_claim,
     with_message,
 )
 from worker.adapters.dynamodb.items import expiry_in, state_of
@@ -81,7 +81,7 @@ class DynamoJobTable:
     async def claim(
         self, record: Record, seen: Version | None, mark: ClaimMark, message: JobMessage | None = None
     ) -> Written | Conflict:
-        held = await self._update(record, claimed_by(self._if_still(seen), mark, message))
+        held = await self._update(record, with_claim(self._if_still(seen), mark, message))
         return Written() if held is None or held.is_claimed_by(mark.token) else Conflict(held)
 
     @bounded_by(for_job)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from worker.adapters.aws.rights import Attempt, denied_actions
+from worker.adapters.aws.rights import TrialCall, denied_actions
 from worker.adapters.eventbridge.bus import SOURCE
 from worker.ports import DependencyMissingError
 
@@ -22,8 +22,8 @@ async def denied_bus_actions(client: Any, bus: str) -> Sequence[str]:
     """
     entry = {"EventBusName": bus, "Source": SOURCE, "DetailType": "worker-doctor", "Detail": "no JSON"}
     attempts = [
-        Attempt(_PUT, partial(client.put_events, Entries=[entry])),
-        Attempt("events:DescribeEventBus", partial(client.describe_event_bus, Name=bus)),
+        TrialCall(_PUT, partial(client.put_events, Entries=[entry])),
+        TrialCall("events:DescribeEventBus", partial(client.describe_event_bus, Name=bus)),
     ]
     missing = {"ResourceNotFoundException": lambda: DependencyMissingError("the bus")}
     denied = await denied_actions("EventBridge", attempts, missing)

@@ -140,7 +140,7 @@ def _source(container: str, source_fd: int, structure: Structure, *, options: Se
     return [
         *("-threads", "1", "-protocol_whitelist", protocols),
         *("-format_whitelist", container, "-codec_whitelist", _DECODERS),
-        # No layout is guessed for more than two channels: tracks without a position stay so.
+        # No layout is guessed for more than two channels: channels without a position stay so.
         *("-guess_layout_max", "2"),
         *options,
         *("-f", container, "-fd", str(source_fd), "-i", url),
@@ -173,7 +173,9 @@ def _output(
         options += ["-sample_fmt", sample_format]
     flags = "+bitexact" if encoding.vbr_quality is None else "+bitexact+qscale"
     layout = target_layout(audio, encoding)
-    options += encoder.of_tracks if layout is None else ["-ac", str(encoding.channels), "-ch_layout", layout]
+    options += (
+        encoder.for_discrete_channels if layout is None else ["-ac", str(encoding.channels), "-ch_layout", layout]
+    )
     # What is no sound is made of what filters write to the descriptor, or say.
     target = ["-f", muxer, "-fd", str(target_fd), "fd:"] if FORMATS[encoding.format].is_sound else ["-f", muxer, "-"]
     return [

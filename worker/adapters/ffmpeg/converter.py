@@ -9,7 +9,9 @@ from pathlib import Path
 
 from worker.adapters.disk import in_thread_if_large
 from worker.adapters.ffmpeg.command import probe_command
+from worker.adapters.ffmpeg.counts import Counts, read_counts
 from worker.adapters.ffmpeg.encodings import encodings_of, paths_of, within
+from worker.adapters.ffmpeg.failures import failure_of
 from worker.adapters.ffmpeg.feeding import FED, NotYetThereError, so_far
 from worker.adapters.ffmpeg.files import (
     Inspected,
@@ -26,13 +28,8 @@ from worker.adapters.ffmpeg.levelling import Leveller
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.passes import Passes
 from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, predicted_headers, source_audio
+from worker.adapters.ffmpeg.printed_headers import read_headers
 from worker.adapters.ffmpeg.process import ProcessLimits, run
-from worker.adapters.ffmpeg.report import (
-    Counts,
-    failure_of,
-    read_counts,
-    read_headers,
-)
 from worker.adapters.ffmpeg.runs import Bounds, Runs, Task
 from worker.adapters.ffmpeg.sound_reports import measurements, with_reports
 from worker.adapters.ffmpeg.sources import SourceJoiner

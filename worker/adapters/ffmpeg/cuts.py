@@ -9,7 +9,7 @@ from __future__ import annotations
 from worker.domain.cutting import Cut
 
 
-def samples_of(cut: Cut, rate_hz: int) -> int:
+def cut_length_samples(cut: Cut, rate_hz: int) -> int:
     """How many samples at `rate_hz` a cut with an end has."""
     return round((cut.end_seconds or 0.0) * rate_hz) - round(cut.start_seconds * rate_hz)
 

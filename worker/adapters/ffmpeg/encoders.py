@@ -37,11 +37,11 @@ class Encoder:
     sample_formats_by_depth: Mapping[int, str] = field(default_factory=dict)
     layouts: Sequence[str] = _LAYOUTS  # for 1, 2, 3, … channels
     more_layouts: Sequence[str] = ()  # that it holds besides
-    holds_tracks: bool = False  # any layout, and channels without a position
+    holds_discrete_channels: bool = False  # any layout, and channels without a position
     orders: Mapping[str, Sequence[int]] = field(default_factory=dict)  # of a layout's channels, where not ffmpeg's
     is_lossless: bool = False
     without_bitrate: Sequence[str] = ()
-    of_tracks: Sequence[str] = ()  # for channels without a position
+    for_discrete_channels: Sequence[str] = ()  # for channels without a position
     always: Sequence[str] = ()
 
     @property
@@ -57,13 +57,13 @@ class Encoder:
         """The layout of so many channels, where nothing else is asked for; None beyond those that have a name."""
         return self.layouts[channels - 1] if channels <= len(self.layouts) else None
 
-    def layout_of_tracks(self, channels: int) -> str | None:
-        """For tracks without a position. A lossy encoder keeps only low frequencies of an LFE channel."""
+    def layout_of_discrete_channels(self, channels: int) -> str | None:
+        """For channels without a position. A lossy encoder keeps only low frequencies of an LFE channel."""
         without = (name for name in self.held_with(channels) if "LFE" not in LAYOUTS[name])
         return self.layout(channels) if self.is_lossless else next(without, self.layout(channels))
 
     def holds(self, layout: str) -> bool:
-        return self.holds_tracks or layout in self.layouts or layout in self.more_layouts
+        return self.holds_discrete_channels or layout in self.layouts or layout in self.more_layouts
 
     def held_with(self, channels: int) -> list[str]:
         """The layouts of so many channels, the usual one first."""
@@ -89,17 +89,17 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
         muxer="flac",
         piece_muxer="mp4",
         sample_formats_by_depth={16: "s16", 24: "s32"},
-        holds_tracks=True,
+        holds_discrete_channels=True,
         is_lossless=True,
         always=("-frame_size", "4096"),
-        of_tracks=("-metadata:s:a:0", "WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x0"),  # RFC 9639, section 8.6.2
+        for_discrete_channels=("-metadata:s:a:0", "WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x0"),  # RFC 9639, section 8.6.2
     ),
     AudioFormat.WAV: Encoder(
         name="pcm_s16le",
         muxer="wav",
         names_by_depth={24: "pcm_s24le", 32: "pcm_f32le"},
         names_by_codec={Codec.MULAW: "pcm_mulaw", Codec.ALAW: "pcm_alaw"},
-        holds_tracks=True,
+        holds_discrete_channels=True,
         is_lossless=True,
         always=("-rf64", "auto"),
     ),
@@ -110,7 +110,7 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
         name="pcm_s16be",
         muxer="aiff",
         names_by_depth={24: "pcm_s24be", 32: "pcm_f32be"},
-        holds_tracks=True,
+        holds_discrete_channels=True,
         orders=_ORDERS_OF_APPLE,
         is_lossless=True,
     ),
@@ -118,13 +118,13 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
         name="pcm_s16be",
         muxer="caf",
         names_by_depth={24: "pcm_s24be", 32: "pcm_f32be"},
-        holds_tracks=True,
+        holds_discrete_channels=True,
         orders=_ORDERS_OF_APPLE,
         is_lossless=True,
     ),
     # Its samples go nowhere: what is to be known of them, filters print.
-    AudioFormat.WAVEFORM: Encoder(name="pcm_s16le", muxer="null", holds_tracks=True, is_lossless=True),
-    AudioFormat.REPORT: Encoder(name="pcm_s16le", muxer="null", holds_tracks=True, is_lossless=True),
+    AudioFormat.WAVEFORM: Encoder(name="pcm_s16le", muxer="null", holds_discrete_channels=True, is_lossless=True),
+    AudioFormat.REPORT: Encoder(name="pcm_s16le", muxer="null", holds_discrete_channels=True, is_lossless=True),
     # The header is written with the first fragment, when it is known how many samples the encoder has put in front:
     # players leave those out. Nothing stands behind the last fragment.
     AudioFormat.HLS: Encoder(
@@ -136,7 +136,7 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
     ),
 }
 
-_SAMPLES = Encoder(name="pcm_f32le", muxer="f32le", holds_tracks=True, is_lossless=True)
+_SAMPLES = Encoder(name="pcm_f32le", muxer="f32le", holds_discrete_channels=True, is_lossless=True)
 
 
 def encoder_for(encoding: Encoding) -> Encoder:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from worker.adapters.ffmpeg.cuts import samples_of
+from worker.adapters.ffmpeg.cuts import cut_length_samples
 from worker.domain.cutting import Cut, cut_of
 from worker.domain.encoding import LOSSY_BITS, Encoding, check_source, encodings_for
 from worker.domain.errors import InvalidMessageError
@@ -67,5 +67,5 @@ def cut_within(cut: Cut, audio: SourceAudio, source_seconds: float, path: str) -
 
 def require_samples(cut: Cut | None, rate_hz: int, path: str) -> None:
     """Raises InvalidMessageError where a cut has an end and leaves nothing."""
-    if cut is not None and cut.end_seconds is not None and samples_of(cut, rate_hz) < 1:
+    if cut is not None and cut.end_seconds is not None and cut_length_samples(cut, rate_hz) < 1:
         raise InvalidMessageError(f"{path}.end_seconds", f"leaves no sample of a source at {rate_hz} Hz")

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from worker.adapters.ffmpeg.clock import clock_of_outputs, longest_pause_seconds
-from worker.adapters.ffmpeg.cuts import cut_filters, samples_of
+from worker.adapters.ffmpeg.cuts import cut_filters, cut_length_samples
 from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
 from worker.adapters.ffmpeg.levels import gain_filters
 from worker.adapters.ffmpeg.peaks import peak_filters
 from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding
-from worker.domain.mixing import LAYOUTS, layout_of, mix, mix_of_tracks, permutation
+from worker.domain.mixing import LAYOUTS, layout_of, mix, mix_of_discrete, permutation
 from worker.ports import SourceAudio
 
 # Samples without any header, by the demuxer's name, which is the decoder's behind `pcm_`.
@@ -136,7 +136,7 @@ def _joined(audio: SourceAudio) -> tuple[str, list[str], list[str]]:
 
 
 def target_layout(audio: SourceAudio, encoding: Encoding) -> str | None:
-    """The layout that the encoder is given, by ffmpeg's name. None: as many discrete tracks as come in."""
+    """The layout that the encoder is given, by ffmpeg's name. None: as many discrete channels as come in."""
     return _mapped(audio, encoding)[0]
 
 
@@ -185,7 +185,7 @@ def _relaid(audio: SourceAudio, layout: str, channels: int) -> str:
     source, target = layout_of(audio.layout), layout_of(layout)
     if source and target:
         return _mix(layout, source, target)
-    return _pan(layout if target else f"{channels}C", _numbered(mix_of_tracks(audio.channels, channels)), "=")
+    return _pan(layout if target else f"{channels}C", _numbered(mix_of_discrete(audio.channels, channels)), "=")
 
 
 def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
@@ -197,7 +197,7 @@ def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
     seconds = audio.duration_seconds
     if encoding.cut is not None and encoding.cut.end_seconds is not None:
         # Of whole samples: a fraction would be filled up with one more.
-        seconds = samples_of(encoding.cut, audio.sample_rate_hz) / audio.sample_rate_hz
+        seconds = cut_length_samples(encoding.cut, audio.sample_rate_hz) / audio.sample_rate_hz
     if seconds is not None and seconds < _SHORT_SECONDS:
         # For a few samples the resampler returns nothing: the missing ones are silence.
         samples = max(1, math.ceil(round(seconds * encoding.sample_rate_hz, 6)))
@@ -239,7 +239,7 @@ def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | 
     """The output's layout and the filter that makes it, where one is needed."""
     source = layout_of(audio.layout)
     if source is None:
-        return _target_of_tracks(encoder, audio.channels, channels)
+        return _target_of_discrete_channels(encoder, audio.channels, channels)
     default = encoder.layout(channels)
     if channels == len(source):
         if encoder.holds(audio.layout):
@@ -251,18 +251,18 @@ def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | 
         if encoder.is_lossless and default is not None:
             return default, _channelmap(default, range(channels))
     if default is None:
-        return _target_of_tracks(encoder, len(source), channels)
+        return _target_of_discrete_channels(encoder, len(source), channels)
     return default, _mix(default, source, LAYOUTS[default])
 
 
-def _target_of_tracks(encoder: Encoder, tracks: int, channels: int) -> tuple[str | None, str | None]:
-    if tracks == channels and (encoder.holds_tracks or encoder.layout(channels) is None):
+def _target_of_discrete_channels(encoder: Encoder, discrete: int, channels: int) -> tuple[str | None, str | None]:
+    if discrete == channels and (encoder.holds_discrete_channels or encoder.layout(channels) is None):
         return None, None
-    name = encoder.layout_of_tracks(channels)
+    name = encoder.layout_of_discrete_channels(channels)
     if name is None:
-        return None, _pan(f"{channels}C", _numbered(mix_of_tracks(tracks, channels)), "=")
+        return None, _pan(f"{channels}C", _numbered(mix_of_discrete(discrete, channels)), "=")
     full = [place for place in LAYOUTS[name] if place != "LFE" or encoder.is_lossless]
-    rows = dict(zip(full, _numbered(mix_of_tracks(tracks, len(full))), strict=True))
+    rows = dict(zip(full, _numbered(mix_of_discrete(discrete, len(full))), strict=True))
     return name, _pan(name, [rows.get(place, {}) for place in LAYOUTS[name]], "=")
 
 

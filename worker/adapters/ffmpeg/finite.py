@@ -10,7 +10,7 @@ from pathlib import Path
 
 from worker.adapters.ffmpeg.files import Inspected, descriptors
 from worker.adapters.ffmpeg.filters import has_clock
-from worker.adapters.ffmpeg.report import Headers
+from worker.adapters.ffmpeg.printed_headers import Headers
 from worker.domain.containers.structure import Structure
 
 _STEP_BYTES = 1 << 22  # a multiple of every sample's size

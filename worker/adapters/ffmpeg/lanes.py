@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from worker.adapters.shielding import run_shielded
-from worker.domain.splitting.cuts import Piece
+from worker.domain.splitting.pieces import Piece
 from worker.ports import SpareSlots
 
 

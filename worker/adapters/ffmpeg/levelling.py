@@ -27,7 +27,7 @@ Probe = Callable[[Path], Awaitable[SourceAudio]]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class LevelledOutput:
     """The outputs as they were encoded, in their order; of those with a loudness, what was measured."""
 
     found: Found
@@ -53,11 +53,11 @@ class Leveller:
     passes: Passes
     _outputs: list[_Output] = field(default_factory=list)
 
-    async def write(self, task: Task) -> Written:
+    async def write(self, task: Task) -> LevelledOutput:
         """Encode the outputs of the task, each with its loudness. Raises what a conversion raises."""
         if not any(encoding.loudness for encoding in task.encodings):
             found = await self._run(task, 1.0)
-            return Written(found, found.verdict.lengths, [None] * len(task.outputs))
+            return LevelledOutput(found, found.verdict.lengths, [None] * len(task.outputs))
         task = await self._measured(task)
         found = await self._run(self._with_gains(task), _ENCODING)
         lengths, waiting = list(found.verdict.lengths), self._outputs
@@ -66,7 +66,7 @@ class Leveller:
             again = await self._run(replace(part, analyses=()), _EACH_MEASURED)
             for output, length in zip(waiting, again.verdict.lengths, strict=True):
                 lengths[output.number] = length
-        return Written(found, lengths, self._records(len(lengths)))
+        return LevelledOutput(found, lengths, self._records(len(lengths)))
 
     async def _measured(self, task: Task) -> Task:
         """Have a levelling for each output with a loudness. What outputs have in common is measured once."""

@@ -8,14 +8,14 @@ from worker.adapters.ffmpeg.command import has_own_clock
 from worker.adapters.ffmpeg.files import Inspected
 from worker.adapters.ffmpeg.filters import late_seconds
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
-from worker.adapters.ffmpeg.report import Headers, has_packet, read_headers
+from worker.adapters.ffmpeg.printed_headers import Headers, has_packet, read_headers
 from worker.adapters.ffmpeg.tags import described_chapters, described_tags, metadata_of
 from worker.domain.containers.kinds import Container
 from worker.domain.errors import UnsupportedAudioError
 from worker.ports import MispredictedError, SourceAudio
 
 MAX_PRINTED_BYTES = 65_536
-_HUNDREDTH = 100
+_HUNDREDTHS_PER_SECOND = 100
 _WITHOUT_POSITIONS = frozenset({"tta"})  # in any container: its header counts the channels
 _OUTPUT_BEGINS = "\nOutput #"
 
@@ -33,7 +33,9 @@ def predicted_headers(inspected: Inspected) -> Headers | None:
         bits_per_sample=stated.bits_per_sample,
         is_float=stated.codec.startswith("pcm_f"),
         # As it is printed: from microseconds, in hundredths.
-        duration_seconds=None if stated.seconds is None else int(stated.seconds * _HUNDREDTH + 1 / 2) / _HUNDREDTH,
+        duration_seconds=None
+        if stated.seconds is None
+        else int(stated.seconds * _HUNDREDTHS_PER_SECOND + 1 / 2) / _HUNDREDTHS_PER_SECOND,
         track=0,
         audio_track=0,
         starts_at_seconds=0.0,
@@ -63,7 +65,7 @@ def source_audio(inspected: Inspected, headers: Headers, described: str, *, is_f
 
 
 def _layout(inspected: Inspected, headers: Headers) -> str:
-    """That of discrete tracks where the source names no positions: its decoder takes the usual ones for the number."""
+    """That of discrete channels where the source names no positions: its decoder assumes the usual ones."""
     names_positions = inspected.structure.names_positions and headers.codec not in _WITHOUT_POSITIONS
     return headers.layout if names_positions or headers.channels <= 2 else f"{headers.channels} channels"
 
@@ -87,7 +89,7 @@ def of_changing_format(audio: SourceAudio) -> SourceAudio:
     return replace(changing, duration_seconds=audio.duration_seconds - late_seconds(audio) + late_seconds(changing))
 
 
-class Check:
+class PredictionCheck:
     """Compares a source as it was predicted with what ffmpeg prints and says while it converts it.
 
     The same muxer prints the same lines as in a probe, and they are read in the same way. Of a source that was probed

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from worker.adapters.ffmpeg.command import convert_command
+from worker.adapters.ffmpeg.counts import read_counts
+from worker.adapters.ffmpeg.failures import check_end
 from worker.adapters.ffmpeg.feeding import as_it_comes
 from worker.adapters.ffmpeg.files import descriptors
 from worker.adapters.ffmpeg.filters import Analysis, filter_graph, has_reference
 from worker.adapters.ffmpeg.log import Log
-from worker.adapters.ffmpeg.prediction import Check, of_changing_format
+from worker.adapters.ffmpeg.prediction import PredictionCheck, of_changing_format
+from worker.adapters.ffmpeg.printed_progress import ProgressReader
 from worker.adapters.ffmpeg.process import ProcessLimits, run
-from worker.adapters.ffmpeg.report import ProgressReader, check_end, read_counts
 from worker.adapters.ffmpeg.verdict import Verdict, check_counts
 from worker.adapters.sandbox.policy import Sandbox
 from worker.domain.encoding import Encoding
@@ -122,7 +124,7 @@ class Runs:
         UnsupportedAudioError, NoAudioError, DurationTooLongError, OutputLimitError, WorkspaceFullError; and
         ConverterCrashedError, of which ConverterFailedError says that ffmpeg failed by itself.
         """
-        log, check = Log(), Check(task.audio)
+        log, check = Log(), PredictionCheck(task.audio)
         try:
             await self._run_to_the_end(task, bounds, progress, log, check)
         except WorkerError:
@@ -132,7 +134,7 @@ class Runs:
         return log
 
     async def _run_to_the_end(
-        self, task: Task, bounds: Bounds, progress: ConversionProgress, log: Log, check: Check
+        self, task: Task, bounds: Bounds, progress: ConversionProgress, log: Log, check: PredictionCheck
     ) -> None:
         audio, reader = task.audio, ProgressReader()
         limit_seconds = bounds.seconds + _OVER_THE_LIMIT_SECONDS

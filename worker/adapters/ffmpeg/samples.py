@@ -13,13 +13,13 @@ from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
 from worker.domain.mixing import LAYOUTS
-from worker.domain.splitting.cuts import Piece
+from worker.domain.splitting.pieces import Piece
 from worker.ports import SourceAudio
 
 _CONTAINERS = frozenset({Container.WAV, Container.W64, Container.AIFF, Container.AU, Container.CAF})
 _PREFIX = "pcm_"
 _BYTES = {"u8": 1, "s8": 1, "alaw": 1, "mulaw": 1, "s16": 2, "s24": 3, "s32": 4, "f32": 4, "f64": 8}
-_HUNDREDTH = 0.011  # to which the length in headers is printed
+_HEADER_ROUNDING_SECONDS = 0.011  # to which the length in headers is printed
 _SAME_SAMPLES = {("s16", 16), ("s24", 24)}
 _HASHED_BYTES = 96 << 10  # malloc keeps larger blocks than 128 KiB for each thread that has read one
 
@@ -87,7 +87,7 @@ class SampleDigest:
                     return
 
 
-def samples_of(audio: SourceAudio) -> Samples | None:
+def plain_samples_of(audio: SourceAudio) -> Samples | None:
     """None where the source is anything but plain samples in one run, with nothing to mend and a layout of a name."""
     structure, name = audio.structure, audio.codec.removeprefix(_PREFIX)
     if audio.container not in _CONTAINERS or name not in RAW_SAMPLES or audio.is_finite is not True:
@@ -98,7 +98,7 @@ def samples_of(audio: SourceAudio) -> Samples | None:
         return None
     frame_bytes = _BYTES[_kind(name)] * audio.channels
     count = (structure.end - structure.begin) // frame_bytes
-    if abs(count / audio.sample_rate_hz - audio.duration_seconds) > _HUNDREDTH:
+    if abs(count / audio.sample_rate_hz - audio.duration_seconds) > _HEADER_ROUNDING_SECONDS:
         return None
     return Samples(audio, name, frame_bytes, count)
 

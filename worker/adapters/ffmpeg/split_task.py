@@ -7,12 +7,12 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.adapters.ffmpeg.joining import piece_path
+from worker.adapters.ffmpeg.joined_output import piece_path
 from worker.adapters.ffmpeg.samples import SampleDigest, Samples
 from worker.adapters.shielding import run_shielded
 from worker.domain.encoding import Encoding
-from worker.domain.splitting.cuts import Piece
 from worker.domain.splitting.joiner import JoinError
+from worker.domain.splitting.pieces import Piece
 from worker.ports import ConversionProgress, IncomingSource
 
 

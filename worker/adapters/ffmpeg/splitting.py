@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from worker.adapters.ffmpeg.converter import FfmpegConverter
+from worker.adapters.ffmpeg.counts import Counts
 from worker.adapters.ffmpeg.encodings import encodings_of
 from worker.adapters.ffmpeg.finishing import finished
-from worker.adapters.ffmpeg.joining import JoinedOutput, joiner_for, read_flac_header
+from worker.adapters.ffmpeg.joined_output import JoinedOutput, joiner_for, read_flac_header
 from worker.adapters.ffmpeg.lanes import Lanes
-from worker.adapters.ffmpeg.report import Counts
-from worker.adapters.ffmpeg.samples import Samples, can_be_joined, samples_of
+from worker.adapters.ffmpeg.samples import Samples, can_be_joined, plain_samples_of
 from worker.adapters.ffmpeg.split_task import SplitTask
 from worker.adapters.ffmpeg.verdict import check_counts
 from worker.adapters.shielding import run_shielded
@@ -26,9 +26,9 @@ from worker.domain.audio import AudioFormat
 from worker.domain.encoding import Encoding
 from worker.domain.errors import WorkerError
 from worker.domain.job import OutputSpec
-from worker.domain.splitting.cuts import FLAC_FRAME_SAMPLES, Pace, Piece, cut
 from worker.domain.splitting.flac import FlacJoiner
 from worker.domain.splitting.joiner import Joiner, JoinError
+from worker.domain.splitting.pieces import FLAC_FRAME_SAMPLES, Pace, Piece, pieces_of
 from worker.events import Event, emit
 from worker.ports import (
     ConversionProgress,
@@ -92,7 +92,7 @@ class SplittingConverter:
     ) -> Converted:
         paths = [path for _, path in outputs]
         encodings = encodings_of([spec for spec, _ in outputs], audio)
-        samples = samples_of(audio) if (audio.duration_seconds or 0) <= max_duration_seconds else None
+        samples = plain_samples_of(audio) if (audio.duration_seconds or 0) <= max_duration_seconds else None
         pieces = [] if samples is None else self._pieces(samples, encodings)
         if samples is not None and pieces:
             if incoming is None:  # else when all of it is there
@@ -123,7 +123,7 @@ class SplittingConverter:
     def _pieces(self, samples: Samples, encodings: Sequence[Encoding]) -> list[Piece]:
         if not all(can_be_joined(samples, encoding) for encoding in encodings):
             return []
-        return cut(samples.count, samples.audio.sample_rate_hz, encodings, 1 + self._slots.spare, self._pace)
+        return pieces_of(samples.count, samples.audio.sample_rate_hz, encodings, 1 + self._slots.spare, self._pace)
 
     async def _confirm(self, source: Path, audio: SourceAudio) -> None:
         """Pieces have no headers that could confirm a prediction, and beside them a probe costs little."""
@@ -137,7 +137,7 @@ class SplittingConverter:
             digest = asyncio.create_task(task.md5(stopped), name="checksum of samples")
         try:
             outputs = [await self._output(task, number, digest) for number in range(len(task.paths))]
-            run = _Run(task, self._whole, outputs)
+            run = _SplitConversion(task, self._whole, outputs)
             try:
                 await run.run(self._slots)
                 if digest is not None:
@@ -178,7 +178,7 @@ class SplittingConverter:
         return await asyncio.to_thread(read_flac_header, path)
 
 
-class _Run:
+class _SplitConversion:
     """Has the pieces of one conversion encoded, and joins them."""
 
     def __init__(self, task: SplitTask, converter: FfmpegConverter, outputs: list[JoinedOutput]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from worker.adapters.ffmpeg.clock import longest_pause_seconds
+from worker.adapters.ffmpeg.counts import Counts
 from worker.adapters.ffmpeg.filters import (
     SHORTEST_PAUSE_SECONDS,
     begins_late_seconds,
@@ -14,7 +15,7 @@ from worker.adapters.ffmpeg.filters import (
     has_counted_frames,
     late_seconds,
 )
-from worker.adapters.ffmpeg.report import Counts, Headers, is_lossless
+from worker.adapters.ffmpeg.printed_headers import Headers, is_lossless
 from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ
 from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding

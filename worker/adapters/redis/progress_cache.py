@@ -24,7 +24,7 @@ from worker.ports import StoreUnavailableError, WriteResult
 
 MAX_CONNECTIONS = 64
 MAX_SUBSCRIPTIONS = 512  # each has a connection of its own; who finds none free polls
-LIVE_SECONDS = 60.0  # five checkpoints; the record of a job without a worker expires, and DynamoDB has it
+EXPIRY_SECONDS = 60.0  # five checkpoints; the record of a job without a worker expires, and DynamoDB has it
 FINAL_SECONDS = 24 * 3600.0
 _CANARY_SECONDS = 60.0
 _MAX_REDIRECTIONS = 2
@@ -73,7 +73,7 @@ class RedisProgressCache:
         prefix: str = "audio:",
         connect_timeout: float = 0.25,
         command_timeout: float = 0.25,
-        live_seconds: float = LIVE_SECONDS,
+        expiry_seconds: float = EXPIRY_SECONDS,
         final_seconds: float = FINAL_SECONDS,
         connections: int = MAX_CONNECTIONS,
         is_cluster: bool = False,
@@ -82,7 +82,7 @@ class RedisProgressCache:
         self.endpoint = str(endpoint)
         self._prefix = prefix
         self._command_seconds = command_timeout
-        self._live_ms = round(live_seconds * 1000)
+        self._live_ms = round(expiry_seconds * 1000)
         self._final_ms = round(final_seconds * 1000)
         connect = partial(Connections, connect_seconds=connect_timeout, resolve=resolve)
         self._nodes = Nodes(endpoint, partial(connect, limit=connections), is_cluster=is_cluster)

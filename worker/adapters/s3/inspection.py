@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from worker.adapters.aws.client import DENIED, translated
-from worker.adapters.aws.rights import Attempt, denied_actions
+from worker.adapters.aws.rights import TrialCall, denied_actions
 from worker.adapters.s3.errors import required, source_errors, target_errors
 from worker.adapters.s3.options import S3Options
 from worker.domain.errors import AccessDeniedError, SourceNotFoundError
@@ -57,5 +57,5 @@ async def try_writing(client: Any, target: ObjectLocation, options: S3Options) -
     async def list_uploads() -> None:
         await client.list_multipart_uploads(Bucket=target.bucket, Prefix=target.key, **options.for_object())
 
-    attempts = [Attempt("s3:AbortMultipartUpload", abort), Attempt("s3:ListBucketMultipartUploads", list_uploads)]
+    attempts = [TrialCall("s3:AbortMultipartUpload", abort), TrialCall("s3:ListBucketMultipartUploads", list_uploads)]
     return await denied_actions("S3", attempts, {})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from worker.adapters.aws.rights import Attempt, denied_actions
+from worker.adapters.aws.rights import TrialCall, denied_actions
 from worker.ports import DependencyMissingError
 
 
@@ -18,4 +18,4 @@ async def denied_topic_actions(client: Any, topic_arn: str) -> Sequence[str]:
     """
     publish = partial(client.publish, TopicArn=topic_arn, Message="")
     missing = {"NotFound": lambda: DependencyMissingError("the topic")}
-    return await denied_actions("SNS", [Attempt("sns:Publish", publish)], missing)
+    return await denied_actions("SNS", [TrialCall("sns:Publish", publish)], missing)

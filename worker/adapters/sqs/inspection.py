@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from worker.adapters.aws.client import DENIED, ErrorTable, translated
-from worker.adapters.aws.rights import Attempt, denied_actions
+from worker.adapters.aws.rights import TrialCall, denied_actions
 from worker.adapters.sqs.refusals import Errors, unusable_key
 from worker.ports import DependencyMissingError, NotAllowedError, QueueFacts
 
@@ -45,9 +45,9 @@ async def denied_queue_actions(client: Any, queue_url: str) -> Sequence[str]:
     delay = {**_NO_MESSAGE, "VisibilityTimeout": 0}
     hide = partial(client.change_message_visibility_batch, QueueUrl=queue_url, Entries=[delay])
     attempts = [
-        Attempt("sqs:ReceiveMessage", receive),
-        Attempt("sqs:DeleteMessage", delete),
-        Attempt("sqs:ChangeMessageVisibility", hide),
+        TrialCall("sqs:ReceiveMessage", receive),
+        TrialCall("sqs:DeleteMessage", delete),
+        TrialCall("sqs:ChangeMessageVisibility", hide),
     ]
     return await denied_actions("SQS", attempts, _missing("the queue") | unusable_key())
 
@@ -60,12 +60,12 @@ async def denied_dead_letter_actions(client: Any, arn: str) -> Sequence[str]:
     account, name = arn.split(":")[-2:]
     missing = _missing(f"the dead-letter queue {name}")
     find = partial(client.get_queue_url, QueueName=name, QueueOwnerAWSAccountId=account)
-    if denied := await denied_actions("SQS", [Attempt(f"sqs:GetQueueUrl on {name}", find)], missing):
+    if denied := await denied_actions("SQS", [TrialCall(f"sqs:GetQueueUrl on {name}", find)], missing):
         return denied
     with translated("SQS", missing):
         url = (await find())["QueueUrl"]
     send = partial(client.send_message_batch, QueueUrl=url, Entries=[])
-    return await denied_actions("SQS", [Attempt(f"sqs:SendMessage on {name}", send)], missing | unusable_key())
+    return await denied_actions("SQS", [TrialCall(f"sqs:SendMessage on {name}", send)], missing | unusable_key())
 
 
 def _missing(what: str) -> Errors:

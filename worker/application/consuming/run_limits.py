@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Finished(StrEnum):
+class StopReason(StrEnum):
     """Why a worker stops by itself."""
 
     QUEUE_EMPTY = "queue_empty"
@@ -43,14 +43,14 @@ class RunLimits:
         """How many messages may still be received; None: any number."""
         return None if self.max_jobs is None else max(0, self.max_jobs - taken.ended - taken.in_hand)
 
-    def reached(self, taken: Taken, now: float) -> Finished | None:
+    def reached(self, taken: Taken, now: float) -> StopReason | None:
         """Why the worker is to stop at the loop time `now`; None: it goes on."""
         if self.max_jobs is not None and taken.ended >= self.max_jobs:
-            return Finished.MAX_JOBS
+            return StopReason.MAX_JOBS
         if self.empty_seconds is None or taken.in_hand or taken.empty_since is None:
             return None
         empty_for = now - max(taken.empty_since, taken.hidden_until)
-        return Finished.QUEUE_EMPTY if empty_for >= self.empty_seconds else None
+        return StopReason.QUEUE_EMPTY if empty_for >= self.empty_seconds else None
 
 
 UNLIMITED = RunLimits()

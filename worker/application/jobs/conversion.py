@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from worker.application.jobs.conversion_run import ConversionRun, NoSpaceError
+from worker.application.jobs.conversion_state import ConversionState, NoSpaceError
 from worker.application.jobs.downloads import Downloads
 from worker.application.jobs.incoming import Incoming
 from worker.application.jobs.joining import Joining
@@ -82,10 +82,10 @@ class Conversion:
         """
         async with self._workspace.job_directory() as directory:
             await self._check_targets(job)
-            run = ConversionRun(job, directory, progress, SpaceNeeds(job, self._limits.output_bytes))
-            async with self._uploads.ahead(job, claimed.run, run.outputs) as ahead:
-                converted = await self._converted(run)
-                run.source.unlink()
+            state = ConversionState(job, directory, progress, SpaceNeeds(job, self._limits.output_bytes))
+            async with self._uploads.ahead(job, claimed.run, state.outputs) as ahead:
+                converted = await self._converted(state)
+                state.source.unlink()
                 directory.space.keep_what_is_written()
                 await before_upload()
                 records = await self._uploads.send(job, claimed, converted.artifacts, ahead, progress, before_upload)
@@ -99,104 +99,104 @@ class Conversion:
         for target in {output.target.bucket: output.target for output in job.outputs}.values():
             await self._objects.check_target(target)
 
-    async def _converted(self, run: ConversionRun) -> Converted:
+    async def _converted(self, state: ConversionState) -> Converted:
         """Download and convert. Where the space for a step is not free, all is done again when it is."""
         while True:
-            run.incoming = Incoming(run.source)
+            state.incoming = Incoming(state.source)
             try:
-                return await self._converted_once(run)
+                return await self._converted_once(state)
             except NoSpaceError as no_space:
-                run.directory.clear()
-                with run.progress.waiting():
-                    await run.directory.space.wait_for(no_space.need)
+                state.directory.clear()
+                with state.progress.waiting():
+                    await state.directory.space.wait_for(no_space.need)
 
-    async def _converted_once(self, run: ConversionRun) -> Converted:
+    async def _converted_once(self, state: ConversionState) -> Converted:
         """Download and convert; both at once where a long source's front says all that a converter has to know."""
-        incoming, converted = run.incoming, None
-        async with incoming.downloaded_by(lambda: self._downloads.fetch(run)):
-            if not run.job.is_joined and await incoming.may_be_converted_early(self._limits.early_bytes):
-                converted = await self._convert_while_it_comes(run)
+        incoming, converted = state.incoming, None
+        async with incoming.downloaded_by(lambda: self._downloads.fetch(state)):
+            if not state.job.is_joined and await incoming.may_be_converted_early(self._limits.early_bytes):
+                converted = await self._convert_while_it_comes(state)
             await incoming.wait_until_complete()
-        return await self._probe_and_convert(run) if converted is None else converted
+        return await self._probe_and_convert(state) if converted is None else converted
 
-    async def _convert_while_it_comes(self, run: ConversionRun) -> Converted | None:
+    async def _convert_while_it_comes(self, state: ConversionState) -> Converted | None:
         """Convert the source as it comes. None where that fails: only the whole source decides why it is refused."""
-        audio = await self._converter.predict_from_front(run.source, run.incoming)
+        audio = await self._converter.predict_from_front(state.source, state.incoming)
         if audio is None:
             return None
-        run.begin_early()
+        state.begin_early()
         try:
-            return await self._convert(run, self._accepted(run, audio))
+            return await self._convert(state, self._accepted(state, audio))
         except WorkerError as exc:
             emit(Event.CONVERSION_EARLY_FAILED, error=str(exc))
             return None
 
-    async def _probe_and_convert(self, run: ConversionRun) -> Converted:
+    async def _probe_and_convert(self, state: ConversionState) -> Converted:
         """Convert by the source's own headers where the converter confirms them; else by what a probe says."""
-        run.progress.enter(Stage.CONVERTING)
-        if run.job.is_joined:
-            joined = await self._joining.join(run)
-            converted = await self._convert(run, self._accepted(run, joined.audio))
+        state.progress.enter(Stage.CONVERTING)
+        if state.job.is_joined:
+            joined = await self._joining.join(state)
+            converted = await self._convert(state, self._accepted(state, joined.audio))
             return replace(converted, repaired=(*joined.repaired, *converted.repaired))
-        audio = await self._converter.probe(run.source, may_predict=True)
+        audio = await self._converter.probe(state.source, may_predict=True)
         try:
-            return await self._convert(run, self._accepted(run, audio))
+            return await self._convert(state, self._accepted(state, audio))
         except MispredictedError:
-            return await self._convert(run, self._accepted(run, await self._converter.probe(run.source)))
+            return await self._convert(state, self._accepted(state, await self._converter.probe(state.source)))
 
-    def _accepted(self, run: ConversionRun, audio: SourceAudio) -> SourceAudio:
+    def _accepted(self, state: ConversionState, audio: SourceAudio) -> SourceAudio:
         """The source, if it is within the limits. What was predicted is not refused before the converter was asked."""
         try:
-            self._check_limits(run, audio)
+            self._check_limits(state, audio)
         except (DurationTooLongError, OutputsTooLargeError) as exc:
             if audio.is_predicted:
                 raise MispredictedError from exc
             raise
         if audio.duration_seconds is not None:
-            run.expect_the_rest(audio.duration_seconds)
+            state.expect_the_rest(audio.duration_seconds)
         return audio
 
-    def _check_limits(self, run: ConversionRun, audio: SourceAudio) -> None:
+    def _check_limits(self, state: ConversionState, audio: SourceAudio) -> None:
         limit = self._limits.duration_seconds
         if audio.duration_seconds is not None and audio.duration_seconds > limit:
-            raise DurationTooLongError(audio.duration_seconds, limit, sources=len(run.job.parts))
-        run.needs.of_conversion(audio)
+            raise DurationTooLongError(audio.duration_seconds, limit, sources=len(state.job.parts))
+        state.needs.of_conversion(audio)
 
-    async def _convert(self, run: ConversionRun, audio: SourceAudio) -> Converted:
-        progress = run.progress
-        converted = await self._convert_as_large_as_needed(run, audio)
+    async def _convert(self, state: ConversionState, audio: SourceAudio) -> Converted:
+        progress = state.progress
+        converted = await self._convert_as_large_as_needed(state, audio)
         size_bytes = sum(artifact.size_bytes for artifact in converted.artifacts)
         if size_bytes > self._limits.output_bytes:
             raise OutputsTooLargeError(size_bytes, self._limits.output_bytes)
         progress.audio_seconds = converted.source_seconds
         progress.know_source(replace(audio.format, duration_seconds=round(converted.source_seconds, 3)))
         seconds = progress.leave()
-        if audio.duration_seconds is not None and not run.incoming.is_converted_early:
+        if audio.duration_seconds is not None and not state.incoming.is_converted_early:
             progress.speeds.learn_conversion(progress.meter.expected_seconds(Stage.CONVERTING), seconds)
         return converted
 
-    async def _convert_as_large_as_needed(self, run: ConversionRun, audio: SourceAudio) -> Converted:
+    async def _convert_as_large_as_needed(self, state: ConversionState, audio: SourceAudio) -> Converted:
         """Convert, and again with more space where an output turns out to be larger than its estimate."""
         while True:
-            need = run.needs.of_conversion(audio)
-            run.reserve(need)
-            run.directory.space.give_back_beyond(need)
-            outputs_bytes = run.directory.space.size_bytes - run.needs.of_inputs(audio)
+            need = state.needs.of_conversion(audio)
+            state.reserve(need)
+            state.directory.space.give_back_beyond(need)
+            outputs_bytes = state.directory.space.size_bytes - state.needs.of_inputs(audio)
             try:
-                return await self._convert_within(run, audio, outputs_bytes)
+                return await self._convert_within(state, audio, outputs_bytes)
             except OutputLimitError:
-                run.needs.outgrown(outputs_bytes)
+                state.needs.outgrown(outputs_bytes)
 
-    async def _convert_within(self, run: ConversionRun, audio: SourceAudio, outputs_bytes: int) -> Converted:
+    async def _convert_within(self, state: ConversionState, audio: SourceAudio, outputs_bytes: int) -> Converted:
         """Convert once. Raises OutputLimitError where an output grows beyond its part of so many bytes."""
         conversion = ConversionProgress()
-        run.progress.follow(conversion, audio, since=run.joining_share)
+        state.progress.follow(conversion, audio, since=state.joining_share)
         return await self._converter.convert(
-            run.source,
+            state.source,
             audio,
-            run.outputs,
+            state.outputs,
             max_duration_seconds=self._limits.duration_seconds,
             progress=conversion,
-            max_file_bytes=run.needs.largest_output(audio, outputs_bytes),
-            incoming=None if run.incoming.is_complete else run.incoming,
+            max_file_bytes=state.needs.largest_output(audio, outputs_bytes),
+            incoming=None if state.incoming.is_complete else state.incoming,
         )

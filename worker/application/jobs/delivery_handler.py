@@ -14,7 +14,7 @@ from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.messages.envelope import open_envelope
 from worker.application.messages.presets import BUILT_IN, Presets
-from worker.application.messages.s3_event import Part
+from worker.application.messages.s3_event import Entry
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.disposition import Disposition, Forfeit, Release, combined
 from worker.domain.errors import InvalidMessageError
@@ -50,18 +50,18 @@ class DeliveryHandler:
         contents = open_envelope(delivery.body, self._s3_outputs, self._presets)
         work.trace = trace_context({**delivery.attributes, **contents.attributes})
         with work.log_context(message_id=delivery.message_id, **work.trace_fields):
-            return await self._handle_parts(contents.parts, work)
+            return await self._handle_entries(contents.entries, work)
 
-    async def _handle_parts(self, parts: Sequence[Part], work: Work) -> Disposition:
+    async def _handle_entries(self, entries: Sequence[Entry], work: Work) -> Disposition:
         """One after the other under the one lease, each with a claim and a record of its own."""
         dispositions: list[Disposition] = []
-        for part in parts:
+        for entry in entries:
             if dispositions and not self._may_begin_another(work):
                 ending = self._finisher.pass_over(NotBegun(is_lost=work.lease.is_lost))
                 dispositions.append(disposition_of(ending, None))
                 break
-            ending = await self._handle_part(part, work)
-            dispositions.append(disposition_of(ending, _job_id_of(part)))
+            ending = await self._handle_entry(entry, work)
+            dispositions.append(disposition_of(ending, _job_id_of(entry)))
             if isinstance(dispositions[-1], Forfeit | Release):
                 break
         return combined(dispositions)
@@ -72,16 +72,16 @@ class DeliveryHandler:
         has_time = until <= work.lease.in_flight_until or not work.has_run_jobs
         return has_time and work.stop_reason is None
 
-    async def _handle_part(self, part: Part, work: Work) -> Ending:
-        if isinstance(part, Ignored):
-            return self._finisher.pass_over(part)
-        job_id = _job_id_of(part)
+    async def _handle_entry(self, entry: Entry, work: Work) -> Ending:
+        if isinstance(entry, Ignored):
+            return self._finisher.pass_over(entry)
+        job_id = _job_id_of(entry)
         work.job_begun_at = asyncio.get_running_loop().time()
         with work.log_context(**({} if job_id is None else {"job_id": job_id})):
-            if isinstance(part, InvalidMessageError):
-                return await self._finisher.refuse(part, work.delivery)
-            return await self._job_claimer.handle(part, work)
+            if isinstance(entry, InvalidMessageError):
+                return await self._finisher.refuse(entry, work.delivery)
+            return await self._job_claimer.handle(entry, work)
 
 
-def _job_id_of(part: Part) -> str | None:
-    return None if isinstance(part, Ignored) else part.job_id
+def _job_id_of(entry: Entry) -> str | None:
+    return None if isinstance(entry, Ignored) else entry.job_id

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from worker.application.jobs.conversion_run import ConversionRun
+from worker.application.jobs.conversion_state import ConversionState
 from worker.application.jobs.space_needs import bytes_per_second
-from worker.domain.disk_space import Need
+from worker.domain.disk_space import SpaceNeed
 from worker.domain.errors import InvalidMessageError, SourceTooLargeError
 from worker.domain.job import ObjectLocation
 from worker.domain.progress import Stage
@@ -24,36 +24,36 @@ class Downloads:
         self._objects = objects
         self._limit_bytes = limit_bytes
 
-    async def fetch(self, run: ConversionRun) -> None:
+    async def fetch(self, state: ConversionState) -> None:
         """Raises NoSpaceError, and what `ObjectStore.download` raises."""
-        await self._covers(run)
-        run.progress.enter(Stage.DOWNLOADING)
+        await self._covers(state)
+        state.progress.enter(Stage.DOWNLOADING)
         time = asyncio.get_running_loop().time
         begun_at = time()  # the stage may end sooner, and is measured once where it is done again
-        known_bytes = await self._size_of_all(run) if run.job.is_joined else 0
+        known_bytes = await self._size_of_all(state) if state.job.is_joined else 0
         done = 0
-        for location, path in run.downloads.items():
-            done += await self._source(run, location, path, done, known_bytes)
-        run.progress.source_bytes = done
-        run.progress.speeds.learn_download(done, time() - begun_at)
-        if not run.incoming.is_converted_early:
-            run.progress.leave()
+        for location, path in state.downloads.items():
+            done += await self._source(state, location, path, done, known_bytes)
+        state.progress.source_bytes = done
+        state.progress.speeds.learn_download(done, time() - begun_at)
+        if not state.incoming.is_converted_early:
+            state.progress.leave()
 
-    async def _covers(self, run: ConversionRun) -> None:
+    async def _covers(self, state: ConversionState) -> None:
         """Before the sources, which may take long. Raises InvalidMessageError about one that is not a cover."""
-        for index, output in enumerate(run.job.outputs):
+        for index, output in enumerate(state.job.outputs):
             location = output.cover_location
-            if location is not None and location not in run.covers:
-                run.covers[location] = await self._cover(run, location, f"outputs[{index}].cover")
+            if location is not None and location not in state.covers:
+                state.covers[location] = await self._cover(state, location, f"outputs[{index}].cover")
 
-    async def _cover(self, run: ConversionRun, location: ObjectLocation, path_of_field: str) -> Picture:
-        path = run.source.with_name("cover")
+    async def _cover(self, state: ConversionState, location: ObjectLocation, path_of_field: str) -> Picture:
+        path = state.source.with_name("cover")
         try:
             await self._objects.download(
                 location,
                 path,
                 limit_bytes=MAX_PICTURE_BYTES,
-                on_start=lambda size_bytes: run.reserve(Need(size_bytes, size_bytes)),
+                on_start=lambda size_bytes: state.reserve(SpaceNeed(size_bytes, size_bytes)),
                 on_bytes=lambda _: None,
             )
         except SourceTooLargeError as exc:
@@ -65,33 +65,33 @@ class Downloads:
             raise InvalidMessageError(path_of_field, f"{location} is neither a JPEG nor a PNG")
         return picture
 
-    async def _size_of_all(self, run: ConversionRun) -> int:
+    async def _size_of_all(self, state: ConversionState) -> int:
         """Of all sources, before the first is downloaded: one that is missing, or all too large, costs no download."""
-        size_bytes = sum([await self._objects.probe(location) for location in run.downloads])
+        size_bytes = sum([await self._objects.probe(location) for location in state.downloads])
         if size_bytes > self._limit_bytes:
             raise SourceTooLargeError(_ALL_SOURCES, size_bytes, self._limit_bytes)
         return size_bytes
 
     async def _source(
-        self, run: ConversionRun, location: ObjectLocation, path: Path, before: int, known_bytes: int
+        self, state: ConversionState, location: ObjectLocation, path: Path, before: int, known_bytes: int
     ) -> int:
         """Download one source, `before` bytes after the first; all are known to have so many. Returns its size."""
-        progress, needs = run.progress, run.needs
+        progress, needs = state.progress, state.needs
 
         def on_start(size_bytes: int) -> None:
-            run.incoming.size_bytes = size_bytes
+            state.incoming.size_bytes = size_bytes
             progress.source_bytes = max(known_bytes, before + size_bytes)
-            run.reserve(needs.of_download(progress.source_bytes))
+            state.reserve(needs.of_download(progress.source_bytes))
             progress.meter.expect(Stage.DOWNLOADING, progress.speeds.expected_download(progress.source_bytes))
-            run.expect_the_rest(progress.source_bytes / bytes_per_second(run.job))
+            state.expect_the_rest(progress.source_bytes / bytes_per_second(state.job))
 
         def on_bytes(size_bytes: int) -> None:
             done = before + size_bytes
             if done > progress.source_bytes:  # its size was not known beforehand
-                run.reserve(needs.of_download(2 * done, least=done))
-            run.incoming.moved()
+                state.reserve(needs.of_download(2 * done, least=done))
+            state.incoming.moved()
             # Where a converter reads it already, the converter's position is the job's.
-            is_shown = progress.source_bytes and not run.incoming.is_converted_early
+            is_shown = progress.source_bytes and not state.incoming.is_converted_early
             progress.advance(done / progress.source_bytes if is_shown else 0)
 
         try:

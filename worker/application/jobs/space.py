@@ -13,7 +13,7 @@ from pathlib import Path
 
 from worker import metrics
 from worker.application.jobs.other_workers import OtherWorkers
-from worker.domain.disk_space import Need, Share, SharedDisk, WorkspaceBusyError, WorkspaceTooSmallError
+from worker.domain.disk_space import Share, SharedDisk, SpaceNeed, WorkspaceBusyError, WorkspaceTooSmallError
 from worker.domain.errors import WorkspaceFullError
 from worker.events import Event, emit
 from worker.ports import Volume
@@ -119,14 +119,14 @@ class Reservation:
         """What is reserved, of which a part may be written already."""
         return self._share.reserved
 
-    def take(self, need: Need) -> bool:
+    def take(self, need: SpaceNeed) -> bool:
         """Have what is needed, at once or not at all. What is reserved already counts. Raises OSError."""
         wanted = need.most if self._most is None else max(need.least, min(need.most, self._most))
         if wanted <= self._share.reserved:
             return True
         return self._space.take(self._share, wanted)
 
-    async def wait_for(self, need: Need) -> None:
+    async def wait_for(self, need: SpaceNeed) -> None:
         """Wait until what is needed is there, or all that the disk has. The job's files must be gone.
 
         Raises WorkspaceTooSmallError where that can never be. Raises WorkspaceBusyError where it is not so within a
@@ -151,7 +151,7 @@ class Reservation:
             disk.stop_waiting(self._share)
             self._space.admit()
 
-    def give_back_beyond(self, need: Need) -> None:
+    def give_back_beyond(self, need: SpaceNeed) -> None:
         """Give back what is reserved beyond that size."""
         if need.most < self._share.reserved:
             self._share.reserved = need.most

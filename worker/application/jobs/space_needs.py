@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from worker.domain.disk_space import Need, OutputsTooLargeError
+from worker.domain.disk_space import OutputsTooLargeError, SpaceNeed
 from worker.domain.encoding import LOSSY_BITS, bytes_of, encodings_for
 from worker.domain.job import Job, OutputSpec
 from worker.domain.joining import common_depth, common_form
@@ -34,16 +34,16 @@ class SpaceNeeds:
     _samples_scale: float = 1.0
     _outgrown_samples_bytes: int = 0  # what joined samples have turned out to exceed
 
-    def of_download(self, source_bytes: int, *, least: int | None = None) -> Need:
+    def of_download(self, source_bytes: int, *, least: int | None = None) -> SpaceNeed:
         """Before the headers are read, so that the outputs are a guess.
 
         Where S3 does not say how large the source is, `source_bytes` is a guess, too, and `least` is what has come.
         """
         seconds = source_bytes / bytes_per_second(self.job)
         guess = sum(bytes_of(each, seconds).most for each in encodings_for(self.job.outputs, **_USUAL))
-        return Need(source_bytes if least is None else least, source_bytes + min(guess, self.output_limit_bytes))
+        return SpaceNeed(source_bytes if least is None else least, source_bytes + min(guess, self.output_limit_bytes))
 
-    def of_conversion(self, audio: SourceAudio) -> Need:
+    def of_conversion(self, audio: SourceAudio) -> SpaceNeed:
         """Of all files together. Raises OutputsTooLargeError where the outputs cannot but exceed their limit."""
         outputs = self._of_outputs(audio)
         least = max(sum(need.least for need in outputs), self._outgrown_bytes)
@@ -51,9 +51,9 @@ class SpaceNeeds:
             raise OutputsTooLargeError(least, self.output_limit_bytes)
         most = min(sum(need.most for need in outputs), self.output_limit_bytes)
         inputs = self.of_inputs(audio)
-        return Need(inputs + least, inputs + max(least, most))
+        return SpaceNeed(inputs + least, inputs + max(least, most))
 
-    def of_joining(self, parts: Sequence[DownloadedPart]) -> Need:
+    def of_joining(self, parts: Sequence[DownloadedPart]) -> SpaceNeed:
         """Of the sources and of the samples that they are joined to.
 
         Raises OutputsTooLargeError where the outputs, too, are sure to exceed their limit.
@@ -66,7 +66,7 @@ class SpaceNeeds:
         samples = form.bytes_of(sum(part.seconds + _INEXACT_SECONDS for part in parts))
         least = max(form.bytes_of(least_seconds), self._outgrown_samples_bytes)
         beside = self.beside_samples(parts)
-        return Need(beside + least, beside + max(least, int(samples * self._samples_scale)))
+        return SpaceNeed(beside + least, beside + max(least, int(samples * self._samples_scale)))
 
     def _least_seconds(self, parts: Sequence[DownloadedPart]) -> float:
         """How long the parts are together at least: one whose source does not state its length may be short."""
@@ -102,7 +102,7 @@ class SpaceNeeds:
         self._scale *= _GROWTH
         self._outgrown_bytes = all_outputs_bytes + all_outputs_bytes // 10
 
-    def _of_outputs(self, audio: SourceAudio) -> Sequence[Need]:
+    def _of_outputs(self, audio: SourceAudio) -> Sequence[SpaceNeed]:
         stated = audio.duration_seconds
         seconds = audio.size_bytes / _CODED_BYTES_PER_SECOND if stated is None else stated
         encodings = encodings_for(
@@ -116,7 +116,7 @@ class SpaceNeeds:
         for encoding in encodings:
             need = bytes_of(encoding, seconds)
             cover_bytes = _cover_bytes(self.job.outputs[encoding.output], audio)
-            needs.append(Need(0 if stated is None else need.least, int(need.most * self._scale) + cover_bytes))
+            needs.append(SpaceNeed(0 if stated is None else need.least, int(need.most * self._scale) + cover_bytes))
         return needs
 
 

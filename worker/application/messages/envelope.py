@@ -13,11 +13,11 @@ from worker.application.messages.json_text import read_object
 from worker.application.messages.message import job_from
 from worker.application.messages.presets import BUILT_IN, Presets
 from worker.application.messages.s3_event import (
-    Part,
+    Entry,
+    entries_of_notification,
+    entry_of_event_bridge,
     is_event_bridge,
     is_notification,
-    part_of_event_bridge,
-    parts_of_notification,
 )
 from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.errors import InvalidMessageError
@@ -26,12 +26,12 @@ from worker.domain.outcome import Ignored
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a body holds: at least one part, each a job, a refusal or nothing to do.
+    """What a body holds: at least one entry, each a job, a refusal or nothing to do.
 
     `attributes` are those that the envelope carries; a message of SNS has its own.
     """
 
-    parts: Sequence[Part]
+    entries: Sequence[Entry]
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -43,17 +43,17 @@ def open_envelope(body: str, outputs: S3EventOutputs | None, presets: Presets = 
         if _is_from_sns(document):
             attributes = _attributes_of_sns(document)
             document = _message_of_sns(document)
-        return Contents(_parts(document, outputs, presets), attributes)
+        return Contents(_entries(document, outputs, presets), attributes)
     except InvalidMessageError as refusal:
         return Contents([refusal], attributes)
 
 
-def _parts(document: dict[str, Any], outputs: S3EventOutputs | None, presets: Presets) -> Sequence[Part]:
+def _entries(document: dict[str, Any], outputs: S3EventOutputs | None, presets: Presets) -> Sequence[Entry]:
     """Raises InvalidMessageError."""
     if is_notification(document):
-        return parts_of_notification(document, outputs) or [Ignored("no records")]
+        return entries_of_notification(document, outputs) or [Ignored("no records")]
     if is_event_bridge(document):
-        return [part_of_event_bridge(document, outputs)]
+        return [entry_of_event_bridge(document, outputs)]
     return [job_from(document, presets)]
 
 

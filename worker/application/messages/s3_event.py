@@ -29,7 +29,7 @@ _CREATED_IN_EVENT_BRIDGE = "Object Created"
 
 M = TypeVar("M", bound=BaseModel)
 
-Part = Job | Ignored | InvalidMessageError
+Entry = Job | Ignored | InvalidMessageError
 
 
 class _Bucket(BaseModel):
@@ -67,14 +67,14 @@ def is_notification(document: Mapping[str, Any]) -> bool:
     return "Records" in document or document.get("Event") == "s3:TestEvent"
 
 
-def parts_of_notification(document: Mapping[str, Any], outputs: S3EventOutputs | None) -> Sequence[Part]:
-    """A part for each record. Raises InvalidMessageError where there are no records to look at."""
+def entries_of_notification(document: Mapping[str, Any], outputs: S3EventOutputs | None) -> Sequence[Entry]:
+    """An entry for each record. Raises InvalidMessageError where there are no records to look at."""
     if "Records" not in document:
         return [Ignored("s3:TestEvent: S3 has tried whether it may send")]
     records = document["Records"]
     if not isinstance(records, list):
         raise InvalidMessageError("Records", "must be a list")
-    return [_part_of_record(f"Records[{index}]", record, outputs) for index, record in enumerate(records)]
+    return [_entry_of_record(f"Records[{index}]", record, outputs) for index, record in enumerate(records)]
 
 
 def is_event_bridge(document: Mapping[str, Any]) -> bool:
@@ -82,23 +82,23 @@ def is_event_bridge(document: Mapping[str, Any]) -> bool:
     return document.get("source") == "aws.s3" and "detail-type" in document
 
 
-def part_of_event_bridge(document: Mapping[str, Any], outputs: S3EventOutputs | None) -> Part:
+def entry_of_event_bridge(document: Mapping[str, Any], outputs: S3EventOutputs | None) -> Entry:
     """The job of an "Object Created" event. Raises InvalidMessageError."""
     kind = _text("detail-type", document["detail-type"])
     if kind != _CREATED_IN_EVENT_BRIDGE:
         return _not_new(kind)
     entity = _validated(_Entity, document.get("detail"), "detail")
-    return _part_of_object("detail", entity, entity.object.key, outputs)  # this key is not URL-encoded
+    return _entry_of_object("detail", entity, entity.object.key, outputs)  # this key is not URL-encoded
 
 
-def _part_of_record(field: str, record: object, outputs: S3EventOutputs | None) -> Part:
+def _entry_of_record(field: str, record: object, outputs: S3EventOutputs | None) -> Entry:
     try:
         return _read_record(field, record, outputs)
     except InvalidMessageError as refusal:  # of this record; the others are jobs of their own
         return refusal
 
 
-def _read_record(field: str, record: object, outputs: S3EventOutputs | None) -> Part:
+def _read_record(field: str, record: object, outputs: S3EventOutputs | None) -> Entry:
     if not isinstance(record, dict):
         raise InvalidMessageError(field, "must be an object")
     if not _text(f"{field}.eventSource", record.get("eventSource")).endswith(":s3"):
@@ -107,10 +107,10 @@ def _read_record(field: str, record: object, outputs: S3EventOutputs | None) -> 
     if not name.startswith(_CREATED):
         return _not_new(name)
     entity = _validated(_Entity, record.get("s3"), f"{field}.s3")
-    return _part_of_object(f"{field}.s3", entity, _decoded(f"{field}.s3.object.key", entity.object.key), outputs)
+    return _entry_of_object(f"{field}.s3", entity, _decoded(f"{field}.s3.object.key", entity.object.key), outputs)
 
 
-def _part_of_object(field: str, entity: _Entity, key: str, outputs: S3EventOutputs | None) -> Part:
+def _entry_of_object(field: str, entity: _Entity, key: str, outputs: S3EventOutputs | None) -> Entry:
     if key.endswith("/"):
         return Ignored("a folder's marker holds no audio")
     if outputs is None:

@@ -76,8 +76,8 @@ def _examine(
         return rates.is_right(block, begin, end) and has_right_checksum(block, begin, end)
 
     kind = KIND._replace(is_right=is_right)
-    structure, run = examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, stretched=_stretched)
-    return in_parts(structure, run, read_at, kind)
+    structure, chain = examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, stretched=_stretched)
+    return in_parts(structure, chain, read_at, kind)
 
 
 def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:

@@ -25,7 +25,7 @@ _DAMAGED = damaged("packets of the ASF file are missing or damaged")
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the file is as long as its header says, or longer by another file, and no packet of sound is missing."""
+    """Whether the file is as long as its header says, or longer by another file, and no audio packet is missing."""
     data = start + _number(read_at(start + 16, 8))
     header = read_at(start, min(data - start, _MAX_HEADER_BYTES))
     at = header.find(_FILE_PROPERTIES)
@@ -65,7 +65,7 @@ def _problem(
 
 
 def _sounds(header: bytes) -> Iterator[int]:
-    """The number of each stream of sound."""
+    """The number of each audio stream."""
     return (found[1][0] & 127 for found in _SOUND_STREAM.finditer(header))
 
 

@@ -32,7 +32,7 @@ class _Payload(NamedTuple):
 
 @dataclass(slots=True)
 class _Sound:
-    """One stream of sound: the object that is being read."""
+    """One audio stream: the object that is being read."""
 
     number: int | None = None
     object_bytes: int = 0

@@ -69,7 +69,7 @@ class _Tally:
         return self.is_damaged or any(count > self.chunks[number] for number, count in self.indexed.items())
 
     def track_seconds(self) -> tuple[float | None, ...]:
-        """Of each stream of sound with a frame in each chunk, as many as its header states. Others have no exact rate.
+        """Of each audio stream with a frame in each chunk, as many as its header states. Others have no exact rate.
 
         AVISTREAMHEADER of Windows: the time of a frame is dwScale over dwRate, and dwSampleSize is 0.
         """

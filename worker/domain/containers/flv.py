@@ -19,7 +19,7 @@ _MAGIC = b"FLV\1"
 _AUDIO, _VIDEO, _SCRIPT = 8, 9, 18
 _AAC = 10
 _HEADER_BYTES, _SIZE_BYTES = 11, 4
-_CODEC_BYTES = 2  # behind the header of a tag of sound: the codec, and of AAC whether it is sound
+_CODEC_BYTES = 2  # behind the header of an audio tag: the codec, and of AAC whether it is sound
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
 _MAX_TAGS = 20_000_000
 _SEARCHED_BYTES = 1 << 26  # for tags behind what is none
@@ -32,7 +32,7 @@ _DURATION = b"\0\x08duration\0"  # in the first tag, as a number of AMF
 _KINDS = bytes(byte for byte in range(256) if byte & 31 in {_AUDIO, _VIDEO, _SCRIPT})
 _TAG = re.compile(b"(?=[" + re.escape(_KINDS) + rb"].{7}\0{3})", re.DOTALL)
 _EIGHT_KHZ_MP3, _MP3 = 14, 2  # which are one codec
-_MAX_OTHERS = 0.1  # of the tags of sound
+_MAX_OTHERS = 0.1  # of the audio tags
 _CODEC_CHANGES = "the codec of the sound changes on the way, and only that of the first part would be heard"
 _DAMAGED = damaged("the tags of the FLV file do not follow each other")
 
@@ -74,7 +74,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             if time_ms < sound.last - _BACKWARDS_MS:
                 return Structure(start, size, problem=_DAMAGED)
             sound.add(time_ms)
-            if end - offset > _HEADER_BYTES + _SIZE_BYTES:  # some recorders write tags of sound without any
+            if end - offset > _HEADER_BYTES + _SIZE_BYTES:  # some recorders write audio tags without any
                 codecs[_MP3 if header[11] >> 4 == _EIGHT_KHZ_MP3 else header[11] >> 4] += 1
         elif header[0] & 31 == _VIDEO:
             picture.add(time_ms)
@@ -97,13 +97,13 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 
 def _change_of(codecs: Counter[int]) -> str | None:
-    """The problem of tags of sound with other codecs; a few of them are damaged tags."""
+    """The problem of audio tags with other codecs; a few of them are damaged tags."""
     others = codecs.total() - max(codecs.values(), default=0)
     return _CODEC_CHANGES if others > _MAX_OTHERS * codecs.total() else None
 
 
 def _describes_aac(tag: bytes) -> bool:
-    """Whether a tag of sound has none: it comes before the sound, and often at time 0 though the sound begins late."""
+    """Whether an audio tag has none: it comes before the sound, and often at time 0 though the sound begins late."""
     return tag[11] >> 4 == _AAC and tag[12] == 0
 
 

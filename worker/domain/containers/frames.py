@@ -29,7 +29,7 @@ class FrameKind(NamedTuple):
 
 
 @dataclass(slots=True)
-class Run:
+class Chain:
     """All frames between two offsets of a file."""
 
     begin: int
@@ -75,9 +75,9 @@ def find_chain(window: bytes, kind: FrameKind, start: int = 0) -> int | None:
     return None
 
 
-def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Run:
+def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Chain:
     """Count from the frame at `begin`. Tags between frames, where files were joined, are no gaps."""
-    run = Run(begin, begin)
+    chain = Chain(begin, begin)
     clocks: dict[Clock, int] = {}
     at, skipped = begin, 0
     while at < end:
@@ -85,34 +85,34 @@ def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Run:
         passed = _pass_frames(block, end - at, kind, clocks)
         at += passed
         if passed:
-            run.end = at
+            chain.end = at
         if passed and passed > len(block) - kind.header_bytes:
             continue  # the next header is in the next block
         block = block[passed : passed + kind.header_bytes]
         frame = kind.measure(block, 0) if len(block) == kind.header_bytes else None
         found = _next_frames(read_at, at, end, kind)
         if found is None:
-            run.missing_bytes = _missing_bytes(block, end - at, frame, kind)
+            chain.missing_bytes = _missing_bytes(block, end - at, frame, kind)
             break
         skipped += found - at
-        (run.tags if behind_tags_between(read_at, at) == found else run.gaps).append((at, found))
-        if skipped > _MAX_SKIPPED_BYTES or len(run.gaps) + len(run.tags) > _MAX_GAPS:
-            run.is_overlong = True
+        (chain.tags if behind_tags_between(read_at, at) == found else chain.gaps).append((at, found))
+        if skipped > _MAX_SKIPPED_BYTES or len(chain.gaps) + len(chain.tags) > _MAX_GAPS:
+            chain.is_overlong = True
             break
         at = found
-    for skips in (run.gaps, run.tags):
-        skips[:] = [(begin, behind) for begin, behind in skips if behind <= run.end]
-    run.count = sum(clocks.values())
-    run.rates_hz = frozenset(rate_hz for _, rate_hz in clocks)
-    run.seconds = sum(count * samples / rate_hz for (samples, rate_hz), count in clocks.items())
-    return run
+    for skips in (chain.gaps, chain.tags):
+        skips[:] = [(begin, behind) for begin, behind in skips if behind <= chain.end]
+    chain.count = sum(clocks.values())
+    chain.rates_hz = frozenset(rate_hz for _, rate_hz in clocks)
+    chain.seconds = sum(count * samples / rate_hz for (samples, rate_hz), count in clocks.items())
+    return chain
 
 
-def lost_frames(read_at: ReadAt, begin: int, end: int, run: Run, kind: FrameKind) -> int:
-    """How many frames there were in a gap of a run: one where a header states the length of the gap."""
+def lost_frames(read_at: ReadAt, begin: int, end: int, chain: Chain, kind: FrameKind) -> int:
+    """How many frames there were in a gap of a chain: one where a header states the length of the gap."""
     header = read_at(begin, kind.header_bytes)
     frame = kind.measure(header, 0) if len(header) == kind.header_bytes else None
-    return 1 if frame is not None and frame[0] == end - begin else run.frames_in(end - begin)
+    return 1 if frame is not None and frame[0] == end - begin else chain.frames_in(end - begin)
 
 
 def _pass_frames(block: bytes, end: int, kind: FrameKind, clocks: dict[Clock, int]) -> int:

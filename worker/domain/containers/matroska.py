@@ -30,7 +30,7 @@ _DAMAGED = damaged("the elements of the Matroska file do not fit together")
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether all elements are whole, in clusters whose times go on, and how long each track of sound is."""
+    """Whether all elements are whole, in clusters whose times go on, and how long each audio track is."""
     reader = BlockReader(read_at, block_bytes=_READ_BYTES)
     header = element_at(reader, start)
     segment = element_at(reader, header.end) if header and header.end is not None else None

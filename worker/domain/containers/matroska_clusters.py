@@ -75,8 +75,8 @@ class Clusters:
         self._timestamp = 0
         self.scale_ns = _DEFAULT_SCALE_NS
         self.begins: set[int] = set()
-        self.has_lost_order = False  # the times of a track of sound went back
-        self.has_gap = False  # a track of sound goes on later in a cluster than it ended in the one before
+        self.has_lost_order = False  # the times of an audio track went back
+        self.has_gap = False  # an audio track goes on later in a cluster than it ended in the one before
 
     def read(self, cluster: Element, end: int, followers: AbstractSet[int]) -> int:
         """The offset behind the cluster; of one of unknown size, where one of `followers` begins, padding or `end`.
@@ -106,7 +106,7 @@ class Clusters:
         return (element is not None and element.identifier in followers) or self._is_padding(offset)
 
     def track_seconds(self) -> tuple[float | None, ...]:
-        """Of each track of sound: from its first sample to its last block, pauses included."""
+        """Of each audio track: from its first sample to its last block, pauses included."""
         return tuple(self._seconds(track) for track in self._tracks.values() if track.kind == AUDIO)
 
     def _seconds(self, track: Track) -> float | None:

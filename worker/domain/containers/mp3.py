@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from worker.domain.containers.frames import Frame, FrameKind, Run
+from worker.domain.containers.frames import Chain, Frame, FrameKind
 from worker.domain.containers.sizes import SLACK_BYTES
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
@@ -71,18 +71,18 @@ class _Info:
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether all frames are there that the encoder's tag states, and what is damaged between them."""
 
-    def is_last_frame(run: Run) -> bool:
-        return run.missing_bytes <= SLACK_BYTES and 0 < _info(read_at, run.begin).frames <= run.count
+    def is_last_frame(chain: Chain) -> bool:
+        return chain.missing_bytes <= SLACK_BYTES and 0 < _info(read_at, chain.begin).frames <= chain.count
 
-    structure, run = examine_stream(read_at, start, size, KIND, silent_frame=_silent_frame, may_lack=is_last_frame)
+    structure, chain = examine_stream(read_at, start, size, KIND, silent_frame=_silent_frame, may_lack=is_last_frame)
     if structure.problem:
         return structure
-    info = _info(read_at, run.begin)
-    if run.begin + info.file_bytes > size + _LONGEST_FRAME_BYTES:
+    info = _info(read_at, chain.begin)
+    if chain.begin + info.file_bytes > size + _LONGEST_FRAME_BYTES:
         return replace(structure, problem=CUT_OFF)
-    if run.count + run.lost_frames + 1 < info.frames:
-        return replace(structure, problem=damaged(f"of {info.frames} frames, {run.count} are there"))
-    seconds, (begin, left_out) = _played_seconds(read_at, structure, info), _left_out(read_at, run, info)
+    if chain.count + chain.lost_frames + 1 < info.frames:
+        return replace(structure, problem=damaged(f"of {info.frames} frames, {chain.count} are there"))
+    seconds, (begin, left_out) = _played_seconds(read_at, structure, info), _left_out(read_at, chain, info)
     if seconds is None or not left_out:
         return replace(structure, track_seconds=(seconds,))
     return replace(
@@ -96,13 +96,13 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     )
 
 
-def _left_out(read_at: ReadAt, run: Run, info: _Info) -> tuple[int, float]:
+def _left_out(read_at: ReadAt, chain: Chain, info: _Info) -> tuple[int, float]:
     """Where FFmpeg begins to play, and how many seconds lie before: it searches for two frames that are alike.
 
     Encoders of layer II may change between stereo and joint stereo at each frame.
     """
-    at, seconds, is_tag = run.begin, 0.0, info.is_there
-    while at < min(run.end, run.begin + _SEARCHED_BYTES):
+    at, seconds, is_tag = chain.begin, 0.0, info.is_there
+    while at < min(chain.end, chain.begin + _SEARCHED_BYTES):
         header = read_at(at, _HEADER_BYTES)
         frame = _measure(header, 0)
         if frame is None:
@@ -113,7 +113,7 @@ def _left_out(read_at: ReadAt, run: Run, info: _Info) -> tuple[int, float]:
         at += frame[0]
         seconds += 0 if is_tag else frame[1][0] / frame[1][1]
         is_tag = False
-    return run.begin, 0.0
+    return chain.begin, 0.0
 
 
 def _is_alike(header: bytes, other: bytes) -> bool:

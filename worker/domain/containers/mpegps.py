@@ -66,7 +66,7 @@ def _end_of_padding(reader: BlockReader, offset: int) -> int | None:
 
 
 def _track_of(reader: BlockReader, offset: int) -> int | None:
-    """The number of the track of sound that a packet is of: that of the packet, or in private ones that of DVDs."""
+    """The number of the audio track that a packet is of: that of the packet, or in private ones that of DVDs."""
     header = reader.at(offset, 9)
     code = header[3]
     if code & 0xE0 == _MPEG_AUDIO:

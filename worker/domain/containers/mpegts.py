@@ -1,7 +1,7 @@
 """MPEG transport streams (ISO 13818-1): packets of 188 bytes, with a time stamp in front 192, with a checksum 204.
 
 A recording begins and ends with any packet; what lies before the first or behind the last is no sound. Packets that
-are missing in between show in the counters, lengths and clocks of the streams of sound.
+are missing in between show in the counters, lengths and clocks of the audio streams.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ _BEGINNING = re.compile(rb"[\x40-\x7f\xc0-\xff]")  # that byte of such a packet
 _PROGRAMS = 0  # the number of the stream with the table of all programmes
 _NULL_PACKET = b"\x1f\xff"
 _PACKETS_MISSING = damaged("packets of the MPEG transport stream are missing")
-_MARKED = "{} packets of sound were received with errors, as their receiver has marked them"
-_LAST_INCOMPLETE = "the MPEG transport stream ends within a packet of sound"
+_MARKED = "{} audio packets were received with errors, as their receiver has marked them"
+_LAST_INCOMPLETE = "the MPEG transport stream ends within an audio packet"
 
 
 @dataclass(slots=True)
 class _Stream:
-    """A stream of sound, or perhaps of subtitles."""
+    """An audio stream, or perhaps of subtitles."""
 
     is_certain: bool
     sound: Sound = field(default_factory=Sound)
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the file ends with a packet, and no packet of sound is missing."""
+    """Whether the file ends with a packet, and no audio packet is missing."""
     head = read_at(start, _HEAD_BYTES)
     for packet_bytes, sync in PACKET_SIZES:
         if is_row(head, packet_bytes, sync):
@@ -102,7 +102,7 @@ def _end_of_packets(read_at: ReadAt, start: int, size: int, packet_bytes: int, s
 def _read(
     read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int, tracks: Tracks
 ) -> tuple[list[Sound], bool]:
-    """Each stream of sound, and whether the row of packets is broken before the first of them begins.
+    """Each audio stream, and whether the row of packets is broken before the first of them begins.
 
     Packets of what is certain to be sound are added to `tracks`.
     """
@@ -130,7 +130,7 @@ def _read(
 
 @dataclass(slots=True)
 class _Reading:
-    """The streams of sound, as far as the file has been read.
+    """The audio streams, as far as the file has been read.
 
     Where files were joined, a number may be that of pictures in one and of sound in another.
     """

@@ -1,4 +1,4 @@
-"""Packets of an MPEG transport stream, and the packets of sound that they carry (ISO 13818-1, sections 2.4.3)."""
+"""Packets of an MPEG transport stream, and the audio packets that they carry (ISO 13818-1, sections 2.4.3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SYNC = 0x47
 _IN_A_ROW = 5
 _PACKETS_AT_ONCE = 4096
 _CLOCK_TURN = 1 << 33
-# A longer gap is another recording that was joined; a gap of less than half a packet of sound is rounding.
+# A longer gap is another recording that was joined; a gap of less than half an audio packet is rounding.
 _LONGEST_GAP = 3600 * CLOCK_HZ
 _MORE_THAN_A_PACKET = 1.5
 _PRIVATE = {0xBD, 0xFD}  # the numbers of private packets
@@ -77,18 +77,18 @@ class Counter:
 
 @dataclass(slots=True)
 class Sound:
-    """One stream of sound: the counter of its packets, the lengths of what they carry, and its clock.
+    """One audio stream: the counter of its packets, the lengths of what they carry, and its clock.
 
-    `has_lost` is set where packets are missing within it. A counter that jumps between two packets of sound is no
+    `has_lost` is set where packets are missing within it. A counter that jumps between two audio packets is no
     loss where the clock goes on or back, as it does where files were joined.
     """
 
     counter: Counter = field(default_factory=Counter)
-    stated_bytes: int | None = None  # of the packet of sound that is being read; None where it is not stated
+    stated_bytes: int | None = None  # of the audio packet that is being read; None where it is not stated
     bytes_read: int = 0
     has_begun: bool = False
     clock: int | None = None
-    interval: int = 0  # of the clock, from one packet of sound to the next; 0: not yet known
+    interval: int = 0  # of the clock, from one audio packet to the next; 0: not yet known
     has_lost: bool = False
     marked_packets: int = 0  # which their receiver marked as damaged (section 2.4.3.3)
     is_doubtful: bool = False  # the clock jumps and the counter does not: a pause, or a multiple of 16 packets
@@ -108,7 +108,7 @@ class Sound:
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether less has been read of the present packet of sound than it states."""
+        """Whether less has been read of the present audio packet than it states."""
         return self.has_begun and self.stated_bytes is not None and self.bytes_read < self.stated_bytes
 
     def _begin(self, payload: bytes) -> None:
@@ -135,7 +135,7 @@ class Sound:
 
 
 def sound_of(packet: bytes) -> bool:
-    """Whether a transport packet begins a packet of sound: MPEG audio and AAC, or private, as AC-3 and Opus."""
+    """Whether a transport packet begins an audio packet: MPEG audio and AAC, or private, as AC-3 and Opus."""
     if not packet[1] & 0x40 or not packet[3] & 0x10:
         return False
     payload = payload_of(packet)
@@ -149,7 +149,7 @@ def is_certain_sound(packet: bytes) -> bool:
 
 
 def is_of_pictures(packet: bytes) -> bool:
-    """Whether a transport packet begins a packet of a stream of pictures."""
+    """Whether a transport packet begins a packet of a video stream."""
     payload = payload_of(packet) if packet[3] & 0x10 else b""
     return payload[:3] == b"\0\0\1" and payload[3:4] in _PICTURES
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from zlib import crc32
 
-from worker.domain.containers.ogg_codecs import HEAD_BYTES, Codec, begin_of, codec_of
+from worker.domain.containers.ogg_codecs import HEAD_BYTES, OggCodec, begin_of, codec_of
 from worker.domain.containers.ogg_pages import CAPTURE, MAX_PAGES, Page, pages
 from worker.domain.containers.structure import CUT_OFF, MAX_PARTS, ReadAt, Structure, damaged, range_to
 
@@ -26,7 +26,7 @@ _BYTES_BETWEEN = "bytes between the pages of the Ogg file were passed over; no p
 class _Stream:
     """One logical stream of a link, as far as it has been read."""
 
-    codec: Codec | None  # None where it is no sound
+    codec: OggCodec | None  # None where it is no sound
     number: int
     is_ended: bool
     is_unfinished: bool

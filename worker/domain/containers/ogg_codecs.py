@@ -16,7 +16,7 @@ _CELT_SAMPLES = (120, 240, 480, 960)
 
 
 @dataclass(frozen=True, slots=True)
-class Codec:
+class OggCodec:
     """A codec of sound in Ogg.
 
     `longest_packet` is a number of samples. `pre_skip` is how many the decoder leaves out at the beginning.
@@ -31,33 +31,35 @@ class Codec:
     settings: bytes = b""
 
 
-def codec_of(head: bytes) -> Codec | None:
+def codec_of(head: bytes) -> OggCodec | None:
     """From the first packet of a stream; None where it is no sound, or its header makes no sense."""
     codec = next((read(head) for magic, read in _READERS if head.startswith(magic)), None)
     return codec if codec is not None and codec.rate_hz else None
 
 
-def _vorbis(head: bytes) -> Codec:
+def _vorbis(head: bytes) -> OggCodec:
     """Vorbis I specification, section 4.2.2."""
-    return Codec("Vorbis", head[11], int.from_bytes(head[12:16], "little"), 1 << (head[28] >> 4), settings=head[28:29])
+    return OggCodec(
+        "Vorbis", head[11], int.from_bytes(head[12:16], "little"), 1 << (head[28] >> 4), settings=head[28:29]
+    )
 
 
-def _opus(head: bytes) -> Codec:
+def _opus(head: bytes) -> OggCodec:
     """RFC 7845, section 5.1."""
-    return Codec("Opus", head[9], _OPUS_RATE_HZ, 48 * 120, int.from_bytes(head[10:12], "little"), head[16:40])
+    return OggCodec("Opus", head[9], _OPUS_RATE_HZ, 48 * 120, int.from_bytes(head[10:12], "little"), head[16:40])
 
 
-def _flac(head: bytes) -> Codec:
+def _flac(head: bytes) -> OggCodec:
     """RFC 9639, sections 8.2 and 10.1."""
     packed = int.from_bytes(head[27:35], "big")
-    return Codec("FLAC", (packed >> 41 & 7) + 1, packed >> 44, int.from_bytes(head[19:21], "big"))
+    return OggCodec("FLAC", (packed >> 41 & 7) + 1, packed >> 44, int.from_bytes(head[19:21], "big"))
 
 
-def _speex(head: bytes) -> Codec:
+def _speex(head: bytes) -> OggCodec:
     """The Speex manual, section 7.1."""
     rate, channels = int.from_bytes(head[36:40], "little"), int.from_bytes(head[48:52], "little")
     frame, frames = int.from_bytes(head[56:60], "little"), int.from_bytes(head[64:68], "little")
-    return Codec("Speex", channels, rate, frame * max(1, frames))
+    return OggCodec("Speex", channels, rate, frame * max(1, frames))
 
 
 _READERS = (
@@ -68,7 +70,7 @@ _READERS = (
 )
 
 
-def begin_of(page: Page, codec: Codec, read_at: ReadAt) -> int:
+def begin_of(page: Page, codec: OggCodec, read_at: ReadAt) -> int:
     """The granule at which the page's first sample stands.
 
     Of Opus it is exact. The others do not say how long each packet is: 0 where the page can begin there, else, as in

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from worker.domain.containers.frames import FrameKind, Run, lost_frames
+from worker.domain.containers.frames import Chain, FrameKind, lost_frames
 from worker.domain.containers.structure import MAX_PARTS, ReadAt, Structure
 
 _BLOCK_BYTES = 1 << 20
@@ -31,11 +31,11 @@ class _Stretch:
         self.end = end
 
 
-def in_parts(structure: Structure, run: Run, read_at: ReadAt, kind: FrameKind) -> Structure:
+def in_parts(structure: Structure, chain: Chain, read_at: ReadAt, kind: FrameKind) -> Structure:
     """The structure with a part for each stretch of frames of one sample rate; as it is where there is one."""
-    if structure.problem or len(run.rates_hz) < 2:
+    if structure.problem or len(chain.rates_hz) < 2:
         return structure
-    stretches = _stretches(read_at, run, kind)
+    stretches = _stretches(read_at, chain, kind)
     if len(stretches) > MAX_PARTS:
         return replace(structure, problem=_TOO_MANY_CHANGES)
     parts = [
@@ -45,15 +45,15 @@ def in_parts(structure: Structure, run: Run, read_at: ReadAt, kind: FrameKind) -
     return replace(structure, parts=tuple(parts), track_seconds=(sum(each.seconds for each in stretches),))
 
 
-def _stretches(read_at: ReadAt, run: Run, kind: FrameKind) -> list[_Stretch]:
-    """All of the run, as far as there are not too many of them."""
-    gaps = dict(run.gaps)
-    skips = gaps | dict(run.tags)
+def _stretches(read_at: ReadAt, chain: Chain, kind: FrameKind) -> list[_Stretch]:
+    """All of the chain, as far as there are not too many of them."""
+    gaps = dict(chain.gaps)
+    skips = gaps | dict(chain.tags)
     found: list[_Stretch] = []
-    at, block_at, block = run.begin, run.begin, b""
-    while at < run.end and len(found) <= MAX_PARTS:
+    at, block_at, block = chain.begin, chain.begin, b""
+    while at < chain.end and len(found) <= MAX_PARTS:
         if found and at in skips:
-            frames = lost_frames(read_at, at, skips[at], run, kind) if at in gaps else 0
+            frames = lost_frames(read_at, at, skips[at], chain, kind) if at in gaps else 0
             at = skips[at]
             found[-1].add_gap(at, frames)
             continue
@@ -61,7 +61,7 @@ def _stretches(read_at: ReadAt, run: Run, kind: FrameKind) -> list[_Stretch]:
             block_at, block = at, read_at(at, _BLOCK_BYTES)
         frame = kind.measure(block, at - block_at)
         if frame is None:
-            break  # never within a run
+            break  # never within a chain
         length, (samples, rate_hz) = frame
         if not found or found[-1].rate_hz != rate_hz:
             found.append(_Stretch(at, rate_hz, end=at))

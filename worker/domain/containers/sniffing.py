@@ -53,7 +53,7 @@ class Sniffed:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFormat:
+class ContainerFormat:
     """A container: how people call it, the bytes that it begins with, and the module that examines it.
 
     `magic` is None for raw streams, which are found by their frames.
@@ -69,47 +69,49 @@ def _magic(pattern: bytes) -> re.Pattern[bytes]:
 
 
 _WINDOW_BYTES = 65_536
-SOURCES: dict[Container, SourceFormat] = {
-    Container.WAV: SourceFormat("WAV, RF64, BW64, RIFX", _magic(rb"(RIFF|RIFX|RF64|BW64)....WAVE"), wav.examine),
-    Container.W64: SourceFormat("Wave64", _magic(rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"), w64.examine),
-    Container.AIFF: SourceFormat("AIFF, AIFF-C", _magic(rb"FORM....AIF[FC]"), aiff.examine),
-    Container.AU: SourceFormat("AU", _magic(rb"\.snd"), au.examine),
-    Container.CAF: SourceFormat("CAF", _magic(rb"caff"), caf.examine),
-    Container.FLAC: SourceFormat("FLAC", _magic(rb"fLaC"), flac.examine),
-    Container.OGG: SourceFormat("Ogg (Vorbis, Opus, FLAC, Speex)", _magic(rb"OggS"), ogg.examine),
-    Container.AMR: SourceFormat("AMR, AMR-WB", _magic(rb"#!AMR(-WB)?\n"), amr.examine),
-    Container.MP4: SourceFormat(
+SOURCES: dict[Container, ContainerFormat] = {
+    Container.WAV: ContainerFormat("WAV, RF64, BW64, RIFX", _magic(rb"(RIFF|RIFX|RF64|BW64)....WAVE"), wav.examine),
+    Container.W64: ContainerFormat(
+        "Wave64", _magic(rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"), w64.examine
+    ),
+    Container.AIFF: ContainerFormat("AIFF, AIFF-C", _magic(rb"FORM....AIF[FC]"), aiff.examine),
+    Container.AU: ContainerFormat("AU", _magic(rb"\.snd"), au.examine),
+    Container.CAF: ContainerFormat("CAF", _magic(rb"caff"), caf.examine),
+    Container.FLAC: ContainerFormat("FLAC", _magic(rb"fLaC"), flac.examine),
+    Container.OGG: ContainerFormat("Ogg (Vorbis, Opus, FLAC, Speex)", _magic(rb"OggS"), ogg.examine),
+    Container.AMR: ContainerFormat("AMR, AMR-WB", _magic(rb"#!AMR(-WB)?\n"), amr.examine),
+    Container.MP4: ContainerFormat(
         "MP4, M4A, MOV", _magic(rb"....(ftyp|moov|mdat|free|skip|wide|pnot|styp)"), mp4.examine
     ),
-    Container.MATROSKA: SourceFormat("Matroska, WebM", _magic(rb"\x1a\x45\xdf\xa3"), matroska.examine),
-    Container.ASF: SourceFormat(
+    Container.MATROSKA: ContainerFormat("Matroska, WebM", _magic(rb"\x1a\x45\xdf\xa3"), matroska.examine),
+    Container.ASF: ContainerFormat(
         "ASF (WMA)", _magic(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c"), asf.examine
     ),
-    Container.MPEGTS: SourceFormat(
+    Container.MPEGTS: ContainerFormat(
         "MPEG transport stream",
         _magic(rb"(G.{187}){4}G|.{4}(G.{191}){4}G|(G.{203}){4}G"),
         mpegts.examine,
     ),
-    Container.MPEGPS: SourceFormat(
+    Container.MPEGPS: ContainerFormat(
         "MPEG program stream", _magic(rb"\x00\x00\x01\xba[\x20-\x2f\x40-\x7f]"), mpegps.examine
     ),
-    Container.AVI: SourceFormat("AVI", _magic(rb"RIFF....AVI[ X]"), avi.examine),
-    Container.FLV: SourceFormat("FLV", _magic(rb"FLV\x01[\x01\x04\x05]\x00\x00\x00"), flv.examine),
-    Container.MP3: SourceFormat("MP3, MP2, MP1", None, mp3.examine),
-    Container.ADTS: SourceFormat("AAC in ADTS", None, adts.examine),
-    Container.WAVPACK: SourceFormat("WavPack", _magic(rb"wvpk.{4}[\x02-\x10]\x04"), wavpack.examine),
-    Container.TTA: SourceFormat("TTA", _magic(rb"TTA1"), tta.examine),
-    Container.MUSEPACK_7: SourceFormat("Musepack SV7", _magic(rb"MP\+[\x07\x17\x27]"), musepack.examine_7),
-    Container.MUSEPACK_8: SourceFormat("Musepack SV8", _magic(rb"MPCK"), musepack.examine_8),
-    Container.APE: SourceFormat("Monkey's Audio", _magic(rb"MAC "), ape.examine),
-    Container.VOC: SourceFormat("VOC", _magic(rb"Creative Voice File\x1a"), voc.examine),
-    Container.DSF: SourceFormat("DSF (DSD)", _magic(rb"DSD \x1c\0\0\0\0\0\0\0"), dsd.examine_dsf),
-    Container.DFF: SourceFormat("DSDIFF (DSD)", _magic(rb"FRM8.{8}DSD "), dsd.examine_dff),
-    Container.AC3: SourceFormat("AC-3", None, ac3.examine_ac3),
-    Container.EAC3: SourceFormat("E-AC-3", None, ac3.examine_eac3),
-    Container.DTS: SourceFormat("DTS", None, dts.examine),
+    Container.AVI: ContainerFormat("AVI", _magic(rb"RIFF....AVI[ X]"), avi.examine),
+    Container.FLV: ContainerFormat("FLV", _magic(rb"FLV\x01[\x01\x04\x05]\x00\x00\x00"), flv.examine),
+    Container.MP3: ContainerFormat("MP3, MP2, MP1", None, mp3.examine),
+    Container.ADTS: ContainerFormat("AAC in ADTS", None, adts.examine),
+    Container.WAVPACK: ContainerFormat("WavPack", _magic(rb"wvpk.{4}[\x02-\x10]\x04"), wavpack.examine),
+    Container.TTA: ContainerFormat("TTA", _magic(rb"TTA1"), tta.examine),
+    Container.MUSEPACK_7: ContainerFormat("Musepack SV7", _magic(rb"MP\+[\x07\x17\x27]"), musepack.examine_7),
+    Container.MUSEPACK_8: ContainerFormat("Musepack SV8", _magic(rb"MPCK"), musepack.examine_8),
+    Container.APE: ContainerFormat("Monkey's Audio", _magic(rb"MAC "), ape.examine),
+    Container.VOC: ContainerFormat("VOC", _magic(rb"Creative Voice File\x1a"), voc.examine),
+    Container.DSF: ContainerFormat("DSF (DSD)", _magic(rb"DSD \x1c\0\0\0\0\0\0\0"), dsd.examine_dsf),
+    Container.DFF: ContainerFormat("DSDIFF (DSD)", _magic(rb"FRM8.{8}DSD "), dsd.examine_dff),
+    Container.AC3: ContainerFormat("AC-3", None, ac3.examine_ac3),
+    Container.EAC3: ContainerFormat("E-AC-3", None, ac3.examine_eac3),
+    Container.DTS: ContainerFormat("DTS", None, dts.examine),
     # Twelve frames in a row are not chance. Less than a quarter of a second cannot be recognised.
-    Container.GSM: SourceFormat("GSM 06.10", _magic(rb"([\xd0-\xdf].{32}){12}"), gsm.examine),
+    Container.GSM: ContainerFormat("GSM 06.10", _magic(rb"([\xd0-\xdf].{32}){12}"), gsm.examine),
 }
 _STREAMS = {
     Container.MP3: mp3.KIND,

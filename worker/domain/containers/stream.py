@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from worker.domain.containers.frames import FrameKind, Run, chain_begins, count_frames, find_chain, lost_frames
+from worker.domain.containers.frames import (
+    Chain,
+    FrameKind,
+    chain_begins,
+    count_frames,
+    find_chain,
+    lost_frames,
+)
 from worker.domain.containers.samples import is_constant
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
 from worker.domain.containers.tags import APE_FOOTER_BYTES, before_tags, behind_tags, behind_tags_between
@@ -47,8 +54,8 @@ def examine_stream(
     *,
     silent_frame: SilentFrame | None = None,
     stretched: Stretched | None = None,
-    may_lack: Callable[[Run], bool] = lambda _: False,
-) -> tuple[Structure, Run]:
+    may_lack: Callable[[Chain], bool] = lambda _: False,
+) -> tuple[Structure, Chain]:
     """Count the frames, and put silence where they are missing.
 
     `may_lack` says whether the last frame, which is cut off, is the end of the sound all the same.
@@ -56,37 +63,37 @@ def examine_stream(
     end = before_tags(read_at, start, size)
     begin = find_first(read_at, start, kind)
     if begin is None:
-        return Structure(start, end, problem=damaged("no frames of audio follow on each other")), Run(start, start)
-    run = count_frames(read_at, begin, end, kind)
-    _take_damaged_end(read_at, run, end, kind)
-    structure = Structure(begin, run.end, track_seconds=(run.seconds,), frames_only=True)
-    if run.is_overlong:
-        return replace(structure, problem=damaged("most of it is no audio")), run
-    if run.missing_bytes:
-        if not may_lack(run):
-            return replace(structure, problem=CUT_OFF), run
-        structure = replace(structure, end=end, repairs=(f"the last frame lacks {run.missing_bytes} bytes",))
-    if zeros_begin_in_last_frame(read_at, begin, run.end, end, kind):
-        return replace(structure, problem=ZEROS_AMID_SOUND), run
+        return Structure(start, end, problem=damaged("no frames of audio follow on each other")), Chain(start, start)
+    chain = count_frames(read_at, begin, end, kind)
+    _take_damaged_end(read_at, chain, end, kind)
+    structure = Structure(begin, chain.end, track_seconds=(chain.seconds,), frames_only=True)
+    if chain.is_overlong:
+        return replace(structure, problem=damaged("most of it is no audio")), chain
+    if chain.missing_bytes:
+        if not may_lack(chain):
+            return replace(structure, problem=CUT_OFF), chain
+        structure = replace(structure, end=end, repairs=(f"the last frame lacks {chain.missing_bytes} bytes",))
+    if zeros_begin_in_last_frame(read_at, begin, chain.end, end, kind):
+        return replace(structure, problem=ZEROS_AMID_SOUND), chain
     structure = _with_ends(read_at, structure, start, end, size)
     if structure.problem:
-        return structure, run
-    if run.gaps or run.tags:
-        structure = _mended(read_at, structure, run, _Mender(kind, silent_frame, stretched))
-    return structure, run
+        return structure, chain
+    if chain.gaps or chain.tags:
+        structure = _mended(read_at, structure, chain, _Mender(kind, silent_frame, stretched))
+    return structure, chain
 
 
-def _take_damaged_end(read_at: ReadAt, run: Run, end: int, kind: FrameKind) -> None:
+def _take_damaged_end(read_at: ReadAt, chain: Chain, end: int, kind: FrameKind) -> None:
     """What is as long as a frame behind the last one is a frame whose header is damaged, and no junk."""
-    rest = read_at(run.end, min(end - run.end, _LONGEST_FRAME_BYTES + 1))
-    if run.missing_bytes or run.is_overlong or not kind.header_bytes < len(rest) <= _LONGEST_FRAME_BYTES:
+    rest = read_at(chain.end, min(end - chain.end, _LONGEST_FRAME_BYTES + 1))
+    if chain.missing_bytes or chain.is_overlong or not kind.header_bytes < len(rest) <= _LONGEST_FRAME_BYTES:
         return
-    if behind_tags_between(read_at, run.end) > run.end:
+    if behind_tags_between(read_at, chain.end) > chain.end:
         return
-    is_as_long = abs(len(rest) - run.mean_frame_bytes) < _ROUNDED_BYTES or _is_frame_but_for_a_bit(rest, kind)
-    if is_as_long and not is_constant(read_at, run.end, end):
-        run.gaps.append((run.end, end))
-        run.end = end
+    is_as_long = abs(len(rest) - chain.mean_frame_bytes) < _ROUNDED_BYTES or _is_frame_but_for_a_bit(rest, kind)
+    if is_as_long and not is_constant(read_at, chain.end, end):
+        chain.gaps.append((chain.end, end))
+        chain.end = end
 
 
 def _is_frame_but_for_a_bit(data: bytes, kind: FrameKind) -> bool:
@@ -165,31 +172,31 @@ class _Mender:
                 yield Patch(last, len(header), header)
 
 
-def _mended(read_at: ReadAt, structure: Structure, run: Run, mender: _Mender) -> Structure:
+def _mended(read_at: ReadAt, structure: Structure, chain: Chain, mender: _Mender) -> Structure:
     """With frames of silence in the gaps, as many as there was room for, and zeros for tags between the frames.
 
     A decoder may lose the frame that follows on anything else.
     """
-    patches = [Patch(begin, end - begin) for begin, end in run.tags]
-    for begin, end in run.gaps:
-        frames = lost_frames(read_at, begin, end, run, mender.kind)
-        run.lost_frames += frames
+    patches = [Patch(begin, end - begin) for begin, end in chain.tags]
+    for begin, end in chain.gaps:
+        frames = lost_frames(read_at, begin, end, chain, mender.kind)
+        chain.lost_frames += frames
         model = last_frame(read_at, begin, mender.kind, begin=structure.begin)
         found = mender.patches(read_at, read_at(structure.begin if model is None else model, 16), begin, end, frames)
         if found is None:
             return replace(structure, problem=damaged(f"{end - begin} bytes amid the audio are none"))
         patches += found
-    if run.lost_frames > _MAX_LOST_PART * run.count:
+    if chain.lost_frames > _MAX_LOST_PART * chain.count:
         return replace(structure, problem=damaged("much of it is no audio"))
-    seconds = run.lost_frames * run.seconds / run.count if run.lost_frames else 0.0
+    seconds = chain.lost_frames * chain.seconds / chain.count if chain.lost_frames else 0.0
     repairs = []
-    if run.lost_frames:
+    if chain.lost_frames:
         repairs.append(f"{seconds:.2f} s of sound were damaged; silence took its place")
-    elif run.gaps:
-        repairs.append(f"{sum(end - begin for begin, end in run.gaps)} bytes of junk amid the sound were skipped")
+    elif chain.gaps:
+        repairs.append(f"{sum(end - begin for begin, end in chain.gaps)} bytes of junk amid the sound were skipped")
     return replace(
         structure,
         patches=(*structure.patches, *patches),
-        track_seconds=(run.seconds + seconds,),
+        track_seconds=(chain.seconds + seconds,),
         repairs=(*structure.repairs, *repairs),
     )

@@ -37,7 +37,7 @@ class _Stretch:
 
 @dataclass(slots=True)
 class _Track:
-    """The last packet of a track of sound."""
+    """The last packet of an audio track."""
 
     at: int = -1
     clock: int | None = None
@@ -72,7 +72,7 @@ class Tracks:
     _stretches: list[_Stretch] = field(default_factory=list)
 
     def add(self, number: int, begin: int, end: int, clock: int | None, described: int | None) -> None:
-        """The next packet of sound in the file, with its time stamp in units of 1/90,000 s where it has one."""
+        """The next audio packet in the file, with its time stamp in units of 1/90,000 s where it has one."""
         stretches, track = self._stretches, self._tracks[number]
         if len(stretches) > _MAX_STRETCHES:
             return
@@ -131,7 +131,7 @@ class Tracks:
 
 
 def clock_of(packet: bytes) -> int | None:
-    """The presentation time stamp of a packet of sound, in units of 1/90,000 s; None where it has none.
+    """The presentation time stamp of an audio packet, in units of 1/90,000 s; None where it has none.
 
     ISO 13818-1, section 2.4.3.7, where flags say so; ISO 11172-1, section 2.4.3.3, behind stuffing and a buffer size.
     """

@@ -9,7 +9,7 @@ from worker.domain.containers.data_end import Samples, find_end
 from worker.domain.containers.samples import ByteOrder
 from worker.domain.containers.sizes import MAX_CHUNKS, MAX_FILE_BYTES, SLACK_BYTES
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
-from worker.domain.containers.wave_format import FORMAT_BYTES, block_bytes, layout_of, misread_codec
+from worker.domain.containers.wave_format import FORMAT_BYTES, block_bytes, misread_codec, sample_layout_of
 
 _UNKNOWN = 0xFFFF_FFFF
 BIG_ENDIAN = b"RIFX"
@@ -44,7 +44,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         if kind == b"ds64":
             sizes = _Sizes.at(offset + 8, header[8:])
         if kind == b"fmt ":
-            layout = layout_of(header[8 : 8 + length], order)
+            layout = sample_layout_of(header[8 : 8 + length], order)
             codec, block = misread_codec(header[8 : 8 + length], layout), block_bytes(header[8 : 8 + length])
         if kind == b"data":
             is_wide = length == _UNKNOWN

@@ -10,7 +10,7 @@ _GSM = 0x31
 _KINDS = {1: "int", 3: "float", 6: "alaw", 7: "mulaw"}
 
 
-def layout_of(chunk: bytes, byte_order: ByteOrder = "little") -> SampleLayout | None:
+def sample_layout_of(chunk: bytes, byte_order: ByteOrder = "little") -> SampleLayout | None:
     """None where the samples are compressed, or the chunk is too short."""
     if len(chunk) < 16:
         return None

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from worker.domain.containers.flac_frames import crc8, crc16
 from worker.domain.splitting.checksums import with_zeros
-from worker.domain.splitting.cuts import FLAC_FRAME_SAMPLES
 from worker.domain.splitting.joiner import EncodedPiece, JoinError
 from worker.domain.splitting.packets import kept_packets
+from worker.domain.splitting.pieces import FLAC_FRAME_SAMPLES
 
 _STREAMINFO = 8  # its content's offset (RFC 9639, section 8.2)
 _FRAME_SIZES, _SAMPLES, _MD5 = _STREAMINFO + 4, _STREAMINFO + 13, _STREAMINFO + 18

@@ -35,7 +35,7 @@ class Index:
 def joined_index(moov: bytes, index: Index) -> bytes:
     """The box `moov` of a piece, for another media.
 
-    Raises JoinError where it is not the index of one track of sound, or cannot be that of so long a one.
+    Raises JoinError where it is not the index of one audio track, or cannot be that of so long a one.
     """
     last = index.samples - (len(index.sizes) - 1) * index.frame_samples
     if not index.sizes or not 0 < last <= index.frame_samples:

@@ -43,12 +43,12 @@ class OggFront:
 
 
 def read_ogg(read_at: ReadAt, start: int) -> Tags:
-    """The fields of the first stream of sound in the file."""
+    """The fields of the first audio stream in the file."""
     return read_comments(_comments(read_at, start))
 
 
 def pictures_of_ogg(read_at: ReadAt, start: int) -> Iterator[tuple[int, bytes]]:
-    """The kind and the content of each picture in the comments of the first stream of sound.
+    """The kind and the content of each picture in the comments of the first audio stream.
 
     FLAC in Ogg may have them in packets of their own (RFC 9639, section 10.1).
     """
@@ -61,7 +61,7 @@ def pictures_of_ogg(read_at: ReadAt, start: int) -> Iterator[tuple[int, bytes]]:
 
 
 def chapters_of_ogg(read_at: ReadAt, start: int) -> Iterator[Chapter]:
-    """The chapters of the first stream of sound in the file."""
+    """The chapters of the first audio stream in the file."""
     return chapters_of_comments(_comments(read_at, start))
 
 
@@ -70,7 +70,7 @@ def _is_metadata(packet: bytes) -> bool:
 
 
 def _comments(read_at: ReadAt, start: int) -> bytes:
-    """The block of comments of the first stream of sound in the file; empty where there is none."""
+    """The block of comments of the first audio stream in the file; empty where there is none."""
     first = next(pages(read_at, start), None)
     for _ in range(_MAX_STREAMS):
         if first is None or not first.is_first:
@@ -85,7 +85,7 @@ def _comments(read_at: ReadAt, start: int) -> bytes:
             return comment[4:]
         if magic == _SPEEX:
             return comment
-        first = next(pages(read_at, first.end), None)  # of a stream of pictures, say
+        first = next(pages(read_at, first.end), None)  # of a video stream, say
     return b""
 
 

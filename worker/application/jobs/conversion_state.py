@@ -1,4 +1,4 @@
-"""One run of a conversion: what its steps share."""
+"""What the steps of one conversion share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.application.jobs.workspace import JobDirectory
 from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.cutting import seconds_of
-from worker.domain.disk_space import Need
+from worker.domain.disk_space import SpaceNeed
 from worker.domain.hls import DEFAULT_SEGMENT_SECONDS
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.progress import Stage
@@ -26,13 +26,13 @@ _CODED_BYTES_PER_SECOND = 20_000
 class NoSpaceError(Exception):
     """The space that the job needs is not free. It gives back what it has, and waits."""
 
-    def __init__(self, need: Need) -> None:
+    def __init__(self, need: SpaceNeed) -> None:
         super().__init__(need)
         self.need = need
 
 
 @dataclass(slots=True)
-class ConversionRun:
+class ConversionState:
     """A job, where its files are, and how far it is."""
 
     job: Job
@@ -81,7 +81,7 @@ class ConversionRun:
         self.progress.meter.expect(Stage.DOWNLOADING, self.progress.leave())
         self.progress.enter(Stage.CONVERTING)
 
-    def reserve(self, need: Need) -> None:
+    def reserve(self, need: SpaceNeed) -> None:
         """Raises NoSpaceError where it is not free at once."""
         if not self.directory.space.take(need):
             raise NoSpaceError(need)

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.ffmpeg_log import DEMUXER, ERROR, FILTER, VERBOSE, WARNING, created, log_of, said
+from worker.adapters.ffmpeg.failures import check_end
 from worker.adapters.ffmpeg.log import Log
-from worker.adapters.ffmpeg.report import ProgressReader, check_end, count_channels, has_packet, read_headers
+from worker.adapters.ffmpeg.printed_headers import count_channels, has_packet, read_headers
+from worker.adapters.ffmpeg.printed_progress import ProgressReader
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
 from worker.domain.mixing import LAYOUTS
 

@@ -1,4 +1,4 @@
-"""Where a long source is cut, so that encoders that begin anew at each cut write the frames that one would write."""
+"""The pieces of a long source. Encoders that begin anew at each of them write the frames that one would write."""
 
 from __future__ import annotations
 
@@ -87,8 +87,13 @@ def framing_of(encoding: Encoding) -> Framing | None:
     return None
 
 
-def cut(samples: int, rate_hz: int, encodings: Sequence[Encoding], most: int, pace: Pace = Pace()) -> list[Piece]:
-    """The pieces of a source of so many sample frames, for at most `most` encoders at a time; empty: not to be cut."""
+def pieces_of(
+    samples: int, rate_hz: int, encodings: Sequence[Encoding], most: int, pace: Pace = Pace()
+) -> list[Piece]:
+    """The pieces of a source of so many sample frames, for at most `most` encoders at a time.
+
+    Empty where it is encoded as a whole.
+    """
     framings = [framing_of(encoding) for encoding in encodings]
     cost_per_minute = sum(FORMATS[encoding.format].encoding_cost for encoding in encodings)
     cost = cost_per_minute / 60 * samples / rate_hz

@@ -1,4 +1,4 @@
-"""Where sources are cut: how long pieces are, and what is given to their encoders around them."""
+"""The pieces of sources: how long they are, and what is given to their encoders around them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.encoding import Encoding
-from worker.domain.splitting.cuts import Framing, Pace, Piece, cut, framing_of
 from worker.domain.splitting.flac import FlacJoiner
 from worker.domain.splitting.joiner import Joiner
 from worker.domain.splitting.mp3 import Mp3Joiner
 from worker.domain.splitting.mp4 import Mp4Joiner
 from worker.domain.splitting.opus import OpusJoiner
+from worker.domain.splitting.pieces import Framing, Pace, Piece, framing_of, pieces_of
 
 MP3 = Encoding(AudioFormat.MP3, 44_100, 2, 16, 128)
 FLAC = Encoding(AudioFormat.FLAC, 44_100, 2, 16, None)
@@ -50,20 +50,20 @@ def test_pieces_are_as_long_as_the_pace_says_rounded_up_to_frames() -> None:
     frames = 108  # 10.03 s; the last piece has the rest
     length = frames * 4096
 
-    assert cut(60 * 44_100, 44_100, [FLAC], 2, a_pace(FLAC, 10)) == [
+    assert pieces_of(60 * 44_100, 44_100, [FLAC], 2, a_pace(FLAC, 10)) == [
         Piece(number, number * length, (number + 1) * length, number * length, (number + 1) * length, is_last=False)
         for number in range(5)
     ] + [Piece(5, 5 * length, 60 * 44_100, 5 * length, 60 * 44_100, is_last=True)]
 
 
 def test_each_encoder_gets_two_pieces_at_least() -> None:
-    assert len(cut(60 * 44_100, 44_100, [FLAC], 4, a_pace(FLAC, 20))) == 8
+    assert len(pieces_of(60 * 44_100, 44_100, [FLAC], 4, a_pace(FLAC, 20))) == 8
 
 
 def test_what_is_given_beside_a_piece_is_whole_frames_within_the_source() -> None:
     before, behind, length = 40 * 1152, 12 * 1152, 520 * 1152
 
-    pieces = cut(4 * length, 44_100, [MP3], 2, a_pace(MP3, 40))
+    pieces = pieces_of(4 * length, 44_100, [MP3], 2, a_pace(MP3, 40))
 
     assert pieces == [
         Piece(0, 0, length, 0, length + behind, is_last=False),
@@ -75,15 +75,15 @@ def test_what_is_given_beside_a_piece_is_whole_frames_within_the_source() -> Non
 
 
 def test_where_more_than_a_tenth_would_be_encoded_twice_nothing_is_split() -> None:
-    assert len(cut(4 * 520 * 1152, 44_100, [MP3], 2, a_pace(MP3, 40))) == 4
-    assert cut(4 * 519 * 1152, 44_100, [MP3], 2, a_pace(MP3, 40)) == []
+    assert len(pieces_of(4 * 520 * 1152, 44_100, [MP3], 2, a_pace(MP3, 40))) == 4
+    assert pieces_of(4 * 519 * 1152, 44_100, [MP3], 2, a_pace(MP3, 40)) == []
 
 
 def test_a_resampler_needs_a_tenth_of_a_second_around_a_piece_that_is_cut_where_both_clocks_have_a_frame() -> None:
     grid = 160 * 4096  # samples at 48 kHz, in which there are 147 frames at 44.1 kHz: 13.7 s
     pace = a_pace(FLAC, 20 * grid / 48_000)
 
-    pieces = cut(80 * grid, 48_000, [FLAC], 2, pace)
+    pieces = pieces_of(80 * grid, 48_000, [FLAC], 2, pace)
 
     assert [piece.begin for piece in pieces] == [0, 20 * grid, 40 * grid, 60 * grid]
     assert (pieces[1].given_begin, pieces[1].given_end) == (19 * grid, 41 * grid)
@@ -92,7 +92,7 @@ def test_a_resampler_needs_a_tenth_of_a_second_around_a_piece_that_is_cut_where_
 def test_a_tenth_of_a_second_is_rounded_up_to_frames_that_begin_on_both_clocks() -> None:
     frame = 2 * 4096  # at 48 kHz, where the output has 24 kHz: 0.17 s
 
-    pieces = cut(HOUR, 48_000, [replace(FLAC, sample_rate_hz=24_000)], 2, a_pace(FLAC, 900))
+    pieces = pieces_of(HOUR, 48_000, [replace(FLAC, sample_rate_hz=24_000)], 2, a_pace(FLAC, 900))
 
     assert (pieces[1].begin - pieces[1].given_begin, pieces[1].given_end - pieces[1].end) == (frame, frame)
 
@@ -100,14 +100,14 @@ def test_a_tenth_of_a_second_is_rounded_up_to_frames_that_begin_on_both_clocks()
 def test_by_default_what_costs_less_than_three_core_seconds_is_not_split() -> None:
     minutes, alac = 3.0 / FORMATS[AudioFormat.ALAC].encoding_cost, replace(FLAC, format=AudioFormat.ALAC)
 
-    assert cut(int(minutes * 60 * 44_100) + 1, 44_100, [alac], 2)
-    assert cut(int(minutes * 60 * 44_100) - 1, 44_100, [alac], 2) == []
+    assert pieces_of(int(minutes * 60 * 44_100) + 1, 44_100, [alac], 2)
+    assert pieces_of(int(minutes * 60 * 44_100) - 1, 44_100, [alac], 2) == []
 
 
 def test_by_default_flac_is_split_with_others_alone_because_it_is_encoded_as_fast_as_it_comes() -> None:
-    assert cut(HOUR, 44_100, [FLAC], 2) == []
-    assert cut(HOUR, 44_100, [FLAC, FLAC], 2)
-    assert cut(HOUR, 44_100, [FLAC, MP3], 2)
+    assert pieces_of(HOUR, 44_100, [FLAC], 2) == []
+    assert pieces_of(HOUR, 44_100, [FLAC, FLAC], 2)
+    assert pieces_of(HOUR, 44_100, [FLAC, MP3], 2)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_piece_has_what_the_neediest_of_its_encoders_needs_around_it() -> None
     grid, samples = 5 * 1152, 600 * 48_000
     mp3 = replace(MP3, sample_rate_hz=48_000)
 
-    pieces = cut(samples, 48_000, [mp3, OPUS], 2)
+    pieces = pieces_of(samples, 48_000, [mp3, OPUS], 2)
 
     assert all(piece.begin % grid == 0 for piece in pieces)
     assert pieces[1].begin - pieces[1].given_begin == 9 * grid  # 1.08 s
@@ -135,7 +135,7 @@ def test_a_piece_has_what_the_neediest_of_its_encoders_needs_around_it() -> None
 def test_a_rest_of_at_most_half_a_piece_belongs_to_the_piece_before_it(rest: int, pieces: int) -> None:
     length = 3 * 4096  # a quarter of the source, rounded up to frames
 
-    found = cut(
+    found = pieces_of(
         3 * length + rest,
         44_100,
         [FLAC],
@@ -150,15 +150,15 @@ def test_what_costs_as_much_as_a_split_is_worth_is_split() -> None:
     samples = 60 * 44_100
     cost = FORMATS[AudioFormat.FLAC].encoding_cost / 60 * samples / 44_100
 
-    assert len(cut(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost, cost))) == 4
-    assert cut(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost * 1.001, cost)) == []
-    assert cut(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost, cost * 1.001)) == []
+    assert len(pieces_of(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost, cost))) == 4
+    assert pieces_of(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost * 1.001, cost)) == []
+    assert pieces_of(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost, cost * 1.001)) == []
 
 
 def test_what_the_boxes_of_an_output_cannot_count_is_not_split() -> None:
     alac = replace(FLAC, format=AudioFormat.ALAC)
 
-    assert cut((1 << 31) - 1, 44_100, [alac], 2)
-    assert cut(1 << 31, 44_100, [alac], 2) == []
-    assert cut((1 << 32) - 2, 88_200, [alac], 2)  # half as many at the output's rate
-    assert cut(1 << 31, 44_100, [FLAC], 2, a_pace(FLAC, 900))
+    assert pieces_of((1 << 31) - 1, 44_100, [alac], 2)
+    assert pieces_of(1 << 31, 44_100, [alac], 2) == []
+    assert pieces_of((1 << 32) - 2, 88_200, [alac], 2)  # half as many at the output's rate
+    assert pieces_of(1 << 31, 44_100, [FLAC], 2, a_pace(FLAC, 900))

@@ -15,11 +15,11 @@ from worker.adapters.disk import NO_SPACE, LocalVolume
 from worker.adapters.ffmpeg.files import bytes_at
 from worker.domain.audio import AudioFormat
 from worker.domain.encoding import Encoding
-from worker.domain.splitting.cuts import Piece, framing_of
 from worker.domain.splitting.joiner import EncodedPiece, Joiner, JoinError
 from worker.domain.splitting.mp3 import Mp3Joiner
 from worker.domain.splitting.mp4 import Mp4Joiner
 from worker.domain.splitting.opus import OpusJoiner
+from worker.domain.splitting.pieces import Piece, framing_of
 from worker.domain.tags.flac import flac_in_front
 from worker.domain.tags.metadata import Metadata
 
@@ -93,7 +93,7 @@ class JoinedOutput:
         return framing.samples
 
     def _frame(self, sample: int) -> int:
-        """The output's frame that begins with this sample of the source. Pieces are cut where there is one."""
+        """The output's frame that begins with this sample of the source. Pieces begin where there is one."""
         return sample * self.encoding.sample_rate_hz // self.rate_hz // self._frame_samples
 
     @contextmanager

@@ -1,0 +1,51 @@
+"""What went through ffmpeg, by its own counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from worker.adapters.ffmpeg.log import Log
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What went through the converter, by ffmpeg's own counts."""
+
+    read_bytes: int  # in packets of the audio stream
+    decoded_frames: int
+    decoded_samples: int
+    decode_errors: int
+    shortest_seconds: float  # of what was decoded, at the highest of its rates
+    longest_seconds: float  # at the lowest of them; the same where there is one rate
+    changes: int  # of its rate or channels
+    left_out_seconds: float  # the longest of the pauses that are longer than silence is made for
+    encoded_samples: tuple[int | None, ...]  # one for each output
+    read_packets: int = 0  # of the audio stream
+    filled_seconds: float = 0.0  # of silence in the place of pauses, at the highest rate
+    frames_without_channel: int = 0  # see `Log`
+    has_non_finite_samples: bool = False  # among the samples of a source that was decoded to see that
+
+
+def read_counts(log: Log, outputs: int, rate_hz: int) -> Counts | None:
+    """The last sample counts of a run, all inputs together; None where it never got so far.
+
+    `rate_hz` is that of an input of which no sample came.
+    """
+    if not log.decoded:
+        return None
+    rates = {number: log.rates_hz.get(number, [rate_hz]) for number in log.decoded}
+    return Counts(
+        read_bytes=sum(each.read_bytes for each in log.decoded.values()),
+        decoded_frames=sum(each.frames for each in log.decoded.values()),
+        decoded_samples=sum(each.samples for each in log.decoded.values()),
+        decode_errors=sum(each.errors for each in log.decoded.values()),
+        shortest_seconds=sum(each.samples / max(rates[number]) for number, each in log.decoded.items()),
+        longest_seconds=sum(each.samples / min(rates[number]) for number, each in log.decoded.items()),
+        changes=log.changes,
+        left_out_seconds=log.left_out_seconds,
+        encoded_samples=tuple(log.encoded.get(index) for index in range(outputs)),
+        read_packets=sum(each.packets for each in log.decoded.values()),
+        filled_seconds=log.filled_samples / max(max(each) for each in rates.values()),
+        frames_without_channel=log.frames_without_channel,
+        has_non_finite_samples=log.has_non_finite_samples,
+    )

@@ -1,0 +1,85 @@
+"""Why ffmpeg ended: from its exit code and from its own words."""
+
+from __future__ import annotations
+
+from signal import Signals
+
+from worker.adapters.ffmpeg.log import Log, Side
+from worker.adapters.ffmpeg.printed_headers import NOT_DECODED
+from worker.adapters.ffmpeg.printed_progress import ProgressReader
+from worker.domain.errors import (
+    ConverterCrashedError,
+    ConverterFailedError,
+    JobError,
+    NoAudioError,
+    UnsupportedAudioError,
+    WorkspaceFullError,
+)
+from worker.ports import OutputLimitError
+
+# Exit codes are the low byte of ffmpeg's error (libavutil/error.h); each was provoked and measured.
+_DAMAGED = "the source is damaged: too much of it cannot be decoded"
+_UNREADABLE = "the source is damaged, or not what its first bytes say"
+_INVALID_ARGUMENT = 234
+_HEADER_LACKS = "the source is damaged: its header does not say what its sound is"
+_TOO_MANY_TRACKS = "the source has more than 1000 tracks"
+_PERMANENT = {
+    8: NOT_DECODED,  # no such decoder
+    69: _DAMAGED,  # more decode errors than -max_error_rate
+    176: NOT_DECODED,  # a feature of the codec that FFmpeg lacks
+    183: _UNREADABLE,  # invalid data
+    187: _UNREADABLE,  # end of file while it was opened
+    _INVALID_ARGUMENT: NOT_DECODED,  # invalid argument: no decoder, or one that is not allowed
+}
+_BY_OTHERS = {244, 245, 255}  # no memory, no thread, asked to end
+_OWN_SIGNALS = {Signals.SIGSEGV, Signals.SIGABRT, Signals.SIGFPE, Signals.SIGILL, Signals.SIGBUS}
+_NO_SPACE = {134, 228}  # EDQUOT, ENOSPC
+_NO_SPACE_TEXT = "No space left on device"  # where the exit code is that of another output
+_FILE_LIMIT = {-Signals.SIGXFSZ, 229}  # EFBIG, where that signal is ignored
+
+
+def has_hit_the_file_limit(returncode: int) -> bool:
+    """Whether an output was to become larger than RLIMIT_FSIZE allows."""
+    return returncode in _FILE_LIMIT
+
+
+def failure_of(returncode: int, log: Log) -> JobError | None:
+    """Why the process failed, or None where it did not: from its exit code and from its own words."""
+    if returncode == 0:
+        return None
+    if returncode in _NO_SPACE or any(_NO_SPACE_TEXT in error.text for error in log.errors if not error.is_of_source):
+        return WorkspaceFullError()
+    if any(error.text.startswith("Stream map ") and "matches no streams" in error.text for error in log.errors):
+        return NoAudioError()
+    if any("exceeds max_streams" in error.text for error in log.errors if error.is_of_demuxer):
+        return UnsupportedAudioError(_TOO_MANY_TRACKS)
+    first = next((error for error in log.errors if error.side is not Side.OTHER), None)
+    if returncode == _INVALID_ARGUMENT and first is not None and first.is_of_probe:
+        return UnsupportedAudioError(_HEADER_LACKS)
+    if returncode in _PERMANENT and (returncode != _INVALID_ARGUMENT or first is None or first.is_of_source):
+        return UnsupportedAudioError(_PERMANENT[returncode])
+    if returncode < 0:
+        kind = ConverterFailedError if -returncode in _OWN_SIGNALS else ConverterCrashedError
+        return kind(f"the converter was ended by {_signal_name(-returncode)}")
+    part = "" if first is None or first.is_of_source else f" in its {first.side.name.lower()}"
+    kind = ConverterCrashedError if returncode in _BY_OTHERS else ConverterFailedError
+    return kind(f"the converter ended with code {returncode}{part}")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def check_end(returncode: int, reader: ProgressReader, log: Log) -> None:
+    """Raise what went wrong, by the exit code and by what ffmpeg said."""
+    if has_hit_the_file_limit(returncode):
+        raise OutputLimitError("an output became larger than it may")
+    if error := failure_of(returncode, log):
+        raise error
+    if not reader.has_ended:
+        raise ConverterCrashedError("the converter ended before the end")
+    if log.demuxer_error is not None:
+        raise UnsupportedAudioError("the source is damaged: parts of the file cannot be read")
