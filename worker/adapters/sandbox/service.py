@@ -69,7 +69,7 @@ class Service:
             become(order, answers.fileno(), descriptors, rules)
         answers.setblocking(False)
         self._running[pid] = answers
-        self._selector.register(answers, selectors.EVENT_READ, partial(self._kill, pid))
+        self._selector.register(answers, selectors.EVENT_READ, partial(self._kill, pid, answers))
 
     def _rules_of(self, order: Order) -> int | None:
         """Made once for each program: a rule for each of its libraries costs as much as a fork."""
@@ -80,9 +80,11 @@ class Service:
             self._rules[key] = landlock.ruleset(*key)
         return self._rules[key]
 
-    def _kill(self, pid: int) -> None:
+    def _kill(self, pid: int, answers: socket.socket) -> None:
         """The worker does not want the process any more, or has ended."""
-        self._selector.unregister(self._running[pid])
+        if self._running.get(pid) is not answers:  # the same `select` has reported its end, which was handled first
+            return
+        self._selector.unregister(answers)
         # The second where it has no group of its own yet.
         for kill in (os.killpg, os.kill):
             with suppress(ProcessLookupError, PermissionError):
