@@ -199,3 +199,11 @@ async def test_a_document_that_no_healthy_worker_gives_fails_in_its_line(documen
 
     found = {name for name, check in findings_of(done).items() if check["status"] == "failed"}
     assert (done.returncode, found) == (1 if failed else 0, failed)
+
+
+async def test_a_document_that_is_nested_too_deeply_is_none() -> None:
+    done = await validated(lambda _: web.Response(text="[" * 20_000))
+
+    found = findings_of(done)
+    assert done.returncode == 1
+    assert found["health"]["detail"].startswith("answered 200")

@@ -51,6 +51,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ["submit", "s3://in-bucket/a.wav", "--output", "s3://in-bucket/a.wav"],
         ["submit", "/no/such/file.wav", "--upload-to", "s3://in-bucket", "--output", "s3://out/a.mp3"],
         ["submit", "s3://in-bucket/a.wav", "--output", "s3://out/a.mp3", "--channels", "2.0"],
+        ["submit", "s3://in-bucket/a.wav", "--output", "s3://out/a.mp3", "--loudness", "[" * 20_000],
         ["schema"],
         ["schema", "progress"],
         ["submit", "s3://in-bucket/a.wav", "--output", "s3://out-bucket/a.mp3", "--timeout", "5"],

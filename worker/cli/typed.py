@@ -25,7 +25,7 @@ def value_of(kind: Any) -> Callable[[str], Any]:
     def read(text: str) -> Any:
         value: Any = text
         if not is_text(kind):
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 value = json.loads(text)
         try:
             read_value(kind, value, "")

@@ -33,6 +33,6 @@ def _is_worker(host: str, port: int) -> bool:
         with closing(http.client.HTTPConnection(host, port, timeout=_SECONDS)) as connection:
             connection.request("GET", "/health")
             document = json.loads(connection.getresponse().read(65_536))
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, http.client.HTTPException, ValueError, RecursionError):
         return False
     return isinstance(document, dict) and "progress_store" in document

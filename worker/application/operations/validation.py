@@ -94,7 +94,7 @@ def _judge_sending(failures: object) -> Verdict:
 def _document(status: int, body: bytes) -> Mapping[str, Any] | None:
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if status == 200 and isinstance(document, dict) else None
 
