@@ -7,12 +7,13 @@ import sys
 from collections.abc import Sequence
 
 from worker.cli.arguments import parse
-from worker.cli.console import complain, escape_what_cannot_be_shown
+from worker.cli.console import complain, escape_what_cannot_be_shown, replace_closed_streams
 from worker.cli.exits import ExitCode, UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code. Errors are plain lines on standard error."""
+    replace_closed_streams()
     escape_what_cannot_be_shown()
     arguments = parse(sys.argv[1:] if argv is None else argv)
     try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from pathlib import Path
 
 
 def say(text: str = "") -> None:
@@ -23,6 +25,17 @@ def complain(text: str) -> None:
 
 def _write(stream: object, text: str) -> None:
     print(printable(text), file=stream, flush=True)  # type: ignore[call-overload]
+
+
+def replace_closed_streams() -> None:
+    """Put /dev/null in the place of each standard stream that was closed before the start (`2>&-`).
+
+    Python has None there: `print` would write to standard output what is for standard error. The next file that is
+    opened would have the stream's number, and in it would be what a library writes there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their numbers
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for as long as the process lives
 
 
 def escape_what_cannot_be_shown() -> None:

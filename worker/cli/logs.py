@@ -23,7 +23,7 @@ def command(arguments: Namespace) -> int:
     asked = arguments.questions or [name for name in QUESTIONS if arguments.job_id or name != "story"]
     if "story" in asked and arguments.job_id is None:
         raise UsageError("--question story needs --job JOB_ID")
-    if not arguments.files and sys.stdin.isatty():
+    if not arguments.files and (sys.__stdin__ is None or sys.stdin.isatty()):  # None: closed before the start
         raise UsageError("name files of log lines, or pipe them in")
     lines = _lines(arguments.files)
     if not lines:
