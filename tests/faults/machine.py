@@ -6,6 +6,7 @@ from tests.faults.row import Row
 
 _PORT = "tests/system/test_http_port.py"
 _CLIENTS = "tests/unit/adapters/test_http_clients.py"
+_GATEWAY = "tests/unit/gateway/test_gateway_deadlines.py"
 _MESSAGE = "tests/unit/adapters/test_http_message.py"
 _DISK = "tests/system/test_disk.py"
 _SPACE = "tests/unit/application/test_disk_space.py"
@@ -36,6 +37,21 @@ ROWS = (
         "an HTTP client does not read its answer",
         "it is disconnected after five seconds",
         f"{_CLIENTS}::test_a_client_that_does_not_read_its_answer_is_disconnected",
+    ),
+    Row(
+        "a client of the gateway sends nothing, or its request for ever, byte by byte",
+        "it is disconnected after ten seconds in all; ten more after an early answer for the rest of a body",
+        f"{_GATEWAY}::test_a_client_that_sends_its_request_for_ever_byte_by_byte_is_disconnected",
+    ),
+    Row(
+        "clients that complete no request have all connections of the gateway",
+        "others are answered with 503 until these are disconnected",
+        "tests/system/test_gateway_metrics.py::test_clients_that_complete_no_request_make_room_for_others",
+    ),
+    Row(
+        "a client of the gateway does not read its answer",
+        "it is disconnected after a minute",
+        f"{_GATEWAY}::test_a_client_that_takes_nothing_of_its_answer_is_disconnected",
     ),
     Row(
         "something that is not HTTP, or far too long, arrives at the HTTP port",

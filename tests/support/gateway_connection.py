@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Collection, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
 from starlette.types import ASGIApp, Send
 from uvicorn.server import ServerState
 
 from tests.support.waiting import wait_until
 from worker.gateway.protocol import ProblemProtocol
+from worker.gateway.serving import config_of
 
 
 @dataclass(frozen=True)
 class Connection:
-    """The client's side."""
+    """The client's side. `served` has the server's, while that has the connection."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    served: Collection[object]
 
     async def answer(self) -> bytes:
         """The next answer, which states its length: its head and its body."""
@@ -37,17 +38,18 @@ async def connected(app: ASGIApp) -> AsyncIterator[Connection]:
     loop = asyncio.get_running_loop()
     errors: list[MutableMapping[str, Any]] = []
     loop.set_exception_handler(lambda _, context: errors.append(context))
-    config = uvicorn.Config(app, log_config=None, lifespan="off")
+    config = config_of(app)
     config.load()
     ours, theirs = socket.socketpair()
     state = ServerState()
     transport, _ = await loop.connect_accepted_socket(lambda: ProblemProtocol(config, state, {}), theirs)
     reader, writer = await asyncio.open_connection(sock=ours)
     try:
-        yield Connection(reader, writer)
+        yield Connection(reader, writer, state.connections)
     finally:
         for end in (writer.transport, transport):
-            end.abort()
+            if not end.is_closing():
+                end.abort()
         await wait_until(lambda: not state.connections and not state.tasks)
     assert not errors
 

@@ -99,6 +99,27 @@ async def test_connections_beyond_the_open_files_are_refused_with_a_problem_and_
     assert (refused.headers["connection"], refused.headers["retry-after"]) == ("close", "2")
 
 
+async def test_clients_that_complete_no_request_make_room_for_others(
+    stack: Stack, start_gateway: Callable[..., GatewayProcess]
+) -> None:
+    gateway = start_gateway(stack, OPEN_FILES)
+    address = urlsplit(gateway.url)
+    connecting = (asyncio.open_connection(address.hostname, address.port) for _ in range(OPEN_FILES - 64))
+    connected = await asyncio.gather(*connecting)
+    for _, writer in connected[::2]:
+        writer.write(b"GET /jobs HTTP/1.1\r\nHost: x\r\n")
+
+    async with gateway.client() as client:
+        refused = await client.get("/jobs")
+    ends = await asyncio.wait_for(asyncio.gather(*(reader.read() for reader, _ in connected)), 60)
+    async with gateway.client() as client:
+        again = await client.get("/jobs")
+
+    for _, writer in connected:
+        writer.close()
+    assert (refused.status, set(ends), again.status) == (503, {b""}, 200)
+
+
 async def test_what_is_no_http_is_refused_with_a_problem_and_counted(gateway: GatewayProcess) -> None:
     unreadable = requests("", 400, "other")
     async with gateway.client() as client:

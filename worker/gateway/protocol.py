@@ -1,7 +1,9 @@
-"""HTTP/1.1 as uvicorn speaks it, with its one answer that is no problem document made one."""
+"""HTTP/1.1 as uvicorn speaks it, with deadlines for clients, and a problem document for what is no HTTP."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 
 import h11
@@ -14,7 +16,69 @@ _UNREADABLE = ProblemError(HTTPStatus.BAD_REQUEST, "this is no request of HTTP/1
 
 
 class ProblemProtocol(H11Protocol):
-    """It is named to uvicorn, which would choose by what is installed beside it."""
+    """It is named to uvicorn, which would choose by what is installed beside it.
+
+    A client is disconnected that has not sent the whole head of a request within `request_seconds`, or what is left
+    of a body within as many seconds of its answer, and one that takes nothing of an answer for `answer_seconds`.
+    uvicorn alone would wait for each without end. It limits the time between requests, and the application that of a
+    body which it reads.
+    """
+
+    request_seconds = 10.0
+    answer_seconds = 60.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._request = _Deadline(self.loop, self.request_seconds, transport.close)
+        self._taking = _Deadline(self.loop, self.answer_seconds, self._require_taking)
+        self._untaken = 0  # bytes, when that deadline was set
+        transport.set_write_buffer_limits(high=0)  # `pause_writing` is called where a single byte is not taken at once
+        self._request.begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._request.end()
+        self._taking.end()
+
+    def data_received(self, data: bytes) -> None:
+        is_of_body = self.conn.their_state is h11.SEND_BODY
+        super().data_received(data)
+        if self._is_answering:
+            self._request.end()
+        elif is_of_body and self.conn.their_state is h11.IDLE:  # that was the rest: the connection is idle
+            self._request.end()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
+            self._request.begin()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self._is_answering and self.conn.their_state is h11.SEND_BODY:
+            self._request.begin()
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_taking()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._taking.end()
+
+    def _expect_taking(self) -> None:
+        self._untaken = self.transport.get_write_buffer_size()
+        self._taking.begin()
+
+    def _require_taking(self) -> None:
+        if self.transport.get_write_buffer_size() < self._untaken:  # slowly, but it does
+            self._expect_taking()
+        else:
+            self.transport.abort()  # `close` would wait until all of it is taken
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what came instead of a request, or of the rest of one, and close the connection.
@@ -38,3 +102,27 @@ class ProblemProtocol(H11Protocol):
         body = [h11.Data(data=bytes(response.body))] if has_body else []
         for event in (head, *body, h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
+
+
+class _Deadline:
+    """Calls `missed` when it has not ended within `seconds` of its beginning."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, missed: Callable[[], None]) -> None:
+        self._loop = loop
+        self._seconds = seconds
+        self._missed = missed
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Does nothing where it has begun: it is for the whole of what is waited for."""
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._miss)
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _miss(self) -> None:
+        self._timer = None
+        self._missed()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from socket import socket
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from worker.adapters.http.listening import CannotListenError, listen
 from worker.bootstrap.gateway import open_gateway
@@ -63,10 +64,12 @@ def _listen(settings: Settings) -> Sequence[socket]:
         raise ConfigurationError(Fault(("WORKER_SERVE_PORT",), str(exc))) from exc
 
 
-async def _serve(gateway: Gateway, listeners: Sequence[socket], connections: Connections) -> None:
-    config = uvicorn.Config(
-        gateway.app,
+def config_of(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn serves the application."""
+    return uvicorn.Config(
+        app,
         http=ProblemProtocol,
+        ws="none",  # what is installed beside it would take such connections over, with their deadlines
         log_config=None,  # its warnings become lines of our log; requests are counted and not logged
         access_log=False,
         lifespan="off",
@@ -74,7 +77,10 @@ async def _serve(gateway: Gateway, listeners: Sequence[socket], connections: Con
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
-    server = _Server(config)
+
+
+async def _serve(gateway: Gateway, listeners: Sequence[socket], connections: Connections) -> None:
+    server = _Server(config_of(gateway.app))
     connections.open = server.server_state.connections
 
     def stop(number: signal.Signals) -> None:
