@@ -51,6 +51,11 @@ ROWS = (
         f"{_POLLER}::test_a_receive_that_hangs_is_given_up_and_the_next_one_works",
     ),
     Row(
+        "one or two of three queues take a request and never answer",
+        "each is given up after two to four seconds; the others are asked all the same, and no receive fails",
+        "tests/unit/bootstrap/test_queues.py::test_queues_that_hang_make_no_receive_fail_and_cut_no_long_poll_off",
+    ),
+    Row(
         "SQS is out when the worker starts",
         "`/readyz` is 503 until the queue has answered, `/livez` is 200",
         "tests/system/test_aws_outages.py::test_a_worker_is_ready_once_queue_and_table_have_answered",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from worker.adapters.sqs.queue import SqsQueue, receive_limits
+from worker.adapters.sqs.queue import SHORT_POLL_LIMITS, SqsQueue, receive_limits
 from worker.application.consuming.priorities import PriorityQueues
 from worker.bootstrap.parts import Clients
 from worker.ports import JobQueue
@@ -17,18 +17,21 @@ _POLL_SECONDS = 5.0
 async def open_queue(settings: Settings, clients: Clients, control_client: Any) -> JobQueue:
     poll_seconds = poll_seconds_for(settings)
     receive_client = await clients.open("sqs", receive_limits(poll_seconds))
+    are_several = len(settings.queue_urls) > 1
+    short_poll_client = await clients.open("sqs", SHORT_POLL_LIMITS) if are_several else None
     queues: list[JobQueue] = [
         SqsQueue(
             receive_client,
             control_client,
             url,
+            short_poll_client=short_poll_client,
             visibility_seconds=settings.visibility_timeout_seconds,
             wait_seconds=poll_seconds,
             delete_linger_seconds=delete_linger_for(settings),
         )
         for url in settings.queue_urls
     ]
-    return queues[0] if len(queues) == 1 else PriorityQueues(queues)
+    return PriorityQueues(queues) if are_several else queues[0]
 
 
 def failures_of(queue: JobQueue) -> Sequence[int]:

@@ -38,12 +38,18 @@ def receive_limits(wait_seconds: float) -> ClientLimits:
     return ClientLimits(connect_seconds=2, read_seconds=wait_seconds + 6, attempts=1, connections=4)
 
 
+# For the client that asks several queues without waiting. Two that hang and the long poll of the third fit into the
+# time of a receive: a poll that is cut off loses what SQS has handed over until the lease ends.
+SHORT_POLL_LIMITS = ClientLimits(connect_seconds=2, read_seconds=2, attempts=1, connections=4)
+
+
 class SqsQueue:
     """A standard or FIFO queue.
 
-    It has two clients, so that a renewal never waits for a connection behind a long poll. Changes of visibility are
-    gathered for up to `linger_seconds` into calls of ten, deletes from a standard queue for up to
-    `delete_linger_seconds`. Each caller gets the result of its own entry.
+    It has two clients, so that a renewal never waits for a connection behind a long poll; where there
+    is a `short_poll_client`, it makes the polls that are not long. Changes of visibility are gathered for up to
+    `linger_seconds` into calls of ten, deletes from a standard queue for up to `delete_linger_seconds`. Each caller
+    gets the result of its own entry.
     """
 
     def __init__(
@@ -52,12 +58,14 @@ class SqsQueue:
         control_client: Any,
         queue_url: str,
         *,
+        short_poll_client: Any = None,
         visibility_seconds: float,
         wait_seconds: float = 5,
         linger_seconds: float = 0.1,
         delete_linger_seconds: float = 0.5,
     ) -> None:
         self._receive_client = receive_client
+        self._short_poll_client = short_poll_client or receive_client
         self._client = control_client
         self._url = queue_url
         self._errors = no_queue(queue_url)
@@ -75,8 +83,9 @@ class SqsQueue:
 
     async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
         received_at = asyncio.get_running_loop().time()
+        client = self._receive_client if is_long else self._short_poll_client
         with translated(SQS, self._errors | denied("sqs:ReceiveMessage")):
-            response = await self._receive_client.receive_message(
+            response = await client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=min(slots, self._most),
                 VisibilityTimeout=self._visibility_seconds,
