@@ -68,6 +68,8 @@ With `REDIS_IAM_AUTH` the role needs `elasticache:Connect`; `deploy/` has the st
 ## ECS
 
 Where ECS sets `ECS_AGENT_URI`, the worker has its task protected from scale-in and deployments while jobs run.
+Where messages always wait, it stops taking them after two hours without a break.
+It takes them again half a minute after its jobs have ended, and in between ECS may end the task.
 A refusal is a line in the log (`protection.refused`), and nothing else.
 The limits of the task, and its id (the field `task` of log lines), come from `ECS_CONTAINER_METADATA_URI_V4`.
 

@@ -162,7 +162,7 @@ async def _open_adapters(settings: Settings, name: str, slots: Slots, stack: Asy
         ),
         converter=SplittingConverter(FfmpegConverter(str(ffmpeg_of(settings)), sandbox=sandbox), slots.spare),
         sandbox=sandbox,
-        protection=await _open_protection_controller(settings, stack),
+        protection=await _open_protection_controller(settings, slots, stack),
         events=await completion_events(settings, clients),
         tracer=open_tracer(settings, name, stack),
         checks=[table_check(await clients.open("dynamodb", CONTROL_LIMITS), settings), *queue_checks(sqs, settings)],
@@ -273,8 +273,10 @@ def _serve_http(settings: Settings, monitor: HealthMonitor, stack: AsyncExitStac
     return server.address
 
 
-async def _open_protection_controller(settings: Settings, stack: AsyncExitStack) -> ProtectionController | None:
+async def _open_protection_controller(
+    settings: Settings, slots: Slots, stack: AsyncExitStack
+) -> ProtectionController | None:
     if settings.ecs_agent_uri is None:
         return None
     agent: ScaleInProtection = await stack.enter_async_context(open_protection(settings.ecs_agent_uri))
-    return ProtectionController(agent)
+    return ProtectionController(agent, slots)

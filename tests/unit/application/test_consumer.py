@@ -34,6 +34,33 @@ async def test_every_message_is_handled_once_and_deleted() -> None:
 
 
 @virtual_time
+async def test_nothing_is_asked_for_where_slots_are_left_free_between_a_job_s_end_and_the_next_receive() -> None:
+    asked: list[int] = []
+
+    class Spied(FakeQueue):
+        async def receive(self, slots: int, *, is_long: bool = True) -> Sequence[Delivery]:
+            asked.append(slots)
+            return await super().receive(slots, is_long=is_long)
+
+    async def job(work: Work) -> Disposition:
+        await asyncio.sleep(10 if work.delivery.message_id == "message-1" else 100)
+        asyncio.get_running_loop().call_later(0.01, slots.leave_free)  # while the consumer waits for more free ones
+        return Ack()
+
+    queue, slots = Spied(), Slots(8)
+    for _ in range(20):
+        queue.send("{}")
+
+    async with at_work(queue, job, concurrency=slots) as bench:
+        await bench.until(lambda: slots.are_left_free)
+        await asyncio.sleep(30)
+        assert min(asked) >= 1
+        assert len(bench.handler.begun) == 8
+        slots.take_again()
+        await bench.until(lambda: len(bench.handler.begun) > 8)
+
+
+@virtual_time
 async def test_a_long_job_keeps_its_message_for_hours() -> None:
     queue = FakeQueue()
     queue.send("{}")

@@ -8,9 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
 from tests.fakes.protection import FakeProtection
+from tests.fakes.queue import FakeQueue
+from tests.support.consuming import at_work
 from tests.support.events import logged_events
-from tests.support.virtual_time import virtual_time
+from tests.support.virtual_time import now, virtual_time
 from worker.application.consuming.protection import PROTECTED_MINUTES, ProtectionController
+from worker.application.consuming.slots import Slots
+from worker.application.consuming.work import Work
+from worker.domain.disposition import Ack, Disposition
 from worker.domain.errors import DependencyUnavailableError
 from worker.events import Event
 
@@ -20,7 +25,8 @@ class Subject:
 
     def __init__(self) -> None:
         self.protection = FakeProtection()
-        self.controller = ProtectionController(self.protection)
+        self.slots = Slots(2)
+        self.controller = ProtectionController(self.protection, self.slots)
         self._running: list[ExitStack] = []
 
     @property
@@ -158,3 +164,73 @@ async def test_a_bug_in_asking_ends_nothing() -> None:
             await asyncio.sleep(40)
         assert logged.one(Event.PROTECTION_REFUSED)["error"] == "RuntimeError"
         assert subject.protection.is_protected
+
+
+@virtual_time
+async def test_with_messages_always_waiting_ecs_may_end_the_task_once_every_two_hours_while_it_has_no_job() -> None:
+    queue, began = FakeQueue(), now()
+    for _ in range(200):
+        queue.send("{}")
+    lengths = itertools.cycle((400, 610, 230))
+    unprotected: list[float] = []
+    async with a_subject() as subject:
+
+        async def job(_: Work) -> Disposition:
+            with subject.controller.protected_job():
+                await asyncio.sleep(next(lengths))
+            return Ack()
+
+        async with at_work(queue, job, concurrency=subject.slots) as bench:
+            while now() - began < 5 * 3600:
+                await asyncio.sleep(1)
+                if not subject.protection.is_protected:
+                    assert bench.handler.running == 0
+                    unprotected.append(now() - began)
+            assert len(queue)
+            bench.consumer.stop(jobs_until=now(), settle_until=now() + 10)
+
+    breaks = [at for before, at in itertools.pairwise([0.0, *unprotected]) if at - before > 60]
+    assert len(breaks) == 2
+    assert 7200 <= breaks[0] <= 7200 + 620
+    assert 7200 <= breaks[1] - breaks[0] <= 7200 + 30 + 620
+    assert 50 <= len(unprotected) <= 62  # seconds, in two breaks
+
+
+@virtual_time
+async def test_a_job_that_runs_for_hours_keeps_its_protection_and_nothing_is_received_beside_it_for_ever() -> None:
+    async with a_subject() as subject:
+        subject.jobs = 1
+        await asyncio.sleep(7190)
+        assert not subject.slots.are_left_free
+        await asyncio.sleep(20)
+        assert subject.slots.are_left_free
+        for _ in range(120):
+            await asyncio.sleep(60)
+            assert subject.protection.is_protected
+        subject.jobs = 0
+        await asyncio.sleep(2)
+        assert not subject.protection.is_protected
+        assert subject.slots.are_left_free
+        await asyncio.sleep(30)
+        assert not subject.slots.are_left_free
+
+
+@virtual_time
+async def test_a_release_that_ecs_refuses_does_not_keep_the_worker_from_receiving() -> None:
+    async with a_subject() as subject:
+        subject.jobs = 1
+        await asyncio.sleep(7210)
+        subject.protection.is_refusing = True
+        subject.jobs = 0
+        await asyncio.sleep(32)
+        assert not subject.slots.are_left_free
+
+
+@virtual_time
+async def test_a_worker_that_is_not_protected_does_not_stop_receiving() -> None:
+    async with a_subject() as subject:
+        subject.protection.is_refusing = True
+        subject.jobs = 1
+        for _ in range(180):
+            await asyncio.sleep(60)
+            assert not subject.slots.are_left_free

@@ -79,7 +79,7 @@ class Consumer:
         self._limits = UNLIMITED
         self._hidden_until = -math.inf
         self._jobs_until = math.inf
-        self._changed = asyncio.Event()  # a slot, a settlement or a signal: conditions are tested again
+        self._changed = slots.changed  # a slot, a settlement or a signal: conditions are tested again
         self._works: dict[str, Work] = {}  # by message id, from the receive until settled
         self._handling: set[Work] = set()
         self._unsettled = 0
@@ -137,6 +137,8 @@ class Consumer:
         is_backlog = False
         while not self._stopping.is_set():
             slots = await self._free_slots(is_backlog=is_backlog)
+            if slots < 1:  # reserved or left free since there was one
+                continue
             deliveries = await self._poller.receive(slots)
             is_backlog = len(deliveries) >= slots
             for delivery in deliveries:
@@ -156,9 +158,10 @@ class Consumer:
     def _free(self) -> int:
         """Slots in which nothing is handled; fewer when settlements pile up because the queue fails.
 
-        0 while a suspect runs alone, or waits until it can. Not more than the limits leave.
+        0 while a suspect runs alone, or waits until it can, and while slots are left free. Not more than the limits
+        leave.
         """
-        if self._slots.is_reserved:
+        if self._slots.is_reserved or self._slots.are_left_free:
             return 0
         free = min(self._concurrency - len(self._handling), self._concurrency + MAX_BATCH_ENTRIES - self._unsettled)
         left = self._limits.left(self._taken()) if self._limits.are_set else None

@@ -24,12 +24,22 @@ class Slots:
         self._line: deque[asyncio.Future[None]] = deque()  # of suspects that wait
         self._alone: asyncio.Future[None] | None = None  # the suspect that runs
         self._is_closed = False
+        self.are_left_free = False  # nothing is received for the moment
+        self.changed = asyncio.Event()  # whoever waits for a slot looks again
         self.spare = SpareSlots(concurrency, lambda: self.is_reserved)
 
     @property
     def is_reserved(self) -> bool:
         """Whether a suspect runs here, or waits until it can. For any thread."""
         return self._alone is not None or bool(self._line)
+
+    def leave_free(self) -> None:
+        """Have nothing received until `take_again`. What has been received goes on, and its jobs may begin."""
+        self.are_left_free = True
+
+    def take_again(self) -> None:
+        self.are_left_free = False
+        self.changed.set()
 
     @contextmanager
     def beside_others(self) -> Iterator[None]:
