@@ -123,6 +123,17 @@ def test_the_backlog_scales_the_deployment_which_says_no_number_itself(overlay: 
     )
 
 
+@pytest.mark.parametrize("folder", ["base", "gateway"])
+def test_names_are_looked_up_wherever_the_cluster_does_that(folder: str) -> None:
+    """In a namespace of its own, on the node (NodeLocal DNSCache), beside the cluster (EKS Auto Mode)."""
+    rules = read(f"{folder}/networkpolicy.yaml")["spec"]["egress"]
+
+    (names,) = (rule for rule in rules if {port["port"] for port in rule["ports"]} == {53})
+
+    assert "to" not in names
+    assert {port["protocol"] for port in names["ports"]} == {"UDP", "TCP"}
+
+
 def test_a_job_s_pod_is_that_of_the_service_but_ends_when_the_queue_is_empty() -> None:
     pod = read("overlays/jobs/scaledjob.yaml")["spec"]["jobTargetRef"]["template"]["spec"]
     service = read("service/deployment.yaml")["spec"]["template"]["spec"]
