@@ -151,6 +151,15 @@ def test_a_job_s_pod_is_that_of_the_service_but_ends_when_the_queue_is_empty() -
     }
 
 
+def test_neither_karpenter_nor_the_cluster_autoscaler_moves_a_pod_that_runs_until_its_queue_is_empty() -> None:
+    metadata = read("overlays/jobs/scaledjob.yaml")["spec"]["jobTargetRef"]["template"]["metadata"]
+
+    assert metadata["annotations"] == {
+        "karpenter.sh/do-not-disrupt": "true",
+        "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    }
+
+
 def test_the_service_s_pod_is_kept_from_all_that_it_does_not_need() -> None:
     pod = read("service/deployment.yaml")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
