@@ -68,7 +68,21 @@ def test_the_backlog_is_messages_for_each_task_also_where_sqs_and_ecs_write_noth
         ({}, False),
     ],
 )
-def test_the_first_task_starts_for_a_message_of_any_queue_and_only_where_none_runs(
+def test_the_first_task_starts_for_a_message_of_any_queue_and_only_where_none_is_wanted(
     values: Mapping[str, float], *, is_started: bool
 ) -> None:
     assert starts_the_first_task(values) is is_started
+
+
+def test_starting_the_first_task_never_takes_others_away_nor_adds_some_while_it_starts() -> None:
+    """An alarm calls its policy again and again while it lasts, also when target tracking wants more tasks by then.
+
+    https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html
+    """
+    policy = _RESOURCES["FirstTask"]["Properties"]["StepScalingPolicyConfiguration"]
+    metrics = _RESOURCES["WaitingWithoutTasks"]["Properties"]["Metrics"]
+    (tasks,) = (each["MetricStat"]["Metric"] for each in metrics if each.get("Id") == "tasks")
+
+    assert policy["AdjustmentType"] == "ChangeInCapacity"
+    assert [step["ScalingAdjustment"] for step in policy["StepAdjustments"]] == [1]
+    assert tasks["MetricName"] == "DesiredTaskCount"  # one that starts does not run yet
