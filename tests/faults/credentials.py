@@ -91,4 +91,11 @@ ROWS = (
         "the role is assumed with the new ones; until STS takes those, the session that it gave before is used",
         "tests/unit/adapters/test_aws_key_files.py::test_an_assumed_role_is_used_until_the_new_keys_may_assume_it",
     ),
+    Row(
+        "credentials end, and STS or the metadata service takes longer for new ones than a request may",
+        "they are asked for once beside the requests, fifteen minutes before the end; requests use the old ones "
+        "meanwhile, and wait in the last ten minutes",
+        "tests/unit/adapters/test_credentials_refresh.py"
+        "::test_a_refresh_that_takes_longer_than_each_request_may_is_begun_once_and_its_keys_are_used",
+    ),
 )

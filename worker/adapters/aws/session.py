@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import math
 import os
 from collections.abc import Callable, Coroutine, Iterator
@@ -26,6 +25,7 @@ from botocore.exceptions import (
 )
 
 from worker.adapters.aws.profiles import problem_of_profile
+from worker.adapters.aws.refresh import SharedRefresh
 
 # Providers of the chain that read nothing but variables and files.
 _VARIABLES = "env"
@@ -90,7 +90,7 @@ class ChainCredentials:
         self._version_of_files = version_of_files
         self._version: object = None  # of the files, when they had the keys that are used
         self._last_attempt = _Attempt(None, -math.inf)
-        self._found: Any = None
+        self._found: Any = None  # a SharedRefresh, once there are credentials
         self._loading: asyncio.Task[None] | None = None
 
     async def get_frozen_credentials(self) -> Any:
@@ -107,8 +107,7 @@ class ChainCredentials:
             found = await self._look()
             if found is None:
                 return None
-            account = found.get_account_id()  # a method of some kinds of credentials, a coroutine of others
-            account = await account if inspect.isawaitable(account) else account
+            account = (await found.get_frozen_credentials()).account_id
             return None if account is None else str(account)
 
     def get_deferred_property(self, _name: str) -> Callable[[], Coroutine[Any, Any, str | None]]:
@@ -118,7 +117,7 @@ class ChainCredentials:
     async def _look(self) -> Any:
         if self._found is None:
             await asyncio.shield(self._begun(self._find))
-        elif getattr(self._found, "method", None) in _KEEPS_KEYS and self._version_of_files() != self._version:
+        elif self._found.method in _KEEPS_KEYS and self._version_of_files() != self._version:
             await self._keep_up()
         return self._found
 
@@ -130,7 +129,8 @@ class ChainCredentials:
 
     async def _find(self) -> None:
         version = self._version_of_files()
-        self._found, self._version = await self._load(), version
+        found = await self._load()
+        self._found, self._version = None if found is None else SharedRefresh(found), version
 
     async def _keep_up(self) -> None:
         """Have the files read again and wait for it, but not for long: the old keys are still there."""
@@ -147,8 +147,9 @@ class ChainCredentials:
     async def _replace(self) -> None:
         version = self._version_of_files()
         with suppress(Exception):  # of a file that is being written, in one of many ways; it is read again later
-            found = await self._load_again(self._found.method) if self._load_again else None
-            if found is not None:
+            loaded = await self._load_again(self._found.method) if self._load_again else None
+            if loaded is not None:
+                found = SharedRefresh(loaded)
                 await found.get_frozen_credentials()  # STS may refuse the role to keys of which only a part is written
                 self._found, self._version = found, version
 
