@@ -153,4 +153,10 @@ ROWS = (
         "`worker jobs` leaves it out",
         "tests/system/test_runs.py::test_an_item_that_is_no_record_is_left_out_of_a_list",
     ),
+    Row(
+        "the endpoint moves to another address, and the old one takes no connections any more",
+        "its name is looked up again after the first connection that fails or is cut off, for each service of AWS",
+        "tests/integration/test_aws_clients.py"
+        "::test_an_endpoint_that_has_moved_is_looked_up_after_the_first_connection_that_fails",
+    ),
 )

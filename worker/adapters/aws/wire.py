@@ -5,6 +5,7 @@ Bodies are sent at once, redirections are signed again, and a page of a gateway 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import ssl
@@ -23,6 +24,8 @@ from worker import usage
 _MAX_REDIRECTIONS = 3
 _HOPS = "worker_redirections"
 _UNREAD_PARAMETERS = ("Key", "Prefix", "CopySource")
+# After these the endpoint is looked up again. A short call is cancelled before its connection times out.
+_MAY_HAVE_MOVED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, asyncio.CancelledError)
 _REGION_IN_HOST = re.compile(r"(?:^|\.)s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.")
 
 # By operation, what each answer of success has, also one that says that there is nothing.
@@ -76,7 +79,15 @@ class _WithoutRedirections:
     """As much of an aiohttp session as the SDK uses."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
-        self.request = partial(session.request, allow_redirects=False)
+        self._session = session
+
+    async def request(self, method: str, **options: Any) -> aiohttp.ClientResponse:
+        try:
+            return await self._session.request(method, allow_redirects=False, **options)
+        except _MAY_HAVE_MOVED:
+            if isinstance(connector := self._session.connector, aiohttp.TCPConnector):
+                connector.clear_dns_cache()  # aiohttp keeps addresses to which no connection can be made, too
+            raise
 
 
 def prepare(client: Any) -> None:
