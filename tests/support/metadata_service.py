@@ -21,6 +21,7 @@ class MetadataService:
 
     def __init__(self) -> None:
         self.has_role = False
+        self.ends_at = datetime.now(UTC) + timedelta(hours=6)  # of the credentials
         self.answers = threading.Event()
         self.answers.set()
         self.asked = 0  # how often for the role
@@ -64,7 +65,7 @@ class MetadataService:
             "AccessKeyId": "ASIATEST",
             "SecretAccessKey": "test",
             "Token": "test",
-            "Expiration": (datetime.now(UTC) + timedelta(hours=6)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "Expiration": self.ends_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         return 200, json.dumps(credentials)
 

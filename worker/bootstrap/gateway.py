@@ -45,4 +45,6 @@ async def open_gateway(settings: Settings) -> AsyncIterator[GatewayParts]:
         )
         client, options = await clients.open("s3", limits), s3_options(settings)
         stores = StoreWatch(*await open_stores(settings, clients, stack), now=utc_now)
-        yield GatewayParts(jobs, S3Presigner(client, options), PartUploads(client, options), stores)
+        valid_seconds = clients.session.valid_seconds
+        presigner = S3Presigner(client, options, valid_seconds)
+        yield GatewayParts(jobs, presigner, PartUploads(client, options, valid_seconds), stores)

@@ -118,11 +118,11 @@ class FileRoutes:
         return JSONResponse(answer)
 
     async def upload(self, request: Request) -> Response:
-        """A form that uploads one file of that size and type to S3, within an hour."""
+        """A form that uploads one file of that size and type to S3, within an hour, or sooner: see `expires_at`."""
         document = read_object(await read_json_text(request, max_bytes=self._max_body_bytes))
         file = UploadedFile.read(document, max_bytes=self._max_upload_bytes)
         source = location_under(self._prefixes, file.new_key())
-        expires_at = datetime.now(UTC) + timedelta(seconds=_UPLOAD_SECONDS)
+        now = datetime.now(UTC)
         async with answered_in_time():
             form = await self._presigner.upload(
                 source, size_bytes=file.size_bytes, content_type=file.content_type, seconds=_UPLOAD_SECONDS
@@ -131,7 +131,7 @@ class FileRoutes:
             "source": str(source),
             "url": form.url,
             "fields": dict(form.fields),
-            "expires_at": timestamp(expires_at),
+            "expires_at": timestamp(now + timedelta(seconds=form.valid_seconds)),
         }
         return JSONResponse(answer, HTTPStatus.CREATED, _NOT_KEPT)
 

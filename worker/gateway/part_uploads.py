@@ -135,7 +135,10 @@ class PartUploadRoutes:
             f"{of_upload}/parts/{{number}}",
             self.part,
             methods=["GET"],
-            responses={200: json_answer("Where the part is put, for an hour.", _PART), **problems(404, 422, 501)},
+            responses={
+                200: json_answer("Where the part is put, until `expires_at`.", _PART),
+                **problems(404, 422, 501),
+            },
         )
         router.add_api_route(
             f"{of_upload}/complete",
@@ -174,10 +177,11 @@ class PartUploadRoutes:
         """A URL to which one part is put, with `PUT`. S3 refuses another length."""
         known, target = self._known(upload)
         size_bytes = known.size_of(number)
-        expires_at = datetime.now(UTC) + timedelta(seconds=_URL_SECONDS)
+        now = datetime.now(UTC)
         async with answered_in_time():
-            url = await self._uploads.url(target, known.s3_id, number, size_bytes=size_bytes, seconds=_URL_SECONDS)
-        answer = {"url": url, "bytes": size_bytes, "expires_at": timestamp(expires_at)}
+            signed = await self._uploads.url(target, known.s3_id, number, size_bytes=size_bytes, seconds=_URL_SECONDS)
+        expires_at = now + timedelta(seconds=signed.valid_seconds)
+        answer = {"url": signed.url, "bytes": size_bytes, "expires_at": timestamp(expires_at)}
         return JSONResponse(answer, headers=_NOT_KEPT)
 
     async def complete(self, upload: UploadId) -> Response:

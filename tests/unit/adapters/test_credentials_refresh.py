@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from aiobotocore.credentials import AioDeferredRefreshableCredentials, AioRefreshableCredentials
+from aiobotocore.credentials import AioCredentials, AioDeferredRefreshableCredentials, AioRefreshableCredentials
 from botocore.exceptions import ClientError, CredentialRetrievalError
 
 from tests.support.waiting import wait_until
@@ -127,6 +127,26 @@ async def test_new_keys_are_used_although_they_are_near_their_end_too(sts: Sts) 
     sts.minutes = 48
 
     await _until_key(credentials, "key-1")
+
+
+async def test_keys_say_for_how_many_of_the_seconds_that_are_asked_they_are_valid(sts: Sts) -> None:
+    credentials = sts.credentials(minutes=60)
+    assert await credentials.valid_seconds(3600) == 3600
+    assert await credentials.valid_seconds(60) == 60
+
+    sts.minutes = 48
+    assert await credentials.valid_seconds(3600) == 720
+    sts.may_answer.set()
+    await _until_key(credentials, "key-1")
+
+    assert await credentials.valid_seconds(7200) == 3600
+
+
+async def test_keys_that_never_end_are_valid_for_as_long_as_is_asked() -> None:
+    async def load() -> Any:
+        return AioCredentials("key", "secret")
+
+    assert await ChainCredentials(load).valid_seconds(3600) == 3600
 
 
 async def test_a_refresh_that_fails_is_told_to_all_who_wait_for_it_and_begun_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from typing import Any
 
 # So long before their end, in seconds, requests wait for new keys: the SDK's own limit, its "mandatory" refresh.
@@ -36,6 +37,11 @@ class SharedRefresh:
             await asyncio.wait({refresh})
             refresh.result()
         return self._frozen
+
+    def valid_seconds(self, most: int) -> int:
+        """For how many seconds the keys are valid, at most `most`."""
+        # The SDK tells the end of keys no other way.
+        return bisect_left(range(1, most + 1), True, key=self._end_within)
 
     async def _take(self) -> None:
         self._frozen = await self._credentials.get_frozen_credentials()

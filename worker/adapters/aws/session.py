@@ -101,6 +101,14 @@ class ChainCredentials:
                 raise NoCredentialsError
             return await found.get_frozen_credentials()
 
+    async def valid_seconds(self, most: int) -> int:
+        """For how many seconds the keys are valid that are used now, at most `most`.
+
+        Raises NoCredentialsError and CredentialRetrievalError.
+        """
+        await self.get_frozen_credentials()
+        return int(self._found.valid_seconds(most))
+
     async def get_account_id(self) -> str | None:
         """The account, where the credentials say it. Raises CredentialRetrievalError."""
         with _retrieving():
@@ -266,6 +274,10 @@ class AwsSession:
             chain = ", ".join(provider.METHOD for provider in self._providers())
             return f"the AWS SDK finds no credentials{reason_of(exc)}; asked were {chain}"
         return None
+
+    async def valid_seconds(self, most: int) -> int:
+        """As `ChainCredentials.valid_seconds`."""
+        return await (await self._core.get_credentials()).valid_seconds(most)
 
     def _providers(self) -> list[Any]:
         providers: list[Any] = self._core.get_component("credential_provider").providers

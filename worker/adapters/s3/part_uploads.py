@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from worker.adapters.aws.client import refusal_of, translated
 from worker.adapters.s3.errors import head_errors, required, source_errors, target_errors
 from worker.adapters.s3.options import Arguments, S3Options
+from worker.adapters.s3.presigning import ValidSeconds, as_many_as_asked
 from worker.domain.errors import AccessDeniedError, SourceNotFoundError, WorkerError
 from worker.domain.job import ObjectLocation
 
@@ -35,12 +36,26 @@ class SentPart:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class PartUrl:
+    """Where a part is put, and for how many seconds that may be done."""
+
+    url: str
+    valid_seconds: int
+
+
 class PartUploads:
     """Multipart uploads by their ids. Nothing is kept of them here."""
 
-    def __init__(self, client: S3Client, options: S3Options = S3Options()) -> None:  # noqa: B008 - it is frozen
+    def __init__(
+        self,
+        client: S3Client,
+        options: S3Options = S3Options(),  # noqa: B008 - it is frozen
+        valid_seconds: ValidSeconds = as_many_as_asked,
+    ) -> None:
         self._client = client
         self._options = options
+        self._valid_seconds = valid_seconds
 
     async def begin(self, target: ObjectLocation, content_type: str) -> str:
         """Begin an upload of an object of that type, and return its id.
@@ -53,16 +68,20 @@ class PartUploads:
             )
         return required(answer, "UploadId", target)
 
-    async def url(self, target: ObjectLocation, upload_id: str, number: int, *, size_bytes: int, seconds: int) -> str:
-        """The URL to which one part of that size is put, for so many seconds.
+    async def url(
+        self, target: ObjectLocation, upload_id: str, number: int, *, size_bytes: int, seconds: int
+    ) -> PartUrl:
+        """The URL to which one part of that size is put, for at most so many seconds.
 
         S3 is not asked. Raises DependencyUnavailableError where there are no credentials to sign with.
         """
         part: Arguments = {"PartNumber": number, "ContentLength": size_bytes}
         with translated("S3"):
-            return await self._client.generate_presigned_url(
+            valid_seconds = await self._valid_seconds(seconds)  # before it is signed: new credentials end later
+            url = await self._client.generate_presigned_url(
                 "upload_part", Params={**self._of(target, upload_id), **part}, ExpiresIn=seconds
             )
+        return PartUrl(url, valid_seconds)
 
     async def sent(self, target: ObjectLocation, upload_id: str) -> Sequence[SentPart]:
         """The parts that S3 holds, in their order.
