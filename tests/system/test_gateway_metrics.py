@@ -63,6 +63,16 @@ async def test_requests_are_counted_by_route_and_status_and_timed_and_streams_ar
     assert (with_stream["gateway_streams{}"], without["gateway_streams{}"]) == (1, 0)
 
 
+async def test_variables_that_an_image_sets_for_servers_of_several_processes_change_nothing(
+    stack: Stack, start_gateway: Callable[..., GatewayProcess]
+) -> None:
+    several = {"WEB_CONCURRENCY": "auto", "PROMETHEUS_MULTIPROC_DIR": "/nonexistent"}
+    async with start_gateway(stack, **several).client() as client:
+        metrics = await metrics_of(client)
+
+    assert "process_open_fds{}" in metrics
+
+
 async def test_a_gateway_shows_no_series_of_a_worker_and_needs_no_token_for_its_own(
     stack: Stack, start_gateway: Callable[..., GatewayProcess]
 ) -> None:

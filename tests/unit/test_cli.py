@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ from tests.support.records import NOW
 from worker import cli
 from worker.cli.arguments import parse
 from worker.cli.console import duration_text, printable, size_text
-from worker.cli.exits import UsageError
+from worker.cli.exits import ExitCode, UsageError
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import first_record
 from worker.domain.refusals import JobExistsError
@@ -223,3 +225,20 @@ def test_sizes_are_for_people(size: int, text: str) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (12.0, "0:12"), (200, "3:20"), (3723.4, "1:02:03")])
 def test_durations_are_for_people(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize("variable", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
+@pytest.mark.parametrize("command", ["run", "serve"])
+def test_a_directory_for_metrics_of_several_processes_is_not_used(command: str, variable: str, tmp_path: Path) -> None:
+    """prometheus_client would keep files there that nobody removes, or end the process where it cannot."""
+    for directory in (tmp_path, tmp_path / "missing"):
+        done = subprocess.run(
+            [sys.executable, "-m", "worker", command],
+            env={"PATH": os.environ["PATH"], variable: str(directory)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == ExitCode.CONFIGURATION, done.stderr
+    assert list(tmp_path.iterdir()) == []

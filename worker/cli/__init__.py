@@ -10,10 +10,16 @@ from worker.cli.arguments import parse
 from worker.cli.console import complain, escape_what_cannot_be_shown, replace_closed_streams
 from worker.cli.exits import ExitCode, UsageError
 
+# Where one of these is set, prometheus_client, once imported, keeps a process's metrics in files there that are never
+# removed (prometheus/client_python#275). Images set it for servers of several processes; each of ours shows its own.
+_OF_SEVERAL_PROCESSES = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code. Errors are plain lines on standard error."""
     replace_closed_streams()
+    for name in _OF_SEVERAL_PROCESSES:
+        os.environ.pop(name, None)
     escape_what_cannot_be_shown()
     arguments = parse(sys.argv[1:] if argv is None else argv)
     try:

@@ -73,6 +73,7 @@ def config_of(app: ASGIApp) -> uvicorn.Config:
         log_config=None,  # its warnings become lines of our log; requests are counted and not logged
         access_log=False,
         lifespan="off",
+        workers=1,  # else uvicorn reads WEB_CONCURRENCY, and fails where that is no number
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
