@@ -11,7 +11,7 @@ from tests.integration.test_ffmpeg_log import a_flac_with_a_tag
 from tests.support.samples import RATE_HZ, a_wav, tones
 from tests.support.sounds import FFMPEG, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.adapters.ffmpeg.measuring import loudness_of, read_loudness
+from worker.adapters.ffmpeg.measuring import loudness_analysis, read_loudness
 from worker.adapters.ffmpeg.runs import Bounds, Runs, Task
 from worker.adapters.sandbox.policy import Sandbox
 from worker.domain.audio import AudioFormat
@@ -25,7 +25,7 @@ _ALL = Encoding(AudioFormat.WAV, RATE_HZ, 2, 16, None)
 
 async def measured(source: Path, *parts: Encoding | None) -> list[Loudness]:
     audio = await FfmpegConverter(FFMPEG).probe(source)
-    analyses = [loudness_of(part, number) for number, part in enumerate(parts)]
+    analyses = [loudness_analysis(part, number) for number, part in enumerate(parts)]
     runs = Runs(FFMPEG, Sandbox(), 2 << 30)
     found = await runs.run_as_found(
         Task(source, audio, analyses=analyses), bounds=Bounds(60.0, 0), progress=ConversionProgress()

@@ -93,7 +93,7 @@ class Settings(BaseModel):
     queue_url: QueueUrls = Field(
         "", description="The SQS queue, standard or FIFO; up to three, separated by commas, the most urgent first."
     )
-    table: TableName = Field("", description="The DynamoDB table of progress records.")
+    table: TableName = Field("", description="The job table, in DynamoDB: the records and claims of all jobs.")
     concurrency: Annotated[int, Ge(1), Le(1000)] = Field(
         default_factory=lambda: machine_limits({}).cpus,
         description="Jobs at once. The default is the number of usable CPUs: those of the machine, limited by control "

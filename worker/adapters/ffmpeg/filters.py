@@ -111,7 +111,7 @@ def filter_graph(
     fds = [0] * len(encodings) if target_fds is None else target_fds
     own = [_own(audio, encoding) for encoding in encodings]
     own += [[]] * has_reference(encodings)
-    own += [[*heard(audio, analysis.of), *analysis.filters] for analysis in analyses]
+    own += [[*selection_filters(audio, analysis.of), *analysis.filters] for analysis in analyses]
     own += [_peaks(audio, each, fd) for each, fd in zip(encodings, fds, strict=True) if each.waveform is not None]
     labels = [f"[o{number}]" for number in range(len(own))]
     if len(own) == 1:
@@ -189,7 +189,7 @@ def _relaid(audio: SourceAudio, layout: str, channels: int) -> str:
 
 
 def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
-    layout, filters = _mapped(audio, encoding)[0], heard(audio, encoding)
+    layout, filters = _mapped(audio, encoding)[0], selection_filters(audio, encoding)
     if encoding.gain is not None:
         filters += gain_filters(encoding.gain, audio.sample_rate_hz, encoding.sample_rate_hz)
     if layout and (order := encoder_for(encoding).orders.get(layout)):
@@ -216,7 +216,7 @@ def _peaks(audio: SourceAudio, encoding: Encoding, target_fd: int) -> list[str]:
     return [*_own(audio, encoding), *printing]
 
 
-def heard(audio: SourceAudio, encoding: Encoding | None) -> list[str]:
+def selection_filters(audio: SourceAudio, encoding: Encoding | None) -> list[str]:
     """The filters that take the part and the channels of the source that an output has."""
     if encoding is None:
         return []

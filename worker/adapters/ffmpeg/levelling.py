@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from worker.adapters.ffmpeg.filters import heard
-from worker.adapters.ffmpeg.measuring import loudness_of, read_loudness
+from worker.adapters.ffmpeg.filters import selection_filters
+from worker.adapters.ffmpeg.measuring import loudness_analysis, read_loudness
 from worker.adapters.ffmpeg.passes import Passes
 from worker.adapters.ffmpeg.runs import Bounds, Found, Runs, Task
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
@@ -21,7 +21,7 @@ from worker.ports import SourceAudio
 _MEASURING = 0.25  # shares of the progress that is left
 _ENCODING = 0.7
 _EACH_MEASURED = 0.5
-_PADDING_SECONDS = 1.0  # that formats without a length of their own have more than they were given
+_PADDING_SECONDS = 1.0  # by which decoded sound may be longer than what was encoded, in formats that store no length
 
 Probe = Callable[[Path], Awaitable[SourceAudio]]
 
@@ -61,7 +61,7 @@ class Leveller:
         task = await self._measured(task)
         found = await self._run(self._with_gains(task), _ENCODING)
         lengths, waiting = list(found.verdict.lengths), self._outputs
-        while waiting := [output for output in waiting if not await self._is_level(task, output)]:
+        while waiting := [output for output in waiting if not await self._measure_and_judge(task, output)]:
             part = self._with_gains(task, [output.number for output in waiting])
             again = await self._run(replace(part, analyses=()), _EACH_MEASURED)
             for output, length in zip(waiting, again.verdict.lengths, strict=True):
@@ -71,9 +71,9 @@ class Leveller:
     async def _measured(self, task: Task) -> Task:
         """Have a levelling for each output with a loudness. What outputs have in common is measured once."""
         wanted = [(number, each) for number, each in enumerate(task.encodings) if each.loudness is not None]
-        of_number = {number: tuple(heard(task.audio, each)) for number, each in wanted}
+        of_number = {number: tuple(selection_filters(task.audio, each)) for number, each in wanted}
         different = {of_number[number]: each for number, each in wanted}
-        analyses = [loudness_of(each, number) for number, each in enumerate(different.values())]
+        analyses = [loudness_analysis(each, number) for number, each in enumerate(different.values())]
         found = await self._run(replace(task, outputs=(), analyses=analyses), _MEASURING)
         before = {chain: read_loudness(found.log, number) for number, chain in enumerate(different)}
         for number, encoding in wanted:
@@ -95,10 +95,11 @@ class Leveller:
             ],
         )
 
-    async def _is_level(self, task: Task, output: _Output) -> bool:
+    async def _measure_and_judge(self, task: Task, output: _Output) -> bool:
+        """Whether the loudness of what was encoded is right, or as near as can be; else the next gain is set."""
         encoding, _ = task.outputs[output.number]
         try:
-            after = await self._loudness_of(output.path)
+            after = await self._measure(output.path)
         except UnsupportedAudioError as exc:
             raise ConverterCrashedError(f"the {encoding.format} output cannot be read") from exc
         try:
@@ -106,9 +107,9 @@ class Leveller:
         except ValueError as exc:
             raise PeakOutOfReachError(encoding.format, output.max_true_peak_dbtp) from exc
 
-    async def _loudness_of(self, path: Path) -> Loudness:
+    async def _measure(self, path: Path) -> Loudness:
         audio = await self.probe(path)
-        task = Task(path, audio, analyses=[loudness_of(None, 0)])
+        task = Task(path, audio, analyses=[loudness_analysis(None, 0)])
         bounds = replace(self.bounds, seconds=self.bounds.seconds + _PADDING_SECONDS)
         log = await self.runs.run(task, bounds, self.passes.next(_EACH_MEASURED, audio))
         return read_loudness(log, 0)

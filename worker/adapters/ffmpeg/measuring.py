@@ -23,7 +23,7 @@ _VALUE_BELOW = {"  Integrated loudness:": "I", "  Loudness range:": "LRA", "  Tr
 _VALUE = re.compile(r"    (I|LRA|Peak): +(-?\d+\.\d|-?inf|nan) (?:LUFS|LU|dBFS)(?:(?:\x1b|Output #).*)?")
 
 
-def loudness_of(encoding: Encoding | None, number: int) -> Analysis:
+def loudness_analysis(encoding: Encoding | None, number: int) -> Analysis:
     """Measures what an output has of the source (None: all of the source). Each of a run has a number of its own."""
     return Analysis(encoding, (_FILTER.format(number=number),))
 

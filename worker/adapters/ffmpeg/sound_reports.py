@@ -10,7 +10,7 @@ from pathlib import Path
 from worker.adapters.disk import NO_SPACE, LocalVolume
 from worker.adapters.ffmpeg.filters import Analysis, target_layout
 from worker.adapters.ffmpeg.log import MAX_LISTED_LINES, Log
-from worker.adapters.ffmpeg.measuring import loudness_of, read_loudness
+from worker.adapters.ffmpeg.measuring import loudness_analysis, read_loudness
 from worker.adapters.ffmpeg.tags import metadata_of
 from worker.domain.audio import AudioFormat
 from worker.domain.encoding import LOSSY_BITS, Encoding
@@ -40,7 +40,7 @@ def measurements(encodings: Sequence[Encoding], audio: SourceAudio) -> list[Anal
         analysis
         for number, encoding in enumerate(encodings)
         if encoding.format is AudioFormat.REPORT
-        for analysis in (loudness_of(encoding, number), _other_measurements(encoding, audio, number))
+        for analysis in (loudness_analysis(encoding, number), _other_measurements(encoding, audio, number))
     ]
 
 

@@ -178,7 +178,7 @@ def judge_converter(facts: ConverterFacts) -> Verdict:
 
 
 def judge_sandbox(mode: str, *, has_seccomp: bool, landlock_abi: int, is_script: bool) -> Verdict:
-    """Whether a converter that a hostile source has taken over is kept from all else. `mode`: of WORKER_SANDBOX."""
+    """Whether a converter that a hostile source controls is kept from all else. `mode`: of WORKER_SANDBOX."""
     if mode == "off":
         return Verdict(State.OK, "is off: the converter has its limits only")
     worse = State.FAILED if mode == "required" else State.DEGRADED

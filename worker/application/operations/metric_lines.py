@@ -116,7 +116,10 @@ def _distributions() -> Mapping[str, Sequence[float]]:
 
 
 def _thinned(values: Sequence[float]) -> Sequence[float]:
-    """At most as many as a line may have, in order, with the smallest and the largest: percentiles stay the same."""
+    """At most as many as a line may have, evenly by rank, the smallest and the largest among them.
+
+    Percentiles stay about the same; CloudWatch's count and sum of them do not.
+    """
     ordered = sorted(values)
     if len(ordered) > _MOST_VALUES:
         step = (len(ordered) - 1) / (_MOST_VALUES - 1)
