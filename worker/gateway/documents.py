@@ -28,6 +28,7 @@ _PROBLEM = {
         "detail": {"type": "string"},
         "field": {"type": "string"},
         "record": RECORD,
+        "missing": {"type": "array", "items": {"type": "integer"}},
     },
     "required": ["type", "title", "status", "detail"],
 }
@@ -54,7 +55,7 @@ _MEANINGS = {
     403: "A page of another origin, or a host name of another machine.",
     404: "There is no such job or output.",
     408: "The body did not come in time.",
-    409: "The job is in the way; its record is in `record`.",
+    409: "The state of the job or of the upload does not allow it; `record` or `missing` shows that state.",
     413: "The body is too large.",
     415: "The body is not said to be JSON.",
     422: "A member or parameter is wrong; `field` names it.",
@@ -75,7 +76,8 @@ def document_of(app: FastAPI) -> dict[str, Any]:
     message = _within(message_schema())
     message["required"] = [name for name in message["required"] if name != "job_id"]
     components = document.setdefault("components", {})
-    components["schemas"] = {"Message": message, "Record": _within(record_schema()), "Problem": _PROBLEM}
+    ours = {"Message": message, "Record": _within(record_schema()), "Problem": _PROBLEM}
+    components["schemas"] = components.get("schemas", {}) | ours  # FastAPI's are those of parameters
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"token": []}, {}]
     return document

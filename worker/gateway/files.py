@@ -100,6 +100,7 @@ class FileRoutes:
             self.output,
             methods=["GET"],
             status_code=HTTPStatus.TEMPORARY_REDIRECT,
+            response_class=Response,
             responses={
                 307: {"description": "To the download, for five minutes."},
                 200: json_answer("Its URL, where JSON is accepted and nothing else.", _URL),

@@ -43,10 +43,15 @@ class StreamRoutes:
             "/jobs/{job_id}/events",
             self.watch,
             methods=["GET"],
+            response_class=Response,  # without it the document says that JSON comes, too
             responses={200: events, 204: over, **problems(404, 422)},
         )
         router.add_api_route(
-            "/events", self.watch_several, methods=["GET"], responses={200: events, **problems(404, 422)}
+            "/events",
+            self.watch_several,
+            methods=["GET"],
+            response_class=Response,
+            responses={200: events, **problems(404, 422)},
         )
 
     async def watch(
