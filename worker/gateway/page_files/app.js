@@ -11,7 +11,7 @@ import { bytes, clock } from "./words.js";
 
 const UPLOADS_AT_ONCE = 3;
 const HEALTH_MS = 2000;
-const LISTED = 200;
+const LISTED = 200; // jobs of the list: as many are asked for, and as many that have ended stay on the page
 const OUTPUTS_KEY = "outputs";
 const TOKEN_KEY = "token";
 const THEME_KEY = "theme";
@@ -22,6 +22,7 @@ class Page {
   constructor(token) {
     this.jobs = new Jobs({ token });
     this.views = new Map();
+    this.own = new Set(); // ids of the jobs that this page has submitted
     this.uploads = new Set();
     this.uploading = new Map(); // the promise of each that is on its way
     this.waiting = [];
@@ -77,6 +78,7 @@ class Page {
     if (view === undefined) this.#show(record);
     else if (isChanged) announce(`${view.name}: ${record.status}`);
     this.following.note((view ?? this.views.get(record.job_id)).record);
+    this.#forgetOldest();
     this.#filter();
     return isChanged;
   }
@@ -98,6 +100,20 @@ class Page {
     const next = older.sort((a, b) => b.record.created_at.localeCompare(a.record.created_at))[0];
     if (next) next.element.before(view.element);
     else at("jobs").append(view.element);
+  }
+
+  /** Of the jobs from elsewhere that have ended, those that ended last stay, and what somebody looks at. */
+  #forgetOldest() {
+    const linked = linkedJob();
+    const others = Array.from(this.views).filter(([id, view]) => view.isFinal && !this.own.has(id) && !view.isInUse && id !== linked);
+    const tooMany = others.length - LISTED;
+    if (tooMany <= 0) return;
+    others.sort(([, a], [, b]) => a.record.updated_at.localeCompare(b.record.updated_at));
+    for (const [id, view] of others.slice(0, tooMany)) {
+      view.element.remove();
+      this.views.delete(id);
+      this.following.forget(id);
+    }
   }
 
   #enqueue(view) {
@@ -127,6 +143,7 @@ class Page {
       const record = await this.#submit(view);
       view.element.remove();
       this.uploads.delete(view);
+      this.own.add(record.job_id);
       this.take(record);
     } catch (error) {
       if (view.signal.aborted) return;
@@ -185,7 +202,7 @@ class Page {
   }
 
   async #openLinked() {
-    const id = new URLSearchParams(location.hash.slice(1)).get("job");
+    const id = linkedJob();
     if (!id) return;
     try {
       if (!this.views.has(id)) this.take(await this.jobs.get(id));
@@ -227,6 +244,11 @@ class Page {
       await sleep(HEALTH_MS);
     }
   }
+}
+
+/** The id of the job that the address of the page names. */
+function linkedJob() {
+  return new URLSearchParams(location.hash.slice(1)).get("job");
 }
 
 function showHealth({ redis, progress_store: store, table }) {

@@ -12,7 +12,7 @@ const GATHER_MS = 300; // jobs that are submitted together are followed by one s
 export class Following {
   /**
    * `take(record)` is called for each record and returns whether it has changed what is shown; `connection(isConnected)`
-   * when the gateway is lost and found. `limit`: how many jobs of the list are shown.
+   * when the gateway is lost and found. `limit`: how many jobs of the list are read.
    */
   constructor(jobs, { take, connection, limit }) {
     this.jobs = jobs;
@@ -39,6 +39,11 @@ export class Following {
       this.timer = undefined;
       this.#renew();
     }, GATHER_MS);
+  }
+
+  /** Says that the job, which has ended, is no longer shown. */
+  forget(jobId) {
+    this.states.delete(jobId);
   }
 
   /** Reads the list again and again while the page is seen. Ends with the error where that is for good. */

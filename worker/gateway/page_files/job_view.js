@@ -48,6 +48,11 @@ export class JobView {
     return isFinal(this.record);
   }
 
+  /** Whether somebody looks into it, or the keyboard is at it. */
+  get isInUse() {
+    return this.details.open || this.element.contains(document.activeElement);
+  }
+
   /** Takes a record unless it is older. Returns whether the status is another one. */
   take(record) {
     const isFresher = record.fresh !== undefined && record.fresh !== this.record.fresh && !isNewer(this.record, record);
