@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,38 @@ def test_an_upload_that_a_lost_network_interrupts_goes_on_by_itself_when_it_is_b
     expect(job(page, recording.name, status="cancelled")).to_be_visible()
 
 
+def test_uploads_and_submissions_go_on_by_themselves_when_the_gateway_is_back(
+    page: Page, gateway: GatewayProcess, parts: Parts, stack: Stack, recording: Path, unfinished: Any, tmp_path: Path
+) -> None:
+    short = tmp_path / f"short {recording.name}"
+    short.write_bytes(bytes(1000))
+    away = re.compile(re.escape(gateway.url) + "/")
+    posted = re.compile(re.escape(gateway.url) + "/jobs$")
+    parts.held = {4}
+    page.route(posted, lambda route: route.abort("connectionrefused"))
+    with page.expect_request(posted):
+        drop(page, [recording, short])
+    parts.wait_for(page, [1, 2, 3])
+    page.route(away, lambda route: route.abort("connectionrefused"))
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true })")  # in another tab
+    parts.wait_for_held(page, 1)
+    parts.release()
+    for file in (recording, short):
+        expect(job(page, file.name, status="interrupted")).to_be_visible(timeout=60_000)
+    page.get_by_label("Format of output 1").select_option("flac")
+
+    page.unroute(away)
+    page.unroute(posted)
+
+    for file in (recording, short):
+        expect(job(page, file.name, status="queued")).to_be_visible()
+        job(page, file.name).get_by_text("Details").click()
+        expect(job(page, file.name).get_by_text(f"{file.stem}.mp3", exact=True)).to_be_visible()
+    for file in (recording, short):
+        page.get_by_role("button", name=f"Cancel {file.name}", exact=True).click()
+        expect(job(page, file.name, status="cancelled")).to_be_visible()
+
+
 def test_a_job_whose_answers_are_lost_is_the_same_job_when_it_is_tried_again_with_other_outputs(
     page: Page, tmp_path: Path
 ) -> None:
@@ -120,7 +153,7 @@ def test_a_job_whose_answers_are_lost_is_the_same_job_when_it_is_tried_again_wit
 
     page.route("**/jobs", lose)
     drop(page, [file])
-    expect(job(page, file.name, status="failed")).to_be_visible(timeout=60_000)
+    expect(job(page, file.name, status="interrupted")).to_be_visible(timeout=60_000)
     page.unroute("**/jobs", lose)
     page.get_by_label("Format of output 1").select_option("flac")
     page.get_by_role("button", name=f"Upload {file.name} again").click()

@@ -26,6 +26,7 @@ class Page {
     this.uploads = new Set();
     this.uploading = new Map(); // the promise of each that is on its way
     this.waiting = [];
+    this.isConnected = true;
     this.following = new Following(this.jobs, {
       take: (record) => this.take(record),
       connection: (isConnected) => this.connection(isConnected),
@@ -84,8 +85,11 @@ class Page {
   }
 
   connection(isConnected) {
+    const isBack = isConnected && !this.isConnected;
+    this.isConnected = isConnected;
     at("offline").hidden = isConnected;
     if (!isConnected) showStore("unknown", "The state of the stores is not known.");
+    if (isBack) this.uploads.forEach((view) => view.goOn());
   }
 
   #show(record) {
@@ -147,9 +151,9 @@ class Page {
       this.take(record);
     } catch (error) {
       if (view.signal.aborted) return;
-      view.failed(error.message, { isInterrupted: view.source === undefined && error.isTransient === true });
+      view.failed(error.message, { isInterrupted: error.isTransient === true });
       this.outputs.complain(error.field, error.message);
-      view.outputs = null; // the next try takes what the form says then
+      if (view.isInterrupted) this.#askHealth(); // a page that is not seen may not know that the gateway is lost
     }
   }
 
@@ -234,14 +238,18 @@ class Page {
 
   async #watchHealth() {
     for (;;) {
-      if (!document.hidden) {
-        try {
-          showHealth(await this.jobs.health());
-        } catch (error) {
-          if (error.status === 0) this.connection(false);
-        }
-      }
+      if (!document.hidden || !this.isConnected) await this.#askHealth();
       await sleep(HEALTH_MS);
+    }
+  }
+
+  async #askHealth() {
+    try {
+      const health = await this.jobs.health();
+      this.connection(true);
+      showHealth(health);
+    } catch (error) {
+      if (error.status === 0) this.connection(false);
     }
   }
 }

@@ -9,6 +9,7 @@ export class UploadView {
     this.file = file;
     this.start = start;
     this.discard = discard;
+    this.outputs = null; // of its job; null: those of the form when it is submitted
     this.isInterrupted = false;
     this.amount = bytes(file.size);
     this.abort = new AbortController();
@@ -16,7 +17,7 @@ export class UploadView {
     this.bar = el("progress", { max: file.size || 1, value: 0, "aria-label": `Upload of ${file.name}` });
     this.words = el("span", { class: "words" }, this.amount);
     this.error = el("p", { class: "error", role: "alert", hidden: true });
-    this.again = button("Try again", () => this.#restart(), { hidden: true, "aria-label": `Upload ${file.name} again` });
+    this.again = button("Try again", () => this.#tryAgain(), { hidden: true, "aria-label": `Upload ${file.name} again` });
     this.cancel = button("Cancel", () => this.#end(), { "aria-label": `Cancel the upload of ${file.name}` });
     this.element = el(
       "li",
@@ -71,6 +72,12 @@ export class UploadView {
 
   goOn() {
     if (this.isInterrupted) this.#restart();
+  }
+
+  /** Somebody who asks for it may have changed the form before. */
+  #tryAgain() {
+    this.outputs = null;
+    this.#restart();
   }
 
   #restart() {
