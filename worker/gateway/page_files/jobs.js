@@ -209,20 +209,31 @@ export class Jobs {
     return answer.status === 204 ? null : readJson(answer, signal);
   }
 
-  /** Throws JobsError for every answer from 400 up. */
+  /** Throws JobsError for every answer from 400 up, and TypeError for a body that is no JSON. */
   async #ask(method, path, { body, signal, accept }) {
-    const headers = { accept };
-    if (this.token) headers.authorization = `Bearer ${this.token}`;
-    if (body !== undefined) headers["content-type"] = "application/json";
+    const headers = this.#headers(accept);
+    if (body !== undefined) headers.set("content-type", "application/json");
+    const text = body && JSON.stringify(body);
     let answer;
     try {
-      answer = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body), signal });
+      answer = await fetch(this.url + path, { method, headers, body: text, signal });
     } catch {
       signal?.throwIfAborted();
       throw new JobsError("The gateway cannot be reached.");
     }
     if (!answer.ok) throw await problemOf(answer);
     return answer;
+  }
+
+  /** A token that no header can carry is as wrong as one that the gateway refuses, and no lost connection. */
+  #headers(accept) {
+    const headers = new Headers({ accept });
+    try {
+      if (this.token) headers.set("authorization", `Bearer ${this.token}`);
+    } catch {
+      throw new JobsError("The token has characters that no header can carry.", { status: 401 });
+    }
+    return headers;
   }
 }
 
