@@ -1,22 +1,32 @@
-"""What `jobs.js` and the page make of requests that cannot be sent."""
+"""What `jobs.js` and the page make of requests that cannot be sent, and of answers that are lost."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.support.gateway import GatewayProcess
+from tests.support.records import a_record, completed
 
 PLACES = """async (token) => {
     const { Jobs } = await import("/page/jobs.js");
     return new Jobs({ token }).places().then(() => 200, (error) => error.status);
 }"""
+SUBMIT = """async (id) => {
+    const { Jobs } = await import("/page/jobs.js");
+    const message = { job_id: id, source: "s3://in/a.wav", outputs: [] };
+    return new Jobs().submit(message).then((record) => record.status, (error) => error.status);
+}"""
 SUBMIT_NO_JSON = """async () => {
     const { Jobs } = await import("/page/jobs.js");
     return new Jobs().submit({ source: 1n }).then(() => null, (error) => error.name);
 }"""
+DONE = completed(a_record(), 2)
+EXISTS = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": "exists", "record": DONE.to_dict()}
 ODD_TOKENS = ["open-sesame\u200b", "“open-sesame”", "open\nsesame"]
 
 
@@ -48,3 +58,29 @@ def test_the_page_asks_again_for_a_token_that_no_header_can_carry(
 
 def test_a_message_that_is_no_json_is_an_error_of_the_caller_and_not_tried_again(page: Page) -> None:
     assert page.evaluate(SUBMIT_NO_JSON) == "TypeError"
+
+
+@pytest.mark.parametrize(
+    ("first", "seen"),
+    [
+        (None, "completed"),  # no answer
+        (504, "completed"),  # of a proxy
+        (429, 409),  # the gateway has not read it
+        (409, 409),
+    ],
+)
+def test_a_submission_whose_answer_is_lost_is_not_in_its_own_way(page: Page, first: int | None, seen: Any) -> None:
+    answers = [first]
+
+    def answer(route: Route) -> None:
+        status = answers.pop() if answers else 409
+        if status is None:
+            route.abort("connectionreset")
+        else:
+            body = json.dumps(EXISTS if status == 409 else {})
+            route.fulfill(status=status, content_type="application/problem+json", body=body)
+
+    page.route("**/jobs", answer)
+
+    assert page.evaluate(SUBMIT, DONE.job_id) == seen
+    assert answers == []

@@ -105,7 +105,17 @@ export class Jobs {
    */
   submit(message, { signal } = {}) {
     const body = { ...message, job_id: message.job_id ?? newJobId(nameIn(message.source)) };
-    return insistently(() => this.#json("POST", "/jobs", { body, signal }), signal);
+    let maybeMade = false; // by a try whose answer was lost: a worker may have the job since then
+    const attempt = async () => {
+      try {
+        return await this.#json("POST", "/jobs", { body, signal });
+      } catch (error) {
+        if (maybeMade && error.status === 409 && error.record) return error.record;
+        maybeMade ||= error.status === 0 || error.status >= 500;
+        throw error;
+      }
+    };
+    return insistently(attempt, signal);
   }
 
   /** The newest record; `fresh` is false where a store could not be asked. Throws JobsError: 404. */
