@@ -66,14 +66,23 @@ async def test_every_file_that_the_page_names_is_served_without_a_token_and_none
     assert refused.status == 401
 
 
-async def test_a_file_of_the_page_is_sent_once(client: GatewayClient) -> None:
+@pytest.mark.parametrize("seen", ["{}", "W/{}", '"x", {}', '"x,y" , W/"z",W/{}', "*"])
+async def test_a_file_of_the_page_is_sent_once(seen: str, client: GatewayClient) -> None:
     first = await client.get("/page/jobs.js")
 
-    again = await client.get("/page/jobs.js", headers={"if-none-match": first.headers["etag"]})
+    again = await client.get("/page/jobs.js", headers={"if-none-match": seen.format(first.headers["etag"])})
 
     assert first.headers["content-type"] == "text/javascript; charset=utf-8"
     assert (again.status, again.text) == (304, "")
     assert (await client.get("/page/secrets.js")).status == 404
+
+
+@pytest.mark.parametrize("seen", ["", '"x"', "W/", '"x", W/"y"'])
+async def test_a_file_of_the_page_that_has_changed_is_sent_again(seen: str, client: GatewayClient) -> None:
+    answer = await client.get("/page/jobs.js", headers={"if-none-match": seen})
+
+    assert answer.status == 200
+    assert answer.text
 
 
 async def test_a_client_learns_where_uploads_and_targets_lie(client: GatewayClient, shared: Stack) -> None:

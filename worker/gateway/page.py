@@ -60,7 +60,7 @@ class PageRoutes:
 
     async def _answer(self, file: _File, request: Request) -> Response:
         headers = {**_HEADERS, "etag": file.etag, "content-security-policy": await self._content_policy()}
-        if request.headers.get("if-none-match") == file.etag:
+        if _has_tag(request.headers.getlist("if-none-match"), file.etag):
             return Response(status_code=304, headers=headers)
         return Response(file.body, headers={**headers, "content-type": file.content_type})
 
@@ -86,6 +86,12 @@ class PageRoutes:
             probe, size_bytes=1, content_type="application/octet-stream", seconds=_ASKED_SECONDS
         )
         return tuple(sorted({f"{url.scheme}://{url.netloc}" for url in map(urlsplit, (download, form.url))}))
+
+
+def _has_tag(if_none_match: list[str], etag: str) -> bool:
+    """Whether one of the values has the tag (RFC 9110, section 13.1.2). Proxies that compress make tags weak."""
+    tags = {tag.strip().removeprefix("W/") for value in if_none_match for tag in value.split(",")}
+    return not tags.isdisjoint({etag, "*"})
 
 
 def _policy_with(uploads: tuple[str, ...], downloads: tuple[str, ...]) -> str:
