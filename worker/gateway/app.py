@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from worker.bootstrap.gateway import GatewayParts
 from worker.gateway.cors import Cors
 from worker.gateway.documents import document_of
+from worker.gateway.draining import AnsweredInDrain
 from worker.gateway.feeds import Feeds
 from worker.gateway.files import FileRoutes
 from worker.gateway.guards import Guard
@@ -34,11 +35,13 @@ class Gateway:
     app: ASGIApp
     feeds: Feeds
     health: HealthRoutes
+    answered: AnsweredInDrain
 
     def drain(self) -> None:
-        """Say that it stops, and end all streams: their clients connect again, elsewhere."""
+        """Say that it stops, end all streams, and bound all other answers: their clients ask again, elsewhere."""
         self.health.is_draining = True
         self.feeds.close()
+        self.answered.drain()
 
 
 def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, connections: Connections) -> Gateway:
@@ -67,7 +70,8 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, c
     health.add_to(app)
     add_handlers(app)
     app.openapi = partial(document_of, app)  # type: ignore[method-assign]
-    return Gateway(HeadAsGet(Measured(_guarded(app, settings, connections))), feeds, health)
+    answered = AnsweredInDrain(app)
+    return Gateway(HeadAsGet(Measured(_guarded(answered, settings, connections))), feeds, health, answered)
 
 
 def _guarded(app: ASGIApp, settings: Settings, connections: Connections) -> ASGIApp:
