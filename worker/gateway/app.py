@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -69,7 +69,7 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, c
     health = HealthRoutes(parts.stores, lambda: feeds.streams, parts.jobs.sender)
     health.add_to(app)
     add_handlers(app)
-    app.openapi = partial(document_of, app)  # type: ignore[method-assign]
+    app.openapi = cache(partial(document_of, app))  # type: ignore[method-assign]  # anybody may ask, at any rate
     answered = AnsweredInDrain(app)
     return Gateway(HeadAsGet(Measured(_guarded(answered, settings, connections))), feeds, health, answered)
 
