@@ -85,6 +85,21 @@ async def test_a_stream_resumes_after_the_last_event_and_a_seen_end_is_not_sent_
     assert (over.status, over.text) == (204, "")
 
 
+async def test_a_stream_of_several_jobs_does_not_resume(
+    client: GatewayClient, shared: Stack, unique: Callable[[str], str]
+) -> None:
+    jobs = [unique("job"), unique("job")]
+    for job_id in jobs:
+        await client.submit(shared, job_id)
+        await client.ask("DELETE", f"/jobs/{job_id}")
+
+    query = "&".join(f"job_id={job_id}" for job_id in jobs)
+    again = await client.get(f"/events?{query}", headers={"last-event-id": "0-2"})
+
+    assert again.status == 200
+    assert again.text.count("id: 0-2\n") == 2  # that id may be of either
+
+
 async def test_one_watcher_feeds_all_streams_of_a_job(
     client: GatewayClient, gateway: GatewayProcess, shared: Stack, unique: Callable[[str], str]
 ) -> None:

@@ -75,7 +75,7 @@ class StreamRoutes:
         """Follow several jobs with one connection, of which browsers have six to a server over HTTP/1.1.
 
         The newest record of each comes first. The stream ends after the final records of all. Jobs that do not exist
-        are left out; 404 where none exists.
+        are left out; 404 where none exists. It does not resume: the id of an event tells nothing of the other jobs.
         """
         wanted = list(dict.fromkeys(job_ids))
         with self._place(len(wanted)) as place:
