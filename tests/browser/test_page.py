@@ -160,6 +160,18 @@ def test_the_form_has_the_options_of_the_schema_for_each_format_and_sends_them(
     expect(page.locator("fieldset.output").first.get_by_label("Bitrate (kbit/s)")).to_have_value("32")
 
 
+def test_a_tag_may_hold_the_line_separators_of_unicode(page: Page, worker: WorkerProcess, tmp_path: Path) -> None:
+    first = page.locator("fieldset.output").first
+    first.get_by_text("Options").click()
+    first.get_by_label("Tags", exact=True).fill("title: a\u2028b\ncomment: \u2029c\nartist")
+    with page.expect_request(lambda asked: asked.method == "POST" and asked.url.endswith("/jobs")) as submitted:
+        drop(page, [a_file(tmp_path, "separated.wav")])
+
+    message = json.loads(submitted.value.post_data or "")
+    assert message["outputs"][0]["tags"] == {"title": "a\u2028b", "comment": "c", "artist": None}
+    expect(job(page, "separated.wav", status="completed")).to_be_visible()
+
+
 def test_a_group_of_options_is_turned_on_with_all_its_defaults(
     page: Page, worker: WorkerProcess, tmp_path: Path
 ) -> None:

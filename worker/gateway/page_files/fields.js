@@ -138,7 +138,7 @@ class Pairs extends Field {
     if (lines.length === 0) return undefined;
     return Object.fromEntries(
       lines.map((line) => {
-        const [, name, text] = /^\s*([^:=]*?)\s*(?:[:=]\s*(.*?)\s*)?$/.exec(line);
+        const [, name, text] = /^\s*([^:=]*?)\s*(?:[:=]\s*(.*?)\s*)?$/s.exec(line);
         return [name, text || null];
       }),
     );
