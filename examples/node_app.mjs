@@ -4,7 +4,7 @@
 import { createServer } from "node:http";
 import { buffer } from "node:stream/consumers";
 
-import { Jobs, JobsError, newJobId } from "../worker/gateway/page_files/jobs.js";
+import { isFinal, Jobs, JobsError, newJobId } from "../worker/gateway/page_files/jobs.js";
 
 const jobs = new Jobs({ url: process.env.GATEWAY ?? "http://127.0.0.1:8081", token: process.env.TOKEN });
 const { target } = await jobs.places();
@@ -19,19 +19,27 @@ async function convert(request, response) {
   response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
   for await (const record of jobs.watch(jobId)) {
     response.write(`${record.percent} % ${record.stage ?? record.status}\n`);
-    if (record.error) response.end(`${record.error.code}: ${record.error.message}\n`);
-    if (record.status === "completed") response.end(`${await jobs.outputUrl(jobId, 0)}\n`);
+    if (record.status === "completed") response.write(`${await jobs.outputUrl(jobId, 0)}\n`);
+    else if (isFinal(record)) response.write(`${record.error.code}: ${record.error.message}\n`); // one that is queued again has an error, too
   }
   response.end();
+}
+
+/** The status and the text of the answer to a request that failed. */
+function answerTo(error) {
+  if (error instanceof JobsError) return [error.status || 502, error.message];
+  if (error instanceof URIError) return [400, "The name is no URL-encoded UTF-8."];
+  console.error(error); // a client that left amid its file, or a bug: other requests go on
+  return [500, "An unexpected error."];
 }
 
 const server = createServer(async (request, response) => {
   try {
     await convert(request, response);
   } catch (error) {
-    if (!(error instanceof JobsError)) throw error;
-    if (!response.headersSent) response.writeHead(error.status || 502);
-    response.end(`${error.message}\n`);
+    const [status, text] = answerTo(error);
+    if (!response.headersSent) response.writeHead(status);
+    response.end(`${text}\n`);
   }
 });
 

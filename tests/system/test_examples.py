@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -68,6 +70,12 @@ def refusal_of(url: str) -> tuple[int, str]:
         return answer.code, json.load(answer)["detail"]
 
 
+def leave_amid_the_body(url: str) -> None:
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=20) as client:
+        client.sendall(b"POST /lost.wav HTTP/1.1\r\nHost: app\r\nContent-Length: 100\r\n\r\nRIFF")
+
+
 def test_the_fastapi_app_converts_an_episode_and_streams_its_progress(
     stack: Stack, start_worker: Callable[..., WorkerProcess]
 ) -> None:
@@ -109,6 +117,10 @@ def test_the_node_app_converts_what_is_posted_to_it_and_shows_the_way_to_the_out
     with running([NODE, "node_app.mjs"], {"GATEWAY": gateway.url, "PORT": "0"}) as app:
         assert app.stdout is not None
         url = f"http://127.0.0.1:{int(app.stdout.readline())}"
+        with pytest.raises(HTTPError) as unreadable:
+            urlopen(f"{url}/%zz", timeout=20)
+        unreadable.value.close()
+        leave_amid_the_body(url)
         posted = Request(f"{url}/talk%20%C3%A9.wav", silence(2.0), {"content-type": "audio/wav"})
         with urlopen(posted, timeout=60) as answer:
             *progress, last, link = answer.read().decode().splitlines()
@@ -117,6 +129,7 @@ def test_the_node_app_converts_what_is_posted_to_it_and_shows_the_way_to_the_out
     with urlopen(link, timeout=20) as download:
         (tmp_path / "talk.mp3").write_bytes(download.read())
 
+    assert unreadable.value.code == 400
     assert progress[0].startswith("0 % ")  # a worker may have taken it before it is watched
     assert last == "100 % completed"
     assert listen(tmp_path / "talk.mp3").seconds == pytest.approx(2.0, abs=0.1)
