@@ -122,6 +122,17 @@ async def test_a_redrive_of_one_code_leaves_the_others_for_everybody_to_see(subj
     assert {letter.job_id for letter in await subject.letters.receive()} == {"ep-1", "ep-3"}
 
 
+async def test_a_redrive_moves_the_letters_of_all_runs_of_a_job(subject: Subject) -> None:
+    """That of an earlier run begins nothing, and may be received first."""
+    await subject.rejected("ep-1", NoAudioError(), run=1)
+    await subject.rejected("ep-1", NoAudioError(), run=2)
+
+    done = await Redrive(subject.letters).run()
+
+    assert (done.moved, done.left) == (2, 0)
+    assert {delivery.rejected_run for delivery in await subject.deliveries()} == {1, 2}
+
+
 async def test_a_redrive_ends_at_its_limit(subject: Subject) -> None:
     for number in range(5):
         await subject.rejected(f"ep-{number}", NoAudioError())

@@ -63,6 +63,7 @@ def _as_received(letter: Letter) -> DeadLetter:
         None if rejection is None else rejection.error.code.value,
         None if rejection is None else rejection.job_id,
         None if rejection is None else str(rejection.error),
+        letter.sent_at,
         letter.body,
         {},
     )

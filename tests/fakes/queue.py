@@ -7,6 +7,7 @@ import itertools
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 
 from tests.support.deliveries import SENT_AT_MS
@@ -85,6 +86,7 @@ class DeadLetter:
     body: str
     rejection: Reject | None
     group_id: str | None = None
+    sent_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(slots=True)
@@ -228,8 +230,7 @@ class FakeQueue:
         return taken
 
     def _redrive(self, now: float) -> None:
-        limit = self.max_receive_count
-        if limit is None:
+        if (limit := self.max_receive_count) is None:
             return
         for message in [m for m in self._messages.values() if m.visible_at <= now and m.receive_count >= limit]:
             self.dead_letters.append(DeadLetter(message.message_id, message.body, None, message.group_id))

@@ -77,6 +77,15 @@ async def test_a_redrive_says_how_many_it_moved_and_whose_the_others_are(capsys:
 
 
 @virtual_time
+async def test_a_redrive_that_ends_at_its_limit_does_not_count_what_it_has_not_looked_at(capsys: Capture) -> None:
+    _, letters = dead_letters(*(f"ep-{number}" for number in range(15)))
+
+    assert await move(Redrive(letters), options("redrive", "--limit", "1")) == 0
+
+    assert capsys.readouterr().out == "1 moved back, as many as --limit says; all others are left\n"
+
+
+@virtual_time
 async def test_a_message_that_is_rejected_again_during_a_redrive_is_not_moved_again(capsys: Capture) -> None:
     queue, _ = dead_letters("ep-1", "ep-2")
 

@@ -44,7 +44,10 @@ async def move(redrive: Redrive, options: Namespace) -> int:
             least = "" if isinstance(exc, WorkerError) else "at least "
             complain(f"{least}{done.moved} of the dead letters were moved back before this")
         raise
-    say(f"{done.moved} {_moved(options)}, {done.left} left")
+    if done.moved == options.limit:  # how many there are behind it is not known
+        say(f"{done.moved} {_moved(options)}, as many as --limit says; all others are left")
+    else:
+        say(f"{done.moved} {_moved(options)}, {done.left} left")
     if done.foreign:
         report(f"{done.foreign} others were not rejected by a worker: SQS moved them, and so can move them back")
     return ExitCode.OK

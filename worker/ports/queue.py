@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from worker.domain.disposition import Reject
@@ -55,7 +56,8 @@ class DeadLetter:
     """A message on the dead-letter queue.
 
     `error_code`, `job_id` and `error` are what the worker said that rejected it; the code is None where SQS itself
-    moved it there. `receipt_handle` and `contents` are opaque outside the adapter. `body` is that of the message.
+    moved it there. `sent_at` is when it was put there, by the queue's clock. `receipt_handle` and `contents` are
+    opaque outside the adapter. `body` is that of the message.
     """
 
     message_id: str
@@ -63,6 +65,7 @@ class DeadLetter:
     error_code: str | None
     job_id: str | None
     error: str | None
+    sent_at: datetime
     body: str = field(repr=False)
     contents: Mapping[str, Any] = field(repr=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from worker.adapters.aws.client import DENIED, ErrorTable, translated
@@ -14,6 +15,7 @@ from worker.domain.errors import WorkerError
 from worker.ports import MAX_BATCH_ENTRIES, DeadLetter, DependencyMissingError, NotAllowedError
 
 _SQS = "SQS"
+_SENT_AT = "SentTimestamp"  # milliseconds since 1970
 _HIDDEN_SECONDS = 120
 _WAIT_SECONDS = 2  # above 0 SQS asks all of its servers, so that an empty answer means an empty queue
 
@@ -43,7 +45,7 @@ class SqsDeadLetters:
                 MaxNumberOfMessages=MAX_BATCH_ENTRIES,
                 VisibilityTimeout=_HIDDEN_SECONDS,
                 WaitTimeSeconds=_WAIT_SECONDS,
-                MessageSystemAttributeNames=["MessageGroupId", TRACE],
+                MessageSystemAttributeNames=["MessageGroupId", _SENT_AT, TRACE],
                 MessageAttributeNames=["All"],
             )
         return [self._letter(message) for message in response.get("Messages", ())]
@@ -103,6 +105,7 @@ class SqsDeadLetters:
             texts["error_code"] if is_dead_letter(texts) else None,
             texts.get("job_id"),
             texts.get("error"),
+            datetime.fromtimestamp(int(system[_SENT_AT]) / 1000, UTC),
             message["Body"],
             contents,
         )

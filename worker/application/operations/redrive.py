@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from worker.domain.errors import WorkerError
 from worker.ports import DeadLetter, DeadLetterQueue
@@ -12,7 +13,10 @@ from worker.ports import DeadLetter, DeadLetterQueue
 
 @dataclass(slots=True)
 class Redriven:
-    """What was done. `moved` were moved back, or would be; `left` were not chosen; `foreign` are not of a worker."""
+    """What was done to the letters that were looked at; behind a limit there may be more.
+
+    `moved` were moved back, or would be; `left` were not chosen; `foreign` are not of a worker.
+    """
 
     moved: int = 0
     left: int = 0
@@ -44,22 +48,23 @@ class Redrive:
     ) -> Redriven:
         """Move the letters back that were rejected with `code` (None: with any), at most so many.
 
-        A message is moved once. Where its cause is still there, a worker rejects it again at once, and its new letter
-        is left: else this would go on for as long as workers run.
+        Where the cause of a letter is still there, a worker rejects its message again at once, and its new letter is
+        left: else this would go on for as long as workers run. A job may have several letters that were there before,
+        of several runs. All of them are moved, and workers skip those of earlier runs.
 
         `on_letter` is called for each that is chosen. With `is_dry` all are left where they are.
         Raises DependencyMissingError, NotAllowedError, DependencyUnavailableError: those that were moved are moved.
         """
         done = Redriven()
         kept: dict[str, DeadLetter] = {}  # by message id: what is left, hidden until the end
-        moved_before: set[bytes] = set()  # digests of messages
+        chosen_before = _Chosen()
         try:
             while (limit is None or done.moved < limit) and (letters := await self._queue.receive()):
                 news = [letter for letter in letters if letter.message_id not in kept]
                 kept |= {letter.message_id: letter for letter in letters}
                 if not news:  # all of them have been seen: the first are visible again
                     break
-                chosen = _choose(news, code, moved_before)
+                chosen = chosen_before.choose(news, code)
                 if limit is not None:
                     chosen = chosen[: limit - done.moved]
                 for letter in chosen:
@@ -86,12 +91,23 @@ class Redrive:
         return failures
 
 
-def _choose(letters: Sequence[DeadLetter], code: str | None, moved_before: set[bytes]) -> list[DeadLetter]:
-    """The letters with the code (None: with any) whose message is not among `moved_before`; adds theirs to it."""
-    chosen = []
-    for letter in letters:
-        message = hashlib.sha256(f"{letter.job_id} {letter.body}".encode()).digest()
-        if letter.error_code is not None and code in {None, letter.error_code} and message not in moved_before:
-            moved_before.add(message)
-            chosen.append(letter)
-    return chosen
+@dataclass(slots=True)
+class _Chosen:
+    """Which messages were chosen by a redrive that begins now."""
+
+    messages: set[bytes] = field(default_factory=set)  # digests
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def choose(self, letters: Sequence[DeadLetter], code: str | None) -> list[DeadLetter]:
+        """The letters with the code (None: with any) that do not come of a message that was chosen before.
+
+        The queue's clock and ours may differ. A difference matters only where a message has several letters.
+        """
+        chosen = []
+        for letter in letters:
+            message = hashlib.sha256(f"{letter.job_id} {letter.body}".encode()).digest()
+            was_there = letter.sent_at < self.since or message not in self.messages
+            if letter.error_code is not None and code in {None, letter.error_code} and was_there:
+                self.messages.add(message)
+                chosen.append(letter)
+        return chosen
