@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +19,7 @@ from worker.application.jobs.direct_records import DirectRecords, LeftOutputs
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.retry import JobRetry
 from worker.application.jobs.submission import Submission
+from worker.application.messages.json_text import to_json
 from worker.application.messages.message import parse_job
 from worker.application.messages.presets import BUILT_IN, Presets
 from worker.application.operations.all_dead_letters import AllDeadLetters
@@ -53,7 +53,7 @@ class ClientParts:
 
     def job_of(self, message: Mapping[str, Any]) -> Job:
         """The job that a message asks for. Raises InvalidMessageError."""
-        return parse_job(json.dumps(message), self.presets)
+        return parse_job(to_json(message), self.presets)
 
     async def newest_jobs(
         self, statuses: Collection[Status], *, since: datetime | None, limit: int, after: Positions | None = None

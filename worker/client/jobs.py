@@ -94,7 +94,7 @@ class Jobs:
         raises, and `worker.settings.ConfigurationError` without a WORKER_QUEUE_URL.
         """
         job_id = new_job_id(source) if job_id is None else job_id
-        message = {"job_id": job_id, "source": source, "outputs": [dict(output) for output in outputs], **more}
+        message = {"job_id": job_id, "source": source, "outputs": list(outputs), **more}
         return await self.submit_message(message, group=group, traceparent=traceparent, put_source=put_source)
 
     async def submit_message(

@@ -6,6 +6,8 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -29,6 +31,13 @@ from worker.settings import ConfigurationError
 
 SOURCE = "s3://in-bucket/a b.wav"
 OUTPUTS = [{"target": "s3://out-bucket/a.mp3", "format": "mp3", "bitrate_kbps": 192}]
+
+
+A_CYCLE: dict[str, Any] = {}
+A_CYCLE["tags"] = A_CYCLE
+NESTED: list[Any] = []
+for _ in range(100_000):
+    NESTED = [NESTED]
 
 
 class Sent:
@@ -64,6 +73,17 @@ async def test_a_job_is_put_on_the_queue_with_a_record_that_can_be_read_at_once(
     assert body == {"job_id": job.job_id, "source": SOURCE, "outputs": OUTPUTS}
     assert group == "tenant-7"
     assert job.job_id.startswith("a-b-")
+
+
+async def test_a_message_and_what_it_holds_may_be_mappings_of_any_kind() -> None:
+    sender = Sent()
+    output = {**OUTPUTS[0], "tags": MappingProxyType({"title": "a"})}
+    message = MappingProxyType({"job_id": "ep-1", "source": SOURCE, "outputs": [MappingProxyType(output)]})
+    async with a_client(FakeJobTable(), sender=sender) as jobs:
+        await jobs.submit_message(message)
+
+    ((body, _, _),) = sender.messages
+    assert body == {"job_id": "ep-1", "source": SOURCE, "outputs": [{**OUTPUTS[0], "tags": {"title": "a"}}]}
 
 
 async def test_a_list_of_sources_is_sent_as_it_is_and_read_back_as_their_addresses() -> None:
@@ -103,6 +123,12 @@ async def test_a_trace_context_goes_along_and_the_source_is_put_before_the_messa
         ({"priority_of_mine": 1}, "priority_of_mine"),
         ({"job_id": "no spaces"}, "job_id"),
         ({"group": "tenant 7"}, "group"),
+        ({"outputs": ["s3://out-bucket/a.mp3"]}, "outputs[0]"),
+        ({"source": Path("a.wav")}, "body"),
+        ({"source": b"s3://in-bucket/a.wav"}, "body"),
+        ({"outputs": [{**OUTPUTS[0], "tags": {("title",): "a"}}]}, "body"),
+        ({"outputs": [A_CYCLE]}, "body"),
+        ({"source": NESTED}, "body"),
     ],
 )
 async def test_what_is_no_job_is_refused_with_the_name_of_the_field(changes: dict[str, Any], field: str) -> None:

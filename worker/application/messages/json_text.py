@@ -1,10 +1,10 @@
-"""From text to JSON. Text that is none, and an object in which a name appears more than once, is refused."""
+"""From text to JSON, and back. Text that is none, and an object in which a name appears more than once, is refused."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -40,6 +40,21 @@ def read_json(text: str, field: str) -> Any:
         job_id = None if "job_id" in twice else readable_job_id(document)
         raise InvalidMessageError(shown(twice[0]), "appears more than once", job_id=job_id)
     return document
+
+
+def to_json(message: Mapping[str, Any], field: str = "body") -> str:
+    """The text of a message from a program. Raises InvalidMessageError, about `field`, where it has none in JSON."""
+    try:
+        return json.dumps(message, default=partial(_as_object, field))
+    except (TypeError, ValueError, RecursionError) as exc:  # a name that is no text, a cycle, nested too deeply
+        raise InvalidMessageError(field, f"cannot be written as JSON ({exc})") from exc
+
+
+def _as_object(field: str, value: object) -> dict[Any, Any]:
+    """What `json` can write for a value of a type that it does not know: any mapping is an object."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise InvalidMessageError(field, f"holds a {type(value).__name__}, which is not JSON")
 
 
 def _read_pairs(twice: list[str], pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
