@@ -6,11 +6,12 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from worker.client.closable import ENTERED_TWICE, NOT_OPEN, ClosableReadings
 from worker.client.record import JobRecord
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.naming import readable_id_part
@@ -35,7 +36,9 @@ class Jobs:
 
     def __init__(self, parts: AbstractAsyncContextManager[ClientParts], *, timeout_seconds: float = 10.0) -> None:
         self._opening = parts
+        self._is_entered = False
         self._opened: ClientParts | None = None
+        self._watches: set[ClosableReadings] = set()
         self._timeout_seconds = timeout_seconds
 
     @classmethod
@@ -53,6 +56,9 @@ class Jobs:
         return cls(_opened_with(settings), timeout_seconds=timeout_seconds)
 
     async def __aenter__(self) -> Self:
+        if self._is_entered:
+            raise RuntimeError(ENTERED_TWICE)
+        self._is_entered = True
         self._opened = await self._opening.__aenter__()
         return self
 
@@ -60,12 +66,14 @@ class Jobs:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._opened = None
+        for watch in list(self._watches):  # what they use is closed next
+            await watch.close()
         await self._opening.__aexit__(kind, error, traceback)
 
     @property
     def _parts(self) -> ClientParts:
         if self._opened is None:
-            raise RuntimeError("use Jobs inside of `async with`")
+            raise RuntimeError(NOT_OPEN)
         return self._opened
 
     # --- putting jobs on the queue ----------------------------------------------------------------------------------
@@ -150,20 +158,25 @@ class Jobs:
         """Each newer record of the job, up to the final one; the newest that there is at once.
 
         A job without a record is waited for, and no outage ends this. An id that no job may have has no records.
-        Raises TimeoutError after so many seconds.
+        Raises TimeoutError after so many seconds, and RuntimeError when the `async with` has ended.
         """
         if not _is_id(job_id):
             return
         time = asyncio.get_running_loop().time
         until = None if timeout_seconds is None else time() + timeout_seconds
-        async with aclosing(self._parts.reader.watch(job_id)) as readings:
+        readings = ClosableReadings(self._parts.reader.watch(job_id))
+        self._watches.add(readings)
+        try:
             while True:
                 async with asyncio.timeout_at(until):
-                    reading = await anext(readings, None)
+                    reading = await readings.next()
                 if reading is None:
                     return
                 if reading.record is not None:
                     yield JobRecord.of(reading.record, fresh=reading.fresh)
+        finally:
+            self._watches.discard(readings)
+            await readings.close()
 
     async def list(
         self, *, status: Status | str | None = None, since: datetime | None = None, limit: int = 50

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from worker.client import jobs as asynchronous
+from worker.client.closable import ENTERED_TWICE
 from worker.client.record import JobRecord
 from worker.domain.progress import Status
 
@@ -30,6 +31,7 @@ class Jobs:
     def __init__(self, jobs: asynchronous.Jobs) -> None:
         self._jobs = jobs
         self._runner = asyncio.Runner()
+        self._is_entered = False
         self._is_open = False
 
     @classmethod
@@ -37,9 +39,14 @@ class Jobs:
         return cls(asynchronous.Jobs.from_env(environ, timeout_seconds=timeout_seconds))
 
     def __enter__(self) -> Self:
+        if self._is_entered:
+            raise RuntimeError(ENTERED_TWICE)
+        self._is_entered = True
+        opening = self._jobs.__aenter__()
         try:
-            self._runner.run(self._jobs.__aenter__())
+            self._runner.run(opening)
         except BaseException:
+            opening.close()  # it has not begun where a loop runs in this thread
             self._runner.close()
             raise
         self._is_open = True
@@ -55,10 +62,12 @@ class Jobs:
             self._runner.close()
 
     def _run(self, call: Coroutine[Any, Any, T]) -> T:
-        if not self._is_open:
-            call.close()
-            raise RuntimeError("use Jobs inside of `with`")
-        return self._runner.run(call)
+        try:
+            if not self._is_open:
+                raise RuntimeError("use Jobs inside of `with`")
+            return self._runner.run(call)
+        finally:
+            call.close()  # where it has not begun
 
     def submit(
         self,

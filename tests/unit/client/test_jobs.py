@@ -14,7 +14,7 @@ import pytest
 
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
 from tests.support.clients import a_client
-from tests.support.records import NOW, a_record, completed
+from tests.support.records import NOW, a_record
 from tests.support.virtual_time import virtual_time
 from worker.client import (
     DependencyUnavailableError,
@@ -172,32 +172,12 @@ async def test_a_job_that_waits_is_cancelled_and_then_run_again() -> None:
         assert await jobs.get("nobody") is None
 
 
-@virtual_time
-async def test_a_watch_shows_each_newer_record_once_and_ends_with_the_job() -> None:
-    table, cache = FakeJobTable(), FakeProgressCache()
-    async with a_client(table, cache) as jobs:
-        records = jobs.watch("ep-0142")
-        waiting = asyncio.create_task(anext(records))
-        await asyncio.sleep(5)
-        assert not waiting.done()  # a job without a record is waited for
-        for seq in (3, 2, 8):
-            await cache.write(a_record(seq=seq))
-            await asyncio.sleep(5)
-        await table.write(completed(a_record(), 9))
-
-        seen = [await waiting, *[record async for record in records]]
-
-    assert [record.version.seq for record in seen] == sorted({record.version.seq for record in seen})
-    assert (seen[0].version.seq, seen[-1].status) == (3, Status.COMPLETED)
-
-
-@virtual_time
-async def test_a_watch_that_is_not_over_in_time_says_so() -> None:
+async def test_a_client_is_entered_once() -> None:
     async with a_client(FakeJobTable()) as jobs:
-        began_at = asyncio.get_running_loop().time()
-        with pytest.raises(TimeoutError):
-            await anext(jobs.watch("nobody", timeout_seconds=30))
-        assert 30 <= asyncio.get_running_loop().time() - began_at < 31
+        with pytest.raises(RuntimeError, match="make another one"):
+            async with jobs:
+                pass
+        assert await jobs.get("nobody") is None
 
 
 async def test_a_record_says_when_a_store_could_not_be_asked() -> None:

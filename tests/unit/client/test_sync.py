@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from contextlib import nullcontext
 
 import pytest
@@ -27,6 +29,21 @@ def test_a_call_outside_with_raises_runtime_error() -> None:
         assert jobs.get("a") is not None
     with pytest.raises(RuntimeError, match="inside of `with`"):
         jobs.get("a")
+
+
+def test_a_client_is_entered_once_and_where_no_loop_runs() -> None:
+    jobs = _a_client()
+    with jobs:
+        with pytest.raises(RuntimeError, match="make another one"), jobs:
+            pass
+        assert jobs.get("a") is not None
+
+    async def beside_a_loop() -> None:
+        with pytest.raises(RuntimeError, match="running event loop"), _a_client():
+            pass
+
+    asyncio.run(beside_a_loop())
+    gc.collect()  # a coroutine that was never awaited would be a warning
 
 
 def test_a_watch_that_outlives_its_client_is_closed_with_it() -> None:

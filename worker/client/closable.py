@@ -1,0 +1,42 @@
+"""A watch that ends when its client is closed, whoever waits for its next reading."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # loaded when a Jobs is entered
+    from worker.application.progress.reader import Reading
+
+NOT_OPEN = "use Jobs inside of `async with`"
+ENTERED_TWICE = "a Jobs can be entered once: make another one"
+
+
+class ClosableReadings:
+    """The readings of one watch. `next` and `close` may be called by different tasks."""
+
+    def __init__(self, readings: AsyncGenerator[Reading, None]) -> None:
+        self._readings = readings
+        self._next: asyncio.Task[Reading | None] | None = None
+        self._is_closed = False
+
+    async def next(self) -> Reading | None:
+        """The next reading; None: there is none. Raises RuntimeError once it is closed."""
+        if self._is_closed:
+            raise RuntimeError(NOT_OPEN)
+        task = self._next = asyncio.ensure_future(anext(self._readings, None))
+        try:
+            return await task
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if self._is_closed and not (caller and caller.cancelling()):
+                raise RuntimeError(NOT_OPEN) from None
+            raise
+
+    async def close(self) -> None:
+        self._is_closed = True
+        if self._next is not None and not self._next.done():
+            self._next.cancel()
+            await asyncio.wait([self._next])
+        await self._readings.aclose()
