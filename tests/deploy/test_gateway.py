@@ -97,7 +97,7 @@ def test_a_gateway_that_cancels_a_job_may_publish_its_end(new_emulator: NewEmula
     assert (settings.event_topic_arn, settings.event_bus) == (topic, bus)
 
 
-def test_the_load_balancer_sends_tls_requests_to_tasks_that_are_ready_and_no_probes_of_clients(
+def test_the_load_balancer_sends_tls_requests_to_tasks_that_live_and_no_probes_of_clients(
     new_emulator: NewEmulator,
 ) -> None:
     gateway = Gateway(new_emulator("moto"), Redis="off")
@@ -110,7 +110,8 @@ def test_the_load_balancer_sends_tls_requests_to_tasks_that_are_ready_and_no_pro
         rules = elbv2.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
     assert (balancer["Scheme"], listener["Protocol"], listener["Port"]) == ("internal", "HTTPS", 443)
     assert listener["Certificates"] == [{"CertificateArn": gateway.certificate}]
-    assert (group["HealthCheckPath"], group["Port"], group["TargetType"]) == ("/readyz", 8081, "ip")
+    # ECS replaces the tasks that fail the check, so that it may be about nothing but the process.
+    assert (group["HealthCheckPath"], group["Port"], group["TargetType"]) == ("/livez", 8081, "ip")
     assert group["TargetGroupArn"] == listener["DefaultActions"][0]["TargetGroupArn"]
     (rule,) = [each for each in rules if not each["IsDefault"]]
     assert rule["Actions"][0]["FixedResponseConfig"]["StatusCode"] == "404"

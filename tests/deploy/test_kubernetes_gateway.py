@@ -76,7 +76,7 @@ def test_the_gateway_s_pod_is_kept_from_all_that_a_worker_is_kept_from() -> None
     for name in ("enableServiceLinks", "automountServiceAccountToken", "securityContext"):
         assert pod[name] == of_worker[name], name
     assert container["args"] == ["serve"]
-    for name in ("securityContext", "startupProbe", "livenessProbe", "readinessProbe"):
+    for name in ("securityContext", "livenessProbe"):
         assert container[name] == worker[name], name
 
 
@@ -96,6 +96,15 @@ def _is_reachable(path: str, rules: list[dict[str, Any]]) -> bool:
         path == rule["path"] or (rule["pathType"] == "Prefix" and path.startswith(f"{rule['path']}/"))
         for rule in rules
     )
+
+
+def test_no_outage_of_the_table_takes_gateways_out_of_the_balancer_once_they_have_started() -> None:
+    (container,) = read("gateway/deployment.yaml")["spec"]["template"]["spec"]["containers"]
+    annotations = read("gateway/ingress.yaml")["metadata"]["annotations"]
+
+    probes = {name: container[name]["httpGet"]["path"] for name in container if name.endswith("Probe")}
+    assert probes == {"startupProbe": "/readyz", "livenessProbe": "/livez", "readinessProbe": "/livez"}
+    assert annotations["alb.ingress.kubernetes.io/healthcheck-path"] == "/livez"
 
 
 async def test_clients_reach_every_request_and_the_page_through_the_balancer_and_no_metrics(
