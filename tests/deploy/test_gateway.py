@@ -72,6 +72,13 @@ def test_the_gateway_takes_its_environment_as_it_is(redis: str, new_emulator: Ne
     assert gateway.container()["command"] == ["serve"]
 
 
+def test_workers_and_gateways_take_the_prefix_that_the_cache_lets_them_use(new_emulator: NewEmulator) -> None:
+    gateway = Gateway(new_emulator("moto"), Redis="iam", RedisPrefix="sound:")
+
+    assert load_settings(gateway.environment(), needs=SERVE).redis_prefix == "sound:"
+    assert gateway.deployed.environment()["WORKER_REDIS_PREFIX"] == "sound:"
+
+
 def test_its_role_has_the_rights_of_a_gateway_and_ecs_reads_its_secrets(new_emulator: NewEmulator) -> None:
     gateway = Gateway(new_emulator("ministack"), Redis="password")
 

@@ -60,6 +60,7 @@ class Emulator:
             return self.make("cache", **parameters)
         is_iam = parameters["Redis"] == "iam"
         values = {"Endpoint": "cache.example", "Port": "6390", "CacheName": "audio-progress"}
+        values |= {"Prefix": parameters.get("RedisPrefix", "audio:")}
         values |= {"UserName": "audio-worker", "LoginPolicyArn": "arn:aws:iam::aws:policy/X"} if is_iam else {}
         values |= {} if is_iam else {"PasswordArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:p"}
         template = cloudformation.standing_in_for(cloudformation.load("cache"), values)
