@@ -154,7 +154,7 @@ def test_the_demos_page_lists_its_jobs_and_stays_up_until_ctrl_c_where_that_is_a
 
         process.send_signal(signal.SIGINT)
 
-        process.wait(timeout=_SECONDS)
+        assert process.wait(timeout=_SECONDS) == 0
         check_nothing_is_left(tmp_path)
     assert "<title>Audio conversion</title>" in title
     assert [(record["job_id"], record["status"]) for record in records] == [("plain", "completed")]

@@ -23,12 +23,15 @@ def run_demo(
     """Convert `audio` (or sounds that the demo makes) during an outage of Redis, and return the exit code.
 
     The converted files are in `directory` afterwards; everything else is removed. With `short` it takes seconds.
-    With `keep` all of it stays up afterwards, until Ctrl-C.
+    With `keep` all of it stays up afterwards, until Ctrl-C, which does not change the exit code.
     """
     from worker.demo.play import play  # noqa: PLC0415 - tests use the servers alone
 
+    ended: list[int] = []  # with the exit code, once the batch is shown
     try:
-        return run_interruptibly(lambda: play(audio, directory=directory, short=short, keep=keep), _SIGNALS)
+        return run_interruptibly(
+            lambda: play(audio, directory=directory, short=short, keep=keep, on_end=ended.append), _SIGNALS
+        )
     except KeyboardInterrupt:
         print("\nStopped. Nothing is left running.", file=sys.stderr)
-        return 1
+        return ended[0] if ended else 1

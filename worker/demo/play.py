@@ -37,13 +37,18 @@ _CONCURRENCY = 2  # so that it takes about the same time on every machine
 _DRAIN_SECONDS = 5
 
 
-async def play(audio: Sequence[Path], *, directory: Path, short: bool, keep: bool) -> int:
-    """Run the demo. Returns 0 if every job completed. An error is shown in one line."""
+async def play(
+    audio: Sequence[Path], *, directory: Path, short: bool, keep: bool, on_end: Callable[[int], None]
+) -> int:
+    """Run the demo. Returns 0 if every job completed. An error is shown in one line.
+
+    `on_end` is called with what it returns when the results are shown.
+    """
     screen = open_screen()
     exit_code = 1
     try:
         with TemporaryDirectory(prefix="worker-demo-") as scratch:
-            exit_code = await _play(screen, audio, Path(scratch), directory, short=short, keep=keep)
+            exit_code = await _play(screen, audio, Path(scratch), directory, short=short, keep=keep, on_end=on_end)
     except* (ServerNotStartedError, sounds.SoundNotMadeError, WorkerEndedError, WorkerError, OSError) as failures:
         screen.note(f"The demo cannot go on: {_first(failures)}")
     return exit_code
@@ -55,7 +60,14 @@ def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 async def _play(
-    screen: Screen, audio: Sequence[Path], scratch: Path, directory: Path, *, short: bool, keep: bool
+    screen: Screen,
+    audio: Sequence[Path],
+    scratch: Path,
+    directory: Path,
+    *,
+    short: bool,
+    keep: bool,
+    on_end: Callable[[int], None],
 ) -> int:
     async with AsyncExitStack() as stack:
         screen.note("Starting an emulated AWS, a real Redis, a worker and a gateway on 127.0.0.1 ...")
@@ -74,11 +86,13 @@ async def _play(
         screen.console.print(table_of(entries, records, worker))
         screen.note("")
         say_where(screen, records, files, directory)
+        exit_code = 0 if all(record.status is Status.COMPLETED for record in records) else 1
+        on_end(exit_code)
         if keep:
             screen.note(f"All of it stays up for files of your own, until Ctrl-C: {page}", emphasis=True)
             await asyncio.Event().wait()
         say_what_next(screen, await worker.stop())
-        return 0 if all(record.status is Status.COMPLETED for record in records) else 1
+        return exit_code
 
 
 def _environment(stack: Stack, scratch: Path) -> dict[str, str]:
