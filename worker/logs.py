@@ -46,6 +46,7 @@ def configure(
     log_format: str | None = None,
     stream: BinaryIO | None = None,
     identity: Mapping[str, str] = MappingProxyType({}),
+    wants_colors: bool = False,
 ) -> LineWriter:
     """Log to `stream` (standard output) from now on. The default format is console on a terminal, else json.
 
@@ -63,7 +64,7 @@ def configure(
             structlog.processors.add_log_level,
             partial(_complete, identity),
             _clean,
-            _render_for_people(identity, colors=output.isatty()) if is_console else _render_json,
+            _render_for_people(identity, colors=wants_colors and output.isatty()) if is_console else _render_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=lambda *_: writer,

@@ -15,7 +15,7 @@ from tests.support.processes import a_process
 from tests.support.records import NOW
 from worker import cli
 from worker.cli.arguments import parse
-from worker.cli.console import duration_text, printable, size_text
+from worker.cli.console import duration_text, printable, size_text, wants_colors
 from worker.cli.exits import ExitCode, UsageError
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import first_record
@@ -185,6 +185,27 @@ def test_the_module_is_the_command() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("worker ")
+
+
+@pytest.mark.parametrize(
+    ("environment", "colors"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "xterm-256color", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+        ({}, False),
+    ],
+)
+def test_colors_are_for_terminals_that_show_them_and_users_who_do_not_refuse_them(
+    environment: dict[str, str], colors: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert wants_colors() is colors
 
 
 def test_a_reader_of_the_output_that_goes_away_is_no_error() -> None:

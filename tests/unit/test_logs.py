@@ -185,6 +185,19 @@ def test_people_get_a_readable_line_without_secrets(output: Output) -> None:
     assert "hunter2" not in text
 
 
+@pytest.mark.parametrize(("is_terminal", "wants_colors"), [(True, True), (True, False), (False, True)])
+def test_a_terminal_gets_colors_where_they_are_wanted(
+    is_terminal: bool, wants_colors: bool, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "isatty", lambda: is_terminal)
+
+    output.speak(log_format="console", wants_colors=wants_colors)
+    emit(Event.WORKER_READY)
+
+    assert (b"\x1b[" in output.getvalue()) is (is_terminal and wants_colors)
+    assert b"worker.ready" in output.getvalue()
+
+
 # --- where the lines go --------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,11 @@ def _write(stream: object, text: str) -> None:
     print(printable(text), file=stream, flush=True)  # type: ignore[call-overload]
 
 
+def wants_colors() -> bool:
+    """Whether the user's terminal shows colours, and the user has not refused them (https://no-color.org)."""
+    return os.environ.get("TERM", "") not in {"", "dumb", "unknown"} and not os.environ.get("NO_COLOR")
+
+
 def replace_closed_streams() -> None:
     """Put /dev/null in the place of each standard stream that was closed before the start (`2>&-`).
 

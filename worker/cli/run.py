@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 
+from worker.cli.console import wants_colors
 from worker.cli.services import leave_at_once_on_signals, run_service
 
 _EMPTY_SECONDS = 20.0  # of --until-empty (`worker run --help`)
@@ -25,6 +26,8 @@ def _run(arguments: Namespace) -> int:
 
     settings = load(os.environ, needs=RUN)
     identity = identity_of(settings)
-    logs.configure(level=settings.log_level, log_format=settings.log_format, identity=identity)
+    logs.configure(
+        level=settings.log_level, log_format=settings.log_format, identity=identity, wants_colors=wants_colors()
+    )
     limits = RunLimits(arguments.max_jobs, _EMPTY_SECONDS if arguments.until_empty else None)
     return run_service(lambda: run_worker(settings, identity["worker"], limits))

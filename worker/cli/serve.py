@@ -6,7 +6,7 @@ import os
 from argparse import Namespace
 from importlib.util import find_spec
 
-from worker.cli.console import complain
+from worker.cli.console import complain, wants_colors
 from worker.cli.exits import ExitCode
 from worker.cli.services import leave_at_once_on_signals, run_service
 
@@ -29,5 +29,8 @@ def _serve() -> int:
     from worker.settings import SERVE, load  # noqa: PLC0415
 
     settings = load(os.environ, needs=SERVE)
-    logs.configure(level=settings.log_level, log_format=settings.log_format, identity=identity_of(settings))
+    identity = identity_of(settings)
+    logs.configure(
+        level=settings.log_level, log_format=settings.log_format, identity=identity, wants_colors=wants_colors()
+    )
     return run_service(lambda: serve(settings))
