@@ -135,7 +135,10 @@ def raising(error: BaseException) -> Callable[[Namespace], int]:
         (
             UnreadableRecordError("DynamoDB", "record"),
             1,
-            "worker: unreadable record in DynamoDB: attribute record: mend or delete the job's item",
+            (
+                "worker: the job table holds what cannot be read (attribute record of the job's item): "
+                "mend or delete that item"
+            ),
         ),
         (
             StoreUnavailableError("timeout"),

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _explain(error: Exception) -> int:
     from worker.domain.errors import WorkerError  # noqa: PLC0415 - imported late, so that `worker --help` is quick
     from worker.domain.redaction import redact  # noqa: PLC0415
-    from worker.ports import StoreUnavailableError, UnreadableRecordError  # noqa: PLC0415
+    from worker.ports import StoreUnavailableError  # noqa: PLC0415
     from worker.settings import ConfigurationError  # noqa: PLC0415
 
     match error:
@@ -48,10 +48,8 @@ def _explain(error: Exception) -> int:
             for fault in error.faults:
                 complain(str(fault))
             return ExitCode.CONFIGURATION
-        case UnreadableRecordError():
-            complain(f"{error.reason}: mend or delete the job's item")
         case StoreUnavailableError():
-            complain(f"the job table could not be used ({error.reason})")
+            complain(f"the job table {error.problem}")
         case WorkerError():
             complain(str(error))
         case ModuleNotFoundError():

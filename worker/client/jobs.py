@@ -203,8 +203,7 @@ class Jobs:
             async with limit:
                 yield
         except StoreUnavailableError as error:
-            problem = f"could not be used ({error.reason})"
-            raise DependencyUnavailableError("the job table", problem) from error
+            raise DependencyUnavailableError("the job table", error.problem) from error
         except TimeoutError as error:
             if not limit.expired():  # one of `put_source`
                 raise

@@ -67,7 +67,7 @@ async def answered_in_time(*, seconds: float = _OPERATION_SECONDS, **members: ob
     except TimeoutError as error:
         raise unavailable(f"AWS did not answer within {seconds:g} s; try again", **members) from error
     except StoreUnavailableError as error:
-        raise unavailable(f"the job table could not be used ({error.reason})", **members) from error
+        raise unavailable(f"the job table {error.problem}", **members) from error
     except DependencyUnavailableError as error:
         raise unavailable(str(error), **members) from error
 

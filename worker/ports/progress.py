@@ -43,6 +43,11 @@ class StoreUnavailableError(WorkerError):
         self.severity = severity
         self.is_refusal = is_refusal
 
+    @property
+    def problem(self) -> str:
+        """What a person is told of the store, behind its name."""
+        return f"could not be used ({self.reason})"
+
 
 class UnreadableRecordError(StoreUnavailableError):
     """What the store holds of a job was written or changed by another program. `attribute` is the one at fault.
@@ -53,6 +58,10 @@ class UnreadableRecordError(StoreUnavailableError):
     def __init__(self, store: str, attribute: str) -> None:
         super().__init__(f"unreadable record in {store}: attribute {attribute}", is_refusal=True)
         self.attribute = attribute
+
+    @property
+    def problem(self) -> str:
+        return f"holds what cannot be read (attribute {self.attribute} of the job's item): mend or delete that item"
 
 
 class ProgressStore(Protocol):

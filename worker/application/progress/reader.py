@@ -13,7 +13,7 @@ from typing import Any
 
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.progress import Record, Status, newest
-from worker.ports import JobTable, ProgressCache, ProgressStore, StoreUnavailableError
+from worker.ports import JobTable, ProgressCache, ProgressStore, StoreUnavailableError, UnreadableRecordError
 from worker.waiting import wait_for_event
 
 READ_SECONDS = 0.8  # of either store; their own timeouts come first, unless the settings make them longer
@@ -62,6 +62,8 @@ class Reader:
         failures = [answer for answer in answers if isinstance(answer, StoreUnavailableError)]
         record = reduce(newest, (answer for answer in answers if not isinstance(answer, StoreUnavailableError)), None)
         of_table = answers[0]
+        if record is None and isinstance(of_table, UnreadableRecordError):
+            raise DependencyUnavailableError("the job table", of_table.problem)
         if record is None and isinstance(of_table, StoreUnavailableError):
             raise DependencyUnavailableError("the progress stores", f"did not answer ({of_table.reason})")
         is_end = record is not None and record.is_final and not isinstance(of_table, StoreUnavailableError)
