@@ -9,6 +9,7 @@ import pytest
 from tests.mutation.trial import convert
 from tests.support import rare_sounds
 from tests.support.conversions import an_output, converted
+from tests.support.frames import APE_IN_FRONT, ID3_TAG
 from tests.support.sounds import listen, run_ffmpeg, sound
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import UnsupportedAudioError
@@ -98,3 +99,27 @@ async def test_a_tag_behind_the_sound_is_no_damage(name: str, tags: bytes, tmp_p
     outcome = await convert(source)
 
     assert (outcome.error, outcome.repaired) == (None, ())
+
+
+BEHIND_TAGS = [
+    *("plain.wav", "plain.w64", "plain.aiff", "plain.au", "plain.caf", "plain.flac", "plain.ogg", "plain.amr"),
+    *("end.m4a", "front.m4a", "plain.webm", "plain.wma", "plain.ts", "video.mpg", "plain.avi", "plain.flv"),
+    *("bare.mp3", "plain.aac", "plain.wv", "plain.tta", "plain.voc", "plain.ac3", "plain.eac3", "plain.dts"),
+]
+
+
+@pytest.mark.parametrize("name", [*BEHIND_TAGS, *BUILT])
+async def test_a_tag_in_front_of_any_container_is_skipped(name: str, tmp_path: Path) -> None:
+    whole = BUILT[name][0] if name in BUILT else sound(name).read_bytes()
+    outcomes = []
+    for number, tags in enumerate((b"", ID3_TAG, APE_IN_FRONT)):
+        source = tmp_path / f"{number}-{name}"
+        source.write_bytes(tags + whole)
+        outcomes.append(await convert(source))
+
+    alone, *behind_tags = outcomes
+    assert alone.heard is not None
+    for outcome in behind_tags:
+        assert (outcome.error, outcome.repaired) == (None, alone.repaired)
+        assert outcome.heard is not None
+        assert outcome.heard.seconds == pytest.approx(alone.heard.seconds)

@@ -19,7 +19,7 @@ MADE = (
     *("plain.wav", "rf64.wav", "plain.w64", "plain.aiff", "plain.caf", "alac.caf", "plain.au", "plain.flac"),
     *("plain.mp3", "bare.mp3", "plain.aac", "plain.amr", "plain.ogg", "plain.opus", "plain.webm", "live.webm"),
     *("plain.wma", "plain.ts", "plain.flv", "plain.avi", "video.avi", "video.mpg", "plain.wv", "plain.tta"),
-    *("plain.ac3", "plain.eac3", "plain.dts", "plain.voc"),
+    *("plain.ac3", "plain.eac3", "plain.dts", "plain.voc", "end.m4a", "front.m4a", "fragmented.m4a"),
 )
 BUILT = {
     "dsf": rare_sounds.dsf(),

@@ -82,9 +82,11 @@ def test_junk_in_front_is_skipped_and_kept_from_the_decoder(junk: bytes, data: b
     assert read_range[0] == len(junk)
 
 
-def test_id3_tags_in_front_are_left_to_the_decoder_which_reads_them() -> None:
-    data = ID3_TAG + b"fLaC\0\0\0\x22"
-    assert examine(sniffed(data), reader(data), len(data)).read_range is None
+def test_id3_tags_in_front_are_left_to_the_demuxers_that_read_them_and_kept_from_all_others() -> None:
+    for magic, first in ((b"fLaC\0\0\0\x22", None), (b"\x1a\x45\xdf\xa3\x9f", len(ID3_TAG))):
+        data = ID3_TAG + magic
+        read_range = examine(sniffed(data), reader(data), len(data)).read_range
+        assert (read_range and read_range[0]) == first
 
 
 def test_a_tag_of_megabytes_is_skipped_and_not_read() -> None:

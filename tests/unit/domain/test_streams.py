@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
+from tests.support.frames import ADTS_FRAME, APE_IN_FRONT, ID3_TAG, MPEG_FRAME, reader
 from tests.support.sounds import sound
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed, examine, sniff
@@ -18,7 +18,6 @@ from worker.domain.containers.structure import CUT_OFF, JOINED, Patch, Structure
 FRAMES = {"mp3": MPEG_FRAME, "adts": ADTS_FRAME}
 NOISE = random.Random(4).randbytes(100_000).replace(b"\xff", b"\xfe")
 ID3V1 = b"TAG" + bytes(125)
-APE_IN_FRONT = b"APETAGEX" + struct.pack("<IIII", 2000, 82, 1, 0xA000_0000) + bytes(8) + bytes(82)
 
 
 def examined(data: bytes) -> Structure:

@@ -43,8 +43,8 @@ def _measure_eac3(block: bytes, offset: int) -> Frame | None:
     return length, (_BLOCK_SAMPLES * blocks if is_first else 0, rate_hz)
 
 
-AC3 = FrameKind(_SYNC, _HEADER_BYTES, _measure_ac3)
-EAC3 = FrameKind(_SYNC, _HEADER_BYTES, _measure_eac3)
+AC3 = FrameKind(_SYNC, _HEADER_BYTES, _measure_ac3, has_tags_skipped=False)
+EAC3 = FrameKind(_SYNC, _HEADER_BYTES, _measure_eac3, has_tags_skipped=False)
 
 
 def examine_ac3(read_at: ReadAt, start: int, size: int) -> Structure:

@@ -26,6 +26,7 @@ class FrameKind(NamedTuple):
     header_bytes: int
     measure: Callable[[bytes, int], Frame | None]
     is_right: Callable[[bytes, int, int], bool] | None = None  # False for a damaged frame; asked of each in its order
+    has_tags_skipped: bool = True  # by the demuxer, where they stand in front: False where it decodes them
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ class Box:
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the boxes are all there, the index among them, and whether it is one file."""
-    boxes = list(top_boxes(read_at, size))
+    boxes = list(top_boxes(read_at, size, start))
     media = [box for box in boxes if box.kind in _MEDIA]
     kinds = [box.kind for box in media]
     if any(box.stop > size for box in media) or b"moov" not in kinds or kinds[-1] == b"moof":
@@ -162,9 +162,9 @@ def _begin(index: bytes) -> tuple[int, int] | None:
     return number, int.from_bytes(index[time + 8 : behind], "big")
 
 
-def top_boxes(read_at: ReadAt, size: int) -> Iterator[Box]:
-    """The boxes of a file, in their order. Ends where what follows is no box."""
-    offset = 0
+def top_boxes(read_at: ReadAt, size: int, start: int = 0) -> Iterator[Box]:
+    """The boxes of a file from `start`, in their order. Ends where what follows is no box."""
+    offset = start
     for _ in range(_MAX_BOXES):
         header = read_at(offset, _WIDE_HEADER_BYTES)
         if len(header) < _HEADER_BYTES:

@@ -125,6 +125,8 @@ _FOUND_BEHIND_JUNK = (
     *(Container.MATROSKA, Container.ASF, Container.MPEGTS, Container.MPEGPS, Container.AVI, Container.FLV),
     *(Container.WAVPACK, Container.VOC, Container.DSF, Container.DFF),
 )
+# Whose demuxers read ID3 in front; most others end at it.
+_READING_ID3 = {Container.FLAC, Container.TTA, Container.W64}
 _PLAYLISTS = (
     b"#EXTM3U",
     b"#EXT-X-",
@@ -163,8 +165,10 @@ def examine(sniffed: Sniffed, read_at: ReadAt, size: int) -> Structure:
     """The structure of a source. Raises nothing, whatever the bytes are."""
     source = SOURCES[sniffed.container]
     structure = source.examine(read_at, sniffed.start, size)
-    if sniffed.start == 0 or source.magic is None or read_at(0, 3) == b"ID3":
-        return structure  # the decoder searches raw streams for frames, and it reads ID3 tags
+    if sniffed.start == 0 or source.magic is None:
+        return structure  # a raw stream's own range says what the decoder may see in front of the frames
+    if sniffed.container in _READING_ID3 and read_at(0, 3) == b"ID3":
+        return structure
     return replace(structure, read_range=(sniffed.start, structure.read_range[1] if structure.read_range else size))
 
 

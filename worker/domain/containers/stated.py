@@ -128,9 +128,9 @@ def _ogg(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
     return StatedSound(codec.name.lower(), codec.rate_hz, codec.channels)
 
 
-def _mp4(read_at: ReadAt, _start: int, size: int) -> StatedSound | None:
+def _mp4(read_at: ReadAt, start: int, size: int) -> StatedSound | None:
     """ISO 14496-12, of the only track; with at most one edit, which leaves out what the encoder put in front."""
-    boxes = [box for box in top_boxes(read_at, size) if box.kind in {b"moov", b"moof"}]
+    boxes = [box for box in top_boxes(read_at, size, start) if box.kind in {b"moov", b"moof"}]
     if [box.kind for box in boxes] != [b"moov"] or boxes[0].stop - boxes[0].start > MAX_INDEX_BYTES:
         return None
     moov = read_at(boxes[0].start, boxes[0].stop - boxes[0].start)[8:]

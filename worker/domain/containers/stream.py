@@ -76,6 +76,8 @@ def examine_stream(
     if zeros_begin_in_last_frame(read_at, begin, chain.end, end, kind):
         return replace(structure, problem=ZEROS_AMID_SOUND), chain
     structure = _with_ends(read_at, structure, start, end, size)
+    if structure.begin and not kind.has_tags_skipped:
+        structure = replace(structure, read_range=(structure.begin, structure.end))
     if structure.problem:
         return structure, chain
     if chain.gaps or chain.tags:

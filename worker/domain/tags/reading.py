@@ -45,7 +45,7 @@ def _chapters(sniffed: Sniffed, read_at: ReadAt, size: int) -> Iterable[Chapter]
         case Container.OGG:
             return chapters_of_ogg(read_at, sniffed.start)
         case Container.MP4:
-            return chapters_of_mp4(read_at, size)
+            return chapters_of_mp4(*_as_alone(sniffed, read_at, size))
         case Container.MATROSKA:
             return chapters_of_matroska(read_at, sniffed.start, size)
         case Container.WAV | Container.AIFF:
@@ -63,7 +63,7 @@ def _pictures(sniffed: Sniffed, read_at: ReadAt, size: int) -> Iterable[tuple[in
         case Container.OGG:
             return pictures_of_ogg(read_at, sniffed.start)
         case Container.MP4:
-            return pictures_of_mp4(read_at, size)
+            return pictures_of_mp4(*_as_alone(sniffed, read_at, size))
         case Container.MATROSKA:
             return pictures_of_matroska(read_at, sniffed.start, size)
         case Container.WAV | Container.AIFF:
@@ -72,6 +72,11 @@ def _pictures(sniffed: Sniffed, read_at: ReadAt, size: int) -> Iterable[tuple[in
         case container if container in _WITH_TAGS_AROUND:
             return pictures_around(read_at, size)
     return ()
+
+
+def _as_alone(sniffed: Sniffed, read_at: ReadAt, size: int) -> tuple[ReadAt, int]:
+    """The file without what stands in front of its container: an MP4 states offsets from its own beginning."""
+    return lambda offset, length: read_at(sniffed.start + offset, length), size - sniffed.start
 
 
 def _chunk_of_id3(sniffed: Sniffed, read_at: ReadAt, size: int) -> int | None:
@@ -90,7 +95,7 @@ def read_tags(sniffed: Sniffed, read_at: ReadAt, size: int) -> Tags:
         case Container.OGG:
             return read_ogg(read_at, sniffed.start)
         case Container.MP4:
-            return read_mp4(read_at, size)
+            return read_mp4(*_as_alone(sniffed, read_at, size))
         case Container.MATROSKA:
             return read_matroska(read_at, sniffed.start, size)
         case Container.ASF:
