@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.frames import reader
+from tests.support.frames import ID3_TAG, reader
 from tests.support.ogg import FIRST, LAST, page, sealed, split, without_last_mark
 from tests.support.sounds import sound
 from worker.domain.containers import ogg
 from worker.domain.containers.ogg_pages import pages
-from worker.domain.containers.structure import CUT_OFF, Structure
+from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, Structure
 
 NAMES = ["plain.ogg", "plain.opus"]
 TOO_MANY = "the source is more than 32 Ogg streams in a row whose codec, channels, sample rate or settings differ"
@@ -123,6 +123,17 @@ def test_what_follows_the_last_page_of_an_ended_stream_is_no_sound(name: str, ju
 
     assert structure.problem is None
     assert structure.end == len(data)
+    assert structure.repairs == examined(data).repairs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_file_behind_the_last_page_is_passed_over_and_mentioned(name: str) -> None:
+    data = sound(name).read_bytes()
+    for behind in (sound("bare.mp3").read_bytes(), ID3_TAG + b"junk"):
+        structure = examined(data + behind)
+
+        assert (structure.problem, structure.end) == (None, len(data))
+        assert structure.repairs == (*examined(data).repairs, BYTES_BEHIND)
 
 
 @pytest.mark.parametrize("name", NAMES)

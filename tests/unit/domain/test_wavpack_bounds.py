@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.frames import ID3_TAG, reader
 from worker.domain.containers import wavpack
-from worker.domain.containers.structure import CUT_OFF, JOINED, Structure
+from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, Structure
 
 UNKNOWN = 0xFFFF_FFFF
 FIRST = 0x1800  # of its time
@@ -86,6 +86,8 @@ def test_a_second_file_begins_behind_the_first_or_behind_its_tags() -> None:
     assert examined(*whole, ID3_TAG[:-1]).problem is None
     assert examined(*whole).end == 2 * 132
     assert examined(*whole, b"junk" * 9).read_range == (0, 2 * 132)
+    assert examined(*whole, b"junk" * 9).repairs == (BYTES_BEHIND,)
+    assert examined(*whole, ID3_TAG, bytes(9)).repairs == ()
     shortest = a_block(0, total=1, samples=1)
     assert examined(shortest, shortest).problem == JOINED
     as_a_tag = a_block(2000) + b"APETAGEX" + struct.pack("<IIII8x", 2000, 132 + 32, 1, 0)

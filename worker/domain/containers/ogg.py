@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from zlib import crc32
 
+from worker.domain.containers.behind import repairs_behind
 from worker.domain.containers.ogg_codecs import HEAD_BYTES, OggCodec, begin_of, codec_of
 from worker.domain.containers.ogg_pages import CAPTURE, MAX_PAGES, Page, pages
 from worker.domain.containers.structure import CUT_OFF, MAX_PARTS, ReadAt, Structure, damaged, range_to
@@ -125,6 +126,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     if problem is None and len(parts) > MAX_PARTS:
         problem = _TOO_MANY_PARTS
     open_ended = any(not stream.is_ended for link in links for stream in link.audio)
+    repairs = [_NO_LAST_MARK] if open_ended else []
+    repairs += [_BYTES_BETWEEN] if between else []
     return Structure(
         links[0].begin,
         end,
@@ -132,7 +135,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         track_seconds=_track_seconds(links),
         read_range=parts[0].read_range if len(links) > 1 == len(parts) else range_to(end, size),
         parts=tuple(parts) if len(parts) > 1 else (),
-        repairs=(*([_NO_LAST_MARK] if open_ended else []), *([_BYTES_BETWEEN] if between else [])),
+        repairs=(*repairs, *repairs_behind(read_at, end, size)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from worker.domain.containers.behind import repairs_behind
 from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged, range_to
 from worker.domain.containers.tags import before_tags, behind_tags
 
@@ -54,6 +55,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         offset,
         problem=problem,
         track_seconds=_seconds(first, stated if is_stated else samples),
+        repairs=repairs_behind(read_at, offset, size),
         read_range=range_to(offset, size),
         names_positions=_names_positions(read_at(start, min(_MAX_CHANNEL_INFO_BYTES, _block_bytes(first)))),
     )
