@@ -14,10 +14,12 @@ from mutagen.mp4 import MP4
 from mutagen.wave import WAVE
 
 from tests.support.conversions import an_output, converted, delivered
+from tests.support.joins import joined
 from tests.support.sounds import SECONDS, listen, sound
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.cover import Cover
 from worker.domain.job import ObjectLocation
+from worker.domain.loudness import LoudnessTarget
 from worker.domain.tags.pictures import picture_of
 
 _WITH_TAGS = [name for name, rules in FORMATS.items() if rules.holds_tags]
@@ -139,3 +141,36 @@ async def test_a_wav_has_texts_that_are_longer_than_ffmpeg_can_be_given(tmp_path
     (artifact,) = await converted(_a_source(tmp_path), tmp_path, an_output(AudioFormat.WAV, tags={"comment": long}))
 
     assert long in {text for frame in WAVE(delivered(artifact)).tags.getall("COMM") for text in frame.text}
+
+
+@pytest.mark.parametrize("audio_format", [AudioFormat.MP3, AudioFormat.M4A, AudioFormat.FLAC, AudioFormat.OPUS])
+async def test_the_volume_for_players_is_not_that_of_a_source_of_another_loudness(
+    audio_format: AudioFormat, tmp_path: Path
+) -> None:
+    source = _a_source(tmp_path)
+    file = FLAC(source)
+    file["REPLAYGAIN_TRACK_GAIN"], file["R128_TRACK_GAIN"] = "+12.30 dB", "3149"
+    file.save()
+
+    as_it_is, louder = await converted(
+        source,
+        tmp_path,
+        an_output(audio_format),
+        an_output(audio_format, loudness=LoudnessTarget(-16.0, -1.0)),
+    )
+
+    assert _described(delivered(as_it_is))["replaygaintrackgain"] == "+12.30 dB"
+    assert not {"replaygaintrackgain", "r128trackgain"} & _described(delivered(louder)).keys()
+    assert _described(delivered(louder))["copyright"] == "Somebody"
+
+
+async def test_the_volume_for_players_of_one_source_is_not_that_of_all_that_are_joined(tmp_path: Path) -> None:
+    source = _a_source(tmp_path)
+    file = FLAC(source)
+    file["REPLAYGAIN_TRACK_GAIN"] = "+12.30 dB"
+    file.save()
+
+    tags = (await joined([source, sound("plain.wav")], tmp_path / "joined")).audio.tags
+
+    assert tags["COPYRIGHT"] == ("Somebody",)
+    assert "REPLAYGAIN_TRACK_GAIN" not in tags

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.adapters.ffmpeg.tags import described_chapters, described_tags, tag_options
+from worker.adapters.ffmpeg.tags import described_chapters, described_tags, metadata_for, tag_options
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
+from worker.domain.loudness import LoudnessTarget
 from worker.domain.tags.chapters import Chapter
 from worker.domain.tags.collecting import Tags
 from worker.domain.tags.edits import Edits
@@ -118,3 +123,21 @@ def test_what_the_message_asks_for_is_no_tag_that_is_left_out() -> None:
 
     assert "lyrics=ü" in options.lower()
     assert "comment=" not in options.lower()
+
+
+_LEVELS = {"REPLAYGAIN_TRACK_GAIN": ("+12.30 dB",), "replaygain_album_peak": ("0.1",), "R128_TRACK_GAIN": ("3149",)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "are_kept"),
+    [({}, True), ({"loudness": LoudnessTarget(-16.0, -1.0)}, False), ({"channels": 1}, False)],
+    ids=["as it is", "loudness", "mix"],
+)
+def test_the_level_of_the_source_is_said_of_outputs_that_have_it(changes: dict[str, Any], are_kept: bool) -> None:
+    tags = {"TITLE": ("A title",), "iTunNORM": (" 00000A2C",), **_LEVELS}
+    audio = SourceAudio("flac", "flac", 44100, 2, 16, 1.0, 1000, Structure(0, 1000), tags=tags)
+    encoding = replace(Encoding(AudioFormat.FLAC, 44100, 2, 16, None), **changes)
+
+    assert metadata_for(audio, encoding).tags == (tags if are_kept else {"TITLE": ("A title",)})
+    asked = replace(encoding, edits=Edits({"replaygain_track_gain": "-1.00 dB"}))
+    assert metadata_for(audio, asked).tags["REPLAYGAIN_TRACK_GAIN"] == ("-1.00 dB",)

@@ -13,7 +13,7 @@ from worker.adapters.ffmpeg.files import to_artifact
 from worker.adapters.ffmpeg.peaks import to_waveform
 from worker.adapters.ffmpeg.segments import to_stream
 from worker.adapters.ffmpeg.sound_reports import to_report
-from worker.adapters.ffmpeg.tags import metadata_of
+from worker.adapters.ffmpeg.tags import metadata_for
 from worker.domain.encoding import Encoding
 from worker.domain.tags.chapters import chapters_within
 from worker.domain.tags.metadata import Metadata
@@ -50,7 +50,7 @@ def _finished(audio: SourceAudio, encoding: Encoding, path: Path, seconds: float
 
 def _metadata(audio: SourceAudio, encoding: Encoding, seconds: float) -> Metadata:
     begin = begin_of(audio) + (encoding.cut.start_seconds if encoding.cut else 0.0)
-    metadata = encoding.edits.applied_to(metadata_of(audio))
+    metadata = metadata_for(audio, encoding)
     return replace(metadata, chapters=chapters_within(metadata.chapters, begin, seconds))
 
 

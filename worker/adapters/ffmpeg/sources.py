@@ -23,6 +23,7 @@ from worker.domain.errors import ConverterCrashedError, DurationTooLongError
 from worker.domain.joining import Crossfade, SampleForm, SourcePart, common_depth, common_form, naming
 from worker.domain.report import full_scale
 from worker.domain.tags.chapters import Chapter, chapters_from, chapters_within, in_order
+from worker.domain.tags.collecting import without_levels
 from worker.domain.tags.edits import Edits
 from worker.ports import ConversionProgress, DownloadedPart, JoinedSources, SourceAudio
 
@@ -136,7 +137,10 @@ class SourceJoiner:
         return replace(task, audio=found.audio), cut
 
     def _audio(self) -> SourceAudio:
-        """The joined sound as a source: its tags and its cover are the first source's, its chapters those of all."""
+        """The joined sound as a source: its tags and its cover are the first source's, its chapters those of all.
+
+        What the first says of its level is not true of the others.
+        """
         form, first = self._form, self.parts[0].audio
         audios = [part.audio for part in self.parts]
         depth = common_depth(audios)
@@ -153,7 +157,7 @@ class SourceJoiner:
             size_bytes=size_bytes,
             structure=Structure(0, size_bytes),
             layout=form.layout,
-            tags=first.tags,
+            tags=without_levels(first.tags),
             cover=first.cover,
             chapters=self._chapters(),
             made_of=replace(first.format, duration_seconds=round(seconds, 3)),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding
 from worker.domain.tags.chapters import Chapter, in_order
-from worker.domain.tags.collecting import Collector, Tags, with_total
+from worker.domain.tags.collecting import Collector, Tags, with_total, without_levels
 from worker.domain.tags.edits import MAX_ARGUMENT_BYTES
 from worker.domain.tags.fields import FIELDS, FRAMES, TOTALS, field_named
 from worker.domain.tags.metadata import Metadata
@@ -34,6 +35,14 @@ _CHAPTER = re.compile(
 def metadata_of(audio: SourceAudio) -> Metadata:
     """What a source says of its sound."""
     return Metadata(audio.tags, audio.cover, audio.chapters)
+
+
+def metadata_for(audio: SourceAudio, encoding: Encoding) -> Metadata:
+    """What an output has of that, with what its message sets; without the source's level where its own is another."""
+    metadata = metadata_of(audio)
+    if encoding.loudness is not None or encoding.channels != audio.channels:
+        metadata = replace(metadata, tags=without_levels(metadata.tags))
+    return encoding.edits.applied_to(metadata)
 
 
 def described_tags(described: str, container: str) -> Tags:
@@ -89,7 +98,7 @@ def tag_options(audio: SourceAudio, encoding: Encoding) -> list[str]:
     if audio_format in WRITTEN_HERE:
         return options
     asked = {_name_for_ffmpeg(field_named(name)) for name, text in encoding.edits.tags.items() if text is not None}
-    tags = _named_by_ffmpeg(encoding.edits.applied_to(metadata_of(audio)).tags)
+    tags = _named_by_ffmpeg(metadata_for(audio, encoding).tags)
     for name, value in _short_enough(tags, asked).items():
         options += ["-metadata:g", f"{name}={value}"]
     return options

@@ -26,12 +26,20 @@ _OF_THE_FILE = re.compile(
 _OF_THE_ENCODER = re.compile(
     r"ENCODER|ENCODEDBY|ENCODERSETTINGS|ENCODEROPTIONS|ENCODINGPARAMS|ENCODINGTOOL|TOOL", re.IGNORECASE
 )
+# What players change the volume by, or expect of it: ReplayGain (https://wiki.hydrogenaud.io/index.php?title=ReplayGain),
+# that of Opus (RFC 7845, section 5.2.1), and iTunes' Sound Check.
+_OF_THE_LEVEL = re.compile(r"REPLAYGAIN.*|R128(TRACK|ALBUM)GAIN|ITUNNORM")
 _WITH_TOTAL = re.compile(r"\s*(\d*)\s*/\s*(\d*)\s*")
 
 
 def is_of_the_file(field: str) -> bool:
     """Whether it is no tag, but says how the file is made that it stands in."""
     return _OF_THE_FILE.fullmatch(plain(field)) is not None
+
+
+def without_levels(tags: Tags) -> Tags:
+    """Without what would make players change the volume: it is wrong of a sound that is not as loud as its source."""
+    return {name: values for name, values in tags.items() if not _OF_THE_LEVEL.fullmatch(plain(name))}
 
 
 class Collector:
