@@ -53,6 +53,18 @@ async def test_a_transport_stream_whose_sound_goes_over_to_another_stream_is_hea
     await assert_all_is_heard(tmp_path / "joined.ts")
 
 
+@pytest.mark.parametrize("goes_on", [False, True], ids=["clock goes back", "clock goes on"])
+async def test_the_bitrate_of_joined_recordings_may_drop(goes_on: bool, tmp_path: Path) -> None:
+    """Audio packets hold more frames then, and come less often."""
+    recordings = [
+        a_second(tmp_path, number, "ts", "-c:a", "ac3", "-b:a", bitrate, "-output_ts_offset", str(number * goes_on))
+        for number, bitrate in enumerate(("448k", "192k", "448k"))
+    ]
+    (tmp_path / "joined.ts").write_bytes(b"".join(recordings))
+
+    await assert_all_is_heard(tmp_path / "joined.ts")
+
+
 @pytest.mark.parametrize("with_picture", [(0,), (1,), (0, 2)])
 async def test_a_number_may_be_that_of_pictures_in_one_of_the_joined_recordings(
     with_picture: Sequence[int], tmp_path: Path

@@ -163,6 +163,23 @@ def test_a_clock_that_jumps_alone_is_doubtful() -> None:
 
 
 @pytest.mark.parametrize(
+    ("begin", "number"),
+    [(0, 2), (0, 9), (2000, 9), (2500, 9)],
+    ids=["back", "back, jumped", "on", "on, a little late"],
+)
+def test_audio_packets_of_the_next_recording_may_be_further_apart(begin: int, number: int) -> None:
+    def following(*clocks: int, numbers: tuple[int, ...] = (0, 1, 2)) -> Sound:
+        next_numbers = [(number + each) % 16 for each in numbers]
+        return beginnings(0, 1000, *(begin + clock for clock in clocks), numbers=(0, 1, *next_numbers))
+
+    assert not following(0, 3000, 6000).is_doubtful
+    assert not following(0, 3000, 6000).has_lost
+    assert following(0, 3000, 7501).is_doubtful
+    assert following(0, 3000, 7501, numbers=(0, 1, 9)).has_lost
+    assert not following(0, 3000, 7500, numbers=(0, 1, 9)).has_lost
+
+
+@pytest.mark.parametrize(
     ("stream", "is_sound"),
     [
         (0xC0, True),

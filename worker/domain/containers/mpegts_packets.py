@@ -124,14 +124,22 @@ class Sound:
 
     def _compare(self, passed: int) -> None:
         if passed > _LONGEST_GAP:
+            self._begin_recording()
             return
-        if self.counter.has_jumped:
+        if self.counter.has_jumped and self.interval and passed <= self.interval * _MORE_THAN_A_PACKET:
+            self._begin_recording()
+        elif self.counter.has_jumped:
             self._longest_jump = max(self._longest_jump, passed)
         elif not self.interval or passed <= self.interval * _MORE_THAN_A_PACKET:
             self.interval = max(self.interval, passed)
         else:
             self.is_doubtful = True
         self.has_lost |= bool(self.interval) and self._longest_jump > self.interval * _MORE_THAN_A_PACKET
+
+    def _begin_recording(self) -> None:
+        """Files were joined here, and the audio packets of the next may be further apart."""
+        if self.interval:
+            self.interval = self._longest_jump = 0
 
 
 def sound_of(packet: bytes) -> bool:
