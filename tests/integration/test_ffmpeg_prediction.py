@@ -80,6 +80,21 @@ def damaged_header(name: str, seed: int) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.parametrize("samples", [1, 88, 600])
+async def test_vorbis_of_a_few_samples_does_not_seem_to_play_for_a_day(samples: int, tmp_path: Path) -> None:
+    """The only packet of its sound has a negative duration, which ffmpeg takes for one of 27 hours."""
+    path = tmp_path / "short.ogg"
+    run_ffmpeg(
+        *("-f", "lavfi", "-i", "sine=r=44100", "-af", f"atrim=end_sample={samples}"),
+        *("-c:a", "libvorbis", str(path)),
+    )
+
+    predicted, probed, _ = await ends(path, [AudioFormat.FLAC])
+
+    assert predicted == probed
+    assert predicted.refusal == ""
+
+
 _WRONG: dict[str, Callable[[SourceAudio], SourceAudio]] = {
     "codec": lambda audio: replace(audio, codec="pcm_s24le"),
     "rate": lambda audio: replace(audio, sample_rate_hz=48_000),

@@ -27,7 +27,7 @@ from worker.domain.errors import (
     DurationTooLongError,
     WorkerError,
 )
-from worker.ports import ConversionProgress, IncomingSource, SourceAudio
+from worker.ports import ConversionProgress, IncomingSource, MispredictedError, SourceAudio
 
 _OVER_THE_LIMIT_SECONDS = 1.0  # sound that is decoded beyond the limit, to see that there is more
 _HEADROOM_BYTES = 64 * 1024 * 1024  # of an output, for tags and for what a container adds
@@ -120,7 +120,8 @@ class Runs:
     async def run(self, task: Task, bounds: Bounds, progress: ConversionProgress) -> Log:
         """Run ffmpeg once, and return what it said.
 
-        Raises MispredictedError, in place of all others, where it does not describe the source as was predicted;
+        Raises MispredictedError, in place of all others, where it does not describe the source as was predicted, and
+        in place of DurationTooLongError of a predicted source that goes beyond the limit while it is converted;
         UnsupportedAudioError, NoAudioError, DurationTooLongError, OutputLimitError, WorkspaceFullError; and
         ConverterCrashedError, of which ConverterFailedError says that ffmpeg failed by itself.
         """
@@ -149,6 +150,8 @@ class Runs:
                 if reader.feed(chunk):
                     check.early(log)
                     if reader.seconds_done > limit_seconds + _OVER_THE_LIMIT_SECONDS:
+                        if audio.is_predicted:  # The packet copied beside it counts, too: of short Vorbis 27 hours.
+                            raise MispredictedError
                         raise DurationTooLongError(None, bounds.seconds)  # ffmpeg counts anew at each change
                     if not check.is_right:  # both pipes of ffmpeg have to be read for that, and they are in no order
                         return
