@@ -50,6 +50,20 @@ async def test_every_sample_of_a_wav_with_a_wrong_size_comes_out(stated: int, tm
     assert await samples_of(tmp_path, "source.wav", a_wav(data, stated)) == data
 
 
+@pytest.mark.parametrize("offset", [3, 2000])
+async def test_every_sample_of_an_aiff_comes_out_from_where_it_says_that_they_begin(
+    offset: int, tmp_path: Path
+) -> None:
+    data = a_tone(1)
+    big_endian = array("h", data)
+    big_endian.byteswap()
+    layout = struct.pack(">HIHHQ", 1, _RATE_HZ, 16, 16383 + 63 - 49, _RATE_HZ << 49)
+    content = struct.pack(">II", offset, 0) + b"U" * offset + big_endian.tobytes()
+    body = b"AIFFCOMM" + struct.pack(">I", 18) + layout + b"SSND" + struct.pack(">I", len(content)) + content
+
+    assert await samples_of(tmp_path, "source.aiff", b"FORM" + struct.pack(">I", len(body)) + body) == data
+
+
 @pytest.mark.parametrize("stated", [0, 48_000, 0xFFFF_FFFF])
 async def test_every_sample_of_an_au_with_a_wrong_size_comes_out(stated: int, tmp_path: Path) -> None:
     data = a_tone(4)

@@ -135,8 +135,9 @@ def common(bits: int = 16, channels: int = 1, rate: bytes = extended(RATE_HZ), k
     return big(b"COMM", struct.pack(">HIH", channels, 0xFFFF_FFFF, bits) + rate + kind)
 
 
-def an_aiff(samples: bytes, description: bytes, *behind: bytes, more: int = 0) -> bytes:
-    sound = big(b"SSND", struct.pack(">II", 0, 0) + samples, length=8 + len(samples) + more)
+def an_aiff(samples: bytes, description: bytes, *behind: bytes, more: int = 0, offset: int = 0) -> bytes:
+    content = struct.pack(">II", offset, 0) + b"U" * offset + samples
+    sound = big(b"SSND", content, length=len(content) + more)
     return b"FORM\xff\xff\xff\xffAIFC" + description + sound + b"".join(behind)
 
 
@@ -216,10 +217,11 @@ def description(
     rate_hz: float = RATE_HZ,
     flags: int = 0,
     frame: int = 2,
+    frames: int = 1,
     channels: int = 1,
     bits: int = 16,
 ) -> bytes:
-    return wide(b"desc", struct.pack(">d4s5I", rate_hz, kind, flags, frame, 1, channels, bits))
+    return wide(b"desc", struct.pack(">d4s5I", rate_hz, kind, flags, frame, frames, channels, bits))
 
 
 def a_caf(samples: bytes, form: bytes, *behind: bytes, length: int | None = None) -> bytes:

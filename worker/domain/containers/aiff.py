@@ -11,7 +11,9 @@ from worker.domain.containers.samples import ByteOrder, SampleLayout
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
 
 _MAX_SIZE = 0xFFFF_FFFF
-_SOUND_AT = 8  # in the chunk, behind the offset and the block size, which are not used
+_SOUND_AT = 8  # in the chunk, behind the offset of the first sample from there and the block size
+_LITTLE_BYTES = 2  # of a sample of `sowt`, for which FFmpeg 9.0 takes any depth
+_OTHER_THAN_16_BITS = "little-endian samples in AIFF-C are supported with 16 bits alone, and the source's have others"
 _KINDS = {b"NONE": "int", b"twos": "int", b"in24": "int", b"in32": "int", b"fl32": "float", b"FL32": "float"} | {
     b"fl64": "float",
     b"FL64": "float",
@@ -33,15 +35,18 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             data = chunk
     if data is None:
         return Structure(start, size, problem=CUT_OFF)
-    begin = min(data.begin + _SOUND_AT, size)
-    samples = Samples(begin, max(0, data.length - _SOUND_AT), layout)
-    end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size, begin))
-    return _with_sizes(read_at, start, data, end.as_structure(samples, size, more_problem=MORE_SOUND))
+    offset = _SOUND_AT + int.from_bytes(read_at(data.begin, 4), "big")
+    samples = Samples(min(data.begin + offset, size), max(0, data.length - offset), layout)
+    end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size, data.begin))
+    structure = _with_sizes(read_at, start, data, end.as_structure(samples, size, more_problem=MORE_SOUND))
+    if layout and layout.byte_order == "little" and layout.sample_bytes != _LITTLE_BYTES:
+        return replace(structure, problem=structure.problem or _OTHER_THAN_16_BITS)
+    return structure
 
 
 def _with_sizes(read_at: ReadAt, start: int, data: Chunk, structure: Structure) -> Structure:
     """With the true sizes for the demuxer, which fails on the zeros of files that were written to a pipe."""
-    has_samples = structure.end > data.begin + _SOUND_AT
+    has_samples = structure.end > structure.begin
     are_stated = data.length > _SOUND_AT and start + 8 + int.from_bytes(read_at(start + 4, 4), "big") >= data.begin
     if structure.problem or not has_samples or are_stated:
         return structure

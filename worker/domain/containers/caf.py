@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from functools import partial
 
 from worker.domain.containers.chunks import Chunk, behind_chunks, chunks_from, is_name
@@ -15,11 +16,13 @@ from worker.domain.containers.tags import before_tags
 _HEADER_BYTES = 12
 _TO_THE_END = -1  # which only the last chunk may have as its size
 _EDIT_COUNT_BYTES = 4
+_PADDED = "samples in CAF with more bytes than their bits need are not supported"
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the data and the chunks are all there, for the table of packets may follow on the data."""
     layout: SampleLayout | None = None
+    is_padded = False
     data: Chunk | None = None
     end_of_chunks = before_tags(read_at, start, size)
     for chunk in chunks_from(read_at, start + 8, _chunk_at):
@@ -28,7 +31,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         if chunk.begin + chunk.length > size + SLACK_BYTES:
             return Structure(start, size, problem=CUT_OFF)
         if chunk.name == b"desc":
-            layout = _layout(read_at(chunk.begin, 32))
+            description = read_at(chunk.begin, 32)
+            layout, is_padded = _layout(description), _is_padded(description)
         if chunk.name == b"data":
             data = chunk
             if chunk.length == _TO_THE_END:
@@ -38,7 +42,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     stated = None if data.length == _TO_THE_END else data.length - _EDIT_COUNT_BYTES
     samples = Samples(min(data.begin + _EDIT_COUNT_BYTES, size), stated, layout, is_wide=True)
     end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size))
-    return end.as_structure(samples, size, more_problem=MORE_SOUND)
+    structure = end.as_structure(samples, size, more_problem=MORE_SOUND)
+    return replace(structure, problem=structure.problem or _PADDED) if is_padded else structure
 
 
 def _behind_chunks(read_at: ReadAt, size: int, offset: int) -> int:
@@ -53,6 +58,14 @@ def _chunk_at(read_at: ReadAt, offset: int) -> Chunk | None:
     if length < 0 and (name, length) != (b"data", _TO_THE_END):
         return None
     return Chunk(name, offset + _HEADER_BYTES, length, offset + _HEADER_BYTES + length)
+
+
+def _is_padded(description: bytes) -> bool:
+    """Whether plain samples have more bytes than their bits need. FFmpeg 9.0 takes these bytes for samples, too."""
+    if len(description) < 32 or description[8:12] != b"lpcm":
+        return False
+    packet_bytes, frames, channels, bits = (int.from_bytes(description[at : at + 4], "big") for at in (16, 20, 24, 28))
+    return packet_bytes > (bits + 7) // 8 * channels * max(1, frames) > 0
 
 
 def _layout(description: bytes) -> SampleLayout | None:
