@@ -33,6 +33,30 @@ async def test_the_sound_of_each_container_comes_out_in_full_length(name: str, t
     assert await seconds_of(tmp_path, name, sound(name).read_bytes()) == pytest.approx(SECONDS, abs=0.06)
 
 
+async def test_sound_that_begins_late_in_an_avi_comes_out_and_the_start_is_told(tmp_path: Path) -> None:
+    source = tmp_path / "late.avi"
+    run_ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc=s=32x32:d=4", "-itsoffset", "0.5", "-i", str(sound("plain.mp3"))),
+        *("-map", "0", "-map", "1:a", "-c:v", "mpeg4", "-c:a", "mp2", str(source)),
+    )
+
+    assert await seconds_of(tmp_path, "late.avi", source.read_bytes()) == pytest.approx(SECONDS, abs=0.06)
+    outcome = await convert_to_wav(source)
+    assert any("empty chunks" in repair for repair in outcome.repaired)
+
+
+async def test_flac_in_an_avi_is_whole_and_refused_where_it_is_damaged(tmp_path: Path) -> None:
+    """The header of an AVI counts its frames, of which the last is shorter, and one that is empty."""
+    source = tmp_path / "flac.avi"
+    run_ffmpeg("-i", str(sound("plain.flac")), "-c:a", "flac", str(source))
+    content = bytearray(source.read_bytes())
+
+    assert await seconds_of(tmp_path, "flac.avi", bytes(content)) == pytest.approx(SECONDS, abs=0.001)
+    content[len(content) // 2] ^= 1
+    with pytest.raises(UnsupportedAudioError, match="damaged"):
+        await seconds_of(tmp_path, "flac.avi", bytes(content))
+
+
 @pytest.mark.parametrize("name", ["plain.flac", "plain.ogg", "plain.webm", "plain.flv", "plain.avi", "plain.ts"])
 async def test_junk_in_front_and_behind_is_no_sound(name: str, tmp_path: Path) -> None:
     content = b"\xffjunk" * 99 + sound(name).read_bytes() + bytes(70_000)

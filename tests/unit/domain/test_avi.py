@@ -119,6 +119,31 @@ def test_a_stream_of_sound_with_a_frame_in_each_chunk_has_an_exact_length(sound:
     assert structure.track_seconds == (() if len(sound) < 56 else (seconds,))
 
 
+@pytest.mark.parametrize(
+    ("block_bytes", "empty", "counted", "is_told"),
+    [(4, 4, 6, True), (1152, 4, 6, True), (4, 3, 7, False), (3, 4, 10, False), (0, 4, 10, False)],
+)
+def test_empty_chunks_of_sound_are_pauses_without_time(
+    block_bytes: int, empty: int, counted: int, *, is_told: bool
+) -> None:
+    """Where a block is shorter than the chunks, they are timed otherwise, and nothing is said of pauses."""
+    sound_format = chunk(b"strf", struct.pack("<HHIIHH", 0x55, 1, 44_100, 16_000, block_bytes, 0))
+    movie = [SOUND, *[(b"00wb", b"")] * empty, PICTURE, *[SOUND] * (9 - empty), PICTURE]
+
+    structure = examined(part(movie, before=header(b"auds", length=10) + sound_format + header(b"vids", length=2)))
+
+    assert structure.problem is None
+    assert structure.track_seconds == (counted * 1152 / 44_100,)
+    assert len(structure.repairs) == is_told
+
+
+def test_empty_chunks_of_pictures_are_no_pauses() -> None:
+    picture_format = chunk(b"strf", bytes(12) + b"\xff\xff" + bytes(26))
+    before = header(b"auds", length=10) + header(b"vids", length=10) + picture_format
+
+    assert examined(part([SOUND, (b"01dc", b"")] * 10, before=before)).repairs == ()
+
+
 def test_each_stream_of_sound_has_its_length() -> None:
     streams = header(b"vids", length=4) + header(b"auds", length=5) + header(b"auds", length=6)
     chunks = [(b"00dc", b"")] * 4 + [(b"01wb", b"")] * 5 + [(b"02wb", b"")] * 6

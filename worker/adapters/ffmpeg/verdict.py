@@ -41,6 +41,7 @@ _MAX_WITHOUT_CHANNEL = (
     0.1  # of the frames; ADTS, which says that its channels change, has a few such frames at each change
 )
 _WITHOUT_ADTS = frozenset({Container.MP4, Container.MATROSKA, Container.FLV})  # a header states the channels once
+_ROUNDED_TO_FRAMES = frozenset({Container.FLV, Container.AVI})  # what they state counts whole frames, or is a tag
 _OUTPUT_TOLERANCE_SECONDS = 0.01  # what resampling may add or leave at the end; otherwise the counts are equal
 _CHANGE_TOLERANCE_SECONDS = 0.001  # what it may leave where the source's format changes
 
@@ -146,7 +147,7 @@ def _tolerance(audio: SourceAudio) -> float:
     if audio.container == Container.CAF and audio.codec == "alac":
         return _ALAC_PACKET_SAMPLES / audio.sample_rate_hz
     lossless = all(is_lossless(part.codec) for part in audio.parts or (audio,))
-    if lossless and audio.container != Container.FLV:  # its duration is one of its tags, and often rounded to frames
+    if lossless and audio.container not in _ROUNDED_TO_FRAMES:
         return _LOSSLESS_TOLERANCE_SECONDS
     is_counted = has_counted_frames(audio.container) or audio.container == Container.OGG
     return _COUNTED_TOLERANCE_SECONDS if is_counted else _LOSSY_TOLERANCE_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,9 +25,12 @@ _SOUND = b"wb"
 _INDEX_OF_CHUNKS = 1
 _INDEX_HEADER_BYTES = 12
 _STREAM_HEADER_BYTES = 48  # as far as its sample size
+_SOUND_FORMAT_BYTES = 14  # as far as its block size
 _MAX_STREAMS = 100  # have a number of two digits
 _MAX_INDEX_BYTES = 1 << 24  # of a million chunks; what a longer one lists behind them is not compared
 _LACKING = damaged("the index of the AVI file lists sound that is not there")
+_SHORTEST_PAUSE_SECONDS = 0.1  # of which something is said
+_PAUSES = "sound of the AVI file has empty chunks, as for a pause or a late start; no silence took their place"
 _DAMAGED = damaged("the chunks of the AVI file do not follow each other")
 
 
@@ -37,9 +40,12 @@ class _Tally:
 
     chunks: Counter[int] = field(default_factory=Counter)
     sizes: Counter[int] = field(default_factory=Counter)
+    empty: Counter[int] = field(default_factory=Counter)  # those chunks that have no bytes
+    longest: Counter[int] = field(default_factory=Counter)  # chunk of each stream, in bytes
     indexed: Counter[int] = field(default_factory=Counter)  # chunks by the indexes of the parts (OpenDML)
     sounds: set[int] = field(default_factory=set)
     headers: list[bytes] = field(default_factory=list)  # of the streams
+    formats: dict[int, bytes] = field(default_factory=dict)  # of the samples of a stream
     is_damaged: bool = False  # an index lists other chunks than there are
 
     def add(self, name: bytes, length: int, content: Callable[[int], bytes]) -> None:
@@ -48,6 +54,8 @@ class _Tally:
             number = int(name[:2])
             self.chunks[number] += 1
             self.sizes[number] += length
+            self.empty[number] += not length
+            self.longest[number] = max(self.longest[number], length)
             if name[2:] == _SOUND:
                 self.sounds.add(number)
         elif name[:2] == b"ix":
@@ -63,23 +71,41 @@ class _Tally:
             self._compare(content(_MAX_INDEX_BYTES))
         elif name == b"strh" and len(self.headers) < _MAX_STREAMS:
             self.headers.append(content(_STREAM_HEADER_BYTES))
+        elif name == b"strf":
+            self.formats[len(self.headers) - 1] = content(_SOUND_FORMAT_BYTES)
 
     def lacks_sound(self) -> bool:
         """Whether an index lists chunks of sound that are not there."""
         return self.is_damaged or any(count > self.chunks[number] for number, count in self.indexed.items())
 
     def track_seconds(self) -> tuple[float | None, ...]:
-        """Of each audio stream with a frame in each chunk, as many as its header states. Others have no exact rate.
+        """Of each audio stream with a frame in each chunk, as many as its header states. Others have no exact rate."""
+        return tuple(None if each is None else each[0] for each in self._timed())
+
+    def has_pauses(self) -> bool:
+        """Whether chunks of an audio stream are empty, of which FFmpeg 9.0 makes no time."""
+        return any(each is not None and each[1] >= _SHORTEST_PAUSE_SECONDS for each in self._timed())
+
+    def _timed(self) -> Iterator[tuple[float, float] | None]:
+        """Of each audio stream the seconds of its sound and of its pauses, where they are exact.
 
         AVISTREAMHEADER of Windows: the time of a frame is dwScale over dwRate, and dwSampleSize is 0.
         """
-        found: list[float | None] = []
         for number, header in enumerate(self.headers):
             if header[:4] == b"auds" and len(header) >= _STREAM_HEADER_BYTES:
                 scale, rate, _, length = struct.unpack_from("<4I", header, 20)
                 is_exact = not any(header[44:48]) and rate > 0 and length == self.chunks[number]
-                found.append(length * scale / rate if is_exact else None)
-        return tuple(found)
+                pauses = self._pauses(number)
+                yield ((length - pauses) * scale / rate, pauses * scale / rate) if is_exact else None
+
+    def _pauses(self, number: int) -> int:
+        """The empty chunks of a stream that has a frame in each other one.
+
+        WAVEFORMATEX of Windows: nBlockAlign is then the most that a frame has. Where chunks are longer, it does not
+        say how they are timed.
+        """
+        block_bytes = int.from_bytes(self.formats.get(number, b"")[12:14], "little")
+        return self.empty[number] if 0 < self.longest[number] <= block_bytes else 0
 
     def _compare(self, index: bytes) -> None:
         """With the index behind the first part: for each chunk its name, flags, offset and size."""
@@ -120,7 +146,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         end,
         problem=_LACKING if tally.lacks_sound() else JOINED if is_joined else None,
         track_seconds=tally.track_seconds(),
-        repairs=(BYTES_BEHIND,) if end < size else (),
+        repairs=(*([_PAUSES] if tally.has_pauses() else []), *([BYTES_BEHIND] if end < size else [])),
         read_range=range_to(end, size),
     )
 
