@@ -107,6 +107,18 @@ def test_a_refusal_of_a_field_that_the_message_does_not_show_names_its_preset(
     assert str(refused.value) == f"outputs[0].{refusal}"
 
 
+@pytest.mark.parametrize(
+    "name", ["outputs[0].codec", "outputs[1].codec", "outputs[٣].codec", f"outputs[{'9' * 50}].codec"]
+)
+def test_a_member_of_the_message_that_is_named_as_a_field_of_an_output_is_refused_as_any_other(name: str) -> None:
+    document = json.loads(body(preset="telephony"))
+
+    with pytest.raises(InvalidMessageError) as refused:
+        parse_job(json.dumps({**document, name: 1}))
+
+    assert refused.value.problem == "is not known"
+
+
 def test_a_job_is_kept_with_the_fields_so_that_a_changed_preset_changes_no_retry() -> None:
     job = parse_job(body(preset="house-style"), Presets(OURS))
 

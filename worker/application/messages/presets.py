@@ -71,7 +71,7 @@ class Presets:
     def hint(self, field: str, document: Mapping[str, Any]) -> str:
         """What to add to a refusal of that field, where an output has it from its preset and does not show it."""
         found = _FIELD_OF_OUTPUT.match(field)
-        if found is None:
+        if found is None or field in map(shown, document):  # a member of the message itself may have such a name
             return ""
         output = document["outputs"][int(found[1])]
         preset, name = output.get("preset"), found[2]
