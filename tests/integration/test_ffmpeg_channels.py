@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,48 @@ async def test_a_wavpack_file_that_names_positions_keeps_them(tmp_path: Path) ->
     (artifact,) = await converted(tmp_path / "source.wv", tmp_path, an_output(AudioFormat.WAV))
 
     assert read_wav(artifact.path.read_bytes()).mask == 0xF
+
+
+_STEREO, _SURROUND = "0.3*sin(2764*t)|0.3*sin(3455*t)", "0.3*sin(2764*t)|0.3*sin(3455*t)|0|0|0|0"
+_PARTS = {"mono": "0.3*sin(2764*t)", "stereo": _STEREO, "5.1": _SURROUND}
+
+
+def a_changing_source(directory: Path, layouts: Sequence[str], suffix: str) -> Path:
+    """A second of each layout, of which the front has sound."""
+    parts = []
+    for layout in layouts:
+        part = directory / f"{layout}.{suffix}"
+        tone = f"aevalsrc=exprs={_PARTS[layout]}:s=48000:d=1:c={layout}"
+        run_ffmpeg("-f", "lavfi", "-i", tone, *_ENCODED[suffix], str(part))
+        parts.append(part.read_bytes())
+    source = directory / f"joined.{suffix}"
+    source.write_bytes(b"".join(parts))
+    return source
+
+
+_ENCODED = {
+    "mp3": ("-c:a", "libmp3lame", "-write_xing", "0", "-id3v2_version", "0"),
+    "aac": ("-c:a", "aac"),
+    "ac3": ("-c:a", "ac3"),
+    "eac3": ("-c:a", "eac3"),
+    "dts": ("-c:a", "dca", "-strict", "-2"),
+    "ts": ("-c:a", "ac3"),
+}
+
+
+@pytest.mark.parametrize(
+    ("layouts", "suffix"),
+    [(("mono", "stereo"), "aac"), (("stereo", "mono"), "mp3"), (("5.1", "stereo"), "ac3"), (("stereo", "5.1"), "ts")],
+)
+async def test_an_output_of_a_source_whose_channels_change_is_the_same_beside_any_other(
+    layouts: Sequence[str], suffix: str, tmp_path: Path
+) -> None:
+    source = a_changing_source(tmp_path, layouts, suffix)
+    stereo = an_output(AudioFormat.WAV, channels=min(2, len(_PARTS[layouts[0]].split("|"))))
+
+    (alone,) = await converted(source, tmp_path, stereo)
+    expected = alone.path.read_bytes()
+
+    for other in (an_output(AudioFormat.FLAC), an_output(AudioFormat.FLAC, end_seconds=0.5)):
+        beside, _ = await converted(source, tmp_path, stereo, other)
+        assert beside.path.read_bytes() == expected

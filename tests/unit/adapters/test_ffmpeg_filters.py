@@ -50,6 +50,14 @@ def test_each_output_has_its_own_end_of_one_graph() -> None:
     )
 
 
+def test_each_output_converts_for_itself_where_the_format_changes() -> None:
+    changing = replace(WAV, changes_format=True)
+
+    assert "[s0]aresample" in graph_of(changing, TO_WAV, TO_MP3)
+    assert "[s1]aresample" in graph_of(changing, TO_WAV, TO_MP3)
+    assert "aresample" not in graph_of(changing, TO_MP3)
+
+
 def test_samples_that_may_be_no_numbers_become_silence_before_all_else() -> None:
     assert "aeval" not in graph_of(WAV)
     for is_finite in (False, None):

@@ -118,8 +118,9 @@ def filter_graph(
         return ";".join([*parts, f"{source}{','.join([*shared, *own[0]])}{labels[0]}"]), labels
     between = [f"[s{number}]" for number in range(len(own))]
     split = f"{source}{','.join([*shared, f'asplit={len(own)}'])}{''.join(between)}"
+    apart = ["aresample"] * audio.changes_format  # else the shared resampler mixes as one output needs it
     branches = [
-        f"{begin}{','.join(filters or ['anull'])}{end}"
+        f"{begin}{','.join([*apart, *filters] or ['anull'])}{end}"
         for begin, filters, end in zip(between, own, labels, strict=True)
     ]
     return ";".join([*parts, split, *branches]), labels
