@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from worker.adapters.ffmpeg.channels import target_layout
 from worker.adapters.ffmpeg.clock import longest_pause_seconds
-from worker.adapters.ffmpeg.filters import filter_graph, has_clock, has_reference, late_seconds, target_layout
+from worker.adapters.ffmpeg.filters import filter_graph, has_clock, has_reference, late_seconds
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure

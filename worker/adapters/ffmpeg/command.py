@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from worker.adapters.ffmpeg.channels import target_layout
 from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
-from worker.adapters.ffmpeg.filters import RAW_SAMPLES, Analysis, filter_graph, target_layout
+from worker.adapters.ffmpeg.filters import RAW_SAMPLES, Analysis, filter_graph
 from worker.adapters.ffmpeg.log import PROBE_MUXER
 from worker.adapters.ffmpeg.tags import tag_options
 from worker.domain.audio import FORMATS

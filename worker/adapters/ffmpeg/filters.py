@@ -6,14 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from worker.adapters.ffmpeg.channels import channelmap, mapped, relaid, target_layout
 from worker.adapters.ffmpeg.clock import clock_of_outputs, longest_pause_seconds
 from worker.adapters.ffmpeg.cuts import cut_filters, cut_length_samples
-from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
+from worker.adapters.ffmpeg.encoders import encoder_for
 from worker.adapters.ffmpeg.levels import gain_filters
 from worker.adapters.ffmpeg.peaks import peak_filters
 from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding
-from worker.domain.mixing import LAYOUTS, layout_of, mix, mix_of_discrete, permutation
+from worker.domain.mixing import layout_of
 from worker.ports import SourceAudio
 
 # Samples without any header, by the demuxer's name, which is the decoder's behind `pcm_`.
@@ -35,8 +36,6 @@ _COUNTED_CLOCK = frozenset({Container.MP3, Container.ADTS, Container.AMR})
 _COUNTED_FRAMES = _COUNTED_CLOCK | {Container.AC3, Container.EAC3, Container.DTS}
 # Their stated length is not exact enough for silence up to it, or nothing can be lost at their end unnoticed.
 _WITHOUT_SILENT_END = _WITHOUT_CLOCK | {Container.MATROSKA, Container.OGG}
-# Their layout changes where a broadcast goes over to another programme, or an advertisement was put in.
-_CHANGES_LAYOUT = frozenset({Container.MP3, Container.ADTS, Container.MPEGTS})
 # A piece cut out of such a file keeps the numbers of its samples: before the first of them nothing is missing.
 _NUMBERS_FROM_ANYWHERE = frozenset({Container.WAVPACK})
 # Their decoders name positions by the number of channels where the source names none.
@@ -45,8 +44,6 @@ _FRAME_GAP_SECONDS = 0.01  # less than any frame, but for the short ones of Vorb
 _LATE_SECONDS = 0.01
 SHORTEST_PAUSE_SECONDS = 0.1  # what recorders' clocks jitter by is less; what is less adds up until it is a gap
 _SHORT_SECONDS = 0.1
-_NAMED = frozenset(LAYOUTS.values()) - {LAYOUTS[name] for name in ("7.2.3", "downmix", "binaural")}
-_LABELS = {len(LAYOUTS[name]): name for name in ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1", "7.1.4")}
 
 # Encoders refuse what is not a number, or infinite, or make a full-scale click of it: here it is silence. The first
 # such sample is said at ffmpeg's level 40 (verbose), by a number that the clock never prints.
@@ -136,15 +133,10 @@ def _joined(audio: SourceAudio) -> tuple[str, list[str], list[str]]:
     return "".join(labels), [f"concat=n={len(labels)}:v=0:a=1", "asetpts=round(N/SR/TB)"], chains
 
 
-def target_layout(audio: SourceAudio, encoding: Encoding) -> str | None:
-    """The layout that the encoder is given, by ffmpeg's name. None: as many discrete channels as come in."""
-    return _mapped(audio, encoding)[0]
-
-
 def _shared(audio: SourceAudio) -> list[str]:
     filters = [] if audio.is_finite else [_FINITE]
     if audio.codec in _GUESSES_POSITIONS and layout_of(audio.layout) is None:
-        filters.append(_channelmap(f"{audio.channels}C", range(audio.channels)))
+        filters.append(channelmap(f"{audio.channels}C", range(audio.channels)))
     if not has_clock(audio.container):
         return [*filters, "asetpts=round(N/SR/TB)"]
     late = late_seconds(audio) > 0
@@ -173,7 +165,7 @@ def _silent_end(audio: SourceAudio) -> list[str]:
 
 
 def _made_like(whole: SourceAudio, part: SourceAudio) -> list[str]:
-    filters = [] if part.layout == whole.layout else [_relaid(part, whole.layout, whole.channels)]
+    filters = [] if part.layout == whole.layout else [relaid(part, whole.layout, whole.channels)]
     if part.sample_rate_hz != whole.sample_rate_hz:
         filters.append(f"aresample={whole.sample_rate_hz}")
     if any(each.codec != whole.codec for each in whole.parts):
@@ -181,20 +173,12 @@ def _made_like(whole: SourceAudio, part: SourceAudio) -> list[str]:
     return filters
 
 
-def _relaid(audio: SourceAudio, layout: str, channels: int) -> str:
-    """The filter that brings the source's channels into another layout of so many."""
-    source, target = layout_of(audio.layout), layout_of(layout)
-    if source and target:
-        return _mix(layout, source, target)
-    return _pan(layout if target else f"{channels}C", _numbered(mix_of_discrete(audio.channels, channels)), "=")
-
-
 def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
-    layout, filters = _mapped(audio, encoding)[0], selection_filters(audio, encoding)
+    layout, filters = mapped(audio, encoding)[0], selection_filters(audio, encoding)
     if encoding.gain is not None:
         filters += gain_filters(encoding.gain, audio.sample_rate_hz, encoding.sample_rate_hz)
     if layout and (order := encoder_for(encoding).orders.get(layout)):
-        filters.append(_channelmap(layout, order))
+        filters.append(channelmap(layout, order))
     seconds = audio.duration_seconds
     if encoding.cut is not None and encoding.cut.end_seconds is not None:
         # Of whole samples: a fraction would be filled up with one more.
@@ -222,78 +206,5 @@ def selection_filters(audio: SourceAudio, encoding: Encoding | None) -> list[str
     if encoding is None:
         return []
     filters = [] if encoding.cut is None else cut_filters(encoding.cut, audio.sample_rate_hz)
-    _, pan = _mapped(audio, encoding)
+    _, pan = mapped(audio, encoding)
     return [*filters, pan] if pan else filters
-
-
-def _mapped(audio: SourceAudio, encoding: Encoding) -> tuple[str | None, str | None]:
-    """The output's layout, and the filter that takes or mixes the source's channels, where one is needed."""
-    if encoding.pick_channel is not None:
-        return "mono", _channelmap("mono", [encoding.pick_channel - 1])
-    if encoding.samples_in not in {None, audio.layout}:
-        layout = encoding.samples_in
-        return layout if layout_of(layout) else None, _relaid(audio, layout, encoding.channels)
-    return _target(encoder_for(encoding), audio, encoding.channels)
-
-
-def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | None, str | None]:
-    """The output's layout and the filter that makes it, where one is needed."""
-    source = layout_of(audio.layout)
-    if source is None:
-        return _target_of_discrete_channels(encoder, audio.channels, channels)
-    default = encoder.layout(channels)
-    if channels == len(source):
-        if encoder.holds(audio.layout):
-            changes = audio.changes_format and audio.container in _CHANGES_LAYOUT and channels <= 2
-            return audio.layout, _mix(audio.layout, source, source) if changes else None
-        for name in encoder.held_with(channels):
-            if order := permutation(source, LAYOUTS[name]):
-                return name, _channelmap(name, order)
-        if encoder.is_lossless and default is not None:
-            return default, _channelmap(default, range(channels))
-    if default is None:
-        return _target_of_discrete_channels(encoder, len(source), channels)
-    return default, _mix(default, source, LAYOUTS[default])
-
-
-def _target_of_discrete_channels(encoder: Encoder, discrete: int, channels: int) -> tuple[str | None, str | None]:
-    if discrete == channels and (encoder.holds_discrete_channels or encoder.layout(channels) is None):
-        return None, None
-    name = encoder.layout_of_discrete_channels(channels)
-    if name is None:
-        return None, _pan(f"{channels}C", _numbered(mix_of_discrete(discrete, channels)), "=")
-    full = [place for place in LAYOUTS[name] if place != "LFE" or encoder.is_lossless]
-    rows = dict(zip(full, _numbered(mix_of_discrete(discrete, len(full))), strict=True))
-    return name, _pan(name, [rows.get(place, {}) for place in LAYOUTS[name]], "=")
-
-
-def _numbered(rows: Sequence[dict[int, float]]) -> list[dict[str, float]]:
-    return [{f"c{number}": gain for number, gain in row.items()} for row in rows]
-
-
-def _mix(layout: str, source: tuple[str, ...], target: tuple[str, ...]) -> str:
-    """The filter that mixes the source's positions.
-
-    To mono and stereo it takes positions by name, those that the source has not now but may have later as well, and
-    makes the gains of those that are there add up to 1. More channels are mixed by what the source has from the start.
-    """
-    rows = mix(source, target)
-    if len(target) <= 2 and source in _NAMED:
-        return _pan(layout, [{name: row[name] for name in row if name != "LFE2"} for row in rows], "<")
-    numbered = [{f"c{number}": row[name] for number, name in enumerate(source) if name in row} for row in rows]
-    pan = _pan(layout, numbered, "=")
-    # The mixer refuses layouts that have no name. Under another one the channels keep their numbers.
-    return pan if source in _NAMED else f"{_channelmap(_LABELS[len(source)], range(len(source)))},{pan}"
-
-
-def _channelmap(layout: str, order: Sequence[int]) -> str:
-    return f"channelmap={'|'.join(map(str, order))}:{layout}"
-
-
-def _pan(layout: str, rows: Sequence[dict[str, float]], sign: str) -> str:
-    """`=` takes the gains as they are, `<` makes those of each channel add up to 1."""
-    channels = [
-        f"c{number}{sign}{'+'.join(f'{gain:.5f}*{name}' for name, gain in row.items()) or '0*c0'}"
-        for number, row in enumerate(rows)
-    ]
-    return "|".join([f"pan={layout}", *channels])

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from worker.adapters.disk import NO_SPACE, LocalVolume
-from worker.adapters.ffmpeg.filters import Analysis, target_layout
+from worker.adapters.ffmpeg.channels import target_layout
+from worker.adapters.ffmpeg.filters import Analysis
 from worker.adapters.ffmpeg.log import MAX_LISTED_LINES, Log
 from worker.adapters.ffmpeg.measuring import loudness_analysis, read_loudness
 from worker.adapters.ffmpeg.tags import metadata_of

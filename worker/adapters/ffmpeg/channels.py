@@ -1,0 +1,102 @@
+"""The filters that bring the channels of the source to those of an output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
+from worker.domain.containers.kinds import Container
+from worker.domain.encoding import Encoding
+from worker.domain.mixing import LAYOUTS, layout_of, mix, mix_of_discrete, permutation
+from worker.ports import SourceAudio
+
+# Their layout changes where a broadcast goes over to another programme, or an advertisement was put in.
+_CHANGES_LAYOUT = frozenset({Container.MP3, Container.ADTS, Container.MPEGTS})
+_NAMED = frozenset(LAYOUTS.values()) - {LAYOUTS[name] for name in ("7.2.3", "downmix", "binaural")}
+_LABELS = {len(LAYOUTS[name]): name for name in ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1", "7.1.4")}
+
+
+def target_layout(audio: SourceAudio, encoding: Encoding) -> str | None:
+    """The layout that the encoder is given, by ffmpeg's name. None: as many discrete channels as come in."""
+    return mapped(audio, encoding)[0]
+
+
+def mapped(audio: SourceAudio, encoding: Encoding) -> tuple[str | None, str | None]:
+    """The output's layout, and the filter that takes or mixes the source's channels, where one is needed."""
+    if encoding.pick_channel is not None:
+        return "mono", channelmap("mono", [encoding.pick_channel - 1])
+    if encoding.samples_in not in {None, audio.layout}:
+        layout = encoding.samples_in
+        return layout if layout_of(layout) else None, relaid(audio, layout, encoding.channels)
+    return _target(encoder_for(encoding), audio, encoding.channels)
+
+
+def relaid(audio: SourceAudio, layout: str, channels: int) -> str:
+    """The filter that brings the source's channels into another layout of so many."""
+    source, target = layout_of(audio.layout), layout_of(layout)
+    if source and target:
+        return _mix(layout, source, target)
+    return _pan(layout if target else f"{channels}C", _numbered(mix_of_discrete(audio.channels, channels)), "=")
+
+
+def channelmap(layout: str, order: Sequence[int]) -> str:
+    return f"channelmap={'|'.join(map(str, order))}:{layout}"
+
+
+def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | None, str | None]:
+    """The output's layout and the filter that makes it, where one is needed."""
+    source = layout_of(audio.layout)
+    if source is None:
+        return _target_of_discrete_channels(encoder, audio.channels, channels)
+    default = encoder.layout(channels)
+    if channels == len(source):
+        if encoder.holds(audio.layout):
+            changes = audio.changes_format and audio.container in _CHANGES_LAYOUT and channels <= 2
+            return audio.layout, _mix(audio.layout, source, source) if changes else None
+        for name in encoder.held_with(channels):
+            if order := permutation(source, LAYOUTS[name]):
+                return name, channelmap(name, order)
+        if encoder.is_lossless and default is not None:
+            return default, channelmap(default, range(channels))
+    if default is None:
+        return _target_of_discrete_channels(encoder, len(source), channels)
+    return default, _mix(default, source, LAYOUTS[default])
+
+
+def _target_of_discrete_channels(encoder: Encoder, discrete: int, channels: int) -> tuple[str | None, str | None]:
+    if discrete == channels and (encoder.holds_discrete_channels or encoder.layout(channels) is None):
+        return None, None
+    name = encoder.layout_of_discrete_channels(channels)
+    if name is None:
+        return None, _pan(f"{channels}C", _numbered(mix_of_discrete(discrete, channels)), "=")
+    full = [place for place in LAYOUTS[name] if place != "LFE" or encoder.is_lossless]
+    rows = dict(zip(full, _numbered(mix_of_discrete(discrete, len(full))), strict=True))
+    return name, _pan(name, [rows.get(place, {}) for place in LAYOUTS[name]], "=")
+
+
+def _numbered(rows: Sequence[dict[int, float]]) -> list[dict[str, float]]:
+    return [{f"c{number}": gain for number, gain in row.items()} for row in rows]
+
+
+def _mix(layout: str, source: tuple[str, ...], target: tuple[str, ...]) -> str:
+    """The filter that mixes the source's positions.
+
+    To mono and stereo it takes positions by name, those that the source has not now but may have later as well, and
+    makes the gains of those that are there add up to 1. More channels are mixed by what the source has from the start.
+    """
+    rows = mix(source, target)
+    if len(target) <= 2 and source in _NAMED:
+        return _pan(layout, [{name: row[name] for name in row if name != "LFE2"} for row in rows], "<")
+    numbered = [{f"c{number}": row[name] for number, name in enumerate(source) if name in row} for row in rows]
+    pan = _pan(layout, numbered, "=")
+    # The mixer refuses layouts that have no name. Under another one the channels keep their numbers.
+    return pan if source in _NAMED else f"{channelmap(_LABELS[len(source)], range(len(source)))},{pan}"
+
+
+def _pan(layout: str, rows: Sequence[dict[str, float]], sign: str) -> str:
+    """`=` takes the gains as they are, `<` makes those of each channel add up to 1."""
+    channels = [
+        f"c{number}{sign}{'+'.join(f'{gain:.5f}*{name}' for name, gain in row.items()) or '0*c0'}"
+        for number, row in enumerate(rows)
+    ]
+    return "|".join([f"pan={layout}", *channels])
