@@ -180,12 +180,12 @@ _STEREO, _SURROUND = "0.3*sin(2764*t)|0.3*sin(3455*t)", "0.3*sin(2764*t)|0.3*sin
 _PARTS = {"mono": "0.3*sin(2764*t)", "stereo": _STEREO, "5.1": _SURROUND}
 
 
-def a_changing_source(directory: Path, layouts: Sequence[str], suffix: str) -> Path:
-    """A second of each layout, of which the front has sound."""
+def a_changing_source(directory: Path, layouts: Sequence[str], suffix: str, seconds: int = 1) -> Path:
+    """A second, or more, of each layout, of which the front has sound."""
     parts = []
     for layout in layouts:
         part = directory / f"{layout}.{suffix}"
-        tone = f"aevalsrc=exprs={_PARTS[layout]}:s=48000:d=1:c={layout}"
+        tone = f"aevalsrc=exprs={_PARTS[layout]}:s=48000:d={seconds}:c={layout}"
         run_ffmpeg("-f", "lavfi", "-i", tone, *_ENCODED[suffix], str(part))
         parts.append(part.read_bytes())
     source = directory / f"joined.{suffix}"
@@ -219,3 +219,20 @@ async def test_an_output_of_a_source_whose_channels_change_is_the_same_beside_an
     for other in (an_output(AudioFormat.FLAC), an_output(AudioFormat.FLAC, end_seconds=0.5)):
         beside, _ = await converted(source, tmp_path, stereo, other)
         assert beside.path.read_bytes() == expected
+
+
+@pytest.mark.parametrize("suffix", ["ac3", "eac3", "dts"])
+async def test_sound_in_5_1_that_goes_over_to_stereo_or_mono_is_whole_in_every_format(
+    suffix: str, tmp_path: Path
+) -> None:
+    source = a_changing_source(tmp_path, ("5.1", "stereo", "mono"), suffix, seconds=4)
+    formats = [each for each in SOUND_FORMATS if each is not AudioFormat.MP3]
+
+    artifacts = await converted(source, tmp_path, *map(an_output, formats))
+
+    for audio_format, artifact in zip(formats, artifacts, strict=True):
+        assert artifact.duration_seconds == pytest.approx(12.0, abs=0.1)
+        left, right, centre, *_ = samples_of(delivered(artifact), 6)
+        for each, begin, frequency in ((left, 12_000, 440), (left, 204_000, 440), (right, 204_000, 550)):
+            assert level_of(each[begin : begin + 24_000], frequency) == pytest.approx(0.3, rel=0.1), audio_format
+        assert level_of(centre[396_000:420_000], 440) == pytest.approx(0.3, rel=0.15), audio_format

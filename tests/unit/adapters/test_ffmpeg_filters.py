@@ -121,7 +121,13 @@ def test_what_is_shorter_than_a_tenth_of_a_second_is_filled_up_to_its_length(
     ("audio_format", "layout", "channels", "target", "pan"),
     [
         (AudioFormat.WAV, "7.1(wide)", 8, "7.1(wide)", ""),
-        (AudioFormat.OPUS, "5.1(side)", 6, "5.1", "channelmap=0|1|2|3|4|5:5.1"),
+        (
+            AudioFormat.OPUS,
+            "5.1(side)",
+            6,
+            "5.1",
+            "pan=5.1|c0=1.00000*FL|c1=1.00000*FR|c2=1.00000*FC|c3=1.00000*LFE|c4=1.00000*SL|c5=1.00000*SR[o0]",
+        ),
         (AudioFormat.OPUS, "3.0(back)", 3, "3.0", "pan=3.0|c0="),
         (AudioFormat.ALAC, "2.1", 3, "3.0", "channelmap=0|1|2:3.0"),
         (AudioFormat.ALAC, "3.0(back)", 3, "3.0", "channelmap=0|1|2:3.0"),
@@ -158,17 +164,17 @@ def test_each_channel_goes_to_its_place(
     assert graph_of(audio, encoding).startswith(f"[0:0]{COUNTED}{',' + pan if pan else '[o0]'}")
 
 
-def test_two_channels_of_a_stream_whose_layout_may_change_are_mixed_from_the_start() -> None:
-    changing = replace(WAV, container="mp3", changes_format=True)
+def test_channels_of_a_source_whose_layout_changes_are_mixed_by_name() -> None:
+    changing = replace(WAV, changes_format=True)
+    surround = replace(changing, layout="5.1", channels=6)
 
     assert "pan=stereo|c0<" in graph_of(changing)
+    assert "pan=5.1|c0<1.00000*FL" in graph_of(surround, Encoding(AudioFormat.WAV, RATE, 6, 16, None))
+    sides = replace(surround, layout="5.1(side)")
+    assert "pan=5.1|c0<1.00000*FL" in graph_of(sides, Encoding(AudioFormat.OPUS, RATE, 6, 16, None))
     assert "pan" not in graph_of(replace(changing, changes_format=False))
-    assert "pan" not in graph_of(replace(changing, container="matroska"))
     assert "pan" not in graph_of(
-        replace(changing, layout="3.0", channels=3), Encoding(AudioFormat.WAV, RATE, 3, 16, None)
-    )
-    assert "pan" not in graph_of(
-        replace(changing, layout="5.1", channels=6), Encoding(AudioFormat.WAV, RATE, 6, 16, None)
+        replace(changing, layout="2 channels (SL+SR)"), Encoding(AudioFormat.WAV, RATE, 2, 16, None)
     )
 
 

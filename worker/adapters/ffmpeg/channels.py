@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
-from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding
 from worker.domain.mixing import LAYOUTS, layout_of, mix, mix_of_discrete, permutation
 from worker.ports import SourceAudio
 
-# Their layout changes where a broadcast goes over to another programme, or an advertisement was put in.
-_CHANGES_LAYOUT = frozenset({Container.MP3, Container.ADTS, Container.MPEGTS})
 _NAMED = frozenset(LAYOUTS.values()) - {LAYOUTS[name] for name in ("7.2.3", "downmix", "binaural")}
 _LABELS = {len(LAYOUTS[name]): name for name in ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1", "7.1.4")}
 
@@ -43,6 +40,21 @@ def channelmap(layout: str, order: Sequence[int]) -> str:
     return f"channelmap={'|'.join(map(str, order))}:{layout}"
 
 
+def _renamed(layout: str, source: tuple[str, ...], order: Sequence[int]) -> str:
+    """The filter that takes the source's channels in that order, without a mix, under another layout.
+
+    Where only sides are called backs, or the reverse, it takes them by name: those that are not there any more, where
+    the layout changes, become silence. Between other layouts the mixer that does so would mix.
+    """
+    if source in _NAMED and _with_backs(source) == _with_backs(LAYOUTS[layout]):
+        return _pan(layout, [{source[number]: 1.0} for number in order], "=")
+    return channelmap(layout, order)
+
+
+def _with_backs(positions: tuple[str, ...]) -> list[str]:
+    return [{"SL": "BL", "SR": "BR"}.get(each, each) for each in positions]
+
+
 def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | None, str | None]:
     """The output's layout and the filter that makes it, where one is needed."""
     source = layout_of(audio.layout)
@@ -51,11 +63,13 @@ def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | 
     default = encoder.layout(channels)
     if channels == len(source):
         if encoder.holds(audio.layout):
-            changes = audio.changes_format and audio.container in _CHANGES_LAYOUT and channels <= 2
-            return audio.layout, _mix(audio.layout, source, source) if changes else None
+            changes = audio.changes_format and source in _NAMED
+            return audio.layout, _mix_of_any(audio.layout, source, source) if changes else None
         for name in encoder.held_with(channels):
             if order := permutation(source, LAYOUTS[name]):
-                return name, channelmap(name, order)
+                if audio.changes_format:
+                    return name, _mix_of_any(name, source, LAYOUTS[name])
+                return name, _renamed(name, source, order)
         if encoder.is_lossless and default is not None:
             return default, channelmap(default, range(channels))
     if default is None:
@@ -81,16 +95,33 @@ def _numbered(rows: Sequence[dict[int, float]]) -> list[dict[str, float]]:
 def _mix(layout: str, source: tuple[str, ...], target: tuple[str, ...]) -> str:
     """The filter that mixes the source's positions.
 
-    To mono and stereo it takes positions by name, those that the source has not now but may have later as well, and
-    makes the gains of those that are there add up to 1. More channels are mixed by what the source has from the start.
+    More than two channels are mixed by what the source has from the start, which keeps their balance.
     """
+    if len(target) <= 2:
+        return _mix_of_any(layout, source, target)
+    return _mix_of_first(layout, source, target)
+
+
+def _mix_of_any(layout: str, source: tuple[str, ...], target: tuple[str, ...]) -> str:
+    """Takes positions by name, those that the source has not now but may have later as well.
+
+    It makes the gains of those that are there add up to 1.
+    """
+    if source not in _NAMED:
+        return _mix_of_first(layout, source, target)
+    return _pan(layout, [_by_name(row) for row in mix(source, target)], "<")
+
+
+def _mix_of_first(layout: str, source: tuple[str, ...], target: tuple[str, ...]) -> str:
     rows = mix(source, target)
-    if len(target) <= 2 and source in _NAMED:
-        return _pan(layout, [{name: row[name] for name in row if name != "LFE2"} for row in rows], "<")
     numbered = [{f"c{number}": row[name] for number, name in enumerate(source) if name in row} for row in rows]
     pan = _pan(layout, numbered, "=")
     # The mixer refuses layouts that have no name. Under another one the channels keep their numbers.
     return pan if source in _NAMED else f"{channelmap(_LABELS[len(source)], range(len(source)))},{pan}"
+
+
+def _by_name(row: dict[str, float]) -> dict[str, float]:
+    return {name: gain for name, gain in row.items() if name != "LFE2"}  # which the mixer does not know
 
 
 def _pan(layout: str, rows: Sequence[dict[str, float]], sign: str) -> str:
