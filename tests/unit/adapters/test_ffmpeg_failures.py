@@ -168,6 +168,16 @@ NO_STREAMS = "Stream map '0:a' matches no streams."
             said(DEMUXER, "in#0/mpegts", ERROR, "Number of streams exceeds max_streams parameter (1000), see the"),
             ErrorCode.UNSUPPORTED_AUDIO,
         ),
+        (
+            255,
+            said(DEMUXER, "in#0", ERROR, "Error opening input: Operation not permitted"),
+            ErrorCode.UNSUPPORTED_AUDIO,
+        ),
+        (
+            255,
+            said(DEMUXER, "in#0", ERROR, "Error opening input: Immediate exit requested"),
+            ErrorCode.CONVERTER_CRASHED,
+        ),
         (244, "", ErrorCode.CONVERTER_CRASHED),
         (245, "", ErrorCode.CONVERTER_CRASHED),
         (1, "", ErrorCode.CONVERTER_CRASHED),
