@@ -133,3 +133,9 @@ def test_frames_that_lack_a_channel_are_said_where_no_header_says_that_channels_
 def test_more_than_a_tenth_of_the_frames_without_a_channel_are_refused() -> None:
     with pytest.raises(UnsupportedAudioError, match="changes its channels"):
         judged(replace(of_seconds(10.0, 10.0), frames_without_channel=51), LOSSY)
+
+
+def test_frames_without_a_channel_are_no_damage_where_each_says_how_many_it_has() -> None:
+    counts = replace(of_seconds(10.0, 10.0), frames_without_channel=400)
+
+    assert judged(counts, replace(LOSSY, container="aac")).repaired == ()

@@ -37,9 +37,7 @@ _MUSEPACK_TOLERANCE_SECONDS = 0.03  # its header counts the samples, or the fram
 _ALAC_PACKET_SAMPLES = 4096  # FFmpeg 5 counts the last packet in the table of a CAF as long as the others
 _FRAME_BYTES = 1441  # the longest of MPEG audio; the first may be a tag that is not played
 _MAX_FRAMES_SKIPPED = 2  # of a raw stream: the demuxer skips what is no frame, and nothing takes its place
-_MAX_WITHOUT_CHANNEL = (
-    0.1  # of the frames; ADTS, which says that its channels change, has a few such frames at each change
-)
+_MAX_WITHOUT_CHANNEL = 0.1  # of the frames, where no ADTS says that the channels change
 _WITHOUT_ADTS = frozenset({Container.MP4, Container.MATROSKA, Container.FLV})  # a header states the channels once
 _ROUNDED_TO_FRAMES = frozenset({Container.FLV, Container.AVI})  # what they state counts whole frames, or is a tag
 _OUTPUT_TOLERANCE_SECONDS = 0.01  # what resampling may add or leave at the end; otherwise the counts are equal
@@ -120,7 +118,8 @@ def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
         raise UnsupportedAudioError("the source is damaged: what lies between its frames is no audio")
     if audio.codec in _MANY_FRAMES_A_PACKET and _has_odd_packets(counts):
         raise UnsupportedAudioError("the source is damaged: some of its packets have more frames of sound than others")
-    if counts.frames_without_channel > _MAX_WITHOUT_CHANNEL * counts.decoded_frames:
+    is_stated_once = audio.container in _WITHOUT_ADTS
+    if is_stated_once and counts.frames_without_channel > _MAX_WITHOUT_CHANNEL * counts.decoded_frames:
         raise UnsupportedAudioError(
             "the source is damaged: its AAC changes its channels, and the container does not say so"
         )
