@@ -137,6 +137,13 @@ def test_empty_chunks_of_sound_are_pauses_without_time(
     assert len(structure.repairs) == is_told
 
 
+def test_frames_may_have_a_single_byte() -> None:
+    sound_format = chunk(b"strf", struct.pack("<HHIIHH", 0x55, 1, 44_100, 16_000, 4, 0))
+    movie = [(b"00wb", b"x")] * 6 + [(b"00wb", b"")] * 4
+
+    assert len(examined(part(movie, before=header(b"auds", length=10) + sound_format)).repairs) == 1
+
+
 def test_empty_chunks_of_pictures_are_no_pauses() -> None:
     picture_format = chunk(b"strf", bytes(12) + b"\xff\xff" + bytes(26))
     before = header(b"auds", length=10) + header(b"vids", length=10) + picture_format

@@ -60,6 +60,9 @@ def test_little_endian_samples_of_an_aiff_have_16_bits(bits: int, is_refused: bo
         (description(frame=5, frames=2), True),
         (description(frame=2, frames=0), False),
         (description(frame=3, frames=0), True),
+        (description(frame=2, bits=8), True),
+        (description(frame=8, bits=64), False),
+        (description(b"ulaw", frame=2, bits=8), False),
     ],
 )
 def test_samples_of_a_caf_are_packed(form: bytes, is_refused: bool) -> None:

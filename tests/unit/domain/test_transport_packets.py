@@ -150,6 +150,7 @@ def test_a_jump_between_packets_of_sound_is_a_loss_where_the_clock_jumps_too() -
     assert not beginnings(0, 1000, 2000, 3500, numbers=(0, 1, 2, 9)).has_lost
     assert beginnings(0, 1000, 2000, 3501, numbers=(0, 1, 2, 9)).has_lost
     assert beginnings(0, 9000, 10_000, numbers=(0, 5, 6)).has_lost  # the interval becomes known behind the jump
+    assert not beginnings(0, 1500, 2500, numbers=(0, 5, 6)).has_lost
     assert not beginnings(0, 1000, 2000 + 3600 * 90_000, numbers=(0, 1, 9)).has_lost  # another recording
 
 

@@ -64,8 +64,8 @@ def _is_padded(description: bytes) -> bool:
     """Whether plain samples have more bytes than their bits need. FFmpeg 9.0 takes these bytes for samples, too."""
     if len(description) < 32 or description[8:12] != b"lpcm":
         return False
-    packet_bytes, frames, channels, bits = (int.from_bytes(description[at : at + 4], "big") for at in (16, 20, 24, 28))
-    return packet_bytes > (bits + 7) // 8 * channels * max(1, frames) > 0
+    packet_bytes, frames, channels, bits = struct.unpack_from(">4I", description, 16)
+    return bool(packet_bytes > (bits + 7) // 8 * channels * max(1, frames) > 0)
 
 
 def _layout(description: bytes) -> SampleLayout | None:
