@@ -237,9 +237,11 @@ async def test_a_cancel_as_the_process_ends_leaves_no_descriptor_open(turns: int
             on_log=nothing,
         )
     )
-    with suppress(asyncio.CancelledError):  # or the process ends first, with a load that makes it begin late
+    with suppress(asyncio.CancelledError):
         await task
 
+    # In later turns the end may come first: it depends on when the process has begun.
+    assert task.cancelled() or turns > 0
     assert open_descriptors() <= before
 
 
