@@ -1,4 +1,4 @@
-"""What becomes of requests that `worker serve` has not answered when it is stopped."""
+"""`worker serve` is stopped while requests have no answer yet."""
 
 from __future__ import annotations
 

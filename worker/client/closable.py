@@ -1,4 +1,4 @@
-"""A watch that ends when its client is closed, whoever waits for its next reading."""
+"""A watch that ends when its client is closed, also for a task that waits for its next reading."""
 
 from __future__ import annotations
 

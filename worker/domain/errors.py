@@ -163,10 +163,9 @@ class DurationTooLongError(PermanentError):
     code = ErrorCode.DURATION_TOO_LONG
 
     def __init__(self, duration_seconds: float | None, limit_seconds: float, *, sources: int = 1) -> None:
-        limit = f"{limit_seconds:.0f} s"
-        length = f"more than {limit}" if duration_seconds is None else f"{duration_seconds:.0f} s"
-        what = "the source plays" if sources == 1 else "the sources together play"
-        super().__init__(f"{what} for {length}; the limit is {limit}")
+        limit, what = f"{limit_seconds:.0f} s", "the source plays" if sources == 1 else "the sources together play"
+        length = None if duration_seconds is None else f"{duration_seconds:.0f} s; the limit is {limit}"
+        super().__init__(f"{what} for {length or f'more than the limit of {limit}'}")
 
 
 class TargetRefusedError(PermanentError):

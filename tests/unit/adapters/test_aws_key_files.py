@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.support.credentials import key_of, until_key_is
 from tests.support.scripted_http import scripted_http
 from tests.support.waiting import wait_until
 from worker.adapters.aws.session import AwsSession, ChainCredentials
@@ -62,13 +63,13 @@ async def agent(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
 async def test_keys_in_a_file_are_read_again_when_it_has_been_written(part: str, file: Path) -> None:
     credentials = await _credentials()
 
-    assert await _key(credentials) == "first"
+    assert await key_of(credentials) == "first"
     _replace(file, _keys("second"))
-    assert await _key(credentials) == "second"
+    assert await key_of(credentials) == "second"
     _replace(file, part)
-    assert await _key(credentials) == "second"
+    assert await key_of(credentials) == "second"
     _replace(file, _keys("third"))
-    assert await _key(credentials) == "third"
+    assert await key_of(credentials) == "third"
 
 
 @pytest.mark.parametrize("part", PARTS_OF_A_FILE)
@@ -76,30 +77,30 @@ async def test_while_a_file_is_written_no_other_provider_is_asked_for_its_keys(
     part: str, file: Path, agent: list[str]
 ) -> None:
     credentials = await _credentials()
-    assert await _key(credentials) == "first"
+    assert await key_of(credentials) == "first"
 
     file.write_text(part)
-    assert [await _key(credentials) for _ in range(3)] == ["first"] * 3
+    assert [await key_of(credentials) for _ in range(3)] == ["first"] * 3
     file.write_text(_keys("second"))
 
-    assert await _key(credentials) == "second"
+    assert await key_of(credentials) == "second"
     assert agent == []
 
 
 async def test_without_keys_in_any_file_the_agent_is_asked(file: Path, agent: list[str]) -> None:
     file.write_text("")
 
-    assert await _key(await _credentials()) == "of-the-instance"
+    assert await key_of(await _credentials()) == "of-the-instance"
     assert agent == ["/credentials"]
 
 
 async def test_keys_that_a_role_is_assumed_with_are_read_again(file_of_a_role: Path, sts: list[str]) -> None:
     credentials = await _credentials()
-    assert [await _key(credentials) for _ in range(2)] == ["role-of-first"] * 2
+    assert [await key_of(credentials) for _ in range(2)] == ["role-of-first"] * 2
 
     file_of_a_role.write_text(_keys("second"))
 
-    await _until_key(credentials, "role-of-second")
+    await until_key_is(credentials, "role-of-second")
     assert sts == ["first", "second"]
 
 
@@ -108,68 +109,68 @@ async def test_an_assumed_role_is_used_until_the_new_keys_may_assume_it(
     part: str, file_of_a_role: Path, sts: list[str]
 ) -> None:
     credentials = await _credentials()
-    assert await _key(credentials) == "role-of-first"
+    assert await key_of(credentials) == "role-of-first"
 
     file_of_a_role.write_text(part)
-    assert [await _key(credentials) for _ in range(3)] == ["role-of-first"] * 3
+    assert [await key_of(credentials) for _ in range(3)] == ["role-of-first"] * 3
     file_of_a_role.write_text(_keys("second"))
 
-    await _until_key(credentials, "role-of-second")
+    await until_key_is(credentials, "role-of-second")
 
 
 async def test_a_version_without_keys_is_not_read_for_each_request(files: Files) -> None:
     credentials = files.credentials()
-    await _key(credentials)
+    await key_of(credentials)
     files.version, files.holds = 2, None
 
     for _ in range(20):
-        assert await _key(credentials) == "first"
+        assert await key_of(credentials) == "first"
 
     assert files.reads == 1
 
 
 async def test_a_version_without_keys_is_read_again_after_a_second(files: Files) -> None:
     credentials = files.credentials()
-    await _key(credentials)
+    await key_of(credentials)
     files.version, files.holds = 2, None
-    assert await _key(credentials) == "first"
+    assert await key_of(credentials) == "first"
 
     files.holds = "second"  # written within one tick of the clock of the file system
-    await _until_key(credentials, "second")
+    await until_key_is(credentials, "second")
 
     assert files.reads == 2
 
 
 async def test_requests_go_on_with_the_old_keys_while_the_new_ones_do_not_come(files: Files) -> None:
     credentials = files.credentials()
-    await _key(credentials)
+    await key_of(credentials)
     files.version, files.holds = 2, "second"
     files.may_read.clear()
 
     async with asyncio.timeout(5):
         for _ in range(200):
-            assert await _key(credentials) == "first"
+            assert await key_of(credentials) == "first"
     files.may_read.set()
-    await _until_key(credentials, "second")
+    await until_key_is(credentials, "second")
 
     assert files.reads == 1
 
 
 async def test_requests_at_once_get_the_new_keys_by_one_read(files: Files) -> None:
     credentials = files.credentials()
-    await _key(credentials)
+    await key_of(credentials)
     files.version, files.holds = 2, "second"
 
-    assert await asyncio.gather(*(_key(credentials) for _ in range(5))) == ["second"] * 5
+    assert await asyncio.gather(*(key_of(credentials) for _ in range(5))) == ["second"] * 5
     assert files.reads == 1
 
 
 async def test_a_request_that_is_cancelled_does_not_keep_the_others_from_the_new_keys(files: Files) -> None:
     credentials = files.credentials()
-    await _key(credentials)
+    await key_of(credentials)
     files.version, files.holds = 2, "second"
     files.may_read.clear()
-    cancelled, kept = asyncio.create_task(_key(credentials)), asyncio.create_task(_key(credentials))
+    cancelled, kept = asyncio.create_task(key_of(credentials)), asyncio.create_task(key_of(credentials))
     await wait_until(lambda: files.reads)
 
     cancelled.cancel()
@@ -248,18 +249,6 @@ _ASSUMED = (
 async def _credentials() -> ChainCredentials:
     credentials: ChainCredentials = await AwsSession().session._session.get_credentials()
     return credentials
-
-
-async def _key(credentials: ChainCredentials) -> str:
-    return str((await credentials.get_frozen_credentials()).access_key)
-
-
-async def _until_key(credentials: ChainCredentials, key: str) -> None:
-    async with asyncio.timeout(10):
-        seen = await _key(credentials)
-        while seen != key:
-            await asyncio.sleep(0.01)
-            seen = await _key(credentials)
 
 
 def _replace(file: Path, text: str) -> None:

@@ -152,7 +152,7 @@ def test_a_message_is_taken_for_new_where_nothing_is_said_of_it() -> None:
 def test_errors_say_what_they_are_told() -> None:
     assert str(DurationTooLongError(90.0, 60.0)) == "the source plays for 90 s; the limit is 60 s"
     assert str(DurationTooLongError(None, 60.0, sources=2)) == (
-        "the sources together play for more than 60 s; the limit is 60 s"
+        "the sources together play for more than the limit of 60 s"
     )
     assert str(TooManyAttemptsError(5)) == "started 5 times: it never came to an end"
     assert str(TooManyAttemptsError(5, 2)) == "started 5 times: its worker died 2 times while it ran alone"

@@ -1,4 +1,4 @@
-"""The files of pieces, and the output that becomes of them."""
+"""The files of pieces, and the output that is made of them."""
 
 from __future__ import annotations
 

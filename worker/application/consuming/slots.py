@@ -25,7 +25,7 @@ class Slots:
         self._alone: asyncio.Future[None] | None = None  # the suspect that runs
         self._is_closed = False
         self.are_left_free = False  # nothing is received for the moment
-        self.changed = asyncio.Event()  # whoever waits for a slot looks again
+        self.changed = asyncio.Event()  # who waits for a slot has to ask again
         self.spare = SpareSlots(concurrency, lambda: self.is_reserved)
 
     @property
