@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import heapq
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -51,12 +52,15 @@ class Model:
     def wall_seconds(self, cores: int, *, bytes_per_second: float = math.inf) -> float:
         """With a slot for each core, all of them free, and a source that comes at that speed."""
         samples = round(self.minutes * 60 * _RATE_HZ)
-        pieces = len(pieces_of(samples, _RATE_HZ, [_ENCODINGS[self.audio_format]], cores)) or 1  # of one core
-        of_a_piece = self.converters_seconds / pieces
-        encoders = math.ceil(pieces / cores) * of_a_piece
+        pieces = pieces_of(samples, _RATE_HZ, [_ENCODINGS[self.audio_format]], cores)
+        given = [piece.given_samples for piece in pieces] or [samples]  # of one core
+        seconds = [self.converters_seconds * each / sum(given) for each in given]
+        busy_until = [0.0] * cores
+        for each in seconds:
+            heapq.heapreplace(busy_until, busy_until[0] + each)
         shares = (self.converters_seconds + self.own_seconds) / cores
         download = samples * _FRAME_BYTES / bytes_per_second
-        return max(encoders, shares, self.own_seconds, download + of_a_piece if download else 0.0)
+        return max(*busy_until, shares, self.own_seconds, download + seconds[-1] if download else 0.0)
 
 
 def main() -> None:

@@ -53,8 +53,8 @@ def test_pieces_follow_each_other_and_have_what_their_encoders_need(
 
 
 def test_long_sources_are_split_and_short_ones_are_not() -> None:
-    assert len(pieces_of(HOUR, 44_100, [MP3], 2)) == 20
-    assert len(pieces_of(HOUR, 44_100, [MP3, FLAC], 2)) == 24
+    assert len(pieces_of(HOUR, 44_100, [MP3], 2)) == 22
+    assert len(pieces_of(HOUR, 44_100, [MP3, FLAC], 2)) == 26
     assert pieces_of(3 * 60 * 44_100, 44_100, [MP3], 2) == []
     assert pieces_of(HOUR, 44_100, [MP3], 1) == []
 

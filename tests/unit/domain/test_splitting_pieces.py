@@ -46,18 +46,36 @@ def a_pace(encoding: Encoding, seconds: float) -> Pace:
     return Pace(piece_core_seconds=cost, min_core_seconds=cost, min_core_seconds_per_minute=0.0)
 
 
+def begins_of(samples: int, encoding: Encoding, most: int, pace: Pace) -> list[int]:
+    return [piece.begin for piece in pieces_of(samples, 44_100, [encoding], most, pace)]
+
+
 def test_pieces_are_as_long_as_the_pace_says_rounded_up_to_frames() -> None:
-    frames = 108  # 10.03 s; the last piece has the rest
-    length = frames * 4096
+    length = 108 * 4096  # 10.03 s
 
-    assert pieces_of(60 * 44_100, 44_100, [FLAC], 2, a_pace(FLAC, 10)) == [
+    assert pieces_of(60 * 44_100, 44_100, [FLAC], 2, a_pace(FLAC, 10))[:4] == [
         Piece(number, number * length, (number + 1) * length, number * length, (number + 1) * length, is_last=False)
-        for number in range(5)
-    ] + [Piece(5, 5 * length, 60 * 44_100, 5 * length, 60 * 44_100, is_last=True)]
+        for number in range(4)
+    ]
 
 
-def test_each_encoder_gets_two_pieces_at_least() -> None:
-    assert len(pieces_of(60 * 44_100, 44_100, [FLAC], 4, a_pace(FLAC, 20))) == 8
+def test_towards_the_end_a_piece_is_an_encoders_share_of_what_is_left_and_a_quarter_at_least() -> None:
+    assert begins_of(64 * 4096, FLAC, 2, a_pace(FLAC, 1.5)) == [frames * 4096 for frames in (0, 16, 32, 48, 56, 60)]
+    assert begins_of(144 * 4096, FLAC, 3, a_pace(FLAC, 1.5)) == [
+        frames * 4096 for frames in (0, 16, 32, 48, 64, 80, 96, 112, 123, 130, 135, 139)
+    ]
+
+
+def test_short_pieces_are_so_long_that_a_tenth_of_them_is_encoded_twice_at_most() -> None:
+    begins = begins_of(4 * 1040 * 1152, MP3, 2, a_pace(MP3, 40))
+
+    assert begins == [frames * 1152 for frames in (0, 1040, 2080, 3120, 3640)]
+
+
+def test_each_encoder_gets_two_whole_pieces_worth_at_least() -> None:
+    length = 162 * 4096  # 15 s, an eighth
+
+    assert begins_of(120 * 44_100, FLAC, 4, a_pace(FLAC, 120))[:5] == [number * length for number in range(5)]
 
 
 def test_what_is_given_beside_a_piece_is_whole_frames_within_the_source() -> None:
@@ -131,26 +149,20 @@ def test_a_piece_has_what_the_neediest_of_its_encoders_needs_around_it() -> None
     assert pieces[1].given_end - pieces[1].end == 3 * grid  # 0.36 s
 
 
-@pytest.mark.parametrize(("rest", "pieces"), [(6143, 3), (6144, 3), (6145, 4)])
-def test_a_rest_of_at_most_half_a_piece_belongs_to_the_piece_before_it(rest: int, pieces: int) -> None:
-    length = 3 * 4096  # a quarter of the source, rounded up to frames
+@pytest.mark.parametrize(("rest", "last"), [(10_239, 58), (10_240, 58), (10_241, 63)])
+def test_a_rest_of_at_most_half_a_shortest_piece_belongs_to_the_piece_before_it(rest: int, last: int) -> None:
+    """The shortest has five frames of 4096 samples."""
+    begins = begins_of(63 * 4096 + rest, FLAC, 2, a_pace(FLAC, 1.5))
 
-    found = pieces_of(
-        3 * length + rest,
-        44_100,
-        [FLAC],
-        2,
-        Pace(piece_core_seconds=1.0, min_core_seconds=0.0, min_core_seconds_per_minute=0.0),
-    )
-
-    assert [piece.begin for piece in found] == [number * length for number in range(pieces)]
+    assert begins[:5] == [frames * 4096 for frames in (0, 17, 34, 50, 58)]
+    assert begins[-1] == last * 4096
 
 
 def test_what_costs_as_much_as_a_split_is_worth_is_split() -> None:
     samples = 60 * 44_100
     cost = FORMATS[AudioFormat.FLAC].encoding_cost / 60 * samples / 44_100
 
-    assert len(pieces_of(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost, cost))) == 4
+    assert pieces_of(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost, cost))
     assert pieces_of(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost * 1.001, cost)) == []
     assert pieces_of(samples, 44_100, [FLAC], 2, Pace(cost / 4, cost, cost * 1.001)) == []
 

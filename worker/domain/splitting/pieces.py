@@ -22,6 +22,7 @@ _LOCAL = {
     "output",
 }
 _MAX_OVERLAP = 0.1  # of a piece: what is encoded twice
+_SHORTEST_SHARE = 0.25  # of the length of most pieces: what the pieces at the end have at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +113,30 @@ def pieces_of(
         )
     before, behind = (math.ceil(each / grid) * grid for each in (before, behind))
     rounds = max(2, round(cost / pace.piece_core_seconds / most))
-    count = most * rounds  # so that all encoders end at about the same time
-    length = math.ceil(samples / count / grid) * grid
+    length = math.ceil(samples / (most * rounds) / grid) * grid
     if before + behind > _MAX_OVERLAP * length:
         return []
-    begins = list(range(0, samples - length // 2, length))
+    shortest = max(_SHORTEST_SHARE * length, (before + behind) / _MAX_OVERLAP)
+    begins = _begins(samples, most, longest=length, shortest=math.ceil(shortest / grid) * grid, grid=grid)
     return [
         Piece(number, begin, end, max(0, begin - before), min(samples, end + behind), is_last=end == samples)
         for number, (begin, end) in enumerate(zip(begins, [*begins[1:], samples], strict=True))
     ]
+
+
+def _begins(samples: int, encoders: int, *, longest: int, shortest: int, grid: int) -> list[int]:
+    """Where pieces begin, which become shorter towards the end, so that all encoders end at about the same time.
+
+    Each piece is one encoder's share of what is left, within limits (guided self-scheduling: Polychronopoulos and
+    Kuck, IEEE Transactions on Computers C-36, 1987). A short rest belongs to the piece before it.
+    """
+    begins, begin = [0], 0
+    while True:
+        share = math.ceil((samples - begin) / encoders / grid) * grid
+        begin += min(max(share, shortest), longest)
+        if samples - begin <= shortest // 2:
+            return begins
+        begins.append(begin)
 
 
 def _is_local(encoding: Encoding) -> bool:
