@@ -173,7 +173,7 @@ async def test_a_message_that_is_given_back_comes_again_with_a_higher_fence(subj
     await subject.send("{}")
     first = await received(subject.queue)
 
-    await subject.queue.hide(first, 0)
+    await subject.queue.change_visibility(first, 0)
     second = await received(subject.queue)
 
     assert second.message_id == first.message_id
@@ -185,7 +185,7 @@ async def test_a_message_that_is_hidden_comes_back_after_its_delay(subject: Subj
     await subject.send("{}")
     first = await received(subject.queue)
 
-    await subject.queue.hide(first, 2)
+    await subject.queue.change_visibility(first, 2)
 
     assert list(await subject.queue.receive(1)) == []
     deliveries: list[Delivery] = []
@@ -242,7 +242,7 @@ async def test_a_deleted_message_cannot_be_hidden(subject: Subject) -> None:
     await subject.queue.ack(delivery)
 
     with pytest.raises(ReceiptExpiredError):
-        await subject.queue.hide(delivery, 5)
+        await subject.queue.change_visibility(delivery, 5)
 
 
 async def test_a_rejected_message_leaves_the_queue_for_the_dead_letter_queue(subject: Subject) -> None:
@@ -292,7 +292,7 @@ async def test_a_message_that_waits_for_a_retry_is_not_overtaken_by_its_group(su
         await subject.send_to_group(body, "a")
     (first,) = await in_hand(subject.fifo, 1)
 
-    await subject.fifo.hide(first, 2)
+    await subject.fifo.change_visibility(first, 2)
 
     assert list(await subject.fifo.receive(5)) == []
     assert [delivery.body for delivery in await in_hand(subject.fifo, 1)] == ["a1"]

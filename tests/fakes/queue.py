@@ -18,7 +18,7 @@ from worker.ports import MAX_IN_FLIGHT_SECONDS, Delivery, ReceiptExpiredError
 
 
 class Faults:
-    """What may go wrong with a call, by its name (`receive`, `extend`, `ack`, `hide`, `reject`). Here: nothing."""
+    """What may go wrong with a call, by its name, such as `receive` or `change_visibility`. Here: nothing."""
 
     async def before(self, call: str) -> None:
         """The request: what is raised here happens instead of the call."""
@@ -184,13 +184,13 @@ class FakeQueue:
             self._remove(delivery, "ack")
         await self.faults.after("ack")
 
-    async def hide(self, delivery: Delivery, seconds: float) -> None:
-        await self._enter("hide")
+    async def change_visibility(self, delivery: Delivery, seconds: float) -> None:
+        await self._enter("change_visibility")
         if failure := self._put_off(delivery, seconds):
             raise failure
-        self.settled.append(("hide", delivery.message_id))
+        self.settled.append(("change_visibility", delivery.message_id))
         self._waiters.wake_all()
-        await self.faults.after("hide")
+        await self.faults.after("change_visibility")
 
     async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
         await self._enter("reject")

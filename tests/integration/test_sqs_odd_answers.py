@@ -83,7 +83,7 @@ async def test_a_delivery_says_who_sent_it(sqs: Sqs) -> None:
 
 async def all_calls_of(queue: SqsQueue) -> None:
     delivery = await a_delivery_from(queue)
-    await queue.hide(delivery, 0)
+    await queue.change_visibility(delivery, 0)
     await queue.ack(delivery)
 
 

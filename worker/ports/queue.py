@@ -99,8 +99,8 @@ class JobQueue(Protocol):
     async def ack(self, delivery: Delivery) -> None:
         """Delete the message. Raises ReceiptExpiredError or DependencyUnavailableError."""
 
-    async def hide(self, delivery: Delivery, seconds: float) -> None:
-        """Make the message visible again after `seconds` (0: now).
+    async def change_visibility(self, delivery: Delivery, seconds: float) -> None:
+        """Set the visibility timeout of the message: others may receive it after `seconds` from now, at once after 0.
 
         Raises ReceiptExpiredError or DependencyUnavailableError.
         """

@@ -53,8 +53,8 @@ class QueueClient:
     async def ack(self, delivery: Delivery) -> None:
         await self._call(lambda _: self._server.ack(delivery))
 
-    async def hide(self, delivery: Delivery, seconds: float) -> None:
-        await self._call(lambda _: self._server.hide(delivery, seconds))
+    async def change_visibility(self, delivery: Delivery, seconds: float) -> None:
+        await self._call(lambda _: self._server.change_visibility(delivery, seconds))
 
     async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
         return await self._call(lambda _: self._server.reject(delivery, rejection))

@@ -243,8 +243,8 @@ class Checker(BaseChecker):
         if record.status is Status.CANCELLED and job_id in self.targets.visible:
             self.violated(f"{job_id} is cancelled, its message is gone, and there are outputs of it")
 
-    @traced("{delivery.message_id} is hidden for {seconds:.1f} s")
-    def message_hidden(self, delivery: Delivery, seconds: float) -> None:
+    @traced("{delivery.message_id} becomes visible in {seconds:.1f} s")
+    def visibility_changed(self, delivery: Delivery, seconds: float) -> None:
         """A message that was put off while something was out comes back when its delay is over, and no sooner."""
         job_id = self._groups.jobs.get(delivery.message_id)
         record = self._held.get(job_id or "")
@@ -253,9 +253,9 @@ class Checker(BaseChecker):
         since_its_end += sum(abs(each.seconds) for each in self._schedule.events if isinstance(each, ClockJump))
         since_its_end = min(since_its_end, _LONGEST_WAIT_SECONDS)
         if seconds > max(RETRY_BACKOFF.delay(tries, random=1.0), LEASE_SECONDS, since_its_end):
-            self.violated(f"{delivery.message_id} is hidden for {seconds:.1f} s after {tries} tries")
+            self.violated(f"{delivery.message_id} becomes visible only in {seconds:.1f} s after {tries} tries")
         if job_id is not None:
-            self._lateness.hidden(job_id, self._now, seconds)
+            self._lateness.put_off(job_id, self._now, seconds)
 
     # --- the end -------------------------------------------------------------------------------------------------
 

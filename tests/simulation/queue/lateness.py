@@ -21,18 +21,18 @@ class Lateness:
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
-        self._hidden_until: dict[str, float] = {}  # by job: what a fault had its message put off to
+        self._put_off_until: dict[str, float] = {}  # by job: what a fault had its message put off to
 
-    def hidden(self, job_id: str, at: float, seconds: float) -> None:
+    def put_off(self, job_id: str, at: float, seconds: float) -> None:
         """The job's message is put off, by a fault if one may still last."""
         doubt_seconds = _UNCHANGED_SECONDS if self._schedule.has(ClockJump) else WITHDRAW_SECONDS
         if at <= self._schedule.calm_at + doubt_seconds:
-            self._hidden_until[job_id] = max(at + seconds, self._hidden_until.get(job_id, 0.0))
+            self._put_off_until[job_id] = max(at + seconds, self._put_off_until.get(job_id, 0.0))
 
     def problem_with(self, job_id: str, ended_at: float) -> str | None:
         """None where the job has ended in time."""
         group = self._waits_for(job_id)
-        may_begin_at = max(self._schedule.calm_at, *(self._hidden_until.get(name, 0.0) for name in group))
+        may_begin_at = max(self._schedule.calm_at, *(self._put_off_until.get(name, 0.0) for name in group))
         late = ended_at - may_begin_at - sum(each.seconds for each in group.values())
         is_well = all(each.goes_well for each in group.values())
         longest = _PROMPT_SECONDS if is_well else _TROUBLED_SECONDS * len(group)

@@ -69,7 +69,7 @@ class Mutation:
 
 
 _handle, _decide = DeliveryHandler.handle, JobClaims.decide
-_hide, _send = QueueServer.hide, QueueServer.send
+_change_visibility, _send = QueueServer.change_visibility, QueueServer.send
 _run = Conversion.run
 _finish_attempt, _recorded = JobFinisher.finish_attempt, JobFinisher._recorded
 
@@ -116,7 +116,7 @@ def _keep_the_attempt(final: Record, now: datetime) -> Record:
 
 
 async def _let_the_group_go_on(self: QueueServer, delivery: Delivery, seconds: float) -> None:
-    await _hide(self, delivery, seconds)
+    await _change_visibility(self, delivery, seconds)
     message = self._messages[delivery.message_id]
     message.group_id = f"{message.group_id}, tried again"
 
@@ -220,7 +220,9 @@ MUTATIONS = {
     ),
     "a duplicate begins a run": Mutation(7, JobClaims, "decide", _begin_a_run_for_anybody, "nobody asked for run"),
     "attempts go on in the next run": Mutation(4, finisher, "next_run", _keep_the_attempt, "with attempt"),
-    "a group does not wait for a retry": Mutation(36, QueueServer, "hide", _let_the_group_go_on, "out of order"),
+    "a group does not wait for a retry": Mutation(
+        36, QueueServer, "change_visibility", _let_the_group_go_on, "out of order"
+    ),
     "a suspect does not run alone": Mutation(8, Slots, "alone", _beside_others, "one of them is suspect"),
     "every death counts": Mutation(224, claim, "_suspicion", _blame_for_every_death, "deaths while it ran alone"),
     "nobody looks after a claim without an answer": Mutation(9, JobClaims, "_known", _claim_once, "that never was"),

@@ -29,9 +29,9 @@ class QueueServer(FakeQueue):
     async def _enter(self, call: str) -> None:
         self.calls[call] += 1  # the connection has suspended the caller already
 
-    async def hide(self, delivery: Delivery, seconds: float) -> None:
-        await super().hide(delivery, seconds)
-        self._checker.message_hidden(delivery, seconds)
+    async def change_visibility(self, delivery: Delivery, seconds: float) -> None:
+        await super().change_visibility(delivery, seconds)
+        self._checker.visibility_changed(delivery, seconds)
 
     def _deliver(self, message: Any, now: float) -> Delivery:
         delivery = super()._deliver(message, now)

@@ -197,7 +197,7 @@ async def test_a_message_that_comes_while_its_last_delivery_is_settled_is_put_of
     async with at_work(queue, taking(1)) as bench:
         await bench.until(lambda: bool(bench.handler.dispositions))
         queue.deliver_again("message-1")
-        await bench.until(lambda: queue.settled == [("hide", "message-1")])
+        await bench.until(lambda: queue.settled == [("change_visibility", "message-1")])
         assert bench.handler.begun == ["message-1"]
         await bench.until_empty()
 
@@ -208,11 +208,11 @@ async def test_a_message_that_comes_while_its_last_delivery_is_settled_is_put_of
 @settings(max_examples=60)
 @given(
     requests=st.dictionaries(
-        st.sampled_from(["receive", "extend", "ack", "hide"]),
+        st.sampled_from(["receive", "extend", "ack", "change_visibility"]),
         st.lists(st.sampled_from(["ok", "fails", "hangs"]), max_size=12),
     ),
     lost_answers=st.dictionaries(
-        st.sampled_from(["receive", "extend", "ack", "hide"]), st.lists(st.booleans(), max_size=12)
+        st.sampled_from(["receive", "extend", "ack", "change_visibility"]), st.lists(st.booleans(), max_size=12)
     ),
     durations=st.lists(st.floats(0.01, 400), min_size=1, max_size=12),
     concurrency=st.integers(1, 5),

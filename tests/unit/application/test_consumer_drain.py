@@ -33,7 +33,7 @@ async def test_what_the_open_long_poll_brings_is_released() -> None:
         assert await draining < 2
 
     assert bench.handler.begun == []
-    assert queue.settled == [("hide", "message-1")]
+    assert queue.settled == [("change_visibility", "message-1")]
     assert queue.visible_in("message-1") == 0
     assert queue.calls["receive"] == 2  # the first, which is short, and the one that was open
 
@@ -59,7 +59,7 @@ async def test_jobs_that_fit_are_finished_and_jobs_that_do_not_are_released_earl
         assert bench.handler.running == 1
         assert await draining == pytest.approx(48, abs=2)
 
-    assert queue.settled == [("hide", "message-2"), ("ack", "message-1")]
+    assert queue.settled == [("change_visibility", "message-2"), ("ack", "message-1")]
     assert queue.visible_in("message-2") == 0
 
 
@@ -72,7 +72,7 @@ async def test_a_job_without_an_estimate_goes_on_to_the_deadline_and_is_then_rel
         await asyncio.sleep(2)
         assert await bench.drain(100, release_seconds=10) == pytest.approx(90, abs=1)
 
-    assert queue.settled == [("hide", "message-1")]
+    assert queue.settled == [("change_visibility", "message-1")]
     assert queue.visible_in("message-1") == 0
 
 
@@ -86,7 +86,7 @@ async def test_leases_are_renewed_until_the_drain_has_ended() -> None:
         await bench.drain(400, release_seconds=10)
 
     assert queue.calls["extend"] > 400 / 25
-    assert queue.settled == [("hide", "message-1")]
+    assert queue.settled == [("change_visibility", "message-1")]
 
 
 @virtual_time
@@ -103,13 +103,13 @@ async def test_a_second_stop_ends_everything_now_the_open_poll_too() -> None:
         await bench.task
 
         assert now() - began < 0.1
-    assert queue.settled == [("hide", "message-1")]
+    assert queue.settled == [("change_visibility", "message-1")]
 
 
 @virtual_time
 async def test_a_release_that_fails_is_tried_again_within_the_drain() -> None:
     faults = ScriptedFaults()
-    faults.requests("hide", OUTAGE, OUTAGE)
+    faults.requests("change_visibility", OUTAGE, OUTAGE)
     queue = FakeQueue(faults=faults)
     queue.send("{}")
 
@@ -117,7 +117,7 @@ async def test_a_release_that_fails_is_tried_again_within_the_drain() -> None:
         await asyncio.sleep(2)
         assert await bench.drain(100, release_seconds=10) < 100
 
-    assert queue.settled == [("hide", "message-1")]
+    assert queue.settled == [("change_visibility", "message-1")]
 
 
 @virtual_time

@@ -183,7 +183,7 @@ async def test_leaving_waits_for_the_renewal_in_flight_and_none_follows() -> Non
             assert queue.calls["extend"] == 1
             left = now()
         assert now() - left == pytest.approx(9)  # it was given up after ten seconds
-        await queue.hide(work.lease.delivery, 0)
+        await queue.change_visibility(work.lease.delivery, 0)
         await asyncio.sleep(3600)
 
     assert queue.calls["extend"] == 1
@@ -215,7 +215,7 @@ async def test_a_job_is_stopped_while_the_twelve_hours_leave_time_to_settle_it()
         assert not work.lease.is_lost
         assert MAX_IN_FLIGHT_SECONDS - 2 * LEASE < now() - work.lease.delivery.received_at < MAX_IN_FLIGHT_SECONDS
         assert work.lease.deadline - now() > LEASE / 2
-        await queue.hide(work.lease.delivery, 0)
+        await queue.change_visibility(work.lease.delivery, 0)
 
 
 async def test_a_lease_that_is_lost_while_its_job_stops_for_another_reason_is_lost_all_the_same() -> None:

@@ -112,7 +112,7 @@ async def test_a_job_that_does_not_fit_the_drain_is_given_back_within_it() -> No
     with logged_events() as logged:
         assert await worker.lifecycle.run() == 0
 
-    assert worker.queue.settled == [("hide", "message-1")]
+    assert worker.queue.settled == [("change_visibility", "message-1")]
     stopped = logged.one(Event.WORKER_STOPPED)
     assert stopped["released"] == 1
     assert 85 < stopped["drain_seconds"] < 100
@@ -146,7 +146,7 @@ async def test_a_second_signal_stops_the_running_jobs_at_once() -> None:
     with logged_events() as logged:
         assert await worker.lifecycle.run() == 0
 
-    assert worker.queue.settled == [("hide", "message-1")]
+    assert worker.queue.settled == [("change_visibility", "message-1")]
     assert logged.one(Event.WORKER_STOPPED)["drain_seconds"] == pytest.approx(1, abs=0.1)
 
 
@@ -212,7 +212,7 @@ def test_a_side_task_that_ends_ends_the_worker_with_an_error(error: Exception | 
         with logged_events() as logged:
             assert await worker.lifecycle.run() == 1
 
-        assert worker.queue.settled == [("hide", "message-1")]
+        assert worker.queue.settled == [("change_visibility", "message-1")]
         crash = logged.one(Event.WORKER_CRASHED)["exception"]
         assert str(crash.exceptions[0]) == ("failover ended" if error is None else "a bug")
         assert logged.one(Event.WORKER_STOPPED)["exit_code"] == 1

@@ -70,7 +70,10 @@ async def test_a_group_goes_on_in_order_on_another_worker_after_a_release(tmp_pa
                 leaving.stop(jobs_until=now(), settle_until=now() + 10)
                 await until_empty(queue)
 
-        assert queue.settled == [("hide", "message-1"), *[("ack", f"message-{number}") for number in (1, 2, 3)]]
+        assert queue.settled == [
+            ("change_visibility", "message-1"),
+            *[("ack", f"message-{number}") for number in (1, 2, 3)],
+        ]
 
 
 @pytest.mark.parametrize("slots", [1, 4])

@@ -83,7 +83,7 @@ async def test_a_delivery_is_settled_on_the_queue_that_it_came_from() -> None:
     b, c = rest
 
     assert await both.extend([b, a, c], 60) == [None, None, None]
-    await both.hide(b, 30)
+    await both.change_visibility(b, 30)
     await both.ack(a)
     assert await both.reject(c, Reject(NoAudioError()))
 

@@ -163,7 +163,7 @@ async def test_a_refused_message_counts_and_one_that_is_tried_again_does_not() -
 
     await run_to_the_end(queue, job, RunLimits(max_jobs=3))
 
-    assert Counter(end for end, _ in queue.settled) == {"ack": 2, "reject": 1, "hide": 1}
+    assert Counter(end for end, _ in queue.settled) == {"ack": 2, "reject": 1, "change_visibility": 1}
 
 
 @virtual_time

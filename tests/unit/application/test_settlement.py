@@ -21,7 +21,7 @@ from worker.ports import Delivery
     ("disposition", "settled", "visible_in"),
     [
         (Ack(), "ack", None),
-        (Retry(30), "hide", 30),
+        (Retry(30), "change_visibility", 30),
         (Reject(UnsupportedAudioError("cut off"), "ep-1", 2), "reject", None),
     ],
 )

@@ -42,12 +42,12 @@ async def denied_queue_actions(client: Any, queue_url: str) -> Sequence[str]:
         client.receive_message, QueueUrl=queue_url, MaxNumberOfMessages=0, VisibilityTimeout=0, WaitTimeSeconds=0
     )
     delete = partial(client.delete_message_batch, QueueUrl=queue_url, Entries=[_NO_MESSAGE])
-    delay = {**_NO_MESSAGE, "VisibilityTimeout": 0}
-    hide = partial(client.change_message_visibility_batch, QueueUrl=queue_url, Entries=[delay])
+    change = {**_NO_MESSAGE, "VisibilityTimeout": 0}
+    change_visibility = partial(client.change_message_visibility_batch, QueueUrl=queue_url, Entries=[change])
     attempts = [
         TrialCall("sqs:ReceiveMessage", receive),
         TrialCall("sqs:DeleteMessage", delete),
-        TrialCall("sqs:ChangeMessageVisibility", hide),
+        TrialCall("sqs:ChangeMessageVisibility", change_visibility),
     ]
     return await denied_actions("SQS", attempts, _missing("the queue") | unusable_key())
 

@@ -111,7 +111,7 @@ class SqsQueue:
     async def ack(self, delivery: Delivery) -> None:
         await self._deletes.do(delivery)
 
-    async def hide(self, delivery: Delivery, seconds: float) -> None:
+    async def change_visibility(self, delivery: Delivery, seconds: float) -> None:
         await self._delays.do((delivery, seconds))
 
     async def reject(self, delivery: Delivery, rejection: Reject) -> bool:

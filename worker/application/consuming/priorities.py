@@ -72,8 +72,8 @@ class PriorityQueues:
     async def ack(self, delivery: Delivery) -> None:
         await self._queues[delivery.priority].ack(delivery)
 
-    async def hide(self, delivery: Delivery, seconds: float) -> None:
-        await self._queues[delivery.priority].hide(delivery, seconds)
+    async def change_visibility(self, delivery: Delivery, seconds: float) -> None:
+        await self._queues[delivery.priority].change_visibility(delivery, seconds)
 
     async def reject(self, delivery: Delivery, rejection: Reject) -> bool:
         return await self._queues[delivery.priority].reject(delivery, rejection)

@@ -104,9 +104,9 @@ class Settlement:
                 await self._queue.ack(delivery)
             case Retry(delay_seconds):
                 rest = lease.in_flight_until - asyncio.get_running_loop().time() - _HANDOVER_SECONDS
-                await self._queue.hide(delivery, max(0.0, min(delay_seconds, rest)))
+                await self._queue.change_visibility(delivery, max(0.0, min(delay_seconds, rest)))
             case Release():
-                await self._queue.hide(delivery, 0)
+                await self._queue.change_visibility(delivery, 0)
             case Reject():
                 await self._reject(delivery, disposition)
             case Forfeit():
