@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.fakes.operations import FakeJobIndex
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
-from tests.support.handling import a_commands_finisher
+from tests.support.handling import runs_and_finisher
 from worker.application.jobs.cancellation import Cancellation
 from worker.application.jobs.retry import JobRetry
 from worker.application.jobs.submission import Sender, Submission
@@ -33,7 +33,7 @@ def client_parts(
     random: Callable[[], float] = lambda: 0.0,
 ) -> ClientParts:
     """Without a `sender` they can neither submit nor retry."""
-    finisher = a_commands_finisher(table, cache, now=now)
+    runs, finisher = runs_and_finisher(table, cache, now=now)
 
     def required() -> Sender:
         assert sender is not None
@@ -45,8 +45,8 @@ def client_parts(
     return ClientParts(
         reader=Reader(table, cache, random=random),
         cancellation=Cancellation(table, finisher),
-        submission=lambda: Submission(finisher, required()),
-        retry=lambda: JobRetry(table, finisher, required()),
+        submission=lambda: Submission(runs, finisher, required()),
+        retry=lambda: JobRetry(table, runs, finisher, required()),
         index=index,
     )
 

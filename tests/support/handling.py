@@ -20,6 +20,7 @@ from worker.application.jobs.direct_records import DirectRecords, LeftOutputs
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
+from worker.application.jobs.job_runs import JobRuns
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.tracing import tracing
 from worker.application.messages.s3_outputs import S3EventOutputs
@@ -65,9 +66,8 @@ class Handling:
         finisher = JobFinisher(self.store, self.outputs, events, now=now, random=random, on_end=on_end)
         reporters = Reporters(self.store, now=now, random=random, lease_seconds=self.limits.lease_seconds)
         runner = JobRunner(self.conversion, reporters, self.cancels, finisher, self.limits, random=random)
-        claimer = JobClaimer(
-            self.claims, runner, finisher, self.slots, random=random, protected_job=self.protected_job
-        )
+        runs = JobRuns(self.store, events, now=now)
+        claimer = JobClaimer(self.claims, runner, finisher, runs, self.slots, protected_job=self.protected_job)
         return DeliveryHandler(claimer, finisher, self.limits, s3_outputs=self.s3_outputs)
 
 
@@ -78,16 +78,17 @@ def completion_events(
     return CompletionEvents([] if publisher is None else [publisher], now=now, random=random)
 
 
-def a_commands_finisher(
+def runs_and_finisher(
     table: JobTable,
     cache: ProgressStore | None,
     *,
     now: Callable[[], datetime],
     publisher: EventPublisher | None = None,
-) -> JobFinisher:
-    """The finisher of `worker submit` and `worker cancel`."""
-    events = completion_events(publisher, now=now)
-    return JobFinisher(DirectRecords(table, cache), LeftOutputs(), events, now=now, random=lambda: 0.5)
+) -> tuple[JobRuns, JobFinisher]:
+    """What begins and ends jobs for the commands: for `worker submit`, `worker retry` and `worker cancel`."""
+    records, events = DirectRecords(table, cache), completion_events(publisher, now=now)
+    finisher = JobFinisher(records, LeftOutputs(), events, now=now, random=lambda: 0.5)
+    return JobRuns(records, events, now=now), finisher
 
 
 def a_cancellation(
@@ -98,4 +99,5 @@ def a_cancellation(
     publisher: EventPublisher | None = None,
 ) -> Cancellation:
     """What `worker cancel` asks."""
-    return Cancellation(table, a_commands_finisher(table, cache, now=now, publisher=publisher))
+    _, finisher = runs_and_finisher(table, cache, now=now, publisher=publisher)
+    return Cancellation(table, finisher)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.fakes.queue import FakeQueue
-from tests.support.handling import a_commands_finisher
+from tests.support.handling import runs_and_finisher
 from tests.support.harness import SOURCE, Harness, a_body, a_harness, a_worker, until_empty
 from worker.application.jobs.retry import JobRetry
 from worker.application.jobs.submission import Submission
@@ -40,9 +40,9 @@ class WorkerWithCommands:
         self.harness = harness
         self.queue = queue
         self.sender = FakeSender(queue)
-        finisher = a_commands_finisher(harness.table, harness.redis, now=harness.now)
-        self.retry = JobRetry(harness.table, finisher, self.sender)
-        self.submission = Submission(finisher, self.sender)
+        runs, finisher = runs_and_finisher(harness.table, harness.redis, now=harness.now)
+        self.retry = JobRetry(harness.table, runs, finisher, self.sender)
+        self.submission = Submission(runs, finisher, self.sender)
 
     async def failed(self, body: str | None = None) -> Record:
         """A job that failed, whose dead letter is the last."""

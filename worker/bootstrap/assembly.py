@@ -41,6 +41,7 @@ from worker.application.jobs.dependency_watch import DependencyWatch
 from worker.application.jobs.finisher import JobFinisher
 from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
+from worker.application.jobs.job_runs import JobRuns
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.tracing import tracing
 from worker.application.jobs.workspace import Workspace, open_workspace
@@ -200,8 +201,8 @@ def _make_handler(
         claims,
         runner,
         finisher,
+        JobRuns(store, adapters.events, now=utc_now),
         slots,
-        random=random.random,
         protected_job=nullcontext if adapters.protection is None else adapters.protection.protected_job,
     )
     return DeliveryHandler(claimer, finisher, limits, s3_outputs=settings.s3_event_outputs, presets=settings.presets)

@@ -17,6 +17,7 @@ from worker.application.jobs.cancellation import Cancellation
 from worker.application.jobs.completion_events import PUBLISH_SECONDS
 from worker.application.jobs.direct_records import DirectRecords, LeftOutputs
 from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.job_runs import JobRuns
 from worker.application.jobs.retry import JobRetry
 from worker.application.jobs.submission import Submission
 from worker.application.messages.json_text import to_json
@@ -73,13 +74,14 @@ async def open_client(settings: Settings, *, publish_seconds: float = PUBLISH_SE
         table, cache = await open_stores(settings, clients, stack)
         events = await completion_events(settings, clients, publish_seconds=publish_seconds)
         records = DirectRecords(table, cache)
+        runs = JobRuns(records, events, now=utc_now)
         finisher = JobFinisher(records, LeftOutputs(), events, now=utc_now, random=random.random)
         sender = await _sender(settings, clients)
         yield ClientParts(
             reader=Reader(table, cache),
             cancellation=Cancellation(table, finisher),
-            submission=lambda: Submission(finisher, _required(sender)),
-            retry=lambda: JobRetry(table, finisher, _required(sender)),
+            submission=lambda: Submission(runs, finisher, _required(sender)),
+            retry=lambda: JobRetry(table, runs, finisher, _required(sender)),
             index=_Index(settings, clients).open,
             sender=sender,
             presets=settings.presets,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
-from worker.application.jobs import claims, delivery_handler, finisher
+from worker.application.jobs import claims, delivery_handler, job_runs
 from worker.application.messages.envelope import open_envelope
 from worker.application.messages.message import message_to_keep
 
@@ -19,7 +19,7 @@ _message_to_keep = lru_cache(_MESSAGES)(message_to_keep)
 _CACHED = (
     (delivery_handler, "open_envelope", _open_envelope),
     (claims, "message_to_keep", _message_to_keep),
-    (finisher, "message_to_keep", _message_to_keep),
+    (job_runs, "message_to_keep", _message_to_keep),
 )
 
 

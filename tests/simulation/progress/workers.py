@@ -22,6 +22,7 @@ from worker.application.jobs.attempt import JobLimits
 from worker.application.jobs.cancel_watch import CancelWatch
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.job_runs import JobRuns
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.progress.reporter import Reporter
 from worker.domain.audio import AudioFormat
@@ -98,6 +99,7 @@ class Worker:
         self._claims = JobClaims(table, self.store, _LIMITS, worker=self.name, now=self.now, random=self._random)
         publisher = SimulatedPublisher(network, world.checker.published_ends.published)
         self._events = world.parts.events([publisher], now=self.now, random=self._random)
+        self._runs = JobRuns(self.store, self._events, now=self.now)
         self._finisher = JobFinisher(
             self.store, PublishedOutputs(MemoryObjects()), self._events, now=self.now, random=self._random
         )
@@ -153,7 +155,7 @@ class Worker:
         state = await self._claims.state(job_id)
         decision = self._claims.decide(state, fence, rejected_run)
         if isinstance(decision, NextRun):
-            state = await self._finisher.begin_run(decision.state)
+            state = await self._runs.begin_next(decision.state)
             decision = self._claims.decide(state, fence, rejected_run)
         current = None if state is None else state.record
         match decision:

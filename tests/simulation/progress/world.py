@@ -21,7 +21,7 @@ from tests.simulation.progress.observed import JOB_SECONDS, ObservedCache, Obser
 from tests.simulation.progress.schedule import READERS, WORKERS, Schedule
 from tests.simulation.progress.servers import JobTableServer, RedisServer
 from tests.simulation.progress.workers import Worker
-from tests.support.handling import a_cancellation, a_commands_finisher
+from tests.support.handling import a_cancellation, runs_and_finisher
 from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.jobs.retry import JobRetry
 from worker.application.progress.reader import Reader
@@ -164,8 +164,8 @@ class World(BaseWorld[Schedule, Checker]):
         network = self.network(party)
         table, redis = SimulatedJobTable(self.table, network, JOB_SECONDS), SimulatedRedis(self.redis, network)
         publisher = SimulatedPublisher(network, self.checker.published_ends.published)
-        finisher = a_commands_finisher(table, redis, now=self.now, publisher=publisher)
-        retry = JobRetry(table, finisher, messages)
+        runs, finisher = runs_and_finisher(table, redis, now=self.now, publisher=publisher)
+        retry = JobRetry(table, runs, finisher, messages)
         self.checker.retry_begins(messages.job_id)
         while True:
             with suppress(StoreUnavailableError, DependencyUnavailableError):

@@ -20,7 +20,7 @@ from worker.application.consuming.priorities import PriorityQueues
 from worker.application.consuming.slots import Slots
 from worker.application.consuming.spare_slots import SpareSlots
 from worker.application.consuming.work import Work
-from worker.application.jobs import finisher
+from worker.application.jobs import job_runs
 from worker.application.jobs.attempt import Attempt
 from worker.application.jobs.cancel_watch import CancelWatch
 from worker.application.jobs.claims import JobClaims
@@ -28,7 +28,6 @@ from worker.application.jobs.completion_events import CompletionEvents
 from worker.application.jobs.conversion import Conversion
 from worker.application.jobs.delivery_handler import DeliveryHandler
 from worker.application.jobs.finisher import JobFinisher
-from worker.application.jobs.job_claimer import JobClaimer
 from worker.application.jobs.job_runner import JobRunner
 from worker.application.jobs.sightings import Sightings
 from worker.application.progress import reporter
@@ -167,7 +166,7 @@ async def _finish_within_seconds(self: JobFinisher, attempt: Attempt, outcome: O
     )
 
 
-def _no_longer(_self: JobClaimer, delay_seconds: float, _delivery: Delivery) -> float:
+def _no_longer(_self: JobClaims, delay_seconds: float, _delivery: Delivery) -> float:
     return delay_seconds
 
 
@@ -219,7 +218,7 @@ MUTATIONS = {
         29, JobFinisher, "_retract", _keep_outputs, "there are outputs of it"
     ),
     "a duplicate begins a run": Mutation(7, JobClaims, "decide", _begin_a_run_for_anybody, "nobody asked for run"),
-    "attempts go on in the next run": Mutation(4, finisher, "next_run", _keep_the_attempt, "with attempt"),
+    "attempts go on in the next run": Mutation(4, job_runs, "next_run", _keep_the_attempt, "with attempt"),
     "a group does not wait for a retry": Mutation(
         36, QueueServer, "change_visibility", _let_the_group_go_on, "out of order"
     ),
@@ -234,7 +233,7 @@ MUTATIONS = {
     "no end waits for the table": Mutation(217, JobFinisher, "finish_attempt", _finish_within_seconds, "which lives"),
     "nothing is said of a lost run": Mutation(37, JobClaims, "give_back", _nothing, "which lives"),
     "a job that runs is asked for all the time": Mutation(
-        195, JobClaimer, "_while_it_runs", _no_longer, "more than 10"
+        195, JobClaims, "delay_while_it_runs", _no_longer, "more than 10"
     ),
     "all is settled on one queue": Mutation(4, PriorityQueues, "_receive", _forget_the_queue, "never settled"),
     "the less urgent queue is not reached": Mutation(4, PriorityQueues, "_order", _most_urgent_only, "never settled"),

@@ -25,7 +25,7 @@ from tests.simulation.queue.schedule import Schedule
 from tests.simulation.queue.servers import JobTableServer, QueueServer
 from tests.simulation.queue.worker import Worker
 from tests.support.deliveries import SENT_AT_MS
-from tests.support.handling import a_cancellation, a_commands_finisher
+from tests.support.handling import a_cancellation, runs_and_finisher
 from worker.application.jobs.retry import JobRetry
 from worker.domain.backoff import Backoff
 from worker.domain.errors import DependencyUnavailableError
@@ -173,12 +173,12 @@ class World(BaseWorld[Schedule, Checker]):
         table = JobTableClient(self.table, network, SOMEBODY, self.checker)
         publisher = SimulatedPublisher(network, self.checker.published_ends.published)
         redis = SimulatedRedis(self.redis, network)
-        finisher = a_commands_finisher(table, redis, now=self.now, publisher=publisher)
+        runs, finisher = runs_and_finisher(table, redis, now=self.now, publisher=publisher)
         self.checker.runs[job_id].retries += 1
         for failures in itertools.count(1):
             with suppress(StoreUnavailableError, DependencyUnavailableError):
                 with suppress(NotRetriedError):
-                    await JobRetry(table, finisher, Sender(self, job_id)).retry(job_id)
+                    await JobRetry(table, runs, finisher, Sender(self, job_id)).retry(job_id)
                 break
             await asyncio.sleep(_ASK_AGAIN.delay(failures, random=0.0))
         self.checker.runs[job_id].retries -= 1

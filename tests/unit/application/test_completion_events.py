@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.publisher import FakePublisher
 from tests.support.events import logged_events
-from tests.support.handling import a_commands_finisher
+from tests.support.handling import runs_and_finisher
 from tests.support.harness import LEASE_SECONDS, LIMITS, Harness, a_harness
 from tests.support.records import NOW, a_record, completed
 from tests.support.sounds import silence
@@ -214,11 +214,11 @@ async def test_a_run_begins_after_the_end_of_the_one_before_was_published_again(
         harness.converter.convert_error = NoAudioError()
         harness.publisher.failures = [FAILURE]
         await harness.handle()
-        finisher = a_commands_finisher(harness.table, harness.redis, now=harness.now, publisher=harness.publisher)
+        runs, _ = runs_and_finisher(harness.table, harness.redis, now=harness.now, publisher=harness.publisher)
         state = await harness.table.state("ep-1")
         assert state is not None
 
-        await finisher.begin_run(state)
+        await runs.begin_next(state)
 
         assert published(harness) == [(CompletionEvent(state.record).event_id, "job.failed")]
         assert harness.record().run == 2

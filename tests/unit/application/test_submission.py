@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.stores import FakeJobTable, FakeProgressCache
-from tests.support.handling import a_commands_finisher
+from tests.support.handling import runs_and_finisher
 from tests.support.records import NOW, a_record
 from worker.application.jobs.submission import Submission
 from worker.application.messages.message import parse_job
@@ -64,7 +64,7 @@ def sender_fixture() -> FakeSender:
 
 
 def a_submission(table: FakeJobTable, sender: FakeSender, cache: FakeProgressCache | None = None) -> Submission:
-    return Submission(a_commands_finisher(table, cache, now=lambda: NOW), sender)
+    return Submission(*runs_and_finisher(table, cache, now=lambda: NOW), sender)
 
 
 @pytest.fixture(name="submission")
@@ -152,10 +152,10 @@ async def test_an_id_that_is_taken_by_a_job_with_other_options_is_refused(
 ) -> None:
     await submission.submit(JOB)
     other = replace(JOB, outputs=(replace(JOB.outputs[0], bitrate_kbps=64),))
-    finisher = a_commands_finisher(table, FakeProgressCache(), now=lambda: NOW + timedelta(milliseconds=1))
+    runs, finisher = runs_and_finisher(table, FakeProgressCache(), now=lambda: NOW + timedelta(milliseconds=1))
 
     with pytest.raises(JobExistsError):
-        await Submission(finisher, sender).submit(other)
+        await Submission(runs, finisher, sender).submit(other)
 
     assert len(sender.sent) == 1
 

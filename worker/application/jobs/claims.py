@@ -24,6 +24,7 @@ from worker.domain.claim import (
     Start,
     decide,
 )
+from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.errors import DependencyUnavailableError
 from worker.domain.job import Job
 from worker.domain.outcome import Lost, Released, WillRetry, record_of
@@ -36,6 +37,7 @@ _DOUBT_SHARE = 0.25  # of a lease
 _RETRY = Backoff(first_seconds=0.1, factor=2, cap_seconds=1, floor=0.5)
 _GIVE_BACK_SECONDS = 1.0
 _RECORD_BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=2, floor=0.5)
+_RENEWED_SHARE = 2 / 3  # of a claim's lease that a worker which lives always leaves: it renews at a third
 _ARRIVAL_SECONDS = 30.0  # a write that nobody waits for any more has arrived by then, or never will
 
 
@@ -115,6 +117,16 @@ class JobClaims:
             rejected_run=rejected_run,
             unchanged_seconds=self._sightings.unchanged_seconds(None if state is None else state.record),
         )
+
+    def delay_while_it_runs(self, delay_seconds: float, delivery: Delivery) -> float:
+        """The delay after which another message of a job that runs comes back: `delay_seconds` or more.
+
+        It grows with the receives as long as the holder of the claim is seen to live, because a job may run for hours,
+        and queues that move a message to the dead-letter queue after ten receives are common.
+        """
+        if delay_seconds < self._limits.lease_seconds * _RENEWED_SHARE:
+            return delay_seconds
+        return max(delay_seconds, RETRY_BACKOFF.delay(delivery.receive_count, self._random()))
 
     def _as_it_ended(self, state: JobState | None) -> JobState | None:
         """The state with the end of this worker's own claim in it, where the table does not have it yet."""

@@ -1,4 +1,4 @@
-"""How a command writes the record of a job that does not run: the job table, then one try at the cache."""
+"""How a command writes the record of a job that does not run: to the job table, then with one try to the cache."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ class LeftOutputs:
 
 
 class DirectRecords:
-    """`JobRecords` without the memory of past failures that a worker has: a command writes once and ends."""
+    """`FirstRecords` and `FinalRecords` of a command, which writes once and ends.
+
+    A worker's store also remembers past failures of the cache.
+    """
 
     def __init__(self, table: JobTable, cache: ProgressStore | None) -> None:
         self._table = table

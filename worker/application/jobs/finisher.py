@@ -2,8 +2,7 @@
 
 The completion event is published here, too: after the record is in the job table, and before the message is settled.
 That holds wherever a job ends: in an attempt, before a start (cancelled, given up, refused), and by the command line.
-The first record of a run is written here as well, of a job that is submitted and of one that is run again. Like the
-final record of a job that does not run, it goes through both stores.
+The final record of a job that does not run goes through both stores.
 """
 
 from __future__ import annotations
@@ -16,8 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from worker.application.jobs.completion_events import CompletionEvents
-from worker.application.messages.message import message_to_keep
-from worker.domain.claim import JobMessage, JobState
+from worker.domain.claim import JobState
 from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.errors import (
     DependencyUnavailableError,
@@ -43,7 +41,7 @@ from worker.domain.outcome import (
     WillRetry,
     record_of,
 )
-from worker.domain.progress import Record, Status, Version, first_record, next_run
+from worker.domain.progress import Record, Status, Version, first_record
 from worker.events import Event, bound, emit
 from worker.ports import Conflict, Delivery, StoreUnavailableError, UnreadableRecordError, Written
 
@@ -55,20 +53,14 @@ E = TypeVar("E", bound=Ending)
 OnEnd = Callable[[Ending, "Attempt | Record | None"], None]
 
 
-class JobRecords(Protocol):
-    """Where the record of a job that does not run is written: the job table first, then the cache."""
+class FinalRecords(Protocol):
+    """Where the final record of a job that does not run is written: the job table first, then the cache."""
 
     async def write_if_unchanged(self, record: Record, seen: Version | None) -> Written | Conflict:
         """Keep the record in the job table, if the one there is still at `seen`; then in the cache, where it answers.
 
         Raises StoreUnavailableError: the job table may have kept the record.
         """
-
-    async def submit(self, record: Record, message: JobMessage | None) -> Written | Conflict:
-        """As `write_if_unchanged`: keep the first record of a job, if none is held, and its message beside it."""
-
-    async def begin_run(self, record: Record, seen: Version) -> Written | Conflict:
-        """As `write_if_unchanged`: keep the first record of the next run, if the final one at `seen` is still held."""
 
     async def share(self, record: Record) -> None:
         """Bring the cache up to a record of the job table, where it answers. Raises nothing."""
@@ -99,7 +91,7 @@ class Outputs(Protocol):
 
 
 class JobFinisher:
-    """Ends jobs, and writes the first record of a run that is asked for. `random` gives numbers in [0, 1).
+    """Ends jobs. `random` gives numbers in [0, 1).
 
     `on_end` is called once with each ending, after its record was kept, if it has one: it writes the log line.
     It is not called with Unpublished, nor with a Refused without a record.
@@ -107,7 +99,7 @@ class JobFinisher:
 
     def __init__(
         self,
-        records: JobRecords,
+        records: FinalRecords,
         outputs: Outputs,
         events: CompletionEvents,
         *,
@@ -121,36 +113,6 @@ class JobFinisher:
         self._now = now
         self._random = random
         self._on_end = on_end
-
-    async def queue(self, job: Job, group_id: str | None = None) -> JobState:
-        """Write the first record of a job that is to be sent. Returns what is held: another's may be there.
-
-        `group_id` is its message group. Raises StoreUnavailableError: the record may have been kept.
-        """
-        targets = tuple(str(output.target) for output in job.outputs)
-        record = first_record(job.job_id, job.sources, targets, self._now())
-        message = message_to_keep(job, group_id)
-        match await self._records.submit(record, message):
-            case Conflict(state):
-                await self._records.share(state.record)
-                return state
-            case Written():
-                return JobState(record, message=message)
-
-    async def begin_run(self, ended: JobState) -> JobState:
-        """Begin the next run of a job that has ended so. Returns its state as it is then: another may have changed it.
-
-        The event of its end is published once more before that, because its record is replaced.
-        Raises StoreUnavailableError: the run may have begun.
-        """
-        await self._events.publish(ended.record)
-        record = next_run(ended.record, self._now())
-        match await self._records.begin_run(record, ended.record.version):
-            case Conflict(state):
-                return state
-            case Written():
-                emit(Event.RUN_BEGUN, run=record.run, last_status=ended.record.status.value)
-                return ended.in_next_run(record)
 
     async def finish_attempt(
         self, attempt: Attempt, outcome: Outcome, *, within_seconds: float | None = None

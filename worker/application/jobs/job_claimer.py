@@ -14,8 +14,8 @@ from worker.application.jobs.attempt import Claim
 from worker.application.jobs.claims import JobClaims
 from worker.application.jobs.finisher import Finished, JobFinisher
 from worker.application.jobs.job_runner import JobRunner
+from worker.application.jobs.job_runs import JobRuns
 from worker.domain.claim import Cancel, Exhausted, JobState, NextRun, Skip, Start, Wait
-from worker.domain.disposition import RETRY_BACKOFF
 from worker.domain.errors import ShutdownError, TooManyAttemptsError
 from worker.domain.job import Job
 from worker.domain.outcome import (
@@ -36,7 +36,6 @@ from worker.ports import Delivery, StoreUnavailableError
 
 _SOON_SECONDS = 1.0
 _LOOK_SECONDS = 1.0  # a worker that stops has seconds, and the next delivery looks again
-_RENEWED_SHARE = 2 / 3  # of a claim's lease that a worker which lives always leaves: it renews at a third
 _TRIES = 3  # a run that begins, a claim that is refused, another one: beyond that, others are at the same job
 
 
@@ -51,16 +50,16 @@ class JobClaimer:
         claims: JobClaims,
         runner: JobRunner,
         finisher: JobFinisher,
+        runs: JobRuns,
         slots: Slots,
         *,
-        random: Callable[[], float],
         protected_job: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._claims = claims
         self._runner = runner
         self._finisher = finisher
+        self._runs = runs
         self._slots = slots
-        self._random = random
         self._protected_job = protected_job
         self._at_work: dict[str, int | None] = {}  # the attempt, by job id; None before the claim is won
 
@@ -70,7 +69,7 @@ class JobClaimer:
             attempt = self._at_work[job.job_id]
             if attempt is None:  # for a lease, both might be hidden, and come back together again and again
                 return self._defer(_SOON_SECONDS, "another delivery is claiming it just now")
-            delay_seconds = self._while_it_runs(self._claims.lease_seconds, work.delivery)
+            delay_seconds = self._claims.delay_while_it_runs(self._claims.lease_seconds, work.delivery)
             return self._defer(delay_seconds, "running here already", attempt)
         self._at_work[job.job_id] = None
         try:
@@ -90,7 +89,7 @@ class JobClaimer:
         for _ in range(_TRIES):
             decision = self._claims.decide(state, delivery.fence, delivery.rejected_run)
             if isinstance(decision, NextRun):
-                state = await self._finisher.begin_run(decision.state)
+                state = await self._runs.begin_next(decision.state)
                 continue
             if not isinstance(decision, Start):
                 return await self._without_start(job, None if state is None else state.record, decision, delivery)
@@ -136,7 +135,7 @@ class JobClaimer:
                 return await self._finisher.skip(job, record, delivery)
             case Wait(delay_seconds):
                 attempt = None if current is None else current.attempt
-                delay_seconds = self._while_it_runs(delay_seconds, delivery)
+                delay_seconds = self._claims.delay_while_it_runs(delay_seconds, delivery)
                 return self._defer(delay_seconds, "claimed by another delivery", attempt)
             case Cancel(record, version):
                 return await self._finish(job, record, Cancelled(), record.attempt, version)
@@ -144,16 +143,6 @@ class JobClaimer:
                 run = FIRST_RUN if current is None else current.run
                 failed = Failed(TooManyAttemptsError(attempts, crashes), attempts, run, restart_after(current))
                 return await self._finish(job, current, failed, attempts, version)
-
-    def _while_it_runs(self, delay_seconds: float, delivery: Delivery) -> float:
-        """The delay of another message of a job that runs, perhaps for hours.
-
-        It grows with the receives, as long as the holder of the claim is seen to live: queues that move a message to
-        the dead-letter queue after ten receives are common.
-        """
-        if delay_seconds < self._claims.lease_seconds * _RENEWED_SHARE:
-            return delay_seconds
-        return max(delay_seconds, RETRY_BACKOFF.delay(delivery.receive_count, self._random()))
 
     async def _run(self, claim: Claim, work: Work) -> Ending:
         self._at_work[claim.job.job_id] = claim.record.attempt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.job_runs import JobRuns
 from worker.application.jobs.submission import Sender, fail_unsent
 from worker.domain.claim import JobMessage, JobState
 from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
@@ -23,8 +24,9 @@ class JobRetry:
     comes second finds the job claimed.
     """
 
-    def __init__(self, table: JobTable, finisher: JobFinisher, sender: Sender) -> None:
+    def __init__(self, table: JobTable, runs: JobRuns, finisher: JobFinisher, sender: Sender) -> None:
         self._table = table
+        self._runs = runs
         self._finisher = finisher
         self._sender = sender
 
@@ -40,7 +42,7 @@ class JobRetry:
                 return None
             message = _message_of(state)
             if state.record.is_final:
-                state = await self._finisher.begin_run(state)
+                state = await self._runs.begin_next(state)
             if _is_unstarted(state.record):
                 try:
                     await self._send(state.record, message)

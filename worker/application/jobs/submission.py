@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from worker.application.jobs.finisher import JobFinisher
+from worker.application.jobs.job_runs import JobRuns
 from worker.application.messages.message import to_body
 from worker.domain.claim import JobState
 from worker.domain.errors import InvalidMessageError
@@ -36,15 +37,16 @@ class Sender(Protocol):
 
 
 class Submission:
-    """Has the `finisher` write the `queued` record, then sends the message.
+    """Begins the first run of a job with a `queued` record, then sends the message.
 
     The record decides who has the id, so it is first: a job that is refused has changed nothing. But whether the queue
-    takes the message is known later: where it does not, the job has failed.
+    takes the message is known later: where it does not, the `finisher` ends the job as failed.
     Submitting a job again is safe: one that was never started is sent again (the first send may have failed), and
     the message that comes second finds the job claimed.
     """
 
-    def __init__(self, finisher: JobFinisher, sender: Sender) -> None:
+    def __init__(self, runs: JobRuns, finisher: JobFinisher, sender: Sender) -> None:
+        self._runs = runs
         self._finisher = finisher
         self._sender = sender
 
@@ -67,7 +69,7 @@ class Submission:
         """
         if group is not None and not GROUP.allows(group):
             raise InvalidMessageError("group", f"must be {GROUP}", job_id=job.job_id)
-        held = await self._finisher.queue(job, group)
+        held = await self._runs.begin_first(job, group)
         if not _is_unstarted(held, job):
             raise JobExistsError(held.record)
         if put_source is not None:
