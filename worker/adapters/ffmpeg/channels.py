@@ -14,12 +14,15 @@ _LABELS = {len(LAYOUTS[name]): name for name in ("mono", "stereo", "3.0", "4.0",
 
 
 def target_layout(audio: SourceAudio, encoding: Encoding) -> str | None:
-    """The layout that the encoder is given, by ffmpeg's name. None: as many discrete channels as come in."""
+    """The layout that the encoder is given, by ffmpeg's name. None where its channels have no positions."""
     return mapped(audio, encoding)[0]
 
 
 def mapped(audio: SourceAudio, encoding: Encoding) -> tuple[str | None, str | None]:
-    """The output's layout, and the filter that takes or mixes the source's channels, where one is needed."""
+    """The output's layout, and the filter that takes or mixes the source's channels.
+
+    The layout is None where the channels have no positions, and the filter is None where none is needed.
+    """
     if encoding.pick_channel is not None:
         return "mono", channelmap("mono", [encoding.pick_channel - 1])
     if encoding.samples_in not in {None, audio.layout}:
@@ -29,7 +32,10 @@ def mapped(audio: SourceAudio, encoding: Encoding) -> tuple[str | None, str | No
 
 
 def relaid(audio: SourceAudio, layout: str, channels: int) -> str:
-    """The filter that brings the source's channels into another layout of so many."""
+    """The filter that mixes the source's channels to a layout, by ffmpeg's name.
+
+    Where the layout has no positions, the filter mixes to `channels` discrete channels.
+    """
     source, target = layout_of(audio.layout), layout_of(layout)
     if source and target:
         return _mix(layout, source, target)
@@ -41,10 +47,11 @@ def channelmap(layout: str, order: Sequence[int]) -> str:
 
 
 def _renamed(layout: str, source: tuple[str, ...], order: Sequence[int]) -> str:
-    """The filter that takes the source's channels in that order, without a mix, under another layout.
+    """The filter that gives the source's channels another layout, in this order and without a mix.
 
-    Where only sides are called backs, or the reverse, it takes them by name: those that are not there any more, where
-    the layout changes, become silence. Between other layouts the mixer that does so would mix.
+    Where the two layouts differ only in calling a channel a side or a back, it takes the channels by name: one that is
+    gone after a change of the source's layout becomes silence. Between other layouts, the filter that takes channels
+    by name would mix them.
     """
     if source in _NAMED and _with_backs(source) == _with_backs(LAYOUTS[layout]):
         return _pan(layout, [{source[number]: 1.0} for number in order], "=")
@@ -93,9 +100,9 @@ def _numbered(rows: Sequence[dict[int, float]]) -> list[dict[str, float]]:
 
 
 def _mix(layout: str, source: tuple[str, ...], target: tuple[str, ...]) -> str:
-    """The filter that mixes the source's positions.
+    """The filter that mixes the source's positions to those of `target`.
 
-    More than two channels are mixed by what the source has from the start, which keeps their balance.
+    A mix to more than two channels takes only positions that the source has at its start, which keeps their balance.
     """
     if len(target) <= 2:
         return _mix_of_any(layout, source, target)
@@ -103,9 +110,9 @@ def _mix(layout: str, source: tuple[str, ...], target: tuple[str, ...]) -> str:
 
 
 def _mix_of_any(layout: str, source: tuple[str, ...], target: tuple[str, ...]) -> str:
-    """Takes positions by name, those that the source has not now but may have later as well.
+    """The filter that mixes positions by name, with those that the source lacks now but may have later.
 
-    It makes the gains of those that are there add up to 1.
+    The filter scales the gains of the positions that are there, so that they add up to 1.
     """
     if source not in _NAMED:
         return _mix_of_first(layout, source, target)

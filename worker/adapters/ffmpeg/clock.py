@@ -27,8 +27,8 @@ _CLOCK = (
 def clock_of_outputs(*, gap_seconds: float, pause_seconds: float, start_seconds: float, changes_format: bool) -> str:
     """The expression of a frame's time for ffmpeg's filter `asetpts`.
 
-    Silence stands for what is late by more than `gap_seconds` and at most `pause_seconds`. What begins at
-    `start_seconds` of the source's clock is the beginning of the outputs.
+    A frame that is late by more than `gap_seconds` and at most `pause_seconds` has silence before it. The outputs
+    begin at `start_seconds` on the source's clock.
     """
     return _CLOCK.format(
         gap=gap_seconds,
@@ -39,5 +39,5 @@ def clock_of_outputs(*, gap_seconds: float, pause_seconds: float, start_seconds:
 
 
 def longest_pause_seconds(audio: SourceAudio) -> float:
-    """Up to which silence takes the place of a pause."""
+    """The longest pause that silence takes the place of. A longer one is left out of the outputs."""
     return _MAX_PAUSE_SAMPLES / (audio.sample_rate_hz * audio.channels)

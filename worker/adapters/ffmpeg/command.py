@@ -17,8 +17,8 @@ from worker.ports import SourceAudio
 
 STATS_PERIOD_SECONDS = 0.5
 _MAX_ALLOCATION_BYTES = 256 * 1024 * 1024
-_QUALITY_UNIT = 118  # -global_quality counts so many for each 1 of an encoder's own scale (FF_QP2LAMBDA in libavutil)
-_MAX_ERROR_RATE = 0.1  # of the frames; above it ffmpeg ends with 69
+_QUALITY_UNIT = 118  # the step of -global_quality for a step of an encoder's own scale (FF_QP2LAMBDA in libavutil)
+_MAX_ERROR_RATE = 0.1  # the share of frames that may fail; above it ffmpeg ends with exit code 69
 
 # Decoders of sound only: no video or subtitle decoder ever sees a byte of the source.
 _DECODERS = (
@@ -39,18 +39,18 @@ _CODECS = frozenset(_DECODERS.split(",")) | _NAMES_OF_CODECS
 _DECODER_OF = {"amr_nb": "libopencore_amrnb", "amr_wb": "libopencore_amrwb"}
 # Decoders that compare checksums only on demand. With it, a frame that fails is an error and is not decoded as sound.
 _WITH_CHECKSUMS = frozenset({"flac", "ac3", "eac3", "mp1", "mp2", "mp3", "ape", "tta", "wavpack"})
-# Their header says all of their sound. ffmpeg would search the samples for other codecs, which costs 11 ms of CPU;
-# what it has to know of it, it sees in its first packet.
+# Their header describes the sound completely, and the first packet shows what ffmpeg has to know besides. Without a
+# limit ffmpeg would search the samples for other codecs, which costs 11 ms of CPU.
 _SAYS_ALL_IN_HEADER = frozenset({Container.WAV, Container.W64, Container.AIFF, Container.CAF, Container.AU})
 _SMALLEST_PROBE_BYTES = 32
-# Else ffmpeg copies the source's to each output, and prints them in the log for each.
+# Without these, ffmpeg copies the source's tags and chapters to each output, and prints them in the log for each.
 _NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
 _FACTS = (
     *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1"),
     *(*_NO_TAGS, "-f", PROBE_MUXER, "pipe:1"),
 )
 _NOWHERE = (*_NO_TAGS, "-c:a", "pcm_s16le", "-f", "null", "-")
-# Their clock begins where their header says, and other tracks and files are in step with it.
+# Their clock is that of the header, and does not begin with the first sound: other tracks and files go by it, too.
 _OWN_CLOCK = frozenset({Container.MATROSKA, Container.MP4, Container.ASF})
 
 
@@ -65,9 +65,9 @@ def has_own_clock(container: str) -> bool:
 
 
 def probe_command(binary: str, container: str, source_fd: int, structure: Structure) -> list[str]:
-    """Copy a packet of each audio track to a text muxer, which prints what the headers say; the default tracks first.
+    """The command that copies a packet of each audio track to a text muxer, which prints what the headers say.
 
-    It may have them twice: as a default track, and in their order.
+    The default tracks come first, and once more at their place among all tracks.
     """
     return [*_general(binary), *_source(container, source_fd, structure), *_FACTS]
 
@@ -85,8 +85,8 @@ def convert_command(
     """Decode once and write each output to its descriptor, stopping after `limit_seconds` of sound.
 
     With `as_pieces` each output is written so that its packets can be found.
-    A reference (see `filters`), each of the `analyses` and each waveform have one more output, to nowhere.
-    Of a source that was predicted, what a probe would print is printed as well.
+    A reference (see `filters`), each of the `analyses` and each waveform add one more output, which is discarded.
+    Where the headers were predicted, what a probe would print is printed as well.
     Each part of the source, in its order, is read from a descriptor of `source_fds`.
     """
     command = _general(binary)
@@ -150,13 +150,13 @@ def _source(container: str, source_fd: int, structure: Structure, *, options: Se
 
 def _rate_control(encoder: Encoder, encoding: Encoding) -> Sequence[str]:
     if encoding.vbr_quality is not None:
-        # Not -q, which passes over negative numbers: libvorbis would take its own default for them.
+        # Not -q, which ignores negative numbers: libvorbis would take its own default for them.
         return ["-global_quality:a", str(encoding.vbr_quality * _QUALITY_UNIT)]
     return encoder.without_bitrate if encoding.bitrate_kbps is None else ["-b:a", f"{encoding.bitrate_kbps}k"]
 
 
 def _fragments(encoding: Encoding) -> Sequence[str]:
-    """A fragment is ended by the first frame that begins so late."""
+    """The options for the length of fragments: a fragment ends before the first frame that begins at that time."""
     if encoding.segment_seconds is None:
         return []
     return ["-frag_duration", str(round(encoding.segment_seconds * 1e6))]
@@ -177,7 +177,7 @@ def _output(
     options += (
         encoder.for_discrete_channels if layout is None else ["-ac", str(encoding.channels), "-ch_layout", layout]
     )
-    # What is no sound is made of what filters write to the descriptor, or say.
+    # An output without sound is made of what filters write to the descriptor or to the log.
     target = ["-f", muxer, "-fd", str(target_fd), "fd:"] if FORMATS[encoding.format].is_sound else ["-f", muxer, "-"]
     return [
         *options,

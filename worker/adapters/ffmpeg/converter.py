@@ -63,8 +63,8 @@ class FfmpegConverter:
     """Converts with the ffmpeg at `binary`.
 
     `memory_bytes` bounds the address space of each process; 16 outputs were measured to need 768 MiB, and 16 streams
-    of 6 bitrates 1.6 GiB. A conversion that hangs is stopped by the caller, which watches its progress. `sandbox`:
-    None for all that the kernel has.
+    of 6 bitrates 1.6 GiB. A conversion that hangs is stopped by the caller, which watches its progress. A `sandbox` of
+    None means all that the kernel offers.
     """
 
     def __init__(self, binary: str, *, sandbox: Sandbox | None = None, memory_bytes: int = 2 * 1024**3) -> None:
@@ -96,14 +96,14 @@ class FfmpegConverter:
         )
 
     async def predict_from_front(self, source: Path, incoming: IncomingSource) -> SourceAudio | None:
-        """Read the headers, where no byte behind those that are there is needed to say what the whole source is."""
+        """Predict what a probe would say of the source from the bytes that have come. None where that cannot be."""
         try:
             inspected = await asyncio.to_thread(_inspect_front, source, incoming.written_bytes, incoming.size_bytes)
         except (NotYetThereError, UnsupportedAudioError):
             return None
         is_read_in_order = inspected.container in FED and not inspected.structure.patches
         headers = predicted_headers(inspected)
-        if not is_read_in_order or headers is None or headers.is_float:  # of floats each sample is looked at first
+        if not is_read_in_order or headers is None or headers.is_float:  # each float is examined before a conversion
             return None
         return await self._predicted(source, inspected)
 
@@ -157,7 +157,7 @@ class FfmpegConverter:
 
         Further passes come before it where silence or a loudness has to be measured, or a cut needs the source's
         length; and after it, to measure the loudness of outputs and to encode again those that miss it. A pass is
-        repeated where the source turns out to be another than it seemed, and once where ffmpeg failed by itself.
+        repeated where the source turns out to need other filters, and once where ffmpeg failed by itself.
         """
         if audio.duration_seconds is not None and audio.duration_seconds > max_duration_seconds:
             if audio.is_predicted:
@@ -198,7 +198,7 @@ class FfmpegConverter:
         progress: ConversionProgress,
         max_file_bytes: int | None = None,
     ) -> JoinedSources:
-        """Decode each part in one pass of ffmpeg, or in two where its source's length has to be known first.
+        """Decode each part in one pass of ffmpeg, or in two where the length of its source has to be found first.
 
         A pass is repeated as in `convert`.
         """
@@ -220,8 +220,7 @@ class FfmpegConverter:
     ) -> Counts | None:
         """Run ffmpeg once over `seconds` of sound, and return its counts, for the caller to judge.
 
-        Raises what `convert` raises. With `as_pieces` the files are not those of their formats, but such that their
-        packets can be found.
+        With `as_pieces` each file is in a container in which a joiner finds the packets. Raises what `convert` raises.
         """
         task, bounds = Task(source, audio, outputs, as_pieces=as_pieces), Bounds(seconds, max_file_bytes)
         log = await self._runs.run(task, bounds, progress)
@@ -229,6 +228,6 @@ class FfmpegConverter:
 
 
 def _inspect_front(source: Path, written_bytes: int, size_bytes: int) -> Inspected:
-    """Raises NotYetThereError, UnsupportedAudioError."""
+    """Inspect a source of which only `written_bytes` are there. Raises NotYetThereError, UnsupportedAudioError."""
     with reader(source) as (read_at, _):
         return inspected_by(so_far(read_at, written_bytes, size_bytes), size_bytes)

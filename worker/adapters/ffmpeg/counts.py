@@ -15,21 +15,21 @@ class Counts:
     decoded_frames: int
     decoded_samples: int
     decode_errors: int
-    shortest_seconds: float  # of what was decoded, at the highest of its rates
-    longest_seconds: float  # at the lowest of them; the same where there is one rate
+    shortest_seconds: float  # the length of the decoded samples, if all had the highest of their rates
+    longest_seconds: float  # their length at the lowest of the rates; the same where there is one rate
     changes: int  # of its rate or channels
-    left_out_seconds: float  # the longest of the pauses that are longer than silence is made for
+    left_out_seconds: float  # the longest of the pauses that are too long to be filled with silence
     encoded_samples: tuple[int | None, ...]  # one for each output
     read_packets: int = 0  # of the audio stream
     filled_seconds: float = 0.0  # of silence in the place of pauses, at the highest rate
     frames_without_channel: int = 0  # see `Log`
-    has_non_finite_samples: bool = False  # among the samples of a source that was decoded to see that
+    has_non_finite_samples: bool = False  # whether the filter that replaces NaN and infinity met one
 
 
 def read_counts(log: Log, outputs: int, rate_hz: int) -> Counts | None:
-    """The last sample counts of a run, all inputs together; None where it never got so far.
+    """The sample counts that ffmpeg prints at its end, of all inputs together. None where it has not printed them.
 
-    `rate_hz` is that of an input of which no sample came.
+    `rate_hz` is taken for the rate of an input of which no sample came.
     """
     if not log.decoded:
         return None

@@ -31,7 +31,10 @@ class Overlap:
         return self._crossfade.frames * self._form.frame_bytes
 
     def keep(self) -> None:
-        """Keep them aside, for the next part to be written in their place. Raises WorkspaceFullError."""
+        """Copy the frames to another file, so that the next part may be written over them.
+
+        Raises WorkspaceFullError.
+        """
         try:
             with self._path.open("rb") as samples, self._kept.open("wb") as kept:
                 samples.seek(-self.size_bytes, os.SEEK_END)
@@ -43,7 +46,7 @@ class Overlap:
             raise
 
     def mix_in(self, begin_bytes: int, progress: ConversionProgress) -> None:
-        """Mix them with the frames that have been written in their place, from `begin_bytes` on.
+        """Mix the kept frames into the frames that have been written over them, from `begin_bytes` on.
 
         `progress` counts the seconds of the crossfade.
         """

@@ -15,7 +15,10 @@ def cut_length_samples(cut: Cut, rate_hz: int) -> int:
 
 
 def cut_filters(cut: Cut, rate_hz: int) -> list[str]:
-    """Of a source at `rate_hz`. A fade out needs the cut's end; so does a fade in that may be longer than the cut."""
+    """The filters that cut and fade a source at `rate_hz`.
+
+    Without the cut's end there is no fade out, and the fade in is not limited to the cut's length.
+    """
     start = round(cut.start_seconds * rate_hz)
     bounds = [f"start={start / rate_hz:.6f}"] if start else []
     if cut.end_seconds is not None:

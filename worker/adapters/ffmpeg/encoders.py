@@ -27,7 +27,10 @@ _ORDERS_OF_APPLE = {"7.1": (0, 1, 2, 3, 6, 7, 4, 5)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoder:
-    """ffmpeg's words for a format. What is `by_depth` has bits per sample as keys; without a key, nothing special."""
+    """ffmpeg's names and options for a format.
+
+    A table `by_depth` has bits per sample as its keys. A depth that is not there needs nothing of its own.
+    """
 
     name: str
     muxer: str
@@ -58,7 +61,10 @@ class Encoder:
         return self.layouts[channels - 1] if channels <= len(self.layouts) else None
 
     def layout_of_discrete_channels(self, channels: int) -> str | None:
-        """For channels without a position. A lossy encoder keeps only low frequencies of an LFE channel."""
+        """The layout that as many channels without a position get.
+
+        For a lossy encoder it is one without an LFE channel, if there is one: of that, only low frequencies are kept.
+        """
         without = (name for name in self.held_with(channels) if "LFE" not in LAYOUTS[name])
         return self.layout(channels) if self.is_lossless else next(without, self.layout(channels))
 
@@ -122,7 +128,7 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
         orders=_ORDERS_OF_APPLE,
         is_lossless=True,
     ),
-    # Its samples go nowhere: what is to be known of them, filters print.
+    # The samples of these two are discarded: the outputs are made of what filters print.
     AudioFormat.WAVEFORM: Encoder(name="pcm_s16le", muxer="null", holds_discrete_channels=True, is_lossless=True),
     AudioFormat.REPORT: Encoder(name="pcm_s16le", muxer="null", holds_discrete_channels=True, is_lossless=True),
     # The header is written with the first fragment, when it is known how many samples the encoder has put in front:

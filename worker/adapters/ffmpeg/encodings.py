@@ -37,7 +37,7 @@ def encodings_of(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encodi
 
 
 def paths_of(encodings: Sequence[Encoding], outputs: Sequence[Path]) -> list[Path]:
-    """Where each is written, where the outputs have these paths."""
+    """The file that each encoding is written to: its output's path, or one beside it for each bitrate of a stream."""
     paths = [outputs[each.output] for each in encodings]
     return [
         path if each.segment_seconds is None else path.with_name(f"{path.name}.{each.bitrate_kbps}k")
@@ -46,9 +46,9 @@ def paths_of(encodings: Sequence[Encoding], outputs: Sequence[Path]) -> list[Pat
 
 
 def within(encodings: Sequence[Encoding], audio: SourceAudio, source_seconds: float) -> list[Encoding]:
-    """The same, with each cut as it is in a source of that length.
+    """The same encodings, with each cut limited to a source of `source_seconds`.
 
-    Raises InvalidMessageError where one is beyond its end, or leaves nothing of it.
+    Raises InvalidMessageError where a cut begins beyond the source's end, or leaves nothing of it.
     """
     return [
         each
@@ -59,13 +59,13 @@ def within(encodings: Sequence[Encoding], audio: SourceAudio, source_seconds: fl
 
 
 def cut_within(cut: Cut, audio: SourceAudio, source_seconds: float, path: str) -> Cut:
-    """The same for one cut, which `path` has in the message. Raises InvalidMessageError in the same cases."""
+    """The same for one cut. `path` is its output in the message. Raises InvalidMessageError in the same cases."""
     cut = cut.within(source_seconds, path)
     require_samples(cut, audio.sample_rate_hz, path)
     return cut
 
 
 def require_samples(cut: Cut | None, rate_hz: int, path: str) -> None:
-    """Raises InvalidMessageError where a cut has an end and leaves nothing."""
+    """Check that a cut with an end leaves a sample. Raises InvalidMessageError where it does not."""
     if cut is not None and cut.end_seconds is not None and cut_length_samples(cut, rate_hz) < 1:
         raise InvalidMessageError(f"{path}.end_seconds", f"leaves no sample of a source at {rate_hz} Hz")

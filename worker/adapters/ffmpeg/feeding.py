@@ -28,7 +28,7 @@ class NotYetThereError(Exception):
 
 
 def so_far(read_at: ReadAt, written_bytes: int, size_bytes: int) -> ReadAt:
-    """Reads as of the whole file, of which so many bytes are written. They raise NotYetThereError beyond these."""
+    """A reader of the whole file, of which `written_bytes` are there. It raises NotYetThereError beyond these."""
 
     def read(offset: int, size: int) -> bytes:
         if max(0, offset) < min(offset + size, size_bytes) and min(offset + size, size_bytes) > written_bytes:
@@ -72,9 +72,9 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 async def _feed(source_fd: int, pipe: int, begin: int, end: int, incoming: IncomingSource, closing: ExitStack) -> None:
-    """Write what is between `begin` and `end`, and close the pipe.
+    """Write the bytes between `begin` and `end` to the pipe, and close it.
 
-    The caller has its other end open, so that no write fails where the reader has ended: it is cancelled then.
+    The caller keeps the other end open, so that no write fails where ffmpeg has ended: then this task is cancelled.
     """
     offset, writer = begin, _PipeWriter(pipe)
     with closing:

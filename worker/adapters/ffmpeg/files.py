@@ -97,7 +97,7 @@ async def readable_head(source: Path, structure: Structure) -> AsyncIterator[Pat
 
 
 def _copy_with(patches: Sequence[Patch], source: Path, copy: Path, length: int | None = None) -> None:
-    """`length`: how much of the source is copied, with the patches in it; None for all."""
+    """Copy the first `length` bytes of the source (None: all), with the patches that lie within them."""
     try:
         if length is None:
             shutil.copyfile(source, copy)
@@ -119,7 +119,7 @@ def _copy_with(patches: Sequence[Patch], source: Path, copy: Path, length: int |
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What a source, or a part of one, is by its own bytes."""
+    """What the bytes of a source, or of a part of one, say of it."""
 
     container: Container
     structure: Structure
@@ -129,13 +129,13 @@ class Inspected:
 
 
 def inspect(source: Path) -> Inspected:
-    """Raises UnsupportedAudioError where the source is not all there, or none that can be read."""
+    """Inspect a file. Raises UnsupportedAudioError where it is incomplete, or of no format that can be read."""
     with reader(source) as (read_at, size):
         return inspected_by(read_at, size)
 
 
 def inspected_by(read_at: ReadAt, size: int) -> Inspected:
-    """Raises UnsupportedAudioError, and what `read_at` raises."""
+    """Inspect a source of `size` bytes. Raises UnsupportedAudioError as `inspect` does, and what `read_at` raises."""
     sniffed = sniff(read_at, size)
     structure = examine(sniffed, read_at, size)
     if structure.problem:
@@ -146,10 +146,10 @@ def inspected_by(read_at: ReadAt, size: int) -> Inspected:
 
 
 def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, metadata: Metadata) -> Artifact:
-    """The finished output, its metadata in front, and its index if it is an MP4.
+    """The finished output: the file, and the bytes that go in front of it (metadata, and the index of an MP4).
 
-    Raises ConverterCrashedError where it is not whole, OutputsTooLargeError where its format holds less,
-    WorkspaceFullError.
+    Raises ConverterCrashedError where the file is incomplete, OutputsTooLargeError where it is larger than its format
+    can hold, WorkspaceFullError.
     """
     rules = FORMATS[audio_format]
     with reader(path) as (read_at, size):
@@ -179,7 +179,7 @@ def _write(path: Path, patches: Iterable[tuple[int, bytes]]) -> None:
 
 @contextmanager
 def reader(path: Path) -> Iterator[tuple[ReadAt, int]]:
-    """The file's bytes by their place, and how many there are."""
+    """Open a file. Yields a function that reads up to so many bytes from an offset, and the file's size in bytes."""
     with descriptors([path]) as ((fd,), _):
         yield partial(bytes_at, fd), os.fstat(fd).st_size
 

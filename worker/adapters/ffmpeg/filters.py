@@ -34,7 +34,7 @@ _WITHOUT_CLOCK = RAW_SAMPLES | {
 _COUNTED_CLOCK = frozenset({Container.MP3, Container.ADTS, Container.AMR})
 # Their length is that of their frames, which the examination of the file has counted.
 _COUNTED_FRAMES = _COUNTED_CLOCK | {Container.AC3, Container.EAC3, Container.DTS}
-# Their stated length is not exact enough for silence up to it, or nothing can be lost at their end unnoticed.
+# Either their stated length is too inexact to fill their end up with silence, or no loss at their end goes unnoticed.
 _WITHOUT_SILENT_END = _WITHOUT_CLOCK | {Container.MATROSKA, Container.OGG}
 # A piece cut out of such a file keeps the numbers of its samples: before the first of them nothing is missing.
 _NUMBERS_FROM_ANYWHERE = frozenset({Container.WAVPACK})
@@ -42,14 +42,14 @@ _NUMBERS_FROM_ANYWHERE = frozenset({Container.WAVPACK})
 _GUESSES_POSITIONS = frozenset({"tta", "wavpack"})
 _FRAME_GAP_SECONDS = 0.01  # less than any frame, but for the short ones of Vorbis
 _LATE_SECONDS = 0.01
-SHORTEST_PAUSE_SECONDS = 0.1  # what recorders' clocks jitter by is less; what is less adds up until it is a gap
+SHORTEST_PAUSE_SECONDS = 0.1  # recorders' clocks jitter by less; shorter delays add up until they are a pause
 _SHORT_SECONDS = 0.1
 
-# Encoders refuse what is not a number, or infinite, or make a full-scale click of it: here it is silence. The first
-# such sample is said at ffmpeg's level 40 (verbose), by a number that the clock never prints.
+# Encoders refuse NaN and infinity, or make a full-scale click of them: this filter makes them silence. The first such
+# sample is logged at ffmpeg's level 40 (verbose), as a number that the clock never prints.
 _FINITE = "aeval=exprs='if(lt(abs(val(ch)),1e30),val(ch),if(ld(0),0,st(0,1)*0+print(-1,40)*0))':c=same"
 
-_CLOCK_STEP_SECONDS = 0.001  # silence within the sound is as much shorter or longer
+_CLOCK_STEP_SECONDS = 0.001  # by which silence within the sound may be too short or too long
 _PADDED = "aresample=async=1:min_comp=0.001:min_hard_comp=0.001"
 
 
@@ -64,7 +64,7 @@ def has_counted_frames(container: str) -> bool:
 
 
 def late_seconds(audio: SourceAudio) -> float:
-    """How much silence is put before the sound of a source whose clock begins before its sound.
+    """How much silence is put before the sound of a source whose clock begins before its sound, in seconds.
 
     It is 0 where the source's format changes: the resampler would begin anew at each change, and put it there again.
     """
@@ -79,7 +79,7 @@ def begins_late_seconds(audio: SourceAudio) -> float:
 
 
 def has_reference(encodings: Sequence[Encoding]) -> bool:
-    """Whether all of the source is decoded to nowhere besides, because the outputs do not show how long it is."""
+    """Whether the whole source is also decoded to a discarded output, because no other shows how long it is."""
     return not encodings or any(encoding.cut is not None for encoding in encodings)
 
 
@@ -124,7 +124,7 @@ def filter_graph(
 
 
 def _joined(audio: SourceAudio) -> tuple[str, list[str], list[str]]:
-    """The inputs and filters that join a source's parts, and the chains that make them alike: each with a label."""
+    """The labels of a source's parts, the filters that join these, and for each part the chain that makes it alike."""
     labels = [f"[p{number}]" for number in range(len(audio.parts))]
     chains = []
     for number, (part, label) in enumerate(zip(audio.parts, labels, strict=True)):
@@ -155,7 +155,7 @@ def _shared(audio: SourceAudio) -> list[str]:
 
 
 def _silent_end(audio: SourceAudio) -> list[str]:
-    """Silence for last frames that cannot be decoded: no frame comes behind them that would be late.
+    """The filter that adds silence for last frames that cannot be decoded: no later frame shows that they are missing.
 
     A source whose format changes has filters of its own for each stretch, and only the last stretch has the end.
     """
@@ -191,10 +191,10 @@ def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
 
 
 def _peaks(audio: SourceAudio, encoding: Encoding, target_fd: int) -> list[str]:
-    """What prints the peaks of a waveform.
+    """The filters that print the peaks of a waveform.
 
-    It has an end of its own: it holds back samples and loses them where the source's format changes, and those that
-    come out of the output itself are counted.
+    They feed a further output: they hold back samples, and lose them where the source's format changes, while the
+    samples of the waveform's own output have to be counted.
     """
     waveform, layout = encoding.waveform, target_layout(audio, encoding)
     printing = [] if waveform is None else peak_filters(waveform, encoding.sample_rate_hz, layout, target_fd)

@@ -23,9 +23,10 @@ from worker.ports import Artifact, SourceAudio
 def finished(
     audio: SourceAudio, outputs: Sequence[tuple[Encoding, Path]], lengths: Sequence[float]
 ) -> tuple[Artifact, ...]:
-    """The outputs of a source, one for all bitrates of a stream. `lengths` are in seconds. Blocks on disk I/O.
+    """The outputs of a source as they are delivered; all bitrates of a stream make one. Blocks on disk I/O.
 
-    Raises ConverterCrashedError where one is not whole, OutputsTooLargeError where its format holds less.
+    `lengths` are in seconds. Raises ConverterCrashedError where an output is incomplete, OutputsTooLargeError where it
+    is larger than its format can hold, WorkspaceFullError.
     """
     encoded = [
         (encoding.output, _finished(audio, encoding, path, seconds))
@@ -55,6 +56,6 @@ def _metadata(audio: SourceAudio, encoding: Encoding, seconds: float) -> Metadat
 
 
 def begin_of(audio: SourceAudio) -> float:
-    """Which moment of the source's own clock is the beginning of the outputs."""
+    """The time on the source's own clock at which the outputs begin, in seconds."""
     is_left_out = audio.changes_format or audio.starts_at_seconds > longest_pause_seconds(audio)
     return audio.starts_at_seconds if has_own_clock(audio.container) and is_left_out else 0.0

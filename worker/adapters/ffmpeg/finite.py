@@ -20,8 +20,8 @@ _SAMPLE_BYTES = {"pcm_f32le": 4, "pcm_f32be": 4, "pcm_f64le": 8, "pcm_f64be": 8}
 def has_only_numbers(source: Path, structure: Structure, codec: str) -> bool:
     """False where a sample of floating-point PCM is NaN, infinite, or beyond anything that was recorded.
 
-    The samples lie between the structure's `begin` and `end`. Their exponent is in the first byte, or in the last
-    where the order is little-endian; all of it set (IEEE 754, section 3.4) leaves two values for that byte.
+    The samples lie between the structure's `begin` and `end`. The first byte of such a sample, or the last one where
+    the order is little-endian, is 0x7F or 0xFF: the sign, and an exponent of ones (IEEE 754, section 3.4).
     Blocks on disk I/O.
     """
     size = _SAMPLE_BYTES[codec]
@@ -42,5 +42,5 @@ async def is_finite(source: Path, inspected: Inspected, headers: Headers) -> boo
     if not headers.is_float:
         return True
     if has_clock(inspected.container):
-        return None  # the samples lie in blocks among other things
+        return None  # the file has other bytes between the samples
     return await asyncio.to_thread(has_only_numbers, source, inspected.structure, headers.codec)

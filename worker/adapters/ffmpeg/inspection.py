@@ -18,9 +18,9 @@ _NOT_STARTED = (126, 127)  # the exit codes of shells, and of loaders, for a pro
 
 
 async def inspect_converter(ffmpeg: Path, sandbox: Sandbox = Sandbox()) -> ConverterFacts:  # noqa: B008 - a value
-    """Ask it, as the worker runs it. Raises UnusableConverterError.
+    """Ask the ffmpeg for its version and its encoders, in the sandbox in which the worker runs it.
 
-    When this returns or raises, no process that it started is left.
+    When this returns or raises, no process that it started is left. Raises UnusableConverterError.
     """
     version = _VERSION.search(await _output_of(ffmpeg, sandbox, "-version"))
     if version is None:

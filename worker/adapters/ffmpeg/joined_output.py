@@ -28,7 +28,7 @@ _WRITTEN_BYTES = 1 << 20
 
 @dataclass(slots=True)
 class JoinedOutput:
-    """One output. `rate_hz` is the source's, in whose samples pieces are counted."""
+    """An output that is made of pieces. `rate_hz` is the source's sample rate, at which the pieces' places count."""
 
     path: Path
     encoding: Encoding
@@ -41,14 +41,14 @@ class JoinedOutput:
         return piece_path(self.path, piece)
 
     def add(self, piece: Piece, samples: int) -> None:
-        """Join a piece that has so many samples. The file of the one before is not needed any more.
+        """Append the next piece, which has so many samples, to the output, and remove its file.
 
         Raises JoinError, WorkspaceFullError.
         """
         with self._writing("wb" if piece.number == 0 else "ab") as output:
             file = self.path_of(piece).open("rb")
             self._files.append(file)
-            self.path_of(piece).unlink()  # it lasts as long as it is open
+            self.path_of(piece).unlink()  # its bytes can be read as long as it is open
             first = self._frame(piece.given_begin)
             encoded = EncodedPiece(
                 partial(bytes_at, file.fileno()),
@@ -64,7 +64,10 @@ class JoinedOutput:
                 self._files.pop(0).close()
 
     def finish(self) -> None:
-        """Raises JoinError, WorkspaceFullError."""
+        """Write the end of the output, and then what its front has to say of the whole.
+
+        Raises JoinError, WorkspaceFullError.
+        """
         with self._writing("ab") as output:
             _write(output, _checked(self.joiner.finish()))
         with self._writing("r+b") as output:
@@ -77,9 +80,10 @@ class JoinedOutput:
             self._files.pop().close()
 
     def bytes_while_joined(self, piece: Piece, pieces: Iterable[Piece]) -> int:
-        """What lies on the disk while the piece is joined: the pieces that wait are in the output's own space.
+        """How many bytes of the output's own disk space are taken while the piece is joined.
 
-        The output as far as it is written, the files of pieces, those that are open still, and the piece once more.
+        These are the output as far as it is written, the files of all `pieces`, removed files that are still open, and
+        the size of the piece once more, because it is copied.
         """
         paths = [self.path, self.path_of(piece), *map(self.path_of, pieces)]
         open_bytes = sum(os.fstat(file.fileno()).st_size for file in self._files)
@@ -93,7 +97,7 @@ class JoinedOutput:
         return framing.samples
 
     def _frame(self, sample: int) -> int:
-        """The output's frame that begins with this sample of the source. Pieces begin where there is one."""
+        """The number of the output's frame that begins with this sample of the source. Pieces begin where one does."""
         return sample * self.encoding.sample_rate_hz // self.rate_hz // self._frame_samples
 
     @contextmanager
@@ -113,7 +117,7 @@ def piece_path(output: Path, piece: Piece) -> Path:
 
 
 def joiner_for(encoding: Encoding) -> Joiner:
-    """For formats whose pieces have all that the whole needs. Raises JoinError for others."""
+    """The joiner of a format whose pieces have all that the whole needs. Raises JoinError for others."""
     framing = framing_of(encoding)
     match encoding.format:
         case AudioFormat.MP3 if framing is not None:
@@ -126,7 +130,7 @@ def joiner_for(encoding: Encoding) -> Joiner:
 
 
 def read_flac_header(path: Path) -> bytes:
-    """All that stands before the first frame of the file, which is removed."""
+    """Return the bytes before the first frame of a FLAC file, and remove the file."""
     with path.open("rb") as file:
         _, offset = flac_in_front(partial(bytes_at, file.fileno()), Metadata())
         header = file.read(offset)
@@ -135,7 +139,7 @@ def read_flac_header(path: Path) -> bytes:
 
 
 def _checked(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Raises JoinError where a piece is not what its encoder writes: it is truncated, say."""
+    """The same chunks. Raises JoinError where a piece is not what its encoder writes: it is truncated, for example."""
     try:
         yield from chunks
     except (struct.error, LookupError, ValueError, OverflowError) as exc:

@@ -12,9 +12,9 @@ from worker.ports import SpareSlots
 
 
 class Lanes:
-    """Has `encode` called for each piece, and `join` as soon as the piece's turn has come and it is encoded.
+    """Calls `encode` for each piece, and `join` for each encoded piece, in the order of the pieces.
 
-    A piece whose slot is called back is stopped and encoded again. Whatever way `run` ends, nothing is running.
+    A piece whose slot is called back is stopped and encoded again. However `run` ends, no call is left running.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class Lanes:
 
     @property
     def busy_seconds(self) -> float:
-        """Of all lanes together."""
+        """How long pieces were encoded, summed over all lanes."""
         return self._busy_seconds
 
     async def run(self) -> None:
-        """Raises what the first of the calls raises."""
+        """Encode and join all pieces. Raises what the first call that failed has raised."""
         helpers = min(self._slots.concurrency, len(self._pieces)) - 1
         try:
             async with asyncio.TaskGroup() as group:

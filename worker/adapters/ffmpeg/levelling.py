@@ -1,4 +1,4 @@
-"""Brings outputs to the loudness that they are to have: measured before, and again in what was encoded.
+"""Brings outputs to the loudness that is asked for: it is measured in the source, and again in each encoded output.
 
 Encoders of lossy formats change both the loudness and the peaks, so the decoded output decides, and an output that has
 not come out as it should is encoded again.
@@ -28,7 +28,7 @@ Probe = Callable[[Path], Awaitable[SourceAudio]]
 
 @dataclass(frozen=True, slots=True)
 class LevelledOutput:
-    """The outputs as they were encoded, in their order; of those with a loudness, what was measured."""
+    """What is known of the encoded outputs, in their order. `loudness` is None for an output that asked for none."""
 
     found: Found
     lengths: list[float]
@@ -69,7 +69,10 @@ class Leveller:
         return LevelledOutput(found, lengths, self._records(len(lengths)))
 
     async def _measured(self, task: Task) -> Task:
-        """Have a levelling for each output with a loudness. What outputs have in common is measured once."""
+        """Measure the source for each output with a loudness, once for outputs that take the same sound of it.
+
+        Returns the task with the source as it was found.
+        """
         wanted = [(number, each) for number, each in enumerate(task.encodings) if each.loudness is not None]
         of_number = {number: tuple(selection_filters(task.audio, each)) for number, each in wanted}
         different = {of_number[number]: each for number, each in wanted}
@@ -84,7 +87,7 @@ class Leveller:
         return replace(task, audio=found.audio)
 
     def _with_gains(self, task: Task, numbers: Sequence[int] | None = None) -> Task:
-        """The task with those outputs, or with all."""
+        """The task with the gain of each output, and with these outputs alone where `numbers` are given."""
         gains = {output.number: output.levelling.gain for output in self._outputs}
         return replace(
             task,
@@ -96,7 +99,7 @@ class Leveller:
         )
 
     async def _measure_and_judge(self, task: Task, output: _Output) -> bool:
-        """Whether the loudness of what was encoded is right, or as near as can be; else the next gain is set."""
+        """Whether the encoded output has the loudness, or no gain brings it closer. If not, the next gain is set."""
         encoding, _ = task.outputs[output.number]
         try:
             after = await self._measure(output.path)

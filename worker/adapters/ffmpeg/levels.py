@@ -10,7 +10,7 @@ _LIMITER = "alimiter=limit={limit:.6f}:attack=5:release=50:level=0:latency=1"
 
 
 def gain_filters(gain: Gain, rate_hz: int, target_rate_hz: int) -> list[str]:
-    """Of sound at `rate_hz` that is encoded at `target_rate_hz`."""
+    """The filters that apply a gain to sound at `rate_hz`, which is encoded at `target_rate_hz`."""
     filters = [f"volume={gain.db:.4f}dB:precision=double"]
     if gain.ceiling_dbtp is not None:
         limiter = _LIMITER.format(limit=10 ** (gain.ceiling_dbtp / 20))

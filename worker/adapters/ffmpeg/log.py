@@ -16,7 +16,8 @@ from typing import NamedTuple
 from worker.domain.errors import UnsupportedAudioError
 from worker.domain.report import MAX_SILENCES
 
-# The description of a source with 9,000 chapters; and each of 16 outputs with as many, or twelve hours of pauses.
+# The first holds the description of a source with 9,000 chapters. The second holds what ffmpeg says of 16 outputs with
+# as many chapters each, or of twelve hours of pauses.
 MAX_DESCRIPTION_BYTES = 2 * 1024 * 1024
 MAX_LOG_BYTES = 48 * 1024 * 1024
 _KEPT_DESCRIPTION_BYTES = 131_072  # tags are printed there, and lyrics are long
@@ -54,10 +55,10 @@ _OF_PICTURES = re.compile(
     r"(Attached picture|Could not read mimetype from an attached|Unknown attached picture|Invalid picture type"
     r"|Error (reading|parsing) (cover art|attached picture)|Chapter end time) "
 )
-# What a filter says that the graph gives a name of its own. Its first line alone has a colour, and no error is one.
+# What a filter says to which the graph gives a name. Only the first line of it has a colour, and errors do not match.
 _SAID = re.compile(r"(?:\x1b\[0m)?\x1b\[1;32m\[(\w+@\w+) @ 0x[0-9a-f]+\] \x1b\[0m(?!\x1b)(.*)", re.DOTALL)
 _MAX_SAID_LINES = 4096  # of one filter: its summary has twelve
-# What such a filter says has two lines for each silence of the sound, and no summary.
+# This filter says two lines for each silence in the sound, and no summary.
 _LISTS = "silencedetect@"
 _LISTED = re.compile(r"silence_(?:start|end): ")
 MAX_LISTED_LINES = 2 * MAX_SILENCES
@@ -93,7 +94,7 @@ class LogError:
 
     @property
     def is_of_probe(self) -> bool:
-        """Of the muxer that prints the headers, which refuses only a track whose rate or codec they lack."""
+        """Whether the muxer that prints the headers said it, which refuses only a track without a rate or a codec."""
         return self.side is Side.MUXER and self.context == PROBE_MUXER
 
     @property
@@ -114,7 +115,7 @@ class Decoded(NamedTuple):
 
 @dataclass(slots=True)
 class Log:
-    """Takes the bytes of standard error; raises UnsupportedAudioError where they do not end."""
+    """Reads the bytes of standard error. `feed` raises UnsupportedAudioError where there are too many of them."""
 
     max_bytes: int = MAX_LOG_BYTES
     described: str = ""  # the uncoloured part: what the source is
@@ -122,16 +123,16 @@ class Log:
     decoded: dict[int, Decoded] = field(default_factory=dict)  # by input
     encoded: dict[int, int] = field(default_factory=dict)  # samples by output
     rates_hz: dict[int, list[int]] = field(default_factory=dict)  # by input, of each stretch with a format of its own
-    tracks: list[int] = field(default_factory=list)  # the source's stream of each stream that was created
-    left_out_seconds: float = 0.0  # the longest of the pauses that are longer than silence is made for
-    has_non_finite_samples: bool = False  # among the samples
+    tracks: list[int] = field(default_factory=list)  # for each stream that was created, the source's it was made from
+    left_out_seconds: float = 0.0  # the longest of the pauses that are too long to be filled with silence
+    has_non_finite_samples: bool = False  # whether a sample was NaN or infinite
     frames_without_channel: int = 0  # of AAC: they lack a channel that the configuration names
     filled_samples: int = 0  # of silence in the place of pauses, at the source's rate
-    is_estimated: bool = False  # the length, from the bitrate
+    is_estimated: bool = False  # whether ffmpeg has estimated the length from the bitrate
     said_bytes: int = 0
     said: dict[str, list[str]] = field(default_factory=dict)  # lines of the filters with a name of their own
     _rest: bytes = b""
-    _speaker: str = ""  # the filter of that kind whose line was the last that had a colour
+    _speaker: str = ""  # the named filter that said the last line with a colour; empty where another part said it
 
     def feed(self, chunk: bytes) -> None:
         self.said_bytes += len(chunk)
@@ -156,12 +157,12 @@ class Log:
 
     @property
     def is_description_full(self) -> bool:
-        """Whether nothing is kept of what follows: the source's tags are longer than that."""
+        """Whether as much of the description has come as is kept. The source's tags may be longer than that."""
         return len(self.described) >= _KEPT_DESCRIPTION_BYTES
 
     @property
     def has_lost_frames(self) -> bool:
-        """Whether frames could not be decoded; False where the run never got so far as to count them."""
+        """Whether frames could not be decoded. False where ffmpeg ended before it counted them."""
         return any(decoded.errors for decoded in self.decoded.values())
 
     @property
@@ -207,7 +208,7 @@ class Log:
             self._note(text, match["class"])
 
     def _note(self, text: str, colour: str | None) -> None:
-        """What shows how the sound is, in a line of a level below errors. `colour` is its speaker's."""
+        """Note what a line below the level of errors says of the sound. `colour` is that of the part that said it."""
         if late := _TOO_LATE.match(text):
             self.left_out_seconds = max(self.left_out_seconds, float(late[1]))
         elif text == _NO_NUMBER:

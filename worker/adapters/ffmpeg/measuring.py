@@ -24,7 +24,10 @@ _VALUE = re.compile(r"    (I|LRA|Peak): +(-?\d+\.\d|-?inf|nan) (?:LUFS|LU|dBFS)(
 
 
 def loudness_analysis(encoding: Encoding | None, number: int) -> Analysis:
-    """Measures what an output has of the source (None: all of the source). Each of a run has a number of its own."""
+    """The analysis that measures the loudness of what an output has of the source (None: all of the source).
+
+    `number` is its own among the analyses of a run.
+    """
     return Analysis(encoding, (_FILTER.format(number=number),))
 
 
@@ -49,5 +52,5 @@ def read_loudness(log: Log, number: int) -> Loudness:
 
 
 def _highest(values: Sequence[float]) -> float | None:
-    """Of the finite ones; None where there is none. Of samples that are too large, what is measured is infinite."""
+    """The highest finite value; None where there is none. For samples that are too large, infinity is measured."""
     return max((value for value in values if math.isfinite(value)), default=None)

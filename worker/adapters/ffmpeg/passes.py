@@ -16,7 +16,7 @@ class Passes:
     def next(self, share: float, audio: SourceAudio | None = None) -> ConversionProgress:
         """The progress of the next pass: `share` (0 to 1) of what is left of the whole.
 
-        It is a pass over `audio`, where that is not the source. With the last share, of 1, the whole is done.
+        `audio` is what the pass reads, where that is not the source. A share of 1 completes the whole.
         """
         begin = self._begun
         self._begun += (1.0 - begin) * share
@@ -26,7 +26,7 @@ class Passes:
 
 
 class _PassProgress(ConversionProgress):
-    """From `begin` to `end` of the whole, as far as the pass over `own` has come."""
+    """The progress of a pass over `own`, which moves that of the whole from `begin` to `end` (0 to 1)."""
 
     def __init__(
         self, whole: ConversionProgress, audio: SourceAudio, own: SourceAudio, begin: float, end: float

@@ -21,11 +21,12 @@ _MOST_INEXACT = 1  # points: where the source's format changes, the resampler ma
 
 
 def peak_filters(waveform: Waveform, rate_hz: int, layout: str | None, target_fd: int) -> list[str]:
-    """Behind all others of an output at `rate_hz`: they print its peaks to a descriptor.
+    """The filters that print the peaks of an output at `rate_hz` to a descriptor. They come behind all its others.
 
     `layout` is that of its channels, None where they have no position.
 
-    Each stretch is a frame of its own. Frames are large again behind that: each costs a switch between threads.
+    Each stretch becomes one frame. After it has been printed, frames are made large again: each costs a switch between
+    threads.
     """
     return [
         f"aresample={rate_hz}",
@@ -38,7 +39,7 @@ def peak_filters(waveform: Waveform, rate_hz: int, layout: str | None, target_fd
 
 
 def to_waveform(path: Path, encoding: Encoding, waveform: Waveform, seconds: float) -> Artifact:
-    """From what the filters have printed into the file at `path` to the waveform, in its place. Blocks on disk I/O.
+    """Replace what the filters have printed into the file at `path` by the waveform. Blocks on disk I/O.
 
     Raises ConverterCrashedError where points are missing, WorkspaceFullError.
     """
@@ -62,7 +63,10 @@ def to_waveform(path: Path, encoding: Encoding, waveform: Waveform, seconds: flo
 
 
 def _exactly(length: int, points: Iterator[Point]) -> Iterator[Point]:
-    """So many points. Raises ConverterCrashedError where they are others by more than what a change may cost."""
+    """The points, made `length` by leaving one out or adding one where a change of format has cost one.
+
+    Raises ConverterCrashedError where their number differs by more.
+    """
     count = 0
     last: Point = ()
     for last in islice(points, length):
@@ -102,7 +106,7 @@ def _points(printed: BinaryIO, channels: int, samples_per_point: int) -> Iterato
 
 def _frames(printed: BinaryIO, channels: int) -> Iterator[tuple[int, int, list[int]]]:
     """Of each frame its number, its place on the clock in samples, and what was printed of it."""
-    lines = iter(lambda: printed.readline(_MAX_LINE_BYTES), b"")  # a compromised converter may end none
+    lines = iter(lambda: printed.readline(_MAX_LINE_BYTES), b"")  # a compromised converter may write lines without end
     for line in lines:
         frame = _FRAME.match(line)
         levels = [match[1] for each in islice(lines, 2 * channels) if (match := _LEVEL.fullmatch(each))]

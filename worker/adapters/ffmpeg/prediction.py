@@ -21,7 +21,7 @@ _OUTPUT_BEGINS = "\nOutput #"
 
 
 def predicted_headers(inspected: Inspected) -> Headers | None:
-    """What the probe would read of a source whose own headers state all of it; None of others."""
+    """The headers that a probe would read, where the source's own headers state all of them exactly; else None."""
     stated = inspected.stated
     if stated is None:
         return None
@@ -32,7 +32,7 @@ def predicted_headers(inspected: Inspected) -> Headers | None:
         layout="mono" if stated.channels == 1 else "stereo",
         bits_per_sample=stated.bits_per_sample,
         is_float=stated.codec.startswith("pcm_f"),
-        # As it is printed: from microseconds, in hundredths.
+        # As ffmpeg prints it: rounded to hundredths of a second.
         duration_seconds=None
         if stated.seconds is None
         else int(stated.seconds * _HUNDREDTHS_PER_SECOND + 1 / 2) / _HUNDREDTHS_PER_SECOND,
@@ -65,13 +65,13 @@ def source_audio(inspected: Inspected, headers: Headers, described: str, *, is_f
 
 
 def _layout(inspected: Inspected, headers: Headers) -> str:
-    """That of discrete channels where the source names no positions: its decoder assumes the usual ones."""
+    """The source's layout: discrete channels where it names no positions, although its decoder assumes some."""
     names_positions = inspected.structure.names_positions and headers.codec not in _WITHOUT_POSITIONS
     return headers.layout if names_positions or headers.channels <= 2 else f"{headers.channels} channels"
 
 
 def _expected_seconds(audio: SourceAudio, headers: Headers) -> float | None:
-    """How long the outputs are by the track's length, as the structure has it or else the demuxer says."""
+    """How long the outputs should be in seconds, by the track's length in the structure, or else by the demuxer."""
     silence = late_seconds(audio)
     if tracks := audio.structure.track_seconds:
         seconds = tracks[headers.audio_track] if headers.audio_track < len(tracks) else None
@@ -92,8 +92,8 @@ def of_changing_format(audio: SourceAudio) -> SourceAudio:
 class PredictionCheck:
     """Compares a source as it was predicted with what ffmpeg prints and says while it converts it.
 
-    The same muxer prints the same lines as in a probe, and they are read in the same way. Of a source that was probed
-    nothing is checked.
+    The same muxer prints the same lines as in a probe, and they are read in the same way. For a source that was not
+    predicted nothing is checked.
     """
 
     def __init__(self, audio: SourceAudio) -> None:
@@ -110,13 +110,16 @@ class PredictionCheck:
         self._printed += chunk[: MAX_PRINTED_BYTES - len(self._printed)]
 
     def early(self, log: Log) -> None:
-        """While ffmpeg runs: as soon as it has said all of it, so that no long conversion is done for nothing."""
+        """Check while ffmpeg runs, as soon as it has said all that is compared. Raises MispredictedError.
+
+        So no long conversion is done in vain.
+        """
         is_described = _OUTPUT_BEGINS in log.described or log.is_description_full
         if not self._is_right and is_described and has_packet(self._facts):
             self.final(log)
 
     def final(self, log: Log) -> None:
-        """Raises MispredictedError where ffmpeg has not said the same, or has not come so far."""
+        """Check what ffmpeg has said. Raises MispredictedError where that differs, or is not complete."""
         if self._is_right:
             return
         predicted = self._predicted

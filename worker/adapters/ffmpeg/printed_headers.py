@@ -60,7 +60,7 @@ class Headers:
 
 
 def read_headers(facts: str, log: Log) -> Headers:
-    """Of the first track that can be decoded, from the text muxer's lines and the description on standard error.
+    """The headers of the first track that can be decoded, from the text muxer's lines and from ffmpeg's description.
 
     Raises UnsupportedAudioError where there is none.
     """
@@ -87,7 +87,7 @@ def read_headers(facts: str, log: Log) -> Headers:
 
 
 def has_packet(facts: str) -> bool:
-    """Whether the text muxer has printed all that is read of its lines of a single track."""
+    """Whether the text muxer has printed a packet. Of a source with one track, nothing is read behind that line."""
     return _PACKET.search(facts) is not None
 
 
@@ -107,7 +107,7 @@ def count_channels(layout: str) -> int | None:
 
 
 def _sample_bits(codec: str, described: str, track: int) -> int | None:
-    """Of a track that is lossless. What is not known, or stands there twice, is taken for the usual."""
+    """The bits per sample that a track stores; None where its codec has none. 16 where the description lacks them."""
     if codec in _TELEPHONY:
         return _TELEPHONY_BITS
     if not is_lossless(codec):
@@ -122,14 +122,17 @@ def _is_float(described: str, track: int) -> bool:
 
 
 def _sample_format(described: str, track: int) -> re.Match[str] | None:
-    """Its name and, where some of its bits are unused, how many are not; None where that stands there twice."""
+    """The sample format's name and, where not all of its bits are used, how many are.
+
+    None where the description has no such line of the track, or several.
+    """
     source = described.partition("\nOutput #0")[0]
     streams = [text for number, _, text in _STREAM.findall(source) if int(number) == track]
     return _SAMPLE_FORMAT.search(streams[0]) if len(streams) == 1 else None
 
 
 def _start(facts: str, number: str, time_base: str) -> float:
-    """When the first packet of a track is played."""
+    """When the first packet of a track is played, in seconds on the source's clock."""
     first = next((packet[2] for packet in _PACKET.finditer(facts) if packet[1] == number), None)
     ticks, _, per_second = time_base.partition("/")
     if first is None or not (ticks.isdigit() and per_second.isdigit() and int(per_second)):

@@ -6,7 +6,7 @@ _MAX_PROGRESS_LINE_BYTES = 128  # ffmpeg's own are shorter: a name and a number
 
 
 class ProgressReader:
-    """Seconds of sound done, from the blocks of `-progress`. Of a line that is too long no more is kept than that."""
+    """Reads how many seconds of sound are done from the blocks of `-progress`. Lines that are too long are cut."""
 
     def __init__(self) -> None:
         self._rest = b""

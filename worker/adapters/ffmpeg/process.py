@@ -20,10 +20,10 @@ __all__ = ["ProcessLimits", "run"]
 
 _READ_BYTES = 65_536
 _GATHER_SECONDS = 0.05
-_FLOOD_BYTES = 16_384  # within that time
+_FLOOD_BYTES = 16_384  # of a chunk that came within that time: more is expected at once
 _REST_SECONDS = 5.0  # to read what is left in the pipes, which have no writer any more
 # glibc reserves 64 MB of addresses for each thread's arena, and ffmpeg has three threads an output.
-# The colours are how its own words are known: what a file's tags say comes without.
+# ffmpeg colours its own messages, which tells them from the tags of a file.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "AV_LOG_FORCE_COLOR": "1"}
 
 
@@ -102,10 +102,11 @@ async def _settle(child: Child, reading: asyncio.Future[Any]) -> None:
 async def _drain(
     descriptor: int, on_chunk: Callable[[bytes], None], has_ended: asyncio.Event, *, may_flood: bool = False
 ) -> None:
-    """Read it in few steps: ffmpeg writes word by word, and a turn of the loop for each costs 2 ms a job.
+    """Read the pipe to its end, with a pause after each chunk that gathers what comes meanwhile.
 
-    With `may_flood`, reading does not pause after a large chunk: more may be waiting. Else it always pauses: of its
-    progress ffmpeg prints little, and a compromised converter could keep the loop busy with it.
+    ffmpeg writes word by word, and a turn of the loop for each costs 2 ms a job. With `may_flood` there is no pause
+    after a large chunk, because more may be waiting. Progress is always read with pauses: ffmpeg prints little of it,
+    and a compromised converter could keep the loop busy with it.
     """
     while chunk := await _read(descriptor):
         on_chunk(chunk)

@@ -84,7 +84,7 @@ class Runs:
         self._memory_bytes = memory_bytes
 
     async def run_as_found(self, task: Task, *, bounds: Bounds, progress: ConversionProgress) -> Found:
-        """Convert, or without outputs decode alone; once more where the source turns out to be another than it seemed.
+        """Convert, or without outputs only decode. Run again where the source turns out to need other filters.
 
         Gaps of one frame look like a clock that jitters, and a mix for every layout costs time: few sources need them.
         Raises what `run` and `check_counts` raise, and ConverterAlwaysFailsError.
@@ -150,9 +150,9 @@ class Runs:
                 if reader.feed(chunk):
                     check.early(log)
                     if reader.seconds_done > limit_seconds + _OVER_THE_LIMIT_SECONDS:
-                        if audio.is_predicted:  # The packet copied beside it counts, too: of short Vorbis 27 hours.
+                        if audio.is_predicted:  # the time of the copied packet counts, too: 27 hours in short Vorbis
                             raise MispredictedError
-                        raise DurationTooLongError(None, bounds.seconds)  # ffmpeg counts anew at each change
+                        raise DurationTooLongError(None, bounds.seconds)  # `-t` counts anew after a change of format
                     if not check.is_right:  # both pipes of ffmpeg have to be read for that, and they are in no order
                         return
                     progress.seconds_done = reader.seconds_done
@@ -180,7 +180,7 @@ class Runs:
         check_end(returncode, reader, log)
 
     def _limits(self, task: Task, limit_seconds: float, file_bytes: int | None) -> ProcessLimits:
-        """CPU: the playing time for each of decoding, encoding an output and examining: none of them is slower.
+        """CPU seconds: the playing time for the decoder, for each output and for each analysis, which all are faster.
 
         Bytes of a file: those of plain samples of 32 bits, which no format exceeds. Both with headroom.
         """

@@ -72,7 +72,7 @@ class SampleDigest:
         return self._md5.digest()
 
     def update(self, source: Path, stopped: threading.Event) -> None:
-        """Go on to the end of what is in the file, or until it is stopped."""
+        """Hash on to the end of what the file has so far, or until `stopped` is set. Blocks on disk I/O."""
         samples = self._samples
         width = _BYTES[_kind(samples.name)] if samples.name.endswith("be") else 1
         step = _HASHED_BYTES // samples.frame_bytes
@@ -88,7 +88,7 @@ class SampleDigest:
 
 
 def plain_samples_of(audio: SourceAudio) -> Samples | None:
-    """None where the source is anything but plain samples in one run, with nothing to mend and a layout of a name."""
+    """The plain samples of a source. None unless they lie in one run, with nothing to repair and in a named layout."""
     structure, name = audio.structure, audio.codec.removeprefix(_PREFIX)
     if audio.container not in _CONTAINERS or name not in RAW_SAMPLES or audio.is_finite is not True:
         return None

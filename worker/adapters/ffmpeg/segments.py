@@ -41,7 +41,7 @@ def to_stream(path: Path, encoding: Encoding, seconds: float) -> Artifact:
 
 
 def _segments(fragments: Fragments) -> list[Segment]:
-    """What players leave out at the beginning does not count in the first."""
+    """The segments, one of each fragment. The samples that players skip at the start do not count in the first one."""
     segments, skipped = [], fragments.skipped
     for fragment in fragments.each:
         segments.append(Segment(fragment.start, fragment.stop, (fragment.samples - skipped) / fragments.rate_hz))

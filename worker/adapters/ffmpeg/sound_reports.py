@@ -21,8 +21,8 @@ from worker.ports import Artifact, SourceAudio
 
 _SILENCES = "silencedetect@silences{number}"
 _CLIPPED = "astats@clipped{number}"
-# The first filter makes all samples from full scale on the same, the last counts the highest that there are. What is
-# printed has six places: between them, a millionfold gain tells full scale from what is a bit of 32 below it.
+# The first filter cuts all samples off at full scale, and the last one counts those with the highest level. A level is
+# printed with six decimal places. The gain of a million between them tells full scale from one bit of 32 below it.
 _COUNTED = (
     "asoftclip=type=hard:threshold={threshold:.15f},volume={gain:.9f}:precision=double,"
     "{name}=measure_perchannel=Min_level+Max_level+Abs_Peak_count:measure_overall=none"
@@ -46,7 +46,10 @@ def measurements(encodings: Sequence[Encoding], audio: SourceAudio) -> list[Anal
 
 
 def _other_measurements(encoding: Encoding, audio: SourceAudio, number: int) -> Analysis:
-    """Apart from the loudness, whose filter holds back samples and loses them where the source's format changes."""
+    """The measurements of silences and clipping.
+
+    They are apart from that of the loudness, whose filter loses samples where the source's format changes.
+    """
     layout = target_layout(audio, encoding)
     threshold = (audio.clips_at or full_scale(audio.codec, audio.bits_per_sample or LOSSY_BITS)) - _ROUNDING
     return Analysis(
@@ -67,7 +70,7 @@ def with_reports(
     lengths: Sequence[float],
     source_seconds: float,
 ) -> list[tuple[Encoding, Path]]:
-    """The outputs of a source; those that are reports have what was measured. `lengths` are theirs, in seconds.
+    """The outputs of a source, with what was measured for those that are reports. `lengths` are in seconds.
 
     Raises ConverterCrashedError where something was not measured.
     """
@@ -94,7 +97,7 @@ def with_reports(
 
 
 def to_report(path: Path, report: Report, seconds: float) -> Artifact:
-    """Write it to the file at `path`, which is there. Blocks on disk I/O. Raises WorkspaceFullError."""
+    """Write the report to the file at `path`. Blocks on disk I/O. Raises WorkspaceFullError."""
     try:
         size_bytes = path.write_bytes(report.to_json())
     except OSError as exc:
@@ -105,7 +108,7 @@ def to_report(path: Path, report: Report, seconds: float) -> Artifact:
 
 
 def _silences(lines: Sequence[str], seconds: float) -> Iterator[Silence]:
-    """One that has no end lasts to the end of the sound, unless its end is not listed for want of a place."""
+    """The silences that are listed. One without an end lasts to the end of the sound, unless the list is full."""
     begin: float | None = None
     for line in lines:
         if match := _SILENCE.match(line):
@@ -119,7 +122,7 @@ def _silences(lines: Sequence[str], seconds: float) -> Iterator[Silence]:
 
 
 def _clipped_samples(lines: Iterable[str]) -> int:
-    """Of all channels, and of all stretches of a source whose format changes on the way."""
+    """How many samples are clipped, in all channels, and in all stretches of a source whose format changes."""
     clipped, counts, highest = 0, 0, 0.0
     for line in lines:
         if level := _LEVEL.match(line):

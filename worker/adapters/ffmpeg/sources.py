@@ -124,9 +124,10 @@ class SourceJoiner:
         return _Joined(begin, begin + frames, found.verdict.source_seconds, found.verdict.repaired)
 
     async def _placed(self, number: int, task: Task, bounds: Bounds, passes: Passes) -> tuple[Task, Cut | None]:
-        """The part's cut, brought within its source, and the source as it was found meanwhile.
+        """The task, and the part's cut, limited to its source.
 
-        Where the headers do not say for certain that the cut is within it, it is decoded once more, before.
+        Where the headers do not show that the cut lies within the source, the source is decoded to find its length.
+        The task then has the source as it was found.
         """
         path, cut = f"source[{number}]", _cut_of(self.parts[number].part)
         require_samples(cut, task.audio.sample_rate_hz, path)
@@ -165,7 +166,7 @@ class SourceJoiner:
         )
 
     def _chapters(self) -> tuple[Chapter, ...]:
-        """Those of all parts at their places; none goes on where the next part begins."""
+        """The chapters of all parts, moved to the parts' places. None lasts beyond the beginning of the next part."""
         rate_hz = self._form.rate_hz
         begins = [*(joined.begin for joined in self._joined), self._joined[-1].end]
         chapters: list[Chapter] = []

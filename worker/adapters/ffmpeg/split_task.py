@@ -18,7 +18,10 @@ from worker.ports import ConversionProgress, IncomingSource
 
 @dataclass(frozen=True, slots=True)
 class SplitTask:
-    """A conversion in pieces, of an `incoming` source as they come. `encodings` and `paths` are of its outputs."""
+    """A conversion in pieces. Pieces of an `incoming` source are encoded as they come.
+
+    `encodings` and `paths` are those of its outputs.
+    """
 
     source: Path
     samples: Samples
@@ -35,7 +38,7 @@ class SplitTask:
             await self.incoming.wait_for_more_than(self.samples.offset(end) - 1)
 
     async def md5(self, stopped: threading.Event) -> bytes:
-        """Of all samples, as they come, or of those that came before it was `stopped`.
+        """The MD5 of all samples, read as they come; of fewer where `stopped` is set meanwhile.
 
         Raises JoinError where the source is shorter than its headers say.
         """
@@ -48,7 +51,7 @@ class SplitTask:
         return digest.md5
 
     def remove_files(self) -> None:
-        """Of the outputs and of their pieces."""
+        """Remove the files of the outputs and of their pieces."""
         for path in self.paths:
             path.unlink(missing_ok=True)
             for piece in self.pieces:

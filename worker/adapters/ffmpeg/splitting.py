@@ -1,7 +1,7 @@
 """`AudioConverter` that uses spare slots: a long source of plain samples is encoded in pieces side by side.
 
-What cannot be split, is not worth it, or comes when no slot is spare, is converted as a whole; so is what turns out
-not to fit together, and the outcome is that of the whole.
+A source is converted as a whole where it cannot be split, where that is not worth it, or where no slot is spare. Where
+its pieces fail or do not fit together, it is converted again as a whole, and the outcome is that of the whole.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _NO_LIMIT_BYTES = 1 << 40
 
 
 class SplittingConverter:
-    """Converts with `whole`, and its pieces in the spare ones of `slots`."""
+    """Converts sources with `whole`, or has it encode pieces of one side by side, in the spare slots of `slots`."""
 
     def __init__(self, whole: FfmpegConverter, slots: SpareSlots, pace: Pace = Pace()) -> None:  # noqa: B008 - a value
         self._whole = whole
@@ -164,7 +164,7 @@ class SplittingConverter:
         return JoinedOutput(path, encoding, task.samples.audio.sample_rate_hz, joiner)
 
     async def _flac_header(self, task: SplitTask, encoding: Encoding, path: Path) -> bytes:
-        """What stands before the frames of such an output: that of a first frame has the same."""
+        """The bytes before the first frame of a FLAC output, from an encoding of its first frame alone."""
         await task.wait_for_frames(FLAC_FRAME_SAMPLES)
         first = task.samples.given_to(Piece(0, 0, FLAC_FRAME_SAMPLES, 0, FLAC_FRAME_SAMPLES, is_last=True))
         await self._whole.encode(
@@ -196,7 +196,7 @@ class _SplitConversion:
         self._task.progress.encoders = max(1.0, lanes.busy_seconds / max(1e-3, time() - began_at))
 
     def finish(self) -> Converted:
-        """Of all outputs, judged like those of a conversion as a whole."""
+        """Return the finished outputs, after the checks of a conversion as a whole. Blocks on disk I/O."""
         for output in self._outputs:
             output.finish()
         samples, audio = self._task.samples, self._task.samples.audio
@@ -252,7 +252,7 @@ class _SplitConversion:
 
 
 class _PieceProgress(ConversionProgress):
-    """Of a piece, of which a share is kept: what it has done counts in the progress of the whole."""
+    """The progress of a piece, of which a share is kept. As much of it counts in the progress of the whole."""
 
     def __init__(self, whole: ConversionProgress, share: float) -> None:
         self._whole = whole

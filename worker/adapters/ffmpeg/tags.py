@@ -18,12 +18,12 @@ from worker.domain.tags.writing import WRITTEN_HERE
 from worker.ports import SourceAudio
 
 _OF_A_TRACK = ("handler_name", "vendor_id", "encoder", "creation_time")
-# Their tracks have a language; what a track of the source has is its own in none of the others.
+# Their tracks have a language, which is copied from the source's track. The other formats copy no tags of a track.
 _WITH_TRACKS = frozenset({AudioFormat.M4A, AudioFormat.ALAC, AudioFormat.WEBM})
-_CUT_LINE_BYTES = 252  # of a value's line, 255 are described (libavformat/dump.c), and no part of a character
+_CUT_LINE_BYTES = 252  # a line as long may be cut: 255 bytes are described (libavformat/dump.c), in whole characters
 
-# Of a dump of tags: a name of at least 16 characters, blanks included, and a line of the value; the name of a further
-# line is blank.
+# A line of described tags: a name, which is filled up to 16 characters with blanks, and a line of the value. In the
+# further lines of a value the name is blank.
 _ENTRY = re.compile(r"(?P<name>.{16,}?): (?P<line>.*)")
 _CHAPTER = re.compile(
     r"^    Chapter #\d+:\d+: start (?P<begin>\d+\.\d+), end (?P<end>\d+\.\d+)$"
@@ -33,12 +33,15 @@ _CHAPTER = re.compile(
 
 
 def metadata_of(audio: SourceAudio) -> Metadata:
-    """What a source says of its sound."""
+    """The tags, the cover and the chapters of a source."""
     return Metadata(audio.tags, audio.cover, audio.chapters)
 
 
 def metadata_for(audio: SourceAudio, encoding: Encoding) -> Metadata:
-    """What an output has of that, with what its message sets; without the source's level where its own is another."""
+    """The metadata of an output: the source's, changed as the message asks.
+
+    Tags that state the source's level are left out where the output has another level.
+    """
     metadata = metadata_of(audio)
     if encoding.loudness is not None or encoding.channels != audio.channels:
         metadata = replace(metadata, tags=without_levels(metadata.tags))
@@ -81,7 +84,10 @@ def described_chapters(described: str) -> tuple[Chapter, ...]:
 
 
 def tag_options(audio: SourceAudio, encoding: Encoding) -> list[str]:
-    """ffmpeg's options of one output: no tags of ffmpeg's own finding, and ours where it writes them."""
+    """ffmpeg's options for the tags of an output.
+
+    ffmpeg copies none by itself but those of a track, such as its language. It writes ours where we do not.
+    """
     audio_format = encoding.format
     has_track = audio_format in _WITH_TRACKS and audio.container != Container.OGG
     options = [
@@ -105,9 +111,9 @@ def tag_options(audio: SourceAudio, encoding: Encoding) -> list[str]:
 
 
 def _short_enough(tags: dict[str, str], asked: Collection[str]) -> dict[str, str]:
-    """Without the source's longest where all together are too long; what the message `asked` for is short enough.
+    """The tags, without the source's longest ones where all together are too long for ffmpeg's arguments.
 
-    An argument may have 128 KiB, and 16 outputs have their own.
+    Those that the message `asked` for are short enough. An argument may have 128 KiB, and 16 outputs have their own.
     """
     lengths = {name: len(value.encode()) for name, value in tags.items()}
     while sum(lengths.values()) > MAX_ARGUMENT_BYTES:

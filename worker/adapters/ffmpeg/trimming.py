@@ -13,9 +13,10 @@ from worker.domain.encoding import Encoding
 from worker.domain.errors import ConverterCrashedError
 from worker.domain.trimming import TrimSilence
 
-# ffmpeg's own detector prints each silence, of which a source may have millions. These two print one line each: the
-# first makes of each sample of sound its time, in the first channel, and the time before zero in the second; of both
-# channels, the second filter says the highest value at the end, which are the last time and the first.
+# ffmpeg's own detector prints each silence, of which a source may have millions. These two filters print two values.
+# The first filter replaces each sample that is no silence by its time in the first channel, and by its negative time
+# in the second. The second filter prints the highest value of each channel: the time of the last such sample, and the
+# negative time of the first.
 _NAME = "astats@silence{number}"
 _TIMES = "aeval=exprs='if(gt({level},{threshold:.9f}),t,-1)|if(gt({level},{threshold:.9f}),-t,-1e9)':c=stereo"
 _HIGHEST = _NAME + "=measure_perchannel=Max_level:measure_overall=none"
@@ -24,7 +25,7 @@ _LEVEL = re.compile(r"Max level: (-?\d+\.\d+)")
 
 
 def searches_for_sound(encodings: Sequence[Encoding]) -> list[Analysis]:
-    """Find where in its part of the source each output has sound that is to be trimmed."""
+    """The analyses that find the first and the last sound of each output whose silence is to be trimmed."""
     return [
         _search(encoding, encoding.trim, number)
         for number, encoding in enumerate(encodings)
@@ -69,7 +70,7 @@ def _trimmed(
 
 
 def _highest(log: Log, number: int) -> tuple[float, float]:
-    """Of each channel, over all stretches of a source whose format changes on the way."""
+    """The highest value of each channel, over all stretches of a source whose format changes on the way."""
     highest: dict[str, float] = {}
     channel = ""
     for line in log.said.get(_NAME.format(number=number), ()):

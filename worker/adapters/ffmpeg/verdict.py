@@ -74,7 +74,7 @@ def check_counts(
 ) -> Verdict:
     """The lengths of source and outputs, and what was repaired.
 
-    Where the source was decoded to a reference as well, its samples are the last that were counted.
+    Where the source was also decoded to a reference (see `filters`), the last count is that of the reference.
     Raises UnsupportedAudioError where the source has no sound or lacks more than is tolerated, DurationTooLongError,
     and ConverterCrashedError where an output does not have the length that it must have, or nothing was counted.
     """
@@ -206,7 +206,7 @@ def _replaced(counts: Counts, audio: SourceAudio, seconds: float) -> str:
 
 
 def _check_whole(name: str, seconds: float, counts: Counts, audio: SourceAudio, others_seconds: float) -> None:
-    """An output of all of it has all that was decoded, and silence besides only where the source's clock has it."""
+    """Check that an output of the whole source has all that was decoded, and more only where its clock has pauses."""
     changes = counts.changes + max(0, len(audio.parts) - 1)
     tolerance = _OUTPUT_TOLERANCE_SECONDS + changes * _CHANGE_TOLERANCE_SECONDS
     too_long = not has_clock(audio.container) and seconds > counts.longest_seconds + tolerance
