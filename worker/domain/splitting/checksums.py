@@ -16,7 +16,7 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def with_zeros(checksum: int, count: int) -> int:
-    """The checksum of the same bytes and `count` zeros behind them; without so many, where it is negative."""
+    """The checksum of the same bytes with `count` zero bytes behind them. A negative `count` takes zeros away."""
     factor, product = _powers()[8 * count % _ORDER], 0
     while checksum:
         if checksum & 1:
@@ -27,12 +27,12 @@ def with_zeros(checksum: int, count: int) -> int:
 
 
 def reversed_crc16(data: bytes) -> int:
-    """The checksum of bytes whose bits are taken in the other order, as in the tag of LAME, before it is reversed."""
+    """The checksum of the bytes, each with its bits in the other order. LAME's tag has the `reversed_bits` of it."""
     return crc16(data.translate(_REVERSED))
 
 
 def reversed_bits(checksum: int) -> int:
-    """From a checksum here to one in such a tag, and back."""
+    """Convert a checksum of `reversed_crc16` to the one in LAME's tag, or back."""
     return int.from_bytes(checksum.to_bytes(2, "little").translate(_REVERSED), "big")
 
 

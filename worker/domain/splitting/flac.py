@@ -18,7 +18,10 @@ _RATE_BYTES = {12: 1, 13: 2, 14: 2}
 
 
 class FlacJoiner:
-    """`header` is all metadata of such a file, and `md5` gives the checksum of all samples at the end."""
+    """Joins pieces of FLAC. `header` is all that stands before the first frame of the output.
+
+    `md5` is called at the end, and returns the checksum of all samples.
+    """
 
     needs_last: ClassVar[bool] = False
 
@@ -66,7 +69,7 @@ def numbered(frame: bytes, number: int) -> bytes:
 
 
 def _coded(number: int) -> bytes:
-    """The extended UTF-8 of RFC 9639, section 9.1.5."""
+    """The number in the extended UTF-8 of RFC 9639, section 9.1.5."""
     if number < 0x80:
         return bytes([number])
     count = 2

@@ -12,40 +12,37 @@ COPY_BYTES = 1 << 20
 
 
 class JoinError(Exception):
-    """The pieces cannot be joined so that nobody hears it. The source has to be encoded as a whole."""
+    """The pieces cannot be joined without an audible joint. The source has to be encoded as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPiece:
-    """A piece's file. Frames are counted as one encoder would count them that encodes all of the source."""
+    """The file of an encoded piece. Its frames have the numbers that they would have in an encoding of the whole."""
 
     read_at: ReadAt
     size: int
     samples: int  # of sound in it, at the rate of the output
-    first_frame: int  # that of its own first frame
-    begin_frame: int  # from here on it is kept
-    end_frame: int | None  # up to here it is kept; None: to its end
+    first_frame: int  # the number of the first frame in the file
+    begin_frame: int  # the first frame that is kept
+    end_frame: int | None  # the frame behind the last one that is kept; None: all to the end
 
 
 class Joiner(Protocol):
     """Makes one file of the pieces, which come in their order. Memory does not grow with their size.
 
-    `needs_last`: a piece's file has to be there until the bytes of the next one have been read.
+    Where `needs_last` is set, a piece's file has to stay until the bytes of the next one have been read.
     """
 
     needs_last: ClassVar[bool]
 
     def add(self, piece: EncodedPiece) -> Iterator[bytes]:
-        """The bytes that follow in the file.
-
-        Raises JoinError.
-        """
+        """Take the next piece, and yield the bytes that follow in the output. Raises JoinError."""
 
     def finish(self) -> Iterator[bytes]:
-        """The last bytes. Raises JoinError."""
+        """Yield the last bytes of the output. Raises JoinError."""
 
     def patches(self) -> list[tuple[int, bytes]]:
-        """Behind the end: what is to be written at which offset of the file."""
+        """After `finish`: the bytes that have to be written over others in the output, each with its offset."""
 
 
 def copied(read_at: ReadAt, begin: int, end: int) -> Iterator[bytes]:

@@ -31,7 +31,7 @@ class _Frames:
     """A piece, and where its frames lie. The first one is a tag, and is not counted."""
 
     piece: EncodedPiece
-    offsets: list[int] = field(init=False)  # one more than there are frames: the end
+    offsets: list[int] = field(init=False)  # of each frame, and behind them the end of the last one
     tag: bytes = field(init=False)
     begin: int = field(init=False)  # of the bytes that are kept: the first frame's offset
 
@@ -72,7 +72,7 @@ class _Frames:
         return self.piece.read_at(self.offset(frame), self.offset(frame + 1) - self.offset(frame))
 
     def checksum(self, begin: int, end: int) -> int:
-        """Of the bytes between two offsets, from the tag's checksum of all and that of the few others."""
+        """The checksum of the bytes between two offsets, from the tag's checksum of all and that of the few others."""
         read_at, first, last = self.piece.read_at, self.offsets[0], self.offsets[-1]
         head, tail = reversed_crc16(read_at(first, begin - first)), reversed_crc16(read_at(end, last - end))
         stated = reversed_bits(int.from_bytes(self.tag[self.name + _MUSIC_CRC : self.name + _TAG_CRC], "big"))
@@ -80,7 +80,7 @@ class _Frames:
 
 
 class Mp3Joiner:
-    """Of pieces with tags of their own. The last one's end is the whole's."""
+    """Joins pieces of MP3, each of which has a tag. What the last one's tag says of its end is true of the whole."""
 
     needs_last: ClassVar[bool] = True
 
@@ -132,7 +132,7 @@ class Mp3Joiner:
         return [(self._front_bytes, self._tag)]
 
     def _kept(self, frames: _Frames, end: int, changed: bytes) -> Iterator[bytes]:
-        """The piece's bytes up to an offset, and those that take the place of the ones behind it."""
+        """Yield the piece's bytes up to an offset, and then `changed`, which takes the place of those behind it."""
         for checksum, length in (
             (frames.checksum(frames.begin, end), end - frames.begin),
             (reversed_crc16(changed), len(changed)),
@@ -163,7 +163,7 @@ def _fit(before: list[SideInformation], after: list[SideInformation]) -> bool:
 
 
 def _with_reservoir(one: _Frames, other: _Frames, joint: int) -> tuple[int, bytes]:
-    """Where the last frames of `one` begin that hold sound of `other`, and these frames with it."""
+    """The offset of the first frame of `one` that has to hold sound of `other`, and the frames from there with it."""
     wanted = side_information(other.frame(joint)).reach
     sound = b""
     frame = joint

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SideInformation:
-    """Of one frame.
+    """What the header and the side information of a frame say.
 
     `reach` is how many bytes of its sound lie before the frame, in those parts of earlier frames that hold sound (the
     bit reservoir). `body` is where that part begins in this frame. `windows` are the window's shapes: two frames

@@ -18,9 +18,9 @@ _MAX_32_BITS = 0xFFFF_FFFF
 
 
 class Mp4Joiner:
-    """Of pieces with an index each. `frame_samples` is what each packet holds, but for the last.
+    """Joins pieces of ALAC in MP4, each of which has an index. All packets but the last hold `frame_samples`.
 
-    What it remembers is the size of each packet, as the index does.
+    In memory it keeps the size of each packet, which the index lists.
     """
 
     needs_last: ClassVar[bool] = False
@@ -50,7 +50,10 @@ class Mp4Joiner:
 
 
 def media_header(media_at: int, size: int) -> tuple[int, bytes]:
-    """Where the length of the media is written, and what: a long one begins in the empty box that is in front."""
+    """The offset and the bytes of the header that states the media's length.
+
+    A header with 64 bits begins earlier, in the empty box that is in front.
+    """
     header_at, size = media_at - _MDAT_HEADER_BYTES, size + _MDAT_HEADER_BYTES
     if size <= _MAX_32_BITS:
         return header_at, size.to_bytes(4, "big")

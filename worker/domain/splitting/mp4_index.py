@@ -24,7 +24,7 @@ LONGEST_SAMPLES = (1 << 31) - 1  # beyond, these boxes would be of another versi
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What an index says of the media: packets by their sizes, of which the first is at an offset of the file."""
+    """What an index says of the media: the size of each packet, and where in the file the first one begins."""
 
     sizes: array[int]
     media_at: int
@@ -33,9 +33,9 @@ class Index:
 
 
 def joined_index(moov: bytes, index: Index) -> bytes:
-    """The box `moov` of a piece, for another media.
+    """The box `moov` of a piece, changed so that it describes the joined media.
 
-    Raises JoinError where it is not the index of one audio track, or cannot be that of so long a one.
+    Raises JoinError where it is not the index of one audio track, or its fields cannot state so great a length.
     """
     last = index.samples - (len(index.sizes) - 1) * index.frame_samples
     if not index.sizes or not 0 < last <= index.frame_samples:

@@ -19,9 +19,9 @@ _LAST = 4
 
 
 class OpusJoiner:
-    """The headers are those of the first piece. `rate_hz` is that at which samples are counted.
+    """Joins pieces of Ogg Opus, with the headers of the first one. `rate_hz` is the rate of `EncodedPiece.samples`.
 
-    The end is stated exactly: ffmpeg's own is now and then a sample too early.
+    The end is stated exactly: the one that ffmpeg states is sometimes a sample too early.
     """
 
     needs_last: ClassVar[bool] = False

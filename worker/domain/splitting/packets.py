@@ -34,9 +34,9 @@ def packets_of(read_at: ReadAt, size: int) -> Iterator[tuple[int, int]]:
 
 
 def kept_packets(piece: EncodedPiece, next_frame: int) -> list[tuple[int, int]]:
-    """Those of the frames that are kept of a piece, one a frame, where `next_frame` is the first that is wanted.
+    """The offset and the length of each packet that is kept of a piece. Each holds one frame.
 
-    Raises JoinError.
+    Raises JoinError where the first of them is not `next_frame`, or where packets are missing.
     """
     if piece.begin_frame != next_frame:
         raise JoinError("a piece does not begin where the last one ended")
@@ -49,7 +49,7 @@ def kept_packets(piece: EncodedPiece, next_frame: int) -> list[tuple[int, int]]:
 
 
 def index_of(read_at: ReadAt, size: int) -> bytes:
-    """The box `moov`. Raises JoinError."""
+    """The box `moov` of a file. Raises JoinError where there is none."""
     moov = next((box for box in top_boxes(read_at, size) if box.kind == b"moov"), None)
     if moov is None or moov.stop > size:
         raise JoinError("a piece has no index")
@@ -57,7 +57,7 @@ def index_of(read_at: ReadAt, size: int) -> bytes:
 
 
 def child_of(box: bytes, kind: bytes) -> bytes:
-    """The first box of a kind within one. Raises JoinError."""
+    """The first box of a kind within another. Raises JoinError where there is none."""
     offset = _HEADER_BYTES
     while offset + _HEADER_BYTES <= len(box):
         length = int.from_bytes(box[offset : offset + 4], "big")

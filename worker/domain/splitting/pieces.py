@@ -12,17 +12,17 @@ from worker.domain.splitting.mp4_index import LONGEST_SAMPLES
 
 FLAC_FRAME_SAMPLES = 4096  # the size that its encoder is given
 _ALAC_FRAME_SAMPLES = 4096  # the size that its encoder takes
-# Below it, libopus may take speech for its other codec (SILK), whose state does not converge: a joint was 5 dB worse.
-# At 10 kbit/s + 0.81 * 54 (mode_thresholds of opus_encoder.c) it does so for mono at the latest.
+# Below it, libopus may encode speech with its other codec (SILK), whose state does not converge: a joint was 5 dB
+# worse. For mono it does so below 10 + 0.81 * 54 kbit/s at most (mode_thresholds of opus_encoder.c).
 _OPUS_MIN_KBPS = 64
 _RESAMPLER_SECONDS = 0.1  # more than its filter is long at any rate
-# What is asked for besides, such as a cut, a fade or a loudness, depends on where in the source a moment is.
+# The fields that treat each moment of the source alike. What a cut, a fade or a loudness does depends on its place.
 _LOCAL = {
     *("format", "sample_rate_hz", "channels", "bits_per_sample", "bitrate_kbps", "codec", "pick_channel", "edits"),
     "output",
 }
-_MAX_OVERLAP = 0.1  # of a piece: what is encoded twice
-_SHORTEST_SHARE = 0.25  # of the length of most pieces: what the pieces at the end have at least
+_MAX_OVERLAP = 0.1  # the share of a piece that may be encoded twice
+_SHORTEST_SHARE = 0.25  # the length of the shortest pieces, at the end, as a share of that of most pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class Framing:
     samples: int
     before: int = 0
     behind: int = 0
-    longest: int | None = None  # of an output, in samples
+    longest: int | None = None  # that an output may be, in samples
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one encoder does. All are sample frames of the source: what it is given, and what of it is kept."""
+    """What one encoder is given of the source, and the range from `begin` to `end` that is kept, in sample frames."""
 
     number: int
     begin: int
@@ -64,7 +64,7 @@ class Pace:
 
 
 def framing_of(encoding: Encoding) -> Framing | None:
-    """None for what cannot be joined to what one encoder would write, or is not worth it.
+    """The framing of an output. None where its pieces do not join to what one encoder writes, or are not worth it.
 
     Vorbis has blocks of two sizes, whose places depend on all that came before, and so do the frames of AAC. WebM is
     not done yet.
@@ -140,11 +140,11 @@ def _begins(samples: int, encoders: int, *, longest: int, shortest: int, grid: i
 
 
 def _is_local(encoding: Encoding) -> bool:
-    """Whether nothing is asked for but what is known to treat each moment of the sound alike."""
+    """Whether the encoding asks for nothing but what treats each moment of the source alike."""
     return all(getattr(encoding, each.name) == each.default for each in fields(encoding) if each.name not in _LOCAL)
 
 
 def _in_source(frame: int, source_hz: int, target_hz: int) -> tuple[int, float]:
-    """The fewest sample frames of the source that are whole frames of the output, and those of one frame."""
+    """How many sample frames of the source make a whole number of the output's frames, and how many make one frame."""
     frames = target_hz // math.gcd(frame * source_hz, target_hz)
     return frames * frame * source_hz // target_hz, frame * source_hz / target_hz
