@@ -47,10 +47,10 @@ class _Rates:
         self._last: int | None = None
 
     def is_right(self, block: bytes, begin: int, end: int) -> bool:
-        """Whether the frame between two offsets has the rate of the frame before, or of what follows on it.
+        """Whether the frame between two offsets has the rate of the frame before it, or of the frames behind it.
 
-        A frame that is alone with its rate has a damaged header. Its decoder would often refuse it, and with it the
-        file. At the end of a block, where not enough follows to compare it with, a frame is right.
+        A frame whose rate none of its neighbours has is damaged in its header. Its decoder would often refuse it, and
+        the file with it. Where too few frames follow in a block for a comparison, a frame is taken to be right.
         """
         rate = block[begin + 2] & _RATE_BITS
         if rate != self._last:
@@ -90,7 +90,10 @@ def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:
 
 
 def _stretched(header: bytes, more: int) -> bytes | None:
-    """Behind its last element a frame may have any bytes."""
+    """The header of a frame with `more` bytes behind its last element, where a frame may have any.
+
+    None where the frame would be too long.
+    """
     length = (int.from_bytes(header[3:6], "big") >> 5 & _LONGEST_FRAME_BYTES) + more
     if length > _LONGEST_FRAME_BYTES:
         return None

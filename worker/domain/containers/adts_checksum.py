@@ -30,13 +30,13 @@ _DATA_BITS, _LONG_DATA_BITS = 16, 24
 _LONG_DATA = 255  # then eight bits more count its bytes
 _MAX_DATA_BYTES = 510
 _MAX_FILLS = 16  # in front of the sound
-_MAX_ENDS = 16  # an element may end at, before elements that fill the frame up: six of them fill the longest frame
+_MAX_ENDS = 16  # places at which the sound may end, before elements that fill the frame up: six fill the longest one
 _STARTS = (_NAME_BITS, 0)  # behind the element's name as the standard has it, or before it
 _TRUSTED_AFTER = 8  # frames that differ
 _RECENT = (1 << 100) - 1  # a bit for each of the last frames
 _MAX_WRONG = 10  # of them
 _MAX_BITS = 1 << 29  # compared in a file, which bounds the time
-_SEARCH_BITS = 1 << 15  # that take as long to compare as all ends of an element take to find
+_SEARCH_BITS = 1 << 15  # comparing as many takes as long as finding all ends of an element
 
 
 def _checksum_of_byte(byte: int) -> int:
@@ -58,9 +58,10 @@ class _Trust:
 
 
 class Checksums:
-    """Compares those of one file. Where not all of the first frames have them right, the encoder writes others.
+    """Compares the checksums of the frames of one file.
 
-    `is_off` where too many frames in a stretch fail: then it is the comparison that is wrong, not the frames.
+    Where one of the first frames fails, the encoder is taken to compute them in another way. `is_off` is set where too
+    many of the last frames fail: then the comparison is wrong, and not the frames.
     """
 
     def __init__(self) -> None:
@@ -70,9 +71,9 @@ class Checksums:
         self._bits_left = _MAX_BITS
 
     def is_right(self, block: bytes, begin: int, end: int) -> bool:
-        """Whether the frame between two offsets is, as far as its checksum can be compared."""
+        """Whether the checksum of the frame between two offsets is right, or cannot be compared."""
         head = block[begin : begin + _HEADER_BYTES + _CRC_BYTES]
-        has_one = not head[1] & 1 and not head[6] & 3  # several blocks have several
+        has_one = not head[1] & 1 and not head[6] & 3  # a frame of several blocks has several checksums
         name = _element(head)
         if not has_one or name is None or self.is_off or end > len(block) or self._bits_left <= 0:
             return True
@@ -114,7 +115,10 @@ def _element(head: bytes) -> str | None:
 
 
 def _behind_fill(bits: str) -> int:
-    """Where the sound begins behind bytes in front of it, such as the encoder's name; at a fill if too many follow."""
+    """The bit at which the sound begins, behind elements that only fill up, such as one with the encoder's name.
+
+    Where there are too many of these, it is the bit at which the next one begins.
+    """
     offset = 0
     for _ in range(_MAX_FILLS):
         if not bits.startswith(_FILL, offset):
@@ -192,7 +196,7 @@ def _fills_before(bits: str, first: int, end: int) -> Sequence[int]:
 def _may_hold_data(bits: str, first: int, end: int) -> bool:
     """Whether an element of data or of the program's configuration may end there.
 
-    Those with whole bytes end where a byte does, and cannot be told from the sound before them.
+    One that is aligned to bytes ends where a byte does, and cannot be told from the sound before it.
     """
     if end % 8 == 0:
         return True

@@ -11,8 +11,8 @@ from worker.domain.containers.samples import ByteOrder, SampleLayout
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
 
 _MAX_SIZE = 0xFFFF_FFFF
-_SOUND_AT = 8  # in the chunk, behind the offset of the first sample from there and the block size
-_LITTLE_BYTES = 2  # of a sample of `sowt`, for which FFmpeg 9.0 takes any depth
+_SOUND_AT = 8  # in the chunk, behind two fields: the offset of the first sample from there, and the block size
+_LITTLE_BYTES = 2  # of a sample of `sowt`: FFmpeg 9.0 reads two whatever the depth is
 _OTHER_THAN_16_BITS = "little-endian samples in AIFF-C are supported with 16 bits alone, and the source's have others"
 _KINDS = {b"NONE": "int", b"twos": "int", b"in24": "int", b"in32": "int", b"fl32": "float", b"FL32": "float"} | {
     b"fl64": "float",
@@ -45,7 +45,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 
 def _with_sizes(read_at: ReadAt, start: int, data: Chunk, structure: Structure) -> Structure:
-    """With the true sizes for the demuxer, which fails on the zeros of files that were written to a pipe."""
+    """The structure with patches for the true sizes: the demuxer fails on the zeros of files written to a pipe."""
     has_samples = structure.end > structure.begin
     are_stated = data.length > _SOUND_AT and start + 8 + int.from_bytes(read_at(start + 4, 4), "big") >= data.begin
     if structure.problem or not has_samples or are_stated:
@@ -61,7 +61,7 @@ def _with_sizes(read_at: ReadAt, start: int, data: Chunk, structure: Structure) 
 
 
 def _behind_chunks(read_at: ReadAt, size: int, begin: int, offset: int) -> int:
-    """The offset behind the chunks that follow on the samples. A byte fills up an odd number of these."""
+    """The offset behind the chunks that follow on the samples. An odd number of bytes is filled up with one more."""
     return behind_chunks(read_at, offset + (offset - begin) % 2, size, _chunk_at)
 
 
@@ -85,6 +85,6 @@ def _layout(common: bytes) -> SampleLayout | None:
 
 
 def _rate_hz(extended: bytes) -> int:
-    """Of a number of 80 bits (IEEE 754's extended precision)."""
+    """The rate in a number of 80 bits (IEEE 754's extended precision); 0 where it makes no sense."""
     exponent = (int.from_bytes(extended[:2], "big") & 0x7FFF) - 16383
     return int.from_bytes(extended[2:], "big") >> 63 - exponent if 0 <= exponent < 32 else 0

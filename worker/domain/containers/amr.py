@@ -27,8 +27,8 @@ _FEW_BYTES = 5  # of zeros, with which no frame ends but for digital silence
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file ends with a frame. There are no sync words: the frames are counted from the first.
 
-    A frame without data is 20 ms of sound like any other. A frame of zeros is none: speech has the bit of its quality
-    set, and what is lost has a kind of its own.
+    A frame without data is 20 ms of sound like any other. Zeros are no frame: a frame of speech has its quality bit
+    set, and a lost one has a type of its own.
     """
     wide = read_at(start, 9) == b"#!AMR-WB\n"
     begin = min(size, start + (9 if wide else 6))
@@ -81,7 +81,7 @@ def _count(read_at: ReadAt, begin: int, end: int, lengths: Sequence[int]) -> tup
 
 
 def _length_in_spite(block: bytes, position: int, lengths: Sequence[int]) -> int:
-    """Of a frame whose padding bits are set by mistake, as the frames behind it show; 0 where they do not."""
+    """The length of a frame whose padding bits are set by mistake. 0 where no frames follow that would show this."""
     length = lengths[block[position] >> 3 & 15]
     return length if _chain(block, position + length, lengths) else 0
 
@@ -92,7 +92,7 @@ def _holds_frames(block: bytes, lengths: Sequence[int]) -> bool:
 
 
 def _chain(block: bytes, position: int, lengths: Sequence[int], *, to_the_end: int = 0) -> bool:
-    """Whether frames follow each other from `position`, as many as it takes, or `to_the_end` up to the block's end."""
+    """Whether ten frames follow each other from `position`, or at least `to_the_end` of them end with the block."""
     for number in range(_CHAIN):
         if position == len(block):
             return number >= to_the_end

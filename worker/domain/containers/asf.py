@@ -14,7 +14,7 @@ _HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _STREAM_PROPERTIES = bytes.fromhex("9107dcb7b7a9cf118ee600c00c205365")
 _SOUND = bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b")
-# Its kind is at 24, and its number at 72.
+# In the properties of a stream, the kind is at byte 24 and the number at byte 72.
 _SOUND_STREAM = re.compile(re.escape(_STREAM_PROPERTIES) + b".{8}" + re.escape(_SOUND) + b".{32}(.)", re.DOTALL)
 _DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 _DATA_HEADER_BYTES = 50
@@ -25,7 +25,7 @@ _DAMAGED = damaged("packets of the ASF file are missing or damaged")
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the file is as long as its header says, or longer by another file, and no audio packet is missing."""
+    """Whether the file is as long as its header says, no other file follows, and no audio packet is missing."""
     data = start + _number(read_at(start + 16, 8))
     header = read_at(start, min(data - start, _MAX_HEADER_BYTES))
     at = header.find(_FILE_PROPERTIES)

@@ -27,7 +27,7 @@ class _Payload(NamedTuple):
     offset: int  # in that object
     object_bytes: int
     bytes: int
-    objects: int = 1  # that begin and end in it, where there are several
+    objects: int = 1  # how many it has, which are whole where it has several
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ def _payloads(read_at: ReadAt, begin: int, count: int, packet_bytes: int) -> Ite
 
 
 def _payloads_of(packet: bytes, packet_bytes: int) -> Iterator[_Payload]:
-    """Of one packet. Raises _DamagedError or IndexError where it is none."""
+    """The payloads of one packet. Raises _DamagedError or IndexError where the bytes are no packet."""
     at = 0
     if packet[0] & 0x80:  # error correction data, of a length that is written in half a byte
         if packet[0] & 0x70:
@@ -129,7 +129,7 @@ def _payload(packet: bytes, at: int, properties: int, size_bytes: int, end: int)
 
 
 def _count_objects(packet: bytes, at: int, end: int) -> int:
-    """Each has a byte with its size in front."""
+    """How many objects there are, each behind a byte with its size. Raises _DamagedError where they do not fit."""
     count = 0
     while at < end:
         at += 1 + packet[at]

@@ -31,6 +31,6 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     structure = find_end(read_at, samples, size, lambda at: at).as_structure(samples, size)
     if not structure.ignores_stated_size:
         return structure
-    # The demuxer has no option for that.
+    # The demuxer has no option to ignore the stated size, so it is given a header that states none.
     unknown = Patch(start + _SIZE_AT, 4, _UNKNOWN.to_bytes(4, "big"))
     return replace(structure, ignores_stated_size=False, patches=(unknown,))

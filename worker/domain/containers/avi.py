@@ -26,10 +26,10 @@ _INDEX_OF_CHUNKS = 1
 _INDEX_HEADER_BYTES = 12
 _STREAM_HEADER_BYTES = 48  # as far as its sample size
 _SOUND_FORMAT_BYTES = 14  # as far as its block size
-_MAX_STREAMS = 100  # have a number of two digits
+_MAX_STREAMS = 100  # their numbers have two digits
 _MAX_INDEX_BYTES = 1 << 24  # of a million chunks; what a longer one lists behind them is not compared
 _LACKING = damaged("the index of the AVI file lists sound that is not there")
-_SHORTEST_PAUSE_SECONDS = 0.1  # of which something is said
+_SHORTEST_PAUSE_SECONDS = 0.1  # that is mentioned among the repairs
 _PAUSES = "sound of the AVI file has empty chunks, as for a pause or a late start; no silence took their place"
 _DAMAGED = damaged("the chunks of the AVI file do not follow each other")
 
@@ -41,7 +41,7 @@ class _Tally:
     chunks: Counter[int] = field(default_factory=Counter)
     sizes: Counter[int] = field(default_factory=Counter)
     empty: Counter[int] = field(default_factory=Counter)  # those chunks that have no bytes
-    longest: Counter[int] = field(default_factory=Counter)  # chunk of each stream, in bytes
+    longest: Counter[int] = field(default_factory=Counter)  # the bytes of the longest chunk
     indexed: Counter[int] = field(default_factory=Counter)  # chunks by the indexes of the parts (OpenDML)
     sounds: set[int] = field(default_factory=set)
     headers: list[bytes] = field(default_factory=list)  # of the streams
@@ -49,7 +49,7 @@ class _Tally:
     is_damaged: bool = False  # an index lists other chunks than there are
 
     def add(self, name: bytes, length: int, content: Callable[[int], bytes]) -> None:
-        """One chunk. `content` reads up to so many bytes of it, which only an index or a stream's header is worth."""
+        """Count a chunk. `content` reads up to so many bytes of it, and is called for indexes and streams' headers."""
         if _OF_STREAM.match(name):
             number = int(name[:2])
             self.chunks[number] += 1
@@ -79,15 +79,15 @@ class _Tally:
         return self.is_damaged or any(count > self.chunks[number] for number, count in self.indexed.items())
 
     def track_seconds(self) -> tuple[float | None, ...]:
-        """Of each audio stream with a frame in each chunk, as many as its header states. Others have no exact rate."""
+        """The length of each audio stream; None but for those with a frame in each chunk, as many as are stated."""
         return tuple(None if each is None else each[0] for each in self._timed())
 
     def has_pauses(self) -> bool:
-        """Whether chunks of an audio stream are empty, of which FFmpeg 9.0 makes no time."""
+        """Whether an audio stream has empty chunks, for which FFmpeg 9.0 lets no time pass."""
         return any(each is not None and each[1] >= _SHORTEST_PAUSE_SECONDS for each in self._timed())
 
     def _timed(self) -> Iterator[tuple[float, float] | None]:
-        """Of each audio stream the seconds of its sound and of its pauses, where they are exact.
+        """For each audio stream, the seconds of its sound and of its pauses; None where they are not exact.
 
         AVISTREAMHEADER of Windows: the time of a frame is dwScale over dwRate, and dwSampleSize is 0.
         """
@@ -99,7 +99,7 @@ class _Tally:
                 yield ((length - pauses) * scale / rate, pauses * scale / rate) if is_exact else None
 
     def _pauses(self, number: int) -> int:
-        """The empty chunks of a stream that has a frame in each other one.
+        """How many chunks of a stream are empty, if each of the others has one frame; else 0.
 
         WAVEFORMATEX of Windows: nBlockAlign is then the most that a frame has. Where chunks are longer, it does not
         say how they are timed.
@@ -108,7 +108,7 @@ class _Tally:
         return self.empty[number] if 0 < self.longest[number] <= block_bytes else 0
 
     def _compare(self, index: bytes) -> None:
-        """With the index behind the first part: for each chunk its name, flags, offset and size."""
+        """Compare with the index behind the first part, which has the name, flags, offset and size of each chunk."""
         chunks, sizes = Counter[int](), Counter[int]()
         for name, size in struct.iter_unpack("<4s8xI", index[: len(index) // 16 * 16]):
             if _OF_STREAM.match(name):
@@ -152,7 +152,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 
 def _are_chunks(reader: BlockReader, offset: int, end: int, tally: _Tally) -> bool:
-    """Whether named chunks fill the place; lists are entered, and end where their parent allows."""
+    """Whether chunks fill the bytes up to `end`. Lists are entered, and have to end where their parents allow."""
     begins, ends = list[int](), [end]  # of the lists that are open, and where they all end
     for _ in range(_MAX_CHUNKS):
         while len(ends) > 1 and offset == ends[-1]:

@@ -9,7 +9,7 @@ from worker.domain.containers.zeros import zeros_begin_before
 
 
 def joined_behind(read_at: ReadAt, end: int, size: int, magic: bytes) -> str | None:
-    """The problem of a second file of the same kind, with tags before it or none; None where there is none."""
+    """The problem that a second file of the same kind follows, perhaps behind tags. None where none follows."""
     return JOINED if end < size and read_at(behind_tags(read_at, end), len(magic)) == magic else None
 
 

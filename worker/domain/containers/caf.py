@@ -20,7 +20,7 @@ _PADDED = "samples in CAF with more bytes than their bits need are not supported
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the data and the chunks are all there, for the table of packets may follow on the data."""
+    """Whether the data and all chunks are complete: the table of packets may follow on the data."""
     layout: SampleLayout | None = None
     is_padded = False
     data: Chunk | None = None

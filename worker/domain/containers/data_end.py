@@ -33,10 +33,10 @@ _SMALL_PART = 10  # of compressed samples: junk up to a tenth of them is skipped
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Where they begin, how many bytes of them the header states (None: it does not), and what they are.
+    """What a header says of the samples. `stated_bytes` is None where it states no size.
 
     `layout` is None where they are compressed. A size of 32 bits may be a placeholder, or have wrapped; one of 64
-    bits is written when it is known.
+    bits (`is_wide`) is only written when it is known.
     """
 
     begin: int
@@ -60,12 +60,15 @@ class DataEnd:
     goes_on: bool = False
 
     def as_structure(self, samples: Samples, size: int, *, more_problem: str | None = None) -> Structure:
-        """Of the file. `more_problem` is for containers whose chunks go on where bytes are missing before them."""
+        """The structure of the file. `more_problem` is its problem where there is more sound than the header states.
+
+        It is given for containers in which chunks follow all the same where bytes of the samples are missing.
+        """
         begin = min(samples.begin, size)
         sound = min(max(begin, self.sound), size)
         layout, seconds = samples.layout, None
         rest_bytes = (sound - begin) % (layout.frame_bytes if layout else samples.block_bytes)
-        # No whole frame, such as the padding that ffmpeg counts in Wave64 and sox in GSM: decoders fail on it.
+        # The rest is no whole frame, such as padding that ffmpeg counts in Wave64 and sox in GSM: decoders fail on it.
         visible = sound - rest_bytes if rest_bytes else self.chunks
         if layout and layout.rate_hz:
             seconds = (sound - begin) // layout.frame_bytes / layout.rate_hz
@@ -88,7 +91,7 @@ def find_end(read_at: ReadAt, samples: Samples, size: int, skip_chunks: Callable
     there = max(0, size - samples.begin)
     stated = samples.stated_bytes
     if stated == 0 and skip_chunks(samples.begin) < size - SLACK_BYTES:
-        stated = None  # 0 is meant where nothing or chunks alone follow
+        stated = None  # 0 is true only where nothing or chunks alone follow
     if stated is None or (not samples.is_wide and stated > there + SLACK_BYTES and is_placeholder(stated, there)):
         end = _before_chunks(read_at, samples.begin, before_tags(read_at, min(samples.begin, size), size), skip_chunks)
         return DataEnd(end, end)

@@ -30,7 +30,7 @@ def _measure(block: bytes, offset: int) -> Frame | None:
 
 
 def _extension(header: bytes) -> Frame | None:
-    """What DTS-HD adds to the core frame before it: no time of its own."""
+    """The frame of an extension of DTS-HD, which has the time of the core frame before it and adds none."""
     bits = int.from_bytes(header[5:12], "big")  # index, kind of size, size of the header, size of the whole
     is_wide = bits >> 53 & 1
     length = 1 + (bits >> 21 & 0xF_FFFF if is_wide else bits >> 29 & 0xFFFF)

@@ -25,7 +25,7 @@ class Element(NamedTuple):
 
 
 def element_at(reader: BlockReader, offset: int) -> Element | None:
-    """None where no element can begin with these bytes, or its header is cut."""
+    """The element at an offset. None where no element can begin with these bytes, or its header is cut."""
     data = reader.at(offset, _LONGEST_HEADER_BYTES)
     if not data or data[0] < 0x10:
         return None
@@ -63,7 +63,7 @@ def children(reader: BlockReader, begin: int, end: int, *, most: int = 10_000) -
 
 
 def unsigned(reader: BlockReader, element: Element) -> int:
-    """The value of an unsigned integer element. Raises DamagedError where it is longer than such a one can be."""
+    """The value of an unsigned integer element. Raises DamagedError where it has more than 8 bytes."""
     if element.end is None or element.end - element.body > 8:
         raise DamagedError
     return int.from_bytes(reader.at(element.body, element.end - element.body), "big")

@@ -96,7 +96,7 @@ def _is_begun_header(rest: bytes) -> bool:
 
 
 def _end_of_data(read_at: ReadAt, start: int, size: int) -> int:
-    """Where tags begin and zeros, of which two stay: the checksum of a frame may end with them."""
+    """Where the tags and zeros at the end begin. Two zeros are kept, because a frame's checksum may end with them."""
     end = untagged = before_tags(read_at, start, size)
     while end > start:
         begin = max(start, end - _TAIL_BYTES)

@@ -78,9 +78,9 @@ def frame_header(data: bytes) -> Frame | None:
 def end_of_frame(data: bytes, begin: int) -> int | None:
     """The offset at which a frame that begins at `begin` ends, by its checksum; None where it is cut.
 
-    That is the end of the data, but for zeros, or else where the checksum fits and a tag or zeros follow, or else
-    where it fits first: one of 65,536 fits by chance. The checksum fits in front of zeros that it ends with, too. So
-    up to two zeros behind it are taken for a part of it: a decoder misses them, and passes over those that are none.
+    These are tried in turn: the end of the data without its zeros, where the checksum fits and a tag or zeros follow,
+    and where it fits first (by chance it fits at one offset of 65,536). A checksum that ends with zeros also fits in
+    front of them. So up to two zeros are taken for a part of the frame: a decoder skips them where they are none.
     """
     trimmed = len(data.rstrip(b"\0"))
     if has_right_checksum(data[begin:trimmed]):
@@ -95,7 +95,7 @@ def end_of_frame(data: bytes, begin: int) -> int | None:
 
 
 def _behind_zeros(data: bytes, end: int) -> int:
-    """Behind those at an offset that a checksum may end with."""
+    """The offset behind the zeros at `end`, of which a checksum may have up to two."""
     return end + len(data[end : end + 2]) - len(data[end : end + 2].lstrip(b"\0"))
 
 

@@ -22,12 +22,12 @@ _HEADER_BYTES, _SIZE_BYTES = 11, 4
 _CODEC_BYTES = 2  # behind the header of an audio tag: the codec, and of AAC whether it is sound
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
 _MAX_TAGS = 20_000_000
-_SEARCHED_BYTES = 1 << 26  # for tags behind what is none
+_SEARCHED_BYTES = 1 << 26  # for tags behind bytes that are none
 _SEARCHED_BLOCK_BYTES = 1 << 20
-_MAX_FOUND = 1000  # of what begins as a tag does, which noise of as many bytes does not once
+_MAX_FOUND = 1000  # places that look like the beginning of a tag: in noise of as many bytes not even one is likely
 _BACKWARDS_MS = 10  # how far the times of sound may go back
-_UNSTATED_MS = 1000  # how much less than its stated duration a file may have
-_ROUNDED_MS = 100  # by which a duration and the times of tags differ
+_UNSTATED_MS = 1000  # by how much a file may be shorter than its stated duration
+_ROUNDED_MS = 100  # by how much a duration and the times of tags may differ
 _DURATION = b"\0\x08duration\0"  # in the first tag, as a number of AMF
 _KINDS = bytes(byte for byte in range(256) if byte & 31 in {_AUDIO, _VIDEO, _SCRIPT})
 _TAG = re.compile(b"(?=[" + re.escape(_KINDS) + rb"].{7}\0{3})", re.DOTALL)
@@ -52,7 +52,7 @@ class _Times:
 
     @property
     def end(self) -> float:
-        """Of the last tag, if it is as long as the others are."""
+        """When the last tag ends, if it is as long as the others are on average."""
         return self.last + (self.last - self.first) / max(1, self.count - 1)
 
 
@@ -74,7 +74,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             if time_ms < sound.last - _BACKWARDS_MS:
                 return Structure(start, size, problem=_DAMAGED)
             sound.add(time_ms)
-            if end - offset > _HEADER_BYTES + _SIZE_BYTES:  # some recorders write audio tags without any
+            if end - offset > _HEADER_BYTES + _SIZE_BYTES:  # some recorders write audio tags without sound
                 codecs[_MP3 if header[11] >> 4 == _EIGHT_KHZ_MP3 else header[11] >> 4] += 1
         elif header[0] & 31 == _VIDEO:
             picture.add(time_ms)
@@ -97,13 +97,13 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 
 def _change_of(codecs: Counter[int]) -> str | None:
-    """The problem of audio tags with other codecs; a few of them are damaged tags."""
+    """The problem that the codec of the audio tags changes. None where few differ: these are damaged tags."""
     others = codecs.total() - max(codecs.values(), default=0)
     return _CODEC_CHANGES if others > _MAX_OTHERS * codecs.total() else None
 
 
 def _describes_aac(tag: bytes) -> bool:
-    """Whether an audio tag has none: it comes before the sound, and often at time 0 though the sound begins late."""
+    """Whether an audio tag only describes AAC. It comes first, and often at time 0 although the sound begins later."""
     return tag[11] >> 4 == _AAC and tag[12] == 0
 
 

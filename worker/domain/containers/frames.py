@@ -26,7 +26,7 @@ class FrameKind(NamedTuple):
     header_bytes: int
     measure: Callable[[bytes, int], Frame | None]
     is_right: Callable[[bytes, int, int], bool] | None = None  # False for a damaged frame; asked of each in its order
-    has_tags_skipped: bool = True  # by the demuxer, where they stand in front: False where it decodes them
+    has_tags_skipped: bool = True  # whether the demuxer skips tags in front; False where it decodes them
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Chain:
     tags: list[tuple[int, int]] = field(default_factory=list)  # begin and end of tags between frames
     rates_hz: frozenset[int] = frozenset()
     lost_frames: int = 0  # for which there is room in the gaps
-    is_overlong: bool = False  # more is no frame than was looked at
+    is_overlong: bool = False  # more bytes are no frames than are examined
 
     @property
     def mean_frame_bytes(self) -> float:
@@ -55,7 +55,7 @@ class Chain:
 
 
 def chain_begins(window: bytes, offset: int, kind: FrameKind, *, frames: int = _CHAIN) -> bool:
-    """Whether `frames` frames follow each other from `offset`; a window that ends sooner counts after two."""
+    """Whether `frames` frames follow each other from `offset`. Two are enough where the window ends behind them."""
     for number in range(frames):
         if offset > len(window) - kind.header_bytes:
             return number >= 2
@@ -77,7 +77,7 @@ def find_chain(window: bytes, kind: FrameKind, start: int = 0) -> int | None:
 
 
 def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Chain:
-    """Count from the frame at `begin`. Tags between frames, where files were joined, are no gaps."""
+    """Count the frames from the one at `begin`. Tags between frames, where files were joined, are no gaps."""
     chain = Chain(begin, begin)
     clocks: dict[Clock, int] = {}
     at, skipped = begin, 0
@@ -136,7 +136,10 @@ def _pass_frames(block: bytes, end: int, kind: FrameKind, clocks: dict[Clock, in
 
 
 def _next_frames(read_at: ReadAt, at: int, end: int, kind: FrameKind) -> int | None:
-    """Where frames go on behind what is none; None where they do not. A tag that states too much is searched."""
+    """Where frames go on behind bytes that are none; None where they do not.
+
+    Whole tags are skipped. One that states more bytes than there are is searched for frames.
+    """
     behind = behind_tags_between(read_at, at)
     if at < behind <= end:
         return behind
@@ -155,7 +158,7 @@ def _next_frames(read_at: ReadAt, at: int, end: int, kind: FrameKind) -> int | N
 
 
 def _missing_bytes(header: bytes, there: int, frame: Frame | None, kind: FrameKind) -> int:
-    """What a frame lacks that the file ends in. What does not begin as a frame does is junk or padding."""
+    """How many bytes are missing of a frame that the file's end cuts off. 0 for junk or padding, which is no frame."""
     if frame is not None:
         return max(0, frame[0] - there)
     return max(0, kind.header_bytes - there) if header.startswith(kind.sync[: len(header)]) else 0

@@ -12,7 +12,7 @@ _MAX_LOOKED_AT_BYTES = FRAME_BYTES << 15
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether it is frames to its end, as far as the first MB and the last one show."""
+    """Whether the file is frames to its end, as far as its first and its last MB show."""
     end = before_tags(read_at, start, size)
     count, rest = divmod(end - start, FRAME_BYTES)
     begin_of_last = start + max(0, count * FRAME_BYTES - _MAX_LOOKED_AT_BYTES)

@@ -12,7 +12,7 @@ _MAX_FIELDS = 64
 
 
 def length_from(read_at: ReadAt, begin: int) -> int:
-    """The length of the tag that begins there; 0 where none does that is whole."""
+    """The length of the tag that begins at an offset; 0 where no whole tag does."""
     head = read_at(begin, len(_BEGIN) + _MAX_TEXT_BYTES + len(_END_1))
     if not head.startswith(_BEGIN):
         return 0
@@ -29,7 +29,7 @@ def length_from(read_at: ReadAt, begin: int) -> int:
 
 
 def length_to(read_at: ReadAt, end: int) -> int:
-    """The length of the tag that ends there; 0 where none does."""
+    """The length of the tag that ends at an offset; 0 where none does."""
     tail = read_at(end - LONGEST_END, LONGEST_END) if end >= LONGEST_END else b""
     if tail.endswith(_END_2) and tail[:6].isdigit():
         return int(tail[:6]) + LONGEST_END

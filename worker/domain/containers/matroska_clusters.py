@@ -32,7 +32,7 @@ _BACKWARDS_SECONDS = 0.005  # how far a track's times may go back: they are roun
 _GAP_SECONDS = 0.3  # more than the longest frame and less than a cluster
 _MAX_BLOCKS = 10_000_000  # a block costs 2 µs; of 20 ms each it is 55 hours
 _CHECKED_AT_ONCE = 1 << 18
-_MAX_CHECKED_BYTES = 1 << 30  # of clusters with a checksum, which is a second
+_MAX_CHECKED_BYTES = 1 << 30  # of clusters with a checksum: comparing as many takes a second
 
 
 @dataclass(slots=True)
@@ -44,12 +44,12 @@ class Track:
     codec_delay_ns: int
     first: int | None = None
     last: int = 0
-    last_cluster: int = 0  # how many there were at the last block
+    last_cluster: int = 0  # how many clusters there were at the last block
     last_duration: int = 0  # 0 where it is not stated
 
 
 def read_track(reader: BlockReader, entry: Element) -> Track:
-    """From the track's entry. Raises DamagedError."""
+    """Read a track from its entry. Raises DamagedError."""
     wanted = {_TRACK_NUMBER, _TRACK_TYPE, _CODEC_DELAY}
     found = {
         child.identifier: unsigned(reader, child)
@@ -62,7 +62,7 @@ def read_track(reader: BlockReader, entry: Element) -> Track:
 class Clusters:
     """Reads cluster after cluster. `tracks` is filled before the first of them, and has each by its number.
 
-    `is_padding` says whether what begins at an offset, and is no element, is none of the file's sound.
+    `is_padding` says whether what begins at an offset, and is no element, is padding behind the sound.
     """
 
     def __init__(self, reader: BlockReader, tracks: dict[int, Track], is_padding: Callable[[int], bool]) -> None:
@@ -79,9 +79,9 @@ class Clusters:
         self.has_gap = False  # an audio track goes on later in a cluster than it ended in the one before
 
     def read(self, cluster: Element, end: int, followers: AbstractSet[int]) -> int:
-        """The offset behind the cluster; of one of unknown size, where one of `followers` begins, padding or `end`.
+        """Read a cluster, and return the offset behind it. Raises DamagedError.
 
-        Raises DamagedError.
+        One of unknown size ends where one of `followers` or padding begins, or at `end`.
         """
         self._timestamp, offset = 0, cluster.body
         self.begins.add(cluster.begin)
@@ -106,7 +106,7 @@ class Clusters:
         return (element is not None and element.identifier in followers) or self._is_padding(offset)
 
     def track_seconds(self) -> tuple[float | None, ...]:
-        """Of each audio track: from its first sample to its last block, pauses included."""
+        """The length of each audio track, from its first sample to its last block, pauses included."""
         return tuple(self._seconds(track) for track in self._tracks.values() if track.kind == AUDIO)
 
     def _seconds(self, track: Track) -> float | None:
@@ -170,7 +170,10 @@ class Clusters:
         self._add(value, int.from_bytes(relative, "big", signed=True), duration)
 
     def _check(self, checksum: Element, stop: int) -> None:
-        """Compare the checksum of the cluster, where all of it is sound: damage in pictures does not matter."""
+        """Compare the cluster's checksum, but not in a file with pictures, whose damage does not matter.
+
+        Raises DamagedError.
+        """
         if self._checked_bytes > _MAX_CHECKED_BYTES or any(track.kind == _VIDEO for track in self._tracks.values()):
             return
         state, offset = 0, checksum.end or stop

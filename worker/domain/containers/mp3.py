@@ -27,7 +27,7 @@ _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 1200
 
 
 def _frame(header: bytes) -> Frame | None:
-    """Of three bytes with the sync word (ISO 11172-3, 2.4.2.3). None for a free format, which states no length."""
+    """The frame of a header's three bytes (ISO 11172-3, 2.4.2.3). None for a free format, which states no length."""
     version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
     bitrate_index, rate_index = header[2] >> 4, header[2] >> 2 & 3
     if version == 1 or layer == 0 or bitrate_index in {0, 15} or rate_index == 3:
@@ -130,7 +130,7 @@ def _played_seconds(read_at: ReadAt, structure: Structure, info: _Info) -> float
 
 
 def _info(read_at: ReadAt, begin: int) -> _Info:
-    """The tag stands behind the side information, whose length depends on version and channels."""
+    """Read the tag. It stands behind the side information, whose length depends on version and channels."""
     frame = read_at(begin, 192)
     at = max(frame.find(b"Xing"), frame.find(b"Info"))
     if at == -1 or len(frame) < at + 16:
@@ -148,7 +148,7 @@ def _info(read_at: ReadAt, begin: int) -> _Info:
 
 
 def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:
-    """A header without a checksum: side information and samples of zeros are silence."""
+    """A frame of silence: a header without a checksum, and zeros behind it. None where none is short enough."""
     for index in range(14, 0, -1):
         bits = bytes((0xFF, header[1] | 1, index << 4 | header[2] & 0x0D, header[3]))
         frame = _measure(bits, 0)

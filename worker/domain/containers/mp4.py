@@ -17,7 +17,7 @@ from worker.domain.containers.zeros import ZEROS_AMID_SOUND, zeros_begin_before
 
 _MEDIA = {b"moov", b"moof", b"mdat"}
 _BEFORE_MEDIA = _MEDIA | {b"free", b"skip", b"wide", b"uuid", b"sidx", b"ssix", b"styp", b"ftyp", b"emsg", b"prft"}
-_SEARCHED_BYTES = 1 << 26  # for fragments behind what is no box
+_SEARCHED_BYTES = 1 << 26  # for fragments behind bytes that are no box
 _MAX_INDEX_BYTES = 1 << 20  # of a fragment
 _HEADER_BYTES, _WIDE_HEADER_BYTES = 8, 16  # of a box; the second has a size of 64 bits
 _EMPTY_BYTES = 8  # of media: the header alone
@@ -66,9 +66,9 @@ def _mended_times(read_at: ReadAt, media: list[Box]) -> MendedTimes:
 
 
 def _lost_fragments(read_at: ReadAt, boxes: list[Box], end: int, size: int) -> str | None:
-    """What shows that fragments are missing, each of which has an index of its own; `end` is behind the last box.
+    """The problem that fragments are missing or in disorder; each has an index. `end` is behind the last box.
 
-    The decoder passes over what is no box, and over one whose name is damaged.
+    The decoder skips bytes that are no box, and a box whose name is damaged.
     """
     searched = min(size, end + _SEARCHED_BYTES)
     if BlockReader(lambda at, length: read_at(at, min(length, max(0, searched - at)))).find(b"moof", end) is not None:
@@ -117,7 +117,7 @@ def _is_filled(data: bytes, length: int) -> bool:
 
 
 def _box_header(data: bytes, offset: int) -> tuple[int, bytes, int]:
-    """The size and kind that a box states, and the bytes of its header; there are 8 bytes at least."""
+    """The size and the kind that a box states, and the length of its header. `data` has at least 8 bytes of it."""
     size, kind = struct.unpack_from(">I4s", data, offset)
     if size == 1 and len(data) - offset >= _WIDE_HEADER_BYTES:
         return *struct.unpack_from(">Q", data, offset + _HEADER_BYTES), kind, _WIDE_HEADER_BYTES
@@ -145,7 +145,7 @@ def _are_alike(read_at: ReadAt, first: Box, second: Box) -> bool:
 
 
 def _time(read_at: ReadAt, fragment: Box | None) -> int | None:
-    """When a fragment begins, by its first track's clock; None where it is none."""
+    """When a fragment begins, by its first track's clock; None where the box is no fragment."""
     if fragment is None or fragment.kind != b"moof":
         return None
     begin = _begin(_index_of(read_at, fragment))

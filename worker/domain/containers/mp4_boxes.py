@@ -8,7 +8,7 @@ AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000)  # below, a decoder ma
 
 
 def child(box: bytes, *path: bytes) -> bytes:
-    """What is in the first box of that path; empty where there is none."""
+    """The content of the first box of that path; empty where there is none."""
     for kind in path:
         found = children(box, kind)
         if not found:
@@ -22,7 +22,7 @@ def children(box: bytes, kind: bytes) -> list[bytes]:
 
 
 def places(data: bytes, kind: bytes, begin: int, end: int) -> list[tuple[int, int]]:
-    """Where what is in the boxes of a kind begins and ends, of those that follow each other between two offsets."""
+    """Where the contents of the boxes of a kind begin and end, among the boxes between two offsets."""
     found = []
     while begin + 8 <= end:
         length = int.from_bytes(data[begin : begin + 4], "big")

@@ -18,7 +18,7 @@ _DURATION, _SIZE, _FLAGS, _COMPOSITION = 0x100, 0x200, 0x400, 0x800
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """Its place in the file, with its media, and how many samples of sound it has."""
+    """A fragment: its range in the file, with its media, and how many samples of sound it has."""
 
     start: int
     stop: int
@@ -27,7 +27,7 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Fragments:
-    """Those of a file with one track. `skipped` are samples at the beginning that are not played."""
+    """The fragments of a file with one track. `skipped` samples at the beginning are not played."""
 
     rate_hz: int
     skipped: int
@@ -35,7 +35,7 @@ class Fragments:
 
 
 def fragments_of(read_at: ReadAt, size: int) -> Fragments:
-    """Raises ValueError unless the file is a header and then nothing but fragments, all of it complete."""
+    """The fragments of a file. Raises ValueError unless it is a header and then nothing but complete fragments."""
     boxes = list(top_boxes(read_at, size))
     kinds = [box.kind for box in boxes]
     if kinds[:2] != [b"ftyp", b"moov"] or kinds[2:] != [b"moof", b"mdat"] * (len(kinds) // 2 - 1):
@@ -77,7 +77,7 @@ def _timescale(media_header: bytes) -> int:
 
 
 def _skipped(edits: bytes | None) -> int:
-    """Where in the media the only edit begins (section 8.6.6); there is none where all is played."""
+    """Where in the media the only edit begins (section 8.6.6); 0 where there is none, because all is played."""
     if edits is None:
         return 0
     (count,) = struct.unpack_from(">I", edits, 4)

@@ -27,7 +27,7 @@ class FrontIndex:
 
 
 def index_in_front(read_at: ReadAt, size: int, changed: Callable[[bytes], bytes] = lambda moov: moov) -> FrontIndex:
-    """`changed` makes the box that is sent of the `moov` that is in the file.
+    """The file with its index in front. `changed` makes the `moov` that is sent of the one that is in the file.
 
     Raises ValueError unless the file is `ftyp`, the media, and `moov` as the last box, all of it complete.
     """
@@ -38,7 +38,7 @@ def index_in_front(read_at: ReadAt, size: int, changed: Callable[[bytes], bytes]
     moov = changed(read_at(last.start, last.stop - last.start))
     shifted = _shifted(moov, len(moov), wide=False)
     if shifted is None:
-        # 32-bit offsets would pass 4 GiB. The moov grows by its wide tables, so the shift is known only afterwards.
+        # 32-bit offsets would exceed 4 GiB. The moov grows by its wide tables, so the shift is known only afterwards.
         grown = _shifted(moov, 0, wide=True) or b""
         shifted = _shifted(moov, len(grown), wide=True) or b""
     return FrontIndex(read_at(first.start, first.stop) + shifted, first.stop, last.start)

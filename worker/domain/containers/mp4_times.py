@@ -20,17 +20,17 @@ WRONG_TIMES = (
 
 _FRAME_SAMPLES, _SHORT_FRAME_SAMPLES = 1024, 960  # of AAC-LC; a bit of its configuration says which
 _SHORT_FRAMES = 4
-_MAX_ENTRIES = 16  # of a table that gives all frames one length, but for a few
+_MAX_ENTRIES = 16  # of a table in which all frames but a few have one length
 _ROUNDED_TICKS = 1
-_TO_THE_END = 0x7FFF_FFFF  # of an edit: weeks, of which the demuxer takes what there is
+_TO_THE_END = 0x7FFF_FFFF  # the length of an edit: weeks, of which the demuxer takes as much as there is
 _MOST = 0.9  # of the frames
 
 
 @dataclass(frozen=True, slots=True)
 class MendedTimes:
-    """What makes the frames as long as they are, and how long each track with sound is then.
+    """Patches that give the frames their true lengths, and how long each track with sound then is.
 
-    A track that has no wrong times has no length here: the demuxer says it.
+    A track without wrong times has None as its length: the demuxer states it.
     """
 
     patches: tuple[Patch, ...] = ()
@@ -39,7 +39,7 @@ class MendedTimes:
 
 
 def mended_times(index: bytes, begin: int) -> MendedTimes:
-    """Of an index that begins at an offset of the file.
+    """Mend the times in an index that begins at an offset of the file.
 
     Only what is the same for most of the frames is an error: pauses are longer frames here and there. The lengths that
     the index states elsewhere may be wrong as well: they are the sums of what its writer took for the frames.
@@ -73,7 +73,7 @@ def mended_times(index: bytes, begin: int) -> MendedTimes:
 
 
 def _inside(index: bytes, begin: int, end: int, kind: bytes, *kinds: bytes) -> Iterator[tuple[int, int]]:
-    """Where what is in the boxes of a path begins and ends."""
+    """Where the contents of the boxes of a path begin and end."""
     for place in places(index, kind, begin, end):
         if kinds:
             yield from _inside(index, *place, *kinds)
@@ -153,7 +153,7 @@ def _heard_seconds(track: bytes, ticks: Fraction, movie_per_second: int) -> floa
 
 
 def _open_edit(table: bytes) -> tuple[int, int] | None:
-    """Where the length of the last edit stands, if that has none and is no pause, and in how many bytes."""
+    """Where the length of the last edit stands, and in how many bytes. None if it is not 0, or the edit is a pause."""
     edits, width = _edits(table), 8 if table[:1] == b"\1" else 4
     if not edits or struct.unpack_from(">I", table, 4) != (len(edits),) or edits[-1][0] or edits[-1][1] < 0:
         return None
@@ -161,7 +161,7 @@ def _open_edit(table: bytes) -> tuple[int, int] | None:
 
 
 def _edits(table: bytes) -> list[tuple[int, int]]:
-    """The length of each on the movie's clock, and where it begins on the track's (ISO 14496-12, section 8.6.6)."""
+    """The length of each edit on the movie's clock, and its begin on the track's (ISO 14496-12, section 8.6.6)."""
     entry = struct.Struct(">QqI" if table[:1] == b"\1" else ">IiI")
     count = min(int.from_bytes(table[4:8], "big"), _MAX_ENTRIES, len(table[8:]) // entry.size)
     return [entry.unpack_from(table, 8 + entry.size * number)[:2] for number in range(count)]

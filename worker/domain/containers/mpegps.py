@@ -47,7 +47,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 
 def _problem(reader: BlockReader, end: int, size: int) -> str | None:
-    """What the bytes behind the last whole packet mean, as nothing states how long the file is.
+    """The problem that the bytes behind the last whole packet show, as nothing states how long the file is.
 
     Sound that is cut off begins as a packet does, and sound that is damaged has more packets behind it, or is short.
     """
@@ -66,7 +66,7 @@ def _end_of_padding(reader: BlockReader, offset: int) -> int | None:
 
 
 def _track_of(reader: BlockReader, offset: int) -> int | None:
-    """The number of the audio track that a packet is of: that of the packet, or in private ones that of DVDs."""
+    """The number of a packet's audio track, which a private packet of a DVD has inside; None where it has none."""
     header = reader.at(offset, 9)
     code = header[3]
     if code & 0xE0 == _MPEG_AUDIO:
@@ -78,7 +78,7 @@ def _track_of(reader: BlockReader, offset: int) -> int | None:
 
 
 def _end_of_unit(reader: BlockReader, offset: int) -> int | None:
-    """The offset behind a pack's header or a packet, perhaps behind the end of the file; None where there is none."""
+    """The offset behind a pack's header or a packet; it may lie behind the end of the file. None where neither is."""
     header = reader.at(offset, _PACK_BYTES)
     if len(header) < 6 or header[:3] != _PREFIX:
         return offset + 4 if header[:4] == _PREFIX + bytes([_END]) else None

@@ -40,7 +40,7 @@ _LAST_INCOMPLETE = "the MPEG transport stream ends within an audio packet"
 
 @dataclass(slots=True)
 class _Stream:
-    """An audio stream, or perhaps of subtitles."""
+    """An audio stream; where it is not certain, it may be one of subtitles."""
 
     is_certain: bool
     sound: Sound = field(default_factory=Sound)
@@ -82,7 +82,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 
 def _end_of_packets(read_at: ReadAt, start: int, size: int, packet_bytes: int, sync: int) -> int | None:
-    """Where the last packet ends that follows others; behind the end of the file if it is cut. None: there is none.
+    """Where the last packet ends that follows others; behind the file's end if it is cut. None where there is none.
 
     Zeros behind it may be any length.
     """
@@ -141,7 +141,7 @@ class _Reading:
     tables_at: int | None = None  # the last table of all programmes
 
     def add(self, number: int, packet: bytes, at: int, end: int) -> None:
-        """Take a packet of a stream that is one of sound here, or has been or will be one."""
+        """Take a packet of a stream that has sound here, or somewhere in the file."""
         begins = bool(packet[1] & _BEGINS)
         stream = self.streams.get(number)
         if stream is None:

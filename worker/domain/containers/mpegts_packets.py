@@ -29,9 +29,9 @@ def is_row(data: bytes, packet_bytes: int, sync: int, *, begin: int = 0) -> bool
 
 
 def runs(read_at: ReadAt, start: int, end: int, packet_bytes: int, sync: int) -> Iterator[tuple[int, bytes]]:
-    """Where packets follow each other: the offset and the bytes of some thousands of them at a time.
+    """The stretches in which packets follow each other: the offset and the bytes of up to some thousands of packets.
 
-    Where the row is broken it is searched again, byte by byte: a sync byte alone is no packet.
+    Where the row is broken, the next one is searched byte by byte: a sync byte alone is no packet.
     """
     offset, is_in_row = start, True
     while offset < end and (block := read_at(offset, min(packet_bytes * _PACKETS_AT_ONCE, end - offset))):
@@ -151,7 +151,7 @@ def sound_of(packet: bytes) -> bool:
 
 
 def is_certain_sound(packet: bytes) -> bool:
-    """Whether what `sound_of` found is sound: private packets may have subtitles."""
+    """Whether a packet that `sound_of` accepts is certainly sound: private packets may have subtitles."""
     payload = payload_of(packet)
     return _is_mpeg_audio(payload) or payload[9 + payload[8] :].startswith(_SYNC_WORDS)
 
@@ -163,7 +163,7 @@ def is_of_pictures(packet: bytes) -> bool:
 
 
 def payload_of(packet: bytes) -> bytes:
-    """What a transport packet carries that has a payload."""
+    """The payload of a transport packet that has one."""
     return packet[5 + packet[4] if packet[3] & 0x20 else 4 :]
 
 

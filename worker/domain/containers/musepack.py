@@ -13,7 +13,7 @@ _MAGIC_8 = b"MPCK"
 
 
 def examine_7(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Its length, which the converter compares: frames begin at any bit, and only a decoder finds their end."""
+    """How long the sound is, which is compared later: frames begin at any bit, and only a decoder finds their end."""
     header = read_at(start, 12)
     if len(header) < 12:
         return Structure(start, size, problem=CUT_OFF)
@@ -57,7 +57,11 @@ def _number(data: bytes) -> tuple[int, int]:
 
 
 def _seconds(stream_header: bytes) -> tuple[float, ...]:
-    """Checksum (4 bytes), version, number of samples, silence at the begin, and the rate's number in three bits."""
+    """The length by the stream's header; empty where it does not say it.
+
+    The header has a checksum (4 bytes), the version, the number of samples, the samples of silence at the beginning,
+    and the rate's number in three bits.
+    """
     samples, samples_bytes = _number(stream_header[5:])
     silence, silence_bytes = _number(stream_header[5 + samples_bytes :])
     rate = stream_header[5 + samples_bytes + silence_bytes :]

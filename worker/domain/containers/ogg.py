@@ -33,15 +33,15 @@ class _Stream:
     is_unfinished: bool
     pages: int = 1
     granule: int = 0
-    begin: int | None = None  # the granule at which the first page with sound begins
+    begin: int | None = None  # the granule position at which the first page with sound begins
     missing_before_sound: int = 0
     has_gap: bool = False
-    packets: int = 1  # of its headers, as far as they are read
+    packets: int = 1  # how many of its header packets have been read
     setup: int = 0  # a checksum of the third of them, which in Vorbis has the codebooks
 
     @property
     def has_lost_sound(self) -> bool:
-        """Whether pages are missing by damage.
+        """Whether pages are missing because of damage.
 
         A recording of a live stream lacks pages, too: those between the headers and the moment at which it joined.
         Far more pages are then missing than there are.
@@ -50,7 +50,7 @@ class _Stream:
 
     @property
     def seconds(self) -> float | None:
-        """From its first sample to its last, pauses included (RFC 7845, section 4.1)."""
+        """The length from the first sample to the last, pauses included (RFC 7845, section 4.1)."""
         if self.codec is None or self.begin is None:
             return None
         return max(0, self.granule - self.begin - self.codec.pre_skip) / self.codec.rate_hz
@@ -59,7 +59,7 @@ class _Stream:
     def parameters(self) -> tuple[object, ...]:
         """What the decoder is set up with."""
         codec = self.codec
-        if codec is None or codec.name == "FLAC":  # of which each frame says what it is
+        if codec is None or codec.name == "FLAC":  # each frame of FLAC states its own parameters
             return ("FLAC" if codec else None,)
         return codec.name, codec.channels, codec.rate_hz, codec.settings, self.setup
 
@@ -174,7 +174,7 @@ def _problem(links: list[_Link], read_at: ReadAt, end: int, size: int) -> str | 
 
 
 def _parts(links: list[_Link]) -> list[Structure]:
-    """What has a decoder of its own: each link with sound, or, where they are many, those in a row that are alike.
+    """The parts that get a decoder each: every link with sound, or, where these are too many, those alike in a row.
 
     One decoder for several links plays what their encoders put in front and behind, some milliseconds each; of
     links that differ, ffmpeg ends after the first, or decodes the next with the codebooks of the first.
@@ -195,7 +195,7 @@ def _parts(links: list[_Link]) -> list[Structure]:
 
 
 def _track_seconds(links: list[_Link]) -> tuple[float | None, ...]:
-    """Of each stream with sound; of joined links the sum, where each has one."""
+    """The length of each stream with sound; of joined links the sum, where each has one such stream."""
     if len(links) > 1:
         each = [link.audio[0].seconds if len(link.audio) == 1 else None for link in links]
         return (None if None in each else sum(seconds or 0 for seconds in each),)

@@ -32,7 +32,7 @@ class OggCodec:
 
 
 def codec_of(head: bytes) -> OggCodec | None:
-    """From the first packet of a stream; None where it is no sound, or its header makes no sense."""
+    """Read the codec from the first packet of a stream. None where it is no sound, or its header makes no sense."""
     codec = next((read(head) for magic, read in _READERS if head.startswith(magic)), None)
     return codec if codec is not None and codec.rate_hz else None
 
@@ -71,10 +71,10 @@ _READERS = (
 
 
 def begin_of(page: Page, codec: OggCodec, read_at: ReadAt) -> int:
-    """The granule at which the page's first sample stands.
+    """The granule position of the page's first sample.
 
-    Of Opus it is exact. The others do not say how long each packet is: 0 where the page can begin there, else, as in
-    a recording of a live stream, the granule at which it ends.
+    For Opus it is exact. Packets of the others do not state their length: it is 0 where the page can begin there, and
+    else, as in a recording of a live stream, the granule position at which the page ends.
     """
     if codec.name == "Opus":
         return max(0, page.granule - _opus_samples(page, read_at))
@@ -86,7 +86,7 @@ def _packet_ends(page: Page) -> list[int]:
 
 
 def _opus_samples(page: Page, read_at: ReadAt) -> int:
-    """Samples of the packets that end on the page."""
+    """How many samples the packets have that end on the page."""
     samples, offset = 0, page.body
     for first, behind in pairwise([0, *_packet_ends(page)]):
         samples += packet_samples(read_at(offset, 2))
@@ -95,7 +95,7 @@ def _opus_samples(page: Page, read_at: ReadAt) -> int:
 
 
 def packet_samples(packet: bytes) -> int:
-    """Samples at 48 kHz of a packet of Opus that begins with these bytes (RFC 6716, section 3.1)."""
+    """How many samples at 48 kHz a packet of Opus has that begins with these bytes (RFC 6716, section 3.1)."""
     if not packet:
         return 0
     configuration, code = packet[0] >> 3, packet[0] & 3

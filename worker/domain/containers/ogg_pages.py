@@ -47,9 +47,9 @@ class Page(NamedTuple):
 
 
 def pages(read_at: ReadAt, start: int) -> Iterator[Page]:
-    """The pages whose CRC is right, in their order; what lies between them is passed over.
+    """The pages whose CRC is right, in their order. What lies between them is skipped.
 
-    Ends after MAX_PAGES pages, and where too much looks like a page and is none.
+    Ends after MAX_PAGES pages, and where too many places look like a page and are none.
     """
     reader = BlockReader(read_at)
     offset, failed = start, 0
@@ -83,8 +83,8 @@ def _page_at(reader: BlockReader, offset: int) -> Page | None:
 def page_checksum(page: bytes) -> int:
     """The CRC of a page, its own field taken as zero.
 
-    It is the CRC-32 of zlib with the bits of each byte in the other order, from 0 and without inversion: half a
-    gigabyte a second.
+    It is computed with zlib's CRC-32, which takes the bits of each byte in the other order, begins with ones and
+    inverts the result. That is fast: half a gigabyte a second.
     """
     state = zlib.crc32(page[:22].translate(_REVERSED), _ALL_ONES)
     state = zlib.crc32(bytes(4), state)

@@ -17,7 +17,7 @@ _TOO_MANY_CHANGES = f"the source's sample rate changes more than {MAX_PARTS - 1}
 
 @dataclass(slots=True)
 class _Stretch:
-    """Frames of one rate in a row, lost ones among them, and what is no frame between them and behind them."""
+    """Frames in a row with one rate, the lost ones among them, and the bytes between and behind them that are none."""
 
     begin: int
     rate_hz: int
@@ -32,7 +32,7 @@ class _Stretch:
 
 
 def in_parts(structure: Structure, chain: Chain, read_at: ReadAt, kind: FrameKind) -> Structure:
-    """The structure with a part for each stretch of frames of one sample rate; as it is where there is one."""
+    """The structure with a part for each stretch of frames of one sample rate; unchanged where there is only one."""
     if structure.problem or len(chain.rates_hz) < 2:
         return structure
     stretches = _stretches(read_at, chain, kind)
@@ -46,7 +46,7 @@ def in_parts(structure: Structure, chain: Chain, read_at: ReadAt, kind: FrameKin
 
 
 def _stretches(read_at: ReadAt, chain: Chain, kind: FrameKind) -> list[_Stretch]:
-    """All of the chain, as far as there are not too many of them."""
+    """The stretches of the chain, in their order; not all of them where there are too many."""
     gaps = dict(chain.gaps)
     skips = gaps | dict(chain.tags)
     found: list[_Stretch] = []

@@ -37,7 +37,7 @@ class SampleLayout:
 
     @property
     def codec(self) -> str:
-        """By FFmpeg's name."""
+        """FFmpeg's name of the codec."""
         if self.kind in {"mulaw", "alaw"}:
             return f"pcm_{self.kind}"
         if self.sample_bytes == 1:
@@ -45,7 +45,7 @@ class SampleLayout:
         return f"pcm_{'f' if self.kind == 'float' else 's'}{8 * self.sample_bytes}{self.byte_order[0]}e"
 
     def if_known(self) -> SampleLayout | None:
-        """Itself, or None where there are no such samples."""
+        """The layout, or None where samples of this kind do not have this size, or the channels make no sense."""
         sizes = {"int": {1, 2, 3, 4}, "unsigned": {1}, "float": {4, 8}, "mulaw": {1}, "alaw": {1}}
         return self if self.sample_bytes in sizes.get(self.kind, ()) and 1 <= self.channels <= 64 else None
 

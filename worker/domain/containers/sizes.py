@@ -7,7 +7,7 @@ SLACK_BYTES = 64  # some writers count their own header into the size: less than
 
 MAX_FILE_BYTES = 1 << 48  # no store holds a file of so many: a larger size of 64 bits is a placeholder
 _LARGE_BYTES = 1 << 28
-_NEAR_BYTES = 4096  # what writers take off a round number, for a header or a whole block
+_NEAR_BYTES = 4096  # by how much writers change a round number, for a header or a whole block
 _ROUND = 100_000_000
 _MIN_PART = 16
 

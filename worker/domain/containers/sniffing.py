@@ -46,7 +46,7 @@ from worker.domain.errors import UnsupportedAudioError
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
-    """What a source is, and where it begins behind the tags in front."""
+    """The container of a source, and where it begins behind the tags in front."""
 
     container: Container
     start: int
@@ -125,7 +125,7 @@ _FOUND_BEHIND_JUNK = (
     *(Container.MATROSKA, Container.ASF, Container.MPEGTS, Container.MPEGPS, Container.AVI, Container.FLV),
     *(Container.WAVPACK, Container.VOC, Container.DSF, Container.DFF),
 )
-# Whose demuxers read ID3 in front; most others end at it.
+# Containers whose demuxers accept an ID3 tag in front. Most others end at it.
 _READING_ID3 = {Container.FLAC, Container.TTA, Container.W64}
 _PLAYLISTS = (
     b"#EXTM3U",
@@ -142,7 +142,7 @@ _PLAYLISTS = (
 
 
 def sniff(read_at: ReadAt, size: int) -> Sniffed:
-    """Raises UnsupportedAudioError with a sentence for the producer, and nothing else, for any bytes."""
+    """Find the container by the bytes. Raises nothing but UnsupportedAudioError, with a sentence for the producer."""
     if size == 0:
         raise UnsupportedAudioError("the source is empty")
     start = behind_tags(read_at)
@@ -177,7 +177,7 @@ def _by_magic(window: bytes) -> Container | None:
 
 
 def _behind_junk(window: bytes) -> tuple[Container, int] | None:
-    """What begins first behind bytes that are nothing. Only names that cannot stand there by chance are searched."""
+    """The container that begins first behind junk, and where. Searched are names that cannot stand there by chance."""
     found = []
     for name in _FOUND_BEHIND_JUNK:
         magic = SOURCES[name].magic

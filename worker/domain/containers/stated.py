@@ -43,7 +43,7 @@ _MPEG_RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025,
 
 @dataclass(frozen=True, slots=True)
 class StatedSound:
-    """Of the only track with sound, which begins at 0 on its clock; mono or stereo.
+    """What headers state of the only track with sound, which is mono or stereo and begins at 0 on its clock.
 
     `bits_per_sample` is None for lossy codecs. `seconds` is None where the `Structure` has the length.
     """
@@ -56,7 +56,7 @@ class StatedSound:
 
 
 def stated_sound(sniffed: Sniffed, structure: Structure, read_at: ReadAt, size: int) -> StatedSound | None:
-    """None where the headers do not say it exactly. Raises nothing, whatever the bytes are."""
+    """What the headers of a source state. None where they do not say it exactly. Raises nothing, for any bytes."""
     read = _READERS.get(sniffed.container)
     if read is None or structure.parts or structure.patches or structure.codec:
         return None
@@ -67,7 +67,7 @@ def stated_sound(sniffed: Sniffed, structure: Structure, read_at: ReadAt, size: 
 
 
 def _wav(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
-    """Of the only `fmt ` chunk before the samples (WAVEFORMATEX and WAVEFORMATEXTENSIBLE of Windows)."""
+    """Read the only `fmt ` chunk before the samples (WAVEFORMATEX and WAVEFORMATEXTENSIBLE of Windows)."""
     offset, chunks = start + 12, list[bytes]()
     for _ in range(MAX_CHUNKS):
         header = read_at(offset, 8)
@@ -105,7 +105,7 @@ def _flac(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
 
 
 def _mpeg(read_at: ReadAt, begin: int, _size: int) -> StatedSound | None:
-    """ISO 11172-3, section 2.4.2.3, of the first frame."""
+    """Read the header of the first frame (ISO 11172-3, section 2.4.2.3)."""
     header = read_at(begin, 4)
     if len(header) < 4:
         return None
@@ -116,7 +116,7 @@ def _mpeg(read_at: ReadAt, begin: int, _size: int) -> StatedSound | None:
 
 
 def _ogg(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
-    """Of the first page, where no second stream begins behind it."""
+    """Read the first page, where no second stream begins behind it."""
     reading = pages(read_at, start)
     first, second = next(reading, None), next(reading, None)
     if first is None or second is None or second.is_first:
@@ -129,7 +129,7 @@ def _ogg(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
 
 
 def _mp4(read_at: ReadAt, start: int, size: int) -> StatedSound | None:
-    """ISO 14496-12, of the only track; with at most one edit, which leaves out what the encoder put in front."""
+    """Read the only track (ISO 14496-12), with at most one edit, which leaves out what the encoder put in front."""
     boxes = [box for box in top_boxes(read_at, size, start) if box.kind in {b"moov", b"moof"}]
     if [box.kind for box in boxes] != [b"moov"] or boxes[0].stop - boxes[0].start > MAX_INDEX_BYTES:
         return None

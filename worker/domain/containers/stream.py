@@ -27,9 +27,9 @@ _ROUNDED_BYTES = 2  # by which frames of one bitrate differ
 _FRAMES_AT_START = 2
 
 Stretched = Callable[[bytes, int], bytes | None]
-"""From a header, that of the same frame with so many bytes more, which its decoder leaves out; None where none is."""
+"""Makes of a header that of the same frame with so many bytes more, which decoders ignore; None where none can be."""
 SilentFrame = Callable[[bytes, int], bytes | None]
-"""From a header, a frame of silence of at most so many bytes; None where there is none."""
+"""Makes of a header a frame of silence of at most so many bytes; None where there is none."""
 
 
 def find_first(read_at: ReadAt, start: int, kind: FrameKind) -> int | None:
@@ -56,7 +56,7 @@ def examine_stream(
     stretched: Stretched | None = None,
     may_lack: Callable[[Chain], bool] = lambda _: False,
 ) -> tuple[Structure, Chain]:
-    """Count the frames, and put silence where they are missing.
+    """Count the frames, and find patches that put silence where frames are missing.
 
     `may_lack` says whether the last frame, which is cut off, is the end of the sound all the same.
     """
@@ -86,7 +86,7 @@ def examine_stream(
 
 
 def _take_damaged_end(read_at: ReadAt, chain: Chain, end: int, kind: FrameKind) -> None:
-    """What is as long as a frame behind the last one is a frame whose header is damaged, and no junk."""
+    """Add the bytes behind the last frame as a damaged frame, where they are as long as a frame, and not junk."""
     rest = read_at(chain.end, min(end - chain.end, _LONGEST_FRAME_BYTES + 1))
     if chain.missing_bytes or chain.is_overlong or not kind.header_bytes < len(rest) <= _LONGEST_FRAME_BYTES:
         return
@@ -109,7 +109,7 @@ def _is_frame_but_for_a_bit(data: bytes, kind: FrameKind) -> bool:
 
 
 def is_more_than_junk(rest_bytes: int, sound_bytes: int) -> bool:
-    """Whether what follows on the sound and is none may have been sound, by its length alone."""
+    """Whether the bytes behind the sound are so many that they may have been sound."""
     return rest_bytes > max(_SMALL_JUNK_BYTES, min(JUNK_BYTES, int(sound_bytes * _MAX_LOST_PART)))
 
 
@@ -125,7 +125,7 @@ def _first_in_sight(read_at: ReadAt, start: int, begin: int) -> int:
 
 
 def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size: int) -> Structure:
-    """Tags, padding and junk at the ends are no sound. Where the decoder reads tags, it sees zeros for junk."""
+    """The structure without tags, padding and junk at its ends. Where a decoder reads the tags, junk becomes zeros."""
     repairs, problem, patches = [], None, list[Patch]()
     first = _first_in_sight(read_at, start, structure.begin)
     junk = (first or structure.begin) - start
@@ -152,7 +152,7 @@ def _with_ends(read_at: ReadAt, structure: Structure, start: int, end: int, size
 
 @dataclass(frozen=True, slots=True)
 class _Mender:
-    """What is put in the place of bytes between frames."""
+    """Finds what is put in the place of bytes between frames."""
 
     kind: FrameKind
     silent_frame: SilentFrame | None
@@ -166,7 +166,7 @@ class _Mender:
         return None if silence is None else [Patch(begin, end - begin, silence * frames)]
 
     def _taken_in(self, read_at: ReadAt, begin: int, end: int) -> Iterator[Patch]:
-        """The frame before takes the bytes in, where it can: a decoder may lose the frame behind zeros."""
+        """Lengthen the frame before over the bytes, where it can be: a decoder may lose the frame behind zeros."""
         last = last_frame(read_at, begin, self.kind)
         if self.stretched is not None and last is not None:
             header = self.stretched(read_at(last, self.kind.header_bytes), end - begin)
@@ -175,7 +175,7 @@ class _Mender:
 
 
 def _mended(read_at: ReadAt, structure: Structure, chain: Chain, mender: _Mender) -> Structure:
-    """With frames of silence in the gaps, as many as there was room for, and zeros for tags between the frames.
+    """The structure with frames of silence in the gaps, as many as have room, and zeros for tags between the frames.
 
     A decoder may lose the frame that follows on anything else.
     """

@@ -42,13 +42,13 @@ class Structure:
     problem: str | None = None
     track_seconds: tuple[float | None, ...] = ()  # of each audio track in the file's order, where it is stated
     parts: tuple[Structure, ...] = ()  # recordings in a row, each for a decoder of its own; none where one does
-    repairs: tuple[str, ...] = ()  # what is wrong with the file and does not lose sound, without capital and full stop
+    repairs: tuple[str, ...] = ()  # what is wrong and loses no sound: sentences without a capital and a full stop
     frames_only: bool = False  # nothing but frames lies between `begin` and `end`, so every byte is to be decoded
     read_range: tuple[int, int] | None = None  # what the decoder may see, where the rest would mislead it
     patches: tuple[Patch, ...] = ()  # what the decoder gets in place of bytes that it cannot handle
     mends_header: bool = False  # without the patches the decoder cannot read so much as the header
     names_positions: bool = True  # False: the channels have no positions, and those of a decoder are a guess
-    codec: str | None = None  # of the samples, by FFmpeg's name, where its demuxer takes them for others
+    codec: str | None = None  # FFmpeg's name of the samples' codec, where its demuxer takes them for another
     ignores_stated_size: bool = False  # the header's size of the sound is wrong, and the sound ends with the range
 
     @property
@@ -58,9 +58,9 @@ class Structure:
 
 
 Examine = Callable[[ReadAt, int, int], Structure]
-"""From `start`, where sniffing found the container, in a file of `size` bytes.
+"""Examines a file of `size` bytes from `start`, where sniffing found the container.
 
-Raises nothing, whatever the bytes are.
+Raises nothing, whatever the bytes are. The first line of its docstring says what is looked at, for docs/formats.md.
 """
 
 

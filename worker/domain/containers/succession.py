@@ -23,7 +23,7 @@ _MAX_STRETCHES = 4 * MAX_PARTS  # while the file is read: later packets can show
 
 @dataclass(slots=True)
 class _Stretch:
-    """Where sound begins and ends in the file, and where what describes its first track stands (None: nowhere).
+    """Where sound begins and ends in the file. `described` is where its first track is described (None: nowhere).
 
     `resumes` is the index of the stretch from which a clock goes on; its own index where none does.
     """
@@ -32,7 +32,7 @@ class _Stretch:
     begin: int
     end: int
     resumes: int
-    passed: int = 0  # by the clock of the track that has gone furthest in it
+    passed: int = 0  # how much time, by the clock of the track that has gone furthest in it
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class _Track:
 
     at: int = -1
     clock: int | None = None
-    passed: int = 0  # by its clock since it began a stretch, without jumps
+    passed: int = 0  # how much time, by its clock since it began a stretch, without jumps
 
     def advance(self, clock: int) -> bool:
         """Take the time stamp of the next packet; False where it is a jump."""
@@ -116,9 +116,9 @@ class Tracks:
         del self._stretches[first + 1 :]
 
     def succession(self, begin: int, end: int) -> Succession:
-        """Of the tracks in a file whose sound lies between two offsets.
+        """The parts of a file whose sound lies between two offsets.
 
-        A part begins where the sound before it ends. A demuxer that begins there must find what describes the track.
+        A part begins where the sound before it ends. A demuxer that begins there must find the track's description.
         """
         if len(self._stretches) > MAX_PARTS:
             return Succession(problem=JOINED)

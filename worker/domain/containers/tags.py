@@ -29,7 +29,7 @@ def behind_tags(read_at: ReadAt, start: int = 0) -> int:
 
 
 def behind_tags_between(read_at: ReadAt, start: int) -> int:
-    """Behind the tags at the end of one file, and those in front of the next one that was joined to it."""
+    """The offset behind the tags at the end of a file and in front of the next one that was joined to it."""
     for _ in range(2 * _MAX_TAGS):
         header = read_at(start, APE_FOOTER_BYTES)
         if header.startswith(b"TAG+") and read_at(start + _ENHANCED_BYTES, 3) == b"TAG":
@@ -64,7 +64,7 @@ def before_tags(read_at: ReadAt, start: int, end: int) -> int:
 
 
 def _id3v2_bytes(header: bytes) -> int:
-    """https://id3.org/id3v2.4.0-structure"""
+    """The length of an ID3v2 tag by its header; 0 where it is none (https://id3.org/id3v2.4.0-structure)."""
     if len(header) < 10 or not header.startswith(b"ID3") or max(header[6:10]) > 127:
         return 0
     length = header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]
@@ -72,7 +72,7 @@ def _id3v2_bytes(header: bytes) -> int:
 
 
 def _ape_bytes(header: bytes) -> int:
-    """A tag in front begins with a header, whose size counts the items and the footer."""
+    """The length of an APE tag by its header, whose size counts the items and the footer; 0 where it is none."""
     if len(header) < APE_FOOTER_BYTES or not header.startswith(b"APETAGEX") or not header[23] & 0x20:
         return 0
     return APE_FOOTER_BYTES + int.from_bytes(header[12:16], "little")

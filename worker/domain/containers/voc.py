@@ -32,6 +32,6 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     problem = problem or joined_behind(read_at, end, size, _MAGIC)
     repairs = repairs_behind(read_at, end, size)
     if repairs and is_more_than_junk(size - end, 0):
-        # Any zero ends the blocks: where a length is damaged, or bytes are missing, one within the sound does.
+        # A zero ends the blocks. Where a length is damaged or bytes are missing, that is a zero within the sound.
         problem = problem or damaged(f"its last {size - end} bytes are no audio")
     return Structure(begin, end, problem=problem, repairs=repairs, read_range=(0, end) if end < size else None)

@@ -33,7 +33,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 
 def _with_sizes(read_at: ReadAt, start: int, structure: Structure, *, is_stated: bool) -> Structure:
-    """With the true sizes for the demuxer, which fails on the placeholders of files that were written to a pipe."""
+    """The structure with patches for the true sizes: the demuxer fails on placeholders of files written to a pipe."""
     has_file_size = _LEAST_BYTES <= int.from_bytes(read_at(start + 16, 8), "little") < MAX_FILE_BYTES
     if structure.problem or structure.begin == structure.end or (is_stated and has_file_size):
         return structure

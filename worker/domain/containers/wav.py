@@ -17,7 +17,7 @@ BIG_ENDIAN = b"RIFX"
 
 @dataclass(frozen=True, slots=True)
 class _Sizes:
-    """Those in a `ds64` chunk. `of_data` is None where it is a placeholder, which `patches` make 0 for the decoder."""
+    """The sizes in a `ds64` chunk. A placeholder is None in `of_data`, and `patches` make it 0 for the decoder."""
 
     of_data: int | None = None
     are_there: bool = False
@@ -25,7 +25,7 @@ class _Sizes:
 
     @classmethod
     def at(cls, offset: int, content: bytes) -> _Sizes:
-        """Of the file, of the samples, and how many samples there are, 64 bits each."""
+        """Read the sizes of the file and of the samples, and how many samples there are, 64 bits each."""
         stated = [int.from_bytes(content[at : at + 8], "little") for at in range(0, 24, 8)]
         patches = [Patch(offset + 8 * index, 8) for index, each in enumerate(stated) if each >= MAX_FILE_BYTES]
         is_known = 0 < stated[1] < MAX_FILE_BYTES and stated[1] != _UNKNOWN
@@ -57,7 +57,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
                 patches=sizes.patches,
                 mends_header=bool(sizes.patches),
             )
-            # Of an RF64 that was written to a pipe both sizes are unknown, and a decoder would believe one of them.
+            # In an RF64 that was written to a pipe both sizes are unknown, and a decoder would believe one of them.
             is_unknown = is_wide and sizes.are_there and sizes.of_data is None
             return replace(structure, ignores_stated_size=True) if is_unknown else structure
         offset += 8 + length + length % 2
@@ -67,7 +67,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 def _behind_chunks(read_at: ReadAt, size: int, begin: int, order: ByteOrder, offset: int) -> int:
     """The offset behind the chunks that follow on the samples.
 
-    Some writers forget the byte that fills up a chunk of odd length. A second chunk of samples is no such chunk.
+    Some writers forget the byte that fills up a chunk of odd length. A second chunk of samples is not skipped.
     """
     is_odd = (offset - begin) % 2 == 1
     for _ in range(MAX_CHUNKS):

@@ -11,7 +11,7 @@ _KINDS = {1: "int", 3: "float", 6: "alaw", 7: "mulaw"}
 
 
 def sample_layout_of(chunk: bytes, byte_order: ByteOrder = "little") -> SampleLayout | None:
-    """None where the samples are compressed, or the chunk is too short."""
+    """The layout of the samples. None where they are compressed, or the chunk is too short."""
     if len(chunk) < 16:
         return None
     tag, channels = (int.from_bytes(chunk[at : at + 2], byte_order) for at in (0, 2))
@@ -21,7 +21,7 @@ def sample_layout_of(chunk: bytes, byte_order: ByteOrder = "little") -> SampleLa
         tag = int.from_bytes(chunk[24:26], byte_order)
     sample_bytes = (bits + 7) // 8
     if is_extensible and tag == 1 and channels:
-        # Samples may have fewer bits than they have room for, and lie in the highest of it.
+        # Samples may have fewer bits than their bytes have room for. They are then the highest bits.
         sample_bytes = max(sample_bytes, int.from_bytes(chunk[12:14], byte_order) // channels)
     kind = "unsigned" if tag == 1 and sample_bytes == 1 else _KINDS.get(tag, "")
     return SampleLayout(kind, sample_bytes, channels, byte_order, rate_hz).if_known()
@@ -34,7 +34,7 @@ def block_bytes(chunk: bytes) -> int:
 
 
 def misread_codec(chunk: bytes, layout: SampleLayout | None) -> str | None:
-    """The codec of samples that FFmpeg takes for others, by its name.
+    """FFmpeg's name for the codec of samples that its demuxer takes for others; None where it takes them for theirs.
 
     FFmpeg 9.0 takes big-endian samples for little-endian ones, and reads as many bytes as the valid bits need.
     """

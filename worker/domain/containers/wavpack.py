@@ -13,9 +13,9 @@ _UNKNOWN = 0xFFFF_FFFF
 _FIRST_OF_ITS_TIME = 0x800  # blocks for further channels have the same time as the first
 _RATES_HZ = (6000, 8000, 9600, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 192000)
 _DSD = 0x8000_0000
-# Of the metadata in a block: the kind is in six bits of the first byte, the others say how the length is stated.
+# In the metadata of a block, six bits of the first byte are the kind. The others say how the length is stated.
 _CHANNEL_INFO, _KIND_BITS, _LARGE = 0x0D, 0x3F, 0x80
-_LONG_COUNTS_BYTES, _LONGEST_SHORT_INFO_BYTES = 3, 5  # of channels and streams, before the mask
+_LONG_COUNTS_BYTES, _LONGEST_SHORT_INFO_BYTES = 3, 5  # the counts of channels and streams stand before the mask
 _MAX_CHANNEL_INFO_BYTES = 65_536
 
 
@@ -81,7 +81,7 @@ def _names_positions(block: bytes) -> bool:
 
 
 def _seconds(first: bytes, samples: int) -> tuple[float, ...]:
-    """Empty where the rate is not one of the table, or counts bits."""
+    """The length in seconds; empty where the rate is not in the table, or counts bits."""
     flags = int.from_bytes(first[24:28], "little")
     rate_index = flags >> 23 & 15
     return () if rate_index >= len(_RATES_HZ) or flags & _DSD else (samples / _RATES_HZ[rate_index],)

@@ -24,7 +24,7 @@ def zeros_begin_before(read_at: ReadAt, end: int, size: int, *, few_bytes: int =
 
 
 def zeros_begin_in_last_frame(read_at: ReadAt, begin: int, end: int, size: int, kind: FrameKind) -> bool:
-    """Whether they begin in the last frame before `end`, and the frame before that has none: in silence it has."""
+    """Whether zeros begin in the last frame before `end`. Not so in silence, where the frame before ends with some."""
     if not zeros_begin_before(read_at, end, size):
         return False
     last = last_frame(read_at, end, kind, begin=begin)
@@ -32,7 +32,7 @@ def zeros_begin_in_last_frame(read_at: ReadAt, begin: int, end: int, size: int, 
 
 
 def last_frame(read_at: ReadAt, end: int, kind: FrameKind, *, begin: int = 0) -> int | None:
-    """The offset of the frame that ends at `end`, if others are before it, from `begin`."""
+    """The offset of the frame that ends at `end`, if others are before it. Nothing before `begin` is searched."""
     begin = max(begin, end - 2 * _LONGEST_FRAME_BYTES)
     window = read_at(begin, end - begin)
     at = len(window) - kind.header_bytes + 1
