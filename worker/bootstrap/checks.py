@@ -103,7 +103,7 @@ async def refuse_no_ffmpeg(program: Path, sandbox: Sandbox) -> None:
 
 
 def queue_checks(client: Any, settings: Settings) -> Sequence[Check]:
-    """One for each queue, the most urgent first."""
+    """The checks of the queues, that of the most urgent first."""
     return [
         _queue_check(client, url, settings, "queue" if number == 1 else f"queue {number}")
         for number, url in enumerate(settings.queue_urls, 1)
@@ -161,7 +161,7 @@ def _bucket_check(client: Any, bucket: NamedBucket, options: S3Options) -> Check
 
 
 async def _publisher_checks(settings: Settings, clients: Clients) -> AsyncIterator[Check]:
-    """Of the topic and the bus that the settings name. A worker does its jobs without them."""
+    """The checks of the topic and the bus that the settings name. A worker does its jobs without them."""
     if topic_arn := settings.event_topic_arn:
         client = await open_sns(clients, topic_arn)
         variable = "WORKER_EVENT_TOPIC_ARN"

@@ -22,7 +22,7 @@ class Files:
 
 @asynccontextmanager
 async def open_files(settings: Settings) -> AsyncIterator[Files]:
-    """Raises ConfigurationError. The connections are closed after the `with`."""
+    """Open connections to S3, which are closed after the `with`. Raises ConfigurationError."""
     async with AsyncExitStack() as stack:
         s3 = await Clients(settings, stack).open("s3", s3_limits(settings, jobs=1))
         objects = S3Store(s3, s3_options(settings))

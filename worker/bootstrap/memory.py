@@ -11,7 +11,7 @@ from worker.settings import Settings
 
 
 def warn_of_memory(settings: Settings, workspace: Path) -> None:
-    """Log it where the memory of the container may not suffice for what the settings allow."""
+    """Log a warning where the memory of the container may not suffice for what the settings allow."""
     verdict = judge_memory(
         settings.memory_limit_bytes, jobs=settings.concurrency, workspace_bytes=memory_of_workspace(workspace)
     )

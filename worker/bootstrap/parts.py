@@ -46,7 +46,7 @@ def _refused(error: SdkConfigurationError) -> ConfigurationError:
 
 
 def s3_limits(settings: Settings, *, jobs: int) -> ClientLimits:
-    """For so many jobs at once: each has one download, or one upload with two parts in flight."""
+    """The limits of a client for so many jobs at once: each has a download, or an upload with two parts in flight."""
     return ClientLimits(
         connect_seconds=3,
         read_seconds=30,

@@ -25,12 +25,12 @@ def sandbox_of(settings: Settings, converter: Path) -> Sandbox:
 
 
 def diagnose_sandbox(settings: Settings, converter: Path) -> Verdict:
-    """What the doctor says of it."""
+    """The doctor's verdict on the sandbox."""
     return _verdict(settings, converter, sandbox_for(settings, converter))
 
 
 def described(settings: Settings, sandbox: Sandbox) -> Mapping[str, object]:
-    """For `worker.started`: what is in force, and not what was asked for. `landlock_abi`: null for none."""
+    """The fields of `worker.started` for what is in force, not what was asked for. `landlock_abi` is null for none."""
     return {"mode": settings.sandbox, "seccomp": sandbox.seccomp, "landlock_abi": sandbox.landlock_abi or None}
 
 

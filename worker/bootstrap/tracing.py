@@ -17,7 +17,7 @@ _PROTOCOL = "http/protobuf"
 def open_tracer(settings: Settings, name: str, stack: AsyncExitStack) -> Tracer | None:
     """What records spans; None where no collector is named, or where it cannot be reached this way, which is logged.
 
-    `stack` sends the last ones.
+    The last spans are sent when `stack` closes.
     """
     if settings.otlp_endpoint is None:
         return None
