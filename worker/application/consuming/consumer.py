@@ -79,7 +79,7 @@ class Consumer:
         self._limits = UNLIMITED
         self._hidden_until = -math.inf
         self._jobs_until = math.inf
-        self._changed = slots.changed  # a slot, a settlement or a signal: conditions are tested again
+        self._changed = slots.changed  # set by a slot, a settlement or a signal: waiters test their conditions again
         self._works: dict[str, Work] = {}  # by message id, from the receive until settled
         self._handling: set[Work] = set()
         self._unsettled = 0
@@ -146,7 +146,7 @@ class Consumer:
             self._stop_at_limits()
 
     async def _free_slots(self, *, is_backlog: bool) -> int:
-        """Wait for a slot. With more to fetch, wait a moment for others, where there are many: a call costs money."""
+        """Wait for a free slot. With a backlog and many slots, wait a moment for more: each receive costs money."""
         await self._until(lambda: self._free >= 1)
         if is_backlog:
             enough = max(1, min(MAX_BATCH_ENTRIES, self._concurrency // 4))

@@ -31,7 +31,7 @@ class Lease:
 
     @property
     def in_flight_until(self) -> float:
-        """Loop time after which no renewal and no delay reaches: the queue's twelve hours are over."""
+        """The loop time at which the queue's twelve hours end. No renewal and no delay reaches beyond it."""
         return self._delivery.received_at + MAX_IN_FLIGHT_SECONDS
 
     @property

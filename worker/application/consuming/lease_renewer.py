@@ -49,7 +49,7 @@ class LeaseRenewer:
         self._random = random
         self._margin_seconds = min(5.0, lease_seconds / 6)
         self._call_seconds = min(10.0, lease_seconds / 6)
-        self._window_seconds = lease_seconds / 12  # due this soon, it goes along in a batch that leaves now
+        self._window_seconds = lease_seconds / 12  # a renewal that is due this soon goes along with the present batch
         self._renewals: dict[Lease, _Renewal] = {}
         self._failing: set[_Renewal] = set()
         self._heap: list[tuple[float, int, _Renewal]] = []
@@ -64,8 +64,8 @@ class LeaseRenewer:
     async def renewing(self, work: Work) -> AsyncIterator[None]:
         """Inside, the lease is renewed, and the work is stopped where that fails.
 
-        A delivery that was read too late, by a process that was frozen while it was on its way, is stopped before it
-        begins: a claim would count as a start. When this is left, renewal has ended, one in flight included.
+        A delivery that came while the process was frozen may be too old when it is read. It is stopped before it
+        begins: a claim would count as a start. At the end of the `with`, no renewal is in flight any more.
         """
         lease = work.lease
         self._renewals[lease] = renewal = _Renewal(work, math.inf)

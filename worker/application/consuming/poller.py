@@ -61,7 +61,7 @@ class Poller:
 
     @property
     def age_seconds(self) -> float:
-        """Time since a receive began or was answered; 0 while none is due: no slot is free, or a pause is on."""
+        """Seconds since a receive began or was answered; 0 while none is due: no slot is free, or a pause is on."""
         return self._clock() - self._last_turn if self._is_polling else 0.0
 
     @property
@@ -86,7 +86,7 @@ class Poller:
         await self._pauses.watch(self._stopping)
 
     async def receive(self, slots: int) -> Sequence[Delivery]:
-        """What one long poll brings; nothing, after a back-off, when it fails. A pause comes first."""
+        """Wait until no pause goes on, and return what a long poll brings: nothing, after a back-off, if it fails."""
         await self._credentials.wait(self._stopping)
         await self._pauses.wait_while_paused(self._stopping)
         if self._stopping.is_set():

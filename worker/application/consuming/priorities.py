@@ -28,7 +28,7 @@ class PriorityQueues:
     def __init__(self, queues: Sequence[JobQueue]) -> None:
         self._queues = queues
         self._passed_over = [0] * len(queues)
-        self._streaks = [FailureStreak() for _ in queues]  # with others that answered: they are logged here
+        self._streaks = [FailureStreak() for _ in queues]  # while another queue answered: these are logged here
         self._failures = [0] * len(queues)
 
     @property
@@ -104,7 +104,7 @@ class PriorityQueues:
     async def _extend(
         self, priority: int, deliveries: Sequence[Delivery], seconds: float
     ) -> Sequence[WorkerError | None]:
-        """An outage of one queue is none of the others."""
+        """Extend on one queue. Its outage becomes the result of its own deliveries, and does not touch the others."""
         try:
             return await self._queues[priority].extend(deliveries, seconds)
         except DependencyUnavailableError as error:

@@ -72,7 +72,7 @@ class ProtectionController:
             return
         try:
             await self._ask(is_wanted)
-        except Exception as error:  # noqa: BLE001 - protection is a favour: without it the jobs run on
+        except Exception as error:  # noqa: BLE001 - without protection the jobs run on
             self._refused(error, is_wanted, now)
         else:
             self._granted(is_wanted, now)

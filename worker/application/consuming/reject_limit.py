@@ -22,7 +22,7 @@ class RejectLimit:
         self._recent: deque[float] = deque(maxlen=limit + 1)  # loop times, oldest first
 
     def rejected(self) -> None:
-        """A message is about to be rejected."""
+        """Count a message that is about to be rejected."""
         self._recent.append(asyncio.get_running_loop().time())
 
     @property
@@ -41,5 +41,5 @@ class RejectLimit:
         self._recent.clear()
 
     def ended(self, seconds: float) -> None:
-        """Also of rejects of jobs that ended meanwhile."""
+        """Count anew once more: jobs that ended during the pause may have been rejected."""
         self._recent.clear()

@@ -27,8 +27,8 @@ class Taken:
 class RunLimits:
     """What a worker is started for. None: no such limit.
 
-    A message that comes back later does not count towards `max_jobs`, and keeps a queue from counting as empty for as
-    long as this worker has hidden it. What other workers hold does not: they see to it.
+    A message that this worker has put off does not count towards `max_jobs`, and until it is visible again the queue
+    does not count as empty. Messages that other workers hold do not matter: those workers handle them.
     """
 
     max_jobs: int | None = None

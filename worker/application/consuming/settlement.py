@@ -26,7 +26,8 @@ _HANDOVER_SECONDS = 60.0  # a delay ends this long before the twelve hours do
 class Settlement:
     """Ends deliveries as their dispositions say, with retries for as long as the lease lasts.
 
-    `until` bounds that in loop time too: the drain sets it. `counts` are settlements by the disposition's name.
+    `until`, which the drain sets, is the loop time at which retries end as well. `counts` are settlements by the
+    disposition's name.
     Each reject counts towards `reject_limit`.
     """
 
@@ -78,7 +79,7 @@ class Settlement:
             )
 
     async def _try_until_done(self, lease: Lease, disposition: Disposition) -> Exception | None:
-        """None when it is done, else the last failure."""
+        """Carry out the disposition, with retries. Returns None when it is done, else the last failure."""
         loop = asyncio.get_running_loop()
         failures = 0
         while True:
@@ -132,5 +133,5 @@ class Settlement:
 
 
 def name_of(disposition: Disposition) -> str:
-    """`ack`, `retry`, `reject`, `release` or `forfeit`."""
+    """The name of a disposition in logs and metrics: `ack`, `retry`, `reject`, `release` or `forfeit`."""
     return type(disposition).__name__.lower()

@@ -14,7 +14,7 @@ _CALM_SECONDS = 0.5
 
 
 class SpareSlots:
-    """Lends what is free of so many slots. While they `are_reserved`, for a job that runs alone, none is."""
+    """Lends the free ones of so many slots. While they `are_reserved`, for a job that runs alone, it lends none."""
 
     def __init__(self, concurrency: int, are_reserved: Callable[[], bool]) -> None:
         self.concurrency = concurrency
@@ -25,7 +25,7 @@ class SpareSlots:
         self._changed = asyncio.Event()
 
     def hold(self, deliveries: int) -> None:
-        """So many deliveries are in hand now. What is lent beyond the rest is called back, the newest loan first."""
+        """Note how many deliveries are in hand. Slots that they need are called back, those lent last at first."""
         if deliveries > self._in_hand:
             self._came_at = asyncio.get_running_loop().time()
         self._in_hand = deliveries

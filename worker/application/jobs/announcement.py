@@ -64,7 +64,7 @@ class Facts:
 def announcing(
     then: Callable[[Ending, Job | None], None] = lambda _ending, _job: None,
 ) -> Callable[[Ending, Attempt | Record | None], None]:
-    """What a finisher calls with every ending: it is announced, and passed on to `then`, with the job that has run."""
+    """The `on_end` of a finisher that announces every ending, and passes it on to `then` with the job that has run."""
 
     def on_end(ending: Ending, of: Attempt | Record | None) -> None:
         match of:
@@ -133,7 +133,7 @@ def announce(ending: Ending, facts: Facts) -> None:
 
 
 def _end(event: Event, outcome: str, code: str = "", **fields: Any) -> None:
-    """One line for an outcome, which only this line has: so lines with an `outcome` can be counted."""
+    """Count an ending, and write the one line that has its `outcome`: so lines with an `outcome` can be counted."""
     emit(event, outcome=outcome, **fields)
     metrics.count_ending(outcome, code)
 
@@ -154,7 +154,7 @@ def _of_last_start(restart: Restart) -> dict[str, str | None]:
 
 
 def _formats(job: Job) -> list[str]:
-    """Each once and in one order, so that jobs can be grouped by them."""
+    """The formats of a job's outputs, each once and sorted, so that jobs can be grouped by them."""
     return sorted({output.format.value for output in job.outputs})
 
 
@@ -168,7 +168,7 @@ def _observe(measured: Mapping[str, Any]) -> None:
 
 
 def _deferral(ending: Deferred | PutOff | NotBegun) -> dict[str, Any]:
-    """`attempt` is the one that goes on meanwhile, where that is known."""
+    """The fields of `job.deferred`. `attempt` is the one that goes on meanwhile, where that is known."""
     match ending:
         case Deferred(delay_seconds, reason, attempt):
             return {"delay_seconds": round(delay_seconds, 1), "reason": reason, "attempt": attempt}

@@ -37,7 +37,7 @@ _DOUBT_SHARE = 0.25  # of a lease
 _RETRY = Backoff(first_seconds=0.1, factor=2, cap_seconds=1, floor=0.5)
 _GIVE_BACK_SECONDS = 1.0
 _RECORD_BACKOFF = Backoff(first_seconds=1, factor=2, cap_seconds=2, floor=0.5)
-_RENEWED_SHARE = 2 / 3  # of a claim's lease that a worker which lives always leaves: it renews at a third
+_RENEWED_SHARE = 2 / 3  # of a claim's lease: a worker that lives has more left, because it renews at a third
 _ARRIVAL_SECONDS = 30.0  # a write that nobody waits for any more has arrived by then, or never will
 
 
@@ -107,7 +107,7 @@ class JobClaims:
     def decide(self, state: JobState | None, fence: int, rejected_run: int | None = None) -> ClaimDecision:
         """What a delivery with `fence` may do with a job in that state.
 
-        `rejected_run`: it is of a dead letter that has come back, and was rejected in that run.
+        `rejected_run` is given for a dead letter that has come back: the run in which it was rejected.
         """
         return decide(
             self._as_it_ended(state),
@@ -137,7 +137,7 @@ class JobClaims:
 
     async def claim(self, job: Job, state: JobState | None, start: Start, delivery: Delivery) -> Claim | Conflict:
         """Claim the job, which is in that state. Raises StoreUnavailableError: nothing may be started."""
-        asked_at = asyncio.get_running_loop().time()  # not after the record is dated: others go by that
+        asked_at = asyncio.get_running_loop().time()  # before the record is dated, because others go by its date
         current = None if state is None else state.record
         record = self.record_of(job, current, start.attempt, start.version)
         mark = ClaimMark(self._new_token(start.version), start.is_suspect, start.deaths_alone)
@@ -160,14 +160,14 @@ class JobClaims:
     async def give_back(self, claim: Claim, loss: Lost | None = None) -> None:
         """Record that nothing runs under the claim. Where the table does not answer within a second, `run` does it.
 
-        With the `loss` of a run, which counts as an attempt; without one, nothing was started. The record is kept
-        only if no other worker has claimed the job meanwhile.
+        `loss` is how the run under the claim was lost, which counts as an attempt. Without it, nothing was started.
+        The record is kept only if no other worker has claimed the job meanwhile.
         """
         ending: Released | WillRetry = Released()
         if loss is not None:
             problem = f"did not keep the message for its worker: {loss.reason}"
             ending = WillRetry(DependencyUnavailableError("SQS", problem), 0.0)
-        now = asyncio.get_running_loop().time()  # it has arrived: one that is not there was taken over
+        now = asyncio.get_running_loop().time()  # the claim has arrived: if it is not there, it was taken over
         ended = _EndedClaim(claim.token, ending, until=now)
         self._note(claim.job.job_id, ended)
         with suppress(StoreUnavailableError, TimeoutError):
@@ -193,7 +193,7 @@ class JobClaims:
         )
 
     def _new_token(self, version: Version) -> str:
-        """One that no other claim has, also of a worker that was given this one's name."""
+        """A token that no other claim has, not even one of another worker that was given the same name."""
         return f"{self._worker}/{version.fence}.{version.seq}/{int(self._random() * 2**32):08x}"
 
     async def _known(
@@ -241,7 +241,7 @@ class JobClaims:
         return False
 
     async def _record_end(self, job_id: str, ended: _EndedClaim) -> None:
-        """Raises StoreUnavailableError, and then may be called again."""
+        """Record that the claim has ended. Raises StoreUnavailableError, and then may be called again."""
         try:
             state = await self._table.state(job_id)
         except UnreadableRecordError:  # nothing can be recorded of the job until somebody has mended that
@@ -264,6 +264,6 @@ class JobClaims:
 
 
 def _waiting_since(before: Record | None, delivery: Delivery) -> float:
-    """Epoch seconds: when the message was sent, or later, when the last start of the job ended."""
+    """Since when the job waits, in epoch seconds: since its message was sent, or since its last start ended."""
     sent_at = delivery.sent_at_ms / 1000
     return sent_at if before is None else max(sent_at, before.updated_at.timestamp())

@@ -66,7 +66,7 @@ class CompletionEvents:
 
 
 async def _failure(publisher: EventPublisher, event: CompletionEvent, seconds: float) -> str | None:
-    """None: the publisher has the event; else why it may not have it."""
+    """Publish an event. Returns None where the publisher has it, else why it may not have it."""
     try:
         async with asyncio.timeout(seconds):
             await publisher.publish(event)

@@ -41,7 +41,7 @@ class ConversionState:
     needs: SpaceNeeds
     covers: dict[ObjectLocation, Picture] = field(default_factory=dict)  # that were downloaded
     incoming: Incoming = field(init=False)  # the source while it is downloaded
-    joining_seconds: float = 0.0  # that joining is expected to take, of the time of converting
+    joining_seconds: float = 0.0  # how much of the time of converting joining is expected to take
 
     def __post_init__(self) -> None:
         self.incoming = Incoming(self.source)
@@ -76,13 +76,13 @@ class ConversionState:
         return self.joining_seconds / expected_seconds if self.joining_seconds else 0.0
 
     def begin_early(self) -> None:
-        """The converter begins, and the rest of the download belongs to its stage."""
+        """Begin the converter's stage early: the rest of the download belongs to it."""
         self.incoming.is_converted_early = True
         self.progress.meter.expect(Stage.DOWNLOADING, self.progress.leave())
         self.progress.enter(Stage.CONVERTING)
 
     def reserve(self, need: SpaceNeed) -> None:
-        """Raises NoSpaceError where it is not free at once."""
+        """Reserve disk space. Raises NoSpaceError where it is not free at once."""
         if not self.directory.space.take(need):
             raise NoSpaceError(need)
 
@@ -103,7 +103,7 @@ class ConversionState:
 
 
 def _expected_calls(output: OutputSpec, audio_seconds: float) -> int:
-    """One after the other: segments are sent side by side."""
+    """How many calls the upload of an output makes one after the other: segments are sent some at a time."""
     if not output.is_stream:
         return 1
     return 1 + int(audio_seconds / (output.segment_seconds or DEFAULT_SEGMENT_SECONDS)) // AT_ONCE

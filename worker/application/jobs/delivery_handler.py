@@ -53,7 +53,7 @@ class DeliveryHandler:
             return await self._handle_entries(contents.entries, work)
 
     async def _handle_entries(self, entries: Sequence[Entry], work: Work) -> Disposition:
-        """One after the other under the one lease, each with a claim and a record of its own."""
+        """Handle the entries one after the other under the same lease, each with a claim and a record of its own."""
         dispositions: list[Disposition] = []
         for entry in entries:
             if dispositions and not self._may_begin_another(work):
@@ -67,7 +67,7 @@ class DeliveryHandler:
         return combined(dispositions)
 
     def _may_begin_another(self, work: Work) -> bool:
-        """False after a stop signal or the loss of the lease, and where another job might not fit the twelve hours."""
+        """Whether there was no stop signal, the lease is not lost, and another job fits into the twelve hours."""
         until = asyncio.get_running_loop().time() + self._limits.job_timeout_seconds + self._limits.lease_seconds
         has_time = until <= work.lease.in_flight_until or not work.has_run_jobs
         return has_time and work.stop_reason is None

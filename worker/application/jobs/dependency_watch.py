@@ -32,7 +32,7 @@ class DependencyWatch:
 
     @property
     def causes(self) -> tuple[TableAccess, WorkspaceAccess, S3Access, S3Rights]:
-        """In the order in which they are to be asked."""
+        """The causes of pauses, in the order in which they are to be asked."""
         return self._table, self._workspace, self._s3, self._rights
 
     def ended(self, ending: Ending, job: Job | None) -> None:

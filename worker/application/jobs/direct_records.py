@@ -19,13 +19,13 @@ class LeftOutputs:
     """`Outputs` that a command leaves alone: the worker that gets the message of a cancelled job takes them back."""
 
     async def retract(self, job: Job, run: int, until: Version) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     async def drop_unfinished(self, job: Job) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     async def drop_hidden(self, job: Job, until: Version) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class DirectRecords:

@@ -25,7 +25,7 @@ class Downloads:
         self._limit_bytes = limit_bytes
 
     async def fetch(self, state: ConversionState) -> None:
-        """Raises NoSpaceError, and what `ObjectStore.download` raises."""
+        """Download what the job reads. Raises NoSpaceError, and what `ObjectStore.download` raises."""
         await self._covers(state)
         state.progress.enter(Stage.DOWNLOADING)
         time = asyncio.get_running_loop().time
@@ -40,7 +40,10 @@ class Downloads:
             state.progress.leave()
 
     async def _covers(self, state: ConversionState) -> None:
-        """Before the sources, which may take long. Raises InvalidMessageError about one that is not a cover."""
+        """Download the covers, before the sources, which may take long.
+
+        Raises InvalidMessageError about one that is not a cover.
+        """
         for index, output in enumerate(state.job.outputs):
             location = output.cover_location
             if location is not None and location not in state.covers:
@@ -66,7 +69,7 @@ class Downloads:
         return picture
 
     async def _size_of_all(self, state: ConversionState) -> int:
-        """Of all sources, before the first is downloaded: one that is missing, or all too large, costs no download."""
+        """The size of all sources, asked first: where one is missing, or they are too large, nothing is downloaded."""
         size_bytes = sum([await self._objects.probe(location) for location in state.downloads])
         if size_bytes > self._limit_bytes:
             raise SourceTooLargeError(_ALL_SOURCES, size_bytes, self._limit_bytes)
@@ -75,7 +78,10 @@ class Downloads:
     async def _source(
         self, state: ConversionState, location: ObjectLocation, path: Path, before: int, known_bytes: int
     ) -> int:
-        """Download one source, `before` bytes after the first; all are known to have so many. Returns its size."""
+        """Download one source, and return its size.
+
+        `before` is the size of the sources before it, and `known_bytes` that of all, as far as it is known.
+        """
         progress, needs = state.progress, state.needs
 
         def on_start(size_bytes: int) -> None:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:  # a program that ends jobs without running them does not load
     from worker.application.jobs.attempt import Attempt
 
 E = TypeVar("E", bound=Ending)
-# Of what it is the ending: an attempt, a job that does not run by its record, or nothing that was started.
+# The second argument is what has ended: an attempt, a job that did not run (its record), or nothing.
 OnEnd = Callable[[Ending, "Attempt | Record | None"], None]
 
 
@@ -68,7 +68,7 @@ class FinalRecords(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The final record of a job that did not run, and how its delivery ends by it."""
+    """The final record of a job that did not run, and the ending of its delivery."""
 
     record: Record
     ending: Ending
@@ -78,7 +78,7 @@ class Outputs(Protocol):
     """The targets of jobs."""
 
     async def retract(self, job: Job, run: int, until: Version) -> None:
-        """Delete what was published of the job up to that run, `drop_unfinished` and `drop_hidden`. Raises nothing."""
+        """Delete what the job has published up to that run, and do what the other two methods do. Raises nothing."""
 
     async def drop_unfinished(self, job: Job) -> None:
         """Drop the incomplete multipart uploads that a killed worker has left. Raises nothing."""
@@ -132,7 +132,7 @@ class JobFinisher:
         if attempt.last_record is not None:
             rest = None if until is None else max(0.0, until - asyncio.get_running_loop().time())
             ended = await self._published(attempt.outcome, attempt.last_record, within_seconds=rest)
-        last = attempt.last_record or attempt.claim.record  # without a claim, too: it may have sent something
+        last = attempt.last_record or attempt.claim.record  # also if the claim was lost: something may have been sent
         with suppress(TimeoutError):
             async with asyncio.timeout_at(until):
                 await self._outputs.drop_hidden(attempt.claim.job, last.version)
@@ -161,9 +161,9 @@ class JobFinisher:
             return Finished(final, await self._published(ending, final))
 
     async def refuse(self, error: InvalidMessageError, delivery: Delivery) -> Ending:
-        """A message that is no job is not retried. Its record says so, unless there is a job of that name.
+        """Refuse a message that is no job. A record says so, unless there is a job with its id already.
 
-        It waits for a job table that is away: once the message is a dead letter, no record is written any more.
+        Where the job table is away, the message waits: once it is a dead letter, no record is written any more.
         """
         refused = Refused(error)
         if error.job_id is not None:
@@ -194,7 +194,7 @@ class JobFinisher:
         return await self._published(skipped, record, receives=delivery.receive_count)
 
     def put_off(self, delivery: Delivery, error: StoreUnavailableError) -> Ending:
-        """Nothing can be claimed or recorded: the message comes back, later with each receive."""
+        """Have the message come back, later with each receive, because nothing can be claimed or recorded."""
         delay_seconds = RETRY_BACKOFF.delay(delivery.receive_count, self._random())
         if isinstance(error, UnreadableRecordError):  # the table is there
             emit(Event.RECORD_UNREADABLE, attribute=error.attribute, receives=delivery.receive_count)
@@ -202,7 +202,7 @@ class JobFinisher:
         return self.pass_over(PutOff(delay_seconds, error.reason))
 
     def pass_over(self, ending: Deferred | PutOff | NotBegun | Ignored) -> Ending:
-        """Nothing is started and nothing ends: the log says so."""
+        """Say in the log that nothing was started and nothing has ended. Returns the ending."""
         self._on_end(ending, None)
         return ending
 
@@ -225,10 +225,10 @@ class JobFinisher:
             return self._unrecorded(outcome), None
 
     async def _retract(self, attempt: Attempt) -> Cancelled | WillRetry:
-        """A cancelled job leaves no output behind, of an earlier start either: one that was released is not counted.
+        """Delete the outputs of a cancelled job, also those of an earlier start: one that was released does not count.
 
-        The outputs are ours to delete only while the job is. Where the job table does not say that it is, they are
-        left to the next delivery.
+        They are ours to delete only while the job is. Where the job table does not confirm that, they are left to the
+        next delivery.
         """
         try:
             await attempt.reporter.checkpoint()
@@ -239,7 +239,7 @@ class JobFinisher:
         return Cancelled()
 
     def _unrecorded(self, outcome: Outcome) -> Outcome:
-        """No store knows of the end, so the message has to come back, for a final outcome too."""
+        """The outcome where no store knows of the end: the message has to come back, even for a final one."""
         match outcome:
             case Failed(error):
                 return self._retry(error)

@@ -40,7 +40,7 @@ class Incoming:
         return self._is_complete
 
     def moved(self) -> None:
-        """To be called when more has come."""
+        """Note that more has been written. The download calls it."""
         self._news.set()
 
     async def wait_for_more_than(self, written_bytes: int) -> None:
@@ -63,9 +63,9 @@ class Incoming:
 
     @asynccontextmanager
     async def downloaded_by(self, download: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-        """Inside, it is downloaded. What has not come at the end is not wanted any more.
+        """Download the source while the `with` runs. A download that has not ended by its end is cancelled.
 
-        Where the download fails, what is done inside is cancelled, and its error is raised.
+        Where the download fails, what is done inside is cancelled, and the download's error is raised.
         """
         try:
             async with asyncio.TaskGroup() as group:

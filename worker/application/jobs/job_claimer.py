@@ -65,9 +65,9 @@ class JobClaimer:
 
     async def handle(self, job: Job, work: Work) -> Ending:
         """Claim the job and run it, or find out why not. Raises nothing but CancelledError."""
-        if job.job_id in self._at_work:  # by another message: of the same millisecond it has the same fence
+        if job.job_id in self._at_work:  # for another message: one of the same millisecond has the same fence
             attempt = self._at_work[job.job_id]
-            if attempt is None:  # for a lease, both might be hidden, and come back together again and again
+            if attempt is None:  # put off for a lease, both might come back together again and again
                 return self._defer(_SOON_SECONDS, "another delivery is claiming it just now")
             delay_seconds = self._claims.delay_while_it_runs(self._claims.lease_seconds, work.delivery)
             return self._defer(delay_seconds, "running here already", attempt)
@@ -81,7 +81,7 @@ class JobClaimer:
             del self._at_work[job.job_id]
 
     async def _claim(self, job: Job, work: Work) -> Ending:
-        """Raises StoreUnavailableError: nothing starts without a claim."""
+        """Decide what to do with the job, and do it. Raises StoreUnavailableError: nothing starts without a claim."""
         delivery = work.delivery
         state = None  # most jobs are new, so no read comes first: a record in the way is shown by the refused claim
         if delivery.receive_count > 1 or delivery.rejected_run is not None:
@@ -191,5 +191,5 @@ class JobClaimer:
         return self._defer(_SOON_SECONDS, "claimed by another delivery just now", attempt)
 
     def _defer(self, delay_seconds: float, reason: str, attempt: int | None = None) -> Ending:
-        """`attempt` is the one that goes on meanwhile, where that is known."""
+        """Put the message off. `attempt` is the one that goes on meanwhile, where that is known."""
         return self._finisher.pass_over(Deferred(delay_seconds, reason, attempt))

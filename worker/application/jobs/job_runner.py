@@ -122,11 +122,11 @@ class JobRunner:
     async def _drop_unfinished(self, attempt: Attempt) -> None:
         """Drop the incomplete multipart uploads of a worker that was killed over an earlier attempt."""
         record = attempt.claim.record
-        if record.attempt > 1 or record.run > FIRST_RUN:  # not at the first: it would end other jobs' uploads to them
+        if record.attempt > 1 or record.run > FIRST_RUN:  # a first one might abort other jobs' uploads to the targets
             await self._conversion.drop_unfinished(attempt.claim.job)
 
     async def _confirm_claim(self, attempt: Attempt) -> None:
-        """Only the holder of the claim publishes targets: a durable write is refused to all others.
+        """Confirm by a write to the job table that the claim is held: only its holder publishes targets.
 
         A write that took as long as a claim lasts is done again: the process may have been stopped meanwhile, and the
         claim taken over. A claim that was written within the last second needs no write: nobody takes one over that

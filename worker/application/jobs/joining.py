@@ -25,7 +25,7 @@ class Joining:
         self._max_seconds = max_seconds
 
     async def join(self, state: ConversionState) -> JoinedSources:
-        """Put the sources, which are gone then, together to `state.source`.
+        """Join the sources to the file `state.source`, and remove their own files.
 
         Raises NoSpaceError, and what a converter raises of the sources.
         """
@@ -64,7 +64,7 @@ class Joining:
     async def _join_as_large_as_needed(
         self, state: ConversionState, parts: Sequence[DownloadedPart], conversion: ConversionProgress
     ) -> JoinedSources:
-        """Again with more space where the samples turn out to be more than was estimated."""
+        """Join, and again with more space where the samples turn out to be more than was estimated."""
         while True:
             need = state.needs.of_joining(parts)
             state.reserve(need)

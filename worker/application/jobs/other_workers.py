@@ -12,8 +12,8 @@ from pathlib import Path
 from worker.application.jobs.worker_directory import DIGITS, LOCK, WorkerDirectory, directories_in, opened_lock
 from worker.ports import Volume
 
-_LOOK_SECONDS = 0.1  # so long may a look at the files of jobs take: it is taken in the event loop
-_STEP_NS = 2_000_000_000  # within that two changes of a directory may have the same time; it is FAT's
+_LOOK_SECONDS = 0.1  # how long reading the sizes of jobs' files may take, because it blocks the event loop
+_STEP_NS = 2_000_000_000  # two changes of a directory within it may have the same time stamp, as on FAT
 
 
 class _TooSlowError(Exception):
@@ -67,7 +67,7 @@ class OtherWorkers:
             return None
 
     def _written(self, directory: Path, until: float) -> int:
-        """Without the lock, which stays when the jobs have ended. Raises _TooSlowError."""
+        """How many bytes a worker's directory takes, without its lock, which is no job's. Raises _TooSlowError."""
         written = 0
         with suppress(OSError), os.scandir(directory) as entries:
             for entry in entries:
@@ -78,7 +78,7 @@ class OtherWorkers:
         return written
 
     def _directories(self) -> set[Path]:
-        """Those of all workers, this one and dead ones included."""
+        """The directories of all workers, this one and dead ones included."""
         root = self._own.path.parent
         with suppress(OSError):
             changed_ns = root.stat().st_mtime_ns
@@ -95,7 +95,7 @@ class OtherWorkers:
 
 
 def _is_held(lock: int) -> bool:
-    """Whether its worker lives. A shared lock is enough to know, and hinders no other that asks."""
+    """Whether the worker that made the lock lives. To ask with a shared lock does not hinder others that ask."""
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

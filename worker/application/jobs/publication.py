@@ -31,7 +31,7 @@ class Publication:
 
 
 def hidden_objects(output: OutputSpec, artifact: Artifact, directory: str) -> Iterator[Publication]:
-    """What nobody sees before `visible_object` is there: of a stream all segments and their playlists.
+    """The objects that nobody sees before `visible_object` is there: a stream's segments and their playlists.
 
     They are made one by one: there may be a hundred thousand.
     """
@@ -40,7 +40,7 @@ def hidden_objects(output: OutputSpec, artifact: Artifact, directory: str) -> It
 
 
 def visible_object(output: OutputSpec, artifact: Artifact, directory: str) -> Publication:
-    """The file; of a stream its master playlist."""
+    """The object that makes an output visible: its file, or the master playlist of a stream."""
     if not artifact.streams:
         return Publication(output.visible_at, output.content_type, artifact)
     master = master_playlist([stream.rendition for stream in artifact.streams], directory)

@@ -59,7 +59,7 @@ class JobRetry:
 
 
 def _message_of(state: JobState) -> JobMessage:
-    """What asks for the job again. Raises NotRetriedError."""
+    """The kept message, which asks for the job again. Raises NotRetriedError."""
     record = state.record
     if record.status is Status.COMPLETED or not (record.is_final or _is_unstarted(record)):
         raise NotRetriedError(record, f"is {record.status.value}")

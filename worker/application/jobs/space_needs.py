@@ -19,7 +19,7 @@ _CODED_BYTES_PER_SECOND = 20_000
 _PCM_SUFFIXES = frozenset({".wav", ".aiff", ".aif", ".au", ".caf", ".w64", ".flac", ".alac"})
 _GROWTH = 4  # few repetitions: each costs as much as all before it together
 _LEAST_GROWTH_BYTES = 1 << 20  # else a few bytes would stay as few, again and again
-_INEXACT_SECONDS = 1.0  # by no more does the length differ that a source states
+_INEXACT_SECONDS = 1.0  # the most by which the length that a source states is wrong
 _USUAL = {"sample_rate_hz": 44_100, "channels": 2, "bits_per_sample": 16}
 
 
@@ -35,7 +35,7 @@ class SpaceNeeds:
     _outgrown_samples_bytes: int = 0  # what joined samples have turned out to exceed
 
     def of_download(self, source_bytes: int, *, least: int | None = None) -> SpaceNeed:
-        """Before the headers are read, so that the outputs are a guess.
+        """The need before the headers are read: that of the outputs is a guess.
 
         Where S3 does not say how large the source is, `source_bytes` is a guess, too, and `least` is what has come.
         """
@@ -44,7 +44,7 @@ class SpaceNeeds:
         return SpaceNeed(source_bytes if least is None else least, source_bytes + min(guess, self.output_limit_bytes))
 
     def of_conversion(self, audio: SourceAudio) -> SpaceNeed:
-        """Of all files together. Raises OutputsTooLargeError where the outputs cannot but exceed their limit."""
+        """The need of all files together. Raises OutputsTooLargeError where the outputs must exceed their limit."""
         outputs = self._of_outputs(audio)
         least = max(sum(need.least for need in outputs), self._outgrown_bytes)
         if least > self.output_limit_bytes:
@@ -54,7 +54,7 @@ class SpaceNeeds:
         return SpaceNeed(inputs + least, inputs + max(least, most))
 
     def of_joining(self, parts: Sequence[DownloadedPart]) -> SpaceNeed:
-        """Of the sources and of the samples that they are joined to.
+        """The need of the sources and of the samples that they are joined to.
 
         Raises OutputsTooLargeError where the outputs, too, are sure to exceed their limit.
         """
@@ -82,12 +82,12 @@ class SpaceNeeds:
         return sum(audio.size_bytes for audio in audios) + max(copies, default=0) + crossfade
 
     def outgrown_joining(self, samples_bytes: int) -> None:
-        """The samples became more than so many bytes."""
+        """Note that the samples became more than so many bytes."""
         self._samples_scale *= _GROWTH
         self._outgrown_samples_bytes = samples_bytes + max(samples_bytes // 10, _LEAST_GROWTH_BYTES)
 
     def of_inputs(self, audio: SourceAudio) -> int:
-        """The source, and the copy of it that a converter makes to mend it."""
+        """How many bytes the source takes, and the copy of it that a converter makes to mend it."""
         return audio.size_bytes * (2 if audio.structure.patches else 1)
 
     def largest_output(self, audio: SourceAudio, all_outputs_bytes: int) -> int:
@@ -96,7 +96,7 @@ class SpaceNeeds:
         return int(max(needs) * min(1.0, all_outputs_bytes / sum(needs)))
 
     def outgrown(self, all_outputs_bytes: int) -> None:
-        """An output became larger than its part of so many bytes. Raises OutputsTooLargeError at the limit."""
+        """Note that an output outgrew its part of so many bytes. Raises OutputsTooLargeError at the limit."""
         if all_outputs_bytes >= self.output_limit_bytes:
             raise OutputsTooLargeError(None, self.output_limit_bytes)
         self._scale *= _GROWTH
@@ -121,14 +121,14 @@ class SpaceNeeds:
 
 
 def _cover_bytes(spec: OutputSpec, audio: SourceAudio) -> int:
-    """At most: what it is is known once it has been downloaded."""
+    """The most bytes that an output's cover may have. One that is downloaded is not known before."""
     if spec.cover_location is not None:
         return MAX_PICTURE_BYTES
     return len(audio.cover.content) if audio.cover else 0
 
 
 def bytes_per_second(job: Job) -> int:
-    """Of sound in the sources, by their names; of several, what the smallest has."""
+    """How many bytes a second of sound takes in the sources, by their names; for several, the smallest number."""
     return min(
         _PCM_BYTES_PER_SECOND if Path(part.source.key).suffix.lower() in _PCM_SUFFIXES else _CODED_BYTES_PER_SECOND
         for part in job.parts

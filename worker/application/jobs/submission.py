@@ -60,8 +60,8 @@ class Submission:
     ) -> Record:
         """Submit the job and return its first record. A `traceparent` that is valid goes along with the message.
 
-        `group` is the message group: on a FIFO queue what is done in order, by default each job for itself; on a
-        standard queue the tenant, whom SQS keeps from delaying the others.
+        `group` is the message group. On a FIFO queue the jobs of a group are done in order, and by default each job is
+        a group of its own. On a standard queue it is the tenant, whom SQS keeps from delaying the others.
         `put_source` puts the source where the job says, once the id is the job's own and before a worker can take it.
         Raises InvalidMessageError about the group or the body, JobExistsError, StoreUnavailableError (nothing was
         sent), DependencyUnavailableError or what `put_source` raises (the record is there; submit again with the same

@@ -28,9 +28,9 @@ _OUTCOMES: Mapping[type[Ending], str] = {
 
 
 def tracing(tracer: Tracer, then: OnEnd) -> OnEnd:
-    """What a finisher calls with every ending: it is passed on to `then`, and the spans of an attempt are recorded.
+    """The `on_end` of a finisher that passes every ending on to `then`, and records the spans of an attempt.
 
-    A tracer that raises is said in the log. The job has ended then, and nothing about its end changes.
+    Where the tracer raises, the log says so. The job has ended then, and nothing about its end changes.
     """
 
     def on_end(ending: Ending, of: Attempt | Record | None) -> None:
@@ -63,7 +63,7 @@ def _trace_of(ending: Ending, attempt: Attempt, now: float) -> JobTrace:
 
 
 def _steps(attempt: Attempt, now: float) -> Sequence[Span]:
-    """A step that a failure or a stop has cut off ends where the end of the attempt began to be recorded."""
+    """The spans of an attempt's steps. One that was cut off ends when the end of the attempt began to be recorded."""
     ending_since = now if attempt.ending_since is None else attempt.ending_since
     periods = attempt.progress.periods
     stages = [

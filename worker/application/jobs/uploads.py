@@ -1,4 +1,4 @@
-"""Outputs on their way to their targets: long ones of which parts are sent while they are written, and the rest."""
+"""Uploads outputs to their targets, and parts of long ones already while they are written."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Uploads:
         return tuple(records)
 
     async def _send_hidden(self, sending: _Sending, hidden: Iterator[Publication]) -> None:
-        """Send all that is hidden of an output, some at a time. What makes it visible may be sent after this."""
+        """Send all hidden objects of an output, some at a time. What makes it visible may be sent after this."""
 
         async def send_some() -> None:
             for each in hidden:
@@ -153,7 +153,7 @@ class Uploads:
         ahead: UploadAhead | None = None,
         seen: Seen | None = None,
     ) -> str:
-        """Upload. What was sent ahead counts for the first try alone."""
+        """Upload an object. Parts that were sent ahead are used by the first try alone."""
         on_bytes, tries = sending.bytes_of_one(), iter([ahead])
         return await self._repeat(
             sending, lambda: self._upload(sending, publication, on_bytes, next(tries, None), seen)
@@ -199,7 +199,7 @@ class _Sending:
     _sent_bytes: int = 0
 
     def bytes_of_one(self) -> BytesDone:
-        """To be called with what is done of one object."""
+        """What the upload of one object calls with the bytes that are done of it."""
         counted = 0
 
         def on_bytes(done: int) -> None:

@@ -32,7 +32,7 @@ class WorkerDirectory:
         self._make()
 
     def make_again(self) -> None:
-        """Another one, in place of one that has been removed. Raises OSError."""
+        """Make another directory, in place of one that has been removed. Raises OSError."""
         removed, lock_fd = self.path, self._lock_fd
         self._make()
         os.close(lock_fd)
@@ -47,7 +47,7 @@ class WorkerDirectory:
                 self._announced_bytes = reserved_bytes
 
     def close(self) -> None:
-        """Remove it with all that is in it."""
+        """Remove the directory with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock_fd)
 
@@ -68,7 +68,7 @@ def make_root(root: Path) -> None:
 
 
 def directories_in(root: Path) -> set[Path]:
-    """Those of all workers of this user, dead ones included. Raises OSError.
+    """The directories of all workers of this user, dead ones included. Raises OSError.
 
     In a root that all users may write to, such as /tmp, others may have made directories or links of such a name.
     """

@@ -75,7 +75,7 @@ class Workspace:
 
     @property
     def directory(self) -> Path:
-        """That of this worker."""
+        """The directory of this worker."""
         return self._own.path
 
     @asynccontextmanager

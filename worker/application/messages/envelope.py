@@ -49,7 +49,7 @@ def open_envelope(body: str, outputs: S3EventOutputs | None, presets: Presets = 
 
 
 def _entries(document: dict[str, Any], outputs: S3EventOutputs | None, presets: Presets) -> Sequence[Entry]:
-    """Raises InvalidMessageError."""
+    """The entries in the JSON of a body. Raises InvalidMessageError."""
     if is_notification(document):
         return entries_of_notification(document, outputs) or [Ignored("no records")]
     if is_event_bridge(document):

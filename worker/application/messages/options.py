@@ -44,9 +44,9 @@ def check_options(output: OutputSpec, path: str) -> None:
 
 
 def _check_ending(output: OutputSpec, path: str) -> None:
-    """The end of a waveform's target says in which form it is, and has the options of that form.
+    """Check the end of the target. For a waveform it chooses the form, which has options of its own.
 
-    A stream has a prefix for its target.
+    The target of a stream is a prefix. Raises InvalidMessageError.
     """
     rules, key = FORMATS[output.format], output.target.key
     if rules.is_segmented:
@@ -72,7 +72,7 @@ def _one_of(extensions: Sequence[str]) -> str:
 
 
 def check_span(cut: OutputSpec | SourcePart, path: str) -> None:
-    """Raises InvalidMessageError where it ends before it begins, or with that."""
+    """Check a cut. Raises InvalidMessageError where its end is not after its beginning."""
     if cut.end_seconds is not None and cut.end_seconds <= (cut.start_seconds or 0):
         raise InvalidMessageError(
             f"{path}.end_seconds", "must be above start_seconds, which is 0 where it is left out"

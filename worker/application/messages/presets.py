@@ -114,7 +114,7 @@ def _check(name: str, fields: object) -> None:
 
 
 def _refusal(name: str, fields: Mapping[str, Any]) -> InvalidMessageError | None:
-    """None where an output with some end of its target can have them."""
+    """Why no output can have the fields. None where one can, with some ending of its target."""
     first = None
     for ending in _ENDINGS.get(str(fields["format"]), ("",)):
         target = str(ObjectLocation("sample-bucket", f"sample{ending}"))

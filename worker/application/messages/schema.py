@@ -35,12 +35,12 @@ Schema = dict[str, Any]
 
 
 def message_schema() -> Schema:
-    """Of a job as a producer writes it (docs/messages.md)."""
+    """The schema of a job as a producer writes it (docs/messages.md)."""
     return {"$schema": _DIALECT, "title": "Job message"} | _message_object(Job)
 
 
 def event_schema() -> Schema:
-    """Of a completion event (docs/events-out.md)."""
+    """The schema of a completion event (docs/events-out.md)."""
     texts = {
         "event_id": "The same in every repetition, and of no other end: job_id, fence and seq of the record.",
         "type": "How the job ended.",
@@ -61,7 +61,7 @@ def event_schema() -> Schema:
 
 
 def record_schema() -> Schema:
-    """Of a progress record (docs/progress.md). Members may be added to records, so unknown ones are allowed."""
+    """The schema of a record (docs/progress.md). Members may be added to records, so unknown ones are allowed."""
     return {
         "$schema": _DIALECT,
         "title": "Progress record",
@@ -182,7 +182,7 @@ def _type(kind: Any, of_object: Callable[[Any], Schema]) -> Schema:
 
 
 def _or_null(schema: Schema) -> Schema:
-    """The schema with null allowed as well; keywords about numbers, texts, lists and objects pass over null anyway."""
+    """The schema with null allowed as well. Keywords about numbers, texts, lists and objects do not apply to null."""
     widened = dict(schema)
     if "type" in schema:
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]

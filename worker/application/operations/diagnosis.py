@@ -34,13 +34,13 @@ class Verdict:
 
 
 def judge_denied(actions: Sequence[str]) -> Verdict:
-    """Actions that the role may not do and that the worker cannot do without."""
+    """The verdict where the role may not do actions that the worker cannot do without."""
     advice = "allow them in the role's policy (deploy/policies/worker.json has all that the worker needs)"
     return Verdict(State.FAILED, f"this role may not call {', '.join(actions)}", advice)
 
 
 def judge_publisher(denied: Sequence[str]) -> Verdict:
-    """A topic or a bus to which ends of jobs are published; the jobs are done without it, too."""
+    """The verdict on a topic or a bus to which ends of jobs are published. The jobs are done without it, too."""
     if denied:
         problem = f"this role may not call {', '.join(denied)}, so no end of a job is published"
         return Verdict(
@@ -50,7 +50,7 @@ def judge_publisher(denied: Sequence[str]) -> Verdict:
 
 
 def judge_bucket(lacking: Sequence[str], *, is_written: bool) -> Verdict:
-    """A bucket that can be used; `lacking` are actions that only clearing up needs."""
+    """The verdict on a bucket that can be used. `lacking` are denied actions that only clearing up needs."""
     if lacking:
         detail = f"can be written to, but this role may not call {', '.join(lacking)}"
         return Verdict(State.DEGRADED, detail, "allow it, or give the bucket a lifecycle rule for incomplete uploads")

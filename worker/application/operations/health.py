@@ -66,7 +66,7 @@ class Health:
 
     @property
     def is_ready(self) -> bool:
-        """From the first poll until the drain begins, but for the time in which no job can be claimed."""
+        """True from the first poll until the drain begins, except while no job can be claimed."""
         pause = self.consumer.pause
         return self.consumer.is_polling and (pause is None or pause.reason is not PauseReason.TABLE)
 
@@ -105,7 +105,7 @@ class Health:
         }
 
     def _by_priority(self) -> Mapping[str, Any]:
-        """Of several queues each, the most urgent first: one may be away while the others answer."""
+        """The failures of each of several queues, the most urgent first: one may be away while the others answer."""
         queues = [{"priority": number, "poll_failures": each} for number, each in enumerate(self.queue_failures, 1)]
         return {"by_priority": queues} if queues else {}
 

@@ -59,9 +59,10 @@ class Heartbeat:
         return {"queue_depth": depth, "oldest_message_seconds": self._oldest_message_seconds(depth)}
 
     def _oldest_message_seconds(self, depth: int | None) -> float | None:
-        """SQS gives the age to CloudWatch alone. Messages come nearly in the order in which they were sent.
+        """About the most seconds that a waiting message has waited. None where no message has come yet.
 
-        So what waits is hardly older than the youngest that has come. None where nothing has come yet.
+        SQS gives the age to CloudWatch alone. But messages come nearly in the order in which they were sent, so those
+        that wait are hardly older than the youngest that has come.
         """
         if depth == 0:
             return 0.0

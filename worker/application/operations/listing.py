@@ -20,9 +20,9 @@ async def newest_jobs(
     limit: int,
     after: Positions | None = None,
 ) -> Sequence[ListedJob]:
-    """The jobs that came last to one of the statuses, at `since` or later; the newest first, at most so many.
+    """The jobs that came to their status, one of these, at `since` or later: the last first, at most `limit`.
 
-    `after`: what `positions_after` returned for the jobs before these.
+    `after` is what `positions_after` returned for the jobs before these.
 
     Raises NoIndexError, NotAllowedError, DependencyUnavailableError.
     """

@@ -52,7 +52,7 @@ class StoreWatch:
 
     @property
     def outages(self) -> int:
-        """How many there have been."""
+        """How many outages of the cache there have been."""
         return 0 if self._outages is None else self._outages.count
 
     @property

@@ -26,20 +26,20 @@ class Backlog:
         return list(self._newest.values())
 
     def table_answered(self, record: Record, result: WriteResult) -> None:
-        """The job table has answered a write: what it holds, the cache may lack."""
+        """Note the job table's answer to a write: the cache may lack a record that the table holds."""
         self._note(record, result is not WriteResult.STALE)
 
     def cache_answered(self, record: Record, result: WriteResult) -> None:
-        """The cache has answered a write. It may still lose the record of a running job."""
+        """Note the cache's answer to a write. A running job stays here: the cache may still lose its record."""
         self._note(record, result is not WriteResult.STALE and record.status is Status.RUNNING)
 
     def forget(self, record: Record) -> None:
-        """The cache refuses this record; readers find it in the job table."""
+        """Drop a record that the cache refuses. Readers find it in the job table."""
         if self._newest.get(record.job_id) is record:
             del self._newest[record.job_id]
 
     def attempt_ended(self, job_id: str) -> None:
-        """This worker runs the job no more, so a record that still says `running` is not its to replay."""
+        """Drop the job's record if it says `running`: this worker runs the job no more, and must not replay it."""
         held = self._newest.get(job_id)
         if held is not None and held.status is Status.RUNNING:
             del self._newest[job_id]

@@ -72,7 +72,7 @@ class FailoverStore:
 
     @property
     def outages(self) -> int:
-        """How many there have been."""
+        """How many outages of the cache there have been."""
         return self._cache.outages
 
     # --- writing --------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ class FailoverStore:
     async def commit(self, record: Record) -> WriteResult:
         """Do what `checkpoint` does, for a record that the job waits for: before its uploads, and at its end.
 
-        SAME, as an answer to a second try: the first one got through.
+        SAME as the answer to a second try means that the first one got through.
         """
         return await self._keep(record, self._table.commit(record))
 
@@ -147,7 +147,7 @@ class FailoverStore:
         await self._cache.write(record)
 
     def attempt_ended(self, job_id: str) -> None:
-        """The attempt writes no more, whether its end could be recorded or not."""
+        """Note that the attempt writes no more, whether its end could be recorded or not."""
         self._cache.attempt_ended(job_id)
 
     async def _keep_if_unchanged(
@@ -185,5 +185,5 @@ class FailoverStore:
 
 
 def _named(record: Record) -> tuple[object, ...]:
-    """What no other record has in common with it."""
+    """What tells the record from every other one."""
     return record.version, record.worker, record.status

@@ -53,7 +53,7 @@ class GuardedCache:
 
     @property
     def name(self) -> str | None:
-        """Of the cache."""
+        """The name of the cache."""
         return self._cache.name
 
     @property
@@ -72,7 +72,7 @@ class GuardedCache:
 
     @property
     def outages(self) -> int:
-        """How many there have been."""
+        """How many outages there have been."""
         return self._outages.count
 
     # --- writing --------------------------------------------------------------------------------------------------
@@ -87,20 +87,20 @@ class GuardedCache:
             return None
 
     def table_answered(self, record: Record, result: WriteResult) -> None:
-        """The job table has answered a write: what it holds, the cache may lack, and gets after an outage."""
+        """Note the job table's answer to a write: a record that the cache lacks is written to it after an outage."""
         self._backlog.table_answered(record, result)
 
     def failed_over(self) -> None:
-        """The job table has taken a tick in place of the cache."""
+        """Count a tick that the job table has taken in place of the cache."""
         if self._outages.current is not None:
             self._outages.current.writes_failed_over += 1
 
     def attempt_ended(self, job_id: str) -> None:
-        """The attempt writes no more, whether its end could be recorded or not."""
+        """Note that the attempt writes no more, whether its end could be recorded or not."""
         self._backlog.attempt_ended(job_id)
 
     async def _write(self, record: Record) -> WriteResult:
-        """Raises StoreUnavailableError, which the circuit has counted."""
+        """Write to the cache. Raises StoreUnavailableError, which the circuit has counted."""
         time = asyncio.get_running_loop().time
         generation, began_at = self._circuit.generation, time()
         try:
@@ -116,7 +116,7 @@ class GuardedCache:
         return result
 
     async def _write_in_time(self, record: Record) -> WriteResult:
-        """Raises StoreUnavailableError, also when the time is up, or when the circuit opens meanwhile."""
+        """Write within the time limit. Raises StoreUnavailableError, also when the circuit opens meanwhile."""
         try:
             async with asyncio.timeout(self._seconds) as scope:
                 self._in_flight.add(scope)
@@ -158,7 +158,7 @@ class GuardedCache:
             self._has_tripped.clear()
 
     async def _probe_until_closed(self) -> float:
-        """Returns the seconds that the last probe took."""
+        """Probe until the circuit is closed. Returns the seconds that the last probe took."""
         time = asyncio.get_running_loop().time
         self._outages.announce(self._backlog.live_jobs)
         await self._cache.reset()

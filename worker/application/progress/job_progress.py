@@ -53,7 +53,7 @@ class JobProgress:
         self._stage = self._furthest = Stage.DOWNLOADING
         self._done: set[Stage] = set()
         self._conversion: _Position | None = None
-        self._encoders = 1.0  # that the expectation is for
+        self._encoders = 1.0  # how many the expectation of the stage's length is for
         self._snapshot: Snapshot | None = None  # until the job moves
         self._began_at = self._moved_at = self._now()
         self._waited_seconds = 0.0  # until it last began to work
@@ -66,7 +66,7 @@ class JobProgress:
     # --- written by the stages -----------------------------------------------------------------------------------
 
     def enter(self, stage: Stage) -> None:
-        """The stage begins. One that is done again is not measured again, and the furthest stays the one shown."""
+        """Begin a stage. One that is done again is not measured again, and the furthest stage stays the one shown."""
         self._end_period()
         self.periods.append(Period(stage, self._now()))
         self._stage = stage
@@ -74,7 +74,7 @@ class JobProgress:
         self.advance(0.0)
 
     def advance(self, fraction: float) -> None:
-        """The stage has done `fraction` (0 to 1) of its work."""
+        """Note that the stage has done `fraction` (0 to 1) of its work."""
         self._moved_at = self._now()
         self._snapshot = None
         if self._stage not in self._done:
@@ -107,12 +107,12 @@ class JobProgress:
             self.know_source(audio.format)
 
     def know_source(self, source_audio: SourceFormat) -> None:
-        """The converter has read the source, and this is what it is."""
+        """Note what the source is, once the converter has read it."""
         self._source_audio = source_audio
         self._snapshot = None
 
     def leave(self) -> float:
-        """The stage is done. Returns the seconds that it took."""
+        """End the stage. Returns the seconds that it took."""
         self._expect_encoders()
         self._end_period()
         self._conversion = None
@@ -168,7 +168,7 @@ class JobProgress:
             self.advance(fraction)
 
     def _expect_encoders(self) -> None:
-        """Where several encoders share the sound, the stage is expected to take a part of the time of one."""
+        """Fit the expected length of the stage to the number of encoders that share the sound."""
         if self._conversion is not None:
             encoders, before = self._conversion.encoders, self._encoders
             if encoders != before:

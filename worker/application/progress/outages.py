@@ -36,9 +36,9 @@ class Outages:
         self.count = 0
 
     def begin(self, reason: str, failure_seconds: float) -> None:
-        """A failure, of an outage that began with it or before. Logs nothing: the caller may be a write of some job.
+        """Begin an outage with this failure, unless one goes on.
 
-        A line that is logged there would carry the name of that job.
+        Logs nothing: the caller may be the write of a job, whose id the line would carry.
         """
         if self.current is None:
             self.current = Outage(self._now(), _time() - failure_seconds, reason, failure_seconds)
@@ -60,7 +60,7 @@ class Outages:
             emit(Event.PROGRESS_FAILED_OVER, error=outage.reason, live_jobs=live_jobs)
 
     def end(self, probe_seconds: float, jobs: int) -> None:
-        """The cache serves again; `jobs` is how many jobs' records were replayed. Also at the first contact."""
+        """Log that the cache serves, after an outage or for the first time. So many `jobs` had records to replay."""
         outage, self.current = self.current, None
         emit(Event.REDIS_CONNECTED, endpoint=self._endpoint, duration_seconds=round(probe_seconds, 3))
         if outage is not None and self._moves_ticks:

@@ -179,7 +179,7 @@ class Reporter:
             )
 
     async def _checkpointed(self, record: Record) -> bool:
-        """False where the job table is out and the cache can still show the tick."""
+        """Write a checkpoint. Returns False where the job table is out and the cache can still show the tick."""
         self._checkpoint_due = self._time() + self._checkpoint_seconds
         try:
             _require_ours(await self._store.checkpoint(record))
@@ -210,7 +210,7 @@ class Reporter:
         return self._record
 
     def _percent_of(self, now: Snapshot) -> float:
-        """It never falls, and 100 is for completed jobs."""
+        """The percent to show. It never falls, and 100 is for completed jobs."""
         return min(max(now.percent, self._record.percent), HIGHEST_BEFORE_THE_END)
 
     def _next_version(self) -> Version:
