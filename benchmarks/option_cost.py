@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.bare import FFMPEG, ffmpeg
 from benchmarks.start_cost import cpu_seconds
-from docs.options import EXAMPLES
+from docs.option_examples import EXAMPLES
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.application.messages.message import parse_job
 from worker.domain.job import ObjectLocation, OutputSpec

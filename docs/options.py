@@ -1,12 +1,12 @@
-"""The page on formats and options, with examples that a test converts (and `make bench` measures)."""
+"""The page on formats and options."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
+from docs.option_examples import EXAMPLES
 from worker.application.messages.codec import is_text, name_of
 from worker.application.messages.presets import BUILT_IN
 from worker.domain.audio import FORMATS, FormatSpec
@@ -18,108 +18,6 @@ from worker.domain.report import MAX_SILENCES, SHORTEST_SILENCE_SECONDS, SILENCE
 from worker.domain.source_format import SourceFormat
 
 Table = Callable[[Sequence[str], Iterable[Sequence[str]]], str]
-
-EXAMPLES: Sequence[tuple[str, Mapping[str, Any]]] = (
-    (
-        "An MP3 of a chosen size:",
-        {
-            "target": "s3://podcasts-out/ep.mp3",
-            "format": "mp3",
-            "bitrate_kbps": 128,
-            "sample_rate_hz": 44100,
-            "channels": 2,
-        },
-    ),
-    (
-        "An MP3 of a chosen quality, with as many bits as each second needs:",
-        {"target": "s3://podcasts-out/ep.mp3", "format": "mp3", "vbr_quality": 2},
-    ),
-    (
-        "A master in 24 bits at 48 kHz:",
-        {"target": "s3://podcasts-out/ep.wav", "format": "wav", "bits_per_sample": 24, "sample_rate_hz": 48000},
-    ),
-    (
-        "Floats for an editor, which keep what is above full scale:",
-        {"target": "s3://podcasts-out/ep.caf", "format": "caf", "bits_per_sample": 32},
-    ),
-    (
-        "A prompt for a telephone system:",
-        {
-            "target": "s3://podcasts-out/ep.wav",
-            "format": "wav",
-            "codec": "mulaw",
-            "sample_rate_hz": 8000,
-            "channels": 1,
-        },
-    ),
-    (
-        "A short preview, faded in and out (its job may have the full file as another output):",
-        {
-            "target": "s3://podcasts-out/preview.mp3",
-            "format": "mp3",
-            "start_seconds": 0.5,
-            "end_seconds": 1.5,
-            "fade_in_seconds": 0.1,
-            "fade_out_seconds": 0.5,
-        },
-    ),
-    (
-        'One side of a call for a transcription (the other is `"pick_channel": 2`):',
-        {"target": "s3://podcasts-out/ep.flac", "format": "flac", "pick_channel": 1, "sample_rate_hz": 16000},
-    ),
-    (
-        "A podcast at -16 LUFS, whose true peaks stay below -1 dBTP:",
-        {
-            "target": "s3://podcasts-out/ep.mp3",
-            "format": "mp3",
-            "loudness": {"target_lufs": -16, "max_true_peak_dbtp": -1},
-        },
-    ),
-    (
-        "A podcast by its preset, with a bitrate of its own:",
-        {"target": "s3://podcasts-out/ep.mp3", "preset": "podcast", "bitrate_kbps": 192},
-    ),
-    (
-        "A recording without the silence at its ends, but for a quarter of a second:",
-        {
-            "target": "s3://podcasts-out/ep.flac",
-            "format": "flac",
-            "trim_silence": {"threshold_db": -45, "keep_seconds": 0.25},
-        },
-    ),
-    (
-        "Tags of an episode, in place of all that the source has, and no cover (another would be its `s3://bucket/key`):",
-        {
-            "target": "s3://podcasts-out/ep.m4a",
-            "format": "m4a",
-            "tags": {"title": "Épisode 142", "album": "The Show", "track": "142", "My Field": "as it is"},
-            "keep_tags": False,
-            "cover": "drop",
-        },
-    ),
-    (
-        "The peaks of a player's waveform, as JSON for audiowaveform's readers such as peaks.js:",
-        {
-            "target": "s3://podcasts-out/ep.json",
-            "format": "waveform",
-            "points_per_second": 50,
-            "bits": 16,
-            "channels": 1,
-        },
-    ),
-    (
-        "The waveform as a picture:",
-        {"target": "s3://podcasts-out/ep.png", "format": "waveform", "width": 1200, "height": 100},
-    ),
-    (
-        "A report on the first second of the sound, for a check of what was sent in (without options: on all of it):",
-        {"target": "s3://podcasts-out/ep.report.json", "format": "report", "start_seconds": 0, "end_seconds": 1},
-    ),
-    (
-        "A stream for players that choose a bitrate by the network, in segments of four seconds:",
-        {"target": "s3://podcasts-out/ep/", "format": "hls", "bitrates_kbps": [64, 128], "segment_seconds": 4},
-    ),
-)
 
 _REPORT = Report(
     SourceFormat("wav", "pcm_s16le", 44_100, 2, 16, 200.0),
@@ -155,12 +53,14 @@ The picture has all channels in one, from their lowest sample to their highest, 
 
 A stream (`hls`, [RFC 8216][hls]) has a prefix for its target, which ends with `/`.
 `master.m3u8` beneath it is written last: nobody sees a stream of which something is missing.
-It names a playlist for each of `bitrates_kbps`, and that the segments: fragmented MP4, which today's players read,
-with one header for all (`EXT-X-MAP`) and an edit list by which they leave out what the encoder puts in front.
-All of that lies in a directory of the attempt in one of the job: a second job replaces `master.m3u8` alone.
-No other target, source or cover of the job may be `master.m3u8` or lie in the job's directory; beside them it may.
+It names a playlist for each of `bitrates_kbps`, and each playlist names its segments: fragmented MP4, which today's
+players read, with one header for all (`EXT-X-MAP`) and an edit list by which they leave out what the encoder puts in
+front.
+Playlists and segments lie in a directory of the attempt, which lies in a directory of the job. So a second job to the
+same target replaces `master.m3u8` and nothing else.
+No other target, source or cover of the job may be `master.m3u8` or lie in the job's directory. It may lie beside them.
 In the record, `bytes` is the sum of all objects, and `sha256` that of `master.m3u8`.
-`loudness` brings each bitrate to its loudness; the record has what was measured in the first.
+`loudness` is reached in each bitrate by itself; the record has what was measured in the first.
 
 [data]: https://github.com/bbc/audiowaveform/blob/master/doc/DataFormat.md
 [hls]: https://www.rfc-editor.org/rfc/rfc8216
@@ -178,7 +78,7 @@ A report says what a source is and what its sound is like. It changes nothing, a
 - `loudness` is measured by EBU R 128, in LUFS, LU and dBTP, to a tenth.
   `integrated_lufs` and `range_lu` are `null` where nothing is louder than -70 LUFS,
   or the sound is shorter than 0.4 s; `true_peak_dbtp` is `null` where all samples are zero.
-- `clipped_samples` counts the samples at or beyond full scale, those of all channels together.
+- `clipped_samples` counts the samples at or beyond full scale, of all channels together.
   Full scale is the highest number that the source's depth has, with either sign: 32767 for 16 bits, 1.0 for floats,
   and the highest of the code for A-law and µ-law. Samples of lossy sources count as 16 bits,
   and those of joined sources as what the deepest of them has.
@@ -198,9 +98,12 @@ Those that are objects have members:
 
 {inner}
 
-## Options by format
+Those whose limits are not the same in all formats:
 
 {by_format}
+
+Some options exclude others, or need them:
+
 {companions}
 
 ## Presets
@@ -236,8 +139,9 @@ def options(table: Table) -> str:
         )
         for name, rules in FORMATS.items()
     )
+    varied = {name: option for name, option in declared.items() if len(_distinct_limits(option)) > 1}
     by_format = (
-        (f"`{name}`", *(_limits(option, rules) for option in declared.values())) for name, rules in FORMATS.items()
+        (f"`{name}`", *(_limits(option, rules) for option in varied.values())) for name, rules in FORMATS.items()
     )
     return OPTIONS_PAGE.format(
         report=json.dumps(json.loads(_REPORT.to_json()), indent=2, ensure_ascii=False),
@@ -247,11 +151,14 @@ def options(table: Table) -> str:
         flag=next(iter(declared)).replace("_", "-"),
         formats=table(("format", "", "end of the target", "content type", "default bitrate"), formats),
         options=table(
-            ("option", "must be", ""),
-            ((f"`{name}`", name_of(member.type), option.meaning) for name, (member, option) in members.items()),
+            ("option", "must be", "formats", ""),
+            (
+                (f"`{name}`", _must_be(member, option), _formats_with(option), option.meaning)
+                for name, (member, option) in members.items()
+            ),
         ),
         inner=table(("member", "must be", "default", ""), _inner(member for member, _ in members.values())),
-        by_format=table(("format", *(f"`{name}`" for name in declared)), by_format),
+        by_format=table(("format", *(f"`{name}`" for name in varied)), by_format),
         companions="\n".join(_companions(declared)),
         presets=table(
             ("preset", "fields"),
@@ -259,6 +166,28 @@ def options(table: Table) -> str:
         ),
         examples="\n".join(f"\n{meaning}\n\n```json\n{json.dumps(output)}\n```" for meaning, output in EXAMPLES),
     )
+
+
+def _distinct_limits(option: Option) -> Sequence[str]:
+    """The limits of the option in the formats that have it, each once."""
+    limits = (_limits(option, rules) for rules in FORMATS.values() if option.limits(rules) is not None)
+    return list(dict.fromkeys(limits))
+
+
+def _must_be(member: Member, option: Option) -> str:
+    """Its type, and its limits where all formats that have it have the same."""
+    distinct = _distinct_limits(option)
+    kind = name_of(member.type)
+    return kind if len(distinct) > 1 or distinct == ["yes"] else f"{kind}: {distinct[0]}"
+
+
+def _formats_with(option: Option) -> str:
+    """The formats that have the option, by the shorter list."""
+    having = [name for name, rules in FORMATS.items() if option.limits(rules) is not None]
+    others = [name for name in FORMATS if name not in having]
+    if not others:
+        return "all"
+    return f"all but {_code(others)}" if len(others) < len(having) else _code(having)
 
 
 def _limits(option: Option, rules: FormatSpec) -> str:
@@ -288,11 +217,12 @@ def _companions(declared: Mapping[str, Option]) -> Iterator[str]:
             }
             chosen = "" if companion.given is None else f" `{companion.given}`"
             for condition in dict.fromkeys(formats.values()):
-                having = _code(name for name, each in formats.items() if each == condition)
-                yield f"\n`{name}`{chosen} can be chosen only {condition} ({having})."
+                having = [name for name, each in formats.items() if each == condition]
+                where = f" ({_code(having)})" if len(having) < len(FORMATS) else ""
+                yield f"- `{name}`{chosen} can be chosen only {condition}{where}."
         if option.extensions:
             ends = _code(f".{extension}" for extension in option.extensions)
-            yield f"\n`{name}` can be chosen only with a target that ends with one of {ends}."
+            yield f"- `{name}` can be chosen only with a target that ends with one of {ends}."
 
 
 def _code(words: Iterable[str]) -> str:

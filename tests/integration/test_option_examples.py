@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from docs.options import EXAMPLES
+from docs.option_examples import EXAMPLES
 from tests.support.conversions import converted, delivered
 from tests.support.hls import published
 from tests.support.samples import a_wav, tones
