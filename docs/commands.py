@@ -17,9 +17,9 @@ PAGE = """\
 
 <!-- Written by docs/commands.py from worker/cli. -->
 
-`worker COMMAND`, or `python -m worker COMMAND`; `worker COMMAND --help` says the same as this page.
+`worker COMMAND`, or `python -m worker COMMAND`; `worker COMMAND --help` shows the arguments of one.
 Settings come from the environment ([configuration.md](configuration.md)); `validate`, `logs`, `schema`, `presets`
-and `demo` need none.
+and `demo` need none. [deploy/README.md](../deploy/README.md#roles) says which rights each command needs.
 Results are on standard output. Progress, and each error in one plain line, are on standard error.
 
 {commands}
