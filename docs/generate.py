@@ -38,7 +38,7 @@ exit code 78, one line on standard error for each fault.
 
 {table}
 
-Sizes may carry a unit: `KiB` to `TiB`, or just the letter, count in 1024s, `KB` to `TB` in 1000s.
+Sizes may have a unit. `KiB` to `TiB`, and `K` to `T` alone, count in 1024s; `KB` to `TB` count in 1000s.
 
 ## AWS
 
@@ -47,7 +47,8 @@ The region is `AWS_REGION`, else `AWS_DEFAULT_REGION`, else the one in `WORKER_Q
 else the one in the SDK's configuration file.
 A variable or a file of the SDK that cannot work stops the start, too.
 Where the chain finds no credentials, it is asked again until it does, and nothing is received until then.
-`AWS_ENDPOINT_URL`, or one for each service such as `AWS_ENDPOINT_URL_SQS`, points at an emulator.
+`AWS_ENDPOINT_URL`, or one for each service such as `AWS_ENDPOINT_URL_SQS`, names another endpoint: an emulator, say.
+With `REDIS_IAM_AUTH` the role needs `elasticache:Connect` ([deploy/README.md](../deploy/README.md#roles)).
 
 ### Other stores than S3
 
@@ -56,8 +57,6 @@ Bodies are sent with `x-amz-checksum-crc32`.
 A store that answers without ETag hides that a source was replaced while it was read.
 One that answers without Content-Length and closes the connection hides that a source was cut off.
 A download of either kind is not resumed.
-
-With `REDIS_IAM_AUTH` the role needs `elasticache:Connect`; `deploy/` has the statement.
 
 ## OpenTelemetry
 
@@ -69,7 +68,7 @@ With `REDIS_IAM_AUTH` the role needs `elasticache:Connect`; `deploy/` has the st
 
 Where ECS sets `ECS_AGENT_URI`, the worker has its task protected from scale-in and deployments while jobs run.
 Where messages always wait, it stops taking them after two hours without a break.
-It takes them again half a minute after its jobs have ended, and in between ECS may end the task.
+It takes them again half a minute after its jobs have ended. In that half minute ECS may end the task.
 A refusal is a line in the log (`protection.refused`), and nothing else.
 The limits of the task, and its id (the field `task` of log lines), come from `ECS_CONTAINER_METADATA_URI_V4`.
 
@@ -78,8 +77,9 @@ The limits of the task, and its id (the field `task` of log lines), come from `E
 Each job reserves space in `WORKER_WORKSPACE` before it writes: for its source, whose size S3 says,
 and for its outputs, by length, rate, channels and bitrate.
 An output of WAV needs what its samples take; FLAC and ALAC may need as much; a bitrate counts twice.
-A job for which there is no space beside the others waits (`job.delayed`), with its lease renewed, outside of its time
-limits; a few smaller ones at most overtake it. After a quarter of an hour it is given back, and uses up no attempt.
+A job for which there is no space beside the others waits (`job.delayed`). Its lease is renewed meanwhile, its time
+limits do not count, and only a few smaller jobs may overtake it. After a quarter of an hour it is given back, and uses
+up no attempt.
 A job that needs more than the whole file system has fails at once.
 Workers of one user that share a file system see what the others have reserved.
 Between them, space goes to the one that asks first.
@@ -121,7 +121,7 @@ One JSON object a line on standard output.
 Every line has {common}, and `task` on ECS or `pod` on Kubernetes; within a job also {job},
 and {trace} where its message carries a trace context ([messages.md](messages.md)).
 A line with an `outcome` is the only one about that end, so they can be counted. What went wrong is in `error`.
-Alarms and queries may use only these names. Adding one is a changelog entry, changing one a breaking change.
+Alarms and queries may use only these names. Adding an event is a changelog entry, changing one a breaking change.
 
 {table}
 """
@@ -136,7 +136,7 @@ A job that ends with a retryable code is started again, until it has been starte
 Starts that a dependency ended (`dependency_unavailable`), or that had no space because others had it
 (`workspace_full`), do not count in the first twelve hours after the first receive of the message.
 A job whose retry would come after the queue has dropped its message fails at once.
-Adding one is a changelog entry, changing one a breaking change.
+Adding a code is a changelog entry, changing one a breaking change.
 
 {table}
 
@@ -153,7 +153,7 @@ METRICS = """\
 
 `GET /metrics` of the gateway answers with these, and with the process's own.
 It needs no bearer token, as that of the worker needs none: it shows no job, bucket or client.
-Open the gateway's port to its balancer alone, or keep `/metrics` from the outside there, where that is too much.
+Where that is too much, open the gateway's port to its load balancer alone, and have that keep `/metrics` from clients.
 
 {gateway}
 """
