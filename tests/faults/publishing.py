@@ -16,7 +16,7 @@ ROWS = (
     ),
     Row(
         "it stays away for more than an hour",
-        "the event is given up with an error in the log; the job is as done as ever",
+        "the event is given up with an error in the log; the job has ended all the same",
         f"{_EVENTS}::test_an_end_is_given_up_after_an_hour_and_the_job_is_as_done_as_ever",
     ),
     Row(
