@@ -236,3 +236,19 @@ async def test_sound_in_5_1_that_goes_over_to_stereo_or_mono_is_whole_in_every_f
         for each, begin, frequency in ((left, 12_000, 440), (left, 204_000, 440), (right, 204_000, 550)):
             assert level_of(each[begin : begin + 24_000], frequency) == pytest.approx(0.3, rel=0.1), audio_format
         assert level_of(centre[396_000:420_000], 440) == pytest.approx(0.3, rel=0.15), audio_format
+
+
+@pytest.mark.parametrize("layouts", [("stereo", "5.1"), ("5.1", "stereo")])
+async def test_a_file_states_all_of_its_length_where_the_channels_of_a_recording_change(
+    layouts: Sequence[str], tmp_path: Path
+) -> None:
+    """The clock of the second recording begins a frame before the end of the first."""
+    source = a_changing_source(tmp_path, layouts, "ts", seconds=4)
+    formats = (AudioFormat.M4A, AudioFormat.ALAC, AudioFormat.OGG, AudioFormat.OPUS, AudioFormat.WEBM)
+
+    *artifacts, stream = await converted(source, tmp_path, *map(an_output, (*formats, AudioFormat.HLS)))
+
+    assert stream.duration_seconds == pytest.approx(8.0)
+    for artifact in artifacts:
+        stated = await FfmpegConverter(FFMPEG).probe(delivered(artifact))
+        assert stated.duration_seconds == pytest.approx(8.0, abs=0.011), artifact.path.suffix

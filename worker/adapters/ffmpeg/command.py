@@ -49,6 +49,8 @@ _FACTS = (
     *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1"),
     *(*_NO_TAGS, "-f", PROBE_MUXER, "pipe:1"),
 )
+# Where the source's format changes, the filters begin anew with the time of the source, which may go back.
+_IN_A_ROW = ("-bsf:a", r"setts=ts=if(N\,PREV_OUTPTS+PREV_OUTDURATION\,TS)")
 _NOWHERE = (*_NO_TAGS, "-c:a", "pcm_s16le", "-f", "null", "-")
 # Their clock is that of the header, and does not begin with the first sound: other tracks and files go by it, too.
 _OWN_CLOCK = frozenset({Container.MATROSKA, Container.MP4, Container.ASF})
@@ -182,6 +184,7 @@ def _output(
     return [
         *options,
         *encoder.always,
+        *(_IN_A_ROW if audio.changes_format else ()),
         *_fragments(encoding),
         # The limit counts the outputs' samples: on the source's clock, a jump would end the reading.
         *("-t", f"{limit_seconds:.3f}", "-ar", str(encoding.sample_rate_hz), "-threads", "1"),
