@@ -252,3 +252,18 @@ async def test_a_file_states_all_of_its_length_where_the_channels_of_a_recording
     for artifact in artifacts:
         stated = await FfmpegConverter(FFMPEG).probe(delivered(artifact))
         assert stated.duration_seconds == pytest.approx(8.0, abs=0.011), artifact.path.suffix
+
+
+async def test_a_cut_may_lie_across_the_place_where_the_channels_of_a_recording_change(tmp_path: Path) -> None:
+    """There the clock goes back by a frame of AC-3, so that the cut has one more."""
+    source = a_changing_source(tmp_path, ("stereo", "5.1"), "ts", seconds=2)
+
+    across, behind = await converted(
+        source,
+        tmp_path,
+        an_output(AudioFormat.OPUS, start_seconds=1, end_seconds=3),
+        an_output(AudioFormat.WAV, start_seconds=2.5, end_seconds=3.5),
+    )
+
+    assert across.duration_seconds == pytest.approx(2.0 + 1536 / 48_000, abs=0.001)
+    assert behind.duration_seconds == pytest.approx(1.0)

@@ -42,6 +42,7 @@ _WITHOUT_ADTS = frozenset({Container.MP4, Container.MATROSKA, Container.FLV})  #
 _ROUNDED_TO_FRAMES = frozenset({Container.FLV, Container.AVI})  # what they state counts whole frames, or is a tag
 _OUTPUT_TOLERANCE_SECONDS = 0.01  # what resampling may add or leave at the end; otherwise the counts are equal
 _CHANGE_TOLERANCE_SECONDS = 0.001  # what it may leave where the source's format changes
+_CUT_CHANGE_SECONDS = 0.1  # by how much the clock of a cut may go back there: a frame, where recordings were joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,11 @@ def check_counts(
         raise DurationTooLongError(None, max_duration_seconds)
     seconds = lengths[-1] if len(lengths) > len(encodings) else lengths[0]
     _check_source(counts, audio, seconds)
+    cut_tolerance = _OUTPUT_TOLERANCE_SECONDS + counts.changes * _CUT_CHANGE_SECONDS
     for name, length, encoding in zip_longest(names[: len(lengths)], lengths, encodings):
         if encoding is None or encoding.cut is None:
             _check_whole(name, length, counts, audio, seconds)
-        elif abs(length - encoding.cut.seconds_of(seconds)) > _OUTPUT_TOLERANCE_SECONDS:
+        elif abs(length - encoding.cut.seconds_of(seconds)) > cut_tolerance:
             raise ConverterCrashedError(f"the {name} has {length:.2f} s of {encoding.cut.seconds_of(seconds):.2f} s")
     repaired = (*audio.structure.repairs, *_repaired(counts, audio, seconds))
     return Verdict(lengths[: len(encodings)], repaired, seconds)
