@@ -267,3 +267,26 @@ async def test_a_cut_may_lie_across_the_place_where_the_channels_of_a_recording_
 
     assert across.duration_seconds == pytest.approx(2.0 + 1536 / 48_000, abs=0.001)
     assert behind.duration_seconds == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("layouts", "suffix"),
+    [(("5.1", "stereo"), "ac3"), (("stereo", "5.1"), "ts"), (("stereo", "mono"), "mp3"), (("mono", "stereo"), "aac")],
+)
+async def test_a_channel_that_is_picked_is_that_of_an_output_with_all_of_them_where_the_layout_changes(
+    layouts: Sequence[str], suffix: str, tmp_path: Path
+) -> None:
+    source = a_changing_source(tmp_path, layouts, suffix)
+    channels = await channels_of(source)
+    picks = [an_output(AudioFormat.WAV, pick_channel=number + 1) for number in range(channels)]
+
+    for_all, *picked = await converted(source, tmp_path, an_output(AudioFormat.WAV), *picks)
+    (tmp_path / "alone").mkdir()
+    (alone,) = await converted(source, tmp_path / "alone", picks[-1])
+
+    kept = samples_of(for_all.path, channels)
+    assert any(kept[0][60_000:])
+    for number, artifact in enumerate(picked):
+        (samples,) = samples_of(artifact.path, 1)
+        assert max(abs(a - b) for a, b in zip(samples, kept[number], strict=True)) <= 1, number
+    assert alone.path.read_bytes() == picked[-1].path.read_bytes()

@@ -228,8 +228,18 @@ def test_channels_are_in_the_order_of_the_encoder_that_has_its_own() -> None:
 
 
 def test_one_channel_that_is_picked_is_the_only_one() -> None:
-    assert "channelmap=1:mono" in graph_of(WAV, replace(TO_WAV, channels=1, pick_channel=2))
-    assert "channelmap=0:mono" in graph_of(WAV, replace(TO_WAV, channels=1, pick_channel=1))
+    first, second = (replace(TO_WAV, channels=1, pick_channel=number) for number in (1, 2))
+    discrete = replace(WAV, layout="3 channels", channels=3)
+
+    assert "pan=mono|c0=1.00000*FL" in graph_of(WAV, first)
+    assert "pan=mono|c0=1.00000*FR" in graph_of(WAV, second)
+    assert "channelmap=1:mono" in graph_of(discrete, second)
+
+
+def test_a_channel_that_is_picked_has_what_is_mixed_to_it_where_the_layout_changes() -> None:
+    changing = replace(WAV, changes_format=True)
+
+    assert "pan=mono|c0<1.00000*FR+0.70700*FC+" in graph_of(changing, replace(TO_WAV, channels=1, pick_channel=2))
 
 
 def test_joined_sources_get_the_layout_and_the_rate_of_the_whole_and_one_kind_of_sample() -> None:

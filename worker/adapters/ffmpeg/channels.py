@@ -24,11 +24,25 @@ def mapped(audio: SourceAudio, encoding: Encoding) -> tuple[str | None, str | No
     The layout is None where the channels have no positions, and the filter is None where none is needed.
     """
     if encoding.pick_channel is not None:
-        return "mono", channelmap("mono", [encoding.pick_channel - 1])
+        return "mono", _picked(audio, encoding.pick_channel - 1)
     if encoding.samples_in not in {None, audio.layout}:
         layout = encoding.samples_in
         return layout if layout_of(layout) else None, relaid(audio, layout, encoding.channels)
     return _target(encoder_for(encoding), audio, encoding.channels)
+
+
+def _picked(audio: SourceAudio, number: int) -> str:
+    """The filter that takes one of the source's channels, counted from 0.
+
+    It takes it by name: where the layout changes, another may have that number, or none. What is there then is mixed
+    to the source's layout, as it is for an output with all channels.
+    """
+    source = layout_of(audio.layout)
+    if source not in _NAMED:
+        return channelmap("mono", [number])
+    if audio.changes_format:
+        return _pan("mono", [_by_name(mix(source, source)[number])], "<")
+    return _pan("mono", [{source[number]: 1.0}], "=")
 
 
 def relaid(audio: SourceAudio, layout: str, channels: int) -> str:
