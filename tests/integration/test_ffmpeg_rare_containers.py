@@ -56,6 +56,14 @@ async def test_half_of_it_is_refused(name: str, tmp_path: Path) -> None:
         await converted(tmp_path / name, tmp_path, an_output(AudioFormat.WAV))
 
 
+async def test_a_voc_whose_header_is_longer_than_that_of_all_others_is_refused(tmp_path: Path) -> None:
+    data = sound("plain.voc").read_bytes()
+    (tmp_path / "long.voc").write_bytes(data[:20] + (30).to_bytes(2, "little") + data[22:26] + bytes(4) + data[26:])
+
+    with pytest.raises(UnsupportedAudioError, match="not what its first bytes say"):
+        await converted(tmp_path / "long.voc", tmp_path, an_output(AudioFormat.WAV))
+
+
 async def test_a_piece_that_was_cut_out_of_a_wavpack_file_is_converted(tmp_path: Path) -> None:
     piece = tmp_path / "piece.wv"
     run_ffmpeg("-ss", "1", "-i", str(sound("plain.wv")), "-c", "copy", str(piece))

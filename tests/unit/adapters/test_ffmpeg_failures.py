@@ -174,6 +174,11 @@ NO_STREAMS = "Stream map '0:a' matches no streams."
             ErrorCode.UNSUPPORTED_AUDIO,
         ),
         (
+            218,
+            said(DEMUXER, "in#0", ERROR, "Error opening input: Function not implemented"),
+            ErrorCode.UNSUPPORTED_AUDIO,
+        ),
+        (
             255,
             said(DEMUXER, "in#0", ERROR, "Error opening input: Immediate exit requested"),
             ErrorCode.CONVERTER_CRASHED,

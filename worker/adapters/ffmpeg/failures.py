@@ -32,7 +32,10 @@ _PERMANENT = {
     _INVALID_ARGUMENT: NOT_DECODED,  # invalid argument: no decoder, or one that is not allowed
 }
 _BY_OTHERS = {244, 245, 255}  # no memory, no thread, asked to end
-_REFUSED_BY_DEMUXER = "Error opening input: Operation not permitted"  # -1, which some demuxers return: the code is 255
+_REFUSED_BY_DEMUXER = {
+    "Error opening input: Operation not permitted",  # -1, which some demuxers return: the code is 255
+    "Error opening input: Function not implemented",  # of VOC whose header has another length: the code is 218
+}
 _OWN_SIGNALS = {Signals.SIGSEGV, Signals.SIGABRT, Signals.SIGFPE, Signals.SIGILL, Signals.SIGBUS}
 _NO_SPACE = {134, 228}  # EDQUOT, ENOSPC
 _NO_SPACE_TEXT = "No space left on device"  # where the exit code is that of another output
@@ -54,7 +57,7 @@ def failure_of(returncode: int, log: Log) -> JobError | None:
         return NoAudioError()
     if any("exceeds max_streams" in error.text for error in log.errors if error.is_of_demuxer):
         return UnsupportedAudioError(_TOO_MANY_TRACKS)
-    if any(error.text == _REFUSED_BY_DEMUXER for error in log.errors if error.is_of_demuxer):
+    if any(error.text in _REFUSED_BY_DEMUXER for error in log.errors if error.is_of_demuxer):
         return UnsupportedAudioError(_UNREADABLE)
     first = next((error for error in log.errors if error.side is not Side.OTHER), None)
     if returncode == _INVALID_ARGUMENT and first is not None and first.is_of_probe:
