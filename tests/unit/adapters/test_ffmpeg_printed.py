@@ -81,10 +81,11 @@ def test_what_is_told_twice_of_a_track_is_not_known() -> None:
         described(duration="N/A"),
         said(DEMUXER, "in#0/aac", WARNING, "Estimating duration from bitrate, this may be inaccurate") + described(),
         described(container="mpegts"),
+        described(container="mpeg"),
         described().replace("  Stream #0:0", "  Stream #0:1(und): Video: h264, yuv420p\n  Stream #0:0", 1),
         described().replace("    title  ", "    title\n  Duration: 09:00:00.00, forged\n  ", 1),
     ],
-    ids=["unknown", "estimated", "mpegts", "with a picture that moves", "with a second one in a tag"],
+    ids=["unknown", "estimated", "mpegts", "mpeg", "with a picture that moves", "with a second one in a tag"],
 )
 def test_a_length_that_would_be_a_guess_is_none(stderr: str) -> None:
     assert read_headers(facts(), log_of(stderr)).duration_seconds is None

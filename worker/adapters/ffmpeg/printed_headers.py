@@ -18,6 +18,7 @@ NOT_DECODED = "the source's audio codec is not supported"
 _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?),", re.MULTILINE)
 _STREAM = re.compile(r"^  Stream #0:(\d+)\S*: (Video|Audio): (.*)$", re.MULTILINE)
 _ATTACHED = "(attached pic)"
+_WITHOUT_DURATION = ("Input #0, mpegts,", "Input #0, mpeg,")  # they have clocks and no durations
 _FACT = re.compile(r"^#(tb|codec_id|sample_rate|channel_layout_name) (\d+): (.+)$", re.MULTILINE)
 _PACKET = re.compile(r"^(\d+), +-?\d+, +(-?\d+), ", re.MULTILINE)
 _SAMPLE_FORMAT = re.compile(r", (u8|s16|s32|flt|dbl)p?\b(?: \((\d+) bit\))?")
@@ -144,7 +145,7 @@ def _duration(log: Log) -> float | None:
     source = log.described.partition("\nOutput #0")[0]
     streams = [text for _, _, text in _STREAM.findall(source) if _ATTACHED not in text]
     matches = _DURATION.findall(source)
-    if len(matches) != 1 or log.is_estimated or len(streams) != 1 or source.startswith("Input #0, mpegts"):
-        return None  # with several streams it is the longest's; MPEG-TS has clocks and no durations
+    if len(matches) != 1 or log.is_estimated or len(streams) != 1 or source.startswith(_WITHOUT_DURATION):
+        return None  # with several streams it is the longest's
     hours, minutes, seconds = matches[0]
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
