@@ -30,3 +30,13 @@ async def test_a_program_stream_whose_first_time_stamp_is_wrong_is_whole(tmp_pat
 
     assert outcome.heard is not None, outcome.error
     assert outcome.heard.seconds == pytest.approx(2.0, abs=0.03)
+
+
+async def test_a_video_cd_without_pictures_is_whole(tmp_path: Path) -> None:
+    source = tmp_path / "source.mpg"
+    run_ffmpeg(*a_tone(2), "-ar", "44100", "-ac", "2", "-c:a", "mp2", "-f", "vcd", str(source))
+
+    outcome = await convert(source)
+
+    assert outcome.heard is not None, outcome.error
+    assert outcome.heard.seconds == pytest.approx(2.0, abs=0.03)

@@ -123,6 +123,18 @@ def test_what_fills_the_end_of_a_sector_is_zeros_of_less_than_a_sector() -> None
         assert problem(PACK_1, SOUND, bytes(zeros), SOUND) == expected
 
 
+def test_a_video_cd_without_pictures_has_sectors_of_zeros_up_to_the_next_pack() -> None:
+    picture = packet(0xE0, b"\x0fs")
+
+    for zeros in (2324, 99_999):
+        assert problem(PACK_1, SOUND, bytes(zeros), PACK_1, SOUND) is None
+        assert problem(PACK_1, picture, SOUND, bytes(zeros), PACK_1, SOUND) == DAMAGED
+        assert problem(PACK_1, SOUND, bytes(zeros), b"x", PACK_1, SOUND) == DAMAGED
+        assert problem(PACK_1, SOUND, bytes(zeros), PACK_2, SOUND) == DAMAGED
+        assert problem(PACK_1, SOUND, bytes(zeros)) is None
+    assert problem(PACK_1, SOUND, bytes(140_000), PACK_1, SOUND) == DAMAGED
+
+
 @pytest.mark.parametrize("code", [0xC0, 0xBD])
 def test_zeros_amid_a_packet_of_sound_are_none_of_it(code: int) -> None:
     cut = packet(code, b"\x0f" + b"s" * 50 + bytes(40))

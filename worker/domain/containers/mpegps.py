@@ -16,16 +16,19 @@ _PACK_BYTES = 14  # the header of a pack, the longest that is read
 _PADDING_BYTES = 4096
 _JUNK_BYTES = 16_384
 _SECTOR_BYTES = 2324
+_MAX_PADDING_BYTES = 1 << 17  # 0.7 s of a Video CD; ffmpeg writes 0.4 s before its first packet
+_PACK_OF_MPEG_1 = b"\0\0\1\xba\x21"  # in the first three hours of its clock
+_PICTURES = {bytes([0xE0 | number]) for number in range(16)}
 _DAMAGED = damaged("the packets of the MPEG program stream do not follow each other")
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether packet follows packet to the end."""
     reader = BlockReader(read_at)
-    offset = start
+    offset, has_pictures = start, False
     tracks = Tracks()
     for _ in range(_MAX_UNITS):
-        end = _end_of_unit(reader, offset) or _end_of_padding(reader, offset)
+        end = _end_of_unit(reader, offset) or _end_of_padding(reader, offset, has_pictures=has_pictures)
         if end is None:
             break
         if end > size:
@@ -33,6 +36,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         if (number := _track_of(reader, offset)) is not None:
             clock = clock_of(reader.at(offset, CLOCK_BYTES))  # what follows begins with zeros, which are no clock
             tracks.add(number, offset, end, clock, described=offset)
+        has_pictures |= reader.at(offset + 3, 1) in _PICTURES
         offset = end
     succession = tracks.succession(start, offset)
     problem = _problem(reader, offset, size) or succession.problem
@@ -58,11 +62,17 @@ def _problem(reader: BlockReader, end: int, size: int) -> str | None:
     return None if rest.startswith(b"TAG") or (is_junk and reader.find(_PREFIX, end) is None) else _DAMAGED
 
 
-def _end_of_padding(reader: BlockReader, offset: int) -> int | None:
-    """Where the zeros end that fill the sector of a Video CD; None where there are none, or no packet follows."""
-    sector = reader.at(offset, _SECTOR_BYTES)
-    at = sector.find(_PREFIX)
-    return offset + at if at > 0 and not sector[:at].strip(b"\0") else None
+def _end_of_padding(reader: BlockReader, offset: int, *, has_pictures: bool) -> int | None:
+    """Where the zeros end that fill the sector of a Video CD; None where there are none, or no packet follows.
+
+    One without pictures has sectors of nothing else, up to the next pack of MPEG-1.
+    """
+    zeros = reader.at(offset, _SECTOR_BYTES)
+    if not has_pictures and not any(zeros):
+        zeros = reader.at(offset, _MAX_PADDING_BYTES)
+        zeros = zeros[: zeros.find(_PACK_OF_MPEG_1) + len(_PREFIX)]
+    at = zeros.find(_PREFIX)
+    return offset + at if at > 0 and not zeros[:at].strip(b"\0") else None
 
 
 def _track_of(reader: BlockReader, offset: int) -> int | None:
