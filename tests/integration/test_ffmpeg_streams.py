@@ -11,6 +11,7 @@ from tests.mutation.trial import convert as convert_to_wav
 from tests.support.adts import flipped, frames_of
 from tests.support.conversions import an_output, converted
 from tests.support.ogg import page, split, without_last_mark
+from tests.support.pcm import read_wav
 from tests.support.sounds import FFMPEG, SECONDS, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
@@ -43,6 +44,43 @@ async def test_sound_that_begins_late_in_an_avi_comes_out_and_the_start_is_told(
     assert await seconds_of(tmp_path, "late.avi", source.read_bytes()) == pytest.approx(SECONDS, abs=0.06)
     outcome = await convert_to_wav(source)
     assert any("empty chunks" in repair for repair in outcome.repaired)
+
+
+_LONG_FRAMES = {
+    "dts": ("-c:a", "dca", "-strict", "-2"),
+    "eac3": ("-c:a", "eac3"),
+    "vorbis": ("-c:a", "libvorbis"),
+    "flac of six channels": ("-ac", "6", "-c:a", "flac"),
+    "mp3 of 1440 bytes": ("-ar", "32000", "-c:a", "libmp3lame", "-b:a", "320k"),
+}
+
+
+@pytest.mark.parametrize("codec", _LONG_FRAMES)
+async def test_frames_in_an_avi_may_be_longer_than_its_header_states(codec: str, tmp_path: Path) -> None:
+    """FFmpeg counts such a frame as several, with silence between them."""
+    source = tmp_path / "source.avi"
+    run_ffmpeg("-i", str(sound("plain.flac")), *_LONG_FRAMES[codec], str(source))
+
+    outcome = await convert_to_wav(source)
+
+    assert outcome.heard is not None, outcome.error
+    assert outcome.heard.seconds == pytest.approx(SECONDS, abs=0.06)
+    assert outcome.repaired == ()
+
+
+async def test_vorbis_that_begins_late_in_an_avi_comes_out_at_its_time(tmp_path: Path) -> None:
+    source = tmp_path / "late.avi"
+    run_ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc=s=32x32:d=4", "-itsoffset", "0.5", "-i", str(sound("plain.mp3"))),
+        *("-map", "0", "-map", "1:a", "-c:v", "mpeg4", "-c:a", "libvorbis", str(source)),
+    )
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+    assert artifact.duration_seconds == pytest.approx(SECONDS + 0.5, abs=0.06)
+    pcm = read_wav(artifact.path.read_bytes())
+    first = next(number for number, sample in enumerate(pcm.channel(0)) if sample)
+    assert first / pcm.rate_hz == pytest.approx(0.5, abs=0.03)
 
 
 async def test_flac_in_an_avi_is_whole_and_refused_where_it_is_damaged(tmp_path: Path) -> None:

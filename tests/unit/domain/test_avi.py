@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.frames import reader
 from worker.domain.containers.avi import examine
-from worker.domain.containers.structure import Structure
+from worker.domain.containers.structure import Patch, Structure
 
 Chunk = tuple[bytes, bytes]
 SOUND, PICTURE = (b"00wb", bytes(4)), (b"01dc", bytes(6))
@@ -135,6 +135,35 @@ def test_empty_chunks_of_sound_are_pauses_without_time(
     assert structure.problem is None
     assert structure.track_seconds == (counted * 1152 / 44_100,)
     assert len(structure.repairs) == is_told
+
+
+@pytest.mark.parametrize(
+    ("channels", "bits", "block_bytes", "frame_bytes", "is_wrong"),
+    [
+        (1, 16, 2, 3, True),
+        (1, 16, 2, 2, False),
+        (6, 24, 18, 4000, True),
+        (6, 24, 12, 4000, False),
+        (2, 0, 1152, 1440, True),
+        (2, 0, 1152, 1152, False),
+        (2, 0, 1153, 1440, False),
+        (2, 0, 0, 1440, False),
+    ],
+)
+def test_a_size_of_blocks_that_is_too_small_for_frames_is_left_out(
+    channels: int, bits: int, block_bytes: int, frame_bytes: int, *, is_wrong: bool
+) -> None:
+    sound_format = chunk(b"strf", struct.pack("<HHIIHH", 0x2001, channels, 44_100, 16_000, block_bytes, bits))
+    of_pictures = header(b"vids", length=2) + chunk(b"strf", b"\xff" * 40)
+    movie = [(b"00dc", b"xx"), (b"01wb", bytes(frame_bytes)), (b"00dc", b"xx"), (b"01wb", b"")]
+
+    for length in (2, 3):
+        data = part(movie, before=of_pictures + header(b"auds", length=length) + sound_format)
+        place = Patch(data.index(sound_format) + 8 + 12, 2)
+        assert examined(data).patches == ((place,) if is_wrong and length == 2 else ())
+        assert not examined(data).mends_header
+    assert examined(part(movie, before=of_pictures + header(b"auds", length=2))).patches == ()
+    assert examined(part(movie, before=of_pictures + header(b"auds", length=2) + chunk(b"strf", b"\1"))).patches == ()
 
 
 def test_frames_may_have_a_single_byte() -> None:

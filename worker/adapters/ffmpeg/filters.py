@@ -150,7 +150,9 @@ def _shared(audio: SourceAudio) -> list[str]:
         start_seconds=0.0 if late or is_shifted else audio.starts_at_seconds,
         changes_format=audio.changes_format,
     )
-    padded = [f"asetpts='{clock}'", _PADDED + (":first_pts=0" if late else "")]
+    # The first chunk of an AVI may have no sound, as with Vorbis, and the second come late.
+    begins_at_zero = late or (audio.container == Container.AVI and not audio.changes_format)
+    padded = [f"asetpts='{clock}'", _PADDED + (":first_pts=0" if begins_at_zero else "")]
     return [*filters, *padded, *_silent_end(audio)]
 
 

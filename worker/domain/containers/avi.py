@@ -8,9 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from worker.domain.containers.reading import BlockReader
-from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.structure import (
+    BYTES_BEHIND,
+    CUT_OFF,
+    JOINED,
+    Patch,
+    ReadAt,
+    Structure,
+    damaged,
+    range_to,
+)
 from worker.domain.containers.tags import behind_tags
 
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
@@ -25,13 +35,24 @@ _SOUND = b"wb"
 _INDEX_OF_CHUNKS = 1
 _INDEX_HEADER_BYTES = 12
 _STREAM_HEADER_BYTES = 48  # as far as its sample size
-_SOUND_FORMAT_BYTES = 14  # as far as its block size
+_SOUND_FORMAT_BYTES = 16  # as far as its bits per sample
+_BLOCK_SIZE_AT = 12  # in a format
+_BLOCK_BYTES_OF_MP3 = 1152  # stated where each chunk has a frame, which at 320 kbit/s and 32 kHz has 1440 bytes
 _MAX_STREAMS = 100  # their numbers have two digits
 _MAX_INDEX_BYTES = 1 << 24  # of a million chunks; what a longer one lists behind them is not compared
 _LACKING = damaged("the index of the AVI file lists sound that is not there")
 _SHORTEST_PAUSE_SECONDS = 0.1  # that is mentioned among the repairs
 _PAUSES = "sound of the AVI file has empty chunks, as for a pause or a late start; no silence took their place"
 _DAMAGED = damaged("the chunks of the AVI file do not follow each other")
+
+
+class _Frames(NamedTuple):
+    """An audio stream with a frame in each chunk, which plays for `scale` / `rate` seconds."""
+
+    number: int
+    chunks: int
+    scale: int
+    rate: int
 
 
 @dataclass(slots=True)
@@ -45,11 +66,14 @@ class _Tally:
     indexed: Counter[int] = field(default_factory=Counter)  # chunks by the indexes of the parts (OpenDML)
     sounds: set[int] = field(default_factory=set)
     headers: list[bytes] = field(default_factory=list)  # of the streams
-    formats: dict[int, bytes] = field(default_factory=dict)  # of the samples of a stream
+    formats: dict[int, tuple[int, bytes]] = field(default_factory=dict)  # of a stream's samples, and where it stands
     is_damaged: bool = False  # an index lists other chunks than there are
 
-    def add(self, name: bytes, length: int, content: Callable[[int], bytes]) -> None:
-        """Count a chunk. `content` reads up to so many bytes of it, and is called for indexes and streams' headers."""
+    def add(self, name: bytes, begin: int, length: int, content: Callable[[int], bytes]) -> None:
+        """Count a chunk, whose content is at `begin`.
+
+        `content` reads up to so many bytes of it, and is called for indexes and streams' headers.
+        """
         if _OF_STREAM.match(name):
             number = int(name[:2])
             self.chunks[number] += 1
@@ -72,7 +96,7 @@ class _Tally:
         elif name == b"strh" and len(self.headers) < _MAX_STREAMS:
             self.headers.append(content(_STREAM_HEADER_BYTES))
         elif name == b"strf":
-            self.formats[len(self.headers) - 1] = content(_SOUND_FORMAT_BYTES)
+            self.formats[len(self.headers) - 1] = begin, content(_SOUND_FORMAT_BYTES)
 
     def lacks_sound(self) -> bool:
         """Whether an index lists chunks of sound that are not there."""
@@ -86,8 +110,25 @@ class _Tally:
         """Whether an audio stream has empty chunks, for which FFmpeg 9.0 lets no time pass."""
         return any(each is not None and each[1] >= _SHORTEST_PAUSE_SECONDS for each in self._timed())
 
+    def patches(self) -> tuple[Patch, ...]:
+        """Patches that put 0 in the place of a size of blocks that is too small for frames, where each chunk has one.
+
+        FFmpeg 9.0 counts such a chunk as several, and their time becomes silence.
+        """
+        return tuple(
+            Patch(self.formats[each.number][0] + _BLOCK_SIZE_AT, 2)
+            for each in self._sounds()
+            if each is not None and self._has_wrong_blocks(each.number)
+        )
+
     def _timed(self) -> Iterator[tuple[float, float] | None]:
-        """For each audio stream, the seconds of its sound and of its pauses; None where they are not exact.
+        """For each audio stream, the seconds of its sound and of its pauses; None where they are not exact."""
+        for each in self._sounds():
+            pauses = 0 if each is None else self._pauses(each.number)
+            yield each and ((each.chunks - pauses) * each.scale / each.rate, pauses * each.scale / each.rate)
+
+    def _sounds(self) -> Iterator[_Frames | None]:
+        """Each audio stream; None for one whose header does not state a frame for each chunk.
 
         AVISTREAMHEADER of Windows: the time of a frame is dwScale over dwRate, and dwSampleSize is 0.
         """
@@ -95,8 +136,7 @@ class _Tally:
             if header[:4] == b"auds" and len(header) >= _STREAM_HEADER_BYTES:
                 scale, rate, _, length = struct.unpack_from("<4I", header, 20)
                 is_exact = not any(header[44:48]) and rate > 0 and length == self.chunks[number]
-                pauses = self._pauses(number)
-                yield ((length - pauses) * scale / rate, pauses * scale / rate) if is_exact else None
+                yield _Frames(number, length, scale, rate) if is_exact else None
 
     def _pauses(self, number: int) -> int:
         """How many chunks of a stream are empty, if each of the others has one frame; else 0.
@@ -104,8 +144,21 @@ class _Tally:
         WAVEFORMATEX of Windows: nBlockAlign is then the most that a frame has. Where chunks are longer, it does not
         say how they are timed.
         """
-        block_bytes = int.from_bytes(self.formats.get(number, b"")[12:14], "little")
-        return self.empty[number] if 0 < self.longest[number] <= block_bytes else 0
+        return self.empty[number] if 0 < self.longest[number] <= self._block_bytes(number) else 0
+
+    def _has_wrong_blocks(self, number: int) -> bool:
+        """Whether the size of blocks is that of plain samples or of MP3, and chunks are longer.
+
+        Of other codecs the decoder may need it.
+        """
+        channels, bits = (
+            int.from_bytes(self.formats.get(number, (0, b""))[1][at : at + 2], "little") for at in (2, 14)
+        )
+        usual = (channels * bits // 8, _BLOCK_BYTES_OF_MP3)
+        return 0 < self._block_bytes(number) < self.longest[number] and self._block_bytes(number) in usual
+
+    def _block_bytes(self, number: int) -> int:
+        return int.from_bytes(self.formats.get(number, (0, b""))[1][_BLOCK_SIZE_AT : _BLOCK_SIZE_AT + 2], "little")
 
     def _compare(self, index: bytes) -> None:
         """Compare with the index behind the first part, which has the name, flags, offset and size of each chunk."""
@@ -148,6 +201,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         track_seconds=tally.track_seconds(),
         repairs=(*([_PAUSES] if tally.has_pauses() else []), *([BYTES_BEHIND] if end < size else [])),
         read_range=range_to(end, size),
+        patches=tally.patches(),
     )
 
 
@@ -175,7 +229,7 @@ def _are_chunks(reader: BlockReader, offset: int, end: int, tally: _Tally) -> bo
         else:
             if offset + 8 + length > ends[-1]:
                 return False
-            tally.add(header[:4], length, partial(_content, reader, offset + 8, length))
+            tally.add(header[:4], offset + 8, length, partial(_content, reader, offset + 8, length))
             offset += 8 + length
             offset += _padding(reader, offset, ends[-1]) if length % 2 else 0
     return False
