@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from worker.domain.containers.structure import JOINED, MAX_PARTS
-from worker.domain.containers.succession import CLOCK_HZ, Succession, Tracks, clock_of
+from worker.domain.containers.succession import CLOCK_HZ, MAX_PROBE_BYTES, Succession, Tracks, clock_of
 
 
 def a_file(*packets: tuple[str, float | None]) -> list[tuple[int, int] | None] | str:
@@ -28,6 +28,33 @@ def played(track: str, begin: float, seconds: float, *, step: float = 0.5) -> li
 
 def interleaved(*tracks: list[tuple[str, float | None]]) -> list[tuple[str, float | None]]:
     return [packet for packets in itertools.zip_longest(*tracks) for packet in packets if packet is not None]
+
+
+@pytest.mark.parametrize(
+    ("begins", "probe_mib"),
+    [
+        ([], None),
+        ([(1, 0)], None),
+        ([(1, 4 << 20)], None),
+        ([(1, (4 << 20) + 1)], 5),
+        ([(1, 0), (2, 9 << 20), (1, 30 << 20), (2, 31 << 20)], 10),
+        ([(1, 0), (2, 9 << 20), (3, MAX_PROBE_BYTES - 1)], 129),
+        ([(1, 0), (2, 9 << 20), (3, MAX_PROBE_BYTES)], 10),
+        ([(1, MAX_PROBE_BYTES)], None),
+    ],
+)
+def test_a_demuxer_has_to_read_to_the_first_sound_of_the_last_track(
+    begins: list[tuple[int, int]], probe_mib: int | None
+) -> None:
+    tracks = Tracks()
+    for track, at in begins:
+        tracks.add(track, at, at + 188, None, described=None)
+
+    assert (
+        tracks.probe_bytes is None
+        if probe_mib is None
+        else tracks.probe_bytes == pytest.approx(probe_mib << 20, abs=1)
+    )
 
 
 def test_a_file_without_sound_needs_no_parts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from worker.adapters.ffmpeg.channels import target_layout
 from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
@@ -43,12 +44,15 @@ _WITH_CHECKSUMS = frozenset({"flac", "ac3", "eac3", "mp1", "mp2", "mp3", "ape", 
 # limit ffmpeg would search the samples for other codecs, which costs 11 ms of CPU.
 _SAYS_ALL_IN_HEADER = frozenset({Container.WAV, Container.W64, Container.AIFF, Container.CAF, Container.AU})
 _SMALLEST_PROBE_BYTES = 32
+# Their demuxers find out what a track is from its packets. A track that has none is listed all the same.
+_KNOWN_BY_PACKETS = frozenset({Container.MPEGTS, Container.MPEGPS})
+_USUAL_PROBE_BYTES = 5_000_000  # ffmpeg's own
+_LONGEST_PROBE_US = 10**12  # longer than any source; ffmpeg's own is 7 s
 # Without these, ffmpeg copies the source's tags and chapters to each output, and prints them in the log for each.
 _NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
-_FACTS = (
-    *("-map", "0:a:disp:default?", "-map", "0:a", "-c", "copy", "-frames:a", "1"),
-    *(*_NO_TAGS, "-f", PROBE_MUXER, "pipe:1"),
-)
+_PRINTED = ("-c", "copy", "-frames:a", "1", *_NO_TAGS, "-f", PROBE_MUXER, "pipe:1")
+_FACTS = ("-map", "0:a:disp:default?", "-map", "0:a", *_PRINTED)
+_FACTS_OF_USABLE = ("-map", "0:a:u", *_PRINTED)  # of tracks whose rate and codec are known; none of them is a default
 # Where the source's format changes, the filters begin anew with the time of the source, which may go back.
 _IN_A_ROW = ("-bsf:a", r"setts=ts=if(N\,PREV_OUTPTS+PREV_OUTDURATION\,TS)")
 _NOWHERE = (*_NO_TAGS, "-c:a", "pcm_s16le", "-f", "null", "-")
@@ -71,7 +75,18 @@ def probe_command(binary: str, container: str, source_fd: int, structure: Struct
 
     The default tracks come first, and once more at their place among all tracks.
     """
-    return [*_general(binary), *_source(container, source_fd, structure), *_FACTS]
+    facts = _FACTS if structure.probe_bytes is None else _FACTS_OF_USABLE
+    return [*_general(binary), *_source(container, source_fd, structure), *facts]
+
+
+def probed_by_packets(container: str, structure: Structure) -> Structure | None:
+    """The structure for a probe and a conversion that read as far as tracks are to be found, and pass over the others.
+
+    None where the header names all tracks.
+    """
+    if container not in _KNOWN_BY_PACKETS:
+        return None
+    return replace(structure, probe_bytes=max(structure.probe_bytes or 0, _USUAL_PROBE_BYTES))
 
 
 def convert_command(
@@ -140,6 +155,8 @@ def _source(container: str, source_fd: int, structure: Structure, *, options: Se
         options = [*options, "-copyts"]
     if container in _SAYS_ALL_IN_HEADER:
         options = [*options, "-probesize", str(_SMALLEST_PROBE_BYTES)]
+    if structure.probe_bytes is not None:
+        options = [*options, "-probesize", str(structure.probe_bytes), "-analyzeduration", str(_LONGEST_PROBE_US)]
     return [
         *("-threads", "1", "-protocol_whitelist", protocols),
         *("-format_whitelist", container, "-codec_whitelist", _DECODERS),

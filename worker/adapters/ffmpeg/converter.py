@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from worker.adapters.disk import in_thread_if_large
-from worker.adapters.ffmpeg.command import probe_command
+from worker.adapters.ffmpeg.command import probe_command, probed_by_packets
 from worker.adapters.ffmpeg.counts import Counts, read_counts
 from worker.adapters.ffmpeg.encodings import encodings_of, paths_of, within
-from worker.adapters.ffmpeg.failures import failure_of
+from worker.adapters.ffmpeg.failures import failure_of, lacks_a_track, no_track
 from worker.adapters.ffmpeg.feeding import FED, NotYetThereError, so_far
 from worker.adapters.ffmpeg.files import (
     Inspected,
@@ -119,6 +119,25 @@ class FfmpegConverter:
         return replace(source_audio(inspected, headers, "", is_finite=has_only_numbers), is_predicted=True)
 
     async def _probe(self, source: Path, inspected: Inspected) -> SourceAudio:
+        """Once more where a track may have no packets, or has its first too late for ffmpeg."""
+        structure = inspected.structure
+        inspected = replace(inspected, structure=replace(structure, probe_bytes=None))
+        returncode, printed, log = await self._printed(source, inspected)
+        error = failure_of(returncode, log)
+        by_packets = probed_by_packets(inspected.container, structure)
+        if lacks_a_track(returncode) and by_packets is not None:
+            inspected = replace(inspected, structure=by_packets)
+            returncode, printed, log = await self._printed(source, inspected)
+            error = no_track(error) if lacks_a_track(returncode) else failure_of(returncode, log)
+        if error:
+            raise error
+        headers = read_headers(printed, log)
+        check_headers(headers)
+        has_only_numbers = await is_finite(source, inspected, headers)
+        return source_audio(inspected, headers, log.described, is_finite=has_only_numbers)
+
+    async def _printed(self, source: Path, inspected: Inspected) -> tuple[int, str, Log]:
+        """The exit code of a probe, the lines of the text muxer, and all that ffmpeg said."""
         printed, log = bytearray(), Log(MAX_DESCRIPTION_BYTES)
         async with readable_head(source, inspected.structure) as head:
             with descriptors([head]) as ((source_fd,), _):
@@ -135,12 +154,7 @@ class FfmpegConverter:
                         )
                 except TimeoutError:
                     raise ConverterCrashedError(f"the source's headers took over {_PROBE_SECONDS:.0f} s") from None
-        if error := failure_of(returncode, log):
-            raise error
-        headers = read_headers(printed.decode("utf-8", "replace"), log)
-        check_headers(headers)
-        has_only_numbers = await is_finite(source, inspected, headers)
-        return source_audio(inspected, headers, log.described, is_finite=has_only_numbers)
+        return returncode, printed.decode("utf-8", "replace"), log
 
     async def convert(
         self,

@@ -7,6 +7,7 @@ from signal import Signals
 from worker.adapters.ffmpeg.log import Log, Side
 from worker.adapters.ffmpeg.printed_headers import NOT_DECODED
 from worker.adapters.ffmpeg.printed_progress import ProgressReader
+from worker.domain.containers.succession import MAX_PROBE_BYTES
 from worker.domain.errors import (
     ConverterCrashedError,
     ConverterFailedError,
@@ -22,6 +23,7 @@ _DAMAGED = "the source is damaged: too much of it cannot be decoded"
 _UNREADABLE = "the source is damaged, or not what its first bytes say"
 _INVALID_ARGUMENT = 234
 _HEADER_LACKS = "the source is damaged: its header does not say what its sound is"
+_NO_TRACK = f"no audio track of the source has a known codec and sound in its first {MAX_PROBE_BYTES >> 20} MiB"
 _TOO_MANY_TRACKS = "the source has more than 1000 tracks"
 _PERMANENT = {
     8: NOT_DECODED,  # no such decoder
@@ -70,6 +72,16 @@ def failure_of(returncode: int, log: Log) -> JobError | None:
     part = "" if first is None or first.is_of_source else f" in its {first.side.name.lower()}"
     kind = ConverterCrashedError if returncode in _BY_OTHERS else ConverterFailedError
     return kind(f"the converter ended with code {returncode}{part}")
+
+
+def lacks_a_track(returncode: int) -> bool:
+    """Whether a probe may have failed because one of the tracks that it was to describe has no packets."""
+    return returncode == _INVALID_ARGUMENT
+
+
+def no_track(failure: JobError | None) -> JobError | None:
+    """Why a source is refused of which a second probe has found no track either. `failure` is that of the first."""
+    return UnsupportedAudioError(_NO_TRACK) if str(failure) in {NOT_DECODED, _HEADER_LACKS} else failure
 
 
 def _signal_name(number: int) -> str:

@@ -45,6 +45,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         offset,
         problem=problem or (ZEROS_AMID_SOUND if zeros_begin_before(read_at, offset, size) else None),
         parts=succession.parts,
+        probe_bytes=tracks.probe_bytes,
         repairs=(BYTES_BEHIND,) if offset < size else (),
         read_range=range_to(offset, size),
     )

@@ -71,6 +71,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
                 end,
                 problem=_PACKETS_MISSING if has_lost else problem,
                 parts=succession.parts,
+                probe_bytes=tracks.probe_bytes,
                 repairs=(
                     *([BYTES_BEHIND] if end < size else []),
                     *([_LAST_INCOMPLETE] if is_incomplete else []),

@@ -50,6 +50,7 @@ class Structure:
     names_positions: bool = True  # False: the channels have no positions, and those of a decoder are a guess
     codec: str | None = None  # FFmpeg's name of the samples' codec, where its demuxer takes them for another
     ignores_stated_size: bool = False  # the header's size of the sound is wrong, and the sound ends with the range
+    probe_bytes: int | None = None  # how far a demuxer has to read to find the tracks, if that is known to be far
 
     @property
     def frame_bytes(self) -> int | None:

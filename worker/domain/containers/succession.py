@@ -18,6 +18,10 @@ _CLOCK_TURN = 1 << 33
 _LONGEST_STEP = round(0.75 * CLOCK_HZ)  # streams have a time stamp every 0.7 s (ISO 13818-1, section 2.7.4)
 # How far another track can go on between two packets of one: a packet comes at most 1 s before it is heard (2.4.2).
 _LONGEST_LEAD = _LONGEST_STEP + 2 * CLOCK_HZ
+# A demuxer that knows tracks by their packets keeps in memory what it reads until it has found them.
+MAX_PROBE_BYTES = 128 << 20
+_FAR_BYTES = 4 << 20  # FFmpeg reads 5 MB by itself
+_FIRST_FRAMES_BYTES = 1 << 20  # of a track, with the pictures between them
 _MAX_STRETCHES = 4 * MAX_PARTS  # while the file is read: later packets can show that some are one
 
 
@@ -70,10 +74,13 @@ class Tracks:
 
     _tracks: defaultdict[int, _Track] = field(default_factory=lambda: defaultdict(_Track))
     _stretches: list[_Stretch] = field(default_factory=list)
+    _last_begins_at: int = 0  # of those tracks that a demuxer can find, the one that begins last
 
     def add(self, number: int, begin: int, end: int, clock: int | None, described: int | None) -> None:
         """The next audio packet in the file, with its time stamp in units of 1/90,000 s where it has one."""
         stretches, track = self._stretches, self._tracks[number]
+        if track.at < 0 and begin < MAX_PROBE_BYTES:
+            self._last_begins_at = begin
         if len(stretches) > _MAX_STRETCHES:
             return
         goes_on = clock is None or track.advance(clock)
@@ -86,6 +93,14 @@ class Tracks:
         last.end, track.at = end, begin
         if clock is not None:
             last.passed = max(last.passed, track.passed)
+
+    @property
+    def probe_bytes(self) -> int | None:
+        """How far a demuxer has to read to find all tracks that begin in the first `MAX_PROBE_BYTES`.
+
+        None where it reads so far by itself.
+        """
+        return self._last_begins_at + _FIRST_FRAMES_BYTES if self._last_begins_at > _FAR_BYTES else None
 
     def _resumed(self, track: _Track) -> int:
         """The index of the stretch that a track goes on from: the one it was last in, or the one that resumed that.
