@@ -119,7 +119,7 @@ class FfmpegConverter:
         return replace(source_audio(inspected, headers, "", is_finite=has_only_numbers), is_predicted=True)
 
     async def _probe(self, source: Path, inspected: Inspected) -> SourceAudio:
-        """Once more where a track may have no packets, or has its first too late for ffmpeg."""
+        """Ask ffmpeg what the headers say, and once more where a track may have no packets, or a late first one."""
         structure = inspected.structure
         inspected = replace(inspected, structure=replace(structure, probe_bytes=None))
         returncode, printed, log = await self._printed(source, inspected)
