@@ -33,7 +33,7 @@ def test_a_packet_of_opus_has_the_frames_of_its_first_bytes(configuration: int, 
 def test_the_header_of_vorbis() -> None:
     head = b"\x01vorbis" + struct.pack("<IBIiiiBB", 0, 6, 44_100, -1, 128_000, -1, 0xB8, 1)
 
-    assert codec_of(padded(head)) == OggCodec("Vorbis", 6, 44_100, 2048, settings=b"\xb8")
+    assert codec_of(padded(head)) == OggCodec("Vorbis", 6, 44_100, 2048, settings=b"\xb8", decoder_delay=128)
 
 
 def test_the_header_of_opus() -> None:

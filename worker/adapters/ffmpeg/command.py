@@ -127,6 +127,9 @@ def _decoding(audio: SourceAudio) -> list[str]:
     if (audio.container, audio.codec) == (Container.CAF, "alac"):
         # The demuxer trims the last packet by frames that the decoder has left out already (up to 2048 lost).
         options += ["-flags2", "+skip_manual"]
+    if audio.codec == "vorbis" and audio.structure.sound_samples is not None:
+        # Where all sound is on one page, the demuxer does not trim its beginning, and its end wrongly.
+        options += ["-flags2", "+skip_manual"]
     if decoder := _DECODER_OF.get(audio.codec):
         options += ["-c:a", decoder]
     if audio.codec in _WITH_CHECKSUMS:

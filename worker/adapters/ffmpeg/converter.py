@@ -238,7 +238,7 @@ class FfmpegConverter:
         """
         task, bounds = Task(source, audio, outputs, as_pieces=as_pieces), Bounds(seconds, max_file_bytes)
         log = await self._runs.run(task, bounds, progress)
-        return read_counts(log, len(outputs), audio.sample_rate_hz)
+        return read_counts(log, len(outputs), audio)
 
 
 def _inspect_front(source: Path, written_bytes: int, size_bytes: int) -> Inspected:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from worker.adapters.ffmpeg.log import Log
+from worker.adapters.ffmpeg.log import Decoded, Log
+from worker.ports import SourceAudio
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +16,8 @@ class Counts:
     decoded_frames: int
     decoded_samples: int
     decode_errors: int
-    shortest_seconds: float  # the length of the decoded samples, if all had the highest of their rates
-    longest_seconds: float  # their length at the lowest of the rates; the same where there is one rate
+    shortest_seconds: float  # the length of the decoded sound, if all had the highest of its rates
+    longest_seconds: float  # its length at the lowest of the rates; the same where there is one rate
     changes: int  # of its rate or channels
     left_out_seconds: float  # the longest of the pauses that are too long to be filled with silence
     encoded_samples: tuple[int | None, ...]  # one for each output
@@ -26,21 +27,20 @@ class Counts:
     has_non_finite_samples: bool = False  # whether the filter that replaces NaN and infinity met one
 
 
-def read_counts(log: Log, outputs: int, rate_hz: int) -> Counts | None:
-    """The sample counts that ffmpeg prints at its end, of all inputs together. None where it has not printed them.
-
-    `rate_hz` is taken for the rate of an input of which no sample came.
-    """
+def read_counts(log: Log, outputs: int, audio: SourceAudio) -> Counts | None:
+    """The sample counts that ffmpeg prints at its end, of all inputs together. None where it has not printed them."""
     if not log.decoded:
         return None
-    rates = {number: log.rates_hz.get(number, [rate_hz]) for number in log.decoded}
+    rates = {number: log.rates_hz.get(number, [audio.sample_rate_hz]) for number in log.decoded}
+    parts = dict(enumerate(audio.parts or (audio,)))
+    samples = {number: _samples_of_sound(each, parts.get(number, audio)) for number, each in log.decoded.items()}
     return Counts(
         read_bytes=sum(each.read_bytes for each in log.decoded.values()),
         decoded_frames=sum(each.frames for each in log.decoded.values()),
         decoded_samples=sum(each.samples for each in log.decoded.values()),
         decode_errors=sum(each.errors for each in log.decoded.values()),
-        shortest_seconds=sum(each.samples / max(rates[number]) for number, each in log.decoded.items()),
-        longest_seconds=sum(each.samples / min(rates[number]) for number, each in log.decoded.items()),
+        shortest_seconds=sum(each / max(rates[number]) for number, each in samples.items()),
+        longest_seconds=sum(each / min(rates[number]) for number, each in samples.items()),
         changes=log.changes,
         left_out_seconds=log.left_out_seconds,
         encoded_samples=tuple(log.encoded.get(index) for index in range(outputs)),
@@ -49,3 +49,11 @@ def read_counts(log: Log, outputs: int, rate_hz: int) -> Counts | None:
         frames_without_channel=log.frames_without_channel,
         has_non_finite_samples=log.has_non_finite_samples,
     )
+
+
+def _samples_of_sound(decoded: Decoded, audio: SourceAudio) -> int:
+    """Without what is left out of them: the decoder's own delay, and what fills up the last frame."""
+    if audio.structure.sound_samples is None:
+        return decoded.samples
+    first, behind = audio.structure.sound_samples
+    return max(0, min(decoded.samples, behind) - first)

@@ -153,7 +153,15 @@ def _shared(audio: SourceAudio) -> list[str]:
     # The first chunk of an AVI may have no sound, as with Vorbis, and the second come late.
     begins_at_zero = late or (audio.container == Container.AVI and not audio.changes_format)
     padded = [f"asetpts='{clock}'", _PADDED + (":first_pts=0" if begins_at_zero else "")]
-    return [*filters, *padded, *_silent_end(audio)]
+    return [*filters, *padded, *_sound_alone(audio), *_silent_end(audio)]
+
+
+def _sound_alone(audio: SourceAudio) -> list[str]:
+    """The filters that leave out the decoder's delay and what fills up the last frame, where no demuxer does so."""
+    if audio.structure.sound_samples is None:
+        return []
+    first, behind = audio.structure.sound_samples
+    return [f"atrim=start_sample={first}:end_sample={behind}", "asetpts=round(N/SR/TB)"]
 
 
 def _silent_end(audio: SourceAudio) -> list[str]:

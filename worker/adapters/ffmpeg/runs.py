@@ -98,7 +98,7 @@ class Runs:
             task = replace(task, audio=found)
             log = await self._run_with_one_retry(task, bounds, progress)
         encodings = task.encodings
-        counts = read_counts(log, len(encodings) + has_reference(encodings), task.audio.sample_rate_hz)
+        counts = read_counts(log, len(encodings) + has_reference(encodings), task.audio)
         verdict = check_counts(counts, task.audio, encodings, max_duration_seconds=bounds.seconds)
         return Found(task.audio, verdict, log)
 

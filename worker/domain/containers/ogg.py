@@ -10,7 +10,7 @@ from itertools import groupby
 from zlib import crc32
 
 from worker.domain.containers.behind import repairs_behind
-from worker.domain.containers.ogg_codecs import HEAD_BYTES, OggCodec, begin_of, codec_of
+from worker.domain.containers.ogg_codecs import HEAD_BYTES, OggCodec, begin_of, codec_of, first_sample_of
 from worker.domain.containers.ogg_pages import CAPTURE, MAX_PAGES, Page, pages
 from worker.domain.containers.structure import CUT_OFF, MAX_PARTS, ReadAt, Structure, damaged, range_to
 
@@ -34,6 +34,7 @@ class _Stream:
     pages: int = 1
     granule: int = 0
     begin: int | None = None  # the granule position at which the first page with sound begins
+    first_sample: int | None = None  # of the decoder's, where its demuxer leaves out none
     missing_before_sound: int = 0
     has_gap: bool = False
     packets: int = 1  # how many of its header packets have been read
@@ -54,6 +55,13 @@ class _Stream:
         if self.codec is None or self.begin is None:
             return None
         return max(0, self.granule - self.begin - self.codec.pre_skip) / self.codec.rate_hz
+
+    @property
+    def sound_samples(self) -> tuple[int, int] | None:
+        """Those of the decoder's that are sound, where its demuxer does not say it."""
+        if self.first_sample is None or self.begin != 0:
+            return None
+        return self.first_sample, self.first_sample + self.granule
 
     @property
     def parameters(self) -> tuple[object, ...]:
@@ -134,6 +142,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         problem=problem,
         track_seconds=_track_seconds(links),
         read_range=parts[0].read_range if len(links) > 1 == len(parts) else range_to(end, size),
+        sound_samples=parts[0].sound_samples if len(parts) == 1 else None,
         parts=tuple(parts) if len(parts) > 1 else (),
         repairs=(*repairs, *repairs_behind(read_at, end, size)),
     )
@@ -155,6 +164,7 @@ def _take(page: Page, links: list[_Link], read_at: ReadAt) -> bool:
             stream.read_headers(page, read_at(page.body, page.end - page.body))
         if stream.codec and stream.begin is None and page.granule > 0:
             stream.begin = begin_of(page, stream.codec, read_at)
+            stream.first_sample = first_sample_of(page, stream.codec)
     else:
         return False
     links[-1].end = page.end
@@ -189,9 +199,16 @@ def _parts(links: list[_Link]) -> list[Structure]:
             group[-1].end,
             track_seconds=_track_seconds(group),
             read_range=(group[0].begin, group[-1].end),
+            sound_samples=_sound_samples(group),
         )
         for group in groups
     ]
+
+
+def _sound_samples(links: list[_Link]) -> tuple[int, int] | None:
+    """Of the only stream with sound; None where a decoder has several, or may play any of several."""
+    streams = [stream for link in links for stream in link.audio]
+    return streams[0].sound_samples if len(streams) == 1 else None
 
 
 def _track_seconds(links: list[_Link]) -> tuple[float | None, ...]:

@@ -20,7 +20,8 @@ class OggCodec:
     """A codec of sound in Ogg.
 
     `longest_packet` is a number of samples. `pre_skip` is how many the decoder leaves out at the beginning.
-    `settings` is what else a decoder is set up with.
+    `settings` is what else a decoder is set up with. `decoder_delay` is how many samples FFmpeg's makes before the
+    first one that was encoded.
     """
 
     name: str
@@ -29,6 +30,7 @@ class OggCodec:
     longest_packet: int
     pre_skip: int = 0
     settings: bytes = b""
+    decoder_delay: int = 0
 
 
 def codec_of(head: bytes) -> OggCodec | None:
@@ -38,9 +40,14 @@ def codec_of(head: bytes) -> OggCodec | None:
 
 
 def _vorbis(head: bytes) -> OggCodec:
-    """Vorbis I specification, section 4.2.2."""
+    """Vorbis I specification, section 4.2.2. FFmpeg plays half of the first block, which is a short one."""
     return OggCodec(
-        "Vorbis", head[11], int.from_bytes(head[12:16], "little"), 1 << (head[28] >> 4), settings=head[28:29]
+        "Vorbis",
+        head[11],
+        int.from_bytes(head[12:16], "little"),
+        1 << (head[28] >> 4),
+        settings=head[28:29],
+        decoder_delay=(1 << (head[28] & 15)) // 2,
     )
 
 
@@ -79,6 +86,14 @@ def begin_of(page: Page, codec: OggCodec, read_at: ReadAt) -> int:
     if codec.name == "Opus":
         return max(0, page.granule - _opus_samples(page, read_at))
     return 0 if page.granule <= len(_packet_ends(page)) * codec.longest_packet else page.granule
+
+
+def first_sample_of(page: Page, codec: OggCodec) -> int | None:
+    """The first sample of the decoder's that is sound, of a stream that begins with the page at 0.
+
+    None where FFmpeg's demuxer leaves out those before it. That of Vorbis does not where the page is the last as well.
+    """
+    return codec.decoder_delay if codec.name == "Vorbis" and page.is_last else None
 
 
 def _packet_ends(page: Page) -> list[int]:

@@ -49,6 +49,8 @@ class Structure:
     mends_header: bool = False  # without the patches the decoder cannot read so much as the header
     names_positions: bool = True  # False: the channels have no positions, and those of a decoder are a guess
     codec: str | None = None  # FFmpeg's name of the samples' codec, where its demuxer takes them for another
+    # Of what the decoder makes, the first sample and the one behind the last, where no demuxer leaves out the others.
+    sound_samples: tuple[int, int] | None = None
     ignores_stated_size: bool = False  # the header's size of the sound is wrong, and the sound ends with the range
     probe_bytes: int | None = None  # how far a demuxer has to read to find the tracks, if that is known to be far
 

@@ -1,0 +1,67 @@
+"""What a decoder makes before and behind the sound is left out of the outputs and of the counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.ffmpeg_log import DEMUXER, FILTER, VERBOSE, log_of, said
+from worker.adapters.ffmpeg.command import convert_command
+from worker.adapters.ffmpeg.counts import Counts, read_counts
+from worker.adapters.ffmpeg.filters import filter_graph
+from worker.domain.audio import AudioFormat
+from worker.domain.containers.structure import Structure
+from worker.domain.encoding import Encoding
+from worker.ports import SourceAudio
+
+PLAIN = Structure(0, 1000)
+ALL = SourceAudio("ogg", "vorbis", 8000, 1, None, 1.0, 1000, PLAIN, layout="mono")
+TRIMMED = replace(ALL, structure=replace(PLAIN, sound_samples=(128, 8128)))
+TO_WAV = Encoding(AudioFormat.WAV, 8000, 1, 16, None)
+
+
+def counted(audio: SourceAudio, *samples: int) -> Counts:
+    """With so many samples decoded of each input."""
+    lines = []
+    for number, each in enumerate(samples):
+        lines.append(
+            said(FILTER, f"graph_0_in_{number}:0", VERBOSE, "tb:1/1 samplefmt:flt samplerate:8000 chlayout:1")
+        )
+        text = f"  Input stream #{number}:0 (audio): 9 packets read (90 bytes); 9 frames decoded; 0 decode errors"
+        lines.append(said(DEMUXER, f"in#{number}/ogg", VERBOSE, f"{text} ({each} samples); "))
+    counts = read_counts(log_of(*lines), 1, audio)
+    assert counts is not None
+    return counts
+
+
+@pytest.mark.parametrize(("decoded", "sound"), [(9000, 8000), (8128, 8000), (8127, 7999), (128, 0), (127, 0)])
+def test_only_the_sound_of_what_was_decoded_counts(decoded: int, sound: int) -> None:
+    counts = counted(TRIMMED, decoded)
+
+    assert (counts.shortest_seconds, counts.longest_seconds) == (sound / 8000, sound / 8000)
+    assert counts.decoded_samples == decoded
+    assert counted(ALL, decoded).longest_seconds == decoded / 8000
+
+
+def test_each_of_several_parts_is_counted_by_its_own_sound() -> None:
+    counts = counted(replace(ALL, parts=(ALL, TRIMMED)), 9000, 9000)
+
+    assert counts.longest_seconds == 17_000 / 8000
+
+
+def test_the_filters_leave_it_out_behind_the_clock_and_before_all_else() -> None:
+    trim = "atrim=start_sample=128:end_sample=8128,asetpts=round(N/SR/TB)"
+
+    assert f",{trim},asplit=2" in filter_graph(TRIMMED, [TO_WAV, TO_WAV])[0]
+    assert f",{trim}[p1]" in filter_graph(replace(ALL, parts=(ALL, TRIMMED)), [TO_WAV])[0]
+    assert "atrim" not in filter_graph(ALL, [TO_WAV])[0]
+
+
+@pytest.mark.parametrize(
+    ("audio", "trims_itself"), [(ALL, True), (TRIMMED, False), (replace(TRIMMED, codec="opus"), True)]
+)
+def test_the_demuxer_of_vorbis_trims_nothing_where_the_filters_do(audio: SourceAudio, *, trims_itself: bool) -> None:
+    command = convert_command("ffmpeg", audio, [3], [(TO_WAV, 4)], limit_seconds=9.0)
+
+    assert ("+skip_manual" in command) != trims_itself

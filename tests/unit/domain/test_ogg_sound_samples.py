@@ -1,0 +1,80 @@
+"""Which of the samples that a decoder makes of an Ogg file are sound, where no demuxer says it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.frames import reader
+from tests.support.ogg import FIRST, LAST, page, page_of
+from worker.domain.containers import ogg
+from worker.domain.containers.structure import Structure
+
+VORBIS = b"\x01vorbis" + bytes(4) + b"\x01" + (44_100).to_bytes(4, "little") + bytes(12) + b"\xb8\x01"
+HALF_A_SHORT_BLOCK = 128
+OPUS = b"OpusHead\x01\x01" + (312).to_bytes(2, "little") + bytes(9)
+
+
+def examined(data: bytes) -> Structure:
+    return ogg.examine(reader(data), 0, len(data))
+
+
+def a_stream(head: bytes, *granules: int, packets: int = 3, is_ended: bool = True, serial: int = 7) -> bytes:
+    """A page of so many packets that ends at each granule."""
+    data = page(head, number=0, serial=serial, flags=FIRST)
+    data += page_of([b"\x03vorbis", b"\x05vorbis"], number=1, serial=serial)
+    for index, granule in enumerate(granules):
+        is_last = is_ended and index == len(granules) - 1
+        data += page_of(
+            [b"\x30" + bytes(8)] * packets, number=2 + index, serial=serial, granule=granule, flags=LAST * is_last
+        )
+    return data
+
+
+@pytest.mark.parametrize("granule", [1, 2048, 3 * 2048])
+def test_vorbis_on_one_page_has_the_samples_that_the_page_counts_behind_half_a_short_block(granule: int) -> None:
+    structure = examined(a_stream(VORBIS, granule))
+
+    assert structure.sound_samples == (HALF_A_SHORT_BLOCK, HALF_A_SHORT_BLOCK + granule)
+    assert structure.track_seconds == (granule / 44_100,)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        a_stream(VORBIS, 2048, 4096),
+        a_stream(VORBIS, 2048, is_ended=False),
+        a_stream(VORBIS, 3 * 2048 + 1),
+        a_stream(VORBIS),
+        a_stream(OPUS, 960),
+        a_stream(b"\x80theora" + bytes(40), 9),
+    ],
+    ids=["two pages", "no last page", "live", "no sound", "Opus", "pictures"],
+)
+def test_what_demuxers_trim_is_left_to_them(data: bytes) -> None:
+    assert examined(data).sound_samples is None
+
+
+def test_each_of_joined_streams_has_its_own() -> None:
+    structure = examined(a_stream(VORBIS, 2048) + a_stream(VORBIS, 2048, 4096) + a_stream(VORBIS, 99))
+
+    assert structure.sound_samples is None
+    assert [part.sound_samples for part in structure.parts] == [(128, 128 + 2048), None, (128, 128 + 99)]
+
+
+def test_many_streams_that_share_a_decoder_have_none() -> None:
+    structure = examined((a_stream(VORBIS, 2048) * 20 + a_stream(OPUS, 960)) * 2)
+
+    assert [part.sound_samples for part in structure.parts] == [None] * 4
+
+
+def test_a_stream_of_sound_before_one_without_it_keeps_its_own() -> None:
+    data = a_stream(VORBIS, 2048)
+
+    assert examined(data + a_stream(VORBIS)).sound_samples == examined(data).sound_samples
+
+
+def test_of_streams_that_play_at_the_same_time_any_may_be_chosen() -> None:
+    one, other = (a_stream(VORBIS, 2048, serial=serial) for serial in (7, 8))
+    first = len(page(VORBIS, number=0))
+
+    assert examined(one[:first] + other[:first] + one[first:] + other[first:]).sound_samples is None
