@@ -10,9 +10,11 @@ from tests.support.ffmpeg_log import DEMUXER, FILTER, VERBOSE, log_of, said
 from worker.adapters.ffmpeg.command import convert_command
 from worker.adapters.ffmpeg.counts import Counts, read_counts
 from worker.adapters.ffmpeg.filters import filter_graph
+from worker.adapters.ffmpeg.verdict import check_counts
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.structure import Structure
 from worker.domain.encoding import Encoding
+from worker.domain.errors import UnsupportedAudioError
 from worker.ports import SourceAudio
 
 PLAIN = Structure(0, 1000)
@@ -21,14 +23,16 @@ TRIMMED = replace(ALL, structure=replace(PLAIN, sound_samples=(128, 8128)))
 TO_WAV = Encoding(AudioFormat.WAV, 8000, 1, 16, None)
 
 
-def counted(audio: SourceAudio, *samples: int) -> Counts:
+def counted(audio: SourceAudio, *samples: int, errors: int = 0) -> Counts:
     """With so many samples decoded of each input."""
     lines = []
     for number, each in enumerate(samples):
         lines.append(
             said(FILTER, f"graph_0_in_{number}:0", VERBOSE, "tb:1/1 samplefmt:flt samplerate:8000 chlayout:1")
         )
-        text = f"  Input stream #{number}:0 (audio): 9 packets read (90 bytes); 9 frames decoded; 0 decode errors"
+        text = (
+            f"  Input stream #{number}:0 (audio): 9 packets read (90 bytes); 9 frames decoded; {errors} decode errors"
+        )
         lines.append(said(DEMUXER, f"in#{number}/ogg", VERBOSE, f"{text} ({each} samples); "))
     counts = read_counts(log_of(*lines), 1, audio)
     assert counts is not None
@@ -50,6 +54,31 @@ def test_each_of_several_parts_is_counted_by_its_own_sound() -> None:
     assert counts.longest_seconds == 17_000 / 8000
 
 
+# What fills up the last packet of Speex is an error of FFmpeg's decoder. Each of nine packets has 856 samples or so.
+@pytest.mark.parametrize(("decoded", "errors"), [(8200, 0), (7701, 0), (7700, 1), (0, 1)])
+def test_an_error_of_speex_behind_all_of_its_sound_is_none(decoded: int, errors: int) -> None:
+    speex = replace(TRIMMED, codec="speex")
+
+    assert counted(speex, decoded, errors=1).decode_errors == errors
+    assert counted(TRIMMED, decoded, errors=1).decode_errors == 1
+    assert counted(replace(ALL, codec="speex"), decoded, errors=1).decode_errors == 1
+
+
+def test_each_of_several_parts_has_its_own_errors() -> None:
+    speex = replace(TRIMMED, codec="speex")
+
+    assert counted(replace(ALL, parts=(speex, TRIMMED, speex)), 9000, 9000, 9000, errors=1).decode_errors == 1
+
+
+@pytest.mark.parametrize(("codecs", "rate"), [(["vorbis"], "0.1"), (["speex"], "1.0"), (["vorbis", "speex"], "1.0")])
+def test_no_number_of_errors_ends_the_decoding_of_speex(codecs: list[str], rate: str) -> None:
+    parts = tuple(replace(ALL, codec=codec) for codec in codecs)
+    audio = parts[0] if len(parts) == 1 else replace(ALL, parts=parts)
+    command = convert_command("ffmpeg", audio, [3, 4][: len(parts)], [(TO_WAV, 5)], limit_seconds=9.0)
+
+    assert command[command.index("-max_error_rate") + 1] == rate
+
+
 def test_the_filters_leave_it_out_behind_the_clock_and_before_all_else() -> None:
     trim = "atrim=start_sample=128:end_sample=8128,asetpts=round(N/SR/TB)"
 
@@ -65,3 +94,12 @@ def test_the_demuxer_of_vorbis_trims_nothing_where_the_filters_do(audio: SourceA
     command = convert_command("ffmpeg", audio, [3], [(TO_WAV, 4)], limit_seconds=9.0)
 
     assert ("+skip_manual" in command) != trims_itself
+
+
+def test_more_than_a_tenth_of_errors_is_refused_where_the_converter_does_not_end_at_them() -> None:
+    audio = replace(ALL, codec="speex")
+    counts = replace(counted(audio, 8000, errors=1), encoded_samples=(8000,))
+
+    check_counts(counts, audio, [TO_WAV], max_duration_seconds=60)  # one of ten
+    with pytest.raises(UnsupportedAudioError, match="too much of it cannot be decoded"):
+        check_counts(replace(counts, decode_errors=2), audio, [TO_WAV], max_duration_seconds=60)

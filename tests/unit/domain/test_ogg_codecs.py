@@ -54,10 +54,13 @@ def test_the_header_of_flac(channels: int, rate_hz: int, block: int) -> None:
 
 
 @pytest.mark.parametrize(("frames", "longest"), [(0, 320), (1, 320), (3, 960)])
-def test_the_header_of_speex(frames: int, longest: int) -> None:
-    fields = struct.pack("<iiiiiiiiiii", 1, 80, 16_000, 1, 4, 2, -1, 320, 1, frames, 1)
+@pytest.mark.parametrize(("mode", "delays"), [(0, (40, 40)), (1, (80, 143)), (2, (160, 349)), (3, (0, 0))])
+def test_the_header_of_speex(frames: int, longest: int, mode: int, delays: tuple[int, int]) -> None:
+    fields = struct.pack("<iiiiiiiiiii", 1, 80, 16_000, mode, 4, 2, -1, 320, 1, frames, 1)
 
-    assert codec_of(padded(b"Speex   " + b"1.2".ljust(20, b"\0") + fields)) == OggCodec("Speex", 2, 16_000, longest)
+    assert codec_of(padded(b"Speex   " + b"1.2".ljust(20, b"\0") + fields)) == OggCodec(
+        "Speex", 2, 16_000, longest, decoder_delay=delays[0], encoder_delay=delays[1]
+    )
 
 
 def test_a_header_without_a_rate_or_of_no_sound_is_none() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from tests.support.frames import reader
@@ -11,6 +13,9 @@ from worker.domain.containers.structure import Structure
 
 VORBIS = b"\x01vorbis" + bytes(4) + b"\x01" + (44_100).to_bytes(4, "little") + bytes(12) + b"\xb8\x01"
 HALF_A_SHORT_BLOCK = 128
+# Wideband: two frames of 320 samples a packet. The encoder's delay is 143 samples, the decoder's 80.
+SPEEX = b"Speex   1.2".ljust(28, b"\0") + struct.pack("<iiiiiiiiiii", 1, 80, 16_000, 1, 4, 1, -1, 320, 0, 2, 0)
+SPEEX += bytes(8)
 OPUS = b"OpusHead\x01\x01" + (312).to_bytes(2, "little") + bytes(9)
 
 
@@ -38,6 +43,19 @@ def test_vorbis_on_one_page_has_the_samples_that_the_page_counts_behind_half_a_s
     assert structure.track_seconds == (granule / 44_100,)
 
 
+@pytest.mark.parametrize(("first", "in_front"), [(3 * 640 - 143, 143), (3 * 640, 0), (3 * 640 - 1, 1)])
+def test_the_first_page_of_speex_shows_what_its_encoder_put_in_front(first: int, in_front: int) -> None:
+    structure = examined(a_stream(SPEEX, first, 2000))
+
+    assert structure.sound_samples == (80 + in_front, 80 + in_front + 2000)
+    assert structure.track_seconds == (2000 / 16_000,)
+
+
+def test_speex_on_one_page_has_the_delay_of_encoders_in_front() -> None:
+    assert examined(a_stream(SPEEX, 1000)).sound_samples == (223, 1223)
+    assert examined(a_stream(SPEEX, 1000, is_ended=False)).sound_samples == (80 + 920, 80 + 1920)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -45,10 +63,11 @@ def test_vorbis_on_one_page_has_the_samples_that_the_page_counts_behind_half_a_s
         a_stream(VORBIS, 2048, is_ended=False),
         a_stream(VORBIS, 3 * 2048 + 1),
         a_stream(VORBIS),
+        a_stream(SPEEX, 9000),
         a_stream(OPUS, 960),
         a_stream(b"\x80theora" + bytes(40), 9),
     ],
-    ids=["two pages", "no last page", "live", "no sound", "Opus", "pictures"],
+    ids=["two pages", "no last page", "live", "no sound", "live Speex", "Opus", "pictures"],
 )
 def test_what_demuxers_trim_is_left_to_them(data: bytes) -> None:
     assert examined(data).sound_samples is None

@@ -19,7 +19,10 @@ from worker.ports import SourceAudio
 STATS_PERIOD_SECONDS = 0.5
 _MAX_ALLOCATION_BYTES = 256 * 1024 * 1024
 _QUALITY_UNIT = 118  # the step of -global_quality for a step of an encoder's own scale (FF_QP2LAMBDA in libavutil)
-_MAX_ERROR_RATE = 0.1  # the share of frames that may fail; above it ffmpeg ends with exit code 69
+MAX_ERROR_RATE = 0.1  # the share of frames that may fail; above it ffmpeg ends with exit code 69
+_ANY_ERROR_RATE = 1.0
+# Their decoders may fail at the end of a whole file (see `counts`), which is a large share of a short one.
+_FAILING_AT_THE_END = frozenset({"speex"})
 
 # Decoders of sound only: no video or subtitle decoder ever sees a byte of the source.
 _DECODERS = (
@@ -65,6 +68,11 @@ def can_decode(codec: str) -> bool:
     return codec in _CODECS
 
 
+def ends_at_errors(audio: SourceAudio) -> bool:
+    """Whether ffmpeg ends where more than MAX_ERROR_RATE of the frames cannot be decoded."""
+    return all(part.codec not in _FAILING_AT_THE_END for part in audio.parts or (audio,))
+
+
 def has_own_clock(container: str) -> bool:
     """Whether the length in the container's header counts from its clock's zero, and not from its first sound."""
     return container in _OWN_CLOCK
@@ -106,7 +114,7 @@ def convert_command(
     Where the headers were predicted, what a probe would print is printed as well.
     Each part of the source, in its order, is read from a descriptor of `source_fds`.
     """
-    command = _general(binary)
+    command = _general(binary, MAX_ERROR_RATE if ends_at_errors(audio) else _ANY_ERROR_RATE)
     for part, source_fd in zip(audio.parts or (audio,), source_fds, strict=True):
         command += _source(part.container, source_fd, part.structure, options=_decoding(part))
     graph, labels = filter_graph(
@@ -137,10 +145,10 @@ def _decoding(audio: SourceAudio) -> list[str]:
     return options
 
 
-def _general(binary: str) -> list[str]:
+def _general(binary: str, max_error_rate: float = MAX_ERROR_RATE) -> list[str]:
     return [
         *(binary, "-nostdin", "-hide_banner", "-nostats", "-v", "verbose"),
-        *("-max_alloc", str(_MAX_ALLOCATION_BYTES), "-max_error_rate", str(_MAX_ERROR_RATE)),
+        *("-max_alloc", str(_MAX_ALLOCATION_BYTES), "-max_error_rate", str(max_error_rate)),
         *("-filter_threads", "1", "-filter_complex_threads", "1"),
     ]
 

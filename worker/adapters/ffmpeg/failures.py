@@ -5,7 +5,7 @@ from __future__ import annotations
 from signal import Signals
 
 from worker.adapters.ffmpeg.log import Log, Side
-from worker.adapters.ffmpeg.printed_headers import NOT_DECODED
+from worker.adapters.ffmpeg.printed_headers import NOT_DECODED, TOO_MUCH_DAMAGED
 from worker.adapters.ffmpeg.printed_progress import ProgressReader
 from worker.domain.containers.succession import MAX_PROBE_BYTES
 from worker.domain.errors import (
@@ -19,7 +19,6 @@ from worker.domain.errors import (
 from worker.ports import OutputLimitError
 
 # Exit codes are the low byte of ffmpeg's error (libavutil/error.h); each was provoked and measured.
-_DAMAGED = "the source is damaged: too much of it cannot be decoded"
 _UNREADABLE = "the source is damaged, or not what its first bytes say"
 _INVALID_ARGUMENT = 234
 _HEADER_LACKS = "the source is damaged: its header does not say what its sound is"
@@ -27,7 +26,7 @@ _NO_TRACK = f"no audio track of the source has a known codec and sound in its fi
 _TOO_MANY_TRACKS = "the source has more than 1000 tracks"
 _PERMANENT = {
     8: NOT_DECODED,  # no such decoder
-    69: _DAMAGED,  # more decode errors than -max_error_rate
+    69: TOO_MUCH_DAMAGED,  # more decode errors than -max_error_rate
     176: NOT_DECODED,  # a feature of the codec that FFmpeg lacks
     183: _UNREADABLE,  # invalid data
     187: _UNREADABLE,  # end of file while it was opened

@@ -14,6 +14,7 @@ from worker.adapters.ffmpeg.log import Log
 from worker.domain.errors import UnsupportedAudioError
 
 NOT_DECODED = "the source's audio codec is not supported"
+TOO_MUCH_DAMAGED = "the source is damaged: too much of it cannot be decoded"
 
 _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?),", re.MULTILINE)
 _STREAM = re.compile(r"^  Stream #0:(\d+)\S*: (Video|Audio): (.*)$", re.MULTILINE)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from worker.adapters.ffmpeg.clock import longest_pause_seconds
+from worker.adapters.ffmpeg.command import MAX_ERROR_RATE, ends_at_errors
 from worker.adapters.ffmpeg.counts import Counts
 from worker.adapters.ffmpeg.filters import (
     SHORTEST_PAUSE_SECONDS,
@@ -15,7 +16,7 @@ from worker.adapters.ffmpeg.filters import (
     has_counted_frames,
     late_seconds,
 )
-from worker.adapters.ffmpeg.printed_headers import Headers, is_lossless
+from worker.adapters.ffmpeg.printed_headers import TOO_MUCH_DAMAGED, Headers, is_lossless
 from worker.domain.audio import MAX_RATE_HZ, MIN_RATE_HZ
 from worker.domain.containers.kinds import Container
 from worker.domain.encoding import Encoding
@@ -129,6 +130,9 @@ def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
         raise UnsupportedAudioError("the source is damaged: not all of its lossless audio can be decoded")
     if counts.decode_errors and not has_clock(audio.container):
         raise UnsupportedAudioError("the source is damaged: not all of its audio can be decoded")
+    most_errors = MAX_ERROR_RATE * (counts.decoded_frames + counts.decode_errors)
+    if not ends_at_errors(audio) and counts.decode_errors > most_errors:
+        raise UnsupportedAudioError(TOO_MUCH_DAMAGED)
 
 
 def _has_odd_packets(counts: Counts) -> bool:

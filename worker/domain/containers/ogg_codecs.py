@@ -13,6 +13,7 @@ _OPUS_RATE_HZ = 48_000  # whatever the rate of the source was (RFC 7845, section
 _SILK_SAMPLES = (480, 960, 1920, 2880)  # at 48 kHz
 _HYBRID_SAMPLES = (480, 960)
 _CELT_SAMPLES = (120, 240, 480, 960)
+_SPEEX_DELAYS = ((40, 40), (80, 143), (160, 349))  # of decoder and encoder, by mode (SPEEX_GET_LOOKAHEAD of libspeex)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class OggCodec:
 
     `longest_packet` is a number of samples. `pre_skip` is how many the decoder leaves out at the beginning.
     `settings` is what else a decoder is set up with. `decoder_delay` is how many samples FFmpeg's makes before the
-    first one that was encoded.
+    first one that was encoded, and `encoder_delay` how many the encoder puts in front of the sound.
     """
 
     name: str
@@ -31,6 +32,7 @@ class OggCodec:
     pre_skip: int = 0
     settings: bytes = b""
     decoder_delay: int = 0
+    encoder_delay: int = 0
 
 
 def codec_of(head: bytes) -> OggCodec | None:
@@ -66,7 +68,9 @@ def _speex(head: bytes) -> OggCodec:
     """The Speex manual, section 7.1."""
     rate, channels = int.from_bytes(head[36:40], "little"), int.from_bytes(head[48:52], "little")
     frame, frames = int.from_bytes(head[56:60], "little"), int.from_bytes(head[64:68], "little")
-    return OggCodec("Speex", channels, rate, frame * max(1, frames))
+    mode = int.from_bytes(head[40:44], "little")
+    delays = _SPEEX_DELAYS[mode] if mode < len(_SPEEX_DELAYS) else (0, 0)
+    return OggCodec("Speex", channels, rate, frame * max(1, frames), decoder_delay=delays[0], encoder_delay=delays[1])
 
 
 _READERS = (
@@ -91,9 +95,16 @@ def begin_of(page: Page, codec: OggCodec, read_at: ReadAt) -> int:
 def first_sample_of(page: Page, codec: OggCodec) -> int | None:
     """The first sample of the decoder's that is sound, of a stream that begins with the page at 0.
 
-    None where FFmpeg's demuxer leaves out those before it. That of Vorbis does not where the page is the last as well.
+    None where FFmpeg's demuxer leaves out those before it. That of Vorbis does not where the page is the last as well,
+    and that of Speex never does. Granules of Speex count without the encoder's delay, so the first page shows it;
+    that of a last page is the end of the sound, and does not.
     """
-    return codec.decoder_delay if codec.name == "Vorbis" and page.is_last else None
+    if codec.name == "Vorbis" and page.is_last:
+        return codec.decoder_delay
+    if codec.name == "Speex":
+        in_front = len(_packet_ends(page)) * codec.longest_packet - page.granule
+        return codec.decoder_delay + (codec.encoder_delay if page.is_last else in_front)
+    return None
 
 
 def _packet_ends(page: Page) -> list[int]:
