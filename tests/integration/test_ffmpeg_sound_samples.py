@@ -82,3 +82,14 @@ async def test_speex_has_its_samples_at_their_time(data: bytes, samples: int, tm
     assert len(heard) == samples
     assert begin_of(heard) == pytest.approx(samples // 2, abs=12)
     assert (await convert(source)).repaired == ()
+
+
+async def test_musepack_has_its_samples_at_their_time(tmp_path: Path) -> None:
+    source = tmp_path / "step.mpc"
+    source.write_bytes(rare_sounds.MUSEPACK_STEP)
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+    heard = read_wav(artifact.path.read_bytes()).channel(0)
+    assert (len(heard), begin_of(heard)) == (2000, 999)
+    assert (await convert(source)).repaired == ()

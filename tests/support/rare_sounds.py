@@ -10,6 +10,19 @@ import zlib
 MUSEPACK_8 = bytes.fromhex(
     "4d50434b53480d860a586808c474001b1b52470c010000000000000000454907a0011e01534f080d000000004150050ff05354060112c0534503"
 )
+# Stereo of 2000 samples at 44.1 kHz: silence, from its middle on a step of 100 samples, as mpcenc 1.30.1 wrote it.
+MUSEPACK_STEP = bytes.fromhex(
+    "4d50434b53480d4f8f26e2088f5000050b52470c01000000000000000045490751011e01534f08836b00000041508363e075b6efff8c0a7f"
+    "f8141ff0289fe0515f80a2fd81467e028d0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0ead6b5ff87540eaffffffffffffffff"
+    "dc055fffffffffffffffdc801afffffffffffffffe500bd7fffffffffffffff681115ffffffffffffffff9917ffffffffffffffff60a000e"
+    "b6ede0000000281460146810052c05280200a1c0a840481420151009028402a20240a0c0a84050142014fe84e47334e47d4fd22660b9da7b"
+    "b7aa3fd7f290bda2ff83f07e0fc1f83f07e0fc1f83f0112244891224489122448912244891224489122448f4f4549d2a1e70804e289f80c6"
+    "da1febf9ddb8002fdff7fdff7fdff7fdff7fdff7fddf77ddf77ddf77ddf77ddf77ddf76c6b7e1791fbee1a62fb7add5f9d0ff2015c0feff7"
+    "fbfdfeff7fbfdfeff7fbfdfeff7fbfdfeff7fbfdfeff7b22d001248c734ba01f79fb0ff79e7d812758fbfdfeff7fbfdfeff7fbfdfeff7fbf"
+    "dfeff7fbfdfeff7fbfdfbae7886f0f6e19e8896536efcb3efb932f97dfeff7fbfdfeff7fbfdfeff7fbfdfeff7fbfdfeff7fbfdfef783e12f"
+    "274dcdbb926bf6b23ff9e7e09dfe3eff7fbfdfeff7fbfdfeff7fbfdfeff7fbfdfeff7fbfdfeff7d1bf179079e30dc217fedda1cffd02ad37"
+    "dfdfdfdfdfdfdfdfdfdfdfdfdfdfdfdfdfdfdfdfdfd80c5354060112c0534503"
+)
 # A tone of 25 ms in the middle of silence, as speexenc 1.2.1 wrote it: 1100 samples at 8 kHz, of which a packet has
 # five frames, and 2200 samples at 16 kHz.
 SPEEX_NARROW = bytes.fromhex(

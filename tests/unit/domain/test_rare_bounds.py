@@ -19,11 +19,35 @@ def examined(examine: Examine, data: bytes) -> Structure:
 
 
 @pytest.mark.parametrize(("number", "rate_hz"), list(enumerate(MUSEPACK_RATES_HZ)))
-def test_musepack_7_has_its_frames_and_a_rate_in_12_bytes(number: int, rate_hz: int) -> None:
-    header = b"MP+\x07" + struct.pack("<I", 1 << 24 | 5) + b"\xff\xff" + bytes([0xFC | number, 0xFF])
+def test_musepack_7_has_its_frames_and_a_rate_in_24_bytes(number: int, rate_hz: int) -> None:
+    header = b"MP+\x07" + struct.pack("<I", 1 << 24 | 5) + b"\xff\xff" + bytes([0xFC | number]) + b"\xff" * 12
+    samples = ((1 << 24) + 4) * 1152 + 2047
 
-    assert examined(musepack.examine_7, header).track_seconds == (((1 << 24) + 5) * 1152 / rate_hz,)
-    assert examined(musepack.examine_7, header[:-1]).problem == CUT_OFF
+    structure = examined(musepack.examine_7, header + b"\xff")
+
+    assert (structure.track_seconds, structure.sound_samples) == ((samples / rate_hz,), (481, 481 + samples))
+    assert examined(musepack.examine_7, header).problem == CUT_OFF
+
+
+@pytest.mark.parametrize(
+    ("frames", "ending", "samples"),
+    [
+        (3, 0x80000000 | 413 << 20, 2 * 1152 + 413),
+        (3, 0x80000000 | 1 << 20 | 0xFFFFF, 2 * 1152 + 1),
+        (3, 0x80000000, 3 * 1152),
+        (3, 0x7FFFFFFF, 3 * 1152 - 481),
+        (0, 0, 0),
+    ],
+    ids=["last frame", "a sample", "all", "as decoded", "none"],
+)
+def test_musepack_7_states_its_last_frame_or_ends_where_its_decoder_does(
+    frames: int, ending: int, samples: int
+) -> None:
+    header = b"MP+\x07" + struct.pack("<I12xI", frames, ending)
+
+    structure = examined(musepack.examine_7, header)
+
+    assert (structure.track_seconds, structure.sound_samples) == ((samples / 44_100,), (481, 481 + samples))
 
 
 def number_of(value: int) -> bytes:
@@ -64,6 +88,14 @@ def test_musepack_8_states_its_samples_the_silence_before_them_and_a_rate(
     structure = examined(musepack.examine_8, data)
 
     assert (structure.problem, structure.end, structure.track_seconds) == (None, len(data), seconds)
+
+
+def test_musepack_8_has_its_sound_behind_the_delay_of_its_decoder_and_the_silence() -> None:
+    assert examined(musepack.examine_8, a_musepack(9000)).sound_samples == (481, 9481)
+    assert examined(musepack.examine_8, a_musepack(9000, 100)).sound_samples == (581, 9481)
+    assert examined(musepack.examine_8, a_musepack(9000, 8999)).sound_samples == (9480, 9481)
+    for unknown in (a_musepack(0), a_musepack(300, 300), a_musepack(rate=4)):
+        assert examined(musepack.examine_8, unknown).sound_samples is None
 
 
 def test_musepack_8_is_packets_of_two_capitals_and_a_length() -> None:
