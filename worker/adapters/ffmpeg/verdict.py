@@ -117,6 +117,11 @@ def _check_source(counts: Counts, audio: SourceAudio, seconds: float) -> None:
         raise UnsupportedAudioError(
             f"the source is cut off or damaged: of {stated_seconds:.2f} s, {seconds:.2f} s can be decoded"
         )
+    is_exact = audio.bits_per_sample is not None and not has_clock(audio.container) and not counts.changes
+    if is_exact and stated_seconds is not None and seconds > stated_seconds + _tolerance(audio):
+        raise UnsupportedAudioError(
+            f"the source is damaged: it states {stated_seconds:.2f} s of sound, and {seconds:.2f} s can be decoded"
+        )
     if _skipped_bytes(counts, audio) > _MAX_FRAMES_SKIPPED * _FRAME_BYTES:
         raise UnsupportedAudioError("the source is damaged: what lies between its frames is no audio")
     if audio.codec in _MANY_FRAMES_A_PACKET and _has_odd_packets(counts):
