@@ -221,3 +221,20 @@ def test_the_record_names_what_was_measured() -> None:
     measured = OutputLoudness(-20.5, -16.0, -1.3)
     assert measured.to_dict() == {"before_lufs": -20.5, "after_lufs": -16.0, "after_true_peak_dbtp": -1.3}
     assert OutputLoudness.from_dict(measured.to_dict()) == measured
+
+
+@pytest.mark.parametrize("audio_format", [AudioFormat.WAV, AudioFormat.MP3])
+async def test_floating_point_samples_with_the_values_of_integers_reach_their_loudness(
+    audio_format: AudioFormat, tmp_path: Path
+) -> None:
+    source = tmp_path / "scaled.wav"
+    scaled = ("-af", "volume=32768:precision=double", "-c:a", "pcm_f32le")
+    run_ffmpeg("-i", str(a_talk(tmp_path, clicks=False)), *scaled, str(source))
+
+    (artifact,) = await converted(source, tmp_path, an_output(audio_format, loudness=PODCAST))
+
+    loudness, peak = measured(artifact)
+    assert loudness == pytest.approx(-16.0, abs=0.5)
+    assert peak <= -1.0
+    assert artifact.loudness is not None
+    assert artifact.loudness.before_lufs == pytest.approx(66, abs=3)

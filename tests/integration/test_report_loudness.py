@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -87,3 +88,19 @@ async def test_what_has_no_loudness_has_null_in_its_place(
     assert found["loudness"]["true_peak_dbtp"] == (None if peak is None else pytest.approx(peak, abs=0.1))
     assert found["silences"] == silences
     assert found["clipped_samples"] == 0
+
+
+@pytest.mark.parametrize("scale", [32_768.0, 2.0**31], ids=["16 bits", "32 bits"])
+async def test_floating_point_samples_with_the_values_of_integers_are_as_loud_as_they_are(
+    scale: float, tmp_path: Path
+) -> None:
+    """EBU Tech 3341, section 2.9: test signal 1, multiplied."""
+    source = tmp_path / "source.wav"
+    sine = f"{scale}*{a_sine(-23)}"
+    run_ffmpeg("-f", "lavfi", "-i", f"aevalsrc='{sine}|{sine}':s=48000:d=5", "-c:a", "pcm_f32le", str(source))
+
+    found = await report_on(source, tmp_path)
+
+    above_db = 20 * math.log10(scale)
+    assert found["loudness"]["integrated_lufs"] == pytest.approx(above_db - 23, abs=0.21)
+    assert found["loudness"]["true_peak_dbtp"] == pytest.approx(above_db - 23, abs=0.21)

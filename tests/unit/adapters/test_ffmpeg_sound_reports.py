@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.ffmpeg_log import DEMUXER, ERROR, FILTER, RESET, said
 from worker.adapters.ffmpeg.log import Log
+from worker.adapters.ffmpeg.measuring import read_loudness
 from worker.adapters.ffmpeg.sound_reports import with_reports
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.structure import Structure
@@ -46,7 +47,8 @@ def report_of(*parts: str, seconds: float = 10.0) -> Report:
     for part in parts:
         log.feed(part.encode())
     outputs = [(Encoding(AudioFormat.REPORT, 48_000, 2, 16, None), Path("report"))]
-    ((encoding, _),) = with_reports(outputs, _AUDIO, log, [seconds], seconds)
+    loudness = {0: read_loudness(log, 0)}
+    ((encoding, _),) = with_reports(outputs, _AUDIO, log, loudness, [seconds], seconds)
     assert encoding.report is not None
     return encoding.report
 

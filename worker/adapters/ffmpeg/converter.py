@@ -22,16 +22,18 @@ from worker.adapters.ffmpeg.files import (
     readable_head,
     reader,
 )
+from worker.adapters.ffmpeg.filters import Analysis
 from worker.adapters.ffmpeg.finishing import finished
 from worker.adapters.ffmpeg.finite import is_finite
 from worker.adapters.ffmpeg.levelling import Leveller
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
+from worker.adapters.ffmpeg.measuring import Analyse
 from worker.adapters.ffmpeg.passes import Passes
 from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, predicted_headers, source_audio
 from worker.adapters.ffmpeg.printed_headers import read_headers
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.runs import Bounds, Runs, Task
-from worker.adapters.ffmpeg.sound_reports import measurements, with_reports
+from worker.adapters.ffmpeg.sound_reports import loudness_of_reports, measurements, with_reports
 from worker.adapters.ffmpeg.sources import SourceJoiner
 from worker.adapters.ffmpeg.trimming import searches_for_sound, trimmed
 from worker.adapters.ffmpeg.verdict import check_headers
@@ -195,12 +197,23 @@ class FfmpegConverter:
             written = await Leveller(self._runs, self.probe, bounds, passes).write(task)
         size_bytes, found = sum(path.stat().st_size for path in paths), written.found
         length = found.verdict.source_seconds
-        reported = with_reports(task.outputs, found.audio, found.log, written.lengths, length)
+        analyse = self._analysing(replace(task, audio=found.audio), bounds, passes)
+        loudness = await loudness_of_reports(encodings, found.log, analyse)
+        reported = with_reports(task.outputs, found.audio, found.log, loudness, written.lengths, length)
         artifacts = await in_thread_if_large(size_bytes, lambda: finished(found.audio, reported, written.lengths))
         measured = reversed([*zip(encodings, written.loudness, strict=True)])
         of_outputs = {each.output: loudness for each, loudness in measured}  # of a stream, that of its first bitrate
         levelled = (replace(each, loudness=of_outputs[number]) for number, each in enumerate(artifacts))
         return Converted(tuple(levelled), length, found.verdict.repaired)
+
+    def _analysing(self, task: Task, bounds: Bounds, passes: Passes) -> Analyse:
+        """Of the source of a task whose outputs are written."""
+
+        async def analyse(analyses: Sequence[Analysis]) -> Log:
+            again = replace(task, outputs=(), analyses=analyses)
+            return (await self._runs.run_as_found(again, bounds=bounds, progress=passes.next(1.0))).log
+
+        return analyse
 
     async def join(
         self,

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from worker.adapters.ffmpeg.filters import selection_filters
-from worker.adapters.ffmpeg.measuring import loudness_analysis, read_loudness
+from worker.adapters.ffmpeg.filters import Analysis, selection_filters
+from worker.adapters.ffmpeg.log import Log
+from worker.adapters.ffmpeg.measuring import loudness_analysis, read_loudness, within_scale
 from worker.adapters.ffmpeg.passes import Passes
 from worker.adapters.ffmpeg.runs import Bounds, Found, Runs, Task
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
@@ -78,13 +79,19 @@ class Leveller:
         different = {of_number[number]: each for number, each in wanted}
         analyses = [loudness_analysis(each, number) for number, each in enumerate(different.values())]
         found = await self._run(replace(task, outputs=(), analyses=analyses), _MEASURING)
-        before = {chain: read_loudness(found.log, number) for number, chain in enumerate(different)}
+        task = replace(task, audio=found.audio)
+        measured = {n: (each, read_loudness(found.log, n)) for n, each in enumerate(different.values())}
+
+        async def analyse(analyses: Sequence[Analysis]) -> Log:
+            return (await self._run(replace(task, outputs=(), analyses=analyses), _MEASURING)).log
+
+        before = dict(zip(different, (await within_scale(measured, analyse)).values(), strict=True))
         for number, encoding in wanted:
             if encoding.loudness is not None:
                 target, path = encoding.loudness, task.outputs[number][1]
                 levelling = Levelling(target, before[of_number[number]])
                 self._outputs.append(_Output(number, path, target.max_true_peak_dbtp, levelling))
-        return replace(task, audio=found.audio)
+        return task
 
     def _with_gains(self, task: Task, numbers: Sequence[int] | None = None) -> Task:
         """The task with the gain of each output, and with these outputs alone where `numbers` are given."""

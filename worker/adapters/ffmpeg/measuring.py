@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from worker.adapters.ffmpeg.filters import Analysis
@@ -17,18 +18,45 @@ from worker.domain.loudness import Loudness
 _FILTER = "ebur128@loudness{number}=peak=true:framelog=quiet"
 _NAME = "ebur128@loudness{number}"
 _GATE_LUFS = -70.0  # what the filter says where nothing is above it
+# It counts no block as louder than 10 LUFS (ABS_UP_THRES in f_ebur128.c). Recordings with lower peaks have none.
+_HIGHEST_PEAK_DBTP = 6.0
 # Each value stands below its heading. A summary has no end of its own: another part's words may follow, which begin
 # with a colour, or with the description of an output. Tags are described with a colon behind their name.
 _VALUE_BELOW = {"  Integrated loudness:": "I", "  Loudness range:": "LRA", "  True peak:": "Peak"}
 _VALUE = re.compile(r"    (I|LRA|Peak): +(-?\d+\.\d|-?inf|nan) (?:LUFS|LU|dBFS)(?:(?:\x1b|Output #).*)?")
 
+# Decodes a source once, and returns what the analyses have said.
+Analyse = Callable[[Sequence[Analysis]], Awaitable[Log]]
 
-def loudness_analysis(encoding: Encoding | None, number: int) -> Analysis:
+
+def loudness_analysis(encoding: Encoding | None, number: int, gain_db: float = 0.0) -> Analysis:
     """The analysis that measures the loudness of what an output has of the source (None: all of the source).
 
     `number` is its own among the analyses of a run.
     """
-    return Analysis(encoding, (_FILTER.format(number=number),))
+    gain = (f"volume={gain_db:.1f}dB:precision=double",) if gain_db else ()
+    return Analysis(encoding, (*gain, _FILTER.format(number=number)))
+
+
+async def within_scale(
+    measured: Mapping[int, tuple[Encoding | None, Loudness]], analyse: Analyse
+) -> dict[int, Loudness]:
+    """The loudness by the number of the analysis; measured once more where the sound is beyond the filter's scale.
+
+    So are floating-point samples with the values of integers. Behind a gain that brings their peak to 0 dBTP they are
+    within it. Raises what `analyse` raises.
+    """
+    found = {number: loudness for number, (_, loudness) in measured.items()}
+    peaks = {number: each.true_peak_dbtp or 0.0 for number, each in found.items()}
+    beyond = {number: peak for number, peak in peaks.items() if peak > _HIGHEST_PEAK_DBTP}
+    if beyond:
+        log = await analyse([loudness_analysis(measured[number][0], number, -peak) for number, peak in beyond.items()])
+        for number, peak in beyond.items():
+            again = read_loudness(log, number)
+            if again.integrated_lufs is not None:  # else the peak is alone, and all else below the gate
+                lufs = round(again.integrated_lufs + peak, 1)
+                found[number] = replace(found[number], integrated_lufs=lufs, range_lu=again.range_lu)
+    return found
 
 
 def read_loudness(log: Log, number: int) -> Loudness:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from worker.adapters.disk import NO_SPACE, LocalVolume
 from worker.adapters.ffmpeg.channels import target_layout
 from worker.adapters.ffmpeg.filters import Analysis
 from worker.adapters.ffmpeg.log import MAX_LISTED_LINES, Log
-from worker.adapters.ffmpeg.measuring import loudness_analysis, read_loudness
+from worker.adapters.ffmpeg.measuring import Analyse, loudness_analysis, read_loudness, within_scale
 from worker.adapters.ffmpeg.tags import metadata_of
 from worker.domain.audio import AudioFormat
 from worker.domain.encoding import LOSSY_BITS, Encoding
 from worker.domain.errors import ConverterCrashedError
+from worker.domain.loudness import Loudness
 from worker.domain.report import SHORTEST_SILENCE_SECONDS, SILENCE_DBFS, Report, Silence, full_scale, joined_silences
 from worker.ports import Artifact, SourceAudio
 
@@ -63,10 +64,17 @@ def _other_measurements(encoding: Encoding, audio: SourceAudio, number: int) -> 
     )
 
 
+async def loudness_of_reports(encodings: Sequence[Encoding], log: Log, analyse: Analyse) -> dict[int, Loudness]:
+    """By the number of the output; `log` has what was measured. Raises what `analyse` raises."""
+    reports = [(number, each) for number, each in enumerate(encodings) if each.format is AudioFormat.REPORT]
+    return await within_scale({number: (each, read_loudness(log, number)) for number, each in reports}, analyse)
+
+
 def with_reports(
     outputs: Sequence[tuple[Encoding, Path]],
     audio: SourceAudio,
     log: Log,
+    loudness: Mapping[int, Loudness],
     lengths: Sequence[float],
     source_seconds: float,
 ) -> list[tuple[Encoding, Path]]:
@@ -84,7 +92,7 @@ def with_reports(
         report = Report(
             source,
             tags,
-            read_loudness(log, number),
+            loudness[number],
             _clipped_samples(log.said.get(_CLIPPED.format(number=number), ())),
             joined_silences(silences, seconds, gap_seconds=_GAP_SECONDS if audio.changes_format else 0.0),
         )
