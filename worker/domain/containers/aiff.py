@@ -31,7 +31,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     for chunk in chunks_from(read_at, start + 12, _chunk_at):
         if chunk.name == b"COMM":
             layout = _layout(read_at(chunk.begin, min(chunk.length, 32)))
-        if chunk.name == b"SSND":
+        if chunk.name == b"SSND" and data is None:
             data = chunk
     if data is None:
         return Structure(start, size, problem=CUT_OFF)

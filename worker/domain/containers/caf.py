@@ -33,7 +33,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         if chunk.name == b"desc":
             description = read_at(chunk.begin, 32)
             layout, is_padded = _layout(description), _is_padded(description)
-        if chunk.name == b"data":
+        if chunk.name == b"data" and data is None:
             data = chunk
             if chunk.length == _TO_THE_END:
                 break

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from worker.domain.containers.sizes import MAX_CHUNKS, SLACK_BYTES
 from worker.domain.containers.structure import ReadAt
 
+SOUND_CHUNKS = frozenset({b"data", b"SSND"})  # names of chunks of samples; decoders play one of them
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -33,9 +35,9 @@ def chunks_from(read_at: ReadAt, offset: int, chunk_at: ChunkAt) -> Iterator[Chu
 
 
 def behind_chunks(read_at: ReadAt, offset: int, size: int, chunk_at: ChunkAt) -> int:
-    """The offset behind the chunks that begin at `offset` and are all there."""
+    """The offset behind the chunks that begin at `offset` and are all there. Ends before more samples."""
     for chunk in chunks_from(read_at, offset, chunk_at):
-        if chunk.begin + chunk.length > size + SLACK_BYTES:
+        if chunk.name in SOUND_CHUNKS or chunk.begin + chunk.length > size + SLACK_BYTES:
             break
         offset = chunk.behind
     return min(offset, size)

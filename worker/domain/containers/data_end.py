@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from worker.domain.containers.chunks import SOUND_CHUNKS
 from worker.domain.containers.samples import SampleLayout, is_constant, is_rough, is_sound
 from worker.domain.containers.sizes import SLACK_BYTES, is_placeholder
 from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, range_to
@@ -26,7 +27,6 @@ _NAME_BEHIND = re.compile(b"|".join(map(re.escape, _BEHIND)))
 _SEARCHED_BYTES = 1 << 20  # for chunks behind samples whose size is not stated
 _MAX_FOUND = 64
 _CHUNK_CUT_OFF = "the chunk behind the sound is cut off"
-_MORE_SAMPLES = b"data"  # the name of a second chunk of samples, which no decoder plays
 _LEAST_CHUNK_BYTES = 8  # less behind the samples is padding
 _SMALL_PART = 10  # of compressed samples: junk up to a tenth of them is skipped, more might be lost sound
 
@@ -128,7 +128,10 @@ def _judged(read_at: ReadAt, samples: Samples, stated_end: int, chunks_end: int,
     layout, rest_bytes = samples.layout, rest_end - chunks_end
     if read_at(chunks_end, 4) in _MAGIC:
         return DataEnd(stated_end, chunks_end, problem=JOINED)
-    if any(read_at(at, 4) in _BEHIND for at in (chunks_end, chunks_end + 1)):  # a byte of padding may stand before
+    names = {read_at(at, 4) for at in (chunks_end, chunks_end + 1)}  # a byte of padding may stand before
+    if not names.isdisjoint(SOUND_CHUNKS):
+        return DataEnd(stated_end, chunks_end, problem=MORE_SOUND)
+    if not names.isdisjoint(_BEHIND):
         return DataEnd(stated_end, chunks_end, repair=_CHUNK_CUT_OFF)
     junk = DataEnd(stated_end, chunks_end, repair=f"{rest_bytes} bytes of junk behind the sound were skipped")
     unclear = DataEnd(stated_end, chunks_end, problem=UNCLEAR_REST)
@@ -137,8 +140,6 @@ def _judged(read_at: ReadAt, samples: Samples, stated_end: int, chunks_end: int,
     aligned = stated_end - (stated_end - samples.begin) % layout.frame_bytes
     if chunks_end < stated_end + _LEAST_CHUNK_BYTES and is_sound(read_at, aligned, rest_end, layout):
         return _going_on(samples, rest_end, rest_end)
-    if read_at(chunks_end, len(_MORE_SAMPLES)) == _MORE_SAMPLES:
-        return DataEnd(stated_end, chunks_end, problem=MORE_SOUND)
     return unclear if is_rough(read_at, samples.begin, stated_end, layout) else junk
 
 
