@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from worker.domain.containers.behind import repairs_behind
 from worker.domain.containers.chunks import is_name
-from worker.domain.containers.mp4_boxes import MAX_INDEX_BYTES
+from worker.domain.containers.mp4_boxes import MAX_INDEX_BYTES, has_encrypted_sound
 from worker.domain.containers.mp4_times import WRONG_TIMES, MendedTimes, mended_times
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged
@@ -22,6 +22,7 @@ _MAX_INDEX_BYTES = 1 << 20  # of a fragment
 _HEADER_BYTES, _WIDE_HEADER_BYTES = 8, 16  # of a box; the second has a size of 64 bits
 _EMPTY_BYTES = 8  # of media: the header alone
 _DISORDER = damaged("fragments of the MP4 file are not in the order of their times")
+_ENCRYPTED = "the source is encrypted"
 _FRAGMENTS_MISSING = damaged("fragments of the MP4 file are missing")
 _MAX_COMPARED_BYTES = 1 << 24
 _MAX_BOXES = 1_000_000  # bounds the time for a hostile file of empty boxes
@@ -45,7 +46,10 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         return Structure(start, size, problem=CUT_OFF)
     end = next((box.start for box in boxes if not is_name(box.kind) or box.stop > size), boxes[-1].stop)
     problem = JOINED if _is_joined(read_at, media) else _lost_fragments(read_at, boxes, end, size)
-    mended = _mended_times(read_at, media)
+    index = _index(read_at, media)
+    if has_encrypted_sound(index):
+        problem = _ENCRYPTED
+    mended = _mended_times(index, media)
     repairs = (*repairs_behind(read_at, end, size), *([WRONG_TIMES] if mended.has_wrong_times else []))
     return Structure(
         start,
@@ -57,12 +61,16 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     )
 
 
-def _mended_times(read_at: ReadAt, media: list[Box]) -> MendedTimes:
-    indexes = [box for box in media if box.kind in {b"moov", b"moof"}]
-    length = indexes[0].stop - indexes[0].start
-    if len(indexes) > 1 or length > MAX_INDEX_BYTES:
-        return MendedTimes()
-    return mended_times(read_at(indexes[0].start, length), indexes[0].start)
+def _index(read_at: ReadAt, media: list[Box]) -> bytes:
+    """The first `moov`; empty where it is too long to be read."""
+    box = next(box for box in media if box.kind == b"moov")
+    length = box.stop - box.start
+    return b"" if length > MAX_INDEX_BYTES else read_at(box.start, length)
+
+
+def _mended_times(index: bytes, media: list[Box]) -> MendedTimes:
+    begins = [box.start for box in media if box.kind in {b"moov", b"moof"}]
+    return MendedTimes() if len(begins) > 1 else mended_times(index, begins[0])
 
 
 def _lost_fragments(read_at: ReadAt, boxes: list[Box], end: int, size: int) -> str | None:

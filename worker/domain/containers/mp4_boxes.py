@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MAX_INDEX_BYTES = 16 << 20
+_ENTRY_BYTES = 28  # of a description of samples of sound, before the boxes in it
 AAC_LC = 2  # the audio object type
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000)  # below, a decoder may find a band that no header states
 
@@ -32,6 +33,22 @@ def places(data: bytes, kind: bytes, begin: int, end: int) -> list[tuple[int, in
             found.append((begin + 8, min(begin + length, end)))
         begin += length
     return found
+
+
+def has_encrypted_sound(index: bytes) -> bool:
+    """Whether all tracks with sound in a `moov` are encrypted."""
+    media = [child(track, b"mdia") for track in children(index[8:], b"trak")]
+    sounds = [each for each in media if child(each, b"hdlr")[8:12] == b"soun"]
+    return bool(sounds) and all(_is_encrypted(child(each, b"minf", b"stbl", b"stsd")[8:]) for each in sounds)
+
+
+def _is_encrypted(entries: bytes) -> bool:
+    """By the descriptions of a track's samples (ISO 14496-12, section 8.12); `drms` are those of Apple's store.
+
+    A description may stand in the place of the true one where nothing is encrypted (ISO 23001-7, section 8.2).
+    """
+    protections = [child(entry[_ENTRY_BYTES:], b"sinf", b"schi", b"tenc") for entry in children(entries, b"enca")]
+    return any(each[6:7] != b"\0" for each in protections) or bool(children(entries, b"drms"))
 
 
 def audio_configuration(esds: bytes) -> bytes:
