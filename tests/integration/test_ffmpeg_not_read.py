@@ -24,3 +24,13 @@ async def test_an_mp4_that_is_encrypted(codec: str, options: tuple[str, ...], tm
 
     with pytest.raises(UnsupportedAudioError, match="is encrypted"):
         await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+
+@pytest.mark.parametrize("name", ["ambisonic.opus", "ambisonic.mka"])
+async def test_ambisonic_sound(name: str, tmp_path: Path) -> None:
+    source = tmp_path / name
+    sound = "aevalsrc='0.1*sin(700*t)|0.1*sin(800*t)|0.1*sin(900*t)|0.1*sin(990*t)':s=48000:d=0.5:c=ambisonic 1"
+    run_ffmpeg("-f", "lavfi", "-i", sound, "-c:a", "libopus", "-mapping_family", "2", str(source))
+
+    with pytest.raises(UnsupportedAudioError, match="ambisonic sound"):
+        await converted(source, tmp_path, an_output(AudioFormat.WAV))

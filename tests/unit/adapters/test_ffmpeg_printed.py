@@ -164,6 +164,17 @@ def test_a_codec_without_a_name_is_unsupported() -> None:
         read_headers("", Log())
 
 
+def test_ambisonic_sound_is_passed_over_and_named_where_there_is_no_other() -> None:
+    ambisonic = facts("opus", "ambisonic 1")
+
+    assert read_headers(ambisonic + facts(n=1), log_of(created(0), created(1))).audio_track == 1
+    for others in ("", facts("cook", n=1)):
+        with pytest.raises(UnsupportedAudioError, match="ambisonic"):
+            read_headers(ambisonic + others, log_of(created(0), created(1)))
+    with pytest.raises(UnsupportedAudioError, match="codec is not supported"):
+        read_headers(facts("cook", "ambisonic 1"), log_of(created(0)))
+
+
 def test_the_first_track_that_can_be_decoded_is_taken() -> None:
     headers = read_headers(facts("cook") + facts("opus", n=1), log_of(created(0), created(3)))
 

@@ -14,6 +14,7 @@ from worker.adapters.ffmpeg.log import Log
 from worker.domain.errors import UnsupportedAudioError
 
 NOT_DECODED = "the source's audio codec is not supported"
+_AMBISONIC = "ambisonic sound, whose channels are not those of loudspeakers, is not supported"
 TOO_MUCH_DAMAGED = "the source is damaged: too much of it cannot be decoded"
 
 _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?),", re.MULTILINE)
@@ -69,6 +70,7 @@ def read_headers(facts: str, log: Log) -> Headers:
     found: dict[str, dict[str, str]] = {}
     for name, number, value in _FACT.findall(facts):
         found.setdefault(number, {})[name] = value
+    is_ambisonic = False
     for number, track in zip(found, log.tracks, strict=False):
         codec, layout = found[number].get("codec_id", "none"), found[number].get("channel_layout_name", "")
         channels = count_channels(layout)
@@ -85,7 +87,8 @@ def read_headers(facts: str, log: Log) -> Headers:
                 audio_track=sorted(set(log.tracks)).index(track),
                 starts_at_seconds=_start(facts, number, found[number].get("tb", "")),
             )
-    raise UnsupportedAudioError(NOT_DECODED)
+        is_ambisonic |= can_decode(codec) and layout.startswith("ambisonic")
+    raise UnsupportedAudioError(_AMBISONIC if is_ambisonic else NOT_DECODED)
 
 
 def has_packet(facts: str) -> bool:
