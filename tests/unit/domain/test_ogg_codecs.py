@@ -53,13 +53,13 @@ def test_the_header_of_flac(channels: int, rate_hz: int, block: int) -> None:
     assert codec_of(padded(head)) == OggCodec("FLAC", channels, rate_hz, block)
 
 
-@pytest.mark.parametrize(("frames", "longest"), [(0, 320), (1, 320), (3, 960)])
+@pytest.mark.parametrize(("channels", "frames", "longest"), [(2, 0, 320), (2, 1, 320), (1, 3, 960)])
 @pytest.mark.parametrize(("mode", "delays"), [(0, (40, 40)), (1, (80, 143)), (2, (160, 349)), (3, (0, 0))])
-def test_the_header_of_speex(frames: int, longest: int, mode: int, delays: tuple[int, int]) -> None:
-    fields = struct.pack("<iiiiiiiiiii", 1, 80, 16_000, mode, 4, 2, -1, 320, 1, frames, 1)
+def test_the_header_of_speex(channels: int, frames: int, longest: int, mode: int, delays: tuple[int, int]) -> None:
+    fields = struct.pack("<iiiiiiiiiii", 1, 80, 16_000, mode, 4, channels, -1, 320, 1, frames, 1)
 
     assert codec_of(padded(b"Speex   " + b"1.2".ljust(20, b"\0") + fields)) == OggCodec(
-        "Speex", 2, 16_000, longest, decoder_delay=delays[0], encoder_delay=delays[1]
+        "Speex", channels, 16_000, longest, decoder_delay=delays[0], encoder_delay=delays[1]
     )
 
 

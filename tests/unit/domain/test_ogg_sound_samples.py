@@ -9,7 +9,7 @@ import pytest
 from tests.support.frames import reader
 from tests.support.ogg import FIRST, LAST, page, page_of
 from worker.domain.containers import ogg
-from worker.domain.containers.structure import Structure
+from worker.domain.containers.structure import CUT_OFF, Structure
 
 VORBIS = b"\x01vorbis" + bytes(4) + b"\x01" + (44_100).to_bytes(4, "little") + bytes(12) + b"\xb8\x01"
 HALF_A_SHORT_BLOCK = 128
@@ -71,6 +71,18 @@ def test_speex_on_one_page_has_the_delay_of_encoders_in_front() -> None:
 )
 def test_what_demuxers_trim_is_left_to_them(data: bytes) -> None:
     assert examined(data).sound_samples is None
+
+
+def test_stereo_of_speex_with_several_frames_a_packet_is_refused_because_it_is_decoded_wrongly() -> None:
+    fields = (1, 80, 16_000, 1, 4)
+    for channels, frames, is_right in ((1, 2, True), (2, 1, True), (2, 2, False)):
+        head = SPEEX[:28] + struct.pack("<iiiiiiiiiii", *fields, channels, -1, 320, 0, frames, 0) + bytes(8)
+        whole = a_stream(head, 320, 640, packets=2)
+        problem = examined(whole).problem
+
+        assert (problem is None) == is_right
+        assert is_right or problem == "stereo in Speex with several frames a packet is not supported"
+        assert examined(whole[:-1]).problem == CUT_OFF
 
 
 def test_each_of_joined_streams_has_its_own() -> None:

@@ -13,6 +13,8 @@ _OPUS_RATE_HZ = 48_000  # whatever the rate of the source was (RFC 7845, section
 _SILK_SAMPLES = (480, 960, 1920, 2880)  # at 48 kHz
 _HYBRID_SAMPLES = (480, 960)
 _CELT_SAMPLES = (120, 240, 480, 960)
+# Of these, FFmpeg 9.0 writes each frame over the second half of the one before.
+_STEREO_FRAMES = "stereo in Speex with several frames a packet is not supported"
 _SPEEX_DELAYS = ((40, 40), (80, 143), (160, 349))  # of decoder and encoder, by mode (SPEEX_GET_LOOKAHEAD of libspeex)
 
 
@@ -33,6 +35,7 @@ class OggCodec:
     settings: bytes = b""
     decoder_delay: int = 0
     encoder_delay: int = 0
+    problem: str | None = None  # why it cannot be decoded rightly, as a sentence
 
 
 def codec_of(head: bytes) -> OggCodec | None:
@@ -70,7 +73,15 @@ def _speex(head: bytes) -> OggCodec:
     frame, frames = int.from_bytes(head[56:60], "little"), int.from_bytes(head[64:68], "little")
     mode = int.from_bytes(head[40:44], "little")
     delays = _SPEEX_DELAYS[mode] if mode < len(_SPEEX_DELAYS) else (0, 0)
-    return OggCodec("Speex", channels, rate, frame * max(1, frames), decoder_delay=delays[0], encoder_delay=delays[1])
+    return OggCodec(
+        "Speex",
+        channels,
+        rate,
+        frame * max(1, frames),
+        decoder_delay=delays[0],
+        encoder_delay=delays[1],
+        problem=_STEREO_FRAMES if channels > 1 and frames > 1 else None,
+    )
 
 
 _READERS = (
