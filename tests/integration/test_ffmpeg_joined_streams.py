@@ -1,4 +1,4 @@
-"""Ogg files of several streams in a row: each is decoded by itself, and all are heard, to the sample."""
+"""Files of several streams in a row: each is decoded by itself, and all are heard, to the sample."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def joined(directory: Path, *streams: Path) -> Path:
     return path
 
 
+_FLAC_FILE = ("-c:a", "flac", "-sample_fmt", "s16", "-f", "flac")
 _VORBIS, _OPUS, _FLAC = ("-c:a", "libvorbis"), ("-c:a", "libopus"), ("-c:a", "flac", "-sample_fmt", "s16")
 
 
@@ -101,6 +102,31 @@ async def test_streams_of_other_channels_and_rates_follow_the_first_in_every_for
     for number in range(min(2, channels)):
         heard = pcm.channel(number)
         assert min(level_db(heard[:half]), level_db(heard[half:])) > _HEARD_DB
+
+
+@pytest.mark.parametrize("others", [("-ac", "1", "-ar", "8000"), ("-sample_fmt", "s32"), ()])
+async def test_joined_flac_files_have_the_samples_that_each_has_alone(others: Sequence[str], tmp_path: Path) -> None:
+    first, second = a_stream(tmp_path, *_FLAC_FILE), a_stream(tmp_path, *_FLAC_FILE, "-t", "0.4", *others)
+
+    artifacts = await converted(joined(tmp_path, first, second), tmp_path, *map(an_output, SOUND_FORMATS))
+
+    for audio_format, artifact in zip(SOUND_FORMATS, artifacts, strict=True):
+        assert artifact.duration_seconds == pytest.approx(0.9, abs=0.002), audio_format
+        assert listen(delivered(artifact)).seconds == pytest.approx(0.9, abs=0.06), audio_format
+    if "8000" not in others:
+        both = read_wav(artifacts[list(SOUND_FORMATS).index(AudioFormat.WAV)].path.read_bytes())
+        alone = [await samples_of(each, tmp_path / f"alone{number}") for number, each in enumerate((first, second))]
+        assert both.channel(0) == alone[0].channel(0) + alone[1].channel(0)
+
+
+async def test_flac_whose_last_frame_is_damaged_in_its_header_is_refused(tmp_path: Path) -> None:
+    source = a_stream(tmp_path, *_FLAC_FILE)
+    data = bytearray(source.read_bytes())
+    data[data.rindex(b"\xff\xf8") + 1] ^= 0x10
+    source.write_bytes(data)
+
+    with pytest.raises(UnsupportedAudioError, match="behind the last whole frame"):
+        await converted(source, tmp_path, an_output(AudioFormat.WAV))
 
 
 async def test_a_file_of_many_streams_that_are_alike_is_heard_to_its_end(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from tests.support.flac import a_flac, a_frame, header
 from tests.support.frames import reader
 from worker.domain.containers import flac
 from worker.domain.containers.flac_frames import crc16
-from worker.domain.containers.structure import CUT_OFF, Structure
+from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, MAX_PARTS, Structure
 
 NO_FRAME = "the source is damaged: no frame follows the header of the FLAC file"
 DISORDER = "the source is damaged: the frames of the FLAC file are in disorder"
+NO_LAST_FRAME = "the source is damaged: behind the last whole frame of the FLAC file are bytes that are no frame"
 FRAME_SECONDS = 4096 / 44_100
 
 
@@ -68,11 +69,90 @@ def test_a_length_in_the_header_that_is_not_that_of_the_frames_is_said(stated: i
     assert bool(examined(a_flac(a_frame(0), samples=stated)).repairs) is is_said
 
 
+@pytest.mark.parametrize("samples", [0, 3 * 4096])
+@pytest.mark.parametrize("damaged_frames", [1, 2])
+@pytest.mark.parametrize("at", [0, 1, 3, 4, 5])
+def test_last_frames_whose_header_is_damaged_are_lost(at: int, damaged_frames: int, samples: int) -> None:
+    frames = [bytearray(a_frame(number)) for number in range(3)]
+    for frame in frames[-damaged_frames:]:
+        frame[at] ^= 0x10
+
+    assert examined(a_flac(*map(bytes, frames), samples=samples)).problem == NO_LAST_FRAME
+
+
+@pytest.mark.parametrize(("samples", "problem"), [(0, NO_LAST_FRAME), (4095, NO_LAST_FRAME), (4096, None)])
+def test_bytes_behind_the_last_frame_are_no_frame_where_the_header_counts_none_more(
+    samples: int, problem: str | None
+) -> None:
+    whole = a_flac(a_frame(0), samples=samples)
+
+    structure = examined(whole + b"0123456789")
+
+    assert structure.problem == problem
+    if problem is None:
+        assert (structure.end, structure.repairs) == (len(whole), (BYTES_BEHIND,))
+
+
+@pytest.mark.parametrize("tag", [b"", b"TAG" + bytes(125)])
+def test_fewer_bytes_than_any_frame_has_are_none(tag: bytes) -> None:
+    whole = a_flac(a_frame(0))
+
+    structure = examined(whole + tag + b"012345678")
+
+    assert (structure.problem, structure.end, structure.repairs) == (None, len(whole), (BYTES_BEHIND,))
+
+
+def test_padding_behind_the_last_frame_is_not_said() -> None:
+    whole = a_flac(a_frame(0))
+
+    structure = examined(whole + b"\xff" * 100)
+
+    assert (structure.problem, structure.end, structure.repairs) == (None, len(whole), ())
+
+
+@pytest.mark.parametrize("tag", [b"", b"TAG" + b"t" * 125, b"ID3\x04\0\0\0\0\0\x02tt"])
+def test_files_joined_to_one_are_parts(tag: bytes) -> None:
+    one = a_flac(a_frame(0), a_frame(1), samples=2 * 4096)
+    other = a_flac(a_frame(0, rate_code=10), samples=4096, rate_hz=48_000)
+
+    structure = examined(one + tag + other)
+
+    begins, ends = [0, len(one + tag)], [len(one), len(one + tag + other)]
+    assert [part.read_range for part in structure.parts] == list(zip(begins, ends, strict=True))
+    seconds = [2 * FRAME_SECONDS, 4096 / 48_000]
+    assert [part.track_seconds for part in structure.parts] == [(each,) for each in seconds]
+    assert (structure.problem, structure.end, structure.repairs) == (None, ends[-1], ())
+    assert structure.track_seconds == pytest.approx((sum(seconds),))
+
+
+def test_a_file_that_is_joined_to_another_may_be_cut_off() -> None:
+    one, damaged = a_flac(a_frame(0), a_frame(1), samples=2 * 4096), a_flac(a_frame(0), samples=4096)[:-1]
+
+    assert examined(damaged + one).problem == CUT_OFF
+    assert examined(one + damaged).problem == CUT_OFF
+
+
+def test_what_several_of_the_joined_files_state_wrongly_is_said_once() -> None:
+    one = a_flac(a_frame(0), samples=2 * 4096)
+
+    assert examined(one + one).repairs == ("the FLAC header states 0.19 s; the frames are whole and hold 0.09 s",)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_more_files_than_a_process_has_decoders_for_are_refused(more: int) -> None:
+    one, last = a_flac(a_frame(0), samples=4096), a_flac(a_frame(0), a_frame(1), samples=2 * 4096)
+
+    structure = examined(one * (MAX_PARTS - 1 + more) + last)
+
+    assert structure.problem == (JOINED if more else None)
+    assert len(structure.parts) == (0 if more else MAX_PARTS)
+
+
 @pytest.mark.parametrize(("length", "problem"), [(2, CUT_OFF), (15, CUT_OFF), (16, None)])
 def test_fifteen_bytes_that_begin_as_a_frame_does_are_a_cut_and_more_are_junk(
     length: int, problem: str | None
 ) -> None:
-    whole = a_flac(a_frame(0), a_frame(1))
+    whole = a_flac(a_frame(0), a_frame(1), samples=2 * 4096)
 
     structure = examined(whole + b"\xff\xf8".ljust(length, b"\xff"))
 

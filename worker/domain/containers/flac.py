@@ -6,17 +6,32 @@ numbered, so their first and last say how much there is; a file that is cut off 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from worker.domain.containers.flac_frames import LONGEST_HEADER_BYTES, Frame, end_of_frame, frame_header
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged, range_to
-from worker.domain.containers.tags import before_tags
+from worker.domain.containers.reading import BlockReader
+from worker.domain.containers.samples import is_constant
+from worker.domain.containers.structure import (
+    BYTES_BEHIND,
+    CUT_OFF,
+    JOINED,
+    MAX_PARTS,
+    ReadAt,
+    Structure,
+    damaged,
+    range_to,
+)
+from worker.domain.containers.tags import before_tags, behind_tags_between
 
 _MAX_METADATA_BLOCKS = 10_000
+_MAGIC = b"fLaC\0\0\0\x22"  # with the header of the block that always comes first
 _TAIL_BYTES = 1 << 18  # a frame of 16 bits and 2 channels has 10 kB, the largest of 24 bits and 8 channels 110 kB
 _MAX_CANDIDATES = 16  # for the last frame: two bytes of its header can stand anywhere by chance
 _DISORDER = damaged("the frames of the FLAC file are in disorder")
 _NO_FRAME = damaged("no frame follows the header of the FLAC file")
+_NO_LAST_FRAME = damaged("behind the last whole frame of the FLAC file are bytes that are no frame")
+_SHORTEST_FRAME_BYTES = 10  # header 6, a constant subframe 2, checksum 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +45,53 @@ class _Stream:
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the file begins and ends with a whole frame, and how long it is by the numbers of its frames."""
+    """Whether the file begins and ends with a whole frame, and how long it is by the numbers of its frames.
+
+    Files that were joined to one are parts. They are searched where the frames are not what the first header states.
+    """
+    structure = _examine(read_at, start, size)
+    if structure.problem or structure.repairs:
+        begins = _begins(read_at, start)
+        if len(begins) > MAX_PARTS:
+            return replace(structure, problem=JOINED)
+        if len(begins) > 1:
+            return _joined([_examine(read_at, begin, end) for begin, end in pairwise([*begins, size])], begins)
+    return structure
+
+
+def _begins(read_at: ReadAt, start: int) -> list[int]:
+    """Where files begin, as far as there are not too many of them. None begins within the metadata of another."""
+    reader, begins, stream = BlockReader(read_at), [start], _stream(read_at, start)
+    while stream is not None and len(begins) <= MAX_PARTS:
+        begin = reader.find(_MAGIC, stream.frames_at)
+        if begin is None:
+            break
+        begins.append(begin)
+        stream = _stream(read_at, begin)
+    return begins
+
+
+def _joined(parts: list[Structure], begins: list[int]) -> Structure:
+    return Structure(
+        begins[0],
+        parts[-1].end,
+        problem=next((part.problem for part in parts if part.problem), None),
+        track_seconds=(sum(part.track_seconds[0] or 0.0 for part in parts if part.track_seconds),),
+        parts=tuple(replace(part, read_range=(part.begin, part.end)) for part in parts),
+        repairs=tuple(dict.fromkeys(sentence for part in parts for sentence in part.repairs)),
+    )
+
+
+def _examine(read_at: ReadAt, start: int, size: int) -> Structure:
+    """Of one file, which is examined as if the file ended at `size`."""
     stream = _stream(read_at, start)
     if stream is None:
         return Structure(start, size, problem=CUT_OFF)
     first = frame_header(read_at(stream.frames_at, LONGEST_HEADER_BYTES))
     if first is None:
         return Structure(start, size, problem=CUT_OFF if stream.frames_at + LONGEST_HEADER_BYTES > size else _NO_FRAME)
-    found = _last_frame(read_at, stream, first, size)
+    end_of_data = _end_of_data(read_at, stream.frames_at, size)
+    found = _last_frame(read_at, stream, first, end_of_data)
     if found is None:
         return Structure(start, size, problem=CUT_OFF)
     last, end = found
@@ -45,11 +99,14 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     rate_hz = first.rate_hz or stream.rate_hz
     if samples <= 0 or not rate_hz:
         return Structure(start, size, problem=_DISORDER)
+    rest_bytes = _rest_bytes(read_at, end, end_of_data)
+    if rest_bytes >= _SHORTEST_FRAME_BYTES and stream.samples != samples:
+        return Structure(start, size, problem=_NO_LAST_FRAME)
     return Structure(
         start,
         end,
         track_seconds=(samples / rate_hz,),
-        repairs=_repairs(stream.samples, samples, rate_hz),
+        repairs=(*_repairs(stream.samples, samples, rate_hz), *([BYTES_BEHIND] * (rest_bytes > 0))),
         read_range=range_to(end, size),
     )
 
@@ -58,6 +115,13 @@ def _repairs(stated: int, found: int, rate_hz: int) -> tuple[str, ...]:
     if stated in {0, found}:
         return ()
     return (f"the FLAC header states {stated / rate_hz:.2f} s; the frames are whole and hold {found / rate_hz:.2f} s",)
+
+
+def _rest_bytes(read_at: ReadAt, end: int, end_of_data: int) -> int:
+    """How many bytes behind the last whole frame are neither tags nor padding."""
+    begin = behind_tags_between(read_at, end)
+    is_none = begin >= end_of_data or is_constant(read_at, begin, end_of_data)
+    return 0 if is_none else end_of_data - begin
 
 
 def _stream(read_at: ReadAt, start: int) -> _Stream | None:
@@ -74,9 +138,8 @@ def _stream(read_at: ReadAt, start: int) -> _Stream | None:
     return None
 
 
-def _last_frame(read_at: ReadAt, stream: _Stream, first: Frame, size: int) -> tuple[Frame, int] | None:
-    """The last frame and where it ends, tags, zeros and junk behind it left out; None where it is cut."""
-    end = _end_of_data(read_at, stream.frames_at, size)
+def _last_frame(read_at: ReadAt, stream: _Stream, first: Frame, end: int) -> tuple[Frame, int] | None:
+    """The last whole frame before `end` and where it ends; None where it is cut."""
     begin = max(stream.frames_at, end - _TAIL_BYTES)
     window = read_at(begin, end - begin)
     at = len(window)
