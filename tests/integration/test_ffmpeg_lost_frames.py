@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,42 @@ async def test_a_last_frame_that_cannot_be_decoded_is_silence_too(
     (sentence,) = conversion.repaired
     assert sentence.endswith("s of sound could not be decoded (damaged frames: 1); silence took its place")
     assert len(samples) == pytest.approx(len(whole), abs=0.001 * rate_hz)
+
+
+_BARE = ("-write_xing", "0", "-id3v2_version", "0")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "is_silence"),
+    [
+        ("source.mp3", _BARE, True),
+        ("source.mp3", (*_BARE, "-q:a", "4"), True),
+        ("source.mp2", (), True),
+        ("source.aac", (), True),
+        ("source.ac3", (), False),
+        ("source.eac3", (), False),
+        ("source.dts", ("-c:a", "dca", "-strict", "-2"), False),
+    ],
+)
+async def test_a_first_frame_whose_header_is_damaged_keeps_its_place(
+    name: str, options: Sequence[str], *, is_silence: bool, tmp_path: Path
+) -> None:
+    source = tmp_path / name
+    data = bytearray(a_sweep(source, *options))
+    whole, _ = await heard_of(source)
+    data[1] ^= 0x10
+    source.write_bytes(data)
+
+    samples, conversion = await heard_of(source)
+
+    (sentence,) = conversion.repaired
+    assert len(samples) == len(whole)
+    if is_silence:
+        assert sentence.endswith("s of sound were damaged; silence took its place")
+        assert samples[-_RATE_HZ:] == pytest.approx(whole[-_RATE_HZ:], abs=200)
+    else:
+        assert sentence.endswith("s of sound had damaged headers, which were put right")
+        assert samples == whole
 
 
 # What stands before a frame of the sound; in an MP4 nothing does, and the last bytes are those of the last frames.

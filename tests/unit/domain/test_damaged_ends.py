@@ -1,4 +1,4 @@
-"""What is as long as a frame behind the last one of a raw stream, and what is not."""
+"""What is as long as a frame in front of the first one of a raw stream, or behind the last one, and what is not."""
 
 from __future__ import annotations
 
@@ -88,3 +88,58 @@ def test_what_comes_before_the_sound_is_not_of_its_length() -> None:
     structure, _ = examined(bytes(1 << 20) + FRAMES + b"ab" * 8500)
 
     assert structure.problem == "the source is damaged: its last 17000 bytes are no audio"
+
+
+@pytest.mark.parametrize(("length", "is_frame"), [(38, False), (39, True), (41, True), (42, False)])
+def test_what_is_as_long_as_a_frame_in_front_of_the_first_one_is_a_frame(length: int, *, is_frame: bool) -> None:
+    front = bytes(number % 7 + 1 for number in range(length))
+
+    structure, gaps = examined(front + FRAMES)
+
+    assert gaps == ([(0, length)] if is_frame else [])
+    if is_frame:
+        assert (structure.begin, structure.patches) == (0, (Patch(0, length, b"S" * length),))
+        assert structure.repairs == ("0.10 s of sound were damaged; silence took its place",)
+        assert structure.track_seconds == pytest.approx((2.1,))
+    else:
+        assert structure.repairs == (f"{length} bytes of junk before the sound were skipped",)
+
+
+def test_padding_in_front_of_the_first_frame_is_no_frame() -> None:
+    assert examined(bytes(LENGTH) + FRAMES)[1] == []
+
+
+def test_what_has_no_silence_and_no_header_but_for_a_bit_is_junk_in_front_and_a_refusal_elsewhere() -> None:
+    kind, other = of_one_length(LENGTH), b"\x31" + b"o" * (LENGTH - 1)
+
+    def structure_of(data: bytes) -> Structure:
+        return examine_stream(reader(data), 0, len(data), kind)[0]
+
+    assert structure_of(other + FRAMES).repairs == ("40 bytes of junk before the sound were skipped",)
+    assert structure_of(FRAMES + other + FRAMES).problem == "the source is damaged: 40 bytes amid the audio are none"
+
+
+def test_headers_that_are_put_right_are_no_lost_sound() -> None:
+    """However many they are."""
+    kind, damaged = of_one_length(LENGTH), b"\xf4" + b"f" * (LENGTH - 1)
+    data = damaged + FRAMES[: 5 * LENGTH] + damaged + FRAMES[: 5 * LENGTH]
+
+    structure, _ = examine_stream(reader(data), 0, len(data), kind)
+
+    assert (structure.problem, structure.begin) == (None, 0)
+    assert structure.patches == (Patch(0, 3, b"\xf5ff"), Patch(6 * LENGTH, 3, b"\xf5ff"))
+    assert structure.repairs == ("0.20 s of sound had damaged headers, which were put right",)
+    assert structure.track_seconds == pytest.approx((1.2,))
+
+
+def test_a_lost_frame_of_many_is_silence_of_the_format_behind_it_where_the_chain_begins_with_it() -> None:
+    headers: list[bytes] = []
+
+    def silent_frame(header: bytes, most_bytes: int) -> bytes:
+        headers.append(header[:3])
+        return b"S" * most_bytes
+
+    data = b"\xf4" + b"x" * (LENGTH - 1) + FRAMES
+    examine_stream(reader(data), 0, len(data), of_one_length(LENGTH), silent_frame=silent_frame)
+
+    assert set(headers) == {FRAMES[:3]}

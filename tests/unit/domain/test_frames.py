@@ -182,7 +182,8 @@ def test_there_were_as_many_frames_in_a_gap_as_fit_or_one_that_states_its_length
     chain = Chain(0, 400, count=10)
     data = frame(90) + frame()
 
-    assert [lost_frames(reader(data), 0, end, chain, KIND) for end in (90, 91)] == [1, 2]
+    assert [lost_frames(reader(data), 0, end, chain, KIND) for end in (90, 100)] == [1, 2]
+    assert lost_frames(reader(b"\xf4" + data[1:]), 0, 90, chain, KIND) == 1
     assert [lost_frames(reader(data), 0, len(data), chain, KIND) for data in (b"x" * 100, b"\xf5")] == [2, 0]
 
 

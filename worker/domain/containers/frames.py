@@ -110,10 +110,29 @@ def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Chai
 
 
 def lost_frames(read_at: ReadAt, begin: int, end: int, chain: Chain, kind: FrameKind) -> int:
-    """How many frames there were in a gap of a chain: one where a header states the length of the gap."""
-    header = read_at(begin, kind.header_bytes)
-    frame = kind.measure(header, 0) if len(header) == kind.header_bytes else None
-    return 1 if frame is not None and frame[0] == end - begin else chain.frames_in(end - begin)
+    """How many frames there were in a gap of a chain: one where a header states the length of the gap.
+
+    Where the header does so but for a bit, what is too short for a frame is none, unless the chain begins with it.
+    """
+    header, frames = read_at(begin, kind.header_bytes), chain.frames_in(end - begin)
+    if len(header) < kind.header_bytes:
+        return frames
+    frame = kind.measure(header, 0)
+    is_one = frame is not None and frame[0] == end - begin
+    if is_one or ((frames > 1 or begin == chain.begin) and but_for_a_bit(header, end - begin, kind) is not None):
+        return 1
+    return frames
+
+
+def but_for_a_bit(damaged_header: bytes, length: int, kind: FrameKind) -> bytes | None:
+    """The header of a frame of so many bytes that differs in a bit or none; None where there is none."""
+    header = int.from_bytes(damaged_header, "big")
+    for mask in (0, *(1 << bit for bit in range(8 * kind.header_bytes))):
+        mended = (header ^ mask).to_bytes(kind.header_bytes, "big")
+        frame = kind.measure(mended, 0)
+        if frame is not None and frame[0] == length:
+            return mended
+    return None
 
 
 def _pass_frames(block: bytes, end: int, kind: FrameKind, clocks: dict[Clock, int]) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from worker.domain.containers.frames import (
     Chain,
     FrameKind,
+    but_for_a_bit,
     chain_begins,
     count_frames,
     find_chain,
@@ -23,8 +24,10 @@ _WINDOW_BYTES = 1 << 16  # that are read first, as most files have no junk
 _SMALL_JUNK_BYTES = 1 << 14
 _MAX_LOST_PART = 0.1
 _LONGEST_FRAME_BYTES = 16_384  # of DTS
+_MODEL_BYTES = 16  # of a frame: more than its header
 _ROUNDED_BYTES = 2  # by which frames of one bitrate differ
 _FRAMES_AT_START = 2
+_NAMES_OF_TAGS = (b"ID3", b"Xing", b"Info")  # in front of the first frame, or in it: then it is no sound
 
 Stretched = Callable[[bytes, int], bytes | None]
 """Makes of a header that of the same frame with so many bytes more, which decoders ignore; None where none can be."""
@@ -60,13 +63,14 @@ def examine_stream(
 
     `may_lack` says whether the last frame, which is cut off, is the end of the sound all the same.
     """
-    end = before_tags(read_at, start, size)
+    end, mender = before_tags(read_at, start, size), _Mender(kind, silent_frame, stretched)
     begin = find_first(read_at, start, kind)
     if begin is None:
         return Structure(start, end, problem=damaged("no frames of audio follow on each other")), Chain(start, start)
     chain = count_frames(read_at, begin, end, kind)
+    _take_damaged_start(read_at, chain, start, mender)
     _take_damaged_end(read_at, chain, end, kind)
-    structure = Structure(begin, chain.end, track_seconds=(chain.seconds,), frames_only=True)
+    structure = Structure(chain.begin, chain.end, track_seconds=(chain.seconds,), frames_only=True)
     if chain.is_overlong:
         return replace(structure, problem=damaged("most of it is no audio")), chain
     if chain.missing_bytes:
@@ -81,31 +85,45 @@ def examine_stream(
     if structure.problem:
         return structure, chain
     if chain.gaps or chain.tags:
-        structure = _mended(read_at, structure, chain, _Mender(kind, silent_frame, stretched))
+        structure = _mended(read_at, structure, chain, mender)
     return structure, chain
+
+
+def _take_damaged_start(read_at: ReadAt, chain: Chain, start: int, mender: _Mender) -> None:
+    """What is as long as a frame in front of the chain is a frame whose header is damaged, and no junk.
+
+    It is the first one, or follows on the first one.
+    """
+    first, gap, begin = mender.kind.measure(read_at(start, _MODEL_BYTES), 0), start, chain.begin
+    if first is not None and start + first[0] < begin and first[1][1] in chain.rates_hz:
+        gap += first[0]
+    if not _is_damaged_frame(read_at, gap, begin, chain, mender.kind):
+        return
+    is_tag = any(name in read_at(gap, begin - gap) for name in _NAMES_OF_TAGS)
+    if not is_tag and mender.patches(read_at, read_at(begin, _MODEL_BYTES), gap, begin, 1) is not None:
+        chain.gaps.insert(0, (gap, begin))
+        chain.begin = start
+        if first is not None and gap > start:
+            chain.count += 1
+            chain.seconds += first[1][0] / first[1][1]
 
 
 def _take_damaged_end(read_at: ReadAt, chain: Chain, end: int, kind: FrameKind) -> None:
     """Add the bytes behind the last frame as a damaged frame, where they are as long as a frame, and not junk."""
-    rest = read_at(chain.end, min(end - chain.end, _LONGEST_FRAME_BYTES + 1))
-    if chain.missing_bytes or chain.is_overlong or not kind.header_bytes < len(rest) <= _LONGEST_FRAME_BYTES:
+    if chain.missing_bytes or chain.is_overlong or behind_tags_between(read_at, chain.end) > chain.end:
         return
-    if behind_tags_between(read_at, chain.end) > chain.end:
-        return
-    is_as_long = abs(len(rest) - chain.mean_frame_bytes) < _ROUNDED_BYTES or _is_frame_but_for_a_bit(rest, kind)
-    if is_as_long and not is_constant(read_at, chain.end, end):
+    if _is_damaged_frame(read_at, chain.end, end, chain, kind):
         chain.gaps.append((chain.end, end))
         chain.end = end
 
 
-def _is_frame_but_for_a_bit(data: bytes, kind: FrameKind) -> bool:
-    header = int.from_bytes(data[: kind.header_bytes], "big")
-    for mask in (0, *(1 << bit for bit in range(8 * kind.header_bytes))):
-        mended = (header ^ mask).to_bytes(kind.header_bytes, "big")
-        frame = kind.measure(mended, 0)
-        if frame is not None and frame[0] == len(data):
-            return True
-    return False
+def _is_damaged_frame(read_at: ReadAt, begin: int, end: int, chain: Chain, kind: FrameKind) -> bool:
+    length = end - begin
+    if not kind.header_bytes < length <= _LONGEST_FRAME_BYTES:
+        return False
+    is_as_long = abs(length - chain.mean_frame_bytes) < _ROUNDED_BYTES
+    is_frame = is_as_long or but_for_a_bit(read_at(begin, kind.header_bytes), length, kind) is not None
+    return is_frame and not is_constant(read_at, begin, end)
 
 
 def is_more_than_junk(rest_bytes: int, sound_bytes: int) -> bool:
@@ -158,11 +176,24 @@ class _Mender:
     silent_frame: SilentFrame | None
     stretched: Stretched | None
 
+    @property
+    def done(self) -> str:
+        """What is said of sound in whose place something was put."""
+        if self.silent_frame is None:
+            return "had damaged headers, which were put right"
+        return "were damaged; silence took its place"
+
     def patches(self, read_at: ReadAt, header: bytes, begin: int, end: int, frames: int) -> Sequence[Patch] | None:
-        """As many frames of silence as there is room for, or else zeros. None where there is no such frame."""
+        """As many frames of silence as there is room for, or else zeros. None where there is no such frame.
+
+        Where the codec has none, a frame has its header put right: whether the rest is, its decoder sees.
+        """
         if frames == 0:
             return [*self._taken_in(read_at, begin, end), Patch(begin, end - begin)]
-        silence = self.silent_frame(header, (end - begin) // frames) if self.silent_frame else None
+        if self.silent_frame is None:
+            mended = but_for_a_bit(read_at(begin, self.kind.header_bytes), end - begin, self.kind)
+            return None if mended is None else [Patch(begin, len(mended), mended)]
+        silence = self.silent_frame(header, (end - begin) // frames)
         return None if silence is None else [Patch(begin, end - begin, silence * frames)]
 
     def _taken_in(self, read_at: ReadAt, begin: int, end: int) -> Iterator[Patch]:
@@ -184,16 +215,18 @@ def _mended(read_at: ReadAt, structure: Structure, chain: Chain, mender: _Mender
         frames = lost_frames(read_at, begin, end, chain, mender.kind)
         chain.lost_frames += frames
         model = last_frame(read_at, begin, mender.kind, begin=structure.begin)
-        found = mender.patches(read_at, read_at(structure.begin if model is None else model, 16), begin, end, frames)
+        if model is None:
+            model = end if end < chain.end else structure.begin
+        found = mender.patches(read_at, read_at(model, _MODEL_BYTES), begin, end, frames)
         if found is None:
             return replace(structure, problem=damaged(f"{end - begin} bytes amid the audio are none"))
         patches += found
-    if chain.lost_frames > _MAX_LOST_PART * chain.count:
+    if mender.silent_frame is not None and chain.lost_frames > _MAX_LOST_PART * chain.count:
         return replace(structure, problem=damaged("much of it is no audio"))
     seconds = chain.lost_frames * chain.seconds / chain.count if chain.lost_frames else 0.0
     repairs = []
     if chain.lost_frames:
-        repairs.append(f"{seconds:.2f} s of sound were damaged; silence took its place")
+        repairs.append(f"{seconds:.2f} s of sound {mender.done}")
     elif chain.gaps:
         repairs.append(f"{sum(end - begin for begin, end in chain.gaps)} bytes of junk amid the sound were skipped")
     return replace(
