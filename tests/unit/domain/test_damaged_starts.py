@@ -1,4 +1,4 @@
-"""A frame at the start of a raw stream whose header is damaged, and headers that are put right."""
+"""Frames at the ends of a raw stream whose header is damaged, and headers that are put right."""
 
 from __future__ import annotations
 
@@ -71,3 +71,15 @@ def test_a_header_is_put_right_where_its_codec_has_no_frame_of_silence(name: str
     assert structure.repairs == (
         f"{0.06 if name.endswith('dts') else 0.05} s of sound had damaged headers, which were put right",
     )
+
+
+@pytest.mark.parametrize("tag", [b"", b"TAG" + bytes(125)])
+def test_a_damaged_frame_in_front_of_the_last_one_is_lost_sound_and_no_junk(tag: bytes) -> None:
+    stream = a_stream(50) + b"\xfe" + a_stream(1)[1:] + a_stream(1)
+
+    structure = examined(stream + tag)
+
+    assert (structure.problem, structure.end) == (None, len(stream))
+    assert structure.repairs == ("0.03 s of sound were damaged; silence took its place",)
+    assert structure.track_seconds == pytest.approx((52 * 1152 / 44100,))
+    assert [(patch.offset, patch.length) for patch in structure.patches] == [(50 * 417, 417)]

@@ -109,10 +109,20 @@ def _take_damaged_start(read_at: ReadAt, chain: Chain, start: int, mender: _Mend
 
 
 def _take_damaged_end(read_at: ReadAt, chain: Chain, end: int, kind: FrameKind) -> None:
-    """Add the bytes behind the last frame as a damaged frame, where they are as long as a frame, and not junk."""
+    """What is as long as a frame behind the chain is a frame whose header is damaged, and no junk.
+
+    It is the last one, or in front of the last one.
+    """
     if chain.missing_bytes or chain.is_overlong or behind_tags_between(read_at, chain.end) > chain.end:
         return
-    if _is_damaged_frame(read_at, chain.end, end, chain, kind):
+    last = last_frame(read_at, end, kind, begin=chain.end)
+    frame = None if last is None else kind.measure(read_at(last, _MODEL_BYTES), 0)
+    if last is not None and frame is not None and _is_damaged_frame(read_at, chain.end, last, chain, kind):
+        chain.gaps.append((chain.end, last))
+        chain.count += 1
+        chain.seconds += frame[1][0] / frame[1][1]
+        chain.end = end
+    elif _is_damaged_frame(read_at, chain.end, end, chain, kind):
         chain.gaps.append((chain.end, end))
         chain.end = end
 
