@@ -16,6 +16,7 @@ from tests.support.pcm import Pcm, level_db, read_wav
 from tests.support.sounds import listen, run_ffmpeg, sound
 from worker.domain.audio import SOUND_FORMATS, AudioFormat
 from worker.domain.errors import UnsupportedAudioError
+from worker.domain.trimming import TrimSilence
 
 _SECONDS = 0.5
 _INEXACT_SECONDS = 0.03  # ffmpeg's, at the end of a stream of Vorbis that has one page
@@ -188,6 +189,54 @@ def _quiet_seconds(pcm: Pcm) -> float:
 
 
 _BARE_MP3 = ("-c:a", "libmp3lame", "-write_xing", "0", "-id3v2_version", "0", "-f", "mp3")
+
+
+_RATES_OF_MP3 = [(16_000, 48_000), (8_000, 22_050), (11_025, 44_100), (44_100, 22_050), (48_000, 8_000)]
+_TAGGED_MP3 = ("-c:a", "libmp3lame", "-f", "mp3")
+
+
+@pytest.mark.parametrize(("one", "other"), _RATES_OF_MP3)
+@pytest.mark.parametrize("options", [_BARE_MP3, _TAGGED_MP3], ids=["bare", "tagged"])
+async def test_mp3_whose_rate_changes_has_the_samples_that_each_stretch_has_alone(
+    one: int, other: int, options: Sequence[str], tmp_path: Path
+) -> None:
+    streams = [a_stream(tmp_path, *options, "-ar", str(rate), "-ac", "2") for rate in (one, other)]
+
+    both = await samples_of(joined(tmp_path, *streams), tmp_path / "both")
+
+    alone = []
+    for number, stream in enumerate(streams):
+        output = an_output(AudioFormat.WAV, sample_rate_hz=one)
+        (tmp_path / f"alone{number}").mkdir()
+        (artifact,) = await converted(stream, tmp_path / f"alone{number}", output)
+        alone.append(read_wav(artifact.path.read_bytes()))
+    assert both.rate_hz == one
+    for channel in range(2):
+        assert both.channel(channel) == alone[0].channel(channel) + alone[1].channel(channel)
+
+
+@pytest.mark.parametrize(("one", "other"), [(44_100, 22_050), (22_050, 44_100), (8_000, 22_050)])
+async def test_mp3_whose_rate_and_channels_change_is_converted_to_all_formats_at_once(
+    one: int, other: int, tmp_path: Path
+) -> None:
+    formats = [*SOUND_FORMATS, AudioFormat.HLS]
+    tone = [
+        a_stream(tmp_path, *_TAGGED_MP3, "-ar", str(rate), "-ac", str(ch)) for rate in (one, other) for ch in (1, 2)
+    ]
+
+    artifacts = await converted(
+        joined(tmp_path, *tone),
+        tmp_path,
+        *map(an_output, formats),
+        an_output(AudioFormat.FLAC, fade_out_seconds=0.5),
+        an_output(AudioFormat.FLAC, start_seconds=0.25, end_seconds=1.5),
+        an_output(AudioFormat.FLAC, trim_silence=TrimSilence()),
+    )
+
+    seconds = [each.duration_seconds for each in artifacts]
+    assert seconds[:-2] == [pytest.approx(4 * _SECONDS, abs=0.002)] * (len(formats) + 1)
+    assert seconds[-2] == pytest.approx(1.25, abs=0.001)
+    assert seconds[-1] == pytest.approx(4 * _SECONDS, abs=0.05)
 
 
 @pytest.mark.parametrize(("one", "other"), [(44_100, 48_000), (48_000, 44_100)])

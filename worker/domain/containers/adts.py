@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from worker.domain.containers.adts_checksum import Checksums
-from worker.domain.containers.frames import Frame, FrameKind, chain_begins
-from worker.domain.containers.rate_changes import in_parts
+from worker.domain.containers.frames import Frame, FrameKind
+from worker.domain.containers.rate_changes import Formats, in_parts
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import ReadAt, Structure
 
 _HEADER_BYTES = 7
 _LONGEST_FRAME_BYTES = 8191
 _RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
-_RATE_BITS = 0x3C  # of the third byte
 _BLOCK_SAMPLES = 1024
 # A block of AAC-LC without a single coefficient, for mono and for stereo: no longer than the shortest sound.
 _SILENCE = {1: bytes.fromhex("00c800802380"), 2: bytes.fromhex("210004608c1c")}
@@ -40,26 +39,6 @@ def _measure(block: bytes, offset: int) -> Frame | None:
 KIND = FrameKind(b"\xff", _HEADER_BYTES, _measure)
 
 
-class _Rates:
-    """The sample rates of the frames of one file, in their order."""
-
-    def __init__(self) -> None:
-        self._last: int | None = None
-
-    def is_right(self, block: bytes, begin: int, end: int) -> bool:
-        """Whether the frame between two offsets has the rate of the frame before it, or of the frames behind it.
-
-        A frame whose rate none of its neighbours has is damaged in its header. Its decoder would often refuse it, and
-        the file with it. Where too few frames follow in a block for a comparison, a frame is taken to be right.
-        """
-        rate = block[begin + 2] & _RATE_BITS
-        if rate != self._last:
-            if chain_begins(block, end, KIND) and block[end + 2] & _RATE_BITS == self._last:
-                return False
-            self._last = rate
-        return True
-
-
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file ends with a frame, and what is damaged between the frames."""
     checksums = Checksums()
@@ -70,14 +49,18 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 def _examine(
     read_at: ReadAt, start: int, size: int, has_right_checksum: Callable[[bytes, int, int], bool]
 ) -> Structure:
-    rates = _Rates()
+    formats = Formats(KIND, _format_bits)
 
     def is_right(block: bytes, begin: int, end: int) -> bool:
-        return rates.is_right(block, begin, end) and has_right_checksum(block, begin, end)
+        return formats.is_right(block, begin, end) and has_right_checksum(block, begin, end)
 
     kind = KIND._replace(is_right=is_right)
     structure, chain = examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, stretched=_stretched)
-    return in_parts(structure, chain, read_at, kind)
+    return in_parts(structure, chain, read_at, kind, _format_bits)
+
+
+def _format_bits(block: bytes, offset: int) -> int:
+    return (block[offset + 2] & 0x3D) << 8 | block[offset + 3] & 0xC0
 
 
 def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:

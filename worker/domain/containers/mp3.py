@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from worker.domain.containers.frames import Chain, Frame, FrameKind
+from worker.domain.containers.rate_changes import Formats, in_parts
 from worker.domain.containers.sizes import SLACK_BYTES
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
@@ -74,7 +75,12 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     def is_last_frame(chain: Chain) -> bool:
         return chain.missing_bytes <= SLACK_BYTES and 0 < _info(read_at, chain.begin).frames <= chain.count
 
-    structure, chain = examine_stream(read_at, start, size, KIND, silent_frame=_silent_frame, may_lack=is_last_frame)
+    def examined(kind: FrameKind) -> tuple[Structure, Chain]:
+        return examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, may_lack=is_last_frame)
+
+    structure, chain = examined(KIND)
+    if len(chain.rates_hz) > 1:
+        structure, chain = examined(KIND._replace(is_right=Formats(KIND, _format_bits).is_right))
     if structure.problem:
         return structure
     info = _info(read_at, chain.begin)
@@ -82,7 +88,29 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         return replace(structure, problem=CUT_OFF)
     if chain.count + chain.lost_frames + 1 < info.frames:
         return replace(structure, problem=damaged(f"of {info.frames} frames, {chain.count} are there"))
-    seconds, (begin, left_out) = _played_seconds(read_at, structure, info), _left_out(read_at, chain, info)
+    structure = in_parts(structure, chain, read_at, KIND, _format_bits)
+    return _played_parts(read_at, structure) if structure.parts else _played(read_at, structure)
+
+
+def _format_bits(block: bytes, offset: int) -> int:
+    is_mono = block[offset + 3] >> 6 == 3
+    return (block[offset + 1] & 0x18) << 8 | block[offset + 2] & 0x0C | is_mono
+
+
+def _played_parts(read_at: ReadAt, structure: Structure) -> Structure:
+    parts = tuple(_played(read_at, part) for part in structure.parts)
+    return replace(
+        structure,
+        track_seconds=(sum(seconds for part in parts for seconds in part.track_seconds if seconds is not None),),
+        parts=parts,
+        repairs=(*structure.repairs, *(sentence for part in parts for sentence in part.repairs)),
+    )
+
+
+def _played(read_at: ReadAt, structure: Structure) -> Structure:
+    """Without the frames and samples that FFmpeg leaves out."""
+    info = _info(read_at, structure.begin)
+    seconds, (begin, left_out) = _played_seconds(read_at, structure, info), _left_out(read_at, structure, info)
     if seconds is None or not left_out:
         return replace(structure, track_seconds=(seconds,))
     return replace(
@@ -96,13 +124,13 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     )
 
 
-def _left_out(read_at: ReadAt, chain: Chain, info: _Info) -> tuple[int, float]:
+def _left_out(read_at: ReadAt, structure: Structure, info: _Info) -> tuple[int, float]:
     """Where FFmpeg begins to play, and how many seconds lie before: it searches for two frames that are alike.
 
     Encoders of layer II may change between stereo and joint stereo at each frame.
     """
-    at, seconds, is_tag = chain.begin, 0.0, info.is_there
-    while at < min(chain.end, chain.begin + _SEARCHED_BYTES):
+    at, seconds, is_tag = structure.begin, 0.0, info.is_there
+    while at < min(structure.end, structure.begin + _SEARCHED_BYTES):
         header = read_at(at, _HEADER_BYTES)
         frame = _measure(header, 0)
         if frame is None:
@@ -113,7 +141,7 @@ def _left_out(read_at: ReadAt, chain: Chain, info: _Info) -> tuple[int, float]:
         at += frame[0]
         seconds += 0 if is_tag else frame[1][0] / frame[1][1]
         is_tag = False
-    return chain.begin, 0.0
+    return structure.begin, 0.0
 
 
 def _is_alike(header: bytes, other: bytes) -> bool:

@@ -1,26 +1,67 @@
 """A raw stream of frames whose sample rate changes on the way: parts with a decoder each.
 
 FFmpeg 9.0 gives all frames of ADTS times by the rate of the first one (measured): where the rate rises, frames seem
-late, and where it falls, they seem early.
+late, and where it falls, they seem early. Of MPEG audio it decodes the first frames of a new rate as if they had the
+last one, and their times leave gaps.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from worker.domain.containers.frames import Chain, FrameKind, lost_frames
 from worker.domain.containers.structure import MAX_PARTS, ReadAt, Structure
 
 _BLOCK_BYTES = 1 << 20
-_TOO_MANY_CHANGES = f"the source's sample rate changes more than {MAX_PARTS - 1} times"
+_TOO_MANY_CHANGES = f"the source's sample rate and channels change more than {MAX_PARTS - 1} times"
+
+FormatOf = Callable[[bytes, int], int]
+"""The bits of the header at an offset of a block that say the rate and the channels of a frame."""
+
+
+class Formats:
+    """The formats of the frames of one file, in their order, which is that of the questions."""
+
+    def __init__(self, kind: FrameKind, format_of: FormatOf) -> None:
+        self._kind = kind
+        self._format_of = format_of
+        self._last: int | None = None
+
+    def is_right(self, block: bytes, begin: int, end: int) -> bool:
+        """Whether the frame between two offsets has the format of the frame before, or of what follows on it.
+
+        A frame that is alone with its format has a damaged header. Its decoder would often refuse it, and with it the
+        file. At the end of a block, where not enough follows to compare it with, a frame is right.
+        """
+        own = self._format_of(block, begin)
+        if own != self._last:
+            behind = self._formats_behind(block, end)
+            if self._last is None:
+                is_alone = len(behind) == 2 and behind[0] == behind[1] != own  # else the second one may be damaged
+            else:
+                is_alone = len(behind) > 0 and behind[0] != own
+            if is_alone:
+                return False
+            self._last = own
+        return True
+
+    def _formats_behind(self, block: bytes, offset: int) -> list[int | None]:
+        """Of the next two frames, as far as the block has their headers; None, as the last, where none begins."""
+        formats: list[int | None] = []
+        while len(formats) < 2 and offset <= len(block) - self._kind.header_bytes and None not in formats:
+            frame = self._kind.measure(block, offset)
+            formats.append(None if frame is None else self._format_of(block, offset))
+            offset += 0 if frame is None else frame[0]
+        return formats
 
 
 @dataclass(slots=True)
 class _Stretch:
-    """Frames in a row with one rate, the lost ones among them, and the bytes between and behind them that are none."""
+    """Frames in a row with one format, the lost ones among them, and bytes between and behind them that are none."""
 
     begin: int
-    rate_hz: int
+    format: int
     end: int
     frames: int = 0
     seconds: float = 0.0
@@ -28,14 +69,17 @@ class _Stretch:
     def add_gap(self, end: int, frames: int) -> None:
         self.seconds += frames * self.seconds / self.frames
         self.frames += frames
-        self.end = end
+        self.end = end if frames else self.end  # a decoder would take a tag at the end for a damaged frame
 
 
-def in_parts(structure: Structure, chain: Chain, read_at: ReadAt, kind: FrameKind) -> Structure:
-    """The structure with a part for each stretch of frames of one sample rate; unchanged where there is only one."""
+def in_parts(structure: Structure, chain: Chain, read_at: ReadAt, kind: FrameKind, format_of: FormatOf) -> Structure:
+    """The structure with a part for each stretch of frames of one format; unchanged where there is one sample rate.
+
+    A change of channels amid a part would make the filters begin anew, which have joined the parts before it already.
+    """
     if structure.problem or len(chain.rates_hz) < 2:
         return structure
-    stretches = _stretches(read_at, chain, kind)
+    stretches = _stretches(read_at, chain, kind, format_of)
     if len(stretches) > MAX_PARTS:
         return replace(structure, problem=_TOO_MANY_CHANGES)
     parts = [
@@ -45,17 +89,20 @@ def in_parts(structure: Structure, chain: Chain, read_at: ReadAt, kind: FrameKin
     return replace(structure, parts=tuple(parts), track_seconds=(sum(each.seconds for each in stretches),))
 
 
-def _stretches(read_at: ReadAt, chain: Chain, kind: FrameKind) -> list[_Stretch]:
+def _stretches(read_at: ReadAt, chain: Chain, kind: FrameKind, format_of: FormatOf) -> list[_Stretch]:
     """The stretches of the chain, in their order; not all of them where there are too many."""
     gaps = dict(chain.gaps)
     skips = gaps | dict(chain.tags)
     found: list[_Stretch] = []
-    at, block_at, block = chain.begin, chain.begin, b""
+    at, block_at, block, lost_in_front = chain.begin, chain.begin, b"", 0
     while at < chain.end and len(found) <= MAX_PARTS:
-        if found and at in skips:
+        if at in skips:
             frames = lost_frames(read_at, at, skips[at], chain, kind) if at in gaps else 0
             at = skips[at]
-            found[-1].add_gap(at, frames)
+            if found:
+                found[-1].add_gap(at, frames)
+            else:
+                lost_in_front += frames
             continue
         if at + kind.header_bytes > block_at + len(block):
             block_at, block = at, read_at(at, _BLOCK_BYTES)
@@ -63,8 +110,10 @@ def _stretches(read_at: ReadAt, chain: Chain, kind: FrameKind) -> list[_Stretch]
         if frame is None:
             break  # never within a chain
         length, (samples, rate_hz) = frame
-        if not found or found[-1].rate_hz != rate_hz:
-            found.append(_Stretch(at, rate_hz, end=at))
+        if not found or found[-1].format != format_of(block, at - block_at):
+            found.append(_Stretch(at if found else chain.begin, format_of(block, at - block_at), at))
+            found[-1].frames, found[-1].seconds = lost_in_front, lost_in_front * samples / rate_hz
+            lost_in_front = 0
         at += length
         found[-1].frames += 1
         found[-1].seconds += samples / rate_hz
