@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.mutation.trial import convert
+from tests.support.conversions import an_output, converted
+from tests.support.pcm import read_wav
 from tests.support.sounds import run_ffmpeg
 from tests.support.sweep import WHOLE, sweep_wav
+from worker.domain.audio import AudioFormat
 
 _PICTURE = ("-f", "lavfi", "-i", "testsrc=duration=1:size=64x64:rate=25", "-map", "0:a", "-map", "1:v")
+_OTHERS = (AudioFormat.MP3, AudioFormat.M4A, AudioFormat.OPUS, AudioFormat.HLS)
 _ADDED_SECONDS = 0.15  # what three encoders put in front and behind
 
 
@@ -113,3 +118,31 @@ async def test_two_tracks_at_once_are_one_part_however_late_their_clock_is(suffi
     run_ffmpeg("-i", str(sweep), *late, str(path))
 
     await assert_all_is_heard(path)
+
+
+@pytest.mark.parametrize("codec", ["ac3", "mp2", "aac", "libmp3lame"])
+@pytest.mark.parametrize("formats", [("48000 2", "44100 2", "44100 1"), ("32000 1", "48000 2", "32000 2")])
+async def test_recordings_of_other_formats_have_the_samples_that_each_has_alone(
+    codec: str, formats: Sequence[str], tmp_path: Path
+) -> None:
+    recordings = []
+    for number, (rate, channels) in enumerate(map(str.split, formats)):
+        a_second(tmp_path, number, "ts", "-c:a", codec, "-ar", rate, "-ac", channels)
+        recordings.append(tmp_path / f"{number}.ts")
+    source = tmp_path / "joined.ts"
+    source.write_bytes(b"".join(recording.read_bytes() for recording in recordings))
+    rate_hz, channels_of_first = map(int, formats[0].split())
+
+    wav, *others = await converted(source, tmp_path, *map(an_output, (AudioFormat.WAV, *_OTHERS)))
+
+    samples = array("h")
+    for recording in recordings:
+        directory = tmp_path / f"alone-{recording.stem}"
+        directory.mkdir()
+        output = an_output(AudioFormat.WAV, sample_rate_hz=rate_hz, channels=channels_of_first)
+        samples += read_wav((await converted(recording, directory, output))[0].path.read_bytes()).channel(0)
+    assert read_wav(wav.path.read_bytes()).rate_hz == rate_hz
+    heard = read_wav(wav.path.read_bytes()).channel(0)
+    assert len(heard) == len(samples)
+    assert max(abs(one - other) for one, other in zip(heard, samples, strict=True)) <= 2  # of rounding
+    assert [each.duration_seconds for each in others] == [pytest.approx(wav.duration_seconds, abs=0.001)] * len(others)

@@ -47,6 +47,17 @@ AC3 = FrameKind(_SYNC, _HEADER_BYTES, _measure_ac3, has_tags_skipped=False)
 EAC3 = FrameKind(_SYNC, _HEADER_BYTES, _measure_eac3, has_tags_skipped=False)
 
 
+def ac3_format_bits(block: bytes, offset: int) -> int:
+    """Those of a header that say the rate and the channels, but for that of low frequencies."""
+    return (block[offset + 4] & 0xC0) << 8 | (block[offset + 5] & 0xF8) << 3 | block[offset + 6] >> 5
+
+
+def eac3_format_bits(block: bytes, offset: int) -> int:
+    """Those of a header that say the rate and the channels."""
+    fscod, numblkscod = block[offset + 4] & 0xC0, block[offset + 4] & 0x30
+    return fscod | (numblkscod if fscod == 0xC0 else 0) | block[offset + 4] & 0x0F
+
+
 def examine_ac3(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file ends with a frame, and nothing else lies between the frames."""
     return examine_stream(read_at, start, size, AC3)[0]

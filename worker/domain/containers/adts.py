@@ -49,17 +49,18 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 def _examine(
     read_at: ReadAt, start: int, size: int, has_right_checksum: Callable[[bytes, int, int], bool]
 ) -> Structure:
-    formats = Formats(KIND, _format_bits)
+    formats = Formats(KIND, format_bits)
 
     def is_right(block: bytes, begin: int, end: int) -> bool:
         return formats.is_right(block, begin, end) and has_right_checksum(block, begin, end)
 
     kind = KIND._replace(is_right=is_right)
     structure, chain = examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, stretched=_stretched)
-    return in_parts(structure, chain, read_at, kind, _format_bits)
+    return in_parts(structure, chain, read_at, kind, format_bits)
 
 
-def _format_bits(block: bytes, offset: int) -> int:
+def format_bits(block: bytes, offset: int) -> int:
+    """Those of a header that say the rate and the channels."""
     return (block[offset + 2] & 0x3D) << 8 | block[offset + 3] & 0xC0
 
 

@@ -40,6 +40,11 @@ def _extension(header: bytes) -> Frame | None:
 KIND = FrameKind(_CORE, _HEADER_BYTES, _measure)
 
 
+def format_bits(block: bytes, offset: int) -> int:
+    """Those of a header that say the rate and the channels, but for that of low frequencies."""
+    return (block[offset + 7] & 0x0F) << 8 | block[offset + 8] & 0xFC
+
+
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file ends with a frame, and nothing else lies between the frames."""
     return examine_stream(read_at, start, size, KIND)[0]

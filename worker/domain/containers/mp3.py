@@ -80,7 +80,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
     structure, chain = examined(KIND)
     if len(chain.rates_hz) > 1:
-        structure, chain = examined(KIND._replace(is_right=Formats(KIND, _format_bits).is_right))
+        structure, chain = examined(KIND._replace(is_right=Formats(KIND, format_bits).is_right))
     if structure.problem:
         return structure
     info = _info(read_at, chain.begin)
@@ -88,11 +88,12 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         return replace(structure, problem=CUT_OFF)
     if chain.count + chain.lost_frames + 1 < info.frames:
         return replace(structure, problem=damaged(f"of {info.frames} frames, {chain.count} are there"))
-    structure = in_parts(structure, chain, read_at, KIND, _format_bits)
+    structure = in_parts(structure, chain, read_at, KIND, format_bits)
     return _played_parts(read_at, structure) if structure.parts else _played(read_at, structure)
 
 
-def _format_bits(block: bytes, offset: int) -> int:
+def format_bits(block: bytes, offset: int) -> int:
+    """Those of a header that say the rate and the channels."""
     is_mono = block[offset + 3] >> 6 == 3
     return (block[offset + 1] & 0x18) << 8 | block[offset + 2] & 0x0C | is_mono
 

@@ -15,6 +15,7 @@ from worker.domain.containers.mpegts_packets import (
     SYNC,
     Counter,
     Sound,
+    format_of,
     is_certain_sound,
     is_of_pictures,
     is_row,
@@ -23,7 +24,7 @@ from worker.domain.containers.mpegts_packets import (
     sound_of,
 )
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
-from worker.domain.containers.succession import Tracks, clock_of
+from worker.domain.containers.succession import Tracks, clock_of, is_jump
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, zeros_are_behind, zeros_begin_before
 
 _HEAD_BYTES = 5 * 204  # five packets, the longest that there are
@@ -32,6 +33,7 @@ _PACKET_BYTES = 188
 _BEGINS = 0x40  # of the second byte of a transport packet: a packet of the stream begins in it
 _BEGINNING = re.compile(rb"[\x40-\x7f\xc0-\xff]")  # that byte of such a packet
 _PROGRAMS = 0  # the number of the stream with the table of all programmes
+_STREAMS = 1 << 13  # that a file can have
 _NULL_PACKET = b"\x1f\xff"
 _PACKETS_MISSING = damaged("packets of the MPEG transport stream are missing")
 _MARKED = "{} audio packets were received with errors, as their receiver has marked them"
@@ -44,6 +46,21 @@ class _Stream:
 
     is_certain: bool
     sound: Sound = field(default_factory=Sound)
+    end: int = 0  # of its last packet
+    format: tuple[int, int] | None = None  # of the last frame that an audio packet began with
+    recording: int = 0  # how many recordings of other formats are before this one
+
+    def take_format(self, packet: bytes, clock: int | None, tables_at: int | None) -> None:
+        """Of a packet that begins an audio packet: another format begins a recording where the clock jumps, too.
+
+        And only behind the tables that a demuxer needs. What looks like a frame may be within one.
+        """
+        found, before = format_of(payload_of(packet)), self.sound.clock
+        if found is not None:
+            has_jumped = clock is not None and before is not None and is_jump(before, clock)
+            if self.format not in {None, found} and has_jumped and tables_at is not None and tables_at >= self.end:
+                self.recording += 1
+            self.format = found
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
@@ -152,10 +169,14 @@ class _Reading:
         elif begins and is_of_pictures(packet):
             self.ended.append(self.streams.pop(number).sound)
             return
-        stream.sound.add(packet)
         if stream.is_certain:
             clock = clock_of(payload_of(packet)) if begins else None
-            self.tracks.add(number, at, end, clock, described=self.tables_at)
+            if begins:
+                stream.take_format(packet, clock, self.tables_at)
+            track = stream.recording * _STREAMS + number
+            self.tracks.add(track, at, end, clock, described=self.tables_at)
+        stream.sound.add(packet)
+        stream.end = end
 
 
 def _with_low_bytes(lows: bytes, wanted: set[int]) -> Iterator[int]:

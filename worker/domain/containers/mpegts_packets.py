@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from worker.domain.containers import ac3, adts, dts, mp3
 from worker.domain.containers.structure import ReadAt
 from worker.domain.containers.succession import CLOCK_HZ, clock_of
 
@@ -17,6 +18,14 @@ _CLOCK_TURN = 1 << 33
 _LONGEST_GAP = 3600 * CLOCK_HZ
 _MORE_THAN_A_PACKET = 1.5
 _PRIVATE = {0xBD, 0xFD}  # the numbers of private packets
+_FRAMES = (
+    (mp3.KIND, mp3.format_bits),
+    (adts.KIND, adts.format_bits),
+    (ac3.AC3, ac3.ac3_format_bits),
+    (ac3.EAC3, ac3.eac3_format_bits),
+    (dts.KIND, dts.format_bits),
+)
+_HEADER_BYTES = 16  # more than any of their headers has
 _PICTURES = [bytes([0xE0 | number]) for number in range(16)]  # the numbers of their packets
 _SYNC_WORDS = (b"\x0b\x77", b"\x7f\xfe\x80\x01", b"\x7f\xe0")  # of AC-3 and E-AC-3, DTS, Opus
 
@@ -165,6 +174,15 @@ def is_of_pictures(packet: bytes) -> bool:
 def payload_of(packet: bytes) -> bytes:
     """The payload of a transport packet that has one."""
     return packet[5 + packet[4] if packet[3] & 0x20 else 4 :]
+
+
+def format_of(payload: bytes) -> tuple[int, int] | None:
+    """Codec, rate and channels of the frame that an audio packet begins with; None where none does."""
+    head = payload[9 + payload[8] :] if len(payload) > 8 else b""
+    if len(head) < _HEADER_BYTES:
+        return None
+    found = enumerate(_FRAMES)
+    return next(((codec, bits(head, 0)) for codec, (kind, bits) in found if kind.measure(head, 0) is not None), None)
 
 
 def _is_mpeg_audio(payload: bytes) -> bool:

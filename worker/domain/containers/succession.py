@@ -49,11 +49,12 @@ class _Track:
 
     def advance(self, clock: int) -> bool:
         """Take the time stamp of the next packet; False where it is a jump."""
-        step = 0 if self.clock is None else (clock - self.clock) % _CLOCK_TURN
-        self.clock = clock
-        if step > _LONGEST_STEP:
+        before, self.clock = self.clock, clock
+        if before is None:
+            return True
+        if is_jump(before, clock):
             return False
-        self.passed += step
+        self.passed += (clock - before) % _CLOCK_TURN
         return True
 
 
@@ -143,6 +144,11 @@ class Tracks:
         borders = [begin, *(stretch.end for stretch in self._stretches[:-1]), end]
         parts = tuple(Structure(first, behind, read_range=(first, behind)) for first, behind in pairwise(borders))
         return Succession(parts if len(parts) > 1 else ())
+
+
+def is_jump(before: int, clock: int) -> bool:
+    """Whether no stream goes on from one of these times to the other."""
+    return (clock - before) % _CLOCK_TURN > _LONGEST_STEP
 
 
 def clock_of(packet: bytes) -> int | None:

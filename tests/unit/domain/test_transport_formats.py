@@ -1,0 +1,103 @@
+"""Recordings of other sample rates or channels that were joined in a transport stream, with the same number."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from tests.support.frames import ADTS_FRAME
+from tests.unit.domain.test_transport_streams import SOUND, TABLES, TICKS, examined, packet, stamped
+from worker.domain.containers.mpegts_packets import format_of
+
+# Headers, and of each the places and bits that say another format, or only something else.
+MP3 = b"\xff\xfb\x90\x64"
+AAC = ADTS_FRAME[:7]
+AC3 = bytes.fromhex("0b771234 1c 40 43")
+EAC3 = bytes.fromhex("0b7700ff 34 87")
+DTS = bytes.fromhex("7ffe8001 fc3c3ff1 3440 0138")
+IN_FRONT = stamped(0)
+
+
+def payload(header: bytes) -> bytes:
+    return IN_FRONT + header.ljust(16, b"\x11")
+
+
+@pytest.mark.parametrize(
+    ("header", "changes"),
+    [
+        (MP3, [(1, 0x08), (2, 0x04), (2, 0x08), (3, 0xA0)]),
+        (AAC, [(2, 0x04), (2, 0x20), (2, 0x01), (3, 0x40), (3, 0x80)]),
+        (AC3, [(4, 0x40), (5, 0x08), (6, 0x20), (6, 0x80)]),
+        (EAC3, [(4, 0x40), (4, 0x02), (4, 0x08), (4, 0x01)]),
+        (DTS, [(8, 0x04), (8, 0x08), (7, 0x01), (8, 0x80)]),
+    ],
+    ids=["MP3", "AAC", "AC-3", "E-AC-3", "DTS"],
+)
+def test_rate_and_channels_tell_formats_apart(header: bytes, changes: list[tuple[int, int]]) -> None:
+    formats = {format_of(payload(header))}
+    for at, bits in changes:
+        changed = bytearray(header)
+        changed[at] ^= bits
+        formats.add(format_of(payload(bytes(changed))))
+
+    assert None not in formats
+    assert len(formats) == 1 + len(changes)
+
+
+@pytest.mark.parametrize(
+    ("header", "at", "bits"),
+    [(MP3, 2, 0x10), (MP3, 3, 0x20), (AAC, 4, 0x01), (AC3, 4, 0x02), (AC3, 6, 0x02), (EAC3, 3, 0x01), (DTS, 9, 0x02)],
+)
+def test_the_length_of_a_frame_is_not_of_its_format(header: bytes, at: int, bits: int) -> None:
+    changed = bytearray(header)
+    changed[at] ^= bits
+
+    assert format_of(payload(bytes(changed))) == format_of(payload(header)) is not None
+
+
+def test_what_is_no_frame_has_no_format() -> None:
+    assert format_of(payload(b"\xff\xff\xff\xff")) is None
+    assert format_of(IN_FRONT + MP3.ljust(15, b"\x11")) is None
+    assert format_of(IN_FRONT + MP3.ljust(16, b"\x11")) is not None
+    assert format_of(IN_FRONT[:8]) is None
+
+
+def recording(header: bytes, *, begin: int = 0, count: int = 30) -> list[bytes]:
+    contents = [stamped(begin + TICKS * index) + header.ljust(90, b"\x11") for index in range(count)]
+    return [packet(SOUND, index, content, begins=True) for index, content in enumerate(contents)]
+
+
+AT_44, AT_48, NONE = MP3, b"\xff\xfb\x94\x64", b"\x11"
+TABLE = packet(TABLES, 0, b"\0table", begins=True)
+
+
+def test_a_recording_of_another_format_is_a_part_where_its_clock_begins_anew() -> None:
+    parts = examined(TABLE, *recording(AT_44), TABLE, *recording(AT_48), TABLE, *recording(AT_44)).parts
+
+    borders = [0, 31 * 188, 62 * 188, 93 * 188]
+    assert [part.read_range for part in parts] == [*pairwise(borders)]
+
+
+@pytest.mark.parametrize(
+    "packets",
+    [
+        [TABLE, *recording(AT_44), TABLE, *recording(AT_44)],
+        [TABLE, *recording(AT_44), *recording(AT_48)],
+        [*recording(AT_44), TABLE, *recording(AT_48, begin=30 * TICKS)],
+        [*recording(AT_44), TABLE, *recording(NONE)],
+        [*recording(NONE), TABLE, *recording(AT_44)],
+        [TABLE, *recording(AT_44), *recording(AT_44), TABLE, *recording(AT_44)],
+    ],
+    ids=["same format", "no tables", "the clock goes on", "no frames", "no frames before", "several"],
+)
+def test_other_recordings_are_no_parts(packets: list[bytes]) -> None:
+    structure = examined(*packets)
+
+    assert (structure.problem, structure.parts) == (None, ())
+
+
+def test_a_format_is_compared_with_that_of_the_last_frame_that_was_seen() -> None:
+    unaligned = recording(NONE, begin=30 * TICKS, count=3)
+
+    assert len(examined(*recording(AT_44), *unaligned, TABLE, *recording(AT_48)).parts) == 2
