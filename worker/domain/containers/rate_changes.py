@@ -17,7 +17,7 @@ _BLOCK_BYTES = 1 << 20
 _TOO_MANY_CHANGES = f"the source's sample rate and channels change more than {MAX_PARTS - 1} times"
 
 FormatOf = Callable[[bytes, int], int]
-"""The bits of the header at an offset of a block that say the rate and the channels of a frame."""
+"""From a block and an offset, the bits of a header, in its first 4 bytes, that say a frame's rate and channels."""
 
 
 class Formats:
@@ -27,6 +27,7 @@ class Formats:
         self._kind = kind
         self._format_of = format_of
         self._last: int | None = None
+        self._head = b""  # of the last frame: most that follow on it begin with the same bytes, which costs no call
 
     def is_right(self, block: bytes, begin: int, end: int) -> bool:
         """Whether the frame between two offsets has the format of the frame before, or of what follows on it.
@@ -34,6 +35,9 @@ class Formats:
         A frame that is alone with its format has a damaged header. Its decoder would often refuse it, and with it the
         file. At the end of a block, where not enough follows to compare it with, a frame is right.
         """
+        head = block[begin : begin + 4]
+        if head == self._head:
+            return True
         own = self._format_of(block, begin)
         if own != self._last:
             behind = self._formats_behind(block, end)
@@ -44,6 +48,7 @@ class Formats:
             if is_alone:
                 return False
             self._last = own
+        self._head = head
         return True
 
     def _formats_behind(self, block: bytes, offset: int) -> list[int | None]:
