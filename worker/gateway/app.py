@@ -38,7 +38,7 @@ class Gateway:
     answered: AnsweredInDrain
 
     def drain(self) -> None:
-        """Say that it stops, end all streams, and bound all other answers: their clients ask again, elsewhere."""
+        """Show probes the drain, end all streams, and bound all other answers: their clients ask again, elsewhere."""
         self.health.is_draining = True
         self.feeds.close()
         self.answered.drain()
@@ -69,7 +69,7 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, c
     health = HealthRoutes(parts.stores, lambda: feeds.streams, parts.jobs.sender)
     health.add_to(app)
     add_handlers(app)
-    app.openapi = cache(partial(document_of, app))  # type: ignore[method-assign]  # anybody may ask, at any rate
+    app.openapi = cache(partial(document_of, app))  # type: ignore[method-assign]  # anybody may ask, without limit
     answered = AnsweredInDrain(app)
     return Gateway(HeadAsGet(Measured(_guarded(answered, settings, connections))), feeds, health, answered)
 

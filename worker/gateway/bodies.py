@@ -1,4 +1,4 @@
-"""What a request brings: its body as text, within a limit and a time."""
+"""The body of a request as text, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _JSON = "application/json"
 
 
 async def read_json_text(request: Request, *, max_bytes: int) -> str:
-    """The body. Raises ProblemError: 415 where it is not said to be JSON, 413, 408, 422.
+    """The body. Raises ProblemError: 415 where its type is not JSON, 413, 408, 400 if cut off, 422 if not UTF-8.
 
     A page of another origin can post only texts and forms without asking first (the Fetch standard, "CORS-safelisted
     request-header"), so the type is required.

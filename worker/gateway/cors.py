@@ -28,7 +28,7 @@ class Cors(CORSMiddleware):
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """A refusal is a problem, as every error is."""
+        """Answer what a browser asks first. A refusal is a problem document, as every error is."""
         answer = super().preflight_response(request_headers)
         if answer.status_code < HTTPStatus.BAD_REQUEST:
             return answer

@@ -1,4 +1,4 @@
-"""The end of requests that are not answered when the gateway stops: an ASGI layer."""
+"""An ASGI layer that ends the requests that are not answered when the gateway stops."""
 
 from __future__ import annotations
 

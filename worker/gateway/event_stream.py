@@ -23,7 +23,7 @@ _HEADERS = [
 class EventStream(Response):
     """Sends what `events` yields, as fast as the client takes it: the next one is asked for when one has been taken.
 
-    It is counted among the streams until `place` is closed, which it does at its end.
+    It counts as an open stream until it closes `place`, at its end.
     """
 
     def __init__(self, events: AsyncGenerator[bytes, None], place: AbstractContextManager[object]) -> None:
@@ -61,7 +61,7 @@ class EventStream(Response):
 
 
 async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
-    """Raises TimeoutError where the client takes nothing."""
+    """Send a part of the body. Raises TimeoutError where the client takes nothing."""
     async with asyncio.timeout(_SEND_SECONDS):
         await send({"type": "http.response.body", "body": body, "more_body": more})
 

@@ -53,7 +53,7 @@ class Feeds:
 
     @contextmanager
     def counted(self, jobs: int = 1) -> Iterator[None]:
-        """Count a stream of so many jobs as so many, from before its first read to its end: each costs reads."""
+        """Count a stream as one for each of its jobs, from before its first read to its end: each job costs reads."""
         self.streams += jobs
         try:
             yield
@@ -61,7 +61,7 @@ class Feeds:
             self.streams -= jobs
 
     async def newest(self, job_id: str) -> Reading:
-        """What the job's feed shows. Only without a feed are the stores asked, once for all who ask at the same time.
+        """What the job's feed shows. Without a feed the stores are asked, once for all who ask at the same time.
 
         Raises DependencyUnavailableError.
         """
@@ -123,7 +123,7 @@ def id_of(version: Version) -> str:
 
 
 def version_in(text: str) -> Version | None:
-    """The version that an id stands for; None where it is none of ours."""
+    """The version in the id of an event; None where the id is not ours."""
     fence, dash, seq = text.partition("-")
     is_ours = dash and fence.isascii() and fence.isdecimal() and seq.isascii() and seq.isdecimal() and len(text) < 64
     return Version(int(fence), int(seq)) if is_ours else None

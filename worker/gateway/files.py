@@ -57,7 +57,7 @@ _URL = {"type": "object", "properties": {"url": {"type": "string"}}, "required":
 
 
 class FileRoutes:
-    """Uploads of at most `max_upload_bytes`."""
+    """The routes of files. An upload has at most `max_upload_bytes`."""
 
     def __init__(
         self,

@@ -17,18 +17,18 @@ from worker.gateway.open_files import Connections
 from worker.gateway.problems import ProblemError
 
 _OPEN = frozenset({"/", "/livez", "/readyz", "/health", "/metrics", "/openapi.json"})
-FILES_OF_PAGE = "/page/"  # without a token, too: they are the same everywhere
+FILES_OF_PAGE = "/page/"  # answered without a token: they are the same in every gateway
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_BURST_SECONDS = 10  # a page opens many streams at once; over this time the rate holds
+_BURST_SECONDS = 10  # a page opens many streams at once: so many seconds' requests may come together
 _MOST_CLIENTS = 10_000
 
 
 class Guard:
     """Lets a request through, or answers it with a problem.
 
-    Without a token it listens on loopback alone, where any web page of the same user could reach it. So it answers
-    only to a host name of this machine (against DNS rebinding), and changes nothing for a page of another origin
-    (against CSRF).
+    Without a token the gateway listens on loopback alone, where any web page that the user opens could reach it. So it
+    then answers only to a host name of this machine (against DNS rebinding). A page of another origin that is not in
+    `origins` can change nothing, with or without a token (against CSRF).
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Guard:
             await self._app(scope, receive, send)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
-        """Raises ProblemError."""
+        """Raise ProblemError where the request is refused."""
         if scope["path"] in _OPEN or scope["path"].startswith(FILES_OF_PAGE):
             return
         if self._connections.are_full:
@@ -79,7 +79,7 @@ class Guard:
             raise ProblemError(HTTPStatus.UNAUTHORIZED, "a bearer token is needed", headers=asked)
 
     def _is_welcome(self, origin: str | None, host: str) -> bool:
-        """Whether no page of a foreign origin sends the request. Programs send none."""
+        """Whether no page of a foreign origin sends the request. Programs send no `Origin`."""
         if origin is None or "*" in self._origins or origin in self._origins:
             return True
         try:
@@ -94,7 +94,7 @@ class Guard:
 
 
 class Rate:
-    """How many requests each client may make: so many in a second, over ten seconds."""
+    """Limits the requests of each client to so many a second. After a pause, those of ten seconds may come at once."""
 
     def __init__(self, per_second: int, clock: Callable[[], float]) -> None:
         self._per_second = per_second
@@ -103,7 +103,7 @@ class Rate:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # by client: requests, and when counted
 
     def allows(self, client: str) -> bool:
-        """Whether the client may make one more now, which is counted."""
+        """Whether the client may make one more request now. It is then counted."""
         now = self._clock()
         left, counted_at = self._left.pop(client, (float(self._most), now))
         left = min(self._most, left + (now - counted_at) * self._per_second)

@@ -29,17 +29,17 @@ class HealthRoutes:
         self.is_draining = False
 
     def add_to(self, app: FastAPI) -> None:
-        """Of these the OpenAPI document says nothing: they are for the platform."""
+        """Add the routes. The OpenAPI document does not have them: they are for the platform."""
         routes = {"/livez": self.live, "/readyz": self.ready, "/health": self.health, "/metrics": self.metrics}
         for path, route in routes.items():
             app.add_route(path, route, methods=_READ, include_in_schema=False)
 
     async def live(self, _request: Request) -> Response:
-        """An answer is the proof: the event loop turns."""
+        """Answer. That proves that the event loop turns."""
         return PlainTextResponse("live\n")
 
     async def ready(self, _request: Request) -> Response:
-        """Until the drain, but for the time in which the job table is out of reach."""
+        """Answer 200 while the job table can be reached, until the drain; else 503."""
         if self._stores.has_table and not self.is_draining:
             return PlainTextResponse("ready\n")
         text = "not ready: starting, draining, or the job table is out of reach\n"

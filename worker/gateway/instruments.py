@@ -34,13 +34,13 @@ REQUESTS = Counter(
 )
 RESPONSE_DURATION = Histogram(
     "gateway_response_duration_seconds",
-    "Time of a request up to the beginning of its answer. So that of a stream is the time to its first byte.",
+    "Time of a request up to the beginning of its answer: for a stream, the time to its first byte.",
     ["route", "method"],
     buckets=_SECONDS,
     registry=REGISTRY,
 )
 STREAMS = Gauge(
-    "gateway_streams", "Streams that are open now; one of several jobs counts as so many.", registry=REGISTRY
+    "gateway_streams", "Streams that are open now; one of several jobs counts once for each.", registry=REGISTRY
 )
 
 
@@ -66,7 +66,7 @@ class Measured:
 
 
 def _count(scope: Scope, status: int, seconds: float) -> None:
-    """No label is what a client made up: there may be any number of paths and methods."""
+    """Count an answer. No label has a text that a client made up: there may be any number of paths and methods."""
     route = _route_of(scope)
     method = scope["method"] if scope["method"] in _METHODS else "other"
     REQUESTS.labels(route=route, method=method, status=str(status)).inc()
@@ -79,7 +79,7 @@ def count_unreadable() -> None:
 
 
 def _route_of(scope: Scope) -> str:
-    """The router notes in the scope what it has found: a route, or the endpoint of one whose path has no parts."""
+    """The path of the route; empty without one. The router puts the route, or only its endpoint, into the scope."""
     if "route" in scope:
         return str(scope["route"].path)
     return str(scope["path"]) if "endpoint" in scope else ""

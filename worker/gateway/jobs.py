@@ -44,12 +44,12 @@ def no_job(job_id: str) -> ProblemError:
 
 
 def shown(record: Record, *, fresh: bool) -> dict[str, Any]:
-    """The record of section 2, and whether both stores were asked."""
+    """The record (docs/progress.md), and `fresh`: false where a store could not be asked."""
     return record.to_dict() | {"fresh": fresh}
 
 
 class JobRoutes:
-    """Calls the objects that the commands call, each within a second."""
+    """The routes of jobs. They use what the commands use, and answer within a second."""
 
     def __init__(self, parts: GatewayParts, prefixes: Prefixes, *, max_body_bytes: int) -> None:
         self._jobs = parts.jobs
@@ -114,7 +114,7 @@ class JobRoutes:
         limit: Annotated[int, Query(ge=1, le=_MOST_JOBS)] = _DEFAULT_JOBS,
         after: After = None,
     ) -> Response:
-        """The jobs that came last to a status, or to any; the newest first. `Link` names the next page."""
+        """The jobs that came to a status, or to any: the last first. `Link` names the next page."""
         before = positions_of(after or ())
         statuses: Sequence[Status] = tuple(Status) if status is None else (status,)
         async with answered_in_time():
@@ -124,7 +124,7 @@ class JobRoutes:
         return JSONResponse([job.record.to_dict() for job in jobs], headers=headers)
 
     async def cancel(self, job_id: JobId) -> Response:
-        """Ask for the end of a job. One that runs ends within seconds, and one that does not has ended now."""
+        """Ask for the end of a job. One that runs ends within seconds; a queued one is cancelled at once."""
         async with answered_in_time():
             record = await self._jobs.cancellation.cancel(job_id)
         if record is None:
@@ -143,7 +143,7 @@ class JobRoutes:
         return JSONResponse(record.to_dict(), HTTPStatus.ACCEPTED, {"location": f"/jobs/{job_id}"})
 
     def _job(self, text: str) -> Job:
-        """Raises InvalidMessageError."""
+        """The job in a body, which gets an id if it has none. Raises InvalidMessageError."""
         document = read_object(text)
         if document.get("job_id") is None:
             document["job_id"] = new_job_id(document.get("source"))

@@ -1,4 +1,4 @@
-"""How many connections the gateway can have: each takes a file descriptor, of which a process may have so many."""
+"""How many connections the gateway can have: each takes a file descriptor, and a process may have only so many."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHARE_OF_REQUESTS = 4  # one connection in so many is kept for requests that ar
 
 
 class Connections:
-    """Those that are `open`, of which there may be so many at `most`; None: any number."""
+    """The connections that are `open`, and how many there may be at `most` (None: any number)."""
 
     def __init__(self, most: int | None) -> None:
         self.most = most
@@ -42,7 +42,7 @@ def connections_within(open_files: int | None) -> int | None:
 
 
 def streams_within(connections: int | None, wanted: int) -> int:
-    """How many of the streams that are wanted may be open. Fewer are logged."""
+    """How many of the streams that are wanted may be open. Logs it where these are fewer."""
     if connections is None:
         return wanted
     allowed = max(1, connections - connections // _SHARE_OF_REQUESTS)

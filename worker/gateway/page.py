@@ -45,7 +45,10 @@ class _File:
 
 
 class PageRoutes:
-    """Serves the page from memory. What it may load and reach is this gateway and the buckets (CSP, level 3)."""
+    """Serves the page from memory, with a policy (CSP, level 3) of what it may load and reach.
+
+    That is this gateway and the buckets; where targets may lie anywhere, also any HTTPS host for sound and pictures.
+    """
 
     def __init__(self, presigner: S3Presigner, prefixes: Prefixes) -> None:
         self._presigner = presigner
@@ -53,7 +56,7 @@ class PageRoutes:
         self._policy: str | None = None
 
     def add_to(self, app: FastAPI) -> None:
-        """Of these the OpenAPI document says nothing: they are for browsers."""
+        """Add the routes. The OpenAPI document does not have them: they are for browsers."""
         for name, file in _files().items():
             path = "/" if name == _FIRST else f"{FILES_OF_PAGE}{name}"
             app.add_route(path, partial(self._answer, file), methods=_READ, include_in_schema=False)

@@ -26,7 +26,7 @@ After = Annotated[
 
 
 def positions_of(after: Sequence[str]) -> Positions:
-    """What the parameters of a request say, each as `status:milliseconds:job_id`."""
+    """The positions in the parameters of a request, each of which is `status:milliseconds:job_id`."""
     positions = {}
     for text in after:
         status, milliseconds, job_id = text.split(":")

@@ -32,7 +32,7 @@ from worker.gateway.uploads import UPLOAD, UploadedFile, location_under
 # As many as one answer of ListParts has, so that it comes in time; S3 takes ten times as many, of up to 5 GiB
 # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
 MOST_PARTS = 1000
-_PART_BYTES = 8 * 1024**2  # what a lost connection costs at most; S3 takes none below 5 MiB but the last
+_PART_BYTES = 8 * 1024**2  # a lost connection costs a part; S3 takes none below 5 MiB, except as the last
 _URL_SECONDS = 3600
 _COMPLETION_SECONDS = 60  # S3 puts many parts together in seconds
 _KEY = re.compile(r"[0-9a-f]{32}/[^/]+")  # UploadedFile.new_key
@@ -76,7 +76,7 @@ class PartUpload:
 
     @classmethod
     def of(cls, text: str, *, max_bytes: int) -> PartUpload:
-        """Raises ProblemError where it is no id of ours."""
+        """Read an id. Raises ProblemError where it is not one of ours."""
         try:
             key, size_bytes, s3_id = json.loads(urlsafe_b64decode(text.encode() + b"=="))
         except (ValueError, TypeError, RecursionError):
@@ -105,12 +105,12 @@ class PartUpload:
         return min(self.part_bytes, self.size_bytes - (number - 1) * self.part_bytes)
 
     def whole(self, sent: Sequence[SentPart]) -> Sequence[SentPart]:
-        """Those of the parts that have the size that they must have."""
+        """The parts that have the size that they must have."""
         return [part for part in sent if part.number <= self.parts and part.size_bytes == self.size_of(part.number)]
 
 
 class PartUploadRoutes:
-    """Uploads of at most `max_bytes`."""
+    """The routes of uploads in parts, of at most `max_bytes`."""
 
     def __init__(self, uploads: PartUploads, prefixes: Prefixes, *, max_bytes: int, max_body_bytes: int) -> None:
         self._uploads = uploads

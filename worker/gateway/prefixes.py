@@ -19,7 +19,7 @@ class Prefixes:
     target: str | None
 
     def check(self, job: Job) -> None:
-        """Raises InvalidMessageError about the first object that lies elsewhere."""
+        """Check where the job's objects lie. Raises InvalidMessageError about the first that lies elsewhere."""
         for path, location in _locations(job, ""):
             prefix = self.target if path.endswith(".target") else self.source
             if prefix is not None and not str(location).startswith(prefix):

@@ -57,7 +57,7 @@ def unavailable(detail: str, **members: object) -> ProblemError:
 
 @asynccontextmanager
 async def answered_in_time(*, seconds: float = _OPERATION_SECONDS, **members: object) -> AsyncIterator[None]:
-    """Bounds what the request waits for, so that its answer comes within a second. Raises ProblemError with 503.
+    """Bound what the request waits for, so that its answer comes within a second. Raises ProblemError with 503.
 
     `members` are added to the problem. With `seconds`, it may take longer.
     """
@@ -101,7 +101,7 @@ def _handler_with(of: Any) -> Any:
 
 
 def _of_validation(error: RequestValidationError) -> ProblemError:
-    """About the first parameter that is wrong; the names of the others are in `errors`."""
+    """The problem of the first parameter that is wrong; `errors` lists all that are."""
     faults = [{"field": _field_in(fault["loc"]), "detail": fault["msg"]} for fault in error.errors()]
     first = faults[0]
     detail = f"{first['field']}: {first['detail']}"
@@ -109,7 +109,7 @@ def _of_validation(error: RequestValidationError) -> ProblemError:
 
 
 def _field_in(location: Sequence[str | int]) -> str:
-    """The last name in it: behind it may be the position in a list."""
+    """The last name in the location: behind it may be the position in a list."""
     return next(name for name in reversed(location) if isinstance(name, str))
 
 

@@ -16,12 +16,12 @@ _UNREADABLE = ProblemError(HTTPStatus.BAD_REQUEST, "this is no request of HTTP/1
 
 
 class ProblemProtocol(H11Protocol):
-    """It is named to uvicorn, which would choose by what is installed beside it.
+    """uvicorn is told to use this class: else it would choose one by the packages that are installed.
 
     A client is disconnected that has not sent the whole head of a request within `request_seconds`, or what is left
     of a body within as many seconds of its answer, and one that takes nothing of an answer for `answer_seconds`.
-    uvicorn alone would wait for each without end. It limits the time between requests, and the application that of a
-    body which it reads.
+    uvicorn alone would wait for each without end. It limits the time between requests; the application limits the
+    time for a body that it reads.
     """
 
     request_seconds = 10.0
@@ -114,7 +114,7 @@ class _Deadline:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Does nothing where it has begun: it is for the whole of what is waited for."""
+        """Begin, unless it has begun already: one deadline is for all of what is waited for."""
         if self._timer is None:
             self._timer = self._loop.call_later(self._seconds, self._miss)
 

@@ -22,7 +22,7 @@ from worker.settings import ConfigurationError, Fault, Settings
 from worker.signals import handling_signals
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_KEEP_ALIVE_SECONDS = 75  # above the 60 s of load balancers: the side that sends closes idle connections
+_KEEP_ALIVE_SECONDS = 75  # above the 60 s of load balancers: who sends requests should close idle connections
 _DRAIN_SECONDS = 5
 
 
@@ -69,7 +69,7 @@ def config_of(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=ProblemProtocol,
-        ws="none",  # what is installed beside it would take such connections over, with their deadlines
+        ws="none",  # a package for WebSockets, if installed, would take connections over, and their deadlines
         log_config=None,  # its warnings become lines of our log; requests are counted and not logged
         access_log=False,
         lifespan="off",

@@ -30,7 +30,7 @@ JobIds = Annotated[
 
 
 class StreamRoutes:
-    """At most `max_streams` are open at once."""
+    """The routes of streams, of which at most `max_streams` are open at once."""
 
     def __init__(self, feeds: Feeds, *, max_streams: int) -> None:
         self._feeds = feeds
@@ -99,7 +99,7 @@ class StreamRoutes:
 async def _events(
     feeds: Feeds, firsts: Mapping[str, Reading], last_seen: dict[str, Version]
 ) -> AsyncGenerator[bytes, None]:
-    """What the feeds have and was not seen, until all are over. A slow client skips records, so nothing piles up."""
+    """Events that the client has not seen, until all feeds have ended. Slow clients skip records: nothing piles up."""
     news = asyncio.Event()
     async with AsyncExitStack() as stack:
         following = {

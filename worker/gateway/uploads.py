@@ -40,7 +40,7 @@ class UploadedFile:
 
     @classmethod
     def read(cls, document: Mapping[str, Any], *, max_bytes: int) -> UploadedFile:
-        """Raises InvalidMessageError about the first member that is wrong."""
+        """Read the JSON of a body. Raises InvalidMessageError about the first member that is wrong."""
         for field in document:
             if field not in UPLOAD["properties"]:
                 raise InvalidMessageError(field[:64], "is not known")
@@ -50,11 +50,13 @@ class UploadedFile:
         if type(size_bytes) is not int or not 1 <= size_bytes <= max_bytes:
             raise InvalidMessageError("bytes", f"must be a whole number from 1 to {max_bytes}")
         if not isinstance(content_type, str) or not _CONTENT_TYPE.fullmatch(content_type):
-            raise InvalidMessageError("content_type", "must be audio/…, video/… or application/octet-stream")
+            raise InvalidMessageError(
+                "content_type", "must be audio/…, video/…, or application/octet-stream, ogg or mp4"
+            )
         return cls(_without_folders(name), size_bytes, content_type)
 
     def new_key(self) -> str:
-        """Where it lies under the prefix of sources: in a folder of its own, whose name nobody can guess."""
+        """A key for it under the prefix of sources: in a folder of its own, whose name nobody can guess."""
         return f"{secrets.token_hex(16)}/{self.name}"
 
 
@@ -72,7 +74,7 @@ def location_under(prefixes: Prefixes, key: str) -> ObjectLocation:
 
 
 def _without_folders(name: str) -> str:
-    """The last part of a path, without characters that are none. Raises InvalidMessageError where nothing is left."""
+    """The last part of a path, of printable characters. Raises InvalidMessageError where nothing is left."""
     last = re.split(r"[/\\]", name)[-1]
     kept = "".join(character for character in last if character.isprintable())
     if kept in {"", ".", ".."} or "${" in kept:  # S3 puts a name of the client's own in the place of ${filename}
