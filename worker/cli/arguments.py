@@ -1,4 +1,4 @@
-"""What can be typed."""
+"""The arguments and options of all commands."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _with_times_joined(argv: Sequence[str]) -> Sequence[str]:
-    """With `--since -5m` as `--since=-5m`: argparse takes what begins with a minus and is no number for an option."""
+    """The arguments, with `--since -5m` as one: argparse takes what begins with a minus, but numbers, for options."""
     joined: list[str] = []
     for argument in argv:
         if joined[-1:] == ["--since"] and re.match(r"-\d", argument):
@@ -85,7 +85,7 @@ def parser_of_commands() -> argparse.ArgumentParser:
     status = command("status", "Show the newest record of a job; exit 4 if there is none.")
     status.add_argument("job_id", metavar="JOB_ID", type=typed.job_id)
     status.add_argument("--json", action="store_true", help="print the record as JSON")
-    _add_timeout(status, "ask again for so long while no store answers; then exit 124")
+    _add_timeout(status, "while no store answers, ask again for so long; then exit 124")
     watch = command("watch", "Show a progress bar until the job is final; exit 0 if it completed, else 1.")
     watch.add_argument("job_id", metavar="JOB_ID", type=typed.job_id)
     _add_timeout(watch, "stop watching after so long, and exit 124; the job goes on")
@@ -95,7 +95,7 @@ def parser_of_commands() -> argparse.ArgumentParser:
     cancel.add_argument("job_id", metavar="JOB_ID", type=typed.job_id)
     retry = command(
         "retry",
-        "Begin a new run of jobs that failed or were cancelled. Exit 1 if one could not be, 4 if there is none.",
+        "Begin a new run of jobs that failed or were cancelled. Exit 1 if one is not retried, 4 if one is missing.",
     )
     retry.add_argument("job_ids", metavar="JOB_ID", nargs="+", type=typed.job_id)
     _add_redrive(command("redrive", "Move dead letters back to the queue, each to begin a new run of its job."))
@@ -114,7 +114,7 @@ def parser_of_commands() -> argparse.ArgumentParser:
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", metavar="AUDIO", nargs="*", help="audio files of your own to convert")
-    parser.add_argument("--short", action="store_true", help="a few seconds of it")
+    parser.add_argument("--short", action="store_true", help="with less sound, in a few seconds")
     parser.add_argument("--keep", action="store_true", help="stay up afterwards, for files of your own on the page")
 
 
@@ -130,9 +130,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _add_redrive(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--code", choices=[*map(str, ErrorCode)], metavar="CODE", help="only those that were rejected with it"
+        "--code", choices=[*map(str, ErrorCode)], metavar="CODE", help="only those with this error code"
     )
-    parser.add_argument("--limit", metavar="N", type=typed.count, help="at most so many")
+    parser.add_argument("--limit", metavar="N", type=typed.count, help="move at most so many")
     parser.add_argument("--dry-run", action="store_true", help="move nothing; print what would be moved")
 
 
@@ -145,14 +145,14 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_logs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="JSON lines or their gzip; else stdin")
+    parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="JSON lines, or gzip; by default stdin")
     parser.add_argument(
         "--question",
         metavar="NAME",
         dest="questions",
         action="append",
         choices=list(QUESTIONS),
-        help=f"only this one, which may be repeated: {', '.join(QUESTIONS)}",
+        help=f"answer only this question; may be repeated: {', '.join(QUESTIONS)}",
     )
     parser.add_argument("--job", metavar="JOB_ID", dest="job_id", type=typed.job_id, help="show all lines of that job")
     parser.add_argument("--json", action="store_true", help="print the answers as one JSON document")
@@ -173,7 +173,7 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=typed.bucket,
-        help="one to read only",
+        help="a bucket, or s3://bucket/prefix, to read only",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
@@ -214,7 +214,8 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
         "--group",
         metavar="G",
         type=typed.group,
-        help="the message group: a tenant whom a standard queue keeps from delaying others; the order on a FIFO queue",
+        help="the message group: on a standard queue a tenant whom SQS keeps from delaying others, on a FIFO queue "
+        "what is done in order",
     )
     parser.add_argument("--wait", action="store_true", help="show a progress bar until the job is final")
     _add_timeout(parser, "with --wait: stop waiting after so long, and exit 124; the job goes on")

@@ -14,7 +14,7 @@ def say(text: str = "") -> None:
 
 
 def report(text: str) -> None:
-    """Write a line about what goes on to standard error."""
+    """Write a line about what is happening to standard error."""
     _write(sys.stderr, text)
 
 
@@ -35,8 +35,8 @@ def wants_colors() -> bool:
 def replace_closed_streams() -> None:
     """Put /dev/null in the place of each standard stream that was closed before the start (`2>&-`).
 
-    Python has None there: `print` would write to standard output what is for standard error. The next file that is
-    opened would have the stream's number, and in it would be what a library writes there.
+    Python has None there, and `print` takes that for standard output. The next file that is opened would get the
+    number of the closed stream, so what a library writes to the stream would end up in that file.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their numbers
         if getattr(sys, name) is None:

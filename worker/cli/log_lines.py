@@ -12,7 +12,7 @@ from typing import Any
 
 from worker.events import SERVICE
 
-# CloudWatch keeps no longer one, and a file of other bytes may have no line breaks at all.
+# CloudWatch keeps no longer line, and a file of other bytes may have no line breaks at all.
 _MOST_BYTES = 1 << 20
 _MOST_DIGITS = 18  # what has more is no number of ours, and sums of such numbers may overflow
 _GZIP = b"\x1f\x8b"
@@ -20,14 +20,14 @@ _INNER = ("log", "message")  # where Docker, Fluent Bit and others keep the line
 
 
 class LogLines:
-    """The lines of workers and gateways in some inputs. `others` counts what was passed over."""
+    """The lines of workers and gateways in some inputs. `others` counts the lines that are not theirs."""
 
     def __init__(self) -> None:
         self.others = 0
         self.is_cut_off = False
 
     def of(self, file: BufferedReader) -> Iterator[Mapping[str, Any]]:
-        """Those of one input; of damaged gzip, those before the damage."""
+        """The lines of one input; of damaged gzip, those before the damage."""
         try:
             for raw in _bounded(_unpacked(file)):
                 line = _parsed(raw)
@@ -40,7 +40,7 @@ class LogLines:
 
 
 def _unpacked(file: BufferedReader) -> BufferedReader | gzip.GzipFile:
-    """The first bytes say whether it is gzip: a pipe has no name."""
+    """The file, unpacked if it is gzip. Its first bytes say that, because a pipe has no name."""
     return gzip.GzipFile(fileobj=file) if file.peek(len(_GZIP)).startswith(_GZIP) else file
 
 
@@ -53,7 +53,7 @@ def _bounded(file: BufferedReader | gzip.GzipFile) -> Iterator[bytes]:
 
 
 def _parsed(raw: bytes) -> Mapping[str, Any] | None:
-    """The line; what a log tool put before it, such as a time and the name of a pod, is left out."""
+    """The line, without what a log tool put before it, such as a time and the name of a pod. None: it is not ours."""
     begin = raw.find(b"{")
     document = _document(raw[begin:]) if begin >= 0 else None
     if document is not None and "event" not in document:
@@ -64,7 +64,7 @@ def _parsed(raw: bytes) -> Mapping[str, Any] | None:
 
 
 def _document(text: bytes | str) -> Mapping[str, Any] | None:
-    """An object of JSON. What is no finite number in it is missing."""
+    """The JSON object in the text; None where there is none. Numbers that are not finite, or too long, become None."""
     try:
         document = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=lambda _: None)
     except (ValueError, RecursionError):

@@ -19,7 +19,7 @@ from worker.domain.log_query import run_query
 
 
 def command(arguments: Namespace) -> int:
-    """No setting is read, and nothing is asked: the lines are all that there is."""
+    """Answer from the lines alone: no setting is read, and no dependency is asked."""
     asked = arguments.questions or [name for name in QUESTIONS if arguments.job_id or name != "story"]
     if "story" in asked and arguments.job_id is None:
         raise UsageError("--question story needs --job JOB_ID")

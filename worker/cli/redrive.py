@@ -20,7 +20,7 @@ def command(arguments: Namespace) -> int:
 
 
 async def move(redrive: Redrive, options: Namespace) -> int:
-    """Move them and say how many. Raises DependencyMissingError, NotAllowedError, DependencyUnavailableError."""
+    """Move letters and say how many. Raises DependencyMissingError, NotAllowedError, DependencyUnavailableError."""
     done = Redriven()
 
     def keep(now: Redriven) -> None:
@@ -40,7 +40,7 @@ async def move(redrive: Redrive, options: Namespace) -> int:
             )
     except BaseException as exc:
         if not options.dry_run:
-            # What is no WorkerError, such as Ctrl-C, may have come amid a batch that is not counted yet.
+            # An exception of another kind, such as Ctrl-C, may have come amid a batch that is not counted yet.
             least = "" if isinstance(exc, WorkerError) else "at least "
             complain(f"{least}{done.moved} of the dead letters were moved back before this")
         raise

@@ -17,7 +17,7 @@ def command(arguments: Namespace) -> int:
 
 
 async def retry(jobs: Jobs, job_ids: Sequence[str]) -> int:
-    """Retry one after the other and print the result of each. Returns 1 if one could not be, 4 if one does not exist.
+    """Retry one after the other and print each result. Returns 1 if one was not retried, 4 if one does not exist.
 
     Raises DependencyUnavailableError: the jobs after it were not tried.
     """

@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def leave_at_once_on_signals() -> None:
-    """Until the service handles the signals itself, there is nothing to drain.
+    """End at once on a signal, until the service handles signals itself: before that there is nothing to drain.
 
     A handler is needed all the same: a container's first process does not get signals that it has no handler for.
     """

@@ -40,6 +40,6 @@ def run_with(
 
 
 def _silence_libraries() -> None:
-    """Their warnings would stand among the lines of the command. Our own log is silent until it is set up."""
+    """Keep warnings of libraries out of the command's output. Our own log is silent until it is set up."""
     logging.captureWarnings(True)
     logging.getLogger().handlers = [logging.NullHandler()]

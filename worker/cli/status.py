@@ -24,7 +24,7 @@ def command(arguments: Namespace) -> int:
 
 
 async def show(jobs: Jobs, job_id: str, *, as_json: bool, timeout_seconds: float | None = None) -> int:
-    """Print the record; 4 if there is none, 124 if no store answered in time.
+    """Print the record. Returns 4 if there is none, 124 if no store answered in time.
 
     Raises DependencyUnavailableError where no store answers and there is no timeout.
     """
@@ -46,7 +46,7 @@ async def show(jobs: Jobs, job_id: str, *, as_json: bool, timeout_seconds: float
 
 
 async def _read(jobs: Jobs, job_id: str, timeout_seconds: float | None) -> JobRecord | None:
-    """One reading, with a timeout the first that a store answers. Raises DependencyUnavailableError, TimeoutError."""
+    """Read the record; with a timeout, until a store answers. Raises DependencyUnavailableError, TimeoutError."""
     async with asyncio.timeout(timeout_seconds):
         while True:
             try:

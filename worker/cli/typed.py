@@ -81,7 +81,7 @@ def since(text: str) -> datetime:
 
 
 def _ago_seconds(text: str) -> float:
-    """Raises ValueError, also for a number with a sign."""
+    """The seconds in a text such as `90m`. Raises ValueError, also for a negative number."""
     seconds = float(text[:-1]) * _AGO_SECONDS[text[-1]]
     if seconds < 0:
         raise ValueError(text)
@@ -89,7 +89,7 @@ def _ago_seconds(text: str) -> float:
 
 
 def base_url(text: str) -> str:
-    """The URL without the path of a probe."""
+    """A URL, without the path of a probe."""
     with suppress(ValueError):
         parts = urlsplit(text)
         path = parts.path.rstrip("/")

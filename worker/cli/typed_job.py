@@ -1,4 +1,4 @@
-"""From what is typed after `worker submit` to a job; what is wrong is named as it was typed."""
+"""Makes a job of what is typed after `worker submit`. Errors name things as they were typed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_job(arguments: Namespace, presets: Presets = BUILT_IN) -> tuple[Job, Ma
 
 
 def _local_files(sources: Sequence[str], upload_to: str | None) -> Mapping[str, Path]:
-    """Those that are local files; the others are objects in S3. Raises UsageError."""
+    """The sources that are local files, by what was typed; the others are objects in S3. Raises UsageError."""
     urls = {source: url for source in sources if (url := _URL.match(source))}
     for url in urls.values():
         if url[1] != "s3":

@@ -16,7 +16,7 @@ from worker.interrupts import run_interruptibly
 
 
 def command(arguments: Namespace) -> int:
-    """No setting is read: it can be called from anywhere that reaches the URL."""
+    """Check what listens at the URL. No setting is read: this can be called from anywhere that reaches it."""
     logs.silence()
     return run_interruptibly(lambda: _report(arguments.url, as_json=arguments.json))
 

@@ -22,13 +22,13 @@ class View(Protocol):
     def __enter__(self) -> Self: ...
     def __exit__(self, *_error: object) -> None: ...
     def wait(self) -> None:
-        """There is no record yet."""
+        """Show that there is no record yet."""
 
     def show(self, record: Record, *, is_fresh: bool) -> None: ...
 
 
 def view_of(job_id: str) -> View:
-    """The view for what standard error is."""
+    """The view that suits standard error: a bar on a terminal, else lines."""
     return Bar(job_id, sys.stderr) if _is_terminal() else Lines(job_id)
 
 
@@ -51,7 +51,7 @@ class Lines:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Needs no closing."""
+        """Do nothing."""
 
     def wait(self) -> None:
         if self._said is None:
@@ -124,7 +124,7 @@ class Counter:
 
 
 def counter_of(name: str, total: int) -> Counter:
-    """The counter for what standard error is."""
+    """The counter that suits standard error: it shows nothing where that is no terminal."""
     return Counter(name, total, sys.stderr if _is_terminal() else None)
 
 

@@ -70,7 +70,7 @@ def say_that_it_goes_on(job_id: str) -> None:
 
 
 async def _is_there(jobs: Jobs, job_id: str) -> bool:
-    """Whether there is a record. An outage may end, so that it is waited for, but the user should know of it."""
+    """Whether there is a record. During an outage of the stores, tell the user of it, and try again until it ends."""
     is_first = True
     while True:
         try:

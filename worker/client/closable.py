@@ -22,7 +22,7 @@ class ClosableReadings:
         self._is_closed = False
 
     async def next(self) -> Reading | None:
-        """The next reading; None: there is none. Raises RuntimeError once it is closed."""
+        """The next reading; None where there is no more. Raises RuntimeError once the watch is closed."""
         if self._is_closed:
             raise RuntimeError(NOT_OPEN)
         task = self._next = asyncio.ensure_future(anext(self._readings, None))

@@ -95,8 +95,8 @@ class Jobs:
         Without a `job_id` the job gets a readable one of its own. With the same id and the same job it is safe to
         call this again. `group` is the message group: on a standard queue a tenant, whom SQS keeps from delaying the
         others, on a FIFO queue what is done in order. `traceparent` is a W3C trace context that the worker's log
-        lines carry on. `put_source` is awaited when the id is the job's own and before its message is sent, for a
-        source that is uploaded first.
+        lines carry on. `put_source` uploads a source first: it is awaited once the id belongs to this job, before its
+        message is sent.
 
         Raises InvalidMessageError with the field's name, JobExistsError where the id is taken, what `put_source`
         raises, and `worker.settings.ConfigurationError` without a WORKER_QUEUE_URL.
@@ -148,14 +148,14 @@ class Jobs:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     async def get(self, job_id: str) -> JobRecord | None:
-        """The newest record of the job, of either store; None: there is none."""
+        """The newest record of the job, from either store; None: there is none."""
         if not _is_id(job_id):
             return None
         reading = await self._parts.reader.read(job_id)
         return None if reading.record is None else JobRecord.of(reading.record, fresh=reading.fresh)
 
     async def watch(self, job_id: str, *, timeout_seconds: float | None = None) -> AsyncGenerator[JobRecord, None]:
-        """Each newer record of the job, up to the final one; the newest that there is at once.
+        """Yield the newest record of the job at once, then each newer one, up to the final one.
 
         A job without a record is waited for, and no outage ends this. An id that no job may have has no records.
         Raises TimeoutError after so many seconds, and RuntimeError when the `async with` has ended.
@@ -181,10 +181,10 @@ class Jobs:
     async def list(
         self, *, status: Status | str | None = None, since: datetime | None = None, limit: int = 50
     ) -> Sequence[JobRecord]:
-        """The jobs that came last to the status, or to any, at `since` or later; the newest first, at most so many.
+        """The jobs that came to this status, or to any, at `since` or later: the last first, at most `limit`.
 
-        Raises NoIndexError where the table has no index for lists, NotAllowedError, and ValueError for what is no
-        status.
+        Raises NoIndexError where the table has no index for lists, NotAllowedError, and ValueError for a `status` that
+        does not exist.
         """
         statuses: Collection[Status] = tuple(Status) if status is None else (Status(status),)
         if limit < 1:
@@ -195,7 +195,7 @@ class Jobs:
 
     @asynccontextmanager
     async def _bounded(self, seconds: float | None) -> AsyncIterator[None]:
-        """Raises DependencyUnavailableError for whatever else says that AWS did not do in time what was asked."""
+        """Bound a call. Raises DependencyUnavailableError where AWS did not do in time what was asked."""
         from worker.ports import StoreUnavailableError  # noqa: PLC0415 - the parts have loaded it
 
         limit = asyncio.timeout(seconds)
@@ -211,7 +211,7 @@ class Jobs:
 
 
 def _is_id(job_id: str) -> bool:
-    """Whether a job may have that id. Of any other there is none, and DynamoDB refuses some of them as keys."""
+    """Whether a job may have that id. With any other there is no job, and DynamoDB refuses some of them as keys."""
     from worker.domain.job import is_job_id  # noqa: PLC0415 - the parts have loaded it
 
     return is_job_id(job_id)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Jobs:
-    """What `worker.client.Jobs` is, inside of `with`. It belongs to one thread, in which no event loop may run.
+    """The calls of `worker.client.Jobs`, inside of `with`. It belongs to one thread, in which no event loop may run.
 
     Outside of `with` each call raises RuntimeError.
     """

@@ -1,4 +1,4 @@
-"""moto's server with three corrections, so that it behaves as AWS does where a worker depends on it.
+"""moto's server with corrections, so that it behaves as AWS does where a worker depends on it.
 
 A conditional write to DynamoDB is atomic. moto checks the condition and then changes the item attribute by attribute,
 with a thread for each request. Without the lock, two workers that claim a job at the same moment may both win, and a

@@ -42,7 +42,7 @@ async def play(
 ) -> int:
     """Run the demo. Returns 0 if every job completed. An error is shown in one line.
 
-    `on_end` is called with what it returns when the results are shown.
+    When the results are shown, `on_end` is called with the exit code.
     """
     screen = open_screen()
     exit_code = 1

@@ -55,7 +55,7 @@ class WorkerProcess:
         return None
 
     async def wait_for(self, event: str) -> dict[str, Any]:
-        """The first line of that event, when it is there. Raises WorkerEndedError."""
+        """Wait for a line of that event, and return the first. Raises WorkerEndedError."""
         async with self._grown:
             while (found := self.find(event)) is None:
                 if self._reader.done() or self._process.stdout is None or self._process.stdout.at_eof():
@@ -82,7 +82,7 @@ class WorkerProcess:
 
 @asynccontextmanager
 async def running_worker(environment: Mapping[str, str]) -> AsyncIterator[WorkerProcess]:
-    """`worker run` with that environment, ready to work. It is stopped after the `with`."""
+    """Run `worker run` with that environment, ready to work. It is stopped after the `with`."""
     async with _running("run", environment) as worker:
         await worker.wait_for("worker.ready")
         yield worker
@@ -90,7 +90,7 @@ async def running_worker(environment: Mapping[str, str]) -> AsyncIterator[Worker
 
 @asynccontextmanager
 async def running_gateway(environment: Mapping[str, str]) -> AsyncIterator[str]:
-    """`worker serve` with that environment, on a free port: the URL of its page. It is stopped after the `with`."""
+    """Run `worker serve` on a free port, and yield the URL of its page. It is stopped after the `with`."""
     async with _running("serve", {**environment, "WORKER_SERVE_PORT": "0"}) as gateway:
         started = await gateway.wait_for("gateway.started")
         yield f"http://{started['http_address']}/"

@@ -62,7 +62,7 @@ def _ours(environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _read(given: Mapping[str, str]) -> tuple[Settings, list[Fault]]:
-    """The settings, and a fault for each name that is unknown and each value that is bad; a default stands for it."""
+    """The settings, and a fault for each unknown name and each bad value, in whose place the default is used."""
     faults = [_unknown(name, value) for name, value in given.items() if name not in _BY_NAME]
     known = {name: value for name, value in given.items() if name in _BY_NAME}
     try:
@@ -81,7 +81,7 @@ def _tree(values: Mapping[str, str]) -> Settings:
 
 
 def read_presets(environ: Mapping[str, str]) -> Presets:
-    """What WORKER_PRESETS and the code name, for commands that need no other setting. Raises ConfigurationError."""
+    """The presets, with those of WORKER_PRESETS, for commands that need nothing else. Raises ConfigurationError."""
     settings, faults = _read({name: value for name, value in _ours(environ).items() if name == "WORKER_PRESETS"})
     if faults:
         raise ConfigurationError(*faults)
@@ -110,13 +110,16 @@ def _what_the_machine_allows(environ: Mapping[str, str], settings: Settings) -> 
 
 
 def _of_otlp(environ: Mapping[str, str], name: str) -> str | None:
-    """https://opentelemetry.io/docs/specs/otel/protocol/exporter/"""
+    """What a variable of the exporter says, or its variant for traces, which comes first.
+
+    https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+    """
     given = environ.get(f"OTEL_EXPORTER_OTLP_TRACES_{name}") or environ.get(f"OTEL_EXPORTER_OTLP_{name}")
     return given or None
 
 
 def _pod(environ: Mapping[str, str]) -> str | None:
-    """The first variable is for the downward API to set; the host name of a pod is its name, if nothing changes it."""
+    """The name of the pod. POD_NAME is for the downward API to set; by default a pod's host name is its name."""
     is_in_kubernetes = bool(environ.get("KUBERNETES_SERVICE_HOST"))
     return (environ.get("POD_NAME") or environ.get("HOSTNAME") or None) if is_in_kubernetes else None
 
@@ -195,7 +198,7 @@ def _faults_of(settings: Settings, environ: Mapping[str, str], needs: Collection
 
 
 def _faults_of_metrics(settings: Settings) -> Iterator[Fault]:
-    """The metrics are lines of the log: what leaves those out, or is no JSON, leaves no metrics."""
+    """Metrics are lines of the log: they need a level that does not leave them out, and JSON."""
     if settings.metrics is None:
         return
     if settings.log_level not in {"debug", "info"}:
@@ -222,7 +225,7 @@ def _faults_of_redis(redis: RedisSettings) -> Iterator[Fault]:
 
 
 def _faults_of_iam_auth(redis: RedisSettings, region: str | None) -> Iterator[Fault]:
-    """https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html"""
+    """What a login with IAM lacks (https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html)."""
     if not redis.endpoint:
         yield Fault(("REDIS_IAM_AUTH", "REDIS_ENDPOINT"), "is set without REDIS_ENDPOINT")
         return

@@ -1,4 +1,4 @@
-"""The region that a queue's URL says.
+"""The region that a queue's URL names.
 
 https://docs.aws.amazon.com/general/latest/gr/sqs-service.html,
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-internetwork-traffic-privacy.html

@@ -1,4 +1,4 @@
-"""The variables of the AWS SDK: values with which it could only fail later, and in its own words.
+"""Finds values in the AWS SDK's variables with which the SDK would only fail later, and in its own words.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
@@ -79,7 +79,7 @@ def _problem_of(name: str) -> Callable[[str], str | None]:
         return _problem_of_region
     if name in _NUMBERS:
         return lambda value: (
-            None if value.isdecimal() and int(value) > 0 else f"must be a whole number, not {_show(value)}"
+            None if value.isdecimal() and int(value) > 0 else f"must be a whole number above 0, not {_show(value)}"
         )
     if name in _WORDS:
         words = _WORDS[name]
@@ -139,7 +139,7 @@ def _faults_of_keys(given: Mapping[str, str]) -> Iterator[Fault]:
 
 
 def _faults_of_proxies(environ: Mapping[str, str]) -> Iterator[Fault]:
-    """The value is never shown: it may hold a password."""
+    """Faults of the proxies' variables. A value is never shown: it may hold a password."""
     if environ.get("no_proxy", environ.get("NO_PROXY", "")).strip() == "*":
         return
     for lower, upper in _PROXIES:

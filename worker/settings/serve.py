@@ -38,7 +38,7 @@ def _split(origins: str) -> tuple[str, ...]:
 
 
 def _token(value: SecretStr) -> SecretStr:
-    """Without white space around it, such as the newline at the end of a file that a secret was made from."""
+    """The token without white space around it, such as the newline of a file that a secret was made from."""
     token = value.get_secret_value().strip()
     if not _TOKEN.fullmatch(token):
         raise ValueError("it has other characters")

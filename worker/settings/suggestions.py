@@ -1,11 +1,11 @@
-"""The setting that was probably meant, for a variable that is none."""
+"""The setting that was probably meant, for a variable that is no setting."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 
-# What other programs call it, by the name of the setting. Names that only lack a unit or a letter need no entry.
+# What other programs call a setting, by its name here. Names that only lack a unit or a letter need no entry.
 _OTHER_NAMES: Mapping[str, Collection[str]] = {
     "REDIS_ENDPOINT": ("HOST", "HOSTNAME", "HOSTS", "URL", "URI", "ADDR", "ADDRESS", "SERVER", "NODES"),
     "REDIS_TLS": ("SSL", "USE_SSL", "USE_TLS", "TLS_ENABLED"),

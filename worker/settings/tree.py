@@ -158,7 +158,8 @@ class Settings(BaseModel):
         None, description="The canned ACL of targets, for buckets whose policy demands one; needs `s3:PutObjectAcl`."
     )
     s3_storage_class: StorageClass | None = Field(
-        None, description="Of targets. In `GLACIER` and `DEEP_ARCHIVE` they must be restored before they can be read."
+        None,
+        description="The class of targets. In `GLACIER` and `DEEP_ARCHIVE` a target must be restored before a read.",
     )
     event_topic_arn: TopicArn | None = Field(
         None, description="An SNS topic to which ends of jobs are published ([events-out.md](events-out.md))."
@@ -193,7 +194,7 @@ class Settings(BaseModel):
     ecs_task: str | None = Field(None, description="The id of the ECS task.")
     pod: str | None = Field(None, description="The name of the Kubernetes pod.")
     otlp_endpoint: str | None = Field(None, description="The collector that spans of jobs are sent to.")
-    otlp_protocol: str | None = Field(None, description="How it is spoken to.")
+    otlp_protocol: str | None = Field(None, description="The protocol in which spans are sent to the collector.")
     profile_variable: str = Field("AWS_PROFILE", description="The SDK's variable that names the profile.")
     has_own_s3_endpoint: bool = Field(False, description="Whether the SDK's variables name an endpoint for S3.")
 

@@ -32,7 +32,7 @@ def _off_is_none(value: object) -> object:
 
 
 def _presets(value: object) -> object:
-    """From the path of a file to the presets that it adds."""
+    """Read the presets from the file at a path."""
     if not isinstance(value, str):
         return value
     try:
