@@ -12,9 +12,9 @@ from worker.signals import handling_signals
 
 
 def leave_at_once_on(number: signal.Signals, exit_code: int) -> None:
-    """From now on the signal ends the process at once. For the time in which there is nothing to clean up.
+    """Have the signal end the process at once from now on. For the time in which there is nothing to clean up.
 
-    An exception instead could be raised in the middle of an import or of a finalizer, which print it.
+    An exception could be raised in the middle of an import or of a finalizer, and Python would print a traceback.
     """
     signal.signal(number, lambda *_: os._exit(exit_code))
 
@@ -24,7 +24,7 @@ def run_interruptibly(
 ) -> int:
     """Run the body in an event loop and return its exit code. The first of the signals that comes cancels it.
 
-    Raises KeyboardInterrupt if it has ended by that.
+    Raises KeyboardInterrupt if that has ended it.
     """
     exit_code = asyncio.run(_cancelled_by(signals, body))
     if exit_code is None:

@@ -51,7 +51,7 @@ JOBS = Counter(
 )
 WORKER_DEATHS = Counter(
     "worker_deaths",
-    "Jobs over which a worker died, counted by the worker that starts them again or gives them up.",
+    "Jobs that were running when their worker died, counted by the worker that starts them again or gives them up.",
     registry=REGISTRY,
 )
 JOB_WAITING = Histogram(
@@ -79,10 +79,10 @@ OUTPUT_BYTES = Counter("worker_output_bytes", "Bytes of the outputs of completed
 AUDIO_SECONDS = Counter("worker_audio_seconds", "Playing time of the sources of completed jobs.", registry=REGISTRY)
 SLOTS = Gauge("worker_slots", "Jobs that may run at once (WORKER_CONCURRENCY).", registry=REGISTRY)
 SLOT_SECONDS = Counter(
-    "worker_slot_seconds", "Time of slots in which they had a job: capacity that was used.", registry=REGISTRY
+    "worker_slot_seconds", "Time in which slots had a job: the capacity that was used.", registry=REGISTRY
 )
 JOBS_RUNNING = Gauge("worker_jobs_running", "Jobs that run now.", registry=REGISTRY)
-JOBS_DELAYED = Gauge("worker_jobs_delayed", "Of these, jobs that wait for space in the workspace.", registry=REGISTRY)
+JOBS_DELAYED = Gauge("worker_jobs_delayed", "Running jobs that wait for space in the workspace.", registry=REGISTRY)
 
 # --- queue -------------------------------------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ LOOP_LAG = Gauge(
 
 
 class RecentValues:
-    """Values since they were last taken; of very many, the newest."""
+    """The values since they were last taken; where these are very many, the newest of them."""
 
     def __init__(self) -> None:
         self._values: collections.deque[float] = collections.deque(maxlen=1000)
@@ -190,13 +190,13 @@ PROGRESS_WRITE_VALUES = RecentValues()
 
 
 def observe_waiting(seconds: float) -> None:
-    """A job has started that had waited so long."""
+    """Count how long a job that has started had waited."""
     JOB_WAITING.observe(seconds)
     WAITING_VALUES.add(seconds)
 
 
 def observe_conversion(formats: Sequence[str], seconds: float) -> None:
-    """A job is completed whose conversion to these formats took so long."""
+    """Count how long the conversion of a completed job to these formats took."""
     CONVERSION_DURATION.labels(format=formats[0] if len(formats) == 1 else SEVERAL_FORMATS).observe(seconds)
     CONVERSION_VALUES.add(seconds)
 
@@ -270,7 +270,7 @@ _expect_labels()
 
 
 def show_pause(reason: str | None) -> None:
-    """None where nothing pauses."""
+    """Show the reason of the pause that goes on; None where none does."""
     for each in PAUSE_REASONS:
         CONSUMPTION_PAUSED.labels(reason=each).set(each == reason)
 

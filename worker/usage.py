@@ -27,7 +27,7 @@ _current: ContextVar[Usage | None] = ContextVar("usage", default=None)
 
 @contextmanager
 def of_job() -> Iterator[Usage]:
-    """Inside, what is used counts for one job, in all tasks that are begun there."""
+    """Count for one job what is used inside the `with`, in all tasks that are begun there."""
     usage = Usage()
     token = _current.set(usage)
     try:
@@ -37,19 +37,19 @@ def of_job() -> Iterator[Usage]:
 
 
 def s3_called() -> None:
-    """A request to S3 is sent."""
+    """Count a request to S3."""
     if (usage := _current.get()) is not None:
         usage.s3_calls += 1
 
 
 def dynamodb_called() -> None:
-    """A request to DynamoDB is sent."""
+    """Count a request to DynamoDB."""
     if (usage := _current.get()) is not None:
         usage.dynamodb_calls += 1
 
 
 def converter_ended(cpu_seconds: float, peak_bytes: int) -> None:
-    """A process of the converter has ended, whatever way."""
+    """Count what a process of the converter took that has ended, in whatever way."""
     if (usage := _current.get()) is not None:
         usage.cpu_seconds += cpu_seconds
         usage.converter_peak_bytes = max(usage.converter_peak_bytes, peak_bytes)

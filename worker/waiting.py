@@ -1,4 +1,4 @@
-"""Waiting for an event for a bounded time, and for several works at once."""
+"""Waiting for an event for a bounded time, and for several coroutines at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def wait_for_event_until(event: asyncio.Event, deadline: float | None) -> 
 
 
 async def all_or_first_error(works: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all of them at once; the first error cancels the others and is raised as it is."""
+    """Run all coroutines at once. The first error cancels the others, and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:
             for work in works:

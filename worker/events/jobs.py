@@ -29,7 +29,7 @@ JOBS: dict[Event, EventSpec] = {
     ),
     Event.JOB_DELAYED: EventSpec(
         "info",
-        "The workspace has no space for the job beside the others; it waits for that, and its lease is renewed.",
+        "The workspace has no space for the job beside the others; it waits for space, and its lease is renewed.",
         ("needed_bytes", "free_bytes"),
     ),
     Event.JOB_RETRIED: EventSpec("warning", "The attempt failed; another follows.", ("delay_seconds", *FAILURE)),
@@ -78,7 +78,7 @@ JOBS: dict[Event, EventSpec] = {
     ),
     Event.MESSAGE_UNREADABLE: EventSpec(
         "warning",
-        "A message came without a member that SQS always sends. It is left alone, and its visibility ends.",
+        "A message came without a member that SQS always sends. It is left alone until its visibility timeout ends.",
         ("error",),
     ),
     Event.RECORD_UNREADABLE: EventSpec(

@@ -26,7 +26,7 @@ PROCESSES: dict[Event, EventSpec] = {
         "info",
         "Once a minute, in every state; a missing one means a dead worker or lost logs. `busy_share` and "
         "`loop_lag_seconds` are of the last minute. `queue_depth` is asked once a minute, and "
-        "`oldest_message_seconds` is estimated: since the youngest message was sent that has come so far. "
+        "`oldest_message_seconds` is estimated: the time since the youngest message that has come was sent. "
         "`pause_reason` is null while nothing pauses; `poll_failures` counts the receives that failed since the last "
         "that did not.",
         (
@@ -69,7 +69,7 @@ PROCESSES: dict[Event, EventSpec] = {
     Event.PROGRESS_FAILED_BACK: EventSpec(
         "info",
         "Progress goes to Redis again, and Redis holds the newest record of each job that the outage touched. "
-        "`writes_failed_over` is how many of progress went to DynamoDB in its place.",
+        "`writes_failed_over` is how many writes of progress went to DynamoDB in its place.",
         ("outage_seconds", "jobs_carried_over", "writes_failed_over"),
     ),
     Event.PROGRESS_REPLAY_FAILED: EventSpec(
@@ -134,8 +134,12 @@ PROCESSES: dict[Event, EventSpec] = {
         "`worker serve` listens; with the settings in force, secrets masked.",
         ("settings", "http_address", "python"),
     ),
-    Event.GATEWAY_LIMITED: EventSpec("warning", "Too few open files for all streams.", ("wanted", "max_streams")),
-    Event.GATEWAY_DRAINING: EventSpec("info", "A stop signal came: its streams end.", ("signal",)),
+    Event.GATEWAY_LIMITED: EventSpec(
+        "warning",
+        "The limit on open files allows fewer streams than WORKER_SERVE_MAX_STREAMS.",
+        ("wanted", "max_streams"),
+    ),
+    Event.GATEWAY_DRAINING: EventSpec("info", "A stop signal came to `worker serve`: its streams end.", ("signal",)),
     Event.GATEWAY_STOPPED: EventSpec("info", "`worker serve` has answered what was asked, and ends."),
     Event.TRACING_FAILED: EventSpec(
         "warning",
@@ -156,7 +160,7 @@ PROCESSES: dict[Event, EventSpec] = {
     ),
     Event.LOG_DROPPED: EventSpec(
         "warning",
-        "Standard output accepts lines again; so many were dropped while nobody read it, or it could not be written.",
+        "Standard output accepts lines again; `lines` were dropped while nobody read it, or it could not be written.",
         ("lines",),
     ),
 }

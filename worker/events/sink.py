@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Log:
-    """Its methods are the levels."""
+    """A logger: its methods are the levels."""
 
     def __getattr__(self, level: str) -> Any:
         structlog = _structlog()

@@ -49,14 +49,14 @@ class SourceAudio:
     loses_frames: bool = False  # some cannot be decoded, so that silence has to take the place of each
     changes_format: bool = False  # its rate or its channels change on the way
     parts: tuple[SourceAudio, ...] = ()  # that follow each other in the source, each with a decoder of its own
-    is_finite: bool | None = True  # False: among the samples are some that are no numbers; None: there may be
+    is_finite: bool | None = True  # False: some samples are infinite or no numbers; None: that is not known
     is_predicted: bool = False  # read from the source's own headers; the converter has not yet said the same
-    made_of: SourceFormat | None = None  # of joined sources, whose samples this is: what the record says
-    clips_at: float | None = None  # of joined sources: the lowest full scale of those with the most bits
+    made_of: SourceFormat | None = None  # where this is the samples of joined sources: what the record says of these
+    clips_at: float | None = None  # for joined sources: the lowest full scale of those with the most bits
 
     @property
     def format(self) -> SourceFormat:
-        """The same for the record."""
+        """What the record says of the source."""
         if self.made_of is not None:
             return self.made_of
         return SourceFormat(
@@ -79,20 +79,20 @@ class DownloadedPart:
 
     @property
     def source_seconds(self) -> float:
-        """How long all of the source is; by its size, where only decoding can find it out."""
+        """The length of the whole source; estimated from its size where only decoding can find it out."""
         seconds = self.audio.duration_seconds
         return self.audio.size_bytes / _CODED_BYTES_PER_SECOND if seconds is None else seconds
 
     @property
     def seconds(self) -> float:
-        """How long the part is, as far as that is known."""
+        """The length of the part, as far as it is known."""
         end = self.source_seconds if self.part.end_seconds is None else self.part.end_seconds
         return max(0.0, min(end, self.source_seconds) - (self.part.start_seconds or 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class JoinedSources:
-    """The one sound that sources were joined to, and what was repaired of them, in sentences."""
+    """The one sound that sources were joined into, and what was repaired of them, in sentences."""
 
     audio: SourceAudio
     repaired: tuple[str, ...] = ()
@@ -113,9 +113,9 @@ class ConversionProgress:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What a conversion ends in: an artifact for each output, and what was repaired of the source, in sentences.
+    """The result of a conversion: an artifact for each output, and what was repaired of the source, in sentences.
 
-    `source_seconds` is the length of all of the source.
+    `source_seconds` is the length of the whole source.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -139,7 +139,7 @@ class IncomingSource(Protocol):
 
     @property
     def size_bytes(self) -> int:
-        """Of the whole source."""
+        """The size of the whole source."""
 
     @property
     def written_bytes(self) -> int:
@@ -150,10 +150,10 @@ class IncomingSource(Protocol):
         """Whether all of it is there, and was not changed meanwhile."""
 
     async def wait_for_more_than(self, written_bytes: int) -> None:
-        """Wait until more bytes than that are written, or all. Who waits is cancelled where that fails."""
+        """Wait until more bytes than that are written, or all. If the download fails, the task is cancelled."""
 
     async def wait_until_complete(self) -> None:
-        """Wait until all of it is there. Who waits is cancelled where that fails."""
+        """Wait until all of it is there. If the download fails, the task is cancelled."""
 
 
 class SpareSlots(Protocol):
@@ -161,16 +161,16 @@ class SpareSlots(Protocol):
 
     @property
     def concurrency(self) -> int:
-        """All slots."""
+        """How many slots the worker has."""
 
     @property
     def spare(self) -> int:
         """How many are free now. Each can be borrowed as soon as no job has come for a while."""
 
     def borrowed(self) -> AbstractAsyncContextManager[asyncio.Event]:
-        """Wait for one, while no job has come for a while, and have it inside.
+        """Wait until a slot is free and no job has come for a while, and keep the slot inside the `with`.
 
-        The event is set when a job has come for it: then what runs in it has to stop at once.
+        The event is set when a job needs the slot: what runs in it then has to stop at once.
         """
 
 
@@ -185,7 +185,7 @@ class AudioConverter(Protocol):
         """
 
     async def predict_from_front(self, source: Path, incoming: IncomingSource) -> SourceAudio | None:
-        """What `probe` predicts of a source when it is there, by the headers in the part of it that has come.
+        """What `probe` would predict of the whole source, read from the headers in the part of it that has come.
 
         None where they do not say all. Raises nothing about the source.
         """
@@ -201,11 +201,11 @@ class AudioConverter(Protocol):
         max_file_bytes: int | None = None,
         incoming: IncomingSource | None = None,
     ) -> Converted:
-        """Convert; one artifact for each output, in their order, complete and checked. Keeps `progress` up to date.
+        """Convert to one artifact for each output, in their order, complete and checked. Keeps `progress` up to date.
 
         No file that is written becomes larger than `max_file_bytes`. Without it, the longest duration decides.
-        Of an `incoming` source, the `audio` was predicted from its front; what is converted counts only if all comes.
-        When it is cancelled, the converter's whole process group has been killed by the time it returns.
+        The `audio` of an `incoming` source was predicted from its front; the result counts only if all of it comes.
+        When the call is cancelled, the converter's whole process group has been killed by the time it returns.
         Raises InvalidMessageError where the source lacks what an output asks for; UnsupportedAudioError, NoAudioError,
         DurationTooLongError, OutputsTooLargeError, OutputLimitError, WorkspaceFullError, ConverterCrashedError,
         ConverterAlwaysFailsError; and for a source that was predicted MispredictedError, in place of all others where
@@ -226,7 +226,7 @@ class AudioConverter(Protocol):
 
         Each source is decoded and checked as one alone would be. `progress` counts the seconds of all the sources, as
         the parts say how long these are. No file becomes larger than `max_file_bytes`. Cancelling is as in `convert`.
-        Raises InvalidMessageError where a part has not what is asked for; DurationTooLongError where the sources
+        Raises InvalidMessageError where a part lacks what is asked for; DurationTooLongError where the sources
         together, uncut, play for longer; about one source, with its name, UnsupportedAudioError, NoAudioError,
         ConverterCrashedError and ConverterAlwaysFailsError; OutputLimitError, WorkspaceFullError.
         """

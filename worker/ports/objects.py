@@ -38,7 +38,7 @@ class Artifact:
     """A converted output on disk: `prefix`, then the bytes of `path` from `start` to `stop`.
 
     The prefix holds a part that belongs in front and is known only at the end: the index of an MP4.
-    An output that is `streams` is nothing but these.
+    An output of the format `hls` consists of its `streams` alone.
     """
 
     path: Path
@@ -99,7 +99,7 @@ class UploadAhead(Protocol):
     async def finish(self, artifact: Artifact, *, on_bytes: BytesDone) -> str:
         """Complete the object with what the file has become, as `ObjectStore.upload` does.
 
-        It is the artifact, whatever was sent before. Where a part was sent before, the object has the job's id and no
+        The object is the artifact, whatever was sent before. Where a part was sent before, it has the job's id and no
         digest as metadata. Raises what `ObjectStore.upload` raises.
         """
 
@@ -145,14 +145,14 @@ class ObjectStore(Protocol):
         """Stream the artifact to the target; the object can be read when this returns.
 
         Returns the artifact's SHA-256 in hex. The object carries it as metadata, and says whose it is and which
-        directory it names (`marks_of`). With `seen` it replaces nothing else, in a store that knows such conditions.
+        directory it names (`marks_of`). With `seen` it replaces only what was seen, if the store has conditions.
         When it raises or is cancelled, the object may have been written all the same. A multipart upload is aborted;
         where the store does not answer to that in time, its parts are left to the bucket's lifecycle rule.
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError, and with `seen` ObjectExistsError.
         """
 
     async def current_object(self, target: ObjectLocation) -> Seen | None:
-        """What is there now; None where the role may not ask or the store does not say it.
+        """What is at the target now; None where the role may not ask or the store does not say it.
 
         Raises DependencyUnavailableError.
         """
@@ -162,8 +162,8 @@ class ObjectStore(Protocol):
     ) -> AbstractAsyncContextManager[UploadAhead]:
         """Inside the `with`, a file that is written to `path` is sent as it grows. It need not exist yet.
 
-        Where it is not finished, what was sent is dropped as in `upload`. What goes wrong before that is no error:
-        then the file is sent from its beginning when it is finished.
+        Where it is not finished, what was sent is dropped as in `upload`. A failure before `finish` raises nothing:
+        the file is then sent from its beginning when it is finished.
         """
 
     async def drop_unfinished(self, target: ObjectLocation) -> None:
@@ -185,7 +185,7 @@ class ObjectStore(Protocol):
         """
 
     async def remove_beneath(self, prefix: ObjectLocation) -> None:
-        """Delete all objects whose keys begin with that one.
+        """Delete all objects whose keys begin with that prefix.
 
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
         """

@@ -9,7 +9,7 @@ class Credentials(Protocol):
     """The worker's identity at its cloud."""
 
     async def problem(self) -> str | None:
-        """None where there are credentials; else why not, in words. It looks anew each time and raises nothing."""
+        """Why there are no credentials, in words; None where there are. Looks anew each time, and raises nothing."""
 
 
 class ScaleInProtection(Protocol):

@@ -104,7 +104,8 @@ class JobTable(ProgressStore, Protocol):
     ) -> Written | Conflict:
         """Keep a claim, with its mark beside it, if the record that is held is still at version `seen`.
 
-        None: nothing is held. `Written` too where the claim that is held has the token of `mark`.
+        `seen` is None for a job without a record. Returns Written also where the claim that is held has the token of
+        `mark`.
         The `message` is kept as well; without one, none is from now on.
         Raises StoreUnavailableError: the claim may have been kept, or may be kept later.
         """
@@ -119,7 +120,7 @@ class JobTable(ProgressStore, Protocol):
         """Keep the first record of a job's next run, if the final one that is held is still at version `seen`.
 
         Nothing counts from then on that was kept of the last run: no request to cancel, no death of a worker.
-        Raises StoreUnavailableError: it may have been begun.
+        Raises StoreUnavailableError: the run may have been begun.
         """
 
     async def commit(self, record: Record) -> WriteResult:
@@ -179,7 +180,7 @@ class JobIndex(Protocol):
     async def newest(
         self, status: Status, since: datetime | None, limit: int, *, after: ListPosition | None = None
     ) -> Sequence[ListedJob]:
-        """The newest jobs of that status, at most so many, that came to it at `since` or later; the newest first.
+        """The newest jobs of that status, at most `limit`, that came to it at `since` or later; the newest first.
 
         `after` leaves out the job of that position and those before it, so that a long list is read in pages.
         Raises NoIndexError, NotAllowedError, DependencyUnavailableError.

@@ -128,8 +128,8 @@ class DeadLetterQueue(Protocol):
     async def move_back(self, letters: Sequence[DeadLetter]) -> Sequence[WorkerError | None]:
         """Send each back to the queue as it is, and delete it here once it is there. One result for each.
 
-        A letter that cannot be deleted here is there twice: that begins no second run.
+        A letter that cannot be deleted here is then on both queues: that begins no second run.
         """
 
     async def leave(self, letters: Sequence[DeadLetter]) -> None:
-        """Show the letters to others again. Raises nothing for a single one: they are shown after two minutes."""
+        """Show the letters to others again. Raises nothing where that fails for one: it is shown after two minutes."""

@@ -36,4 +36,4 @@ class Tracer(Protocol):
     """What takes the spans of jobs."""
 
     def record(self, trace: JobTrace) -> None:
-        """Take them over, and send them later. Returns at once, and raises nothing."""
+        """Take the spans of an attempt, and send them later. Returns at once, and raises nothing."""
