@@ -1,4 +1,4 @@
-"""The local disk: what is read from it, and how much it has."""
+"""The local disk: what is read from it, and how much space it has."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ class LocalVolume:
         return stats.f_bavail * stats.f_frsize
 
     def size_bytes(self, directory: Path) -> int:
-        """Without what is kept for root alone."""
+        """The size of the file system, without what is kept for root alone."""
         stats = os.statvfs(directory)
         return (stats.f_blocks - (stats.f_bfree - stats.f_bavail)) * stats.f_frsize
 
     def used_bytes(self, directory: Path) -> int:
-        """Files that are being written count as far as they are."""
+        """Files that are being written count as far as they are written."""
         total = 0
         with suppress(OSError), os.scandir(directory) as entries:
             for entry in entries:

@@ -49,7 +49,7 @@ async def open_protection(agent_uri: str) -> AsyncIterator[EcsProtection]:
 
 
 def _require_protection(status: int, text: str, *, wanted: bool) -> None:
-    """Raises DependencyUnavailableError unless the answer shows the wanted state."""
+    """Raise DependencyUnavailableError unless the answer shows the wanted state."""
     try:
         answer = json.loads(text)
     except ValueError:

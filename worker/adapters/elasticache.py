@@ -58,7 +58,7 @@ class IamToken:
         self._making: asyncio.Task[None] | None = None
 
     async def __call__(self) -> str:
-        """Raises StoreUnavailableError where there are no credentials."""
+        """The password. Raises StoreUnavailableError where there are no credentials."""
         now = asyncio.get_running_loop().time()
         if self._made_at is None or now - self._made_at >= _REUSED_SECONDS:
             if self._making is None:

@@ -25,7 +25,7 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class MachineLimits:
-    """What may be used in all. No `memory_bytes`: only the machine's own memory is the limit."""
+    """What may be used in all. `memory_bytes` is None where only the machine's own memory is the limit."""
 
     cpus: int
     memory_bytes: int | None
@@ -67,7 +67,7 @@ def _task(uri: str | None) -> Mapping[str, Any]:
 
 
 def _task_id(task: Mapping[str, Any]) -> str | None:
-    """The last part of its ARN."""
+    """The id of the task: the last part of its ARN."""
     arn = task.get("TaskARN")
     return arn.rpartition("/")[2] if isinstance(arn, str) else None
 

@@ -55,7 +55,7 @@ class OtelTracer:
         self._tracer = self._provider.get_tracer("worker")
 
     def record(self, trace: JobTrace) -> None:
-        """Take the spans over. Raises nothing."""
+        """Take the spans. Raises nothing."""
         if trace.parent is not None and not trace.parent.is_sampled and trace.parent.span_id is None:
             return  # with a span of the sender's, the SDK sees to it
         nanoseconds = _epoch_nanoseconds()
@@ -84,7 +84,7 @@ class OtelTracer:
 
 
 def _epoch_nanoseconds() -> Callable[[float], int]:
-    """From loop time to what the SDK takes, by the clocks as they are now."""
+    """A function from loop time to the nanoseconds since 1970 that the SDK takes, by the clocks as they are now."""
     offset = time.time() - asyncio.get_running_loop().time()
     return lambda loop_time: int((offset + loop_time) * _NANOSECONDS)
 
@@ -106,7 +106,7 @@ class _Ids(RandomIdGenerator):
 
     @contextmanager
     def of(self, parent: TraceContext | None) -> Iterator[None]:
-        """Inside, a span without a parent is in the trace of this one."""
+        """Inside the `with`, put a span that has no parent into the trace of `parent`."""
         self._trace_id = None if parent is None else int(parent.trace_id, 16)
         try:
             yield
@@ -144,7 +144,7 @@ class _WatchedExporter(SpanExporter):
 
 
 class _Complaints(logging.Handler):
-    """Keeps what the SDK says, which it would say again and again, from the log."""
+    """Keeps the SDK's warnings, which it repeats again and again, out of the log. `last` is the newest."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

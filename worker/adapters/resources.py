@@ -31,7 +31,7 @@ class MachineResources:
         return _resident_bytes(os.getpid())
 
     def converters_memory_bytes(self) -> int | None:
-        """Of all that the launcher has started and that runs now."""
+        """The memory of all that the launcher has started and that runs now."""
         launcher = self._launcher()
         if launcher is None:
             return 0
@@ -40,14 +40,14 @@ class MachineResources:
 
 
 def _children_of(pid: int) -> Sequence[int] | None:
-    """None where the kernel does not say."""
+    """The children of a process; None where the kernel does not say."""
     with suppress(OSError, ValueError):
         return [int(word) for word in (_PROC / f"{pid}/task/{pid}/children").read_text("ascii").split()]
     return None
 
 
 def _resident_bytes(pid: int) -> int | None:
-    """The second number of statm counts resident pages (proc(5)). None where the process has ended."""
+    """The resident memory: statm's second number counts its pages (proc(5)). None where the process has ended."""
     with suppress(OSError, ValueError, IndexError):
         pages = int((_PROC / f"{pid}/statm").read_text("ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")

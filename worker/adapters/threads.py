@@ -45,7 +45,7 @@ def share_arenas() -> None:
     """Let all threads use two arenas of glibc's malloc. To be called before they are started.
 
     By default each thread gets one of its own, up to eight for each processor, and each keeps what was freed there:
-    buffers of a mebibyte. Measured with two jobs of 100 MB at a time on two cores: 161 MB at the peak, 118 MB so.
+    buffers of a mebibyte. Measured with two jobs of 100 MB at a time on two cores: a peak of 161 MB, now of 118 MB.
     Does nothing with other libraries.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -107,7 +107,7 @@ _SQS_PREFIX = "AWS.SimpleQueueService."
 class Refusal:
     """An answer that says no.
 
-    `code` is the service's own, such as `NoSuchKey`, empty where the answer has none: one to HEAD, a gateway's page.
+    `code` is the service's own, such as `NoSuchKey`, empty where the answer has none: one to HEAD, a proxy's page.
     `status` is HTTP's.
     """
 

@@ -1,4 +1,4 @@
-"""What of a profile in the SDK's files can never give credentials, however often the chain is asked.
+"""Finds why a profile in the SDK's files can never give credentials, however often the chain is asked.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html,
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html

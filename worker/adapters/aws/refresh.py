@@ -1,4 +1,4 @@
-"""Credentials that end are refreshed beside the requests, once for all of them."""
+"""Refreshes credentials that expire beside the requests, once for all of them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _LAST_SECONDS = 600
 class SharedRefresh:
     """Credentials of the SDK, whose refresh is one task for all requests and outlives each of them.
 
-    The SDK refreshes them within the request that finds them near their end. A request with less time than that takes
-    would cut the refresh off, and so would each one after it.
+    The SDK refreshes them within the request that finds them near their end. A request that has less time than the
+    refresh takes would cut it off, and so would each request after it.
     """
 
     def __init__(self, credentials: Any) -> None:
@@ -59,6 +59,6 @@ class SharedRefresh:
 
 
 def _retrieve(refresh: asyncio.Task[None]) -> None:
-    """The SDK logs why a refresh failed. Requests that waited for it may have given up."""
+    """Take the error, which the SDK has logged: the requests that waited for the refresh may have given up."""
     if not refresh.cancelled():
         refresh.exception()

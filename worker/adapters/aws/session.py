@@ -33,7 +33,7 @@ _FILES = ("shared-credentials-file", "config-file")
 _LOCAL_PROVIDERS = (_VARIABLES, *_FILES)
 # Providers whose credentials hold keys of a file as long as they are used: a role is assumed with those of a profile.
 _KEEPS_KEYS = (*_FILES, "assume-role")
-_READ_AGAIN_SECONDS = 1.0  # so long after a version of the files in which there were no keys that can be used
+_READ_AGAIN_SECONDS = 1.0  # then files without usable keys are read again, although they have not changed
 _WAIT_SECONDS = 0.5  # so long do requests wait for keys that are read again; then they go on with the old ones
 
 
@@ -69,7 +69,7 @@ class ChainCredentials:
     """Credentials that the SDK's chain is asked for when a request is signed, again until it finds some.
 
     The SDK would ask once, when a client is made. That holds the start up where the metadata service hangs, and what
-    it does not find then is never found. As much of the SDK's credentials as its clients use.
+    it does not find then is never found. This class has as much of the SDK's credentials as its clients use.
 
     The SDK knows when credentials of other kinds end, and reads keys in a file once. Programs beside the worker write
     new ones there before the old ones end, so they are read again when `version_of_files` returns another
@@ -94,7 +94,7 @@ class ChainCredentials:
         self._loading: asyncio.Task[None] | None = None
 
     async def get_frozen_credentials(self) -> Any:
-        """Raises NoCredentialsError and CredentialRetrievalError."""
+        """The keys to sign a request with. Raises NoCredentialsError and CredentialRetrievalError."""
         with _retrieving():
             found = await self._look()
             if found is None:
@@ -119,7 +119,7 @@ class ChainCredentials:
             return None if account is None else str(account)
 
     def get_deferred_property(self, _name: str) -> Callable[[], Coroutine[Any, Any, str | None]]:
-        """The SDK asks for one property so: the account's id."""
+        """The way in which the SDK asks for the account's id, the one property that it asks for."""
         return self.get_account_id
 
     async def _look(self) -> Any:
@@ -164,7 +164,7 @@ class ChainCredentials:
 
 @contextmanager
 def _retrieving() -> Iterator[None]:
-    """One error for all that goes wrong on the way to credentials, which come in many ways: files, processes, HTTP.
+    """Raise one error for all that goes wrong on the way to credentials, which come by files, processes or HTTP.
 
     A refusal of STS, above all, is not one of the service that the credentials are for.
     """
@@ -267,7 +267,7 @@ class AwsSession:
             raise SdkConfigurationError(self._profile_variable if named else "AWS_CONFIG_FILE", problem)
 
     async def problem(self) -> str | None:
-        """None where there are credentials; else why not, with the chain that was asked."""
+        """Why there are no credentials, with the chain that was asked; None where there are."""
         try:
             await (await self._core.get_credentials()).get_frozen_credentials()
         except (NoCredentialsError, CredentialRetrievalError) as exc:

@@ -1,6 +1,6 @@
-"""Defaults of the SDK that are replaced.
+"""Replaces defaults of the SDK.
 
-Bodies are sent at once, redirections are signed again, and a page of a gateway is no answer.
+Bodies are sent at once, redirections are signed again, and a proxy's page is not taken for an answer.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Session(AIOHTTPSession):
 
 @cache
 def _trust_in(authorities: str) -> ssl.SSLContext:
-    """As the SDK makes it for a client; `authorities` is the path of their certificates."""
+    """The TLS context that the SDK would make for a client; `authorities` is the path of their certificates."""
     context: ssl.SSLContext = create_urllib3_context()
     context.load_verify_locations(authorities)
     return context
@@ -123,7 +123,7 @@ def _resolve_by_bucket(client: Any) -> None:
 
 
 def _require_json(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
-    """The SDK takes a success whose body is no JSON for an empty one: a write counts as done that nobody has done.
+    """Refuse a success whose body is no JSON. The SDK takes it for an empty one, and a write then counts as done.
 
     Proxies and captive portals answer so: a page with status 200. Raises ResponseParserError, also for JSON that is
     not the service's. Where an operation has no output, SQS answers with an empty body
@@ -143,13 +143,13 @@ def _require_json(response_dict: dict[str, Any], operation_model: Any, **_: Any)
 
 
 def _require_published(response_dict: dict[str, Any], **_: Any) -> None:
-    """The SDK finds no result in a page that is XML, and raises a KeyError. Raises ResponseParserError."""
+    """Refuse a page in place of SNS's answer: the SDK raises a KeyError for one in XML. Raises ResponseParserError."""
     if response_dict["status_code"] < 300 and b"PublishResult" not in response_dict["body"]:
         raise ResponseParserError("the body is none of SNS's")
 
 
 def _require_kept(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
-    """S3 answers a PUT that it has stored with an empty body, and the end of a multipart upload with its result.
+    """Refuse a page in place of S3's answer: empty after a PUT, and the result after a multipart upload.
 
     Raises ResponseParserError for anything else under a status of success.
     """

@@ -45,11 +45,11 @@ class ConditionalUpdate:
     removes: frozenset[str] = frozenset()
 
     def setting(self, attributes: Mapping[str, Any]) -> ConditionalUpdate:
-        """With these attributes set as well, and not removed."""
+        """The update with these attributes set as well, and not removed."""
         return replace(self, sets={**self.sets, **attributes}, removes=self.removes - attributes.keys())
 
     def removing(self, *names: str) -> ConditionalUpdate:
-        """With these attributes removed as well."""
+        """The update with these attributes removed as well."""
         return replace(self, removes=self.removes | set(names))
 
     def arguments(self) -> dict[str, Any]:
@@ -68,18 +68,18 @@ class ConditionalUpdate:
 
 
 def if_newer(record: Record, now: int) -> ConditionalUpdate:
-    """If the record may replace the one that is held. `now`: epoch seconds."""
+    """An update for where the record may replace the one that is held. `now`: epoch seconds."""
     condition = _ABSENT_OR_OLDER if record.run == FIRST_RUN else f"{_ABSENT_OR_OLDER} OR ({_NEXT_RUN})"
     return ConditionalUpdate(condition, {**_FINAL, ":now": number(now)})
 
 
 def if_unchanged(seen: Version) -> ConditionalUpdate:
-    """If the record that is held is at version `seen`."""
+    """An update for where the record that is held is at version `seen`."""
     return ConditionalUpdate(_UNCHANGED, {":seen_fence": number(seen.fence), ":seen_seq": number(seen.seq)})
 
 
 def if_absent(now: int) -> ConditionalUpdate:
-    """If no record is held, or one that has expired. `now`: epoch seconds.
+    """An update for where no record is held, or one that has expired. `now`: epoch seconds.
 
     What was kept beside an expired record is not about this job: it is removed.
     """
@@ -128,7 +128,7 @@ def with_message(update: ConditionalUpdate, message: JobMessage | None) -> Condi
 
 
 def begins_run(seen: Version) -> ConditionalUpdate:
-    """If the record that is held is at version `seen`.
+    """An update for where the record that is held is at version `seen`, which begins the next run.
 
     What was kept of that run does not count for the next: deaths are 0 again, and a request to cancel is removed.
     """

@@ -13,7 +13,7 @@ from worker.ports import DependencyMissingError, NotAllowedError, TableFacts
 
 
 async def inspect_table(client: Any, table: str) -> TableFacts:
-    """Raises DependencyMissingError, NotAllowedError or DependencyUnavailableError."""
+    """The schema of the table. Raises DependencyMissingError, NotAllowedError or DependencyUnavailableError."""
     errors = dict.fromkeys(DENIED, lambda: NotAllowedError("dynamodb:DescribeTable")) | {
         "ResourceNotFoundException": lambda: DependencyMissingError(f"table {table}")
     }

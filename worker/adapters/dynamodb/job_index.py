@@ -106,7 +106,7 @@ def _milliseconds(time: datetime) -> int:
 
 
 def _listed(item: Mapping[str, Any], status: Status, now: datetime) -> ListedJob | None:
-    """None where the job has another status or has expired, and for an item that is no record."""
+    """The job of an item; None where it has another status or has expired, or the item is no record."""
     with suppress(KeyError, TypeError, ValueError, OverflowError, OSError):
         if item["status"]["S"] == status.value and float(item["expires_at"]["N"]) > now.timestamp():
             status_at = datetime.fromtimestamp(int(item[STATUS_AT]["N"]) / 1000, UTC)

@@ -183,7 +183,7 @@ class DynamoJobTable:
         return await self._set(record, update.setting(new_status(record)))
 
     async def _set(self, record: Record, update: ConditionalUpdate) -> JobState | None:
-        """None if the item was set; else what is held and did not meet the condition."""
+        """Write the item. Returns None if it was written, else what is held and did not meet the condition."""
         expires_at = self._epoch_seconds() + self._retention_seconds
         try:
             await self._client.update_item(

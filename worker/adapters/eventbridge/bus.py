@@ -39,7 +39,7 @@ class EventBridgeBus:
         self._require_kept(response)
 
     def _require_kept(self, response: Any) -> None:
-        """An entry that is refused is part of an answer of success."""
+        """Raise where the entry was refused: the call itself succeeds all the same."""
         results = response.get("Entries") or [{}]
         if results[0].get("EventId"):
             return
@@ -49,7 +49,7 @@ class EventBridgeBus:
 
 
 def _errors_of(bus: str) -> ErrorTable:
-    """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html"""
+    """What is raised for a code (eventbridge/latest/APIReference/API_PutEventsResultEntry.html in AWS's documents)."""
 
     def problem(text: str) -> Callable[[], WorkerError]:
         return lambda: DependencyUnavailableError(_EVENTBRIDGE, text)

@@ -33,15 +33,15 @@ class Clients:
 
     @property
     def deadline(self) -> float | None:
-        """The earliest one; None without clients."""
+        """The earliest deadline; None without clients."""
         return next(iter(self._deadlines.values()), None)
 
     def overdue(self, now: float) -> Sequence[Connection]:
-        """Those whose deadline has passed."""
+        """The connections whose deadline has passed."""
         return [connection for connection, _ in takewhile(lambda item: item[1] <= now, self._deadlines.items())]
 
     def begin_request(self, connection: Connection, now: float) -> None:
-        """The connection is new, or its last response is sent: the full time begins."""
+        """Begin the full time of a connection that is new, or whose last response has been sent."""
         self._deadlines[connection] = now + self._seconds
         self._deadlines.move_to_end(connection)
 

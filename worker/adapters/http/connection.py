@@ -84,7 +84,7 @@ class Connection:
         return selectors.EVENT_WRITE if self._received else selectors.EVENT_READ
 
     def _discard(self) -> int:
-        """Wait for the client to close: with bytes of its that are unread, the system would reset the connection.
+        """Wait for the client to close. If its bytes were left unread, the system would reset the connection.
 
         A reset may overtake the response (RFC 9112, section 9.6).
         """

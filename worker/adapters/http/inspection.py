@@ -13,9 +13,9 @@ _ANY = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 - wh
 
 
 def inspect_address(host: str, port: int) -> bool:
-    """True if it is free, False if a worker listens there already. Waits for the network: call it in a thread.
+    """Whether the address is free; False if a worker listens there. Waits for the network: call it in a thread.
 
-    Raises CannotListenError where something else has it, or it is none of this machine's.
+    Raises CannotListenError where something else has it, or where it is not an address of this machine.
     """
     try:
         listeners = listen(host, port)

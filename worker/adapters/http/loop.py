@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from worker.adapters.http.clients import Clients
 from worker.adapters.http.connection import OVER, Connection, Respond
 
-# Of the clients on this machine, and of all others.
+# The limits of each kind of clients: those on this machine, and all others.
 _MAX_CLIENTS = 512
 _MIN_CLIENTS = 8
-_SHARE_OF_DESCRIPTORS = 8  # at most two in so many are clients'; jobs need the others
+_SHARE_OF_DESCRIPTORS = 8  # each kind may have one descriptor in so many; jobs need the others
 _AT_ONCE = 64  # so many clients have a turn before new ones are accepted, and so many are accepted before the next
 _OUT_OF_DESCRIPTORS_SECONDS = 0.05
 
@@ -96,7 +96,7 @@ class ConnectionLoop:
             self._connect(Connection(client, self._respond, is_local=_is_local(address[0])))
 
     def _connect(self, connection: Connection) -> None:
-        """Most clients send their request at once: many of these are answered here already."""
+        """Take a new client and serve it as far as possible: most send their request at once, and are answered."""
         event = connection.advance()
         if event == OVER:
             connection.socket.close()

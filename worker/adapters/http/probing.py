@@ -20,7 +20,7 @@ class Probe:
         self._base_url = base_url
 
     async def get(self, path: str) -> tuple[int, bytes]:
-        """Status and body; a redirect is an answer like any other. The caller bounds the time.
+        """The status and the body of the answer, which may be a redirect. The caller bounds the time.
 
         Raises DependencyUnavailableError where there is no answer in HTTP.
         """
@@ -38,7 +38,7 @@ class Probe:
 
 @asynccontextmanager
 async def open_probe(base_url: str) -> AsyncIterator[Probe]:
-    """Its connections are closed after the `with`."""
+    """A probe of the base URL. Its connections are closed after the `with`."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
         yield Probe(session, base_url)
 

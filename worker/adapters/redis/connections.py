@@ -19,7 +19,7 @@ from worker.ports import StoreUnavailableError
 
 
 class Connections:
-    """To one server. Idle connections are reused, the newest first; new ones are made one at a time.
+    """The connections to one server. Idle ones are reused, the newest first; new ones are made one at a time.
 
     A burst of writers that finds no idle connection waits for the one attempt: its failure is the failure of all of
     them, and after its success most find a connection that another has handed back.

@@ -76,7 +76,7 @@ _CODE_WITHIN_SCRIPT = re.compile(r"[- ]([A-Z]{2,}) ")
 
 
 def store_failure(exc: Exception) -> StoreUnavailableError:
-    """Ours for one of theirs. The vendor's text, which may hold a key or a host, stays in the cause.
+    """Our error for one of the library or the system. Its text, which may hold a key or a host, stays in the cause.
 
     Where it is neither the library's own nor the system's, the library could not read what the server said: a
     redirection without a node raises ValueError, one to a port beyond 65535 OverflowError.

@@ -63,7 +63,7 @@ class Nodes:
         self._by_slot[slot_of(key)] = node
 
     def forget(self, key: str) -> None:
-        """Its node failed: the seed is asked for it next, and may know of another."""
+        """Forget the node of a key, because it failed: the seed is asked next, and may know of another one."""
         self._by_slot.pop(slot_of(key), None)
 
     async def aclose(self) -> None:

@@ -31,7 +31,7 @@ _MAX_REDIRECTIONS = 2
 
 Commands = Sequence[tuple[int | str, ...]]
 
-# Fences stay below 2^53, so Lua's numbers hold them exactly. A version that is none is written over. What an earlier
+# Fences stay below 2^53, so Lua's numbers hold them exactly. What is no version is overwritten. What an earlier
 # version of the worker wrote has no run: it is of the first.
 _SCRIPT = """
 local final = {FINAL}
@@ -142,7 +142,7 @@ class RedisProgressCache:
                     case [b"subscribe", _, _]:
                         pass
                     case _:
-                        return  # what answers so is no Redis
+                        return  # Redis does not answer so
         except Exception:  # noqa: BLE001 - whatever it is, the watcher polls from now on
             return
         finally:

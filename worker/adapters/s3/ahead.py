@@ -1,8 +1,8 @@
 """An upload that begins while its file is still being written.
 
-What writes audio files rewrites their front at the end, and nothing else: the first part is sent last. Whether that
-held is seen by the checksums: each part that was sent early must be the same in the finished file. Else, and after any
-failure, the file is uploaded anew.
+A program that writes an audio file rewrites its front at the end, and nothing else, so the first part is sent last.
+Checksums show whether that held: each part that was sent early must be the same in the finished file. Else, and after
+any failure, the file is uploaded anew.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class UploadAhead:
         await run_shielded(self._given_up())
 
     async def finish(self, artifact: Artifact, *, on_bytes: BytesDone) -> str:
-        """The file is written: send what is left of it. Returns its SHA-256 in hex; the object can be read then."""
+        """Send what is left of the file, which is written. Returns its SHA-256 in hex; the object can be read then."""
         assert self._tailing is not None
         self._is_written.set()
         await asyncio.shield(self._tailing)

@@ -126,7 +126,7 @@ class UnexplainedError(DependencyUnavailableError):
 
 @contextmanager
 def source_errors(source: ObjectLocation) -> Iterator[None]:
-    """Raises SourceNotFoundError, SourceChangedError, AccessDeniedError or DependencyUnavailableError."""
+    """Raise SourceNotFoundError, SourceChangedError, AccessDeniedError or DependencyUnavailableError for the SDK's."""
     try:
         yield
     except ClientError as exc:
@@ -139,7 +139,7 @@ def source_errors(source: ObjectLocation) -> Iterator[None]:
 
 @contextmanager
 def target_errors(target: ObjectLocation) -> Iterator[None]:
-    """Raises TargetRefusedError, AccessDeniedError or DependencyUnavailableError."""
+    """Raise TargetRefusedError, AccessDeniedError or DependencyUnavailableError for the SDK's errors."""
     try:
         yield
     except ClientError as exc:
@@ -152,9 +152,9 @@ def target_errors(target: ObjectLocation) -> Iterator[None]:
 
 @contextmanager
 def condition_errors(target: ObjectLocation) -> Iterator[None]:
-    """Inside `target_errors`, for a call that demands that the object is new or unchanged.
+    """Raise ObjectExistsError for a call that demands that the object is new or unchanged. Inside `target_errors`.
 
-    NoSuchKey: it is gone, so it is not unchanged. Raises ObjectExistsError.
+    NoSuchKey: it is gone, so it is not unchanged.
     """
     try:
         yield
@@ -167,7 +167,7 @@ def condition_errors(target: ObjectLocation) -> Iterator[None]:
 
 @contextmanager
 def head_errors(location: ObjectLocation) -> Iterator[None]:
-    """Inside of one of the others, for HEAD: an answer to it has no body, so that a 400 has no code.
+    """Inside one of the others, for HEAD: its answer has no body, so that a 400 has no code.
 
     S3 answers so where the credentials have expired, and where an object has a key of its own (SSE-C)
     (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). Raises UnexplainedError.
@@ -182,7 +182,7 @@ def head_errors(location: ObjectLocation) -> Iterator[None]:
 
 
 def required(answer: Mapping[str, Any], name: str, location: ObjectLocation) -> str:
-    """Raises DependencyUnavailableError where the answer has no such member: it comes from something else."""
+    """A member of an answer. Raises DependencyUnavailableError where it is missing: something else has answered."""
     value = answer.get(name)
     if not value:
         raise DependencyUnavailableError("S3", f"answered without {name} for {location}")

@@ -117,7 +117,7 @@ class MultipartUpload:
             raise
 
     async def begin(self) -> None:
-        """To be followed by `complete` or `abort`, also where it is cancelled midway.
+        """Begin the upload. `complete` or `abort` must follow, also where this is cancelled midway.
 
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError.
         """
@@ -149,7 +149,7 @@ class MultipartUpload:
         await all_or_first_error(sender() for _ in range(self._limits.concurrency))
 
     async def send_part(self, artifact: Artifact, part: Part) -> None:
-        """Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError."""
+        """Send one part. Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError."""
         checksum: Arguments = {"ChecksumCRC32": part.crc32} if self._has_checksums else {}
         body = body_of(artifact, part.offset, part.length)
         upload_id = await self._upload_id()
@@ -203,7 +203,7 @@ class MultipartUpload:
     async def abort(self) -> None:
         """Abort the upload. Where that fails, a line is logged, and the bucket's lifecycle rule has to do it.
 
-        So it is where this is cancelled: a worker that ends does not wait for S3's answer.
+        The same holds where this is cancelled: a worker that ends does not wait for S3's answer.
         """
         try:
             async with asyncio.timeout(_ABORT_SECONDS):
@@ -230,7 +230,7 @@ class MultipartUpload:
 
 
 def sends_checksums(client: S3Client) -> bool:
-    """False where AWS_REQUEST_CHECKSUM_CALCULATION says `when_required`, for an endpoint that knows no checksums."""
+    """Whether checksums are sent: not where AWS_REQUEST_CHECKSUM_CALCULATION is `when_required`."""
     config: Any = client.meta.config
     return bool(config.request_checksum_calculation != "when_required")
 

@@ -111,7 +111,7 @@ class PartUploads:
             await self._client.abort_multipart_upload(**self._of(target, upload_id))
 
     async def is_there(self, target: ObjectLocation, size_bytes: int) -> bool:
-        """Whether there is an object of that size: an upload whose completion was not heard of is gone, too.
+        """Whether there is an object of that size: an upload that was completed is gone, too, if the answer was lost.
 
         Without s3:ListBucket, S3 answers 403 about an object that is not there
         (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).

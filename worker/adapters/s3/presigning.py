@@ -20,7 +20,7 @@ ValidSeconds = Callable[[int], Awaitable[int]]  # for how many of so many second
 
 
 async def as_many_as_asked(seconds: int) -> int:
-    """Of credentials that never end."""
+    """For credentials that never end: all of the seconds."""
     return seconds
 
 

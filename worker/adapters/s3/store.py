@@ -123,7 +123,7 @@ class S3Store:
             with target_errors(target), head_errors(target):
                 await self._client.head_bucket(Bucket=target.bucket)
         except (AccessDeniedError, UnexplainedError):
-            pass  # the role may lack s3:ListBucket and still write there; what cannot be explained, the download will
+            pass  # the role may lack s3:ListBucket and still write there; the download explains a 400
         self._targets_seen[target.bucket] = self._clock()
 
     async def upload(
@@ -140,7 +140,7 @@ class S3Store:
     ) -> str:
         """Stream the artifact to the target, with its digest and whose it is as metadata.
 
-        What was `seen` is sent as If-Match or If-None-Match. A store that does not know these is written to without.
+        What was `seen` is sent as If-Match or If-None-Match, but not to a store that does not know these.
         """
         digest = await self.digest_of(artifact)
         metadata = {"sha256": digest.sha256} | marks_of(job_id, run, directory)
@@ -155,7 +155,7 @@ class S3Store:
         return digest.sha256
 
     async def current_object(self, target: ObjectLocation) -> Seen | None:
-        """Ask for its headers. Without s3:ListBucket a missing object is denied, too, and nothing is known."""
+        """Ask for the object's headers. Without s3:ListBucket a missing one is denied, too, and nothing is known."""
         try:
             found = await self._found(target)
         except (AccessDeniedError, UnexplainedError):
@@ -198,7 +198,7 @@ class S3Store:
                 await delete_unchanged(self._client, where, found.get("ETag"))
 
     async def directory_named_at(self, target: ObjectLocation) -> str | None:
-        """Read its metadata."""
+        """Read the object's metadata."""
         found = await self._found(target)
         return None if found is None else found["Metadata"].get(DIRECTORY_MARK)
 

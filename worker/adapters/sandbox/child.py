@@ -26,7 +26,7 @@ def become(order: Order, report: int, descriptors: Sequence[int], rules: int | N
     """Turn this process into the program, or report why not over the socket `report`, and end."""
     parent = os.getppid()
     try:
-        # Out of the way of the numbers that the program's descriptors get.
+        # These are moved out of the way of the numbers that the program's descriptors get.
         beyond = max(order.numbers, default=0) + 1
         report = _moved(report, beyond)
         rules = None if rules is None else _moved(rules, beyond)
@@ -50,14 +50,14 @@ def become(order: Order, report: int, descriptors: Sequence[int], rules: int | N
 
 
 def _leave_the_launcher(parent: int) -> None:
-    """A session and a group of its own, which die with the launcher."""
+    """Begin a session and a group of its own, and have the kernel kill this process when the launcher ends."""
     os.setsid()
     for number in _DEFAULT_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
     if kernel.IS_LINUX:
         kernel.die_with_parent(signal.SIGKILL)
-        if os.getppid() != parent:  # it has died before it was said
+        if os.getppid() != parent:  # the launcher had died before that call
             os._exit(_NOT_STARTED)
 
 
@@ -72,7 +72,7 @@ def _take_over(descriptors: Sequence[int], numbers: Sequence[int]) -> None:
 
 
 def _limit_of_tasks() -> list[tuple[int, int]]:
-    """RLIMIT_NPROC counts all processes and threads of the user, wherever they are: so many may come beside them."""
+    """RLIMIT_NPROC: it counts all processes and threads of the user, wherever they are, so those are added."""
     try:
         running = int(kernel.file_of_proc("/proc/loadavg").split()[3].partition(b"/")[2])
     except (OSError, ValueError, IndexError):
@@ -87,7 +87,7 @@ def _limit(number: int, limit: int) -> None:
 
 
 def _compute_in_the_background() -> None:
-    """Its threads interrupt no other when they have something to do (SCHED_BATCH, sched(7)).
+    """Have its threads interrupt no other when they have something to do (SCHED_BATCH, sched(7)).
 
     They hand frames to each other, and the one that hands over goes on until it has to wait: with all cores busy, that
     takes 5 to 35 % less CPU (docs/decisions/speed.md). The worker's own threads go first. A policy that the operator

@@ -8,7 +8,7 @@ from worker.adapters.sandbox.programs import program_of
 
 
 def available_sandbox(program: str) -> Sandbox:
-    """All that this kernel has, and nothing for a script: it starts other programs, which a sandbox forbids.
+    """The sandbox with all that this kernel has; an empty one for a script, which starts other programs.
 
     Starts the launcher. Raises OSError, LauncherLostError.
     """

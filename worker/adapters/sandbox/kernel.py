@@ -62,7 +62,7 @@ def hide_from_others() -> None:
 
 
 def gain_no_privileges() -> None:
-    """From now on no program that is executed has more rights than this process."""
+    """Let no program that is executed from now on have more rights than this process."""
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 

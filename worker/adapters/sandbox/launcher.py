@@ -77,7 +77,7 @@ class Child:
         return self.end
 
     def kill(self) -> None:
-        """Have it killed with all that it has started. `ended` waits until that is done."""
+        """Have the process killed with all that it has started. `ended` waits until that is done."""
         with suppress(OSError):  # it has ended already
             self._answers.shutdown(socket.SHUT_WR)
 
@@ -101,11 +101,11 @@ class Launcher:
 
     @property
     def pid(self) -> int | None:
-        """Of the process that was started last; it may have ended. None before the first start and after `close`."""
+        """The id of the process started last, which may have ended. None before the first start and after `close`."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start it if it does not run. Raises OSError."""
+        """Start the process if it does not run. Raises OSError."""
         if self._orders is not None:
             return
         self._orders, theirs = socket.socketpair()
@@ -195,7 +195,7 @@ class Launcher:
         return None
 
     def close(self) -> None:
-        """End it, with all that it has started, and wait for that."""
+        """End the process, with all that it has started, and wait for that."""
         if self._orders is not None:
             self._orders.close()
             self._orders = self._facts = None

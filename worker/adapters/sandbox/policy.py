@@ -9,8 +9,8 @@ from dataclasses import dataclass
 # Of addresses, for the stack of each thread; a conversion to 96 bitrates has 288 threads. A quarter of it is the limit
 # for arguments (execve(2)): the tags of 16 outputs may take 1 MiB.
 STACK_BYTES = 6 * 1024 * 1024
-# No file, and no pipe to a program either: of those the kernel takes 0 for no limit, and 1 for none at all (core(5),
-# fs/coredump.c). A program that takes core dumps would get as much as the process has in memory.
+# No core file, and no core dump for a program that takes them: for such a program the kernel takes 0 as no limit, and
+# 1 as no dump (core(5), fs/coredump.c). It would get as much as the process has in memory.
 CORE_BYTES = 1
 OPEN_FILES = 320  # ffmpeg copies each that it is given: of 32 streams that are joined, and 16 outputs of 6 bitrates
 

@@ -46,7 +46,7 @@ RECORD = struct.Struct("=BidQ")  # kind, errno or status, CPU seconds, most memo
 
 
 def send_order(channel: socket.socket, order: Order, descriptors: Sequence[int]) -> None:
-    """Raises OSError, also where the launcher has ended."""
+    """Send an order with its descriptors. Raises OSError, also where the launcher has ended."""
     body = marshal.dumps(tuple(order))  # both ends are the same Python
     message = _LENGTH.pack(len(body)) + body
     ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]

@@ -72,7 +72,7 @@ class Service:
         self._selector.register(answers, selectors.EVENT_READ, partial(self._kill, pid, answers))
 
     def _rules_of(self, order: Order) -> int | None:
-        """Made once for each program: a rule for each of its libraries costs as much as a fork."""
+        """The rules for an order's files. They are made once for each program: it costs as much as a fork."""
         if not order.landlock_abi:
             return None
         key = (order.landlock_abi, order.executables, order.readable)
@@ -81,11 +81,11 @@ class Service:
         return self._rules[key]
 
     def _kill(self, pid: int, answers: socket.socket) -> None:
-        """The worker does not want the process any more, or has ended."""
+        """Kill the process: the worker does not want it any more, or has ended."""
         if self._running.get(pid) is not answers:  # the same `select` has reported its end, which was handled first
             return
         self._selector.unregister(answers)
-        # The second where it has no group of its own yet.
+        # The second call is for a process that has no group of its own yet.
         for kill in (os.killpg, os.kill):
             with suppress(ProcessLookupError, PermissionError):
                 kill(pid, signal.SIGKILL)
@@ -128,7 +128,7 @@ def _answer(answers: socket.socket, kind: Kind, number: int, cpu_seconds: float 
 
 
 def _do_nothing(*_: object) -> None:
-    """A handler, and not SIG_IGN, which the converter would inherit."""
+    """Ignore the signal by a handler: a converter would inherit SIG_IGN."""
 
 
 def _facts() -> tuple[bool, int]:
@@ -143,7 +143,7 @@ def _facts() -> tuple[bool, int]:
 
 
 def _works(step: Callable[[], None]) -> bool:
-    """Whether a process can take the step, which is one for good."""
+    """Whether a process can take the step, tried in a process of its own: it cannot be undone."""
     pid = os.fork()
     if pid == 0:
         with suppress(OSError):
@@ -155,7 +155,7 @@ def _works(step: Callable[[], None]) -> bool:
 
 
 def main(descriptor: int) -> None:
-    """The launcher of the worker that holds the other end of the socket `descriptor`."""
+    """Run the launcher of the worker that holds the other end of the socket `descriptor`."""
     gc.disable()  # no cycles are made, and a collection would copy the pages that forks share
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the worker decides when it ends
         signal.signal(number, _do_nothing)

@@ -24,7 +24,7 @@ class Attributes:
 
     dead_letter_arn: str | None
     retention_seconds: float | None
-    max_message_bytes: int  # also used for the dead-letter queue, which the role may not ask
+    max_message_bytes: int  # also used for the dead-letter queue, whose attributes the role need not be able to read
 
 
 class QueueAttributes:
@@ -39,7 +39,7 @@ class QueueAttributes:
         self._retention_due = -math.inf
 
     async def read(self) -> Attributes:
-        """Raises DependencyUnavailableError."""
+        """The attributes. Raises DependencyUnavailableError."""
         now = asyncio.get_running_loop().time()
         if self._known is None or now >= self._known_until:
             self._known = await self._ask()
@@ -72,7 +72,7 @@ class QueueAttributes:
 
 
 def _read(attributes: Mapping[str, str]) -> Attributes:
-    """Raises KeyError, TypeError or ValueError where they are not as SQS has them."""
+    """Read SQS's attributes. Raises KeyError, TypeError or ValueError where they are not as SQS has them."""
     policy, retention = attributes.get("RedrivePolicy"), attributes.get("MessageRetentionPeriod")
     return Attributes(
         json.loads(policy)["deadLetterTargetArn"] if policy else None,
@@ -82,7 +82,7 @@ def _read(attributes: Mapping[str, str]) -> Attributes:
 
 
 def is_fifo(queue_url: str) -> bool:
-    """Whether it is a FIFO queue: the names of these end so, and no other's."""
+    """Whether it is a FIFO queue: only the names of these end in `.fifo`."""
     return queue_url.endswith(".fifo")
 
 

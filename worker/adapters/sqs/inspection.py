@@ -17,7 +17,7 @@ _NO_MESSAGE = {"Id": "0", "ReceiptHandle": "worker-doctor"}  # a handle that no 
 
 
 async def inspect_queue(client: Any, queue_url: str) -> QueueFacts:
-    """Raises DependencyMissingError, NotAllowedError or DependencyUnavailableError."""
+    """The queue's attributes. Raises DependencyMissingError, NotAllowedError or DependencyUnavailableError."""
     denied: ErrorTable = dict.fromkeys(DENIED, lambda: NotAllowedError("sqs:GetQueueAttributes"))
     with translated("SQS", {**denied, **_missing("the queue")}):
         response = await client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])

@@ -63,26 +63,26 @@ _REFUSED_MESSAGES = (
 
 
 def denied(action: str) -> Errors:
-    """For a call that needs the right to this action, and on an encrypted queue the use of its key."""
+    """The errors of a call that needs the right to this action, and on an encrypted queue the use of its key."""
     refusals: Errors = dict.fromkeys(DENIED, _failure(f"does not allow the role {action}"))
     return refusals | unusable_key()
 
 
 def unusable_key() -> Errors:
-    """For a call that reads or writes messages of an encrypted queue."""
+    """The errors of a call that reads or writes messages of an encrypted queue."""
     needs = "the role needs kms:Decrypt on the queue's key, and to send kms:GenerateDataKey"
     refusals: Errors = {code: _failure(f"answered {code}: {needs}") for code in _DENIED_KEYS}
     return refusals | {code: _failure(f"answered {code}: check the key that encrypts the queue") for code in _BAD_KEYS}
 
 
 def no_queue(queue_url: str) -> Errors:
-    """For a call to this queue."""
+    """The errors of a call to a queue that does not exist."""
     return dict.fromkeys(_NO_QUEUE, _failure(f"has no queue at {queue_url}"))
 
 
 @contextmanager
 def of_a_sent_message() -> Iterator[None]:
-    """Where SQS refuses the message itself, and would refuse it again: raises InvalidMessageError.
+    """Raise InvalidMessageError where SQS refuses the message itself, and would refuse it again.
 
     Every other error of the SDK goes on as it is, also one with the code of such a refusal and an unknown text: what
     is wrong is then not known, and may be a setting.

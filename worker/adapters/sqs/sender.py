@@ -16,7 +16,7 @@ from worker.domain.errors import InvalidMessageError
 class SqsSender:
     """The producer's side: puts bodies on a queue.
 
-    `sent` counts what it has put there, and `failures` the tries since that have failed or were given up.
+    `sent` counts what it has put there; `failures` the tries since the last success that failed or were given up.
     """
 
     def __init__(self, client: Any, queue_url: str) -> None:
