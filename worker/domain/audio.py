@@ -47,7 +47,7 @@ class AudioFormat(StrEnum):
 
 
 class Codec(StrEnum):
-    """What a sample of a format is that can hold several kinds."""
+    """The kinds of samples, for formats that can hold several."""
 
     PCM = "pcm"
     FLOAT = "float"
@@ -71,14 +71,14 @@ class FormatSpec:
     channels: Range[int] = _ALL_CHANNELS
     rates_hz: Range[int] | OneOf = _ALL_RATES
     bitrates_kbps: Range[int] | None = None  # None: lossless
-    default_kbps_per_channel: int = 0  # of the lossy: what is transparent enough for speech and good for music
+    default_kbps_per_channel: int = 0  # for lossy formats: transparent enough for speech, and good for music
     bitrate_bounds: tuple[BitrateBounds, ...] = ()  # by rate, ascending; empty: the encoder takes the nearest itself
-    max_rate_for_bitrate_hz: int | None = None  # of an output with a bitrate and no rate of its own
+    max_rate_for_bitrate_hz: int | None = None  # for an output with a bitrate and no rate of its own
     vbr_quality: Range[int] | None = None  # of a variable bitrate, on the encoder's own scale
     bits_per_sample: OneOf | None = None  # that can be asked for; 32 is float
     codecs: Choice | None = None  # that can be asked for
     holds_tags: bool = True
-    has_tags_by_converter: bool = False  # that writes them, and takes only so many
+    has_tags_by_converter: bool = False  # the converter writes the tags, and takes only so many
     holds_cover: bool = True
     max_bytes: int | None = None  # of a file, where its size fields have 32 bits
     is_constant: bool = False  # each second takes as many bytes as the next
@@ -95,7 +95,7 @@ class FormatSpec:
 
     @property
     def endings(self) -> tuple[str, ...]:
-        """How targets of the format end: all of them, where another end has no meaning."""
+        """The endings that targets of the format may have, or that its files usually have."""
         return ("/",) if self.is_segmented else tuple(f".{extension}" for extension in self.extensions)
 
     @property

@@ -47,7 +47,7 @@ def groups_of(controller: str, membership: str, mounts: str) -> Sequence[Group]:
 
 
 def _unescaped(path: str) -> str:
-    r"""The kernel writes blanks, line ends and backslashes in mountinfo as octal numbers, such as \040."""
+    r"""The path. The kernel writes blanks, line ends and backslashes in mountinfo as octal numbers, such as \040."""
     return _OCTAL.sub(lambda match: chr(int(match[1], 8)), path)
 
 
@@ -76,7 +76,7 @@ def _upwards(path: str, *, root: str, mount: str) -> Sequence[PurePosixPath]:
 
 
 def cpus_of_quota(quota: str, period: str) -> float | None:
-    """CPUs, from the quota and the period in microseconds; None without a limit (`max`, or -1 in version 1)."""
+    """How many CPUs, from quota and period in microseconds; None without a limit (`max`, or -1 in version 1)."""
     try:
         microseconds, length = int(quota), int(period)
     except ValueError:
@@ -85,7 +85,7 @@ def cpus_of_quota(quota: str, period: str) -> float | None:
 
 
 def bytes_of_limit(text: str) -> int | None:
-    """Bytes; None without a limit."""
+    """How many bytes the limit allows; None without a limit."""
     try:
         limit = int(text)
     except ValueError:

@@ -18,7 +18,7 @@ WINDOW_CALLS = 10  # fewer say nothing of a rate
 WINDOW_FAILURE_RATE = 0.5
 PROBES_AFTER_A_TRIP = 2
 SECONDS_BETWEEN_GOOD_PROBES = 0.25
-CALM_SECONDS = 30.0  # closed for so long, and the next outage starts with short delays again
+CALM_SECONDS = 30.0  # after the circuit was closed for so long, the next outage starts with short delays again
 # Five seconds after Redis answers again it is used again, which tests/system/test_redis_outage.py measures. The cap
 # leaves room for a hung probe, the second probe and the replay within them.
 PROBE_BACKOFF = Backoff(first_seconds=0.5, factor=2, cap_seconds=3.0, floor=0.5)
@@ -64,7 +64,7 @@ class Circuit:
             self._note(at, failed=False)
 
     def call_failed(self, generation: int, severity: Severity, at: float) -> bool:
-        """True if this failure opened the circuit."""
+        """Count a failed call. Returns True if this failure opened the circuit."""
         if not self._counts(generation) or severity is Severity.LOCAL:
             return False
         self._failures_in_a_row += 1
@@ -75,7 +75,7 @@ class Circuit:
         return False
 
     def probe_succeeded(self, at: float) -> bool:
-        """True if this probe closed the circuit."""
+        """Count a good probe. Returns True if this one closed the circuit."""
         if self.is_closed:
             return False
         self._good_probes += 1

@@ -25,9 +25,9 @@ MOST_SEQS = 1_000_000  # of one attempt: five ticks a second for the 12 hours of
 class ClaimMark:
     """What a claim leaves beside the record, where it stays until the next claim.
 
-    The `token` is of this claim only, and the same however often it is written: a worker whose claim was not answered
-    knows it by that. `is_suspect`: a worker died while the job ran, so the job runs alone. `deaths_alone` counts
-    the workers that died while it did.
+    The `token` belongs to this claim only, and is the same however often it is written: a worker whose claim was not
+    answered knows its claim by it. `is_suspect`: a worker died while the job ran, so the job runs alone.
+    `deaths_alone` counts the workers that died while it ran alone.
     """
 
     token: str

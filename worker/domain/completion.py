@@ -35,7 +35,7 @@ class CompletionEvent:
 
     @property
     def event_id(self) -> str:
-        """What no other end has."""
+        """An id that no other end of a job has."""
         return f"{self.record.job_id}:{self.record.version.fence}:{self.record.version.seq}"
 
     @property
@@ -46,8 +46,8 @@ class CompletionEvent:
     def to_json(self) -> str:
         """The document, of at most `MAX_EVENT_BYTES` in UTF-8.
 
-        A record has room in it, for sixteen targets of the longest keys too, but not for any number of repairs: of too
-        many the first are shown.
+        It has room for a record, also for one with sixteen targets of the longest keys, but not for any number of
+        repairs: of too many, the first are shown.
         """
         text = self._document(self.record)
         if len(text.encode()) <= MAX_EVENT_BYTES:

@@ -24,7 +24,7 @@ class Cover:
 
     @classmethod
     def parse(cls, text: str) -> Cover:
-        """Raises ValueError with a sentence that says what is wrong."""
+        """Read a message's text. Raises ValueError with a sentence that says what is wrong."""
         if text in {"keep", "drop"}:
             return cls(is_kept=text == "keep")
         if not text.startswith("s3://"):

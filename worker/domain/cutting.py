@@ -8,7 +8,7 @@ from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
 
 _ROUNDED_SECONDS = 0.001  # an end that was read from a record is rounded to that
-_DOUBT_SECONDS = 1.0  # by less do the lengths that headers state differ from what is decoded
+_DOUBT_SECONDS = 1.0  # the lengths that headers state differ by less from what is decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Cut:
 
 
 def cut_of(spec: OutputSpec) -> Cut | None:
-    """None where the output has all of the source as it is."""
+    """The cut of an output; None where it has all of the source as it is."""
     cut = Cut(spec.start_seconds or 0.0, spec.end_seconds, spec.fade_in_seconds or 0.0, spec.fade_out_seconds or 0.0)
     return None if cut == Cut() else cut
 

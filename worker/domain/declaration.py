@@ -30,7 +30,7 @@ LimitsByFormat = Callable[[FormatSpec], Limits | None]
 class Field:
     """A member whose limits are the same everywhere. `meaning` is a sentence for people.
 
-    A record is without a member that is `left_out_if_null`, where it has no value.
+    A member that is `left_out_if_null` is left out of a record where it has no value.
     """
 
     meaning: str
@@ -42,7 +42,7 @@ class Field:
 class Companion:
     """Another option, and the limits that it has to keep where both are given. No limits: any value goes with it.
 
-    With `given`, that holds only beside this value of the option.
+    With `given`, that holds only where the option itself has this value.
     """
 
     name: str
@@ -86,7 +86,7 @@ def members_of(kind: Any) -> tuple[Member, ...]:
 
 
 def options_of(kind: Any) -> dict[str, tuple[Member, Option]]:
-    """Those members of an output that are options, by name."""
+    """The members of an output that are options, by name."""
     return {
         member.name: (member, member.declared) for member in members_of(kind) if isinstance(member.declared, Option)
     }

@@ -2,7 +2,7 @@
 
 A job that waits holds nothing, so no two jobs wait for each other. Those that came first are served first. Where the
 first needs more than there is, others that need less may overtake it, but only so often: then no job that came later
-is served before it. So a large job always has its turn, and a small one waits for none but those that came before it.
+is served before it. So a large job always gets its turn, and a small one waits only for those that came before it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class SpaceNeed:
 
 @dataclass(eq=False, slots=True)
 class Share:
-    """The part of one job, in bytes. `order` is that in which the jobs came."""
+    """The share of one job, in bytes. `order` is its number in the order in which the jobs came."""
 
     order: int
     reserved: int = 0
@@ -77,7 +77,7 @@ class SharedDisk:
 
     @property
     def waiting(self) -> list[Share]:
-        """Those that wait, in their order."""
+        """The shares that wait, in their order."""
         return [share for share in self._shares if share.wanted is not None]
 
     def join(self) -> Share:
@@ -91,21 +91,21 @@ class SharedDisk:
         self._shares.remove(share)
 
     def unwritten(self, written: Callable[[Share], int], *, to_others_than: Share) -> int:
-        """How much is promised beyond what is `written`, which is asked for those that hold something."""
+        """How much of their reservations others have not written yet. `written` says how much a share has written."""
         others = (share for share in self._shares if share.reserved and share is not to_others_than)
         return sum(max(0, share.reserved - written(share)) for share in others)
 
     @property
     def taken(self) -> int:
-        """What all have: as much as is reserved, or kept by those that write nothing more."""
+        """What all shares take: what is reserved, or what is kept by those that write nothing more."""
         return sum(share.reserved or share.kept for share in self._shares)
 
     def admissible(self, available: int) -> int:
-        """How much those that wait can be given at most: no more than is `available`, and to none a part."""
+        """The most that can be given to those that wait: at most what is `available`, and to each all or nothing."""
         return min(available, sum(share.wanted or 0 for share in self.waiting if (share.wanted or 0) <= available))
 
     def take(self, share: Share, size_bytes: int, available: int) -> bool:
-        """Let the share be so large, if that fits and it is not another's turn. `available` is for this share."""
+        """Let the share be so large, if that is `available` to it and not another's turn. Returns whether it was."""
         if size_bytes > available:
             return False
         passed = [other for other in self.waiting if other.order < share.order]

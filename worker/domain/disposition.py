@@ -12,8 +12,8 @@ from worker.domain.backoff import Backoff
 from worker.domain.errors import JobError
 from worker.domain.progress import FIRST_RUN
 
-# Seconds at first, a quarter of an hour at last. With its floor, five attempts outlive five minutes, and ten receives
-# of a message outlive an hour: queues that move a message to the dead-letter queue after ten are common.
+# From seconds up to a quarter of an hour. With its floor, five attempts take longer than five minutes, and ten
+# receives of a message longer than an hour: queues that move a message to the dead-letter queue after ten are common.
 RETRY_BACKOFF = Backoff(first_seconds=5, factor=4, cap_seconds=900, floor=0.75)
 
 
@@ -24,16 +24,16 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Visible again after `delay_seconds`: a failed attempt, or a job that runs elsewhere."""
+    """Make the message visible again after `delay_seconds`: an attempt failed, or the job runs elsewhere."""
 
     delay_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """To the dead-letter queue, with the reason; not retried in this run. `attempt` and `run` are of the job.
+    """Move the message to the dead-letter queue, with the reason. `attempt` and `run` are of the job.
 
-    `attempt` is None for a body that is no job.
+    It is not retried in this run. `attempt` is None for a body that is no job.
     """
 
     error: JobError
@@ -44,7 +44,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Visible again at once, because we stop; it does not count as an attempt."""
+    """Make the message visible again at once, because we stop. The start does not count as an attempt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""How an output is encoded: its options, completed from the source and brought within what the encoder can do.
+"""How an output is encoded, and how large it then becomes.
 
-And how large it then becomes.
+Its options are completed from the source, and brought within what the encoder can do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from worker.domain.tags.edits import Edits
 from worker.domain.trimming import TrimSilence
 from worker.domain.waveform import Waveform, waveform_of
 
-LOSSY_BITS = 16  # that a sample of a lossy source is worth
+LOSSY_BITS = 16  # a sample of a lossy source counts as one of so many bits
 
 # Of white noise in mono, Vorbis made 1.6 times the bitrate, AAC at its lowest 1.9 times, others less.
 _VARIATION = 2.0
@@ -55,8 +55,8 @@ class Encoding:
     waveform: Waveform | None = None
     samples_in: str | None = None  # the layout, by the converter's name, of plain samples without a format
     report: Report | None = None  # once the sound is measured
-    segment_seconds: float | None = None  # of a stream
-    output: int = 0  # the number, from 0, of the output that it is, or one bitrate of
+    segment_seconds: float | None = None  # for a stream
+    output: int = 0  # the number, from 0, of the output to which it belongs
 
     def is_found_by_decoding(self, stated_seconds: float | None) -> bool:
         """Whether the source has to be decoded first, to know which part of it the output has."""
@@ -135,7 +135,7 @@ def _depth(spec: OutputSpec, source_bits: int) -> int:
 
 
 def check_source(specs: Sequence[OutputSpec], *, channels: int) -> None:
-    """Raises InvalidMessageError about the first output that asks for what a source with so many channels lacks."""
+    """Raise InvalidMessageError about the first output that asks for what a source with so many channels lacks."""
     for index, spec in enumerate(specs):
         if spec.pick_channel is not None and spec.pick_channel > channels:
             count = "1 channel" if channels == 1 else f"{channels} channels"
@@ -166,7 +166,7 @@ def bytes_of(encoding: Encoding, seconds: float) -> SpaceNeed:
 
 
 def _bytes_of_points(waveform: Waveform, encoding: Encoding, seconds: float) -> SpaceNeed:
-    """Of the waveform, and of the points as the converter prints them, which lie beside it for a moment."""
+    """The bytes of the waveform, and of the points as the converter prints them, which lie beside it for a moment."""
     points = seconds * encoding.sample_rate_hz / waveform.samples_per_point
     each = _BYTES_OF_A_POINT + encoding.channels * _BYTES_OF_A_CHANNEL
     return SpaceNeed(0, int(points * each) + waveform.picture_bytes + _ENDS_BYTES)

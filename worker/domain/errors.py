@@ -140,7 +140,7 @@ class AccessDeniedError(PermanentError):
 
 
 class UnsupportedAudioError(PermanentError):
-    """Not audio that we decode, damaged, or cut off."""
+    """The source is not audio that we decode, or it is damaged or cut off."""
 
     code = ErrorCode.UNSUPPORTED_AUDIO
 
@@ -149,7 +149,7 @@ class UnsupportedAudioError(PermanentError):
 
 
 class NoAudioError(PermanentError):
-    """A media file without an audio stream."""
+    """The source is a media file without an audio stream."""
 
     code = ErrorCode.NO_AUDIO
 
@@ -275,7 +275,7 @@ class InternalError(TransientError):
 
 
 class RecordedError(PermanentError):
-    """What the record of a failed job says; an earlier delivery of its message came to that end."""
+    """The error in the record of a failed job: an earlier delivery of its message ended so."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -37,7 +37,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """The sound at one bitrate. What stands in its file before the first segment is needed to decode any of them."""
+    """The sound at one bitrate. What stands in its file before the first segment is needed to decode each segment."""
 
     bitrate_kbps: int
     segments: Sequence[Segment]
@@ -62,12 +62,12 @@ class Rendition:
 
     @property
     def target_seconds(self) -> int:
-        """What no segment is longer than, once its written length is rounded (section 4.3.3.1)."""
+        """The length that no segment exceeds, once its written length is rounded (section 4.3.3.1)."""
         return max(1, (max(self.microseconds) + 500_000) // 1_000_000)
 
     @property
     def average_bandwidth(self) -> int:
-        """In bits a second."""
+        """The average, in bits a second."""
         return _bandwidth(sum(each.size_bytes for each in self.segments), sum(each.seconds for each in self.segments))
 
     @property
@@ -89,7 +89,7 @@ class Rendition:
 
 
 def segment_name(number: int) -> str:
-    """Of the segment with that number, from 0."""
+    """The name of the segment with that number, from 0."""
     return f"{number:05}.m4s"
 
 

@@ -63,7 +63,7 @@ class Job:
 
     @property
     def sources(self) -> str | tuple[str, ...]:
-        """As the record names them (docs/progress.md)."""
+        """The sources, as the record names them (docs/progress.md)."""
         return tuple(str(part.source) for part in self.source) if isinstance(self.source, tuple) else str(self.source)
 
 

@@ -65,7 +65,7 @@ class Sound(Protocol):
 
     @property
     def layout(self) -> str:
-        """Of the channels, by the converter's name."""
+        """The layout of the channels, by the converter's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class SampleForm:
 
     @property
     def frame_bytes(self) -> int:
-        """Of one sample of each channel."""
+        """The bytes of one sample of each channel."""
         return _SAMPLE_BYTES * self.channels
 
     def bytes_of(self, seconds: float) -> int:
@@ -86,7 +86,7 @@ class SampleForm:
 
 
 def common_form(sounds: Sequence[Sound]) -> SampleForm:
-    """The highest rate of all, and the channels of the first that has the most: nothing of any source is lost."""
+    """The form with the highest rate of all, and the channels of the first source with the most: nothing is lost."""
     widest = max(sounds, key=lambda sound: sound.channels)
     return SampleForm(max(sound.sample_rate_hz for sound in sounds), widest.channels, widest.layout)
 
@@ -107,23 +107,23 @@ class Crossfade:
         return self.frames * ((number > 0) + (number < parts - 1))
 
     def check_size(self, form: SampleForm) -> None:
-        """Raises InvalidMessageError where it has more samples than can be mixed in a reasonable time."""
+        """Raise InvalidMessageError where it has more samples than can be mixed in a reasonable time."""
         if self.frames * form.channels > MAX_CROSSED_SAMPLES:
             longest = math.floor(MAX_CROSSED_SAMPLES / form.channels / form.rate_hz)
             of = f"{form.rate_hz} Hz and {form.channels} channels"
             raise InvalidMessageError("crossfade_seconds", f"is at most {longest} for sources of {of}")
 
     def check(self, number: int, parts: int, frames: int, rate_hz: int) -> None:
-        """Raises InvalidMessageError where a part of so many frames is not longer than its crossfades."""
+        """Raise InvalidMessageError where a part of so many frames is not longer than its crossfades."""
         crossed = self.frames_of(number, parts)
         if crossed and frames <= crossed:
             lengths = f"{frames / rate_hz:.3f} s, and its crossfades take {crossed / rate_hz:.3f} s"
             raise InvalidMessageError("crossfade_seconds", f"source[{number}] has {lengths}")
 
     def mixed(self, ending: bytes, beginning: bytes, channels: int, done: int) -> bytes:
-        """So many of the frames of both, of which `done` have been mixed before. Samples are floats of 32 bits.
+        """The mix of some frames of the crossfade, `done` frames after its beginning. Samples are floats of 32 bits.
 
-        Both change evenly and are as loud together as one of them: what is the same in both stays as it is.
+        The one sound falls and the other rises evenly, and their shares add up to 1: what is the same in both is kept.
         """
         gone, coming = array("f", ending), array("f", beginning)
         step = 1 / (self.frames * channels)
@@ -134,7 +134,7 @@ class Crossfade:
 
 @contextmanager
 def naming(source: object) -> Iterator[None]:
-    """Inside, what is wrong with a source of several is said with its name."""
+    """Put the name of the source into errors about it inside the `with`: there are several."""
     try:
         yield
     except _OF_A_SOURCE as error:

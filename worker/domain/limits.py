@@ -22,7 +22,7 @@ class Limits(ABC):
 
     @abstractmethod
     def keywords(self) -> Mapping[str, Any]:
-        """The same as keywords of JSON Schema (draft 2020-12)."""
+        """The limits as keywords of JSON Schema (draft 2020-12)."""
 
     def problem_with(self, value: Any) -> str | None:
         """Why a value of the right type is refused, or None."""
@@ -200,7 +200,7 @@ class CountIfList(Count):
 
 @dataclass(frozen=True, slots=True)
 class Different(Limits):
-    """A list of items no two of which are equal: as many as `count` allows, each within `each`."""
+    """A list of different items: as many as `count` allows, each within `each`."""
 
     count: Count
     each: Limits

@@ -15,13 +15,13 @@ from worker.domain.errors import ErrorCode, PermanentError
 from worker.domain.limits import Range
 
 _PRINTED_DB = 0.05  # a measurement is rounded to a tenth
-_TOLERANCE_LU = 0.3  # of 0.5: others measure a little differently
-_LIMITER_DB = 0.5  # by which a limiter is set lower at first: resampling and encoding raise its peaks again
-_LOWER_DB = 0.1  # than the excess, so that the next peak is surely lower
-_LEAST_LU = 0.1  # by so much a step must come closer to the target; else the target is out of reach
+_TOLERANCE_LU = 0.3  # less than 0.5, because others measure a little differently
+_LIMITER_DB = 0.5  # a limiter is set lower by this at first: resampling and encoding raise its peaks again
+_LOWER_DB = 0.1  # the next step goes down by this more than the excess, so that its peak is surely low enough
+_LEAST_LU = 0.1  # a step must come closer to the target by this; else the target is out of reach
 _LEAST_SHARE = 0.15  # and by this share of what was missed; else more gain only compresses what is at the ceiling
 _LOWEST_CEILING_DBTP = -24.0  # of the limiter
-_STEPS_FOR_LOUDNESS = 6  # further ones see to the peak alone
+_STEPS_FOR_LOUDNESS = 6  # the steps after these lower the peak alone
 _MAX_STEPS = 10
 
 
@@ -64,12 +64,12 @@ class Gain:
 
 
 def finite(value: float | None) -> float | None:
-    """The same, or None where it is no number that JSON has: infinity, or none at all."""
+    """The value; None where JSON has no such number, or there is none."""
     return value if value is not None and math.isfinite(value) else None
 
 
 class Levelling:
-    """Finds the gain of one output, from the loudness before, and after each step from that of what was encoded.
+    """Finds the gain of one output: from the loudness before, then after each step from that of the encoded output.
 
     A true peak is kept in any case. A target that cannot be reached with it is missed by as little as is possible.
     """
@@ -89,7 +89,7 @@ class Levelling:
             self.gain = self._with_ceiling(target.target_lufs - before.integrated_lufs)
 
     def judge(self, after: Loudness) -> bool:
-        """Take what the output has become with `gain`; True where it is done, else `gain` is the next to try.
+        """Take what the output has become with `gain`. Returns True where it is done; else `gain` is the next to try.
 
         Raises ValueError where no gain brings the peak down.
         """
@@ -111,7 +111,7 @@ class Levelling:
         return False
 
     def _ended(self, missed_lu: float, after: Loudness) -> bool:
-        """No new step is tried. True where the last one is the best; else `gain` is that of the best, made once more.
+        """Try no new step. Returns True where the last was the best; else `gain` is that of the best, made once more.
 
         Raises ValueError where no step kept the peak.
         """
@@ -157,7 +157,7 @@ class Levelling:
 
 @dataclass(frozen=True, slots=True)
 class OutputLoudness:
-    """What was measured of an output, as its record has it: before is of the source, after of the decoded output."""
+    """What was measured, as the record has it: `before` in the source, `after` in the decoded output."""
 
     before_lufs: Annotated[
         float | None, Field("Before, in LUFS; null for silence and what is below the gate, which is left as it is.")

@@ -38,7 +38,7 @@ class Speeds:
         return _CALL_SECONDS * objects + size_bytes / self.upload_bytes_per_second
 
     def expected_conversion(self, source_seconds: float, outputs: Sequence[OutputSpec]) -> float:
-        """Encoders of one process run side by side: the dearest sets the pace, the sum fills two cores.
+        """How long it should take. Encoders run side by side: the dearest sets the pace, and the sum fills two cores.
 
         All of the source is decoded, once in each pass over it; only what an output has of it is encoded.
         """
@@ -51,7 +51,7 @@ class Speeds:
         return (_START_SECONDS + cost / 60) * self.conversion_slowness
 
     def expected_joining(self, source_seconds: float, sources: int) -> float:
-        """Of so many sources, which play for so long together."""
+        """How long it should take to join so many sources, which play for so long together."""
         return (_START_SECONDS * sources + _JOINING_COST * source_seconds / 60) * self.conversion_slowness
 
     def learn_download(self, size_bytes: int, seconds: float) -> None:
@@ -95,7 +95,7 @@ class Meter:
         return self._parts[stage].expected_seconds
 
     def advance(self, stage: Stage, fraction: float, now: float) -> None:
-        """A stage has done `fraction` (0 to 1) of its work. A lower one than before is passed over."""
+        """Note that a stage has done `fraction` (0 to 1) of its work. A lower one than before is ignored."""
         part = self._parts[stage]
         if part.started_at is None:
             part.started_at = now
@@ -103,7 +103,7 @@ class Meter:
         part.seconds = now - part.started_at
 
     def postpone(self, seconds: float) -> None:
-        """Nothing was done for so long, on purpose: no stage takes longer by that."""
+        """Note that nothing was done for so long, on purpose: the time does not count for any stage."""
         for part in self._parts.values():
             if part.started_at is not None:
                 part.started_at += seconds

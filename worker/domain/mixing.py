@@ -125,7 +125,7 @@ def gains(position: str, target: tuple[str, ...]) -> dict[str, float]:
 
 
 def permutation(source: tuple[str, ...], target: tuple[str, ...]) -> tuple[int, ...] | None:
-    """For each channel of the target the source's channel that it is, where no two have to be mixed; else None."""
+    """For each channel of the target, which channel of the source it is; None where channels have to be mixed."""
     places = [gains(position, target) for position in source]
     if len(source) != len(target) or any(len(place) != 1 for place in places):
         return None

@@ -1,4 +1,4 @@
-"""How an attempt at a job ends, how a delivery ends that starts none, and what follows: record and disposition.
+"""How attempts end, how deliveries end that start none, and what follows from that: record and disposition.
 
 An error becomes an outcome; record and disposition are made from the outcome, and from nothing else.
 """
@@ -255,7 +255,7 @@ def disposition_of(ending: Ending, job_id: str | None) -> Disposition:
 
 
 def _disposition_of_final(record: Record, *, is_own: bool) -> Disposition:
-    """An own failure is still to be rejected.
+    """The disposition where the job is final: a message whose own job has failed still has to be rejected.
 
     Its worker died before it could do that, or the message holds other jobs, which went on.
     """

@@ -205,7 +205,7 @@ class OutputSpec:
 
     @property
     def extension(self) -> str:
-        """Of the target, in lower case and without the dot; empty where it has none."""
+        """The extension of the target, in lower case and without the dot; empty where it has none."""
         _, dot, extension = self.target.key.rpartition("/")[2].rpartition(".")
         return extension.lower() if dot else ""
 
@@ -236,7 +236,7 @@ class OutputSpec:
         return None if self.cover is None else self.cover.location
 
     def with_cover(self, picture: Picture | None) -> OutputSpec:
-        """The same, with the content of the object that is its cover."""
+        """The output, with the content of the object that is its cover."""
         return self if self.cover is None else replace(self, cover=replace(self.cover, picture=picture))
 
     @property

@@ -17,7 +17,7 @@ from worker.domain.source_format import SourceFormat
 
 HIGHEST_BEFORE_THE_END = 99.9  # percent; 100 is for completed jobs
 _SHA256 = Pattern("[0-9a-f]{64}", "64 hexadecimal digits")
-QUEUED_FENCE = 0  # of a record that `worker submit` wrote: any delivery is newer
+QUEUED_FENCE = 0  # the fence of a job's first record: any delivery is newer
 FIRST_RUN = 1
 
 
@@ -122,7 +122,7 @@ class Record:
 
     Raises ValueError where its rules do not hold (docs/progress.md): 100 % if and only if completed, a stage only
     while running. So no record that breaks them is ever shown. Secrets in its texts are redacted, such as a presigned
-    URL that was pasted as a key. So none is ever stored.
+    URL that was pasted as a key, so no secret is ever stored.
     """
 
     job_id: Annotated[str, Field("The job's id, as in its message.")]
@@ -232,7 +232,7 @@ class Record:
 
 
 def _require_types(record: Record) -> None:
-    """Raises TypeError for values that would be taken, and fail where they are counted or compared with others."""
+    """Raise TypeError for values that a record would take, and that fail where they are counted or compared."""
     counts = {type(count) for count in (record.attempt, record.version.fence, record.version.seq, record.run)}
     texts = {type(record.job_id), type(record.worker or "")}
     if (counts, texts) != ({int}, {str}) or None in {record.created_at.tzinfo, record.updated_at.tzinfo}:
@@ -240,7 +240,7 @@ def _require_types(record: Record) -> None:
 
 
 def newest(first: Record | None, second: Record | None) -> Record | None:
-    """The record to use of two of one job: of the later run; within a run a final one, else the higher version.
+    """The newer of two records of one job: that of the later run; within a run a final one, else the higher version.
 
     A completed job has no later run.
     """

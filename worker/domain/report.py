@@ -19,10 +19,10 @@ MAX_SILENCES = 10_000
 _LIKELY_BYTES_OF_A_SILENCE = 32
 _ENDS_BYTES = 64 * 1024
 
-# The highest that a decoder makes of 8 bits (ITU-T G.711, tables 1a and 2a), of the full scale of 16.
+# The highest sample that a decoder makes of 8 bits (ITU-T G.711, tables 1a and 2a), by the full scale of 16 bits.
 _HIGHEST_OF_TELEPHONY = {("pcm_mulaw", 8): 32_124 / 32_768, ("pcm_alaw", 8): 32_256 / 32_768}
 
-# Fields that a message calls otherwise than by their own names.
+# Fields that have another name in a message.
 _NAMES_IN_MESSAGES = {
     **{name.upper(): name for name in ("title", "artist", "album", "date", "genre", "comment", "composer", "lyrics")},
     "ALBUMARTIST": "album_artist",
@@ -35,7 +35,7 @@ Silence = tuple[float, float]  # where it begins and where it ends, in seconds
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Of a source (its format and tags), and of the part and the channels of it that an output has."""
+    """A report on a source (its format and tags), and on the part and the channels of it that an output has."""
 
     source: SourceFormat
     tags: Tags
@@ -44,7 +44,7 @@ class Report:
     silences: Sequence[Silence]
 
     def to_json(self) -> bytes:
-        """The shape that docs/options.md shows; at most MAX_SILENCES, the first ones."""
+        """The report in the shape that docs/options.md shows, with the first MAX_SILENCES silences."""
         document = {
             "source_audio": self.source.to_dict(),
             "tags": _named(self.tags),
@@ -77,7 +77,7 @@ def joined_silences(silences: Iterable[Silence], seconds: float, *, gap_seconds:
 
 
 def most_bytes(seconds: float) -> int:
-    """How large the report of so many seconds of sound becomes at most, but for tags of control characters."""
+    """The most bytes of the report of so many seconds of sound, unless its tags are full of control characters."""
     silences = min(MAX_SILENCES, int(seconds / SHORTEST_SILENCE_SECONDS) + 1)
     return _ENDS_BYTES + MAX_BYTES + silences * _LIKELY_BYTES_OF_A_SILENCE
 
@@ -93,7 +93,7 @@ def _named(tags: Tags) -> Mapping[str, str]:
 
 
 def _values_of(loudness: Loudness) -> Mapping[str, Any]:
-    """Where nothing is above the gate there is no range either. Numbers that are not finite are null."""
+    """The loudness for JSON, with null for what is not finite. Where nothing is above the gate, the range is null."""
     integrated_lufs = finite(loudness.integrated_lufs)
     return {
         "integrated_lufs": integrated_lufs,

@@ -1,4 +1,4 @@
-"""Why a job starts again, by the record that its last start has left."""
+"""Why a job starts again, read from the record that its last start has left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Restart:
 
 
 def restart_after(before: Record | None) -> Restart | None:
-    """What a start means after the record `before`; None where it is the first start of the run."""
+    """Why a job is started after the record `before`; None where it is the first start of the run."""
     if before is None or before.worker is None:  # the first record of a run names no worker
         return None
     if before.status is Status.RUNNING:

@@ -1,4 +1,4 @@
-"""What a source turned out to be: `source_audio` of the progress record (docs/progress.md)."""
+"""What a source turned out to be: `source_audio` of a record (docs/progress.md)."""
 
 from __future__ import annotations
 

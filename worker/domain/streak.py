@@ -20,5 +20,5 @@ class FailureStreak:
         return self.failures == 1
 
     def end(self) -> None:
-        """Something succeeded: the next failure is a first one again."""
+        """End the streak, because something succeeded: the next failure is a first one again."""
         self.failures = 0

@@ -29,7 +29,7 @@ def master_of(target: ObjectLocation) -> ObjectLocation:
 
 
 def job_directory(job_id: str) -> str:
-    """The directory of all attempts of the job, beneath the target. It says nothing of the job's id."""
+    """The directory of all attempts of the job, beneath the target. It does not show the job's id."""
     return f"{hashlib.sha256(job_id.encode()).hexdigest()[:_JOB_CHARACTERS]}/"
 
 
@@ -39,7 +39,7 @@ def attempt_directory(job_id: str, claimed: Version) -> str:
 
 
 def claimed_by(directory: str) -> Version | None:
-    """The version of the claim of the attempt that has that directory; None where it is no attempt's."""
+    """The version of the claim of the attempt that has that directory; None where no attempt has it."""
     match = _VERSION.fullmatch(directory.rstrip("/").rpartition("/")[2])
     return None if match is None else Version(int(match[1]), int(match[2]))
 
@@ -55,14 +55,14 @@ def directories_at(target: ObjectLocation, job_id: str) -> ObjectLocation:
 
 
 def is_made_by(job_id: str, target: ObjectLocation, location: ObjectLocation) -> bool:
-    """Whether the object is one that the job makes of a stream with that target, or lies among them."""
+    """Whether the object is one that the job makes for a stream with that target, or lies among these."""
     directories = directories_at(target, job_id)
     is_beneath = location.bucket == directories.bucket and location.key.startswith(directories.key)
     return is_beneath or location == master_of(target)
 
 
 def target_that_made(key: str) -> str | None:
-    """The key of the target of a stream, if such an object is made beneath it; None where none is called so."""
+    """The key of the stream's target, if the key is that of an object of a stream; else None."""
     match = _MADE.search(key)
     return None if match is None else key[: match.start()]
 

@@ -1,4 +1,4 @@
-"""The trace that a message belongs to: for the log lines of its job, and for the spans of it."""
+"""The trace that a message belongs to, for the log lines and the spans of its job."""
 
 from __future__ import annotations
 

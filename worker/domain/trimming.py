@@ -26,5 +26,5 @@ class TrimSilence:
 
     @property
     def threshold(self) -> float:
-        """The same, where full scale is 1."""
+        """The threshold as a magnitude, where full scale is 1."""
         return math.pow(10, self.threshold_db / 20)

@@ -39,20 +39,20 @@ class Waveform:
 
     @property
     def picture_bytes(self) -> int:
-        """The most that a picture takes: its pixels, which are compressed. 0 of what is none."""
+        """The most bytes that a picture takes: one a pixel, before they are compressed. 0 for other forms."""
         return self.width * self.height if self.extension == "png" else 0
 
     def length(self, samples: int) -> int:
-        """How many points the waveform of so many samples of each channel has; the last may be of fewer."""
+        """How many points the waveform of so many samples of each channel has; the last may cover fewer samples."""
         return math.ceil(samples / self.samples_per_point)
 
     def written(self, points: Iterable[Point], *, length: int, channels: int, rate_hz: int) -> Iterator[bytes]:
-        """The file, in blocks. There are `length` points; each is of samples at `rate_hz`."""
+        """The file, in blocks. There are `length` points, of samples at `rate_hz`."""
         return _WRITERS[self.extension](self, points, length, channels, rate_hz)
 
 
 def waveform_of(spec: OutputSpec, *, rate_hz: int, seconds: float | None) -> Waveform:
-    """Of sound at `rate_hz` that lasts `seconds`, as far as that is known.
+    """The waveform of sound at `rate_hz` that lasts `seconds`, as far as that is known.
 
     A point has a whole number of samples, so there may be more of them in a second than were asked for.
     """
@@ -91,7 +91,7 @@ def _dat(waveform: Waveform, points: Iterable[Point], length: int, channels: int
 
 
 def _png(waveform: Waveform, points: Iterable[Point], length: int, _channels: int, _rate_hz: int) -> Iterator[bytes]:
-    """All channels in one: from the lowest of their samples to the highest."""
+    """A picture of all channels in one: from the lowest of their samples to the highest."""
     extremes = ((min(point), max(point)) for point in points)
     return to_png(extremes, length, waveform.width, waveform.height)
 
@@ -115,5 +115,5 @@ def _blocks(waveform: Waveform, points: Iterable[Point]) -> Iterator[list[int]]:
 
 
 def _in_8_bits(sample: int) -> int:
-    """Towards zero, as audiowaveform does it."""
+    """The sample in 8 bits, rounded towards zero as audiowaveform does it."""
     return int(sample / _HIGH_BYTE)

@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PALETTE = bytes((255, 255, 255, 43, 108, 176))  # of what is beside the waveform, and of the waveform
-_TRANSPARENCY = bytes((0, 255))  # a page shows through beside it
+_PALETTE = bytes((255, 255, 255, 43, 108, 176))  # two colours: beside the waveform, and of the waveform
+_TRANSPARENCY = bytes((0, 255))  # the page behind the picture shows beside the waveform
 _BIT_DEPTH, _INDEXED = 8, 3
 _BLOCK_BYTES = 65_536
 _FULL_SCALE = 32_768
@@ -35,7 +35,7 @@ def to_png(extremes: Iterable[tuple[int, int]], length: int, width: int, height:
 
 
 def _columns(extremes: Iterable[tuple[int, int]], length: int, width: int) -> list[tuple[int, int]]:
-    """Of each column the lowest and the highest sample; a point that is wider than a column is in several."""
+    """The lowest and the highest sample of each column; a point that is wider than a column is in several."""
     lowest, highest = [_FULL_SCALE] * width, [-_FULL_SCALE] * width
     for number, (low, high) in enumerate(extremes):
         first = number * width // length
@@ -46,7 +46,7 @@ def _columns(extremes: Iterable[tuple[int, int]], length: int, width: int) -> li
 
 
 def _rows(columns: list[tuple[int, int]], height: int) -> Iterator[bytearray]:
-    """Each column is drawn from its highest sample to its lowest, and is at least one pixel high."""
+    """The rows of pixels. A column is drawn from its highest sample to its lowest, and is at least one pixel high."""
     begins: list[list[int]] = [[] for _ in range(height)]
     ends: list[list[int]] = [[] for _ in range(height)]
     for column, (low, high) in enumerate(columns):
@@ -62,7 +62,7 @@ def _rows(columns: list[tuple[int, int]], height: int) -> Iterator[bytearray]:
 
 
 def _row_of(sample: int, height: int) -> int:
-    """Full scale is the height of the picture, and silence is its middle."""
+    """The row of a sample. Full scale is the height of the picture, and silence is its middle."""
     return min((_FULL_SCALE - sample) * height // (2 * _FULL_SCALE), height - 1)
 
 

@@ -21,7 +21,7 @@ Command = Callable[[Rows], Rows]
 
 
 def run_query(text: str, lines: Rows) -> list[dict[str, Any]]:
-    """The rows that the query has of the log lines. Raises QuerySyntaxError."""
+    """The rows that the query makes of the log lines. Raises QuerySyntaxError."""
     tokens = Tokens(text)
     rows: Rows = lines
     while True:
@@ -50,7 +50,7 @@ def _filter(tokens: Tokens) -> Command:
 
 
 def _fields(tokens: Tokens) -> Command:
-    """What is named is added to what there is; `display` chooses what is shown."""
+    """Add what is named to the fields that there are; `display` chooses which are shown."""
     columns = _columns(tokens)
     return lambda rows: [{**row, **{name: value(row) for name, value in columns.items()}} for row in rows]
 
@@ -157,7 +157,7 @@ def _percentile(values: list[float], percent: float) -> float | None:
 
 
 def _is_number(value: object) -> bool:
-    """Others are left out of sums: a line may hold anything under the name of a number."""
+    """Whether a value counts in sums: a line may hold anything under the name of a number."""
     return isinstance(value, int | float)
 
 

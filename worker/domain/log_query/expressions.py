@@ -68,12 +68,12 @@ class Tokens:
         return self.take() if self.peek().lower() in wanted else None
 
     def expect(self, wanted: str) -> None:
-        """Raises QuerySyntaxError where another token is next."""
+        """Move past the wanted token. Raises QuerySyntaxError where another one is next."""
         if (found := self.take()).lower() != wanted:
             raise QuerySyntaxError(f"expected {wanted!r} and found {found!r}")
 
     def take_regex(self) -> str | None:
-        """What stands between slashes, if that is next."""
+        """Return what stands between slashes, if that is next, and move past it."""
         match = _REGEX.match(self._text, self._at)
         if match is None:
             return None
@@ -108,7 +108,7 @@ def field_of(row: Row, path: str) -> Any:
 
 
 def read_expression(tokens: Tokens) -> Expression:
-    """Raises QuerySyntaxError."""
+    """Read an expression. Raises QuerySyntaxError."""
     left = _conjunction(tokens)
     while tokens.take_if("or"):
         left = _either(left, _conjunction(tokens))
@@ -240,7 +240,7 @@ def _compared(compare: Callable[[Any, Any], bool], left: Expression, right: Expr
 
 
 def _computed(compute: Callable[[Any, Any], Any], left: Expression, right: Expression) -> Expression:
-    """The result is missing where an operand is, or where it cannot be computed."""
+    """A calculation. Its result is missing where an operand is, or where it cannot be computed."""
 
     def computed(row: Row) -> Any:
         try:

@@ -61,7 +61,7 @@ def _id3_in_front(read_at: ReadAt) -> Iterator[int]:
 
 
 def _ape_blocks(read_at: ReadAt, size: int) -> Iterator[bytes]:
-    """What may be tags in front of the sound, behind those of ID3, and behind it."""
+    """The bytes that may be tags: those between ID3's tags and the sound, and those behind the sound."""
     behind_id3 = 0
     for offset in _id3_in_front(read_at):
         behind_id3 = offset + tag_bytes(read_at(offset, HEADER_BYTES))

@@ -13,7 +13,7 @@ MAX_TITLE_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """`end_seconds`: None where it ends with the beginning of the next one, or with the sound."""
+    """A chapter. `end_seconds` is None where it ends with the beginning of the next one, or with the sound."""
 
     start_seconds: float
     title: str = ""
@@ -21,7 +21,7 @@ class Chapter:
 
 
 def in_order(chapters: Iterable[Chapter]) -> tuple[Chapter, ...]:
-    """The chapters by their beginnings, as far as there may be so many; a title is one line, or none if too long."""
+    """The chapters in the order of their beginnings, at most MAX_CHAPTERS. A title is one line; empty if too long."""
     taken = islice((chapter for chapter in chapters if math.isfinite(chapter.start_seconds)), MAX_CHAPTERS)
     return tuple(
         Chapter(chapter.start_seconds, _one_line(chapter.title), chapter.end_seconds)
@@ -30,7 +30,7 @@ def in_order(chapters: Iterable[Chapter]) -> tuple[Chapter, ...]:
 
 
 def chapters_within(chapters: Sequence[Chapter], begin_seconds: float, length_seconds: float) -> tuple[Chapter, ...]:
-    """Those of a part of the sound, in seconds of that part, each with its end.
+    """The chapters of a part of the sound, in seconds of that part, each with its end.
 
     One that has begun before the part begins with it.
     """
@@ -47,7 +47,7 @@ def chapters_within(chapters: Sequence[Chapter], begin_seconds: float, length_se
 
 
 def chapters_from(chapters: Sequence[Chapter], seconds: float) -> tuple[Chapter, ...]:
-    """The same of a sound that begins so much later."""
+    """The chapters of a sound that begins so much later."""
     return tuple(
         Chapter(
             chapter.start_seconds + seconds,

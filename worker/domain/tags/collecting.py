@@ -1,4 +1,4 @@
-"""The tags of a source as one value, within limits, and without those that are wrong of the outputs."""
+"""Collects the tags of a source as one value, within limits, and without those that would be wrong for an output."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Tags = Mapping[str, tuple[str, ...]]  # the values of each field, by its name
 
 MAX_VALUES = 500
 MAX_VALUE_BYTES = 1 << 18
-MAX_BYTES = 1 << 20  # of all values
-MAX_OFFERED = 10_000  # that are looked at: a file can have millions that are empty or alike
+MAX_BYTES = 1 << 20  # of all values together
+MAX_OFFERED = 10_000  # so many values are looked at: a file can have millions that are empty or alike
 _MAX_NAME_CHARACTERS = 100
 
-# What says how a file was made, and what players cut off of its sound. Pictures and chapters have ways of their own.
+# Fields that say how a file was made, or what players cut off of its sound. Pictures and chapters are read elsewhere.
 _OF_THE_FILE = re.compile(
     r"ITUNSMPB|ITUNPGAP|MAJORBRAND|MINORVERSION|COMPATIBLEBRANDS|HANDLERNAME|VENDORID|CREATIONTIME|DURATION"
     r"|WAVEFORMATEXTENSIBLECHANNELMASK|MP3GAIN(MINMAX|UNDO|ALBUMMINMAX)"
     r"|METADATABLOCKPICTURE|COVERART|COVERARTMIME|CHAPTER\d{2,3}(NAME|URL)?|ID3V2PRIV.*|TDEN|TDTG|TLEN|TSIZ|TDLY|TFLT"
 )
-# What says that of the source alone, and may be set for an output.
+# Fields that say that of the source alone, and may be set for an output.
 _OF_THE_ENCODER = re.compile(
     r"ENCODER|ENCODEDBY|ENCODERSETTINGS|ENCODEROPTIONS|ENCODINGPARAMS|ENCODINGTOOL|TOOL", re.IGNORECASE
 )
@@ -33,19 +33,19 @@ _WITH_TOTAL = re.compile(r"\s*(\d*)\s*/\s*(\d*)\s*")
 
 
 def is_of_the_file(field: str) -> bool:
-    """Whether it is no tag, but says how the file is made that it stands in."""
+    """Whether the field is no tag, but says how its file is made."""
     return _OF_THE_FILE.fullmatch(plain(field)) is not None
 
 
 def without_levels(tags: Tags) -> Tags:
-    """Without what would make players change the volume: it is wrong of a sound that is not as loud as its source."""
+    """The tags without those by which players change the volume: they are wrong where the loudness was changed."""
     return {name: values for name, values in tags.items() if not _OF_THE_LEVEL.fullmatch(plain(name))}
 
 
 class Collector:
-    """Takes values in the order of the file. What is over a limit is left out whole: half a value is a wrong one.
+    """Takes values in the order of the file. A value that exceeds a limit is left out: half of it would be wrong.
 
-    Those of a source (not `is_set`) are without what says which encoder made it.
+    Of a source (not `is_set`), fields that name its encoder are left out.
     """
 
     def __init__(self, *, is_set: bool = False) -> None:
@@ -59,7 +59,7 @@ class Collector:
         self.add_all(name, values)
 
     def add_all(self, name: str, values: Iterable[str]) -> None:
-        """The same of any number of values, which are taken one by one, and no more of them than are looked at."""
+        """Add any number of values, which are taken one by one, and only as many as are looked at."""
         field = field_named(name)
         for value in islice(values, self._offers):
             self._offers -= 1

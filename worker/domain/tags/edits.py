@@ -22,7 +22,7 @@ _TEXT = r"[^\u0000]*"
 
 @dataclass(frozen=True, slots=True)
 class TagEdits(Limits):
-    """Names of tags with their texts, or with null. `by_converter`: that writes them, and takes only so many."""
+    """Names of tags with texts, or with null. `by_converter`: the converter writes them, and takes only so much."""
 
     by_converter: bool = False
 
@@ -63,7 +63,7 @@ class TagEdits(Limits):
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """`tags`: a text for each name that is set, None for each that is removed. `cover`: in place of the source's."""
+    """What a message changes. `tags` has a text for each name to set, None for one to remove. `cover` is a new one."""
 
     tags: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     keeps_tags: bool = True
@@ -79,7 +79,7 @@ class Edits:
 
 
 def _edited(tags: Tags, edits: Mapping[str, str | None]) -> Tags:
-    """A number that is set or removed takes the total of the source with it: the text may have one, as in `3/12`."""
+    """The tags with the edits. An edit of a number also removes the source's total: its text may have one (`3/12`)."""
     fields = {field_named(name) for name in edits}
     gone = {plain(each) for each in (*fields, *(TOTALS[name] for name in fields if name in TOTALS))}
     collector = Collector(is_set=True)

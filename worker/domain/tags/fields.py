@@ -114,7 +114,7 @@ TOTALS = {"TRACKNUMBER": "TRACKTOTAL", "DISCNUMBER": "DISCTOTAL", "MOVEMENT": "M
 
 
 def plain(name: str) -> str:
-    """What of a name counts where two are compared: `album_artist` and `Album Artist` are the same."""
+    """The part of a name that counts where two are compared: `album_artist` and `Album Artist` are the same."""
     return "".join(filter(str.isalnum, name.upper())) if name.isascii() else name.casefold()
 
 
@@ -128,7 +128,7 @@ def _by_plain_name() -> dict[str, str]:
 
 
 def is_frame(id3: str) -> bool:
-    """Whether it is the identifier of a frame, and no description."""
+    """Whether the text is the identifier of a frame, and no description."""
     return bool(_FRAME.fullmatch(id3))
 
 

@@ -20,7 +20,7 @@ _MAX_FRAMES = 2_000
 _MAX_UNSYNCHRONISED_BYTES = 1 << 24
 _MAX_FRAME_BYTES = 4 * MAX_VALUE_BYTES
 _MAX_READ_BYTES = 16 * MAX_VALUE_BYTES  # of all frames, as they are once expanded
-_MAX_EXPANDED_BYTES = 8 << 20  # that all frames of a tag have more than in the file
+_MAX_EXPANDED_BYTES = 8 << 20  # by so much may all frames of a tag be longer than in the file
 _OF_TEXTS = "TWCUIMG"
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 _MUSICBRAINZ = "http://musicbrainz.org"
@@ -80,9 +80,9 @@ def frames_of(
     max_bytes: int = _MAX_FRAME_BYTES,
     expanded_bytes: int = _MAX_EXPANDED_BYTES,
 ) -> Iterator[Frame]:
-    """The frames of the tag at `start` whose names begin with one of the letters; longer ones are passed over.
+    """The frames of the tag at `start` whose names begin with one of the letters, but for those above `max_bytes`.
 
-    They end where compression has made of all of them `expanded_bytes` more than the file has.
+    They end where they are, together, more than `expanded_bytes` longer than in the file, by compression.
     """
     header = read_at(start, HEADER_BYTES)
     if not tag_bytes(header) or not 2 <= header[3] <= 4:
@@ -130,7 +130,7 @@ def pictures_of_id3(read_at: ReadAt, start: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _behind_text(encoding: int, content: bytes) -> bytes:
-    """What follows on a text that ends with a zero, which has two bytes in UTF-16."""
+    """What follows a text that ends with a zero, which has two bytes in UTF-16."""
     if encoding not in {1, 2}:
         return content.partition(b"\0")[2]
     end = next((at for at in range(0, len(content), 2) if content[at : at + 2] == b"\0\0"), len(content))
@@ -203,7 +203,7 @@ def _collect(frame: Frame, collector: Collector) -> None:
 
 
 def _collect_people(texts: list[str], collector: Collector) -> None:
-    """Pairs of a role or an instrument, and a name."""
+    """Collect pairs of a role or an instrument, and a name."""
     for role, name in zip(texts[::2], texts[1::2], strict=False):
         field = _FIELDS_OF_ROLES.get(role.casefold())
         if field:

@@ -1,4 +1,4 @@
-"""Chapters in ID3v2: `CHAP` and `CTOC` (https://id3.org/id3v2-chapters-1.0). Reading is total."""
+"""Chapters in ID3v2: `CHAP` and `CTOC` (https://id3.org/id3v2-chapters-1.0). Reading raises nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def chapters_of_id3(read_at: ReadAt, start: int) -> Iterator[Chapter]:
 
 
 def _title(version: bytes, frames: bytes) -> str:
-    """Of the frames within a chapter, which are those of a tag without its header."""
+    """The title in the frames within a chapter, which are those of a tag without its header."""
     tag = b"ID3" + version + b"\0\0" + syncsafe(len(frames)) + frames
     titles = (
         texts_of(content)
@@ -56,7 +56,7 @@ def chapter_frames(chapters: Sequence[Chapter]) -> Iterator[bytes]:
 
 
 def _tables(name: bytes, entries: Sequence[bytes], flags: int) -> Iterator[bytes]:
-    """A table has at most 255 entries: where there are more, its entries are tables."""
+    """A table of contents with these entries. It has at most 255: where there are more, its entries are tables."""
     if len(entries) > _MOST_ENTRIES:
         begins = range(0, len(entries), _MOST_ENTRIES)
         for begin in begins:

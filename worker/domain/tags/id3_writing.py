@@ -21,12 +21,12 @@ _PERFORMER = re.compile(r"(.+) \((.+)\)", re.DOTALL)
 
 
 def id3_in_front(read_at: ReadAt, metadata: Metadata) -> tuple[bytes, int]:
-    """A tag with the metadata, and the offset of what follows in the file on a tag that is there already."""
+    """A tag with the metadata, and the offset of what follows the tag that the file has already."""
     return id3_tag(metadata), tag_bytes(read_at(0, HEADER_BYTES))
 
 
 def id3_tag(metadata: Metadata) -> bytes:
-    """Empty where there is no metadata."""
+    """A tag with the metadata; empty where there is none."""
     body = b"".join([*_frames(metadata.tags), *chapter_frames(metadata.chapters), *_cover(metadata.cover)])
     return b"ID3\x04\0\0" + syncsafe(len(body)) + body if body else b""
 

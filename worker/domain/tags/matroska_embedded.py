@@ -16,7 +16,7 @@ from worker.domain.tags.pictures import FRONT_COVER, MAX_PICTURE_BYTES
 CHAPTERS, EDITION, ATOM, DISPLAY = 0x1043A770, 0x45B9, 0xB6, 0x80
 CHAPTER_UID, TIME_START, TIME_END, TEXT, LANGUAGE = 0x73C4, 0x91, 0x92, 0x85, 0x437C
 SEGMENT, SEEK_HEAD = 0x18538067, 0x114D9B74
-MAX_TEXT_BYTES = 4 << 20  # that are read of tags or chapters, heads of elements included
+MAX_TEXT_BYTES = 4 << 20  # so much is read of tags or chapters, heads of elements included
 NS = 1_000_000_000  # of a second
 _ORDERED, _HIDDEN = 0x45DD, 0x98
 _ATTACHMENTS, _ATTACHED, _FILE_NAME, _FILE_DATA = 0x1941A469, 0x61A7, 0x466E, 0x465C
@@ -55,7 +55,7 @@ def chapters_of_matroska(read_at: ReadAt, start: int, size: int) -> Iterator[Cha
 
 
 def pictures_of_matroska(read_at: ReadAt, start: int, size: int) -> Iterator[tuple[int, bytes]]:
-    """The attached files, of which the one that is named `cover` is the front cover (RFC 9559, section 21)."""
+    """The kind and the content of each attached file; one named `cover` is the front cover (RFC 9559, section 21)."""
     reader = BoundedReader(read_at, _MAX_PICTURES_BYTES, block_bytes=_HEADER_READ_BYTES)
     try:
         for element in in_segment(read_at, start, size, _ATTACHMENTS):
@@ -95,12 +95,12 @@ def in_segment(read_at: ReadAt, start: int, size: int, *kinds: int) -> Iterator[
 
 
 def inside(reader: BlockReader, parent: Element, kind: int) -> list[Element]:
-    """Raises DamagedError where the elements within the parent do not fit into it."""
+    """The elements of a kind within the parent. Raises DamagedError where those within do not fit into it."""
     within = children(reader, parent.body, parent.end or parent.body, most=_MAX_IN_CHAPTERS)
     return [element for element in within if element.identifier == kind]
 
 
 def content(reader: BlockReader, element: Element, most: int) -> bytes:
-    """Empty where it is longer than `most` bytes."""
+    """The content of an element; empty where it is longer than `most` bytes."""
     length = (element.end or element.body) - element.body
     return reader.at(element.body, length) if length <= most else b""

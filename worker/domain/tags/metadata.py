@@ -11,7 +11,7 @@ from worker.domain.tags.pictures import Picture
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Of a source, or of an output."""
+    """The metadata of a source, or of an output."""
 
     tags: Tags = field(default_factory=dict)
     cover: Picture | None = None

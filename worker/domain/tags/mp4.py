@@ -69,7 +69,7 @@ def index_of(read_at: ReadAt, size: int) -> Box | None:
 
 
 def bounded(read_at: ReadAt) -> ReadAt:
-    """The file, which seems to end once too much of it was read: boxes within boxes may be millions."""
+    """A reader of the file that reads nothing more once too much was read: boxes within boxes may be millions."""
     reads, total = 0, 0
 
     def read(offset: int, size: int) -> bytes:
@@ -81,7 +81,7 @@ def bounded(read_at: ReadAt) -> ReadAt:
 
 
 def _is_quicktime(read_at: ReadAt, box: Box) -> bool:
-    """Whether the items have numbers, and their names elsewhere."""
+    """Whether the items are QuickTime's, which have numbers, and their names elsewhere."""
     return box.kind == b"hdlr" and read_at(box.begin + 8, 4) == b"mdta"
 
 
@@ -127,7 +127,7 @@ def _named(parts: list[Box]) -> list[Box]:
 
 
 def _data(read_at: ReadAt, part: Box) -> tuple[int, bytes]:
-    """The type of a value and its bytes; none where it is too long."""
+    """The type of a value and its bytes; no bytes where it is too long."""
     length = part.end - part.begin
     content = read_at(part.begin, length) if length <= 8 + MAX_VALUE_BYTES else b""
     return int.from_bytes(content[1:4], "big"), content[8:]

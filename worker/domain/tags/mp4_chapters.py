@@ -21,7 +21,7 @@ _EMPTY = -1  # the media's time in an edit that shows nothing
 
 
 def chapters_of_mp4(read_at: ReadAt, size: int) -> list[Chapter]:
-    """The chapters of the file by whichever has more: ffmpeg leaves those without a title out of the track."""
+    """The chapters by the track or the list, whichever has more: ffmpeg leaves untitled ones out of a track."""
     read_at = bounded(read_at)
     moov = index_of(read_at, size)
     if moov is None:
@@ -43,7 +43,7 @@ def _of_nero(read_at: ReadAt, moov: Box) -> Iterator[Chapter]:
 
 
 def _of_tracks(read_at: ReadAt, moov: Box) -> Iterator[Chapter]:
-    """The chapters of the first track of them that a track names, as far as its texts are in the file."""
+    """The chapters of the first track of texts that another track names, as far as its texts are in the file."""
     tracks = list(within(read_at, moov, b"trak"))
     named = [
         int.from_bytes(read_at(box.begin, 4), "big")
@@ -83,7 +83,7 @@ def _late_seconds(read_at: ReadAt, moov: Box, track: Box) -> float:
 
 
 def _scale(read_at: ReadAt, header: Box | None) -> int:
-    """The units of a second, by a header of a movie or of media; 0 where there is none."""
+    """How many units a second has, by the header of a movie or of media; 0 where there is none."""
     content = b"" if header is None else _table(read_at, header)
     at = 20 if content[:1] == b"\x01" else 12
     return int.from_bytes(content[at : at + 4], "big")
@@ -104,7 +104,7 @@ def _samples(tables: dict[bytes, bytes]) -> Iterator[tuple[int, int]]:
 
 
 def _rows(table: bytes, form: str) -> Iterator[tuple[int, ...]]:
-    """The entries of a table, behind its version and their number; those that are there."""
+    """The entries of a table, as far as they are there. Its version and their number are in front of them."""
     size = struct.calcsize(form)
     count = min(int.from_bytes(table[4:8], "big"), MAX_CHAPTERS, (len(table) - 8) // size)
     return (struct.unpack_from(form, table, 8 + number * size) for number in range(count))

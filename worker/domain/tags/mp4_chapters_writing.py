@@ -107,9 +107,9 @@ def _media(chapters: Sequence[Chapter], lengths: Sequence[int], texts_at: int) -
 
 
 def _rows(kind: bytes, form: str, rows: Sequence[tuple[int, ...]]) -> bytes:
-    """A table: version, number of its entries, and these."""
+    """A table: its version, the number of its entries, and the entries."""
     return box(kind, struct.pack(">II", 0, len(rows)) + b"".join(struct.pack(form, *row) for row in rows))
 
 
-# Of texts without a look of their own: they are not shown but in a list.
+# The description of texts without a look of their own: they are shown only in a list.
 _DESCRIPTION = box(b"text", struct.pack(">6xH", 1) + bytes(44))

@@ -35,7 +35,7 @@ def with_items(moov: bytes, metadata: Metadata) -> bytes:
 
 
 def children_of(parent: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The kind and all of each box within one. Raises ValueError where one has no proper length."""
+    """The kind and the bytes of each box within one. Raises ValueError where one has no proper length."""
     offset = 8
     while offset < len(parent):
         length = int.from_bytes(parent[offset : offset + 4], "big")
@@ -62,7 +62,7 @@ def _cover(cover: Picture | None) -> Iterator[bytes]:
 
 
 def _native(atom: str, name: str, tags: Tags) -> bytes:
-    """The content of an atom of its own; empty where there is none, or the values do not fit into it."""
+    """The content of the field's own atom; empty where it has none, or the values do not fit into it."""
     if atom in PAIRS:
         return _pair(tags, name)
     if atom in NUMBERS:

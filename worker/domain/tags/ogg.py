@@ -28,7 +28,7 @@ _MAX_SEGMENTS = 255
 _MAX_FLAC_PACKETS = 20
 _PICTURE_OF_FLAC = 6
 _CONTINUED = 1
-# By how the comments' packet begins: how many bytes those are, and how many header packets follow on it.
+# How a packet of comments begins, or, for Speex and FLAC, the first packet of the stream.
 _VORBIS, _OPUS = b"\x03vorbis", b"OpusTags"
 _SPEEX, _FLAC = b"Speex   ", b"\x7fFLAC"
 
@@ -94,7 +94,7 @@ def _packets(read_at: ReadAt, first: Page, count: int) -> list[bytes]:
 
 
 def _headers(read_at: ReadAt, first: Page, count: int) -> tuple[list[bytes], list[Page]]:
-    """So many packets behind the first page of the same stream, and the pages that they are on."""
+    """The next `count` packets of the stream behind its first page, and the pages that they are on."""
     packets, data, taken, length = [], bytearray(), [], 0
     for number, page in enumerate(pages(read_at, first.end)):
         if page.serial != first.serial:
@@ -137,7 +137,7 @@ def ogg_in_front(read_at: ReadAt, metadata: Metadata) -> OggFront | None:
 
 
 def _pages_of(packets: list[bytes], serial: int, at_least: int) -> Iterator[bytes]:
-    """Pages from number 1 on, at least so many: the pages behind them then keep their numbers."""
+    """Pages of these packets, from number 1 on, at least so many: then the pages behind them keep their numbers."""
     lacing = b"".join(b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) for packet in packets)
     data = b"".join(packets)
     count = max(at_least, -(-len(lacing) // _MAX_SEGMENTS))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 MAX_PICTURE_BYTES = 5 << 20
-# A block of FLAC says what it holds in no more than that, beside the picture.
+# A block of FLAC takes no more than this beside the picture to say what it holds.
 MAX_BLOCK_BYTES = MAX_PICTURE_BYTES + (1 << 16)
 FRONT_COVER = 3  # of the kinds of picture that ID3 and FLAC number alike
 _MAX_CANDIDATES = 16
@@ -24,7 +24,7 @@ class Picture:
 
 
 def picture_of(content: bytes) -> Picture | None:
-    """None where it is neither JPEG nor PNG, or too large."""
+    """The picture; None where it is neither JPEG nor PNG, or too large."""
     media_type = next((name for magic, name in _MEDIA_TYPES.items() if content.startswith(magic)), None)
     if media_type is None or len(content) > MAX_PICTURE_BYTES:
         return None
@@ -43,7 +43,7 @@ def chosen(candidates: Iterable[tuple[int, bytes]]) -> Picture | None:
 
 
 def read_block(block: bytes) -> tuple[int, bytes]:
-    """The kind and the content of a picture in FLAC's words (RFC 9639, section 8.8); no content where it has none."""
+    """The kind and the content of a picture in FLAC's form (RFC 9639, section 8.8); no content where it is cut off."""
     length = 0
     offset = 4
     for passed in (0, 0, 16):  # the type's name, the description; then width, height, depth, colours
@@ -55,7 +55,7 @@ def read_block(block: bytes) -> tuple[int, bytes]:
 
 
 def as_block(picture: Picture) -> bytes:
-    """The picture in FLAC's words. Its size in pixels is 0, which is not known."""
+    """The picture in FLAC's form. Its width and height are 0: they are not known."""
     media_type = picture.media_type.encode()
     head = struct.pack(">II", FRONT_COVER, len(media_type)) + media_type
     return head + struct.pack(">6I", 0, 0, 0, 0, 0, len(picture.content)) + picture.content

@@ -1,4 +1,4 @@
-"""The metadata of a source, by its container."""
+"""Reads the metadata of a source, by its container."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _FIELDS = {
     b"IMED": "MEDIA",
     b"ISRC": "SOURCE",
 }
-# Those that ffmpeg writes (libavformat/riff.c), and reads back; a total stands beside its number.
+# The fields that ffmpeg writes (libavformat/riff.c), and reads back; a total stands beside its number.
 FIELDS_OF_INFO = frozenset(
     {*("TITLE", "ARTIST", "ALBUM", "COMMENT", "DATE", "GENRE", "COPYRIGHT", "LANGUAGE", "TRACKNUMBER", "TRACKTOTAL")}
 )
@@ -113,7 +113,7 @@ def _read_info(block: bytes, order: ByteOrder) -> Tags:
 
 
 def _text(value: bytes) -> str:
-    """UTF-8 where it is that, else Windows' Latin, which the standard does not name and programs write."""
+    """The text, by UTF-8 where it is that, else by cp1252, which the standard does not name and programs write."""
     text = value.partition(b"\0")[0]
     try:
         return text.decode()

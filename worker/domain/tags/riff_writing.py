@@ -12,7 +12,7 @@ from worker.domain.tags.id3_writing import id3_tag
 from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.riff import FIELDS_OF_INFO
 
-_SIZE_AT, _WIDE_SIZE_AT = 4, 20  # the latter of RF64 (EBU Tech 3306)
+_SIZE_AT, _WIDE_SIZE_AT = 4, 20  # the latter for RF64 (EBU Tech 3306)
 _MAX_BYTES = 2**32 - 1
 
 
@@ -46,5 +46,5 @@ def _has_place_in_info(tags: Tags) -> bool:
 
 
 def _chunk(name: bytes, at: int, content: bytes, order: Literal["big", "little"]) -> bytes:
-    """A chunk begins at an even offset."""
+    """A chunk to be written at the offset `at`; a byte in front of it makes an odd one even."""
     return bytes(at % 2) + name + len(content).to_bytes(4, order) + content + bytes(len(content) % 2)

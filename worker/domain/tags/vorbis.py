@@ -1,4 +1,4 @@
-"""Vorbis comments (https://xiph.org/vorbis/doc/v-comment.html): reading, total, and writing."""
+"""Vorbis comments (https://xiph.org/vorbis/doc/v-comment.html): reading, which raises nothing, and writing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_COMMENTS = 2_000
 _PICTURE = b"METADATA_BLOCK_PICTURE"
 _MAX_ENCODED_BYTES = MAX_BLOCK_BYTES * 4 // 3 + 4
 _NOT_OF_A_NAME = re.compile(r"[^ -<>-}]")
-# What ffmpeg writes of the output itself: which channel is which.
+# A comment that ffmpeg writes about the output itself: which channel is which.
 _OF_THE_OUTPUT = re.compile(rb"WAVEFORMATEXTENSIBLE_CHANNEL_MASK=", re.IGNORECASE)
 _CHAPTER = re.compile(rb"CHAPTER(\d{2,3})(NAME)?", re.IGNORECASE)
 _TIME = re.compile(rb"(\d{1,4}):(\d{1,2}):(\d{1,2}(?:\.\d{1,9})?)")
@@ -72,7 +72,7 @@ def _of_chapters(chapters: Sequence[Chapter]) -> Iterator[bytes]:
 
 
 def with_comments(block: bytes, metadata: Metadata) -> bytes:
-    """The block of an output with its tags, and with what it has of the output itself."""
+    """The block of an output with its tags, and with the comments that it has about the output itself."""
     kept = [comment for comment in _comments(block) if _OF_THE_OUTPUT.match(comment)]
     comments = [
         f"{_NOT_OF_A_NAME.sub('_', name)}={value}".encode()

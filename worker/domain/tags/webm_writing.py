@@ -1,7 +1,7 @@
 """Writing chapters into the WebM of an output: behind all that is there, and named in its index of elements.
 
-A WebM of ffmpeg begins with a segment whose size has eight bytes, in it a `SeekHead`, and in this one's place for more
-a `Void` (libavformat/matroskaenc.c). Elements are those of RFC 9559.
+ffmpeg's WebM begins with a segment whose size has eight bytes. In it are a `SeekHead`, and a `Void` that leaves room
+for more entries (libavformat/matroskaenc.c). Elements are those of RFC 9559.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from worker.domain.tags import matroska_embedded as matroska
 from worker.domain.tags.chapters import Chapter
 
 _EDITION_UID, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x45BC, 0x4DBB, 0x53AB, 0x53AC
-_WIDE_BYTES = 8  # of a size that is written where a shorter one would do
+_WIDE_BYTES = 8  # the bytes of a size that is written long where a shorter one would do
 
 
 def chapters_behind(read_at: ReadAt, size: int, chapters: Sequence[Chapter]) -> Iterator[tuple[int, bytes]]:
@@ -46,7 +46,7 @@ def chapters_behind(read_at: ReadAt, size: int, chapters: Sequence[Chapter]) -> 
 def _index_with(
     reader: BlockReader, segment: Element, seek_head: Element, void: Element, entry: bytes, more_bytes: int
 ) -> bytes:
-    """The segment's header, grown by so many bytes, and its index with one entry more, as long as what it replaces."""
+    """The header of the segment that grows by so many bytes, and its index with one more entry, in the old length."""
     end, end_of_head = void.end or void.body, seek_head.end or seek_head.body
     entries = reader.at(seek_head.body, end_of_head - seek_head.body) + entry
     index = _element(matroska.SEEK_HEAD, entries)

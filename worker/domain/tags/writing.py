@@ -1,4 +1,4 @@
-"""The fields of a source in the words of an output format."""
+"""Writes metadata into an output, as its format has it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from worker.domain.tags.ogg import ogg_in_front
 from worker.domain.tags.riff_writing import id3_behind_aiff, id3_behind_wav
 from worker.domain.tags.webm_writing import chapters_behind
 
-# Their tags are written here alone; the converter writes those of all others.
+# The tags of these formats are written here alone; the converter writes those of all others.
 WRITTEN_HERE = frozenset(
     {AudioFormat.MP3, AudioFormat.M4A, AudioFormat.ALAC, AudioFormat.FLAC, AudioFormat.OGG, AudioFormat.OPUS}
 )
@@ -25,9 +25,9 @@ WRITTEN_HERE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What stands in front of the file's bytes from `start` to `stop`, and what is to be written into them before.
+    """What stands in front of the file's bytes from `start` to `stop`, and `patches` to be written into these first.
 
-    `patches` may reach beyond the file's end, up to `stop`.
+    Patches may reach beyond the file's end, up to `stop`.
     """
 
     prefix: bytes
@@ -58,7 +58,7 @@ def front_of(audio_format: AudioFormat, read_at: ReadAt, size: int, metadata: Me
 
 
 def _mp4(read_at: ReadAt, size: int, metadata: Metadata) -> Front:
-    """The titles of chapters are media: they take the place of the index that is sent in front."""
+    """The front of an MP4. Titles of chapters are media: they take the place of the index, which is sent in front."""
     texts = texts_of(metadata.chapters)
 
     def changed(moov: bytes) -> bytes:
@@ -69,6 +69,6 @@ def _mp4(read_at: ReadAt, size: int, metadata: Metadata) -> Front:
 
 
 def _changed(size: int, changes: Iterable[tuple[int, bytes]]) -> Front:
-    """A file that begins as it is, with changes in it and behind it."""
+    """A file without a front, with changes in it and behind it."""
     patches = list(changes)
     return Front(b"", 0, max([size, *(offset + len(content) for offset, content in patches)]), iter(patches))
