@@ -1,4 +1,4 @@
-"""Divides the environment that runs the worker into the layers of the image. Is run by the build, in that environment.
+"""Divides the environment that runs the worker into the layers of the image. The build runs it in that environment.
 
 `python assemble.py CODE LOCK LAYERS` puts ffmpeg, the dependencies and the code into one tree each, below LAYERS.
 Files of the dependencies that the worker never opens are left out. Beside the code is a list of all that is there, and
@@ -19,7 +19,7 @@ from py_compile import PycInvalidationMode
 from sbom import sbom  # type: ignore[import-not-found]  # beside this file
 
 _ENVIRONMENT = Path(sys.prefix)
-# What the worker calls, and what credentials of roles and of single sign-on are asked from.
+# The services that the worker calls, and those that give credentials of roles and of single sign-on.
 _AWS_SERVICES = {"sqs", "s3", "dynamodb", "sns", "events", "sts", "sso", "sso-oidc", "signin"}
 # Only `worker demo` draws on a screen, and it is not in the image.
 _OF_THE_DEMO = ("rich", "pygments", "markdown_it", "mdurl")

@@ -42,7 +42,7 @@ def sbom(lock: Path, ffmpeg_version: str, version: str) -> str:
 
 
 def _component(distribution: Any, version: str, hashes: list[str]) -> dict[str, Any]:
-    """One package. The lock has a hash for each of its files; which of them was installed is not known any more."""
+    """One package. The lock has a hash for each of its files; which file was installed is no longer known."""
     name = _normal(distribution.name)
     purl = f"pkg:pypi/{name}@{version}"
     component: dict[str, Any] = {
