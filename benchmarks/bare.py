@@ -74,6 +74,6 @@ async def run_bare(workload: Workload, directory: Path) -> Run:
 
 
 def children_cpu_seconds() -> float:
-    """Of the processes that have ended."""
+    """The CPU time of the processes that have ended and were waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

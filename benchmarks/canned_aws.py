@@ -1,8 +1,8 @@
 """An AWS that costs next to nothing: SQS, S3 and DynamoDB that answer every call with the same success.
 
 `python -m benchmarks.canned_aws PORT DIRECTORY`. It keeps objects and messages in memory, and no records. What was not
-put there is sent from the file of the key's last part in the directory. It checks nothing: what it is for is measuring
-what its client costs.
+put there is sent from the file in the directory that has the name of the key's last part. It checks nothing: it is for
+measuring what its client costs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _COMPLETE = b"<CompleteMultipartUploadResult><ETag>canned</ETag></CompleteMultip
 
 @dataclass
 class _Aws:
-    """What it receives, and what it answers."""
+    """The state of the server: what it has received, and what it answers."""
 
     directory: Path
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -165,14 +165,14 @@ class _Connection(asyncio.Protocol):
 
 @contextmanager
 def canned_aws(directory: Path) -> Iterator[Server]:
-    """It, as a process of its own."""
+    """The server, as a process of its own."""
     port = free_port()
     with running(Server("canned AWS", [sys.executable, "-m", __name__, str(port), str(directory)], port)) as server:
         yield server
 
 
 def settings(aws_port: int, redis_port: int) -> dict[str, str]:
-    """The environment of a worker that uses it, and of the clients that send to it."""
+    """The environment of a worker that uses the server, and of the clients that send to it."""
     endpoint = f"http://{HOST}:{aws_port}"
     return {
         "AWS_ENDPOINT_URL": endpoint,

@@ -22,7 +22,7 @@ from benchmarks.canned_aws import canned_aws, settings
 from benchmarks.measured_worker import measured_worker
 from worker.demo import servers
 
-_AIMS = {"wav": 1.10, "mp3": 1.35, "m4a": 1.35}  # of converter and worker together to bare ffmpeg
+_AIMS = {"wav": 1.10, "mp3": 1.35, "m4a": 1.35}  # the CPU of converter and worker together, over bare ffmpeg's
 _OWN_AIM_MS = 12.0
 _FORMATS = ("wav", "flac", "mp3", "m4a", "opus")
 
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 async def _measure(scratch: Path, rounds: int, count: int) -> Mapping[str, tuple[list[Run], list[Run]]]:
-    """Each side of each format once a round, so that other load on the machine affects both."""
+    """Run each side of each format once a round, so that other load on the machine affects both."""
     outputs = scratch / "bare"
     outputs.mkdir()
     workloads = [await _workload(scratch, source_format, count) for source_format in _FORMATS]

@@ -1,7 +1,7 @@
 """A queue of 24 files of ten minutes: a worker with a slot for each core, beside as many bare ffmpegs at a time.
 
 Part of `make bench`. The worker goes from S3 to S3, bare ffmpeg from file to file (as `xargs -P` would run it). The S3
-is one that costs next to nothing, as it has the same processors here, which a real one has not.
+is one that costs next to nothing, because here it runs on the same processors, which a real one does not.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
 async def _measure(
     console: Console, scratch: Path, arguments: argparse.Namespace
 ) -> tuple[list[Run], list[Run], float]:
-    """The runs of bare ffmpeg and of the worker, in turns, and the worker's peak memory in MB."""
+    """Run bare ffmpeg and the worker in turns. Returns the runs of both, and the worker's peak memory in MB."""
     source = await make_music(scratch / "source.wav", arguments.minutes * 60)
     files = [scratch / f"file-{number:02}.wav" for number in range(arguments.files)]
     for file in files:

@@ -1,7 +1,7 @@
 """A long WAV by format: bare ffmpeg, a worker with one slot, and one with a slot for each core, which splits it.
 
 Part of `make bench`. The worker goes from S3 to S3, bare ffmpeg from file to file. The S3 is one that costs next to
-nothing, as it has the same processors here, which a real one has not.
+nothing, because here it runs on the same processors, which a real one does not.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from worker.demo import servers
 
 RESULTS = Path(__file__).parent / "results"
 _SIDES = ("bare ffmpeg", "whole", "split")
-# Of bare ffmpeg's time, on two idle cores.
+# The aims, as shares of bare ffmpeg's time, on two idle cores.
 _AIMS = {"mp3": 0.60, "opus": 0.60, "m4a": 0.70, "flac": 0.75, "alac": 0.75}
 _BARE: Mapping[str, Sequence[str]] = {
     "mp3": ("-b:a", f"{BITRATE_KBPS}k"),
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 async def _measure(console: Console, scratch: Path, arguments: argparse.Namespace) -> tuple[Runs, float]:
-    """Each side once a round, so that other load on the machine affects all; and a worker's peak memory in MB."""
+    """Run each side once a round, so that other load affects all. Returns the runs, and the peak memory in MB."""
     source = await make_music(scratch / "long.wav", arguments.minutes * 60)
     runs: Runs = {audio_format: {side: [] for side in _SIDES} for audio_format in arguments.formats}
     peak = 0.0

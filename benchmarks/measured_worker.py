@@ -66,7 +66,7 @@ class MeasuredWorker:
             await asyncio.sleep(0.02)
 
     def _cpu_seconds(self) -> tuple[float, float]:
-        """Of the worker and its launcher, and of the converters, for which the launcher has waited.
+        """The CPU time of the worker and its launcher, and that of the converters, for which the launcher has waited.
 
         What the launcher does between fork and exec counts as the converter's.
         """
@@ -85,7 +85,7 @@ class MeasuredWorker:
 
 
 def _cpu_seconds_of(pid: int) -> tuple[float, float]:
-    """Of the process, and of the children that it has waited for (proc(5), fields 14 to 17)."""
+    """The CPU time of a process, and of the children that it has waited for (proc(5), fields 14 to 17)."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     user, system, children_user, children_system = (int(field) for field in fields[11:15])
     return (user + system) / _TICKS_PER_SECOND, (children_user + children_system) / _TICKS_PER_SECOND

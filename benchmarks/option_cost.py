@@ -1,4 +1,4 @@
-"""What the options of an output cost: CPU seconds for a minute of sound, with an example's options and without them.
+"""What an output's options cost: CPU seconds for a minute of sound, with the options of an example and without them.
 
 Run as `python -m benchmarks.option_cost`, or with `make bench`. The examples are those of docs/options.md. Each output
 is converted alone, from ten minutes of stereo in a WAV, by the worker's converter with its sandbox; the least of three

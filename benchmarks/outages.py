@@ -87,7 +87,7 @@ async def ours(fault: Fault, table: DynamoJobTable) -> MeasuredOutage:
 
 
 async def libraries(fault: Fault) -> tuple[MeasuredOutage, MeasuredOutage | None]:
-    """Both clients of redis-py, at the same time where possible: they mostly wait."""
+    """Run both clients of redis-py, at the same time where possible: they mostly wait."""
     if fault.is_named:  # there is one name, and one file that makes it hang
         return await redis_py(fault), await multi_db(fault)
     return await asyncio.gather(redis_py(fault), multi_db(fault))
@@ -133,7 +133,7 @@ async def multi_db(fault: Fault) -> MeasuredOutage | None:
 async def _broken(
     breakable: BreakableRedis, fault: Fault, write: Write, close: Callable[[], Awaitable[None]]
 ) -> MeasuredOutage:
-    """One write without the fault, and the writes after it has begun."""
+    """Measure one write without the fault, and the writes after it has begun."""
     outage = MeasuredOutage()
     try:
         await write(1)

@@ -16,18 +16,18 @@ TARGETS = "bench-targets"
 
 
 def audio_job(job_id: str) -> str:
-    """In the worker's format."""
+    """A job in the worker's format."""
     outputs = [{"target": f"s3://{TARGETS}/{job_id}.flac", "format": "flac"}]
     return json.dumps({"job_id": job_id, "source": str(SOURCE), "outputs": outputs})
 
 
 def taskiq_job(job_id: str) -> str:
-    """https://taskiq-python.github.io/guide/message-format.html"""
+    """A job in taskiq's format (https://taskiq-python.github.io/guide/message-format.html)."""
     return json.dumps({"task_id": job_id, "task_name": TASK, "labels": {}, "args": [job_id], "kwargs": {}})
 
 
 def celery_job(job_id: str) -> str:
-    """https://docs.celeryq.dev/en/stable/internals/protocol.html, in kombu's envelope."""
+    """A job in celery's format (https://docs.celeryq.dev/en/stable/internals/protocol.html), in kombu's envelope."""
     options = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
     properties = {
         "correlation_id": job_id,

@@ -162,7 +162,7 @@ def _end_of_log(log: Path) -> str:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Of all its threads (proc(5), fields 14 and 15)."""
+    """The CPU time of all threads of a process (proc(5), fields 14 and 15)."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 

@@ -77,7 +77,7 @@ async def _measure(console: Console, rounds: int, jobs: int, limit_seconds: floa
 async def _take_turns(
     console: Console, contenders: Sequence[Contender], rounds: int, jobs: int, limit_seconds: float
 ) -> dict[str, list[Race]]:
-    """Each contender once a round, alone, so that other load on the machine affects all of them."""
+    """Run each contender once a round, alone, so that other load on the machine affects all of them."""
     races: dict[str, list[Race]] = {contender.name: [] for contender in contenders}
     with emulator() as server, TemporaryDirectory(prefix="worker-bench-") as scratch:
         endpoint = f"http://{HOST}:{server.port}"

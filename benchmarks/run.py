@@ -78,7 +78,7 @@ def _copy(source: Path, target: Path) -> Path:
 async def _take_turns(
     console: Console, environment: Mapping[str, str], scratch: Path, workloads: Sequence[Workload], rounds: int
 ) -> dict[str, tuple[list[Run], list[Run]]]:
-    """Each side of each workload once a round, so that other load on the machine affects both."""
+    """Run each side of each workload once a round, so that other load on the machine affects both."""
     turns: dict[str, tuple[list[Run], list[Run]]] = {workload.name: ([], []) for workload in workloads}
     async with measured_worker(environment) as worker:
         for workload in workloads:
@@ -94,7 +94,7 @@ async def _take_turns(
 
 
 async def _memory(console: Console, environment: Mapping[str, str], scratch: Path) -> dict[str, float]:
-    """The peak of a new worker that converts one source of each size, to FLAC so that the outputs are large, too."""
+    """The peak memory of a new worker for a source of each size, converted to FLAC so that the output is large."""
     peaks = {}
     for name, size_bytes in _MEMORY_SOURCES.items():
         console.print(f"Peak memory: a source of {name}")

@@ -1,7 +1,8 @@
 """`python -m benchmarks.scaling`: how long an hour of WAV should take on more cores than there are here.
 
-A model on paper, from what the worker and its converters take in CPU, beside what is measured on one core and on all.
-No encoder can take less than its pieces, no core more than its share, and the last piece begins when all has come.
+A model computes it from the CPU time of the worker and its converters, beside what is measured on one core and on all.
+No encoder can take less time than its pieces, no core do more than its share, and the last piece begins when all of
+the source has come.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Model:
     own_seconds: float
 
     def wall_seconds(self, cores: int, *, bytes_per_second: float = math.inf) -> float:
-        """With a slot for each core, all of them free, and a source that comes at that speed."""
+        """How long the job takes with a slot for each core, all free, and a source that comes at that speed."""
         samples = round(self.minutes * 60 * _RATE_HZ)
         pieces = pieces_of(samples, _RATE_HZ, [_ENCODINGS[self.audio_format]], cores)
         given = [piece.given_samples for piece in pieces] or [samples]  # of one core
@@ -72,7 +73,7 @@ def main() -> None:
 
 
 async def _measure(minutes: float) -> dict[int, dict[str, Run]]:
-    """A run of each format by how many cores the worker and its converters had: one, and all."""
+    """Run each format on one core and on all. Returns the runs by the number of cores."""
     with TemporaryDirectory(prefix="worker-bench-") as scratch:
         source = await make_music(Path(scratch) / "long.wav", minutes * 60)
         with canned_aws(Path(scratch)) as aws, servers.redis() as redis:
@@ -89,7 +90,7 @@ async def _runs_on(cores: int, source: Path, environment: dict[str, str]) -> dic
 
 @contextmanager
 def _only(cores: int) -> Iterator[None]:
-    """What is started inside has so many of the cores of this process."""
+    """Give what is started inside the `with` so many of this process's cores."""
     all_cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(all_cores)[-cores:])
     try:

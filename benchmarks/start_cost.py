@@ -1,7 +1,8 @@
 """What it costs to start a converter: by asyncio and setpriv, by the launcher, and by the launcher with its sandbox.
 
-Run as `python -m benchmarks.start_cost`. Each program is started in turns, so that the machine's mood is the same for
-all ways. Wall-clock time is the median; CPU time is that of this process, the launcher and all programs, a start.
+Run as `python -m benchmarks.start_cost`. Each program is started in turns, so that other load on the machine affects
+all ways alike. Wall-clock time is the median; CPU time is that of this process, the launcher and all programs, by
+start.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ async def _in_turns(ways: Mapping[str, Way], command: Sequence[str]) -> dict[str
 
 
 def cpu_seconds() -> float:
-    """Of this process, of what it has waited for, and of its launcher in the same two ways."""
+    """The CPU time of this process and of what it has waited for, and that of its launcher likewise."""
     seconds = 0.0
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
         used = resource.getrusage(who)

@@ -30,7 +30,7 @@ _WRITES = 400
 
 
 async def open_writes(job_table: DynamoJobTable, client: Any, table: str) -> Mapping[str, Any]:
-    """Writes of the store while Redis is out, and the same UpdateItem of the bare SDK, in turns. In milliseconds."""
+    """Milliseconds of the store's writes while Redis is out, and of the same UpdateItem by the bare SDK, in turns."""
     ours: list[float] = []
     bare: list[float] = []
     recorder: Any = _Recorder(client)
@@ -73,7 +73,7 @@ async def _timed(call: Awaitable[Any]) -> float:
 
 
 async def overhead(*, rounds: int = 15, writes: int = _WRITES) -> Mapping[str, float]:
-    """This process's CPU, in microseconds, for one write by the same script in three ways, in turns."""
+    """The CPU time of this process, in microseconds, for one write by the same script in three ways, in turns."""
     async with a_breakable_redis() as breakable:
         redis_store = breakable.store()
         store = FailoverStore(FakeJobTable(), GuardedCache(redis_store, now=lambda: datetime.now(UTC)))
@@ -102,7 +102,7 @@ async def overhead(*, rounds: int = 15, writes: int = _WRITES) -> Mapping[str, f
 async def _in_turns(
     ways: Mapping[str, Callable[[int], Awaitable[None]]], rounds: int, writes: int
 ) -> Mapping[str, float]:
-    """CPU seconds of one call: the median of all rounds."""
+    """The CPU seconds of one call of each way: the median of all rounds."""
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds):
         for name, write in ways.items():
