@@ -35,9 +35,9 @@ from worker.ports import (
 
 
 class FakeConverter:
-    """`probe`, `convert` and `join` can each be made to fail; what runs waits, half-way, until `may_finish` is set.
+    """`probe`, `convert` and `join` can each be made to fail; the latter two wait half-way until `may_finish` is set.
 
-    It predicts all sources; a length that is wrong by `prediction_error_seconds` is found out half-way.
+    It predicts all sources. A length that is wrong by `prediction_error_seconds` is found out half-way.
     """
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ def _concatenate(sources: Sequence[Path], path: Path) -> None:
 
 
 def _stream(spec: OutputSpec, path: Path, seconds: float, size_bytes: int) -> Artifact:
-    """At each bitrate the copy, of which a quarter is what stands before the segments, and each segment another."""
+    """A stream with the copy at each bitrate. A quarter of it stands before three segments of a quarter each."""
     bounds = [number * size_bytes // 4 for number in range(1, 5)]
     segments = [Segment(begin, end, seconds / 3) for begin, end in pairwise(bounds)]
     renditions = [Rendition(each.bitrate_kbps or 0, segments) for each in spec.renditions]

@@ -52,9 +52,9 @@ class StoredObject:
 class MemoryObjects:
     """The `ObjectStore` port over a dictionary.
 
-    `denied` buckets answer nothing; each of `errors[location]` is raised once, in order, in place of a transfer;
-    a transfer of a location in `may_finish` waits, half done, until its event is set. `unfinished` are the targets at
-    which a killed worker has left parts.
+    Calls about objects in buckets that are `denied` are refused. Each of `errors[location]` is raised once, in order,
+    in place of a transfer. A transfer of a location in `may_finish` waits, half done, until its event is set.
+    `unfinished` are the targets at which a killed worker has left parts.
     """
 
     def __init__(self, *buckets: str) -> None:
@@ -202,7 +202,7 @@ class MemoryObjects:
 
 @dataclass(frozen=True, slots=True)
 class FakeUploadAhead:
-    """It sends nothing before the file is finished."""
+    """An `UploadAhead` that sends nothing before the file is finished."""
 
     objects: MemoryObjects
     target: ObjectLocation
@@ -223,7 +223,7 @@ class FakeUploadAhead:
 
 
 def _write(file: FileIO, data: bytes, on_bytes: BytesDone) -> None:
-    """Bring the file up to so much of the object."""
+    """Append to the file what it lacks of the object's `data`, and report how much it has."""
     file.write(data[file.tell() :])
     on_bytes(file.tell())
 

@@ -17,7 +17,7 @@ _MOST = 10
 
 
 class FakeDeadLetters:
-    """A `DeadLetterQueue`. `failure` is what each letter that is moved answers while it is set."""
+    """A `DeadLetterQueue`. While `failure` is set, it is the result of each letter that is to be moved."""
 
     def __init__(self, queue: FakeQueue) -> None:
         self._queue = queue

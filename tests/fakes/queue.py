@@ -21,13 +21,13 @@ class Faults:
     """What may go wrong with a call, by its name, such as `receive` or `change_visibility`. Here: nothing."""
 
     async def before(self, call: str) -> None:
-        """The request: what is raised here happens instead of the call."""
+        """Called when the request is made. What it raises happens instead of the call."""
 
     async def after(self, call: str) -> None:
-        """The response: what is raised here is all that the caller sees of a call that was done."""
+        """Called when the call is done. What it raises is all that the caller sees of it."""
 
     def entry(self, call: str, delivery: Delivery) -> WorkerError | None:
-        """The failure of one entry of a batch, which is then not done."""
+        """The failure of one entry of a batch, which is then not done; None: it is done."""
 
     def is_duplicated(self, delivery: Delivery) -> bool:
         """Whether the message is delivered once more although this delivery holds it."""
@@ -128,7 +128,7 @@ class FakeQueue:
     # --- the producer's side -------------------------------------------------------------------------------------
 
     def send(self, body: str, *, group_id: str | None = None, attributes: Mapping[str, str] | None = None) -> str:
-        """Put a message on the queue; its id comes back."""
+        """Put a message on the queue, and return its id."""
         now = asyncio.get_running_loop().time()
         message_id = f"message-{next(self._ids)}"
         sent_at_ms = SENT_AT_MS + int(now * 1000)

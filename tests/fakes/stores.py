@@ -50,7 +50,7 @@ class FakeStore:
         return self.put(record)
 
     def put(self, record: Record) -> WriteResult:
-        """The compare-and-set itself, for those who bring faults of their own."""
+        """The compare-and-set itself, for callers that have faults of their own."""
         held = self.held.get(record.job_id)
         if held is not None and held.version == record.version and self._is_by_same_writer(held, record):
             return WriteResult.SAME
@@ -118,7 +118,7 @@ class FakeJobTable(FakeStore):
         return self.held_state(job_id)
 
     def held_state(self, job_id: str) -> JobState | None:
-        """The read itself, for those who bring faults of their own."""
+        """The read itself, for callers that have faults of their own."""
         record = self.held.get(job_id)
         if record is None:
             return None

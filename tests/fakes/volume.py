@@ -1,4 +1,4 @@
-"""A disk of a certain size, of which the files beneath one directory take their part."""
+"""A disk of a given size, of which the files beneath one directory take up a part."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from worker.domain.containers.adts import KIND
 
 
 def crc_of(bits: str) -> int:
-    """Of 16 bits, with the polynomial x^16 + x^15 + x^2 + 1, from ones."""
+    """The CRC of 16 bits with the polynomial x^16 + x^15 + x^2 + 1. It begins with ones."""
     crc = 0xFFFF
     for bit in bits:
         crc = (crc << 1 ^ (0x8005 if (crc >> 15) ^ int(bit) else 0)) & 0xFFFF

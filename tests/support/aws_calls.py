@@ -62,7 +62,7 @@ class Call:
 
     @property
     def key(self) -> str:
-        """Of the object, where the bucket stands in the path; empty for a call about the bucket."""
+        """The key of the object, where the bucket stands in the path; empty for a call about the bucket."""
         return unquote(urlsplit(self.path).path).lstrip("/").partition("/")[2]
 
     def _s3_action(self) -> str:

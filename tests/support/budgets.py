@@ -18,18 +18,18 @@ _MISSED = "missed budget"
 
 
 class BudgetMissedError(AssertionError):
-    """Something took longer than it may, which a busy machine can be the cause of."""
+    """Something took longer than it may, of which a busy machine can be the cause."""
 
 
 def check_budget(seconds: float, budget_seconds: float, what: str = "it") -> None:
-    """Raises BudgetMissedError unless `seconds` is less than the budget."""
+    """Raise BudgetMissedError unless `seconds` is less than the budget."""
     if not seconds < budget_seconds:
         raise BudgetMissedError(f"{what} took {seconds:.3f} s, and may take {budget_seconds} s")
 
 
 @contextmanager
 def in_time() -> Iterator[None]:
-    """An assertion in this block compares what only a busy machine or a fault makes late: it is a missed budget."""
+    """Make a failed assertion inside the `with` a missed budget: only a busy machine or a fault makes it fail."""
     try:
         yield
     except AssertionError as exc:

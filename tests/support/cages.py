@@ -60,7 +60,7 @@ time.sleep(600)
 
 @contextmanager
 def standing(*, hidden: bool, environment: Mapping[str, str]) -> Iterator[int]:
-    """The id of a process that only stands there: a worker, which has hidden itself, or a neighbour."""
+    """The id of a process that does nothing: a worker, which has hidden itself, or a neighbour."""
     program = _STANDING.format(root=str(Path.cwd()), hidden=hidden)
     with subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", program], env=dict(environment), stdout=subprocess.PIPE, text=True

@@ -32,7 +32,7 @@ def client_parts(
     now: Callable[[], datetime] = _utc_now,
     random: Callable[[], float] = lambda: 0.0,
 ) -> ClientParts:
-    """Without a `sender` they can neither submit nor retry."""
+    """The parts of a client. Without a `sender` they can neither submit nor retry."""
     runs, finisher = runs_and_finisher(table, cache, now=now)
 
     def required() -> Sender:
@@ -55,6 +55,6 @@ def client_parts(
 async def a_client(
     table: FakeJobTable, cache: FakeProgressCache | None = None, *, timeout_seconds: float = 10.0, **more: Any
 ) -> AsyncIterator[Jobs]:
-    """A `Jobs` that is entered, of `client_parts`."""
+    """A `Jobs` over `client_parts` that has been entered."""
     async with Jobs(nullcontext(client_parts(table, cache, **more)), timeout_seconds=timeout_seconds) as jobs:
         yield jobs

@@ -91,7 +91,7 @@ def _references(value: Any) -> Iterator[str]:
 
 
 def make(endpoint: str, stack: str, template: Template, parameters: Mapping[str, str]) -> dict[str, str]:
-    """Make a stack of it; returns its outputs. Of the parameters it gets those that it has.
+    """Make a stack of the template, and return its outputs. It gets those of the parameters that it declares.
 
     Raises AssertionError, with the reason, where the stack is not made.
     """
@@ -110,7 +110,7 @@ def make(endpoint: str, stack: str, template: Template, parameters: Mapping[str,
 
 
 def _with_numbers(value: Any, parameters: Mapping[str, Any], given: Mapping[str, str]) -> Any:
-    """Numbers for references to parameters that are numbers: the emulators would take their text."""
+    """The value with numbers in place of references to parameters that are numbers: emulators would put in texts."""
     match value:
         case {"Name": _, "Value": _}:
             return value  # of a variable, which is a text

@@ -102,7 +102,7 @@ class Metrics:
         self.values[namespace, name, frozenset(dimensions.items())].append((at, value))
 
     def collect(self, lines: Iterable[Line], filters: Iterable[Mapping[str, Any]]) -> None:
-        """What the filters, which are the properties of resources, and the embedded metrics make of the lines."""
+        """Add what the embedded metrics, and the filters (properties of resources), make of the lines."""
         compiled = [(filter_of(each["FilterPattern"]), each["MetricTransformations"]) for each in filters]
         for line in lines:
             at = datetime.fromisoformat(line["timestamp"]).timestamp()
@@ -114,7 +114,7 @@ class Metrics:
                     self.add(datum.namespace, datum.name, datum.dimensions, datum.at, value)
 
     def statistic(self, metric: Mapping[str, Any], statistic: str, begin: float, end: float) -> float | None:
-        """Of the values from `begin` to `end`; None where there are none."""
+        """The statistic of the values from `begin` to `end`; None where there are none."""
         dimensions = frozenset((each["Name"], each["Value"]) for each in metric.get("Dimensions", ()))
         found = self.values.get((metric["Namespace"], metric["MetricName"], dimensions), [])
         return _statistic(statistic, sorted(value for at, value in found if begin <= at < end))
@@ -179,7 +179,7 @@ def _value_of(alarm: Mapping[str, Any], metrics: Metrics, begin: float, end: flo
 
 
 def computed(expression: str, inputs: Mapping[str, float | None]) -> float:
-    """Metric math with IF, FILL and AND: our own text, whose words Python has as well but for these."""
+    """The value of metric math with IF, FILL and AND, evaluated by Python. The text is our own."""
     names: dict[str, Any] = {
         "IF": lambda condition, yes, no: yes if condition else no,
         "FILL": lambda value, instead: instead if value is None else value,

@@ -35,7 +35,7 @@ EndsAt = Callable[[Work], float]
 
 @dataclass
 class Until:
-    """The estimate of a job that ends at that loop time; None: of one without an estimate."""
+    """The estimate of a job that ends at the loop time `end`; None for a job without an estimate."""
 
     end: float | None = None
 

@@ -21,7 +21,7 @@ UNKNOWN = frozenset({
     "AWS::Events::Connection",
     "AWS::Logs::QueryDefinition",
 })  # fmt: skip
-# What an emulator refuses, or passes over in a way that keeps the rest from being made. The other one makes it.
+# What an emulator refuses, or ignores in a way that keeps the rest from being made. The other one makes it.
 LACKS = {
     "moto": frozenset({
         "WebhookRule",  # its target is an API destination
@@ -55,7 +55,7 @@ class Emulator:
         return cloudformation.make(self.endpoint, f"{self.environment}-{template}", left, given)
 
     def make_cache(self, **parameters: str) -> dict[str, str]:
-        """The stack of cache.yaml; on moto, one that exports the same with values of no meaning."""
+        """Make the stack of cache.yaml; on moto, one that exports the same names with made-up values."""
         if self.name == "ministack":
             return self.make("cache", **parameters)
         is_iam = parameters["Redis"] == "iam"
@@ -67,7 +67,7 @@ class Emulator:
         return cloudformation.make(self.endpoint, f"{self.environment}-cache", template, {})
 
     def client(self, service: str) -> Any:
-        """A client, for the length of a `with`."""
+        """A client that is closed after the `with`."""
         return closing(boto3.client(service, endpoint_url=self.endpoint))
 
 
@@ -92,7 +92,7 @@ class Deployed:
         return found
 
     def described(self) -> dict[str, Any]:
-        """The service."""
+        """The description of the service."""
         names = (self.service["ClusterName"], [self.service["ServiceName"]])
         with self.emulator.client("ecs") as ecs:
             (service,) = ecs.describe_services(cluster=names[0], services=names[1])["services"]

@@ -84,7 +84,7 @@ class FaultProxy:
 
     @contextmanager
     def running(self, tls: ssl.SSLContext | None = None) -> Iterator[FaultProxy]:
-        """With `tls`, TLS ends here, and plain HTTP is passed on."""
+        """Run the proxy inside the `with`. With `tls`, TLS ends here, and plain HTTP is passed on."""
         self._scheme = "https" if tls else "http"
         thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(tls),), name="fault proxy")
         thread.start()
@@ -100,7 +100,7 @@ class FaultProxy:
     # --- faults of single calls ----------------------------------------------------------------------------------
 
     def add(self, fault: Fault) -> None:
-        """The first fault that matches a call happens to it."""
+        """Add a fault. The first fault that matches a call happens to it."""
         self._faults.append(fault)
 
     def refuse(
@@ -130,7 +130,7 @@ class FaultProxy:
         self._holds = matches
 
     def wait_held(self, timeout: float = 15) -> None:
-        """Return when a call is held. Raises AssertionError."""
+        """Return when a call is held. Raises AssertionError after `timeout` seconds."""
         assert self._held.wait(timeout), "no such call came"
 
     def release(self) -> None:

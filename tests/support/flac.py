@@ -1,4 +1,4 @@
-"""FLAC, byte by byte: headers of frames, and files of frames whose contents are none (RFC 9639)."""
+"""FLAC, byte by byte: headers of frames, and files of frames without any sound in them (RFC 9639)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from worker.domain.containers.flac_frames import crc16
 
 
 def coded(number: int) -> bytes:
-    """As UTF-8 does it, up to 36 bits."""
+    """The number as UTF-8 would code it, up to 36 bits."""
     if number < 0x80:
         return bytes([number])
     length = next(length for length in range(2, 8) if number < 1 << (5 * length + 1))
@@ -15,7 +15,7 @@ def coded(number: int) -> bytes:
 
 
 def crc8(data: bytes) -> int:
-    """Bit by bit: x^8 + x^2 + x + 1."""
+    """The CRC with the polynomial x^8 + x^2 + x + 1, bit by bit."""
     state = 0
     for bit in "".join(f"{byte:08b}" for byte in data):
         state = (state << 1 & 0xFF) ^ (0x07 if (state >> 7) ^ int(bit) else 0)
@@ -37,13 +37,13 @@ def header(
 
 
 def a_frame(number: int, content: bytes = b"content of a frame", *, rate_code: int = 9, second: int = 0xF8) -> bytes:
-    """Of 4096 samples at 44.1 kHz, or at the rate of the code."""
+    """A frame of 4096 samples at 44.1 kHz, or at the rate of the code."""
     frame = header(12, rate_code, number=coded(number), second=second) + content
     return frame + crc16(frame).to_bytes(2, "big")
 
 
 def a_flac(*frames: bytes, samples: int = 0, rate_hz: int = 44_100, block_size: int = 4096) -> bytes:
-    """With a block of padding behind the first one."""
+    """A file of these frames, with a block of padding behind the first block."""
     packed = (rate_hz << 44 | 1 << 41 | 15 << 36 | samples).to_bytes(8, "big")
     info = block_size.to_bytes(2, "big") * 2 + bytes(6) + packed + bytes(16)
     return b"fLaC\0\0\0\x22" + info + b"\x81\0\0\x07padding" + b"".join(frames)

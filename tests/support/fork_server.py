@@ -115,7 +115,7 @@ def _become(request: Request, streams: Sequence[int]) -> None:
 
 
 def _reopened(stream: TextIO, number: int) -> TextIO:
-    """As Python opens its standard streams: how depends on whether they are files, pipes or terminals."""
+    """The stream, opened as Python opens standard streams: how depends on whether it is a file, pipe or terminal."""
     return open(
         number,
         "r" if number == 0 else "w",

@@ -56,7 +56,7 @@ class ForkedProcess:
 
     @classmethod
     def piped(cls, arguments: Sequence[str], *, env: Mapping[str, str]) -> ForkedProcess:
-        """With nothing to read, and pipes for what it writes, as text."""
+        """Start a process with nothing to read, and pipes for what it writes, as text."""
         pipes = [os.pipe() for _ in range(2)]
         writers = [writer for _, writer in pipes]
         with Path(os.devnull).open("rb") as nothing:
@@ -70,7 +70,7 @@ class ForkedProcess:
         return self._end_within(0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Raises subprocess.TimeoutExpired."""
+        """Wait for the end, and return the exit code. Raises subprocess.TimeoutExpired."""
         code = self._end_within(timeout)
         if code is None:
             raise subprocess.TimeoutExpired(self.args, timeout or 0)
@@ -126,7 +126,7 @@ def run_worker(
 
 @functools.cache
 def _server() -> socket.socket:
-    """The way to a server that ends when this process does."""
+    """The socket of a fork server that ends when this process does."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         server = subprocess.Popen(

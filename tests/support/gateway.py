@@ -19,7 +19,7 @@ PROBLEM = "application/problem+json"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request brought: `seconds` from its beginning to the end of its body."""
+    """The answer to a request. `seconds` is the time from the request to the end of the answer's body."""
 
     status: int
     headers: Mapping[str, str]
@@ -77,7 +77,7 @@ class GatewayClient:
         return await self.post("/jobs", a_message(stack, job_id) | more)
 
     async def until_open_streams_are(self, count: int) -> None:
-        """Ask until there are so many."""
+        """Ask until so many streams are open."""
 
         async def are() -> bool:
             health = (await self.get("/health")).json
@@ -97,7 +97,7 @@ class GatewayClient:
 
 
 async def _events_in(lines: aiohttp.StreamReader) -> AsyncIterator[SeenEvent]:
-    """By the HTML standard, section 9.2.6, for streams whose fields have one line each."""
+    """The events, read by the HTML standard, section 9.2.6, for streams whose fields have one line each."""
     fields: dict[str, str] = {}
     async for line in lines:
         text = line.decode().removesuffix("\n")

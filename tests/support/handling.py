@@ -98,6 +98,6 @@ def a_cancellation(
     now: Callable[[], datetime],
     publisher: EventPublisher | None = None,
 ) -> Cancellation:
-    """What `worker cancel` asks."""
+    """What `worker cancel` calls."""
     _, finisher = runs_and_finisher(table, cache, now=now, publisher=publisher)
     return Cancellation(table, finisher)

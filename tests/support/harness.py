@@ -135,7 +135,7 @@ class Harness:
         return await self.handler.handle(self.work(body, receive_count=receive_count))
 
     async def begins(self, work: Work | None = None) -> asyncio.Task[Disposition]:
-        """A job that hangs half-way through its conversion, until `converter.may_finish` is set."""
+        """Begin a job that hangs half-way through its conversion, until `converter.may_finish` is set."""
         self.converter.may_finish.clear()
         handling = asyncio.create_task(self.handler.handle(work or self.work()))
         await wait_until(lambda: self.converter.running)
@@ -149,7 +149,7 @@ class Harness:
         self.converter.may_finish.set()
 
     def record(self, job_id: str = "ep-1") -> Record:
-        """What DynamoDB holds."""
+        """The job's record that DynamoDB holds."""
         return self.table.held[job_id]
 
 

@@ -125,7 +125,7 @@ def read_media(text: str) -> MediaPlaylist:
 
 
 def play(master: str, fetch: Fetch) -> list[HlsStream]:
-    """Every variant of the master playlist at that URI, with all that it names. Raises PlaylistError."""
+    """Read every variant of the master playlist at that URI, with all that it names. Raises PlaylistError."""
     streams = []
     for variant in read_master(fetch(master).decode()):
         uri = urljoin(master, variant.uri)
@@ -138,7 +138,7 @@ def play(master: str, fetch: Fetch) -> list[HlsStream]:
 
 
 def published(output: OutputSpec, artifact: Artifact, directory: Path) -> Path:
-    """The stream's objects as files beneath the directory. Returns the master playlist's."""
+    """Write the stream's objects as files beneath the directory. Returns the path of the master playlist."""
     beneath = "job/1-1/"
     for each in (*hidden_objects(output, artifact, beneath), visible_object(output, artifact, beneath)):
         path = directory / each.location.key.removeprefix(output.target.key)
@@ -148,7 +148,7 @@ def published(output: OutputSpec, artifact: Artifact, directory: Path) -> Path:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Without the first, which must be the format's, and empty ones."""
+    """The lines without the first, which must be #EXTM3U, and without empty ones."""
     first, *lines = text.split("\n")
     if first != "#EXTM3U" or "\r" in text or not text.endswith("\n"):
         raise PlaylistError("the playlist does not begin with #EXTM3U (4.3.1.1)")

@@ -17,14 +17,14 @@ SLOW_CLIENTS = 5000
 
 @contextmanager
 def slow_clients(port: int) -> Iterator[None]:
-    """5,000 clients that have begun a request and add a byte now and then."""
+    """Connect 5,000 clients that have begun a request and add a byte now and then."""
     with _clients("slow", port):
         yield
 
 
 @contextmanager
 def flood(port: int) -> Iterator[None]:
-    """One connection after the other, as fast as possible, each closed at once."""
+    """Open one connection after the other, as fast as possible, and close each at once."""
     with _clients("flood", port):
         yield
 

@@ -51,7 +51,7 @@ class Grant:
 
 
 def grants_of(policy: Mapping[str, Any]) -> list[Grant]:
-    """Raises ValueError for a statement with what is not understood here."""
+    """The grants of a policy. Raises ValueError for a statement with parts that are not understood here."""
     found = []
     for statement in policy["Statement"]:
         if statement["Effect"] != "Allow" or set(statement) - {"Sid", "Effect", "Action", "Resource"}:
@@ -80,7 +80,7 @@ def rights_of(call: Call, account: str, region: str) -> Iterator[Right]:
 
 
 def _rights_at_s3(call: Call, action: str) -> Iterator[Right]:
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html"""
+    """The rights by docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html."""
     resource = f"arn:aws:s3:::{unquote(urlsplit(call.path).path).strip('/')}"
     yield Right(action, resource)
     if "x-amz-acl" in call.headers:
@@ -103,7 +103,7 @@ def _queues(body: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(value: Any) -> list[str]:
-    """moto keeps a None for what a condition of a template leaves out."""
+    """The value as a list, without the None that moto keeps for what a condition of a template leaves out."""
     return [value] if isinstance(value, str) else [each for each in value if each is not None]
 
 

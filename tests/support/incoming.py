@@ -44,7 +44,7 @@ class Trickle:
 
 
 async def ends(data: bytes, directory: Path, formats: Sequence[AudioFormat]) -> tuple[End, End, str]:
-    """The end as it comes, that when it is there, and how it was predicted: `right`, `wrong`, or `none` for not."""
+    """What comes of a source while it comes, and when it is there, and the prediction: `right`, `wrong` or `none`."""
     converter = FfmpegConverter(FFMPEG)
     with TemporaryDirectory(dir=directory) as scratch:
         source, targets = Path(scratch, "source"), _targets(Path(scratch), formats)

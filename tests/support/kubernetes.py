@@ -1,4 +1,4 @@
-"""The overlays of deploy/k8s as kustomize makes them, and what of them the tests ask for."""
+"""The overlays of deploy/k8s as kustomize makes them, and the parts of them that the tests ask for."""
 
 from __future__ import annotations
 

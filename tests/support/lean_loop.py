@@ -65,7 +65,7 @@ class _Task(asyncio.Task[Any]):
 
 
 class _Loop(asyncio.AbstractEventLoop):
-    """The methods that asyncio calls on a loop, except those for time and callbacks."""
+    """A loop with the methods that asyncio calls, except those for time and callbacks."""
 
     def __init__(self) -> None:
         self.create_future: Any = partial(asyncio.Future, loop=self)
@@ -95,7 +95,7 @@ class LeanLoop(_Loop):
         self.running: _Loop = self  # this one, or that of a process which is the one to run
 
     def run(self, body: Coroutine[Any, Any, T]) -> T:
-        """Raises what the body raises, or what `abort` was given. All other tasks are then cancelled."""
+        """Run the body, then cancel all other tasks. Raises what the body raises, or what `abort` was given."""
         return copy_context().run(self._run, body)  # context variables that a run sets end with it
 
     def _run(self, body: Coroutine[Any, Any, T]) -> T:
@@ -115,7 +115,7 @@ class LeanLoop(_Loop):
             events._set_running_loop(None)
 
     def run_as(self, loop: _Loop) -> None:
-        """From now on `loop` is the one that runs."""
+        """Make `loop` the one that runs from now on."""
         self.running = loop
         events._set_running_loop(loop)
 
@@ -130,7 +130,7 @@ class LeanLoop(_Loop):
         self._ready.appendleft((_is_over, ()))
 
     async def _last(self, body: Coroutine[Any, Any, T]) -> T:
-        """The body, whose end is that of the run."""
+        """Run the body, whose end is that of the run."""
         try:
             return await body
         finally:
@@ -151,7 +151,7 @@ class LeanLoop(_Loop):
                     raise StuckError(", ".join(each.get_name() for each in self._tasks if not each.done()))
 
     def _end_the_rest(self) -> None:
-        """Cancel the tasks until they end. A task that waits while it cleans up is cancelled again: no timer fires."""
+        """Cancel the tasks until they end. One that waits while it cleans up is cancelled again: no timer fires."""
         cancellations = 0
         while (self._tasks or self._ready) and cancellations < _CANCELLATIONS:
             self._tasks = [task for task in self._tasks if not task.done()]
@@ -200,7 +200,7 @@ class LeanLoop(_Loop):
         self._tasks.append(task)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """The exception of a task that nothing awaited: a violation that has ended the run already, or a bug."""
+        """Abort the run by the exception of a task that nothing awaited: a bug, or a violation that has ended it."""
         error = context.get("exception")
         if isinstance(error, Exception):
             self.abort(error)

@@ -21,7 +21,7 @@ OUTAGE = DependencyUnavailableError("SQS")
 
 
 class SlowExtend(Faults):
-    """Renewals are done at once and answered late."""
+    """Faults by which renewals are done at once and answered late."""
 
     def __init__(self, *, after_seconds: float) -> None:
         self._seconds = after_seconds
@@ -54,7 +54,7 @@ async def received_work(queue: FakeQueue, count: int = 1) -> list[Work]:
 
 
 async def ended(work: Work) -> WorkerError:
-    """Wait for what stops a job that would run for ever."""
+    """Wait for what stops a job that would run for ever, and return it."""
     execution = Execution()
     with pytest.raises(WorkerError) as stopped, work.running(execution, Until()):
         await execution.run(asyncio.Event().wait(), name="job")

@@ -19,7 +19,7 @@ def leftovers(stack: Stack, workspace: Path) -> Iterator[str]:
 
 
 def _processes_in(workspace: Path) -> Iterator[int]:
-    """A converter runs in its job's directory, and /proc keeps that name after the directory is removed."""
+    """The ids of processes that run there. /proc keeps the name of a job's directory after it was removed."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:

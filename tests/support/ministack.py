@@ -30,7 +30,7 @@ def command(port: int, python: str, module: str = "ministack") -> list[str]:
 
 @contextmanager
 def ministack(python: str) -> Iterator[Server]:
-    """The emulator, listening; ended on the way out."""
+    """Run the emulator inside the `with`, listening."""
     port = free_port()
     with running(Server("ministack", command(port, python), port)) as server:
         yield server

@@ -39,7 +39,7 @@ _PATIENT = {"REDIS_CONNECT_TIMEOUT_SECONDS": "2", "REDIS_COMMAND_TIMEOUT_SECONDS
 
 @dataclass
 class Run:
-    """What a run wrote, and what is known of it from elsewhere."""
+    """What the workers of a run wrote, and what the test knows of the run."""
 
     lines: list[Line] = field(default_factory=list)
     workers: list[str] = field(default_factory=list)  # in the order of their starts
@@ -184,7 +184,7 @@ class _Play:
         self.run.waited_seconds = time.monotonic() - sent  # so long the last of them, at least
 
     def _kill(self, worker: WorkerProcess, other: WorkerProcess) -> None:
-        """SIGKILL over what runs; the other worker does it again, with all that waits."""
+        """Kill the worker while it runs jobs. The other worker does them again, and those that wait."""
         self.run.scraped.append(scraped(worker))
         wait_for(lambda: len(_open_starts(worker)) == _SLOTS or None, "a job in each slot")
         worker.signal(signal.SIGKILL)
@@ -198,7 +198,7 @@ class _Play:
         self.run.scraped.append(scraped(other))
 
     def _drain(self, worker: WorkerProcess) -> None:
-        """SIGTERM over a job that does not fit the drain; another worker does it, and is stopped without one."""
+        """Stop the worker during a job too long for the drain. Another one does it, and is stopped without a job."""
         self._proxy.slow(_SLOW_SECONDS)
         self._send("drained", self._long, "mp3")
         worker.wait_for("job.started", job_id="drained")

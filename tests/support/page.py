@@ -29,6 +29,6 @@ def drop(page: Page, paths: Sequence[Path]) -> None:
 
 
 def job(page: Page, name: str, *, status: str | None = None) -> Locator:
-    """The entry of the list whose title is that name."""
+    """The entry in the page's list of jobs whose title is that name."""
     state = "" if status is None else f'[data-status="{status}"]'
     return page.locator(f".job{state}").filter(has=page.get_by_role("heading", name=name, exact=True))

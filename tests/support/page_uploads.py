@@ -37,15 +37,15 @@ class Parts:
             route.continue_()
 
     def wait_for(self, page: Page, numbers: list[int]) -> None:
-        """Wait until those have been sent on. Playwright calls the route only within a call of its own."""
+        """Wait until these parts have been sent on. Playwright calls the route only within a call of its own."""
         wait_for(lambda: (page.title() and sorted(self.arrived) == numbers) or None, f"the parts {numbers}")
 
     def wait_for_held(self, page: Page, count: int) -> None:
-        """Wait until so many are on the way."""
+        """Wait until so many parts are held."""
         wait_for(lambda: (page.title() and len(self.waiting) == count) or None, f"{count} held parts")
 
     def release(self) -> None:
-        """Let those arrive that are held, as far as their page still waits for them."""
+        """Let the held parts arrive, as far as their page still waits for them."""
         self.held = set()
         while self.waiting:
             self.waiting.pop(0).continue_()

@@ -24,7 +24,7 @@ class Pcm:
 
     @property
     def samples(self) -> int:
-        """Of each channel."""
+        """How many samples each channel has."""
         return len(self.frames) // (self.bytes_per_sample * self.channels)
 
     @property
@@ -45,7 +45,7 @@ class Pcm:
 
 
 def read_wav(data: bytes) -> Pcm:
-    """Raises ValueError where it is no WAV. A size of 0 or beyond the end, as on a pipe, means the end."""
+    """Read a WAV. A size of 0 or beyond the end, as on a pipe, means the end. Raises ValueError where it is no WAV."""
     if data[:4] not in {b"RIFF", b"RF64"} or data[8:12] != b"WAVE":
         raise ValueError("no WAV")
     offset, header, mask = 12, None, 0

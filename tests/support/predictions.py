@@ -63,13 +63,13 @@ async def ends(path: Path, formats: Sequence[AudioFormat]) -> tuple[End, End, st
 
 
 def the_end(audio: SourceAudio, converted: Converted) -> End:
-    """Of a source that was converted."""
+    """The end of a source that was converted."""
     outputs = tuple((artifact.duration_seconds, _digest(artifact)) for artifact in converted.artifacts)
     return End(replace(audio, is_predicted=False), converted.repaired, outputs)
 
 
 def refused(refusal: JobError) -> End:
-    """Of a source that was not."""
+    """The end of a source that was refused."""
     return End(refusal=f"{type(refusal).__name__}: {refusal}")
 
 

@@ -50,7 +50,7 @@ def descendants_of(ancestor: int, *, named: str = "") -> list[int]:
 
 
 def parent_of(pid: int) -> int:
-    """The id of its parent. Raises FileNotFoundError or ProcessLookupError where it has ended."""
+    """The id of a process's parent. Raises FileNotFoundError or ProcessLookupError where the process has ended."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 

@@ -1,7 +1,7 @@
 """As much of PromQL as our alerts and our dashboard use, over snapshots of `/metrics`.
 
 https://prometheus.io/docs/prometheus/latest/querying/basics/
-A rate or an increase is that between the first and the last snapshot, whatever the range says.
+Rates and increases are computed between the first and the last snapshot, whatever the range says.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Prometheus:
         self._tokens: list[str] = []
 
     def evaluate(self, expression: str) -> Vector:
-        """Raises UnknownSeriesError, and ValueError for what is not known here."""
+        """The value of the expression. Raises UnknownSeriesError, and ValueError for syntax that is not known here."""
         self._tokens = _TOKEN.findall(expression)[::-1]
         if "".join(self._tokens[::-1]) != re.sub(r'\s+(?=(?:[^"]*"[^"]*")*[^"]*$)', "", expression):
             raise ValueError(f"cannot read {expression}")

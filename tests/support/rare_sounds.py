@@ -91,13 +91,13 @@ def dff(bytes_of_channel: int = 160_000) -> bytes:
 
 
 def gsm(frames: int = 50) -> bytes:
-    """20 ms a frame, of no particular sound."""
+    """Frames of 20 ms with random content."""
     chance = random.Random(6)
     return b"".join(bytes([0xD0 | chance.randrange(16)]) + chance.randbytes(32) for _ in range(frames))
 
 
 def musepack_7(frames: int) -> bytes:
-    """A header alone."""
+    """A file that is a header alone."""
     return b"MP+\x07" + struct.pack("<I", frames) + bytes(20)
 
 

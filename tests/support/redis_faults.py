@@ -28,7 +28,7 @@ NAMED = "redis.test"
 
 
 class Resolver:
-    """Knows where 127.0.0.1 is, unless it hangs or fails.
+    """Resolves every name to 127.0.0.1, unless it hangs or fails.
 
     A process that is started with `NAMED` and `environment` has a resolver that hangs at the same time.
     """
@@ -69,7 +69,7 @@ class BreakableRedis:
         self.black_hole: BlackHole | None = None
 
     def command(self, *words: str, password: str = PASSWORD) -> Any:
-        """What an operator types."""
+        """Send a command to the server, as an operator types it."""
         with redis.Redis(HOST, self.server.port, password=password, socket_timeout=5) as client:
             return client.execute_command(*words)
 

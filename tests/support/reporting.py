@@ -45,7 +45,7 @@ class Reporting:
     progress: PlayedProgress
 
     async def work(self, seconds: float, *, step: float = 0.01, until_percent: float = 99.0) -> None:
-        """A job that makes progress all the time."""
+        """Let the job make progress all the time."""
         began_at = now()
         while (done := now() - began_at) < seconds:
             self.progress.set(Stage.CONVERTING, until_percent * done / seconds, seconds - done)

@@ -44,7 +44,7 @@ class Scene:
         return self.judge_grants(grants_of(self.policy(role)), *more)
 
     def judge_grants(self, grants: Sequence[Grant], *more: Right) -> tuple[set[Right], set[tuple[str, str]]]:
-        """The same for rights that are given in another way."""
+        """Judge rights that are given in another way, as `judge` does."""
         needed = {right for call in self.proxy.calls for right in rights_of(call, ACCOUNT, REGION)} | set(more)
         denied = {right for right in needed if not any(grant.allows(right) for grant in grants)}
         unused = {(grant.sid, grant.action) for grant in grants if not any(grant.allows(right) for right in needed)}

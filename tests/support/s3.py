@@ -54,7 +54,7 @@ def a_multipart_upload(
     part_2: Callable[[], web.Response] | None = None,
     head: dict[str, str] | None = None,
 ) -> Handler:
-    """What one multipart upload needs of S3. Its completion fails; HEAD answers with `head`, or 403 without."""
+    """Answers of S3 to one multipart upload, whose completion fails. HEAD answers with `head`, or 403 without it."""
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()

@@ -108,7 +108,7 @@ CONTAINERS = (
 
 @cache
 def directory() -> Path:
-    """Where they are kept: removed with the process that asks first. Those forked from it share it."""
+    """Where sounds are kept. It is removed with the process that asks first; processes forked from that share it."""
     path = Path(tempfile.mkdtemp(prefix="sounds-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path

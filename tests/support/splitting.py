@@ -37,7 +37,7 @@ def make_music(path: Path, *options: str, seconds: float = MUSIC_SECONDS, rate_h
 
 @cache
 def _music(suffix: str, options: Sequence[str], seconds: float, rate_hz: int) -> Path:
-    """Made once a run: it takes ffmpeg longer to compute than to convert."""
+    """The sound, made once a run: it takes ffmpeg longer to compute than to convert."""
     path = directory() / f"{os.getpid()}-music-{next(_number)}{suffix}"
     source = f"aevalsrc='{_LEFT}|{_RIGHT}':s={rate_hz}:d={seconds}"
     run_ffmpeg("-f", "lavfi", "-i", source, "-c:a", "pcm_s16le", *options, str(path))
@@ -45,7 +45,7 @@ def _music(suffix: str, options: Sequence[str], seconds: float, rate_hz: int) ->
 
 
 def a_pace(audio_format: AudioFormat, *, piece_seconds: float = 24.0) -> Pace:
-    """Pieces of so many seconds of sound."""
+    """A pace that makes pieces of so many seconds of sound."""
     cost = FORMATS[audio_format].encoding_cost / 60 * piece_seconds
     return Pace(piece_core_seconds=cost, min_core_seconds=cost, min_core_seconds_per_minute=0.0)
 
@@ -66,7 +66,7 @@ async def convert_one(
     incoming: IncomingSource | None = None,
     options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Converted:
-    """To one output with these options of its message."""
+    """Convert to one output with these options of its message."""
     target.parent.mkdir(exist_ok=True)
     return await converter.convert(
         source,

@@ -32,7 +32,7 @@ def hidden(name: str = "", *, job_id: str = "ep-1", attempt: int = 1) -> ObjectL
 
 
 def directories(harness: Harness) -> list[str]:
-    """Of the attempts at the stream, from the oldest that has one."""
+    """The directories of the attempts at the stream, the oldest first."""
     return sorted({key.rsplit("/", 2)[0] for key in keys(harness) if key.endswith((".m4s", ".mp4"))})
 
 

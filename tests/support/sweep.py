@@ -71,7 +71,7 @@ class HeardSweep:
 
 
 def hear_sweep(samples: array[int], rate_hz: int, *, is_clean: bool = True) -> HeardSweep:
-    """From one channel's samples of 16 bits."""
+    """Find out what is heard in one channel's samples of 16 bits."""
     signs = samples.tobytes()[1::2].translate(_ABOVE_ZERO)
     crossings = [match.start() for match in _RISING.finditer(signs)]
     step = round(_WINDOW_SECONDS * rate_hz)

@@ -15,7 +15,7 @@ _CHUNK_BYTES = 64 * 1024
 class SwitchableProxy:
     """Passes bytes on to `target_port`; while it is stopped, the kernel refuses connections to its port.
 
-    `delay_seconds`, where set, is asked for each chunk of an answer by how much it is delayed.
+    `delay_seconds`, where it is set, says for each chunk of an answer by how much it is delayed.
     """
 
     def __init__(self, target_port: int) -> None:

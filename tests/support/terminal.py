@@ -25,7 +25,7 @@ class Terminal:
         self._thread.start()
 
     def wait_for(self, text: str, *, timeout: float = 60) -> None:
-        """Raises AssertionError, with what was written."""
+        """Wait until the text was written. Raises AssertionError after `timeout` seconds, with what was written."""
         with self._grown:
             assert self._grown.wait_for(lambda: text.encode() in self._bytes, timeout), self._bytes
 

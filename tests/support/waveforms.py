@@ -56,7 +56,7 @@ def peaks_of(samples: array[int], channels: int, samples_per_pixel: int) -> list
 
 
 def read_png(data: bytes) -> list[list[bool]]:
-    """Of each row, which pixels are drawn."""
+    """Which pixels are drawn, row by row."""
     assert data[:8] == bytes((137, 80, 78, 71, 13, 10, 26, 10))
     chunks, offset = list[tuple[bytes, bytes]](), 8
     while offset < len(data):

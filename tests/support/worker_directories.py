@@ -11,6 +11,6 @@ from worker.application.jobs.worker_directory import WorkerDirectory
 
 @contextmanager
 def a_directory(root: Path) -> Iterator[WorkerDirectory]:
-    """That of a worker which lives."""
+    """The directory of a worker that lives."""
     with closing(WorkerDirectory(root)) as directory:
         yield directory

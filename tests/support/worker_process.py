@@ -67,7 +67,7 @@ class WorkerProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative for the signal that ended it."""
+        """The exit code: None while the process runs, negative for the signal that ended it."""
         return self._process.poll()
 
     def _read_log(self) -> None:

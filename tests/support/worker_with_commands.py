@@ -45,7 +45,7 @@ class WorkerWithCommands:
         self.submission = Submission(runs, finisher, self.sender)
 
     async def failed(self, body: str | None = None) -> Record:
-        """A job that failed, whose dead letter is the last."""
+        """Let a job fail, whose dead letter is then the newest. Returns its record."""
         source = self.harness.objects.buckets[SOURCE.bucket].pop(SOURCE.key)
         self.queue.send(body or a_body())
         await until_empty(self.queue)
