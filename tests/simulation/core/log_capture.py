@@ -16,7 +16,7 @@ OnEvent = Callable[[str, Mapping[str, object]], None]  # an event of the catalog
 
 
 class _Log:
-    """In the place of structlog's logger."""
+    """Takes the place of structlog's logger."""
 
     def __init__(self, on_event: OnEvent) -> None:
         self._on_event = on_event
@@ -28,7 +28,7 @@ class _Log:
 
 
 class _NoInstrument:
-    """In the place of an instrument, where there is nothing to measure in virtual time, and of a log context."""
+    """Takes the place of an instrument, because there is nothing to measure in virtual time, and of a log context."""
 
     outcome = ""
 

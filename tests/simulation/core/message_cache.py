@@ -1,4 +1,4 @@
-"""What is read from a message, and written to be kept, is worked out once a process.
+"""Works out once a process what is read from a message, and what is written of it to be kept.
 
 The messages of all schedules are few, and these functions depend on nothing but their arguments, which do not change.
 """
@@ -25,7 +25,7 @@ _CACHED = (
 
 @contextmanager
 def messages_read_once() -> Iterator[None]:
-    """Inside, the worker's code calls these functions by way of a cache."""
+    """Let the worker's code call these functions by way of a cache inside the `with`."""
     for module, name, cached in _CACHED:
         setattr(module, name, cached)
     try:

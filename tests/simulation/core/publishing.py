@@ -79,7 +79,7 @@ class PublishedEnds:
         return max((loop_time - date for date in dates), default=0.0)
 
     def require(self, job_id: str, is_meant: Callable[[Record], bool] = lambda _: True) -> None:
-        """The ends of the job that are meant have to be published by now."""
+        """Require that the ends of the job for which `is_meant` holds have been published by now."""
         for event_id, end in self._ends[job_id].items():
             if event_id not in self._published and is_meant(end):
                 self._checker.violated(f"I10: {event_id} is unpublished, and no message is left for it")

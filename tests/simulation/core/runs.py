@@ -9,7 +9,7 @@ from worker.domain.progress import FIRST_RUN, Record, Status, Version
 
 @dataclass(slots=True)
 class Runs:
-    """Those of one job. Each method that says what is wrong says None where nothing is."""
+    """The runs of one job. A method that says what is wrong returns None where nothing is."""
 
     asked: set[int] = field(default_factory=lambda: {FIRST_RUN})
     retries: int = 0  # requests that go on: each may begin any run

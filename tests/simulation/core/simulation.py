@@ -32,7 +32,7 @@ class Simulation(Generic[S]):
         return self.play(self.generate(seed)) is not None
 
     def shrink(self, schedule: S) -> S:
-        """Without the incidents without which it still fails. The schedule itself if it does not fail."""
+        """The schedule without each incident that is not needed for it to fail; unchanged if it does not fail."""
         for index in reversed(range(len(schedule.incidents))):
             smaller = schedule.without(index)
             if self.play(smaller) is not None:

@@ -17,7 +17,7 @@ _SECONDS_AFTER_A_CRASH = 1.0
 
 
 class Messages:
-    """Those of one job. `letters` are the runs in which one was rejected, a copy for each delivery that was."""
+    """The messages of one job. `letters` has the run of each dead letter: one for each delivery that was rejected."""
 
     def __init__(self, world: World, number: int) -> None:
         self.job_id = f"job-{number}"
@@ -53,7 +53,7 @@ class Messages:
         self.deliver(to, rejected_run=rejected_run)
 
     def deliver(self, to: str, is_tie: bool = False, rejected_run: int | None = None) -> None:
-        """Deliver one of them to a worker. With `is_tie` its fence is that of the last delivery."""
+        """Deliver a message to a worker. With `is_tie` its fence is that of the last delivery."""
         script = self._scripts[self._deliveries] if self._deliveries < len(self._scripts) else WELL
         self._deliveries += 1
         self._receives += not is_tie

@@ -40,14 +40,14 @@ class TicksBeforeTheClaim(ObservedStore):
 
 
 class RedisThatTakesAnything(RedisServer):
-    """A plain SET."""
+    """Keeps every record, as a plain SET would."""
 
     def _may_replace(self, held: Record, record: Record) -> bool:
         return True
 
 
 class TableThatTakesAnything(JobTableServer):
-    """A plain PutItem."""
+    """Keeps every record, as a plain PutItem would."""
 
     def _may_replace(self, held: Record, record: Record) -> bool:
         return True
@@ -88,7 +88,7 @@ class ReadsOneStore(Reader):
 
 
 class ForgetsWhatItHasShown(Reader):
-    """Without the high-water mark."""
+    """Does not remember the newest version that it has shown."""
 
     def _reading(self, job_id: str, record: Record | None, *, fresh: bool) -> Reading:
         self._shown.clear()

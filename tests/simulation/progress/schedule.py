@@ -196,7 +196,7 @@ class Schedule(BaseSchedule):
         return any(isinstance(each, CancelRequest) for each in self.incidents)
 
     def reads(self, reader: str) -> list[ReadAt]:
-        """Those of the reader, in the order of time."""
+        """The reads of that reader, in the order of time."""
         reads = [each for each in self.incidents if isinstance(each, ReadAt) and each.reader == reader]
         return sorted(reads, key=lambda each: each.at)
 

@@ -125,7 +125,7 @@ class Worker:
             task.cancel()
 
     def check_that_it_is_lost(self, record: Record) -> None:
-        """A worker stops a job for which a write is refused, so the refusal must be right."""
+        """Check that a refused write means a lost claim: a worker stops a job whose write is refused."""
         held = self._world.table.held[record.job_id]
         is_ours = held.worker == record.worker and held.version.fence == record.version.fence
         if is_ours and held.status is Status.RUNNING:

@@ -75,7 +75,7 @@ class Session:
         self._reader = world.parts.reader(self._table, SimulatedRedis(world.redis, network), random=world.rng.random)
 
     async def read(self, job_id: str) -> bool:
-        """True if the answer was final and fresh."""
+        """Read the job's record. Returns whether the answer was final and fresh."""
         world, checker = self._world, self._world.checker
         bound, began_at = checker.read_bound(job_id), world.loop.now
         try:

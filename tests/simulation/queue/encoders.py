@@ -1,4 +1,4 @@
-"""The encoders of a worker: jobs in pieces run several side by side, in slots in which there is no job."""
+"""The encoders of workers: a job in pieces runs several side by side, in slots in which there is no job."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Running = Mapping[str, Mapping[str, bool]]  # by worker: its jobs, and who of th
 
 
 class Encoders:
-    """Counts them. `running` are the jobs of the workers; `violated` ends the run."""
+    """Counts the encoders. `running` are the jobs of the workers; `violated` ends the run."""
 
     def __init__(self, running: Running, violated: Callable[[str], None]) -> None:
         self._running = running
@@ -23,7 +23,7 @@ class Encoders:
         self._encoders[worker, job_id] -= 1
 
     def check(self, worker: str, concurrency: int) -> None:
-        """To be called when whatever was called back has had time to stop."""
+        """Check the slots of a worker. To be called when encoders that were called back have had time to stop."""
         jobs = self._running[worker]
         busy = sum(max(1, self._encoders[worker, job_id]) for job_id in jobs)
         if busy > concurrency:
@@ -32,6 +32,6 @@ class Encoders:
             self._violated(f"{worker} runs a suspect, and encodes in {busy} slots")
 
     def attempt_ends(self, worker: str, job_id: str) -> None:
-        """Whatever ends an attempt, nothing of it is running."""
+        """Check that nothing of the attempt is running, whatever has ended it."""
         if self._encoders[worker, job_id]:
             self._violated(f"the attempt of {worker} at {job_id} has ended, and an encoder runs")

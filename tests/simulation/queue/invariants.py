@@ -97,7 +97,7 @@ class Checker(BaseChecker):
             self.violated(f"{job_id} was {before.status} and is {record.status}")
 
     def _run_begins(self, job_id: str) -> None:
-        """What was counted of the last run, and was asked of it, is over."""
+        """Forget what was counted of the last run, and what was asked of it."""
         self._starts.forget(job_id)
         self._deaths_alone[job_id] = 0
         self._cancelled_at.pop(job_id, None)
@@ -287,7 +287,7 @@ class Checker(BaseChecker):
                 self.violated(f"{job_id} counts a start of {start.worker} that never was")
 
     def _check_the_failure(self, job_id: str, record: Record) -> None:
-        """Of a job with which nothing was wrong."""
+        """Check the failure of a job with which nothing was wrong."""
         code = None if record.error is None else record.error.code
         if code != "too_many_attempts":
             self.violated(f"{job_id} failed with {code} and nothing was wrong with it")

@@ -6,7 +6,7 @@ from worker.domain.progress import Record, Version
 
 
 class KnownStates:
-    """Times are the loop's."""
+    """Which state of a job a worker knew when it asked for a claim. Times are the loop's."""
 
     def __init__(self) -> None:
         self._read_at: dict[tuple[str, str], float] = {}  # by worker and job
@@ -22,5 +22,5 @@ class KnownStates:
         self._read_before.setdefault((worker, job_id, claim.version), self._read_at.get((worker, job_id), 0.0))
 
     def known_at(self, claim: Record) -> float:
-        """Of which time the state is that the worker knew when it first asked for the claim."""
+        """When the state that the worker knew was read, at the time at which it first asked for the claim."""
         return self._read_before[str(claim.worker), claim.job_id, claim.version]

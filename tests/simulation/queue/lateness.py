@@ -30,7 +30,7 @@ class Lateness:
             self._put_off_until[job_id] = max(at + seconds, self._put_off_until.get(job_id, 0.0))
 
     def problem_with(self, job_id: str, ended_at: float) -> str | None:
-        """None where the job has ended in time."""
+        """How late the job has ended; None where it has ended in time."""
         group = self._waits_for(job_id)
         may_begin_at = max(self._schedule.calm_at, *(self._put_off_until.get(name, 0.0) for name in group))
         late = ended_at - may_begin_at - sum(each.seconds for each in group.values())

@@ -55,7 +55,7 @@ _OUTAGES = (REFUSED, SILENT, THROTTLED, FORBIDDEN)
 
 
 def is_outage_of_the_table(each: LinkFault, workers: int) -> bool:
-    """Whether while it lasts no worker reaches the job table."""
+    """Whether no worker reaches the job table while the fault lasts."""
     is_whole = each.service == TABLE and each.fault in _OUTAGES and each.probability >= 1.0
     return is_whole and {*map(worker_at, range(workers))} <= {*each.who}
 

@@ -64,7 +64,7 @@ async def convert_long(
 
 
 async def meet(word: str, worker: Worker) -> None:
-    """What happens half-way in an attempt that goes so."""
+    """Do what happens half-way in an attempt that goes as the word says."""
     match word:
         case "fail":
             raise NoAudioError

@@ -47,7 +47,7 @@ class S3Client:
         self._own.remove(upload)
 
     async def abort(self, upload: Upload) -> None:
-        """Where that fails, the bucket's lifecycle rule has to do it."""
+        """Abort the upload. Where that fails, the bucket's lifecycle rule has to do it."""
         self._own.remove(upload)
         with suppress(WorkerError):
             await self._ask(self._targets.abort, upload)
@@ -61,7 +61,7 @@ class S3Client:
         await self._ask(self._targets.delete, job_id, run)
 
     async def _ask(self, serve: Callable[..., None], *arguments: Any) -> None:
-        """Raises DependencyUnavailableError, also for an upload that is no longer there."""
+        """Send a request. Raises DependencyUnavailableError, also for an upload that is no longer there."""
 
         def answer() -> bool:
             try:
@@ -93,7 +93,7 @@ class SimulatedObjects:
         return SourceObject(_SIZE_BYTES, None)
 
     async def check_target(self, target: ObjectLocation) -> None:
-        """It is there."""
+        """Do nothing: the target is there."""
 
     async def upload(self, artifact: Artifact, target: ObjectLocation, **_: Any) -> str:
         parts = self.parts_of_upload()
@@ -135,7 +135,7 @@ class Parts:
         self._creation: asyncio.Future[Upload] | None = None
 
     async def begin(self) -> None:
-        """To be followed by `send_the_rest` or `abort`, also where it is cancelled midway."""
+        """Begin an upload. `send_the_rest` or `abort` must follow, also where this is cancelled midway."""
         self._creation = asyncio.ensure_future(self._client.begin(self._claim))
         await asyncio.shield(self._creation)
 

@@ -24,7 +24,7 @@ _LATE_PROBE_SECONDS = 15.0
 
 
 class TableOutages:
-    """Watches them. `violated` ends the run. `now` gives times, in seconds after its beginning."""
+    """Watches the outages of the table. `violated` ends the run. `now` gives times, in seconds after its beginning."""
 
     def __init__(self, schedule: Schedule, now: Callable[[], float], violated: Callable[[str], None]) -> None:
         self._schedule = schedule

@@ -39,7 +39,7 @@ class Script:
     is_submitted: bool = False  # there is a `queued` record, as `worker submit` leaves it
     group: str | None = None  # of a FIFO queue
     priority: int = 0  # the queue that its messages are sent to; 0 is the most urgent
-    pieces: int | None = None  # of outputs of which parts are sent while they are encoded, 1 for as a whole
+    pieces: int | None = None  # for outputs whose parts are sent while they are encoded; 1: encoded as a whole
 
     def attempt(self, number: int) -> str:
         return self.attempts[min(number, len(self.attempts)) - 1]
@@ -156,7 +156,7 @@ class Schedule(BaseSchedule):
 
 
 def _hinders(incident: object, place: int) -> bool:
-    """Whether while it lasts the worker may be unable to ask DynamoDB."""
+    """Whether the worker may be unable to ask DynamoDB while the incident lasts."""
     if isinstance(incident, LinkFault):
         return incident.service == TABLE and worker_at(place) in incident.who
     return isinstance(incident, Freeze | Starvation) and incident.worker == place

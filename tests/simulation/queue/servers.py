@@ -23,7 +23,7 @@ class QueueServer(FakeQueue):
         self._checker = checker
 
     def share_ids(self, other: QueueServer) -> None:
-        """No two messages of both have the same id."""
+        """Let no two messages of both queues have the same id."""
         self._ids = other._ids
 
     async def _enter(self, call: str) -> None:

@@ -96,14 +96,14 @@ class Targets:
             del self.visible[job_id]
 
     def killed(self, worker: str) -> None:
-        """What it has begun of a job that is no longer its own is nobody's: the job's next worker may have dropped."""
+        """Count as lost its uploads for jobs that others hold: those may have dropped unfinished uploads before."""
         self._killed.add(worker)
         for each in self._unfinished:
             if each.claim.worker == worker and not self._is_held_by(each.claim):
                 each.is_lost = True
 
     def check_the_end(self, end: Record) -> None:
-        """Outputs are there of what has completed, not of what was cancelled. Where S3 answers, no parts are left."""
+        """Check that a completed job has outputs, and a cancelled one none. Where S3 answers, no parts are left."""
         job_id = end.job_id
         if end.status is Status.CANCELLED and job_id in self.visible:
             self._violated(f"{job_id} is cancelled, and there are outputs of it")

@@ -141,7 +141,7 @@ class Worker:
         self.consumer.stop(jobs_until=now + _DRAIN_SECONDS * 0.75, settle_until=now + _DRAIN_SECONDS)
 
     def kill(self) -> None:
-        """From now on nothing that it sends arrives."""
+        """Kill the process: nothing that it sends from now on arrives."""
         if not self.network.is_cut:
             self.world.checker.killed(self.name)
             self._cut()
@@ -194,7 +194,7 @@ class _TimedQueues(PriorityQueues):
 
 
 class SimulatedConversion:
-    """In the place of `Conversion`: it does what the job's script says, without files."""
+    """Takes the place of `Conversion`: it does what the job's script says, without files."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -251,7 +251,7 @@ async def _go_on(seconds: float, progress: JobProgress) -> None:
 
 
 class SimulatedOutputs:
-    """The real `PublishedOutputs` for long outputs. For the others what it does, without an object."""
+    """The real `PublishedOutputs` for long outputs. For others it does the same, without an object."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -273,4 +273,4 @@ class SimulatedOutputs:
         return self._worker.world.schedule.scripts[number_of(job.job_id)].pieces is not None
 
     async def drop_hidden(self, job: Job, until: Version) -> None:
-        """Nor outputs of several objects."""
+        """Do nothing: no output has several objects."""

@@ -197,7 +197,7 @@ class World(BaseWorld[Schedule, Checker]):
 
 
 class Sender:
-    """What `worker retry` sends a job with. The sending itself always succeeds."""
+    """The sender of `worker retry`. Sending always succeeds."""
 
     def __init__(self, world: World, job_id: str) -> None:
         self._world = world
