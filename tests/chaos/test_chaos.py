@@ -1,6 +1,6 @@
 """Three workers under kills, freezes, stops and outages: each job ends once and nothing is left behind.
 
-`make chaos` plays a longer run, by CHAOS_SECONDS, CHAOS_JOBS and CHAOS_SEED.
+`make chaos` plays a longer run, as CHAOS_SECONDS, CHAOS_JOBS and CHAOS_SEED say.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Workers that are killed at random over good jobs, as a cloud takes its machines back: no job fails.
+"""Workers that are killed at random while they run good jobs, as a cloud takes its machines back: no job fails.
 
-`make chaos` plays 100 kills over 200 jobs, by CHAOS_KILLS and CHAOS_GOOD_JOBS.
+`make chaos` plays 100 kills (CHAOS_KILLS) over 200 jobs (CHAOS_GOOD_JOBS).
 """
 
 from __future__ import annotations

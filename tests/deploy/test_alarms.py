@@ -1,4 +1,4 @@
-"""The alarms of deploy/monitoring.yaml over lines of an hour that are made here."""
+"""The alarms of deploy/monitoring.yaml, evaluated over the log lines of an hour, which are made here."""
 
 from __future__ import annotations
 

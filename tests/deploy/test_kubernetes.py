@@ -1,4 +1,4 @@
-"""The overlays of deploy/k8s as kustomize makes them: all valid to the letter, and those of workers what they need."""
+"""The overlays of deploy/k8s as kustomize makes them: all are valid, and those of workers have what they need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joined sources: one sound of the right samples, and no source of which anything is lost unsaid."""
+"""Joined sources: one sound of the right samples, and nothing of a source is lost without a word about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which track is taken, what is done with samples that are none, and a converter that fails by itself."""
+"""Which track is taken, what is done with samples that are no finite numbers, and a converter that fails by itself."""
 
 from __future__ import annotations
 

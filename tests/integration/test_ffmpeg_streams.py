@@ -1,4 +1,4 @@
-"""Ogg, Matroska, FLAC, FLV, AVI and MPEG streams through ffmpeg: what is whole comes out so, the rest is refused."""
+"""Ogg, Matroska, FLAC, FLV, AVI and MPEG streams through ffmpeg: whole ones come out whole, the rest is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one converter does at its end reaches no other one: they have the launcher in common."""
+"""What one converter does at its end reaches no other one, although they share the launcher."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Most workers of the tests are forked. What such a worker has of its starter is what one that is started anew has."""
+"""Most workers of the tests are forked. Such a worker gets from its starter what one that is started anew gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A presigned URL that was pasted as a key: its signature is in no store, no dead letter's attributes and no line."""
+"""A presigned URL that was pasted as a key: its signature is in no store, no dead letter and no log line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker at the system's limit of threads: an outage of Redis, and never more."""
+"""A worker at the system's limit of threads has an outage of Redis, and nothing worse."""
 
 from __future__ import annotations
 

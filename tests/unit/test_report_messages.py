@@ -1,4 +1,4 @@
-"""What a message may ask of a report; the rest is refused by its name."""
+"""What a message may ask of a report; the rest is refused with the name of the field."""
 
 from __future__ import annotations
 

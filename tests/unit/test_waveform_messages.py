@@ -1,4 +1,4 @@
-"""What a message may ask of a waveform depends on the end of its target; the rest is refused by its name."""
+"""What a message may ask of a waveform depends on the end of its target; the rest is refused with its field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the SDK's files and its chain of credentials can say that helps nobody, and how it is said."""
+"""What in the SDK's files and its chain of credentials cannot work, and what is said about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sources whose length is known: how much may lack, and silence for frames that could not be decoded."""
+"""Sources whose length is known: how much may be missing, and silence for frames that could not be decoded."""
 
 from __future__ import annotations
 

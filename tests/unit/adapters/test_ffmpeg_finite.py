@@ -1,4 +1,4 @@
-"""A sample that is no number is found wherever it is, and no number is taken for one."""
+"""A sample that is no finite number is found wherever it is, and no other sample is taken for one."""
 
 from __future__ import annotations
 

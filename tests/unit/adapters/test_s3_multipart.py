@@ -1,4 +1,4 @@
-"""How an upload is cut."""
+"""How an upload is cut into parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line of each minute."""
+"""The heartbeat: one log line each minute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stays beneath a stream of attempts, runs and jobs that came before, and what none of them may delete."""
+"""What earlier attempts, runs and jobs leave beneath a stream, and what none of them may delete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs of several objects: what is seen of them when, and what stays where their job does not complete."""
+"""Outputs of several objects: what of them can be seen when, and what is left if their job does not complete."""
 
 from __future__ import annotations
 

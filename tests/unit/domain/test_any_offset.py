@@ -1,4 +1,4 @@
-"""What a container's module says of a file does not depend on where the file begins, and tags stand in front."""
+"""What a container's module says of a file depends neither on where the file begins nor on tags in front of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is as long as a frame in front of the first one of a raw stream, or behind the last one, and what is not."""
+"""What lies in front of the first frame of a raw stream, or behind the last: what is as long as a frame, and what is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets in keys of objects: presigned URLs of all kinds that were pasted, and what is none stays as it is."""
+"""Secrets in keys of objects: presigned URLs of all kinds that were pasted, and other keys stay as they are."""
 
 from __future__ import annotations
 

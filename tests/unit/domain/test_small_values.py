@@ -1,4 +1,4 @@
-"""Values of the domain that others are made of: limits, delays, names, places, and what an output's options say."""
+"""Small values of the domain: limits, delays, names, places, and what the options of an output say."""
 
 from __future__ import annotations
 
