@@ -80,7 +80,10 @@ def rights_of(call: Call, account: str, region: str) -> Iterator[Right]:
 
 
 def _rights_at_s3(call: Call, action: str) -> Iterator[Right]:
-    """The rights by docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html."""
+    """The rights that a call to S3 needs.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+    """
     resource = f"arn:aws:s3:::{unquote(urlsplit(call.path).path).strip('/')}"
     yield Right(action, resource)
     if "x-amz-acl" in call.headers:

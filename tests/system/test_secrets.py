@@ -1,4 +1,4 @@
-"""A presigned URL that was pasted as a key: its signature is in no store, no dead letter and no log line."""
+"""A presigned URL pasted as a key: no store, no log line and no attribute of a dead letter has its signature."""
 
 from __future__ import annotations
 

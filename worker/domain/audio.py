@@ -95,7 +95,7 @@ class FormatSpec:
 
     @property
     def endings(self) -> tuple[str, ...]:
-        """The endings that targets of the format may have, or that its files usually have."""
+        """The endings of the format's targets, which are required where another has no meaning, as for a stream."""
         return ("/",) if self.is_segmented else tuple(f".{extension}" for extension in self.extensions)
 
     @property

@@ -53,7 +53,7 @@ _MEANINGS = {
     400: "The request cannot be read.",
     401: "The bearer token is missing or wrong.",
     403: "A page of another origin, a host name of another machine, or an output outside of the gateway's targets.",
-    404: "There is no such job or output.",
+    404: "There is no such job, output, upload or part.",
     408: "The body did not come in time.",
     409: "The state of the job or of the upload does not allow it; `record` or `missing` shows that state.",
     413: "The body is too large.",
@@ -61,7 +61,7 @@ _MEANINGS = {
     422: "A member or parameter is wrong; `field` names it.",
     429: "Too many requests from this client.",
     501: "Not set up here; the detail says what is missing.",
-    503: "AWS does not answer in time, or too many streams are open. Try again.",
+    503: "AWS does not answer in time, the gateway stops, or too many streams or connections are open. Try again.",
 }
 
 

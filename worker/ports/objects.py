@@ -145,7 +145,7 @@ class ObjectStore(Protocol):
         """Stream the artifact to the target; the object can be read when this returns.
 
         Returns the artifact's SHA-256 in hex. The object carries it as metadata, and says whose it is and which
-        directory it names (`marks_of`). With `seen` it replaces only what was seen, if the store has conditions.
+        directory it names (`marks_of`). With `seen` it replaces only that, in a store that knows conditions.
         When it raises or is cancelled, the object may have been written all the same. A multipart upload is aborted;
         where the store does not answer to that in time, its parts are left to the bucket's lifecycle rule.
         Raises TargetRefusedError, AccessDeniedError, DependencyUnavailableError, and with `seen` ObjectExistsError.

@@ -49,7 +49,10 @@ class EventBridgeBus:
 
 
 def _errors_of(bus: str) -> ErrorTable:
-    """What is raised for a code (eventbridge/latest/APIReference/API_PutEventsResultEntry.html in AWS's documents)."""
+    """What is raised for each code.
+
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
+    """
 
     def problem(text: str) -> Callable[[], WorkerError]:
         return lambda: DependencyUnavailableError(_EVENTBRIDGE, text)

@@ -140,7 +140,7 @@ class S3Store:
     ) -> str:
         """Stream the artifact to the target, with its digest and whose it is as metadata.
 
-        What was `seen` is sent as If-Match or If-None-Match, but not to a store that does not know these.
+        What was `seen` is sent as If-Match or If-None-Match; to a store that does not know these, once more without.
         """
         digest = await self.digest_of(artifact)
         metadata = {"sha256": digest.sha256} | marks_of(job_id, run, directory)

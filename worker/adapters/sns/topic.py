@@ -45,7 +45,10 @@ class SnsTopic:
 
 
 def _errors_of(topic_arn: str) -> ErrorTable:
-    """https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors"""
+    """What is raised for each code.
+
+    https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors
+    """
 
     def problem(text: str) -> Callable[[], WorkerError]:
         return lambda: DependencyUnavailableError(_SNS, text)
