@@ -51,6 +51,10 @@ def test_a_variable_of_the_sdk_that_cannot_work_is_one_line_with_its_name(name: 
     assert {line.partition(":")[0] for line in lines} == {name}
 
 
+def test_a_number_of_attempts_that_is_zero_is_told_apart_from_what_is_allowed() -> None:
+    assert faults(AWS_MAX_ATTEMPTS="0") == ["AWS_MAX_ATTEMPTS: must be a whole number above 0, not '0'"]
+
+
 @pytest.mark.parametrize("name", KEYS)
 def test_a_key_without_its_other_half_is_named_and_not_shown(name: str) -> None:
     (line,) = faults(**{name: SECRET})

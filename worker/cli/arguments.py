@@ -95,7 +95,7 @@ def parser_of_commands() -> argparse.ArgumentParser:
     cancel.add_argument("job_id", metavar="JOB_ID", type=typed.job_id)
     retry = command(
         "retry",
-        "Begin a new run of jobs that failed or were cancelled. Exit 1 if one is not retried, 4 if one is missing.",
+        "Begin a new run of jobs that failed or were cancelled. Exit 4 if one is unknown, 1 if one is not retried.",
     )
     retry.add_argument("job_ids", metavar="JOB_ID", nargs="+", type=typed.job_id)
     _add_redrive(command("redrive", "Move dead letters back to the queue, each to begin a new run of its job."))
