@@ -1,4 +1,4 @@
-"""What lies in front of the first frame of a raw stream, or behind the last: what is as long as a frame, and what is not."""
+"""What lies around the frames of a raw stream: what is as long as a frame, and what is not."""
 
 from __future__ import annotations
 
