@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.support.ffmpeg_log import DEMUXER, ERROR, FILTER, VERBOSE, WARNING, created, log_of, said
-from worker.adapters.ffmpeg.failures import check_end
+from tests.support.ffmpeg_log import DEMUXER, FILTER, VERBOSE, WARNING, created, log_of, said
 from worker.adapters.ffmpeg.log import Log
 from worker.adapters.ffmpeg.printed_headers import count_channels, has_packet, read_headers
-from worker.adapters.ffmpeg.printed_progress import ProgressReader
-from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
+from worker.domain.errors import UnsupportedAudioError
 from worker.domain.mixing import LAYOUTS
 
 FACTS = """#tb {n}: 1/44100
@@ -197,39 +193,6 @@ def test_without_a_time_base_that_makes_sense_the_track_starts_at_once(time_base
     assert read_headers(said_by_ffmpeg, log_of(created(0))).starts_at_seconds == 0.0
 
 
-def test_progress_is_read_from_microseconds_and_never_falls() -> None:
-    progress = ProgressReader()
-    assert (progress.seconds_done, progress.has_ended) == (0.0, False)
-
-    assert not progress.feed(b"out_time_us=N/A\nout_time_ms=N/A\nprogress=continue\n")
-    assert not progress.feed(b"out_time_us=-9223372036854775807\nprogress=continue\nout_ti")
-    assert progress.feed(b"me_us=1500000\nout_time_ms=1500000\nprogress=continue\n")
-    assert not progress.feed(b"out_time_us=1400000\nprogress=continue\n")
-    assert progress.seconds_done == 1.5
-    assert not progress.has_ended
-    assert not progress.feed(b"frame=99999999\ntotal_size=99999999\n")
-    progress.feed(b"progress=end\n")
-    assert progress.has_ended
-
-
-@given(st.lists(st.binary(max_size=40)))
-def test_progress_and_log_take_any_bytes(chunks: list[bytes]) -> None:
-    progress, log = ProgressReader(), Log()
-    for chunk in chunks:
-        progress.feed(chunk)
-        log.feed(chunk)
-    assert progress.seconds_done >= 0
-
-
-def test_of_progress_without_end_nothing_is_kept() -> None:
-    progress = ProgressReader()
-    for _ in range(100):
-        progress.feed(b"out_time_us=" + b"9" * 60_000)
-    assert len(progress._rest) < 1000
-
-    assert progress.feed(b"\nout_time_us=" + b"9" * 60_000 + b"\n"), "a number of any length is one"
-
-
 def test_a_measurement_of_too_many_stretches_is_refused_because_the_last_one_may_count() -> None:
     line = b"\x1b[0m\x1b[1;32m[astats@ends @ 0x55] \x1b[0mMax level: %d\n"
     lines = b"".join(line % number for number in range(100_000))
@@ -279,15 +242,3 @@ def test_a_track_begins_with_its_first_packet(base: str, first: str, seconds: fl
 def test_the_first_packet_of_a_track_shows_that_all_is_said_of_it() -> None:
     assert not has_packet(facts())
     assert has_packet(facts() + "0,          0,          0,     1024,      371, 0x2e9e5a41\n")
-
-
-def test_a_converter_ends_well_where_it_says_so_and_no_part_of_the_file_is_unread() -> None:
-    ended, unfinished = ProgressReader(), ProgressReader()
-    ended.feed(b"out_time_us=1000000\nprogress=end\n")
-    unread = log_of(said(DEMUXER, "in#0/matroska,webm", ERROR, "Element at 0x8db8 exceeds containing master element"))
-
-    check_end(0, ended, Log())
-    with pytest.raises(ConverterCrashedError, match="before the end"):
-        check_end(0, unfinished, Log())
-    with pytest.raises(UnsupportedAudioError, match="cannot be read"):
-        check_end(0, ended, unread)
