@@ -39,3 +39,7 @@ def delivered(artifact: Artifact) -> Path:
     path = artifact.path.with_suffix(f".delivered{artifact.path.suffix}")
     path.write_bytes(read_artifact(artifact, 0, artifact.size_bytes))
     return path
+
+
+async def channels_of(path: Path) -> int:
+    return (await FfmpegConverter(FFMPEG).probe(path)).channels
