@@ -45,6 +45,23 @@ async def test_every_channel_is_heard_in_every_format(name: str, tmp_path: Path)
             assert loudest > 0.25 * 0.08, (audio_format, frequency)
 
 
+@pytest.mark.parametrize(
+    ("mask", "channels"),
+    [(0x7, 3), (0x33, 4), (0x37, 5), (0x607, 5), (0x3F, 6), (0x70F, 7), (0x63F, 8)],
+    ids=["3.0", "quad", "5.0", "5.0 with sides", "5.1", "6.1", "7.1"],
+)
+async def test_every_channel_stays_in_its_place(mask: int, channels: int, tmp_path: Path) -> None:
+    frequencies = [_LOW_HZ if mask & 8 and number == 3 else 1000 + 300 * number for number in range(channels)]
+    source = a_wav(tmp_path / "source.wav", tones(frequencies), channels, mask=mask)
+    formats = [AudioFormat.OGG, AudioFormat.OPUS, AudioFormat.WEBM, AudioFormat.FLAC, AudioFormat.WAV]
+
+    artifacts = await converted(source, tmp_path, *(an_output(each, sample_rate_hz=48_000) for each in formats))
+
+    for audio_format, artifact in zip(formats, artifacts, strict=True):
+        for samples, frequency in zip(samples_of(delivered(artifact), channels), frequencies, strict=True):
+            assert level_of(samples, frequency) > 0.25 * 0.8, (audio_format, frequency)
+
+
 @pytest.mark.parametrize("channels", [2, 3, 4, 5, 7, 8])
 async def test_lossless_formats_keep_discrete_tracks_to_the_sample(channels: int, tmp_path: Path) -> None:
     samples = tones([1000 + 100 * number for number in range(channels)], seconds=0.1)

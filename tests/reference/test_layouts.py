@@ -102,6 +102,8 @@ async def assert_each_channel_is_kept_or_heard(
             continue
         if audio_format in _ORDERED | _EXACT or layout in _HELD.get(audio_format, ()):
             assert_one_tone_a_channel(audio_format, found)
+        if layout in _HELD.get(audio_format, ()):
+            assert [channel.index(max(channel)) for channel in found] == list(range(pcm.channels)), audio_format
         if audio_format in _ORDERED:
             for number in range(pcm.channels):
                 assert pcm.channel(number) == original.channel(number), (audio_format, number)

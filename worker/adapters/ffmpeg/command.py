@@ -211,6 +211,7 @@ def _output(
     target = ["-f", muxer, "-fd", str(target_fd), "fd:"] if FORMATS[encoding.format].is_sound else ["-f", muxer, "-"]
     return [
         *options,
+        *encoder.by_layout.get(layout or "", ()),
         *encoder.always,
         *(_IN_A_ROW if audio.changes_format else ()),
         *_fragments(encoding),

@@ -23,6 +23,9 @@ _MORE_OF_AAC = (*_MORE_OF_ADTS, "7.0", "7.1(wide)", "octagonal")
 # ffmpeg writes kAudioChannelLayoutTag_MPEG_7_1_C, whose sides come before its backs, and leaves the samples in its own
 # order (libavformat/isom_tags, CoreAudioBaseTypes.h). Measured: it reads such a file with sides and backs exchanged.
 _ORDERS_OF_APPLE = {"7.1": (0, 1, 2, 3, 6, 7, 4, 5)}
+# Without it ffmpeg puts five and seven channels in an order that its own header contradicts: it takes a table for its
+# inverse, which differs for these two (libavcodec/libopusenc.c). Measured: ffmpeg 5.1 and 9.0, read by opusdec.
+_OPUS_MAPPING = dict.fromkeys(("5.0", "6.1"), ("-mapping_family", "1"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class Encoder:
     holds_discrete_channels: bool = False  # any layout, and channels without a position
     orders: Mapping[str, Sequence[int]] = field(default_factory=dict)  # of a layout's channels, where not ffmpeg's
     is_lossless: bool = False
+    by_layout: Mapping[str, Sequence[str]] = field(default_factory=dict)  # options, where a layout needs them
     without_bitrate: Sequence[str] = ()
     for_discrete_channels: Sequence[str] = ()  # for channels without a position
     always: Sequence[str] = ()
@@ -110,8 +114,8 @@ ENCODERS: Mapping[AudioFormat, Encoder] = {
         always=("-rf64", "auto"),
     ),
     AudioFormat.OGG: Encoder(name="libvorbis", muxer="ogg", without_bitrate=("-q:a", "4")),
-    AudioFormat.OPUS: Encoder(name="libopus", muxer="ogg"),
-    AudioFormat.WEBM: Encoder(name="libopus", muxer="webm"),
+    AudioFormat.OPUS: Encoder(name="libopus", muxer="ogg", by_layout=_OPUS_MAPPING),
+    AudioFormat.WEBM: Encoder(name="libopus", muxer="webm", by_layout=_OPUS_MAPPING),
     AudioFormat.AIFF: Encoder(
         name="pcm_s16be",
         muxer="aiff",
