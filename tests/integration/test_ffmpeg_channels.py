@@ -62,6 +62,27 @@ async def test_every_channel_stays_in_its_place(mask: int, channels: int, tmp_pa
             assert level_of(samples, frequency) > 0.25 * 0.8, (audio_format, frequency)
 
 
+_LAYOUT_IN_CAF = b"chan" + (12).to_bytes(8, "big")  # the chunk's name and size; the layout's tag follows
+_C_L_R_LS_RS_LFE = (124 << 16 | 6).to_bytes(4, "big")  # kAudioChannelLayoutTag_MPEG_5_1_D of Apple's CoreAudio
+
+
+async def test_channels_in_another_order_come_into_that_of_the_format(tmp_path: Path) -> None:
+    frequencies = {"FC": 1000, "FL": 1300, "FR": 1600, "SL": 1900, "SR": 2200, "LFE": _LOW_HZ}
+    wav, source = a_wav(tmp_path / "made.wav", tones([*frequencies.values()]), 6, mask=0x3F), tmp_path / "source.caf"
+    run_ffmpeg("-i", str(wav), "-c:a", "pcm_s16be", str(source))
+    made = source.read_bytes()
+    tag_at = made.index(_LAYOUT_IN_CAF) + len(_LAYOUT_IN_CAF)
+    source.write_bytes(made[:tag_at] + _C_L_R_LS_RS_LFE + made[tag_at + 4 :])
+    formats = [*_LOSSLESS, AudioFormat.OPUS]
+
+    artifacts = await converted(source, tmp_path, *(an_output(each, sample_rate_hz=48_000) for each in formats))
+
+    for audio_format, artifact in zip(formats, artifacts, strict=True):
+        channels = samples_of(delivered(artifact), 6)
+        for name, samples in zip(("FL", "FR", "FC", "LFE", "SL", "SR"), channels, strict=True):
+            assert level_of(samples, frequencies[name]) > 0.25 * 0.8, (audio_format, name)
+
+
 @pytest.mark.parametrize("channels", [2, 3, 4, 5, 7, 8])
 async def test_lossless_formats_keep_discrete_tracks_to_the_sample(channels: int, tmp_path: Path) -> None:
     samples = tones([1000 + 100 * number for number in range(channels)], seconds=0.1)

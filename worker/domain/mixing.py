@@ -98,6 +98,11 @@ _SUBSTITUTES: dict[str, tuple[tuple[str, ...], ...]] = {
 POSITIONS = tuple(_SUBSTITUTES)
 _FULL_LEVEL = frozenset({"FL", "FR", "DL", "DR", "BIL", "BIR"})  # the rest is mixed in at -3 dB, LFE at -6 dB
 
+# In which ffmpeg, WAV and FLAC have them under any name that tells no order (libavutil/channel_layout.h).
+_ORDER = (
+    *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR", "TC", "TFL", "TFC", "TFR", "TBL", "TBC"),
+    *("TBR", "DL", "DR", "WL", "WR", "SDL", "SDR", "LFE2", "TSL", "TSR", "BFC", "BFL", "BFR", "BIL", "BIR"),
+)
 _CUSTOM = re.compile(r"\d+ channels \(([A-Z0-9+]+)\)")
 
 
@@ -107,6 +112,17 @@ def layout_of(name: str) -> Layout:
         positions = tuple(custom[1].split("+"))
         return positions if set(positions) <= set(POSITIONS) else None
     return LAYOUTS.get(name)
+
+
+def in_order(source: tuple[str, ...]) -> tuple[str, ...]:
+    """The same positions in the usual order: QuickTime and CAF may have them in any."""
+    return tuple(sorted(source, key=_ORDER.index))
+
+
+def name_of(positions: tuple[str, ...]) -> str:
+    """The name by which `layout_of` finds them."""
+    named = (name for name, each in LAYOUTS.items() if each == positions)
+    return next(named, f"{len(positions)} channels ({'+'.join(positions)})")
 
 
 def gains(position: str, target: tuple[str, ...]) -> dict[str, float]:

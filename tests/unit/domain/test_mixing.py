@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.domain.mixing import LAYOUTS, gains, layout_of, mix, mix_of_discrete, permutation
+from worker.domain.mixing import LAYOUTS, gains, in_order, layout_of, mix, mix_of_discrete, name_of, permutation
 
 _TARGETS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1", "7.1(wide)")
 
@@ -87,6 +87,19 @@ def test_the_name_of_a_layout_says_its_positions() -> None:
     assert layout_of("2 channels (SL+SR)") == ("SL", "SR")
     assert layout_of("4 channels") is None
     assert layout_of("3 channels (FL+FR+NOWHERE)") is None
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_layouts_with_a_name_are_in_the_usual_order_and_have_their_name_by_it(name: str) -> None:
+    positions = LAYOUTS[name]
+
+    assert in_order(tuple(reversed(positions))) == positions
+    assert name_of(positions) == name
+
+
+def test_positions_that_have_no_name_together_are_named_one_by_one() -> None:
+    assert in_order(("SR", "FC", "SL")) == ("FC", "SL", "SR")
+    assert name_of(("FC", "SL", "SR")) == "3 channels (FC+SL+SR)"
 
 
 def test_channels_that_are_more_or_fewer_are_no_permutation() -> None:

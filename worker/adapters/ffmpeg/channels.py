@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from worker.adapters.ffmpeg.encoders import Encoder, encoder_for
 from worker.domain.encoding import Encoding
-from worker.domain.mixing import LAYOUTS, layout_of, mix, mix_of_discrete, permutation
+from worker.domain.mixing import LAYOUTS, in_order, layout_of, mix, mix_of_discrete, name_of, permutation
 from worker.ports import SourceAudio
 
 _NAMED = frozenset(LAYOUTS.values()) - {LAYOUTS[name] for name in ("7.2.3", "downmix", "binaural")}
@@ -83,6 +83,9 @@ def _target(encoder: Encoder, audio: SourceAudio, channels: int) -> tuple[str | 
         return _target_of_discrete_channels(encoder, audio.channels, channels)
     default = encoder.layout(channels)
     if channels == len(source):
+        ordered, is_clear = in_order(source), len(set(source)) == channels
+        if ordered != source and is_clear and encoder.holds(usual := name_of(ordered)):
+            return usual, channelmap(usual, [source.index(position) for position in ordered])
         if encoder.holds(audio.layout):
             changes = audio.changes_format and source in _NAMED
             return audio.layout, _mix_of_any(audio.layout, source, source) if changes else None
