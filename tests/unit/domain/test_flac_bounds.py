@@ -148,6 +148,16 @@ def test_more_files_than_a_process_has_decoders_for_are_refused(more: int) -> No
     assert len(structure.parts) == (0 if more else MAX_PARTS)
 
 
+@pytest.mark.parametrize("second", [b"\xf8", b"\xf9"])
+def test_a_last_frame_may_have_the_first_bytes_of_a_header_any_number_of_times(second: bytes) -> None:
+    """As a sound that repeats itself has them: a constant behind ADPCM, say."""
+    data = a_flac(
+        a_frame(0), a_frame(1, b"constant sound \xff" + second), a_frame(2, (b"constant \xff" + second) * 300)
+    )
+
+    assert examined(data) == Structure(0, len(data), track_seconds=(3 * FRAME_SECONDS,))
+
+
 @pytest.mark.parametrize(("length", "problem"), [(2, CUT_OFF), (15, CUT_OFF), (16, None)])
 def test_fifteen_bytes_that_begin_as_a_frame_does_are_a_cut_and_more_are_junk(
     length: int, problem: str | None

@@ -6,6 +6,7 @@ numbered, so their first and last say how much there is; a file that is cut off 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -27,7 +28,7 @@ from worker.domain.containers.tags import before_tags, behind_tags_between
 _MAX_METADATA_BLOCKS = 10_000
 _MAGIC = b"fLaC\0\0\0\x22"  # with the header of the block that always comes first
 _TAIL_BYTES = 1 << 18  # a frame of 16 bits and 2 channels has 10 kB, the largest of 24 bits and 8 channels 110 kB
-_MAX_CANDIDATES = 16  # for the last frame: two bytes of its header can stand anywhere by chance
+_SYNC = re.compile(rb"\xff[\xf8\xf9]")  # the first two bytes of a frame, which can stand anywhere by chance
 _DISORDER = damaged("the frames of the FLAC file are in disorder")
 _NO_FRAME = damaged("no frame follows the header of the FLAC file")
 _NO_LAST_FRAME = damaged("behind the last whole frame of the FLAC file are bytes that are no frame")
@@ -142,11 +143,7 @@ def _last_frame(read_at: ReadAt, stream: _Stream, first: Frame, end: int) -> tup
     """The last whole frame before `end` and where it ends; None where it is cut."""
     begin = max(stream.frames_at, end - _TAIL_BYTES)
     window = read_at(begin, end - begin)
-    at = len(window)
-    for _ in range(_MAX_CANDIDATES):
-        at = max(window.rfind(b"\xff\xf8", 0, at), window.rfind(b"\xff\xf9", 0, at))
-        if at < 0:
-            return None
+    for at in reversed([found.start() for found in _SYNC.finditer(window)]):
         frame = frame_header(window[at : at + LONGEST_HEADER_BYTES])
         if frame and frame.is_like(first):
             behind = end_of_frame(window, at)
