@@ -99,6 +99,18 @@ def private(track: int, *, header: bytes = b"") -> bytes:
     return packet(0xBD, b"\x80\0" + bytes([len(header)]) + header + bytes([track]) + b"s" * 30)
 
 
+def private_of_mpeg_1(track: int, *, header: bytes) -> bytes:
+    return packet(0xBD, header + bytes([track]) + b"\x80" * 30)
+
+
+_BUFFER, _STAMP, _STAMPS, _NO_STAMP = (
+    b"\x60\x20",
+    b"\x21\x80\x81\x80\x81",
+    b"\x31" + b"\x80\x81" * 4 + b"\x80",
+    b"\x0f",
+)
+
+
 @pytest.mark.parametrize(
     ("other", "is_sound"),
     [
@@ -108,6 +120,11 @@ def private(track: int, *, header: bytes = b"") -> bytes:
         (private(0x20, header=b"\x80" * 7), False),
         (packet(0xBD, b"\x80\0"), False),
         (packet(0xBD, b"\x80\0\0"), False),
+        *(
+            (private_of_mpeg_1(track, header=header), track == 0x80)
+            for track in (0x80, 0x20)
+            for header in (_STAMP, _STAMPS, _NO_STAMP, _BUFFER + _STAMP, b"\xff" * 16 + _BUFFER + _STAMPS)
+        ),
     ],
 )
 def test_a_second_track_of_sound_is_a_part(other: bytes, *, is_sound: bool) -> None:

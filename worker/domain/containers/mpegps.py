@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
-from worker.domain.containers.succession import CLOCK_BYTES, Tracks, clock_of
+from worker.domain.containers.succession import CLOCK_BYTES, Tracks, clock_of, content_begins
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, zeros_begin_before
 
 _PREFIX = b"\0\0\1"
@@ -84,7 +84,7 @@ def _track_of(reader: BlockReader, offset: int) -> int | None:
         return code
     if code != _PRIVATE or len(header) < 9:
         return None
-    track = int.from_bytes(reader.at(offset + 9 + header[8], 1), "big")
+    track = int.from_bytes(reader.at(offset + content_begins(reader.at(offset, CLOCK_BYTES)), 1), "big")
     return track if track & 0xF0 in _DVD_SOUND else None
 
 

@@ -15,6 +15,7 @@ from worker.domain.containers.structure import JOINED, MAX_PARTS, Structure
 CLOCK_HZ = 90_000
 CLOCK_BYTES = 6 + 16 + 2 + 5  # of a packet: start code and length, stuffing, a buffer's size, the time stamp
 _CLOCK_TURN = 1 << 33
+_STAMPS_BYTES = {2: 5, 3: 10}  # of one time stamp and of two in MPEG-1; where there is none, a byte says so
 _LONGEST_STEP = round(0.75 * CLOCK_HZ)  # streams have a time stamp every 0.7 s (ISO 13818-1, section 2.7.4)
 # How far another track can go on between two packets of one: a packet comes at most 1 s before it is heard (2.4.2).
 _LONGEST_LEAD = _LONGEST_STEP + 2 * CLOCK_HZ
@@ -156,14 +157,31 @@ def clock_of(packet: bytes) -> int | None:
 
     ISO 13818-1, section 2.4.3.7, where flags say so; ISO 11172-1, section 2.4.3.3, behind stuffing and a buffer size.
     """
-    if int.from_bytes(packet[6:7], "big") >> 6 == 2:
+    if _is_mpeg_2(packet):
         stamp = packet[9:14] if len(packet) >= 14 and packet[7] & 0x80 else b""
     else:
-        fields = packet[6:CLOCK_BYTES]
-        stuffing = len(fields) - len(fields.lstrip(b"\xff"))
-        begin = stuffing + 2 * (int.from_bytes(fields[stuffing : stuffing + 1], "big") >> 6 == 1)
-        stamp = fields[begin : begin + 5]
+        begin = _behind_buffer_size(packet)
+        stamp = packet[begin : begin + 5]
     if len(stamp) < 5 or stamp[0] & 0xE1 != 0x21 or not stamp[2] & stamp[4] & 1:
         return None
     middle, low = int.from_bytes(stamp[1:3], "big") >> 1, int.from_bytes(stamp[3:], "big") >> 1
     return (stamp[0] >> 1 & 7) << 30 | middle << 15 | low
+
+
+def content_begins(packet: bytes) -> int:
+    """Where the content of a packet begins, behind its header. `packet` has its first bytes, at least 9 of them."""
+    if _is_mpeg_2(packet):
+        return 9 + packet[8]
+    begin = _behind_buffer_size(packet)
+    return begin + _STAMPS_BYTES.get(int.from_bytes(packet[begin : begin + 1], "big") >> 4, 1)
+
+
+def _is_mpeg_2(packet: bytes) -> bool:
+    return int.from_bytes(packet[6:7], "big") >> 6 == 2
+
+
+def _behind_buffer_size(packet: bytes) -> int:
+    """The offset behind the stuffing and the size of a buffer of MPEG-1."""
+    fields = packet[6:CLOCK_BYTES]
+    stuffing = len(fields) - len(fields.lstrip(b"\xff"))
+    return 6 + stuffing + 2 * (int.from_bytes(fields[stuffing : stuffing + 1], "big") >> 6 == 1)
