@@ -55,14 +55,25 @@ def test_a_stream_of_flv_lasts_as_many_steps_as_it_has_tags() -> None:
         (b"\xaf\0\x12\x10", 1.0),  # AAC, and what it is
         (b"\xa0\0", 1.0),
         (b"\xaf\1\x12\x10", 8.1396),  # AAC, and sound
+        (b"\x94mp4a\1\2", 1.0),  # how many channels it has
+        (b"\x90Opus\0", 1.0),  # Opus, and what it is
+        (b"\x92Opus", 1.0),
+        (b"\x91Opus\0", 8.1396),
+        (b"\x95Opus\0", 8.1396),
         (b"\x2f\0\x12\x10", 8.1396),  # MP3
         (b"\xbf\0\x12\x10", 8.1396),  # Speex
     ],
 )
-def test_the_sound_begins_behind_the_tag_that_describes_aac(content: bytes, seconds: float) -> None:
+def test_the_sound_begins_behind_the_tags_that_describe_it(content: bytes, seconds: float) -> None:
     data = an_flv(a_tag(AUDIO, 0, content), *every(20, 50, 7000))
 
     assert examined(flv.examine, data).track_seconds == (seconds,)
+
+
+def test_the_tag_that_says_where_the_channels_are_is_no_other_codec() -> None:
+    sound = [a_tag(AUDIO, 20 * number, b"\xaf\1") for number in range(3)]
+
+    assert examined(flv.examine, an_flv(a_tag(AUDIO, 0, b"\x94mp4a\1\6"), *sound)).problem is None
 
 
 @pytest.mark.parametrize(

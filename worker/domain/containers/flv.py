@@ -18,6 +18,8 @@ from worker.domain.containers.zeros import ZEROS_AMID_SOUND, zeros_begin_before
 _MAGIC = b"FLV\1"
 _AUDIO, _VIDEO, _SCRIPT = 8, 9, 18
 _AAC = 10
+_ENHANCED = 9  # a codec with a name, behind the kind of its tag (Enhanced RTMP 2, "Enhanced Audio")
+_DESCRIBING = {0, 2, 4}  # of those kinds: the beginning and the end of a sequence, and where the channels are
 _HEADER_BYTES, _SIZE_BYTES = 11, 4
 _CODEC_BYTES = 2  # behind the header of an audio tag: the codec, and of AAC whether it is sound
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
@@ -70,7 +72,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             return Structure(start, size, problem=_DAMAGED if has_more else CUT_OFF)
         header = reader.at(offset, _HEADER_BYTES + _CODEC_BYTES)
         time_ms = header[7] << 24 | int.from_bytes(header[4:7], "big")
-        if header[0] & 31 == _AUDIO and not _describes_aac(header):
+        if header[0] & 31 == _AUDIO and not _has_no_sound(header):
             if time_ms < sound.last - _BACKWARDS_MS:
                 return Structure(start, size, problem=_DAMAGED)
             sound.add(time_ms)
@@ -102,9 +104,10 @@ def _change_of(codecs: Counter[int]) -> str | None:
     return _CODEC_CHANGES if others > _MAX_OTHERS * codecs.total() else None
 
 
-def _describes_aac(tag: bytes) -> bool:
-    """Whether an audio tag only describes AAC. It comes first, and often at time 0 although the sound begins later."""
-    return tag[11] >> 4 == _AAC and tag[12] == 0
+def _has_no_sound(tag: bytes) -> bool:
+    """Whether an audio tag only describes the sound. It comes first, often at time 0 although the sound is late."""
+    codec, kind = tag[11] >> 4, tag[11] & 15
+    return tag[12] == 0 if codec == _AAC else codec == _ENHANCED and kind in _DESCRIBING
 
 
 def _problem(read_at: ReadAt, end: int, size: int) -> str | None:
