@@ -61,6 +61,29 @@ async def test_channels_are_kept_where_the_format_has_them(name: str, channels: 
         assert audio.channels == min(channels, FORMATS[audio_format].channels.high), audio_format
 
 
+@pytest.mark.parametrize("samples", [1, 15, 300])
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mov", "pcm_s16le"), ("mka", "pcm_s16le"), ("avi", "pcm_s16le"), ("caf", "alac")]
+)
+async def test_a_few_samples_are_as_many_at_their_rate_and_as_long_at_another(
+    suffix: str, codec: str, samples: int, tmp_path: Path
+) -> None:
+    source = tmp_path / f"source.{suffix}"
+    tone = f"sine=r=8000,aformat=s16,atrim=end_sample={samples}"
+    run_ffmpeg("-f", "lavfi", "-i", tone, "-c:a", codec, str(source))
+
+    same, other, opus = await converted(
+        source,
+        tmp_path,
+        an_output(AudioFormat.WAV),
+        an_output(AudioFormat.FLAC, sample_rate_hz=48_000),
+        an_output(AudioFormat.OPUS, sample_rate_hz=48_000),
+    )
+
+    assert same.duration_seconds == samples / 8000
+    assert other.duration_seconds == opus.duration_seconds == samples / 8000
+
+
 async def test_a_rate_that_the_format_lacks_becomes_the_next_above(tmp_path: Path) -> None:
     wanted = {
         AudioFormat.MP3: 48000,

@@ -22,7 +22,7 @@ from worker.adapters.ffmpeg.files import (
     readable_head,
     reader,
 )
-from worker.adapters.ffmpeg.filters import Analysis
+from worker.adapters.ffmpeg.filters import Analysis, is_short_by_unknown_samples
 from worker.adapters.ffmpeg.finishing import finished
 from worker.adapters.ffmpeg.finite import is_finite
 from worker.adapters.ffmpeg.levelling import Leveller
@@ -171,9 +171,9 @@ class FfmpegConverter:
     ) -> Converted:
         """Encode all outputs in one pass of ffmpeg, and accept them only where ffmpeg's own counts add up.
 
-        Further passes come before it where silence or a loudness has to be measured, or a cut needs the source's
-        length; and after it, to measure the loudness of outputs and to encode again those that miss it. A pass is
-        repeated where the source turns out to need other filters, and once where ffmpeg failed by itself.
+        Further passes come before it where silence or a loudness has to be measured, or where a cut or a few samples
+        need the source's length; and after it, to measure the loudness of outputs and encode again those that miss it.
+        A pass is repeated where the source turns out to need other filters, and once where ffmpeg failed by itself.
         """
         if audio.duration_seconds is not None and audio.duration_seconds > max_duration_seconds:
             if audio.is_predicted:
@@ -184,13 +184,15 @@ class FfmpegConverter:
         bounds = Bounds(max_duration_seconds, max_file_bytes)
         async with mended(source, audio.structure) as readable:
             task, passes = Task(readable, audio, incoming=incoming), Passes(progress, audio)
-            if any(each.is_found_by_decoding(audio.duration_seconds) for each in encodings):
+            is_short = is_short_by_unknown_samples(audio)
+            if is_short or any(each.is_found_by_decoding(audio.duration_seconds) for each in encodings):
                 search = replace(task, analyses=searches_for_sound(encodings))
                 found = await self._runs.run_as_found(search, bounds=bounds, progress=passes.next(_SEARCH_SHARE))
                 length = found.verdict.source_seconds
                 encodings = within(encodings, found.audio, length)
                 encodings = trimmed(encodings, found.log, rate_hz=audio.sample_rate_hz, source_seconds=length)
-                task = replace(task, audio=found.audio)
+                seconds = length if is_short else found.audio.duration_seconds
+                task = replace(task, audio=replace(found.audio, duration_seconds=seconds))
             task = replace(
                 task, outputs=list(zip(encodings, paths, strict=True)), analyses=measurements(encodings, audio)
             )

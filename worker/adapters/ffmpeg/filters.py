@@ -44,6 +44,7 @@ _FRAME_GAP_SECONDS = 0.01  # less than any frame, but for the short ones of Vorb
 _LATE_SECONDS = 0.01
 SHORTEST_PAUSE_SECONDS = 0.1  # recorders' clocks jitter by less; shorter delays add up until they are a pause
 _SHORT_SECONDS = 0.1
+_SHORT_BYTES = 16_384  # of a source whose length is not known; an AVI of a few samples has 6 kB
 
 # Encoders refuse NaN and infinity, or make a full-scale click of them: this filter makes them silence. The first such
 # sample is logged at ffmpeg's level 40 (verbose), as a number that the clock never prints.
@@ -61,6 +62,18 @@ def has_clock(container: str) -> bool:
 def has_counted_frames(container: str) -> bool:
     """Whether the source's length is the sum of its frames, so that no pause can be part of it."""
     return container in _COUNTED_FRAMES
+
+
+def is_short_by_unknown_samples(audio: SourceAudio) -> bool:
+    """Whether the resampler has to be told how long the source is, and no header states it to the sample.
+
+    Demuxers print hundredths of a second, and the clock of Matroska has thousandths.
+    """
+    if audio.structure.track_seconds and not has_clock(audio.container):
+        return False
+    if audio.duration_seconds is None:
+        return audio.size_bytes < _SHORT_BYTES
+    return audio.duration_seconds < _SHORT_SECONDS
 
 
 def late_seconds(audio: SourceAudio) -> float:
